@@ -1,0 +1,59 @@
+"""What an adapter is: a framework's name, its version, and the programs in which it trains."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from numpy.typing import NDArray
+
+from cases import Problem
+from reference import names
+
+Claim: TypeAlias = Mapping[str, NDArray]
+"""What a program states of one training step: quantities by the names of `reference.names`."""
+
+TrainingRun: TypeAlias = Callable[[Problem], Iterator[Claim]]
+"""Takes a problem, trains for `problem.steps` steps, and yields a claim for each."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """One way in which a framework computes a training step.
+
+    Attributes
+    ----------
+    name
+        Told beside the adapter's name, or "" where there is nothing to tell apart.
+    run
+        Trains, and yields one claim a step.
+    promises
+        From the network's depth, the quantities that every claim states; leaving one out is an error.
+    """
+
+    name: str
+    run: TrainingRun
+    promises: Callable[[int], frozenset[str]] = names.outcome
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """A claimant.
+
+    Attributes
+    ----------
+    name
+        What a person types after `--adapter`.
+    title
+        The framework's own spelling.
+    version
+        The framework's version, as it states it.
+    programs
+        At least one.
+    """
+
+    name: str
+    title: str
+    version: str
+    programs: tuple[Program, ...]

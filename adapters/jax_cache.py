@@ -1,0 +1,20 @@
+"""JAX's persistent compilation cache, in the user's cache folder: a program compiled once stays compiled."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import jax
+from platformdirs import user_cache_path
+
+
+@cache
+def use_compilation_cache() -> None:
+    """Point JAX's cache at a folder of our own, once, unless the user has chosen one."""
+    if jax.config.jax_compilation_cache_dir is not None:
+        return
+    folder = user_cache_path("backprop-parity") / "jax"
+    folder.mkdir(parents=True, exist_ok=True)
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)

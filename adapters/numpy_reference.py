@@ -1,0 +1,26 @@
+"""The NumPy reference as a claimant: the document's equations, run in the claimant's own precision.
+
+This is the one adapter that uses the reference's formulas: it shows what they compute in float32 or float64,
+and is judged like everyone else.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from adapters.adapter import Adapter, Program
+from reference import names
+from reference.tape import training_steps
+
+
+def everything(depth: int) -> frozenset[str]:
+    """What can be observed anywhere, and the activations' derivatives, which only the document writes down."""
+    return names.observable(depth) | {names.slope(k) for k in range(1, depth + 1)}
+
+
+adapter = Adapter(
+    name="numpy",
+    title="NumPy reference",
+    version=np.__version__,
+    programs=(Program("", training_steps, everything),),
+)

@@ -1,0 +1,85 @@
+"""Finding the adapters: the built-in three, third parties' by entry point, and any by `module:function`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING
+
+from adapters.adapter import Adapter, Program
+from reference.findings import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+BUILT_IN = {
+    "numpy": "adapters.numpy_reference:adapter",
+    "torch": "adapters.torch_autograd:adapter",
+    "jax": "adapters.jax_grad:adapter",
+}
+
+ENTRY_POINT_GROUP = "backprop_parity.adapters"
+
+
+class UnknownAdapterError(LookupError):
+    """No adapter has that name; the message lists those that exist."""
+
+
+@dataclass(frozen=True)
+class Unavailable:
+    """An adapter that cannot run here, and why: it is shown, and never taken for agreement."""
+
+    name: str
+    verdict: Verdict
+    reason: str
+
+
+def known_adapters() -> dict[str, str]:
+    """Return every adapter's name with the object it is loaded from, `module:attribute`."""
+    return BUILT_IN | {entry.name: entry.value for entry in entry_points(group=ENTRY_POINT_GROUP)}
+
+
+def find_adapters(wanted: Sequence[str] = ()) -> tuple[Adapter | Unavailable, ...]:
+    """Load the adapters named, or all that are known.
+
+    Parameters
+    ----------
+    wanted
+        Names, or `package.module:function` for one that is not registered.
+
+    Raises
+    ------
+    UnknownAdapterError
+        A name that is neither registered nor of the form `package.module:function`.
+    """
+    known = known_adapters()
+    return tuple(load_adapter(name, _location(name, known)) for name in dict.fromkeys(wanted or known))
+
+
+def _location(name: str, known: dict[str, str]) -> str:
+    if ":" in name:
+        return name
+    if name not in known:
+        raise UnknownAdapterError(
+            f"unknown adapter {name!r}, expected one of {', '.join(known)}, or package.module:function"
+        )
+    return known[name]
+
+
+@cache
+def load_adapter(name: str, location: str) -> Adapter | Unavailable:
+    """Import an adapter; whatever prevents it becomes the reason that is shown."""
+    module, _, attribute = location.partition(":")
+    try:
+        found = getattr(import_module(module), attribute)
+    except ModuleNotFoundError as missing:
+        return Unavailable(name, Verdict.NOT_RUN, f"{missing.name} is not installed")
+    except Exception as broken:  # noqa: BLE001 - a broken framework costs its own rows and nothing else
+        return Unavailable(name, Verdict.ERROR, f"could not be imported: {type(broken).__name__}: {broken}")
+    if isinstance(found, Adapter):
+        return found
+    if callable(found):
+        return Adapter(name, title=name, version="", programs=(Program("", found),))
+    return Unavailable(name, Verdict.ERROR, f"is a {type(found).__name__}, expected an Adapter or a function")

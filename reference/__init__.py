@@ -1,0 +1,40 @@
+"""The truth: the document's equations, the tape of a training step, derived bounds, and the checker.
+
+The worked example, in three lines:
+
+>>> from reference import training_steps, worked_example
+>>> first = next(training_steps(worked_example()))
+>>> print(first["loss"], first["dL/dW2"], first["W2_new"])
+0.01396169539359683 [[-0.0223024]] [[0.60223024]]
+"""
+
+from __future__ import annotations
+
+from cases import Problem, load_case
+from reference.bounded import Bounded
+from reference.check import Claim, Claimant, JudgedStep, judge, judge_published
+from reference.findings import Finding, Subject, Verdict, sentence
+from reference.tape import Line, evaluate, tape, training_steps
+
+__all__ = [
+    "Bounded",
+    "Claim",
+    "Claimant",
+    "Finding",
+    "JudgedStep",
+    "Line",
+    "Subject",
+    "Verdict",
+    "evaluate",
+    "judge",
+    "judge_published",
+    "sentence",
+    "tape",
+    "training_steps",
+    "worked_example",
+]
+
+
+def worked_example(dtype: str = "float64") -> Problem:
+    """Return the document's worked example: one input, one hidden unit, one output."""
+    return load_case("worked/document").problem(dtype)

@@ -1,0 +1,209 @@
+"""The checker: one loop that judges every claimant, from its own numbers, line by line of the tape.
+
+Each line is derived from what the claimant itself states above it, so only that line's rounding is allowed and
+the first line that differs is the faulty one. Where the claimant hides a quantity, the derived one stands in
+for it with its bound, and the bound grows by what was hidden.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reference import names
+from reference.agreement import compare
+from reference.bounded import Bounded
+from reference.findings import Finding, Verdict
+from reference.formats import FORMATS, PRINTED
+from reference.tape import RATE, tape
+
+if TYPE_CHECKING:
+    from cases import Problem, Published
+    from cases.model import Tolerance
+    from reference.formats import Format
+
+Claim: TypeAlias = Mapping[str, NDArray]
+"""What a claimant states of one training step: quantities by name."""
+
+Claimant: TypeAlias = "Callable[[Problem], Iterator[Claim]]"
+"""Takes a problem, trains, and yields one claim for each step."""
+
+
+@dataclass(frozen=True)
+class JudgedStep:
+    """One training step of one claimant: what it claimed, and what was found, in the order computed."""
+
+    step: int
+    claim: Claim = field(default_factory=lambda: MappingProxyType({}))
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def failures(self) -> tuple[Finding, ...]:
+        """The findings that are not agreement, first line first."""
+        return tuple(finding for finding in self.findings if not finding.passes)
+
+
+def judge(problem: Problem, claimant: Claimant, promises: frozenset[str]) -> Iterator[JudgedStep]:
+    """Judge a claimant's training run, step by step, each from the claimant's own previous parameters.
+
+    Parameters
+    ----------
+    problem
+        What the claimant is given, by copy.
+    claimant
+        Called once; it is advanced by one step for each step that is judged.
+    promises
+        Quantities it must state at every step; others of the tape it may state.
+
+    Yields
+    ------
+    One judged step for each training step. Whatever the claimant raises, and whatever it states wrongly, is a
+    finding; nothing but `KeyboardInterrupt` and its like passes through.
+    """
+    given, state = problem.copy(), _initial(problem, FORMATS[problem.dtype])
+    claims: Iterator[Claim] | None = None
+    for step in range(1, problem.steps + 1):
+        try:
+            claims = iter(claimant(given)) if claims is None else claims
+            claim = next(claims)
+        except StopIteration:
+            yield _stopped(step, f"stopped after {step - 1} of {problem.steps} steps")
+            return
+        except Exception as problem_of_its_own:  # noqa: BLE001 - a claimant may fail in any way; it costs its own row
+            yield _stopped(step, _crash(problem_of_its_own))
+            return
+        judged, state = judge_step(problem, step, state, claim, promises)
+        if step == problem.steps:
+            judged = _with_changed_inputs(judged, problem, given)
+        yield judged
+
+
+def judge_step(
+    problem: Problem, step: int, state: Mapping[str, Bounded], claim: Claim, promises: frozenset[str]
+) -> tuple[JudgedStep, dict[str, Bounded]]:
+    """Judge one step's claim from the parameters before it; return the parameters after it as well."""
+    if not isinstance(claim, Mapping):
+        return _stopped(step, f"yielded {type(claim).__name__}, expected a mapping from names to arrays"), {**state}
+    form = FORMATS[problem.dtype]
+    known, findings = {**_data(problem, form), **state}, []
+    with np.errstate(all="ignore"):  # overflow and 0 · ∞ make a bound infinite or NaN, which is judged as such
+        for line in tape(problem):
+            derived = line.formula(*(known[name] for name in line.inputs))
+            known[line.name] = derived
+            if line.name in claim:
+                finding, known[line.name] = _judge_line(step, line.name, claim[line.name], derived, problem)
+                findings.append(finding)
+            elif line.name in promises:
+                findings.append(Finding(step, line.name, Verdict.ERROR, "was promised, but is not claimed"))
+    findings += _unknown_names(step, claim, {line.name for line in tape(problem)})
+    if not findings:
+        findings = [Finding(step, "", Verdict.ERROR, "claimed nothing, so nothing was compared")]
+    after = {name: known[names.updated(name)] for name in state}
+    return JudgedStep(step, claim, tuple(findings)), after
+
+
+def _judge_line(
+    step: int, name: str, claimed: object, derived: Bounded, problem: Problem
+) -> tuple[Finding, Bounded]:
+    wrong = _wrong_kind(claimed, derived.shape, problem.dtype)
+    if wrong:
+        return Finding(step, name, Verdict.ERROR, wrong), derived
+    array = np.asarray(claimed)
+    finding = compare(step, name, array, derived, conventional=problem.tolerance)
+    return finding, Bounded.exact(array, derived.format)
+
+
+def _wrong_kind(claimed: object, shape: tuple[int, ...], dtype: str) -> str:
+    """Say what is wrong with a claimed value before its numbers are looked at, or nothing."""
+    if not isinstance(claimed, np.ndarray | np.generic):
+        return f"is a {type(claimed).__name__}, expected a NumPy array"
+    if claimed.dtype != dtype:
+        return f"has dtype {claimed.dtype}, expected {dtype}"
+    if claimed.shape != shape:
+        return f"has shape {claimed.shape}, expected {shape}"
+    return ""
+
+
+def _unknown_names(step: int, claim: Claim, lines: set[str]) -> list[Finding]:
+    unknown = [str(name) for name in claim if name not in lines]
+    return [Finding(step, name, Verdict.ERROR, "is not a quantity of this training step") for name in unknown]
+
+
+def _initial(problem: Problem, form: Format) -> dict[str, Bounded]:
+    return {name: Bounded.exact(array, form) for name, array in problem.parameters.items()}
+
+
+def _data(problem: Problem, form: Format) -> dict[str, Bounded]:
+    data = {"x": problem.x, "y": problem.y, RATE: np.asarray(problem.learning_rate)}
+    return {name: Bounded.exact(array, form) for name, array in data.items()}
+
+
+def _stopped(step: int, reason: str) -> JudgedStep:
+    return JudgedStep(step, findings=(Finding(step, "", Verdict.ERROR, reason),))
+
+
+def _crash(error: Exception) -> str:
+    """Name an exception and where it was raised, in one line."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    message = " ".join(str(error).split())
+    return f"raised {type(error).__name__}: {message}{where}" if message else f"raised {type(error).__name__}{where}"
+
+
+def _with_changed_inputs(judged: JudgedStep, problem: Problem, given: Problem) -> JudgedStep:
+    """Add an error for each array that the claimant wrote to: with shared memory it would corrupt others."""
+    changed = [
+        Finding(judged.step, name, Verdict.ERROR, "was given as an input and was changed in place")
+        for name, array in problem.inputs.items()
+        if array.tobytes() != given.inputs[name].tobytes()
+    ]
+    return JudgedStep(judged.step, judged.claim, (*judged.findings, *changed))
+
+
+def judge_published(problem: Problem, published: Published) -> Iterator[JudgedStep]:
+    """Judge published numbers as a claim: each printed number from the printed numbers above it.
+
+    A printed number stands for every number that rounds to it, so it leaves half a unit in its last place
+    open, both when it is judged and when later lines follow from it.
+
+    Parameters
+    ----------
+    problem
+        The published example, in float64.
+    published
+        The printed numbers, by step.
+    """
+    state = _initial(problem, PRINTED)
+    printed = {entry.step: entry.values for entry in published.steps}
+    for step in range(1, max(printed) + 1):
+        known, findings = {**_data(problem, PRINTED), **state}, []
+        for line in tape(problem):
+            derived = line.formula(*(known[name] for name in line.inputs))
+            known[line.name] = derived
+            if line.name in printed.get(step, {}):
+                entry = printed[step][line.name]
+                finding, known[line.name] = _judge_printed(step, line.name, entry.value, entry.half_unit, derived)
+                findings.append(finding)
+        yield JudgedStep(step, findings=tuple(findings))
+        state = {name: known[names.updated(name)] for name in state}
+
+
+def _judge_printed(
+    step: int, name: str, value: NDArray, half_unit: NDArray, derived: Bounded
+) -> tuple[Finding, Bounded]:
+    """Compare the elements that were printed; the others stay as derived."""
+    given = ~np.isnan(value)
+    finding = compare(
+        step, name, np.where(given, value, derived.value), derived, half_unit=np.where(given, half_unit, 0.0)
+    )
+    stands = Bounded(
+        np.where(given, value, derived.value), np.where(given, half_unit, derived.error), derived.format
+    )
+    return finding, stands

@@ -1,0 +1,40 @@
+"""Functions that are evaluated in one way on arrays and bounded by a contract on `Bounded` numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, overload
+
+from reference.bounded import Bounded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Elementary:
+    """A function of arrays beside its bound: calling it takes whichever its arguments are.
+
+    Attributes
+    ----------
+    equation
+        The formula, in the document's notation.
+    plain
+        The formula on NumPy arrays, in their own dtype.
+    bounded
+        The same on bounded numbers: the value, and an error that covers every correct implementation.
+    """
+
+    equation: str
+    plain: Callable[..., NDArray]
+    bounded: Callable[..., Bounded]
+
+    @overload
+    def __call__(self, *arguments: Bounded) -> Bounded: ...
+    @overload
+    def __call__(self, *arguments: NDArray) -> NDArray: ...
+    def __call__(self, *arguments: NDArray | Bounded) -> NDArray | Bounded:
+        """Evaluate on arrays, or on bounded numbers."""
+        return self.bounded(*arguments) if isinstance(arguments[0], Bounded) else self.plain(*arguments)

@@ -1,0 +1,110 @@
+"""What the checker finds: a verdict on one quantity, and the one sentence that tells it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+
+class Verdict(StrEnum):
+    """What is known of one quantity, or of a whole claim."""
+
+    AGREES = "agrees"
+    DIFFERS = "differs"
+    UNDECIDED = "undecided"  # the bound certifies less than one digit: never counted as agreement
+    ERROR = "error"  # the claimant crashed, or stated a wrong name, shape or dtype
+    NOT_RUN = "not run"  # the framework is absent
+
+    @property
+    def passes(self) -> bool:
+        """Whether this is agreement; nothing else is."""
+        return self is Verdict.AGREES
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Who is judged, on what."""
+
+    case: str
+    adapter: str
+    program: str
+    dtype: str
+
+    @property
+    def claimant(self) -> str:
+        """The adapter, with its program where it has one to tell apart."""
+        return f"{self.adapter} {self.program}".strip()
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The verdict on one quantity of one step; the numbers are those of its worst element.
+
+    Attributes
+    ----------
+    step
+        The training step, from 1.
+    quantity
+        Its name on the tape, or "" for a verdict on the claim as a whole.
+    verdict, reason
+        The verdict, and for anything but agreement the reason in words.
+    index
+        The worst element's index, () for a scalar; None where nothing was compared.
+    claimed, derived
+        The number the claimant states, and the number that follows from its inputs.
+    error, tolerance, used
+        |claimed − derived|, the largest error a correct implementation may have, and their quotient.
+    ulps
+        The error in units in the last place of the claimant's format.
+    digits
+        Decimal digits that the comparison certifies: −log10(largest tolerance / largest |value|).
+    conventional
+        Whether the case's own rtol and atol hold; None where the case asks for none.
+    """
+
+    step: int
+    quantity: str
+    verdict: Verdict
+    reason: str = ""
+    index: tuple[int, ...] | None = None
+    claimed: float = math.nan
+    derived: float = math.nan
+    error: float = math.nan
+    tolerance: float = math.nan
+    used: float = math.nan
+    ulps: float = math.nan
+    digits: float = math.nan
+    conventional: bool | None = None
+
+    @property
+    def passes(self) -> bool:
+        """Whether the quantity agrees, and also meets the case's conventional tolerance if there is one."""
+        return self.verdict.passes and self.conventional is not False
+
+    @property
+    def element(self) -> str:
+        """The quantity with its worst index: dL/dW1[0, 2]."""
+        return f"{self.quantity}{list(self.index)}" if self.index else self.quantity
+
+
+def sentence(finding: Finding, subject: Subject) -> str:
+    """Tell a finding in one sentence, in the same form everywhere."""
+    step = f", step {finding.step}" if finding.step > 1 else ""
+    where = f"({subject.claimant}, {subject.dtype}, {subject.case}{step})"
+    if finding.index is None:
+        return f"{finding.quantity or subject.claimant} {finding.reason} {where}"
+    claimed, derived = _digits(finding.claimed, subject.dtype), _digits(finding.derived, "float64")
+    follows = f"follows from its inputs as {derived} ± {finding.tolerance:.2g}"
+    if finding.verdict is Verdict.AGREES and finding.conventional is not False:
+        return f"{finding.element} is {claimed}, and {follows} {where}"
+    if finding.reason:
+        return f"{finding.element} is {claimed}, and {follows}: {finding.reason} {where}"
+    return f"{finding.element} is {claimed}, but {follows}: off by {finding.error:.2g} {where}"
+
+
+def _digits(value: float, dtype: str) -> str:
+    """Print the shortest digits that read back as the same number of `dtype`."""
+    return str(np.float32(value)) if dtype == "float32" else repr(float(value))

@@ -1,0 +1,67 @@
+"""Number formats: what one rounding costs in each.
+
+Source: Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd ed., sections 2.1, 2.2 and 3.1.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+EVALUATION = 2.0**-53
+"""Unit roundoff of float64, in which every derived value is itself evaluated."""
+
+SLACK = 1 + 2.0**-30
+"""Pays for evaluating a bound in float64: a bound of n terms is off by a relative (n + 4)·2⁻⁵³ at most."""
+
+
+@dataclass(frozen=True)
+class Format:
+    """A floating-point format.
+
+    Attributes
+    ----------
+    name
+        NumPy's name of the dtype, or "printed" for published decimals.
+    unit_roundoff
+        u: the largest relative error of one rounding to nearest.
+    smallest_normal
+        η: the largest absolute error of one underflow. It is the smallest *normal* number, because XLA on
+        CPU flushes subnormal results to zero and reads subnormal operands as zero.
+    largest
+        The largest finite number.
+    """
+
+    name: str
+    unit_roundoff: float
+    smallest_normal: float
+    largest: float
+
+    def gamma(self, n: int) -> float:
+        """γ_n of this format plus that of the float64 evaluation: the relative error of n roundings each.
+
+        γ_n = n·u / (1 − n·u), computed so: (1 + u)ⁿ − 1 would be exactly 0 in float64 (Higham, lemma 3.1).
+        """
+        return (_gamma(n, self.unit_roundoff) + _gamma(n, EVALUATION)) * SLACK
+
+    def ulp(self, value: float) -> float:
+        """Return the distance between the numbers of this format next to `value`."""
+        magnitude = max(abs(value), self.smallest_normal)
+        return math.ldexp(2 * self.unit_roundoff, math.frexp(magnitude)[1] - 1)
+
+    @property
+    def underflow_threshold(self) -> float:
+        """η / u: below it a number's last places are lost to underflow, so no relative error is meaningful."""
+        return self.smallest_normal / self.unit_roundoff if self.unit_roundoff else 0.0
+
+
+def _gamma(n: int, u: float) -> float:
+    return n * u / (1 - n * u) if n * u < 1 else math.inf
+
+
+FLOAT64 = Format("float64", 2.0**-53, 2.0**-1022, float.fromhex("0x1.fffffffffffffp1023"))
+FLOAT32 = Format("float32", 2.0**-24, 2.0**-126, float.fromhex("0x1.fffffep127"))
+PRINTED = Format("printed", 0.0, 0.0, math.inf)
+"""Real arithmetic: a publication's rounding is stated by its printed places, not by a format."""
+
+FORMATS = {form.name: form for form in (FLOAT64, FLOAT32)}

@@ -1,0 +1,54 @@
+"""The document's equations for whole layers, one tiny function each.
+
+Rows of x are examples: x is (N, n_in), W is (n_out, n_in), b is (n_out,). Written in operators that NumPy
+arrays and `Bounded` numbers share; where the document writes one example, the batch is summed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from reference.bounded import Bounded
+
+    Array = TypeVar("Array", NDArray, Bounded)
+
+
+def linear(x: Array, W: Array, b: Array) -> Array:
+    """z = w · x + b, for every example: x Wᵀ + b, shape (N, n_out)."""
+    return x @ W.T + b
+
+
+def through_activation(dL_da: Array, da_dz: Array) -> Array:
+    """∂L/∂z = ∂L/∂a · σ'(z), shape (N, n)."""
+    return dL_da * da_dz
+
+
+def weight_gradient(dL_dz: Array, x: Array) -> Array:
+    """∂L/∂w = ∂L/∂z · x, summed over the examples, shape (n_out, n_in)."""
+    return dL_dz.T @ x
+
+
+def bias_gradient(dL_dz: Array) -> Array:
+    """∂L/∂b = ∂L/∂z · 1, summed over the examples, shape (n_out,)."""
+    return dL_dz.sum(axis=0)
+
+
+def through_weights(dL_dz: Array, W: Array) -> Array:
+    """∂L/∂a of the layer before = ∂L/∂z · w, shape (N, n_in).
+
+    The factor w that step 3 of the document's general part omits, and its worked example has.
+    """
+    return dL_dz @ W
+
+
+def descend(w: Array, dL_dw: Array, eta: Array) -> Array:
+    """w = w − η · ∂L/∂w, with w's shape."""
+    return w - eta * dL_dw
+
+
+def unchanged(w: Array) -> Array:
+    """w = w: a parameter that is not trained."""
+    return w

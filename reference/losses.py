@@ -1,0 +1,76 @@
+"""The losses: each beside its gradient with respect to ŷ. A name states its convention, so none is assumed.
+
+Written in operators that NumPy arrays and `Bounded` numbers share. N is the number of examples (rows).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from reference.bounded import Bounded
+
+    Array = TypeVar("Array", NDArray, Bounded)
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A loss of predictions and targets, both (N, n_out), and its gradient at the predictions."""
+
+    equation: str
+    gradient_equation: str
+    value: Callable[[Array, Array], Array]
+    gradient: Callable[[Array, Array], Array]
+
+
+def half_squared_error_sum(y_hat: Array, y: Array) -> Array:
+    """L = ½ Σ (y − ŷ)², the document's loss, summed over outputs and examples."""
+    return ((y_hat - y) * (y_hat - y)).sum() / 2
+
+
+def half_squared_error_sum_gradient(y_hat: Array, y: Array) -> Array:
+    """∂L/∂ŷ = ŷ − y."""
+    return y_hat - y
+
+
+def half_squared_error_mean(y_hat: Array, y: Array) -> Array:
+    """L = 1/N · ½ Σ (y − ŷ)², the mean over the examples."""
+    return half_squared_error_sum(y_hat, y) / y.shape[0]
+
+
+def half_squared_error_mean_gradient(y_hat: Array, y: Array) -> Array:
+    """∂L/∂ŷ = (ŷ − y) / N."""
+    return (y_hat - y) / y.shape[0]
+
+
+def mean_squared_error(y_hat: Array, y: Array) -> Array:
+    """L = 1/(N·n_out) · Σ (y − ŷ)², the mean over all elements, without the ½ (torch's mse_loss)."""
+    return ((y_hat - y) * (y_hat - y)).sum() / _elements(y)
+
+
+def mean_squared_error_gradient(y_hat: Array, y: Array) -> Array:
+    """∂L/∂ŷ = 2 (ŷ − y) / (N·n_out)."""
+    return 2 * (y_hat - y) / _elements(y)
+
+
+def _elements(y: Array) -> int:
+    return y.shape[0] * y.shape[1]
+
+
+LOSSES = {
+    ("half_squared_error", "sum"): Loss(
+        "½ Σ (ŷ − y)²", "ŷ − y", half_squared_error_sum, half_squared_error_sum_gradient
+    ),
+    ("half_squared_error", "mean"): Loss(
+        "1/N · ½ Σ (ŷ − y)²", "(ŷ − y) / N", half_squared_error_mean, half_squared_error_mean_gradient
+    ),
+    ("mean_squared_error", "mean"): Loss(
+        "1/(N·n) · Σ (ŷ − y)²", "2 (ŷ − y) / (N·n)", mean_squared_error, mean_squared_error_gradient
+    ),
+}
+"""Every loss by (name, reduction)."""

@@ -1,0 +1,59 @@
+"""The names of the quantities of one training step, in the document's notation.
+
+This is the vocabulary that claimants and the tape share. It holds no arithmetic, so adapters may import it.
+"""
+
+from __future__ import annotations
+
+
+def z(k: int) -> str:
+    """Layer k's linear combination, shape (N, n_k)."""
+    return f"z{k}"
+
+
+def a(k: int) -> str:
+    """Layer k's activation, shape (N, n_k); layer 0's is the input x."""
+    return f"a{k}" if k else "x"
+
+
+def W(k: int) -> str:  # noqa: N802 - the matrix is W in the document
+    """Layer k's weights, shape (n_k, n_{k-1})."""
+    return f"W{k}"
+
+
+def b(k: int) -> str:
+    """Layer k's bias, shape (n_k,)."""
+    return f"b{k}"
+
+
+def gradient(name: str) -> str:
+    """∂L/∂name, with name's shape."""
+    return f"dL/d{name}"
+
+
+def slope(k: int) -> str:
+    """Layer k's activation derivative σ'(z_k), shape (N, n_k). Frameworks do not expose it."""
+    return f"da{k}/dz{k}"
+
+
+def updated(name: str) -> str:
+    """A parameter after the update, with the parameter's shape."""
+    return f"{name}_new"
+
+
+def parameters(depth: int) -> tuple[str, ...]:
+    """W1, b1, W2, b2, … for a network of `depth` layers."""
+    return tuple(name for k in range(1, depth + 1) for name in (W(k), b(k)))
+
+
+def outcome(depth: int) -> frozenset[str]:
+    """What any training step shows: the loss, every parameter's gradient, every updated parameter."""
+    names = parameters(depth)
+    return frozenset({"loss"} | {gradient(p) for p in names} | {updated(p) for p in names})
+
+
+def observable(depth: int) -> frozenset[str]:
+    """The outcome, and what can be observed on the way: each z and a, and the loss's gradient at each."""
+    layers = range(1, depth + 1)
+    inside = {name(k) for k in layers for name in (z, a)}
+    return outcome(depth) | inside | {gradient(name) for name in inside}
