@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from reference.bounded import Bounded
+from reference.bounded import Bounded, peak
 from reference.findings import Finding, Verdict
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cases.model import Tolerance
-    from reference.bounded import Real
+    from reference.bounded import Error, Real
+    from reference.formats import Format
 
 ONE_DIGIT = 0.1
 """A bound of a tenth of the value certifies one digit; a larger one certifies nothing worth the name."""
@@ -26,77 +27,95 @@ def compare(
     claimed: NDArray,
     derived: Bounded,
     *,
-    half_unit: Real | float = 0.0,
+    half_unit: Error = 0.0,
     conventional: Tolerance | None = None,
 ) -> Finding:
-    """Judge a claimed array, element by element: |claimed − derived| ≤ the derived error bound.
+    """Judge a claimed array: it agrees if |claimed − derived| ≤ the derived error bound in every element.
+
+    NaN never agrees. A bound that certifies less than one digit, or is infinite, decides nothing; but an
+    element outside a finite bound differs whatever the others do.
 
     Parameters
     ----------
     claimed
-        The claimed array, of the derived array's shape. NaN never agrees.
+        The claimed array, of the derived array's shape.
     derived
         What follows from the claimant's own inputs, in the claimant's format.
     half_unit
         For printed numbers: half a unit in the last printed place, which the claim itself leaves open.
     conventional
-        An rtol and atol to try as well; the finding tells both and the derived verdict stands.
+        An rtol and atol to try as well; the finding tells both, and the derived verdict stands.
     """
-    exact = np.asarray(claimed, dtype=np.float64)
-    tolerance = np.broadcast_to(np.asarray(derived.error + half_unit), derived.shape)
-    error = np.abs(exact - derived.value)
-    holds = error <= tolerance  # false for NaN
-    decided = np.isfinite(tolerance)
-    if holds.all() and decided.all():
-        verdict, worst = Verdict.AGREES, _largest(_used(error, tolerance))
-    elif (~holds & decided).any():
-        verdict, worst = Verdict.DIFFERS, _largest(np.where(decided, _used(error, tolerance), -1))
-    else:
-        verdict, worst = Verdict.UNDECIDED, _largest(~decided)
-    reason = ""
-    if verdict is not Verdict.DIFFERS and not _certifies(derived):
+    stated = np.asarray(claimed, dtype=np.float64)
+    tolerance = derived.error if type(half_unit) is float else derived.error + half_unit
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # NaN and infinity are judged, not raised
+        error = np.asarray(stated - derived.value)
+        np.abs(error, out=error)
+        most = _maximum(tolerance)
+        verdict, reason, worst = _verdict(error, tolerance, most)
+    bound, largest = most if tolerance is derived.error else _maximum(derived.error), peak(derived.value)
+    if verdict is Verdict.AGREES and not _certifies(bound, largest, derived.format):
         verdict, reason = Verdict.UNDECIDED, "the bound certifies less than one digit"
-    scalar = float(derived.value[worst])
+    value, off = float(derived.value[worst]), float(error[worst])
+    allowed = tolerance if isinstance(tolerance, float) else float(tolerance[worst])
+    ulp = derived.format.ulp(value)
     return Finding(
         step=step,
         quantity=quantity,
         verdict=verdict,
         reason=reason,
         index=worst,
-        claimed=float(exact[worst]),
-        derived=scalar,
-        error=float(error[worst]),
-        tolerance=float(tolerance[worst]),
-        used=float(_used(error[worst], tolerance[worst])),
-        ulps=float(error[worst]) / derived.format.ulp(scalar) if derived.format.unit_roundoff else math.nan,
-        digits=_digits(tolerance, derived.value),
-        conventional=None if conventional is None else _within(conventional, exact, derived.value),
+        claimed=float(stated[worst]),
+        derived=value,
+        error=off,
+        tolerance=allowed,
+        used=off / allowed if allowed else (0.0 if off == 0 else math.inf),
+        ulps=off / ulp if ulp else math.nan,
+        digits=_digits(most, largest),
+        conventional=None if conventional is None else _within(conventional, stated, derived.value),
     )
 
 
-def _used(error: Real, tolerance: Real) -> Real:
-    """error / tolerance, with 0 of 0 used where nothing was off, and all of it exceeded where NaN is claimed."""
-    used = np.divide(error, tolerance, out=np.full(np.shape(error), np.inf), where=np.greater(tolerance, 0))
-    return np.where(error == 0, 0.0, np.where(np.isnan(used), np.inf, used))
+def _verdict(error: Real, tolerance: Error, most: float) -> tuple[Verdict, str, tuple[int, ...]]:
+    """Return the verdict, its reason and the worst element's index."""
+    used = error / tolerance  # NaN where nothing is allowed and nothing is off
+    worst = _largest(used)
+    if used[worst] <= 1 and most < math.inf:
+        return Verdict.AGREES, "", worst
+    allowed = np.broadcast_to(tolerance, error.shape)
+    finite = np.isfinite(allowed)
+    outside = finite & ~(error <= allowed)  # written so that NaN is outside
+    if outside.any():
+        return Verdict.DIFFERS, "", _largest(np.where(outside, np.nan_to_num(used, nan=np.inf), -1))
+    if not finite.all():
+        return Verdict.UNDECIDED, "the bound is infinite, because a step may overflow", _largest(~finite)
+    return Verdict.AGREES, "", _largest(np.nan_to_num(used, nan=0.0))
 
 
-def _largest(array: NDArray) -> tuple[int, ...]:
-    return tuple(int(i) for i in np.unravel_index(np.argmax(array), np.shape(array)))
-
-
-def _certifies(derived: Bounded) -> bool:
+def _certifies(bound: float, largest: float, form: Format) -> bool:
     """Whether the bound, at its largest, certifies a digit of the largest value, or is mere underflow."""
-    bound = float(np.max(derived.error))
-    largest = float(np.max(np.abs(derived.value)))
-    return bound <= ONE_DIGIT * largest or bound <= derived.format.underflow_threshold
+    return bound <= ONE_DIGIT * largest or bound <= form.underflow_threshold
 
 
-def _digits(tolerance: Real, value: Real) -> float:
-    bound, largest = float(np.max(tolerance)), float(np.max(np.abs(value)))
+def _digits(bound: float, largest: float) -> float:
+    """−log10(bound / largest): infinite for an exact comparison, −infinite where nothing is certified."""
     if bound == 0:
         return math.inf
-    return -math.log10(bound / largest) if largest > 0 and math.isfinite(bound) else -math.inf
+    return math.log10(largest) - math.log10(bound) if largest > 0 and math.isfinite(bound) else -math.inf
+
+
+def _maximum(error: Error) -> float:
+    return error if isinstance(error, float) else float(error.max())
 
 
 def _within(tolerance: Tolerance, claimed: Real, derived: Real) -> bool:
     return bool(np.allclose(claimed, derived, rtol=tolerance.rtol, atol=tolerance.atol))
+
+
+def _largest(array: NDArray) -> tuple[int, ...]:
+    """Return the index of the largest element; of the first NaN, if there is one."""
+    flat, index = int(array.argmax()), []
+    for size in reversed(array.shape):
+        flat, i = divmod(flat, size)
+        index.append(i)
+    return tuple(reversed(index))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from reference.formats import SLACK
+from reference.formats import NEGLIGIBLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,23 +80,24 @@ class Bounded:
         """Matrix product of inner length n: |A|·eB + eA·(|B| + eB) + γ_{n+1}(|A||B| + …), any order of summation.
 
         One rounding more than n, because an addend may come first (see `terms`). Underflow may strike each
-        product, the sum, and each operand that is subnormal.
+        product, each sum, and each operand that is subnormal.
         """
         n = self.shape[-1]
         left, right = np.abs(self.value), np.abs(other.value)
         carried = _carried(left, self, right, other, np.matmul)
-        reach = _added(left @ right, carried)
-        tiny = n + 1 + left.sum(-1, keepdims=True) + right.sum(0)
-        error = _added(self.format.gamma(n + 1) * reach, carried)
-        return _settled(self.value @ other.value, error, reach, tiny, self.format, terms=n)
+        underflows = n * (2 + left.max() + right.max())
+        return self._settled(
+            self.value @ other.value, left @ right, carried, roundings=n + 1, underflows=underflows, terms=n
+        )
 
     def __mul__(self, other: Bounded) -> Bounded:
         """Element-wise product: |a|·e_b + e_a·(|b| + e_b), and one rounding."""
-        left, right = np.abs(self.value), np.abs(other.value)
-        carried = _carried(left, self, right, other, np.multiply)
-        reach = _added(left * right, carried)
-        error = _added(self.format.gamma(1) * reach, carried)
-        return _settled(self.value * other.value, error, reach, 1 + left + right, self.format)
+        value = self.value * other.value
+        carried: Error = EXACT
+        if not (self.is_exact and other.is_exact):
+            carried = _carried(np.abs(self.value), self, np.abs(other.value), other, np.multiply)
+        underflows = 1 + peak(self.value) + peak(other.value)
+        return self._settled(value, np.abs(value), carried, roundings=1, underflows=underflows)
 
     def __add__(self, other: Bounded) -> Bounded:
         """Sum; an addend of a dot product meets as many roundings as that product's own terms."""
@@ -107,21 +108,18 @@ class Bounded:
         return self._combined(self.value - other.value, other)
 
     def _combined(self, value: Real, other: Bounded) -> Bounded:
-        carried = EXACT if self.is_exact and other.is_exact else (self.error + other.error) * SLACK
-        reach = _added(np.abs(value), carried)
-        error = _added(self.format.gamma(1) * reach, carried)
+        carried = _both(self.error, other.error)
         for product, addend in ((self, other), (other, self)):
             if product.terms > 1:
-                error = error + self.format.gamma(product.terms) * (np.abs(addend.value) + addend.error)
-        return _settled(value, error, reach, 1.0, self.format)
+                carried = carried + self.format.gamma(product.terms) * (np.abs(addend.value) + addend.error)
+        return self._settled(value, np.abs(value), carried, roundings=1, underflows=1)
 
     def sum(self, axis: int | None = None) -> Bounded:
         """Sum over an axis, or over all n elements, in any order: γ_n Σ(|v| + e) + Σe."""
         n = self.value.size if axis is None else self.shape[axis]
-        carried = EXACT if self.is_exact else np.sum(self.error, axis=axis) * SLACK
-        reach = _added(np.abs(self.value).sum(axis), carried)
-        error = _added(self.format.gamma(n) * reach, carried)
-        return _settled(self.value.sum(axis), error, reach, float(n), self.format)
+        carried = EXACT if self.is_exact else np.sum(self.error, axis=axis)
+        reach = np.abs(self.value).sum(axis)
+        return self._settled(self.value.sum(axis), reach, carried, roundings=n, underflows=n)
 
     def __truediv__(self, divisor: int) -> Bounded:
         """Divide by a whole number: exact for a power of two, else 3 roundings.
@@ -135,36 +133,55 @@ class Bounded:
         return self._scaled(self.value * factor, factor, factor)
 
     def _scaled(self, value: Real, scale: float, factor: int) -> Bounded:
-        carried = EXACT if self.is_exact else self.error * (scale * SLACK)
-        reach = _added(np.abs(value), carried)
-        roundings = 0.0 if _is_power_of_two(factor) else self.format.gamma(3)
-        return _settled(value, _added(roundings * reach, carried), reach, 3.0, self.format)
+        carried = EXACT if self.is_exact else self.error * scale
+        roundings = 0 if _is_power_of_two(factor) else 3
+        return self._settled(value, np.abs(value), carried, roundings=roundings, underflows=3)
+
+    def _settled(
+        self, value: Real, reach: Real, carried: Error, *, roundings: int, underflows: float, terms: int = 1
+    ) -> Bounded:
+        """Put a result's bound together: what is carried, `roundings`, underflow; no promise on overflow.
+
+        `reach` (written to here) bounds the magnitude of every partial result before the operands' errors,
+        `carried`, are counted. Where both are 0 the result is exactly 0.
+        """
+        form, carries = self.format, type(carried) is not float
+        if carries:
+            reach += carried
+        gamma, eta = form.gamma(roundings), form.smallest_normal * underflows
+        smallest, largest = reach.min(), reach.max()
+        underflow = eta * (reach > 0) if eta > NEGLIGIBLE * gamma * smallest else EXACT
+        overflow = ~(reach <= form.largest) if not largest <= form.largest else None  # NaN counts as overflow
+        error = reach  # its memory, used again
+        error *= gamma
+        if carries:
+            error += carried
+        if type(underflow) is not float:
+            error += underflow
+        if overflow is not None:
+            error = np.where(overflow, np.inf, error)
+        return Bounded(value, error, form, terms)
 
 
 def _carried(left: Real, a: Bounded, right: Real, b: Bounded, product: Callable[[Real, Real], Real]) -> Error:
     """What the operands' errors do to a product: |A|·eB + eA·(|B| + eB)."""
-    carried: Error = EXACT
-    if not b.is_exact:
-        carried = product(left, np.asarray(b.error))
-    if not a.is_exact:
-        carried = carried + product(np.asarray(a.error), right + b.error)
-    return carried if type(carried) is float else carried * SLACK
+    if a.is_exact and b.is_exact:
+        return EXACT
+    from_right = EXACT if b.is_exact else product(left, np.asarray(b.error))
+    from_left = EXACT if a.is_exact else product(np.asarray(a.error), right + b.error)
+    return _both(from_left, from_right)
 
 
-def _added(magnitude: Real, carried: Error) -> Real:
-    return magnitude if type(carried) is float else magnitude + carried
+def _both(one: Error, other: Error) -> Error:
+    """Add two errors, where either may be `EXACT`."""
+    if type(one) is float:
+        return other
+    return one if type(other) is float else one + other
 
 
-def _settled(value: Real, error: Real, reach: Real, tiny: Real | float, form: Format, terms: int = 1) -> Bounded:
-    """Allow underflow where anything non-zero was combined; promise nothing where a step may overflow.
-
-    `reach` bounds the magnitude of every partial result. Where it is 0, the result is exactly 0.
-    """
-    if form.smallest_normal:
-        error = error + (form.smallest_normal * tiny) * (reach > 0)
-    if not np.max(reach) <= form.largest:  # written so that NaN counts as overflow
-        error = np.where(reach <= form.largest, error, np.inf)
-    return Bounded(value, error, form, terms)
+def peak(array: Real) -> float:
+    """Return the largest magnitude in an array, without making another."""
+    return max(float(array.max()), -float(array.min()))
 
 
 def _is_power_of_two(n: int) -> bool:

@@ -12,7 +12,14 @@ EVALUATION = 2.0**-53
 """Unit roundoff of float64, in which every derived value is itself evaluated."""
 
 SLACK = 1 + 2.0**-30
-"""Pays for evaluating a bound in float64: a bound of n terms is off by a relative (n + 4)·2⁻⁵³ at most."""
+"""Pays for evaluating the bounds themselves in float64.
+
+A bound of n terms is evaluated with a relative error of (n + 4)·2⁻⁵³ at most. Each bound is enlarged by this
+factor where it arises, which is enough for 2²³ such roundings on its way through the lines that follow.
+"""
+
+NEGLIGIBLE = 2.0**-32
+"""A part of a bound so small beside the rest that `SLACK` has paid for it."""
 
 
 @dataclass(frozen=True)
