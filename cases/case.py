@@ -1,0 +1,123 @@
+"""A case: one question put to every claimant, in each number format that its file asks for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from cases.draw import draw, written
+from cases.model import HalfSquaredError, Normal, Uniform
+from cases.problem import Problem
+from cases.published import Published, read_published
+from cases.quantities import quantity_shapes
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from cases.model import Constant, File, Tolerance
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A valid case file.
+
+    Attributes
+    ----------
+    name
+        Its path under its folder of cases, without the suffix: "worked/document".
+    path
+        The file itself.
+    shapes
+        Of x, y, W1, b1, …: x is (N, n_0), y is (N, n_depth), Wk is (n_k, n_{k-1}), bk is (n_k,).
+    """
+
+    name: str
+    path: Path
+    shapes: dict[str, tuple[int, ...]]
+    file: File
+
+    @property
+    def about(self) -> str:
+        """What the case is, and what it is there to catch."""
+        return self.file.about
+
+    @property
+    def dtypes(self) -> tuple[str, ...]:
+        """The number formats it runs in."""
+        return self.file.dtypes
+
+    @property
+    def steps(self) -> int:
+        """How many training steps are run."""
+        return self.file.steps
+
+    @property
+    def depth(self) -> int:
+        """The number of layers."""
+        return len(self.file.layers)
+
+    @property
+    def tolerance(self) -> Tolerance | None:
+        """A conventional tolerance that the file asks for beside the derived one."""
+        return self.file.tolerance
+
+    @cached_property
+    def published(self) -> Published | None:
+        """The numbers that somebody printed for this problem."""
+        if self.file.published is None:
+            return None
+        widths = [self.shapes[f"b{k}"][0] for k in range(1, self.depth + 1)]
+        shapes = quantity_shapes(self.shapes["x"][0], (self.shapes["x"][1], *widths))
+        return read_published(self.file.published, shapes)
+
+    def problem(self, dtype: str) -> Problem:
+        """Return the case in one number format: every number rounded once to `dtype`, ties to even.
+
+        Arrays that the file does not write out are drawn once in float64, and rounded for each format. Each
+        call returns fresh arrays.
+
+        Parameters
+        ----------
+        dtype
+            "float64" or "float32"; one that is not among `dtypes` gives a problem all the same, but its
+            numbers have not been checked to be finite there.
+        """
+        arrays = {name: self._array(name, dtype) for name in self._inputs}
+        loss = self.file.loss
+        return Problem(
+            case=self.name,
+            dtype=dtype,
+            activations=tuple(layer.activation for layer in self.file.layers),
+            x=arrays.pop("x"),
+            y=arrays.pop("y"),
+            parameters=MappingProxyType(arrays),
+            loss=loss.name,
+            reduction=loss.reduction if isinstance(loss, HalfSquaredError) else "mean",
+            learning_rate=self.file.optimizer.learning_rate.rounded(dtype),
+            steps=self.steps,
+            not_trained=frozenset(self.file.not_trained),
+            tolerance=self.tolerance,
+        )
+
+    @property
+    def _inputs(self) -> dict[str, list[Any] | Normal | Uniform | Constant]:
+        inputs = {"x": self.file.x, "y": self.file.y}
+        for k, layer in enumerate(self.file.layers, start=1):
+            inputs |= {f"W{k}": layer.W, f"b{k}": layer.b}
+        return inputs
+
+    @cached_property
+    def _drawn(self) -> dict[str, NDArray[np.float64]]:
+        inputs = self._inputs.items()
+        return {name: draw(array) for name, array in inputs if isinstance(array, Normal | Uniform)}
+
+    def _array(self, name: str, dtype: str) -> NDArray[Any]:
+        array = self._inputs[name]
+        if isinstance(array, Normal | Uniform):
+            return self._drawn[name].astype(dtype)
+        return written(array, dtype)

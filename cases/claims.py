@@ -1,0 +1,96 @@
+"""The names of parameters and quantities in a file, and whether printed values have their shapes."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from cases.defects import quoted
+from cases.nodes import Mapping, Node, Scalar, Sequence, child
+from cases.numbers import Number
+from cases.quantities import Shape, parameter_shapes, quantity_shapes
+from cases.shapes import Inputs, words
+from cases.wording import suggestion
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from cases.arrays import ArrayReader
+    from cases.defects import Mark, Report
+
+
+def check_names_once(node: Node | None, label: str, report: Report) -> None:
+    """Report a name that stands twice in a list."""
+    seen: set[object] = set()
+    for item in _texts(node):
+        if item.value in seen:
+            report.add(item.mark, f"{label} has {quoted(str(item.value))} twice", "it once")
+        seen.add(item.value)
+
+
+def check_parameters(node: Node | None, inputs: Inputs, report: Report) -> None:
+    """Report names in `not_trained` that are no parameters of this network."""
+    known = parameter_shapes(inputs.widths)
+    for item in _texts(node):
+        if inputs.depth and item.value not in known:
+            _unknown(str(item.value), item.mark, known, "parameter", report)
+
+
+def check_published(root: Mapping, inputs: Inputs, arrays: ArrayReader) -> None:
+    """Report what is wrong with the printed values: names, shapes, numbers, the order of the steps."""
+    last = 0
+    for step in _items(child(root, "published", "steps")):
+        match child(step, "step"):
+            case Scalar(value=Number(whole=int(value)), mark=mark):
+                if 0 < value <= last:
+                    arrays.report.add(mark, f"step {value} after step {last}", "steps in ascending order")
+                last = max(last, value)
+        _check_step(step, inputs, arrays)
+
+
+def _check_step(step: Node, inputs: Inputs, arrays: ArrayReader) -> None:
+    values, rejected = child(step, "values"), child(step, "rejected")
+    shapes = quantity_shapes(inputs.batch, inputs.widths) if inputs.depth else {}
+    if isinstance(values, Mapping):
+        for name, node in values.entries.items():
+            if name in shapes:
+                _check_value(name, node, shapes[name], arrays)
+            elif shapes:
+                _unknown(name, values.keys[name], shapes, "quantity", arrays.report)
+    if isinstance(values, Mapping) and isinstance(rejected, Mapping):
+        for name, mark in rejected.keys.items():
+            if name not in values.entries:
+                near = suggestion(name, values.entries)
+                wrong = f"{quoted(name)} is rejected but not among the values of this step{near}"
+                arrays.report.add(mark, wrong, "the name of one of them")
+
+
+def _check_value(name: str, node: Node, shape: Shape, arrays: ArrayReader) -> None:
+    """Report a printed value that is neither a bare number for a single element nor has the full shape."""
+    if isinstance(node, Scalar):
+        single = None in shape or math.prod(length or 1 for length in shape) == 1
+        if isinstance(node.value, Number) and not single:
+            expected = f"nested lists of shape {words(shape)}"
+            arrays.report.add(node.mark, f"{name} is a single number", expected)
+        else:
+            arrays.written(node, name, rank=0)
+        return
+    actual = arrays.written(node, name, len(shape), blanks=True)
+    if actual and not all(None in pair or pair[0] == pair[1] for pair in zip(actual, shape, strict=True)):
+        arrays.report.add(node.mark, f"{name} has the shape {words(actual)}", words(shape))
+
+
+def _unknown(name: str, mark: Mark, known: Collection[str], what: str, report: Report) -> None:
+    few = 20
+    expected = f"one of {', '.join(list(known)[:few])}" + ", …" * (len(known) > few)
+    report.add(mark, f"unknown {what} {quoted(name)}{suggestion(name, known)}", expected)
+
+
+def _items(node: Node | None) -> tuple[Node, ...]:
+    return node.items if isinstance(node, Sequence) else ()
+
+
+def _texts(node: Node | None) -> Iterator[Scalar]:
+    for item in _items(node):
+        if isinstance(item, Scalar) and isinstance(item.value, str):
+            yield item

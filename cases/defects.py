@@ -1,0 +1,82 @@
+"""What is wrong with a file, and where: one line for each defect."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+MAX_DEFECTS = 200  # of one file; a list of a hundred thousand wrong numbers needs no hundred thousand lines
+
+
+class Mark(NamedTuple):
+    """A place in a file, both counted from 1 as editors do."""
+
+    line: int
+    column: int
+
+
+START = Mark(1, 1)
+
+
+@dataclass(frozen=True)
+class Defect:
+    """One thing that is wrong: `str()` gives `path:line:column: what is wrong, expected …`."""
+
+    path: Path
+    line: int
+    column: int
+    message: str
+
+    def __str__(self) -> str:
+        """Return the defect as one line."""
+        return f"{printable(str(self.path))}:{self.line}:{self.column}: {self.message}"
+
+
+class CaseErrors(Exception):  # noqa: N818 - it holds the errors of all files, which its name says
+    """Every defect of every file that was read; `str()` gives one line for each.
+
+    Attributes
+    ----------
+    defects
+        Sorted by file and by place within it.
+    """
+
+    def __init__(self, defects: Iterable[Defect]) -> None:
+        self.defects = tuple(defects)
+        super().__init__("\n".join(map(str, self.defects)))
+
+
+@dataclass
+class Report:
+    """Collects the defects of one file while it is read."""
+
+    path: Path
+    found: list[tuple[Mark, str]] = field(default_factory=list)
+
+    def add(self, mark: Mark, wrong: str, expected: str) -> None:
+        """Note that `wrong` stands at `mark` where `expected` should."""
+        self.found.append((mark, f"{wrong}, expected {expected}"))
+
+    @property
+    def defects(self) -> list[Defect]:
+        """The defects in the order of their places, at most `MAX_DEFECTS` of them and a count of the rest."""
+        ordered = sorted(dict.fromkeys(self.found))
+        defects = [Defect(self.path, *mark, message) for mark, message in ordered[:MAX_DEFECTS]]
+        if rest := ordered[MAX_DEFECTS:]:
+            message = f"{len(rest)} more defects from here on, expected none"
+            defects.append(Defect(self.path, *rest[0][0], message))
+        return defects
+
+
+def printable(text: str) -> str:
+    """Return `text` on one line, with what a terminal cannot show written as escapes."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+
+
+def quoted(text: str, longest: int = 60) -> str:
+    """Return `text` in quotes, on one line and shortened."""
+    return repr(text if len(text) <= longest else text[: longest - 1] + "…")

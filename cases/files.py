@@ -1,0 +1,79 @@
+"""Finding case files and reading their bytes, with nothing taken on trust."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from cases.defects import START, Report, printable
+from cases.yaml_reader import mark_at
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MAX_BYTES: Final = 2**20
+SUFFIXES: Final = (".yaml", ".yml")
+
+
+def find(folder: Path, report: Report) -> dict[str, list[Path]]:
+    """Return the YAML files below a folder by case name: the path under the folder, without the suffix.
+
+    Hidden files and folders (editors' own) are passed over. Two files may have one name: a.yaml and a.yml.
+    """
+    if not folder.is_dir():
+        report.add(START, "no such folder", "a folder of YAML files")
+        return {}
+    found: dict[str, list[Path]] = {}
+    for path in _walk(folder, report):
+        name = path.relative_to(folder).with_suffix("").as_posix()
+        found.setdefault(name, []).append(path)
+    if not found and not report.found:
+        report.add(START, "no case in this folder", f"files named *{' or *'.join(SUFFIXES)}")
+    return found
+
+
+def _walk(folder: Path, report: Report) -> Iterator[Path]:
+    def unreadable(error: OSError) -> None:
+        wrong = f"the folder {printable(str(error.filename))} cannot be read: {error.strerror}"
+        report.add(START, wrong, "a readable folder")
+
+    for here, folders, files in os.walk(folder, onerror=unreadable):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(folders + files):
+            if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES:
+                yield Path(here, name)
+
+
+def read_text(path: Path, report: Report) -> str | None:
+    """Return the text of a file, or None after reporting why it cannot be read."""
+    try:
+        content = _read_bytes(path, report)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        report.add(START, f"the file cannot be read: {reason}", "a readable file")
+        return None
+    return None if content is None else _decode(content, report)
+
+
+def _read_bytes(path: Path, report: Report) -> bytes | None:
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):  # a pipe would never end
+        what = "a folder" if stat.S_ISDIR(status.st_mode) else "no regular file"
+        report.add(START, f"this is {what}", "a regular file")
+    elif status.st_size > MAX_BYTES:
+        report.add(START, f"the file has {status.st_size} bytes", f"at most {MAX_BYTES} bytes (1 MiB)")
+    else:
+        return path.read_bytes()
+    return None
+
+
+def _decode(content: bytes, report: Report) -> str | None:
+    try:
+        return content.decode("utf-8").removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        before = content[: error.start].decode("utf-8").removeprefix("\ufeff")
+        byte = content[error.start]
+        report.add(mark_at(before, len(before)), f"the byte 0x{byte:02x} is not UTF-8", "text in UTF-8")
+        return None

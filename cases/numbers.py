@@ -1,0 +1,112 @@
+"""A number as it is written: its exact value, its rounding to a format, its printed places."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Final
+
+import numpy as np
+
+DTYPES: Final = ("float64", "float32")
+LARGEST: Final = {dtype: float(np.finfo(dtype).max) for dtype in DTYPES}
+MAX_TEXT: Final = 1200  # characters; the longest float64 written out exactly in plain decimals takes 1077
+MAX_LENGTH: Final = 2**40  # of one axis of an array
+_SHORT: Final = 30  # characters of a number that a message shows
+
+_DECIMAL = re.compile(r"[-+]?(?P<whole>[0-9]*)(?:\.(?P<part>[0-9]*))?(?:[eE](?P<exponent>[-+]?[0-9]+))?")
+_HEX_FLOAT = re.compile(
+    r"(?P<sign>[-+]?)0x(?P<whole>[0-9a-fA-F]+)(?:\.(?P<part>[0-9a-fA-F]*))?[pP](?P<exponent>[-+]?[0-9]+)"
+)
+_INTEGER = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_SPECIAL = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+_FORMS = (_INTEGER, _FLOAT, _HEX_FLOAT, _SPECIAL)
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number of YAML 1.2 (or a hexadecimal float), kept as its text, so that nothing of it is lost."""
+
+    text: str
+
+    def __str__(self) -> str:
+        """Return the text, shortened to what a message shows."""
+        return self.text if len(self.text) <= _SHORT else self.text[: _SHORT - 1] + "…"
+
+    @staticmethod
+    def is_one(text: str) -> bool:
+        """Say whether a plain YAML scalar is a number: `1e-3` and `012` are, `1_000` and `-0x1F` are not."""
+        return any(form.fullmatch(text) for form in _FORMS)
+
+    @property
+    def whole(self) -> int | None:
+        """The integer that is written, or None: `012` is 12, `0x1F` is 31, `1.0` is no integer."""
+        if not _INTEGER.fullmatch(self.text):
+            return None
+        return int(self.text) if _is_decimal(self.text) else int(self.text, 0)
+
+    @property
+    def nearest(self) -> float:
+        """The nearest float64, ties to even; infinite where it is too large, nan for `.nan`."""
+        if _SPECIAL.fullmatch(self.text):
+            return float(self.text.replace(".", ""))
+        if _is_decimal(self.text):
+            return float(self.text)
+        try:
+            return float.fromhex(self.text) if self.text[1] != "o" else float(int(self.text, 8))
+        except OverflowError:
+            return -math.inf if self.text.startswith("-") else math.inf
+
+    @property
+    def exact(self) -> Fraction:
+        """The value itself; only for numbers whose nearest float64 is finite and not zero.
+
+        Others, as `1e999999999`, would need more memory than there is.
+        """
+        if _is_decimal(self.text):
+            return Fraction(self.text)
+        if hexadecimal := _HEX_FLOAT.fullmatch(self.text):
+            part = hexadecimal["part"] or ""
+            digits = int(hexadecimal["sign"] + hexadecimal["whole"] + part, 16)
+            return digits * Fraction(2) ** (int(hexadecimal["exponent"]) - 4 * len(part))
+        return Fraction(int(self.text, 0))
+
+    def rounded(self, dtype: str) -> float:
+        """Return the value rounded once to `dtype`, ties to even; infinite where it is too large for it."""
+        if dtype == "float64":
+            return self.nearest
+        with np.errstate(over="ignore"):
+            return float(np.float32(self._rounded_to_odd()))
+
+    def fits(self, dtype: str) -> bool:
+        """Say whether the value, rounded to `dtype`, is finite."""
+        return math.isfinite(self.rounded(dtype))
+
+    @property
+    def half_unit(self) -> float:
+        """Half a unit in the last printed place: 0.60224 gives 0.5e-5; 0 for hexadecimal, which is exact."""
+        decimal = _DECIMAL.fullmatch(self.text)
+        if decimal is None:
+            return 0.0
+        last_place = int(decimal["exponent"] or 0) - len(decimal["part"] or "")
+        return float(f"5e{last_place - 1}")
+
+    def _rounded_to_odd(self) -> float:
+        """Return the float64 next to the value whose last bit is odd, or the value where that is a float64.
+
+        Rounding that result to float32 cannot round twice: the odd bit remembers on which side of a tie
+        the value lies (Boldo and Melquiond, "Emulation of a FMA and correctly rounded sums", 2008).
+        """
+        near = self.nearest
+        if not math.isfinite(near) or near == 0 or self.exact == Fraction(near):
+            return near
+        if int(np.float64(near).view(np.uint64)) & 1:
+            return near
+        return math.nextafter(near, math.inf if self.exact > Fraction(near) else -math.inf)
+
+
+def _is_decimal(text: str) -> bool:
+    return _FLOAT.fullmatch(text) is not None

@@ -1,0 +1,148 @@
+"""From the text of a YAML file to a tree of values with places: the strict subset that a case may use.
+
+PyYAML's own constructors follow YAML 1.1 (`no` is false, `1e-3` is text, `012` is ten), drop the places and
+expand aliases, so only its parser is used: its events are composed here, under the core rules of YAML 1.2.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import yaml
+from yaml.reader import Reader
+
+from cases.defects import START, Mark, Report, quoted
+from cases.nodes import Mapping, Node, Refused, Scalar, Sequence, Value, describe
+from cases.numbers import MAX_TEXT, Number
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MAX_DEPTH: Final = 16  # lists and mappings within each other; a case needs seven
+
+_LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_WORDS: Final[dict[str, Value]] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+
+
+class _StopReadingError(Exception):
+    """The rest of the file cannot be read; the reason has been reported."""
+
+
+def read_yaml(text: str, report: Report) -> Node | None:
+    """Return the only document of `text`, or None where it cannot be read at all.
+
+    Every defect is added to `report`; after one that leaves the structure clear (a duplicate key, an alias, a
+    tag) reading goes on, with a `Refused` node in its place.
+    """
+    if strange := Reader.NON_PRINTABLE.search(text):
+        report.add(mark_at(text, strange.start()), f"the character {strange[0]!a}", "printable text")
+        return None
+    try:
+        return _Composer(text, report).document()
+    except _StopReadingError:
+        return None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        what = " ".join(part for part in (error.problem, error.context) if part)
+        report.add(_mark(mark) if mark else START, f"not YAML: {what}", "well-formed YAML")
+    except (yaml.YAMLError, ValueError, OverflowError) as error:  # escapes beyond Unicode, absurd directives
+        report.add(START, f"not YAML: {quoted(str(error))}", "well-formed YAML")
+    return None
+
+
+def mark_at(text: str, index: int) -> Mark:
+    """Return the place of the character `text[index]`."""
+    before = text[:index]
+    return Mark(before.count("\n") + 1, index - before.rfind("\n"))
+
+
+def resolve(text: str) -> Value:
+    """Return what a plain scalar means under the core rules of YAML 1.2: `no` is text, `1e-3` a number."""
+    if text in _WORDS:
+        return _WORDS[text]
+    return Number(text) if Number.is_one(text) else text
+
+
+class _Composer:
+    """Builds nodes from parser events, one call for each node."""
+
+    def __init__(self, text: str, report: Report) -> None:
+        self._events: Iterator[Any] = yaml.parse(text, Loader=_LOADER)
+        self._report = report
+
+    def document(self) -> Node | None:
+        next(self._events)  # the start of the stream
+        if isinstance(next(self._events), yaml.StreamEndEvent):
+            self._report.add(START, "the file is empty", "a case")
+            return None
+        node = self._node(next(self._events), depth=1)
+        next(self._events)  # the end of the document
+        more = next(self._events)
+        if not isinstance(more, yaml.StreamEndEvent):
+            self._report.add(_mark(more.start_mark), "a second document", "one case in one file")
+        return node
+
+    def _node(self, event: Any, depth: int) -> Node:  # noqa: ANN401 - PyYAML's events have no common type
+        mark = _mark(event.start_mark)
+        if isinstance(event, yaml.AliasEvent):
+            self._report.add(mark, f"the alias {quoted(f'*{event.anchor}')}", "the value written out")
+            return Refused(mark)
+        if event.anchor is not None:
+            self._report.add(mark, f"the anchor {quoted('&' + event.anchor)}", "a value without anchors")
+        if isinstance(event, yaml.ScalarEvent):
+            node = self._scalar(event, mark)
+        else:
+            node = self._collection(event, mark, depth)
+        if event.tag is not None:
+            self._report.add(mark, f"the tag {quoted(event.tag)}", "a value without tags")
+            return Refused(mark)
+        return node
+
+    def _scalar(self, event: yaml.ScalarEvent, mark: Mark) -> Node:
+        if event.style:  # quoted or block text, a plain scalar has none
+            return Scalar(mark, event.value)
+        value = resolve(event.value)
+        if isinstance(value, Number) and len(value.text) > MAX_TEXT:
+            wrong = f"a number of {len(value.text)} characters"
+            self._report.add(mark, wrong, f"at most {MAX_TEXT}")
+            return Refused(mark)
+        return Scalar(mark, value)
+
+    def _collection(self, event: Any, mark: Mark, depth: int) -> Node:  # noqa: ANN401 - as above
+        if depth > MAX_DEPTH:
+            wrong = f"lists and mappings nested more than {MAX_DEPTH} deep"
+            self._report.add(mark, wrong, f"a depth of at most {MAX_DEPTH}")
+            raise _StopReadingError
+        if isinstance(event, yaml.SequenceStartEvent):
+            return Sequence(mark, tuple(self._items(depth)))
+        return self._mapping(mark, depth)
+
+    def _items(self, depth: int) -> Iterator[Node]:
+        while not isinstance(event := next(self._events), yaml.CollectionEndEvent):
+            yield self._node(event, depth + 1)
+
+    def _mapping(self, mark: Mark, depth: int) -> Mapping:
+        entries: dict[str, Node] = {}
+        keys: dict[str, Mark] = {}
+        nodes = self._items(depth)
+        for key in nodes:
+            value = next(nodes)
+            if isinstance(key, Refused):
+                continue
+            if not (isinstance(key, Scalar) and isinstance(key.value, str)):
+                self._report.add(key.mark, f"a key that is {describe(key)}", "text")
+            elif key.value in entries:
+                first = keys[key.value].line
+                wrong = f"duplicate key {quoted(key.value)}"
+                self._report.add(key.mark, wrong, f"it once (it stands in line {first} too)")
+            else:
+                entries[key.value], keys[key.value] = value, key.mark
+        return Mapping(mark, entries, keys)
+
+
+def _mark(mark: Any) -> Mark:  # noqa: ANN401 - the C parser's marks are of a class of their own
+    return Mark(mark.line + 1, mark.column + 1)
