@@ -48,8 +48,9 @@ def sigmoid_derivative(z: NDArray, a: NDArray) -> NDArray:  # noqa: ARG001 - eve
 
 
 def _sigmoid_slope(z: Real) -> Real:
-    """σ(z)·σ(−z), which keeps its relative accuracy in both tails."""
-    return sigmoid(z) * sigmoid(-z)
+    """σ(z)·σ(−z) = e^{−|z|} / (1 + e^{−|z|})², which keeps its relative accuracy in both tails."""
+    e = np.exp(-np.abs(z))
+    return e / np.square(1 + e)
 
 
 def _sigmoid_spread(z: Real, e: Error) -> Real:

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from reference.bounded import Bounded, peak
 from reference.findings import Finding, Verdict
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cases.model import Tolerance
-    from reference.bounded import Error, Real
+    from reference.bounded import Bounded, Error, Real
     from reference.formats import Format
 
 ONE_DIGIT = 0.1
@@ -48,48 +47,49 @@ def compare(
     """
     stated = np.asarray(claimed, dtype=np.float64)
     tolerance = derived.error if type(half_unit) is float else derived.error + half_unit
+    most = _maximum(tolerance)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # NaN and infinity are judged, not raised
-        error = np.asarray(stated - derived.value)
-        np.abs(error, out=error)
-        most = _maximum(tolerance)
-        verdict, reason, worst = _verdict(error, tolerance, most)
-    bound, largest = most if tolerance is derived.error else _maximum(derived.error), peak(derived.value)
-    if verdict is Verdict.AGREES and not _certifies(bound, largest, derived.format):
+        used = np.asarray(stated - derived.value)
+        np.abs(used, out=used)
+        used /= tolerance  # NaN where nothing is allowed and nothing is off
+        worst = _largest(used)
+        verdict, reason = Verdict.AGREES, ""
+        if not (used[worst] <= 1 and most < math.inf):
+            verdict, reason, worst = _judge_closely(np.abs(stated - derived.value), tolerance)
+    bound = most if tolerance is derived.error else _maximum(derived.error)
+    if verdict is Verdict.AGREES and not _certifies(bound, derived.peak, derived.format):
         verdict, reason = Verdict.UNDECIDED, "the bound certifies less than one digit"
-    value, off = float(derived.value[worst]), float(error[worst])
+    value, claim = float(derived.value[worst]), float(stated[worst])
     allowed = tolerance if isinstance(tolerance, float) else float(tolerance[worst])
-    ulp = derived.format.ulp(value)
+    off, ulp = abs(claim - value), derived.format.ulp(value)
     return Finding(
         step=step,
         quantity=quantity,
         verdict=verdict,
         reason=reason,
         index=worst,
-        claimed=float(stated[worst]),
+        claimed=claim,
         derived=value,
         error=off,
         tolerance=allowed,
         used=off / allowed if allowed else (0.0 if off == 0 else math.inf),
         ulps=off / ulp if ulp else math.nan,
-        digits=_digits(most, largest),
+        digits=_digits(most, derived.peak),
         conventional=None if conventional is None else _within(conventional, stated, derived.value),
     )
 
 
-def _verdict(error: Real, tolerance: Error, most: float) -> tuple[Verdict, str, tuple[int, ...]]:
-    """Return the verdict, its reason and the worst element's index."""
-    used = error / tolerance  # NaN where nothing is allowed and nothing is off
-    worst = _largest(used)
-    if used[worst] <= 1 and most < math.inf:
-        return Verdict.AGREES, "", worst
+def _judge_closely(error: Real, tolerance: Error) -> tuple[Verdict, str, tuple[int, ...]]:
+    """Return the verdict, its reason and the worst element where some bound is 0, infinite or exceeded."""
     allowed = np.broadcast_to(tolerance, error.shape)
     finite = np.isfinite(allowed)
     outside = finite & ~(error <= allowed)  # written so that NaN is outside
+    used = np.where(error == 0, 0.0, np.nan_to_num(error / allowed, nan=np.inf))
     if outside.any():
-        return Verdict.DIFFERS, "", _largest(np.where(outside, np.nan_to_num(used, nan=np.inf), -1))
+        return Verdict.DIFFERS, "", _largest(np.where(outside, used, -1))
     if not finite.all():
         return Verdict.UNDECIDED, "the bound is infinite, because a step may overflow", _largest(~finite)
-    return Verdict.AGREES, "", _largest(np.nan_to_num(used, nan=0.0))
+    return Verdict.AGREES, "", _largest(used)
 
 
 def _certifies(bound: float, largest: float, form: Format) -> bool:

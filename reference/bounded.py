@@ -11,6 +11,7 @@ Source of the bounds: Higham, *Accuracy and Stability of Numerical Algorithms*, 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -31,7 +32,7 @@ Error: TypeAlias = "NDArray[np.float64] | float"
 EXACT = 0.0
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Bounded:
     """A float64 array and a bound on the absolute error of each of its elements.
 
@@ -70,11 +71,23 @@ class Bounded:
         """Whether every element is known exactly."""
         return type(self.error) is float
 
-    @property
+    @cached_property
+    def magnitude(self) -> Real:
+        """|value|, kept because weights and activations are used by several lines."""
+        return np.abs(self.value)
+
+    @cached_property
+    def peak(self) -> float:
+        """The largest magnitude."""
+        return peak(self.value)
+
+    @cached_property
     def T(self) -> Bounded:  # noqa: N802 - NumPy's name
         """The transpose, exact."""
         error = self.error if self.is_exact else np.transpose(self.error)
-        return Bounded(self.value.T, error, self.format)
+        transpose = Bounded(self.value.T, error, self.format)
+        transpose.__dict__["magnitude"] = self.magnitude.T  # frozen, and known already
+        return transpose
 
     def __matmul__(self, other: Bounded) -> Bounded:
         """Matrix product of inner length n: |A|·eB + eA·(|B| + eB) + γ_{n+1}(|A||B| + …), any order of summation.
@@ -83,20 +96,18 @@ class Bounded:
         product, each sum, and each operand that is subnormal.
         """
         n = self.shape[-1]
-        left, right = np.abs(self.value), np.abs(other.value)
-        carried = _carried(left, self, right, other, np.matmul)
-        underflows = n * (2 + left.max() + right.max())
+        reach = self.magnitude @ other.magnitude
+        carried = _carried(self, other, np.matmul)
+        underflows = n * (2 + self.peak + other.peak)
         return self._settled(
-            self.value @ other.value, left @ right, carried, roundings=n + 1, underflows=underflows, terms=n
+            self.value @ other.value, reach, carried, roundings=n + 1, underflows=underflows, terms=n
         )
 
     def __mul__(self, other: Bounded) -> Bounded:
         """Element-wise product: |a|·e_b + e_a·(|b| + e_b), and one rounding."""
         value = self.value * other.value
-        carried: Error = EXACT
-        if not (self.is_exact and other.is_exact):
-            carried = _carried(np.abs(self.value), self, np.abs(other.value), other, np.multiply)
-        underflows = 1 + peak(self.value) + peak(other.value)
+        carried = _carried(self, other, np.multiply)
+        underflows = 1 + self.peak + other.peak
         return self._settled(value, np.abs(value), carried, roundings=1, underflows=underflows)
 
     def __add__(self, other: Bounded) -> Bounded:
@@ -111,14 +122,14 @@ class Bounded:
         carried = _both(self.error, other.error)
         for product, addend in ((self, other), (other, self)):
             if product.terms > 1:
-                carried = carried + self.format.gamma(product.terms) * (np.abs(addend.value) + addend.error)
+                carried = carried + self.format.gamma(product.terms) * (addend.magnitude + addend.error)
         return self._settled(value, np.abs(value), carried, roundings=1, underflows=1)
 
     def sum(self, axis: int | None = None) -> Bounded:
         """Sum over an axis, or over all n elements, in any order: γ_n Σ(|v| + e) + Σe."""
         n = self.value.size if axis is None else self.shape[axis]
         carried = EXACT if self.is_exact else np.sum(self.error, axis=axis)
-        reach = np.abs(self.value).sum(axis)
+        reach = self.magnitude.sum(axis)
         return self._settled(self.value.sum(axis), reach, carried, roundings=n, underflows=n)
 
     def __truediv__(self, divisor: int) -> Bounded:
@@ -163,12 +174,10 @@ class Bounded:
         return Bounded(value, error, form, terms)
 
 
-def _carried(left: Real, a: Bounded, right: Real, b: Bounded, product: Callable[[Real, Real], Real]) -> Error:
+def _carried(a: Bounded, b: Bounded, product: Callable[[Real, Real], Real]) -> Error:
     """What the operands' errors do to a product: |A|·eB + eA·(|B| + eB)."""
-    if a.is_exact and b.is_exact:
-        return EXACT
-    from_right = EXACT if b.is_exact else product(left, np.asarray(b.error))
-    from_left = EXACT if a.is_exact else product(np.asarray(a.error), right + b.error)
+    from_right = EXACT if b.is_exact else product(a.magnitude, np.asarray(b.error))
+    from_left = EXACT if a.is_exact else product(np.asarray(a.error), b.magnitude + b.error)
     return _both(from_left, from_right)
 
 
