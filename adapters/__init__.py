@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from adapters.adapter import Adapter, Claim, Program
-from adapters.registry import UnknownAdapterError, Unavailable, find_adapters
+from adapters.registry import Unavailable, UnknownAdapterError, find_adapters
 
 __all__ = ["Adapter", "Claim", "Program", "Unavailable", "UnknownAdapterError", "find_adapters"]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from numpy.typing import NDArray
 
 from cases import Problem
 from reference import names
 
-Claim: TypeAlias = Mapping[str, NDArray]
+Claim: TypeAlias = Mapping[str, NDArray[Any]]
 """What a program states of one training step: quantities by the names of `reference.names`."""
 
 TrainingRun: TypeAlias = Callable[[Problem], Iterator[Claim]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import jax
 from platformdirs import user_cache_path
@@ -11,10 +12,11 @@ from platformdirs import user_cache_path
 @cache
 def use_compilation_cache() -> None:
     """Point JAX's cache at a folder of our own, once, unless the user has chosen one."""
-    if jax.config.jax_compilation_cache_dir is not None:
+    config: Any = jax.config  # JAX leaves it without annotations
+    if config.jax_compilation_cache_dir is not None:
         return
     folder = user_cache_path("backprop-parity") / "jax"
     folder.mkdir(parents=True, exist_ok=True)
-    jax.config.update("jax_compilation_cache_dir", str(folder))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
-    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    config.update("jax_compilation_cache_dir", str(folder))
+    config.update("jax_persistent_cache_min_compile_time_secs", 0)
+    config.update("jax_persistent_cache_min_entry_size_bytes", -1)

@@ -22,6 +22,8 @@ from reference import names
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from numpy.typing import NDArray
+
     from adapters.adapter import Claim
     from cases import Problem
 
@@ -44,13 +46,17 @@ def activate(activation: str, z: jax.Array) -> jax.Array:
 
 def loss_of(loss: str, reduction: str, y_hat: jax.Array, y: jax.Array) -> jax.Array:
     """Apply optax's losses, which are not reduced: `l2_loss` has the ½ and `squared_error` has not."""
+    each: jax.Array
     match loss, reduction:
         case "half_squared_error", "sum":
-            return optax.l2_loss(y_hat, y).sum()
+            each = optax.l2_loss(y_hat, y)
+            return each.sum()
         case "half_squared_error", "mean":
-            return optax.l2_loss(y_hat, y).sum() / len(y)
+            each = optax.l2_loss(y_hat, y)
+            return each.sum() / len(y)
         case "mean_squared_error", "mean":
-            return optax.squared_error(y_hat, y).mean()
+            each = optax.squared_error(y_hat, y)
+            return each.mean()
     raise NotImplementedError(f"JAX adapter: no loss {loss!r} with reduction {reduction!r}")
 
 
@@ -90,7 +96,9 @@ def compiled_step(structure: Structure) -> Callable[..., tuple[jax.Array, Arrays
         (value, observed), (gradients, observed_gradients) = differentiate(parameters, added, x, y)
         trained = {name: array for name, array in parameters.items() if name not in not_trained}
         optimizer = optax.sgd(learning_rate)
-        updates, _ = optimizer.update({name: gradients[name] for name in trained}, optimizer.init(trained), trained)
+        updates, _ = optimizer.update(
+            {name: gradients[name] for name in trained}, optimizer.init(trained), trained
+        )
         after: Any = optax.apply_updates(trained, updates)
         return value, gradients | observed_gradients, observed, parameters | after
 
@@ -116,9 +124,9 @@ def train(problem: Problem, *, observe: bool) -> Iterator[Claim]:
         yield {name: np.asarray(array) for name, array in claim.items()}
 
 
-def zeros(problem: Problem) -> dict[str, np.ndarray]:
+def zeros(problem: Problem) -> dict[str, NDArray[Any]]:
     """Return the zeros that are added to each z and a, to differentiate by."""
-    added = {}
+    added: dict[str, NDArray[Any]] = {}
     for k in range(1, problem.depth + 1):
         shape = (len(problem.x), len(problem.parameters[names.b(k)]))
         added |= {name: np.zeros(shape, problem.dtype) for name in (names.z(k), names.a(k))}

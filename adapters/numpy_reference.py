@@ -14,7 +14,7 @@ from reference.tape import training_steps
 
 
 def everything(depth: int) -> frozenset[str]:
-    """What can be observed anywhere, and the activations' derivatives, which only the document writes down."""
+    """What can be observed anywhere, and the activations' derivatives, which the document writes down."""
     return names.observable(depth) | {names.slope(k) for k in range(1, depth + 1)}
 
 

@@ -32,7 +32,7 @@ def activate(activation: str, z: Tensor) -> Tensor:
         case "relu":
             return F.relu(z)
         case "identity":
-            return torch.nn.Identity()(z)
+            return z
     raise NotImplementedError(f"PyTorch adapter: no activation {activation!r}")
 
 
@@ -72,7 +72,8 @@ def train(problem: Problem) -> Iterator[Claim]:
 
 def forward(problem: Problem, parameters: dict[str, Tensor], x: Tensor) -> dict[str, Tensor]:
     """Compute z1, a1, z2, a2, …."""
-    inside, a = {}, x
+    inside: dict[str, Tensor] = {}
+    a = x
     for k, activation in enumerate(problem.activations, start=1):
         z = F.linear(a, parameters[names.W(k)], parameters[names.b(k)])
         a = activate(activation, z)

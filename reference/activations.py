@@ -8,7 +8,7 @@ absolute where the unit is saturated: a(1 − a) is then rounded away, in the do
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -32,25 +32,27 @@ class Activation:
     derivative: Elementary
 
 
-
 # σ(z) = 1 / (1 + e⁻ᶻ)
 
 
-def sigmoid(z: NDArray) -> NDArray:
+def sigmoid(z: NDArray[Any]) -> NDArray[Any]:
     """σ(z) = 1 / (1 + e⁻ᶻ)."""
     with np.errstate(over="ignore"):  # e⁻ᶻ may overflow to infinity, and 1/∞ = 0 is then right
-        return 1 / (1 + np.exp(-z))
+        a: NDArray[Any] = 1 / (1 + np.exp(-z))
+    return a
 
 
-def sigmoid_derivative(z: NDArray, a: NDArray) -> NDArray:  # noqa: ARG001 - every derivative takes (z, a)
+def sigmoid_derivative(z: NDArray[Any], a: NDArray[Any]) -> NDArray[Any]:  # noqa: ARG001 - every derivative takes (z, a)
     """σ'(z) = a · (1 − a), with a = σ(z)."""
-    return a * (1 - a)
+    da_dz: NDArray[Any] = a * (1 - a)
+    return da_dz
 
 
 def _sigmoid_slope(z: Real) -> Real:
     """σ(z)·σ(−z) = e^{−|z|} / (1 + e^{−|z|})², which keeps its relative accuracy in both tails."""
     e = np.exp(-np.abs(z))
-    return e / np.square(1 + e)
+    slope: Real = e / np.square(1 + e)
+    return slope
 
 
 def _sigmoid_spread(z: Real, e: Error) -> Real:
@@ -66,24 +68,28 @@ def _sigmoid_slope_spread(z: Real, e: Error) -> Real:
 # tanh
 
 
-def tanh_derivative(z: NDArray, a: NDArray) -> NDArray:  # noqa: ARG001 - every derivative takes (z, a)
+def tanh_derivative(z: NDArray[Any], a: NDArray[Any]) -> NDArray[Any]:  # noqa: ARG001 - every derivative takes (z, a)
     """tanh'(z) = 1 − a², with a = tanh(z)."""
-    return 1 - a * a
+    da_dz: NDArray[Any] = 1 - a * a
+    return da_dz
 
 
 def _tanh_slope(z: Real) -> Real:
     """1 − tanh²(z) = 4·σ(2z)·σ(−2z), which keeps its relative accuracy in both tails."""
-    return 4 * _sigmoid_slope(2 * z)
+    slope: Real = 4 * _sigmoid_slope(2 * z)
+    return slope
 
 
 def _tanh_spread(z: Real, e: Error) -> Real:
     """sup |tanh t − tanh z| over |t − z| ≤ e, from tanh'(t) ≤ tanh'(z)·e^{2|t−z|}."""
-    return np.minimum(_tanh_slope(z) * np.expm1(2 * np.asarray(e)) / 2, 2)
+    spread: Real = np.minimum(_tanh_slope(z) * np.expm1(2 * np.asarray(e)) / 2, 2)
+    return spread
 
 
 def _tanh_slope_spread(z: Real, e: Error) -> Real:
     """sup |tanh'(t) − tanh'(z)| over |t − z| ≤ e, since |tanh''| ≤ 2·tanh'."""
-    return np.minimum(_tanh_slope(z) * np.expm1(2 * np.asarray(e)), 1)
+    spread: Real = np.minimum(_tanh_slope(z) * np.expm1(2 * np.asarray(e)), 1)
+    return spread
 
 
 # bounds of smooth activations
@@ -143,14 +149,15 @@ def _tanh_activation_error(a: Real, e: Error, unit: float) -> Real | float:
 # relu and the identity
 
 
-def relu(z: NDArray) -> NDArray:
+def relu(z: NDArray[Any]) -> NDArray[Any]:
     """max(z, 0)."""
     return np.maximum(z, 0)
 
 
-def relu_derivative(z: NDArray, a: NDArray) -> NDArray:  # noqa: ARG001 - every derivative takes (z, a)
+def relu_derivative(z: NDArray[Any], a: NDArray[Any]) -> NDArray[Any]:  # noqa: ARG001 - every derivative takes (z, a)
     """1 where z > 0, else 0; at the kink z = 0 it is 0, as in PyTorch and JAX."""
-    return (z > 0).astype(z.dtype)
+    step: NDArray[Any] = (z > 0).astype(z.dtype)
+    return step
 
 
 def _relu_bounded(z: Bounded) -> Bounded:
@@ -168,14 +175,15 @@ def _relu_slope_bounded(z: Bounded, a: Bounded) -> Bounded:  # noqa: ARG001 - ev
     return Bounded(relu_derivative(z.value, z.value), error, z.format)
 
 
-def identity(z: NDArray) -> NDArray:
+def identity(z: NDArray[Any]) -> NDArray[Any]:
     """Z itself."""
     return z
 
 
-def identity_derivative(z: NDArray, a: NDArray) -> NDArray:  # noqa: ARG001 - every derivative takes (z, a)
+def identity_derivative(z: NDArray[Any], a: NDArray[Any]) -> NDArray[Any]:  # noqa: ARG001 - every derivative takes (z, a)
     """1."""
-    return np.ones_like(z)
+    ones: NDArray[Any] = np.ones_like(z)
+    return ones
 
 
 def _identity_slope_bounded(z: Bounded, a: Bounded) -> Bounded:  # noqa: ARG001 - every derivative takes (z, a)
@@ -194,7 +202,11 @@ ACTIVATIONS = {
             "σ'(z) = a · (1 − a)",
             sigmoid_derivative,
             _smooth_slope(
-                sigmoid_derivative, _sigmoid_slope, _sigmoid_slope_spread, _sigmoid_activation_error, SIGMOID_ULPS
+                sigmoid_derivative,
+                _sigmoid_slope,
+                _sigmoid_slope_spread,
+                _sigmoid_activation_error,
+                SIGMOID_ULPS,
             ),
         ),
     ),

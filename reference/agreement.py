@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,7 +23,7 @@ ONE_DIGIT = 0.1
 def compare(
     step: int,
     quantity: str,
-    claimed: NDArray,
+    claimed: NDArray[Any],
     derived: Bounded,
     *,
     half_unit: Error = 0.0,
@@ -48,7 +48,9 @@ def compare(
     stated = np.asarray(claimed, dtype=np.float64)
     tolerance = derived.error if type(half_unit) is float else derived.error + half_unit
     most = _maximum(tolerance)
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # NaN and infinity are judged, not raised
+    with np.errstate(
+        divide="ignore", invalid="ignore", over="ignore"
+    ):  # NaN and infinity are judged, not raised
         used = np.asarray(stated - derived.value)
         np.abs(used, out=used)
         used /= tolerance  # NaN where nothing is allowed and nothing is off
@@ -112,7 +114,7 @@ def _within(tolerance: Tolerance, claimed: Real, derived: Real) -> bool:
     return bool(np.allclose(claimed, derived, rtol=tolerance.rtol, atol=tolerance.atol))
 
 
-def _largest(array: NDArray) -> tuple[int, ...]:
+def _largest(array: NDArray[Any]) -> tuple[int, ...]:
     """Return the index of the largest element; of the first NaN, if there is one."""
     flat, index = int(array.argmax()), []
     for size in reversed(array.shape):

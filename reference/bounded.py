@@ -90,7 +90,7 @@ class Bounded:
         return transpose
 
     def __matmul__(self, other: Bounded) -> Bounded:
-        """Matrix product of inner length n: |A|·eB + eA·(|B| + eB) + γ_{n+1}(|A||B| + …), any order of summation.
+        """Matrix product of inner length n, in any order: |A|·eB + eA·(|B| + eB) + γ_{n+1}(|A||B| + …).
 
         One rounding more than n, because an addend may come first (see `terms`). Underflow may strike each
         product, each sum, and each operand that is subnormal.

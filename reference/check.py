@@ -1,7 +1,7 @@
 """The checker: one loop that judges every claimant, from its own numbers, line by line of the tape.
 
-Each line is derived from what the claimant itself states above it, so only that line's rounding is allowed and
-the first line that differs is the faulty one. Where the claimant hides a quantity, the derived one stands in
+Each line is derived from what the claimant itself states above it, so only that line's rounding is allowed
+and the first line that differs is the faulty one. Where the claimant hides a quantity, the derived one stands in
 for it with its bound, and the bound grows by what was hidden.
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,11 +25,11 @@ from reference.formats import FORMATS, PRINTED
 from reference.tape import RATE, tape
 
 if TYPE_CHECKING:
-    from cases import Problem, Published
-    from cases.model import Tolerance
+    from cases import Problem
+    from cases.published import Published
     from reference.formats import Format
 
-Claim: TypeAlias = Mapping[str, NDArray]
+Claim: TypeAlias = Mapping[str, NDArray[Any]]
 """What a claimant states of one training step: quantities by name."""
 
 Claimant: TypeAlias = "Callable[[Problem], Iterator[Claim]]"
@@ -90,10 +90,14 @@ def judge_step(
 ) -> tuple[JudgedStep, dict[str, Bounded]]:
     """Judge one step's claim from the parameters before it; return the parameters after it as well."""
     if not isinstance(claim, Mapping):
-        return _stopped(step, f"yielded {type(claim).__name__}, expected a mapping from names to arrays"), {**state}
+        return _stopped(step, f"yielded {type(claim).__name__}, expected a mapping from names to arrays"), {
+            **state
+        }
     form = FORMATS[problem.dtype]
     known, findings = {**_data(problem, form), **state}, []
-    with np.errstate(all="ignore"):  # overflow and 0 · ∞ make a bound infinite or NaN, which is judged as such
+    with np.errstate(
+        all="ignore"
+    ):  # overflow and 0 · ∞ make a bound infinite or NaN, which is judged as such
         for line in tape(problem):
             derived = line.formula(*(known[name] for name in line.inputs))
             known[line.name] = derived
@@ -154,7 +158,11 @@ def _crash(error: Exception) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     where = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
     message = " ".join(str(error).split())
-    return f"raised {type(error).__name__}: {message}{where}" if message else f"raised {type(error).__name__}{where}"
+    return (
+        f"raised {type(error).__name__}: {message}{where}"
+        if message
+        else f"raised {type(error).__name__}{where}"
+    )
 
 
 def _with_changed_inputs(judged: JudgedStep, problem: Problem, given: Problem) -> JudgedStep:
@@ -189,14 +197,16 @@ def judge_published(problem: Problem, published: Published) -> Iterator[JudgedSt
             known[line.name] = derived
             if line.name in printed.get(step, {}):
                 entry = printed[step][line.name]
-                finding, known[line.name] = _judge_printed(step, line.name, entry.value, entry.half_unit, derived)
+                finding, known[line.name] = _judge_printed(
+                    step, line.name, entry.value, entry.half_unit, derived
+                )
                 findings.append(finding)
         yield JudgedStep(step, findings=tuple(findings))
         state = {name: known[names.updated(name)] for name in state}
 
 
 def _judge_printed(
-    step: int, name: str, value: NDArray, half_unit: NDArray, derived: Bounded
+    step: int, name: str, value: NDArray[Any], half_unit: NDArray[Any], derived: Bounded
 ) -> tuple[Finding, Bounded]:
     """Compare the elements that were printed; the others stay as derived."""
     given = ~np.isnan(value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from reference.bounded import Bounded
 
@@ -28,13 +28,13 @@ class Elementary:
     """
 
     equation: str
-    plain: Callable[..., NDArray]
+    plain: Callable[..., NDArray[Any]]
     bounded: Callable[..., Bounded]
 
     @overload
     def __call__(self, *arguments: Bounded) -> Bounded: ...
     @overload
-    def __call__(self, *arguments: NDArray) -> NDArray: ...
-    def __call__(self, *arguments: NDArray | Bounded) -> NDArray | Bounded:
+    def __call__(self, *arguments: NDArray[Any]) -> NDArray[Any]: ...
+    def __call__(self, *arguments: NDArray[Any] | Bounded) -> NDArray[Any] | Bounded:
         """Evaluate on arrays, or on bounded numbers."""
         return self.bounded(*arguments) if isinstance(arguments[0], Bounded) else self.plain(*arguments)

@@ -6,34 +6,38 @@ arrays and `Bounded` numbers share; where the document writes one example, the b
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from reference.bounded import Bounded
 
-    Array = TypeVar("Array", NDArray, Bounded)
+    Array = TypeVar("Array", NDArray[Any], Bounded)
 
 
 def linear(x: Array, W: Array, b: Array) -> Array:
     """z = w · x + b, for every example: x Wᵀ + b, shape (N, n_out)."""
-    return x @ W.T + b
+    z: Array = x @ W.T + b
+    return z
 
 
 def through_activation(dL_da: Array, da_dz: Array) -> Array:
     """∂L/∂z = ∂L/∂a · σ'(z), shape (N, n)."""
-    return dL_da * da_dz
+    dL_dz: Array = dL_da * da_dz
+    return dL_dz
 
 
 def weight_gradient(dL_dz: Array, x: Array) -> Array:
     """∂L/∂w = ∂L/∂z · x, summed over the examples, shape (n_out, n_in)."""
-    return dL_dz.T @ x
+    dL_dW: Array = dL_dz.T @ x
+    return dL_dW
 
 
 def bias_gradient(dL_dz: Array) -> Array:
     """∂L/∂b = ∂L/∂z · 1, summed over the examples, shape (n_out,)."""
-    return dL_dz.sum(axis=0)
+    dL_db: Array = dL_dz.sum(axis=0)
+    return dL_db
 
 
 def through_weights(dL_dz: Array, W: Array) -> Array:
@@ -41,12 +45,14 @@ def through_weights(dL_dz: Array, W: Array) -> Array:
 
     The factor w that step 3 of the document's general part omits, and its worked example has.
     """
-    return dL_dz @ W
+    dL_da: Array = dL_dz @ W
+    return dL_da
 
 
 def descend(w: Array, dL_dw: Array, eta: Array) -> Array:
     """w = w − η · ∂L/∂w, with w's shape."""
-    return w - eta * dL_dw
+    w_new: Array = w - eta * dL_dw
+    return w_new
 
 
 def unchanged(w: Array) -> Array:

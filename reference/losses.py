@@ -6,7 +6,7 @@ Written in operators that NumPy arrays and `Bounded` numbers share. N is the num
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from reference.bounded import Bounded
 
-    Array = TypeVar("Array", NDArray, Bounded)
+    Array = TypeVar("Array", NDArray[Any], Bounded)
 
 
 @dataclass(frozen=True)
@@ -30,36 +30,43 @@ class Loss:
 
 def half_squared_error_sum(y_hat: Array, y: Array) -> Array:
     """L = ½ Σ (y − ŷ)², the document's loss, summed over outputs and examples."""
-    return ((y_hat - y) * (y_hat - y)).sum() / 2
+    loss: Array = ((y_hat - y) * (y_hat - y)).sum() / 2
+    return loss
 
 
 def half_squared_error_sum_gradient(y_hat: Array, y: Array) -> Array:
     """∂L/∂ŷ = ŷ − y."""
-    return y_hat - y
+    dL_dy_hat: Array = y_hat - y
+    return dL_dy_hat
 
 
 def half_squared_error_mean(y_hat: Array, y: Array) -> Array:
     """L = 1/N · ½ Σ (y − ŷ)², the mean over the examples."""
-    return half_squared_error_sum(y_hat, y) / y.shape[0]
+    loss: Array = half_squared_error_sum(y_hat, y) / y.shape[0]
+    return loss
 
 
 def half_squared_error_mean_gradient(y_hat: Array, y: Array) -> Array:
     """∂L/∂ŷ = (ŷ − y) / N."""
-    return (y_hat - y) / y.shape[0]
+    dL_dy_hat: Array = (y_hat - y) / y.shape[0]
+    return dL_dy_hat
 
 
 def mean_squared_error(y_hat: Array, y: Array) -> Array:
     """L = 1/(N·n_out) · Σ (y − ŷ)², the mean over all elements, without the ½ (torch's mse_loss)."""
-    return ((y_hat - y) * (y_hat - y)).sum() / _elements(y)
+    loss: Array = ((y_hat - y) * (y_hat - y)).sum() / _elements(y)
+    return loss
 
 
 def mean_squared_error_gradient(y_hat: Array, y: Array) -> Array:
     """∂L/∂ŷ = 2 (ŷ − y) / (N·n_out)."""
-    return 2 * (y_hat - y) / _elements(y)
+    dL_dy_hat: Array = 2 * (y_hat - y) / _elements(y)
+    return dL_dy_hat
 
 
 def _elements(y: Array) -> int:
-    return y.shape[0] * y.shape[1]
+    examples, outputs = y.shape
+    return int(examples * outputs)
 
 
 LOSSES = {

@@ -119,7 +119,7 @@ def evaluate(lines: tuple[Line, ...], known: Mapping[str, Any]) -> dict[str, Any
     return {line.name: values[line.name] for line in lines}
 
 
-def training_steps(problem: Problem) -> Iterator[dict[str, NDArray]]:
+def training_steps(problem: Problem) -> Iterator[dict[str, NDArray[Any]]]:
     """Train in plain NumPy, in the problem's dtype.
 
     Yields
