@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 from cases.defects import quoted
 from cases.nodes import Mapping, Node, Scalar, Sequence, child
 from cases.numbers import Number
-from cases.quantities import Shape, parameter_shapes, quantity_shapes
+from cases.quantities import Shape, parameter_shapes
 from cases.shapes import Inputs, words
-from cases.wording import suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -50,7 +49,7 @@ def check_published(root: Mapping, inputs: Inputs, arrays: ArrayReader) -> None:
 
 def _check_step(step: Node, inputs: Inputs, arrays: ArrayReader) -> None:
     values, rejected = child(step, "values"), child(step, "rejected")
-    shapes = quantity_shapes(inputs.batch, inputs.widths) if inputs.depth else {}
+    shapes = inputs.quantities if inputs.depth else {}
     if isinstance(values, Mapping):
         for name, node in values.entries.items():
             if name in shapes:
@@ -60,9 +59,8 @@ def _check_step(step: Node, inputs: Inputs, arrays: ArrayReader) -> None:
     if isinstance(values, Mapping) and isinstance(rejected, Mapping):
         for name, mark in rejected.keys.items():
             if name not in values.entries:
-                near = suggestion(name, values.entries)
-                wrong = f"{quoted(name)} is rejected but not among the values of this step{near}"
-                arrays.report.add(mark, wrong, "the name of one of them")
+                wrong = f"{quoted(name)} is rejected but not among the values of this step"
+                arrays.report.add(mark, wrong, "the name of one of them", name, values.entries)
 
 
 def _check_value(name: str, node: Node, shape: Shape, arrays: ArrayReader) -> None:
@@ -75,7 +73,7 @@ def _check_value(name: str, node: Node, shape: Shape, arrays: ArrayReader) -> No
         else:
             arrays.written(node, name, rank=0)
         return
-    actual = arrays.written(node, name, len(shape), blanks=True)
+    actual = arrays.written(node, name, len(shape), blanks=bool(shape))
     if actual and not all(None in pair or pair[0] == pair[1] for pair in zip(actual, shape, strict=True)):
         arrays.report.add(node.mark, f"{name} has the shape {words(actual)}", words(shape))
 
@@ -83,7 +81,7 @@ def _check_value(name: str, node: Node, shape: Shape, arrays: ArrayReader) -> No
 def _unknown(name: str, mark: Mark, known: Collection[str], what: str, report: Report) -> None:
     few = 20
     expected = f"one of {', '.join(list(known)[:few])}" + ", …" * (len(known) > few)
-    report.add(mark, f"unknown {what} {quoted(name)}{suggestion(name, known)}", expected)
+    report.add(mark, f"unknown {what} {quoted(name)}", expected, name, known)
 
 
 def _items(node: Node | None) -> tuple[Node, ...]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-MAX_DEFECTS = 200  # of one file; a list of a hundred thousand wrong numbers needs no hundred thousand lines
+MAX_DEFECTS: Final = (
+    200  # of one file; a list of a hundred thousand wrong numbers needs no hundred thousand lines
+)
 
 
 class Mark(NamedTuple):
@@ -50,26 +53,46 @@ class CaseErrors(Exception):  # noqa: N818 - it holds the errors of all files, w
         super().__init__("\n".join(map(str, self.defects)))
 
 
+class _Found(NamedTuple):
+    """A defect before it is put into words, because of a hundred thousand only the first few will be."""
+
+    mark: Mark
+    wrong: str
+    expected: str
+    name: str
+    known: tuple[str, ...]
+
+    @property
+    def message(self) -> str:
+        near = suggestion(self.name, self.known)
+        return f"{self.wrong}, expected {self.expected}" + (f"; did you mean {near!r}?" if near else "")
+
+
 @dataclass
 class Report:
     """Collects the defects of one file while it is read."""
 
     path: Path
-    found: list[tuple[Mark, str]] = field(default_factory=list)
+    found: list[_Found] = field(default_factory=list)
 
-    def add(self, mark: Mark, wrong: str, expected: str) -> None:
-        """Note that `wrong` stands at `mark` where `expected` should."""
-        self.found.append((mark, f"{wrong}, expected {expected}"))
+    def add(self, mark: Mark, wrong: str, expected: str, name: str = "", known: Iterable[str] = ()) -> None:
+        """Note that `wrong` stands at `mark` where `expected` should; `name` may mean one of `known`."""
+        self.found.append(_Found(mark, wrong, expected, name, tuple(known)))
 
     @property
     def defects(self) -> list[Defect]:
         """The defects in the order of their places, at most `MAX_DEFECTS` of them and a count of the rest."""
         ordered = sorted(dict.fromkeys(self.found))
-        defects = [Defect(self.path, *mark, message) for mark, message in ordered[:MAX_DEFECTS]]
+        defects = [Defect(self.path, *one.mark, one.message) for one in ordered[:MAX_DEFECTS]]
         if rest := ordered[MAX_DEFECTS:]:
             message = f"{len(rest)} more defects from here on, expected none"
-            defects.append(Defect(self.path, *rest[0][0], message))
+            defects.append(Defect(self.path, *rest[0].mark, message))
         return defects
+
+
+def suggestion(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that `name` may be a misspelling of, or None."""
+    return next(iter(difflib.get_close_matches(name, known, n=1)), None)
 
 
 def printable(text: str) -> str:

@@ -9,7 +9,6 @@ from cases.case import Case
 from cases.check import check
 from cases.defects import START, CaseErrors, Defect, Report, printable, quoted
 from cases.files import SUFFIXES, find, read_text
-from cases.wording import suggestion
 
 SHIPPED: Final = Path(__file__).parent
 """The folder of the cases that come with the suite."""
@@ -70,8 +69,8 @@ def _load_shipped(name: str, defects: list[Defect]) -> Case | None:
     if name in known:
         return _load(known[name][0], name, defects)
     report = Report(SHIPPED)
-    wrong = f"no shipped case {quoted(name)}{suggestion(name, known)}"
-    report.add(START, wrong, "a name like 'worked/document' or the path of a YAML file")
+    expected = "a name like 'worked/document' or the path of a YAML file"
+    report.add(START, f"no shipped case {quoted(name)}", expected, name, known)
     defects += report.defects
     return None
 

@@ -19,12 +19,14 @@ from pydantic import (
     Tag,
     WithJsonSchema,
 )
+from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
 from cases.numbers import MAX_LENGTH, Number
 from cases.quantities import PATTERN
 
 MAX_STEPS: Final = 1_000_000
+MAX_LAYERS: Final = 1000
 MAX_SEED: Final = 2**64 - 1
 
 _T = TypeVar("_T")
@@ -72,6 +74,18 @@ def _not_empty(value: object) -> object:
     return value
 
 
+def _not_blank(value: object) -> object:
+    if value is None:
+        raise _unexpected("a mapping, or no such key at all")
+    return value
+
+
+def _not_too_deep(value: object) -> object:
+    if isinstance(value, list) and len(value) > MAX_LAYERS:
+        raise _unexpected(f"at most {MAX_LAYERS} layers")
+    return value
+
+
 def _to_text(value: object) -> str:
     if not isinstance(value, str) or not value.strip():
         raise _unexpected("text")
@@ -100,6 +114,7 @@ Seed: TypeAlias = Annotated[
     int, _whole(0, MAX_SEED), WithJsonSchema({"type": "integer", "minimum": 0, "maximum": MAX_SEED})
 ]
 _Some: TypeAlias = Annotated[_T, BeforeValidator(_not_empty), Field(json_schema_extra={"minItems": 1})]
+_IfGiven: TypeAlias = Annotated[_T | SkipJsonSchema[None], BeforeValidator(_not_blank)]
 ShapeOfDrawn: TypeAlias = _Some[tuple[Length, ...]]
 
 
@@ -117,7 +132,7 @@ class Normal(Model):
     normal: ShapeOfDrawn = Field(description="The shape of the array.")
     scale: Positive = Field(description="The standard deviation.")
     seed: Seed = Field(description="The seed of the generator; each array has its own.")
-    mean: Real = Field(Number("0"), description="The mean, 0 if not given.")
+    mean: Real = Field(default_factory=lambda: Number("0"), description="The mean, 0 if not given.")
 
 
 class Uniform(Model):
@@ -249,15 +264,17 @@ class File(Model):
     """A case: a network, its data, and what is known about one or more training steps."""
 
     about: Text = Field(description="What the case is, and what mistake it is there to catch.")
-    layers: _Some[tuple[Layer, ...]] = Field(description="The layers, from the input to the output.")
+    layers: Annotated[_Some[tuple[Layer, ...]], BeforeValidator(_not_too_deep)] = Field(
+        description="The layers, from the input to the output."
+    )
     x: Matrix = Field(description="The inputs, one row for each example: (N, n_in).")
     y: Matrix = Field(description="The targets, one row for each example: (N, n_out).")
-    loss: Annotated[HalfSquaredError | MeanSquaredError, Field(discriminator="name")]
-    optimizer: Sgd
+    loss: HalfSquaredError | MeanSquaredError = Field(discriminator="name", description="The loss.")
+    optimizer: Sgd = Field(description="The rule that updates the parameters.")
     steps: Count = Field(1, description="How many training steps are run, 1 if not given.")
     not_trained: tuple[Text, ...] = Field((), description="Parameters that the update leaves as they are.")
     dtypes: _Some[tuple[Literal["float64", "float32"], ...]] = Field(
         ("float64", "float32"), description="The number formats it runs in, both if not given."
     )
-    tolerance: Tolerance | None = None
-    published: Printed | None = None
+    tolerance: _IfGiven[Tolerance] = Field(None, description="A tolerance beside the derived one.")
+    published: _IfGiven[Printed] = Field(None, description="What somebody printed about this problem.")

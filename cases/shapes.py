@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from cases.nodes import Mapping, Node, Sequence, child
@@ -25,16 +26,21 @@ class Inputs:
     nodes: dict[str, Node]
     shapes: dict[str, Shape]
 
-    @property
+    @cached_property
     def batch(self) -> Size:
         """The number of examples."""
         return self.size("x", 0) or self.size("y", 0)
 
-    @property
+    @cached_property
     def widths(self) -> tuple[Size, ...]:
         """The widths of the input and of every layer."""
         first = self.size("W1", 1) or self.size("x", 1)
         return (first, *(self.size(f"W{k}", 0) or self.size(f"b{k}", 0) for k in range(1, self.depth + 1)))
+
+    @cached_property
+    def quantities(self) -> dict[str, Shape]:
+        """The shapes of what one training step computes."""
+        return quantity_shapes(self.batch, self.widths)
 
     def size(self, name: str, axis: int) -> Size:
         """Return the length of one axis of an array."""
@@ -76,7 +82,7 @@ def check_fit(inputs: Inputs, report: Report) -> None:
 
 def check_memory(inputs: Inputs, report: Report) -> None:
     """Report a case that needs too much memory, at its largest array; nothing is allocated to find out."""
-    shapes = [*inputs.shapes.values(), *quantity_shapes(inputs.batch, inputs.widths).values()]
+    shapes = [*inputs.shapes.values(), *inputs.quantities.values()]
     needed = BYTES_AN_ELEMENT * sum(map(_elements, shapes))
     if needed > MAX_BYTES:
         largest = max(inputs.shapes, key=lambda name: _elements(inputs.shapes[name]))

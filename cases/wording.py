@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-from typing import TYPE_CHECKING, Final, get_args
+from typing import TYPE_CHECKING, Final, TypeAlias, get_args
 
 from pydantic import BaseModel
 
-from cases.defects import Mark, Report, quoted
+from cases.defects import Mark, Report, quoted, suggestion
 from cases.model import File
 from cases.nodes import Mapping, Node, Refused, Scalar, Sequence, describe
 
@@ -18,8 +17,11 @@ if TYPE_CHECKING:
     from pydantic import ValidationError
     from pydantic_core import ErrorDetails
 
-_Loc = tuple[int | str, ...]
+_Loc: TypeAlias = tuple[int | str, ...]
+_Words: TypeAlias = tuple[Mark, str, str, str, tuple[str, ...]]
+"""What `Report.add` takes: where, what is wrong, what was expected, a name and those that it may mean."""
 
+_FEW: Final = 100
 _ARRAY: Final = "nested lists of numbers, or a mapping with 'normal', 'uniform' or 'constant'"
 
 
@@ -28,21 +30,24 @@ def explain(errors: ValidationError, root: Mapping, report: Report) -> None:
     for error in errors.errors(include_url=False, include_input=False):
         loc = error["loc"]
         node, found = _follow(root, loc[:-1] if error["type"] == "extra_forbidden" else loc)
-        if not isinstance(node, Refused):
+        if not isinstance(node, Refused) and not _is_misspelt(error, node):
             report.add(*_explain_one(error, node, found))
 
 
-def suggestion(wrong: str, known: Iterable[str]) -> str:
-    """Return `, did you mean 'activation'?` for a misspelt name, or nothing where none is near."""
-    near = difflib.get_close_matches(wrong, list(known), n=1)
-    return f", did you mean {near[0]!r}?" if near else ""
+def _is_misspelt(error: ErrorDetails, node: Node) -> bool:
+    """Say whether a missing key is there under a wrong name: one line, about that name, is enough."""
+    if error["type"] != "missing" or not isinstance(node, Mapping):
+        return False
+    known = _fields_at(error["loc"][:-1])
+    unknown = [key for key in node.entries if key not in known][:_FEW]
+    return any(suggestion(key, known) == error["loc"][-1] for key in unknown)
 
 
-def _explain_one(error: ErrorDetails, node: Node, found: _Loc) -> tuple[Mark, str, str]:
+def _explain_one(error: ErrorDetails, node: Node, found: _Loc) -> _Words:
     """Return where the error is, what is wrong there, and what was expected."""
     kind, loc, context = error["type"], error["loc"], error.get("ctx", {})
     if kind == "missing":
-        return node.mark, f"{_label(found)} has no key {loc[-1]!r}", _keys(loc[:-1])
+        return node.mark, f"{_label(found)} has no key {loc[-1]!r}", _keys(loc[:-1]), "", ()
     if kind == "extra_forbidden":
         return _unknown_key(loc, node, found)
     if kind == "literal_error":
@@ -50,31 +55,29 @@ def _explain_one(error: ErrorDetails, node: Node, found: _Loc) -> tuple[Mark, st
     if "expected_tags" in context or context.get("discriminator") == "'name'":
         return _wrong_name(node, found, context)
     expected = context.get("expected") or _expected_kind(kind, loc)
-    return node.mark, f"{_label(found)} is {describe(node)}", expected
+    return node.mark, f"{_label(found)} is {describe(node)}", expected, "", ()
 
 
-def _unknown_key(loc: _Loc, node: Node, found: _Loc) -> tuple[Mark, str, str]:
+def _unknown_key(loc: _Loc, node: Node, found: _Loc) -> _Words:
     key = str(loc[-1])
-    models = _models_at(loc[:-1])
-    known = [name for model in models for name in model.model_fields]
-    wrong = f"unknown key {quoted(key)} in {_label(found)}{suggestion(key, known)}"
     mark = node.keys[key] if isinstance(node, Mapping) else node.mark
-    return mark, wrong, _keys(loc[:-1])
+    wrong = f"unknown key {quoted(key)} in {_label(found)}"
+    return mark, wrong, _keys(loc[:-1]), key, tuple(_fields_at(loc[:-1]))
 
 
-def _wrong_name(node: Node, found: _Loc, context: dict[str, str]) -> tuple[Mark, str, str]:
+def _wrong_name(node: Node, found: _Loc, context: dict[str, str]) -> _Words:
     """Explain a mapping whose `name` is missing, or is none of those that may stand there."""
     name = node.entries.get("name") if isinstance(node, Mapping) else None
     if name is None:
-        return node.mark, f"{_label(found)} has no key 'name'", _keys(found)
+        return node.mark, f"{_label(found)} has no key 'name'", _keys(found), "", ()
     expected = context.get("expected_tags", "").replace("', '", "' or '")
     return _not_among(name, (*found, "name"), expected)
 
 
-def _not_among(node: Node, found: _Loc, expected: str) -> tuple[Mark, str, str]:
-    value = node.value if isinstance(node, Scalar) else None
-    near = suggestion(value, re.findall(r"'(\w+)'", expected)) if isinstance(value, str) else ""
-    return node.mark, f"{_label(found)} is {describe(node)}{near}", expected
+def _not_among(node: Node, found: _Loc, expected: str) -> _Words:
+    name = node.value if isinstance(node, Scalar) and isinstance(node.value, str) else ""
+    known = tuple(re.findall(r"'(\w+)'", expected))
+    return node.mark, f"{_label(found)} is {describe(node)}", expected, name, known
 
 
 def _expected_kind(kind: str, loc: _Loc) -> str:
@@ -105,8 +108,12 @@ def _follow(root: Mapping, loc: _Loc) -> tuple[Node, _Loc]:
 
 def _keys(loc: _Loc) -> str:
     """Return the keys that a mapping at `loc` may have, as words."""
-    names = dict.fromkeys(name for model in _models_at(loc) for name in model.model_fields)
+    names = _fields_at(loc)
     return f"the keys {', '.join(names)}" if len(names) > 1 else f"the key {''.join(names)}"
+
+
+def _fields_at(loc: _Loc) -> dict[str, None]:
+    return dict.fromkeys(name for model in _models_at(loc) for name in model.model_fields)
 
 
 def _models_at(loc: _Loc) -> list[type[BaseModel]]:
@@ -130,6 +137,18 @@ def _models_in(annotation: object) -> Iterator[type[BaseModel]]:
 
 
 def _label(found: _Loc) -> str:
-    """Return a name for what stands there: `layers[0].activation`, or `the case` for the whole."""
-    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in found)
-    return text[1:] or "the case"
+    """Return a name for what stands there: `W1.scale`, `activation of layer 2`, `loss`, `the case`."""
+    match found:
+        case ():
+            return "the case"
+        case ("layers", int(index)):
+            return f"layer {index + 1}"
+        case ("layers", int(index), "W" | "b" as array, *rest):
+            return _dotted((f"{array}{index + 1}", *rest))
+        case ("layers", int(index), *rest):
+            return f"{_dotted(rest)} of layer {index + 1}"
+    return _dotted(found)
+
+
+def _dotted(found: Iterable[int | str]) -> str:
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in found)[1:]
