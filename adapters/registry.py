@@ -37,8 +37,12 @@ class Unavailable:
 
 
 def known_adapters() -> dict[str, str]:
-    """Return every adapter's name with the object it is loaded from, `module:attribute`."""
-    return BUILT_IN | {entry.name: entry.value for entry in entry_points(group=ENTRY_POINT_GROUP)}
+    """Return every adapter's name with the object it is loaded from, `module:attribute`.
+
+    The built-in names cannot be taken by anyone else, and come first.
+    """
+    third_party = {entry.name: entry.value for entry in entry_points(group=ENTRY_POINT_GROUP)}
+    return BUILT_IN | third_party | BUILT_IN
 
 
 def find_adapters(wanted: Sequence[str] = ()) -> tuple[Adapter | Unavailable, ...]:

@@ -151,13 +151,14 @@ def _tanh_activation_error(a: Real, e: Error, unit: float) -> Real | float:
 
 def relu(z: NDArray[Any]) -> NDArray[Any]:
     """max(z, 0)."""
-    return np.maximum(z, 0)
+    a: NDArray[Any] = np.maximum(z, 0)
+    return a
 
 
 def relu_derivative(z: NDArray[Any], a: NDArray[Any]) -> NDArray[Any]:  # noqa: ARG001 - every derivative takes (z, a)
     """1 where z > 0, else 0; at the kink z = 0 it is 0, as in PyTorch and JAX."""
-    step: NDArray[Any] = (z > 0).astype(z.dtype)
-    return step
+    da_dz: NDArray[Any] = (z > 0).astype(z.dtype)
+    return da_dz
 
 
 def _relu_bounded(z: Bounded) -> Bounded:

@@ -1,8 +1,8 @@
 """The checker: one loop that judges every claimant, from its own numbers, line by line of the tape.
 
 Each line is derived from what the claimant itself states above it, so only that line's rounding is allowed
-and the first line that differs is the faulty one. Where the claimant hides a quantity, the derived one stands in
-for it with its bound, and the bound grows by what was hidden.
+and the first line that differs is the faulty one. Where the claimant hides a quantity, the derived one stands
+in for it with its bound, and the bound grows by what was hidden.
 """
 
 from __future__ import annotations

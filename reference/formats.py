@@ -58,7 +58,7 @@ class Format:
 
     @property
     def underflow_threshold(self) -> float:
-        """η / u: below it a number's last places are lost to underflow, so no relative error is meaningful."""
+        """η / u: below it a number's last places are lost to underflow; no relative error is meaningful."""
         return self.smallest_normal / self.unit_roundoff if self.unit_roundoff else 0.0
 
 

@@ -1,0 +1,281 @@
+"""The checker bites: each way of being wrong has its own clear verdict, at its own line."""
+
+import math
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from networks import damaged, network
+
+from reference import Subject, Verdict, judge, sentence, tape, training_steps
+from reference.agreement import compare
+from reference.bounded import Bounded
+from reference.formats import FLOAT64
+from reference.names import observable, outcome
+
+SUBJECT = Subject("nets/example", "theirs", "", "float64")
+
+
+def failures(problem, claimant, promises=frozenset()):
+    steps = list(judge(problem, claimant, promises))
+    return [finding for step in steps for finding in step.failures]
+
+
+def failures_after(damage, problem=None, promises=None):
+    problem = problem or network()
+    shown = observable(problem.depth) if promises is None else promises
+
+    def show(problem):
+        for values in training_steps(problem):
+            yield {name: value for name, value in values.items() if name in shown}
+
+    return failures(problem, damaged(show, damage), shown)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_the_undamaged_reference_agrees_everywhere(dtype):
+    assert failures_after(lambda claim: None, network(dtype=dtype, steps=3)) == []
+
+
+@pytest.mark.parametrize("line", [line.name for line in tape(network()) if not line.name.startswith("da")])
+def test_one_element_of_any_quantity_off_by_1e_12_is_caught_at_its_own_line(line):
+    def damage(claim):
+        worst = np.unravel_index(np.argmax(np.abs(claim[line])), claim[line].shape)
+        claim[line][worst] *= 1 + 1e-12
+
+    assert failures_after(damage)[0].quantity == line
+
+
+def test_one_element_of_a_wide_weight_gradient_off_by_1e_12_is_caught():
+    problem = network((784, 100, 10), 64, scale=0.5)
+
+    def damage(claim):
+        claim["dL/dW1"][17, 300] *= 1 + 1e-12 * np.max(np.abs(claim["dL/dW1"])) / abs(claim["dL/dW1"][17, 300])
+
+    first, *others = failures_after(damage, problem)
+    assert (first.quantity, first.index) == ("dL/dW1", (17, 300))
+    assert [finding.quantity for finding in others] == ["W1_new"]
+
+
+def test_the_documents_step_3_as_written_is_caught_where_the_weight_factor_is_missing():
+    """∂L/∂z = ∂L/∂a · σ'(z) with ∂L/∂a of the *next* layer: the factor w is left out."""
+    problem = network((3, 3, 3), 4)
+
+    def literally(problem):
+        (values,) = training_steps(problem)
+        values["dL/da1"] = values["dL/dz2"]
+        values["dL/dz1"] = values["dL/da1"] * values["da1/dz1"]
+        values["dL/dW1"] = values["dL/dz1"].T @ problem.x
+        values["dL/db1"] = values["dL/dz1"].sum(axis=0)
+        for name in ("W1", "b1"):
+            values[f"{name}_new"] = problem.parameters[name] - problem.learning_rate * values[f"dL/d{name}"]
+        yield values
+
+    found = failures(problem, literally)
+    assert [finding.quantity for finding in found] == ["dL/da1"]
+
+    def hidden(problem):
+        yield {name: value for name, value in next(literally(problem)).items() if name in outcome(2)}
+
+    assert failures(problem, hidden, outcome(2))[0].quantity == "dL/dW1"
+
+
+def test_nan_never_agrees():
+    def damage(claim):
+        claim["dL/dW1"][1, 0] = math.nan
+
+    first = failures_after(damage)[0]
+    assert (first.quantity, first.verdict, first.index) == ("dL/dW1", Verdict.DIFFERS, (1, 0))
+    assert first.used == math.inf or math.isnan(first.used)
+
+
+def test_infinity_does_not_agree_with_a_finite_number():
+    def damage(claim):
+        claim["loss"][()] = math.inf
+
+    first = failures_after(damage)[0]
+    assert (first.quantity, first.verdict) == ("loss", Verdict.DIFFERS)
+
+
+@pytest.mark.parametrize(
+    ("damage", "quantity", "reason"),
+    [
+        (lambda c: c.pop("dL/dW2"), "dL/dW2", "was promised, but is not claimed"),
+        (lambda c: c.update({"b1_new": c["b1_new"][None]}), "b1_new", "has shape (1, 3), expected (3,)"),
+        (lambda c: c.update(z1=c["z1"].astype("float32")), "z1", "has dtype float32, expected float64"),
+        (lambda c: c.update(loss=0.5), "loss", "is a float, expected a NumPy array"),
+        (lambda c: c.update(dLdW=c["z1"]), "dLdW", "is not a quantity of this training step"),
+        (lambda c: c.update(W1=c["W1_new"]), "W1", "is not a quantity of this training step"),
+    ],
+    ids=["dropped", "shape", "dtype", "type", "name", "input"],
+)
+def test_a_claim_of_the_wrong_kind_is_an_error_with_its_reason(damage, quantity, reason):
+    (error,) = failures_after(damage)
+    assert (error.quantity, error.verdict, error.reason) == (quantity, Verdict.ERROR, reason)
+
+
+def test_claiming_nothing_is_an_error():
+    def silent(problem):
+        yield {}
+
+    (error,) = failures(network(), silent)
+    assert error.reason == "claimed nothing, so nothing was compared"
+
+
+def test_a_claim_that_is_no_mapping_is_an_error():
+    def listing(problem):
+        yield [1, 2]
+
+    (error,) = failures(network(), listing)
+    assert error.reason == "yielded list, expected a mapping from names to arrays"
+
+
+def test_a_claimant_that_raises_is_an_error_that_names_the_exception_and_its_place():
+    def crashing(problem):
+        yield from training_steps(problem)
+        raise ZeroDivisionError("rate\nis zero")
+
+    steps = list(judge(network(steps=1), crashing, frozenset()))
+    assert all(finding.passes for step in steps for finding in step.findings)
+
+    def at_once(problem):
+        raise ZeroDivisionError("rate\nis zero")
+
+    (error,) = failures(network(), at_once)
+    assert error.reason.startswith("raised ZeroDivisionError: rate is zero at test_check.py:")
+
+
+def test_a_claimant_that_stops_early_is_an_error_and_what_came_before_stands():
+    def lazy(problem):
+        yield next(training_steps(problem))
+
+    steps = list(judge(network(steps=3), lazy, frozenset()))
+    assert [len(step.failures) for step in steps] == [0, 1]
+    assert steps[1].failures[0].reason == "stopped after 1 of 3 steps"
+
+
+def test_a_claimant_that_writes_to_its_inputs_is_an_error_and_nobody_else_sees_it():
+    def writing(problem):
+        values = next(training_steps(problem))
+        problem.x[0, 0] = 7.0
+        yield values
+
+    problem = network()
+    before = problem.x.copy()
+    (error,) = failures(problem, writing)
+    assert (error.quantity, error.reason) == ("x", "was given as an input and was changed in place")
+    assert np.array_equal(problem.x, before)
+
+
+def test_each_step_is_judged_from_the_claimants_own_parameters():
+    """A wrong first update is told once; the second step is right, from where the claimant stands."""
+    calls = []
+
+    def damage(claim):
+        calls.append(claim)
+        if len(calls) == 1:
+            claim["W1_new"] += 0.25
+
+    def own_steps(problem):
+        state = problem
+        for _ in range(problem.steps):
+            values = {k: v for k, v in next(training_steps(state)).items() if k in observable(2)}
+            damage(values)
+            state = SimpleNamespace(**{name: getattr(state, name) for name in FIELDS}, inputs=None)
+            state.parameters = {name: values[f"{name}_new"] for name in state.parameters}
+            yield values
+
+    found = failures(network(steps=2), own_steps, observable(2))
+    assert [(finding.step, finding.quantity) for finding in found] == [(1, "W1_new")]
+
+
+FIELDS = "activations parameters x y loss reduction learning_rate not_trained dtype steps".split()
+
+
+def test_a_hidden_quantity_widens_the_bound_of_what_follows_and_shown_ones_do_not():
+    problem = network((20, 30, 5), 8)
+
+    def hidden(problem):
+        yield {name: value for name, value in next(training_steps(problem)).items() if name in outcome(2)}
+
+    (shown,) = judge(problem, training_steps, frozenset())
+    (plain,) = judge(problem, hidden, outcome(2))
+    tolerance = {finding.quantity: finding.tolerance for finding in shown.findings}
+    wider = {finding.quantity: finding.tolerance / tolerance[finding.quantity] for finding in plain.findings}
+    assert wider["dL/dW1"] > 2
+    assert wider["loss"] > 2
+
+
+def test_a_bound_that_certifies_nothing_is_undecided_and_does_not_pass():
+    """A saturated unit's derivative is rounded away, a(1 − a) = 0: no digit of dL/dz is certain."""
+    problem = network((1, 1), 1)
+    problem.parameters["W1"][:] = 0
+    problem.parameters["b1"][:] = 40
+
+    found = {finding.quantity: finding for finding in failures_after(lambda claim: None, problem)}
+    assert found["dL/dz1"].verdict is Verdict.UNDECIDED
+    assert found["dL/dz1"].reason == "the bound certifies less than one digit"
+    assert not found["dL/dz1"].passes
+
+
+def test_an_overflow_is_undecided():
+    problem = network((2, 2), 3, activations="identity", dtype="float32", scale=1e25)
+
+    def run(problem):
+        with np.errstate(all="ignore"):
+            yield from training_steps(problem)
+
+    found = {finding.quantity: finding.verdict for finding in failures(problem, run)}
+    assert found["loss"] is Verdict.UNDECIDED
+
+
+def test_zero_is_certified_where_nothing_but_zeros_is_combined():
+    problem = network()
+    problem.x[:] = 0
+    (step,) = judge(problem, training_steps, frozenset())
+    (finding,) = [finding for finding in step.findings if finding.quantity == "dL/dW1"]
+    assert (finding.verdict, finding.claimed, finding.tolerance) == (Verdict.AGREES, 0, 0)
+
+
+def test_relu_at_exactly_zero_is_decided_where_zero_is_certain_and_undecided_where_it_is_not():
+    at_zero = network((2, 2, 1), 3, activations="relu")
+    at_zero.parameters["W1"][0] = 0
+    at_zero.parameters["b1"][0] = 0
+    assert failures_after(lambda claim: None, at_zero, outcome(2)) == []
+    cancelling = network((1, 1), 1, activations="relu")
+    cancelling.parameters["W1"][:], cancelling.parameters["b1"][:], cancelling.x[:] = 0.2, -0.1, 0.5
+    found = failures_after(lambda claim: None, cancelling, outcome(1))
+    assert {finding.verdict for finding in found} == {Verdict.UNDECIDED}
+
+
+def test_an_element_outside_its_bound_differs_whatever_is_undecided_elsewhere():
+    derived = Bounded(np.array([1.0, 1.0]), np.array([np.inf, 1e-16]), FLOAT64)
+    finding = compare(1, "z1", np.array([1.0, 2.0]), derived)
+    assert (finding.verdict, finding.index) == (Verdict.DIFFERS, (1,))
+    assert compare(1, "z1", np.array([1.0, 1.0]), derived).verdict is Verdict.UNDECIDED
+
+
+def test_a_conventional_tolerance_is_told_beside_the_derived_verdict_and_replaces_nothing():
+    generous = SimpleNamespace(rtol=1e-3, atol=0.0)
+    strict = SimpleNamespace(rtol=1e-17, atol=0.0)
+    derived = Bounded(np.array([1.0]), np.array([1e-15]), FLOAT64)
+    differs = compare(1, "z1", np.array([1 + 1e-6]), derived, conventional=generous)
+    assert (differs.verdict, differs.conventional, differs.passes) == (Verdict.DIFFERS, True, False)
+    outside = compare(1, "z1", np.array([1 + 4e-16]), derived, conventional=strict)
+    assert (outside.verdict, outside.conventional, outside.passes) == (Verdict.AGREES, False, False)
+
+
+def test_the_sentence_names_the_element_both_numbers_and_the_bound():
+    def damage(claim):
+        claim["dL/dW1"][0, 1] *= 4
+
+    first = failures_after(damage)[0]
+    told = sentence(first, SUBJECT)
+    assert told.startswith(f"dL/dW1[0, 1] is {first.claimed!r}, but follows from its inputs as {first.derived!r} ± ")
+    assert told.endswith(f": off by {first.error:.2g} (theirs, float64, nets/example)")
+
+
+def test_the_sentence_of_an_error_says_what_is_wrong():
+    (error,) = failures_after(lambda claim: claim.pop("loss"))
+    expected = "loss was promised, but is not claimed (theirs, float64, nets/example)"
+    assert sentence(error, SUBJECT) == expected
