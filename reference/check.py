@@ -67,7 +67,7 @@ def judge(problem: Problem, claimant: Claimant, promises: frozenset[str]) -> Ite
     One judged step for each training step. Whatever the claimant raises, and whatever it states wrongly, is a
     finding; nothing but `KeyboardInterrupt` and its like passes through.
     """
-    given, state = problem.copy(), _initial(problem, FORMATS[problem.dtype])
+    given, state = problem.copy(), first_state(problem)
     claims: Iterator[Claim] | None = None
     for step in range(1, problem.steps + 1):
         try:
@@ -140,13 +140,17 @@ def _unknown_names(step: int, claim: Claim, lines: set[str]) -> list[Finding]:
     return [Finding(step, name, Verdict.ERROR, "is not a quantity of this training step") for name in unknown]
 
 
-def _initial(problem: Problem, form: Format) -> dict[str, Bounded]:
-    return {name: Bounded.exact(array, form) for name, array in problem.parameters.items()}
+def first_state(problem: Problem) -> dict[str, Bounded]:
+    """Return the parameters that a run starts from, by name."""
+    return _exact(problem.parameters, FORMATS[problem.dtype])
 
 
 def _data(problem: Problem, form: Format) -> dict[str, Bounded]:
-    data = {"x": problem.x, "y": problem.y, RATE: np.asarray(problem.learning_rate)}
-    return {name: Bounded.exact(array, form) for name, array in data.items()}
+    return _exact({"x": problem.x, "y": problem.y, RATE: np.asarray(problem.learning_rate)}, form)
+
+
+def _exact(arrays: Mapping[str, NDArray[Any]], form: Format) -> dict[str, Bounded]:
+    return {name: Bounded.exact(array, form) for name, array in arrays.items()}
 
 
 def _stopped(step: int, reason: str) -> JudgedStep:
@@ -188,7 +192,7 @@ def judge_published(problem: Problem, published: Published) -> Iterator[JudgedSt
     published
         The printed numbers, by step.
     """
-    state = _initial(problem, PRINTED)
+    state = _exact(problem.parameters, PRINTED)
     printed = {entry.step: entry.values for entry in published.steps}
     for step in range(1, max(printed) + 1):
         known, findings = {**_data(problem, PRINTED), **state}, []
