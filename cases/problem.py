@@ -64,6 +64,11 @@ class Problem:
         return len(self.activations)
 
     @property
+    def size(self) -> int:
+        """The number of parameters."""
+        return sum(array.size for array in self.parameters.values())
+
+    @property
     def inputs(self) -> dict[str, NDArray[Any]]:
         """Every array a claimant is given, by name: x, y, W1, b1, …."""
         return {"x": self.x, "y": self.y, **self.parameters}

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 from cases import Problem, load_case
 from reference.bounded import Bounded
-from reference.check import Claim, Claimant, JudgedStep, judge, judge_published
+from reference.check import Claim, Claimant, JudgedStep, judge
 from reference.findings import Finding, Subject, Verdict, sentence
+from reference.published import judge_published
 from reference.tape import Line, evaluate, tape, training_steps
 
 __all__ = [

@@ -51,19 +51,18 @@ def compare(
     with np.errstate(
         divide="ignore", invalid="ignore", over="ignore"
     ):  # NaN and infinity are judged, not raised
-        used = np.asarray(stated - derived.value)
-        np.abs(used, out=used)
+        used = _distance(stated, derived)
         used /= tolerance  # NaN where nothing is allowed and nothing is off
         worst = _largest(used)
         verdict, reason = Verdict.AGREES, ""
         if not (used[worst] <= 1 and most < math.inf):
-            verdict, reason, worst = _judge_closely(np.abs(stated - derived.value), tolerance)
+            verdict, reason, worst = _judge_closely(_distance(stated, derived), tolerance)
     bound = most if tolerance is derived.error else _maximum(derived.error)
     if verdict is Verdict.AGREES and not _certifies(bound, derived.peak, derived.format):
         verdict, reason = Verdict.UNDECIDED, "the bound certifies less than one digit"
     value, claim = float(derived.value[worst]), float(stated[worst])
     allowed = tolerance if isinstance(tolerance, float) else float(tolerance[worst])
-    off, ulp = abs(claim - value), derived.format.ulp(value)
+    off, ulp = float(_distance(stated, derived)[worst]), derived.format.ulp(value)
     return Finding(
         step=step,
         quantity=quantity,
@@ -79,6 +78,15 @@ def compare(
         digits=_digits(most, derived.peak),
         conventional=None if conventional is None else _within(conventional, stated, derived.value),
     )
+
+
+def _distance(stated: Real, derived: Bounded) -> Real:
+    """Return |stated − derived|; the difference of two near float64 is exact, so the low part is not lost."""
+    distance = np.asarray(stated - derived.value)
+    if type(derived.low) is not float:
+        distance -= derived.low
+    np.abs(distance, out=distance)
+    return distance
 
 
 def _judge_closely(error: Real, tolerance: Error) -> tuple[Verdict, str, tuple[int, ...]]:

@@ -47,12 +47,15 @@ class Bounded:
     terms
         How many roundings a further addend of the same accumulation may meet. After a dot product of length
         n it is n: BLAS may start its accumulator with the bias instead of adding it last.
+    low
+        What is left of a certified value beyond `value`, its nearest float64; 0 where it is not certified.
     """
 
     value: Real
     error: Error
     format: Format
     terms: int = 1
+    low: Error = EXACT
 
     __array_ufunc__ = None  # so that `array @ bounded` is left to this class
 

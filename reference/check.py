@@ -21,12 +21,12 @@ from reference import names
 from reference.agreement import compare
 from reference.bounded import Bounded
 from reference.findings import Finding, Verdict
-from reference.formats import FORMATS, PRINTED
+from reference.formats import FORMATS
 from reference.tape import RATE, tape
+from reference.truth import Truth
 
 if TYPE_CHECKING:
     from cases import Problem
-    from cases.published import Published
     from reference.formats import Format
 
 Claim: TypeAlias = Mapping[str, NDArray[Any]]
@@ -50,7 +50,13 @@ class JudgedStep:
         return tuple(finding for finding in self.findings if not finding.passes)
 
 
-def judge(problem: Problem, claimant: Claimant, promises: frozenset[str]) -> Iterator[JudgedStep]:
+CERTIFY_UP_TO = 100_000
+"""Problems of more parameters are judged against float64 values with their own bound, unless asked otherwise."""
+
+
+def judge(
+    problem: Problem, claimant: Claimant, promises: frozenset[str], *, certify: bool | None = None
+) -> Iterator[JudgedStep]:
     """Judge a claimant's training run, step by step, each from the claimant's own previous parameters.
 
     Parameters
@@ -61,13 +67,17 @@ def judge(problem: Problem, claimant: Claimant, promises: frozenset[str]) -> Ite
         Called once; it is advanced by one step for each step that is judged.
     promises
         Quantities it must state at every step; others of the tape it may state.
+    certify
+        Whether to derive values in ball arithmetic; by default for up to `CERTIFY_UP_TO` parameters.
 
     Yields
     ------
     One judged step for each training step. Whatever the claimant raises, and whatever it states wrongly, is a
     finding; nothing but `KeyboardInterrupt` and its like passes through.
     """
-    given, state = problem.copy(), first_state(problem)
+    certify = problem.size <= CERTIFY_UP_TO if certify is None else certify
+    truth = Truth(problem) if certify else None
+    given, state = problem.copy(), first_state(problem, truth)
     claims: Iterator[Claim] | None = None
     for step in range(1, problem.steps + 1):
         try:
@@ -79,37 +89,47 @@ def judge(problem: Problem, claimant: Claimant, promises: frozenset[str]) -> Ite
         except Exception as problem_of_its_own:  # noqa: BLE001 - a claimant may fail in any way; it costs its own row
             yield _stopped(step, _crash(problem_of_its_own))
             return
-        judged, state = judge_step(problem, step, state, claim, promises)
+        judged, state = judge_step(problem, step, state, claim, promises, truth)
         if step == problem.steps:
             judged = _with_changed_inputs(judged, problem, given)
         yield judged
 
 
 def judge_step(
-    problem: Problem, step: int, state: Mapping[str, Bounded], claim: Claim, promises: frozenset[str]
+    problem: Problem,
+    step: int,
+    state: Mapping[str, Bounded],
+    claim: Claim,
+    promises: frozenset[str],
+    truth: Truth | None = None,
 ) -> tuple[JudgedStep, dict[str, Bounded]]:
     """Judge one step's claim from the parameters before it; return the parameters after it as well."""
     if not isinstance(claim, Mapping):
         return _stopped(step, f"yielded {type(claim).__name__}, expected a mapping from names to arrays"), {
             **state
         }
-    form = FORMATS[problem.dtype]
-    known, findings = {**_data(problem, form), **state}, []
+    known, findings = {**_data(problem, _format(problem, truth)), **state}, []
     with np.errstate(
         all="ignore"
     ):  # overflow and 0 · ∞ make a bound infinite or NaN, which is judged as such
         for line in tape(problem):
             derived = line.formula(*(known[name] for name in line.inputs))
+            if truth:
+                derived = truth.certify(line, derived)
             known[line.name] = derived
             if line.name in claim:
                 finding, known[line.name] = _judge_line(step, line.name, claim[line.name], derived, problem)
                 findings.append(finding)
+                if truth and known[line.name].is_exact:
+                    truth.take(line.name, known[line.name].value)
             elif line.name in promises:
                 findings.append(Finding(step, line.name, Verdict.ERROR, "was promised, but is not claimed"))
     findings += _unknown_names(step, claim, {line.name for line in tape(problem)})
     if not findings:
         findings = [Finding(step, "", Verdict.ERROR, "claimed nothing, so nothing was compared")]
     after = {name: known[names.updated(name)] for name in state}
+    if truth:
+        truth.step()
     return JudgedStep(step, claim, tuple(findings)), after
 
 
@@ -140,13 +160,23 @@ def _unknown_names(step: int, claim: Claim, lines: set[str]) -> list[Finding]:
     return [Finding(step, name, Verdict.ERROR, "is not a quantity of this training step") for name in unknown]
 
 
-def first_state(problem: Problem) -> dict[str, Bounded]:
+def first_state(problem: Problem, truth: Truth | None = None) -> dict[str, Bounded]:
     """Return the parameters that a run starts from, by name."""
-    return _exact(problem.parameters, FORMATS[problem.dtype])
+    return _exact(problem.parameters, _format(problem, truth))
+
+
+def _format(problem: Problem, truth: Truth | None) -> Format:
+    form = FORMATS[problem.dtype]
+    return form.certified if truth else form
 
 
 def _data(problem: Problem, form: Format) -> dict[str, Bounded]:
     return _exact({"x": problem.x, "y": problem.y, RATE: np.asarray(problem.learning_rate)}, form)
+
+
+def exact_inputs(problem: Problem, form: Format) -> dict[str, Bounded]:
+    """Return everything a training step is computed from: the data, the rate and the parameters."""
+    return {**_data(problem, form), **_exact(problem.parameters, form)}
 
 
 def _exact(arrays: Mapping[str, NDArray[Any]], form: Format) -> dict[str, Bounded]:
@@ -177,47 +207,3 @@ def _with_changed_inputs(judged: JudgedStep, problem: Problem, given: Problem) -
         if array.tobytes() != given.inputs[name].tobytes()
     ]
     return JudgedStep(judged.step, judged.claim, (*judged.findings, *changed))
-
-
-def judge_published(problem: Problem, published: Published) -> Iterator[JudgedStep]:
-    """Judge published numbers as a claim: each printed number from the printed numbers above it.
-
-    A printed number stands for every number that rounds to it, so it leaves half a unit in its last place
-    open, both when it is judged and when later lines follow from it.
-
-    Parameters
-    ----------
-    problem
-        The published example, in float64.
-    published
-        The printed numbers, by step.
-    """
-    state = _exact(problem.parameters, PRINTED)
-    printed = {entry.step: entry.values for entry in published.steps}
-    for step in range(1, max(printed) + 1):
-        known, findings = {**_data(problem, PRINTED), **state}, []
-        for line in tape(problem):
-            derived = line.formula(*(known[name] for name in line.inputs))
-            known[line.name] = derived
-            if line.name in printed.get(step, {}):
-                entry = printed[step][line.name]
-                finding, known[line.name] = _judge_printed(
-                    step, line.name, entry.value, entry.half_unit, derived
-                )
-                findings.append(finding)
-        yield JudgedStep(step, findings=tuple(findings))
-        state = {name: known[names.updated(name)] for name in state}
-
-
-def _judge_printed(
-    step: int, name: str, value: NDArray[Any], half_unit: NDArray[Any], derived: Bounded
-) -> tuple[Finding, Bounded]:
-    """Compare the elements that were printed; the others stay as derived."""
-    given = ~np.isnan(value)
-    finding = compare(
-        step, name, np.where(given, value, derived.value), derived, half_unit=np.where(given, half_unit, 0.0)
-    )
-    stands = Bounded(
-        np.where(given, value, derived.value), np.where(given, half_unit, derived.error), derived.format
-    )
-    return finding, stands

@@ -1,10 +1,11 @@
-"""Functions that are evaluated in one way on arrays and bounded by a contract on `Bounded` numbers."""
+"""Functions beyond + − × ÷: a formula on arrays, a contract on `Bounded` numbers, an enclosure on balls."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, overload
 
+from reference.balls import Ball
 from reference.bounded import Bounded
 
 if TYPE_CHECKING:
@@ -25,16 +26,26 @@ class Elementary:
         The formula on NumPy arrays, in their own dtype.
     bounded
         The same on bounded numbers: the value, and an error that covers every correct implementation.
+    balls
+        The same on balls: what the formula says, enclosed.
     """
 
     equation: str
     plain: Callable[..., NDArray[Any]]
     bounded: Callable[..., Bounded]
+    balls: Callable[..., Ball]
 
     @overload
     def __call__(self, *arguments: Bounded) -> Bounded: ...
     @overload
+    def __call__(self, *arguments: Ball) -> Ball: ...
+    @overload
     def __call__(self, *arguments: NDArray[Any]) -> NDArray[Any]: ...
-    def __call__(self, *arguments: NDArray[Any] | Bounded) -> NDArray[Any] | Bounded:
-        """Evaluate on arrays, or on bounded numbers."""
-        return self.bounded(*arguments) if isinstance(arguments[0], Bounded) else self.plain(*arguments)
+    def __call__(self, *arguments: NDArray[Any] | Bounded | Ball) -> NDArray[Any] | Bounded | Ball:
+        """Evaluate on arrays, on bounded numbers, or on balls."""
+        match arguments[0]:
+            case Bounded():
+                return self.bounded(*arguments)
+            case Ball():
+                return self.balls(*arguments)
+        return self.plain(*arguments)

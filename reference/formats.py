@@ -6,7 +6,7 @@ Source: Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd ed., secti
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 EVALUATION = 2.0**-53
 """Unit roundoff of float64, in which every derived value is itself evaluated."""
@@ -37,19 +37,28 @@ class Format:
         CPU flushes subnormal results to zero and reads subnormal operands as zero.
     largest
         The largest finite number.
+    evaluation
+        Unit roundoff of the arithmetic in which the derived value is evaluated: float64's, or 0 where the
+        value is certified and has no rounding of its own to pay for.
     """
 
     name: str
     unit_roundoff: float
     smallest_normal: float
     largest: float
+    evaluation: float = EVALUATION
+
+    @property
+    def certified(self) -> Format:
+        """The same format beside certified values."""
+        return replace(self, evaluation=0.0)
 
     def gamma(self, n: int) -> float:
         """γ_n of this format plus that of the float64 evaluation: the relative error of n roundings each.
 
         γ_n = n·u / (1 − n·u), computed so: (1 + u)ⁿ − 1 would be exactly 0 in float64 (Higham, lemma 3.1).
         """
-        return (_gamma(n, self.unit_roundoff) + _gamma(n, EVALUATION)) * SLACK
+        return (_gamma(n, self.unit_roundoff) + _gamma(n, self.evaluation)) * SLACK
 
     def ulp(self, value: float) -> float:
         """Return the distance between the numbers of this format next to `value`."""

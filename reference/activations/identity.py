@@ -1,0 +1,40 @@
+"""The identity, for layers that are only linear."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from reference.activations.contract import Activation
+from reference.balls import Ball
+from reference.bounded import Bounded
+from reference.elementary import Elementary
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def identity(z: NDArray[Any]) -> NDArray[Any]:
+    """Z itself."""
+    return z
+
+
+def identity_derivative(z: NDArray[Any], a: NDArray[Any]) -> NDArray[Any]:  # noqa: ARG001 - every derivative takes (z, a)
+    """1."""
+    ones: NDArray[Any] = np.ones_like(z)
+    return ones
+
+
+def _slope_bounded(z: Bounded, a: Bounded) -> Bounded:  # noqa: ARG001 - every derivative takes (z, a)
+    return Bounded.exact(np.ones(z.shape), z.format)
+
+
+def _derivative_balls(z: Ball, a: Ball) -> Ball:  # noqa: ARG001 - every derivative takes (z, a)
+    return Ball.exact(np.ones(z.shape))
+
+
+IDENTITY = Activation(
+    Elementary("z", identity, lambda z: z, lambda z: z),
+    Elementary("1", identity_derivative, _slope_bounded, _derivative_balls),
+)

@@ -1,0 +1,68 @@
+"""The hyperbolic tangent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from reference.activations import sigmoid
+from reference.activations.contract import Activation, SlopeForms, smooth_slope, smooth_value
+from reference.elementary import Elementary
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from reference.balls import Ball
+    from reference.bounded import Error, Real
+
+ULPS = 8
+"""Measured: at most 6.5 in float64 (XLA) and 3.9 in float32 (XLA); NumPy and PyTorch stay below 1.5."""
+
+
+def tanh_derivative(z: NDArray[Any], a: NDArray[Any]) -> NDArray[Any]:  # noqa: ARG001 - every derivative takes (z, a)
+    """tanh'(z) = 1 − a², with a = tanh(z)."""
+    da_dz: NDArray[Any] = 1 - a * a
+    return da_dz
+
+
+def slope(z: Real) -> Real:
+    """tanh'(z) = 4·σ'(2z), which keeps its relative accuracy in both tails."""
+    da_dz: Real = 4 * sigmoid.slope(2 * z)
+    return da_dz
+
+
+def _spread(z: Real, e: Error) -> Real:
+    """sup |tanh t − tanh z| over |t − z| ≤ e, from tanh'(t) ≤ tanh'(z)·e^{2|t−z|}."""
+    return np.minimum(slope(z) * np.expm1(np.multiply(2, e)) / 2, 2)
+
+
+def _slope_spread(z: Real, e: Error) -> Real:
+    """sup |tanh'(t) − tanh'(z)| over |t − z| ≤ e, since |tanh''| ≤ 2·tanh'."""
+    return np.minimum(slope(z) * np.expm1(np.multiply(2, e)), 1)
+
+
+def _activation_spread(a: Real, e: Error, unit: float) -> Real | float:
+    """|(1 − (a + e)²) − (1 − a²)| ≤ 2|a|·e + e², and a² itself is rounded."""
+    moved: Real = 2 * np.abs(a) * e + np.square(e) + 2 * unit * a * a
+    return moved
+
+
+def _value_balls(z: Ball) -> Ball:
+    return z.map(lambda t: t.tanh())
+
+
+def _derivative_balls(z: Ball, a: Ball) -> Ball:  # noqa: ARG001 - every derivative takes (z, a)
+    """tanh'(z) = sech² z."""
+    return z.map(lambda t: t.sech() ** 2)
+
+
+TANH = Activation(
+    Elementary("tanh(z)", np.tanh, smooth_value(np.tanh, _spread, ULPS), _value_balls),
+    Elementary(
+        "1 − a²",
+        tanh_derivative,
+        smooth_slope(SlopeForms(slope, _slope_spread, tanh_derivative, _activation_spread), ULPS),
+        _derivative_balls,
+    ),
+)

@@ -1,0 +1,139 @@
+"""Ball arithmetic: arrays of (midpoint, radius) that provably hold the exact value, through python-flint.
+
+The operators are those of `Bounded` and of NumPy arrays, so the same tape is evaluated on balls. Nothing here
+is rounded as a claimant would round: a ball holds what the equations say, to about 40 digits.
+
+Source: F. Johansson, "Arb: efficient arbitrary-precision midpoint-radius interval arithmetic", IEEE
+Transactions on Computers 66 (2017); Arb is part of FLINT.
+"""
+
+from __future__ import annotations
+
+import operator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import flint
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
+    from numpy.typing import ArrayLike, NDArray
+
+Real: TypeAlias = "NDArray[np.float64]"
+
+BITS = 160
+"""Working precision: three times float64's, so that what cancels or saturates in float64 keeps its digits."""
+
+
+def precision() -> AbstractContextManager[None]:
+    """Work with `BITS` bits inside a `with`. A ball computed outside is still right, only wider."""
+    working: AbstractContextManager[None] = flint.ctx.workprec(BITS)
+    return working
+
+
+@dataclass(frozen=True, eq=False)
+class Ball:
+    """An array of balls of any of the shapes the tape knows: (), (n,) and (m, n).
+
+    Attributes
+    ----------
+    matrix
+        The balls as an `arb_mat`; a vector is one row, a scalar is 1 by 1.
+    shape
+        The array's shape.
+    """
+
+    matrix: Any
+    shape: tuple[int, ...]
+
+    __array_ufunc__ = None  # so that `array @ ball` is left to this class
+
+    @classmethod
+    def exact(cls, value: ArrayLike) -> Ball:
+        """Take binary numbers as they are; each is a ball of radius 0."""
+        array = np.asarray(value, dtype=np.float64)
+        rows, columns = _rows_and_columns(array.shape)
+        return cls(flint.arb_mat(rows, columns, array.ravel().tolist()), array.shape)
+
+    @property
+    def T(self) -> Ball:  # noqa: N802 - NumPy's name
+        """The transpose."""
+        return Ball(self.matrix.transpose(), self.shape[::-1])
+
+    def __matmul__(self, other: Ball) -> Ball:
+        """Matrix product."""
+        return Ball(self.matrix * other.matrix, (self.shape[0], other.shape[1]))
+
+    def __add__(self, other: Ball) -> Ball:
+        """Element-wise sum; a vector is added to every row."""
+        return self._elementwise(other, operator.add)
+
+    def __sub__(self, other: Ball) -> Ball:
+        """Element-wise difference."""
+        return self._elementwise(other, operator.sub)
+
+    def __mul__(self, other: Ball) -> Ball:
+        """Element-wise product; a scalar multiplies every element."""
+        return self._elementwise(other, operator.mul)
+
+    def __rmul__(self, factor: int) -> Ball:
+        """Multiply by a whole number."""
+        return Ball(self.matrix * flint.arb(factor), self.shape)
+
+    def __truediv__(self, divisor: int) -> Ball:
+        """Divide by a whole number."""
+        return Ball(self.matrix / flint.arb(divisor), self.shape)
+
+    def sum(self, axis: int | None = None) -> Ball:
+        """Sum over all elements, or over the first axis."""
+        rows, columns = _rows_and_columns(self.shape)
+        by_column = flint.arb_mat(1, rows, [1] * rows) * self.matrix
+        if axis == 0:
+            return Ball(by_column, self.shape[1:])
+        return Ball(by_column * flint.arb_mat(columns, 1, [1] * columns), ())
+
+    def map(self, function: Callable[[Any], Any]) -> Ball:
+        """Apply a function of one `flint.arb` to each element."""
+        rows, columns = _rows_and_columns(self.shape)
+        entries = [function(entry) for entry in self.matrix.entries()]
+        return Ball(flint.arb_mat(rows, columns, entries), self.shape)
+
+    def _elementwise(self, other: Ball, operation: Callable[[Any, Any], Any]) -> Ball:
+        shape = np.broadcast_shapes(self.shape, other.shape)
+        rows, columns = _rows_and_columns(shape)
+        pairs = zip(self._entries(rows, columns), other._entries(rows, columns), strict=True)
+        return Ball(flint.arb_mat(rows, columns, [operation(a, b) for a, b in pairs]), shape)
+
+    def _entries(self, rows: int, columns: int) -> list[Any]:
+        """Return the elements as if broadcast to that many rows and columns."""
+        entries: list[Any] = self.matrix.entries()
+        return entries * (rows * columns // len(entries))
+
+    def split(self) -> tuple[Real, Real, Real]:
+        """Return (high, low, radius): the exact value is within `radius` of high + low, element by element.
+
+        One float64 would lose half an ulp, which is as much as a correct float64 result may be off by.
+        """
+        entries = self.matrix.entries()
+        high = [float(entry.mid()) for entry in entries]
+        rests = [entry - near for entry, near in zip(entries, high, strict=True)]
+        low = [float(rest.mid()) for rest in rests]
+        radius = [float((rest - near).abs_upper()) for rest, near in zip(rests, low, strict=True)]
+        return self._array(high), self._array(low), self._array(radius)
+
+    def _array(self, elements: list[float]) -> Real:
+        return np.array(elements).reshape(self.shape)
+
+
+def _rows_and_columns(shape: tuple[int, ...]) -> tuple[int, int]:
+    match shape:
+        case ():
+            return 1, 1
+        case (n,):
+            return 1, n
+        case (m, n):
+            return m, n
+    raise ValueError(f"a ball array of shape {shape}, expected at most two axes")

@@ -1,0 +1,63 @@
+"""Published numbers as a claim: a worked example's printed lines, judged by the checker's loop."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from reference import names
+from reference.agreement import compare
+from reference.bounded import Bounded
+from reference.check import JudgedStep, exact_inputs
+from reference.formats import PRINTED
+from reference.tape import tape
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cases import Problem
+    from cases.published import Published, PublishedArray
+    from reference.findings import Finding
+
+
+def judge_published(problem: Problem, published: Published) -> Iterator[JudgedStep]:
+    """Judge published numbers as a claim: each printed number from the printed numbers above it.
+
+    A printed number stands for every number that rounds to it, so it leaves half a unit in its last place
+    open, both when it is judged and when later lines follow from it.
+
+    Parameters
+    ----------
+    problem
+        The published example, in float64.
+    published
+        The printed numbers, by step.
+
+    Yields
+    ------
+    One judged step for each training step up to the last that has printed numbers.
+    """
+    known = exact_inputs(problem, PRINTED)
+    printed = {entry.step: entry.values for entry in published.steps}
+    for step in range(1, max(printed) + 1):
+        findings = []
+        for line in tape(problem):
+            derived = line.formula(*(known[name] for name in line.inputs))
+            known[line.name] = derived
+            if line.name in printed.get(step, {}):
+                finding, known[line.name] = _judge_printed(step, line.name, printed[step][line.name], derived)
+                findings.append(finding)
+        yield JudgedStep(step, findings=tuple(findings))
+        known |= {name: known[names.updated(name)] for name in problem.parameters}
+
+
+def _judge_printed(
+    step: int, name: str, printed: PublishedArray, derived: Bounded
+) -> tuple[Finding, Bounded]:
+    """Compare the elements that were printed; the others stay as derived."""
+    given = ~np.isnan(printed.value)
+    value = np.where(given, printed.value, derived.value)
+    half_unit = np.where(given, printed.half_unit, 0.0)
+    finding = compare(step, name, value, derived, half_unit=half_unit)
+    return finding, Bounded(value, np.where(given, printed.half_unit, derived.error), derived.format)

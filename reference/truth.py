@@ -1,0 +1,47 @@
+"""Certified truth: balls beside the bounded numbers, so that no tolerance pays for our own rounding."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from reference import names
+from reference.balls import Ball, precision
+from reference.bounded import Bounded
+from reference.tape import RATE
+
+if TYPE_CHECKING:
+    from cases import Problem
+    from reference.bounded import Real
+    from reference.tape import Line
+
+
+class Truth:
+    """The balls of everything known in a training step: inputs, what is claimed, and what is derived."""
+
+    def __init__(self, problem: Problem) -> None:
+        given = {**problem.inputs, RATE: np.asarray(problem.learning_rate)}
+        self._parameters = tuple(problem.parameters)
+        self._known = {name: Ball.exact(array) for name, array in given.items()}
+
+    def certify(self, line: Line, derived: Bounded) -> Bounded:
+        """Replace a derived value by the certified one; its radius, far below any rounding, joins the bound.
+
+        Where no finite ball exists, after an overflow, nothing is promised.
+        """
+        with precision():
+            ball: Ball = line.formula(*(self._known[name] for name in line.inputs))
+            high, low, radius = ball.split()
+        self._known[line.name] = ball
+        error = derived.error + np.where(np.isfinite(radius), radius, np.inf)
+        return Bounded(high, error, derived.format, derived.terms, low)
+
+    def take(self, name: str, claimed: Real) -> None:
+        """Go on from what is claimed."""
+        self._known[name] = Ball.exact(claimed)
+
+    def step(self) -> None:
+        """Go on to the next training step: the parameters are the updated ones."""
+        for name in self._parameters:
+            self._known[name] = self._known[names.updated(name)]
