@@ -51,7 +51,7 @@ class JudgedStep:
 
 
 CERTIFY_UP_TO = 100_000
-"""Problems of more parameters are judged against float64 values with their own bound, unless asked otherwise."""
+"""Larger problems are judged against float64 values with their own bound, unless asked otherwise."""
 
 
 def judge(
