@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from cases.defects import counted
 from cases.nodes import Mapping, Node, Refused, Scalar, Sequence, child, describe
 from cases.numbers import DTYPES, LARGEST, MAX_LENGTH, Number
 
@@ -44,7 +45,7 @@ class ArrayReader:
             return None
         if rank == 0:
             self._check_number(node, name, blanks=blanks)
-            return ()
+            return () if isinstance(node, Scalar) else None
         if not isinstance(node, Sequence) or not node.items:
             self.report.add(node.mark, f"{name} is {describe(node)}", _ROWS[rank])
             return None
@@ -60,7 +61,7 @@ class ArrayReader:
             if inner is None:
                 inner = shape
             elif shape is not None and shape != inner:
-                wrong = f"{here} has {shape[0]} numbers"
+                wrong = f"{here} has {counted(shape[0], 'number')}"
                 self.report.add(item.mark, wrong, f"{inner[0]} as in the rows above")
         return (len(node.items), *(inner or (None,) * (rank - 1)))
 
@@ -88,7 +89,7 @@ class ArrayReader:
         if not isinstance(node, Sequence) or not node.items:
             return None
         if len(node.items) != rank:
-            wrong = f"the shape of {name} has {len(node.items)} lengths"
+            wrong = f"the shape of {name} has {counted(len(node.items), 'length')}"
             self.report.add(node.mark, wrong, "2: rows and columns" if rank > 1 else "1: its length")
             return None
         return tuple(_length(item) for item in node.items)

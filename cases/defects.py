@@ -100,6 +100,11 @@ def printable(text: str) -> str:
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
+def counted(number: int | None, noun: str) -> str:
+    """Return `1 row`, `2 rows`."""
+    return f"{number} {noun}" + "s" * (number != 1)
+
+
 def quoted(text: str, longest: int = 60) -> str:
     """Return `text` in quotes, on one line and shortened."""
     return repr(text if len(text) <= longest else text[: longest - 1] + "…")

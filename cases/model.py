@@ -19,7 +19,6 @@ from pydantic import (
     Tag,
     WithJsonSchema,
 )
-from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
 from cases.numbers import MAX_LENGTH, Number
@@ -114,7 +113,7 @@ Seed: TypeAlias = Annotated[
     int, _whole(0, MAX_SEED), WithJsonSchema({"type": "integer", "minimum": 0, "maximum": MAX_SEED})
 ]
 _Some: TypeAlias = Annotated[_T, BeforeValidator(_not_empty), Field(json_schema_extra={"minItems": 1})]
-_IfGiven: TypeAlias = Annotated[_T | SkipJsonSchema[None], BeforeValidator(_not_blank)]
+_IfGiven: TypeAlias = Annotated[_T | None, BeforeValidator(_not_blank)]
 ShapeOfDrawn: TypeAlias = _Some[tuple[Length, ...]]
 
 

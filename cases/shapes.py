@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
+from cases.defects import counted
 from cases.nodes import Mapping, Node, Sequence, child
 from cases.quantities import Shape, Size, quantity_shapes
 
@@ -67,17 +68,17 @@ def check_fit(inputs: Inputs, report: Report) -> None:
     def demand(name: str, axis: int, size: Size, what: str, why: str) -> None:
         actual = inputs.size(name, axis)
         if size is not None and actual is not None and size != actual:
-            wrong = f"{name} is {words(inputs.shapes[name])}, with {actual} {what}"
+            wrong = f"{name} is {words(inputs.shapes[name])}, with {counted(actual, what)}"
             report.add(inputs.nodes[name].mark, wrong, f"{size}, {why}")
 
-    demand("x", 1, inputs.size("W1", 1), "columns", "the number of columns of W1")
+    demand("x", 1, inputs.size("W1", 1), "column", "the number of columns of W1")
     for k in range(1, inputs.depth + 1):
         if k > 1:
-            demand(f"W{k}", 1, inputs.widths[k - 1], "columns", f"the width of layer {k - 1}")
-        demand(f"b{k}", 0, inputs.size(f"W{k}", 0), "numbers", f"the number of rows of W{k}")
-    demand("y", 0, inputs.size("x", 0), "rows", "the number of examples in x")
+            demand(f"W{k}", 1, inputs.widths[k - 1], "column", f"the width of layer {k - 1}")
+        demand(f"b{k}", 0, inputs.size(f"W{k}", 0), "number", f"the number of rows of W{k}")
+    demand("y", 0, inputs.size("x", 0), "row", "the number of examples in x")
     if inputs.depth:
-        demand("y", 1, inputs.widths[-1], "columns", f"the width of layer {inputs.depth}, the last")
+        demand("y", 1, inputs.widths[-1], "column", f"the width of layer {inputs.depth}, the last")
 
 
 def check_memory(inputs: Inputs, report: Report) -> None:
