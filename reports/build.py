@@ -1,0 +1,57 @@
+"""Build the report: `python -m reports.build`.
+
+Exit codes: 0 all agree; 1 something differs, is undecided or is in error, or an adapter that was asked for
+did not run; 2 bad usage or bad input; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+OUT = Path(__file__).parent / "out"
+DTYPES = ("float64", "float32")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Build the report, and return the exit code."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    options = _parser().parse_args(given)
+    try:
+        from reports.make import Wanted, make  # noqa: PLC0415 - after parsing, so that --help answers at once
+
+        wanted = Wanted(
+            tuple(options.cases), tuple(options.adapter), tuple(options.dtype), options.select, options.out
+        )
+        return make(wanted, shlex.join(["python", "-m", "reports.build", *given]))
+    except KeyboardInterrupt:
+        print("Interrupted; the last report is as it was.", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m reports.build",
+        description="Run every case through NumPy, PyTorch and JAX, judge each quantity, and write a report.",
+        epilog="Exit code 0: all agree. 1: something differs, is undecided or is in error. "
+        "2: bad usage or bad input.",
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("--cases", metavar="DIR", type=Path, action="append", default=[], help="add a folder of YAML cases")
+    adapters = "only this one: numpy, torch, jax, or package.module:function; may be repeated"
+    add("--adapter", metavar="NAME", action="append", default=[], help=adapters)
+    add("--dtype", choices=DTYPES, action="append", default=[], help="only this number format")
+    add("--select", metavar="TEXT", default="", help="only the cases that have TEXT in their name")
+    add("--out", metavar="DIR", type=Path, default=OUT, help="where to write it (default: reports/out)")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,79 @@
+"""Writing a report's files: all of them whole, or none of them touched."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from reports import markdown, page, tables
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from reports.report import Report
+
+NUMBERS = (
+    'Numbers are written so that they read back exactly. "NaN", "Infinity" and "-Infinity" stand as text, '
+    "because JSON has none of them; null means that nothing was compared."
+)
+
+
+def write(report: Report, folder: Path) -> None:
+    """Write every file into a hidden folder inside `folder`, then move each into its place.
+
+    Raises
+    ------
+    OSError
+        If a file cannot be written; the files of the last report are then as they were.
+    """
+    with TemporaryDirectory(prefix=".unfinished-", dir=folder) as unfinished:
+        for name, text in WRITERS.items():
+            Path(unfinished, name).write_text(text(report), encoding="utf-8", newline="\n")
+        for name in WRITERS:
+            Path(unfinished, name).replace(folder / name)
+
+
+def results_csv(report: Report) -> str:
+    """Return results.csv: a line for each row. A cell is empty where nothing was compared; NaN is "nan"."""
+    frame = tables.results(report.results.rows)
+    text = frame.map(lambda value: "nan" if isinstance(value, float) and math.isnan(value) else value)
+    return str(text.to_csv(index=False, lineterminator="\n"))
+
+
+def results_json(report: Report) -> str:
+    """Return results.json: what the other files hold, for programs."""
+    everything = {
+        "conclusion": asdict(report.conclusion),
+        "environment": asdict(report.environment),
+        "numbers": NUMBERS,
+        "results": _split(tables.results(report.results.rows)),
+        "pairs": _split(pd.DataFrame([vars(pair) for pair in report.results.pairs], dtype=object)),
+    }
+    return json.dumps(everything, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"
+
+
+def _split(frame: pd.DataFrame) -> dict[str, object]:
+    """Return a frame as {"columns": […], "rows": [[…], …]}, which is pandas' `split` orientation."""
+    rows = [[_json(value) for value in row] for row in frame.itertuples(index=False)]
+    return {"columns": list(frame.columns), "rows": rows}
+
+
+def _json(value: object) -> object:
+    if not isinstance(value, float) or math.isfinite(value):
+        return value
+    return "NaN" if math.isnan(value) else f"{'-' * (value < 0)}Infinity"
+
+
+WRITERS: dict[str, Callable[[Report], str]] = {
+    "results.csv": results_csv,
+    "results.json": results_json,
+    "summary.md": markdown.summary,
+    "index.html": page.index,
+}
+"""The files of a report."""

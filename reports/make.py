@@ -1,0 +1,86 @@
+"""Making a report from what was asked for: load, run, judge, write, tell."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from adapters import UnknownAdapterError, find_adapters
+from cases import SHIPPED, CaseErrors, load_cases
+from reports import environment, files, report, run, terminal
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class UsageError(Exception):
+    """What was asked for cannot be done; the message says why."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What was asked for; an empty tuple or text narrows nothing.
+
+    Attributes
+    ----------
+    folders
+        Folders of cases, besides those that come with the suite.
+    adapters, dtypes
+        Names.
+    select
+        A part of the cases' names.
+    out
+        The report's folder.
+    """
+
+    folders: tuple[Path, ...]
+    adapters: tuple[str, ...]
+    dtypes: tuple[str, ...]
+    select: str
+    out: Path
+
+
+def make(wanted: Wanted, command: str) -> int:
+    """Make the report, and return the exit code; `command` is told in it."""
+    try:
+        return _make(wanted, command)
+    except (UsageError, CaseErrors, UnknownAdapterError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"the report cannot be written to {wanted.out}: {error.strerror or error}", file=sys.stderr)
+        return 2
+
+
+def _make(wanted: Wanted, command: str) -> int:
+    selection = select(wanted)
+    wanted.out.mkdir(parents=True, exist_ok=True)  # before the work, so that it is not done for nothing
+    out = terminal.console()
+    with terminal.progress(selection, out) as watch:
+        results = run.run(selection, watch)
+    told = report.put_together(results, selection, environment.describe(command), wanted.adapters)
+    files.write(told, wanted.out)
+    terminal.show(told, wanted.out, out)
+    return 0 if told.conclusion.passed else 1
+
+
+def select(wanted: Wanted) -> run.Selection:
+    """Load what was asked for.
+
+    Raises
+    ------
+    CaseErrors, UnknownAdapterError
+        As their modules say.
+    UsageError
+        If nothing is left to run.
+    """
+    cases = load_cases(SHIPPED, *wanted.folders)
+    chosen = tuple(case for case in cases if wanted.select in case.name)
+    if not chosen:
+        known = ", ".join(case.name for case in cases[:5])
+        raise UsageError(f"no case has {wanted.select!r} in its name; there are {len(cases)}: {known}, …")
+    selection = run.Selection(chosen, find_adapters(wanted.adapters), wanted.dtypes)
+    if not selection.runs:
+        raise UsageError(f"none of the selected cases runs in {' or '.join(wanted.dtypes)}")
+    return selection

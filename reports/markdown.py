@@ -1,0 +1,71 @@
+"""summary.md: the report as Markdown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cases.defects import printable
+from reports.report import LEGEND
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pandas as pd
+
+    from reports.report import Report
+
+
+def summary(report: Report) -> str:
+    """Return the whole of summary.md."""
+    return "\n\n".join(_parts(report)) + "\n"
+
+
+def _parts(report: Report) -> Iterator[str]:
+    yield "# Backpropagation: do the frameworks agree?"
+    yield f"**{escape(report.conclusion.headline)}**"
+    if report.conclusion.failures or report.conclusion.not_run:
+        told = (*report.conclusion.failures, *report.conclusion.not_run)
+        yield "\n".join(f"- {escape(line)}" for line in told)
+    yield "## Each case by each adapter"
+    yield LEGEND
+    yield table(report.matrix)
+    if not report.direct.empty:
+        yield "## PyTorch × JAX directly"
+        yield "The two against each other, without a reference, over all cases and steps."
+        yield table(report.direct)
+    for example in report.examples:
+        yield f"## Printed numbers: {escape(example.case.name)}"
+        yield (
+            f"Source: {escape(example.source)}. Each number is judged from the printed numbers above it; "
+            "“exact” is what follows from the inputs alone."
+        )
+        yield table(example.table)
+    yield "## How this was made"
+    yield _environment(report)
+
+
+def _environment(report: Report) -> str:
+    made = report.environment
+    versions = ", ".join(f"{name} {version}" for name, version in made.versions.items())
+    lines = (
+        f"`{made.command}`",
+        made.made,
+        f"Python {made.python}, {versions}",
+        made.platform,
+        made.cpu,
+        made.seed,
+    )
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def table(frame: pd.DataFrame) -> str:
+    """Return a frame as a Markdown table (pandas' own needs a further package)."""
+    rows = [list(frame.columns), ["---"] * len(frame.columns), *frame.itertuples(index=False)]
+    return "\n".join("| " + " | ".join(escape(str(value)) for value in row) + " |" for row in rows)
+
+
+def escape(text: str) -> str:
+    """Keep text from being read as Markdown."""
+    for mark in "\\|*_`<[]":
+        text = text.replace(mark, f"\\{mark}") if mark != "<" else text.replace(mark, "&lt;")
+    return printable(text)

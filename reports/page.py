@@ -1,0 +1,29 @@
+"""index.html: the report as one page that needs nothing else, neither scripts nor a network."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from reports.report import LEGEND
+
+if TYPE_CHECKING:
+    from reports.report import Report
+
+
+def index(report: Report) -> str:
+    """Return the page; everything that comes from cases and adapters is escaped."""
+    templates = Environment(
+        loader=PackageLoader("reports"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return templates.get_template("index.html").render(report=report, legend=LEGEND, is_news=is_news)
+
+
+def is_news(cell: object) -> bool:
+    """Whether a table's cell says something that a reader must not overlook."""
+    return str(cell).startswith(("differs", "undecided", "error", "not run", "outside"))

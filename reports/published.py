@@ -1,0 +1,75 @@
+"""Judging what somebody printed: a printed number that its case lists as wrong must be found wrong."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from reference import Finding, Subject, Verdict, judge_published, tape, training_steps
+from reports.differences import largest_differences
+from reports.rows import PUBLISHED, Printed, Row
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from cases import Case
+    from cases.published import PublishedArray, PublishedStep
+
+
+def judge_case(case: Case) -> list[Printed]:
+    """Judge the numbers published for a case, each from the printed numbers above it, in that order."""
+    published = case.published
+    if published is None:
+        return []
+    problem = case.problem("float64")
+    places = {line.name: place for place, line in enumerate(tape(problem))}
+    last = max(entry.step for entry in published.steps)
+    exact = training_steps(replace(problem, steps=last))
+    entries = {entry.step: entry for entry in published.steps}
+    found: list[Printed] = []
+    for judged in judge_published(problem, published):
+        truth = next(exact)
+        entry = entries.get(judged.step)
+        if entry is not None:
+            subject = Subject(case.name, PUBLISHED, "", "printed")
+            found += [_printed(subject, finding, places, entry, truth) for finding in judged.findings]
+    return found
+
+
+def _printed(
+    subject: Subject,
+    finding: Finding,
+    places: Mapping[str, int],
+    entry: PublishedStep,
+    truth: Mapping[str, NDArray[Any]],
+) -> Printed:
+    name = finding.quantity
+    stands, exact = entry.values[name], truth[name]
+    index = _shown(finding, stands)
+    told, expected = _against_the_list(finding, entry.rejected.get(name))
+    given = ~np.isnan(stands.value)
+    differences = largest_differences(stands.value[given], exact[given])
+    row = Row(subject, told, places[name], *differences, expected=expected)
+    return Printed(row, int(given.sum()), str(stands.text[index]), float(exact[index]))
+
+
+def _shown(finding: Finding, stands: PublishedArray) -> tuple[int, ...]:
+    """Return the element to show: the one nearest its limit, or the first that was printed."""
+    if finding.index is not None and stands.text[finding.index] is not None:
+        return finding.index
+    return tuple(int(i) for i in np.argwhere(~np.isnan(stands.value))[0])
+
+
+def _against_the_list(finding: Finding, listed: str | None) -> tuple[Finding, bool]:
+    """Return the finding with the case's own words, and whether it is what the case expects."""
+    if listed is None:
+        return finding, False
+    if finding.verdict is Verdict.DIFFERS:
+        return replace(finding, reason=listed), True
+    if finding.verdict is Verdict.AGREES:
+        return replace(finding, verdict=Verdict.ERROR, reason="is listed as rejected, but agrees"), False
+    return replace(finding, reason=f"{finding.reason}; it is listed as rejected ({listed})"), False

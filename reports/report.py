@@ -1,0 +1,78 @@
+"""A report: everything that its files tell, put together once and then written in each format."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reports import tables
+from reports.rows import PUBLISHED
+from reports.verdicts import Conclusion, conclude
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+
+    from cases import Case
+    from reports.environment import Environment
+    from reports.rows import Results, Row
+    from reports.run import Selection
+
+LEGEND = (
+    "“agrees 0.42 (14.9)” means: no error is larger than 0.42 of what rounding alone may cause, and the "
+    "comparison certifies at least 14.9 decimal digits."
+)
+
+
+@dataclass(frozen=True)
+class Example:
+    """A case with numbers that somebody printed, and the table of them."""
+
+    case: Case
+    source: str
+    table: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a report tells; the tables are pandas frames.
+
+    Attributes
+    ----------
+    quantities
+        For each case the table of its quantities by claimant.
+    """
+
+    conclusion: Conclusion
+    environment: Environment
+    results: Results
+    matrix: pd.DataFrame
+    direct: pd.DataFrame
+    examples: tuple[Example, ...]
+    quantities: tuple[tuple[Case, pd.DataFrame], ...]
+
+
+def put_together(
+    results: Results, selection: Selection, environment: Environment, asked: Sequence[str] = ()
+) -> Report:
+    """Draw the conclusion and make the tables; `asked` names the adapters that were asked for."""
+    cases = {case.name: case for case in selection.cases}
+    examples = [
+        Example(case, case.published.source, tables.printed(lines))
+        for case in selection.cases
+        if case.published and (lines := [one for one in results.printed if one.row.subject.case == case.name])
+    ]
+    by_case: dict[str, list[Row]] = {}
+    for row in results.rows:
+        if row.subject.adapter != PUBLISHED:
+            by_case.setdefault(row.subject.case, []).append(row)
+    return Report(
+        conclude(results, selection, asked),
+        environment,
+        results,
+        tables.matrix(results.rows),
+        tables.direct(results.pairs),
+        tuple(examples),
+        tuple((cases[name], tables.quantities(rows)) for name, rows in by_case.items()),
+    )

@@ -1,0 +1,132 @@
+"""What a run gives: a row for each judged quantity, for each pair of claimants, for each printed number."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reference import Finding, Subject, Verdict, sentence
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+PUBLISHED = "published"
+"""The claimant's name where the claim is what somebody printed."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One judged quantity of one training step.
+
+    Attributes
+    ----------
+    subject, finding
+        Who was judged on what, and what was found.
+    place
+        The quantity's place in the order of computation, by which the lines of one step are sorted; -1 for a
+        verdict on the claim as a whole.
+    max_abs_diff, max_rel_diff
+        The largest differences from the NumPy reference's own run; NaN where there is nothing to compare.
+    expected
+        Whether this is a printed number that its case lists as wrong, and that was found wrong.
+    """
+
+    subject: Subject
+    finding: Finding
+    place: int = -1
+    max_abs_diff: float = math.nan
+    max_rel_diff: float = math.nan
+    expected: bool = False
+
+    @property
+    def passes(self) -> bool:
+        """Whether it agrees, or differs as its case says it must."""
+        return self.finding.passes or self.expected
+
+    @property
+    def fails(self) -> bool:
+        """Whether it counts against the run; a framework that is absent does not, unless it was asked for."""
+        return not self.passes and self.finding.verdict is not Verdict.NOT_RUN
+
+    @property
+    def compared(self) -> bool:
+        """Whether numbers were compared."""
+        return self.finding.index is not None
+
+    @property
+    def conventional(self) -> str:
+        """Whether the case's own rtol and atol hold: "within", "outside", or "" where it asks for none."""
+        return {None: "", True: "within", False: "outside"}[self.finding.conventional]
+
+    @property
+    def sentence(self) -> str:
+        """The finding in one sentence."""
+        return sentence(self.finding, self.subject)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One quantity of two claimants against each other, over all steps that both took.
+
+    Attributes
+    ----------
+    left, right
+        The claimants: "torch" and "jax plain".
+    elements, equal
+        How many numbers were compared, and how many are the same bit for bit.
+    ulps
+        The largest distance, counted in numbers of the format; infinite where only one of the two is NaN.
+    max_abs_diff
+        The largest absolute difference.
+    """
+
+    case: str
+    dtype: str
+    left: str
+    right: str
+    quantity: str
+    elements: int
+    equal: int
+    ulps: float
+    max_abs_diff: float
+
+
+@dataclass(frozen=True)
+class Printed:
+    """One printed quantity: the number nearest its limit, beside what follows from the inputs exactly.
+
+    Attributes
+    ----------
+    row
+        What was found.
+    numbers
+        How many numbers of this quantity were printed.
+    text
+        The number as it was printed.
+    exact
+        The NumPy reference in float64, from the inputs alone.
+    """
+
+    row: Row
+    numbers: int
+    text: str
+    exact: float
+
+
+@dataclass(frozen=True)
+class Results:
+    """Everything that was found, in the order of the cases."""
+
+    rows: tuple[Row, ...] = ()
+    pairs: tuple[Pair, ...] = ()
+    printed: tuple[Printed, ...] = ()
+
+
+def first_failure(rows: Iterable[Row]) -> Row | None:
+    """Return the failing row that comes first in the order of computation: by step, then along the tape."""
+    return min((row for row in rows if row.fails), key=_order, default=None)
+
+
+def _order(row: Row) -> tuple[int, int]:
+    return row.finding.step, row.place

@@ -1,0 +1,133 @@
+"""Running a selection: all claimants of a case advance in lockstep, so that no step need be stored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from adapters import Adapter, Unavailable
+from reference import Finding, JudgedStep, Subject, Verdict, judge, tape, training_steps
+from reports.differences import largest_differences, stated
+from reports.pairs import PairCounter
+from reports.published import judge_case
+from reports.rows import Pair, Printed, Results, Row
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from adapters import Program
+    from cases import Case, Problem
+
+REFERENCE = "numpy"
+"""The adapter that plain differences are measured from; it is judged like the others."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What to run; `dtypes` narrows each case's own, and empty means all of them."""
+
+    cases: tuple[Case, ...]
+    adapters: tuple[Adapter | Unavailable, ...]
+    dtypes: tuple[str, ...] = ()
+
+    @property
+    def runs(self) -> tuple[tuple[Case, str], ...]:
+        """Each case in each number format."""
+        return tuple((case, dtype) for case in self.cases for dtype in case.dtypes if self._wants(dtype))
+
+    def _wants(self, dtype: str) -> bool:
+        return not self.dtypes or dtype in self.dtypes
+
+
+def run(selection: Selection, watch: Callable[[Case, str, int], None] = lambda *_: None) -> Results:
+    """Run and judge everything; `watch` is called before each case and dtype (step 0) and after each step."""
+    rows: list[Row] = []
+    pairs: list[Pair] = []
+    printed: list[Printed] = []
+    for case in selection.cases:
+        for dtype in (dtype for one, dtype in selection.runs if one is case):
+            watch(case, dtype, 0)
+            found, counted = run_case(case, dtype, selection.adapters, watch)
+            rows += found
+            pairs += counted
+        judged = judge_case(case)
+        rows += [one.row for one in judged]
+        printed += judged
+    return Results(tuple(rows), tuple(pairs), tuple(printed))
+
+
+def run_case(
+    case: Case,
+    dtype: str,
+    adapters: Sequence[Adapter | Unavailable],
+    watch: Callable[[Case, str, int], None] = lambda *_: None,
+) -> tuple[list[Row], list[Pair]]:
+    """Run one case in one number format; return each claimant's rows together, and the pairs of claimants."""
+    problem = case.problem(dtype)
+    rows: dict[Subject, list[Row]] = {}
+    for absent in (adapter for adapter in adapters if isinstance(adapter, Unavailable)):
+        subject = Subject(case.name, absent.name, "", dtype)
+        rows[subject] = [Row(subject, Finding(0, "", absent.verdict, absent.reason))]
+    counter = PairCounter(case.name, dtype)
+    present = [adapter for adapter in adapters if isinstance(adapter, Adapter)]
+    for judged, baseline in _beside_the_reference(problem, present):
+        for subject, step in judged.items():
+            rows.setdefault(subject, []).extend(_rows(problem, subject, step, baseline))
+        counter.add({who: step.claim for who, step in judged.items() if who.adapter != REFERENCE})
+        watch(case, dtype, max((step.step for step in judged.values()), default=problem.steps))
+    return [row for found in rows.values() for row in found], counter.pairs
+
+
+def lockstep(problem: Problem, adapters: Sequence[Adapter]) -> Iterator[dict[Subject, JudgedStep]]:
+    """Advance every program of every adapter step by step; one that ends early is left out from there on."""
+    runs = {
+        Subject(problem.case, adapter.name, program.name, problem.dtype): _judged(problem, program)
+        for adapter in adapters
+        for program in adapter.programs
+    }
+    for _ in range(problem.steps):
+        judged = {subject: next(run, None) for subject, run in runs.items()}
+        yield {subject: step for subject, step in judged.items() if step is not None}
+
+
+def _judged(problem: Problem, program: Program) -> Iterator[JudgedStep]:
+    """Judge a program; what escapes the checker (`sys.exit`, hostile claims) is the program's own error."""
+    step = 1
+    try:
+        for judged in judge(problem, program.run, program.promises(problem.depth)):
+            yield judged
+            step = judged.step + 1
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a claimant may do anything; it costs its own rows
+        reason = f"could not be judged: {type(error).__name__}: {error}"
+        yield JudgedStep(step, findings=(Finding(step, "", Verdict.ERROR, reason),))
+
+
+def _beside_the_reference(
+    problem: Problem, adapters: Sequence[Adapter]
+) -> Iterator[tuple[dict[Subject, JudgedStep], Mapping[str, NDArray[Any]]]]:
+    """Give each step's claims with the NumPy reference's own, which runs unseen if it is not selected."""
+    selected = Subject(problem.case, REFERENCE, "", problem.dtype)
+    is_selected = any(adapter.name == REFERENCE for adapter in adapters)
+    unseen = None if is_selected else training_steps(problem.copy())
+    for judged in lockstep(problem, adapters):
+        if unseen is not None:
+            yield judged, next(unseen)
+        else:
+            yield judged, judged[selected].claim if selected in judged else {}
+
+
+def _rows(
+    problem: Problem, subject: Subject, judged: JudgedStep, baseline: Mapping[str, NDArray[Any]]
+) -> Iterator[Row]:
+    places = {line.name: place for place, line in enumerate(tape(problem))}
+    for finding in judged.findings:
+        place = places.get(finding.quantity, len(places)) if finding.quantity else -1
+        row = Row(subject, finding, place)
+        claimed = stated(judged.claim, finding.quantity, problem.dtype) if row.compared else None
+        reference = stated(baseline, finding.quantity, problem.dtype)
+        if claimed is None or reference is None:
+            yield row
+        else:
+            yield Row(subject, finding, place, *largest_differences(claimed, reference))

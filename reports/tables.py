@@ -1,0 +1,114 @@
+"""The tables, by pandas: each is a frame that is written as CSV, JSON or Markdown, or shown on the page."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from reports.rows import PUBLISHED, Pair, Printed, Row
+from reports.verdicts import at_step, cell, grouped, state
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+COLUMNS = (
+    "case", "adapter", "program", "dtype", "step", "quantity", "verdict", "used", "error", "tolerance",
+    "digits", "ulps", "index", "claimed", "derived", "max_abs_diff", "max_rel_diff", "conventional", "reason",
+)  # fmt: skip
+"""The columns of results.csv and results.json."""
+
+NOTHING = "–"
+"""Stands in a table where there is nothing to tell."""
+
+
+def results(rows: Iterable[Row]) -> pd.DataFrame:
+    """Return one line for each row, with every number as it is; None where nothing was compared."""
+    return pd.DataFrame([_record(row) for row in rows], columns=list(COLUMNS), dtype=object)
+
+
+def _record(row: Row) -> tuple[object, ...]:
+    who, found = row.subject, row.finding
+    index = str([*found.index]) if found.index else ""
+    numbers: tuple[object, ...] = (
+        found.used, found.error, found.tolerance, found.digits, found.ulps, index,
+        found.claimed, found.derived, row.max_abs_diff, row.max_rel_diff,
+    )  # fmt: skip
+    if not row.compared:
+        numbers = (None,) * len(numbers)
+    return (
+        who.case, who.adapter, who.program, who.dtype, found.step or None, found.quantity, str(found.verdict),
+        *numbers, row.conventional, found.reason,
+    )  # fmt: skip
+
+
+def matrix(rows: Iterable[Row]) -> pd.DataFrame:
+    """Return the case × adapter table: a line for each case and number format, a column for each adapter."""
+    groups = {group: cell(found) for group, found in grouped(rows).items() if group[2] != PUBLISHED}
+    adapters = dict.fromkeys(adapter for _, _, adapter in groups)
+    lines = dict.fromkeys((case, dtype) for case, dtype, _ in groups)
+    table = [(*line, *(groups.get((*line, adapter), NOTHING) for adapter in adapters)) for line in lines]
+    return pd.DataFrame(table, columns=["case", "dtype", *adapters])
+
+
+def printed(lines: Iterable[Printed]) -> pd.DataFrame:
+    """Return the printed numbers of one case in the order of computation, each beside what it should be."""
+    columns = ["step", "quantity", "printed", "from the lines above", "exact", "verdict", "reason"]
+    return pd.DataFrame([_printed(line) for line in lines], columns=columns)
+
+
+def _printed(line: Printed) -> tuple[object, ...]:
+    found = line.row.finding
+    several = f" (worst of {line.numbers})" if line.numbers > 1 else ""
+    verdict = f"{found.verdict}, as its case says" if line.row.expected else str(found.verdict)
+    derived = f"{found.derived:.10g} ± {found.tolerance:.2g}"
+    return (
+        found.step,
+        found.element + several,
+        line.text,
+        derived,
+        f"{line.exact:.15g}",
+        verdict,
+        found.reason,
+    )
+
+
+def quantities(rows: Sequence[Row]) -> pd.DataFrame:
+    """Return for one case each quantity by each claimant: the worst verdict of all steps."""
+    worst: dict[tuple[str, str], Row] = {}
+    for row in sorted(rows, key=lambda row: row.place):
+        key = row.finding.quantity or "(the whole claim)", f"{row.subject.claimant} {row.subject.dtype}"
+        if key not in worst or _badness(row) > _badness(worst[key]):
+            worst[key] = row
+    claimants = dict.fromkeys(f"{row.subject.claimant} {row.subject.dtype}" for row in rows)
+    names = dict.fromkeys(name for name, _ in worst)
+    table = [(name, *(_quantity(worst.get((name, who))) for who in claimants)) for name in names]
+    return pd.DataFrame(table, columns=["quantity", *claimants])
+
+
+def _badness(row: Row) -> tuple[bool, bool, float]:
+    used = row.finding.used
+    return row.fails, not row.passes, math.inf if math.isnan(used) else used
+
+
+def _quantity(row: Row | None) -> str:
+    return NOTHING if row is None else state([row]) + at_step(row)
+
+
+def direct(pairs: Iterable[Pair]) -> pd.DataFrame:
+    """Return claimants directly against each other, over all cases: by format and kind of quantity."""
+    table = pd.DataFrame([vars(pair) for pair in pairs])
+    if table.empty:
+        return table
+    table["claimants"] = table["left"] + " × " + table["right"]
+    table["quantity"] = [re.sub(r"\d+", "", name) for name in table["quantity"]]
+    by = table.groupby(["claimants", "dtype", "quantity"], sort=False)
+    sums = by.agg({"elements": "sum", "equal": "sum", "ulps": "max", "max_abs_diff": "max"}).reset_index()
+    shares = sums["equal"] / sums["elements"]
+    sums["bitwise equal"] = [f"{share:.1%}" for share in shares]
+    sums["largest distance in ulps"] = [f"{ulps:,.0f}" for ulps in sums["ulps"]]
+    sums["largest difference"] = [f"{difference:.2g}" for difference in sums["max_abs_diff"]]
+    sums["numbers"] = [f"{elements:,}" for elements in sums["elements"]]
+    return sums.drop(columns=["equal", "elements", "ulps", "max_abs_diff"])

@@ -1,0 +1,67 @@
+"""What a build prints: a progress bar on a terminal, the case × adapter table, the conclusion."""
+
+from __future__ import annotations
+
+import io
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from cases.defects import printable
+from reports.report import LEGEND
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from cases import Case
+    from reports.report import Report
+    from reports.run import Selection
+
+WIDE = 160
+"""Columns where the output is no terminal: a log is not folded."""
+
+MANY = 20
+"""More failures than this are left to the report's files."""
+
+
+def console() -> Console:
+    """Return a console that prints words as they are, and escapes what the output cannot encode."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    width = None if sys.stdout.isatty() else WIDE
+    return Console(markup=False, highlight=False, emoji=False, width=width, soft_wrap=False)
+
+
+@contextmanager
+def progress(selection: Selection, out: Console) -> Iterator[Callable[[Case, str, int], None]]:
+    """Show a bar while a selection runs, on a terminal only; give the function that moves it."""
+    columns = (BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=out, transient=True, disable=not out.is_terminal) as bar:
+        task = bar.add_task("", total=sum(case.steps for case, _ in selection.runs))
+
+        def watch(case: Case, dtype: str, step: int) -> None:
+            bar.update(task, description=f"{case.name} {dtype}", advance=int(step > 0))
+
+        yield watch
+
+
+def show(report: Report, folder: Path, out: Console) -> None:
+    """Print the table, its legend, the conclusion, and where the report is."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in report.matrix.columns:
+        table.add_column(printable(column), overflow="fold")
+    for row in report.matrix.itertuples(index=False, name=None):
+        table.add_row(*(printable(cell) for cell in row))
+    out.print(table)
+    out.print(LEGEND, end="\n\n")
+    conclusion, more = report.conclusion, len(report.conclusion.failures) - MANY
+    told = (conclusion.headline, *conclusion.failures[:MANY])
+    for line in (*told, *([f"… and {more} more."] if more > 0 else []), *conclusion.not_run):
+        out.print(line, soft_wrap=True)
+    out.print(f"Report: {printable(str(folder / 'index.html'))}", soft_wrap=True)
