@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from adapters import Adapter, Unavailable
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 REFERENCE = "numpy"
 """The adapter that plain differences are measured from; it is judged like the others."""
+
+NOTHING: Mapping[str, NDArray[Any]] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ def run_case(
     present = [adapter for adapter in adapters if isinstance(adapter, Adapter)]
     for judged, baseline in _beside_the_reference(problem, present):
         for subject, step in judged.items():
-            rows.setdefault(subject, []).extend(_rows(problem, subject, step, baseline))
+            rows.setdefault(subject, []).extend(rows_of(problem, subject, step, baseline))
         counter.add({who: step.claim for who, step in judged.items() if who.adapter != REFERENCE})
         watch(case, dtype, max((step.step for step in judged.values()), default=problem.steps))
     return [row for found in rows.values() for row in found], counter.pairs
@@ -100,7 +103,7 @@ def _judged(problem: Problem, program: Program) -> Iterator[JudgedStep]:
             yield judged
             step = judged.step + 1
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a claimant may do anything; it costs its own rows
-        reason = f"could not be judged: {type(error).__name__}: {error}"
+        reason = f"could not be judged: raised {type(error).__name__}: {error}"
         yield JudgedStep(step, findings=(Finding(step, "", Verdict.ERROR, reason),))
 
 
@@ -115,12 +118,13 @@ def _beside_the_reference(
         if unseen is not None:
             yield judged, next(unseen)
         else:
-            yield judged, judged[selected].claim if selected in judged else {}
+            yield judged, judged[selected].claim if selected in judged else NOTHING
 
 
-def _rows(
-    problem: Problem, subject: Subject, judged: JudgedStep, baseline: Mapping[str, NDArray[Any]]
+def rows_of(
+    problem: Problem, subject: Subject, judged: JudgedStep, baseline: Mapping[str, NDArray[Any]] = NOTHING
 ) -> Iterator[Row]:
+    """Give the rows of one judged step, with the plain differences from `baseline`, if there is one."""
     places = {line.name: place for place, line in enumerate(tape(problem))}
     for finding in judged.findings:
         place = places.get(finding.quantity, len(places)) if finding.quantity else -1

@@ -44,13 +44,18 @@ def cell(rows: Sequence[Row]) -> str:
 
 def state(rows: Sequence[Row]) -> str:
     """Say the verdict on rows that share one: "agrees 0.42 (14.9)", "differs"."""
-    compared = [row for row in rows if row.compared]
     if not rows[0].passes:
-        outside = rows[0].finding.verdict is Verdict.AGREES  # but the case's conventional tolerance fails
-        return "outside its case's tolerance" if outside else str(rows[0].finding.verdict)
+        return verdict(rows[0])
+    compared = [row for row in rows if row.compared]
     used = max(row.finding.used for row in compared)
     digits = min(row.finding.digits for row in compared)
     return f"agrees {used:.2f} ({digits:.1f})" if digits < math.inf else "agrees exactly"
+
+
+def verdict(row: Row) -> str:
+    """Name the verdict on one row; where only the case's own rtol and atol fail, that."""
+    outside = row.finding.verdict is Verdict.AGREES and row.conventional == "outside"
+    return "outside its case's tolerance" if outside else str(row.finding.verdict)
 
 
 def at_step(row: Row) -> str:
@@ -111,9 +116,9 @@ def conclude(results: Results, selection: Selection, asked: Sequence[str] = ()) 
 
 
 def _count(first: Sequence[Row], of: int) -> str:
-    kinds = [state([row]).replace("error", "in error") for row in first]
-    told = ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))
-    return f"of {_plural(of, 'comparison')} (a case in one format by one adapter), {told}"
+    verdicts = [verdict(row) for row in first]
+    told = ", ".join(f"{verdicts.count(one)} × {one}" for one in dict.fromkeys(verdicts))
+    return f"{told}, of {_plural(of, 'comparison')}, each of one case in one number format by one adapter"
 
 
 def _what(results: Results, selection: Selection, compared: int) -> str:

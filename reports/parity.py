@@ -1,0 +1,143 @@
+"""The parity tests' own part: what they are asked to run, and how a failure is told."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from adapters import Unavailable, UnknownAdapterError, find_adapters
+from adapters.registry import known_adapters
+from cases import SHIPPED, Case, CaseErrors, load_cases
+from cases.defects import printable
+from reports.published import judge_case
+from reports.rows import Row, first_failure
+from reports.run import lockstep, rows_of
+from reports.verdicts import verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+LINES = 12
+"""A failure's table has no more lines than this."""
+
+
+class Unusable(Exception):  # noqa: N818 - it is what the options are, not a fault of the program
+    """What was asked for cannot be run; the message says why."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What to run: each case in each number format by each adapter, and the cases with printed numbers."""
+
+    runs: tuple[tuple[Case, str, str], ...]
+    published: tuple[Case, ...]
+
+
+@cache
+def asked_for(
+    folders: tuple[str, ...] = (), adapters: tuple[str, ...] = (), dtypes: tuple[str, ...] = ()
+) -> Asked:
+    """Load the shipped cases and those in `folders`; empty `adapters` and `dtypes` mean all.
+
+    No adapter is loaded here, only its name is checked.
+
+    Raises
+    ------
+    Unusable
+        With a line for each defect of each case, for an unknown adapter, or if nothing is left to run.
+    """
+    try:
+        cases = load_cases(SHIPPED, *map(Path, folders))
+        names = _adapter_names(adapters)
+    except (CaseErrors, UnknownAdapterError) as error:
+        raise Unusable(str(error)) from error
+    runs = tuple(
+        (case, name, dtype)
+        for case in cases
+        for name in names
+        for dtype in case.dtypes
+        if dtype in (dtypes or case.dtypes)
+    )
+    if not runs:
+        raise Unusable(f"nothing to test: none of {len(cases)} cases runs in {' or '.join(dtypes)}")
+    return Asked(runs, tuple(case for case in cases if case.published))
+
+
+def _adapter_names(wanted: tuple[str, ...]) -> tuple[str, ...]:
+    known = known_adapters()
+    unknown = [name for name in wanted if name not in known and ":" not in name]
+    if unknown:
+        find_adapters(unknown[:1])  # raises, and its message lists those that exist
+    return tuple(dict.fromkeys(wanted or known))
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a case is no success: `told` in words, and whether that is only an absent framework."""
+
+    told: str
+    not_run: bool = False
+
+
+def failure_of(case: Case, name: str, dtype: str) -> Failure | None:
+    """Judge one case in one number format by all programs of one adapter; return what is wrong, if anything.
+
+    Judging stops at the first step with a failure: what comes after it follows from it.
+    """
+    (adapter,) = find_adapters([name])
+    if isinstance(adapter, Unavailable):
+        return Failure(
+            f"{adapter.verdict}: {printable(adapter.reason)}", not_run=adapter.verdict == "not run"
+        )
+    problem = case.problem(dtype)
+    for judged in lockstep(problem, (adapter,)):
+        rows = [row for subject, step in judged.items() for row in rows_of(problem, subject, step)]
+        if any(row.fails for row in rows):
+            return Failure(tell(rows))
+    return None
+
+
+def published_failure_of(case: Case) -> Failure | None:
+    """Judge the numbers published for a case; return what is wrong, if anything."""
+    rows = [printed.row for printed in judge_case(case)]
+    return Failure(tell(rows)) if not rows or any(row.fails for row in rows) else None
+
+
+def tell(rows: Sequence[Row]) -> str:
+    """Tell a failure: the sentence of the first line that fails, then a table, the failing lines first."""
+    first = first_failure(rows)
+    if first is None:
+        return "Nothing was compared."
+    ordered = sorted(rows, key=lambda row: (not row.fails, row.finding.step, row.place))
+    table = [_HEAD, *map(_line, ordered[:LINES])]
+    more = [f"… and {len(rows) - LINES} more lines"] if len(rows) > LINES else []
+    return "\n".join([printable(first.sentence), "", *aligned(table), *more])
+
+
+_HEAD = ("quantity", "by", "step", "verdict", "used", "error", "tolerance", "claimed", "derived")
+
+
+def _line(row: Row) -> tuple[str, ...]:
+    found = row.finding
+    words = (found.element or "(the whole claim)", row.subject.claimant, str(found.step), verdict(row))
+    if not row.compared:
+        return (*map(printable, words), *"–––––")
+    small = (f"{number:.2g}" for number in (found.used, found.error, found.tolerance))
+    return (*map(printable, words), *small, f"{found.claimed:.17g}", f"{found.derived:.17g}")
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return rows of cells as lines with straight columns."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+
+
+def command(node: str, folders: Sequence[str] = (), adapter: str = "") -> str:
+    """Return the command that repeats one test, quoted for a shell."""
+    words = ["python", "-m", "pytest", node]
+    for folder in folders:
+        words += ["--cases", folder]
+    return shlex.join([*words, *(["--adapter", adapter] if adapter else [])])

@@ -1,0 +1,51 @@
+"""pytest's options `--cases DIR`, `--adapter NAME` and `--dtype NAME`, checked before any test is collected.
+
+A plugin (`-p reports.pytest_options` in pyproject.toml) and no conftest.py, because pytest must know its options
+before it looks for one. It looks for pyproject.toml itself earlier still, beside what may be a path: for a DIR
+outside this project write `--cases=DIR`, or name the tests first, `pytest tests --cases DIR`.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+DTYPES = ("float64", "float32")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options; each may be repeated."""
+    add = parser.getgroup("parity", "the cases, and who is judged on them").addoption
+    add(
+        "--cases",
+        metavar="DIR",
+        action="append",
+        default=[],
+        help="add a folder of YAML cases; if outside the project: --cases=DIR",
+    )
+    adapters = "judge only this one: numpy, torch, jax, or package.module:function"
+    add("--adapter", metavar="NAME", action="append", default=[], help=adapters)
+    add("--dtype", choices=DTYPES, action="append", default=[], help="judge only in this number format")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Check the options, so that a mistake in them or in a case is told in plain lines.
+
+    Raises
+    ------
+    pytest.UsageError
+        With a line for each defect of each case, or what else is wrong.
+    """
+    wanted = [config.getoption(f"--{name}") for name in ("cases", "adapter", "dtype")]
+    if not any(wanted):
+        return
+    here = str(config.invocation_params.dir)
+    if here not in sys.path:  # as with `python -m`, so that package.module:function is found from here
+        sys.path.insert(0, here)
+    from reports.parity import Unusable, asked_for  # noqa: PLC0415 - heavy, and not every test needs the cases
+
+    try:
+        asked_for(*map(tuple, wanted))
+    except Unusable as error:
+        raise pytest.UsageError(str(error)) from None

@@ -1,0 +1,65 @@
+"""The parity tests: every case by every adapter in every number format, and every printed number."""
+
+from __future__ import annotations
+
+import os.path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from reports.parity import Asked, Unusable, asked_for, command, failure_of, published_failure_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cases import Case
+    from reports.parity import Failure
+
+
+def asked(config: pytest.Config) -> Asked:
+    folders, adapters, dtypes = (
+        tuple(config.getoption(f"--{name}")) for name in ("cases", "adapter", "dtype")
+    )
+    try:
+        return asked_for(folders, adapters, dtypes)
+    except Unusable as error:
+        raise pytest.Collector.CollectError(str(error)) from error
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if metafunc.function is test_parity:
+        runs = asked(metafunc.config).runs
+        ids = [f"{case.name}-{adapter}-{dtype}" for case, adapter, dtype in runs]
+        metafunc.parametrize(("case", "adapter", "dtype"), runs, ids=ids)
+    if metafunc.function is test_published:
+        cases = asked(metafunc.config).published
+        metafunc.parametrize("case", cases, ids=[case.name for case in cases])
+
+
+@pytest.fixture
+def conclude(request: pytest.FixtureRequest) -> Callable[..., None]:
+    """Fail with what is told and the command that repeats this test; skip where a framework is absent."""
+
+    def conclude(failure: Failure | None, adapter: str = "") -> None:
+        was_asked_for = adapter in request.config.getoption("--adapter")
+        if failure is None:
+            return
+        if failure.not_run and not was_asked_for:
+            pytest.skip(failure.told)
+        file = os.path.relpath(request.path, request.config.invocation_params.dir)
+        again = command(
+            f"{file}::{request.node.name}",
+            request.config.getoption("--cases"),
+            adapter if was_asked_for else "",
+        )
+        pytest.fail(f"{failure.told}\n\nTo repeat this test alone:\n  {again}", pytrace=False)
+
+    return conclude
+
+
+def test_parity(case: Case, adapter: str, dtype: str, conclude: Callable[..., None]) -> None:
+    conclude(failure_of(case, adapter, dtype), adapter)
+
+
+def test_published(case: Case, conclude: Callable[..., None]) -> None:
+    conclude(published_failure_of(case))
