@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from cases.defects import quoted
@@ -80,7 +81,7 @@ def _check_value(name: str, node: Node, shape: Shape, arrays: ArrayReader) -> No
 
 def _unknown(name: str, mark: Mark, known: Collection[str], what: str, report: Report) -> None:
     few = 20
-    expected = f"one of {', '.join(list(known)[:few])}" + ", …" * (len(known) > few)
+    expected = f"one of {', '.join(islice(known, few))}" + ", …" * (len(known) > few)
     report.add(mark, f"unknown {what} {quoted(name)}", expected, name, known)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 MAX_DEFECTS: Final = (
     200  # of one file; a list of a hundred thousand wrong numbers needs no hundred thousand lines
 )
+MAX_KNOWN: Final = 500  # names that a misspelt one is compared with; a deep network has thousands
 
 
 class Mark(NamedTuple):
@@ -53,14 +55,15 @@ class CaseErrors(Exception):  # noqa: N818 - it holds the errors of all files, w
         super().__init__("\n".join(map(str, self.defects)))
 
 
-class _Found(NamedTuple):
+@dataclass(frozen=True, order=True, slots=True)
+class _Found:
     """A defect before it is put into words, because of a hundred thousand only the first few will be."""
 
     mark: Mark
     wrong: str
     expected: str
     name: str
-    known: tuple[str, ...]
+    known: Iterable[str] = field(compare=False)
 
     @property
     def message(self) -> str:
@@ -77,7 +80,7 @@ class Report:
 
     def add(self, mark: Mark, wrong: str, expected: str, name: str = "", known: Iterable[str] = ()) -> None:
         """Note that `wrong` stands at `mark` where `expected` should; `name` may mean one of `known`."""
-        self.found.append(_Found(mark, wrong, expected, name, tuple(known)))
+        self.found.append(_Found(mark, wrong, expected, name, known))
 
     @property
     def defects(self) -> list[Defect]:
@@ -92,7 +95,7 @@ class Report:
 
 def suggestion(name: str, known: Iterable[str]) -> str | None:
     """Return the known name that `name` may be a misspelling of, or None."""
-    return next(iter(difflib.get_close_matches(name, known, n=1)), None)
+    return next(iter(difflib.get_close_matches(name, list(islice(known, MAX_KNOWN)), n=1)), None)
 
 
 def printable(text: str) -> str:

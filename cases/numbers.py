@@ -83,7 +83,7 @@ class Number:
 
     def fits(self, dtype: str) -> bool:
         """Say whether the value, rounded to `dtype`, is finite."""
-        return math.isfinite(self.rounded(dtype))
+        return abs(self.nearest) <= LARGEST[dtype] or math.isfinite(self.rounded(dtype))
 
     @property
     def half_unit(self) -> float:
