@@ -30,7 +30,12 @@ def tanh(z: Decimal) -> Decimal:
     return 2 * sigmoid(2 * z) - 1
 
 
-ACTIVATIONS = {"sigmoid": sigmoid, "tanh": tanh, "relu": lambda z: max(z, Decimal(0)), "identity": lambda z: z}
+ACTIVATIONS = {
+    "sigmoid": sigmoid,
+    "tanh": tanh,
+    "relu": lambda z: max(z, Decimal(0)),
+    "identity": lambda z: z,
+}
 
 
 def loss(problem: Problem, parameters: dict[str, list]) -> Decimal:

@@ -27,7 +27,7 @@ def network(
     dtype: str = "float64",
     scale: float = 1.0,
     seed: int = 0,
-    **others: Any,  # noqa: ANN401 - whatever else a Problem takes
+    **others: Any,
 ) -> Problem:
     """Draw a network whose pre-activations are of the order of `scale`."""
     rng = np.random.default_rng([seed, *widths, batch])

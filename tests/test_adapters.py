@@ -1,4 +1,4 @@
-"""The adapters are honest claimants: the frameworks' own functions, copies of the inputs, no global state left."""
+"""The adapters are honest claimants: the frameworks' own functions, copied inputs, no global state left."""
 
 import ast
 import subprocess
@@ -127,7 +127,7 @@ def test_jax_programs_are_compiled_once_for_a_structure_and_its_shapes():
     problem = network((5, 7, 3), 6)
     structure = (problem.activations, problem.loss, problem.reduction, problem.not_trained)
     assert jax_grad.compiled_step.cache_info().misses == 1
-    assert jax_grad.compiled_step(structure)._cache_size() == 2  # plain and observed
+    assert jax_grad.compiled_step(structure)._cache_size() == 2  # noqa: SLF001 - plain and observed; JAX has no public count
 
 
 def test_a_cache_folder_that_the_user_chose_is_left_alone():
@@ -173,7 +173,8 @@ def test_a_broken_framework_is_an_error_with_its_reason(tmp_path, monkeypatch):
 
 
 def test_an_unknown_name_lists_the_known_ones():
-    with pytest.raises(UnknownAdapterError, match=r"unknown adapter 'tensorflow', expected one of numpy, torch, jax"):
+    expected = "unknown adapter 'tensorflow', expected one of numpy, torch, jax"
+    with pytest.raises(UnknownAdapterError, match=expected):
         find_adapters(["tensorflow"])
 
 

@@ -1,4 +1,4 @@
-"""The bounds are sound: no correct way of computing leaves them. And they are tight: little else stays inside."""
+"""The bounds are sound: no correct way of computing leaves them. And tight: little else stays inside."""
 
 from fractions import Fraction
 

@@ -50,7 +50,8 @@ def test_one_element_of_a_wide_weight_gradient_off_by_1e_12_is_caught():
     problem = network((784, 100, 10), 64, scale=0.5)
 
     def damage(claim):
-        claim["dL/dW1"][17, 300] *= 1 + 1e-12 * np.max(np.abs(claim["dL/dW1"])) / abs(claim["dL/dW1"][17, 300])
+        gradient = claim["dL/dW1"]
+        gradient[17, 300] += 1e-12 * np.max(np.abs(gradient))
 
     first, *others = failures_after(damage, problem)
     assert (first.quantity, first.index) == ("dL/dW1", (17, 300))
@@ -58,7 +59,7 @@ def test_one_element_of_a_wide_weight_gradient_off_by_1e_12_is_caught():
 
 
 def test_the_documents_step_3_as_written_is_caught_where_the_weight_factor_is_missing():
-    """∂L/∂z = ∂L/∂a · σ'(z) with ∂L/∂a of the *next* layer: the factor w is left out."""
+    """∂L/∂z = ∂L/∂a · σ'(z) with the next layer's ∂L/∂z for ∂L/∂a: the factor w is left out."""
     problem = network((3, 3, 3), 4)
 
     def literally(problem):
@@ -271,7 +272,8 @@ def test_the_sentence_names_the_element_both_numbers_and_the_bound():
 
     first = failures_after(damage)[0]
     told = sentence(first, SUBJECT)
-    assert told.startswith(f"dL/dW1[0, 1] is {first.claimed!r}, but follows from its inputs as {first.derived!r} ± ")
+    both = f"dL/dW1[0, 1] is {first.claimed!r}, but follows from its inputs as {first.derived!r} ± "
+    assert told.startswith(both)
     assert told.endswith(f": off by {first.error:.2g} (theirs, float64, nets/example)")
 
 

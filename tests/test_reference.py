@@ -15,7 +15,7 @@ from reference import Bounded, evaluate, judge_published, tape, training_steps, 
 from reference.check import Verdict
 from reference.formats import PRINTED
 
-# From a separate evaluation in 60-digit decimals; the gradients by difference quotients, without a chain rule.
+# From a separate evaluation in 60-digit decimals; the gradients by difference quotients, no chain rule.
 DOCUMENT = {
     "a1": "0.574442516811659",
     "z2": "0.544665510086995",
@@ -74,7 +74,9 @@ def test_a_mixed_deep_network_against_difference_quotients():
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_values_keep_the_dtype_of_the_problem(dtype):
     for values in training_steps(network(loss=("half_squared_error", "mean"), dtype=dtype, steps=2)):
-        assert {name: np.asarray(value).dtype for name, value in values.items()} == dict.fromkeys(values, dtype)
+        assert {name: np.asarray(value).dtype for name, value in values.items()} == dict.fromkeys(
+            values, dtype
+        )
 
 
 def test_each_step_starts_from_the_parameters_of_the_last():

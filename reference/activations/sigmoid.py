@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from reference.bounded import Error, Real
 
 ULPS = 4
-"""Measured: at most 2.1 in float64 and 2.9 in float32, over NumPy, PyTorch and XLA."""
+"""Measured by tests/test_contract.py: at most 2.4 in float64 and 2.6 in float32 (NumPy)."""
 
 
 def sigmoid(z: NDArray[Any]) -> NDArray[Any]:
@@ -54,13 +54,26 @@ def _activation_spread(a: Real, e: Error, unit: float) -> Real | float:  # noqa:
     return np.abs(1 - 2 * a) * e + np.square(e)
 
 
+def _ball(t: Any) -> Any:  # noqa: ANN401 - flint has no type information
+    """1 / (1 + e⁻ᶻ) or, for negative z, the same as eᶻ / (1 + eᶻ): e^{huge} has no finite ball."""
+    if t < 0:
+        e = t.exp()
+        return e / (1 + e)
+    return 1 / (1 + (-t).exp())
+
+
+def slope_ball(t: Any) -> Any:  # noqa: ANN401 - flint has no type information
+    """σ'(z) = e^{−|z|} / (1 + e^{−|z|})²."""
+    e = (-abs(t)).exp()
+    return e / (1 + e) ** 2
+
+
 def _value_balls(z: Ball) -> Ball:
-    return z.map(lambda t: 1 / (1 + (-t).exp()))
+    return z.map(_ball)
 
 
 def _derivative_balls(z: Ball, a: Ball) -> Ball:  # noqa: ARG001 - every derivative takes (z, a)
-    """σ'(z) = 1 / (2 + 2 cosh z)."""
-    return z.map(lambda t: 1 / (2 + 2 * t.cosh()))
+    return z.map(slope_ball)
 
 
 SIGMOID = Activation(

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from reference.bounded import Error, Real
 
 ULPS = 8
-"""Measured: at most 6.5 in float64 (XLA) and 3.9 in float32 (XLA); NumPy and PyTorch stay below 1.5."""
+"""Measured by tests/test_contract.py: at most 6.5 in float64 and 3.9 in float32 (both XLA)."""
 
 
 def tanh_derivative(z: NDArray[Any], a: NDArray[Any]) -> NDArray[Any]:  # noqa: ARG001 - every derivative takes (z, a)
@@ -53,8 +53,8 @@ def _value_balls(z: Ball) -> Ball:
 
 
 def _derivative_balls(z: Ball, a: Ball) -> Ball:  # noqa: ARG001 - every derivative takes (z, a)
-    """tanh'(z) = sech² z."""
-    return z.map(lambda t: t.sech() ** 2)
+    """tanh'(z) = 4·σ'(2z)."""
+    return z.map(lambda t: 4 * sigmoid.slope_ball(2 * t))
 
 
 TANH = Activation(

@@ -1,0 +1,46 @@
+"""Soundness: no correct implementation is outside its bound, whatever its order, forms and accumulators."""
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from networks import ACTIVATIONS, LOSSES, network
+from variants import SUMS, Variant
+
+from reference import Subject, Verdict, judge, sentence
+from reference.names import outcome
+
+variants = st.builds(
+    Variant,
+    summation=st.sampled_from([*SUMS, "fused", "wide"]),
+    bias_first=st.booleans(),
+    slope=st.sampled_from(["from a", "from z"]),
+    mean=st.sampled_from(["in the error", "in the gradient"]),
+)
+
+
+@st.composite
+def problems(draw):
+    depth = draw(st.integers(1, 3))
+    return network(
+        draw(st.lists(st.integers(1, 6), min_size=depth + 1, max_size=depth + 1)),
+        draw(st.integers(1, 7)),
+        activations=draw(st.lists(st.sampled_from(ACTIVATIONS), min_size=depth, max_size=depth)),
+        loss=draw(st.sampled_from(LOSSES)),
+        dtype=draw(st.sampled_from(["float64", "float32"])),
+        scale=draw(st.sampled_from([1e-3, 0.1, 1.0, 5.0, 30.0])),
+        seed=draw(st.integers(0, 10**6)),
+        learning_rate=draw(st.sampled_from([0.01, 0.3, 1.0, 10.0])),
+    )
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(problems(), variants, st.booleans())
+def test_a_correct_variant_is_never_outside_its_bound(problem, variant, certify):
+    def claimant(problem):
+        yield variant.outcome(problem)
+
+    (step,) = judge(problem, claimant, outcome(problem.depth), certify=certify)
+    subject = Subject(problem.case, str(variant), "", problem.dtype)
+    alarms = [
+        sentence(finding, subject) for finding in step.failures if finding.verdict is not Verdict.UNDECIDED
+    ]
+    assert not alarms, "\n".join(alarms)

@@ -1,0 +1,167 @@
+"""Correct implementations that are as different as the contract allows: orders of summation, fused
+multiply-add, wide accumulators, forms of derivatives, and places where the mean's 1/N is applied.
+
+Written out by hand, in loops, and without the reference's arithmetic.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from cases import Problem
+
+
+def in_turn(terms):
+    total = terms[0]
+    for term in terms[1:]:
+        total = total + term
+    return total
+
+
+def pairwise(terms):
+    if len(terms) == 1:
+        return terms[0]
+    middle = len(terms) // 2
+    return pairwise(terms[:middle]) + pairwise(terms[middle:])
+
+
+def blocked(terms):
+    return in_turn([in_turn(terms[i : i + 3]) for i in range(0, len(terms), 3)])
+
+
+SUMS = {
+    "in turn": in_turn,
+    "reversed": lambda terms: in_turn(terms[::-1]),
+    "smallest first": lambda terms: in_turn(sorted(terms, key=abs)),
+    "largest first": lambda terms: in_turn(sorted(terms, key=abs, reverse=True)),
+    "all positive first": lambda terms: in_turn(sorted(terms, reverse=True)),
+    "pairwise": pairwise,
+    "blocked": blocked,
+}
+
+
+def rounded(exact: Fraction, dtype):
+    """Round an exact number to float64 or, without double rounding, to float32 (to odd first)."""
+    near = float(exact)
+    if dtype == np.float64 or Fraction(near) == exact:
+        return dtype.type(near)
+    toward_zero = near if abs(Fraction(near)) < abs(exact) else float(np.nextafter(near, 0.0))
+    return dtype.type((np.float64(toward_zero).view(np.int64) | 1).view(np.float64))
+
+
+def fused(start, a, b):
+    """Multiply and add with one rounding for both, as FMA does."""
+    total = Fraction(float(start))
+    for left, right in zip(a, b, strict=True):
+        exact = total + Fraction(float(left)) * Fraction(float(right))
+        total = Fraction(float(rounded(exact, a.dtype)))
+    return rounded(total, a.dtype)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """How a correct implementation goes about it."""
+
+    summation: str = "in turn"  # or "fused", or "wide": a long double accumulator, rounded once
+    bias_first: bool = False
+    slope: str = "from a"  # or "from z"
+    mean: str = "in the error"  # or "in the loss's seed", or "in the gradient"
+
+    def dot(self, a, b, start=None):
+        zero = a.dtype.type(0)
+        if self.summation == "fused":
+            total = fused(start if self.bias_first and start is not None else zero, a, b)
+            return total if self.bias_first or start is None else total + start
+        if self.summation == "wide":
+            wide = np.sum(a.astype(np.longdouble) * b) + (0 if start is None else start)
+            return a.dtype.type(wide)
+        terms = list(a * b)
+        if start is None:
+            return SUMS[self.summation](terms)
+        if self.bias_first:
+            return SUMS[self.summation]([start, *terms])
+        return SUMS[self.summation](terms) + start
+
+    def matmul(self, A, B, bias=None):
+        starts = [None] * B.shape[1] if bias is None else bias
+        rows = [[self.dot(row, B[:, j], starts[j]) for j in range(B.shape[1])] for row in A]
+        return np.array(rows, A.dtype)
+
+    def derivative(self, activation, z, a):
+        with np.errstate(over="ignore", under="ignore"):
+            match activation, self.slope:
+                case "sigmoid", "from a":
+                    return a * (1 - a)
+                case "sigmoid", _:
+                    return (1 / (1 + np.exp(-z))) * (1 / (1 + np.exp(z)))
+                case "tanh", "from a":
+                    return 1 - a * a
+                case "tanh", _:
+                    return (1 - a) * (1 + a)
+                case "relu", _:
+                    return np.where(z > 0, z.dtype.type(1), z.dtype.type(0))
+        return np.ones_like(z)
+
+    def activation(self, name, z):
+        with np.errstate(over="ignore", under="ignore"):
+            match name:
+                case "sigmoid":
+                    return 1 / (1 + np.exp(-z)) if self.slope == "from a" else stable_sigmoid(z)
+                case "tanh":
+                    return np.tanh(z)
+                case "relu":
+                    return np.where(z > 0, z, z.dtype.type(0))
+        return z
+
+    def outcome(self, problem: Problem):
+        """The loss, the gradients and the updated parameters of one step."""
+        p, depth = problem.parameters, problem.depth
+        a, z = {0: problem.x}, {}
+        for k in range(1, depth + 1):
+            z[k] = self.matmul(a[k - 1], p[f"W{k}"].T, p[f"b{k}"])
+            a[k] = self.activation(problem.activations[k - 1], z[k])
+        error = a[depth] - problem.y
+        claim = {"loss": self.loss(problem, error)}
+        scale = self.scale(problem)
+        da = error * scale if self.mean == "in the error" else error
+        for k in range(depth, 0, -1):
+            dz = da * self.derivative(problem.activations[k - 1], z[k], a[k])
+            after = scale if self.mean == "in the gradient" else error.dtype.type(1)
+            dW = self.matmul(dz.T, a[k - 1]) * after
+            db = np.array([self.dot(column, np.ones_like(column)) for column in dz.T]) * after
+            claim |= {f"dL/dW{k}": dW, f"dL/db{k}": db}
+            da = self.matmul(dz, p[f"W{k}"])
+        rate = error.dtype.type(problem.learning_rate)
+        claim |= {f"{name}_new": array - rate * claim[f"dL/d{name}"] for name, array in p.items()}
+        return claim
+
+    def loss(self, problem, error):
+        squares = (error * error).ravel()
+        scale = self.scale(problem)
+        half = error.dtype.type(1 if problem.loss == "mean_squared_error" else 0.5)
+        if problem.loss == "mean_squared_error":
+            scale = scale / 2
+        if self.mean == "in the error":
+            return np.asarray(SUMS["pairwise"](list(squares * scale * half)))
+        return np.asarray(self.dot(squares, np.ones_like(squares)) * half * scale)
+
+    def scale(self, problem):
+        """The factor that the mean puts on the gradient: 1, 1/N, or 2/(N·n)."""
+        one = problem.y.dtype.type(1)
+        match problem.loss, problem.reduction:
+            case "half_squared_error", "sum":
+                return one
+            case "half_squared_error", _:
+                return one / len(problem.y)
+        return 2 * one / problem.y.size
+
+
+def stable_sigmoid(z):
+    """e^z / (1 + e^z) for negative z, so that nothing overflows."""
+    e = np.exp(-np.abs(z))
+    return np.where(z >= 0, 1 / (1 + e), e / (1 + e))
