@@ -7,8 +7,9 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from cases.array_forms import Normal, Uniform
 from cases.draw import draw, written
-from cases.model import HalfSquaredError, Normal, Uniform
+from cases.model import HalfSquaredError
 from cases.problem import Problem
 from cases.published import Published, read_published
 from cases.quantities import quantity_shapes
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from cases.model import Constant, File, Tolerance
+    from cases.array_forms import Constant
+    from cases.model import File, Tolerance
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cases.model import Constant, Normal, Uniform
+from cases.array_forms import Constant, Normal, Uniform
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
