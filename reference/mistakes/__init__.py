@@ -1,0 +1,101 @@
+"""The mistakes that people make in backpropagation, each as the tape of a training step with other lines.
+
+Whatever a mistaken tape gives, it gives in the operators of the right one: a mistake trains in plain NumPy
+(`mistaken_steps`), so that a test can see whether it is caught, and it is evaluated on `Bounded` numbers, so
+that a diagnosis can tell whether it explains a claim. Mistakes of precision are NumPy's alone.
+
+>>> from reference import worked_example
+>>> from reference.mistakes import MISTAKES
+>>> MISTAKES["weights-not-transposed"].tape(worked_example())
+Inexpressible(reason='no weight matrix is square and larger than 1 by 1')
+>>> [line.equation for line in MISTAKES["already-updated-weights"].lines(worked_example())]
+['dL/dz2 W2_new']
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from reference import names
+from reference.mistakes import derivatives, forward, gradients, hidden, losses, precision, updates
+from reference.mistakes.mistake import Inexpressible, Mistake
+from reference.tape import RATE, evaluate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from cases import Problem
+
+__all__ = ["MISTAKES", "PRECISION", "STRUCTURAL", "Inexpressible", "Mistake", "mistaken_steps"]
+
+STRUCTURAL = (
+    forward.weights_not_transposed,
+    forward.bias_not_added,
+    losses.sum_for_mean,
+    losses.mean_for_sum,
+    losses.mean_over_all_elements,
+    losses.mean_over_examples,
+    losses.half_missing_in_the_loss,
+    losses.half_applied_to_the_gradient,
+    losses.two_missing_in_the_gradient,
+    losses.sign_of_the_error,
+    derivatives.derivative_missing_in_the_output,
+    derivatives.derivative_missing_in_hidden_layers,
+    derivatives.derivative_of_the_wrong_layer,
+    derivatives.derivative_of_the_layer_before,
+    derivatives.derivative_at_a,
+    hidden.weight_factor_missing,
+    hidden.weights_transposed_backward,
+    hidden.magnitude_of_the_weights,
+    hidden.already_updated_weights,
+    gradients.weight_gradient_from_z,
+    gradients.weight_gradient_of_the_first_example,
+    gradients.bias_gradient_not_summed,
+    gradients.bias_gradient_averaged,
+    gradients.bias_gradient_of_the_first_example,
+    updates.rate_applied_twice,
+    updates.update_with_the_wrong_sign,
+    updates.bias_not_updated,
+    updates.fixed_parameter_updated,
+)
+"""Wrong formulas, in the order of the training step."""
+
+PRECISION = (
+    precision.float32_forward,
+    precision.float32_activation,
+    precision.float32_weight_gradient,
+    precision.float32_bias_gradient,
+    precision.float32_learning_rate,
+    precision.tf32_products,
+)
+"""Right formulas in a lower precision than promised."""
+
+MISTAKES = MappingProxyType({mistake.name: mistake for mistake in (*STRUCTURAL, *PRECISION)})
+"""Every mistake by name."""
+
+
+def mistaken_steps(problem: Problem, mistake: Mistake) -> Iterator[dict[str, NDArray[Any]]]:
+    """Train in plain NumPy, in the problem's dtype, with a mistake: a claimant that is wrong.
+
+    Yields
+    ------
+    For each step every quantity by name, as `reference.tape.training_steps` does.
+
+    Raises
+    ------
+    ValueError
+        If the mistake cannot be made on this problem; the message says why.
+    """
+    lines, state = mistake.tape(problem), dict(problem.parameters)
+    if isinstance(lines, Inexpressible):
+        raise ValueError(f"{mistake.name} cannot be made here: {lines.reason}")  # noqa: TRY004 - a value of the problem
+    rate = np.asarray(problem.learning_rate, problem.dtype)
+    for _ in range(problem.steps):
+        values = evaluate(lines, {"x": problem.x, "y": problem.y, RATE: rate, **state})
+        yield values
+        state = {name: values[names.updated(name)] for name in state}

@@ -1,0 +1,41 @@
+"""The few operations that wrong formulas need and right ones do not, on arrays and on `Bounded` numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from reference.bounded import Bounded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    Array = TypeVar("Array", NDArray[Any], Bounded)
+
+
+def magnitude(w: Array) -> Array:
+    """|w|; an error bound stays what it is."""
+    if isinstance(w, Bounded):
+        return Bounded(np.abs(w.value), w.error, w.format)
+    absolute: Array = np.abs(w)
+    return absolute
+
+
+def first_example(rows: Array) -> Array:
+    """Return the first row alone, shape (1, n)."""
+    return _rearranged(rows, lambda array: array[:1])
+
+
+def broadcast(rows: Array, like: Array) -> Array:
+    """Repeat a single column until it has the shape of `like`, as NumPy does silently."""
+    return _rearranged(rows, lambda array: np.broadcast_to(array, like.shape))
+
+
+def _rearranged(rows: Array, move: Callable[[NDArray[Any]], NDArray[Any]]) -> Array:
+    if isinstance(rows, Bounded):
+        error = rows.error if isinstance(rows.error, float) else move(rows.error)
+        return Bounded(move(rows.value), error, rows.format)
+    return move(rows)

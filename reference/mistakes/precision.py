@@ -1,0 +1,121 @@
+"""Mistakes of precision: a lower one somewhere inside than the claimant promises. NumPy only."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from reference import names
+from reference.formulas import bias_gradient, descend, linear, through_weights, weight_gradient
+from reference.mistakes.layers import layers
+from reference.mistakes.mistake import Inexpressible, mistake
+from reference.mistakes.updates import NOTHING_TRAINED, trained, updates
+from reference.tape import tape
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from numpy.typing import NDArray
+
+    from cases import Problem
+    from reference.tape import Line
+
+    Plain: TypeAlias = NDArray[Any]
+
+FLOAT32_ALREADY = Inexpressible("everything is float32 already")
+
+
+@mistake("the products of the forward pass were accumulated in float32", numpy_only=True)
+def float32_forward(problem: Problem) -> list[Line] | Inexpressible:
+    """z = x Wᵀ in float32, then + b in float64."""
+
+    def linear_in_float32(x: Plain, W: Plain, b: Plain) -> Plain:
+        z: Plain = (_in_float32(x) @ _in_float32(W).T).astype(x.dtype) + b
+        return z
+
+    return _in_float64(problem, [names.z(k) for k in layers(problem)], linear_in_float32)
+
+
+@mistake("the weight gradient was accumulated in float32", numpy_only=True)
+def float32_weight_gradient(problem: Problem) -> list[Line] | Inexpressible:
+    """∂L/∂w = ∂L/∂z · x, summed over the examples in float32."""
+
+    def summed_in_float32(dL_dz: Plain, x: Plain) -> Plain:
+        return weight_gradient(_in_float32(dL_dz), _in_float32(x)).astype(dL_dz.dtype)
+
+    return _in_float64(problem, [names.gradient(names.W(k)) for k in layers(problem)], summed_in_float32)
+
+
+@mistake("the bias gradient was accumulated in float32", numpy_only=True)
+def float32_bias_gradient(problem: Problem) -> list[Line] | Inexpressible:
+    """∂L/∂b = Σ ∂L/∂z, summed over the examples in float32."""
+
+    def summed_in_float32(dL_dz: Plain) -> Plain:
+        return bias_gradient(_in_float32(dL_dz)).astype(dL_dz.dtype)
+
+    return _in_float64(problem, [names.gradient(names.b(k)) for k in layers(problem)], summed_in_float32)
+
+
+@mistake("the activation was evaluated in float32", numpy_only=True)
+def float32_activation(problem: Problem) -> list[Line] | Inexpressible:
+    """a = σ(z), with z rounded to float32."""
+
+    def wrong(right: Callable[..., Any]) -> Callable[[Plain], Plain]:
+        return lambda z: right(_in_float32(z)).astype(z.dtype)
+
+    if problem.dtype == "float32":
+        return FLOAT32_ALREADY
+    activations = {names.a(k) for k in layers(problem)}
+    return [replace(line, formula=wrong(line.formula)) for line in tape(problem) if line.name in activations]
+
+
+@mistake("the learning rate was rounded to float32", numpy_only=True)
+def float32_learning_rate(problem: Problem) -> list[Line] | Inexpressible:
+    """w = w − η · ∂L/∂w, with η rounded to float32."""
+
+    def descend_roughly(w: Plain, dL_dw: Plain, eta: Plain) -> Plain:
+        return descend(w, dL_dw, _in_float32(eta).astype(w.dtype))
+
+    if problem.dtype == "float32":
+        return FLOAT32_ALREADY
+    if float(np.float32(problem.learning_rate)) == problem.learning_rate:
+        return Inexpressible("float32 holds this learning rate exactly")
+    return updates(trained(problem), descend_roughly, "{} − η {}") or NOTHING_TRAINED
+
+
+@mistake(
+    "the factors of the matrix products were rounded to TF32, to 10 bits after the point", numpy_only=True
+)
+def tf32_products(problem: Problem) -> list[Line] | Inexpressible:
+    """Every matrix product of a float32 run as tensor cores compute it where TF32 is allowed."""
+
+    def wrong(right: Callable[..., Any]) -> Callable[..., Plain]:
+        return lambda first, second, *others: right(tf32(first), tf32(second), *others)
+
+    if problem.dtype != "float32":
+        return Inexpressible("TF32 takes the place of float32 only")
+    products = (linear, weight_gradient, through_weights)
+    return [replace(line, formula=wrong(line.formula)) for line in tape(problem) if line.formula in products]
+
+
+def tf32(array: Plain) -> Plain:
+    """Round float32 to TF32: to nearest, ties away from zero, 13 of the 23 bits after the point dropped."""
+    finite = np.isfinite(array)
+    bits = array.view(np.uint32)
+    rounded = ((bits + np.uint32(1 << 12)) & np.uint32(0xFFFFE000)).view(np.float32)
+    return np.where(finite, rounded, array)
+
+
+def _in_float32(array: Plain) -> Plain:
+    return array.astype(np.float32)
+
+
+def _in_float64(
+    problem: Problem, quantities: Collection[str], formula: Callable[..., Plain]
+) -> list[Line] | Inexpressible:
+    """Return the lines of these quantities with another formula, in a problem that promises float64."""
+    if problem.dtype == "float32":
+        return FLOAT32_ALREADY
+    return [replace(line, formula=formula) for line in tape(problem) if line.name in quantities]
