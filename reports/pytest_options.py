@@ -1,8 +1,8 @@
 """pytest's options `--cases DIR`, `--adapter NAME` and `--dtype NAME`, checked before any test is collected.
 
-A plugin (`-p reports.pytest_options` in pyproject.toml) and no conftest.py, because pytest must know its options
-before it looks for one. It looks for pyproject.toml itself earlier still, beside what may be a path: for a DIR
-outside this project write `--cases=DIR`, or name the tests first, `pytest tests --cases DIR`.
+A plugin (`-p reports.pytest_options` in pyproject.toml) and no conftest.py, because pytest must know its
+options before it looks for one. It looks for pyproject.toml itself earlier still, above what may be a path:
+for a DIR outside this project write `--cases=DIR`, or name the tests as well, `pytest tests --cases DIR`.
 """
 
 from __future__ import annotations

@@ -69,24 +69,37 @@ def run_case(
 ) -> tuple[list[Row], list[Pair]]:
     """Run one case in one number format; return each claimant's rows together, and the pairs of claimants."""
     problem = case.problem(dtype)
-    rows: dict[Subject, list[Row]] = {}
-    for absent in (adapter for adapter in adapters if isinstance(adapter, Unavailable)):
-        subject = Subject(case.name, absent.name, "", dtype)
-        rows[subject] = [Row(subject, Finding(0, "", absent.verdict, absent.reason))]
+    rows = _before_the_run(problem, adapters)
     counter = PairCounter(case.name, dtype)
     present = [adapter for adapter in adapters if isinstance(adapter, Adapter)]
     for judged, baseline in _beside_the_reference(problem, present):
         for subject, step in judged.items():
-            rows.setdefault(subject, []).extend(rows_of(problem, subject, step, baseline))
+            rows[subject] += rows_of(problem, subject, step, baseline)
         counter.add({who: step.claim for who, step in judged.items() if who.adapter != REFERENCE})
         watch(case, dtype, max((step.step for step in judged.values()), default=problem.steps))
     return [row for found in rows.values() for row in found], counter.pairs
 
 
+def _before_the_run(problem: Problem, adapters: Sequence[Adapter | Unavailable]) -> dict[Subject, list[Row]]:
+    """Return no rows yet for each program, and for each adapter that cannot run the one that says so."""
+    rows: dict[Subject, list[Row]] = {}
+    for adapter in adapters:
+        if isinstance(adapter, Unavailable):
+            subject = _subject(problem, adapter)
+            rows[subject] = [Row(subject, Finding(0, "", adapter.verdict, adapter.reason))]
+        else:
+            rows |= {_subject(problem, adapter, program.name): [] for program in adapter.programs}
+    return rows
+
+
+def _subject(problem: Problem, adapter: Adapter | Unavailable, program: str = "") -> Subject:
+    return Subject(problem.case, adapter.name, program, problem.dtype)
+
+
 def lockstep(problem: Problem, adapters: Sequence[Adapter]) -> Iterator[dict[Subject, JudgedStep]]:
     """Advance every program of every adapter step by step; one that ends early is left out from there on."""
     runs = {
-        Subject(problem.case, adapter.name, program.name, problem.dtype): _judged(problem, program)
+        _subject(problem, adapter, program.name): _judged(problem, program)
         for adapter in adapters
         for program in adapter.programs
     }

@@ -1,0 +1,121 @@
+"""What the tests of the reports share: a folder with one case, and claimants wrong in one way each."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+TWO_LAYERS = """
+about: Two layers, three steps.
+layers:
+  - {W: [[0.4, 0.1], [0.2, -0.3], [0.7, 0.5]], b: [0.1, 0.2, -0.1], activation: tanh}
+  - {W: [[0.6, -0.2, 0.3]], b: [0.2], activation: sigmoid}
+x: [[0.5, -1.0], [0.25, 0.75]]
+y: [[0.8], [0.1]]
+loss: {name: half_squared_error, reduction: sum}
+optimizer: {name: sgd, learning_rate: 0.1}
+steps: 3
+"""
+
+CLAIMANTS = '''
+"""Claimants that are wrong in one way each: every function trains, and damages what it states."""
+
+import numpy as np
+
+from reference import training_steps
+
+
+def honest(problem):
+    yield from training_steps(problem)
+
+
+def nan(problem):
+    for step in training_steps(problem):
+        yield {**step, "loss": step["loss"] * np.nan}
+
+
+def drops(problem):
+    for step in training_steps(problem):
+        yield {name: array for name, array in step.items() if name != "dL/db1"}
+
+
+def wrong_shape(problem):
+    for step in training_steps(problem):
+        yield {**step, "dL/db1": step["dL/db1"].reshape(1, 3)}
+
+
+def wrong_dtype(problem):
+    other = {"float64": "float32", "float32": "float64"}[problem.dtype]
+    for step in training_steps(problem):
+        yield {**step, "dL/dW1": step["dL/dW1"].astype(other)}
+
+
+def changes_its_inputs(problem):
+    steps = list(training_steps(problem.copy()))
+    problem.x[0, 0] = 7
+    yield from steps
+
+
+def raises(problem):
+    raise ValueError("no such luck")
+    yield
+
+
+def raises_in_step_2(problem):
+    yield next(training_steps(problem))
+    raise ValueError("no such luck")
+
+
+def ends_the_program(problem):
+    raise SystemExit(0)
+    yield
+
+
+def stops_early(problem):
+    yield next(training_steps(problem))
+
+
+def forgets_the_factor(problem):
+    """The hidden gradient without W2: from the second step on."""
+    for number, step in enumerate(training_steps(problem), start=1):
+        if number > 1:
+            step["dL/da1"] = np.broadcast_to(step["dL/dz2"], step["dL/da1"].shape).copy()
+        yield step
+
+
+class Hostile(dict):
+    def __contains__(self, name):
+        raise RuntimeError("do not look")
+
+
+def hostile(problem):
+    for step in training_steps(problem):
+        yield Hostile(step)
+
+
+not_a_function = 3
+'''
+
+
+@pytest.fixture(scope="session")
+def claimants(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Give the folder of an importable module `claimants`, to be named as `--adapter claimants:honest`."""
+    folder: Path = tmp_path_factory.mktemp("claimants")
+    (folder / "claimants.py").write_text(CLAIMANTS, encoding="utf-8")
+    sys.path.insert(0, str(folder))
+    yield folder
+    sys.path.remove(str(folder))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Give a folder with one case, `mine/two-layers`."""
+    (tmp_path / "cases" / "mine").mkdir(parents=True)
+    (tmp_path / "cases" / "mine" / "two-layers.yaml").write_text(TWO_LAYERS, encoding="utf-8")
+    return tmp_path / "cases"

@@ -1,0 +1,176 @@
+"""The parity tests as a person runs them: their ids, their options, how a failure is told."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from reports.parity import Unusable, aligned, asked_for, command, failure_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ROOT = Path(__file__).parent.parent
+PARITY = "tests/test_parity.py"
+
+Run = subprocess.CompletedProcess[str]
+
+
+@pytest.fixture
+def parity(claimants: Path) -> Callable[..., Run]:
+    """Give a function that runs pytest as its own process, where `claimants` can be imported."""
+
+    def parity(*arguments: str, before: str = "") -> Run:
+        code = f"import sys; sys.path.append({str(claimants)!r}); {before}\n"
+        code += "import pytest; sys.exit(pytest.main())"
+        run = [sys.executable, "-c", code, "-p", "no:cacheprovider", *arguments]
+        return subprocess.run(run, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    return parity
+
+
+def counts(done: Run) -> str:
+    """Return pytest's last line without its rules, times, and what was not selected."""
+    return ", ".join(
+        part
+        for part in done.stdout.splitlines()[-1].strip("= ").split(" in ")[0].split(", ")
+        if "desel" not in part
+    )
+
+
+def test_a_failure_is_a_sentence_a_table_and_a_command(parity: Callable[..., Run], folder: Path) -> None:
+    adapters = ["--adapter", "claimants:forgets_the_factor", "--adapter", "claimants:honest"]
+    done = parity(PARITY, f"--cases={folder}", *adapters, "-k", "mine and float64")
+    assert (done.returncode, counts(done)) == (1, "1 failed, 1 passed")
+    lines = done.stdout.splitlines()
+    start = next(number for number, line in enumerate(lines) if line.startswith("dL/da1["))
+    assert "but follows from its inputs as" in lines[start]
+    assert lines[start].endswith("(claimants:forgets_the_factor, float64, mine/two-layers, step 2)")
+    head = ["quantity", "by", "step", "verdict", "used", "error", "tolerance", "claimed", "derived"]
+    assert lines[start + 2].split() == head
+    assert lines[start + 3].split()[-7] == "2"
+    assert "differs" in lines[start + 3]
+    assert lines[start + 15] == "… and 7 more lines"
+    assert lines[start + 17] == "To repeat this test alone:"
+    assert "Traceback" not in done.stdout
+    again = shlex.split(lines[start + 18])
+    assert again[:3] == ["python", "-m", "pytest"]
+    assert counts(parity(*again[3:])) == "1 failed"
+
+
+def test_a_malformed_case_is_bad_usage_and_told_with_its_place(
+    parity: Callable[..., Run], folder: Path
+) -> None:
+    (folder / "bad.yaml").write_text("about: no\nleyers: []\n", encoding="utf-8")
+    done = parity(f"--cases={folder}")
+    assert done.returncode == 4
+    assert "bad.yaml:2:1: unknown key 'leyers'" in done.stderr
+    assert "Traceback" not in done.stderr + done.stdout
+
+
+def test_a_framework_that_is_absent_is_skipped_with_its_reason(parity: Callable[..., Run]) -> None:
+    done = parity(PARITY, "-k", "document and jax", before="sys.modules['jax'] = None")
+    assert (done.returncode, counts(done)) == (0, "2 skipped")
+    assert "not run: jax is not installed" in done.stdout
+
+
+def test_a_framework_that_is_absent_fails_where_it_was_asked_for(parity: Callable[..., Run]) -> None:
+    done = parity(PARITY, "--adapter", "jax", "-k", "document and jax", before="sys.modules['jax'] = None")
+    assert (done.returncode, counts(done)) == (1, "2 failed")
+    assert "not run: jax is not installed" in done.stdout
+    assert "--adapter jax" in done.stdout
+
+
+def test_ids_are_what_a_person_types_and_the_same_in_every_process(parity: Callable[..., Run]) -> None:
+    done = parity(PARITY, "-n", "2", "-v", "-k", "document and numpy and float32")
+    assert (done.returncode, counts(done)) == (0, "1 passed")
+    assert "test_parity[worked/document-numpy-float32]" in done.stdout
+
+
+def test_a_right_number_that_is_listed_as_wrong_fails(parity: Callable[..., Run], folder: Path) -> None:
+    case = folder / "mine" / "two-layers.yaml"
+    step = "{step: 1, values: {z1: [[0.200, null, null], [null, null, null]]}, rejected: {z1: nobody knows}}"
+    published = f"published: {{source: nobody, steps: [{step}]}}\n"
+    case.write_text(case.read_text(encoding="utf-8") + published, encoding="utf-8")
+    done = parity(PARITY, f"--cases={folder}", "-k", "test_published and mine")
+    assert (done.returncode, counts(done)) == (1, "1 failed")
+    assert "(published, printed, mine/two-layers)" in done.stdout
+    assert f"python -m pytest '{PARITY}::test_published[mine/two-layers]' --cases {folder}" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["--adapter", "nope"],
+            "unknown adapter 'nope', expected one of numpy, torch, jax, or package.module:",
+        ),
+        (["--dtype", "float16"], "invalid choice: 'float16'"),
+    ],
+)
+def test_bad_usage(arguments: list[str], message: str, parity: Callable[..., Run]) -> None:
+    done = parity(*arguments)
+    assert done.returncode == 4
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_options_import_nothing_heavy() -> None:
+    code = (
+        "import reports.pytest_options, sys\n"
+        "print({'numpy', 'pandas', 'torch', 'jax', 'pydantic', 'cases'} & {*sys.modules})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+def test_options_narrow_what_is_run(folder: Path) -> None:
+    asked = asked_for((str(folder),), ("torch", "claimants:honest"), ("float32",))
+    assert {(name, dtype) for _, name, dtype in asked.runs} == {
+        ("torch", "float32"),
+        ("claimants:honest", "float32"),
+    }
+    assert "mine/two-layers" in {case.name for case, _, _ in asked.runs}
+    assert "worked/document" in {case.name for case in asked.published}
+
+
+def test_nothing_to_test_is_told() -> None:
+    with pytest.raises(Unusable, match=r"nothing to test: none of \d+ cases runs in float16"):
+        asked_for((), (), ("float16",))
+
+
+@pytest.mark.usefixtures("claimants")
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("nan", "loss is nan, but follows from"),
+        ("drops", "dL/db1 was promised, but is not claimed"),
+        ("wrong_shape", "dL/db1 has shape (1, 3), expected (3,)"),
+        ("wrong_dtype", "dL/dW1 has dtype float64, expected float32"),
+        ("changes_its_inputs", "x was given as an input and was changed in place"),
+        ("raises", "claimants:raises raised ValueError: no such luck at claimants.py"),
+        ("ends_the_program", "claimants:ends_the_program could not be judged: raised SystemExit"),
+        ("not_a_function", "error: is a int, expected an Adapter or a function"),
+    ],
+)
+def test_each_damage_is_told_first(name: str, told: str, folder: Path) -> None:
+    case = next(case for case, _, _ in asked_for((str(folder),)).runs if case.name == "mine/two-layers")
+    failure = failure_of(case, f"claimants:{name}", "float32")
+    assert failure is not None
+    assert not failure.not_run
+    assert failure.told.startswith(told)
+    assert failure_of(case, "claimants:honest", "float32") is None
+
+
+def test_a_command_is_quoted_for_a_shell() -> None:
+    told = command("tests/x.py::t[a b-é]", ["my cases"], "m:f")
+    assert told == "python -m pytest 'tests/x.py::t[a b-é]' --cases 'my cases' --adapter m:f"
+
+
+def test_columns_are_straight() -> None:
+    assert aligned([("a", "bb", "c"), ("aaa", "b", "")]) == ["a    bb  c", "aaa  b"]

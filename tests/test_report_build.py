@@ -1,0 +1,249 @@
+"""`python -m reports.build`: what it prints, what it writes, how it ends."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from adapters import Unavailable
+from reference import Verdict
+from reports import files, make
+from reports.build import main
+from reports.tables import COLUMNS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+pytestmark = pytest.mark.usefixtures("claimants")
+
+FILES = {"results.csv", "results.json", "summary.md", "index.html"}
+
+
+@pytest.fixture
+def build(folder: Path, tmp_path: Path) -> Callable[..., int]:
+    def build(*arguments: str, select: str = "mine/", adapters: tuple[str, ...] = ("numpy",)) -> int:
+        chosen = [f"--adapter={name}" for name in adapters]
+        out = ["--out", str(tmp_path / "out")]
+        return main(["--cases", str(folder), "--select", select, *chosen, *out, *arguments])
+
+    return build
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def results(out: Path) -> list[dict[str, str]]:
+    with (out / "results.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def number(value: Any) -> float:
+    return math.nan if value is None or value == "" else float(value)
+
+
+def test_all_agree(build: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert build(adapters=("numpy", "claimants:honest")) == 0
+    printed = capsys.readouterr().out
+    conclusion = (
+        r"All agree: 1 case, float64 and float32, numpy [\d.]+, claimants:honest; 228 quantities compared\."
+    )
+    assert re.search(conclusion, printed)
+    assert re.search(r"mine/two-layers +float32 +agrees 0\.\d\d \(5\.\d\)", printed)
+    assert "%" not in printed  # no progress bar where there is no terminal
+    assert set(contents(tmp_path / "out")) == FILES
+
+
+def test_results_have_these_columns_in_this_order(build: Callable[..., int], tmp_path: Path) -> None:
+    build("--dtype", "float64")
+    first = (tmp_path / "out" / "results.csv").read_text(encoding="utf-8").splitlines()[0]
+    assert first == (
+        "case,adapter,program,dtype,step,quantity,verdict,used,error,tolerance,digits,ulps,index,claimed,derived,"
+        "max_abs_diff,max_rel_diff,conventional,reason"
+    )
+
+
+def test_csv_and_json_hold_the_same_numbers_to_the_last_bit(
+    build: Callable[..., int], tmp_path: Path
+) -> None:
+    build(adapters=("claimants:honest", "claimants:nan", "claimants:raises"))
+    told = json.loads((tmp_path / "out" / "results.json").read_text(encoding="utf-8"))
+    assert tuple(told["results"]["columns"]) == COLUMNS
+    rows = [dict(zip(COLUMNS, row, strict=True)) for row in told["results"]["rows"]]
+    for written, row in zip(results(tmp_path / "out"), rows, strict=True):
+        for name in ("used", "error", "tolerance", "digits", "ulps", "claimed", "derived", "max_abs_diff"):
+            assert repr(number(written[name])) == repr(number(row[name])), name
+            assert (written[name] == "") == (row[name] is None)
+    nan = [row for row in rows if row["adapter"] == "claimants:nan" and row["quantity"] == "loss"]
+    assert {row["claimed"] for row in nan} == {"NaN"}
+    assert {row["digits"] for row in rows} > {None}
+
+
+def test_json_tells_how_to_repeat_the_report(build: Callable[..., int], tmp_path: Path) -> None:
+    build("--dtype", "float64")
+    environment = json.loads((tmp_path / "out" / "results.json").read_text(encoding="utf-8"))["environment"]
+    assert environment["command"].startswith("python -m reports.build --cases ")
+    assert {"numpy", "torch", "jax", "optax", "pandas"} <= set(environment["versions"])
+    assert all(environment[name] for name in ("made", "python", "platform", "cpu", "seed"))
+
+
+def test_each_failure_is_told_in_one_sentence(
+    build: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = ("claimants:forgets_the_factor", "claimants:raises", "claimants:honest")
+    assert build("--dtype", "float64", adapters=names) == 1
+    printed = capsys.readouterr().out
+    assert "differs at dL/da1, step 2" in printed
+    assert "Not all agree: 1 × differs, 1 × error, of 3 comparisons" in printed
+    differs = r"dL/da1\[\d, \d\] is \S+, but follows from its inputs as \S+ ± \S+: off by \S+ "
+    assert re.search(differs + r"\(claimants:forgets_the_factor, float64, mine/two-layers, step 2\)", printed)
+    assert "claimants:raises raised ValueError: no such luck at claimants.py:" in printed
+    for name in ("summary.md", "index.html"):
+        assert "off by" in (tmp_path / "out" / name).read_text(encoding="utf-8")
+
+
+def test_when_nothing_was_compared_nothing_agrees(
+    build: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert build(adapters=("claimants:raises",)) == 1
+    assert "Nothing was compared" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_a_framework_that_is_absent_is_told_and_fails_only_if_asked_for(
+    build: Callable[..., int],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    *,
+    asked: bool,
+) -> None:
+    found = make.find_adapters(["numpy"])
+    absent = Unavailable("jax", Verdict.NOT_RUN, "jax is not installed")
+    monkeypatch.setattr(make, "find_adapters", lambda wanted: (*found, absent))
+    assert build(adapters=("numpy", "jax") if asked else ()) == int(asked)
+    printed = capsys.readouterr().out
+    assert "Not run: jax, because jax is not installed." in printed
+    assert re.search(r"mine/two-layers +float64 +agrees [^n]+ not run", printed)
+    assert ("Asked for, but not run: jax." in printed) is asked
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--select", "no/such"], "no case has 'no/such' in its name; there are "),
+        (
+            ["--adapter", "nope"],
+            "unknown adapter 'nope', expected one of numpy, torch, jax, or package.module:",
+        ),
+        (["--cases", "no-such-folder"], "no-such-folder:1:1: no such folder"),
+    ],
+)
+def test_bad_usage(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert main(["--out", str(tmp_path / "out"), *arguments]) == 2
+    told = capsys.readouterr()
+    assert message in told.err
+    assert told.out == ""
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_unknown_dtype_is_bad_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["--dtype", "float16"])
+    assert stop.value.code == 2
+    assert "float16" in capsys.readouterr().err
+
+
+def test_a_malformed_case_is_told_with_its_place(
+    build: Callable[..., int], folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "bad.yaml").write_text("about: no\nleyers: []\n", encoding="utf-8")
+    assert build() == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert any("bad.yaml:2:1: unknown key 'leyers'" in line for line in lines)
+    assert not any("Traceback" in line for line in lines)
+
+
+def test_a_report_that_cannot_be_written_is_told(
+    build: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "out").write_text("a file, and no folder", encoding="utf-8")
+    assert build() == 2
+    assert "the report cannot be written to" in capsys.readouterr().err
+
+
+def test_an_interrupted_build_leaves_the_last_report_whole(
+    build: Callable[..., int],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def interrupt(report: object) -> str:
+        raise KeyboardInterrupt
+
+    build()
+    before = contents(tmp_path / "out")
+    for name in FILES:
+        with monkeypatch.context() as patch:
+            patch.setitem(files.WRITERS, name, interrupt)
+            assert build(adapters=("claimants:nan",)) == 130
+        assert contents(tmp_path / "out") == before
+    assert "Interrupted; the last report is as it was." in capsys.readouterr().err
+
+
+def test_the_page_stands_alone_and_escapes_what_it_shows(
+    build: Callable[..., int], folder: Path, tmp_path: Path
+) -> None:
+    case = folder / "mine" / "two-layers.yaml"
+    text = case.read_text(encoding="utf-8").replace("about: Two", "about: <script>alert(1)</script>")
+    case.write_text(text, encoding="utf-8")
+    build(adapters=("claimants:honest", "claimants:nan"))
+    page = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+    assert "&lt;script&gt;" in page
+    assert not re.search(r"<script|<link|<img|src=|href=|https?:|url\(|@import", page)
+    assert page.startswith("<!doctype html>")
+    assert "prefers-color-scheme: dark" in page
+    assert 'name="viewport"' in page
+    assert re.search(r"<details>\s*<summary>mine/two-layers</summary>", page)
+
+
+def test_the_printed_numbers_stand_beside_what_they_should_be(
+    build: Callable[..., int], tmp_path: Path
+) -> None:
+    assert build("--dtype", "float64", select="worked/document") == 0
+    summary = (tmp_path / "out" / "summary.md").read_text(encoding="utf-8")
+    lines = [line for line in summary.splitlines() if line.startswith("| 1 |")]
+    assert len(lines) == 18
+    assert [line for line in lines if "agrees" not in line] == [
+        line for line in lines if line.startswith("| 1 | a2") and "| 0.632 |" in line and "truncated" in line
+    ]
+    assert "| 0.0141 |" in lines[4]
+    assert "| 0.0139616953935" in lines[4]
+
+
+def test_pytorch_and_jax_stand_against_each_other_directly(build: Callable[..., int], tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    pytest.importorskip("jax")
+    assert build(select="worked/document", adapters=("torch", "jax")) == 0
+    summary = (tmp_path / "out" / "summary.md").read_text(encoding="utf-8")
+    assert "## PyTorch × JAX directly" in summary
+    for claimants in ("torch × jax plain", "torch × jax observed"):
+        assert re.search(rf"\| {claimants} \| float32 \| dL/dW \| \d+\.\d% \| ", summary)
+
+
+def test_a_folder_that_refuses_new_files_is_told(
+    build: Callable[..., int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(**options: object) -> None:
+        raise PermissionError(13, "Permission denied", str(options["dir"]))
+
+    monkeypatch.setattr(files, "TemporaryDirectory", refuse)
+    assert build() == 2
+    assert capsys.readouterr().err.endswith("out: Permission denied\n")
