@@ -14,9 +14,10 @@ import pandas as pd
 from reports import markdown, page, tables
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from reports.report import Report
+    from reports.rows import Printed
 
 NUMBERS = (
     'Numbers are written so that they read back exactly. "NaN", "Infinity" and "-Infinity" stand as text, '
@@ -53,14 +54,32 @@ def results_json(report: Report) -> str:
         "environment": asdict(report.environment),
         "numbers": NUMBERS,
         "results": _split(tables.results(report.results.rows)),
+        "printed": _split(_printed(report.results.printed)),
         "pairs": _split(pd.DataFrame([vars(pair) for pair in report.results.pairs], dtype=object)),
     }
     return json.dumps(everything, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"
 
 
+def _printed(printed: Iterable[Printed]) -> pd.DataFrame:
+    """Return each printed quantity's number nearest its limit, as printed, beside the exact one."""
+    lines = [
+        (
+            one.row.subject.case,
+            one.row.finding.step,
+            one.row.finding.element,
+            one.text,
+            one.exact,
+            one.row.expected,
+        )
+        for one in printed
+    ]
+    columns = ["case", "step", "element", "printed", "exact", "listed as wrong"]
+    return pd.DataFrame(lines, columns=columns, dtype=object)
+
+
 def _split(frame: pd.DataFrame) -> dict[str, object]:
     """Return a frame as {"columns": […], "rows": [[…], …]}, which is pandas' `split` orientation."""
-    rows = [[_json(value) for value in row] for row in frame.itertuples(index=False)]
+    rows = [[_json(value) for value in row] for row in frame.itertuples(index=False, name=None)]
     return {"columns": list(frame.columns), "rows": rows}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cases.defects import printable
-from reports.report import LEGEND
+from reports.report import DIRECTLY, LEGEND
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,8 +30,8 @@ def _parts(report: Report) -> Iterator[str]:
     yield LEGEND
     yield table(report.matrix)
     if not report.direct.empty:
-        yield "## PyTorch × JAX directly"
-        yield "The two against each other, without a reference, over all cases and steps."
+        yield f"## {report.direct_title}"
+        yield DIRECTLY
         yield table(report.direct)
     for example in report.examples:
         yield f"## Printed numbers: {escape(example.case.name)}"
@@ -60,7 +60,7 @@ def _environment(report: Report) -> str:
 
 def table(frame: pd.DataFrame) -> str:
     """Return a frame as a Markdown table (pandas' own needs a further package)."""
-    rows = [list(frame.columns), ["---"] * len(frame.columns), *frame.itertuples(index=False)]
+    rows = [list(frame.columns), ["---"] * len(frame.columns), *frame.itertuples(index=False, name=None)]
     return "\n".join("| " + " | ".join(escape(str(value)) for value in row) + " |" for row in rows)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from reports.report import LEGEND
+from reports.report import DIRECTLY, LEGEND
 
 if TYPE_CHECKING:
     from reports.report import Report
@@ -21,7 +21,9 @@ def index(report: Report) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return templates.get_template("index.html").render(report=report, legend=LEGEND, is_news=is_news)
+    return templates.get_template("index.html").render(
+        report=report, legend=LEGEND, directly=DIRECTLY, is_news=is_news
+    )
 
 
 def is_news(cell: object) -> bool:

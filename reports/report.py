@@ -24,6 +24,11 @@ LEGEND = (
     "comparison certifies at least 14.9 decimal digits."
 )
 
+DIRECTLY = (
+    "Against each other, without a reference, over all cases and steps. A number near 0 may be very many "
+    "ulps from another, where one of them was rounded to 0; the difference beside it says how little that is."
+)
+
 
 @dataclass(frozen=True)
 class Example:
@@ -40,6 +45,12 @@ class Report:
 
     Attributes
     ----------
+    matrix
+        Each case by each adapter.
+    direct
+        Claimants directly against each other.
+    examples
+        The cases with printed numbers.
     quantities
         For each case the table of its quantities by claimant.
     """
@@ -51,6 +62,12 @@ class Report:
     direct: pd.DataFrame
     examples: tuple[Example, ...]
     quantities: tuple[tuple[Case, pd.DataFrame], ...]
+
+    @property
+    def direct_title(self) -> str:
+        """Name those who are set against each other."""
+        names = {name.split()[0] for pair in self.results.pairs for name in (pair.left, pair.right)}
+        return f"{'PyTorch × JAX' if names <= {'torch', 'jax'} else 'The adapters'} directly"
 
 
 def put_together(

@@ -55,6 +55,8 @@ def run(selection: Selection, watch: Callable[[Case, str, int], None] = lambda *
             found, counted = run_case(case, dtype, selection.adapters, watch)
             rows += found
             pairs += counted
+        if case.published:
+            watch(case, "printed numbers", 0)
         judged = judge_case(case)
         rows += [one.row for one in judged]
         printed += judged

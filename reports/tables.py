@@ -106,9 +106,18 @@ def direct(pairs: Iterable[Pair]) -> pd.DataFrame:
     table["quantity"] = [re.sub(r"\d+", "", name) for name in table["quantity"]]
     by = table.groupby(["claimants", "dtype", "quantity"], sort=False)
     sums = by.agg({"elements": "sum", "equal": "sum", "ulps": "max", "max_abs_diff": "max"}).reset_index()
-    shares = sums["equal"] / sums["elements"]
-    sums["bitwise equal"] = [f"{share:.1%}" for share in shares]
-    sums["largest distance in ulps"] = [f"{ulps:,.0f}" for ulps in sums["ulps"]]
+    sums["bitwise equal"] = [_share(*counts) for counts in zip(sums["equal"], sums["elements"], strict=True)]
+    sums["largest distance in ulps"] = [_distance(ulps) for ulps in sums["ulps"]]
     sums["largest difference"] = [f"{difference:.2g}" for difference in sums["max_abs_diff"]]
     sums["numbers"] = [f"{elements:,}" for elements in sums["elements"]]
     return sums.drop(columns=["equal", "elements", "ulps", "max_abs_diff"])
+
+
+def _share(equal: int, of: int) -> str:
+    """Return a percentage that is 100 only if all are equal."""
+    return "100%" if equal == of else f"{min(equal / of, 0.999):.1%}"
+
+
+def _distance(ulps: float) -> str:
+    readable = 10**6
+    return f"{ulps:.0f}" if ulps < readable else f"{ulps:.1e}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich import box
@@ -17,7 +18,6 @@ from reports.report import LEGEND
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from cases import Case
     from reports.report import Report
@@ -64,4 +64,6 @@ def show(report: Report, folder: Path, out: Console) -> None:
     told = (conclusion.headline, *conclusion.failures[:MANY])
     for line in (*told, *([f"… and {more} more."] if more > 0 else []), *conclusion.not_run):
         out.print(line, soft_wrap=True)
-    out.print(f"Report: {printable(str(folder / 'index.html'))}", soft_wrap=True)
+    page = (folder / "index.html").resolve()
+    inside = page.is_relative_to(Path.cwd())
+    out.print(f"Report: {printable(str(page.relative_to(Path.cwd()) if inside else page))}", soft_wrap=True)
