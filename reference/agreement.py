@@ -76,6 +76,7 @@ def compare(
         used=off / allowed if allowed else (0.0 if off == 0 else math.inf),
         ulps=off / ulp if ulp else math.nan,
         digits=_digits(most, derived.peak),
+        truth="float64" if derived.format.evaluation else "certified",
         conventional=None if conventional is None else _within(conventional, stated, derived.value),
     )
 

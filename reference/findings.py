@@ -61,6 +61,8 @@ class Finding:
         The error in units in the last place of the claimant's format.
     digits
         Decimal digits that the comparison certifies: −log10(largest tolerance / largest |value|).
+    truth
+        What the derived number is: "certified" by a ball, or "float64", evaluated with its own bound.
     conventional
         Whether the case's own rtol and atol hold; None where the case asks for none.
     """
@@ -77,6 +79,7 @@ class Finding:
     used: float = math.nan
     ulps: float = math.nan
     digits: float = math.nan
+    truth: str = ""
     conventional: bool | None = None
 
     @property

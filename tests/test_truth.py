@@ -1,0 +1,151 @@
+"""The truth is verified independently: balls against rationals, decimals and difference quotients."""
+
+from decimal import Decimal
+from fractions import Fraction
+
+import decimals
+import flint
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from networks import ACTIVATIONS, LOSSES, damaged, network
+
+from cases import SHIPPED, load_cases
+from reference import Verdict, evaluate, judge, tape, training_steps
+from reference.activations import ACTIVATIONS as REFERENCE_ACTIVATIONS
+from reference.balls import Ball, precision
+from reference.bounded import Bounded
+from reference.check import CERTIFY_UP_TO, exact_inputs
+from reference.formats import FLOAT64, PRINTED
+
+finite = st.floats(-1e100, 1e100)
+
+
+def rationals(array):
+    return np.vectorize(lambda v: Fraction(float(v)), otypes=[object])(array)
+
+
+def encloses(ball, exact):
+    """Whether every exact rational lies in its ball, and the ball is narrow."""
+    entries = ball.matrix.entries()
+    for entry, value in zip(entries, np.ravel(exact), strict=True):
+        holds = flint.arb(flint.fmpq(value.numerator, value.denominator))
+        assert entry.overlaps(holds)
+    return True
+
+
+@given(
+    arrays(float, (2, 3), elements=finite),
+    arrays(float, (3, 2), elements=finite),
+    arrays(float, (2,), elements=finite),
+)
+def test_ball_operations_enclose_the_exact_rational_results(a, b, c):
+    x, y, z = rationals(a), rationals(b), rationals(c)
+    with precision():
+        p, q, r = Ball.exact(a), Ball.exact(b), Ball.exact(c)
+        assert encloses(p @ q + r, x @ y + z)
+        assert encloses(p * q.T - p, x * y.T - x)
+        assert encloses(p.sum(), x.sum())
+        assert encloses(p.sum(axis=0), x.sum(axis=0))
+        assert encloses(2 * p / 3, 2 * x / 3)
+
+
+def test_a_certified_value_keeps_what_one_float64_would_lose():
+    with precision():
+        high, low, radius = (Ball.exact(np.array([1.0])) / 3).split()
+    third = Fraction(1, 3)
+    assert Fraction(high[0]) != third
+    assert abs(Fraction(high[0]) + Fraction(low[0]) - third) <= Fraction(2) ** -106
+    assert 0 < radius[0] <= 2.0**-106
+
+
+def on_balls(problem):
+    with precision():
+        given = {**problem.inputs, "learning_rate": np.asarray(problem.learning_rate)}
+        return evaluate(tape(problem), {name: Ball.exact(value) for name, value in given.items()})
+
+
+def decimal_of(entry):
+    """The midpoint of a ball; its radius is far below what is compared here."""
+    return Decimal(entry.mid().str(55, radius=False))
+
+
+@pytest.mark.parametrize("loss", LOSSES, ids="-".join)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_balls_against_difference_quotients_without_a_chain_rule(activation, loss):
+    problem = network((2, 2, 2), 2, activations=(activation, "identity"), loss=loss, seed=3)
+    values = on_balls(problem)
+    with precision():
+        for name, array in problem.parameters.items():
+            entries = np.array(values[f"dL/d{name}"].matrix.entries(), dtype=object).reshape(array.shape)
+            for index in np.ndindex(array.shape):
+                quotient = decimals.gradient(problem, name, index)
+                assert abs(decimal_of(entries[index]) - quotient) <= Decimal("1e-36"), (name, index)
+
+
+SMALL = [case for case in load_cases(SHIPPED) if case.problem("float64").size < 5000]
+
+
+@pytest.mark.parametrize("case", SMALL, ids=lambda case: case.name)
+def test_the_float64_reference_is_inside_the_ball_and_its_own_bound(case):
+    """Real arithmetic rounded nowhere but in our own evaluation: value ± error must hold the ball."""
+    problem = case.problem("float64")
+    bounded = evaluate(tape(problem), exact_inputs(problem, PRINTED))
+    for name, ball in on_balls(problem).items():
+        high, low, radius = ball.split()
+        assert np.all(np.abs(bounded[name].value - high - low) <= bounded[name].error + radius), name
+
+
+@pytest.mark.parametrize("name", ["sigmoid", "tanh"])
+def test_derivatives_against_the_complex_step(name):
+    """f'(z) = Im f(z + ih) / h, with no subtraction and so no cancellation (Squire and Trapp, 1998)."""
+    activation = REFERENCE_ACTIVATIONS[name]
+    z, h = np.linspace(-12, 12, 97), 1e-150
+    stepped = activation.value.plain(z + 1j * h).imag / h
+    exact = Bounded.exact(z, FLOAT64)
+    slope = activation.derivative(exact, activation.value(exact))
+    assert np.all(np.abs(stepped - slope.value) <= slope.error)
+
+
+def test_two_that_agree_with_each_other_and_are_both_wrong_are_seen():
+    """σ'(40) = 4.25e-18, and every framework's a(1 − a) is 0: millions of ulps, which no framework shows."""
+    problem = network((1, 2), 1)
+    problem.parameters["W1"][:] = 0
+    problem.parameters["b1"][:] = [40.0, 0.5]
+    (step,) = judge(problem, training_steps, frozenset())
+    (slope,) = [finding for finding in step.findings if finding.quantity == "da1/dz1"]
+    assert slope.claimed == 0
+    assert slope.derived == pytest.approx(4.248354255291589e-18, rel=1e-15)
+    assert slope.ulps > 1e15
+
+
+def test_certified_tolerances_are_narrower_because_they_pay_for_no_evaluation():
+    problem = network()
+    digits = []
+    for certify in (True, False):
+        (step,) = judge(problem, training_steps, frozenset(), certify=certify)
+        digits.append({finding.quantity: finding.digits for finding in step.findings})
+    certified, evaluated = digits
+    assert all(certified[name] > evaluated[name] - 1e-6 for name in certified)
+    assert certified["dL/dW1"] > evaluated["dL/dW1"] + 0.25  # a factor of 2 is 0.3 digits
+
+
+def test_large_problems_are_judged_against_float64_unless_asked_otherwise():
+    problem = network((400, 260, 2), 1)
+    assert problem.size > CERTIFY_UP_TO
+    (step,) = judge(problem, training_steps, frozenset())
+    assert {finding.truth for finding in step.findings} == {"float64"}
+    (step,) = judge(network(), training_steps, frozenset())
+    assert {finding.truth for finding in step.findings} == {"certified"}
+
+
+def test_what_follows_from_a_claimed_nan_has_no_ball_and_is_not_agreement():
+    def damage(claim):
+        claim["z1"][0, 0] = np.nan
+
+    (step,) = judge(network(), damaged(training_steps, damage), frozenset())
+    found = {finding.quantity: finding.verdict for finding in step.findings}
+    assert found["z1"] is Verdict.DIFFERS
+    assert found["a1"] is Verdict.UNDECIDED
