@@ -79,6 +79,8 @@ def load_adapter(name: str, location: str) -> Adapter | Unavailable:
     try:
         found = getattr(import_module(module), attribute)
     except ModuleNotFoundError as missing:
+        if f"{module}.".startswith(f"{missing.name}."):
+            return Unavailable(name, Verdict.ERROR, f"there is no module {missing.name}")
         return Unavailable(name, Verdict.NOT_RUN, f"{missing.name} is not installed")
     except Exception as broken:  # noqa: BLE001 - a broken framework costs its own rows and nothing else
         return Unavailable(name, Verdict.ERROR, f"could not be imported: {type(broken).__name__}: {broken}")
@@ -86,4 +88,6 @@ def load_adapter(name: str, location: str) -> Adapter | Unavailable:
         return found
     if callable(found):
         return Adapter(name, title=name, version="", programs=(Program("", found),))
-    return Unavailable(name, Verdict.ERROR, f"is a {type(found).__name__}, expected an Adapter or a function")
+    return Unavailable(
+        name, Verdict.ERROR, f"is of type {type(found).__name__}, expected an Adapter or a function"
+    )

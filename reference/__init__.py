@@ -5,7 +5,7 @@ The worked example, in three lines:
 >>> from reference import training_steps, worked_example
 >>> first = next(training_steps(worked_example()))
 >>> print(first["loss"], first["dL/dW2"], first["W2_new"])
-0.01396169539359683 [[-0.0223024]] [[0.60223024]]
+0.013961695393597427 [[-0.0223024]] [[0.60223024]]
 """
 
 from __future__ import annotations

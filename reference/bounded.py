@@ -64,6 +64,10 @@ class Bounded:
         """Take `value` as it is: an input, or a number the claimant states."""
         return cls(np.asarray(value, dtype=np.float64), EXACT, form)
 
+    def kept(self) -> Bounded:
+        """Return the same in memory of its own: a claimant may write on into the arrays it gave."""
+        return Bounded(self.value.copy(), self.error, self.format, self.terms, self.low)
+
     @property
     def shape(self) -> tuple[int, ...]:
         """The array's shape."""

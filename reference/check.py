@@ -82,12 +82,12 @@ def judge(
     for step in range(1, problem.steps + 1):
         try:
             claims = iter(claimant(given)) if claims is None else claims
-            claim = next(claims)
+            claim = _taken(next(claims))
         except StopIteration:
             yield _stopped(step, f"stopped after {step - 1} of {problem.steps} steps")
             return
-        except Exception as problem_of_its_own:  # noqa: BLE001 - a claimant may fail in any way; it costs its own row
-            yield _stopped(step, _crash(problem_of_its_own))
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it does costs its own row
+            yield _stopped(step, _crash(error))
             return
         judged, state = judge_step(problem, step, state, claim, promises, truth)
         if step == problem.steps:
@@ -104,14 +104,8 @@ def judge_step(
     truth: Truth | None = None,
 ) -> tuple[JudgedStep, dict[str, Bounded]]:
     """Judge one step's claim from the parameters before it; return the parameters after it as well."""
-    if not isinstance(claim, Mapping):
-        return _stopped(step, f"yielded {type(claim).__name__}, expected a mapping from names to arrays"), {
-            **state
-        }
     known, findings = {**_data(problem, _format(problem, truth)), **state}, []
-    with np.errstate(
-        all="ignore"
-    ):  # overflow and 0 · ∞ make a bound infinite or NaN, which is judged as such
+    with np.errstate(all="ignore"):  # an overflow makes a bound infinite or NaN, and is judged as such
         for line in tape(problem):
             derived = line.formula(*(known[name] for name in line.inputs))
             if truth:
@@ -127,7 +121,7 @@ def judge_step(
     findings += _unknown_names(step, claim, {line.name for line in tape(problem)})
     if not findings:
         findings = [Finding(step, "", Verdict.ERROR, "claimed nothing, so nothing was compared")]
-    after = {name: known[names.updated(name)] for name in state}
+    after = {name: known[names.updated(name)].kept() for name in state}
     if truth:
         truth.step()
     return JudgedStep(step, claim, tuple(findings)), after
@@ -187,7 +181,20 @@ def _stopped(step: int, reason: str) -> JudgedStep:
     return JudgedStep(step, findings=(Finding(step, "", Verdict.ERROR, reason),))
 
 
-def _crash(error: Exception) -> str:
+def _taken(claim: object) -> Claim:
+    """Take a claim as it is now, whatever its owner does to it later.
+
+    Raises
+    ------
+    TypeError
+        If it is no mapping; what its own methods raise passes through.
+    """
+    if not isinstance(claim, Mapping):
+        raise TypeError(f"yielded {type(claim).__name__}, expected a mapping from names to arrays")
+    return dict(claim)
+
+
+def _crash(error: BaseException) -> str:
     """Name an exception and where it was raised, in one line."""
     frames = traceback.extract_tb(error.__traceback__)
     where = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""

@@ -137,7 +137,5 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 
 def command(node: str, folders: Sequence[str] = (), adapter: str = "") -> str:
     """Return the command that repeats one test, quoted for a shell."""
-    words = ["python", "-m", "pytest", node]
-    for folder in folders:
-        words += ["--cases", folder]
+    words = ["python", "-m", "pytest", node, *(f"--cases={folder}" for folder in folders)]
     return shlex.join([*words, *(["--adapter", adapter] if adapter else [])])

@@ -1,17 +1,19 @@
 """pytest's options `--cases DIR`, `--adapter NAME` and `--dtype NAME`, checked before any test is collected.
 
-A plugin (`-p reports.pytest_options` in pyproject.toml) and no conftest.py, because pytest must know its
-options before it looks for one. It looks for pyproject.toml itself earlier still, above what may be a path:
-for a DIR outside this project write `--cases=DIR`, or name the tests as well, `pytest tests --cases DIR`.
+An installed plugin (entry point `pytest11`) and no conftest.py, because pytest must know its options before
+it looks for one. It looks for pyproject.toml earlier still, above whatever may be a path: a DIR outside the
+project would pass for the project, so that is told, with what to write instead: `--cases=DIR`.
 """
 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import pytest
 
 DTYPES = ("float64", "float32")
+PROJECT = Path(__file__).parent.parent
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -26,6 +28,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     adapters = "judge only this one: numpy, torch, jax, or package.module:function"
     add("--adapter", metavar="NAME", action="append", default=[], help=adapters)
+    dense = "measure the accuracy of each framework's functions over a dense grid, and print the table"
+    add("--dense", action="store_true", help=dense)
     add("--dtype", choices=DTYPES, action="append", default=[], help="judge only in this number format")
 
 
@@ -40,6 +44,11 @@ def pytest_configure(config: pytest.Config) -> None:
     wanted = [config.getoption(f"--{name}") for name in ("cases", "adapter", "dtype")]
     if not any(wanted):
         return
+    if config.rootpath != PROJECT:
+        raise pytest.UsageError(
+            f"pytest takes {config.rootpath} for the project and finds no tests of parity there. "
+            f"Run it in {PROJECT}, and write a folder of cases with an equals sign: --cases=DIR"
+        )
     here = str(config.invocation_params.dir)
     if here not in sys.path:  # as with `python -m`, so that package.module:function is found from here
         sys.path.insert(0, here)

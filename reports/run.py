@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from adapters import Adapter, Unavailable
-from reference import Finding, JudgedStep, Subject, Verdict, judge, tape, training_steps
+from reference import Finding, JudgedStep, Subject, judge, tape, training_steps
 from reports.differences import largest_differences, stated
 from reports.pairs import PairCounter
 from reports.published import judge_case
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from adapters import Program
     from cases import Case, Problem
 
 REFERENCE = "numpy"
@@ -101,25 +100,13 @@ def _subject(problem: Problem, adapter: Adapter | Unavailable, program: str = ""
 def lockstep(problem: Problem, adapters: Sequence[Adapter]) -> Iterator[dict[Subject, JudgedStep]]:
     """Advance every program of every adapter step by step; one that ends early is left out from there on."""
     runs = {
-        _subject(problem, adapter, program.name): _judged(problem, program)
+        _subject(problem, adapter, program.name): judge(problem, program.run, program.promises(problem.depth))
         for adapter in adapters
         for program in adapter.programs
     }
     for _ in range(problem.steps):
         judged = {subject: next(run, None) for subject, run in runs.items()}
         yield {subject: step for subject, step in judged.items() if step is not None}
-
-
-def _judged(problem: Problem, program: Program) -> Iterator[JudgedStep]:
-    """Judge a program; what escapes the checker (`sys.exit`, hostile claims) is the program's own error."""
-    step = 1
-    try:
-        for judged in judge(problem, program.run, program.promises(problem.depth)):
-            yield judged
-            step = judged.step + 1
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - a claimant may do anything; it costs its own rows
-        reason = f"could not be judged: raised {type(error).__name__}: {error}"
-        yield JudgedStep(step, findings=(Finding(step, "", Verdict.ERROR, reason),))
 
 
 def _beside_the_reference(

@@ -89,16 +89,6 @@ def forgets_the_factor(problem):
         yield step
 
 
-class Hostile(dict):
-    def __contains__(self, name):
-        raise RuntimeError("do not look")
-
-
-def hostile(problem):
-    for step in training_steps(problem):
-        yield Hostile(step)
-
-
 not_a_function = 3
 '''
 

@@ -182,9 +182,14 @@ def test_what_is_neither_an_adapter_nor_a_function_is_an_error(tmp_path, monkeyp
     (tmp_path / "just_a_number.py").write_text("run = 3\n")
     monkeypatch.syspath_prepend(tmp_path)
     (found,) = find_adapters(["just_a_number:run"])
-    assert found.reason == "is a int, expected an Adapter or a function"
+    assert found.reason == "is of type int, expected an Adapter or a function"
     (found,) = find_adapters(["just_a_number:walk"])
     assert found.reason.startswith("could not be imported: AttributeError")
+
+
+def test_a_mistyped_module_is_an_error_and_no_missing_framework():
+    (found,) = find_adapters(["no_such_module.inside:run"])
+    assert (found.verdict, found.reason) == (Verdict.ERROR, "there is no module no_such_module")
 
 
 THIRD_PARTY = """

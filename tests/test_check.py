@@ -128,7 +128,44 @@ def test_a_claim_that_is_no_mapping_is_an_error():
         yield [1, 2]
 
     (error,) = failures(network(), listing)
-    assert error.reason == "yielded list, expected a mapping from names to arrays"
+    expected = "raised TypeError: yielded list, expected a mapping from names to arrays"
+    assert error.reason.startswith(expected)
+
+
+def test_a_mapping_that_raises_is_the_claimants_own_error():
+    class Hostile(dict):
+        def __iter__(self):
+            raise MemoryError("no room")
+
+        keys = __iter__
+
+    def hostile(problem):
+        yield Hostile(next(training_steps(problem)))
+
+    (error,) = failures(network(), hostile)
+    assert error.reason.startswith("raised MemoryError: no room")
+
+
+def test_a_claimant_that_exits_costs_its_own_row_only():
+    def leaving(problem):
+        raise SystemExit(3)
+        yield
+
+    (error,) = failures(network(), leaving)
+    assert error.reason.startswith("raised SystemExit: 3")
+
+
+@pytest.mark.parametrize("certify", [True, False])
+def test_a_claimant_may_write_its_next_step_into_the_arrays_it_gave(certify):
+    def in_place(problem):
+        shown = {}
+        for values in training_steps(problem):
+            for name, value in values.items():
+                shown.setdefault(name, np.array(value))[...] = value
+            yield shown
+
+    steps = judge(network(steps=3), in_place, frozenset(), certify=certify)
+    assert [step.failures for step in steps] == [(), (), ()]
 
 
 def test_a_claimant_that_raises_is_an_error_that_names_the_exception_and_its_place():

@@ -124,7 +124,7 @@ def measure(by, function, dtype, dense=False):
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize(("by", "function"), ROWS, ids=[f"{by}-{function}" for by, function in ROWS])
 def test_the_contract_holds_and_its_known_breaks_still_do(by, function, dtype, request, capsys):
-    dense = request.config.getoption("--dense", default=False)
+    dense = request.config.getoption("--dense")
     measured = measure(by, function, dtype, dense)
     if dense:
         with capsys.disabled():

@@ -73,6 +73,15 @@ def test_a_malformed_case_is_bad_usage_and_told_with_its_place(
     assert "Traceback" not in done.stderr + done.stdout
 
 
+def test_a_folder_that_pytest_takes_for_the_project_is_told_with_what_to_write(
+    parity: Callable[..., Run], folder: Path
+) -> None:
+    done = parity("--cases", str(folder))
+    assert done.returncode == 4
+    assert "finds no tests of parity there" in done.stderr
+    assert "--cases=DIR" in done.stderr
+
+
 def test_a_framework_that_is_absent_is_skipped_with_its_reason(parity: Callable[..., Run]) -> None:
     done = parity(PARITY, "-k", "document and jax", before="sys.modules['jax'] = None")
     assert (done.returncode, counts(done)) == (0, "2 skipped")
@@ -100,7 +109,7 @@ def test_a_right_number_that_is_listed_as_wrong_fails(parity: Callable[..., Run]
     done = parity(PARITY, f"--cases={folder}", "-k", "test_published and mine")
     assert (done.returncode, counts(done)) == (1, "1 failed")
     assert "(published, printed, mine/two-layers)" in done.stdout
-    assert f"python -m pytest '{PARITY}::test_published[mine/two-layers]' --cases {folder}" in done.stdout
+    assert f"python -m pytest '{PARITY}::test_published[mine/two-layers]' --cases={folder}" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -154,8 +163,8 @@ def test_nothing_to_test_is_told() -> None:
         ("wrong_dtype", "dL/dW1 has dtype float64, expected float32"),
         ("changes_its_inputs", "x was given as an input and was changed in place"),
         ("raises", "claimants:raises raised ValueError: no such luck at claimants.py"),
-        ("ends_the_program", "claimants:ends_the_program could not be judged: raised SystemExit"),
-        ("not_a_function", "error: is a int, expected an Adapter or a function"),
+        ("ends_the_program", "claimants:ends_the_program raised SystemExit"),
+        ("not_a_function", "error: is of type int, expected an Adapter or a function"),
     ],
 )
 def test_each_damage_is_told_first(name: str, told: str, folder: Path) -> None:
@@ -169,7 +178,7 @@ def test_each_damage_is_told_first(name: str, told: str, folder: Path) -> None:
 
 def test_a_command_is_quoted_for_a_shell() -> None:
     told = command("tests/x.py::t[a b-é]", ["my cases"], "m:f")
-    assert told == "python -m pytest 'tests/x.py::t[a b-é]' --cases 'my cases' --adapter m:f"
+    assert told == "python -m pytest 'tests/x.py::t[a b-é]' '--cases=my cases' --adapter m:f"
 
 
 def test_columns_are_straight() -> None:

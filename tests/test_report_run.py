@@ -37,7 +37,6 @@ DAMAGES = {
     "ends_the_program": (Verdict.ERROR, "", 1, "SystemExit"),
     "stops_early": (Verdict.ERROR, "", 2, "stopped after 1 of 3 steps"),
     "forgets_the_factor": (Verdict.DIFFERS, "dL/da1", 2, ""),
-    "hostile": (Verdict.ERROR, "", 1, "do not look"),
     "not_a_function": (Verdict.ERROR, "", 0, "expected an Adapter or a function"),
 }
 
