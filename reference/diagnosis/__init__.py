@@ -1,0 +1,31 @@
+"""Diagnosis: which known mistake explains what was claimed, to the last digit that a bound certifies.
+
+Never a guess: where a line differs, each mistake of its formula is tried on the claimant's own inputs, and it
+is named only if it predicts what was claimed and the right formula does not. Where that says nothing, because
+the line is hidden or because numbers were published, each mistake is also run from the inputs to the end.
+
+>>> from reference import judge, worked_example
+>>> from reference.diagnosis import diagnose
+>>> from reference.mistakes import MISTAKES, mistaken_steps
+>>> problem, mistake = worked_example(), MISTAKES["update-with-the-wrong-sign"]
+>>> judged = list(judge(problem, lambda given: mistaken_steps(given, mistake), frozenset()))
+>>> print(next(diagnose(problem, judged)))
+Explained by: the update has the wrong sign.
+"""
+
+from __future__ import annotations
+
+from reference.diagnosis.explain import explain
+from reference.diagnosis.explanation import Diagnosis, Explanation
+from reference.diagnosis.inheritance import Inheritance, inherited
+from reference.diagnosis.walk import diagnose, explain_published
+
+__all__ = [
+    "Diagnosis",
+    "Explanation",
+    "Inheritance",
+    "diagnose",
+    "explain",
+    "explain_published",
+    "inherited",
+]

@@ -1,0 +1,105 @@
+"""Which mistakes explain a finding, tried on the claimant's own numbers.
+
+A mistake is accepted only if it predicts everything it reaches: no quantity that it changes may differ from
+what is stated, and the finding's own must agree, to at least one digit, where the right value does not. Of
+several, those that explain most are kept; if they explain equally much, all are named.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeAlias
+
+from reference.check import exact_inputs
+from reference.diagnosis.candidates import mistakes_before
+from reference.diagnosis.explanation import Diagnosis
+from reference.diagnosis.relations import relations
+from reference.diagnosis.situation import Situation
+from reference.diagnosis.stated import stated_in_claim
+from reference.findings import Verdict
+from reference.formats import FORMATS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from cases import Problem
+    from reference.bounded import Bounded
+    from reference.check import Claim
+    from reference.diagnosis.candidates import Candidate
+    from reference.diagnosis.explanation import Explanation
+    from reference.findings import Finding
+
+    State: TypeAlias = Mapping[str, Bounded]
+
+
+def explain(
+    problem: Problem,
+    claim: Claim,
+    state: State,
+    finding: Finding,
+    *,
+    previous: tuple[Claim, State] | None = None,
+) -> Diagnosis:
+    """Try every known mistake on the claimant's own numbers of one step.
+
+    Parameters
+    ----------
+    problem
+        What was computed.
+    claim
+        What the claimant states of the step.
+    state
+        The parameters before the step, by name: `first_state(problem)`, or the previous claim's updated ones.
+    finding
+        A finding of the step that is not agreement; any of them, not only the first.
+    previous
+        The claim of the step before and the parameters before that, where there is one.
+
+    Returns
+    -------
+    Diagnosis
+        With every explanation; with none if nothing is known, or if there are no numbers that differ.
+    """
+    before = situation_of(problem, *previous) if previous else None
+    return explain_in(situation_of(problem, claim, state, before), finding)
+
+
+def situation_of(
+    problem: Problem, claim: Claim, state: State, previous: Situation | None = None
+) -> Situation:
+    """Return where the claimant stood: every number taken as it is, in the problem's own format."""
+    form = FORMATS[problem.dtype]
+    parameters = {name: replace(number, format=form) for name, number in state.items()}
+    known = {**exact_inputs(problem, form), **parameters}
+    return Situation(problem, known, stated_in_claim(claim, problem.dtype), previous)
+
+
+def explain_in(situation: Situation, finding: Finding) -> Diagnosis:
+    """Explain a finding of the step that the situation describes."""
+    quantity = finding.quantity
+    if quantity not in situation.differing:
+        return Diagnosis(finding)
+    found = _best(situation, quantity, mistakes_before(situation, quantity))
+    return Diagnosis(finding, found or _best(situation, quantity, relations(situation, quantity)))
+
+
+def _best(situation: Situation, quantity: str, candidates: Iterable[Candidate]) -> tuple[Explanation, ...]:
+    """Return the explanations that hold and explain most, each mistake once."""
+    held = [one for one in candidates if _holds(situation, quantity, one)]
+    extent = [len(situation.differing & one.predicted.keys()) for one in held]
+    best = [one.explanation for one, reach in zip(held, extent, strict=True) if reach == max(extent)]
+    return tuple({explanation.sentence: explanation for explanation in reversed(best)}.values())[::-1]
+
+
+def _holds(situation: Situation, quantity: str, candidate: Candidate) -> bool:
+    """Whether everything stated is as the candidate predicts, and the finding's own quantity certainly is."""
+    stated, predicted = situation.stated, candidate.predicted
+    if candidate.known_by_digits:
+        numbers = replace(stated[quantity], dtype_promised=True)
+        return numbers.verdict(predicted[quantity]) is Verdict.AGREES
+    if stated[quantity].verdict(predicted[quantity]) is not Verdict.AGREES:
+        return False
+    if not stated[quantity].tells_apart(predicted[quantity], situation.right[quantity]):
+        return False
+    others = [name for name in predicted if name in stated and name != quantity]
+    return all(stated[name].verdict(predicted[name]) is not Verdict.DIFFERS for name in others)

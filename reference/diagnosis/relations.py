@@ -1,0 +1,111 @@
+"""What else a wrong number may be: another quantity, another step's, a multiple, a rounding."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from reference import names
+from reference.bounded import Bounded
+from reference.diagnosis.candidates import Candidate
+from reference.diagnosis.explanation import Explanation
+from reference.diagnosis.situation import derive
+from reference.formats import FLOAT32, SLACK
+from reference.tape import tape
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from reference.diagnosis.situation import Situation
+    from reference.diagnosis.stated import Stated
+
+ROLES: tuple[Callable[[int], str], ...] = (
+    names.z,
+    names.a,
+    names.slope,
+    lambda k: names.gradient(names.z(k)),
+    lambda k: names.gradient(names.a(k)),
+    lambda k: names.gradient(names.W(k)),
+    lambda k: names.gradient(names.b(k)),
+    lambda k: names.updated(names.W(k)),
+    lambda k: names.updated(names.b(k)),
+)
+"""The quantities that every layer has."""
+
+
+def relations(situation: Situation, quantity: str) -> Iterator[Candidate]:
+    """Yield what else the stated numbers of a quantity may be."""
+    for name, sentence, predicted in _other_numbers(situation, quantity):
+        yield Candidate(Explanation(name, sentence, (quantity,)), {quantity: predicted})
+    for name, sentence, predicted in _other_roundings(situation, quantity):
+        yield Candidate(Explanation(name, sentence, (quantity,)), {quantity: predicted}, known_by_digits=True)
+
+
+def _other_numbers(situation: Situation, quantity: str) -> Iterator[tuple[str, str, Bounded]]:
+    right = situation.right[quantity]
+    if len(right.shape) > 1:
+        yield "transposed", "the array is transposed", right.T
+    for other in _of_other_layers(situation, quantity):
+        yield "another-layer", f"{other}, another layer's, stands in its place", situation.right[other]
+    yield from _of_other_steps(situation, quantity)
+    yield from _multiples(right, len(situation.problem.x))
+
+
+def _of_other_layers(situation: Situation, quantity: str) -> list[str]:
+    """Return the names of the other layers' quantities of the same role."""
+    every = [[role(k) for k in range(1, situation.problem.depth + 1)] for role in ROLES]
+    return [name for role in every if quantity in role for name in role if name != quantity]
+
+
+def _of_other_steps(situation: Situation, quantity: str) -> Iterator[tuple[str, str, Bounded]]:
+    lines, previous = tape(situation.problem), situation.previous
+    if previous:
+        yield "previous-step", "the value is that of the previous step", previous.right[quantity]
+        if quantity in map(names.gradient, situation.problem.parameters) and previous.is_shown(quantity):
+            total = situation.right[quantity] + previous.standing(quantity)
+            yield "gradient-not-cleared", "the previous step's gradient was not cleared, but added to", total
+    following = derive(lines, situation.after, {})
+    yield "next-step", "the value is that of the next step, after the update", following[quantity]
+
+
+def _multiples(right: Bounded, examples: int) -> Iterator[tuple[str, str, Bounded]]:
+    if examples > 1:
+        what = f"the {examples} examples"
+        yield "times-batch", f"a sum over {what} stands where their mean belongs", examples * right
+        yield "over-batch", f"a mean over {what} stands where their sum belongs", right / examples
+    yield "twice", "a factor ½ is missing", 2 * right
+    yield "half", "there is a factor ½ too many", right / 2
+
+
+def _other_roundings(situation: Situation, quantity: str) -> Iterator[tuple[str, str, Bounded]]:
+    stated, right = situation.stated[quantity], situation.right[quantity]
+    if stated.is_printed and _is_truncated(stated, right):
+        cut = np.nan_to_num(stated.half_unit) * SLACK  # beyond the half unit that print leaves open anyway
+        widened = Bounded(right.value, right.error + cut, right.format)
+        yield "truncated", "the number was truncated, not rounded", widened
+    if not stated.is_printed and situation.problem.dtype == "float64" and _holds_float32(stated):
+        rounded = {name: _rounded_to_float32(number) for name, number in situation.known.items()}
+        derived = derive(situation.lines, rounded, situation.stated)[quantity]
+        yield "float32", "float32 was used where float64 was promised", derived
+
+
+def _rounded_to_float32(number: Bounded) -> Bounded:
+    """Return the number as known to a claimant that rounds it, and all that follows, to float32."""
+    rounding = FLOAT32.unit_roundoff * np.abs(number.value)
+    return Bounded(number.value, number.error + rounding, FLOAT32)
+
+
+def _holds_float32(stated: Stated) -> bool:
+    """Whether every number is one of float32's: for a number of float64 that is a chance of 2⁻²⁹."""
+    with np.errstate(over="ignore"):  # what overflows is no number of float32
+        return bool((stated.value.astype(np.float32) == stated.value).all())
+
+
+def _is_truncated(stated: Stated, right: Bounded) -> bool:
+    """Whether cutting off the digits that were not printed gives those that were, across the whole bound."""
+    given, unit = ~np.isnan(stated.half_unit), 2 * np.asarray(stated.half_unit)
+    ends = [np.abs(right.value) + sign * np.asarray(right.error) for sign in (-1, 1)]
+    cut = [np.floor(end / unit) for end in ends]
+    printed = np.round(np.abs(stated.value) / unit)
+    return bool(all((places == printed)[given].all() for places in cut))

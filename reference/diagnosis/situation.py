@@ -1,0 +1,95 @@
+"""Where a claimant stood in one training step: what was known, what it stated, and what follows from that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from reference import names
+from reference.findings import Verdict
+from reference.tape import tape
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from cases import Problem
+    from reference.bounded import Bounded
+    from reference.diagnosis.stated import Stated
+    from reference.formats import Format
+    from reference.tape import Line
+
+
+@dataclass(frozen=True, eq=False)
+class Situation:
+    """One training step of one claimant.
+
+    Attributes
+    ----------
+    problem
+        What is computed.
+    known
+        The data, the learning rate and the parameters before the step.
+    stated
+        What the claimant states of this step.
+    previous
+        The step before, if it is known.
+    """
+
+    problem: Problem
+    known: Mapping[str, Bounded]
+    stated: Mapping[str, Stated]
+    previous: Situation | None = field(default=None, repr=False)
+
+    @property
+    def format(self) -> Format:
+        """The format whose roundings are allowed."""
+        return self.known["x"].format
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """The right tape."""
+        return tape(self.problem)
+
+    @cached_property
+    def right(self) -> Mapping[str, Bounded]:
+        """Every quantity as it follows, by the right tape, from what the claimant itself states."""
+        return MappingProxyType(derive(self.lines, self.known, self.stated))
+
+    @cached_property
+    def differing(self) -> frozenset[str]:
+        """The stated quantities that do not follow."""
+        stated = {name: stated for name, stated in self.stated.items() if name in self.right}
+        found = {name: entry.verdict(self.right[name]) for name, entry in stated.items()}
+        return frozenset(name for name, verdict in found.items() if verdict is Verdict.DIFFERS)
+
+    @cached_property
+    def after(self) -> Mapping[str, Bounded]:
+        """Everything known before the next step: the data, the rate and the updated parameters."""
+        updated = {name: names.updated(name) for name in self.problem.parameters}
+        return {**self.known, **{name: self.standing(new) for name, new in updated.items()}}
+
+    def standing(self, quantity: str) -> Bounded:
+        """Return what later lines take for a quantity: the stated numbers, or the derived ones."""
+        stated, right = self.stated.get(quantity), self.right[quantity]
+        return stated.stands_for(right) if stated else right
+
+    def is_shown(self, quantity: str) -> bool:
+        """Whether later lines follow from the claimant's own numbers of this quantity."""
+        return quantity in self.stated and self.stated[quantity].fits(self.right[quantity])
+
+
+def derive(
+    lines: Sequence[Line], known: Mapping[str, Bounded], stated: Mapping[str, Stated]
+) -> dict[str, Bounded]:
+    """Derive every line from what is stated above it, as the checker does; return what was derived."""
+    values, derived = dict(known), {}
+    with np.errstate(all="ignore"):  # overflow and 0 · ∞ make a bound infinite or NaN, judged as such
+        for line in lines:
+            result: Bounded = line.formula(*(values[name] for name in line.inputs))
+            derived[line.name] = result
+            values[line.name] = stated[line.name].stands_for(result) if line.name in stated else result
+    return derived

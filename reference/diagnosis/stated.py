@@ -1,0 +1,93 @@
+"""What is stated of one quantity, by a claimant or in print, and how it is held against what is derived."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from reference.agreement import ONE_DIGIT, compare
+from reference.bounded import EXACT, Bounded
+from reference.findings import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from cases.published import PublishedArray
+    from reference.bounded import Error
+
+
+@dataclass(frozen=True, eq=False)
+class Stated:
+    """One quantity as it is stated.
+
+    Attributes
+    ----------
+    value
+        The array, as the claimant gave it; NaN where a publication prints no number.
+    half_unit
+        For printed numbers half a unit in the last place, NaN where none is printed; else `EXACT`.
+    dtype_promised
+        Whether the array has the dtype of the problem.
+    """
+
+    value: NDArray[Any]
+    half_unit: Error = EXACT
+    dtype_promised: bool = True
+
+    @property
+    def is_printed(self) -> bool:
+        """Whether the numbers are known to their printed places only."""
+        return not isinstance(self.half_unit, float)
+
+    def fits(self, derived: Bounded) -> bool:
+        """Whether shape and dtype let the numbers stand for the derived quantity in the lines that follow."""
+        return self.dtype_promised and self.value.shape == derived.shape
+
+    def stands_for(self, derived: Bounded) -> Bounded:
+        """Return what the lines that follow are derived from."""
+        if not self.fits(derived):
+            return derived
+        if not self.is_printed:
+            return Bounded.exact(self.value, derived.format)
+        given = ~np.isnan(self.half_unit)
+        value = np.where(given, self.value, derived.value)
+        return Bounded(value, np.where(given, self.half_unit, derived.error), derived.format)
+
+    def verdict(self, derived: Bounded) -> Verdict:
+        """Hold the stated numbers against derived ones; what does not fit differs."""
+        if not self.fits(derived):
+            return Verdict.DIFFERS
+        if not self.is_printed:
+            return compare(0, "", self.value, derived).verdict
+        given = ~np.isnan(self.half_unit)
+        value = np.where(given, self.value, derived.value)
+        half_unit = np.where(given, self.half_unit, 0.0)
+        verdict = compare(0, "", value, derived, half_unit=half_unit).verdict
+        certified = float(half_unit.max()) <= ONE_DIGIT * derived.peak
+        return verdict if certified or verdict is not Verdict.AGREES else Verdict.UNDECIDED
+
+    def tells_apart(self, predicted: Bounded, right: Bounded) -> bool:
+        """Whether some stated element can be only one of the two: their bounds do not meet there."""
+        if predicted.shape != right.shape:
+            return True
+        with np.errstate(all="ignore"):  # NaN and infinity tell nothing apart
+            apart = np.abs(predicted.value - right.value) > predicted.error + np.asarray(right.error)
+        return bool((apart & ~np.isnan(self.half_unit)).any())
+
+
+def stated_in_claim(claim: Mapping[str, object], dtype: str) -> dict[str, Stated]:
+    """Return every array of a claim; what is no array states nothing."""
+    arrays = {
+        name: np.asarray(value) for name, value in claim.items() if isinstance(value, np.ndarray | np.generic)
+    }
+    numbers = {name: array for name, array in arrays.items() if array.dtype.kind == "f"}
+    return {name: Stated(array, dtype_promised=array.dtype == dtype) for name, array in numbers.items()}
+
+
+def stated_in_print(printed: Mapping[str, PublishedArray]) -> dict[str, Stated]:
+    """Return every printed array of one step."""
+    return {name: Stated(entry.value, entry.half_unit) for name, entry in printed.items()}
