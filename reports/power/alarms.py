@@ -1,0 +1,62 @@
+"""False alarms: what each tool says of correct claims, PyTorch's and JAX's own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from adapters import Unavailable, find_adapters
+from reference import judge
+from reports.power.mistakes import CAUGHT, compared
+from reports.power.results import Alarm, Answer
+from reports.power.setting import only
+from reports.power.tools import NotRun, on_the_right_program
+from reports.power.words import CHECK_GRADS, GRADCHECK, SHOWN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from adapters import Program
+    from reference import JudgedStep
+    from reports.power.setting import Setting
+    from reports.power.tools import Toolbox
+
+OWNERS = {GRADCHECK: "torch", CHECK_GRADS: "jax"}
+"""Whose derivative each check of gradients checks."""
+
+
+def hear(setting: Setting, toolbox: Toolbox) -> Iterator[Alarm]:
+    """Put every correct claim to every tool."""
+    about = (setting.case, setting.dtype)
+    for adapter in find_adapters(tuple(OWNERS.values())):
+        if isinstance(adapter, Unavailable):
+            for tool in (SHOWN, *toolbox.comparisons):
+                yield Alarm(
+                    *about, adapter.name, Answer(tool, None, reason=f"{adapter.verdict}: {adapter.reason}")
+                )
+            continue
+        for program in adapter.programs:
+            for answer in _answers(setting, program, toolbox):
+                yield Alarm(*about, f"{adapter.name} {program.name}".strip(), answer)
+    for tool, said in on_the_right_program(setting.problem).items():
+        reason = said.reason if isinstance(said, NotRun) else ""
+        yield Alarm(
+            *about, OWNERS[tool], Answer(tool, None if isinstance(said, NotRun) else said, reason=reason)
+        )
+
+
+def _answers(setting: Setting, program: Program, toolbox: Toolbox) -> Iterator[Answer]:
+    """Run a program once; judge everything it shows, as the report does, and compare its outcome."""
+    problem = setting.problem
+    steps = list(judge(problem, program.run, program.promises(problem.depth)))
+    yield _ours(steps)
+    claims = [only(step.claim, setting.outcome) for step in steps]
+    for tool, objects in toolbox.comparisons.items():
+        yield compared(setting, claims, tool, objects)
+
+
+def _ours(steps: list[JudgedStep]) -> Answer:
+    for step in steps:
+        for finding in step.findings:
+            if finding.verdict in CAUGHT:
+                return Answer(SHOWN, objects=True, step=finding.step, quantity=finding.quantity)
+    return Answer(SHOWN, objects=False)

@@ -1,0 +1,78 @@
+"""`jax.test_util.check_grads` with its defaults, on claimed gradients and on JAX's own.
+
+Claimed gradients are those of a `jax.custom_vjp`, which has no forward mode: only "rev" can be checked.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import jax
+from jax.test_util import check_grads
+
+from adapters.jax_cache import use_compilation_cache
+from adapters.jax_grad import forward, loss_of
+from reference import names
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from cases import Problem
+
+BOTH_MODES = ("fwd", "rev")
+"""What check_grads checks by default."""
+
+
+def not_run(_: Problem) -> str:
+    """It runs everywhere: it follows one random direction, however many parameters there are."""
+    return ""
+
+
+def claimed(problem: Problem) -> Callable[[Mapping[str, NDArray[Any]]], bool]:
+    """Return a function of claimed gradients by parameter: whether check_grads objects."""
+    loss = _loss(problem)
+
+    def objects(gradients: Mapping[str, NDArray[Any]]) -> bool:
+        function = jax.custom_vjp(loss)
+
+        def backward(_: None, upstream: jax.Array) -> tuple[dict[str, jax.Array]]:
+            return ({name: upstream * gradients[name] for name in problem.parameters},)
+
+        function.defvjp(lambda parameters: (loss(parameters), None), backward)
+        return _objects(function, problem, ("rev",))
+
+    return objects
+
+
+def right(problem: Problem) -> bool:
+    """Whether check_grads objects to JAX's own gradients."""
+    return _objects(_loss(problem), problem, BOTH_MODES)
+
+
+def _objects(function: Callable[..., jax.Array], problem: Problem, modes: Sequence[str]) -> bool:
+    try:
+        with jax.enable_x64(problem.dtype == "float64"):
+            check_grads(function, (dict(problem.parameters),), order=1, modes=modes)  # type: ignore[no-untyped-call] # JAX leaves it without annotations
+    except (AssertionError, TypeError, ValueError):  # the latter two for a gradient of the wrong shape
+        return True
+    return False
+
+
+def _loss(problem: Problem) -> Callable[[Mapping[str, jax.Array]], jax.Array]:
+    """Return the loss as JAX computes it, as a function of the parameters."""
+    compiled = _compiled(problem.activations, problem.loss, problem.reduction)
+    return lambda parameters: compiled(parameters, problem.x, problem.y)
+
+
+@lru_cache(maxsize=256)
+def _compiled(activations: tuple[str, ...], loss: str, reduction: str) -> Callable[..., jax.Array]:
+    use_compilation_cache()
+    output = names.a(len(activations))
+
+    def value(parameters: dict[str, jax.Array], x: jax.Array, y: jax.Array) -> jax.Array:
+        return loss_of(loss, reduction, forward(activations, parameters, {}, x)[output], y)
+
+    return jax.jit(value)

@@ -1,0 +1,58 @@
+"""A setting: one case in one number format, with what is computed once and used by every measurement."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from reference import names, training_steps
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from cases import Case, Problem
+    from reference import Claim
+
+STEPS = 3
+"""A mistake that three steps do not show is counted as missed."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A problem, and the NumPy reference's own run of it."""
+
+    case: str
+    problem: Problem
+    right: tuple[dict[str, NDArray[Any]], ...]
+
+    @classmethod
+    def of(cls, case: Case, dtype: str) -> Setting:
+        """Run the reference once."""
+        problem = case.problem(dtype)
+        return cls(case.name, problem, tuple(training_steps(problem.copy())))
+
+    @property
+    def dtype(self) -> str:
+        """The number format."""
+        return self.problem.dtype
+
+    @property
+    def observable(self) -> frozenset[str]:
+        """What can be observed in any framework."""
+        return names.observable(self.problem.depth)
+
+    @property
+    def outcome(self) -> frozenset[str]:
+        """The loss, the gradients and the updated parameters."""
+        return names.outcome(self.problem.depth)
+
+    def gradients(self, claim: Claim) -> dict[str, NDArray[Any]]:
+        """Return a claim's gradients of the loss by parameter."""
+        return {name: np.asarray(claim[names.gradient(name)]) for name in self.problem.parameters}
+
+
+def only(claim: Claim, quantities: frozenset[str]) -> dict[str, NDArray[Any]]:
+    """Keep these quantities of a claim, in the claim's order."""
+    return {name: array for name, array in claim.items() if name in quantities}
