@@ -1,0 +1,78 @@
+"""The measurement as people read it: a section of Markdown, a section of the page, tables for files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from reports.markdown import escape, table
+from reports.power import tables
+from reports.power.records import records
+from reports.power.sentences import FAULTS, FIRST, LEGEND, sentences
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from reports.power.results import Power
+
+TITLE = "What this suite catches, beside the usual tools"
+
+
+def to_frames(power: Power) -> dict[str, pd.DataFrame]:
+    """Return every table by name.
+
+    For reading: "tools", "by_kind", "by_mistake", "by_case", "matrix", "by_quantity". In full, a line for
+    each measurement: "mistakes", "faults", "false_alarms".
+    """
+    return {
+        "tools": tables.tools(power),
+        "by_kind": tables.by_kind(power.faults),
+        "by_mistake": tables.by_mistake(power.meetings),
+        "by_case": tables.by_case(power.coverage),
+        "matrix": tables.matrix(power.meetings),
+        "by_quantity": tables.by_quantity(power.faults),
+        **records(power),
+    }
+
+
+def to_markdown(power: Power) -> str:
+    """Return a section that opens with a heading of the second level.
+
+    The smallest fault in each quantity of each case is left to the page and to "by_quantity": it is long.
+    """
+    frames = to_frames(power)
+    parts = [f"## {TITLE}", "\n".join(f"- {escape(line)}" for line in sentences(power))]
+    for title, legend, name in SECTIONS:
+        parts += [f"### {title}", *([legend] if legend else []), table(frames[name])]
+    return "\n\n".join(parts) + "\n"
+
+
+def to_html(power: Power) -> str:
+    """Return the same section as HTML, escaped; on a page with autoescape it is inserted with `|safe`."""
+    templates = Environment(
+        loader=PackageLoader("reports", "power"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    frames = to_frames(power)
+    sections = [(title, legend, frames[name]) for title, legend, name in SECTIONS]
+    by_quantity = frames["by_quantity"].groupby(["case", "dtype"], sort=False)
+    return templates.get_template("section.html").render(
+        title=TITLE,
+        sentences=list(sentences(power)),
+        sections=sections,
+        by_quantity=[(" ".join(map(str, group)), frame) for group, frame in by_quantity],
+    )
+
+
+SECTIONS = (
+    ("Mistakes caught, and false alarms", LEGEND, "tools"),
+    ("The smallest relative fault that is caught", FAULTS, "by_kind"),
+    ("Each mistake: in how many cases it is caught", "", "by_mistake"),
+    ("Each mistake in each case: where it is caught first", FIRST, "matrix"),
+    ("What each case adds", "Mistakes are counted once for each number format.", "by_case"),
+)
+"""The title, the legend and the table of each part."""
