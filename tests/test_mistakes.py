@@ -1,0 +1,244 @@
+"""The suite bites: every known mistake is caught, at its own line, in both formats, on the shipped cases."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from networks import network
+
+from cases import SHIPPED, load_case, load_cases
+from reference import Verdict, judge, tape, worked_example
+from reference.check import exact_inputs
+from reference.diagnosis.situation import derive
+from reference.formats import FORMATS
+from reference.mistakes import MISTAKES, PRECISION, STRUCTURAL, Inexpressible, mistaken_steps
+from reference.mistakes.precision import tf32
+
+SLOW = {"nets/digits", "nets/hundred-steps"}
+CASES = [case for case in load_cases(SHIPPED) if case.name not in SLOW]
+
+FIRST_LINE = {
+    "weights-not-transposed": r"z\d",
+    "bias-not-added": "z1",
+    "sum-for-mean": "loss",
+    "mean-for-sum": "loss",
+    "mean-over-all-elements": "loss",
+    "mean-over-examples": "loss",
+    "half-missing-in-the-loss": "loss",
+    "half-applied-to-the-gradient": r"dL/da\d",
+    "two-missing-in-the-gradient": r"dL/da\d",
+    "sign-of-the-error": r"dL/da\d",
+    "derivative-missing-in-the-output": r"dL/dz\d",
+    "derivative-missing-in-hidden-layers": r"dL/dz\d",
+    "derivative-of-the-wrong-layer": r"dL/dz\d",
+    "derivative-of-the-layer-before": r"dL/dz\d",
+    "derivative-at-a": r"da(\d)/dz\1",
+    "weight-factor-missing": r"dL/da\d",
+    "weights-transposed-backward": r"dL/da\d",
+    "magnitude-of-the-weights": r"dL/da\d",
+    "already-updated-weights": r"dL/da\d",
+    "weight-gradient-from-z": r"dL/dW\d",
+    "weight-gradient-of-the-first-example": r"dL/dW\d",
+    "bias-gradient-not-summed": r"dL/db\d",
+    "bias-gradient-averaged": r"dL/db\d",
+    "bias-gradient-of-the-first-example": r"dL/db\d",
+    "rate-applied-twice": r"[Wb]\d_new",
+    "update-with-the-wrong-sign": r"[Wb]\d_new",
+    "bias-not-updated": r"b\d_new",
+    "fixed-parameter-updated": r"[Wb]\d_new",
+    "float32-forward": "z1",
+    "float32-activation": r"a\d",
+    "float32-weight-gradient": r"dL/dW\d",
+    "float32-bias-gradient": r"dL/db\d",
+    "float32-learning-rate": r"[Wb]\d_new",
+    "tf32-products": "z1",
+}
+"""The kind of line that is wrong, and so differs first in a claim that shows everything; by hand."""
+
+
+def test_every_mistake_has_its_line_here():
+    assert set(FIRST_LINE) == set(MISTAKES)
+
+
+def test_names_can_be_typed_and_sentences_are_clauses():
+    for name, mistake in MISTAKES.items():
+        assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)+", name)
+        assert mistake.sentence[0].islower()
+        assert not mistake.sentence.endswith(".")
+    assert len({mistake.sentence for mistake in MISTAKES.values()}) == len(MISTAKES)
+
+
+def expressible(mistake, dtype):
+    """One step of each shipped case on which the mistake can be made."""
+    problems = [replace(case.problem(dtype), steps=1) for case in CASES if dtype in case.dtypes]
+    return [problem for problem in problems if not isinstance(mistake.lines(problem), Inexpressible)]
+
+
+def first_failure(problem, mistake):
+    """The first quantity that differs; what is undecided, such as a saturated derivative, decides nothing."""
+    (step,) = judge(problem, lambda given: mistaken_steps(given, mistake), frozenset())
+    return next((one for one in step.failures if one.verdict is not Verdict.UNDECIDED), None)
+
+
+FORMATS_OF = [
+    pytest.param(mistake, dtype, id=f"{mistake.name}-{dtype}")
+    for mistake in MISTAKES.values()
+    for dtype in ("float64", "float32")
+    if mistake not in PRECISION or dtype == ("float32" if mistake.name == "tf32-products" else "float64")
+]
+
+
+@pytest.mark.parametrize(("mistake", "dtype"), FORMATS_OF)
+def test_a_shipped_case_catches_it_and_none_finds_fault_with_an_earlier_line(mistake, dtype):
+    found = [first_failure(problem, mistake) for problem in expressible(mistake, dtype)]
+    caught = [finding.quantity for finding in found if finding]
+    assert caught
+    assert {quantity for quantity in caught if not re.fullmatch(FIRST_LINE[mistake.name], quantity)} == set()
+
+
+DRAWN = [
+    network((3, 4, 4, 2), 5, activations=("tanh", "sigmoid", "sigmoid"), loss=("half_squared_error", "mean")),
+    network((4, 4, 4, 4), 3, activations="tanh", not_trained=frozenset({"b2"})),
+    network((2, 3, 3, 3), 4, activations="sigmoid", loss=("mean_squared_error", "mean")),
+]
+
+
+@pytest.mark.parametrize(("mistake", "dtype"), FORMATS_OF)
+def test_a_drawn_network_catches_it_at_its_first_line(mistake, dtype):
+    problems = [in_format(problem, dtype) for problem in DRAWN]
+    problems = [problem for problem in problems if not isinstance(mistake.lines(problem), Inexpressible)]
+    assert problems
+    for problem in problems:
+        assert first_failure(problem, mistake).quantity == mistake.lines(problem)[0].name
+
+
+def in_format(problem, dtype):
+    parameters = {name: array.astype(dtype) for name, array in problem.parameters.items()}
+    rate = float(np.dtype(dtype).type(problem.learning_rate))
+    x, y = problem.x.astype(dtype), problem.y.astype(dtype)
+    return replace(problem, dtype=dtype, parameters=parameters, x=x, y=y, learning_rate=rate)
+
+
+@pytest.mark.parametrize("mistake", STRUCTURAL, ids=lambda mistake: mistake.name)
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_on_bounded_numbers_the_mistaken_tape_bounds_what_it_gives_in_numpy(mistake, dtype):
+    assert not mistake.numpy_only
+    for drawn in DRAWN:
+        problem = in_format(drawn, dtype)
+        lines = mistake.tape(problem)
+        if not isinstance(lines, Inexpressible):
+            bounded = derive(lines, exact_inputs(problem, FORMATS[dtype]), {})
+            for name, value in next(mistaken_steps(problem, mistake)).items():
+                assert value.dtype == dtype
+                assert value.shape == bounded[name].shape
+                assert (np.abs(value - bounded[name].value) <= bounded[name].error).all()
+
+
+def test_a_mistake_leaves_every_other_line_of_the_tape_as_it_is():
+    for problem in DRAWN:
+        right = {line.name: line for line in tape(problem)}
+        for mistake in MISTAKES.values():
+            lines = mistake.tape(problem)
+            if not isinstance(lines, Inexpressible):
+                wrong = {line.name: line for line in lines}
+                assert set(wrong) == set(right)
+                changed = {name for name, line in wrong.items() if line != right[name]}
+                assert changed == {line.name for line in mistake.lines(problem)}
+
+
+def test_a_mistake_can_be_made_in_one_layer_alone():
+    (line,) = (
+        line
+        for line, right in zip(
+            MISTAKES["bias-not-added"].tape(DRAWN[0], only={"z2"}), tape(DRAWN[0]), strict=True
+        )
+        if line != right
+    )
+    assert (line.name, line.equation) == ("z2", "a1 W2ᵀ")
+
+
+def test_already_updated_weights_are_computed_before_the_gradient_that_passes_them():
+    order = [line.name for line in MISTAKES["already-updated-weights"].tape(worked_example())]
+    assert order.index("W2_new") < order.index("dL/da1") < order.index("W1_new")
+
+
+BLIND_ON_THE_WORKED_EXAMPLE = {
+    "weights-not-transposed": "no weight matrix is square and larger than 1 by 1",
+    "weights-transposed-backward": "no weight matrix above the first is square and larger than 1 by 1",
+    "sum-for-mean": "this loss is a sum",
+    "mean-for-sum": "the sum over one example is its mean",
+    "mean-over-all-elements": "with one output there are as many elements as examples",
+    "mean-over-examples": "this loss is no mean over all elements",
+    "two-missing-in-the-gradient": "this gradient has no 2",
+    "weight-gradient-of-the-first-example": "there is only one example",
+    "bias-gradient-not-summed": "there is only one example",
+    "bias-gradient-averaged": "there is only one example",
+    "bias-gradient-of-the-first-example": "there is only one example",
+    "fixed-parameter-updated": "every parameter is trained",
+    "tf32-products": "TF32 takes the place of float32 only",
+}
+
+
+def test_what_one_unit_and_one_example_cannot_show_is_said_in_words():
+    lines = {name: mistake.lines(worked_example()) for name, mistake in MISTAKES.items()}
+    reasons = {name: why.reason for name, why in lines.items() if isinstance(why, Inexpressible)}
+    assert reasons == BLIND_ON_THE_WORKED_EXAMPLE
+
+
+@pytest.mark.parametrize(
+    ("problem", "name", "reason"),
+    [
+        (network((3, 2)), "already-updated-weights", "there is no hidden layer"),
+        (network((3, 2)), "magnitude-of-the-weights", "there is no hidden layer"),
+        (
+            network((3, 4, 2)),
+            "weight-factor-missing",
+            "no layer is as wide as the one before, so the shapes do not fit",
+        ),
+        (
+            network((3, 4, 2)),
+            "derivative-of-the-wrong-layer",
+            "no two neighbouring layers are equally wide and not both the identity",
+        ),
+        (network(learning_rate=1.0), "rate-applied-twice", "the learning rate is 1"),
+        (network(learning_rate=0.5), "float32-learning-rate", "float32 holds this learning rate exactly"),
+        (network(dtype="float32"), "float32-forward", "everything is float32 already"),
+        (
+            network(activations="relu"),
+            "derivative-at-a",
+            "the derivatives of relu and of the identity are the same at a as at z",
+        ),
+        (network(not_trained=frozenset({"b1", "b2"})), "bias-not-updated", "no bias is trained"),
+        (
+            network(not_trained=frozenset({"W2"})),
+            "already-updated-weights",
+            "no weights above the first layer are trained",
+        ),
+    ],
+)
+def test_a_mistake_that_a_problem_does_not_allow_says_why(problem, name, reason):
+    assert MISTAKES[name].tape(problem) == Inexpressible(reason)
+    with pytest.raises(ValueError, match=f"^{name} cannot be made here: {re.escape(reason)}$"):
+        next(mistaken_steps(problem, MISTAKES[name]))
+
+
+def test_the_documents_step_3_as_written_is_caught_on_its_own_worked_example():
+    """There dL/da1 would be dL/dz2, −0.038824423477730, in place of 0.6 times that."""
+    finding = first_failure(worked_example(), MISTAKES["weight-factor-missing"])
+    assert finding.quantity == "dL/da1"
+    assert finding.claimed == pytest.approx(-0.038824423477730, rel=1e-13)
+    assert finding.derived == pytest.approx(-0.038824423477730 * 0.6, rel=1e-13)
+
+
+def test_mazurs_program_sent_the_hidden_gradient_through_the_already_updated_weights():
+    """He printed 0.291027924 for the loss after one update; without the mistake it is 0.29102777369."""
+    problem = replace(load_case("worked/mazur").problem("float64"), steps=2)
+    _, second = mistaken_steps(problem, MISTAKES["already-updated-weights"])
+    assert f"{second['loss']:.9f}" == "0.291027924"
+
+
+def test_tf32_keeps_ten_bits_after_the_point_and_whatever_is_not_finite():
+    rounded = tf32(np.array([1 + 2**-10, 1 + 2**-11, 1 + 2**-12, -1 - 2**-11, np.inf, np.nan], np.float32))
+    expected = [1 + 2**-10, 1 + 2**-10, 1, -1 - 2**-10, np.inf, np.nan]  # ties go away from zero
+    assert np.array_equal(rounded, np.array(expected, np.float32), equal_nan=True)
