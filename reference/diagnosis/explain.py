@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from reference.check import exact_inputs
 from reference.diagnosis.candidates import mistakes_before
 from reference.diagnosis.explanation import Diagnosis
-from reference.diagnosis.relations import relations
+from reference.diagnosis.relations import relations, right_itself
 from reference.diagnosis.situation import Situation
 from reference.diagnosis.stated import stated_in_claim
 from reference.findings import Verdict
@@ -79,8 +79,11 @@ def explain_in(situation: Situation, finding: Finding) -> Diagnosis:
     quantity = finding.quantity
     if quantity not in situation.differing:
         return Diagnosis(finding)
-    found = _best(situation, quantity, mistakes_before(situation, quantity))
-    return Diagnosis(finding, found or _best(situation, quantity, relations(situation, quantity)))
+    for possible in (right_itself, mistakes_before, relations):
+        found = _best(situation, quantity, possible(situation, quantity))
+        if found:
+            return Diagnosis(finding, found)
+    return Diagnosis(finding)
 
 
 def _best(situation: Situation, quantity: str, candidates: Iterable[Candidate]) -> tuple[Explanation, ...]:

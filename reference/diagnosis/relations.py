@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,11 +12,14 @@ from reference.bounded import Bounded
 from reference.diagnosis.candidates import Candidate
 from reference.diagnosis.explanation import Explanation
 from reference.diagnosis.situation import derive
-from reference.formats import FLOAT32, SLACK
+from reference.formats import EVALUATION, FLOAT32
+from reference.mistakes import MISTAKES
 from reference.tape import tape
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from numpy.typing import NDArray
 
     from reference.diagnosis.situation import Situation
     from reference.diagnosis.stated import Stated
@@ -32,6 +36,13 @@ ROLES: tuple[Callable[[int], str], ...] = (
     lambda k: names.updated(names.b(k)),
 )
 """The quantities that every layer has."""
+
+
+def right_itself(situation: Situation, quantity: str) -> Iterator[Candidate]:
+    """Yield the right value: it differs where it stands behind a wrong one that it was not computed from."""
+    sentence = "the number itself is right, but one that was stated before it is not"
+    explanation = Explanation("right-itself", sentence, (quantity,))
+    yield Candidate(explanation, {quantity: situation.unaided[quantity]})
 
 
 def relations(situation: Situation, quantity: str) -> Iterator[Candidate]:
@@ -65,8 +76,9 @@ def _of_other_steps(situation: Situation, quantity: str) -> Iterator[tuple[str, 
         if quantity in map(names.gradient, situation.problem.parameters) and previous.is_shown(quantity):
             total = situation.right[quantity] + previous.standing(quantity)
             yield "gradient-not-cleared", "the previous step's gradient was not cleared, but added to", total
-    following = derive(lines, situation.after, {})
-    yield "next-step", "the value is that of the next step, after the update", following[quantity]
+    if quantity not in map(names.updated, situation.problem.parameters):
+        following = derive(lines, situation.after, {})
+        yield "next-step", "the value is that of the next step, after the update", following[quantity]
 
 
 def _multiples(right: Bounded, examples: int) -> Iterator[tuple[str, str, Bounded]]:
@@ -81,13 +93,19 @@ def _multiples(right: Bounded, examples: int) -> Iterator[tuple[str, str, Bounde
 def _other_roundings(situation: Situation, quantity: str) -> Iterator[tuple[str, str, Bounded]]:
     stated, right = situation.stated[quantity], situation.right[quantity]
     if stated.is_printed and _is_truncated(stated, right):
-        cut = np.nan_to_num(stated.half_unit) * SLACK  # beyond the half unit that print leaves open anyway
-        widened = Bounded(right.value, right.error + cut, right.format)
-        yield "truncated", "the number was truncated, not rounded", widened
-    if not stated.is_printed and situation.problem.dtype == "float64" and _holds_float32(stated):
+        yield (
+            "truncated",
+            "the number was truncated, not rounded",
+            replace(stated.stands_for(right), error=0.0),
+        )
+    if not stated.is_printed and situation.problem.dtype == "float64":
         rounded = {name: _rounded_to_float32(number) for name, number in situation.known.items()}
         derived = derive(situation.lines, rounded, situation.stated)[quantity]
-        yield "float32", "float32 was used where float64 was promised", derived
+        if _are_float32(stated.value):
+            yield "float32", "float32 was used where float64 was promised", derived
+        elif _products_are_float32(situation, quantity):
+            forward = MISTAKES["float32-forward"]
+            yield forward.name, forward.sentence, derived
 
 
 def _rounded_to_float32(number: Bounded) -> Bounded:
@@ -96,10 +114,19 @@ def _rounded_to_float32(number: Bounded) -> Bounded:
     return Bounded(number.value, number.error + rounding, FLOAT32)
 
 
-def _holds_float32(stated: Stated) -> bool:
-    """Whether every number is one of float32's: for a number of float64 that is a chance of 2⁻²⁹."""
-    with np.errstate(over="ignore"):  # what overflows is no number of float32
-        return bool((stated.value.astype(np.float32) == stated.value).all())
+def _products_are_float32(situation: Situation, quantity: str) -> bool:
+    """Whether z − b holds float32's numbers: products summed in any order, before b was added in float64."""
+    biases = {names.z(k): names.b(k) for k in range(1, situation.problem.depth + 1)}
+    if quantity not in biases or not situation.is_shown(quantity):
+        return False
+    z, b = situation.stated[quantity].value, situation.known[biases[quantity]].value
+    return _are_float32(z - b, 2 * EVALUATION * (np.abs(z) + np.abs(b)))
+
+
+def _are_float32(array: NDArray[Any], rounding: NDArray[Any] | float = 0.0) -> bool:
+    """Whether every number is one of float32's; for one of float64 that is a chance of about 2⁻²⁸."""
+    with np.errstate(all="ignore"):  # what overflows, or is not finite, is no number of float32
+        return bool((np.abs(array.astype(np.float32) - array) <= rounding).all())
 
 
 def _is_truncated(stated: Stated, right: Bounded) -> bool:

@@ -60,6 +60,11 @@ class Situation:
         return MappingProxyType(derive(self.lines, self.known, self.stated))
 
     @cached_property
+    def unaided(self) -> Mapping[str, Bounded]:
+        """Every quantity as the right tape gives it from the inputs alone, whatever is stated."""
+        return MappingProxyType(derive(self.lines, self.known, {}))
+
+    @cached_property
     def differing(self) -> frozenset[str]:
         """The stated quantities that do not follow."""
         stated = {name: stated for name, stated in self.stated.items() if name in self.right}

@@ -58,16 +58,24 @@ class Stated:
         return Bounded(value, np.where(given, self.half_unit, derived.error), derived.format)
 
     def verdict(self, derived: Bounded) -> Verdict:
-        """Hold the stated numbers against derived ones; what does not fit differs."""
+        """Hold the stated numbers against derived ones; what does not fit differs.
+
+        Printed numbers agree only with what is known to their last places.
+        """
         if not self.fits(derived):
             return Verdict.DIFFERS
+        with np.errstate(all="ignore"):  # ∞ − ∞ is judged, not raised
+            return self._compared(derived)
+
+    def _compared(self, derived: Bounded) -> Verdict:
         if not self.is_printed:
             return compare(0, "", self.value, derived).verdict
         given = ~np.isnan(self.half_unit)
         value = np.where(given, self.value, derived.value)
         half_unit = np.where(given, self.half_unit, 0.0)
         verdict = compare(0, "", value, derived, half_unit=half_unit).verdict
-        certified = float(half_unit.max()) <= ONE_DIGIT * derived.peak
+        to_the_last_place = bool((np.broadcast_to(derived.error, given.shape) <= half_unit)[given].all())
+        certified = to_the_last_place and float(half_unit.max()) <= ONE_DIGIT * derived.peak
         return verdict if certified or verdict is not Verdict.AGREES else Verdict.UNDECIDED
 
     def tells_apart(self, predicted: Bounded, right: Bounded) -> bool:

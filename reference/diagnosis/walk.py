@@ -47,7 +47,7 @@ def diagnose(problem: Problem, judged: Iterable[JudgedStep]) -> Iterator[Diagnos
         situation = Situation(problem, known, stated_in_claim(step.claim, problem.dtype), before)
         run.stated[step.step] = situation.stated
         for finding in step.failures:
-            if finding.quantity in situation.differing:
+            if finding.verdict is Verdict.DIFFERS or finding.quantity in situation.differing:
                 yield _in_step_or_run(situation, run, finding)
         before = replace(situation, previous=None)  # so that a long run does not keep every step
 
