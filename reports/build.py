@@ -26,9 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         from reports.make import Wanted, make  # noqa: PLC0415 - after parsing, so that --help answers at once
 
-        wanted = Wanted(
-            tuple(options.cases), tuple(options.adapter), tuple(options.dtype), options.select, options.out
-        )
+        folders, adapters, dtypes = map(tuple, (options.cases, options.adapter, options.dtype))
+        wanted = Wanted(folders, adapters, dtypes, options.select, options.out, options.power)
         return make(wanted, shlex.join(["python", "-m", "reports.build", *given]))
     except KeyboardInterrupt:
         print("Interrupted; the last report is as it was.", file=sys.stderr)
@@ -49,6 +48,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--adapter", metavar="NAME", action="append", default=[], help=adapters)
     add("--dtype", choices=DTYPES, action="append", default=[], help="only this number format")
     add("--select", metavar="TEXT", default="", help="only the cases that have TEXT in their name")
+    power = "also measure what the suite would catch, beside the usual tools (takes minutes)"
+    add("--power", action="store_true", help=power)
     add("--out", metavar="DIR", type=Path, default=OUT, help="where to write it (default: reports/out)")
     return parser
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from reports import markdown, page, tables
+from reports.power.records import records
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -49,7 +50,7 @@ def results_csv(report: Report) -> str:
 
 def results_json(report: Report) -> str:
     """Return results.json: what the other files hold, for programs."""
-    everything = {
+    everything: dict[str, object] = {
         "conclusion": asdict(report.conclusion),
         "environment": asdict(report.environment),
         "numbers": NUMBERS,
@@ -57,6 +58,9 @@ def results_json(report: Report) -> str:
         "printed": _split(_printed(report.results.printed)),
         "pairs": _split(pd.DataFrame([vars(pair) for pair in report.results.pairs], dtype=object)),
     }
+    if report.power is not None:
+        frames = records(report.power)
+        everything["power"] = {name: _split(frame.astype(object)) for name, frame in frames.items()}
     return json.dumps(everything, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"
 
 

@@ -9,9 +9,14 @@ from typing import TYPE_CHECKING
 from adapters import UnknownAdapterError, find_adapters
 from cases import SHIPPED, CaseErrors, load_cases
 from reports import environment, files, report, run, terminal
+from reports.power import measure
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from rich.console import Console
+
+    from reports.power import Power
 
 
 class UsageError(Exception):
@@ -32,6 +37,8 @@ class Wanted:
         A part of the cases' names.
     out
         The report's folder.
+    power
+        Whether to measure what the suite would catch.
     """
 
     folders: tuple[Path, ...]
@@ -39,6 +46,7 @@ class Wanted:
     dtypes: tuple[str, ...]
     select: str
     out: Path
+    power: bool = False
 
 
 def make(wanted: Wanted, command: str) -> int:
@@ -59,10 +67,17 @@ def _make(wanted: Wanted, command: str) -> int:
     out = terminal.console()
     with terminal.progress(selection, out) as watch:
         results = run.run(selection, watch)
-    told = report.put_together(results, selection, environment.describe(command), wanted.adapters)
+    power = _measure(selection, out) if wanted.power else None
+    made = environment.describe(command)
+    told = report.put_together(results, selection, made, wanted.adapters, power)
     files.write(told, wanted.out)
     terminal.show(told, wanted.out, out)
     return 0 if told.conclusion.passed else 1
+
+
+def _measure(selection: run.Selection, out: Console) -> Power:
+    with terminal.bar(out) as watch:
+        return measure(selection.cases, selection.dtypes, watch)
 
 
 def select(wanted: Wanted) -> run.Selection:

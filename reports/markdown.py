@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cases.defects import printable
+from reports.marks import escape, table
+from reports.power import to_markdown
 from reports.report import DIRECTLY, LEGEND
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    import pandas as pd
 
     from reports.report import Report
 
@@ -40,6 +39,8 @@ def _parts(report: Report) -> Iterator[str]:
             "“exact” is what follows from the inputs alone."
         )
         yield table(example.table)
+    if report.power is not None:
+        yield to_markdown(report.power).rstrip()
     yield "## How this was made"
     yield _environment(report)
 
@@ -56,16 +57,3 @@ def _environment(report: Report) -> str:
         made.seed,
     )
     return "\n".join(f"- {line}" for line in lines)
-
-
-def table(frame: pd.DataFrame) -> str:
-    """Return a frame as a Markdown table (pandas' own needs a further package)."""
-    rows = [list(frame.columns), ["---"] * len(frame.columns), *frame.itertuples(index=False, name=None)]
-    return "\n".join("| " + " | ".join(escape(str(value)) for value in row) + " |" for row in rows)
-
-
-def escape(text: str) -> str:
-    """Keep text from being read as Markdown."""
-    for mark in "\\|*_`<[]":
-        text = text.replace(mark, f"\\{mark}") if mark != "<" else text.replace(mark, "&lt;")
-    return printable(text)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
+from reports.power import to_html
 from reports.report import DIRECTLY, LEGEND
 
 if TYPE_CHECKING:
@@ -22,7 +24,11 @@ def index(report: Report) -> str:
         lstrip_blocks=True,
     )
     return templates.get_template("index.html").render(
-        report=report, legend=LEGEND, directly=DIRECTLY, is_news=is_news
+        report=report,
+        legend=LEGEND,
+        directly=DIRECTLY,
+        is_news=is_news,
+        power=Markup(to_html(report.power)) if report.power else "",  # noqa: S704 - escaped by its own template
     )
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from cases import Case
     from reports.environment import Environment
+    from reports.power import Power
     from reports.rows import Results, Row
     from reports.run import Selection
 
@@ -53,6 +54,8 @@ class Report:
         The cases with printed numbers.
     quantities
         For each case the table of its quantities by claimant.
+    power
+        What the suite would catch, where that was measured.
     """
 
     conclusion: Conclusion
@@ -62,6 +65,7 @@ class Report:
     direct: pd.DataFrame
     examples: tuple[Example, ...]
     quantities: tuple[tuple[Case, pd.DataFrame], ...]
+    power: Power | None = None
 
     @property
     def direct_title(self) -> str:
@@ -71,7 +75,11 @@ class Report:
 
 
 def put_together(
-    results: Results, selection: Selection, environment: Environment, asked: Sequence[str] = ()
+    results: Results,
+    selection: Selection,
+    environment: Environment,
+    asked: Sequence[str] = (),
+    power: Power | None = None,
 ) -> Report:
     """Draw the conclusion and make the tables; `asked` names the adapters that were asked for."""
     cases = {case.name: case for case in selection.cases}
@@ -92,4 +100,5 @@ def put_together(
         tables.direct(results.pairs),
         tuple(examples),
         tuple((cases[name], tables.quantities(rows)) for name, rows in by_case.items()),
+        power,
     )

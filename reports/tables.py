@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 COLUMNS = (
     "case", "adapter", "program", "dtype", "step", "quantity", "verdict", "used", "error", "tolerance",
     "digits", "ulps", "index", "claimed", "derived", "max_abs_diff", "max_rel_diff", "conventional", "reason",
+    "truth",
 )  # fmt: skip
 """The columns of results.csv and results.json."""
 
@@ -40,7 +41,7 @@ def _record(row: Row) -> tuple[object, ...]:
         numbers = (None,) * len(numbers)
     return (
         who.case, who.adapter, who.program, who.dtype, found.step or None, found.quantity, str(found.verdict),
-        *numbers, row.conventional, found.reason,
+        *numbers, row.conventional, found.reason, found.truth,
     )  # fmt: skip
 
 

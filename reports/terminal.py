@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 
 from cases.defects import printable
+from reports.power import sentences
 from reports.report import LEGEND
 
 if TYPE_CHECKING:
@@ -39,14 +40,24 @@ def console() -> Console:
 
 
 @contextmanager
-def progress(selection: Selection, out: Console) -> Iterator[Callable[[Case, str, int], None]]:
-    """Show a bar while a selection runs, on a terminal only; give the function that moves it."""
+def bar(out: Console) -> Iterator[Callable[[str, int, int], None]]:
+    """Show a bar, on a terminal only; give the function that moves it: to what, how much done, of how much."""
     columns = (BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
-    with Progress(*columns, console=out, transient=True, disable=not out.is_terminal) as bar:
-        task = bar.add_task("", total=sum(case.steps for case, _ in selection.runs))
+    with Progress(*columns, console=out, transient=True, disable=not out.is_terminal) as shown:
+        task = shown.add_task("")
+        yield lambda what, done, of: shown.update(task, description=what, completed=done, total=of)
+
+
+@contextmanager
+def progress(selection: Selection, out: Console) -> Iterator[Callable[[Case, str, int], None]]:
+    """Show a bar while a selection runs; give the function that moves it."""
+    done, of = 0, sum(case.steps for case, _ in selection.runs)
+    with bar(out) as move:
 
         def watch(case: Case, dtype: str, step: int) -> None:
-            bar.update(task, description=f"{case.name} {dtype}", advance=int(step > 0))
+            nonlocal done
+            done += int(step > 0)
+            move(f"{case.name} {dtype}", done, of)
 
         yield watch
 
@@ -64,6 +75,8 @@ def show(report: Report, folder: Path, out: Console) -> None:
     told = (conclusion.headline, *conclusion.failures[:MANY])
     for line in (*told, *([f"… and {more} more."] if more > 0 else []), *conclusion.not_run):
         out.print(line, soft_wrap=True)
+    for line in sentences(report.power) if report.power else ():
+        out.print(printable(line), soft_wrap=True)
     page = (folder / "index.html").resolve()
     inside = page.is_relative_to(Path.cwd())
     out.print(f"Report: {printable(str(page.relative_to(Path.cwd()) if inside else page))}", soft_wrap=True)

@@ -127,17 +127,25 @@ def _what(results: Results, selection: Selection, compared: int) -> str:
     present = [adapter for adapter in selection.adapters if isinstance(adapter, Adapter)]
     versions = ", ".join(f"{adapter.name} {adapter.version}".strip() for adapter in present)
     cases = len({case.name for case, _ in selection.runs})
-    told = f"{_plural(cases, 'case')}, {formats}, {versions}; {_plural(compared, 'quantity')} compared."
-    return told + _published(results)
+    told = f"{_plural(cases, 'case')}, {formats}, {versions}; {_plural(compared, 'quantity')} compared"
+    return told + _certified(results, compared) + _published(results)
+
+
+def _certified(results: Results, compared: int) -> str:
+    """Say how many were compared with certified truth; a large case is compared with float64 values."""
+    certified = sum(row.finding.truth == "certified" for row in results.rows)
+    if certified == compared:
+        return " with certified truth."
+    return f", {certified:,} with certified truth and the others with float64 values and their own bound."
 
 
 def _published(results: Results) -> str:
-    printed = sum(one.numbers for one in results.printed)
+    printed = len(results.printed)
     listed = sum(one.row.expected for one in results.printed)
     if not printed:
         return ""
-    but = f", but for {listed} listed in the cases as wrong" if listed else ""
-    return f" {_plural(printed, 'printed number')} agree{but}."
+    agree = f" {_plural(printed - listed, 'printed quantity')} agree"
+    return f"{agree}, {listed} are wrong as their cases say." if listed else f"{agree}."
 
 
 def _plural(count: int, word: str) -> str:

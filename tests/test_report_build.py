@@ -52,7 +52,8 @@ def test_all_agree(build: Callable[..., int], tmp_path: Path, capsys: pytest.Cap
     assert build(adapters=("numpy", "claimants:honest")) == 0
     printed = capsys.readouterr().out
     conclusion = (
-        r"All agree: 1 case, float64 and float32, numpy [\d.]+, claimants:honest; 228 quantities compared\."
+        r"All agree: 1 case, float64 and float32, numpy [\d.]+, claimants:honest; "
+        r"228 quantities compared with certified truth\."
     )
     assert re.search(conclusion, printed)
     assert re.search(r"mine/two-layers +float32 +agrees 0\.\d\d \(5\.\d\)", printed)
@@ -65,7 +66,7 @@ def test_results_have_these_columns_in_this_order(build: Callable[..., int], tmp
     first = (tmp_path / "out" / "results.csv").read_text(encoding="utf-8").splitlines()[0]
     assert first == (
         "case,adapter,program,dtype,step,quantity,verdict,used,error,tolerance,digits,ulps,index,claimed,derived,"
-        "max_abs_diff,max_rel_diff,conventional,reason"
+        "max_abs_diff,max_rel_diff,conventional,reason,truth"
     )
 
 
@@ -247,3 +248,17 @@ def test_a_folder_that_refuses_new_files_is_told(
     monkeypatch.setattr(files, "TemporaryDirectory", refuse)
     assert build() == 2
     assert capsys.readouterr().err.endswith("out: Permission denied\n")
+
+
+def test_power_is_measured_and_shown_where_it_is_asked_for(build: Callable[..., int], tmp_path: Path) -> None:
+    build("--dtype", "float64")
+    out = tmp_path / "out"
+    assert "beside the usual tools" not in (out / "summary.md").read_text(encoding="utf-8")
+    assert build("--dtype", "float64", "--power") == 0
+    for name in ("summary.md", "index.html"):
+        told = (out / name).read_text(encoding="utf-8")
+        assert "What this suite catches, beside the usual tools" in told
+        assert "weight-factor-missing" in told
+    kept = json.loads((out / "results.json").read_text(encoding="utf-8"))["power"]
+    assert {"mistakes", "faults", "false_alarms"} == set(kept)
+    assert len(kept["mistakes"]["rows"]) > 30

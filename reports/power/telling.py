@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from reports.markdown import escape, table
+from reports.marks import escape, table
 from reports.power import tables
 from reports.power.records import records
 from reports.power.sentences import FAULTS, FIRST, LEGEND, sentences
