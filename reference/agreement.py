@@ -57,12 +57,13 @@ def compare(
         verdict, reason = Verdict.AGREES, ""
         if not (used[worst] <= 1 and most < math.inf):
             verdict, reason, worst = _judge_closely(_distance(stated, derived), tolerance)
+        off = float(_distance(stated, derived)[worst])
     bound = most if tolerance is derived.error else _maximum(derived.error)
     if verdict is Verdict.AGREES and not _certifies(bound, derived.peak, derived.format):
         verdict, reason = Verdict.UNDECIDED, "the bound certifies less than one digit"
     value, claim = float(derived.value[worst]), float(stated[worst])
     allowed = tolerance if isinstance(tolerance, float) else float(tolerance[worst])
-    off, ulp = float(_distance(stated, derived)[worst]), derived.format.ulp(value)
+    ulp = derived.format.ulp(value)
     return Finding(
         step=step,
         quantity=quantity,

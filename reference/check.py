@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -38,11 +38,23 @@ Claimant: TypeAlias = "Callable[[Problem], Iterator[Claim]]"
 
 @dataclass(frozen=True)
 class JudgedStep:
-    """One training step of one claimant: what it claimed, and what was found, in the order computed."""
+    """One training step of one claimant.
+
+    Attributes
+    ----------
+    claim, findings
+        What it claimed, and what was found, in the order computed.
+    state
+        The parameters before the step.
+    previous
+        The step before, without its own previous one: a long run does not keep every step.
+    """
 
     step: int
     claim: Claim = field(default_factory=lambda: MappingProxyType({}))
     findings: tuple[Finding, ...] = ()
+    state: Mapping[str, Bounded] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+    previous: JudgedStep | None = field(default=None, repr=False)
 
     @property
     def failures(self) -> tuple[Finding, ...]:
@@ -79,6 +91,7 @@ def judge(
     truth = Truth(problem) if certify else None
     given, state = problem.copy(), first_state(problem, truth)
     claims: Iterator[Claim] | None = None
+    previous: JudgedStep | None = None
     for step in range(1, problem.steps + 1):
         try:
             claims = iter(claimant(given)) if claims is None else claims
@@ -92,7 +105,8 @@ def judge(
         judged, state = judge_step(problem, step, state, claim, promises, truth)
         if step == problem.steps:
             judged = _with_changed_inputs(judged, problem, given)
-        yield judged
+        yield replace(judged, previous=previous)
+        previous = judged
 
 
 def judge_step(
@@ -124,7 +138,7 @@ def judge_step(
     after = {name: known[names.updated(name)].kept() for name in state}
     if truth:
         truth.step()
-    return JudgedStep(step, claim, tuple(findings)), after
+    return JudgedStep(step, claim, tuple(findings), state), after
 
 
 def _judge_line(
@@ -213,4 +227,4 @@ def _with_changed_inputs(judged: JudgedStep, problem: Problem, given: Problem) -
         for name, array in problem.inputs.items()
         if array.tobytes() != given.inputs[name].tobytes()
     ]
-    return JudgedStep(judged.step, judged.claim, (*judged.findings, *changed))
+    return replace(judged, findings=(*judged.findings, *changed))

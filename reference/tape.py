@@ -119,14 +119,21 @@ def evaluate(lines: tuple[Line, ...], known: Mapping[str, Any]) -> dict[str, Any
     return {line.name: values[line.name] for line in lines}
 
 
-def training_steps(problem: Problem) -> Iterator[dict[str, NDArray[Any]]]:
+def training_steps(
+    problem: Problem, lines: tuple[Line, ...] | None = None
+) -> Iterator[dict[str, NDArray[Any]]]:
     """Train in plain NumPy, in the problem's dtype.
+
+    Parameters
+    ----------
+    lines
+        Another tape than the problem's own: a mistaken one.
 
     Yields
     ------
     For each step every quantity by name (z1, a1, …, loss, dL/da2, …, W1_new, …), in the order computed.
     """
-    lines, state = tape(problem), dict(problem.parameters)
+    lines, state = lines or tape(problem), dict(problem.parameters)
     rate = np.asarray(problem.learning_rate, problem.dtype)
     for _ in range(problem.steps):
         values = evaluate(lines, {"x": problem.x, "y": problem.y, RATE: rate, **state})

@@ -12,6 +12,7 @@ from adapters import Unavailable, UnknownAdapterError, find_adapters
 from adapters.registry import known_adapters
 from cases import SHIPPED, Case, CaseErrors, load_cases
 from cases.defects import printable
+from reports.explanations import explained
 from reports.published import judge_case
 from reports.rows import Row, first_failure
 from reports.run import lockstep, rows_of
@@ -94,7 +95,11 @@ def failure_of(case: Case, name: str, dtype: str) -> Failure | None:
         )
     problem = case.problem(dtype)
     for judged in lockstep(problem, (adapter,)):
-        rows = [row for subject, step in judged.items() for row in rows_of(problem, subject, step)]
+        rows = [
+            row
+            for subject, step in judged.items()
+            for row in explained(problem, step, list(rows_of(problem, subject, step)))
+        ]
         if any(row.fails for row in rows):
             return Failure(tell(rows))
     return None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from reference import Finding, Subject, Verdict, judge_published, tape, training_steps
+from reference.diagnosis import explain_published
 from reports.differences import largest_differences
 from reports.rows import PUBLISHED, Printed, Row
 
@@ -20,8 +21,14 @@ if TYPE_CHECKING:
     from cases.published import PublishedArray, PublishedStep
 
 
-def judge_case(case: Case) -> list[Printed]:
-    """Judge the numbers published for a case, each from the printed numbers above it, in that order."""
+def judge_case(case: Case, *, explain: bool = False) -> list[Printed]:
+    """Judge the numbers published for a case, each from the printed numbers above it, in that order.
+
+    Parameters
+    ----------
+    explain
+        Whether to look for the mistakes behind the wrong ones, which takes a run for each mistake.
+    """
     published = case.published
     if published is None:
         return []
@@ -31,13 +38,22 @@ def judge_case(case: Case) -> list[Printed]:
     exact = training_steps(replace(problem, steps=last))
     entries = {entry.step: entry for entry in published.steps}
     found: list[Printed] = []
-    for judged in judge_published(problem, published):
+    steps = list(judge_published(problem, published))
+    told = explain_published(problem, published, steps) if explain else ()
+    explanations = {(one.finding.step, one.finding.quantity): str(one) for one in told}
+    for judged in steps:
         truth = next(exact)
         entry = entries.get(judged.step)
         if entry is not None:
             subject = Subject(case.name, PUBLISHED, "", "printed")
             found += [_printed(subject, finding, places, entry, truth) for finding in judged.findings]
-    return found
+    return [_with(one, explanations) for one in found]
+
+
+def _with(printed: Printed, explanations: Mapping[tuple[int, str], str]) -> Printed:
+    finding = printed.row.finding
+    explanation = explanations.get((finding.step, finding.quantity), "")
+    return replace(printed, row=replace(printed.row, explanation=explanation))
 
 
 def _printed(

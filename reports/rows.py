@@ -30,6 +30,8 @@ class Row:
         The largest differences from the NumPy reference's own run; NaN where there is nothing to compare.
     expected
         Whether this is a printed number that its case lists as wrong, and that was found wrong.
+    explanation
+        What explains the difference, in a sentence or two; told where a claimant first fails.
     """
 
     subject: Subject
@@ -38,6 +40,7 @@ class Row:
     max_abs_diff: float = math.nan
     max_rel_diff: float = math.nan
     expected: bool = False
+    explanation: str = ""
 
     @property
     def passes(self) -> bool:
@@ -61,8 +64,9 @@ class Row:
 
     @property
     def sentence(self) -> str:
-        """The finding in one sentence."""
-        return sentence(self.finding, self.subject)
+        """The finding in one sentence, and what explains it."""
+        told = sentence(self.finding, self.subject)
+        return f"{told}. {self.explanation}" if self.explanation else told
 
 
 @dataclass(frozen=True)

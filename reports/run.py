@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from adapters import Adapter, Unavailable
 from reference import Finding, JudgedStep, Subject, judge, tape, training_steps
 from reports.differences import largest_differences, stated
+from reports.explanations import explained
 from reports.pairs import PairCounter
 from reports.published import judge_case
 from reports.rows import Pair, Printed, Results, Row
@@ -56,7 +57,7 @@ def run(selection: Selection, watch: Callable[[Case, str, int], None] = lambda *
             pairs += counted
         if case.published:
             watch(case, "printed numbers", 0)
-        judged = judge_case(case)
+        judged = judge_case(case, explain=True)
         rows += [one.row for one in judged]
         printed += judged
     return Results(tuple(rows), tuple(pairs), tuple(printed))
@@ -73,9 +74,14 @@ def run_case(
     rows = _before_the_run(problem, adapters)
     counter = PairCounter(case.name, dtype)
     present = [adapter for adapter in adapters if isinstance(adapter, Adapter)]
+    wrong: set[Subject] = set()
     for judged, baseline in _beside_the_reference(problem, present):
         for subject, step in judged.items():
-            rows[subject] += rows_of(problem, subject, step, baseline)
+            found = list(rows_of(problem, subject, step, baseline))
+            if step.failures and subject not in wrong:  # what comes later follows from it
+                wrong.add(subject)
+                found = explained(problem, step, found)
+            rows[subject] += found
         counter.add({who: step.claim for who, step in judged.items() if who.adapter != REFERENCE})
         watch(case, dtype, max((step.step for step in judged.values()), default=problem.steps))
     return [row for found in rows.values() for row in found], counter.pairs

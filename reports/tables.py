@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 COLUMNS = (
     "case", "adapter", "program", "dtype", "step", "quantity", "verdict", "used", "error", "tolerance",
     "digits", "ulps", "index", "claimed", "derived", "max_abs_diff", "max_rel_diff", "conventional", "reason",
-    "truth",
+    "truth", "explanation",
 )  # fmt: skip
 """The columns of results.csv and results.json."""
 
@@ -42,6 +42,7 @@ def _record(row: Row) -> tuple[object, ...]:
     return (
         who.case, who.adapter, who.program, who.dtype, found.step or None, found.quantity, str(found.verdict),
         *numbers, row.conventional, found.reason, found.truth,
+        row.explanation,
     )  # fmt: skip
 
 
@@ -56,7 +57,16 @@ def matrix(rows: Iterable[Row]) -> pd.DataFrame:
 
 def printed(lines: Iterable[Printed]) -> pd.DataFrame:
     """Return the printed numbers of one case in the order of computation, each beside what it should be."""
-    columns = ["step", "quantity", "printed", "from the lines above", "exact", "verdict", "reason"]
+    columns = [
+        "step",
+        "quantity",
+        "printed",
+        "from the lines above",
+        "exact",
+        "verdict",
+        "reason",
+        "explanation",
+    ]
     return pd.DataFrame([_printed(line) for line in lines], columns=columns)
 
 
@@ -73,6 +83,7 @@ def _printed(line: Printed) -> tuple[object, ...]:
         f"{line.exact:.15g}",
         verdict,
         found.reason,
+        line.row.explanation,
     )
 
 

@@ -41,7 +41,7 @@ def console() -> Console:
 
 @contextmanager
 def bar(out: Console) -> Iterator[Callable[[str, int, int], None]]:
-    """Show a bar, on a terminal only; give the function that moves it: to what, how much done, of how much."""
+    """Show a bar, on a terminal only; give the function that moves it: what is next, how much is done."""
     columns = (BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
     with Progress(*columns, console=out, transient=True, disable=not out.is_terminal) as shown:
         task = shown.add_task("")

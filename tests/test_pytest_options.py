@@ -50,7 +50,9 @@ def test_a_failure_is_a_sentence_a_table_and_a_command(parity: Callable[..., Run
     lines = done.stdout.splitlines()
     start = next(number for number, line in enumerate(lines) if line.startswith("dL/da1["))
     assert "but follows from its inputs as" in lines[start]
-    assert lines[start].endswith("(claimants:forgets_the_factor, float64, mine/two-layers, step 2)")
+    told, explanation = lines[start].split("). ", 1)
+    assert told.endswith("(claimants:forgets_the_factor, float64, mine/two-layers, step 2")
+    assert explanation.startswith("Explained by: the factor w is missing from the hidden gradient")
     head = ["quantity", "by", "step", "verdict", "used", "error", "tolerance", "claimed", "derived"]
     assert lines[start + 2].split() == head
     assert lines[start + 3].split()[-7] == "2"

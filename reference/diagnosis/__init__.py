@@ -18,7 +18,7 @@ from __future__ import annotations
 from reference.diagnosis.explain import explain
 from reference.diagnosis.explanation import Diagnosis, Explanation
 from reference.diagnosis.inheritance import Inheritance, inherited
-from reference.diagnosis.walk import diagnose, explain_published
+from reference.diagnosis.walk import diagnose, explain_published, explain_step
 
 __all__ = [
     "Diagnosis",
@@ -27,5 +27,6 @@ __all__ = [
     "diagnose",
     "explain",
     "explain_published",
+    "explain_step",
     "inherited",
 ]

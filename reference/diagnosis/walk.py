@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from reference import names
 from reference.check import exact_inputs
-from reference.diagnosis.explain import explain_in
+from reference.diagnosis.explain import explain, explain_in
 from reference.diagnosis.explanation import Diagnosis
 from reference.diagnosis.run import Run
 from reference.diagnosis.situation import Situation
@@ -60,6 +60,12 @@ def _in_step_or_run(situation: Situation, run: Run, finding: Finding) -> Diagnos
         return told
     place = (finding.step, finding.quantity)
     return Diagnosis(finding, run.explanations([place])[place])
+
+
+def explain_step(problem: Problem, judged: JudgedStep, finding: Finding) -> Diagnosis:
+    """Diagnose one finding of one judged step, from that step and the one before it."""
+    before = (judged.previous.claim, judged.previous.state) if judged.previous else None
+    return explain(problem, judged.claim, judged.state, finding, previous=before)
 
 
 def explain_published(

@@ -17,12 +17,9 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from reference import names
 from reference.mistakes import derivatives, forward, gradients, hidden, losses, precision, updates
 from reference.mistakes.mistake import Inexpressible, Mistake
-from reference.tape import RATE, evaluate
+from reference.tape import training_steps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,8 +79,8 @@ MISTAKES = MappingProxyType({mistake.name: mistake for mistake in (*STRUCTURAL, 
 def mistaken_steps(problem: Problem, mistake: Mistake) -> Iterator[dict[str, NDArray[Any]]]:
     """Train in plain NumPy, in the problem's dtype, with a mistake: a claimant that is wrong.
 
-    Yields
-    ------
+    Returns
+    -------
     For each step every quantity by name, as `reference.tape.training_steps` does.
 
     Raises
@@ -91,11 +88,7 @@ def mistaken_steps(problem: Problem, mistake: Mistake) -> Iterator[dict[str, NDA
     ValueError
         If the mistake cannot be made on this problem; the message says why.
     """
-    lines, state = mistake.tape(problem), dict(problem.parameters)
+    lines = mistake.tape(problem)
     if isinstance(lines, Inexpressible):
         raise ValueError(f"{mistake.name} cannot be made here: {lines.reason}")  # noqa: TRY004 - a value of the problem
-    rate = np.asarray(problem.learning_rate, problem.dtype)
-    for _ in range(problem.steps):
-        values = evaluate(lines, {"x": problem.x, "y": problem.y, RATE: rate, **state})
-        yield values
-        state = {name: values[names.updated(name)] for name in state}
+    return training_steps(problem, lines)

@@ -1,0 +1,34 @@
+"""What explains a failure: told once, where a claimant first fails."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from reference import Verdict
+from reference.diagnosis import explain_step, inherited
+from reports.rows import first_failure
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cases import Problem
+    from reference import JudgedStep
+    from reports.rows import Row
+
+
+def explained(problem: Problem, judged: JudgedStep, rows: Sequence[Row]) -> list[Row]:
+    """Return a step's rows with an explanation of the first that fails, if it is one of numbers or shapes."""
+    first = first_failure(rows)
+    return [
+        replace(row, explanation=_explanation(problem, judged, row)) if row is first else row for row in rows
+    ]
+
+
+def _explanation(problem: Problem, judged: JudgedStep, row: Row) -> str:
+    finding = row.finding
+    diagnosis = explain_step(problem, judged, finding)
+    if not diagnosis.explanations and finding.verdict is not Verdict.DIFFERS:
+        return ""
+    follows = str(inherited(problem, judged.claim, judged.state, finding.quantity))
+    return f"{diagnosis} {follows}".strip()
