@@ -30,6 +30,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--adapter", metavar="NAME", action="append", default=[], help=adapters)
     dense = "measure the accuracy of each framework's functions over a dense grid, and print the table"
     add("--dense", action="store_true", help=dense)
+    random = "how many random networks, and random correct variants, must raise no false alarm (default: 300)"
+    add("--random", metavar="COUNT", type=int, default=300, help=random)
     add("--dtype", choices=DTYPES, action="append", default=[], help="judge only in this number format")
 
 

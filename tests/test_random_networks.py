@@ -1,4 +1,7 @@
-"""No false alarm: 300 random networks, in both formats, through every program of every framework."""
+"""No false alarm: 300 random networks, in both formats, through every program of every framework.
+
+`pytest tests/test_random_networks.py --random 2000` runs as many as one likes.
+"""
 
 from collections import Counter
 
@@ -9,8 +12,11 @@ from networks import ACTIVATIONS, LOSSES, network
 from adapters import find_adapters
 from reference import Subject, Verdict, judge, sentence
 
-STRUCTURES = 50
 DRAWS = 6  # of each structure, so that JAX compiles 50 structures and not 300
+
+
+def pytest_generate_tests(metafunc):
+    metafunc.parametrize("structure", range(-(-metafunc.config.getoption("--random") // DRAWS)))
 
 
 def random_problems(structure, dtype):
@@ -35,7 +41,6 @@ def random_problems(structure, dtype):
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("structure", range(STRUCTURES))
 @pytest.mark.parametrize("name", ["numpy", "torch", "jax"])
 def test_no_correct_framework_differs(name, structure, dtype):
     (adapter,) = find_adapters([name])

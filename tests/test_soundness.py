@@ -32,9 +32,7 @@ def problems(draw):
     )
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(problems(), variants, st.booleans())
-def test_a_correct_variant_is_never_outside_its_bound(problem, variant, certify):
+def never_outside(problem, variant, certify):
     def claimant(problem):
         yield variant.outcome(problem)
 
@@ -44,3 +42,12 @@ def test_a_correct_variant_is_never_outside_its_bound(problem, variant, certify)
         sentence(finding, subject) for finding in step.failures if finding.verdict is not Verdict.UNDECIDED
     ]
     assert not alarms, "\n".join(alarms)
+
+
+def test_a_correct_variant_is_never_outside_its_bound(request):
+    many = settings(
+        max_examples=request.config.getoption("--random"),
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
+    many(given(problems(), variants, st.booleans())(never_outside))()
