@@ -70,7 +70,7 @@ class Variant:
     summation: str = "in turn"  # or "fused", or "wide": a long double accumulator, rounded once
     bias_first: bool = False
     slope: str = "from a"  # or "from z"
-    mean: str = "in the error"  # or "in the loss's seed", or "in the gradient"
+    mean: str = "in the error"  # and in each term of the loss; or "in the gradient", and once in the loss
 
     def dot(self, a, b, start=None):
         zero = a.dtype.type(0)
