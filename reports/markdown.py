@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from reports.marks import escape, table
 from reports.power import to_markdown
-from reports.report import DIRECTLY, LEGEND
+from reports.report import DIRECTLY, LEGEND, LOST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,6 +32,10 @@ def _parts(report: Report) -> Iterator[str]:
         yield f"## {report.direct_title}"
         yield DIRECTLY
         yield table(report.direct)
+    if not report.lost.empty:
+        yield "## Within the bound, and yet without one right digit"
+        yield LOST
+        yield table(report.lost)
     for example in report.examples:
         yield f"## Printed numbers: {escape(example.case.name)}"
         yield (

@@ -8,7 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from reports.power import to_html
-from reports.report import DIRECTLY, LEGEND
+from reports.report import DIRECTLY, LEGEND, LOST
 
 if TYPE_CHECKING:
     from reports.report import Report
@@ -27,6 +27,7 @@ def index(report: Report) -> str:
         report=report,
         legend=LEGEND,
         directly=DIRECTLY,
+        lost=LOST,
         is_news=is_news,
         power=Markup(to_html(report.power)) if report.power else "",  # noqa: S704 - escaped by its own template
     )

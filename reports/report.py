@@ -31,6 +31,13 @@ DIRECTLY = (
 )
 
 
+LOST = (
+    "These agree, because the usual formulas, a(1 − a) and 1 − a², round a saturated unit's derivative away, "
+    "and no more is asked of them than the formula can give. Frameworks set against each other cannot show "
+    "this, least of all where both lose the same; certified truth does."
+)
+
+
 @dataclass(frozen=True)
 class Example:
     """A case with numbers that somebody printed, and the table of them."""
@@ -50,6 +57,8 @@ class Report:
         Each case by each adapter.
     direct
         Claimants directly against each other.
+    lost
+        Numbers within their bound without one right digit.
     examples
         The cases with printed numbers.
     quantities
@@ -63,6 +72,7 @@ class Report:
     results: Results
     matrix: pd.DataFrame
     direct: pd.DataFrame
+    lost: pd.DataFrame
     examples: tuple[Example, ...]
     quantities: tuple[tuple[Case, pd.DataFrame], ...]
     power: Power | None = None
@@ -98,6 +108,7 @@ def put_together(
         results,
         tables.matrix(results.rows),
         tables.direct(results.pairs),
+        tables.lost(results.rows),
         tuple(examples),
         tuple((cases[name], tables.quantities(rows)) for name, rows in by_case.items()),
         power,

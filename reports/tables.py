@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from reference.agreement import ONE_DIGIT
 from reports.rows import PUBLISHED, Pair, Printed, Row
 from reports.verdicts import at_step, cell, grouped, state
 
@@ -107,6 +108,24 @@ def _badness(row: Row) -> tuple[bool, bool, float]:
 
 def _quantity(row: Row | None) -> str:
     return NOTHING if row is None else state([row]) + at_step(row)
+
+
+def lost(rows: Iterable[Row]) -> pd.DataFrame:
+    """Return the numbers that agree within their bound and have not one right digit: two may share them."""
+    together: dict[tuple[str, ...], list[Row]] = {}
+    for row in rows:
+        found = row.finding
+        if row.compared and row.passes and found.error > ONE_DIGIT * abs(found.derived) > 0:
+            who = row.subject
+            key = (who.case, who.dtype, found.element, f"{found.derived:.3g}")
+            together.setdefault(key, []).append(row)
+    table = [(*key, *_lost(found)) for key, found in together.items() if key[1] != "printed"]
+    return pd.DataFrame(table, columns=["case", "dtype", "element", "true value", "claimed", "off by ulps"])
+
+
+def _lost(rows: Sequence[Row]) -> tuple[str, str]:
+    claims = dict.fromkeys(f"{row.subject.claimant}: {row.finding.claimed:.3g}" for row in rows)
+    return ", ".join(claims), _distance(max(row.finding.ulps for row in rows))
 
 
 def direct(pairs: Iterable[Pair]) -> pd.DataFrame:

@@ -262,3 +262,13 @@ def test_power_is_measured_and_shown_where_it_is_asked_for(build: Callable[..., 
     kept = json.loads((out / "results.json").read_text(encoding="utf-8"))["power"]
     assert {"mistakes", "faults", "false_alarms"} == set(kept)
     assert len(kept["mistakes"]["rows"]) > 30
+
+
+def test_what_two_frameworks_lose_alike_is_shown(tmp_path: Path) -> None:
+    """σ'(z) of a saturated unit: PyTorch and JAX both say 0, agree with each other, and have no digit right."""
+    chosen = ["--select", "saturated-sigmoid", "--dtype", "float64", "--out", str(tmp_path)]
+    assert main(chosen) == 0
+    told = (tmp_path / "summary.md").read_text(encoding="utf-8")
+    element = "float64 | dL/dz1\\[0, 0\\] | -5.06e-20"
+    (line,) = [line for line in told.splitlines() if element in line]
+    assert "torch: -0, jax observed: -0" in line
