@@ -265,7 +265,7 @@ def test_power_is_measured_and_shown_where_it_is_asked_for(build: Callable[..., 
 
 
 def test_what_two_frameworks_lose_alike_is_shown(tmp_path: Path) -> None:
-    """σ'(z) of a saturated unit: PyTorch and JAX both say 0, agree with each other, and have no digit right."""
+    """σ'(z) of a saturated unit: PyTorch and JAX both say 0, agree with each other, and no digit is right."""
     chosen = ["--select", "saturated-sigmoid", "--dtype", "float64", "--out", str(tmp_path)]
     assert main(chosen) == 0
     told = (tmp_path / "summary.md").read_text(encoding="utf-8")
