@@ -57,11 +57,12 @@ def compare(
         verdict, reason = Verdict.AGREES, ""
         if not (used[worst] <= 1 and most < math.inf):
             verdict, reason, worst = _judge_closely(_distance(stated, derived), tolerance)
-        off = float(_distance(stated, derived)[worst])
     bound = most if tolerance is derived.error else _maximum(derived.error)
     if verdict is Verdict.AGREES and not _certifies(bound, derived.peak, derived.format):
         verdict, reason = Verdict.UNDECIDED, "the bound certifies less than one digit"
     value, claim = float(derived.value[worst]), float(stated[worst])
+    low = derived.low if isinstance(derived.low, float) else float(derived.low[worst])
+    off = abs(claim - value - low)
     allowed = tolerance if isinstance(tolerance, float) else float(tolerance[worst])
     ulp = derived.format.ulp(value)
     return Finding(

@@ -85,8 +85,10 @@ class Bounded:
 
     @cached_property
     def peak(self) -> float:
-        """The largest magnitude."""
-        return peak(self.value)
+        """The largest magnitude, found without making another array."""
+        if "magnitude" in self.__dict__:
+            return float(self.magnitude.max())
+        return max(float(self.value.max()), -float(self.value.min()))
 
     @cached_property
     def T(self) -> Bounded:  # noqa: N802 - NumPy's name
@@ -193,11 +195,6 @@ def _both(one: Error, other: Error) -> Error:
     if type(one) is float:
         return other
     return one if type(other) is float else one + other
-
-
-def peak(array: Real) -> float:
-    """Return the largest magnitude in an array, without making another."""
-    return max(float(array.max()), -float(array.min()))
 
 
 def _is_power_of_two(n: int) -> bool:

@@ -117,7 +117,7 @@ def judge_step(
     promises: frozenset[str],
     truth: Truth | None = None,
 ) -> tuple[JudgedStep, dict[str, Bounded]]:
-    """Judge one step's claim from the parameters before it; return the parameters after it as well."""
+    """Judge one step's claim from the parameters before it; return those after it, unless it is the last."""
     known, findings = {**_data(problem, _format(problem, truth)), **state}, []
     with np.errstate(all="ignore"):  # an overflow makes a bound infinite or NaN, and is judged as such
         for line in tape(problem):
@@ -135,7 +135,8 @@ def judge_step(
     findings += _unknown_names(step, claim, {line.name for line in tape(problem)})
     if not findings:
         findings = [Finding(step, "", Verdict.ERROR, "claimed nothing, so nothing was compared")]
-    after = {name: known[names.updated(name)].kept() for name in state}
+    goes_on = step < problem.steps
+    after = {name: known[names.updated(name)].kept() for name in state} if goes_on else {}
     if truth:
         truth.step()
     return JudgedStep(step, claim, tuple(findings), state), after
