@@ -8,6 +8,6 @@
 from cases.case import Case
 from cases.defects import CaseErrors
 from cases.load import SHIPPED, load_case, load_cases
-from cases.problem import Problem
+from cases.problem import Problem, Rule
 
-__all__ = ["SHIPPED", "Case", "CaseErrors", "Problem", "load_case", "load_cases"]
+__all__ = ["SHIPPED", "Case", "CaseErrors", "Problem", "Rule", "load_case", "load_cases"]

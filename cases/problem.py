@@ -15,6 +15,38 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Rule:
+    """A formula that a case names, with the numbers it states for it: an optimizer, a schedule, a clipping.
+
+    Attributes
+    ----------
+    name
+        As the case has it: "adam".
+    numbers
+        What it is given, by name, each exactly representable in the problem's dtype.
+    options
+        What is said in words: "nesterov", "centered".
+    """
+
+    name: str
+    numbers: tuple[tuple[str, float], ...] = ()
+    options: frozenset[str] = frozenset()
+
+    def __getitem__(self, number: str) -> float:
+        """Return the number of that name.
+
+        Raises
+        ------
+        KeyError
+            If it has none of that name.
+        """
+        return dict(self.numbers)[number]
+
+
+SGD = Rule("sgd")
+
+
+@dataclass(frozen=True)
 class Problem:
     """A training problem: a network, its data, its loss and its optimizer, all in one dtype.
 
@@ -35,10 +67,20 @@ class Problem:
         Inputs (N, n_in) and targets (N, n_out); each row is one example.
     loss, reduction
         The loss's name and how it is reduced: "sum" or "mean".
+    loss_numbers
+        What else the loss is given, by name ("delta", "label_smoothing"), each a number of `dtype`.
     learning_rate
-        η, exactly representable in `dtype`.
+        η, exactly representable in `dtype`; with a schedule, the first one.
+    optimizer, schedule, clipping
+        The rule that updates the parameters; how η changes from step to step, and how gradients are clipped
+        before the update, or None.
+    forms
+        "stated": whoever has no form equal to what is stated says so. "defaults": each framework's function
+        of that name runs as its defaults have it, so that what they really do can be seen.
     steps
         How many training steps are run, at least one.
+    until
+        Training ends after the first step whose loss is at most this; never, if None.
     not_trained
         Names of the parameters that the update leaves as they are.
     tolerance
@@ -54,7 +96,13 @@ class Problem:
     loss: str
     reduction: str
     learning_rate: float
+    loss_numbers: tuple[tuple[str, float], ...] = ()
+    optimizer: Rule = SGD
+    schedule: Rule | None = None
+    clipping: Rule | None = None
+    forms: str = "stated"
     steps: int = 1
+    until: float | None = None
     not_trained: frozenset[str] = frozenset()
     tolerance: Tolerance | None = None
 
@@ -62,6 +110,11 @@ class Problem:
     def depth(self) -> int:
         """The number of layers."""
         return len(self.activations)
+
+    @property
+    def trained(self) -> tuple[str, ...]:
+        """The parameters that the update changes: W1, b1, …."""
+        return tuple(name for name in self.parameters if name not in self.not_trained)
 
     @property
     def size(self) -> int:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from reference import names
 from reference.agreement import compare
 from reference.bounded import Bounded
-from reference.findings import Finding, Verdict
+from reference.findings import Finding, NoEquivalent, Verdict
 from reference.formats import FORMATS
 from reference.tape import RATE, tape
 from reference.truth import Truth
@@ -98,6 +98,9 @@ def judge(
             claim = _taken(next(claims))
         except StopIteration:
             yield _stopped(step, f"stopped after {step - 1} of {problem.steps} steps")
+            return
+        except NoEquivalent as reason:
+            yield JudgedStep(step, findings=(Finding(step, "", Verdict.NO_EQUIVALENT, str(reason)),))
             return
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it does costs its own row
             yield _stopped(step, _crash(error))

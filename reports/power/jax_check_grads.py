@@ -12,7 +12,8 @@ import jax
 from jax.test_util import check_grads
 
 from adapters.jax_cache import use_compilation_cache
-from adapters.jax_grad import forward, loss_of
+from adapters.jax_functions import loss_of
+from adapters.jax_grad import forward
 from reference import names
 
 if TYPE_CHECKING:

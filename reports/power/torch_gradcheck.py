@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.autograd import gradcheck
 
-from adapters.torch_autograd import forward, loss_of
+from adapters.torch_autograd import forward
+from adapters.torch_functions import loss_of
 from reference import names
 
 if TYPE_CHECKING:
