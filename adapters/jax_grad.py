@@ -1,4 +1,4 @@
-"""JAX: jitted `value_and_grad`, `jax.nn` and `optax.sgd`, judged as two programs.
+"""JAX: jitted `value_and_grad`, `jax.nn` and optax, judged as two programs.
 
 `plain` is what a user would run: it returns the loss, the gradients and the updated parameters. `observed`
 also returns every z and a, and their gradients, found by differentiating with respect to zeros added to them.
@@ -7,16 +7,19 @@ Both are judged, because returning an intermediate changes what XLA fuses, and s
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 
 from adapters.adapter import Adapter, Program
 from adapters.jax_cache import use_compilation_cache
 from adapters.jax_functions import activate, loss_of
+from adapters.jax_optimizers import Update, clip, optimizer_of, rate_of, states
 from reference import names
 
 if TYPE_CHECKING:
@@ -42,56 +45,87 @@ def forward(activations: tuple[str, ...], parameters: Arrays, added: Arrays, x: 
     return inside
 
 
-Structure: TypeAlias = tuple[tuple[str, ...], str, str, frozenset[str]]
+@dataclass(frozen=True)
+class Structure:
+    """All that a compiled step depends on, beside the arrays' shapes."""
+
+    activations: tuple[str, ...]
+    loss: str
+    reduction: str
+    trained: tuple[str, ...]
+    update: Update
+
+
+Seen: TypeAlias = dict[str, jax.Array]
 
 
 @lru_cache(maxsize=256)
-def compiled_step(structure: Structure) -> Callable[..., tuple[jax.Array, Arrays, Arrays, Arrays]]:
+def compiled_step(structure: Structure) -> Callable[..., tuple[Seen, Arrays, Any]]:
     """Build the training step of one structure; `jit` compiles it once for each set of shapes.
 
-    The step takes parameters, zeros to add (empty in the plain program), x, y and the learning rate, and
-    returns the loss, all gradients, the observed intermediates and the updated parameters.
+    The step takes parameters, the optimizer's state, zeros to add (empty in the plain program), x, y, the
+    learning rate and the count of steps from 0. It returns everything that can be seen by the names of the
+    tape, the updated parameters, and the optimizer's state.
     """
-    activations, loss, reduction, not_trained = structure
 
     def objective(parameters: Arrays, added: Arrays, x: jax.Array, y: jax.Array) -> tuple[jax.Array, Arrays]:
-        inside = forward(activations, parameters, added, x)
+        inside = forward(structure.activations, parameters, added, x)
         observed = inside if added else {}
-        return loss_of(loss, reduction, inside[names.a(len(activations))], y), observed
+        y_hat = inside[names.a(len(structure.activations))]
+        return loss_of(structure.loss, structure.reduction, y_hat, y), observed
 
-    def step(
-        parameters: Arrays, added: Arrays, x: jax.Array, y: jax.Array, learning_rate: jax.Array
-    ) -> tuple[jax.Array, Arrays, Arrays, Arrays]:
+    def step(  # noqa: PLR0913, PLR0917 - all that a training step takes
+        parameters: Arrays,
+        state: Any,  # noqa: ANN401 - a tree of named tuples
+        added: Arrays,
+        x: jax.Array,
+        y: jax.Array,
+        learning_rate: jax.Array,
+        count: jax.Array,
+    ) -> tuple[Seen, Arrays, Any]:
         differentiate = jax.value_and_grad(objective, argnums=(0, 1), has_aux=True)
         (value, observed), (gradients, observed_gradients) = differentiate(parameters, added, x, y)
-        trained = {name: array for name, array in parameters.items() if name not in not_trained}
-        optimizer = optax.sgd(learning_rate)
-        updates, _ = optimizer.update(
-            {name: gradients[name] for name in trained}, optimizer.init(trained), trained
-        )
-        after: Any = optax.apply_updates(trained, updates)
-        return value, gradients | observed_gradients, observed, parameters | after
+        trained = {name: parameters[name] for name in structure.trained}
+        used, seen = clip(structure.update, {name: gradients[name] for name in trained})
+        updates, state = optimizer_of(structure.update, learning_rate).update(used, state, trained)
+        after = parameters | cast("Arrays", optax.apply_updates(trained, updates))
+        seen |= {"loss": value, **observed, **update_seen(structure.update, state, count)}
+        seen |= {names.gradient(name): array for name, array in (gradients | observed_gradients).items()}
+        return seen, after, state
 
     return jax.jit(step)
+
+
+def update_seen(update: Update, state: Any, count: jax.Array) -> Seen:  # noqa: ANN401 - a tree of named tuples
+    """Return what can be seen of an update: the optimizer's state, and this step's rate."""
+    seen = {
+        names.updated(names.state(kind, name)): array
+        for kind, kept in states(update, state).items()
+        for name, array in kept.items()
+    }
+    rate = rate_of(update, count)
+    return {names.RATE: rate(count), **seen} if callable(rate) else seen
 
 
 def train(problem: Problem, *, observe: bool) -> Iterator[Claim]:
     """Train with one compiled step; float64 is switched on for each call and never left on."""
     use_compilation_cache()
-    step = compiled_step((problem.activations, problem.loss, problem.reduction, problem.not_trained))
+    update = Update.of(problem)
+    form = (problem.activations, problem.loss, problem.reduction, problem.trained)
+    step = compiled_step(Structure(*form, update))
     parameters = {name: array.copy() for name, array in problem.parameters.items()}
     added = zeros(problem) if observe else {}
     rate = np.asarray(problem.learning_rate, problem.dtype)
-    for _ in range(problem.steps):
+    with jax.enable_x64(problem.dtype == "float64"):
+        trained = {name: jnp.array(parameters[name]) for name in problem.trained}
+        state = jax.device_get(optimizer_of(update, problem.learning_rate).init(trained))
+    for count in range(problem.steps):
         with jax.enable_x64(problem.dtype == "float64"):
-            loss, gradients, observed, after = jax.device_get(
-                step(parameters, added, problem.x, problem.y, rate)
+            seen, parameters, state = jax.device_get(
+                step(parameters, state, added, problem.x, problem.y, rate, np.int32(count))
             )
-        parameters = {name: np.array(array) for name, array in after.items()}
-        claim = {"loss": loss, **observed}
-        claim |= {names.gradient(name): array for name, array in gradients.items()}
-        claim |= {names.updated(name): array.copy() for name, array in parameters.items()}
-        yield {name: np.asarray(array) for name, array in claim.items()}
+        claim = seen | {names.updated(name): array for name, array in parameters.items()}
+        yield {name: np.array(array) for name, array in claim.items()}
 
 
 def zeros(problem: Problem) -> dict[str, NDArray[Any]]:

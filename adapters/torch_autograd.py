@@ -1,23 +1,28 @@
-"""PyTorch: eager autograd, `torch.nn.functional` and `torch.optim.SGD`.
+"""PyTorch: eager autograd, `torch.nn.functional` and `torch.optim`.
 
 The forward pass and the loss are written with PyTorch's own functions, and no derivative is written at all.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch.nn import functional as F  # noqa: N812 - the name PyTorch's own documentation uses
 
 from adapters.adapter import Adapter, Program
 from adapters.torch_functions import activate, loss_of
+from adapters.torch_optimizers import clip, optimizer_of, scheduler_of, states
 from reference import names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from numpy.typing import NDArray
     from torch import Tensor
+    from torch.optim import Optimizer
+    from torch.optim.lr_scheduler import LRScheduler
 
     from adapters.adapter import Claim
     from cases import Problem
@@ -27,8 +32,9 @@ def train(problem: Problem) -> Iterator[Claim]:
     """Train eagerly; intermediates and their gradients are kept by `retain_grad`."""
     x, y = torch.tensor(problem.x), torch.tensor(problem.y)  # torch.tensor copies
     parameters = {name: torch.tensor(array, requires_grad=True) for name, array in problem.parameters.items()}
-    trained = [tensor for name, tensor in parameters.items() if name not in problem.not_trained]
-    optimizer = torch.optim.SGD(trained, lr=problem.learning_rate) if trained else None
+    trained = [parameters[name] for name in problem.trained]
+    optimizer = optimizer_of(problem, trained) if trained else None
+    scheduler = scheduler_of(problem, optimizer) if optimizer else None
     for _ in range(problem.steps):
         for tensor in parameters.values():
             tensor.grad = None
@@ -37,12 +43,29 @@ def train(problem: Problem) -> Iterator[Claim]:
             tensor.retain_grad()
         loss = loss_of(problem.loss, problem.reduction, inside[names.a(problem.depth)], y)
         loss.backward()  # type: ignore[no-untyped-call] # PyTorch leaves this method without annotations
-        claim = {"loss": loss, **inside}
-        claim |= {names.gradient(name): gradient(tensor) for name, tensor in {**inside, **parameters}.items()}
+        shown = {names.gradient(name): gradient(tensor) for name, tensor in {**inside, **parameters}.items()}
+        claim = arrays({"loss": loss, **inside, **shown})
+        claim |= arrays(clip(problem, parameters))
         if optimizer is not None:
-            optimizer.step()
-        claim |= {names.updated(name): tensor for name, tensor in parameters.items()}
-        yield {name: tensor.detach().numpy().copy() for name, tensor in claim.items()}
+            claim |= update(problem, optimizer, scheduler, parameters)
+        yield claim | arrays({names.updated(name): tensor for name, tensor in parameters.items()})
+
+
+def update(
+    problem: Problem, optimizer: Optimizer, scheduler: LRScheduler | None, parameters: dict[str, Tensor]
+) -> dict[str, NDArray[Any]]:
+    """Update the parameters; return what can be seen of how: this step's rate, the optimizer's state."""
+    rate = np.asarray(optimizer.param_groups[0]["lr"], problem.dtype)
+    optimizer.step()
+    if scheduler is not None:
+        scheduler.step()
+    shown = arrays(states(problem, optimizer, parameters))
+    return {names.RATE: rate, **shown} if scheduler else shown
+
+
+def arrays(tensors: dict[str, Tensor]) -> dict[str, NDArray[Any]]:
+    """Return the tensors' numbers, in memory of their own."""
+    return {name: tensor.detach().numpy().copy() for name, tensor in tensors.items()}
 
 
 def forward(problem: Problem, parameters: dict[str, Tensor], x: Tensor) -> dict[str, Tensor]:

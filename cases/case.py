@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from cases.array_forms import Normal, Uniform
 from cases.draw import draw, written
 from cases.model import HalfSquaredError
+from cases.optimizers import clipping_rule, rule
 from cases.problem import Problem
 from cases.published import Published, read_published
-from cases.quantities import quantity_shapes
+from cases.quantities import quantity_shapes, rules_of, update_shapes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,7 +75,10 @@ class Case:
         if self.file.published is None:
             return None
         widths = [self.shapes[f"b{k}"][0] for k in range(1, self.depth + 1)]
-        shapes = quantity_shapes(self.shapes["x"][0], (self.shapes["x"][1], *widths))
+        sizes = (self.shapes["x"][1], *widths)
+        problem = self.problem(self.dtypes[0])
+        rules = rules_of(problem.optimizer, problem.schedule, problem.clipping, problem.not_trained)
+        shapes = quantity_shapes(self.shapes["x"][0], sizes) | update_shapes(sizes, rules)
         return read_published(self.file.published, shapes)
 
     def problem(self, dtype: str) -> Problem:
@@ -101,6 +105,9 @@ class Case:
             loss=loss.name,
             reduction=loss.reduction if isinstance(loss, HalfSquaredError) else "mean",
             learning_rate=self.file.optimizer.learning_rate.rounded(dtype),
+            optimizer=rule(self.file.optimizer, dtype),
+            schedule=rule(self.file.schedule, dtype) if self.file.schedule else None,
+            clipping=clipping_rule(self.file.clipping, dtype) if self.file.clipping else None,
             steps=self.steps,
             not_trained=frozenset(self.file.not_trained),
             tolerance=self.tolerance,

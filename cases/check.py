@@ -11,7 +11,8 @@ from cases.arrays import ArrayReader
 from cases.claims import check_names_once, check_parameters, check_published
 from cases.model import File
 from cases.nodes import Mapping, Scalar, Sequence, child, describe, plain
-from cases.numbers import DTYPES, Number
+from cases.numbers import DTYPES
+from cases.rules import check_rules
 from cases.shapes import check_fit, check_memory, read_inputs
 from cases.wording import explain
 from cases.yaml_reader import read_yaml
@@ -60,7 +61,7 @@ def _cross_check(root: Mapping, report: Report) -> dict[str, tuple[int, ...]]:
     check_names_once(child(root, "not_trained"), "not_trained", report)
     check_parameters(child(root, "not_trained"), inputs, report)
     check_published(root, inputs, ArrayReader(report, ("float64",)))
-    _check_rate(root, arrays)
+    check_rules(root, arrays)
     return {name: tuple(length or 0 for length in shape) for name, shape in inputs.shapes.items()}
 
 
@@ -70,16 +71,3 @@ def _readable_dtypes(root: Mapping) -> tuple[str, ...]:
         return DTYPES
     named = {item.value for item in node.items if isinstance(item, Scalar)}
     return tuple(dtype for dtype in DTYPES if dtype in named)
-
-
-def _check_rate(root: Mapping, arrays: ArrayReader) -> None:
-    """Report a learning rate that a format would round to zero or to infinity."""
-    node = child(root, "optimizer", "learning_rate")
-    if not isinstance(node, Scalar) or not isinstance(node.value, Number) or not node.value.nearest > 0:
-        return
-    if node.value.fits("float64"):
-        arrays.check_range(node.value, node.mark, "learning_rate")
-    for dtype in arrays.dtypes:
-        if node.value.rounded(dtype) == 0:
-            wrong = f"learning_rate is {node.value}, which {dtype} rounds to 0"
-            arrays.report.add(node.mark, wrong, "more than 0")

@@ -33,6 +33,12 @@ def _number(expected: str, least: float = -math.inf, *, open_end: bool = False) 
     return PlainValidator(check)
 
 
+def _to_fraction(value: object) -> Number:
+    if not isinstance(value, Number) or not 0 < value.nearest < 1:
+        raise unexpected("a number above 0 and below 1")
+    return value
+
+
 def _to_float(value: object) -> float:
     if not isinstance(value, Number) or not math.isfinite(value.nearest) or value.nearest < 0:
         raise unexpected("a finite number of at least 0")
@@ -76,6 +82,16 @@ Positive: TypeAlias = Annotated[
     Number,
     _number("a finite number above 0", 0, open_end=True),
     WithJsonSchema({"anyOf": [{"type": "number", "exclusiveMinimum": 0}, _HEX]}),
+]
+Fraction: TypeAlias = Annotated[
+    Number,
+    PlainValidator(_to_fraction),
+    WithJsonSchema({"anyOf": [{"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}, _HEX]}),
+]
+Share: TypeAlias = Annotated[
+    Number,
+    _number("a finite number of at least 0", 0),
+    WithJsonSchema({"anyOf": [{"type": "number", "minimum": 0}, _HEX]}),
 ]
 NotNegative: TypeAlias = Annotated[
     float, PlainValidator(_to_float), WithJsonSchema({"anyOf": [{"type": "number", "minimum": 0}, _HEX]})

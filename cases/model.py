@@ -5,7 +5,8 @@ from typing import Annotated, Any, ClassVar, Final, Literal, TypeAlias
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from cases.array_forms import Matrix, Model, Vector
-from cases.fields import REAL, Count, IfGiven, NotNegative, Positive, Some, Text, not_empty, unexpected
+from cases.fields import REAL, Count, IfGiven, NotNegative, Some, Text, not_empty, unexpected
+from cases.optimizers import Clipping, Optimizer, Schedule
 from cases.quantities import PATTERN
 
 MAX_LAYERS: Final = 1000
@@ -40,13 +41,6 @@ class MeanSquaredError(Model):
 
     form: ClassVar = "mean_squared_error"
     name: Literal["mean_squared_error"]
-
-
-class Sgd(Model):
-    """Stochastic gradient descent: W_new = W − η dL/dW."""
-
-    name: Literal["sgd"]
-    learning_rate: Positive = Field(description="The learning rate η, above 0.")
 
 
 class Tolerance(Model):
@@ -108,7 +102,11 @@ class File(Model):
     x: Matrix = Field(description="The inputs, one row for each example: (N, n_in).")
     y: Matrix = Field(description="The targets, one row for each example: (N, n_out).")
     loss: HalfSquaredError | MeanSquaredError = Field(discriminator="name", description="The loss.")
-    optimizer: Sgd = Field(description="The rule that updates the parameters.")
+    optimizer: Optimizer = Field(discriminator="name", description="The rule that updates the parameters.")
+    schedule: IfGiven[Schedule] = Field(
+        None, discriminator="name", description="How the learning rate changes from step to step."
+    )
+    clipping: IfGiven[Clipping] = Field(None, description="How the gradients are clipped before the update.")
     steps: Count = Field(1, description="How many training steps are run, 1 if not given.")
     not_trained: tuple[Text, ...] = Field((), description="Parameters that the update leaves as they are.")
     dtypes: Some[tuple[Literal["float64", "float32"], ...]] = Field(

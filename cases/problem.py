@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,6 +44,21 @@ class Rule:
             If it has none of that name.
         """
         return dict(self.numbers)[number]
+
+    def has(self, number: str) -> bool:
+        """Whether it states a number of that name."""
+        return number in dict(self.numbers)
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        """What an optimizer carries from step to step for each parameter: "m", "v", "u"."""
+        kept = {"adam": ("m", "v"), "adamw": ("m", "v"), "adagrad": ("v",), "adamax": ("m", "u")}
+        match self.name:
+            case "sgd":
+                return ("m",) if self.has("momentum") else ()
+            case "rmsprop":
+                return ("v", "m") if "centered" in self.options else ("v",)
+        return kept[self.name]
 
 
 SGD = Rule("sgd")
@@ -115,6 +133,31 @@ class Problem:
     def trained(self) -> tuple[str, ...]:
         """The parameters that the update changes: W1, b1, …."""
         return tuple(name for name in self.parameters if name not in self.not_trained)
+
+    @cached_property
+    def optimizer_state(self) -> dict[str, NDArray[Any]]:
+        """What the optimizer starts from, by name: m_W1, v_W1, …, each of its parameter's shape."""
+        rule = self.optimizer
+        start = rule["initial_accumulator"] if rule.has("initial_accumulator") else 0.0
+        return {
+            f"{kind}_{name}": np.full_like(self.parameters[name], start)
+            for name in self.trained
+            for kind in rule.states
+        }
+
+    @cached_property
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Everything that a training step passes on to the next: the parameters, the optimizer's state."""
+        return {**self.parameters, **self.optimizer_state}
+
+    @cached_property
+    def constants(self) -> dict[str, NDArray[Any]]:
+        """The learning rate and every number of the rules, by name, as arrays of shape ()."""
+        rules = [rule for rule in (self.optimizer, self.schedule, self.clipping) if rule is not None]
+        numbers = {"learning_rate": self.learning_rate}
+        for rule in rules:
+            numbers |= dict(rule.numbers)
+        return {name: np.asarray(number, self.dtype) for name, number in numbers.items()}
 
     @property
     def size(self) -> int:

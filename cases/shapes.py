@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 from cases.defects import counted
 from cases.nodes import Mapping, Node, Sequence, child
-from cases.quantities import Shape, Size, quantity_shapes
+from cases.quantities import Rules, Shape, Size, quantity_shapes, update_shapes
+from cases.rules import read_rules
 
 if TYPE_CHECKING:
     from cases.arrays import ArrayReader
@@ -26,6 +27,7 @@ class Inputs:
     depth: int
     nodes: dict[str, Node]
     shapes: dict[str, Shape]
+    rules: Rules
 
     @cached_property
     def batch(self) -> Size:
@@ -41,7 +43,7 @@ class Inputs:
     @cached_property
     def quantities(self) -> dict[str, Shape]:
         """The shapes of what one training step computes."""
-        return quantity_shapes(self.batch, self.widths)
+        return quantity_shapes(self.batch, self.widths) | update_shapes(self.widths, self.rules)
 
     def size(self, name: str, axis: int) -> Size:
         """Return the length of one axis of an array."""
@@ -59,7 +61,7 @@ def read_inputs(root: Mapping, arrays: ArrayReader) -> Inputs:
     ranks = {name: 1 if name.startswith("b") else 2 for name in nodes}
     measured = {name: arrays.shape(node, name, ranks[name]) for name, node in nodes.items()}
     shapes = {name: shape for name, shape in measured.items() if shape is not None}
-    return Inputs(len(layers), nodes, shapes)
+    return Inputs(len(layers), nodes, shapes, read_rules(root))
 
 
 def check_fit(inputs: Inputs, report: Report) -> None:

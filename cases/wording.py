@@ -30,7 +30,12 @@ def explain(errors: ValidationError, root: Mapping, report: Report) -> None:
     for error in errors.errors(include_url=False, include_input=False):
         loc = error["loc"]
         node, found = _follow(root, loc[:-1] if error["type"] == "extra_forbidden" else loc)
-        if not isinstance(node, Refused) and not _is_misspelt(error, node):
+        named = node.entries.get("name") if isinstance(node, Mapping) else None
+        if isinstance(node, Refused) or (
+            isinstance(named, Refused) and "discriminator" in error.get("ctx", {})
+        ):
+            continue
+        if not _is_misspelt(error, node):
             report.add(*_explain_one(error, node, found))
 
 

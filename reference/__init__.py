@@ -14,8 +14,9 @@ from cases import Problem, load_case
 from reference.bounded import Bounded
 from reference.check import Claim, Claimant, JudgedStep, judge
 from reference.findings import Finding, Subject, Verdict, sentence
+from reference.line import Line
 from reference.published import judge_published
-from reference.tape import Line, evaluate, tape, training_steps
+from reference.tape import evaluate, tape, training_steps
 
 __all__ = [
     "Bounded",

@@ -83,8 +83,26 @@ class Ball:
         """Multiply by a whole number."""
         return Ball(self.matrix * flint.arb(factor), self.shape)
 
-    def __truediv__(self, divisor: int) -> Ball:
-        """Divide by a whole number."""
+    def __rsub__(self, whole: int) -> Ball:
+        """Subtract from a whole number."""
+        return self.map(lambda entry: whole - entry)
+
+    def __abs__(self) -> Ball:
+        """The magnitude of each element."""
+        return self.map(abs)
+
+    def sqrt(self) -> Ball:
+        """The square root of each element."""
+        return self.map(lambda entry: entry.sqrt())
+
+    def maximum(self, other: Ball) -> Ball:
+        """The larger of two, element by element."""
+        return self._elementwise(other, lambda a, b: a.max(b))
+
+    def __truediv__(self, divisor: int | Ball) -> Ball:
+        """Divide by a whole number, or element by element by another array."""
+        if isinstance(divisor, Ball):
+            return self._elementwise(divisor, operator.truediv)
         return Ball(self.matrix / flint.arb(divisor), self.shape)
 
     def sum(self, axis: int | None = None) -> Ball:

@@ -141,12 +141,51 @@ class Bounded:
         reach = self.magnitude.sum(axis)
         return self._settled(self.value.sum(axis), reach, carried, roundings=n, underflows=n)
 
-    def __truediv__(self, divisor: int) -> Bounded:
+    def __truediv__(self, divisor: int | Bounded) -> Bounded:
         """Divide by a whole number: exact for a power of two, else 3 roundings.
 
         Implementations multiply by a rounded reciprocal, or split the factor (2/n, then the difference).
+        Element-wise by another array: (e_a + |a/b|·e_b) / (|b| − e_b), and 2 roundings for the reciprocal.
         """
+        if isinstance(divisor, Bounded):
+            return self._over(divisor)
         return self._scaled(self.value / divisor, 1 / divisor, divisor)
+
+    def _over(self, other: Bounded) -> Bounded:
+        value, eta = self.value / other.value, self.format.smallest_normal
+        least = other.magnitude - other.error
+        least = np.where(least > eta, least, 0.0)  # one that may be 0 promises nothing
+        nearest = self.error + np.abs(value) * other.error
+        carried = np.where(nearest > 0, nearest / least, np.where(least > 0, 0.0, np.inf))
+        smallest = float(least.min())
+        underflows = 1 + (1 / smallest if smallest else 0.0)
+        return self._settled(value, np.abs(value), carried, roundings=2, underflows=underflows)
+
+    def __rsub__(self, whole: int) -> Bounded:
+        """Subtract from a whole number."""
+        return Bounded.exact(whole, self.format) - self
+
+    def sqrt(self) -> Bounded:
+        """√v: |√t − √v| ≤ min(√e, e/√v) for |t − v| ≤ e, and 2 roundings, as of 1/√ and a product."""
+        tiny = (self.value > 0) & (self.value < self.format.smallest_normal)
+        error = self.error + np.where(tiny, self.value, 0.0)  # a subnormal may be flushed
+        root = np.sqrt(self.value)
+        carried = np.minimum(np.sqrt(error), error / root) if np.any(error) else EXACT
+        return self._settled(root, root.copy(), carried, roundings=2, underflows=1)
+
+    def maximum(self, other: Bounded) -> Bounded:
+        """The larger of two, element by element: exact, and no error grows."""
+        value = np.maximum(self.value, other.value)
+        error = np.maximum(self.error, other.error) + np.zeros(value.shape)
+        return Bounded(value, error, self.format)
+
+    def __abs__(self) -> Bounded:
+        """|v|: exact, and no error grows."""
+        return Bounded(self.magnitude, self.error, self.format)
+
+    def widened(self, more: Error) -> Bounded:
+        """Return the same with a larger bound, for another form that implementations compute."""
+        return Bounded(self.value, self.error + more, self.format, self.terms)
 
     def __rmul__(self, factor: int) -> Bounded:
         """Multiply by a whole number: exact for a power of two, else 3 roundings."""

@@ -22,7 +22,7 @@ from reference.agreement import compare
 from reference.bounded import Bounded
 from reference.findings import Finding, NoEquivalent, Verdict
 from reference.formats import FORMATS
-from reference.tape import RATE, tape
+from reference.tape import advanced, tape
 from reference.truth import Truth
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class JudgedStep:
     claim, findings
         What it claimed, and what was found, in the order computed.
     state
-        The parameters before the step.
+        The parameters, the optimizer's state and the step's number, before the step.
     previous
         The step before, without its own previous one: a long run does not keep every step.
     """
@@ -139,10 +139,16 @@ def judge_step(
     if not findings:
         findings = [Finding(step, "", Verdict.ERROR, "claimed nothing, so nothing was compared")]
     goes_on = step < problem.steps
-    after = {name: known[names.updated(name)].kept() for name in state} if goes_on else {}
+    after = _after(problem, known) if goes_on else {}
     if truth:
         truth.step()
     return JudgedStep(step, claim, tuple(findings), state), after
+
+
+def _after(problem: Problem, known: Mapping[str, Bounded]) -> dict[str, Bounded]:
+    """Return what the next step starts from, in memory of its own."""
+    going_on = advanced(known, known, problem)
+    return {name: going_on[name].kept() for name in (*problem.state, names.STEP)}
 
 
 def _judge_line(
@@ -173,8 +179,8 @@ def _unknown_names(step: int, claim: Claim, lines: set[str]) -> list[Finding]:
 
 
 def first_state(problem: Problem, truth: Truth | None = None) -> dict[str, Bounded]:
-    """Return the parameters that a run starts from, by name."""
-    return _exact(problem.parameters, _format(problem, truth))
+    """Return what a run starts from, by name: the parameters, the optimizer's state, the step's number."""
+    return _exact({**problem.state, names.STEP: np.asarray(1.0)}, _format(problem, truth))
 
 
 def _format(problem: Problem, truth: Truth | None) -> Format:
@@ -183,12 +189,12 @@ def _format(problem: Problem, truth: Truth | None) -> Format:
 
 
 def _data(problem: Problem, form: Format) -> dict[str, Bounded]:
-    return _exact({"x": problem.x, "y": problem.y, RATE: np.asarray(problem.learning_rate)}, form)
+    return _exact({"x": problem.x, "y": problem.y, **problem.constants}, form)
 
 
 def exact_inputs(problem: Problem, form: Format) -> dict[str, Bounded]:
-    """Return everything a training step is computed from: the data, the rate and the parameters."""
-    return {**_data(problem, form), **_exact(problem.parameters, form)}
+    """Return everything the first step is computed from: the data, the rates, the parameters."""
+    return {**_data(problem, form), **_exact({**problem.state, names.STEP: np.asarray(1.0)}, form)}
 
 
 def _exact(arrays: Mapping[str, NDArray[Any]], form: Format) -> dict[str, Bounded]:

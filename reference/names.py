@@ -5,6 +5,20 @@ This is the vocabulary that claimants and the tape share. It holds no arithmetic
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cases import Problem, Rule
+
+LEARNING_RATE = "learning_rate"
+"""η as the case states it."""
+
+RATE = "rate"
+"""This step's learning rate, where a schedule changes it."""
+
+STEP = "step"
+"""The number of the training step, from 1."""
+
 
 def z(k: int) -> str:
     """Layer k's linear combination, shape (N, n_k)."""
@@ -41,6 +55,26 @@ def updated(name: str) -> str:
     return f"{name}_new"
 
 
+def state(kind: str, name: str) -> str:
+    """An optimizer's state of a parameter, with its shape: m_W1, v_W1; after the update m_W1_new."""
+    return f"{kind}_{name}"
+
+
+def clipped(name: str) -> str:
+    """A parameter's gradient after clipping, with the parameter's shape."""
+    return f"{gradient(name)}_clipped"
+
+
+def decayed(name: str) -> str:
+    """A parameter's gradient after λ times the parameter was added to it, with the parameter's shape."""
+    return f"{gradient(name)}_decayed"
+
+
+def decays(optimizer: Rule) -> bool:
+    """Whether weight decay is added to the gradient; AdamW's is not."""
+    return optimizer.has("weight_decay") and optimizer.name != "adamw"
+
+
 def parameters(depth: int) -> tuple[str, ...]:
     """W1, b1, W2, b2, … for a network of `depth` layers."""
     return tuple(name for k in range(1, depth + 1) for name in (W(k), b(k)))
@@ -57,3 +91,8 @@ def observable(depth: int) -> frozenset[str]:
     layers = range(1, depth + 1)
     inside = {name(k) for k in layers for name in (z, a)}
     return outcome(depth) | inside | {gradient(name) for name in inside}
+
+
+def states(problem: Problem) -> frozenset[str]:
+    """What an optimizer carries from step to step, as it is after the update: m_W1_new, v_W1_new, …."""
+    return frozenset(updated(name) for name in problem.optimizer_state)

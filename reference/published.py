@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from reference import names
 from reference.agreement import compare
 from reference.bounded import Bounded
 from reference.check import JudgedStep, exact_inputs
 from reference.formats import PRINTED
-from reference.tape import tape
+from reference.tape import advanced, tape
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,7 +48,7 @@ def judge_published(problem: Problem, published: Published) -> Iterator[JudgedSt
                 finding, known[line.name] = _judge_printed(step, line.name, printed[step][line.name], derived)
                 findings.append(finding)
         yield JudgedStep(step, findings=tuple(findings))
-        known |= {name: known[names.updated(name)] for name in problem.parameters}
+        known = advanced(known, known, problem)
 
 
 def _judge_printed(

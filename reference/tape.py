@@ -7,53 +7,46 @@ follow from this one table.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from reference import names
+from reference import names, optimizers
 from reference.activations import ACTIVATIONS
 from reference.formulas import (
     bias_gradient,
-    descend,
     linear,
     through_activation,
     through_weights,
-    unchanged,
     weight_gradient,
 )
+from reference.line import Line
 from reference.losses import LOSSES
+from reference.names import STEP
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from numpy.typing import NDArray
 
-    from cases import Problem
-
-RATE = "learning_rate"
-
-
-@dataclass(frozen=True)
-class Line:
-    """One line of the tape: `name` = `formula`(`inputs`), written out in `equation`."""
-
-    name: str
-    formula: Callable[..., Any]
-    inputs: tuple[str, ...]
-    equation: str
+    from cases import Problem, Rule
 
 
 def tape(problem: Problem) -> tuple[Line, ...]:
     """Return the lines of one training step of `problem`, in the order they are computed."""
-    return _tape(problem.activations, problem.loss, problem.reduction, problem.not_trained)
+    forward = (problem.activations, problem.loss, problem.reduction)
+    update = (problem.not_trained, problem.optimizer, problem.schedule, problem.clipping)
+    return _tape(*forward, update)
 
 
 @lru_cache(maxsize=1024)
 def _tape(
-    activations: tuple[str, ...], loss: str, reduction: str, not_trained: frozenset[str]
+    activations: tuple[str, ...],
+    loss: str,
+    reduction: str,
+    update: tuple[frozenset[str], Rule, Rule | None, Rule | None],
 ) -> tuple[Line, ...]:
     lines: list[Line] = []
     for k, activation in enumerate(activations, start=1):
@@ -61,8 +54,7 @@ def _tape(
     lines += _loss(len(activations), loss, reduction)
     for k in range(len(activations), 0, -1):
         lines += _backward(k, activations[k - 1])
-    for k in range(len(activations), 0, -1):
-        lines += [_update(name, trained=name not in not_trained) for name in (names.W(k), names.b(k))]
+    lines += optimizers.lines(len(activations), *update)
     return tuple(lines)
 
 
@@ -103,13 +95,6 @@ def _backward(k: int, activation: str) -> list[Line]:
     return lines
 
 
-def _update(name: str, *, trained: bool) -> Line:
-    if not trained:
-        return Line(names.updated(name), unchanged, (name,), f"{name} (not trained)")
-    gradient = names.gradient(name)
-    return Line(names.updated(name), descend, (name, gradient, RATE), f"{name} − η {gradient}")
-
-
 def evaluate(lines: tuple[Line, ...], known: Mapping[str, Any]) -> dict[str, Any]:
     """Compute every line from `known` inputs; return the lines' values by name, in order."""
     values = dict(known)
@@ -133,9 +118,23 @@ def training_steps(
     ------
     For each step every quantity by name (z1, a1, …, loss, dL/da2, …, W1_new, …), in the order computed.
     """
-    lines, state = lines or tape(problem), dict(problem.parameters)
-    rate = np.asarray(problem.learning_rate, problem.dtype)
-    for _ in range(problem.steps):
-        values = evaluate(lines, {"x": problem.x, "y": problem.y, RATE: rate, **state})
+    lines, state = lines or tape(problem), problem.state
+    data = {"x": problem.x, "y": problem.y, **problem.constants}
+    for step in range(1, problem.steps + 1):
+        values = evaluate(lines, {**data, STEP: np.asarray(step, np.float64), **state})
         yield values
         state = {name: values[names.updated(name)] for name in state}
+
+
+def advanced(known: Mapping[str, Any], values: Mapping[str, Any], problem: Problem) -> dict[str, Any]:
+    """Return what is known before the next step: the data, the count, and the state as it was updated.
+
+    Parameters
+    ----------
+    known
+        What was known before this step.
+    values
+        What this step gave, among it every updated parameter and optimizer state.
+    """
+    after = {name: values[names.updated(name)] for name in problem.state}
+    return {**known, **after, STEP: replace(known[STEP], value=known[STEP].value + 1)}

@@ -9,20 +9,21 @@ import numpy as np
 from reference import names
 from reference.balls import Ball, precision
 from reference.bounded import Bounded
-from reference.tape import RATE
 
 if TYPE_CHECKING:
     from cases import Problem
     from reference.bounded import Real
-    from reference.tape import Line
+    from reference.line import Line
 
 
 class Truth:
     """The balls of everything known in a training step: inputs, what is claimed, and what is derived."""
 
     def __init__(self, problem: Problem) -> None:
-        given = {**problem.inputs, RATE: np.asarray(problem.learning_rate)}
-        self._parameters = tuple(problem.parameters)
+        given = {"x": problem.x, "y": problem.y, **problem.constants, **problem.state}
+        given[names.STEP] = np.asarray(1.0)
+        self._state = tuple(problem.state)
+        self._step = 1
         self._known = {name: Ball.exact(array) for name, array in given.items()}
 
     def certify(self, line: Line, derived: Bounded) -> Bounded:
@@ -42,6 +43,8 @@ class Truth:
         self._known[name] = Ball.exact(claimed)
 
     def step(self) -> None:
-        """Go on to the next training step: the parameters are the updated ones."""
-        for name in self._parameters:
+        """Go on to the next training step: the parameters and the optimizer's state are the updated ones."""
+        self._step += 1
+        self._known[names.STEP] = Ball.exact(self._step)
+        for name in self._state:
             self._known[name] = self._known[names.updated(name)]

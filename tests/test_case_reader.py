@@ -158,7 +158,16 @@ MALFORMED = {
         "reduction: no",
         ["7:45: loss.reduction is the text 'no', expected 'sum' or 'mean'"],
     ),
-    "unknown optimizer": ("sgd", "adam", ["8:19: optimizer.name is the text 'adam', expected 'sgd'"]),
+    "unknown optimizer": (
+        "sgd",
+        "adan",
+        [
+            (
+                "8:19: optimizer.name is the text 'adan', expected 'sgd' or 'adam' or 'adamw' or 'adamax' or "
+                "'rmsprop' or 'adagrad'; did you mean 'adam'?"
+            )
+        ],
+    ),
     "rate of zero": (
         "0.1",
         "0",
@@ -448,7 +457,7 @@ def test_two_folders_with_one_name_between_them(tmp_path: Path) -> None:
 def test_the_defects_of_all_files_are_told_at_once(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("")
     (tmp_path / "b.yaml").write_text(GOOD)
-    (tmp_path / "c.yaml").write_text(GOOD.replace("sgd", "adam"))
+    (tmp_path / "c.yaml").write_text(GOOD.replace("sgd", "adan"))
     with pytest.raises(CaseErrors) as caught:
         load_cases(tmp_path, tmp_path / "missing")
     assert [defect.path.name for defect in caught.value.defects] == ["a.yaml", "c.yaml", "missing"]

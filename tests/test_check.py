@@ -1,6 +1,7 @@
 """The checker bites: each way of being wrong has its own clear verdict, at its own line."""
 
 import math
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -219,15 +220,11 @@ def test_each_step_is_judged_from_the_claimants_own_parameters():
         for _ in range(problem.steps):
             values = {k: v for k, v in next(training_steps(state)).items() if k in observable(2)}
             damage(values)
-            state = SimpleNamespace(**{name: getattr(state, name) for name in FIELDS}, inputs=None)
-            state.parameters = {name: values[f"{name}_new"] for name in state.parameters}
+            state = replace(state, parameters={name: values[f"{name}_new"] for name in state.parameters})
             yield values
 
     found = failures(network(steps=2), own_steps, observable(2))
     assert [(finding.step, finding.quantity) for finding in found] == [(1, "W1_new")]
-
-
-FIELDS = "activations parameters x y loss reduction learning_rate not_trained dtype steps".split()
 
 
 def test_a_hidden_quantity_widens_the_bound_of_what_follows_and_shown_ones_do_not():

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from cases import Problem
     from reference.diagnosis.situation import Situation
+    from reference.line import Line
     from reference.mistakes import Mistake
-    from reference.tape import Line
 
 
 @dataclass(frozen=True, eq=False)

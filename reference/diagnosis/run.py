@@ -10,12 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
-from reference import names
 from reference.diagnosis.candidates import mistaken_tapes
 from reference.diagnosis.explanation import Explanation
 from reference.diagnosis.situation import derive
 from reference.findings import Verdict
-from reference.tape import tape
+from reference.tape import advanced, tape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from cases import Problem
     from reference.bounded import Bounded
     from reference.diagnosis.stated import Stated
-    from reference.tape import Line
+    from reference.line import Line
 
     Place: TypeAlias = tuple[int, str]
     """A step and a quantity."""
@@ -104,7 +103,7 @@ class Run:
             start = order.index(first[1]) if step == first[0] else 0
             if step >= first[0]:
                 yield from (((step, name), derived[name]) for name in order[start:] if name in here)
-            known |= {name: derived[names.updated(name)] for name in self.problem.parameters}
+            known = advanced(known, derived, self.problem)
 
 
 def _each_once(explanations: Iterable[Explanation]) -> tuple[Explanation, ...]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from reference import names
 from reference.findings import Verdict
-from reference.tape import tape
+from reference.tape import advanced, tape
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from reference.bounded import Bounded
     from reference.diagnosis.stated import Stated
     from reference.formats import Format
-    from reference.tape import Line
+    from reference.line import Line
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,8 +74,8 @@ class Situation:
     @cached_property
     def after(self) -> Mapping[str, Bounded]:
         """Everything known before the next step: the data, the rate and the updated parameters."""
-        updated = {name: names.updated(name) for name in self.problem.parameters}
-        return {**self.known, **{name: self.standing(new) for name, new in updated.items()}}
+        standing = {names.updated(name): self.standing(names.updated(name)) for name in self.problem.state}
+        return advanced(self.known, standing, self.problem)
 
     def standing(self, quantity: str) -> Bounded:
         """Return what later lines take for a quantity: the stated numbers, or the derived ones."""

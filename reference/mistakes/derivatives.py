@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from reference import names
 from reference.activations import ACTIVATIONS
 from reference.formulas import through_activation, unchanged
+from reference.line import Line
 from reference.mistakes.layers import NO_HIDDEN_LAYER, layers, width
 from reference.mistakes.mistake import Inexpressible, mistake
-from reference.tape import Line
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from reference import names
+from reference.line import Line
 from reference.mistakes.layers import layers, square_layers
 from reference.mistakes.mistake import Inexpressible, mistake
-from reference.tape import Line
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

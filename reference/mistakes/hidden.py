@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from reference import names
 from reference.formulas import through_weights
+from reference.line import Line
 from reference.mistakes.layers import NO_HIDDEN_LAYER, layers, square_layers, width
 from reference.mistakes.mistake import Inexpressible, mistake
 from reference.mistakes.operations import broadcast, magnitude
-from reference.tape import Line
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
     from cases import Problem
-    from reference.tape import Line
+    from reference.line import Line
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cases import Problem
-    from reference.tape import Line
+    from reference.line import Line
 
     Plain: TypeAlias = NDArray[Any]
 

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from reference import names
 from reference.formulas import descend, unchanged
+from reference.line import Line
 from reference.mistakes.mistake import Inexpressible, mistake
-from reference.tape import RATE, Line
+from reference.names import LEARNING_RATE as RATE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -1,0 +1,151 @@
+"""optax by the names that a case gives its optimizers, with every number stated.
+
+With `forms: defaults` the optimizer is given the learning rate and nothing else, and the rate that falls by
+steps is `exponential_decay`, which computes in float32 whatever is asked for: its count is a 32-bit integer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import optax
+
+from reference import names
+from reference.findings import NoEquivalent
+
+if TYPE_CHECKING:
+    import jax
+
+    from cases import Problem, Rule
+
+    Arrays: TypeAlias = dict[str, jax.Array]
+
+MAKERS: dict[str, Any] = {
+    "sgd": optax.sgd,
+    "adam": optax.adam,
+    "adamw": optax.adamw,
+    "rmsprop": optax.rmsprop,
+    "adagrad": optax.adagrad,
+    "adamax": optax.adamax,
+}
+
+STATES = {
+    "sgd": {"m": "trace"},
+    "adam": {"m": "mu", "v": "nu"},
+    "adamw": {"m": "mu", "v": "nu"},
+    "rmsprop": {"v": "nu", "m": "mu"},
+    "adagrad": {"v": "sum_of_squares"},
+    "adamax": {"m": "mu", "u": "nu"},
+}
+"""What optax calls the states that the tape calls m, v and u."""
+
+
+@dataclass(frozen=True)
+class Update:
+    """How a case updates its parameters: all that a compiled step depends on, beside the first rate.
+
+    Attributes
+    ----------
+    initial_rate
+        The learning rate where a schedule makes others of it, else None: it is then given at every step.
+    steps
+        How many steps there are, where a schedule depends on it.
+    """
+
+    optimizer: Rule
+    schedule: Rule | None
+    clipping: Rule | None
+    forms: str
+    initial_rate: float | None
+    steps: int | None
+
+    @classmethod
+    def of(cls, problem: Problem) -> Update:
+        """Return how the problem is updated.
+
+        Raises
+        ------
+        NoEquivalent
+            If optax has no form equal to what is stated.
+        """
+        if problem.forms == "stated":
+            _refuse(problem.optimizer, problem.clipping)
+        rules = (problem.optimizer, problem.schedule, problem.clipping, problem.forms)
+        return cls(*rules, *((problem.learning_rate, problem.steps) if problem.schedule else (None, None)))
+
+
+def _refuse(rule: Rule, clipping: Rule | None) -> None:
+    """Decline what optax has no equal form of."""
+    if rule.has("dampening"):
+        raise NoEquivalent("optax.sgd has no dampening")
+    if rule.name == "adagrad" and "eps_in_sqrt" not in rule.options and rule["eps"] != 0:
+        raise NoEquivalent("optax.adagrad adds ε inside the root, not to it")
+    if clipping is not None and clipping["clip_eps"] != 0:
+        raise NoEquivalent("optax.clip_by_global_norm adds nothing to the norm")
+
+
+def rate_of(update: Update, learning_rate: jax.Array | float) -> Any:  # noqa: ANN401 - a number or a function of the step
+    """Return what optax takes for a learning rate: the number, or a schedule of the count from 0."""
+    schedule, first = update.schedule, update.initial_rate
+    if schedule is None or first is None or update.steps is None:
+        return learning_rate
+    if schedule.name == "cosine":
+        return optax.cosine_decay_schedule(first, decay_steps=int(schedule["over"]), alpha=schedule["final"])
+    every, factor = int(schedule["every"]), schedule["factor"]
+    if update.forms == "defaults":
+        return optax.exponential_decay(first, transition_steps=every, decay_rate=factor, staircase=True)
+    return optax.piecewise_constant_schedule(first, dict.fromkeys(range(every, update.steps, every), factor))
+
+
+def optimizer_of(update: Update, learning_rate: jax.Array | float) -> optax.GradientTransformationExtraArgs:
+    """Make the optimizer, without the clipping."""
+    rule, rate = update.optimizer, rate_of(update, learning_rate)
+    make = MAKERS[rule.name]
+    if update.forms == "defaults":
+        made: optax.GradientTransformationExtraArgs = make(rate)
+        return made
+    made = make(rate, **_arguments(rule))
+    if rule.has("weight_decay") and rule.name != "adamw":
+        return optax.chain(optax.add_decayed_weights(rule["weight_decay"]), made)
+    return made
+
+
+def _arguments(rule: Rule) -> dict[str, Any]:
+    """Return every hyper-parameter under optax's name."""
+    inside = "eps_in_sqrt" in rule.options
+    match rule.name:
+        case "sgd":
+            momentum = rule["momentum"] if rule.has("momentum") else None
+            return {"momentum": momentum, "nesterov": "nesterov" in rule.options}
+        case "adam" | "adamw":
+            epsilons = (
+                {"eps": 0.0, "eps_root": rule["eps"]} if inside else {"eps": rule["eps"], "eps_root": 0.0}
+            )
+            given: dict[str, Any] = {"b1": rule["beta1"], "b2": rule["beta2"], **epsilons}
+            return given | ({"weight_decay": rule["weight_decay"]} if rule.name == "adamw" else {})
+        case "adamax":
+            return {"b1": rule["beta1"], "b2": rule["beta2"], "eps": rule["eps"]}
+        case "rmsprop":
+            centered = "centered" in rule.options
+            given = {"decay": rule["alpha"], "eps": rule["eps"], "initial_scale": 0.0}
+            return given | {"eps_in_sqrt": inside, "centered": centered}
+    return {"initial_accumulator_value": rule["initial_accumulator"], "eps": rule["eps"]}
+
+
+def states(update: Update, state: Any) -> dict[str, dict[str, jax.Array]]:  # noqa: ANN401 - a tree of named tuples
+    """Return the optimizer's state by kind and parameter: {"m": {"W1": …}, …}."""
+    called = STATES[update.optimizer.name]
+    return {kind: optax.tree.get(state, called[kind]) for kind in update.optimizer.states}
+
+
+def clip(
+    update: Update, gradients: dict[str, jax.Array]
+) -> tuple[dict[str, jax.Array], dict[str, jax.Array]]:
+    """Clip the gradients, if the case says so; return them, and what can be seen of it."""
+    if update.clipping is None or not gradients:
+        return gradients, {}
+    clipping = optax.clip_by_global_norm(update.clipping["max_norm"])
+    clipped: Any = clipping.update(gradients, clipping.init(gradients))[0]
+    seen = {names.clipped(name): array for name, array in clipped.items()}
+    return clipped, {"norm": optax.tree.norm(gradients), **seen}

@@ -1,0 +1,86 @@
+"""What no single value of an update's rules shows: parts that need each other, and ranges."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from cases.nodes import Mapping, Node, Scalar, Sequence, child
+from cases.numbers import Number
+from cases.problem import Rule
+from cases.quantities import Rules, rules_of
+
+if TYPE_CHECKING:
+    from cases.arrays import ArrayReader
+    from cases.defects import Report
+
+_NEVER_ZERO: Final = frozenset(
+    {
+        "learning_rate",
+        "momentum",
+        "dampening",
+        "weight_decay",
+        "beta1",
+        "beta2",
+        "alpha",
+        "factor",
+        "max_norm",
+    }
+)
+_NEVER_ONE: Final = frozenset({"momentum", "dampening", "beta1", "beta2", "alpha", "factor"})
+_NAMES: Final = frozenset({"sgd", "adam", "adamw", "adamax", "rmsprop", "adagrad"})
+
+
+def read_rules(root: Mapping) -> Rules:
+    """Return what the rules of a file add to a training step, so far as they can be read."""
+    stated = _entries(child(root, "optimizer"))
+    name = stated.get("name")
+    known = isinstance(name, Scalar) and name.value in _NAMES
+    options = {key for key, node in stated.items() if isinstance(node, Scalar) and node.value is True}
+    rule = Rule(
+        str(name.value) if known and isinstance(name, Scalar) else "sgd",
+        tuple((key, 0.0) for key in stated),
+        frozenset(options),
+    )
+    listed = child(root, "not_trained")
+    fixed = listed.items if isinstance(listed, Sequence) else ()
+    names = frozenset(str(item.value) for item in fixed if isinstance(item, Scalar))
+    return rules_of(rule, child(root, "schedule"), child(root, "clipping"), names)
+
+
+def check_rules(root: Mapping, arrays: ArrayReader) -> None:
+    """Report what contradicts itself, and numbers that a format would round to 0, to 1 or to infinity."""
+    for key in ("optimizer", "schedule", "clipping"):
+        for name, node in _entries(child(root, key)).items():
+            if isinstance(node, Scalar) and isinstance(node.value, Number):
+                _check_number(name, node, node.value, arrays)
+    _check_momentum(_entries(child(root, "optimizer")), arrays.report)
+
+
+def _check_number(name: str, node: Scalar, number: Number, arrays: ArrayReader) -> None:
+    if not number.nearest > 0:
+        return
+    if number.fits("float64"):
+        arrays.check_range(number, node.mark, name)
+    for dtype in arrays.dtypes:
+        rounded = number.rounded(dtype)
+        if rounded == 0 and name in _NEVER_ZERO:
+            arrays.report.add(node.mark, f"{name} is {number}, which {dtype} rounds to 0", "more than 0")
+        if rounded == 1 and number.nearest < 1 and name in _NEVER_ONE:
+            arrays.report.add(node.mark, f"{name} is {number}, which {dtype} rounds to 1", "less than 1")
+
+
+def _check_momentum(stated: dict[str, Node], report: Report) -> None:
+    """Report Nesterov's momentum or a dampening that has no momentum to act on, and both together."""
+    nesterov = stated.get("nesterov")
+    is_ahead = isinstance(nesterov, Scalar) and nesterov.value is True
+    if is_ahead and nesterov and "momentum" not in stated:
+        report.add(nesterov.mark, "nesterov is true without a momentum", "a momentum beside it")
+    dampening = stated.get("dampening")
+    if dampening and "momentum" not in stated:
+        report.add(dampening.mark, "a dampening without a momentum", "a momentum beside it")
+    if dampening and is_ahead:
+        report.add(dampening.mark, "a dampening with Nesterov's momentum", "one of the two")
+
+
+def _entries(node: Node | None) -> dict[str, Node]:
+    return node.entries if isinstance(node, Mapping) else {}

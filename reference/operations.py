@@ -1,0 +1,52 @@
+"""The few operations that have no operator, on arrays, on `Bounded` numbers and on balls alike."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from reference.balls import Ball
+from reference.bounded import Bounded
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = TypeVar("Array", NDArray[Any], Bounded, Ball)
+
+
+def sqrt(v: Array) -> Array:
+    """√v, element by element."""
+    if isinstance(v, Bounded | Ball):
+        return v.sqrt()
+    root: Array = np.sqrt(v)
+    return root
+
+
+def maximum(a: Array, b: Array) -> Array:
+    """The larger of two, element by element."""
+    if isinstance(a, Bounded | Ball):
+        return a.maximum(b)
+    larger: Array = np.maximum(a, b)
+    return larger
+
+
+def at_most_one(ratio: Array) -> Array:
+    """min(1, ratio); exactly 1 where the ratio is certainly larger."""
+    if isinstance(ratio, Ball):
+        return ratio.map(lambda entry: entry.min(1))
+    if isinstance(ratio, Bounded):
+        error = np.where(ratio.value - ratio.error >= 1, 0.0, ratio.error)
+        return Bounded(np.minimum(ratio.value, 1), error, ratio.format)
+    smaller: Array = np.minimum(ratio, ratio.dtype.type(1))
+    return smaller
+
+
+def whole(number: NDArray[Any] | Bounded | Ball) -> int:
+    """Return a single whole number, such as the count of the training step, as Python's own."""
+    match number:
+        case Bounded():
+            return int(number.value)
+        case Ball():
+            return int(float(number.matrix.entries()[0]))
+    return int(number)

@@ -1,0 +1,84 @@
+"""Adam, and AdamW, whose weight decay is decoupled from the gradient.
+
+Sources: Kingma and Ba, "Adam: A Method for Stochastic Optimization" (2015), algorithm 1; Loshchilov and
+Hutter, "Decoupled Weight Decay Regularization" (2019), algorithm 2, with the rate η before λ as in PyTorch
+and optax.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from reference import names
+from reference.elementary import Elementary
+from reference.formulas import descend
+from reference.line import Line
+from reference.operations import sqrt
+from reference.optimizers.averages import CORRECTION, MOVING_AVERAGE, average_of_squares
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from cases import Rule
+    from reference.balls import Ball
+    from reference.bounded import Bounded
+
+    Array = TypeVar("Array", NDArray[Any], Bounded, Ball)
+
+C1, C2 = "correction1", "correction2"
+
+
+def direction(m: Array, v: Array, c1: Array, c2: Array, eps: Array) -> Array:
+    """m̂ / (√v̂ + ε), with m̂ = m / (1 − β₁ᵗ) and v̂ = v / (1 − β₂ᵗ)."""
+    step: Array = (m / c1) / (sqrt(v / c2) + eps)
+    return step
+
+
+def direction_inside(m: Array, v: Array, c1: Array, c2: Array, eps: Array) -> Array:
+    """m̂ / √(v̂ + ε): the form with ε inside the root."""
+    step: Array = (m / c1) / sqrt(v / c2 + eps)
+    return step
+
+
+def descend_decayed(w: Array, direction: Array, eta: Array, decay: Array) -> Array:
+    """w = w − η (m̂ / (√v̂ + ε) + λ w)."""
+    w_new: Array = w - eta * (direction + decay * w)
+    return w_new
+
+
+def _decayed_bounded(w: Bounded, direction: Bounded, eta: Bounded, decay: Bounded) -> Bounded:
+    """Also cover w (1 − η λ) − η m̂ / (√v̂ + ε), as PyTorch has it: 2 roundings of w."""
+    w_new = descend_decayed(w, direction, eta, decay)
+    return w_new.widened(w.format.gamma(2) * (w.magnitude + w.error))
+
+
+DESCEND_DECAYED = Elementary("w − η (d + λ w)", descend_decayed, _decayed_bounded, descend_decayed)
+
+
+def scalars() -> list[Line]:
+    """Return the corrections 1 − β₁ᵗ and 1 − β₂ᵗ, one for all parameters."""
+    return [
+        Line(C1, CORRECTION, ("beta1", names.STEP), "1 − β₁ᵗ"),
+        Line(C2, CORRECTION, ("beta2", names.STEP), "1 − β₂ᵗ"),
+    ]
+
+
+def lines(parameter: str, gradient: str, rule: Rule) -> list[Line]:
+    """Return the lines of one parameter's update."""
+    m, v, new = names.state("m", parameter), names.state("v", parameter), names.updated(parameter)
+    m_new, v_new = names.updated(m), names.updated(v)
+    way = names.state("direction", parameter)
+    inside = "eps_in_sqrt" in rule.options
+    root = "√(v̂ + ε)" if inside else "(√v̂ + ε)"
+    formula = direction_inside if inside else direction
+    if rule.name == "adamw":
+        inputs: tuple[str, ...] = (parameter, way, names.LEARNING_RATE, "weight_decay")
+        update = Line(new, DESCEND_DECAYED, inputs, f"{parameter} − η ({way} + λ {parameter})")
+    else:
+        update = Line(new, descend, (parameter, way, names.LEARNING_RATE), f"{parameter} − η {way}")
+    return [
+        Line(m_new, MOVING_AVERAGE, ("beta1", m, gradient), f"β₁ {m} + (1 − β₁) {gradient}"),
+        Line(v_new, average_of_squares, ("beta2", v, gradient), f"β₂ {v} + (1 − β₂) ({gradient})²"),
+        Line(way, formula, (m_new, v_new, C1, C2, "eps"), f"m̂ / {root}"),
+        update,
+    ]

@@ -1,0 +1,52 @@
+"""Adamax: Adam with the infinity norm in place of the root of the mean square.
+
+Source: Kingma and Ba, "Adam: A Method for Stochastic Optimization" (2015), algorithm 2; ε is added to |g|, as
+in PyTorch and optax.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from reference import names
+from reference.line import Line
+from reference.operations import maximum
+from reference.optimizers.averages import CORRECTION, MOVING_AVERAGE
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from cases import Rule
+    from reference.bounded import Bounded
+
+    Array = TypeVar("Array", NDArray[Any], Bounded)
+
+C1 = "correction1"
+
+
+def largest(beta: Array, u: Array, g: Array, eps: Array) -> Array:
+    """u = max(β₂ u, |g| + ε)."""
+    return maximum(beta * u, abs(g) + eps)
+
+
+def descend_over_largest(w: Array, m: Array, u: Array, c1: Array, eta: Array) -> Array:
+    """w = w − η / (1 − β₁ᵗ) · m / u."""
+    w_new: Array = w - eta * ((m / c1) / u)
+    return w_new
+
+
+def scalars() -> list[Line]:
+    """Return the correction 1 − β₁ᵗ, one for all parameters."""
+    return [Line(C1, CORRECTION, ("beta1", names.STEP), "1 − β₁ᵗ")]
+
+
+def lines(parameter: str, gradient: str, rule: Rule) -> list[Line]:  # noqa: ARG001 - as every optimizer
+    """Return the lines of one parameter's update."""
+    m, u, new = names.state("m", parameter), names.state("u", parameter), names.updated(parameter)
+    m_new, u_new = names.updated(m), names.updated(u)
+    inputs = (parameter, m_new, u_new, C1, names.LEARNING_RATE)
+    return [
+        Line(m_new, MOVING_AVERAGE, ("beta1", m, gradient), f"β₁ {m} + (1 − β₁) {gradient}"),
+        Line(u_new, largest, ("beta2", u, gradient, "eps"), f"max(β₂ {u}, |{gradient}| + ε)"),
+        Line(new, descend_over_largest, inputs, f"{parameter} − η / (1 − β₁ᵗ) {m_new} / {u_new}"),
+    ]

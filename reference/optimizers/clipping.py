@@ -1,0 +1,65 @@
+"""Gradients clipped by their global norm: all scaled by one factor, so that the norm is at most a maximum.
+
+Source: Pascanu, Mikolov and Bengio, "On the difficulty of training recurrent neural networks" (2013).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from reference import names
+from reference.elementary import Elementary
+from reference.line import Line
+from reference.operations import at_most_one, sqrt
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from reference.balls import Ball
+    from reference.bounded import Bounded
+
+    Array = TypeVar("Array", NDArray[Any], Bounded, Ball)
+
+
+def norm(*gradients: Array) -> Array:
+    """√ Σ g², over every element of every gradient."""
+    total: Array = (gradients[0] * gradients[0]).sum()
+    for gradient in gradients[1:]:
+        total = total + (gradient * gradient).sum()
+    return sqrt(total)
+
+
+def _norm_bounded(*gradients: Bounded) -> Bounded:
+    """Also cover the norm of the gradients' norms, as PyTorch has it: a root and a square more."""
+    whole = norm(*gradients)
+    return whole.widened(whole.format.gamma(4) * (whole.magnitude + whole.error))
+
+
+NORM = Elementary("√ Σ g²", norm, _norm_bounded, norm)
+
+
+def coefficient(total: Array, max_norm: Array, eps: Array) -> Array:
+    """min(1, c / (norm + ε))."""
+    return at_most_one(max_norm / (total + eps))
+
+
+def clip(g: Array, factor: Array) -> Array:
+    """g, scaled; as well by dividing by the norm and multiplying by the maximum."""
+    clipped: Array = factor * g
+    return clipped
+
+
+def lines(trained: Sequence[str]) -> list[Line]:
+    """Return the norm, the factor, and every gradient as it is clipped."""
+    gradients = tuple(names.gradient(name) for name in trained)
+    factor = ("norm", "max_norm", "clip_eps")
+    return [
+        Line("norm", NORM, gradients, "√ Σ (dL/dW)² + (dL/db)²"),
+        Line("clip", coefficient, factor, "min(1, c / (norm + ε))"),
+        *(
+            Line(names.clipped(name), clip, (names.gradient(name), "clip"), f"clip · {names.gradient(name)}")
+            for name in trained
+        ),
+    ]

@@ -1,0 +1,30 @@
+"""Weight decay: λ W added to the gradient (coupled, L2), or taken off with the update (decoupled)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from reference import names
+from reference.line import Line
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from cases import Rule
+    from reference.bounded import Bounded
+
+    Array = TypeVar("Array", NDArray[Any], Bounded)
+
+
+def add_decay(g: Array, w: Array, weight_decay: Array) -> Array:
+    """g + λ w, the gradient of L + ½ λ w²."""
+    regularized: Array = g + weight_decay * w
+    return regularized
+
+
+def decayed(parameter: str, gradient: str, rule: Rule) -> list[Line]:
+    """Return the line of coupled weight decay, if the rule has it."""
+    if not names.decays(rule):
+        return []
+    inputs = (gradient, parameter, "weight_decay")
+    return [Line(names.decayed(parameter), add_decay, inputs, f"{gradient} + λ {parameter}")]

@@ -1,0 +1,89 @@
+"""Schedules: the learning rate of each step, counted from 1.
+
+`step` multiplies the rate by a factor after every so many steps. `cosine` lowers it along half a cosine over
+so many steps to a final fraction, where it stays.
+
+Source of the cosine: Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts" (2017).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import flint
+import numpy as np
+
+from reference import names
+from reference.bounded import Bounded
+from reference.elementary import Elementary
+from reference.formats import EVALUATION
+from reference.line import Line
+from reference.operations import whole
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from cases import Rule
+    from reference.balls import Ball
+
+    Plain: TypeAlias = NDArray[Any]
+
+
+def by_steps(
+    eta: NDArray[Any], step: NDArray[Any], every: NDArray[Any], factor: NDArray[Any]
+) -> NDArray[Any]:
+    """η · factor^⌊(t − 1) / every⌋, in float64 and rounded once."""
+    rate: Plain = np.asarray(float(eta) * float(factor) ** _falls(step, every), eta.dtype)
+    return rate
+
+
+def _falls(step: Any, every: Any) -> int:  # noqa: ANN401 - an array, a bounded number or a ball
+    return (whole(step) - 1) // whole(every)
+
+
+def _by_steps_bounded(eta: Bounded, step: Bounded, every: Bounded, factor: Bounded) -> Bounded:
+    """One product after another, or a power that is 5 ulps off."""
+    falls = _falls(step, every)
+    rate = eta.value * factor.value**falls
+    return Bounded(rate, np.asarray(eta.format.gamma(falls + 12) * np.abs(rate)), eta.format)
+
+
+def _by_steps_balls(eta: Ball, step: Ball, every: Ball, factor: Ball) -> Ball:
+    return eta * factor.map(lambda entry: entry ** _falls(step, every))
+
+
+BY_STEPS = Elementary("η γ^⌊(t − 1) / k⌋", by_steps, _by_steps_bounded, _by_steps_balls)
+
+
+def cosine(eta: Plain, step: Plain, over: Plain, final: Plain) -> Plain:
+    """η · (f + (1 − f) · ½ (1 + cos π (t − 1)/T)), and η f from step T + 1 on; rounded once from float64."""
+    done, last = min(whole(step) - 1, whole(over)) / whole(over), float(final)
+    share = last + (1 - last) * (1 + math.cos(math.pi * done)) / 2
+    rate: Plain = np.asarray(float(eta) * share, eta.dtype)
+    return rate
+
+
+def _cosine_bounded(eta: Bounded, step: Bounded, over: Bounded, final: Bounded) -> Bounded:
+    """16 roundings of η, and 8 a step in float64 for PyTorch's recurrence, whose factors are at most 1."""
+    steps = min(whole(step) - 1, whole(over))
+    error = (eta.format.gamma(16) + 8 * steps * EVALUATION) * eta.magnitude
+    return Bounded(cosine(eta.value, step.value, over.value, final.value), np.asarray(error), eta.format)
+
+
+def _cosine_balls(eta: Ball, step: Ball, over: Ball, final: Ball) -> Ball:
+    done = flint.arb(min(whole(step) - 1, whole(over))) / whole(over)
+    wave = (1 + done.cos_pi()) / 2
+    return eta * final.map(lambda last: last + (1 - last) * wave)
+
+
+COSINE = Elementary("η (f + (1 − f) ½ (1 + cos π (t − 1)/T))", cosine, _cosine_bounded, _cosine_balls)
+
+
+def lines(schedule: Rule) -> list[Line]:
+    """Return the line of this step's rate."""
+    if schedule.name == "step":
+        inputs = (names.LEARNING_RATE, names.STEP, "every", "factor")
+        return [Line(names.RATE, BY_STEPS, inputs, "η γ^⌊(t − 1) / k⌋")]
+    inputs = (names.LEARNING_RATE, names.STEP, "over", "final")
+    return [Line(names.RATE, COSINE, inputs, "η (f + (1 − f) ½ (1 + cos π (t − 1)/T))")]
