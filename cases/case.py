@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cases.array_forms import Constant
+    from cases.expectations import Expectation
     from cases.model import File, Tolerance
 
 
@@ -77,6 +78,11 @@ class Case:
         shapes = quantity_shapes(self.shapes["x"][0], (self.shapes["x"][1], *widths))
         return read_published(self.file.published, shapes)
 
+    def expectation(self, adapter: str, dtype: str) -> Expectation | None:
+        """Return what is expected of an adapter in one number format, where that is not agreement."""
+        expected = self.file.expect.get(adapter)
+        return expected if expected is not None and dtype in (expected.dtypes or self.dtypes) else None
+
     def problem(self, dtype: str) -> Problem:
         """Return the case in one number format: every number rounded once to `dtype`, ties to even.
 
@@ -101,6 +107,7 @@ class Case:
             loss=loss.name,
             reduction=loss.reduction if isinstance(loss, HalfSquaredError) else "mean",
             learning_rate=self.file.optimizer.learning_rate.rounded(dtype),
+            forms=self.file.forms,
             steps=self.steps,
             not_trained=frozenset(self.file.not_trained),
             tolerance=self.tolerance,
