@@ -76,14 +76,17 @@ def compiled_step(structure: Structure) -> Callable[..., tuple[jax.Array, Arrays
 
 
 def train(problem: Problem, *, observe: bool) -> Iterator[Claim]:
-    """Train with one compiled step; float64 is switched on for each call and never left on."""
+    """Train with one compiled step; float64 is switched on for each call and never left on.
+
+    By JAX's defaults it is off, and float64 inputs are computed with in float32.
+    """
     use_compilation_cache()
     step = compiled_step((problem.activations, problem.loss, problem.reduction, problem.not_trained))
     parameters = {name: array.copy() for name, array in problem.parameters.items()}
     added = zeros(problem) if observe else {}
     rate = np.asarray(problem.learning_rate, problem.dtype)
     for _ in range(problem.steps):
-        with jax.enable_x64(problem.dtype == "float64"):
+        with jax.enable_x64(problem.dtype == "float64" and problem.forms == "stated"):
             loss, gradients, observed, after = jax.device_get(
                 step(parameters, added, problem.x, problem.y, rate)
             )

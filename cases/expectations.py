@@ -56,6 +56,6 @@ class Expectation(Model):
         return self.because or self.no_equivalent
 
     @property
-    def explanation(self) -> str:
-        """The cause, and where it is documented: "jax.nn.gelu takes the tanh form (jax #4428)"."""
-        return f"{self.cause} ({self.see})" if self.see else self.cause
+    def told(self) -> str:
+        """The cause, and where it is documented: "it takes the tanh form, jax #4428"."""
+        return f"{self.cause}, {self.see}" if self.see else self.cause

@@ -50,7 +50,7 @@ def test_a_known_difference(tmp_path: Path) -> None:
     expected = case.expectation("jax", "float64")
     assert expected is not None
     assert (expected.kind, expected.quantity, expected.step) == ("differs", "a1", 2)
-    assert expected.explanation == "tanh form (jax #4428)"
+    assert expected.told == "tanh form, jax #4428"
     assert case.expectation("torch", "float64") is None
 
 
@@ -61,7 +61,7 @@ def test_each_kind_at_a_quantity(kind: str, tmp_path: Path) -> None:
     )
     assert expected is not None
     assert (expected.kind, expected.quantity, expected.step) == (kind, "dL/dW1", 1)
-    assert expected.explanation == "why"
+    assert expected.told == "why"
 
 
 def test_no_equivalent(tmp_path: Path) -> None:
@@ -178,7 +178,7 @@ MALFORMED = {
     "an adapter of two lines": (
         r'"a\nb": {differs: 7, because: x}',
         r"12:3: the adapter 'a\nb', expected a name as after --adapter",
-        r"12:20: expect.a\nb.differs is 7, expected text",
+        r"12:21: expect.a\nb.differs is 7, expected text",
     ),
     "an adapter without a name": (
         "' ': {differs: a1, because: x}",
