@@ -57,5 +57,5 @@ class Expectation(Model):
 
     @property
     def told(self) -> str:
-        """The cause, and where it is documented: "it takes the tanh form, jax #4428"."""
-        return f"{self.cause}, {self.see}" if self.see else self.cause
+        """The cause, and where it is documented: "it takes the tanh form (jax #4428)"."""
+        return f"{self.cause} ({self.see})" if self.see else self.cause

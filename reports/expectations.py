@@ -107,7 +107,8 @@ def _told(expectation: Expectation, news: _News) -> Row:
     """Put the news into a row that comes before all others; what fails instead follows in its own words."""
     step = f", step {expectation.step}" if expectation.step > 1 else ""
     what = f"{_TO_DO[expectation.kind]}{expectation.quantity}{step}"
-    reason = f"was expected {what} ({expectation.told}), but {news.but}"
+    why = ", ".join(filter(None, (expectation.cause, expectation.see)))
+    reason = f"was expected {what} ({why}), but {news.but}"
     instead = news.instead.sentence if news.instead else ""
     return Row(news.by.subject, Finding(0, "", Verdict.ERROR, reason), unexpected=True, explanation=instead)
 

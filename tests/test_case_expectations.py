@@ -50,7 +50,7 @@ def test_a_known_difference(tmp_path: Path) -> None:
     expected = case.expectation("jax", "float64")
     assert expected is not None
     assert (expected.kind, expected.quantity, expected.step) == ("differs", "a1", 2)
-    assert expected.told == "tanh form, jax #4428"
+    assert expected.told == "tanh form (jax #4428)"
     assert case.expectation("torch", "float64") is None
 
 
