@@ -145,8 +145,13 @@ def conclude(results: Results, selection: Selection, asked: Sequence[str] = ()) 
         failures=tuple(printable(row.sentence) for row in first),
         not_run=tuple(printable(f"Not run: {one.name}, because {one.reason}.") for one in missing),
         known=tuple(printable(row.sentence) for row in known),
-        no_equivalent=tuple(printable(f"No equivalent: {row.sentence}.") for row in declined),
+        no_equivalent=tuple(printable(_why_none(row)) for row in declined),
     )
+
+
+def _why_none(row: Row) -> str:
+    who, reason = row.subject, row.finding.reason.rstrip(".")
+    return f"No equivalent: {who.claimant} on {who.case} in {who.dtype}, because {reason}."
 
 
 def _but(known: Sequence[Row]) -> str:
