@@ -1,7 +1,8 @@
 """Build the report: `python -m reports.build`.
 
 Exit codes: 0 all agree, but for what their cases expect; 1 something differs, is undecided or is in error,
-or is not as its case expects, or an adapter that was asked for did not run; 2 bad usage or bad input; 130 interrupted.
+or is not as its case expects, or an adapter that was asked for did not run; 2 bad usage or bad input; 130
+interrupted.
 """
 
 from __future__ import annotations

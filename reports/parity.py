@@ -104,9 +104,9 @@ def failure_of(case: Case, name: str, dtype: str) -> Failure | None:
         return Failure(
             f"{adapter.verdict}: {printable(adapter.reason)}", not_run=adapter.verdict == "not run"
         )
-    found = (_step_by_step if case.expectation(adapter.name, dtype) is None else _whole)(case, adapter, dtype)
+    judged = _step_by_step if case.expectation(adapter.name, dtype) is None else _whole
     declined: Failure | None = None
-    for rows in found:
+    for rows in judged(case, adapter, dtype):
         if any(row.fails for row in rows):
             return Failure(tell(rows))
         declined = declined or _declined(rows)
