@@ -108,7 +108,10 @@ def update_seen(update: Update, state: Any, count: jax.Array) -> Seen:  # noqa: 
 
 
 def train(problem: Problem, *, observe: bool) -> Iterator[Claim]:
-    """Train with one compiled step; float64 is switched on for each call and never left on."""
+    """Train with one compiled step; float64 is switched on for each call and never left on.
+
+    By JAX's defaults it is off, and float64 inputs are computed with in float32.
+    """
     use_compilation_cache()
     update = Update.of(problem)
     form = (problem.activations, problem.loss, problem.reduction, problem.trained)
@@ -116,11 +119,12 @@ def train(problem: Problem, *, observe: bool) -> Iterator[Claim]:
     parameters = {name: array.copy() for name, array in problem.parameters.items()}
     added = zeros(problem) if observe else {}
     rate = np.asarray(problem.learning_rate, problem.dtype)
-    with jax.enable_x64(problem.dtype == "float64"):
+    wide = problem.dtype == "float64" and problem.forms == "stated"
+    with jax.enable_x64(wide):
         trained = {name: jnp.array(parameters[name]) for name in problem.trained}
         state = jax.device_get(optimizer_of(update, problem.learning_rate).init(trained))
     for count in range(problem.steps):
-        with jax.enable_x64(problem.dtype == "float64"):
+        with jax.enable_x64(wide):
             seen, parameters, state = jax.device_get(
                 step(parameters, state, added, problem.x, problem.y, rate, np.int32(count))
             )

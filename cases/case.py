@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cases.array_forms import Constant
+    from cases.expectations import Expectation
     from cases.model import File, Tolerance
 
 
@@ -81,6 +82,11 @@ class Case:
         shapes = quantity_shapes(self.shapes["x"][0], sizes) | update_shapes(sizes, rules)
         return read_published(self.file.published, shapes)
 
+    def expectation(self, adapter: str, dtype: str) -> Expectation | None:
+        """Return what is expected of an adapter in one number format, where that is not agreement."""
+        expected = self.file.expect.get(adapter)
+        return expected if expected is not None and dtype in (expected.dtypes or self.dtypes) else None
+
     def problem(self, dtype: str) -> Problem:
         """Return the case in one number format: every number rounded once to `dtype`, ties to even.
 
@@ -108,6 +114,7 @@ class Case:
             optimizer=rule(self.file.optimizer, dtype),
             schedule=rule(self.file.schedule, dtype) if self.file.schedule else None,
             clipping=clipping_rule(self.file.clipping, dtype) if self.file.clipping else None,
+            forms=self.file.forms,
             steps=self.steps,
             not_trained=frozenset(self.file.not_trained),
             tolerance=self.tolerance,

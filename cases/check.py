@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from cases.arrays import ArrayReader
 from cases.claims import check_names_once, check_parameters, check_published
+from cases.expectation_checks import check_expectations
 from cases.model import File
 from cases.nodes import Mapping, Scalar, Sequence, child, describe, plain
 from cases.numbers import DTYPES
@@ -62,6 +63,7 @@ def _cross_check(root: Mapping, report: Report) -> dict[str, tuple[int, ...]]:
     check_parameters(child(root, "not_trained"), inputs, report)
     check_published(root, inputs, ArrayReader(report, ("float64",)))
     check_rules(root, arrays)
+    check_expectations(root, inputs, arrays.dtypes, report)
     return {name: tuple(length or 0 for length in shape) for name, shape in inputs.shapes.items()}
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def check_names_once(node: Node | None, label: str, report: Report) -> None:
     """Report a name that stands twice in a list."""
     seen: set[object] = set()
-    for item in _texts(node):
+    for item in texts(node):
         if item.value in seen:
             report.add(item.mark, f"{label} has {quoted(str(item.value))} twice", "it once")
         seen.add(item.value)
@@ -31,9 +31,9 @@ def check_names_once(node: Node | None, label: str, report: Report) -> None:
 def check_parameters(node: Node | None, inputs: Inputs, report: Report) -> None:
     """Report names in `not_trained` that are no parameters of this network."""
     known = parameter_shapes(inputs.widths)
-    for item in _texts(node):
+    for item in texts(node):
         if inputs.depth and item.value not in known:
-            _unknown(str(item.value), item.mark, known, "parameter", report)
+            report_unknown(str(item.value), item.mark, known, "parameter", report)
 
 
 def check_published(root: Mapping, inputs: Inputs, arrays: ArrayReader) -> None:
@@ -56,7 +56,7 @@ def _check_step(step: Node, inputs: Inputs, arrays: ArrayReader) -> None:
             if name in shapes:
                 _check_value(name, node, shapes[name], arrays)
             elif shapes:
-                _unknown(name, values.keys[name], shapes, "quantity", arrays.report)
+                report_unknown(name, values.keys[name], shapes, "quantity", arrays.report)
     if isinstance(values, Mapping) and isinstance(rejected, Mapping):
         for name, mark in rejected.keys.items():
             if name not in values.entries:
@@ -79,7 +79,8 @@ def _check_value(name: str, node: Node, shape: Shape, arrays: ArrayReader) -> No
         arrays.report.add(node.mark, f"{name} has the shape {words(actual)}", words(shape))
 
 
-def _unknown(name: str, mark: Mark, known: Collection[str], what: str, report: Report) -> None:
+def report_unknown(name: str, mark: Mark, known: Collection[str], what: str, report: Report) -> None:
+    """Report a name that is none of those known."""
     few = 20
     expected = f"one of {', '.join(islice(known, few))}" + ", …" * (len(known) > few)
     report.add(mark, f"unknown {what} {quoted(name)}", expected, name, known)
@@ -89,7 +90,8 @@ def _items(node: Node | None) -> tuple[Node, ...]:
     return node.items if isinstance(node, Sequence) else ()
 
 
-def _texts(node: Node | None) -> Iterator[Scalar]:
+def texts(node: Node | None) -> Iterator[Scalar]:
+    """Give the items of a list that are text."""
     for item in _items(node):
         if isinstance(item, Scalar) and isinstance(item.value, str):
             yield item

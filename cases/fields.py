@@ -1,7 +1,7 @@
 """The single values of a case file: numbers, whole numbers, text; each with what an editor is told of it."""
 
 import math
-from typing import Annotated, Any, Final, TypeAlias, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar
 
 from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
@@ -77,6 +77,7 @@ def _to_text(value: object) -> str:
 Text: TypeAlias = Annotated[
     str, PlainValidator(_to_text), WithJsonSchema({"type": "string", "minLength": 1, "pattern": r"\S"})
 ]
+Format: TypeAlias = Literal["float64", "float32"]
 Real: TypeAlias = Annotated[Number, _number("a finite number"), WithJsonSchema(REAL)]
 Positive: TypeAlias = Annotated[
     Number,

@@ -5,7 +5,8 @@ from typing import Annotated, Any, ClassVar, Final, Literal, TypeAlias
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from cases.array_forms import Matrix, Model, Vector
-from cases.fields import REAL, Count, IfGiven, NotNegative, Some, Text, not_empty, unexpected
+from cases.expectations import Expectation
+from cases.fields import REAL, Count, Format, IfGiven, NotNegative, Some, Text, not_empty, unexpected
 from cases.optimizers import Clipping, Optimizer, Schedule
 from cases.quantities import PATTERN
 
@@ -109,8 +110,18 @@ class File(Model):
     clipping: IfGiven[Clipping] = Field(None, description="How the gradients are clipped before the update.")
     steps: Count = Field(1, description="How many training steps are run, 1 if not given.")
     not_trained: tuple[Text, ...] = Field((), description="Parameters that the update leaves as they are.")
-    dtypes: Some[tuple[Literal["float64", "float32"], ...]] = Field(
+    dtypes: Some[tuple[Format, ...]] = Field(
         ("float64", "float32"), description="The number formats it runs in, both if not given."
+    )
+    forms: Literal["stated", "defaults"] = Field(
+        "stated",
+        description="stated (if not given): whoever has no form equal to what is stated says so. "
+        "defaults: each framework's function of that name runs as its defaults have it.",
+    )
+    expect: Annotated[dict[str, Expectation], BeforeValidator(not_empty)] = Field(
+        {},
+        description="By adapter: a difference that is known, or why it has no equivalent.",
+        json_schema_extra={"minProperties": 1},
     )
     tolerance: IfGiven[Tolerance] = Field(None, description="A tolerance beside the derived one.")
     published: IfGiven[Printed] = Field(None, description="What somebody printed about this problem.")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias, get_args
 
 from pydantic import BaseModel
 
-from cases.defects import Mark, Report, quoted, suggestion
+from cases.defects import Mark, Report, printable, quoted, suggestion
 from cases.model import File
 from cases.nodes import Mapping, Node, Refused, Scalar, Sequence, describe
 
@@ -156,4 +156,4 @@ def _label(found: _Loc) -> str:
 
 
 def _dotted(found: Iterable[int | str]) -> str:
-    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in found)[1:]
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{printable(step)}" for step in found)[1:]

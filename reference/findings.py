@@ -97,6 +97,10 @@ class Finding:
         """The quantity with its worst index: dL/dW1[0, 2]."""
         return f"{self.quantity}{list(self.index)}" if self.index else self.quantity
 
+    def digits_told(self, dtype: str) -> tuple[str, str]:
+        """Return what is claimed, in `dtype`, and what is derived, with the digits that read back exactly."""
+        return _digits(self.claimed, dtype), _digits(self.derived, "float64")
+
 
 def sentence(finding: Finding, subject: Subject) -> str:
     """Tell a finding in one sentence, in the same form everywhere."""
@@ -104,7 +108,7 @@ def sentence(finding: Finding, subject: Subject) -> str:
     where = f"({subject.claimant}, {subject.dtype}, {subject.case}{step})"
     if finding.index is None:
         return f"{finding.quantity or subject.claimant} {finding.reason} {where}"
-    claimed, derived = _digits(finding.claimed, subject.dtype), _digits(finding.derived, "float64")
+    claimed, derived = finding.digits_told(subject.dtype)
     follows = f"follows from its inputs as {derived} ± {finding.tolerance:.2g}"
     if finding.verdict is Verdict.AGREES and finding.conventional is not False:
         return f"{finding.element} is {claimed}, and {follows} {where}"

@@ -1,7 +1,8 @@
 """Build the report: `python -m reports.build`.
 
-Exit codes: 0 all agree; 1 something differs, is undecided or is in error, or an adapter that was asked for
-did not run; 2 bad usage or bad input; 130 interrupted.
+Exit codes: 0 all agree, but for what their cases expect; 1 something differs, is undecided or is in error,
+or is not as its case expects, or an adapter that was asked for did not run; 2 bad usage or bad input; 130
+interrupted.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m reports.build",
         description="Run every case through NumPy, PyTorch and JAX, judge each quantity, and write a report.",
-        epilog="Exit code 0: all agree. 1: something differs, is undecided or is in error. "
+        epilog="Exit code 0: all agree, but for what their cases expect. "
+        "1: something else differs, is undecided or is in error. "
         "2: bad usage or bad input.",
         allow_abbrev=False,
     )

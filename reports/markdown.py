@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from reports.marks import escape, table
 from reports.power import to_markdown
-from reports.report import DIRECTLY, LEGEND, LOST
+from reports.report import DIRECTLY, KNOWN, LEGEND, LOST, NO_EQUIVALENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +28,14 @@ def _parts(report: Report) -> Iterator[str]:
     yield "## Each case by each adapter"
     yield LEGEND
     yield table(report.matrix)
+    if not report.known.empty:
+        yield "## Known differences"
+        yield KNOWN
+        yield table(report.known)
+    if not report.no_equivalent.empty:
+        yield "## No equivalent"
+        yield NO_EQUIVALENT
+        yield table(report.no_equivalent)
     if not report.direct.empty:
         yield f"## {report.direct_title}"
         yield DIRECTLY

@@ -8,10 +8,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from reports.power import to_html
-from reports.report import DIRECTLY, LEGEND, LOST
+from reports.report import DIRECTLY, KNOWN, LEGEND, LOST, NO_EQUIVALENT
 
 if TYPE_CHECKING:
     from reports.report import Report
+
+
+NEWS = ("differs", "undecided", "error", "not run", "outside", "not as its case expects")
 
 
 def index(report: Report) -> str:
@@ -28,6 +31,8 @@ def index(report: Report) -> str:
         legend=LEGEND,
         directly=DIRECTLY,
         lost=LOST,
+        known=KNOWN,
+        no_equivalent=NO_EQUIVALENT,
         is_news=is_news,
         power=Markup(to_html(report.power)) if report.power else "",  # noqa: S704 - escaped by its own template
     )
@@ -35,4 +40,5 @@ def index(report: Report) -> str:
 
 def is_news(cell: object) -> bool:
     """Whether a table's cell says something that a reader must not overlook."""
-    return str(cell).startswith(("differs", "undecided", "error", "not run", "outside"))
+    told = str(cell)
+    return " as expected" not in told and told.startswith(NEWS)

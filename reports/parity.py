@@ -8,18 +8,19 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from adapters import Unavailable, UnknownAdapterError, find_adapters
+from adapters import Adapter, Unavailable, UnknownAdapterError, find_adapters
 from adapters.registry import known_adapters
 from cases import SHIPPED, Case, CaseErrors, load_cases
 from cases.defects import printable
+from reference import Verdict
 from reports.explanations import explained
 from reports.published import judge_case
 from reports.rows import Row, first_failure
-from reports.run import lockstep, rows_of
+from reports.run import lockstep, rows_of, run_case
 from reports.verdicts import verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 LINES = 12
 """A failure's table has no more lines than this."""
@@ -77,31 +78,60 @@ def _adapter_names(wanted: tuple[str, ...]) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a case is no success: `told` in words, and whether that is only an absent framework."""
+    """Why a case is no success: `told` in words, and whether that is no fault.
+
+    Attributes
+    ----------
+    not_run
+        Whether only the framework is absent.
+    no_equivalent
+        Whether only the framework has no form that equals what the case states.
+    """
 
     told: str
     not_run: bool = False
+    no_equivalent: bool = False
 
 
 def failure_of(case: Case, name: str, dtype: str) -> Failure | None:
     """Judge one case in one number format by all programs of one adapter; return what is wrong, if anything.
 
-    Judging stops at the first step with a failure: what comes after it follows from it.
+    Judging stops at the first step with a failure: what comes after it follows from it. Only where the case
+    expects one, all steps are judged, because the expectation is of the whole run.
     """
     (adapter,) = find_adapters([name])
     if isinstance(adapter, Unavailable):
         return Failure(
             f"{adapter.verdict}: {printable(adapter.reason)}", not_run=adapter.verdict == "not run"
         )
+    judged = _step_by_step if case.expectation(adapter.name, dtype) is None else _whole
+    declined: Failure | None = None
+    for rows in judged(case, adapter, dtype):
+        if any(row.fails for row in rows):
+            return Failure(tell(rows))
+        declined = declined or _declined(rows)
+    return declined
+
+
+def _whole(case: Case, adapter: Adapter, dtype: str) -> Iterator[list[Row]]:
+    yield run_case(case, dtype, [adapter])[0]
+
+
+def _step_by_step(case: Case, adapter: Adapter, dtype: str) -> Iterator[list[Row]]:
     problem = case.problem(dtype)
     for judged in lockstep(problem, (adapter,)):
-        rows = [
+        yield [
             row
             for subject, step in judged.items()
             for row in explained(problem, step, list(rows_of(problem, subject, step)))
         ]
-        if any(row.fails for row in rows):
-            return Failure(tell(rows))
+
+
+def _declined(rows: Sequence[Row]) -> Failure | None:
+    """Tell of the first that has no equivalent, unless its case expects that."""
+    for row in rows:
+        if row.finding.verdict is Verdict.NO_EQUIVALENT and not row.expected:
+            return Failure(f"{verdict(row)}: {printable(row.finding.reason)}", no_equivalent=True)
     return None
 
 

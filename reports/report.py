@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reports import tables
+from reports import known, tables
 from reports.rows import PUBLISHED
 from reports.verdicts import Conclusion, conclude
 
@@ -38,6 +38,17 @@ LOST = (
 )
 
 
+KNOWN = (
+    "Each of these cases says that a framework does not agree, where that first shows, and why; and so it is "
+    "found. Were the framework to agree now, or to fail at another line first, that would be a failure."
+)
+
+NO_EQUIVALENT = (
+    "These frameworks have no function that equals what the case states, so nothing was compared: neither "
+    "agreement nor failure."
+)
+
+
 @dataclass(frozen=True)
 class Example:
     """A case with numbers that somebody printed, and the table of them."""
@@ -55,6 +66,8 @@ class Report:
     ----------
     matrix
         Each case by each adapter.
+    known, no_equivalent
+        Who differs as its case expects; who has no equivalent.
     direct
         Claimants directly against each other.
     lost
@@ -71,6 +84,8 @@ class Report:
     environment: Environment
     results: Results
     matrix: pd.DataFrame
+    known: pd.DataFrame
+    no_equivalent: pd.DataFrame
     direct: pd.DataFrame
     lost: pd.DataFrame
     examples: tuple[Example, ...]
@@ -107,6 +122,8 @@ def put_together(
         environment,
         results,
         tables.matrix(results.rows),
+        known.differences(results.rows, cases),
+        known.no_equivalent(results.rows),
         tables.direct(results.pairs),
         tables.lost(results.rows),
         tuple(examples),

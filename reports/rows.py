@@ -29,7 +29,10 @@ class Row:
     max_abs_diff, max_rel_diff
         The largest differences from the NumPy reference's own run; NaN where there is nothing to compare.
     expected
-        Whether this is a printed number that its case lists as wrong, and that was found wrong.
+        Whether its case says that this is so: a printed number that is listed as wrong and was found wrong,
+        or a known difference of this adapter.
+    unexpected
+        Whether its case says that this is otherwise: a known difference that is none.
     explanation
         What explains the difference, in a sentence or two; told where a claimant first fails.
     """
@@ -40,17 +43,21 @@ class Row:
     max_abs_diff: float = math.nan
     max_rel_diff: float = math.nan
     expected: bool = False
+    unexpected: bool = False
     explanation: str = ""
 
     @property
     def passes(self) -> bool:
-        """Whether it agrees, or differs as its case says it must."""
+        """Whether it agrees, or is as its case says it must be."""
         return self.finding.passes or self.expected
 
     @property
     def fails(self) -> bool:
-        """Whether it counts against the run; a framework that is absent does not, unless it was asked for."""
-        return not self.passes and self.finding.verdict is not Verdict.NOT_RUN
+        """Whether it counts against the run.
+
+        A framework that is absent does not, unless it was asked for, nor does one that has no equivalent.
+        """
+        return not self.passes and self.finding.verdict not in (Verdict.NOT_RUN, Verdict.NO_EQUIVALENT)
 
     @property
     def compared(self) -> bool:
@@ -129,8 +136,9 @@ class Results:
 
 def first_failure(rows: Iterable[Row]) -> Row | None:
     """Return the failing row that comes first in the order of computation: by step, then along the tape."""
-    return min((row for row in rows if row.fails), key=_order, default=None)
+    return min((row for row in rows if row.fails), key=order, default=None)
 
 
-def _order(row: Row) -> tuple[int, int]:
+def order(row: Row) -> tuple[int, int]:
+    """Return a row's place in the order of computation, to sort by."""
     return row.finding.step, row.place

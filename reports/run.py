@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from adapters import Adapter, Unavailable
 from reference import Finding, JudgedStep, Subject, judge, tape, training_steps
 from reports.differences import largest_differences, stated
+from reports.expectations import settled
 from reports.explanations import explained
 from reports.pairs import PairCounter
 from reports.published import judge_case
@@ -84,7 +85,18 @@ def run_case(
             rows[subject] += found
         counter.add({who: step.claim for who, step in judged.items() if who.adapter != REFERENCE})
         watch(case, dtype, max((step.step for step in judged.values()), default=problem.steps))
-    return [row for found in rows.values() for row in found], counter.pairs
+    return _settled(case, dtype, rows, present), counter.pairs
+
+
+def _settled(
+    case: Case, dtype: str, rows: Mapping[Subject, list[Row]], present: Sequence[Adapter]
+) -> list[Row]:
+    """Return all rows, those of each adapter that is present beside what the case expects of it."""
+    expected = {adapter.name: case.expectation(adapter.name, dtype) for adapter in present}
+    together: dict[str, list[Row]] = {}
+    for subject, found in rows.items():
+        together.setdefault(subject.adapter, []).extend(found)
+    return [row for name, found in together.items() for row in settled(expected.get(name), found)]
 
 
 def _before_the_run(problem: Problem, adapters: Sequence[Adapter | Unavailable]) -> dict[Subject, list[Row]]:

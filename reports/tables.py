@@ -10,7 +10,7 @@ import pandas as pd
 
 from reference.agreement import ONE_DIGIT
 from reports.rows import PUBLISHED, Pair, Printed, Row
-from reports.verdicts import at_step, cell, grouped, state
+from reports.verdicts import agrees, at_step, cell, grouped, state
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 COLUMNS = (
     "case", "adapter", "program", "dtype", "step", "quantity", "verdict", "used", "error", "tolerance",
     "digits", "ulps", "index", "claimed", "derived", "max_abs_diff", "max_rel_diff", "conventional", "reason",
-    "truth", "explanation",
+    "truth", "explanation", "expected",
 )  # fmt: skip
 """The columns of results.csv and results.json."""
 
@@ -43,7 +43,7 @@ def _record(row: Row) -> tuple[object, ...]:
     return (
         who.case, who.adapter, who.program, who.dtype, found.step or None, found.quantity, str(found.verdict),
         *numbers, row.conventional, found.reason, found.truth,
-        row.explanation,
+        row.explanation, row.expected,
     )  # fmt: skip
 
 
@@ -103,7 +103,7 @@ def quantities(rows: Sequence[Row]) -> pd.DataFrame:
 
 def _badness(row: Row) -> tuple[bool, bool, float]:
     used = row.finding.used
-    return row.fails, not row.passes, math.inf if math.isnan(used) else used
+    return row.fails, not agrees(row), math.inf if math.isnan(used) else used
 
 
 def _quantity(row: Row | None) -> str:
@@ -115,7 +115,7 @@ def lost(rows: Iterable[Row]) -> pd.DataFrame:
     together: dict[tuple[str, ...], list[Row]] = {}
     for row in rows:
         found = row.finding
-        if row.compared and row.passes and found.error > ONE_DIGIT * abs(found.derived) > 0:
+        if row.compared and agrees(row) and found.error > ONE_DIGIT * abs(found.derived) > 0:
             who = row.subject
             key = (who.case, who.dtype, found.element, f"{found.derived:.3g}")
             together.setdefault(key, []).append(row)

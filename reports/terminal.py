@@ -28,7 +28,7 @@ WIDE = 160
 """Columns where the output is no terminal: a log is not folded."""
 
 MANY = 20
-"""More failures than this are left to the report's files."""
+"""More lines of one kind than this are left to the report's files."""
 
 
 def console() -> Console:
@@ -71,12 +71,20 @@ def show(report: Report, folder: Path, out: Console) -> None:
         table.add_row(*(printable(cell) for cell in row))
     out.print(table)
     out.print(LEGEND, end="\n\n")
-    conclusion, more = report.conclusion, len(report.conclusion.failures) - MANY
-    told = (conclusion.headline, *conclusion.failures[:MANY])
-    for line in (*told, *([f"… and {more} more."] if more > 0 else []), *conclusion.not_run):
+    conclusion = report.conclusion
+    for line in (conclusion.headline, *_first(conclusion.failures), *conclusion.not_run):
+        out.print(line, soft_wrap=True)
+    if conclusion.known:
+        out.print("\nKnown differences, as their cases say:")
+    for line in (*_first(conclusion.known), *_first(conclusion.no_equivalent)):
         out.print(line, soft_wrap=True)
     for line in sentences(report.power) if report.power else ():
         out.print(printable(line), soft_wrap=True)
     page = (folder / "index.html").resolve()
     inside = page.is_relative_to(Path.cwd())
     out.print(f"Report: {printable(str(page.relative_to(Path.cwd()) if inside else page))}", soft_wrap=True)
+
+
+def _first(lines: tuple[str, ...]) -> tuple[str, ...]:
+    more = len(lines) - MANY
+    return (*lines[:MANY], f"… and {more} more.") if more > 0 else lines

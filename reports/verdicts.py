@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from adapters import Adapter, Unavailable
 from cases.defects import printable
 from reference import Verdict
-from reports.rows import PUBLISHED, Row, first_failure
+from reports.rows import PUBLISHED, Row, first_failure, order
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -19,6 +19,19 @@ if TYPE_CHECKING:
 
 Group = tuple[str, str, str]
 """A case, a number format, an adapter."""
+
+
+def known_differences(rows: Iterable[Row]) -> list[Row]:
+    """Return for each case, number format and adapter the first line that differs as its case expects."""
+    expected = [row for row in rows if row.expected and row.subject.adapter != PUBLISHED]
+    groups = grouped(row for row in expected if row.finding.verdict is not Verdict.NO_EQUIVALENT).values()
+    return [min(group, key=order) for group in groups]
+
+
+def without_equivalent(rows: Iterable[Row]) -> list[Row]:
+    """Return for each case, number format and adapter that declines the line that says so."""
+    groups = grouped(row for row in rows if row.finding.verdict is Verdict.NO_EQUIVALENT).values()
+    return [group[0] for group in groups]
 
 
 def grouped(rows: Iterable[Row]) -> dict[Group, list[Row]]:
@@ -32,19 +45,22 @@ def grouped(rows: Iterable[Row]) -> dict[Group, list[Row]]:
 def cell(rows: Sequence[Row]) -> str:
     """Say in a few words how one adapter fares: "agrees 0.42 (14.9)", "differs at dL/dW1", "not run".
 
-    Where it agrees, the numbers are the largest part that is used of any tolerance, and the fewest decimal
-    digits that any comparison certifies.
+    A failure is told before what is expected or not compared, and that before agreement. Where it agrees,
+    the numbers are the largest part that is used of any tolerance, and the fewest decimal digits that any
+    comparison certifies.
     """
-    failing = first_failure(rows)
-    if failing is not None:
-        at = f" at {printable(failing.finding.quantity)}" if failing.finding.quantity else ""
-        return state([failing]) + at + at_step(failing)
-    return state(rows)
+    told = first_failure(rows) or min((row for row in rows if not agrees(row)), key=order, default=None)
+    return state(rows) if told is None else verdict(told) + where(told)
+
+
+def agrees(row: Row) -> bool:
+    """Whether a row is plain agreement, and not expected to be anything else."""
+    return row.passes and not row.expected
 
 
 def state(rows: Sequence[Row]) -> str:
     """Say the verdict on rows that share one: "agrees 0.42 (14.9)", "differs"."""
-    if not rows[0].passes:
+    if not agrees(rows[0]):
         return verdict(rows[0])
     compared = [row for row in rows if row.compared]
     used = max(row.finding.used for row in compared)
@@ -53,9 +69,18 @@ def state(rows: Sequence[Row]) -> str:
 
 
 def verdict(row: Row) -> str:
-    """Name the verdict on one row; where only the case's own rtol and atol fail, that."""
+    """Name the verdict on one row, beside what its case says: its own rtol and atol, or what it expects."""
+    if row.unexpected:
+        return "not as its case expects"
     outside = row.finding.verdict is Verdict.AGREES and row.conventional == "outside"
-    return "outside its case's tolerance" if outside else str(row.finding.verdict)
+    told = "outside its case's tolerance" if outside else str(row.finding.verdict)
+    return f"{told} as expected" if row.expected and row.finding.quantity else told
+
+
+def where(row: Row) -> str:
+    """Name the line of a row and its step: " at dL/dW1, step 2"; nothing of a whole claim's first step."""
+    at = f" at {printable(row.finding.quantity)}" if row.finding.quantity else ""
+    return at + at_step(row)
 
 
 def at_step(row: Row) -> str:
@@ -77,17 +102,23 @@ class Conclusion:
         For each case, number format and adapter that fails, the sentence of its first failing line.
     not_run
         For each adapter that did not run, its name and the reason.
+    known
+        For each case, number format and adapter that differs as its case expects, the sentence of that line.
+    no_equivalent
+        For each that has no equivalent, the reason.
     """
 
     passed: bool
     headline: str
     failures: tuple[str, ...]
     not_run: tuple[str, ...]
+    known: tuple[str, ...] = ()
+    no_equivalent: tuple[str, ...] = ()
 
     @property
     def lines(self) -> tuple[str, ...]:
         """Everything to tell, the headline first."""
-        return (self.headline, *self.failures, *self.not_run)
+        return (self.headline, *self.failures, *self.not_run, *self.known, *self.no_equivalent)
 
 
 def conclude(results: Results, selection: Selection, asked: Sequence[str] = ()) -> Conclusion:
@@ -96,6 +127,7 @@ def conclude(results: Results, selection: Selection, asked: Sequence[str] = ()) 
     first = [row for row in map(first_failure, groups.values()) if row is not None]
     absent = [adapter for adapter in selection.adapters if isinstance(adapter, Unavailable)]
     missing = [adapter for adapter in absent if adapter.verdict is Verdict.NOT_RUN]
+    known, declined = known_differences(results.rows), without_equivalent(results.rows)
     missed = [adapter.name for adapter in missing if adapter.name in asked]
     compared = sum(row.compared for row in results.rows if row.subject.adapter != PUBLISHED)
     if not compared:
@@ -103,16 +135,34 @@ def conclude(results: Results, selection: Selection, asked: Sequence[str] = ()) 
     elif first:
         headline = f"Not all agree: {_count(first, len(groups) - len(missing) * len(selection.runs))}."
     elif missed:
-        headline = f"Asked for, but not run: {', '.join(missed)}. What was compared agrees: "
-        headline += _what(results, selection, compared)
+        headline = f"Asked for, but not run: {', '.join(missed)}. What was compared agrees"
+        headline += f"{_but(known)}: {_what(results, selection, compared)}{_declined(declined)}"
     else:
-        headline = f"All agree: {_what(results, selection, compared)}"
+        headline = f"All agree{_but(known)}: {_what(results, selection, compared)}{_declined(declined)}"
     return Conclusion(
         passed=compared > 0 and not first and not missed,
         headline=printable(headline),
         failures=tuple(printable(row.sentence) for row in first),
         not_run=tuple(printable(f"Not run: {one.name}, because {one.reason}.") for one in missing),
+        known=tuple(printable(row.sentence) for row in known),
+        no_equivalent=tuple(printable(_why_none(row)) for row in declined),
     )
+
+
+def _why_none(row: Row) -> str:
+    who, reason = row.subject, row.finding.reason.rstrip(".")
+    return f"No equivalent: {who.claimant} on {who.case} in {who.dtype}, because {reason}."
+
+
+def _but(known: Sequence[Row]) -> str:
+    """Count the known differences beside what agrees."""
+    told = "its case says" if len(known) == 1 else "their cases say"
+    return f", but for {_plural(len(known), 'known difference')} as {told}" if known else ""
+
+
+def _declined(declined: Sequence[Row]) -> str:
+    have = "has" if len(declined) == 1 else "have"
+    return f" {_plural(len(declined), 'comparison')} {have} no equivalent." if declined else ""
 
 
 def _count(first: Sequence[Row], of: int) -> str:

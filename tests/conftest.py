@@ -29,6 +29,7 @@ CLAIMANTS = '''
 import numpy as np
 
 from reference import training_steps
+from reference.findings import NoEquivalent
 
 
 def honest(problem):
@@ -87,6 +88,11 @@ def forgets_the_factor(problem):
         if number > 1:
             step["dL/da1"] = np.broadcast_to(step["dL/dz2"], step["dL/da1"].shape).copy()
         yield step
+
+
+def declines(problem):
+    raise NoEquivalent("it has no such form")
+    yield
 
 
 not_a_function = 3

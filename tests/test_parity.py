@@ -38,13 +38,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture
 def conclude(request: pytest.FixtureRequest) -> Callable[..., None]:
-    """Fail with what is told and the command that repeats this test; skip where a framework is absent."""
+    """Fail with what is told and how to repeat this test; skip where a framework is absent or declines."""
 
     def conclude(failure: Failure | None, adapter: str = "") -> None:
         was_asked_for = adapter in request.config.getoption("--adapter")
         if failure is None:
             return
-        if failure.not_run and not was_asked_for:
+        if failure.no_equivalent or (failure.not_run and not was_asked_for):
             pytest.skip(failure.told)
         file = os.path.relpath(request.path, request.config.invocation_params.dir)
         again = command(

@@ -6,16 +6,17 @@ from itertools import islice
 
 import pytest
 
-from adapters import registry
+from adapters import Adapter, Program, registry
 from cases import SHIPPED, load_case, load_cases
 from reference import Verdict, judge, names, tape
+from reference.findings import NoEquivalent
 from reference.mistakes import MISTAKES, Inexpressible, mistaken_steps
-from reports.power import measure, sentences, to_frames, to_html, to_markdown, tools
+from reports.power import alarms, measure, sentences, to_frames, to_html, to_markdown, tools
 from reports.power.coverage import cover
 from reports.power.mistakes import judged
 from reports.power.results import Answer, Meeting
 from reports.power.setting import STEPS, Setting, only
-from reports.power.words import ALLCLOSE, ASSERT_CLOSE, GRADCHECK, OURS, SHOWN, STRUCTURAL, TOOLS
+from reports.power.words import ALLCLOSE, ASSERT_CLOSE, CHECK_GRADS, GRADCHECK, OURS, SHOWN, STRUCTURAL, TOOLS
 
 SMALL = ("nets/square", "nets/not-trained", "nets/one-one-one", "worked/document")
 LARGEST = "nets/digits"
@@ -158,6 +159,30 @@ def test_a_missing_framework_is_told():
     }
     cells = to_frames(power)["tools"].set_index("tool").loc[ASSERT_CLOSE]
     assert cells["caught: wrong formula"] == "not run: torch is not installed"
+
+
+@pytest.mark.usefixtures("frameworks")
+def test_whoever_is_expected_not_to_agree_gives_no_false_alarm():
+    power = measure([load_case("divergences/x64-off")], trials=1)
+    assert {alarm.claimant for alarm in power.alarms} == {"torch"}
+    assert not any(alarm.answer.objects for alarm in power.alarms)
+    told = "not run: the case expects jax not to agree"
+    assert {fault.reason for fault in power.faults if fault.tool == CHECK_GRADS} == {told}
+    assert of(power, "divergences/x64-off", "sign-of-the-error").by(CHECK_GRADS).reason == told
+
+
+@pytest.mark.usefixtures("frameworks")
+def test_whoever_has_no_equivalent_gives_no_false_alarm(monkeypatch):
+    def declines(problem):
+        raise NoEquivalent("it has none")
+        yield
+
+    case = load_case("worked/document")
+    setting = Setting.of(case, "float64")
+    declining = [Adapter(name, name, "", (Program("", declines),)) for name in ("torch", "jax")]
+    monkeypatch.setattr(alarms, "find_adapters", lambda names: declining)
+    heard = list(alarms.hear(setting, tools.toolbox(setting.problem)))
+    assert {alarm.answer.tool for alarm in heard} == {GRADCHECK, CHECK_GRADS}
 
 
 def test_progress_is_told():

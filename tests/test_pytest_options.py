@@ -114,6 +114,43 @@ def test_a_right_number_that_is_listed_as_wrong_fails(parity: Callable[..., Run]
     assert f"python -m pytest '{PARITY}::test_published[mine/two-layers]' --cases={folder}" in done.stdout
 
 
+def expecting(folder: Path, name: str, adapter: str, expectation: str) -> None:
+    """Add a case that expects something of one of the `claimants`."""
+    text = (folder / "mine" / "two-layers.yaml").read_text(encoding="utf-8")
+    text += f"expect:\n  claimants:{adapter}: {expectation}\n"
+    (folder / "mine" / f"{name}.yaml").write_text(text, encoding="utf-8")
+
+
+def test_what_a_case_expects_passes_and_is_news_where_it_is_not_so(
+    parity: Callable[..., Run], folder: Path
+) -> None:
+    late = "{differs: dL/da1, because: it forgets W2, see: 'mine #7', step: 2}"
+    expecting(folder, "known", "forgets_the_factor", late)
+    expecting(folder, "stale", "honest", late)
+    expecting(folder, "none", "declines", "{no_equivalent: it has none}")
+    adapters = [f"--adapter=claimants:{name}" for name in ("forgets_the_factor", "honest", "declines")]
+    done = parity(PARITY, f"--cases={folder}", *adapters, "-v", "-k", "mine and float64")
+    told = {
+        line.split("[")[1].split("-float64]")[0].replace("claimants:", ""): line.split()[1]
+        for line in done.stdout.splitlines()
+        if line.startswith(f"{PARITY}::")
+    }
+    assert {name for name, outcome in told.items() if outcome == "PASSED"} == {
+        "mine/known-forgets_the_factor",
+        "mine/none-declines",
+        *(f"mine/{case}-honest" for case in ("known", "none", "two-layers")),
+    }
+    assert {name for name, outcome in told.items() if outcome == "SKIPPED"} == {
+        f"mine/{case}-declines" for case in ("known", "stale", "two-layers")
+    }
+    assert (done.returncode, counts(done)) == (1, "4 failed, 5 passed, 3 skipped")
+    assert "no equivalent: it has no such form" in done.stdout
+    assert (
+        "claimants:honest was expected to differ at dL/da1, step 2 (it forgets W2, mine #7), but agrees now: "
+        "the framework changed its mind, or the case is out of date (claimants:honest, float64, mine/stale)"
+    ) in done.stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

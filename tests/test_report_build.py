@@ -66,7 +66,7 @@ def test_results_have_these_columns_in_this_order(build: Callable[..., int], tmp
     first = (tmp_path / "out" / "results.csv").read_text(encoding="utf-8").splitlines()[0]
     assert first == (
         "case,adapter,program,dtype,step,quantity,verdict,used,error,tolerance,digits,ulps,index,claimed,derived,"
-        "max_abs_diff,max_rel_diff,conventional,reason,truth,explanation"
+        "max_abs_diff,max_rel_diff,conventional,reason,truth,explanation,expected"
     )
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from adapters import Unavailable, find_adapters
-from reference import judge
+from reference import Verdict, judge
 from reports.power.mistakes import CAUGHT, compared
 from reports.power.results import Alarm, Answer
 from reports.power.setting import only
-from reports.power.tools import NotRun, on_the_right_program
-from reports.power.words import CHECK_GRADS, GRADCHECK, SHOWN
+from reports.power.tools import OWNERS, NotRun, on_the_right_program
+from reports.power.words import SHOWN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,14 +20,11 @@ if TYPE_CHECKING:
     from reports.power.setting import Setting
     from reports.power.tools import Toolbox
 
-OWNERS = {GRADCHECK: "torch", CHECK_GRADS: "jax"}
-"""Whose derivative each check of gradients checks."""
-
 
 def hear(setting: Setting, toolbox: Toolbox) -> Iterator[Alarm]:
-    """Put every correct claim to every tool."""
+    """Put every correct claim to every tool; whoever the case expects not to agree makes none."""
     about = (setting.case, setting.dtype)
-    for adapter in find_adapters(tuple(OWNERS.values())):
+    for adapter in find_adapters(tuple(name for name in OWNERS.values() if name not in setting.unlike)):
         if isinstance(adapter, Unavailable):
             for tool in (SHOWN, *toolbox.comparisons):
                 yield Alarm(
@@ -37,7 +34,7 @@ def hear(setting: Setting, toolbox: Toolbox) -> Iterator[Alarm]:
         for program in adapter.programs:
             for answer in _answers(setting, program, toolbox):
                 yield Alarm(*about, f"{adapter.name} {program.name}".strip(), answer)
-    for tool, said in on_the_right_program(setting.problem).items():
+    for tool, said in on_the_right_program(setting.problem, setting.unlike).items():
         reason = said.reason if isinstance(said, NotRun) else ""
         yield Alarm(
             *about, OWNERS[tool], Answer(tool, None if isinstance(said, NotRun) else said, reason=reason)
@@ -45,9 +42,14 @@ def hear(setting: Setting, toolbox: Toolbox) -> Iterator[Alarm]:
 
 
 def _answers(setting: Setting, program: Program, toolbox: Toolbox) -> Iterator[Answer]:
-    """Run a program once; judge everything it shows, as the report does, and compare its outcome."""
+    """Run a program once; judge everything it shows, as the report does, and compare its outcome.
+
+    A program that has no equivalent claims nothing, so nothing is asked about it.
+    """
     problem = setting.problem
     steps = list(judge(problem, program.run, program.promises(problem.depth)))
+    if any(finding.verdict is Verdict.NO_EQUIVALENT for step in steps for finding in step.findings):
+        return
     yield _ours(steps)
     claims = [only(step.claim, setting.outcome) for step in steps]
     for tool, objects in toolbox.comparisons.items():

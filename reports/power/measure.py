@@ -43,7 +43,7 @@ def measure(
     for done, (case, dtype) in enumerate(runs):
         watch(f"{case.name} {dtype}", done, len(runs))
         setting = Setting.of(case, dtype)
-        toolbox = tools.toolbox(setting.problem)
+        toolbox = tools.toolbox(setting.problem, setting.unlike)
         meetings += mistakes.meet(setting, toolbox)
         planted += faults.plant(setting, toolbox, trials, seed)
         heard += alarms.hear(setting, toolbox)

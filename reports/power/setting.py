@@ -21,17 +21,25 @@ STEPS = 3
 
 @dataclass(frozen=True)
 class Setting:
-    """A problem, and the NumPy reference's own run of it."""
+    """A problem, and the NumPy reference's own run of it.
+
+    Attributes
+    ----------
+    unlike
+        The adapters that the case expects not to agree: no correct implementations of this problem.
+    """
 
     case: str
     problem: Problem
     right: tuple[dict[str, NDArray[Any]], ...]
+    unlike: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, case: Case, dtype: str) -> Setting:
         """Run the reference once."""
         problem = case.problem(dtype)
-        return cls(case.name, problem, tuple(training_steps(problem.copy())))
+        unlike = frozenset(name for name in case.file.expect if case.expectation(name, dtype))
+        return cls(case.name, problem, tuple(training_steps(problem.copy())), unlike)
 
     @property
     def dtype(self) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from reports.power.words import ALLCLOSE, ASSERT_CLOSE, CHECK_GRADS, GRADCHECK
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
     from types import ModuleType
 
     from numpy.typing import NDArray
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 GRADIENT_CHECKS = {GRADCHECK: "reports.power.torch_gradcheck", CHECK_GRADS: "reports.power.jax_check_grads"}
 """Where each check of gradients is; the modules load their frameworks."""
+
+OWNERS = {GRADCHECK: "torch", CHECK_GRADS: "jax"}
+"""Whose derivative each check of gradients checks."""
 
 
 @dataclass(frozen=True)
@@ -43,20 +46,24 @@ class Toolbox:
     gradient_checks: Mapping[str, ObjectsToGradients | NotRun]
 
 
-def toolbox(problem: Problem) -> Toolbox:
-    """Return the tools that compare two arrays, and those that check gradients of this problem."""
+def toolbox(problem: Problem, unlike: Collection[str] = ()) -> Toolbox:
+    """Return the tools that compare two arrays, and those that check gradients of this problem.
+
+    A check of gradients does not run where its framework is among those `unlike` the problem, by its case.
+    """
     checks = {
         tool: module if isinstance(module, NotRun) else _remembering(module.claimed(problem))
-        for tool, module in _gradient_checks(problem)
+        for tool, module in _gradient_checks(problem, unlike)
     }
     return Toolbox({ASSERT_CLOSE: _assert_close(), ALLCLOSE: _allclose}, checks)
 
 
-def on_the_right_program(problem: Problem) -> dict[str, bool | NotRun]:
+def on_the_right_program(problem: Problem, unlike: Collection[str] = ()) -> dict[str, bool | NotRun]:
     """Put each framework's own derivative of the loss to its check of gradients; True where that objects."""
     return {
         tool: module if isinstance(module, NotRun) else module.right(problem)
-        for tool, module in _gradient_checks(problem)
+        for tool, module in _gradient_checks(problem, unlike)
+        if OWNERS[tool] not in unlike
     }
 
 
@@ -89,11 +96,13 @@ def _allclose(claimed: NDArray[Any], expected: NDArray[Any]) -> bool:
         return True
 
 
-def _gradient_checks(problem: Problem) -> Iterator[tuple[str, ModuleType | NotRun]]:
+def _gradient_checks(problem: Problem, unlike: Collection[str]) -> Iterator[tuple[str, ModuleType | NotRun]]:
     """Give each check's module, or why it does not run on this problem."""
     for tool, name in GRADIENT_CHECKS.items():
         module = _load(name)
         refusal = "" if isinstance(module, NotRun) else module.not_run(problem)
+        if OWNERS[tool] in unlike:
+            refusal = f"not run: the case expects {OWNERS[tool]} not to agree"
         yield tool, NotRun(refusal) if refusal else module
 
 

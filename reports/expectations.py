@@ -1,0 +1,141 @@
+"""What a case expects of an adapter, beside what was found: the one definition of a known difference.
+
+An expectation is met if every program that states the quantity fails there first, with that verdict and at
+that step; if at least one does; and if no program that hides it fails at an earlier line. What is expected
+then passes, with the case's words as its explanation. What is expected and not found is news, and fails.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from reference import Finding, Verdict
+from reports.rows import Row, first_failure, order
+from reports.verdicts import where
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from cases.expectations import Expectation
+
+VERDICTS: Final = {
+    "differs": Verdict.DIFFERS,
+    "errs": Verdict.ERROR,
+    "undecided": Verdict.UNDECIDED,
+    "no_equivalent": Verdict.NO_EQUIVALENT,
+}
+
+_TO_DO: Final = {
+    "differs": "to differ at ",
+    "errs": "to be in error at ",
+    "undecided": "to be undecided at ",
+    "no_equivalent": "to have no equivalent",
+}
+
+
+def settled(expectation: Expectation | None, rows: Sequence[Row]) -> list[Row]:
+    """Return an adapter's rows with what its case expects marked as expected, or with a row of news.
+
+    Parameters
+    ----------
+    expectation
+        Of this adapter, on this case in this number format; None where it is to agree.
+    rows
+        Of all its programs and all steps. An adapter that is absent has none that could be settled.
+    """
+    if expectation is None:
+        return list(rows)
+    news = _news(expectation, rows)
+    if news is not None:
+        return [_told(expectation, news), *rows]
+    shown = next((row for row in rows if _is_at(expectation, row)), None)
+    explanation = f"Expected by its case: {expectation.told}."
+    return [
+        replace(row, expected=True, explanation=explanation) if _is_expected(row, shown) else row
+        for row in rows
+    ]
+
+
+class _News(NamedTuple):
+    """What is not as expected: by whom (any of its rows), in words, and the line that fails first."""
+
+    by: Row
+    but: str
+    instead: Row | None = None
+
+
+def _news(expectation: Expectation, rows: Sequence[Row]) -> _News | None:
+    """Return what contradicts the expectation, or None where it is met."""
+    if expectation.kind == "no_equivalent":
+        return _runs(rows)
+    shown = [row for row in rows if _is_at(expectation, row)]
+    for program in _programs(rows):
+        first = first_failure(program)
+        here = next((row for row in program if row in shown), None)
+        if here is not None and first is None:
+            return _News(here, "agrees now: the framework changed its mind, or the case is out of date")
+        as_expected = first is here and here is not None and _verdict(here) is VERDICTS[expectation.kind]
+        hidden = here is None and (first is None or (shown != [] and order(first) > order(shown[0])))
+        if not as_expected and not hidden and first is not None:
+            return _News(first, f"first fails{where(first)}", first)
+    return None if shown else _unseen(rows)
+
+
+def _runs(rows: Sequence[Row]) -> _News | None:
+    """Return the news of a program that takes a step although it should have no equivalent."""
+    first = first_failure(rows)
+    if first is not None:
+        return _News(first, f"runs, and fails{where(first)}", first)
+    run = next((row for row in rows if _verdict(row) is not Verdict.NO_EQUIVALENT), None)
+    return (
+        None
+        if run is None
+        else _News(run, "runs now: the framework has gained one, or the case is out of date")
+    )
+
+
+def _unseen(rows: Sequence[Row]) -> _News:
+    """Return the news that nothing fails, and that no program states the quantity."""
+    declining = next((row for row in rows if _verdict(row) is Verdict.NO_EQUIVALENT), None)
+    if declining is not None:
+        return _News(declining, f"has no equivalent: {declining.finding.reason}")
+    return _News(rows[0], "agrees in all that it states, and does not state that")
+
+
+def _told(expectation: Expectation, news: _News) -> Row:
+    """Put the news into a row that comes before all others; what fails instead follows in its own words."""
+    step = f", step {expectation.step}" if expectation.step > 1 else ""
+    what = f"{_TO_DO[expectation.kind]}{expectation.quantity}{step}"
+    why = ", ".join(filter(None, (expectation.cause, expectation.see)))
+    reason = f"was expected {what} ({why}), but {news.but}"
+    instead = news.instead.sentence if news.instead else ""
+    return Row(news.by.subject, Finding(0, "", Verdict.ERROR, reason), unexpected=True, explanation=instead)
+
+
+def _is_expected(row: Row, shown: Row | None) -> bool:
+    """Whether a row is what was expected (with none shown: to decline), or follows from it.
+
+    From wrong numbers come wrong numbers, but no error, unless it is the expected one again; and no crash.
+    """
+    if shown is None or not row.fails:
+        return shown is None
+    if _verdict(row) is Verdict.ERROR:
+        return row.finding.quantity != "" and row.finding.reason == shown.finding.reason
+    return True
+
+
+def _is_at(expectation: Expectation, row: Row) -> bool:
+    at = (expectation.step, expectation.quantity)
+    return expectation.quantity != "" and (row.finding.step, row.finding.quantity) == at
+
+
+def _programs(rows: Iterable[Row]) -> list[list[Row]]:
+    programs: dict[str, list[Row]] = {}
+    for row in rows:
+        programs.setdefault(row.subject.program, []).append(row)
+    return list(programs.values())
+
+
+def _verdict(row: Row) -> Verdict:
+    return row.finding.verdict

@@ -1,0 +1,47 @@
+"""The tables of what is known not to agree: the differences that cases expect, and who has no equivalent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from reports.tables import NOTHING
+from reports.verdicts import at_step, known_differences, without_equivalent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from cases import Case
+    from reports.rows import Row
+
+
+def differences(rows: Iterable[Row], cases: Mapping[str, Case]) -> pd.DataFrame:
+    """Return the known differences: where each first shows, how large it is, its cause and the thread."""
+    columns = ["case", "dtype", "adapter", "first at", "claimed", "should be", "off by", "cause", "see"]
+    table = [_difference(row, cases[row.subject.case]) for row in known_differences(rows)]
+    return pd.DataFrame(table, columns=columns)
+
+
+def _difference(row: Row, case: Case) -> tuple[str, ...]:
+    who, found = row.subject, row.finding
+    about = (*_who(row), found.element + at_step(row))
+    expectation = case.expectation(who.adapter, who.dtype)
+    why = (expectation.cause, expectation.see) if expectation else ("", "")
+    if not row.compared:
+        return (*about, found.reason, NOTHING, NOTHING, *why)
+    claimed, derived = found.digits_told(who.dtype)
+    return (*about, claimed, f"{derived} ± {found.tolerance:.2g}", f"{found.error:.2g}", *why)
+
+
+def no_equivalent(rows: Iterable[Row]) -> pd.DataFrame:
+    """Return who declines which case, why, and whether the case says so too."""
+    columns = ["case", "dtype", "adapter", "reason", "said by the case"]
+    table = [
+        (*_who(row), row.finding.reason, "yes" if row.expected else "no") for row in without_equivalent(rows)
+    ]
+    return pd.DataFrame(table, columns=columns)
+
+
+def _who(row: Row) -> tuple[str, str, str]:
+    return row.subject.case, row.subject.dtype, row.subject.adapter

@@ -1,0 +1,167 @@
+"""How a report tells what a case expects: known differences, who has no equivalent, and what is news."""
+
+from __future__ import annotations
+
+import csv
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from conftest import TWO_LAYERS
+
+from reports.build import main
+from reports.page import is_news
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+pytestmark = pytest.mark.usefixtures("claimants")
+
+KNOWN = """expect:
+  claimants:forgets_the_factor: {differs: dL/da1, because: it forgets | W2, see: 'mine #7', step: 2}
+  claimants:declines: {no_equivalent: it has none}
+  claimants:wrong_dtype: {errs: dL/dW1, because: its numbers are halved, dtypes: [float64]}
+"""
+
+
+@pytest.fixture(name="build")
+def _build(folder: Path, tmp_path: Path) -> Callable[..., int]:
+    def build(expect: str, *adapters: str, dtype: str = "float64") -> int:
+        (folder / "mine" / "two-layers.yaml").write_text(TWO_LAYERS + expect, encoding="utf-8")
+        chosen = [f"--adapter={name if name == 'numpy' else f'claimants:{name}'}" for name in adapters]
+        asked = ["--cases", str(folder), "--select", "mine/", "--dtype", dtype, *chosen]
+        return main([*asked, "--out", str(tmp_path / "out")])
+
+    return build
+
+
+def read(tmp_path: Path, name: str) -> str:
+    return (tmp_path / "out" / name).read_text(encoding="utf-8")
+
+
+def test_known_differences_are_told_and_counted_apart(
+    build: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert build(KNOWN, "honest", "forgets_the_factor", "wrong_dtype", "declines") == 0
+    lines = capsys.readouterr().out.splitlines()
+    cells = ["differs as expected at dL/da1, step 2", "error as expected at dL/dW1", "no equivalent"]
+    (row,) = [line for line in lines if line.startswith(" mine/two-layers")]
+    assert row.split("   ")[0].strip() == "mine/two-layers"
+    assert [cell.strip() for cell in row.split("   ") if cell.strip()][-3:] == cells
+    (headline,) = [line for line in lines if line.startswith("All agree")]
+    assert headline.startswith("All agree, but for 2 known differences as their cases say: 1 case, float64, ")
+    assert headline.endswith(" quantities compared with certified truth. 1 comparison has no equivalent.")
+    start = lines.index("Known differences, as their cases say:")
+    assert lines[start + 1].startswith("dL/da1[")
+    assert lines[start + 1].endswith(
+        "(claimants:forgets_the_factor, float64, mine/two-layers, step 2). "
+        "Expected by its case: it forgets | W2 (mine #7)."
+    )
+    assert lines[start + 2] == (
+        "dL/dW1 has dtype float32, expected float64 (claimants:wrong_dtype, float64, mine/two-layers). "
+        "Expected by its case: its numbers are halved."
+    )
+    assert lines[start + 3] == (
+        "No equivalent: claimants:declines on mine/two-layers in float64, because it has no such form."
+    )
+
+
+def test_the_files_tell_the_same(build: Callable[..., int], tmp_path: Path) -> None:
+    build(KNOWN, "numpy", "forgets_the_factor", "wrong_dtype", "declines")
+    summary = read(tmp_path, "summary.md").splitlines()
+    start = summary.index("## Known differences")
+    (differs, errs) = summary[start + 6 : start + 8]
+    about, first, claimed, derived, off, cause, see = differs.strip("| ").replace("\\|", "¦").rsplit(" | ", 6)
+    assert about == "mine/two-layers | float64 | claimants:forgets\\_the\\_factor"
+    assert first.startswith("dL/da1\\[")
+    assert first.endswith("], step 2")
+    exact, bound = map(float, derived.split(" ± "))
+    assert abs(abs(float(claimed) - exact) - float(off)) < 0.05 * float(off)
+    assert 0 < bound < 1e-14
+    assert (cause, see) == ("it forgets ¦ W2", "mine #7")
+    assert "| dL/dW1 | has dtype float32, expected float64 | – | – | its numbers are halved |" in errs
+    none = summary[summary.index("## No equivalent") + 6]
+    assert none == "| mine/two-layers | float64 | claimants:declines | it has no such form | yes |"
+    page = read(tmp_path, "index.html")
+    assert "<h2>Known differences</h2>" in page
+    assert "<h2>No equivalent</h2>" in page
+    assert "<td>differs as expected at dL/da1, step 2</td>" in page
+    assert 'class="news"' not in page.replace("td.news", "")
+
+
+def test_what_is_expected_is_marked_in_every_row(build: Callable[..., int], tmp_path: Path) -> None:
+    build(KNOWN, "numpy", "forgets_the_factor")
+    with (tmp_path / "out" / "results.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    marked = {(row["step"], row["quantity"]) for row in rows if row["expected"] == "True"}
+    assert marked == {(step, name) for step in "23" for name in ("dL/da1", "dL/dz1")}
+    assert {row["expected"] for row in rows if row["verdict"] == "agrees"} == {"False"}
+    told = json.loads(read(tmp_path, "results.json"))
+    place = told["results"]["columns"].index("expected")
+    assert sum(row[place] for row in told["results"]["rows"]) == 4
+    assert len(told["conclusion"]["known"]) == 1
+
+
+def test_what_is_not_as_expected_fails_and_is_news(
+    build: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stale = KNOWN.replace("forgets_the_factor", "honest").replace("declines", "nan")
+    assert build(stale, "numpy", "honest", "nan") == 1
+    printed = capsys.readouterr().out
+    assert "Not all agree: 2 × not as its case expects, of 3 comparisons" in printed
+    assert "Known differences" not in printed
+    assert "but agrees now: the framework changed its mind, or the case is out of date" in printed
+    assert (
+        "but runs, and fails at loss (claimants:nan, float64, mine/two-layers). loss is nan, but" in printed
+    )
+    assert '<td class="news">not as its case expects</td>' in read(tmp_path, "index.html")
+
+
+def test_in_a_format_where_it_is_not_expected_it_fails(
+    build: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert build(KNOWN, "numpy", "wrong_dtype", dtype="float32") == 1
+    assert "error at dL/dW1" in capsys.readouterr().out
+
+
+def test_no_equivalent_that_no_case_states_is_no_failure(
+    build: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert build("", "numpy", "declines") == 0
+    assert "All agree: " in capsys.readouterr().out
+    assert "| claimants:declines | it has no such form | no |" in read(tmp_path, "summary.md")
+
+
+@pytest.mark.parametrize("expect", ["", KNOWN])
+def test_where_everybody_declines_nothing_is_compared_and_that_fails(
+    expect: str, build: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert build(expect, "declines") == 1
+    assert "Nothing was compared, so nothing is known to agree." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("cell", "news"),
+    [
+        ("differs at a1", True),
+        ("differs as expected at a1", False),
+        ("error as expected at a1", False),
+        ("no equivalent", False),
+        ("not as its case expects", True),
+        ("not run", True),
+        ("agrees exactly", False),
+    ],
+)
+def test_what_a_reader_must_not_overlook(cell: str, *, news: bool) -> None:
+    assert is_news(cell) is news
+
+
+def test_jax_as_it_comes_computes_in_float32(tmp_path: Path) -> None:
+    pytest.importorskip("jax")
+    chosen = ["--select", "divergences/x64-off", "--adapter=numpy", "--adapter=jax"]
+    assert main([*chosen, "--out", str(tmp_path / "out")]) == 0
+    (line,) = [
+        line for line in read(tmp_path, "summary.md").splitlines() if line.startswith("| divergences")
+    ][1:]
+    assert "| jax | z1 | has dtype float32, expected float64 |" in line
