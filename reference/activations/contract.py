@@ -137,7 +137,7 @@ def bounded_by(contract: Contract) -> Callable[..., Bounded]:
             flushed = 1 + np.minimum(size, NO_EXPONENTIAL) if contract.times_z else 1
             error = error + 2 * form.smallest_normal * flushed
             error = error if z.is_exact else error + contract.spread(z.value, z.error)
-        fits = np.abs(value) + error <= form.largest
+            fits = np.abs(value) + error <= form.largest
         return Bounded(value, np.where(fits, error * SLACK, np.inf), form)
 
     return bounded

@@ -77,7 +77,7 @@ def _rounding(z: Real, e: Error, unit: float) -> Real:
     tanh within 8 ulps of at most 1 is 8 units, halved 4; p's roundings are 1.4 (|p|·tanh'(p) ≤ 0.45); the sum
     and the products add up to 3, but not where p's count. Far enough out the sum is 0, and |f| is lost.
     """
-    near = np.maximum(-(z + e), ONE)
+    near = np.clip(-(z + e), ONE, FAR)
     return np.where(z + e < -ONE, near * _tail(near, unit), 8 * unit * (np.abs(z) + e))
 
 
@@ -99,7 +99,7 @@ def _slope_rounding(z: Real, e: Error, unit: float) -> Real:
     far = np.abs(z) - e > ONE
     size = np.minimum(np.abs(z) + e, ONE)
     lost = 0.5 * size * _inner_slope(size) * (2 * dt + dt * dt + 3 * unit)
-    near = np.maximum(-(z + e), ONE)
+    near = np.clip(-(z + e), ONE, FAR)
     below = (1 + 2 * near * _inner_slope(near)) * _tail(near, unit)
     return np.where(far, np.where(z < 0, below, 4 * unit), 12 * unit + lost)
 
