@@ -55,7 +55,8 @@ def bounds(name, z, form, error=0.0):
 def outside(claimed, bounded, split):
     """Where a claim is farther from the truth than the bound allows."""
     high, low, radius = split
-    off = np.abs(np.asarray(claimed, np.float64) - high - low)
+    with np.errstate(invalid="ignore"):  # ∞ − ∞ is outside
+        off = np.abs(np.asarray(claimed, np.float64) - high - low)
     return ~(off <= bounded.error + radius)
 
 
@@ -257,7 +258,7 @@ def steep(z):
 
 
 def tail(z):
-    """All that is left of gelu_tanh and its derivative below −7.5, (1 + |z| + 2|z|p')·e^{2p}, in float64's u."""
+    """What is left of gelu_tanh and its derivative below −7.5, (1 + |z| + 2|z|p')·e^{2p}, in float64's u."""
     z = np.clip(z, -30, -7.5)
     p, slope = forms.inner(z), forms.inner_slope(z)
     return (1 - z + 2 * np.abs(z) * slope) * np.exp(2 * p * (1 - 1e-6)) / 2.0**-53
