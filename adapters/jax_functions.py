@@ -2,23 +2,40 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import jax
 import jax.numpy as jnp
 import optax
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
+    "sigmoid": jax.nn.sigmoid,
+    "tanh": jnp.tanh,
+    "relu": jax.nn.relu,
+    "identity": jax.nn.identity,
+    "softplus": jax.nn.softplus,
+    "gelu_erf": lambda z: jax.nn.gelu(z, approximate=False),
+    "gelu_tanh": lambda z: jax.nn.gelu(z, approximate=True),
+    "silu": jax.nn.silu,
+    "leaky_relu": lambda z: jax.nn.leaky_relu(z, negative_slope=0.01),
+    "elu": lambda z: jax.nn.elu(z, alpha=1.0),
+    "selu": jax.nn.selu,
+    "hardtanh": jax.nn.hard_tanh,
+    "relu6": jax.nn.relu6,
+    "softsign": jax.nn.soft_sign,
+    "log_sigmoid": jax.nn.log_sigmoid,
+}
+"""JAX's function by the name that a case gives it, every parameter stated."""
+
 
 def activate(activation: str, z: jax.Array) -> jax.Array:
     """Apply JAX's function of that name."""
-    match activation:
-        case "sigmoid":
-            return jax.nn.sigmoid(z)
-        case "tanh":
-            return jnp.tanh(z)
-        case "relu":
-            return jax.nn.relu(z)
-        case "identity":
-            return jax.nn.identity(z)
-    raise NotImplementedError(f"JAX adapter: no activation {activation!r}")
+    if activation not in ACTIVATIONS:
+        raise NotImplementedError(f"JAX adapter: no activation {activation!r}")
+    return ACTIVATIONS[activation](z)
 
 
 def loss_of(loss: str, reduction: str, y_hat: jax.Array, y: jax.Array) -> jax.Array:

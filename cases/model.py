@@ -12,7 +12,23 @@ from cases.quantities import PATTERN
 
 MAX_LAYERS: Final = 1000
 
-Activation: TypeAlias = Literal["sigmoid", "tanh", "relu", "identity"]
+Activation: TypeAlias = Literal[
+    "sigmoid",
+    "tanh",
+    "relu",
+    "identity",
+    "softplus",
+    "gelu_erf",
+    "gelu_tanh",
+    "silu",
+    "leaky_relu",
+    "elu",
+    "selu",
+    "hardtanh",
+    "relu6",
+    "softsign",
+    "log_sigmoid",
+]
 
 
 def _not_too_deep(value: object) -> object:

@@ -30,11 +30,49 @@ def tanh(z: Decimal) -> Decimal:
     return 2 * sigmoid(2 * z) - 1
 
 
+def softplus(z: Decimal) -> Decimal:
+    return (1 + z.exp()).ln()
+
+
+def erf(z: Decimal) -> Decimal:
+    """Its Taylor series, for moderate z: 2/√π · Σ (−1)ⁿ z²ⁿ⁺¹ / (n!·(2n + 1))."""
+    term, total, n = z, z, 0
+    while abs(term) > Decimal("1e-100"):
+        n += 1
+        term *= -z * z / n
+        total += term / (2 * n + 1)
+    return 2 / PI.sqrt() * total
+
+
+def gelu_tanh(z: Decimal) -> Decimal:
+    return z / 2 * (1 + tanh((2 / PI).sqrt() * (z + Decimal("0.044715") * z**3)))
+
+
+def elu(z: Decimal, alpha: Decimal = Decimal(1)) -> Decimal:
+    return z if z > 0 else alpha * (z.exp() - 1)
+
+
+PI = Decimal(
+    "3.14159265358979323846264338327950288419716939937510582097494459230781640628620899862803482534211707"
+)
+LAMBDA, ALPHA = Decimal("1.0507009873554804934193349852946"), Decimal("1.6732632423543772848170429916717")
+
 ACTIVATIONS = {
     "sigmoid": sigmoid,
     "tanh": tanh,
     "relu": lambda z: max(z, Decimal(0)),
     "identity": lambda z: z,
+    "softplus": softplus,
+    "gelu_erf": lambda z: z / 2 * (1 + erf(z / Decimal(2).sqrt())),
+    "gelu_tanh": gelu_tanh,
+    "silu": lambda z: z * sigmoid(z),
+    "leaky_relu": lambda z: z if z > 0 else Decimal("0.01") * z,
+    "elu": elu,
+    "selu": lambda z: LAMBDA * elu(z, ALPHA),
+    "hardtanh": lambda z: min(max(z, Decimal(-1)), Decimal(1)),
+    "relu6": lambda z: min(max(z, Decimal(0)), Decimal(6)),
+    "softsign": lambda z: z / (1 + abs(z)),
+    "log_sigmoid": lambda z: -softplus(-z),
 }
 
 

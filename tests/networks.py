@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 LOSSES = [("half_squared_error", "sum"), ("half_squared_error", "mean"), ("mean_squared_error", "mean")]
-ACTIVATIONS = ["sigmoid", "tanh", "relu", "identity"]
+ACTIVATIONS = [
+    *["sigmoid", "tanh", "relu", "identity", "softplus", "gelu_erf", "gelu_tanh", "silu"],
+    *["leaky_relu", "elu", "selu", "hardtanh", "relu6", "softsign", "log_sigmoid"],
+]
 
 
 def network(

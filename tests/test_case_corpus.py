@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import yaml
+from forms import VALUES
 
 from cases import SHIPPED, Case, load_case, load_cases
 from cases.schema import PATH, schema_text
@@ -23,12 +24,7 @@ if TYPE_CHECKING:
 
 CASES = load_cases(SHIPPED)
 FILES = [case.path for case in CASES]
-ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
-    "sigmoid": lambda z: 0.5 + 0.5 * np.tanh(z / 2),
-    "tanh": np.tanh,
-    "relu": lambda z: np.maximum(z, 0),
-    "identity": lambda z: z,
-}
+ACTIVATIONS: dict[str, Callable[[Any], Any]] = {name: forms[1] for name, forms in VALUES.items()}
 
 
 def each(items: list[Any]) -> pytest.MarkDecorator:
@@ -164,11 +160,22 @@ def test_biases_are_not_zero() -> None:
     assert zero == set()
 
 
-@pytest.mark.parametrize("name", ["edges/saturated-sigmoid", "edges/saturated-tanh"])
+@pytest.mark.parametrize(
+    "name", ["edges/saturated-sigmoid", "edges/saturated-tanh", "edges/tails", "edges/softplus-tails"]
+)
 def test_saturated_layers_have_units_that_are_not(name: str) -> None:
     for z in inputs_of_activations(load_case(name)):
         assert abs(z).max() > 20
         assert abs(z).min() < 2
+
+
+def test_kinked_activations_have_units_on_every_piece_and_none_at_a_kink() -> None:
+    kinks = {"leaky_relu": [0], "hardtanh": [-1, 1], "selu": [0], "relu6": [0, 6], "elu": [0]}
+    case = load_case("nets/kinked-activations")
+    for activation, z in zip(case.problem("float64").activations, inputs_of_activations(case), strict=True):
+        pieces = np.searchsorted(kinks[activation], z)
+        assert set(pieces.ravel().tolist()) == set(range(len(kinks[activation]) + 1))
+        assert min(abs(z - kink).min() for kink in kinks[activation]) > 0.03
 
 
 def test_relu_meets_exactly_zero() -> None:

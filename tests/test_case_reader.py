@@ -18,6 +18,11 @@ from cases.defects import MAX_DEFECTS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+ACTIVATIONS = (
+    "'sigmoid', 'tanh', 'relu', 'identity', 'softplus', 'gelu_erf', 'gelu_tanh', 'silu', 'leaky_relu', "
+    "'elu', 'selu', 'hardtanh', 'relu6', 'softsign' or 'log_sigmoid'"
+)
+
 GOOD = """\
 about: a test
 layers:
@@ -111,17 +116,12 @@ MALFORMED = {
     "misspelt activation": (
         "tanh",
         "tahn",
-        [
-            (
-                "4:39: activation of layer 2 is the text 'tahn', "
-                "expected 'sigmoid', 'tanh', 'relu' or 'identity'; did you mean 'tanh'?"
-            )
-        ],
+        [(f"4:39: activation of layer 2 is the text 'tahn', expected {ACTIVATIONS}; did you mean 'tanh'?")],
     ),
     "activation that is false": (
         "tanh",
         "false",
-        ["4:39: activation of layer 2 is false, expected 'sigmoid', 'tanh', 'relu' or 'identity'"],
+        [f"4:39: activation of layer 2 is false, expected {ACTIVATIONS}"],
     ),
     "loss as text": (
         "{name: half_squared_error, reduction: sum}",

@@ -5,6 +5,7 @@ runs with every `pytest`; `pytest tests/test_contract.py --dense` runs the dense
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 import flint
 import jax
@@ -13,8 +14,10 @@ import numpy as np
 import pytest
 import torch
 
-from reference.activations import sigmoid, tanh
-from reference.balls import precision
+from adapters import jax_functions, torch_functions
+from reference.activations import ACTIVATIONS, sigmoid, tanh
+from reference.balls import Ball, precision
+from reference.bounded import Bounded
 from reference.formats import FORMATS
 
 CONTRACT = {"exp": 5, "sigmoid": sigmoid.ULPS, "tanh": tanh.ULPS, "softplus": 4, "log1p": 4, "erf": 6}
@@ -134,3 +137,133 @@ def test_the_contract_holds_and_its_known_breaks_still_do(by, function, dtype, r
         assert measured.ulps > CONTRACT[function], f"{told}: back within the contract, so no longer a finding"
     else:
         assert measured.ulps <= CONTRACT[function], f"{told}, expected at most {CONTRACT[function]}"
+
+
+NAMED = {"torch": torch_functions.ACTIVATIONS, "jax": jax_functions.ACTIVATIONS}
+NEW = [name for name in ACTIVATIONS if name not in {"sigmoid", "tanh", "relu", "identity"}]
+
+OUTSIDE = {
+    ("torch", "softplus", "float64", "value"): "linear above its threshold of 20 (pytorch #31110)",
+    ("torch", "softplus", "float64", "derivative"): "1 above its threshold of 20, where it is 1 − e⁻²⁰",
+    ("jax", "leaky_relu", "float64", "derivative"): "1 at the kink, not 0.01",
+    ("jax", "leaky_relu", "float32", "derivative"): "1 at the kink, not 0.01",
+    ("jax", "hardtanh", "float64", "derivative"): "1 at both kinks, not 0",
+    ("jax", "hardtanh", "float32", "derivative"): "1 at both kinks, not 0",
+}
+"""Where a framework's own function leaves its bound: findings, each of which must still hold."""
+
+FAR_OUT = {
+    ("torch", "gelu_tanh", "float32", "derivative"): ("1e+30", "nan"),
+    ("jax", "gelu_tanh", "float32", "derivative"): ("1e+30", "nan"),
+    ("torch", "gelu_erf", "float32", "value"): ("3e+38", "inf"),
+    ("jax", "softsign", "float32", "derivative"): ("1e+30", "1e-30"),
+}
+"""Where an intermediate overflows though the result does not: at this z the framework states this.
+
+PyTorch only in its vectorised loop: an array of one or two elements goes another way, and is right.
+"""
+
+
+def named_grid(dtype, dense):
+    """Where the functions bend, their tails, their kinks, and edges."""
+    n, form = (8_000 if dense else 400), FORMATS[dtype]
+    small, tail = np.geomspace(form.smallest_normal * 2, 1, n // 4), np.geomspace(40, 1e4, n // 8)
+    points = np.concatenate(
+        [small, np.linspace(0, 24, n), np.linspace(24, 110, n // 2), tail, [0.0, 6.0, 20.0]]
+    )
+    return np.unique(np.concatenate([points, -points]).astype(dtype))
+
+
+def states(by, name, points):
+    """A framework's own value and derivative."""
+    function = NAMED[by][name]
+    if by == "torch":
+        z = torch.tensor(points, requires_grad=True)
+        a = function(z)
+        a.sum().backward()
+        return a.detach().numpy(), z.grad.numpy()
+    with jax.enable_x64(points.dtype == np.float64):
+        a, slope = jax.jit(jax.vmap(jax.value_and_grad(function)))(points)
+        return np.asarray(a), np.asarray(slope)
+
+
+@cache
+def certified(name, dtype, dense):
+    """The grid, and the value and the derivative there, with the bound of that format."""
+    points = named_grid(dtype, dense)
+    z = Bounded.exact(points, FORMATS[dtype].certified)
+    a = ACTIVATIONS[name].value(z)
+    with precision():
+        balls = Ball.exact(points)
+        truths = ACTIVATIONS[name].value(balls), ACTIVATIONS[name].derivative(balls, balls)
+        pairs = zip((a, ACTIVATIONS[name].derivative(z, a)), truths, strict=True)
+        return points, [(truth.split(), np.broadcast_to(line.error, points.shape)) for line, truth in pairs]
+
+
+def used(claimed, truth, allowed):
+    """The largest error in units of what is allowed, and where."""
+    high, low, radius = truth
+    off = np.abs(claimed.astype(np.float64) - high - low)
+    shares = np.where(off <= radius, 0.0, off / np.maximum(allowed + radius, 1e-300))
+    worst = int(np.argmax(np.where(np.isnan(shares), np.inf, shares)))
+    return float(shares[worst]), worst
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("name", NEW)
+@pytest.mark.parametrize("by", NAMED)
+def test_each_named_function_and_its_derivative_stay_within_their_bounds(by, name, dtype, request, capsys):
+    dense = request.config.getoption("--dense")
+    points, lines = certified(name, dtype, dense)
+    for which, claimed, line in zip(("value", "derivative"), states(by, name, points), lines, strict=True):
+        share, worst = used(claimed, *line)
+        if dense:
+            with capsys.disabled():
+                print(
+                    f"\n{by:7}{name:12}{dtype:9}{which:11}{share:10.3g} of its bound at {points[worst]!r}",
+                    end="",
+                )
+        told = f"{by}'s {name}, {which} in {dtype}, is {share:.3g} of its bound off at {points[worst]!r}"
+        if (by, name, dtype, which) in OUTSIDE:
+            assert not share <= 1, f"{told}: back within its bound, so no longer a finding"
+        else:
+            assert share <= 1, told
+
+
+@pytest.mark.parametrize("key", FAR_OUT, ids="-".join)
+def test_far_out_some_intermediates_overflow_and_still_do(key):
+    by, name, dtype, which = key
+    at, expected = FAR_OUT[key]
+    claimed = states(by, name, np.full(64, float(at), dtype))[which == "derivative"]
+    assert np.allclose(claimed, float(expected), rtol=1e-6, equal_nan=True)
+
+
+KINKS = {
+    "relu": ([0.0], [0.0], [0.0]),
+    "leaky_relu": ([0.0], [0.01], [1.0]),
+    "elu": ([0.0], [1.0], [1.0]),
+    "selu": ([0.0], [1.7580993408473766], [1.7580993408473766]),
+    "hardtanh": ([-1.0, 1.0], [0.0, 0.0], [1.0, 1.0]),
+    "relu6": ([0.0, 6.0], [0.0, 0.0], [0.0, 0.0]),
+}
+"""By activation: where its kinks are, and the derivative there of PyTorch, and of JAX."""
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("name", KINKS)
+def test_what_each_framework_states_at_a_kink(name, dtype):
+    at, *expected = KINKS[name]
+    for by, slopes in zip(("torch", "jax"), expected, strict=True):
+        assert states(by, name, np.array(at, dtype))[1] == pytest.approx(slopes, rel=1e-7)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_saturation_is_exact_where_the_bounds_count_on_it(dtype):
+    """tanh is ±1 beyond 20, σ is 1 beyond 40, and 1 + erf is 0 below −40/√2, in every framework."""
+    far = np.concatenate([np.linspace(20, 100, 999), [1e4, 1e30]]).astype(dtype)
+    for by in FUNCTIONS:
+        assert np.all(evaluated(by, "tanh", far) == 1)
+        assert np.all(evaluated(by, "tanh", -far) == -1)
+        assert np.all(evaluated(by, "sigmoid", 2 * far) == 1)
+        if by != "numpy":
+            assert np.all(evaluated(by, "erf", -far) == -1)

@@ -40,6 +40,17 @@ def random_problems(structure, dtype):
         )
 
 
+def is_softplus_above_its_threshold(finding, step, problem):
+    """PyTorch's softplus is z itself above 20, which in float64 is a finding and not a false alarm.
+
+    tests/test_contract.py holds it to that.
+    """
+    for k, activation in enumerate(problem.activations, start=1):
+        if activation == "softplus" and finding.quantity in {f"a{k}", f"dL/dz{k}"}:
+            return problem.dtype == "float64" and 20 < step.claim[f"z{k}"][finding.index] < 40
+    return False
+
+
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("name", ["numpy", "torch", "jax"])
 def test_no_correct_framework_differs(name, structure, dtype):
@@ -54,6 +65,7 @@ def test_no_correct_framework_differs(name, structure, dtype):
                     sentence(finding, subject)
                     for finding in step.failures
                     if finding.verdict is not Verdict.UNDECIDED
+                    and not (name == "torch" and is_softplus_above_its_threshold(finding, step, problem))
                 ]
     assert not alarms, "\n".join(alarms)
     assert verdicts[Verdict.AGREES] > 0

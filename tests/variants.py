@@ -11,6 +11,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
+from forms import SLOPES, VALUES
 
 if TYPE_CHECKING:
     from cases import Problem
@@ -94,29 +95,11 @@ class Variant:
 
     def derivative(self, activation, z, a):
         with np.errstate(over="ignore", under="ignore"):
-            match activation, self.slope:
-                case "sigmoid", "from a":
-                    return a * (1 - a)
-                case "sigmoid", _:
-                    return (1 / (1 + np.exp(-z))) * (1 / (1 + np.exp(z)))
-                case "tanh", "from a":
-                    return 1 - a * a
-                case "tanh", _:
-                    return (1 - a) * (1 + a)
-                case "relu", _:
-                    return np.where(z > 0, z.dtype.type(1), z.dtype.type(0))
-        return np.ones_like(z)
+            return SLOPES[activation][self.slope != "from a"](z, a)
 
     def activation(self, name, z):
         with np.errstate(over="ignore", under="ignore"):
-            match name:
-                case "sigmoid":
-                    return 1 / (1 + np.exp(-z)) if self.slope == "from a" else stable_sigmoid(z)
-                case "tanh":
-                    return np.tanh(z)
-                case "relu":
-                    return np.where(z > 0, z, z.dtype.type(0))
-        return z
+            return VALUES[name][self.slope != "from a"](z)
 
     def outcome(self, problem: Problem):
         """The loss, the gradients and the updated parameters of one step."""
@@ -159,9 +142,3 @@ class Variant:
             case "half_squared_error", _:
                 return one / len(problem.y)
         return 2 * one / problem.y.size
-
-
-def stable_sigmoid(z):
-    """e^z / (1 + e^z) for negative z, so that nothing overflows."""
-    e = np.exp(-np.abs(z))
-    return np.where(z >= 0, 1 / (1 + e), e / (1 + e))

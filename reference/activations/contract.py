@@ -8,7 +8,7 @@ absolute where the unit is saturated: a(1 − a) is rounded away there, in the d
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,8 +18,10 @@ from reference.formats import EVALUATION, SLACK
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from reference.balls import Ball
     from reference.bounded import Error, Real
     from reference.elementary import Elementary
+    from reference.formats import Format
 
 
 @dataclass(frozen=True)
@@ -90,3 +92,101 @@ def smooth_slope(forms: SlopeForms, ulps: int) -> Callable[[Bounded, Bounded], B
         return Bounded(value, error * SLACK, z.format)
 
     return bounded
+
+
+@dataclass(frozen=True)
+class Contract:
+    """A function of z alone, or the derivative of one, and how far from it a correct implementation may be.
+
+    A derivative's implementations are as free in their form as they like: what the forms in use lose is their
+    common `rounding`, a function of z, so that a wrong activation a does not widen the derivative's bound.
+
+    Attributes
+    ----------
+    function
+        The function, evaluated in float64 within the same contract.
+    spread
+        From z and e, sup |f(t) − f(z)| over |t − z| ≤ e.
+    rounding
+        From z, e and the unit of `rounding_unit`, the sup over |t − z| ≤ e of what implementations lose at t.
+    times_z
+        Whether an exponential that underflows is multiplied by z.
+    """
+
+    function: Callable[[Real], Real]
+    spread: Callable[[Real, Error], Real]
+    rounding: Callable[[Real, Error, float], Real | float]
+    times_z: bool = False
+
+
+NO_EXPONENTIAL = 1000.0
+"""Beyond it e^{−|z|}·|z| is below the smallest number of every format, so that to lose it costs nothing."""
+
+ROUNDINGS = 32
+"""More roundings than any form of these functions has in a row."""
+
+
+def bounded_by(contract: Contract) -> Callable[..., Bounded]:
+    """Bound a function of z within its contract; a derivative is given a as well, and leaves it alone."""
+
+    def bounded(z: Bounded, *_: Bounded) -> Bounded:
+        form, size = z.format, np.abs(z.value) + z.error
+        with np.errstate(all="ignore"):  # far out, what overflows is bounded by another term
+            value = contract.function(z.value)
+            error = contract.rounding(z.value, z.error, rounding_unit(form))
+            flushed = 1 + np.minimum(size, NO_EXPONENTIAL) if contract.times_z else 1
+            error = error + 2 * form.smallest_normal * flushed
+            error = error if z.is_exact else error + contract.spread(z.value, z.error)
+            fits = np.abs(value) + error <= form.largest
+        return Bounded(value, np.where(fits, error * SLACK, np.inf), form)
+
+    return bounded
+
+
+def rounding_unit(form: Format) -> float:
+    """n roundings lose at most n·u / (1 − n·u): n of these units, for n up to `ROUNDINGS`."""
+    unit = form.unit_roundoff + EVALUATION
+    return unit / (1 - ROUNDINGS * unit)
+
+
+def relative(
+    function: Callable[[Real], Real], spread: Callable[[Real, Error], Real], ulps: int
+) -> Callable[[Real, Error, float], Real]:
+    """What `ulps` units in the last place are, at most, between z − e and z + e: 2·ulps·u·(|f| + spread)."""
+
+    def rounding(z: Real, e: Error, unit: float) -> Real:
+        largest = np.abs(function(z)) + (0 if type(e) is float else spread(z, e))
+        lost: Real = 2 * ulps * unit * largest
+        return lost
+
+    return rounding
+
+
+def quadratic(
+    slope: Callable[[Real], Real], most_bend: float, most_slope: float
+) -> Callable[[Real, Error], Real]:
+    """Taylor's theorem: |f(t) − f(z)| ≤ |f'(z)|·e + M₂e²/2, and at most M₁e.
+
+    Parameters
+    ----------
+    slope
+        f', which in float64 may be off by a few units itself.
+    most_bend, most_slope
+        M₂ ≥ sup |f''| and M₁ ≥ sup |f'|.
+    """
+
+    def spread(z: Real, e: Error) -> Real:
+        moved = (np.abs(slope(z)) + 64 * EVALUATION) * e + most_bend / 2 * np.square(e)
+        within: Real = np.minimum(moved, np.multiply(most_slope, e))
+        return within
+
+    return spread
+
+
+def on_balls(enclosure: Callable[[Any], Any]) -> Callable[..., Ball]:
+    """Apply a function of one `flint.arb` to each z; a derivative is given a as well, and leaves it alone."""
+
+    def balls(z: Ball, *_: Ball) -> Ball:
+        return z.map(enclosure)
+
+    return balls

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 import flint
 import numpy as np
 
-from reference.activations.contract import Activation
-from reference.bounded import EXACT, Bounded
+from reference.activations.contract import Activation, on_balls
+from reference.activations.kinks import stepped_slope
+from reference.bounded import Bounded
 from reference.elementary import Elementary
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from reference.balls import Ball
-    from reference.bounded import Error
+    from reference.bounded import Real
 
 
 def relu(z: NDArray[Any]) -> NDArray[Any]:
@@ -36,13 +36,8 @@ def _bounded(z: Bounded) -> Bounded:
     return Bounded(relu(z.value), error, z.format)
 
 
-def _slope_bounded(z: Bounded, a: Bounded) -> Bounded:  # noqa: ARG001 - every derivative takes (z, a)
-    """Exact, or nothing at all where z may lie on either side of the kink (or is subnormal, and flushed)."""
-    distance = np.abs(z.value)
-    undecided = (distance <= z.error) & (np.asarray(z.error) > 0)
-    undecided |= (distance > 0) & (distance < z.format.smallest_normal)
-    error: Error = undecided.astype(np.float64) if undecided.any() else EXACT
-    return Bounded(relu_derivative(z.value, z.value), error, z.format)
+def _slope(z: Real) -> Real:
+    return relu_derivative(z, z)
 
 
 def _slope_ball(z: Any) -> Any:  # noqa: ANN401 - flint has no type information
@@ -52,15 +47,7 @@ def _slope_ball(z: Any) -> Any:  # noqa: ANN401 - flint has no type information
     return flint.arb(0) if z <= 0 else flint.arb(0.5, 0.5)
 
 
-def _value_balls(z: Ball) -> Ball:
-    return z.map(lambda t: t.max(0))
-
-
-def _derivative_balls(z: Ball, a: Ball) -> Ball:  # noqa: ARG001 - every derivative takes (z, a)
-    return z.map(_slope_ball)
-
-
 RELU = Activation(
-    Elementary("max(z, 0)", relu, _bounded, _value_balls),
-    Elementary("1 where z > 0, else 0", relu_derivative, _slope_bounded, _derivative_balls),
+    Elementary("max(z, 0)", relu, _bounded, on_balls(lambda t: t.max(0))),
+    Elementary("1 where z > 0, else 0", relu_derivative, stepped_slope(_slope, (0,)), on_balls(_slope_ball)),
 )

@@ -54,7 +54,7 @@ def _activation_spread(a: Real, e: Error, unit: float) -> Real | float:  # noqa:
     return np.abs(1 - 2 * a) * e + np.square(e)
 
 
-def _ball(t: Any) -> Any:  # noqa: ANN401 - flint has no type information
+def ball(t: Any) -> Any:  # noqa: ANN401 - flint has no type information
     """1 / (1 + e⁻ᶻ) or, for negative z, the same as eᶻ / (1 + eᶻ): e^{huge} has no finite ball."""
     if t < 0:
         e = t.exp()
@@ -69,7 +69,7 @@ def slope_ball(t: Any) -> Any:  # noqa: ANN401 - flint has no type information
 
 
 def _value_balls(z: Ball) -> Ball:
-    return z.map(_ball)
+    return z.map(ball)
 
 
 def _derivative_balls(z: Ball, a: Ball) -> Ball:  # noqa: ARG001 - every derivative takes (z, a)

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     Array = TypeVar("Array", NDArray[Any], Bounded)
 
-SAME_AT_A = {"identity", "relu"}
-"""Activations whose derivative is the same at a as at z."""
+SAME_AT_A = {"identity", "relu", "leaky_relu", "hardtanh", "relu6"}
+"""Activations whose derivative is the same at a as at z: a lies between the same kinks."""
 
 
 @mistake("the activation's derivative is missing in the output layer")
@@ -80,7 +80,7 @@ def derivative_at_a(problem: Problem) -> list[Line] | Inexpressible:
     """σ'(a) for σ'(z)."""
     curved = [k for k in layers(problem) if problem.activations[k - 1] not in SAME_AT_A]
     lines = [_slope_at_a(k, problem.activations[k - 1]) for k in curved]
-    return lines or Inexpressible("the derivatives of relu and of the identity are the same at a as at z")
+    return lines or Inexpressible("every activation here has the same derivative at a as at z")
 
 
 def _slope_at_a(k: int, activation: str) -> Line:

@@ -1,0 +1,131 @@
+"""The Gaussian error linear unit with Φ(z) approximated by ½(1 + tanh p), p = √(2/π)·(z + 0.044715·z³).
+
+Source: D. Hendrycks and K. Gimpel, "Gaussian error linear units (GELUs)", arXiv:1606.08415.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import flint
+import numpy as np
+
+from reference.activations import sigmoid as logistic
+from reference.activations.contract import Activation, Contract, bounded_by, on_balls, quadratic
+from reference.elementary import Elementary
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from reference.bounded import Error, Real
+
+SCALE, CUBIC = math.sqrt(2 / math.pi), 0.044715
+
+M1, M2, M3 = 1.13, 0.8, 0.78
+"""sup |f'| = 1.1290, |f''| = √(2/π) = 0.7979 and |f'''| = 0.7767; held to by tests/test_activations.py."""
+
+ONE = 7.5
+"""Beyond it p is above 20, where every implementation's tanh p is exactly 1, so that 1 − tanh² is 0."""
+
+FAR = 30.0
+"""Beyond it the derivative is 0 or 1 to any precision here; z² may overflow, and is not taken."""
+
+
+def _inner(z: NDArray[Any]) -> NDArray[Any]:
+    with np.errstate(over="ignore"):  # z³ may overflow, and tanh ∞ = 1 is then right
+        p: NDArray[Any] = SCALE * (z + CUBIC * (z * z * z))
+    return p
+
+
+def _inner_slope(z: NDArray[Any]) -> NDArray[Any]:
+    p: NDArray[Any] = SCALE * (1 + 3 * CUBIC * (z * z))
+    return p
+
+
+def gelu_tanh(z: NDArray[Any]) -> NDArray[Any]:
+    """½z·(1 + tanh p)."""
+    a: NDArray[Any] = 0.5 * z * (1 + np.tanh(_inner(z)))
+    return a
+
+
+def gelu_tanh_derivative(z: NDArray[Any], a: NDArray[Any]) -> NDArray[Any]:  # noqa: ARG001 - every derivative takes (z, a)
+    """½(1 + tanh p) + ½z·(1 − tanh² p)·p', with p' = √(2/π)·(1 + 3·0.044715·z²)."""
+    near = np.clip(z, -FAR, FAR)
+    t = np.tanh(_inner(near))
+    da_dz: NDArray[Any] = 0.5 * (1 + t) + 0.5 * near * (1 - t * t) * _inner_slope(near)
+    return da_dz
+
+
+def slope(z: Real) -> Real:
+    """The derivative, from z alone."""
+    return gelu_tanh_derivative(z, z)
+
+
+def bend(z: Real) -> Real:
+    """gelu''(z) = (1 − t²)·(p' − z·t·p'² + ½z·p''), with p'' = 6·0.044715·√(2/π)·z."""
+    near = np.clip(z, -FAR, FAR)
+    p, p1 = _inner(near), _inner_slope(near)
+    t, p2 = np.tanh(p), 6 * CUBIC * SCALE * near
+    curvature: Real = 4 * logistic.slope(2 * p) * (p1 - near * t * p1 * p1 + 0.5 * near * p2)
+    return curvature
+
+
+def _rounding(z: Real, e: Error, unit: float) -> Real:
+    """8|z| units, absolute also in the lower tail, where 1 + tanh p cancels.
+
+    tanh within 8 ulps of at most 1 is 8 units, halved 4; p's roundings are 1.4 (|p|·tanh'(p) ≤ 0.45); the sum
+    and the products add up to 3, but not where p's count. Far enough out the sum is 0, and |f| is lost.
+    """
+    near = np.clip(-(z + e), ONE, FAR)
+    return np.where(z + e < -ONE, near * _tail(near, unit), 8 * unit * (np.abs(z) + e))
+
+
+def _tail(size: Real, unit: float) -> Real:
+    """1 + tanh p ≤ 2·e^{2p} for negative p = −p(size), which itself has lost up to 8 units."""
+    whole: Real = np.exp(-2 * (1 - 8 * unit) * _inner(size))
+    return whole
+
+
+def _slope_rounding(z: Real, e: Error, unit: float) -> Real:
+    """What t = tanh p has lost, dt, is doubled in 1 − t² and multiplied by ½|z|p', which grows.
+
+    dt is tanh's 8 ulps, 8 units of at most 1, and p's 7 roundings: 7|p|(1 − t²), at most 3.2 and, with their
+    growth in short formats, 4. So ½(1 + t) loses 7 units, the products' own roundings 4 (½z(1 − t²)p' ≤ ¼),
+    the last sum 1; and 1 − t² loses 2dt + dt² and 3 roundings. Where t is exactly ±1 nothing is lost but what
+    is left of the derivative, or of its difference from 1.
+    """
+    dt = 12 * unit
+    far = np.abs(z) - e > ONE
+    size = np.minimum(np.abs(z) + e, ONE)
+    lost = 0.5 * size * _inner_slope(size) * (2 * dt + dt * dt + 3 * unit)
+    near = np.clip(-(z + e), ONE, FAR)
+    below = (1 + 2 * near * _inner_slope(near)) * _tail(near, unit)
+    return np.where(far, np.where(z < 0, below, 4 * unit), 12 * unit + lost)
+
+
+def _argument(t: Any) -> Any:  # noqa: ANN401 - flint has no type information
+    """2p, because ½(1 + tanh p) = σ(2p), which keeps its digits in the lower tail."""
+    cubic = flint.arb(flint.fmpq(44715, 10**6))
+    return 2 * (2 / flint.arb.pi()).sqrt() * (t + cubic * t**3)
+
+
+def _ball(t: Any) -> Any:  # noqa: ANN401 - flint has no type information
+    return t * logistic.ball(_argument(t))
+
+
+def _slope_ball(t: Any) -> Any:  # noqa: ANN401 - flint has no type information
+    steepness = 2 * (2 / flint.arb.pi()).sqrt() * (1 + flint.arb(flint.fmpq(3 * 44715, 10**6)) * t**2)
+    q = _argument(t)
+    return logistic.ball(q) + t * logistic.slope_ball(q) * steepness
+
+
+_VALUE = Contract(gelu_tanh, quadratic(slope, M2, M1), _rounding, times_z=True)
+_SLOPE = Contract(slope, quadratic(bend, M3, M2), _slope_rounding, times_z=True)
+
+GELU_TANH = Activation(
+    Elementary("½z · (1 + tanh(√(2/π) · (z + 0.044715·z³)))", gelu_tanh, bounded_by(_VALUE), on_balls(_ball)),
+    Elementary(
+        "½(1 + t) + ½z · (1 − t²) · p'", gelu_tanh_derivative, bounded_by(_SLOPE), on_balls(_slope_ball)
+    ),
+)

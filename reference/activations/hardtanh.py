@@ -1,0 +1,50 @@
+"""The hard tanh, z cut off at −1 and 1, and its kinks there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import flint
+import numpy as np
+
+from reference.activations.contract import Activation, on_balls
+from reference.activations.kinks import clipped_value, stepped_slope
+from reference.elementary import Elementary
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def hardtanh(z: NDArray[Any]) -> NDArray[Any]:
+    """min(max(z, −1), 1)."""
+    a: NDArray[Any] = np.clip(z, -1, 1)
+    return a
+
+
+def hardtanh_derivative(z: NDArray[Any], a: NDArray[Any]) -> NDArray[Any]:  # noqa: ARG001 - every derivative takes (z, a)
+    """1 where |z| < 1, else 0; at the kinks z = ±1 it is 0, as in PyTorch. JAX has 1 there."""
+    return _slope(z)
+
+
+def _slope(z: NDArray[Any]) -> NDArray[Any]:
+    da_dz: NDArray[Any] = (np.abs(z) < 1).astype(z.dtype)
+    return da_dz
+
+
+def _ball(t: Any) -> Any:  # noqa: ANN401 - flint has no type information
+    return t.max(-1).min(1)
+
+
+def _slope_ball(t: Any) -> Any:  # noqa: ANN401 - flint has no type information
+    """1, 0, or all between where the ball holds points on both sides of a kink."""
+    if abs(t) < 1:
+        return flint.arb(1)
+    return flint.arb(0) if abs(t) >= 1 else flint.arb(0.5, 0.5)
+
+
+HARDTANH = Activation(
+    Elementary("min(max(z, −1), 1)", hardtanh, clipped_value(hardtanh, -1, 1), on_balls(_ball)),
+    Elementary(
+        "1 where |z| < 1, else 0", hardtanh_derivative, stepped_slope(_slope, (-1, 1)), on_balls(_slope_ball)
+    ),
+)

@@ -1,0 +1,63 @@
+"""The logarithm of the sigmoid, ln σ(z) = −softplus(−z)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from reference.activations import sigmoid as logistic
+from reference.activations import softplus as mirrored
+from reference.activations.contract import Activation, Contract, bounded_by, on_balls, relative
+from reference.activations.sigmoid import sigmoid
+from reference.elementary import Elementary
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from reference.bounded import Error, Real
+
+ULPS = 4
+"""Softplus's own."""
+
+
+def log_sigmoid(z: NDArray[Any]) -> NDArray[Any]:
+    """ln σ(z) = min(z, 0) − ln(1 + e^{−|z|}): nothing overflows, and no logarithm of 0 is taken."""
+    a: NDArray[Any] = np.minimum(z, 0) - np.log1p(np.exp(-np.abs(z)))
+    return a
+
+
+def log_sigmoid_derivative(z: NDArray[Any], a: NDArray[Any]) -> NDArray[Any]:  # noqa: ARG001 - every derivative takes (z, a)
+    """(ln σ)'(z) = 1 − σ(z) = σ(−z)."""
+    return sigmoid(-z)
+
+
+def _spread(z: Real, e: Error) -> Real:
+    return mirrored.spread(-z, e)
+
+
+def _slope(z: Real) -> Real:
+    return sigmoid(-z)
+
+
+def _slope_spread(z: Real, e: Error) -> Real:
+    return mirrored.slope_spread(-z, e)
+
+
+def _slope_rounding(z: Real, e: Error, unit: float) -> Real:
+    """What softplus's forms lose at −z, or the forms 1 − σ(z) and 1 − eᵃ, whose error is absolute.
+
+    The last has a's error in its exponent: 4 ulps of |a|, and |a|·eᵃ ≤ 1/e wherever a is.
+    """
+    absolute = 12 * unit * np.minimum(sigmoid(z) * np.exp(e), 1) + 4 * unit
+    forms: Real = np.maximum(mirrored.slope_rounding(-z, e, unit), absolute)
+    return forms
+
+
+_VALUE = Contract(log_sigmoid, _spread, relative(log_sigmoid, _spread, ULPS))
+_SLOPE = Contract(_slope, _slope_spread, _slope_rounding)
+
+LOG_SIGMOID = Activation(
+    Elementary("ln σ(z)", log_sigmoid, bounded_by(_VALUE), on_balls(lambda t: -mirrored.ball(-t))),
+    Elementary("σ(−z)", log_sigmoid_derivative, bounded_by(_SLOPE), on_balls(lambda t: logistic.ball(-t))),
+)

@@ -1,0 +1,84 @@
+"""The sigmoid linear unit, z·σ(z), also called swish."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from reference.activations import sigmoid as logistic
+from reference.activations.contract import Activation, Contract, bounded_by, on_balls, quadratic, relative
+from reference.activations.sigmoid import sigmoid
+from reference.elementary import Elementary
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from reference.bounded import Error, Real
+
+ULPS = 6
+"""σ's 4 and the product, or e⁻ᶻ's 5, a sum and a quotient. Measured by tests/test_contract.py."""
+
+M1, M2, M3 = 1.1, 0.5, 0.31
+"""sup |f'| = 1.0998, |f''| = ½ and |f'''| = 0.3082, to which tests/test_activations.py holds them."""
+
+ONE = 40.0
+"""Beyond it every implementation's σ(z) is exactly 1: e⁻⁴⁰ is 4e-18."""
+
+
+def silu(z: NDArray[Any]) -> NDArray[Any]:
+    """z·σ(z)."""
+    a: NDArray[Any] = z * sigmoid(z)
+    return a
+
+
+def silu_derivative(z: NDArray[Any], a: NDArray[Any]) -> NDArray[Any]:  # noqa: ARG001 - every derivative takes (z, a)
+    """silu'(z) = σ(z)·(1 + z·(1 − σ(z)))."""
+    one = sigmoid(z)
+    da_dz: NDArray[Any] = one * (1 + z * (1 - one))
+    return da_dz
+
+
+def slope(z: Real) -> Real:
+    """σ(z)·(1 + z·σ(−z)), which does not lose σ(−z) where σ(z) is near 1."""
+    da_dz: Real = sigmoid(z) * (1 + z * sigmoid(-z))
+    return da_dz
+
+
+def bend(z: Real) -> Real:
+    """silu''(z) = σ'(z)·(2 + z·(1 − 2σ(z)))."""
+    curvature: Real = logistic.slope(z) * (2 - z * np.tanh(z / 2))
+    return curvature
+
+
+def _slope_rounding(z: Real, e: Error, unit: float) -> Real:
+    """What σ(1 + z(1 − σ)), σ + z·σ(1 − σ) and σ + a(1 − σ) lose, all in σ's 12 units (its forms' most).
+
+    1 − σ has the absolute error of σ, 8σ units and never more than 4 (4 ulps below 1), so z(1 − σ) loses
+    |z|·8·min(σ, ½), and nothing where σ is exactly 1; products and sums lose up to 15|z|(1 − σ) besides.
+    """
+    grown = np.exp(e)
+    here = np.minimum(sigmoid(z) * grown, 1)
+    rest = np.minimum(sigmoid(-z) * grown, 1)
+    saturated = z - e > ONE
+    lost = np.where(saturated, 0, 8 * np.minimum(here, 0.5)) + 15 * rest
+    forms: Real = unit * here * (12 + (np.abs(z) + e) * lost)
+    return forms
+
+
+def _ball(t: Any) -> Any:  # noqa: ANN401 - flint has no type information
+    return t * logistic.ball(t)
+
+
+def _slope_ball(t: Any) -> Any:  # noqa: ANN401 - flint has no type information
+    return logistic.ball(t) * (1 + t * logistic.ball(-t))
+
+
+_SPREAD = quadratic(slope, M2, M1)
+_VALUE = Contract(silu, _SPREAD, relative(silu, _SPREAD, ULPS), times_z=True)
+_SLOPE = Contract(slope, quadratic(bend, M3, M2), _slope_rounding, times_z=True)
+
+SILU = Activation(
+    Elementary("z · σ(z)", silu, bounded_by(_VALUE), on_balls(_ball)),
+    Elementary("σ(z) · (1 + z · (1 − σ(z)))", silu_derivative, bounded_by(_SLOPE), on_balls(_slope_ball)),
+)

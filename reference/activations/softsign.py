@@ -1,0 +1,73 @@
+"""Softsign, z / (1 + |z|)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from reference.activations.contract import Activation, Contract, bounded_by, on_balls, relative
+from reference.elementary import Elementary
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from reference.bounded import Error, Real
+
+ULPS = 2
+"""A sum and a quotient: two roundings, or 2 ulps. Measured by tests/test_contract.py."""
+
+
+def softsign(z: NDArray[Any]) -> NDArray[Any]:
+    """z / (1 + |z|)."""
+    a: NDArray[Any] = z / (1 + np.abs(z))
+    return a
+
+
+def softsign_derivative(z: NDArray[Any], a: NDArray[Any]) -> NDArray[Any]:  # noqa: ARG001 - every derivative takes (z, a)
+    """softsign'(z) = 1 / (1 + |z|)²."""
+    return slope(z)
+
+
+def slope(z: NDArray[Any]) -> NDArray[Any]:
+    """(1 / (1 + |z|))², whose square never overflows."""
+    da_dz: NDArray[Any] = np.square(1 / (1 + np.abs(z)))
+    return da_dz
+
+
+def _nearest(z: Real, e: Error) -> Real:
+    """1 / (1 + |t|) at the t in z ± e that is nearest to 0."""
+    most: Real = 1 / (1 + np.maximum(np.abs(z) - e, 0))
+    return most
+
+
+def _spread(z: Real, e: Error) -> Real:
+    """sup |f(t) − f(z)| over |t − z| ≤ e, from f' ≤ 1/(1 + |t|)² at the t nearest to 0."""
+    return np.minimum(np.square(_nearest(z, e)) * e, 2)
+
+
+def _slope_spread(z: Real, e: Error) -> Real:
+    """sup |f'(t) − f'(z)| over |t − z| ≤ e, from |f''| = 2/(1 + |t|)³ at the t nearest to 0."""
+    return np.minimum(2 * _nearest(z, e) ** 3 * e, 1)
+
+
+def _slope_rounding(z: Real, e: Error, unit: float) -> Real:
+    """10 units of 1/(1 + |z|): the forms 1/(1 + |z|) − |z|/(1 + |z|)² (7) and (1 − |a|)² cancel."""
+    return 10 * unit * _nearest(z, e)
+
+
+def _ball(t: Any) -> Any:  # noqa: ANN401 - flint has no type information
+    return t / (1 + abs(t))
+
+
+def _slope_ball(t: Any) -> Any:  # noqa: ANN401 - flint has no type information
+    return 1 / (1 + abs(t)) ** 2
+
+
+_VALUE = Contract(softsign, _spread, relative(softsign, _spread, ULPS))
+_SLOPE = Contract(slope, _slope_spread, _slope_rounding)
+
+SOFTSIGN = Activation(
+    Elementary("z / (1 + |z|)", softsign, bounded_by(_VALUE), on_balls(_ball)),
+    Elementary("1 / (1 + |z|)²", softsign_derivative, bounded_by(_SLOPE), on_balls(_slope_ball)),
+)

@@ -1,0 +1,150 @@
+"""Two correct ways of computing each activation and its derivative, written out by hand in the array's dtype.
+
+The first takes the derivative from a where one can; both are in use, in frameworks or in textbooks.
+"""
+
+import math
+
+import numpy as np
+
+CUBIC = 0.044715
+LAMBDA, ALPHA = 1.0507009873554805, 1.6732632423543772
+
+
+def each(function):
+    """A function of one float64 as a function of arrays, rounded once to their dtype."""
+    return lambda z: np.array([function(float(t)) for t in z.flat]).reshape(z.shape).astype(z.dtype)
+
+
+ERF, ERFC = each(math.erf), each(math.erfc)
+
+
+def stable_sigmoid(z):
+    """e^z / (1 + e^z) for negative z, so that nothing overflows."""
+    e = np.exp(-np.abs(z))
+    return np.where(z >= 0, 1 / (1 + e), e / (1 + e))
+
+
+def plain_sigmoid(z):
+    return 1 / (1 + np.exp(-z))
+
+
+def logsumexp(z):
+    return np.logaddexp(z, z.dtype.type(0))
+
+
+def two_terms(z):
+    return np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))
+
+
+def log_sigmoid_slope(z, a):
+    e = np.exp(-np.abs(z))
+    return np.where(z < 0, 1 - e / (1 + e), e / (1 + e))
+
+
+def density(z):
+    return np.exp(-(z * z) / 2) * z.dtype.type(1 / math.sqrt(2 * math.pi))
+
+
+def half(z):
+    return z * z.dtype.type(math.sqrt(0.5))
+
+
+def inner(z):
+    return z.dtype.type(math.sqrt(2 / math.pi)) * (z + z.dtype.type(CUBIC) * z * z * z)
+
+
+def inner_slope(z):
+    return z.dtype.type(math.sqrt(2 / math.pi)) * (1 + z.dtype.type(3 * CUBIC) * (z * z))
+
+
+def gelu_tanh_slope(z, a):
+    t = np.tanh(inner(z))
+    return z * 0.5 * (1 - t * t) * inner_slope(z) + 0.5 * (1 + t)
+
+
+def gelu_sigmoid_slope(z, a):
+    s = stable_sigmoid(2 * inner(z))
+    return s + z * (s * (1 - s)) * (2 * inner_slope(z))
+
+
+def silu_slope(z, a):
+    s = plain_sigmoid(z)
+    return s * (1 + z * (1 - s))
+
+
+def silu_slope_from_a(z, a):
+    s = stable_sigmoid(z)
+    return s + a * (1 - s)
+
+
+def below(z):
+    return np.minimum(z, 0)
+
+
+def softsign_difference(z, a):
+    r = 1 / (1 + np.abs(z))
+    return r - np.abs(z) / ((1 + np.abs(z)) * (1 + np.abs(z)))
+
+
+def step(z, low, high, inside, outside):
+    return np.where((z > low) & (z < high), z.dtype.type(inside), z.dtype.type(outside))
+
+
+VALUES = {
+    "sigmoid": (plain_sigmoid, stable_sigmoid),
+    "tanh": (np.tanh, np.tanh),
+    "relu": (lambda z: np.where(z > 0, z, z.dtype.type(0)), lambda z: np.maximum(z, 0)),
+    "identity": (lambda z: z, lambda z: z),
+    "softplus": (logsumexp, two_terms),
+    "gelu_erf": (lambda z: 0.5 * z * (1 + ERF(half(z))), lambda z: z * (0.5 * ERFC(-half(z)))),
+    "gelu_tanh": (
+        lambda z: 0.5 * z * (1 + np.tanh(inner(z))),
+        lambda z: z * stable_sigmoid(2 * inner(z)),
+    ),
+    "silu": (lambda z: z / (1 + np.exp(-z)), lambda z: z * stable_sigmoid(z)),
+    "leaky_relu": (
+        lambda z: np.where(z > 0, z, z.dtype.type(0.01) * z),
+        lambda z: np.maximum(z, 0) + z.dtype.type(0.01) * np.minimum(z, 0),
+    ),
+    "elu": (
+        lambda z: np.where(z > 0, z, np.expm1(below(z))),
+        lambda z: np.maximum(z, 0) + np.expm1(below(z)),
+    ),
+    "selu": (
+        lambda z: z.dtype.type(LAMBDA) * np.where(z > 0, z, z.dtype.type(ALPHA) * np.expm1(below(z))),
+        lambda z: np.where(
+            z > 0, z.dtype.type(LAMBDA) * z, z.dtype.type(LAMBDA * ALPHA) * np.expm1(below(z))
+        ),
+    ),
+    "hardtanh": (lambda z: np.clip(z, -1, 1), lambda z: np.where(np.abs(z) < 1, z, np.sign(z))),
+    "relu6": (lambda z: np.clip(z, 0, 6), lambda z: np.minimum(np.maximum(z, 0), 6)),
+    "softsign": (lambda z: z / (1 + np.abs(z)), lambda z: z * (1 / (1 + np.abs(z)))),
+    "log_sigmoid": (lambda z: -logsumexp(-z), lambda z: -two_terms(-z)),
+}
+
+SLOPES = {
+    "sigmoid": (lambda z, a: a * (1 - a), lambda z, a: plain_sigmoid(z) * plain_sigmoid(-z)),
+    "tanh": (lambda z, a: 1 - a * a, lambda z, a: (1 - a) * (1 + a)),
+    "relu": (lambda z, a: step(z, 0, np.inf, 1, 0), lambda z, a: step(a, 0, np.inf, 1, 0)),
+    "identity": (lambda z, a: np.ones_like(z), lambda z, a: np.ones_like(z)),
+    "softplus": (lambda z, a: np.exp(z - a), lambda z, a: stable_sigmoid(z)),
+    "gelu_erf": (
+        lambda z, a: 0.5 * (1 + ERF(half(z))) + z * density(z),
+        lambda z, a: 0.5 * ERFC(-half(z)) + z * density(z),
+    ),
+    "gelu_tanh": (gelu_tanh_slope, gelu_sigmoid_slope),
+    "silu": (silu_slope_from_a, silu_slope),
+    "leaky_relu": (lambda z, a: step(z, 0, np.inf, 1, 0.01), lambda z, a: step(a, 0, np.inf, 1, 0.01)),
+    "elu": (lambda z, a: np.where(z > 0, z.dtype.type(1), a + 1), lambda z, a: np.exp(below(z))),
+    "selu": (
+        lambda z, a: np.where(z > 0, z.dtype.type(LAMBDA), a + z.dtype.type(LAMBDA * ALPHA)),
+        lambda z, a: (
+            z.dtype.type(LAMBDA) * np.where(z > 0, z.dtype.type(1), z.dtype.type(ALPHA) * np.exp(below(z)))
+        ),
+    ),
+    "hardtanh": (lambda z, a: step(a, -1, 1, 1, 0), lambda z, a: step(z, -1, 1, 1, 0)),
+    "relu6": (lambda z, a: step(a, 0, 6, 1, 0), lambda z, a: step(z, 0, 6, 1, 0)),
+    "softsign": (lambda z, a: (1 - np.abs(a)) * (1 - np.abs(a)), softsign_difference),
+    "log_sigmoid": (lambda z, a: 1 - np.exp(a), log_sigmoid_slope),
+}
