@@ -18,6 +18,17 @@ TrainingRun: TypeAlias = Callable[[Problem], Iterator[Claim]]
 """Takes a problem, trains for `problem.steps` steps, and yields a claim for each."""
 
 
+BY_DEFAULT = {"gelu_erf": "gelu", "gelu_tanh": "gelu"}
+"""The functions of which a framework has several forms under one name."""
+
+
+def activations_of(problem: Problem) -> tuple[str, ...]:
+    """Return the activations by name; with `forms: defaults` those that leave their form to the framework."""
+    if problem.forms == "stated":
+        return problem.activations
+    return tuple(BY_DEFAULT.get(name, name) for name in problem.activations)
+
+
 @dataclass(frozen=True)
 class Program:
     """One way in which a framework computes a training step.

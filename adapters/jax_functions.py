@@ -19,6 +19,7 @@ ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
     "softplus": jax.nn.softplus,
     "gelu_erf": lambda z: jax.nn.gelu(z, approximate=False),
     "gelu_tanh": lambda z: jax.nn.gelu(z, approximate=True),
+    "gelu": jax.nn.gelu,
     "silu": jax.nn.silu,
     "leaky_relu": lambda z: jax.nn.leaky_relu(z, negative_slope=0.01),
     "elu": lambda z: jax.nn.elu(z, alpha=1.0),
@@ -28,7 +29,7 @@ ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
     "softsign": jax.nn.soft_sign,
     "log_sigmoid": jax.nn.log_sigmoid,
 }
-"""JAX's function by the name that a case gives it, every parameter stated."""
+"""JAX's function by the name that a case gives it, every parameter stated, but for a bare gelu's."""
 
 
 def activate(activation: str, z: jax.Array) -> jax.Array:

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from adapters.adapter import Adapter, Program
+from adapters.adapter import Adapter, Program, activations_of
 from adapters.jax_cache import use_compilation_cache
 from adapters.jax_functions import activate, loss_of
 from adapters.jax_optimizers import Update, clip, optimizer_of, rate_of, states
@@ -114,7 +114,7 @@ def train(problem: Problem, *, observe: bool) -> Iterator[Claim]:
     """
     use_compilation_cache()
     update = Update.of(problem)
-    form = (problem.activations, problem.loss, problem.reduction, problem.trained)
+    form = (activations_of(problem), problem.loss, problem.reduction, problem.trained)
     step = compiled_step(Structure(*form, update))
     parameters = {name: array.copy() for name, array in problem.parameters.items()}
     added = zeros(problem) if observe else {}

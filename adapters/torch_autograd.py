@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F  # noqa: N812 - the name PyTorch's own documentation uses
 
-from adapters.adapter import Adapter, Program
+from adapters.adapter import Adapter, Program, activations_of
 from adapters.torch_functions import activate, loss_of
 from adapters.torch_optimizers import clip, optimizer_of, scheduler_of, states
 from reference import names
@@ -72,7 +72,7 @@ def forward(problem: Problem, parameters: dict[str, Tensor], x: Tensor) -> dict[
     """Compute z1, a1, z2, a2, …."""
     inside: dict[str, Tensor] = {}
     a = x
-    for k, activation in enumerate(problem.activations, start=1):
+    for k, activation in enumerate(activations_of(problem), start=1):
         z = F.linear(a, parameters[names.W(k)], parameters[names.b(k)])
         a = activate(activation, z)
         inside |= {names.z(k): z, names.a(k): a}

@@ -20,6 +20,7 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "softplus": lambda z: F.softplus(z, beta=1, threshold=20),  # above it PyTorch's softplus is z itself
     "gelu_erf": lambda z: F.gelu(z, approximate="none"),
     "gelu_tanh": lambda z: F.gelu(z, approximate="tanh"),
+    "gelu": F.gelu,
     "silu": F.silu,
     "leaky_relu": lambda z: F.leaky_relu(z, negative_slope=0.01),
     "elu": lambda z: F.elu(z, alpha=1.0),
@@ -29,7 +30,7 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "softsign": F.softsign,
     "log_sigmoid": F.logsigmoid,
 }
-"""PyTorch's function by the name that a case gives it, every parameter stated."""
+"""PyTorch's function by the name that a case gives it, every parameter stated, but for a bare gelu's."""
 
 
 def activate(activation: str, z: Tensor) -> Tensor:

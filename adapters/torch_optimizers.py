@@ -113,8 +113,7 @@ def clip(problem: Problem, parameters: dict[str, Tensor]) -> dict[str, Tensor]:
     clipping = problem.clipping
     if clipping is None or not problem.trained:
         return {}
-    as_stated = float(torch.tensor(CLIP_EPS, dtype=parameters["W1"].dtype))
-    if problem.forms == "stated" and clipping["clip_eps"] != as_stated:
+    if problem.forms == "stated" and clipping["clip_eps"] != CLIP_EPS:
         raise NoEquivalent(f"clip_grad_norm_ adds {CLIP_EPS} to the norm, and takes no other ε")
     trained = {name: parameters[name] for name in problem.trained}
     norm = torch.nn.utils.clip_grad_norm_(trained.values(), clipping["max_norm"])

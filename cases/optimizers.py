@@ -143,20 +143,20 @@ Optimizer: TypeAlias = Sgd | Adam | AdamW | Adamax | RmsProp | Adagrad
 Schedule: TypeAlias = StepSchedule | CosineSchedule
 
 
-def rule(stated: Model, dtype: str) -> Rule:
-    """Return what a case states, each number rounded once to `dtype`."""
+def rule(stated: Model) -> Rule:
+    """Return what a case states, each number as the nearest float64."""
     given: dict[str, Any] = {name: getattr(stated, name) for name in type(stated).model_fields}
-    numbers = {name: _rounded(value, dtype) for name, value in given.items() if name not in _WORDS}
+    numbers = {name: _nearest(value) for name, value in given.items() if name not in _WORDS}
     options = frozenset(name for name, value in given.items() if value is True)
     known = tuple((name, value) for name, value in numbers.items() if value is not None)
     return Rule(given.get("name", ""), known, options)
 
 
-def clipping_rule(stated: Clipping, dtype: str) -> Rule:
+def clipping_rule(stated: Clipping) -> Rule:
     """Return the clipping; its ε has a name of its own, because an optimizer has one too."""
-    numbers = (("max_norm", stated.max_norm.rounded(dtype)), ("clip_eps", stated.eps.rounded(dtype)))
+    numbers = (("max_norm", stated.max_norm.nearest), ("clip_eps", stated.eps.nearest))
     return Rule("global_norm", numbers)
 
 
-def _rounded(value: Number | int | None, dtype: str) -> float | None:
-    return value.rounded(dtype) if isinstance(value, Number) else value
+def _nearest(value: Number | int | None) -> float | None:
+    return value.nearest if isinstance(value, Number) else value

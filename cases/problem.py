@@ -26,7 +26,7 @@ class Rule:
     name
         As the case has it: "adam".
     numbers
-        What it is given, by name, each exactly representable in the problem's dtype.
+        What it is given, by name, each the float64 nearest to what the case states.
     options
         What is said in words: "nesterov", "centered".
     """
@@ -151,13 +151,14 @@ class Problem:
         return {**self.parameters, **self.optimizer_state}
 
     @cached_property
-    def constants(self) -> dict[str, NDArray[Any]]:
-        """The learning rate and every number of the rules, by name, as arrays of shape ()."""
+    def constants(self) -> dict[str, Any]:
+        """The learning rate, of shape (), and every number of the rules, by name.
+
+        Those are Python's own numbers, as they are in programs: 1 − β is taken before either is rounded.
+        """
         rules = [rule for rule in (self.optimizer, self.schedule, self.clipping) if rule is not None]
-        numbers = {"learning_rate": self.learning_rate}
-        for rule in rules:
-            numbers |= dict(rule.numbers)
-        return {name: np.asarray(number, self.dtype) for name, number in numbers.items()}
+        numbers = {name: number for rule in rules for name, number in rule.numbers}
+        return {"learning_rate": np.asarray(self.learning_rate, self.dtype), **numbers}
 
     @property
     def size(self) -> int:

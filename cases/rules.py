@@ -13,20 +13,6 @@ if TYPE_CHECKING:
     from cases.arrays import ArrayReader
     from cases.defects import Report
 
-_NEVER_ZERO: Final = frozenset(
-    {
-        "learning_rate",
-        "momentum",
-        "dampening",
-        "weight_decay",
-        "beta1",
-        "beta2",
-        "alpha",
-        "factor",
-        "max_norm",
-    }
-)
-_NEVER_ONE: Final = frozenset({"momentum", "dampening", "beta1", "beta2", "alpha", "factor"})
 _NAMES: Final = frozenset({"sgd", "adam", "adamw", "adamax", "rmsprop", "adagrad"})
 
 
@@ -48,25 +34,23 @@ def read_rules(root: Mapping) -> Rules:
 
 
 def check_rules(root: Mapping, arrays: ArrayReader) -> None:
-    """Report what contradicts itself, and numbers that a format would round to 0, to 1 or to infinity."""
-    for key in ("optimizer", "schedule", "clipping"):
-        for name, node in _entries(child(root, key)).items():
-            if isinstance(node, Scalar) and isinstance(node.value, Number):
-                _check_number(name, node, node.value, arrays)
-    _check_momentum(_entries(child(root, "optimizer")), arrays.report)
+    """Report what contradicts itself, and a learning rate that a format would round to 0 or to infinity."""
+    stated = _entries(child(root, "optimizer"))
+    rate = stated.get("learning_rate")
+    if isinstance(rate, Scalar) and isinstance(rate.value, Number):
+        _check_rate(rate, rate.value, arrays)
+    _check_momentum(stated, arrays.report)
 
 
-def _check_number(name: str, node: Scalar, number: Number, arrays: ArrayReader) -> None:
+def _check_rate(node: Scalar, number: Number, arrays: ArrayReader) -> None:
     if not number.nearest > 0:
         return
     if number.fits("float64"):
-        arrays.check_range(number, node.mark, name)
+        arrays.check_range(number, node.mark, "learning_rate")
     for dtype in arrays.dtypes:
-        rounded = number.rounded(dtype)
-        if rounded == 0 and name in _NEVER_ZERO:
-            arrays.report.add(node.mark, f"{name} is {number}, which {dtype} rounds to 0", "more than 0")
-        if rounded == 1 and number.nearest < 1 and name in _NEVER_ONE:
-            arrays.report.add(node.mark, f"{name} is {number}, which {dtype} rounds to 1", "less than 1")
+        if number.rounded(dtype) == 0:
+            wrong = f"learning_rate is {number}, which {dtype} rounds to 0"
+            arrays.report.add(node.mark, wrong, "more than 0")
 
 
 def _check_momentum(stated: dict[str, Node], report: Report) -> None:

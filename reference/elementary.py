@@ -23,7 +23,7 @@ class Elementary:
     equation
         The formula, in the document's notation.
     plain
-        The formula on NumPy arrays, in their own dtype.
+        The formula on NumPy arrays, in their own dtype; or on Python's own numbers.
     bounded
         The same on bounded numbers: the value, and an error that covers every correct implementation.
     balls
@@ -31,7 +31,7 @@ class Elementary:
     """
 
     equation: str
-    plain: Callable[..., NDArray[Any]]
+    plain: Callable[..., Any]
     bounded: Callable[..., Bounded]
     balls: Callable[..., Ball]
 
@@ -48,4 +48,5 @@ class Elementary:
                 return self.bounded(*arguments)
             case Ball():
                 return self.balls(*arguments)
-        return self.plain(*arguments)
+        result: NDArray[Any] = self.plain(*arguments)
+        return result

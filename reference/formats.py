@@ -65,6 +65,13 @@ class Format:
         magnitude = max(abs(value), self.smallest_normal)
         return math.ldexp(2 * self.unit_roundoff, math.frexp(magnitude)[1] - 1)
 
+    def rounding_of(self, number: float) -> float:
+        """Return the largest error of rounding `number` to this format, 0 where it is one of its numbers."""
+        fraction = math.frexp(number)[0] / (2 * self.unit_roundoff) if self.unit_roundoff else 0.0
+        if fraction.is_integer() and (number == 0 or abs(number) >= self.smallest_normal):
+            return 0.0
+        return self.unit_roundoff * abs(number) + self.smallest_normal
+
     @property
     def underflow_threshold(self) -> float:
         """η / u: below it a number's last places are lost to underflow; no relative error is meaningful."""

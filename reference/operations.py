@@ -42,7 +42,14 @@ def at_most_one(ratio: Array) -> Array:
     return smaller
 
 
-def whole(number: NDArray[Any] | Bounded | Ball) -> int:
+def cast(number: Any) -> Any:  # noqa: ANN401 - a number, or a bounded number or a ball of one
+    """Return a number of a program's own as it meets arrays: rounded to their format, where it must be."""
+    if not isinstance(number, Bounded):
+        return number
+    return number.widened(number.format.rounding_of(float(number.value)))
+
+
+def whole(number: float | NDArray[Any] | Bounded | Ball) -> int:
     """Return a single whole number, such as the count of the training step, as Python's own."""
     match number:
         case Bounded():

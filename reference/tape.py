@@ -100,7 +100,8 @@ def evaluate(lines: tuple[Line, ...], known: Mapping[str, Any]) -> dict[str, Any
     values = dict(known)
     with np.errstate(over="ignore", invalid="ignore"):  # an overflow is a value, here as in every framework
         for line in lines:
-            values[line.name] = line.formula(*(values[name] for name in line.inputs))
+            value = line.formula(*(values[name] for name in line.inputs))
+            values[line.name] = np.asarray(value, known["x"].dtype) if isinstance(value, float) else value
     return {line.name: values[line.name] for line in lines}
 
 

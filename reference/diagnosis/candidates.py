@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from reference import names
 from reference.bounded import Bounded
 from reference.diagnosis.explanation import Explanation
 from reference.diagnosis.situation import derive
@@ -82,7 +83,11 @@ def _derived(situation: Situation, lines: Sequence[Line]) -> dict[str, Bounded]:
 def _replayed(situation: Situation, lines: Sequence[Line]) -> dict[str, Bounded]:
     """Compute in NumPy, from the claimant's own numbers; what else is allowed is the right line's bound."""
     dtype = situation.problem.dtype
-    values: dict[str, Any] = {name: known.value.astype(dtype) for name, known in situation.known.items()}
+    numbers = situation.problem.constants.keys() - {names.LEARNING_RATE}
+    values: dict[str, Any] = {
+        name: float(known.value) if name in numbers else known.value.astype(dtype)
+        for name, known in situation.known.items()
+    }
     predicted = {}
     with np.errstate(all="ignore"):  # an overflow is a value
         for line in lines:

@@ -13,7 +13,7 @@ from reference import names
 from reference.elementary import Elementary
 from reference.formulas import descend
 from reference.line import Line
-from reference.operations import sqrt
+from reference.operations import cast, sqrt
 from reference.optimizers.averages import CORRECTION, MOVING_AVERAGE, average_of_squares
 
 if TYPE_CHECKING:
@@ -30,19 +30,19 @@ C1, C2 = "correction1", "correction2"
 
 def direction(m: Array, v: Array, c1: Array, c2: Array, eps: Array) -> Array:
     """m̂ / (√v̂ + ε), with m̂ = m / (1 − β₁ᵗ) and v̂ = v / (1 − β₂ᵗ)."""
-    step: Array = (m / c1) / (sqrt(v / c2) + eps)
+    step: Array = (m / c1) / (sqrt(v / c2) + cast(eps))
     return step
 
 
 def direction_inside(m: Array, v: Array, c1: Array, c2: Array, eps: Array) -> Array:
     """m̂ / √(v̂ + ε): the form with ε inside the root."""
-    step: Array = (m / c1) / sqrt(v / c2 + eps)
+    step: Array = (m / c1) / sqrt(v / c2 + cast(eps))
     return step
 
 
 def descend_decayed(w: Array, direction: Array, eta: Array, decay: Array) -> Array:
     """w = w − η (m̂ / (√v̂ + ε) + λ w)."""
-    w_new: Array = w - eta * (direction + decay * w)
+    w_new: Array = w - eta * (direction + cast(decay) * w)
     return w_new
 
 

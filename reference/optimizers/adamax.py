@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from reference import names
 from reference.line import Line
-from reference.operations import maximum
+from reference.operations import cast, maximum
 from reference.optimizers.averages import CORRECTION, MOVING_AVERAGE
 
 if TYPE_CHECKING:
@@ -26,7 +26,8 @@ C1 = "correction1"
 
 def largest(beta: Array, u: Array, g: Array, eps: Array) -> Array:
     """u = max(β₂ u, |g| + ε)."""
-    return maximum(beta * u, abs(g) + eps)
+    u_new: Array = maximum(cast(beta) * u, abs(g) + cast(eps))
+    return u_new
 
 
 def descend_over_largest(w: Array, m: Array, u: Array, c1: Array, eta: Array) -> Array:

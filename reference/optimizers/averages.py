@@ -11,7 +11,7 @@ import numpy as np
 
 from reference.bounded import Bounded
 from reference.elementary import Elementary
-from reference.operations import whole
+from reference.operations import cast, whole
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def average(beta: Array, m: Array, g: Array) -> Array:
     """β m + (1 − β) g."""
-    m_new: Array = beta * m + (1 - beta) * g
+    m_new: Array = cast(beta) * m + (1 - beta) * g
     return m_new
 
 
@@ -39,20 +39,22 @@ MOVING_AVERAGE = Elementary("β m + (1 − β) g", average, _average_bounded, av
 
 def average_of_squares(beta: Array, v: Array, g: Array) -> Array:
     """β v + (1 − β) g²."""
-    v_new: Array = beta * v + (1 - beta) * (g * g)
+    v_new: Array = cast(beta) * v + (1 - beta) * (g * g)
     return v_new
 
 
-def correction(beta: NDArray[Any], step: NDArray[Any]) -> NDArray[Any]:
-    """1 − βᵗ, in float64 and rounded once: such scalars are Python's own numbers in most programs."""
-    corrected: NDArray[Any] = np.asarray(1 - float(beta) ** whole(step), beta.dtype)
-    return corrected
+def correction(beta: float, step: NDArray[Any]) -> float:
+    """1 − βᵗ, a number of the program's own, in float64."""
+    return 1 - float(beta) ** whole(step)
 
 
 def _correction_bounded(beta: Bounded, step: Bounded) -> Bounded:
-    """Allow a power that is 5 ulps off in the format itself: 10 u βᵗ, however much the difference cancels."""
+    """Allow it to be taken in the format itself, however much it then cancels.
+
+    β is rounded, which counts t times in βᵗ, and the power may be 5 ulps off: (10 + t) u βᵗ.
+    """
     power = beta.value ** whole(step)
-    error = beta.format.gamma(10) * np.abs(power) + beta.format.gamma(2) * np.abs(1 - power)
+    error = beta.format.gamma(10 + whole(step)) * np.abs(power) + beta.format.gamma(2) * np.abs(1 - power)
     return Bounded(np.asarray(1 - power), np.asarray(error), beta.format)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from reference import names
 from reference.elementary import Elementary
 from reference.line import Line
-from reference.operations import at_most_one, sqrt
+from reference.operations import at_most_one, cast, sqrt
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,7 +42,8 @@ NORM = Elementary("√ Σ g²", norm, _norm_bounded, norm)
 
 def coefficient(total: Array, max_norm: Array, eps: Array) -> Array:
     """min(1, c / (norm + ε))."""
-    return at_most_one(max_norm / (total + eps))
+    factor: Array = at_most_one(cast(max_norm) / (total + cast(eps)))
+    return factor
 
 
 def clip(g: Array, factor: Array) -> Array:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from reference import names
 from reference.line import Line
+from reference.operations import cast
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 def add_decay(g: Array, w: Array, weight_decay: Array) -> Array:
     """g + λ w, the gradient of L + ½ λ w²."""
-    regularized: Array = g + weight_decay * w
+    regularized: Array = g + cast(weight_decay) * w
     return regularized
 
 

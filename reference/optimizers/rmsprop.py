@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from reference import names
 from reference.line import Line
-from reference.operations import sqrt
+from reference.operations import cast, sqrt
 from reference.optimizers.averages import MOVING_AVERAGE, average_of_squares
 
 if TYPE_CHECKING:
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
 def descend_over_root(w: Array, g: Array, v: Array, eps: Array, eta: Array) -> Array:
     """w = w − η g / (√v + ε)."""
-    w_new: Array = w - eta * (g / (sqrt(v) + eps))
+    w_new: Array = w - eta * (g / (sqrt(v) + cast(eps)))
     return w_new
 
 
 def descend_over_root_inside(w: Array, g: Array, v: Array, eps: Array, eta: Array) -> Array:
     """w = w − η g / √(v + ε): the form with ε inside the root."""
-    w_new: Array = w - eta * (g / sqrt(v + eps))
+    w_new: Array = w - eta * (g / sqrt(v + cast(eps)))
     return w_new
 
 

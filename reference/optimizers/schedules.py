@@ -30,12 +30,9 @@ if TYPE_CHECKING:
     Plain: TypeAlias = NDArray[Any]
 
 
-def by_steps(
-    eta: NDArray[Any], step: NDArray[Any], every: NDArray[Any], factor: NDArray[Any]
-) -> NDArray[Any]:
-    """η · factor^⌊(t − 1) / every⌋, in float64 and rounded once."""
-    rate: Plain = np.asarray(float(eta) * float(factor) ** _falls(step, every), eta.dtype)
-    return rate
+def by_steps(eta: Plain, step: Plain, every: float, factor: float) -> float:
+    """η · factor^⌊(t − 1) / every⌋, in float64."""
+    return float(eta) * factor ** _falls(step, every)
 
 
 def _falls(step: Any, every: Any) -> int:  # noqa: ANN401 - an array, a bounded number or a ball
@@ -56,19 +53,18 @@ def _by_steps_balls(eta: Ball, step: Ball, every: Ball, factor: Ball) -> Ball:
 BY_STEPS = Elementary("η γ^⌊(t − 1) / k⌋", by_steps, _by_steps_bounded, _by_steps_balls)
 
 
-def cosine(eta: Plain, step: Plain, over: Plain, final: Plain) -> Plain:
-    """η · (f + (1 − f) · ½ (1 + cos π (t − 1)/T)), and η f from step T + 1 on; rounded once from float64."""
+def cosine(eta: Plain, step: Plain, over: float, final: float) -> float:
+    """η · (f + (1 − f) · ½ (1 + cos π (t − 1)/T)), and η f from step T + 1 on, in float64."""
     done, last = min(whole(step) - 1, whole(over)) / whole(over), float(final)
-    share = last + (1 - last) * (1 + math.cos(math.pi * done)) / 2
-    rate: Plain = np.asarray(float(eta) * share, eta.dtype)
-    return rate
+    return float(eta) * (last + (1 - last) * (1 + math.cos(math.pi * done)) / 2)
 
 
 def _cosine_bounded(eta: Bounded, step: Bounded, over: Bounded, final: Bounded) -> Bounded:
     """16 roundings of η, and 8 a step in float64 for PyTorch's recurrence, whose factors are at most 1."""
     steps = min(whole(step) - 1, whole(over))
     error = (eta.format.gamma(16) + 8 * steps * EVALUATION) * eta.magnitude
-    return Bounded(cosine(eta.value, step.value, over.value, final.value), np.asarray(error), eta.format)
+    rate = cosine(eta.value, step.value, float(over.value), float(final.value))
+    return Bounded(np.asarray(rate), np.asarray(error), eta.format)
 
 
 def _cosine_balls(eta: Ball, step: Ball, over: Ball, final: Ball) -> Ball:

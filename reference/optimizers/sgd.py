@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from reference import names
 from reference.formulas import descend
 from reference.line import Line
-from reference.operations import whole
+from reference.operations import cast, whole
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 def accumulate(m: Array, g: Array, mu: Array) -> Array:
     """m = μ m + g."""
-    m_new: Array = mu * m + g
+    m_new: Array = cast(mu) * m + g
     return m_new
 
 
@@ -35,13 +35,13 @@ def accumulate_dampened(m: Array, g: Array, mu: Array, tau: Array, step: Array) 
     """m = g in the first step, then μ m + (1 − τ) g."""
     if whole(step) == 1:
         return g
-    m_new: Array = mu * m + (1 - tau) * g
+    m_new: Array = cast(mu) * m + (1 - tau) * g
     return m_new
 
 
 def descend_ahead(w: Array, g: Array, m: Array, mu: Array, eta: Array) -> Array:
     """w = w − η (g + μ m), Nesterov's momentum, with m already updated."""
-    w_new: Array = w - eta * (g + mu * m)
+    w_new: Array = w - eta * (g + cast(mu) * m)
     return w_new
 
 
