@@ -16,7 +16,7 @@ import optax
 
 from adapters.adapter import Adapter, Program
 from adapters.jax_cache import use_compilation_cache
-from adapters.jax_functions import activate, loss_of
+from adapters.jax_functions import LossKey, activate, loss_key, loss_of
 from reference import names
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def forward(activations: tuple[str, ...], parameters: Arrays, added: Arrays, x: 
     return inside
 
 
-Structure: TypeAlias = tuple[tuple[str, ...], str, str, frozenset[str]]
+Structure: TypeAlias = tuple[tuple[str, ...], LossKey, frozenset[str]]
 
 
 @lru_cache(maxsize=256)
@@ -52,12 +52,12 @@ def compiled_step(structure: Structure) -> Callable[..., tuple[jax.Array, Arrays
     The step takes parameters, zeros to add (empty in the plain program), x, y and the learning rate, and
     returns the loss, all gradients, the observed intermediates and the updated parameters.
     """
-    activations, loss, reduction, not_trained = structure
+    activations, loss, not_trained = structure
 
     def objective(parameters: Arrays, added: Arrays, x: jax.Array, y: jax.Array) -> tuple[jax.Array, Arrays]:
         inside = forward(activations, parameters, added, x)
         observed = inside if added else {}
-        return loss_of(loss, reduction, inside[names.a(len(activations))], y), observed
+        return loss_of(loss, inside[names.a(len(activations))], y), observed
 
     def step(
         parameters: Arrays, added: Arrays, x: jax.Array, y: jax.Array, learning_rate: jax.Array
@@ -78,7 +78,7 @@ def compiled_step(structure: Structure) -> Callable[..., tuple[jax.Array, Arrays
 def train(problem: Problem, *, observe: bool) -> Iterator[Claim]:
     """Train with one compiled step; float64 is switched on for each call and never left on."""
     use_compilation_cache()
-    step = compiled_step((problem.activations, problem.loss, problem.reduction, problem.not_trained))
+    step = compiled_step((problem.activations, loss_key(problem), problem.not_trained))
     parameters = {name: array.copy() for name, array in problem.parameters.items()}
     added = zeros(problem) if observe else {}
     rate = np.asarray(problem.learning_rate, problem.dtype)

@@ -13,6 +13,7 @@ from cases.model import File
 from cases.nodes import Mapping, Scalar, Sequence, child, describe, plain
 from cases.numbers import DTYPES, Number
 from cases.shapes import check_fit, check_memory, read_inputs
+from cases.targets import check_loss
 from cases.wording import explain
 from cases.yaml_reader import read_yaml
 
@@ -61,6 +62,7 @@ def _cross_check(root: Mapping, report: Report) -> dict[str, tuple[int, ...]]:
     check_parameters(child(root, "not_trained"), inputs, report)
     check_published(root, inputs, ArrayReader(report, ("float64",)))
     _check_rate(root, arrays)
+    check_loss(root, arrays)
     return {name: tuple(length or 0 for length in shape) for name, shape in inputs.shapes.items()}
 
 

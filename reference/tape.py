@@ -24,7 +24,7 @@ from reference.formulas import (
     unchanged,
     weight_gradient,
 )
-from reference.losses import LOSSES
+from reference.losses import loss_rule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -48,17 +48,20 @@ class Line:
 
 def tape(problem: Problem) -> tuple[Line, ...]:
     """Return the lines of one training step of `problem`, in the order they are computed."""
-    return _tape(problem.activations, problem.loss, problem.reduction, problem.not_trained)
+    loss = problem.loss, problem.reduction, problem.loss_numbers
+    return _tape(problem.activations, loss, problem.not_trained)
 
 
 @lru_cache(maxsize=1024)
 def _tape(
-    activations: tuple[str, ...], loss: str, reduction: str, not_trained: frozenset[str]
+    activations: tuple[str, ...],
+    loss: tuple[str, str, tuple[tuple[str, float], ...]],
+    not_trained: frozenset[str],
 ) -> tuple[Line, ...]:
     lines: list[Line] = []
     for k, activation in enumerate(activations, start=1):
         lines += _forward(k, activation)
-    lines += _loss(len(activations), loss, reduction)
+    lines += _loss(len(activations), *loss)
     for k in range(len(activations), 0, -1):
         lines += _backward(k, activations[k - 1])
     for k in range(len(activations), 0, -1):
@@ -75,8 +78,8 @@ def _forward(k: int, activation: str) -> list[Line]:
     ]
 
 
-def _loss(depth: int, loss: str, reduction: str) -> list[Line]:
-    rule, output = LOSSES[loss, reduction], names.a(depth)
+def _loss(depth: int, loss: str, reduction: str, numbers: tuple[tuple[str, float], ...]) -> list[Line]:
+    rule, output = loss_rule(loss, reduction, numbers), names.a(depth)
     return [
         Line("loss", rule.value, (output, "y"), rule.equation.replace("ŷ", output)),
         Line(

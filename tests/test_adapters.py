@@ -118,6 +118,7 @@ def test_jax_leaves_its_float64_setting_as_it_found_it_even_between_steps():
 
 def test_jax_programs_are_compiled_once_for_a_structure_and_its_shapes():
     from adapters import jax_grad
+    from adapters.jax_functions import loss_key
 
     jax_grad.compiled_step.cache_clear()
     for learning_rate in (0.1, 0.2):
@@ -125,7 +126,7 @@ def test_jax_programs_are_compiled_once_for_a_structure_and_its_shapes():
             for program in programs("jax"):
                 list(program.run(network((5, 7, 3), 6, seed=seed, learning_rate=learning_rate)))
     problem = network((5, 7, 3), 6)
-    structure = (problem.activations, problem.loss, problem.reduction, problem.not_trained)
+    structure = (problem.activations, loss_key(problem), problem.not_trained)
     assert jax_grad.compiled_step.cache_info().misses == 1
     assert jax_grad.compiled_step(structure)._cache_size() == 2  # noqa: SLF001 - plain and observed; JAX has no public count
 

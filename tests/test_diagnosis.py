@@ -364,7 +364,7 @@ def test_a_wrong_reduction_in_pytorch_is_named(monkeypatch):
     monkeypatch.setattr(
         torch_autograd,
         "loss_of",
-        lambda loss, reduction, y_hat, y: F.mse_loss(y_hat, y, reduction="sum") / 2,
+        lambda problem, y_hat, y: F.mse_loss(y_hat, y, reduction="sum") / 2,
     )
     found = through_pytorch(SQUARE)
     assert (found.finding.quantity, found.names) == ("loss", ("sum-for-mean",))
