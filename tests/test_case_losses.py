@@ -128,8 +128,10 @@ MALFORMED = {
         "x: [[1, 2], [3, 4]]",
         "x: {classes: [1, 0], of: 2}",
         [
-            "4:4: x is a mapping, expected nested lists of numbers, or a mapping "
-            "with 'normal', 'uniform' or 'constant'"
+            (
+                "4:4: x is a mapping, expected nested lists of numbers, or a mapping "
+                "with 'normal', 'uniform' or 'constant'"
+            )
         ],
     ),
     "a row of probabilities": (
@@ -172,8 +174,10 @@ MALFORMED = {
         LOSS,
         "{name: smooth_l1, reduction: sum, beta: 1e39}",
         [
-            "6:47: loss.beta is 1e39, expected at most 3.40282347e+38 in magnitude, the largest float32 "
-            "(or other dtypes)"
+            (
+                "6:47: loss.beta is 1e39, expected at most 3.40282347e+38 in magnitude, "
+                "the largest float32 (or other dtypes)"
+            )
         ],
     ),
 }

@@ -31,8 +31,8 @@ optimizer: {name: sgd, learning_rate: 0.1}
 LOSS_KEYS = "the keys name, reduction, label_smoothing, delta, beta"
 LOSSES = (
     "'half_squared_error', 'mean_squared_error', 'softmax_cross_entropy', "
-    "'softmax_cross_entropy_with_integer_labels', 'binary_cross_entropy_with_logits', 'binary_cross_entropy', "
-    "'huber', 'smooth_l1' or 'l1'"
+    "'softmax_cross_entropy_with_integer_labels', 'binary_cross_entropy_with_logits', "
+    "'binary_cross_entropy', 'huber', 'smooth_l1' or 'l1'"
 )
 
 

@@ -121,8 +121,8 @@ MISFITS = {
                 "with 'normal', 'uniform', 'constant' or 'classes'"
             ),
             (
-                "11:14: loss.name is the text 'squared', expected 'half_squared_error', 'mean_squared_error', "
-                "'softmax_cross_entropy', 'softmax_cross_entropy_with_integer_labels', "
+                "11:14: loss.name is the text 'squared', expected 'half_squared_error', "
+                "'mean_squared_error', 'softmax_cross_entropy', 'softmax_cross_entropy_with_integer_labels', "
                 "'binary_cross_entropy_with_logits', 'binary_cross_entropy', 'huber', 'smooth_l1' or 'l1'"
             ),
         ],

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from networks import ACTIVATIONS, LOSSES, damaged, network
+from networks import ACTIVATIONS, SQUARES, damaged, network
 from torch.nn import functional as F  # noqa: N812 - the name PyTorch's own documentation uses
 
 from adapters import torch_autograd
@@ -151,7 +151,7 @@ def test_one_damaged_line_of_a_random_network_is_not_explained_nor_is_what_follo
         [int(width) for width in rng.integers(1, 5, depth + 1)],
         int(rng.integers(1, 6)),
         activations=[str(rng.choice(ACTIVATIONS)) for _ in range(depth)],
-        loss=LOSSES[seed % 3],
+        loss=SQUARES[seed % 3],
         dtype=["float64", "float32"][seed % 2],
         seed=seed,
     )
