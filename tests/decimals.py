@@ -55,7 +55,7 @@ def loss(problem: Problem, parameters: dict[str, list]) -> Decimal:
     return total / (len(y) if problem.loss in examples else len(y) * len(y[0]))
 
 
-def of_example(problem: Problem, a: list[Decimal], y: list[Decimal]) -> Decimal:
+def of_example(problem: Problem, a: list[Decimal], y: list[Decimal]) -> Decimal:  # noqa: PLR0911 - one for each loss
     """One example's part of the loss's sum."""
     given = {name: Decimal(number) for name, number in problem.loss_numbers}
     pairs = list(zip(a, y, strict=True))

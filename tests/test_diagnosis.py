@@ -20,6 +20,8 @@ PROBLEMS = [
     network((3, 4, 4, 3), 5, activations=("tanh", "sigmoid", "sigmoid"), loss=("half_squared_error", "mean")),
     network((4, 4, 4, 4), 3, activations="tanh", not_trained=frozenset({"b2"})),
     network((2, 3, 3, 3), 4, activations="sigmoid", loss=("mean_squared_error", "mean")),
+    network((3, 4, 3), 4, loss=("softmax_cross_entropy", "mean")),
+    network((3, 4, 3), 4, loss=("binary_cross_entropy_with_logits", "sum")),
 ]
 
 

@@ -123,7 +123,7 @@ def _gradient(terms: Terms, reduction: str) -> Elementary:
     return Elementary(terms.gradient_equation, plain, bounded, balls)
 
 
-def settled(value: Real, error: Error, reach: Real, form: Format, underflows: float = 4) -> Bounded:
+def settled(value: Real, error: Error, reach: Real, form: Format, underflows: Error = 4.0) -> Bounded:
     """Return the bounded value; nothing is promised where a partial result, at most `reach`, may overflow.
 
     Nor is anything where the value or the bound is no number, as after log 0.
