@@ -59,11 +59,17 @@ def _huber(delta: float, over: float, equation: str, gradient_equation: str) -> 
         return settled(value(y_hat.value, y.value), error, reach * max(over, 1), y_hat.format, underflows)
 
     def gradient_bounded(y_hat: Bounded, y: Bounded, roundings: int) -> Bounded:
-        """1-Lipschitz, and exactly ±δ where all of d ± its error lies beyond δ."""
+        """1-Lipschitz, and exactly ±δ where all of d ± its error lies beyond δ.
+
+        Autodiff of ½ m² + δ (|d| − m), m = min(|d|, δ), as in optax, gives δ + (m − δ) where |d| < δ: its error
+        is absolute, u times δ.
+        """
         d, off = difference(y_hat, y)
+        cancelling = np.where(np.abs(d) - off <= delta, delta, 0.0)
         off = np.clip(delta + off - np.abs(d), 0, off)
         slope = gradient(y_hat.value, y.value)
-        error = off / over + y_hat.format.gamma(4 + roundings) * (np.abs(slope) + off / over)
+        reach = np.abs(slope) + (off + cancelling) / over
+        error = off / over + y_hat.format.gamma(4 + roundings) * reach
         promised = np.where(np.isfinite(y_hat.error), np.abs(d), np.inf)
         return settled(slope, error, promised, y_hat.format, underflows=4 * (1 + 1 / over))
 
