@@ -61,8 +61,8 @@ def _huber(delta: float, over: float, equation: str, gradient_equation: str) -> 
     def gradient_bounded(y_hat: Bounded, y: Bounded, roundings: int) -> Bounded:
         """1-Lipschitz, and exactly ±δ where all of d ± its error lies beyond δ.
 
-        Autodiff of ½ m² + δ (|d| − m), m = min(|d|, δ), as in optax, gives δ + (m − δ) where |d| < δ: its error
-        is absolute, u times δ.
+        Autodiff of ½ m² + δ (|d| − m), m = min(|d|, δ), as in optax, gives δ + (m − δ) where |d| < δ: its
+        error is absolute, u times δ.
         """
         d, off = difference(y_hat, y)
         cancelling = np.where(np.abs(d) - off <= delta, delta, 0.0)
