@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import jax
 import jax.numpy as jnp
 import optax
 
+from reference.findings import NoEquivalent
+
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from cases import Problem
 
 ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
     "sigmoid": jax.nn.sigmoid,
@@ -39,17 +43,54 @@ def activate(activation: str, z: jax.Array) -> jax.Array:
     return ACTIVATIONS[activation](z)
 
 
-def loss_of(loss: str, reduction: str, y_hat: jax.Array, y: jax.Array) -> jax.Array:
-    """Apply optax's losses, which are not reduced: `l2_loss` has the ½ and `squared_error` has not."""
-    each: jax.Array
-    match loss, reduction:
-        case "half_squared_error", "sum":
-            each = optax.l2_loss(y_hat, y)
-            return each.sum()
-        case "half_squared_error", "mean":
-            each = optax.l2_loss(y_hat, y)
-            return each.sum() / len(y)
-        case "mean_squared_error", "mean":
-            each = optax.squared_error(y_hat, y)
-            return each.mean()
-    raise NotImplementedError(f"JAX adapter: no loss {loss!r} with reduction {reduction!r}")
+LossKey: TypeAlias = tuple[str, str, tuple[tuple[str, float], ...]]
+"""A problem's loss, reduction and numbers: hashable, so that a compiled step can be kept for it."""
+
+
+def _of_classes(y_hat: jax.Array, y: jax.Array, given: dict[str, float]) -> jax.Array:
+    if given.get("label_smoothing", 0.0):
+        raise NoEquivalent("optax.softmax_cross_entropy_with_integer_labels has no label smoothing")
+    each: jax.Array = optax.softmax_cross_entropy_with_integer_labels(y_hat, y.argmax(axis=1))
+    return each
+
+
+LOSSES: dict[str, Callable[[jax.Array, jax.Array, dict[str, float]], jax.Array]] = {
+    "half_squared_error": lambda y_hat, y, _: optax.l2_loss(y_hat, y),
+    "mean_squared_error": lambda y_hat, y, _: optax.squared_error(y_hat, y),
+    "softmax_cross_entropy": lambda y_hat, y, given: optax.softmax_cross_entropy(
+        y_hat, optax.smooth_labels(y, alpha=given.get("label_smoothing", 0.0))
+    ),
+    "softmax_cross_entropy_with_integer_labels": _of_classes,
+    "binary_cross_entropy_with_logits": lambda y_hat, y, _: optax.sigmoid_binary_cross_entropy(y_hat, y),
+    "binary_cross_entropy": lambda a, y, _: -y * jnp.log(a) - (1 - y) * jnp.log(1 - a),
+    "huber": lambda y_hat, y, given: optax.huber_loss(y_hat, y, delta=given["delta"]),
+    "smooth_l1": lambda y_hat, y, given: optax.huber_loss(y_hat, y, delta=given["beta"]) / given["beta"],
+    "l1": lambda y_hat, y, _: jnp.abs(y_hat - y),
+}
+"""The loss of each element, or of each example where the mean is over those: of ŷ, y and the numbers by name.
+
+Neither optax nor JAX names a loss of probabilities, or |d|. XLA's log1p(−a) loses up to 7 bits in float64, so
+log(1 − a) stands there.
+"""
+
+
+def loss_key(problem: Problem) -> LossKey:
+    """Return what `loss_of` needs to know of a problem."""
+    return problem.loss, problem.reduction, problem.loss_numbers
+
+
+def loss_of(key: LossKey, y_hat: jax.Array, y: jax.Array) -> jax.Array:
+    """Apply optax's loss, with every number that it takes stated; optax's losses are not reduced.
+
+    Raises
+    ------
+    NoEquivalent
+        Where optax has no such loss with these numbers.
+    """
+    loss, reduction, numbers = key
+    if loss not in LOSSES or reduction not in ("sum", "mean"):
+        raise NotImplementedError(f"JAX adapter: no loss {loss!r} with reduction {reduction!r}")
+    each = LOSSES[loss](y_hat, y, dict(numbers))
+    if reduction == "sum":
+        return each.sum()
+    return each.sum() / len(y) if loss == "half_squared_error" else each.mean()

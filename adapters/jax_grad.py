@@ -18,7 +18,7 @@ import optax
 
 from adapters.adapter import Adapter, Program, activations_of
 from adapters.jax_cache import use_compilation_cache
-from adapters.jax_functions import activate, loss_of
+from adapters.jax_functions import LossKey, activate, loss_key, loss_of
 from adapters.jax_optimizers import Update, clip, optimizer_of, rate_of, states
 from reference import names
 
@@ -50,8 +50,7 @@ class Structure:
     """All that a compiled step depends on, beside the arrays' shapes."""
 
     activations: tuple[str, ...]
-    loss: str
-    reduction: str
+    loss: LossKey
     trained: tuple[str, ...]
     update: Update
 
@@ -72,7 +71,7 @@ def compiled_step(structure: Structure) -> Callable[..., tuple[Seen, Arrays, Any
         inside = forward(structure.activations, parameters, added, x)
         observed = inside if added else {}
         y_hat = inside[names.a(len(structure.activations))]
-        return loss_of(structure.loss, structure.reduction, y_hat, y), observed
+        return loss_of(structure.loss, y_hat, y), observed
 
     def step(  # noqa: PLR0913, PLR0917 - all that a training step takes
         parameters: Arrays,
@@ -114,8 +113,7 @@ def train(problem: Problem, *, observe: bool) -> Iterator[Claim]:
     """
     use_compilation_cache()
     update = Update.of(problem)
-    form = (activations_of(problem), problem.loss, problem.reduction, problem.trained)
-    step = compiled_step(Structure(*form, update))
+    step = compiled_step(Structure(activations_of(problem), loss_key(problem), problem.trained, update))
     parameters = {name: array.copy() for name, array in problem.parameters.items()}
     added = zeros(problem) if observe else {}
     rate = np.asarray(problem.learning_rate, problem.dtype)

@@ -41,7 +41,7 @@ def train(problem: Problem) -> Iterator[Claim]:
         inside = forward(problem, parameters, x)
         for tensor in inside.values():
             tensor.retain_grad()
-        loss = loss_of(problem.loss, problem.reduction, inside[names.a(problem.depth)], y)
+        loss = loss_of(problem, inside[names.a(problem.depth)], y)
         loss.backward()  # type: ignore[no-untyped-call] # PyTorch leaves this method without annotations
         shown = {names.gradient(name): gradient(tensor) for name, tensor in {**inside, **parameters}.items()}
         claim = arrays({"loss": loss, **inside, **shown})

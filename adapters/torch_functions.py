@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - the name PyTorch's own documentation uses
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from torch import Tensor
+
+    from cases import Problem
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "sigmoid": torch.sigmoid,
@@ -40,13 +43,44 @@ def activate(activation: str, z: Tensor) -> Tensor:
     return ACTIVATIONS[activation](z)
 
 
-def loss_of(loss: str, reduction: str, y_hat: Tensor, y: Tensor) -> Tensor:
-    """Apply PyTorch's `mse_loss`, which has no ½ and whose mean is over all elements."""
-    match loss, reduction:
+LOSSES: dict[str, Callable[[Tensor, Tensor, str, dict[str, float]], Tensor]] = {
+    "softmax_cross_entropy": lambda y_hat, y, reduction, given: F.cross_entropy(
+        y_hat, y, reduction=reduction, label_smoothing=given.get("label_smoothing", 0.0)
+    ),
+    "softmax_cross_entropy_with_integer_labels": lambda y_hat, y, reduction, given: F.cross_entropy(
+        y_hat, y.argmax(dim=1), reduction=reduction, label_smoothing=given.get("label_smoothing", 0.0)
+    ),
+    "binary_cross_entropy_with_logits": lambda y_hat, y, reduction, _: F.binary_cross_entropy_with_logits(
+        y_hat, y, reduction=reduction
+    ),
+    "binary_cross_entropy": lambda y_hat, y, reduction, _: F.binary_cross_entropy(
+        y_hat, y, reduction=reduction
+    ),
+    "huber": lambda y_hat, y, reduction, given: F.huber_loss(
+        y_hat, y, reduction=reduction, delta=given["delta"]
+    ),
+    "smooth_l1": lambda y_hat, y, reduction, given: F.smooth_l1_loss(
+        y_hat, y, reduction=reduction, beta=given["beta"]
+    ),
+    "l1": lambda y_hat, y, reduction, _: F.l1_loss(y_hat, y, reduction=reduction),
+}
+"""PyTorch's functions that reduce as the case says: of ŷ, y, the reduction and the loss's numbers by name."""
+
+
+def loss_of(problem: Problem, y_hat: Tensor, y: Tensor) -> Tensor:
+    """Apply PyTorch's function of the problem's loss, with every number that it takes stated.
+
+    `mse_loss` has no ½, and its mean is over all elements.
+    """
+    if problem.loss in LOSSES:
+        return LOSSES[problem.loss](y_hat, y, problem.reduction, dict(problem.loss_numbers))
+    match problem.loss, problem.reduction:
         case "half_squared_error", "sum":
             return F.mse_loss(y_hat, y, reduction="sum") / 2
         case "half_squared_error", "mean":
             return F.mse_loss(y_hat, y, reduction="sum") / 2 / len(y)
         case "mean_squared_error", "mean":
             return F.mse_loss(y_hat, y, reduction="mean")
-    raise NotImplementedError(f"PyTorch adapter: no loss {loss!r} with reduction {reduction!r}")
+    raise NotImplementedError(
+        f"PyTorch adapter: no loss {problem.loss!r} with reduction {problem.reduction!r}"
+    )

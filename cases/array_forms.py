@@ -13,6 +13,7 @@ from cases.numbers import Number
 
 _ROW: dict[str, Any] = {"type": "array", "items": REAL, "minItems": 1}
 _ROWS: dict[str, Any] = {"type": "array", "items": _ROW, "minItems": 1}
+ClassNumber: TypeAlias = Annotated[Any, WithJsonSchema({"type": "integer", "minimum": 0})]
 ShapeOfDrawn: TypeAlias = Some[tuple[Length, ...]]
 
 
@@ -51,6 +52,14 @@ class Constant(Model):
     value: Real = Field(description="The number.")
 
 
+class Classes(Model):
+    """Targets that are one-hot rows: a 1 at each example's class, and 0 elsewhere."""
+
+    form: ClassVar = "given by classes"
+    classes: Some[tuple[ClassNumber, ...]] = Field(description="The class of each example, from 0.")
+    of: Length = Field(description="How many classes there are: the number of outputs.")
+
+
 Nested: TypeAlias = list[Any]
 """Nested lists of `Number`, of one shape; in published values None for what was not printed."""
 
@@ -61,6 +70,11 @@ def _form_of_array(value: object) -> str | None:
     if not isinstance(value, dict):
         return None
     return next((f"{how} by {kind}" for kind, how in _DRAWN.items() if kind in value), None)
+
+
+def _form_of_targets(value: object) -> str | None:
+    by_class = isinstance(value, dict) and "classes" in value
+    return Classes.form if by_class else _form_of_array(value)
 
 
 _DRAWN = {"normal": "drawn", "uniform": "drawn", "constant": "filled"}
@@ -74,4 +88,10 @@ Matrix: TypeAlias = Annotated[
 ]
 Vector: TypeAlias = Annotated[
     Annotated[Nested, WithJsonSchema(_ROW), Tag("written out")] | _DrawnForms, Discriminator(_form_of_array)
+]
+Targets: TypeAlias = Annotated[
+    Annotated[Nested, WithJsonSchema(_ROWS), Tag("written out")]
+    | _DrawnForms
+    | Annotated[Classes, Tag(Classes.form)],
+    Discriminator(_form_of_targets),
 ]

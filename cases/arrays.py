@@ -35,6 +35,8 @@ class ArrayReader:
             return self.written(node, name, rank)
         if not isinstance(node, Mapping):
             return None
+        if name == "y" and "classes" in node.entries:
+            return self._one_hot_shape(node)
         self._check_drawn(node, name)
         kind = next((kind for kind in DRAWN_KINDS if kind in node.entries), None)
         return self._drawn_shape(child(node, kind), name, rank) if kind else None
@@ -93,6 +95,20 @@ class ArrayReader:
             self.report.add(node.mark, wrong, "2: rows and columns" if rank > 1 else "1: its length")
             return None
         return tuple(_length(item) for item in node.items)
+
+    def _one_hot_shape(self, node: Mapping) -> Shape | None:
+        """Return the shape of targets that are given by classes, each of which must be one of them."""
+        classes, number = child(node, "classes"), _number(child(node, "of"))
+        of = _length(node.entries["of"]) if number else None
+        if not isinstance(classes, Sequence) or not classes.items:
+            return None
+        expected = f"a whole number from 0 to {of - 1}, below y.of" if of else "a whole number from 0 on"
+        for index, item in enumerate(classes.items):
+            given = _number(item)
+            whole = given.whole if given else None
+            if not isinstance(item, Refused) and (whole is None or whole < 0 or (of and whole >= of)):
+                self.report.add(item.mark, f"y.classes[{index}] is {describe(item)}", expected)
+        return len(classes.items), of
 
     def _check_drawn(self, node: Mapping, name: str) -> None:
         """Report what would give numbers that are not finite, judged by the farthest that can be drawn."""

@@ -7,13 +7,12 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from cases.array_forms import Normal, Uniform
-from cases.draw import draw, written
-from cases.model import HalfSquaredError
-from cases.optimizers import clipping_rule, rule
+from cases.array_forms import Classes, Normal, Uniform
+from cases.draw import draw, one_hot, written
 from cases.problem import Problem
 from cases.published import Published, read_published
 from cases.quantities import quantity_shapes, rules_of, update_shapes
+from cases.update_forms import clipping_rule, rule
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -109,7 +108,8 @@ class Case:
             y=arrays.pop("y"),
             parameters=MappingProxyType(arrays),
             loss=loss.name,
-            reduction=loss.reduction if isinstance(loss, HalfSquaredError) else "mean",
+            reduction=loss.reduction,
+            loss_numbers=loss.numbers(dtype),
             learning_rate=self.file.optimizer.learning_rate.rounded(dtype),
             optimizer=rule(self.file.optimizer),
             schedule=rule(self.file.schedule) if self.file.schedule else None,
@@ -121,8 +121,8 @@ class Case:
         )
 
     @property
-    def _inputs(self) -> dict[str, list[Any] | Normal | Uniform | Constant]:
-        inputs = {"x": self.file.x, "y": self.file.y}
+    def _inputs(self) -> dict[str, list[Any] | Normal | Uniform | Constant | Classes]:
+        inputs: dict[str, Any] = {"x": self.file.x, "y": self.file.y}
         for k, layer in enumerate(self.file.layers, start=1):
             inputs |= {f"W{k}": layer.W, f"b{k}": layer.b}
         return inputs
@@ -136,4 +136,4 @@ class Case:
         array = self._inputs[name]
         if isinstance(array, Normal | Uniform):
             return self._drawn[name].astype(dtype)
-        return written(array, dtype)
+        return one_hot(array, dtype) if isinstance(array, Classes) else written(array, dtype)

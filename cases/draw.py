@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cases.array_forms import Constant, Normal, Uniform
+from cases.array_forms import Classes, Constant, Normal, Uniform
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,6 +25,11 @@ def written(array: list[Any] | Constant, dtype: str) -> NDArray[Any]:
     if isinstance(array, Constant):
         return np.full(array.constant, array.value.rounded(dtype), dtype)
     return np.array(_rounded(array, dtype), dtype)
+
+
+def one_hot(array: Classes, dtype: str) -> NDArray[Any]:
+    """Return a row for each example, with a 1 at its class."""
+    return np.eye(array.of, dtype=dtype)[[number.whole for number in array.classes]]
 
 
 def _rounded(item: Any, dtype: str) -> Any:  # noqa: ANN401 - a number, or nested lists of any depth

@@ -1,14 +1,15 @@
 """What a case file may say. The JSON Schema that editors use is generated from these models."""
 
-from typing import Annotated, Any, ClassVar, Final, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from cases.array_forms import Matrix, Model, Vector
+from cases.array_forms import Matrix, Model, Targets, Vector
 from cases.expectations import Expectation
 from cases.fields import REAL, Count, Format, IfGiven, NotNegative, Some, Text, not_empty, unexpected
-from cases.optimizers import Clipping, Optimizer, Schedule
+from cases.loss_forms import AnyLoss
 from cases.quantities import PATTERN
+from cases.update_forms import Clipping, Optimizer, Schedule
 
 MAX_LAYERS: Final = 1000
 
@@ -43,21 +44,6 @@ class Layer(Model):
     W: Matrix = Field(description="The weights, one row for each output: (n_out, n_in).")
     b: Vector = Field(description="The biases: (n_out,).")
     activation: Activation = Field(description="The function applied to z, element by element.")
-
-
-class HalfSquaredError(Model):
-    """½ Σ (a − y)² over outputs, summed over the batch or averaged over it."""
-
-    form: ClassVar = "half_squared_error"
-    name: Literal["half_squared_error"]
-    reduction: Literal["sum", "mean"] = Field(description="Over the batch: the sum, or the mean.")
-
-
-class MeanSquaredError(Model):
-    """The mean of (a − y)² over all elements."""
-
-    form: ClassVar = "mean_squared_error"
-    name: Literal["mean_squared_error"]
 
 
 class Tolerance(Model):
@@ -117,8 +103,8 @@ class File(Model):
         description="The layers, from the input to the output."
     )
     x: Matrix = Field(description="The inputs, one row for each example: (N, n_in).")
-    y: Matrix = Field(description="The targets, one row for each example: (N, n_out).")
-    loss: HalfSquaredError | MeanSquaredError = Field(discriminator="name", description="The loss.")
+    y: Targets = Field(description="The targets, one row for each example: (N, n_out).")
+    loss: AnyLoss = Field(discriminator="name", description="The loss.")
     optimizer: Optimizer = Field(discriminator="name", description="The rule that updates the parameters.")
     schedule: IfGiven[Schedule] = Field(
         None, discriminator="name", description="How the learning rate changes from step to step."

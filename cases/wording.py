@@ -23,6 +23,7 @@ _Words: TypeAlias = tuple[Mark, str, str, str, tuple[str, ...]]
 
 _FEW: Final = 100
 _ARRAY: Final = "nested lists of numbers, or a mapping with 'normal', 'uniform' or 'constant'"
+_TARGETS: Final = _ARRAY.replace(" or 'constant'", ", 'constant' or 'classes'")
 
 
 def explain(errors: ValidationError, root: Mapping, report: Report) -> None:
@@ -75,7 +76,7 @@ def _wrong_name(node: Node, found: _Loc, context: dict[str, str]) -> _Words:
     name = node.entries.get("name") if isinstance(node, Mapping) else None
     if name is None:
         return node.mark, f"{_label(found)} has no key 'name'", _keys(found), "", ()
-    expected = context.get("expected_tags", "").replace("', '", "' or '")
+    expected = " or ".join(context.get("expected_tags", "").rsplit(", ", 1))
     return _not_among(name, (*found, "name"), expected)
 
 
@@ -90,7 +91,9 @@ def _expected_kind(kind: str, loc: _Loc) -> str:
         return "a list"
     if kind.startswith("model") and (keys := _keys(loc)):
         return f"a mapping with {keys}"
-    return _ARRAY if kind == "union_tag_not_found" else "a mapping"
+    if kind == "union_tag_not_found":
+        return _TARGETS if loc == ("y",) else _ARRAY
+    return "a mapping"
 
 
 def _follow(root: Mapping, loc: _Loc) -> tuple[Node, _Loc]:

@@ -23,7 +23,7 @@ from reference.formulas import (
     weight_gradient,
 )
 from reference.line import Line
-from reference.losses import LOSSES
+from reference.losses import loss_rule
 from reference.names import STEP
 
 if TYPE_CHECKING:
@@ -36,22 +36,21 @@ if TYPE_CHECKING:
 
 def tape(problem: Problem) -> tuple[Line, ...]:
     """Return the lines of one training step of `problem`, in the order they are computed."""
-    forward = (problem.activations, problem.loss, problem.reduction)
-    update = (problem.not_trained, problem.optimizer, problem.schedule, problem.clipping)
-    return _tape(*forward, update)
+    loss = problem.loss, problem.reduction, problem.loss_numbers
+    update = problem.not_trained, problem.optimizer, problem.schedule, problem.clipping
+    return _tape(problem.activations, loss, update)
 
 
 @lru_cache(maxsize=1024)
 def _tape(
     activations: tuple[str, ...],
-    loss: str,
-    reduction: str,
+    loss: tuple[str, str, tuple[tuple[str, float], ...]],
     update: tuple[frozenset[str], Rule, Rule | None, Rule | None],
 ) -> tuple[Line, ...]:
     lines: list[Line] = []
     for k, activation in enumerate(activations, start=1):
         lines += _forward(k, activation)
-    lines += _loss(len(activations), loss, reduction)
+    lines += _loss(len(activations), *loss)
     for k in range(len(activations), 0, -1):
         lines += _backward(k, activations[k - 1])
     lines += optimizers.lines(len(activations), *update)
@@ -67,8 +66,8 @@ def _forward(k: int, activation: str) -> list[Line]:
     ]
 
 
-def _loss(depth: int, loss: str, reduction: str) -> list[Line]:
-    rule, output = LOSSES[loss, reduction], names.a(depth)
+def _loss(depth: int, loss: str, reduction: str, numbers: tuple[tuple[str, float], ...]) -> list[Line]:
+    rule, output = loss_rule(loss, reduction, numbers), names.a(depth)
     return [
         Line("loss", rule.value, (output, "y"), rule.equation.replace("ŷ", output)),
         Line(

@@ -86,13 +86,38 @@ def loss(problem: Problem, parameters: dict[str, list]) -> Decimal:
             rows = zip(parameters[f"W{k}"], parameters[f"b{k}"], strict=True)
             z = [sum((w * v for w, v in zip(row, a, strict=True)), b) for row, b in rows]
             a = [ACTIVATIONS[activation](value) for value in z]
-        total += sum((p - t) ** 2 for p, t in zip(a, target, strict=True))
-    divisor = {
-        ("half_squared_error", "sum"): 2,
-        ("half_squared_error", "mean"): 2 * len(y),
-        ("mean_squared_error", "mean"): len(y) * len(y[0]),
-    }
-    return total / divisor[problem.loss, problem.reduction]
+        total += of_example(problem, a, target)
+    if problem.reduction == "sum":
+        return total
+    examples = "half_squared_error", "softmax_cross_entropy", "softmax_cross_entropy_with_integer_labels"
+    return total / (len(y) if problem.loss in examples else len(y) * len(y[0]))
+
+
+def of_example(problem: Problem, a: list[Decimal], y: list[Decimal]) -> Decimal:  # noqa: PLR0911 - one for each loss
+    """One example's part of the loss's sum."""
+    given = {name: Decimal(number) for name, number in problem.loss_numbers}
+    pairs = list(zip(a, y, strict=True))
+    match problem.loss:
+        case "half_squared_error":
+            return sum((p - t) ** 2 for p, t in pairs) / 2
+        case "mean_squared_error":
+            return sum((p - t) ** 2 for p, t in pairs)
+        case "softmax_cross_entropy" | "softmax_cross_entropy_with_integer_labels":
+            s, total = given.get("label_smoothing", Decimal(0)), sum(p.exp() for p in a)
+            return -sum(((1 - s) * t + s / len(y)) * (p.exp() / total).ln() for p, t in pairs)
+        case "binary_cross_entropy_with_logits":
+            return -sum(t * sigmoid(p).ln() + (1 - t) * sigmoid(-p).ln() for p, t in pairs)
+        case "binary_cross_entropy":
+            return -sum(t * p.ln() + (1 - t) * (1 - p).ln() for p, t in pairs)
+        case "huber":
+            return sum(huber(p - t, given["delta"]) for p, t in pairs)
+        case "smooth_l1":
+            return sum(huber(p - t, given["beta"]) / given["beta"] for p, t in pairs)
+    return sum(abs(p - t) for p, t in pairs)
+
+
+def huber(d: Decimal, delta: Decimal) -> Decimal:
+    return d * d / 2 if abs(d) <= delta else delta * (abs(d) - delta / 2)
 
 
 def gradient(problem: Problem, name: str, index: tuple[int, ...]) -> Decimal:

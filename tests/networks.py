@@ -14,7 +14,18 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-LOSSES = [("half_squared_error", "sum"), ("half_squared_error", "mean"), ("mean_squared_error", "mean")]
+SQUARES = [("half_squared_error", "sum"), ("half_squared_error", "mean"), ("mean_squared_error", "mean")]
+NUMBERS = {
+    "softmax_cross_entropy": {"label_smoothing": 0.1},
+    "softmax_cross_entropy_with_integer_labels": {"label_smoothing": 0.0},
+    "binary_cross_entropy_with_logits": {},
+    "binary_cross_entropy": {},
+    "huber": {"delta": 0.7},
+    "smooth_l1": {"beta": 0.3},
+    "l1": {},
+}
+"""The losses with both reductions, and the numbers that they are given here."""
+LOSSES = [*SQUARES, *((name, reduction) for name in NUMBERS for reduction in ("sum", "mean"))]
 ACTIVATIONS = [
     *["sigmoid", "tanh", "relu", "identity", "softplus", "gelu_erf", "gelu_tanh", "silu"],
     *["leaky_relu", "elu", "selu", "hardtanh", "relu6", "softsign", "log_sigmoid"],
@@ -32,25 +43,50 @@ def network(
     seed: int = 0,
     **others: Any,
 ) -> Problem:
-    """Draw a network whose pre-activations are of the order of `scale`."""
+    """Draw a network whose pre-activations are of the order of `scale`, and targets that fit its loss.
+
+    A loss of probabilities has a sigmoid before it, whatever is asked for, and one that is not saturated.
+    """
     rng = np.random.default_rng([seed, *widths, batch])
     depth = len(widths) - 1
     parameters = {}
+    named = [activations] * depth if isinstance(activations, str) else list(activations)
+    if loss[0] == "binary_cross_entropy":
+        named[-1], scale = "sigmoid", min(scale, 1.0)
+    numbers = others.pop("loss_numbers", NUMBERS.get(loss[0], {}))
     for k in range(1, depth + 1):
         weights = rng.standard_normal((widths[k], widths[k - 1])) * scale / np.sqrt(widths[k - 1])
         parameters |= {f"W{k}": weights.astype(dtype), f"b{k}": rng.standard_normal(widths[k]).astype(dtype)}
     return Problem(
         case=f"net-{'-'.join(map(str, widths))}",
         dtype=dtype,
-        activations=(activations,) * depth if isinstance(activations, str) else tuple(activations),
+        activations=tuple(named),
         parameters=MappingProxyType(parameters),
         x=rng.standard_normal((batch, widths[0])).astype(dtype),
-        y=rng.standard_normal((batch, widths[-1])).astype(dtype),
+        y=targets(loss[0], rng, (batch, widths[-1])).astype(dtype),
         loss=loss[0],
         reduction=loss[1],
+        loss_numbers=rounded(numbers, dtype),
         learning_rate=float(np.dtype(dtype).type(others.pop("learning_rate", 0.1))),
         **others,
     )
+
+
+def rounded(numbers: Mapping[str, float], dtype: str) -> tuple[tuple[str, float], ...]:
+    """Return a loss's numbers as a problem in `dtype` has them."""
+    return tuple((name, float(np.dtype(dtype).type(number))) for name, number in numbers.items())
+
+
+def targets(loss: str, rng: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.float64]:
+    """Draw targets that a loss makes sense of: probabilities, classes, yes or no, or any numbers."""
+    match loss:
+        case "softmax_cross_entropy":
+            return rng.dirichlet(np.ones(shape[1]), shape[0])
+        case "softmax_cross_entropy_with_integer_labels":
+            return np.eye(shape[1])[rng.integers(shape[1], size=shape[0])]
+        case "binary_cross_entropy_with_logits" | "binary_cross_entropy":
+            return np.where(rng.random(shape) < 0.7, rng.integers(2, size=shape), rng.random(shape))
+    return rng.standard_normal(shape)
 
 
 def damaged(

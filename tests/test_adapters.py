@@ -117,6 +117,7 @@ def test_jax_leaves_its_float64_setting_as_it_found_it_even_between_steps():
 
 def test_jax_programs_are_compiled_once_for_a_structure_and_its_shapes():
     from adapters import jax_grad
+    from adapters.jax_functions import loss_key
     from adapters.jax_optimizers import Update
 
     jax_grad.compiled_step.cache_clear()
@@ -125,7 +126,7 @@ def test_jax_programs_are_compiled_once_for_a_structure_and_its_shapes():
             for program in programs("jax"):
                 list(program.run(network((5, 7, 3), 6, seed=seed, learning_rate=learning_rate)))
     problem = network((5, 7, 3), 6)
-    form = (problem.activations, problem.loss, problem.reduction, problem.trained)
+    form = (problem.activations, loss_key(problem), problem.trained)
     structure = jax_grad.Structure(*form, Update.of(problem))
     assert jax_grad.compiled_step.cache_info().misses == 1
     assert jax_grad.compiled_step(structure)._cache_size() == 2  # noqa: SLF001 - plain and observed; JAX has no public count

@@ -6,7 +6,7 @@ import json
 import re
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 import pytest
@@ -14,6 +14,7 @@ import yaml
 from forms import VALUES
 
 from cases import SHIPPED, Case, load_case, load_cases
+from cases.loss_forms import AnyLoss
 from cases.schema import PATH, schema_text
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 CASES = load_cases(SHIPPED)
+REDUCTIONS = {"sum", "mean"}
 FILES = [case.path for case in CASES]
 ACTIVATIONS: dict[str, Callable[[Any], Any]] = {name: forms[1] for name, forms in VALUES.items()}
 
@@ -49,7 +51,8 @@ def parameters() -> Iterator[tuple[Case, str, NDArray[np.float64]]]:
 
 def test_there_are_enough_of_them() -> None:
     assert len(CASES) >= 24
-    assert {case.name.split("/", 1)[0] for case in CASES} == {"worked", "nets", "edges", "divergences"}
+    folders = {"worked", "nets", "edges", "losses", "divergences"}
+    assert {case.name.split("/", 1)[0] for case in CASES} == folders
 
 
 @each(list(CASES))
@@ -129,11 +132,12 @@ def test_mazurs_figures_after_the_first_update_are_rejected() -> None:
 def test_every_choice_that_a_file_has_is_taken() -> None:
     problems = [case.problem("float64") for case in CASES]
     assert {name for problem in problems for name in problem.activations} == set(ACTIVATIONS)
-    assert {(problem.loss, problem.reduction) for problem in problems} == {
-        ("half_squared_error", "sum"),
-        ("half_squared_error", "mean"),
-        ("mean_squared_error", "mean"),
+    assert {problem.loss for problem in problems} == {
+        model.model_fields["name"].annotation.__args__[0] for model in get_args(AnyLoss)
     }
+    assert {problem.reduction for problem in problems if problem.loss == "half_squared_error"} == REDUCTIONS
+    assert {problem.reduction for problem in problems if problem.loss.startswith("softmax")} == REDUCTIONS
+    assert {bool(number) for problem in problems for _, number in problem.loss_numbers} == {True, False}
     assert {1, 0.1, 10} <= {problem.learning_rate for problem in problems}
     assert {1, 100} <= {problem.steps for problem in problems}
     assert {1, 2, 8} <= {problem.depth for problem in problems}

@@ -33,6 +33,12 @@ y: [[1]]
 loss: {name: half_squared_error, reduction: sum}
 optimizer: {name: sgd, learning_rate: 0.1}
 """
+LOSS_KEYS = "the keys name, reduction, label_smoothing, delta, beta"
+LOSSES = (
+    "'half_squared_error', 'mean_squared_error', 'softmax_cross_entropy', "
+    "'softmax_cross_entropy_with_integer_labels', 'binary_cross_entropy_with_logits', "
+    "'binary_cross_entropy', 'huber', 'smooth_l1' or 'l1'"
+)
 
 
 def complaints(path: Path) -> list[str]:
@@ -126,20 +132,20 @@ MALFORMED = {
     "loss as text": (
         "{name: half_squared_error, reduction: sum}",
         "half_squared_error",
-        ["7:7: loss is the text 'half_squared_error', expected a mapping with the keys name, reduction"],
+        [f"7:7: loss is the text 'half_squared_error', expected a mapping with {LOSS_KEYS}"],
     ),
     "loss without a name": (
         "name: half_squared_error, ",
         "",
-        ["7:7: loss has no key 'name', expected the keys name, reduction"],
+        [f"7:7: loss has no key 'name', expected {LOSS_KEYS}"],
     ),
     "unknown loss": (
         "half_squared_error",
         "half_square_error",
         [
             (
-                "7:14: loss.name is the text 'half_square_error', expected 'half_squared_error' or "
-                "'mean_squared_error'; did you mean 'half_squared_error'?"
+                f"7:14: loss.name is the text 'half_square_error', expected {LOSSES}; "
+                "did you mean 'half_squared_error'?"
             )
         ],
     ),
@@ -278,7 +284,7 @@ MALFORMED = {
         [
             (
                 "6:4: y is 3, expected nested lists of numbers, or a mapping "
-                "with 'normal', 'uniform' or 'constant'"
+                "with 'normal', 'uniform', 'constant' or 'classes'"
             )
         ],
     ),

@@ -118,9 +118,13 @@ MISFITS = {
             "9:4: x is (2, 1), with 1 column, expected 2, the number of columns of W1",
             (
                 "10:4: y is 5, expected nested lists of numbers, or a mapping "
-                "with 'normal', 'uniform' or 'constant'"
+                "with 'normal', 'uniform', 'constant' or 'classes'"
             ),
-            "11:14: loss.name is the text 'squared', expected 'half_squared_error' or 'mean_squared_error'",
+            (
+                "11:14: loss.name is the text 'squared', expected 'half_squared_error', "
+                "'mean_squared_error', 'softmax_cross_entropy', 'softmax_cross_entropy_with_integer_labels', "
+                "'binary_cross_entropy_with_logits', 'binary_cross_entropy', 'huber', 'smooth_l1' or 'l1'"
+            ),
         ],
     ),
     "shapes, where one layer is unreadable": (

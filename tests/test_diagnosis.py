@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from networks import ACTIVATIONS, LOSSES, damaged, network
+from networks import ACTIVATIONS, SQUARES, damaged, network
 from torch.nn import functional as F  # noqa: N812 - the name PyTorch's own documentation uses
 
 from adapters import torch_autograd
@@ -20,6 +20,8 @@ PROBLEMS = [
     network((3, 4, 4, 3), 5, activations=("tanh", "sigmoid", "sigmoid"), loss=("half_squared_error", "mean")),
     network((4, 4, 4, 4), 3, activations="tanh", not_trained=frozenset({"b2"})),
     network((2, 3, 3, 3), 4, activations="sigmoid", loss=("mean_squared_error", "mean")),
+    network((3, 4, 3), 4, loss=("softmax_cross_entropy", "mean")),
+    network((3, 4, 3), 4, loss=("binary_cross_entropy_with_logits", "sum")),
 ]
 
 
@@ -151,7 +153,7 @@ def test_one_damaged_line_of_a_random_network_is_not_explained_nor_is_what_follo
         [int(width) for width in rng.integers(1, 5, depth + 1)],
         int(rng.integers(1, 6)),
         activations=[str(rng.choice(ACTIVATIONS)) for _ in range(depth)],
-        loss=LOSSES[seed % 3],
+        loss=SQUARES[seed % 3],
         dtype=["float64", "float32"][seed % 2],
         seed=seed,
     )
@@ -364,7 +366,7 @@ def test_a_wrong_reduction_in_pytorch_is_named(monkeypatch):
     monkeypatch.setattr(
         torch_autograd,
         "loss_of",
-        lambda loss, reduction, y_hat, y: F.mse_loss(y_hat, y, reduction="sum") / 2,
+        lambda problem, y_hat, y: F.mse_loss(y_hat, y, reduction="sum") / 2,
     )
     found = through_pytorch(SQUARE)
     assert (found.finding.quantity, found.names) == ("loss", ("sum-for-mean",))

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from networks import network
+from networks import LOSSES, network
 
 from cases import SHIPPED, load_case, load_cases
 from reference import Verdict, judge, tape, worked_example
@@ -29,6 +29,9 @@ FIRST_LINE = {
     "half-applied-to-the-gradient": r"dL/da\d",
     "two-missing-in-the-gradient": r"dL/da\d",
     "sign-of-the-error": r"dL/da\d",
+    "label-smoothing-missing": "loss",
+    "softmax-applied-twice": "loss",
+    "sigmoid-before-the-logits-loss": "loss",
     "derivative-missing-in-the-output": r"dL/dz\d",
     "derivative-missing-in-hidden-layers": r"dL/dz\d",
     "derivative-of-the-wrong-layer": r"dL/dz\d",
@@ -101,6 +104,8 @@ DRAWN = [
     network((3, 4, 4, 2), 5, activations=("tanh", "sigmoid", "sigmoid"), loss=("half_squared_error", "mean")),
     network((4, 4, 4, 4), 3, activations="tanh", not_trained=frozenset({"b2"})),
     network((2, 3, 3, 3), 4, activations="sigmoid", loss=("mean_squared_error", "mean")),
+    network((3, 4, 3), 4, loss=("softmax_cross_entropy", "mean")),
+    network((3, 4, 3), 4, loss=("binary_cross_entropy_with_logits", "sum")),
 ]
 
 
@@ -133,6 +138,13 @@ def test_on_bounded_numbers_the_mistaken_tape_bounds_what_it_gives_in_numpy(mist
                 assert value.dtype == dtype
                 assert value.shape == bounded[name].shape
                 assert (np.abs(value - bounded[name].value) <= bounded[name].error).all()
+
+
+@pytest.mark.parametrize(("name", "reduction"), LOSSES)
+def test_every_loss_with_two_reductions_can_be_taken_with_the_other(name, reduction):
+    mistake = MISTAKES["sum-for-mean" if reduction == "mean" else "mean-for-sum"]
+    problem = network((3, 4, 3), 5, loss=(name, reduction))
+    assert first_failure(problem, mistake).quantity == "loss"
 
 
 def test_a_mistake_leaves_every_other_line_of_the_tape_as_it_is():
@@ -171,6 +183,9 @@ BLIND_ON_THE_WORKED_EXAMPLE = {
     "mean-over-all-elements": "with one output there are as many elements as examples",
     "mean-over-examples": "this loss is no mean over all elements",
     "two-missing-in-the-gradient": "this gradient has no 2",
+    "label-smoothing-missing": "this loss smooths no labels",
+    "softmax-applied-twice": "this loss has no softmax",
+    "sigmoid-before-the-logits-loss": "this loss has no sigmoid",
     "weight-gradient-of-the-first-example": "there is only one example",
     "bias-gradient-not-summed": "there is only one example",
     "bias-gradient-averaged": "there is only one example",
@@ -209,6 +224,22 @@ def test_what_one_unit_and_one_example_cannot_show_is_said_in_words():
             "derivative-at-a",
             "every activation here has the same derivative at a as at z",
         ),
+        (
+            network((3, 1), loss=("softmax_cross_entropy", "sum")),
+            "softmax-applied-twice",
+            "with one output the softmax is 1, once or twice",
+        ),
+        (
+            network((3, 1), loss=("softmax_cross_entropy", "sum")),
+            "label-smoothing-missing",
+            "with one output the softmax is 1, whatever the label",
+        ),
+        (
+            network(loss=("huber", "mean")),
+            "mean-over-all-elements",
+            "this loss is the mean over all elements",
+        ),
+        (network(loss=("l1", "sum")), "mean-over-examples", "this loss is no mean over all elements"),
         (network(not_trained=frozenset({"b1", "b2"})), "bias-not-updated", "no bias is trained"),
         (
             network(not_trained=frozenset({"W2"})),

@@ -2,7 +2,7 @@
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from networks import ACTIVATIONS, LOSSES, network
+from networks import ACTIVATIONS, SQUARES, network
 from variants import SUMS, Variant
 
 from reference import Subject, Verdict, judge, sentence
@@ -24,7 +24,7 @@ def problems(draw):
         draw(st.lists(st.integers(1, 6), min_size=depth + 1, max_size=depth + 1)),
         draw(st.integers(1, 7)),
         activations=draw(st.lists(st.sampled_from(ACTIVATIONS), min_size=depth, max_size=depth)),
-        loss=draw(st.sampled_from(LOSSES)),
+        loss=draw(st.sampled_from(SQUARES)),
         dtype=draw(st.sampled_from(["float64", "float32"])),
         scale=draw(st.sampled_from([1e-3, 0.1, 1.0, 5.0, 30.0])),
         seed=draw(st.integers(0, 10**6)),

@@ -17,7 +17,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from reference.mistakes import derivatives, forward, gradients, hidden, losses, precision, updates
+from reference.mistakes import derivatives, forward, gradients, hidden, logits, losses, precision, updates
 from reference.mistakes.mistake import Inexpressible, Mistake
 from reference.tape import training_steps
 
@@ -41,6 +41,9 @@ STRUCTURAL = (
     losses.half_applied_to_the_gradient,
     losses.two_missing_in_the_gradient,
     losses.sign_of_the_error,
+    logits.label_smoothing_missing,
+    logits.softmax_applied_twice,
+    logits.sigmoid_before_the_logits_loss,
     derivatives.derivative_missing_in_the_output,
     derivatives.derivative_missing_in_hidden_layers,
     derivatives.derivative_of_the_wrong_layer,

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from reference import names
 from reference.line import Line
-from reference.losses import LOSSES, Loss
+from reference.losses import Loss, loss_rule
 from reference.mistakes.mistake import Inexpressible, mistake
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from cases import Problem
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 HALF = "half_squared_error"
 MEAN = "mean_squared_error"
 SQUARES = {HALF, MEAN}
+OVER_EXAMPLES = {HALF, "softmax_cross_entropy", "softmax_cross_entropy_with_integer_labels"}
+"""Losses whose mean is over the examples; every other one's is over all elements."""
 
 
 def total(y_hat: Array, y: Array) -> Array:
@@ -34,18 +38,6 @@ def elements(y: Array) -> int:
 
 
 SQUARES_SUMMED = Loss("Σ (ŷ − y)²", "2 (ŷ − y)", total, lambda y_hat, y: 2 * (y_hat - y))
-SQUARES_OVER_EXAMPLES = Loss(
-    "1/N · Σ (ŷ − y)²",
-    "2 (ŷ − y) / N",
-    lambda y_hat, y: total(y_hat, y) / y.shape[0],
-    lambda y_hat, y: 2 * (y_hat - y) / y.shape[0],
-)
-HALF_OVER_ELEMENTS = Loss(
-    "1/(N·n) · ½ Σ (ŷ − y)²",
-    "(ŷ − y) / (N·n)",
-    lambda y_hat, y: total(y_hat, y) / (2 * elements(y)),
-    lambda y_hat, y: (y_hat - y) / elements(y),
-)
 
 
 @mistake("the error was taken with the wrong sign, y − ŷ")
@@ -53,7 +45,7 @@ def sign_of_the_error(problem: Problem) -> list[Line] | Inexpressible:
     """∂L/∂ŷ of (y, ŷ) in place of (ŷ, y)."""
     if problem.loss not in SQUARES:
         return Inexpressible("this loss has no error ŷ − y")
-    output, right = names.a(problem.depth), _right(problem)
+    output, right = names.a(problem.depth), right_rule(problem)
     equation = right.gradient_equation.replace("ŷ − y", f"y − {output}")
     return [Line(names.gradient(output), right.gradient, ("y", output), equation)]
 
@@ -63,41 +55,39 @@ def sum_for_mean(problem: Problem) -> list[Line] | Inexpressible:
     """½ Σ for 1/N · ½ Σ, or Σ for 1/(N·n) · Σ, in the loss and in its gradient."""
     if problem.reduction != "mean":
         return Inexpressible("this loss is a sum")
-    if problem.loss == HALF and len(problem.y) > 1:
-        return _both(problem, LOSSES[HALF, "sum"])
-    if problem.loss == MEAN and problem.y.size > 1:
-        return _both(problem, SQUARES_SUMMED)
-    return Inexpressible("the mean of one number is its sum")
+    if _averaged(problem) == 1:
+        return Inexpressible("the mean of one number is its sum")
+    return both(problem, _summed(problem))
 
 
 @mistake("the sum over the batch was taken as a mean")
 def mean_for_sum(problem: Problem) -> list[Line] | Inexpressible:
-    """1/N · ½ Σ for ½ Σ, in the loss and in its gradient."""
-    if (problem.loss, problem.reduction) != (HALF, "sum"):
+    """1/N · ½ Σ for ½ Σ, or the mean that a loss's own name promises, in the loss and in its gradient."""
+    if problem.reduction != "sum":
         return Inexpressible("this loss is a mean")
-    if len(problem.y) == 1:
+    if _averaged(problem) == 1:
         return Inexpressible("the sum over one example is its mean")
-    return _both(problem, LOSSES[HALF, "mean"])
+    return both(problem, loss_rule(problem.loss, "mean", problem.loss_numbers))
 
 
 @mistake("the mean was taken over all elements, outputs as well as examples")
 def mean_over_all_elements(problem: Problem) -> list[Line] | Inexpressible:
     """1/(N·n) · ½ Σ for 1/N · ½ Σ or for ½ Σ, in the loss and in its gradient."""
-    if problem.loss != HALF:
+    if problem.loss not in OVER_EXAMPLES:
         return Inexpressible("this loss is the mean over all elements")
     if problem.y.shape[1] == 1:
         return Inexpressible("with one output there are as many elements as examples")
-    return _both(problem, HALF_OVER_ELEMENTS)
+    return both(problem, _divided(_summed(problem), "(N·n)", elements))
 
 
 @mistake("the mean was taken over the examples only, not over all elements")
 def mean_over_examples(problem: Problem) -> list[Line] | Inexpressible:
     """1/N · Σ for 1/(N·n) · Σ, in the loss and in its gradient."""
-    if problem.loss != MEAN:
+    if problem.loss in OVER_EXAMPLES or problem.reduction != "mean":
         return Inexpressible("this loss is no mean over all elements")
     if 1 in problem.y.shape:
         return Inexpressible("one example or one output leaves nothing to mix up")
-    return _both(problem, SQUARES_OVER_EXAMPLES)
+    return both(problem, _divided(_summed(problem), "N", lambda y: int(y.shape[0])))
 
 
 @mistake("the ½ of the loss is missing")
@@ -105,7 +95,7 @@ def half_missing_in_the_loss(problem: Problem) -> list[Line] | Inexpressible:
     """The loss without its ½; the gradient, which has none, is right."""
     if problem.loss != HALF:
         return Inexpressible("this loss has no ½")
-    output, right = names.a(problem.depth), _right(problem)
+    output, right = names.a(problem.depth), right_rule(problem)
 
     def doubled(y_hat: Array, y: Array) -> Array:
         loss: Array = 2 * right.value(y_hat, y)
@@ -127,7 +117,7 @@ def two_missing_in_the_gradient(problem: Problem) -> list[Line] | Inexpressible:
 
 
 def _halved_gradient(problem: Problem) -> list[Line]:
-    output, right = names.a(problem.depth), _right(problem)
+    output, right = names.a(problem.depth), right_rule(problem)
 
     def halved(y_hat: Array, y: Array) -> Array:
         dL_dy_hat: Array = right.gradient(y_hat, y) / 2
@@ -137,11 +127,34 @@ def _halved_gradient(problem: Problem) -> list[Line]:
     return [Line(names.gradient(output), halved, (output, "y"), equation)]
 
 
-def _right(problem: Problem) -> Loss:
-    return LOSSES[problem.loss, problem.reduction]
+def right_rule(problem: Problem) -> Loss:
+    """Return the loss as the case states it."""
+    return loss_rule(problem.loss, problem.reduction, problem.loss_numbers)
 
 
-def _both(problem: Problem, wrong: Loss) -> list[Line]:
+def _summed(problem: Problem) -> Loss:
+    """Return the loss's sum; the mean squared error has none of its own."""
+    if problem.loss == MEAN:
+        return SQUARES_SUMMED
+    return loss_rule(problem.loss, "sum", problem.loss_numbers)
+
+
+def _averaged(problem: Problem) -> int:
+    """Return how many numbers the loss's mean is over."""
+    return len(problem.y) if problem.loss in OVER_EXAMPLES else problem.y.size
+
+
+def _divided(summed: Loss, factor: str, divisor: Callable[[Any], int]) -> Loss:
+    """Return a sum divided by `divisor` of y, written `factor`."""
+    return Loss(
+        f"1/{factor} · {summed.equation}",
+        f"({summed.gradient_equation}) / {factor}",
+        lambda y_hat, y: summed.value(y_hat, y) / divisor(y),
+        lambda y_hat, y: summed.gradient(y_hat, y) / divisor(y),
+    )
+
+
+def both(problem: Problem, wrong: Loss) -> list[Line]:
     """Return the loss and its gradient as `wrong` has them."""
     output = names.a(problem.depth)
     value, gradient = (text.replace("ŷ", output) for text in (wrong.equation, wrong.gradient_equation))

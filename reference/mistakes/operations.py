@@ -34,6 +34,15 @@ def broadcast(rows: Array, like: Array) -> Array:
     return _rearranged(rows, lambda array: np.broadcast_to(array, like.shape))
 
 
+def row_sums(rows: Array) -> Array:
+    """Return each row's sum, in the place of each of its elements: shape (N, n)."""
+    ones = np.ones((rows.shape[1], rows.shape[1]))
+    if isinstance(rows, Bounded):
+        return rows @ Bounded.exact(ones, rows.format)
+    sums: Array = rows @ ones.astype(rows.dtype)
+    return sums
+
+
 def _rearranged(rows: Array, move: Callable[[NDArray[Any]], NDArray[Any]]) -> Array:
     if isinstance(rows, Bounded):
         error = rows.error if isinstance(rows.error, float) else move(rows.error)

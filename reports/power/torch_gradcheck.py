@@ -87,7 +87,7 @@ def _loss(problem: Problem) -> Callable[..., Tensor]:
 
     def loss(*given: Tensor) -> Tensor:
         inside = forward(problem, dict(zip(problem.parameters, given, strict=True)), x)
-        return loss_of(problem.loss, problem.reduction, inside[output], y)
+        return loss_of(problem, inside[output], y)
 
     return loss
 

@@ -1,31 +1,20 @@
-"""The losses: each beside its gradient with respect to ŷ. A name states its convention, so none is assumed.
+"""Squares: the document's loss, ½ Σ (y − ŷ)², and the mean squared error, which has no ½.
 
 Written in operators that NumPy arrays and `Bounded` numbers share. N is the number of examples (rows).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from reference.losses.contract import Loss
 
+if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from reference.bounded import Bounded
 
     Array = TypeVar("Array", NDArray[Any], Bounded)
-
-
-@dataclass(frozen=True)
-class Loss:
-    """A loss of predictions and targets, both (N, n_out), and its gradient at the predictions."""
-
-    equation: str
-    gradient_equation: str
-    value: Callable[[Array, Array], Array]
-    gradient: Callable[[Array, Array], Array]
 
 
 def half_squared_error_sum(y_hat: Array, y: Array) -> Array:
@@ -69,7 +58,7 @@ def _elements(y: Array) -> int:
     return int(examples * outputs)
 
 
-LOSSES = {
+SQUARES = {
     ("half_squared_error", "sum"): Loss(
         "½ Σ (ŷ − y)²", "ŷ − y", half_squared_error_sum, half_squared_error_sum_gradient
     ),
@@ -80,4 +69,4 @@ LOSSES = {
         "1/(N·n) · Σ (ŷ − y)²", "2 (ŷ − y) / (N·n)", mean_squared_error, mean_squared_error_gradient
     ),
 }
-"""Every loss by (name, reduction)."""
+"""By (name, reduction)."""

@@ -1,0 +1,140 @@
+"""Losses that are linear far from the target: |d|, and Huber's, a square where |d| is small; d = ŷ − y."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import flint
+import numpy as np
+
+from reference.elementary import Elementary
+from reference.losses.contract import Terms, difference, settled
+from reference.losses.pairs import elementwise
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from reference.bounded import Bounded
+
+
+def huber(delta: float) -> Terms:
+    """½ d² where |d| ≤ δ, else δ (|d| − ½δ).
+
+    Source: P. J. Huber, "Robust estimation of a location parameter", Ann. Math. Statist. 35 (1964).
+    """
+    equation = f"½ d² where |d| ≤ δ, else δ (|d| − ½δ), d = ŷ − y, δ = {delta:.6g}"
+    return _huber(delta, 1.0, equation, "clip(ŷ − y, −δ, δ)")
+
+
+def smooth_l1(beta: float) -> Terms:
+    """½ d²/β where |d| < β, else |d| − ½β: Huber's loss with δ = β, divided by β.
+
+    Source: R. Girshick, "Fast R-CNN", ICCV 2015, with the β that frameworks have added.
+    """
+    equation = f"½ d²/β where |d| < β, else |d| − ½β, d = ŷ − y, β = {beta:.6g}"
+    return _huber(beta, beta, equation, "clip(ŷ − y, −β, β) / β")
+
+
+def _huber(delta: float, over: float, equation: str, gradient_equation: str) -> Terms:
+    def value(y_hat: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
+        """m (|d| − ½ m) with m = min(|d|, δ), which is both formulas in one."""
+        far = np.abs(y_hat - y)
+        near = np.minimum(far, y.dtype.type(delta))
+        terms: NDArray[Any] = near * (far - near / 2) / y.dtype.type(over)
+        return terms
+
+    def gradient(y_hat: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
+        limit = y.dtype.type(delta)
+        slope: NDArray[Any] = np.clip(y_hat - y, -limit, limit) / y.dtype.type(over)
+        return slope
+
+    def value_bounded(y_hat: Bounded, y: Bounded) -> Bounded:
+        """The slope is at most min(|d|, δ), so which formula is taken near δ costs nothing more."""
+        d, off = difference(y_hat, y)
+        far = np.abs(d) + off
+        near = np.minimum(far, delta)
+        reach = near * (far + near / 2) / over
+        error = near * off / over + y_hat.format.gamma(6) * reach
+        underflows = 4 * (1 + 1 / over)
+        return settled(value(y_hat.value, y.value), error, reach * max(over, 1), y_hat.format, underflows)
+
+    def gradient_bounded(y_hat: Bounded, y: Bounded, roundings: int) -> Bounded:
+        """1-Lipschitz, and exactly ±δ where all of d ± its error lies beyond δ.
+
+        Autodiff of ½ m² + δ (|d| − m), m = min(|d|, δ), as in optax, gives δ + (m − δ) where |d| < δ: its
+        error is absolute, u times δ.
+        """
+        d, off = difference(y_hat, y)
+        cancelling = np.where(np.abs(d) - off <= delta, delta, 0.0)
+        off = np.clip(delta + off - np.abs(d), 0, off)
+        slope = gradient(y_hat.value, y.value)
+        reach = np.abs(slope) + (off + cancelling) / over
+        error = off / over + y_hat.format.gamma(4 + roundings) * reach
+        promised = np.where(np.isfinite(y_hat.error), np.abs(d), np.inf)
+        return settled(slope, error, promised, y_hat.format, underflows=4 * (1 + 1 / over))
+
+    def value_ball(a: Any, y: Any) -> Any:  # noqa: ANN401 - flint has no type information
+        far = abs(a - y)
+        near = far.min(flint.arb(delta))
+        return near * (far - near / 2) / flint.arb(over)
+
+    def gradient_ball(a: Any, y: Any) -> Any:  # noqa: ANN401 - flint has no type information
+        return (a - y).max(flint.arb(-delta)).min(flint.arb(delta)) / flint.arb(over)
+
+    return Terms(
+        equation,
+        gradient_equation,
+        Elementary(equation, value, value_bounded, elementwise(value_ball)),
+        Elementary(gradient_equation, gradient, gradient_bounded, elementwise(gradient_ball)),
+        over="elements",
+    )
+
+
+def l1() -> Terms:
+    """|d|, whose derivative at the kink d = 0 is stated to be 0."""
+    return Terms(
+        "|ŷ − y|",
+        "sign(ŷ − y)",
+        Elementary("|d|", distance, _distance_bounded, elementwise(lambda a, y: abs(a - y))),
+        Elementary("sign(d), 0 at 0", sign, _sign_bounded, elementwise(_sign_ball)),
+        over="elements",
+    )
+
+
+def distance(y_hat: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
+    """|ŷ − y|."""
+    terms: NDArray[Any] = np.abs(y_hat - y)
+    return terms
+
+
+def sign(y_hat: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
+    """1 where ŷ > y, −1 where ŷ < y, and 0 where they are equal."""
+    dL_dy_hat: NDArray[Any] = np.sign(y_hat - y)
+    return dL_dy_hat
+
+
+def _distance_bounded(y_hat: Bounded, y: Bounded) -> Bounded:
+    d, off = difference(y_hat, y)
+    return settled(np.abs(d), off, np.abs(d) + off, y_hat.format)
+
+
+def _sign_bounded(y_hat: Bounded, y: Bounded, roundings: int) -> Bounded:
+    """A difference has the right sign in floating point, so there is none to get wrong but where ŷ may be y.
+
+    A subnormal difference may be flushed to 0.
+    """
+    d, form = y_hat.value - y.value, y_hat.format
+    slope = np.sign(d)
+    undecided = (np.abs(d) <= y_hat.error) & (np.asarray(y_hat.error) > 0)
+    flushed = (np.abs(d) < 2 * form.smallest_normal) & (d != 0)
+    error = np.where(undecided, 1 + np.abs(slope), np.where(flushed, 1.0, 0.0))
+    error = error + form.gamma(roundings) * (np.abs(slope) + error)
+    return settled(slope, error, np.where(np.isfinite(y_hat.error), np.abs(d), np.inf), form, underflows=0)
+
+
+def _sign_ball(a: Any, y: Any) -> Any:  # noqa: ANN401 - flint has no type information
+    """−1, 0 or 1, or all that lies between where the ball of d holds 0 and more."""
+    d = a - y
+    if d > 0 or d < 0 or d.is_zero():
+        return flint.arb(1 if d > 0 else -1 if d < 0 else 0)
+    return flint.arb(0, 1) if d.is_finite() else d

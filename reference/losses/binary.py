@@ -1,0 +1,145 @@
+"""Binary cross-entropy, −y log a − (1 − y) log(1 − a): of logits, a = σ(ŷ), or of probabilities, a = ŷ."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from reference.activations import sigmoid
+from reference.elementary import Elementary
+from reference.losses.contract import EXP_ULPS, LOG_ULPS, SOFTPLUS_ULPS, Terms, settled
+from reference.losses.pairs import elementwise
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from reference.balls import Ball
+    from reference.bounded import Bounded
+
+
+def with_logits(z: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
+    """max(z, 0) − z y + log(1 + e^{−|z|}), which is −y log σ(z) − (1 − y) log(1 − σ(z))."""
+    terms: NDArray[Any] = np.maximum(z, 0) - z * y + np.log1p(np.exp(-np.abs(z)))
+    return terms
+
+
+def with_logits_gradient(z: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
+    """σ(z) − y."""
+    dL_dz: NDArray[Any] = sigmoid.sigmoid(z) - y
+    return dL_dz
+
+
+def _with_logits_bounded(z: Bounded, y: Bounded) -> Bounded:
+    """Any of four forms, whose parts cancel where |z| is large; so the error is absolute.
+
+    softplus(z) − y z; max(z, 0) − z y + log1p(e^{−|z|}); (1 − y) z + softplus(−z);
+    −y log σ(z) − (1 − y) log σ(−z).
+    Their parts are at most (1 + |y|)|z|, and log1p(e^{−|z|}) times 1 + |y| + |1 − y|. The slope is σ(z) − y,
+    and σ is ¼-Lipschitz.
+    """
+    form, steep = z.format, np.abs(sigmoid.sigmoid(z.value) - y.value)
+    value, moved = with_logits(z.value, y.value), z.error * (steep + z.error / 4)
+    linear = (1 + y.magnitude) * (z.magnitude + z.error)
+    tail = (1 + y.magnitude + np.abs(1 - y.value)) * np.log1p(np.exp(np.minimum(z.error - z.magnitude, 0)))
+    error = form.gamma(2 * SOFTPLUS_ULPS + 4) * linear
+    error = error + form.gamma(2 * (EXP_ULPS + SOFTPLUS_ULPS) + 4) * tail
+    return settled(value, error + moved, linear + tail, form, underflows=4 + 4 * float(y.peak))
+
+
+def _with_logits_gradient_bounded(z: Bounded, y: Bounded, roundings: int) -> Bounded:
+    """σ(z) − y, as autodiff of each of the four forms gives it: (1 − y) − σ(−z) is one of them."""
+    form, a, opposite = z.format, sigmoid.sigmoid(z.value), sigmoid.sigmoid(-z.value)
+    moved = np.minimum(np.asarray(z.error) / 4, 1)
+    reach = np.maximum(a + y.magnitude, opposite + np.abs(1 - y.value)) + moved
+    error = form.gamma(2 * sigmoid.ULPS + 4 + roundings) * reach
+    promised = np.where(np.isfinite(z.error), reach, np.inf)
+    value = np.where(y.value == 1, -opposite, a - y.value)
+    return settled(value, error + moved, promised, form)
+
+
+def probabilities(a: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
+    """−y log a − (1 − y) log(1 − a)."""
+    with np.errstate(divide="ignore", invalid="ignore"):  # log 0 is −∞, as it is in a framework
+        terms: NDArray[Any] = -y * np.log(a) - (1 - y) * np.log1p(-a)
+    return terms
+
+
+def probabilities_gradient(a: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
+    """(1 − y) / (1 − a) − y / a."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        dL_da: NDArray[Any] = (1 - y) / (1 - a) - y / a
+    return dL_da
+
+
+def _probabilities_bounded(a: Bounded, y: Bounded) -> Bounded:
+    """1 − a may be rounded before its logarithm is taken, which moves that by u, not by u times itself."""
+    form, wrong = a.format, np.abs(1 - y.value)
+    down, up = -np.log1p(-a.error / a.value), -np.log1p(-a.error / (1 - a.value))
+    moved = y.magnitude * down + wrong * up
+    reach = y.magnitude * (np.abs(np.log(a.value)) + down) + wrong * (np.abs(np.log1p(-a.value)) + up)
+    error = form.gamma(2 * LOG_ULPS + 4) * reach + form.gamma(1) * wrong * (1 + form.gamma(2 * LOG_ULPS + 4))
+    value = probabilities(a.value, y.value)
+    return settled(value, error + moved, np.where(_inside(a), reach, np.inf), form)
+
+
+def _probabilities_gradient_bounded(a: Bounded, y: Bounded, roundings: int) -> Bounded:
+    """(1 − y)/(1 − a) − y/a, or (a − y)/(a(1 − a)): each part to a few roundings."""
+    form, wrong, rest = a.format, np.abs(1 - y.value), 1 - a.value
+    down = y.magnitude * a.error / (a.value * (a.value - a.error))
+    up = wrong * a.error / (rest * (rest - a.error))
+    reach = y.magnitude / a.value + wrong / rest + down + up
+    error = form.gamma(7 + roundings) * reach + down + up
+    value = probabilities_gradient(a.value, y.value)
+    underflows = 4 + 4 / np.minimum(a.value, rest)
+    return settled(value, error, np.where(_inside(a), reach, np.inf), form, underflows)
+
+
+def _inside(a: Bounded) -> NDArray[np.bool_]:
+    """Whether all of a ± e lies between 0 and 1, and neither a nor a(1 − a) underflows."""
+    lowest, highest = a.value - a.error, a.value + a.error
+    inside: NDArray[np.bool_] = (lowest > 2 * a.format.smallest_normal) & (highest < 1)
+    return inside
+
+
+def _with_logits_ball(z: Any, y: Any) -> Any:  # noqa: ANN401 - flint has no type information
+    return z.max(0) - z * y + (-abs(z)).exp().log1p()
+
+
+def _with_logits_gradient_balls(z: Ball, y: Ball) -> Ball:
+    return sigmoid.SIGMOID.value.balls(z) - y
+
+
+def _probabilities_ball(a: Any, y: Any) -> Any:  # noqa: ANN401 - flint has no type information
+    return -y * a.log() - (1 - y) * (-a).log1p()
+
+
+def _probabilities_gradient_ball(a: Any, y: Any) -> Any:  # noqa: ANN401 - flint has no type information
+    return (1 - y) / (1 - a) - y / a
+
+
+BINARY_CROSS_ENTROPY_WITH_LOGITS = Terms(
+    "(−y log σ(ŷ) − (1 − y) log σ(−ŷ))",
+    "σ(ŷ) − y",
+    Elementary("softplus(z) − y z", with_logits, _with_logits_bounded, elementwise(_with_logits_ball)),
+    Elementary("σ(z) − y", with_logits_gradient, _with_logits_gradient_bounded, _with_logits_gradient_balls),
+    over="elements",
+)
+
+BINARY_CROSS_ENTROPY = Terms(
+    "(−y log ŷ − (1 − y) log(1 − ŷ))",
+    "(1 − y) / (1 − ŷ) − y / ŷ",
+    Elementary(
+        "−y log a − (1 − y) log(1 − a)",
+        probabilities,
+        _probabilities_bounded,
+        elementwise(_probabilities_ball),
+    ),
+    Elementary(
+        "(1 − y)/(1 − a) − y/a",
+        probabilities_gradient,
+        _probabilities_gradient_bounded,
+        elementwise(_probabilities_gradient_ball),
+    ),
+    over="elements",
+)

@@ -1,0 +1,139 @@
+"""What a loss is, and how one is made of its terms and a reduction.
+
+A loss is a sum of terms, one for each element of ŷ, or the mean of that sum: over the examples, or over all
+elements. Where an implementation applies the mean's factor is left to it: to the sum, to each term, or to
+each part of a term before the parts are subtracted. So the factor's roundings are counted on the magnitudes
+of the parts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from reference.bounded import Bounded
+from reference.elementary import Elementary
+from reference.formats import SLACK
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from reference.balls import Ball
+    from reference.bounded import Error, Real
+    from reference.formats import Format
+
+EXP_ULPS = 5
+LOG_ULPS = 4
+"""Measured by tests/test_contract.py, as are the ulps of the sigmoid and of softplus."""
+
+SOFTPLUS_ULPS = 4
+FACTOR = 3
+"""Roundings of the mean's factor where it is no power of two, as `Bounded` divides by a whole number."""
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A loss of predictions and targets, both (N, n_out), and its gradient at the predictions."""
+
+    equation: str
+    gradient_equation: str
+    value: Callable[..., Any]
+    gradient: Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Terms:
+    """A loss before its reduction. Every function takes ŷ and y, both (N, n); y is exact.
+
+    Attributes
+    ----------
+    equation, gradient_equation
+        What is summed, and the gradient of that sum at ŷ.
+    value
+        The terms, (N, n): their sum over outputs and examples is the loss's sum.
+    gradient
+        The gradient of the sum. Its bounded form takes how many roundings the mean's factor may add, too.
+    over
+        What the mean is over: "examples" or "elements".
+    """
+
+    equation: str
+    gradient_equation: str
+    value: Elementary
+    gradient: Elementary
+    over: str
+
+    def reduced(self, reduction: str) -> Loss:
+        """Return the sum, or the mean."""
+        factor = {"examples": "N", "elements": "(N·n)"}[self.over]
+        fraction, quotient = (f"1/{factor} · ", f" / {factor}") if reduction == "mean" else ("", "")
+        gradient = f"({self.gradient_equation}){quotient}" if quotient else self.gradient_equation
+        return Loss(
+            f"{fraction}Σ {self.equation}",
+            gradient,
+            _value(self, reduction),
+            _gradient(self, reduction),
+        )
+
+    def divisor(self, shape: tuple[int, ...], reduction: str) -> int:
+        """Return what the sum is divided by: 1, the number of examples, or that of all elements."""
+        if reduction == "sum":
+            return 1
+        return shape[0] if self.over == "examples" else shape[0] * shape[1]
+
+
+def _value(terms: Terms, reduction: str) -> Elementary:
+    def plain(y_hat: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
+        loss: NDArray[Any] = terms.value.plain(y_hat, y).sum() / terms.divisor(y.shape, reduction)
+        return loss
+
+    def bounded(y_hat: Bounded, y: Bounded) -> Bounded:
+        """Divide each term, which is the wider bound; but the sum may overflow where the mean does not."""
+        each = terms.value.bounded(y_hat, y)
+        divided = (each / terms.divisor(y.shape, reduction)).sum()
+        overflows = ~np.isfinite(each.sum().error)
+        return Bounded(divided.value, np.where(overflows, np.inf, divided.error), y.format)
+
+    def balls(y_hat: Ball, y: Ball) -> Ball:
+        return terms.value.balls(y_hat, y).sum() / terms.divisor(y.shape, reduction)
+
+    return Elementary(terms.equation, plain, bounded, balls)
+
+
+def _gradient(terms: Terms, reduction: str) -> Elementary:
+    def plain(y_hat: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
+        dL_dy_hat: NDArray[Any] = terms.gradient.plain(y_hat, y) / terms.divisor(y.shape, reduction)
+        return dL_dy_hat
+
+    def bounded(y_hat: Bounded, y: Bounded) -> Bounded:
+        divisor = terms.divisor(y.shape, reduction)
+        roundings = 0 if divisor & (divisor - 1) == 0 else FACTOR
+        whole = terms.gradient.bounded(y_hat, y, roundings)
+        underflow = (FACTOR + 1) * y.format.smallest_normal  # of each part, once it is divided
+        error = (whole.error / divisor + (underflow if divisor > 1 else 0.0)) * SLACK
+        return Bounded(whole.value / divisor, error, y.format)
+
+    def balls(y_hat: Ball, y: Ball) -> Ball:
+        return terms.gradient.balls(y_hat, y) / terms.divisor(y.shape, reduction)
+
+    return Elementary(terms.gradient_equation, plain, bounded, balls)
+
+
+def settled(value: Real, error: Error, reach: Real, form: Format, underflows: Error = 4.0) -> Bounded:
+    """Return the bounded value; nothing is promised where a partial result, at most `reach`, may overflow.
+
+    Nor is anything where the value or the bound is no number, as after log 0.
+    """
+    error = (error + underflows * form.smallest_normal) * SLACK
+    promised = np.isfinite(value) & np.isfinite(error) & (reach <= form.largest)
+    return Bounded(value, np.where(promised, error, np.inf), form)
+
+
+def difference(y_hat: Bounded, y: Bounded) -> tuple[Real, Real]:
+    """Return d = ŷ − y and what a claimant's d may be off by: what ŷ is, and one rounding."""
+    d = y_hat.value - y.value
+    return d, y_hat.error + y_hat.format.gamma(1) * (np.abs(d) + y_hat.error)

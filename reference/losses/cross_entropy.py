@@ -1,0 +1,175 @@
+"""Softmax cross-entropy of logits: −Σ y log softmax(ŷ), with the softmax over the outputs of an example.
+
+Source of the bounds: P. Blanchard, D. J. Higham and N. J. Higham, "Accurately computing the log-sum-exp and
+softmax functions", IMA Journal of Numerical Analysis 41 (2021): the algorithms shifted by the largest logit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import flint
+import numpy as np
+
+from reference.balls import Ball
+from reference.elementary import Elementary
+from reference.losses.contract import EXP_ULPS, LOG_ULPS, Terms, settled
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from reference.bounded import Bounded, Real
+    from reference.formats import Format
+
+SMOOTHING = 5
+"""Roundings of (1 − s) y + s/n: of 1 − s, s/n, the product and the sum; frameworks also add s/n · Σ later."""
+
+
+def log_softmax(z: NDArray[Any]) -> NDArray[Any]:
+    """z − max z − log Σ e^{z − max z}, for each row."""
+    shifted = z - z.max(axis=1, keepdims=True)
+    log_p: NDArray[Any] = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return log_p
+
+
+@dataclass(frozen=True)
+class LogSoftmax:
+    """log softmax(ŷ), evaluated in float64, and what an implementation's may be off by."""
+
+    value: Real
+    error: Real
+    normalizer: Real
+    """A bound on |log Σ eᶻ| of each row, (N, 1): it counts where z is taken off log Σ eᶻ, and not shifted."""
+
+    @classmethod
+    def of(cls, z: Bounded) -> LogSoftmax:
+        """Bound it: shift, exp, sum, log, subtract; log Σ eᶻ is 1-Lipschitz in the largest difference."""
+        form, n = z.format, z.shape[1]
+        e = np.broadcast_to(z.error, z.shape)
+        most = e.max(axis=1, keepdims=True)
+        peak = z.value.max(axis=1, keepdims=True)
+        shifted = z.value - peak
+        distance = np.abs(shifted) + e + most
+        powers = np.exp(shifted)
+        total = powers.sum(axis=1, keepdims=True)
+        nearer = np.exp(-np.abs(shifted) * (1 - min(form.gamma(1), 1)))  # the exponent's rounding
+        off = (nearer * -np.expm1(-form.gamma(1) * distance)).sum(axis=1, keepdims=True)
+        off = (
+            off + form.gamma(2 * EXP_ULPS + n) * nearer.sum(axis=1, keepdims=True) + n * form.smallest_normal
+        )
+        part = off / total * np.exp(4 * most)  # as large as it may be anywhere within z ± e
+        log_total = np.log(total)
+        summed = np.where(part < 1, part / (1 - np.minimum(part, 0.999)), np.inf)
+        summed = summed + form.gamma(2 * LOG_ULPS) * (log_total + summed + 2 * most)
+        value = shifted - log_total
+        error = form.gamma(1) * distance + summed
+        error = error + form.gamma(1) * (np.abs(value) + error) + e + most
+        return cls(value, np.where(distance <= form.largest, error, np.inf), np.abs(peak) + log_total + most)
+
+    def softmax_error(self, form: Format) -> Real:
+        """Return what softmax(ŷ) may be off by, as e^{log softmax(ŷ)} or as e^{z − max z} / Σ."""
+        at_most = np.minimum(self.error, -self.value)  # because p is at most 1
+        off: Real = np.exp(self.value + at_most) * (-np.expm1(-at_most) + form.gamma(2 * EXP_ULPS + 2))
+        return np.where(np.isfinite(self.error), off, np.inf)
+
+
+def softmax_bounded(z: Bounded) -> Bounded:
+    """softmax(z), as one function of its own."""
+    found = LogSoftmax.of(z)
+    p = np.exp(found.value)
+    return settled(p, found.softmax_error(z.format), p, z.format)
+
+
+def cross_entropy(smoothing: float, *, by_class: bool = False) -> Terms:
+    """Return softmax cross-entropy, whose mean is over the examples.
+
+    Parameters
+    ----------
+    smoothing
+        s: the targets are y' = (1 − s) y + s/n.
+    by_class
+        Each row of y is one-hot; then log Σ eᶻ may also be computed before the class's z is taken off it.
+    """
+
+    def smooth(y: NDArray[Any]) -> NDArray[Any]:
+        smoothed: NDArray[Any] = (1 - smoothing) * y + smoothing / y.shape[1] if smoothing else y
+        return smoothed
+
+    def value(y_hat: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
+        terms: NDArray[Any] = -smooth(y) * log_softmax(y_hat)
+        return terms
+
+    def gradient(y_hat: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
+        targets = smooth(y)
+        dL_dy_hat: NDArray[Any] = np.exp(log_softmax(y_hat)) * targets.sum(axis=1, keepdims=True) - targets
+        return dL_dy_hat
+
+    blurred = SMOOTHING if smoothing else 0
+
+    def value_bounded(y_hat: Bounded, y: Bounded) -> Bounded:
+        found, form = LogSoftmax.of(y_hat), y_hat.format
+        error = found.error + (form.gamma(2) * found.normalizer if by_class else 0.0)
+        weight = (1 - smoothing) * y.magnitude + smoothing / y.shape[1]
+        reach = weight * (np.abs(found.value) + error)
+        off = np.where(weight > 0, weight * error + form.gamma(2 + blurred) * reach, 0.0)
+        value = np.where(weight > 0, -smooth(y.value) * found.value, 0.0)
+        promised = np.where(np.isfinite(found.error), np.maximum(reach, found.normalizer), np.inf)
+        return settled(value, off, promised, form)
+
+    def gradient_bounded(y_hat: Bounded, y: Bounded, roundings: int) -> Bounded:
+        found, form, n = LogSoftmax.of(y_hat), y_hat.format, y.shape[1]
+        p, off = np.exp(found.value), found.softmax_error(form)
+        weight = (1 - smoothing) * y.magnitude + smoothing / n
+        total = weight.sum(axis=1, keepdims=True)
+        common = blurred + 2 + roundings
+        error = off * total * (1 + form.gamma(n + common)) + form.gamma(n + common) * p * total
+        error = error + form.gamma(common) * weight + (n + 4) * form.smallest_normal * (1 + total)
+        targets = smooth(y.value)
+        value = p * targets.sum(axis=1, keepdims=True) - targets
+        return settled(value, error, total + np.abs(value), form)
+
+    def value_balls(y_hat: Ball, y: Ball) -> Ball:
+        rows = zip(_rows(y_hat), _smoothed(y, smoothing), strict=True)
+        return _ball(
+            [-t * log_p for z, target in rows for t, log_p in zip(target, _log_p(z), strict=True)], y
+        )
+
+    def gradient_balls(y_hat: Ball, y: Ball) -> Ball:
+        gradients = []
+        for z, target in zip(_rows(y_hat), _smoothed(y, smoothing), strict=True):
+            total = sum(target, flint.arb(0))
+            gradients += [log_p.exp() * total - t for t, log_p in zip(target, _log_p(z), strict=True)]
+        return _ball(gradients, y)
+
+    target = "y'" if smoothing else "y"
+    gradient_equation = "softmax(ŷ) Σₖ y'ₖ − y'" if smoothing else "softmax(ŷ) Σₖ yₖ − y"
+    stated = f", y' = (1 − {smoothing:.6g}) y + {smoothing:.6g}/n" if smoothing else ""
+    return Terms(
+        f"−{target} log softmax(ŷ){stated}",
+        gradient_equation,
+        Elementary("−y log softmax(ŷ)", value, value_bounded, value_balls),
+        Elementary(gradient_equation, gradient, gradient_bounded, gradient_balls),
+        over="examples",
+    )
+
+
+def _rows(ball: Ball) -> list[list[Any]]:
+    entries, n = ball.matrix.entries(), ball.shape[1]
+    return [entries[i : i + n] for i in range(0, len(entries), n)]
+
+
+def _ball(entries: list[Any], like: Ball) -> Ball:
+    return Ball(flint.arb_mat(len(entries) // like.shape[1], like.shape[1], entries), like.shape)
+
+
+def _smoothed(y: Ball, smoothing: float) -> list[list[Any]]:
+    s = flint.arb(smoothing)
+    return [[(1 - s) * target + s / len(row) for target in row] for row in _rows(y)]
+
+
+def _log_p(z: list[Any]) -> list[Any]:
+    """Shift by a point, not by a ball, so that the shift itself adds no radius."""
+    peak = max((t.mid() for t in z), key=float)
+    total = sum(((t - peak).exp() for t in z), flint.arb(0)).log()
+    return [t - peak - total for t in z]

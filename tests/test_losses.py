@@ -1,0 +1,477 @@
+"""The losses: bounds that hold the truth and every form in use, kinks as stated, and mistakes seen."""
+
+import itertools
+from decimal import Decimal
+from types import MappingProxyType
+
+import decimals
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from networks import LOSSES, NUMBERS, rounded, targets
+from torch.nn import functional as F  # noqa: N812 - the name PyTorch's own documentation uses
+
+from adapters.jax_functions import loss_key
+from adapters.jax_functions import loss_of as jax_loss_of
+from adapters.torch_functions import loss_of as torch_loss_of
+from cases import Problem
+from reference import Verdict
+from reference.agreement import compare
+from reference.balls import Ball, precision
+from reference.bounded import Bounded
+from reference.findings import NoEquivalent
+from reference.formats import FORMATS, PRINTED, Format
+from reference.losses import loss_rule
+
+NEW = [
+    pytest.param(name, reduction, id=f"{name}-{reduction}") for name, reduction in LOSSES if name in NUMBERS
+]
+DTYPES = pytest.mark.parametrize("dtype", ["float64", "float32"])
+EVERY = pytest.mark.parametrize(("name", "reduction"), NEW)
+EXTREMES = {
+    "float64": [-700, -40, -17, -1e-9, 0, 1e-30, 5, 17, 40, 700],
+    "float32": [-85, -40, -17, -1e-5, 0, 5, 17, 40],
+}
+
+
+def draw(name, dtype, seed=0, shape=(3, 4), spread=1.0):
+    """Predictions and targets that fit a loss."""
+    rng = np.random.default_rng([seed, *shape])
+    y_hat = rng.standard_normal(shape) * spread
+    if name == "binary_cross_entropy":
+        y_hat = 1 / (1 + np.exp(-np.clip(y_hat, -11, 11)))
+    return y_hat.astype(dtype), targets(name, rng, shape).astype(dtype)
+
+
+def extreme(name, dtype):
+    """Saturated logits, probabilities at both ends, and differences on both sides of a kink."""
+    y_hat, y = draw(name, dtype, 7, (4, len(EXTREMES[dtype])))
+    y_hat[0] = EXTREMES[dtype]
+    y_hat[1] = EXTREMES[dtype][::-1]
+    if name == "binary_cross_entropy":
+        near = 4e-12 if dtype == "float64" else 1e-6  # beyond 1e-12 PyTorch clamps: a test of its own
+        y_hat = np.clip(np.abs(y_hat), near, 1 - near)
+    return y_hat, y
+
+
+def rule_of(name, reduction, dtype, **numbers):
+    return loss_rule(name, reduction, rounded({**NUMBERS[name], **numbers}, dtype))
+
+
+def problem_of(name, reduction, y_hat, y, **numbers):
+    """A problem whose last activation is ŷ, for what takes a problem."""
+    given = rounded({**NUMBERS.get(name, {}), **numbers}, str(y.dtype))
+    return Problem("a test", str(y.dtype), (), MappingProxyType({}), y_hat, y, name, reduction, 0.1, given)
+
+
+def certified(line, y_hat, y, form, error=0.0):
+    """The bounded number with the ball's value, as the checker has it."""
+    with np.errstate(all="ignore"):
+        claimed = Bounded(y_hat.astype(float), np.full(y_hat.shape, error) if error else 0.0, form)
+        bounded = line(claimed, Bounded.exact(y, form))
+        with precision():
+            high, low, radius = line(Ball.exact(y_hat), Ball.exact(y)).split()
+    return Bounded(high, bounded.error + np.where(np.isfinite(radius), radius, np.inf), form, 1, low)
+
+
+def off_by(claimed, derived):
+    return np.abs(np.asarray(claimed, np.float64) - derived.value - derived.low)
+
+
+def is_within(claimed, derived):
+    return bool((off_by(claimed, derived) <= derived.error).all())
+
+
+def through_torch(name, reduction, y_hat, y, **numbers):
+    a = torch.tensor(y_hat, requires_grad=True)
+    loss = torch_loss_of(problem_of(name, reduction, y_hat, y, **numbers), a, torch.tensor(y))
+    loss.backward()
+    return loss.detach().numpy(), a.grad.numpy()
+
+
+def through_jax(name, reduction, y_hat, y, **numbers):
+    key = loss_key(problem_of(name, reduction, y_hat, y, **numbers))
+    with jax.enable_x64(y.dtype == np.float64):
+        loss, gradient = jax.jit(jax.value_and_grad(lambda a: jax_loss_of(key, a, y)))(jnp.asarray(y_hat))
+    return np.asarray(loss), np.asarray(gradient)
+
+
+# the truth
+
+
+@EVERY
+@pytest.mark.parametrize("smoothing", [0.0, 0.25])
+def test_balls_against_sixty_digits_and_difference_quotients(name, reduction, smoothing):
+    y_hat, y = draw(name, "float64", spread=2.0)
+    numbers = {"label_smoothing": smoothing} if "softmax" in name else {}
+    if smoothing and not numbers:
+        pytest.skip("it smooths no labels")
+    rule = rule_of(name, reduction, "float64", **numbers)
+    problem = problem_of(name, reduction, y_hat, y, **numbers)
+
+    def exact(moved=(), step=Decimal(0)):
+        rows = decimals.decimals(y_hat)
+        if moved:
+            rows[moved[0]][moved[1]] += step
+        total = sum(
+            decimals.of_example(problem, *pair) for pair in zip(rows, decimals.decimals(y), strict=True)
+        )
+        by_example = "softmax" in name
+        return total / {"sum": 1, "mean": y.shape[0] if by_example else y.size}[reduction]
+
+    with precision():
+        value = rule.value(Ball.exact(y_hat), Ball.exact(y)).matrix.entries()[0]
+        gradient = rule.gradient(Ball.exact(y_hat), Ball.exact(y)).matrix.entries()
+        assert abs(Decimal(value.mid().str(55, radius=False)) - exact()) < Decimal("1e-36")
+        for entry, index in zip(gradient, np.ndindex(y.shape), strict=True):
+            up, down = exact(index, decimals.STEP), exact(index, -decimals.STEP)
+            quotient = (up - down) / (2 * decimals.STEP)
+            assert abs(Decimal(entry.mid().str(55, radius=False)) - quotient) < Decimal("1e-36"), index
+
+
+@EVERY
+@DTYPES
+def test_numpy_is_within_the_bound_of_the_truth_at_random_and_extreme_points(name, reduction, dtype):
+    points = [draw(name, dtype, seed, spread=spread) for seed in range(8) for spread in (1e-3, 1.0, 10.0)]
+    rule = rule_of(name, reduction, dtype)
+    for y_hat, y in [*points, extreme(name, dtype)]:
+        for line in (rule.value, rule.gradient):
+            derived = certified(line, y_hat, y, FORMATS[dtype])
+            assert np.isfinite(derived.error).all()
+            assert is_within(line(y_hat, y), derived)
+
+
+@EVERY
+@DTYPES
+@pytest.mark.parametrize("run", [through_torch, through_jax])
+def test_a_framework_is_within_the_bound_at_random_and_extreme_points(name, reduction, dtype, run):
+    rule = rule_of(name, reduction, dtype)
+    for y_hat, y in [draw(name, dtype, seed, spread=3.0) for seed in range(4)] + [extreme(name, dtype)]:
+        loss, gradient = run(name, reduction, y_hat, y)
+        assert is_within(loss, certified(rule.value, y_hat, y, FORMATS[dtype]))
+        assert is_within(gradient, certified(rule.gradient, y_hat, y, FORMATS[dtype]))
+
+
+@EVERY
+def test_the_float64_value_is_within_its_own_bound(name, reduction):
+    """Where nothing is certified, the evaluation's own rounding is in the bound."""
+    rule = rule_of(name, reduction, "float64")
+    for y_hat, y in [
+        *(draw(name, "float64", seed, spread=5.0) for seed in range(5)),
+        extreme(name, "float64"),
+    ]:
+        for line in (rule.value, rule.gradient):
+            derived = line(Bounded.exact(y_hat, PRINTED), Bounded.exact(y, PRINTED))
+            with precision():
+                high, low, radius = line(Ball.exact(y_hat), Ball.exact(y)).split()
+            assert (np.abs(derived.value - high - low) <= derived.error + radius).all()
+
+
+@EVERY
+@given(seed=st.integers(0, 10**6), e=st.floats(1e-12, 0.2), share=st.floats(-1, 1))
+def test_predictions_anywhere_within_their_error_stay_inside_the_bound(name, reduction, seed, e, share):
+    y_hat, y = draw(name, "float64", seed, (2, 3), 2.0)
+    e = min(e, 0.4 * min(y_hat.min(), (1 - y_hat).min())) if name == "binary_cross_entropy" else e
+    signs = np.random.default_rng(seed).choice([-1, 1], y_hat.shape)
+    rule = rule_of(name, reduction, "float64")
+    for line in (rule.value, rule.gradient):
+        derived = certified(line, y_hat, y, FORMATS["float64"], e)
+        assert is_within(line(y_hat + 0.999 * e * share * signs, y), derived)
+        assert is_within(line(y_hat + 0.999 * e * signs, y), derived)
+
+
+COARSE = Format("coarse", 2.0**-8, 2.0**-126, 3e38)
+"""bfloat16's roundings, with a float32's range."""
+
+
+@EVERY
+def test_the_bounds_hold_where_a_rounding_is_large(name, reduction):
+    """Everything perturbed as bfloat16 would: the predictions' error alone must stay inside."""
+    y_hat, y = draw(name, "float64", 3)
+    rule = rule_of(name, reduction, "float64")
+    for line in (rule.value, rule.gradient):
+        derived = certified(line, y_hat, y, COARSE)
+        assert np.isfinite(derived.error).all()
+        assert (derived.error <= 0.5 * (1 + np.abs(y).max()) * np.maximum(1, np.abs(derived.value))).all()
+
+
+# other forms of the same
+
+
+def log_sigmoid(z):
+    return np.minimum(z, 0) - np.log1p(np.exp(-np.abs(z)))
+
+
+def softplus(z):
+    return np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))
+
+
+def stable(z):
+    e = np.exp(-np.abs(z))
+    return np.where(z >= 0, 1 / (1 + e), e / (1 + e)).astype(z.dtype)
+
+
+def through_a_loop(z, y):
+    """Row by row, the class's logit taken off log Σ eᶻ."""
+    peak = z.max(axis=1)
+    return np.log(np.exp(z - peak[:, None]).sum(axis=1)) + peak - (y * z).sum(axis=1)
+
+
+def quotient_of_powers(z, y):
+    e = np.exp(z - z.max(axis=1, keepdims=True))
+    return e / e.sum(axis=1, keepdims=True) * y.sum(axis=1, keepdims=True) - y
+
+
+def smoothed(y):
+    s = y.dtype.type(0.1)
+    return (1 - s) * y + s / y.shape[1]
+
+
+def smoothed_apart(z, y):
+    """PyTorch's way with classes: the smoothing's part is a term of its own."""
+    s = z.dtype.type(0.1)
+    log_p = z - z.max(axis=1, keepdims=True)
+    log_p = log_p - np.log(np.exp(log_p).sum(axis=1, keepdims=True))
+    return -(1 - s) * (y * log_p).sum(axis=1) - s / y.shape[1] * log_p.sum(axis=1)
+
+
+FORMS = {
+    "softmax_cross_entropy": ([smoothed_apart], [lambda z, y: quotient_of_powers(z, smoothed(y))]),
+    "softmax_cross_entropy_with_integer_labels": ([through_a_loop], [quotient_of_powers]),
+    "binary_cross_entropy_with_logits": (
+        [
+            lambda z, y: softplus(z) - y * z,
+            lambda z, y: (1 - y) * z + softplus(-z),
+            lambda z, y: -y * log_sigmoid(z) - (1 - y) * log_sigmoid(-z),
+        ],
+        [
+            lambda z, y: stable(z) - y,
+            lambda z, y: (1 - y) - stable(-z),
+            lambda z, y: (1 - y) * stable(z) - y * stable(-z),
+        ],
+    ),
+    "binary_cross_entropy": (
+        [
+            lambda a, y: -(y * np.log(a) + (1 - y) * np.log(1 - a)),
+            lambda a, y: -y * np.log(a) - (1 - y) * np.log1p(-a),
+        ],
+        [lambda a, y: (a - y) / (a * (1 - a)), lambda a, y: (1 - y) / (1 - a) - y / a],
+    ),
+    "huber": (
+        [
+            lambda p, y: np.where(
+                abs(p - y) <= p.dtype.type(0.7), (p - y) ** 2 / 2, far(p - y, p.dtype.type(0.7))
+            )
+        ],
+        [lambda p, y: np.sign(p - y) * np.minimum(abs(p - y), p.dtype.type(0.7))],
+    ),
+    "smooth_l1": (
+        [lambda p, y: far(p - y, p.dtype.type(0.3), near=True) / p.dtype.type(0.3)],
+        [lambda p, y: np.where(abs(p - y) < p.dtype.type(0.3), (p - y) / p.dtype.type(0.3), np.sign(p - y))],
+    ),
+    "l1": ([lambda p, y: np.maximum(p - y, y - p)], [lambda p, y: (p > y) * p.dtype.type(1) - (p < y)]),
+}
+"""By hand, each loss once or more in another form: each term, and its gradient."""
+
+
+def far(d, delta, *, near=False):
+    if near:  # optax's: the square up to δ, and δ times what is beyond
+        square = np.minimum(abs(d), delta)
+        return square * square / 2 + delta * (abs(d) - square)
+    return delta * (abs(d) - delta / 2)
+
+
+@DTYPES
+@pytest.mark.parametrize("name", FORMS)
+def test_every_usual_form_is_within_the_bound_wherever_the_mean_is_applied(name, dtype):
+    terms, slopes = FORMS[name]
+    points = [draw(name, dtype, seed, (3, 5), spread) for seed in range(5) for spread in (0.1, 3.0, 30.0)]
+    for (y_hat, y), reduction in itertools.product([*points, extreme(name, dtype)], ("sum", "mean")):
+        rule = rule_of(name, reduction, dtype)
+        loss = certified(rule.value, y_hat, y, FORMATS[dtype])
+        slope = certified(rule.gradient, y_hat, y, FORMATS[dtype])
+        n = y_hat.dtype.type(1 if reduction == "sum" else len(y) if "softmax" in name else y.size)
+        for form in terms:
+            assert is_within(form(y_hat, y).sum() / n, loss)
+            assert is_within((form(y_hat, y) * (1 / n)).sum(), loss)
+        for form in slopes:
+            assert is_within(form(y_hat, y) / n, slope)
+            assert is_within(form(y_hat, y) * (1 / n), slope)
+
+
+@DTYPES
+def test_large_logits_and_the_tails_of_a_sigmoid(dtype):
+    """17 in float32: PyTorch's gradient is 0 where the truth is −4.1e-8: within the roundings."""
+    z, y = np.array([[17.0, -17.0, 17.0, -17.0]], dtype), np.array([[1, 0, 0, 1]], dtype)
+    rule = rule_of("binary_cross_entropy_with_logits", "sum", dtype)
+    derived = certified(rule.gradient, z, y, FORMATS[dtype])
+    for run in (through_torch, through_jax):
+        assert is_within(run("binary_cross_entropy_with_logits", "sum", z, y)[1], derived)
+    if dtype == "float32":
+        assert through_torch("binary_cross_entropy_with_logits", "sum", z, y)[1][0, 0] == 0
+
+
+# kinks
+
+
+@DTYPES
+def test_l1_is_a_slope_of_0_where_the_prediction_is_the_target_and_jax_has_1_there(dtype):
+    y_hat, y = np.array([[0.5, 0.25, 0.75]], dtype), np.array([[0.5, 0.5, 0.5]], dtype)
+    derived = certified(rule_of("l1", "sum", dtype).gradient, y_hat, y, FORMATS[dtype])
+    assert derived.value.tolist() == [[0, -1, 1]]
+    assert (derived.error == 0).all()
+    assert is_within(through_torch("l1", "sum", y_hat, y)[1], derived)
+    assert through_jax("l1", "sum", y_hat, y)[1].tolist() == [[1, -1, 1]]
+
+
+def test_l1_is_undecided_where_the_prediction_may_lie_on_either_side():
+    form, line = FORMATS["float64"], rule_of("l1", "sum", "float64").gradient
+    y_hat = Bounded(np.array([[1.0, 1.0, 1.0]]), np.array([[0.5, 0.5, 0.5]]), form)
+    derived = line(y_hat, Bounded.exact(np.array([[0.4, 0.6, 1.0]]), form))
+    assert derived.error.tolist() == [pytest.approx([0, 2, 1])]
+    (ball,) = line(Ball.exact(np.array([[1.0]])), Ball.exact(np.array([[1.0]]))).matrix.entries()
+    assert ball == 0
+
+
+@DTYPES
+def test_huber_is_smooth_at_delta(dtype):
+    delta = np.dtype(dtype).type(0.7)
+    d = np.array([[np.nextafter(delta, 0), delta, np.nextafter(delta, 9), -delta]], dtype)
+    y = np.zeros_like(d)
+    for name, number in (("huber", {"delta": 0.7}), ("smooth_l1", {"beta": 0.7})):
+        rule = rule_of(name, "mean", dtype, **number)
+        for run in (through_torch, through_jax):
+            loss, gradient = run(name, "mean", d, y, **number)
+            assert is_within(loss, certified(rule.value, d, y, FORMATS[dtype]))
+            assert is_within(gradient, certified(rule.gradient, d, y, FORMATS[dtype]))
+
+
+@DTYPES
+def test_optax_finds_the_slope_of_a_small_difference_as_delta_plus_what_is_short_of_it(dtype):
+    """So it is off by u·δ, and is 0 for a difference of 1e-20: correct, and no digit is certified."""
+    y_hat, y = np.array([[1e-20, 0.01, 0.03, 0.05]], dtype), np.zeros((1, 4), dtype)
+    derived = certified(rule_of("huber", "sum", dtype).gradient, y_hat, y, FORMATS[dtype])
+    _, gradient = through_jax("huber", "sum", y_hat, y)
+    assert gradient[0, 0] == 0
+    assert is_within(gradient, derived)
+    assert is_within(through_torch("huber", "sum", y_hat, y)[1], derived)
+
+
+# what is promised nowhere
+
+
+@DTYPES
+@pytest.mark.parametrize("a", [0.0, 1.0])
+def test_nothing_is_promised_of_a_probability_of_0_or_1(dtype, a):
+    y_hat, y = np.array([[a, 0.5]], dtype), np.array([[0.0, 1.0]], dtype)
+    rule = rule_of("binary_cross_entropy", "mean", dtype)
+    assert np.isinf(certified(rule.value, y_hat, y, FORMATS[dtype]).error)
+    assert np.isinf(certified(rule.gradient, y_hat, y, FORMATS[dtype]).error).tolist() == [[True, False]]
+
+
+def test_nothing_is_promised_where_the_error_reaches_0_or_1_or_logits_overflow():
+    line = rule_of("binary_cross_entropy", "sum", "float64").gradient
+    y_hat, y = np.array([[0.25, 0.5, 0.75]]), np.array([[0.0, 1.0, 1.0]])
+    found = certified(line, y_hat, y, FORMATS["float64"], error=0.25)
+    assert np.isinf(found.error).tolist() == [[True, False, True]]
+    line = rule_of("softmax_cross_entropy", "sum", "float32").value
+    y_hat, y = np.array([[3e38, -3e38]], "float32"), np.array([[0.5, 0.5]], "float32")
+    assert np.isinf(certified(line, y_hat, y, FORMATS["float32"]).error)
+
+
+# what differs
+
+
+def differs(claimed, line, y_hat, y):
+    finding = compare(1, "loss", np.asarray(claimed), certified(line, y_hat, y, FORMATS[str(y.dtype)]))
+    return finding.verdict is Verdict.DIFFERS
+
+
+def both_differ(wrong, right, y_hat, y):
+    return all(
+        differs(claimed(y_hat, y), line, y_hat, y)
+        for claimed, line in ((wrong.value, right.value), (wrong.gradient, right.gradient))
+    )
+
+
+@EVERY
+@DTYPES
+def test_the_other_reduction_differs(name, reduction, dtype):
+    y_hat, y = draw(name, dtype)
+    other = rule_of(name, {"sum": "mean", "mean": "sum"}[reduction], dtype)
+    assert both_differ(other, rule_of(name, reduction, dtype), y_hat, y)
+
+
+@DTYPES
+@pytest.mark.parametrize("name", ["softmax_cross_entropy", "softmax_cross_entropy_with_integer_labels"])
+def test_a_cross_entropy_that_smooths_nothing_or_is_averaged_over_elements_differs(name, dtype):
+    y_hat, y = draw(name, dtype)
+    right = rule_of(name, "mean", dtype, label_smoothing=0.1)
+    assert both_differ(rule_of(name, "mean", dtype, label_smoothing=0.0), right, y_hat, y)
+    assert differs(right.value(y_hat, y) / 4, right.value, y_hat, y)
+    assert differs(right.gradient(y_hat, y) / 4, right.gradient, y_hat, y)
+
+
+@DTYPES
+def test_a_sigmoid_before_the_loss_of_logits_differs(dtype):
+    name = "binary_cross_entropy_with_logits"
+    z, y = draw(name, dtype)
+    right = rule_of(name, "mean", dtype)
+    assert differs(right.value(stable(z), y), right.value, z, y)
+    assert differs(right.gradient(stable(z), y), right.gradient, z, y)
+
+
+@DTYPES
+@pytest.mark.parametrize(("name", "number"), [("huber", "delta"), ("smooth_l1", "beta")])
+def test_another_delta_differs(name, number, dtype):
+    y_hat, y = draw(name, dtype)
+    assert both_differ(rule_of(name, "sum", dtype, **{number: 1.0}), rule_of(name, "sum", dtype), y_hat, y)
+
+
+def test_pytorch_clamps_the_logarithm_and_the_gradient_of_a_probability():
+    """At −100 and 1e12 (F.binary_cross_entropy's documentation tells the first); log 1e-50 is −115."""
+    a, y = np.array([[1e-50]]), np.array([[1.0]])
+    rule = rule_of("binary_cross_entropy", "sum", "float64")
+    loss, gradient = through_torch("binary_cross_entropy", "sum", a, y)
+    assert (loss, gradient.item()) == (100, pytest.approx(-1e12))
+    assert differs(loss, rule.value, a, y)
+    assert differs(gradient, rule.gradient, a, y)
+    loss, gradient = through_jax("binary_cross_entropy", "sum", a, y)
+    assert not differs(loss, rule.value, a, y)
+    assert not differs(gradient, rule.gradient, a, y)
+
+
+# the frameworks' definitions
+
+
+def test_smoothed_labels_are_those_of_both_frameworks_and_optax_has_none_for_classes():
+    name = "softmax_cross_entropy_with_integer_labels"
+    z, y = draw(name, "float64")
+    right = certified(rule_of(name, "mean", "float64", label_smoothing=0.3).value, z, y, FORMATS["float64"])
+    assert is_within(through_torch(name, "mean", z, y, label_smoothing=0.3)[0], right)
+    by_row = [through(name.removesuffix("_with_integer_labels"), "mean", z, y, label_smoothing=0.3)[0]
+              for through in (through_torch, through_jax)]  # fmt: skip
+    assert all(is_within(loss, right) for loss in by_row)
+    with pytest.raises(NoEquivalent, match="optax smooths no integer labels"):
+        through_jax(name, "mean", z, y, label_smoothing=0.3)
+
+
+def test_a_loss_that_there_is_not_says_so():
+    with pytest.raises(KeyError):
+        loss_rule("huber", "median", (("delta", 1.0),))
+    with pytest.raises(KeyError, match="delta"):
+        loss_rule("huber", "sum")
+    y_hat, y = draw("l1", "float64")
+    for run in (through_torch, through_jax):
+        with pytest.raises(NotImplementedError, match="no loss 'hinge' with reduction 'sum'"):
+            run("hinge", "sum", y_hat, y)
+
+
+def test_a_reduction_is_pytorchs_own():
+    z, y = draw("huber", "float64")
+    loss = through_torch("huber", "mean", z, y, delta=0.5)[0]
+    assert loss == F.huber_loss(torch.tensor(z), torch.tensor(y), delta=0.5).numpy()
