@@ -13,6 +13,7 @@ from cases.model import HalfSquaredError
 from cases.problem import Problem
 from cases.published import Published, read_published
 from cases.quantities import quantity_shapes
+from cases.rounding import rounded_once
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -86,7 +87,7 @@ class Case:
         Parameters
         ----------
         dtype
-            "float64" or "float32"; one that is not among `dtypes` gives a problem all the same, but its
+            "float64", "float32", "bfloat16" or "float16"; one that is not among `dtypes` gives a problem all the same, but its
             numbers have not been checked to be finite there.
         """
         arrays = {name: self._array(name, dtype) for name in self._inputs}
@@ -121,5 +122,5 @@ class Case:
     def _array(self, name: str, dtype: str) -> NDArray[Any]:
         array = self._inputs[name]
         if isinstance(array, Normal | Uniform):
-            return self._drawn[name].astype(dtype)
+            return rounded_once(self._drawn[name], dtype)
         return written(array, dtype)

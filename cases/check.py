@@ -11,7 +11,7 @@ from cases.arrays import ArrayReader
 from cases.claims import check_names_once, check_parameters, check_published
 from cases.model import File
 from cases.nodes import Mapping, Scalar, Sequence, child, describe, plain
-from cases.numbers import DTYPES, Number
+from cases.numbers import DEFAULT_DTYPES, DTYPES, Number
 from cases.shapes import check_fit, check_memory, read_inputs
 from cases.wording import explain
 from cases.yaml_reader import read_yaml
@@ -67,7 +67,7 @@ def _cross_check(root: Mapping, report: Report) -> dict[str, tuple[int, ...]]:
 def _readable_dtypes(root: Mapping) -> tuple[str, ...]:
     node = child(root, "dtypes")
     if not isinstance(node, Sequence):
-        return DTYPES
+        return DEFAULT_DTYPES
     named = {item.value for item in node.items if isinstance(item, Scalar)}
     return tuple(dtype for dtype in DTYPES if dtype in named)
 

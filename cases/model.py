@@ -6,6 +6,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from cases.array_forms import Matrix, Model, Vector
 from cases.fields import REAL, Count, IfGiven, NotNegative, Positive, Some, Text, not_empty, unexpected
+from cases.numbers import DEFAULT_DTYPES
 from cases.quantities import PATTERN
 
 MAX_LAYERS: Final = 1000
@@ -111,8 +112,8 @@ class File(Model):
     optimizer: Sgd = Field(description="The rule that updates the parameters.")
     steps: Count = Field(1, description="How many training steps are run, 1 if not given.")
     not_trained: tuple[Text, ...] = Field((), description="Parameters that the update leaves as they are.")
-    dtypes: Some[tuple[Literal["float64", "float32"], ...]] = Field(
-        ("float64", "float32"), description="The number formats it runs in, both if not given."
+    dtypes: Some[tuple[Literal["float64", "float32", "bfloat16", "float16"], ...]] = Field(
+        DEFAULT_DTYPES, description="The number formats it runs in, float64 and float32 if not given."
     )
     tolerance: IfGiven[Tolerance] = Field(None, description="A tolerance beside the derived one.")
     published: IfGiven[Printed] = Field(None, description="What somebody printed about this problem.")

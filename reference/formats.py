@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias
 
 EVALUATION = 2.0**-53
 """Unit roundoff of float64, in which every derived value is itself evaluated."""
@@ -33,13 +34,18 @@ class Format:
     unit_roundoff
         u: the largest relative error of one rounding to nearest.
     smallest_normal
-        η: the largest absolute error of one underflow. It is the smallest *normal* number, because XLA on
-        CPU flushes subnormal results to zero and reads subnormal operands as zero.
+        The smallest normal number: below it numbers have fewer digits.
     largest
         The largest finite number.
     evaluation
         Unit roundoff of the arithmetic in which the derived value is evaluated: float64's, or 0 where the
         value is certified and has no rounding of its own to pay for.
+    flushes
+        Whether some implementation flushes subnormal results to zero and reads subnormal operands as zero,
+        as XLA on CPU does in every format but float16 (tests/test_formats.py measures it).
+    products, sums
+        The format in which matrix products and sums accumulate before the result is rounded to this one;
+        None where that is this format itself.
     """
 
     name: str
@@ -47,18 +53,37 @@ class Format:
     smallest_normal: float
     largest: float
     evaluation: float = EVALUATION
+    flushes: bool = True
+    products: Format | None = None
+    sums: Format | None = None
 
     @property
     def certified(self) -> Format:
         """The same format beside certified values."""
         return replace(self, evaluation=0.0)
 
-    def gamma(self, n: int) -> float:
+    @property
+    def underflow(self) -> float:
+        """η: the largest absolute error of one underflow.
+
+        The smallest *normal* number where subnormals may be flushed, else half the smallest subnormal.
+        """
+        return self.smallest_normal * (1 if self.flushes else self.unit_roundoff)
+
+    def underflows(self, operands: float) -> float:
+        """Return how many η one product costs: its own, and one for each operand that is read as zero.
+
+        `operands` is the sum of their largest magnitudes, by which what is lost of the other is multiplied.
+        """
+        return 1 + operands if self.flushes else 1
+
+    def gamma(self, n: int, accumulator: Format | None = None) -> float:
         """γ_n of this format plus that of the float64 evaluation: the relative error of n roundings each.
 
         γ_n = n·u / (1 − n·u), computed so: (1 + u)ⁿ − 1 would be exactly 0 in float64 (Higham, lemma 3.1).
+        With an accumulator the n roundings are those of its format.
         """
-        return (_gamma(n, self.unit_roundoff) + _gamma(n, self.evaluation)) * SLACK
+        return (_gamma(n, (accumulator or self).unit_roundoff) + _gamma(n, self.evaluation)) * SLACK
 
     def ulp(self, value: float) -> float:
         """Return the distance between the numbers of this format next to `value`."""
@@ -68,7 +93,7 @@ class Format:
     @property
     def underflow_threshold(self) -> float:
         """η / u: below it a number's last places are lost to underflow; no relative error is meaningful."""
-        return self.smallest_normal / self.unit_roundoff if self.unit_roundoff else 0.0
+        return self.underflow / self.unit_roundoff if self.unit_roundoff else 0.0
 
 
 def _gamma(n: int, u: float) -> float:
@@ -80,4 +105,37 @@ FLOAT32 = Format("float32", 2.0**-24, 2.0**-126, float.fromhex("0x1.fffffep127")
 PRINTED = Format("printed", 0.0, 0.0, math.inf)
 """Real arithmetic: a publication's rounding is stated by its printed places, not by a format."""
 
-FORMATS = {form.name: form for form in (FLOAT64, FLOAT32)}
+BFLOAT16 = Format(
+    "bfloat16", 2.0**-8, 2.0**-126, float.fromhex("0x1.fep127"), products=FLOAT32, sums=FLOAT32
+)
+FLOAT16 = Format(
+    "float16", 2.0**-11, 2.0**-14, 65504.0, flushes=False, products=FLOAT32, sums=FLOAT32
+)
+
+FORMATS = {form.name: form for form in (FLOAT64, FLOAT32, BFLOAT16, FLOAT16)}
+
+Accumulator: TypeAlias = Literal["float32", "own"]
+
+
+@dataclass(frozen=True)
+class Accumulators:
+    """What a claimant accumulates in when the format has 16 bits: float32, or the format's own 16 bits.
+
+    Attributes
+    ----------
+    products
+        In matrix products.
+    sums
+        In sums of one array: the bias gradients and the loss.
+    """
+
+    products: Accumulator = "float32"
+    sums: Accumulator = "float32"
+
+
+def format_of(dtype: str, accumulators: Accumulators = Accumulators()) -> Format:  # noqa: B008 - it is frozen
+    """Return the format of a claimant's numbers: 16 bits with the accumulators it declares, or wider."""
+    form = FORMATS[dtype]
+    products = form.products if accumulators.products == "float32" else None
+    sums = form.sums if accumulators.sums == "float32" else None
+    return replace(form, products=products, sums=sums)

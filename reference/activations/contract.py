@@ -46,7 +46,7 @@ def smooth_value(
     def bounded(z: Bounded) -> Bounded:
         value = function(z.value)
         unit = z.format.unit_roundoff + EVALUATION
-        error = 2 * ulps * unit * np.abs(value) + 2 * z.format.smallest_normal
+        error = 2 * ulps * unit * np.abs(value) + 2 * z.format.underflow
         error = error if z.is_exact else error + spread(z.value, z.error)
         return Bounded(value, error * SLACK, z.format)
 
@@ -86,7 +86,7 @@ def smooth_slope(forms: SlopeForms, ulps: int) -> Callable[[Bounded, Bounded], B
             by_input = by_input + forms.input_spread(z.value, z.error)
         by_activation = np.abs(value - other) + forms.activation_spread(a.value, a.error, unit)
         by_activation = by_activation + 8 * unit * np.abs(other)
-        error = np.maximum(by_activation, by_input) + 2 * z.format.smallest_normal
+        error = np.maximum(by_activation, by_input) + 2 * z.format.underflow
         return Bounded(value, error * SLACK, z.format)
 
     return bounded

@@ -31,16 +31,21 @@ def relu_derivative(z: NDArray[Any], a: NDArray[Any]) -> NDArray[Any]:  # noqa: 
 
 
 def _bounded(z: Bounded) -> Bounded:
-    """Relu is exact, never spreads an error, and is exactly 0 wherever all of z ± e is negative."""
+    """Relu is exact, never spreads an error, and is exactly 0 wherever all of z ± e is negative.
+
+    What is subnormal may be flushed.
+    """
+    value = relu(z.value)
     error = z.error if z.is_exact else np.minimum(z.error, relu(z.value + z.error))
-    return Bounded(relu(z.value), error, z.format)
+    flushed = (value > 0) & (value < z.format.underflow)
+    return Bounded(value, error + flushed * value if flushed.any() else error, z.format)
 
 
 def _slope_bounded(z: Bounded, a: Bounded) -> Bounded:  # noqa: ARG001 - every derivative takes (z, a)
     """Exact, or nothing at all where z may lie on either side of the kink (or is subnormal, and flushed)."""
     distance = np.abs(z.value)
     undecided = (distance <= z.error) & (np.asarray(z.error) > 0)
-    undecided |= (distance > 0) & (distance < z.format.smallest_normal)
+    undecided |= (distance > 0) & (distance < z.format.underflow)
     error: Error = undecided.astype(np.float64) if undecided.any() else EXACT
     return Bounded(relu_derivative(z.value, z.value), error, z.format)
 
