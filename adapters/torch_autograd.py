@@ -11,6 +11,7 @@ import torch
 from torch.nn import functional as F  # noqa: N812 - the name PyTorch's own documentation uses
 
 from adapters.adapter import Adapter, Program
+from adapters.torch_arrays import to_numpy, to_torch
 from adapters.torch_functions import activate, loss_of
 from reference import names
 
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 
 def train(problem: Problem) -> Iterator[Claim]:
     """Train eagerly; intermediates and their gradients are kept by `retain_grad`."""
-    x, y = torch.tensor(problem.x), torch.tensor(problem.y)  # torch.tensor copies
-    parameters = {name: torch.tensor(array, requires_grad=True) for name, array in problem.parameters.items()}
+    x, y = to_torch(problem.x), to_torch(problem.y)
+    parameters = {name: to_torch(array).requires_grad_() for name, array in problem.parameters.items()}
     trained = [tensor for name, tensor in parameters.items() if name not in problem.not_trained]
     optimizer = torch.optim.SGD(trained, lr=problem.learning_rate) if trained else None
     for _ in range(problem.steps):
@@ -42,7 +43,7 @@ def train(problem: Problem) -> Iterator[Claim]:
         if optimizer is not None:
             optimizer.step()
         claim |= {names.updated(name): tensor for name, tensor in parameters.items()}
-        yield {name: tensor.detach().numpy().copy() for name, tensor in claim.items()}
+        yield {name: to_numpy(tensor) for name, tensor in claim.items()}
 
 
 def forward(problem: Problem, parameters: dict[str, Tensor], x: Tensor) -> dict[str, Tensor]:

@@ -87,8 +87,8 @@ class Case:
         Parameters
         ----------
         dtype
-            "float64", "float32", "bfloat16" or "float16"; one that is not among `dtypes` gives a problem all the same, but its
-            numbers have not been checked to be finite there.
+            "float64", "float32", "bfloat16" or "float16"; one that is not among `dtypes` gives a problem all
+            the same, but its numbers have not been checked to be finite there.
         """
         arrays = {name: self._array(name, dtype) for name in self._inputs}
         loss = self.file.loss

@@ -99,8 +99,8 @@ class Number:
     def _rounded_to_odd(self) -> float:
         """Return the float64 next to the value whose last bit is odd, or the value where that is a float64.
 
-        Rounding that result to a shorter format cannot round twice: the odd bit remembers on which side of a tie
-        the value lies (Boldo and Melquiond, "Emulation of a FMA and correctly rounded sums", 2008).
+        Rounding that result to a shorter format cannot round twice: the odd bit remembers on which side of a
+        tie the value lies (Boldo and Melquiond, "Emulation of a FMA and correctly rounded sums", 2008).
         """
         near = self.nearest
         if not math.isfinite(near) or near == 0 or self.exact == Fraction(near):

@@ -14,10 +14,12 @@ from cases import Problem, load_case
 from reference.bounded import Bounded
 from reference.check import Claim, Claimant, JudgedStep, judge
 from reference.findings import Finding, Subject, Verdict, sentence
+from reference.formats import Accumulators
 from reference.published import judge_published
 from reference.tape import Line, evaluate, tape, training_steps
 
 __all__ = [
+    "Accumulators",
     "Bounded",
     "Claim",
     "Claimant",

@@ -148,7 +148,7 @@ class Bounded:
         n = self.value.size if axis is None else self.shape[axis]
         carried = EXACT if self.is_exact else np.sum(self.error, axis=axis)
         reach = self.magnitude.sum(axis)
-        accumulator = self.format.sums
+        accumulator = self.format.totals if axis is None else self.format.sums
         return self._settled(
             self.value.sum(axis), reach, carried, roundings=n, underflows=n, accumulator=accumulator
         )
@@ -172,7 +172,7 @@ class Bounded:
         return self._settled(value, np.abs(value), carried, roundings=roundings, underflows=3)
 
     def _lost_in_scaling(self, factor: int) -> float:
-        """What float16 loses beyond rounding: a reciprocal that is subnormal, or a number that is infinite."""
+        """What float16 loses beyond rounding: a reciprocal is subnormal, or a factor too large for it."""
         form = self.format
         if factor > form.largest:
             return np.inf

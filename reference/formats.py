@@ -9,6 +9,8 @@ import math
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
+from cases.rounding import SIXTEEN_BITS
+
 EVALUATION = 2.0**-53
 """Unit roundoff of float64, in which every derived value is itself evaluated."""
 
@@ -43,9 +45,9 @@ class Format:
     flushes
         Whether some implementation flushes subnormal results to zero and reads subnormal operands as zero,
         as XLA on CPU does in every format but float16 (tests/test_formats.py measures it).
-    products, sums
-        The format in which matrix products and sums accumulate before the result is rounded to this one;
-        None where that is this format itself.
+    products, sums, totals
+        The format in which matrix products, sums along an axis and sums of everything accumulate before the
+        result is rounded to this one; None where that is this format itself.
     """
 
     name: str
@@ -56,11 +58,17 @@ class Format:
     flushes: bool = True
     products: Format | None = None
     sums: Format | None = None
+    totals: Format | None = None
 
     @property
     def certified(self) -> Format:
         """The same format beside certified values."""
         return replace(self, evaluation=0.0)
+
+    @property
+    def has_16_bits(self) -> bool:
+        """Whether this is bfloat16 or float16."""
+        return self.name in SIXTEEN_BITS
 
     @property
     def underflow(self) -> float:
@@ -105,12 +113,8 @@ FLOAT32 = Format("float32", 2.0**-24, 2.0**-126, float.fromhex("0x1.fffffep127")
 PRINTED = Format("printed", 0.0, 0.0, math.inf)
 """Real arithmetic: a publication's rounding is stated by its printed places, not by a format."""
 
-BFLOAT16 = Format(
-    "bfloat16", 2.0**-8, 2.0**-126, float.fromhex("0x1.fep127"), products=FLOAT32, sums=FLOAT32
-)
-FLOAT16 = Format(
-    "float16", 2.0**-11, 2.0**-14, 65504.0, flushes=False, products=FLOAT32, sums=FLOAT32
-)
+BFLOAT16 = Format("bfloat16", 2.0**-8, 2.0**-126, float.fromhex("0x1.fep127"))
+FLOAT16 = Format("float16", 2.0**-11, 2.0**-14, 65504.0, flushes=False)
 
 FORMATS = {form.name: form for form in (FLOAT64, FLOAT32, BFLOAT16, FLOAT16)}
 
@@ -126,16 +130,26 @@ class Accumulators:
     products
         In matrix products.
     sums
-        In sums of one array: the bias gradients and the loss.
+        In sums along an axis: over the examples, for the gradient of a bias.
+    totals
+        In sums over all elements, for the loss.
     """
 
     products: Accumulator = "float32"
     sums: Accumulator = "float32"
+    totals: Accumulator = "float32"
 
 
-def format_of(dtype: str, accumulators: Accumulators = Accumulators()) -> Format:  # noqa: B008 - it is frozen
-    """Return the format of a claimant's numbers: 16 bits with the accumulators it declares, or wider."""
+IN_FLOAT32 = Accumulators()
+
+
+def format_of(dtype: str, accumulators: Accumulators = IN_FLOAT32) -> Format:
+    """Return the format of a claimant's numbers; with the accumulators it declares, if it has 16 bits."""
     form = FORMATS[dtype]
-    products = form.products if accumulators.products == "float32" else None
-    sums = form.sums if accumulators.sums == "float32" else None
-    return replace(form, products=products, sums=sums)
+    if not form.has_16_bits:
+        return form
+    products, sums, totals = (
+        FLOAT32 if declared == "float32" else None
+        for declared in (accumulators.products, accumulators.sums, accumulators.totals)
+    )
+    return replace(form, products=products, sums=sums, totals=totals)

@@ -7,12 +7,13 @@ follow from this one table.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cases.rounding import SIXTEEN_BITS
 from reference import names
 from reference.activations import ACTIVATIONS
 from reference.formulas import (
@@ -119,10 +120,24 @@ def evaluate(lines: tuple[Line, ...], known: Mapping[str, Any]) -> dict[str, Any
     return {line.name: values[line.name] for line in lines}
 
 
+def in_float32(line: Line) -> Line:
+    """Return a line that computes in float32, and rounds its result once to the format of its inputs.
+
+    NumPy's own sums along the first axis accumulate in the 16 bits themselves, where 60,000 ones are 256
+    (bfloat16) or 2048 (float16); its products of bfloat16 are float32.
+    """
+
+    def rounded(*inputs: NDArray[Any]) -> NDArray[Any]:
+        result: NDArray[Any] = line.formula(*(one.astype(np.float32) for one in inputs))
+        return np.asarray(result).astype(inputs[0].dtype)
+
+    return replace(line, formula=rounded)
+
+
 def training_steps(
     problem: Problem, lines: tuple[Line, ...] | None = None
 ) -> Iterator[dict[str, NDArray[Any]]]:
-    """Train in plain NumPy, in the problem's dtype.
+    """Train in plain NumPy, in the problem's dtype; in 16 bits each line in float32, rounded once.
 
     Parameters
     ----------
@@ -134,6 +149,8 @@ def training_steps(
     For each step every quantity by name (z1, a1, …, loss, dL/da2, …, W1_new, …), in the order computed.
     """
     lines, state = lines or tape(problem), dict(problem.parameters)
+    if problem.dtype in SIXTEEN_BITS:
+        lines = tuple(map(in_float32, lines))
     rate = np.asarray(problem.learning_rate, problem.dtype)
     for _ in range(problem.steps):
         values = evaluate(lines, {"x": problem.x, "y": problem.y, RATE: rate, **state})

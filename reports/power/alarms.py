@@ -47,7 +47,8 @@ def hear(setting: Setting, toolbox: Toolbox) -> Iterator[Alarm]:
 def _answers(setting: Setting, program: Program, toolbox: Toolbox) -> Iterator[Answer]:
     """Run a program once; judge everything it shows, as the report does, and compare its outcome."""
     problem = setting.problem
-    steps = list(judge(problem, program.run, program.promises(problem.depth)))
+    promises, accumulators = program.promises(problem.depth), program.accumulators
+    steps = list(judge(problem, program.run, promises, accumulators=accumulators))
     yield _ours(steps)
     claims = [only(step.claim, setting.outcome) for step in steps]
     for tool, objects in toolbox.comparisons.items():
