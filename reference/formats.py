@@ -82,8 +82,10 @@ class Format:
         """Return how many η one product costs: its own, and one for each operand that is read as zero.
 
         `operands` is the sum of their largest magnitudes, by which what is lost of the other is multiplied.
+        Where nothing is flushed, a factor may still be multiplied in by parts, as (g + g·a)(1 − a): the first
+        part may underflow, and is then multiplied by another that is 2 at most.
         """
-        return 1 + operands if self.flushes else 1
+        return 1 + operands if self.flushes else 3
 
     def gamma(self, n: int, accumulator: Format | None = None) -> float:
         """γ_n of this format plus that of the float64 evaluation: the relative error of n roundings each.

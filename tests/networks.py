@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cases import Problem
+from cases.rounding import rounded_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -35,17 +36,18 @@ def network(
     parameters = {}
     for k in range(1, depth + 1):
         weights = rng.standard_normal((widths[k], widths[k - 1])) * scale / np.sqrt(widths[k - 1])
-        parameters |= {f"W{k}": weights.astype(dtype), f"b{k}": rng.standard_normal(widths[k]).astype(dtype)}
+        parameters |= {f"W{k}": rounded_once(weights, dtype)}
+        parameters |= {f"b{k}": rounded_once(rng.standard_normal(widths[k]), dtype)}
     return Problem(
         case=f"net-{'-'.join(map(str, widths))}",
         dtype=dtype,
         activations=(activations,) * depth if isinstance(activations, str) else tuple(activations),
         parameters=MappingProxyType(parameters),
-        x=rng.standard_normal((batch, widths[0])).astype(dtype),
-        y=rng.standard_normal((batch, widths[-1])).astype(dtype),
+        x=rounded_once(rng.standard_normal((batch, widths[0])), dtype),
+        y=rounded_once(rng.standard_normal((batch, widths[-1])), dtype),
         loss=loss[0],
         reduction=loss[1],
-        learning_rate=float(np.dtype(dtype).type(others.pop("learning_rate", 0.1))),
+        learning_rate=float(rounded_once(others.pop("learning_rate", 0.1), dtype)),
         **others,
     )
 

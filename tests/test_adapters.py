@@ -25,7 +25,8 @@ def programs(name):
 
 
 def failures(problem, program):
-    steps = judge(problem, program.run, program.promises(problem.depth))
+    promises, accumulators = program.promises(problem.depth), program.accumulators
+    steps = judge(problem, program.run, promises, accumulators=accumulators)
     return [finding for step in steps for finding in step.failures]
 
 
