@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +50,18 @@ def network(
         reduction=loss[1],
         learning_rate=float(rounded_once(others.pop("learning_rate", 0.1), dtype)),
         **others,
+    )
+
+
+def exactly(problem: Problem, dtype: str) -> Problem:
+    """Return the same numbers in a wider format."""
+    parameters = {name: array.astype(dtype) for name, array in problem.parameters.items()}
+    return replace(
+        problem,
+        dtype=dtype,
+        x=problem.x.astype(dtype),
+        y=problem.y.astype(dtype),
+        parameters=MappingProxyType(parameters),
     )
 
 

@@ -1,7 +1,7 @@
 """The formats of 16 bits: what the bounds take for granted of them is measured here, framework by framework.
 
-A release that accumulates in another format than its adapter declares, flushes where it did not, or leaves the
-contract of its activations fails here, by name.
+A release that accumulates in another format than its adapter declares, flushes where it did not, or leaves
+the contract of its activations fails here, by name.
 """
 
 from dataclasses import replace
@@ -187,7 +187,7 @@ def test_each_claimant_accumulates_in_what_its_adapter_declares(name, place, dty
 
 
 def test_numpys_own_sums_of_16_bits_are_not_what_the_reference_computes():
-    """Why the reference computes each line in float32: NumPy's sums stop where a 1 is less than half an ulp."""
+    """Why the reference computes each line in float32: NumPy's sums stop where a 1 is half an ulp."""
     for dtype, stops in (("bfloat16", 256), ("float16", 2048)):
         ones = np.ones((60_000, 2), dtype)
         assert ones.sum(axis=0).astype(float).tolist() == [stops] * 2
@@ -256,7 +256,7 @@ def test_every_number_of_16_bits_is_within_the_contract(name, dtype, way):
 @pytest.mark.parametrize("dtype", SIXTEEN_BITS)
 def test_the_contract_of_16_bits_is_that_of_balls(dtype):
     """Where σ is not lost to an overflow of e⁻ᶻ, the rounded float32 is right to half a unit."""
-    z = all_numbers(dtype)[:: 37]
+    z = all_numbers(dtype)[::37]
     form = FORMATS[dtype]
     with precision():
         for name, (function, _, truth) in FUNCTIONS.items():
@@ -303,7 +303,9 @@ def test_an_accumulator_of_float32_does_not_overflow_where_float16_would():
     assert product.value == 30_000
     assert product.error < 40
     narrow = format_of("float16", OWN)
-    assert np.isinf((Bounded.exact([[60_000.0, -60_000.0]], narrow) @ Bounded.exact([[2.0], [1.5]], narrow)).error)
+    assert np.isinf(
+        (Bounded.exact([[60_000.0, -60_000.0]], narrow) @ Bounded.exact([[2.0], [1.5]], narrow)).error
+    )
     assert np.isinf((Bounded.exact([[60_000.0]], form) @ Bounded.exact([[2.0]], form)).error)
 
 
