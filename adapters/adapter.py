@@ -9,8 +9,8 @@ from typing import Any, TypeAlias
 from numpy.typing import NDArray
 
 from cases import Problem
-from reference import Accumulators, names
-from reference.formats import IN_FLOAT32
+from reference import names
+from reference.formats import IN_FLOAT32, Accumulators
 
 Claim: TypeAlias = Mapping[str, NDArray[Any]]
 """What a program states of one training step: quantities by the names of `reference.names`."""

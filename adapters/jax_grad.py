@@ -17,7 +17,8 @@ import optax
 from adapters.adapter import Adapter, Program
 from adapters.jax_cache import use_compilation_cache
 from adapters.jax_functions import activate, loss_of
-from reference import Accumulators, names
+from reference import names
+from reference.formats import Accumulators
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -53,7 +53,7 @@ def parameters() -> Iterator[tuple[Case, str, NDArray[np.float64]]]:
 
 def test_there_are_enough_of_them() -> None:
     assert len(CASES) >= 24
-    assert {case.name.split("/", 1)[0] for case in CASES} == {"worked", "nets", "edges"}
+    assert {case.name.split("/", 1)[0] for case in CASES} == {"worked", "nets", "edges", "formats"}
 
 
 @each(list(CASES))

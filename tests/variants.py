@@ -58,11 +58,15 @@ def rounded(exact: Fraction, dtype):
 
 def fused(start, a, b):
     """Multiply and add with one rounding for both, as FMA does."""
-    total = Fraction(float(start))
+    if not (np.isfinite(start) and np.isfinite(a).all() and np.isfinite(b).all()):
+        return start + (a * b).sum()
+    total = start
     for left, right in zip(a, b, strict=True):
-        exact = total + Fraction(float(left)) * Fraction(float(right))
-        total = Fraction(float(rounded(exact, a.dtype)))
-    return rounded(total, a.dtype)
+        exact = Fraction(float(total)) + Fraction(float(left)) * Fraction(float(right))
+        total = rounded(exact, a.dtype)
+        if not np.isfinite(total):
+            return total
+    return total
 
 
 @dataclass(frozen=True)
