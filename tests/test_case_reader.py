@@ -213,8 +213,10 @@ MALFORMED = {
         "y: [[1]]",
         "y: [[1]]\ndtypes: [float64, float23]",
         [
-            "7:19: dtypes[1] is the text 'float23', "
-            "expected 'float64', 'float32', 'bfloat16' or 'float16'; did you mean 'float32'?",
+            (
+                "7:19: dtypes[1] is the text 'float23', "
+                "expected 'float64', 'float32', 'bfloat16' or 'float16'; did you mean 'float32'?"
+            ),
         ],
     ),
     "no dtypes": (
