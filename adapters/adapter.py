@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from cases import Problem
 from reference import names
+from reference.formats import IN_FLOAT32, Accumulators
 
 Claim: TypeAlias = Mapping[str, NDArray[Any]]
 """What a program states of one training step: quantities by the names of `reference.names`."""
@@ -41,11 +42,14 @@ class Program:
         Trains, and yields one claim a step.
     promises
         From the network's depth, the quantities that every claim states; leaving one out is an error.
+    accumulators
+        In what it accumulates where the problem's format has 16 bits; float32 if not given.
     """
 
     name: str
     run: TrainingRun
     promises: Callable[[int], frozenset[str]] = names.outcome
+    accumulators: Accumulators = IN_FLOAT32
 
 
 @dataclass(frozen=True)

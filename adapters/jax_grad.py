@@ -21,6 +21,7 @@ from adapters.jax_cache import use_compilation_cache
 from adapters.jax_functions import LossKey, activate, loss_key, loss_of
 from adapters.jax_optimizers import Update, clip, optimizer_of, rate_of, states
 from reference import names
+from reference.formats import Accumulators
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,6 +32,12 @@ if TYPE_CHECKING:
     from cases import Problem
 
 Arrays: TypeAlias = dict[str, jax.Array]
+
+ACCUMULATORS = Accumulators(sums="own")
+"""In 16 bits XLA on CPU sums the gradient of a bias in those 16 bits: 60,000 ones in bfloat16 give 8192.
+
+Products and the loss accumulate in float32 (tests/test_formats.py measures all of it).
+"""
 
 
 def forward(activations: tuple[str, ...], parameters: Arrays, added: Arrays, x: jax.Array) -> Arrays:
@@ -153,5 +160,8 @@ adapter = Adapter(
     name="jax",
     title="JAX",
     version=jax.__version__,
-    programs=(Program("plain", plain, names.outcome), Program("observed", observed, names.observable)),
+    programs=(
+        Program("plain", plain, names.outcome, ACCUMULATORS),
+        Program("observed", observed, names.observable, ACCUMULATORS),
+    ),
 )

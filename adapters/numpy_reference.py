@@ -1,6 +1,8 @@
 """The NumPy reference as a claimant: the document's equations, run in the claimant's own precision.
 
-This is the one adapter that uses the reference's formulas: it shows what they compute in float32 or float64,
+In the formats of 16 bits each equation is computed in float32, and its result rounded once.
+
+This is the one adapter that uses the reference's formulas: it shows what they compute in each format,
 and is judged like everyone else.
 """
 

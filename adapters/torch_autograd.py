@@ -12,6 +12,7 @@ import torch
 from torch.nn import functional as F  # noqa: N812 - the name PyTorch's own documentation uses
 
 from adapters.adapter import Adapter, Program, activations_of
+from adapters.torch_arrays import to_numpy, to_torch
 from adapters.torch_functions import activate, loss_of
 from adapters.torch_optimizers import clip, optimizer_of, scheduler_of, states
 from reference import names
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
 
 def train(problem: Problem) -> Iterator[Claim]:
     """Train eagerly; intermediates and their gradients are kept by `retain_grad`."""
-    x, y = torch.tensor(problem.x), torch.tensor(problem.y)  # torch.tensor copies
-    parameters = {name: torch.tensor(array, requires_grad=True) for name, array in problem.parameters.items()}
+    x, y = to_torch(problem.x), to_torch(problem.y)
+    parameters = {name: to_torch(array).requires_grad_() for name, array in problem.parameters.items()}
     trained = [parameters[name] for name in problem.trained]
     optimizer = optimizer_of(problem, trained) if trained else None
     scheduler = scheduler_of(problem, optimizer) if optimizer else None
@@ -65,7 +66,7 @@ def update(
 
 def arrays(tensors: dict[str, Tensor]) -> dict[str, NDArray[Any]]:
     """Return the tensors' numbers, in memory of their own."""
-    return {name: tensor.detach().numpy().copy() for name, tensor in tensors.items()}
+    return {name: to_numpy(tensor) for name, tensor in tensors.items()}
 
 
 def forward(problem: Problem, parameters: dict[str, Tensor], x: Tensor) -> dict[str, Tensor]:

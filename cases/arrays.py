@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from cases.defects import counted
 from cases.nodes import Mapping, Node, Refused, Scalar, Sequence, child, describe
-from cases.numbers import DTYPES, LARGEST, MAX_LENGTH, Number
+from cases.numbers import DEFAULT_DTYPES, LARGEST, MAX_LENGTH, Number
 
 if TYPE_CHECKING:
     from cases.defects import Mark, Report
@@ -27,7 +27,7 @@ class ArrayReader:
     """
 
     report: Report
-    dtypes: tuple[str, ...] = DTYPES
+    dtypes: tuple[str, ...] = DEFAULT_DTYPES
 
     def shape(self, node: Node | None, name: str, rank: int) -> Shape | None:
         """Return the shape of an input: written out, or to be drawn."""

@@ -12,6 +12,7 @@ from cases.draw import draw, one_hot, written
 from cases.problem import Problem
 from cases.published import Published, read_published
 from cases.quantities import quantity_shapes, rules_of, update_shapes
+from cases.rounding import rounded_once
 from cases.update_forms import clipping_rule, rule
 
 if TYPE_CHECKING:
@@ -95,8 +96,8 @@ class Case:
         Parameters
         ----------
         dtype
-            "float64" or "float32"; one that is not among `dtypes` gives a problem all the same, but its
-            numbers have not been checked to be finite there.
+            "float64", "float32", "bfloat16" or "float16"; one that is not among `dtypes` gives a problem all
+            the same, but its numbers have not been checked to be finite there.
         """
         arrays = {name: self._array(name, dtype) for name in self._inputs}
         loss = self.file.loss
@@ -135,5 +136,5 @@ class Case:
     def _array(self, name: str, dtype: str) -> NDArray[Any]:
         array = self._inputs[name]
         if isinstance(array, Normal | Uniform):
-            return self._drawn[name].astype(dtype)
+            return rounded_once(self._drawn[name], dtype)
         return one_hot(array, dtype) if isinstance(array, Classes) else written(array, dtype)

@@ -12,7 +12,7 @@ from cases.claims import check_names_once, check_parameters, check_published
 from cases.expectation_checks import check_expectations
 from cases.model import File
 from cases.nodes import Mapping, Scalar, Sequence, child, describe, plain
-from cases.numbers import DTYPES
+from cases.numbers import DEFAULT_DTYPES, DTYPES
 from cases.rules import check_rules
 from cases.shapes import check_fit, check_memory, read_inputs
 from cases.targets import check_loss
@@ -72,6 +72,6 @@ def _cross_check(root: Mapping, report: Report) -> dict[str, tuple[int, ...]]:
 def _readable_dtypes(root: Mapping) -> tuple[str, ...]:
     node = child(root, "dtypes")
     if not isinstance(node, Sequence):
-        return DTYPES
+        return DEFAULT_DTYPES
     named = {item.value for item in node.items if isinstance(item, Scalar)}
     return tuple(dtype for dtype in DTYPES if dtype in named)

@@ -77,7 +77,7 @@ def _to_text(value: object) -> str:
 Text: TypeAlias = Annotated[
     str, PlainValidator(_to_text), WithJsonSchema({"type": "string", "minLength": 1, "pattern": r"\S"})
 ]
-Format: TypeAlias = Literal["float64", "float32"]
+Format: TypeAlias = Literal["float64", "float32", "bfloat16", "float16"]
 Real: TypeAlias = Annotated[Number, _number("a finite number"), WithJsonSchema(REAL)]
 Positive: TypeAlias = Annotated[
     Number,

@@ -8,6 +8,7 @@ from cases.array_forms import Matrix, Model, Targets, Vector
 from cases.expectations import Expectation
 from cases.fields import REAL, Count, Format, IfGiven, NotNegative, Some, Text, not_empty, unexpected
 from cases.loss_forms import AnyLoss
+from cases.numbers import DEFAULT_DTYPES
 from cases.quantities import PATTERN
 from cases.update_forms import Clipping, Optimizer, Schedule
 
@@ -113,7 +114,7 @@ class File(Model):
     steps: Count = Field(1, description="How many training steps are run, 1 if not given.")
     not_trained: tuple[Text, ...] = Field((), description="Parameters that the update leaves as they are.")
     dtypes: Some[tuple[Format, ...]] = Field(
-        ("float64", "float32"), description="The number formats it runs in, both if not given."
+        DEFAULT_DTYPES, description="The number formats it runs in, float64 and float32 if not given."
     )
     forms: Literal["stated", "defaults"] = Field(
         "stated",

@@ -10,8 +10,11 @@ from typing import Final
 
 import numpy as np
 
-DTYPES: Final = ("float64", "float32")
-LARGEST: Final = {dtype: float(np.finfo(dtype).max) for dtype in DTYPES}
+from cases.rounding import SIXTEEN_BITS, largest, rounded_once
+
+DEFAULT_DTYPES: Final = ("float64", "float32")
+DTYPES: Final = (*DEFAULT_DTYPES, *SIXTEEN_BITS)
+LARGEST: Final = {dtype: largest(dtype) for dtype in DTYPES}
 MAX_TEXT: Final = 1200  # characters; the longest float64 written out exactly in plain decimals takes 1077
 MAX_LENGTH: Final = 2**40  # of one axis of an array
 _SHORT: Final = 30  # characters of a number that a message shows
@@ -78,8 +81,7 @@ class Number:
         """Return the value rounded once to `dtype`, ties to even; infinite where it is too large for it."""
         if dtype == "float64":
             return self.nearest
-        with np.errstate(over="ignore"):
-            return float(np.float32(self._rounded_to_odd()))
+        return float(rounded_once(self._rounded_to_odd(), dtype))
 
     def fits(self, dtype: str) -> bool:
         """Say whether the value, rounded to `dtype`, is finite."""
@@ -97,8 +99,8 @@ class Number:
     def _rounded_to_odd(self) -> float:
         """Return the float64 next to the value whose last bit is odd, or the value where that is a float64.
 
-        Rounding that result to float32 cannot round twice: the odd bit remembers on which side of a tie
-        the value lies (Boldo and Melquiond, "Emulation of a FMA and correctly rounded sums", 2008).
+        Rounding that result to a shorter format cannot round twice: the odd bit remembers on which side of a
+        tie the value lies (Boldo and Melquiond, "Emulation of a FMA and correctly rounded sums", 2008).
         """
         near = self.nearest
         if not math.isfinite(near) or near == 0 or self.exact == Fraction(near):

@@ -76,7 +76,7 @@ class Problem:
     case
         The case's name: its path under its folder of cases, without the suffix.
     dtype
-        "float64" or "float32".
+        "float64", "float32", "bfloat16" or "float16".
     activations
         One name for each layer.
     parameters

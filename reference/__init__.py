@@ -14,11 +14,13 @@ from cases import Problem, load_case
 from reference.bounded import Bounded
 from reference.check import Claim, Claimant, JudgedStep, judge
 from reference.findings import Finding, Subject, Verdict, sentence
+from reference.formats import Accumulators
 from reference.line import Line
 from reference.published import judge_published
 from reference.tape import evaluate, tape, training_steps
 
 __all__ = [
+    "Accumulators",
     "Bounded",
     "Claim",
     "Claimant",

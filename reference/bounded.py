@@ -4,13 +4,17 @@ A `Bounded` stands for every result that a correct implementation in its format 
 inputs: whatever the order of summation, with or without fused multiply-add. Values are evaluated in float64;
 that evaluation's own rounding is part of the bound (`Format.gamma`).
 
+In a format of 16 bits a sum may have an accumulator of another format: its roundings, then one to the format
+in which the result is stored. Element-wise steps may be rounded to the format after each, or done in float32
+and rounded once, which is less than the bound allows.
+
 The operators are the few that the document's equations use, so one formula serves NumPy arrays and bounds.
 Source of the bounds: Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd ed., sections 3.1-3.5.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -102,21 +106,25 @@ class Bounded:
         """Matrix product of inner length n, in any order: |A|·eB + eA·(|B| + eB) + γ_{n+1}(|A||B| + …).
 
         One rounding more than n, because an addend may come first (see `terms`). Underflow may strike each
-        product, each sum, and each operand that is subnormal.
+        product, each sum, and each operand that is subnormal. In 16 bits the roundings are the accumulator's,
+        and the product may be rounded to the format before something is added.
         """
         n = self.shape[-1]
         reach = self.magnitude @ other.magnitude
         carried = _carried(self, other, np.matmul)
-        underflows = n * (2 + self.peak + other.peak)
-        return self._settled(
-            self.value @ other.value, reach, carried, roundings=n + 1, underflows=underflows, terms=n
+        accumulator = self.format.products
+        underflows = n * (1 + (accumulator or self.format).underflows(self.peak + other.peak))
+        value = self.value @ other.value
+        accumulated = self._settled(
+            value, reach, carried, roundings=n + 1, underflows=underflows, accumulator=accumulator
         )
+        return replace(accumulated, terms=n)
 
     def __mul__(self, other: Bounded) -> Bounded:
         """Element-wise product: |a|·e_b + e_a·(|b| + e_b), and one rounding."""
         value = self.value * other.value
         carried = _carried(self, other, np.multiply)
-        underflows = 1 + self.peak + other.peak
+        underflows = self.format.underflows(self.peak + other.peak)
         return self._settled(value, np.abs(value), carried, roundings=1, underflows=underflows)
 
     def __add__(self, other: Bounded) -> Bounded:
@@ -131,7 +139,8 @@ class Bounded:
         carried = _both(self.error, other.error)
         for product, addend in ((self, other), (other, self)):
             if product.terms > 1:
-                carried = carried + self.format.gamma(product.terms) * (addend.magnitude + addend.error)
+                gamma = self.format.gamma(product.terms, self.format.products)
+                carried = carried + gamma * (addend.magnitude + addend.error)
         return self._settled(value, np.abs(value), carried, roundings=1, underflows=1)
 
     def sum(self, axis: int | None = None) -> Bounded:
@@ -139,7 +148,10 @@ class Bounded:
         n = self.value.size if axis is None else self.shape[axis]
         carried = EXACT if self.is_exact else np.sum(self.error, axis=axis)
         reach = self.magnitude.sum(axis)
-        return self._settled(self.value.sum(axis), reach, carried, roundings=n, underflows=n)
+        accumulator = self.format.totals if axis is None else self.format.sums
+        return self._settled(
+            self.value.sum(axis), reach, carried, roundings=n, underflows=n, accumulator=accumulator
+        )
 
     def __truediv__(self, divisor: int | Bounded) -> Bounded:
         """Divide by a whole number: exact for a power of two, else 3 roundings.
@@ -152,7 +164,7 @@ class Bounded:
         return self._scaled(self.value / divisor, 1 / divisor, divisor)
 
     def _over(self, other: Bounded) -> Bounded:
-        value, eta = self.value / other.value, self.format.smallest_normal
+        value, eta = self.value / other.value, self.format.underflow
         least = other.magnitude - other.error
         least = np.where(least > eta, least, 0.0)  # one that may be 0 promises nothing
         nearest = self.error + np.abs(value) * other.error
@@ -167,7 +179,7 @@ class Bounded:
 
     def sqrt(self) -> Bounded:
         """√v: |√t − √v| ≤ min(√e, e/√v) for |t − v| ≤ e, and 2 roundings, as of 1/√ and a product."""
-        tiny = (self.value > 0) & (self.value < self.format.smallest_normal)
+        tiny = (self.value > 0) & (self.value < self.format.underflow)
         error = self.error + np.where(tiny, self.value, 0.0)  # a subnormal may be flushed
         root = np.sqrt(self.value)
         carried = np.minimum(np.sqrt(error), error / root) if np.any(error) else EXACT
@@ -193,21 +205,38 @@ class Bounded:
 
     def _scaled(self, value: Real, scale: float, factor: int) -> Bounded:
         carried = EXACT if self.is_exact else self.error * scale
-        roundings = 0 if _is_power_of_two(factor) else 3
+        roundings, lost = 0 if _is_power_of_two(factor) else 3, self._lost_in_scaling(factor)
+        if lost:
+            carried = carried + lost * np.abs(value)
         return self._settled(value, np.abs(value), carried, roundings=roundings, underflows=3)
 
+    def _lost_in_scaling(self, factor: int) -> float:
+        """What float16 loses beyond rounding: a reciprocal is subnormal, or a factor too large for it."""
+        form = self.format
+        if factor > form.largest:
+            return np.inf
+        return form.underflow * factor if factor * form.smallest_normal > 1 else 0.0
+
     def _settled(
-        self, value: Real, reach: Real, carried: Error, *, roundings: int, underflows: float, terms: int = 1
+        self,
+        value: Real,
+        reach: Real,
+        carried: Error,
+        *,
+        roundings: int,
+        underflows: float,
+        accumulator: Format | None = None,
     ) -> Bounded:
         """Put a result's bound together: what is carried, `roundings`, underflow; no promise on overflow.
 
         `reach` (written to here) bounds the magnitude of every partial result before the operands' errors,
-        `carried`, are counted. Where both are 0 the result is exactly 0.
+        `carried`, are counted. Where both are 0 the result is exactly 0. With an accumulator all of this is
+        in its format, and the result is then rounded to this one.
         """
-        form, carries = self.format, type(carried) is not float
+        form, carries = accumulator or self.format, type(carried) is not float
         if carries:
             reach += carried
-        gamma, eta = form.gamma(roundings), form.smallest_normal * underflows
+        gamma, eta = self.format.gamma(roundings, accumulator), form.underflow * underflows
         smallest, largest = reach.min(), reach.max()
         underflow = eta * (reach > 0) if eta > NEGLIGIBLE * gamma * smallest else EXACT
         overflow = ~(reach <= form.largest) if not largest <= form.largest else None  # NaN counts as overflow
@@ -219,7 +248,14 @@ class Bounded:
             error += underflow
         if overflow is not None:
             error = np.where(overflow, np.inf, error)
-        return Bounded(value, error, form, terms)
+        return Bounded(value, _stored(value, error, self.format) if accumulator else error, self.format)
+
+
+def _stored(value: Real, error: Real, form: Format) -> Real:
+    """Add what rounding an accumulated result to a shorter format costs; no promise where that overflows."""
+    magnitude = np.abs(value) + error
+    stored = error + form.gamma(1) * magnitude + form.underflow * (magnitude > 0)
+    return np.where(magnitude <= form.largest, stored, np.inf)
 
 
 def _carried(a: Bounded, b: Bounded, product: Callable[[Real, Real], Real]) -> Error:

@@ -21,13 +21,13 @@ from reference import names
 from reference.agreement import compare
 from reference.bounded import Bounded
 from reference.findings import Finding, NoEquivalent, Verdict
-from reference.formats import FORMATS
+from reference.formats import IN_FLOAT32, format_of
 from reference.tape import advanced, tape
 from reference.truth import Truth
 
 if TYPE_CHECKING:
     from cases import Problem
-    from reference.formats import Format
+    from reference.formats import Accumulators, Format
 
 Claim: TypeAlias = Mapping[str, NDArray[Any]]
 """What a claimant states of one training step: quantities by name."""
@@ -67,7 +67,12 @@ CERTIFY_UP_TO = 100_000
 
 
 def judge(
-    problem: Problem, claimant: Claimant, promises: frozenset[str], *, certify: bool | None = None
+    problem: Problem,
+    claimant: Claimant,
+    promises: frozenset[str],
+    *,
+    certify: bool | None = None,
+    accumulators: Accumulators = IN_FLOAT32,
 ) -> Iterator[JudgedStep]:
     """Judge a claimant's training run, step by step, each from the claimant's own previous parameters.
 
@@ -81,6 +86,8 @@ def judge(
         Quantities it must state at every step; others of the tape it may state.
     certify
         Whether to derive values in ball arithmetic; by default for up to `CERTIFY_UP_TO` parameters.
+    accumulators
+        What the claimant declares to accumulate in where the problem's format has 16 bits.
 
     Yields
     ------
@@ -89,7 +96,7 @@ def judge(
     """
     certify = problem.size <= CERTIFY_UP_TO if certify is None else certify
     truth = Truth(problem) if certify else None
-    given, state = problem.copy(), first_state(problem, truth)
+    given, state = problem.copy(), first_state(problem, truth, accumulators)
     claims: Iterator[Claim] | None = None
     previous: JudgedStep | None = None
     for step in range(1, problem.steps + 1):
@@ -121,7 +128,8 @@ def judge_step(
     truth: Truth | None = None,
 ) -> tuple[JudgedStep, dict[str, Bounded]]:
     """Judge one step's claim from the parameters before it; return those after it, unless it is the last."""
-    known, findings = {**_data(problem, _format(problem, truth)), **state}, []
+    form = next(iter(state.values())).format
+    known, findings = {**_data(problem, form), **state}, []
     with np.errstate(all="ignore"):  # an overflow makes a bound infinite or NaN, and is judged as such
         for line in tape(problem):
             derived = line.formula(*(known[name] for name in line.inputs))
@@ -178,14 +186,15 @@ def _unknown_names(step: int, claim: Claim, lines: set[str]) -> list[Finding]:
     return [Finding(step, name, Verdict.ERROR, "is not a quantity of this training step") for name in unknown]
 
 
-def first_state(problem: Problem, truth: Truth | None = None) -> dict[str, Bounded]:
-    """Return what a run starts from, by name: the parameters, the optimizer's state, the step's number."""
-    return _exact({**problem.state, names.STEP: np.asarray(1.0)}, _format(problem, truth))
-
-
-def _format(problem: Problem, truth: Truth | None) -> Format:
-    form = FORMATS[problem.dtype]
-    return form.certified if truth else form
+def first_state(
+    problem: Problem,
+    truth: Truth | None = None,
+    accumulators: Accumulators = IN_FLOAT32,
+) -> dict[str, Bounded]:
+    """Return what a run starts from: the parameters, the optimizer's state, the step's number, by name."""
+    form = format_of(problem.dtype, accumulators)
+    start = {**problem.state, names.STEP: np.asarray(1.0)}
+    return _exact(start, form.certified if truth else form)
 
 
 def _data(problem: Problem, form: Format) -> dict[str, Bounded]:

@@ -5,8 +5,15 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+from cases.numbers import DTYPES
+from cases.rounding import rounded_once
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class Verdict(StrEnum):
@@ -119,4 +126,15 @@ def sentence(finding: Finding, subject: Subject) -> str:
 
 def _digits(value: float, dtype: str) -> str:
     """Print the shortest digits that read back as the same number of `dtype`."""
-    return str(np.float32(value)) if dtype == "float32" else repr(float(value))
+    if dtype not in DTYPES:  # printed numbers are kept in float64
+        return repr(float(value))
+    if dtype == "bfloat16":  # ml_dtypes prints more than it needs
+        return next(
+            (text for text in _ever_longer(value) if rounded_once(float(text), dtype) == value), str(value)
+        )
+    return str(np.dtype(dtype).type(value))
+
+
+def _ever_longer(value: float) -> Iterator[str]:
+    """Give a number to 1, 2, 3, … digits; four tell every bfloat16 from the next."""
+    return (str(float(f"{value:.{digits}g}")) for digits in range(1, 5))

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias
+
+from cases.rounding import SIXTEEN_BITS
 
 EVALUATION = 2.0**-53
 """Unit roundoff of float64, in which every derived value is itself evaluated."""
@@ -33,13 +36,18 @@ class Format:
     unit_roundoff
         u: the largest relative error of one rounding to nearest.
     smallest_normal
-        η: the largest absolute error of one underflow. It is the smallest *normal* number, because XLA on
-        CPU flushes subnormal results to zero and reads subnormal operands as zero.
+        The smallest normal number: below it numbers have fewer digits.
     largest
         The largest finite number.
     evaluation
         Unit roundoff of the arithmetic in which the derived value is evaluated: float64's, or 0 where the
         value is certified and has no rounding of its own to pay for.
+    flushes
+        Whether some implementation flushes subnormal results to zero and reads subnormal operands as zero,
+        as XLA on CPU does in every format but float16 (tests/test_formats.py measures it).
+    products, sums, totals
+        The format in which matrix products, sums along an axis and sums of everything accumulate before the
+        result is rounded to this one; None where that is this format itself.
     """
 
     name: str
@@ -47,18 +55,45 @@ class Format:
     smallest_normal: float
     largest: float
     evaluation: float = EVALUATION
+    flushes: bool = True
+    products: Format | None = None
+    sums: Format | None = None
+    totals: Format | None = None
 
     @property
     def certified(self) -> Format:
         """The same format beside certified values."""
         return replace(self, evaluation=0.0)
 
-    def gamma(self, n: int) -> float:
+    @property
+    def has_16_bits(self) -> bool:
+        """Whether this is bfloat16 or float16."""
+        return self.name in SIXTEEN_BITS
+
+    @property
+    def underflow(self) -> float:
+        """η: the largest absolute error of one underflow.
+
+        The smallest *normal* number where subnormals may be flushed, else half the smallest subnormal.
+        """
+        return self.smallest_normal * (1 if self.flushes else self.unit_roundoff)
+
+    def underflows(self, operands: float) -> float:
+        """Return how many η one product costs: its own, and one for each operand that is read as zero.
+
+        `operands` is the sum of their largest magnitudes, by which what is lost of the other is multiplied.
+        Where nothing is flushed, a factor may still be multiplied in by parts, as (g + g·a)(1 − a): the first
+        part may underflow, and is then multiplied by another that is 2 at most.
+        """
+        return 1 + operands if self.flushes else 3
+
+    def gamma(self, n: int, accumulator: Format | None = None) -> float:
         """γ_n of this format plus that of the float64 evaluation: the relative error of n roundings each.
 
         γ_n = n·u / (1 − n·u), computed so: (1 + u)ⁿ − 1 would be exactly 0 in float64 (Higham, lemma 3.1).
+        With an accumulator the n roundings are those of its format.
         """
-        return (_gamma(n, self.unit_roundoff) + _gamma(n, self.evaluation)) * SLACK
+        return (_gamma(n, (accumulator or self).unit_roundoff) + _gamma(n, self.evaluation)) * SLACK
 
     def ulp(self, value: float) -> float:
         """Return the distance between the numbers of this format next to `value`."""
@@ -75,7 +110,7 @@ class Format:
     @property
     def underflow_threshold(self) -> float:
         """η / u: below it a number's last places are lost to underflow; no relative error is meaningful."""
-        return self.smallest_normal / self.unit_roundoff if self.unit_roundoff else 0.0
+        return self.underflow / self.unit_roundoff if self.unit_roundoff else 0.0
 
 
 def _gamma(n: int, u: float) -> float:
@@ -87,4 +122,43 @@ FLOAT32 = Format("float32", 2.0**-24, 2.0**-126, float.fromhex("0x1.fffffep127")
 PRINTED = Format("printed", 0.0, 0.0, math.inf)
 """Real arithmetic: a publication's rounding is stated by its printed places, not by a format."""
 
-FORMATS = {form.name: form for form in (FLOAT64, FLOAT32)}
+BFLOAT16 = Format("bfloat16", 2.0**-8, 2.0**-126, float.fromhex("0x1.fep127"))
+FLOAT16 = Format("float16", 2.0**-11, 2.0**-14, 65504.0, flushes=False)
+
+FORMATS = {form.name: form for form in (FLOAT64, FLOAT32, BFLOAT16, FLOAT16)}
+
+Accumulator: TypeAlias = Literal["float32", "own"]
+
+
+@dataclass(frozen=True)
+class Accumulators:
+    """What a claimant accumulates in when the format has 16 bits: float32, or the format's own 16 bits.
+
+    Attributes
+    ----------
+    products
+        In matrix products.
+    sums
+        In sums along an axis: over the examples, for the gradient of a bias.
+    totals
+        In sums over all elements, for the loss.
+    """
+
+    products: Accumulator = "float32"
+    sums: Accumulator = "float32"
+    totals: Accumulator = "float32"
+
+
+IN_FLOAT32 = Accumulators()
+
+
+def format_of(dtype: str, accumulators: Accumulators = IN_FLOAT32) -> Format:
+    """Return the format of a claimant's numbers; with the accumulators it declares, if it has 16 bits."""
+    form = FORMATS[dtype]
+    if not form.has_16_bits:
+        return form
+    products, sums, totals = (
+        FLOAT32 if declared == "float32" else None
+        for declared in (accumulators.products, accumulators.sums, accumulators.totals)
+    )
+    return replace(form, products=products, sums=sums, totals=totals)

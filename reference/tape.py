@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cases.rounding import SIXTEEN_BITS
 from reference import names, optimizers
 from reference.activations import ACTIVATIONS
 from reference.formulas import (
@@ -104,10 +105,27 @@ def evaluate(lines: tuple[Line, ...], known: Mapping[str, Any]) -> dict[str, Any
     return {line.name: values[line.name] for line in lines}
 
 
+def in_float32(line: Line) -> Line:
+    """Return a line that computes in float32, and rounds its result once to the format of its inputs.
+
+    NumPy's own sums along the first axis accumulate in the 16 bits themselves, where 60,000 ones are 256
+    (bfloat16) or 2048 (float16); its products of bfloat16 are float32.
+    """
+
+    def rounded(*inputs: NDArray[Any] | float) -> NDArray[Any] | float:
+        arrays = [one for one in inputs if isinstance(one, np.ndarray)]
+        short = next((one.dtype for one in arrays if str(one.dtype) in SIXTEEN_BITS), None)
+        wide = (one.astype(np.float32) if getattr(one, "dtype", None) == short else one for one in inputs)
+        result = line.formula(*wide)
+        return result if isinstance(result, float) or short is None else np.asarray(result).astype(short)
+
+    return replace(line, formula=rounded)
+
+
 def training_steps(
     problem: Problem, lines: tuple[Line, ...] | None = None
 ) -> Iterator[dict[str, NDArray[Any]]]:
-    """Train in plain NumPy, in the problem's dtype.
+    """Train in plain NumPy, in the problem's dtype; in 16 bits each line in float32, rounded once.
 
     Parameters
     ----------
@@ -119,6 +137,8 @@ def training_steps(
     For each step every quantity by name (z1, a1, …, loss, dL/da2, …, W1_new, …), in the order computed.
     """
     lines, state = lines or tape(problem), problem.state
+    if problem.dtype in SIXTEEN_BITS:
+        lines = tuple(map(in_float32, lines))
     data = {"x": problem.x, "y": problem.y, **problem.constants}
     for step in range(1, problem.steps + 1):
         values = evaluate(lines, {**data, STEP: np.asarray(step, np.float64), **state})

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-DTYPES = ("float64", "float32")
+DTYPES = ("float64", "float32", "bfloat16", "float16")
 PROJECT = Path(__file__).parent.parent
 
 

@@ -118,7 +118,9 @@ def _subject(problem: Problem, adapter: Adapter | Unavailable, program: str = ""
 def lockstep(problem: Problem, adapters: Sequence[Adapter]) -> Iterator[dict[Subject, JudgedStep]]:
     """Advance every program of every adapter step by step; one that ends early is left out from there on."""
     runs = {
-        _subject(problem, adapter, program.name): judge(problem, program.run, program.promises(problem.depth))
+        _subject(problem, adapter, program.name): judge(
+            problem, program.run, program.promises(problem.depth), accumulators=program.accumulators
+        )
         for adapter in adapters
         for program in adapter.programs
     }

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cases import Problem
+from cases.rounding import rounded_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -56,25 +58,26 @@ def network(
     numbers = others.pop("loss_numbers", NUMBERS.get(loss[0], {}))
     for k in range(1, depth + 1):
         weights = rng.standard_normal((widths[k], widths[k - 1])) * scale / np.sqrt(widths[k - 1])
-        parameters |= {f"W{k}": weights.astype(dtype), f"b{k}": rng.standard_normal(widths[k]).astype(dtype)}
+        parameters |= {f"W{k}": rounded_once(weights, dtype)}
+        parameters |= {f"b{k}": rounded_once(rng.standard_normal(widths[k]), dtype)}
     return Problem(
         case=f"net-{'-'.join(map(str, widths))}",
         dtype=dtype,
         activations=tuple(named),
         parameters=MappingProxyType(parameters),
-        x=rng.standard_normal((batch, widths[0])).astype(dtype),
-        y=targets(loss[0], rng, (batch, widths[-1])).astype(dtype),
+        x=rounded_once(rng.standard_normal((batch, widths[0])), dtype),
+        y=rounded_once(targets(loss[0], rng, (batch, widths[-1])), dtype),
         loss=loss[0],
         reduction=loss[1],
         loss_numbers=rounded(numbers, dtype),
-        learning_rate=float(np.dtype(dtype).type(others.pop("learning_rate", 0.1))),
+        learning_rate=float(rounded_once(others.pop("learning_rate", 0.1), dtype)),
         **others,
     )
 
 
 def rounded(numbers: Mapping[str, float], dtype: str) -> tuple[tuple[str, float], ...]:
     """Return a loss's numbers as a problem in `dtype` has them."""
-    return tuple((name, float(np.dtype(dtype).type(number))) for name, number in numbers.items())
+    return tuple((name, float(rounded_once(number, dtype))) for name, number in numbers.items())
 
 
 def targets(loss: str, rng: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.float64]:
@@ -87,6 +90,18 @@ def targets(loss: str, rng: np.random.Generator, shape: tuple[int, int]) -> NDAr
         case "binary_cross_entropy_with_logits" | "binary_cross_entropy":
             return np.where(rng.random(shape) < 0.7, rng.integers(2, size=shape), rng.random(shape))
     return rng.standard_normal(shape)
+
+
+def exactly(problem: Problem, dtype: str) -> Problem:
+    """Return the same numbers in a wider format."""
+    parameters = {name: array.astype(dtype) for name, array in problem.parameters.items()}
+    return replace(
+        problem,
+        dtype=dtype,
+        x=problem.x.astype(dtype),
+        y=problem.y.astype(dtype),
+        parameters=MappingProxyType(parameters),
+    )
 
 
 def damaged(

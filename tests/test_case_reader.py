@@ -169,7 +169,7 @@ MALFORMED = {
         "adan",
         [
             (
-                "8:19: optimizer.name is the text 'adan', expected 'sgd' or 'adam' or 'adamw' or 'adamax' or "
+                "8:19: optimizer.name is the text 'adan', expected 'sgd', 'adam', 'adamw', 'adamax', "
                 "'rmsprop' or 'adagrad'; did you mean 'adam'?"
             )
         ],
@@ -228,7 +228,10 @@ MALFORMED = {
         "y: [[1]]",
         "y: [[1]]\ndtypes: [float64, float23]",
         [
-            "7:19: dtypes[1] is the text 'float23', expected 'float64' or 'float32'; did you mean 'float32'?",
+            (
+                "7:19: dtypes[1] is the text 'float23', "
+                "expected 'float64', 'float32', 'bfloat16' or 'float16'; did you mean 'float32'?"
+            ),
         ],
     ),
     "no dtypes": (

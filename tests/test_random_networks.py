@@ -1,4 +1,4 @@
-"""No false alarm: 300 random networks, in both formats, through every program of every framework.
+"""No false alarm: 300 random networks, in every format, through every program of every framework.
 
 `pytest tests/test_random_networks.py --random 2000` runs as many as one likes.
 """
@@ -10,6 +10,7 @@ import pytest
 from networks import ACTIVATIONS, LOSSES, network
 
 from adapters import find_adapters
+from cases.numbers import DTYPES
 from reference import Subject, Verdict, judge, sentence
 
 DRAWS = 6  # of each structure, so that JAX compiles 50 structures and not 300
@@ -51,7 +52,7 @@ def is_softplus_above_its_threshold(finding, step, problem):
     return False
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", ["numpy", "torch", "jax"])
 def test_no_correct_framework_differs(name, structure, dtype):
     (adapter,) = find_adapters([name])
@@ -59,7 +60,8 @@ def test_no_correct_framework_differs(name, structure, dtype):
     for problem in random_problems(structure, dtype):
         for program in adapter.programs:
             subject = Subject(problem.case, name, program.name, dtype)
-            for step in judge(problem, program.run, program.promises(problem.depth)):
+            promises, accumulators = program.promises(problem.depth), program.accumulators
+            for step in judge(problem, program.run, promises, accumulators=accumulators):
                 verdicts.update(finding.verdict for finding in step.findings)
                 alarms += [
                     sentence(finding, subject)

@@ -1,11 +1,15 @@
 """Soundness: no correct implementation is outside its bound, whatever its order, forms and accumulators."""
 
+from dataclasses import replace
+
+import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from networks import ACTIVATIONS, SQUARES, network
 from variants import SUMS, Variant
 
-from reference import Subject, Verdict, judge, sentence
+from cases.numbers import DTYPES
+from reference import Accumulators, Subject, Verdict, judge, sentence
 from reference.names import outcome
 
 variants = st.builds(
@@ -14,6 +18,9 @@ variants = st.builds(
     bias_first=st.booleans(),
     slope=st.sampled_from(["from a", "from z"]),
     mean=st.sampled_from(["in the error", "in the gradient"]),
+    accumulator=st.sampled_from(["own", "float32"]),
+    product=st.sampled_from(["kept", "rounded"]),
+    functions=st.sampled_from(["own", "float32"]),
 )
 
 
@@ -25,7 +32,7 @@ def problems(draw):
         draw(st.integers(1, 7)),
         activations=draw(st.lists(st.sampled_from(ACTIVATIONS), min_size=depth, max_size=depth)),
         loss=draw(st.sampled_from(SQUARES)),
-        dtype=draw(st.sampled_from(["float64", "float32"])),
+        dtype=draw(st.sampled_from(DTYPES)),
         scale=draw(st.sampled_from([1e-3, 0.1, 1.0, 5.0, 30.0])),
         seed=draw(st.integers(0, 10**6)),
         learning_rate=draw(st.sampled_from([0.01, 0.3, 1.0, 10.0])),
@@ -33,10 +40,17 @@ def problems(draw):
 
 
 def never_outside(problem, variant, certify):
-    def claimant(problem):
-        yield variant.outcome(problem)
+    if problem.dtype == "float16":  # a mean that is taken last overflows where nothing needs to: no right way
+        variant = replace(variant, mean="in the error")
 
-    (step,) = judge(problem, claimant, outcome(problem.depth), certify=certify)
+    def claimant(problem):
+        with np.errstate(over="ignore", invalid="ignore"):  # float16 overflows where others do not
+            yield variant.outcome(problem)
+
+    one = variant.accumulator
+    declared = Accumulators(products=one, sums=one, totals=one)
+    promises = outcome(problem.depth)
+    (step,) = judge(problem, claimant, promises, certify=certify, accumulators=declared)
     subject = Subject(problem.case, str(variant), "", problem.dtype)
     alarms = [
         sentence(finding, subject) for finding in step.failures if finding.verdict is not Verdict.UNDECIDED

@@ -63,7 +63,7 @@ def test_a_certified_value_keeps_what_one_float64_would_lose():
 
 def on_balls(problem):
     with precision():
-        given = {**problem.inputs, "learning_rate": np.asarray(problem.learning_rate)}
+        given = {"x": problem.x, "y": problem.y, **problem.constants, **problem.state, "step": 1.0}
         return evaluate(tape(problem), {name: Ball.exact(value) for name, value in given.items()})
 
 

@@ -6,12 +6,14 @@ Written out by hand, in loops, and without the reference's arithmetic.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
 from forms import SLOPES, VALUES
+
+from cases.rounding import SIXTEEN_BITS, rounded_once
 
 if TYPE_CHECKING:
     from cases import Problem
@@ -47,21 +49,25 @@ SUMS = {
 
 
 def rounded(exact: Fraction, dtype):
-    """Round an exact number to float64 or, without double rounding, to float32 (to odd first)."""
+    """Round an exact number to float64 or, without double rounding, to a shorter format (to odd first)."""
     near = float(exact)
-    if dtype == np.float64 or Fraction(near) == exact:
+    if dtype == np.float64 or Fraction(near) == exact or not np.isfinite(near):
         return dtype.type(near)
     toward_zero = near if abs(Fraction(near)) < abs(exact) else float(np.nextafter(near, 0.0))
-    return dtype.type((np.float64(toward_zero).view(np.int64) | 1).view(np.float64))
+    return rounded_once((np.float64(toward_zero).view(np.int64) | 1).view(np.float64), dtype.name)[()]
 
 
 def fused(start, a, b):
     """Multiply and add with one rounding for both, as FMA does."""
-    total = Fraction(float(start))
+    if not (np.isfinite(start) and np.isfinite(a).all() and np.isfinite(b).all()):
+        return start + (a * b).sum()
+    total = start
     for left, right in zip(a, b, strict=True):
-        exact = total + Fraction(float(left)) * Fraction(float(right))
-        total = Fraction(float(rounded(exact, a.dtype)))
-    return rounded(total, a.dtype)
+        exact = Fraction(float(total)) + Fraction(float(left)) * Fraction(float(right))
+        total = rounded(exact, a.dtype)
+        if not np.isfinite(total):
+            return total
+    return total
 
 
 @dataclass(frozen=True)
@@ -72,8 +78,19 @@ class Variant:
     bias_first: bool = False
     slope: str = "from a"  # or "from z"
     mean: str = "in the error"  # and in each term of the loss; or "in the gradient", and once in the loss
+    accumulator: str = "own"  # in 16 bits; or "float32", rounded once
+    product: str = "kept"  # when the bias is added; or "rounded" to 16 bits before
+    functions: str = "own"  # in 16 bits; or "float32", rounded once
 
     def dot(self, a, b, start=None):
+        if a.dtype.name not in SIXTEEN_BITS or self.accumulator == "own":
+            return self.accumulated(a, b, start)
+        here, wide = a.dtype.type, np.float32
+        if start is not None and self.product == "rounded":
+            return here(self.accumulated(a.astype(wide), b.astype(wide))) + start
+        return here(self.accumulated(a.astype(wide), b.astype(wide), None if start is None else wide(start)))
+
+    def accumulated(self, a, b, start=None):
         zero = a.dtype.type(0)
         if self.summation == "fused":
             total = fused(start if self.bias_first and start is not None else zero, a, b)
@@ -93,6 +110,13 @@ class Variant:
         rows = [[self.dot(row, B[:, j], starts[j]) for j in range(B.shape[1])] for row in A]
         return np.array(rows, A.dtype)
 
+    def in_functions(self, function, name, *arguments):
+        """Evaluate in 16 bits after every step, or in float32 and rounded once."""
+        dtype = arguments[0].dtype
+        if dtype.name not in SIXTEEN_BITS or self.functions == "own":
+            return function(name, *arguments)
+        return function(name, *(one.astype(np.float32) for one in arguments)).astype(dtype)
+
     def derivative(self, activation, z, a):
         with np.errstate(over="ignore", under="ignore"):
             return SLOPES[activation][self.slope != "from a"](z, a)
@@ -107,13 +131,13 @@ class Variant:
         a, z = {0: problem.x}, {}
         for k in range(1, depth + 1):
             z[k] = self.matmul(a[k - 1], p[f"W{k}"].T, p[f"b{k}"])
-            a[k] = self.activation(problem.activations[k - 1], z[k])
+            a[k] = self.in_functions(self.activation, problem.activations[k - 1], z[k])
         error = a[depth] - problem.y
         claim = {"loss": self.loss(problem, error)}
         scale = self.scale(problem)
         da = error * scale if self.mean == "in the error" else error
         for k in range(depth, 0, -1):
-            dz = da * self.derivative(problem.activations[k - 1], z[k], a[k])
+            dz = da * self.in_functions(self.derivative, problem.activations[k - 1], z[k], a[k])
             after = scale if self.mean == "in the gradient" else error.dtype.type(1)
             dW = self.matmul(dz.T, a[k - 1]) * after
             db = np.array([self.dot(column, np.ones_like(column)) for column in dz.T]) * after
@@ -130,7 +154,9 @@ class Variant:
         if problem.loss == "mean_squared_error":
             scale = scale / 2
         if self.mean == "in the error":
-            return np.asarray(SUMS["pairwise"](list(squares * scale * half)))
+            terms = squares * scale * half
+            pairwise = replace(self, summation="pairwise")
+            return np.asarray(pairwise.dot(terms, np.ones_like(terms)))
         return np.asarray(self.dot(squares, np.ones_like(squares)) * half * scale)
 
     def scale(self, problem):

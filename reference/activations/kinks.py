@@ -24,7 +24,7 @@ def undecided(z: Bounded, *kinks: float) -> NDArray[np.bool_]:
     for kink in kinks:
         distance = np.abs(z.value - kink)
         either |= (distance <= np.multiply(z.error, SLACK)) & (np.asarray(z.error) > 0)
-        either |= (distance > 0) & (distance < z.format.smallest_normal)
+        either |= (distance > 0) & (distance < z.format.underflow)
     return either
 
 

@@ -31,9 +31,14 @@ def relu_derivative(z: NDArray[Any], a: NDArray[Any]) -> NDArray[Any]:  # noqa: 
 
 
 def _bounded(z: Bounded) -> Bounded:
-    """Relu is exact, never spreads an error, and is exactly 0 wherever all of z ± e is negative."""
+    """Relu is exact, never spreads an error, and is exactly 0 wherever all of z ± e is negative.
+
+    What is subnormal may be flushed.
+    """
+    value = relu(z.value)
     error = z.error if z.is_exact else np.minimum(z.error, relu(z.value + z.error))
-    return Bounded(relu(z.value), error, z.format)
+    flushed = (value > 0) & (value < z.format.underflow)
+    return Bounded(value, error + flushed * value if flushed.any() else error, z.format)
 
 
 def _slope(z: Real) -> Real:

@@ -17,7 +17,7 @@ from reference.diagnosis.relations import relations, right_itself
 from reference.diagnosis.situation import Situation
 from reference.diagnosis.stated import stated_in_claim
 from reference.findings import Verdict
-from reference.formats import FORMATS
+from reference.formats import EVALUATION, format_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from reference.diagnosis.candidates import Candidate
     from reference.diagnosis.explanation import Explanation
     from reference.findings import Finding
+    from reference.formats import Format
 
     State: TypeAlias = Mapping[str, Bounded]
 
@@ -68,10 +69,16 @@ def situation_of(
     problem: Problem, claim: Claim, state: State, previous: Situation | None = None
 ) -> Situation:
     """Return where the claimant stood: every number taken as it is, in the problem's own format."""
-    form = FORMATS[problem.dtype]
+    form = format_allowed(problem, state)
     parameters = {name: replace(number, format=form) for name, number in state.items()}
     known = {**exact_inputs(problem, form), **parameters}
     return Situation(problem, known, stated_in_claim(claim, problem.dtype), previous)
+
+
+def format_allowed(problem: Problem, state: State) -> Format:
+    """Return the format in which a state was judged, beside values that are not certified."""
+    formats = [replace(number.format, evaluation=EVALUATION) for number in state.values()]
+    return formats[0] if formats else format_of(problem.dtype)
 
 
 def explain_in(situation: Situation, finding: Finding) -> Diagnosis:

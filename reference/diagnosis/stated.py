@@ -92,8 +92,13 @@ def stated_in_claim(claim: Mapping[str, object], dtype: str) -> dict[str, Stated
     arrays = {
         name: np.asarray(value) for name, value in claim.items() if isinstance(value, np.ndarray | np.generic)
     }
-    numbers = {name: array for name, array in arrays.items() if array.dtype.kind == "f"}
+    numbers = {name: array for name, array in arrays.items() if _is_real(array.dtype)}
     return {name: Stated(array, dtype_promised=array.dtype == dtype) for name, array in numbers.items()}
+
+
+def _is_real(dtype: np.dtype[Any]) -> bool:
+    """Whether this is a number format; NumPy does not count ml_dtypes' among its own."""
+    return dtype.kind == "f" or dtype == "bfloat16"
 
 
 def stated_in_print(printed: Mapping[str, PublishedArray]) -> dict[str, Stated]:

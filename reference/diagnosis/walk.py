@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from reference import names
 from reference.check import exact_inputs
-from reference.diagnosis.explain import explain, explain_in
+from reference.diagnosis.explain import explain, explain_in, format_allowed
 from reference.diagnosis.explanation import Diagnosis
 from reference.diagnosis.run import Run
 from reference.diagnosis.situation import Situation
 from reference.diagnosis.stated import stated_in_claim, stated_in_print
 from reference.findings import Verdict
-from reference.formats import FORMATS, PRINTED
+from reference.formats import PRINTED
 from reference.published import judge_published
 
 if TYPE_CHECKING:
@@ -40,9 +40,10 @@ def diagnose(problem: Problem, judged: Iterable[JudgedStep]) -> Iterator[Diagnos
     ------
     A diagnosis of each finding with numbers that differ, or an array of the wrong shape or dtype, in order.
     """
-    run = Run(problem, exact_inputs(problem, FORMATS[problem.dtype]))
+    run: Run | None = None
     before: Situation | None = None
     for step in judged:
+        run = run or Run(problem, exact_inputs(problem, format_allowed(problem, step.state)))
         known = before.after if before else run.known
         situation = Situation(problem, known, stated_in_claim(step.claim, problem.dtype), before)
         run.stated[step.step] = situation.stated

@@ -126,7 +126,7 @@ def _sign_bounded(y_hat: Bounded, y: Bounded, roundings: int) -> Bounded:
     d, form = y_hat.value - y.value, y_hat.format
     slope = np.sign(d)
     undecided = (np.abs(d) <= y_hat.error) & (np.asarray(y_hat.error) > 0)
-    flushed = (np.abs(d) < 2 * form.smallest_normal) & (d != 0)
+    flushed = (np.abs(d) < 2 * form.underflow) & (d != 0)
     error = np.where(undecided, 1 + np.abs(slope), np.where(flushed, 1.0, 0.0))
     error = error + form.gamma(roundings) * (np.abs(slope) + error)
     return settled(slope, error, np.where(np.isfinite(y_hat.error), np.abs(d), np.inf), form, underflows=0)

@@ -98,7 +98,7 @@ def _probabilities_gradient_bounded(a: Bounded, y: Bounded, roundings: int) -> B
 def _inside(a: Bounded) -> NDArray[np.bool_]:
     """Whether all of a ± e lies between 0 and 1, and neither a nor a(1 − a) underflows."""
     lowest, highest = a.value - a.error, a.value + a.error
-    inside: NDArray[np.bool_] = (lowest > 2 * a.format.smallest_normal) & (highest < 1)
+    inside: NDArray[np.bool_] = (lowest > 2 * a.format.underflow) & (highest < 1)
     return inside
 
 

@@ -113,7 +113,7 @@ def _gradient(terms: Terms, reduction: str) -> Elementary:
         divisor = terms.divisor(y.shape, reduction)
         roundings = 0 if divisor & (divisor - 1) == 0 else FACTOR
         whole = terms.gradient.bounded(y_hat, y, roundings)
-        underflow = (FACTOR + 1) * y.format.smallest_normal  # of each part, once it is divided
+        underflow = (FACTOR + 1) * y.format.underflow  # of each part, once it is divided
         error = (whole.error / divisor + (underflow if divisor > 1 else 0.0)) * SLACK
         return Bounded(whole.value / divisor, error, y.format)
 
@@ -128,7 +128,7 @@ def settled(value: Real, error: Error, reach: Real, form: Format, underflows: Er
 
     Nor is anything where the value or the bound is no number, as after log 0.
     """
-    error = (error + underflows * form.smallest_normal) * SLACK
+    error = (error + underflows * form.underflow) * SLACK
     promised = np.isfinite(value) & np.isfinite(error) & (reach <= form.largest)
     return Bounded(value, np.where(promised, error, np.inf), form)
 

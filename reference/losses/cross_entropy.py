@@ -55,9 +55,7 @@ class LogSoftmax:
         total = powers.sum(axis=1, keepdims=True)
         nearer = np.exp(-np.abs(shifted) * (1 - min(form.gamma(1), 1)))  # the exponent's rounding
         off = (nearer * -np.expm1(-form.gamma(1) * distance)).sum(axis=1, keepdims=True)
-        off = (
-            off + form.gamma(2 * EXP_ULPS + n) * nearer.sum(axis=1, keepdims=True) + n * form.smallest_normal
-        )
+        off = off + form.gamma(2 * EXP_ULPS + n) * nearer.sum(axis=1, keepdims=True) + n * form.underflow
         part = off / total * np.exp(4 * most)  # as large as it may be anywhere within z ± e
         log_total = np.log(total)
         summed = np.where(part < 1, part / (1 - np.minimum(part, 0.999)), np.inf)
@@ -124,7 +122,7 @@ def cross_entropy(smoothing: float, *, by_class: bool = False) -> Terms:
         total = weight.sum(axis=1, keepdims=True)
         common = blurred + 2 + roundings
         error = off * total * (1 + form.gamma(n + common)) + form.gamma(n + common) * p * total
-        error = error + form.gamma(common) * weight + (n + 4) * form.smallest_normal * (1 + total)
+        error = error + form.gamma(common) * weight + (n + 4) * form.underflow * (1 + total)
         targets = smooth(y.value)
         value = p * targets.sum(axis=1, keepdims=True) - targets
         return settled(value, error, total + np.abs(value), form)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     Plain: TypeAlias = NDArray[Any]
 
 FLOAT32_ALREADY = Inexpressible("everything is float32 already")
+SHORTER = Inexpressible("float32 is more than is promised")
 
 
 @mistake("the products of the forward pass were accumulated in float32", numpy_only=True)
@@ -65,8 +66,8 @@ def float32_activation(problem: Problem) -> list[Line] | Inexpressible:
     def wrong(right: Callable[..., Any]) -> Callable[[Plain], Plain]:
         return lambda z: right(_in_float32(z)).astype(z.dtype)
 
-    if problem.dtype == "float32":
-        return FLOAT32_ALREADY
+    if problem.dtype != "float64":
+        return _no_float64(problem)
     activations = {names.a(k) for k in layers(problem)}
     return [replace(line, formula=wrong(line.formula)) for line in tape(problem) if line.name in activations]
 
@@ -78,8 +79,8 @@ def float32_learning_rate(problem: Problem) -> list[Line] | Inexpressible:
     def descend_roughly(w: Plain, dL_dw: Plain, eta: Plain) -> Plain:
         return descend(w, dL_dw, _in_float32(eta).astype(w.dtype))
 
-    if problem.dtype == "float32":
-        return FLOAT32_ALREADY
+    if problem.dtype != "float64":
+        return _no_float64(problem)
     if float(np.float32(problem.learning_rate)) == problem.learning_rate:
         return Inexpressible("float32 holds this learning rate exactly")
     return updates(trained(problem), descend_roughly, "{} − η {}") or NOTHING_TRAINED
@@ -116,6 +117,10 @@ def _in_float64(
     problem: Problem, quantities: Collection[str], formula: Callable[..., Plain]
 ) -> list[Line] | Inexpressible:
     """Return the lines of these quantities with another formula, in a problem that promises float64."""
-    if problem.dtype == "float32":
-        return FLOAT32_ALREADY
+    if problem.dtype != "float64":
+        return _no_float64(problem)
     return [replace(line, formula=formula) for line in tape(problem) if line.name in quantities]
+
+
+def _no_float64(problem: Problem) -> Inexpressible:
+    return FLOAT32_ALREADY if problem.dtype == "float32" else SHORTER

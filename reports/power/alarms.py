@@ -47,7 +47,8 @@ def _answers(setting: Setting, program: Program, toolbox: Toolbox) -> Iterator[A
     A program that has no equivalent claims nothing, so nothing is asked about it.
     """
     problem = setting.problem
-    steps = list(judge(problem, program.run, program.promises(problem.depth)))
+    promises, accumulators = program.promises(problem.depth), program.accumulators
+    steps = list(judge(problem, program.run, promises, accumulators=accumulators))
     if any(finding.verdict is Verdict.NO_EQUIVALENT for step in steps for finding in step.findings):
         return
     yield _ours(steps)

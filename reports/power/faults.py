@@ -16,7 +16,7 @@ from reference import Verdict, tape
 from reference.agreement import compare
 from reference.bounded import Bounded
 from reference.check import CERTIFY_UP_TO, exact_inputs
-from reference.formats import FORMATS
+from reference.formats import format_of
 from reference.truth import Truth
 from reports.power.results import Fault
 from reports.power.tools import NotRun
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     Objects: TypeAlias = Callable[[NDArray[Any]], bool]
     """Takes a quantity as it is claimed."""
 
-FINEST = {"float64": 17, "float32": 9}
+FINEST = {"float64": 17, "float32": 9, "float16": 5, "bfloat16": 4}
 """1 + 10⁻ᵏ is 1 from this k on."""
 
 COARSE = 7
@@ -66,7 +66,8 @@ def _derived(setting: Setting) -> Iterator[tuple[str, Bounded]]:
     """Give each quantity as it follows from the claimant's own values, certified as in the report."""
     problem, claim = setting.problem, setting.right[0]
     truth = Truth(problem) if problem.size <= CERTIFY_UP_TO else None
-    form = FORMATS[problem.dtype].certified if truth else FORMATS[problem.dtype]
+    form = format_of(problem.dtype)
+    form = form.certified if truth else form
     known = exact_inputs(problem, form)
     with np.errstate(all="ignore"):  # an overflow makes a bound infinite, which decides nothing
         for line in tape(problem):

@@ -1,0 +1,39 @@
+"""Rounding float64 to each number format once, to nearest, ties to even."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import ml_dtypes
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+SIXTEEN_BITS = ("bfloat16", "float16")
+"""The formats of 16 bits; importing ml_dtypes teaches NumPy the name of the first."""
+
+
+def largest(dtype: str) -> float:
+    """Return the largest finite number of a format."""
+    limits: Any = ml_dtypes.finfo  # it has no annotations
+    return float(limits(dtype).max)
+
+
+def rounded_once(numbers: ArrayLike, dtype: str) -> NDArray[Any]:
+    """Round float64 numbers to `dtype`; infinite where they are too large for it."""
+    exact = np.asarray(numbers, np.float64)
+    with np.errstate(over="ignore"):
+        return (_float32_to_odd(exact) if dtype == "bfloat16" else exact).astype(dtype)
+
+
+def _float32_to_odd(exact: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Return the float32 next to each number whose last bit is odd, or the number where it is a float32.
+
+    ml_dtypes rounds float64 to bfloat16 by way of float32, and so twice. The odd bit remembers on which side
+    of a tie a number lies (Boldo and Melquiond, "Emulation of a FMA and correctly rounded sums", 2008).
+    """
+    near = exact.astype(np.float32)
+    other_side = np.nextafter(near, np.where(exact > near, np.inf, -np.inf).astype(np.float32))
+    is_even = (near.view(np.uint32) & 1) == 0
+    return np.where((near != exact) & ~np.isnan(exact) & is_even, other_side, near)

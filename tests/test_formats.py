@@ -1,0 +1,341 @@
+"""The formats of 16 bits: what the bounds take for granted of them is measured here, framework by framework.
+
+A release that accumulates in another format than its adapter declares, flushes where it did not, or leaves
+the contract of its activations fails here, by name.
+"""
+
+from dataclasses import replace
+from fractions import Fraction
+
+import flint
+import ml_dtypes
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from networks import damaged, network
+
+from adapters import find_adapters
+from cases.numbers import Number
+from cases.rounding import SIXTEEN_BITS, rounded_once
+from reference import Accumulators, Subject, Verdict, judge, names, sentence
+from reference.activations import ACTIVATIONS, sigmoid, tanh
+from reference.balls import precision
+from reference.bounded import Bounded
+from reference.findings import Finding
+from reference.formats import FORMATS, format_of
+
+PROGRAMS = [("numpy", 0), ("torch", 0), ("jax", 0), ("jax", 1)]
+OWN = Accumulators(products="own", sums="own", totals="own")
+
+
+def program(name, place):
+    (adapter,) = find_adapters([name])
+    return adapter.programs[place]
+
+
+def all_numbers(dtype):
+    """Every finite number of a format."""
+    numbers = np.arange(2**16, dtype=np.uint16).view(dtype)
+    with np.errstate(invalid="ignore"):
+        return numbers[np.isfinite(numbers)]
+
+
+def in_torch(function, *arrays):
+    from adapters.torch_arrays import to_numpy, to_torch
+
+    return to_numpy(function(*map(to_torch, arrays)))
+
+
+def in_jax(function, *arrays):
+    import jax
+
+    return np.asarray(jax.jit(function)(*arrays))
+
+
+def in_numpy(function, *arrays):
+    return function(*arrays)
+
+
+WAYS = {"numpy": in_numpy, "torch": in_torch, "jax": in_jax}
+
+
+# --- what the formats are
+
+
+@pytest.mark.parametrize("dtype", FORMATS)
+def test_a_formats_constants_are_those_of_its_numbers(dtype):
+    form, limits = FORMATS[dtype], ml_dtypes.finfo(dtype)
+    assert form.unit_roundoff == float(limits.eps) / 2
+    assert form.smallest_normal == float(limits.tiny)
+    assert form.largest == float(limits.max)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("dtype", SIXTEEN_BITS)
+def test_only_xla_flushes_subnormals_and_only_those_of_bfloat16(dtype, way):
+    tiny = FORMATS[dtype].smallest_normal
+    half = np.asarray(0.5, dtype)
+    subnormal = WAYS[way](lambda a, b: a * b, np.full(3, 1.5 * tiny, dtype), np.full(3, half))
+    operand = WAYS[way](lambda a, b: a * b, np.full(3, 0.75 * tiny, dtype), np.full(3, 4, dtype))
+    flushes = way == "jax" and dtype == "bfloat16"
+    assert np.all(subnormal.astype(float) == (0 if flushes else 0.75 * tiny))
+    assert np.all(operand.astype(float) == (0 if flushes else 3 * tiny))
+    assert FORMATS[dtype].flushes or not flushes
+
+
+def test_what_one_underflow_costs():
+    assert FORMATS["bfloat16"].underflow == 2.0**-126  # flushed
+    assert FORMATS["float16"].underflow == 2.0**-25  # half the smallest subnormal: rounded
+
+
+@given(st.integers(0, 2**15 - 2), st.sampled_from([-1, 0, 1]), st.sampled_from(SIXTEEN_BITS))
+def test_numbers_are_rounded_once(place, hair, dtype):
+    """At the middle of two neighbours, and a hair beside it that neither float32 nor float64 can hold."""
+    lower, upper = np.array([place, place + 1], np.uint16).view(dtype)
+    if not np.isfinite(lower) or not np.isfinite(upper):
+        return
+    middle = (Fraction(float(lower)) + Fraction(float(upper))) / 2
+    even = lower if place % 2 == 0 else upper
+    nearest = {-1: lower, 0: even, 1: upper}[hair]
+    exact = middle * (1 + hair * Fraction(1, 2**80)) if middle else middle
+    digits = max(exact.denominator.bit_length() - 1, 1)  # of a dyadic fraction
+    text = f"{exact.numerator * 10**digits // exact.denominator}e-{digits}"
+    if len(text) < 1000:
+        assert Number(text).rounded(dtype) == float(nearest)
+    near = float(middle) * (1 + hair * 2.0**-50)
+    assert float(rounded_once(near, dtype)) == float(nearest)
+
+
+def test_rounding_by_way_of_float32_would_be_another_number():
+    number = 1 + 2.0**-8 + 2.0**-40
+    assert float(np.asarray(number).astype("bfloat16")) == 1  # ml_dtypes rounds twice
+    assert float(rounded_once(number, "bfloat16")) == 1 + 2.0**-7
+    assert Number("65519.999999999999999999999").rounded("float16") == 65504
+    assert Number("65520").rounded("float16") == np.inf
+    assert not Number("65520").fits("float16")
+
+
+@pytest.mark.parametrize("dtype", SIXTEEN_BITS)
+def test_torch_and_back_is_every_number_itself(dtype):
+    numbers = all_numbers(dtype)
+    there = in_torch(lambda tensor: tensor, numbers)
+    assert there.dtype == dtype
+    assert np.array_equal(there.view(np.uint16), numbers.view(np.uint16))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "value", "told"),
+    [
+        ("bfloat16", 0.10009765625, "0.1"),
+        ("bfloat16", 1 / 3, "0.334"),
+        ("bfloat16", np.inf, "inf"),
+        ("bfloat16", np.nan, "nan"),
+        ("float16", 1 / 3, "0.3333"),
+    ],
+)
+def test_a_sentence_has_the_shortest_digits_that_read_back(dtype, value, told):
+    stated = float(rounded_once(value, dtype))
+    finding = Finding(1, "z1", Verdict.DIFFERS, index=(0,), claimed=stated, derived=1.0, tolerance=0.1)
+    assert sentence(finding, Subject("case", "me", "", dtype)).startswith(f"z1[0] is {told}, but")
+
+
+# --- what the claimants accumulate in, measured on their own training steps
+
+
+def sixteenths(shape, dtype, rng):
+    """Numbers of four bits: their squares are numbers of the format, so only sums are rounded."""
+    return rounded_once(rng.integers(8, 16, shape) / 16, dtype)
+
+
+def long_sums(dtype, examples, seed):
+    """One unit with z = 0 for every example: dL/dz = −y, so each reduction is one sum of known numbers."""
+    rng = np.random.default_rng(seed)
+    zeros = {"W1": rounded_once(np.zeros((1, 2)), dtype), "b1": rounded_once(np.zeros(1), dtype)}
+    return replace(
+        network((2, 1), examples, activations="identity", dtype=dtype),
+        parameters=zeros,
+        x=sixteenths((examples, 2), dtype, rng),
+        y=sixteenths((examples, 1), dtype, rng),
+    )
+
+
+def roundings_off(problem, claim):
+    """By how many u each reduction's result is off from its exact value."""
+    u, x, y = FORMATS[problem.dtype].unit_roundoff, problem.x.astype(float), problem.y.astype(float)
+    exact = {"products": -y.T @ x, "sums": -y.sum(axis=0), "totals": (y * y).sum() / 2}
+    stated = {"products": claim["dL/dW1"], "sums": claim["dL/db1"], "totals": claim["loss"]}
+    return {
+        kind: float((np.abs(stated[kind].astype(float) - exact[kind]) / np.abs(exact[kind])).max() / u)
+        for kind in exact
+    }
+
+
+@pytest.mark.parametrize("dtype", SIXTEEN_BITS)
+@pytest.mark.parametrize(("name", "place"), PROGRAMS)
+def test_each_claimant_accumulates_in_what_its_adapter_declares(name, place, dtype):
+    claimant = program(name, place)
+    worst = dict.fromkeys(("products", "sums", "totals"), 0.0)
+    for examples in (500, 1000, 4096, 60_000):
+        for seed in range(3):
+            problem = long_sums(dtype, examples, seed)
+            off = roundings_off(problem, next(claimant.run(problem)))
+            worst = {kind: max(worst[kind], off[kind]) for kind in worst}
+    for kind, most in worst.items():
+        one = "float32" if most <= 1 else "own"  # float32, rounded once, is off by one rounding at most
+        assert one == getattr(claimant.accumulators, kind), f"{kind} are off by {most:.3g} u"
+
+
+def test_numpys_own_sums_of_16_bits_are_not_what_the_reference_computes():
+    """Why the reference computes each line in float32: NumPy's sums stop where a 1 is half an ulp."""
+    for dtype, stops in (("bfloat16", 256), ("float16", 2048)):
+        ones = np.ones((60_000, 2), dtype)
+        assert ones.sum(axis=0).astype(float).tolist() == [stops] * 2
+    assert (np.ones((2, 2), "bfloat16") @ np.ones((2, 2), "bfloat16")).dtype == np.float32
+
+
+def test_a_declared_accumulator_of_16_bits_widens_the_bound_and_float32_does_not():
+    values = np.ones((1, 100))
+    narrow, wide = format_of("bfloat16", OWN), format_of("bfloat16")
+    for reduce in (lambda v: v @ v.T, lambda v: v.sum(axis=1), lambda v: v.sum()):
+        errors = [float(np.max(reduce(Bounded.exact(values, form)).error)) for form in (narrow, wide)]
+        assert errors[0] > 0.5 * 100  # γ_100 with u = 2⁻⁸
+        assert errors[1] < 1.01 * 100 * 2.0**-8  # one rounding
+    assert format_of("float32", OWN) == FORMATS["float32"]
+
+
+def test_a_claimant_that_accumulates_in_less_than_it_declares_differs():
+    problem = long_sums("bfloat16", 2000, 0)
+
+    def stalls(claim):
+        claim["dL/db1"] = rounded_once(claim["dL/db1"].astype(float) * 0.9, "bfloat16")
+
+    claimant = damaged(program("numpy", 0).run, stalls)
+    (step,) = judge(problem, claimant, frozenset())
+    assert [finding.quantity for finding in step.failures] == ["dL/db1", "b1_new"]
+    (step,) = judge(problem, claimant, frozenset(), accumulators=OWN)
+    assert step.findings
+    assert {finding.verdict for finding in step.failures} <= {Verdict.UNDECIDED, Verdict.DIFFERS}
+    assert next(one for one in step.failures if one.quantity == "dL/db1").verdict is Verdict.UNDECIDED
+
+
+# --- the activations
+
+
+FUNCTIONS = {
+    "sigmoid": (sigmoid.sigmoid, "sigmoid", lambda t: 1 / (1 + (-t).exp())),
+    "tanh": (np.tanh, "tanh", lambda t: t.tanh()),
+}
+
+
+def evaluated(way, name, z):
+    if way == "numpy, in float32":
+        return FUNCTIONS[name][0](z.astype(np.float32)).astype(z.dtype)
+    if way == "numpy":
+        return FUNCTIONS[name][0](z)
+    if way == "torch":
+        import torch
+
+        return in_torch(getattr(torch, name), z)
+    import jax
+
+    return in_jax(getattr(jax.nn, name), z)
+
+
+@pytest.mark.parametrize("way", ["numpy", "numpy, in float32", "torch", "jax"])
+@pytest.mark.parametrize("dtype", SIXTEEN_BITS)
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_every_number_of_16_bits_is_within_the_contract(name, dtype, way):
+    z = all_numbers(dtype)
+    with np.errstate(all="ignore"):
+        claimed = evaluated(way, name, z).astype(float)
+        bounded = ACTIVATIONS[name].value(Bounded.exact(z, FORMATS[dtype]))
+    assert np.all(np.abs(claimed - bounded.value) <= bounded.error)
+
+
+@pytest.mark.parametrize("dtype", SIXTEEN_BITS)
+def test_the_contract_of_16_bits_is_that_of_balls(dtype):
+    """Where σ is not lost to an overflow of e⁻ᶻ, the rounded float32 is right to half a unit."""
+    z = all_numbers(dtype)[::37]
+    form = FORMATS[dtype]
+    with precision():
+        for name, (function, _, truth) in FUNCTIONS.items():
+            with np.errstate(all="ignore"):
+                claimed = function(z.astype(np.float32)).astype(dtype).astype(float)
+            exact = [float(truth(flint.arb(float(t)).max(-500))) for t in z]
+            off = np.abs(claimed - exact) - 2 * form.underflow
+            assert np.all(off <= 1.01 * form.unit_roundoff * np.abs(exact)), name
+    assert (sigmoid.ULPS_OF_16_BITS, tanh.ULPS_OF_16_BITS) == (2, 2)
+
+
+def test_a_sigmoid_whose_exponential_overflows_may_be_zero_in_float16_and_nowhere_else():
+    z = np.array([-12.0])
+    half = ACTIVATIONS["sigmoid"].value(Bounded.exact(z, FORMATS["float16"]))
+    assert half.error[0] == pytest.approx(half.value[0])
+    assert np.asarray(sigmoid.sigmoid(z.astype(np.float32)).astype("float16"))[0] > 0
+    for dtype in ("float64", "float32", "bfloat16"):
+        bounded = ACTIVATIONS["sigmoid"].value(Bounded.exact(z, FORMATS[dtype]))
+        assert bounded.error[0] < 0.1 * bounded.value[0]
+
+
+# --- overflow
+
+
+def test_a_loss_that_overflows_where_it_is_summed_before_it_is_divided_is_undecided():
+    """float16: 600·600/2 for each of two examples. PyTorch's sum is infinite; the reference's mean is not."""
+    zeros = network((1, 1), 2, activations="identity", loss=("half_squared_error", "mean"), dtype="float16")
+    parameters = {name: np.zeros_like(array) for name, array in zeros.parameters.items()}
+    problem = replace(zeros, parameters=parameters, y=np.full((2, 1), 200, "float16"))
+    stated = {}
+    for name, place in PROGRAMS:
+        claimant = program(name, place)
+        promises, accumulators = claimant.promises(1), claimant.accumulators
+        (step,) = judge(problem, claimant.run, promises, accumulators=accumulators)
+        assert [(one.quantity, one.verdict) for one in step.failures] == [("loss", Verdict.UNDECIDED)]
+        stated[name] = float(step.claim["loss"])
+    assert stated["torch"] == np.inf
+    assert stated["numpy"] == 20_000
+
+
+def test_an_accumulator_of_float32_does_not_overflow_where_float16_would():
+    form = format_of("float16")
+    product = Bounded.exact([[60_000.0, -60_000.0]], form) @ Bounded.exact([[2.0], [1.5]], form)
+    assert product.value == 30_000
+    assert product.error < 40
+    narrow = format_of("float16", OWN)
+    assert np.isinf(
+        (Bounded.exact([[60_000.0, -60_000.0]], narrow) @ Bounded.exact([[2.0], [1.5]], narrow)).error
+    )
+    assert np.isinf((Bounded.exact([[60_000.0]], form) @ Bounded.exact([[2.0]], form)).error)
+
+
+def test_a_mean_over_more_examples_than_float16_can_count_promises_nothing():
+    values = Bounded.exact([1.0, 2.0], FORMATS["float16"])
+    assert np.all(np.isinf((values / 70_000).error))
+    assert np.all((values / 40_000).error >= 2.0**-25 * values.value)  # 1/40000 is subnormal
+    assert np.all(np.isfinite((values / 1000).error))
+
+
+# --- power
+
+
+@pytest.mark.parametrize(("dtype", "fault"), [("bfloat16", 2e-2), ("float16", 3e-3)])
+@pytest.mark.parametrize(("widths", "batch"), [((2, 3, 1), 4), ((8, 8, 4), 8)])
+@pytest.mark.parametrize(("name", "place"), [("torch", 0), ("jax", 1)])
+def test_a_small_fault_in_a_weight_gradient_is_caught(name, place, widths, batch, dtype, fault):
+    claimant = program(name, place)
+    for seed in range(3):
+        problem = network(widths, batch, dtype=dtype, seed=seed)
+        for k in range(1, problem.depth + 1):
+            quantity = names.gradient(names.W(k))
+
+            def raised(claim, quantity=quantity):
+                array = claim[quantity]
+                largest = np.unravel_index(np.abs(array.astype(float)).argmax(), array.shape)
+                array[largest] = rounded_once(float(array[largest]) * (1 + fault), dtype)
+
+            claims = damaged(claimant.run, raised)
+            promises, accumulators = claimant.promises(problem.depth), claimant.accumulators
+            (step,) = judge(problem, claims, promises, accumulators=accumulators)
+            first = next(one for one in step.failures if one.verdict is Verdict.DIFFERS)
+            assert first.quantity == quantity

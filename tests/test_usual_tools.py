@@ -1,0 +1,48 @@
+"""Why bounds are derived in 16 bits: `torch.testing.assert_close` objects there to most correct claims."""
+
+import numpy as np
+import pytest
+import torch
+from networks import exactly
+from test_random_networks import random_problems
+
+from adapters import find_adapters
+from adapters.torch_arrays import to_torch
+from cases.rounding import SIXTEEN_BITS, rounded_once
+from reference import training_steps
+from reference.names import outcome
+
+STRUCTURES = 10  # of six networks each; on all 300 networks the shares are the same within 3 %
+
+
+def objects(claimed, expected, quantities):
+    try:
+        for name in quantities:
+            torch.testing.assert_close(to_torch(claimed[name]), to_torch(expected[name]))
+    except AssertionError:
+        return True
+    return False
+
+
+def first_claim(name, problem):
+    (adapter,) = find_adapters([name])
+    return next(adapter.programs[0].run(problem.copy()))
+
+
+@pytest.mark.parametrize("dtype", SIXTEEN_BITS)
+def test_assert_close_objects_to_most_correct_claims_in_16_bits(dtype):
+    """90 % of 300 networks against the reference in float64, rounded; 83 % of PyTorch against JAX.
+
+    To none of them does this suite object (tests/test_random_networks.py).
+    """
+    to_reference, to_jax = [], []
+    for structure in range(STRUCTURES):
+        for problem in random_problems(structure, dtype):
+            quantities = sorted(outcome(problem.depth))
+            claimed, other = first_claim("torch", problem), first_claim("jax", problem)
+            exact = next(training_steps(exactly(problem, "float64")))
+            reference = {name: rounded_once(exact[name], dtype) for name in quantities}
+            to_reference.append(objects(claimed, reference, quantities))
+            to_jax.append(objects(claimed, other, quantities))
+    assert np.mean(to_reference) > 0.5
+    assert np.mean(to_jax) > 0.5
