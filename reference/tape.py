@@ -115,7 +115,10 @@ def in_float32(line: Line) -> Line:
     def rounded(*inputs: NDArray[Any] | float) -> NDArray[Any] | float:
         arrays = [one for one in inputs if isinstance(one, np.ndarray)]
         short = next((one.dtype for one in arrays if str(one.dtype) in SIXTEEN_BITS), None)
-        wide = (one.astype(np.float32) if getattr(one, "dtype", None) == short else one for one in inputs)
+        wide = [
+            one.astype(np.float32) if isinstance(one, np.ndarray) and one.dtype == short else one
+            for one in inputs
+        ]
         result = line.formula(*wide)
         return result if isinstance(result, float) or short is None else np.asarray(result).astype(short)
 
