@@ -55,7 +55,7 @@ class Case:
 
     @property
     def steps(self) -> int:
-        """How many training steps are run."""
+        """How many training steps are run, at most."""
         return self.file.steps
 
     @property
@@ -102,6 +102,7 @@ class Case:
             reduction=loss.reduction if isinstance(loss, HalfSquaredError) else "mean",
             learning_rate=self.file.optimizer.learning_rate.rounded(dtype),
             steps=self.steps,
+            until=self.file.until.loss.rounded(dtype) if self.file.until else None,
             not_trained=frozenset(self.file.not_trained),
             tolerance=self.tolerance,
         )

@@ -60,7 +60,8 @@ def _cross_check(root: Mapping, report: Report) -> dict[str, tuple[int, ...]]:
     check_names_once(child(root, "not_trained"), "not_trained", report)
     check_parameters(child(root, "not_trained"), inputs, report)
     check_published(root, inputs, ArrayReader(report, ("float64",)))
-    _check_rate(root, arrays)
+    _check_not_rounded_away(root, ("optimizer", "learning_rate"), "learning_rate", arrays)
+    _check_not_rounded_away(root, ("until", "loss"), "until.loss", arrays)
     return {name: tuple(length or 0 for length in shape) for name, shape in inputs.shapes.items()}
 
 
@@ -72,14 +73,16 @@ def _readable_dtypes(root: Mapping) -> tuple[str, ...]:
     return tuple(dtype for dtype in DTYPES if dtype in named)
 
 
-def _check_rate(root: Mapping, arrays: ArrayReader) -> None:
-    """Report a learning rate that a format would round to zero or to infinity."""
-    node = child(root, "optimizer", "learning_rate")
+def _check_not_rounded_away(
+    root: Mapping, place: tuple[str, ...], name: str, arrays: ArrayReader
+) -> None:
+    """Report a number above 0 that a format would round to zero or to infinity."""
+    node = child(root, *place)
     if not isinstance(node, Scalar) or not isinstance(node.value, Number) or not node.value.nearest > 0:
         return
     if node.value.fits("float64"):
-        arrays.check_range(node.value, node.mark, "learning_rate")
+        arrays.check_range(node.value, node.mark, name)
     for dtype in arrays.dtypes:
         if node.value.rounded(dtype) == 0:
-            wrong = f"learning_rate is {node.value}, which {dtype} rounds to 0"
+            wrong = f"{name} is {node.value}, which {dtype} rounds to 0"
             arrays.report.add(node.mark, wrong, "more than 0")

@@ -49,6 +49,14 @@ class Sgd(Model):
     learning_rate: Positive = Field(description="The learning rate η, above 0.")
 
 
+class Until(Model):
+    """When training is done: after the first step whose loss is at most this."""
+
+    loss: Positive = Field(
+        description="The threshold; compared with the loss that a step states, computed before its update."
+    )
+
+
 class Tolerance(Model):
     """A conventional tolerance beside the derived one: |difference| ≤ atol + rtol·|value|."""
 
@@ -109,7 +117,8 @@ class File(Model):
     y: Matrix = Field(description="The targets, one row for each example: (N, n_out).")
     loss: HalfSquaredError | MeanSquaredError = Field(discriminator="name", description="The loss.")
     optimizer: Sgd = Field(description="The rule that updates the parameters.")
-    steps: Count = Field(1, description="How many training steps are run, 1 if not given.")
+    steps: Count = Field(1, description="How many training steps are run at most, 1 if not given.")
+    until: IfGiven[Until] = Field(None, description="What ends the training before `steps` are run.")
     not_trained: tuple[Text, ...] = Field((), description="Parameters that the update leaves as they are.")
     dtypes: Some[tuple[Literal["float64", "float32"], ...]] = Field(
         ("float64", "float32"), description="The number formats it runs in, both if not given."

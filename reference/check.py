@@ -8,7 +8,7 @@ in for it with its bound, and the bound grows by what was hidden.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -18,16 +18,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reference import names
-from reference.agreement import compare
+from reference.agreement import compare_unguarded
 from reference.bounded import Bounded
 from reference.findings import Finding, NoEquivalent, Verdict
 from reference.formats import FORMATS
-from reference.tape import RATE, tape
+from reference.tape import RATE, is_done, tape
 from reference.truth import Truth
 
 if TYPE_CHECKING:
     from cases import Problem
     from reference.formats import Format
+    from reference.tape import Line
 
 Claim: TypeAlias = Mapping[str, NDArray[Any]]
 """What a claimant states of one training step: quantities by name."""
@@ -76,7 +77,8 @@ def judge(
     problem
         What the claimant is given, by copy.
     claimant
-        Called once; it is advanced by one step for each step that is judged.
+        Called once; it is advanced by one step for each step that is judged. It may itself go on for ever:
+        `problem.steps` ends it, or the first loss of its own that is at most `problem.until`.
     promises
         Quantities it must state at every step; others of the tape it may state.
     certify
@@ -97,7 +99,7 @@ def judge(
             claims = iter(claimant(given)) if claims is None else claims
             claim = _taken(next(claims))
         except StopIteration:
-            yield _stopped(step, f"stopped after {step - 1} of {problem.steps} steps")
+            yield _stopped(step, _too_early(problem, step))
             return
         except NoEquivalent as reason:
             yield JudgedStep(step, findings=(Finding(step, "", Verdict.NO_EQUIVALENT, str(reason)),))
@@ -106,9 +108,10 @@ def judge(
             yield _stopped(step, _crash(error))
             return
         judged, state = judge_step(problem, step, state, claim, promises, truth)
-        if step == problem.steps:
-            judged = _with_changed_inputs(judged, problem, given)
-        yield replace(judged, previous=previous)
+        last = _is_last(problem, step, claim)
+        yield replace(_with_changed_inputs(judged, problem, given) if last else judged, previous=previous)
+        if last:
+            return
         previous = judged
 
 
@@ -121,9 +124,9 @@ def judge_step(
     truth: Truth | None = None,
 ) -> tuple[JudgedStep, dict[str, Bounded]]:
     """Judge one step's claim from the parameters before it; return those after it, unless it is the last."""
-    known, findings = {**_data(problem, _format(problem, truth)), **state}, []
+    known, findings, lines = {**_data(problem, _format(problem, truth)), **state}, [], tape(problem)
     with np.errstate(all="ignore"):  # an overflow makes a bound infinite or NaN, and is judged as such
-        for line in tape(problem):
+        for line in lines:
             derived = line.formula(*(known[name] for name in line.inputs))
             if truth:
                 derived = truth.certify(line, derived)
@@ -135,14 +138,21 @@ def judge_step(
                     truth.take(line.name, known[line.name].value)
             elif line.name in promises:
                 findings.append(Finding(step, line.name, Verdict.ERROR, "was promised, but is not claimed"))
-    findings += _unknown_names(step, claim, {line.name for line in tape(problem)})
+    findings += _unknown_names(step, claim, lines)
     if not findings:
         findings = [Finding(step, "", Verdict.ERROR, "claimed nothing, so nothing was compared")]
-    goes_on = step < problem.steps
-    after = {name: known[names.updated(name)].kept() for name in state} if goes_on else {}
+    last = _is_last(problem, step, claim)
+    after = {} if last else {name: known[names.updated(name)].kept() for name in state}
     if truth:
         truth.step()
     return JudgedStep(step, claim, tuple(findings), state), after
+
+
+def _is_last(problem: Problem, step: int, claim: Claim) -> bool:
+    """Whether training ends with this step, by the claimant's own loss; one of the wrong kind ends nothing."""
+    loss = claim.get("loss")
+    stated = not _wrong_kind(loss, (), problem.dtype)
+    return step == problem.steps or (stated and is_done(problem, loss))
 
 
 def _judge_line(
@@ -152,7 +162,7 @@ def _judge_line(
     if wrong:
         return Finding(step, name, Verdict.ERROR, wrong), derived
     array = np.asarray(claimed)
-    finding = compare(step, name, array, derived, conventional=problem.tolerance)
+    finding = compare_unguarded(step, name, array, derived, conventional=problem.tolerance)
     return finding, Bounded.exact(array, derived.format)
 
 
@@ -167,8 +177,9 @@ def _wrong_kind(claimed: object, shape: tuple[int, ...], dtype: str) -> str:
     return ""
 
 
-def _unknown_names(step: int, claim: Claim, lines: set[str]) -> list[Finding]:
-    unknown = [str(name) for name in claim if name not in lines]
+def _unknown_names(step: int, claim: Claim, lines: Sequence[Line]) -> list[Finding]:
+    known = {line.name for line in lines}
+    unknown = [str(name) for name in claim if name not in known]
     return [Finding(step, name, Verdict.ERROR, "is not a quantity of this training step") for name in unknown]
 
 
@@ -193,6 +204,11 @@ def exact_inputs(problem: Problem, form: Format) -> dict[str, Bounded]:
 
 def _exact(arrays: Mapping[str, NDArray[Any]], form: Format) -> dict[str, Bounded]:
     return {name: Bounded.exact(array, form) for name, array in arrays.items()}
+
+
+def _too_early(problem: Problem, step: int) -> str:
+    told = f"stopped after {step - 1} of {problem.steps} steps"
+    return told if problem.until is None else f"{told}, with no loss of at most {problem.until:.9g}"
 
 
 def _stopped(step: int, reason: str) -> JudgedStep:

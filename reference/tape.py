@@ -119,6 +119,11 @@ def evaluate(lines: tuple[Line, ...], known: Mapping[str, Any]) -> dict[str, Any
     return {line.name: values[line.name] for line in lines}
 
 
+def is_done(problem: Problem, loss: Any) -> bool:  # noqa: ANN401 - a NumPy scalar or array of one element
+    """Say whether a step with this loss ends the training: NaN never does."""
+    return problem.until is not None and float(loss) <= problem.until
+
+
 def training_steps(
     problem: Problem, lines: tuple[Line, ...] | None = None
 ) -> Iterator[dict[str, NDArray[Any]]]:
@@ -131,11 +136,14 @@ def training_steps(
 
     Yields
     ------
-    For each step every quantity by name (z1, a1, …, loss, dL/da2, …, W1_new, …), in the order computed.
+    For each step every quantity by name (z1, a1, …, loss, dL/da2, …, W1_new, …), in the order computed; the
+    last is the first whose loss is at most `problem.until`, if there is one before `problem.steps`.
     """
     lines, state = lines or tape(problem), dict(problem.parameters)
     rate = np.asarray(problem.learning_rate, problem.dtype)
     for _ in range(problem.steps):
         values = evaluate(lines, {"x": problem.x, "y": problem.y, RATE: rate, **state})
         yield values
+        if is_done(problem, values["loss"]):
+            return
         state = {name: values[names.updated(name)] for name in state}

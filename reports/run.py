@@ -83,7 +83,7 @@ def run_case(
                 found = explained(problem, step, found)
             rows[subject] += found
         counter.add({who: step.claim for who, step in judged.items() if who.adapter != REFERENCE})
-        watch(case, dtype, max((step.step for step in judged.values()), default=problem.steps))
+        watch(case, dtype, max(step.step for step in judged.values()))
     return [row for found in rows.values() for row in found], counter.pairs
 
 
@@ -104,15 +104,22 @@ def _subject(problem: Problem, adapter: Adapter | Unavailable, program: str = ""
 
 
 def lockstep(problem: Problem, adapters: Sequence[Adapter]) -> Iterator[dict[Subject, JudgedStep]]:
-    """Advance every program of every adapter step by step; one that ends early is left out from there on."""
+    """Advance every program of every adapter step by step, until the last has ended.
+
+    One that ends before the others is left out from there on: near the threshold of `until`, roundings decide
+    which step is the last.
+    """
     runs = {
         _subject(problem, adapter, program.name): judge(problem, program.run, program.promises(problem.depth))
         for adapter in adapters
         for program in adapter.programs
     }
-    for _ in range(problem.steps):
+    while runs:
         judged = {subject: next(run, None) for subject, run in runs.items()}
-        yield {subject: step for subject, step in judged.items() if step is not None}
+        taken = {subject: step for subject, step in judged.items() if step is not None}
+        runs = {subject: run for subject, run in runs.items() if subject in taken}
+        if taken:
+            yield taken
 
 
 def _beside_the_reference(
@@ -124,7 +131,7 @@ def _beside_the_reference(
     unseen = None if is_selected else training_steps(problem.copy())
     for judged in lockstep(problem, adapters):
         if unseen is not None:
-            yield judged, next(unseen)
+            yield judged, next(unseen, NOTHING)
         else:
             yield judged, judged[selected].claim if selected in judged else NOTHING
 
