@@ -73,9 +73,7 @@ def _readable_dtypes(root: Mapping) -> tuple[str, ...]:
     return tuple(dtype for dtype in DTYPES if dtype in named)
 
 
-def _check_not_rounded_away(
-    root: Mapping, place: tuple[str, ...], name: str, arrays: ArrayReader
-) -> None:
+def _check_not_rounded_away(root: Mapping, place: tuple[str, ...], name: str, arrays: ArrayReader) -> None:
     """Report a number above 0 that a format would round to zero or to infinity."""
     node = child(root, *place)
     if not isinstance(node, Scalar) or not isinstance(node.value, Number) or not node.value.nearest > 0:

@@ -122,7 +122,11 @@ def _judge_closely(error: Real, tolerance: Error) -> tuple[Verdict, str, int]:
     if outside.any():
         return Verdict.DIFFERS, "", int(np.where(outside, used, -1).argmax())
     if not finite.all():
-        return Verdict.UNDECIDED, "the bound is infinite, because a step may overflow", int((~finite).argmax())
+        return (
+            Verdict.UNDECIDED,
+            "the bound is infinite, because a step may overflow",
+            int((~finite).argmax()),
+        )
     return Verdict.AGREES, "", int(used.argmax())
 
 

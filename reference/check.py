@@ -20,15 +20,16 @@ from numpy.typing import NDArray
 from reference import names
 from reference.agreement import compare_unguarded
 from reference.bounded import Bounded
+from reference.certification import crossed, is_certified
 from reference.findings import Finding, NoEquivalent, Verdict
 from reference.formats import FORMATS
 from reference.tape import RATE, is_done, tape
-from reference.truth import Truth
 
 if TYPE_CHECKING:
     from cases import Problem
     from reference.formats import Format
     from reference.tape import Line
+    from reference.truth import Truth
 
 Claim: TypeAlias = Mapping[str, NDArray[Any]]
 """What a claimant states of one training step: quantities by name."""
@@ -63,10 +64,6 @@ class JudgedStep:
         return tuple(finding for finding in self.findings if not finding.passes)
 
 
-CERTIFY_UP_TO = 100_000
-"""Larger problems are judged against float64 values with their own bound, unless asked otherwise."""
-
-
 def judge(
     problem: Problem, claimant: Claimant, promises: frozenset[str], *, certify: bool | None = None
 ) -> Iterator[JudgedStep]:
@@ -82,16 +79,16 @@ def judge(
     promises
         Quantities it must state at every step; others of the tape it may state.
     certify
-        Whether to derive values in ball arithmetic; by default for up to `CERTIFY_UP_TO` parameters.
+        Whether to derive values in ball arithmetic, at every step or at none; by default at the steps that
+        `reference.certification` names: all, but for the largest networks and for runs of thousands of steps.
 
     Yields
     ------
     One judged step for each training step. Whatever the claimant raises, and whatever it states wrongly, is a
     finding; nothing but `KeyboardInterrupt` and its like passes through.
     """
-    certify = problem.size <= CERTIFY_UP_TO if certify is None else certify
-    truth = Truth(problem) if certify else None
-    given, state = problem.copy(), first_state(problem, truth)
+    truth: Truth | None = None
+    given, state = problem.copy(), first_state(problem)
     claims: Iterator[Claim] | None = None
     previous: JudgedStep | None = None
     for step in range(1, problem.steps + 1):
@@ -107,6 +104,8 @@ def judge(
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it does costs its own row
             yield _stopped(step, _crash(error))
             return
+        wanted = is_certified(problem, step) if certify is None else certify
+        truth, state = crossed(problem, state, truth, certify=wanted)
         judged, state = judge_step(problem, step, state, claim, promises, truth)
         last = _is_last(problem, step, claim)
         yield replace(_with_changed_inputs(judged, problem, given) if last else judged, previous=previous)

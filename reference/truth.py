@@ -12,16 +12,21 @@ from reference.bounded import Bounded
 from reference.tape import RATE
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from cases import Problem
     from reference.bounded import Real
     from reference.tape import Line
 
 
 class Truth:
-    """The balls of everything known in a training step: inputs, what is claimed, and what is derived."""
+    """The balls of everything known in a training step: inputs, what is claimed, and what is derived.
 
-    def __init__(self, problem: Problem) -> None:
-        given = {**problem.inputs, RATE: np.asarray(problem.learning_rate)}
+    It starts at the problem's own parameters, or at those of any later step, in `parameters`.
+    """
+
+    def __init__(self, problem: Problem, parameters: Mapping[str, Real] | None = None) -> None:
+        given = {**problem.inputs, **(parameters or {}), RATE: np.asarray(problem.learning_rate)}
         self._parameters = tuple(problem.parameters)
         self._known = {name: Ball.exact(array) for name, array in given.items()}
 

@@ -17,7 +17,7 @@ PUBLISHED = "published"
 
 @dataclass(frozen=True)
 class Row:
-    """One judged quantity of one training step.
+    """One judged quantity of one training step or, in a long run, of many (see `reports.long_runs`).
 
     Attributes
     ----------
@@ -32,6 +32,8 @@ class Row:
         Whether this is a printed number that its case lists as wrong, and that was found wrong.
     explanation
         What explains the difference, in a sentence or two; told where a claimant first fails.
+    steps
+        How many steps it stands for; the finding is that of one of them.
     """
 
     subject: Subject
@@ -41,6 +43,7 @@ class Row:
     max_rel_diff: float = math.nan
     expected: bool = False
     explanation: str = ""
+    steps: int = 1
 
     @property
     def passes(self) -> bool:

@@ -10,6 +10,7 @@ from adapters import Adapter, Unavailable
 from reference import Finding, JudgedStep, Subject, judge, tape, training_steps
 from reports.differences import largest_differences, stated
 from reports.explanations import explained
+from reports.long_runs import RowKeeper
 from reports.pairs import PairCounter
 from reports.published import judge_case
 from reports.rows import Pair, Printed, Results, Row
@@ -74,28 +75,26 @@ def run_case(
     rows = _before_the_run(problem, adapters)
     counter = PairCounter(case.name, dtype)
     present = [adapter for adapter in adapters if isinstance(adapter, Adapter)]
-    wrong: set[Subject] = set()
     for judged, baseline in _beside_the_reference(problem, present):
         for subject, step in judged.items():
             found = list(rows_of(problem, subject, step, baseline))
-            if step.failures and subject not in wrong:  # what comes later follows from it
-                wrong.add(subject)
+            if step.failures and not rows[subject].has_failed:  # what comes later follows from it
                 found = explained(problem, step, found)
-            rows[subject] += found
+            rows[subject].add(found)
         counter.add({who: step.claim for who, step in judged.items() if who.adapter != REFERENCE})
         watch(case, dtype, max(step.step for step in judged.values()))
-    return [row for found in rows.values() for row in found], counter.pairs
+    return [row for kept in rows.values() for row in kept.rows], counter.pairs
 
 
-def _before_the_run(problem: Problem, adapters: Sequence[Adapter | Unavailable]) -> dict[Subject, list[Row]]:
+def _before_the_run(problem: Problem, adapters: Sequence[Adapter | Unavailable]) -> dict[Subject, RowKeeper]:
     """Return no rows yet for each program, and for each adapter that cannot run the one that says so."""
-    rows: dict[Subject, list[Row]] = {}
+    rows: dict[Subject, RowKeeper] = {}
     for adapter in adapters:
         if isinstance(adapter, Unavailable):
             subject = _subject(problem, adapter)
-            rows[subject] = [Row(subject, Finding(0, "", adapter.verdict, adapter.reason))]
+            rows[subject] = RowKeeper([Row(subject, Finding(0, "", adapter.verdict, adapter.reason))])
         else:
-            rows |= {_subject(problem, adapter, program.name): [] for program in adapter.programs}
+            rows |= {_subject(problem, adapter, program.name): RowKeeper() for program in adapter.programs}
     return rows
 
 
