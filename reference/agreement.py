@@ -61,7 +61,7 @@ def compare_unguarded(
     half_unit: Error = 0.0,
     conventional: Tolerance | None = None,
 ) -> Finding:
-    """Judge as `compare` does, where NumPy's warnings are off already: a long run compares a million times."""
+    """Judge as `compare` does, where NumPy's warnings are off already; long runs compare a million times."""
     stated = np.asarray(claimed, dtype=np.float64)
     tolerance = derived.error if type(half_unit) is float else derived.error + half_unit
     most = _maximum(tolerance)

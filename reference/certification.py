@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from reference.formats import Format
 
 CERTIFY_UP_TO = 100_000
-"""Parameters. Larger problems are judged against float64 values with their own bound, unless asked otherwise."""
+"""Parameters. Larger problems are judged against float64 values with their bound, unless asked otherwise."""
 
 EVERY_STEP_UP_TO = 1_000
 """Steps of a run that is certified throughout."""
 
 FIRST, EVERY = 100, 100
-"""Of a longer run these first steps are certified, and then one step in so many; the others are judged against
-float64 values, and the bound pays for their rounding. A finding says in `truth` which of the two it was."""
+"""Of a longer run these first steps are certified, and then one step in so many. The others are judged against
+float64 values, and the bound pays for their rounding; a finding says in `truth` which of the two it was."""
 
 
 def is_certified(problem: Problem, step: int) -> bool:
@@ -63,7 +63,7 @@ def crossed(
 
 
 def _in_format(state: Mapping[str, Bounded], form: Format) -> dict[str, Bounded]:
-    """Return the parameters for arithmetic of that kind; without balls, what is left of a value joins its bound."""
+    """Return the parameters for that arithmetic; what is left of a certified value joins its bound."""
     return {
         name: replace(number, format=form, low=EXACT, error=_with_low(number))
         for name, number in state.items()

@@ -148,7 +148,7 @@ def judge_step(
 
 
 def _is_last(problem: Problem, step: int, claim: Claim) -> bool:
-    """Whether training ends with this step, by the claimant's own loss; one of the wrong kind ends nothing."""
+    """Whether training ends with this step, by the claimant's own loss; a malformed one ends nothing."""
     loss = claim.get("loss")
     stated = not _wrong_kind(loss, (), problem.dtype)
     return step == problem.steps or (stated and is_done(problem, loss))

@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class once(Generic[T]):  # noqa: N801 - written as a decorator, like property
-    """`functools.cached_property` without the lock that Python 3.11 takes: judging asks a hundred times a step."""
+    """`functools.cached_property` without Python 3.11's lock: judging a step asks a hundred times."""
 
     def __init__(self, compute: Callable[[Any], T]) -> None:
         self.compute, self.name, self.__doc__ = compute, compute.__name__, compute.__doc__

@@ -11,6 +11,8 @@ from reference import Finding, Subject, Verdict, sentence
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from reports.drift import Drift
+
 PUBLISHED = "published"
 """The claimant's name where the claim is what somebody printed."""
 
@@ -128,6 +130,7 @@ class Results:
     rows: tuple[Row, ...] = ()
     pairs: tuple[Pair, ...] = ()
     printed: tuple[Printed, ...] = ()
+    drifts: tuple[Drift, ...] = ()
 
 
 def first_failure(rows: Iterable[Row]) -> Row | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from adapters import Adapter, Unavailable
 from reference import Finding, JudgedStep, Subject, judge, tape, training_steps
 from reports.differences import largest_differences, stated
+from reports.drift import Drift, DriftMeter
 from reports.explanations import explained
 from reports.long_runs import RowKeeper
 from reports.pairs import PairCounter
@@ -50,10 +51,13 @@ def run(selection: Selection, watch: Callable[[Case, str, int], None] = lambda *
     rows: list[Row] = []
     pairs: list[Pair] = []
     printed: list[Printed] = []
+    drifts: list[Drift] = []
     for case in selection.cases:
         for dtype in (dtype for one, dtype in selection.runs if one is case):
             watch(case, dtype, 0)
-            found, counted = run_case(case, dtype, selection.adapters, watch)
+            meter = DriftMeter(case.problem(dtype))
+            found, counted = run_case(case, dtype, selection.adapters, watch, meter.add)
+            drifts += meter.finished()
             rows += found
             pairs += counted
         if case.published:
@@ -61,7 +65,7 @@ def run(selection: Selection, watch: Callable[[Case, str, int], None] = lambda *
         judged = judge_case(case, explain=True)
         rows += [one.row for one in judged]
         printed += judged
-    return Results(tuple(rows), tuple(pairs), tuple(printed))
+    return Results(tuple(rows), tuple(pairs), tuple(printed), tuple(drifts))
 
 
 def run_case(
@@ -69,8 +73,12 @@ def run_case(
     dtype: str,
     adapters: Sequence[Adapter | Unavailable],
     watch: Callable[[Case, str, int], None] = lambda *_: None,
+    follow: Callable[[Mapping[Subject, JudgedStep]], None] = lambda _: None,
 ) -> tuple[list[Row], list[Pair]]:
-    """Run one case in one number format; return each claimant's rows together, and the pairs of claimants."""
+    """Run one case in one number format; return each claimant's rows together, and the pairs of claimants.
+
+    `follow` is given each step of all claimants, for what is told beside the verdicts.
+    """
     problem = case.problem(dtype)
     rows = _before_the_run(problem, adapters)
     counter = PairCounter(case.name, dtype)
@@ -82,6 +90,7 @@ def run_case(
                 found = explained(problem, step, found)
             rows[subject].add(found)
         counter.add({who: step.claim for who, step in judged.items() if who.adapter != REFERENCE})
+        follow(judged)
         watch(case, dtype, max(step.step for step in judged.values()))
     return [row for kept in rows.values() for row in kept.rows], counter.pairs
 

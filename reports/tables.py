@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 COLUMNS = (
-    "case", "adapter", "program", "dtype", "step", "steps", "quantity", "verdict", "used", "error", "tolerance",
-    "digits", "ulps", "index", "claimed", "derived", "max_abs_diff", "max_rel_diff", "conventional", "reason",
+    "case", "adapter", "program", "dtype", "step", "steps", "quantity", "verdict", "used", "error",
+    "tolerance", "digits", "ulps", "index", "claimed", "derived", "max_abs_diff", "max_rel_diff", "conventional", "reason",
     "truth", "explanation",
 )  # fmt: skip
 """The columns of results.csv and results.json."""
@@ -41,8 +41,8 @@ def _record(row: Row) -> tuple[object, ...]:
     if not row.compared:
         numbers = (None,) * len(numbers)
     return (
-        who.case, who.adapter, who.program, who.dtype, found.step or None, row.steps, found.quantity, str(found.verdict),
-        *numbers, row.conventional, found.reason, found.truth,
+        who.case, who.adapter, who.program, who.dtype, found.step or None, row.steps, found.quantity,
+        str(found.verdict), *numbers, row.conventional, found.reason, found.truth,
         row.explanation,
     )  # fmt: skip
 
