@@ -70,9 +70,9 @@ def compare_unguarded(
     if verdict is Verdict.AGREES and not _certifies(bound, derived.peak, derived.format):
         verdict, reason = Verdict.UNDECIDED, "the bound certifies less than one digit"
     value, claim = derived.value.item(worst), stated.item(worst)
-    low = derived.low if type(derived.low) is float else derived.low.item(worst)
+    low = derived.low if isinstance(derived.low, float) else derived.low.item(worst)
     off = abs(claim - value - low)
-    allowed = tolerance if type(tolerance) is float else tolerance.item(worst)
+    allowed = tolerance if isinstance(tolerance, float) else tolerance.item(worst)
     ulp = derived.format.ulp(value)
     return Finding(
         step=step,
@@ -143,7 +143,7 @@ def _digits(bound: float, largest: float) -> float:
 
 
 def _maximum(error: Error) -> float:
-    return error if type(error) is float else maximum(error)
+    return error if isinstance(error, float) else maximum(error)
 
 
 def _within(tolerance: Tolerance, claimed: Real, derived: Real) -> bool:

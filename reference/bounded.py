@@ -184,7 +184,7 @@ class Bounded:
 
 
 FEW = 1000
-"""Elements up to which finding the place of the largest is quicker than `max`, which passes through Python."""
+"""Elements up to which finding the place of the largest is quicker than `max`, which goes through Python."""
 
 
 def maximum(array: Real) -> float:

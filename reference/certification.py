@@ -29,7 +29,7 @@ EVERY_STEP_UP_TO = 1_000
 """Steps of a run that is certified throughout."""
 
 FIRST, EVERY = 100, 100
-"""Of a longer run these first steps are certified, and then one step in so many. The others are judged against
+"""Of a longer run these first steps are certified, and then one step in so many. The others are judged by
 float64 values, and the bound pays for their rounding; a finding says in `truth` which of the two it was."""
 
 

@@ -1,6 +1,6 @@
-"""The certified trajectory: a training in ball arithmetic from the inputs alone, without a claimant's numbers.
+"""The certified trajectory: a training in ball arithmetic from the inputs alone, with no claimant's numbers.
 
-Nothing is rounded here as a claimant would round, so it tells how far its own roundings have carried a claimant
+Nothing is rounded here as a claimant would round, so it tells how far a claimant's roundings have carried it
 from the training that the equations describe. The balls widen from step to step, and say by how much.
 """
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 
@@ -113,14 +113,16 @@ class DriftMeter:
         done = {(one.claimant, one.against) for one in self._told if one.step == self._step}
         for who in self._latest:
             if who in ended and (who, TRUTH) not in done:
-                self._told.append(Drift(*about, who, TRUTH, self._step, *self._from_truth(self._latest[who])))
+                told = self._from_truth(self._latest[who])
+                self._told.append(Drift(*about, who, TRUTH, self._step, *told))
         for who, other in combinations(self._latest, 2):
             if (who in ended or other in ended) and (who, other) not in done:
                 one, against = self._latest[who], self._latest[other]
                 found = _distance(self._problem, one, against)
                 self._told.append(Drift(*about, who, other, self._step, *found))
 
-    def _from_truth(self, parameters: Real) -> tuple[float, float, str]:
+    def _from_truth(self, parameters: Real) -> tuple[Any, ...]:
+        """Return the last three fields of a `Drift`."""
         balls = self._truth.after(self._step)
         if isinstance(balls, str):
             return math.nan, math.nan, balls
@@ -135,7 +137,7 @@ class TruthOfRun:
         self._problem, self._bits = problem, BITS
         work = problem.size * len(problem.x) * problem.steps
         self._why_not = "the run is too large for balls from the inputs alone" if work > BUDGET else ""
-        self._begin()
+        self._run, self._step = certified_trajectory(problem, self._bits), 0
 
     def after(self, step: int) -> Balls | str:
         """Return all parameters after a step as (high, low, radius), or why they are not known.
@@ -150,11 +152,8 @@ class TruthOfRun:
             self._bits *= 2
             if self._bits > MOST_BITS:
                 self._why_not = f"balls of {MOST_BITS} bits have become too wide after step {step}"
-            self._begin()
+            self._run, self._step = certified_trajectory(self._problem, self._bits), 0
         return self._why_not
-
-    def _begin(self) -> None:
-        self._run, self._step = certified_trajectory(self._problem, self._bits), 0
 
     def _split(self) -> Balls:
         with precision(self._bits):

@@ -86,8 +86,13 @@ class Merged:
         """The one row that stands for all."""
         found = self.worst.finding
         finding = replace(found, digits=self.digits) if self.worst.compared else found
-        differences = {"max_abs_diff": self.max_abs_diff, "max_rel_diff": self.max_rel_diff}
-        return replace(self.worst, finding=finding, steps=self.steps, **differences)
+        return replace(
+            self.worst,
+            finding=finding,
+            steps=self.steps,
+            max_abs_diff=self.max_abs_diff,
+            max_rel_diff=self.max_rel_diff,
+        )
 
 
 def _larger(one: float, other: float) -> float:

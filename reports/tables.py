@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 COLUMNS = (
     "case", "adapter", "program", "dtype", "step", "steps", "quantity", "verdict", "used", "error",
-    "tolerance", "digits", "ulps", "index", "claimed", "derived", "max_abs_diff", "max_rel_diff", "conventional", "reason",
-    "truth", "explanation",
+    "tolerance", "digits", "ulps", "index", "claimed", "derived", "max_abs_diff", "max_rel_diff",
+    "conventional", "reason", "truth", "explanation",
 )  # fmt: skip
 """The columns of results.csv and results.json."""
 

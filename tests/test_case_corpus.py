@@ -53,7 +53,7 @@ def parameters() -> Iterator[tuple[Case, str, NDArray[np.float64]]]:
 
 def test_there_are_enough_of_them() -> None:
     assert len(CASES) >= 24
-    assert {case.name.split("/", 1)[0] for case in CASES} == {"worked", "nets", "edges"}
+    assert {case.name.split("/", 1)[0] for case in CASES} == {"worked", "nets", "edges", "training"}
 
 
 @each(list(CASES))
@@ -139,7 +139,8 @@ def test_every_choice_that_a_file_has_is_taken() -> None:
         ("mean_squared_error", "mean"),
     }
     assert {1, 0.1, 10} <= {problem.learning_rate for problem in problems}
-    assert {1, 100} <= {problem.steps for problem in problems}
+    assert {1, 100, 10_000} <= {problem.steps for problem in problems}
+    assert any(problem.until for problem in problems)
     assert {1, 2, 8} <= {problem.depth for problem in problems}
     assert {1, 3, 64, 256} <= {len(problem.x) for problem in problems}
     assert any(problem.tolerance for problem in problems)
