@@ -73,8 +73,9 @@ class Merged:
         self.add(self.worst)
 
     def add(self, row: Row) -> None:
-        """Count one more."""
-        if _larger(self.worst.finding.used, row.finding.used) is not self.worst.finding.used:
+        """Count one more; NaN, which is never within, is worse than any number."""
+        found, worst = row.finding.used, self.worst.finding.used
+        if found > worst or (math.isnan(found) and not math.isnan(worst)):
             self.worst = row
         self.steps += 1
         self.digits = min(self.digits, row.finding.digits)
