@@ -57,7 +57,7 @@ class Case:
 
     @property
     def steps(self) -> int:
-        """How many training steps are run."""
+        """How many training steps are run, at most."""
         return self.file.steps
 
     @property
@@ -117,6 +117,7 @@ class Case:
             clipping=clipping_rule(self.file.clipping) if self.file.clipping else None,
             forms=self.file.forms,
             steps=self.steps,
+            until=self.file.until.loss.rounded(dtype) if self.file.until else None,
             not_trained=frozenset(self.file.not_trained),
             tolerance=self.tolerance,
         )

@@ -6,7 +6,18 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from cases.array_forms import Matrix, Model, Targets, Vector
 from cases.expectations import Expectation
-from cases.fields import REAL, Count, Format, IfGiven, NotNegative, Some, Text, not_empty, unexpected
+from cases.fields import (
+    REAL,
+    Count,
+    Format,
+    IfGiven,
+    NotNegative,
+    Positive,
+    Some,
+    Text,
+    not_empty,
+    unexpected,
+)
 from cases.loss_forms import AnyLoss
 from cases.numbers import DEFAULT_DTYPES
 from cases.quantities import PATTERN
@@ -45,6 +56,14 @@ class Layer(Model):
     W: Matrix = Field(description="The weights, one row for each output: (n_out, n_in).")
     b: Vector = Field(description="The biases: (n_out,).")
     activation: Activation = Field(description="The function applied to z, element by element.")
+
+
+class Until(Model):
+    """When training is done: after the first step whose loss is at most this."""
+
+    loss: Positive = Field(
+        description="The threshold; compared with the loss that a step states, computed before its update."
+    )
 
 
 class Tolerance(Model):
@@ -111,7 +130,8 @@ class File(Model):
         None, discriminator="name", description="How the learning rate changes from step to step."
     )
     clipping: IfGiven[Clipping] = Field(None, description="How the gradients are clipped before the update.")
-    steps: Count = Field(1, description="How many training steps are run, 1 if not given.")
+    steps: Count = Field(1, description="How many training steps are run at most, 1 if not given.")
+    until: IfGiven[Until] = Field(None, description="What ends the training before `steps` are run.")
     not_trained: tuple[Text, ...] = Field((), description="Parameters that the update leaves as they are.")
     dtypes: Some[tuple[Format, ...]] = Field(
         DEFAULT_DTYPES, description="The number formats it runs in, float64 and float32 if not given."

@@ -96,9 +96,10 @@ class Problem:
         "stated": whoever has no form equal to what is stated says so. "defaults": each framework's function
         of that name runs as its defaults have it, so that what they really do can be seen.
     steps
-        How many training steps are run, at least one.
+        How many training steps are run at most, at least one.
     until
-        Training ends after the first step whose loss is at most this; never, if None.
+        Training ends after the first step whose loss, computed before its update, is at most this; if None,
+        after `steps`. Each claimant is ended by the loss that it states itself.
     not_trained
         Names of the parameters that the update leaves as they are.
     tolerance

@@ -34,22 +34,22 @@ def read_rules(root: Mapping) -> Rules:
 
 
 def check_rules(root: Mapping, arrays: ArrayReader) -> None:
-    """Report what contradicts itself, and a learning rate that a format would round to 0 or to infinity."""
-    stated = _entries(child(root, "optimizer"))
-    rate = stated.get("learning_rate")
-    if isinstance(rate, Scalar) and isinstance(rate.value, Number):
-        _check_rate(rate, rate.value, arrays)
-    _check_momentum(stated, arrays.report)
+    """Report what contradicts itself, and numbers that a format would round to 0 or to infinity."""
+    _check_not_rounded_away(root, ("optimizer", "learning_rate"), "learning_rate", arrays)
+    _check_not_rounded_away(root, ("until", "loss"), "until.loss", arrays)
+    _check_momentum(_entries(child(root, "optimizer")), arrays.report)
 
 
-def _check_rate(node: Scalar, number: Number, arrays: ArrayReader) -> None:
-    if not number.nearest > 0:
+def _check_not_rounded_away(root: Mapping, place: tuple[str, ...], name: str, arrays: ArrayReader) -> None:
+    """Report a number above 0 that a format would round to zero or to infinity."""
+    node = child(root, *place)
+    if not isinstance(node, Scalar) or not isinstance(node.value, Number) or not node.value.nearest > 0:
         return
-    if number.fits("float64"):
-        arrays.check_range(number, node.mark, "learning_rate")
+    if node.value.fits("float64"):
+        arrays.check_range(node.value, node.mark, name)
     for dtype in arrays.dtypes:
-        if number.rounded(dtype) == 0:
-            wrong = f"learning_rate is {number}, which {dtype} rounds to 0"
+        if node.value.rounded(dtype) == 0:
+            wrong = f"{name} is {node.value}, which {dtype} rounds to 0"
             arrays.report.add(node.mark, wrong, "more than 0")
 
 

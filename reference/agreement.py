@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from reference.bounded import maximum
 from reference.findings import Finding, Verdict
 
 if TYPE_CHECKING:
@@ -45,32 +46,40 @@ def compare(
     conventional
         An rtol and atol to try as well; the finding tells both, and the derived verdict stands.
     """
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # NaN and infinity are judged
+        return compare_unguarded(
+            step, quantity, claimed, derived, half_unit=half_unit, conventional=conventional
+        )
+
+
+def compare_unguarded(
+    step: int,
+    quantity: str,
+    claimed: NDArray[Any],
+    derived: Bounded,
+    *,
+    half_unit: Error = 0.0,
+    conventional: Tolerance | None = None,
+) -> Finding:
+    """Judge as `compare` does, where NumPy's warnings are off already; long runs compare a million times."""
     stated = np.asarray(claimed, dtype=np.float64)
     tolerance = derived.error if type(half_unit) is float else derived.error + half_unit
     most = _maximum(tolerance)
-    with np.errstate(
-        divide="ignore", invalid="ignore", over="ignore"
-    ):  # NaN and infinity are judged, not raised
-        used = _distance(stated, derived)
-        used /= tolerance  # NaN where nothing is allowed and nothing is off
-        worst = _largest(used)
-        verdict, reason = Verdict.AGREES, ""
-        if not (used[worst] <= 1 and most < math.inf):
-            verdict, reason, worst = _judge_closely(_distance(stated, derived), tolerance)
+    verdict, reason, worst = _judge(stated, derived, tolerance, most)
     bound = most if tolerance is derived.error else _maximum(derived.error)
     if verdict is Verdict.AGREES and not _certifies(bound, derived.peak, derived.format):
         verdict, reason = Verdict.UNDECIDED, "the bound certifies less than one digit"
-    value, claim = float(derived.value[worst]), float(stated[worst])
-    low = derived.low if isinstance(derived.low, float) else float(derived.low[worst])
+    value, claim = derived.value.item(worst), stated.item(worst)
+    low = derived.low if isinstance(derived.low, float) else derived.low.item(worst)
     off = abs(claim - value - low)
-    allowed = tolerance if isinstance(tolerance, float) else float(tolerance[worst])
+    allowed = tolerance if isinstance(tolerance, float) else tolerance.item(worst)
     ulp = derived.format.ulp(value)
     return Finding(
         step=step,
         quantity=quantity,
         verdict=verdict,
         reason=reason,
-        index=worst,
+        index=_index(worst, stated.shape),
         claimed=claim,
         derived=value,
         error=off,
@@ -83,6 +92,18 @@ def compare(
     )
 
 
+def _judge(stated: Real, derived: Bounded, tolerance: Error, most: float) -> tuple[Verdict, str, int]:
+    """Return the verdict, its reason and the worst element's place, counted along the rows."""
+    used = _distance(stated, derived)
+    if most == 0 and not used.any():  # NaN counts as a distance
+        return Verdict.AGREES, "", 0
+    used /= tolerance  # NaN where nothing is allowed and nothing is off
+    worst = int(used.argmax())
+    if used.item(worst) <= 1 and most < math.inf:
+        return Verdict.AGREES, "", worst
+    return _judge_closely(_distance(stated, derived), tolerance)
+
+
 def _distance(stated: Real, derived: Bounded) -> Real:
     """Return |stated − derived|; the difference of two near float64 is exact, so the low part is not lost."""
     distance = np.asarray(stated - derived.value)
@@ -92,17 +113,21 @@ def _distance(stated: Real, derived: Bounded) -> Real:
     return distance
 
 
-def _judge_closely(error: Real, tolerance: Error) -> tuple[Verdict, str, tuple[int, ...]]:
-    """Return the verdict, its reason and the worst element where some bound is 0, infinite or exceeded."""
+def _judge_closely(error: Real, tolerance: Error) -> tuple[Verdict, str, int]:
+    """Return the same where some bound is 0, infinite or exceeded."""
     allowed = np.broadcast_to(tolerance, error.shape)
     finite = np.isfinite(allowed)
     outside = finite & ~(error <= allowed)  # written so that NaN is outside
     used = np.where(error == 0, 0.0, np.nan_to_num(error / allowed, nan=np.inf))
     if outside.any():
-        return Verdict.DIFFERS, "", _largest(np.where(outside, used, -1))
+        return Verdict.DIFFERS, "", int(np.where(outside, used, -1).argmax())
     if not finite.all():
-        return Verdict.UNDECIDED, "the bound is infinite, because a step may overflow", _largest(~finite)
-    return Verdict.AGREES, "", _largest(used)
+        return (
+            Verdict.UNDECIDED,
+            "the bound is infinite, because a step may overflow",
+            int((~finite).argmax()),
+        )
+    return Verdict.AGREES, "", int(used.argmax())
 
 
 def _certifies(bound: float, largest: float, form: Format) -> bool:
@@ -118,17 +143,17 @@ def _digits(bound: float, largest: float) -> float:
 
 
 def _maximum(error: Error) -> float:
-    return error if isinstance(error, float) else float(error.max())
+    return error if isinstance(error, float) else maximum(error)
 
 
 def _within(tolerance: Tolerance, claimed: Real, derived: Real) -> bool:
     return bool(np.allclose(claimed, derived, rtol=tolerance.rtol, atol=tolerance.atol))
 
 
-def _largest(array: NDArray[Any]) -> tuple[int, ...]:
-    """Return the index of the largest element; of the first NaN, if there is one."""
-    flat, index = int(array.argmax()), []
-    for size in reversed(array.shape):
-        flat, i = divmod(flat, size)
+def _index(place: int, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the index of the element at a place counted along the rows."""
+    index = []
+    for size in reversed(shape):
+        place, i = divmod(place, size)
         index.append(i)
     return tuple(reversed(index))

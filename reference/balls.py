@@ -28,9 +28,9 @@ BITS = 160
 """Working precision: three times float64's, so that what cancels or saturates in float64 keeps its digits."""
 
 
-def precision() -> AbstractContextManager[None]:
-    """Work with `BITS` bits inside a `with`. A ball computed outside is still right, only wider."""
-    working: AbstractContextManager[None] = flint.ctx.workprec(BITS)
+def precision(bits: int = BITS) -> AbstractContextManager[None]:
+    """Work with so many bits inside a `with`. A ball computed outside is still right, only wider."""
+    working: AbstractContextManager[None] = flint.ctx.workprec(bits)
     return working
 
 

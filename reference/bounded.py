@@ -15,12 +15,12 @@ Source of the bounds: Higham, *Accuracy and Stability of Numerical Algorithms*, 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from reference.formats import NEGLIGIBLE
+from reference.once import once
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,19 +82,19 @@ class Bounded:
         """Whether every element is known exactly."""
         return type(self.error) is float
 
-    @cached_property
+    @once
     def magnitude(self) -> Real:
         """|value|, kept because weights and activations are used by several lines."""
         return np.abs(self.value)
 
-    @cached_property
+    @once
     def peak(self) -> float:
         """The largest magnitude, found without making another array."""
         if "magnitude" in self.__dict__:
-            return float(self.magnitude.max())
-        return max(float(self.value.max()), -float(self.value.min()))
+            return maximum(self.magnitude)
+        return max(maximum(self.value), -minimum(self.value))
 
-    @cached_property
+    @once
     def T(self) -> Bounded:  # noqa: N802 - NumPy's name
         """The transpose, exact."""
         error = self.error if self.is_exact else np.transpose(self.error)
@@ -146,12 +146,10 @@ class Bounded:
     def sum(self, axis: int | None = None) -> Bounded:
         """Sum over an axis, or over all n elements, in any order: γ_n Σ(|v| + e) + Σe."""
         n = self.value.size if axis is None else self.shape[axis]
-        carried = EXACT if self.is_exact else np.sum(self.error, axis=axis)
-        reach = self.magnitude.sum(axis)
+        value, reach = np.add.reduce(self.value, axis), np.add.reduce(self.magnitude, axis)
+        carried = EXACT if self.is_exact else np.add.reduce(self.error, axis)
         accumulator = self.format.totals if axis is None else self.format.sums
-        return self._settled(
-            self.value.sum(axis), reach, carried, roundings=n, underflows=n, accumulator=accumulator
-        )
+        return self._settled(value, reach, carried, roundings=n, underflows=n, accumulator=accumulator)
 
     def __truediv__(self, divisor: int | Bounded) -> Bounded:
         """Divide by a whole number: exact for a power of two, else 3 roundings.
@@ -237,7 +235,7 @@ class Bounded:
         if carries:
             reach += carried
         gamma, eta = self.format.gamma(roundings, accumulator), form.underflow * underflows
-        smallest, largest = reach.min(), reach.max()
+        smallest, largest = minimum(reach), maximum(reach)
         underflow = eta * (reach > 0) if eta > NEGLIGIBLE * gamma * smallest else EXACT
         overflow = ~(reach <= form.largest) if not largest <= form.largest else None  # NaN counts as overflow
         error = reach  # its memory, used again
@@ -256,6 +254,20 @@ def _stored(value: Real, error: Real, form: Format) -> Real:
     magnitude = np.abs(value) + error
     stored = error + form.gamma(1) * magnitude + form.underflow * (magnitude > 0)
     return np.where(magnitude <= form.largest, stored, np.inf)
+
+
+FEW = 1000
+"""Elements up to which finding the place of the largest is quicker than `max`, which goes through Python."""
+
+
+def maximum(array: Real) -> float:
+    """Return the largest element; NaN, if there is one."""
+    return float(array.max()) if array.size > FEW else array.item(array.argmax())
+
+
+def minimum(array: Real) -> float:
+    """Return the smallest element; NaN, if there is one."""
+    return float(array.min()) if array.size > FEW else array.item(array.argmin())
 
 
 def _carried(a: Bounded, b: Bounded, product: Callable[[Real, Real], Real]) -> Error:

@@ -8,7 +8,7 @@ in for it with its bound, and the bound grows by what was hidden.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -18,16 +18,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reference import names
-from reference.agreement import compare
+from reference.agreement import compare_unguarded
 from reference.bounded import Bounded
+from reference.certification import crossed, is_certified
 from reference.findings import Finding, NoEquivalent, Verdict
 from reference.formats import IN_FLOAT32, format_of
-from reference.tape import advanced, tape
-from reference.truth import Truth
+from reference.tape import advanced, is_done, tape
 
 if TYPE_CHECKING:
     from cases import Problem
     from reference.formats import Accumulators, Format
+    from reference.line import Line
+    from reference.truth import Truth
 
 Claim: TypeAlias = Mapping[str, NDArray[Any]]
 """What a claimant states of one training step: quantities by name."""
@@ -62,10 +64,6 @@ class JudgedStep:
         return tuple(finding for finding in self.findings if not finding.passes)
 
 
-CERTIFY_UP_TO = 100_000
-"""Larger problems are judged against float64 values with their own bound, unless asked otherwise."""
-
-
 def judge(
     problem: Problem,
     claimant: Claimant,
@@ -81,11 +79,13 @@ def judge(
     problem
         What the claimant is given, by copy.
     claimant
-        Called once; it is advanced by one step for each step that is judged.
+        Called once; it is advanced by one step for each step that is judged. It may itself go on for ever:
+        `problem.steps` ends it, or the first loss of its own that is at most `problem.until`.
     promises
         Quantities it must state at every step; others of the tape it may state.
     certify
-        Whether to derive values in ball arithmetic; by default for up to `CERTIFY_UP_TO` parameters.
+        Whether to derive values in ball arithmetic, at every step or at none; by default at the steps that
+        `reference.certification` names: all, but for the largest networks and for runs of thousands of steps.
     accumulators
         What the claimant declares to accumulate in where the problem's format has 16 bits.
 
@@ -94,9 +94,8 @@ def judge(
     One judged step for each training step. Whatever the claimant raises, and whatever it states wrongly, is a
     finding; nothing but `KeyboardInterrupt` and its like passes through.
     """
-    certify = problem.size <= CERTIFY_UP_TO if certify is None else certify
-    truth = Truth(problem) if certify else None
-    given, state = problem.copy(), first_state(problem, truth, accumulators)
+    truth: Truth | None = None
+    given, state = problem.copy(), first_state(problem, None, accumulators)
     claims: Iterator[Claim] | None = None
     previous: JudgedStep | None = None
     for step in range(1, problem.steps + 1):
@@ -104,7 +103,7 @@ def judge(
             claims = iter(claimant(given)) if claims is None else claims
             claim = _taken(next(claims))
         except StopIteration:
-            yield _stopped(step, f"stopped after {step - 1} of {problem.steps} steps")
+            yield _stopped(step, _too_early(problem, step))
             return
         except NoEquivalent as reason:
             yield JudgedStep(step, findings=(Finding(step, "", Verdict.NO_EQUIVALENT, str(reason)),))
@@ -112,10 +111,13 @@ def judge(
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it does costs its own row
             yield _stopped(step, _crash(error))
             return
+        wanted = is_certified(problem, step) if certify is None else certify
+        truth, state = crossed(problem, state, truth, certify=wanted)
         judged, state = judge_step(problem, step, state, claim, promises, truth)
-        if step == problem.steps:
-            judged = _with_changed_inputs(judged, problem, given)
-        yield replace(judged, previous=previous)
+        last = _is_last(problem, step, claim)
+        yield replace(_with_changed_inputs(judged, problem, given) if last else judged, previous=previous)
+        if last:
+            return
         previous = judged
 
 
@@ -129,9 +131,9 @@ def judge_step(
 ) -> tuple[JudgedStep, dict[str, Bounded]]:
     """Judge one step's claim from the parameters before it; return those after it, unless it is the last."""
     form = next(iter(state.values())).format
-    known, findings = {**_data(problem, form), **state}, []
+    known, findings, lines = {**_data(problem, form), **state}, [], tape(problem)
     with np.errstate(all="ignore"):  # an overflow makes a bound infinite or NaN, and is judged as such
-        for line in tape(problem):
+        for line in lines:
             derived = line.formula(*(known[name] for name in line.inputs))
             if truth:
                 derived = truth.certify(line, derived)
@@ -143,11 +145,10 @@ def judge_step(
                     truth.take(line.name, known[line.name].value)
             elif line.name in promises:
                 findings.append(Finding(step, line.name, Verdict.ERROR, "was promised, but is not claimed"))
-    findings += _unknown_names(step, claim, {line.name for line in tape(problem)})
+    findings += _unknown_names(step, claim, lines)
     if not findings:
         findings = [Finding(step, "", Verdict.ERROR, "claimed nothing, so nothing was compared")]
-    goes_on = step < problem.steps
-    after = _after(problem, known) if goes_on else {}
+    after = {} if _is_last(problem, step, claim) else _after(problem, known)
     if truth:
         truth.step()
     return JudgedStep(step, claim, tuple(findings), state), after
@@ -159,6 +160,13 @@ def _after(problem: Problem, known: Mapping[str, Bounded]) -> dict[str, Bounded]
     return {name: going_on[name].kept() for name in (*problem.state, names.STEP)}
 
 
+def _is_last(problem: Problem, step: int, claim: Claim) -> bool:
+    """Whether training ends with this step, by the claimant's own loss; a malformed one ends nothing."""
+    loss = claim.get("loss")
+    stated = not _wrong_kind(loss, (), problem.dtype)
+    return step == problem.steps or (stated and is_done(problem, loss))
+
+
 def _judge_line(
     step: int, name: str, claimed: object, derived: Bounded, problem: Problem
 ) -> tuple[Finding, Bounded]:
@@ -166,7 +174,7 @@ def _judge_line(
     if wrong:
         return Finding(step, name, Verdict.ERROR, wrong), derived
     array = np.asarray(claimed)
-    finding = compare(step, name, array, derived, conventional=problem.tolerance)
+    finding = compare_unguarded(step, name, array, derived, conventional=problem.tolerance)
     return finding, Bounded.exact(array, derived.format)
 
 
@@ -181,8 +189,9 @@ def _wrong_kind(claimed: object, shape: tuple[int, ...], dtype: str) -> str:
     return ""
 
 
-def _unknown_names(step: int, claim: Claim, lines: set[str]) -> list[Finding]:
-    unknown = [str(name) for name in claim if name not in lines]
+def _unknown_names(step: int, claim: Claim, lines: Sequence[Line]) -> list[Finding]:
+    known = {line.name for line in lines}
+    unknown = [str(name) for name in claim if name not in known]
     return [Finding(step, name, Verdict.ERROR, "is not a quantity of this training step") for name in unknown]
 
 
@@ -208,6 +217,11 @@ def exact_inputs(problem: Problem, form: Format) -> dict[str, Bounded]:
 
 def _exact(arrays: Mapping[str, NDArray[Any]], form: Format) -> dict[str, Bounded]:
     return {name: Bounded.exact(array, form) for name, array in arrays.items()}
+
+
+def _too_early(problem: Problem, step: int) -> str:
+    told = f"stopped after {step - 1} of {problem.steps} steps"
+    return told if problem.until is None else f"{told}, with no loss of at most {problem.until:.9g}"
 
 
 def _stopped(step: int, reason: str) -> JudgedStep:

@@ -125,6 +125,11 @@ def in_float32(line: Line) -> Line:
     return replace(line, formula=rounded)
 
 
+def is_done(problem: Problem, loss: Any) -> bool:  # noqa: ANN401 - a NumPy scalar or array of one element
+    """Say whether a step with this loss ends the training: NaN never does."""
+    return problem.until is not None and float(loss) <= problem.until
+
+
 def training_steps(
     problem: Problem, lines: tuple[Line, ...] | None = None
 ) -> Iterator[dict[str, NDArray[Any]]]:
@@ -137,7 +142,8 @@ def training_steps(
 
     Yields
     ------
-    For each step every quantity by name (z1, a1, …, loss, dL/da2, …, W1_new, …), in the order computed.
+    For each step every quantity by name (z1, a1, …, loss, dL/da2, …, W1_new, …), in the order computed; the
+    last is the first whose loss is at most `problem.until`, if there is one before `problem.steps`.
     """
     lines, state = lines or tape(problem), problem.state
     if problem.dtype in SIXTEEN_BITS:
@@ -146,6 +152,8 @@ def training_steps(
     for step in range(1, problem.steps + 1):
         values = evaluate(lines, {**data, STEP: np.asarray(step, np.float64), **state})
         yield values
+        if is_done(problem, values["loss"]):
+            return
         state = {name: values[names.updated(name)] for name in state}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,19 +11,24 @@ from reference.balls import Ball, precision
 from reference.bounded import Bounded
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from cases import Problem
     from reference.bounded import Real
     from reference.line import Line
 
 
 class Truth:
-    """The balls of everything known in a training step: inputs, what is claimed, and what is derived."""
+    """The balls of everything known in a training step: inputs, what is claimed, and what is derived.
 
-    def __init__(self, problem: Problem) -> None:
-        given = {"x": problem.x, "y": problem.y, **problem.constants, **problem.state}
-        given[names.STEP] = np.asarray(1.0)
+    It starts at the problem's own parameters, or at the state before any later step.
+    """
+
+    def __init__(self, problem: Problem, state: Mapping[str, Real] | None = None) -> None:
+        start: dict[str, Any] = {**problem.state, names.STEP: 1.0, **(state or {})}
+        given = {"x": problem.x, "y": problem.y, **problem.constants, **start}
         self._state = tuple(problem.state)
-        self._step = 1
+        self._step = int(start[names.STEP])
         self._known = {name: Ball.exact(array) for name, array in given.items()}
 
     def certify(self, line: Line, derived: Bounded) -> Bounded:

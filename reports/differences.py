@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from reference.bounded import maximum
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -26,11 +28,13 @@ def largest_differences(claimed: NDArray[Any], reference: NDArray[Any]) -> tuple
 
     The relative one is |claimed − reference| / |reference|, infinite where only the reference is 0.
     """
+    if (claimed == reference).all():  # which NaN prevents
+        return 0.0, 0.0
     one, other = np.asarray(claimed, np.float64), np.asarray(reference, np.float64)
     with np.errstate(all="ignore"):  # infinities are differences like others
         distance = np.where(one == other, 0.0, np.abs(one - other))
         relative = np.where(distance == 0, 0.0, distance / np.abs(other))
-    return float(distance.max()), float(relative.max())
+    return maximum(distance), maximum(relative)
 
 
 def bitwise_equal(one: NDArray[Any], other: NDArray[Any]) -> int:
@@ -40,14 +44,13 @@ def bitwise_equal(one: NDArray[Any], other: NDArray[Any]) -> int:
 
 def ulp_distance(one: NDArray[Any], other: NDArray[Any]) -> float:
     """Return how many numbers of the format lie between two elements, at most; infinite beside a lone NaN."""
-    lone = np.isnan(one) != np.isnan(other)
-    if lone.any():
-        return math.inf
-    both = ~np.isnan(one)
-    if not both.any():
-        return 0.0
-    left, right = _ranks(one[both]), _ranks(other[both])
-    return float(np.where(left > right, left - right, right - left).max())
+    missing, lacking = np.isnan(one), np.isnan(other)
+    if missing.any() or lacking.any():
+        if (missing != lacking).any():
+            return math.inf
+        one, other = one[~missing], other[~missing]
+    left, right = _ranks(one), _ranks(other)
+    return float(np.where(left > right, left - right, right - left).max(initial=0))
 
 
 def _bits(array: NDArray[Any]) -> NDArray[Any]:

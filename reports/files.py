@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from reports import markdown, page, tables
+from reports import drift_table, markdown, page, tables
 from reports.power.records import records
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ def results_json(report: Report) -> str:
         "printed": _split(_printed(report.results.printed)),
         "pairs": _split(pd.DataFrame([vars(pair) for pair in report.results.pairs], dtype=object)),
     }
+    everything["drift"] = _split(drift_table.records(report.results.drifts))
     if report.power is not None:
         frames = records(report.power)
         everything["power"] = {name: _split(frame.astype(object)) for name, frame in frames.items()}
@@ -96,6 +97,7 @@ def _json(value: object) -> object:
 WRITERS: dict[str, Callable[[Report], str]] = {
     "results.csv": results_csv,
     "results.json": results_json,
+    "drift.csv": lambda report: drift_table.csv(report.results.drifts),
     "summary.md": markdown.summary,
     "index.html": page.index,
 }

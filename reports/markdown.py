@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from reports.drift_table import ABOUT, TITLE
 from reports.marks import escape, table
 from reports.power import to_markdown
 from reports.report import DIRECTLY, KNOWN, LEGEND, LOST, NO_EQUIVALENT
@@ -51,6 +52,10 @@ def _parts(report: Report) -> Iterator[str]:
             "“exact” is what follows from the inputs alone."
         )
         yield table(example.table)
+    if not report.drift.empty:
+        yield f"## {TITLE}"
+        yield ABOUT
+        yield table(report.drift)
     if report.power is not None:
         yield to_markdown(report.power).rstrip()
     yield "## How this was made"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from reports.drift_table import ABOUT, TITLE
 from reports.power import to_html
 from reports.report import DIRECTLY, KNOWN, LEGEND, LOST, NO_EQUIVALENT
 
@@ -33,6 +34,8 @@ def index(report: Report) -> str:
         lost=LOST,
         known=KNOWN,
         no_equivalent=NO_EQUIVALENT,
+        drift_title=TITLE,
+        about_drift=ABOUT,
         is_news=is_news,
         power=Markup(to_html(report.power)) if report.power else "",  # noqa: S704 - escaped by its own template
     )

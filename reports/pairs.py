@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
@@ -18,17 +19,27 @@ if TYPE_CHECKING:
     from reference import Claim, Subject
 
 
+@dataclass
+class _Counted:
+    """What a `Pair` tells, so far."""
+
+    elements: int = 0
+    equal: int = 0
+    ulps: float = 0.0
+    max_abs_diff: float = 0.0
+
+
 class PairCounter:
     """Counts, step by step, over the pairs of programs that belong to different adapters."""
 
     def __init__(self, case: str, dtype: str) -> None:
         self._case, self._dtype = case, dtype
-        self._counted: dict[tuple[str, str, str], Pair] = {}
+        self._counted: dict[tuple[str, str, str], _Counted] = {}
 
     @property
     def pairs(self) -> list[Pair]:
         """What has been counted so far, quantity by quantity in the order first met."""
-        return list(self._counted.values())
+        return [Pair(self._case, self._dtype, *key, **vars(one)) for key, one in self._counted.items()]
 
     def add(self, claims: Mapping[Subject, Claim]) -> None:
         """Count one step's claims."""
@@ -39,20 +50,13 @@ class PairCounter:
                 self._add(left.claimant, right.claimant, name, arrays)
 
     def _add(self, left: str, right: str, name: str, arrays: tuple[NDArray[Any], NDArray[Any]]) -> None:
-        before = self._counted.get((left, right, name))
-        self._counted[left, right, name] = Pair(
-            self._case,
-            self._dtype,
-            left,
-            right,
-            name,
-            elements=arrays[0].size + (before.elements if before else 0),
-            equal=bitwise_equal(*arrays) + (before.equal if before else 0),
-            ulps=max(ulp_distance(*arrays), before.ulps if before else 0.0),
-            max_abs_diff=float(
-                np.fmax(largest_differences(*arrays)[0], before.max_abs_diff if before else 0.0)
-            ),
-        )
+        key, elements, equal = (left, right, name), arrays[0].size, bitwise_equal(*arrays)
+        counted = self._counted.setdefault(key, _Counted())
+        counted.elements += elements
+        counted.equal += equal
+        if equal < elements:
+            counted.ulps = max(ulp_distance(*arrays), counted.ulps)
+            counted.max_abs_diff = float(np.fmax(largest_differences(*arrays)[0], counted.max_abs_diff))
 
 
 def _shared(one: Claim, other: Claim, dtype: str) -> Iterator[tuple[str, tuple[NDArray[Any], NDArray[Any]]]]:

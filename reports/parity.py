@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +21,9 @@ from reports.verdicts import verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+FIRST_STEPS = 1_000
+"""More steps of a case are judged only with `--slow`; a build always judges them all."""
 
 LINES = 12
 """A failure's table has no more lines than this."""
@@ -93,20 +96,28 @@ class Failure:
     no_equivalent: bool = False
 
 
-def failure_of(case: Case, name: str, dtype: str) -> Failure | None:
+def id_of(case: Case, name: str, dtype: str, *, slow: bool = False) -> str:
+    """Name a test as a person types it; one that is cut to its first steps says so."""
+    is_cut = case.steps > FIRST_STEPS and not slow
+    return f"{case.name}-{name}-{dtype}" + f"-first-{FIRST_STEPS}-steps" * is_cut
+
+
+def failure_of(case: Case, name: str, dtype: str, *, slow: bool = False) -> Failure | None:
     """Judge one case in one number format by all programs of one adapter; return what is wrong, if anything.
 
     Judging stops at the first step with a failure: what comes after it follows from it. Only where the case
-    expects one, all steps are judged, because the expectation is of the whole run.
+    expects one, all steps are judged, because the expectation is of the whole run. It stops after
+    `FIRST_STEPS` steps, too, unless `slow`.
     """
     (adapter,) = find_adapters([name])
     if isinstance(adapter, Unavailable):
         return Failure(
             f"{adapter.verdict}: {printable(adapter.reason)}", not_run=adapter.verdict == "not run"
         )
-    judged = _step_by_step if case.expectation(adapter.name, dtype) is None else _whole
+    expects = case.expectation(adapter.name, dtype) is not None
+    judged = _whole(case, adapter, dtype) if expects else _step_by_step(case, adapter, dtype, slow=slow)
     declined: Failure | None = None
-    for rows in judged(case, adapter, dtype):
+    for rows in judged:
         if any(row.fails for row in rows):
             return Failure(tell(rows))
         declined = declined or _declined(rows)
@@ -117,8 +128,10 @@ def _whole(case: Case, adapter: Adapter, dtype: str) -> Iterator[list[Row]]:
     yield run_case(case, dtype, [adapter])[0]
 
 
-def _step_by_step(case: Case, adapter: Adapter, dtype: str) -> Iterator[list[Row]]:
+def _step_by_step(case: Case, adapter: Adapter, dtype: str, *, slow: bool) -> Iterator[list[Row]]:
     problem = case.problem(dtype)
+    if not slow:
+        problem = replace(problem, steps=min(problem.steps, FIRST_STEPS))
     for judged in lockstep(problem, (adapter,)):
         yield [
             row
@@ -170,7 +183,7 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
 
 
-def command(node: str, folders: Sequence[str] = (), adapter: str = "") -> str:
+def command(node: str, folders: Sequence[str] = (), adapter: str = "", *, slow: bool = False) -> str:
     """Return the command that repeats one test, quoted for a shell."""
     words = ["python", "-m", "pytest", node, *(f"--cases={folder}" for folder in folders)]
-    return shlex.join([*words, *(["--adapter", adapter] if adapter else [])])
+    return shlex.join([*words, *(["--adapter", adapter] if adapter else []), *(["--slow"] if slow else [])])

@@ -35,7 +35,7 @@ def judge_case(case: Case, *, explain: bool = False) -> list[Printed]:
     problem = case.problem("float64")
     places = {line.name: place for place, line in enumerate(tape(problem))}
     last = max(entry.step for entry in published.steps)
-    exact = training_steps(replace(problem, steps=last))
+    exact = training_steps(replace(problem, steps=last, until=None))
     entries = {entry.step: entry for entry in published.steps}
     found: list[Printed] = []
     steps = list(judge_published(problem, published))

@@ -1,4 +1,4 @@
-"""pytest's options `--cases DIR`, `--adapter NAME` and `--dtype NAME`, checked before any test is collected.
+"""pytest's options (`--cases DIR`, `--adapter NAME`, …), checked before any test is collected.
 
 An installed plugin (entry point `pytest11`) and no conftest.py, because pytest must know its options before
 it looks for one. It looks for pyproject.toml earlier still, above whatever may be a path: a DIR outside the
@@ -32,6 +32,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--dense", action="store_true", help=dense)
     random = "how many random networks, and random correct variants, must raise no false alarm (default: 300)"
     add("--random", metavar="COUNT", type=int, default=300, help=random)
+    slow = "judge every step of the longest cases, too, and not only the first 1,000 that their ids tell"
+    add("--slow", action="store_true", help=slow)
     add("--dtype", choices=DTYPES, action="append", default=[], help="judge only in this number format")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reports import known, tables
+from reports import drift_table, known, tables
 from reports.rows import PUBLISHED
 from reports.verdicts import Conclusion, conclude
 
@@ -76,6 +76,8 @@ class Report:
         The cases with printed numbers.
     quantities
         For each case the table of its quantities by claimant.
+    drift
+        How far trainings of several steps have come apart: information, and no part of the conclusion.
     power
         What the suite would catch, where that was measured.
     """
@@ -90,6 +92,7 @@ class Report:
     lost: pd.DataFrame
     examples: tuple[Example, ...]
     quantities: tuple[tuple[Case, pd.DataFrame], ...]
+    drift: pd.DataFrame
     power: Power | None = None
 
     @property
@@ -128,5 +131,6 @@ def put_together(
         tables.lost(results.rows),
         tuple(examples),
         tuple((cases[name], tables.quantities(rows)) for name, rows in by_case.items()),
+        drift_table.table(results.drifts),
         power,
     )

@@ -11,13 +11,15 @@ from reference import Finding, Subject, Verdict, sentence
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from reports.drift import Drift
+
 PUBLISHED = "published"
 """The claimant's name where the claim is what somebody printed."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One judged quantity of one training step.
+    """One judged quantity of one training step or, in a long run, of many (see `reports.long_runs`).
 
     Attributes
     ----------
@@ -35,6 +37,8 @@ class Row:
         Whether its case says that this is otherwise: a known difference that is none.
     explanation
         What explains the difference, in a sentence or two; told where a claimant first fails.
+    steps
+        How many steps it stands for; the finding is that of one of them.
     """
 
     subject: Subject
@@ -45,6 +49,7 @@ class Row:
     expected: bool = False
     unexpected: bool = False
     explanation: str = ""
+    steps: int = 1
 
     @property
     def passes(self) -> bool:
@@ -132,6 +137,7 @@ class Results:
     rows: tuple[Row, ...] = ()
     pairs: tuple[Pair, ...] = ()
     printed: tuple[Printed, ...] = ()
+    drifts: tuple[Drift, ...] = ()
 
 
 def first_failure(rows: Iterable[Row]) -> Row | None:

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 from adapters import Adapter, Unavailable
 from reference import Finding, JudgedStep, Subject, judge, tape, training_steps
 from reports.differences import largest_differences, stated
+from reports.drift import Drift, DriftMeter
 from reports.expectations import settled
 from reports.explanations import explained
+from reports.long_runs import RowKeeper
 from reports.pairs import PairCounter
 from reports.published import judge_case
 from reports.rows import Pair, Printed, Results, Row
@@ -50,10 +52,13 @@ def run(selection: Selection, watch: Callable[[Case, str, int], None] = lambda *
     rows: list[Row] = []
     pairs: list[Pair] = []
     printed: list[Printed] = []
+    drifts: list[Drift] = []
     for case in selection.cases:
         for dtype in (dtype for one, dtype in selection.runs if one is case):
             watch(case, dtype, 0)
-            found, counted = run_case(case, dtype, selection.adapters, watch)
+            meter = DriftMeter(case.problem(dtype))
+            found, counted = run_case(case, dtype, selection.adapters, watch, meter.add)
+            drifts += meter.finished()
             rows += found
             pairs += counted
         if case.published:
@@ -61,7 +66,7 @@ def run(selection: Selection, watch: Callable[[Case, str, int], None] = lambda *
         judged = judge_case(case, explain=True)
         rows += [one.row for one in judged]
         printed += judged
-    return Results(tuple(rows), tuple(pairs), tuple(printed))
+    return Results(tuple(rows), tuple(pairs), tuple(printed), tuple(drifts))
 
 
 def run_case(
@@ -69,45 +74,48 @@ def run_case(
     dtype: str,
     adapters: Sequence[Adapter | Unavailable],
     watch: Callable[[Case, str, int], None] = lambda *_: None,
+    follow: Callable[[Mapping[Subject, JudgedStep]], None] = lambda _: None,
 ) -> tuple[list[Row], list[Pair]]:
-    """Run one case in one number format; return each claimant's rows together, and the pairs of claimants."""
+    """Run one case in one number format; return each claimant's rows together, and the pairs of claimants.
+
+    `follow` is given each step of all claimants, for what is told beside the verdicts.
+    """
     problem = case.problem(dtype)
     rows = _before_the_run(problem, adapters)
     counter = PairCounter(case.name, dtype)
     present = [adapter for adapter in adapters if isinstance(adapter, Adapter)]
-    wrong: set[Subject] = set()
     for judged, baseline in _beside_the_reference(problem, present):
         for subject, step in judged.items():
             found = list(rows_of(problem, subject, step, baseline))
-            if step.failures and subject not in wrong:  # what comes later follows from it
-                wrong.add(subject)
+            if step.failures and not rows[subject].has_failed:  # what comes later follows from it
                 found = explained(problem, step, found)
-            rows[subject] += found
+            rows[subject].add(found)
         counter.add({who: step.claim for who, step in judged.items() if who.adapter != REFERENCE})
+        follow(judged)
         watch(case, dtype, max((step.step for step in judged.values()), default=problem.steps))
     return _settled(case, dtype, rows, present), counter.pairs
 
 
 def _settled(
-    case: Case, dtype: str, rows: Mapping[Subject, list[Row]], present: Sequence[Adapter]
+    case: Case, dtype: str, rows: Mapping[Subject, RowKeeper], present: Sequence[Adapter]
 ) -> list[Row]:
     """Return all rows, those of each adapter that is present beside what the case expects of it."""
     expected = {adapter.name: case.expectation(adapter.name, dtype) for adapter in present}
     together: dict[str, list[Row]] = {}
     for subject, found in rows.items():
-        together.setdefault(subject.adapter, []).extend(found)
+        together.setdefault(subject.adapter, []).extend(found.rows)
     return [row for name, found in together.items() for row in settled(expected.get(name), found)]
 
 
-def _before_the_run(problem: Problem, adapters: Sequence[Adapter | Unavailable]) -> dict[Subject, list[Row]]:
+def _before_the_run(problem: Problem, adapters: Sequence[Adapter | Unavailable]) -> dict[Subject, RowKeeper]:
     """Return no rows yet for each program, and for each adapter that cannot run the one that says so."""
-    rows: dict[Subject, list[Row]] = {}
+    rows: dict[Subject, RowKeeper] = {}
     for adapter in adapters:
         if isinstance(adapter, Unavailable):
             subject = _subject(problem, adapter)
-            rows[subject] = [Row(subject, Finding(0, "", adapter.verdict, adapter.reason))]
+            rows[subject] = RowKeeper([Row(subject, Finding(0, "", adapter.verdict, adapter.reason))])
         else:
-            rows |= {_subject(problem, adapter, program.name): [] for program in adapter.programs}
+            rows |= {_subject(problem, adapter, program.name): RowKeeper() for program in adapter.programs}
     return rows
 
 
@@ -116,7 +124,11 @@ def _subject(problem: Problem, adapter: Adapter | Unavailable, program: str = ""
 
 
 def lockstep(problem: Problem, adapters: Sequence[Adapter]) -> Iterator[dict[Subject, JudgedStep]]:
-    """Advance every program of every adapter step by step; one that ends early is left out from there on."""
+    """Advance every program of every adapter step by step, until the last has ended.
+
+    One that ends before the others is left out from there on: near the threshold of `until`, roundings decide
+    which step is the last.
+    """
     runs = {
         _subject(problem, adapter, program.name): judge(
             problem, program.run, program.promises(problem.depth), accumulators=program.accumulators
@@ -124,9 +136,12 @@ def lockstep(problem: Problem, adapters: Sequence[Adapter]) -> Iterator[dict[Sub
         for adapter in adapters
         for program in adapter.programs
     }
-    for _ in range(problem.steps):
+    while runs:
         judged = {subject: next(run, None) for subject, run in runs.items()}
-        yield {subject: step for subject, step in judged.items() if step is not None}
+        taken = {subject: step for subject, step in judged.items() if step is not None}
+        runs = {subject: run for subject, run in runs.items() if subject in taken}
+        if taken:
+            yield taken
 
 
 def _beside_the_reference(
@@ -138,7 +153,7 @@ def _beside_the_reference(
     unseen = None if is_selected else training_steps(problem.copy())
     for judged in lockstep(problem, adapters):
         if unseen is not None:
-            yield judged, next(unseen)
+            yield judged, next(unseen, NOTHING)
         else:
             yield judged, judged[selected].claim if selected in judged else NOTHING
 

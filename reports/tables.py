@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 COLUMNS = (
-    "case", "adapter", "program", "dtype", "step", "quantity", "verdict", "used", "error", "tolerance",
-    "digits", "ulps", "index", "claimed", "derived", "max_abs_diff", "max_rel_diff", "conventional", "reason",
-    "truth", "explanation", "expected",
+    "case", "adapter", "program", "dtype", "step", "steps", "quantity", "verdict", "used", "error",
+    "tolerance", "digits", "ulps", "index", "claimed", "derived", "max_abs_diff", "max_rel_diff",
+    "conventional", "reason", "truth", "explanation", "expected",
 )  # fmt: skip
 """The columns of results.csv and results.json."""
 
@@ -41,8 +41,8 @@ def _record(row: Row) -> tuple[object, ...]:
     if not row.compared:
         numbers = (None,) * len(numbers)
     return (
-        who.case, who.adapter, who.program, who.dtype, found.step or None, found.quantity, str(found.verdict),
-        *numbers, row.conventional, found.reason, found.truth,
+        who.case, who.adapter, who.program, who.dtype, found.step or None, row.steps, found.quantity,
+        str(found.verdict), *numbers, row.conventional, found.reason, found.truth,
         row.explanation, row.expected,
     )  # fmt: skip
 

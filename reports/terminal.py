@@ -51,13 +51,14 @@ def bar(out: Console) -> Iterator[Callable[[str, int, int], None]]:
 @contextmanager
 def progress(selection: Selection, out: Console) -> Iterator[Callable[[Case, str, int], None]]:
     """Show a bar while a selection runs; give the function that moves it."""
-    done, of = 0, sum(case.steps for case, _ in selection.runs)
+    before, most, of = 0, 0, sum(case.steps for case, _ in selection.runs)
     with bar(out) as move:
 
         def watch(case: Case, dtype: str, step: int) -> None:
-            nonlocal done
-            done += int(step > 0)
-            move(f"{case.name} {dtype}", done, of)
+            nonlocal before, most
+            if step == 0:  # the run before this one may have ended early
+                before, most = before + most, case.steps if dtype in case.dtypes else 0
+            move(f"{case.name} {dtype}", before + step, of)
 
         yield watch
 

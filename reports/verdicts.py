@@ -129,7 +129,7 @@ def conclude(results: Results, selection: Selection, asked: Sequence[str] = ()) 
     missing = [adapter for adapter in absent if adapter.verdict is Verdict.NOT_RUN]
     known, declined = known_differences(results.rows), without_equivalent(results.rows)
     missed = [adapter.name for adapter in missing if adapter.name in asked]
-    compared = sum(row.compared for row in results.rows if row.subject.adapter != PUBLISHED)
+    compared = sum(row.steps for row in results.rows if row.compared and row.subject.adapter != PUBLISHED)
     if not compared:
         headline = "Nothing was compared, so nothing is known to agree."
     elif first:
@@ -182,8 +182,8 @@ def _what(results: Results, selection: Selection, compared: int) -> str:
 
 
 def _certified(results: Results, compared: int) -> str:
-    """Say how many were compared with certified truth; a large case is compared with float64 values."""
-    certified = sum(row.finding.truth == "certified" for row in results.rows)
+    """Say how many were compared with certified truth; large cases and long runs have float64 values."""
+    certified = sum(row.steps for row in results.rows if row.finding.truth == "certified")
     if certified == compared:
         return " with certified truth."
     return f", {certified:,} with certified truth and the others with float64 values and their own bound."

@@ -51,7 +51,7 @@ def parameters() -> Iterator[tuple[Case, str, NDArray[np.float64]]]:
 
 def test_there_are_enough_of_them() -> None:
     assert len(CASES) >= 24
-    folders = {"worked", "nets", "edges", "losses", "formats", "divergences"}
+    folders = {"worked", "nets", "edges", "losses", "formats", "training", "divergences"}
     assert {case.name.split("/", 1)[0] for case in CASES} == folders
 
 
@@ -139,7 +139,8 @@ def test_every_choice_that_a_file_has_is_taken() -> None:
     assert {problem.reduction for problem in problems if problem.loss.startswith("softmax")} == REDUCTIONS
     assert {bool(number) for problem in problems for _, number in problem.loss_numbers} == {True, False}
     assert {1, 0.1, 10} <= {problem.learning_rate for problem in problems}
-    assert {1, 100} <= {problem.steps for problem in problems}
+    assert {1, 100, 10_000} <= {problem.steps for problem in problems}
+    assert any(problem.until for problem in problems)
     assert {1, 2, 8} <= {problem.depth for problem in problems}
     assert {1, 3, 64, 256} <= {len(problem.x) for problem in problems}
     assert any(problem.tolerance for problem in problems)

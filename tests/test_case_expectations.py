@@ -155,8 +155,8 @@ MALFORMED = {
     "an unknown format": (
         "jax: {differs: a1, because: x, dtypes: [float23]}",
         (
-            "12:43: expect.jax.dtypes[0] is the text 'float23', expected 'float64', 'float32', 'bfloat16' or 'float16'; "
-            "did you mean 'float32'?"
+            "12:43: expect.jax.dtypes[0] is the text 'float23', "
+            "expected 'float64', 'float32', 'bfloat16' or 'float16'; did you mean 'float32'?"
         ),
     ),
     "no formats": (

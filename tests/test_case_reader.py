@@ -204,6 +204,41 @@ MALFORMED = {
         "1e-50",
         ["8:39: learning_rate is 1e-50, which float32 rounds to 0, expected more than 0"],
     ),
+    "no threshold": (
+        "y: [[1]]",
+        "y: [[1]]\nuntil: {}",
+        ["7:8: until has no key 'loss', expected the key loss"],
+    ),
+    "a bare threshold": (
+        "y: [[1]]",
+        "y: [[1]]\nuntil: 0.01",
+        ["7:8: until is 0.01, expected a mapping with the key loss"],
+    ),
+    "a blank threshold": (
+        "y: [[1]]",
+        "y: [[1]]\nuntil:",
+        ["7:7: until is empty, expected a mapping, or no such key at all"],
+    ),
+    "a threshold of zero": (
+        "y: [[1]]",
+        "y: [[1]]\nuntil: {loss: 0}",
+        ["7:15: until.loss is 0, expected a finite number above 0"],
+    ),
+    "a threshold without end": (
+        "y: [[1]]",
+        "y: [[1]]\nuntil: {loss: .inf}",
+        ["7:15: until.loss is .inf, expected a finite number above 0"],
+    ),
+    "a threshold of another name": (
+        "y: [[1]]",
+        "y: [[1]]\nuntil: {los: 0.01}",
+        ["7:9: unknown key 'los' in until, expected the key loss; did you mean 'loss'?"],
+    ),
+    "a threshold that float32 loses": (
+        "y: [[1]]",
+        "y: [[1]]\nuntil: {loss: 1e-50}",
+        ["7:15: until.loss is 1e-50, which float32 rounds to 0, expected more than 0"],
+    ),
     "no steps": (
         "y: [[1]]",
         "y: [[1]]\nsteps: 0",

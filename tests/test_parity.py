@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reports.parity import Asked, Unusable, asked_for, command, failure_of, published_failure_of
+from reports.parity import Asked, Unusable, asked_for, command, failure_of, id_of, published_failure_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +29,8 @@ def asked(config: pytest.Config) -> Asked:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if metafunc.function is test_parity:
         runs = asked(metafunc.config).runs
-        ids = [f"{case.name}-{adapter}-{dtype}" for case, adapter, dtype in runs]
+        slow = metafunc.config.getoption("--slow")
+        ids = [id_of(*run, slow=slow) for run in runs]
         metafunc.parametrize(("case", "adapter", "dtype"), runs, ids=ids)
     if metafunc.function is test_published:
         cases = asked(metafunc.config).published
@@ -51,14 +52,18 @@ def conclude(request: pytest.FixtureRequest) -> Callable[..., None]:
             f"{file}::{request.node.name}",
             request.config.getoption("--cases"),
             adapter if was_asked_for else "",
+            slow=request.config.getoption("--slow"),
         )
         pytest.fail(f"{failure.told}\n\nTo repeat this test alone:\n  {again}", pytrace=False)
 
     return conclude
 
 
-def test_parity(case: Case, adapter: str, dtype: str, conclude: Callable[..., None]) -> None:
-    conclude(failure_of(case, adapter, dtype), adapter)
+def test_parity(
+    case: Case, adapter: str, dtype: str, conclude: Callable[..., None], request: pytest.FixtureRequest
+) -> None:
+    slow = request.config.getoption("--slow")
+    conclude(failure_of(case, adapter, dtype, slow=slow), adapter)
 
 
 def test_published(case: Case, conclude: Callable[..., None]) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reports.parity import Unusable, aligned, asked_for, command, failure_of
+from reports.parity import FIRST_STEPS, Unusable, aligned, asked_for, command, failure_of, id_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -218,6 +218,30 @@ def test_each_damage_is_told_first(name: str, told: str, folder: Path) -> None:
 def test_a_command_is_quoted_for_a_shell() -> None:
     told = command("tests/x.py::t[a b-é]", ["my cases"], "m:f")
     assert told == "python -m pytest 'tests/x.py::t[a b-é]' '--cases=my cases' --adapter m:f"
+
+
+def test_a_case_of_thousands_of_steps_is_cut_and_says_so_unless_it_may_be_slow(folder: Path) -> None:
+    text = (folder / "mine" / "two-layers.yaml").read_text(encoding="utf-8")
+    (folder / "mine" / "long.yaml").write_text(text.replace("steps: 3", "steps: 1003"), encoding="utf-8")
+    long, short = (
+        next(case for case, _, _ in asked_for((str(folder),)).runs if case.name == f"mine/{name}")
+        for name in ("long", "two-layers")
+    )
+    assert id_of(long, "numpy", "float64") == "mine/long-numpy-float64-first-1000-steps"
+    assert id_of(long, "numpy", "float64", slow=True) == "mine/long-numpy-float64"
+    assert id_of(short, "numpy", "float64") == "mine/two-layers-numpy-float64"
+    assert command("t", slow=True) == "python -m pytest t --slow"
+
+
+@pytest.mark.parametrize("slow", [False, True])
+def test_steps_beyond_the_cut_are_judged_only_with_slow(
+    slow: bool, monkeypatch: pytest.MonkeyPatch, claimants: Path, folder: Path
+) -> None:
+    monkeypatch.setattr("reports.parity.FIRST_STEPS", 1)  # forgets_the_factor is right in its first step
+    case = next(case for case, _, _ in asked_for((str(folder),)).runs if case.name == "mine/two-layers")
+    failure = failure_of(case, "claimants:forgets_the_factor", "float64", slow=slow)
+    assert (failure is not None) is slow
+    assert FIRST_STEPS == 1_000
 
 
 def test_columns_are_straight() -> None:

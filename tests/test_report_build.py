@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.usefixtures("claimants")
 
-FILES = {"results.csv", "results.json", "summary.md", "index.html"}
+FILES = {"results.csv", "results.json", "summary.md", "index.html", "drift.csv"}
 
 
 @pytest.fixture
@@ -65,8 +65,8 @@ def test_results_have_these_columns_in_this_order(build: Callable[..., int], tmp
     build("--dtype", "float64")
     first = (tmp_path / "out" / "results.csv").read_text(encoding="utf-8").splitlines()[0]
     assert first == (
-        "case,adapter,program,dtype,step,quantity,verdict,used,error,tolerance,digits,ulps,index,claimed,derived,"
-        "max_abs_diff,max_rel_diff,conventional,reason,truth,explanation,expected"
+        "case,adapter,program,dtype,step,steps,quantity,verdict,used,error,tolerance,digits,ulps,index,claimed,"
+        "derived,max_abs_diff,max_rel_diff,conventional,reason,truth,explanation,expected"
     )
 
 

@@ -17,7 +17,8 @@ from reference import Verdict, evaluate, judge, tape, training_steps
 from reference.activations import ACTIVATIONS as REFERENCE_ACTIVATIONS
 from reference.balls import Ball, precision
 from reference.bounded import Bounded
-from reference.check import CERTIFY_UP_TO, exact_inputs
+from reference.certification import CERTIFY_UP_TO
+from reference.check import exact_inputs
 from reference.formats import FLOAT64, PRINTED
 
 finite = st.floats(-1e100, 1e100)

@@ -15,7 +15,8 @@ import numpy as np
 from reference import Verdict, tape
 from reference.agreement import compare
 from reference.bounded import Bounded
-from reference.check import CERTIFY_UP_TO, exact_inputs
+from reference.certification import CERTIFY_UP_TO
+from reference.check import exact_inputs
 from reference.formats import format_of
 from reference.truth import Truth
 from reports.power.results import Fault

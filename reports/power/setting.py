@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
     from cases import Case, Problem
     from reference import Claim
+
+MOST_STEPS = 100
+"""Of a longer run only these first steps are put to the tools."""
 
 STEPS = 3
 """A mistake that three steps do not show is counted as missed."""
@@ -37,7 +40,7 @@ class Setting:
     @classmethod
     def of(cls, case: Case, dtype: str) -> Setting:
         """Run the reference once."""
-        problem = case.problem(dtype)
+        problem = replace(case.problem(dtype), steps=min(case.steps, MOST_STEPS))
         unlike = frozenset(name for name in case.file.expect if case.expectation(name, dtype))
         return cls(case.name, problem, tuple(training_steps(problem.copy())), unlike)
 

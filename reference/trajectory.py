@@ -1,0 +1,51 @@
+"""The certified trajectory: a training in ball arithmetic from the inputs alone, with no claimant's numbers.
+
+Nothing is rounded here as a claimant would round, so it tells how far a claimant's roundings have carried it
+from the training that the equations describe. The balls widen from step to step, and say by how much.
+"""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import TYPE_CHECKING
+
+from reference import names
+from reference.balls import BITS, Ball, precision
+from reference.tape import tape
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cases import Problem
+    from reference.line import Line
+
+
+def certified_trajectory(problem: Problem, bits: int = BITS) -> Iterator[dict[str, Ball]]:
+    """Train in balls of so many bits, without an end: `steps` and `until` are the claimants'.
+
+    Yields
+    ------
+    For each step the parameters after it, by name.
+    """
+    given = {"x": problem.x, "y": problem.y, **problem.constants, **problem.state}
+    known = {name: Ball.exact(array) for name, array in given.items()}
+    lines = _needed(problem)
+    for step in count(1):
+        known[names.STEP] = Ball.exact(step)
+        with precision(bits):
+            values = dict(known)
+            for line in lines:
+                values[line.name] = line.formula(*(values[name] for name in line.inputs))
+        after = {name: values[names.updated(name)] for name in problem.state}
+        yield {name: after[name] for name in problem.parameters}
+        known |= after
+
+
+def _needed(problem: Problem) -> list[Line]:
+    """Return the lines that the update follows from, in order: all but the loss itself."""
+    lines, wanted = [], {names.updated(name) for name in problem.parameters}
+    for line in reversed(tape(problem)):
+        if line.name in wanted:
+            lines.append(line)
+            wanted |= set(line.inputs)
+    return lines[::-1]

@@ -1,0 +1,192 @@
+"""Drift: how far free-running trainings have come apart. It is information, and no verdict rests on it.
+
+Claimants start at the same parameters, and each rounds in its own way. What rounding alone may do to one step
+is judged; what many steps make of it is a property of the training (where a step spreads its inputs apart,
+differences grow from step to step), and there is no bound that a correct claimant would have to keep.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+import numpy as np
+
+from reference import names
+from reference.balls import BITS, precision
+from reference.formats import FORMATS
+from reference.trajectory import certified_trajectory
+from reports.differences import stated
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from cases import Problem
+    from reference import JudgedStep, Subject
+
+    Real: TypeAlias = NDArray[np.float64]
+    Balls: TypeAlias = tuple[Real, Real, Real]
+
+TRUTH: Final = "certified"
+"""Stands for the certified trajectory where another claimant's name could stand."""
+
+BUDGET: Final = 200_000
+"""Parameters × examples × steps up to which the certified trajectory is followed: some seconds."""
+
+MOST_BITS: Final = 8 * BITS
+"""Where the balls have become too wide, the run is repeated with twice the bits, up to so many."""
+
+FAR_BELOW: Final = 1e-3
+"""Of one ulp: what the balls may leave open, so that a drift's first three digits are certain in ulps."""
+
+
+@dataclass(frozen=True)
+class Drift:
+    """How far a claimant's parameters are from another's after a step, both run from the inputs alone.
+
+    Attributes
+    ----------
+    claimant, against
+        The two: "torch", and "jax plain" or `TRUTH`.
+    step
+        The step after which they are compared.
+    difference
+        The largest |difference| over all parameters; NaN where it is not known, or where one of them is NaN.
+    ulps
+        The same in units in the last place of the largest parameter.
+    not_known
+        Why there is no number, or "".
+    """
+
+    case: str
+    dtype: str
+    claimant: str
+    against: str
+    step: int
+    difference: float = math.nan
+    ulps: float = math.nan
+    not_known: str = ""
+
+
+def is_told(step: int) -> bool:
+    """Whether a step is one of 1, 2, 5, 10, 20, 50, 100, …; the last step is told as well."""
+    while step % 10 == 0:
+        step //= 10
+    return step in (1, 2, 5)
+
+
+class DriftMeter:
+    """Follows the parameters of all claimants of one problem; no step but the latest is held."""
+
+    def __init__(self, problem: Problem) -> None:
+        self._problem = problem
+        self._truth = TruthOfRun(problem)
+        self._latest: dict[str, Real] = {}
+        self._step = 0
+        self._told: list[Drift] = []
+
+    def add(self, judged: Mapping[Subject, JudgedStep]) -> None:
+        """Take one step of those claimants that took it; for the others the step before was the last."""
+        if self._problem.steps == 1:
+            return
+        parameters = {who.claimant: _parameters(self._problem, step) for who, step in judged.items()}
+        taken = {who: array for who, array in parameters.items() if array is not None}
+        self._measure(ended=self._latest.keys() - taken.keys())
+        self._latest, self._step = taken, max(step.step for step in judged.values())
+        if is_told(self._step):
+            self._measure(ended=taken.keys())
+
+    def finished(self) -> tuple[Drift, ...]:
+        """Return everything measured, after the last step; nothing of a training of one step."""
+        self._measure(ended=self._latest.keys())
+        return tuple(self._told)
+
+    def _measure(self, *, ended: Collection[str]) -> None:
+        """Compare the parameters after the latest step, of each pair of which one has ended there."""
+        if not ended:
+            return
+        about = self._problem.case, self._problem.dtype
+        done = {(one.claimant, one.against) for one in self._told if one.step == self._step}
+        for who in self._latest:
+            if who in ended and (who, TRUTH) not in done:
+                told = self._from_truth(self._latest[who])
+                self._told.append(Drift(*about, who, TRUTH, self._step, *told))
+        for who, other in combinations(self._latest, 2):
+            if (who in ended or other in ended) and (who, other) not in done:
+                one, against = self._latest[who], self._latest[other]
+                found = _distance(self._problem, one, against)
+                self._told.append(Drift(*about, who, other, self._step, *found))
+
+    def _from_truth(self, parameters: Real) -> tuple[Any, ...]:
+        """Return the last three fields of a `Drift`."""
+        balls = self._truth.after(self._step)
+        if isinstance(balls, str):
+            return math.nan, math.nan, balls
+        high, low, _ = balls
+        return *_distance(self._problem, parameters, high, low), ""
+
+
+class TruthOfRun:
+    """The certified trajectory of one problem, followed as far as it is asked for and affordable."""
+
+    def __init__(self, problem: Problem) -> None:
+        self._problem, self._bits = problem, BITS
+        work = problem.size * len(problem.x) * problem.steps
+        self._why_not = "the run is too large for balls from the inputs alone" if work > BUDGET else ""
+        self._run, self._step = certified_trajectory(problem, self._bits), 0
+
+    def after(self, step: int) -> Balls | str:
+        """Return all parameters after a step as (high, low, radius), or why they are not known.
+
+        Steps must not descend.
+        """
+        while not self._why_not:
+            while self._step < step:
+                self._balls, self._step = next(self._run), self._step + 1
+            if self._narrow(split := self._split()):
+                return split
+            self._bits *= 2
+            if self._bits > MOST_BITS:
+                self._why_not = f"balls of {MOST_BITS} bits have become too wide after step {step}"
+            self._run, self._step = certified_trajectory(self._problem, self._bits), 0
+        return self._why_not
+
+    def _split(self) -> Balls:
+        with precision(self._bits):
+            parts = [ball.split() for ball in self._balls.values()]
+        high, low, radius = (np.concatenate([part[i].ravel() for part in parts]) for i in range(3))
+        return high, low, radius
+
+    def _narrow(self, split: Balls) -> bool:
+        high, _, radius = split
+        return bool(radius.max() <= FAR_BELOW * FORMATS[self._problem.dtype].ulp(float(np.abs(high).max())))
+
+
+def _parameters(problem: Problem, judged: JudgedStep) -> Real | None:
+    """Return all updated parameters that a step states, one after the other, in memory of their own."""
+    found: list[Real] = []
+    for name, given in problem.parameters.items():
+        array = stated(judged.claim, names.updated(name), problem.dtype)
+        if array is None or array.shape != given.shape:
+            return None
+        found.append(array.astype(np.float64).ravel())
+    return np.concatenate(found)
+
+
+def _distance(problem: Problem, one: Real, other: Real, low: Real | float = 0.0) -> tuple[float, float]:
+    """Return the largest |one − other − low|, and the same in ulps at the largest of `other`."""
+    with np.errstate(all="ignore"):  # a run that overflowed has drifted without a number
+        largest = float(np.abs(one - other - low).max())
+    return largest, largest / FORMATS[problem.dtype].ulp(float(np.abs(other).max()))
+
+
+def by_pair(drifts: Sequence[Drift]) -> Iterator[tuple[Drift, ...]]:
+    """Give the drifts of one case, one format and one pair together, in the order of the steps."""
+    together: dict[tuple[str, ...], list[Drift]] = {}
+    for one in drifts:
+        together.setdefault((one.case, one.dtype, one.claimant, one.against), []).append(one)
+    yield from map(tuple, together.values())

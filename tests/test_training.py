@@ -1,0 +1,219 @@
+"""Training until it is done, and for thousands of steps: who ends when, and which steps are certified."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from networks import damaged, network
+
+from adapters import find_adapters
+from cases import load_case
+from reference import judge, training_steps
+from reference.certification import EVERY_STEP_UP_TO, is_certified
+from reference.names import outcome
+from reports.run import lockstep
+
+
+def losses(problem):
+    return np.array([float(step["loss"]) for step in training_steps(problem)])
+
+
+def halfway(problem):
+    """A threshold that the sixth loss meets exactly."""
+    return float(losses(replace(problem, steps=6, until=None))[-1])
+
+
+def endless(problem):
+    yield from training_steps(replace(problem, steps=10**6, until=None))
+
+
+# until
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_training_ends_after_the_first_step_whose_loss_is_at_most_the_threshold(dtype):
+    problem = network(steps=20, dtype=dtype)
+    until = halfway(problem)
+    assert len(losses(replace(problem, until=until))) == 6
+    assert len(losses(replace(problem, until=float(np.nextafter(until, 0))))) == 7
+    assert len(losses(replace(problem, until=until, steps=4))) == 4
+
+
+@pytest.mark.parametrize("name", ["numpy", "torch", "jax"])
+def test_adapters_need_not_know_and_each_is_ended_by_its_own_loss(name):
+    (adapter,) = find_adapters([name])
+    problem = network(steps=20)
+    problem = replace(problem, until=halfway(problem) * (1 + 1e-9))
+    for program in adapter.programs:
+        steps = list(judge(problem, program.run, program.promises(2)))
+        assert len(steps) == 6
+        assert all(finding.passes for step in steps for finding in step.findings)
+
+
+def test_a_claimant_near_the_threshold_may_end_a_step_later_than_another():
+    problem = network(steps=20)
+    problem = replace(problem, until=halfway(problem))
+
+    def higher(claim):
+        claim["loss"] = np.nextafter(claim["loss"], np.inf)
+
+    def claims(run):
+        return replace(find_adapters(["numpy"])[0].programs[0], run=run)
+
+    numpy = find_adapters(["numpy"])[0]
+    other = replace(numpy, name="other", programs=(claims(damaged(endless, higher)),))
+    taken = list(lockstep(problem, [numpy, other]))
+    assert [len(judged) for judged in taken] == [2] * 6 + [1]
+    assert all(f.passes for judged in taken for step in judged.values() for f in step.findings)
+
+
+def test_nan_and_a_malformed_loss_end_nothing():
+    problem = replace(network(steps=5), until=1e9)
+    assert len(list(judge(problem, endless, frozenset()))) == 1
+    for wrong in (np.float64("nan"), np.float32(0), np.zeros((1, 1)), 0.0, "0"):
+
+        def spoilt(given, wrong=wrong):
+            for claim in endless(given):
+                yield {**claim, "loss": wrong}
+
+        assert len(list(judge(problem, spoilt, frozenset()))) == 5
+
+
+def test_a_claimant_that_ends_before_it_is_done_is_an_error():
+    problem = replace(network(steps=20), until=1e-9)
+    *_, last = judge(problem, lambda given: training_steps(replace(given, steps=3)), frozenset())
+    (error,) = last.failures
+    assert error.reason == "stopped after 3 of 20 steps, with no loss of at most 1e-09"
+
+
+def test_inputs_changed_in_place_are_told_at_the_true_last_step():
+    problem = network(steps=20)
+    problem = replace(problem, until=halfway(problem))
+
+    def writing(given):
+        for claim in training_steps(given.copy()):
+            given.x[0, 0] = 7
+            yield claim
+
+    steps = list(judge(problem, writing, frozenset()))
+    assert [len(step.failures) for step in steps] == [0] * 5 + [1]
+    assert steps[-1].failures[0].quantity == "x"
+
+
+def test_printed_steps_may_lie_beyond_the_end(tmp_path):
+    text = """
+about: It is there to show that a printed step beyond the end is judged.
+layers:
+  - {W: [[1]], b: [0], activation: identity}
+x: [[1]]
+y: [[3]]
+loss: {name: half_squared_error, reduction: sum}
+optimizer: {name: sgd, learning_rate: 0.25}
+steps: 2
+until: {loss: 10}
+published:
+  source: nobody
+  steps:
+    - {step: 4, values: {loss: 0.03125}}
+"""
+    (tmp_path / "beyond.yaml").write_text(text, encoding="utf-8")
+    case = load_case(tmp_path / "beyond.yaml")
+    from reports.published import judge_case
+
+    (printed,) = judge_case(case)
+    assert printed.row.passes
+    assert printed.exact == 0.03125
+
+
+# thousands of steps
+
+
+def test_runs_of_up_to_a_thousand_steps_are_certified_throughout_and_longer_ones_at_every_hundredth():
+    short, long = network(steps=EVERY_STEP_UP_TO), network(steps=EVERY_STEP_UP_TO + 1)
+    assert all(is_certified(short, step) for step in range(1, EVERY_STEP_UP_TO + 1))
+    assert [step for step in range(1, 500) if is_certified(long, step)] == [*range(1, 101), 200, 300, 400]
+
+
+@pytest.mark.parametrize("hides", [False, True])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_certified_truth_sets_in_again_where_the_parameters_are_stated(hides, dtype):
+    problem = network((2, 2, 1), 2, dtype=dtype, steps=1_001)
+
+    def claimant(given):
+        for claim in endless(given):
+            yield {name: value for name, value in claim.items() if not (hides and name == "W1_new")}
+
+    truths = {}
+    for step in judge(problem, claimant, frozenset()):
+        assert not (step.failures and not hides)
+        truths[step.step] = {finding.truth for finding in step.findings}
+        if step.step == 201:
+            break
+    certified = [step for step, found in truths.items() if found == {"certified"}]
+    assert certified == [*range(1, 101), *([] if hides else [200])]
+    assert {frozenset(found) for found in truths.values()} == {
+        frozenset({"certified"}),
+        frozenset({"float64"}),
+    }
+
+
+def test_a_step_certified_afresh_has_the_findings_of_a_step_certified_from_the_start():
+    problem = network((2, 2, 1), 2, steps=1_001)
+    always = judge(problem, endless, frozenset(), certify=True)
+    for usual, certified in zip(judge(problem, endless, frozenset()), always, strict=True):
+        if usual.step % 100 == 0:
+            assert usual.findings == certified.findings
+        if usual.step == 300:
+            break
+
+
+# the learning rate
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_rate_too_small_hardly_lowers_the_loss(dtype):
+    problem = load_case("training/rate-too-small").problem(dtype)
+    found = losses(problem)
+    assert len(found) == problem.steps
+    assert (np.diff(found) < 0).all()
+    assert found[-1] > 0.8 * found[0]
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_the_right_rate_is_done_long_before_the_last_step(dtype):
+    problem = load_case("training/rate-right").problem(dtype)
+    found = losses(problem)
+    assert len(found) < 0.6 * problem.steps
+    assert found[-1] <= problem.until < found[:-1].min()
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_rate_too_large_makes_the_loss_jump_and_never_ends(dtype):
+    problem = load_case("training/rate-too-large").problem(dtype)
+    found = losses(problem)
+    assert len(found) == problem.steps
+    assert np.isfinite(found).all()
+    assert (np.diff(found) > 0).sum() > problem.steps / 3
+
+
+def test_the_three_rates_differ_in_nothing_else():
+    problems = [load_case(f"training/rate-{name}").problem("float64") for name in NAMES]
+    for problem in problems[1:]:
+        assert all(np.array_equal(problem.inputs[name], array) for name, array in problems[0].inputs.items())
+        same = replace(problem, case=problems[0].case, learning_rate=problems[0].learning_rate)
+        assert repr(same) == repr(problems[0])
+    rates = [problem.learning_rate for problem in problems]
+    assert rates == sorted(rates)
+
+
+NAMES = ["too-small", "right", "too-large"]
+
+
+def test_every_claimant_of_the_right_rate_ends_within_a_step_of_the_others():
+    problem = load_case("training/rate-right").problem("float32")
+    adapters = find_adapters(["numpy", "torch", "jax"])
+    taken = [len(judged) for judged in lockstep(problem, adapters)]
+    assert outcome(2) <= set().union(*(p.promises(2) for a in adapters for p in a.programs))
+    assert min(taken[:-1]) == 4
