@@ -1,6 +1,6 @@
 """No false alarm: 300 random networks, in both formats, through every program of every framework.
 
-`pytest tests/test_random_networks.py --random 2000` runs as many as one likes.
+`pytest tests/test_random_networks.py --random 2000` runs as many as one likes, `--engines` the other engines.
 """
 
 from collections import Counter
@@ -10,12 +10,15 @@ import pytest
 from networks import ACTIVATIONS, LOSSES, network
 
 from adapters import find_adapters
+from adapters.choice import ENGINES
 from reference import Subject, Verdict, judge, sentence
 
 DRAWS = 6  # of each structure, so that JAX compiles 50 structures and not 300
 
 
 def pytest_generate_tests(metafunc):
+    engines = ENGINES if metafunc.config.getoption("--engines") else ()
+    metafunc.parametrize("name", ["numpy", "torch", "jax", *engines])
     metafunc.parametrize("structure", range(-(-metafunc.config.getoption("--random") // DRAWS)))
 
 
@@ -41,7 +44,6 @@ def random_problems(structure, dtype):
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("name", ["numpy", "torch", "jax"])
 def test_no_correct_framework_differs(name, structure, dtype):
     (adapter,) = find_adapters([name])
     verdicts, alarms = Counter(), []
@@ -53,7 +55,7 @@ def test_no_correct_framework_differs(name, structure, dtype):
                 alarms += [
                     sentence(finding, subject)
                     for finding in step.failures
-                    if finding.verdict is not Verdict.UNDECIDED
+                    if finding.verdict not in {Verdict.UNDECIDED, Verdict.NO_EQUIVALENT}
                 ]
     assert not alarms, "\n".join(alarms)
-    assert verdicts[Verdict.AGREES] > 0
+    assert verdicts[Verdict.AGREES] > 0 or name == "jax-forward"  # it declines the largest
