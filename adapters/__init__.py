@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from adapters.adapter import Adapter, Claim, Program
-from adapters.registry import Unavailable, UnknownAdapterError, find_adapters
+from adapters.adapter import Adapter, Claim, Program, Unavailable
+from adapters.choice import Choice
+from adapters.registry import UnknownAdapterError, find_adapters
 
-__all__ = ["Adapter", "Claim", "Program", "Unavailable", "UnknownAdapterError", "find_adapters"]
+__all__ = ["Adapter", "Choice", "Claim", "Program", "Unavailable", "UnknownAdapterError", "find_adapters"]

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from numpy.typing import NDArray
 
 from cases import Problem
 from reference import names
 from reference.formats import IN_FLOAT32, Accumulators
+
+if TYPE_CHECKING:
+    from reference.findings import Verdict
 
 Claim: TypeAlias = Mapping[str, NDArray[Any]]
 """What a program states of one training step: quantities by the names of `reference.names`."""
@@ -66,9 +69,22 @@ class Adapter:
         The framework's version, as it states it.
     programs
         At least one.
+    framework
+        Of an engine, the adapter whose forward pass, losses and updates it shares, and with them what cases
+        expect; "" for an adapter of its own.
     """
 
     name: str
     title: str
     version: str
     programs: tuple[Program, ...]
+    framework: str = ""
+
+
+@dataclass(frozen=True)
+class Unavailable:
+    """An adapter that cannot run here, and why: it is shown, and never taken for agreement."""
+
+    name: str
+    verdict: Verdict
+    reason: str

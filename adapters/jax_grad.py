@@ -3,6 +3,7 @@
 `plain` is what a user would run: it returns the loss, the gradients and the updated parameters. `observed`
 also returns every z and a, and their gradients, found by differentiating with respect to zeros added to them.
 Both are judged, because returning an intermediate changes what XLA fuses, and so the last bits.
+The other engines differ in how they differentiate or run a step, and share all the rest of this module.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import optax
 
 from adapters.adapter import Adapter, Program, activations_of
 from adapters.jax_cache import use_compilation_cache
+from adapters.jax_devices import first_device
 from adapters.jax_functions import LossKey, activate, loss_key, loss_of
 from adapters.jax_optimizers import Update, clip, optimizer_of, rate_of, states
 from reference import names
@@ -63,11 +65,27 @@ class Structure:
 
 
 Seen: TypeAlias = dict[str, jax.Array]
+Step: TypeAlias = "Callable[..., tuple[Seen, Arrays, Any]]"
+Objective: TypeAlias = "Callable[[Arrays, Arrays, jax.Array, jax.Array], tuple[jax.Array, Arrays]]"
+Differentiate: TypeAlias = (
+    "Callable[[Objective], Callable[..., tuple[tuple[jax.Array, Arrays], tuple[Arrays, Arrays]]]]"
+)
+"""From an objective, a function of the same: its value and what is seen, and the gradients by both dicts."""
+
+
+def reverse(objective: Objective) -> Callable[..., tuple[tuple[jax.Array, Arrays], tuple[Arrays, Arrays]]]:
+    """Differentiate backwards, as nearly everybody does."""
+    return jax.value_and_grad(objective, argnums=(0, 1), has_aux=True)
 
 
 @lru_cache(maxsize=256)
-def compiled_step(structure: Structure) -> Callable[..., tuple[Seen, Arrays, Any]]:
-    """Build the training step of one structure; `jit` compiles it once for each set of shapes.
+def compiled_step(structure: Structure) -> Step:
+    """Build the training step of one structure; `jit` compiles it once for each set of shapes."""
+    return jax.jit(step_of(structure))
+
+
+def step_of(structure: Structure, differentiate: Differentiate = reverse) -> Step:
+    """Build the training step of one structure, not compiled.
 
     The step takes parameters, the optimizer's state, zeros to add (empty in the plain program), x, y, the
     learning rate and the count of steps from 0. It returns everything that can be seen by the names of the
@@ -89,8 +107,8 @@ def compiled_step(structure: Structure) -> Callable[..., tuple[Seen, Arrays, Any
         learning_rate: jax.Array,
         count: jax.Array,
     ) -> tuple[Seen, Arrays, Any]:
-        differentiate = jax.value_and_grad(objective, argnums=(0, 1), has_aux=True)
-        (value, observed), (gradients, observed_gradients) = differentiate(parameters, added, x, y)
+        differentiated = differentiate(objective)(parameters, added, x, y)
+        (value, observed), (gradients, observed_gradients) = differentiated
         trained = {name: parameters[name] for name in structure.trained}
         used, seen = clip(structure.update, {name: gradients[name] for name in trained})
         updates, state = optimizer_of(structure.update, learning_rate).update(used, state, trained)
@@ -99,7 +117,7 @@ def compiled_step(structure: Structure) -> Callable[..., tuple[Seen, Arrays, Any
         seen |= {names.gradient(name): array for name, array in (gradients | observed_gradients).items()}
         return seen, after, state
 
-    return jax.jit(step)
+    return step
 
 
 def update_seen(update: Update, state: Any, count: jax.Array) -> Seen:  # noqa: ANN401 - a tree of named tuples
@@ -113,23 +131,30 @@ def update_seen(update: Update, state: Any, count: jax.Array) -> Seen:  # noqa: 
     return {names.RATE: rate(count), **seen} if callable(rate) else seen
 
 
-def train(problem: Problem, *, observe: bool) -> Iterator[Claim]:
-    """Train with one compiled step; float64 is switched on for each call and never left on.
+def train(
+    problem: Problem,
+    *,
+    observe: bool = False,
+    step_for: Callable[[Structure], Step] = compiled_step,
+    platform: str = "cpu",
+) -> Iterator[Claim]:
+    """Train with one engine's step; float64 is switched on for each call and never left on.
 
     By JAX's defaults it is off, and float64 inputs are computed with in float32.
     """
     use_compilation_cache()
     update = Update.of(problem)
-    step = compiled_step(Structure(activations_of(problem), loss_key(problem), problem.trained, update))
+    step = step_for(Structure(activations_of(problem), loss_key(problem), problem.trained, update))
     parameters = {name: array.copy() for name, array in problem.parameters.items()}
     added = zeros(problem) if observe else {}
     rate = np.asarray(problem.learning_rate, problem.dtype)
     wide = problem.dtype == "float64" and problem.forms == "stated"
-    with jax.enable_x64(wide):
+    device = first_device(platform)
+    with jax.enable_x64(wide), jax.default_device(device):
         trained = {name: jnp.array(parameters[name]) for name in problem.trained}
         state = jax.device_get(optimizer_of(update, problem.learning_rate).init(trained))
     for count in range(problem.steps):
-        with jax.enable_x64(wide):
+        with jax.enable_x64(wide), jax.default_device(device):
             seen, parameters, state = jax.device_get(
                 step(parameters, state, added, problem.x, problem.y, rate, np.int32(count))
             )

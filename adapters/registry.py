@@ -1,14 +1,13 @@
-"""Finding the adapters: the built-in three, third parties' by entry point, and any by `module:function`."""
+"""Finding the adapters: the built-in ones, third parties' by entry point, and any by `module:function`."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
-from adapters.adapter import Adapter, Program
+from adapters.adapter import Adapter, Program, Unavailable
 from reference.findings import Verdict
 
 if TYPE_CHECKING:
@@ -18,22 +17,23 @@ BUILT_IN = {
     "numpy": "adapters.numpy_reference:adapter",
     "torch": "adapters.torch_autograd:adapter",
     "jax": "adapters.jax_grad:adapter",
+    "torch-func": "adapters.torch_func:adapter",
+    "torch-compile": "adapters.torch_compile:adapter",
+    "torch-cuda": "adapters.torch_cuda:adapter",
+    "jax-eager": "adapters.jax_engines:eager",
+    "jax-forward": "adapters.jax_engines:forward",
+    "jax-vmap": "adapters.jax_engines:vmap",
+    "jax-cuda": "adapters.jax_cuda:adapter",
 }
+
+DEFAULT = ("numpy", "torch", "jax")
+"""The built-in adapters that run unless others are named; third parties' run too."""
 
 ENTRY_POINT_GROUP = "backprop_parity.adapters"
 
 
 class UnknownAdapterError(LookupError):
     """No adapter has that name; the message lists those that exist."""
-
-
-@dataclass(frozen=True)
-class Unavailable:
-    """An adapter that cannot run here, and why: it is shown, and never taken for agreement."""
-
-    name: str
-    verdict: Verdict
-    reason: str
 
 
 def known_adapters() -> dict[str, str]:
@@ -45,8 +45,13 @@ def known_adapters() -> dict[str, str]:
     return BUILT_IN | third_party | BUILT_IN
 
 
+def default_names() -> tuple[str, ...]:
+    """Return the names of the adapters that run unless others are named."""
+    return tuple(name for name in known_adapters() if name in DEFAULT or name not in BUILT_IN)
+
+
 def find_adapters(wanted: Sequence[str] = ()) -> tuple[Adapter | Unavailable, ...]:
-    """Load the adapters named, or all that are known.
+    """Load the adapters named, or the default three and third parties'.
 
     Parameters
     ----------
@@ -59,7 +64,9 @@ def find_adapters(wanted: Sequence[str] = ()) -> tuple[Adapter | Unavailable, ..
         A name that is neither registered nor of the form `package.module:function`.
     """
     known = known_adapters()
-    return tuple(load_adapter(name, _location(name, known)) for name in dict.fromkeys(wanted or known))
+    return tuple(
+        load_adapter(name, _location(name, known)) for name in dict.fromkeys(wanted or default_names())
+    )
 
 
 def _location(name: str, known: dict[str, str]) -> str:
@@ -84,7 +91,7 @@ def load_adapter(name: str, location: str) -> Adapter | Unavailable:
         return Unavailable(name, Verdict.NOT_RUN, f"{missing.name} is not installed")
     except Exception as broken:  # noqa: BLE001 - a broken framework costs its own rows and nothing else
         return Unavailable(name, Verdict.ERROR, f"could not be imported: {type(broken).__name__}: {broken}")
-    if isinstance(found, Adapter):
+    if isinstance(found, Adapter | Unavailable):
         return found
     if callable(found):
         return Adapter(name, title=name, version="", programs=(Program("", found),))

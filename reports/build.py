@@ -25,10 +25,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else list(arguments)
     options = _parser().parse_args(given)
     try:
+        from adapters.choice import Choice  # noqa: PLC0415 - after parsing, so that --help answers at once
         from reports.make import Wanted, make  # noqa: PLC0415 - after parsing, so that --help answers at once
 
         folders, adapters, dtypes = map(tuple, (options.cases, options.adapter, options.dtype))
-        wanted = Wanted(folders, adapters, dtypes, options.select, options.out, options.power)
+        choice = Choice(adapters, options.engines, options.device)
+        wanted = Wanted(folders, choice, dtypes, options.select, options.out, options.power)
         return make(wanted, shlex.join(["python", "-m", "reports.build", *given]))
     except KeyboardInterrupt:
         print("Interrupted; the last report is as it was.", file=sys.stderr)
@@ -48,6 +50,10 @@ def _parser() -> argparse.ArgumentParser:
     add("--cases", metavar="DIR", type=Path, action="append", default=[], help="add a folder of YAML cases")
     adapters = "only this one: numpy, torch, jax, or package.module:function; may be repeated"
     add("--adapter", metavar="NAME", action="append", default=[], help=adapters)
+    engines = "also run torch-func, jax-eager, jax-forward and jax-vmap; torch-compile runs only by --adapter"
+    add("--engines", action="store_true", help=engines)
+    device = "where PyTorch and JAX run: cuda is the first such device, and its absence a failure"
+    add("--device", choices=("cpu", "cuda"), default="cpu", help=device)
     add("--dtype", choices=DTYPES, action="append", default=[], help="only this number format")
     add("--select", metavar="TEXT", default="", help="only the cases that have TEXT in their name")
     power = "also measure what the suite would catch, beside the usual tools (takes minutes)"

@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from adapters import UnknownAdapterError, find_adapters
+from adapters import Choice, UnknownAdapterError, find_adapters
 from cases import SHIPPED, CaseErrors, load_cases
 from reports import environment, files, report, run, terminal
 from reports.power import measure
@@ -31,7 +31,9 @@ class Wanted:
     ----------
     folders
         Folders of cases, besides those that come with the suite.
-    adapters, dtypes
+    adapters
+        Which of them, and where.
+    dtypes
         Names.
     select
         A part of the cases' names.
@@ -42,7 +44,7 @@ class Wanted:
     """
 
     folders: tuple[Path, ...]
-    adapters: tuple[str, ...]
+    adapters: Choice
     dtypes: tuple[str, ...]
     select: str
     out: Path
@@ -69,7 +71,7 @@ def _make(wanted: Wanted, command: str) -> int:
         results = run.run(selection, watch)
     power = _measure(selection, out) if wanted.power else None
     made = environment.describe(command)
-    told = report.put_together(results, selection, made, wanted.adapters, power)
+    told = report.put_together(results, selection, made, wanted.adapters.required, power)
     files.write(told, wanted.out)
     terminal.show(told, wanted.out, out)
     return 0 if told.conclusion.passed else 1
@@ -95,7 +97,7 @@ def select(wanted: Wanted) -> run.Selection:
     if not chosen:
         known = ", ".join(case.name for case in cases[:5])
         raise UsageError(f"no case has {wanted.select!r} in its name; there are {len(cases)}: {known}, …")
-    selection = run.Selection(chosen, find_adapters(wanted.adapters), wanted.dtypes)
+    selection = run.Selection(chosen, find_adapters(wanted.adapters.names), wanted.dtypes)
     if not selection.runs:
         raise UsageError(f"none of the selected cases runs in {' or '.join(wanted.dtypes)}")
     return selection

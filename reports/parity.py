@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adapters import Adapter, Unavailable, UnknownAdapterError, find_adapters
-from adapters.registry import known_adapters
+from adapters.registry import default_names, known_adapters
 from cases import SHIPPED, Case, CaseErrors, load_cases
 from cases.defects import printable
 from reference import Verdict
 from reports.explanations import explained
+from reports.inherited import expects
 from reports.published import judge_case
 from reports.rows import Row, first_failure
 from reports.run import lockstep, rows_of, run_case
@@ -45,7 +46,7 @@ class Asked:
 def asked_for(
     folders: tuple[str, ...] = (), adapters: tuple[str, ...] = (), dtypes: tuple[str, ...] = ()
 ) -> Asked:
-    """Load the shipped cases and those in `folders`; empty `adapters` and `dtypes` mean all.
+    """Load the shipped cases and those in `folders`; empty `adapters` and `dtypes` mean the usual ones.
 
     No adapter is loaded here, only its name is checked.
 
@@ -76,7 +77,7 @@ def _adapter_names(wanted: tuple[str, ...]) -> tuple[str, ...]:
     unknown = [name for name in wanted if name not in known and ":" not in name]
     if unknown:
         find_adapters(unknown[:1])  # raises, and its message lists those that exist
-    return tuple(dict.fromkeys(wanted or known))
+    return tuple(dict.fromkeys(wanted or default_names()))
 
 
 @dataclass(frozen=True)
@@ -114,8 +115,8 @@ def failure_of(case: Case, name: str, dtype: str, *, slow: bool = False) -> Fail
         return Failure(
             f"{adapter.verdict}: {printable(adapter.reason)}", not_run=adapter.verdict == "not run"
         )
-    expects = case.expectation(adapter.name, dtype) is not None
-    judged = _whole(case, adapter, dtype) if expects else _step_by_step(case, adapter, dtype, slow=slow)
+    expected = expects(case, dtype, adapter)
+    judged = _whole(case, adapter, dtype) if expected else _step_by_step(case, adapter, dtype, slow=slow)
     declined: Failure | None = None
     for rows in judged:
         if any(row.fails for row in rows):

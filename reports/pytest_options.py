@@ -28,6 +28,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     adapters = "judge only this one: numpy, torch, jax, or package.module:function"
     add("--adapter", metavar="NAME", action="append", default=[], help=adapters)
+    engines = "judge torch-func, jax-eager, jax-forward and jax-vmap too; torch-compile only by --adapter"
+    add("--engines", action="store_true", help=engines)
+    device = "where PyTorch and JAX run: cuda is the first such device, and its absence a failure"
+    add("--device", choices=("cpu", "cuda"), default="cpu", help=device)
     dense = "measure the accuracy of each framework's functions over a dense grid, and print the table"
     add("--dense", action="store_true", help=dense)
     random = "how many random networks, and random correct variants, must raise no false alarm (default: 300)"
@@ -45,8 +49,10 @@ def pytest_configure(config: pytest.Config) -> None:
     pytest.UsageError
         With a line for each defect of each case, or what else is wrong.
     """
-    wanted = [config.getoption(f"--{name}") for name in ("cases", "adapter", "dtype")]
-    if not any(wanted):
+    option = config.getoption
+    folders, adapters, dtypes = (tuple(option(f"--{name}")) for name in ("cases", "adapter", "dtype"))
+    engines, device = option("--engines"), option("--device")
+    if not any((folders, adapters, dtypes, engines, device != "cpu")):
         return
     if config.rootpath != PROJECT:
         raise pytest.UsageError(
@@ -56,9 +62,10 @@ def pytest_configure(config: pytest.Config) -> None:
     here = str(config.invocation_params.dir)
     if here not in sys.path:  # as with `python -m`, so that package.module:function is found from here
         sys.path.insert(0, here)
-    from reports.parity import Unusable, asked_for  # noqa: PLC0415 - heavy, and not every test needs the cases
+    from adapters.choice import Choice  # noqa: PLC0415 - heavy, and not every test needs the cases
+    from reports.parity import Unusable, asked_for  # noqa: PLC0415 - the same
 
     try:
-        asked_for(*map(tuple, wanted))
+        asked_for(folders, Choice(adapters, engines, device).names, dtypes)
     except Unusable as error:
         raise pytest.UsageError(str(error)) from None

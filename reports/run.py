@@ -12,6 +12,7 @@ from reports.differences import largest_differences, stated
 from reports.drift import Drift, DriftMeter
 from reports.expectations import settled
 from reports.explanations import explained
+from reports.inherited import expectation_of
 from reports.long_runs import RowKeeper
 from reports.pairs import PairCounter
 from reports.published import judge_case
@@ -100,10 +101,12 @@ def _settled(
     case: Case, dtype: str, rows: Mapping[Subject, RowKeeper], present: Sequence[Adapter]
 ) -> list[Row]:
     """Return all rows, those of each adapter that is present beside what the case expects of it."""
-    expected = {adapter.name: case.expectation(adapter.name, dtype) for adapter in present}
     together: dict[str, list[Row]] = {}
     for subject, found in rows.items():
         together.setdefault(subject.adapter, []).extend(found.rows)
+    expected = {
+        adapter.name: expectation_of(case, dtype, adapter, together[adapter.name]) for adapter in present
+    }
     return [row for name, found in together.items() for row in settled(expected.get(name), found)]
 
 

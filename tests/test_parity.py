@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from adapters import Choice
 from reports.parity import Asked, Unusable, asked_for, command, failure_of, id_of, published_failure_of
 
 if TYPE_CHECKING:
@@ -16,12 +17,15 @@ if TYPE_CHECKING:
     from reports.parity import Failure
 
 
+def choice(config: pytest.Config) -> Choice:
+    adapters = tuple(config.getoption("--adapter"))
+    return Choice(adapters, config.getoption("--engines"), config.getoption("--device"))
+
+
 def asked(config: pytest.Config) -> Asked:
-    folders, adapters, dtypes = (
-        tuple(config.getoption(f"--{name}")) for name in ("cases", "adapter", "dtype")
-    )
+    folders, dtypes = (tuple(config.getoption(f"--{name}")) for name in ("cases", "dtype"))
     try:
-        return asked_for(folders, adapters, dtypes)
+        return asked_for(folders, choice(config).names, dtypes)
     except Unusable as error:
         raise pytest.Collector.CollectError(str(error)) from error
 
@@ -42,7 +46,7 @@ def conclude(request: pytest.FixtureRequest) -> Callable[..., None]:
     """Fail with what is told and how to repeat this test; skip where a framework is absent or declines."""
 
     def conclude(failure: Failure | None, adapter: str = "") -> None:
-        was_asked_for = adapter in request.config.getoption("--adapter")
+        was_asked_for = adapter in choice(request.config).required
         if failure is None:
             return
         if failure.no_equivalent or (failure.not_run and not was_asked_for):
@@ -51,7 +55,7 @@ def conclude(request: pytest.FixtureRequest) -> Callable[..., None]:
         again = command(
             f"{file}::{request.node.name}",
             request.config.getoption("--cases"),
-            adapter if was_asked_for else "",
+            adapter if was_asked_for or adapter not in Choice().names else "",
             slow=request.config.getoption("--slow"),
         )
         pytest.fail(f"{failure.told}\n\nTo repeat this test alone:\n  {again}", pytrace=False)

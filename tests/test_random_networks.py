@@ -1,6 +1,6 @@
 """No false alarm: 300 random networks, in every format, through every program of every framework.
 
-`pytest tests/test_random_networks.py --random 2000` runs as many as one likes.
+`pytest tests/test_random_networks.py --random 2000` runs as many as one likes, `--engines` the other engines.
 """
 
 from collections import Counter
@@ -10,6 +10,7 @@ import pytest
 from networks import ACTIVATIONS, LOSSES, network
 
 from adapters import find_adapters
+from adapters.choice import ENGINES
 from cases.numbers import DTYPES
 from reference import Subject, Verdict, judge, sentence
 
@@ -17,6 +18,8 @@ DRAWS = 6  # of each structure, so that JAX compiles 50 structures and not 300
 
 
 def pytest_generate_tests(metafunc):
+    engines = ENGINES if metafunc.config.getoption("--engines") else ()
+    metafunc.parametrize("name", ["numpy", "torch", "jax", *engines])
     metafunc.parametrize("structure", range(-(-metafunc.config.getoption("--random") // DRAWS)))
 
 
@@ -53,10 +56,9 @@ def is_softplus_above_its_threshold(finding, step, problem):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", ["numpy", "torch", "jax"])
 def test_no_correct_framework_differs(name, structure, dtype):
     (adapter,) = find_adapters([name])
-    verdicts, alarms = Counter(), []
+    verdicts, alarms, is_torch = Counter(), [], name.startswith("torch")
     for problem in random_problems(structure, dtype):
         for program in adapter.programs:
             subject = Subject(problem.case, name, program.name, dtype)
@@ -66,8 +68,8 @@ def test_no_correct_framework_differs(name, structure, dtype):
                 alarms += [
                     sentence(finding, subject)
                     for finding in step.failures
-                    if finding.verdict is not Verdict.UNDECIDED
-                    and not (name == "torch" and is_softplus_above_its_threshold(finding, step, problem))
+                    if finding.verdict not in {Verdict.UNDECIDED, Verdict.NO_EQUIVALENT}
+                    and not (is_torch and is_softplus_above_its_threshold(finding, step, problem))
                 ]
     assert not alarms, "\n".join(alarms)
-    assert verdicts[Verdict.AGREES] > 0
+    assert verdicts[Verdict.AGREES] > 0 or name == "jax-forward"  # it declines the largest

@@ -1,0 +1,49 @@
+"""Which adapters run: those named or the default ones, the other engines, and on which device."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from adapters.registry import default_names
+
+ENGINES = ("torch-func", "jax-eager", "jax-forward", "jax-vmap")
+"""What `--engines` adds: other ways in which the same frameworks compute the same step.
+
+torch-compile is left out: it compiles each structure with a C++ compiler, which takes many seconds.
+"""
+
+ON_CUDA = {"torch": "torch-cuda", "jax": "jax-cuda"}
+"""Who runs in whose place on a CUDA device."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What was asked for.
+
+    Attributes
+    ----------
+    wanted
+        Names of adapters; none means the default ones.
+    engines
+        Whether the other engines run too.
+    device
+        "cpu", or "cuda": PyTorch and JAX then run on the first CUDA device, and not on the processor.
+    """
+
+    wanted: tuple[str, ...] = ()
+    engines: bool = False
+    device: str = "cpu"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The adapters that run, each once."""
+        chosen = (*self._on_device(self.wanted or default_names()), *(ENGINES if self.engines else ()))
+        return tuple(dict.fromkeys(chosen))
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """The adapters that were asked for, whose absence is a failure."""
+        return (*self._on_device(self.wanted), *(ON_CUDA.values() if self.device == "cuda" else ()))
+
+    def _on_device(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(ON_CUDA.get(name, name) if self.device == "cuda" else name for name in names)
