@@ -50,9 +50,14 @@ def correction(beta: NDArray[Any], step: NDArray[Any]) -> NDArray[Any]:
 
 
 def _correction_bounded(beta: Bounded, step: Bounded) -> Bounded:
-    """Allow a power that is 5 ulps off in the format itself: 10 u βᵗ, however much the difference cancels."""
-    power = beta.value ** whole(step)
+    """Allow a power that is 5 ulps off in the format itself: 10 u βᵗ, however much the difference cancels.
+
+    And t βᵗ⁻¹ times the error of β, which is below 1.
+    """
+    t = whole(step)
+    power = beta.value**t
     error = beta.format.gamma(10) * np.abs(power) + beta.format.gamma(2) * np.abs(1 - power)
+    error = error + t * (beta.magnitude + beta.error) ** (t - 1) * beta.error
     return Bounded(np.asarray(1 - power), np.asarray(error), beta.format)
 
 
