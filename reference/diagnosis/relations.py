@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,18 +25,29 @@ if TYPE_CHECKING:
     from reference.diagnosis.situation import Situation
     from reference.diagnosis.stated import Stated
 
-ROLES: tuple[Callable[[int], str], ...] = (
+
+def _state_after(kind: str, name: str) -> str:
+    return names.updated(names.state(kind, name))
+
+
+OF_LAYERS: tuple[Callable[[int], str], ...] = (
     names.z,
     names.a,
     names.slope,
     lambda k: names.gradient(names.z(k)),
     lambda k: names.gradient(names.a(k)),
-    lambda k: names.gradient(names.W(k)),
-    lambda k: names.gradient(names.b(k)),
-    lambda k: names.updated(names.W(k)),
-    lambda k: names.updated(names.b(k)),
 )
 """The quantities that every layer has."""
+
+OF_PARAMETERS: tuple[Callable[[str], str], ...] = (
+    names.gradient,
+    names.updated,
+    names.clipped,
+    names.decayed,
+    lambda name: names.state("direction", name),
+    *(partial(_state_after, kind) for kind in ("m", "v", "u")),
+)
+"""The quantities that every parameter has, or may have."""
 
 
 def right_itself(situation: Situation, quantity: str) -> Iterator[Candidate]:
@@ -65,8 +77,11 @@ def _other_numbers(situation: Situation, quantity: str) -> Iterator[tuple[str, s
 
 def _of_other_layers(situation: Situation, quantity: str) -> list[str]:
     """Return the names of the other layers' quantities of the same role."""
-    every = [[role(k) for k in range(1, situation.problem.depth + 1)] for role in ROLES]
-    return [name for role in every if quantity in role for name in role if name != quantity]
+    layers = range(1, situation.problem.depth + 1)
+    every = [[of(k) for k in layers] for of in OF_LAYERS]
+    every += [[of(kind(k)) for k in layers] for of in OF_PARAMETERS for kind in (names.W, names.b)]
+    others = [name for role in every if quantity in role for name in role if name != quantity]
+    return [name for name in others if name in situation.right]
 
 
 def _of_other_steps(situation: Situation, quantity: str) -> Iterator[tuple[str, str, Bounded]]:
@@ -76,7 +91,7 @@ def _of_other_steps(situation: Situation, quantity: str) -> Iterator[tuple[str, 
         if quantity in map(names.gradient, situation.problem.parameters) and previous.is_shown(quantity):
             total = situation.right[quantity] + previous.standing(quantity)
             yield "gradient-not-cleared", "the previous step's gradient was not cleared, but added to", total
-    if quantity not in map(names.updated, situation.problem.parameters):
+    if quantity not in map(names.updated, situation.problem.state):
         following = derive(lines, situation.after, {})
         yield "next-step", "the value is that of the next step, after the update", following[quantity]
 

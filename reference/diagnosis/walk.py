@@ -56,7 +56,7 @@ def diagnose(problem: Problem, judged: Iterable[JudgedStep]) -> Iterator[Diagnos
 def _in_step_or_run(situation: Situation, run: Run, finding: Finding) -> Diagnosis:
     """Explain a finding from its own step or, where earlier updates are hidden, from the run up to it."""
     told, previous = explain_in(situation, finding), situation.previous
-    updated = map(names.updated, situation.problem.parameters)
+    updated = map(names.updated, situation.problem.state)
     if told.explanations or previous is None or all(previous.is_shown(name) for name in updated):
         return told
     place = (finding.step, finding.quantity)

@@ -17,7 +17,21 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from reference.mistakes import derivatives, forward, gradients, hidden, logits, losses, precision, updates
+from reference.mistakes import (
+    clipping,
+    decay,
+    derivatives,
+    forward,
+    gradients,
+    hidden,
+    logits,
+    losses,
+    moments,
+    momentum,
+    precision,
+    schedules,
+    updates,
+)
 from reference.mistakes.mistake import Inexpressible, Mistake
 from reference.tape import training_steps
 
@@ -58,6 +72,34 @@ STRUCTURAL = (
     gradients.bias_gradient_not_summed,
     gradients.bias_gradient_averaged,
     gradients.bias_gradient_of_the_first_example,
+    schedules.schedule_off_by_one,
+    schedules.schedule_ignored,
+    clipping.clipping_missing,
+    clipping.clipped_by_value,
+    clipping.norm_of_each_parameter,
+    clipping.clipping_after_the_decay,
+    clipping.clip_eps_missing,
+    clipping.clip_eps_added,
+    clipping.scaled_up_to_the_maximum,
+    decay.decay_missing,
+    decay.decay_missing_in_the_biases,
+    decay.decay_coupled,
+    decay.decay_decoupled,
+    decay.decay_of_a_fixed_parameter,
+    momentum.momentum_not_carried_over,
+    momentum.squares_not_carried_over,
+    momentum.dampening_in_the_first_step,
+    momentum.dampening_missing,
+    momentum.look_ahead_missing,
+    momentum.rate_inside_the_momentum,
+    momentum.betas_swapped,
+    momentum.squares_of_the_average,
+    moments.bias_correction_missing,
+    moments.bias_correction_off_by_one,
+    moments.eps_inside_the_root,
+    moments.eps_outside_the_root,
+    moments.root_missing,
+    moments.mean_not_subtracted,
     updates.rate_applied_twice,
     updates.update_with_the_wrong_sign,
     updates.bias_not_updated,

@@ -63,6 +63,8 @@ def already_updated_weights(problem: Problem) -> list[Line] | Inexpressible:
     """∂L/∂a_{k−1} = ∂L/∂z_k · w_k_new: the weights are updated before the gradient has passed them."""
     if problem.depth == 1:
         return NO_HIDDEN_LAYER
+    if problem.clipping:
+        return Inexpressible("no gradient is clipped before all are known, so nothing is updated before")
     updated = {k: names.updated(names.W(k)) for k in layers(problem, 2)}
     lines = [
         _through(k, through_weights, W_new, W_new)

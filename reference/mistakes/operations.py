@@ -24,6 +24,29 @@ def magnitude(w: Array) -> Array:
     return absolute
 
 
+def negative(array: Array) -> Array:
+    """−w, exact."""
+    if isinstance(array, Bounded):
+        return Bounded(-array.value, array.error, array.format)
+    opposite: Array = -array
+    return opposite
+
+
+def none_of(array: Array) -> Array:
+    """Return zeros of the same shape: where a state was not carried over."""
+    if isinstance(array, Bounded):
+        return Bounded.exact(np.zeros_like(array.value), array.format)
+    return np.zeros_like(array)
+
+
+def one_more(step: Array) -> Array:
+    """t + 1 for a count t."""
+    if isinstance(step, Bounded):
+        return Bounded.exact(step.value + 1, step.format)
+    following: Array = step + 1
+    return following
+
+
 def first_example(rows: Array) -> Array:
     """Return the first row alone, shape (1, n)."""
     return _rearranged(rows, lambda array: array[:1])

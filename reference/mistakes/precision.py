@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from reference import names
-from reference.formulas import bias_gradient, descend, linear, through_weights, weight_gradient
+from reference.formulas import bias_gradient, linear, through_weights, weight_gradient
 from reference.mistakes.layers import layers
 from reference.mistakes.mistake import Inexpressible, mistake
-from reference.mistakes.updates import NOTHING_TRAINED, trained, updates
+from reference.mistakes.updates import NOTHING_TRAINED, at_another_rate
 from reference.tape import tape
 
 if TYPE_CHECKING:
@@ -76,14 +76,14 @@ def float32_activation(problem: Problem) -> list[Line] | Inexpressible:
 def float32_learning_rate(problem: Problem) -> list[Line] | Inexpressible:
     """w = w − η · ∂L/∂w, with η rounded to float32."""
 
-    def descend_roughly(w: Plain, dL_dw: Plain, eta: Plain) -> Plain:
-        return descend(w, dL_dw, _in_float32(eta).astype(w.dtype))
+    def roughly(eta: Plain) -> Plain:
+        return _in_float32(eta).astype(eta.dtype)
 
     if problem.dtype != "float64":
         return _no_float64(problem)
-    if float(np.float32(problem.learning_rate)) == problem.learning_rate:
+    if problem.schedule is None and float(np.float32(problem.learning_rate)) == problem.learning_rate:
         return Inexpressible("float32 holds this learning rate exactly")
-    return updates(trained(problem), descend_roughly, "{} − η {}") or NOTHING_TRAINED
+    return at_another_rate(problem, roughly, "− η") or NOTHING_TRAINED
 
 
 @mistake(

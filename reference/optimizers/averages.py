@@ -51,10 +51,13 @@ def correction(beta: float, step: NDArray[Any]) -> float:
 def _correction_bounded(beta: Bounded, step: Bounded) -> Bounded:
     """Allow it to be taken in the format itself, however much it then cancels.
 
-    β is rounded, which counts t times in βᵗ, and the power may be 5 ulps off: (10 + t) u βᵗ.
+    β is rounded, which counts t times in βᵗ, and the power may be 5 ulps off: (10 + t) u βᵗ. And t βᵗ⁻¹ times
+    an error of β, which is below 1.
     """
-    power = beta.value ** whole(step)
-    error = beta.format.gamma(10 + whole(step)) * np.abs(power) + beta.format.gamma(2) * np.abs(1 - power)
+    t = whole(step)
+    power = beta.value**t
+    error = beta.format.gamma(10 + t) * np.abs(power) + beta.format.gamma(2) * np.abs(1 - power)
+    error = error + t * (beta.magnitude + beta.error) ** (t - 1) * beta.error
     return Bounded(np.asarray(1 - power), np.asarray(error), beta.format)
 
 

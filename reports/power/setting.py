@@ -51,8 +51,8 @@ class Setting:
 
     @property
     def observable(self) -> frozenset[str]:
-        """What can be observed in any framework."""
-        return names.observable(self.problem.depth)
+        """What can be observed in any framework, among it the optimizer's state."""
+        return names.observable(self.problem.depth) | names.states(self.problem)
 
     @property
     def outcome(self) -> frozenset[str]:
