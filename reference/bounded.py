@@ -195,7 +195,8 @@ class Bounded:
 
     def widened(self, more: Error) -> Bounded:
         """Return the same with a larger bound, for another form that implementations compute."""
-        return Bounded(self.value, self.error + more, self.format, self.terms)
+        error = np.zeros(self.shape) + self.error + more  # an array, as a plain number would mean exact
+        return Bounded(self.value, error, self.format, self.terms)
 
     def __rmul__(self, factor: int) -> Bounded:
         """Multiply by a whole number: exact for a power of two, else 3 roundings."""

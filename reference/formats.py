@@ -102,7 +102,7 @@ class Format:
 
     def rounding_of(self, number: float) -> float:
         """Return the largest error of rounding `number` to this format, 0 where it is one of its numbers."""
-        fraction = math.frexp(number)[0] / (2 * self.unit_roundoff) if self.unit_roundoff else 0.0
+        fraction = math.frexp(number)[0] / self.unit_roundoff if self.unit_roundoff else 0.0
         if fraction.is_integer() and (number == 0 or abs(number) >= self.smallest_normal):
             return 0.0
         return self.unit_roundoff * abs(number) + self.smallest_normal

@@ -46,7 +46,8 @@ def cast(number: Any) -> Any:  # noqa: ANN401 - a number, or a bounded number or
     """Return a number of a program's own as it meets arrays: rounded to their format, where it must be."""
     if not isinstance(number, Bounded):
         return number
-    return number.widened(number.format.rounding_of(float(number.value)))
+    rounding = number.format.rounding_of(float(number.value))
+    return number.widened(rounding) if rounding else number
 
 
 def whole(number: float | NDArray[Any] | Bounded | Ball) -> int:

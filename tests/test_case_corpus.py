@@ -51,7 +51,7 @@ def parameters() -> Iterator[tuple[Case, str, NDArray[np.float64]]]:
 
 def test_there_are_enough_of_them() -> None:
     assert len(CASES) >= 24
-    folders = {"worked", "nets", "edges", "losses", "formats", "training", "divergences"}
+    folders = {"worked", "nets", "edges", "losses", "formats", "training", "optimizers", "divergences"}
     assert {case.name.split("/", 1)[0] for case in CASES} == folders
 
 
