@@ -156,7 +156,7 @@ def test_what_a_case_expects_passes_and_is_news_where_it_is_not_so(
     [
         (
             ["--adapter", "nope"],
-            "unknown adapter 'nope', expected one of numpy, torch, jax, or package.module:",
+            "unknown adapter 'nope', expected one of numpy, torch, jax, torch-func, torch-compile, ",
         ),
         (["--dtype", "float16"], "invalid choice: 'float16'"),
     ],

@@ -140,7 +140,7 @@ def test_a_framework_that_is_absent_is_told_and_fails_only_if_asked_for(
         (["--select", "no/such"], "no case has 'no/such' in its name; there are "),
         (
             ["--adapter", "nope"],
-            "unknown adapter 'nope', expected one of numpy, torch, jax, or package.module:",
+            "unknown adapter 'nope', expected one of numpy, torch, jax, torch-func, torch-compile, ",
         ),
         (["--cases", "no-such-folder"], "no-such-folder:1:1: no such folder"),
     ],

@@ -1,0 +1,440 @@
+"""The engines: each agrees, each is what its name says, and where one cannot run it says why."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import warnings
+from dataclasses import replace
+from pathlib import Path
+
+import jax
+import pytest
+import torch
+from jax.interpreters import ad
+from networks import ACTIVATIONS, LOSSES, network
+
+from adapters import (
+    Adapter,
+    Choice,
+    Unavailable,
+    find_adapters,
+    jax_cuda,
+    jax_engines,
+    jax_grad,
+    torch_autograd,
+    torch_compile,
+    torch_cuda,
+)
+from adapters.choice import ENGINES
+from adapters.registry import BUILT_IN
+from cases import Rule, load_case, load_cases
+from reference import Verdict, judge, names
+from reports.build import main
+from reports.inherited import expectation_of
+from reports.parity import failure_of
+
+ROOT = Path(__file__).parent.parent
+JAX_ENGINES = [name for name in ENGINES if name.startswith("jax")]
+EVERY = ["sgd", "momentum", "nesterov", "adam", "adamw", "rmsprop", "adagrad", "adamax"]
+HALF = 0.5  # exact in every format, as every number of a rule must be
+OPTIMIZERS = {
+    "momentum": Rule("sgd", (("momentum", HALF),)),
+    "nesterov": Rule("sgd", (("momentum", HALF),), frozenset({"nesterov"})),
+    "adam": Rule("adam", (("beta1", HALF), ("beta2", 0.75), ("eps", 2.0**-20))),
+    "adamw": Rule("adamw", (("beta1", HALF), ("beta2", 0.75), ("eps", 2.0**-20), ("weight_decay", 0.125))),
+    "rmsprop": Rule("rmsprop", (("alpha", 0.75), ("eps", 2.0**-20)), frozenset({"centered"})),
+}
+
+slow = pytest.mark.skipif("not config.getoption('--slow')", reason="each structure is compiled: --slow")
+without_cuda = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+
+
+def engine(name):
+    (found,) = find_adapters([name])
+    assert isinstance(found, Adapter), found
+    (program,) = found.programs
+    return program
+
+
+def failures(problem, run, promises=names.outcome):
+    return [finding for step in judge(problem, run, promises(problem.depth)) for finding in step.failures]
+
+
+# each agrees
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("loss", LOSSES, ids="-".join)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("name", ENGINES)
+def test_every_activation_and_loss_agrees(name, activation, loss, dtype):
+    problem = network((3, 4, 2), 5, activations=(activation, "identity"), loss=loss, dtype=dtype, steps=2)
+    assert failures(problem, engine(name).run) == []
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("name", ENGINES)
+def test_every_engine_updates_by_the_frameworks_own_optimizer_and_shows_its_state(name, optimizer, dtype):
+    problem = network(
+        dtype=dtype, steps=3, optimizer=OPTIMIZERS[optimizer], loss=("half_squared_error", "mean")
+    )
+    run = engine(name).run
+    assert failures(problem, run) == []
+    assert names.states(problem) <= set(next(run(problem.copy())))
+
+
+@pytest.mark.parametrize("case", ["worked/document", "nets/not-trained", "edges/relu-at-zero", "nets/deep"])
+@pytest.mark.parametrize("name", ENGINES)
+def test_shipped_cases_agree(name, case):
+    for dtype in ("float64", "float32"):
+        assert failure_of(load_case(case), name, dtype) is None
+
+
+@slow
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_compiled_by_pytorch_agrees(activation, dtype):
+    problem = network((3, 4, 2), 5, activations=activation, dtype=dtype, steps=2)
+    assert failures(problem, engine("torch-compile").run) == []
+
+
+@slow
+@pytest.mark.parametrize("loss", LOSSES, ids="-".join)
+def test_compiled_by_pytorch_agrees_for_every_loss_and_with_a_state(loss):
+    problem = network(loss=loss, optimizer=OPTIMIZERS["adam"], steps=2)
+    assert failures(problem, engine("torch-compile").run) == []
+
+
+# each is what it says
+
+
+@pytest.fixture
+def fresh():
+    """Compile anew in this test, and leave nothing behind that was compiled with what it plants."""
+    caches = (jax_grad.compiled_step, jax_engines.forward_step, jax_engines.step_by_example)
+
+    def clear():
+        for cached in caches:
+            cached.cache_clear()
+        jax.clear_caches()
+
+    clear()
+    yield
+    clear()
+
+
+@pytest.fixture
+def calls(monkeypatch, fresh):
+    """Record of each call of JAX's activation: the shape it is given, and whether nothing is compiled."""
+    recorded = []
+    activate = jax_grad.activate
+
+    def spy(name, z):
+        recorded.append((z.shape, jax.config.jax_disable_jit))
+        return activate(name, z)
+
+    monkeypatch.setattr(jax_grad, "activate", spy)
+    return recorded
+
+
+def test_the_functional_engine_records_nothing_in_its_tensors(monkeypatch):
+    def forbidden(*_, **__):
+        raise AssertionError("backward was called")
+
+    monkeypatch.setattr(torch.Tensor, "backward", forbidden)
+    assert failures(network(), engine("torch-func").run) == []
+    assert [found.verdict for found in failures(network(), torch_autograd.train)] == [Verdict.ERROR]
+
+
+def test_the_eager_engine_runs_python_in_every_step_and_compiles_nothing(calls):
+    list(engine("jax-eager").run(network((2, 3, 1), 4, steps=3)))
+    assert calls == [((4, 3), True), ((4, 1), True)] * 3
+    assert not jax.config.jax_disable_jit
+    assert jax_grad.compiled_step.cache_info().currsize == 0
+
+
+@pytest.mark.parametrize("name", ["jax-forward", "jax-vmap"])
+def test_the_other_engines_are_compiled_once(name, calls):
+    list(engine(name).run(network((2, 3, 1), 4, steps=3)))
+    assert len(calls) == 2
+
+
+def test_the_engine_by_example_sees_one_example_at_a_time(calls):
+    list(engine("jax-vmap").run(network((2, 3, 1), 4)))
+    assert [shape for shape, _ in calls] == [(1, 3), (1, 1)]
+
+
+def test_a_mean_without_its_factor_is_caught(fresh):
+    def wrong(problem):
+        return jax_grad.train(
+            problem,
+            step_for=lambda structure: jax_grad.step_of(
+                structure, lambda objective: jax_engines.by_example("sum", objective)
+            ),
+        )
+
+    problem = network(loss=("half_squared_error", "mean"))
+    assert failures(problem, wrong)[0].quantity == "loss"
+    assert failures(network(), wrong) == []
+
+
+def test_a_wrong_transpose_is_seen_by_every_engine_but_forward_mode(fresh, monkeypatch):
+    transpose = ad.primitive_transposes[jax.lax.dot_general_p]
+
+    def doubled(*given, **options):
+        return [None if part is None else 2 * part for part in transpose(*given, **options)]
+
+    monkeypatch.setitem(ad.primitive_transposes, jax.lax.dot_general_p, doubled)
+    for name in JAX_ENGINES:
+        found = failures(network(), engine(name).run)
+        assert bool(found) is (name != "jax-forward"), name
+        assert all(one.quantity != "loss" for one in found)
+
+
+def test_forward_mode_meets_no_custom_vjp(fresh, monkeypatch):
+    """JAX has no forward mode for it, and says so: an engine that went backwards would run it."""
+    activate = jax_grad.activate
+
+    def planted(name, z):
+        function = jax.custom_vjp(lambda z: activate(name, z))
+        function.defvjp(lambda z: (activate(name, z), z), lambda z, upstream: (upstream,))
+        return function(z)
+
+    monkeypatch.setattr(jax_grad, "activate", planted)
+    (found,) = failures(network(), engine("jax-forward").run)
+    assert found.verdict is Verdict.ERROR
+    assert "forward-mode" in found.reason
+    for name in ("jax-eager", "jax-vmap"):
+        assert failures(network(), engine(name).run)[0].verdict is Verdict.DIFFERS
+
+
+def test_forward_mode_declines_what_its_memory_does_not_hold():
+    assert 8 * jax_engines.LARGEST**2 <= 2**28 < 8 * (jax_engines.LARGEST + 1) ** 2
+    problem = network((80, 80), 1)
+    assert problem.size > jax_engines.LARGEST
+    (found,) = failures(problem, engine("jax-forward").run)
+    assert found.verdict is Verdict.NO_EQUIVALENT
+    assert found.reason == "forward mode is run for up to 5,792 parameters, not 6,480"
+
+
+@slow
+def test_pytorchs_compiler_compiles_one_whole_graph():
+    from torch._dynamo.utils import counters
+
+    counters.clear()
+    list(engine("torch-compile").run(network(steps=3)))
+    assert counters["stats"]["unique_graphs"] == 1
+    assert not counters["graph_break"]
+    assert counters["inductor"] or counters["aot_autograd"]["ok"]
+
+
+@slow
+def test_what_pytorch_compiles_is_judged_and_no_copy_of_it(monkeypatch):
+    activate = torch_autograd.activate
+    monkeypatch.setattr(torch_autograd, "activate", lambda name, z: activate(name, z) * (1 + 1e-12))
+    assert failures(network(), engine("torch-compile").run)[0].quantity == "loss"
+
+
+# where one cannot run
+
+
+def test_without_a_compiler_nothing_is_compiled_and_that_is_no_failure_of_anybody(monkeypatch):
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    reason = "no C++ compiler: no-such-compiler is not installed"
+    assert torch_compile.find() == Unavailable("torch-compile", Verdict.NOT_RUN, reason)
+
+
+def test_without_pythons_headers_nothing_is_compiled(monkeypatch):
+    monkeypatch.setattr("sysconfig.get_paths", lambda: {"include": "/nowhere"})
+    assert torch_compile.obstacle() == "no Python headers: there is no /nowhere/Python.h"
+
+
+def test_only_the_compilers_own_deprecation_is_ignored():
+    with torch_compile.without_its_own_warnings(), pytest.raises(DeprecationWarning, match="something else"):
+        warnings.warn("`torch.jit.script_method` is deprecated. Please switch", DeprecationWarning, 1)
+        warnings.warn("something else is deprecated", DeprecationWarning, 1)
+
+
+@without_cuda
+def test_without_a_device_both_say_so():
+    assert find_adapters(["torch-cuda", "jax-cuda"]) == (
+        Unavailable("torch-cuda", Verdict.NOT_RUN, "no CUDA device"),
+        Unavailable("jax-cuda", Verdict.NOT_RUN, "no CUDA device"),
+    )
+
+
+@without_cuda
+def test_a_device_that_was_asked_for_and_is_absent_fails_the_report(tmp_path, capsys):
+    asked = ["--select", "worked/document", "--dtype", "float32", "--out", str(tmp_path / "out")]
+    assert main([*asked, "--device", "cuda"]) == 1
+    printed = capsys.readouterr().out
+    assert "Asked for, but not run: torch-cuda, jax-cuda." in printed
+    assert "Not run: torch-cuda, because no CUDA device." in printed
+    assert "agrees" in printed  # NumPy, all the same
+
+
+@without_cuda
+def test_a_device_that_was_asked_for_and_is_absent_fails_the_parity_tests():
+    run = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "tests/test_parity.py"]
+    narrowed = ["--device", "cuda", "-k", "document and float32 and not published"]
+    done = subprocess.run([*run, *narrowed], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "2 failed, 1 passed" in done.stdout
+    assert "not run: no CUDA device" in done.stdout
+    assert "--adapter jax-cuda" in done.stdout  # the command that repeats it
+    assert "Warning" not in done.stdout + done.stderr
+
+
+def test_looking_for_a_device_prints_nothing():
+    code = "from adapters import find_adapters; find_adapters(['jax', 'jax-cuda', 'torch-cuda'])"
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout + done.stderr == ""
+
+
+# on a device: the same code, here on the processor
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_what_runs_on_a_device_agrees(dtype):
+    problem = network(dtype=dtype, optimizer=OPTIMIZERS["adam"], steps=2)
+    assert failures(problem, lambda given: torch_cuda.run(given, "cpu"), names.observable) == []
+    for observe, promises in ((False, names.outcome), (True, names.observable)):
+        run = jax_cuda.run
+        assert failures(problem, lambda p, o=observe: run(p, observe=o, platform="cpu"), promises) == []  # noqa: B023
+
+
+def test_pytorchs_tf32_is_off_in_every_step_and_as_it_was_between_them(monkeypatch):
+    seen = []
+    linear = torch.nn.functional.linear
+
+    def spy(*given):
+        seen.append((torch.get_float32_matmul_precision(), torch.backends.cuda.matmul.allow_tf32))
+        return linear(*given)
+
+    monkeypatch.setattr(torch_autograd.F, "linear", spy)
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high")
+    try:
+        for _ in torch_cuda.run(network(dtype="float32", steps=2), "cpu"):
+            assert torch.get_float32_matmul_precision() == "high"
+    finally:
+        torch.set_float32_matmul_precision(before)
+    assert seen == [("highest", False)] * 4
+
+
+def test_tf32_that_cannot_be_switched_off_is_an_error(monkeypatch):
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high")
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(torch, "set_float32_matmul_precision", lambda _: None)
+            (found,) = failures(network(), lambda problem: torch_cuda.run(problem, "cpu"))
+    finally:
+        torch.set_float32_matmul_precision(before)
+    assert (found.verdict, "TF32 cannot be switched off" in found.reason) == (Verdict.ERROR, True)
+
+
+def test_jax_asks_for_full_precision_in_every_product_and_nowhere_else(monkeypatch):
+    lowered = []
+
+    def spy(structure):
+        step = jax_grad.compiled_step(structure)
+
+        def run(*given):
+            lowered.append(str(step.lower(*given).as_text()))
+            return step(*given)
+
+        return run
+
+    problem = network(dtype="float32")
+    train = jax_grad.train
+    monkeypatch.setattr(jax_grad, "train", lambda *given, **options: train(*given, step_for=spy, **options))
+    list(jax_cuda.run(problem, observe=False, platform="cpu"))
+    list(jax_grad.train(problem))
+    on_device, plain = [
+        [line for line in text.splitlines() if "stablehlo.dot_general" in line] for text in lowered
+    ]
+    assert len(on_device) == len(plain) > 4
+    assert all("precision = [HIGHEST, HIGHEST]" in line for line in on_device)
+    assert not any("HIGHEST" in line for line in plain)
+
+
+# which of them run
+
+
+def test_every_built_in_adapter_can_be_named_and_knows_its_framework():
+    for name, found in zip(BUILT_IN, find_adapters(tuple(BUILT_IN)), strict=True):
+        assert found.name == name
+        if isinstance(found, Adapter):
+            assert found.framework == (name.split("-")[0] if "-" in name else "")
+
+
+def test_engines_run_where_they_are_asked_for():
+    assert [adapter.name for adapter in find_adapters()] == ["numpy", "torch", "jax"]
+    assert Choice().names == ("numpy", "torch", "jax")
+    assert Choice(engines=True).names == ("numpy", "torch", "jax", *ENGINES)
+    assert "torch-compile" not in Choice(engines=True).names
+    assert Choice(("torch-compile",)).names == ("torch-compile",)
+    assert Choice(("jax-vmap",), engines=True).names[:2] == ("jax-vmap", "torch-func")
+
+
+def test_a_device_takes_the_place_of_the_processor_and_is_required():
+    assert Choice(device="cuda").names == ("numpy", "torch-cuda", "jax-cuda")
+    assert Choice(device="cuda").required == ("torch-cuda", "jax-cuda")
+    assert Choice(("torch",), device="cuda").names == ("torch-cuda",)
+    assert Choice(("torch", "numpy")).required == ("torch", "numpy")
+    assert Choice(engines=True).required == ()
+
+
+def test_the_options_add_the_engines(tmp_path, capsys):
+    asked = ["--select", "worked/document", "--dtype", "float64", "--out", str(tmp_path / "out")]
+    assert main([*asked, "--engines"]) == 0
+    header = next(line for line in capsys.readouterr().out.splitlines() if "numpy" in line)
+    assert header.split() == ["case", "dtype", "numpy", "torch", "jax", *ENGINES]
+    run = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "tests/test_parity.py", "--collect-only"]
+    narrowed = ["-q", "--engines", "-k", "document and float64"]
+    done = subprocess.run([*run, *narrowed], cwd=ROOT, capture_output=True, text=True, check=True)
+    found = [line for line in done.stdout.splitlines() if "test_parity[" in line]
+    assert len(found) == 3 + len(ENGINES)
+
+
+# what cases expect of the frameworks
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_what_a_case_expects_of_a_framework_holds_for_its_engines(name):
+    assert failure_of(load_case("divergences/x64-off"), name, "float64") is None
+
+
+EXPECTS = """
+forms: defaults
+dtypes: [float64]
+expect: {{jax: {{errs: {quantity}, because: float64 is off}}}}
+"""
+
+
+@pytest.mark.parametrize(("quantity", "is_met"), [("z1", True), ("a2", True), ("dL/dz1", False)])
+def test_an_engine_may_hide_what_is_expected_but_not_fail_before_it(folder, quantity, is_met):
+    path = folder / "mine" / "two-layers.yaml"
+    path.write_text(path.read_text() + EXPECTS.format(quantity=quantity))
+    (case,) = load_cases(folder)
+    failure = failure_of(case, "jax-eager", "float64")
+    assert (failure is None) is is_met
+    if failure is not None:
+        assert "was expected to be in error at dL/dz1" in failure.told
+
+
+def test_an_engine_that_agrees_in_all_it_states_is_taken_at_its_word(folder):
+    path = folder / "mine" / "two-layers.yaml"
+    path.write_text(path.read_text() + EXPECTS.format(quantity="z1").replace("forms: defaults", ""))
+    (case,) = load_cases(folder)
+    (eager,) = find_adapters(["jax-eager"])
+    assert expectation_of(case, "float64", eager, []) is None
+    assert failure_of(case, "jax-eager", "float64") is None
+    assert failure_of(case, "jax", "float64") is not None  # it shows z1, which agrees: news
+    named = replace(eager, name="jax")
+    assert expectation_of(case, "float64", named, []) is not None
