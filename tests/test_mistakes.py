@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from networks import LOSSES, network
+from rules import OPTIMIZERS, STEP, every_rule, ruled
 
 from cases import SHIPPED, load_case, load_cases
 from reference import Verdict, judge, tape, worked_example
@@ -46,6 +47,34 @@ FIRST_LINE = {
     "bias-gradient-not-summed": r"dL/db\d",
     "bias-gradient-averaged": r"dL/db\d",
     "bias-gradient-of-the-first-example": r"dL/db\d",
+    "schedule-off-by-one": "rate",
+    "schedule-ignored": "rate",
+    "clipping-missing": r"dL/d[Wb]\d_clipped",
+    "clipped-by-value": r"dL/d[Wb]\d_clipped",
+    "norm-of-each-parameter": r"dL/d[Wb]\d_clipped",
+    "clipping-after-the-decay": "norm",
+    "clip-eps-missing": "clip",
+    "clip-eps-added": "clip",
+    "scaled-up-to-the-maximum": "clip",
+    "decay-missing": r"dL/d[Wb]\d_decayed|[Wb]\d_new",
+    "decay-missing-in-the-biases": r"dL/db\d_decayed|b\d_new",
+    "decay-coupled": r"m_[Wb]\d_new",
+    "decay-decoupled": r"dL/d[Wb]\d_decayed",
+    "decay-of-a-fixed-parameter": r"[Wb]\d_new",
+    "momentum-not-carried-over": r"m_[Wb]\d_new",
+    "squares-not-carried-over": r"[vu]_[Wb]\d_new",
+    "dampening-in-the-first-step": r"m_[Wb]\d_new",
+    "dampening-missing": r"m_[Wb]\d_new",
+    "look-ahead-missing": r"[Wb]\d_new",
+    "rate-inside-the-momentum": r"m_[Wb]\d_new",
+    "betas-swapped": "correction1",
+    "squares-of-the-average": r"[vu]_[Wb]\d_new",
+    "bias-correction-missing": r"direction_[Wb]\d|[Wb]\d_new",
+    "bias-correction-off-by-one": "correction1",
+    "eps-inside-the-root": r"direction_[Wb]\d|[Wb]\d_new",
+    "eps-outside-the-root": r"direction_[Wb]\d|[Wb]\d_new",
+    "root-missing": r"direction_[Wb]\d|[Wb]\d_new",
+    "mean-not-subtracted": r"[Wb]\d_new",
     "rate-applied-twice": r"[Wb]\d_new",
     "update-with-the-wrong-sign": r"[Wb]\d_new",
     "bias-not-updated": r"b\d_new",
@@ -73,15 +102,20 @@ def test_names_can_be_typed_and_sentences_are_clauses():
 
 
 def expressible(mistake, dtype):
-    """One step of each shipped case on which the mistake can be made."""
-    problems = [replace(case.problem(dtype), steps=1) for case in CASES if dtype in case.dtypes]
+    """One step of each shipped case on which the mistake can be made; three, where they are told apart."""
+    problems = [
+        replace(case.problem(dtype), steps=3 if case.name.startswith("optimizers/") else 1)
+        for case in CASES
+        if dtype in case.dtypes
+    ]
     return [problem for problem in problems if not isinstance(mistake.lines(problem), Inexpressible)]
 
 
 def first_failure(problem, mistake):
     """The first quantity that differs; what is undecided, such as a saturated derivative, decides nothing."""
-    (step,) = judge(problem, lambda given: mistaken_steps(given, mistake), frozenset())
-    return next((one for one in step.failures if one.verdict is not Verdict.UNDECIDED), None)
+    steps = judge(problem, lambda given: mistaken_steps(given, mistake), frozenset())
+    failures = (one for step in steps for one in step.failures)
+    return next((one for one in failures if one.verdict is not Verdict.UNDECIDED), None)
 
 
 FORMATS_OF = [
@@ -111,11 +145,15 @@ DRAWN = [
 
 @pytest.mark.parametrize(("mistake", "dtype"), FORMATS_OF)
 def test_a_drawn_network_catches_it_at_its_first_line(mistake, dtype):
-    problems = [in_format(problem, dtype) for problem in DRAWN]
+    problems = [in_format(problem, dtype) for problem in DRAWN] + list(every_rule(dtype).values())
     problems = [problem for problem in problems if not isinstance(mistake.lines(problem), Inexpressible)]
     assert problems
-    for problem in problems:
-        assert first_failure(problem, mistake).quantity == mistake.lines(problem)[0].name
+    found = [(first_failure(problem, mistake), mistake.lines(problem)[0].name) for problem in problems]
+    assert {finding.quantity == line for finding, line in found if finding} == {True}
+    unseen = {
+        problem.clipping["max_norm"] for problem, (one, _) in zip(problems, found, strict=True) if not one
+    }
+    assert len(unseen) <= 1  # above the norm nothing is clipped, and below it nothing could be scaled up
 
 
 def in_format(problem, dtype):
@@ -129,15 +167,14 @@ def in_format(problem, dtype):
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_on_bounded_numbers_the_mistaken_tape_bounds_what_it_gives_in_numpy(mistake, dtype):
     assert not mistake.numpy_only
-    for drawn in DRAWN:
-        problem = in_format(drawn, dtype)
+    for problem in (*(in_format(drawn, dtype) for drawn in DRAWN), *every_rule(dtype).values()):
         lines = mistake.tape(problem)
         if not isinstance(lines, Inexpressible):
             bounded = derive(lines, exact_inputs(problem, FORMATS[dtype]), {})
             for name, value in next(mistaken_steps(problem, mistake)).items():
                 assert value.dtype == dtype
                 assert value.shape == bounded[name].shape
-                assert (np.abs(value - bounded[name].value) <= bounded[name].error).all()
+                assert (np.abs(value - bounded[name].value) <= bounded[name].error).all(), (problem, name)
 
 
 @pytest.mark.parametrize(("name", "reduction"), LOSSES)
@@ -148,7 +185,7 @@ def test_every_loss_with_two_reductions_can_be_taken_with_the_other(name, reduct
 
 
 def test_a_mistake_leaves_every_other_line_of_the_tape_as_it_is():
-    for problem in DRAWN:
+    for problem in (*DRAWN, *every_rule("float64").values()):
         right = {line.name: line for line in tape(problem)}
         for mistake in MISTAKES.values():
             lines = mistake.tape(problem)
@@ -192,6 +229,34 @@ BLIND_ON_THE_WORKED_EXAMPLE = {
     "bias-gradient-of-the-first-example": "there is only one example",
     "fixed-parameter-updated": "every parameter is trained",
     "tf32-products": "TF32 takes the place of float32 only",
+    "schedule-off-by-one": "there is no schedule",
+    "schedule-ignored": "there is no schedule",
+    "clipping-missing": "no gradient is clipped",
+    "clipped-by-value": "no gradient is clipped",
+    "norm-of-each-parameter": "no gradient is clipped",
+    "clipping-after-the-decay": "no gradient is clipped",
+    "clip-eps-missing": "no gradient is clipped",
+    "clip-eps-added": "no gradient is clipped",
+    "scaled-up-to-the-maximum": "no gradient is clipped",
+    "decay-missing": "there is no weight decay",
+    "decay-missing-in-the-biases": "there is no weight decay",
+    "decay-coupled": "there is no decoupled weight decay",
+    "decay-decoupled": "there is no coupled weight decay",
+    "decay-of-a-fixed-parameter": "there is no weight decay",
+    "momentum-not-carried-over": "there is only one step",
+    "squares-not-carried-over": "there is only one step",
+    "dampening-in-the-first-step": "there is no dampening",
+    "dampening-missing": "there is no dampening",
+    "look-ahead-missing": "the momentum is not Nesterov's",
+    "rate-inside-the-momentum": "there is no momentum",
+    "betas-swapped": "this optimizer has no two betas",
+    "squares-of-the-average": "this optimizer does not average both the gradients and their squares",
+    "bias-correction-missing": "this optimizer corrects no averages",
+    "bias-correction-off-by-one": "this optimizer corrects no averages",
+    "eps-inside-the-root": "this optimizer adds no ε there",
+    "eps-outside-the-root": "this optimizer adds no ε there",
+    "root-missing": "this optimizer divides by no root",
+    "mean-not-subtracted": "this optimizer is not the centered RMSprop",
 }
 
 
@@ -241,6 +306,55 @@ def test_what_one_unit_and_one_example_cannot_show_is_said_in_words():
         ),
         (network(loss=("l1", "sum")), "mean-over-examples", "this loss is no mean over all elements"),
         (network(not_trained=frozenset({"b1", "b2"})), "bias-not-updated", "no bias is trained"),
+        (
+            ruled("adam", not_trained=frozenset({"b1"})),
+            "fixed-parameter-updated",
+            "the optimizer keeps no state of a parameter that is not trained",
+        ),
+        (
+            ruled("adam-decay", not_trained=frozenset({"b1"})),
+            "decay-of-a-fixed-parameter",
+            "the optimizer keeps no state of a parameter that is not trained",
+        ),
+        (
+            ruled(clip=(1.0, 0.0)),
+            "already-updated-weights",
+            "no gradient is clipped before all are known, so nothing is updated before",
+        ),
+        (ruled(clip=(1.0, 0.0)), "clip-eps-missing", "ε is 0"),
+        (ruled(clip=(1.0, 1e-6)), "clip-eps-added", "an ε is stated"),
+        (
+            ruled(clip=(1.0, 0.0)),
+            "clipping-after-the-decay",
+            "no weight decay is added to the gradients",
+        ),
+        (
+            ruled(clip=(1.0, 0.0), not_trained=frozenset({"W1", "b1", "b2"})),
+            "norm-of-each-parameter",
+            "only one parameter is trained",
+        ),
+        (ruled("sgd-decay"), "decay-decoupled", "without a state both are the same update"),
+        (
+            ruled("adamw", not_trained=frozenset({"W1", "W2"})),
+            "decay-missing-in-the-biases",
+            "no weights are trained",
+        ),
+        (
+            ruled("momentum"),
+            "rate-inside-the-momentum",
+            "as long as the rate stays the same, so does the update",
+        ),
+        (ruled("momentum", steps=1), "momentum-not-carried-over", "there is only one step"),
+        (ruled("momentum", steps=1, schedule=STEP), "rate-inside-the-momentum", "there is only one step"),
+        (ruled(steps=1, schedule=STEP), "schedule-ignored", "there is only one step"),
+        (
+            ruled("dampening", steps=1),
+            "dampening-missing",
+            "there is only one step, and the first has no dampening",
+        ),
+        (ruled({**OPTIMIZERS["adam"], "eps": 0.0}), "eps-inside-the-root", "ε is 0"),
+        (ruled("adam-inside"), "eps-inside-the-root", "this optimizer adds no ε there"),
+        (ruled({**OPTIMIZERS["adam"], "beta2": 0.9}), "betas-swapped", "β₁ is β₂"),
         (
             network(not_trained=frozenset({"W2"})),
             "already-updated-weights",

@@ -82,7 +82,7 @@ def clip_eps_missing(problem: Problem) -> list[Line] | Inexpressible:
     return _of_factor(problem, without, "min(1, c / norm)")
 
 
-@mistake("1e-6 was added to the norm by which the gradients were clipped, as PyTorch does")
+@mistake("an ε of 1e-6 was added to the norm by which the gradients were clipped, as PyTorch does")
 def clip_eps_added(problem: Problem) -> list[Line] | Inexpressible:
     """min(1, c / (norm + 1e-6))."""
 

@@ -73,7 +73,7 @@ def dampening_missing(problem: Problem) -> list[Line] | Inexpressible:
     ] or NO_DAMPENING
 
 
-@mistake("Nesterov's look-ahead is missing, so that the momentum is the ordinary one")
+@mistake("the look-ahead of Nesterov's momentum is missing, so that it is the ordinary one")
 def look_ahead_missing(problem: Problem) -> list[Line] | Inexpressible:
     """w = w − η m for w − η (∂L/∂w + μ m)."""
     ahead = [line for line in tape(problem) if line.formula is descend_ahead]
