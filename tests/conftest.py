@@ -115,3 +115,12 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "cases" / "mine").mkdir(parents=True)
     (tmp_path / "cases" / "mine" / "two-layers.yaml").write_text(TWO_LAYERS, encoding="utf-8")
     return tmp_path / "cases"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def programs_are_let_go() -> Iterator[None]:
+    """Forget what JAX has compiled after each file: thousands of programs exhaust a process's memory maps."""
+    yield
+    if "adapters.jax_grad" in sys.modules:
+        sys.modules["adapters.jax_grad"].compiled_step.cache_clear()
+        sys.modules["jax"].clear_caches()

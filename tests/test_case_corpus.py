@@ -160,7 +160,9 @@ def test_nothing_hides_in_symmetry_or_equal_shapes(reduction: str) -> None:
 
 def test_biases_are_not_zero() -> None:
     zero = {
-        (case.name, name) for case, name, array in parameters() if name.startswith("b") and not array.any()
+        (case.name, name)
+        for case, name, array in parameters()
+        if name.startswith("b") and not array.any() and not case.name.startswith("divergences/")
     }
     assert zero == set()
 
@@ -221,6 +223,7 @@ def _as_an_editor_reads(text: str) -> object:
 
     Loader.yaml_implicit_resolvers = {}
     Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"(null|~|)$"), None)
+    Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"(true|false)$"), None)
     Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"[-+]?[0-9]+$"), None)
     number = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$")
     Loader.add_implicit_resolver("tag:yaml.org,2002:float", number, None)

@@ -456,7 +456,7 @@ def test_smoothed_labels_are_those_of_both_frameworks_and_optax_has_none_for_cla
     by_row = [through(name.removesuffix("_with_integer_labels"), "mean", z, y, label_smoothing=0.3)[0]
               for through in (through_torch, through_jax)]  # fmt: skip
     assert all(is_within(loss, right) for loss in by_row)
-    with pytest.raises(NoEquivalent, match="optax smooths no integer labels"):
+    with pytest.raises(NoEquivalent, match="has no label smoothing"):
         through_jax(name, "mean", z, y, label_smoothing=0.3)
 
 

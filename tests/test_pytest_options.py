@@ -158,7 +158,7 @@ def test_what_a_case_expects_passes_and_is_news_where_it_is_not_so(
             ["--adapter", "nope"],
             "unknown adapter 'nope', expected one of numpy, torch, jax, torch-func, torch-compile, ",
         ),
-        (["--dtype", "float16"], "invalid choice: 'float16'"),
+        (["--dtype", "float8"], "invalid choice: 'float8'"),
     ],
 )
 def test_bad_usage(arguments: list[str], message: str, parity: Callable[..., Run]) -> None:
@@ -188,8 +188,8 @@ def test_options_narrow_what_is_run(folder: Path) -> None:
 
 
 def test_nothing_to_test_is_told() -> None:
-    with pytest.raises(Unusable, match=r"nothing to test: none of \d+ cases runs in float16"):
-        asked_for((), (), ("float16",))
+    with pytest.raises(Unusable, match=r"nothing to test: none of \d+ cases runs in float8"):
+        asked_for((), (), ("float8",))
 
 
 @pytest.mark.usefixtures("claimants")

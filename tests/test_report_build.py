@@ -157,9 +157,9 @@ def test_bad_usage(
 
 def test_an_unknown_dtype_is_bad_usage(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
-        main(["--dtype", "float16"])
+        main(["--dtype", "float8"])
     assert stop.value.code == 2
-    assert "float16" in capsys.readouterr().err
+    assert "float8" in capsys.readouterr().err
 
 
 def test_a_malformed_case_is_told_with_its_place(

@@ -48,11 +48,18 @@ def _with_logits_bounded(z: Bounded, y: Bounded) -> Bounded:
 
 
 def _with_logits_gradient_bounded(z: Bounded, y: Bounded, roundings: int) -> Bounded:
-    """σ(z) − y, as autodiff of each of the four forms gives it: (1 − y) − σ(−z) is one of them."""
+    """σ(z) − y, as autodiff of each of the four forms gives it: (1 − y) − σ(−z) is one of them.
+
+    σ(z) may be e^{z − softplus(z)}, whose exponent has lost what softplus and the difference are rounded by.
+    """
     form, a, opposite = z.format, sigmoid.sigmoid(z.value), sigmoid.sigmoid(-z.value)
     moved = np.minimum(np.asarray(z.error) / 4, 1)
     reach = np.maximum(a + y.magnitude, opposite + np.abs(1 - y.value)) + moved
     error = form.gamma(2 * sigmoid.ULPS + 4 + roundings) * reach
+    above, below = with_logits(z.value, 0 * z.value), with_logits(-z.value, 0 * z.value)
+    lost = np.abs(1 - y.value) * a * above + y.magnitude * opposite * below
+    lost = form.gamma(2 * SOFTPLUS_ULPS) * lost + form.gamma(1) * z.magnitude * reach
+    error = error + lost
     promised = np.where(np.isfinite(z.error), reach, np.inf)
     value = np.where(y.value == 1, -opposite, a - y.value)
     return settled(value, error + moved, promised, form)

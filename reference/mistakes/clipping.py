@@ -87,7 +87,8 @@ def clip_eps_added(problem: Problem) -> list[Line] | Inexpressible:
     """min(1, c / (norm + 1e-6))."""
 
     def with_pytorchs(total: Array, max_norm: Array, eps: Array) -> Array:
-        return coefficient(total, max_norm, _like(eps, PYTORCHS_EPS))
+        factor: Array = coefficient(total, max_norm, _like(eps))
+        return factor
 
     if problem.clipping and problem.clipping["clip_eps"] != 0:
         return Inexpressible("an ε is stated")
@@ -110,10 +111,9 @@ def _of_factor(problem: Problem, formula: Callable[..., Any], equation: str) -> 
     return [replace(line, formula=formula, equation=equation) for line in lines] or NO_CLIPPING
 
 
-def _like(number: Array, value: float) -> Array:
-    if isinstance(number, Bounded):
-        return Bounded(np.asarray(value), np.asarray(number.format.unit_roundoff * value), number.format)
-    return np.asarray(value, number.dtype)
+def _like(eps: Any) -> Any:  # noqa: ANN401 - a number of the program's own, or a bounded one
+    """Return PyTorch's ε in the place of the stated one."""
+    return replace(eps, value=np.asarray(PYTORCHS_EPS)) if isinstance(eps, Bounded) else PYTORCHS_EPS
 
 
 @mistake("the gradients were clipped after the weight decay was added to them, not before")
