@@ -11,7 +11,6 @@ from pathlib import Path
 import jax
 import pytest
 import torch
-from jax.interpreters import ad
 from networks import ACTIVATIONS, LOSSES, network
 
 from adapters import (
@@ -178,19 +177,6 @@ def test_a_mean_without_its_factor_is_caught(fresh):
     problem = network(loss=("half_squared_error", "mean"))
     assert failures(problem, wrong)[0].quantity == "loss"
     assert failures(network(), wrong) == []
-
-
-def test_a_wrong_transpose_is_seen_by_every_engine_but_forward_mode(fresh, monkeypatch):
-    transpose = ad.primitive_transposes[jax.lax.dot_general_p]
-
-    def doubled(*given, **options):
-        return [None if part is None else 2 * part for part in transpose(*given, **options)]
-
-    monkeypatch.setitem(ad.primitive_transposes, jax.lax.dot_general_p, doubled)
-    for name in ("jax-forward", "jax-vmap"):
-        found = failures(network(), engine(name).run)
-        assert bool(found) is (name != "jax-forward"), name
-        assert all(one.quantity != "loss" for one in found)
 
 
 def test_forward_mode_meets_no_custom_vjp(fresh, monkeypatch):
