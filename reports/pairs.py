@@ -12,7 +12,7 @@ from reports.differences import bitwise_equal, largest_differences, stated, ulp_
 from reports.rows import Pair
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
@@ -43,11 +43,13 @@ class PairCounter:
 
     def add(self, claims: Mapping[Subject, Claim]) -> None:
         """Count one step's claims."""
-        for (left, one), (right, other) in combinations(claims.items(), 2):
+        arrays = {who: _arrays(claim, self._dtype) for who, claim in claims.items()}
+        for (left, one), (right, other) in combinations(arrays.items(), 2):
             if left.adapter == right.adapter:
                 continue
-            for name, arrays in _shared(one, other, self._dtype):
-                self._add(left.claimant, right.claimant, name, arrays)
+            for name, array in one.items():
+                if name in other and array.shape == other[name].shape:
+                    self._add(left.claimant, right.claimant, name, (array, other[name]))
 
     def _add(self, left: str, right: str, name: str, arrays: tuple[NDArray[Any], NDArray[Any]]) -> None:
         key, elements, equal = (left, right, name), arrays[0].size, bitwise_equal(*arrays)
@@ -59,9 +61,7 @@ class PairCounter:
             counted.max_abs_diff = float(np.fmax(largest_differences(*arrays)[0], counted.max_abs_diff))
 
 
-def _shared(one: Claim, other: Claim, dtype: str) -> Iterator[tuple[str, tuple[NDArray[Any], NDArray[Any]]]]:
-    """Give the quantities that both state as arrays of one shape and this dtype."""
-    for name in one:
-        left, right = stated(one, name, dtype), stated(other, name, dtype)
-        if left is not None and right is not None and left.shape == right.shape and left.size:
-            yield name, (left, right)
+def _arrays(claim: Claim, dtype: str) -> dict[str, NDArray[Any]]:
+    """Return what a claim states as arrays of this dtype that hold any number."""
+    found = {name: stated(claim, name, dtype) for name in claim}
+    return {name: array for name, array in found.items() if array is not None and array.size}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from adapters import Adapter, Unavailable
-from reference import Finding, JudgedStep, Subject, judge, tape, training_steps
+from reference import Finding, JudgedStep, Subject, Verdict, judge, tape, training_steps
 from reports.differences import largest_differences, stated
 from reports.drift import Drift, DriftMeter
 from reports.expectations import settled
@@ -168,10 +169,18 @@ def rows_of(
     places = {line.name: place for place, line in enumerate(tape(problem))}
     for finding in judged.findings:
         place = places.get(finding.quantity, len(places)) if finding.quantity else -1
-        row = Row(subject, finding, place)
-        claimed = stated(judged.claim, finding.quantity, problem.dtype) if row.compared else None
-        reference = stated(baseline, finding.quantity, problem.dtype)
-        if claimed is None or reference is None:
-            yield row
-        else:
-            yield Row(subject, finding, place, *largest_differences(claimed, reference))
+        yield Row(subject, finding, place, *_differences(judged.claim, baseline, finding, problem.dtype))
+
+
+def _differences(
+    claim: Mapping[str, Any], baseline: Mapping[str, NDArray[Any]], finding: Finding, dtype: str
+) -> tuple[float, float]:
+    """Return the largest plain differences of one quantity; NaN where there is nothing to compare."""
+    if finding.index is None:
+        return math.nan, math.nan
+    if claim is baseline and finding.verdict is Verdict.AGREES:  # so it has no NaN
+        return 0.0, 0.0
+    claimed, reference = (stated(one, finding.quantity, dtype) for one in (claim, baseline))
+    if claimed is None or reference is None:
+        return math.nan, math.nan
+    return largest_differences(claimed, reference)

@@ -110,7 +110,7 @@ def test_compiled_by_pytorch_agrees(activation, dtype):
 @slow
 @pytest.mark.parametrize("loss", LOSSES, ids="-".join)
 def test_compiled_by_pytorch_agrees_for_every_loss_and_with_a_state(loss):
-    problem = network(loss=loss, optimizer=OPTIMIZERS["adam"], steps=2)
+    problem = network((2, 3, 2), loss=loss, optimizer=OPTIMIZERS["adam"], steps=2)
     assert failures(problem, engine("torch-compile").run) == []
 
 
