@@ -28,11 +28,13 @@ def largest_differences(claimed: NDArray[Any], reference: NDArray[Any]) -> tuple
 
     The relative one is |claimed − reference| / |reference|, infinite where only the reference is 0.
     """
-    if (claimed == reference).all():  # which NaN prevents
-        return 0.0, 0.0
     one, other = np.asarray(claimed, np.float64), np.asarray(reference, np.float64)
     with np.errstate(all="ignore"):  # infinities are differences like others
-        distance = np.where(one == other, 0.0, np.abs(one - other))
+        distance = np.abs(one - other)
+        largest = maximum(distance), maximum(distance / np.abs(other))
+        if math.isfinite(largest[0]) and not math.isnan(largest[1]):  # as nearly always: no 0/0, nothing infinite
+            return largest
+        distance = np.where(one == other, 0.0, distance)
         relative = np.where(distance == 0, 0.0, distance / np.abs(other))
     return maximum(distance), maximum(relative)
 
@@ -45,12 +47,12 @@ def bitwise_equal(one: NDArray[Any], other: NDArray[Any]) -> int:
 def ulp_distance(one: NDArray[Any], other: NDArray[Any]) -> float:
     """Return how many numbers of the format lie between two elements, at most; infinite beside a lone NaN."""
     missing, lacking = np.isnan(one), np.isnan(other)
-    if missing.any() or lacking.any():
+    if (missing | lacking).any():
         if (missing != lacking).any():
             return math.inf
         one, other = one[~missing], other[~missing]
     left, right = _ranks(one), _ranks(other)
-    return float(np.where(left > right, left - right, right - left).max(initial=0))
+    return float((np.maximum(left, right) - np.minimum(left, right)).max(initial=0))
 
 
 def _bits(array: NDArray[Any]) -> NDArray[Any]:
