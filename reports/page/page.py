@@ -1,0 +1,109 @@
+"""The page: its parts in their order, each with its own link, and its table of contents."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from reports import drift_table
+from reports import report as words
+from reports.page import slots
+from reports.page.anchors import case_anchor, failure_anchor
+from reports.page.cases import sections
+from reports.page.failures import failures
+from reports.page.method import anatomy
+from reports.page.threads import thread
+from reports.page.tints import tint
+from reports.power import to_html
+
+if TYPE_CHECKING:
+    from reports.report import Report
+
+FIRST: Final = 12
+"""More failures than these are named in their own part only."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the page; `name` is its link, and its template's name too."""
+
+    name: str
+    title: str
+    is_there: bool = True
+
+
+def index(report: Report) -> str:
+    """Return the page; everything that comes from cases and adapters is escaped."""
+    found = _found(report)
+    template = _templates(report).get_template("index.html")
+    return template.render(found, report=report, parts=_parts(report, found), words=words, drift=drift_table)
+
+
+def _found(report: Report) -> dict[str, Any]:
+    """Return everything that the parts show beside the report's own tables."""
+    cases = {case.name: case for case, _ in report.quantities} | {
+        example.case.name: example.case for example in report.examples
+    }
+    failing = failures(report.results.rows, cases)
+    return {
+        "failures": failing,
+        "failing": {one.anchor for one in failing},
+        "first": FIRST,
+        "cases": sections(report),
+        "walk": slots.walk(report),
+        "pictures": slots.pictures(report),
+        "style": slots.STYLE,
+        "anatomy": anatomy(report.results.rows),
+        "power": to_html(report.power) if report.power else "",
+    }
+
+
+def _parts(report: Report, found: dict[str, Any]) -> tuple[Part, ...]:
+    """Return the parts in their order, without those that have nothing to tell."""
+    parts = (
+        Part("matrix", "Each case by each adapter"),
+        Part("failures", "What fails", bool(found["failures"])),
+        Part("cases", "The cases, line by line"),
+        Part("walk", "The worked examples, step by step", bool(found["walk"])),
+        Part("printed", "Printed numbers", bool(report.examples)),
+        Part("direct", report.direct_title, not report.direct.empty),
+        Part("pictures", "Pictures", bool(found["pictures"])),
+        Part("known", "Known differences", not report.known.empty),
+        Part("no-equivalent", "No equivalent", not report.no_equivalent.empty),
+        Part("lost", "Within the bound, and yet without one right digit", not report.lost.empty),
+        Part("drift", drift_table.TITLE, not report.drift.empty),
+        Part("method", "What a tolerance is made of"),
+        Part("power", "What this suite catches, beside the usual tools", bool(found["power"])),
+        Part("environment", "How this was made"),
+    )
+    return tuple(part for part in parts if part.is_there)
+
+
+def _templates(report: Report) -> Environment:
+    templates = Environment(
+        loader=PackageLoader("reports"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=shown,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    told = {case.name for case, _ in report.quantities}
+    templates.globals.update(
+        tint=tint,
+        thread=thread,
+        case_anchor=case_anchor,
+        failure_anchor=failure_anchor,
+        has_section=told.__contains__,
+    )
+    return templates
+
+
+
+def shown(value: object) -> object:
+    """Write what no screen can show as escapes: an adapter's message may hold anything."""
+    if type(value) is not str or value.isprintable():
+        return value
+    return "".join(char if char.isprintable() or char in "\n\t" else ascii(char)[1:-1] for char in value)

@@ -1,0 +1,46 @@
+"""What other packages put on the page: the drawing of a case, the walk through the document, the pictures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from markupsafe import Markup
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+
+    from cases import Case
+    from reports.report import Report
+    from reports.rows import Row
+
+
+class Picture(Protocol):
+    """A picture as the page shows it; `svg` is whole and escaped, `alternative` says it in words."""
+
+    name: str
+    title: str
+    caption: str
+    alternative: str
+    svg: str
+    table: pd.DataFrame
+
+
+STYLE = Markup()
+"""The style sheet of the drawings."""
+
+
+def drawing(case: Case, rows: Sequence[Row]) -> Markup:  # noqa: ARG001 - a slot
+    """Draw a case as its tape."""
+    return Markup()
+
+
+def walk(report: Report) -> Markup:  # noqa: ARG001 - a slot
+    """Walk through the worked examples."""
+    return Markup()
+
+
+def pictures(report: Report) -> tuple[Picture, ...]:  # noqa: ARG001 - a slot
+    """Draw the pictures of a report."""
+    return ()
