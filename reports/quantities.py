@@ -72,7 +72,13 @@ def _numbers(row: Row) -> tuple[str, ...]:
         return who, NOTHING, found.reason, NOTHING, NOTHING
     claimed, derived = found.digits_told(row.subject.dtype)
     ulps = f"{found.ulps:.2f}" if found.ulps < MANY else f"{found.ulps:.1e}"
-    return who, str([*found.index]) if found.index else "", claimed, f"{derived} ± {found.tolerance:.2g}", ulps
+    return (
+        who,
+        str([*found.index]) if found.index else "",
+        claimed,
+        f"{derived} ± {found.tolerance:.2g}",
+        ulps,
+    )
 
 
 MANY = 10_000

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from reference import Bounded, Subject, judge, tape, training_steps, worked_example
 from reference.activations.sigmoid import ULPS
-from reference.formats import FLOAT64
+from reference.formats import FLOAT64, NEGLIGIBLE
 from reports.rows import PUBLISHED, Row
 from reports.run import REFERENCE, rows_of
 
@@ -39,7 +39,7 @@ class Anatomy:
     reach, gamma
         Σ|aᵢbᵢ|, and γ of so many roundings.
     rest
-        What the tolerance holds beside their product: underflow, and the radius of the exact value's ball.
+        What the tolerance holds beside their product, if that shows: underflow, and the exact value's radius.
     ulps_of_sigmoid
         The contract of the activation, in units in the last place.
     """
@@ -93,4 +93,7 @@ def _apart(claimant: str, line: Line, found: Mapping[str, Finding], *, afresh: b
     reach = float((factors[0].magnitude @ factors[1].magnitude).item())
     gamma = form.gamma(roundings)
     rest = found[QUANTITY].tolerance - gamma * reach
-    return Anatomy(claimant, afresh, line, inputs, found[QUANTITY], roundings, reach, gamma, max(rest, 0.0))
+    shows = rest > NEGLIGIBLE * gamma * reach
+    return Anatomy(
+        claimant, afresh, line, inputs, found[QUANTITY], roundings, reach, gamma, rest if shows else 0.0
+    )

@@ -12,6 +12,7 @@ from reports import report as words
 from reports.page import slots
 from reports.page.anchors import case_anchor, failure_anchor
 from reports.page.cases import sections
+from reports.page.counts import counts
 from reports.page.failures import failures
 from reports.page.method import anatomy
 from reports.page.threads import thread
@@ -51,6 +52,7 @@ def _found(report: Report) -> dict[str, Any]:
         "failures": failing,
         "failing": {one.anchor for one in failing},
         "first": FIRST,
+        "counts": counts(report.matrix),
         "cases": sections(report),
         "walk": slots.walk(report),
         "pictures": slots.pictures(report),
@@ -99,7 +101,6 @@ def _templates(report: Report) -> Environment:
         has_section=told.__contains__,
     )
     return templates
-
 
 
 def shown(value: object) -> object:
