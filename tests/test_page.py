@@ -22,8 +22,8 @@ from reports.page.anchors import anchor, case_anchor, failure_anchor
 from reports.page.commands import repeat
 from reports.page.counts import counts
 from reports.page.method import anatomy
-from reports.page.page import shown
 from reports.page.sources import MOST, network, yaml
+from reports.page.templates import shown
 from reports.page.threads import thread
 from reports.page.tints import tint
 

@@ -5,19 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from reports import drift_table
 from reports import report as words
 from reports.page import slots
-from reports.page.anchors import case_anchor, failure_anchor
 from reports.page.cases import sections
 from reports.page.counts import counts
 from reports.page.failures import failures
 from reports.page.method import anatomy
-from reports.page.threads import thread
-from reports.page.tints import tint
-from reports.power import to_html
+from reports.page.templates import templates
+from reports.power import TITLE, to_page
 
 if TYPE_CHECKING:
     from reports.report import Report
@@ -38,7 +34,7 @@ class Part:
 def index(report: Report) -> str:
     """Return the page; everything that comes from cases and adapters is escaped."""
     found = _found(report)
-    template = _templates(report).get_template("index.html")
+    template = templates(case.name for case, _ in report.quantities).get_template("index.html")
     return template.render(found, report=report, parts=_parts(report, found), words=words, drift=drift_table)
 
 
@@ -58,7 +54,7 @@ def _found(report: Report) -> dict[str, Any]:
         "pictures": slots.pictures(report),
         "style": slots.STYLE,
         "anatomy": anatomy(report.results.rows),
-        "power": to_html(report.power) if report.power else "",
+        "power": to_page(report.power) if report.power else None,
     }
 
 
@@ -77,34 +73,7 @@ def _parts(report: Report, found: dict[str, Any]) -> tuple[Part, ...]:
         Part("lost", "Within the bound, and yet without one right digit", not report.lost.empty),
         Part("drift", drift_table.TITLE, not report.drift.empty),
         Part("method", "What a tolerance is made of"),
-        Part("power", "What this suite catches, beside the usual tools", bool(found["power"])),
+        Part("power", TITLE, found["power"] is not None),
         Part("environment", "How this was made"),
     )
     return tuple(part for part in parts if part.is_there)
-
-
-def _templates(report: Report) -> Environment:
-    templates = Environment(
-        loader=PackageLoader("reports"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=shown,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    told = {case.name for case, _ in report.quantities}
-    templates.globals.update(
-        tint=tint,
-        thread=thread,
-        case_anchor=case_anchor,
-        failure_anchor=failure_anchor,
-        has_section=told.__contains__,
-    )
-    return templates
-
-
-def shown(value: object) -> object:
-    """Write what no screen can show as escapes: an adapter's message may hold anything."""
-    if type(value) is not str or value.isprintable():
-        return value
-    return "".join(char if char.isprintable() or char in "\n\t" else ascii(char)[1:-1] for char in value)
