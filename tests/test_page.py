@@ -100,7 +100,7 @@ def test_each_part_has_its_link_and_each_link_its_place(failing: Report) -> None
 
 def test_what_has_nothing_to_tell_is_left_out(folder: Path) -> None:
     told = Page(page.index(made(folder, "numpy", select="mine/")))
-    assert not {"failures", "direct", "known", "printed", "walk", "pictures", "power"} & set(told.ids)
+    assert not {"failures", "direct", "known", "printed", "pictures", "power"} & set(told.ids)
 
 
 def test_headings_are_in_order_and_headers_are_marked(failing: Report) -> None:
@@ -291,10 +291,9 @@ def test_drawings_and_pictures_have_their_places(failing: Report, monkeypatch: p
         table = pd.DataFrame({"case": ["mine/two-layers"], "used": [0.5]})
 
     monkeypatch.setattr(slots, "drawing", lambda case, _: Markup("<figure>{}</figure>").format(case.name))
-    monkeypatch.setattr(slots, "walk", lambda _: Markup("<p>step by step</p>"))
     monkeypatch.setattr(slots, "pictures", lambda _: (Picture,))
     text = page.index(failing)
     assert "<figure>mine/two-layers</figure>" in text
     assert 'aria-label="In words &lt;so&gt;"' in text
     assert Picture.svg in text
-    assert {"walk", "pictures", "picture-heat"} <= set(Page(text).ids)
+    assert {"pictures", "picture-heat"} <= set(Page(text).ids)

@@ -58,7 +58,7 @@ def test_words_can_be_read(scheme: str, text: str, ground: str) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("mark", ["link", "good", "bad"])
+@pytest.mark.parametrize("mark", ["link", "good", "news"])
 def test_marks_are_seen(scheme: str, mark: str) -> None:
     found = colours(scheme)
     assert min(contrast(found[mark], found[ground]) for ground in ("paper", "soft")) >= SEEN

@@ -193,7 +193,7 @@ def test_progress_is_told():
 
 
 def test_what_people_read(power):
-    page = templates(()).get_template("power.html").render(power=to_page(power))
+    page = templates(()).get_template("parts/power.html").render(power=to_page(power))
     text = to_markdown(power)
     assert text.startswith("## What this suite catches")
     for told in (text, page):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from reports import drift_table
 from reports import report as words
 from reports.page import slots
+from reports.page.anchors import anchor
 from reports.page.cases import sections
 from reports.page.counts import counts
 from reports.page.failures import failures
@@ -24,11 +25,27 @@ FIRST: Final = 12
 
 @dataclass(frozen=True)
 class Part:
-    """A part of the page; `name` is its link, and its template's name too."""
+    """A part of the page.
+
+    Attributes
+    ----------
+    name, title
+        Its link, and its heading.
+    is_there
+        Whether it has anything to tell.
+    one
+        What it tells, where several parts share a template.
+    """
 
     name: str
     title: str
     is_there: bool = True
+    one: object = None
+
+    @property
+    def template(self) -> str:
+        """The name of its template: what its link begins with."""
+        return self.name.partition(":")[0]
 
 
 def index(report: Report) -> str:
@@ -50,7 +67,7 @@ def _found(report: Report) -> dict[str, Any]:
         "first": FIRST,
         "counts": counts(report.matrix),
         "cases": sections(report),
-        "walk": slots.walk(report),
+        "walks": slots.walks(report),
         "pictures": slots.pictures(report),
         "style": slots.STYLE,
         "anatomy": anatomy(report.results.rows),
@@ -64,7 +81,7 @@ def _parts(report: Report, found: dict[str, Any]) -> tuple[Part, ...]:
         Part("matrix", "Each case by each adapter"),
         Part("failures", "What fails", bool(found["failures"])),
         Part("cases", "The cases, line by line"),
-        Part("walk", "The worked examples, step by step", bool(found["walk"])),
+        *(Part(anchor("walk", one.case), f"{one.case}, step by step", one=one) for one in found["walks"]),
         Part("printed", "Printed numbers", bool(report.examples)),
         Part("direct", report.direct_title, not report.direct.empty),
         Part("pictures", "Pictures", bool(found["pictures"])),

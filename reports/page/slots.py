@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from reports.rows import Row
 
 
+class Walk(Protocol):
+    """A worked example, step by step."""
+
+    case: str
+
+
 class Picture(Protocol):
     """A picture as the page shows it; `svg` is whole and escaped, `alternative` says it in words."""
 
@@ -36,9 +42,9 @@ def drawing(case: Case, rows: Sequence[Row]) -> Markup:  # noqa: ARG001 - a slot
     return Markup()
 
 
-def walk(report: Report) -> Markup:  # noqa: ARG001 - a slot
-    """Walk through the worked examples."""
-    return Markup()
+def walks(report: Report) -> tuple[Walk, ...]:  # noqa: ARG001 - a slot
+    """Walk through the worked examples; the template walk.html tells each."""
+    return ()
 
 
 def pictures(report: Report) -> tuple[Picture, ...]:  # noqa: ARG001 - a slot
