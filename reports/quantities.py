@@ -33,15 +33,14 @@ def quantities(case: Case, rows: Iterable[Row]) -> dict[str, pd.DataFrame]:
     """
     formulas = {line.name: line.equation for line in tape(case.problem(case.dtypes[0]))}
     by_dtype: dict[str, list[Row]] = {}
-    for row in sorted(rows, key=lambda row: row.place):
+    for row in rows:
         by_dtype.setdefault(row.subject.dtype, []).append(row)
-    order = {dtype: by_dtype[dtype] for dtype in case.dtypes if dtype in by_dtype}
-    return {dtype: _table(found, formulas) for dtype, found in order.items()}
+    return {dtype: _table(by_dtype[dtype], formulas) for dtype in case.dtypes if dtype in by_dtype}
 
 
 def _table(rows: Sequence[Row], formulas: dict[str, str]) -> pd.DataFrame:
     worst: dict[str, dict[str, Row]] = {}
-    for row in rows:
+    for row in sorted(rows, key=lambda row: row.place):
         by = worst.setdefault(row.finding.quantity, {})
         who = row.subject.claimant
         if who not in by or badness(row) > badness(by[who]):

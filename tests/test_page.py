@@ -276,6 +276,21 @@ def test_a_network_in_one_line(folder: Path) -> None:
     assert "more … →" in network(deep)
 
 
+def test_a_known_difference_links_to_its_case_and_to_its_thread(folder: Path) -> None:
+    pytest.importorskip("torch")
+    text = page.index(made(folder, "torch", select="divergences/softplus-threshold"))
+    address = "https://github.com/pytorch/pytorch/issues/31110"
+    assert f'<a class="out" href="{address}" rel="noreferrer">pytorch #31110</a>' in text
+    assert '<td class="known"><a href="#known">differs as expected at a1</a></td>' in text
+    assert f'<th scope="row"><a href="#{case_anchor("divergences/softplus-threshold")}">' in text
+
+
+def test_claimants_stand_in_the_order_of_the_matrix(failing: Report) -> None:
+    ((_, tables),) = failing.quantities
+    claimants = ["numpy", "claimants:honest", *WRONG]
+    assert list(tables["float64"].columns[2:-5]) == claimants == list(failing.matrix.columns[2:])
+
+
 def test_what_no_screen_can_show_is_written_out() -> None:
     assert shown("a\x1b[31m\u202eb\n\tc") == "a\\x1b[31m\\u202eb\n\tc"
     assert shown(3) == 3
