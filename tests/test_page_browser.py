@@ -88,6 +88,7 @@ def test_each_link_leads_to_a_place_on_the_page(tab: Browser, pages: dict[str, P
     assert tab.ask("document.querySelectorAll('a[href^=\"#\"]').length") >= 11
     for kind, least in {"table": 7, "caption": 7, "h2": 5, "nav a": 5, "details": 6}.items():
         assert tab.ask(f"document.querySelectorAll('{kind}').length") >= least, kind
+    assert tab.ask(NAMELESS) == []
     assert tab.ask("document.querySelectorAll('.failure').length") == (0 if name == "agrees" else 8)
 
 
@@ -115,6 +116,7 @@ def test_these_checks_can_fail(tab: Browser, tmp_path: Path) -> None:
     bad.write_text(
         '<!doctype html><p style="width: 3000px">wide</p><a href="#nowhere">a link</a>'
         '<p style="color: #999; background: #aaa">faint</p><img src="https://example.com/x.png">'
+        '<svg role="img" aria-labelledby="nobody"></svg><svg role="img" aria-label="somebody"></svg>'
         "<script>console.log(1); throw new Error('no')</script>",
         encoding="utf-8",
     )
@@ -123,6 +125,7 @@ def test_these_checks_can_fail(tab: Browser, tmp_path: Path) -> None:
     assert tab.ask(OVERFLOWING) == ["the page", "P"]
     assert tab.ask(FAINT) == ["faint"]
     assert tab.ask(LEADING_NOWHERE) == ["#nowhere"]
+    assert tab.ask(NAMELESS) == ["svg"]
     assert len(tab.happened("Network.requestWillBeSent")) == 2
     assert tab.happened("Runtime.exceptionThrown")
     assert tab.happened("Runtime.consoleAPICalled")
@@ -140,6 +143,12 @@ OVERFLOWING = """(() => {
 
 LEADING_NOWHERE = """[...document.querySelectorAll('a[href^="#"]')]
   .map(one => one.getAttribute('href')).filter(to => !document.getElementById(to.slice(1)))"""
+
+NAMELESS = """[...document.querySelectorAll('svg')].filter(one => {
+  const named = (one.getAttribute('aria-labelledby') || '').split(' ').map(id => document.getElementById(id));
+  const words = [one.getAttribute('aria-label') || '', ...named.map(other => other ? other.textContent : '')];
+  return one.getAttribute('role') !== 'img' || !words.join('').trim();
+}).map(one => one.tagName)"""
 
 FAINT = """(() => {
   const parts = colour => colour.match(/[0-9.]+/g).map(Number);

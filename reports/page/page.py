@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 FIRST: Final = 12
 """More failures than these are named in their own part only."""
 
+LONGEST: Final = 400
+"""Lines of a picture's table that are shown: a table of thousands would outweigh the page."""
+
 
 @dataclass(frozen=True)
 class Part:
@@ -69,6 +72,7 @@ def _found(report: Report) -> dict[str, Any]:
         "cases": sections(report),
         "walks": slots.walks(report),
         "pictures": slots.pictures(report),
+        "longest": LONGEST,
         "style": slots.STYLE,
         "anatomy": anatomy(report.results.rows),
         "power": to_page(report.power) if report.power else None,

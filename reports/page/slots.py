@@ -23,12 +23,11 @@ class Walk(Protocol):
 
 
 class Picture(Protocol):
-    """A picture as the page shows it; `svg` is whole and escaped, `alternative` says it in words."""
+    """A picture as the page shows it; `svg` is an element with its own name and alternative in words."""
 
     name: str
     title: str
     caption: str
-    alternative: str
     svg: str
     table: pd.DataFrame
 
