@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reports import drift_table, known, tables
+from reports.quantities import quantities
 from reports.rows import PUBLISHED
 from reports.verdicts import Conclusion, conclude
 
@@ -75,7 +76,7 @@ class Report:
     examples
         The cases with printed numbers.
     quantities
-        For each case the table of its quantities by claimant.
+        For each case the tables of its quantities by claimant, by number format.
     drift
         How far trainings of several steps have come apart: information, and no part of the conclusion.
     power
@@ -91,7 +92,7 @@ class Report:
     direct: pd.DataFrame
     lost: pd.DataFrame
     examples: tuple[Example, ...]
-    quantities: tuple[tuple[Case, pd.DataFrame], ...]
+    quantities: tuple[tuple[Case, dict[str, pd.DataFrame]], ...]
     drift: pd.DataFrame
     power: Power | None = None
 
@@ -130,7 +131,7 @@ def put_together(
         tables.direct(results.pairs),
         tables.lost(results.rows),
         tuple(examples),
-        tuple((cases[name], tables.quantities(rows)) for name, rows in by_case.items()),
+        tuple((cases[name], quantities(cases[name], rows)) for name, rows in by_case.items()),
         drift_table.table(results.drifts),
         power,
     )

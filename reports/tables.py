@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from typing import TYPE_CHECKING
 
@@ -10,7 +9,7 @@ import pandas as pd
 
 from reference.agreement import ONE_DIGIT
 from reports.rows import PUBLISHED, Pair, Printed, Row
-from reports.verdicts import agrees, at_step, cell, grouped, state
+from reports.verdicts import agrees, cell, grouped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -86,28 +85,6 @@ def _printed(line: Printed) -> tuple[object, ...]:
         found.reason,
         line.row.explanation,
     )
-
-
-def quantities(rows: Sequence[Row]) -> pd.DataFrame:
-    """Return for one case each quantity by each claimant: the worst verdict of all steps."""
-    worst: dict[tuple[str, str], Row] = {}
-    for row in sorted(rows, key=lambda row: row.place):
-        key = row.finding.quantity or "(the whole claim)", f"{row.subject.claimant} {row.subject.dtype}"
-        if key not in worst or _badness(row) > _badness(worst[key]):
-            worst[key] = row
-    claimants = dict.fromkeys(f"{row.subject.claimant} {row.subject.dtype}" for row in rows)
-    names = dict.fromkeys(name for name, _ in worst)
-    table = [(name, *(_quantity(worst.get((name, who))) for who in claimants)) for name in names]
-    return pd.DataFrame(table, columns=["quantity", *claimants])
-
-
-def _badness(row: Row) -> tuple[bool, bool, float]:
-    used = row.finding.used
-    return row.fails, not agrees(row), math.inf if math.isnan(used) else used
-
-
-def _quantity(row: Row | None) -> str:
-    return NOTHING if row is None else state([row]) + at_step(row)
 
 
 def lost(rows: Iterable[Row]) -> pd.DataFrame:

@@ -11,7 +11,8 @@ from cases import SHIPPED, load_case, load_cases
 from reference import Verdict, judge, names, tape
 from reference.findings import NoEquivalent
 from reference.mistakes import MISTAKES, Inexpressible, mistaken_steps
-from reports.power import alarms, measure, sentences, to_frames, to_html, to_markdown, tools
+from reports.page.templates import templates
+from reports.power import alarms, measure, sentences, to_frames, to_markdown, to_page, tools
 from reports.power.coverage import cover
 from reports.power.mistakes import judged
 from reports.power.results import Answer, Meeting
@@ -192,7 +193,8 @@ def test_progress_is_told():
 
 
 def test_what_people_read(power):
-    text, page = to_markdown(power), to_html(power)
+    page = templates(()).get_template("parts/power.html").render(power=to_page(power))
+    text = to_markdown(power)
     assert text.startswith("## What this suite catches")
     for told in (text, page):
         assert "Each of 32 mistakes is caught by at least one case" in told

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from typing import TYPE_CHECKING
 
 import pytest
 from conftest import TWO_LAYERS
 
 from reports.build import main
-from reports.page import is_news
+from reports.page.tints import is_news
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,10 +85,10 @@ def test_the_files_tell_the_same(build: Callable[..., int], tmp_path: Path) -> N
     none = summary[summary.index("## No equivalent") + 6]
     assert none == "| mine/two-layers | float64 | claimants:declines | it has no such form | yes |"
     page = read(tmp_path, "index.html")
-    assert "<h2>Known differences</h2>" in page
-    assert "<h2>No equivalent</h2>" in page
-    assert "<td>differs as expected at dL/da1, step 2</td>" in page
-    assert 'class="news"' not in page.replace("td.news", "")
+    assert '<h2 id="known-title">Known differences</h2>' in page
+    assert '<h2 id="no-equivalent-title">No equivalent</h2>' in page
+    assert '<td class="known"><a href="#known">differs as expected at dL/da1, step 2</a></td>' in page
+    assert 'class="news"' not in page
 
 
 def test_what_is_expected_is_marked_in_every_row(build: Callable[..., int], tmp_path: Path) -> None:
@@ -115,7 +116,9 @@ def test_what_is_not_as_expected_fails_and_is_news(
     assert (
         "but runs, and fails at loss (claimants:nan, float64, mine/two-layers). loss is nan, but" in printed
     )
-    assert '<td class="news">not as its case expects</td>' in read(tmp_path, "index.html")
+    assert re.search(
+        r'<td class="news"><a href="#failure:\S+">not as its case expects<', read(tmp_path, "index.html")
+    )
 
 
 def test_in_a_format_where_it_is_not_expected_it_fails(

@@ -12,9 +12,10 @@ from __future__ import annotations
 from reports.power.measure import measure
 from reports.power.results import Alarm, Answer, Coverage, Fault, Meeting, Power
 from reports.power.sentences import sentences, uncaught
-from reports.power.telling import to_frames, to_html, to_markdown
+from reports.power.telling import TITLE, to_frames, to_markdown, to_page
 
 __all__ = [
+    "TITLE",
     "Alarm",
     "Answer",
     "Coverage",
@@ -24,7 +25,7 @@ __all__ = [
     "measure",
     "sentences",
     "to_frames",
-    "to_html",
     "to_markdown",
+    "to_page",
     "uncaught",
 ]

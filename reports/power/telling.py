@@ -1,10 +1,8 @@
-"""The measurement as people read it: a section of Markdown, a section of the page, tables for files."""
+"""The measurement as people read it: a section of Markdown, a part of the page, tables for files."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from typing import TYPE_CHECKING, Any
 
 from reports.marks import escape, table
 from reports.power import tables
@@ -48,24 +46,15 @@ def to_markdown(power: Power) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def to_html(power: Power) -> str:
-    """Return the same section as HTML, escaped; on a page with autoescape it is inserted with `|safe`."""
-    templates = Environment(
-        loader=PackageLoader("reports", "power"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+def to_page(power: Power) -> dict[str, Any]:
+    """Return what the page shows: "sentences"; "sections" of title, legend, table; "by_quantity"."""
     frames = to_frames(power)
-    sections = [(title, legend, frames[name]) for title, legend, name in SECTIONS]
     by_quantity = frames["by_quantity"].groupby(["case", "dtype"], sort=False)
-    return templates.get_template("section.html").render(
-        title=TITLE,
-        sentences=list(sentences(power)),
-        sections=sections,
-        by_quantity=[(" ".join(map(str, group)), frame) for group, frame in by_quantity],
-    )
+    return {
+        "sentences": list(sentences(power)),
+        "sections": [(title, legend, frames[name]) for title, legend, name in SECTIONS],
+        "by_quantity": [(" ".join(map(str, group)), frame) for group, frame in by_quantity],
+    }
 
 
 SECTIONS = (

@@ -1,0 +1,73 @@
+"""Each case as the page tells it: its drawing, what it is there for, its tables, its file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reports.page import slots
+from reports.page.anchors import case_anchor
+from reports.page.sources import network, yaml
+from reports.page.tints import tint
+from reports.quantities import AFTER, BEFORE
+from reports.rows import PUBLISHED
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from markupsafe import Markup
+
+    from cases import Case
+    from reports.report import Report
+    from reports.rows import Row
+
+
+@dataclass(frozen=True)
+class Table:
+    """The quantities of one number format, and what they come to in a few words."""
+
+    dtype: str
+    told: str
+    frame: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Section:
+    """What the page tells of one case."""
+
+    case: Case
+    anchor: str
+    network: str
+    drawing: Markup
+    tables: tuple[Table, ...]
+    yaml: str
+
+
+def sections(report: Report) -> tuple[Section, ...]:
+    """Return a section for each case of a report."""
+    rows: dict[str, list[Row]] = {}
+    for row in report.results.rows:
+        if row.subject.adapter != PUBLISHED:
+            rows.setdefault(row.subject.case, []).append(row)
+    return tuple(
+        Section(
+            case,
+            case_anchor(case.name),
+            network(case),
+            slots.drawing(case, rows[case.name]),
+            tuple(Table(dtype, summary(frame), frame) for dtype, frame in tables.items()),
+            yaml(case),
+        )
+        for case, tables in report.quantities
+    )
+
+
+def summary(frame: pd.DataFrame) -> str:
+    """Say what a table of quantities comes to: "17 quantities: all agree", "…: 2 cells differ"."""
+    claimants = frame.columns[len(BEFORE) : -len(AFTER)]
+    tints = [tint(cell) for who in claimants for cell in frame[who]]
+    counted = {"news": "not in agreement", "known": "differing as expected"}
+    others = [f"{tints.count(name)} {words}" for name, words in counted.items() if name in tints]
+    agree = sum(name.startswith("t") for name in tints)
+    told = [f"{agree} comparisons agree" if others else "all agree"] if agree else []
+    lines = f"{len(frame)} line{'s' * (len(frame) != 1)}"
+    return f"{lines}: {', '.join((*told, *others)) or 'nothing was compared'}"

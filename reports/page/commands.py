@@ -1,0 +1,28 @@
+"""The command that repeats one comparison alone."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+from cases import SHIPPED
+from reports.rows import PUBLISHED
+from reports.run import REFERENCE
+
+if TYPE_CHECKING:
+    from cases import Case
+
+
+def repeat(case: Case, dtype: str, adapter: str) -> str:
+    """Return the build of one case in one number format by one adapter, quoted for a shell.
+
+    Printed numbers are judged in every build of their case, so any adapter will do.
+    """
+    words = ["python", "-m", "reports.build"]
+    folder = case.path.parents[case.name.count("/")]
+    if folder.resolve() != SHIPPED.resolve():
+        words += ["--cases", str(folder)]
+    words += ["--select", case.name]
+    if adapter == PUBLISHED:
+        return shlex.join([*words, "--adapter", REFERENCE])
+    return shlex.join([*words, "--dtype", dtype, "--adapter", adapter])

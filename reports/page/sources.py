@@ -1,0 +1,46 @@
+"""A case as its file has it: the YAML, and its network in one line."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from cases import Case
+
+MOST: Final = 6_000
+"""Characters of one file that are shown; the largest of the shipped ones has a third of that."""
+
+
+def yaml(case: Case) -> str:
+    """Return the text of a case's file, cut where it is very long; where it is gone, a line that says so."""
+    try:
+        text = case.path.read_text(encoding="utf-8")
+    except OSError as error:
+        return f"# {case.path} cannot be read now: {error.strerror or error}"
+    more = len(text) - MOST
+    return text if more <= 0 else f"{text[:MOST]}\n# … and {more:,} more characters in {case.path}"
+
+
+def network(case: Case) -> str:
+    """Say a case in one line: "2 → 3 tanh → 1 sigmoid · 2 examples · huber, sum · sgd · 1 step"."""
+    units = [f"{case.shapes[f'b{k}'][0]} {layer.activation}" for k, layer in enumerate(case.file.layers, 1)]
+    examples, inputs = case.shapes["x"]
+    shown = units if len(units) <= FEW else [*units[:2], f"… {len(units) - 3} more …", units[-1]]
+    loss = f"{case.file.loss.name}, {case.file.loss.reduction}"
+    return " · ".join(
+        [
+            " → ".join([str(inputs), *shown]),
+            _counted(examples, "example"),
+            loss,
+            case.file.optimizer.name,
+            _counted(case.steps, "step"),
+        ]
+    )
+
+
+FEW: Final = 5
+"""Layers that are told one by one."""
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" + "s" * (number != 1)

@@ -1,0 +1,141 @@
+"""A real browser for tests: headless Chromium, spoken to through a pipe by its DevTools protocol.
+
+Neither a driver nor a port is needed: with --remote-debugging-pipe Chromium reads commands from its file
+descriptor 3 and writes answers and events to 4, each a JSON object that ends with a zero byte.
+Source: https://chromedevtools.github.io/devtools-protocol/
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import select
+import shutil
+import subprocess
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = (
+    "--headless=new",
+    "--remote-debugging-pipe",
+    "--no-sandbox",  # it opens nothing but the report, and as root it has none
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-extensions",
+    "--disable-sync",
+    "--no-first-run",
+    "--hide-scrollbars",
+    "--force-color-profile=srgb",
+    "--host-resolver-rules=MAP * ~NOTFOUND",  # so that no name is looked up on any network
+)
+PATIENCE = 60
+"""Seconds until an answer counts as missing, on a busy machine too."""
+
+
+def find() -> str | None:
+    """Return the path of an installed Chromium."""
+    return next(filter(None, map(shutil.which, NAMES)), None)
+
+
+class Browser:
+    """One tab."""
+
+    def __init__(self, reading: int, writing: int) -> None:
+        self._reading, self._writing = reading, writing
+        self._rest, self._count, self._session = b"", 0, None
+        self.events: list[dict[str, Any]] = []
+        target = self.send("Target.createTarget", url="about:blank")["targetId"]
+        attached = self.send("Target.attachToTarget", targetId=target, flatten=True)
+        self._session = attached["sessionId"]
+        for domain in ("Page", "Network", "Runtime", "Log"):
+            self.send(f"{domain}.enable")
+
+    def send(self, method: str, **params: object) -> dict[str, Any]:
+        """Send a command, and return its result."""
+        self._count += 1
+        message = {"id": self._count, "method": method, "params": params}
+        if self._session:
+            message["sessionId"] = self._session
+        os.write(self._writing, json.dumps(message).encode() + b"\0")
+        while True:
+            answer = self._next()
+            if answer.get("id") == self._count:
+                assert "error" not in answer, f"{method}: {answer['error']}"
+                return answer["result"]
+            self.events.append(answer)
+
+    def open(self, path: Path) -> None:
+        """Open a file, and wait until it is loaded."""
+        self.events.clear()
+        self.send("Page.navigate", url=path.resolve().as_uri())
+        while not any(event.get("method") == "Page.loadEventFired" for event in self.events):
+            self.events.append(self._next())
+
+    def resize(self, width: int, height: int = 900, *, dark: bool = False) -> None:
+        """Set the size of the window, and the colours that its reader prefers."""
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
+        self.send("Emulation.setDeviceMetricsOverride", **size)
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self.send("Emulation.setEmulatedMedia", media="screen", features=[scheme])
+
+    def ask(self, expression: str) -> Any:
+        """Evaluate JavaScript on the page, as its own scripts are forbidden and this one is not."""
+        done = self.send("Runtime.evaluate", expression=expression, returnByValue=True)
+        assert "exceptionDetails" not in done, done["exceptionDetails"]
+        return done["result"].get("value")
+
+    def screenshot(self, path: Path, *, whole: bool = False) -> None:
+        """Write what is seen, or the whole page, as PNG."""
+        shot = self.send("Page.captureScreenshot", format="png", captureBeyondViewport=whole)
+        path.write_bytes(base64.b64decode(shot["data"]))
+
+    def happened(self, *methods: str) -> list[dict[str, Any]]:
+        """Return what the browser has told of itself since the page was opened."""
+        return [event["params"] for event in self.events if event.get("method") in methods]
+
+    def _next(self) -> dict[str, Any]:
+        end = time.monotonic() + PATIENCE
+        while b"\0" not in self._rest:
+            ready, _, _ = select.select([self._reading], [], [], max(0, end - time.monotonic()))
+            chunk = os.read(self._reading, 1 << 16) if ready else b""
+            assert chunk, "the browser does not answer"
+            self._rest += chunk
+        message, self._rest = self._rest.split(b"\0", 1)
+        told: dict[str, Any] = json.loads(message)
+        return told
+
+
+@contextmanager
+def browser(program: str, profile: Path) -> Iterator[Browser]:
+    """Start a Chromium with an empty profile, give its one tab, and end it."""
+    commands, writing = os.pipe()
+    reading, answers = os.pipe()
+    # the shell moves the two ends to where Chromium expects them
+    script = f'exec "$0" "$@" 3<&{commands} 4>&{answers}'
+    started = subprocess.Popen(
+        ["bash", "-c", script, program, *FLAGS, f"--user-data-dir={profile}", "about:blank"],
+        pass_fds=(commands, answers),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    os.close(commands)
+    os.close(answers)
+    try:
+        yield Browser(reading, writing)
+    finally:
+        os.close(writing)  # which ends it
+        os.close(reading)
+        try:
+            started.wait(10)
+        except subprocess.TimeoutExpired:
+            started.kill()
+            started.wait()

@@ -1,0 +1,175 @@
+"""The page in a real browser: nothing is asked of any network, and it can be read on a phone and on a wall.
+
+Without Chromium these are skipped, but for CI (`CI=true`), where they fail.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import browser as chromium
+import pytest
+
+from adapters import find_adapters
+from cases import load_cases
+from cases.load import SHIPPED
+from reports import environment, page, report, run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from browser import Browser
+
+pytestmark = [pytest.mark.usefixtures("claimants"), pytest.mark.xdist_group("browser")]
+
+ADAPTERS = ("numpy", "claimants:honest", "claimants:nan", "claimants:raises")
+SELECTIONS = {"agrees": ADAPTERS[:2], "fails": ADAPTERS}
+SIZES = [(390, False), (390, True), (1440, False), (1440, True)]
+
+
+@pytest.fixture(scope="module")
+def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    program = chromium.find()
+    if program is None:
+        missing = f"no browser is installed: none of {', '.join(chromium.NAMES)} is on the path"
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(missing)
+    with chromium.browser(program, tmp_path_factory.mktemp("profile")) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory, claimants: Path) -> dict[str, Path]:
+    """Write the page of two runs, of which one has failures."""
+    folder, cases = tmp_path_factory.mktemp("pages"), []
+    cases = [case for case in load_cases(SHIPPED) if case.name in {"worked/document", "nets/square"}]
+    for name, adapters in SELECTIONS.items():
+        selection = run.Selection(tuple(cases), find_adapters(adapters), ("float64", "float32"))
+        told = report.put_together(run.run(selection), selection, environment.describe("a test"))
+        (folder / f"{name}.html").write_text(page.index(told), encoding="utf-8")
+    return {name: folder / f"{name}.html" for name in SELECTIONS}
+
+
+@pytest.fixture(params=[*SELECTIONS])
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.mark.parametrize(("width", "dark"), SIZES)
+def test_it_fits_without_errors_and_without_a_network(
+    tab: Browser, pages: dict[str, Path], name: str, width: int, *, dark: bool
+) -> None:
+    tab.resize(width, dark=dark)
+    tab.open(pages[name])
+    tab.ask("document.querySelectorAll('details').forEach(one => one.open = true)")
+    assert tab.ask(OVERFLOWING) == []
+    assert tab.ask("matchMedia('(prefers-color-scheme: dark)').matches") is dark
+    requests = [event["request"]["url"] for event in tab.happened("Network.requestWillBeSent")]
+    assert requests == [pages[name].as_uri()]
+    assert tab.ask("performance.getEntriesByType('resource').length") == 0
+    assert tab.happened("Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded") == []
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_every_word_can_be_read_on_its_ground(
+    tab: Browser, pages: dict[str, Path], name: str, *, dark: bool
+) -> None:
+    tab.resize(1440, dark=dark)
+    tab.open(pages[name])
+    tab.ask("document.querySelectorAll('details').forEach(one => one.open = true)")
+    assert tab.ask(FAINT) == []
+
+
+def test_each_link_leads_to_a_place_on_the_page(tab: Browser, pages: dict[str, Path], name: str) -> None:
+    tab.resize(1440)
+    tab.open(pages[name])
+    assert tab.ask(LEADING_NOWHERE) == []
+    assert tab.ask("document.querySelectorAll('a[href^=\"#\"]').length") >= 11
+    for kind, least in {"table": 7, "caption": 7, "h2": 5, "nav a": 5, "details": 6}.items():
+        assert tab.ask(f"document.querySelectorAll('{kind}').length") >= least, kind
+    assert tab.ask(NAMELESS) == []
+    assert tab.ask("document.querySelectorAll('.failure').length") == (0 if name == "agrees" else 8)
+
+
+def test_a_link_to_a_case_brings_it_into_view(tab: Browser, pages: dict[str, Path]) -> None:
+    tab.resize(390)
+    tab.open(pages["fails"])
+    tab.ask("document.querySelector('.matrix tbody:last-child a').click()")
+    top = tab.ask("document.querySelector(':target').getBoundingClientRect().top")
+    assert 0 <= top < 100
+
+
+def test_on_paper_there_is_all_but_what_is_closed(tab: Browser, pages: dict[str, Path]) -> None:
+    tab.resize(794, dark=True)  # A4 at 96 dots an inch
+    tab.open(pages["fails"])
+    tab.send("Emulation.setEmulatedMedia", media="print")
+    assert tab.ask("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert tab.ask("getComputedStyle(document.querySelector('nav')).display") == "none"
+    assert tab.ask("getComputedStyle(document.querySelector('.failure')).display") == "block"
+    assert tab.ask("getComputedStyle(document.querySelector('details')).display") == "none"
+    assert len(tab.send("Page.printToPDF")["data"]) > 10_000
+
+
+def test_these_checks_can_fail(tab: Browser, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.html"
+    bad.write_text(
+        '<!doctype html><p style="width: 3000px">wide</p><a href="#nowhere">a link</a>'
+        '<p style="color: #999; background: #aaa">faint</p><img src="https://example.com/x.png">'
+        '<svg role="img" aria-labelledby="nobody"></svg><svg role="img" aria-label="somebody"></svg>'
+        "<script>console.log(1); throw new Error('no')</script>",
+        encoding="utf-8",
+    )
+    tab.resize(390)
+    tab.open(bad)
+    assert tab.ask(OVERFLOWING) == ["the page", "P"]
+    assert tab.ask(FAINT) == ["faint"]
+    assert tab.ask(LEADING_NOWHERE) == ["#nowhere"]
+    assert tab.ask(NAMELESS) == ["svg"]
+    assert len(tab.happened("Network.requestWillBeSent")) == 2
+    assert tab.happened("Runtime.exceptionThrown")
+    assert tab.happened("Runtime.consoleAPICalled")
+
+
+OVERFLOWING = """(() => {
+  const width = document.documentElement.clientWidth;
+  const wide = document.documentElement.scrollWidth > width ? ['the page'] : [];
+  for (const one of document.querySelectorAll('body *')) {
+    if (one.closest('.wide, caption, .skip, svg')) continue;  // these scroll by themselves, or are not seen
+    if (one.getBoundingClientRect().right > width + 1) wide.push(one.tagName);
+  }
+  return wide;
+})()"""
+
+LEADING_NOWHERE = """[...document.querySelectorAll('a[href^="#"]')]
+  .map(one => one.getAttribute('href')).filter(to => !document.getElementById(to.slice(1)))"""
+
+NAMELESS = """[...document.querySelectorAll('svg')].filter(one => {
+  const named = (one.getAttribute('aria-labelledby') || '').split(' ').map(id => document.getElementById(id));
+  const words = [one.getAttribute('aria-label') || '', ...named.map(other => other ? other.textContent : '')];
+  return one.getAttribute('role') !== 'img' || !words.join('').trim();
+}).map(one => one.tagName)"""
+
+FAINT = """(() => {
+  const parts = colour => colour.match(/[0-9.]+/g).map(Number);
+  const linear = v => v <= 10.31 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4;
+  const luminance = ([r, g, b]) => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
+  const ratio = (one, other) => {
+    const [dark, light] = [luminance(one), luminance(other)].sort((a, b) => a - b);
+    return (light + 0.05) / (dark + 0.05);
+  };
+  const ground = one => {
+    for (; one; one = one.parentElement) {
+      const colour = parts(getComputedStyle(one).backgroundColor);
+      if (colour.length < 4 || colour[3] > 0) return colour;
+    }
+    return [255, 255, 255];
+  };
+  const faint = [];
+  for (const one of document.querySelectorAll('body *:not(svg, svg *, script)')) {
+    const own = [...one.childNodes].filter(node => node.nodeType === 3).map(node => node.data);
+    const text = own.join('').trim();
+    if (text && ratio(parts(getComputedStyle(one).color), ground(one)) < 4.5) faint.push(text);
+  }
+  return faint;
+})()"""
