@@ -7,15 +7,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 from markupsafe import Markup, escape
 
-from reference import names
+from reference import names, tape
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from numpy.typing import NDArray
+
+    from cases import Problem
+    from cases.published import PublishedStep
     from reference import Line
 
 NAME: Final = re.compile(
@@ -115,6 +120,31 @@ def _number(found: re.Match[str], numbers: Mapping[str, str], line: Line) -> str
     before, after = found.string[: found.start()], found.string[found.end() :]
     is_alone = before in ("", "(") and not after.startswith("²")
     return f"({number})" if number.startswith("−") and not is_alone else number
+
+
+def numbers_of(problem: Problem, entry: PublishedStep) -> tuple[dict[str, str], dict[str, str]]:
+    """Follow a network of single numbers as its text does, from the printed numbers where there are any.
+
+    Returns
+    -------
+    The numbers that lines are computed from, and what follows from them for each line, both as text.
+    """
+    known: dict[str, Any] = {**problem.inputs, **problem.state, **problem.constants}
+    known[names.STEP] = np.asarray(1.0)
+    given = {name: _short(value) for name, value in known.items()} | {"N": "1"}
+    follows: dict[str, str] = {}
+    for line in tape(problem):
+        known[line.name] = line.formula(*(known[name] for name in line.inputs))
+        follows[line.name] = given[line.name] = _short(known[line.name], digits=6)
+        if line.name in entry.values:
+            array = entry.values[line.name]
+            known[line.name] = array.value
+            given[line.name] = str(array.text.flat[0]).replace("-", "−")
+    return given, follows
+
+
+def _short(value: NDArray[Any] | float, digits: int = 10) -> str:
+    return f"{np.asarray(value).item():.{digits}g}".replace("-", "−")
 
 
 def with_powers(text: str) -> Markup:
