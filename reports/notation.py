@@ -39,7 +39,7 @@ SYMBOLS: Final = {
 }
 
 _FACTORS: Final = re.compile(rf"({NAME.pattern}|\)) (?={NAME.pattern}|\()")
-_OPEN: Final = re.compile(r"['αγδκτ\u0302]|\b[tnpkc]\b")
+_OPEN: Final = re.compile(r"['αγδκτᵗ\u0302]|\b[tnpkc]\b")
 _POWER: Final = re.compile(r"\^\(((?:[^()]|\([^()]*\))*)\)")
 _SUBSCRIPTS: Final = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _KINDS: Final = {"clipped": "clipped", "decayed": "with decay", "new": "new"}
@@ -76,7 +76,8 @@ class Notation:
 
     def formula(self, line: Line) -> str:
         """Return what a line is computed by: "w₁ · x + b₁", "σ(z₁) = 1 / (1 + e^(−z₁))"."""
-        return " = ".join(NAME.sub(lambda found: self.name(found[0]), form) for form in self._forms(line))
+        forms = (NAME.sub(lambda found: self.name(found[0]), form) for form in self._forms(line))
+        return " = ".join(forms).replace("dL/d", "∂L/∂")
 
     def put_in(self, line: Line, numbers: Mapping[str, str]) -> str:
         """Return the same with numbers for names: "0.4 · 0.5 + 0.1"; "" if not all of them are known."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from html.parser import HTMLParser
-from itertools import pairwise
+from itertools import combinations, pairwise
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,13 +15,13 @@ from networks import network
 from cases import Rule, load_case
 from reference import Finding, Subject, Verdict, tape
 from reports.drawing import STYLE, tape_drawing
-from reports.drawing.grid import MOST_LAYERS
+from reports.drawing.grid import FROM_NUMBERS, MOST_LAYERS
 from reports.drawing.layout import layout
 from reports.rows import PUBLISHED, Row
 
 if TYPE_CHECKING:
     from cases import Problem
-    from reports.drawing.layout import Box, Layout
+    from reports.drawing.layout import Box, Edge, Layout
 
 OPTIMIZERS = [
     Rule("sgd"),
@@ -100,21 +100,24 @@ def test_a_drawing_of_any_network(problem: Problem) -> None:
         assert on_border(boxes[edge.target], *edge.points[-1])
         assert all(x == to_x or y == to_y for (x, y), (to_x, to_y) in pairwise(edge.points))
         assert crossed(drawn, edge.points) == set()
+        one, other = boxes[edge.source], boxes[edge.target]
+        is_update = one.y >= drawn.bands[-1] and not (one.is_tall or other.is_tall)
+        assert not is_update or one.y < other.y or one.names[0] in FROM_NUMBERS
 
 
 @given(problems())
 @settings(max_examples=30, deadline=None)
-def test_wires_in_one_gap_run_over_each_other_only_from_one_source_or_into_one_line(problem: Problem) -> None:
-    """Two vertical pieces on one track would be read as joined."""
-    runs = [
-        (x, min(y, to_y), max(y, to_y), edge)
-        for edge in layout(problem).edges
-        for (x, y), (to_x, to_y) in pairwise(edge.points)
-        if x == to_x and y != to_y
-    ]
-    for place, (x, top, bottom, edge) in enumerate(runs):
-        for other_x, other_top, other_bottom, other in runs[place + 1 :]:
-            if x == other_x and top < other_bottom and other_top < bottom:
+def test_wires_run_over_each_other_only_from_one_source_or_into_one_line(problem: Problem) -> None:
+    """Two pieces on one track would be read as joined."""
+    runs: dict[tuple[bool, int], list[tuple[int, int, Edge]]] = {}
+    for edge in layout(problem).edges:
+        for one, other in pairwise(edge.points):
+            down = one[0] == other[0]
+            low, high = sorted((one[down], other[down]))
+            runs.setdefault((down, one[not down]), []).append((low, high, edge))
+    for together in runs.values():
+        for (low, high, edge), (other_low, other_high, other) in combinations(together, 2):
+            if low < other_high and other_low < high:
                 assert edge.source == other.source or edge.target == other.target
 
 

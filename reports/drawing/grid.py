@@ -142,7 +142,8 @@ def _update_rows(lines: Sequence[Line]) -> dict[str, int]:
     used = {True: UPDATE, False: UPDATE}
     kinds: dict[str, list[Line]] = {}
     for line in lines:
-        kinds.setdefault(_PARAMETER.sub(_EACH, line.name), []).append(line)
+        kind = _PARAMETER.sub(_EACH, line.name)
+        kinds[kind] = [*kinds.pop(kind, ()), line]  # in the order in which they end: all inputs come before
     for kind, alike in kinds.items():
         inputs = {name for line in alike for name in line.inputs if name in rows and name not in FROM_NUMBERS}
         row = max([used[_EACH in kind], *(rows[name] + 1 for name in inputs)])

@@ -13,6 +13,8 @@ from reports.drawing.grid import BACKWARD, FORWARD, SLOPE, UPDATE, Cell, Grid, g
 from reports.drawing.wires import Wire, spans, tracks, wires
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from cases import Problem
 
     Point: TypeAlias = tuple[int, int]
@@ -82,17 +84,17 @@ class _Geometry:
 
     def __init__(self, cells: Grid, ways: tuple[Wire, ...]) -> None:
         self.grid, self.ways = cells, ways
-        self.down = tracks(
-            spans((self._key(way.gap, way), *self._rows(way)) for way in ways if way.gap is not None)
-        )
+        through = [way for way in ways if way.gap is not None]
+        self.from_left = self._tracks(way for way in through if self._is_left(way))
+        self.from_right = self._tracks(way for way in through if not self._is_left(way))
         across = [
             (self._key(way.channel, way), *self._columns(way)) for way in ways if way.channel is not None
         ]
         self.across = tracks(spans(across))
-        gaps = [_room(self.down, gap, LEAST) for gap in range(cells.columns - 1)]
+        gaps = [_room(gap, self.from_left, self.from_right) for gap in range(cells.columns - 1)]
         self.lefts = list(accumulate((WIDTH + gap for gap in gaps), initial=LEFT))
         apart = [APART if row in (SLOPE, UPDATE) else 0 for row in range(1, cells.rows)]
-        rooms = [_room(self.across, row, LEAST) for row in range(1, cells.rows)]
+        rooms = [_room(row, self.across) for row in range(1, cells.rows)]
         self.tops = list(accumulate((HEIGHT + a + b for a, b in zip(apart, rooms, strict=True)), initial=TOP))
         self.boxes = tuple(map(self._box, cells.cells))
 
@@ -102,6 +104,13 @@ class _Geometry:
         edges = tuple(Edge(way.source, way.target, self._points(way)) for way in self.ways)
         width, height = self.lefts[-1] + WIDTH + 2, self.tops[-1] + HEIGHT + 18
         return Layout(self.boxes, edges, starts, bands, self.grid.hidden, width, height)
+
+    def _tracks(self, ways: Iterable[Wire]) -> dict[tuple[int, int], int]:
+        return tracks(spans((self._key(way.gap, way), *self._rows(way)) for way in ways))
+
+    def _is_left(self, way: Wire) -> bool:
+        """Whether a wire comes into its gap from the left: then it has a track left of all from the right."""
+        return way.gap is not None and self.grid.cells[way.source].column <= way.gap
 
     @staticmethod
     def _key(gap: int | None, way: Wire) -> tuple[int, int]:
@@ -143,17 +152,22 @@ class _Geometry:
         if way.gap is None:
             x = source.x + WIDTH // (4 if gathers else 2)
             return (x, source.y + HEIGHT), (x, y), *end
-        x, start = self._track(way), _middle(source) + (ASIDE if y > source.y else -ASIDE)
+        x, start = self._track(way), _middle(source)
         return (_side(source, x), start), (x, start), (x, y), *end
 
     def _track(self, way: Wire) -> int:
-        return self.lefts[way.gap or 0] + WIDTH + SIDE + TRACK * self.down[self._key(way.gap, way)]
+        key, gap = self._key(way.gap, way), way.gap or 0
+        if self._is_left(way):
+            return self.lefts[gap] + WIDTH + SIDE + TRACK * self.from_left[key]
+        return self.lefts[gap + 1] - SIDE - TRACK * self.from_right[key]
 
 
-def _room(given: dict[tuple[int, int], int], gap: int, least: int) -> int:
-    """Return how wide a gap must be for its tracks."""
-    last = max((track for (where, _), track in given.items() if where == gap), default=0)
-    return max(least, 2 * SIDE + TRACK * last + 2)
+def _room(gap: int, *sides: dict[tuple[int, int], int]) -> int:
+    """Return how wide a gap must be for its tracks, those from each of its sides."""
+    given = sum(
+        1 + max((track for (at, _), track in side.items() if at == gap), default=-1) for side in sides
+    )
+    return max(LEAST, 2 * SIDE + TRACK * (given - 1) + 2)
 
 
 def _middle(box: Box) -> int:
