@@ -62,6 +62,23 @@ def _check_step(step: Node, inputs: Inputs, arrays: ArrayReader) -> None:
             if name not in values.entries:
                 wrong = f"{quoted(name)} is rejected but not among the values of this step"
                 arrays.report.add(mark, wrong, "the name of one of them", name, values.entries)
+    _check_walk(child(step, "walk"), values, shapes, arrays.report)
+
+
+def _check_walk(walk: Node | None, values: Node | None, known: Collection[str], report: Report) -> None:
+    """Report a walk's quantity that there is none of, that stands twice, or that is printed and left out."""
+    seen: set[str] = set()
+    for item in (item for part in _items(walk) for item in texts(child(part, "quantities"))):
+        name = str(item.value)
+        if known and name not in known:
+            report_unknown(name, item.mark, known, "quantity", report)
+        if name in seen:
+            report.add(item.mark, f"the walk has {quoted(name)} twice", "it once")
+        seen.add(name)
+    if seen and isinstance(values, Mapping):
+        for name, mark in values.keys.items():
+            if name in known and name not in seen:
+                report.add(mark, f"{name} is printed, but in no part of the walk", "it in one of them")
 
 
 def _check_value(name: str, node: Node, shape: Shape, arrays: ArrayReader) -> None:

@@ -96,6 +96,17 @@ _Printed: TypeAlias = Annotated[
 ]
 
 
+class Part(Model):
+    """A part of a published text: what it computes there, and what is to be said of it."""
+
+    section: Text = Field("", description="The heading of a section that begins here.")
+    title: Text = Field(description="The heading of this part.")
+    quantities: Some[tuple[Text, ...]] = Field(
+        description="What it computes, in its order; also what it does not print."
+    )
+    note: Text = Field("", description="What a reader should know here: a slip, a rounding.")
+
+
 class PrintedStep(Model):
     """What was printed about one training step."""
 
@@ -106,6 +117,10 @@ class PrintedStep(Model):
         json_schema_extra={"minProperties": 1, "propertyNames": {"pattern": f"^({PATTERN})$"}},
     )
     rejected: dict[str, Text] = Field({}, description="Printed numbers known to be wrong, and why.")
+    walk: Some[tuple[Part, ...]] = Field(
+        (),
+        description="The parts of the text, to show the numbers in; forward, backward, update if not given.",
+    )
 
 
 class Printed(Model):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from cases.model import Printed, PrintedStep
+    from cases.model import Part, Printed, PrintedStep
     from cases.quantities import Shape
 
 
@@ -49,11 +49,14 @@ class PublishedStep:
         By quantity: z1, a1, …, loss, dL/da2, …, W1_new, ….
     rejected
         Of those, the quantities whose printed numbers are known to be wrong, and why.
+    walk
+        The parts of the published text, if the case tells them.
     """
 
     step: int
     values: Mapping[str, PublishedArray]
     rejected: Mapping[str, str] = field(default_factory=dict)
+    walk: tuple[Part, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +74,7 @@ def read_published(printed: Printed, shapes: Mapping[str, Shape]) -> Published:
 
 def _read_step(step: PrintedStep, shapes: Mapping[str, Shape]) -> PublishedStep:
     values = {name: _read_array(value, shapes[name]) for name, value in step.values.items()}
-    return PublishedStep(step.step, values, dict(step.rejected))
+    return PublishedStep(step.step, values, dict(step.rejected), step.walk)
 
 
 def _read_array(value: Any, shape: Shape) -> PublishedArray:  # noqa: ANN401 - a number, or nested lists of any depth

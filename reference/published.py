@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -42,7 +43,8 @@ def judge_published(problem: Problem, published: Published) -> Iterator[JudgedSt
     for step in range(1, max(printed) + 1):
         findings = []
         for line in tape(problem):
-            derived = line.formula(*(known[name] for name in line.inputs))
+            with np.errstate(all="ignore"):  # a bound that becomes infinite or NaN is judged as such
+                derived = line.formula(*(known[name] for name in line.inputs))
             known[line.name] = derived
             if line.name in printed.get(step, {}):
                 finding, known[line.name] = _judge_printed(step, line.name, printed[step][line.name], derived)
@@ -54,9 +56,12 @@ def judge_published(problem: Problem, published: Published) -> Iterator[JudgedSt
 def _judge_printed(
     step: int, name: str, printed: PublishedArray, derived: Bounded
 ) -> tuple[Finding, Bounded]:
-    """Compare the elements that were printed; the others stay as derived."""
+    """Compare the elements that were printed; the others stay as derived, and decide nothing."""
     given = ~np.isnan(printed.value)
-    value = np.where(given, printed.value, derived.value)
-    half_unit = np.where(given, printed.half_unit, 0.0)
-    finding = compare(step, name, value, derived, half_unit=half_unit)
-    return finding, Bounded(value, np.where(given, printed.half_unit, derived.error), derived.format)
+    bound, exact = np.broadcast_to(derived.error, given.shape), np.asarray(derived.value)
+    alone = Bounded(exact[given], bound[given], derived.format)
+    finding = compare(step, name, printed.value[given], alone, half_unit=printed.half_unit[given])
+    (worst,) = finding.index or (0,)
+    place = tuple(int(i) for i in np.argwhere(given)[worst])
+    value, error = np.where(given, printed.value, exact), np.where(given, printed.half_unit, bound)
+    return replace(finding, index=place), Bounded(value, error, derived.format)

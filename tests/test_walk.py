@@ -1,0 +1,415 @@
+"""The worked examples as walks: what stands in them, in which order, and every way to misspell one."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+import yaml
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from adapters import find_adapters
+from cases import CaseErrors, load_case
+from cases.schema import schema_text
+from reference import tape
+from reports import environment, run
+from reports.notation import Notation, with_powers
+from reports.report import put_together
+from reports.walk import walks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from cases import Case
+    from reports.report import Report
+    from reports.walk import Walk
+    from reports.walk_line import WalkLine
+
+# Formulas, numbers put in and printed numbers are the document's own, but for ∂L/∂a₁, which it has within
+# the next line, and the sign inside the loss's square. Those after ≈ follow from the numbers put in, to six
+# digits, on a pocket calculator; the exact ones are mpmath's, 40 digits, from the inputs alone.
+DOCUMENT = """
+1. Forward pass
+Step 1: the hidden layer's linear combination
+z₁ = w₁ · x + b₁ = 0.4 · 0.5 + 0.1 ≈ 0.3 | 0.3 | 0.3
+Step 2: the hidden layer's activation
+a₁ = σ(z₁) = 1 / (1 + e<sup>−z₁</sup>) = 1 / (1 + e<sup>−0.3</sup>) ≈ 0.574443 | 0.574 | 0.5744425168
+Step 3: the output layer's linear combination
+z₂ = w₂ · a₁ + b₂ = 0.6 · 0.574 + 0.2 ≈ 0.5444 | 0.5444 | 0.5446655101
+Step 4: the output layer's activation, the model's prediction
+ŷ = σ(z₂) = 1 / (1 + e<sup>−z₂</sup>) = 1 / (1 + e<sup>−0.5444</sup>) ≈ 0.632835 | 0.632 | 0.6328970653
+Step 5: the loss
+L = ½ (ŷ − y)² = ½ (0.632 − 0.8)² ≈ 0.014112 | 0.0141 | 0.01396169539
+2. Backward pass
+Step 1: the loss's partial derivative at the output
+∂L/∂ŷ = ŷ − y = 0.632 − 0.8 ≈ −0.168 | -0.168 | -0.1671029347
+Step 2: through the output layer's activation
+σ&#39;(z₂) = ŷ · (1 − ŷ) = 0.632 · (1 − 0.632) ≈ 0.232576 | 0.232 | 0.23233837
+∂L/∂z₂ = ∂L/∂ŷ · σ&#39;(z₂) = −0.168 · 0.232 ≈ −0.038976 | -0.039 | -0.03882442348
+Step 3, 1: the derivative at w₂
+∂L/∂w₂ = ∂L/∂z₂ · a₁ = −0.039 · 0.574 ≈ −0.022386 | -0.0224 | -0.02230239954
+Step 3, 2: the derivative at b₂
+∂L/∂b₂ = ∂L/∂z₂ · 1 = −0.039 · 1 ≈ −0.039 | -0.039 | -0.03882442348
+Step 3, 3: on to the hidden layer
+σ&#39;(z₁) = a₁ · (1 − a₁) = 0.574 · (1 − 0.574) ≈ 0.244524 | 0.244 | 0.2444583117
+∂L/∂a₁ = ∂L/∂z₂ · w₂ = −0.039 · 0.6 ≈ −0.0234 | – | -0.02329465409
+∂L/∂z₁ = ∂L/∂a₁ · σ&#39;(z₁) = −0.0234 · 0.244 ≈ −0.0057096 | -0.0057 | -0.005694571809
+Step 3, 4: the derivative at w₁
+∂L/∂w₁ = ∂L/∂z₁ · x = −0.0057 · 0.5 ≈ −0.00285 | -0.00285 | -0.002847285905
+Step 3, 5: the derivative at b₁
+∂L/∂b₁ = ∂L/∂z₁ · 1 = −0.0057 · 1 ≈ −0.0057 | -0.0057 | -0.005694571809
+3. Updating weights and biases
+1: w₂
+w₂ (new) = w₂ − η · ∂L/∂w₂ = 0.6 − 0.1 · (−0.0224) ≈ 0.60224 | 0.60224 | 0.60223024
+2: b₂
+b₂ (new) = b₂ − η · ∂L/∂b₂ = 0.2 − 0.1 · (−0.039) ≈ 0.2039 | 0.2039 | 0.2038824423
+3: w₁
+w₁ (new) = w₁ − η · ∂L/∂w₁ = 0.4 − 0.1 · (−0.00285) ≈ 0.400285 | 0.400285 | 0.4002847286
+4: b₁
+b₁ (new) = b₁ − η · ∂L/∂b₁ = 0.1 − 0.1 · (−0.0057) ≈ 0.10057 | 0.10057 | 0.1005694572
+"""
+
+MATRICES = """\
+about: <b>Two</b> units
+layers: [{W: [[0.1, 0.2], [0.3, 0.4]], b: [0.5, 0.6], activation: sigmoid}]
+x: [[0.5, 1]]
+y: [[1, 0]]
+loss: {name: half_squared_error, reduction: sum}
+optimizer: {name: sgd, learning_rate: 0.1}
+steps: 2
+published:
+  source: nobody
+  steps:
+    - {step: 1, values: {z1: [[null, 1.15]], dL/dW1: [[-0.035, null], [null, 0.1387]]}}
+    - {step: 2, values: {z1: [[0.9, null]]}, rejected: {z1: a guess}}
+"""
+# z1 = (0.1 · 0.5 + 0.2 · 1 + 0.5, 0.3 · 0.5 + 0.4 · 1 + 0.6) = (0.75, 1.15); a1 = (0.67918, 0.75951) and
+# dL/dz1 = (−0.32082 · 0.67918 · 0.32082, 0.75951 · 0.75951 · 0.24049) = (−0.06990, 0.13873), on a calculator
+
+
+def report(case: Case, *adapters: str) -> Report:
+    selection = run.Selection((case,), find_adapters(list(adapters) or ["numpy"]))
+    return put_together(run.run(selection), selection, environment.describe("a test"))
+
+
+@pytest.fixture(scope="module")
+def document() -> Report:
+    return report(load_case("worked/document"))
+
+
+def walk(of: Report) -> Walk:
+    (found,) = walks(of)
+    return found
+
+
+def lines(of: Walk) -> dict[tuple[int, str], WalkLine]:
+    return {(step, one.quantity): one for step, stages in of.steps for stage in stages for one in stage.lines}
+
+
+def written(of: Walk) -> Iterator[str]:
+    """Write a walk as `DOCUMENT` is written."""
+    for _, stages in of.steps:
+        for stage in stages:
+            yield from filter(None, (stage.section, stage.title))
+            yield from (f"{one.equation} | {one.printed} | {one.exact}" for one in stage.lines)
+
+
+def test_the_documents_walk(document: Report) -> None:
+    assert list(written(walk(document))) == DOCUMENT.strip().splitlines()
+
+
+def test_everything_is_walked_through_in_the_documents_order(document: Report) -> None:
+    case = load_case("worked/document")
+    published = case.published
+    assert published is not None
+    told = [quantity for _, quantity in lines(walk(document))]
+    assert sorted(told) == sorted(line.name for line in tape(case.problem("float64")))
+    assert [name for name in told if name in published.steps[0].values] == list(published.steps[0].values)
+
+
+def test_slips_and_the_truncated_number_are_explained_where_they_occur(document: Report) -> None:
+    ((_, stages),) = walk(document).steps
+    notes = {stage.lines[-1].quantity: stage.note for stage in stages if stage.note}
+    assert list(notes) == ["a2", "loss", "dL/dz2", "dL/dz1"]
+    assert "0.6328 off to 0.632" in notes["a2"]
+    assert "exact loss is 0.01396" in notes["loss"]
+    assert "calls this product ∂L/∂a, but it is ∂L/∂z" in notes["dL/dz2"]
+    assert "no factor w" in notes["dL/dz1"]
+
+
+def test_one_number_is_wrong_and_each_has_a_verdict_in_words(document: Report) -> None:
+    told = {quantity: one for (_, quantity), one in lines(walk(document)).items()}
+    assert [quantity for quantity, one in told.items() if one.wrong] == ["a2"]
+    assert told["a2"].verdict.startswith(
+        "wrong, as the case says: the numbers above give 0.632835 ± 0.00051; trunc"
+    )
+    assert told["a2"].verdict.endswith("Explained by: the number was truncated, not rounded.")
+    assert told["loss"].verdict == "agrees: the numbers above give 0.014112 ± 0.00013."
+    assert told["dL/da1"].verdict == "not printed"
+
+
+def test_claimants_are_told_with_all_their_digits_in_each_format() -> None:
+    pytest.importorskip("torch")
+    told = lines(walk(report(load_case("worked/document"), "numpy", "torch")))
+    numpy, torch = told[1, "a1"].said
+    assert (numpy.by, torch.by) == ("NumPy", "PyTorch")
+    assert [(one.dtype, one.verdict) for one in torch.values] == [
+        ("float64", "agrees"),
+        ("float32", "agrees"),
+    ]
+    # by mpmath, the sigmoid of 0.3
+    assert float(torch.values[0].number) == pytest.approx(0.574442516811658963, rel=1e-15)
+    assert float(torch.values[1].number) == pytest.approx(0.574442516811658963, rel=1e-6)
+    assert told[1, "da1/dz1"].said[1].values == ()  # which PyTorch does not expose
+
+
+def test_a_claimant_that_differs_is_told(document: Report) -> None:
+    results = document.results
+    rows = tuple(
+        replace(row, expected=True, finding=replace(row.finding, verdict="differs"))
+        if row.finding.quantity == "z2"
+        else row
+        for row in results.rows
+    )
+    told = lines(walk(replace(document, results=replace(results, rows=rows))))
+    assert {one.verdict for one in told[1, "z2"].said[0].values} == {"differs as expected"}
+
+
+@pytest.fixture
+def matrices(tmp_path: Path) -> Report:
+    path = tmp_path / "matrices.yaml"
+    path.write_text(MATRICES, encoding="utf-8")
+    return report(load_case(path))
+
+
+def test_a_walk_without_parts_has_the_three_of_any_training_step(matrices: Report) -> None:
+    (first, stages), (second, later) = walk(matrices).steps
+    assert (first, second) == (1, 2)
+    assert [stage.title for stage in stages] == ["Forward pass", "Backward pass", "Update"]
+    assert [[one.quantity for one in stage.lines] for stage in stages] == [
+        ["z1", "a1", "loss"],
+        ["dL/da1", "da1/dz1", "dL/dz1", "dL/dW1", "dL/db1"],
+        ["W1_new", "b1_new"],
+    ]
+    # of later steps only what was printed
+    assert [(stage.title, [one.quantity for one in stage.lines]) for stage in later] == [
+        ("Forward pass", ["z1"])
+    ]
+
+
+def test_matrices_are_written_without_numbers_and_with_the_printed_element(matrices: Report) -> None:
+    told = lines(walk(matrices))
+    z1 = told[1, "z1"]
+    assert (z1.equation, z1.element, z1.printed, z1.exact) == ("z₁ = x W₁ᵀ + b₁", "[0, 1]", "1.15", "1.15")
+    assert re.fullmatch(r"\[0, [01]\]: (0\.75|1\.15)", z1.said[0].values[0].number)
+    assert told[1, "dL/dW1"].equation == "∂L/∂W₁ = (∂L/∂z₁)ᵀ x"
+    assert told[1, "dL/dW1"].verdict.endswith("(of 2 printed, the one nearest its limit).")
+    assert (told[1, "b1_new"].printed, told[1, "b1_new"].exact) == ("–", "–")
+    assert told[2, "z1"].wrong
+    assert told[2, "z1"].verdict.startswith("wrong, as the case says: the numbers above give 0.7")
+
+
+SCALAR = """
+about: one unit
+layers: [{{W: [[-0.4]], b: [-0.1], activation: {activation}}}, {{W: [[0.6]], b: [-0.7], activation: sigmoid}}]
+x: [[-0.5]]
+y: [[-0.8]]
+loss: {{name: half_squared_error, reduction: mean}}
+optimizer: {optimizer}
+{more}
+published: {{source: nobody, steps: [{{step: 1, values: {{z1: 0.1}}}}]}}
+"""
+ADAM = "{name: adam, learning_rate: 0.1, beta1: 0.9, beta2: 0.99, eps: 0.001}"
+MOMENTUM = "{name: sgd, learning_rate: 0.1, momentum: 0.9, nesterov: true, weight_decay: 0.02}"
+SGD = "{name: sgd, learning_rate: 0.1}"
+RATE = "schedule: {name: step, every: 10, factor: 0.5}"
+OPERATORS = {"·": "*", "−": "-", "½": "0.5*", "²": "**2", "^": "**", "e*": "math.e*", "where": "if"}
+
+
+def value_of(put_in: str) -> float:
+    """Compute what stands in a walk, by Python."""
+    put_in = re.sub(r"\|([^|]+)\|", r"abs(\1)", put_in).replace(", else", " else")
+    for sign, operator in OPERATORS.items():
+        put_in = put_in.replace(sign, operator)
+    names = {
+        "math": math,
+        "abs": abs,
+        "max": max,
+        "min": min,
+        "tanh": math.tanh,
+        "ln": math.log,
+        "σ": lambda z: 1 / (1 + math.exp(-z)),
+    }
+    return float(eval(put_in, {"__builtins__": {}}, names))  # noqa: S307 - the suite's own text
+
+
+@pytest.mark.parametrize(
+    "activation", ["sigmoid", "tanh", "identity", "relu", "softplus", "elu", "hardtanh", "selu"]
+)
+@pytest.mark.parametrize("optimizer", [SGD, MOMENTUM, ADAM])
+@pytest.mark.parametrize("more", ["", RATE])
+def test_numbers_put_in_give_what_is_told(activation: str, optimizer: str, more: str, tmp_path: Path) -> None:
+    path = tmp_path / "scalar.yaml"
+    path.write_text(SCALAR.format(activation=activation, optimizer=optimizer, more=more), encoding="utf-8")
+    told = lines(walk(report(load_case(path))))
+    with_numbers = {quantity: one for (_, quantity), one in told.items() if one.put_in}
+    assert {"z1", "z2", "a2", "loss", "dL/dz1", "dL/dW1", "dL/db2"} <= with_numbers.keys()
+    assert ("W1_new" in with_numbers) or "direction_W1" in told
+    for one in with_numbers.values():
+        assert value_of(one.put_in) == pytest.approx(float(one.gives.replace("−", "-")), rel=1e-4), (
+            one.equation
+        )
+
+
+@pytest.mark.parametrize(
+    ("name", "scalar", "matrix"),
+    [
+        ("x", "x", "x"),
+        ("z12", "z₁₂", "z₁₂"),
+        ("a2", "ŷ", "ŷ"),
+        ("dL/da2", "∂L/∂ŷ", "∂L/∂ŷ"),
+        ("da1/dz1", "σ'(z₁)", "σ'(z₁)"),
+        ("dL/dW1", "∂L/∂w₁", "∂L/∂W₁"),
+        ("W1_new", "w₁ (new)", "W₁ (new)"),
+        ("dL/db1_clipped", "∂L/∂b₁ (clipped)", "∂L/∂b₁ (clipped)"),
+        ("m_W1_new", "m_w₁ (new)", "m_W₁ (new)"),
+        ("loss", "L", "L"),
+    ],
+)
+def test_names_in_the_documents_notation(name: str, scalar: str, matrix: str) -> None:
+    assert (Notation(2, scalar=True).name(name), Notation(2, scalar=False).name(name)) == (scalar, matrix)
+
+
+def test_every_line_of_every_case_has_an_equation(corpus: Callable[[], tuple[Case, ...]]) -> None:
+    for case in corpus():
+        notation = Notation(case.depth, scalar=False)
+        for line in tape(case.problem(case.dtypes[0])):
+            told = notation.formula(line)
+            assert told
+            assert "dL/d" not in told, told
+
+
+@pytest.fixture
+def corpus() -> Callable[[], tuple[Case, ...]]:
+    from cases import SHIPPED, load_cases
+
+    return lambda: load_cases(SHIPPED)
+
+
+def test_powers_are_raised_and_everything_else_is_escaped() -> None:
+    assert with_powers("<i> e^(−(−0.4)) + 2^(n)") == "&lt;i&gt; e<sup>−(−0.4)</sup> + 2<sup>n</sup>"
+
+
+def rendered(one: Walk) -> str:
+    templates = Environment(loader=PackageLoader("reports"), autoescape=True, undefined=StrictUndefined)
+    return templates.from_string('{% from "walk.html" import walk %}{{ walk(one) }}').render(one=one)
+
+
+def test_the_walk_as_html(document: Report, matrices: Report) -> None:
+    page = rendered(walk(document))
+    assert re.findall(r"<h3>(.*?)</h3>", page) == [
+        "1. Forward pass",
+        "2. Backward pass",
+        "3. Updating weights and biases",
+    ]
+    assert page.count("<h4>") == 16
+    assert page.count('class="line wrong"') == 1
+    assert page.index("<h3>") < page.index("<h4>")
+    assert "Of several numbers" not in page
+    assert "<script" not in page
+    assert "http" not in page
+    other = rendered(walk(matrices))
+    assert "&lt;b&gt;Two&lt;/b&gt; units" in other
+    assert re.findall(r"<h3>(.*?)</h3>", other) == ["Training step 1", "Training step 2"]
+    assert "Of several numbers" in other
+
+
+GOOD = """\
+about: a test
+layers: [{W: [[1]], b: [1], activation: identity}]
+x: [[1]]
+y: [[1]]
+loss: {name: half_squared_error, reduction: sum}
+optimizer: {name: sgd, learning_rate: 0.1}
+published:
+  source: nobody
+  steps:
+    - step: 1
+      values: {z1: 2, a1: 2}
+      walk:
+"""
+
+MALFORMED = {
+    "an unknown quantity": (
+        "[{title: one, quantities: [z1, a1, z2]}]",
+        "13:44: unknown quantity 'z2', expected one of",
+    ),
+    "one that stands twice": (
+        "[{title: one, quantities: [z1, a1]}, {title: two, quantities: [z1]}]",
+        "13:72: the walk has 'z1' twice, expected it once",
+    ),
+    "a printed number left out": (
+        "[{title: one, quantities: [z1]}]",
+        "11:23: a1 is printed, but in no part of the walk, expected it in one of them",
+    ),
+    "no title": (
+        "[{quantities: [z1, a1]}]",
+        "13:10: published.steps[0].walk[0] has no key 'title', expected the keys section, title",
+    ),
+    "a misspelt key": (
+        "[{title: one, quantities: [z1, a1], notes: x}]",
+        "13:45: unknown key 'notes' in published.steps[0].walk[0], expected the keys section, title",
+    ),
+    "no quantities": (
+        "[{title: one, quantities: []}]",
+        "13:35: published.steps[0].walk[0].quantities is an empty list, expected at least one entry",
+    ),
+    "a blank note": (
+        "[{title: one, quantities: [z1, a1], note: ' '}]",
+        "13:51: published.steps[0].walk[0].note is the text ' ', expected text",
+    ),
+    "no parts": ("[]", "13:9: published.steps[0].walk is an empty list, expected at least one entry"),
+}
+
+
+def loaded(folder: Path, parts: str) -> Case:
+    path = folder / "case.yaml"
+    path.write_text(f"{GOOD}        {parts}\n", encoding="utf-8")
+    return load_case(path)
+
+
+def test_a_walk_may_tell_what_is_not_printed(tmp_path: Path) -> None:
+    case = loaded(tmp_path, "[{title: one, quantities: [a1, loss, z1]}]")
+    assert [
+        [one.quantity for one in part.lines] for _, parts in walk(report(case)).steps for part in parts
+    ] == [["a1", "loss", "z1"]]
+
+
+@pytest.mark.parametrize("what", MALFORMED)
+def test_what_is_wrong_is_told_with_its_place(what: str, tmp_path: Path) -> None:
+    parts, message = MALFORMED[what]
+    with pytest.raises(CaseErrors) as error:
+        loaded(tmp_path, parts)
+    told = str(error.value).replace(f"{tmp_path}/case.yaml:", "")
+    assert message in told
+    assert len(told.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        what
+        for what in MALFORMED
+        if what not in ("an unknown quantity", "one that stands twice", "a printed number left out")
+    ],
+)
+def test_an_editor_is_told_by_the_schema(what: str) -> None:
+    jsonschema = pytest.importorskip("jsonschema")
+    validator = jsonschema.Draft202012Validator(json.loads(schema_text()))
+    assert validator.is_valid(yaml.safe_load(f"{GOOD}        [{{title: one, quantities: [z1, a1]}}]"))
+    assert not validator.is_valid(yaml.safe_load(f"{GOOD}        {MALFORMED[what][0]}"))
