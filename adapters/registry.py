@@ -8,7 +8,7 @@ from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
 from adapters.adapter import Adapter, Program, Unavailable
-from reference.findings import Verdict
+from reference.verdicts import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
