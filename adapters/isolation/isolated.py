@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from adapters.adapter import Adapter, Program, Unavailable
 from adapters.isolation.problems import told
-from adapters.isolation.process import Claimed, ClaimantProcess
+from adapters.isolation.process import ClaimantProcess, Claimed
 from reference.formats import Accumulators
 from reference.verdicts import Fault, NoEquivalent, Verdict
 
@@ -64,8 +65,8 @@ def _run(process: ClaimantProcess, program: int, problem: Problem) -> Iterator[C
     generation = process.generation
     try:
         while True:
-            if process.generation != generation:
-                raise Fault("its process was ended, because of what another program did in it")
+            if process.generation != generation or not process.is_alive:
+                raise Fault("its process was ended because of what another program did in it")
             reply = process.ask({"ask": "next", "run": run})
             if "no equivalent" in reply.header:
                 raise NoEquivalent(reply.header["no equivalent"])
@@ -74,7 +75,8 @@ def _run(process: ClaimantProcess, program: int, problem: Problem) -> Iterator[C
             yield _claim(problem, reply)
     finally:
         if process.generation == generation and process.is_alive:
-            process.ask({"ask": "forget", "run": run})
+            with suppress(Fault):  # it may end while it forgets
+                process.ask({"ask": "forget", "run": run})
 
 
 def _claim(problem: Problem, reply: Message) -> dict[str, Any]:

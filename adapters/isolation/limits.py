@@ -15,14 +15,14 @@ class Limits:
     ----------
     seconds
         For one reply: a training step, or to start.
-    memory
-        Bytes of its own data beyond what it has taken when it has loaded its framework; on Linux only.
+    gib
+        Memory of its own, in GiB, beyond what it has taken when it has loaded its framework; on Linux only.
     """
 
     seconds: float = 120.0
-    memory: int = 4 * GIB
+    gib: float = 4.0
 
     @property
-    def memory_told(self) -> str:
-        """The memory in words: "4 GiB"."""
-        return f"{self.memory / GIB:g} GiB"
+    def memory(self) -> int:
+        """The memory in bytes."""
+        return int(self.gib * GIB)

@@ -175,7 +175,7 @@ class ClaimantProcess:
         how = f"by {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
         said = self._last_words()
         self.end()
-        memory = f" (it may take {self.limits.memory_told} of memory)" if code < 0 else ""
+        memory = f" (it may take {self.limits.gib:g} GiB of memory)" if code < 0 else ""
         return f"its process ended {how}{memory}" + (f"; its last words: {said}" if said else "")
 
     def _last_words(self) -> str:

@@ -7,7 +7,6 @@ import ctypes
 import os
 import signal
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +22,9 @@ from reference.verdicts import NoEquivalent
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from adapters.adapter import Adapter, Claim
+    from numpy.typing import NDArray
+
+    from adapters.adapter import Adapter, Claim, Program
     from adapters.isolation.messages import Message
     from cases.problem import Problem
 
@@ -31,13 +32,24 @@ MOST_WORDS = 200
 """Characters of what a claimant writes to standard output that are told."""
 
 
-@dataclass
 class Run:
-    """A training that is under way, and what it was given, as it was given."""
+    """A training that is under way, or begins with its first step; and what it was given, as it was given."""
 
-    steps: Iterator[Claim]
-    given: Problem
-    before: dict[str, bytes]
+    def __init__(self, program: Program, problem: Problem) -> None:
+        self._program, self._problem = program, problem
+        self._before = {name: array.tobytes() for name, array in problem.inputs.items()}
+        self._steps: Iterator[Claim] | None = None
+
+    def step(self) -> dict[str, Any]:
+        """Return what is claimed of the next step; what the claimant raises passes through."""
+        self._steps = iter(self._program.run(self._problem)) if self._steps is None else self._steps
+        return dict(next(self._steps))
+
+    @property
+    def changed(self) -> dict[str, NDArray[Any]]:
+        """The inputs that the claimant has written to."""
+        now = self._problem.inputs
+        return {name: array for name, array in now.items() if array.tobytes() != self._before[name]}
 
 
 def serve(replies: int, started: Mapping[str, Any]) -> None:
@@ -62,12 +74,9 @@ def _answer(adapter: Adapter, runs: dict[int, Run], request: Message) -> tuple[A
     asked = request.header
     match asked["ask"]:
         case "start":
-            problem = problem_of(asked["problem"], request.arrays)
-            before = {name: array.tobytes() for name, array in problem.inputs.items()}
-            try:
-                runs[asked["run"]] = Run(iter(adapter.programs[asked["program"]].run(problem)), problem, before)
-            except (Exception, SystemExit) as error:  # noqa: BLE001 - told as the claimant's own
-                return _ended(error)
+            runs[asked["run"]] = Run(
+                adapter.programs[asked["program"]], problem_of(asked["problem"], request.arrays)
+            )
             return ({"started": True},)
         case "promises":
             problem = problem_of(asked["problem"], request.arrays)
@@ -83,18 +92,19 @@ def _answer(adapter: Adapter, runs: dict[int, Run], request: Message) -> tuple[A
 def _next(run: Run) -> tuple[Any, ...]:
     """Advance a training by one step, and return what it states, beside inputs that it wrote to."""
     try:
-        claim = dict(next(run.steps))
+        claim = run.step()
     except StopIteration:
         return ({"end": True},)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - told as the claimant's own
         return _ended(error)
     words = _written()
     if words:
-        return ({"fault": f"wrote to standard output, where a program like this has nothing to say: {words!r}"},)
+        return (
+            {"fault": f"wrote to standard output, where a program like this has nothing to say: {words!r}"},
+        )
     arrays = {f"claim {name}": np.asarray(value) for name, value in claim.items() if _holds_numbers(value)}
     strange = {str(name): _kind(value) for name, value in claim.items() if not _holds_numbers(value)}
-    changed = {name: array for name, array in run.given.inputs.items() if array.tobytes() != run.before[name]}
-    arrays |= {f"input {name}": array for name, array in changed.items()}
+    arrays |= {f"input {name}": array for name, array in run.changed.items()}
     return {"claim": list(map(str, claim)), "strange": strange}, arrays
 
 
@@ -119,10 +129,13 @@ def _kind(value: object) -> str:
 def _description(adapter: Adapter | Unavailable) -> dict[str, Any]:
     if isinstance(adapter, Unavailable):
         return {"unavailable": [str(adapter.verdict), adapter.reason]}
-    programs = [
-        {"name": one.name, "accumulators": vars(one.accumulators)} for one in adapter.programs
-    ]
-    return {"title": adapter.title, "version": adapter.version, "programs": programs, "framework": adapter.framework}
+    programs = [{"name": one.name, "accumulators": vars(one.accumulators)} for one in adapter.programs]
+    return {
+        "title": adapter.title,
+        "version": adapter.version,
+        "programs": programs,
+        "framework": adapter.framework,
+    }
 
 
 def _written() -> str:
@@ -151,7 +164,7 @@ def _read_exactly(count: int) -> bytes:
 
 
 def _limit_memory(more: int) -> None:
-    """Let this process take so many bytes more than it has now; where Linux does not say, there is no limit."""
+    """Let this process take so many bytes more than it has now; there is no limit outside Linux."""
     try:
         import resource  # noqa: PLC0415 - Windows has none
 
