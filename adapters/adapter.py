@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from numpy.typing import NDArray
 
-from cases import Problem
+from cases.problem import Problem
 from reference import names
 from reference.formats import IN_FLOAT32, Accumulators
 
 if TYPE_CHECKING:
-    from reference.findings import Verdict
+    from reference.verdicts import Verdict
 
 Claim: TypeAlias = Mapping[str, NDArray[Any]]
 """What a program states of one training step: quantities by the names of `reference.names`."""

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from adapters.registry import default_names
+from adapters.registry import default_names, find_adapters
+
+if TYPE_CHECKING:
+    from adapters.adapter import Adapter, Unavailable
+    from adapters.isolation import Limits
 
 ENGINES = ("torch-func", "jax-eager", "jax-forward", "jax-vmap")
 """What `--engines` adds: other ways in which the same frameworks compute the same step.
@@ -28,17 +33,31 @@ class Choice:
         Whether the other engines run too.
     device
         "cpu", or "cuda": PyTorch and JAX then run on the first CUDA device, and not on the processor.
+    limits
+        What each may take in a process of its own, or None to run them all in this one.
     """
 
     wanted: tuple[str, ...] = ()
     engines: bool = False
     device: str = "cpu"
+    limits: Limits | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
         """The adapters that run, each once."""
         chosen = (*self._on_device(self.wanted or default_names()), *(ENGINES if self.engines else ()))
         return tuple(dict.fromkeys(chosen))
+
+    @property
+    def found(self) -> tuple[Adapter | Unavailable, ...]:
+        """The adapters that run, loaded.
+
+        Raises
+        ------
+        UnknownAdapterError
+            If there is none of a name.
+        """
+        return find_adapters(self.names, self.limits)
 
     @property
     def required(self) -> tuple[str, ...]:

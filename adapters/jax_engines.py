@@ -14,8 +14,8 @@ import jax
 from adapters.adapter import Adapter, Program
 from adapters.jax_grad import ACCUMULATORS, Arrays, Step, Structure, step_of, train
 from adapters.within import each_step_within
-from reference.findings import NoEquivalent
 from reference.formats import Accumulators
+from reference.verdicts import NoEquivalent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

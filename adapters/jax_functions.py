@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from reference.findings import NoEquivalent
+from reference.verdicts import NoEquivalent
 
 if TYPE_CHECKING:
     from collections.abc import Callable

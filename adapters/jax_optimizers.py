@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import optax
 
 from reference import names
-from reference.findings import NoEquivalent
+from reference.verdicts import NoEquivalent
 
 if TYPE_CHECKING:
     import jax

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
 from adapters.adapter import Adapter, Program, Unavailable
-from reference.findings import Verdict
+from adapters.isolation import Limits, isolated
+from reference.verdicts import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,13 +52,18 @@ def default_names() -> tuple[str, ...]:
     return tuple(name for name in known_adapters() if name in DEFAULT or name not in BUILT_IN)
 
 
-def find_adapters(wanted: Sequence[str] = ()) -> tuple[Adapter | Unavailable, ...]:
+def find_adapters(
+    wanted: Sequence[str] = (), limits: Limits | None = None
+) -> tuple[Adapter | Unavailable, ...]:
     """Load the adapters named, or the default three and third parties'.
 
     Parameters
     ----------
     wanted
-        Names, or `package.module:function` for one that is not registered.
+        Names, or `package.module:function` for one that is not registered; each with `@PATH` behind it to run
+        under another interpreter.
+    limits
+        What each may take in a process of its own; if None, they run in this one, but for those `@PATH`.
 
     Raises
     ------
@@ -64,9 +71,24 @@ def find_adapters(wanted: Sequence[str] = ()) -> tuple[Adapter | Unavailable, ..
         A name that is neither registered nor of the form `package.module:function`.
     """
     known = known_adapters()
+    asked = {one: split(one) for one in wanted or default_names()}
+    found = {
+        one: load_isolated(name, _location(name, known), limits or Limits(), python)
+        if python or limits
+        else load_adapter(name, _location(name, known))
+        for one, (name, python) in asked.items()
+    }
+    names = [adapter.name for adapter in found.values()]
     return tuple(
-        load_adapter(name, _location(name, known)) for name in dict.fromkeys(wanted or default_names())
+        adapter if names.count(adapter.name) == 1 else replace(adapter, name=one)
+        for one, adapter in found.items()
     )
+
+
+def split(asked: str) -> tuple[str, str]:
+    """Return an adapter's name and the interpreter it is to run under, "" for this one."""
+    name, _, python = asked.partition("@")
+    return name, python
 
 
 def _location(name: str, known: dict[str, str]) -> str:
@@ -77,6 +99,10 @@ def _location(name: str, known: dict[str, str]) -> str:
             f"unknown adapter {name!r}, expected one of {', '.join(known)}, or package.module:function"
         )
     return known[name]
+
+
+load_isolated = cache(isolated)
+"""As `isolated`: one process for each adapter and interpreter, however often it is asked for."""
 
 
 @cache

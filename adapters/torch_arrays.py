@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from cases.numbers import DTYPES
+from cases.dtypes import DTYPES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -18,7 +18,7 @@ import torch
 from adapters.adapter import Adapter, Program, Unavailable
 from adapters.torch_autograd import objective, train
 from adapters.within import each_step_within
-from reference.findings import Verdict
+from reference.verdicts import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

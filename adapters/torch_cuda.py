@@ -11,7 +11,7 @@ from adapters import torch_autograd
 from adapters.adapter import Adapter, Program, Unavailable
 from adapters.within import each_step_within
 from reference import names
-from reference.findings import Verdict
+from reference.verdicts import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

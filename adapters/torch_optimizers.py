@@ -11,7 +11,7 @@ import torch
 from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, StepLR
 
 from reference import names
-from reference.findings import NoEquivalent
+from reference.verdicts import NoEquivalent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

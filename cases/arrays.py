@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from cases.defects import counted
+from cases.dtypes import DEFAULT_DTYPES
 from cases.nodes import Mapping, Node, Refused, Scalar, Sequence, child, describe
-from cases.numbers import DEFAULT_DTYPES, LARGEST, MAX_LENGTH, Number
+from cases.numbers import LARGEST, MAX_LENGTH, Number
 
 if TYPE_CHECKING:
     from cases.defects import Mark, Report

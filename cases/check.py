@@ -9,10 +9,10 @@ from pydantic import ValidationError
 
 from cases.arrays import ArrayReader
 from cases.claims import check_names_once, check_parameters, check_published
+from cases.dtypes import DEFAULT_DTYPES, DTYPES
 from cases.expectation_checks import check_expectations
 from cases.model import File
 from cases.nodes import Mapping, Scalar, Sequence, child, describe, plain
-from cases.numbers import DEFAULT_DTYPES, DTYPES
 from cases.rules import check_rules
 from cases.shapes import check_fit, check_memory, read_inputs
 from cases.short_formats import check_float16

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from cases.claims import check_names_once, report_unknown, texts
 from cases.defects import printable, quoted
+from cases.dtypes import DTYPES
 from cases.expectations import AT_A_QUANTITY, KINDS, Expectation
 from cases.nodes import Mapping, Node, Scalar, child
-from cases.numbers import DTYPES, Number
+from cases.numbers import Number
 
 if TYPE_CHECKING:
     from cases.defects import Report

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from cases.array_forms import Matrix, Model, Targets, Vector
+from cases.dtypes import DEFAULT_DTYPES
 from cases.expectations import Expectation
 from cases.fields import (
     REAL,
@@ -19,7 +20,6 @@ from cases.fields import (
     unexpected,
 )
 from cases.loss_forms import AnyLoss
-from cases.numbers import DEFAULT_DTYPES
 from cases.quantities import PATTERN
 from cases.update_forms import Clipping, Optimizer, Schedule
 

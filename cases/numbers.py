@@ -10,10 +10,9 @@ from typing import Final
 
 import numpy as np
 
-from cases.rounding import SIXTEEN_BITS, largest, rounded_once
+from cases.dtypes import DTYPES
+from cases.rounding import largest, rounded_once
 
-DEFAULT_DTYPES: Final = ("float64", "float32")
-DTYPES: Final = (*DEFAULT_DTYPES, *SIXTEEN_BITS)
 LARGEST: Final = {dtype: largest(dtype) for dtype in DTYPES}
 MAX_TEXT: Final = 1200  # characters; the longest float64 written out exactly in plain decimals takes 1077
 MAX_LENGTH: Final = 2**40  # of one axis of an array

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import ml_dtypes
+import ml_dtypes  # which teaches NumPy the name of bfloat16
 import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
-
-SIXTEEN_BITS = ("bfloat16", "float16")
-"""The formats of 16 bits; importing ml_dtypes teaches NumPy the name of the first."""
 
 
 def largest(dtype: str) -> float:

@@ -13,11 +13,12 @@ from __future__ import annotations
 from cases import Problem, load_case
 from reference.bounded import Bounded
 from reference.check import Claim, Claimant, JudgedStep, judge
-from reference.findings import Finding, Subject, Verdict, sentence
+from reference.findings import Finding, Subject, sentence
 from reference.formats import Accumulators
 from reference.line import Line
 from reference.published import judge_published
 from reference.tape import evaluate, tape, training_steps
+from reference.verdicts import Verdict
 
 __all__ = [
     "Accumulators",

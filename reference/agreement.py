@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from reference.bounded import maximum
-from reference.findings import Finding, Verdict
+from reference.findings import Finding
+from reference.verdicts import Verdict
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -7,23 +7,22 @@ in for it with its bound, and the bound grows by what was hidden.
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from reference import names
+from reference import crash, names
 from reference.agreement import compare_unguarded
 from reference.bounded import Bounded
 from reference.certification import crossed, is_certified
-from reference.findings import Finding, NoEquivalent, Verdict
+from reference.findings import Finding
 from reference.formats import IN_FLOAT32, format_of
 from reference.tape import advanced, is_done, tape
+from reference.verdicts import NoEquivalent, Verdict
 
 if TYPE_CHECKING:
     from cases import Problem
@@ -109,7 +108,7 @@ def judge(
             yield JudgedStep(step, findings=(Finding(step, "", Verdict.NO_EQUIVALENT, str(reason)),))
             return
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it does costs its own row
-            yield _stopped(step, _crash(error))
+            yield _stopped(step, crash.told(error))
             return
         wanted = is_certified(problem, step) if certify is None else certify
         truth, state = crossed(problem, state, truth, certify=wanted)
@@ -239,18 +238,6 @@ def _taken(claim: object) -> Claim:
     if not isinstance(claim, Mapping):
         raise TypeError(f"yielded {type(claim).__name__}, expected a mapping from names to arrays")
     return dict(claim)
-
-
-def _crash(error: BaseException) -> str:
-    """Name an exception and where it was raised, in one line."""
-    frames = traceback.extract_tb(error.__traceback__)
-    where = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
-    message = " ".join(str(error).split())
-    return (
-        f"raised {type(error).__name__}: {message}{where}"
-        if message
-        else f"raised {type(error).__name__}{where}"
-    )
 
 
 def _with_changed_inputs(judged: JudgedStep, problem: Problem, given: Problem) -> JudgedStep:

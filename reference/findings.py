@@ -4,36 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cases.numbers import DTYPES
+from cases.dtypes import DTYPES
 from cases.rounding import rounded_once
+from reference.verdicts import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-
-class Verdict(StrEnum):
-    """What is known of one quantity, or of a whole claim."""
-
-    AGREES = "agrees"
-    DIFFERS = "differs"
-    UNDECIDED = "undecided"  # the bound certifies less than one digit: never counted as agreement
-    ERROR = "error"  # the claimant crashed, or stated a wrong name, shape or dtype
-    NOT_RUN = "not run"  # the framework is absent
-    NO_EQUIVALENT = "no equivalent"  # the framework has no form that equals what the case states
-
-    @property
-    def passes(self) -> bool:
-        """Whether this is agreement; nothing else is."""
-        return self is Verdict.AGREES
-
-
-class NoEquivalent(Exception):  # noqa: N818 - it is no error of the program: the claimant declines
-    """Raised by an adapter whose framework has no form equal to what a case states; the message says why."""
 
 
 @dataclass(frozen=True)

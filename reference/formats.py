@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
-from cases.rounding import SIXTEEN_BITS
+from cases.dtypes import SIXTEEN_BITS
 
 EVALUATION = 2.0**-53
 """Unit roundoff of float64, in which every derived value is itself evaluated."""

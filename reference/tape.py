@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cases.rounding import SIXTEEN_BITS
+from cases.dtypes import SIXTEEN_BITS
 from reference import names, optimizers
 from reference.activations import ACTIVATIONS
 from reference.formulas import (

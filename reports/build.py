@@ -26,10 +26,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(given)
     try:
         from adapters.choice import Choice  # noqa: PLC0415 - after parsing, so that --help answers at once
+        from adapters.isolation import Limits  # noqa: PLC0415 - the same
         from reports.make import Wanted, make  # noqa: PLC0415 - after parsing, so that --help answers at once
 
         folders, adapters, dtypes = map(tuple, (options.cases, options.adapter, options.dtype))
-        choice = Choice(adapters, options.engines, options.device)
+        limits = Limits(options.time_limit, options.memory_limit) if options.isolate else None
+        choice = Choice(adapters, options.engines, options.device, limits)
         wanted = Wanted(folders, choice, dtypes, options.select, options.out, options.power)
         return make(wanted, shlex.join(["python", "-m", "reports.build", *given]))
     except KeyboardInterrupt:
@@ -48,12 +50,21 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--cases", metavar="DIR", type=Path, action="append", default=[], help="add a folder of YAML cases")
-    adapters = "only this one: numpy, torch, jax, or package.module:function; may be repeated"
+    adapters = "only this one: numpy, torch, jax, or package.module:function; @PATH behind it runs it under "
+    adapters += "another interpreter; may be repeated"
     add("--adapter", metavar="NAME", action="append", default=[], help=adapters)
     engines = "also run torch-func, jax-eager, jax-forward and jax-vmap; torch-compile runs only by --adapter"
     add("--engines", action="store_true", help=engines)
     device = "where PyTorch and JAX run: cuda is the first such device, and its absence a failure"
     add("--device", choices=("cpu", "cuda"), default="cpu", help=device)
+    isolate = (
+        "run each adapter in a process of its own: a crash or a hang costs its own rows and nothing else"
+    )
+    add("--isolate", action="store_true", help=isolate)
+    seconds = "with --isolate: what one training step may take (default: 120)"
+    add("--time-limit", metavar="SECONDS", type=float, default=120.0, help=seconds)
+    memory = "with --isolate: what an adapter may take beside its framework, on Linux (default: 4)"
+    add("--memory-limit", metavar="GIB", type=float, default=4.0, help=memory)
     add("--dtype", choices=DTYPES, action="append", default=[], help="only this number format")
     add("--select", metavar="TEXT", default="", help="only the cases that have TEXT in their name")
     power = "also measure what the suite would catch, beside the usual tools (takes minutes)"

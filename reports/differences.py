@@ -32,7 +32,9 @@ def largest_differences(claimed: NDArray[Any], reference: NDArray[Any]) -> tuple
     with np.errstate(all="ignore"):  # infinities are differences like others
         distance = np.abs(one - other)
         largest = maximum(distance), maximum(distance / np.abs(other))
-        if math.isfinite(largest[0]) and not math.isnan(largest[1]):  # as nearly always: no 0/0, nothing infinite
+        if math.isfinite(largest[0]) and not math.isnan(
+            largest[1]
+        ):  # as nearly always: no 0/0, nothing infinite
             return largest
         distance = np.where(one == other, 0.0, distance)
         relative = np.where(distance == 0, 0.0, distance / np.abs(other))

@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from adapters import Choice, UnknownAdapterError, find_adapters
+from adapters import Choice, UnknownAdapterError
 from cases import SHIPPED, CaseErrors, load_cases
 from reports import environment, files, report, run, terminal
 from reports.power import measure
@@ -97,7 +97,7 @@ def select(wanted: Wanted) -> run.Selection:
     if not chosen:
         known = ", ".join(case.name for case in cases[:5])
         raise UsageError(f"no case has {wanted.select!r} in its name; there are {len(cases)}: {known}, …")
-    selection = run.Selection(chosen, find_adapters(wanted.adapters.names), wanted.dtypes)
+    selection = run.Selection(chosen, wanted.adapters.found, wanted.dtypes)
     if not selection.runs:
         raise UsageError(f"none of the selected cases runs in {' or '.join(wanted.dtypes)}")
     return selection

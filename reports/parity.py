@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adapters import Adapter, Unavailable, UnknownAdapterError, find_adapters
-from adapters.registry import default_names, known_adapters
+from adapters.registry import default_names, known_adapters, split
 from cases import SHIPPED, Case, CaseErrors, load_cases
 from cases.defects import printable
 from reference import Verdict
@@ -22,6 +22,8 @@ from reports.verdicts import verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from adapters.isolation import Limits
 
 FIRST_STEPS = 1_000
 """More steps of a case are judged only with `--slow`; a build always judges them all."""
@@ -74,7 +76,7 @@ def asked_for(
 
 def _adapter_names(wanted: tuple[str, ...]) -> tuple[str, ...]:
     known = known_adapters()
-    unknown = [name for name in wanted if name not in known and ":" not in name]
+    unknown = [name for name in wanted if split(name)[0] not in known and ":" not in split(name)[0]]
     if unknown:
         find_adapters(unknown[:1])  # raises, and its message lists those that exist
     return tuple(dict.fromkeys(wanted or default_names()))
@@ -103,14 +105,16 @@ def id_of(case: Case, name: str, dtype: str, *, slow: bool = False) -> str:
     return f"{case.name}-{name}-{dtype}" + f"-first-{FIRST_STEPS}-steps" * is_cut
 
 
-def failure_of(case: Case, name: str, dtype: str, *, slow: bool = False) -> Failure | None:
+def failure_of(
+    case: Case, name: str, dtype: str, *, slow: bool = False, limits: Limits | None = None
+) -> Failure | None:
     """Judge one case in one number format by all programs of one adapter; return what is wrong, if anything.
 
     Judging stops at the first step with a failure: what comes after it follows from it. Only where the case
     expects one, all steps are judged, because the expectation is of the whole run. It stops after
-    `FIRST_STEPS` steps, too, unless `slow`.
+    `FIRST_STEPS` steps, too, unless `slow`. With `limits` the adapter runs in a process of its own.
     """
-    (adapter,) = find_adapters([name])
+    (adapter,) = find_adapters([name], limits)
     if isinstance(adapter, Unavailable):
         return Failure(
             f"{adapter.verdict}: {printable(adapter.reason)}", not_run=adapter.verdict == "not run"

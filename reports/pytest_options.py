@@ -26,12 +26,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=[],
         help="add a folder of YAML cases; if outside the project: --cases=DIR",
     )
-    adapters = "judge only this one: numpy, torch, jax, or package.module:function"
+    adapters = "judge only this one: numpy, torch, jax, or package.module:function; @PATH behind it runs it "
+    adapters += "under another interpreter"
     add("--adapter", metavar="NAME", action="append", default=[], help=adapters)
     engines = "judge torch-func, jax-eager, jax-forward and jax-vmap too; torch-compile only by --adapter"
     add("--engines", action="store_true", help=engines)
     device = "where PyTorch and JAX run: cuda is the first such device, and its absence a failure"
     add("--device", choices=("cpu", "cuda"), default="cpu", help=device)
+    isolate = (
+        "run each adapter in a process of its own: a crash or a hang costs its own tests and nothing else"
+    )
+    add("--isolate", action="store_true", help=isolate)
     dense = "measure the accuracy of each framework's functions over a dense grid, and print the table"
     add("--dense", action="store_true", help=dense)
     random = "how many random networks, and random correct variants, must raise no false alarm (default: 90)"

@@ -29,7 +29,7 @@ CLAIMANTS = '''
 import numpy as np
 
 from reference import training_steps
-from reference.findings import NoEquivalent
+from reference.verdicts import NoEquivalent
 
 
 def honest(problem):

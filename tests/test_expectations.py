@@ -13,8 +13,8 @@ from adapters import Adapter, Program, Unavailable
 from cases import load_case
 from cases.expectations import Expectation
 from reference import Finding, Subject, Verdict, names, training_steps
-from reference.findings import NoEquivalent
 from reference.mistakes import MISTAKES, mistaken_steps
+from reference.verdicts import NoEquivalent
 from reports.expectations import VERDICTS, settled
 from reports.rows import Row, first_failure, order
 from reports.run import run_case

@@ -23,9 +23,9 @@ from reference import Verdict
 from reference.agreement import compare
 from reference.balls import Ball, precision
 from reference.bounded import Bounded
-from reference.findings import NoEquivalent
 from reference.formats import FORMATS, PRINTED, Format
 from reference.losses import loss_rule
+from reference.verdicts import NoEquivalent
 
 NEW = [
     pytest.param(name, reduction, id=f"{name}-{reduction}") for name, reduction in LOSSES if name in NUMBERS

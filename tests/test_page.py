@@ -88,10 +88,10 @@ def test_each_part_has_its_link_and_each_link_its_place(failing: Report) -> None
     assert parts == [
         "matrix",
         "failures",
-        "cases",
         "direct",
         "no-equivalent",
         "drift",
+        "cases",
         "method",
         "environment",
     ]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from adapters import Choice
+from adapters.isolation import Limits
 from reports.parity import Asked, Unusable, asked_for, command, failure_of, id_of, published_failure_of
 
 if TYPE_CHECKING:
@@ -67,7 +68,8 @@ def test_parity(
     case: Case, adapter: str, dtype: str, conclude: Callable[..., None], request: pytest.FixtureRequest
 ) -> None:
     slow = request.config.getoption("--slow")
-    conclude(failure_of(case, adapter, dtype, slow=slow), adapter)
+    limits = Limits() if request.config.getoption("--isolate") else None
+    conclude(failure_of(case, adapter, dtype, slow=slow, limits=limits), adapter)
 
 
 def test_published(case: Case, conclude: Callable[..., None]) -> None:

@@ -9,8 +9,8 @@ import pytest
 from adapters import Adapter, Program, registry
 from cases import SHIPPED, load_case, load_cases
 from reference import Verdict, judge, names, tape
-from reference.findings import NoEquivalent
 from reference.mistakes import MISTAKES, Inexpressible, mistaken_steps
+from reference.verdicts import NoEquivalent
 from reports.page.templates import templates
 from reports.power import alarms, measure, sentences, to_frames, to_markdown, to_page, tools
 from reports.power.coverage import cover

@@ -11,7 +11,7 @@ from networks import ACTIVATIONS, LOSSES, SQUARES, network
 
 from adapters import find_adapters
 from adapters.choice import ENGINES
-from cases.numbers import DTYPES
+from cases.dtypes import DTYPES
 from reference import Subject, Verdict, judge, sentence
 
 DRAWS = 6  # of each structure, so that JAX compiles 15 structures and not 90

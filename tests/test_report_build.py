@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from adapters import Unavailable
+from adapters import Unavailable, choice
 from reference import Verdict
-from reports import files, make
+from reports import files
 from reports.build import main
 from reports.tables import COLUMNS
 
@@ -124,9 +124,9 @@ def test_a_framework_that_is_absent_is_told_and_fails_only_if_asked_for(
     *,
     asked: bool,
 ) -> None:
-    found = make.find_adapters(["numpy"])
+    found = choice.find_adapters(["numpy"])
     absent = Unavailable("jax", Verdict.NOT_RUN, "jax is not installed")
-    monkeypatch.setattr(make, "find_adapters", lambda wanted: (*found, absent))
+    monkeypatch.setattr(choice, "find_adapters", lambda *_: (*found, absent))
     assert build(adapters=("numpy", "jax") if asked else ()) == int(asked)
     printed = capsys.readouterr().out
     assert "Not run: jax, because jax is not installed." in printed

@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from networks import ACTIVATIONS, SQUARES, network
 from variants import SUMS, Variant
 
-from cases.numbers import DTYPES
-from cases.rounding import SIXTEEN_BITS
+from cases.dtypes import DTYPES, SIXTEEN_BITS
 from reference import Accumulators, Subject, Verdict, judge, sentence
 from reference.names import outcome
 

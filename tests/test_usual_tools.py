@@ -8,7 +8,8 @@ from test_random_networks import random_problems
 
 from adapters import find_adapters
 from adapters.torch_arrays import to_torch
-from cases.rounding import SIXTEEN_BITS, rounded_once
+from cases.dtypes import SIXTEEN_BITS
+from cases.rounding import rounded_once
 from reference import training_steps
 from reference.names import outcome
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from forms import SLOPES, VALUES
 
-from cases.rounding import SIXTEEN_BITS, rounded_once
+from cases.dtypes import SIXTEEN_BITS
+from cases.rounding import rounded_once
 
 if TYPE_CHECKING:
     from cases import Problem

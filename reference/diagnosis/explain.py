@@ -16,8 +16,8 @@ from reference.diagnosis.explanation import Diagnosis
 from reference.diagnosis.relations import relations, right_itself
 from reference.diagnosis.situation import Situation
 from reference.diagnosis.stated import stated_in_claim
-from reference.findings import Verdict
 from reference.formats import EVALUATION, format_of
+from reference.verdicts import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from reference.diagnosis.explain import situation_of
 from reference.diagnosis.situation import derive
-from reference.findings import Verdict
+from reference.verdicts import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

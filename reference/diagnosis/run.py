@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, TypeAlias
 from reference.diagnosis.candidates import mistaken_tapes
 from reference.diagnosis.explanation import Explanation
 from reference.diagnosis.situation import derive
-from reference.findings import Verdict
 from reference.tape import advanced, tape
+from reference.verdicts import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

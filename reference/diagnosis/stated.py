@@ -9,7 +9,7 @@ import numpy as np
 
 from reference.agreement import ONE_DIGIT, compare
 from reference.bounded import EXACT, Bounded
-from reference.findings import Verdict
+from reference.verdicts import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,9 +12,9 @@ from reference.diagnosis.explanation import Diagnosis
 from reference.diagnosis.run import Run
 from reference.diagnosis.situation import Situation
 from reference.diagnosis.stated import stated_in_claim, stated_in_print
-from reference.findings import Verdict
 from reference.formats import PRINTED
 from reference.published import judge_published
+from reference.verdicts import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -84,7 +84,6 @@ def _parts(report: Report, found: dict[str, Any]) -> tuple[Part, ...]:
     parts = (
         Part("matrix", "Each case by each adapter"),
         Part("failures", "What fails", bool(found["failures"])),
-        Part("cases", "The cases, line by line"),
         *(Part(anchor("walk", one.case), f"{one.case}, step by step", one=one) for one in found["walks"]),
         Part("printed", "Printed numbers", bool(report.examples)),
         Part("direct", report.direct_title, not report.direct.empty),
@@ -93,6 +92,7 @@ def _parts(report: Report, found: dict[str, Any]) -> tuple[Part, ...]:
         Part("no-equivalent", "No equivalent", not report.no_equivalent.empty),
         Part("lost", "Within the bound, and yet without one right digit", not report.lost.empty),
         Part("drift", drift_table.TITLE, not report.drift.empty),
+        Part("cases", "The cases, line by line"),
         Part("method", "What a tolerance is made of"),
         Part("power", TITLE, found["power"] is not None),
         Part("environment", "How this was made"),

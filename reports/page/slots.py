@@ -6,6 +6,12 @@ from typing import TYPE_CHECKING, Protocol
 
 from markupsafe import Markup
 
+from reports import drawing as drawings
+from reports import walk
+from reports.walk import walks
+
+__all__ = ["STYLE", "drawing", "pictures", "walks"]
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -14,12 +20,6 @@ if TYPE_CHECKING:
     from cases import Case
     from reports.report import Report
     from reports.rows import Row
-
-
-class Walk(Protocol):
-    """A worked example, step by step."""
-
-    case: str
 
 
 class Picture(Protocol):
@@ -32,18 +32,13 @@ class Picture(Protocol):
     table: pd.DataFrame
 
 
-STYLE = Markup()
-"""The style sheet of the drawings."""
+STYLE = Markup(drawings.STYLE + walk.STYLE)  # noqa: S704 - both are constants
+"""The style sheet of the drawings and the walks."""
 
 
-def drawing(case: Case, rows: Sequence[Row]) -> Markup:  # noqa: ARG001 - a slot
+def drawing(case: Case, rows: Sequence[Row]) -> Markup:
     """Draw a case as its tape."""
-    return Markup()
-
-
-def walks(report: Report) -> tuple[Walk, ...]:  # noqa: ARG001 - a slot
-    """Walk through the worked examples; the template walk.html tells each."""
-    return ()
+    return drawings.tape_drawing(case.problem(case.dtypes[0]), rows)
 
 
 def pictures(report: Report) -> tuple[Picture, ...]:  # noqa: ARG001 - a slot

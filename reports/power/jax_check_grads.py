@@ -15,7 +15,7 @@ from adapters.jax_cache import use_compilation_cache
 from adapters.jax_functions import LossKey, loss_key, loss_of
 from adapters.jax_grad import forward
 from reference import names
-from reference.findings import NoEquivalent
+from reference.verdicts import NoEquivalent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
