@@ -318,3 +318,47 @@ def test_the_build_takes_isolated_adapters(tmp_path, capsys):
     arguments = ["--isolate", "--select", "worked/document", "--dtype", "float64", "--out", str(tmp_path)]
     assert main(arguments) == 0
     assert "All agree" in capsys.readouterr().out
+
+
+THEIRS = '''
+"""A program that knows NumPy alone."""
+
+import sys
+
+import numpy as np
+
+
+def run(problem):
+    assert "pandas" not in sys.modules and "flint" not in sys.modules
+    p = {name: array.copy() for name, array in problem.parameters.items()}
+    for _ in range(problem.steps):
+        a1 = 1 / (1 + np.exp(-(problem.x @ p["W1"].T + p["b1"])))
+        a2 = 1 / (1 + np.exp(-(a1 @ p["W2"].T + p["b2"])))
+        dz2 = (a2 - problem.y) * a2 * (1 - a2)
+        dz1 = dz2 @ p["W2"] * a1 * (1 - a1)
+        g = {"W1": dz1.T @ problem.x, "b1": dz1.sum(0), "W2": dz2.T @ a1, "b2": dz2.sum(0)}
+        p = {name: p[name] - problem.learning_rate * g[name] for name in p}
+        new = {f"{name}_new": array for name, array in p.items()}
+        yield {"loss": np.square(a2 - problem.y).sum() / 2, **{f"dL/d{name}": g[name] for name in g}, **new}
+'''
+
+
+def test_another_interpreter_needs_nothing_but_numpy(tmp_path, monkeypatch):
+    venv.create(tmp_path / "other", with_pip=False)
+    (site,) = (tmp_path / "other").glob("lib/python*/site-packages")
+    for part in Path(np.__file__).parent.parent.glob("numpy*"):
+        (site / part.name).symlink_to(part)
+    (tmp_path / "theirs.py").write_text(THEIRS, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    (found,) = find_adapters([f"theirs:run@{tmp_path}/other/bin/python"])
+    assert isinstance(found, Adapter), found
+    rows = judged(found, "worked/document")
+    assert len(rows) == 9
+    assert not failures(rows)
+
+
+def test_two_under_one_name_are_told_apart():
+    again = str(Path(sys.executable).parent / ".." / "bin" / Path(sys.executable).name)
+    asked = [f"numpy@{sys.executable}", f"numpy@{again}"]
+    assert [adapter.name for adapter in find_adapters(asked)] == asked
+    assert [adapter.name for adapter in find_adapters(asked[:1])] == [f"numpy@{np.__version__}"]

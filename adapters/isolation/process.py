@@ -103,7 +103,8 @@ class ClaimantProcess:
 
     def _spawn(self) -> None:
         own = self.claimed.python == sys.executable
-        path = [entry or os.getcwd() for entry in sys.path] if own else []  # noqa: PTH109 - as Python resolves it
+        here = os.getcwd()  # noqa: PTH109 - as Python itself has it
+        path = [entry or here for entry in sys.path] if own else [here]
         told = vars(self.claimed) | {"path": path, "memory": self.limits.memory}
         command = [self.claimed.python, "-P", str(WORKER), json.dumps(told)]
         self._words = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the process is

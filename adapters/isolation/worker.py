@@ -25,7 +25,7 @@ def make_packages_importable(path: list[str]) -> None:
 
     Their `__init__` need more than NumPy, and are left out where that is missing.
     """
-    sys.path[:0] = [entry for entry in path if entry not in sys.path]
+    sys.path += [entry for entry in path if entry not in sys.path]
     for name in ("cases", "reference", "adapters"):
         try:
             import_module(name)
