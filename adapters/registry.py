@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adapters.adapter import Adapter, Program, Unavailable
@@ -73,22 +74,43 @@ def find_adapters(
     known = known_adapters()
     asked = {one: split(one) for one in wanted or default_names()}
     found = {
-        one: load_isolated(name, _location(name, known), limits or Limits(), python)
+        one: load_isolated(name, _location(name, known), limits or Limits(), _expanded(python))
         if python or limits
         else load_adapter(name, _location(name, known))
         for one, (name, python) in asked.items()
     }
     names = [adapter.name for adapter in found.values()]
     return tuple(
-        adapter if names.count(adapter.name) == 1 else replace(adapter, name=one)
-        for one, adapter in found.items()
+        _called(adapter, one, is_unique=names.count(adapter.name) == 1) for one, adapter in found.items()
     )
 
 
+def _called(adapter: Adapter | Unavailable, asked: str, *, is_unique: bool) -> Adapter | Unavailable:
+    """Call an adapter what was asked for, but for one that has a shorter name to itself."""
+    if isinstance(adapter, Unavailable):
+        return replace(adapter, name=asked)
+    if not is_unique:
+        return replace(adapter, name=asked)
+    return adapter if adapter.name == asked else replace(adapter, asked=asked)
+
+
 def split(asked: str) -> tuple[str, str]:
-    """Return an adapter's name and the interpreter it is to run under, "" for this one."""
-    name, _, python = asked.partition("@")
+    """Return an adapter's name and the interpreter it is to run under, "" for this one.
+
+    Raises
+    ------
+    UnknownAdapterError
+        If there is nothing behind an @.
+    """
+    name, at, python = asked.partition("@")
+    if at and not python:
+        raise UnknownAdapterError(f"{asked!r} names no interpreter, expected one behind the @: {asked}PATH")
     return name, python
+
+
+def _expanded(python: str) -> str:
+    """Write out a home folder, which a shell does only where a word begins with it."""
+    return str(Path(python).expanduser()) if python.startswith("~") else python
 
 
 def _location(name: str, known: dict[str, str]) -> str:

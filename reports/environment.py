@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from adapters import Adapter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from adapters import Unavailable
 
 PACKAGES = ("numpy", "torch", "jax", "jaxlib", "optax", "pandas")
 
@@ -14,8 +22,24 @@ SEED = "Nothing is drawn but from the seeds that stand in the cases' files, one 
 
 
 @dataclass(frozen=True)
+class Other:
+    """An adapter under another interpreter: what a person types for it, that Python and its versions."""
+
+    asked: str
+    runs_on: str
+
+
+@dataclass(frozen=True)
 class Environment:
-    """What a reader needs to repeat a report."""
+    """What a reader needs to repeat a report.
+
+    Attributes
+    ----------
+    others
+        For each adapter under another interpreter what a person types for it, and what it runs on.
+    flags
+        What a person types for the limits of adapters in processes of their own.
+    """
 
     command: str
     made: str
@@ -24,10 +48,14 @@ class Environment:
     platform: str
     cpu: str
     seed: str = SEED
+    others: dict[str, Other] = field(default_factory=dict)
+    flags: tuple[str, ...] = ()
 
 
-def describe(command: str) -> Environment:
-    """Describe this machine, now."""
+def describe(
+    command: str, adapters: Iterable[Adapter | Unavailable] = (), flags: tuple[str, ...] = ()
+) -> Environment:
+    """Describe this machine, now, and the other interpreters that adapters run under."""
     return Environment(
         command=command,
         made=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -35,6 +63,12 @@ def describe(command: str) -> Environment:
         versions={package: _version(package) for package in PACKAGES},
         platform=platform.platform(),
         cpu=_cpu(),
+        others={
+            one.name: Other(one.asked or one.name, one.runs_on)
+            for one in adapters
+            if isinstance(one, Adapter) and one.runs_on
+        },
+        flags=flags,
     )
 
 

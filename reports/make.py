@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from adapters import Choice, UnknownAdapterError
 from cases import SHIPPED, CaseErrors, load_cases
 from reports import environment, files, report, run, terminal
+from reports.limits import flags_of
 from reports.power import measure
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def _make(wanted: Wanted, command: str) -> int:
     with terminal.progress(selection, out) as watch:
         results = run.run(selection, watch)
     power = _measure(selection, out) if wanted.power else None
-    made = environment.describe(command)
+    made = environment.describe(command, selection.adapters, flags_of(wanted.adapters.limits))
     told = report.put_together(results, selection, made, wanted.adapters.required, power)
     files.write(told, wanted.out)
     terminal.show(told, wanted.out, out)

@@ -69,6 +69,7 @@ def _environment(report: Report) -> str:
         f"`{made.command}`",
         made.made,
         f"Python {made.python}, {versions}",
+        *(escape(f"{name} is {one.asked}: {one.runs_on}") for name, one in made.others.items()),
         made.platform,
         made.cpu,
         made.seed,

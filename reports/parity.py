@@ -15,6 +15,7 @@ from cases.defects import printable
 from reference import Verdict
 from reports.explanations import explained
 from reports.inherited import expects
+from reports.limits import flags_of
 from reports.published import judge_case
 from reports.rows import Row, first_failure
 from reports.run import lockstep, rows_of, run_case
@@ -188,7 +189,15 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
 
 
-def command(node: str, folders: Sequence[str] = (), adapter: str = "", *, slow: bool = False) -> str:
+def command(
+    node: str,
+    folders: Sequence[str] = (),
+    adapter: str = "",
+    *,
+    slow: bool = False,
+    limits: Limits | None = None,
+) -> str:
     """Return the command that repeats one test, quoted for a shell."""
     words = ["python", "-m", "pytest", node, *(f"--cases={folder}" for folder in folders)]
-    return shlex.join([*words, *(["--adapter", adapter] if adapter else []), *(["--slow"] if slow else [])])
+    words += [*(["--adapter", adapter] if adapter else []), *(["--slow"] if slow else [])]
+    return shlex.join([*words, *flags_of(limits)])

@@ -26,6 +26,8 @@ steps: 3
 CLAIMANTS = '''
 """Claimants that are wrong in one way each: every function trains, and damages what it states."""
 
+import os
+
 import numpy as np
 
 from reference import training_steps
@@ -75,6 +77,11 @@ def raises_in_step_2(problem):
 
 def ends_the_program(problem):
     raise SystemExit(0)
+    yield
+
+
+def ends_the_process(problem):
+    os._exit(3)
     yield
 
 
