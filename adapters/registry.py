@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from functools import cache
 from importlib import import_module
@@ -69,14 +70,15 @@ def find_adapters(
     Raises
     ------
     UnknownAdapterError
-        A name that is neither registered nor of the form `package.module:function`.
+        As `check`.
     """
+    check(wanted)
     known = known_adapters()
     asked = {one: split(one) for one in wanted or default_names()}
     found = {
-        one: load_isolated(name, _location(name, known), limits or Limits(), _expanded(python))
+        one: load_isolated(name, known.get(name, name), limits or Limits(), _expanded(python))
         if python or limits
-        else load_adapter(name, _location(name, known))
+        else load_adapter(name, known.get(name, name))
         for one, (name, python) in asked.items()
     }
     names = [adapter.name for adapter in found.values()]
@@ -108,19 +110,28 @@ def split(asked: str) -> tuple[str, str]:
     return name, python
 
 
+def check(wanted: Sequence[str]) -> None:
+    """Check names of adapters, before anything is loaded.
+
+    Raises
+    ------
+    UnknownAdapterError
+        A name that is neither registered nor of the form `package.module:function`, or an interpreter that
+        there is none of.
+    """
+    known = known_adapters()
+    for name, python in map(split, wanted):
+        if ":" not in name and name not in known:
+            expected = f"one of {', '.join(known)}, or package.module:function"
+            raise UnknownAdapterError(f"unknown adapter {name!r}, expected {expected}")
+        if python and shutil.which(_expanded(python)) is None:
+            expected = "the path of another Python, as ../old/bin/python"
+            raise UnknownAdapterError(f"{name}@{python}: there is no program {python!r}, expected {expected}")
+
+
 def _expanded(python: str) -> str:
     """Write out a home folder, which a shell does only where a word begins with it."""
     return str(Path(python).expanduser()) if python.startswith("~") else python
-
-
-def _location(name: str, known: dict[str, str]) -> str:
-    if ":" in name:
-        return name
-    if name not in known:
-        raise UnknownAdapterError(
-            f"unknown adapter {name!r}, expected one of {', '.join(known)}, or package.module:function"
-        )
-    return known[name]
 
 
 load_isolated = cache(isolated)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adapters import Adapter, Unavailable, UnknownAdapterError, find_adapters
-from adapters.registry import default_names, known_adapters, split
+from adapters.registry import check, default_names
 from cases import SHIPPED, Case, CaseErrors, load_cases
 from cases.defects import printable
 from reference import Verdict
@@ -60,27 +60,19 @@ def asked_for(
     """
     try:
         cases = load_cases(SHIPPED, *map(Path, folders))
-        names = _adapter_names(adapters)
+        check(adapters)
     except (CaseErrors, UnknownAdapterError) as error:
         raise Unusable(str(error)) from error
     runs = tuple(
         (case, name, dtype)
         for case in cases
-        for name in names
+        for name in dict.fromkeys(adapters or default_names())
         for dtype in case.dtypes
         if dtype in (dtypes or case.dtypes)
     )
     if not runs:
         raise Unusable(f"nothing to test: none of {len(cases)} cases runs in {' or '.join(dtypes)}")
     return Asked(runs, tuple(case for case in cases if case.published))
-
-
-def _adapter_names(wanted: tuple[str, ...]) -> tuple[str, ...]:
-    known = known_adapters()
-    unknown = [name for name in wanted if split(name)[0] not in known and ":" not in split(name)[0]]
-    if unknown:
-        find_adapters(unknown[:1])  # raises, and its message lists those that exist
-    return tuple(dict.fromkeys(wanted or default_names()))
 
 
 @dataclass(frozen=True)

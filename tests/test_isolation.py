@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import threading
-import venv
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from hypothesis.extra.numpy import arrays
 from networks import network
 from rules import OPTIMIZERS, rule
 
-from adapters import Adapter, Unavailable, find_adapters
+from adapters import Adapter, find_adapters
 from adapters.isolation import Limits, isolated, process
 from adapters.isolation.messages import Corrupted, Message, encode, receive
 from adapters.isolation.problems import problem_of, told
@@ -545,72 +544,7 @@ def test_a_claimant_ends_when_its_parent_is_killed(tmp_path):
     assert not living(3.25)
 
 
-# other interpreters
-
-
-def test_an_interpreter_that_is_none_is_told(tmp_path):
-    (found,) = find_adapters([f"numpy@{tmp_path}/no-python"])
-    assert isinstance(found, Unavailable)
-    assert "cannot be started: No such file or directory" in found.reason
-
-
-def test_an_interpreter_without_the_framework_is_told(tmp_path):
-    venv.create(tmp_path, with_pip=False)
-    (found,) = find_adapters([f"torch@{tmp_path}/bin/python"])
-    assert isinstance(found, Unavailable)
-    assert "numpy" in found.reason
-
-
-def test_unknown_adapters_are_told_before_a_process_is_started():
-    with pytest.raises(LookupError, match="unknown adapter 'tensorflow'"):
-        find_adapters(["tensorflow@python"])
-
-
 def test_the_build_takes_isolated_adapters(tmp_path, capsys):
     arguments = ["--isolate", "--select", "worked/document", "--dtype", "float64", "--out", str(tmp_path)]
     assert main(arguments) == 0
     assert "All agree" in capsys.readouterr().out
-
-
-THEIRS = '''
-"""A program that knows NumPy alone."""
-
-import sys
-
-import numpy as np
-
-
-def run(problem):
-    assert "pandas" not in sys.modules and "flint" not in sys.modules
-    p = {name: array.copy() for name, array in problem.parameters.items()}
-    for _ in range(problem.steps):
-        a1 = 1 / (1 + np.exp(-(problem.x @ p["W1"].T + p["b1"])))
-        a2 = 1 / (1 + np.exp(-(a1 @ p["W2"].T + p["b2"])))
-        dz2 = (a2 - problem.y) * a2 * (1 - a2)
-        dz1 = dz2 @ p["W2"] * a1 * (1 - a1)
-        g = {"W1": dz1.T @ problem.x, "b1": dz1.sum(0), "W2": dz2.T @ a1, "b2": dz2.sum(0)}
-        p = {name: p[name] - problem.learning_rate * g[name] for name in p}
-        new = {f"{name}_new": array for name, array in p.items()}
-        yield {"loss": np.square(a2 - problem.y).sum() / 2, **{f"dL/d{name}": g[name] for name in g}, **new}
-'''
-
-
-def test_another_interpreter_needs_nothing_but_numpy(tmp_path, monkeypatch):
-    venv.create(tmp_path / "other", with_pip=False)
-    (site,) = (tmp_path / "other").glob("lib/python*/site-packages")
-    for part in Path(np.__file__).parent.parent.glob("numpy*"):
-        (site / part.name).symlink_to(part)
-    (tmp_path / "theirs.py").write_text(THEIRS, encoding="utf-8")
-    monkeypatch.chdir(tmp_path)
-    (found,) = find_adapters([f"theirs:run@{tmp_path}/other/bin/python"])
-    assert isinstance(found, Adapter), found
-    rows = judged(found, "worked/document")
-    assert len(rows) == 9
-    assert not failures(rows)
-
-
-def test_two_under_one_name_are_told_apart():
-    again = str(Path(sys.executable).parent / ".." / "bin" / Path(sys.executable).name)
-    asked = [f"numpy@{sys.executable}", f"numpy@{again}"]
-    assert [adapter.name for adapter in find_adapters(asked)] == asked
-    assert [adapter.name for adapter in find_adapters(asked[:1])] == [f"numpy@{np.__version__}"]

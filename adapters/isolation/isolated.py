@@ -56,15 +56,17 @@ def isolated(name: str, location: str, limits: Limits, python: str = "") -> Adap
 def _adapter(process: ClaimantProcess, python: str) -> Adapter:
     """Return the adapter that a process describes; its first program runs there, the others in others."""
     claimed, found = process.claimed, process.description
-    title, version, framework, runs_on = replies.description(found)
+    told = replies.description(found)
     programs = tuple(
         _program(process if number == 0 else ClaimantProcess(claimed, process.limits), number, *one)
         for number, one in enumerate(replies.programs(found))
     )
     if not python:
-        return Adapter(claimed.name, title, version, programs, framework)
-    called = f"{claimed.name}@{version or python}"
-    return Adapter(called, title, version, programs, framework or claimed.name, runs_on)
+        told["runs_on"] = ""
+    else:
+        told["framework"] = told["framework"] or told["name"]
+        told["name"] += f"@{told['version'] or python}"
+    return Adapter(**told, programs=programs)
 
 
 def _program(process: ClaimantProcess, number: int, name: str, accumulators: Accumulators) -> Program:
@@ -101,7 +103,8 @@ class _Remote:
             fault, self._fault = self._fault, None
             raise fault
         process, run, most = self._process, next(_runs), most_bytes(problem)
-        process.start()
+        if not process.start().get("bfloat16") and problem.dtype == "bfloat16":
+            raise NoEquivalent("NumPy knows bfloat16 only beside ml_dtypes, which is not installed there")
         generation = process.generation
         start = {"ask": "start", "run": run, "program": self._number, "problem": told(problem), "most": most}
         process.ask(start, problem.inputs)

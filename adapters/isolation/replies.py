@@ -36,23 +36,19 @@ def unavailable(found: Mapping[str, Any]) -> tuple[Verdict, str] | None:
     raise Corrupted("gives no reason why the adapter is not there")
 
 
-def description(found: Mapping[str, Any]) -> tuple[str, str, str, str]:
-    """Return an adapter's title, version, framework, and what it runs on.
+def description(found: Mapping[str, Any]) -> dict[str, str]:
+    """Return an adapter's name, title, version, framework, and what it runs on, each by its name.
 
     Raises
     ------
     Corrupted
         If one of them is no text.
     """
-    match found:
-        case {
-            "title": str(title),
-            "version": str(version),
-            "framework": str(framework),
-            "runs on": str(runs_on),
-        }:
-            return title, version, framework, runs_on
-    raise Corrupted("describes no adapter")
+    told = {name: found.get(name) for name in ("name", "title", "version", "framework", "runs_on")}
+    texts = {name: text for name, text in told.items() if isinstance(text, str)}
+    if texts != told:
+        raise Corrupted("describes no adapter")
+    return texts
 
 
 def programs(found: Mapping[str, Any]) -> tuple[tuple[str, Accumulators], ...]:

@@ -7,6 +7,7 @@ import platform
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -156,12 +157,23 @@ def _description(adapter: Adapter | Unavailable) -> dict[str, Any]:
     if not programs:
         return {"unavailable": [str(Verdict.ERROR), "has no program"]}
     return {
+        "name": str(adapter.name),
         "title": str(adapter.title),
         "version": str(adapter.version),
         "programs": programs,
         "framework": str(adapter.framework),
-        "runs on": ", ".join([f"Python {platform.python_version()}", *_versions()]),
+        "runs_on": ", ".join([f"Python {platform.python_version()}", *_versions()]),
+        "bfloat16": _has_bfloat16(),
     }
+
+
+def _has_bfloat16() -> bool:
+    """Whether NumPy knows bfloat16 here, which it does by ml_dtypes."""
+    with suppress(ImportError):
+        import_module("ml_dtypes")
+    with suppress(TypeError):
+        return np.dtype("bfloat16").itemsize > 0
+    return False
 
 
 def _versions() -> Iterator[str]:
