@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -104,6 +105,11 @@ def declines(problem):
 
 not_a_function = 3
 '''
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Set how many damaged files the reader of cases is given."""
+    settings.register_profile("reader", max_examples=5000 if config.getoption("--slow") else 100)
 
 
 @pytest.fixture(scope="session")
