@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from adapters.adapter import Adapter, Program, Unavailable
 from adapters.isolation import Limits, isolated
+from cases.defects import well_formed
 from reference.verdicts import Verdict
 
 if TYPE_CHECKING:
@@ -141,19 +142,32 @@ load_isolated = cache(isolated)
 @cache
 def load_adapter(name: str, location: str) -> Adapter | Unavailable:
     """Import an adapter; whatever prevents it becomes the reason that is shown."""
+    found = _imported(name, location)
+    if isinstance(found, Adapter):
+        return _well_formed(found)
+    if isinstance(found, Unavailable):
+        return replace(found, name=well_formed(found.name), reason=well_formed(found.reason))
+    if callable(found):
+        return Adapter(name, title=name, version="", programs=(Program("", found),))
+    told = f"is of type {type(found).__name__}, expected an Adapter or a function"
+    return Unavailable(name, Verdict.ERROR, told)
+
+
+def _imported(name: str, location: str) -> object:
     module, _, attribute = location.partition(":")
     try:
-        found = getattr(import_module(module), attribute)
+        return getattr(import_module(module), attribute)
     except ModuleNotFoundError as missing:
         if f"{module}.".startswith(f"{missing.name}."):
             return Unavailable(name, Verdict.ERROR, f"there is no module {missing.name}")
         return Unavailable(name, Verdict.NOT_RUN, f"{missing.name} is not installed")
     except Exception as broken:  # noqa: BLE001 - a broken framework costs its own rows and nothing else
         return Unavailable(name, Verdict.ERROR, f"could not be imported: {type(broken).__name__}: {broken}")
-    if isinstance(found, Adapter | Unavailable):
-        return found
-    if callable(found):
-        return Adapter(name, title=name, version="", programs=(Program("", found),))
-    return Unavailable(
-        name, Verdict.ERROR, f"is of type {type(found).__name__}, expected an Adapter or a function"
-    )
+
+
+def _well_formed(adapter: Adapter) -> Adapter:
+    """Return an adapter with texts that any file can hold."""
+    programs = tuple(replace(one, name=well_formed(one.name)) for one in adapter.programs)
+    texts = (adapter.name, adapter.title, adapter.version)
+    name, title, version = map(well_formed, map(str, texts))
+    return replace(adapter, name=name, title=title, version=version, programs=programs)

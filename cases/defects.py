@@ -17,6 +17,8 @@ MAX_DEFECTS: Final = (
 MAX_KEPT: Final = 2_000  # of one file while it is read; more are only counted
 MAX_KNOWN: Final = 500  # names that a misspelt one is compared with; a deep network has thousands
 
+MAX_MESSAGE: Final = 2_000  # characters of what an adapter says
+
 
 class Mark(NamedTuple):
     """A place in a file, both counted from 1 as editors do."""
@@ -106,6 +108,12 @@ def suggestion(name: str, known: Iterable[str]) -> str | None:
 def printable(text: str) -> str:
     """Return `text` on one line, with what a terminal cannot show written as escapes."""
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+
+
+def well_formed(text: str, longest: int = MAX_MESSAGE) -> str:
+    """Return a text that any file can hold, shortened: halves of surrogate pairs are written as escapes."""
+    shown = text if len(text) <= longest else text[: longest - 1] + "…"
+    return shown.encode("utf-8", "backslashreplace").decode()
 
 
 def counted(number: int | None, noun: str) -> str:

@@ -28,9 +28,9 @@ _TARGETS: Final = _ARRAY.replace(" or 'constant'", ", 'constant' or 'classes'")
 
 def explain(errors: ValidationError, root: Mapping, report: Report) -> None:
     """Add each error to `report` as a defect; those about what has been reported already are dropped."""
-    found = errors.errors(include_url=False, include_input=False)
-    report.more += max(0, len(found) - MAX_KEPT)
-    for error in found[:MAX_KEPT]:
+    told = errors.errors(include_url=False, include_input=False)
+    report.more += max(0, len(told) - MAX_KEPT)
+    for error in told[:MAX_KEPT]:
         loc = error["loc"]
         node, found = _follow(root, loc[:-1] if error["type"] == "extra_forbidden" else loc)
         named = node.entries.get("name") if isinstance(node, Mapping) else None

@@ -47,8 +47,9 @@ def read_yaml(text: str, report: Report) -> Node | None:
         report.add(mark_at(text, strange.start()), f"the character {strange[0]!a}", "printable text")
         return None
     if directive := _DIRECTIVE.search(text):
-        mark = mark_at(text, directive.start(1))
-        report.add(mark, "a line that begins with %", "no instructions to YAML readers")
+        report.add(
+            mark_at(text, directive.start(1)), "a line that begins with %", "no instructions to YAML readers"
+        )
         return None
     try:
         return _Composer(text, report).document()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adapters import Adapter
+from cases.defects import well_formed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -57,7 +58,7 @@ def describe(
 ) -> Environment:
     """Describe this machine, now, and the other interpreters that adapters run under."""
     return Environment(
-        command=command,
+        command=well_formed(command),
         made=datetime.now(UTC).isoformat(timespec="seconds"),
         python=platform.python_version(),
         versions={package: _version(package) for package in PACKAGES},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import asdict
 from pathlib import Path
@@ -13,6 +12,7 @@ import pandas as pd
 
 from reports import drift_table, markdown, page, tables
 from reports.power.records import records
+from reports.texts import csv, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -43,9 +43,7 @@ def write(report: Report, folder: Path) -> None:
 
 def results_csv(report: Report) -> str:
     """Return results.csv: a line for each row. A cell is empty where nothing was compared; NaN is "nan"."""
-    frame = tables.results(report.results.rows)
-    text = frame.map(lambda value: "nan" if isinstance(value, float) and math.isnan(value) else value)
-    return str(text.to_csv(index=False, lineterminator="\n"))
+    return csv(tables.results(report.results.rows))
 
 
 def results_json(report: Report) -> str:
@@ -62,7 +60,7 @@ def results_json(report: Report) -> str:
     if report.power is not None:
         frames = records(report.power)
         everything["power"] = {name: _split(frame.astype(object)) for name, frame in frames.items()}
-    return json.dumps(everything, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"
+    return to_json(everything) + "\n"
 
 
 def _printed(printed: Iterable[Printed]) -> pd.DataFrame:

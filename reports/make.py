@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from adapters import Choice, UnknownAdapterError
 from cases import SHIPPED, CaseErrors, load_cases
+from cases.defects import printable
 from reports import environment, files, report, run, terminal
 from reports.limits import flags_of
 from reports.power import measure
@@ -57,10 +58,11 @@ def make(wanted: Wanted, command: str) -> int:
     try:
         return _make(wanted, command)
     except (UsageError, CaseErrors, UnknownAdapterError) as error:
-        print(error, file=sys.stderr)
+        print("\n".join(map(printable, str(error).split("\n"))), file=sys.stderr)
         return 2
     except OSError as error:
-        print(f"the report cannot be written to {wanted.out}: {error.strerror or error}", file=sys.stderr)
+        told = f"the report cannot be written to {wanted.out}: {error.strerror or error}"
+        print(printable(told), file=sys.stderr)
         return 2
 
 

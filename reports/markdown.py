@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reports.drift_table import ABOUT, TITLE
-from reports.marks import escape, table
+from reports.marks import code, escape, table
 from reports.power import to_markdown
 from reports.report import DIRECTLY, KNOWN, LEGEND, LOST, NO_EQUIVALENT
 
@@ -66,12 +66,12 @@ def _environment(report: Report) -> str:
     made = report.environment
     versions = ", ".join(f"{name} {version}" for name, version in made.versions.items())
     lines = (
-        f"`{made.command}`",
+        code(made.command),
         made.made,
-        f"Python {made.python}, {versions}",
+        escape(f"Python {made.python}, {versions}"),
         *(escape(f"{name} is {one.asked}: {one.runs_on}") for name, one in made.others.items()),
-        made.platform,
-        made.cpu,
+        escape(made.platform),
+        escape(made.cpu),
         made.seed,
     )
     return "\n".join(f"- {line}" for line in lines)

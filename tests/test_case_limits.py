@@ -50,8 +50,9 @@ def test_a_hostile_file_is_read_or_refused(name: str, found: dict[str, dict[str,
 def test_a_file_that_takes_too_much_would_be_ended() -> None:
     """The guard itself: with less than any file needs it trips."""
     code = (
-        "import hostile_files as h, pathlib, sys, tempfile; h.MEMORY = 2**20; "
-        "sys.path.insert(0, str(h.ROOT)); import cases; print(h.measured('formats that are none', pathlib.Path(tempfile.mkdtemp())))"
+        "import hostile_files as h, pathlib, sys, tempfile\n"
+        "h.MEMORY = 2**20; sys.path.insert(0, str(h.ROOT)); import cases\n"
+        "print(h.measured('formats that are none', pathlib.Path(tempfile.mkdtemp())))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=MEASURE.parent, capture_output=True, text=True, check=True
