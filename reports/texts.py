@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 FORMULA: Final = ("=", "+", "-", "@")
 """What a spreadsheet takes for the beginning of a formula."""
 
-_BEYOND_ASCII: Final = re.compile(r"[^\x00-\x7f]")
+_BEYOND_ASCII: Final = re.compile(r"[^\x00-\x7e]")
 
 
 def csv(frame: pd.DataFrame) -> str:
@@ -43,4 +43,7 @@ def to_json(value: object) -> str:
 
 
 def _in_json(found: re.Match[str]) -> str:
-    return found[0] if found[0].isprintable() else json.dumps(found[0])[1:-1]
+    if found[0].isprintable():
+        return found[0]
+    units = found[0].encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{units[start : start + 4]}" for start in range(0, len(units), 4))
