@@ -83,23 +83,25 @@ class Terms:
         """Return what the sum is divided by: 1, the number of examples, or that of all elements."""
         if reduction == "sum":
             return 1
-        return shape[0] if self.over == "examples" else shape[0] * shape[1]
+        examples, outputs = shape[-2:]
+        return examples if self.over == "examples" else examples * outputs
 
 
 def _value(terms: Terms, reduction: str) -> Elementary:
     def plain(y_hat: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
-        loss: NDArray[Any] = terms.value.plain(y_hat, y).sum() / terms.divisor(y.shape, reduction)
+        total = terms.value.plain(y_hat, y).sum(axis=(-2, -1))
+        loss: NDArray[Any] = total / terms.divisor(y.shape, reduction)
         return loss
 
     def bounded(y_hat: Bounded, y: Bounded) -> Bounded:
         """Divide each term, which is the wider bound; but the sum may overflow where the mean does not."""
         each = terms.value.bounded(y_hat, y)
-        divided = (each / terms.divisor(y.shape, reduction)).sum()
-        overflows = ~np.isfinite(each.sum().error)
+        divided = (each / terms.divisor(y.shape, reduction)).sum(axis=(-2, -1))
+        overflows = ~np.isfinite(each.sum(axis=(-2, -1)).error)
         return Bounded(divided.value, np.where(overflows, np.inf, divided.error), y.format)
 
     def balls(y_hat: Ball, y: Ball) -> Ball:
-        return terms.value.balls(y_hat, y).sum() / terms.divisor(y.shape, reduction)
+        return terms.value.balls(y_hat, y).sum(axis=(-2, -1)) / terms.divisor(y.shape, reduction)
 
     return Elementary(terms.equation, plain, bounded, balls)
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def half_squared_error_sum(y_hat: Array, y: Array) -> Array:
     """L = ½ Σ (y − ŷ)², the document's loss, summed over outputs and examples."""
-    loss: Array = ((y_hat - y) * (y_hat - y)).sum() / 2
+    loss: Array = ((y_hat - y) * (y_hat - y)).sum(axis=(-2, -1)) / 2
     return loss
 
 
@@ -31,19 +31,19 @@ def half_squared_error_sum_gradient(y_hat: Array, y: Array) -> Array:
 
 def half_squared_error_mean(y_hat: Array, y: Array) -> Array:
     """L = 1/N · ½ Σ (y − ŷ)², the mean over the examples."""
-    loss: Array = half_squared_error_sum(y_hat, y) / y.shape[0]
+    loss: Array = half_squared_error_sum(y_hat, y) / y.shape[-2]
     return loss
 
 
 def half_squared_error_mean_gradient(y_hat: Array, y: Array) -> Array:
     """∂L/∂ŷ = (ŷ − y) / N."""
-    dL_dy_hat: Array = (y_hat - y) / y.shape[0]
+    dL_dy_hat: Array = (y_hat - y) / y.shape[-2]
     return dL_dy_hat
 
 
 def mean_squared_error(y_hat: Array, y: Array) -> Array:
     """L = 1/(N·n_out) · Σ (y − ŷ)², the mean over all elements, without the ½ (torch's mse_loss)."""
-    loss: Array = ((y_hat - y) * (y_hat - y)).sum() / _elements(y)
+    loss: Array = ((y_hat - y) * (y_hat - y)).sum(axis=(-2, -1)) / _elements(y)
     return loss
 
 
@@ -54,7 +54,7 @@ def mean_squared_error_gradient(y_hat: Array, y: Array) -> Array:
 
 
 def _elements(y: Array) -> int:
-    examples, outputs = y.shape
+    examples, outputs = y.shape[-2:]
     return int(examples * outputs)
 
 
