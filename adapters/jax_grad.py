@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from adapters.adapter import Adapter, Program, activations_of
+from adapters.adapter import activations_of
 from adapters.jax_cache import use_compilation_cache
 from adapters.jax_devices import first_device
 from adapters.jax_functions import LossKey, activate, loss_key, loss_of
@@ -165,27 +165,6 @@ def zeros(problem: Problem) -> dict[str, NDArray[Any]]:
     """Return the zeros that are added to each z and a, to differentiate by."""
     added: dict[str, NDArray[Any]] = {}
     for k in range(1, problem.depth + 1):
-        shape = (len(problem.x), len(problem.parameters[names.b(k)]))
+        shape = (*problem.x.shape[:-1], problem.parameters[names.b(k)].shape[-1])
         added |= {name: np.zeros(shape, problem.dtype) for name in (names.z(k), names.a(k))}
     return added
-
-
-def plain(problem: Problem) -> Iterator[Claim]:
-    """Run what a user would run."""
-    return train(problem, observe=False)
-
-
-def observed(problem: Problem) -> Iterator[Claim]:
-    """Run the same with every intermediate shown."""
-    return train(problem, observe=True)
-
-
-adapter = Adapter(
-    name="jax",
-    title="JAX",
-    version=jax.__version__,
-    programs=(
-        Program("plain", plain, names.outcome, ACCUMULATORS),
-        Program("observed", observed, names.observable, ACCUMULATORS),
-    ),
-)
