@@ -113,22 +113,27 @@ def step_of(structure: Structure, differentiate: Differentiate = reverse) -> Ste
         used, seen = clip(structure.update, {name: gradients[name] for name in trained})
         updates, state = optimizer_of(structure.update, learning_rate).update(used, state, trained)
         after = parameters | cast("Arrays", optax.apply_updates(trained, updates))
-        seen |= {"loss": value, **observed, **update_seen(structure.update, state, count)}
+        seen |= {"loss": value, **observed, **update_seen(structure.update, state, count, x.dtype)}
         seen |= {names.gradient(name): array for name, array in (gradients | observed_gradients).items()}
         return seen, after, state
 
     return step
 
 
-def update_seen(update: Update, state: Any, count: jax.Array) -> Seen:  # noqa: ANN401 - a tree of named tuples
-    """Return what can be seen of an update: the optimizer's state, and this step's rate."""
+def update_seen(
+    update: Update,
+    state: Any,  # noqa: ANN401 - a tree of named tuples
+    count: jax.Array,
+    dtype: jax.typing.DTypeLike,
+) -> Seen:
+    """Return what can be seen of an update: the optimizer's state, and this step's rate as it is applied."""
     seen = {
         names.updated(names.state(kind, name)): array
         for kind, kept in states(update, state).items()
         for name, array in kept.items()
     }
     rate = rate_of(update, count)
-    return {names.RATE: rate(count), **seen} if callable(rate) else seen
+    return {names.RATE: jnp.asarray(rate(count), dtype), **seen} if callable(rate) else seen
 
 
 def train(

@@ -1,9 +1,9 @@
-"""JAX over a stack of cases: `jax.vmap` of the whole training, compiled once for each structure."""
+"""JAX over a stack of cases: `jax.vmap` of the training step, compiled once for each structure."""
 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import jax
 import numpy as np
@@ -19,23 +19,33 @@ from reference import names
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from numpy.typing import NDArray
+
     from adapters.adapter import Claim
+    from adapters.jax_grad import Step
     from cases import Problem
 
-    Training: TypeAlias = Callable[..., list[tuple[Arrays, Arrays]]]
+    Start: TypeAlias = Callable[[Any, NDArray[Any]], object]
 
 
 def train_stack(problem: Problem, *, observe: bool) -> Iterator[Claim]:
-    """Train a stack of cases; all steps are one compiled program."""
+    """Train a stack of cases; each step goes on from what the step before has stated.
+
+    One program for all steps would be simplified across them, and a state be used that nobody has seen.
+    """
     use_compilation_cache()
     structure = Structure(activations_of(problem), loss_key(problem), problem.trained, Update.of(problem))
-    train = compiled_training(structure, problem.steps)
+    start, step = compiled(structure)
     added = zeros(problem) if observe else {}
     rate = np.asarray(problem.learning_rate, problem.dtype)
     wide = problem.dtype == "float64" and problem.forms == "stated"
+    parameters = dict(problem.parameters)
     with jax.enable_x64(wide), jax.default_device(first_device("cpu")):
-        taken = train(dict(problem.parameters), added, problem.x, problem.y, rate)
-    for seen, parameters in jax.tree.map(np.asarray, taken):
+        state = start({name: parameters[name] for name in problem.trained}, rate)
+    for count in range(problem.steps):
+        with jax.enable_x64(wide), jax.default_device(first_device("cpu")):
+            taken = step(parameters, state, added, problem.x, problem.y, rate, np.int32(count))
+        seen, parameters, state = jax.tree.map(np.asarray, taken)
         claim = seen | {names.updated(name): array for name, array in parameters.items()}
         if names.RATE in claim:  # the same for every case, and therefore stated once
             claim[names.RATE] = claim[names.RATE][0]
@@ -43,19 +53,15 @@ def train_stack(problem: Problem, *, observe: bool) -> Iterator[Claim]:
 
 
 @lru_cache(maxsize=64)
-def compiled_training(structure: Structure, steps: int) -> Training:
-    """Build the training of one structure, from its parameters on; `jit` compiles it once for its shapes."""
-    step = step_of(structure)
+def compiled(structure: Structure) -> tuple[Start, Step]:
+    """Build the optimizer's start and the training step of one structure, over a stack.
 
-    def train(
-        parameters: Arrays, added: Arrays, x: jax.Array, y: jax.Array, learning_rate: jax.Array
-    ) -> list[tuple[Arrays, Arrays]]:
-        trained = {name: parameters[name] for name in structure.trained}
-        state = optimizer_of(structure.update, learning_rate).init(trained)
-        claims = []
-        for count in range(steps):  # not `scan`: for a few steps a loop takes twice as long to compile
-            seen, parameters, state = step(parameters, state, added, x, y, learning_rate, np.int32(count))
-            claims.append((seen, parameters))
-        return claims
+    `jit` compiles each once for its shapes; an optimizer without a state needs no start to be compiled.
+    """
 
-    return jax.jit(jax.vmap(train, in_axes=(0, 0, 0, 0, None)))
+    def start(trained: Arrays, learning_rate: jax.Array) -> object:
+        return optimizer_of(structure.update, learning_rate).init(trained)
+
+    each = jax.vmap(start, in_axes=(0, None))
+    step = jax.vmap(step_of(structure), in_axes=(0, 0, 0, 0, 0, None, None))
+    return jax.jit(each), jax.jit(step)

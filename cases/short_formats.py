@@ -14,6 +14,11 @@ _ACTIVATIONS: Final = ("sigmoid", "tanh", "relu", "identity")
 _LOSSES: Final = ("half_squared_error", "mean_squared_error")
 
 
+def has_bound(dtype: str, name: str) -> bool:
+    """Whether there is a bound for an activation or a loss in a format."""
+    return dtype != "float16" or name in (*_ACTIVATIONS, *_LOSSES)
+
+
 def check_float16(root: Mapping, arrays: ArrayReader) -> None:
     """Report an activation or a loss for which there is no bound in float16."""
     if "float16" not in arrays.dtypes:

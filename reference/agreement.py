@@ -102,7 +102,7 @@ def _judge(stated: Real, derived: Bounded, tolerance: Error, most: float) -> tup
     worst = int(used.argmax())
     if used.item(worst) <= 1 and most < math.inf:
         return Verdict.AGREES, "", worst
-    return _judge_closely(distance(stated, derived), tolerance)
+    return _judge_closely(*after_overflow(stated, derived, tolerance))
 
 
 def distance(stated: Real, derived: Bounded) -> Real:
@@ -112,6 +112,16 @@ def distance(stated: Real, derived: Bounded) -> Real:
         distance -= derived.low
     np.abs(distance, out=distance)
     return distance
+
+
+def after_overflow(stated: Real, derived: Bounded, tolerance: Error) -> tuple[Real, Real]:
+    """Return each element's distance and tolerance where something is infinite or NaN already.
+
+    A copy of an infinity is right, though the difference is NaN. What follows from NaN is not known.
+    """
+    off = distance(stated, derived)
+    off[np.isinf(stated) & (stated == derived.value)] = 0
+    return off, np.where(np.isnan(derived.value), np.inf, tolerance)
 
 
 def _judge_closely(error: Real, tolerance: Error) -> tuple[Verdict, str, int]:

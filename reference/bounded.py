@@ -240,7 +240,8 @@ class Bounded:
             reach += carried
         gamma, eta = self.format.gamma(roundings, accumulator), form.underflow * underflows
         smallest, largest = minimum(reach), maximum(reach)
-        underflow = eta * (reach > 0) if np.any(eta > NEGLIGIBLE * gamma * smallest) else EXACT
+        counts = not np.all(eta <= NEGLIGIBLE * gamma * smallest)  # also where something is NaN
+        underflow = eta * (reach > 0) if counts else EXACT
         overflow = ~(reach <= form.largest) if not largest <= form.largest else None  # NaN counts as overflow
         error = reach  # its memory, used again
         error *= gamma

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import numpy as np
 
 from reference import names
-from reference.agreement import certifies, distance
+from reference.agreement import after_overflow, certifies
 from reference.bounded import Bounded
 from reference.check import wrong_kind
 from reference.formats import IN_FLOAT32, format_of
@@ -127,8 +127,10 @@ def _step(
 
 def compare_stack(step: int, quantity: str, stated: Real, derived: Bounded, cases: int) -> StackFinding:
     """Judge a quantity of each case as `reference.agreement.compare` does; a common number is each case's."""
-    off = distance(stated, derived).reshape((*stated.shape[:1], -1) if stated.ndim else (1, 1))
-    allowed = np.broadcast_to(derived.error, stated.shape).reshape(off.shape)
+    off, allowed = (
+        one.reshape((*stated.shape[:1], -1) if stated.ndim else (1, 1))
+        for one in after_overflow(stated, derived, derived.error)
+    )
     most, peak = allowed.max(axis=1), derived.magnitude.reshape(off.shape).max(axis=1)
     used = (off / allowed).max(axis=1)  # NaN where nothing is allowed and nothing is off
     closely = ~((used <= 1) & (most < np.inf))
