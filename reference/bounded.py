@@ -124,11 +124,19 @@ class Bounded:
         return replace(accumulated, terms=n)
 
     def __mul__(self, other: Bounded) -> Bounded:
-        """Element-wise product: |a|·e_b + e_a·(|b| + e_b), and one rounding."""
+        """Element-wise product: |a|·e_b + e_a·(|b| + e_b), and one rounding.
+
+        A factor may be multiplied in by parts, as (g + g·a)(1 − a): nothing is promised where 2g overflows.
+        """
         value = self.value * other.value
         carried = _carried(self, other, np.multiply)
-        underflows = self.format.underflows(self.peak + other.peak)
-        return self._settled(value, np.abs(value), carried, roundings=1, underflows=underflows)
+        operands, largest = self.peak + other.peak, self.format.largest / 2
+        underflows = self.format.underflows(operands)
+        product = self._settled(value, np.abs(value), carried, roundings=1, underflows=underflows)
+        if np.all(operands <= largest):
+            return product
+        fits = np.maximum(self.magnitude + self.error, other.magnitude + other.error) <= largest
+        return replace(product, error=np.where(fits, product.error, np.inf))
 
     def __add__(self, other: Bounded) -> Bounded:
         """Sum; an addend of a dot product meets as many roundings as that product's own terms."""
