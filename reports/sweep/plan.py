@@ -50,8 +50,8 @@ class Plan:
 class Task:
     """Some cases of one block, in stacks of one length, so that one compiled program serves them all.
 
-    `cases` counts from the block's first case. The last stack may be a shorter one, of those before `count`
-    it is judged whole, and what lies beyond is not told.
+    `cases` counts from the block's first case. A stack that reaches beyond `count` is judged whole, so that
+    it is the same program, and what lies beyond is not told.
     """
 
     plan: Plan
@@ -67,7 +67,8 @@ class Task:
     @property
     def stacks(self) -> tuple[range, ...]:
         """The cases of each stack."""
-        starts = range(self.cases.start, self.cases.stop, self.stack)
+        end = min(self.cases.stop, self.plan.count - self.block.start)
+        starts = range(self.cases.start, end, self.stack)
         return tuple(range(start, min(start + self.stack, len(self.block))) for start in starts)
 
     @property
