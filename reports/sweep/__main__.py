@@ -58,6 +58,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--minutes", type=float, help="begin no task after so many minutes; --resume goes on")
     add("--out", metavar="DIR", type=Path, default=Path("sweep"), help="where to write (default: sweep)")
     add("--resume", action="store_true", help="go on with the sweep that is there")
+    engine = "who does the work: processes of this machine, or a Dask cluster, local if no scheduler is given"
+    add("--engine", choices=("local", "dask"), default="local", help=engine)
+    add("--scheduler", metavar="ADDRESS", default="", help="with --engine dask: an existing scheduler")
     add("--workers", type=_positive, metavar="N", help="processes (default: one for each core)")
     return parser
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from adapters import Adapter, UnknownAdapterError, find_adapters
 from adapters.registry import default_names
 from reports import terminal
+from reports.sweep.cluster import DaskEngine, NoDaskError
 from reports.sweep.done import Order
 from reports.sweep.engine import LocalEngine, LostWorkersError
 from reports.sweep.plan import Plan, tasks
@@ -28,7 +29,7 @@ def sweep(options: argparse.Namespace) -> int:
     """Do all that is asked for and not done yet, and tell what was found; return the exit code."""
     try:
         return _sweep(options)
-    except (UnknownAdapterError, OtherSweepError, LostWorkersError) as error:
+    except (UnknownAdapterError, OtherSweepError, LostWorkersError, NoDaskError) as error:
         print(error, file=sys.stderr)
         return 2
     except OSError as error:
@@ -42,15 +43,19 @@ def _sweep(options: argparse.Namespace) -> int:
     store.open(plan, _versions(plan), resume=options.resume)
     done, out = store.done, terminal.console()
     left = [task for task in tasks(plan) if task.name not in done]
-    engine = LocalEngine(options.workers or os.cpu_count() or 1)
     order = Order(str(options.out.resolve()), None)
     with progress(out, plan.count, plan.count - sum(task.told for task in left)) as watch:
-        for one in engine.run(_in_time(left, options.minutes), order):
+        for one in _engine(options).run(_in_time(left, options.minutes), order):
             watch(one)
     summary = summarize(store.tables())
     write(summary, options.out)
     show(summary, options.out, out)
     return 1 if len(summary.findings) else 0
+
+
+def _engine(options: argparse.Namespace) -> LocalEngine | DaskEngine:
+    workers = options.workers or os.cpu_count() or 1
+    return LocalEngine(workers) if options.engine == "local" else DaskEngine(workers, options.scheduler)
 
 
 def _plan(options: argparse.Namespace) -> Plan:

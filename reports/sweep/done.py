@@ -12,6 +12,8 @@ from reports.sweep.summary import summarize
 from reports.sweep.work import run_task
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from adapters.isolation import Limits
     from reports.sweep.plan import Task
 
@@ -37,4 +39,9 @@ def do(task: Task, order: Order) -> Done:
     """Do a task and write what it gave; adapters are loaded once in a process."""
     table = run_task(task, find_adapters(task.plan.adapters, order.limits))
     Store(Path(order.folder)).write(task, table)
+    return told(task, table)
+
+
+def told(task: Task, table: pd.DataFrame) -> Done:
+    """Tell of a task what whoever gave it out wants to know."""
     return Done(task.name, task.told, len(summarize([table]).findings))
