@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from adapters import Choice, UnknownAdapterError
 from cases import SHIPPED, CaseErrors, load_cases
-from reports import environment, files, report, run, terminal
+from reports import environment, files, report, run, step_summary, terminal
 from reports.power import measure
 
 if TYPE_CHECKING:
@@ -73,6 +73,7 @@ def _make(wanted: Wanted, command: str) -> int:
     made = environment.describe(command)
     told = report.put_together(results, selection, made, wanted.adapters.required, power)
     files.write(told, wanted.out)
+    step_summary.append(told)
     terminal.show(told, wanted.out, out)
     return 0 if told.conclusion.passed else 1
 
