@@ -6,20 +6,18 @@ import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
+from reported import report_of, row
 
-from cases import load_case
 from cases.defects import printable
-from reference import Finding, Subject, Verdict
-from reports import environment, fitting, markdown, marks, step_summary, tables
-from reports.report import Example, Report
-from reports.rows import Results, Row
-from reports.verdicts import Conclusion
+from reference import Verdict
+from reports import fitting, markdown, marks, step_summary
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,30 +48,10 @@ def read(text: str) -> Text:
     return Text(GITHUB.render(text))
 
 
-def row(case: str, adapter: str, verdict: Verdict, used: float = 0.5, reason: str = "") -> Row:
-    """Return a row of a finding whose numbers nobody computed."""
-    numbers = (0.25, 0.5, used / 8, 0.125, used, 1.0, 14.0)
-    return Row(
-        Subject(case, adapter, "", "float64"), Finding(1, "dL/dW1", verdict, reason, (0, 0), *numbers), 5
-    )
-
-
-def report_of(rows: list[Row], **more: object) -> Report:
-    failures = tuple(one.sentence for one in rows if one.fails)
-    nothing = pd.DataFrame()
-    conclusion = Conclusion(not failures, "Not all agree, to be sure.", failures, ())
-    made = environment.describe("python -m reports.build")
-    matrix = tables.matrix(rows)
-    told = Report(
-        conclusion, made, Results(tuple(rows)), matrix, nothing, nothing, nothing, nothing, (), (), nothing
-    )
-    return replace(told, **more)  # type: ignore[arg-type]
-
-
 LONG = "mine/with-a-name-that-says-what-it-is-there-to-catch/and-in-which-of-all-networks"
 
 
-def thousands(count: int = 12_000) -> Report:
+def thousands(count: int = 12_000) -> SimpleNamespace:
     """Return a report of thousands of cases: one in three fails, and each fails worse than the one before."""
     verdicts = [Verdict.DIFFERS if number % 3 == 0 else Verdict.AGREES for number in range(count)]
     rows = [
@@ -81,7 +59,8 @@ def thousands(count: int = 12_000) -> Report:
         for number, verdict in enumerate(verdicts)
     ]
     many = pd.DataFrame({"case": [f"{LONG}/{number}" for number in range(count)], "see": "–"})
-    examples = (Example(load_case("worked/document"), "a book", many[: count // 10]),) * (count // 200)
+    case = SimpleNamespace(name="mine/printed")
+    examples = (SimpleNamespace(case=case, source="a book", table=many[: count // 10]),) * (count // 200)
     return report_of(rows, known=many, lost=many, drift=many, examples=examples)
 
 
@@ -125,20 +104,14 @@ FEW = thousands(600)
 def test_one_line_of_half_a_megabyte_is_shortened() -> None:
     hostile = "€$<" * 100_000
     report = report_of([row(hostile, "torch", Verdict.ERROR, reason=hostile)])
-    report = replace(
-        report,
-        conclusion=replace(report.conclusion, headline=hostile, not_run=(hostile,)),
-        environment=replace(report.environment, command=hostile, cpu=hostile),
-        examples=(Example(report_case(hostile), hostile, pd.DataFrame({"a": [1]})),),
-    )
+    report.conclusion = replace(report.conclusion, headline=hostile, not_run=(hostile,))
+    report.environment = replace(report.environment, command=hostile, cpu=hostile)
+    report.examples = (SimpleNamespace(case=report, source=hostile, table=pd.DataFrame({"a": [1]})),)
+    report.name = hostile
     told = markdown.summary(report, step_summary.LEAST)
     assert len(told.encode()) <= step_summary.LEAST
     assert "…" in told
     assert "Left out here for their size: Each case by each adapter" in told
-
-
-def report_case(name: str) -> object:
-    return replace(load_case("worked/document"), name=name)
 
 
 WORDS = st.text(st.characters(codec="utf-8"), max_size=30) | st.text("\\`*_[]~|<>&$#+-=.)( 1ab", max_size=12)
