@@ -239,7 +239,7 @@ def test_the_flow_chart_leads_from_its_start_to_every_end() -> None:
             waiting += leads.get(one, [])
     assert reached == described
     questions = {name for name, ways in leads.items() if len(ways) > 1}
-    assert questions == set(re.findall(r"(\w+)\{[^{}]+\?\}", block.text))
+    assert questions == set(re.findall(r'(\w+)\{"[^"{}]+\?"\}', block.text))
 
 
 def test_the_paper_loads_what_its_tables_need() -> None:
@@ -255,7 +255,7 @@ def commands() -> list[str]:
     for block in of("a workflow"):
         steps = next(iter(yaml.safe_load(block.text)["jobs"].values()))["steps"]
         found += [step["run"] for step in steps if step.get("run", "").startswith(".venv/")]
-    found += [f".venv/bin/{told}" for told in re.findall(r"pytest [^\]]*", of("a flow chart")[0].text)]
+    found += [f".venv/bin/{told}" for told in re.findall(r'pytest [^"]*', of("a flow chart")[0].text)]
     return found
 
 
