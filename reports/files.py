@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from reports import drift_table, markdown, page, tables
+from reports import badge, drift_table, latex, markdown, page, tables
+from reports.formats import chosen
 from reports.power.records import records
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from reports.report import Report
     from reports.rows import Printed
@@ -26,8 +27,10 @@ NUMBERS = (
 )
 
 
-def write(report: Report, folder: Path) -> None:
+def write(report: Report, folder: Path, formats: Sequence[str] = ()) -> None:
     """Write every file into a hidden folder inside `folder`, then move each into its place.
+
+    All are of one run: a file of a format that is not asked for, which an earlier run left, is removed.
 
     Raises
     ------
@@ -35,10 +38,13 @@ def write(report: Report, folder: Path) -> None:
         If a file cannot be written; the files of the last report are then as they were.
     """
     with TemporaryDirectory(prefix=".unfinished-", dir=folder) as unfinished:
-        for name, text in WRITERS.items():
+        writers = chosen(WRITERS, formats)
+        for name, text in writers.items():
             Path(unfinished, name).write_text(text(report), encoding="utf-8", newline="\n")
-        for name in WRITERS:
+        for name in writers:
             Path(unfinished, name).replace(folder / name)
+        for name in WRITERS.keys() - writers:
+            (folder / name).unlink(missing_ok=True)
 
 
 def results_csv(report: Report) -> str:
@@ -100,5 +106,7 @@ WRITERS: dict[str, Callable[[Report], str]] = {
     "drift.csv": lambda report: drift_table.csv(report.results.drifts),
     "summary.md": markdown.summary,
     "index.html": page.index,
+    "badge.svg": badge.badge,
+    "tables.tex": latex.tables,
 }
-"""The files of a report."""
+"""The files of a report, each of the format that its name ends in (`reports.formats`)."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from adapters import Choice, UnknownAdapterError
 from cases import SHIPPED, CaseErrors, load_cases
-from reports import environment, files, report, run, terminal
+from reports import environment, files, report, run, step_summary, terminal
 from reports.power import measure
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ class Wanted:
         The report's folder.
     power
         Whether to measure what the suite would catch.
+    formats
+        Of which of `reports.formats.FORMATS` its files are; none means the usual ones.
     """
 
     folders: tuple[Path, ...]
@@ -49,6 +51,7 @@ class Wanted:
     select: str
     out: Path
     power: bool = False
+    formats: tuple[str, ...] = ()
 
 
 def make(wanted: Wanted, command: str) -> int:
@@ -72,7 +75,8 @@ def _make(wanted: Wanted, command: str) -> int:
     power = _measure(selection, out) if wanted.power else None
     made = environment.describe(command)
     told = report.put_together(results, selection, made, wanted.adapters.required, power)
-    files.write(told, wanted.out)
+    files.write(told, wanted.out, wanted.formats)
+    step_summary.append(told)
     terminal.show(told, wanted.out, out)
     return 0 if told.conclusion.passed else 1
 

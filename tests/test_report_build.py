@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.usefixtures("claimants")
 
-FILES = {"results.csv", "results.json", "summary.md", "index.html", "drift.csv"}
+FILES = {"results.csv", "results.json", "summary.md", "index.html", "drift.csv", "badge.svg"}
 
 
 @pytest.fixture
