@@ -5,22 +5,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from reports import drift_table
+from markupsafe import Markup
+
+from reports import drawing, drift_table, walk
 from reports import report as words
-from reports.page import slots
 from reports.page.anchors import anchor
 from reports.page.cases import sections
 from reports.page.counts import counts
 from reports.page.failures import failures
 from reports.page.method import anatomy
 from reports.page.templates import templates
+from reports.pictures import pictures
 from reports.power import TITLE, to_page
+from reports.walk import walks
 
 if TYPE_CHECKING:
     from reports.report import Report
 
 FIRST: Final = 12
 """More failures than these are named in their own part only."""
+
+STYLE: Final = Markup(drawing.STYLE + walk.STYLE)  # noqa: S704 - both are constants
+"""The style sheet of the drawings and the walks."""
 
 LONGEST: Final = 400
 """Lines of a picture's table that are shown: a table of thousands would outweigh the page."""
@@ -70,10 +76,10 @@ def _found(report: Report) -> dict[str, Any]:
         "first": FIRST,
         "counts": counts(report.matrix),
         "cases": sections(report),
-        "walks": slots.walks(report),
-        "pictures": slots.pictures(report),
+        "walks": walks(report),
+        "pictures": pictures(report),
         "longest": LONGEST,
-        "style": slots.STYLE,
+        "style": STYLE,
         "anatomy": anatomy(report.results.rows),
         "power": to_page(report.power) if report.power else None,
     }
