@@ -17,7 +17,7 @@ import numpy as np
 from reference.formats import FORMATS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -32,6 +32,9 @@ BEYOND: Final = len(EDGES)
 
 UNKNOWN: Final = BEYOND + 1
 """The class where there is no distance: what is claimed is NaN, or what is true may overflow."""
+
+CLASSES: Final = 2 * UNKNOWN + 1
+"""The classes of errors below and above the truth, with 0 between them; one of them stays empty."""
 
 
 @dataclass(frozen=True)
@@ -60,55 +63,61 @@ class AccuracyCounter:
     """Counts over all cases; what it holds does not grow with them."""
 
     def __init__(self) -> None:
-        self._counted: dict[tuple[str, str, str], NDArray[np.int64]] = {}
+        self._counted: dict[tuple[str, str], dict[str, NDArray[np.int64]]] = {}
 
     @property
     def rows(self) -> tuple[Accuracy, ...]:
         """What has been counted so far, without the classes that are empty."""
         return tuple(
-            Accuracy(*key, place - UNKNOWN, int(counts[place]))
-            for key, counts in self._counted.items()
+            Accuracy(*who, what, place - UNKNOWN, int(counts[place]))
+            for who, kinds in self._counted.items()
+            for what, counts in kinds.items()
             for place in np.flatnonzero(counts).tolist()
         )
 
     def add(self, judged: Mapping[Subject, JudgedStep]) -> None:
         """Count one step of each claimant; what is malformed, or of no certified truth, adds nothing."""
         for who, step in judged.items():
-            lines = [
-                (finding.quantity, step.claim[finding.quantity], step.derived[finding.quantity])
+            names = tuple(
+                finding.quantity
                 for finding in step.findings
-                if finding.truth == "certified"
-            ]
-            if lines:
-                self._add(who, lines)
+                if finding.truth == "certified" and finding.quantity in step.derived
+            )
+            if names:
+                self._add(who, names, [(step.claim[name], step.derived[name]) for name in names])
 
-    def _add(self, who: Subject, lines: list[tuple[str, NDArray[Any], Bounded]]) -> None:
+    def _add(self, who: Subject, names: tuple[str, ...], lines: list[tuple[NDArray[Any], Bounded]]) -> None:
         """Count all numbers of one step at once: NumPy's calls cost more than its arithmetic here."""
+        shapes = [true.shape for _, true in lines]
         bins = bins_of(
-            _joined((array, true.shape) for _, array, true in lines),
-            _joined((true.value, true.shape) for _, _, true in lines),
-            _joined((true.low, true.shape) for _, _, true in lines),
-            _joined((true.error, true.shape) for _, _, true in lines),
+            _joined([array for array, _ in lines], shapes),
+            _joined([true.value for _, true in lines], shapes),
+            _joined([true.low for _, true in lines], shapes),
+            _joined([true.error for _, true in lines], shapes),
             who.dtype,
         )
-        start = 0
-        for name, _, true in lines:
-            end = start + true.value.size
-            key = who.dtype, who.claimant, kind(name)
-            counts = self._counted.setdefault(key, np.zeros(2 * UNKNOWN + 1, np.int64))
-            counts += np.bincount(bins[start:end] + UNKNOWN, minlength=2 * UNKNOWN + 1)
-            start = end
+        kinds, rows = _rows(names, tuple(true.value.size for _, true in lines))
+        counts = np.bincount(rows + bins, minlength=len(kinds) * CLASSES)
+        counted = self._counted.setdefault((who.dtype, who.claimant), {})
+        for what, new in zip(kinds, counts.reshape(-1, CLASSES), strict=True):
+            counted[what] = counted[what] + new if what in counted else new
 
 
-def _joined(arrays: Iterable[tuple[Error | NDArray[Any], tuple[int, ...]]]) -> Real:
+@lru_cache(maxsize=64)
+def _rows(names: tuple[str, ...], sizes: tuple[int, ...]) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+    """Return the kinds of these quantities, and for each element the place of its kind's class 0."""
+    kinds = tuple(dict.fromkeys(map(kind, names)))
+    starts = [kinds.index(kind(name)) * CLASSES + UNKNOWN for name in names]
+    return kinds, np.repeat(np.asarray(starts, np.int64), sizes)
+
+
+def _joined(arrays: Sequence[Error | NDArray[Any]], shapes: Sequence[tuple[int, ...]]) -> Real:
     """Return all elements one after the other; a plain number stands for each element of its shape."""
     parts = [
-        np.full(math.prod(shape), array)
-        if isinstance(array, float)
-        else np.asarray(array, np.float64).ravel()
-        for array, shape in arrays
+        np.full(math.prod(shape), array) if isinstance(array, float) else array.ravel()
+        for array, shape in zip(arrays, shapes, strict=True)
     ]
-    return np.concatenate(parts)
+    return np.concatenate(parts, dtype=np.float64, casting="unsafe")
 
 
 def bins_of(claimed: Real, high: Real, low: Real, error: Real, dtype: str) -> NDArray[np.int64]:

@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -20,17 +20,17 @@ from cases import Problem
 from reference import names
 from reference.activations import ACTIVATIONS
 from reference.balls import Ball, precision
+from reference.verdicts import Fault
 from reports.accuracy import ulps
 from reports.differences import stated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from numpy.typing import NDArray
+    from collections.abc import Iterable, Iterator, Sequence
 
     from adapters import Unavailable
     from adapters.adapter import Program
     from reference.bounded import Real
+    from reference.check import Claim
     from reports.run import Selection
 
 REACH: Final = 24.0
@@ -91,18 +91,21 @@ def measure(
         for program in adapter.programs
         if set(QUANTITIES.values()) <= program.promises(1)
     ]
+    claims = {
+        who: _claims(program, [(one, dtype) for one in activations for dtype in dtypes])
+        for who, program in programs
+    }
     return tuple(
         error
         for activation in activations
         for dtype in dtypes
-        for who, program in programs
-        for error in _errors(activation, dtype, who, program)
+        for who, found in claims.items()
+        for error in _errors(activation, dtype, who, found.get((activation, dtype), {}))
     )
 
 
-def _errors(activation: str, dtype: str, who: str, program: Program) -> Iterator[ActivationError]:
+def _errors(activation: str, dtype: str, who: str, claim: Claim) -> Iterator[ActivationError]:
     points = grid(dtype)
-    claim = _claimed(problem(activation, dtype), program)
     for quantity, (high, low) in truths(activation, dtype).items():
         claimed = stated(claim, QUANTITIES[quantity], dtype)
         if claimed is None or claimed.size != points.size:
@@ -113,12 +116,21 @@ def _errors(activation: str, dtype: str, who: str, program: Program) -> Iterator
             yield ActivationError(activation, dtype, who, quantity, points.item(worst), off.item(worst))
 
 
-def _claimed(problem: Problem, program: Program) -> Mapping[str, NDArray[Any]]:
-    """Return what a program states of one step, nothing if it fails: the cases tell of failures."""
-    try:
-        return dict(next(iter(program.run(problem.copy())), {}))
-    except Exception:  # noqa: BLE001 - whatever it does costs its own curve and nothing else
-        return {}
+def _claims(program: Program, asked: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Claim]:
+    """Return what a program states of one step with each activation in each format.
+
+    Where it fails there is nothing: the cases tell of failures. After a hang or a crash of its process it is
+    asked no more, because each could take as long.
+    """
+    claims: dict[tuple[str, str], Claim] = {}
+    for activation, dtype in asked:
+        try:
+            claims[activation, dtype] = dict(next(iter(program.run(problem(activation, dtype))), {}))
+        except Fault:
+            break
+        except (Exception, SystemExit):  # noqa: BLE001 - whatever it does costs its own curve and nothing else
+            claims[activation, dtype] = {}
+    return claims
 
 
 def grid(dtype: str) -> Real:

@@ -14,6 +14,7 @@ from cases import load_case
 from reference import Verdict, names, training_steps
 from reference.activations import ACTIVATIONS
 from reference.formats import FORMATS
+from reference.verdicts import Fault
 from reports import files
 from reports.activations import (
     KINKS,
@@ -115,6 +116,10 @@ def raises(given):
     raise ValueError("only two layers")
 
 
+def ends_the_program(given):
+    raise SystemExit(0)
+
+
 def is_asked(given):
     raise AssertionError("nobody promised the inside")
 
@@ -123,6 +128,7 @@ def is_asked(given):
     "adapter",
     [
         adapter_of(raises),
+        adapter_of(ends_the_program),
         adapter_of(lambda given: iter(())),
         adapter_of(lambda given: iter([{"a1": np.zeros(3, np.float32)}])),
         adapter_of(is_asked, names.outcome),
@@ -131,6 +137,25 @@ def is_asked(given):
 )
 def test_who_cannot_show_it_is_left_out(adapter):
     assert measure(["sigmoid"], [adapter], ["float32"]) == ()
+
+
+def test_who_fails_at_one_activation_is_asked_for_the_next_but_not_after_a_hang():
+    asked = []
+
+    def some(given, failing, fault):
+        asked.append(given.activations[0])
+        if asked[-1] == failing:
+            raise fault
+        yield from training_steps(given)
+
+    def drawn(fault):
+        asked.clear()
+        adapter = adapter_of(lambda given: some(given, "tanh", fault))
+        return {one.activation for one in measure(["sigmoid", "tanh", "relu"], [adapter], ["float32"])}
+
+    assert drawn(KeyError("tanh")) == {"sigmoid", "relu"}
+    assert drawn(Fault("took more than 60 s and was ended")) == {"sigmoid"}
+    assert asked == ["sigmoid", "tanh"]
 
 
 def test_measured_are_the_activations_of_the_selected_cases_in_one_format():

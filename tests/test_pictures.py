@@ -137,6 +137,13 @@ def test_numbers_in_words_are_not_rounded_with_the_drawing():
     assert "a/b, η = 0.000213" in losses.picture(results, {"a/b": 0.000213}).svg
 
 
+def test_names_of_any_letters_stand_in_a_picture_as_they_are():
+    name = "my/a$b$<&>\x1b"
+    one = heat_map.picture(Results((row(name, "numpy", used=0.25),)))
+    words = [part.text for part in ElementTree.fromstring(one.svg).iter() if part.text]  # noqa: S314
+    assert "a$b$<&>\\x1b" in words
+
+
 def luminance(color):
     parts = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
@@ -450,12 +457,96 @@ def test_the_picture_of_power_says_what_was_not_asked():
 
 
 def test_long_names_and_many_adapters_are_cut_to_their_room():
-    assert heat_map.fitted("mean-squared-error-one-output", 122, 7.5) == "mean-squared-error-one-output"
+    assert style.fitted("mean-squared-error-one-output", 122, 7.5) == "mean-squared-error-one-output"
     assert (
-        heat_map.fitted("a-name-of-more-letters-than-there-is-room", 122, 7.5)
-        == "a-name-of-more-letters-than-…"
+        style.fitted("a-name-of-more-letters-than-there-is-room", 122, 7.5) == "a-name-of-more-letters-than-…"
     )
-    assert heat_map.fitted("tanh", 122, 7.5) == "tanh"
+    assert style.fitted("tanh", 122, 7.5) == "tanh"
     rows = tuple(row("mine/a", f"a_package.a_module:{name}_function") for name in "abcdefgh")
     words = re.findall(r">([^<>]+)</text>", heat_map.picture(Results(rows)).svg)
     assert sum(word.endswith("…") for word in words) == 8
+
+
+# the tables that are shown
+
+
+def lines(frame):
+    return [dict(zip(frame.columns, line, strict=True)) for line in frame.itertuples(index=False, name=None)]
+
+
+def test_the_numbers_of_the_heat_map_stand_beside_each_other():
+    told = {(line["case"], line["dtype"]): line for line in lines(heat_map.picture(Results(ROWS)).shown)}
+    assert told["nets/a", "float64"] == {
+        "case": "nets/a",
+        "dtype": "float64",
+        "numpy": "0.75",
+        "torch": "0",
+        "jax": "fails",
+    }
+    assert told["nets/b", "float64"]["numpy"] == "differs as its case says"
+    assert told["nets/c", "bfloat16"]["numpy"] == "–"
+
+
+def test_the_numbers_of_the_losses_are_those_of_the_steps_that_are_told():
+    found = (*losses_of("a/b"), *(replace(one, claimant="numpy") for one in losses_of("a/b", steps=22)))
+    told = lines(losses.picture(Results(losses=found)).shown)
+    assert [line["step"] for line in told] == [1, 2, 5, 10, 20, 25, 22]
+    assert told[3] == {"case": "a/b", "dtype": "float64", "step": 10, "numpy": "0.1", "torch": "0.1"}
+    assert told[5]["numpy"] == "–"
+
+
+def test_the_numbers_of_the_drift_are_all_that_are_drawn():
+    rows = [Drift("a/b", "float64", "torch", TRUTH, step, 0.0, math.inf) for step in (1, 2, 5, 10, 20)]
+    told = lines(drift.picture(Results(drifts=tuple(rows))).shown)
+    assert told[4] == {"case": "a/b", "dtype": "float64", "step": 20, "torch": "∞"}
+
+
+def test_the_numbers_of_the_histogram_are_counts_and_classes_have_words():
+    rows = (
+        Accuracy("float32", "torch", "loss", UNKNOWN, 1),
+        Accuracy("float64", "torch", "loss", 1, 1200),
+        Accuracy("float64", "torch", "z", -BEYOND, 3),
+        Accuracy("float64", "numpy", "z", 0, 4),
+    )
+    (one,) = histogram.picture(Results(accuracy=rows))
+    told = [list(line.values()) for line in lines(one.shown)]
+    assert list(one.shown.columns) == ["dtype", "quantity", "error", "numpy", "torch"]
+    assert told == [
+        ["float64", "z", "− more than 2²⁰", "–", "3"],
+        ["float64", "z", "exact", "4", "–"],
+        ["float64", "loss", "+ 0 to ¼ ulps", "–", "1,200"],
+        ["float32", "loss", "NaN, or the truth may overflow", "–", "1"],
+    ]
+
+
+def test_every_class_of_the_histogram_has_words_of_its_own():
+    words = [histogram.words_of(place) for place in range(-histogram.OUTSIDE, histogram.OUTSIDE + 2)]
+    assert len(set(words)) == len(words)
+
+
+def test_the_numbers_of_the_activations_are_the_worst_and_where():
+    rows = [
+        ("tanh", "float32", "torch", "value", z, ulps)
+        for z, ulps in ((-1.0, 0.5), (2.0, math.nan), (3.0, 9.0))
+    ]
+    told = lines(activations.picture(errors(*rows)).shown)
+    assert told == [
+        {"activation": "tanh", "quantity": "value", "dtype": "float32", "torch": "NaN ulps at z = 2"}
+    ]
+
+
+def test_the_numbers_of_the_power_stand_by_tool():
+    told = {line["tool"]: line for line in lines(power.picture(measured()).shown)}
+    assert told[ASSERT_CLOSE]["caught: wrong formula"] == "1 of 2"
+    assert told[GRADCHECK]["caught: wrong formula"] == "not asked"
+
+
+@pytest.mark.parametrize(
+    ("names", "beside", "rows"), [(["torch"], 4, 1), (list("abcde"), 4, 2), (["a" * 20] * 2, 3, 1)]
+)
+def test_a_legend_has_as_many_lines_as_it_needs(names, beside, rows):
+    bare, _ = panels.panels(1, 1, height=50, gap=10)
+    told, _ = panels.panels(1, 1, height=50, gap=10, legend=names)
+    more = 72 * (told.get_size_inches()[1] - bare.get_size_inches()[1])
+    assert more == pytest.approx(rows * panels.LINE)
+    assert panels.beside(names) == beside

@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from reference.formats import FORMATS
+from reports.pictures.frames import each_line, short, side_by_side
 from reports.pictures.panels import finish, panels, power_of_ten
 from reports.pictures.picture import Picture
 from reports.pictures.style import INK, looks, style
@@ -46,7 +47,7 @@ def picture(results: Results) -> Picture | None:
     told, caption = alternative(table), CAPTION.format(dtype=table["dtype"].iloc[0])
     with style():
         svg = inline(draw(table), "activations", TITLE, told)
-    return Picture("activations", TITLE, caption, told, svg, table)
+    return Picture("activations", TITLE, caption, told, svg, table, shown(table))
 
 
 def frame(results: Results) -> pd.DataFrame:
@@ -56,6 +57,15 @@ def frame(results: Results) -> pd.DataFrame:
         for one in results.activations
     ]
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def shown(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the largest error of each curve, and where it is."""
+    size = table["ulps"].fillna(math.inf)
+    curves = ["activation", "quantity", "claimant"]
+    worst = table.loc[size.groupby([table[name] for name in curves], sort=False).idxmax()]
+    cells = (f"{short(line.ulps)} ulps at z = {short(line.z)}" for line in each_line(worst))
+    return side_by_side(worst, ("activation", "quantity", "dtype"), "claimant", cells)
 
 
 def alternative(table: pd.DataFrame) -> str:
@@ -81,7 +91,7 @@ def lost(table: pd.DataFrame) -> float:
 def draw(table: pd.DataFrame) -> Figure:
     """Draw for each activation its value beside its derivative."""
     names = list(dict.fromkeys(table["activation"]))
-    drawn, axes = panels(len(names), 2, height=46, gap=17)
+    drawn, axes = panels(len(names), 2, height=46, gap=17, legend=table["claimant"])
     for name, row in zip(names, axes, strict=True):
         for which, one in zip(("value", "derivative"), row, strict=True):
             part = table[(table["activation"] == name) & (table["quantity"] == which)]

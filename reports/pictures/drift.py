@@ -10,7 +10,7 @@ from matplotlib.ticker import FuncFormatter
 
 from cases.dtypes import DTYPES
 from reports.drift import TRUTH
-from reports.pictures.frames import each_line, in_order
+from reports.pictures.frames import each_line, in_order, short, side_by_side
 from reports.pictures.panels import finish, in_tens, panels
 from reports.pictures.picture import Picture
 from reports.pictures.style import looks, style
@@ -51,7 +51,7 @@ def picture(results: Results) -> Picture | None:
     told = alternative(table)
     with style():
         svg = inline(draw(table), "drift", TITLE, told)
-    return Picture("drift", TITLE, CAPTION, told, svg, table)
+    return Picture("drift", TITLE, CAPTION, told, svg, table, shown(table))
 
 
 def frame(results: Results) -> pd.DataFrame:
@@ -70,6 +70,11 @@ def frame(results: Results) -> pd.DataFrame:
     return table[table["case"].isin(longest.index)].reset_index(drop=True)
 
 
+def shown(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the drift in ulps at each step that is drawn."""
+    return side_by_side(table, ("case", "dtype", "step"), "claimant", map(short, table["ulps"]))
+
+
 def alternative(table: pd.DataFrame) -> str:
     """Say who has drifted least and most at the end, and where."""
     ends = table.groupby(["case", "dtype", "claimant"], sort=False).last().reset_index().dropna()
@@ -85,7 +90,7 @@ def alternative(table: pd.DataFrame) -> str:
 def draw(table: pd.DataFrame) -> Figure:
     """Draw for each case its number formats beside each other."""
     cases, dtypes = list(dict.fromkeys(table["case"])), list(in_order(table["dtype"], DTYPES))
-    drawn, axes = panels(len(cases), len(dtypes), height=62, gap=28)
+    drawn, axes = panels(len(cases), len(dtypes), height=62, gap=28, legend=table["claimant"])
     for case, row in zip(cases, axes, strict=True):
         whole = table[table["case"] == case]
         for dtype, one in zip(dtypes, row, strict=True):

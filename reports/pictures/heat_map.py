@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
-from cases.dtypes import DTYPES
-from cases.dtypes import SIXTEEN_BITS
+from cases.dtypes import DTYPES, SIXTEEN_BITS
 from reference import Verdict
-from reports.pictures.frames import each_line, in_order
+from reports.pictures.frames import each_line, in_order, short, side_by_side
 from reports.pictures.heat_cells import LINE, draw_cell, draw_key
 from reports.pictures.picture import Picture
-from reports.pictures.style import WIDTH, figure, style
+from reports.pictures.style import WIDTH, figure, fitted, style
 from reports.pictures.svg import inline
 from reports.rows import PUBLISHED, first_failure, order
 from reports.verdicts import agrees, grouped
@@ -53,9 +52,10 @@ def picture(results: Results) -> Picture | None:
     table = frame(results)
     if table.empty:
         return None
+    told = alternative(table)
     with style():
-        svg = inline(draw(table), "heat-map", TITLE, alternative(table))
-    return Picture("heat-map", TITLE, CAPTION, alternative(table), svg, table)
+        svg = inline(draw(table), "heat-map", TITLE, told)
+    return Picture("heat-map", TITLE, CAPTION, told, svg, table, shown(table))
 
 
 def frame(results: Results) -> pd.DataFrame:
@@ -84,6 +84,14 @@ def _state(row: Row) -> str:
     if row.fails:
         return "undecided" if row.finding.verdict is Verdict.UNDECIDED else "fails"
     return "expected"
+
+
+def shown(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a line for each case and number format: the part of the bound that is used, or the state."""
+    cells = (
+        short(line.used) if line.state == "agrees" else OTHERS[line.state][0] for line in each_line(table)
+    )
+    return side_by_side(table, ("case", "dtype"), "adapter", cells)
 
 
 def alternative(table: pd.DataFrame) -> str:
@@ -175,9 +183,3 @@ def _draw_head(axes: Axes, y: float, folder: str, adapters: Sequence[str]) -> No
         name = fitted(adapter, 1.5 * width if last else lines * width, 6.5)
         x, side = (WIDTH, "right") if last else (LABEL + width * (place + 0.5), "center")
         axes.text(x, above, name, ha=side, va="center", size=6.5)
-
-
-def fitted(word: str, room: float, size: float) -> str:
-    """Cut a word that is too long for so many points; a letter is some 0.56 of its size wide."""
-    letters = int(room / (0.56 * size))
-    return word if len(word) <= letters else f"{word[: max(letters - 1, 1)]}…"

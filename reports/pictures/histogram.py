@@ -10,7 +10,7 @@ from matplotlib.ticker import FuncFormatter, NullLocator
 
 from cases.dtypes import DTYPES
 from reports.accuracy import BEYOND, EDGES, UNKNOWN
-from reports.pictures.frames import in_order
+from reports.pictures.frames import in_order, side_by_side
 from reports.pictures.panels import finish, panels, power_of_ten
 from reports.pictures.picture import Picture
 from reports.pictures.style import looks, style
@@ -71,7 +71,7 @@ def _picture(table: pd.DataFrame, dtypes: Sequence[str]) -> Picture:
     name, told = f"histogram-{dtypes[0]}", alternative(table)
     with style():
         svg = inline(draw(table), name, title, told)
-    return Picture(name, title, CAPTION, told, svg, table)
+    return Picture(name, title, CAPTION, told, svg, table, shown(table))
 
 
 def frame(results: Results) -> pd.DataFrame:
@@ -119,6 +119,29 @@ def _ends(place: int) -> tuple[float, float]:
     return (low, high) if place >= 0 else (-low, -high)
 
 
+def shown(table: pd.DataFrame) -> pd.DataFrame:
+    """Return how many numbers there are in each class that is not empty, by claimant."""
+    named = table.assign(quantity=table["kind"], error=[words_of(int(place)) for place in table["class"]])
+    ranks = {"dtype": DTYPES, "kind": (*FORWARD, OTHERS)}
+    ordered = named.sort_values(
+        ["dtype", "kind", "class"],
+        key=lambda column: column.map(ranks[column.name].index) if column.name in ranks else column,
+    )
+    cells = [f"{count:,}" for count in ordered["count"]]
+    return side_by_side(ordered, ("dtype", "quantity", "error"), "claimant", cells)
+
+
+def words_of(place: int) -> str:
+    """Say in words which errors a class has: "½ to 1 ulps", "−2 to −1 ulps", "exact"."""
+    words = ("0", "¼", "½", "1", "2", "4", "16", "1024", "2²⁰")
+    if place in (0, OUTSIDE + 1):
+        return "exact" if place == 0 else "NaN, or the truth may overflow"
+    sign = "−" if place < 0 else "+"
+    if abs(place) == OUTSIDE:
+        return f"{sign} more than {words[-1]}"
+    return f"{sign} {words[abs(place) - 1]} to {words[abs(place)]} ulps"
+
+
 def alternative(table: pd.DataFrame) -> str:
     """Say how many numbers there are, how many are as near as can be, and who has the most far out."""
     count = table["count"]
@@ -137,7 +160,7 @@ def draw(table: pd.DataFrame) -> Figure:
     """Draw a small picture for each kind and number format, all claimants in each."""
     kinds = list(in_order(table["kind"], (*FORWARD, OTHERS)))
     dtypes = list(in_order(table["dtype"], DTYPES))
-    drawn, axes = panels(len(kinds), len(dtypes), height=46, gap=17)
+    drawn, axes = panels(len(kinds), len(dtypes), height=46, gap=17, legend=table["claimant"])
     for kind, row in zip(kinds, axes, strict=True):
         for dtype, one in zip(dtypes, row, strict=True):
             part = table[(table["kind"] == kind) & (table["dtype"] == dtype)]

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from cases.dtypes import DTYPES
-from reports.pictures.frames import in_order
+from reports.drift import is_told
+from reports.pictures.frames import in_order, short, side_by_side
 from reports.pictures.panels import finish, in_tens, panels
 from reports.pictures.picture import Picture
 from reports.pictures.style import looks, style
@@ -52,7 +53,7 @@ def picture(results: Results, rates: Mapping[str, float] | None = None) -> Pictu
     told = alternative(table)
     with style():
         svg = inline(draw(table), "losses", TITLE, told)
-    return Picture("losses", TITLE, CAPTION, told, svg, table)
+    return Picture("losses", TITLE, CAPTION, told, svg, table, shown(table))
 
 
 def frame(results: Results, rates: Mapping[str, float] | None = None) -> pd.DataFrame:
@@ -67,6 +68,13 @@ def frame(results: Results, rates: Mapping[str, float] | None = None) -> pd.Data
     table["rate"] = [(rates or {}).get(case, np.nan) for case in table["case"]]
     table["family"] = table["case"].str.extract(r"^((?:.*/)?[^-]*)")
     return table.sort_values(["family", "rate", "case"], kind="stable")[COLUMNS].reset_index(drop=True)
+
+
+def shown(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the losses at the steps 1, 2, 5, 10, … and at each claimant's last one."""
+    last = table.groupby(["case", "dtype", "claimant"], sort=False)["step"].transform("max")
+    told = table[table["step"].map(is_told) | (table["step"] == last)]
+    return side_by_side(told, ("case", "dtype", "step"), "claimant", map(short, told["loss"]))
 
 
 def alternative(table: pd.DataFrame) -> str:
@@ -88,7 +96,7 @@ def _range(numbers: pd.Series[float]) -> str:
 def draw(table: pd.DataFrame) -> Figure:
     """Draw for each case its number formats beside each other."""
     cases, dtypes = list(dict.fromkeys(table["case"])), list(in_order(table["dtype"], DTYPES))
-    drawn, axes = panels(len(cases), len(dtypes), height=70, gap=28)
+    drawn, axes = panels(len(cases), len(dtypes), height=70, gap=28, legend=table["claimant"])
     for case, row in zip(cases, axes, strict=True):
         whole = table[table["case"] == case]
         for dtype, one in zip(dtypes, row, strict=True):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from reports.pictures.style import WIDTH, figure, looks
+from reports.pictures.style import WIDTH, figure, fitted, looks
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
@@ -17,14 +17,20 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+LINE: Final = 12.0
+"""The height of a line of the legend, in points."""
+
+
 def panels(
-    rows: int, columns: int, *, height: float, gap: float, left: float = 38
+    rows: int, columns: int, *, height: float, gap: float, left: float = 38, legend: Iterable[str] = ()
 ) -> tuple[Figure, list[list[Axes]]]:
     """Return a figure of small pictures, in points: each `height` high, with `gap` below it for words.
 
-    `left` is the room for the labels of the first column.
+    `left` is the room for the labels of the first column; `legend` names the claimants.
     """
-    right, between, head, foot = 8.0, 30.0, 44.0, 34.0
+    words = set(legend)
+    lines = -(-len(words) // beside(words))
+    right, between, head, foot = 8.0, 30.0, 32.0 + LINE * lines, 34.0
     total = head + rows * (height + gap) - gap + foot
     width = (WIDTH - left - right - (columns - 1) * between) / columns
     drawn = figure(total)
@@ -36,21 +42,35 @@ def panels(
     return drawn, [[drawn.add_axes(place(row, column)) for column in range(columns)] for row in range(rows)]
 
 
+def beside(words: Iterable[str]) -> int:
+    """Return how many words of a legend stand beside each other."""
+    longest = max(words, key=len, default="")
+    return next((count for count in (4, 3) if fitted(longest, _room(count), 8) == longest), 2)
+
+
+def _room(columns: int) -> float:
+    """Return how many points a word of the legend has, beside the line that it explains."""
+    return WIDTH / columns - 42
+
+
 def finish(drawn: Figure, axes: Sequence[Sequence[Axes]], heads: Sequence[str], across: str, up: str) -> None:
     """Put the legend and the columns' heads above all small pictures, and what is told across and up."""
     handles: dict[str, Artist] = {}
     for one in (one for row in axes for one in row):
         handles |= {word: handle for handle, word in zip(*one.get_legend_handles_labels(), strict=True)}
     if words := list(looks(handles)):
+        columns = beside(words)
         drawn.legend(
-            [handles[word] for word in words], words, loc="upper center", ncols=min(len(words), 4),
-            borderaxespad=0.1, columnspacing=1.5,
+            [handles[word] for word in words], [fitted(word, _room(columns), 8) for word in words],
+            loc="upper center", ncols=min(len(words), columns), borderaxespad=0.1, columnspacing=1.5,
+            labelspacing=0.25,
         )  # fmt: skip
     for word, one in zip(heads, axes[0], strict=True):
         box = one.get_position()
         drawn.text((box.x0 + box.x1) / 2, box.y1 + 20 / _points(drawn), word, ha="center", weight="bold")
     if up:
-        drawn.text(0, 1 - 24 / _points(drawn), f"↑ {up}", va="top", size=7)
+        top = axes[0][0].get_position().y1
+        drawn.text(0, top + 20 / _points(drawn), f"↑ {up}", va="top", size=7)
     drawn.text(0.5, 3 / _points(drawn), f"{across} →", ha="center", va="bottom")
 
 

@@ -28,6 +28,9 @@ class Picture:
         have the colour of the text around it.
     table
         The numbers it is drawn from.
+    shown
+        The same for people to read: in few lines, with a column for each claimant, rounded; of a curve some
+        of its points.
     """
 
     name: str
@@ -36,3 +39,4 @@ class Picture:
     alternative: str
     svg: str
     table: pd.DataFrame
+    shown: pd.DataFrame

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
-from reports.pictures.frames import each_line
+from reports.pictures.frames import each_line, side_by_side
 from reports.pictures.panels import finish, panels
 from reports.pictures.picture import Picture
 from reports.pictures.style import INK, TINT, style
@@ -44,7 +44,7 @@ def picture(power: Power | None) -> Picture | None:
     told = alternative(table)
     with style():
         svg = inline(draw(table), "power", TITLE, told)
-    return Picture("power", TITLE, CAPTION, told, svg, table)
+    return Picture("power", TITLE, CAPTION, told, svg, table, shown(table))
 
 
 def frame(power: Power) -> pd.DataFrame:
@@ -64,6 +64,15 @@ def frame(power: Power) -> pd.DataFrame:
             heard = [one.answer for one in power.alarms if (one.answer.tool, one.dtype) == (tool, dtype)]
             lines.append((dtype, tool, ALARMS, *_counts(heard)))
     return pd.DataFrame(lines, columns=COLUMNS)
+
+
+def shown(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a line for each number format and tool, with a column for each measure."""
+    return side_by_side(table, ("dtype", "tool"), "measure", map(_share, each_line(table)))
+
+
+def _share(line: Any) -> str:  # noqa: ANN401 - a line of the table
+    return f"{line.objections:,} of {line.asked:,}" if line.asked else "not asked"
 
 
 def _counts(answers: Iterable[Answer | None]) -> tuple[int, int, float]:
@@ -117,8 +126,7 @@ def _draw_panel(axes: Axes, part: pd.DataFrame) -> None:
             place, share, height=0.7, facecolor=TINT if ours else "none", alpha=0.55 if ours else None,
             edgecolor=INK, hatch="" if ours else "////", linewidth=0.6,
         )  # fmt: skip
-        word = f"{line.objections:,} of {line.asked:,}" if line.asked else "not asked"
-        axes.text(share + 0.01, place, word, va="center", size=7)
+        axes.text(share + 0.01, place, _share(line), va="center", size=7)
     axes.set_yticks(range(len(part)), list(part["tool"]))
     axes.set_ylim(len(part) - 0.5, -0.5)
     axes.set_xlim(0, 1.2)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from reports.pictures.frames import in_order
+from reports.pictures.frames import FIRST, in_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -59,11 +59,9 @@ LOOKS: Final = (
 )
 """Colours that differ for the colour-blind too, each with a contrast of 3:1 on white and on near-black."""
 
-FIRST: Final = ("numpy", "torch", "jax plain", "jax observed")
-"""These have the same look in every picture of every report."""
-
 STYLE: Final[Mapping[str, Any]] = {
     "svg.fonttype": "none",
+    "text.parse_math": False,  # a name with two dollar signs is no formula
     "svg.hashsalt": "backprop-parity",
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
@@ -115,6 +113,12 @@ def looks(claimants: Iterable[str]) -> dict[str, Look]:
     places = {who: place for place, who in enumerate(dict.fromkeys((*FIRST, *there)))}
     widths = {who: max(2.6 - 0.45 * place, 1.1) for place, who in enumerate(there)}
     return {who: replace(LOOKS[places[who] % len(LOOKS)], width=widths[who]) for who in there}
+
+
+def fitted(word: str, room: float, size: float) -> str:
+    """Cut a word that is too long for so many points; a letter is some 0.56 of its size wide."""
+    letters = int(room / (0.56 * size))
+    return word if len(word) <= letters else f"{word[: max(letters - 1, 1)]}…"
 
 
 def figure(height: float) -> Figure:

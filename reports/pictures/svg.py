@@ -8,6 +8,7 @@ from html import escape
 from io import StringIO
 from typing import TYPE_CHECKING, Final
 
+from cases.defects import printable
 from reports.pictures.style import INK
 
 if TYPE_CHECKING:
@@ -23,17 +24,15 @@ def inline(drawn: Figure, name: str, title: str, alternative: str) -> str:
     """Return a drawing as an element; every id in it begins with `name`.
 
     matplotlib's own text would do as a file. In a page its style would reach all other drawings, its ids
-    would clash with theirs, and black would be unreadable in dark mode.
+    would clash with theirs, and black would be unreadable in dark mode. What no screen can show, as in a
+    case's name, is written as an escape.
     """
     file = StringIO()
     drawn.savefig(file, format="svg", metadata=NO_METADATA)
     text = file.getvalue()
     inside = text[text.index(">", text.index("<svg")) + 1 : text.rindex("</svg>")]
-    return (
-        _opened(text, name, title, alternative)
-        + _in_classes(_own_ids(_shorter(inside), name), name)
-        + "</svg>"
-    )
+    whole = _opened(text, name, title, alternative) + _in_classes(_own_ids(_shorter(inside), name), name)
+    return printable(f"{whole}</svg>")
 
 
 def _opened(text: str, name: str, title: str, alternative: str) -> str:
