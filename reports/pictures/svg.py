@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections import Counter
 from html import escape
 from io import StringIO
@@ -28,7 +29,9 @@ def inline(drawn: Figure, name: str, title: str, alternative: str) -> str:
     case's name, is written as an escape.
     """
     file = StringIO()
-    drawn.savefig(file, format="svg", metadata=NO_METADATA)
+    with warnings.catch_warnings():  # the page's font has letters that the one which measures here has not
+        warnings.filterwarnings("ignore", r"Glyph .* missing from font", UserWarning)
+        drawn.savefig(file, format="svg", metadata=NO_METADATA)
     text = file.getvalue()
     inside = text[text.index(">", text.index("<svg")) + 1 : text.rindex("</svg>")]
     whole = _opened(text, name, title, alternative) + _in_classes(_own_ids(_shorter(inside), name), name)
@@ -42,10 +45,10 @@ def _opened(text: str, name: str, title: str, alternative: str) -> str:
     width, height = (float(size) for size in found.groups())
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" role="img" '
-        f'aria-labelledby="{name}-title {name}-desc" stroke-linejoin="round" '
+        f'aria-labelledby="{name}-svg-title {name}-svg-desc" stroke-linejoin="round" '
         f'style="width:100%;max-width:{LARGEST * width:.0f}px;height:auto;color:inherit">'
-        f'<title id="{name}-title">{escape(title)}</title>'
-        f'<desc id="{name}-desc">{escape(alternative)}</desc>'
+        f'<title id="{name}-svg-title">{escape(title)}</title>'
+        f'<desc id="{name}-svg-desc">{escape(alternative)}</desc>'
     )
 
 
