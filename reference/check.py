@@ -50,7 +50,7 @@ class JudgedStep:
     previous
         The step before, without its own previous one: a long run does not keep every step.
     derived
-        What each line was judged against, by name.
+        What each claimed line was judged against, by name.
     """
 
     step: int

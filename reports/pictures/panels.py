@@ -62,7 +62,7 @@ def finish(drawn: Figure, axes: Sequence[Sequence[Axes]], heads: Sequence[str], 
         columns = beside(words)
         drawn.legend(
             [handles[word] for word in words], [fitted(word, _room(columns), 8) for word in words],
-            loc="upper center", ncols=min(len(words), columns), borderaxespad=0.1, columnspacing=1.5,
+            loc="upper left", ncols=min(len(words), columns), borderaxespad=0.1, columnspacing=1.5,
             labelspacing=0.25,
         )  # fmt: skip
     for word, one in zip(heads, axes[0], strict=True):

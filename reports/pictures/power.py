@@ -110,7 +110,7 @@ def draw(table: pd.DataFrame) -> Figure:
     """Draw bars: for each number format and measure a small picture, and in it a bar for each tool."""
     dtypes, measures = (list(dict.fromkeys(table[name])) for name in ("dtype", "measure"))
     rows = [(dtype, measure) for dtype in dtypes for measure in measures]
-    drawn, axes = panels(len(rows), 1, height=74, gap=22, left=150)
+    drawn, axes = panels(len(rows), 1, height=74, gap=26, left=120)
     for (dtype, measure), (one,) in zip(rows, axes, strict=True):
         _draw_panel(one, table[(table["dtype"] == dtype) & (table["measure"] == measure)])
         one.set_title(f"{measure} ({dtype})", loc="left", pad=3, weight="bold")
