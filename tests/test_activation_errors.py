@@ -120,10 +120,6 @@ def ends_the_program(given):
     raise SystemExit(0)
 
 
-def is_asked(given):
-    raise AssertionError("nobody promised the inside")
-
-
 @pytest.mark.parametrize(
     "adapter",
     [
@@ -131,7 +127,6 @@ def is_asked(given):
         adapter_of(ends_the_program),
         adapter_of(lambda given: iter(())),
         adapter_of(lambda given: iter([{"a1": np.zeros(3, np.float32)}])),
-        adapter_of(is_asked, names.outcome),
         Unavailable("torch", Verdict.NOT_RUN, "torch is not installed"),
     ],
 )
@@ -156,6 +151,19 @@ def test_who_fails_at_one_activation_is_asked_for_the_next_but_not_after_a_hang(
     assert drawn(KeyError("tanh")) == {"sigmoid", "relu"}
     assert drawn(Fault("took more than 60 s and was ended")) == {"sigmoid"}
     assert asked == ["sigmoid", "tanh"]
+
+
+def test_who_shows_only_the_outcome_is_asked_once_and_who_promises_less_than_it_shows_is_drawn():
+    asked = []
+
+    def outcome(given):
+        asked.append(given.activations)
+        for claim in training_steps(given):
+            yield {name: claim[name] for name in names.outcome(1)}
+
+    assert measure(["sigmoid", "tanh"], [adapter_of(outcome)], ["float32"]) == ()
+    assert len(asked) == 1
+    assert measure(["sigmoid"], [adapter_of(training_steps, names.outcome)], ["float32"]) != ()
 
 
 def test_measured_are_the_activations_of_the_selected_cases_in_one_format():
