@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from adapters import Choice, UnknownAdapterError
 from cases import SHIPPED, CaseErrors, load_cases
-from reports import environment, files, report, run, step_summary, terminal
+from reports import activations, environment, files, report, run, step_summary, terminal
 from reports.power import measure
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ def _make(wanted: Wanted, command: str) -> int:
     out = terminal.console()
     with terminal.progress(selection, out) as watch:
         results = run.run(selection, watch)
+    results = replace(results, activations=activations.measure_selected(selection))
     power = _measure(selection, out) if wanted.power else None
     made = environment.describe(command)
     told = report.put_together(results, selection, made, wanted.adapters.required, power)

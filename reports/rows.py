@@ -11,7 +11,10 @@ from reference import Finding, Subject, Verdict, sentence
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from reports.accuracy import Accuracy
+    from reports.activations import ActivationError
     from reports.drift import Drift
+    from reports.losses import Loss
 
 PUBLISHED = "published"
 """The claimant's name where the claim is what somebody printed."""
@@ -138,6 +141,9 @@ class Results:
     pairs: tuple[Pair, ...] = ()
     printed: tuple[Printed, ...] = ()
     drifts: tuple[Drift, ...] = ()
+    accuracy: tuple[Accuracy, ...] = ()
+    losses: tuple[Loss, ...] = ()
+    activations: tuple[ActivationError, ...] = ()
 
 
 def first_failure(rows: Iterable[Row]) -> Row | None:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from adapters import Adapter, Unavailable
 from reference import Finding, JudgedStep, Subject, Verdict, judge, tape, training_steps
+from reports.accuracy import AccuracyCounter
 from reports.differences import largest_differences, stated
 from reports.drift import Drift, DriftMeter
 from reports.expectations import settled
 from reports.explanations import explained
 from reports.inherited import expectation_of
 from reports.long_runs import RowKeeper
+from reports.losses import Loss, LossKeeper
 from reports.pairs import PairCounter
 from reports.published import judge_case
 from reports.rows import Pair, Printed, Results, Row
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
 
 REFERENCE = "numpy"
 """The adapter that plain differences are measured from; it is judged like the others."""
+
+Follower: TypeAlias = "Callable[[Mapping[Subject, JudgedStep]], None]"
+"""Is given each step of all claimants of a case, for what is told beside the verdicts."""
 
 NOTHING: Mapping[str, NDArray[Any]] = MappingProxyType({})
 
@@ -55,12 +60,16 @@ def run(selection: Selection, watch: Callable[[Case, str, int], None] = lambda *
     pairs: list[Pair] = []
     printed: list[Printed] = []
     drifts: list[Drift] = []
+    losses: list[Loss] = []
+    accuracy = AccuracyCounter()
     for case in selection.cases:
         for dtype in (dtype for one, dtype in selection.runs if one is case):
             watch(case, dtype, 0)
-            meter = DriftMeter(case.problem(dtype))
-            found, counted = run_case(case, dtype, selection.adapters, watch, meter.add)
+            meter, keeper = DriftMeter(case.problem(dtype)), LossKeeper(case.problem(dtype))
+            follow = _each(meter.add, keeper.add, accuracy.add)
+            found, counted = run_case(case, dtype, selection.adapters, watch, follow)
             drifts += meter.finished()
+            losses += keeper.finished()
             rows += found
             pairs += counted
         if case.published:
@@ -68,7 +77,17 @@ def run(selection: Selection, watch: Callable[[Case, str, int], None] = lambda *
         judged = judge_case(case, explain=True)
         rows += [one.row for one in judged]
         printed += judged
-    return Results(tuple(rows), tuple(pairs), tuple(printed), tuple(drifts))
+    return Results(tuple(rows), tuple(pairs), tuple(printed), tuple(drifts), accuracy.rows, tuple(losses))
+
+
+def _each(*followers: Follower) -> Follower:
+    """Return a follower that tells each of these."""
+
+    def follow(judged: Mapping[Subject, JudgedStep]) -> None:
+        for one in followers:
+            one(judged)
+
+    return follow
 
 
 def run_case(
@@ -76,7 +95,7 @@ def run_case(
     dtype: str,
     adapters: Sequence[Adapter | Unavailable],
     watch: Callable[[Case, str, int], None] = lambda *_: None,
-    follow: Callable[[Mapping[Subject, JudgedStep]], None] = lambda _: None,
+    follow: Follower = lambda _: None,
 ) -> tuple[list[Row], list[Pair]]:
     """Run one case in one number format; return each claimant's rows together, and the pairs of claimants.
 
