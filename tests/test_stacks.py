@@ -134,3 +134,39 @@ def test_stacking_and_taking_apart_gives_the_same():
             assert {name: array.tobytes() for name, array in one.inputs.items()} == {
                 name: array.tobytes() for name, array in problem.inputs.items()
             }
+
+
+def test_a_case_of_nan_and_infinity_changes_no_bound_of_another():
+    """Such as the least magnitude of a stack, by which it is decided whether underflow counts."""
+    tiny = problems(LOSSES[0], "float32", 4, scales=(1e-18, 1e-18))
+    broken = replace(tiny[1], x=np.full_like(tiny[1].x, np.nan))
+    huge = replace(tiny[1], x=np.full_like(tiny[1].x, 3e38))
+    for beside in (broken, huge):
+        stack = stacked([tiny[0], beside])
+        run = list(training_steps(stack))
+        own = [{name: array[0] if array.ndim else array for name, array in claim.items()} for claim in run]
+        found = [
+            one for step in judge_stack(stack, lambda _, run=run: iter(run), frozenset()) for one in step
+        ]
+        alone = judge(tiny[0], lambda _, own=own: iter(own), frozenset(), certify=False)
+        for one, expected in zip(found, (f for step in alone for f in step.findings), strict=True):
+            assert VERDICTS[one.verdicts[0]] is expected.verdict
+            assert one.digits[0] == pytest.approx(expected.digits, rel=1e-6), one.quantity
+
+
+def test_a_copy_of_an_infinity_is_right_and_what_follows_from_nan_is_not_known():
+    form = FORMATS["float32"]
+    value = Bounded.exact(np.array([np.inf, 1.0]), form)
+    for claimed, verdict in ((np.inf, "agrees"), (-np.inf, "differs"), (np.nan, "differs")):
+        assert compare(1, "a1", np.array([claimed, 1.0], "float32"), value).verdict == verdict
+    after_nan = Bounded.exact(np.array([np.nan, 1.0]), form)
+    assert compare(1, "a1", np.array([np.nan, 1.0], "float32"), after_nan).verdict == "undecided"
+    assert compare(1, "a1", np.array([np.nan, 2.0], "float32"), after_nan).verdict == "differs"
+
+
+def test_a_product_by_parts_may_overflow_where_the_product_does_not():
+    """(g + g·a)(1 − a), as JAX has the derivative of tanh: 40000 + 40000 is infinite in float16."""
+    form = FORMATS["float16"]
+    slope = Bounded.exact(np.array([0.0, 2.0**-11]), form)
+    assert np.isinf((Bounded.exact(np.array([40_000.0, 40_000.0]), form) * slope).error).all()
+    assert np.isfinite((Bounded.exact(np.array([30_000.0, 30_000.0]), form) * slope).error).all()

@@ -68,7 +68,7 @@ class DaskEngine:
         dask = _dask()
         if self.scheduler:
             try:
-                client = dask.Client(self.scheduler, timeout="10s")
+                client = dask.Client(self.scheduler, timeout="5s")
             except (OSError, ValueError) as error:
                 raise NoDaskError(f"no scheduler answers at {self.scheduler}: {error}") from None
             with client:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable, Iterator
 
+    from rich.console import Console
+
     from reports.sweep.plan import Task
 
 
@@ -47,9 +49,19 @@ def _sweep(options: argparse.Namespace) -> int:
     with progress(out, plan.count, plan.count - sum(task.told for task in left)) as watch:
         for one in _engine(options).run(_in_time(left, options.minutes), order):
             watch(one)
+    return _tell(store, plan, out)
+
+
+def _tell(store: Store, plan: Plan, out: Console) -> int:
+    """Tell what has been found so far; return the exit code."""
+    if not store.done:
+        out.print("nothing has been judged yet; --resume goes on")
+        return 0
     summary = summarize(store.tables())
-    write(summary, options.out)
-    show(summary, options.out, out)
+    write(summary, store.folder)
+    show(summary, store.folder, out)
+    if summary.cases < plan.count:
+        out.print(f"{plan.count - summary.cases:,} cases are left; --resume goes on")
     return 1 if len(summary.findings) else 0
 
 

@@ -58,7 +58,7 @@ def show(summary: Summary, folder: Path, out: Console) -> None:
     if len(summary.known):
         out.print(_table(summary.known))
     for told in summary.findings["told"].where(summary.findings["told"] != "").dropna().head(MOST_SHOWN):
-        out.print(str(told), markup=False, highlight=False)
+        out.print(str(told), markup=False, highlight=False, soft_wrap=True)
     out.print(summary.headline, markup=False, highlight=False)
     out.print(f"Rows and summary: {folder}", markup=False, highlight=False, soft_wrap=True)
 
