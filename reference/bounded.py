@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from reference.formats import NEGLIGIBLE
+from reference.formats import FLOAT64, NEGLIGIBLE
 from reference.once import once
 
 if TYPE_CHECKING:
@@ -35,6 +35,9 @@ Error: TypeAlias = "NDArray[np.float64] | float"
 """An array of error bounds, or the plain number 0.0: an exact operand costs no arithmetic."""
 
 EXACT = 0.0
+
+TINIEST = 2.0**-1074
+"""The smallest number of float64."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,6 +121,7 @@ class Bounded:
         accumulator = self.format.products
         underflows = n * (1 + (accumulator or self.format).underflows(self.peak + other.peak))
         value = self.value @ other.value
+        reach = self._with_lost_products(reach, other, np.matmul)
         accumulated = self._settled(
             value, reach, carried, roundings=n + 1, underflows=underflows, accumulator=accumulator
         )
@@ -132,11 +136,22 @@ class Bounded:
         carried = _carried(self, other, np.multiply)
         operands, largest = self.peak + other.peak, self.format.largest / 2
         underflows = self.format.underflows(operands)
-        product = self._settled(value, np.abs(value), carried, roundings=1, underflows=underflows)
+        reach = self._with_lost_products(np.abs(value), other, np.multiply)
+        product = self._settled(value, reach, carried, roundings=1, underflows=underflows)
         if np.all(operands <= largest):
             return product
         fits = np.maximum(self.magnitude + self.error, other.magnitude + other.error) <= largest
         return replace(product, error=np.where(fits, product.error, np.inf))
+
+    def _with_lost_products(self, reach: Real, other: Bounded, product: Callable[[Real, Real], Real]) -> Real:
+        """Return a product's reach, above 0 also where its evaluation in float64 has underflowed to 0.
+
+        In the shorter formats nothing does: the product of their smallest numbers is one of float64's.
+        """
+        if self.format.smallest_normal == FLOAT64.smallest_normal and minimum(reach) == 0:
+            factors = ((one.value != 0).astype(np.float64) for one in (self, other))
+            reach += TINIEST * product(*factors)
+        return reach
 
     def __add__(self, other: Bounded) -> Bounded:
         """Sum; an addend of a dot product meets as many roundings as that product's own terms."""

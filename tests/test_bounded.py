@@ -165,3 +165,14 @@ def test_a_million_roundings_are_more_than_the_product_of_their_units_in_float32
     # (1 + u)ⁿ − 1 would be exactly 0 in float64 for float64's u; γ_n is not
     assert FLOAT64.gamma(10**6) == pytest.approx(2e6 * 2.0**-53, rel=1e-6)
     assert FLOAT32.gamma(2**24) == np.inf
+
+
+def test_a_product_that_underflows_in_float64_itself_costs_an_underflow():
+    """g² of 1e-192 is 0, in the claimant and in the evaluation of the bound alike; it is not 0 in truth."""
+    g = exact(np.array([[1e-192, 0.0]]), "float64")
+    assert (g * g).error.tolist() == [[pytest.approx(2.0**-1022, rel=1e-6), 0.0]]
+    assert 0 < (g @ g.mT).error.item() < 1e-300
+    with np.errstate(divide="ignore"):
+        assert (g * g).sum().sqrt().error > 1e-155
+    small = exact(np.array([[1e-40, 0.0]]), "float32")
+    assert (small @ small.mT).error.item() > 0

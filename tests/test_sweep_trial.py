@@ -10,6 +10,7 @@ from adapters import Adapter, Program, find_adapters
 from adapters.adapter import Stacked
 from cases.stacks import stacked
 from reference import names, training_steps
+from reference.formats import FORMATS
 from reference.verdicts import NoEquivalent
 from reports.sweep.claimants import Claimant, claimants
 from reports.sweep.known import KNOWN
@@ -154,4 +155,4 @@ def test_each_known_difference_is_that_of_a_case(one):
     lines = one.lines_of(problem)
     assert expectation.quantity in lines
     values = next(training_steps(problem))
-    assert np.any(one.region(values[lines[expectation.quantity]], problem.y))
+    assert np.any(one.region(values[lines[expectation.quantity]], problem.y, FORMATS[problem.dtype]))

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-GROWTH: Final = ((16, 8), (16, 16), (16, 32), (8, 64), (8, 128), (4, 512), (4, 2048))
-"""So many blocks of so many cases each, one after the other."""
+GROWTH: Final = ((16, 8), (16, 16), (16, 32), (4, 64), (2, 256), (2, 1024), (12, 8192))
+"""So many blocks of so many cases each, one after the other: together 102,016."""
 
 LONGEST: Final = 4096
 """The length of every block after those."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from reference import names
+from reference.formats import FORMATS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cases import Problem
+    from reference.formats import Format
 
     Flags = NDArray[np.bool_]
 
@@ -38,7 +40,7 @@ class Known:
     lines
         Where it first shows: "a", "dL/dz" or "dL/da" of the layer, "loss".
     region
-        From z of the layer (or ŷ, of a loss) and y: which elements lie where the difference is known.
+        From z of the layer (or ŷ, of a loss), y and the format: which elements lie where it is known.
     dtypes
         The formats in which it is, all if empty.
     """
@@ -47,7 +49,7 @@ class Known:
     adapter: str
     function: str
     lines: tuple[str, ...]
-    region: Callable[[Any, Any], Any]
+    region: Callable[[Any, Any, Format], Any]
     dtypes: tuple[str, ...] = ()
 
     def lines_of(self, problem: Problem) -> dict[str, str]:
@@ -72,7 +74,7 @@ KNOWN: Final = (
         adapter="torch",
         function="softplus",
         lines=("a", "dL/dz"),
-        region=lambda z, _: z > SOFTPLUS_THRESHOLD,
+        region=lambda z, *_: z > SOFTPLUS_THRESHOLD,
         dtypes=("float64",),
     ),
     Known(
@@ -80,35 +82,42 @@ KNOWN: Final = (
         adapter="jax",
         function="hardtanh",
         lines=("dL/dz",),
-        region=lambda z, _: np.abs(z) == 1,
+        region=lambda z, *_: np.abs(z) == 1,
     ),
     Known(
         case="divergences/leaky-relu-at-zero",
         adapter="jax",
         function="leaky_relu",
         lines=("dL/dz",),
-        region=lambda z, _: z == 0,
+        region=lambda z, *_: z == 0,
+    ),
+    Known(
+        case="divergences/softsign-far-out",
+        adapter="jax",
+        function="softsign",
+        lines=("dL/dz",),
+        region=lambda z, _, form: np.abs(z) > np.sqrt(form.largest) - 1,  # (1 + |z|)² overflows
     ),
     Known(
         case="divergences/l1-at-zero",
         adapter="jax",
         function="l1",
         lines=("dL/da",),
-        region=lambda a, y: a == y,
+        region=lambda a, y, _: a == y,
     ),
     Known(
         case="divergences/log-clamped",
         adapter="torch",
         function="binary_cross_entropy",
         lines=("loss",),
-        region=lambda a, _: np.minimum(a, 1 - a) < np.exp(LEAST_LOG),
+        region=lambda a, *_: np.minimum(a, 1 - a) < np.exp(LEAST_LOG),
     ),
     Known(
         case="divergences/probability-clamped",
         adapter="torch",
         function="binary_cross_entropy",
         lines=("dL/da",),
-        region=lambda a, _: a * (1 - a) < LEAST_PROBABILITY,
+        region=lambda a, *_: a * (1 - a) < LEAST_PROBABILITY,
     ),
 )
 
@@ -131,10 +140,9 @@ def known(
         lines = one.lines_of(problem) if one.adapter == adapter else {}
         for line, argument in lines.items():
             if line == quantity or not shown:
-                inside = one.region(
-                    np.asarray(values[argument], np.float64), np.asarray(problem.y, np.float64)
-                )
-                found = inside.reshape(len(inside), -1).any(axis=1)
+                z, y = (np.asarray(array, np.float64) for array in (values[argument], problem.y))
+                inside = one.region(z, y, FORMATS[problem.dtype])
+                found = inside.reshape(len(z), -1).any(axis=1)
                 if found.any():
                     return one.case, found
     return "", np.zeros(len(problem.x), bool)

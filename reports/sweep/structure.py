@@ -11,7 +11,7 @@ from cases.rounding import rounded_once
 from cases.short_formats import has_bound
 from reference import names
 from reports.sweep.randomness import Stream, dealt
-from reports.sweep.regimes import REGIMES, Regime
+from reports.sweep.regimes import ORDINARY, REGIMES, Regime
 from reports.sweep.updates import KINDS, RATES, Update, update
 
 if TYPE_CHECKING:
@@ -111,8 +111,10 @@ def structure(
     loss, reduction = dealt(seed, "loss", [one for one in LOSSES if has_bound(dtype, one[0])], block)
     known = [one for one in ACTIVATIONS if has_bound(dtype, one)]
     activations = [dealt(seed, f"activation {k}", known, block) if k else "" for k in range(len(widths))][1:]
-    if loss == "binary_cross_entropy":
+    regime = dealt(seed, "regime", REGIMES, block)
+    if loss == "binary_cross_entropy":  # of probabilities: NaN is refused by PyTorch
         activations[-1] = "sigmoid"
+        regime = ORDINARY if regime.of_format else regime
     kind = dealt(seed, "update", KINDS, block)
     return Structure(
         dtype=dtype,
@@ -126,7 +128,7 @@ def structure(
         learning_rate=float(rounded_once(stream.choice(RATES), dtype)),
         steps=steps,
         not_trained=_not_trained(stream, len(activations)),
-        regime=dealt(seed, "regime", REGIMES, block),
+        regime=regime,
     )
 
 
