@@ -1,6 +1,6 @@
 """Blocks: runs of cases that share a structure, so that one compiled program serves them all.
 
-The first blocks are short, and so the first thousand cases meet fifty structures; the later ones are long,
+The first blocks are short, and so the first thousand cases meet forty structures; the later ones are long,
 and so compiling costs little of a long sweep. Which case is in which block depends on its number alone.
 """
 
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-GROWTH: Final = ((16, 8), (16, 16), (16, 32), (4, 64), (2, 256), (2, 1024), (12, 8192))
-"""So many blocks of so many cases each, one after the other: together 102,016."""
+GROWTH: Final = ((12, 8), (12, 16), (12, 32), (4, 128), (2, 1024), (12, 8192))
+"""So many blocks of so many cases each, one after the other: together 101,536."""
 
 LONGEST: Final = 4096
 """The length of every block after those."""
