@@ -133,7 +133,7 @@ def judge_step(
     known, findings, lines = {**_data(problem, form), **state}, [], tape(problem)
     with np.errstate(all="ignore"):  # an overflow makes a bound infinite or NaN, and is judged as such
         for line in lines:
-            derived = line.formula(*(known[name] for name in line.inputs))
+            derived = line.formula(*[known[name] for name in line.inputs])
             if truth:
                 derived = truth.certify(line, derived)
             known[line.name] = derived
