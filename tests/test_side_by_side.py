@@ -13,7 +13,10 @@ SHAPES = {"z1": (3, 2), "loss": (), "dL/dW1": (2, 4), "b1_new": (2,), "W1_new": 
 
 def claim(seed, dtype):
     rng = np.random.default_rng(seed)
-    return {name: rounded_once(rng.choice([1, -2, 0.5, 0.0, -0.0], shape), dtype) for name, shape in SHAPES.items()}  # fmt: skip
+    return {
+        name: rounded_once(rng.choice([1, -2, 0.5, 0.0, -0.0], shape), dtype)
+        for name, shape in SHAPES.items()
+    }
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
