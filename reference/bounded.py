@@ -53,6 +53,9 @@ class Bounded:
         n it is n: BLAS may start its accumulator with the bias instead of adding it last.
     low
         What is left of a certified value beyond `value`, its nearest float64; 0 where it is not certified.
+    parts
+        The largest factor, at least 1, on the way to this one where it is not multiplied in at once but part
+        by part, as a derivative is by automatic differentiation: g·z·e^{−z} overflows before z·e^{−z} does.
     """
 
     value: Real
@@ -60,6 +63,7 @@ class Bounded:
     format: Format
     terms: int = 1
     low: Error = EXACT
+    parts: Error = 1.0
 
     __array_ufunc__ = None  # so that `array @ bounded` is left to this class
 
@@ -121,11 +125,18 @@ class Bounded:
         return replace(accumulated, terms=n)
 
     def __mul__(self, other: Bounded) -> Bounded:
-        """Element-wise product: |a|·e_b + e_a·(|b| + e_b), and one rounding."""
+        """Element-wise product: |a|·e_b + e_a·(|b| + e_b), and one rounding.
+
+        Where b may be multiplied in part by part, a part's underflow grows and its product may overflow.
+        """
         value = self.value * other.value
         carried = _carried(self, other, np.multiply)
         underflows = self.format.underflows(self.peak + other.peak)
-        return self._settled(value, np.abs(value), carried, roundings=1, underflows=underflows)
+        product = self._settled(value, np.abs(value), carried, roundings=1, underflows=underflows)
+        if type(other.parts) is float:
+            return product
+        fits = (self.magnitude + self.error) * other.parts <= self.format.largest
+        return product.widened(np.where(fits, self.format.underflow * underflows * other.parts, np.inf))
 
     def __add__(self, other: Bounded) -> Bounded:
         """Sum; an addend of a dot product meets as many roundings as that product's own terms."""
@@ -237,7 +248,7 @@ class Bounded:
             reach += carried
         gamma, eta = self.format.gamma(roundings, accumulator), form.underflow * underflows
         smallest, largest = minimum(reach), maximum(reach)
-        underflow = eta * (reach > 0) if eta > NEGLIGIBLE * gamma * smallest else EXACT
+        underflow = EXACT if eta <= NEGLIGIBLE * gamma * smallest else eta * (reach > 0)  # it may be NaN
         overflow = ~(reach <= form.largest) if not largest <= form.largest else None  # NaN counts as overflow
         error = reach  # its memory, used again
         error *= gamma
