@@ -77,12 +77,15 @@ class SlopeForms:
         f'(z), to full relative accuracy; and from z and e, sup |f'(t) − f'(z)| over |t − z| ≤ e.
     from_activation, activation_spread
         The document's form, from z and a; and from a, its error and the unit roundoff, how far it moves.
+    parts
+        The largest factor by which automatic differentiation may multiply on the way. See `Bounded.parts`.
     """
 
     from_input: Callable[[Real], Real]
     input_spread: Callable[[Real, Error], Real]
     from_activation: Callable[[Real, Real], Real]
     activation_spread: Callable[[Real, Error, float], Real | float]
+    parts: float = 1.0
 
 
 def smooth_slope(
@@ -103,7 +106,8 @@ def smooth_slope(
         by_activation = np.abs(value - other) + forms.activation_spread(a.value, a.error, unit)
         by_activation = by_activation + 8 * unit * np.abs(other)
         error = np.maximum(by_activation, by_input) + 2 * z.format.underflow
-        return Bounded(value, _promised(z, _or_zero(value, error, z.format)), z.format)
+        parts = 1.0 if forms.parts == 1 else np.full(z.shape, forms.parts)
+        return Bounded(value, _promised(z, _or_zero(value, error, z.format)), z.format, parts=parts)
 
     return bounded
 
