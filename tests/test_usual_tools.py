@@ -34,7 +34,7 @@ def first_claim(name, problem):
 def test_assert_close_objects_to_most_correct_claims_in_16_bits(dtype):
     """Of 300 networks, to 86 % in bfloat16 and to 75 % in float16, against the reference in float64, rounded.
 
-    To PyTorch against JAX, 91 % and 85 %. Some of them are saturated or overflow, and leave little to object to.
+    To PyTorch against JAX, 91 % and 85 %. Some are saturated or overflow: little to object to.
 
     To none of them does this suite object (tests/test_random_networks.py).
     """
