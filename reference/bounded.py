@@ -57,6 +57,9 @@ class Bounded:
         n it is n: BLAS may start its accumulator with the bias instead of adding it last.
     low
         What is left of a certified value beyond `value`, its nearest float64; 0 where it is not certified.
+    parts
+        The largest factor, at least 1, on the way to this one where it is not multiplied in at once but part
+        by part, as a derivative is by automatic differentiation: g·z·e^{−z} overflows before z·e^{−z} does.
     """
 
     value: Real
@@ -64,6 +67,7 @@ class Bounded:
     format: Format
     terms: int = 1
     low: Error = EXACT
+    parts: Error = 1.0
 
     __array_ufunc__ = None  # so that `array @ bounded` is left to this class
 
@@ -130,18 +134,17 @@ class Bounded:
     def __mul__(self, other: Bounded) -> Bounded:
         """Element-wise product: |a|·e_b + e_a·(|b| + e_b), and one rounding.
 
-        A factor may be multiplied in by parts, as (g + g·a)(1 − a): nothing is promised where 2g overflows.
+        Where b may be multiplied in part by part, a part's underflow grows and its product may overflow.
         """
         value = self.value * other.value
         carried = _carried(self, other, np.multiply)
-        operands, largest = self.peak + other.peak, self.format.largest / 2
-        underflows = self.format.underflows(operands)
+        underflows = self.format.underflows(self.peak + other.peak)
         reach = self._with_lost_products(np.abs(value), other, np.multiply)
         product = self._settled(value, reach, carried, roundings=1, underflows=underflows)
-        if np.all(operands <= largest):
+        if type(other.parts) is float:
             return product
-        fits = np.maximum(self.magnitude + self.error, other.magnitude + other.error) <= largest
-        return replace(product, error=np.where(fits, product.error, np.inf))
+        fits = (self.magnitude + self.error) * other.parts <= self.format.largest
+        return product.widened(np.where(fits, self.format.underflow * underflows * other.parts, np.inf))
 
     def _with_lost_products(self, reach: Real, other: Bounded, product: Callable[[Real, Real], Real]) -> Real:
         """Return a product's reach, above 0 also where its evaluation in float64 has underflowed to 0.

@@ -137,7 +137,7 @@ def judge_step(
     judged_against: dict[str, Bounded] = {}
     with np.errstate(all="ignore"):  # an overflow makes a bound infinite or NaN, and is judged as such
         for line in lines:
-            derived = line.formula(*(known[name] for name in line.inputs))
+            derived = line.formula(*[known[name] for name in line.inputs])
             if truth:
                 derived = truth.certify(line, derived)
             known[line.name] = derived

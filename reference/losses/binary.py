@@ -98,7 +98,7 @@ def _probabilities_gradient_bounded(a: Bounded, y: Bounded, roundings: int) -> B
     reach = y.magnitude / a.value + wrong / rest + down + up
     error = form.gamma(7 + roundings) * reach + down + up
     value = probabilities_gradient(a.value, y.value)
-    underflows = 4 + 4 / np.minimum(a.value, rest)
+    underflows = 4 + 4 * (1 + reach) / np.minimum(a.value, rest)  # of a(1 − a), by which one may divide
     return settled(value, error, np.where(_inside(a), reach, np.inf), form, underflows)
 
 

@@ -113,6 +113,8 @@ def cross_entropy(smoothing: float, *, by_class: bool = False) -> Terms:
         off = np.where(weight > 0, weight * error + form.gamma(2 + blurred) * reach, 0.0)
         value = np.where(weight > 0, -smooth(y.value) * found.value, 0.0)
         promised = np.where(np.isfinite(found.error), np.maximum(reach, found.normalizer), np.inf)
+        if smoothing:  # PyTorch sums all of log softmax(ŷ) before it multiplies by s/n
+            promised = np.maximum(promised, (np.abs(found.value) + error).sum(axis=(-2, -1), keepdims=True))
         return settled(value, off, promised, form)
 
     def gradient_bounded(y_hat: Bounded, y: Bounded, roundings: int) -> Bounded:

@@ -7,9 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import numpy as np
+
+from reference.elementary import Elementary
 from reference.losses.contract import Loss
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from reference.bounded import Bounded
@@ -27,6 +32,20 @@ def half_squared_error_sum_gradient(y_hat: Array, y: Array) -> Array:
     """∂L/∂ŷ = ŷ − y."""
     dL_dy_hat: Array = y_hat - y
     return dL_dy_hat
+
+
+def _by_autodiff(equation: str, gradient: Callable[[Any, Any], Any]) -> Elementary:
+    """Promise nothing where 2 (ŷ − y) may overflow: that is the derivative of the square, before the ½."""
+
+    def bounded(y_hat: Bounded, y: Bounded) -> Bounded:
+        found: Bounded = gradient(y_hat, y)
+        largest = y.format.largest
+        if y_hat.is_exact and np.all(2 * (y_hat.peak + y.peak) <= largest):  # as nearly always
+            return found
+        fits = 2 * (np.abs(y_hat.value - y.value) + y_hat.error) <= largest
+        return found.widened(np.where(fits, 0.0, np.inf))
+
+    return Elementary(equation, gradient, bounded, gradient)
 
 
 def half_squared_error_mean(y_hat: Array, y: Array) -> Array:
@@ -60,10 +79,16 @@ def _elements(y: Array) -> int:
 
 SQUARES = {
     ("half_squared_error", "sum"): Loss(
-        "½ Σ (ŷ − y)²", "ŷ − y", half_squared_error_sum, half_squared_error_sum_gradient
+        "½ Σ (ŷ − y)²",
+        "ŷ − y",
+        half_squared_error_sum,
+        _by_autodiff("ŷ − y", half_squared_error_sum_gradient),
     ),
     ("half_squared_error", "mean"): Loss(
-        "1/N · ½ Σ (ŷ − y)²", "(ŷ − y) / N", half_squared_error_mean, half_squared_error_mean_gradient
+        "1/N · ½ Σ (ŷ − y)²",
+        "(ŷ − y) / N",
+        half_squared_error_mean,
+        _by_autodiff("(ŷ − y) / N", half_squared_error_mean_gradient),
     ),
     ("mean_squared_error", "mean"): Loss(
         "1/(N·n) · Σ (ŷ − y)²", "2 (ŷ − y) / (N·n)", mean_squared_error, mean_squared_error_gradient

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final, get_args
 from cases.dtypes import DTYPES
 from cases.model import Activation
 from cases.rounding import rounded_once
-from cases.short_formats import has_bound
 from reference import names
 from reports.sweep.randomness import Stream, dealt
 from reports.sweep.regimes import ORDINARY, REGIMES, Regime
@@ -108,9 +107,9 @@ def structure(
     if widths is None:
         depth = dealt(seed, "depth", DEPTHS, block)
         widths = [1 + stream.below(WIDEST) for _ in range(depth + 1)]
-    loss, reduction = dealt(seed, "loss", [one for one in LOSSES if has_bound(dtype, one[0])], block)
-    known = [one for one in ACTIVATIONS if has_bound(dtype, one)]
-    activations = [dealt(seed, f"activation {k}", known, block) if k else "" for k in range(len(widths))][1:]
+    loss, reduction = dealt(seed, "loss", LOSSES, block)
+    layers = range(1, len(widths))
+    activations = [dealt(seed, f"activation {k}", ACTIVATIONS, block) for k in layers]
     regime = dealt(seed, "regime", REGIMES, block)
     if loss == "binary_cross_entropy":  # of probabilities: NaN is refused by PyTorch
         activations[-1] = "sigmoid"
