@@ -67,7 +67,7 @@ def _environment(report: Report) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in made.versions.items())
     lines = (
         f"`{made.command}`",
-        made.made,
+        f"{made.made}, run {made.run}",
         f"Python {made.python}, {versions}",
         made.platform,
         made.cpu,

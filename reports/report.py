@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from reports import drift_table, known, tables
 from reports.quantities import quantities
 from reports.rows import PUBLISHED
+from reports.saved import saved_run
 from reports.verdicts import Conclusion, conclude
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from reports.power import Power
     from reports.rows import Results, Row
     from reports.run import Selection
+    from reports.saved import SavedRun
 
 LEGEND = (
     "“agrees 0.42 (14.9)” means: no error is larger than 0.42 of what rounding alone may cause, and the "
@@ -65,6 +67,8 @@ class Report:
 
     Attributes
     ----------
+    run
+        All that it is made of, as it is kept.
     matrix
         Each case by each adapter.
     known, no_equivalent
@@ -79,13 +83,9 @@ class Report:
         For each case the tables of its quantities by claimant, by number format.
     drift
         How far trainings of several steps have come apart: information, and no part of the conclusion.
-    power
-        What the suite would catch, where that was measured.
     """
 
-    conclusion: Conclusion
-    environment: Environment
-    results: Results
+    run: SavedRun
     matrix: pd.DataFrame
     known: pd.DataFrame
     no_equivalent: pd.DataFrame
@@ -94,7 +94,26 @@ class Report:
     examples: tuple[Example, ...]
     quantities: tuple[tuple[Case, dict[str, pd.DataFrame]], ...]
     drift: pd.DataFrame
-    power: Power | None = None
+
+    @property
+    def conclusion(self) -> Conclusion:
+        """What it all comes to."""
+        return self.run.conclusion
+
+    @property
+    def environment(self) -> Environment:
+        """The versions and the platform that it holds for."""
+        return self.run.environment
+
+    @property
+    def results(self) -> Results:
+        """What was found."""
+        return self.run.results
+
+    @property
+    def power(self) -> Power | None:
+        """What the suite would catch, where that was measured."""
+        return self.run.power
 
     @property
     def direct_title(self) -> str:
@@ -121,10 +140,9 @@ def put_together(
     for row in results.rows:
         if row.subject.adapter != PUBLISHED:
             by_case.setdefault(row.subject.case, []).append(row)
+    conclusion = conclude(results, selection, asked)
     return Report(
-        conclude(results, selection, asked),
-        environment,
-        results,
+        saved_run(results, selection, environment, asked, conclusion, power),
         tables.matrix(results.rows),
         known.differences(results.rows, cases),
         known.no_equivalent(results.rows),
@@ -133,5 +151,4 @@ def put_together(
         tuple(examples),
         tuple((cases[name], quantities(cases[name], rows)) for name, rows in by_case.items()),
         drift_table.table(results.drifts),
-        power,
     )

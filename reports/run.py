@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from adapters import Adapter, Unavailable
 from reference import Finding, JudgedStep, Subject, Verdict, judge, tape, training_steps
+from reports.bits import BitKeeper, Bits
 from reports.differences import largest_differences, stated
 from reports.drift import Drift, DriftMeter
 from reports.expectations import settled
@@ -55,12 +56,15 @@ def run(selection: Selection, watch: Callable[[Case, str, int], None] = lambda *
     pairs: list[Pair] = []
     printed: list[Printed] = []
     drifts: list[Drift] = []
+    bits: list[Bits] = []
     for case in selection.cases:
         for dtype in (dtype for one, dtype in selection.runs if one is case):
             watch(case, dtype, 0)
-            meter = DriftMeter(case.problem(dtype))
-            found, counted = run_case(case, dtype, selection.adapters, watch, meter.add)
+            meter, keeper = DriftMeter(case.problem(dtype)), BitKeeper()
+            follow = meter.add, keeper.add
+            found, counted = run_case(case, dtype, selection.adapters, watch, follow)
             drifts += meter.finished()
+            bits += keeper.finished()
             rows += found
             pairs += counted
         if case.published:
@@ -68,7 +72,7 @@ def run(selection: Selection, watch: Callable[[Case, str, int], None] = lambda *
         judged = judge_case(case, explain=True)
         rows += [one.row for one in judged]
         printed += judged
-    return Results(tuple(rows), tuple(pairs), tuple(printed), tuple(drifts))
+    return Results(tuple(rows), tuple(pairs), tuple(printed), tuple(drifts), tuple(bits))
 
 
 def run_case(
@@ -76,11 +80,11 @@ def run_case(
     dtype: str,
     adapters: Sequence[Adapter | Unavailable],
     watch: Callable[[Case, str, int], None] = lambda *_: None,
-    follow: Callable[[Mapping[Subject, JudgedStep]], None] = lambda _: None,
+    follow: Sequence[Callable[[Mapping[Subject, JudgedStep]], None]] = (),
 ) -> tuple[list[Row], list[Pair]]:
     """Run one case in one number format; return each claimant's rows together, and the pairs of claimants.
 
-    `follow` is given each step of all claimants, for what is told beside the verdicts.
+    Each of `follow` is given each step of all claimants, for what is told beside the verdicts.
     """
     problem = case.problem(dtype)
     rows = _before_the_run(problem, adapters)
@@ -93,7 +97,8 @@ def run_case(
                 found = explained(problem, step, found)
             rows[subject].add(found)
         counter.add({who: step.claim for who, step in judged.items() if who.adapter != REFERENCE})
-        follow(judged)
+        for told in follow:
+            told(judged)
         watch(case, dtype, max((step.step for step in judged.values()), default=problem.steps))
     return _settled(case, dtype, rows, present), counter.pairs
 

@@ -81,7 +81,7 @@ def show(report: Report, folder: Path, out: Console) -> None:
         out.print(line, soft_wrap=True)
     for line in sentences(report.power) if report.power else ():
         out.print(printable(line), soft_wrap=True)
-    page = (folder / "index.html").resolve()
+    page = folder.resolve() / "index.html"
     inside = page.is_relative_to(Path.cwd())
     out.print(f"Report: {printable(str(page.relative_to(Path.cwd()) if inside else page))}", soft_wrap=True)
 
