@@ -1,8 +1,8 @@
 """Build the report: `python -m reports.build`.
 
 Exit codes: 0 all agree, but for what their cases expect; 1 something differs, is undecided or is in error,
-or is not as its case expects, or an adapter that was asked for did not run; 2 bad usage or bad input; 130
-interrupted.
+or is not as its case expects, or an adapter that was asked for did not run, or something is worse than in the
+baseline; 2 bad usage or bad input; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         folders, adapters, dtypes = map(tuple, (options.cases, options.adapter, options.dtype))
         limits = Limits(options.time_limit, options.memory_limit) if options.isolate else None
         choice = Choice(adapters, options.engines, options.device, limits)
-        wanted = Wanted(folders, choice, dtypes, options.select, options.out, options.power)
+        wanted = Wanted(folders, choice, dtypes, options.select, options.out, options.power, options.baseline)
         return make(wanted, shlex.join(["python", "-m", "reports.build", *given]))
     except KeyboardInterrupt:
         print("Interrupted; the last report is as it was.", file=sys.stderr)
@@ -44,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m reports.build",
         description="Run every case through NumPy, PyTorch and JAX, judge each quantity, and write a report.",
         epilog="Exit code 0: all agree, but for what their cases expect. "
-        "1: something else differs, is undecided or is in error. "
+        "1: something else differs, is undecided or is in error, or is worse than in the baseline. "
         "2: bad usage or bad input.",
         allow_abbrev=False,
     )
@@ -69,6 +69,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--select", metavar="TEXT", default="", help="only the cases that have TEXT in their name")
     power = "also measure what the suite would catch, beside the usual tools (takes minutes)"
     add("--power", action="store_true", help=power)
+    baseline = "a results.json that was kept, or the folder of a report: also tell what has changed since"
+    add("--baseline", metavar="FILE", type=Path, help=baseline)
     add("--out", metavar="DIR", type=Path, default=OUT, help="where to write it (default: reports/out)")
     return parser
 

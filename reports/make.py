@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from adapters import Choice, UnknownAdapterError
 from cases import SHIPPED, CaseErrors, load_cases
-from reports import environment, files, report, run, terminal
+from reports import changes, environment, files, report, run, saved, terminal
 from reports.power import measure
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ class Wanted:
         The report's folder.
     power
         Whether to measure what the suite would catch.
+    baseline
+        The saved run to compare with.
     """
 
     folders: tuple[Path, ...]
@@ -49,13 +51,14 @@ class Wanted:
     select: str
     out: Path
     power: bool = False
+    baseline: Path | None = None
 
 
 def make(wanted: Wanted, command: str) -> int:
     """Make the report, and return the exit code; `command` is told in it."""
     try:
         return _make(wanted, command)
-    except (UsageError, CaseErrors, UnknownAdapterError) as error:
+    except (UsageError, CaseErrors, UnknownAdapterError, saved.UnreadableError) as error:
         print(error, file=sys.stderr)
         return 2
     except OSError as error:
@@ -65,6 +68,9 @@ def make(wanted: Wanted, command: str) -> int:
 
 def _make(wanted: Wanted, command: str) -> int:
     selection = select(wanted)
+    baseline = (
+        saved.read(wanted.baseline) if wanted.baseline else None
+    )  # it may be the last report, soon replaced
     wanted.out.mkdir(parents=True, exist_ok=True)  # before the work, so that it is not done for nothing
     out = terminal.console()
     with terminal.progress(selection, out) as watch:
@@ -72,9 +78,11 @@ def _make(wanted: Wanted, command: str) -> int:
     power = _measure(selection, out) if wanted.power else None
     made = environment.describe(command)
     told = report.put_together(results, selection, made, wanted.adapters.required, power)
+    if baseline is not None:
+        told = replace(told, changes=changes.compare(baseline, told.run))
     files.write(told, wanted.out)
     terminal.show(told, wanted.out, out)
-    return 0 if told.conclusion.passed else 1
+    return 0 if told.conclusion.passed and not (told.changes and told.changes.regressed) else 1
 
 
 def _measure(selection: run.Selection, out: Console) -> Power:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from reports import changes
 from reports.drift_table import ABOUT, TITLE
 from reports.marks import escape, table
 from reports.power import to_markdown
@@ -26,6 +27,10 @@ def _parts(report: Report) -> Iterator[str]:
     if report.conclusion.failures or report.conclusion.not_run:
         told = (*report.conclusion.failures, *report.conclusion.not_run)
         yield "\n".join(f"- {escape(line)}" for line in told)
+    if report.changes is not None:
+        yield f"## {changes.TITLE}"
+        yield f"**{escape(changes.headline(report.changes))}**"
+        yield from changes.parts(report.changes, "###")
     yield "## Each case by each adapter"
     yield LEGEND
     yield table(report.matrix)

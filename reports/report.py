@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from cases import Case
+    from reports.changes import Changes
     from reports.environment import Environment
     from reports.power import Power
     from reports.rows import Results, Row
@@ -83,6 +84,8 @@ class Report:
         For each case the tables of its quantities by claimant, by number format.
     drift
         How far trainings of several steps have come apart: information, and no part of the conclusion.
+    changes
+        What has changed since the baseline, where there is one.
     """
 
     run: SavedRun
@@ -94,6 +97,7 @@ class Report:
     examples: tuple[Example, ...]
     quantities: tuple[tuple[Case, dict[str, pd.DataFrame]], ...]
     drift: pd.DataFrame
+    changes: Changes | None = None
 
     @property
     def conclusion(self) -> Conclusion:

@@ -1,0 +1,113 @@
+"""The changes in words: one line that says what they come to, the terminal, Markdown."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Final
+
+from rich import box
+from rich.table import Table
+
+from cases.defects import printable
+from reports.changes.tables import sections
+from reports.marks import escape, table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.console import Console
+
+    from reports.changes.compare import Changes
+    from reports.changes.tables import Section
+    from reports.environment import Environment
+
+TITLE: Final = "What has changed since the last run"
+
+ON_SCREEN: Final = 8
+"""Lines of one table that a terminal shows; the files show more."""
+
+IN_MARKDOWN: Final = 100
+ON_PAGE: Final = 400
+"""More lines than these would hide the rest."""
+
+
+def headline(changes: Changes) -> str:
+    """Say in one line what it comes to."""
+    worse = [
+        _count(len(changes.failures), "comparison fails that did not", "comparisons fail that did not"),
+        _count(len(changes.uncompared), "is no longer made in full", "are no longer made in full"),
+    ]
+    told = " and ".join(one for one in worse if one)
+    fixed = _count(len(changes.fixed), "failure is fixed", "failures are fixed")
+    parts = [f"Worse: {told}" if told else "Nothing is worse", *([fixed] if fixed else []), _moved(changes)]
+    return f"{'; '.join(parts)}."
+
+
+def _count(number: int, one: str, several: str) -> str:
+    return f"{number:,} {one if number == 1 else several}" if number else ""
+
+
+def _moved(changes: Changes) -> str:
+    found, of = changes.motion.moved, len(changes.motion.compared)
+    if not of:
+        return "no quantity is in both runs"
+    if not found:
+        return f"all {of:,} quantities are the same to the last bit"
+    largest = max((one.ulps for one in found if not math.isnan(one.ulps)), default=0.0)
+    return (
+        f"{len(found):,} of {of:,} quantities have moved, by at most {largest:,.4g} ulps where they first did"
+    )
+
+
+def made(one: Environment) -> str:
+    """Name a run: when it was made, by which command."""
+    return f"{one.made}, run {one.run}: {one.command}"
+
+
+def show(changes: Changes, out: Console) -> None:
+    """Print it."""
+    for section in sections(changes):
+        if section.name != "moved":  # the table by kind says it in fewer lines
+            out.print(f"{section.title}:", soft_wrap=True)
+            out.print(_on_screen(section))
+            more = len(section.table) - ON_SCREEN
+            out.print(f"… and {more:,} more.\n" if more > 0 else "", soft_wrap=True)
+    out.print(printable(headline(changes)), soft_wrap=True)
+
+
+def _on_screen(section: Section) -> Table:
+    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in section.table.columns:
+        shown.add_column(str(column), overflow="fold")
+    for row in section.table.head(ON_SCREEN).itertuples(index=False, name=None):
+        shown.add_row(*(printable(str(cell)) for cell in row))
+    return shown
+
+
+def markdown(changes: Changes) -> str:
+    """Return the whole of diff.md."""
+    head = f"# {TITLE}", f"**{escape(headline(changes))}**"
+    runs = f"- before: {escape(made(changes.old))}\n- now: {escape(made(changes.new))}"
+    return "\n\n".join((*head, runs, *parts(changes, "##"))) + "\n"
+
+
+def parts(changes: Changes, marks: str) -> Iterator[str]:
+    """Give the tables as Markdown, each under a heading of that many marks."""
+    for section in sections(changes):
+        yield f"{marks} {section.title}"
+        if section.about:
+            yield section.about
+        yield table(section.table.head(IN_MARKDOWN))
+        if len(section.table) > IN_MARKDOWN:
+            yield f"… and {len(section.table) - IN_MARKDOWN:,} more."
+
+
+def to_page(changes: Changes) -> dict[str, object]:
+    """Return what the template of this part shows."""
+    return {
+        "headline": headline(changes),
+        "regressed": changes.regressed,
+        "runs": (("before", made(changes.old)), ("now", made(changes.new))),
+        "sections": sections(changes),
+        "most": ON_PAGE,
+    }
