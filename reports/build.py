@@ -32,7 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         folders, adapters, dtypes = map(tuple, (options.cases, options.adapter, options.dtype))
         limits = Limits(options.time_limit, options.memory_limit) if options.isolate else None
         choice = Choice(adapters, options.engines, options.device, limits)
-        wanted = Wanted(folders, choice, dtypes, options.select, options.out, options.power, options.baseline)
+        kept = {"baseline": options.baseline, "kept": options.kept}
+        wanted = Wanted(folders, choice, dtypes, options.select, options.out, options.power, **kept)
         return make(wanted, shlex.join(["python", "-m", "reports.build", *given]))
     except KeyboardInterrupt:
         print("Interrupted; the last report is as it was.", file=sys.stderr)
@@ -70,6 +71,8 @@ def _parser() -> argparse.ArgumentParser:
     power = "also measure what the suite would catch, beside the usual tools (takes minutes)"
     add("--power", action="store_true", help=power)
     baseline = "a results.json that was kept, or the folder of a report: also tell what has changed since"
+    kept = "run nothing, and make the report of a results.json again, or of the one in a report's folder"
+    add("--from", metavar="FILE", type=Path, dest="kept", help=kept)
     add("--baseline", metavar="FILE", type=Path, help=baseline)
     add("--out", metavar="DIR", type=Path, default=OUT, help="where to write it (default: reports/out)")
     return parser

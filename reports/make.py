@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from reports.power import Power
+    from reports.report import Report
 
 
 class UsageError(Exception):
@@ -43,6 +44,8 @@ class Wanted:
         Whether to measure what the suite would catch.
     baseline
         The saved run to compare with.
+    kept
+        The saved run whose report is made again; nothing is run then.
     """
 
     folders: tuple[Path, ...]
@@ -52,6 +55,13 @@ class Wanted:
     out: Path
     power: bool = False
     baseline: Path | None = None
+    kept: Path | None = None
+
+    @property
+    def chooses(self) -> bool:
+        """Whether it says what to run."""
+        chosen = self.folders, self.dtypes, self.select, self.power
+        return any(chosen) or self.adapters != Choice()
 
 
 def make(wanted: Wanted, command: str) -> int:
@@ -67,22 +77,33 @@ def make(wanted: Wanted, command: str) -> int:
 
 
 def _make(wanted: Wanted, command: str) -> int:
-    selection = select(wanted)
-    baseline = (
-        saved.read(wanted.baseline) if wanted.baseline else None
-    )  # it may be the last report, soon replaced
-    wanted.out.mkdir(parents=True, exist_ok=True)  # before the work, so that it is not done for nothing
+    baseline = saved.read(wanted.baseline) if wanted.baseline else None  # which this report may replace
     out = terminal.console()
-    with terminal.progress(selection, out) as watch:
-        results = run.run(selection, watch)
-    power = _measure(selection, out) if wanted.power else None
-    made = environment.describe(command)
-    told = report.put_together(results, selection, made, wanted.adapters.required, power)
+    told = _again(wanted) if wanted.kept else _anew(wanted, command, out)
     if baseline is not None:
         told = replace(told, changes=changes.compare(baseline, told.run))
     files.write(told, wanted.out)
     terminal.show(told, wanted.out, out)
     return 0 if told.conclusion.passed and not (told.changes and told.changes.regressed) else 1
+
+
+def _anew(wanted: Wanted, command: str, out: Console) -> Report:
+    """Run what is wanted, and return the report of it."""
+    selection = select(wanted)
+    wanted.out.mkdir(parents=True, exist_ok=True)  # before the work, so that it is not done for nothing
+    with terminal.progress(selection, out) as watch:
+        results = run.run(selection, watch)
+    power = _measure(selection, out) if wanted.power else None
+    made = environment.describe(command)
+    return report.put_together(results, selection, made, wanted.adapters.required, power)
+
+
+def _again(wanted: Wanted) -> Report:
+    """Return the report of a run that was kept."""
+    if wanted.kept is None or wanted.chooses:
+        raise UsageError("--from makes the report of a kept run again, so nothing else chooses what is in it")
+    kept = saved.read(wanted.kept)
+    return report.put_together(kept.results, kept.selection, kept.environment, kept.asked, kept.power)
 
 
 def _measure(selection: run.Selection, out: Console) -> Power:

@@ -310,6 +310,23 @@ def test_a_claimant_that_changes_its_arrays_later_changes_nothing_kept() -> None
     assert digests["again"] == digests["fresh"]
 
 
+def test_a_report_is_made_again_without_running_anything(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    chosen = ["--cases", str(folder), "--select", "mine/", "--adapter", "claimants:nan"]
+    assert main([*chosen, "--out", str(first)]) == 1
+    (folder / "mine" / "two-layers.yaml").unlink()
+    assert main(["--from", str(first), "--out", str(second)]) == 1
+    visible = [path.name for path in first.iterdir() if not path.name.startswith(".")]
+    assert len(visible) >= 5
+    for name in visible:
+        assert (first / name).read_bytes() == (second / name).read_bytes()
+    capsys.readouterr()
+    assert main(["--from", str(first), "--select", "mine/"]) == 2
+    assert "nothing else chooses what is in it" in capsys.readouterr().err
+
+
 def test_a_build_leaves_a_run_that_can_be_read(folder: Path, tmp_path: Path) -> None:
     assert (
         main(["--cases", str(folder), "--select", "mine/", "--adapter", "numpy", "--out", str(tmp_path)]) == 0

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reports.changes import setting
-from reports.changes.failures import failing_only, uncompared
+from reports.changes.failures import fixed, new_failures, uncompared
 from reports.changes.headroom import headroom_lost
 from reports.changes.moved import Motion, motion
 
@@ -59,15 +59,14 @@ class Changes:
 def compare(old: SavedRun, new: SavedRun) -> Changes:
     """Compare two runs."""
     edited = setting.edited(old, new)
-    agreeing = {row.subject for row in new.results.rows if row.compared and row.passes}
     return Changes(
         old.environment,
         new.environment,
         setting.versions(old, new),
         setting.selected(old, new),
         edited,
-        failing_only(new, old),
-        tuple(one for one in failing_only(old, new) if one.who in agreeing),
+        new_failures(old, new),
+        fixed(old, new),
         uncompared(old, new),
         motion(old, new, edited),
         headroom_lost(old, new, edited),

@@ -58,14 +58,39 @@ class Uncompared:
     why: str
 
 
-def failing_only(one: SavedRun, other: SavedRun) -> tuple[Failure, ...]:
-    """Return what fails in one run and does not fail in the other."""
-    here, there = _failing(one), _failing(other)
-    only = {
-        who: [row for name, row in rows.items() if name not in there.get(who, {})]
-        for who, rows in here.items()
-    }
-    return tuple(_failure(who, rows) for who, rows in only.items() if rows)
+def new_failures(old: SavedRun, new: SavedRun) -> tuple[Failure, ...]:
+    """Return what fails now and did not."""
+    before, now = _failing(old), _failing(new)
+    return _failures({who: _without(rows, before.get(who, {})) for who, rows in now.items()})
+
+
+def fixed(old: SavedRun, new: SavedRun) -> tuple[Failure, ...]:
+    """Return what failed and passes now; what is no longer compared does not."""
+    before, now, passing = _failing(old), _failing(new), _passing(new)
+    repaired = {who: _without(rows, now.get(who, {})) for who, rows in before.items()}
+    return _failures(
+        {
+            who: [row for row in rows if row.finding.quantity in passing.get(who, ())]
+            for who, rows in repaired.items()
+        }
+    )
+
+
+def _without(rows: Mapping[str, Row], others: Mapping[str, Row]) -> list[Row]:
+    return [row for name, row in rows.items() if name not in others]
+
+
+def _failures(found: Mapping[Subject, list[Row]]) -> tuple[Failure, ...]:
+    return tuple(_failure(who, rows) for who, rows in found.items() if rows)
+
+
+def _passing(run: SavedRun) -> dict[Subject, set[str]]:
+    """Return what passes somewhere, by claimant; the claim as a whole does where anything is compared."""
+    found: dict[Subject, set[str]] = {}
+    for row in run.results.rows:
+        if row.compared and row.passes:
+            found.setdefault(row.subject, {""}).add(row.finding.quantity)
+    return found
 
 
 def _failing(run: SavedRun) -> Failing:

@@ -34,10 +34,18 @@ ON_PAGE: Final = 400
 def headline(changes: Changes) -> str:
     """Say in one line what it comes to."""
     worse = [
-        _count(len(changes.failures), "comparison fails that did not", "comparisons fail that did not"),
-        _count(len(changes.uncompared), "is no longer made in full", "are no longer made in full"),
+        _count(
+            len(changes.failures),
+            "comparison fails that did not before",
+            "comparisons fail that did not before",
+        ),
+        _count(
+            len(changes.uncompared),
+            "comparison is no longer made in full",
+            "comparisons are no longer made in full",
+        ),
     ]
-    told = " and ".join(one for one in worse if one)
+    told = ", and ".join(one for one in worse if one)
     fixed = _count(len(changes.fixed), "failure is fixed", "failures are fixed")
     parts = [f"Worse: {told}" if told else "Nothing is worse", *([fixed] if fixed else []), _moved(changes)]
     return f"{'; '.join(parts)}."

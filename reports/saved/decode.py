@@ -91,7 +91,10 @@ def _values(field: Field, told: object, where: str) -> Sequence[Any]:
         return _nested(field, told, where)
     if field.is_texts:
         return _texts(field, told, where)
-    return [_value(field, one, where) for one in _checked(told, list, where, "a list")]
+    values: list[Any] = _checked(told, list, where, "a list")
+    if field.is_scalar and set(map(type, values)) <= {field.one}:  # as most columns are
+        return values
+    return [_value(field, one, where) for one in values]
 
 
 def _nested(field: Field, told: object, where: str) -> list[tuple[Any, ...]]:

@@ -40,6 +40,8 @@ def _column(field: Field, values: Sequence[Any]) -> object:
     if field.is_nested:
         inside = [one for several in values for one in several]
         return {"counts": [len(several) for several in values], "items": table(field.one, inside)}
+    if field.is_scalar and field.one is float and not field.is_optional:  # as most columns are
+        return [number(float(value)) for value in values]
     if not field.is_texts:
         return [_value(field, value) for value in values]
     texts = [text for text in dict.fromkeys(values) if text is not None]

@@ -62,9 +62,14 @@ class Field:
         return self.is_record and self.is_tuple and not self.is_optional
 
     @property
+    def is_scalar(self) -> bool:
+        """Whether it holds one text, number or flag."""
+        return not (self.is_tuple or self.is_mapping or self.is_record)
+
+    @property
     def is_texts(self) -> bool:
         """Whether a table's column holds texts, of which each is written once."""
-        return not (self.is_tuple or self.is_mapping or self.is_record) and issubclass(self.one, str)
+        return self.is_scalar and issubclass(self.one, str)
 
 
 @cache
