@@ -7,7 +7,10 @@ import dataclasses
 import json
 import math
 import re
+import shlex
 import struct
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,12 +24,13 @@ from adapters import Adapter, Program, find_adapters
 from cases import load_cases
 from cases.rounding import rounded_once
 from reference import Finding, JudgedStep, Subject, Verdict, training_steps
-from reports import environment, page, report, run, saved
+from reports import build, diff, environment, page, report, run, saved
 from reports.bits import MOST, BitKeeper
 from reports.build import main
 from reports.power import Alarm, Answer, Coverage, Fault, Meeting, Power
 from reports.rows import Results, Row
 from reports.saved import SavedRun, decode, encode, schema
+from reports.vectors import __main__ as vectors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,6 +41,7 @@ pytestmark = pytest.mark.usefixtures("claimants")
 
 WHO = Subject("nets/any", "theirs", "", "float64")
 REPORTS = Path(report.__file__).parent
+MANUAL = (REPORTS / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -107,13 +112,32 @@ def test_it_is_what_its_schema_says(kept: Path) -> None:
 
 
 def test_every_field_is_described_in_the_manual() -> None:
-    manual = (REPORTS / "README.md").read_text(encoding="utf-8")
-    described = set(re.findall(r"`([\w.]+)`", manual))
-    for table in schema.schema()["properties"]["results"]["properties"].values():
-        missing = {
-            name.removeprefix("row.") for name in table["properties"]["columns"]["properties"]
-        } - described
-        assert not missing, missing
+    described = set(re.findall(r"`([\w.]+)`", MANUAL))
+    document = schema.schema()["properties"]
+    missing = {*document, *document["environment"]["properties"]} - described
+    for table in document["results"]["properties"].values():
+        columns = table["properties"]["columns"]["properties"]
+        missing |= {name.removeprefix("row.") for name in columns} - described
+    assert not missing, f"reports/README.md should describe {', '.join(sorted(missing))}"
+
+
+def test_the_manuals_program_reads_a_run_with_nothing_but_python(kept: Path, told: Report) -> None:
+    (program,) = re.findall(r"```python\n(.*?)```", MANUAL, re.DOTALL)
+    command = [sys.executable, "-I", "-S", "-c", program]
+    done = subprocess.run(command, cwd=kept, capture_output=True, text=True, check=True)
+    others = [row for row in told.results.rows if row.finding.verdict != "agrees"]
+    assert done.stdout.splitlines() == [
+        f"{row.subject.case} {row.finding.quantity} {row.finding.verdict}" for row in others
+    ]
+    assert others
+
+
+def test_the_manuals_commands_are_accepted() -> None:
+    commands = re.findall(r"^\.venv/bin/python -m (reports\.\w+)(.*)$", MANUAL, re.MULTILINE)
+    assert [module for module, _ in commands] == ["reports.build", "reports.diff", "reports.vectors"]
+    parsers = {"reports.build": build, "reports.diff": diff, "reports.vectors": vectors}
+    for module, arguments in commands:
+        parsers[module]._parser().parse_args(shlex.split(arguments))  # noqa: SLF001 - the options alone
 
 
 @settings(max_examples=50)

@@ -242,6 +242,21 @@ print(*(one["case"] for one in used))
 '''
 
 
+def test_every_field_is_described_in_the_manual(some: dict[str, Any]) -> None:
+    manual = (SHIPPED.parent / "reports" / "README.md").read_text(encoding="utf-8")
+    one = some["vectors"][0]
+    arrays = [one["inputs"]["x"], *one["steps"][0].values()]
+    named = {
+        *some,
+        *one,
+        *one["loss"],
+        *one["optimizer"],
+        *one["tape"][0],
+        *(name for told in arrays for name in told),
+    }
+    assert {name for name in named if f"`{name}`" not in manual} == set()
+
+
 def test_a_program_in_plain_python_can_use_it(tmp_path: Path) -> None:
     out = tmp_path / "vectors.json"
     assert main(["--select", "worked/", "--out", str(out), "--steps", "1"]) == 0
