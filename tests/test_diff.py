@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -315,6 +316,11 @@ def test_the_files_tell_what_the_terminal_tells(ran: Callable[..., SavedRun]) ->
     assert page.startswith("<!doctype html>")
     assert "<script>" not in page
     assert "&lt;script&gt;" in page
+    levels = re.findall(r"<h(\d)", page)
+    assert levels == ["1"] + ["2"] * len(sections(changes))
+    assert len(set(ids := re.findall(r'id="(.*?)"', page))) == len(ids)
+    assert page.count("<caption>") == page.count("<table>") == len(sections(changes))
+    assert page.count("<th>") == 0  # each says what it is the head of
     for section in sections(changes):
         assert f'id="changes-{section.name}"' in page
         assert f"## {section.title}" in text

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reports import folder as publishing
+from reports import saved
 from reports.folder import publish
 
 if TYPE_CHECKING:
@@ -125,6 +126,35 @@ def test_builds_at_once_into_one_folder_do_not_mix(tmp_path: Path) -> None:
     assert looks > 0
     assert len({text.split()[0] for text in visible(tmp_path).values()}) == 1
     assert len(list(tmp_path.glob(".*"))) == 3  # the lock, the link, and the one build
+
+
+def test_two_whole_builds_at_once_leave_the_report_of_one(
+    tmp_path: Path, folder: Path, claimants: Path
+) -> None:
+    common = [
+        "--cases",
+        str(folder),
+        "--select",
+        "mine/",
+        "--dtype",
+        "float64",
+        "--out",
+        str(tmp_path / "out"),
+    ]
+    names = ("claimants:honest", "claimants:forgets_the_factor")
+    start = (
+        f"import sys; sys.path[:0] = [{str(claimants)!r}]; from reports.build import main; main(sys.argv[1:])"
+    )
+    commands = [[sys.executable, "-c", start, *common, "--adapter", name] for name in names]
+    running = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) for command in commands]
+    assert [one.wait() for one in running] == [0, 0]
+    kept = saved.read(tmp_path / "out")
+    (name,) = [one.name for one in kept.adapters]
+    found = visible(tmp_path / "out")
+    for file in ("index.html", "summary.md", "results.json"):
+        assert kept.environment.run in found[file]
+    (other,) = set(names) - {name}
+    assert all(name in text and other not in text for text in found.values())
 
 
 def one_look(folder: Path) -> bool:

@@ -3,6 +3,7 @@
 import doctest
 import importlib
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -47,6 +48,29 @@ def test_its_case_is_valid_and_all_agree(tmp_path):
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "All agree: 1 case" in done.stdout
+
+
+def test_its_comparison_of_two_releases_has_the_form_that_is_printed():
+    """The releases are not both here, so what is tested is the headings, and the line that says it all."""
+    from reports.changes import tables as changes
+    from reports.changes.moved import Motion
+
+    printed = block("", "Moved bits, by kind of quantity")
+    lines = {tuple(re.split(r" {2,}", line.strip())) for line in printed.splitlines()}
+    for frame in (changes.kinds(Motion()), changes.differing(())):
+        assert tuple(frame.columns) in lines
+    told = r"Nothing is worse; \d+ of [\d,]+ quantities have moved, by up to \d+ ulps in the values that are "
+    assert re.search(told, printed)
+
+
+@pytest.mark.parametrize("module", ["build", "diff", "vectors.__main__"])
+def test_its_commands_are_accepted(module):
+    parser = importlib.import_module(f"reports.{module}")._parser()  # noqa: SLF001 - the options alone
+    name = module.removesuffix(".__main__")
+    commands = re.findall(rf"\.venv/bin/python -m reports\.{name}((?: [^\s`]+)*)", README)
+    assert commands
+    for arguments in commands:
+        parser.parse_args(shlex.split(arguments))
 
 
 def test_its_three_lines_print_what_it_says():

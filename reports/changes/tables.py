@@ -57,8 +57,9 @@ EDITED = "Their files are others, so their numbers are, and are not compared wit
 KINDS = (
     "How many quantities are no longer the same to the last bit, in any element at any step. “begin here” "
     "counts those above which nothing has moved: there something computes otherwise, and what comes below "
-    "follows. Ulps are the largest distance at the first step at which the quantity moved; “later” is the "
-    "largest at any later step, after training with the moved numbers."
+    "follows. Ulps are the largest distance in the values that are kept, at most 1,024 of one array, at the "
+    "first step at which the quantity moved; “later” is the largest at any later step, after training with "
+    "the moved numbers."
 )
 MOVED = (
     "The largest distance first. “elements” is how many of those that are kept have moved, of how many; "
@@ -144,7 +145,7 @@ def ended(motion: Motion) -> pd.DataFrame:
 def headroom(changes: Changes) -> pd.DataFrame:
     """Return what uses more of its tolerance, the largest loss first."""
     lines = [
-        (*_who(one.who), one.quantity, f"{one.before:.3f}", f"{one.now:.3f}", f"{one.lost:+.3f}")
+        (*_who(one.who), one.quantity, f"{one.before:.3g}", f"{one.now:.3g}", f"{one.lost:+.2g}")
         for one in changes.headroom
     ]
     return pd.DataFrame(lines, columns=[*WHO, "quantity", "used before", "used now", "change"])

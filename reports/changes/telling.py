@@ -62,9 +62,8 @@ def _moved(changes: Changes) -> str:
     if not found:
         return f"all {of:,} quantities are the same to the last bit"
     largest = max((one.ulps for one in found if not math.isnan(one.ulps)), default=0.0)
-    return (
-        f"{len(found):,} of {of:,} quantities have moved, by at most {largest:,.4g} ulps where they first did"
-    )
+    how_far = f"by up to {largest:,.4g} ulps in the values that are kept"
+    return f"{len(found):,} of {of:,} quantities have moved, {how_far}"
 
 
 def made(one: Environment) -> str:
