@@ -68,8 +68,8 @@ class Report:
 
     Attributes
     ----------
-    run
-        All that it is made of, as it is kept.
+    selection, asked
+        What was run; the adapters whose absence is a failure.
     matrix
         Each case by each adapter.
     known, no_equivalent
@@ -84,11 +84,17 @@ class Report:
         For each case the tables of its quantities by claimant, by number format.
     drift
         How far trainings of several steps have come apart: information, and no part of the conclusion.
+    power
+        What the suite would catch, where that was measured.
     changes
         What has changed since the baseline, where there is one.
     """
 
-    run: SavedRun
+    conclusion: Conclusion
+    environment: Environment
+    results: Results
+    selection: Selection
+    asked: tuple[str, ...]
     matrix: pd.DataFrame
     known: pd.DataFrame
     no_equivalent: pd.DataFrame
@@ -97,27 +103,14 @@ class Report:
     examples: tuple[Example, ...]
     quantities: tuple[tuple[Case, dict[str, pd.DataFrame]], ...]
     drift: pd.DataFrame
+    power: Power | None = None
     changes: Changes | None = None
 
     @property
-    def conclusion(self) -> Conclusion:
-        """What it all comes to."""
-        return self.run.conclusion
-
-    @property
-    def environment(self) -> Environment:
-        """The versions and the platform that it holds for."""
-        return self.run.environment
-
-    @property
-    def results(self) -> Results:
-        """What was found."""
-        return self.run.results
-
-    @property
-    def power(self) -> Power | None:
-        """What the suite would catch, where that was measured."""
-        return self.run.power
+    def run(self) -> SavedRun:
+        """All that it is made of, as it is kept."""
+        given = self.results, self.selection, self.environment, self.asked
+        return saved_run(*given, self.conclusion, self.power)
 
     @property
     def direct_title(self) -> str:
@@ -144,9 +137,12 @@ def put_together(
     for row in results.rows:
         if row.subject.adapter != PUBLISHED:
             by_case.setdefault(row.subject.case, []).append(row)
-    conclusion = conclude(results, selection, asked)
     return Report(
-        saved_run(results, selection, environment, asked, conclusion, power),
+        conclude(results, selection, asked),
+        environment,
+        results,
+        selection,
+        tuple(asked),
         tables.matrix(results.rows),
         known.differences(results.rows, cases),
         known.no_equivalent(results.rows),
@@ -155,4 +151,5 @@ def put_together(
         tuple(examples),
         tuple((cases[name], quantities(cases[name], rows)) for name, rows in by_case.items()),
         drift_table.table(results.drifts),
+        power,
     )
