@@ -49,6 +49,8 @@ class JudgedStep:
         The parameters, the optimizer's state and the step's number, before the step.
     previous
         The step before, without its own previous one: a long run does not keep every step.
+    derived
+        What each claimed line was judged against, by name.
     """
 
     step: int
@@ -56,6 +58,7 @@ class JudgedStep:
     findings: tuple[Finding, ...] = ()
     state: Mapping[str, Bounded] = field(default_factory=lambda: MappingProxyType({}), repr=False)
     previous: JudgedStep | None = field(default=None, repr=False)
+    derived: Mapping[str, Bounded] = field(default_factory=lambda: MappingProxyType({}), repr=False)
 
     @property
     def failures(self) -> tuple[Finding, ...]:
@@ -131,6 +134,7 @@ def judge_step(
     """Judge one step's claim from the parameters before it; return those after it, unless it is the last."""
     form = next(iter(state.values())).format
     known, findings, lines = {**_data(problem, form), **state}, [], tape(problem)
+    judged_against: dict[str, Bounded] = {}
     with np.errstate(all="ignore"):  # an overflow makes a bound infinite or NaN, and is judged as such
         for line in lines:
             derived = line.formula(*(known[name] for name in line.inputs))
@@ -138,6 +142,7 @@ def judge_step(
                 derived = truth.certify(line, derived)
             known[line.name] = derived
             if line.name in claim:
+                judged_against[line.name] = derived
                 finding, known[line.name] = _judge_line(step, line.name, claim[line.name], derived, problem)
                 findings.append(finding)
                 if truth and known[line.name].is_exact:
@@ -150,7 +155,7 @@ def judge_step(
     after = {} if _is_last(problem, step, claim) else _after(problem, known)
     if truth:
         truth.step()
-    return JudgedStep(step, claim, tuple(findings), state), after
+    return JudgedStep(step, claim, tuple(findings), state, derived=judged_against), after
 
 
 def _after(problem: Problem, known: Mapping[str, Bounded]) -> dict[str, Bounded]:

@@ -13,6 +13,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reports.formats import FORMATS
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -32,8 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         folders, adapters, dtypes = map(tuple, (options.cases, options.adapter, options.dtype))
         limits = Limits(options.time_limit, options.memory_limit) if options.isolate else None
         choice = Choice(adapters, options.engines, options.device, limits)
+        formats = tuple(options.format)
         kept = {"baseline": options.baseline, "kept": options.kept}
-        wanted = Wanted(folders, choice, dtypes, options.select, options.out, options.power, **kept)
+        wanted = Wanted(folders, choice, dtypes, options.select, options.out, options.power, formats, **kept)
         return make(wanted, shlex.join(["python", "-m", "reports.build", *given]))
     except KeyboardInterrupt:
         print("Interrupted; the last report is as it was.", file=sys.stderr)
@@ -70,6 +73,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--select", metavar="TEXT", default="", help="only the cases that have TEXT in their name")
     power = "also measure what the suite would catch, beside the usual tools (takes minutes)"
     add("--power", action="store_true", help=power)
+    formats = "write only this format; may be repeated (default: all but latex)"
+    add("--format", choices=FORMATS, action="append", default=[], help=formats)
     baseline = "a results.json that was kept, or the folder of a report: also tell what has changed since"
     kept = "run nothing, and make the report of a results.json again, or of the one in a report's folder"
     add("--from", metavar="FILE", type=Path, dest="kept", help=kept)

@@ -5,25 +5,29 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from reports import drift_table, markdown, page, saved, tables
+from reports import badge, drift_table, latex, markdown, page, saved, tables
 from reports.folder import publish
+from reports.formats import chosen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from reports.report import Report
 
 
-def write(report: Report, folder: Path) -> None:
+def write(report: Report, folder: Path, formats: Sequence[str] = ()) -> None:
     """Write every file of a report into `folder`, all at once.
+
+    All are of one run: a file of a format that is not asked for, which an earlier run left, is removed.
 
     Raises
     ------
     OSError
         If a file cannot be written; the files of the last report are then as they were.
     """
-    publish({name: text(report) for name, text in WRITERS.items()}, folder)
+    texts = {name: text(report) for name, text in chosen(WRITERS, formats).items()}
+    publish(texts, folder, others=WRITERS.keys() - texts)
 
 
 def results_csv(report: Report) -> str:
@@ -39,5 +43,7 @@ WRITERS: dict[str, Callable[[Report], str]] = {
     "drift.csv": lambda report: drift_table.csv(report.results.drifts),
     "summary.md": markdown.summary,
     "index.html": page.index,
+    "badge.svg": badge.badge,
+    "tables.tex": latex.tables,
 }
-"""The files of a report."""
+"""The files of a report, each of the format that its name ends in (`reports.formats`)."""

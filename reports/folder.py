@@ -26,13 +26,15 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]  # there is no such module
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
     from pathlib import Path
 
 LOCK = ".lock"
 
 
-def publish(texts: Mapping[str, str], folder: Path, kind: str = "report") -> None:
+def publish(
+    texts: Mapping[str, str], folder: Path, kind: str = "report", others: Collection[str] = ()
+) -> None:
     """Put files into a folder, all at once; what else lies there stays as it is.
 
     Parameters
@@ -43,6 +45,8 @@ def publish(texts: Mapping[str, str], folder: Path, kind: str = "report") -> Non
         Made if it is not there.
     kind
         What they are together. Files that an earlier build of this kind put there, and this one does not, go.
+    others
+        Further names of this kind: such files go too where they are no links.
 
     Raises
     ------
@@ -57,11 +61,13 @@ def publish(texts: Mapping[str, str], folder: Path, kind: str = "report") -> Non
         try:
             _write(texts, build)
             if _has_links(build):
-                _adopt(texts, current)
-                _link(texts, current)
+                plain = [name for name in others if _is_plain(current.with_name(name))]
+                _adopt((*texts, *plain), current)
+                _link((*texts, *plain), current)
                 _replace_by_link(current, build.name)
             else:
                 _move(texts, build)
+                _remove(others, folder)
         finally:
             _clear(current)
         _synchronize(folder)
@@ -105,8 +111,7 @@ def _write(texts: Mapping[str, str], build: Path) -> None:
 
 def _adopt(names: Iterable[str], current: Path) -> None:
     """Make a build of the files that an older version of the suite left, so that they too go all at once."""
-    plain = [current.with_name(name) for name in names if not current.with_name(name).is_symlink()]
-    there = [path for path in plain if path.is_file()]
+    there = [path for path in map(current.with_name, names) if _is_plain(path)]
     if not there or current.is_symlink():
         return
     adopted = current.with_name(f"{current.name}-{uuid4().hex[:12]}")
@@ -114,6 +119,10 @@ def _adopt(names: Iterable[str], current: Path) -> None:
     for path in there:
         shutil.copy2(path, adopted)
     _replace_by_link(current, adopted.name)
+
+
+def _is_plain(path: Path) -> bool:
+    return path.is_file() and not path.is_symlink()
 
 
 def _link(names: Iterable[str], current: Path) -> None:
@@ -144,6 +153,11 @@ def _has_links(build: Path) -> bool:
 def _move(names: Iterable[str], build: Path) -> None:
     for name in names:
         (build / name).replace(build.parent / name)
+
+
+def _remove(names: Iterable[str], folder: Path) -> None:
+    for name in names:
+        (folder / name).unlink(missing_ok=True)
 
 
 def _synchronize(folder: Path) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from adapters import Choice, UnknownAdapterError
 from cases import SHIPPED, CaseErrors, load_cases
-from reports import changes, environment, files, report, run, saved, terminal
+from reports import activations, changes, environment, files, report, run, saved, step_summary, terminal
 from reports.power import measure
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ class Wanted:
         The report's folder.
     power
         Whether to measure what the suite would catch.
+    formats
+        Of which of `reports.formats.FORMATS` its files are; none means the usual ones.
     baseline
         The saved run to compare with.
     kept
@@ -54,6 +56,7 @@ class Wanted:
     select: str
     out: Path
     power: bool = False
+    formats: tuple[str, ...] = ()
     baseline: Path | None = None
     kept: Path | None = None
 
@@ -82,7 +85,8 @@ def _make(wanted: Wanted, command: str) -> int:
     told = _again(wanted) if wanted.kept else _anew(wanted, command, out)
     if baseline is not None:
         told = replace(told, changes=changes.compare(baseline, told.run))
-    files.write(told, wanted.out)
+    files.write(told, wanted.out, wanted.formats)
+    step_summary.append(told)
     terminal.show(told, wanted.out, out)
     return 0 if told.conclusion.passed and not (told.changes and told.changes.regressed) else 1
 
@@ -93,6 +97,7 @@ def _anew(wanted: Wanted, command: str, out: Console) -> Report:
     wanted.out.mkdir(parents=True, exist_ok=True)  # before the work, so that it is not done for nothing
     with terminal.progress(selection, out) as watch:
         results = run.run(selection, watch)
+    results = replace(results, activations=activations.measure_selected(selection))
     power = _measure(selection, out) if wanted.power else None
     made = environment.describe(command)
     return report.put_together(results, selection, made, wanted.adapters.required, power)

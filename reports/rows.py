@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reference import Finding, Subject, Verdict, sentence
-from reports.bits import Bits  # noqa: TC001 - a saved run is read back by the types of its fields
+from reports.accuracy import Accuracy  # noqa: TC001 - a saved run is read back by the types of its fields
+from reports.activations import ActivationError  # noqa: TC001 - the same
+from reports.bits import Bits  # noqa: TC001 - the same
 from reports.drift import Drift  # noqa: TC001 - the same
+from reports.losses import Loss  # noqa: TC001 - the same
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -142,6 +145,9 @@ class Results:
     pairs: tuple[Pair, ...] = ()
     printed: tuple[Printed, ...] = ()
     drifts: tuple[Drift, ...] = ()
+    accuracy: tuple[Accuracy, ...] = ()
+    losses: tuple[Loss, ...] = ()
+    activations: tuple[ActivationError, ...] = ()
     bits: tuple[Bits, ...] = ()
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from adapters import Adapter, Unavailable
 from reference import Finding, JudgedStep, Subject, Verdict, judge, tape, training_steps
+from reports.accuracy import AccuracyCounter
 from reports.bits import BitKeeper, Bits
 from reports.differences import largest_differences, stated
 from reports.drift import Drift, DriftMeter
@@ -16,6 +17,7 @@ from reports.expectations import settled
 from reports.explanations import explained
 from reports.inherited import expectation_of
 from reports.long_runs import RowKeeper
+from reports.losses import Loss, LossKeeper
 from reports.pairs import PairCounter
 from reports.published import judge_case
 from reports.rows import Pair, Printed, Results, Row
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
 
 REFERENCE = "numpy"
 """The adapter that plain differences are measured from; it is judged like the others."""
+
+Follower: TypeAlias = "Callable[[Mapping[Subject, JudgedStep]], None]"
+"""Is given each step of all claimants of a case, for what is told beside the verdicts."""
 
 NOTHING: Mapping[str, NDArray[Any]] = MappingProxyType({})
 
@@ -56,14 +61,18 @@ def run(selection: Selection, watch: Callable[[Case, str, int], None] = lambda *
     pairs: list[Pair] = []
     printed: list[Printed] = []
     drifts: list[Drift] = []
+    losses: list[Loss] = []
     bits: list[Bits] = []
+    accuracy = AccuracyCounter()
     for case in selection.cases:
         for dtype in (dtype for one, dtype in selection.runs if one is case):
             watch(case, dtype, 0)
-            meter, keeper = DriftMeter(case.problem(dtype)), BitKeeper()
-            follow = meter.add, keeper.add
+            problem = case.problem(dtype)
+            meter, losing, keeper = DriftMeter(problem), LossKeeper(problem), BitKeeper()
+            follow = meter.add, losing.add, keeper.add, accuracy.add
             found, counted = run_case(case, dtype, selection.adapters, watch, follow)
             drifts += meter.finished()
+            losses += losing.finished()
             bits += keeper.finished()
             rows += found
             pairs += counted
@@ -72,7 +81,15 @@ def run(selection: Selection, watch: Callable[[Case, str, int], None] = lambda *
         judged = judge_case(case, explain=True)
         rows += [one.row for one in judged]
         printed += judged
-    return Results(tuple(rows), tuple(pairs), tuple(printed), tuple(drifts), tuple(bits))
+    return Results(
+        tuple(rows),
+        tuple(pairs),
+        tuple(printed),
+        tuple(drifts),
+        accuracy.rows,
+        tuple(losses),
+        bits=tuple(bits),
+    )
 
 
 def run_case(
@@ -80,7 +97,7 @@ def run_case(
     dtype: str,
     adapters: Sequence[Adapter | Unavailable],
     watch: Callable[[Case, str, int], None] = lambda *_: None,
-    follow: Sequence[Callable[[Mapping[Subject, JudgedStep]], None]] = (),
+    follow: Sequence[Follower] = (),
 ) -> tuple[list[Row], list[Pair]]:
     """Run one case in one number format; return each claimant's rows together, and the pairs of claimants.
 

@@ -85,7 +85,9 @@ def show(report: Report, folder: Path, out: Console) -> None:
         changes.show(report.changes, out)
     for line in sentences(report.power) if report.power else ():
         out.print(printable(line), soft_wrap=True)
-    out.print(f"Report: {shown(folder / 'index.html')}", soft_wrap=True)
+    index = folder / "index.html"
+    told = shown(index) if index.exists() else shown(folder.resolve())
+    out.print(f"Report: {told}", soft_wrap=True)
 
 
 def shown(path: Path) -> str:

@@ -17,7 +17,7 @@ from adapters import Adapter, Program, Unavailable, find_adapters
 from cases import load_cases
 from reference import Verdict, training_steps
 from reports import build, environment, report, run, saved
-from reports.changes import compare, headline, markdown
+from reports.changes import compare, headline, markdown, telling
 from reports.changes.tables import sections
 from reports.diff import main
 from reports.page import diff
@@ -328,6 +328,18 @@ def test_the_files_tell_what_the_terminal_tells(ran: Callable[..., SavedRun]) ->
     assert "differs at dL/dW1" in text
 
 
+def test_a_summary_shows_a_tables_first_lines_and_counts_them(
+    ran: Callable[..., SavedRun], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(telling, "IN_MARKDOWN", 2)
+    changes = compare(ran(), ran(wrong("dL/dW1")))
+    changes = dataclasses.replace(changes, failures=changes.failures * 3)
+    head, failures, *_ = telling.to_sections(changes)
+    assert head.within(1_000) == f"## {telling.TITLE}\n\n**{headline(changes)}**"
+    assert (len(failures.lines), failures.failing, failures.level) == (2, 2, 3)
+    assert "These are the first 2, of 3." in failures.within(10_000)
+
+
 def test_a_build_with_a_baseline_tells_what_has_changed_and_fails_where_it_is_worse(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -345,6 +357,10 @@ def test_a_build_with_a_baseline_tells_what_has_changed_and_fails_where_it_is_wo
         told = (out / name).read_text(encoding="utf-8")
         assert "What has changed since the last run" in told
         assert "the adapter is not in this run" in told
+    headings = re.findall(r"^##+ .*$", told, re.MULTILINE)
+    assert headings[0] == "## What has changed since the last run"
+    assert headings[1].startswith("### ")
+    assert "## Each case by each adapter" in headings
 
 
 def test_a_baseline_that_cannot_be_read_is_told_before_anything_runs(
@@ -372,7 +388,8 @@ def test_help_loads_nothing_heavy(module: str) -> None:
         f"import sys, runpy\nsys.argv = ['x', '--help']\n"
         f"try: runpy.run_module({module!r}, run_name='__main__')\n"
         "except SystemExit as stop: assert stop.code == 0\n"
-        "print([m for m in ('torch', 'jax', 'pandas', 'numpy', 'pydantic', 'flint') if m in sys.modules])"
+        "heavy = 'torch', 'jax', 'pandas', 'numpy', 'matplotlib', 'pydantic', 'flint'\n"
+        "print([m for m in heavy if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.splitlines()[-1] == "[]"

@@ -154,7 +154,8 @@ def test_two_whole_builds_at_once_leave_the_report_of_one(
     for file in ("index.html", "summary.md", "results.json"):
         assert kept.environment.run in found[file]
     (other,) = set(names) - {name}
-    assert all(name in text and other not in text for text in found.values())
+    assert all(other not in text for text in found.values())
+    assert all(name in text for file, text in found.items() if file != "badge.svg")
 
 
 def one_look(folder: Path) -> bool:
@@ -177,6 +178,18 @@ def test_what_else_lies_in_the_folder_stays_and_what_is_no_longer_made_goes(tmp_
     publish(texts("b"), tmp_path)
     (tmp_path / "more").rmdir()
     assert visible(tmp_path) == texts("b") | {"notes.txt": "mine", "diff.md": "d"}
+
+
+@pytest.mark.parametrize("has_links", [True, False])
+def test_files_that_an_older_version_left_go_where_they_are_not_made_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, has_links: bool
+) -> None:
+    for name in (*NAMES, "notes.txt"):
+        (tmp_path / name).write_text("old")
+    if not has_links:
+        monkeypatch.setattr(publishing, "_has_links", lambda _: False)
+    publish(texts("a", ["results.json"]), tmp_path, others={*NAMES} - {"results.json"})
+    assert visible(tmp_path) == {"results.json": "a", "notes.txt": "old"}
 
 
 def test_a_copy_of_the_folder_is_whole(tmp_path: Path) -> None:

@@ -9,6 +9,8 @@ import pytest
 
 from adapters import Choice
 from adapters.isolation import Limits
+from reports.junit import record
+from reports.long_runs import RowKeeper
 from reports.parity import Asked, Unusable, asked_for, command, failure_of, id_of, published_failure_of
 
 if TYPE_CHECKING:
@@ -69,8 +71,12 @@ def test_parity(
 ) -> None:
     slow = request.config.getoption("--slow")
     limits = Limits() if request.config.getoption("--isolate") else None
-    conclude(failure_of(case, adapter, dtype, slow=slow, limits=limits), adapter)
+    found = RowKeeper()
+    failure = failure_of(case, adapter, dtype, slow=slow, limits=limits, watch=found.add)
+    record(request.node, found.rows)
+    conclude(failure, adapter)
 
 
-def test_published(case: Case, conclude: Callable[..., None]) -> None:
-    conclude(published_failure_of(case))
+def test_published(case: Case, conclude: Callable[..., None], request: pytest.FixtureRequest) -> None:
+    failure = published_failure_of(case, lambda rows: record(request.node, rows))
+    conclude(failure)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.usefixtures("claimants")
 
-FILES = {"results.csv", "results.json", "summary.md", "index.html", "drift.csv"}
+FILES = {"results.csv", "results.json", "summary.md", "index.html", "drift.csv", "badge.svg"}
 
 
 @pytest.fixture
@@ -243,7 +243,7 @@ def test_pytorch_and_jax_stand_against_each_other_directly(build: Callable[..., 
 def test_a_folder_that_refuses_new_files_is_told(
     build: Callable[..., int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def refuse(texts: object, folder: Path) -> None:
+    def refuse(texts: object, folder: Path, **_: object) -> None:
         raise PermissionError(13, "Permission denied", str(folder))
 
     monkeypatch.setattr(files, "publish", refuse)

@@ -7,7 +7,6 @@ import dataclasses
 import json
 import math
 import re
-import shlex
 import struct
 import subprocess
 import sys
@@ -24,13 +23,12 @@ from adapters import Adapter, Program, find_adapters
 from cases import load_cases
 from cases.rounding import rounded_once
 from reference import Finding, JudgedStep, Subject, Verdict, training_steps
-from reports import build, diff, environment, page, report, run, saved
+from reports import environment, page, report, run, saved
 from reports.bits import MOST, BitKeeper
 from reports.build import main
 from reports.power import Alarm, Answer, Coverage, Fault, Meeting, Power
 from reports.rows import Results, Row
 from reports.saved import SavedRun, decode, encode, schema
-from reports.vectors import __main__ as vectors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -129,14 +127,6 @@ def test_the_manuals_program_reads_a_run_with_nothing_but_python(kept: Path, tol
         f"{row.subject.case} {row.finding.quantity} {row.finding.verdict}" for row in others
     ]
     assert others
-
-
-def test_the_manuals_commands_are_accepted() -> None:
-    commands = re.findall(r"^\.venv/bin/python -m (reports\.\w+)(.*)$", MANUAL, re.MULTILINE)
-    assert [module for module, _ in commands] == ["reports.build", "reports.diff", "reports.vectors"]
-    parsers = {"reports.build": build, "reports.diff": diff, "reports.vectors": vectors}
-    for module, arguments in commands:
-        parsers[module]._parser().parse_args(shlex.split(arguments))  # noqa: SLF001 - the options alone
 
 
 @settings(max_examples=50)

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from reports.changes.compare import Changes, compare
-from reports.changes.telling import TITLE, headline, markdown, parts, show, to_page
+from reports.changes.telling import TITLE, headline, markdown, show, to_page, to_sections
 
-__all__ = ["TITLE", "Changes", "compare", "headline", "markdown", "parts", "show", "to_page"]
+__all__ = ["TITLE", "Changes", "compare", "headline", "markdown", "show", "to_page", "to_sections"]

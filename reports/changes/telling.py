@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+import sys
 from typing import TYPE_CHECKING, Final
 
 from rich import box
 from rich.table import Table
 
 from cases.defects import printable
+from reports import fitting
 from reports.changes.tables import sections
-from reports.marks import escape, table
+from reports.marks import escape, table_head, table_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +31,9 @@ ON_SCREEN: Final = 8
 IN_MARKDOWN: Final = 100
 ON_PAGE: Final = 400
 """More lines than these would hide the rest."""
+
+WORSE: Final = ("failures", "uncompared")
+"""The sections in which each line tells of a failure."""
 
 
 def headline(changes: Changes) -> str:
@@ -95,18 +100,28 @@ def markdown(changes: Changes) -> str:
     """Return the whole of diff.md."""
     head = f"# {TITLE}", f"**{escape(headline(changes))}**"
     runs = f"- before: {escape(made(changes.old))}\n- now: {escape(made(changes.new))}"
-    return "\n\n".join((*head, runs, *parts(changes, "##"))) + "\n"
+    tables = (_fitting(section).within(sys.maxsize) for section in sections(changes))
+    return "\n\n".join((*head, runs, *tables)) + "\n"
 
 
-def parts(changes: Changes, marks: str) -> Iterator[str]:
-    """Give the tables as Markdown, each under a heading of that many marks."""
+def to_sections(changes: Changes) -> Iterator[fitting.Section]:
+    """Give the sections of the Markdown summary: what it comes to, and each table below it."""
+    yield fitting.Section(TITLE, f"**{escape(headline(changes))}**")
     for section in sections(changes):
-        yield f"{marks} {section.title}"
-        if section.about:
-            yield section.about
-        yield table(section.table.head(IN_MARKDOWN))
-        if len(section.table) > IN_MARKDOWN:
-            yield f"… and {len(section.table) - IN_MARKDOWN:,} more."
+        yield _fitting(section, level=3)
+
+
+def _fitting(section: Section, level: int = 2) -> fitting.Section:
+    """Return a table's first lines as Markdown, of which a summary may show fewer."""
+    more = len(section.table) - IN_MARKDOWN
+    about = [section.about, f"These are the first {IN_MARKDOWN}, of {len(section.table):,}."][
+        : 1 + (more > 0)
+    ]
+    rows = table_rows(section.table.head(IN_MARKDOWN))
+    failing = len(rows) if section.name in WORSE else None
+    return fitting.Section(
+        section.title, " ".join(filter(None, about)), table_head(section.table), rows, failing, level
+    )
 
 
 def to_page(changes: Changes) -> dict[str, object]:

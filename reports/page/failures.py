@@ -57,6 +57,14 @@ def failures(rows: Iterable[Row], cases: Mapping[str, Case]) -> tuple[Failure, .
     return tuple(_failure(*group, row, cases[row.subject.case]) for group, row in first if row is not None)
 
 
+def together(failing: Iterable[Failure]) -> dict[str, list[Failure]]:
+    """Collect the failures that are told in the same words: "torch differs at dL/dW1"."""
+    alike: dict[str, list[Failure]] = {}
+    for one in failing:
+        alike.setdefault(f"{one.row.subject.claimant} {one.title}", []).append(one)
+    return alike
+
+
 def _failure(name: str, dtype: str, adapter: str, row: Row, case: Case) -> Failure:
     return Failure(
         failure_anchor(name, dtype, adapter),
