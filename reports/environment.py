@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from uuid import uuid4
 
 PACKAGES = ("numpy", "torch", "jax", "jaxlib", "optax", "pandas")
 
@@ -15,8 +16,21 @@ SEED = "Nothing is drawn but from the seeds that stand in the cases' files, one 
 
 @dataclass(frozen=True)
 class Environment:
-    """What a reader needs to repeat a report."""
+    """What a reader needs to repeat a report.
 
+    Attributes
+    ----------
+    run
+        Names the run, as every file of its report that has room for it does.
+    command, made
+        What was typed, and when, in UTC.
+    python, versions, platform, cpu
+        The interpreter, the packages by name, the system, the processor.
+    seed
+        What was drawn from which seeds.
+    """
+
+    run: str
     command: str
     made: str
     python: str
@@ -29,6 +43,7 @@ class Environment:
 def describe(command: str) -> Environment:
     """Describe this machine, now."""
     return Environment(
+        run=uuid4().hex[:12],
         command=command,
         made=datetime.now(UTC).isoformat(timespec="seconds"),
         python=platform.python_version(),

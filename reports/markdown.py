@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from reports import changes
 from reports.drift_table import ABOUT, TITLE
 from reports.fitting import Section, fitted, shortened
 from reports.marks import code, escape, item, table_head, table_rows
@@ -45,9 +46,14 @@ def _head(report: Report) -> str:
 
 
 def _sections(report: Report) -> Iterator[Section]:
-    for section in (_failures(report), _not_run(report), _matrix(report)):
+    for section in (_failures(report), _not_run(report)):
         if section.lines:
             yield section
+    if report.changes is not None:
+        yield from changes.to_sections(report.changes)
+    matrix = _matrix(report)
+    if matrix.lines:
+        yield matrix
     for title, about, frame in (
         ("Known differences", KNOWN, report.known),
         ("No equivalent", NO_EQUIVALENT, report.no_equivalent),
@@ -103,6 +109,7 @@ def _table(title: str, about: str, frame: pd.DataFrame, failing: int | None = No
 def _environment(report: Report) -> str:
     made = report.environment
     versions = ", ".join(f"{name} {version}" for name, version in made.versions.items())
-    lines = (made.made, f"Python {made.python}, {versions}", made.platform, made.cpu, made.seed)
+    when = f"{made.made}, run {made.run}"
+    lines = (when, f"Python {made.python}, {versions}", made.platform, made.cpu, made.seed)
     command = code(shortened(made.command, LONGEST))
     return "\n".join(("## How this was made", "", f"- {command}", *(item(shortened(line)) for line in lines)))

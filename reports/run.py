@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from adapters import Adapter, Unavailable
 from reference import Finding, JudgedStep, Subject, judge, tape, training_steps
 from reports.accuracy import AccuracyCounter
+from reports.bits import BitKeeper, Bits
 from reports.drift import Drift, DriftMeter
 from reports.expectations import settled
 from reports.explanations import explained
@@ -64,15 +65,18 @@ def run(selection: Selection, watch: Callable[[Case, str, int], None] = lambda *
     printed: list[Printed] = []
     drifts: list[Drift] = []
     losses: list[Loss] = []
+    bits: list[Bits] = []
     accuracy = AccuracyCounter()
     for case in selection.cases:
         for dtype in (dtype for one, dtype in selection.runs if one is case):
             watch(case, dtype, 0)
-            meter, keeper = DriftMeter(case.problem(dtype)), LossKeeper(case.problem(dtype))
-            follow = _each(meter.add, keeper.add, accuracy.add)
+            problem = case.problem(dtype)
+            meter, losing, keeper = DriftMeter(problem), LossKeeper(problem), BitKeeper()
+            follow = meter.add, losing.add, keeper.add, accuracy.add
             found, counted = run_case(case, dtype, selection.adapters, watch, follow)
             drifts += meter.finished()
-            losses += keeper.finished()
+            losses += losing.finished()
+            bits += keeper.finished()
             rows += found
             pairs += counted
         if case.published:
@@ -80,17 +84,15 @@ def run(selection: Selection, watch: Callable[[Case, str, int], None] = lambda *
         judged = judge_case(case, explain=True)
         rows += [one.row for one in judged]
         printed += judged
-    return Results(tuple(rows), tuple(pairs), tuple(printed), tuple(drifts), accuracy.rows, tuple(losses))
-
-
-def _each(*followers: Follower) -> Follower:
-    """Return a follower that tells each of these."""
-
-    def follow(judged: Mapping[Subject, JudgedStep]) -> None:
-        for one in followers:
-            one(judged)
-
-    return follow
+    return Results(
+        tuple(rows),
+        tuple(pairs),
+        tuple(printed),
+        tuple(drifts),
+        accuracy.rows,
+        tuple(losses),
+        bits=tuple(bits),
+    )
 
 
 def run_case(
@@ -98,11 +100,11 @@ def run_case(
     dtype: str,
     adapters: Sequence[Adapter | Unavailable],
     watch: Callable[[Case, str, int], None] = lambda *_: None,
-    follow: Follower = lambda _: None,
+    follow: Sequence[Follower] = (),
 ) -> tuple[list[Row], list[Pair]]:
     """Run one case in one number format; return each claimant's rows together, and the pairs of claimants.
 
-    `follow` is given each step of all claimants, for what is told beside the verdicts.
+    Each of `follow` is given each step of all claimants, for what is told beside the verdicts.
     """
     problem = case.problem(dtype)
     rows = _before_the_run(problem, adapters)
@@ -115,7 +117,8 @@ def run_case(
                 found = explained(problem, step, found)
             rows[subject].add(found)
         counter.add({who: step.claim for who, step in judged.items() if who.adapter != REFERENCE})
-        follow(judged)
+        for told in follow:
+            told(judged)
         watch(case, dtype, max((step.step for step in judged.values()), default=problem.steps))
     return _settled(case, dtype, rows, present), counter.pairs
 

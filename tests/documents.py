@@ -62,7 +62,7 @@ class Block:
 def documents() -> dict[str, str]:
     """Return every document of the project by its path."""
     inside = chain.from_iterable((ROOT / room).rglob("*.md") for room in ROOMS)
-    paths = [ROOT / "README.md", *sorted(path for path in inside if "out" not in path.parts)]
+    paths = [ROOT / "README.md", *sorted(path for path in inside if {"out", "golden"}.isdisjoint(path.parts))]
     return {str(path.relative_to(ROOT)): path.read_text(encoding="utf-8") for path in paths}
 
 

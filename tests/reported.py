@@ -40,6 +40,7 @@ def report_of(rows: Sequence[Row], **more: Any) -> SimpleNamespace:
         "direct_title": "PyTorch × JAX directly",
         "examples": (),
         "power": None,
+        "changes": None,
         **nothing,
     }
     return SimpleNamespace(**{**told, **more})

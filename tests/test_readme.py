@@ -7,9 +7,12 @@ import importlib
 import os
 import re
 import shlex
+import subprocess
+import sys
 import tomllib
 from itertools import pairwise
 from pathlib import PurePosixPath
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -33,7 +36,10 @@ from adapters import find_adapters
 from adapters.registry import ENTRY_POINT_GROUP, default_names
 from cases import SHIPPED, load_cases
 from reference import tape, worked_example
-from reports import build, latex
+from reports import build, diff, latex
+from reports.changes import tables
+from reports.changes.moved import Motion
+from reports.vectors import __main__ as vectors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,6 +47,13 @@ if TYPE_CHECKING:
 
 DOCUMENTS = documents()
 BLOCKS = [block for path, text in DOCUMENTS.items() for block in blocks(path, text)]
+
+CONSTRAINTS = ".ci/constraints.txt"
+PINNED = dict(re.findall(r"^([\w.-]+)==(\S+)$", (ROOT / CONSTRAINTS).read_text("utf-8"), re.MULTILINE))
+"""The exact version of each package, by name."""
+
+PROGRAMS = {"reports.build": build, "reports.diff": diff, "reports.vectors": vectors}
+"""What can be typed behind `python -m`."""
 
 KINDS: dict[str, Callable[[Block], bool]] = {
     "the whole build": lambda one: one.language == "console" and f"$ {BUILD}\n" in one.text,
@@ -55,12 +68,19 @@ KINDS: dict[str, Callable[[Block], bool]] = {
     "a flow chart": lambda one: one.language == "mermaid",
     "a paper": lambda one: one.language == "latex",
     "a workflow": lambda one: one.file.startswith(".github/workflows/"),
+    "commands that take minutes": lambda one: one.language == "sh" and _is_of_this_environment(one),
+    "two releases": lambda one: one.language == "text" and one.text.startswith("Versions and platform:\n"),
+    "a reader of results": lambda one: one.language == "python" and 'open("results.json"' in one.text,
 }
 """What each block is, by which the test that holds it true finds it."""
 
 
 def _is_a_readers(one: Block) -> bool:
     return one.file != "" and not one.file.startswith(".") and not (ROOT / one.file).exists()
+
+
+def _is_of_this_environment(one: Block) -> bool:
+    return all(line.startswith(".venv/bin/") for line in one.text.splitlines())
 
 
 def kinds(block: Block) -> list[str]:
@@ -132,10 +152,8 @@ def test_the_whole_build_is_of_these_cases_and_versions() -> None:
     ]
     known = sum(one is not None and one.kind != "no_equivalent" for one in expected)
     assert f"All agree, but for {known} known differences as their cases say: {len(cases)} cases, " in shown
-    pinned = dict(
-        re.findall(r"^(numpy|torch|jax)==(\S+)$", (ROOT / ".ci/constraints.txt").read_text(), re.MULTILINE)
-    )
-    assert all(re.search(rf"\b{name} {re.escape(version)}\b", shown) for name, version in pinned.items())
+    for name in ("numpy", "torch", "jax"):
+        assert re.search(rf"\b{name} {re.escape(PINNED[name])}\b", shown)
     if "BUILD_OUTPUT" in os.environ:
         with open(os.environ["BUILD_OUTPUT"], encoding="utf-8") as file:  # noqa: PTH123 - a name, no path of ours
             assert is_shown(shown, file.read())
@@ -249,9 +267,43 @@ def test_the_paper_loads_what_its_tables_need() -> None:
     assert r"\input{tables}" in block.text
 
 
+def test_two_releases_are_compared_in_the_form_that_is_printed() -> None:
+    """They are not both here, so what is tested is the headings, the newer release, and the last line."""
+    (block,) = of("two releases")
+    lines = {tuple(re.split(r" {2,}", line.strip())) for line in block.text.splitlines()}
+    for frame in (
+        tables.differing(()),
+        tables.kinds(Motion()),
+        tables.headroom(SimpleNamespace(headroom=())),
+    ):
+        assert tuple(frame.columns) in lines
+    for title in ("Versions and platform", "Moved bits, by kind of quantity", "Headroom lost"):
+        assert (f"{title}:",) in lines
+    assert {(name, now) for name, before, now in (line for line in lines if line[0].startswith("jax"))} == {
+        ("jax", PINNED["jax"]),
+        ("jaxlib", PINNED["jaxlib"]),
+    }
+    moved = r"\d+ of [\d,]+ quantities have moved, by up to \d+ ulps in the values that are kept"
+    assert re.search(rf"^Nothing is worse; {moved}\.$", block.text, re.MULTILINE)
+
+
+def test_a_program_reads_results_with_nothing_but_python(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (block,) = of("a reader of results")
+    chosen = "--select divergences/hardtanh-at-one --dtype float64 --adapter jax --format json --out".split()
+    assert build.main([*chosen, str(tmp_path)]) == 0
+    told = capsys.readouterr().out
+    command = [sys.executable, "-I", "-S", "-c", block.text]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "divergences/hardtanh-at-one dL/dz1 differs" in done.stdout.splitlines()
+    assert "differs as expected at dL/dz1" in told
+
+
 def commands() -> list[str]:
-    """Return what stands in running text, in workflows and in the flow chart."""
+    """Return what stands in running text, in workflows, in the flow chart, and what takes minutes."""
     found = [command for text in DOCUMENTS.values() for command in inline_commands(text)]
+    found += [line for block in of("commands that take minutes") for line in block.text.splitlines()]
     for block in of("a workflow"):
         steps = next(iter(yaml.safe_load(block.text)["jobs"].values()))["steps"]
         found += [step["run"] for step in steps if step.get("run", "").startswith(".venv/")]
@@ -263,8 +315,14 @@ def commands() -> list[str]:
 def test_each_command_in_running_text_can_be_typed(command: str, pytestconfig: pytest.Config) -> None:
     """They take minutes, so they are not run here; what they do is tested elsewhere."""
     words = shlex.split(command)
-    if command.startswith(BUILD):
-        build._parser().parse_args(words[3:])  # noqa: SLF001 - it exits with what is wrong
+    if words[:2] == [".venv/bin/python", "-m"]:
+        PROGRAMS[words[2]]._parser().parse_args(words[3:])  # noqa: SLF001 - it exits with what is wrong
+        return
+    if words[:3] == [".venv/bin/pip", "install", "-q"]:
+        names = {
+            word.partition("==")[0] for word in words[3:] if word not in ("-c", CONSTRAINTS, "--upgrade")
+        }
+        assert names <= PINNED.keys(), command
         return
     assert words[0] == ".venv/bin/pytest", command
     known = {name for action in pytestconfig._parser.optparser._actions for name in action.option_strings}  # noqa: SLF001

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from markupsafe import Markup
 
-from reports import drawing, drift_table, walk
+from reports import changes, drawing, drift_table, walk
 from reports import report as words
 from reports.page.anchors import anchor
 from reports.page.cases import sections
@@ -84,6 +84,7 @@ def _found(report: Report) -> dict[str, Any]:
         "style": STYLE,
         "anatomy": anatomy(report.results.rows),
         "power": to_page(report.power) if report.power else None,
+        "changes": changes.to_page(report.changes) if report.changes else None,
     }
 
 
@@ -93,6 +94,7 @@ def _parts(report: Report, found: dict[str, Any]) -> tuple[Part, ...]:
         Part("matrix", "Each case by each adapter"),
         Part("failures", "What fails", bool(found["failures"])),
         *(Part(anchor("walk", one.case), f"{one.case}, step by step", one=one) for one in found["walks"]),
+        Part("changes", changes.TITLE, found["changes"] is not None),
         Part("printed", "Printed numbers", bool(report.examples)),
         Part("direct", report.direct_title, not report.direct.empty),
         Part("pictures", "Pictures", bool(found["pictures"])),
