@@ -199,7 +199,7 @@ def test_numpys_own_sums_of_16_bits_are_not_what_the_reference_computes():
 def test_a_declared_accumulator_of_16_bits_widens_the_bound_and_float32_does_not():
     values = np.ones((1, 100))
     narrow, wide = format_of("bfloat16", OWN), format_of("bfloat16")
-    for reduce in (lambda v: v @ v.T, lambda v: v.sum(axis=1), lambda v: v.sum()):
+    for reduce in (lambda v: v @ v.mT, lambda v: v.sum(axis=1), lambda v: v.sum()):
         errors = [float(np.max(reduce(Bounded.exact(values, form)).error)) for form in (narrow, wide)]
         assert errors[0] > 0.5 * 100  # γ_100 with u = 2⁻⁸
         assert errors[1] < 1.01 * 100 * 2.0**-8  # one rounding
