@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 BUILT_IN = {
     "numpy": "adapters.numpy_reference:adapter",
-    "torch": "adapters.torch_autograd:adapter",
-    "jax": "adapters.jax_grad:adapter",
+    "torch": "adapters.torch_programs:adapter",
+    "jax": "adapters.jax_programs:adapter",
     "torch-func": "adapters.torch_func:adapter",
     "torch-compile": "adapters.torch_compile:adapter",
     "torch-cuda": "adapters.torch_cuda:adapter",

@@ -137,7 +137,7 @@ def judge_step(
     judged_against: dict[str, Bounded] = {}
     with np.errstate(all="ignore"):  # an overflow makes a bound infinite or NaN, and is judged as such
         for line in lines:
-            derived = line.formula(*(known[name] for name in line.inputs))
+            derived = line.formula(*[known[name] for name in line.inputs])
             if truth:
                 derived = truth.certify(line, derived)
             known[line.name] = derived
@@ -167,14 +167,14 @@ def _after(problem: Problem, known: Mapping[str, Bounded]) -> dict[str, Bounded]
 def _is_last(problem: Problem, step: int, claim: Claim) -> bool:
     """Whether training ends with this step, by the claimant's own loss; a malformed one ends nothing."""
     loss = claim.get("loss")
-    stated = not _wrong_kind(loss, (), problem.dtype)
+    stated = not wrong_kind(loss, (), problem.dtype)
     return step == problem.steps or (stated and is_done(problem, loss))
 
 
 def _judge_line(
     step: int, name: str, claimed: object, derived: Bounded, problem: Problem
 ) -> tuple[Finding, Bounded]:
-    wrong = _wrong_kind(claimed, derived.shape, problem.dtype)
+    wrong = wrong_kind(claimed, derived.shape, problem.dtype)
     if wrong:
         return Finding(step, name, Verdict.ERROR, wrong), derived
     array = np.asarray(claimed)
@@ -182,7 +182,7 @@ def _judge_line(
     return finding, Bounded.exact(array, derived.format)
 
 
-def _wrong_kind(claimed: object, shape: tuple[int, ...], dtype: str) -> str:
+def wrong_kind(claimed: object, shape: tuple[int, ...], dtype: str) -> str:
     """Say what is wrong with a claimed value before its numbers are looked at, or nothing."""
     if not isinstance(claimed, np.ndarray | np.generic):
         return f"is a {type(claimed).__name__}, expected a NumPy array"

@@ -8,10 +8,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from adapters import Adapter, Unavailable
-from reference import Finding, JudgedStep, Subject, Verdict, judge, tape, training_steps
+from reference import Finding, JudgedStep, Subject, judge, tape, training_steps
 from reports.accuracy import AccuracyCounter
 from reports.bits import BitKeeper, Bits
-from reports.differences import largest_differences, stated
 from reports.drift import Drift, DriftMeter
 from reports.expectations import settled
 from reports.explanations import explained
@@ -21,6 +20,7 @@ from reports.losses import Loss, LossKeeper
 from reports.pairs import PairCounter
 from reports.published import judge_case
 from reports.rows import Pair, Printed, Results, Row
+from reports.side_by_side import SideBySide
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -36,6 +36,9 @@ Follower: TypeAlias = "Callable[[Mapping[Subject, JudgedStep]], None]"
 """Is given each step of all claimants of a case, for what is told beside the verdicts."""
 
 NOTHING: Mapping[str, NDArray[Any]] = MappingProxyType({})
+
+UNKNOWN = math.nan, math.nan
+"""The differences where there is nothing to compare."""
 
 
 @dataclass(frozen=True)
@@ -189,20 +192,16 @@ def rows_of(
 ) -> Iterator[Row]:
     """Give the rows of one judged step, with the plain differences from `baseline`, if there is one."""
     places = {line.name: place for place, line in enumerate(tape(problem))}
+    differences = _differences(judged.claim, baseline, problem.dtype)
     for finding in judged.findings:
         place = places.get(finding.quantity, len(places)) if finding.quantity else -1
-        yield Row(subject, finding, place, *_differences(judged.claim, baseline, finding, problem.dtype))
+        apart = UNKNOWN if finding.index is None else differences.get(finding.quantity, UNKNOWN)
+        yield Row(subject, finding, place, *apart)
 
 
 def _differences(
-    claim: Mapping[str, Any], baseline: Mapping[str, NDArray[Any]], finding: Finding, dtype: str
-) -> tuple[float, float]:
-    """Return the largest plain differences of one quantity; NaN where there is nothing to compare."""
-    if finding.index is None:
-        return math.nan, math.nan
-    if claim is baseline and finding.verdict is Verdict.AGREES:  # so it has no NaN
-        return 0.0, 0.0
-    claimed, reference = (stated(one, finding.quantity, dtype) for one in (claim, baseline))
-    if claimed is None or reference is None:
-        return math.nan, math.nan
-    return largest_differences(claimed, reference)
+    claim: Mapping[str, Any], baseline: Mapping[str, NDArray[Any]], dtype: str
+) -> Mapping[str, tuple[float, float]]:
+    """Return the largest plain differences of each quantity that both state."""
+    both = SideBySide.of(claim, baseline, dtype)
+    return {} if both is None else both.largest_differences()

@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+import numpy as np
+
 from reports.differences import bitwise_equal, ulp_distance
 
 if TYPE_CHECKING:
@@ -111,7 +113,8 @@ def _distance(old: Bits, new: Bits) -> tuple[int, float]:
     if old.values == new.values:
         return 0, math.nan
     one, other = old.array, new.array
-    return one.size - bitwise_equal(one, other), ulp_distance(one, other)
+    others = int(np.count_nonzero(~bitwise_equal(one, other)))
+    return others, float(ulp_distance(one, other).max(initial=0))
 
 
 def _with_first(moved: list[Moved], places: dict[tuple[str, str], int]) -> Iterator[Moved]:
