@@ -266,7 +266,8 @@ class Bounded:
             reach += carried
         gamma, eta = self.format.gamma(roundings, accumulator), form.underflow * underflows
         smallest, largest = minimum(reach), maximum(reach)
-        counts = not np.all(eta <= NEGLIGIBLE * gamma * smallest)  # also where something is NaN
+        negligible = eta <= NEGLIGIBLE * gamma * smallest  # not so where something is NaN
+        counts = not (negligible if type(negligible) is bool else negligible.all())
         underflow = eta * (reach > 0) if counts else EXACT
         overflow = ~(reach <= form.largest) if not largest <= form.largest else None  # NaN counts as overflow
         error = reach  # its memory, used again
