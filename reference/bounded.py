@@ -15,7 +15,7 @@ Source of the bounds: Higham, *Accuracy and Stability of Numerical Algorithms*, 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -40,7 +40,7 @@ TINIEST = 2.0**-1074
 """The smallest number of float64."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, init=False)
 class Bounded:
     """A float64 array and a bound on the absolute error of each of its elements.
 
@@ -70,6 +70,20 @@ class Bounded:
     parts: Error = 1.0
 
     __array_ufunc__ = None  # so that `array @ bounded` is left to this class
+
+    def __init__(
+        self,
+        value: Real,
+        error: Error,
+        format: Format,  # noqa: A002 - as the attribute
+        terms: int = 1,
+        low: Error = EXACT,
+        parts: Error = 1.0,
+    ) -> None:
+        """Set all attributes at once: judging a step makes a hundred of these."""
+        self.__dict__.update(
+            {"value": value, "error": error, "format": format, "terms": terms, "low": low, "parts": parts}
+        )
 
     @classmethod
     def exact(cls, value: ArrayLike, form: Format) -> Bounded:
@@ -129,7 +143,7 @@ class Bounded:
         accumulated = self._settled(
             value, reach, carried, roundings=n + 1, underflows=underflows, accumulator=accumulator
         )
-        return replace(accumulated, terms=n)
+        return Bounded(value, accumulated.error, self.format, terms=n)
 
     def __mul__(self, other: Bounded) -> Bounded:
         """Element-wise product: |a|·e_b + e_a·(|b| + e_b), and one rounding.
