@@ -57,6 +57,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--minutes", type=float, help="begin no task after so many minutes; --resume goes on")
     add("--out", metavar="DIR", type=Path, default=Path("sweep"), help="where to write (default: sweep)")
+    found = "reduce each distinct finding to a smallest case, and write it here as a YAML file"
+    add("--found", metavar="DIR", type=Path, help=found)
     add("--resume", action="store_true", help="go on with the sweep that is there")
     engine = "who does the work: processes of this machine, or a Dask cluster, local if no scheduler is given"
     add("--engine", choices=("local", "dask"), default="local", help=engine)

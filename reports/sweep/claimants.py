@@ -22,6 +22,11 @@ class Claimant:
     program: Program
 
     @property
+    def name(self) -> str:
+        """The adapter, with its program where it has one to tell apart."""
+        return f"{self.adapter.name} {self.program.name}".strip()
+
+    @property
     def shows_all(self) -> bool:
         """Whether it promises all that can be observed of a network."""
         return names.observable(1) <= self.program.promises(1)

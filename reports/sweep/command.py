@@ -14,13 +14,15 @@ from reports.sweep.cluster import DaskEngine, NoDaskError
 from reports.sweep.done import Order
 from reports.sweep.engine import LocalEngine, LostWorkersError
 from reports.sweep.plan import Plan, tasks
+from reports.sweep.shrinking.found import write_found
 from reports.sweep.store import OtherSweepError, Store
 from reports.sweep.summary import summarize
-from reports.sweep.telling import progress, show, write
+from reports.sweep.telling import progress, show, show_found, write
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
     from rich.console import Console
 
@@ -35,7 +37,10 @@ def sweep(options: argparse.Namespace) -> int:
         print(error, file=sys.stderr)
         return 2
     except OSError as error:
-        print(f"{options.out} cannot be written to: {error.strerror or error}", file=sys.stderr)
+        print(
+            f"{error.filename or options.out} cannot be written to: {error.strerror or error}",
+            file=sys.stderr,
+        )
         return 2
 
 
@@ -49,17 +54,19 @@ def _sweep(options: argparse.Namespace) -> int:
     with progress(out, plan.count, plan.count - sum(task.told for task in left)) as watch:
         for one in _engine(options).run(_in_time(left, options.minutes), order):
             watch(one)
-    return _tell(store, plan, out)
+    return _tell(store, plan, options.found, out)
 
 
-def _tell(store: Store, plan: Plan, out: Console) -> int:
-    """Tell what has been found so far; return the exit code."""
+def _tell(store: Store, plan: Plan, cases: Path | None, out: Console) -> int:
+    """Tell what has been found so far, and write it as cases if that is asked for; return the exit code."""
     if not store.done:
         out.print("nothing has been judged yet; --resume goes on")
         return 0
     summary = summarize(store.tables())
     write(summary, store.folder)
     show(summary, store.folder, out)
+    if cases is not None:
+        show_found(write_found(plan, summary.findings, find_adapters(plan.adapters), cases), cases, out)
     if summary.cases < plan.count:
         out.print(f"{plan.count - summary.cases:,} cases are left; --resume goes on")
     return 1 if len(summary.findings) else 0

@@ -11,7 +11,7 @@ from cases.rounding import rounded_once
 from reference import names
 from reports.sweep.randomness import Stream, dealt
 from reports.sweep.regimes import ORDINARY, REGIMES, Regime
-from reports.sweep.updates import KINDS, RATES, Update, update
+from reports.sweep.updates import KINDS, RATES, Update, least_steps, update
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -103,7 +103,8 @@ def structure(
     stream = Stream(seed, "structure", block)
     shares = tuple(dtype for dtype in dtypes for _ in range(WEIGHTS[dtype]))
     dtype = dealt(seed, "dtype", shares, block)
-    steps = dealt(seed, "steps", STEPS, block)
+    kind = dealt(seed, "update", KINDS, block)
+    steps = max(dealt(seed, "steps", STEPS, block), least_steps(kind))
     if widths is None:
         depth = dealt(seed, "depth", DEPTHS, block)
         widths = [1 + stream.below(WIDEST) for _ in range(depth + 1)]
@@ -114,7 +115,6 @@ def structure(
     if loss == "binary_cross_entropy":  # of probabilities: NaN is refused by PyTorch
         activations[-1] = "sigmoid"
         regime = ORDINARY if regime.of_format else regime
-    kind = dealt(seed, "update", KINDS, block)
     return Structure(
         dtype=dtype,
         widths=tuple(widths),
@@ -126,7 +126,7 @@ def structure(
         update=update(kind, stream, steps),
         learning_rate=float(rounded_once(stream.choice(RATES), dtype)),
         steps=steps,
-        not_trained=_not_trained(stream, len(activations)),
+        not_trained=_not_trained(stream, len(activations), surely="fixed" in kind.split()),
         regime=regime,
     )
 
@@ -146,7 +146,7 @@ def _loss_numbers(loss: str, stream: Stream, dtype: str) -> tuple[tuple[str, flo
     return ((called.get(loss, "label_smoothing"), number),)
 
 
-def _not_trained(stream: Stream, depth: int) -> frozenset[str]:
-    """Leave one bias as it is in one block of six."""
+def _not_trained(stream: Stream, depth: int, *, surely: bool) -> frozenset[str]:
+    """Leave one bias as it is in one block of six, beside those in which it is part of the update."""
     one = names.b(1 + stream.below(depth))
-    return frozenset({one}) if stream.below(6) == 0 else frozenset()
+    return frozenset({one}) if stream.below(6) == 0 or surely else frozenset()

@@ -9,13 +9,16 @@ import pandas as pd
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from cases.defects import counted
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from rich.console import Console
 
     from reports.sweep.done import Done
+    from reports.sweep.shrinking.found import Found
     from reports.sweep.summary import Summary
 
 MOST_SHOWN = 10
@@ -61,6 +64,18 @@ def show(summary: Summary, folder: Path, out: Console) -> None:
         out.print(str(told), markup=False, highlight=False, soft_wrap=True)
     out.print(summary.headline, markup=False, highlight=False)
     out.print(f"Rows and summary: {folder}", markup=False, highlight=False, soft_wrap=True)
+
+
+def show_found(found: Iterable[Found], folder: Path, out: Console) -> None:
+    """Show each distinct finding as it is reduced, and how to see it again."""
+    written = 0
+    for one in found:
+        where = "no case file" if one.path is None else str(one.path)
+        out.print(f"{where}: {one.told}", markup=False, highlight=False, soft_wrap=True)
+        written += one.path is not None
+    if written:
+        again = f"to see {'it' if written == 1 else 'them'} again: python -m reports.build --cases {folder}"
+        out.print(f"{counted(written, 'case')} written; {again}", soft_wrap=True)
 
 
 def _table(frame: pd.DataFrame) -> Table:

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 BETAS1: Final = (0.9, 0.9, 0.5, 0.99, 0.125)
 BETAS2: Final = (0.999, 0.999, 0.9, 0.99, 0.25)
 EPSILONS: Final = (1e-8, 1e-8, 1e-3, 1e-12)
+CLIP_EPSILONS: Final = (1e-6, 0.1)
+"""PyTorch's, and one that is seen in every format."""
+
 DECAYS: Final = (0.01, 0.1, 1e-4)
 MOMENTA: Final = (0.9, 0.5, 0.99)
 RATES: Final = (0.1, 0.01, 0.3, 1.0, 1e-3, 7.0)
@@ -30,12 +33,12 @@ class Update:
 
 KINDS: Final = (
     "sgd",
-    "sgd",
+    "sgd decay fixed",
     "sgd decay",
     "sgd momentum",
     "sgd momentum nesterov",
     "sgd momentum dampening",
-    "sgd momentum decay",
+    "sgd momentum decay cosine",
     "adam",
     "adam inside",
     "adam decay",
@@ -57,13 +60,21 @@ KINDS: Final = (
     "sgd clipped eps",
     "sgd momentum clipped eps",
 )
-"""What is dealt out: an optimizer, then what belongs to it."""
+"""What is dealt out: an optimizer, then what belongs to it; "fixed": a parameter is not trained."""
+
+LATER: Final = frozenset({"dampening", "cosine", "step"})
+"""What shows in the second step only."""
 
 
 def update(kind: str, stream: Stream, steps: int) -> Update:
     """Draw the numbers of one kind of update."""
     name, *words = kind.split()
     return Update(kind, _optimizer(name, words, stream), _schedule(words, steps), _clipping(words, stream))
+
+
+def least_steps(kind: str) -> int:
+    """Return how many steps it takes to see a kind of update at work."""
+    return 1 if LATER.isdisjoint(kind.split()) else 2
 
 
 def _optimizer(name: str, words: list[str], stream: Stream) -> Rule:
@@ -98,6 +109,6 @@ def _clipping(words: list[str], stream: Stream) -> Rule | None:
         return None
     numbers = (
         ("max_norm", stream.choice((0.5, 1.0, 0.01, 100.0))),
-        ("clip_eps", 1e-6 if "eps" in words else 0.0),
+        ("clip_eps", stream.choice(CLIP_EPSILONS) if "eps" in words else 0.0),
     )
     return Rule("global_norm", numbers)
