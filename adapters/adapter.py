@@ -34,6 +34,23 @@ def activations_of(problem: Problem) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
+class Stacked:
+    """How a program trains a stack of cases, whose arrays have one axis more in front.
+
+    Attributes
+    ----------
+    how
+        In a few words: it is another program than the one that a user runs, and is named beside its results.
+    run
+        Trains all of them, and yields for each step one claim, in arrays of the same kind. What is common to
+        all cases, such as the rate of a schedule, has no such axis.
+    """
+
+    how: str
+    run: TrainingRun
+
+
+@dataclass(frozen=True)
 class Program:
     """One way in which a framework computes a training step.
 
@@ -47,12 +64,15 @@ class Program:
         From the network's depth, the quantities that every claim states; leaving one out is an error.
     accumulators
         In what it accumulates where the problem's format has 16 bits; float32 if not given.
+    stacked
+        The same over a stack of cases, or None where each case has to be run by itself.
     """
 
     name: str
     run: TrainingRun
     promises: Callable[[int], frozenset[str]] = names.outcome
     accumulators: Accumulators = IN_FLOAT32
+    stacked: Stacked | None = None
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from adapters.adapter import Adapter, Program, activations_of
+from adapters.adapter import activations_of
 from adapters.jax_cache import use_compilation_cache
 from adapters.jax_devices import first_device
 from adapters.jax_functions import LossKey, activate, loss_key, loss_of
@@ -113,22 +113,27 @@ def step_of(structure: Structure, differentiate: Differentiate = reverse) -> Ste
         used, seen = clip(structure.update, {name: gradients[name] for name in trained})
         updates, state = optimizer_of(structure.update, learning_rate).update(used, state, trained)
         after = parameters | cast("Arrays", optax.apply_updates(trained, updates))
-        seen |= {"loss": value, **observed, **update_seen(structure.update, state, count)}
+        seen |= {"loss": value, **observed, **update_seen(structure.update, state, count, x.dtype)}
         seen |= {names.gradient(name): array for name, array in (gradients | observed_gradients).items()}
         return seen, after, state
 
     return step
 
 
-def update_seen(update: Update, state: Any, count: jax.Array) -> Seen:  # noqa: ANN401 - a tree of named tuples
-    """Return what can be seen of an update: the optimizer's state, and this step's rate."""
+def update_seen(
+    update: Update,
+    state: Any,  # noqa: ANN401 - a tree of named tuples
+    count: jax.Array,
+    dtype: jax.typing.DTypeLike,
+) -> Seen:
+    """Return what can be seen of an update: the optimizer's state, and this step's rate as it is applied."""
     seen = {
         names.updated(names.state(kind, name)): array
         for kind, kept in states(update, state).items()
         for name, array in kept.items()
     }
     rate = rate_of(update, count)
-    return {names.RATE: rate(count), **seen} if callable(rate) else seen
+    return {names.RATE: jnp.asarray(rate(count), dtype), **seen} if callable(rate) else seen
 
 
 def train(
@@ -165,27 +170,6 @@ def zeros(problem: Problem) -> dict[str, NDArray[Any]]:
     """Return the zeros that are added to each z and a, to differentiate by."""
     added: dict[str, NDArray[Any]] = {}
     for k in range(1, problem.depth + 1):
-        shape = (len(problem.x), len(problem.parameters[names.b(k)]))
+        shape = (*problem.x.shape[:-1], problem.parameters[names.b(k)].shape[-1])
         added |= {name: np.zeros(shape, problem.dtype) for name in (names.z(k), names.a(k))}
     return added
-
-
-def plain(problem: Problem) -> Iterator[Claim]:
-    """Run what a user would run."""
-    return train(problem, observe=False)
-
-
-def observed(problem: Problem) -> Iterator[Claim]:
-    """Run the same with every intermediate shown."""
-    return train(problem, observe=True)
-
-
-adapter = Adapter(
-    name="jax",
-    title="JAX",
-    version=jax.__version__,
-    programs=(
-        Program("plain", plain, names.outcome, ACCUMULATORS),
-        Program("observed", observed, names.observable, ACCUMULATORS),
-    ),
-)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from adapters.adapter import Adapter, Program
+from adapters.adapter import Adapter, Program, Stacked
 from reference import names
 from reference.tape import training_steps
 
@@ -24,5 +24,7 @@ adapter = Adapter(
     name="numpy",
     title="NumPy reference",
     version=np.__version__,
-    programs=(Program("", training_steps, everything),),
+    programs=(
+        Program("", training_steps, everything, stacked=Stacked("over one more axis", training_steps)),
+    ),
 )

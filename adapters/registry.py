@@ -10,7 +10,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from adapters.adapter import Adapter, Program, Unavailable
+from adapters.adapter import Adapter, Program, Stacked, Unavailable
 from adapters.isolation import Limits, isolated
 from cases.defects import well_formed
 from reference.verdicts import Verdict
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 BUILT_IN = {
     "numpy": "adapters.numpy_reference:adapter",
-    "torch": "adapters.torch_autograd:adapter",
-    "jax": "adapters.jax_grad:adapter",
+    "torch": "adapters.torch_programs:adapter",
+    "jax": "adapters.jax_programs:adapter",
     "torch-func": "adapters.torch_func:adapter",
     "torch-compile": "adapters.torch_compile:adapter",
     "torch-cuda": "adapters.torch_cuda:adapter",
@@ -165,9 +165,16 @@ def _imported(name: str, location: str) -> object:
         return Unavailable(name, Verdict.ERROR, f"could not be imported: {type(broken).__name__}: {broken}")
 
 
+def _well_formed_stack(stacked: Stacked) -> Stacked:
+    return replace(stacked, how=well_formed(str(stacked.how)))
+
+
 def _well_formed(adapter: Adapter) -> Adapter:
     """Return an adapter with texts that any file can hold."""
-    programs = tuple(replace(one, name=well_formed(one.name)) for one in adapter.programs)
+    programs = tuple(
+        replace(one, name=well_formed(one.name), stacked=one.stacked and _well_formed_stack(one.stacked))
+        for one in adapter.programs
+    )
     texts = (adapter.name, adapter.title, adapter.version)
     name, title, version = map(well_formed, map(str, texts))
     return replace(adapter, name=name, title=title, version=version, programs=programs)

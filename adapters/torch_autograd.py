@@ -9,13 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-import torch
 from torch.nn import functional as F  # noqa: N812 - the name PyTorch's own documentation uses
 
-from adapters.adapter import Adapter, Program, activations_of
+from adapters.adapter import activations_of
 from adapters.torch_arrays import to_numpy, to_torch
 from adapters.torch_functions import activate, loss_of
-from adapters.torch_optimizers import clip, optimizer_of, scheduler_of, states
+from adapters.torch_optimizers import clip_all, optimizer_of, scheduler_of, states
 from reference import names
 
 if TYPE_CHECKING:
@@ -34,6 +33,9 @@ Differentiate: TypeAlias = (
     "Callable[[Problem, dict[str, Tensor], Tensor, Tensor], tuple[dict[str, Tensor], dict[str, Tensor]]]"
 )
 """From a problem, parameters, x and y: what is seen of the forward pass, and gradients by their names."""
+
+Clip: TypeAlias = "Callable[[Problem, dict[str, Tensor]], dict[str, Tensor]]"
+"""Clips the gradients in place; returns what can be seen of it."""
 
 
 def forward(problem: Problem, parameters: dict[str, Tensor], x: Tensor) -> dict[str, Tensor]:
@@ -77,7 +79,12 @@ def gradient(tensor: Tensor) -> Tensor:
     return tensor.grad
 
 
-def train(problem: Problem, device: str = "cpu", differentiate: Differentiate = backward) -> Iterator[Claim]:
+def train(
+    problem: Problem,
+    device: str = "cpu",
+    differentiate: Differentiate = backward,
+    clip: Clip = clip_all,
+) -> Iterator[Claim]:
     """Train with one engine."""
     x, y = to_torch(problem.x, device), to_torch(problem.y, device)
     parameters = {
@@ -112,11 +119,3 @@ def update(
 def arrays(tensors: dict[str, Tensor]) -> dict[str, NDArray[Any]]:
     """Return the tensors' numbers, in memory of their own."""
     return {name: to_numpy(tensor) for name, tensor in tensors.items()}
-
-
-adapter = Adapter(
-    name="torch",
-    title="PyTorch",
-    version=torch.__version__,
-    programs=(Program("", train, names.observable),),
-)

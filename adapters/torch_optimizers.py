@@ -102,7 +102,7 @@ def scheduler_of(problem: Problem, optimizer: Optimizer) -> LRScheduler | None:
     return CosineAnnealingLR(optimizer, T_max=int(schedule["over"]), eta_min=lowest)
 
 
-def clip(problem: Problem, parameters: dict[str, Tensor]) -> dict[str, Tensor]:
+def clip_all(problem: Problem, parameters: dict[str, Tensor]) -> dict[str, Tensor]:
     """Clip the trained parameters' gradients in place, if the problem says so; return what can be seen of it.
 
     Raises
@@ -110,15 +110,28 @@ def clip(problem: Problem, parameters: dict[str, Tensor]) -> dict[str, Tensor]:
     NoEquivalent
         If another ε than PyTorch's is stated.
     """
-    clipping = problem.clipping
-    if clipping is None or not problem.trained:
+    if problem.clipping is None or not problem.trained:
         return {}
-    if problem.forms == "stated" and clipping["clip_eps"] != CLIP_EPS:
-        raise NoEquivalent(f"clip_grad_norm_ adds {CLIP_EPS} to the norm, and takes no other ε")
     trained = {name: parameters[name] for name in problem.trained}
-    norm = torch.nn.utils.clip_grad_norm_(trained.values(), clipping["max_norm"])
+    norm = clip_by_norm(problem, trained.values())
     seen = {names.clipped(name): tensor.grad for name, tensor in trained.items() if tensor.grad is not None}
     return {"norm": norm, **{name: grad.clone() for name, grad in seen.items()}}
+
+
+def clip_by_norm(problem: Problem, tensors: Iterable[Tensor]) -> Tensor:
+    """Clip gradients in place by their norm, as the problem says; return it.
+
+    Raises
+    ------
+    NoEquivalent
+        If another ε than PyTorch's is stated.
+    """
+    clipping = problem.clipping
+    if clipping is None:
+        raise ValueError("the problem clips nothing")
+    if problem.forms == "stated" and clipping["clip_eps"] != CLIP_EPS:
+        raise NoEquivalent(f"clip_grad_norm_ adds {CLIP_EPS} to the norm, and takes no other ε")
+    return torch.nn.utils.clip_grad_norm_(tensors, clipping["max_norm"])
 
 
 def states(problem: Problem, optimizer: Optimizer, parameters: dict[str, Tensor]) -> dict[str, Tensor]:

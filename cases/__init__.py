@@ -7,7 +7,7 @@
 
 from cases.case import Case
 from cases.defects import CaseErrors
-from cases.load import SHIPPED, load_case, load_cases
+from cases.load import SHIPPED, case_of, load_case, load_cases
 from cases.problem import Problem, Rule
 
-__all__ = ["SHIPPED", "Case", "CaseErrors", "Problem", "Rule", "load_case", "load_cases"]
+__all__ = ["SHIPPED", "Case", "CaseErrors", "Problem", "Rule", "case_of", "load_case", "load_cases"]

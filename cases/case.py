@@ -38,12 +38,15 @@ class Case:
         The file itself.
     shapes
         Of x, y, W1, b1, …: x is (N, n_0), y is (N, n_depth), Wk is (n_k, n_{k-1}), bk is (n_k,).
+    text
+        The file's text, as it was read.
     """
 
     name: str
     path: Path
     shapes: dict[str, tuple[int, ...]]
     file: File
+    text: str
 
     @property
     def about(self) -> str:

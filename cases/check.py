@@ -15,7 +15,6 @@ from cases.model import File
 from cases.nodes import Mapping, Scalar, Sequence, child, describe, plain
 from cases.rules import check_rules
 from cases.shapes import check_fit, check_memory, read_inputs
-from cases.short_formats import check_float16
 from cases.targets import check_loss
 from cases.wording import explain
 from cases.yaml_reader import read_yaml
@@ -66,7 +65,6 @@ def _cross_check(root: Mapping, report: Report) -> dict[str, tuple[int, ...]]:
     check_published(root, inputs, ArrayReader(report, ("float64",)))
     check_rules(root, arrays)
     check_loss(root, arrays)
-    check_float16(root, arrays)
     check_expectations(root, inputs, arrays.dtypes, report)
     return {name: tuple(length or 0 for length in shape) for name, shape in inputs.shapes.items()}
 

@@ -64,7 +64,7 @@ def not_empty(value: object) -> object:
 
 def _not_blank(value: object) -> object:
     if value is None:
-        raise unexpected("a mapping, or no such key at all")
+        raise unexpected("a value, or no such key at all")
     return value
 
 

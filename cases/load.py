@@ -80,9 +80,29 @@ def _load(path: Path, name: str, defects: list[Defect]) -> Case | None:
     if not name.isprintable():
         report.add(START, f"the name {name!a}", "a file name that can be printed")
     text = read_text(path, report)
-    checked = None if text is None else check(text, report)
+    case = None if text is None else _checked(name, path, text, report)
     defects += report.defects
-    return Case(name, path, checked.shapes, checked.file) if checked else None
+    return case
+
+
+def case_of(name: str, path: Path, text: str) -> Case:
+    """Return the case that a file's text states; the file itself need not be there any more.
+
+    Raises
+    ------
+    CaseErrors
+        With every defect of the text.
+    """
+    report = Report(path)
+    case = _checked(name, path, text, report)
+    if case is None:
+        raise CaseErrors(report.defects)
+    return case
+
+
+def _checked(name: str, path: Path, text: str, report: Report) -> Case | None:
+    checked = check(text, report)
+    return Case(name, path, checked.shapes, checked.file, text) if checked else None
 
 
 def _clash(name: str, path: Path, named: dict[str, Path]) -> list[Defect]:

@@ -9,10 +9,8 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Final
 
-import numpy as np
-
 from cases.dtypes import DTYPES
-from cases.rounding import largest, rounded_once
+from cases.rounding import largest, rounded_once, to_odd
 
 LARGEST: Final = {dtype: largest(dtype) for dtype in DTYPES}
 OVERFLOW: Final = {
@@ -106,17 +104,9 @@ class Number:
         return float(f"5e{last_place - 1}")
 
     def _rounded_to_odd(self) -> float:
-        """Return the float64 next to the value whose last bit is odd, or the value where that is a float64.
-
-        Rounding that result to a shorter format cannot round twice: the odd bit remembers on which side of a
-        tie the value lies (Boldo and Melquiond, "Emulation of a FMA and correctly rounded sums", 2008).
-        """
+        """Return the value as `to_odd` does."""
         near = self.nearest
-        if not math.isfinite(near) or near == 0 or self.exact == Fraction(near):
-            return near
-        if int(np.float64(near).view(np.uint64)) & 1:
-            return near
-        return math.nextafter(near, math.inf if self.exact > Fraction(near) else -math.inf)
+        return near if not math.isfinite(near) or near == 0 else to_odd(self.exact, near)
 
 
 @lru_cache(maxsize=64)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import ml_dtypes  # which teaches NumPy the name of bfloat16
@@ -34,3 +36,30 @@ def _float32_to_odd(exact: NDArray[np.float64]) -> NDArray[np.float32]:
     other_side = np.nextafter(near, np.where(exact > near, np.inf, -np.inf).astype(np.float32))
     is_even = (near.view(np.uint32) & 1) == 0
     return np.where((near != exact) & ~np.isnan(exact) & is_even, other_side, near)
+
+
+def nearest(exact: Fraction, dtype: str) -> float:
+    """Return the number of a format nearest to an exact one, ties to even; infinite where it is too large."""
+    try:
+        near = float(exact)  # Python divides whole numbers with one rounding
+    except OverflowError:
+        near = math.copysign(math.inf, exact)
+    return near if dtype == "float64" else float(rounded_once(to_odd(exact, near), dtype))
+
+
+def to_odd(exact: Fraction, near: float) -> float:
+    """Return the float64 next to a value whose last bit is odd, or the value where that is a float64.
+
+    Rounding that result to a shorter format cannot round twice: the odd bit remembers on which side of a tie
+    the value lies (Boldo and Melquiond, "Emulation of a FMA and correctly rounded sums", 2008).
+
+    Parameters
+    ----------
+    near
+        The float64 nearest to it.
+    """
+    if not math.isfinite(near) or near == 0 or exact == Fraction(near):
+        return near
+    if int(np.float64(near).view(np.uint64)) & 1:
+        return near
+    return math.nextafter(near, math.inf if exact > Fraction(near) else -math.inf)

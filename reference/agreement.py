@@ -68,7 +68,7 @@ def compare_unguarded(
     most = _maximum(tolerance)
     verdict, reason, worst = _judge(stated, derived, tolerance, most)
     bound = most if tolerance is derived.error else _maximum(derived.error)
-    if verdict is Verdict.AGREES and not _certifies(bound, derived.peak, derived.format):
+    if verdict is Verdict.AGREES and not certifies(bound, derived.peak, derived.format):
         verdict, reason = Verdict.UNDECIDED, "the bound certifies less than one digit"
     value, claim = derived.value.item(worst), stated.item(worst)
     low = derived.low if isinstance(derived.low, float) else derived.low.item(worst)
@@ -95,23 +95,33 @@ def compare_unguarded(
 
 def _judge(stated: Real, derived: Bounded, tolerance: Error, most: float) -> tuple[Verdict, str, int]:
     """Return the verdict, its reason and the worst element's place, counted along the rows."""
-    used = _distance(stated, derived)
+    used = distance(stated, derived)
     if most == 0 and not used.any():  # NaN counts as a distance
         return Verdict.AGREES, "", 0
     used /= tolerance  # NaN where nothing is allowed and nothing is off
     worst = int(used.argmax())
     if used.item(worst) <= 1 and most < math.inf:
         return Verdict.AGREES, "", worst
-    return _judge_closely(_distance(stated, derived), tolerance)
+    return _judge_closely(*after_overflow(stated, derived, tolerance))
 
 
-def _distance(stated: Real, derived: Bounded) -> Real:
+def distance(stated: Real, derived: Bounded) -> Real:
     """Return |stated − derived|; the difference of two near float64 is exact, so the low part is not lost."""
     distance = np.asarray(stated - derived.value)
     if type(derived.low) is not float:
         distance -= derived.low
     np.abs(distance, out=distance)
     return distance
+
+
+def after_overflow(stated: Real, derived: Bounded, tolerance: Error) -> tuple[Real, Real]:
+    """Return each element's distance and tolerance where something is infinite or NaN already.
+
+    A copy of an infinity is right, though the difference is NaN. What follows from NaN is not known.
+    """
+    off = distance(stated, derived)
+    off[np.isinf(stated) & (stated == derived.value)] = 0
+    return off, np.where(np.isnan(derived.value), np.inf, tolerance)
 
 
 def _judge_closely(error: Real, tolerance: Error) -> tuple[Verdict, str, int]:
@@ -131,9 +141,9 @@ def _judge_closely(error: Real, tolerance: Error) -> tuple[Verdict, str, int]:
     return Verdict.AGREES, "", int(used.argmax())
 
 
-def _certifies(bound: float, largest: float, form: Format) -> bool:
+def certifies(bound: Any, largest: Any, form: Format) -> Any:  # noqa: ANN401 - floats, or arrays of them
     """Whether the bound, at its largest, certifies a digit of the largest value, or is mere underflow."""
-    return bound <= ONE_DIGIT * largest or bound <= form.underflow_threshold
+    return (bound <= ONE_DIGIT * largest) | (bound <= form.underflow_threshold)
 
 
 def _digits(bound: float, largest: float) -> float:

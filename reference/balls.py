@@ -59,7 +59,7 @@ class Ball:
         return cls(flint.arb_mat(rows, columns, array.ravel().tolist()), array.shape)
 
     @property
-    def T(self) -> Ball:  # noqa: N802 - NumPy's name
+    def mT(self) -> Ball:  # noqa: N802 - NumPy's name
         """The transpose."""
         return Ball(self.matrix.transpose(), self.shape[::-1])
 
@@ -105,11 +105,11 @@ class Ball:
             return self._elementwise(divisor, operator.truediv)
         return Ball(self.matrix / flint.arb(divisor), self.shape)
 
-    def sum(self, axis: int | None = None) -> Ball:
-        """Sum over all elements, or over the first axis."""
+    def sum(self, axis: int | tuple[int, ...] | None = None) -> Ball:
+        """Sum over all elements, or over the examples: the first axis, the last but one."""
         rows, columns = _rows_and_columns(self.shape)
         by_column = flint.arb_mat(1, rows, [1] * rows) * self.matrix
-        if axis == 0:
+        if axis in {0, -2}:
             return Ball(by_column, self.shape[1:])
         return Ball(by_column * flint.arb_mat(columns, 1, [1] * columns), ())
 

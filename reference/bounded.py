@@ -14,12 +14,13 @@ Source of the bounds: Higham, *Accuracy and Stability of Numerical Algorithms*, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeAlias
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from reference.formats import NEGLIGIBLE
+from reference.formats import FLOAT64, NEGLIGIBLE
 from reference.once import once
 
 if TYPE_CHECKING:
@@ -35,8 +36,11 @@ Error: TypeAlias = "NDArray[np.float64] | float"
 
 EXACT = 0.0
 
+TINIEST = 2.0**-1074
+"""The smallest number of float64."""
 
-@dataclass(frozen=True, eq=False)
+
+@dataclass(frozen=True, eq=False, init=False)
 class Bounded:
     """A float64 array and a bound on the absolute error of each of its elements.
 
@@ -53,6 +57,9 @@ class Bounded:
         n it is n: BLAS may start its accumulator with the bias instead of adding it last.
     low
         What is left of a certified value beyond `value`, its nearest float64; 0 where it is not certified.
+    parts
+        The largest factor, at least 1, on the way to this one where it is not multiplied in at once but part
+        by part, as a derivative is by automatic differentiation: g·z·e^{−z} overflows before z·e^{−z} does.
     """
 
     value: Real
@@ -60,8 +67,23 @@ class Bounded:
     format: Format
     terms: int = 1
     low: Error = EXACT
+    parts: Error = 1.0
 
     __array_ufunc__ = None  # so that `array @ bounded` is left to this class
+
+    def __init__(
+        self,
+        value: Real,
+        error: Error,
+        format: Format,  # noqa: A002 - as the attribute
+        terms: int = 1,
+        low: Error = EXACT,
+        parts: Error = 1.0,
+    ) -> None:
+        """Set all attributes at once: judging a step makes a hundred of these."""
+        self.__dict__.update(
+            {"value": value, "error": error, "format": format, "terms": terms, "low": low, "parts": parts}
+        )
 
     @classmethod
     def exact(cls, value: ArrayLike, form: Format) -> Bounded:
@@ -88,18 +110,20 @@ class Bounded:
         return np.abs(self.value)
 
     @once
-    def peak(self) -> float:
-        """The largest magnitude, found without making another array."""
+    def peak(self) -> Any:  # noqa: ANN401 - a float, or an array of a stack's
+        """The largest magnitude, a float; in a stack one for each case, in an array that broadcasts."""
+        if self.format.stacked:
+            return largest_of_each(self.magnitude)
         if "magnitude" in self.__dict__:
             return maximum(self.magnitude)
         return max(maximum(self.value), -minimum(self.value))
 
     @once
-    def T(self) -> Bounded:  # noqa: N802 - NumPy's name
-        """The transpose, exact."""
-        error = self.error if self.is_exact else np.transpose(self.error)
-        transpose = Bounded(self.value.T, error, self.format)
-        transpose.__dict__["magnitude"] = self.magnitude.T  # frozen, and known already
+    def mT(self) -> Bounded:  # noqa: N802 - NumPy's name
+        """The transpose, exact; in a stack that of each matrix."""
+        error = self.error if self.is_exact else np.asarray(self.error).mT
+        transpose = Bounded(self.value.mT, error, self.format)
+        transpose.__dict__["magnitude"] = self.magnitude.mT  # frozen, and known already
         return transpose
 
     def __matmul__(self, other: Bounded) -> Bounded:
@@ -115,17 +139,36 @@ class Bounded:
         accumulator = self.format.products
         underflows = n * (1 + (accumulator or self.format).underflows(self.peak + other.peak))
         value = self.value @ other.value
+        reach = self._with_lost_products(reach, other, np.matmul)
         accumulated = self._settled(
             value, reach, carried, roundings=n + 1, underflows=underflows, accumulator=accumulator
         )
-        return replace(accumulated, terms=n)
+        return Bounded(value, accumulated.error, self.format, terms=n)
 
     def __mul__(self, other: Bounded) -> Bounded:
-        """Element-wise product: |a|·e_b + e_a·(|b| + e_b), and one rounding."""
+        """Element-wise product: |a|·e_b + e_a·(|b| + e_b), and one rounding.
+
+        Where b may be multiplied in part by part, a part's underflow grows and its product may overflow.
+        """
         value = self.value * other.value
         carried = _carried(self, other, np.multiply)
         underflows = self.format.underflows(self.peak + other.peak)
-        return self._settled(value, np.abs(value), carried, roundings=1, underflows=underflows)
+        reach = self._with_lost_products(np.abs(value), other, np.multiply)
+        product = self._settled(value, reach, carried, roundings=1, underflows=underflows)
+        if type(other.parts) is float:
+            return product
+        fits = (self.magnitude + self.error) * other.parts <= self.format.largest
+        return product.widened(np.where(fits, self.format.underflow * underflows * other.parts, np.inf))
+
+    def _with_lost_products(self, reach: Real, other: Bounded, product: Callable[[Real, Real], Real]) -> Real:
+        """Return a product's reach, above 0 also where its evaluation in float64 has underflowed to 0.
+
+        In the shorter formats nothing does: the product of their smallest numbers is one of float64's.
+        """
+        if self.format.smallest_normal == FLOAT64.smallest_normal and minimum(reach) == 0:
+            factors = ((one.value != 0).astype(np.float64) for one in (self, other))
+            reach += TINIEST * product(*factors)
+        return reach
 
     def __add__(self, other: Bounded) -> Bounded:
         """Sum; an addend of a dot product meets as many roundings as that product's own terms."""
@@ -143,12 +186,12 @@ class Bounded:
                 carried = carried + gamma * (addend.magnitude + addend.error)
         return self._settled(value, np.abs(value), carried, roundings=1, underflows=1)
 
-    def sum(self, axis: int | None = None) -> Bounded:
-        """Sum over an axis, or over all n elements, in any order: γ_n Σ(|v| + e) + Σe."""
-        n = self.value.size if axis is None else self.shape[axis]
+    def sum(self, axis: int | tuple[int, ...] | None = None) -> Bounded:
+        """Sum over an axis, over several, or over all n elements, in any order: γ_n Σ(|v| + e) + Σe."""
+        n = self.value.size if axis is None else math.prod(self.shape[i] for i in _axes(axis))
         value, reach = np.add.reduce(self.value, axis), np.add.reduce(self.magnitude, axis)
         carried = EXACT if self.is_exact else np.add.reduce(self.error, axis)
-        accumulator = self.format.totals if axis is None else self.format.sums
+        accumulator = self.format.sums if isinstance(axis, int) else self.format.totals
         return self._settled(value, reach, carried, roundings=n, underflows=n, accumulator=accumulator)
 
     def __truediv__(self, divisor: int | Bounded) -> Bounded:
@@ -167,8 +210,8 @@ class Bounded:
         least = np.where(least > eta, least, 0.0)  # one that may be 0 promises nothing
         nearest = self.error + np.abs(value) * other.error
         carried = np.where(nearest > 0, nearest / least, np.where(least > 0, 0.0, np.inf))
-        smallest = float(least.min())
-        underflows = 1 + (1 / smallest if smallest else 0.0)
+        smallest = smallest_of_each(least) if self.format.stacked else least.min()
+        underflows = 1 + np.where(smallest > 0, 1 / smallest, 0.0)
         return self._settled(value, np.abs(value), carried, roundings=2, underflows=underflows)
 
     def __rsub__(self, whole: int) -> Bounded:
@@ -180,7 +223,7 @@ class Bounded:
         tiny = (self.value > 0) & (self.value < self.format.underflow)
         error = self.error + np.where(tiny, self.value, 0.0)  # a subnormal may be flushed
         root = np.sqrt(self.value)
-        carried = np.minimum(np.sqrt(error), error / root) if np.any(error) else EXACT
+        carried = np.fmin(np.sqrt(error), error / root) if np.any(error) else EXACT  # 0/0 is left out
         return self._settled(root, root.copy(), carried, roundings=2, underflows=1)
 
     def maximum(self, other: Bounded) -> Bounded:
@@ -223,7 +266,7 @@ class Bounded:
         carried: Error,
         *,
         roundings: int,
-        underflows: float,
+        underflows: Error,
         accumulator: Format | None = None,
     ) -> Bounded:
         """Put a result's bound together: what is carried, `roundings`, underflow; no promise on overflow.
@@ -237,7 +280,9 @@ class Bounded:
             reach += carried
         gamma, eta = self.format.gamma(roundings, accumulator), form.underflow * underflows
         smallest, largest = minimum(reach), maximum(reach)
-        underflow = eta * (reach > 0) if eta > NEGLIGIBLE * gamma * smallest else EXACT
+        negligible = eta <= NEGLIGIBLE * gamma * smallest  # not so where something is NaN
+        counts = not (negligible if type(negligible) is bool else negligible.all())
+        underflow = eta * (reach > 0) if counts else EXACT
         overflow = ~(reach <= form.largest) if not largest <= form.largest else None  # NaN counts as overflow
         error = reach  # its memory, used again
         error *= gamma
@@ -269,6 +314,22 @@ def maximum(array: Real) -> float:
 def minimum(array: Real) -> float:
     """Return the smallest element; NaN, if there is one."""
     return float(array.min()) if array.size > FEW else array.item(array.argmin())
+
+
+def largest_of_each(array: Real) -> Real:
+    """Return each case's largest element in a stack, in an array that broadcasts; NaN, if there is one."""
+    largest: Real = np.max(array, axis=tuple(range(1, array.ndim)), keepdims=True)
+    return largest
+
+
+def smallest_of_each(array: Real) -> Real:
+    """Return each case's smallest element in a stack, in an array that broadcasts."""
+    smallest: Real = np.min(array, axis=tuple(range(1, array.ndim)), keepdims=True)
+    return smallest
+
+
+def _axes(axis: int | tuple[int, ...]) -> tuple[int, ...]:
+    return (axis,) if isinstance(axis, int) else axis
 
 
 def _carried(a: Bounded, b: Bounded, product: Callable[[Real, Real], Real]) -> Error:

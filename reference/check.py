@@ -50,6 +50,8 @@ class JudgedStep:
         The parameters, the optimizer's state and the step's number, before the step.
     previous
         The step before, without its own previous one: a long run does not keep every step.
+    derived
+        What each claimed line was judged against, by name.
     """
 
     step: int
@@ -57,6 +59,7 @@ class JudgedStep:
     findings: tuple[Finding, ...] = ()
     state: Mapping[str, Bounded] = field(default_factory=lambda: MappingProxyType({}), repr=False)
     previous: JudgedStep | None = field(default=None, repr=False)
+    derived: Mapping[str, Bounded] = field(default_factory=lambda: MappingProxyType({}), repr=False)
 
     @property
     def failures(self) -> tuple[Finding, ...]:
@@ -133,13 +136,15 @@ def judge_step(
     """Judge one step's claim from the parameters before it; return those after it, unless it is the last."""
     form = next(iter(state.values())).format
     known, findings, lines = {**_data(problem, form), **state}, [], tape(problem)
+    judged_against: dict[str, Bounded] = {}
     with np.errstate(all="ignore"):  # an overflow makes a bound infinite or NaN, and is judged as such
         for line in lines:
-            derived = line.formula(*(known[name] for name in line.inputs))
+            derived = line.formula(*[known[name] for name in line.inputs])
             if truth:
                 derived = truth.certify(line, derived)
             known[line.name] = derived
             if line.name in claim:
+                judged_against[line.name] = derived
                 finding, known[line.name] = _judge_line(step, line.name, claim[line.name], derived, problem)
                 findings.append(finding)
                 if truth and known[line.name].is_exact:
@@ -152,7 +157,7 @@ def judge_step(
     after = {} if _is_last(problem, step, claim) else _after(problem, known)
     if truth:
         truth.step()
-    return JudgedStep(step, claim, tuple(findings), state), after
+    return JudgedStep(step, claim, tuple(findings), state, derived=judged_against), after
 
 
 def _after(problem: Problem, known: Mapping[str, Bounded]) -> dict[str, Bounded]:
@@ -164,14 +169,14 @@ def _after(problem: Problem, known: Mapping[str, Bounded]) -> dict[str, Bounded]
 def _is_last(problem: Problem, step: int, claim: Claim) -> bool:
     """Whether training ends with this step, by the claimant's own loss; a malformed one ends nothing."""
     loss = claim.get("loss")
-    stated = not _wrong_kind(loss, (), problem.dtype)
+    stated = not wrong_kind(loss, (), problem.dtype)
     return step == problem.steps or (stated and is_done(problem, loss))
 
 
 def _judge_line(
     step: int, name: str, claimed: object, derived: Bounded, problem: Problem
 ) -> tuple[Finding, Bounded]:
-    wrong = _wrong_kind(claimed, derived.shape, problem.dtype)
+    wrong = wrong_kind(claimed, derived.shape, problem.dtype)
     if wrong:
         return Finding(step, name, Verdict.ERROR, wrong), derived
     array = np.asarray(claimed)
@@ -179,7 +184,7 @@ def _judge_line(
     return finding, Bounded.exact(array, derived.format)
 
 
-def _wrong_kind(claimed: object, shape: tuple[int, ...], dtype: str) -> str:
+def wrong_kind(claimed: object, shape: tuple[int, ...], dtype: str) -> str:
     """Say what is wrong with a claimed value before its numbers are looked at, or nothing."""
     if not isinstance(claimed, np.ndarray | np.generic):
         return f"is a {type(claimed).__name__}, expected a NumPy array"

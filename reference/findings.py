@@ -86,7 +86,7 @@ class Finding:
 
     def digits_told(self, dtype: str) -> tuple[str, str]:
         """Return what is claimed, in `dtype`, and what is derived, with the digits that read back exactly."""
-        return _digits(self.claimed, dtype), _digits(self.derived, "float64")
+        return shortest(self.claimed, dtype), shortest(self.derived, "float64")
 
 
 def sentence(finding: Finding, subject: Subject) -> str:
@@ -104,7 +104,7 @@ def sentence(finding: Finding, subject: Subject) -> str:
     return f"{finding.element} is {claimed}, but {follows}: off by {finding.error:.2g} {where}"
 
 
-def _digits(value: float, dtype: str) -> str:
+def shortest(value: float, dtype: str) -> str:
     """Print the shortest digits that read back as the same number of `dtype`."""
     if dtype not in DTYPES:  # printed numbers are kept in float64
         return repr(float(value))

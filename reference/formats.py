@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from cases.dtypes import SIXTEEN_BITS
+
+if TYPE_CHECKING:
+    from reference.bounded import Error
 
 EVALUATION = 2.0**-53
 """Unit roundoff of float64, in which every derived value is itself evaluated."""
@@ -48,6 +51,9 @@ class Format:
     products, sums, totals
         The format in which matrix products, sums along an axis and sums of everything accumulate before the
         result is rounded to this one; None where that is this format itself.
+    stacked
+        Whether the first axis of every array counts cases that have nothing to do with one another: what is
+        found of one is no part of another's bound.
     """
 
     name: str
@@ -59,6 +65,7 @@ class Format:
     products: Format | None = None
     sums: Format | None = None
     totals: Format | None = None
+    stacked: bool = False
 
     @property
     def certified(self) -> Format:
@@ -78,7 +85,7 @@ class Format:
         """
         return self.smallest_normal * (1 if self.flushes else self.unit_roundoff)
 
-    def underflows(self, operands: float) -> float:
+    def underflows(self, operands: Error) -> Error:
         """Return how many η one product costs: its own, and one for each operand that is read as zero.
 
         `operands` is the sum of their largest magnitudes, by which what is lost of the other is multiplied.

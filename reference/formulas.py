@@ -2,11 +2,15 @@
 
 Rows of x are examples: x is (N, n_in), W is (n_out, n_in), b is (n_out,). Written in operators that NumPy
 arrays and `Bounded` numbers share; where the document writes one example, the batch is summed.
+
+Axes count from the last, so that every array may have one more in front: many cases, stacked.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from reference.operations import as_row
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -18,7 +22,7 @@ if TYPE_CHECKING:
 
 def linear(x: Array, W: Array, b: Array) -> Array:
     """z = w · x + b, for every example: x Wᵀ + b, shape (N, n_out)."""
-    z: Array = x @ W.T + b
+    z: Array = x @ W.mT + as_row(b)
     return z
 
 
@@ -30,13 +34,13 @@ def through_activation(dL_da: Array, da_dz: Array) -> Array:
 
 def weight_gradient(dL_dz: Array, x: Array) -> Array:
     """∂L/∂w = ∂L/∂z · x, summed over the examples, shape (n_out, n_in)."""
-    dL_dW: Array = dL_dz.T @ x
+    dL_dW: Array = dL_dz.mT @ x
     return dL_dW
 
 
 def bias_gradient(dL_dz: Array) -> Array:
     """∂L/∂b = ∂L/∂z · 1, summed over the examples, shape (n_out,)."""
-    dL_db: Array = dL_dz.sum(axis=0)
+    dL_db: Array = dL_dz.sum(axis=-2)
     return dL_db
 
 

@@ -15,6 +15,30 @@ if TYPE_CHECKING:
     Array = TypeVar("Array", NDArray[Any], Bounded, Ball)
 
 
+def as_row(b: Array) -> Array:
+    """b with an axis of length 1 in front of its last, (n,) → (1, n): for every example the same."""
+    if isinstance(b, Bounded):
+        error = b.error if isinstance(b.error, float) else b.error[..., None, :]
+        low = b.low if isinstance(b.low, float) else b.low[..., None, :]
+        return Bounded(b.value[..., None, :], error, b.format, b.terms, low)
+    if isinstance(b, Ball):
+        return Ball(b.matrix, (1, *b.shape))
+    row: Array = b[..., None, :]
+    return row
+
+
+def for_each_element(number: Array, array: Array) -> Array:
+    """Shape a number, of a stack one for each case, so that it broadcasts over an array's elements."""
+    if not number.shape or isinstance(number, Ball):  # balls are not stacked
+        return number
+    shape = (*number.shape, *(1,) * (len(array.shape) - len(number.shape)))
+    if isinstance(number, Bounded):
+        error = number.error if isinstance(number.error, float) else number.error.reshape(shape)
+        return Bounded(number.value.reshape(shape), error, number.format)
+    shaped: Array = number.reshape(shape)
+    return shaped
+
+
 def sqrt(v: Array) -> Array:
     """√v, element by element."""
     if isinstance(v, Bounded | Ball):

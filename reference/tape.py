@@ -98,7 +98,7 @@ def _backward(k: int, activation: str) -> list[Line]:
 def evaluate(lines: tuple[Line, ...], known: Mapping[str, Any]) -> dict[str, Any]:
     """Compute every line from `known` inputs; return the lines' values by name, in order."""
     values = dict(known)
-    with np.errstate(over="ignore", invalid="ignore"):  # an overflow is a value, here as in every framework
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # values, as in every framework
         for line in lines:
             value = line.formula(*(values[name] for name in line.inputs))
             values[line.name] = np.asarray(value, known["x"].dtype) if isinstance(value, float) else value

@@ -14,7 +14,7 @@ from reference.balls import BITS, Ball, precision
 from reference.tape import tape
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from cases import Problem
     from reference.line import Line
@@ -27,18 +27,26 @@ def certified_trajectory(problem: Problem, bits: int = BITS) -> Iterator[dict[st
     ------
     For each step the parameters after it, by name.
     """
+    for values in _trained(problem, _needed(problem), bits):
+        yield {name: values[names.updated(name)] for name in problem.parameters}
+
+
+def certified_steps(problem: Problem, bits: int = BITS) -> Iterator[dict[str, Ball]]:
+    """Train likewise; yield for each step every quantity by name, in the order computed."""
+    yield from _trained(problem, tape(problem), bits)
+
+
+def _trained(problem: Problem, lines: Sequence[Line], bits: int) -> Iterator[dict[str, Ball]]:
     given = {"x": problem.x, "y": problem.y, **problem.constants, **problem.state}
     known = {name: Ball.exact(array) for name, array in given.items()}
-    lines = _needed(problem)
     for step in count(1):
         known[names.STEP] = Ball.exact(step)
         with precision(bits):
             values = dict(known)
             for line in lines:
                 values[line.name] = line.formula(*(values[name] for name in line.inputs))
-        after = {name: values[names.updated(name)] for name in problem.state}
-        yield {name: after[name] for name in problem.parameters}
-        known |= after
+        yield {line.name: values[line.name] for line in lines}
+        known |= {name: values[names.updated(name)] for name in problem.state}
 
 
 def _needed(problem: Problem) -> list[Line]:

@@ -1,8 +1,8 @@
 """Build the report: `python -m reports.build`.
 
 Exit codes: 0 all agree, but for what their cases expect; 1 something differs, is undecided or is in error,
-or is not as its case expects, or an adapter that was asked for did not run; 2 bad usage or bad input; 130
-interrupted.
+or is not as its case expects, or an adapter that was asked for did not run, or something is worse than in the
+baseline; 2 bad usage or bad input; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reports.formats import FORMATS
 from reports.limits import ISOLATE, MEMORY, SECONDS, above_zero, limits_of
 
 if TYPE_CHECKING:
@@ -32,7 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         folders, adapters, dtypes = map(tuple, (options.cases, options.adapter, options.dtype))
         choice = Choice(adapters, options.engines, options.device, limits_of(options))
-        wanted = Wanted(folders, choice, dtypes, options.select, options.out, options.power)
+        formats = tuple(options.format)
+        kept = {"baseline": options.baseline, "kept": options.kept}
+        wanted = Wanted(folders, choice, dtypes, options.select, options.out, options.power, formats, **kept)
         return make(wanted, shlex.join(["python", "-m", "reports.build", *given]))
     except KeyboardInterrupt:
         print("Interrupted; the last report is as it was.", file=sys.stderr)
@@ -44,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m reports.build",
         description="Run every case through NumPy, PyTorch and JAX, judge each quantity, and write a report.",
         epilog="Exit code 0: all agree, but for what their cases expect. "
-        "1: something else differs, is undecided or is in error. "
+        "1: something else differs, is undecided or is in error, or is worse than in the baseline. "
         "2: bad usage or bad input.",
         allow_abbrev=False,
     )
@@ -64,6 +67,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--select", metavar="TEXT", default="", help="only the cases that have TEXT in their name")
     power = "also measure what the suite would catch, beside the usual tools (takes minutes)"
     add("--power", action="store_true", help=power)
+    formats = "write only this format; may be repeated (default: all but latex)"
+    add("--format", choices=FORMATS, action="append", default=[], help=formats)
+    baseline = "a results.json that was kept, or the folder of a report: also tell what has changed since"
+    kept = "run nothing, and make the report of a results.json again, or of the one in a report's folder"
+    add("--from", metavar="FILE", type=Path, dest="kept", help=kept)
+    add("--baseline", metavar="FILE", type=Path, help=baseline)
     add("--out", metavar="DIR", type=Path, default=OUT, help="where to write it (default: reports/out)")
     return parser
 

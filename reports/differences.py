@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -14,47 +13,51 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    Real: TypeAlias = NDArray[np.float64]
+
 
 def stated(claim: Mapping[str, NDArray[Any]], name: str, dtype: str) -> NDArray[Any] | None:
     """Return a claim's array, or None where it states none of this dtype."""
     array = claim.get(name)
-    if not isinstance(array, np.ndarray | np.generic) or array.dtype != dtype:
+    if not isinstance(array, (np.ndarray, np.generic)) or array.dtype != dtype:
         return None
     return np.asarray(array)
 
 
-def largest_differences(claimed: NDArray[Any], reference: NDArray[Any]) -> tuple[float, float]:
-    """Return the largest absolute and relative difference of two arrays of one shape.
+def differences(claimed: NDArray[Any], reference: NDArray[Any]) -> tuple[Real, Real]:
+    """Return the absolute and the relative difference of each element of two arrays of one shape.
 
     The relative one is |claimed − reference| / |reference|, infinite where only the reference is 0.
     """
     one, other = np.asarray(claimed, np.float64), np.asarray(reference, np.float64)
     with np.errstate(all="ignore"):  # infinities are differences like others
-        distance = np.abs(one - other)
-        largest = maximum(distance), maximum(distance / np.abs(other))
-        if math.isfinite(largest[0]) and not math.isnan(
-            largest[1]
-        ):  # as nearly always: no 0/0, nothing infinite
-            return largest
-        distance = np.where(one == other, 0.0, distance)
-        relative = np.where(distance == 0, 0.0, distance / np.abs(other))
+        distance = np.asarray(np.abs(one - other))
+        distance[one == other] = 0.0  # infinities that are equal have none
+        relative = np.asarray(distance / np.abs(other))
+        relative[distance == 0] = 0.0
+    return distance, relative
+
+
+def largest_differences(claimed: NDArray[Any], reference: NDArray[Any]) -> tuple[float, float]:
+    """Return the largest absolute and the largest relative difference of two arrays of one shape."""
+    distance, relative = differences(claimed, reference)
     return maximum(distance), maximum(relative)
 
 
-def bitwise_equal(one: NDArray[Any], other: NDArray[Any]) -> int:
-    """Return how many elements are the same bit for bit; +0 and −0 are not."""
-    return int(np.count_nonzero(_bits(one) == _bits(other)))
+def bitwise_equal(one: NDArray[Any], other: NDArray[Any]) -> NDArray[np.bool_]:
+    """Say of each element whether it is the same bit for bit; +0 and −0 are not."""
+    equal: NDArray[np.bool_] = _bits(one) == _bits(other)
+    return equal
 
 
-def ulp_distance(one: NDArray[Any], other: NDArray[Any]) -> float:
-    """Return how many numbers of the format lie between two elements, at most; infinite beside a lone NaN."""
-    missing, lacking = np.isnan(one), np.isnan(other)
-    if (missing | lacking).any():
-        if (missing != lacking).any():
-            return math.inf
-        one, other = one[~missing], other[~missing]
+def ulp_distance(one: NDArray[Any], other: NDArray[Any]) -> Real:
+    """Return how many numbers of the format lie between each two elements; infinite beside a lone NaN."""
     left, right = _ranks(one), _ranks(other)
-    return float((np.maximum(left, right) - np.minimum(left, right)).max(initial=0))
+    distance = np.asarray((np.maximum(left, right) - np.minimum(left, right)).astype(np.float64))
+    missing, lacking = np.isnan(one), np.isnan(other)
+    distance[missing | lacking] = 0.0
+    distance[missing != lacking] = np.inf
+    return distance
 
 
 def _bits(array: NDArray[Any]) -> NDArray[Any]:

@@ -8,13 +8,12 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from adapters import Adapter
-from cases.defects import well_formed
+from uuid import uuid4
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from adapters import Adapter as Claimant
     from adapters import Unavailable
 
 PACKAGES = ("numpy", "torch", "jax", "jaxlib", "optax", "pandas")
@@ -36,12 +35,21 @@ class Environment:
 
     Attributes
     ----------
+    run
+        Names the run, as every file of its report that has room for it does.
+    command, made
+        What was typed, and when, in UTC.
+    python, versions, platform, cpu
+        The interpreter, the packages by name, the system, the processor.
+    seed
+        What was drawn from which seeds.
     others
         For each adapter under another interpreter what a person types for it, and what it runs on.
     flags
         What a person types for the limits of adapters in processes of their own.
     """
 
+    run: str
     command: str
     made: str
     python: str
@@ -54,10 +62,14 @@ class Environment:
 
 
 def describe(
-    command: str, adapters: Iterable[Adapter | Unavailable] = (), flags: tuple[str, ...] = ()
+    command: str, adapters: Iterable[Claimant | Unavailable] = (), flags: tuple[str, ...] = ()
 ) -> Environment:
     """Describe this machine, now, and the other interpreters that adapters run under."""
+    from adapters import Adapter  # noqa: PLC0415 - heavy, as the next
+    from cases.defects import well_formed  # noqa: PLC0415 - heavy, and pytest's options are described at once
+
     return Environment(
+        run=uuid4().hex[:12],
         command=well_formed(command),
         made=datetime.now(UTC).isoformat(timespec="seconds"),
         python=platform.python_version(),

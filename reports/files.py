@@ -1,44 +1,33 @@
-"""Writing a report's files: all of them whole, or none of them touched."""
+"""The files of a report, each as a text."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import asdict
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
-from reports import drift_table, markdown, page, tables
-from reports.power.records import records
-from reports.texts import csv, to_json
+from reports import badge, drift_table, latex, markdown, page, saved, tables
+from reports.folder import publish
+from reports.formats import chosen
+from reports.texts import csv
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from reports.report import Report
-    from reports.rows import Printed
-
-NUMBERS = (
-    'Numbers are written so that they read back exactly. "NaN", "Infinity" and "-Infinity" stand as text, '
-    "because JSON has none of them; null means that nothing was compared."
-)
 
 
-def write(report: Report, folder: Path) -> None:
-    """Write every file into a hidden folder inside `folder`, then move each into its place.
+def write(report: Report, folder: Path, formats: Sequence[str] = ()) -> None:
+    """Write every file of a report into `folder`, all at once.
+
+    All are of one run: a file of a format that is not asked for, which an earlier run left, is removed.
 
     Raises
     ------
     OSError
         If a file cannot be written; the files of the last report are then as they were.
     """
-    with TemporaryDirectory(prefix=".unfinished-", dir=folder) as unfinished:
-        for name, text in WRITERS.items():
-            Path(unfinished, name).write_text(text(report), encoding="utf-8", newline="\n")
-        for name in WRITERS:
-            Path(unfinished, name).replace(folder / name)
+    texts = {name: text(report) for name, text in chosen(WRITERS, formats).items()}
+    publish(texts, folder, others=WRITERS.keys() - texts)
 
 
 def results_csv(report: Report) -> str:
@@ -46,57 +35,13 @@ def results_csv(report: Report) -> str:
     return csv(tables.results(report.results.rows))
 
 
-def results_json(report: Report) -> str:
-    """Return results.json: what the other files hold, for programs."""
-    everything: dict[str, object] = {
-        "conclusion": asdict(report.conclusion),
-        "environment": asdict(report.environment),
-        "numbers": NUMBERS,
-        "results": _split(tables.results(report.results.rows)),
-        "printed": _split(_printed(report.results.printed)),
-        "pairs": _split(pd.DataFrame([vars(pair) for pair in report.results.pairs], dtype=object)),
-    }
-    everything["drift"] = _split(drift_table.records(report.results.drifts))
-    if report.power is not None:
-        frames = records(report.power)
-        everything["power"] = {name: _split(frame.astype(object)) for name, frame in frames.items()}
-    return to_json(everything) + "\n"
-
-
-def _printed(printed: Iterable[Printed]) -> pd.DataFrame:
-    """Return each printed quantity's number nearest its limit, as printed, beside the exact one."""
-    lines = [
-        (
-            one.row.subject.case,
-            one.row.finding.step,
-            one.row.finding.element,
-            one.text,
-            one.exact,
-            one.row.expected,
-        )
-        for one in printed
-    ]
-    columns = ["case", "step", "element", "printed", "exact", "listed as wrong"]
-    return pd.DataFrame(lines, columns=columns, dtype=object)
-
-
-def _split(frame: pd.DataFrame) -> dict[str, object]:
-    """Return a frame as {"columns": […], "rows": [[…], …]}, which is pandas' `split` orientation."""
-    rows = [[_json(value) for value in row] for row in frame.itertuples(index=False, name=None)]
-    return {"columns": list(frame.columns), "rows": rows}
-
-
-def _json(value: object) -> object:
-    if not isinstance(value, float) or math.isfinite(value):
-        return value
-    return "NaN" if math.isnan(value) else f"{'-' * (value < 0)}Infinity"
-
-
 WRITERS: dict[str, Callable[[Report], str]] = {
     "results.csv": results_csv,
-    "results.json": results_json,
+    "results.json": lambda report: saved.dumps(report.run),
     "drift.csv": lambda report: drift_table.csv(report.results.drifts),
     "summary.md": markdown.summary,
     "index.html": page.index,
+    "badge.svg": badge.badge,
+    "tables.tex": latex.tables,
 }
-"""The files of a report."""
+"""The files of a report, each of the format that its name ends in (`reports.formats`)."""

@@ -1,4 +1,4 @@
-"""The options that bound adapters in processes of their own; the build and pytest share them."""
+"""The options that bound adapters in processes of their own; the build, pytest and the sweep share them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,11 @@ if TYPE_CHECKING:
 ISOLATE = "run each adapter in a process of its own: a crash or a hang costs its own rows and nothing else"
 SECONDS = "isolate, and end what takes longer for one training step (default: 120)"
 MEMORY = "isolate, and let each take no more memory beside its framework; on Linux only (default: 4)"
+
+
+NO_ISOLATE = "run adapters in the workers themselves: a little faster, and a crash or a hang costs its task"
+SWEEP_SECONDS = "end what takes longer for one training step of a stack (default: 120)"
+SWEEP_MEMORY = "let each take no more memory beside its framework; on Linux only (default: 4)"
 
 
 def above_zero(text: str) -> float:
@@ -35,15 +40,20 @@ def limits_of(options: argparse.Namespace) -> Limits | None:
     """Return what each adapter may take in a process of its own, or None to run them all in this one."""
     from adapters.isolation import Limits  # noqa: PLC0415 - heavy, and --help answers at once
 
-    stated = {"seconds": options.time_limit, "gib": options.memory_limit}
-    given = {name: number for name, number in stated.items() if number is not None}
+    given = stated(options)
     return Limits(**given) if options.isolate or given else None
+
+
+def stated(options: argparse.Namespace) -> dict[str, float]:
+    """Return the limits that were typed, by their names in `adapters.isolation.Limits`."""
+    typed = {"seconds": options.time_limit, "gib": options.memory_limit}
+    return {name: number for name, number in typed.items() if number is not None}
 
 
 def flags_of(limits: Limits | None) -> tuple[str, ...]:
     """Return what a person types for these limits."""
     if limits is None:
         return ()
-    stated = {"--time-limit": limits.seconds, "--memory-limit": limits.gib}
+    chosen = {"--time-limit": limits.seconds, "--memory-limit": limits.gib}
     usual = {"--time-limit": type(limits)().seconds, "--memory-limit": type(limits)().gib}
-    return ("--isolate", *(f"{flag}={number:g}" for flag, number in stated.items() if number != usual[flag]))
+    return ("--isolate", *(f"{flag}={number:g}" for flag, number in chosen.items() if number != usual[flag]))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from adapters import Choice, UnknownAdapterError
 from cases import SHIPPED, CaseErrors, load_cases
 from cases.defects import printable
-from reports import environment, files, report, run, terminal
+from reports import activations, changes, environment, files, report, run, saved, step_summary, terminal
 from reports.limits import flags_of
 from reports.power import measure
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from reports.power import Power
+    from reports.report import Report
 
 
 class UsageError(Exception):
@@ -43,6 +44,12 @@ class Wanted:
         The report's folder.
     power
         Whether to measure what the suite would catch.
+    formats
+        Of which of `reports.formats.FORMATS` its files are; none means the usual ones.
+    baseline
+        The saved run to compare with.
+    kept
+        The saved run whose report is made again; nothing is run then.
     """
 
     folders: tuple[Path, ...]
@@ -51,13 +58,22 @@ class Wanted:
     select: str
     out: Path
     power: bool = False
+    formats: tuple[str, ...] = ()
+    baseline: Path | None = None
+    kept: Path | None = None
+
+    @property
+    def chooses(self) -> bool:
+        """Whether it says what to run."""
+        chosen = self.folders, self.dtypes, self.select, self.power
+        return any(chosen) or self.adapters != Choice()
 
 
 def make(wanted: Wanted, command: str) -> int:
     """Make the report, and return the exit code; `command` is told in it."""
     try:
         return _make(wanted, command)
-    except (UsageError, CaseErrors, UnknownAdapterError) as error:
+    except (UsageError, CaseErrors, UnknownAdapterError, saved.UnreadableError) as error:
         print("\n".join(map(printable, str(error).split("\n"))), file=sys.stderr)
         return 2
     except OSError as error:
@@ -67,17 +83,35 @@ def make(wanted: Wanted, command: str) -> int:
 
 
 def _make(wanted: Wanted, command: str) -> int:
+    baseline = saved.read(wanted.baseline) if wanted.baseline else None  # which this report may replace
+    out = terminal.console()
+    told = _again(wanted) if wanted.kept else _anew(wanted, command, out)
+    if baseline is not None:
+        told = replace(told, changes=changes.compare(baseline, told.run))
+    files.write(told, wanted.out, wanted.formats)
+    step_summary.append(told)
+    terminal.show(told, wanted.out, out)
+    return 0 if told.conclusion.passed and not (told.changes and told.changes.regressed) else 1
+
+
+def _anew(wanted: Wanted, command: str, out: Console) -> Report:
+    """Run what is wanted, and return the report of it."""
     selection = select(wanted)
     wanted.out.mkdir(parents=True, exist_ok=True)  # before the work, so that it is not done for nothing
-    out = terminal.console()
     with terminal.progress(selection, out) as watch:
         results = run.run(selection, watch)
+    results = replace(results, activations=activations.measure_selected(selection))
     power = _measure(selection, out) if wanted.power else None
     made = environment.describe(command, selection.adapters, flags_of(wanted.adapters.limits))
-    told = report.put_together(results, selection, made, wanted.adapters.required, power)
-    files.write(told, wanted.out)
-    terminal.show(told, wanted.out, out)
-    return 0 if told.conclusion.passed else 1
+    return report.put_together(results, selection, made, wanted.adapters.required, power)
+
+
+def _again(wanted: Wanted) -> Report:
+    """Return the report of a run that was kept."""
+    if wanted.kept is None or wanted.chooses:
+        raise UsageError("--from makes the report of a kept run again, so nothing else chooses what is in it")
+    kept = saved.read(wanted.kept)
+    return report.put_together(kept.results, kept.selection, kept.environment, kept.asked, kept.power)
 
 
 def _measure(selection: run.Selection, out: Console) -> Power:

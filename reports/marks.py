@@ -1,4 +1,4 @@
-"""Markdown's marks: tables, and text that is not to be read as Markdown."""
+"""Markdown's marks, as GitHub reads them: tables, and text that is not to be read as Markdown."""
 
 from __future__ import annotations
 
@@ -8,29 +8,53 @@ from typing import TYPE_CHECKING, Final
 from cases.defects import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import pandas as pd
 
+_MARKS: Final = str.maketrans(
+    {mark: f"\\{mark}" for mark in "\\`*_[]~|"}
+    | {"<": "&lt;", "&": "&amp;", "$": "<span>$</span>"}  # between two bare $ GitHub reads mathematics
+)
 
-_BLOCK: Final = re.compile(r"^(?=#{1,6}\s|[-+]\s|>|[-=]+$)|^(\d+)(?=[.)]\s)")
-"""Where a text begins as a heading, a list or a quotation does."""
+_OPENING: Final = re.compile(r"(\d{0,9})([-+=#>.)].*)", re.DOTALL)
+"""Text that would open a heading, a quotation, a list or a rule at the start of a line."""
 
 
 def table(frame: pd.DataFrame) -> str:
     """Return a frame as a Markdown table (pandas' own needs a further package)."""
-    rows = [list(frame.columns), ["---"] * len(frame.columns), *frame.itertuples(index=False, name=None)]
-    return "\n".join("| " + " | ".join(escape(str(value)) for value in row) + " |" for row in rows)
+    return "\n".join((*table_head(frame), *table_rows(frame)))
 
 
-def escape(text: str) -> str:
-    """Keep text from being read as Markdown or as HTML."""
-    shown = printable(text).replace("&", "&amp;").replace("<", "&lt;")
-    for mark in "\\|*_`~[]":
-        shown = shown.replace(mark, f"\\{mark}")
-    return _BLOCK.sub(r"\1\\", shown)
+def table_head(frame: pd.DataFrame) -> tuple[str, str]:
+    """Return a table's first two lines: the names of its columns, and the rule beneath."""
+    return _row(frame.columns), f"| {' | '.join(['---'] * len(frame.columns))} |"
+
+
+def table_rows(frame: pd.DataFrame) -> tuple[str, ...]:
+    """Return the other lines of a table."""
+    return tuple(_row(values) for values in frame.itertuples(index=False, name=None))
+
+
+def _row(values: Iterable[object]) -> str:
+    return f"| {' | '.join(escape(str(value)) for value in values)} |"
+
+
+def item(text: str) -> str:
+    """Return text as a line of a list."""
+    told = printable(text).strip()
+    opening = _OPENING.match(told)
+    return f"- {opening[1]}\\{escape(opening[2])}" if opening else f"- {escape(told)}"
 
 
 def code(text: str) -> str:
-    """Return text as code, fenced by more backticks than it has in a row."""
-    shown = printable(text)
-    fence = "`" * (1 + max(map(len, re.findall("`+", shown)), default=0))
-    return f"{fence} {shown} {fence}" if "`" in shown else f"{fence}{shown}{fence}"
+    """Return text as code: between more backticks than stand together in it."""
+    told = printable(text)
+    longest = max(map(len, re.findall("`+", told)), default=0)
+    fence, space = "`" * (longest + 1), " " if told.startswith("`") or told.endswith("`") else ""
+    return f"{fence}{space}{told}{space}{fence}"
+
+
+def escape(text: str) -> str:
+    """Keep text from being read as Markdown."""
+    return printable(text).translate(_MARKS)

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from reports.differences import bitwise_equal, largest_differences, stated, ulp_distance
 from reports.rows import Pair
+from reports.side_by_side import SideBySide
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from numpy.typing import NDArray
 
     from reference import Claim, Subject
 
@@ -43,25 +41,17 @@ class PairCounter:
 
     def add(self, claims: Mapping[Subject, Claim]) -> None:
         """Count one step's claims."""
-        arrays = {who: _arrays(claim, self._dtype) for who, claim in claims.items()}
-        for (left, one), (right, other) in combinations(arrays.items(), 2):
-            if left.adapter == right.adapter:
-                continue
-            for name, array in one.items():
-                if name in other and array.shape == other[name].shape:
-                    self._add(left.claimant, right.claimant, name, (array, other[name]))
+        for (left, one), (right, other) in combinations(claims.items(), 2):
+            both = None if left.adapter == right.adapter else SideBySide.of(one, other, self._dtype)
+            if both is not None:
+                self._add(left.claimant, right.claimant, both)
 
-    def _add(self, left: str, right: str, name: str, arrays: tuple[NDArray[Any], NDArray[Any]]) -> None:
-        key, elements, equal = (left, right, name), arrays[0].size, bitwise_equal(*arrays)
-        counted = self._counted.setdefault(key, _Counted())
-        counted.elements += elements
-        counted.equal += equal
-        if equal < elements:
-            counted.ulps = max(ulp_distance(*arrays), counted.ulps)
-            counted.max_abs_diff = float(np.fmax(largest_differences(*arrays)[0], counted.max_abs_diff))
-
-
-def _arrays(claim: Claim, dtype: str) -> dict[str, NDArray[Any]]:
-    """Return what a claim states as arrays of this dtype that hold any number."""
-    found = {name: stated(claim, name, dtype) for name in claim}
-    return {name: array for name, array in found.items() if array is not None and array.size}
+    def _add(self, left: str, right: str, both: SideBySide) -> None:
+        ulps, differences = both.ulps(), both.largest_differences()
+        for name, elements, equal, distance in zip(both.names, both.sizes, both.equal(), ulps, strict=True):
+            counted = self._counted.setdefault((left, right, name), _Counted())
+            counted.elements += elements
+            counted.equal += equal
+            if equal < elements:
+                counted.ulps = max(distance, counted.ulps)
+                counted.max_abs_diff = float(np.fmax(differences[name][0], counted.max_abs_diff))

@@ -22,7 +22,7 @@ from reports.run import lockstep, rows_of, run_case
 from reports.verdicts import verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from adapters.isolation import Limits
 
@@ -99,13 +99,21 @@ def id_of(case: Case, name: str, dtype: str, *, slow: bool = False) -> str:
 
 
 def failure_of(
-    case: Case, name: str, dtype: str, *, slow: bool = False, limits: Limits | None = None
+    case: Case,
+    name: str,
+    dtype: str,
+    *,
+    slow: bool = False,
+    limits: Limits | None = None,
+    watch: Callable[[Sequence[Row]], None] = lambda _: None,
 ) -> Failure | None:
     """Judge one case in one number format by all programs of one adapter; return what is wrong, if anything.
 
     Judging stops at the first step with a failure: what comes after it follows from it. Only where the case
     expects one, all steps are judged, because the expectation is of the whole run. It stops after
     `FIRST_STEPS` steps, too, unless `slow`. With `limits` the adapter runs in a process of its own.
+
+    What is judged is given to `watch`, a step's rows at a time.
     """
     (adapter,) = find_adapters([name], limits)
     if isinstance(adapter, Unavailable):
@@ -116,6 +124,7 @@ def failure_of(
     judged = _whole(case, adapter, dtype) if expected else _step_by_step(case, adapter, dtype, slow=slow)
     declined: Failure | None = None
     for rows in judged:
+        watch(rows)
         if any(row.fails for row in rows):
             return Failure(tell(rows))
         declined = declined or _declined(rows)
@@ -146,9 +155,12 @@ def _declined(rows: Sequence[Row]) -> Failure | None:
     return None
 
 
-def published_failure_of(case: Case) -> Failure | None:
-    """Judge the numbers published for a case; return what is wrong, if anything."""
+def published_failure_of(
+    case: Case, watch: Callable[[Sequence[Row]], None] = lambda _: None
+) -> Failure | None:
+    """Judge the numbers published for a case; return what is wrong; `watch` is given the rows."""
     rows = [printed.row for printed in judge_case(case)]
+    watch(rows)
     return Failure(tell(rows)) if not rows or any(row.fails for row in rows) else None
 
 

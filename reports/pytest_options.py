@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from reports import environment
 from reports.limits import ISOLATE, MEMORY, SECONDS, above_zero
 
 DTYPES = ("float64", "float32", "bfloat16", "float16")
@@ -75,3 +76,20 @@ def pytest_configure(config: pytest.Config) -> None:
         asked_for(folders, Choice(adapters, engines, device).names, dtypes)
     except Unusable as error:
         raise pytest.UsageError(str(error)) from None
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Tell in the JUnit file, where one is written, for what its numbers hold.
+
+    With pytest-xdist that file is written by the one process that runs no test, where the fixture
+    `record_testsuite_property` does nothing (pytest #7767). So this goes to the file's writer itself.
+    """
+    if session.config.rootpath != PROJECT:
+        return
+    for writer in session.config.pluginmanager.get_plugins():
+        add = getattr(writer, "add_global_property", None)
+        if add is not None:
+            made = environment.describe("")
+            for name, value in {"python": made.python, **made.versions, "platform": made.platform}.items():
+                add(name, value)
+            add("cpu", made.cpu)

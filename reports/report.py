@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from reports import drift_table, known, tables
 from reports.quantities import quantities
 from reports.rows import PUBLISHED
+from reports.saved import saved_run
 from reports.verdicts import Conclusion, conclude
 
 if TYPE_CHECKING:
@@ -16,10 +17,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from cases import Case
+    from reports.changes import Changes
     from reports.environment import Environment
     from reports.power import Power
     from reports.rows import Results, Row
     from reports.run import Selection
+    from reports.saved import SavedRun
 
 LEGEND = (
     "“agrees 0.42 (14.9)” means: no error is larger than 0.42 of what rounding alone may cause, and the "
@@ -65,6 +68,8 @@ class Report:
 
     Attributes
     ----------
+    selection, asked
+        What was run; the adapters whose absence is a failure.
     matrix
         Each case by each adapter.
     known, no_equivalent
@@ -81,11 +86,15 @@ class Report:
         How far trainings of several steps have come apart: information, and no part of the conclusion.
     power
         What the suite would catch, where that was measured.
+    changes
+        What has changed since the baseline, where there is one.
     """
 
     conclusion: Conclusion
     environment: Environment
     results: Results
+    selection: Selection
+    asked: tuple[str, ...]
     matrix: pd.DataFrame
     known: pd.DataFrame
     no_equivalent: pd.DataFrame
@@ -95,6 +104,13 @@ class Report:
     quantities: tuple[tuple[Case, dict[str, pd.DataFrame]], ...]
     drift: pd.DataFrame
     power: Power | None = None
+    changes: Changes | None = None
+
+    @property
+    def run(self) -> SavedRun:
+        """All that it is made of, as it is kept."""
+        given = self.results, self.selection, self.environment, self.asked
+        return saved_run(*given, self.conclusion, self.power)
 
     @property
     def direct_title(self) -> str:
@@ -125,6 +141,8 @@ def put_together(
         conclude(results, selection, asked),
         environment,
         results,
+        selection,
+        tuple(asked),
         tables.matrix(results.rows),
         known.differences(results.rows, cases),
         known.no_equivalent(results.rows),

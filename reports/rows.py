@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reference import Finding, Subject, Verdict, sentence
+from reports.accuracy import Accuracy  # noqa: TC001 - a saved run is read back by the types of its fields
+from reports.activations import ActivationError  # noqa: TC001 - the same
+from reports.bits import Bits  # noqa: TC001 - the same
+from reports.drift import Drift  # noqa: TC001 - the same
+from reports.losses import Loss  # noqa: TC001 - the same
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    from reports.drift import Drift
 
 PUBLISHED = "published"
 """The claimant's name where the claim is what somebody printed."""
@@ -132,12 +135,20 @@ class Printed:
 
 @dataclass(frozen=True)
 class Results:
-    """Everything that was found, in the order of the cases."""
+    """Everything that was found, in the order of the cases.
+
+    It is saved whole (`reports.saved`): a further field needs a default, a type that is imported here at run
+    time, and no other code.
+    """
 
     rows: tuple[Row, ...] = ()
     pairs: tuple[Pair, ...] = ()
     printed: tuple[Printed, ...] = ()
     drifts: tuple[Drift, ...] = ()
+    accuracy: tuple[Accuracy, ...] = ()
+    losses: tuple[Loss, ...] = ()
+    activations: tuple[ActivationError, ...] = ()
+    bits: tuple[Bits, ...] = ()
 
 
 def first_failure(rows: Iterable[Row]) -> Row | None:

@@ -5,19 +5,22 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from adapters import Adapter, Unavailable
-from reference import Finding, JudgedStep, Subject, Verdict, judge, tape, training_steps
-from reports.differences import largest_differences, stated
+from reference import Finding, JudgedStep, Subject, judge, tape, training_steps
+from reports.accuracy import AccuracyCounter
+from reports.bits import BitKeeper, Bits
 from reports.drift import Drift, DriftMeter
 from reports.expectations import settled
 from reports.explanations import explained
 from reports.inherited import expectation_of
 from reports.long_runs import RowKeeper
+from reports.losses import Loss, LossKeeper
 from reports.pairs import PairCounter
 from reports.published import judge_case
 from reports.rows import Pair, Printed, Results, Row
+from reports.side_by_side import SideBySide
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -29,7 +32,13 @@ if TYPE_CHECKING:
 REFERENCE = "numpy"
 """The adapter that plain differences are measured from; it is judged like the others."""
 
+Follower: TypeAlias = "Callable[[Mapping[Subject, JudgedStep]], None]"
+"""Is given each step of all claimants of a case, for what is told beside the verdicts."""
+
 NOTHING: Mapping[str, NDArray[Any]] = MappingProxyType({})
+
+UNKNOWN = math.nan, math.nan
+"""The differences where there is nothing to compare."""
 
 
 @dataclass(frozen=True)
@@ -55,12 +64,19 @@ def run(selection: Selection, watch: Callable[[Case, str, int], None] = lambda *
     pairs: list[Pair] = []
     printed: list[Printed] = []
     drifts: list[Drift] = []
+    losses: list[Loss] = []
+    bits: list[Bits] = []
+    accuracy = AccuracyCounter()
     for case in selection.cases:
         for dtype in (dtype for one, dtype in selection.runs if one is case):
             watch(case, dtype, 0)
-            meter = DriftMeter(case.problem(dtype))
-            found, counted = run_case(case, dtype, selection.adapters, watch, meter.add)
+            problem = case.problem(dtype)
+            meter, losing, keeper = DriftMeter(problem), LossKeeper(problem), BitKeeper()
+            follow = meter.add, losing.add, keeper.add, accuracy.add
+            found, counted = run_case(case, dtype, selection.adapters, watch, follow)
             drifts += meter.finished()
+            losses += losing.finished()
+            bits += keeper.finished()
             rows += found
             pairs += counted
         if case.published:
@@ -68,7 +84,15 @@ def run(selection: Selection, watch: Callable[[Case, str, int], None] = lambda *
         judged = judge_case(case, explain=True)
         rows += [one.row for one in judged]
         printed += judged
-    return Results(tuple(rows), tuple(pairs), tuple(printed), tuple(drifts))
+    return Results(
+        tuple(rows),
+        tuple(pairs),
+        tuple(printed),
+        tuple(drifts),
+        accuracy.rows,
+        tuple(losses),
+        bits=tuple(bits),
+    )
 
 
 def run_case(
@@ -76,11 +100,11 @@ def run_case(
     dtype: str,
     adapters: Sequence[Adapter | Unavailable],
     watch: Callable[[Case, str, int], None] = lambda *_: None,
-    follow: Callable[[Mapping[Subject, JudgedStep]], None] = lambda _: None,
+    follow: Sequence[Follower] = (),
 ) -> tuple[list[Row], list[Pair]]:
     """Run one case in one number format; return each claimant's rows together, and the pairs of claimants.
 
-    `follow` is given each step of all claimants, for what is told beside the verdicts.
+    Each of `follow` is given each step of all claimants, for what is told beside the verdicts.
     """
     problem = case.problem(dtype)
     rows = _before_the_run(problem, adapters)
@@ -93,7 +117,8 @@ def run_case(
                 found = explained(problem, step, found)
             rows[subject].add(found)
         counter.add({who: step.claim for who, step in judged.items() if who.adapter != REFERENCE})
-        follow(judged)
+        for told in follow:
+            told(judged)
         watch(case, dtype, max((step.step for step in judged.values()), default=problem.steps))
     return _settled(case, dtype, rows, present), counter.pairs
 
@@ -167,20 +192,16 @@ def rows_of(
 ) -> Iterator[Row]:
     """Give the rows of one judged step, with the plain differences from `baseline`, if there is one."""
     places = {line.name: place for place, line in enumerate(tape(problem))}
+    differences = _differences(judged.claim, baseline, problem.dtype)
     for finding in judged.findings:
         place = places.get(finding.quantity, len(places)) if finding.quantity else -1
-        yield Row(subject, finding, place, *_differences(judged.claim, baseline, finding, problem.dtype))
+        apart = UNKNOWN if finding.index is None else differences.get(finding.quantity, UNKNOWN)
+        yield Row(subject, finding, place, *apart)
 
 
 def _differences(
-    claim: Mapping[str, Any], baseline: Mapping[str, NDArray[Any]], finding: Finding, dtype: str
-) -> tuple[float, float]:
-    """Return the largest plain differences of one quantity; NaN where there is nothing to compare."""
-    if finding.index is None:
-        return math.nan, math.nan
-    if claim is baseline and finding.verdict is Verdict.AGREES:  # so it has no NaN
-        return 0.0, 0.0
-    claimed, reference = (stated(one, finding.quantity, dtype) for one in (claim, baseline))
-    if claimed is None or reference is None:
-        return math.nan, math.nan
-    return largest_differences(claimed, reference)
+    claim: Mapping[str, Any], baseline: Mapping[str, NDArray[Any]], dtype: str
+) -> Mapping[str, tuple[float, float]]:
+    """Return the largest plain differences of each quantity that both state."""
+    both = SideBySide.of(claim, baseline, dtype)
+    return {} if both is None else both.largest_differences()

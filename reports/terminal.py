@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 
 from cases.defects import printable
+from reports import changes
 from reports.power import sentences
 from reports.report import LEGEND
 
@@ -84,11 +85,20 @@ def show(report: Report, folder: Path, out: Console) -> None:
         out.print("\nKnown differences, as their cases say:")
     for line in (*_first(conclusion.known), *_first(conclusion.no_equivalent)):
         out.print(line, soft_wrap=True)
+    if report.changes is not None:
+        out.print("\nSince the last run:")
+        changes.show(report.changes, out)
     for line in sentences(report.power) if report.power else ():
         out.print(printable(line), soft_wrap=True)
-    page = (folder / "index.html").resolve()
-    inside = page.is_relative_to(Path.cwd())
-    out.print(f"Report: {printable(str(page.relative_to(Path.cwd()) if inside else page))}", soft_wrap=True)
+    index = folder / "index.html"
+    told = shown(index) if index.exists() else shown(folder.resolve())
+    out.print(f"Report: {told}", soft_wrap=True)
+
+
+def shown(path: Path) -> str:
+    """Return a path as a person here would write it; the links of a report's folder are not followed."""
+    whole = path.parent.resolve() / path.name
+    return printable(str(whole.relative_to(Path.cwd()) if whole.is_relative_to(Path.cwd()) else whole))
 
 
 def _first(lines: tuple[str, ...]) -> tuple[str, ...]:

@@ -201,7 +201,8 @@ def _published(results: Results) -> str:
     if not printed:
         return ""
     agree = f" {_plural(printed - listed, 'printed quantity')} agree"
-    return f"{agree}, {listed} are wrong as their cases say." if listed else f"{agree}."
+    wrong = "is wrong as its case says" if listed == 1 else "are wrong as their cases say"
+    return f"{agree}, {listed} {wrong}." if listed else f"{agree}."
 
 
 def _plural(count: int, word: str) -> str:

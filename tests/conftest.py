@@ -130,6 +130,14 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "cases"
 
 
+@pytest.fixture(autouse=True, scope="session")
+def workflows_page_is_left_alone() -> Iterator[None]:
+    """Let no build of a test append to the page of a workflow that runs the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+        yield
+
+
 @pytest.fixture(autouse=True, scope="module")
 def programs_are_let_go() -> Iterator[None]:
     """Forget what JAX has compiled after each file: thousands of programs exhaust a process's memory maps."""

@@ -164,9 +164,10 @@ def test_far_out_nothing_is_nan_and_what_may_overflow_has_an_infinite_bound(name
         finite = np.isfinite(plain)
         assert not np.isnan(plain).any()
         assert finite[:4].all()
-    for line, split in zip(bounds(name, z, FLOAT64), truth(name, z), strict=True):
+    promised = {"gelu_tanh": (4, 2)}.get(name, (4, 4))  # its derivative's z² overflows at 1e300
+    for line, split, count in zip(bounds(name, z, FLOAT64), truth(name, z), promised, strict=True):
         assert not np.isnan(line.error).any()
-        assert np.isfinite(np.broadcast_to(line.error, z.shape)[:4]).all()
+        assert np.isfinite(np.broadcast_to(line.error, z.shape)[:count]).all()
         sure = np.isfinite(np.broadcast_to(line.error, z.shape))
         assert not outside(line.value, line, split)[sure].any()
 

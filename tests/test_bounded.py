@@ -148,7 +148,7 @@ def test_scaling_by_a_power_of_two_is_exact_and_by_three_is_not():
 
 def test_nothing_is_promised_where_a_step_may_overflow():
     huge = exact(np.full((1, 2), 3e38), "float32")
-    assert np.all(np.isinf((huge @ huge.T).error))
+    assert np.all(np.isinf((huge @ huge.mT).error))
     # the sum of the magnitudes overflows though the sum itself would not
     cancelling = exact(np.array([[3e38, -3e38]]), "float32") @ exact(np.array([[1.0], [1.0]]), "float32")
     assert cancelling.value == 0
@@ -165,3 +165,14 @@ def test_a_million_roundings_are_more_than_the_product_of_their_units_in_float32
     # (1 + u)ⁿ − 1 would be exactly 0 in float64 for float64's u; γ_n is not
     assert FLOAT64.gamma(10**6) == pytest.approx(2e6 * 2.0**-53, rel=1e-6)
     assert FLOAT32.gamma(2**24) == np.inf
+
+
+def test_a_product_that_underflows_in_float64_itself_costs_an_underflow():
+    """g² of 1e-192 is 0, in the claimant and in the evaluation of the bound alike; it is not 0 in truth."""
+    g = exact(np.array([[1e-192, 0.0]]), "float64")
+    assert (g * g).error.tolist() == [[pytest.approx(2.0**-1022, rel=1e-6), 0.0]]
+    assert 0 < (g @ g.mT).error.item() < 1e-300
+    with np.errstate(divide="ignore"):
+        assert (g * g).sum().sqrt().error > 1e-155
+    small = exact(np.array([[1e-40, 0.0]]), "float32")
+    assert (small @ small.mT).error.item() > 0

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 import pytest
-import yaml
+from editor import as_an_editor_reads
 from forms import VALUES
 
 from cases import SHIPPED, Case, load_case, load_cases
@@ -87,7 +87,7 @@ def test_the_schema_accepts_each_file(item: Path) -> None:
     jsonschema = pytest.importorskip("jsonschema")
     text = item.read_text(encoding="utf-8")
     validator = jsonschema.Draft202012Validator(json.loads(schema_text()))
-    assert [error.message for error in validator.iter_errors(_as_an_editor_reads(text))] == []
+    assert [error.message for error in validator.iter_errors(as_an_editor_reads(text))] == []
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_the_schema_refuses_mistakes(old: str, new: str) -> None:
     text = (SHIPPED / "worked" / "document.yaml").read_text(encoding="utf-8")
     assert old in text
     validator = jsonschema.Draft202012Validator(json.loads(schema_text()))
-    assert list(validator.iter_errors(_as_an_editor_reads(text.replace(old, new))))
+    assert list(validator.iter_errors(as_an_editor_reads(text.replace(old, new))))
 
 
 def test_the_document_prints_eighteen_numbers_and_one_is_wrong() -> None:
@@ -213,18 +213,3 @@ def test_reading_cases_imports_no_framework() -> None:
     command = [sys.executable, "-c", script]
     ran = subprocess.run(command, cwd=SHIPPED.parent, capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "set()"
-
-
-def _as_an_editor_reads(text: str) -> object:
-    """Read YAML 1.2, as editors do: PyYAML alone takes `1e-3` for text."""
-
-    class Loader(yaml.SafeLoader):
-        pass
-
-    Loader.yaml_implicit_resolvers = {}
-    Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"(null|~|)$"), None)
-    Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"(true|false)$"), None)
-    Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"[-+]?[0-9]+$"), None)
-    number = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$")
-    Loader.add_implicit_resolver("tag:yaml.org,2002:float", number, None)
-    return yaml.load(text, Loader=Loader)  # noqa: S506 - a subclass of the safe loader

@@ -222,7 +222,7 @@ MALFORMED = {
     "a blank threshold": (
         "y: [[1]]",
         "y: [[1]]\nuntil:",
-        ["7:7: until is empty, expected a mapping, or no such key at all"],
+        ["7:7: until is empty, expected a value, or no such key at all"],
     ),
     "a threshold of zero": (
         "y: [[1]]",
@@ -313,7 +313,7 @@ MALFORMED = {
     "blank tolerance": (
         "y: [[1]]",
         "y: [[1]]\ntolerance:",
-        ["7:11: tolerance is empty, expected a mapping, or no such key at all"],
+        ["7:11: tolerance is empty, expected a value, or no such key at all"],
     ),
     "about that is a number": ("a test", "12", ["1:8: about is 12, expected text"]),
     "layer that is a number": (

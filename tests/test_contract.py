@@ -170,12 +170,13 @@ OUTSIDE = {
 FAR_OUT = {
     ("torch", "gelu_tanh", "float32", "derivative"): ("1e+30", "nan"),
     ("jax", "gelu_tanh", "float32", "derivative"): ("1e+30", "nan"),
-    ("torch", "gelu_erf", "float32", "value"): ("3e+38", "inf"),
+    ("torch", "gelu_erf", "float32", "value"): ("3e+38", "inf", "3e+38"),
     ("jax", "softsign", "float32", "derivative"): ("1e+30", "1e-30"),
 }
 """Where an intermediate overflows though the result does not: at this z the framework states this.
 
-PyTorch only in its vectorised loop: an array of one or two elements goes another way, and is right.
+PyTorch only in its vectorised loop: an array of one or two elements goes another way, and is right. Which one
+that is depends on the processor: F.gelu is infinite where there is AVX-512, and right with AVX2.
 """
 
 
@@ -248,9 +249,9 @@ def test_each_named_function_and_its_derivative_stay_within_their_bounds(by, nam
 @pytest.mark.parametrize("key", FAR_OUT, ids="-".join)
 def test_far_out_some_intermediates_overflow_and_still_do(key):
     by, name, dtype, which = key
-    at, expected = FAR_OUT[key]
+    at, *expected = FAR_OUT[key]
     claimed = states(by, name, np.full(64, float(at), dtype))[which == "derivative"]
-    assert np.allclose(claimed, float(expected), rtol=1e-6, equal_nan=True)
+    assert any(np.allclose(claimed, float(one), rtol=1e-6, equal_nan=True) for one in expected)
 
 
 KINKS = {

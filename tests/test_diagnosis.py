@@ -225,6 +225,16 @@ def test_what_is_not_finite_is_not_explained(line, number):
     assert (found[0].finding.quantity, str(found[0])) == (line, NONE)
 
 
+def test_where_a_number_has_no_bound_what_is_tried_on_it_gives_no_warning():
+    """A sigmoid that is 1 in float32, before a loss of probabilities: found by a sweep, as a warning."""
+    drawn = network((1, 2), 1, loss=("binary_cross_entropy", "sum"), dtype="float32")
+    parameters = {"W1": np.array([[0], [4]], "float32"), "b1": np.zeros(2, "float32")}
+    x, y = np.array([[4.5]], "float32"), np.zeros((1, 2), "float32")
+    problem = replace(drawn, x=x, y=y, parameters=parameters)
+    found = diagnoses(problem, planted(MISTAKES["mean-for-sum"]))
+    assert [one.finding.quantity for one in found] == ["dL/da1"]
+
+
 # what else a wrong number may be
 
 

@@ -25,6 +25,7 @@ from reference.balls import precision
 from reference.bounded import Bounded
 from reference.findings import Finding
 from reference.formats import FORMATS, format_of
+from reference.losses import loss_rule
 
 PROGRAMS = [("numpy", 0), ("torch", 0), ("jax", 0), ("jax", 1)]
 OWN = Accumulators(products="own", sums="own", totals="own")
@@ -198,7 +199,7 @@ def test_numpys_own_sums_of_16_bits_are_not_what_the_reference_computes():
 def test_a_declared_accumulator_of_16_bits_widens_the_bound_and_float32_does_not():
     values = np.ones((1, 100))
     narrow, wide = format_of("bfloat16", OWN), format_of("bfloat16")
-    for reduce in (lambda v: v @ v.T, lambda v: v.sum(axis=1), lambda v: v.sum()):
+    for reduce in (lambda v: v @ v.mT, lambda v: v.sum(axis=1), lambda v: v.sum()):
         errors = [float(np.max(reduce(Bounded.exact(values, form)).error)) for form in (narrow, wide)]
         assert errors[0] > 0.5 * 100  # γ_100 with u = 2⁻⁸
         assert errors[1] < 1.01 * 100 * 2.0**-8  # one rounding
@@ -315,6 +316,86 @@ def test_a_mean_over_more_examples_than_float16_can_count_promises_nothing():
     assert np.all(np.isinf((values / 70_000).error))
     assert np.all((values / 40_000).error >= 2.0**-25 * values.value)  # 1/40000 is subnormal
     assert np.all(np.isfinite((values / 1000).error))
+
+
+# --- what leaves the range on the way
+
+
+def in_float16(name, *z, error=0.0):
+    """The bounds of an activation and of its derivative at numbers of float16, each known to ± error."""
+    numbers = np.array(z)
+    known = Bounded(numbers, np.full(numbers.shape, error) if error else 0.0, FORMATS["float16"])
+    value = ACTIVATIONS[name].value(known)
+    return value, ACTIVATIONS[name].derivative(known, value)
+
+
+@pytest.mark.parametrize("name", ["silu", "softplus"])
+def test_what_an_overflowed_exponential_leaves_may_be_zero_and_what_another_leaves_may_not(name):
+    """z / (1 + e⁻ᶻ) is 0 at −12, where e¹² overflows, and σ(−12) is 0 in the derivative of softplus."""
+    value, slope = in_float16(name, -12.0, -9.0)
+    bounded = value if name == "silu" else slope
+    assert bounded.error[0] >= abs(bounded.value[0])
+    assert bounded.error[1] < 0.1 * abs(bounded.value[1])
+
+
+def test_a_square_that_overflows_takes_the_derivative_with_it():
+    (gelu, soft) = (in_float16(name, 200.0, 100.0)[1] for name in ("gelu_tanh", "softsign"))
+    assert np.isinf(gelu.error[0])  # 3z² is ∞, and multiplied by 1 − tanh² = 0
+    assert np.isfinite(gelu.error[1])
+    assert soft.error[0] > 1 / 201  # 1/(1 + z)² is 0, and 1/(1 + z) all that is left
+    assert soft.error[1] < 1 / 101
+
+
+@pytest.mark.parametrize("name", sorted(set(ACTIVATIONS) - {"relu", "identity", "hardtanh", "relu6"}))
+def test_a_z_that_may_have_overflowed_may_be_no_number(name):
+    """∞ − ∞ in a product is NaN, and so is everything computed from it."""
+    value, slope = in_float16(name, 1.0, error=np.inf)
+    assert np.isinf(value.error[0])
+    assert np.isinf(slope.error[0]) or name == "leaky_relu"  # 1 or 0.01, whatever z is
+
+
+@pytest.mark.parametrize("name", ["silu", "gelu_erf", "gelu_tanh", "softsign", "tanh", "selu"])
+def test_a_gradient_that_is_multiplied_part_by_part_may_overflow_on_its_way(name):
+    """g·z is infinite, and g·z·0 then NaN, where g times the derivative itself is small."""
+    _, slope = in_float16(name, -8.0, -8.0)
+    product = Bounded.exact([60_000.0, 100.0], FORMATS["float16"]) * slope
+    assert np.isinf(product.error[0])
+    assert np.isfinite(product.error[1])
+
+
+def test_a_square_differentiated_is_twice_the_error_before_it_is_halved():
+    y_hat = Bounded.exact([[40_000.0], [30_000.0]], FORMATS["float16"])
+    zero = Bounded.exact(np.zeros((2, 1)), FORMATS["float16"])
+    for reduction in ("sum", "mean"):
+        error = loss_rule("half_squared_error", reduction).gradient(y_hat, zero).error
+        assert np.isinf(error[0, 0])
+        assert np.isfinite(error[1, 0])
+
+
+@pytest.mark.parametrize("loss", ["huber", "l1"])
+def test_a_difference_that_overflows_makes_the_loss_infinite_whatever_it_is_multiplied_by(loss):
+    y_hat, y = (Bounded.exact([[one]], FORMATS["float16"]) for one in (60_000.0, -10_000.0))
+    numbers = (("delta", 0.5),) if loss == "huber" else ()
+    with np.errstate(invalid="ignore"):  # as the checker does
+        assert np.isinf(loss_rule(loss, "sum", numbers).value(y_hat, y).error)
+
+
+def test_the_factor_of_a_mean_that_is_subnormal_loses_digits_and_one_that_is_zero_all():
+    form = FORMATS["float16"]
+    for rows, least in ((2**10, 0), (2**15, 2**-25 * 2**15), (70_000, np.inf)):
+        y_hat, y = (Bounded.exact(np.full((rows, 1), one), form) for one in (0.5, 0.0))
+        found = loss_rule("l1", "mean").gradient(y_hat, y)
+        assert np.all(found.error >= least * found.value)
+    assert np.all(np.isinf(found.error))
+
+
+def test_a_bound_that_is_no_number_in_one_element_keeps_the_others_underflow():
+    """An infinite operand beside a small one: what underflow costs the small one is not forgotten."""
+    form = FORMATS["float16"]
+    with np.errstate(invalid="ignore"):
+        product = Bounded.exact([np.inf, 2.0**-14], form) * Bounded.exact([0.0, 2.0**-10], form)
+    assert not np.isfinite(product.error[0])
+    assert product.error[1] >= 2.0**-25
 
 
 # --- power

@@ -110,7 +110,7 @@ def test_help_is_quick_because_no_framework_is_loaded():
         "sys.argv = ['build', '--help']\n"
         "try: runpy.run_module('reports.build', run_name='__main__')\n"
         "except SystemExit as stop: assert stop.code == 0\n"
-        "print([m for m in ('torch', 'jax', 'optax', 'pandas', 'numpy') if m in sys.modules])"
+        "print([m for m in ('torch', 'jax', 'optax', 'pandas', 'numpy', 'matplotlib') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert "--cases" in done.stdout

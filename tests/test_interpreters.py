@@ -8,10 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from networks import network
 
 from adapters import Choice, Unavailable, find_adapters, registry
 from adapters.isolation import Limits
 from cases import load_case
+from cases.stacks import stacked, unstacked
 from reference import Verdict
 from reports.build import main
 from reports.run import run_case
@@ -76,7 +78,8 @@ import sys
 import numpy as np
 from framework import FACTOR, VERSION
 
-from adapters.adapter import Adapter, Program
+from adapters.adapter import Adapter, Program, Stacked
+from cases.stacks import unstacked
 
 
 def run(problem):
@@ -94,7 +97,13 @@ def run(problem):
         yield {"loss": np.square(a2 - problem.y).sum() / 2, **{f"dL/d{name}": g[name] for name in g}, **new}
 
 
-adapter = Adapter("theirs", "Theirs", VERSION, (Program("", run),))
+def one_by_one(stack):
+    each = [list(run(unstacked(stack, i))) for i in range(len(stack.x))]
+    for steps in zip(*each):
+        yield {name: np.stack([step[name] for step in steps]) for name in steps[0]}
+
+
+adapter = Adapter("theirs", "Theirs", VERSION, (Program("", run, stacked=Stacked("by one", one_by_one)),))
 '''
 
 
@@ -143,6 +152,20 @@ def test_an_interpreter_without_ml_dtypes_has_no_bfloat16(other):
     (row,) = judged(found, "formats/small", "bfloat16")
     assert row.finding.verdict is Verdict.NO_EQUIVALENT
     assert "ml_dtypes" in row.finding.reason
+
+
+def test_a_stack_is_trained_under_another_interpreter(other):
+    (found,) = find_adapters([f"theirs:adapter@{other}"])
+    (program,) = found.programs
+    stack = stacked([network((2, 3, 1), 3, activations="sigmoid", seed=seed, steps=2) for seed in range(4)])
+    assert program.stacked.how == "by one"
+    claims = list(program.stacked.run(stack))
+    assert len(claims) == 2
+    for i in range(4):
+        for claim, alone in zip(claims, program.run(unstacked(stack, i)), strict=True):
+            assert {name: array[i].tobytes() for name, array in claim.items()} == {
+                name: array.tobytes() for name, array in alone.items()
+            }
 
 
 def test_on_cuda_an_interpreter_stays_the_one_asked_for():

@@ -25,6 +25,7 @@ from adapters.isolation import Limits, isolated, process
 from adapters.isolation.messages import Corrupted, Message, encode, receive
 from adapters.isolation.problems import problem_of, told
 from cases import load_case
+from cases.stacks import stacked
 from reference import Verdict, judge
 from reference.verdicts import Fault
 from reports.build import main
@@ -51,6 +52,7 @@ import zipfile
 import numpy as np
 
 from adapters import Adapter, Program
+from adapters.adapter import Stacked
 from adapters.isolation.messages import encode
 from reference import names, training_steps
 
@@ -210,6 +212,9 @@ promising = Adapter(
 )
 
 
+stacking = Adapter("stacking", "Stacks", "", (Program("", any, stacked=Stacked("so", any)),))
+
+
 def changes_its_inputs(problem):
     steps = list(training_steps(problem.copy()))
     problem.x[0, 0] = 7
@@ -347,6 +352,32 @@ def test_isolated_adapters_state_the_same_numbers(name, dtype):
             for quantity, array in left.items():
                 assert array.dtype == right[quantity].dtype
                 assert array.tobytes() == right[quantity].tobytes()
+
+
+@pytest.mark.parametrize("name", ["numpy", "torch", "jax"])
+def test_isolated_adapters_state_the_same_numbers_of_a_stack(name):
+    (plain,), (alone,) = find_adapters([name]), find_adapters([name], Limits())
+    stack = stacked([network((2, 3, 2), 3, seed=seed) for seed in range(5)])
+    assert any(one.stacked for one in alone.programs)
+    for one, other in zip(plain.programs, alone.programs, strict=True):
+        assert (one.stacked is None) == (other.stacked is None)
+        if one.stacked and other.stacked:
+            assert one.stacked.how == other.stacked.how
+            pairs = zip(one.stacked.run(stack.copy()), other.stacked.run(stack.copy()), strict=True)
+            for left, right in pairs:
+                assert left.keys() == right.keys()
+                for quantity, array in left.items():
+                    assert (array.dtype, array.shape) == (right[quantity].dtype, right[quantity].shape)
+                    assert array.tobytes() == right[quantity].tobytes()
+
+
+@pytest.mark.usefixtures("faulty")
+def test_a_crash_in_a_stack_is_a_fault_and_the_next_stack_is_trained():
+    (program,) = claimant("stacking").programs
+    stack = replace(stacked([network((2, 3, 2), 3, seed=seed, steps=3) for seed in range(5)]), case="aborts")
+    with pytest.raises(Fault, match="its process ended by SIGABRT"):
+        list(program.stacked.run(stack.copy()))
+    assert len(list(program.stacked.run(replace(stack, case="honest")))) == 3
 
 
 def test_one_that_has_no_equivalent_says_so():

@@ -9,7 +9,7 @@ from networks import LOSSES, network
 from rules import OPTIMIZERS, STEP, every_rule, ruled
 
 from cases import SHIPPED, load_case, load_cases
-from reference import Verdict, judge, tape, worked_example
+from reference import Verdict, judge, tape, training_steps, worked_example
 from reference.check import exact_inputs
 from reference.diagnosis.situation import derive
 from reference.formats import FORMATS
@@ -205,6 +205,21 @@ def test_a_mistake_can_be_made_in_one_layer_alone():
         if line != right
     )
     assert (line.name, line.equation) == ("z2", "a1 W2ᵀ")
+
+
+def test_made_in_one_line_alone_it_needs_nothing_that_comes_later_or_it_says_why():
+    circular = set()
+    for problem in every_rule("float64").values():
+        for mistake in MISTAKES.values():
+            lines = mistake.lines(problem)
+            for name in () if isinstance(lines, Inexpressible) else (line.name for line in lines):
+                alone = mistake.tape(problem, only={name})
+                if isinstance(alone, Inexpressible):
+                    circular.add(mistake.name)
+                    assert "computed from each other" in alone.reason
+                else:
+                    next(training_steps(problem, alone))
+    assert circular == {"clipping-after-the-decay"}  # the norm after the decay, which is of what is clipped
 
 
 def test_already_updated_weights_are_computed_before_the_gradient_that_passes_them():

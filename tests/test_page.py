@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,7 +20,6 @@ from reference import Bounded
 from reference.formats import FLOAT64
 from reports import environment, page, report, run
 from reports.build import main
-from reports.page import slots
 from reports.page.anchors import anchor, case_anchor, failure_anchor
 from reports.page.commands import repeat
 from reports.page.counts import counts
@@ -28,6 +28,7 @@ from reports.page.sources import MOST, network, yaml
 from reports.page.templates import shown
 from reports.page.threads import thread
 from reports.page.tints import tint
+from reports.pictures import Picture
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.usefixtures("claimants")
 
+BOTH = ("float64", "float32")
 HOSTILE = "<script>alert(1)</script>"
 WRONG = ("claimants:forgets_the_factor", "claimants:raises", "claimants:declines")
 
@@ -89,6 +91,7 @@ def test_each_part_has_its_link_and_each_link_its_place(failing: Report) -> None
         "matrix",
         "failures",
         "direct",
+        "pictures",
         "no-equivalent",
         "drift",
         "cases",
@@ -102,7 +105,17 @@ def test_each_part_has_its_link_and_each_link_its_place(failing: Report) -> None
 
 def test_what_has_nothing_to_tell_is_left_out(folder: Path) -> None:
     told = Page(page.index(made(folder, "numpy", select="mine/")))
-    assert not {"failures", "direct", "known", "printed", "pictures", "power"} & set(told.ids)
+    assert not {"failures", "direct", "known", "printed", "power", "picture-losses"} & set(told.ids)
+
+
+def test_failures_of_one_kind_are_named_together_at_the_head(folder: Path) -> None:
+    text = page.index(made(folder, "claimants:forgets_the_factor", select="mine/", dtypes=BOTH))
+    listed = re.search('<ul class="failing">.*?</ul>', text, re.DOTALL)
+    assert listed
+    assert listed[0].count("<li>") == 1
+    assert listed[0].count("claimants:forgets_the_factor differs at dL/da1, step 2") == 1
+    found = [failure_anchor("mine/two-layers", dtype, "claimants:forgets_the_factor") for dtype in BOTH]
+    assert Page(listed[0]).links == [f"#{name}" for name in found]
 
 
 def test_headings_are_in_order_and_headers_are_marked(failing: Report) -> None:
@@ -274,14 +287,14 @@ def test_a_run_without_that_case_has_it_computed_for_the_page(failing: Report) -
     assert "computed for this page" in page.index(failing)
 
 
-def test_a_long_file_is_cut_and_a_lost_one_is_told(folder: Path) -> None:
+def test_a_long_file_is_cut_and_one_that_is_gone_since_is_shown_as_it_was(folder: Path) -> None:
     path = folder / "mine" / "two-layers.yaml"
     path.write_text(path.read_text(encoding="utf-8") + "#" * MOST + "the end", encoding="utf-8")
     (case,) = load_cases(folder)
     assert "the end" not in yaml(case)
     assert "more characters in" in yaml(case)
     path.unlink()
-    assert "cannot be read now" in yaml(case)
+    assert yaml(case).startswith("\nabout: Two layers")
 
 
 def test_a_network_in_one_line(folder: Path) -> None:
@@ -312,19 +325,14 @@ def test_what_no_screen_can_show_is_written_out() -> None:
 
 
 def test_drawings_and_pictures_have_their_places(failing: Report, monkeypatch: pytest.MonkeyPatch) -> None:
-    import pandas as pd
-    from markupsafe import Markup
-
-    class Picture:
-        name, title, caption = "heat", "Heat & light", "What it shows"
-        svg = '<svg role="img" aria-label="In words" viewBox="0 0 1 1"><rect width="1" height="1"/></svg>'
-        table = pd.DataFrame({"case": ["mine/two-layers"] * 500, "used": [0.5] * 500})
-
-    monkeypatch.setattr(slots, "drawing", lambda case, _: Markup("<figure>{}</figure>").format(case.name))
-    monkeypatch.setattr(slots, "pictures", lambda _: (Picture,))
+    svg = '<svg role="img" aria-label="In words" viewBox="0 0 1 1"><rect width="1" height="1"/></svg>'
+    shown = pd.DataFrame({"case": ["mine/two-layers"] * 700, "used": ["0.5"] * 700})
+    picture = Picture("heat", "Heat & light", "What it shows", "In words", svg, shown[:0], shown)
+    monkeypatch.setattr("reports.pictures.pictures", lambda _: (picture,))
     text = page.index(failing)
-    assert "<figure>mine/two-layers</figure>" in text
-    assert Picture.svg in text
-    assert "the first 400 of 500 lines" in text
-    assert text.count("<td>0.5</td>") == 400
+    assert '<figure class="tape">' in text
+    assert svg in text
+    assert 'aria-label="Heat &amp; light" tabindex="0"' in text
+    assert "the first 600 of 700 lines" in text
+    assert text.count("<td>0.5</td>") == 600
     assert {"pictures", "picture-heat"} <= set(Page(text).ids)

@@ -6,6 +6,7 @@ Without Chromium these are skipped, but for CI (`CI=true`), where they fail.
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import browser as chromium
@@ -14,7 +15,7 @@ import pytest
 from adapters import find_adapters
 from cases import load_cases
 from cases.load import SHIPPED
-from reports import environment, page, report, run
+from reports import activations, environment, page, report, run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +27,16 @@ pytestmark = [pytest.mark.usefixtures("claimants"), pytest.mark.xdist_group("bro
 
 ADAPTERS = ("numpy", "claimants:honest", "claimants:nan", "claimants:raises")
 SELECTIONS = {"agrees": ADAPTERS[:2], "fails": ADAPTERS}
+LONG = """
+about: Long enough for pictures of its loss and its drift.
+layers: [{W: [[0.4]], b: [0.1], activation: tanh}]
+x: [[0.5]]
+y: [[0.8]]
+loss: {name: half_squared_error, reduction: sum}
+optimizer: {name: sgd, learning_rate: 0.1}
+steps: 20
+"""
+PICTURES = ["heat-map", "histogram-float64", "activations", "losses", "drift"]
 SIZES = [(390, False), (390, True), (1440, False), (1440, True)]
 
 
@@ -42,11 +53,13 @@ def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory, claimants: Path) -> dict[str, Path]:
     """Write the page of two runs, of which one has failures."""
-    folder, cases = tmp_path_factory.mktemp("pages"), []
-    cases = [case for case in load_cases(SHIPPED) if case.name in {"worked/document", "nets/square"}]
+    folder, own = tmp_path_factory.mktemp("pages"), tmp_path_factory.mktemp("cases")
+    (own / "long.yaml").write_text(LONG, encoding="utf-8")
+    cases = [c for c in load_cases(SHIPPED, own) if c.name in {"worked/document", "nets/square", "long"}]
     for name, adapters in SELECTIONS.items():
         selection = run.Selection(tuple(cases), find_adapters(adapters), ("float64", "float32"))
-        told = report.put_together(run.run(selection), selection, environment.describe("a test"))
+        results = replace(run.run(selection), activations=activations.measure_selected(selection))
+        told = report.put_together(results, selection, environment.describe("a test"))
         (folder / f"{name}.html").write_text(page.index(told), encoding="utf-8")
     return {name: folder / f"{name}.html" for name in SELECTIONS}
 
@@ -89,7 +102,26 @@ def test_each_link_leads_to_a_place_on_the_page(tab: Browser, pages: dict[str, P
     for kind, least in {"table": 7, "caption": 7, "h2": 5, "nav a": 5, "details": 6}.items():
         assert tab.ask(f"document.querySelectorAll('{kind}').length") >= least, kind
     assert tab.ask(NAMELESS) == []
-    assert tab.ask("document.querySelectorAll('.failure').length") == (0 if name == "agrees" else 8)
+    assert tab.ask(TWICE) == []
+    assert tab.ask("document.querySelectorAll('.failure').length") == (0 if name == "agrees" else 12)
+
+
+@pytest.mark.parametrize(("width", "dark"), SIZES)
+def test_each_picture_is_there_with_its_words_and_its_numbers(
+    tab: Browser, pages: dict[str, Path], name: str, width: int, *, dark: bool
+) -> None:
+    tab.resize(width, dark=dark)
+    tab.open(pages[name])
+    tab.ask("document.querySelectorAll('details').forEach(one => one.open = true)")
+    assert tab.ask(PLATES) == [f"picture-{one}" for one in PICTURES]
+    for one in PICTURES:
+        told = tab.ask(PICTURE % f"picture-{one}")
+        assert told["drawn"] > 100, one
+        assert min(told["title"], told["caption"], told["alternative"]) > 10, one
+        assert told["rows"] >= 1, one
+        assert told["letters"] >= 9, (one, "is written too small to read")
+        assert told["inks"] == [tab.ask("getComputedStyle(document.body).color")], one
+        assert told["over"] == [], (one, "has words over each other")
 
 
 def test_a_link_to_a_case_brings_it_into_view(tab: Browser, pages: dict[str, Path]) -> None:
@@ -117,6 +149,8 @@ def test_these_checks_can_fail(tab: Browser, tmp_path: Path) -> None:
         '<!doctype html><p style="width: 3000px">wide</p><a href="#nowhere">a link</a>'
         '<p style="color: #999; background: #aaa">faint</p><img src="https://example.com/x.png">'
         '<svg role="img" aria-labelledby="nobody"></svg><svg role="img" aria-label="somebody"></svg>'
+        '<p id="a"></p><p id="a"></p><figure id="f"><div class="plate"><svg role="img" aria-label="one">'
+        '<text y="50">first</text><text x="3" y="52">second</text><use href="#none"/></svg></div></figure>'
         "<script>console.log(1); throw new Error('no')</script>",
         encoding="utf-8",
     )
@@ -124,7 +158,10 @@ def test_these_checks_can_fail(tab: Browser, tmp_path: Path) -> None:
     tab.open(bad)
     assert tab.ask(OVERFLOWING) == ["the page", "P"]
     assert tab.ask(FAINT) == ["faint"]
-    assert tab.ask(LEADING_NOWHERE) == ["#nowhere"]
+    assert tab.ask(LEADING_NOWHERE) == ["#nowhere", "#none"]
+    assert tab.ask(TWICE) == ["a"]
+    assert tab.ask(PICTURE % "f")["over"] == ["first, second"]
+    assert tab.ask(PICTURE % "f")["rows"] == 0
     assert tab.ask(NAMELESS) == ["svg"]
     assert len(tab.happened("Network.requestWillBeSent")) == 2
     assert tab.happened("Runtime.exceptionThrown")
@@ -135,13 +172,42 @@ OVERFLOWING = """(() => {
   const width = document.documentElement.clientWidth;
   const wide = document.documentElement.scrollWidth > width ? ['the page'] : [];
   for (const one of document.querySelectorAll('body *')) {
-    if (one.closest('.wide, caption, .skip, svg')) continue;  // these scroll by themselves, or are not seen
+    // these scroll by themselves, or are not seen
+    if (one.closest('.wide, .plate, caption, .skip, svg')) continue;
     if (one.getBoundingClientRect().right > width + 1) wide.push(one.tagName);
   }
   return wide;
 })()"""
 
-LEADING_NOWHERE = """[...document.querySelectorAll('a[href^="#"]')]
+TWICE = """(() => {
+  const ids = [...document.querySelectorAll('[id]')].map(one => one.id);
+  return ids.filter((id, place) => ids.indexOf(id) < place);
+})()"""
+
+PLATES = """[...document.querySelectorAll('figure')]
+  .filter(one => one.querySelector('.plate > svg[role=img]')).map(one => one.id)"""
+
+PICTURE = """(() => {
+  const figure = document.getElementById('%s'), svg = figure.querySelector('.plate > svg');
+  const length = one => one ? one.textContent.trim().length : 0;
+  const words = [...svg.querySelectorAll('text')].filter(one => one.textContent.trim());
+  const sizes = words.map(one => parseFloat(getComputedStyle(one).fontSize) * one.getScreenCTM().a);
+  const boxes = words.filter(one => !/rotate/.test(one.getAttribute('transform')))
+    .map(one => [one.textContent, one.getBoundingClientRect()]), over = [];
+  for (const [place, [word, one]] of boxes.entries()) for (const [other, two] of boxes.slice(place + 1)) {
+    const across = Math.min(one.right, two.right) - Math.max(one.left, two.left);
+    const down = Math.min(one.bottom, two.bottom) - Math.max(one.top, two.top);
+    if (across > 2 && down > Math.min(one.height, two.height) / 2) over.push(word + ', ' + other);
+  }
+  return {
+    drawn: svg.getBoundingClientRect().height, title: length(figure.querySelector('h3')),
+    caption: length(figure.querySelector('figcaption')), alternative: length(svg.querySelector('desc')),
+    rows: figure.querySelectorAll('tbody tr').length, letters: Math.min(...sizes), over,
+    inks: [...new Set(words.map(one => getComputedStyle(one).fill))],
+  };
+})()"""
+
+LEADING_NOWHERE = """[...document.querySelectorAll('a[href^="#"], use[href^="#"]')]
   .map(one => one.getAttribute('href')).filter(to => !document.getElementById(to.slice(1)))"""
 
 NAMELESS = """[...document.querySelectorAll('svg')].filter(one => {

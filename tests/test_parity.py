@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from adapters import Choice
+from reports.junit import record
 from reports.limits import limits_of
+from reports.long_runs import RowKeeper
 from reports.parity import Asked, Unusable, asked_for, command, failure_of, id_of, published_failure_of
 
 if TYPE_CHECKING:
@@ -72,8 +74,12 @@ def test_parity(
 ) -> None:
     slow = request.config.getoption("--slow")
     limits = limits_of(request.config.option)
-    conclude(failure_of(case, adapter, dtype, slow=slow, limits=limits), adapter)
+    found = RowKeeper()
+    failure = failure_of(case, adapter, dtype, slow=slow, limits=limits, watch=found.add)
+    record(request.node, found.rows)
+    conclude(failure, adapter)
 
 
-def test_published(case: Case, conclude: Callable[..., None]) -> None:
-    conclude(published_failure_of(case))
+def test_published(case: Case, conclude: Callable[..., None], request: pytest.FixtureRequest) -> None:
+    failure = published_failure_of(case, lambda rows: record(request.node, rows))
+    conclude(failure)

@@ -1,74 +1,409 @@
-"""The README is true: its example runs, and prints what the README says it prints."""
+"""The documents are true: every block is run, or checked in another way, and every link leads somewhere."""
+
+from __future__ import annotations
 
 import doctest
 import importlib
+import os
 import re
+import shlex
 import subprocess
 import sys
-from pathlib import Path
+import tomllib
+from itertools import pairwise
+from pathlib import PurePosixPath
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 import pytest
+import yaml
+from documents import (
+    ANY,
+    BUILD,
+    ROOT,
+    Block,
+    anchors,
+    blocks,
+    documents,
+    headings,
+    inline_commands,
+    is_shown,
+    links,
+    printed,
+)
 
-ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+from adapters import find_adapters
+from adapters.registry import ENTRY_POINT_GROUP, default_names
+from cases import SHIPPED, load_cases
+from reference import tape, worked_example
+from reports import build, diff, latex
+from reports.changes import tables
+from reports.changes.moved import Motion
+from reports.sweep import __main__ as sweep
+from reports.vectors import __main__ as vectors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+DOCUMENTS = documents()
+BLOCKS = [block for path, text in DOCUMENTS.items() for block in blocks(path, text)]
+
+CONSTRAINTS = ".ci/constraints.txt"
+PINNED = dict(re.findall(r"^([\w.-]+)==(\S+)$", (ROOT / CONSTRAINTS).read_text("utf-8"), re.MULTILINE))
+"""The exact version of each package, by name."""
+
+PROGRAMS = {"reports.build": build, "reports.diff": diff, "reports.sweep": sweep, "reports.vectors": vectors}
+"""What can be typed behind `python -m`."""
+
+KINDS: dict[str, Callable[[Block], bool]] = {
+    "the whole build": lambda one: one.language == "console" and f"$ {BUILD}\n" in one.text,
+    "commands": lambda one: one.language == "console" and f"$ {BUILD}\n" not in one.text,
+    "a reader's file": lambda one: one.language in {"python", "yaml"} and _is_a_readers(one),
+    "a part of a file": lambda one: one.language == "yaml" and (ROOT / one.file).is_file() and one.file != "",
+    "python's prompt": lambda one: one.language == "pycon",
+    "installation": lambda one: one.language == "sh" and one.text.startswith("python3.11 -m venv "),
+    "the tape": lambda one: one.language == "text" and one.text.startswith("z1 = "),
+    "the house": lambda one: one.language == "text" and one.text.startswith("cases/ "),
+    "an entry point": lambda one: one.language == "toml",
+    "a flow chart": lambda one: one.language == "mermaid",
+    "a paper": lambda one: one.language == "latex",
+    "a workflow": lambda one: one.file.startswith(".github/workflows/"),
+    "commands that take minutes": lambda one: one.language == "sh" and _is_of_this_environment(one),
+    "two releases": lambda one: one.language == "text" and one.text.startswith("Versions and platform:\n"),
+    "two releases side by side": lambda one: one.language == "text" and one.text.startswith("$ python3.11 "),
+    "a reader of results": lambda one: one.language == "python" and 'open("results.json"' in one.text,
+}
+"""What each block is, by which the test that holds it true finds it."""
 
 
-BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+def _is_a_readers(one: Block) -> bool:
+    return one.file != "" and not one.file.startswith(".") and not (ROOT / one.file).exists()
 
 
-def block(language, containing):
-    (found,) = [text for kind, text in BLOCKS if kind == language and containing in text]
+def _is_of_this_environment(one: Block) -> bool:
+    return all(line.startswith(".venv/bin/") for line in one.text.splitlines())
+
+
+def kinds(block: Block) -> list[str]:
+    return [name for name, is_one in KINDS.items() if is_one(block)]
+
+
+def of(kind: str) -> list[Block]:
+    found = [block for block in BLOCKS if KINDS[kind](block)]
+    assert found, f"no document has {kind}"
     return found
 
 
-def run(*arguments, **options):
-    command = [sys.executable, *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, **options)
+def test_every_block_is_held_true_by_one_test() -> None:
+    assert len(BLOCKS) > 15
+    told = [f"{block} is {' and '.join(kinds(block)) or 'none of KINDS'}" for block in BLOCKS]
+    assert [line for line, block in zip(told, BLOCKS, strict=True) if len(kinds(block)) != 1] == []
 
 
-def test_its_wrong_backprop_is_told_in_the_words_it_prints(tmp_path):
-    (tmp_path / "my_backprop.py").write_text(block("python", "def train(problem)"), encoding="utf-8")
-    code = f"import sys; sys.path.append({str(tmp_path)!r}); from reports.build import main; sys.exit(main())"
-    options = "--adapter my_backprop:train --select worked/document --dtype float64".split()
-    printed = block("", "reports.build --adapter my_backprop")
-    assert " ".join(options) in printed
-    done = run("-c", code, *options, "--out", str(tmp_path / "out"))
-    assert done.returncode == 1, done.stderr
-    shown = {line.strip() for line in printed.splitlines()}
-    told = [line.strip() for line in done.stdout.splitlines() if line.strip()]
-    assert [line for line in told if line not in shown and not line.startswith("Report:")] == []
+@pytest.mark.parametrize(
+    "text",
+    [
+        "```\n$ ls\n```",
+        "```sh\nrm -rf /\n```",
+        "```python\n1 + 1\n```",
+        "```yaml\nabout: x\n```",
+        "```text\nx\n```",
+    ],
+)
+def test_a_block_that_nobody_holds_true_is_none(text: str) -> None:
+    (block,) = blocks("README.md", f"# Title\n\n{text}\n")
+    assert kinds(block) == []
+    assert block.line == 3
 
 
-def test_its_case_is_valid_and_all_agree(tmp_path):
-    text = block("yaml", "about: Two inputs")
-    (tmp_path / "mine.yaml").write_text(text, encoding="utf-8")
-    done = run(
-        "-m", "reports.build", "--cases", str(tmp_path), "--select", "mine", "--out", str(tmp_path / "out")
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "All agree: 1 case" in done.stdout
+@pytest.mark.parametrize(
+    "document", [path for path in DOCUMENTS if any(b.document == path for b in of("commands"))]
+)
+def test_each_command_prints_what_is_shown(
+    document: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A reader's files lie in a folder of their own, from where the commands are typed."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(build, "OUT", tmp_path / "reports" / "out")
+    typed = [command for one in of("commands") if one.document == document for command, _ in one.commands]
+    for block in (one for one in BLOCKS if one.document == document):
+        if KINDS["a reader's file"](block):
+            path = PurePosixPath(block.file)
+            used = path.stem if path.suffix == ".py" else path.parts[0]
+            assert any(used in command for command in typed), f"{block}: no command uses {block.file}"
+            (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / path).write_text(block.text, encoding="utf-8")
+        elif KINDS["commands"](block):
+            for command, shown in block.commands:
+                told = printed(command, tmp_path, capsys)
+                assert is_shown(shown, told), f"{block} shows\n{shown}\nbut {command} prints\n{told}"
 
 
-def test_its_three_lines_print_what_it_says():
-    lines = block("pycon", "worked_example").splitlines()
-    code = "\n".join(line[4:] for line in lines if line.startswith(">>> "))
-    expected = [line for line in lines if not line.startswith(">>> ")]
-    assert run("-c", code).stdout.splitlines() == expected
+def test_the_whole_build_is_of_these_cases_and_versions() -> None:
+    """CI runs it, and sets BUILD_OUTPUT to the file with what it printed."""
+    (block,) = of("the whole build")
+    ((_, shown),) = block.commands
+    cases = load_cases(SHIPPED)
+    expected = [
+        case.expectation(name, dtype)
+        for case in cases
+        for dtype in case.dtypes
+        for name in ("numpy", "torch", "jax")
+    ]
+    known = sum(one is not None and one.kind != "no_equivalent" for one in expected)
+    assert f"All agree, but for {known} known differences as their cases say: {len(cases)} cases, " in shown
+    for name in ("numpy", "torch", "jax"):
+        assert re.search(rf"\b{name} {re.escape(PINNED[name])}\b", shown)
+    if "BUILD_OUTPUT" in os.environ:
+        with open(os.environ["BUILD_OUTPUT"], encoding="utf-8") as file:  # noqa: PTH123 - a name, no path of ours
+            assert is_shown(shown, file.read())
 
 
-def test_it_holds_two_commands_of_one_line_each():
-    commands = re.findall(r"^python3\.11 -m venv .*$", README, re.MULTILINE)
-    assert len(commands) == 2
-    assert commands[0].endswith("-m reports.build")
-    assert "pytest" in commands[1]
+def test_python_prints_what_its_prompt_shows() -> None:
+    for block in of("python's prompt"):
+        test = doctest.DocTestParser().get_doctest(block.text, {}, str(block), block.document, block.line)
+        assert doctest.DocTestRunner().run(test).failed == 0
+
+
+def test_a_part_of_a_file_is_one() -> None:
+    for block in of("a part of a file"):
+        whole = yaml.safe_load((ROOT / block.file).read_text(encoding="utf-8"))
+        part = yaml.safe_load(block.text)
+        assert part.items() <= whole.items(), block
+
+
+def test_two_commands_of_one_line_each_install_all() -> None:
+    """CI runs them, word for word."""
+    first, second = (block.text for block in of("installation"))
+    assert first.count("\n") == second.count("\n") == 1
+    assert first.endswith("-m reports.build\n")
+    assert "/pytest " in second
+    assert "^python3\\.11 -m venv " in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+
+
+def test_the_lines_of_the_tape_are_those_of_the_code() -> None:
+    (block,) = of("the tape")
+    equations = {line.name: line.equation for line in tape(worked_example())}
+    pieces = [
+        piece for line in block.text.splitlines() for piece in re.split(r"\s{2,}", line) if piece != ANY
+    ]
+    told = [piece.removesuffix(" = ŷ").split(" = ", 1) for piece in pieces]
+    assert len(told) == 12
+    for name, equation in told:
+        code = re.sub(r"da\d/dz\d", lambda slope: equations[slope[0]], equations[name]).replace(
+            "sigmoid", "σ"
+        )
+        assert code.replace(" ", "") == equation.replace(" ", ""), name
+
+
+def test_the_house_is_as_it_is_described() -> None:
+    (block,) = of("the house")
+    rooms = [line.split("/")[0] for line in block.text.splitlines()]
+    assert rooms == ["cases", "reference", "adapters", "reports", "tests"]
+    assert all((ROOT / room).is_dir() for room in rooms)
+
+
+def test_an_adapter_is_offered_by_its_entry_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (block,) = of("an entry point")
+    entries = tomllib.loads(block.text)["project"]["entry-points"]
+    assert set(entries) == {ENTRY_POINT_GROUP}
+    ((name, target),) = entries[ENTRY_POINT_GROUP].items()
+    (adapter,) = [one for one in of("a reader's file") if one.document == block.document]
+    (tmp_path / adapter.file).write_text(adapter.text, encoding="utf-8")
+    info = tmp_path / "theirs-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: theirs\nVersion: 1.0\n", encoding="utf-8")
+    (info / "entry_points.txt").write_text(f"[{ENTRY_POINT_GROUP}]\n{name} = {target}\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert default_names()[-1] == name
+    assert find_adapters([name])[0].programs
+
+
+def test_the_complete_adapter_has_at_most_thirty_lines() -> None:
+    (block,) = [one for one in of("a reader's file") if one.document == "adapters/README.md"]
+    assert block.text.count("\n") <= 30
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_the_complete_adapter_agrees_on_every_network_that_it_can_train(
+    dtype: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (block,) = [one for one in of("a reader's file") if one.document == "adapters/README.md"]
+    (tmp_path / block.file).write_text(block.text, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    chosen = ["--adapter", "autograd_adapter:train", "--select", "nets/", "--dtype", dtype, "--format", "csv"]
+    assert build.main([*chosen, "--out", str(tmp_path)]) == 0
+    told = capsys.readouterr().out
+    assert len(re.findall(rf"^ nets/\S+ +{dtype} +agrees", told, re.MULTILINE)) >= 15
+
+
+def test_the_flow_chart_leads_from_its_start_to_every_end() -> None:
+    (block,) = of("a flow chart")
+    first, *lines = block.text.splitlines()
+    assert first == "flowchart TD"
+    edge = re.compile(r" +(\w+)(\S.*?\S)? --(?: (?:yes|no) --)?> (\w+)(\S.*)?")
+    edges = [edge.fullmatch(line) for line in lines]
+    assert all(edges), block.text
+    leads: dict[str, list[str]] = {}
+    described: set[str] = set()
+    for found in edges:
+        leads.setdefault(found[1], []).append(found[3])
+        described |= {found[place] for place in (1, 3) if found[place + 1]}
+    reached, waiting = set(), ["start"]
+    while waiting:
+        one = waiting.pop()
+        if one not in reached:
+            reached.add(one)
+            waiting += leads.get(one, [])
+    assert reached == described
+    questions = {name for name, ways in leads.items() if len(ways) > 1}
+    assert questions == set(re.findall(r'(\w+)\{"[^"{}]+\?"\}', block.text))
+
+
+def test_the_paper_loads_what_its_tables_need() -> None:
+    (block,) = of("a paper")
+    needed = latex.HEAD.split(r"\usepackage{{")[1].split("}}")[0]
+    assert rf"\usepackage{{{needed}}}" in block.text
+    assert r"\input{tables}" in block.text
+
+
+def test_two_releases_are_compared_in_the_form_that_is_printed() -> None:
+    """They are not both here, so what is tested is the headings, the newer release, and the last line."""
+    (block,) = of("two releases")
+    lines = {tuple(re.split(r" {2,}", line.strip())) for line in block.text.splitlines()}
+    for frame in (
+        tables.differing(()),
+        tables.kinds(Motion()),
+        tables.headroom(SimpleNamespace(headroom=())),
+    ):
+        assert tuple(frame.columns) in lines
+    for title in ("Versions and platform", "Moved bits, by kind of quantity", "Headroom lost"):
+        assert (f"{title}:",) in lines
+    assert {(name, now) for name, before, now in (line for line in lines if line[0].startswith("jax"))} == {
+        ("jax", PINNED["jax"]),
+        ("jaxlib", PINNED["jaxlib"]),
+    }
+    moved = r"\d+ of [\d,]+ quantities have moved, by up to \d+ ulps in the values that are kept"
+    assert re.search(rf"^Nothing is worse; {moved}\.$", block.text, re.MULTILINE)
+
+
+def test_two_releases_side_by_side_are_shown_as_this_one_alone_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The other one is not here, so what is tested is all that stands in this one's own report."""
+    (block,) = of("two releases side by side")
+    (_, installed), (typed, shown) = block.commands
+    assert installed == ""
+    words = shlex.split(typed)
+    words = words[: words.index("jax") + 1]
+    build.main([*words[3:], "--out", str(tmp_path)])
+    rows = [re.split(r" {2,}", line.strip()) for line in shown.splitlines() if line.startswith(" ")]
+    head, *lines = (row for row in rows if "─" not in row[0])
+    older = head.pop()
+    assert re.fullmatch(r"jax@\d+\.\d+\.\d+", older)
+    alone = [head, *(line[:-1] for line in lines)]
+    told = [re.split(r" {2,}", line.strip()) for line in capsys.readouterr().out.splitlines()]
+    assert all(row in told for row in alone)
+    assert f"jax {PINNED['jax']}, {older}; " in shown
+
+
+def test_a_program_reads_results_with_nothing_but_python(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (block,) = of("a reader of results")
+    chosen = "--select divergences/hardtanh-at-one --dtype float64 --adapter jax --format json --out".split()
+    assert build.main([*chosen, str(tmp_path)]) == 0
+    told = capsys.readouterr().out
+    command = [sys.executable, "-I", "-S", "-c", block.text]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "divergences/hardtanh-at-one dL/dz1 differs" in done.stdout.splitlines()
+    assert "differs as expected at dL/dz1" in told
+
+
+def commands() -> list[str]:
+    """Return what stands in running text, in workflows, in the flow chart, and what takes minutes."""
+    found = [command for text in DOCUMENTS.values() for command in inline_commands(text)]
+    found += [line for block in of("commands that take minutes") for line in block.text.splitlines()]
+    for block in of("a workflow"):
+        steps = next(iter(yaml.safe_load(block.text)["jobs"].values()))["steps"]
+        found += [step["run"] for step in steps if step.get("run", "").startswith(".venv/")]
+    found += [f".venv/bin/{told}" for told in re.findall(r'pytest [^"]*', of("a flow chart")[0].text)]
+    return found
+
+
+@pytest.mark.parametrize("command", dict.fromkeys(commands()))
+def test_each_command_in_running_text_can_be_typed(command: str, pytestconfig: pytest.Config) -> None:
+    """They take minutes, so they are not run here; what they do is tested elsewhere."""
+    words = shlex.split(command)
+    if words[:2] == [".venv/bin/python", "-m"]:
+        PROGRAMS[words[2]]._parser().parse_args(words[3:])  # noqa: SLF001 - it exits with what is wrong
+        return
+    if words[:3] == [".venv/bin/pip", "install", "-q"]:
+        names = {
+            word.partition("==")[0] for word in words[3:] if word not in ("-c", CONSTRAINTS, "--upgrade")
+        }
+        assert names <= PINNED.keys(), command
+        return
+    assert words[0] == ".venv/bin/pytest", command
+    known = {name for action in pytestconfig._parser.optparser._actions for name in action.option_strings}  # noqa: SLF001
+    for word in words[1:]:
+        name = word.partition("=")[0]
+        assert name in known or (ROOT / word).exists() or word.isdigit(), word
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_headings_are_in_order(document: str) -> None:
+    levels = [level for level, _ in headings(DOCUMENTS[document])]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_link_leads_somewhere(document: str) -> None:
+    for link in links(DOCUMENTS[document]):
+        path, _, anchor = link.partition("#")
+        target = (ROOT / document).parent / path if path else ROOT / document
+        assert target.exists(), f"{document}: {link}"
+        if anchor:
+            assert anchor in anchors(target.read_text(encoding="utf-8")), f"{document}: {link}"
+
+
+@pytest.mark.parametrize("room", ["cases", "adapters", "reports"])
+def test_the_readme_links_to_each_room_that_explains_itself(room: str) -> None:
+    assert f"{room}/README.md" in links(DOCUMENTS["README.md"])
+
+
+def test_anchors_are_githubs() -> None:
+    text = "# A title: `x` & “y”\n\n## Say it\n\n```sh\n# no heading\n```\n\n## Say it\n"
+    assert anchors(text) == {"a-title-x--y", "say-it", "say-it-1"}
+
+
+@pytest.mark.parametrize(
+    ("shown", "told", "holds"),
+    [
+        ("a\n…\nd", "a\nb\nc\nd", True),
+        ("…\nd", "a\nd", True),
+        ("a\n…", "a\nb", True),
+        ("a\nb", "a\nb\nc", False),
+        ("a\n…\nc", "a\nb\nc\nd", False),
+        ("b", "a\nb", False),
+        ("x  agrees 0.42 (14.9) ", "x agrees 0.43 (14.8)", True),
+        ("x agrees 0.42 (14.9)", "x differs at z1", False),
+        ("off by 0.0019", "off by 0.0020", False),
+        ("is -0.0047454765078661", "is -0.0047454765078662", True),
+        ("758,316 quantities", "758,320 quantities", True),
+        ("6 passed, … in …", "6 passed, 1 deselected in 2.31s", True),
+        ("6 passed, … in …", "5 passed, 1 deselected in 2.31s", False),
+    ],
+)
+def test_what_is_shown_is_compared_strictly_but_for_roundings(shown: str, told: str, *, holds: bool) -> None:
+    assert is_shown(shown, told) is holds
 
 
 @pytest.mark.parametrize("module", ["cases", "reference", "reference.mistakes"])
-def test_the_examples_in_the_packages_own_words_are_true(module):
+def test_the_examples_in_the_packages_own_words_are_true(module: str) -> None:
     failed, tried = doctest.testmod(importlib.import_module(module))
     assert (failed, tried > 0) == (0, True)
-
-
-@pytest.mark.parametrize("folder", ["cases", "reference", "adapters", "reports", "tests"])
-def test_it_names_every_room(folder):
-    assert f"{folder}/" in README

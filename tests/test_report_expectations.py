@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import csv
-import json
 import re
 from typing import TYPE_CHECKING
 
 import pytest
 from conftest import TWO_LAYERS
 
+from reports import saved
 from reports.build import main
 from reports.page.tints import is_news
 
@@ -98,10 +98,9 @@ def test_what_is_expected_is_marked_in_every_row(build: Callable[..., int], tmp_
     marked = {(row["step"], row["quantity"]) for row in rows if row["expected"] == "True"}
     assert marked == {(step, name) for step in "23" for name in ("dL/da1", "dL/dz1")}
     assert {row["expected"] for row in rows if row["verdict"] == "agrees"} == {"False"}
-    told = json.loads(read(tmp_path, "results.json"))
-    place = told["results"]["columns"].index("expected")
-    assert sum(row[place] for row in told["results"]["rows"]) == 4
-    assert len(told["conclusion"]["known"]) == 1
+    told = saved.read(tmp_path / "out")
+    assert sum(row.expected for row in told.results.rows) == 4
+    assert len(told.conclusion.known) == 1
 
 
 def test_what_is_not_as_expected_fails_and_is_news(

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from networks import ACTIVATIONS, SQUARES, network
 from variants import SUMS, Variant
 
-from cases.dtypes import DTYPES, SIXTEEN_BITS
+from cases.dtypes import DTYPES
 from reference import Accumulators, Subject, Verdict, judge, sentence
 from reference.names import outcome
 
@@ -27,7 +27,7 @@ variants = st.builds(
 @st.composite
 def problems(draw):
     depth, dtype = draw(st.integers(1, 3)), draw(st.sampled_from(DTYPES))
-    known = ACTIVATIONS[:4] if dtype in SIXTEEN_BITS else ACTIVATIONS  # the variants are written for these
+    known = ACTIVATIONS[:4] if dtype == "bfloat16" else ACTIVATIONS  # ml_dtypes makes 0.5 · z a float32
     return network(
         draw(st.lists(st.integers(1, 6), min_size=depth + 1, max_size=depth + 1)),
         draw(st.integers(1, 7)),

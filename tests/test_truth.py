@@ -47,7 +47,7 @@ def test_ball_operations_enclose_the_exact_rational_results(a, b, c):
     with precision():
         p, q, r = Ball.exact(a), Ball.exact(b), Ball.exact(c)
         assert encloses(p @ q + r, x @ y + z)
-        assert encloses(p * q.T - p, x * y.T - x)
+        assert encloses(p * q.mT - p, x * y.mT - x)
         assert encloses(p.sum(), x.sum())
         assert encloses(p.sum(axis=0), x.sum(axis=0))
         assert encloses(2 * p / 3, 2 * x / 3)

@@ -32,13 +32,15 @@ def first_claim(name, problem):
 
 @pytest.mark.parametrize("dtype", SIXTEEN_BITS)
 def test_assert_close_objects_to_most_correct_claims_in_16_bits(dtype):
-    """90 % of 300 networks against the reference in float64, rounded; 83 % of PyTorch against JAX.
+    """Of 300 networks, to 86 % in bfloat16 and to 75 % in float16, against the reference in float64, rounded.
+
+    To PyTorch against JAX, 91 % and 85 %. Some are saturated or overflow: little to object to.
 
     To none of them does this suite object (tests/test_random_networks.py).
     """
     to_reference, to_jax = [], []
     for structure in range(STRUCTURES):
-        for problem in random_problems(structure, dtype):
+        for problem in random_problems(structure, dtype, with_kinks=False):
             quantities = sorted(outcome(problem.depth))
             claimed, other = first_claim("torch", problem), first_claim("jax", problem)
             exact = next(training_steps(exactly(problem, "float64")))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING
 
-from adapters.adapter import Adapter, Program, Unavailable
+from adapters.adapter import Adapter, Program, Stacked, Unavailable
 from adapters.isolation import replies
 from adapters.isolation.messages import Corrupted
 from adapters.isolation.problems import most_bytes, told
@@ -69,9 +70,12 @@ def _adapter(process: ClaimantProcess, python: str) -> Adapter:
     return Adapter(**told, programs=programs)
 
 
-def _program(process: ClaimantProcess, number: int, name: str, accumulators: Accumulators) -> Program:
+def _program(
+    process: ClaimantProcess, number: int, name: str, accumulators: Accumulators, how: str | None
+) -> Program:
     remote = _Remote(process, number)
-    return Program(name, remote.run, remote.promises, accumulators)
+    stacked = None if how is None else Stacked(how, partial(remote.run, stacked=True))
+    return Program(name, remote.run, remote.promises, accumulators, stacked)
 
 
 class _Remote:
@@ -97,8 +101,8 @@ class _Remote:
             self._fault = fault
         return names.outcome(depth)
 
-    def run(self, problem: Problem) -> Iterator[Claim]:
-        """Train in the process, a step whenever the next claim is wanted."""
+    def run(self, problem: Problem, *, stacked: bool = False) -> Iterator[Claim]:
+        """Train one case, or a stack of them, in the process: a step whenever the next claim is wanted."""
         if self._fault is not None:
             fault, self._fault = self._fault, None
             raise fault
@@ -106,14 +110,13 @@ class _Remote:
         if not process.start().get("bfloat16") and problem.dtype == "bfloat16":
             raise NoEquivalent("NumPy knows bfloat16 only beside ml_dtypes, which is not installed there")
         generation = process.generation
-        start = {"ask": "start", "run": run, "program": self._number, "problem": told(problem), "most": most}
-        process.ask(start, problem.inputs)
+        start = {"ask": "start", "run": run, "program": self._number, "stacked": stacked}
+        process.ask({**start, "problem": told(problem), "most": most, "done": self._ended()}, problem.inputs)
         try:
             while True:
                 if process.generation != generation:
                     raise Fault("its process was ended because of what another training did in it")
-                done, self._done = self._done, []
-                reply = process.ask({"ask": "next", "run": run, "done": done}, largest=most)
+                reply = process.ask({"ask": "next", "run": run, "done": self._ended()}, largest=most)
                 if isinstance(reason := reply.header.get("no equivalent"), str):
                     raise NoEquivalent(reason)
                 if "end" in reply.header:
@@ -124,3 +127,8 @@ class _Remote:
             raise process.refuse(error) from None
         finally:
             self._done.append(run)  # told with the next request: nothing is waited for when a run is dropped
+
+    def _ended(self) -> list[int]:
+        """Return the runs that have ended since this was asked last, so that the process forgets them."""
+        done, self._done = self._done, []
+        return done

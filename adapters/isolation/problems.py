@@ -23,8 +23,11 @@ LEAST = 2**20
 
 
 def most_bytes(problem: Problem) -> int:
-    """Return how much the claim of one step may take: far more than any that is nearly right."""
-    examples = len(problem.x)
+    """Return how much the claim of one step may take: far more than any that is nearly right.
+
+    Of a stack it is that of all its cases.
+    """
+    examples = problem.x.shape[-2]
     numbers = problem.x.size + problem.y.size
     for name, array in problem.parameters.items():
         numbers += array.size + (examples * array.size if name.startswith("b") else 0)

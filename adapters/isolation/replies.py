@@ -51,8 +51,8 @@ def description(found: Mapping[str, Any]) -> dict[str, str]:
     return texts
 
 
-def programs(found: Mapping[str, Any]) -> tuple[tuple[str, Accumulators], ...]:
-    """Return the name of each program, and what it accumulates in.
+def programs(found: Mapping[str, Any]) -> tuple[tuple[str, Accumulators, str | None], ...]:
+    """Return the name of each program, what it accumulates in, and how it trains a stack, if it does.
 
     Raises
     ------
@@ -65,11 +65,12 @@ def programs(found: Mapping[str, Any]) -> tuple[tuple[str, Accumulators], ...]:
     return tuple(map(_program, listed))
 
 
-def _program(told: object) -> tuple[str, Accumulators]:
+def _program(told: object) -> tuple[str, Accumulators, str | None]:
     match told:
-        case {"name": str(name), "accumulators": {**given}} if given.keys() == vars(IN_FLOAT32).keys():
-            if all(value in ("float32", "own") for value in given.values()):
-                return name, replace(IN_FLOAT32, **given)  # type: ignore[arg-type]  # all have been checked
+        case {"name": str(name), "accumulators": {**given}, "stacked": str() | None as how}:
+            known = given.keys() == vars(IN_FLOAT32).keys()
+            if known and all(value in ("float32", "own") for value in given.values()):
+                return name, replace(IN_FLOAT32, **given), how  # type: ignore[arg-type]  # all have been checked
     raise Corrupted("describes no program")
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from adapters.adapter import Adapter, Claim, Program
+    from adapters.adapter import Adapter, Claim, Program, TrainingRun
     from adapters.isolation.messages import Message
     from cases.problem import Problem
 
@@ -43,8 +43,8 @@ PACKAGES = ("numpy", "ml_dtypes", "torch", "jax", "jaxlib", "optax")
 class Run:
     """A training that is under way, or begins with its first step; and what it was given, as it was given."""
 
-    def __init__(self, program: Program, problem: Problem, most: int) -> None:
-        self._program, self._problem, self._most = program, problem, most
+    def __init__(self, train: TrainingRun, problem: Problem, most: int) -> None:
+        self._train, self._problem, self._most = train, problem, most
         self._before = {name: array.tobytes() for name, array in problem.inputs.items()}
         self._steps: Iterator[Claim] | None = None
 
@@ -58,7 +58,7 @@ class Run:
         Fault
             If it states more than any step can hold.
         """
-        self._steps = iter(self._program.run(self._problem)) if self._steps is None else self._steps
+        self._steps = iter(self._train(self._problem)) if self._steps is None else self._steps
         claim = next(self._steps)
         if not isinstance(claim, Mapping):
             raise TypeError(f"yielded {type(claim).__name__}, expected a mapping from names to arrays")
@@ -131,11 +131,20 @@ def _asked_for(adapter: Adapter, runs: dict[int, Run], request: Message) -> Repl
             return {"promises": sorted(program.promises(asked["depth"]))}, {}
         case "start":
             problem = problem_of(asked["problem"], request.arrays)
-            runs[asked["run"]] = Run(adapter.programs[asked["program"]], problem, asked["most"])
+            runs[asked["run"]] = Run(_training(adapter, asked), problem, asked["most"])
             return {"started": True}, {}
         case "next":
             return runs[asked["run"]].step()
     raise ValueError(f"was asked {asked['ask']!r}")
+
+
+def _training(adapter: Adapter, asked: Mapping[str, Any]) -> TrainingRun:
+    program: Program = adapter.programs[asked["program"]]
+    if not asked["stacked"]:
+        return program.run
+    if program.stacked is None:
+        raise ValueError("trains no stack of cases")
+    return program.stacked.run
 
 
 def _holds_numbers(value: object) -> bool:
@@ -153,7 +162,14 @@ def _kind(value: object) -> str:
 def _description(adapter: Adapter | Unavailable) -> dict[str, Any]:
     if isinstance(adapter, Unavailable):
         return {"unavailable": [str(adapter.verdict), adapter.reason]}
-    programs = [{"name": one.name, "accumulators": vars(one.accumulators)} for one in adapter.programs]
+    programs = [
+        {
+            "name": one.name,
+            "accumulators": vars(one.accumulators),
+            "stacked": one.stacked and one.stacked.how,
+        }
+        for one in adapter.programs
+    ]
     if not programs:
         return {"unavailable": [str(Verdict.ERROR), "has no program"]}
     return {

@@ -5,11 +5,13 @@ use: from the activation itself, as the document does, a(1 − a), or from its i
 absolute where the unit is saturated: a(1 − a) is rounded away there, in the document and in every framework.
 
 In a format of 16 bits the function may be computed in float32 and rounded once, or rounded after each of its
-steps. There e⁻ᶻ overflows float16 while σ(z) does not yet underflow: what is left of it may be 0.
+steps. There e⁻ᶻ overflows float16 while σ(z) does not yet underflow: what is left of it may be 0. So the
+bounds say of each intermediate result in use what it costs where it leaves the range of the format.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +22,8 @@ from reference.formats import EVALUATION, SLACK
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from numpy.typing import NDArray
 
     from reference.balls import Ball
     from reference.bounded import Error, Real
@@ -58,7 +62,7 @@ def smooth_value(
         unit, allowed = form.unit_roundoff + EVALUATION, _allowed(form, ulps, ulps_of_16_bits)
         error = 2 * allowed * unit * np.abs(value) + 2 * form.underflow
         error = error if z.is_exact else error + spread(z.value, z.error)
-        return Bounded(value, _or_zero(value, error, form) * SLACK, form)
+        return Bounded(value, _promised(z, _or_zero(value, error, form)), form)
 
     return bounded
 
@@ -73,12 +77,15 @@ class SlopeForms:
         f'(z), to full relative accuracy; and from z and e, sup |f'(t) − f'(z)| over |t − z| ≤ e.
     from_activation, activation_spread
         The document's form, from z and a; and from a, its error and the unit roundoff, how far it moves.
+    parts
+        The largest factor by which automatic differentiation may multiply on the way. See `Bounded.parts`.
     """
 
     from_input: Callable[[Real], Real]
     input_spread: Callable[[Real, Error], Real]
     from_activation: Callable[[Real, Real], Real]
     activation_spread: Callable[[Real, Error, float], Real | float]
+    parts: float = 1.0
 
 
 def smooth_slope(
@@ -99,7 +106,8 @@ def smooth_slope(
         by_activation = np.abs(value - other) + forms.activation_spread(a.value, a.error, unit)
         by_activation = by_activation + 8 * unit * np.abs(other)
         error = np.maximum(by_activation, by_input) + 2 * z.format.underflow
-        return Bounded(value, _or_zero(value, error, z.format) * SLACK, z.format)
+        parts = 1.0 if forms.parts == 1 else np.full(z.shape, forms.parts)
+        return Bounded(value, _promised(z, _or_zero(value, error, z.format)), z.format, parts=parts)
 
     return bounded
 
@@ -115,6 +123,11 @@ def _or_zero(value: Real, error: Real, form: Format) -> Real:
         return error
     magnitude = np.abs(value)
     return np.where(magnitude - error <= overflow, np.maximum(error, magnitude), error)
+
+
+def _promised(z: Bounded, error: Real) -> Real:
+    """Return the bound, and nothing where a z that is not shown may have overflowed, and be ∞ − ∞."""
+    return error * SLACK if z.is_exact else np.where(np.less(z.error, np.inf), error * SLACK, np.inf)
 
 
 @dataclass(frozen=True)
@@ -133,13 +146,20 @@ class Contract:
     rounding
         From z, e and the unit of `rounding_unit`, the sup over |t − z| ≤ e of what implementations lose at t.
     times_z
-        Whether an exponential that underflows is multiplied by z.
+        Whether something that underflows is multiplied by z.
+    lost
+        From z, e and the format, what an intermediate result that leaves the format's range may cost besides.
+    parts
+        Of a derivative, from |z| + e: the largest factor by which automatic differentiation may multiply on
+        the way, if it is more than 1. See `Bounded.parts`.
     """
 
     function: Callable[[Real], Real]
     spread: Callable[[Real, Error], Real]
     rounding: Callable[[Real, Error, float], Real | float]
     times_z: bool = False
+    lost: Callable[[Real, Error, Format], Real | float] = lambda *_: 0.0
+    parts: Callable[[Real], Real] | None = None
 
 
 NO_EXPONENTIAL = 1000.0
@@ -158,12 +178,19 @@ def bounded_by(contract: Contract) -> Callable[..., Bounded]:
             value = contract.function(z.value)
             error = contract.rounding(z.value, z.error, rounding_unit(form))
             flushed = 1 + np.minimum(size, NO_EXPONENTIAL) if contract.times_z else 1
-            error = error + 2 * form.underflow * flushed
+            error = error + 2 * form.underflow * flushed + contract.lost(z.value, z.error, form)
             error = error if z.is_exact else error + contract.spread(z.value, z.error)
-            fits = np.abs(value) + error <= form.largest
-        return Bounded(value, np.where(fits, error * SLACK, np.inf), form)
+            fits = (np.abs(value) + error <= form.largest) & (size < np.inf)  # else ∞/∞, ∞·0, ∞ − ∞
+            parts = 1.0 if contract.parts is None else contract.parts(size)
+        return Bounded(value, np.where(fits, error * SLACK, np.inf), form, parts=parts)
 
     return bounded
+
+
+def overflows(exponent: Real, form: Format) -> NDArray[np.bool_]:
+    """Say where e to this power may overflow, as an implementation computes it."""
+    too_large: NDArray[np.bool_] = exponent > math.log(form.largest / 2)
+    return too_large
 
 
 def rounding_unit(form: Format) -> float:

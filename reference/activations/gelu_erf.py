@@ -96,7 +96,13 @@ def _slope_ball(t: Any) -> Any:  # noqa: ANN401 - flint has no type information
 
 
 _VALUE = Contract(gelu_erf, quadratic(slope, M2, M1), _rounding, times_z=True)
-_SLOPE = Contract(slope, quadratic(bend, M3, M2), _slope_rounding, times_z=True)
+_SLOPE = Contract(
+    slope,
+    quadratic(bend, M3, M2),
+    _slope_rounding,
+    times_z=True,
+    parts=lambda size: np.maximum(size, 1),  # g·z·φ(z)
+)
 
 GELU_ERF = Activation(
     Elementary("z · Φ(z)", gelu_erf, bounded_by(_VALUE), on_balls(_ball)),

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from reference.bounded import Error, Real
+    from reference.formats import Format
 
 SCALE, CUBIC = math.sqrt(2 / math.pi), 0.044715
 
@@ -104,6 +105,11 @@ def _slope_rounding(z: Real, e: Error, unit: float) -> Real:
     return np.where(far, np.where(z < 0, below, 4 * unit), 12 * unit + lost)
 
 
+def _slope_lost(z: Real, e: Error, form: Format) -> Real:
+    """Everything where 3z² may overflow: (1 − t²)·p' is then 0·∞, which is NaN."""
+    return np.where(3 * np.square(np.abs(z) + e) > form.largest, np.inf, 0)
+
+
 def _argument(t: Any) -> Any:  # noqa: ANN401 - flint has no type information
     """2p, because ½(1 + tanh p) = σ(2p), which keeps its digits in the lower tail."""
     cubic = flint.arb(flint.fmpq(44715, 10**6))
@@ -121,7 +127,14 @@ def _slope_ball(t: Any) -> Any:  # noqa: ANN401 - flint has no type information
 
 
 _VALUE = Contract(gelu_tanh, quadratic(slope, M2, M1), _rounding, times_z=True)
-_SLOPE = Contract(slope, quadratic(bend, M3, M2), _slope_rounding, times_z=True)
+_SLOPE = Contract(
+    slope,
+    quadratic(bend, M3, M2),
+    _slope_rounding,
+    times_z=True,
+    lost=_slope_lost,
+    parts=lambda size: np.maximum(size * _inner_slope(size), 1),  # g·½z·(1 − t²)·p'
+)
 
 GELU_TANH = Activation(
     Elementary("½z · (1 + tanh(√(2/π) · (z + 0.044715·z³)))", gelu_tanh, bounded_by(_VALUE), on_balls(_ball)),

@@ -73,7 +73,7 @@ def _with_kink(smooth: Callable[..., Bounded]) -> Callable[[Bounded, Bounded], B
     def bounded(z: Bounded, a: Bounded) -> Bounded:
         slope = smooth(z, a)
         jump: Real = (BELOW - SCALE) * undecided(z, 0).astype(np.float64)
-        return Bounded(slope.value, slope.error + jump * SLACK, z.format)
+        return Bounded(slope.value, slope.error + jump * SLACK, z.format, parts=slope.parts)
 
     return bounded
 
@@ -92,7 +92,12 @@ def _slope_ball(t: Any) -> Any:  # noqa: ANN401 - flint has no type information
 
 
 _VALUE = Contract(selu, _spread, _rounding)
-_SLOPE = Contract(_slope, _slope_spread, _slope_rounding)
+_SLOPE = Contract(
+    _slope,
+    _slope_spread,
+    _slope_rounding,
+    parts=lambda size: np.full_like(size, BELOW),  # g·λ·α·eᶻ
+)
 
 SELU = Activation(
     Elementary("λz where z > 0, else λα(eᶻ − 1)", selu, bounded_by(_VALUE), on_balls(_ball)),

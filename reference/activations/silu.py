@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from reference.activations import sigmoid as logistic
-from reference.activations.contract import Activation, Contract, bounded_by, on_balls, quadratic, relative
+from reference.activations.contract import (
+    Activation,
+    Contract,
+    bounded_by,
+    on_balls,
+    overflows,
+    quadratic,
+    relative,
+)
 from reference.activations.sigmoid import sigmoid
 from reference.elementary import Elementary
 
@@ -15,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from reference.bounded import Error, Real
+    from reference.formats import Format
 
 ULPS = 6
 """σ's 4 and the product, or e⁻ᶻ's 5, a sum and a quotient. Measured by tests/test_contract.py."""
@@ -66,6 +75,18 @@ def _slope_rounding(z: Real, e: Error, unit: float) -> Real:
     return forms
 
 
+def _lost(z: Real, e: Error, form: Format) -> Real:
+    """All that is left of z·σ(z) where e⁻ᶻ may overflow, and σ(z) be 0."""
+    left = np.abs(silu(z)) + (0 if type(e) is float else _SPREAD(z, e))
+    return np.where(overflows(e - z, form), left, 0)
+
+
+def _slope_lost(z: Real, e: Error, form: Format) -> Real:
+    """The same of the derivative, at most σ(z)·(1 + |z|) in size."""
+    here = np.minimum(sigmoid(z) * np.exp(e), 1)
+    return np.where(overflows(e - z, form), here * (1 + np.abs(z) + e), 0)
+
+
 def _ball(t: Any) -> Any:  # noqa: ANN401 - flint has no type information
     return t * logistic.ball(t)
 
@@ -75,8 +96,15 @@ def _slope_ball(t: Any) -> Any:  # noqa: ANN401 - flint has no type information
 
 
 _SPREAD = quadratic(slope, M2, M1)
-_VALUE = Contract(silu, _SPREAD, relative(silu, _SPREAD, ULPS), times_z=True)
-_SLOPE = Contract(slope, quadratic(bend, M3, M2), _slope_rounding, times_z=True)
+_VALUE = Contract(silu, _SPREAD, relative(silu, _SPREAD, ULPS), times_z=True, lost=_lost)
+_SLOPE = Contract(
+    slope,
+    quadratic(bend, M3, M2),
+    _slope_rounding,
+    times_z=True,
+    lost=_slope_lost,
+    parts=lambda size: np.maximum(size, 1),  # g·z·σ(z)·(1 − σ(z))
+)
 
 SILU = Activation(
     Elementary("z · σ(z)", silu, bounded_by(_VALUE), on_balls(_ball)),

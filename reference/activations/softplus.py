@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from reference.activations import sigmoid as logistic
-from reference.activations.contract import Activation, Contract, bounded_by, on_balls, relative
+from reference.activations.contract import Activation, Contract, bounded_by, on_balls, overflows, relative
 from reference.activations.sigmoid import sigmoid
 from reference.elementary import Elementary
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from reference.bounded import Error, Real
+    from reference.formats import Format
 
 ULPS = 4
 """Measured by tests/test_contract.py: at most 2.8 (XLA), PyTorch apart, above its threshold in float64."""
@@ -55,13 +56,18 @@ def slope_rounding(z: Real, e: Error, unit: float) -> Real:
     return lost
 
 
+def _slope_lost(z: Real, e: Error, form: Format) -> Real:
+    """All that is left of σ(z) where e⁻ᶻ may overflow."""
+    return np.where(overflows(e - z, form), np.minimum(sigmoid(z) * np.exp(e), 1), 0)
+
+
 def ball(t: Any) -> Any:  # noqa: ANN401 - flint has no type information
     """max(z, 0) + ln(1 + e^{−|z|}), without |z|, which would not be monotone within a ball."""
     return t.exp().log1p() if t < 0 else t + (-t).exp().log1p()
 
 
 _VALUE = Contract(softplus, spread, relative(softplus, spread, ULPS))
-_SLOPE = Contract(sigmoid, slope_spread, slope_rounding)
+_SLOPE = Contract(sigmoid, slope_spread, slope_rounding, lost=_slope_lost)
 
 SOFTPLUS = Activation(
     Elementary("ln(1 + eᶻ)", softplus, bounded_by(_VALUE), on_balls(ball)),

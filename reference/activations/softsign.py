@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from reference.bounded import Error, Real
+    from reference.formats import Format
 
 ULPS = 2
 """A sum and a quotient: two roundings, or 2 ulps. Measured by tests/test_contract.py."""
@@ -56,6 +57,19 @@ def _slope_rounding(z: Real, e: Error, unit: float) -> Real:
     return 10 * unit * _nearest(z, e)
 
 
+def _lost(z: Real, e: Error, form: Format) -> Real:
+    """What z·(1/(1 + |z|)) loses where the reciprocal is subnormal: |z| times η, and never more than all."""
+    return np.minimum(2 * form.underflow * (np.abs(z) + e), 1)
+
+
+def _slope_lost(z: Real, e: Error, form: Format) -> Real:
+    """1/(1 + |z|), where the square that is to be divided by overflows, or its reciprocal underflows.
+
+    The form 1/(1 + |z|) − |z|·(1/(1 + |z|)²) has then lost its second part.
+    """
+    return np.where(np.square(1 + np.abs(z) + e) * form.smallest_normal > 1, _nearest(z, e), 0)
+
+
 def _ball(t: Any) -> Any:  # noqa: ANN401 - flint has no type information
     return t / (1 + abs(t))
 
@@ -64,8 +78,15 @@ def _slope_ball(t: Any) -> Any:  # noqa: ANN401 - flint has no type information
     return 1 / (1 + abs(t)) ** 2
 
 
-_VALUE = Contract(softsign, _spread, relative(softsign, _spread, ULPS))
-_SLOPE = Contract(slope, _slope_spread, _slope_rounding)
+_VALUE = Contract(softsign, _spread, relative(softsign, _spread, ULPS), lost=_lost)
+_SLOPE = Contract(
+    slope,
+    _slope_spread,
+    _slope_rounding,
+    times_z=True,
+    lost=_slope_lost,
+    parts=lambda size: np.maximum(size, 1),  # g·z·(1/(1 + |z|)²)
+)
 
 SOFTSIGN = Activation(
     Elementary("z / (1 + |z|)", softsign, bounded_by(_VALUE), on_balls(_ball)),

@@ -66,7 +66,11 @@ TANH = Activation(
         "1 − a²",
         tanh_derivative,
         smooth_slope(
-            SlopeForms(slope, _slope_spread, tanh_derivative, _activation_spread), ULPS, ULPS_OF_16_BITS
+            SlopeForms(
+                slope, _slope_spread, tanh_derivative, _activation_spread, parts=2.0
+            ),  # g·(1 − a)·(1 + a)
+            ULPS,
+            ULPS_OF_16_BITS,
         ),
         _derivative_balls,
     ),

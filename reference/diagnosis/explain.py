@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
+import numpy as np
+
 from reference.check import exact_inputs
 from reference.diagnosis.candidates import mistakes_before
 from reference.diagnosis.explanation import Diagnosis
@@ -86,10 +88,11 @@ def explain_in(situation: Situation, finding: Finding) -> Diagnosis:
     quantity = finding.quantity
     if quantity not in situation.differing:
         return Diagnosis(finding)
-    for possible in (right_itself, mistakes_before, relations):
-        found = _best(situation, quantity, possible(situation, quantity))
-        if found:
-            return Diagnosis(finding, found)
+    with np.errstate(all="ignore"):  # of a number without a bound every candidate is without one, too
+        for possible in (right_itself, mistakes_before, relations):
+            found = _best(situation, quantity, possible(situation, quantity))
+            if found:
+                return Diagnosis(finding, found)
     return Diagnosis(finding)
 
 

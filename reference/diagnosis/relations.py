@@ -68,7 +68,7 @@ def relations(situation: Situation, quantity: str) -> Iterator[Candidate]:
 def _other_numbers(situation: Situation, quantity: str) -> Iterator[tuple[str, str, Bounded]]:
     right = situation.right[quantity]
     if len(right.shape) > 1:
-        yield "transposed", "the array is transposed", right.T
+        yield "transposed", "the array is transposed", right.mT
     for other in _of_other_layers(situation, quantity):
         yield "another-layer", f"{other}, another layer's, stands in its place", situation.right[other]
     yield from _of_other_steps(situation, quantity)

@@ -55,8 +55,8 @@ def _huber(delta: float, over: float, equation: str, gradient_equation: str) -> 
         near = np.minimum(far, delta)
         reach = near * (far + near / 2) / over
         error = near * off / over + y_hat.format.gamma(6) * reach
-        underflows = 4 * (1 + 1 / over)
-        return settled(value(y_hat.value, y.value), error, reach * max(over, 1), y_hat.format, underflows)
+        underflows, most = 4 * (1 + 1 / over), np.maximum(reach * max(over, 1), far)
+        return settled(value(y_hat.value, y.value), error, most, y_hat.format, underflows)
 
     def gradient_bounded(y_hat: Bounded, y: Bounded, roundings: int) -> Bounded:
         """1-Lipschitz, and exactly ±δ where all of d ± its error lies beyond δ.

@@ -44,7 +44,7 @@ def _with_logits_bounded(z: Bounded, y: Bounded) -> Bounded:
     tail = (1 + y.magnitude + np.abs(1 - y.value)) * np.log1p(np.exp(np.minimum(z.error - z.magnitude, 0)))
     error = form.gamma(2 * SOFTPLUS_ULPS + 4) * linear
     error = error + form.gamma(2 * (EXP_ULPS + SOFTPLUS_ULPS) + 4) * tail
-    return settled(value, error + moved, linear + tail, form, underflows=4 + 4 * float(y.peak))
+    return settled(value, error + moved, linear + tail, form, underflows=4 + 4 * y.peak)
 
 
 def _with_logits_gradient_bounded(z: Bounded, y: Bounded, roundings: int) -> Bounded:
@@ -98,7 +98,7 @@ def _probabilities_gradient_bounded(a: Bounded, y: Bounded, roundings: int) -> B
     reach = y.magnitude / a.value + wrong / rest + down + up
     error = form.gamma(7 + roundings) * reach + down + up
     value = probabilities_gradient(a.value, y.value)
-    underflows = 4 + 4 / np.minimum(a.value, rest)
+    underflows = 4 + 4 * (1 + reach) / np.minimum(a.value, rest)  # of a(1 − a), by which one may divide
     return settled(value, error, np.where(_inside(a), reach, np.inf), form, underflows)
 
 

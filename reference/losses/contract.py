@@ -8,7 +8,8 @@ of the parts.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -83,23 +84,25 @@ class Terms:
         """Return what the sum is divided by: 1, the number of examples, or that of all elements."""
         if reduction == "sum":
             return 1
-        return shape[0] if self.over == "examples" else shape[0] * shape[1]
+        examples, outputs = shape[-2:]
+        return examples if self.over == "examples" else examples * outputs
 
 
 def _value(terms: Terms, reduction: str) -> Elementary:
     def plain(y_hat: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
-        loss: NDArray[Any] = terms.value.plain(y_hat, y).sum() / terms.divisor(y.shape, reduction)
+        total = terms.value.plain(y_hat, y).sum(axis=(-2, -1))
+        loss: NDArray[Any] = total / terms.divisor(y.shape, reduction)
         return loss
 
     def bounded(y_hat: Bounded, y: Bounded) -> Bounded:
         """Divide each term, which is the wider bound; but the sum may overflow where the mean does not."""
         each = terms.value.bounded(y_hat, y)
-        divided = (each / terms.divisor(y.shape, reduction)).sum()
-        overflows = ~np.isfinite(each.sum().error)
+        divided = (each / terms.divisor(y.shape, reduction)).sum(axis=(-2, -1))
+        overflows = ~np.isfinite(each.sum(axis=(-2, -1)).error)
         return Bounded(divided.value, np.where(overflows, np.inf, divided.error), y.format)
 
     def balls(y_hat: Ball, y: Ball) -> Ball:
-        return terms.value.balls(y_hat, y).sum() / terms.divisor(y.shape, reduction)
+        return terms.value.balls(y_hat, y).sum(axis=(-2, -1)) / terms.divisor(y.shape, reduction)
 
     return Elementary(terms.equation, plain, bounded, balls)
 
@@ -110,17 +113,25 @@ def _gradient(terms: Terms, reduction: str) -> Elementary:
         return dL_dy_hat
 
     def bounded(y_hat: Bounded, y: Bounded) -> Bounded:
-        divisor = terms.divisor(y.shape, reduction)
-        roundings = 0 if divisor & (divisor - 1) == 0 else FACTOR
-        whole = terms.gradient.bounded(y_hat, y, roundings)
-        underflow = (FACTOR + 1) * y.format.underflow  # of each part, once it is divided
-        error = (whole.error / divisor + (underflow if divisor > 1 else 0.0)) * SLACK
-        return Bounded(whole.value / divisor, error, y.format)
+        divisor, form = terms.divisor(y.shape, reduction), y.format
+        if divisor == 1:
+            return terms.gradient.bounded(y_hat, y, 0)
+        small = replace(form, smallest_normal=form.smallest_normal * divisor)  # where the factor comes first
+        whole = terms.gradient.bounded(replace(y_hat, format=small), y, _roundings(divisor, form))
+        error = (whole.error / divisor + (FACTOR + 1) * form.underflow) * SLACK
+        return Bounded(whole.value / divisor, np.where(divisor <= form.largest, error, np.inf), form)
 
     def balls(y_hat: Ball, y: Ball) -> Ball:
         return terms.gradient.balls(y_hat, y) / terms.divisor(y.shape, reduction)
 
     return Elementary(terms.gradient_equation, plain, bounded, balls)
+
+
+def _roundings(divisor: int, form: Format) -> int:
+    """Return how many roundings the mean's factor adds, counting what a subnormal 1/N has lost."""
+    subnormal = divisor * form.smallest_normal > 1
+    lost = math.ceil(form.underflow * divisor / form.unit_roundoff) if subnormal else 0
+    return lost if divisor & (divisor - 1) == 0 else FACTOR + lost
 
 
 def settled(value: Real, error: Error, reach: Real, form: Format, underflows: Error = 4.0) -> Bounded:

@@ -28,8 +28,8 @@ SMOOTHING = 5
 
 def log_softmax(z: NDArray[Any]) -> NDArray[Any]:
     """z − max z − log Σ e^{z − max z}, for each row."""
-    shifted = z - z.max(axis=1, keepdims=True)
-    log_p: NDArray[Any] = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    shifted = z - z.max(axis=-1, keepdims=True)
+    log_p: NDArray[Any] = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
     return log_p
 
 
@@ -45,17 +45,17 @@ class LogSoftmax:
     @classmethod
     def of(cls, z: Bounded) -> LogSoftmax:
         """Bound it: shift, exp, sum, log, subtract; log Σ eᶻ is 1-Lipschitz in the largest difference."""
-        form, n = z.format, z.shape[1]
+        form, n = z.format, z.shape[-1]
         e = np.broadcast_to(z.error, z.shape)
-        most = e.max(axis=1, keepdims=True)
-        peak = z.value.max(axis=1, keepdims=True)
+        most = e.max(axis=-1, keepdims=True)
+        peak = z.value.max(axis=-1, keepdims=True)
         shifted = z.value - peak
         distance = np.abs(shifted) + e + most
         powers = np.exp(shifted)
-        total = powers.sum(axis=1, keepdims=True)
+        total = powers.sum(axis=-1, keepdims=True)
         nearer = np.exp(-np.abs(shifted) * (1 - min(form.gamma(1), 1)))  # the exponent's rounding
-        off = (nearer * -np.expm1(-form.gamma(1) * distance)).sum(axis=1, keepdims=True)
-        off = off + form.gamma(2 * EXP_ULPS + n) * nearer.sum(axis=1, keepdims=True) + n * form.underflow
+        off = (nearer * -np.expm1(-form.gamma(1) * distance)).sum(axis=-1, keepdims=True)
+        off = off + form.gamma(2 * EXP_ULPS + n) * nearer.sum(axis=-1, keepdims=True) + n * form.underflow
         part = off / total * np.exp(4 * most)  # as large as it may be anywhere within z ± e
         log_total = np.log(total)
         summed = np.where(part < 1, part / (1 - np.minimum(part, 0.999)), np.inf)
@@ -91,7 +91,7 @@ def cross_entropy(smoothing: float, *, by_class: bool = False) -> Terms:
     """
 
     def smooth(y: NDArray[Any]) -> NDArray[Any]:
-        smoothed: NDArray[Any] = (1 - smoothing) * y + smoothing / y.shape[1] if smoothing else y
+        smoothed: NDArray[Any] = (1 - smoothing) * y + smoothing / y.shape[-1] if smoothing else y
         return smoothed
 
     def value(y_hat: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
@@ -100,7 +100,7 @@ def cross_entropy(smoothing: float, *, by_class: bool = False) -> Terms:
 
     def gradient(y_hat: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
         targets = smooth(y)
-        dL_dy_hat: NDArray[Any] = np.exp(log_softmax(y_hat)) * targets.sum(axis=1, keepdims=True) - targets
+        dL_dy_hat: NDArray[Any] = np.exp(log_softmax(y_hat)) * targets.sum(axis=-1, keepdims=True) - targets
         return dL_dy_hat
 
     blurred = SMOOTHING if smoothing else 0
@@ -108,23 +108,25 @@ def cross_entropy(smoothing: float, *, by_class: bool = False) -> Terms:
     def value_bounded(y_hat: Bounded, y: Bounded) -> Bounded:
         found, form = LogSoftmax.of(y_hat), y_hat.format
         error = found.error + (form.gamma(2) * found.normalizer if by_class else 0.0)
-        weight = (1 - smoothing) * y.magnitude + smoothing / y.shape[1]
+        weight = (1 - smoothing) * y.magnitude + smoothing / y.shape[-1]
         reach = weight * (np.abs(found.value) + error)
         off = np.where(weight > 0, weight * error + form.gamma(2 + blurred) * reach, 0.0)
         value = np.where(weight > 0, -smooth(y.value) * found.value, 0.0)
         promised = np.where(np.isfinite(found.error), np.maximum(reach, found.normalizer), np.inf)
+        if smoothing:  # PyTorch sums all of log softmax(ŷ) before it multiplies by s/n
+            promised = np.maximum(promised, (np.abs(found.value) + error).sum(axis=(-2, -1), keepdims=True))
         return settled(value, off, promised, form)
 
     def gradient_bounded(y_hat: Bounded, y: Bounded, roundings: int) -> Bounded:
-        found, form, n = LogSoftmax.of(y_hat), y_hat.format, y.shape[1]
+        found, form, n = LogSoftmax.of(y_hat), y_hat.format, y.shape[-1]
         p, off = np.exp(found.value), found.softmax_error(form)
         weight = (1 - smoothing) * y.magnitude + smoothing / n
-        total = weight.sum(axis=1, keepdims=True)
+        total = weight.sum(axis=-1, keepdims=True)
         common = blurred + 2 + roundings
         error = off * total * (1 + form.gamma(n + common)) + form.gamma(n + common) * p * total
         error = error + form.gamma(common) * weight + (n + 4) * form.underflow * (1 + total)
         targets = smooth(y.value)
-        value = p * targets.sum(axis=1, keepdims=True) - targets
+        value = p * targets.sum(axis=-1, keepdims=True) - targets
         return settled(value, error, total + np.abs(value), form)
 
     def value_balls(y_hat: Ball, y: Ball) -> Ball:

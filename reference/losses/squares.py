@@ -7,9 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import numpy as np
+
+from reference.elementary import Elementary
 from reference.losses.contract import Loss
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from reference.bounded import Bounded
@@ -19,7 +24,7 @@ if TYPE_CHECKING:
 
 def half_squared_error_sum(y_hat: Array, y: Array) -> Array:
     """L = ½ Σ (y − ŷ)², the document's loss, summed over outputs and examples."""
-    loss: Array = ((y_hat - y) * (y_hat - y)).sum() / 2
+    loss: Array = ((y_hat - y) * (y_hat - y)).sum(axis=(-2, -1)) / 2
     return loss
 
 
@@ -29,21 +34,35 @@ def half_squared_error_sum_gradient(y_hat: Array, y: Array) -> Array:
     return dL_dy_hat
 
 
+def _by_autodiff(equation: str, gradient: Callable[[Any, Any], Any]) -> Elementary:
+    """Promise nothing where 2 (ŷ − y) may overflow: that is the derivative of the square, before the ½."""
+
+    def bounded(y_hat: Bounded, y: Bounded) -> Bounded:
+        found: Bounded = gradient(y_hat, y)
+        largest = y.format.largest
+        if y_hat.is_exact and np.all(2 * (y_hat.peak + y.peak) <= largest):  # as nearly always
+            return found
+        fits = 2 * (np.abs(y_hat.value - y.value) + y_hat.error) <= largest
+        return found.widened(np.where(fits, 0.0, np.inf))
+
+    return Elementary(equation, gradient, bounded, gradient)
+
+
 def half_squared_error_mean(y_hat: Array, y: Array) -> Array:
     """L = 1/N · ½ Σ (y − ŷ)², the mean over the examples."""
-    loss: Array = half_squared_error_sum(y_hat, y) / y.shape[0]
+    loss: Array = half_squared_error_sum(y_hat, y) / y.shape[-2]
     return loss
 
 
 def half_squared_error_mean_gradient(y_hat: Array, y: Array) -> Array:
     """∂L/∂ŷ = (ŷ − y) / N."""
-    dL_dy_hat: Array = (y_hat - y) / y.shape[0]
+    dL_dy_hat: Array = (y_hat - y) / y.shape[-2]
     return dL_dy_hat
 
 
 def mean_squared_error(y_hat: Array, y: Array) -> Array:
     """L = 1/(N·n_out) · Σ (y − ŷ)², the mean over all elements, without the ½ (torch's mse_loss)."""
-    loss: Array = ((y_hat - y) * (y_hat - y)).sum() / _elements(y)
+    loss: Array = ((y_hat - y) * (y_hat - y)).sum(axis=(-2, -1)) / _elements(y)
     return loss
 
 
@@ -54,16 +73,22 @@ def mean_squared_error_gradient(y_hat: Array, y: Array) -> Array:
 
 
 def _elements(y: Array) -> int:
-    examples, outputs = y.shape
+    examples, outputs = y.shape[-2:]
     return int(examples * outputs)
 
 
 SQUARES = {
     ("half_squared_error", "sum"): Loss(
-        "½ Σ (ŷ − y)²", "ŷ − y", half_squared_error_sum, half_squared_error_sum_gradient
+        "½ Σ (ŷ − y)²",
+        "ŷ − y",
+        half_squared_error_sum,
+        _by_autodiff("ŷ − y", half_squared_error_sum_gradient),
     ),
     ("half_squared_error", "mean"): Loss(
-        "1/N · ½ Σ (ŷ − y)²", "(ŷ − y) / N", half_squared_error_mean, half_squared_error_mean_gradient
+        "1/N · ½ Σ (ŷ − y)²",
+        "(ŷ − y) / N",
+        half_squared_error_mean,
+        _by_autodiff("(ŷ − y) / N", half_squared_error_mean_gradient),
     ),
     ("mean_squared_error", "mean"): Loss(
         "1/(N·n) · Σ (ŷ − y)²", "2 (ŷ − y) / (N·n)", mean_squared_error, mean_squared_error_gradient

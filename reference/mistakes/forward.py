@@ -39,7 +39,7 @@ def bias_not_added(problem: Problem) -> list[Line]:
     """z = x Wᵀ."""
 
     def without_bias(x: Array, W: Array) -> Array:
-        z: Array = x @ W.T
+        z: Array = x @ W.mT
         return z
 
     return [

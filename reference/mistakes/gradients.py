@@ -37,7 +37,7 @@ def weight_gradient_of_the_first_example(problem: Problem) -> list[Line] | Inexp
     """∂L/∂w of one example in place of the sum over the examples."""
 
     def of_the_first(dL_dz: Array, x: Array) -> Array:
-        dL_dW: Array = first_example(dL_dz).T @ first_example(x)
+        dL_dW: Array = first_example(dL_dz).mT @ first_example(x)
         return dL_dW
 
     if len(problem.x) == 1:

@@ -49,7 +49,7 @@ def weights_transposed_backward(problem: Problem) -> list[Line] | Inexpressible:
     """∂L/∂a_{k−1} = ∂L/∂z_k · w_kᵀ, which a square W allows."""
 
     def through_transposed(dL_dz: Array, W: Array) -> Array:
-        dL_da: Array = dL_dz @ W.T
+        dL_da: Array = dL_dz @ W.mT
         return dL_da
 
     if problem.depth == 1:

@@ -28,7 +28,7 @@ OVER_EXAMPLES = {HALF, "softmax_cross_entropy", "softmax_cross_entropy_with_inte
 
 def total(y_hat: Array, y: Array) -> Array:
     """Σ (ŷ − y)², over examples and outputs."""
-    loss: Array = ((y_hat - y) * (y_hat - y)).sum()
+    loss: Array = ((y_hat - y) * (y_hat - y)).sum(axis=(-2, -1))
     return loss
 
 

@@ -21,6 +21,8 @@ class Inexpressible:
     reason: str
 
 
+CIRCULAR = Inexpressible("made in these lines alone, they would be computed from each other")
+
 Change: TypeAlias = "Callable[[Problem], Sequence[Line] | Inexpressible]"
 """From a problem, the lines as the mistake has them; each takes the place of the tape's line of that name."""
 
@@ -70,7 +72,8 @@ class Mistake:
         if isinstance(changed, Inexpressible):
             return changed
         wrong = {line.name: line for line in changed if only is None or line.name in only}
-        return _in_order([wrong.get(line.name, line) for line in tape(problem)])
+        lines = _in_order([wrong.get(line.name, line) for line in tape(problem)])
+        return lines if _is_computable(lines) else CIRCULAR
 
 
 def mistake(sentence: str, *, numpy_only: bool = False) -> Callable[[Change], Mistake]:
@@ -94,3 +97,13 @@ def _in_order(lines: Sequence[Line]) -> tuple[Line, ...]:
             yield line
 
     return tuple(settled for line in lines for settled in settle(line.name))
+
+
+def _is_computable(lines: Sequence[Line]) -> bool:
+    """Whether no line needs one that comes after it."""
+    waiting = {line.name for line in lines}
+    for line in lines:
+        if not waiting.isdisjoint(line.inputs):
+            return False
+        waiting.remove(line.name)
+    return True

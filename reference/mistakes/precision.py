@@ -33,7 +33,7 @@ def float32_forward(problem: Problem) -> list[Line] | Inexpressible:
     """z = x Wᵀ in float32, then + b in float64."""
 
     def linear_in_float32(x: Plain, W: Plain, b: Plain) -> Plain:
-        z: Plain = (_in_float32(x) @ _in_float32(W).T).astype(x.dtype) + b
+        z: Plain = (_in_float32(x) @ _in_float32(W).mT).astype(x.dtype) + b
         return z
 
     return _in_float64(problem, [names.z(k) for k in layers(problem)], linear_in_float32)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from reference import names
 from reference.elementary import Elementary
 from reference.line import Line
-from reference.operations import at_most_one, cast, sqrt
+from reference.operations import at_most_one, cast, for_each_element, sqrt
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,10 +24,12 @@ if TYPE_CHECKING:
 
 
 def norm(*gradients: Array) -> Array:
-    """√ Σ g², over every element of every gradient."""
-    total: Array = (gradients[0] * gradients[0]).sum()
-    for gradient in gradients[1:]:
-        total = total + (gradient * gradient).sum()
+    """√ Σ g², over every element of every gradient; of a stack, whose matrices have three axes, for each."""
+    matrix = 2
+    first = 1 if max(len(g.shape) for g in gradients) > matrix else 0
+    total, *others = ((g * g).sum(axis=tuple(range(first, len(g.shape)))) for g in gradients)
+    for other in others:
+        total = total + other
     return sqrt(total)
 
 
@@ -48,7 +50,7 @@ def coefficient(total: Array, max_norm: Array, eps: Array) -> Array:
 
 def clip(g: Array, factor: Array) -> Array:
     """g, scaled; as well by dividing by the norm and multiplying by the maximum."""
-    clipped: Array = factor * g
+    clipped: Array = for_each_element(factor, g) * g
     return clipped
 
 

@@ -34,5 +34,6 @@ STYLE: Final = f"""
   paint-order: stroke }}
 .tape .wires {{ fill: none; stroke: var(--wire); shape-rendering: crispEdges }}
 .tape .heads {{ fill: var(--wire) }}
+@media print {{ .tape div {{ overflow: visible }} .tape svg {{ max-width: 100%; height: auto }} }}
 """
 """The page's own --paper is used where it is defined."""

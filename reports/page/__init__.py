@@ -1,7 +1,8 @@
-"""index.html: the report as one page that needs nothing else, neither scripts nor a network."""
+"""index.html and diff.html: each one page that needs nothing else, neither scripts nor a network."""
 
 from __future__ import annotations
 
+from reports.page.changes import diff
 from reports.page.page import index
 
-__all__ = ["index"]
+__all__ = ["diff", "index"]

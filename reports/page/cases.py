@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reports.page import slots
+from reports.drawing import tape_drawing
 from reports.page.anchors import case_anchor
 from reports.page.sources import network, yaml
 from reports.page.tints import tint
@@ -53,7 +53,7 @@ def sections(report: Report) -> tuple[Section, ...]:
             case,
             case_anchor(case.name),
             network(case),
-            slots.drawing(case, rows[case.name]),
+            tape_drawing(case.problem(case.dtypes[0]), rows[case.name]),
             tuple(Table(dtype, summary(frame), frame) for dtype, frame in tables.items()),
             yaml(case),
         )

@@ -62,6 +62,14 @@ def failures(
     )
 
 
+def together(failing: Iterable[Failure]) -> dict[str, list[Failure]]:
+    """Collect the failures that are told in the same words: "torch differs at dL/dW1"."""
+    alike: dict[str, list[Failure]] = {}
+    for one in failing:
+        alike.setdefault(f"{one.row.subject.claimant} {one.title}", []).append(one)
+    return alike
+
+
 def _failure(name: str, dtype: str, adapter: str, row: Row, case: Case, made: Environment | None) -> Failure:
     return Failure(
         failure_anchor(name, dtype, adapter),

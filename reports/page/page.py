@@ -5,25 +5,30 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from reports import drift_table
+from markupsafe import Markup
+
+from reports import changes, drawing, drift_table, walk
 from reports import report as words
-from reports.page import slots
 from reports.page.anchors import anchor
 from reports.page.cases import sections
 from reports.page.counts import counts
-from reports.page.failures import failures
+from reports.page.failures import failures, together
 from reports.page.method import anatomy
 from reports.page.templates import templates
 from reports.power import TITLE, to_page
+from reports.walk import walks
 
 if TYPE_CHECKING:
     from reports.report import Report
 
-FIRST: Final = 12
-"""More failures than these are named in their own part only."""
+FIRST: Final = 6
+"""Kinds of failures that are named at the head of the page, and cases of each; all have their own part."""
 
-LONGEST: Final = 400
-"""Lines of a picture's table that are shown: a table of thousands would outweigh the page."""
+STYLE: Final = Markup(drawing.STYLE + walk.STYLE)  # noqa: S704 - both are constants
+"""The style sheet of the drawings and the walks."""
+
+LONGEST: Final = 600
+"""Lines of a picture's table that are shown: thousands would outweigh the page."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,8 @@ def index(report: Report) -> str:
 
 def _found(report: Report) -> dict[str, Any]:
     """Return everything that the parts show beside the report's own tables."""
+    from reports.pictures import pictures  # noqa: PLC0415 - matplotlib is loaded where there is a page to write
+
     cases = {case.name: case for case, _ in report.quantities} | {
         example.case.name: example.case for example in report.examples
     }
@@ -67,15 +74,17 @@ def _found(report: Report) -> dict[str, Any]:
     return {
         "failures": failing,
         "failing": {one.anchor for one in failing},
+        "alike": together(failing),
         "first": FIRST,
         "counts": counts(report.matrix),
         "cases": sections(report),
-        "walks": slots.walks(report),
-        "pictures": slots.pictures(report),
+        "walks": walks(report),
+        "pictures": pictures(report),
         "longest": LONGEST,
-        "style": slots.STYLE,
+        "style": STYLE,
         "anatomy": anatomy(report.results.rows),
         "power": to_page(report.power) if report.power else None,
+        "changes": changes.to_page(report.changes) if report.changes else None,
     }
 
 
@@ -85,6 +94,7 @@ def _parts(report: Report, found: dict[str, Any]) -> tuple[Part, ...]:
         Part("matrix", "Each case by each adapter"),
         Part("failures", "What fails", bool(found["failures"])),
         *(Part(anchor("walk", one.case), f"{one.case}, step by step", one=one) for one in found["walks"]),
+        Part("changes", changes.TITLE, found["changes"] is not None),
         Part("printed", "Printed numbers", bool(report.examples)),
         Part("direct", report.direct_title, not report.direct.empty),
         Part("pictures", "Pictures", bool(found["pictures"])),

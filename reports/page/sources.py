@@ -12,13 +12,9 @@ MOST: Final = 6_000
 
 
 def yaml(case: Case) -> str:
-    """Return the text of a case's file, cut where it is very long; where it is gone, a line that says so."""
-    try:
-        text = case.path.read_text(encoding="utf-8")
-    except OSError as error:
-        return f"# {case.path} cannot be read now: {error.strerror or error}"
-    more = len(text) - MOST
-    return text if more <= 0 else f"{text[:MOST]}\n# … and {more:,} more characters in {case.path}"
+    """Return the text of a case's file as it was run, cut where it is very long."""
+    more = len(case.text) - MOST
+    return case.text if more <= 0 else f"{case.text[:MOST]}\n# … and {more:,} more characters in {case.path}"
 
 
 def network(case: Case) -> str:

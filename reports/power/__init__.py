@@ -12,7 +12,7 @@ from __future__ import annotations
 from reports.power.measure import measure
 from reports.power.results import Alarm, Answer, Coverage, Fault, Meeting, Power
 from reports.power.sentences import sentences, uncaught
-from reports.power.telling import TITLE, to_frames, to_markdown, to_page
+from reports.power.telling import TITLE, to_frames, to_page, to_sections
 
 __all__ = [
     "TITLE",
@@ -25,7 +25,7 @@ __all__ = [
     "measure",
     "sentences",
     "to_frames",
-    "to_markdown",
     "to_page",
+    "to_sections",
     "uncaught",
 ]

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from reports.marks import escape, table
+from reports.fitting import Section
+from reports.marks import item, table_head, table_rows
 from reports.power import tables
 from reports.power.records import records
 from reports.power.sentences import FAULTS, FIRST, LEGEND, sentences
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import pandas as pd
 
     from reports.power.results import Power
@@ -34,16 +37,16 @@ def to_frames(power: Power) -> dict[str, pd.DataFrame]:
     }
 
 
-def to_markdown(power: Power) -> str:
-    """Return a section that opens with a heading of the second level.
+def to_sections(power: Power) -> Iterator[Section]:
+    """Give the sections of the Markdown summary.
 
     The smallest fault in each quantity of each case is left to the page and to "by_quantity": it is long.
     """
     frames = to_frames(power)
-    parts = [f"## {TITLE}", "\n".join(f"- {escape(line)}" for line in sentences(power))]
+    yield Section(TITLE, lines=tuple(map(item, sentences(power))))
     for title, legend, name in SECTIONS:
-        parts += [f"### {title}", *([legend] if legend else []), table(frames[name])]
-    return "\n\n".join(parts) + "\n"
+        frame = frames[name]
+        yield Section(title, legend, table_head(frame), table_rows(frame), level=3)
 
 
 def to_page(power: Power) -> dict[str, Any]:

@@ -1,0 +1,45 @@
+"""JAX's programs: the plain one and the observed one, one case at a time and over a stack."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import jax
+
+from adapters.adapter import Adapter, Program, Stacked
+from adapters.jax_grad import ACCUMULATORS, train
+from adapters.jax_stacks import train_stack
+from reference import names
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from adapters.adapter import Claim
+    from cases import Problem
+
+
+def plain(problem: Problem) -> Iterator[Claim]:
+    """Run what a user would run."""
+    return train(problem, observe=False)
+
+
+def observed(problem: Problem) -> Iterator[Claim]:
+    """Run the same with every intermediate shown."""
+    return train(problem, observe=True)
+
+
+def over_a_stack(*, observe: bool) -> Stacked:
+    """Return either, for a stack of cases."""
+    return Stacked("jax.vmap of the training step, compiled", partial(train_stack, observe=observe))
+
+
+adapter = Adapter(
+    name="jax",
+    title="JAX",
+    version=jax.__version__,
+    programs=(
+        Program("plain", plain, names.outcome, ACCUMULATORS, over_a_stack(observe=False)),
+        Program("observed", observed, names.observable, ACCUMULATORS, over_a_stack(observe=True)),
+    ),
+)

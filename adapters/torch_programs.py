@@ -1,0 +1,24 @@
+"""PyTorch's programs: eager autograd, one case at a time and over a stack."""
+
+from __future__ import annotations
+
+import torch
+
+from adapters.adapter import Adapter, Program, Stacked
+from adapters.torch_autograd import train
+from adapters.torch_stacks import train_stack
+from reference import names
+
+adapter = Adapter(
+    name="torch",
+    title="PyTorch",
+    version=torch.__version__,
+    programs=(
+        Program(
+            "",
+            train,
+            names.observable,
+            stacked=Stacked("torch.vmap of the forward pass, autograd", train_stack),
+        ),
+    ),
+)

@@ -1,0 +1,150 @@
+"""Judging a stack: many cases of one structure at once, each array with one axis more in front.
+
+The lines, the bounds and the rule of agreement are those of `reference.check` and `reference.agreement`; only
+the findings are told in arrays, one entry for each case. Nothing is certified here, and nothing explained: a
+case that is not in agreement is judged again by itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+import numpy as np
+
+from reference import names
+from reference.agreement import after_overflow, certifies
+from reference.bounded import Bounded
+from reference.check import wrong_kind
+from reference.formats import IN_FLOAT32, format_of
+from reference.tape import advanced, tape
+from reference.verdicts import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from numpy.typing import NDArray
+
+    from cases import Problem
+    from reference.bounded import Real
+    from reference.formats import Accumulators
+
+    Stacked: TypeAlias = Callable[[Problem], Iterator[Mapping[str, NDArray[Any]]]]
+
+VERDICTS: Final = (Verdict.AGREES, Verdict.UNDECIDED, Verdict.DIFFERS)
+"""By the numbers that stand for them in arrays, the better first."""
+
+AGREES, UNDECIDED, DIFFERS = range(3)
+
+
+class MalformedError(Exception):
+    """A claim of a stack that is none: a wrong name, kind, dtype or shape, or a promise that is not kept."""
+
+
+@dataclass(frozen=True)
+class StackFinding:
+    """The verdicts on one quantity of one step, an entry for each case.
+
+    Attributes
+    ----------
+    verdicts
+        Places in `VERDICTS`, (C,).
+    used
+        The largest error divided by its tolerance, (C,); infinite where nothing is allowed and something off.
+    digits
+        Decimal digits that the comparison certifies, (C,), as in `reference.findings.Finding`.
+    """
+
+    step: int
+    quantity: str
+    verdicts: NDArray[np.int8]
+    used: Real
+    digits: Real
+
+
+def judge_stack(
+    problem: Problem,
+    claimant: Stacked,
+    promises: frozenset[str],
+    accumulators: Accumulators = IN_FLOAT32,
+) -> Iterator[tuple[StackFinding, ...]]:
+    """Judge the training runs of a stack, step by step, each case from its own previous parameters.
+
+    Parameters
+    ----------
+    problem
+        Every array of which has the shape (C, …); it is given to the claimant by copy.
+    claimant
+        Yields for each step what it claims of all cases, in arrays of the shape (C, …).
+    promises, accumulators
+        As in `reference.check.judge`.
+
+    Raises
+    ------
+    MalformedError
+        If a claim is not what it should be. What the claimant raises passes through.
+    """
+    form = replace(format_of(problem.dtype, accumulators), stacked=True)
+    data = {"x": problem.x, "y": problem.y, **problem.constants}
+    known = {name: Bounded.exact(array, form) for name, array in {**data, **problem.state}.items()}
+    known[names.STEP] = Bounded.exact(1.0, form)
+    claims = iter(claimant(problem.copy()))
+    for step in range(1, problem.steps + 1):
+        claim = next(claims, None)
+        if claim is None:
+            raise MalformedError(f"stopped after {step - 1} of {problem.steps} steps")
+        findings, values = _step(problem, step, known, claim, promises)
+        yield findings
+        known = advanced(known, values, problem)
+
+
+def _step(
+    problem: Problem,
+    step: int,
+    known: Mapping[str, Bounded],
+    claim: Mapping[str, NDArray[Any]],
+    promises: frozenset[str],
+) -> tuple[tuple[StackFinding, ...], dict[str, Bounded]]:
+    values, findings, lines = dict(known), [], tape(problem)
+    missing = (promises - claim.keys()) & {line.name for line in lines}
+    unknown = claim.keys() - {line.name for line in lines}
+    if missing or unknown:
+        raise MalformedError(f"left out {sorted(missing)}; no quantities of this step: {sorted(unknown)}")
+    with np.errstate(all="ignore"):  # an overflow makes a bound infinite or NaN, and is judged as such
+        for line in lines:
+            derived = line.formula(*(values[name] for name in line.inputs))
+            if line.name in claim:
+                claimed = claim[line.name]
+                wrong = wrong_kind(claimed, derived.shape, problem.dtype)
+                if wrong:
+                    raise MalformedError(f"{line.name} {wrong}")
+                exact = Bounded.exact(claimed, derived.format)
+                findings.append(compare_stack(step, line.name, exact.value, derived, len(problem.x)))
+                derived = exact
+            values[line.name] = derived
+    return tuple(findings), values
+
+
+def compare_stack(step: int, quantity: str, stated: Real, derived: Bounded, cases: int) -> StackFinding:
+    """Judge a quantity of each case as `reference.agreement.compare` does; a common number is each case's."""
+    off, allowed = (
+        one.reshape((*stated.shape[:1], -1) if stated.ndim else (1, 1))
+        for one in after_overflow(stated, derived, derived.error)
+    )
+    most, peak = allowed.max(axis=1), derived.magnitude.reshape(off.shape).max(axis=1)
+    used = (off / allowed).max(axis=1)  # NaN where nothing is allowed and nothing is off
+    closely = ~((used <= 1) & (most < np.inf))
+    outside = np.zeros(len(used), bool)
+    if closely.any():
+        finite = np.isfinite(allowed[closely])
+        each = np.where(
+            off[closely] == 0, 0.0, np.nan_to_num(off[closely] / allowed[closely], nan=np.inf, posinf=np.inf)
+        )
+        beyond = finite & ~(off[closely] <= allowed[closely])  # written so that NaN is outside
+        outside[closely] = beyond.any(axis=1)
+        used[closely] = np.where(finite, each, 0.0).max(axis=1)
+    certain = certifies(most, peak, derived.format) & (most < np.inf)
+    verdicts = np.where(outside, DIFFERS, np.where(certain, AGREES, UNDECIDED)).astype(np.int8)
+    digits = np.where(most > 0, np.log10(peak) - np.log10(most), np.inf)
+    digits = np.where(np.isfinite(most) & (peak > 0) | (most == 0), digits, -np.inf)
+    return StackFinding(step, quantity, *(np.broadcast_to(one, cases) for one in (verdicts, used, digits)))

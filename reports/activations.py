@@ -1,0 +1,180 @@
+"""Each activation and its derivative over a range, by every claimant, against certified truth.
+
+A claimant is given a network of one layer with W = 1, b = 0 and the points as its examples, so that z is the
+point itself. The loss is Σ |a − y| with y far below a: its gradient is 1 exactly, and dL/dz is the derivative
+as the claimant computes it, with no rounding but its own. Nothing is judged here; the cases do that.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from adapters import Adapter
+from cases import Problem
+from reference import names
+from reference.activations import ACTIVATIONS
+from reference.balls import Ball, precision
+from reference.verdicts import Fault
+from reports.accuracy import ulps
+from reports.differences import stated
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from adapters import Unavailable
+    from adapters.adapter import Program
+    from reference.bounded import Real
+    from reference.check import Claim
+    from reports.run import Selection
+
+REACH: Final = 24.0
+"""The range is −24 to 24: beyond softplus' threshold of 20, and to where σ(z) is 1 in float64."""
+
+STRIPS: Final = 64
+"""The range is cut into so many strips; of each the point with the largest error is told."""
+
+POINTS: Final = 6
+"""So many points lie in each strip, besides the kinks."""
+
+KINKS: Final = (-1.0, 0.0, 1.0, 6.0)
+
+DTYPES: Final = ("float32", "float64")
+"""The format in which it is measured: the first of these that was asked for. One halves what JAX compiles."""
+
+QUANTITIES: Final = {"value": names.a(1), "derivative": names.gradient(names.z(1))}
+
+
+@dataclass(frozen=True)
+class ActivationError:
+    """The largest error of an activation or its derivative in one strip of the range.
+
+    Attributes
+    ----------
+    quantity
+        "value" or "derivative".
+    z
+        Where in the strip the error is largest.
+    ulps
+        |claimed − true| in units in the last place of the true number; NaN or infinite where the claim is.
+    """
+
+    activation: str
+    dtype: str
+    claimant: str
+    quantity: str
+    z: float
+    ulps: float
+
+
+def measure_selected(selection: Selection) -> tuple[ActivationError, ...]:
+    """Measure the activations of the selected cases in one format, by the selected adapters."""
+    used = {layer.activation for case in selection.cases for layer in case.file.layers}
+    asked = {dtype for _, dtype in selection.runs}
+    dtypes = [dtype for dtype in DTYPES if dtype in asked]
+    return measure([name for name in ACTIVATIONS if name in used], selection.adapters, dtypes[:1])
+
+
+def measure(
+    activations: Sequence[str], adapters: Sequence[Adapter | Unavailable], dtypes: Sequence[str]
+) -> tuple[ActivationError, ...]:
+    """Measure what every program states of a1 and dL/dz1; one that fails here is left out."""
+    programs = [
+        (f"{adapter.name} {program.name}".strip(), program)
+        for adapter in adapters
+        if isinstance(adapter, Adapter)
+        for program in adapter.programs
+    ]
+    claims = {
+        who: _claims(program, [(one, dtype) for one in activations for dtype in dtypes])
+        for who, program in programs
+    }
+    return tuple(
+        error
+        for activation in activations
+        for dtype in dtypes
+        for who, found in claims.items()
+        for error in _errors(activation, dtype, who, found.get((activation, dtype), {}))
+    )
+
+
+def _errors(activation: str, dtype: str, who: str, claim: Claim) -> Iterator[ActivationError]:
+    points = grid(dtype)
+    for quantity, (high, low) in truths(activation, dtype).items():
+        claimed = stated(claim, QUANTITIES[quantity], dtype)
+        if claimed is None or claimed.size != points.size:
+            continue
+        with np.errstate(all="ignore"):  # an infinite claim is infinitely far off
+            off = np.abs(ulps(claimed.astype(np.float64).ravel(), high, low, dtype))
+        for worst in worst_of_strips(points, off):
+            yield ActivationError(activation, dtype, who, quantity, points.item(worst), off.item(worst))
+
+
+def _claims(program: Program, asked: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Claim]:
+    """Return what a program states of one step with each activation in each format.
+
+    Where it fails there is nothing: the cases tell of failures. After a hang or a crash of its process it is
+    asked no more, because each could take as long; nor is one that shows only the outcome of a step.
+    """
+    claims: dict[tuple[str, str], Claim] = {}
+    for activation, dtype in asked:
+        try:
+            claim = dict(next(iter(program.run(problem(activation, dtype))), {}))
+        except Fault:
+            break
+        except (Exception, SystemExit):  # noqa: BLE001, S112 - it costs its own curve; the cases tell of it
+            continue
+        if claim.keys().isdisjoint(QUANTITIES.values()):
+            break
+        claims[activation, dtype] = claim
+    return claims
+
+
+def grid(dtype: str) -> Real:
+    """Return the points in ascending order: numbers of the format, spread evenly, and the kinks."""
+    evenly = np.linspace(-REACH, REACH, STRIPS * POINTS).astype(dtype).astype(np.float64)
+    return np.union1d(evenly, KINKS)
+
+
+def problem(activation: str, dtype: str) -> Problem:
+    """Return the network of one layer whose a1 is the activation and whose dL/dz1 is its derivative."""
+    points = grid(dtype).astype(dtype)[:, None]
+    parameters = {names.W(1): np.ones((1, 1), dtype), names.b(1): np.zeros(1, dtype)}
+    return Problem(
+        case=f"{activation} over a range",
+        dtype=dtype,
+        activations=(activation,),
+        parameters=MappingProxyType(parameters),
+        x=points,
+        y=np.full_like(points, -2 * REACH),
+        loss="l1",
+        reduction="sum",
+        learning_rate=0.5,
+    )
+
+
+@lru_cache(maxsize=64)
+def truths(activation: str, dtype: str) -> dict[str, tuple[Real, Real]]:
+    """Return the value and the derivative at each point as (high, low), certified to about 40 digits."""
+    function = ACTIVATIONS[activation]
+    with precision():
+        z = Ball.exact(grid(dtype))
+        a = function.value(z)
+        values = {"value": a.split(), "derivative": function.derivative(z, a).split()}
+    return {quantity: (high, low) for quantity, (high, low, _) in values.items()}
+
+
+def worst_of_strips(points: Real, off: Real) -> list[int]:
+    """Return for each strip of the range the place of its largest error; NaN is larger than any."""
+    strips = np.minimum((points + REACH) * (STRIPS / (2 * REACH)), STRIPS - 1).astype(int)
+    size = np.where(np.isnan(off), math.inf, off)
+    return [
+        int(members[np.argmax(size[members])])
+        for strip in range(STRIPS)
+        if (members := np.flatnonzero(strips == strip)).size
+    ]

@@ -1,0 +1,33 @@
+"""Making a comparison from what was asked for: read, compare, tell, write."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from reports import saved, terminal
+from reports.changes import compare, markdown, show
+from reports.folder import publish
+from reports.page import diff
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def make(old: Path, new: Path, out: Path | None) -> int:
+    """Compare two runs and return the exit code."""
+    try:
+        changes = compare(saved.read(old), saved.read(new))
+    except saved.UnreadableError as error:
+        print(error, file=sys.stderr)
+        return 2
+    console = terminal.console()
+    show(changes, console)
+    if out is not None:
+        try:
+            publish({"diff.md": markdown(changes), "diff.html": diff(changes)}, out, "diff")
+        except OSError as error:
+            print(f"the comparison cannot be written to {out}: {error.strerror or error}", file=sys.stderr)
+            return 2
+        console.print(f"Written: {terminal.shown(out / 'diff.html')}", soft_wrap=True)
+    return int(changes.regressed)

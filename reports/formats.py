@@ -1,0 +1,28 @@
+"""The formats that a report is written in, each with how its files' names end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+FORMATS: Final = {
+    "html": ".html",
+    "markdown": ".md",
+    "csv": ".csv",
+    "json": ".json",
+    "svg": ".svg",
+    "latex": ".tex",
+}
+
+USUAL: Final = tuple(name for name in FORMATS if name != "latex")
+"""What is written where nothing is asked for: a paper's tables are wanted by few."""
+
+Writer = TypeVar("Writer")
+
+
+def chosen(writers: Mapping[str, Writer], formats: Sequence[str] = ()) -> dict[str, Writer]:
+    """Return those of the files, by name, that belong to the formats; by default to the usual ones."""
+    ends = tuple(FORMATS[name] for name in formats or USUAL)
+    return {name: writer for name, writer in writers.items() if name.endswith(ends)}

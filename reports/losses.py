@@ -1,0 +1,59 @@
+"""The loss after each step of a training, as each claimant states it; of a long one, a part of the steps."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from reports.differences import stated
+from reports.drift import is_told
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cases import Problem
+    from reference import JudgedStep, Subject
+
+EVENLY: Final = 300
+"""Of a training of more steps about so many are kept, besides 1, 2, 5, 10, … and the last."""
+
+
+@dataclass(frozen=True)
+class Loss:
+    """The loss that a claimant states at one step, computed before that step's update."""
+
+    case: str
+    dtype: str
+    claimant: str
+    step: int
+    loss: float
+
+
+class LossKeeper:
+    """Keeps the losses of all claimants of one problem."""
+
+    def __init__(self, problem: Problem) -> None:
+        self._problem = problem
+        self._every = math.ceil(problem.steps / EVENLY)
+        self._kept: list[Loss] = []
+        self._latest: dict[str, Loss] = {}
+
+    def add(self, judged: Mapping[Subject, JudgedStep]) -> None:
+        """Take one step of those claimants that took it and state its loss."""
+        if self._problem.steps == 1:
+            return
+        for who, step in judged.items():
+            loss = stated(step.claim, "loss", who.dtype)
+            if loss is None or loss.shape:
+                continue
+            one = Loss(who.case, who.dtype, who.claimant, step.step, float(loss))
+            if is_told(one.step) or one.step % self._every == 0:
+                self._kept.append(one)
+                self._latest.pop(who.claimant, None)
+            else:
+                self._latest[who.claimant] = one
+
+    def finished(self) -> tuple[Loss, ...]:
+        """Return what is kept, of each claimant the last step too; nothing of a training of one step."""
+        return *self._kept, *self._latest.values()

@@ -1,0 +1,148 @@
+"""Known differences between the frameworks, as regions: where a case of `cases/divergences/` shows one.
+
+A sweep meets them by the thousand. One is recognised if it is this framework, this function, this line, and
+if the case has a number in the region where the difference is known; anything else is a finding.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from reference import names
+from reference.formats import FORMATS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from numpy.typing import NDArray
+
+    from cases import Problem
+    from reference.formats import Format
+
+    Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Known:
+    """A known difference.
+
+    Attributes
+    ----------
+    case
+        The case that shows and explains it.
+    adapter
+        Whose it is.
+    function
+        The activation or the loss.
+    lines
+        Where it first shows: "a", "dL/dz" or "dL/da" of the layer, "loss".
+    region
+        From z of the layer (or ŷ, of a loss), y and the format: which elements lie where it is known.
+    dtypes
+        The formats in which it is, all if empty.
+    """
+
+    case: str
+    adapter: str
+    function: str
+    lines: tuple[str, ...]
+    region: Callable[[Any, Any, Format], Any]
+    dtypes: tuple[str, ...] = ()
+
+    def lines_of(self, problem: Problem) -> dict[str, str]:
+        """Return each line of a problem at which it may show, with the quantity that tells where."""
+        if self.dtypes and problem.dtype not in self.dtypes:
+            return {}
+        if self.function == problem.loss:
+            last = names.a(problem.depth)
+            return {line if line == "loss" else f"{line}{problem.depth}": last for line in self.lines}
+        layers = [k for k, name in enumerate(problem.activations, start=1) if name == self.function]
+        return {f"{line}{k}": names.z(k) for k in layers for line in self.lines}
+
+
+SOFTPLUS_THRESHOLD: Final = 20
+LEAST_LOG: Final = -100
+LEAST_PROBABILITY: Final = 1e-12
+"""PyTorch's, as the cases tell."""
+
+KNOWN: Final = (
+    Known(
+        case="divergences/softplus-threshold",
+        adapter="torch",
+        function="softplus",
+        lines=("a", "dL/dz"),
+        region=lambda z, *_: z > SOFTPLUS_THRESHOLD,
+        dtypes=("float64",),
+    ),
+    Known(
+        case="divergences/hardtanh-at-one",
+        adapter="jax",
+        function="hardtanh",
+        lines=("dL/dz",),
+        region=lambda z, *_: np.abs(z) == 1,
+    ),
+    Known(
+        case="divergences/leaky-relu-at-zero",
+        adapter="jax",
+        function="leaky_relu",
+        lines=("dL/dz",),
+        region=lambda z, *_: z == 0,
+    ),
+    Known(
+        case="divergences/softsign-far-out",
+        adapter="jax",
+        function="softsign",
+        lines=("dL/dz",),
+        region=lambda z, _, form: np.abs(z) > np.sqrt(form.largest) - 1,  # (1 + |z|)² overflows
+    ),
+    Known(
+        case="divergences/l1-at-zero",
+        adapter="jax",
+        function="l1",
+        lines=("dL/da",),
+        region=lambda a, y, _: a == y,
+    ),
+    Known(
+        case="divergences/log-clamped",
+        adapter="torch",
+        function="binary_cross_entropy",
+        lines=("loss",),
+        region=lambda a, *_: np.minimum(a, 1 - a) < np.exp(LEAST_LOG),
+    ),
+    Known(
+        case="divergences/probability-clamped",
+        adapter="torch",
+        function="binary_cross_entropy",
+        lines=("dL/da",),
+        region=lambda a, *_: a * (1 - a) < LEAST_PROBABILITY,
+    ),
+)
+
+
+def known(
+    adapter: str, problem: Problem, quantity: str, values: Mapping[str, NDArray[Any]], *, shown: bool
+) -> tuple[str, Flags]:
+    """Say by which case a difference is known, and for which cases of a stack.
+
+    Parameters
+    ----------
+    quantity
+        The first that differs.
+    values
+        What was computed in that step: the program's own numbers, or the reference's where it hides them.
+    shown
+        Whether the program states all quantities; if not, a difference shows where it is first stated.
+    """
+    for one in KNOWN:
+        lines = one.lines_of(problem) if one.adapter == adapter else {}
+        for line, argument in lines.items():
+            if line == quantity or not shown:
+                z, y = (np.asarray(array, np.float64) for array in (values[argument], problem.y))
+                inside = one.region(z, y, FORMATS[problem.dtype])
+                found = inside.reshape(len(z), -1).any(axis=1)
+                if found.any():
+                    return one.case, found
+    return "", np.zeros(len(problem.x), bool)

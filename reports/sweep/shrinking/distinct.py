@@ -1,0 +1,112 @@
+"""Which findings of a sweep are the same, and a case on which each fails when run alone."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from adapters import Adapter
+from cases.stacks import unstacked
+from reports.power.results import kind
+from reports.sweep.blocks import block_of
+from reports.sweep.claimants import Claimant
+from reports.sweep.draw import Drawing
+from reports.sweep.plan import numbers_of
+from reports.sweep.shrinking.symptom import failure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import pandas as pd
+
+    from adapters import Unavailable
+    from cases import Problem
+    from reports.sweep.plan import Plan
+    from reports.sweep.shrinking.symptom import Failure
+
+TRIED: Final = 5
+"""So many cases of a group are run alone to find one that fails."""
+
+LOOKED_AT: Final = 200
+"""Among so many of its first cases the smallest are sought."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Findings of one claimant, at one kind of line, with one explanation, as they were told.
+
+    Attributes
+    ----------
+    cases
+        Their numbers, in order.
+    how
+        How the claimant was run when it failed.
+    """
+
+    claimant: Claimant
+    kind: str
+    explanation: str
+    how: str
+    cases: tuple[int, ...]
+
+
+def groups(findings: pd.DataFrame, adapters: Iterable[Adapter | Unavailable]) -> list[Group]:
+    """Put findings together as they are told, those of the fewest explanations first.
+
+    Of a stack only some are told: the others of their kind are taken to be like them.
+    """
+    programs = {
+        (adapter.name, program.name): Claimant(adapter, program)
+        for adapter in adapters
+        if isinstance(adapter, Adapter)
+        for program in adapter.programs
+    }
+    marked = findings.assign(
+        kind=findings["first"].map(kind),
+        explanation=[_explanation(told) for told in findings["told"]],
+    )
+    found = []
+    for key, rows in marked.groupby(["adapter", "program", "kind", "explanation"]):
+        adapter, program, of, text = map(str, key)
+        if (adapter, program) in programs:
+            how, cases = str(rows["how"].iloc[0]), tuple(rows["case"].astype(int))
+            found.append(Group(programs[adapter, program], of, text, how, cases))
+    told = {(group.claimant, group.kind) for group in found if group.explanation}
+    left = [group for group in found if group.explanation or (group.claimant, group.kind) not in told]
+    return sorted(left, key=lambda group: (group.explanation.count("; or: "), group.cases))
+
+
+def _explanation(told: str) -> str:
+    """Return what follows a finding's sentence, or of an error the sentence itself, without its numbers."""
+    sentence, _, explanation = told.rpartition("). ")
+    words = explanation if sentence else re.sub(r" \(.*\)\.$", "", told)
+    return re.sub(r"\d+", "", words)
+
+
+@dataclass(frozen=True)
+class Failing:
+    """A case of a sweep by its number, and the failure of a claimant's own program on it."""
+
+    case: int
+    problem: Problem
+    failure: Failure
+
+
+def alone(plan: Plan, group: Group) -> Failing | None:
+    """Return a case of a group, a small one, on which the claimant's own program fails when run alone."""
+    sizes = {case: numbers_of(plan.structure(block_of(case).number)) for case in group.cases[:LOOKED_AT]}
+    for case in sorted(sizes, key=lambda case: (sizes[case], case))[:TRIED]:
+        problem = problem_of(plan, case)
+        first = failure(group.claimant, problem)
+        if first is not None:
+            return Failing(case, problem, first)
+    return None
+
+
+def problem_of(plan: Plan, case: int) -> Problem:
+    """Draw one case of a sweep."""
+    block = block_of(case)
+    place = case - block.start
+    drawing = Drawing(plan.seed, block.number, range(place, place + 1), plan.structure(block.number))
+    return unstacked(drawing.problem(), 0, f"sweep of seed {plan.seed}, case {case}")

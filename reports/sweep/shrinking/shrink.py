@@ -1,0 +1,129 @@
+"""Shrinking: from a problem on which something fails to a smallest one on which it still does.
+
+A greedy loop and no `hypothesis.find`: Hypothesis shrinks what it has drawn itself, and would have to find
+again what the sweep has found; and every try may compile a program, so that the order of edits, the largest
+first, decides how far one gets in a minute.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from cases.dtypes import DTYPES
+from cases.targets import BY_CLASS
+from reports.sweep.shrinking.digits import weight
+from reports.sweep.shrinking.narrower import narrower
+from reports.sweep.shrinking.rounder import rounder
+from reports.sweep.shrinking.shorter import shorter
+from reports.sweep.shrinking.simpler import ACTIVATIONS, LOSSES, simpler
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cases import Problem
+
+SECONDS: Final = 60.0
+"""What one failure may take."""
+
+PASSES: Final = (shorter, narrower, simpler, rounder)
+
+
+def shrink(
+    problem: Problem,
+    fails: Callable[[Problem], bool],
+    seconds: float = SECONDS,
+    clock: Callable[[], float] = time.monotonic,
+) -> Problem:
+    """Return the simplest problem that was found on which `fails` is still true.
+
+    Every edit is tried on the best problem so far, over and over until none of them makes it simpler.
+
+    Parameters
+    ----------
+    problem
+        One on which it fails.
+    fails
+        Whether it still does; asked only of sound problems that are simpler than the best so far.
+    seconds
+        After so many by the clock, the best so far is returned.
+    """
+    end, best = clock() + seconds, problem
+    while True:
+        before = best
+        for edits in PASSES:
+            for edit in edits(best):
+                if clock() > end:
+                    return best
+                edited = edit(best)
+                candidate = None if edited is None else sound(edited)
+                if candidate is not None and is_simpler(candidate, best) and fails(candidate):
+                    best = candidate
+        if best is before:
+            return best
+
+
+def is_simpler(one: Problem, other: Problem) -> bool:
+    """Whether a problem is simpler: smaller, of simpler rules, or else of simpler numbers."""
+    if _size(one) != _size(other):
+        return _size(one) < _size(other)
+    return _weight(one, other) < _weight(other, one)
+
+
+def numbers_of(problem: Problem) -> int:
+    """Return how many numbers a case file states for x, y and the parameters."""
+    return sum(array.size for array in problem.inputs.values())
+
+
+def _size(problem: Problem) -> tuple[int, ...]:
+    return problem.depth, numbers_of(problem), problem.steps, _words(problem)
+
+
+def _words(problem: Problem) -> int:
+    """Count what is not as simple as can be in the rules, the loss and the activations."""
+    rules = [rule for rule in (problem.optimizer, problem.schedule, problem.clipping) if rule]
+    loss = (problem.loss, problem.reduction)
+    of_loss = LOSSES.index(loss) if loss in LOSSES else 2 * len(LOSSES) + (problem.reduction == "mean")
+    each = [ACTIVATIONS.index(one) if one in ACTIVATIONS else len(ACTIVATIONS) for one in problem.activations]
+    of_rules = [10 * (rule.name != "sgd") + 2 * len(rule.numbers) + len(rule.options) for rule in rules]
+    return sum(of_rules) + of_loss + sum(each) + len(problem.not_trained)
+
+
+def _weight(problem: Problem, other: Problem) -> int:
+    """Add up how far from simple the numbers are; arrays that both problems have are left out."""
+    rules = [rule for rule in (problem.optimizer, problem.schedule, problem.clipping) if rule]
+    numbers = [number for rule in rules for _, number in rule.numbers]
+    own = [problem.learning_rate, *(number for _, number in problem.loss_numbers)]
+    theirs = other.inputs
+    arrays = [array for name, array in problem.inputs.items() if array is not theirs[name]]
+    own += [float(number) for array in arrays for number in array.flat]
+    return sum(weight(n, DTYPES[0]) for n in numbers) + sum(weight(n, problem.dtype) for n in own)
+
+
+def sound(problem: Problem) -> Problem | None:
+    """Return a problem with targets that its loss makes sense of; None where a number is not finite."""
+    if not all(np.isfinite(array).all() for array in problem.inputs.values()):
+        return None
+    if not math.isfinite(problem.learning_rate):
+        return None
+    y = problem.y.astype(np.float64)
+    is_share = (y >= 0).all() and (y.sum(axis=1) == 1).all()
+    is_class = is_share and (y.max(axis=1) == 1).all()
+    match problem.loss:
+        case "softmax_cross_entropy" if not is_share:
+            return _by_class(problem)
+        case _ if problem.loss == BY_CLASS and not is_class:
+            return _by_class(problem)
+        case "binary_cross_entropy" | "binary_cross_entropy_with_logits" if not ((y >= 0) & (y <= 1)).all():
+            return replace(problem, y=np.clip(problem.y, 0, 1))
+    return problem
+
+
+def _by_class(problem: Problem) -> Problem:
+    """Return a problem whose examples are of the class of their largest target."""
+    outputs = problem.y.shape[1]
+    return replace(problem, y=np.eye(outputs, dtype=problem.dtype)[problem.y.argmax(axis=1)])

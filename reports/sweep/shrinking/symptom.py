@@ -1,0 +1,94 @@
+"""What is wrong with a claimant on one case, in the words by which failures are told apart."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cases.stacks import stacked
+from reference import Subject, Verdict, judge, sentence, training_steps
+from reference.diagnosis import explain_step
+from reports.power.results import kind
+from reports.sweep.known import known
+
+if TYPE_CHECKING:
+    from cases import Problem
+    from reference import Finding, JudgedStep
+    from reports.sweep.claimants import Claimant
+
+
+@dataclass(frozen=True)
+class Symptom:
+    """The first failure of a claimant on a case, whatever its place and its numbers.
+
+    Attributes
+    ----------
+    kind
+        Of the quantity, without its layer: "dL/dW"; "" of the claim as a whole.
+    explanations
+        The mistakes that explain it by name; of an error the reason, without its numbers.
+    is_first
+        Whether all that comes before it agrees: nothing is undecided.
+    """
+
+    kind: str
+    explanations: frozenset[str]
+    is_first: bool
+
+    def is_as_clear_as(self, other: Symptom) -> bool:
+        """Whether it is the same as another, and shows as well."""
+        same = (self.kind, self.explanations) == (other.kind, other.explanations)
+        return same and self.is_first >= other.is_first
+
+    def shows(self, other: Symptom) -> bool:
+        """Whether it may be of the same cause as another: what explains that one explains it too."""
+        explained = other.explanations <= self.explanations if other.explanations else not self.explanations
+        return self.kind == other.kind and explained
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A symptom, and the sentence that tells the failure with what explains it."""
+
+    symptom: Symptom
+    told: str
+
+
+def failure(claimant: Claimant, problem: Problem) -> Failure | None:
+    """Judge a claimant's own program on one case; return its first failure that is no known difference."""
+    program = claimant.program
+    steps = judge(problem, program.run, claimant.promises(problem.depth), accumulators=program.accumulators)
+    is_first = True
+    for step in steps:
+        for finding in step.findings:
+            if finding.verdict in {Verdict.DIFFERS, Verdict.ERROR}:
+                return _told(claimant, problem, step, finding, is_first=is_first)
+            is_first = is_first and finding.passes
+    return None
+
+
+def _told(
+    claimant: Claimant, problem: Problem, step: JudgedStep, finding: Finding, *, is_first: bool
+) -> Failure | None:
+    explanations, told = {re.sub(r"\d+", "", finding.reason)}, ""
+    if finding.verdict is Verdict.DIFFERS:
+        if _is_known(claimant, problem, step, finding):
+            return None
+        diagnosis = explain_step(problem, step, finding)
+        explanations, told = set(diagnosis.names), str(diagnosis)
+    subject = Subject(problem.case, claimant.adapter.name, claimant.program.name, problem.dtype)
+    symptom = Symptom(kind(finding.quantity), frozenset(explanations), is_first)
+    return Failure(symptom, f"{sentence(finding, subject)}. {told}".strip())
+
+
+def _is_known(claimant: Claimant, problem: Problem, step: JudgedStep, finding: Finding) -> bool:
+    """Whether it is a known difference, told from the program's own numbers, or the reference's if hidden."""
+    shown, by = claimant.shows_all, claimant.adapter.framework or claimant.adapter.name
+    own = {} if shown else next(islice(training_steps(problem), step.step - 1, None))
+    values = {name: np.asarray(array)[None] for name, array in {**own, **step.claim}.items()}
+    case, _ = known(by, stacked([problem]), finding.quantity, values, shown=shown)
+    return case != ""

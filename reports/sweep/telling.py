@@ -1,0 +1,104 @@
+"""Telling a sweep: a progress bar, tables in the terminal, and summary files."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pandas as pd
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from cases.defects import counted, printable
+from reports.texts import csv
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+    from rich.console import Console
+
+    from reports.sweep.done import Done
+    from reports.sweep.shrinking.found import Found
+    from reports.sweep.summary import Summary
+
+MOST_SHOWN = 10
+"""Findings that the terminal shows; all stand in findings.csv."""
+
+
+@contextmanager
+def progress(out: Console, count: int, already: int) -> Iterator[Callable[[Done], None]]:
+    """Show how many cases are judged, at what rate, and the time left."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=out, transient=True) as bar:
+        task = bar.add_task("judging", total=count, completed=already, rate="")
+        found = 0
+
+        def watch(one: Done) -> None:
+            nonlocal found
+            found += one.findings
+            bar.advance(task, one.cases)
+            speed = bar.tasks[0].speed
+            told = f"{speed:,.0f} cases a second" if speed else ""
+            bar.update(task, rate=f"{told}, {found} findings" if found else told)
+
+        yield watch
+
+
+def show(summary: Summary, folder: Path, out: Console) -> None:
+    """Show the claimants, the known differences and the first findings."""
+    columns = {
+        "adapter": "adapter", "program": "program", "how": "run", "cases": "cases", "agrees": "agree",
+        "known": "known difference", "findings": "findings", "worst": "worst used",
+        "undecided_share": "undecided quantities",
+    }  # fmt: skip
+    out.print(_table(summary.claimants[list(columns)].rename(columns=columns)))
+    if len(summary.known):
+        out.print(_table(summary.known))
+    for told in summary.findings["told"].where(summary.findings["told"] != "").dropna().head(MOST_SHOWN):
+        out.print(printable(str(told)), markup=False, highlight=False, soft_wrap=True)
+    out.print(summary.headline, markup=False, highlight=False)
+    out.print(printable(f"Rows and summary: {folder}"), markup=False, highlight=False, soft_wrap=True)
+
+
+def show_found(found: Iterable[Found], folder: Path, out: Console) -> None:
+    """Show each distinct finding as it is reduced, and how to see it again."""
+    written = 0
+    for one in found:
+        where = "no case file" if one.path is None else str(one.path)
+        out.print(printable(f"{where}: {one.told}"), markup=False, highlight=False, soft_wrap=True)
+        written += one.path is not None
+    if written:
+        again = f"to see {'it' if written == 1 else 'them'} again: python -m reports.build --cases {folder}"
+        out.print(f"{counted(written, 'case')} written; {again}", soft_wrap=True)
+
+
+def _table(frame: pd.DataFrame) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for name in frame.columns:
+        is_number = pd.api.types.is_numeric_dtype(frame[name])
+        table.add_column(str(name), justify="right" if is_number else "left")
+    for row in frame.itertuples(index=False):
+        table.add_row(*(Text(_told(value)) for value in row))
+    return table
+
+
+def _told(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.3g}"
+    return f"{value:,}" if isinstance(value, int) else printable(str(value))
+
+
+def write(summary: Summary, folder: Path) -> None:
+    """Write what was found as CSV: by claimant, by feature, known differences, findings."""
+    for name in ("claimants", "features", "known", "findings"):
+        unfinished = folder / f".{name}.csv"
+        unfinished.write_text(csv(getattr(summary, name)), encoding="utf-8", newline="\n")
+        unfinished.replace(folder / f"{name}.csv")

@@ -1,0 +1,164 @@
+"""Running one claimant on some cases and judging it: over a stack, and one case at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from cases.stacks import sliced, unstacked
+from reference import Subject, Verdict, judge, sentence, training_steps
+from reference.diagnosis import explain_step
+from reference.stacks import judge_stack
+from reference.verdicts import NoEquivalent
+from reports.sweep import judged
+from reports.sweep.known import known
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from cases import Problem
+    from reference import JudgedStep
+    from reports.sweep.claimants import Claimant
+    from reports.sweep.judged import Judged
+
+    Claims = Sequence[Mapping[str, NDArray[Any]]]
+
+MOST_TOLD: Final = 3
+"""So many findings of one trial are told in a sentence; the others are counted."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What was found of one claimant on some cases.
+
+    Attributes
+    ----------
+    judged
+        An entry for each case.
+    known
+        For each case by which case of `cases/divergences/` its difference is known, or "".
+    told
+        Findings in a sentence, by the case's place.
+    """
+
+    judged: Judged
+    known: NDArray[Any]
+    told: dict[int, str] = field(default_factory=dict)
+
+
+def try_stack(claimant: Claimant, stack: Problem) -> Trial:
+    """Judge a claimant over a stack; where it fails as a whole, halves are tried, down to single cases."""
+    program, count = claimant.program, len(stack.x)
+    if program.stacked is None:
+        raise ValueError(f"{claimant.adapter.name} has no program over a stack")
+    claims: list[Mapping[str, NDArray[Any]]] = []
+
+    def kept(problem: Problem) -> Iterator[Mapping[str, NDArray[Any]]]:
+        for claim in program.stacked.run(problem):  # type: ignore[union-attr]  # seen above
+            claims.append(claim)
+            yield claim
+
+    try:
+        promises = claimant.promises(stack.depth)
+        found = [one for step in judge_stack(stack, kept, promises, program.accumulators) for one in step]
+    except NoEquivalent:
+        return Trial(judged.declined(count), np.full(count, "", object))
+    except (Exception, SystemExit):  # noqa: BLE001 - each case is tried by itself, and tells what befalls it
+        return _halved(claimant, stack)
+    result = judged.of_stack(found)
+    explained = _known(claimant, stack, result, claims)
+    return Trial(result, explained, _told(claimant, stack, result, explained, claims))
+
+
+def _halved(claimant: Claimant, stack: Problem) -> Trial:
+    middle = len(stack.x) // 2
+    if middle == 0:
+        return try_alone(claimant, stack)
+    parts = [try_stack(claimant, sliced(stack, *ends)) for ends in ((0, middle), (middle, len(stack.x)))]
+    return together(parts)
+
+
+def together(parts: Sequence[Trial]) -> Trial:
+    """Put trials of cases that follow each other together."""
+    told: dict[int, str] = {}
+    before = 0
+    for part in parts:
+        told |= {before + i: sentence for i, sentence in part.told.items()}
+        before += len(part.known)
+    return Trial(
+        judged.joined([part.judged for part in parts]), np.concatenate([part.known for part in parts]), told
+    )
+
+
+def try_alone(claimant: Claimant, stack: Problem) -> Trial:
+    """Judge a claimant on each case of a stack by itself, as a user runs it, against certified truth."""
+    return together([_one_alone(claimant, stack, i) for i in range(len(stack.x))])
+
+
+def _one_alone(claimant: Claimant, stack: Problem, i: int) -> Trial:
+    steps = list(_judge(claimant, stack, i, claimant.program.run))
+    result, claims = (
+        judged.of_steps(steps),
+        [{name: np.asarray(array)[None] for name, array in step.claim.items()} for step in steps],
+    )
+    explained = _known(claimant, sliced(stack, i, i + 1), result, claims)
+    is_news = result.verdict[0] in {Verdict.DIFFERS, Verdict.ERROR} and not explained[0]
+    return Trial(result, explained, {0: _sentence(claimant, stack, i, steps)} if is_news else {})
+
+
+def _judge(claimant: Claimant, stack: Problem, i: int, run: Callable[..., Any]) -> Iterator[JudgedStep]:
+    problem, program = unstacked(stack, i, _name(stack, i)), claimant.program
+    return judge(problem, run, claimant.promises(problem.depth), accumulators=program.accumulators)
+
+
+def _name(stack: Problem, i: int) -> str:
+    """Name a case of a stack: the stack's name ends with the number of its first."""
+    start, _, number = stack.case.rpartition(" ")
+    return f"{start} {int(number) + i}"
+
+
+def _known(claimant: Claimant, stack: Problem, result: Judged, claims: Claims) -> NDArray[Any]:
+    """Return for each case that differs by which case of the suite that is known."""
+    explained = np.full(len(stack.x), "", object)
+    differs = result.verdict == str(Verdict.DIFFERS)
+    firsts = set(zip(result.step[differs].tolist(), result.first[differs].tolist(), strict=True))
+    own = list(training_steps(stack)) if firsts and not claimant.shows_all else claims
+    for step, quantity in sorted(firsts):
+        here = differs & (result.step == step) & (result.first == quantity)
+        by = claimant.adapter.framework or claimant.adapter.name
+        values = {**own[step - 1], **claims[step - 1]}
+        case, inside = known(by, stack, quantity, values, shown=claimant.shows_all)
+        explained[here & inside] = case
+    return explained
+
+
+def _told(
+    claimant: Claimant, stack: Problem, result: Judged, explained: NDArray[Any], claims: Claims
+) -> dict[int, str]:
+    """Tell the first cases that differ and are not known, each judged again by itself from the same claim."""
+    news = np.flatnonzero((result.verdict == str(Verdict.DIFFERS)) & (explained == ""))
+    told = {}
+    for i in news[:MOST_TOLD].tolist():
+        own = [{name: array[i] if array.ndim else array for name, array in claim.items()} for claim in claims]
+        steps = list(_judge(claimant, stack, i, lambda _, own=own: iter(own)))
+        told[i] = _sentence(claimant, stack, i, steps)
+    return told
+
+
+def _sentence(claimant: Claimant, stack: Problem, i: int, steps: Sequence[JudgedStep]) -> str:
+    """Tell the first failure in one sentence, with the mistake that explains it."""
+    problem = unstacked(stack, i, _name(stack, i))
+    subject = Subject(problem.case, claimant.adapter.name, claimant.program.name, problem.dtype)
+    failing = [
+        (step, one) for step in steps for one in step.findings
+        if one.verdict in {Verdict.DIFFERS, Verdict.ERROR}
+    ]  # fmt: skip
+    if not failing:
+        return "in the stack it differs; judged by itself against certified truth it does not"
+    step, finding = failing[0]
+    diagnosis = explain_step(problem, step, finding) if finding.verdict is Verdict.DIFFERS else ""
+    return f"{sentence(finding, subject)}. {diagnosis}".strip()

@@ -1,0 +1,74 @@
+"""One task: draw its cases, run every claimant on them, judge, and tell in a table."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import pandas as pd
+
+from cases.stacks import sliced
+from reports.sweep.claimants import Claimant, claimants
+from reports.sweep.draw import Drawing
+from reports.sweep.trial import Trial, try_alone, try_stack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from adapters import Adapter, Unavailable
+    from cases import Problem
+    from reports.sweep.plan import Task
+
+ALONE: Final = "alone"
+"""How a program is judged that runs one case at a time, as a user runs it."""
+
+SAMPLED_BLOCKS, SAMPLED_CASES = 8, 16
+"""In one block of so many, so many cases are run alone as well."""
+
+WORDS: Final = (
+    *("adapter", "program", "how", "verdict", "first", "known", "told"),
+    *("dtype", "widths", "activations", "loss", "update", "regime"),
+)
+"""Columns of few different words: Parquet keeps each word once."""
+
+
+def run_task(task: Task, adapters: Sequence[Adapter | Unavailable]) -> pd.DataFrame:
+    """Return a row for each case and claimant, and each way in which the claimant was run."""
+    structure, parts = task.plan.structure(task.block.number), []
+    for cases in task.stacks:
+        first = task.block.start + cases.start
+        stack = Drawing(task.plan.seed, task.block.number, cases, structure).problem()
+        stack = replace(stack, case=f"sweep of seed {task.plan.seed}, case {first}")
+        sampled = task.block.number % SAMPLED_BLOCKS == 0 and cases.start == 0
+        for claimant in claimants(adapters, task.block.number):
+            for how, trial in _trials(claimant, stack, sampled=sampled):
+                parts.append(_table(claimant, how, first, trial).head(task.plan.count - first))
+    table = pd.concat(parts, ignore_index=True)
+    table = table.assign(block=task.block.number, **structure.features)
+    return table.astype(dict.fromkeys(WORDS, "category"))
+
+
+def _trials(claimant: Claimant, stack: Problem, *, sampled: bool) -> Iterator[tuple[str, Trial]]:
+    """Run a claimant over the stack; and alone, where it is sampled or has no other way."""
+    if claimant.program.stacked is None:
+        yield ALONE, try_alone(claimant, stack)
+        return
+    yield claimant.program.stacked.how, try_stack(claimant, stack)
+    if sampled:
+        yield ALONE, try_alone(claimant, sliced(stack, 0, min(SAMPLED_CASES, len(stack.x))))
+
+
+def _table(claimant: Claimant, how: str, first: int, trial: Trial) -> pd.DataFrame:
+    found, count = trial.judged, len(trial.known)
+    return pd.DataFrame(
+        {
+            "case": np.arange(first, first + count),
+            "adapter": claimant.adapter.name,
+            "program": claimant.program.name,
+            "how": how,
+            **{name: getattr(found, name) for name in vars(found)},
+            "known": trial.known,
+            "told": [trial.told.get(i, "") for i in range(count)],
+        }
+    )

@@ -1,0 +1,62 @@
+"""Write vectors.json: `python -m reports.vectors`.
+
+Exit codes: 0 written; 2 bad usage or bad input; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reports.vectors import PARAMETERS, STEPS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+OUT = Path(__file__).parent.parent / "out" / "vectors.json"
+DTYPES = ("float64", "float32", "bfloat16", "float16")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the file, and return the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        from reports.vectors.make import make  # noqa: PLC0415 - after parsing, so that --help answers at once
+
+        limits = options.parameters, options.steps
+        return make(tuple(options.cases), options.select, tuple(options.dtype), limits, options.out)
+    except KeyboardInterrupt:
+        print("Interrupted; the last file is as it was.", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m reports.vectors",
+        description="Write the cases with correctly rounded values of every quantity, as a JSON file that a "
+        "test in any language can use. reports/README.md describes it.",
+        epilog="Exit code 0: written. 2: bad usage or bad input.",
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("--out", metavar="FILE", type=Path, default=OUT, help="default: reports/out/vectors.json")
+    add("--cases", metavar="DIR", type=Path, action="append", default=[], help="add a folder of YAML cases")
+    add("--select", metavar="TEXT", default="", help="only the cases that have TEXT in their name")
+    add("--dtype", choices=DTYPES, action="append", default=[], help="only this number format")
+    most = "leave out cases with more parameters (default: %(default)s)"
+    add("--parameters", metavar="COUNT", type=int, default=PARAMETERS, help=most)
+    steps = "write down so many training steps (default: %(default)s)"
+    add("--steps", metavar="COUNT", type=_positive, default=STEPS, help=steps)
+    return parser
+
+
+def _positive(text: str) -> int:
+    if int(text) < 1:
+        raise ValueError
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,57 @@
+"""What a case of a sweep costs: by the size of its network, for each claimant, compiled and judged in stacks.
+
+`pytest tests/benchmark_sweep.py` measures; nothing here is asserted. The figure to look at is the mean over
+the cases of a round, which `extra_info` has in milliseconds, with the cost of each parameter in microseconds.
+Beside it stands what it takes Hypothesis to draw a network of the same kind, with no claimant and no judge.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from adapters import find_adapters
+from reports.sweep.plan import Plan, tasks
+from reports.sweep.work import run_task
+
+WIDTHS = {"1-1-1": 1024, "2-3-1": 1024, "8-8-8": 1024, "32-32-8": 512, "784-100-10": 16}
+"""Networks, and how many cases of each a round has: of the first block of a thousand, whole stacks."""
+
+FIRST = 1184
+
+
+@pytest.mark.parametrize("adapter", ["numpy", "torch", "jax"])
+@pytest.mark.parametrize("widths", WIDTHS)
+def test_a_case_of_a_sweep(benchmark, widths, adapter):
+    shape = tuple(map(int, widths.split("-")))
+    plan = Plan(0, FIRST + WIDTHS[widths], dtypes=("float32",), widths=shape, adapters=(adapter,))
+    (task,) = [one for one in tasks(plan) if one.block.start + one.cases.start == FIRST][:1]
+    adapters = find_adapters([adapter])
+    run_task(task, adapters)  # compiles
+    benchmark.pedantic(run_task, (task, adapters), rounds=3)
+    parameters = sum((before + 1) * after for before, after in pairwise(shape))
+    each = benchmark.stats.stats.mean / task.told
+    benchmark.extra_info |= {
+        "cases": task.told,
+        "ms a case": round(1e3 * each, 4),
+        "µs a parameter": round(1e6 * each / parameters, 4),
+    }
+
+
+def test_hypothesis_draws_a_network(benchmark):
+    """The peer that generates cases one by one: 100 networks of 8-8-8 with a batch of 4."""
+    shapes = [(8, 8), (8,), (8, 8), (8,), (4, 8), (4, 8)]
+    numbers = st.floats(-3, 3, width=32)
+
+    @settings(max_examples=100, phases=[Phase.generate], database=None, deadline=None,
+              suppress_health_check=list(HealthCheck))  # fmt: skip
+    @given(st.tuples(*(arrays("float32", shape, elements=numbers) for shape in shapes)))
+    def draw(_):
+        pass
+
+    benchmark.pedantic(draw, rounds=2)
+    benchmark.extra_info |= {"cases": 100, "ms a case": round(10 * benchmark.stats.stats.mean, 4)}

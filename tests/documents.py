@@ -1,0 +1,174 @@
+"""The documents that people read, taken apart: blocks, headings and links, and what their commands print."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reports import build
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import pytest
+
+ROOT = Path(__file__).parent.parent
+ROOMS = ("cases", "reference", "adapters", "reports", "tests")
+BUILD, PYTEST = ".venv/bin/python -m reports.build", ".venv/bin/pytest"
+ANY = "…"
+"""In what a command prints: the rest of a line or, alone on a line, any lines."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """What stands between two fences.
+
+    Attributes
+    ----------
+    document, line
+        Where: its path below the project, and the number of its first fence's line.
+    language, text
+        The word behind the first fence, and what follows.
+    """
+
+    document: str
+    line: int
+    language: str
+    text: str
+
+    @property
+    def file(self) -> str:
+        """The path that its first line gives it: "my-cases/mine.yaml"."""
+        named = re.match(r"# ([\w./-]+\.\w+)\n", self.text)
+        return named[1] if named else ""
+
+    @property
+    def commands(self) -> Iterator[tuple[str, str]]:
+        """Each command that is typed, and what is shown to be printed by it."""
+        for part in re.split(r"^\$ ", self.text, flags=re.MULTILINE)[1:]:
+            command, _, printed = part.partition("\n")
+            yield command, printed
+
+    def __str__(self) -> str:
+        return f"{self.document}:{self.line}: ```{self.language}"
+
+
+def documents() -> dict[str, str]:
+    """Return every document of the project by its path."""
+    inside = chain.from_iterable((ROOT / room).rglob("*.md") for room in ROOMS)
+    paths = [ROOT / "README.md", *sorted(path for path in inside if {"out", "golden"}.isdisjoint(path.parts))]
+    return {str(path.relative_to(ROOT)): path.read_text(encoding="utf-8") for path in paths}
+
+
+def blocks(document: str, text: str) -> list[Block]:
+    """Return every block of a document."""
+    fenced = re.finditer(r"^```([^\n]*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    return [Block(document, text.count("\n", 0, one.start()) + 1, one[1], one[2]) for one in fenced]
+
+
+def without_blocks(text: str) -> str:
+    return re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def headings(text: str) -> list[tuple[int, str]]:
+    """Return the level and the words of each heading."""
+    found = re.findall(r"^(#{1,6}) (.+)$", without_blocks(text), re.MULTILINE)
+    return [(len(marks), words) for marks, words in found]
+
+
+def anchors(text: str) -> set[str]:
+    """Return the anchors that GitHub gives the headings: words in small letters with hyphens between them."""
+    slugs = [re.sub(r"[^\w\- ]", "", words.lower()).replace(" ", "-") for _, words in headings(text)]
+    return {f"{slug}-{n}" if (n := slugs[:place].count(slug)) else slug for place, slug in enumerate(slugs)}
+
+
+def links(text: str) -> list[str]:
+    """Return where links lead, but for those that leave the project."""
+    found = re.findall(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)", without_blocks(text))
+    return [target for target in found if not target.startswith(("http:", "https:", "mailto:"))]
+
+
+def inline_commands(text: str) -> list[str]:
+    """Return the commands that stand in running text."""
+    return re.findall(r"`(\.venv/bin/[^`]+)`", without_blocks(text))
+
+
+def printed(command: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    """Run a command in a folder with a reader's files, and return what it prints.
+
+    A build runs in this process, where the frameworks are imported once for all.
+    """
+    if command.startswith(f"{BUILD} "):
+        capsys.readouterr()
+        build.main(shlex.split(command.removeprefix(BUILD)))
+        told = capsys.readouterr()
+        return told.out + told.err
+    if command.startswith(f"{PYTEST} "):
+        words = [re.sub(r"^--cases=", f"--cases={folder}/", word) for word in shlex.split(command)[1:]]
+        run = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *words]
+        return subprocess.run(run, cwd=ROOT, capture_output=True, text=True, check=False).stdout
+    raise AssertionError(f"nobody knows how to run {command!r}")
+
+
+def is_shown(shown: str, told: str) -> bool:
+    """Whether a command's output is what a document shows of it.
+
+    Spaces and empty lines are not compared. Numbers may differ in what roundings leave open: another
+    processor orders its sums in another way.
+    """
+    expected, found = _lines(shown), _lines(told)
+    chunks: list[list[str]] = [[]]
+    for line in expected:
+        chunks.append([]) if line == ANY else chunks[-1].append(line)
+    at = 0
+    for place, chunk in enumerate(chunks):
+        starts = range(at, len(found) - len(chunk) + 1)
+        if place == 0:
+            starts = starts[:1]
+        elif place == len(chunks) - 1 and chunk:
+            starts = starts[-1:]
+        fitting = (start for start in starts if _fit(chunk, found[start : start + len(chunk)]))
+        start = next(fitting, None)
+        if start is None:
+            return False
+        at = start + len(chunk)
+    return at == len(found) or expected[-1:] == [ANY]
+
+
+def _lines(text: str) -> list[str]:
+    squeezed = (re.sub("─+", "─", " ".join(line.split())) for line in text.splitlines())
+    return [line for line in squeezed if line]
+
+
+def _fit(expected: Sequence[str], found: Sequence[str]) -> bool:
+    return all(_fits(*pair) for pair in zip(expected, found, strict=True))
+
+
+NUMBER = r"-?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?"
+USED = r"agrees \d\.\d\d \(\d+\.\d\)"
+
+
+def _fits(expected: str, found: str) -> bool:
+    pieces = re.split(rf"({USED}|{NUMBER}|{ANY})", expected)
+    kinds = [_pattern(piece) if place % 2 else re.escape(piece) for place, piece in enumerate(pieces)]
+    match = re.fullmatch("".join(kinds), found)
+    numbers = [piece for piece in pieces[1::2] if piece != ANY and not piece.startswith("agrees")]
+    return match is not None and all(map(_close, numbers, match.groups()))
+
+
+def _pattern(piece: str) -> str:
+    if piece == ANY:
+        return ".*?"
+    return USED if piece.startswith("agrees") else f"({NUMBER})"
+
+
+def _close(one: str, other: str) -> bool:
+    many = 1e-3 if "," in one else 1e-6  # how many steps a training takes may hang on a rounding
+    left, right = (float(number.replace(",", "")) for number in (one, other))
+    return abs(left - right) <= many * max(abs(left), abs(right))

@@ -1,0 +1,130 @@
+"""Every number's distance from the truth is counted once, in the class that a count by hand puts it in."""
+
+import math
+from collections import Counter
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from networks import damaged, network
+
+from adapters import Adapter, Program, find_adapters
+from reference import Subject, judge, training_steps
+from reference.formats import FORMATS
+from reports.accuracy import BEYOND, EDGES, UNKNOWN, AccuracyCounter, bins_of, kind
+from reports.run import lockstep
+
+
+def by_hand(claimed, truth, dtype):
+    """The class of one number, in exact arithmetic."""
+    off = (Fraction(claimed) - truth) / Fraction(FORMATS[dtype].ulp(float(truth)))
+    place = next((k for k, edge in enumerate(EDGES) if abs(off) <= edge), BEYOND)
+    return place if off >= 0 else -place
+
+
+finite = st.floats(-(2.0**100), 2.0**100, allow_subnormal=False, width=32)
+
+
+@given(truth=finite, steps=st.integers(-(2**22), 2**22), quarter=st.integers(-4, 4))
+def test_a_number_is_counted_where_exact_arithmetic_puts_it(truth, steps, quarter):
+    ulp = FORMATS["float32"].ulp(truth)
+    low = quarter * ulp / 4
+    claimed = float(np.float64(truth + steps * ulp))
+    counted = bins_of(*(np.array([x]) for x in (claimed, truth, low, ulp)), "float32").item()
+    off = (Fraction(claimed) - Fraction(truth) - Fraction(low)) / Fraction(ulp)
+    place = next((k for k, edge in enumerate(EDGES) if abs(off) <= edge), BEYOND)
+    assert counted == (place if off >= 0 else -place)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "bfloat16", "float16"])
+def test_all_numbers_of_a_training_are_counted_once_and_in_their_class(dtype):
+    problem = network((2, 3, 2), steps=3, dtype=dtype)
+    counter, expected = AccuracyCounter(), Counter()
+    for judged in lockstep(problem, find_adapters(["numpy"])):
+        counter.add(judged)
+        (step,) = judged.values()
+        for name, claimed in step.claim.items():
+            true = step.derived[name]
+            low = np.broadcast_to(true.low, true.shape)
+            for place in np.ndindex(claimed.shape):
+                truth = Fraction(true.value[place].item()) + Fraction(low[place].item())
+                expected[kind(name), by_hand(float(claimed[place]), truth, dtype)] += 1
+    assert {(one.kind, one.bin): one.count for one in counter.rows} == expected
+    assert {one.claimant for one in counter.rows} == {"numpy"}
+    assert {one.dtype for one in counter.rows} == {dtype}
+
+
+def counted(problem, claimant, **how):
+    """What is counted of one claimant: how many by kind and class."""
+    counter, who = AccuracyCounter(), Subject("case", "mine", "", problem.dtype)
+    for step in judge(problem, claimant, frozenset(), **how):
+        counter.add({who: step})
+    return {(one.kind, one.bin): one.count for one in counter.rows}
+
+
+@given(seed=st.integers(0, 2**16), batch=st.integers(1, 4), width=st.integers(1, 4))
+def test_the_counts_sum_to_the_number_of_elements(seed, batch, width):
+    problem = network((2, width, 1), batch, seed=seed)
+    sizes = Counter()
+    for name, array in next(training_steps(problem)).items():
+        sizes[kind(name)] += array.size
+    sums = Counter()
+    for (what, _), count in counted(problem, training_steps).items():
+        sums[what] += count
+    assert sums == sizes
+
+
+def with_loss(value):
+    """The reference's own claims, with another loss."""
+    return damaged(training_steps, lambda claim: claim.update(loss=value))
+
+
+@pytest.mark.parametrize(
+    ("loss", "place"), [(math.nan, UNKNOWN), (math.inf, BEYOND), (-math.inf, -BEYOND), (1e300, BEYOND)]
+)
+def test_nan_has_no_distance_and_infinity_is_beyond_all(loss, place):
+    found = counted(network(), with_loss(np.array(loss)))
+    assert {key: count for key, count in found.items() if key[0] == "loss"} == {("loss", place): 1}
+
+
+def test_where_the_truth_may_overflow_no_distance_is_known():
+    problem = network(dtype="float32", activations="identity")
+    far = replace(problem, y=np.full_like(problem.y, 3e38))
+    assert counted(far, training_steps)["loss", UNKNOWN] == 1
+
+
+@pytest.mark.parametrize("loss", [np.array([1.0, 2.0]), np.array(1.0, np.float32), "no array"])
+def test_a_malformed_quantity_is_not_counted(loss):
+    whole, found = counted(network(), training_steps), counted(network(), with_loss_as_it_is(loss))
+    assert {key for key in found if key[0] == "loss"} == set()
+    assert {key[0] for key in whole} - {key[0] for key in found} == {"loss"}
+
+
+def with_loss_as_it_is(value):
+    def claimant(problem):
+        for claim in training_steps(problem):
+            yield {**claim, "loss": value}
+
+    return claimant
+
+
+def test_without_certified_truth_nothing_is_counted():
+    assert counted(network(), training_steps, certify=True)
+    assert counted(network(), training_steps, certify=False) == {}
+
+
+def test_claimants_are_counted_apart():
+    honest = Adapter("one", "One", "", (Program("", training_steps),))
+    other = Adapter("other", "Other", "", (Program("wrong", with_loss(np.array(9.0))),))
+    counter = AccuracyCounter()
+    for judged in lockstep(network(), [honest, other]):
+        counter.add(judged)
+    far = {one.claimant for one in counter.rows if one.bin in (BEYOND, -BEYOND)}
+    assert far == {"other wrong"}
+    totals = Counter()
+    for one in counter.rows:
+        totals[one.claimant] += one.count
+    assert totals["one"] == totals["other wrong"] > 0

@@ -1,0 +1,154 @@
+"""The small tables as they are printed, word for word, of results that are written out here.
+
+`tests/golden/` holds what they should be. Where a table is meant to change, look at what is now written, and
+copy it there with the command that the failing test tells.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from adapters import Adapter, Unavailable
+from cases import load_case
+from reference import Finding, JudgedStep, Subject, Verdict
+from reports import drift_table, known, report, tables
+from reports.bits import BitKeeper
+from reports.changes import compare, markdown
+from reports.drift import TRUTH, Drift
+from reports.environment import Environment
+from reports.marks import table
+from reports.page.counts import counts
+from reports.quantities import quantities
+from reports.rows import PUBLISHED, Pair, Printed, Results, Row
+from reports.run import Selection
+
+if TYPE_CHECKING:
+    from reports.saved import SavedRun
+
+GOLDEN = Path(__file__).parent / "golden"
+DOCUMENT, HARDTANH = load_case("worked/document"), load_case("divergences/hardtanh-at-one")
+PLACES = {"z1": 0, "a1": 1, "a2": 3, "loss": 4, "dL/dz2": 7, "dL/dW1": 13, "dL/dz1": 12}
+
+
+def row(
+    who: str, quantity: str, used: float, dtype: str = "float64", case: str = DOCUMENT.name, **others: object
+) -> Row:
+    adapter, _, program = who.partition(" ")
+    verdict = Verdict.AGREES if used <= 1 else Verdict.DIFFERS
+    numbers = {
+        "index": () if quantity == "loss" else (0, 0), "claimed": 0.5, "derived": 0.5, "error": used * 1e-16,
+        "tolerance": 1e-16, "used": used, "ulps": used * 2, "digits": 15.5, "truth": "certified",
+    } | {name: others.pop(name) for name in list(others) if name in Finding.__dataclass_fields__}  # fmt: skip
+    finding = Finding(int(others.pop("at_step", 1)), quantity, numbers.pop("verdict", verdict), **numbers)
+    return Row(Subject(case, adapter, program, dtype), finding, PLACES.get(quantity, -1), **others)
+
+
+def whole(who: str, verdict: Verdict, reason: str, dtype: str = "float64", **others: object) -> Row:
+    adapter, _, program = who.partition(" ")
+    return Row(Subject(DOCUMENT.name, adapter, program, dtype), Finding(1, "", verdict, reason), **others)
+
+
+AGREE = [row(who, name, used) for who in ("numpy", "torch", "jax plain", "jax observed")
+         for name, used in (("z1", 0.25), ("a1", 0.5), ("loss", 0.125), ("dL/dW1", 0.0))]  # fmt: skip
+LOST = {"claimed": -0.0, "derived": -5.06e-20, "error": 5.06e-20, "tolerance": 1e-16, "ulps": 2e6}
+ROWS = (
+    *AGREE,
+    row("torch", "dL/dz2", 3e6, claimed=0.75, error=0.25),
+    row("jax observed", "dL/dz2", 0.99, "float32", at_step=2, digits=6.25),
+    row("numpy", "a2", 0.5, "float32", **LOST),
+    row("torch", "a2", 0.5, "float32", **LOST),
+    whole("mine", Verdict.ERROR, "raised ValueError: no | such <luck>", "float32"),
+    whole("theirs", Verdict.NOT_RUN, "theirs is not installed"),
+    whole("optax", Verdict.NO_EQUIVALENT, "it has no dampening"),
+    row("jax plain", "dL/dz1", 1e15, case=HARDTANH.name, claimed=1.0, derived=0.0, error=1.0, expected=True),
+)
+TRUNCATED = {"derived": 0.6328341, "tolerance": 5e-4, "reason": "truncated", "expected": True}
+A1 = row(PUBLISHED, "a1", 0.89, "printed", derived=0.574442516811659, tolerance=5e-4)
+PRINTED = (
+    Printed(A1, 1, "0.574", 0.574442516811659),
+    Printed(row(PUBLISHED, "a2", 1.8, "printed", **TRUNCATED), 2, "0.632", 0.632897065294487),
+)
+PAIRS = (
+    Pair(DOCUMENT.name, "float64", "torch", "jax plain", "dL/dW1", 2000, 1999, 1.0, 1e-17),
+    Pair(HARDTANH.name, "float64", "torch", "jax plain", "dL/dW2", 1000, 1000, 0.0, 0.0),
+    Pair(DOCUMENT.name, "float32", "torch", "jax plain", "loss", 1, 0, math.inf, math.nan),
+)
+DRIFTS = (
+    Drift("nets/long", "float32", "torch", TRUTH, 1, 6e-8, 0.5),
+    Drift("nets/long", "float32", "torch", TRUTH, 10, 3.4e-7, 2.875),
+    Drift("nets/long", "float32", "torch", "jax plain", 10, not_known="it is too large"),
+)
+CASES = {one.name: one for one in (DOCUMENT, HARDTANH)}
+
+
+def sections() -> dict[str, str]:
+    matrix = tables.matrix(ROWS)
+    by_quantity = quantities(DOCUMENT, [one for one in ROWS if one.subject.case == DOCUMENT.name])
+    frames = {
+        "matrix": matrix,
+        "counts": counts(matrix),
+        "known differences": known.differences(ROWS, CASES),
+        "no equivalent": known.no_equivalent(ROWS),
+        "printed numbers": tables.printed(PRINTED),
+        "directly": tables.direct(PAIRS),
+        "without one right digit": tables.lost(ROWS),
+        "quantities in float64": by_quantity["float64"],
+        "quantities in float32": by_quantity["float32"],
+        "drift": drift_table.table(DRIFTS),
+    }
+    return {title: table(frame) for title, frame in frames.items()}
+
+
+def test_the_tables_of_a_report(tmp_path: Path) -> None:
+    same("tables.md", "\n".join(f"## {title}\n\n{text}\n" for title, text in sections().items()), tmp_path)
+
+
+def run_of(
+    rows: tuple[Row, ...], adapters: tuple[Adapter | Unavailable, ...], **environment: str
+) -> SavedRun:
+    here = Environment("", "python -m reports.build", "", "3.11.7", {"jax": "0.9.2"}, "Linux", "a processor")
+    made = dataclasses.replace(here, **{name: value for name, value in environment.items() if name != "jax"})
+    if "jax" in environment:
+        made = dataclasses.replace(made, versions={"jax": environment["jax"]})
+    return report.put_together(Results(rows), Selection((DOCUMENT, HARDTANH), adapters), made).run
+
+
+def with_bits(run: SavedRun, values: dict[str, list[float]]) -> SavedRun:
+    keeper, who = BitKeeper(), Subject(DOCUMENT.name, "jax", "plain", "float64")
+    for step in (1, 2):
+        claim = {name: np.array([[numbers[0]], [numbers[step]]]) for name, numbers in values.items()}
+        keeper.add({who: JudgedStep(step, claim)})
+    return dataclasses.replace(run, results=dataclasses.replace(run.results, bits=keeper.finished()))
+
+
+def test_the_tables_of_a_comparison(tmp_path: Path) -> None:
+    jax, torch = Adapter("jax", "JAX", "", ()), Adapter("torch", "PyTorch", "", ())
+    failed = row("torch", "dL/dz2", 2.0), row("torch", "a2", 2.0, "float32")
+    before = run_of((*AGREE, *failed), (jax, torch), run="aaa", made="2026-01-01")
+    kept = [one for one in AGREE if one.subject.adapter != "numpy"]
+    more = [dataclasses.replace(one.finding, used=one.finding.used * 1.5) for one in kept]
+    grown = [dataclasses.replace(one, finding=found) for one, found in zip(kept, more, strict=True)]
+    now = (
+        *grown,
+        row("torch", "a2", 0.5, "float32"),
+        row("jax plain", "dL/dz2", 7.0, claimed=0.75, error=0.25),
+    )
+    after = run_of(now, (jax, torch), run="bbb", made="2026-02-02", jax="0.10.2", cpu="another | one")
+    old = {"z1": [0.5, 1.0, 1.0], "a1": [0.25, 1.0, 1.0], "loss": [1.0, 1.0, 1.0]}
+    new = {"z1": [0.5, 1.0, 1.0], "a1": [0.25, 1.0 + 2**-52, 1.0 + 2**-50], "loss": [1.0, 1.0, math.nan]}
+    same("changes.md", markdown(compare(with_bits(before, old), with_bits(after, new))), tmp_path)
+
+
+def same(name: str, text: str, folder: Path) -> None:
+    written = (GOLDEN / name).read_text(encoding="utf-8") if (GOLDEN / name).exists() else ""
+    if text != written:
+        (folder / name).write_text(text, encoding="utf-8")
+        changed = "\n".join(difflib.unified_diff(written.splitlines(), text.splitlines(), lineterm=""))
+        pytest.fail(f"{changed}\n\nIf that is meant: cp {folder / name} {GOLDEN / name}", pytrace=False)

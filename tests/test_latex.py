@@ -1,0 +1,161 @@
+"""LaTeX: ASCII that pdflatex sets, whatever stands in a cell, and mathematics for what is mathematics."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from reported import report_of, row
+
+from reference import Verdict
+from reports import latex, tex
+from reports.notation import Notation
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SINGLE = Notation(2, scalar=True)
+HOSTILE = r"\input{/etc/passwd} $x$ & 50% #1 _a^b~ {} --flag ''q'' ?` !` [h] * <b> |" + "\n\t\x00 `"
+UNICODE = (
+    "".join(tex.MATHEMATICS)
+    + "σ'(z) ½ Σ(ŷ − y)² ∂L/∂W₂ x W1ᵀ e⁻ᶻ ⊙ ± × ∞ … “q” ‘a’ – — Erdős, Čech, naïve, Ångström, ßæœ 用 🐛 ∄"
+)
+TOKEN = re.compile(r"\\[A-Za-z]+|\\.|.", re.DOTALL)
+
+
+def math_depths(text: str) -> list[int]:
+    """Return how deep in \\ensuremath each sign of plain text stands; braces must be balanced."""
+    depths: list[bool] = [False]
+    found, tokens = [], TOKEN.findall(text)
+    for number, sign in enumerate(tokens):
+        if sign == "{":
+            depths.append(depths[-1] or (number > 0 and tokens[number - 1] == r"\ensuremath"))
+        elif sign == "}":
+            depths.pop()
+            assert depths, "a brace too many"
+        elif sign in set("$&#_%^~"):
+            found.append((sign, depths[-1]))
+    assert depths == [False], "a brace too few"
+    return found
+
+
+@given(st.text(max_size=40) | st.text(HOSTILE + UNICODE + "-e0123456789.", max_size=20))
+def test_any_text_is_ascii_and_balanced_and_holds_no_command_of_its_own(text: str) -> None:
+    told = tex.escape(text)
+    assert told.isascii()
+    assert "\n" not in told
+    assert all(inside for sign, inside in math_depths(told) if sign in "_^")
+    assert not [sign for sign, _ in math_depths(told) if sign in "$&#%"]
+    commands = set(re.findall(r"\\([A-Za-z]+)", told))
+    known = re.findall(r"\\([A-Za-z]+)", "".join((*tex.MARKS.values(), *tex.SIGNS.values())))
+    known += re.findall(r"\\([A-Za-z]+)", "".join((*tex.MATHEMATICS.values(), *tex.ACCENTS.values())))
+    assert commands <= {*known, "ensuremath", "times"}
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("50% of a_b & #1", r"50\% of a\_b \& \#1"),
+        ("[a]*", "{[}a{]}{*}"),
+        ("--flag", "-{}-flag"),
+        ("-0.5", r"\ensuremath{-0.5}"),
+        ("2.8e-17", r"\ensuremath{2.8 \times 10^{-17}}"),
+        ("1 ± 3e-05", r"1 \ensuremath{\pm} \ensuremath{3 \times 10^{-5}}"),
+        ("rate-10, v1.2", "rate-10, v1.2"),
+        ("σ(z)²", r"\ensuremath{\sigma}(z)\ensuremath{^{2}}"),
+        ("e⁻ᶻ", r"e\ensuremath{^{-z}}"),
+        ("½ Σ", r"\ensuremath{\frac{1}{2}} \ensuremath{\Sigma}"),
+        ("∂L/∂W₂", r"\ensuremath{\partial}L/\ensuremath{\partial}W\ensuremath{_{2}}"),
+        ("“so” …", r"``so'' \ldots{}"),
+        ("naïve ŷ", r"na\"{i}ve \^{y}"),
+        ("用", "U+7528"),
+    ],
+)
+def test_how_signs_are_written(text: str, told: str) -> None:
+    assert tex.escape(text) == told
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("dL/dW2[0, 0]", r"\ensuremath{\partial L/\partial w_{2}}"),
+        ("da1/dz1[0, 0]", r"\ensuremath{\sigma '(z_{1})}"),
+        ("a2[0, 0]", r"\ensuremath{\hat{y}}"),
+        ("W1_new[0, 0], step 2", r"\ensuremath{w_{1}} (new), step 2"),
+        ("loss", r"\ensuremath{L}"),
+        ("norm", "norm"),
+        ("m_W1_new", r"m\_w\ensuremath{_{1}} (new)"),
+        ("", ""),
+    ],
+)
+def test_quantities_are_mathematics(name: str, told: str) -> None:
+    assert latex.quantity(name, SINGLE) == told
+
+
+def test_a_small_table() -> None:
+    frame = pd.DataFrame({"quantity": ["dL/dW2", "a2"], "off by": ["2.8e-17", "–"], "see": ["#1", "x_y"]})
+    assert latex.table(frame, "So & so", "so:a b_c", "All of it.", Notation(2, scalar=False)) == GOLDEN
+
+
+GOLDEN = r"""{\scriptsize\setlength{\tabcolsep}{3pt}
+All of it.
+\begin{longtable}{ll>{\raggedright\arraybackslash}p{0.09\linewidth}}
+\caption{So \& so} \label{tab:so:a-b-c} \\
+\toprule
+quantity & off by & see \\
+\midrule
+\endfirsthead
+\caption[]{So \& so} \\
+\toprule
+quantity & off by & see \\
+\midrule
+\endhead
+\midrule
+\multicolumn{3}{r}{Continued on next page} \\
+\midrule
+\endfoot
+\bottomrule
+\endlastfoot
+\ensuremath{\partial L/\partial W_{2}} & \ensuremath{2.8 \times 10^{-17}} & \#1 \\
+\ensuremath{\hat{y}} & -- & x\_y \\
+\end{longtable}
+}
+"""
+
+
+def tables() -> str:
+    hostile = pd.DataFrame(
+        {HOSTILE: [HOSTILE, UNICODE], "quantity": [UNICODE, "W2_new"], "cause": [HOSTILE, "*"]}
+    )
+    rows = [row(f"{HOSTILE}/{UNICODE}", "torch", Verdict.DIFFERS), row("[x]", "jax", Verdict.AGREES)]
+    return latex.tables(report_of(rows, known=hostile, direct=hostile))
+
+
+def test_each_table_is_whole_and_is_there_once() -> None:
+    told = tables()
+    assert told.isascii()
+    assert told.count(r"\begin{longtable}") == told.count(r"\end{longtable}") == 3
+    assert re.findall(r"\\label\{(.*?)\}", told) == ["tab:matrix", "tab:known", "tab:direct"]
+    assert math_depths(re.sub("(?m)^%.*", "", told)) is not None
+    for line in told.splitlines():
+        cells = re.split(r"(?<!\\)&", line)
+        assert len(cells) == 1 or line.endswith(r" \\")
+
+
+def test_pdflatex_sets_it(tmp_path: Path) -> None:
+    if shutil.which("pdflatex") is None:
+        pytest.skip("pdflatex is not installed")
+    (tmp_path / "tables.tex").write_text(tables(), encoding="ascii")
+    paper = r"\documentclass{article}\usepackage{array,booktabs,longtable}"
+    paper += r"\begin{document}\input{tables}\end{document}"
+    (tmp_path / "paper.tex").write_text(paper, encoding="ascii")
+    run = ["pdflatex", "-halt-on-error", "-interaction=nonstopmode", "-no-shell-escape", "paper.tex"]
+    done = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert (tmp_path / "paper.pdf").stat().st_size > 10_000

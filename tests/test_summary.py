@@ -1,0 +1,185 @@
+"""summary.md: under GitHub's limit whatever there is to tell, and what others wrote is shown as text."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from itertools import pairwise
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+import pandas as pd
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+from reported import report_of, row
+
+from cases.defects import printable
+from reference import Verdict
+from reports import fitting, markdown, marks, step_summary
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+MIB = 2**20
+"""What GitHub shows, in bytes: docs.github.com, "Workflow commands", "Step isolation and limits"."""
+
+GITHUB = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+
+
+class Text(HTMLParser):
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.words = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        self.tags.append(tag)
+
+    def handle_data(self, data: str) -> None:
+        self.words += data
+
+
+def read(text: str) -> Text:
+    return Text(GITHUB.render(text))
+
+
+LONG = "mine/with-a-name-that-says-what-it-is-there-to-catch/and-in-which-of-all-networks"
+
+
+def thousands(count: int = 12_000) -> SimpleNamespace:
+    """Return a report of thousands of cases: one in three fails, and each fails worse than the one before."""
+    verdicts = [Verdict.DIFFERS if number % 3 == 0 else Verdict.AGREES for number in range(count)]
+    rows = [
+        row(f"{LONG}/case-{number:05}", "torch", verdict, number + 2.0 if verdict is Verdict.DIFFERS else 0.5)
+        for number, verdict in enumerate(verdicts)
+    ]
+    many = pd.DataFrame({"case": [f"{LONG}/{number}" for number in range(count)], "see": "–"})
+    case = SimpleNamespace(name="mine/printed")
+    examples = (SimpleNamespace(case=case, source="a book", table=many[: count // 10]),) * (count // 200)
+    return report_of(rows, known=many, lost=many, drift=many, examples=examples)
+
+
+def test_thousands_of_cases_stay_under_the_limit_with_the_worst_first_and_the_rest_counted() -> None:
+    report = thousands()
+    told = markdown.summary(report)
+    assert 0.8 * MIB < len(told.encode()) <= markdown.LIMIT < MIB
+    failures, matrix = (told.split(f"## {title}\n")[1].split("\n## ")[0] for title in TITLES)
+    used = [int(number) for number in re.findall(r"^- .* is 0\.25.*case-(\d+)", failures, re.MULTILINE)]
+    assert used == sorted(used, reverse=True)
+    assert used[0] == 11_997
+    assert f"**{4_000 - len(used):,} more lines are left out here" in failures
+    cells = re.findall(rf"^\| {LONG}/case-\d+ \| float64 \| (\w+)", matrix, re.MULTILINE)
+    assert cells == sorted(cells, reverse=True)  # "differs" before "agrees"
+    left, failing = 12_000 - len(cells), 4_000 - cells.count("differs")
+    expected = f", of which {failing:,} tell of a failure" if failing else ", and none of them fails"
+    assert f"**{left:,} more lines are left out here for their size{expected}.**" in matrix
+    assert re.search(r"\*\*Left out here for their size: .* and [\d,]+ more\.\*\*", told)
+    assert told.count("\n## How this was made\n") == 1
+
+
+TITLES = ("What fails", "Each case by each adapter")
+
+
+def test_a_report_with_room_is_told_whole() -> None:
+    told = markdown.summary(thousands(30))
+    assert "left out here" not in told.split("## Known differences")[0]
+    assert told.count(f"| {LONG}/case-") == 30
+    assert "What fails stands first" in told
+
+
+@settings(max_examples=25)
+@given(st.integers(30_000, 200_000))
+def test_no_limit_is_passed(limit: int) -> None:
+    assert len(markdown.summary(FEW, limit).encode()) <= limit
+
+
+FEW = thousands(600)
+
+
+def test_one_line_of_half_a_megabyte_is_shortened() -> None:
+    hostile = "€$<" * 100_000
+    report = report_of([row(hostile, "torch", Verdict.ERROR, reason=hostile)])
+    report.conclusion = replace(report.conclusion, headline=hostile, not_run=(hostile,))
+    report.environment = replace(report.environment, command=hostile, cpu=hostile)
+    report.examples = (SimpleNamespace(case=report, source=hostile, table=pd.DataFrame({"a": [1]})),)
+    report.name = hostile
+    told = markdown.summary(report, step_summary.LEAST)
+    assert len(told.encode()) <= step_summary.LEAST
+    assert "…" in told
+    assert "Left out here for their size: Each case by each adapter" in told
+
+
+WORDS = st.text(st.characters(codec="utf-8"), max_size=30) | st.text("\\`*_[]~|<>&$#+-=.)( 1ab", max_size=12)
+
+
+@given(WORDS)
+def test_text_stays_text(words: str) -> None:
+    plain = " ".join(printable(words).split())
+    for told in (f"| {marks.escape(words)} |\n| --- |\n| {marks.escape(words)} |", marks.item(words)):
+        seen = read(told)
+        assert not {*seen.tags} - {"table", "thead", "tbody", "tr", "th", "td", "ul", "li", "span"}
+        assert {" ".join(part.split()) for part in seen.words.split("\n")} <= {plain, ""}
+
+
+@given(WORDS)
+def test_code_stays_code(words: str) -> None:
+    seen = read(f"- {marks.code(words)}")
+    if words.strip():
+        assert seen.words.strip() == printable(words).strip()
+        assert seen.tags[-1:] == ["code"]
+
+
+def test_the_marks_that_github_reads() -> None:
+    assert marks.escape("a|b *c* d_e_ `f` [g](h) ~i~") == (r"a\|b \*c\* d\_e\_ \`f\` \[g\](h) \~i\~")
+    assert marks.escape("<b> & $x$") == "&lt;b> &amp; <span>$</span>x<span>$</span>"
+    assert [marks.item(text) for text in ("# a", "1. b", "- c", "-0.5")] == [
+        r"- \# a", r"- 1\. b", r"- \- c", r"- \-0.5",
+    ]  # fmt: skip
+
+
+def test_a_section_keeps_its_first_lines_and_counts_the_others() -> None:
+    lines = tuple(f"| {number} |" for number in range(1_000))
+    section = fitting.Section("Numbers", "All of them.", ("| n |", "| --- |"), lines, failing=400)
+    for limit in (3_000, 5_000):
+        told = section.within(limit)
+        assert len(told.encode()) <= limit
+        kept = [int(number) for number in re.findall(r"^\| (\d+) \|$", told, re.MULTILINE)]
+        assert kept == list(range(len(kept)))
+        failing = f"of which {400 - len(kept)} tell" if len(kept) < 400 else "none of them fails"
+        assert f"**{1_000 - len(kept)} more lines are left out here for their size, " in told
+        assert failing in told
+    assert section.within(330) == ""
+    assert all(len(section.within(a)) <= len(section.within(b)) for a, b in pairwise(range(0, 20_000, 500)))
+
+
+def test_the_summary_is_appended_where_the_workflow_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "step.md"
+    step_summary.append(FEW)
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(path))
+    step_summary.append(FEW)
+    once = path.read_text(encoding="utf-8")
+    assert once == markdown.summary(FEW) + "\n"
+    step_summary.append(FEW)
+    assert path.read_text(encoding="utf-8") == once * 2
+    path.write_text("x" * (markdown.LIMIT - 150_000) + "\n", encoding="utf-8")
+    step_summary.append(FEW)
+    assert markdown.LIMIT - 150_000 < path.stat().st_size <= markdown.LIMIT
+    assert capsys.readouterr().err == ""
+    step_summary.append(FEW)
+    assert "has too little room left" in capsys.readouterr().err
+    assert path.stat().st_size <= markdown.LIMIT
+
+
+def test_a_workflows_page_that_cannot_be_written_is_told_and_fails_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "no" / "such"))
+    step_summary.append(FEW)
+    assert "($GITHUB_STEP_SUMMARY): No such file or directory" in capsys.readouterr().err

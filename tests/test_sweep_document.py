@@ -1,0 +1,190 @@
+"""A problem written as a case file reads back as the same problem, to the last bit."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from editor import as_an_editor_reads
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from networks import network
+
+from cases import Case, Rule
+from cases.check import check
+from cases.defects import Report
+from cases.dtypes import DTYPES
+from cases.rounding import largest, rounded_once
+from cases.schema import schema_text
+from reports.sweep.draw import Drawing
+from reports.sweep.shrinking.digits import digits_of, shortest, to_digits, weight
+from reports.sweep.shrinking.document import document
+from reports.sweep.shrinking.rounder import with_input
+from reports.sweep.structure import structure
+from reports.sweep.updates import KINDS
+
+
+def read(text, dtype):
+    report = Report(Path("written.yaml"))
+    checked = check(text, report)
+    assert checked is not None, [str(defect) for defect in report.defects]
+    assert checked.file.dtypes == (dtype,)
+    return Case("written", Path("written.yaml"), checked.shapes, checked.file, text).problem(dtype)
+
+
+def bits(problem):
+    """Everything that a problem is, but for its name: arrays as their bits."""
+    arrays = {
+        name: (array.shape, str(array.dtype), array.tobytes()) for name, array in problem.inputs.items()
+    }
+    words = {name: value for name, value in vars(replace(problem, case="")).items() if name not in
+             {"x", "y", "parameters"}}  # fmt: skip
+    return arrays, words
+
+
+def drawn(seed, block, case=0):
+    one = structure(seed, block)
+    stack = Drawing(seed, block, range(case, case + 1), one).problem()
+    arrays = {name: array[0] for name, array in stack.inputs.items()}
+    return replace(stack, x=arrays.pop("x"), y=arrays.pop("y"), parameters=arrays)
+
+
+def test_every_kind_of_update_reads_back():
+    for block in range(len(KINDS)):
+        problem = drawn(3, block)
+        assert bits(read(document(problem, "It is drawn."), problem.dtype)) == bits(problem)
+
+
+@given(st.integers(0, 2**32), st.integers(0, 2**16), st.data())
+@settings(deadline=None, max_examples=40)
+def test_whatever_a_sweep_draws_reads_back_with_any_numbers_in_it(seed, block, data):
+    problem = drawn(seed, block)
+    name = data.draw(st.sampled_from([name for name in problem.inputs if name != "y"]))
+    array = problem.inputs[name].copy()
+    array.flat[data.draw(st.integers(0, array.size - 1))] = data.draw(finite(problem.dtype))
+    problem = with_input(problem, name, array)
+    assert bits(read(document(problem, "It is drawn."), problem.dtype)) == bits(problem)
+
+
+def finite(dtype):
+    """Any finite number of a format: −0, subnormal numbers and the largest among them."""
+    ends = largest(dtype)
+    edges = st.sampled_from([0.0, -0.0, ends, -ends, 2.0**-1074, 2.0**-149, 2.0**-133, 2.0**-24, 0.1])
+    numbers = edges | st.floats(allow_nan=False, allow_infinity=False) | st.floats(-1e5, 1e5)
+    return numbers.map(lambda n: float(rounded_once(n, dtype))).filter(np.isfinite)
+
+
+def test_what_the_sweep_does_not_draw_reads_back_too():
+    problem = network(
+        (2, 3, 1), 2, until=0.25, steps=7, forms="defaults", not_trained=frozenset({"W1", "b2"})
+    )
+    assert bits(read(document(problem, "More."), "float64")) == bits(problem)
+
+
+def test_a_rule_with_all_that_it_may_state_reads_back():
+    optimizer = Rule(
+        "rmsprop", (("alpha", 0.1 + 0.2), ("eps", 5e-324), ("weight_decay", 1e300)),
+        frozenset({"centered", "eps_in_sqrt"}),
+    )  # fmt: skip
+    schedule = Rule("cosine", (("over", 1000), ("final", 0.0)))
+    clipping = Rule("global_norm", (("max_norm", 1 / 3), ("clip_eps", 1e-6)))
+    for dtype in DTYPES:
+        problem = network(dtype=dtype, optimizer=optimizer, schedule=schedule, clipping=clipping)
+        text = document(problem, "All of it.")
+        assert "over: 1000, final: 0}" in text
+        assert bits(read(text, dtype)) == bits(problem)
+
+
+ODD = [
+    "a: b # no comment",
+    "--- | > & * ! % @ `",
+    "one\n  two\tthree",
+    "\x07 bell\u2028\ufeff",
+    "“ŷ” − ✓ 中",
+    "- x",
+]
+
+
+@given(st.text(min_size=1).filter(lambda text: text.strip()) | st.sampled_from(ODD))
+@settings(deadline=None)
+def test_what_it_is_about_may_be_any_text(about):
+    problem = network((1, 1), 1)
+    text = document(problem, f"It shows: {about}")
+    assert bits(read(text, "float64")) == bits(problem)
+    assert all(line.isprintable() for line in text.splitlines())
+
+
+def test_the_text_is_what_a_person_would_write():
+    problem = network((2, 1), 1, activations="tanh", dtype="float32", learning_rate=0.1)
+    problem = replace(
+        problem,
+        x=np.array([[0.5, 100]], "float32"),
+        y=np.array([[-2e-8]], "float32"),
+        parameters={"W1": np.array([[0.1, -3]], "float32"), "b1": np.array([1e7], "float32")},
+    )
+    assert document(problem, "Few digits.").splitlines() == [
+        "# yaml-language-server: $schema=../case.schema.json",
+        "# x (2) --> tanh (1) = ŷ, one example",
+        "about: >-",
+        "  Few digits.",
+        "layers:",
+        "  - {W: [[0.1, -3]], b: [1e7], activation: tanh}",
+        "x: [[0.5, 100]]",
+        "y: [[-2e-8]]",
+        "loss: {name: half_squared_error, reduction: sum}",
+        "optimizer: {name: sgd, learning_rate: 0.1}",
+        "dtypes: [float32]",
+    ]
+
+
+def test_the_schema_accepts_it():
+    jsonschema = pytest.importorskip("jsonschema")
+    validator = jsonschema.Draft202012Validator(json.loads(schema_text()))
+    for block in range(8):
+        written = as_an_editor_reads(document(drawn(1, block), "Plain."))
+        assert [error.message for error in validator.iter_errors(written)] == []
+
+
+def test_a_large_array_stands_on_one_line_and_reads_back():
+    problem = network((60, 70), 1)
+    text = document(problem, "Large.")
+    assert len(max(text.splitlines(), key=len)) > 80_000
+    assert bits(read(text, "float64")) == bits(problem)
+
+
+@pytest.mark.parametrize("number", [np.inf, -np.inf, np.nan])
+def test_what_is_not_finite_cannot_be_written(number):
+    problem = network((1, 1), 1)
+    with pytest.raises(ValueError, match="no finite number of float64"):
+        document(replace(problem, x=np.array([[number]])), "Not finite.")
+
+
+# numbers
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@given(data=st.data())
+@settings(deadline=None, max_examples=80)
+def test_fewer_digits_would_not_read_back(dtype, data):
+    number = data.draw(finite(dtype))
+    text = shortest(number, dtype)
+    digits = digits_of(number, dtype)
+    assert float(rounded_once(float(text), dtype)).hex() == number.hex()
+    assert all(to_digits(number, fewer, dtype) != number for fewer in range(1, digits))
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+@example(5e-324)
+@example(2.0**-1022)
+@example(2.0**-24)  # 5.960464477539063e-08; the nearest decimal of 16 digits ends in 2
+def test_a_float64_has_the_digits_that_python_prints(number):
+    printed = repr(abs(number)).partition("e")[0].replace(".", "").strip("0")
+    assert digits_of(number, "float64") == len(printed)
+
+
+def test_simple_numbers_weigh_less():
+    order = [0.0, -0.0, 1.0, 2.0, -1.0, 10.0, -10.0, 0.1, 0.25, 0.123, 1 / 3]
+    weights = [weight(number, "float64") for number in order]
+    assert weights == sorted(weights)
+    assert weights[:3] == [0, 1, 2]

@@ -1,0 +1,294 @@
+"""vectors.json: its values are the nearest there are, and a program that knows nothing else can use it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from fractions import Fraction
+from math import inf, isinf
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import ml_dtypes
+import mpmath
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from networks import network
+
+from cases import load_case, load_cases
+from cases.load import SHIPPED
+from cases.rounding import nearest
+from reference import training_steps
+from reference.nearest import correctly_rounded
+from reports.vectors import PARAMETERS
+from reports.vectors.__main__ import main
+from reports.vectors.document import document, exact, vector
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cases import Case
+
+FORMATS = {
+    "float64": np.float64,
+    "float32": np.float32,
+    "bfloat16": ml_dtypes.bfloat16,
+    "float16": np.float16,
+}
+SOME = ("worked/document", "worked/mazur", "formats/small", "optimizers/adam", "nets/square", "losses/huber")
+
+
+@pytest.fixture(scope="module")
+def some() -> dict[str, Any]:
+    cases = [case for case in load_cases(SHIPPED) if case.name.startswith(SOME)]
+    return document(cases, (), (PARAMETERS, 3))
+
+
+def told_of(document: dict[str, Any], case: str, dtype: str) -> Any:
+    (found,) = [one for one in document["vectors"] if (one["case"], one["dtype"]) == (case, dtype)]
+    return found
+
+
+def test_the_documents_example_has_the_values_that_follow_by_hand(some: dict[str, Any]) -> None:
+    """To sixty digits by mpmath, from the equations as the document prints them, w₂ and all."""
+    x, y, rate, w1, b1, w2, b2 = (mpmath.mpf(number) for number in (0.5, 0.8, 0.1, 0.4, 0.1, 0.6, 0.2))
+    with mpmath.workdps(60):
+        z1 = w1 * x + b1
+        a1 = 1 / (1 + mpmath.exp(-z1))
+        z2 = w2 * a1 + b2
+        a2 = 1 / (1 + mpmath.exp(-z2))
+        dz2 = (a2 - y) * a2 * (1 - a2)
+        dz1 = dz2 * w2 * a1 * (1 - a1)
+        by_hand = {
+            "z1": z1, "a1": a1, "z2": z2, "a2": a2, "loss": (y - a2) ** 2 / 2, "dL/da2": a2 - y,
+            "da2/dz2": a2 * (1 - a2), "dL/dz2": dz2, "dL/dW2": dz2 * a1, "dL/db2": dz2, "dL/da1": dz2 * w2,
+            "da1/dz1": a1 * (1 - a1), "dL/dz1": dz1, "dL/dW1": dz1 * x, "dL/db1": dz1,
+            "W2_new": w2 - rate * dz2 * a1, "b2_new": b2 - rate * dz2,
+            "W1_new": w1 - rate * dz1 * x, "b1_new": b1 - rate * dz1,
+        }  # fmt: skip
+    (step,) = told_of(some, "worked/document", "float64")["steps"]
+    assert {name: told["decimal"] for name, told in step.items()} == {
+        name: [repr(float(as_fraction(value)))] for name, value in by_hand.items()
+    }
+
+
+def as_fraction(number: mpmath.mpf) -> Fraction:
+    sign, mantissa, exponent, _ = number._mpf_
+    return (-1) ** sign * mantissa * Fraction(2) ** exponent
+
+
+def test_printed_digits_of_the_document_come_first(some: dict[str, Any]) -> None:
+    (step,) = told_of(some, "worked/document", "float64")["steps"]
+    printed = {"a1": "0.574", "z2": "0.5446", "dL/dz2": "-0.0388", "dL/dW2": "-0.02230", "W1_new": "0.40028"}
+    assert all(step[name]["decimal"][0].startswith(digits) for name, digits in printed.items())
+
+
+DYADIC = st.builds(lambda m, e: m * Fraction(2) ** e, st.integers(), st.integers(-1200, 200))
+
+
+@given(st.fractions() | DYADIC, st.sampled_from([*FORMATS]))
+def test_no_other_number_of_the_format_is_nearer(number: Fraction, dtype: str) -> None:
+    found = nearest(number, dtype)
+    kind = FORMATS[dtype]
+    assert float(kind(found)) == found
+    largest = float(ml_dtypes.finfo(kind).max)
+    below, above = (float(np.nextafter(kind(found), kind(end))) for end in (-inf, inf))
+    if isinf(found):
+        step = Fraction(largest) - Fraction(float(np.nextafter(kind(largest), kind(0))))
+        assert abs(number) >= Fraction(largest) + step / 2
+    else:
+        others = [Fraction(other) for other in (below, above) if not isinf(other)]
+        assert all(abs(number - Fraction(found)) <= abs(number - other) for other in others)
+
+
+def test_ties_go_to_even() -> None:
+    for dtype, bits in (("float64", 53), ("float32", 24), ("float16", 11), ("bfloat16", 8)):
+        for odd in (1, 3):
+            tie = 1 + Fraction(odd, 2**bits)
+            assert nearest(tie, dtype) == 1 + (odd + 1) // 2 // 2 * 2 * 2.0 ** (1 - bits)
+            assert nearest(tie + Fraction(1, 2**200), dtype) == 1 + (odd + 1) // 2 * 2.0 ** (1 - bits)
+
+
+@pytest.mark.parametrize(
+    "case", [case for case in load_cases(SHIPPED) if case.name.startswith(SOME)], ids=lambda case: case.name
+)
+def test_every_value_is_settled_and_every_correct_program_is_within(case: Case) -> None:
+    for dtype in case.dtypes:
+        problem = case.problem(dtype)
+        told = vector(case, problem, 3)["steps"]
+        for step, mine in zip(told, training_steps(problem), strict=False):
+            for name, quantity in step.items():
+                values = np.array([float.fromhex(text) for text in quantity["hex"]])
+                allowed = numbers(quantity["within"])
+                off = np.abs(np.asarray(mine[name], np.float64).ravel() - values)
+                assert not np.isnan(values).any(), name
+                assert (off <= allowed).all(), (dtype, name)
+
+
+def numbers(texts: list[str]) -> Any:
+    return np.array([float(text) for text in texts])
+
+
+def test_a_wrong_program_is_outside(some: dict[str, Any]) -> None:
+    told = told_of(some, "nets/square", "float64")["steps"][0]["dL/dW1"]
+    values, allowed = numbers(told["decimal"]), numbers(told["within"])
+    assert (allowed < np.abs(values) * 1e-12).all()  # where one digit in the twelfth place is wrong, it shows
+
+
+def test_decimals_and_hexadecimals_are_the_same_numbers(some: dict[str, Any]) -> None:
+    """Also where a language has float64 only: its nearest to the decimal rounds to the number itself."""
+    for one in some["vectors"]:
+        kind = FORMATS[one["dtype"]]
+        quantities = [quantity for step in one["steps"] for quantity in step.values()]
+        for told in [*quantities, *one["inputs"].values()]:
+            values = [float.fromhex(text) for text in told["hex"]]
+            assert [float(kind(float(text))) for text in told["decimal"]] == values
+            assert int(np.prod(told["shape"])) == len(values)
+
+
+def test_the_inputs_are_those_that_every_claimant_is_given(some: dict[str, Any]) -> None:
+    problem = load_case("nets/square").problem("float32")
+    told = told_of(some, "nets/square", "float32")["inputs"]
+    assert {name: [float.fromhex(text) for text in one["hex"]] for name, one in told.items()} == {
+        name: array.ravel().tolist() for name, array in problem.inputs.items()
+    }
+
+
+def test_every_name_on_the_tape_is_given_or_stands_above(some: dict[str, Any]) -> None:
+    for one in some["vectors"]:
+        known = {*one["inputs"], *one["numbers"], "step"}
+        for line in one["tape"]:
+            assert set(line["inputs"]) <= known, (one["case"], line)
+            known.add(line["name"])
+        assert [line["name"] for line in one["tape"]] == [*one["steps"][0]]
+
+
+def test_a_value_at_a_kink_that_no_ball_settles_is_left_open() -> None:
+    """A relu of log 2 − log 2 has no side: that is 0, but no number of bits shows it."""
+    problem = network((1, 2, 1), 1, activations=("softplus", "relu"))
+    weights = {"W1": np.zeros((2, 1)), "b1": np.zeros(2), "W2": np.array([[1.0, -1.0]]), "b2": np.zeros(1)}
+    problem = replace(problem, parameters=MappingProxyType(weights))
+    (step,) = correctly_rounded(problem)
+    assert step["a1"].tolist() == [[0.6931471805599453] * 2]
+    assert step["z2"].tolist() == [[0.0]]  # settled: it is less than half of the smallest number there is
+    assert np.isnan(step["da2/dz2"]).all()
+    told = exact(step["da2/dz2"], "float64")
+    assert (told["decimal"], told["hex"]) == ([None], [None])
+
+
+def test_what_is_left_out_is_said() -> None:
+    cases = [load_case(name) for name in ("nets/wide", "worked/document", "nets/hundred-steps")]
+    told = document(cases, ("float32",), (1_000, 1))
+    assert [one["case"] for one in told["vectors"]] == ["worked/document", "nets/hundred-steps"]
+    assert told["left_out"] == [
+        {"case": "nets/wide", "dtype": "float32", "what": "all", "why": "it has 4,810 parameters"},
+        {"case": "nets/hundred-steps", "dtype": "float32", "what": "steps 2 to 100", "why": "they are many"},
+    ]
+
+
+PLAIN = '''
+"""A test in plain Python, which has no NumPy and knows nothing of the suite: two layers, by hand."""
+
+import json, math, sys
+
+assert not {"numpy", "reference", "cases"} & set(sys.modules)
+
+
+def numbers(told):
+    return [float.fromhex(text) for text in told["hex"]]
+
+
+def check(one):
+    given = {name: numbers(told) for name, told in (one["inputs"] | one["numbers"]).items()}
+    n, inputs = one["inputs"]["x"]["shape"]
+    hidden, outputs = one["inputs"]["W1"]["shape"][0], one["inputs"]["W2"]["shape"][0]
+    sigmoid = lambda z: 1 / (1 + math.exp(-z))
+    layer = lambda x, W, b, width: [
+        sum(x[k] * W[i * len(x) + k] for k in range(len(x))) + b[i] for i in range(width)
+    ]
+    for step in one["steps"]:
+        rows = [given["x"][i * inputs:(i + 1) * inputs] for i in range(n)]
+        z1 = [layer(x, given["W1"], given["b1"], hidden) for x in rows]
+        a1 = [[sigmoid(z) for z in row] for row in z1]
+        z2 = [layer(a, given["W2"], given["b2"], outputs) for a in a1]
+        a2 = [[sigmoid(z) for z in row] for row in z2]
+        y = [given["y"][i * outputs:(i + 1) * outputs] for i in range(n)]
+        dz2 = [[(a - t) * a * (1 - a) for a, t in zip(*pair)] for pair in zip(a2, y)]
+        dW2 = [sum(dz2[r][i] * a1[r][k] for r in range(n)) for i in range(outputs) for k in range(hidden)]
+        W2 = given["W2"]
+        da1 = [[sum(d[i] * W2[i * hidden + k] for i in range(outputs)) for k in range(hidden)] for d in dz2]
+        mine = {"z1": sum(z1, []), "a2": sum(a2, []), "dL/dW2": dW2, "dL/da1": sum(da1, [])}
+        for name, found in mine.items():
+            told = step[name]
+            for number, right, within in zip(found, numbers(told), told["within"], strict=True):
+                assert abs(number - right) <= float(within), (one["case"], name, number, right, within)
+        new = {name: numbers(told) for name, told in step.items() if name.endswith("_new")}
+        given |= {name.removesuffix("_new"): values for name, values in new.items()}
+
+
+with open(sys.argv[1], encoding="utf-8") as file:
+    document = json.load(file)
+assert (document["format"], document["schema"]) == ("backprop-parity vectors", 1)
+used = [one for one in document["vectors"]
+        if one["dtype"] == "float64" and one["activations"] == ["sigmoid", "sigmoid"]
+        and one["loss"] == {"name": "half_squared_error", "reduction": "sum"}]
+for one in used:
+    check(one)
+print(*(one["case"] for one in used))
+'''
+
+
+def test_every_field_is_described_in_the_manual(some: dict[str, Any]) -> None:
+    manual = (SHIPPED.parent / "reports" / "README.md").read_text(encoding="utf-8")
+    one = some["vectors"][0]
+    arrays = [one["inputs"]["x"], *one["steps"][0].values()]
+    named = {
+        *some,
+        *one,
+        *one["loss"],
+        *one["optimizer"],
+        *one["tape"][0],
+        *(name for told in arrays for name in told),
+    }
+    assert {name for name in named if f"`{name}`" not in manual} == set()
+
+
+def test_a_program_in_plain_python_can_use_it(tmp_path: Path) -> None:
+    out = tmp_path / "vectors.json"
+    assert main(["--select", "worked/", "--out", str(out), "--steps", "1"]) == 0
+    command = [sys.executable, "-I", "-S", "-c", PLAIN, str(out)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["worked/document", "worked/mazur"]
+
+
+def test_the_command_tells_what_it_wrote_and_what_it_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "new" / "vectors.json"
+    chosen = ["--dtype", "float64", "--steps", "1", "--out", str(out)]
+    assert main(["--select", "worked/document", *chosen]) == 0
+    assert capsys.readouterr().out.startswith("Cases: 1, in all their number formats: 1, values: 19: ")
+    assert [path.name for path in out.parent.iterdir()] == ["vectors.json"]
+    assert main(["--select", "nothing-like-it", *chosen]) == 2
+    assert "nothing to write" in capsys.readouterr().err
+    assert main(["--cases", str(tmp_path / "absent"), *chosen]) == 2
+    assert "no such folder" in capsys.readouterr().err
+    assert main(["--select", "worked/document", *chosen[:-1], str(tmp_path / "new")]) == 2
+    assert "cannot be written" in capsys.readouterr().err
+    for wrong in ("0", "x"):
+        with pytest.raises(SystemExit) as stop:
+            main(["--steps", wrong])
+        assert stop.value.code == 2
+
+
+def test_json_has_no_numbers_that_readers_may_round(tmp_path: Path) -> None:
+    out = tmp_path / "vectors.json"
+    assert main(["--select", "worked/document", "--out", str(out)]) == 0
+    floats: list[str] = []
+    json.loads(out.read_text(encoding="utf-8"), parse_float=floats.append)
+    assert floats == []
