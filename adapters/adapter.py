@@ -82,7 +82,7 @@ class Adapter:
     Attributes
     ----------
     name
-        What a person types after `--adapter`.
+        What it is called: what a person types after `--adapter`, or NAME@VERSION under another interpreter.
     title
         The framework's own spelling.
     version
@@ -92,6 +92,10 @@ class Adapter:
     framework
         Of an engine, the adapter whose forward pass, losses and updates it shares, and with them what cases
         expect; "" for an adapter of its own.
+    runs_on
+        Under another interpreter: that Python, and the versions of what it has; "" under this one.
+    asked
+        What a person types after `--adapter`, where that is not its name.
     """
 
     name: str
@@ -99,6 +103,8 @@ class Adapter:
     version: str
     programs: tuple[Program, ...]
     framework: str = ""
+    runs_on: str = ""
+    asked: str = ""
 
 
 @dataclass(frozen=True)

@@ -65,4 +65,7 @@ class Choice:
         return (*self._on_device(self.wanted), *(ON_CUDA.values() if self.device == "cuda" else ()))
 
     def _on_device(self, names: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(ON_CUDA.get(name, name) if self.device == "cuda" else name for name in names)
+        if self.device == "cpu":
+            return names
+        parts = (name.partition("@") for name in names)
+        return tuple(ON_CUDA.get(name, name) + at + python for name, at, python in parts)

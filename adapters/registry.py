@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from adapters.adapter import Adapter, Program, Unavailable
+from adapters.adapter import Adapter, Program, Stacked, Unavailable
 from adapters.isolation import Limits, isolated
+from cases.defects import well_formed
 from reference.verdicts import Verdict
 
 if TYPE_CHECKING:
@@ -68,37 +71,68 @@ def find_adapters(
     Raises
     ------
     UnknownAdapterError
-        A name that is neither registered nor of the form `package.module:function`.
+        As `check`.
     """
+    check(wanted)
     known = known_adapters()
     asked = {one: split(one) for one in wanted or default_names()}
     found = {
-        one: load_isolated(name, _location(name, known), limits or Limits(), python)
+        one: load_isolated(name, known.get(name, name), limits or Limits(), _expanded(python))
         if python or limits
-        else load_adapter(name, _location(name, known))
+        else load_adapter(name, known.get(name, name))
         for one, (name, python) in asked.items()
     }
     names = [adapter.name for adapter in found.values()]
     return tuple(
-        adapter if names.count(adapter.name) == 1 else replace(adapter, name=one)
-        for one, adapter in found.items()
+        _called(adapter, one, is_unique=names.count(adapter.name) == 1) for one, adapter in found.items()
     )
 
 
+def _called(adapter: Adapter | Unavailable, asked: str, *, is_unique: bool) -> Adapter | Unavailable:
+    """Call an adapter what was asked for, but for one that has a shorter name to itself."""
+    if isinstance(adapter, Unavailable):
+        return replace(adapter, name=asked)
+    if not is_unique:
+        return replace(adapter, name=asked)
+    return adapter if adapter.name == asked else replace(adapter, asked=asked)
+
+
 def split(asked: str) -> tuple[str, str]:
-    """Return an adapter's name and the interpreter it is to run under, "" for this one."""
-    name, _, python = asked.partition("@")
+    """Return an adapter's name and the interpreter it is to run under, "" for this one.
+
+    Raises
+    ------
+    UnknownAdapterError
+        If there is nothing behind an @.
+    """
+    name, at, python = asked.partition("@")
+    if at and not python:
+        raise UnknownAdapterError(f"{asked!r} names no interpreter, expected one behind the @: {asked}PATH")
     return name, python
 
 
-def _location(name: str, known: dict[str, str]) -> str:
-    if ":" in name:
-        return name
-    if name not in known:
-        raise UnknownAdapterError(
-            f"unknown adapter {name!r}, expected one of {', '.join(known)}, or package.module:function"
-        )
-    return known[name]
+def check(wanted: Sequence[str]) -> None:
+    """Check names of adapters, before anything is loaded.
+
+    Raises
+    ------
+    UnknownAdapterError
+        A name that is neither registered nor of the form `package.module:function`, or an interpreter that
+        there is none of.
+    """
+    known = known_adapters()
+    for name, python in map(split, wanted):
+        if ":" not in name and name not in known:
+            expected = f"one of {', '.join(known)}, or package.module:function"
+            raise UnknownAdapterError(f"unknown adapter {name!r}, expected {expected}")
+        if python and shutil.which(_expanded(python)) is None:
+            expected = "the path of another Python, as ../old/bin/python"
+            raise UnknownAdapterError(f"{name}@{python}: there is no program {python!r}, expected {expected}")
+
+
+def _expanded(python: str) -> str:
+    """Write out a home folder, which a shell does only where a word begins with it."""
+    return str(Path(python).expanduser()) if python.startswith("~") else python
 
 
 load_isolated = cache(isolated)
@@ -108,19 +142,39 @@ load_isolated = cache(isolated)
 @cache
 def load_adapter(name: str, location: str) -> Adapter | Unavailable:
     """Import an adapter; whatever prevents it becomes the reason that is shown."""
+    found = _imported(name, location)
+    if isinstance(found, Adapter):
+        return _well_formed(found)
+    if isinstance(found, Unavailable):
+        return replace(found, name=well_formed(found.name), reason=well_formed(found.reason))
+    if callable(found):
+        return Adapter(name, title=name, version="", programs=(Program("", found),))
+    told = f"is of type {type(found).__name__}, expected an Adapter or a function"
+    return Unavailable(name, Verdict.ERROR, told)
+
+
+def _imported(name: str, location: str) -> object:
     module, _, attribute = location.partition(":")
     try:
-        found = getattr(import_module(module), attribute)
+        return getattr(import_module(module), attribute)
     except ModuleNotFoundError as missing:
         if f"{module}.".startswith(f"{missing.name}."):
             return Unavailable(name, Verdict.ERROR, f"there is no module {missing.name}")
         return Unavailable(name, Verdict.NOT_RUN, f"{missing.name} is not installed")
     except Exception as broken:  # noqa: BLE001 - a broken framework costs its own rows and nothing else
         return Unavailable(name, Verdict.ERROR, f"could not be imported: {type(broken).__name__}: {broken}")
-    if isinstance(found, Adapter | Unavailable):
-        return found
-    if callable(found):
-        return Adapter(name, title=name, version="", programs=(Program("", found),))
-    return Unavailable(
-        name, Verdict.ERROR, f"is of type {type(found).__name__}, expected an Adapter or a function"
+
+
+def _well_formed_stack(stacked: Stacked) -> Stacked:
+    return replace(stacked, how=well_formed(str(stacked.how)))
+
+
+def _well_formed(adapter: Adapter) -> Adapter:
+    """Return an adapter with texts that any file can hold."""
+    programs = tuple(
+        replace(one, name=well_formed(one.name), stacked=one.stacked and _well_formed_stack(one.stacked))
+        for one in adapter.programs
     )
+    texts = (adapter.name, adapter.title, adapter.version)
+    name, title, version = map(well_formed, map(str, texts))
+    return replace(adapter, name=name, title=title, version=version, programs=programs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from cases.defects import counted
@@ -29,6 +30,11 @@ class ArrayReader:
 
     report: Report
     dtypes: tuple[str, ...] = DEFAULT_DTYPES
+
+    @cached_property
+    def _fits_all(self) -> float:
+        """The largest number that is finite in each of the formats."""
+        return min(LARGEST[dtype] for dtype in ("float64", *self.dtypes))
 
     def shape(self, node: Node | None, name: str, rank: int) -> Shape | None:
         """Return the shape of an input: written out, or to be drawn."""
@@ -77,6 +83,8 @@ class ArrayReader:
 
     def check_range(self, number: Number, mark: Mark, name: str) -> None:
         """Report a number that is not finite in each of the formats."""
+        if abs(number.nearest) <= self._fits_all:
+            return
         if not number.fits("float64"):
             self.report.add(mark, f"{name} is {number}", "a finite number within float64")
             return

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 MAX_DEFECTS: Final = (
     200  # of one file; a list of a hundred thousand wrong numbers needs no hundred thousand lines
 )
+MAX_KEPT: Final = 2_000  # of one file while it is read; more are only counted
 MAX_KNOWN: Final = 500  # names that a misspelt one is compared with; a deep network has thousands
+
+MAX_MESSAGE: Final = 2_000  # characters of what an adapter says
 
 
 class Mark(NamedTuple):
@@ -77,10 +80,14 @@ class Report:
 
     path: Path
     found: list[_Found] = field(default_factory=list)
+    more: int = 0
 
     def add(self, mark: Mark, wrong: str, expected: str, name: str = "", known: Iterable[str] = ()) -> None:
         """Note that `wrong` stands at `mark` where `expected` should; `name` may mean one of `known`."""
-        self.found.append(_Found(mark, wrong, expected, name, known))
+        if len(self.found) < MAX_KEPT:
+            self.found.append(_Found(mark, wrong, expected, name, known))
+        else:
+            self.more += 1
 
     @property
     def defects(self) -> list[Defect]:
@@ -88,7 +95,7 @@ class Report:
         ordered = sorted(dict.fromkeys(self.found))
         defects = [Defect(self.path, *one.mark, one.message) for one in ordered[:MAX_DEFECTS]]
         if rest := ordered[MAX_DEFECTS:]:
-            message = f"{len(rest)} more defects from here on, expected none"
+            message = f"{len(rest) + self.more} more defects from here on, expected none"
             defects.append(Defect(self.path, *rest[0].mark, message))
         return defects
 
@@ -101,6 +108,12 @@ def suggestion(name: str, known: Iterable[str]) -> str | None:
 def printable(text: str) -> str:
     """Return `text` on one line, with what a terminal cannot show written as escapes."""
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+
+
+def well_formed(text: str, longest: int = MAX_MESSAGE) -> str:
+    """Return a text that any file can hold, shortened: halves of surrogate pairs are written as escapes."""
+    shown = text if len(text) <= longest else text[: longest - 1] + "…"
+    return shown.encode("utf-8", "backslashreplace").decode()
 
 
 def counted(number: int | None, noun: str) -> str:

@@ -29,7 +29,9 @@ def written(array: list[Any] | Constant, dtype: str) -> NDArray[Any]:
 
 def one_hot(array: Classes, dtype: str) -> NDArray[Any]:
     """Return a row for each example, with a 1 at its class."""
-    return np.eye(array.of, dtype=dtype)[[number.whole for number in array.classes]]
+    rows = np.zeros((len(array.classes), array.of), dtype)
+    rows[np.arange(len(rows)), [number.whole for number in array.classes]] = 1
+    return rows
 
 
 def _rounded(item: Any, dtype: str) -> Any:  # noqa: ANN401 - a number, or nested lists of any depth

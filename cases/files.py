@@ -17,21 +17,33 @@ MAX_BYTES: Final = 2**20
 SUFFIXES: Final = (".yaml", ".yml")
 
 
-def find(folder: Path, report: Report) -> dict[str, list[Path]]:
+def find(folder: Path, report: Report, *, closed: bool = True) -> dict[str, list[Path]]:
     """Return the YAML files below a folder by case name: the path under the folder, without the suffix.
 
     Hidden files and folders (editors' own) are passed over. Two files may have one name: a.yaml and a.yml.
+    Links to folders are not followed. With `closed`, a link to a file outside the folder is a defect: what
+    such a file says would be told by its defects.
     """
     if not folder.is_dir():
         report.add(START, "no such folder", "a folder of YAML files")
         return {}
     found: dict[str, list[Path]] = {}
     for path in _walk(folder, report):
+        if closed and path.is_symlink() and not _is_within(path, folder):
+            report.add(START, f"the link {printable(str(path))} leads out of the folder", "a file within")
+            continue
         name = path.relative_to(folder).with_suffix("").as_posix()
         found.setdefault(name, []).append(path)
     if not found and not report.found:
         report.add(START, "no case in this folder", f"files named *{' or *'.join(SUFFIXES)}")
     return found
+
+
+def _is_within(path: Path, folder: Path) -> bool:
+    try:
+        return path.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError):  # a loop of links, which reading tells
+        return True
 
 
 def _walk(folder: Path, report: Report) -> Iterator[Path]:
@@ -65,7 +77,11 @@ def _read_bytes(path: Path, report: Report) -> bytes | None:
     elif status.st_size > MAX_BYTES:
         report.add(START, f"the file has {status.st_size} bytes", f"at most {MAX_BYTES} bytes (1 MiB)")
     else:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+        if len(content) <= MAX_BYTES:
+            return content
+        report.add(START, "the file grows while it is read", f"at most {MAX_BYTES} bytes (1 MiB)")
     return None
 
 

@@ -32,7 +32,7 @@ def load_cases(*folders: Path) -> tuple[Case, ...]:
     named: dict[str, Path] = {}
     for folder in dict.fromkeys(map(Path, folders)):
         report = Report(folder)
-        for name, paths in find(folder, report).items():
+        for name, paths in find(folder, report, closed=folder != SHIPPED).items():
             for path in paths:
                 defects += _clash(name, path, named)
                 named.setdefault(name, path)
@@ -65,7 +65,7 @@ def load_case(name: str | Path) -> Case:
 
 
 def _load_shipped(name: str, defects: list[Defect]) -> Case | None:
-    known = find(SHIPPED, Report(SHIPPED))
+    known = find(SHIPPED, Report(SHIPPED), closed=False)
     if name in known:
         return _load(known[name][0], name, defects)
     report = Report(SHIPPED)

@@ -6,12 +6,19 @@ import math
 import re
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from typing import Final
 
 from cases.dtypes import DTYPES
 from cases.rounding import largest, rounded_once, to_odd
 
 LARGEST: Final = {dtype: largest(dtype) for dtype in DTYPES}
+OVERFLOW: Final = {
+    dtype: most + most * 2.0**-places / (4 - 2 * 2.0**-places)
+    for (dtype, most), places in zip(LARGEST.items(), (52, 23, 7, 10), strict=True)
+}
+"""Half a unit in the last place beyond: what is below is rounded to a finite number, what is above is not."""
+
 MAX_TEXT: Final = 1200  # characters; the longest float64 written out exactly in plain decimals takes 1077
 MAX_LENGTH: Final = 2**40  # of one axis of an array
 _SHORT: Final = 30  # characters of a number that a message shows
@@ -23,7 +30,7 @@ _HEX_FLOAT = re.compile(
 _INTEGER = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _SPECIAL = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
-_FORMS = (_INTEGER, _FLOAT, _HEX_FLOAT, _SPECIAL)
+_ANY = re.compile("|".join(f"(?:{form.pattern})" for form in (_FLOAT, _INTEGER, _HEX_FLOAT, _SPECIAL)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +46,7 @@ class Number:
     @staticmethod
     def is_one(text: str) -> bool:
         """Say whether a plain YAML scalar is a number: `1e-3` and `012` are, `1_000` and `-0x1F` are not."""
-        return any(form.fullmatch(text) for form in _FORMS)
+        return _ANY.fullmatch(text) is not None
 
     @property
     def whole(self) -> int | None:
@@ -51,10 +58,10 @@ class Number:
     @property
     def nearest(self) -> float:
         """The nearest float64, ties to even; infinite where it is too large, nan for `.nan`."""
-        if _SPECIAL.fullmatch(self.text):
-            return float(self.text.replace(".", ""))
         if _is_decimal(self.text):
             return float(self.text)
+        if _SPECIAL.fullmatch(self.text):
+            return float(self.text.replace(".", ""))
         try:
             return float.fromhex(self.text) if self.text[1] != "o" else float(int(self.text, 8))
         except OverflowError:
@@ -82,7 +89,10 @@ class Number:
 
     def fits(self, dtype: str) -> bool:
         """Say whether the value, rounded to `dtype`, is finite."""
-        return abs(self.nearest) <= LARGEST[dtype] or math.isfinite(self.rounded(dtype))
+        near = abs(self.nearest)
+        if near <= LARGEST[dtype] or near != OVERFLOW[dtype]:
+            return near < OVERFLOW[dtype]
+        return _is_finite(self, dtype)
 
     @property
     def half_unit(self) -> float:
@@ -97,6 +107,12 @@ class Number:
         """Return the value as `to_odd` does."""
         near = self.nearest
         return near if not math.isfinite(near) or near == 0 else to_odd(self.exact, near)
+
+
+@lru_cache(maxsize=64)
+def _is_finite(number: Number, dtype: str) -> bool:
+    """Say whether a number next to the overflow threshold is rounded to a finite one: by its exact value."""
+    return math.isfinite(number.rounded(dtype))
 
 
 def _is_decimal(text: str) -> bool:

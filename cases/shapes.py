@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from cases.defects import counted
+from cases.model import MAX_LAYERS
 from cases.nodes import Mapping, Node, Sequence, child
 from cases.quantities import Rules, Shape, Size, quantity_shapes, update_shapes
 from cases.rules import read_rules
@@ -53,7 +54,7 @@ class Inputs:
 def read_inputs(root: Mapping, arrays: ArrayReader) -> Inputs:
     """Measure every array of the file, and report those that are malformed in themselves."""
     listed = child(root, "layers")
-    layers = listed.items if isinstance(listed, Sequence) else ()
+    layers = listed.items if isinstance(listed, Sequence) and len(listed.items) <= MAX_LAYERS else ()
     found = {name: child(root, name) for name in ("x", "y")}
     for k, layer in enumerate(layers, start=1):
         found |= {f"W{k}": child(layer, "W"), f"b{k}": child(layer, "b")}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias, get_args
 
 from pydantic import BaseModel
 
-from cases.defects import Mark, Report, printable, quoted, suggestion
+from cases.defects import MAX_KEPT, Mark, Report, printable, quoted, suggestion
 from cases.model import File
 from cases.nodes import Mapping, Node, Refused, Scalar, Sequence, describe
 
@@ -28,7 +28,9 @@ _TARGETS: Final = _ARRAY.replace(" or 'constant'", ", 'constant' or 'classes'")
 
 def explain(errors: ValidationError, root: Mapping, report: Report) -> None:
     """Add each error to `report` as a defect; those about what has been reported already are dropped."""
-    for error in errors.errors(include_url=False, include_input=False):
+    told = errors.errors(include_url=False, include_input=False)
+    report.more += max(0, len(told) - MAX_KEPT)
+    for error in told[:MAX_KEPT]:
         loc = error["loc"]
         node, found = _follow(root, loc[:-1] if error["type"] == "extra_forbidden" else loc)
         named = node.entries.get("name") if isinstance(node, Mapping) else None

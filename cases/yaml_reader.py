@@ -6,6 +6,7 @@ expand aliases, so only its parser is used: its events are composed here, under 
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 import yaml
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MAX_DEPTH: Final = 16  # lists and mappings within each other; a case needs seven
+MAX_VALUES: Final = 100_000  # of one file, lists and keys among them; more numbers are better drawn
+
+_DIRECTIVE: Final = re.compile(r"(?:\A|[\r\n\x85\u2028\u2029])(%)")
+"""A line that begins with %: instructions to YAML readers. Time grows with the square of their number."""
 
 _LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _WORDS: Final[dict[str, Value]] = {
@@ -40,6 +45,11 @@ def read_yaml(text: str, report: Report) -> Node | None:
     """
     if strange := Reader.NON_PRINTABLE.search(text):
         report.add(mark_at(text, strange.start()), f"the character {strange[0]!a}", "printable text")
+        return None
+    if directive := _DIRECTIVE.search(text):
+        report.add(
+            mark_at(text, directive.start(1)), "a line that begins with %", "no instructions to YAML readers"
+        )
         return None
     try:
         return _Composer(text, report).document()
@@ -72,7 +82,7 @@ class _Composer:
 
     def __init__(self, text: str, report: Report) -> None:
         self._events: Iterator[Any] = yaml.parse(text, Loader=_LOADER)
-        self._report = report
+        self._report, self._values = report, 0
 
     def document(self) -> Node | None:
         next(self._events)  # the start of the stream
@@ -88,6 +98,10 @@ class _Composer:
 
     def _node(self, event: Any, depth: int) -> Node:  # noqa: ANN401 - PyYAML's events have no common type
         mark = _mark(event.start_mark)
+        self._values += 1
+        if self._values > MAX_VALUES:
+            self._report.add(mark, f"more than {MAX_VALUES:,} values", "fewer, or arrays that are drawn")
+            raise _StopReadingError
         if isinstance(event, yaml.AliasEvent):
             self._report.add(mark, f"the alias {quoted(f'*{event.anchor}')}", "the value written out")
             return Refused(mark)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from cases.defects import well_formed
 from reference import crash, names
 from reference.agreement import compare_unguarded
 from reference.bounded import Bounded
@@ -108,7 +109,8 @@ def judge(
             yield _stopped(step, _too_early(problem, step))
             return
         except NoEquivalent as reason:
-            yield JudgedStep(step, findings=(Finding(step, "", Verdict.NO_EQUIVALENT, str(reason)),))
+            declined = Finding(step, "", Verdict.NO_EQUIVALENT, well_formed(str(reason)))
+            yield JudgedStep(step, findings=(declined,))
             return
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it does costs its own row
             yield _stopped(step, crash.told(error))
@@ -195,7 +197,7 @@ def wrong_kind(claimed: object, shape: tuple[int, ...], dtype: str) -> str:
 
 def _unknown_names(step: int, claim: Claim, lines: Sequence[Line]) -> list[Finding]:
     known = {line.name for line in lines}
-    unknown = [str(name) for name in claim if name not in known]
+    unknown = [well_formed(str(name)) for name in claim if name not in known]
     return [Finding(step, name, Verdict.ERROR, "is not a quantity of this training step") for name in unknown]
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import traceback
 from pathlib import Path
 
+from cases.defects import well_formed
 from reference.verdicts import Fault
 
 
 def told(error: BaseException) -> str:
-    """Name an exception and where it was raised; a `Fault` has told it all already."""
+    """Name an exception and where it was raised, shortened; a `Fault` has told it all already."""
     if isinstance(error, Fault):
-        return str(error)
+        return well_formed(str(error))
     frames = traceback.extract_tb(error.__traceback__)
     where = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
-    message = " ".join(str(error).split())
+    message = well_formed(" ".join(str(error).split()))
     return f"raised {type(error).__name__}{': ' * bool(message)}{message}{where}"

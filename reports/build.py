@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reports.formats import FORMATS
+from reports.limits import ISOLATE, MEMORY, SECONDS, above_zero, limits_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,12 +29,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(given)
     try:
         from adapters.choice import Choice  # noqa: PLC0415 - after parsing, so that --help answers at once
-        from adapters.isolation import Limits  # noqa: PLC0415 - the same
         from reports.make import Wanted, make  # noqa: PLC0415 - after parsing, so that --help answers at once
 
         folders, adapters, dtypes = map(tuple, (options.cases, options.adapter, options.dtype))
-        limits = Limits(options.time_limit, options.memory_limit) if options.isolate else None
-        choice = Choice(adapters, options.engines, options.device, limits)
+        choice = Choice(adapters, options.engines, options.device, limits_of(options))
         formats = tuple(options.format)
         kept = {"baseline": options.baseline, "kept": options.kept}
         wanted = Wanted(folders, choice, dtypes, options.select, options.out, options.power, formats, **kept)
@@ -61,14 +60,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--engines", action="store_true", help=engines)
     device = "where PyTorch and JAX run: cuda is the first such device, and its absence a failure"
     add("--device", choices=("cpu", "cuda"), default="cpu", help=device)
-    isolate = (
-        "run each adapter in a process of its own: a crash or a hang costs its own rows and nothing else"
-    )
-    add("--isolate", action="store_true", help=isolate)
-    seconds = "with --isolate: what one training step may take (default: 120)"
-    add("--time-limit", metavar="SECONDS", type=float, default=120.0, help=seconds)
-    memory = "with --isolate: what an adapter may take beside its framework, on Linux (default: 4)"
-    add("--memory-limit", metavar="GIB", type=float, default=4.0, help=memory)
+    add("--isolate", action="store_true", help=ISOLATE)
+    add("--time-limit", metavar="SECONDS", type=above_zero, help=SECONDS)
+    add("--memory-limit", metavar="GIB", type=above_zero, help=MEMORY)
     add("--dtype", choices=DTYPES, action="append", default=[], help="only this number format")
     add("--select", metavar="TEXT", default="", help="only the cases that have TEXT in their name")
     power = "also measure what the suite would catch, beside the usual tools (takes minutes)"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from reports import texts
 from reports.drift import Drift, by_pair
 
 if TYPE_CHECKING:
@@ -32,10 +32,7 @@ def records(drifts: Sequence[Drift]) -> pd.DataFrame:
 
 def csv(drifts: Sequence[Drift]) -> str:
     """Return drift.csv: NaN is "nan"; where a difference is not known, the reason stands beside it."""
-    text = records(drifts).map(
-        lambda value: "nan" if isinstance(value, float) and math.isnan(value) else value
-    )
-    return str(text.to_csv(index=False, lineterminator="\n"))
+    return texts.csv(records(drifts))
 
 
 def table(drifts: Sequence[Drift]) -> pd.DataFrame:

@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import uuid4
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from adapters import Adapter as Claimant
+    from adapters import Unavailable
 
 PACKAGES = ("numpy", "torch", "jax", "jaxlib", "optax", "pandas")
 
 SEED = "Nothing is drawn but from the seeds that stand in the cases' files, one for each array."
+
+
+@dataclass(frozen=True)
+class Other:
+    """An adapter under another interpreter: what a person types for it, that Python and its versions."""
+
+    asked: str
+    runs_on: str
 
 
 @dataclass(frozen=True)
@@ -28,6 +43,10 @@ class Environment:
         The interpreter, the packages by name, the system, the processor.
     seed
         What was drawn from which seeds.
+    others
+        For each adapter under another interpreter what a person types for it, and what it runs on.
+    flags
+        What a person types for the limits of adapters in processes of their own.
     """
 
     run: str
@@ -38,18 +57,31 @@ class Environment:
     platform: str
     cpu: str
     seed: str = SEED
+    others: dict[str, Other] = field(default_factory=dict)
+    flags: tuple[str, ...] = ()
 
 
-def describe(command: str) -> Environment:
-    """Describe this machine, now."""
+def describe(
+    command: str, adapters: Iterable[Claimant | Unavailable] = (), flags: tuple[str, ...] = ()
+) -> Environment:
+    """Describe this machine, now, and the other interpreters that adapters run under."""
+    from adapters import Adapter  # noqa: PLC0415 - heavy, as the next
+    from cases.defects import well_formed  # noqa: PLC0415 - heavy, and pytest's options are described at once
+
     return Environment(
         run=uuid4().hex[:12],
-        command=command,
+        command=well_formed(command),
         made=datetime.now(UTC).isoformat(timespec="seconds"),
         python=platform.python_version(),
         versions={package: _version(package) for package in PACKAGES},
         platform=platform.platform(),
         cpu=_cpu(),
+        others={
+            one.name: Other(one.asked or one.name, one.runs_on)
+            for one in adapters
+            if isinstance(one, Adapter) and one.runs_on
+        },
+        flags=flags,
     )
 
 

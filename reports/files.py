@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 from reports import badge, drift_table, latex, markdown, page, saved, tables
 from reports.folder import publish
 from reports.formats import chosen
+from reports.texts import csv
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -32,9 +32,7 @@ def write(report: Report, folder: Path, formats: Sequence[str] = ()) -> None:
 
 def results_csv(report: Report) -> str:
     """Return results.csv: a line for each row. A cell is empty where nothing was compared; NaN is "nan"."""
-    frame = tables.results(report.results.rows)
-    text = frame.map(lambda value: "nan" if isinstance(value, float) and math.isnan(value) else value)
-    return str(text.to_csv(index=False, lineterminator="\n"))
+    return csv(tables.results(report.results.rows))
 
 
 WRITERS: dict[str, Callable[[Report], str]] = {

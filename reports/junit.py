@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from cases.defects import printable
 from reports.quantities import badness
 from reports.rows import order
 from reports.verdicts import agrees, at_step, state, verdict, where
@@ -49,7 +50,8 @@ def properties(rows: Sequence[Row]) -> list[tuple[str, str]]:
         ("digits", f"{min(one.digits for one in compared):.4g}"),
         ("compared", str(sum(row.steps for row in rows if row.compared))),
     ]
-    return found + [(row.finding.quantity, state([row]) + at_step(row)) for row in _worst(rows)]
+    found += [(row.finding.quantity, state([row]) + at_step(row)) for row in _worst(rows)]
+    return [(printable(name), printable(value)) for name, value in found]
 
 
 def _worst(rows: Sequence[Row]) -> list[Row]:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from adapters import Choice, UnknownAdapterError
 from cases import SHIPPED, CaseErrors, load_cases
+from cases.defects import printable
 from reports import activations, changes, environment, files, report, run, saved, step_summary, terminal
+from reports.limits import flags_of
 from reports.power import measure
 
 if TYPE_CHECKING:
@@ -72,10 +74,11 @@ def make(wanted: Wanted, command: str) -> int:
     try:
         return _make(wanted, command)
     except (UsageError, CaseErrors, UnknownAdapterError, saved.UnreadableError) as error:
-        print(error, file=sys.stderr)
+        print("\n".join(map(printable, str(error).split("\n"))), file=sys.stderr)
         return 2
     except OSError as error:
-        print(f"the report cannot be written to {wanted.out}: {error.strerror or error}", file=sys.stderr)
+        told = f"the report cannot be written to {wanted.out}: {error.strerror or error}"
+        print(printable(told), file=sys.stderr)
         return 2
 
 
@@ -99,7 +102,7 @@ def _anew(wanted: Wanted, command: str, out: Console) -> Report:
         results = run.run(selection, watch)
     results = replace(results, activations=activations.measure_selected(selection))
     power = _measure(selection, out) if wanted.power else None
-    made = environment.describe(command)
+    made = environment.describe(command, selection.adapters, flags_of(wanted.adapters.limits))
     return report.put_together(results, selection, made, wanted.adapters.required, power)
 
 

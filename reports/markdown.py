@@ -110,6 +110,7 @@ def _environment(report: Report) -> str:
     made = report.environment
     versions = ", ".join(f"{name} {version}" for name, version in made.versions.items())
     when = f"{made.made}, run {made.run}"
-    lines = (when, f"Python {made.python}, {versions}", made.platform, made.cpu, made.seed)
+    others = (f"{name} is {one.asked}: {one.runs_on}" for name, one in made.others.items())
+    lines = (when, f"Python {made.python}, {versions}", *others, made.platform, made.cpu, made.seed)
     command = code(shortened(made.command, LONGEST))
     return "\n".join(("## How this was made", "", f"- {command}", *(item(shortened(line)) for line in lines)))

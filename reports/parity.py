@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adapters import Adapter, Unavailable, UnknownAdapterError, find_adapters
-from adapters.registry import default_names, known_adapters, split
+from adapters.registry import check, default_names
 from cases import SHIPPED, Case, CaseErrors, load_cases
 from cases.defects import printable
 from reference import Verdict
 from reports.explanations import explained
 from reports.inherited import expects
+from reports.limits import flags_of
 from reports.published import judge_case
 from reports.rows import Row, first_failure
 from reports.run import lockstep, rows_of, run_case
@@ -59,27 +60,19 @@ def asked_for(
     """
     try:
         cases = load_cases(SHIPPED, *map(Path, folders))
-        names = _adapter_names(adapters)
+        check(adapters)
     except (CaseErrors, UnknownAdapterError) as error:
         raise Unusable(str(error)) from error
     runs = tuple(
         (case, name, dtype)
         for case in cases
-        for name in names
+        for name in dict.fromkeys(adapters or default_names())
         for dtype in case.dtypes
         if dtype in (dtypes or case.dtypes)
     )
     if not runs:
         raise Unusable(f"nothing to test: none of {len(cases)} cases runs in {' or '.join(dtypes)}")
     return Asked(runs, tuple(case for case in cases if case.published))
-
-
-def _adapter_names(wanted: tuple[str, ...]) -> tuple[str, ...]:
-    known = known_adapters()
-    unknown = [name for name in wanted if split(name)[0] not in known and ":" not in split(name)[0]]
-    if unknown:
-        find_adapters(unknown[:1])  # raises, and its message lists those that exist
-    return tuple(dict.fromkeys(wanted or default_names()))
 
 
 @dataclass(frozen=True)
@@ -200,7 +193,15 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
 
 
-def command(node: str, folders: Sequence[str] = (), adapter: str = "", *, slow: bool = False) -> str:
+def command(
+    node: str,
+    folders: Sequence[str] = (),
+    adapter: str = "",
+    *,
+    slow: bool = False,
+    limits: Limits | None = None,
+) -> str:
     """Return the command that repeats one test, quoted for a shell."""
     words = ["python", "-m", "pytest", node, *(f"--cases={folder}" for folder in folders)]
-    return shlex.join([*words, *(["--adapter", adapter] if adapter else []), *(["--slow"] if slow else [])])
+    words += [*(["--adapter", adapter] if adapter else []), *(["--slow"] if slow else [])]
+    return shlex.join([*words, *flags_of(limits)])

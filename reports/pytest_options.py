@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from reports import environment
+from reports.limits import ISOLATE, MEMORY, SECONDS, above_zero
 
 DTYPES = ("float64", "float32", "bfloat16", "float16")
 PROJECT = Path(__file__).parent.parent
@@ -35,10 +36,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--engines", action="store_true", help=engines)
     device = "where PyTorch and JAX run: cuda is the first such device, and its absence a failure"
     add("--device", choices=("cpu", "cuda"), default="cpu", help=device)
-    isolate = (
-        "run each adapter in a process of its own: a crash or a hang costs its own tests and nothing else"
-    )
-    add("--isolate", action="store_true", help=isolate)
+    add("--isolate", action="store_true", help=ISOLATE.replace("rows", "tests"))
+    add("--time-limit", metavar="SECONDS", type=above_zero, help=SECONDS)
+    add("--memory-limit", metavar="GIB", type=above_zero, help=MEMORY)
     dense = "measure the accuracy of each framework's functions over a dense grid, and print the table"
     add("--dense", action="store_true", help=dense)
     random = "how many random networks, and random correct variants, must raise no false alarm (default: 90)"

@@ -43,7 +43,12 @@ def console() -> Console:
 @contextmanager
 def bar(out: Console) -> Iterator[Callable[[str, int, int], None]]:
     """Show a bar, on a terminal only; give the function that moves it: what is next, how much is done."""
-    columns = (BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+    columns = (
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}", markup=False),
+    )
     with Progress(*columns, console=out, transient=True, disable=not out.is_terminal) as shown:
         task = shown.add_task("")
         yield lambda what, done, of: shown.update(task, description=what, completed=done, total=of)
@@ -59,7 +64,7 @@ def progress(selection: Selection, out: Console) -> Iterator[Callable[[Case, str
             nonlocal before, most
             if step == 0:  # the run before this one may have ended early
                 before, most = before + most, case.steps if dtype in case.dtypes else 0
-            move(f"{case.name} {dtype}", before + step, of)
+            move(printable(f"{case.name} {dtype}"), before + step, of)
 
         yield watch
 

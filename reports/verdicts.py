@@ -175,10 +175,16 @@ def _what(results: Results, selection: Selection, compared: int) -> str:
     """Say what was compared: how many cases, in which formats, by which versions, how many quantities."""
     formats = " and ".join(dict.fromkeys(dtype for _, dtype in selection.runs))
     present = [adapter for adapter in selection.adapters if isinstance(adapter, Adapter)]
-    versions = ", ".join(f"{adapter.name} {adapter.version}".strip() for adapter in present)
+    versions = ", ".join(map(_versioned, present))
     cases = len({case.name for case, _ in selection.runs})
     told = f"{_plural(cases, 'case')}, {formats}, {versions}; {_plural(compared, 'quantity')} compared"
     return told + _certified(results, compared) + _published(results)
+
+
+def _versioned(adapter: Adapter) -> str:
+    """Name an adapter with its framework's version, once."""
+    told = adapter.name.endswith(f"@{adapter.version}")
+    return adapter.name if told else f"{adapter.name} {adapter.version}".strip()
 
 
 def _certified(results: Results, compared: int) -> str:

@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +26,8 @@ steps: 3
 
 CLAIMANTS = '''
 """Claimants that are wrong in one way each: every function trains, and damages what it states."""
+
+import os
 
 import numpy as np
 
@@ -78,6 +81,11 @@ def ends_the_program(problem):
     yield
 
 
+def ends_the_process(problem):
+    os._exit(3)
+    yield
+
+
 def stops_early(problem):
     yield next(training_steps(problem))
 
@@ -97,6 +105,11 @@ def declines(problem):
 
 not_a_function = 3
 '''
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Set how many damaged files the reader of cases is given."""
+    settings.register_profile("reader", max_examples=5000 if config.getoption("--slow") else 100)
 
 
 @pytest.fixture(scope="session")

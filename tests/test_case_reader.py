@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import stat
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +20,8 @@ from cases.defects import MAX_DEFECTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+ROOT = Path(__file__).parent.parent
 
 ACTIVATIONS = (
     "'sigmoid', 'tanh', 'relu', 'identity', 'softplus', 'gelu_erf', 'gelu_tanh', 'silu', 'leaky_relu', "
@@ -326,6 +331,16 @@ MALFORMED = {
             )
         ],
     ),
+    "too many values": (
+        "y: [[1]]",
+        "y: [[1]]\nz: [" + "1," * 100_000 + "]",
+        ["7:199921: more than 100,000 values, expected fewer, or arrays that are drawn"],
+    ),
+    "an instruction to YAML readers": (
+        "y: [[1]]",
+        "y: [[1]]\n...\n%TAG ! b",
+        ["8:1: a line that begins with %, expected no instructions to YAML readers"],
+    ),
     "control character": ("a test", "a \x01test", ["1:10: the character '\\x01', expected printable text"]),
 }
 
@@ -391,12 +406,12 @@ def test_what_was_reported_is_not_reported_again(complain: Callable[[str | bytes
     assert [line.split(" ", 1)[0] for line in complain(bad)] == ["2:9:", "3:1:", "7:4:"]
 
 
-def test_a_hundred_thousand_defects_are_counted_not_listed(
+def test_ninety_thousand_defects_are_counted_not_listed(
     complain: Callable[[str | bytes], list[str]],
 ) -> None:
-    found = complain(GOOD.replace("[[1]]", "[[" + "a, " * 100_000 + "1]]"))
+    found = complain(GOOD.replace("[[1]]", "[[" + "a, " * 90_000 + "1]]"))
     assert len(found) == MAX_DEFECTS + 1
-    assert "more defects from here on" in found[-1]
+    assert found[-1].endswith(f"{90_000 - MAX_DEFECTS + 1} more defects from here on, expected none")
 
 
 def test_a_file_over_one_mebibyte_is_refused_unread(tmp_path: Path) -> None:
@@ -430,6 +445,62 @@ def test_a_loop_of_links(tmp_path: Path) -> None:
     assert [Path(defect.path).name for defect in caught.value.defects] == ["a.yaml", "b.yaml"]
 
 
+def test_a_link_that_leaves_its_folder_is_not_read(tmp_path: Path) -> None:
+    for folder in ("cases", "cases/sub", "other"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "secret").write_text("password: 12345\n")
+    (tmp_path / "other" / "b.yaml").write_text(GOOD)
+    (tmp_path / "cases" / "a.yaml").write_text(GOOD)
+    (tmp_path / "cases" / "sub" / "linked.yaml").symlink_to("../a.yaml")
+    (tmp_path / "cases" / "folder").symlink_to("../other")  # which is not followed
+    (tmp_path / "cases" / "loop").symlink_to("..")
+    assert [case.name for case in load_cases(tmp_path / "cases")] == ["a", "sub/linked"]
+    for name, target in (("secret", "../secret"), ("zero", "/dev/zero"), ("b", "loop/other/b.yaml")):
+        (tmp_path / "cases" / f"{name}.yaml").symlink_to(target)
+    with pytest.raises(CaseErrors) as caught:
+        load_cases(tmp_path / "cases")
+    assert [str(defect) for defect in caught.value.defects] == [
+        f"{tmp_path}/cases:1:1: the link {tmp_path}/cases/{name}.yaml leads out of the folder, "
+        "expected a file within"
+        for name in ("b", "secret", "zero")
+    ]
+
+
+def test_reading_a_case_opens_that_file_and_no_other(tmp_path: Path) -> None:
+    (tmp_path / "case.yaml").write_text(
+        GOOD.replace("a test", "!include /etc/passwd") + "file: /etc/passwd\nx-ref: {$ref: 'other.yaml#/x'}\n"
+    )
+    code = (
+        "import sys\nfrom cases import CaseErrors, SHIPPED, load_cases\nopened = []\n"
+        "def hear(event, arguments):\n"
+        "    if event in ('open', 'os.open', 'socket.connect'): opened.append((event, str(arguments[0])))\n"
+        "sys.addaudithook(hear)\n"
+        "try: load_cases(*map(__import__('pathlib').Path, sys.argv[1:]), SHIPPED)\n"
+        "except CaseErrors: pass\n"
+        "assert len(opened) > 50\n"
+        "print({(event, path) for event, path in opened if not path.endswith('.yaml') or 'other' in path})"
+    )
+    done = subprocess.run([sys.executable, "-c", code, tmp_path], cwd=ROOT, capture_output=True, check=True)
+    assert done.stdout == b"set()\n"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a device")
+def test_a_device_is_not_read(tmp_path: Path) -> None:
+    os.mknod(tmp_path / "zero.yaml", 0o666 | stat.S_IFCHR, os.makedev(1, 5))
+    assert complaints(tmp_path / "zero.yaml") == ["1:1: this is no regular file, expected a regular file"]
+
+
+def test_a_file_that_grows_is_not_read_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "case.yaml"
+    path.write_bytes(b"#" * 2**20)
+    small = path.stat()
+    path.write_bytes(b"#" * (2**20 + 5))
+    monkeypatch.setattr(Path, "stat", lambda *_, **__: small)
+    assert complaints(path) == [
+        "1:1: the file grows while it is read, expected at most 1048576 bytes (1 MiB)"
+    ]
+
+
 def test_a_pipe_is_not_read(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.yaml")
     assert complaints(tmp_path / "pipe.yaml") == ["1:1: this is no regular file, expected a regular file"]
@@ -439,10 +510,10 @@ def test_an_unreadable_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     path = tmp_path / "case.yaml"
     path.write_text(GOOD)
 
-    def refuse(_: Path) -> bytes:  # a file's mode does not keep root from reading it
+    def refuse(*_: object) -> None:  # a file's mode does not keep root from reading it
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr(Path, "open", refuse)
     assert complaints(path) == ["1:1: the file cannot be read: Permission denied, expected a readable file"]
 
 
@@ -566,7 +637,9 @@ WORDS = [
         "0x1p3",
     ),
 ]
-fuzz = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+fuzz = settings(
+    settings.get_profile("reader"), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+)
 
 
 @fuzz

@@ -61,6 +61,49 @@ def test_the_inner_rooms_are_plain_numpy(package):
         assert not heavy, f"{path.relative_to(ROOT)} imports {heavy}"
 
 
+UNREAD = {"pickle", "cPickle", "marshal", "shelve", "dill", "cloudpickle", "joblib"}
+EVALUATED = {"eval", "exec", "compile", "__import__"}
+LOADED = {"yaml.load", "yaml.load_all", "yaml.unsafe_load", "yaml.full_load", "torch.load", "torch.save"}
+LOADED |= {"os.system", "os.popen", "np.fromregex", "pd.read_pickle", "pd.eval"}
+
+
+def dangers(source):
+    """Give what in a module runs text as a program, or reads objects from bytes."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            names = [alias.name for alias in node.names] + [getattr(node, "module", None) or ""]
+            yield from (name for name in names if name.split(".")[0] in UNREAD)
+        if isinstance(node, ast.Name) and node.id in EVALUATED:
+            yield node.id
+        if isinstance(node, ast.Attribute) and (ast.unparse(node) in LOADED or "pickle" in node.attr):
+            yield ast.unparse(node)
+        if isinstance(node, ast.keyword) and node.arg in ("allow_pickle", "shell", "unsafe"):
+            yield from [f"{node.arg}={ast.unparse(node.value)}"] * (ast.unparse(node.value) != "False")
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_nothing_is_unpickled_or_evaluated(package):
+    for path in (ROOT / package).rglob("*.py"):
+        found = list(dangers(path.read_text(encoding="utf-8")))
+        assert not found, f"{path.relative_to(ROOT)}: {found}"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import pickle",
+        "from pickle import loads",
+        "eval(text)",
+        "np.load(path, allow_pickle=True)",
+        "yaml.load(text, Loader=yaml.Loader)",
+        "frame.to_pickle(path)",
+        "subprocess.run(text, shell=True)",
+    ],
+)
+def test_what_unpickles_or_evaluates_is_found(source):
+    assert list(dangers(source))
+
+
 def test_help_is_quick_because_no_framework_is_loaded():
     code = (
         "import sys, runpy\n"

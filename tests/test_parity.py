@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from adapters import Choice
-from adapters.isolation import Limits
 from reports.junit import record
+from reports.limits import limits_of
 from reports.long_runs import RowKeeper
 from reports.parity import Asked, Unusable, asked_for, command, failure_of, id_of, published_failure_of
 
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 def choice(config: pytest.Config) -> Choice:
     adapters = tuple(config.getoption("--adapter"))
-    return Choice(adapters, config.getoption("--engines"), config.getoption("--device"))
+    return Choice(
+        adapters, config.getoption("--engines"), config.getoption("--device"), limits_of(config.option)
+    )
 
 
 def asked(config: pytest.Config) -> Asked:
@@ -60,6 +62,7 @@ def conclude(request: pytest.FixtureRequest) -> Callable[..., None]:
             request.config.getoption("--cases"),
             adapter if was_asked_for or adapter not in Choice().names else "",
             slow=request.config.getoption("--slow"),
+            limits=limits_of(request.config.option),
         )
         pytest.fail(f"{failure.told}\n\nTo repeat this test alone:\n  {again}", pytrace=False)
 
@@ -70,7 +73,7 @@ def test_parity(
     case: Case, adapter: str, dtype: str, conclude: Callable[..., None], request: pytest.FixtureRequest
 ) -> None:
     slow = request.config.getoption("--slow")
-    limits = Limits() if request.config.getoption("--isolate") else None
+    limits = limits_of(request.config.option)
     found = RowKeeper()
     failure = failure_of(case, adapter, dtype, slow=slow, limits=limits, watch=found.add)
     record(request.node, found.rows)

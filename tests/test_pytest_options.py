@@ -97,6 +97,18 @@ def test_a_framework_that_is_absent_fails_where_it_was_asked_for(parity: Callabl
     assert "--adapter jax" in done.stdout
 
 
+def test_isolated_a_crash_costs_its_own_test_alone(parity: Callable[..., Run], folder: Path) -> None:
+    adapters = ["--adapter", "claimants:ends_the_process", "--adapter", "claimants:honest"]
+    done = parity(PARITY, f"--cases={folder}", *adapters, "--time-limit=60", "-k", "mine and float64")
+    assert (done.returncode, counts(done)) == (1, "1 failed, 1 passed")
+    told = (
+        "claimants:ends_the_process its process ended with exit code 3 (claimants:ends_the_process, float64"
+    )
+    assert told in done.stdout
+    again = "--adapter claimants:ends_the_process --isolate --time-limit=60"
+    assert next(line for line in done.stdout.splitlines() if "-m pytest" in line).endswith(again)
+
+
 def test_ids_are_what_a_person_types_and_the_same_in_every_process(parity: Callable[..., Run]) -> None:
     done = parity(PARITY, "-n", "2", "-v", "-k", "document and numpy and float32")
     assert (done.returncode, counts(done)) == (0, "1 passed")
@@ -159,6 +171,9 @@ def test_what_a_case_expects_passes_and_is_news_where_it_is_not_so(
             "unknown adapter 'nope', expected one of numpy, torch, jax, torch-func, torch-compile, ",
         ),
         (["--dtype", "float8"], "invalid choice: 'float8'"),
+        (["--time-limit", "0"], "'0' is not a finite number above 0"),
+        (["--memory-limit", "much"], "'much' is not a finite number above 0"),
+        (["--adapter", "jax@"], "'jax@' names no interpreter, expected one behind the @: jax@PATH"),
     ],
 )
 def test_bad_usage(arguments: list[str], message: str, parity: Callable[..., Run]) -> None:

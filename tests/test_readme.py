@@ -39,6 +39,7 @@ from reference import tape, worked_example
 from reports import build, diff, latex
 from reports.changes import tables
 from reports.changes.moved import Motion
+from reports.sweep import __main__ as sweep
 from reports.vectors import __main__ as vectors
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ CONSTRAINTS = ".ci/constraints.txt"
 PINNED = dict(re.findall(r"^([\w.-]+)==(\S+)$", (ROOT / CONSTRAINTS).read_text("utf-8"), re.MULTILINE))
 """The exact version of each package, by name."""
 
-PROGRAMS = {"reports.build": build, "reports.diff": diff, "reports.vectors": vectors}
+PROGRAMS = {"reports.build": build, "reports.diff": diff, "reports.sweep": sweep, "reports.vectors": vectors}
 """What can be typed behind `python -m`."""
 
 KINDS: dict[str, Callable[[Block], bool]] = {
@@ -70,6 +71,7 @@ KINDS: dict[str, Callable[[Block], bool]] = {
     "a workflow": lambda one: one.file.startswith(".github/workflows/"),
     "commands that take minutes": lambda one: one.language == "sh" and _is_of_this_environment(one),
     "two releases": lambda one: one.language == "text" and one.text.startswith("Versions and platform:\n"),
+    "two releases side by side": lambda one: one.language == "text" and one.text.startswith("$ python3.11 "),
     "a reader of results": lambda one: one.language == "python" and 'open("results.json"' in one.text,
 }
 """What each block is, by which the test that holds it true finds it."""
@@ -285,6 +287,26 @@ def test_two_releases_are_compared_in_the_form_that_is_printed() -> None:
     }
     moved = r"\d+ of [\d,]+ quantities have moved, by up to \d+ ulps in the values that are kept"
     assert re.search(rf"^Nothing is worse; {moved}\.$", block.text, re.MULTILINE)
+
+
+def test_two_releases_side_by_side_are_shown_as_this_one_alone_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The other one is not here, so what is tested is all that stands in this one's own report."""
+    (block,) = of("two releases side by side")
+    (_, installed), (typed, shown) = block.commands
+    assert installed == ""
+    words = shlex.split(typed)
+    words = words[: words.index("jax") + 1]
+    build.main([*words[3:], "--out", str(tmp_path)])
+    rows = [re.split(r" {2,}", line.strip()) for line in shown.splitlines() if line.startswith(" ")]
+    head, *lines = (row for row in rows if "─" not in row[0])
+    older = head.pop()
+    assert re.fullmatch(r"jax@\d+\.\d+\.\d+", older)
+    alone = [head, *(line[:-1] for line in lines)]
+    told = [re.split(r" {2,}", line.strip()) for line in capsys.readouterr().out.splitlines()]
+    assert all(row in told for row in alone)
+    assert f"jax {PINNED['jax']}, {older}; " in shown
 
 
 def test_a_program_reads_results_with_nothing_but_python(

@@ -18,6 +18,7 @@ from reports.sweep.cluster import DaskEngine
 from reports.sweep.done import Order
 from reports.sweep.engine import LocalEngine
 from reports.sweep.plan import Plan, tasks
+from reports.sweep.shrinking.distinct import problem_of
 from reports.sweep.store import Store
 
 COUNT = 150
@@ -89,6 +90,45 @@ def test_a_folder_holds_one_sweep(whole):
     assert other.returncode == 2
     assert "its seed is 0, asked for is 8" in other.stderr
     assert "Traceback" not in again.stderr + other.stderr
+
+
+def test_isolated_or_not_the_rows_are_the_same(whole, tmp_path):
+    done = swept(tmp_path / "sweep", "--no-isolate")
+    assert done.returncode == 0, done.stderr
+    pd.testing.assert_frame_equal(rows(tmp_path / "sweep"), rows(whole[0]))
+
+
+ABORTING = """
+import os
+import numpy as np
+from adapters.adapter import Adapter, Program, Stacked
+from reference import names, training_steps
+
+ONE = np.array({one})
+
+def run(problem):
+    if (np.asarray(problem.x, float) == ONE).all(axis=(-2, -1)).any():
+        os.abort()
+    yield from training_steps(problem)
+
+adapter = Adapter("aborting", "", "", (Program("", run, names.observable, stacked=Stacked("so", run)),))
+"""
+
+
+@pytest.mark.parametrize("engine", ["local", "dask"])
+def test_an_abort_on_one_case_is_that_cases_error(engine, tmp_path, monkeypatch):
+    one = problem_of(Plan(0, 8), 5).x.astype(float).tolist()
+    (tmp_path / "aborting.py").write_text(ABORTING.format(one=one), encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    done = swept(tmp_path / "sweep", "--engine", engine, count=8, adapter="aborting:adapter")
+    assert done.returncode == 1, done.stderr
+    assert "its process ended by SIGABRT" in done.stdout
+    assert ": 2 findings; " in done.stdout  # in the stack, and alone, as some of this block are run too
+    found = rows(tmp_path / "sweep")
+    verdicts = found[found["how"] == "so"].set_index("case")["verdict"].to_dict()
+    assert verdicts.pop("5") == "error"
+    assert len(verdicts) == 7
+    assert set(verdicts.values()) <= {"agrees", "undecided"}
 
 
 def killed_and_resumed(folder, times, seed):
@@ -196,6 +236,8 @@ def test_what_ends_a_worker_is_done_again_by_another(tmp_path, monkeypatch):
     [
         (["--count", "0"], "0 is not a positive number"),
         (["--widths", "3"], "3 has no layer"),
+        (["--no-isolate", "--time-limit", "5"], "--no-isolate leaves nothing to limit"),
+        (["--memory-limit", "0"], "'0' is not a finite number above 0"),
         (["--adapter", "nobody"], "unknown adapter 'nobody'"),
     ],
 )

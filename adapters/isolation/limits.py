@@ -14,9 +14,10 @@ class Limits:
     Attributes
     ----------
     seconds
-        For one reply: a training step, or to start.
+        For one reply: a training step. To start, five times as much.
     gib
-        Memory of its own, in GiB, beyond what it has taken when it has loaded its framework; on Linux only.
+        Memory of its own, in GiB, beyond what it has taken when it has loaded its framework, which may be
+        five times as much; and the size of any file that it writes. On Linux only.
     """
 
     seconds: float = 120.0

@@ -16,6 +16,23 @@ ARRAYS = ("parameters", "x", "y")
 UNSEEN = ("tolerance",)
 """What only the judge needs."""
 
+SLACK = 64
+"""A step states each parameter eight times over at most, and of each unit five numbers; in a wider format."""
+
+LEAST = 2**20
+
+
+def most_bytes(problem: Problem) -> int:
+    """Return how much the claim of one step may take: far more than any that is nearly right.
+
+    Of a stack it is that of all its cases.
+    """
+    examples = problem.x.shape[-2]
+    numbers = problem.x.size + problem.y.size
+    for name, array in problem.parameters.items():
+        numbers += array.size + (examples * array.size if name.startswith("b") else 0)
+    return LEAST + SLACK * 8 * numbers
+
 
 def told(problem: Problem) -> dict[str, Any]:
     """Return everything but the arrays, as JSON has it."""

@@ -2,116 +2,149 @@
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import os
-import signal
+import platform
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from contextlib import suppress
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
 from adapters.adapter import Unavailable
+from adapters.isolation import confinement
 from adapters.isolation.messages import encode, receive
 from adapters.isolation.problems import problem_of
 from adapters.registry import load_adapter
 from reference.crash import told
-from reference.verdicts import NoEquivalent
+from reference.verdicts import Fault, NoEquivalent, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-    from adapters.adapter import Adapter, Claim, Program
+    from adapters.adapter import Adapter, Claim, Program, TrainingRun
     from adapters.isolation.messages import Message
     from cases.problem import Problem
 
+Reply = tuple[dict[str, Any], dict[str, Any]]
+"""A header and arrays."""
+
 MOST_WORDS = 200
 """Characters of what a claimant writes to standard output that are told."""
+
+PACKAGES = ("numpy", "ml_dtypes", "torch", "jax", "jaxlib", "optax")
+"""Those whose versions are told of another interpreter."""
 
 
 class Run:
     """A training that is under way, or begins with its first step; and what it was given, as it was given."""
 
-    def __init__(self, program: Program, problem: Problem) -> None:
-        self._program, self._problem = program, problem
+    def __init__(self, train: TrainingRun, problem: Problem, most: int) -> None:
+        self._train, self._problem, self._most = train, problem, most
         self._before = {name: array.tobytes() for name, array in problem.inputs.items()}
         self._steps: Iterator[Claim] | None = None
 
-    def step(self) -> dict[str, Any]:
-        """Return what is claimed of the next step; what the claimant raises passes through."""
-        self._steps = iter(self._program.run(self._problem)) if self._steps is None else self._steps
-        return dict(next(self._steps))
+    def step(self) -> Reply:
+        """Return what is claimed of the next step, beside the inputs that the claimant wrote to.
+
+        Raises
+        ------
+        StopIteration
+            If there is none. What the claimant raises passes through.
+        Fault
+            If it states more than any step can hold.
+        """
+        self._steps = iter(self._train(self._problem)) if self._steps is None else self._steps
+        claim = next(self._steps)
+        if not isinstance(claim, Mapping):
+            raise TypeError(f"yielded {type(claim).__name__}, expected a mapping from names to arrays")
+        stated = {str(name): value for name, value in dict(claim).items()}
+        arrays = {name: np.asarray(value) for name, value in stated.items() if _holds_numbers(value)}
+        strange = {name: _kind(value) for name, value in stated.items() if name not in arrays}
+        if (size := sum(array.nbytes for array in arrays.values())) > self._most:
+            raise Fault(f"stated {size:,} bytes of arrays in one step, expected at most {self._most:,}")
+        told = {f"claim {name}": array for name, array in arrays.items()}
+        told |= {f"input {name}": array for name, array in self._changed.items()}
+        return {"claim": list(stated), "strange": strange}, told
 
     @property
-    def changed(self) -> dict[str, NDArray[Any]]:
-        """The inputs that the claimant has written to."""
+    def _changed(self) -> dict[str, NDArray[Any]]:
         now = self._problem.inputs
         return {name: array for name, array in now.items() if array.tobytes() != self._before[name]}
 
 
-def serve(replies: int, started: Mapping[str, Any]) -> None:
+def serve(requests: int, replies: int, started: Mapping[str, Any]) -> None:
     """Answer every request, in the order in which they arrive, until there are no more."""
-    _end_with_parent()
+    confinement.end_with_parent(with_thread=started["dies with its thread"])
+    confinement.limit(started["memory while starting"])
+    own = os.getpid()
+
+    def send(number: int, header: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
+        if os.getpid() != own:  # a claimant has forked, and both halves came back: one of them has to go
+            os._exit(0)
+        left = memoryview(encode({**header, "number": number}, arrays))
+        while left:
+            left = left[os.write(replies, left) :]
+
     adapter = load_adapter(started["name"], started["location"])
-    _send(replies, _description(adapter))
+    send(0, _description(adapter), {})
     if isinstance(adapter, Unavailable):
         return
-    _limit_memory(started["memory"])
+    confinement.limit(started["memory"])
+    _written()  # what a framework says of itself while it is loaded is no part of any training
     runs: dict[int, Run] = {}
-    while True:
-        try:
-            request = receive(_read_exactly)
-        except EOFError:
-            return
-        _send(replies, *_answer(adapter, runs, request))
+    with os.fdopen(requests, "rb") as stream, suppress(EOFError):
+        while True:
+            request = receive(lambda count: _read_exactly(stream, count))
+            send(request.header["number"], *_answer(adapter, runs, request))
 
 
-def _answer(adapter: Adapter, runs: dict[int, Run], request: Message) -> tuple[Any, ...]:
-    """Return a reply's header and arrays."""
+def _answer(adapter: Adapter, runs: dict[int, Run], request: Message) -> Reply:
+    """Return a reply; whatever the claimant does meanwhile is told as its own."""
+    asked = request.header
+    try:
+        for run in asked.get("done", ()):
+            runs.pop(run, None)
+        reply: Reply = _asked_for(adapter, runs, request)
+    except StopIteration:
+        reply = {"end": True}, {}
+    except NoEquivalent as reason:
+        reply = {"no equivalent": str(reason)}, {}
+    except BaseException as error:  # noqa: BLE001 - even what ends a program ends only this training
+        reply = {"fault": told(error), "memory": isinstance(error, MemoryError)}, {}
+    words = _written()
+    if words and "fault" not in reply[0]:
+        wrote = f"wrote to standard output, where a program like this has nothing to say: {words!r}"
+        return {"fault": wrote}, {}
+    return reply
+
+
+def _asked_for(adapter: Adapter, runs: dict[int, Run], request: Message) -> Reply:
     asked = request.header
     match asked["ask"]:
-        case "start":
-            runs[asked["run"]] = Run(
-                adapter.programs[asked["program"]], problem_of(asked["problem"], request.arrays)
-            )
-            return ({"started": True},)
         case "promises":
+            program = adapter.programs[asked["program"]]
+            return {"promises": sorted(program.promises(asked["depth"]))}, {}
+        case "start":
             problem = problem_of(asked["problem"], request.arrays)
-            return ({"promises": sorted(adapter.programs[asked["program"]].promises(problem.depth))},)
+            runs[asked["run"]] = Run(_training(adapter, asked), problem, asked["most"])
+            return {"started": True}, {}
         case "next":
-            return _next(runs[asked["run"]])
-        case "forget":
-            runs.pop(asked["run"], None)
-            return ({"forgotten": True},)
-    raise ValueError(f"asked {asked['ask']!r}")
+            return runs[asked["run"]].step()
+    raise ValueError(f"was asked {asked['ask']!r}")
 
 
-def _next(run: Run) -> tuple[Any, ...]:
-    """Advance a training by one step, and return what it states, beside inputs that it wrote to."""
-    try:
-        claim = run.step()
-    except StopIteration:
-        return ({"end": True},)
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - told as the claimant's own
-        return _ended(error)
-    words = _written()
-    if words:
-        return (
-            {"fault": f"wrote to standard output, where a program like this has nothing to say: {words!r}"},
-        )
-    arrays = {f"claim {name}": np.asarray(value) for name, value in claim.items() if _holds_numbers(value)}
-    strange = {str(name): _kind(value) for name, value in claim.items() if not _holds_numbers(value)}
-    arrays |= {f"input {name}": array for name, array in run.changed.items()}
-    return {"claim": list(map(str, claim)), "strange": strange}, arrays
-
-
-def _ended(error: BaseException) -> tuple[Any, ...]:
-    if isinstance(error, NoEquivalent):
-        return ({"no equivalent": str(error)},)
-    return ({"fault": told(error)},)
+def _training(adapter: Adapter, asked: Mapping[str, Any]) -> TrainingRun:
+    program: Program = adapter.programs[asked["program"]]
+    if not asked["stacked"]:
+        return program.run
+    if program.stacked is None:
+        raise ValueError("trains no stack of cases")
+    return program.stacked.run
 
 
 def _holds_numbers(value: object) -> bool:
@@ -129,19 +162,47 @@ def _kind(value: object) -> str:
 def _description(adapter: Adapter | Unavailable) -> dict[str, Any]:
     if isinstance(adapter, Unavailable):
         return {"unavailable": [str(adapter.verdict), adapter.reason]}
-    programs = [{"name": one.name, "accumulators": vars(one.accumulators)} for one in adapter.programs]
+    programs = [
+        {
+            "name": one.name,
+            "accumulators": vars(one.accumulators),
+            "stacked": one.stacked and one.stacked.how,
+        }
+        for one in adapter.programs
+    ]
+    if not programs:
+        return {"unavailable": [str(Verdict.ERROR), "has no program"]}
     return {
-        "title": adapter.title,
-        "version": adapter.version,
+        "name": str(adapter.name),
+        "title": str(adapter.title),
+        "version": str(adapter.version),
         "programs": programs,
-        "framework": adapter.framework,
+        "framework": str(adapter.framework),
+        "runs_on": ", ".join([f"Python {platform.python_version()}", *_versions()]),
+        "bfloat16": _has_bfloat16(),
     }
+
+
+def _has_bfloat16() -> bool:
+    """Whether NumPy knows bfloat16 here, which it does by ml_dtypes."""
+    with suppress(ImportError):
+        import_module("ml_dtypes")
+    with suppress(TypeError):
+        return np.dtype("bfloat16").itemsize > 0
+    return False
+
+
+def _versions() -> Iterator[str]:
+    for package in PACKAGES:
+        with suppress(PackageNotFoundError):
+            yield f"{package} {version(package)}"
 
 
 def _written() -> str:
     """Return what has been written to standard output, shortened, and forget it."""
-    sys.stdout.flush()
-    with contextlib.suppress(OSError):
+    with suppress(Exception):  # a claimant may have closed or replaced it
+        sys.stdout.flush()
+    with suppress(OSError):
         size = os.lseek(1, 0, os.SEEK_END)
         text = os.pread(1, MOST_WORDS, 0).decode(errors="replace") if size else ""
         os.ftruncate(1, 0)
@@ -150,33 +211,8 @@ def _written() -> str:
     return ""
 
 
-def _send(replies: int, header: Mapping[str, Any], arrays: Mapping[str, Any] | None = None) -> None:
-    left = memoryview(encode(header, arrays))
-    while left:
-        left = left[os.write(replies, left) :]
-
-
-def _read_exactly(count: int) -> bytes:
-    data = sys.stdin.buffer.read(count)
+def _read_exactly(stream: BinaryIO, count: int) -> bytes:
+    data = stream.read(count)
     if len(data) < count:
         raise EOFError
     return data
-
-
-def _limit_memory(more: int) -> None:
-    """Let this process take so many bytes more than it has now; there is no limit outside Linux."""
-    try:
-        import resource  # noqa: PLC0415 - Windows has none
-
-        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[5])
-    except (ImportError, OSError):
-        return
-    limit = pages * resource.getpagesize() + more
-    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
-
-
-def _end_with_parent() -> None:
-    """Have Linux end this process when its parent ends, however that comes."""
-    set_parent_death_signal = 1
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)

@@ -11,10 +11,13 @@ from reports.run import REFERENCE
 
 if TYPE_CHECKING:
     from cases import Case
+    from reports.environment import Environment
 
 
-def repeat(case: Case, dtype: str, adapter: str) -> str:
+def repeat(case: Case, dtype: str, adapter: str, made: Environment | None = None) -> str:
     """Return the build of one case in one number format by one adapter, quoted for a shell.
+
+    What a person types for the adapter, and for the limits of its process, is taken from `made`.
 
     Printed numbers are judged in every build of their case, so any adapter will do.
     """
@@ -25,4 +28,6 @@ def repeat(case: Case, dtype: str, adapter: str) -> str:
     words += ["--select", case.name]
     if adapter == PUBLISHED:
         return shlex.join([*words, "--adapter", REFERENCE])
-    return shlex.join([*words, "--dtype", dtype, "--adapter", adapter])
+    if made is not None and adapter in made.others:
+        adapter = made.others[adapter].asked
+    return shlex.join([*words, "--dtype", dtype, "--adapter", adapter, *(made.flags if made else ())])

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from cases import Case
+    from reports.environment import Environment
 
     Numbers = tuple[tuple[str, str], ...]
 
@@ -51,10 +52,14 @@ class Failure:
     yaml: str
 
 
-def failures(rows: Iterable[Row], cases: Mapping[str, Case]) -> tuple[Failure, ...]:
-    """Return every failure, in the order of the cases."""
+def failures(
+    rows: Iterable[Row], cases: Mapping[str, Case], made: Environment | None = None
+) -> tuple[Failure, ...]:
+    """Return every failure, in the order of the cases; `made` tells how to repeat it."""
     first = ((group, first_failure(found)) for group, found in grouped(rows).items())
-    return tuple(_failure(*group, row, cases[row.subject.case]) for group, row in first if row is not None)
+    return tuple(
+        _failure(*group, row, cases[row.subject.case], made) for group, row in first if row is not None
+    )
 
 
 def together(failing: Iterable[Failure]) -> dict[str, list[Failure]]:
@@ -65,7 +70,7 @@ def together(failing: Iterable[Failure]) -> dict[str, list[Failure]]:
     return alike
 
 
-def _failure(name: str, dtype: str, adapter: str, row: Row, case: Case) -> Failure:
+def _failure(name: str, dtype: str, adapter: str, row: Row, case: Case, made: Environment | None) -> Failure:
     return Failure(
         failure_anchor(name, dtype, adapter),
         row,
@@ -74,7 +79,7 @@ def _failure(name: str, dtype: str, adapter: str, row: Row, case: Case) -> Failu
         row.explanation,
         _formula(case, row.finding.quantity),
         _numbers(row),
-        repeat(case, dtype, adapter),
+        repeat(case, dtype, adapter, made),
         yaml(case),
     )
 

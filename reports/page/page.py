@@ -70,7 +70,7 @@ def _found(report: Report) -> dict[str, Any]:
     cases = {case.name: case for case, _ in report.quantities} | {
         example.case.name: example.case for example in report.examples
     }
-    failing = failures(report.results.rows, cases)
+    failing = failures(report.results.rows, cases, report.environment)
     return {
         "failures": failing,
         "failing": {one.anchor for one in failing},

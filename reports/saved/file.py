@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from cases.defects import printable
 from reports.saved import decode, encode
 from reports.saved.run import SavedRun
+from reports.texts import to_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,7 +42,7 @@ def dumps(run: SavedRun) -> str:
     """Return the text of results.json."""
     head = {"format": FORMAT, "schema": SCHEMA, "numbers": NUMBERS}
     document = head | encode.record(SavedRun, run)
-    return json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"
+    return to_json(document) + "\n"
 
 
 def read(path: Path) -> SavedRun:

@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reports.limits import NO_ISOLATE, SWEEP_MEMORY, SWEEP_SECONDS, above_zero, limits_of, stated
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -18,11 +20,14 @@ DTYPES = ("float64", "float32", "bfloat16", "float16")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Sweep, and return the exit code."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if stated(options) and not options.isolate:
+        parser.error("--no-isolate leaves nothing to limit, expected no --time-limit and no --memory-limit")
     try:
         from reports.sweep.command import sweep  # noqa: PLC0415 - after parsing, so that --help answers at once
 
-        return sweep(options)
+        return sweep(options, limits_of(options))
     except KeyboardInterrupt:
         print("Interrupted; --resume goes on from here.", file=sys.stderr)
         return 130
@@ -64,7 +69,15 @@ def _parser() -> argparse.ArgumentParser:
     add("--engine", choices=("local", "dask"), default="local", help=engine)
     add("--scheduler", metavar="ADDRESS", default="", help="with --engine dask: an existing scheduler")
     add("--workers", type=_positive, metavar="N", help="processes (default: one for each core)")
+    _add_limits(parser)
     return parser
+
+
+def _add_limits(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--no-isolate", action="store_false", dest="isolate", help=NO_ISOLATE)
+    add("--time-limit", metavar="SECONDS", type=above_zero, help=SWEEP_SECONDS)
+    add("--memory-limit", metavar="GIB", type=above_zero, help=SWEEP_MEMORY)
 
 
 def _positive(text: str) -> int:

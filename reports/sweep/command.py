@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from adapters import Adapter, UnknownAdapterError, find_adapters
 from adapters.registry import default_names
+from cases.defects import printable
 from reports import terminal
 from reports.sweep.cluster import DaskEngine, NoDaskError
 from reports.sweep.done import Order
@@ -26,38 +27,44 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from adapters import Unavailable
+    from adapters.isolation import Limits
     from reports.sweep.plan import Task
 
+    Adapters = tuple[Adapter | Unavailable, ...]
 
-def sweep(options: argparse.Namespace) -> int:
-    """Do all that is asked for and not done yet, and tell what was found; return the exit code."""
+
+def sweep(options: argparse.Namespace, limits: Limits | None) -> int:
+    """Do all that is asked for and not done yet, and tell what was found; return the exit code.
+
+    With `limits` each adapter runs in a process of its own.
+    """
     try:
-        return _sweep(options)
+        return _sweep(options, limits)
     except (UnknownAdapterError, OtherSweepError, LostWorkersError, NoDaskError) as error:
-        print(error, file=sys.stderr)
+        print(printable(str(error)), file=sys.stderr)
         return 2
     except OSError as error:
-        print(
-            f"{error.filename or options.out} cannot be written to: {error.strerror or error}",
-            file=sys.stderr,
-        )
+        told = f"{error.filename or options.out} cannot be written to: {error.strerror or error}"
+        print(printable(told), file=sys.stderr)
         return 2
 
 
-def _sweep(options: argparse.Namespace) -> int:
+def _sweep(options: argparse.Namespace, limits: Limits | None) -> int:
     plan = _plan(options)
+    adapters = find_adapters(plan.adapters, limits)
     store = Store(options.out)
-    store.open(plan, _versions(plan), resume=options.resume)
+    store.open(plan, _versions(adapters), resume=options.resume)
     done, out = store.done, terminal.console()
     left = [task for task in tasks(plan) if task.name not in done]
-    order = Order(str(options.out.resolve()), None)
+    order = Order(str(options.out.resolve()), limits)
     with progress(out, plan.count, plan.count - sum(task.told for task in left)) as watch:
         for one in _engine(options).run(_in_time(left, options.minutes), order):
             watch(one)
-    return _tell(store, plan, options.found, out)
+    return _tell(store, plan, adapters, options.found, out)
 
 
-def _tell(store: Store, plan: Plan, cases: Path | None, out: Console) -> int:
+def _tell(store: Store, plan: Plan, adapters: Adapters, cases: Path | None, out: Console) -> int:
     """Tell what has been found so far, and write it as cases if that is asked for; return the exit code."""
     if not store.done:
         out.print("nothing has been judged yet; --resume goes on")
@@ -66,7 +73,7 @@ def _tell(store: Store, plan: Plan, cases: Path | None, out: Console) -> int:
     write(summary, store.folder)
     show(summary, store.folder, out)
     if cases is not None:
-        show_found(write_found(plan, summary.findings, find_adapters(plan.adapters), cases), cases, out)
+        show_found(write_found(plan, summary.findings, adapters, cases), cases, out)
     if summary.cases < plan.count:
         out.print(f"{plan.count - summary.cases:,} cases are left; --resume goes on")
     return 1 if len(summary.findings) else 0
@@ -83,7 +90,7 @@ def _plan(options: argparse.Namespace) -> Plan:
     return Plan(options.seed, options.count, widths=options.widths, adapters=names, **chosen)
 
 
-def _versions(plan: Plan) -> dict[str, str]:
+def _versions(found: Adapters) -> dict[str, str]:
     """Return the version of each adapter that can run.
 
     Raises
@@ -91,10 +98,10 @@ def _versions(plan: Plan) -> dict[str, str]:
     OtherSweepError
         If none can.
     """
-    found = find_adapters(plan.adapters)
     present = {one.name: one.version for one in found if isinstance(one, Adapter)}
     if not present:
-        raise OtherSweepError(f"none of {', '.join(plan.adapters)} can run here, so nothing would be judged")
+        names = ", ".join(one.name for one in found)
+        raise OtherSweepError(f"none of {names} can run here, so nothing would be judged")
     return present
 
 

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 import pandas as pd
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
-from cases.defects import counted
+from cases.defects import counted, printable
+from reports.texts import csv
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -61,9 +63,9 @@ def show(summary: Summary, folder: Path, out: Console) -> None:
     if len(summary.known):
         out.print(_table(summary.known))
     for told in summary.findings["told"].where(summary.findings["told"] != "").dropna().head(MOST_SHOWN):
-        out.print(str(told), markup=False, highlight=False, soft_wrap=True)
+        out.print(printable(str(told)), markup=False, highlight=False, soft_wrap=True)
     out.print(summary.headline, markup=False, highlight=False)
-    out.print(f"Rows and summary: {folder}", markup=False, highlight=False, soft_wrap=True)
+    out.print(printable(f"Rows and summary: {folder}"), markup=False, highlight=False, soft_wrap=True)
 
 
 def show_found(found: Iterable[Found], folder: Path, out: Console) -> None:
@@ -71,7 +73,7 @@ def show_found(found: Iterable[Found], folder: Path, out: Console) -> None:
     written = 0
     for one in found:
         where = "no case file" if one.path is None else str(one.path)
-        out.print(f"{where}: {one.told}", markup=False, highlight=False, soft_wrap=True)
+        out.print(printable(f"{where}: {one.told}"), markup=False, highlight=False, soft_wrap=True)
         written += one.path is not None
     if written:
         again = f"to see {'it' if written == 1 else 'them'} again: python -m reports.build --cases {folder}"
@@ -84,20 +86,19 @@ def _table(frame: pd.DataFrame) -> Table:
         is_number = pd.api.types.is_numeric_dtype(frame[name])
         table.add_column(str(name), justify="right" if is_number else "left")
     for row in frame.itertuples(index=False):
-        table.add_row(*(_told(value) for value in row))
+        table.add_row(*(Text(_told(value)) for value in row))
     return table
 
 
 def _told(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.3g}"
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    return f"{value:,}" if isinstance(value, int) else printable(str(value))
 
 
 def write(summary: Summary, folder: Path) -> None:
     """Write what was found as CSV: by claimant, by feature, known differences, findings."""
     for name in ("claimants", "features", "known", "findings"):
-        table: pd.DataFrame = getattr(summary, name)
         unfinished = folder / f".{name}.csv"
-        table.to_csv(unfinished, index=False, lineterminator="\n")
+        unfinished.write_text(csv(getattr(summary, name)), encoding="utf-8", newline="\n")
         unfinished.replace(folder / f"{name}.csv")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from cases import SHIPPED, CaseErrors, load_cases
 from reports import terminal
+from reports.texts import to_json
 from reports.vectors.document import document
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def _write(told: dict[str, Any], out: Path) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     unfinished = out.with_name(f".{out.name}-{uuid4().hex[:12]}")
     try:
-        text = json.dumps(told, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        text = to_json(told)
         unfinished.write_text(f"{text}\n", encoding="utf-8", newline="\n")
         unfinished.replace(out)
     finally:

@@ -1,0 +1,334 @@
+"""Names, texts and messages that would do something where they are shown: they are shown, and do nothing."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import html
+import io
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import browser as chromium
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+from rich.console import Console
+
+from adapters import Unavailable, find_adapters
+from cases import load_cases
+from cases.defects import printable, well_formed
+from reference import Verdict
+from reports import environment, files, report, run, saved, terminal
+from reports.formats import FORMATS
+from reports.rows import Results
+
+if TYPE_CHECKING:
+    from cases import Case
+    from reports.report import Report
+    from reports.rows import Row
+
+ROOT = Path(__file__).parent.parent
+
+SCRIPT = "<script>pwned()</script>"
+TEXTS = (
+    SCRIPT,
+    "</script></style></title></svg></code></pre>--><img src=x onerror=pwned()>",
+    "\" onmouseover=pwned() '",
+    "=HYPERLINK(0)",
+    "+1",
+    "-cmd|' /C calc'!A0",
+    "@SUM(1)",
+    "[red]marked[/red] :smile:",
+    "[](javascript:pwned()) ![](x) <b> *b* _i_ `c` ~~s~~ | a | b",
+    "{{ 7 * 7 }}{% raw %}${7*7}",
+    "# heading",
+    "- [ ] item",
+    "\x1b[31m\x1b]0;title\x07\x9b31m\rover",
+    "two\nlines\u2028three\u202eback\x00\ufeff\ud800",
+    "&lt;b&gt;&amp;",
+    "]]>",
+    "%s %(x)s {0}",
+    "\x7f\U000e0001",
+)
+
+PLAIN = tuple(text for text in TEXTS if text.isprintable())
+"""Those that are shown as they are; of the others what cannot be printed is shown as an escape."""
+
+NAMES = (
+    f"{SCRIPT}x",
+    "=cmd()|calc",
+    "[red]a[/red] `b` *c* |",
+    "\" onmouseover=pwned() '",
+    "{{7*7}} & <img src=x>",
+)
+"""Of cases; a slash makes a folder."""
+
+HOSTILE = f"""
+from adapters.adapter import Adapter, Program
+from reference import training_steps
+from reference.verdicts import NoEquivalent
+
+TEXTS = {TEXTS!a}
+
+
+def states(problem):
+    for step in training_steps(problem):
+        yield {{**step, **dict.fromkeys(TEXTS, step["loss"]), "loss": type(TEXTS[0], (), {{}})()}}
+
+
+def raises(problem):
+    raise ValueError(" ".join(TEXTS))
+    yield
+
+
+def declines(problem):
+    raise NoEquivalent(" ".join(TEXTS))
+    yield
+
+
+adapter = Adapter(
+    {SCRIPT!r}, "=1+1", TEXTS[12], (Program("states " + TEXTS[1], states), Program(TEXTS[3], raises))
+)
+other = Adapter("=declines" + TEXTS[7], "", TEXTS[0], (Program("", declines),))
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a folder of cases whose names and texts are hostile, as far as files can have such names."""
+    made = tmp_path_factory.mktemp("hostile")
+    good = (ROOT / "cases" / "worked" / "document.yaml").read_text(encoding="utf-8")
+    text = " ".join(TEXTS[:-5]).replace("\ud800", "")
+    escaped = json.dumps(text + TEXTS[12] + "two\nlines\u2028three\u202e\x00")
+    good = re.sub(
+        r"^about: .*?(?=^\w)", lambda _: f"about: {escaped}\n", good, count=1, flags=re.MULTILINE | re.DOTALL
+    )
+    good = re.sub(r"^  source: .*", lambda _: f"  source: {escaped}", good, count=1, flags=re.MULTILINE)
+    for name in NAMES:
+        path = made / f"{name}.yaml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(good, encoding="utf-8")
+    (made / "hostile.py").write_text(HOSTILE, encoding="utf-8")
+    return made
+
+
+@pytest.fixture(scope="module")
+def told(folder: Path) -> Report:
+    """Run those cases by hostile adapters, and put the report together."""
+    sys.path.insert(0, str(folder))
+    adapters = find_adapters(["numpy", "hostile:adapter", "hostile:other"])
+    sys.path.remove(str(folder))
+    absent = Unavailable(TEXTS[0] + TEXTS[12], Verdict.NOT_RUN, " ".join(TEXTS))
+    selection = run.Selection(load_cases(folder), (*adapters, absent), ("float64",))
+    command = shlex.join(["python", "-m", "reports.build", *TEXTS])
+    return report.put_together(run.run(selection), selection, environment.describe(command))
+
+
+@pytest.fixture(scope="module")
+def out(told: Report, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made: Path = tmp_path_factory.mktemp("out")
+    files.write(told, made, FORMATS)
+    return made
+
+
+def strange(text: str, allowed: str = "\n") -> set[str]:
+    return {char for char in text if not char.isprintable() and char not in allowed}
+
+
+def test_every_file_and_the_terminal_hold_nothing_that_cannot_be_shown(
+    told: Report, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in files.WRITERS:
+        assert not strange((out / name).read_text(encoding="utf-8")), name
+    terminal.show(told, out, terminal.console())
+    printed = capsys.readouterr().out
+    assert not strange(printed)
+    assert SCRIPT in printed
+    assert "[red]a[/red]" in printed
+    assert ":smile:" in printed
+
+
+def test_a_spreadsheet_finds_no_formula(out: Path) -> None:
+    for name in ("drift.csv", "results.csv"):
+        with (out / name).open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        cells = [cell for row in rows for cell in row.values() if not is_number(cell)]
+        assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@", "\t", "\r"))]
+    told = {row["case"] for row in rows}
+    assert {"'=cmd()|calc", f"{SCRIPT}x"} <= told
+
+
+def is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def test_json_holds_the_texts_as_they_are(out: Path) -> None:
+    rows = json.loads((out / "results.json").read_text(encoding="utf-8"))["results"]["rows"]
+    assert {well_formed(text) for text in TEXTS} <= {*rows["columns"]["finding.quantity"]["texts"]}
+
+
+def test_a_run_of_hostile_texts_is_read_back_as_it_was(out: Path) -> None:
+    assert saved.dumps(saved.read(out)) == (out / saved.NAME).read_text(encoding="utf-8")
+
+
+TAGS = {
+    "h1",
+    "h2",
+    "h3",
+    "p",
+    "ul",
+    "li",
+    "strong",
+    "table",
+    "thead",
+    "tbody",
+    "tr",
+    "th",
+    "td",
+    "code",
+    "em",
+    "span",
+}
+
+
+def test_markdown_renders_as_text(out: Path) -> None:
+    rendered = (
+        MarkdownIt("commonmark", {"html": True})
+        .enable("table")
+        .enable("strikethrough")
+        .render((out / "summary.md").read_text(encoding="utf-8"))
+    )
+    assert {*re.findall(r"<([a-z][a-z0-9]*)", rendered)} <= TAGS
+    shown = html.unescape(re.sub(r"</?[a-z][^>]*>", "", rendered))
+    for text in (*PLAIN, "two\\nlines"):
+        assert text in shown, text
+
+
+PAGE = """
+({
+    pwned: typeof window.was_pwned,
+    scripts: document.querySelectorAll("script, img, iframe, object, embed, base, form, link").length,
+    handlers: [...document.querySelectorAll("*")].flatMap(one => one.getAttributeNames())
+        .filter(name => name.startsWith("on")).length,
+    links: [...document.querySelectorAll("a")].map(a => a.getAttribute("href"))
+        .filter(to => !/^(#|https:\\/\\/github\\.com\\/)/.test(to)),
+    broken: [...document.querySelectorAll("a[href^='#']")]
+        .filter(a => !document.getElementById(decodeURIComponent(a.hash.slice(1)))
+            && !document.getElementById(a.getAttribute("href").slice(1))).map(a => a.hash),
+    text: document.body.textContent,
+})
+"""
+
+
+def test_the_page_runs_nothing_and_shows_all(out: Path, tmp_path: Path) -> None:
+    program = chromium.find()
+    if program is None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)("no browser is installed")
+    page = (out / "index.html").read_text(encoding="utf-8")
+    bare = tmp_path / "bare.html"  # without the policy that would keep a script from running
+    policy = re.search('<meta http-equiv="Content-Security-Policy"[^>]*>', page)
+    assert policy
+    start = "<script>function pwned() { window.was_pwned = true; this.remove && 0 }</script>"
+    bare.write_text(page.replace(policy[0], start, 1), encoding="utf-8")
+    with chromium.browser(program, tmp_path / "profile") as tab:
+        for path in (out / "index.html", bare):
+            tab.open(path)
+            found = tab.ask(PAGE)
+            assert found.pop("scripts") == (path == bare)
+            text = found.pop("text")
+            assert found == {"pwned": "undefined", "handlers": 0, "links": [], "broken": []}
+            for one in PLAIN:
+                assert one in text
+            assert not tab.happened("Page.javascriptDialogOpening")
+            requests = tab.happened("Network.requestWillBeSent")
+            assert [one["request"]["url"] for one in requests] == [path.resolve().as_uri()]
+
+
+def test_junit_xml_and_pytests_own_output(folder: Path, tmp_path: Path) -> None:
+    code = f"import sys; sys.path.append({str(folder)!r}); import pytest; sys.exit(pytest.main())"
+    asked = [
+        f"--cases={folder}",
+        "--adapter=hostile:adapter",
+        "--dtype=float64",
+        "-k",
+        "test_parity and (pwned or cmd)",
+    ]
+    given = ["-p", "no:cacheprovider", f"--junitxml={tmp_path}/junit.xml", "tests/test_parity.py"]
+    run = [sys.executable, "-c", code, *given, *asked]
+    done = subprocess.run(run, cwd=ROOT, capture_output=True, check=False)
+    assert not strange(done.stdout.decode())
+    suite = ET.parse(tmp_path / "junit.xml").getroot()[0]  # noqa: S314 - pytest has written it
+    assert suite.get("failures") == "3"
+    told = {case.get("name", ""): case.find("failure") for case in suite.iter("testcase")}
+    names = (f"{SCRIPT}x", "=cmd()|calc", "\" onmouseover=pwned() '")
+    assert {f"test_parity[{name}-hostile:adapter-float64]" for name in names} <= told.keys()
+    assert all(SCRIPT in (failure.text or "") for failure in told.values() if failure is not None)
+
+
+def test_a_bar_on_a_terminal_shows_names_as_they_are() -> None:
+    text = io.StringIO()
+    with terminal.bar(Console(file=text, force_terminal=True, width=200)) as move:
+        move("[/red] [bold]x[/bold]", 1, 2)
+    assert "[/red] [bold]x[/bold]" in text.getvalue()
+
+
+ANY = st.text(min_size=1, max_size=30) | st.sampled_from([well_formed(text) for text in TEXTS])
+
+
+@pytest.fixture(scope="module")
+def failing(told: Report) -> Failing:
+    """Give the failing rows of one case, in a class that is told in one word when a test fails."""
+    (case,) = (case for case, _ in told.quantities if case.name == f"{SCRIPT}x")
+    rows = [row for row in told.results.rows if row.subject.case == case.name and row.fails]
+    return Failing(case, [row for row in rows if row.subject.adapter != "published"])
+
+
+class Failing:
+    def __init__(self, case: Case, rows: list[Row]) -> None:
+        self.case, self.rows = case, rows
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(ANY, min_size=5, max_size=5, unique=True))
+def test_any_texts_go_through_every_writer(failing: Failing, texts: list[str]) -> None:
+    """Names, reasons and explanations of any characters, where only control and formula characters change."""
+    name, adapter, reason, explanation, quantity = texts
+    renamed = dataclasses.replace(failing.case, name=name.replace("/", "|"))  # a slash tells of a folder
+    rows = [
+        dataclasses.replace(
+            row,
+            subject=dataclasses.replace(row.subject, case=renamed.name, adapter=adapter),
+            finding=dataclasses.replace(
+                row.finding, reason=reason, quantity=row.finding.quantity and quantity
+            ),
+            explanation=explanation,
+        )
+        for row in failing.rows
+    ]
+    selection = run.Selection((renamed,), (), ("float64",))
+    made = report.put_together(Results(tuple(rows)), selection, environment.describe(reason))
+    written = {name: write(made) for name, write in files.WRITERS.items()}
+    for file, text in written.items():
+        assert not strange(text, "\n\t" if file == "index.html" else "\n"), file
+        text.encode()
+    columns = json.loads(written["results.json"])["results"]["rows"]["columns"]
+    asked = ("subject.case", "subject.adapter", "finding.reason")
+    first_row = [columns[name]["texts"][columns[name]["at"][0]] for name in asked]
+    assert first_row == [renamed.name, adapter, reason]
+    (first, *_) = csv.DictReader(io.StringIO(written["results.csv"]))
+    cell = printable(renamed.name)
+    assert first["case"] == f"'{cell}" * cell.startswith(("=", "+", "-", "@")) or cell
+    assert not set(re.findall(r"<(script|img|iframe|b|svg:script)\b", written["index.html"])) - {"b"}
