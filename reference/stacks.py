@@ -21,7 +21,7 @@ from reference.tape import advanced, tape
 from reference.verdicts import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -84,17 +84,33 @@ def judge_stack(
     MalformedError
         If a claim is not what it should be. What the claimant raises passes through.
     """
+    claims = iter(claimant(problem.copy()))
+    yield from (findings for findings, _ in _steps(problem, claims, promises, accumulators))
+
+
+def followed(
+    problem: Problem, claims: Iterable[Mapping[str, NDArray[Any]]], accumulators: Accumulators = IN_FLOAT32
+) -> Iterator[dict[str, Bounded]]:
+    """Give for each step what is known of a stack: what is claimed, exact; what is hidden, with its bound."""
+    yield from (values for _, values in _steps(problem, iter(claims), frozenset(), accumulators))
+
+
+def _steps(
+    problem: Problem,
+    claims: Iterator[Mapping[str, NDArray[Any]]],
+    promises: frozenset[str],
+    accumulators: Accumulators,
+) -> Iterator[tuple[tuple[StackFinding, ...], dict[str, Bounded]]]:
     form = replace(format_of(problem.dtype, accumulators), stacked=True)
     data = {"x": problem.x, "y": problem.y, **problem.constants}
     known = {name: Bounded.exact(array, form) for name, array in {**data, **problem.state}.items()}
     known[names.STEP] = Bounded.exact(1.0, form)
-    claims = iter(claimant(problem.copy()))
     for step in range(1, problem.steps + 1):
         claim = next(claims, None)
         if claim is None:
             raise MalformedError(f"stopped after {step - 1} of {problem.steps} steps")
         findings, values = _step(problem, step, known, claim, promises)
-        yield findings
+        yield findings, values
         known = advanced(known, values, problem)
 
 

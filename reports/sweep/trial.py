@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from cases.stacks import sliced, unstacked
-from reference import Subject, Verdict, judge, sentence, training_steps
+from reference import Subject, Verdict, judge, sentence
 from reference.diagnosis import explain_step
-from reference.stacks import judge_stack
+from reference.stacks import followed, judge_stack
 from reference.verdicts import NoEquivalent
 from reports.sweep import judged
 from reports.sweep.known import known
@@ -126,13 +126,11 @@ def _known(claimant: Claimant, stack: Problem, result: Judged, claims: Claims) -
     explained = np.full(len(stack.x), "", object)
     differs = result.verdict == str(Verdict.DIFFERS)
     firsts = set(zip(result.step[differs].tolist(), result.first[differs].tolist(), strict=True))
-    own = list(training_steps(stack)) if firsts and not claimant.shows_all else claims
+    steps = list(followed(stack, claims, claimant.program.accumulators)) if firsts else []
     for step, quantity in sorted(firsts):
         here = differs & (result.step == step) & (result.first == quantity)
         by = claimant.adapter.framework or claimant.adapter.name
-        values = {**own[step - 1], **claims[step - 1]}
-        case, inside = known(by, stack, quantity, values, shown=claimant.shows_all)
-        explained[here & inside] = case
+        explained[here] = known(by, stack, quantity, steps[step - 1], shown=claimant.shows_all)[here]
     return explained
 
 
