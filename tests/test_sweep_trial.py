@@ -132,14 +132,14 @@ def test_pytorchs_softplus_is_known_above_its_threshold_and_a_finding_below():
 def test_a_program_that_hides_z_is_known_where_the_reference_meets_the_kink():
     (jax,) = find_adapters(["jax"])
     stack = stack_of(activations="leaky_relu")
-    stack.parameters["W1"][3] = 0.0
-    stack.parameters["b1"][3] = 0.0
+    for name, case in (("W1", 3), ("b1", 3), ("W2", 5), ("b2", 5)):  # each in a layer of its own
+        stack.parameters[name][case] = 0.0
     plain, observed = (next(iter(claimants([jax], block))) for block in (0, 1))
     assert (plain.program.name, observed.program.name) == ("plain", "observed")
     for one in (plain, observed):
         trial = try_stack(one, stack)
-        assert trial.known[3] == "divergences/leaky-relu-at-zero"
-        assert set(np.delete(trial.judged.verdict, 3)) == {"agrees"}
+        assert trial.known[[3, 5]].tolist() == ["divergences/leaky-relu-at-zero"] * 2
+        assert set(np.delete(trial.judged.verdict, [3, 5])) == {"agrees"}
         alone = try_alone(one, stack)
         assert alone.judged.verdict.tolist() == trial.judged.verdict.tolist()
         assert alone.known.tolist() == trial.known.tolist()

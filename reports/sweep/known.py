@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from cases import Problem
     from reference.formats import Format
 
-    Flags = NDArray[np.bool_]
-
 
 @dataclass(frozen=True)
 class Known:
@@ -124,8 +122,8 @@ KNOWN: Final = (
 
 def known(
     adapter: str, problem: Problem, quantity: str, values: Mapping[str, NDArray[Any]], *, shown: bool
-) -> tuple[str, Flags]:
-    """Say by which case a difference is known, and for which cases of a stack.
+) -> NDArray[Any]:
+    """Say for each case of a stack by which case of `cases/divergences/` a difference is known, or "".
 
     Parameters
     ----------
@@ -136,13 +134,12 @@ def known(
     shown
         Whether the program states all quantities; if not, a difference shows where it is first stated.
     """
+    cases = np.full(len(problem.x), "", object)
     for one in KNOWN:
         lines = one.lines_of(problem) if one.adapter == adapter else {}
         for line, argument in lines.items():
             if line == quantity or not shown:
                 z, y = (np.asarray(array, np.float64) for array in (values[argument], problem.y))
                 inside = one.region(z, y, FORMATS[problem.dtype])
-                found = inside.reshape(len(z), -1).any(axis=1)
-                if found.any():
-                    return one.case, found
-    return "", np.zeros(len(problem.x), bool)
+                cases[inside.reshape(len(z), -1).any(axis=1) & (cases == "")] = one.case
+    return cases

@@ -131,8 +131,7 @@ def _known(claimant: Claimant, stack: Problem, result: Judged, claims: Claims) -
         here = differs & (result.step == step) & (result.first == quantity)
         by = claimant.adapter.framework or claimant.adapter.name
         values = {**own[step - 1], **claims[step - 1]}
-        case, inside = known(by, stack, quantity, values, shown=claimant.shows_all)
-        explained[here & inside] = case
+        explained[here] = known(by, stack, quantity, values, shown=claimant.shows_all)[here]
     return explained
 
 

@@ -90,5 +90,5 @@ def _is_known(claimant: Claimant, problem: Problem, step: JudgedStep, finding: F
     shown, by = claimant.shows_all, claimant.adapter.framework or claimant.adapter.name
     own = {} if shown else next(islice(training_steps(problem), step.step - 1, None))
     values = {name: np.asarray(array)[None] for name, array in {**own, **step.claim}.items()}
-    case, _ = known(by, stacked([problem]), finding.quantity, values, shown=shown)
-    return case != ""
+    (case,) = known(by, stacked([problem]), finding.quantity, values, shown=shown)
+    return bool(case)
