@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from adapters import Adapter, UnknownAdapterError, find_adapters
@@ -29,11 +30,15 @@ if TYPE_CHECKING:
     from reports.sweep.plan import Task
 
 
+class CannotSweepError(Exception):
+    """What was asked for cannot be done here; the message says why."""
+
+
 def sweep(options: argparse.Namespace) -> int:
     """Do all that is asked for and not done yet, and tell what was found; return the exit code."""
     try:
         return _sweep(options)
-    except (UnknownAdapterError, OtherSweepError, LostWorkersError, NoDaskError) as error:
+    except (UnknownAdapterError, CannotSweepError, OtherSweepError, LostWorkersError, NoDaskError) as error:
         print(error, file=sys.stderr)
         return 2
     except OSError as error:
@@ -45,6 +50,8 @@ def sweep(options: argparse.Namespace) -> int:
 
 
 def _sweep(options: argparse.Namespace) -> int:
+    if find_spec("pyarrow") is None:
+        raise CannotSweepError("rows are kept by pyarrow, which is not installed: pip install '.[sweep]'")
     plan = _plan(options)
     store = Store(options.out)
     store.open(plan, _versions(plan), resume=options.resume)
@@ -88,13 +95,13 @@ def _versions(plan: Plan) -> dict[str, str]:
 
     Raises
     ------
-    OtherSweepError
+    CannotSweepError
         If none can.
     """
     found = find_adapters(plan.adapters)
     present = {one.name: one.version for one in found if isinstance(one, Adapter)}
     if not present:
-        raise OtherSweepError(f"none of {', '.join(plan.adapters)} can run here, so nothing would be judged")
+        raise CannotSweepError(f"none of {', '.join(plan.adapters)} can run here, so nothing would be judged")
     return present
 
 
