@@ -17,6 +17,7 @@ from reference.agreement import after_overflow, certifies
 from reference.bounded import Bounded
 from reference.check import wrong_kind
 from reference.formats import IN_FLOAT32, format_of
+from reference.optimizers.adam import C1, C2
 from reference.tape import advanced, tape
 from reference.verdicts import Verdict
 
@@ -35,6 +36,18 @@ VERDICTS: Final = (Verdict.AGREES, Verdict.UNDECIDED, Verdict.DIFFERS)
 """By the numbers that stand for them in arrays, the better first."""
 
 AGREES, UNDECIDED, DIFFERS = range(3)
+
+
+COMMON: Final = frozenset({names.RATE, C1, C2})
+"""What is the same for every case of a structure: numbers of the program's own, stated once."""
+
+
+def stack_of_one(claim: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Return what is claimed of one case as a claim of a stack, with one axis more in front."""
+    return {
+        name: np.asarray(array) if name in COMMON else np.asarray(array)[None]
+        for name, array in claim.items()
+    }
 
 
 class MalformedError(Exception):

@@ -10,7 +10,7 @@ import numpy as np
 from cases.stacks import sliced, unstacked
 from reference import Subject, Verdict, judge, sentence
 from reference.diagnosis import explain_step
-from reference.stacks import followed, judge_stack
+from reference.stacks import followed, judge_stack, stack_of_one
 from reference.verdicts import NoEquivalent
 from reports.sweep import judged
 from reports.sweep.known import known
@@ -101,10 +101,7 @@ def try_alone(claimant: Claimant, stack: Problem) -> Trial:
 
 def _one_alone(claimant: Claimant, stack: Problem, i: int) -> Trial:
     steps = list(_judge(claimant, stack, i, claimant.program.run))
-    result, claims = (
-        judged.of_steps(steps),
-        [{name: np.asarray(array)[None] for name, array in step.claim.items()} for step in steps],
-    )
+    result, claims = judged.of_steps(steps), [stack_of_one(step.claim) for step in steps]
     explained = _known(claimant, sliced(stack, i, i + 1), result, claims)
     is_news = result.verdict[0] in {Verdict.DIFFERS, Verdict.ERROR} and not explained[0]
     return Trial(result, explained, {0: _sentence(claimant, stack, i, steps)} if is_news else {})

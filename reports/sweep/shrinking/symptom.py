@@ -6,12 +6,10 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from cases.stacks import stacked
 from reference import Subject, Verdict, judge, sentence
 from reference.diagnosis import explain_step
-from reference.stacks import MalformedError, followed
+from reference.stacks import MalformedError, followed, stack_of_one
 from reports.power.results import kind
 from reports.sweep.known import known
 
@@ -91,7 +89,7 @@ def _told(
 def _is_known(claimant: Claimant, problem: Problem, steps: Sequence[JudgedStep], finding: Finding) -> bool:
     """Whether it is a known difference, told from the program's own numbers, or bounds on what it hides."""
     by, stack = claimant.adapter.framework or claimant.adapter.name, stacked([problem])
-    claims = [{name: np.asarray(array)[None] for name, array in step.claim.items()} for step in steps]
+    claims = [stack_of_one(step.claim) for step in steps]
     try:
         *_, values = followed(stack, claims, claimant.program.accumulators)
     except MalformedError:  # what else it states is none of a network's
