@@ -44,10 +44,13 @@ class Stacked:
     run
         Trains all of them, and yields for each step one claim, in arrays of the same kind. What is common to
         all cases, such as the rate of a schedule, has no such axis.
+    is_compiled
+        Whether a compiler may fuse its operations, and compute a value again where it is used.
     """
 
     how: str
     run: TrainingRun
+    is_compiled: bool = False
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,9 @@ def observed(problem: Problem) -> Iterator[Claim]:
 
 def over_a_stack(*, observe: bool) -> Stacked:
     """Return either, for a stack of cases."""
-    return Stacked("jax.vmap of the training step, compiled", partial(train_stack, observe=observe))
+    return Stacked(
+        "jax.vmap of the training step, compiled", partial(train_stack, observe=observe), is_compiled=True
+    )
 
 
 adapter = Adapter(

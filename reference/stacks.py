@@ -108,11 +108,24 @@ def followed(
     yield from (values for _, values in _steps(problem, iter(claims), frozenset(), accumulators))
 
 
+def judge_recomputed(
+    problem: Problem, claims: Iterable[Mapping[str, NDArray[Any]]], accumulators: Accumulators = IN_FLOAT32
+) -> Iterator[tuple[StackFinding, ...]]:
+    """Judge again as if a compiler had computed what it states once more, in another order, where it is used.
+
+    What is stated and what is used are then two results of the same line, each within that line's own bound.
+    """
+    steps = _steps(problem, iter(claims), frozenset(), accumulators, recomputed=True)
+    yield from (findings for findings, _ in steps)
+
+
 def _steps(
     problem: Problem,
     claims: Iterator[Mapping[str, NDArray[Any]]],
     promises: frozenset[str],
     accumulators: Accumulators,
+    *,
+    recomputed: bool = False,
 ) -> Iterator[tuple[tuple[StackFinding, ...], dict[str, Bounded]]]:
     form = replace(format_of(problem.dtype, accumulators), stacked=True)
     data = {"x": problem.x, "y": problem.y, **problem.constants}
@@ -122,7 +135,7 @@ def _steps(
         claim = next(claims, None)
         if claim is None:
             raise MalformedError(f"stopped after {step - 1} of {problem.steps} steps")
-        findings, values = _step(problem, step, known, claim, promises)
+        findings, values = _step(problem, step, known, claim, promises, recomputed=recomputed)
         yield findings, values
         known = advanced(known, values, problem)
 
@@ -133,12 +146,15 @@ def _step(
     known: Mapping[str, Bounded],
     claim: Mapping[str, NDArray[Any]],
     promises: frozenset[str],
+    *,
+    recomputed: bool = False,
 ) -> tuple[tuple[StackFinding, ...], dict[str, Bounded]]:
     values, findings, lines = dict(known), [], tape(problem)
     missing = (promises - claim.keys()) & {line.name for line in lines}
     unknown = claim.keys() - {line.name for line in lines}
     if missing or unknown:
         raise MalformedError(f"left out {sorted(missing)}; no quantities of this step: {sorted(unknown)}")
+    used = dict(values)  # what lines are computed from: what is stated, or that computed again
     with np.errstate(all="ignore"):  # an overflow makes a bound infinite or NaN, and is judged as such
         for line in lines:
             derived = line.formula(*(values[name] for name in line.inputs))
@@ -148,8 +164,12 @@ def _step(
                 if wrong:
                     raise MalformedError(f"{line.name} {wrong}")
                 exact = Bounded.exact(claimed, derived.format)
-                findings.append(compare_stack(step, line.name, exact.value, derived, len(problem.x)))
+                expected = line.formula(*(used[name] for name in line.inputs)) if recomputed else derived
+                findings.append(compare_stack(step, line.name, exact.value, expected, len(problem.x)))
+                used[line.name] = exact.widened(2 * derived.error) if recomputed else exact
                 derived = exact
+            else:
+                used[line.name] = derived
             values[line.name] = derived
     return tuple(findings), values
 

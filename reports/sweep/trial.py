@@ -10,7 +10,7 @@ import numpy as np
 from cases.stacks import sliced, unstacked
 from reference import Subject, Verdict, judge, sentence
 from reference.diagnosis import explain_step
-from reference.stacks import followed, judge_stack, stack_of_one
+from reference.stacks import followed, judge_recomputed, judge_stack, stack_of_one
 from reference.verdicts import NoEquivalent
 from reports.sweep import judged
 from reports.sweep.known import known
@@ -31,6 +31,13 @@ MOST_TOLD: Final = 3
 """So many findings of one trial are told in a sentence; the others are counted."""
 
 
+RECOMPUTED: Final = "computed twice by the compiler"
+"""What a difference is known as that only a compiled stack shows: what is stated is not what is gone on with.
+
+XLA may fuse a product into the sums that use it, and compute it once more for the output, in another order.
+"""
+
+
 @dataclass(frozen=True)
 class Trial:
     """What was found of one claimant on some cases.
@@ -40,7 +47,7 @@ class Trial:
     judged
         An entry for each case.
     known
-        For each case by which case of `cases/divergences/` its difference is known, or "".
+        For each case by which case of `cases/divergences/` its difference is known, or `RECOMPUTED`, or "".
     told
         Findings in a sentence, by the case's place.
     """
@@ -71,6 +78,9 @@ def try_stack(claimant: Claimant, stack: Problem) -> Trial:
         return _halved(claimant, stack)
     result = judged.of_stack(found)
     explained = _known(claimant, stack, result, claims)
+    news = (result.verdict == str(Verdict.DIFFERS)) & (explained == "")
+    if program.stacked.is_compiled and news.any():
+        explained[news & _recomputed(claimant, stack, claims)] = RECOMPUTED
     return Trial(result, explained, _told(claimant, stack, result, explained, claims))
 
 
@@ -129,6 +139,14 @@ def _known(claimant: Claimant, stack: Problem, result: Judged, claims: Claims) -
         by = claimant.adapter.framework or claimant.adapter.name
         explained[here] = known(by, stack, quantity, steps[step - 1], shown=claimant.shows_all)[here]
     return explained
+
+
+def _recomputed(claimant: Claimant, stack: Problem, claims: Claims) -> NDArray[np.bool_]:
+    """Return the cases that agree if a value was computed again, in another order, where it is used."""
+    steps = judge_recomputed(stack, claims, claimant.program.accumulators)
+    again = judged.of_stack([one for step in steps for one in step])
+    agrees: NDArray[np.bool_] = again.verdict != str(Verdict.DIFFERS)
+    return agrees
 
 
 def _told(
