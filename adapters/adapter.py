@@ -44,13 +44,10 @@ class Stacked:
     run
         Trains all of them, and yields for each step one claim, in arrays of the same kind. What is common to
         all cases, such as the rate of a schedule, has no such axis.
-    is_compiled
-        Whether a compiler may fuse its operations, and compute a value again where it is used.
     """
 
     how: str
     run: TrainingRun
-    is_compiled: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,6 +66,8 @@ class Program:
         In what it accumulates where the problem's format has 16 bits; float32 if not given.
     stacked
         The same over a stack of cases, or None where each case has to be run by itself.
+    is_compiled
+        Whether a compiler may fuse its operations, and compute a value again where it is used.
     """
 
     name: str
@@ -76,6 +75,7 @@ class Program:
     promises: Callable[[int], frozenset[str]] = names.outcome
     accumulators: Accumulators = IN_FLOAT32
     stacked: Stacked | None = None
+    is_compiled: bool = False
 
 
 @dataclass(frozen=True)

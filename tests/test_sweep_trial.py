@@ -170,7 +170,7 @@ def test_what_a_compiler_computes_twice_is_told_from_a_fault(moved, known):
 
     stack = stack_of(dtype="float32", learning_rate=64.0)
     run, promises = damaging(elsewhere), names.outcome
-    program = Program("", training_steps, promises, stacked=Stacked("so", run, is_compiled=True))
+    program = Program("", training_steps, promises, stacked=Stacked("so", run), is_compiled=True)
     trial = try_stack(Claimant(Adapter("mine", "mine", "1", (program,)), program), stack)
     differs = trial.judged.verdict == "differs"
     assert differs.any()

@@ -32,9 +32,10 @@ MOST_TOLD: Final = 3
 
 
 RECOMPUTED: Final = "computed twice by the compiler"
-"""What a difference is known as that only a compiled stack shows: what is stated is not what is gone on with.
+"""What a compiled program's difference is known as that goes on with another value than the one it states.
 
-XLA may fuse a product into the sums that use it, and compute it once more for the output, in another order.
+XLA may fuse a product into the sums that use it, and compute it once more for the output, in another order;
+in 16 bits it may go on with what it has not rounded yet.
 """
 
 
@@ -78,9 +79,6 @@ def try_stack(claimant: Claimant, stack: Problem) -> Trial:
         return _halved(claimant, stack)
     result = judged.of_stack(found)
     explained = _known(claimant, stack, result, claims)
-    news = (result.verdict == str(Verdict.DIFFERS)) & (explained == "")
-    if program.stacked.is_compiled and news.any():
-        explained[news & _recomputed(claimant, stack, claims)] = RECOMPUTED
     return Trial(result, explained, _told(claimant, stack, result, explained, claims))
 
 
@@ -138,10 +136,13 @@ def _known(claimant: Claimant, stack: Problem, result: Judged, claims: Claims) -
         here = differs & (result.step == step) & (result.first == quantity)
         by = claimant.adapter.framework or claimant.adapter.name
         explained[here] = known(by, stack, quantity, steps[step - 1], shown=claimant.shows_all)[here]
+    news = differs & (explained == "")
+    if claimant.program.is_compiled and news.any():
+        explained[news & recomputed(claimant, stack, claims)] = RECOMPUTED
     return explained
 
 
-def _recomputed(claimant: Claimant, stack: Problem, claims: Claims) -> NDArray[np.bool_]:
+def recomputed(claimant: Claimant, stack: Problem, claims: Claims) -> NDArray[np.bool_]:
     """Return the cases that agree if a value was computed again, in another order, where it is used."""
     steps = judge_recomputed(stack, claims, claimant.program.accumulators)
     again = judged.of_stack([one for step in steps for one in step])

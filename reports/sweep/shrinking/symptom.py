@@ -12,6 +12,7 @@ from reference.diagnosis import explain_step
 from reference.stacks import MalformedError, followed, stack_of_one
 from reports.power.results import kind
 from reports.sweep.known import known
+from reports.sweep.trial import recomputed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,4 +96,6 @@ def _is_known(claimant: Claimant, problem: Problem, steps: Sequence[JudgedStep],
     except MalformedError:  # what else it states is none of a network's
         return False
     (case,) = known(by, stack, finding.quantity, values, shown=claimant.shows_all)
-    return bool(case)
+    if case or not claimant.program.is_compiled:
+        return bool(case)
+    return bool(recomputed(claimant, stack, claims)[0])
