@@ -158,19 +158,17 @@ def _step(
     with np.errstate(all="ignore"):  # an overflow makes a bound infinite or NaN, and is judged as such
         for line in lines:
             derived = line.formula(*(values[name] for name in line.inputs))
+            expected = line.formula(*(used[name] for name in line.inputs)) if recomputed else derived
             if line.name in claim:
                 claimed = claim[line.name]
                 wrong = wrong_kind(claimed, derived.shape, problem.dtype)
                 if wrong:
                     raise MalformedError(f"{line.name} {wrong}")
                 exact = Bounded.exact(claimed, derived.format)
-                expected = line.formula(*(used[name] for name in line.inputs)) if recomputed else derived
                 findings.append(compare_stack(step, line.name, exact.value, expected, len(problem.x)))
-                used[line.name] = exact.widened(2 * derived.error) if recomputed else exact
+                expected = exact.widened(2 * derived.error) if recomputed else exact
                 derived = exact
-            else:
-                used[line.name] = derived
-            values[line.name] = derived
+            used[line.name], values[line.name] = expected, derived
     return tuple(findings), values
 
 
