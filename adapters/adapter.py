@@ -66,6 +66,8 @@ class Program:
         In what it accumulates where the problem's format has 16 bits; float32 if not given.
     stacked
         The same over a stack of cases, or None where each case has to be run by itself.
+    is_compiled
+        Whether a compiler may fuse its operations, and compute a value again where it is used.
     """
 
     name: str
@@ -73,6 +75,7 @@ class Program:
     promises: Callable[[int], frozenset[str]] = names.outcome
     accumulators: Accumulators = IN_FLOAT32
     stacked: Stacked | None = None
+    is_compiled: bool = False
 
 
 @dataclass(frozen=True)

@@ -34,12 +34,9 @@ def over_a_stack(*, observe: bool) -> Stacked:
     return Stacked("jax.vmap of the training step, compiled", partial(train_stack, observe=observe))
 
 
-adapter = Adapter(
-    name="jax",
-    title="JAX",
-    version=jax.__version__,
-    programs=(
-        Program("plain", plain, names.outcome, ACCUMULATORS, over_a_stack(observe=False)),
-        Program("observed", observed, names.observable, ACCUMULATORS, over_a_stack(observe=True)),
-    ),
+PLAIN = Program("plain", plain, names.outcome, ACCUMULATORS, over_a_stack(observe=False), is_compiled=True)
+OBSERVED = Program(
+    "observed", observed, names.observable, ACCUMULATORS, over_a_stack(observe=True), is_compiled=True
 )
+
+adapter = Adapter(name="jax", title="JAX", version=jax.__version__, programs=(PLAIN, OBSERVED))

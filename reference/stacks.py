@@ -17,11 +17,12 @@ from reference.agreement import after_overflow, certifies
 from reference.bounded import Bounded
 from reference.check import wrong_kind
 from reference.formats import IN_FLOAT32, format_of
+from reference.optimizers.adam import C1, C2
 from reference.tape import advanced, tape
 from reference.verdicts import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -35,6 +36,18 @@ VERDICTS: Final = (Verdict.AGREES, Verdict.UNDECIDED, Verdict.DIFFERS)
 """By the numbers that stand for them in arrays, the better first."""
 
 AGREES, UNDECIDED, DIFFERS = range(3)
+
+
+COMMON: Final = frozenset({names.RATE, C1, C2})
+"""What is the same for every case of a structure: numbers of the program's own, stated once."""
+
+
+def stack_of_one(claim: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Return what is claimed of one case as a claim of a stack, with one axis more in front."""
+    return {
+        name: np.asarray(array) if name in COMMON else np.asarray(array)[None]
+        for name, array in claim.items()
+    }
 
 
 class MalformedError(Exception):
@@ -84,17 +97,46 @@ def judge_stack(
     MalformedError
         If a claim is not what it should be. What the claimant raises passes through.
     """
+    claims = iter(claimant(problem.copy()))
+    yield from (findings for findings, _ in _steps(problem, claims, promises, accumulators))
+
+
+def followed(
+    problem: Problem, claims: Iterable[Mapping[str, NDArray[Any]]], accumulators: Accumulators = IN_FLOAT32
+) -> Iterator[dict[str, Bounded]]:
+    """Give for each step what is known of a stack: what is claimed, exact; what is hidden, with its bound."""
+    yield from (values for _, values in _steps(problem, iter(claims), frozenset(), accumulators))
+
+
+def judge_recomputed(
+    problem: Problem, claims: Iterable[Mapping[str, NDArray[Any]]], accumulators: Accumulators = IN_FLOAT32
+) -> Iterator[tuple[StackFinding, ...]]:
+    """Judge again as if a compiler had computed what it states once more, in another order, where it is used.
+
+    What is stated and what is used are then two results of the same line, each within that line's own bound.
+    """
+    steps = _steps(problem, iter(claims), frozenset(), accumulators, recomputed=True)
+    yield from (findings for findings, _ in steps)
+
+
+def _steps(
+    problem: Problem,
+    claims: Iterator[Mapping[str, NDArray[Any]]],
+    promises: frozenset[str],
+    accumulators: Accumulators,
+    *,
+    recomputed: bool = False,
+) -> Iterator[tuple[tuple[StackFinding, ...], dict[str, Bounded]]]:
     form = replace(format_of(problem.dtype, accumulators), stacked=True)
     data = {"x": problem.x, "y": problem.y, **problem.constants}
     known = {name: Bounded.exact(array, form) for name, array in {**data, **problem.state}.items()}
     known[names.STEP] = Bounded.exact(1.0, form)
-    claims = iter(claimant(problem.copy()))
     for step in range(1, problem.steps + 1):
         claim = next(claims, None)
         if claim is None:
             raise MalformedError(f"stopped after {step - 1} of {problem.steps} steps")
-        findings, values = _step(problem, step, known, claim, promises)
-        yield findings
+        findings, values = _step(problem, step, known, claim, promises, recomputed=recomputed)
+        yield findings, values
         known = advanced(known, values, problem)
 
 
@@ -104,24 +146,29 @@ def _step(
     known: Mapping[str, Bounded],
     claim: Mapping[str, NDArray[Any]],
     promises: frozenset[str],
+    *,
+    recomputed: bool = False,
 ) -> tuple[tuple[StackFinding, ...], dict[str, Bounded]]:
     values, findings, lines = dict(known), [], tape(problem)
     missing = (promises - claim.keys()) & {line.name for line in lines}
     unknown = claim.keys() - {line.name for line in lines}
     if missing or unknown:
         raise MalformedError(f"left out {sorted(missing)}; no quantities of this step: {sorted(unknown)}")
+    used = dict(values)  # what lines are computed from: what is stated, or that computed again
     with np.errstate(all="ignore"):  # an overflow makes a bound infinite or NaN, and is judged as such
         for line in lines:
             derived = line.formula(*(values[name] for name in line.inputs))
+            expected = line.formula(*(used[name] for name in line.inputs)) if recomputed else derived
             if line.name in claim:
                 claimed = claim[line.name]
                 wrong = wrong_kind(claimed, derived.shape, problem.dtype)
                 if wrong:
                     raise MalformedError(f"{line.name} {wrong}")
                 exact = Bounded.exact(claimed, derived.format)
-                findings.append(compare_stack(step, line.name, exact.value, derived, len(problem.x)))
+                findings.append(compare_stack(step, line.name, exact.value, expected, len(problem.x)))
+                expected = exact.widened(2 * derived.error) if recomputed else exact
                 derived = exact
-            values[line.name] = derived
+            used[line.name], values[line.name] = expected, derived
     return tuple(findings), values
 
 

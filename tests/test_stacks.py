@@ -15,7 +15,14 @@ from reference import judge, names, training_steps
 from reference.agreement import compare
 from reference.bounded import Bounded
 from reference.formats import FORMATS
-from reference.stacks import VERDICTS, MalformedError, compare_stack, judge_stack
+from reference.stacks import (
+    VERDICTS,
+    MalformedError,
+    compare_stack,
+    followed,
+    judge_stack,
+    stack_of_one,
+)
 
 COUNT = 5
 UPDATES = [
@@ -162,3 +169,13 @@ def test_a_copy_of_an_infinity_is_right_and_what_follows_from_nan_is_not_known()
     after_nan = Bounded.exact(np.array([np.nan, 1.0]), form)
     assert compare(1, "a1", np.array([np.nan, 1.0], "float32"), after_nan).verdict == "undecided"
     assert compare(1, "a1", np.array([np.nan, 2.0], "float32"), after_nan).verdict == "differs"
+
+
+def test_a_claim_of_one_case_is_a_claim_of_a_stack_of_one():
+    (one,) = problems(LOSSES[0], "float64", 2, scales=(1,))
+    run = list(training_steps(one))
+    assert {"rate", "norm", "clip"} <= run[0].keys()
+    for known, claim in zip(followed(stacked([one]), map(stack_of_one, run)), run, strict=True):
+        for name, array in claim.items():
+            assert known[name].is_exact
+            assert known[name].value.reshape(np.shape(array)).tolist() == np.asarray(array).tolist()

@@ -250,6 +250,18 @@ def test_bad_usage_is_told(words, told, capsys, tmp_path):
     assert told in capsys.readouterr().err
 
 
+def test_without_pyarrow_it_says_what_to_install(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr("reports.sweep.command.find_spec", lambda _: None)
+    assert command.main(["--out", str(tmp_path / "sweep")]) == 2
+    assert "pyarrow, which is not installed: pip install '.[sweep]'" in capsys.readouterr().err
+
+
+def test_without_an_adapter_that_runs_nothing_is_judged(capsys, tmp_path):
+    code = command.main(["--adapter", "no_such_module:train", "--out", str(tmp_path / "sweep")])
+    assert code == 2
+    assert "none of no_such_module:train can run here, so nothing would be judged" in capsys.readouterr().err
+
+
 def test_help_is_at_once():
     told = "import sys, runpy; sys.argv = ['sweep', '--help']\n"
     told += "try: runpy.run_module('reports.sweep', run_name='__main__')\n"

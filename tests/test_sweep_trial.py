@@ -14,7 +14,7 @@ from reference.formats import FORMATS
 from reference.verdicts import NoEquivalent
 from reports.sweep.claimants import Claimant, claimants
 from reports.sweep.known import KNOWN
-from reports.sweep.trial import MOST_TOLD, try_alone, try_stack
+from reports.sweep.trial import MOST_TOLD, RECOMPUTED, try_alone, try_stack
 
 COUNT = 12
 
@@ -132,14 +132,14 @@ def test_pytorchs_softplus_is_known_above_its_threshold_and_a_finding_below():
 def test_a_program_that_hides_z_is_known_where_the_reference_meets_the_kink():
     (jax,) = find_adapters(["jax"])
     stack = stack_of(activations="leaky_relu")
-    stack.parameters["W1"][3] = 0.0
-    stack.parameters["b1"][3] = 0.0
+    for name, case in (("W1", 3), ("b1", 3), ("W2", 5), ("b2", 5)):  # each in a layer of its own
+        stack.parameters[name][case] = 0.0
     plain, observed = (next(iter(claimants([jax], block))) for block in (0, 1))
     assert (plain.program.name, observed.program.name) == ("plain", "observed")
     for one in (plain, observed):
         trial = try_stack(one, stack)
-        assert trial.known[3] == "divergences/leaky-relu-at-zero"
-        assert set(np.delete(trial.judged.verdict, 3)) == {"agrees"}
+        assert trial.known[[3, 5]].tolist() == ["divergences/leaky-relu-at-zero"] * 2
+        assert set(np.delete(trial.judged.verdict, [3, 5])) == {"agrees"}
         alone = try_alone(one, stack)
         assert alone.judged.verdict.tolist() == trial.judged.verdict.tolist()
         assert alone.known.tolist() == trial.known.tolist()
@@ -155,4 +155,26 @@ def test_each_known_difference_is_that_of_a_case(one):
     lines = one.lines_of(problem)
     assert expectation.quantity in lines
     values = next(training_steps(problem))
-    assert np.any(one.region(values[lines[expectation.quantity]], problem.y, FORMATS[problem.dtype]))
+    assert np.any(one.region(values[lines[expectation.quantity]], 0.0, problem.y, FORMATS[problem.dtype]))
+
+
+@pytest.mark.parametrize(("moved", "known"), [(2, RECOMPUTED), (1000, "")])
+def test_what_a_compiler_computes_twice_is_told_from_a_fault(moved, known):
+    """The update goes on with a gradient that is a few roundings away from the one that is stated."""
+    tiny = np.finfo("float32").eps
+
+    def elsewhere(problem, claim):
+        products = np.abs(claim["dL/dz1"]).mT @ np.abs(problem.x)
+        used = claim["dL/dW1"] + (moved * tiny * products).astype("float32")
+        claim["W1_new"] = problem.parameters["W1"] - np.float32(problem.learning_rate) * used
+
+    stack = stack_of(dtype="float32", learning_rate=64.0)
+    run, promises = damaging(elsewhere), names.outcome
+    program = Program("", training_steps, promises, stacked=Stacked("so", run), is_compiled=True)
+    trial = try_stack(Claimant(Adapter("mine", "mine", "1", (program,)), program), stack)
+    differs = trial.judged.verdict == "differs"
+    assert differs.any()
+    assert set(trial.judged.first[differs]) == {"W1_new"}
+    assert set(trial.known[differs]) == {known}
+    uncompiled = try_stack(claimant(run), stack)
+    assert set(uncompiled.known) == {""}

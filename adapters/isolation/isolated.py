@@ -71,11 +71,16 @@ def _adapter(process: ClaimantProcess, python: str) -> Adapter:
 
 
 def _program(
-    process: ClaimantProcess, number: int, name: str, accumulators: Accumulators, how: str | None
+    process: ClaimantProcess,
+    number: int,
+    name: str,
+    accumulators: Accumulators,
+    how: str | None,
+    is_compiled: bool,
 ) -> Program:
     remote = _Remote(process, number)
     stacked = None if how is None else Stacked(how, partial(remote.run, stacked=True))
-    return Program(name, remote.run, remote.promises, accumulators, stacked)
+    return Program(name, remote.run, remote.promises, accumulators, stacked, is_compiled)
 
 
 class _Remote:

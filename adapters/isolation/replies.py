@@ -51,8 +51,8 @@ def description(found: Mapping[str, Any]) -> dict[str, str]:
     return texts
 
 
-def programs(found: Mapping[str, Any]) -> tuple[tuple[str, Accumulators, str | None], ...]:
-    """Return the name of each program, what it accumulates in, and how it trains a stack, if it does.
+def programs(found: Mapping[str, Any]) -> tuple[tuple[str, Accumulators, str | None, bool], ...]:
+    """Return each program's name, what it accumulates in, how it trains a stack, whether it is compiled.
 
     Raises
     ------
@@ -65,12 +65,18 @@ def programs(found: Mapping[str, Any]) -> tuple[tuple[str, Accumulators, str | N
     return tuple(map(_program, listed))
 
 
-def _program(told: object) -> tuple[str, Accumulators, str | None]:
+def _program(told: object) -> tuple[str, Accumulators, str | None, bool]:
     match told:
-        case {"name": str(name), "accumulators": {**given}, "stacked": str() | None as how}:
+        case {
+            "name": str(name),
+            "accumulators": {**given},
+            "stacked": str() | None as how,
+            "compiled": bool(is_compiled),
+        }:
             known = given.keys() == vars(IN_FLOAT32).keys()
             if known and all(value in ("float32", "own") for value in given.values()):
-                return name, replace(IN_FLOAT32, **given), how  # type: ignore[arg-type]  # all have been checked
+                accumulators = replace(IN_FLOAT32, **given)  # type: ignore[arg-type]  # all have been checked
+                return name, accumulators, how, is_compiled
     raise Corrupted("describes no program")
 
 

@@ -167,6 +167,7 @@ def _description(adapter: Adapter | Unavailable) -> dict[str, Any]:
             "name": one.name,
             "accumulators": vars(one.accumulators),
             "stacked": one.stacked and one.stacked.how,
+            "compiled": one.is_compiled,
         }
         for one in adapter.programs
     ]

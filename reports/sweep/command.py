@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from adapters import Adapter, UnknownAdapterError, find_adapters
@@ -34,6 +35,10 @@ if TYPE_CHECKING:
     Adapters = tuple[Adapter | Unavailable, ...]
 
 
+class CannotSweepError(Exception):
+    """What was asked for cannot be done here; the message says why."""
+
+
 def sweep(options: argparse.Namespace, limits: Limits | None) -> int:
     """Do all that is asked for and not done yet, and tell what was found; return the exit code.
 
@@ -41,7 +46,7 @@ def sweep(options: argparse.Namespace, limits: Limits | None) -> int:
     """
     try:
         return _sweep(options, limits)
-    except (UnknownAdapterError, OtherSweepError, LostWorkersError, NoDaskError) as error:
+    except (UnknownAdapterError, CannotSweepError, OtherSweepError, LostWorkersError, NoDaskError) as error:
         print(printable(str(error)), file=sys.stderr)
         return 2
     except OSError as error:
@@ -51,6 +56,8 @@ def sweep(options: argparse.Namespace, limits: Limits | None) -> int:
 
 
 def _sweep(options: argparse.Namespace, limits: Limits | None) -> int:
+    if find_spec("pyarrow") is None:
+        raise CannotSweepError("rows are kept by pyarrow, which is not installed: pip install '.[sweep]'")
     plan = _plan(options)
     adapters = find_adapters(plan.adapters, limits)
     store = Store(options.out)
@@ -95,13 +102,13 @@ def _versions(found: Adapters) -> dict[str, str]:
 
     Raises
     ------
-    OtherSweepError
+    CannotSweepError
         If none can.
     """
     present = {one.name: one.version for one in found if isinstance(one, Adapter)}
     if not present:
         names = ", ".join(one.name for one in found)
-        raise OtherSweepError(f"none of {names} can run here, so nothing would be judged")
+        raise CannotSweepError(f"none of {names} can run here, so nothing would be judged")
     return present
 
 

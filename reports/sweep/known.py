@@ -20,9 +20,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cases import Problem
+    from reference.bounded import Bounded
     from reference.formats import Format
-
-    Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,8 @@ class Known:
     lines
         Where it first shows: "a", "dL/dz" or "dL/da" of the layer, "loss".
     region
-        From z of the layer (or ŷ, of a loss), y and the format: which elements lie where it is known.
+        From z of the layer (or ŷ, of a loss), what it may be off by, y and the format: which elements may lie
+        where it is known.
     dtypes
         The formats in which it is, all if empty.
     """
@@ -49,7 +49,7 @@ class Known:
     adapter: str
     function: str
     lines: tuple[str, ...]
-    region: Callable[[Any, Any, Format], Any]
+    region: Callable[[Any, Any, Any, Format], Any]
     dtypes: tuple[str, ...] = ()
 
     def lines_of(self, problem: Problem) -> dict[str, str]:
@@ -74,7 +74,7 @@ KNOWN: Final = (
         adapter="torch",
         function="softplus",
         lines=("a", "dL/dz"),
-        region=lambda z, *_: z > SOFTPLUS_THRESHOLD,
+        region=lambda z, off, *_: z + off > SOFTPLUS_THRESHOLD,
         dtypes=("float64",),
     ),
     Known(
@@ -82,67 +82,66 @@ KNOWN: Final = (
         adapter="jax",
         function="hardtanh",
         lines=("dL/dz",),
-        region=lambda z, *_: np.abs(z) == 1,
+        region=lambda z, off, *_: np.abs(np.abs(z) - 1) <= off,
     ),
     Known(
         case="divergences/leaky-relu-at-zero",
         adapter="jax",
         function="leaky_relu",
         lines=("dL/dz",),
-        region=lambda z, *_: z == 0,
+        region=lambda z, off, *_: np.abs(z) <= off,
     ),
     Known(
         case="divergences/softsign-far-out",
         adapter="jax",
         function="softsign",
         lines=("dL/dz",),
-        region=lambda z, _, form: np.abs(z) > np.sqrt(form.largest) - 1,  # (1 + |z|)² overflows
+        region=lambda z, off, _, form: np.abs(z) + off > np.sqrt(form.largest) - 1,  # (1 + |z|)² overflows
     ),
     Known(
         case="divergences/l1-at-zero",
         adapter="jax",
         function="l1",
         lines=("dL/da",),
-        region=lambda a, y, _: a == y,
+        region=lambda a, off, y, _: np.abs(a - y) <= off,
     ),
     Known(
         case="divergences/log-clamped",
         adapter="torch",
         function="binary_cross_entropy",
         lines=("loss",),
-        region=lambda a, *_: np.minimum(a, 1 - a) < np.exp(LEAST_LOG),
+        region=lambda a, off, *_: np.minimum(a, 1 - a) - off < np.exp(LEAST_LOG),
     ),
     Known(
         case="divergences/probability-clamped",
         adapter="torch",
         function="binary_cross_entropy",
         lines=("dL/da",),
-        region=lambda a, *_: a * (1 - a) < LEAST_PROBABILITY,
+        region=lambda a, off, *_: np.minimum(a, 1 - a) - off < LEAST_PROBABILITY,
     ),
 )
 
 
 def known(
-    adapter: str, problem: Problem, quantity: str, values: Mapping[str, NDArray[Any]], *, shown: bool
-) -> tuple[str, Flags]:
-    """Say by which case a difference is known, and for which cases of a stack.
+    adapter: str, problem: Problem, quantity: str, values: Mapping[str, Bounded], *, shown: bool
+) -> NDArray[Any]:
+    """Say for each case of a stack by which case of `cases/divergences/` a difference is known, or "".
 
     Parameters
     ----------
     quantity
         The first that differs.
     values
-        What was computed in that step: the program's own numbers, or the reference's where it hides them.
+        What is known of that step: the program's own numbers or, where it hides them, bounds on them.
     shown
         Whether the program states all quantities; if not, a difference shows where it is first stated.
     """
+    cases, y = np.full(len(problem.x), "", object), np.asarray(problem.y, np.float64)
     for one in KNOWN:
         lines = one.lines_of(problem) if one.adapter == adapter else {}
         for line, argument in lines.items():
             if line == quantity or not shown:
-                z, y = (np.asarray(array, np.float64) for array in (values[argument], problem.y))
-                inside = one.region(z, y, FORMATS[problem.dtype])
-                found = inside.reshape(len(z), -1).any(axis=1)
-                if found.any():
-                    return one.case, found
-    return "", np.zeros(len(problem.x), bool)
+                z = values[argument]
+                inside = one.region(z.value, z.error, y, FORMATS[problem.dtype])
+                cases[inside.reshape(len(y), -1).any(axis=1) & (cases == "")] = one.case
+    return cases

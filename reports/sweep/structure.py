@@ -114,7 +114,8 @@ def structure(
     regime = dealt(seed, "regime", REGIMES, block)
     if loss == "binary_cross_entropy":  # of probabilities: NaN is refused by PyTorch
         activations[-1] = "sigmoid"
-        regime = ORDINARY if regime.of_format else regime
+        regime = ORDINARY if regime.of_format or dtype == "float16" else regime
+        steps = 1 if dtype == "float16" else steps
     return Structure(
         dtype=dtype,
         widths=tuple(widths),

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from cases.stacks import sliced, unstacked
-from reference import Subject, Verdict, judge, sentence, training_steps
+from reference import Subject, Verdict, judge, sentence
 from reference.diagnosis import explain_step
-from reference.stacks import judge_stack
+from reference.stacks import followed, judge_recomputed, judge_stack, stack_of_one
 from reference.verdicts import NoEquivalent
 from reports.sweep import judged
 from reports.sweep.known import known
@@ -31,6 +31,14 @@ MOST_TOLD: Final = 3
 """So many findings of one trial are told in a sentence; the others are counted."""
 
 
+RECOMPUTED: Final = "computed twice by the compiler"
+"""What a compiled program's difference is known as that goes on with another value than the one it states.
+
+XLA may fuse a product into the sums that use it, and compute it once more for the output, in another order;
+in 16 bits it may go on with what it has not rounded yet.
+"""
+
+
 @dataclass(frozen=True)
 class Trial:
     """What was found of one claimant on some cases.
@@ -40,7 +48,7 @@ class Trial:
     judged
         An entry for each case.
     known
-        For each case by which case of `cases/divergences/` its difference is known, or "".
+        For each case by which case of `cases/divergences/` its difference is known, or `RECOMPUTED`, or "".
     told
         Findings in a sentence, by the case's place.
     """
@@ -101,10 +109,7 @@ def try_alone(claimant: Claimant, stack: Problem) -> Trial:
 
 def _one_alone(claimant: Claimant, stack: Problem, i: int) -> Trial:
     steps = list(_judge(claimant, stack, i, claimant.program.run))
-    result, claims = (
-        judged.of_steps(steps),
-        [{name: np.asarray(array)[None] for name, array in step.claim.items()} for step in steps],
-    )
+    result, claims = judged.of_steps(steps), [stack_of_one(step.claim) for step in steps]
     explained = _known(claimant, sliced(stack, i, i + 1), result, claims)
     is_news = result.verdict[0] in {Verdict.DIFFERS, Verdict.ERROR} and not explained[0]
     return Trial(result, explained, {0: _sentence(claimant, stack, i, steps)} if is_news else {})
@@ -126,14 +131,23 @@ def _known(claimant: Claimant, stack: Problem, result: Judged, claims: Claims) -
     explained = np.full(len(stack.x), "", object)
     differs = result.verdict == str(Verdict.DIFFERS)
     firsts = set(zip(result.step[differs].tolist(), result.first[differs].tolist(), strict=True))
-    own = list(training_steps(stack)) if firsts and not claimant.shows_all else claims
+    steps = list(followed(stack, claims, claimant.program.accumulators)) if firsts else []
     for step, quantity in sorted(firsts):
         here = differs & (result.step == step) & (result.first == quantity)
         by = claimant.adapter.framework or claimant.adapter.name
-        values = {**own[step - 1], **claims[step - 1]}
-        case, inside = known(by, stack, quantity, values, shown=claimant.shows_all)
-        explained[here & inside] = case
+        explained[here] = known(by, stack, quantity, steps[step - 1], shown=claimant.shows_all)[here]
+    news = differs & (explained == "")
+    if claimant.program.is_compiled and news.any():
+        explained[news & recomputed(claimant, stack, claims)] = RECOMPUTED
     return explained
+
+
+def recomputed(claimant: Claimant, stack: Problem, claims: Claims) -> NDArray[np.bool_]:
+    """Return the cases that agree if a value was computed again, in another order, where it is used."""
+    steps = judge_recomputed(stack, claims, claimant.program.accumulators)
+    again = judged.of_stack([one for step in steps for one in step])
+    agrees: NDArray[np.bool_] = again.verdict != str(Verdict.DIFFERS)
+    return agrees
 
 
 def _told(

@@ -78,7 +78,7 @@ def _only_in_the_stack(plan: Plan, group: Group) -> str:
     cases = ", ".join(map(str, group.cases[:TRIED]))
     return (
         f"{group.claimant.name} fails at {group.kind or 'once'} only as it was swept, {group.how} (seed "
-        f"{plan.seed}, cases {cases}): run alone it does not, so no case file would show it."
+        f"{plan.seed}, cases {cases}): run alone it does not, or only as is known, so no case file shows it."
     )
 
 

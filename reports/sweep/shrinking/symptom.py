@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from itertools import islice
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from cases.stacks import stacked
-from reference import Subject, Verdict, judge, sentence, training_steps
+from reference import Subject, Verdict, judge, sentence
 from reference.diagnosis import explain_step
+from reference.stacks import MalformedError, followed, stack_of_one
 from reports.power.results import kind
 from reports.sweep.known import known
+from reports.sweep.trial import recomputed
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cases import Problem
     from reference import Finding, JudgedStep
     from reports.sweep.claimants import Claimant
@@ -62,33 +63,39 @@ def failure(claimant: Claimant, problem: Problem) -> Failure | None:
     """Judge a claimant's own program on one case; return its first failure that is no known difference."""
     program = claimant.program
     steps = judge(problem, program.run, claimant.promises(problem.depth), accumulators=program.accumulators)
-    is_first = True
+    is_first, taken = True, []
     for step in steps:
+        taken.append(step)
         for finding in step.findings:
             if finding.verdict in {Verdict.DIFFERS, Verdict.ERROR}:
-                return _told(claimant, problem, step, finding, is_first=is_first)
+                return _told(claimant, problem, taken, finding, is_first=is_first)
             is_first = is_first and finding.passes
     return None
 
 
 def _told(
-    claimant: Claimant, problem: Problem, step: JudgedStep, finding: Finding, *, is_first: bool
+    claimant: Claimant, problem: Problem, steps: Sequence[JudgedStep], finding: Finding, *, is_first: bool
 ) -> Failure | None:
     explanations, told = {re.sub(r"\d+", "", finding.reason)}, ""
     if finding.verdict is Verdict.DIFFERS:
-        if _is_known(claimant, problem, step, finding):
+        if _is_known(claimant, problem, steps, finding):
             return None
-        diagnosis = explain_step(problem, step, finding)
+        diagnosis = explain_step(problem, steps[-1], finding)
         explanations, told = set(diagnosis.names), str(diagnosis)
     subject = Subject(problem.case, claimant.adapter.name, claimant.program.name, problem.dtype)
     symptom = Symptom(kind(finding.quantity), frozenset(explanations), is_first)
     return Failure(symptom, f"{sentence(finding, subject)}. {told}".strip())
 
 
-def _is_known(claimant: Claimant, problem: Problem, step: JudgedStep, finding: Finding) -> bool:
-    """Whether it is a known difference, told from the program's own numbers, or the reference's if hidden."""
-    shown, by = claimant.shows_all, claimant.adapter.framework or claimant.adapter.name
-    own = {} if shown else next(islice(training_steps(problem), step.step - 1, None))
-    values = {name: np.asarray(array)[None] for name, array in {**own, **step.claim}.items()}
-    case, _ = known(by, stacked([problem]), finding.quantity, values, shown=shown)
-    return case != ""
+def _is_known(claimant: Claimant, problem: Problem, steps: Sequence[JudgedStep], finding: Finding) -> bool:
+    """Whether it is a known difference, told from the program's own numbers, or bounds on what it hides."""
+    by, stack = claimant.adapter.framework or claimant.adapter.name, stacked([problem])
+    claims = [stack_of_one(step.claim) for step in steps]
+    try:
+        *_, values = followed(stack, claims, claimant.program.accumulators)
+    except MalformedError:  # what else it states is none of a network's
+        return False
+    (case,) = known(by, stack, finding.quantity, values, shown=claimant.shows_all)
+    if case or not claimant.program.is_compiled:
+        return bool(case)
+    return bool(recomputed(claimant, stack, claims)[0])
