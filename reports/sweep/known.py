@@ -92,13 +92,6 @@ KNOWN: Final = (
         region=lambda z, off, *_: np.abs(z) <= off,
     ),
     Known(
-        case="divergences/softsign-far-out",
-        adapter="jax",
-        function="softsign",
-        lines=("dL/dz",),
-        region=lambda z, off, _, form: np.abs(z) + off > np.sqrt(form.largest) - 1,  # (1 + |z|)² overflows
-    ),
-    Known(
         case="divergences/l1-at-zero",
         adapter="jax",
         function="l1",
