@@ -40,6 +40,7 @@ from reports import build, diff, latex
 from reports.changes import tables
 from reports.changes.moved import Motion
 from reports.sweep import __main__ as sweep
+from reports.sweep.telling import COLUMNS
 from reports.vectors import __main__ as vectors
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ KINDS: dict[str, Callable[[Block], bool]] = {
     "commands that take minutes": lambda one: one.language == "sh" and _is_of_this_environment(one),
     "two releases": lambda one: one.language == "text" and one.text.startswith("Versions and platform:\n"),
     "two releases side by side": lambda one: one.language == "text" and one.text.startswith("$ python3.11 "),
+    "a long sweep": lambda one: one.language == "text" and one.text.startswith("adapter "),
     "a reader of results": lambda one: one.language == "python" and 'open("results.json"' in one.text,
 }
 """What each block is, by which the test that holds it true finds it."""
@@ -309,6 +311,21 @@ def test_two_releases_side_by_side_are_shown_as_this_one_alone_is(
     assert f"jax {PINNED['jax']}, {older}; " in shown
 
 
+def test_what_a_long_sweep_printed_has_its_form_and_adds_up() -> None:
+    """It takes minutes, so it is not run here: its columns, its cases and its last line are held."""
+    (block,) = of("a long sweep")
+    head, *lines = block.text.splitlines()
+    assert re.split(r" {2,}", head) == list(COLUMNS.values())
+    stacked = [line for line in lines if " over one more axis " in line or ".vmap of " in line]
+    counts = [int(re.findall(r" ([\d,]+) ", line)[0].replace(",", "")) for line in stacked]
+    alone = [int(found[1]) for line in lines if (found := re.search(r" alone +(\d+) ", line))]
+    form = r"([\d,]+) cases, ([\d,]+) trials, ([\d,]+) quantities compared: no findings; .*"
+    told = re.fullmatch(form, lines[-1])
+    assert told
+    assert counts[0] == counts[1] == counts[2] + counts[3] == int(told[1].replace(",", ""))
+    assert sum(counts) + sum(alone) == int(told[2].replace(",", ""))
+
+
 def test_a_program_reads_results_with_nothing_but_python(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -341,9 +358,8 @@ def test_each_command_in_running_text_can_be_typed(command: str, pytestconfig: p
         PROGRAMS[words[2]]._parser().parse_args(words[3:])  # noqa: SLF001 - it exits with what is wrong
         return
     if words[:3] == [".venv/bin/pip", "install", "-q"]:
-        names = {
-            word.partition("==")[0] for word in words[3:] if word not in ("-c", CONSTRAINTS, "--upgrade")
-        }
+        options = ("-c", CONSTRAINTS, "--upgrade", "-e", ".[torch,jax,sweep]")
+        names = {word.partition("==")[0] for word in words[3:] if word not in options}
         assert names <= PINNED.keys(), command
         return
     assert words[0] == ".venv/bin/pytest", command

@@ -27,6 +27,14 @@ MOST_SHOWN = 10
 """Findings that the terminal shows; all stand in findings.csv."""
 
 
+COLUMNS = {
+    "adapter": "adapter", "program": "program", "how": "run", "cases": "cases", "agrees": "agree",
+    "known": "known difference", "findings": "findings", "worst": "worst used",
+    "undecided_share": "undecided quantities",
+}  # fmt: skip
+"""What the terminal shows of each claimant, and what it calls that."""
+
+
 @contextmanager
 def progress(out: Console, count: int, already: int) -> Iterator[Callable[[Done], None]]:
     """Show how many cases are judged, at what rate, and the time left."""
@@ -54,12 +62,7 @@ def progress(out: Console, count: int, already: int) -> Iterator[Callable[[Done]
 
 def show(summary: Summary, folder: Path, out: Console) -> None:
     """Show the claimants, the known differences and the first findings."""
-    columns = {
-        "adapter": "adapter", "program": "program", "how": "run", "cases": "cases", "agrees": "agree",
-        "known": "known difference", "findings": "findings", "worst": "worst used",
-        "undecided_share": "undecided quantities",
-    }  # fmt: skip
-    out.print(_table(summary.claimants[list(columns)].rename(columns=columns)))
+    out.print(_table(summary.claimants[list(COLUMNS)].rename(columns=COLUMNS)))
     if len(summary.known):
         out.print(_table(summary.known))
     for told in summary.findings["told"].where(summary.findings["told"] != "").dropna().head(MOST_SHOWN):
