@@ -8,6 +8,7 @@ baseline; 2 bad usage or bad input; 130 interrupted.
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -34,8 +35,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         folders, adapters, dtypes = map(tuple, (options.cases, options.adapter, options.dtype))
         choice = Choice(adapters, options.engines, options.device, limits_of(options))
         formats = tuple(options.format)
-        kept = {"baseline": options.baseline, "kept": options.kept}
-        wanted = Wanted(folders, choice, dtypes, options.select, options.out, options.power, formats, **kept)
+        wanted = Wanted(
+            *(folders, choice, dtypes, options.select, options.out, options.power, formats),
+            baseline=options.baseline,
+            kept=options.kept,
+            workers=options.workers or os.cpu_count() or 1,
+        )
         return make(wanted, shlex.join(["python", "-m", "reports.build", *given]))
     except KeyboardInterrupt:
         print("Interrupted; the last report is as it was.", file=sys.stderr)
@@ -65,6 +70,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--memory-limit", metavar="GIB", type=above_zero, help=MEMORY)
     add("--dtype", choices=DTYPES, action="append", default=[], help="only this number format")
     add("--select", metavar="TEXT", default="", help="only the cases that have TEXT in their name")
+    workers = "processes that run cases at once, where there are many (default: one for each core)"
+    add("--workers", type=positive, metavar="N", help=workers)
     power = "also measure what the suite would catch, beside the usual tools (takes minutes)"
     add("--power", action="store_true", help=power)
     formats = "write only this format; may be repeated (default: all but latex)"
@@ -75,6 +82,19 @@ def _parser() -> argparse.ArgumentParser:
     add("--baseline", metavar="FILE", type=Path, help=baseline)
     add("--out", metavar="DIR", type=Path, default=OUT, help="where to write it (default: reports/out)")
     return parser
+
+
+def positive(text: str) -> int:
+    """Return a number of things, at least one.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        If it is none.
+    """
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
+    return int(text)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING
 from adapters import Choice, UnknownAdapterError
 from cases import SHIPPED, CaseErrors, load_cases
 from cases.defects import printable
-from reports import activations, changes, environment, files, report, run, saved, step_summary, terminal
+from reports import (
+    activations,
+    changes,
+    environment,
+    files,
+    parallel,
+    report,
+    run,
+    saved,
+    step_summary,
+    terminal,
+)
 from reports.limits import flags_of
 from reports.power import measure
 
@@ -50,6 +61,8 @@ class Wanted:
         The saved run to compare with.
     kept
         The saved run whose report is made again; nothing is run then.
+    workers
+        Processes that run cases at once, where there are many.
     """
 
     folders: tuple[Path, ...]
@@ -61,6 +74,7 @@ class Wanted:
     formats: tuple[str, ...] = ()
     baseline: Path | None = None
     kept: Path | None = None
+    workers: int = 1
 
     @property
     def chooses(self) -> bool:
@@ -99,7 +113,7 @@ def _anew(wanted: Wanted, command: str, out: Console) -> Report:
     selection = select(wanted)
     wanted.out.mkdir(parents=True, exist_ok=True)  # before the work, so that it is not done for nothing
     with terminal.progress(selection, out) as watch:
-        results = run.run(selection, watch)
+        results = parallel.run_all(selection, wanted.adapters, wanted.workers, watch)
     results = replace(results, activations=activations.measure_selected(selection))
     power = _measure(selection, out) if wanted.power else None
     made = environment.describe(command, selection.adapters, flags_of(wanted.adapters.limits))
