@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def linear(x: Array, W: Array, b: Array) -> Array:
     """z = w · x + b, for every example: x Wᵀ + b, shape (N, n_out)."""
-    z: Array = x @ W.mT + as_row(b)
+    z: Array = x @ W.mT + as_row(b, x)
     return z
 
 

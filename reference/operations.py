@@ -15,8 +15,13 @@ if TYPE_CHECKING:
     Array = TypeVar("Array", NDArray[Any], Bounded, Ball)
 
 
-def as_row(b: Array) -> Array:
-    """b with an axis of length 1 in front of its last, (n,) → (1, n): for every example the same."""
+def as_row(b: Array, x: Array) -> Array:
+    """b with an axis of length 1 in front of its last, (n,) → (1, n): the same for every example of x.
+
+    What has as many axes as x, as a bias that somebody forgot to sum over the examples, stays as it is.
+    """
+    if len(b.shape) == len(x.shape):
+        return b
     if isinstance(b, Bounded):
         error = b.error if isinstance(b.error, float) else b.error[..., None, :]
         low = b.low if isinstance(b.low, float) else b.low[..., None, :]
