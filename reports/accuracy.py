@@ -10,6 +10,7 @@ import math
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -75,6 +76,11 @@ class AccuracyCounter:
             for place in np.flatnonzero(counts).tolist()
         )
 
+    def take(self, one: Accuracy) -> None:
+        """Count what another has counted."""
+        counted = self._counted.setdefault((one.dtype, one.claimant), {})
+        counted.setdefault(one.kind, np.zeros(CLASSES, np.int64))[one.bin + UNKNOWN] += one.count
+
     def add(self, judged: Mapping[Subject, JudgedStep]) -> None:
         """Count one step of each claimant; what is malformed, or of no certified truth, adds nothing."""
         for who, step in judged.items():
@@ -101,6 +107,14 @@ class AccuracyCounter:
         counted = self._counted.setdefault((who.dtype, who.claimant), {})
         for what, new in zip(kinds, counts.reshape(-1, CLASSES), strict=True):
             counted[what] = counted[what] + new if what in counted else new
+
+
+def added(counted: Sequence[Sequence[Accuracy]]) -> tuple[Accuracy, ...]:
+    """Return what several have counted as if one had counted it all, one after the other."""
+    together = AccuracyCounter()
+    for one in chain.from_iterable(counted):
+        together.take(one)
+    return together.rows
 
 
 @lru_cache(maxsize=64)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections import Counter
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import fields
@@ -11,7 +10,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from adapters import find_adapters
-from reports.accuracy import Accuracy
+from reports.accuracy import added
 from reports.rows import Results
 from reports.run import Selection, run
 
@@ -68,12 +67,8 @@ def _run(case: Case, dtypes: tuple[str, ...], names: tuple[str, ...], limits: Li
 
 def joined(parts: Sequence[Results]) -> Results:
     """Put the results of cases one after the other; what is counted over all cases is added up."""
-    counted: Counter[tuple[str, str, str, int]] = Counter()
-    for one in chain.from_iterable(part.accuracy for part in parts):
-        counted[one.dtype, one.claimant, one.kind, one.bin] += one.count
     together = {
         field.name: tuple(chain.from_iterable(getattr(part, field.name) for part in parts))
         for field in fields(Results)
     }
-    together["accuracy"] = tuple(Accuracy(*what, count) for what, count in counted.items())
-    return Results(**together)
+    return Results(**together | {"accuracy": added([part.accuracy for part in parts])})
