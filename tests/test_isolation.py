@@ -245,7 +245,9 @@ def faulty(tmp_path_factory):
     folder = tmp_path_factory.mktemp("faulty")
     (folder / "faulty.py").write_text(FAULTY, encoding="utf-8")
     sys.path.insert(0, str(folder))
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
     yield
+    signal.signal(signal.SIGINT, before)
     sys.path.remove(str(folder))
 
 
