@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from cases import Problem, load_case
 from reference.bounded import Bounded
-from reference.check import Claim, Claimant, JudgedStep, judge
+from reference.check import judge
+from reference.claims import Claim, Claimant, JudgedStep
 from reference.findings import Finding, Subject, sentence
 from reference.formats import Accumulators
 from reference.line import Line

@@ -93,6 +93,56 @@ def compare_unguarded(
     )
 
 
+def agreements(
+    first: int, quantity: str, stated: Real, derived: Bounded, *, conventional: Tolerance | None = None
+) -> list[Finding] | None:
+    """Judge a quantity of consecutive steps as `compare_unguarded` does, where all of them agree.
+
+    Parameters
+    ----------
+    first
+        The number of the first step.
+    stated, derived
+        Stacks, of the shape (steps, …); what is derived is not certified.
+
+    Returns
+    -------
+    One finding for each step; None if one of them is not plain agreement.
+    """
+    steps = np.arange(len(stated))
+    off = np.abs(stated - derived.value).reshape(len(steps), -1)
+    allowed = np.broadcast_to(derived.error, stated.shape).reshape(off.shape)
+    used = np.where(off == 0, 0.0, off / allowed)
+    worst = used.argmax(axis=1)  # NaN, where there is one
+    most, peak = allowed.max(axis=1), derived.magnitude.reshape(off.shape).max(axis=1)
+    agrees = (used[steps, worst] <= 1) & (most < np.inf) & certifies(most, peak, derived.format)
+    close = conventional is None or _within(conventional, stated, derived.value)
+    if not agrees.all() or not close:
+        return None
+    digits = np.where(most > 0, np.log10(peak) - np.log10(most), np.inf)
+    indices = _indices(worst, stated.shape[1:])
+    claims, values = (one.reshape(off.shape)[steps, worst].tolist() for one in (stated, derived.value))
+    offs, tolerances, useds = (one[steps, worst].tolist() for one in (off, allowed, used))
+    return [
+        Finding(
+            step=first + i,
+            quantity=quantity,
+            verdict=Verdict.AGREES,
+            index=index,
+            claimed=claims[i],
+            derived=values[i],
+            error=offs[i],
+            tolerance=tolerances[i],
+            used=useds[i],
+            ulps=offs[i] / derived.format.ulp(values[i]),
+            digits=digit,
+            truth="float64",
+            conventional=None if conventional is None else True,
+        )
+        for i, (index, digit) in enumerate(zip(indices, digits.tolist(), strict=True))
+    ]
+
+
 def _judge(stated: Real, derived: Bounded, tolerance: Error, most: float) -> tuple[Verdict, str, int]:
     """Return the verdict, its reason and the worst element's place, counted along the rows."""
     used = distance(stated, derived)
@@ -168,3 +218,10 @@ def _index(place: int, shape: tuple[int, ...]) -> tuple[int, ...]:
         place, i = divmod(place, size)
         index.append(i)
     return tuple(reversed(index))
+
+
+def _indices(places: NDArray[np.intp], shape: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """Return the index of each of several elements at their places."""
+    if not shape:
+        return [()] * len(places)
+    return list(zip(*(axis.tolist() for axis in np.unravel_index(places, shape)), strict=True))

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from reference.check import exact_inputs
 from reference.formats import format_of
+from reference.known import exact_inputs
 from reference.tape import advanced, tape
 from reference.truth import Truth
 

@@ -9,8 +9,9 @@ import numpy as np
 
 from reference.agreement import compare
 from reference.bounded import Bounded
-from reference.check import JudgedStep, exact_inputs
+from reference.claims import JudgedStep
 from reference.formats import PRINTED
+from reference.known import exact_inputs
 from reference.tape import advanced, tape
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ import numpy as np
 from reference import names
 from reference.agreement import after_overflow, certifies
 from reference.bounded import Bounded
-from reference.check import wrong_kind
+from reference.claims import wrong_kind
 from reference.formats import IN_FLOAT32, format_of
 from reference.optimizers.adam import C1, C2
 from reference.tape import advanced, tape

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from adapters import Unavailable
     from adapters.adapter import Program
     from reference.bounded import Real
-    from reference.check import Claim
+    from reference.claims import Claim
     from reports.run import Selection
 
 REACH: Final = 24.0

@@ -17,7 +17,7 @@ from jax.test_util import check_grads
 from networks import network
 
 from reference import judge, training_steps
-from reference.check import first_state, judge_step
+from reference.known import first_state, judge_step
 from reference.names import observable
 
 NETWORKS = {

@@ -108,7 +108,9 @@ not_a_function = 3
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Set how many damaged files the reader of cases is given."""
+    """Set how many damaged files the reader of cases is given; no test fails because a machine is slow."""
+    settings.register_profile("unhurried", settings(), deadline=None)
+    settings.load_profile("unhurried")
     settings.register_profile("reader", max_examples=5000 if config.getoption("--slow") else 100)
 
 

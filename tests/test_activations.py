@@ -187,7 +187,7 @@ uncertain = st.tuples(
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_whatever_z_is_within_its_error_so_are_the_value_and_the_derivative(name):
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150)
     @given(st.lists(uncertain, min_size=8, max_size=8))
     def holds(drawn):
         z, e, part = (np.array(column) for column in zip(*drawn, strict=True))

@@ -637,9 +637,7 @@ WORDS = [
         "0x1p3",
     ),
 ]
-fuzz = settings(
-    settings.get_profile("reader"), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
-)
+fuzz = settings(settings.get_profile("reader"), suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @fuzz

@@ -10,8 +10,8 @@ from torch.nn import functional as F  # noqa: N812 - the name PyTorch's own docu
 from adapters import torch_autograd
 from cases import load_case
 from reference import Verdict, judge, judge_published, tape, training_steps, worked_example
-from reference.check import first_state
 from reference.diagnosis import Diagnosis, Explanation, diagnose, explain, explain_published, inherited
+from reference.known import first_state
 from reference.mistakes import MISTAKES, Inexpressible, mistaken_steps
 from reference.names import outcome, parameters
 

@@ -78,7 +78,7 @@ def crossed(drawn: Layout, points: tuple[tuple[int, int], ...]) -> set[tuple[str
 
 
 @given(problems())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_drawing_of_any_network(problem: Problem) -> None:
     drawn, lines = layout(problem), tape(problem)
     boxes = drawn.boxes
@@ -106,7 +106,7 @@ def test_a_drawing_of_any_network(problem: Problem) -> None:
 
 
 @given(problems())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_wires_run_over_each_other_only_from_one_source_or_into_one_line(problem: Problem) -> None:
     """Two pieces on one track would be read as joined."""
     runs: dict[tuple[bool, int], list[tuple[int, int, Edge]]] = {}

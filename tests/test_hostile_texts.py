@@ -301,7 +301,7 @@ class Failing:
         self.case, self.rows = case, rows
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, suppress_health_check=list(HealthCheck))
 @given(st.lists(ANY, min_size=5, max_size=5, unique=True))
 def test_any_texts_go_through_every_writer(failing: Failing, texts: list[str]) -> None:
     """Names, reasons and explanations of any characters, where only control and formula characters change."""

@@ -62,7 +62,6 @@ def never_outside(problem, variant, certify):
 def test_a_correct_variant_is_never_outside_its_bound(request):
     many = settings(
         max_examples=request.config.getoption("--random"),
-        deadline=None,
         suppress_health_check=[HealthCheck.too_slow],
     )
     many(given(problems(), variants, st.booleans())(never_outside))()

@@ -97,7 +97,7 @@ BOUNDS = st.sampled_from([0.0, 2**-52, 2**-51, 0.09, 0.11, 1e-310, 1e-292, 5.0, 
 
 
 @given(st.lists(st.tuples(NUMBERS, NUMBERS, BOUNDS), min_size=6, max_size=6))
-@settings(deadline=None, max_examples=500)
+@settings(max_examples=500)
 def test_a_stack_is_compared_as_its_arrays_are(elements):
     claimed, value, error = (np.array(part).reshape(3, 2) for part in zip(*elements, strict=True))
     form = FORMATS["float64"]

@@ -57,7 +57,7 @@ def test_every_kind_of_update_reads_back():
 
 
 @given(st.integers(0, 2**32), st.integers(0, 2**16), st.data())
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_whatever_a_sweep_draws_reads_back_with_any_numbers_in_it(seed, block, data):
     problem = drawn(seed, block)
     name = data.draw(st.sampled_from([name for name in problem.inputs if name != "y"]))
@@ -107,7 +107,6 @@ ODD = [
 
 
 @given(st.text(min_size=1).filter(lambda text: text.strip()) | st.sampled_from(ODD))
-@settings(deadline=None)
 def test_what_it_is_about_may_be_any_text(about):
     problem = network((1, 1), 1)
     text = document(problem, f"It shows: {about}")
@@ -165,7 +164,7 @@ def test_what_is_not_finite_cannot_be_written(number):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @given(data=st.data())
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 def test_fewer_digits_would_not_read_back(dtype, data):
     number = data.draw(finite(dtype))
     text = shortest(number, dtype)

@@ -18,8 +18,8 @@ from reference.activations import ACTIVATIONS as REFERENCE_ACTIVATIONS
 from reference.balls import Ball, precision
 from reference.bounded import Bounded
 from reference.certification import CERTIFY_UP_TO
-from reference.check import exact_inputs
 from reference.formats import FLOAT64, PRINTED
+from reference.known import exact_inputs
 
 finite = st.floats(-1e100, 1e100)
 

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from reference.check import exact_inputs
 from reference.diagnosis.candidates import mistakes_before
 from reference.diagnosis.explanation import Diagnosis
 from reference.diagnosis.relations import relations, right_itself
 from reference.diagnosis.situation import Situation
 from reference.diagnosis.stated import stated_in_claim
 from reference.formats import EVALUATION, format_of
+from reference.known import exact_inputs
 from reference.verdicts import Verdict
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from cases import Problem
     from reference.bounded import Bounded
-    from reference.check import Claim
+    from reference.claims import Claim
     from reference.diagnosis.candidates import Candidate
     from reference.diagnosis.explanation import Explanation
     from reference.findings import Finding

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from cases import Problem
     from reference.bounded import Bounded
-    from reference.check import Claim
+    from reference.claims import Claim
     from reference.diagnosis.situation import Situation
 
 

@@ -6,13 +6,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reference import names
-from reference.check import exact_inputs
 from reference.diagnosis.explain import explain, explain_in, format_allowed
 from reference.diagnosis.explanation import Diagnosis
 from reference.diagnosis.run import Run
 from reference.diagnosis.situation import Situation
 from reference.diagnosis.stated import stated_in_claim, stated_in_print
 from reference.formats import PRINTED
+from reference.known import exact_inputs
 from reference.published import judge_published
 from reference.verdicts import Verdict
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from cases import Problem
     from cases.published import Published
-    from reference.check import JudgedStep
+    from reference.claims import JudgedStep
     from reference.diagnosis.explanation import Explanation
     from reference.findings import Finding
 

@@ -16,8 +16,8 @@ from reference import Verdict, tape
 from reference.agreement import compare
 from reference.bounded import Bounded
 from reference.certification import CERTIFY_UP_TO
-from reference.check import exact_inputs
 from reference.formats import format_of
+from reference.known import exact_inputs
 from reference.truth import Truth
 from reports.power.results import Fault
 from reports.power.tools import NotRun

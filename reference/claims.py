@@ -1,0 +1,128 @@
+"""Claims: what a claimant states of each training step, taken from it step by step, whatever it does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cases.defects import well_formed
+from reference import crash
+from reference.findings import Finding
+from reference.tape import is_done
+from reference.verdicts import NoEquivalent, Verdict
+
+if TYPE_CHECKING:
+    from cases import Problem
+    from reference.bounded import Bounded
+
+Claim: TypeAlias = Mapping[str, NDArray[Any]]
+"""What a claimant states of one training step: quantities by name."""
+
+Claimant: TypeAlias = "Callable[[Problem], Iterator[Claim]]"
+"""Takes a problem, trains, and yields one claim for each step."""
+
+State: TypeAlias = "Mapping[str, Bounded]"
+"""The parameters, the optimizer's state and the step's number, before a step."""
+
+
+@dataclass(frozen=True)
+class JudgedStep:
+    """One training step of one claimant.
+
+    Attributes
+    ----------
+    claim, findings
+        What it claimed, and what was found, in the order computed.
+    state
+        The parameters, the optimizer's state and the step's number, before the step.
+    previous
+        The step before, without its own previous one: a long run does not keep every step.
+    derived
+        What each claimed line was judged against, by name; nothing where steps were judged together.
+    """
+
+    step: int
+    claim: Claim = field(default_factory=lambda: MappingProxyType({}))
+    findings: tuple[Finding, ...] = ()
+    state: State = field(default_factory=lambda: MappingProxyType({}), repr=False)
+    previous: JudgedStep | None = field(default=None, repr=False)
+    derived: Mapping[str, Bounded] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+
+    @property
+    def failures(self) -> tuple[Finding, ...]:
+        """The findings that are not agreement, first line first."""
+        return tuple(finding for finding in self.findings if not finding.passes)
+
+
+def claims_of(claimant: Claimant, problem: Problem, given: Problem) -> Iterator[Claim | Finding]:
+    """Give what is claimed of each step up to the last, or why there is no more.
+
+    Parameters
+    ----------
+    given
+        The copy of the problem that the claimant works on.
+
+    Yields
+    ------
+    One claim for each step; or a finding, after which nothing comes. Whatever the claimant raises is one;
+    nothing but `KeyboardInterrupt` and its like passes through.
+    """
+    claims: Iterator[Claim] | None = None
+    for step in range(1, problem.steps + 1):
+        try:
+            claims = iter(claimant(given)) if claims is None else claims
+            claim = _taken(next(claims))
+        except StopIteration:
+            yield Finding(step, "", Verdict.ERROR, _too_early(problem, step))
+            return
+        except NoEquivalent as reason:
+            yield Finding(step, "", Verdict.NO_EQUIVALENT, well_formed(str(reason)))
+            return
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it does costs its own row
+            yield Finding(step, "", Verdict.ERROR, crash.told(error))
+            return
+        yield claim
+        if is_last(problem, step, claim):
+            return
+
+
+def is_last(problem: Problem, step: int, claim: Claim) -> bool:
+    """Whether training ends with this step, by the claimant's own loss; a malformed one ends nothing."""
+    if step == problem.steps or problem.until is None:
+        return step == problem.steps
+    loss = claim.get("loss")
+    return not wrong_kind(loss, (), problem.dtype) and is_done(problem, loss)
+
+
+def wrong_kind(claimed: object, shape: tuple[int, ...], dtype: str) -> str:
+    """Say what is wrong with a claimed value before its numbers are looked at, or nothing."""
+    if not isinstance(claimed, np.ndarray | np.generic):
+        return f"is a {type(claimed).__name__}, expected a NumPy array"
+    if claimed.dtype != dtype:
+        return f"has dtype {claimed.dtype}, expected {dtype}"
+    if claimed.shape != shape:
+        return f"has shape {claimed.shape}, expected {shape}"
+    return ""
+
+
+def _taken(claim: object) -> Claim:
+    """Take a claim as it is now, whatever its owner does to it later.
+
+    Raises
+    ------
+    TypeError
+        If it is no mapping; what its own methods raise passes through.
+    """
+    if not isinstance(claim, Mapping):
+        raise TypeError(f"yielded {type(claim).__name__}, expected a mapping from names to arrays")
+    return dict(claim)
+
+
+def _too_early(problem: Problem, step: int) -> str:
+    told = f"stopped after {step - 1} of {problem.steps} steps"
+    return told if problem.until is None else f"{told}, with no loss of at most {problem.until:.9g}"

@@ -1,0 +1,64 @@
+"""Parting a run into spans: consecutive steps that are judged together, because that is quicker.
+
+Only steps that are not certified are: certifying costs more than all the rest of a step.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from reference.findings import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from cases import Problem
+    from reference.claims import Claim
+
+MOST: Final = 100
+"""Steps that are judged together: further ones gain nothing, and a claimant is not run far ahead."""
+
+ELEMENTS: Final = 100_000
+"""Parameters and activations of all of them, at most, so that a stack of steps stays in a cache."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """Consecutive steps from the first on: a claim of each, or a finding that ends the run."""
+
+    first: int
+    claims: Sequence[Claim | Finding]
+
+
+def spans(
+    problem: Problem, claims: Iterable[Claim | Finding], certifies: Callable[[int], bool]
+) -> Iterator[Span]:
+    """Part a run into spans: a certified step stands alone, others as many together as are worth it."""
+    most = min(MOST, ELEMENTS // _elements(problem))
+    waiting: list[Claim | Finding] = []
+    for step, claim in enumerate(claims, start=1):
+        if isinstance(claim, Finding) or most <= 1 or certifies(step):
+            if waiting:
+                yield Span(step - len(waiting), waiting)
+            yield Span(step, [claim])
+            waiting = []
+            continue
+        waiting.append(_copied(claim))
+        if len(waiting) == most:
+            yield Span(step + 1 - most, waiting)
+            waiting = []
+    if waiting:
+        yield Span(step + 1 - len(waiting), waiting)
+
+
+def _elements(problem: Problem) -> int:
+    widths: list[int] = [array.shape[0] for array in problem.parameters.values()]
+    return problem.size + len(problem.x) * sum(widths)
+
+
+def _copied(claim: Claim) -> Claim:
+    """Return a claim in memory of its own: a claimant may write its next step into the arrays it gave."""
+    return {name: array.copy() if isinstance(array, np.ndarray) else array for name, array in claim.items()}
