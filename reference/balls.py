@@ -69,11 +69,11 @@ class Ball:
 
     def __add__(self, other: Ball) -> Ball:
         """Element-wise sum; a vector is added to every row."""
-        return self._elementwise(other, operator.add)
+        return self._combined(other, operator.add)
 
     def __sub__(self, other: Ball) -> Ball:
         """Element-wise difference."""
-        return self._elementwise(other, operator.sub)
+        return self._combined(other, operator.sub)
 
     def __mul__(self, other: Ball) -> Ball:
         """Element-wise product; a scalar multiplies every element."""
@@ -119,6 +119,12 @@ class Ball:
         entries = [function(entry) for entry in self.matrix.entries()]
         return Ball(flint.arb_mat(rows, columns, entries), self.shape)
 
+    def _combined(self, other: Ball, operation: Callable[[Any, Any], Any]) -> Ball:
+        """Add or subtract: of two arrays of one shape a matrix of FLINT does it at once."""
+        if self.shape == other.shape:
+            return Ball(operation(self.matrix, other.matrix), self.shape)
+        return self._elementwise(other, operation)
+
     def _elementwise(self, other: Ball, operation: Callable[[Any, Any], Any]) -> Ball:
         shape = np.broadcast_shapes(self.shape, other.shape)
         rows, columns = _rows_and_columns(shape)
@@ -136,9 +142,9 @@ class Ball:
         One float64 would lose half an ulp, which is as much as a correct float64 result may be off by.
         """
         entries = self.matrix.entries()
-        high = [float(entry.mid()) for entry in entries]
+        high = [float(entry) for entry in entries]  # a ball's middle, as everywhere here
         rests = [entry - near for entry, near in zip(entries, high, strict=True)]
-        low = [float(rest.mid()) for rest in rests]
+        low = [float(rest) for rest in rests]
         radius = [float((rest - near).abs_upper()) for rest, near in zip(rests, low, strict=True)]
         return self._array(high), self._array(low), self._array(radius)
 

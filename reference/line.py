@@ -1,4 +1,4 @@
-"""A line of the tape."""
+"""A line of the tape, and which lines are needed for what follows from them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Sequence
 
 
 @dataclass(frozen=True)
@@ -17,3 +17,14 @@ class Line:
     formula: Callable[..., Any]
     inputs: tuple[str, ...]
     equation: str
+
+
+def leading_to(wanted: Iterable[str], lines: Sequence[Line]) -> tuple[Line, ...]:
+    """Return the lines of these quantities and of all that they follow from, in the order of the tape."""
+    needed = set(wanted)
+    found: list[Line] = []
+    for line in reversed(lines):
+        if line.name in needed:
+            needed.update(line.inputs)
+            found.append(line)
+    return tuple(reversed(found))

@@ -7,18 +7,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from reference import names
 from reference.agreement import compare
 from reference.bounded import Bounded
 from reference.claims import JudgedStep
 from reference.formats import PRINTED
 from reference.known import exact_inputs
+from reference.passage import passed
 from reference.tape import advanced, tape
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from cases import Problem
-    from cases.published import Published, PublishedArray
+    from cases.published import Published, PublishedArray, PublishedStep
     from reference.findings import Finding
 
 
@@ -37,21 +39,31 @@ def judge_published(problem: Problem, published: Published) -> Iterator[JudgedSt
 
     Yields
     ------
-    One judged step for each training step up to the last that has printed numbers.
+    One judged step for each training step that has printed numbers, with the state that leads to it.
     """
-    known = exact_inputs(problem, PRINTED)
-    printed = {entry.step: entry.values for entry in published.steps}
-    for step in range(1, max(printed) + 1):
-        findings = []
-        for line in tape(problem):
-            with np.errstate(all="ignore"):  # a bound that becomes infinite or NaN is judged as such
-                derived = line.formula(*(known[name] for name in line.inputs))
-            known[line.name] = derived
-            if line.name in printed.get(step, {}):
-                finding, known[line.name] = _judge_printed(step, line.name, printed[step][line.name], derived)
-                findings.append(finding)
-        yield JudgedStep(step, findings=tuple(findings))
-        known = advanced(known, known, problem)
+    known, step = exact_inputs(problem, PRINTED), 1
+    for entry in published.steps:
+        known = passed(problem, tape(problem), known, entry.step - step)
+        judged, known = _judge_step(problem, entry, known)
+        yield judged
+        step = entry.step + 1
+
+
+def _judge_step(
+    problem: Problem, entry: PublishedStep, known: Mapping[str, Bounded]
+) -> tuple[JudgedStep, dict[str, Bounded]]:
+    """Judge the numbers printed of one step; return what is known before the next, too."""
+    values, findings = dict(known), []
+    for line in tape(problem):
+        with np.errstate(all="ignore"):  # a bound that becomes infinite or NaN is judged as such
+            derived = line.formula(*(values[name] for name in line.inputs))
+        values[line.name] = derived
+        if line.name in entry.values:
+            printed = entry.values[line.name]
+            finding, values[line.name] = _judge_printed(entry.step, line.name, printed, derived)
+            findings.append(finding)
+    state = {name: known[name] for name in (*problem.state, names.STEP)}
+    return JudgedStep(entry.step, findings=tuple(findings), state=state), advanced(known, values, problem)
 
 
 def _judge_printed(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from reference import names
 from reference.balls import BITS, Ball, precision
+from reference.line import leading_to
 from reference.tape import tape
 
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ def certified_trajectory(problem: Problem, bits: int = BITS) -> Iterator[dict[st
     ------
     For each step the parameters after it, by name.
     """
-    for values in _trained(problem, _needed(problem), bits):
+    needed = leading_to(map(names.updated, problem.parameters), tape(problem))
+    for values in _trained(problem, needed, bits):
         yield {name: values[names.updated(name)] for name in problem.parameters}
 
 
@@ -47,13 +49,3 @@ def _trained(problem: Problem, lines: Sequence[Line], bits: int) -> Iterator[dic
                 values[line.name] = line.formula(*(values[name] for name in line.inputs))
         yield {line.name: values[line.name] for line in lines}
         known |= {name: values[names.updated(name)] for name in problem.state}
-
-
-def _needed(problem: Problem) -> list[Line]:
-    """Return the lines that the update follows from, in order: all but the loss itself."""
-    lines, wanted = [], {names.updated(name) for name in problem.parameters}
-    for line in reversed(tape(problem)):
-        if line.name in wanted:
-            lines.append(line)
-            wanted |= set(line.inputs)
-    return lines[::-1]

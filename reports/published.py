@@ -35,18 +35,17 @@ def judge_case(case: Case, *, explain: bool = False) -> list[Printed]:
     problem = case.problem("float64")
     places = {line.name: place for place, line in enumerate(tape(problem))}
     last = max(entry.step for entry in published.steps)
-    exact = training_steps(replace(problem, steps=last, until=None))
+    exact = enumerate(training_steps(replace(problem, steps=last, until=None)), start=1)
     entries = {entry.step: entry for entry in published.steps}
     found: list[Printed] = []
     steps = list(judge_published(problem, published))
     told = explain_published(problem, published, steps) if explain else ()
     explanations = {(one.finding.step, one.finding.quantity): str(one) for one in told}
+    subject = Subject(case.name, PUBLISHED, "", "printed")
     for judged in steps:
-        truth = next(exact)
-        entry = entries.get(judged.step)
-        if entry is not None:
-            subject = Subject(case.name, PUBLISHED, "", "printed")
-            found += [_printed(subject, finding, places, entry, truth) for finding in judged.findings]
+        truth = next(values for step, values in exact if step == judged.step)
+        entry = entries[judged.step]
+        found += [_printed(subject, finding, places, entry, truth) for finding in judged.findings]
     return [_with(one, explanations) for one in found]
 
 

@@ -53,6 +53,16 @@ def test_ball_operations_enclose_the_exact_rational_results(a, b, c):
         assert encloses(2 * p / 3, 2 * x / 3)
 
 
+def test_a_sum_of_two_arrays_of_one_shape_is_that_of_their_balls():
+    rng = np.random.default_rng(0)
+    with precision():
+        a, b = (Ball.exact(rng.standard_normal((3, 4))) / 3 for _ in range(2))
+        entries = list(zip(a.matrix.entries(), b.matrix.entries(), strict=True))
+        for found, balls in ((a + b, [p + q for p, q in entries]), (a - b, [p - q for p, q in entries])):
+            assert found.shape == (3, 4)
+            assert list(map(repr, found.matrix.entries())) == list(map(repr, balls))
+
+
 def test_a_certified_value_keeps_what_one_float64_would_lose():
     with precision():
         high, low, radius = (Ball.exact(np.array([1.0])) / 3).split()

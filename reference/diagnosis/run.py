@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from reference.diagnosis.candidates import mistaken_tapes
 from reference.diagnosis.explanation import Explanation
 from reference.diagnosis.situation import derive
+from reference.passage import passed
 from reference.tape import advanced, tape
 from reference.verdicts import Verdict
 
@@ -96,14 +97,14 @@ class Run:
 
     def _from(self, lines: Sequence[Line], first: Place) -> Iterator[tuple[Place, Bounded]]:
         """Yield every stated quantity from the first differing one on, in the order of the right tape."""
-        order, known = [line.name for line in tape(self.problem)], dict(self.known)
-        for step in range(1, max(self.stated) + 1):
-            derived = derive(lines, known, {})
-            here = self.stated.get(step, {})
+        order = [line.name for line in tape(self.problem)]
+        known, before = dict(self.known), 0
+        for step in sorted(number for number in self.stated if number >= first[0]):
+            known = passed(self.problem, lines, known, step - before - 1)
+            derived, here = derive(lines, known, {}), self.stated[step]
             start = order.index(first[1]) if step == first[0] else 0
-            if step >= first[0]:
-                yield from (((step, name), derived[name]) for name in order[start:] if name in here)
-            known = advanced(known, derived, self.problem)
+            yield from (((step, name), derived[name]) for name in order[start:] if name in here)
+            known, before = advanced(known, derived, self.problem), step
 
 
 def _each_once(explanations: Iterable[Explanation]) -> tuple[Explanation, ...]:

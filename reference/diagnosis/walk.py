@@ -92,16 +92,17 @@ def explain_published(
     A diagnosis of each printed quantity that differs, in order.
     """
     steps = judge_published(problem, published) if judged is None else judged
-    findings = [one for step in steps for one in step.failures if one.verdict is Verdict.DIFFERS]
+    differing = [(step, one) for step in steps for one in step.failures if one.verdict is Verdict.DIFFERS]
     run = Run(problem, exact_inputs(problem, PRINTED))
     run.stated.update({entry.step: stated_in_print(entry.values) for entry in published.steps})
-    told = run.explanations([(one.step, one.quantity) for one in findings])
-    return tuple(Diagnosis(one, told[one.step, one.quantity] or _line_by_line(run, one)) for one in findings)
+    told = run.explanations([(one.step, one.quantity) for _, one in differing])
+    return tuple(
+        Diagnosis(one, told[one.step, one.quantity] or _line_by_line(run, step, one))
+        for step, one in differing
+    )
 
 
-def _line_by_line(run: Run, finding: Finding) -> tuple[Explanation, ...]:
+def _line_by_line(run: Run, judged: JudgedStep, finding: Finding) -> tuple[Explanation, ...]:
     """Explain a printed number from those printed above it, each standing for itself."""
-    known = run.known
-    for step in range(1, finding.step):
-        known = Situation(run.problem, known, run.stated.get(step, {})).after
-    return explain_in(Situation(run.problem, known, run.stated[finding.step]), finding).explanations
+    known = {**run.known, **judged.state}
+    return explain_in(Situation(run.problem, known, run.stated[judged.step]), finding).explanations

@@ -1,0 +1,76 @@
+"""What is passed over of a run in which nothing is stated: to the last bit what deriving every line gives."""
+
+from types import MappingProxyType
+
+import numpy as np
+import pytest
+from networks import network
+
+from cases import load_case
+from cases.published import Published, PublishedArray, PublishedStep
+from reference import judge_published, names, tape
+from reference.diagnosis.situation import Situation, derive
+from reference.diagnosis.stated import stated_in_print
+from reference.formats import PRINTED
+from reference.known import exact_inputs
+from reference.line import leading_to
+from reference.mistakes import MISTAKES
+from reference.passage import passed
+from reference.tape import advanced
+
+MOMENTUM = load_case("optimizers/sgd-dampening").problem("float64")
+ADAM = load_case("optimizers/adam").problem("float64")
+PLAIN = network((3, 4, 2), 3, activations=("tanh", "sigmoid"), not_trained=frozenset({"b1"}))
+
+
+def bits(known):
+    """Everything of each bounded number that later lines may depend on."""
+    return {
+        name: (one.value.tobytes(), one.is_exact, np.asarray(one.error).tobytes(), one.terms, one.parts)
+        for name, one in known.items()
+    }
+
+
+def of_the_state(problem, known):
+    return bits({name: known[name] for name in (*problem.state, names.STEP)})
+
+
+def test_a_step_needs_neither_its_loss_nor_the_gradient_of_what_is_not_trained():
+    needed = [line.name for line in leading_to(map(names.updated, PLAIN.state), tape(PLAIN))]
+    left_out = [line.name for line in tape(PLAIN) if line.name not in needed]
+    assert left_out == ["loss", "dL/db1"]
+    assert needed == [line.name for line in tape(PLAIN) if line.name in needed]
+
+
+@pytest.mark.parametrize("problem", [PLAIN, MOMENTUM, ADAM], ids=["sgd", "momentum", "adam"])
+@pytest.mark.parametrize("mistake", [None, "already-updated-weights", "rate-applied-twice"])
+def test_what_is_passed_over_is_what_deriving_every_line_gives(problem, mistake):
+    lines = MISTAKES[mistake].tape(problem) if mistake else tape(problem)
+    known = exact_inputs(problem, PRINTED)
+    followed = known
+    for _ in range(5):
+        followed = advanced(followed, derive(lines, followed, {}), problem)
+    assert bits(passed(problem, lines, known, 5)) == bits(followed)
+    assert bits(passed(problem, lines, known, 0)) == bits(known)
+
+
+def printed(array):
+    array = np.asarray(array)
+    return PublishedArray(array, np.full(array.shape, 5e-4), np.full(array.shape, "", object))
+
+
+def test_the_judging_hands_on_where_a_reader_of_the_printed_numbers_would_stand():
+    """So that to explain one of them nothing is followed from the inputs again."""
+    weights = printed(np.round(PLAIN.parameters["W2"], 3))
+    entries = tuple(
+        PublishedStep(step, MappingProxyType({"loss": printed(0.5), "W2_new": weights})) for step in (2, 5, 9)
+    )
+    judged = list(judge_published(PLAIN, Published("nobody", entries)))
+    assert [step.step for step in judged] == [2, 5, 9]
+    stated = {entry.step: stated_in_print(entry.values) for entry in entries}
+    known = exact_inputs(PLAIN, PRINTED)
+    for step in range(1, 10):
+        for one in judged:
+            if one.step == step:
+                assert bits(one.state) == of_the_state(PLAIN, known)
+        known = Situation(PLAIN, known, stated.get(step, {})).after
