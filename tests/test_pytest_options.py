@@ -164,7 +164,8 @@ def test_what_a_case_expects_passes_and_is_news_where_it_is_not_so(
 
 
 BAD = {
-    "--adapter=nope": "unknown adapter 'nope', expected one of numpy, torch, jax, torch-func, ",
+    "--adapter=nope": "unknown adapter 'nope', expected one of numpy, torch, jax, torch-func, "
+    "torch-compile, ",
     "--dtype=float8": "invalid choice: 'float8'",
     "--time-limit=0": "'0' is not a finite number above 0",
     "--memory-limit=much": "'much' is not a finite number above 0",
