@@ -38,6 +38,11 @@ def swept(*given, **options):
     )
 
 
+def here(folder, *words, count=COUNT, adapter="numpy"):
+    """Sweep in this process, as far as the command itself goes, and return its exit code."""
+    return command.main(asked(folder, *words, count=count, adapter=adapter))
+
+
 def rows(folder):
     """Every row, in order, as text: a float's text reads back exactly."""
     frame = pd.concat(list(Store(Path(folder)).tables()), ignore_index=True)
@@ -75,13 +80,13 @@ def test_a_sweep_tells_what_it_found(whole):
     assert features["worst"].max() <= 1
 
 
-def test_a_finding_is_told_and_fails(tmp_path, claimants, monkeypatch):
+def test_a_finding_is_told_and_fails(tmp_path, claimants, monkeypatch, capsys):
     monkeypatch.setenv("PYTHONPATH", str(claimants))
-    done = swept(tmp_path / "sweep", count=12, adapter="claimants:nan")
-    assert done.returncode == 1, done.stderr
-    assert "loss is nan, but follows from its inputs as" in done.stdout
-    assert "12 cases, 12 trials" in done.stdout
-    assert "12 findings" in done.stdout
+    assert here(tmp_path / "sweep", count=12, adapter="claimants:nan") == 1
+    told = capsys.readouterr().out
+    assert "loss is nan, but follows from its inputs as" in told
+    assert "12 cases, 12 trials" in told
+    assert "12 findings" in told
     found = pd.read_csv(tmp_path / "sweep" / "findings.csv")
     assert found["case"].tolist() == list(range(12))
     assert set(found["first"]) == {"loss"}
@@ -93,11 +98,6 @@ def test_a_folder_holds_one_sweep(whole, capsys):
     assert "holds a sweep already; --resume goes on with it" in capsys.readouterr().err
     assert here(folder, "--no-isolate", "--resume", "--seed", "8") == 2
     assert "its seed is 0, asked for is 8" in capsys.readouterr().err
-
-
-def here(folder, *words, count=COUNT, adapter="numpy"):
-    """Sweep in this process, as far as the command itself goes, and return its exit code."""
-    return command.main(asked(folder, *words, count=count, adapter=adapter))
 
 
 def test_after_its_minutes_no_task_is_begun_and_the_rest_is_resumed_isolated_or_not(whole, tmp_path, capsys):
