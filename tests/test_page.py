@@ -181,12 +181,12 @@ def test_what_others_wrote_is_shown_and_not_run(folder: Path) -> None:
     text = original.read_text(encoding="utf-8").replace("Two layers", HOSTILE + " \\x07")
     (folder / "mine" / "<b>bold & 'quoted'.yaml").write_text(text, encoding="utf-8")
     original.unlink()
-    (folder / "hostile.py").write_text(
+    (folder / "hostile_page.py").write_text(
         f"def train(problem):\n    raise ValueError({HOSTILE!r} + chr(27))\n    yield\n", encoding="utf-8"
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(folder))
-        made_page = page.index(made(folder, "numpy", "hostile:train", select="mine/"))
+        made_page = page.index(made(folder, "numpy", "hostile_page:train", select="mine/"))
     told = Page(made_page)
     assert not {"script", "b"} & {tag for tag, _ in told.tags if tag == "script"}
     assert "<script" not in made_page
