@@ -41,8 +41,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--memory-limit", metavar="GIB", type=above_zero, help=MEMORY)
     dense = "measure the accuracy of each framework's functions over a dense grid, and print the table"
     add("--dense", action="store_true", help=dense)
-    random = "how many random networks, and random correct variants, must raise no false alarm (default: 90)"
-    add("--random", metavar="COUNT", type=int, default=90, help=random)
+    random = "how many random networks, and random correct variants, must raise no false alarm (default: 60)"
+    add("--random", metavar="COUNT", type=int, default=60, help=random)
     slow = "judge every step of the longest cases, too, and not only the first 1,000 that their ids tell"
     add("--slow", action="store_true", help=slow)
     add("--dtype", choices=DTYPES, action="append", default=[], help="judge only in this number format")

@@ -132,6 +132,18 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "cases"
 
 
+@pytest.fixture
+def without_pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw no pictures, which take most of a small build, but where a test asks to have them `drawn`."""
+    if "drawn" not in request.fixturenames:
+        monkeypatch.setattr("reports.pictures.pictures", lambda _: ())
+
+
+@pytest.fixture
+def drawn() -> None:
+    """Draw pictures all the same."""
+
+
 @pytest.fixture(autouse=True, scope="session")
 def workflows_page_is_left_alone() -> Iterator[None]:
     """Let no build of a test append to the page of a workflow that runs the tests."""

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from reports.saved import SavedRun
 
-pytestmark = pytest.mark.usefixtures("claimants")
+pytestmark = pytest.mark.usefixtures("claimants", "without_pictures")
 
 ROOT = Path(__file__).parent.parent
 

@@ -261,6 +261,7 @@ def test_without_a_device_both_say_so():
 
 
 @without_cuda
+@pytest.mark.usefixtures("without_pictures")
 def test_a_device_that_was_asked_for_and_is_absent_fails_the_report(tmp_path, capsys):
     asked = ["--select", "worked/document", "--dtype", "float32", "--out", str(tmp_path / "out")]
     assert main([*asked, "--device", "cuda"]) == 1
@@ -385,6 +386,7 @@ def test_a_device_takes_the_place_of_the_processor_and_is_required():
     assert Choice(engines=True).required == ()
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_the_options_add_the_engines(tmp_path, capsys):
     asked = ["--select", "worked/document", "--dtype", "float64", "--out", str(tmp_path / "out")]
     assert main([*asked, "--engines"]) == 0

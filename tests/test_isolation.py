@@ -577,6 +577,7 @@ def test_a_claimant_ends_when_its_parent_is_killed(tmp_path):
     assert not living(3.25)
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_the_build_takes_isolated_adapters(tmp_path, capsys):
     arguments = ["--isolate", "--select", "worked/document", "--dtype", "float64", "--out", str(tmp_path)]
     assert main(arguments) == 0

@@ -54,7 +54,7 @@ def cases(suite: Written) -> dict[str, dict[str, str]]:
 
 
 def test_each_test_carries_what_was_found_by_one_process_and_by_two(write: Callable[..., Written]) -> None:
-    alone, together = write(), write("-n", "2")
+    alone, together = write(), write("-n", "2", "--dist=load")
     found = cases(alone)
     assert found == cases(together)
     assert set(found) == set(CLAIMANTS)

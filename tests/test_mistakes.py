@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -101,13 +102,23 @@ def test_names_can_be_typed_and_sentences_are_clauses():
     assert len({mistake.sentence for mistake in MISTAKES.values()}) == len(MISTAKES)
 
 
-def expressible(mistake, dtype):
-    """One step of each shipped case on which the mistake can be made; three, where they are told apart."""
-    problems = [
+@cache
+def shipped(dtype):
+    """One step of each shipped case; three, where optimizers are told apart."""
+    return [
         replace(case.problem(dtype), steps=3 if case.name.startswith("optimizers/") else 1)
         for case in CASES
         if dtype in case.dtypes
     ]
+
+
+@cache
+def drawn(dtype):
+    """The networks that are drawn for these tests, and every rule."""
+    return [*(in_format(problem, dtype) for problem in DRAWN), *every_rule(dtype).values()]
+
+
+def expressible(mistake, problems):
     return [problem for problem in problems if not isinstance(mistake.lines(problem), Inexpressible)]
 
 
@@ -128,7 +139,7 @@ FORMATS_OF = [
 
 @pytest.mark.parametrize(("mistake", "dtype"), FORMATS_OF)
 def test_a_shipped_case_catches_it_and_none_finds_fault_with_an_earlier_line(mistake, dtype):
-    found = [first_failure(problem, mistake) for problem in expressible(mistake, dtype)]
+    found = [first_failure(problem, mistake) for problem in expressible(mistake, shipped(dtype))]
     caught = [finding.quantity for finding in found if finding]
     assert caught
     assert {quantity for quantity in caught if not re.fullmatch(FIRST_LINE[mistake.name], quantity)} == set()
@@ -145,8 +156,7 @@ DRAWN = [
 
 @pytest.mark.parametrize(("mistake", "dtype"), FORMATS_OF)
 def test_a_drawn_network_catches_it_at_its_first_line(mistake, dtype):
-    problems = [in_format(problem, dtype) for problem in DRAWN] + list(every_rule(dtype).values())
-    problems = [problem for problem in problems if not isinstance(mistake.lines(problem), Inexpressible)]
+    problems = expressible(mistake, drawn(dtype))
     assert problems
     found = [(first_failure(problem, mistake), mistake.lines(problem)[0].name) for problem in problems]
     assert {finding.quantity == line for finding, line in found if finding} == {True}
@@ -167,7 +177,7 @@ def in_format(problem, dtype):
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_on_bounded_numbers_the_mistaken_tape_bounds_what_it_gives_in_numpy(mistake, dtype):
     assert not mistake.numpy_only
-    for problem in (*(in_format(drawn, dtype) for drawn in DRAWN), *every_rule(dtype).values()):
+    for problem in drawn(dtype):
         lines = mistake.tape(problem)
         if not isinstance(lines, Inexpressible):
             bounded = derive(lines, exact_inputs(problem, FORMATS[dtype]), {})
@@ -185,7 +195,7 @@ def test_every_loss_with_two_reductions_can_be_taken_with_the_other(name, reduct
 
 
 def test_a_mistake_leaves_every_other_line_of_the_tape_as_it_is():
-    for problem in (*DRAWN, *every_rule("float64").values()):
+    for problem in drawn("float64"):
         right = {line.name: line for line in tape(problem)}
         for mistake in MISTAKES.values():
             lines = mistake.tape(problem)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
+from conftest import TWO_LAYERS
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
     from reports.report import Report
 
-pytestmark = pytest.mark.usefixtures("claimants")
+pytestmark = pytest.mark.usefixtures("claimants", "without_pictures")
 
 BOTH = ("float64", "float32")
 HOSTILE = "<script>alert(1)</script>"
@@ -76,13 +77,22 @@ class Page(HTMLParser):
         return [given["href"] for tag, given in self.tags if tag == "a"]
 
 
-@pytest.fixture
-def failing(folder: Path) -> Report:
+@pytest.fixture(scope="module")
+def failing(tmp_path_factory: pytest.TempPathFactory, claimants: Path) -> Report:
+    folder = tmp_path_factory.mktemp("failing")
+    (folder / "mine").mkdir()
+    (folder / "mine" / "two-layers.yaml").write_text(TWO_LAYERS, encoding="utf-8")
     return made(folder, "numpy", "claimants:honest", *WRONG, select="mine/")
 
 
-def test_each_part_has_its_link_and_each_link_its_place(failing: Report) -> None:
-    told = Page(page.index(failing))
+@pytest.fixture(scope="module")
+def whole(failing: Report) -> str:
+    """Give its page, with its pictures."""
+    return page.index(failing)
+
+
+def test_each_part_has_its_link_and_each_link_its_place(whole: str) -> None:
+    told = Page(whole)
     assert len(set(told.ids)) == len(told.ids)
     assert {link for link in told.links if link.startswith("#")} <= {f"#{name}" for name in told.ids}
     assert not [link for link in told.links if not link.startswith("#")]
@@ -103,6 +113,7 @@ def test_each_part_has_its_link_and_each_link_its_place(failing: Report) -> None
         assert failure_anchor("mine/two-layers", "float64", name) in told.ids
 
 
+@pytest.mark.usefixtures("drawn")
 def test_what_has_nothing_to_tell_is_left_out(folder: Path) -> None:
     told = Page(page.index(made(folder, "numpy", select="mine/")))
     assert not {"failures", "direct", "known", "printed", "power", "picture-losses"} & set(told.ids)
@@ -118,8 +129,8 @@ def test_failures_of_one_kind_are_named_together_at_the_head(folder: Path) -> No
     assert Page(listed[0]).links == [f"#{name}" for name in found]
 
 
-def test_headings_are_in_order_and_headers_are_marked(failing: Report) -> None:
-    told = Page(page.index(failing))
+def test_headings_are_in_order_and_headers_are_marked(whole: str) -> None:
+    told = Page(whole)
     levels = [int(tag[1]) for tag, _ in told.tags if re.fullmatch("h[1-6]", tag)]
     assert levels[0] == 1
     assert levels.count(1) == 1
@@ -132,8 +143,8 @@ def test_headings_are_in_order_and_headers_are_marked(failing: Report) -> None:
     assert all(given["tabindex"] == "0" and given["aria-label"] for given in scrolling)
 
 
-def test_a_failure_tells_its_line_its_explanation_its_command_and_its_file(failing: Report) -> None:
-    told = Page(page.index(failing)).text
+def test_a_failure_tells_its_line_its_explanation_its_command_and_its_file(whole: str) -> None:
+    told = Page(whole).text
     for words in (
         "differs at dL/da1, step 2",
         "dL/da1 = dL/dz2 W2",
@@ -146,10 +157,9 @@ def test_a_failure_tells_its_line_its_explanation_its_command_and_its_file(faili
 
 
 def test_the_command_of_a_failure_repeats_it(
-    failing: Report, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    failing: Report, whole: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    text = page.index(failing)
-    (command,) = re.findall(r"<code>(python -m reports.build .*forgets_the_factor)</code>", text)
+    (command,) = re.findall(r"<code>(python -m reports.build .*forgets_the_factor)</code>", whole)
     words = shlex.split(command)
     assert words[:3] == ["python", "-m", "reports.build"]
     assert main([*words[3:], "--out", str(tmp_path / "out")]) == 1
@@ -165,17 +175,18 @@ def test_a_shipped_case_is_repeated_without_naming_its_folder() -> None:
     assert repeat(case, "printed", "published").endswith("--select worked/document --adapter numpy")
 
 
+@pytest.mark.usefixtures("drawn")
 def test_what_others_wrote_is_shown_and_not_run(folder: Path) -> None:
     original = folder / "mine" / "two-layers.yaml"
     text = original.read_text(encoding="utf-8").replace("Two layers", HOSTILE + " \\x07")
     (folder / "mine" / "<b>bold & 'quoted'.yaml").write_text(text, encoding="utf-8")
     original.unlink()
-    (folder / "hostile.py").write_text(
+    (folder / "hostile_page.py").write_text(
         f"def train(problem):\n    raise ValueError({HOSTILE!r} + chr(27))\n    yield\n", encoding="utf-8"
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(folder))
-        made_page = page.index(made(folder, "numpy", "hostile:train", select="mine/"))
+        made_page = page.index(made(folder, "numpy", "hostile_page:train", select="mine/"))
     told = Page(made_page)
     assert not {"script", "b"} & {tag for tag, _ in told.tags if tag == "script"}
     assert "<script" not in made_page
@@ -186,10 +197,9 @@ def test_what_others_wrote_is_shown_and_not_run(folder: Path) -> None:
     assert {link for link in told.links if link.startswith("#")} <= {f"#{name}" for name in told.ids}
 
 
-def test_nothing_is_loaded_and_nothing_may_run(failing: Report) -> None:
-    text = page.index(failing)
-    assert not re.search(r"<script|<link|<img|<iframe|\ssrc=|url\((?!#)|@import|javascript:| on\w+=", text)
-    assert "default-src 'none'" in text
+def test_nothing_is_loaded_and_nothing_may_run(whole: str) -> None:
+    assert not re.search(r"<script|<link|<img|<iframe|\ssrc=|url\((?!#)|@import|javascript:| on\w+=", whole)
+    assert "default-src 'none'" in whole
 
 
 @pytest.mark.parametrize(
@@ -281,10 +291,10 @@ def test_the_tolerance_is_the_sum_of_what_it_is_said_to_be_made_of(tmp_path: Pat
     assert derived.value.item() == pytest.approx(told.finding.derived, rel=1e-15)
 
 
-def test_a_run_without_that_case_has_it_computed_for_the_page(failing: Report) -> None:
+def test_a_run_without_that_case_has_it_computed_for_the_page(failing: Report, whole: str) -> None:
     told = anatomy(failing.results.rows)
     assert (told.claimant, told.afresh, told.finding.verdict) == ("numpy", True, "agrees")
-    assert "computed for this page" in page.index(failing)
+    assert "computed for this page" in whole
 
 
 def test_a_long_file_is_cut_and_one_that_is_gone_since_is_shown_as_it_was(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""No false alarm: 90 random networks, in every format, through every program of every framework.
+"""No false alarm: 60 random networks, in every format, through every program of every framework.
 
 `pytest tests/test_random_networks.py --random 2000` runs as many as one likes, `--engines` the other engines.
 """
@@ -14,7 +14,7 @@ from adapters.choice import ENGINES
 from cases.dtypes import DTYPES, SIXTEEN_BITS
 from reference import Subject, Verdict, judge, sentence
 
-DRAWS = 6  # of each structure, so that JAX compiles 15 structures and not 90
+DRAWS = 6  # of each structure, so that JAX compiles 10 structures and not 60
 
 
 def pytest_generate_tests(metafunc):

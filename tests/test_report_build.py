@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-pytestmark = pytest.mark.usefixtures("claimants")
+pytestmark = pytest.mark.usefixtures("claimants", "without_pictures")
 
 FILES = {"results.csv", "results.json", "summary.md", "index.html", "drift.csv", "badge.svg"}
 
@@ -48,6 +48,7 @@ def number(value: Any) -> float:
     return math.nan if value is None or value == "" else float(value)
 
 
+@pytest.mark.usefixtures("drawn")
 def test_all_agree(build: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert build(adapters=("numpy", "claimants:honest")) == 0
     printed = capsys.readouterr().out
@@ -199,6 +200,7 @@ def test_an_interrupted_build_leaves_the_last_report_whole(
     assert "Interrupted; the last report is as it was." in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("drawn")
 def test_the_page_stands_alone_and_escapes_what_it_shows(
     build: Callable[..., int], folder: Path, tmp_path: Path
 ) -> None:
@@ -251,6 +253,7 @@ def test_a_folder_that_refuses_new_files_is_told(
     assert capsys.readouterr().err.endswith("out: Permission denied\n")
 
 
+@pytest.mark.usefixtures("drawn")
 def test_power_is_measured_and_shown_where_it_is_asked_for(build: Callable[..., int], tmp_path: Path) -> None:
     build("--dtype", "float64")
     out = tmp_path / "out"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-pytestmark = pytest.mark.usefixtures("claimants")
+pytestmark = pytest.mark.usefixtures("claimants", "without_pictures")
 
 KNOWN = """expect:
   claimants:forgets_the_factor: {differs: dL/da1, because: it forgets | W2, see: 'mine #7', step: 2}

@@ -327,7 +327,7 @@ def test_a_report_is_made_again_without_running_anything(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
-    chosen = ["--cases", str(folder), "--select", "mine/", "--adapter", "claimants:nan"]
+    chosen = ["--cases", str(folder), "--select", "mine/", "--dtype", "float64", "--adapter", "claimants:nan"]
     assert main([*chosen, "--out", str(first)]) == 1
     (folder / "mine" / "two-layers.yaml").unlink()
     assert main(["--from", str(first), "--out", str(second)]) == 1
@@ -340,6 +340,7 @@ def test_a_report_is_made_again_without_running_anything(
     assert "nothing else chooses what is in it" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_a_build_leaves_a_run_that_can_be_read(folder: Path, tmp_path: Path) -> None:
     assert (
         main(["--cases", str(folder), "--select", "mine/", "--adapter", "numpy", "--out", str(tmp_path)]) == 0

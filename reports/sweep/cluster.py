@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 AHEAD: Final = 2
 """So many tasks wait for each worker."""
 
+PATIENCE = 5.0
+"""So many seconds a scheduler may take to answer."""
+
 
 class NoDaskError(Exception):
     """Dask is not installed, or its scheduler cannot be reached; the message says which."""
@@ -68,7 +71,7 @@ class DaskEngine:
         dask = _dask()
         if self.scheduler:
             try:
-                client = dask.Client(self.scheduler, timeout="5s")
+                client = dask.Client(self.scheduler, timeout=PATIENCE)
             except (OSError, ValueError) as error:
                 raise NoDaskError(f"no scheduler answers at {self.scheduler}: {error}") from None
             with client:
