@@ -92,7 +92,7 @@ def test_a_report_with_room_is_told_whole() -> None:
     assert "What fails stands first" in told
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(30_000, 200_000))
 def test_no_limit_is_passed(limit: int) -> None:
     assert len(markdown.summary(FEW, limit).encode()) <= limit

@@ -31,7 +31,7 @@ def philox(key: tuple[int, int], counter: int) -> list[int]:
 
 
 @given(st.integers(0, 2**64 - 1), st.integers(0, 50))
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 def test_the_bits_are_philox_from_any_case_on(seed, start):
     rows = Rows(seed, (3, "W1"), range(start, start + 2)).uniform(5)
     key = seed, zlib.crc32(b"3/W1")
@@ -41,7 +41,7 @@ def test_the_bits_are_philox_from_any_case_on(seed, start):
 
 
 @given(st.integers(0, 200), st.data())
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_a_case_does_not_depend_on_what_is_drawn_beside_it(block, data):
     one = structure(5, block)
     start = data.draw(st.integers(0, 20))
@@ -101,7 +101,7 @@ def test_numbers_are_exactly_zero_at_a_kink_saturated_and_at_both_ends_of_the_ra
 
 
 @given(st.integers(1, 30_000), st.sampled_from([None, (1, 1), (8, 8, 8), (784, 100, 10)]))
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_tasks_hold_every_case_once(count, widths):
     plan = Plan(3, count, widths=widths)
     seen = 0

@@ -41,7 +41,7 @@ def fits_itself(problem):
 
 
 @given(st.integers(0, 3000), st.randoms(use_true_random=False))
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 def test_every_edit_of_whatever_is_drawn_gives_a_problem(case, random):
     problem = problem_of(PLAN, case)
     for one in some_edits(problem, random):
@@ -51,7 +51,7 @@ def test_every_edit_of_whatever_is_drawn_gives_a_problem(case, random):
 
 
 @given(st.integers(0, 3000), st.randoms(use_true_random=False))
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 def test_of_two_problems_only_one_is_simpler(case, random):
     problem = problem_of(PLAN, case)
     assert not is_simpler(problem, problem)
