@@ -2,6 +2,7 @@
 
 import itertools
 from decimal import Decimal
+from functools import cache
 from types import MappingProxyType
 
 import decimals
@@ -96,8 +97,14 @@ def through_torch(name, reduction, y_hat, y, **numbers):
 def through_jax(name, reduction, y_hat, y, **numbers):
     key = loss_key(problem_of(name, reduction, y_hat, y, **numbers))
     with jax.enable_x64(y.dtype == np.float64):
-        loss, gradient = jax.jit(jax.value_and_grad(lambda a: jax_loss_of(key, a, y)))(jnp.asarray(y_hat))
+        loss, gradient = in_jax(key)(jnp.asarray(y_hat), jnp.asarray(y))
     return np.asarray(loss), np.asarray(gradient)
+
+
+@cache
+def in_jax(key):
+    """Return a loss with its gradient, which JAX compiles once for each shape and format."""
+    return jax.jit(jax.value_and_grad(lambda a, y: jax_loss_of(key, a, y)))
 
 
 # the truth

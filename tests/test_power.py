@@ -204,21 +204,26 @@ def test_what_people_read(power):
     assert len(to_frames(power)["mistakes"]) == len(power.meetings)
 
 
-def first_catches():
-    """Give each mistake on each shipped case but the largest, with where it is caught first."""
+def catches_of(*, every):
+    """Give each mistake on each shipped case but the largest, with where it is caught; or until it is."""
+    caught = set()
     for case in load_cases(SHIPPED):
         for dtype in case.dtypes if case.name != LARGEST else ():
             setting = Setting.of(case, dtype)
             for mistake in MISTAKES.values():
-                if not isinstance(mistake.tape(setting.problem), Inexpressible):
+                is_made = not isinstance(mistake.tape(setting.problem), Inexpressible)
+                if is_made and (every or (mistake.name, dtype) not in caught):
                     run = mistaken_steps(setting.problem, mistake)
                     claims = [only(claim, setting.observable) for claim in islice(run, STEPS)]
-                    yield setting, mistake, judged(setting, claims, SHOWN)
+                    said = judged(setting, claims, SHOWN)
+                    caught |= {(mistake.name, dtype)} if said.objects else set()
+                    yield setting, mistake, said
 
 
 @pytest.fixture(scope="module")
-def catches():
-    return list(first_catches())
+def catches(request):
+    """Give where mistakes are caught: with --slow on every case, else on each until one has caught it."""
+    return list(catches_of(every=request.config.getoption("--slow")))
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
