@@ -107,6 +107,8 @@ def suggestion(name: str, known: Iterable[str]) -> str | None:
 
 def printable(text: str) -> str:
     """Return `text` on one line, with what a terminal cannot show written as escapes."""
+    if text.isprintable():  # as nearly all is
+        return text
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 

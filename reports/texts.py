@@ -24,7 +24,14 @@ def csv(frame: pd.DataFrame) -> str:
     Text that a spreadsheet would take for a formula has an apostrophe before it, and what cannot be printed
     is written as an escape.
     """
-    return str(frame.map(_cell).to_csv(index=False, lineterminator="\n"))
+    return str(frame.apply(_column).to_csv(index=False, lineterminator="\n"))
+
+
+def _column(column: pd.Series) -> pd.Series:
+    """Return a column as its cells are told; numbers without NaN are told as they are."""
+    if column.dtype.kind in "biu" or (column.dtype.kind == "f" and column.notna().all()):
+        return column
+    return column.astype(object).map(_cell)
 
 
 def _cell(value: object) -> object:

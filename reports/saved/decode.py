@@ -94,6 +94,8 @@ def _values(field: Field, told: object, where: str) -> Sequence[Any]:
     values: list[Any] = _checked(told, list, where, "a list")
     if field.is_scalar and set(map(type, values)) <= {field.one}:  # as most columns are
         return values
+    if field.is_scalar and field.one is float and not field.is_optional:
+        return [one if type(one) is float else _number(one, where) for one in values]
     return [_value(field, one, where) for one in values]
 
 

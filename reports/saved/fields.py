@@ -11,7 +11,7 @@ import dataclasses
 import types
 from dataclasses import dataclass, is_dataclass
 from enum import StrEnum
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, TypeAlias, Union, get_args, get_origin, get_type_hints
 
 Scalar: TypeAlias = type[str] | type[bool] | type[int] | type[float]
@@ -46,27 +46,27 @@ class Field:
     is_mapping: bool
     default: Any
 
-    @property
+    @cached_property
     def is_record(self) -> bool:
         """Whether it holds dataclasses."""
         return is_dataclass(self.one)
 
-    @property
+    @cached_property
     def is_flat(self) -> bool:
         """Whether a table has a column for each field of what this one holds: subject.case."""
         return self.is_record and not (self.is_tuple or self.is_mapping or self.is_optional)
 
-    @property
+    @cached_property
     def is_nested(self) -> bool:
         """Whether each row of a table holds a table of its own here."""
         return self.is_record and self.is_tuple and not self.is_optional
 
-    @property
+    @cached_property
     def is_scalar(self) -> bool:
         """Whether it holds one text, number or flag."""
         return not (self.is_tuple or self.is_mapping or self.is_record)
 
-    @property
+    @cached_property
     def is_texts(self) -> bool:
         """Whether a table's column holds texts, of which each is written once."""
         return self.is_scalar and issubclass(self.one, str)
