@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -137,9 +138,7 @@ def _whole(case: Case, adapter: Adapter, dtype: str) -> Iterator[list[Row]]:
 
 def _step_by_step(case: Case, adapter: Adapter, dtype: str, *, slow: bool) -> Iterator[list[Row]]:
     problem = case.problem(dtype)
-    if not slow:
-        problem = replace(problem, steps=min(problem.steps, FIRST_STEPS))
-    for judged in lockstep(problem, (adapter,)):
+    for judged in islice(lockstep(problem, (adapter,)), None if slow else FIRST_STEPS):
         yield [
             row
             for subject, step in judged.items()

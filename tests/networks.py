@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -117,3 +118,20 @@ def damaged(
             yield changed
 
     return claimant
+
+
+def pairs(*, every):
+    """Every activation with a loss and every loss with an activation, in one format after another; or all."""
+    for (i, activation), (j, loss) in product(enumerate(ACTIVATIONS), enumerate(LOSSES)):
+        if every or (i + j) % 15 == 0:
+            for dtype in ("float64", "float32") if every else (("float64", "float32")[i % 2],):
+                yield activation, loss, dtype
+
+
+def parametrize_pairs(metafunc, *, one_in=1):
+    """Give a test that takes them `activation`, `loss` and `dtype`: with --slow, all there are."""
+    if {"activation", "loss", "dtype"} <= set(metafunc.fixturenames):
+        slow = metafunc.config.getoption("--slow")
+        given = list(pairs(every=slow))[:: 1 if slow else one_in]
+        ids = [f"{activation}-{'-'.join(loss)}-{dtype}" for activation, loss, dtype in given]
+        metafunc.parametrize(("activation", "loss", "dtype"), given, ids=ids)

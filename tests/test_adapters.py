@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from networks import ACTIVATIONS, LOSSES, network
+from networks import network, parametrize_pairs
 
 import adapters
 from adapters import Adapter, Unavailable, UnknownAdapterError, find_adapters
@@ -40,16 +40,9 @@ def is_damaged(problem, name, quantity):
 
 
 def pytest_generate_tests(metafunc):
-    """Every activation with a loss, and every loss with an activation; --slow: all pairs."""
-    if "activation" in metafunc.fixturenames:
-        every = [(i, j) for i in range(len(ACTIVATIONS)) for j in range(len(LOSSES))]
-        slow = metafunc.config.getoption("--slow")
-        pairs = [(ACTIVATIONS[i], LOSSES[j]) for i, j in every if slow or (i + j) % 15 == 0]
-        ids = [f"{activation}-{'-'.join(loss)}" for activation, loss in pairs]
-        metafunc.parametrize(("activation", "loss"), pairs, ids=ids)
+    parametrize_pairs(metafunc)
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("name", ["numpy", *FRAMEWORKS])
 def test_every_activation_and_loss_agrees(name, activation, loss, dtype):
     problem = network((3, 4, 2), 5, activations=(activation, "identity"), loss=loss, dtype=dtype, steps=2)

@@ -6,12 +6,13 @@ import subprocess
 import sys
 import warnings
 from dataclasses import replace
+from itertools import cycle
 from pathlib import Path
 
 import jax
 import pytest
 import torch
-from networks import ACTIVATIONS, LOSSES, network
+from networks import ACTIVATIONS, LOSSES, network, parametrize_pairs
 
 from adapters import (
     Adapter,
@@ -64,24 +65,17 @@ def failures(problem, run, promises=names.outcome):
 
 
 def pytest_generate_tests(metafunc):
-    """Every activation with a loss, and every loss with an activation; --slow: all pairs."""
-    if {"activation", "loss"} <= set(metafunc.fixturenames):
-        every = [(i, j) for i in range(len(ACTIVATIONS)) for j in range(len(LOSSES))]
-        slow = metafunc.config.getoption("--slow")
-        pairs = [(ACTIVATIONS[i], LOSSES[j]) for i, j in every if slow or (i + j) % 15 == 0]
-        ids = [f"{activation}-{'-'.join(loss)}" for activation, loss in pairs]
-        metafunc.parametrize(("activation", "loss"), pairs, ids=ids)
+    """Engines take the forward pass and the loss of their framework's adapter, which is tested with all."""
+    parametrize_pairs(metafunc, one_in=3)
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("name", ENGINES)
 def test_every_activation_and_loss_agrees(name, activation, loss, dtype):
     problem = network((3, 4, 2), 5, activations=(activation, "identity"), loss=loss, dtype=dtype, steps=2)
     assert failures(problem, engine(name).run) == []
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize(("optimizer", "dtype"), list(zip(OPTIMIZERS, cycle(["float64", "float32"]))))
 @pytest.mark.parametrize("name", ENGINES)
 def test_every_engine_updates_by_the_frameworks_own_optimizer_and_shows_its_state(name, optimizer, dtype):
     problem = network(

@@ -14,7 +14,7 @@ from adapters.choice import ENGINES
 from cases.dtypes import DTYPES, SIXTEEN_BITS
 from reference import Subject, Verdict, judge, sentence
 
-DRAWS = 6  # of each structure, so that JAX compiles 10 structures and not 60
+DRAWS = 12  # of each structure, so that JAX compiles 5 structures and not 60
 
 
 def pytest_generate_tests(metafunc):
