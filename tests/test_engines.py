@@ -6,7 +6,7 @@ import subprocess
 import sys
 import warnings
 from dataclasses import replace
-from itertools import cycle
+from itertools import product
 from pathlib import Path
 
 import jax
@@ -75,7 +75,12 @@ def test_every_activation_and_loss_agrees(name, activation, loss, dtype):
     assert failures(problem, engine(name).run) == []
 
 
-@pytest.mark.parametrize(("optimizer", "dtype"), list(zip(OPTIMIZERS, cycle(["float64", "float32"]))))
+FEW = [("momentum", "float64"), ("adam", "float32")]
+EACH = product(OPTIMIZERS, ["float64", "float32"])
+UPDATES = [pytest.param(*one, marks=() if one in FEW else slow) for one in EACH]
+
+
+@pytest.mark.parametrize(("optimizer", "dtype"), UPDATES)
 @pytest.mark.parametrize("name", ENGINES)
 def test_every_engine_updates_by_the_frameworks_own_optimizer_and_shows_its_state(name, optimizer, dtype):
     problem = network(
@@ -86,7 +91,10 @@ def test_every_engine_updates_by_the_frameworks_own_optimizer_and_shows_its_stat
     assert names.states(problem) <= set(next(run(problem.copy())))
 
 
-@pytest.mark.parametrize("case", ["worked/document", "nets/not-trained", "edges/relu-at-zero", "nets/deep"])
+CASES = ["worked/document", "nets/not-trained", "edges/relu-at-zero", pytest.param("nets/deep", marks=slow)]
+
+
+@pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("name", ENGINES)
 def test_shipped_cases_agree(name, case):
     for dtype in ("float64", "float32"):

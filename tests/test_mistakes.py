@@ -129,11 +129,20 @@ def first_failure(problem, mistake):
     return next((one for one in failures if one.verdict is not Verdict.UNDECIDED), None)
 
 
+slow = pytest.mark.skipif("not config.getoption('--slow')", reason="the same in another format: --slow")
+
+
+def formats_of(mistake):
+    """The formats in which a mistake can be made: the one in which it is made by default comes first."""
+    if mistake in PRECISION:
+        return ("float32",) if mistake.name == "tf32-products" else ("float64",)
+    return "float64", "float32"
+
+
 FORMATS_OF = [
-    pytest.param(mistake, dtype, id=f"{mistake.name}-{dtype}")
+    pytest.param(mistake, dtype, id=f"{mistake.name}-{dtype}", marks=slow if number else ())
     for mistake in MISTAKES.values()
-    for dtype in ("float64", "float32")
-    if mistake not in PRECISION or dtype == ("float32" if mistake.name == "tf32-products" else "float64")
+    for number, dtype in enumerate(formats_of(mistake))
 ]
 
 

@@ -147,7 +147,7 @@ def killed_and_resumed(folder, times, seed):
     for _ in range(times):
         told = asked(folder, "--resume")
         sweep = subprocess.Popen([*SWEEP, *told], cwd=ROOT, start_new_session=True, stdout=subprocess.DEVNULL)
-        time.sleep(moments.uniform(0.5, 4))
+        time.sleep(moments.uniform(0.5, 3))
         os.killpg(sweep.pid, signal.SIGKILL)
         sweep.wait()
     return swept(folder, "--resume")
