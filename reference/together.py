@@ -8,7 +8,7 @@ finding are the same. Only agreement is told here; where there is anything else,
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from reference.claims import JudgedStep, is_last, wrong_kind
 from reference.findings import Finding
 from reference.known import data
 from reference.operations import for_each_element
-from reference.optimizers.adam import C1, C2
+from reference.stacks import COMMON
 from reference.tape import tape
 
 if TYPE_CHECKING:
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
     from reference.claims import Claim, State
     from reference.line import Line
     from reference.spans import Span
-
-STEPS_OWN: Final = frozenset({names.RATE, C1, C2})
-"""Numbers that are computed from the step's own number, one for all parameters."""
 
 
 def judge_together(
@@ -107,10 +104,7 @@ def _are_simple(lines: Sequence[Line], stated: Collection[str], promises: frozen
     known = {line.name for line in lines}
     numbered = {line.name for line in lines if names.STEP in line.inputs}
     return (
-        bool(stated)
-        and known.issuperset(stated)
-        and promises & known <= set(stated)
-        and numbered <= STEPS_OWN
+        bool(stated) and known.issuperset(stated) and promises & known <= set(stated) and numbered <= COMMON
     )
 
 
@@ -133,7 +127,7 @@ def _derived(line: Line, problem: Problem, known: Mapping[str, Bounded], before:
     inputs = [known[name] for name in line.inputs]
     largest = max(inputs, key=lambda one: len(one.shape))
     shaped = (
-        for_each_element(one, largest) if name in STEPS_OWN else one
+        for_each_element(one, largest) if name in COMMON else one
         for name, one in zip(line.inputs, inputs, strict=True)
     )
     derived: Bounded = line.formula(*shaped)

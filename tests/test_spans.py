@@ -1,5 +1,6 @@
 """Steps judged together are judged as each is alone; and where they cannot be, they are judged alone."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +13,7 @@ from cases import SHIPPED, load_case, load_cases
 from cases.dtypes import DTYPES
 from reference import Verdict, check, judge, spans, training_steps
 from reference.claims import claims_of
+from reference.formats import SLACK
 from reference.names import outcome
 
 STEPS = 12
@@ -39,23 +41,28 @@ def counted(monkeypatch):
 
 
 def same(one, other):
-    """Compare two runs: to rounding, as many matrices may be multiplied in another order than one."""
+    """Compare two runs: what is derived may be rounded otherwise, as many matrices are multiplied at once."""
     assert [step.step for step in one] == [step.step for step in other]
     for here, there in zip(one, other, strict=True):
         assert here.claim.keys() == there.claim.keys()
         assert here.state.keys() == there.state.keys()
         assert all((here.state[name].value == there.state[name].value).all() for name in here.state)
         for found, expected in zip(here.findings, there.findings, strict=True):
-            told = {name: getattr(found, name) for name in NUMBERS}
-            assert replace(found, **dict.fromkeys(NUMBERS, 0.0), index=None) == replace(
-                expected, **dict.fromkeys(NUMBERS, 0.0), index=None
-            )
-            assert found.digits == pytest.approx(expected.digits, rel=1e-9, nan_ok=True)
-            assert told["used"] == pytest.approx(expected.used, rel=1e-6, abs=0.05, nan_ok=True)
-            if found.index == expected.index:
-                assert [told[name] for name in ("claimed", "tolerance")] == pytest.approx(
-                    [expected.claimed, expected.tolerance], rel=1e-6, nan_ok=True
-                )
+            same_finding(found, expected)
+
+
+def same_finding(found, expected):
+    """Bounds are the same up to what `SLACK` pays for, and derived values up to the bounds."""
+    numberless = {**dict.fromkeys(NUMBERS, 0.0), "index": None}
+    assert replace(found, **numberless) == replace(expected, **numberless)
+    assert found.digits == pytest.approx(expected.digits, rel=0, abs=2 * math.log10(SLACK), nan_ok=True)
+    if found.index == expected.index:
+        assert found.claimed == pytest.approx(expected.claimed, rel=0, abs=0, nan_ok=True)
+        assert found.tolerance == pytest.approx(expected.tolerance, rel=SLACK - 1, abs=0, nan_ok=True)
+        assert not abs(found.derived - expected.derived) > expected.tolerance
+    if found.tolerance > 0 and found.error < math.inf:
+        assert found.used == found.error / found.tolerance
+        assert found.error == abs(found.claimed - found.derived)
 
 
 OPTIMIZERS = [case.name for case in load_cases(SHIPPED) if case.name.startswith("optimizers/")]
