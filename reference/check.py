@@ -135,9 +135,9 @@ def judge_step(
 
 
 def _after(problem: Problem, known: Mapping[str, Bounded]) -> dict[str, Bounded]:
-    """Return what the next step starts from, in memory of its own."""
-    going_on = advanced(known, known, problem)
-    return {name: going_on[name].kept() for name in (*problem.state, names.STEP)}
+    """Return what the next step starts from."""
+    after = advanced(known, known, problem)
+    return {name: after[name] for name in (*problem.state, names.STEP)}
 
 
 def _judge_line(

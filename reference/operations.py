@@ -25,7 +25,8 @@ def as_row(b: Array, x: Array) -> Array:
     if isinstance(b, Bounded):
         error = b.error if isinstance(b.error, float) else b.error[..., None, :]
         low = b.low if isinstance(b.low, float) else b.low[..., None, :]
-        return Bounded(b.value[..., None, :], error, b.format, b.terms, low)
+        value = b.value[..., None, :]
+        return Bounded(value, error, b.format, b.terms, low, sizes=lambda: b.scale[..., None, :])
     if isinstance(b, Ball):
         return Ball(b.matrix, (1, *b.shape))
     row: Array = b[..., None, :]
@@ -39,7 +40,8 @@ def for_each_element(number: Array, array: Array) -> Array:
     shape = (*number.shape, *(1,) * (len(array.shape) - len(number.shape)))
     if isinstance(number, Bounded):
         error = number.error if isinstance(number.error, float) else number.error.reshape(shape)
-        return Bounded(number.value.reshape(shape), error, number.format)
+        reshaped = Bounded(number.value.reshape(shape), error, number.format)
+        return reshaped.sized(lambda: number.scale.reshape(shape))
     shaped: Array = number.reshape(shape)
     return shaped
 
@@ -66,7 +68,9 @@ def at_most_one(ratio: Array) -> Array:
         return ratio.map(lambda entry: entry.min(1))
     if isinstance(ratio, Bounded):
         error = np.where(ratio.value - ratio.error >= 1, 0.0, ratio.error)
-        return Bounded(np.minimum(ratio.value, 1), error, ratio.format)
+        return Bounded(
+            np.minimum(ratio.value, 1), error, ratio.format, sizes=lambda: np.minimum(ratio.scale, 1)
+        )
     smaller: Array = np.minimum(ratio, ratio.dtype.type(1))
     return smaller
 
