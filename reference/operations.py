@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import flint
 import numpy as np
 
 from reference.balls import Ball
@@ -62,15 +63,16 @@ def maximum(a: Array, b: Array) -> Array:
     return larger
 
 
-def at_most_one(ratio: Array) -> Array:
-    """min(1, ratio); exactly 1 where the ratio is certainly larger."""
-    if isinstance(ratio, Ball):
-        return ratio.map(lambda entry: entry.min(1))
-    if isinstance(ratio, Bounded):
-        error = np.where(ratio.value - ratio.error >= 1, 0.0, ratio.error)
-        return Bounded(
-            np.minimum(ratio.value, 1), error, ratio.format, sizes=lambda: np.minimum(ratio.scale, 1)
-        )
+def quotient_up_to_one(a: Array, b: Array) -> Array:
+    """min(1, a / b) of numbers that are not negative; exactly 1 where b is certainly no larger."""
+    if isinstance(a, Ball):
+        return a.combined(b, lambda p, q: flint.arb(1) if q <= p else (p / q).min(1))
+    with np.errstate(divide="ignore"):  # a / 0 is above 1
+        ratio: Any = a / b
+    if isinstance(a, Bounded):
+        certain = b.value + b.error <= a.value - a.error
+        value, error = np.minimum(ratio.value, 1), np.where(certain, 0.0, ratio.error)
+        return Bounded(value, error, ratio.format, sizes=lambda: np.minimum(ratio.scale, 1))
     smaller: Array = np.minimum(ratio, ratio.dtype.type(1))
     return smaller
 

@@ -113,7 +113,7 @@ def run_case(
     for judged, baseline in _beside_the_reference(problem, present):
         for subject, step in judged.items():
             found = list(rows_of(problem, subject, step, baseline))
-            if step.failures and not rows[subject].has_failed:  # what comes later follows from it
+            if step.failures and rows[subject].is_worse(found):  # what comes later follows from it
                 found = explained(problem, step, found)
             rows[subject].add(found)
         counter.add({who: step.claim for who, step in judged.items() if who.adapter != REFERENCE})

@@ -52,6 +52,6 @@ def stepped_slope(
     def bounded(z: Bounded, a: Bounded) -> Bounded:  # noqa: ARG001 - every derivative takes (z, a)
         value, either = slope(z.value), undecided(z, *kinks)
         error = either * (1 - low) + rounding_unit(z.format) * low * (either | (value < 1)) * SLACK
-        return Bounded(value, error if error.any() else EXACT, z.format)
+        return Bounded(value, error if error.any() else EXACT, z.format, sizes=lambda: np.ones(z.shape))
 
     return bounded

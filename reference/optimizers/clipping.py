@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from reference import names
 from reference.elementary import Elementary
 from reference.line import Line
-from reference.operations import at_most_one, cast, for_each_element, sqrt
+from reference.operations import cast, for_each_element, quotient_up_to_one, sqrt
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,7 +44,7 @@ NORM = Elementary("√ Σ g²", norm, _norm_bounded, norm)
 
 def coefficient(total: Array, max_norm: Array, eps: Array) -> Array:
     """min(1, c / (norm + ε))."""
-    factor: Array = at_most_one(cast(max_norm) / (total + cast(eps)))
+    factor: Array = quotient_up_to_one(cast(max_norm), total + cast(eps))
     return factor
 
 
