@@ -19,7 +19,11 @@ if TYPE_CHECKING:
     from reference.formats import Format
 
 ONE_DIGIT = 0.1
-"""A bound of a tenth of the value certifies one digit; a larger one certifies nothing worth the name."""
+"""A bound of a tenth of the value certifies one digit; a larger one certifies nothing worth the name.
+
+Zero is a number, too: what is left of a sum that cancels is held beside the terms that were added up, as each
+of them is known to a bound of its own size (`Bounded.scale`).
+"""
 
 
 def compare(
@@ -33,8 +37,9 @@ def compare(
 ) -> Finding:
     """Judge a claimed array: it agrees if |claimed − derived| ≤ the derived error bound in every element.
 
-    NaN never agrees. A bound that certifies less than one digit, or is infinite, decides nothing; but an
-    element outside a finite bound differs whatever the others do.
+    NaN never agrees. A bound that certifies less than one digit of the value, or of the terms that it is left
+    of, decides nothing, and nor does an infinite one; but an element outside a finite bound differs whatever
+    the others do.
 
     Parameters
     ----------

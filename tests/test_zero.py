@@ -1,4 +1,4 @@
-"""Zero is a number: where the loss and the gradients vanish a right program agrees, and a wrong one differs."""
+"""Zero is a number: where loss and gradients vanish a right program agrees, and a wrong one differs."""
 
 from dataclasses import replace
 from types import MappingProxyType
