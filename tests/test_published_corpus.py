@@ -66,7 +66,7 @@ EXCEPTIONS: dict[tuple[str, int], dict[str, dict[tuple[int, ...], str]]] = {
     ("han-kamber", 1): {"dL/dz2": {(0, 0): FOLLOWS}},  # −0.474 · 0.526²
     ("mazur", 2): {"loss": {(): WRONG}},
     ("mazur", 10001): {"loss": {(): WRONG}, "a2": {(0, 0): WRONG, (0, 1): WRONG}},
-    ("mazur-in-pytorch", 1): {"loss": {(): FORMAT}},
+    ("pytorch-float32", 1): {"loss": {(): FORMAT}},
     ("micrograd", 1): {"dL/dW1": {(0, 0): FORMAT}},
     ("one-neuron", 1): {
         "dL/dW1": {(0, 0): FOLLOWS},  # −0.94 · 0.25 · 0.5
