@@ -32,14 +32,14 @@ FORMAT = "as a number format rounds"
 # in which format the digits were computed.
 UNDECIDED: Final = frozenset(
     {
-        "adam-by-hand",
+        "adam-averages",
         "adam-corrected-twice",
         "cs231n",
         "gradient-descent",
-        "momentum-by-hand",
+        "momentum-descent",
         "quadratic-momentum",
         "quadratic-rmsprop",
-        "softmax-by-hand",
+        "two-classes",
         "softmax-regression",
         "tiny-relu",
         "without-the-weights",
@@ -90,7 +90,7 @@ EXCEPTIONS: dict[tuple[str, int], dict[str, dict[tuple[int, ...], str]]] = {
         "da2/dz2": {(0, 0): FOLLOWS},  # 0.650 · 0.350
         "dL/dW2": {(0, 0): FOLLOWS},  # −0.35 · 0.622
     },
-    ("softmax-by-hand", 1): {
+    ("two-classes", 1): {
         "z2": {(0, 1): WRONG},  # 0.157
         "loss": {(): FOLLOWS},  # log(1 + exp(0.185 − 0.428))
     },
