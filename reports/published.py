@@ -42,8 +42,11 @@ def judge_case(case: Case, *, explain: bool = False) -> list[Printed]:
     steps = list(judge_published(problem, published))
     part = f"the diagnosis of the printed numbers of {case.name}"
     told = parts.tried(part, explain_published, problem, published, steps) if explain else ()
-    diagnoses = () if isinstance(told, FailedPart) else told
-    explanations = {(one.finding.step, one.finding.quantity): str(one) for one in diagnoses}
+    if isinstance(told, FailedPart):
+        wrong = [(one.step, one.quantity) for judged in steps for one in judged.failures]
+        explanations = dict.fromkeys(wrong, f"Not told: {told}.")
+    else:
+        explanations = {(one.finding.step, one.finding.quantity): str(one) for one in told}
     subject = Subject(case.name, PUBLISHED, "", "printed")
     for judged in steps:
         truth = next(values for step, values in exact if step == judged.step)

@@ -120,7 +120,7 @@ def _walk(report: Report, example: Example) -> dict[str, object]:
 
 def _printed(report: Report) -> dict[str, object] | None:
     tables = [
-        (one, parts.tried(f"the printed numbers of {one.case.name}", attrgetter("table"), one))
+        (one, parts.tried(f"“Printed numbers: {one.case.name}”", attrgetter("table"), one))
         for one in report.examples
     ]
     return {"examples": tables} if tables else None
