@@ -119,7 +119,7 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.register_profile("unhurried", settings(), deadline=None)
     settings.load_profile("unhurried")
     settings.register_profile("reader", max_examples=5000 if config.getoption("--slow") else 100)
-    settings.register_profile("reports", max_examples=150 if config.getoption("--slow") else 3)
+    settings.register_profile("reports", max_examples=40 if config.getoption("--slow") else 3)
 
 
 @contextmanager

@@ -48,7 +48,7 @@ def told(rows: Iterable[Row]) -> Told:
     if not compared:
         return Told()
     worst = max(compared, key=lambda row: row.finding.used)
-    level = min(int(worst.finding.used * LEVELS), LEVELS - 1)
+    level = _level(worst.finding.used)
     return Told(f"{worst.finding.used:.2f}", f"t{level}", _who(worst))
 
 
@@ -105,3 +105,8 @@ def _word(row: Row) -> str:
 
 def _who(row: Row) -> str:
     return f"{row.subject.claimant}, {row.subject.dtype}{at_step(row)}"
+
+
+def _level(used: float) -> int:
+    """Return which of the tints stands for a part of the tolerance; NaN has the last."""
+    return max(int(used * LEVELS), 0) if used < 1 else LEVELS - 1

@@ -109,11 +109,9 @@ def _draw_panel(axes: Axes, whole: pd.DataFrame, dtype: str, table: pd.DataFrame
         mine = part[part["claimant"] == who]
         axes.plot(mine["step"], drawable(mine["ulps"].clip(lower=LEAST)), **look.curve, label=who)
     axes.set_xscale("log")
-    axes.set_yscale("log")
     ulps = drawable(part["ulps"])
     largest = ulps[np.isfinite(ulps)].max()
-    axes.set_ylim(LEAST, max(10 * LEAST, 3 * largest) if largest > 0 else 10)
-    in_tens(axes.yaxis)
+    in_tens(axes, LEAST, max(10 * LEAST, 3 * largest) if largest > 0 else 10)
     last = int(whole["step"].max())
     tens = [10**k for k in range(len(str(last)))]
     axes.set_xticks([*(ten for ten in tens if 2 * ten < last), last], minor=False)

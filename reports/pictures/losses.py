@@ -125,13 +125,8 @@ def _draw_panel(axes: Axes, whole: pd.DataFrame, dtype: str, table: pd.DataFrame
                 markevery=(place * every // 4, every),
                 label=who,
             )
-    axes.set_yscale("log")
     losses = drawable(whole["loss"])
     finite = losses[np.isfinite(losses) & (losses > 0)]
-    if len(finite):
-        top = 1.4 * finite.max()
-        axes.set_ylim(min(0.7 * finite.min(), top / TWO_DECADES), top)
-    else:
-        axes.set_ylim(1 / TWO_DECADES, 1)
-    in_tens(axes.yaxis)
+    top, least = (1.4 * finite.max(), 0.7 * finite.min()) if len(finite) else (1.0, 1.0)
+    in_tens(axes, min(least, top / TWO_DECADES), top)
     axes.set_xlim(0, whole["step"].max())

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
-    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 
@@ -120,8 +119,11 @@ class Tens(Locator):
         return [10.0**k for k in range(first, last + 1, max(1, -(-(last - first) // (TICKS - 1))))]
 
 
-def in_tens(axis: Axis) -> None:
-    """Label a logarithmic axis at powers of ten only, and at no more of them than there is room for."""
-    axis.set_major_locator(Tens())
-    axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(FuncFormatter(power_of_ten))
+def in_tens(axes: Axes, low: float, high: float) -> None:
+    """Make the upright axis logarithmic between two numbers; label it at powers of ten that have room."""
+    axes.set_autoscaley_on(False)  # the limits that any numbers ask for may overflow
+    axes.set_yscale("log")
+    axes.set_ylim(low, high)
+    axes.yaxis.set_major_locator(Tens())
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(FuncFormatter(power_of_ten))
