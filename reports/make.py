@@ -31,8 +31,10 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from reports.changes import Changes
     from reports.power import Power
     from reports.report import Report
+    from reports.saved import SavedRun
 
 
 class UsageError(Exception):
@@ -104,11 +106,15 @@ def _make(wanted: Wanted, command: str) -> int:
     told = _again(wanted) if wanted.kept else _anew(wanted, command, out)
     with parts.collected():
         if baseline is not None:
-            changed = parts.tried("what has changed since the last run", changes.compare, baseline, told.run)
+            changed = parts.tried("what has changed since the last run", _compared, baseline, told)
             told = told if isinstance(changed, FailedPart) else replace(told, changes=changed)
         _write(told, wanted, out)
         passed = told.conclusion.passed and not told.failed
     return 0 if passed and not (told.changes and told.changes.regressed) else 1
+
+
+def _compared(baseline: SavedRun, told: Report) -> Changes:
+    return changes.compare(baseline, told.run)
 
 
 def _write(told: Report, wanted: Wanted, out: Console) -> None:
@@ -135,6 +141,8 @@ def _anew(wanted: Wanted, command: str, out: Console) -> Report:
     with terminal.progress(selection, out) as watch:
         results = parallel.run_all(selection, wanted.adapters, wanted.workers, watch)
     with parts.collected() as failed:
+        flags = flags_of(wanted.adapters.limits)
+        made = parts.tried("how this was made", environment.describe, command, selection.adapters, flags)
         measured = parts.tried("the activations' errors", activations.measure_selected, selection)
         power = parts.tried("the suite's power", _measure, selection, out) if wanted.power else None
     results = replace(
@@ -143,7 +151,7 @@ def _anew(wanted: Wanted, command: str, out: Console) -> Report:
         failed=(*results.failed, *failed),
     )
     power = None if isinstance(power, FailedPart) else power
-    made = environment.describe(command, selection.adapters, flags_of(wanted.adapters.limits))
+    made = environment.undescribed(command) if isinstance(made, FailedPart) else made
     return report.put_together(results, selection, made, wanted.adapters.required, power)
 
 

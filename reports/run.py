@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from adapters import Adapter, Unavailable
-from reference import Finding, JudgedStep, Subject, judge, parts, tape, training_steps
+from reference import Finding, JudgedStep, Subject, Verdict, judge, parts, tape, training_steps
 from reference.parts import FailedPart
 from reports.accuracy import AccuracyCounter, added
 from reports.bits import BitKeeper
@@ -22,7 +22,7 @@ from reports.long_runs import RowKeeper
 from reports.losses import LossKeeper
 from reports.pairs import PairCounter
 from reports.published import judge_case
-from reports.rows import Pair, Results, Row
+from reports.rows import PUBLISHED, Pair, Results, Row
 from reports.side_by_side import SideBySide
 
 if TYPE_CHECKING:
@@ -75,8 +75,16 @@ def _each(case: Case, selection: Selection, watch: Callable[[Case, str, int], No
         yield _run_in_one_format(case, dtype, selection, watch)
     if case.published:
         watch(case, "printed numbers", 0)
-    judged = judge_case(case, explain=True)
-    yield Results(rows=tuple(one.row for one in judged), printed=tuple(judged))
+    judged = parts.tried(f"the judging of the printed numbers of {case.name}", judge_case, case, explain=True)
+    if isinstance(judged, FailedPart):
+        yield Results((_not_judged(Subject(case.name, PUBLISHED, "", "printed"), judged),))
+    else:
+        yield Results(rows=tuple(one.row for one in judged), printed=tuple(judged))
+
+
+def _not_judged(subject: Subject, failed: FailedPart) -> Row:
+    """Return what is told of a claimant where the judging itself failed: that it is no agreement."""
+    return Row(subject, Finding(0, "", Verdict.ERROR, f"is not judged, because {failed}"))
 
 
 def _run_in_one_format(
@@ -92,7 +100,10 @@ def _run_in_one_format(
         for one in (drift, losses, bits, accuracy):
             one.add(judged)
 
-    rows, pairs = run_case(case, dtype, selection.adapters, watch, [follow])
+    found = parts.tried(f"the judging {about}", run_case, case, dtype, selection.adapters, watch, [follow])
+    if isinstance(found, FailedPart):
+        return Results(tuple(_not_judged(one, found) for one in _before_the_run(problem, selection.adapters)))
+    rows, pairs = found
     return Results(
         tuple(rows),
         tuple(pairs),

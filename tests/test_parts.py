@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from conftest import TWO_LAYERS
 
+from cases import load_cases
 from reference import parts
 from reference.mistakes import MISTAKES
-from reports import files, saved
+from reports import files, junit, run, saved
 from reports.build import main
 from reports.formats import FORMATS
+from reports.parity import Failure, failure_of, with_failed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -275,6 +277,60 @@ def test_where_one_mistake_fails_the_others_are_tried(
     (told,) = [row.explanation for row in rows if row.fails and row.explanation]
     assert told.startswith("Explained by: the factor w is missing from the hidden gradient")
     assert "Not told: the mistake sum-for-mean failed: Broken: no such luck (reference/mistakes/" in told
+
+
+def test_where_judging_itself_fails_the_other_cases_are_judged(
+    cases: Path, right: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "judge_case", lambda case, **_: breaks() if case.published else [])
+    judge = run.run_case
+    monkeypatch.setattr(
+        run, "run_case", lambda case, *more: (breaks if "mine" in case.name else judge)(case, *more)
+    )
+    assert build(cases, tmp_path, "--format=json") == 1
+    rows = saved.read(tmp_path).results.rows
+    kept = [one for one in saved.read(right).results.rows if one.subject.case == "worked/document"]
+    judged = [one for one in rows if one.finding.verdict != "error"]
+    assert repr(judged) == repr([one for one in kept if one.subject.adapter != "published"])
+    told = {(one.subject.adapter, one.finding.reason.partition(":")[0]) for one in rows if one not in judged}
+    why = "is not judged, because the judging of mine/document in float64 failed"
+    printed = "is not judged, because the judging of the printed numbers of worked/document failed"
+    assert told == {*((name, why) for name in ("numpy", "claimants:honest", RIGHT)), ("published", printed)}
+
+
+def test_a_machine_that_cannot_be_described_costs_no_verdict(
+    cases: Path, right: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("platform.platform", breaks)
+    assert build(cases, tmp_path) == 1
+    same(tmp_path, right)
+    assert saved.read(tmp_path).environment.platform == "not known"
+
+
+def test_a_parity_test_tells_its_verdict_and_what_failed(
+    cases: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reports.explanations.explain_step", breaks)
+    (case,) = load_cases(cases)
+    failure = failure_of(case, "claimants:forgets_the_factor", "float64")
+    assert failure is not None
+    assert failure.told.startswith("dL/da1[")
+    assert f"1 part of the report failed: the diagnosis of {WRONG} in float64, Broken: no" in failure.told
+    with_parts = with_failed(None, [parts.FailedPart("a part", "a reason")])
+    assert with_parts == Failure("1 part of the report failed: a part, a reason.")
+    assert with_failed(failure, []) is failure
+
+
+def test_a_junit_file_tells_what_failed(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reports.junit.properties", breaks)
+    before = len(request.node.user_properties)
+    with parts.collected() as failed:
+        junit.record(request.node, [])
+    assert len(failed) == 1
+    told = request.node.user_properties[before:]
+    assert not told or [name for name, _ in told] == ["failed"]  # xunit2 has no place for it
 
 
 def test_the_suites_power_fails_alone(
