@@ -118,7 +118,7 @@ def _compared(baseline: SavedRun, told: Report) -> Changes:
 
 
 def _write(told: Report, wanted: Wanted, out: Console) -> None:
-    """Write the files and print the verdicts, which are printed too where no file can be written.
+    """Write the files and print the verdicts, which are printed too where the files cannot be written.
 
     Raises
     ------
@@ -127,7 +127,7 @@ def _write(told: Report, wanted: Wanted, out: Console) -> None:
     """
     try:
         files.write(told, wanted.out, wanted.formats)
-    except OSError:
+    except Exception:
         terminal.show(told, None, out)
         raise
     parts.tried("the summary of the workflow's step", step_summary.append, told)

@@ -12,7 +12,7 @@ from conftest import TWO_LAYERS
 from cases import load_cases
 from reference import parts
 from reference.mistakes import MISTAKES
-from reports import files, junit, run, saved
+from reports import files, run, saved
 from reports.build import main
 from reports.formats import FORMATS
 from reports.parity import Failure, failure_of, with_failed
@@ -321,18 +321,6 @@ def test_a_parity_test_tells_its_verdict_and_what_failed(
     assert with_failed(failure, []) is failure
 
 
-def test_a_junit_file_tells_what_failed(
-    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("reports.junit.properties", breaks)
-    before = len(request.node.user_properties)
-    with parts.collected() as failed:
-        junit.record(request.node, [])
-    assert len(failed) == 1
-    told = request.node.user_properties[before:]
-    assert not told or [name for name, _ in told] == ["failed"]  # xunit2 has no place for it
-
-
 def test_the_suites_power_fails_alone(
     cases: Path, right: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -342,33 +330,6 @@ def test_the_suites_power_fails_alone(
     (failed,) = saved.read(tmp_path).results.failed
     assert failed.part == "the suite's power"
     assert saved.read(tmp_path).power is None
-
-
-@pytest.mark.parametrize("interrupt", [KeyboardInterrupt, SystemExit, GeneratorExit])
-def test_what_ends_a_program_is_not_held_up(interrupt: type[BaseException]) -> None:
-    def ends() -> None:
-        raise interrupt
-
-    with parts.collected() as failed, pytest.raises(interrupt):
-        parts.tried("a part", ends)
-    assert not failed
-
-
-def test_where_nobody_collects_a_part_raises() -> None:
-    with pytest.raises(Broken):
-        parts.tried("a part", breaks)
-    with parts.collected() as outer:
-        with parts.collected() as inner:
-            assert isinstance(parts.tried("a part", breaks), parts.FailedPart)
-        assert parts.so_far() == ()
-    assert (len(outer), len(inner)) == (0, 1)
-
-
-def test_parts_are_counted_once_and_told_with_their_reasons() -> None:
-    one, other = parts.FailedPart("the drift", "KeyError: 1 (a.py:1)"), parts.FailedPart("b", "c (d.py:2)")
-    assert parts.counted([]) == ""
-    assert parts.counted([one, one]) == "1 part of the report failed: the drift, KeyError: 1 (a.py:1)."
-    assert parts.counted([one, other]).startswith("2 parts of the report failed: the drift, KeyError")
 
 
 def test_verdicts_are_printed_where_no_file_can_be_written(
