@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from networks import ACTIVATIONS, SQUARES, damaged, network
+from rules import COSINE, STEP, ruled
 from torch.nn import functional as F  # noqa: N812 - the name PyTorch's own documentation uses
 
 from adapters import torch_autograd
@@ -281,6 +282,18 @@ def test_the_previous_or_the_next_steps_value_is_named():
         (3, ("previous-step",)),
     ]
     assert {one.names for one in diagnoses(problem, early)} == {("next-step",)}
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("schedule", [STEP, COSINE], ids=["step", "cosine"])
+def test_an_update_that_ignores_its_schedule_is_named_by_its_outcome(schedule, dtype):
+    """The rate of a schedule is Python's own number: every mistake of the update is tried on it."""
+    problem = ruled("sgd", dtype, schedule=schedule, steps=2)
+    plain = replace(problem, schedule=None)
+    run = showing(lambda _: training_steps(plain), outcome(problem.depth))
+    found = diagnoses(problem, run)
+    assert {(one.finding.step, one.names) for one in found} == {(2, ("schedule-ignored",))}
+    assert {one.finding.quantity for one in found} == {"W1_new", "b1_new", "W2_new", "b2_new"}
 
 
 def test_a_gradient_that_was_not_cleared_is_named():

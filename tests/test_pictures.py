@@ -190,6 +190,33 @@ def test_ticks_are_plain_letters():
         "10³",
         "10¹²",
     ]
+    assert [panels.power_of_ten(x) for x in (1e300, 1e-300, math.inf, math.nan)] == [
+        "10³⁰⁰",
+        "10⁻³⁰⁰",
+        "∞",
+        "NaN",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "ticks"),
+    [
+        (0.5, 200, [1, 10, 100]),
+        (1e-3, 1e4, [1e-3, 1e-1, 1e1, 1e3]),
+        (1e-300, 1e300, [1e-300, 1e-180, 1e-60, 1e60, 1e180, 1e300]),
+        (7e-303, 1.4e-300, [1e-302, 1e-301, 1e-300]),
+        (2, 3, []),
+    ],
+)
+def test_a_logarithmic_axis_has_no_more_powers_of_ten_than_there_is_room_for(low, high, ticks):
+    assert panels.Tens().tick_values(low, high) == pytest.approx(ticks, rel=1e-12)
+
+
+def test_what_no_axis_reaches_is_drawn_at_its_edge():
+    numbers = pd.Series([1e308, 5e-324, 2.0, 0.0, -1e308, math.inf, math.nan])
+    drawn = panels.drawable(numbers).tolist()
+    assert drawn[:-1] == [1e300, 1e-300, 2.0, 0.0, -1e308, math.inf]
+    assert math.isnan(drawn[-1])
 
 
 def test_help_does_not_wait_for_matplotlib():
@@ -362,6 +389,17 @@ def test_nan_and_infinity_are_drawn_at_the_upper_edge(ulps):
     assert "loses every digit" in activations.alternative(table)
 
 
+@pytest.mark.parametrize("which", ["value", "derivative"])
+def test_of_a_program_that_shows_one_of_two_the_other_is_said_to_be_shown_by_nobody(which):
+    results = errors(("tanh", "float32", "torch", which, 0.5, 0.25))
+    table = activations.frame(results)
+    shown, other = activations.draw(table).axes[:: 1 if which == "value" else -1]
+    assert [text.get_text() for text in shown.texts] == []
+    assert [text.get_text() for text in other.texts] == ["shown by nobody"]
+    assert activations.picture(results).table["quantity"].tolist() == [which]
+    assert ("computes tanh" in activations.alternative(table)) == (which == "value")
+
+
 # the losses and the drift
 
 
@@ -389,6 +427,22 @@ def test_a_loss_that_becomes_nan_or_infinite_is_told_and_drawn():
     assert "a/rate from 2 to inf in 25 steps" in picture.alternative
     assert "a/lost from nan to nan in 25 steps" in picture.alternative
     assert picture.table["loss"].isna().sum() == 25
+
+
+def test_a_training_that_diverges_beyond_what_an_axis_reaches_is_drawn_to_its_edge():
+    found = losses_of("a/diverges", steps=40, loss=lambda step: 1e8**step if step < 39 else math.inf)
+    picture = losses.picture(Results(losses=tuple(found)))
+    figure = losses.draw(picture.table)
+    (axes,) = figure.axes
+    (curve,) = axes.get_lines()
+    assert curve.get_ydata().tolist()[-4:] == [pytest.approx(1e296), 1e300, math.inf, math.inf]
+    assert axes.get_ylim()[1] == pytest.approx(1.4e300)
+    assert "from 1e+08 to inf in 40 steps" in picture.alternative
+
+
+def test_a_loss_that_is_always_0_is_drawn():
+    picture = losses.picture(Results(losses=tuple(losses_of("a/solved", loss=lambda step: 0.0))))
+    assert "a/solved from 0 to 0 in 25 steps" in picture.alternative
 
 
 def test_the_learning_rates_are_those_of_the_cases():
