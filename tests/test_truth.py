@@ -17,9 +17,12 @@ from reference import Verdict, evaluate, judge, tape, training_steps
 from reference.activations import ACTIVATIONS as REFERENCE_ACTIVATIONS
 from reference.balls import Ball, precision
 from reference.bounded import Bounded
-from reference.certification import CERTIFY_UP_TO
+from reference.certification import CERTIFY_UP_TO, crossed
+from reference.elementary import Elementary
 from reference.formats import FLOAT64, PRINTED
 from reference.known import exact_inputs
+from reference.line import Line
+from reference.truth import Truth
 
 finite = st.floats(-1e100, 1e100)
 
@@ -70,6 +73,30 @@ def test_a_certified_value_keeps_what_one_float64_would_lose():
     assert Fraction(high[0]) != third
     assert abs(Fraction(high[0]) + Fraction(low[0]) - third) <= Fraction(2) ** -106
     assert 0 < radius[0] <= 2.0**-106
+
+
+def test_a_balls_radius_is_split_off_and_joins_the_bound_with_all_else_that_is_known():
+    """1 ± ¼, as a ball that holds points on both sides of a kink: what it leaves open is never forgotten."""
+    ball = Ball(flint.arb_mat(1, 1, [flint.arb(1, 0.25)]), (1,))
+    high, low, radius = ball.split()
+    assert abs(high + low - 1) <= radius - 0.25 <= 1e-8
+    either = Elementary("1 ± ¼", np.array, lambda z: z, lambda z: ball)
+    derived = Bounded(np.ones(1), np.full(1, 0.5), FLOAT64, terms=7, parts=np.full(1, 3.0))
+    certified = Truth(network()).certify(Line("z1", either, ("x",), "1 ± ¼"), derived)
+    assert 0.75 <= certified.error.item() <= 0.75 + 1e-8
+    assert (certified.terms, certified.parts.tolist()) == (7, [3.0])
+
+
+@pytest.mark.parametrize("certify", [False, True])
+def test_what_a_certified_parameter_has_beyond_one_float64_joins_its_bound_where_it_is_handed_on(certify):
+    """A parameter that a claimant hides is known to be value + low ± error, and each of the three counts."""
+    problem = network((1, 1), 1)
+    value, error, low = (np.array([[one]]) for one in (0.5, 2.0**-60, -(2.0**-55)))
+    state = {"W1": Bounded(value, error, FLOAT64.certified, low=low)}
+    fresh, going_on = crossed(problem, state, None if certify else Truth(problem), certify=certify)
+    assert fresh is None
+    assert going_on["W1"].error.tolist() == [[2.0**-60 + 2.0**-55]]
+    assert (going_on["W1"].low, going_on["W1"].format) == (0.0, FLOAT64)
 
 
 def on_balls(problem):
