@@ -108,6 +108,11 @@ MUTANTS = [
         ("ONE_DIGIT = 0.1\n", "ONE_DIGIT = 1.0\n"),
         ("outside = finite & ~(error <= allowed)", "outside = finite & (error > allowed)"),
         ("used /= tolerance", "used /= 2 * tolerance"),
+        ("        distance -= derived.low\n", "        distance += derived.low\n"),
+        ("        distance -= derived.low\n", "        pass\n"),
+        ("    off = abs(claim - value - low)\n", "    off = abs(claim - value)\n"),
+        ("used=off / allowed if allowed else", "used=off / 2 / allowed if allowed else"),
+        ("digits=_digits(most, derived.peak)", "digits=_digits(most / 10, derived.peak)"),
     ),
     *planted(
         "together",
@@ -121,6 +126,7 @@ MUTANTS = [
         ("closely = ~((used <= 1) & (most < np.inf))", "closely = ~((used <= 2) & (most < np.inf))"),
         ("beyond = finite & ~(off[closely] <= allowed[closely])", "beyond = finite & ~(off[closely] <= 2 * allowed[closely])"),
         ("np.where(certain, AGREES, UNDECIDED)", "AGREES"),
+        ("        known = advanced(known, values, problem)\n", "        known = dict(known)\n"),
     ),
     *planted(
         "stacks",
@@ -135,6 +141,9 @@ MUTANTS = [
         ("derived.terms, low, derived.parts)", "derived.terms, low)"),
         ("error, derived.format, derived.terms, low", "error, derived.format, 1, low"),
         ("error, derived.format, derived.terms, low", "error, derived.format, derived.terms, 0.0"),
+        ("self._known[names.STEP] = Ball.exact(self._step)", "pass"),
+        ("self._known[name] = self._known[names.updated(name)]", "pass"),
+        ("        self._known[name] = Ball.exact(claimed)\n", "        pass\n"),
     ),
     *planted(
         "truth",
@@ -152,7 +161,7 @@ MUTANTS = [
     *planted("activations", "reference/activations/softplus.py", ("\nULPS = 4\n", "\nULPS = 8\n")),
     *planted("activations", "reference/activations/silu.py", ("\nULPS = 6\n", "\nULPS = 12\n")),
     *planted("activations", "reference/activations/elu.py", ("\nULPS = 6\n", "\nULPS = 4\n")),
-    *planted("activations", "reference/activations/selu.py", ("9852946", "9852947"), ("9916717", "9916718"), ("\nULPS = 8\n", "\nULPS = 16\n")),
+    *planted("activations", "reference/activations/selu.py", ("9852946", "9852947"), ("9916717", "9916718"), ("\nULPS = 8\n", "\nULPS = 16\n"), ("parts=slope.parts", "parts=1.0")),
     *planted("activations", "reference/activations/softsign.py", ("\nULPS = 2\n", "\nULPS = 1\n")),
     *planted("activations", "reference/activations/hardtanh.py", ("(np.abs(z) < 1).astype", "(np.abs(z) <= 1).astype")),
     *planted("activations", "reference/activations/relu.py", ("(z > 0).astype", "(z >= 0).astype")),

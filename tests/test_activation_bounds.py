@@ -122,3 +122,16 @@ def test_a_distance_too_small_for_the_slack_is_compared_as_it_is():
     """Printed numbers have no underflow: 2⁻¹⁰⁷⁰ ± 2⁻¹⁰⁷⁰ may be 0, and what is nearer to itself may not."""
     z, e = np.full(2, 2.0**-1070), np.array([2.0**-1070, 2.0**-1071])
     assert undecided(Bounded(z, e, PRINTED), 0).tolist() == [True, False]
+
+
+PARTS = {"tanh": 2, "selu": 1.7580993, "silu": 8, "gelu_erf": 8, "softsign": 8}
+"""At z = −8 the largest factor of a derivative that is multiplied in part by part: (1 + a), λα, or z itself."""
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_a_derivative_tells_the_largest_factor_by_which_a_gradient_is_multiplied_on_its_way(name):
+    expected = PARTS.get(name, 1)
+    if name == "gelu_tanh":  # z · √(2/π) (1 + 3 · 0.044715 z²)
+        expected = 8 * math.sqrt(2 / math.pi) * (1 + 3 * 0.044715 * 64)
+    slope = bounds(name, np.array([-8.0]), FLOAT64)[1]
+    assert np.max(slope.parts) == pytest.approx(expected, rel=1e-7)

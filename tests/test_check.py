@@ -337,6 +337,13 @@ def test_what_is_used_of_a_bound_is_the_distance_over_the_bound_at_the_worst_ele
         assert finding.digits == pytest.approx(20 * math.log10(2))
 
 
+def test_what_a_certified_value_has_beyond_one_float64_counts_in_the_distance():
+    for error, verdict in ((2.0**-55, Verdict.AGREES), (2.0**-56, Verdict.DIFFERS)):
+        derived = Bounded(np.ones(1), np.array([error]), FLOAT64, low=np.array([2.0**-55]))
+        finding = compare(1, "z1", np.ones(1), derived)
+        assert (finding.verdict, finding.error, finding.used) == (verdict, 2.0**-55, 2.0**-55 / error)
+
+
 @WAYS
 def test_one_digit_is_certified_by_a_tenth_of_the_value_and_by_no_wider_bound(judged):
     with np.errstate(all="ignore"):
