@@ -125,7 +125,7 @@ def test_a_distance_too_small_for_the_slack_is_compared_as_it_is():
 
 
 PARTS = {"tanh": 2, "selu": 1.7580993, "silu": 8, "gelu_erf": 8, "softsign": 8}
-"""At z = −8 the largest factor of a derivative that is multiplied in part by part: (1 + a), λα, or z itself."""
+"""At z = −8 the largest factor that is multiplied in on its own: 1 − a, λα, or z itself."""
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
