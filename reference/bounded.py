@@ -153,9 +153,10 @@ class Bounded:
     def __matmul__(self, other: Bounded) -> Bounded:
         """Matrix product of inner length n, in any order: |A|·eB + eA·(|B| + eB) + γ_{n+1}(|A||B| + …).
 
-        One rounding more than n, because an addend may come first (see `terms`). Underflow may strike each
-        product, each sum, and each operand that is subnormal. In 16 bits the roundings are the accumulator's,
-        and the product may be rounded to the format before something is added.
+        One rounding more than n, because an addend may come first (see `terms`): a spare, as that one is the
+        rounding of the whole sum, which `_combined` counts too. Underflow may strike each product, each sum,
+        and each operand that is subnormal. In 16 bits the roundings are the accumulator's, and the product
+        may be rounded to the format before something is added.
         """
         n = self.shape[-1]
         reach = self.magnitude @ other.magnitude
@@ -225,7 +226,10 @@ class Bounded:
         )
 
     def sum(self, axis: int | tuple[int, ...] | None = None) -> Bounded:
-        """Sum over an axis, over several, or over all n elements, in any order: γ_n Σ(|v| + e) + Σe."""
+        """Sum over an axis, over several, or over all n elements, in any order: γ_n Σ(|v| + e) + Σe.
+
+        No order has more than n − 1 roundings, which tests/test_bounded.py attains: the n-th is a spare.
+        """
         n = self.value.size if axis is None else math.prod(self.shape[i] for i in _axes(axis))
         value, reach = np.add.reduce(self.value, axis), np.add.reduce(self.magnitude, axis)
         carried = EXACT if self.is_exact else np.add.reduce(self.error, axis)

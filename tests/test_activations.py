@@ -266,6 +266,8 @@ def tail(z):
 
 
 ALLOWED = {
+    ("sigmoid", "value"): lambda z, f: 8 * np.abs(f),
+    ("tanh", "value"): lambda z, f: 16 * np.abs(f),
     ("softplus", "value"): lambda z, f: 8 * np.abs(f),
     ("softplus", "derivative"): lambda z, f: (35 + np.abs(z)) * f,
     ("log_sigmoid", "value"): lambda z, f: 8 * np.abs(f),

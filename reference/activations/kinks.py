@@ -23,6 +23,7 @@ def undecided(z: Bounded, *kinks: float) -> NDArray[np.bool_]:
     either = np.zeros(z.shape, dtype=bool)
     for kink in kinks:
         distance = np.abs(z.value - kink)
+        # equality decides where e is so small that the slack is lost in it, which printed numbers may be
         either |= (distance <= np.multiply(z.error, SLACK)) & (np.asarray(z.error) > 0)
         either |= (distance > 0) & (distance < z.format.underflow)
     return either
