@@ -28,10 +28,22 @@ def average(beta: Array, m: Array, g: Array) -> Array:
 
 
 def _average_bounded(beta: Bounded, m: Bounded, g: Bounded) -> Bounded:
-    """Also cover m + (1 − β)(g − m), or g − β(g − m), as PyTorch's `lerp` has it: 3 roundings of g − m."""
-    smaller = np.minimum(np.abs(1 - beta.value), beta.magnitude)
-    apart = m.magnitude + m.error + g.magnitude + g.error
-    return average(beta, m, g).widened(m.format.gamma(3) * smaller * apart)
+    """Also cover m + (1 − β)(g − m) and g + β(m − g), whichever of the two weights is the smaller.
+
+    - βm + (1 − β)g (optax; Keras' and PyTorch's fused RMSprop and Adam): the formula
+    - m + (1 − β)(g − m) (TensorFlow, ApplyAdam; Keras; PyTorch's `lerp` for weights below ½): of
+      (1 − β)|g − m| the difference, the weight and the product
+    - g + β(m − g) (PyTorch's `lerp` for other weights): of β|m − g| the difference and the product
+
+    Each has the rounding of the sum, and fewer with fused multiply-add. Where g and m are far apart, the
+    second and third may lose more than the formula's own products, β|m| and (1 − β)|g| with its weight.
+    """
+    m_new, form = average(beta, m, g), m.format
+    apart = np.abs(m.value - g.value) + m.error + g.error
+    small, large = np.abs(1 - beta.value), beta.magnitude
+    own = form.gamma(1) * large * m.magnitude + form.gamma(2) * small * g.magnitude
+    other = np.maximum(form.gamma(3) * small, form.gamma(2) * large) * apart
+    return m_new.widened(np.maximum(other - own, 0))
 
 
 MOVING_AVERAGE = Elementary("β m + (1 − β) g", average, _average_bounded, average)
@@ -41,6 +53,19 @@ def average_of_squares(beta: Array, v: Array, g: Array) -> Array:
     """β v + (1 − β) g²."""
     v_new: Array = cast(beta) * v + (1 - beta) * (g * g)
     return v_new
+
+
+def _average_of_squares_bounded(beta: Bounded, v: Bounded, g: Bounded) -> Bounded:
+    """Cover the forms of the average, of g² with its own rounding; ((1 − β)g)g has as many products.
+
+    TensorFlow and Keras have v + (1 − β)(g² − v); optax and PyTorch βv + (1 − β)g², in either order.
+    """
+    return _average_bounded(beta, v, g * g)
+
+
+AVERAGE_OF_SQUARES = Elementary(
+    "β v + (1 − β) g²", average_of_squares, _average_of_squares_bounded, average_of_squares
+)
 
 
 def correction(beta: float, step: NDArray[Any]) -> float:
