@@ -257,13 +257,13 @@ class Bounded:
         same.__dict__["addends"] = addends  # frozen, and not known before
         return same
 
-    def regrouped(self, addends: Real) -> Bounded:
-        """Return the same as a sum in any order of terms that were themselves multiplied out.
+    def regrouped(self, addends: Real, sums: int) -> Bounded:
+        """Return the same as a sum that is added up in another order, of terms that are multiplied out.
 
-        Of terms whose magnitudes add up to `addends`: 3 roundings of each, and 2 of the sum.
+        Beside its own roundings `sums` more of the sum, and 3 of each term, whose magnitudes are `addends`.
         """
         form = self.format
-        return self.widened(form.gamma(2) * self.most() + form.gamma(3) * addends)
+        return self.widened(form.gamma(sums) * self.most() + form.gamma(3) * addends)
 
     def most(self) -> Real:
         """|value| + error."""

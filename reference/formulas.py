@@ -61,29 +61,23 @@ def descend(w: Array, dL_dw: Array, eta: Array) -> Array:
 
 
 def _descend_bounded(w: Bounded, direction: Bounded, eta: Bounded) -> Bounded:
-    """Also cover every order in which w and the terms of a direction that is a sum are added up.
+    """Also cover the forms that take coupled weight decay, of a direction g + λw, off on its own.
 
-    Of a direction g + λw, coupled weight decay, with P = η (|g| + λ|w|):
+    With P = η|g| + ηλ|w|:
 
-    - (1 − ηλ) w − ηg (Nielsen, network2.py; MXNet, sgd_update): 1 − ηλ, its product, and the difference,
-      each at most |w_new| + η|g|, and ηλ and ηg
-    - (w − ηλw) − ηg (Keras, `_apply_weight_decay` before the update), (w − ηg) − ηλw: two differences, ηg,
-      and two products on ηλw
+    - (1 − ηλ) w − ηg (Nielsen, network2.py; MXNet, sgd_update): 1 − ηλ, its product and the difference, each
+      at most |w_new| + P, and ηλ and ηg
+    - (w − ηλw) − ηg (Keras, which decays before the update), (w − ηg) − ηλw: two differences, the first at
+      most |w_new| + P, and of ηλw two products, of ηg one
 
-    Of a direction μm + g, momentum, with P = η (μ|m| + |g|):
-
-    - w + v with v = μv − ηg (Sutskever et al.; Keras; Caffe): its roundings are those of v, at `accumulate`
-    - (w − ηg) + μv (Rumelhart et al. 1986), (w + μv) − ηg: two differences, the first at most |w_new| + P
-    - (w − ημm) − ηg: a product more
-
-    Counted beside the formula's own, that is 2 roundings of w_new, and 3 of P where m is stated, so that what
-    it was rounded by no more stands for what its terms were. A direction that is no sum has one form only,
-    w − ηg, with fused multiply-add or without (`torch.optim` adds g with alpha = −η; optax adds (−η)g).
+    Beside the formula's own rounding of w_new that is 2, and 3 of P, whether the direction is stated or not.
+    A direction that is no sum leaves w − ηg alone, with fused multiply-add or without: `torch.optim` adds g
+    with alpha = −η, and optax (−η)g.
     """
     w_new = descend(w, direction, eta)
     if type(direction.addends) is float:
         return w_new
-    return w_new.regrouped(eta.most() * direction.addends)
+    return w_new.regrouped(eta.most() * direction.addends, sums=2)
 
 
 DESCEND = Elementary("w − η · ∂L/∂w", descend, _descend_bounded, descend)

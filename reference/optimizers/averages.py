@@ -33,17 +33,18 @@ def _average_bounded(beta: Bounded, m: Bounded, g: Bounded) -> Bounded:
     - βm + (1 − β)g (optax; Keras' and PyTorch's fused RMSprop and Adam): the formula
     - m + (1 − β)(g − m) (TensorFlow, ApplyAdam; Keras; PyTorch's `lerp` for weights below ½): of
       (1 − β)|g − m| the difference, the weight and the product
-    - g + β(m − g) (PyTorch's `lerp` for other weights): of β|m − g| the difference and the product
+    - g + β(m − g) (PyTorch's `lerp` for other weights): of β|m − g| the difference, the product,
+      and β where it is rounded
 
     Each has the rounding of the sum, and fewer with fused multiply-add. Where g and m are far apart, the
     second and third may lose more than the formula's own products, β|m| and (1 − β)|g| with its weight.
     """
     m_new, form = average(beta, m, g), m.format
     apart = np.abs(m.value - g.value) + m.error + g.error
-    small, large = np.abs(1 - beta.value), beta.magnitude
-    own = form.gamma(1) * large * m.magnitude + form.gamma(2) * small * g.magnitude
-    other = np.maximum(form.gamma(3) * small, form.gamma(2) * large) * apart
-    return m_new.widened(np.maximum(other - own, 0))
+    small, large = np.abs(1 - beta.value), cast(beta)
+    own = form.gamma(1) * large.magnitude + large.error, form.gamma(2) * small
+    other = np.maximum(form.gamma(3) * small, form.gamma(2) * large.magnitude + large.error)
+    return m_new.widened(np.maximum(other * apart - own[0] * m.magnitude - own[1] * g.magnitude, 0))
 
 
 MOVING_AVERAGE = Elementary("β m + (1 − β) g", average, _average_bounded, average)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from reference import names
 from reference.elementary import Elementary
-from reference.formulas import DESCEND
+from reference.formulas import DESCEND, descend
 from reference.line import Line
 from reference.operations import cast, whole
 
@@ -59,6 +59,23 @@ def accumulate_dampened(m: Array, g: Array, mu: Array, tau: Array, step: Array) 
     return m_new
 
 
+def _descend_along_bounded(w: Bounded, m: Bounded, eta: Bounded) -> Bounded:
+    """Also cover the forms that take the terms of m_new = μm + g off on their own.
+
+    With P = ημ|m| + η|g|:
+
+    - (w − ηg) + μv (Rumelhart et al. 1986), (w + μv) − ηg: a difference more, at most |w_new| + P
+    - (w − ημm) − ηg: the same, and of ημm two products
+
+    w + v is w_new as it is: v's roundings are counted at `accumulate`. Beside the formula's own that is 1
+    rounding of w_new, and 3 of P: where m_new is stated, what it was rounded by is not that of these terms.
+    """
+    return descend(w, m, eta).regrouped(eta.most() * m.addends, sums=1)
+
+
+DESCEND_ALONG = Elementary("w − η m", descend, _descend_along_bounded, descend)
+
+
 def descend_ahead(w: Array, g: Array, m: Array, mu: Array, eta: Array) -> Array:
     """w = w − η (g + μ m), Nesterov's momentum, with m already updated."""
     w_new: Array = w - eta * (g + cast(mu) * m)
@@ -97,7 +114,8 @@ def lines(parameter: str, gradient: str, rule: Rule) -> list[Line]:
         ahead = (parameter, gradient, m_new, "momentum", names.LEARNING_RATE)
         update = Line(new, DESCEND_AHEAD, ahead, f"{parameter} − η ({gradient} + μ {m_new})")
     else:
-        update = Line(new, DESCEND, (parameter, m_new, names.LEARNING_RATE), f"{parameter} − η {m_new}")
+        along = DESCEND if rule.has("dampening") else DESCEND_ALONG
+        update = Line(new, along, (parameter, m_new, names.LEARNING_RATE), f"{parameter} − η {m_new}")
     return [_buffer(m, gradient, rule), update]
 
 
