@@ -1,13 +1,14 @@
 """Every algebraic form of an update in use, written out by hand in the array's dtype.
 
-A form takes the numbers of the rule, a parameter, its gradient and what it keeps from step to step, and returns
-the updated parameter and what it keeps then. What it keeps under a name without "_" is what it can state of the
-optimizer's state. Products that are added go through `fma`, which is fused or not.
+A form takes the numbers of the rule, a parameter, its gradient and what it keeps from step to step, and
+returns the updated parameter and what it keeps then. What it keeps under a name without "_" is what it can
+state of the optimizer's state. Products that are added go through `fma`, which is fused or not.
 
-Sources: PyTorch 2.13 (torch/optim/*.py, ATen/native/cpu/Fused*Kernel.cpp, native/cuda/fused_adam_utils.cuh,
-native/Lerp.h), optax 0.2 (transforms, _src/transform.py, tree_utils), Keras 3 (src/optimizers/*.py), TensorFlow
-(core/kernels/training_ops.cc, python/ops/clip_ops.py), MXNet (operator/optimizer_op-inl.h), Caffe's SGDSolver,
-Nielsen's network2.py, CS231n's notes, Sutskever et al. 2013, Danihelka 2012, Rumelhart et al. 1986.
+Sources: PyTorch 2.13 (torch/optim/*.py, ATen/native/cpu/Fused*Kernel.cpp, ATen/native/Lerp.h,
+ATen/native/cuda/fused_adam_utils.cuh), optax 0.2 (transforms, _src/transform.py, tree_utils), Keras 3
+(src/optimizers/*.py), TensorFlow (core/kernels/training_ops.cc, python/ops/clip_ops.py), MXNet
+(src/operator/optimizer_op-inl.h), Caffe's SGDSolver, Nielsen's network2.py, CS231n's notes, Sutskever et al.
+2013, Danihelka 2012, Rumelhart et al. 1986.
 """
 
 from __future__ import annotations
@@ -19,38 +20,6 @@ import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-SPLIT = {"float64": 2.0**27 + 1, "float32": 2.0**12 + 1}
-
-
-def unfused(start, a, b):
-    """start + a b, with two roundings."""
-    return start + a * b
-
-
-def fused(start, a, b):
-    """start + a b, rounded once, but for 2⁻²⁰ of a rounding: a b is two numbers, added up from the smallest.
-
-    Source: Dekker's product and Knuth's sum (Handbook of Floating-Point Arithmetic, section 4.4).
-    """
-    start, a, b = np.broadcast_arrays(start, a, b)
-    high = a * b
-    low = _low_part_of_product(a, b, high)
-    total = start + high
-    back = total - start
-    lost = (start - (total - back)) + (high - back)
-    return total + (lost + low)
-
-
-def _low_part_of_product(a, b, product):
-    (a1, a2), (b1, b2) = _halves(a), _halves(b)
-    return a2 * b2 - (((product - a1 * b1) - a2 * b1) - a1 * b2)
-
-
-def _halves(a):
-    scaled = a.dtype.type(SPLIT[a.dtype.name]) * a
-    high = scaled - (scaled - a)
-    return high, a - high
 
 
 @dataclass(frozen=True)
@@ -248,33 +217,33 @@ SQUARES = {
 # ----------------------------------------------------------------------------------------------------- Adam
 
 
-def textbook(s, w, m, v, c1, c2, root):
-    return s.fma(w, -s.eta, (m / s.dtype(c1)) / root(v / s.dtype(c2)))
+def textbook(s, w, m, v, c, root):
+    return s.fma(w, -s.eta, (m / s.dtype(c[0])) / root(v / s.dtype(c[1])))
 
 
-def by_reciprocal(s, w, m, v, c1, c2, root):
-    return w - s.eta * ((m * s.dtype(1 / c1)) * (1 / root(v * s.dtype(1 / c2))))
+def by_reciprocal(s, w, m, v, c, root):
+    return w - s.eta * ((m * s.dtype(1 / c[0])) * (1 / root(v * s.dtype(1 / c[1]))))
 
 
-def pytorchs(s, w, m, v, c1, c2, root):
-    size, denominator = s.dtype(-float(s.eta) / c1), np.sqrt(v) / s.dtype(c2**0.5) + s["eps"]
+def pytorchs(s, w, m, v, c, root):
+    size, denominator = s.dtype(-float(s.eta) / c[0]), np.sqrt(v) / s.dtype(c[1] ** 0.5) + s["eps"]
     return w + size * m / denominator
 
 
-def pytorchs_other_order(s, w, m, v, c1, c2, root):
-    size, denominator = s.dtype(-float(s.eta) / c1), np.sqrt(v) / s.dtype(c2**0.5) + s["eps"]
+def pytorchs_other_order(s, w, m, v, c, root):
+    size, denominator = s.dtype(-float(s.eta) / c[0]), np.sqrt(v) / s.dtype(c[1] ** 0.5) + s["eps"]
     return s.fma(w, size, m / denominator)
 
 
-def pytorchs_capturable(s, w, m, v, c1, c2, root):
-    size = -(s.eta / s.dtype(c1))
-    return w + m / (np.sqrt(v) / (np.sqrt(s.dtype(c2)) * size) + s["eps"] / size)
+def pytorchs_capturable(s, w, m, v, c, root):
+    size = -(s.eta / s.dtype(c[0]))
+    return w + m / (np.sqrt(v) / (np.sqrt(s.dtype(c[1])) * size) + s["eps"] / size)
 
 
-def scaled_eps(s, w, m, v, c1, c2, root):
+def scaled_eps(s, w, m, v, c, root):
     """Kingma and Ba's, of TensorFlow and Keras, with ε̂ = ε √(1 − β₂ᵗ)."""
-    alpha = s.eta * np.sqrt(s.dtype(c2)) / s.dtype(c1)
-    return w - (m * alpha) / (np.sqrt(v) + s["eps"] * np.sqrt(s.dtype(c2)))
+    alpha = s.eta * np.sqrt(s.dtype(c[1])) / s.dtype(c[0])
+    return w - (m * alpha) / (np.sqrt(v) + s["eps"] * np.sqrt(s.dtype(c[1])))
 
 
 DIRECTIONS = {
@@ -302,14 +271,14 @@ def adam(average, squares, update, *, root=outside):
         if "decoupled" not in s.options:
             g = coupled(s, w, g)
         m, v = AVERAGES[average](s, "beta1", kept["m"], g), SQUARES[squares](s, "beta2", kept["v"], g)
-        c1, c2 = s.correction("beta1"), s.correction("beta2")
-        return update(s, w, m, v, c1, c2, lambda v: root(s, v)), {"m": m, "v": v}
+        corrections = s.correction("beta1"), s.correction("beta2")
+        return update(s, w, m, v, corrections, lambda v: root(s, v)), {"m": m, "v": v}
 
     return form
 
 
 def with_averages(forms, first, second, **options):
-    """Each form of the averages with the first update, and each update with the first form of the averages."""
+    """Each form of the averages with the first update; each other update with one form of the averages."""
     (one, update), *others = forms.items()
     found = {f"{a}; {one}": adam(a, b, update, **options) for a, b in zip(first, second, strict=False)}
     return found | {name: adam("b m + (1 - b) g", second[-1], other, **options) for name, other in others}
@@ -341,9 +310,9 @@ def decay_after(update):
     return lambda s, w, *others: s.fma(update(s, w, *others), -(s.eta * s["weight_decay"]), w)
 
 
-def decay_added(s, w, m, v, c1, c2, root):
+def decay_added(s, w, m, v, c, root):
     """optax."""
-    way = (m / s.dtype(c1)) / root(v / s.dtype(c2))
+    way = (m / s.dtype(c[0])) / root(v / s.dtype(c[1]))
     return s.fma(w, -s.eta, s.fma(way, s["weight_decay"], w))
 
 
