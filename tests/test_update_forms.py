@@ -155,13 +155,13 @@ SHARP = {
     ("nesterov", "w"): (4, "(w + mu v) - eta g", 0.9),
     ("nesterov-decay", "w"): (14, "(w + mu v) - eta g", 0.9),
     ("dampening", "m"): (19, "PyTorch", 0.85),
-    ("adam", "m"): (2, "g - (g - m) b; textbook", 0.9),
-    ("adam", "v"): (3, "g - (g - m) b; textbook", 0.9),
-    ("adam-inside", "w"): (3, "g - (g - m) b; textbook", 0.8),
+    ("adam", "m"): (2, "g + b (m - g); lerp; textbook", 0.8),
+    ("adam-inside", "m"): (6, "g + b (m - g); lerp; textbook", 0.9),
+    ("adam-inside", "v"): (0, "m + (1 - b) (g - m); m + (1 - b) (g - m); textbook", 0.6),
     ("adamw", "w"): (4, "times 1 - eta lambda, in double, textbook", 0.65),
-    ("adamax", "u"): (3, "b m + (1 - b) g; textbook", 0.9),
-    ("rmsprop", "v"): (8, "g + b (m - g); eta (g / root)", 0.9),
-    ("centered", "m"): (7, "g + b (m - g); eta (g / root)", 0.8),
+    ("adamax", "m"): (6, "g + b (m - g); textbook", 0.75),
+    ("rmsprop", "v"): (8, "b m + (1 - b) g; eta (g / root)", 0.8),
+    ("centered", "m"): (7, "lerp; eta (g / root)", 0.8),
 }
 """For each bound that covers more than its formula: a seed, and the form that comes near to it there."""
 

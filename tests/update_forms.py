@@ -208,8 +208,21 @@ AVERAGES = {
     "g - (g - m) b": lambda s, b, m, g: s.fma(g, -(g - m), s[b]),
 }
 
+
+def lerp(s, b, m, g):
+    """PyTorch's."""
+    if 1 - s.numbers[b] < 1 / 2:
+        return s.fma(m, s.rest(b), g - m)
+    return s.fma(g, -(g - m), s.dtype(1) - s.rest(b))
+
+
+AVERAGES["lerp"] = lerp
 SQUARES = {
-    **{name: lambda s, b, v, g, of=of: of(s, b, v, g * g) for name, of in AVERAGES.items()},
+    **{
+        name: lambda s, b, v, g, of=of: of(s, b, v, g * g)
+        for name, of in AVERAGES.items()
+        if name not in {"g + b (m - g)", "g - (g - m) b"}  # they lose digits where b is near 1
+    },
     "b v + ((1 - b) g) g": lambda s, b, v, g: s.fma(v * s[b], s.rest(b) * g, g),
     "g g - v fused": lambda s, b, v, g: s.fma(v, s.rest(b), s.fma(-v, g, g)),
 }
@@ -280,11 +293,11 @@ def adam(average, squares, update, *, root=outside):
 def with_averages(forms, first, second, **options):
     """Each form of the averages with the first update; each other update with one form of the averages."""
     (one, update), *others = forms.items()
-    found = {f"{a}; {one}": adam(a, b, update, **options) for a, b in zip(first, second, strict=False)}
+    found = {f"{a}; {b}; {one}": adam(a, b, update, **options) for a, b in zip(first, second, strict=True)}
     return found | {name: adam("b m + (1 - b) g", second[-1], other, **options) for name, other in others}
 
 
-EVERY_AVERAGE, EVERY_SQUARE = [*AVERAGES, "g + b (m - g)", "m + (1 - b) (g - m)"], [*SQUARES]
+EVERY_AVERAGE, EVERY_SQUARE = [*AVERAGES], [*SQUARES]
 ADAM = with_averages(DIRECTIONS, EVERY_AVERAGE, EVERY_SQUARE)
 ADAM_INSIDE = with_averages(
     {name: DIRECTIONS[name] for name in ("textbook", "reciprocals")},

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from reference.balls import Ball
+    from reference.bounded import Real
 
     Array = TypeVar("Array", NDArray[Any], Bounded, Ball)
 
@@ -28,23 +29,32 @@ def average(beta: Array, m: Array, g: Array) -> Array:
 
 
 def _average_bounded(beta: Bounded, m: Bounded, g: Bounded) -> Bounded:
-    """Also cover m + (1 − β)(g − m) and g + β(m − g), whichever of the two weights is the smaller.
+    """Also cover the forms that take a weight times the difference, whichever weight is the smaller.
 
-    - βm + (1 − β)g (optax; Keras' and PyTorch's fused RMSprop and Adam): the formula
-    - m + (1 − β)(g − m) (TensorFlow, ApplyAdam; Keras; PyTorch's `lerp` for weights below ½): of
-      (1 − β)|g − m| the difference, the weight and the product
-    - g + β(m − g) (PyTorch's `lerp` for other weights): of β|m − g| the difference, the product,
+    - βm + (1 − β)g (optax; Keras' RMSprop; PyTorch's fused kernels): the formula
+    - m + (1 − β)(g − m) (TensorFlow and Keras; PyTorch's `lerp` for 1 − β < ½): of (1 − β)|g − m| the
+      difference, the weight and the product
+    - g + β(m − g) (PyTorch's `lerp` for other weights, and by hand): of β|m − g| the difference, the product,
       and β where it is rounded
-
-    Each has the rounding of the sum, and fewer with fused multiply-add. Where g and m are far apart, the
-    second and third may lose more than the formula's own products, β|m| and (1 − β)|g| with its weight.
     """
-    m_new, form = average(beta, m, g), m.format
+    newest = cast(beta)
+    form = newest.format
+    weight = np.maximum(
+        form.gamma(3) * np.abs(1 - beta.value), form.gamma(2) * newest.magnitude + newest.error
+    )
+    return _widened_by_difference(average(beta, m, g), beta, m, g, weight)
+
+
+def _widened_by_difference(m_new: Bounded, beta: Bounded, m: Bounded, g: Bounded, weight: Real) -> Bounded:
+    """Allow an average to lose `weight` of |g − m| where that is more than its formula's products lose.
+
+    Those are β|m| and (1 − β)|g| with its weight. Every form has the sum's rounding, and fewer others with
+    fused multiply-add.
+    """
+    form, rounded = m_new.format, cast(beta)
     apart = np.abs(m.value - g.value) + m.error + g.error
-    small, large = np.abs(1 - beta.value), cast(beta)
-    own = form.gamma(1) * large.magnitude + large.error, form.gamma(2) * small
-    other = np.maximum(form.gamma(3) * small, form.gamma(2) * large.magnitude + large.error)
-    return m_new.widened(np.maximum(other * apart - own[0] * m.magnitude - own[1] * g.magnitude, 0))
+    of_m, of_g = form.gamma(1) * rounded.magnitude + rounded.error, form.gamma(2) * np.abs(1 - beta.value)
+    return m_new.widened(np.maximum(weight * apart - of_m * m.magnitude - of_g * g.magnitude, 0))
 
 
 MOVING_AVERAGE = Elementary("β m + (1 − β) g", average, _average_bounded, average)
@@ -57,11 +67,13 @@ def average_of_squares(beta: Array, v: Array, g: Array) -> Array:
 
 
 def _average_of_squares_bounded(beta: Bounded, v: Bounded, g: Bounded) -> Bounded:
-    """Cover the forms of the average, of g² with its own rounding; ((1 − β)g)g has as many products.
+    """Also cover v + (1 − β)(g² − v) (TensorFlow, Keras), of g² with its own rounding.
 
-    TensorFlow and Keras have v + (1 − β)(g² − v); optax and PyTorch βv + (1 − β)g², in either order.
+    optax and PyTorch have βv + (1 − β)g², also as ((1 − β)g)g with as many products. g² + β(v − g²) is not
+    covered where β is above ½: it loses 1 / (1 − β) in the first step, and no program is known that has it.
     """
-    return _average_bounded(beta, v, g * g)
+    weight = v.format.gamma(3) * np.abs(1 - beta.value)
+    return _widened_by_difference(average_of_squares(beta, v, g), beta, v, g * g, weight)
 
 
 AVERAGE_OF_SQUARES = Elementary(
