@@ -15,7 +15,7 @@ Source of the bounds: Higham, *Accuracy and Stability of Numerical Algorithms*, 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -65,6 +65,9 @@ class Bounded:
         by part, as a derivative is by automatic differentiation: g·z·e^{−z} overflows before z·e^{−z} does.
     sizes
         Computes `scale`; None where the terms are no larger than the value itself.
+    addends
+        Σ|terms| of a sum whose terms a later line may add up in another order, as the update does with
+        those of the momentum: w − ημm − ηg. `EXACT` where none does.
     """
 
     value: Real
@@ -74,6 +77,7 @@ class Bounded:
     low: Error = EXACT
     parts: Error = 1.0
     sizes: Sizes = None
+    addends: Error = field(default=EXACT, init=False)
 
     __array_ufunc__ = None  # so that `array @ bounded` is left to this class
 
@@ -97,6 +101,10 @@ class Bounded:
     def exact(cls, value: ArrayLike, form: Format) -> Bounded:
         """Take `value` as it is: an input, or a number the claimant states."""
         return cls(np.asarray(value, dtype=np.float64), EXACT, form)
+
+    def stated(self, value: ArrayLike) -> Bounded:
+        """Take what a claimant states of this, as it is; its terms are those that were derived."""
+        return Bounded.exact(value, self.format).with_addends(self.addends)
 
     def kept(self) -> Bounded:
         """Return the same in memory of its own: a claimant may write on into the arrays it gave."""
@@ -293,7 +301,9 @@ class Bounded:
 
     def sized(self, sizes: Sizes) -> Bounded:
         """Return the same, with the size of its terms."""
-        return Bounded(self.value, self.error, self.format, self.terms, self.low, self.parts, sizes)
+        same = Bounded(self.value, self.error, self.format, self.terms, self.low, self.parts, sizes)
+        same.__dict__["addends"] = self.addends
+        return same
 
     def __abs__(self) -> Bounded:
         """|v|: exact, and no error grows."""
@@ -302,7 +312,28 @@ class Bounded:
     def widened(self, more: Error) -> Bounded:
         """Return the same with a larger bound, for another form that implementations compute."""
         error = np.zeros(self.shape) + self.error + more  # an array, as a plain number would mean exact
-        return Bounded(self.value, error, self.format, self.terms, sizes=self.sizes)
+        wider = Bounded(self.value, error, self.format, self.terms, sizes=self.sizes)
+        return wider.with_addends(self.addends)
+
+    def with_addends(self, addends: Error) -> Bounded:
+        """Return the same with what its terms add up to in magnitude."""
+        if type(addends) is float:
+            return self
+        same = self.sized(self.sizes)
+        same.__dict__["addends"] = addends  # frozen, and not known before
+        return same
+
+    def regrouped(self, addends: Real, sums: int) -> Bounded:
+        """Return the same as a sum that is added up in another order, of terms that are multiplied out.
+
+        Beside its own roundings `sums` more of the sum, and 3 of each term, whose magnitudes are `addends`.
+        """
+        form = self.format
+        return self.widened(form.gamma(sums) * self.most() + form.gamma(3) * addends)
+
+    def most(self) -> Real:
+        """|value| + error."""
+        return self.magnitude if self.is_exact else self.magnitude + self.error
 
     def __rmul__(self, factor: int) -> Bounded:
         """Multiply by a whole number: exact for a power of two, else 3 roundings."""

@@ -164,7 +164,7 @@ def _step(
                 wrong = wrong_kind(claimed, derived.shape, problem.dtype)
                 if wrong:
                     raise MalformedError(f"{line.name} {wrong}")
-                exact = Bounded.exact(claimed, derived.format)
+                exact = derived.stated(claimed)
                 findings.append(compare_stack(step, line.name, exact.value, expected, len(problem.x)))
                 expected = exact.widened(2 * derived.error) if recomputed else exact
                 derived = exact
