@@ -19,7 +19,7 @@ TESTS = {
     "truth": ("test_truth",),
     "activations": ("test_activation_bounds", "test_activations"),
     "losses": ("test_loss_bounds", "test_losses"),
-    "updates": ("test_update_bounds", "test_optimizers"),
+    "updates": ("test_update_bounds", "test_optimizers", "test_update_forms"),
     "formulas": ("test_check", "test_reference"),
     "zero": ("test_zero",),
     "adapters": ("test_adapters",),
@@ -218,16 +218,17 @@ MUTANTS = [
     *planted(
         "updates",
         "reference/optimizers/averages.py",
-        (".widened(m.format.gamma(3) * smaller * apart)", ""),
-        (".widened(m.format.gamma(3) * smaller * apart)", ".widened(m.format.gamma(30) * smaller * apart)"),
+        ("return m_new.widened(np.maximum(weight * apart - of_m * m.magnitude - of_g * g.magnitude, 0))", "return m_new"),
+        ("np.maximum(weight * apart - of_m", "np.maximum(10 * weight * apart - of_m"),
+        ("form.gamma(2) * newest.magnitude + newest.error\n", "0.0\n"),
         ("error = beta.format.gamma(10 + t) * np.abs(power) + beta", "error = beta"),
         ("error = beta.format.gamma(10 + t)", "error = beta.format.gamma(10 * (10 + t))"),
     ),
     *planted(
         "updates",
         "reference/optimizers/adam.py",
-        ("w_new.widened(w.format.gamma(2) * (w.magnitude + w.error))", "w_new"),
-        ("w_new.widened(w.format.gamma(2) * ", "w_new.widened(w.format.gamma(20) * "),
+        ("return w_new.regrouped(eta.most() * addends, sums=2)", "return w_new"),
+        ("w_new.regrouped(eta.most() * addends, sums=2)", "w_new.regrouped(10 * eta.most() * addends, sums=20)"),
         ("step: Array = (m / c1) / (sqrt(v / c2) + cast(eps))", "step: Array = (m / c1) / (sqrt(v) + cast(eps))"),
     ),
     *planted(
@@ -247,8 +248,16 @@ MUTANTS = [
     ),
     *planted(
         "updates",
+        "reference/formulas.py",
+        ("w_new.regrouped(eta.most() * direction.addends, sums=2)", "w_new"),
+    ),
+    *planted(
+        "updates",
         "reference/optimizers/sgd.py",
         ("w_new: Array = w - eta * (g + cast(mu) * m)", "w_new: Array = w - eta * (m + cast(mu) * m)"),
+        ("descend(w, m, eta).regrouped(eta.most() * m.addends, sums=1)", "descend(w, m, eta)"),
+        ("w_new.widened(more + form.gamma(3) * (g_most + cast(mu).most() * m_most))", "w_new"),
+        ("m_new.widened(more).with_addends(addends)", "m_new.with_addends(addends)"),
     ),
     *planted(
         "formulas",
