@@ -11,35 +11,73 @@ import argparse
 import os
 import shlex
 import sys
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reports.formats import FORMATS
 from reports.limits import ISOLATE, MEMORY, SECONDS, above_zero, limits_of
+from reports.supervision import supervised
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from reports.running import Ended
 
 OUT = Path(__file__).parent / "out"
 DTYPES = ("float64", "float32", "bfloat16", "float16")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Build the report, and return the exit code."""
+    """Build the report in this process, and return the exit code."""
     given = sys.argv[1:] if arguments is None else list(arguments)
+    return _build(_parser().parse_args(given), given)
+
+
+def command() -> int:
+    """Build the report in a child process, so that what ends it costs its own row; return the exit code."""
+    given = sys.argv[1:]
     options = _parser().parse_args(given)
+    return supervised(partial(_build_for_parent, options, given), _give_up)
+
+
+def _build_for_parent(options: argparse.Namespace, given: Sequence[str], ended: tuple[Ended, ...]) -> int:
+    from adapters.isolation.confinement import end_with_parent  # noqa: PLC0415 - heavy, and the parent is not
+
+    end_with_parent(with_thread=sys.platform == "linux")
+    return _build(options, given, ended)
+
+
+def _give_up(ended: Ended) -> int:
+    from reports.ended import told  # noqa: PLC0415 - heavy, and seldom wanted
+
+    print(
+        f"{told(ended)} It did so in a process of its own too; the last report is as it was.", file=sys.stderr
+    )
+    return 1
+
+
+def _build(options: argparse.Namespace, given: Sequence[str], ended: tuple[Ended, ...] = ()) -> int:
     try:
         from adapters.choice import Choice  # noqa: PLC0415 - after parsing, so that --help answers at once
-        from reports.make import Wanted, make  # noqa: PLC0415 - after parsing, so that --help answers at once
+        from reports.ended import apart, told  # noqa: PLC0415 - the same
+        from reports.make import Wanted, make  # noqa: PLC0415 - the same
 
         folders, adapters, dtypes = map(tuple, (options.cases, options.adapter, options.dtype))
         choice = Choice(adapters, options.engines, options.device, limits_of(options))
+        if ended:
+            print(
+                f"{told(ended[-1])} The build begins again, with it in a process of its own.", file=sys.stderr
+            )
+            choice = replace(choice, apart=apart(ended, choice.names))
         formats = tuple(options.format)
         wanted = Wanted(
             *(folders, choice, dtypes, options.select, options.out, options.power, formats),
             baseline=options.baseline,
             kept=options.kept,
             workers=options.workers or os.cpu_count() or 1,
+            ended=ended,
         )
         return make(wanted, shlex.join(["python", "-m", "reports.build", *given]))
     except KeyboardInterrupt:
@@ -98,4 +136,4 @@ def positive(text: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command())

@@ -17,12 +17,15 @@ from reports import (
     parallel,
     report,
     run,
+    running,
     saved,
     step_summary,
     terminal,
 )
+from reports.ended import with_ended
 from reports.limits import flags_of
 from reports.power import measure
+from reports.running import Doing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 
     from reports.power import Power
     from reports.report import Report
+    from reports.running import Ended
 
 
 class UsageError(Exception):
@@ -63,6 +67,8 @@ class Wanted:
         The saved run whose report is made again; nothing is run then.
     workers
         Processes that run cases at once, where there are many.
+    ended
+        What has ended this build before.
     """
 
     folders: tuple[Path, ...]
@@ -75,6 +81,7 @@ class Wanted:
     baseline: Path | None = None
     kept: Path | None = None
     workers: int = 1
+    ended: tuple[Ended, ...] = ()
 
     @property
     def chooses(self) -> bool:
@@ -115,6 +122,7 @@ def _anew(wanted: Wanted, command: str, out: Console) -> Report:
     with terminal.progress(selection, out) as watch:
         results = parallel.run_all(selection, wanted.adapters, wanted.workers, watch)
     results = replace(results, activations=activations.measure_selected(selection))
+    results = with_ended(results, selection, wanted.ended)
     power = _measure(selection, out) if wanted.power else None
     made = environment.describe(command, selection.adapters, flags_of(wanted.adapters.limits))
     return report.put_together(results, selection, made, wanted.adapters.required, power)
@@ -148,7 +156,9 @@ def select(wanted: Wanted) -> run.Selection:
     if not chosen:
         known = ", ".join(case.name for case in cases[:5])
         raise UsageError(f"no case has {wanted.select!r} in its name; there are {len(cases)}: {known}, …")
-    selection = run.Selection(chosen, wanted.adapters.found, wanted.dtypes)
+    adapters = wanted.adapters.load(lambda name: running.now(Doing(name)))
+    running.now(None)
+    selection = run.Selection(chosen, adapters, wanted.dtypes)
     if not selection.runs:
         raise UsageError(f"none of the selected cases runs in {' or '.join(wanted.dtypes)}")
     return selection

@@ -102,7 +102,7 @@ def test_isolated_a_crash_costs_its_own_test_alone(parity: Callable[..., Run], f
     done = parity(PARITY, f"--cases={folder}", *adapters, "--time-limit=60", "-k", "mine and float64")
     assert (done.returncode, counts(done)) == (1, "1 failed, 1 passed")
     told = (
-        "claimants:ends_the_process its process ended with exit code 3 (claimants:ends_the_process, float64"
+        "claimants:ends_the_process ended the process with exit code 3 (claimants:ends_the_process, float64"
     )
     assert told in done.stdout
     again = "--adapter claimants:ends_the_process --isolate --time-limit=60"

@@ -132,7 +132,7 @@ def test_an_abort_on_one_case_is_that_cases_error(engine, tmp_path, monkeypatch)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     done = swept(tmp_path / "sweep", "--engine", engine, count=8, adapter="aborting:adapter")
     assert done.returncode == 1, done.stderr
-    assert "its process ended by SIGABRT" in done.stdout
+    assert "ended the process by SIGABRT" in done.stdout
     assert ": 2 findings; " in done.stdout  # in the stack, and alone, as some of this block are run too
     found = rows(tmp_path / "sweep")
     verdicts = found[found["how"] == "so"].set_index("case")["verdict"].to_dict()
