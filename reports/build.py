@@ -39,37 +39,36 @@ def command() -> int:
     """Build the report in a child process, so that what ends it costs its own row; return the exit code."""
     given = sys.argv[1:]
     options = _parser().parse_args(given)
-    return supervised(partial(_build_for_parent, options, given), _give_up)
-
-
-def _build_for_parent(options: argparse.Namespace, given: Sequence[str], ended: tuple[Ended, ...]) -> int:
-    from adapters.isolation.confinement import end_with_parent  # noqa: PLC0415 - heavy, and the parent is not
-
-    end_with_parent(with_thread=sys.platform == "linux")
-    return _build(options, given, ended)
+    return supervised(partial(_build, options, given), _give_up)
 
 
 def _give_up(ended: Ended) -> int:
     from reports.ended import told  # noqa: PLC0415 - heavy, and seldom wanted
 
-    print(
-        f"{told(ended)} It did so in a process of its own too; the last report is as it was.", file=sys.stderr
-    )
+    print(f"{told(ended)} It did so again, so the last report is as it was.", file=sys.stderr)
     return 1
 
 
-def _build(options: argparse.Namespace, given: Sequence[str], ended: tuple[Ended, ...] = ()) -> int:
+def _build(
+    options: argparse.Namespace,
+    given: Sequence[str],
+    ended: tuple[Ended, ...] = (),
+    parent: int | None = None,
+) -> int:
+    """Build, and end with the process that waits for it, if there is one."""
     try:
+        from adapters.isolation.confinement import end_with_parent  # noqa: PLC0415 - the same
+
+        if parent is not None:
+            end_with_parent(parent, with_thread=sys.platform == "linux")
         from adapters.choice import Choice  # noqa: PLC0415 - after parsing, so that --help answers at once
-        from reports.ended import apart, told  # noqa: PLC0415 - the same
+        from reports.ended import again, apart  # noqa: PLC0415 - the same
         from reports.make import Wanted, make  # noqa: PLC0415 - the same
 
         folders, adapters, dtypes = map(tuple, (options.cases, options.adapter, options.dtype))
         choice = Choice(adapters, options.engines, options.device, limits_of(options))
         if ended:
-            print(
-                f"{told(ended[-1])} The build begins again, with it in a process of its own.", file=sys.stderr
-            )
+            print(again(ended[-1], "The build"), file=sys.stderr)
             choice = replace(choice, apart=apart(ended, choice.names))
         formats = tuple(options.format)
         wanted = Wanted(

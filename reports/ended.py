@@ -39,6 +39,12 @@ def told(ended: Ended) -> str:
     return printable(f"{who} {crash.ended(ended.status)} {where}.")
 
 
+def again(ended: Ended, what: str) -> str:
+    """Say what has ended, and that so much begins again."""
+    isolated = ", with it in a process of its own" if ended.doing else ""
+    return f"{told(ended)} {what} begins again{isolated}."
+
+
 def with_ended(results: Results, selection: Selection, ended: Sequence[Ended]) -> Results:
     """Return results that tell of each adapter that ended the process; in one of its own it may not have."""
     told_already = {row.subject.adapter for row in results.rows if _tells(row)}

@@ -72,9 +72,7 @@ class _BrokenError(Exception):
 
 def _tell(broken: Sequence[Ended]) -> None:
     for one in broken:
-        print(
-            f"{ended.told(one)} What is left begins again, with it in a process of its own.", file=sys.stderr
-        )
+        print(ended.again(one, "What is left"), file=sys.stderr)
 
 
 def _run_here(cases: Sequence[Case], selection: Selection, watch: Watch) -> dict[str, Results]:

@@ -23,7 +23,7 @@ from reports.run import lockstep, rows_of, run_case
 from reports.verdicts import verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from adapters.isolation import Limits
 
@@ -106,17 +106,19 @@ def failure_of(
     *,
     slow: bool = False,
     limits: Limits | None = None,
+    apart: Collection[str] = (),
     watch: Callable[[Sequence[Row]], None] = lambda _: None,
 ) -> Failure | None:
     """Judge one case in one number format by all programs of one adapter; return what is wrong, if anything.
 
     Judging stops at the first step with a failure: what comes after it follows from it. Only where the case
     expects one, all steps are judged, because the expectation is of the whole run. It stops after
-    `FIRST_STEPS` steps, too, unless `slow`. With `limits` the adapter runs in a process of its own.
+    `FIRST_STEPS` steps, too, unless `slow`. With `limits` the adapter runs in a process of its own; without
+    a limit it does where it is one of `apart`.
 
     What is judged is given to `watch`, a step's rows at a time.
     """
-    (adapter,) = find_adapters([name], limits)
+    (adapter,) = find_adapters([name], limits, apart)
     if isinstance(adapter, Unavailable):
         return Failure(
             f"{adapter.verdict}: {printable(adapter.reason)}", not_run=adapter.verdict == "not run"
@@ -199,8 +201,10 @@ def command(
     *,
     slow: bool = False,
     limits: Limits | None = None,
+    isolates: bool = True,
 ) -> str:
     """Return the command that repeats one test, quoted for a shell."""
     words = ["python", "-m", "pytest", node, *(f"--cases={folder}" for folder in folders)]
     words += [*(["--adapter", adapter] if adapter else []), *(["--slow"] if slow else [])]
+    words += [] if isolates else ["--no-isolate"]
     return shlex.join([*words, *flags_of(limits)])

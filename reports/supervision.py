@@ -15,6 +15,7 @@ import signal
 import sys
 import time
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 
 from reports.running import Ended, Note, keep
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
-    Build = Callable[[tuple[Ended, ...]], int]
+    Build = Callable[[tuple[Ended, ...], int | None], int]
 
 AGAIN = 1.0
 """Seconds within which a second Ctrl-C is the first one: the terminal sends it to both processes."""
@@ -37,7 +38,7 @@ def supervised(build: Build, give_up: Callable[[Ended], int]) -> int:
     Parameters
     ----------
     build
-        Is given what has ended it so far, and returns the exit code.
+        Is given what has ended it so far and the process that waits for it; returns the exit code.
     give_up
         Tells of what ends it again although that was isolated, and returns the exit code.
 
@@ -47,7 +48,7 @@ def supervised(build: Build, give_up: Callable[[Ended], int]) -> int:
         In the child, when it is done.
     """
     if not hasattr(os, "fork") or sys.gettrace() or sys.getprofile():  # a debugger follows one process
-        return build(())
+        return build((), None)
     ended: list[Ended] = []
     while True:
         note = Note.shared()
@@ -70,9 +71,10 @@ def _in_a_child(build: Build, note: Note, ended: tuple[Ended, ...]) -> int:
     """
     sys.stdout.flush()
     sys.stderr.flush()
+    parent = os.getpid()
     child = os.fork()
     if child == 0:
-        _build(build, note, ended)
+        _build(partial(build, ended, parent), note)
     asked: list[int] = []
 
     def pass_on(number: int, _: FrameType | None) -> None:
@@ -98,14 +100,14 @@ def _asking() -> list[int]:
     return [number for number in numbers if signal.getsignal(number) in usual]
 
 
-def _build(build: Build, note: Note, ended: tuple[Ended, ...]) -> NoReturn:
+def _build(build: Callable[[], int], note: Note) -> NoReturn:
     """Build, and note the exit code, however Python leaves; what ends the process leaves no code behind."""
     code, own = 1, os.getpid()
     try:
         keep(note)
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             signal.signal(signal.SIGINT, _interrupts_once())
-        code = build(ended)
+        code = build()
         sys.exit(code)
     finally:
         if os.getpid() == own:  # what a program forks may come back here too
