@@ -10,18 +10,13 @@ if TYPE_CHECKING:
     from adapters.isolation import Limits
 
 ISOLATE = "run each adapter in a process of its own: a crash or a hang costs its own rows and nothing else"
-OWN = "run adapters that are not built in in this process too, where a debugger reaches them and what ends "
-OWN += "the process ends pytest (with --pdb they do)"
+OWN = "run adapters that are not built in in pytest's process too, which they may end; so does --pdb"
 SECONDS = "isolate, and end what takes longer for one training step (default: 120)"
 MEMORY = "isolate, and let each take no more memory beside its framework; on Linux only (default: 4)"
 
 
 NO_ISOLATE = "run adapters in the workers themselves: a little faster, and a crash or a hang costs its task"
-SWEEP_OWN = (
-    "run adapters that are not built in in this process too, where a debugger reaches them and what ends "
-)
-OWN += "the process ends pytest (with --pdb they do)"
-SECONDS = "end what takes longer for one training step of a stack (default: 120)"
+SWEEP_SECONDS = "end what takes longer for one training step of a stack (default: 120)"
 SWEEP_MEMORY = "let each take no more memory beside its framework; on Linux only (default: 4)"
 
 

@@ -99,7 +99,7 @@ def id_of(case: Case, name: str, dtype: str, *, slow: bool = False) -> str:
     return f"{case.name}-{name}-{dtype}" + f"-first-{FIRST_STEPS}-steps" * is_cut
 
 
-def failure_of(
+def failure_of(  # noqa: PLR0913 - what is judged, by whom, how far, and in which process
     case: Case,
     name: str,
     dtype: str,

@@ -102,8 +102,8 @@ def test_a_folder_holds_one_sweep(whole, capsys):
 
 def test_after_its_minutes_no_task_is_begun_and_the_rest_is_resumed_isolated_or_not(whole, tmp_path, capsys):
     folder = tmp_path / "sweep"
-    here(folder, "--no-isolate", "--minutes", "0")
-    assert "nothing has been judged yet" in capsys.readouterr().out
+    assert here(folder, "--no-isolate", "--minutes", "0") == 1
+    assert "Nothing has been judged yet, so nothing is known to agree" in capsys.readouterr().out
     assert here(folder, "--no-isolate", "--resume") == 0
     pd.testing.assert_frame_equal(rows(folder), rows(whole[0]))
 
