@@ -1,8 +1,8 @@
 """Build the report: `python -m reports.build`.
 
 Exit codes: 0 all agree, but for what their cases expect; 1 something differs, is undecided or is in error,
-or is not as its case expects, or an adapter that was asked for did not run, or something is worse than in the
-baseline; 2 bad usage or bad input; 130 interrupted.
+or is not as its case expects, or an adapter that was asked for did not run, or fewer than two ran and none was asked for, or something is
+worse than in the baseline, or something ended the process before the report was written; 2 bad usage or bad input; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from reports.formats import FORMATS
 from reports.limits import ISOLATE, MEMORY, SECONDS, above_zero, limits_of
+from reports.places import out_folder
 from reports.supervision import supervised
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
     from reports.running import Ended
 
-OUT = Path(__file__).parent / "out"
 DTYPES = ("float64", "float32", "bfloat16", "float16")
 
 
@@ -72,7 +72,7 @@ def _build(
             choice = replace(choice, apart=apart(ended, choice.names))
         formats = tuple(options.format)
         wanted = Wanted(
-            *(folders, choice, dtypes, options.select, options.out, options.power, formats),
+            *(folders, choice, dtypes, options.select, _folder(options), options.power, formats),
             baseline=options.baseline,
             kept=options.kept,
             workers=options.workers or os.cpu_count() or 1,
@@ -89,7 +89,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m reports.build",
         description="Run every case through NumPy, PyTorch and JAX, judge each quantity, and write a report.",
         epilog="Exit code 0: all agree, but for what their cases expect. "
-        "1: something else differs, is undecided or is in error, or is worse than in the baseline. "
+        "1: something else differs, is undecided or is in error, or is worse than in the baseline, "
+        "or fewer than two implementations ran and none was asked for. "
         "2: bad usage or bad input.",
         allow_abbrev=False,
     )
@@ -117,8 +118,18 @@ def _parser() -> argparse.ArgumentParser:
     kept = "run nothing, and make the report of a results.json again, or of the one in a report's folder"
     add("--from", metavar="FILE", type=Path, dest="kept", help=kept)
     add("--baseline", metavar="FILE", type=Path, help=baseline)
-    add("--out", metavar="DIR", type=Path, default=OUT, help="where to write it (default: reports/out)")
+    out = (
+        "where to write it (default: reports/out in a checkout, else parity-report; there in narrowed/ where "
+    )
+    out += "--select, --adapter, --dtype or --device leave something out, and in again/ with --from)"
+    add("--out", metavar="DIR", type=Path, help=out)
     return parser
+
+
+def _folder(options: argparse.Namespace) -> Path:
+    """Return where the report goes."""
+    narrows = options.select or options.adapter or options.dtype or options.device != "cpu"
+    return options.out or out_folder(narrows=narrows, again=options.kept)
 
 
 def positive(text: str) -> int:

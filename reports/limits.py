@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from adapters.isolation import Limits
@@ -45,7 +45,7 @@ def limits_of(options: argparse.Namespace) -> Limits | None:
     return Limits(**given) if options.isolate or given else None
 
 
-def stated(options: argparse.Namespace) -> dict[str, float]:
+def stated(options: argparse.Namespace) -> dict[str, Any]:
     """Return the limits that were typed, by their names in `adapters.isolation.Limits`."""
     typed = {"seconds": options.time_limit, "gib": options.memory_limit}
     return {name: number for name, number in typed.items() if number is not None}

@@ -88,7 +88,7 @@ def show_found(found: Iterable[Found], folder: Path, flags: Iterable[str], out: 
 
 
 def command(written: Iterable[Found], folder: Path, flags: Iterable[str]) -> str:
-    """Return the command that shows findings again, quoted for a shell: by the same adapters, and no others."""
+    """Return the command that shows findings again, quoted for a shell: by their adapters, and no others."""
     names = [one.path.stem for one in written if one.path is not None]
     adapters = dict.fromkeys(one.adapter for one in written)
     words = ["python", "-m", "reports.build", "--cases", str(folder)]
