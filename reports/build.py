@@ -1,8 +1,9 @@
 """Build the report: `python -m reports.build`.
 
 Exit codes: 0 all agree, but for what their cases expect; 1 something differs, is undecided or is in error,
-or is not as its case expects, or an adapter that was asked for did not run, or fewer than two ran and none was asked for, or something is
-worse than in the baseline, or something ended the process before the report was written; 2 bad usage or bad input; 130 interrupted.
+or is not as its case expects, or an adapter that was asked for did not run, or fewer than two ran and none
+was asked for, or something is worse than in the baseline, or something ended the process; 2 bad usage or bad
+input; 130 interrupted.
 """
 
 from __future__ import annotations

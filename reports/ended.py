@@ -25,7 +25,7 @@ def apart(ended: Sequence[Ended], names: Sequence[str]) -> tuple[str, ...]:
     They are those that were at work, and all that are not built in: one of these may have begun what ended
     the process while another was at work, as by a thread.
     """
-    suspects = {one.doing.adapter for one in ended if one.doing}
+    suspects = [one.doing.adapter for one in ended if one.doing]
     return tuple(dict.fromkeys((*suspects, *of_ones_own(names)))) if ended else ()
 
 

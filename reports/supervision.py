@@ -71,10 +71,11 @@ def _in_a_child(build: Build, note: Note, ended: tuple[Ended, ...]) -> int:
     """
     sys.stdout.flush()
     sys.stderr.flush()
-    parent = os.getpid()
+    parent, asking = os.getpid(), _asking()
+    signal.pthread_sigmask(signal.SIG_BLOCK, asking)  # until somebody is there to hear them
     child = os.fork()
     if child == 0:
-        _build(partial(build, ended, parent), note)
+        _build(partial(build, ended, parent), note, asking)
     asked: list[int] = []
 
     def pass_on(number: int, _: FrameType | None) -> None:
@@ -82,7 +83,8 @@ def _in_a_child(build: Build, note: Note, ended: tuple[Ended, ...]) -> int:
         with suppress(ProcessLookupError):
             os.kill(child, number)
 
-    before = {number: signal.signal(number, pass_on) for number in _asking()}
+    before = {number: signal.signal(number, pass_on) for number in asking}
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, asking)
     _, status = os.waitpid(child, 0)
     for number, handler in before.items():
         signal.signal(number, handler)
@@ -100,13 +102,14 @@ def _asking() -> list[int]:
     return [number for number in numbers if signal.getsignal(number) in usual]
 
 
-def _build(build: Callable[[], int], note: Note) -> NoReturn:
+def _build(build: Callable[[], int], note: Note, asking: list[int]) -> NoReturn:
     """Build, and note the exit code, however Python leaves; what ends the process leaves no code behind."""
     code, own = 1, os.getpid()
     try:
         keep(note)
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             signal.signal(signal.SIGINT, _interrupts_once())
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, asking)
         code = build()
         sys.exit(code)
     finally:
