@@ -105,6 +105,7 @@ def test_claims_of_earlier_steps_do_not_change_when_training_goes_on(name):
         assert all(np.array_equal(kept[quantity], first[quantity]) for quantity in kept)
 
 
+@pytest.mark.needs("jax")
 def test_jax_leaves_its_float64_setting_as_it_found_it_even_between_steps():
     import jax
 
@@ -117,6 +118,7 @@ def test_jax_leaves_its_float64_setting_as_it_found_it_even_between_steps():
                 assert next(run)["loss"].dtype == "float64"
 
 
+@pytest.mark.needs("jax")
 def test_jax_programs_are_compiled_once_for_a_structure_and_its_shapes():
     from adapters import jax_grad
     from adapters.jax_functions import loss_key
@@ -134,6 +136,7 @@ def test_jax_programs_are_compiled_once_for_a_structure_and_its_shapes():
     assert jax_grad.compiled_step(structure)._cache_size() == 2  # noqa: SLF001 - plain and observed; JAX has no public count
 
 
+@pytest.mark.needs("jax")
 def test_a_cache_folder_that_the_user_chose_is_left_alone():
     code = """
         import jax

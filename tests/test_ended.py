@@ -69,6 +69,8 @@ from reports.supervision import supervised
 {textwrap.dedent(before)}
 def build(ended, parent):
 {textwrap.indent(textwrap.dedent(build), "    ")}
+def done(ended):
+    return [one.doing for one in ended]
 def give_up(ended):
     print("gave up:", ended.status, ended.doing)
     return 7
@@ -90,8 +92,7 @@ ENDS = {
     "an end while nothing runs": ("os._exit(0)", 7, "gave up: 0 None"),
     "a signal that nobody sent from outside": ("os.abort()", 7, "gave up: -6 None"),
     "an end by one after another": (
-        "before = [one.doing for one in ended]\nfor doing in map(Doing, 'abc'):\n    now(doing)\n"
-        "    if doing not in before: os._exit(0)\nreturn 0",
+        "for one in map(Doing, 'abc'):\n    now(one)\n    if one not in done(ended): os._exit(0)\nreturn 0",
         1,
         "",
     ),

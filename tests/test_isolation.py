@@ -382,6 +382,7 @@ def test_a_crash_in_a_stack_is_a_fault_and_the_next_stack_is_trained():
     assert len(list(program.stacked.run(replace(stack, case="honest")))) == 3
 
 
+@pytest.mark.needs("jax")
 def test_one_that_has_no_equivalent_says_so():
     (alone,) = find_adapters(["jax"], Limits())
     rows = judged(alone, "optimizers/sgd-dampening")
@@ -577,6 +578,7 @@ def test_a_claimant_ends_when_its_parent_is_killed(tmp_path):
     assert not living(3.25)
 
 
+@pytest.mark.needs("torch", "jax")
 @pytest.mark.usefixtures("without_pictures")
 def test_the_build_takes_isolated_adapters(tmp_path, capsys):
     arguments = ["--isolate", "--select", "worked/document", "--dtype", "float64", "--out", str(tmp_path)]

@@ -119,6 +119,7 @@ def test_a_block_that_nobody_holds_true_is_none(text: str) -> None:
     assert block.line == 3
 
 
+@pytest.mark.needs("torch", "jax")
 @pytest.mark.parametrize(
     "document", [path for path in DOCUMENTS if any(b.document == path for b in of("commands"))]
 )
@@ -292,6 +293,7 @@ def test_two_releases_are_compared_in_the_form_that_is_printed() -> None:
     assert re.search(rf"^Nothing is worse; {moved}\.$", block.text, re.MULTILINE)
 
 
+@pytest.mark.needs("jax")
 def test_two_releases_side_by_side_are_shown_as_this_one_alone_is(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -327,6 +329,7 @@ def test_what_a_long_sweep_printed_has_its_form_and_adds_up() -> None:
     assert sum(counts) + sum(alone) == int(told[2].replace(",", ""))
 
 
+@pytest.mark.needs("jax")
 def test_a_program_reads_results_with_nothing_but_python(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -273,6 +273,7 @@ def test_the_page_stands_alone_and_escapes_what_it_shows(
     assert page.count("<summary><b>float") == 2
 
 
+@pytest.mark.needs("torch", "jax")
 def test_the_printed_numbers_stand_beside_what_they_should_be(
     build: Callable[..., int], tmp_path: Path
 ) -> None:
