@@ -66,6 +66,7 @@ def test_a_network_of_which_nothing_is_trained_still_has_gradients(name):
         assert failures(problem, program) == []
 
 
+@pytest.mark.needs("torch")
 def test_a_sigmoid_that_is_off_by_1e_12_is_caught_at_the_first_layers_activation(monkeypatch):
     from adapters.torch_functions import ACTIVATIONS as BY_NAME
 
@@ -74,6 +75,7 @@ def test_a_sigmoid_that_is_off_by_1e_12_is_caught_at_the_first_layers_activation
     is_damaged(network(), "torch", "a1")
 
 
+@pytest.mark.needs("jax")
 def test_a_jax_sigmoid_that_is_off_by_1e_12_is_caught(monkeypatch):
     from adapters import jax_grad
     from adapters.jax_functions import ACTIVATIONS as BY_NAME

@@ -324,6 +324,7 @@ def test_power_is_measured_and_shown_where_it_is_asked_for(build: Callable[..., 
     assert len(power.meetings) > 30
 
 
+@pytest.mark.needs("torch", "jax")
 def test_what_two_frameworks_lose_alike_is_shown(tmp_path: Path) -> None:
     """σ'(z) of a saturated unit: PyTorch and JAX both say 0, agree with each other, and no digit is right."""
     chosen = ["--select", "saturated-sigmoid", "--dtype", "float64", "--out", str(tmp_path)]
