@@ -139,6 +139,7 @@ def test_rounding_by_way_of_float32_would_be_another_number():
     assert not Number("65520").fits("float16")
 
 
+@pytest.mark.needs("torch")
 @pytest.mark.parametrize("dtype", SIXTEEN_BITS)
 def test_torch_and_back_is_every_number_itself(dtype):
     numbers = all_numbers(dtype)
@@ -304,6 +305,7 @@ def test_a_sigmoid_whose_exponential_overflows_may_be_zero_in_float16_and_nowher
 # --- overflow
 
 
+@pytest.mark.needs("torch", "jax")
 def test_a_loss_that_overflows_where_it_is_summed_before_it_is_divided_is_undecided():
     """float16: 600·600/2 for each of two examples. PyTorch's sum is infinite; the reference's mean is not."""
     zeros = network((1, 1), 2, activations="identity", loss=("half_squared_error", "mean"), dtype="float16")
