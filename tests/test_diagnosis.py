@@ -1,9 +1,12 @@
 """The diagnosis names the mistake that was planted, names both where two fit, and nothing where none does."""
 
+import pytest
+
+pytest.importorskip("torch")
+
 from dataclasses import replace
 
 import numpy as np
-import pytest
 from networks import ACTIVATIONS, SQUARES, damaged, network
 from rules import COSINE, STEP, ruled
 from torch.nn import functional as F  # noqa: N812 - the name PyTorch's own documentation uses

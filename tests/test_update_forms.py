@@ -124,24 +124,25 @@ def claimant(form, **how):
     return run
 
 
-def every_way(name):
-    """Each form of a rule, fused or not, with the optimizer's state hidden and shown."""
-    for form, function in FORMS[name].items():
-        for fma, shown in product((unfused, fused), (False, True)):
-            yield (
-                f"{form}, {fma.__name__}, {'shown' if shown else 'hidden'}",
-                claimant(function, fma=fma, shown=shown),
-            )
+WAYS = [*product((unfused, fused), (False, True))]
+
+
+def every_way(name, turn=None):
+    """Each form of a rule, fused or not, the optimizer's state hidden and shown; or in one way in turn."""
+    for i, (form, function) in enumerate(FORMS[name].items()):
+        for fma, shown in WAYS if turn is None else [WAYS[(i + turn) % len(WAYS)]]:
+            way = f"{form}, {fma.__name__}, {'shown' if shown else 'hidden'}"
+            yield way, claimant(function, fma=fma, shown=shown)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("name", FORMS)
 def test_no_form_is_outside_its_bound(name, dtype, request):
-    """Over as many random nets as `--random` says, in stacks of one shape and one rule."""
-    nets = request.config.getoption("--random")
+    """Over as many random nets as `--random` says, in stacks of one shape and rule; every way with --slow."""
+    nets, slow = request.config.getoption("--random"), request.config.getoption("--slow")
     for seed in range(-(-nets // STACK)):
         problem = drawn(name, dtype, seed, min(nets, STACK))
-        for way, run in every_way(name):
+        for way, run in every_way(name, None if slow else seed + (dtype == "float32")):
             used, differ = largest(problem, run)
             assert not differ, f"{way}, seed {seed}: {used}"
 
@@ -157,7 +158,7 @@ SHARP = {
     ("dampening", "m"): (19, "PyTorch", 0.85),
     ("adam", "m"): (2, "g + b (m - g); lerp; textbook", 0.8),
     ("adam-inside", "m"): (6, "g + b (m - g); lerp; textbook", 0.9),
-    ("adam-inside", "v"): (0, "m + (1 - b) (g - m); m + (1 - b) (g - m); textbook", 0.6),
+    ("adam-inside", "v"): (0, "m + (1 - b) (g - m); m + (1 - b) (g - m); textbook", 0.5),
     ("adamw", "w"): (4, "times 1 - eta lambda, in double, textbook", 0.65),
     ("adamax", "m"): (6, "g + b (m - g); textbook", 0.75),
     ("rmsprop", "v"): (8, "b m + (1 - b) g; eta (g / root)", 0.8),
@@ -182,7 +183,7 @@ def test_no_form_is_outside_its_bound_beside_certified_values(name):
     """Where the bound pays for no rounding of the suite's own: in float64 it is half as wide."""
     for seed in range(2):
         problem = unstacked(drawn(name, "float64", seed, 1), 0)
-        for way, run in every_way(name):
+        for way, run in every_way(name, seed):
             for step in judge(problem, run, outcome(problem.depth), certify=True):
                 wrong = [one for one in step.findings if one.verdict is Verdict.DIFFERS]
                 assert not wrong, f"{way}: {wrong[0]}"
@@ -202,9 +203,9 @@ def test_no_form_of_clipping_is_outside_its_bound(form, dtype):
 @pytest.mark.parametrize("schedule", [STEP, COSINE])
 def test_no_form_is_outside_its_bound_where_the_rate_changes(schedule, dtype):
     """But those that keep the rate inside the velocity, which are another algorithm then: they differ."""
-    for name in ("sgd-decay", "momentum", "nesterov", "adamw"):
+    for name in ("sgd-decay", "momentum", "nesterov", "adamw-inside"):
         problem = drawn(name, dtype, 1, 10, schedule=rule("float64", **schedule))
-        for way, run in every_way(name):
+        for way, run in every_way(name, 1):
             used, differ = largest(problem, run)
             assert bool(differ) == (run.keeps_the_rate), f"{way}: {used}"
 
@@ -212,7 +213,7 @@ def test_no_form_is_outside_its_bound_where_the_rate_changes(schedule, dtype):
 def test_what_is_not_trained_stays_as_it_is_in_every_form():
     for name in ("sgd-decay", "momentum-decay", "adamw"):
         problem = drawn(name, "float32", 1, 5, not_trained=frozenset({"W1", "b1"}))
-        for way, run in every_way(name):
+        for way, run in every_way(name, 2):
             assert not largest(problem, run)[1], way
 
 
