@@ -103,6 +103,7 @@ def test_a_stack_states_of_each_case_what_the_case_alone_is_right_to_state(name)
             assert [finding for step in steps for finding in step.failures] == []
 
 
+@pytest.mark.needs("jax")
 def test_jaxs_binary_cross_entropy_is_right_where_xlas_log1p_is_not():
     """XLA's log1p(−a) is off by 200 u of itself near a = 0.41 in float64; log(1 − a) is not."""
     import jax
@@ -130,6 +131,7 @@ def test_jaxs_binary_cross_entropy_is_right_where_xlas_log1p_is_not():
     assert max(far) > 2  # or XLA has mended it, and the adapter may take log1p
 
 
+@pytest.mark.needs("torch")
 def test_torch_func_differentiates_tensors_that_record_nothing():
     """Parameters that require a gradient of their own would be recorded as well as transformed."""
     import torch
