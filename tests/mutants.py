@@ -22,8 +22,8 @@ TESTS = {
     "updates": ("test_update_bounds", "test_optimizers", "test_update_forms"),
     "formulas": ("test_check", "test_reference"),
     "zero": ("test_zero",),
-    "adapters": ("test_adapters",),
-    "engines": ("test_adapters", "test_engines"),
+    "adapters": ("test_adapter_claims", "test_adapters"),
+    "engines": ("test_engines",),
 }
 """By place: the files of its own tests, in the order in which they run."""
 

@@ -7,9 +7,7 @@ as the standard model of floating-point arithmetic allows; and a number some way
 import mpmath
 import numpy as np
 import pytest
-import torch
 from networks import network
-from torch.optim.lr_scheduler import CosineAnnealingLR
 
 from cases.problem import Rule
 from cases.stacks import stacked
@@ -87,7 +85,11 @@ def cosine_at(step, eta, over, final):
         return mpmath.mpf(eta) * (final + (1 - mpmath.mpf(final)) * (1 + mpmath.cos(mpmath.pi * done)) / 2)
 
 
+@pytest.mark.needs("torch")
 def test_pytorchs_recurrence_for_the_cosine_needs_eight_roundings_a_step_and_is_inside():
+    import torch
+    from torch.optim.lr_scheduler import CosineAnnealingLR
+
     over, final, attained = 300, 0.1, 0.0
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
     scheduler = CosineAnnealingLR(optimizer, T_max=over, eta_min=0.1 * final)
