@@ -1,0 +1,184 @@
+"""One printed quantity, judged number by number: what is right, what only follows, what is wrong, what is open."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from reference.agreement import ONE_DIGIT
+from reference.bounded import Bounded
+from reference.findings import Finding
+from reference.patterns import told_pattern
+from reference.verdicts import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from cases.published import PublishedArray
+    from reference.bounded import Real
+
+OPEN: Final = 10
+"""Half units of the last printed place, which are half a unit of the place before it: a wider bound leaves more open
+than the last printed digit, and certifies nothing."""
+
+NEGLIGIBLE: Final = 2.0**-20
+"""What an exact number may be uncertain by, in half units of the last printed place, to be taken for a printed one."""
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """What printed numbers are held against: each one's distance from it, the bound on that, and what is too much.
+
+    Attributes
+    ----------
+    derived
+        What follows.
+    off, bound
+        |printed − derived|, and what the derived numbers themselves are uncertain by.
+    limit
+        The widest bound that certifies the printed number.
+    """
+
+    derived: Bounded
+    off: Real
+    bound: Real
+    limit: Real
+
+    def within(self, half_unit: Real) -> NDArray[np.bool_]:
+        """Which numbers are as near as rounding and the bound allow."""
+        inside: NDArray[np.bool_] = self.off <= self.bound + half_unit
+        return inside
+
+    def outside(self, half_unit: Real) -> NDArray[np.bool_]:
+        """Which are certainly farther off; NaN, and what a bound that is none allows, is neither."""
+        return np.isfinite(self.bound) & ~self.within(half_unit)
+
+    @property
+    def certifies(self) -> NDArray[np.bool_]:
+        """Where the bound is narrow enough."""
+        narrow: NDArray[np.bool_] = self.bound <= self.limit
+        return narrow
+
+
+@dataclass(frozen=True, eq=False)
+class JudgedArray:
+    """Every printed number of one quantity of one step, with its verdict.
+
+    Attributes
+    ----------
+    printed
+        What was printed.
+    half_unit
+        Half a unit in each last printed place.
+    exact, above
+        The exact run, and what follows from the printed numbers above; the same where none is above.
+    influence
+        What each printed array above makes of what follows, by its name as it is told.
+    verdicts
+        Agrees, differs or undecided for each number; None where none was printed.
+    """
+
+    step: int
+    quantity: str
+    printed: PublishedArray
+    half_unit: Real
+    exact: Reference
+    above: Reference
+    influence: Mapping[str, Real]
+    verdicts: NDArray[np.object_]
+
+    @property
+    def right(self) -> NDArray[np.bool_]:
+        """The printed numbers that the exact ones round to."""
+        return self.printed.given & self.exact.within(self.half_unit) & self.exact.certifies
+
+    @property
+    def wrong(self) -> NDArray[np.bool_]:
+        """The printed numbers that differ."""
+        return self.having(Verdict.DIFFERS)
+
+    def having(self, verdict: Verdict) -> NDArray[np.bool_]:
+        """Return which numbers have a verdict."""
+        having: NDArray[np.bool_] = self.verdicts == verdict
+        return having
+
+    @property
+    def left_open(self) -> Real:
+        """What each printed number leaves open for the lines that follow: half a unit, but nothing if it is exact.
+
+        It is exact where the exact run says that number and no other.
+        """
+        exact = (self.exact.off <= self.exact.bound) & (self.exact.bound <= NEGLIGIBLE * self.half_unit)
+        return np.where(exact, np.abs(self.printed.value) * 2.0**-53 * (self.exact.bound > 0), self.half_unit)
+
+    def finding(self, among: NDArray[np.bool_] | None = None) -> Finding:
+        """Return the verdict on the printed numbers, or on some of them; its numbers are the worst one's."""
+        chosen = self.printed.given if among is None else self.printed.given & among
+        verdict = next(one for one in _WORST_FIRST if (self.having(one) & chosen).any())
+        alike = self.having(verdict) & chosen
+        if verdict is Verdict.AGREES and (alike & ~self.right).any():
+            alike &= ~self.right
+        by_exact = self._told_by_exact
+        off, bound = (np.where(by_exact, a, b) for a, b in zip(*self._both("off", "bound"), strict=True))
+        allowed = bound + self.half_unit
+        with np.errstate(all="ignore"):  # what is not finite is the worst
+            used = np.where(off == 0, 0.0, np.nan_to_num(off / allowed, nan=np.inf))
+        worst = np.unravel_index(int(np.where(alike, used, -1.0).argmax()), used.shape)
+        place = tuple(int(i) for i in worst)
+        reference = self.exact if by_exact[place] else self.above
+        largest = float(np.abs(self.printed.value[chosen]).max())
+        return Finding(
+            step=self.step,
+            quantity=self.quantity,
+            verdict=verdict,
+            reason=self._why_undecided(place) if verdict is Verdict.UNDECIDED else "",
+            index=place,
+            claimed=float(self.printed.value[place]),
+            derived=float(reference.derived.value[place]),
+            error=float(off[place]),
+            tolerance=float(allowed[place]),
+            used=float(used[place]),
+            ulps=math.nan,
+            digits=_digits(float(allowed[chosen].max()), largest),
+            truth="certified" if by_exact[place] else "float64",
+            note=self._note(verdict, place, chosen),
+        )
+
+    def _both(self, *names: str) -> tuple[list[Real], list[Real]]:
+        return [getattr(self.exact, name) for name in names], [getattr(self.above, name) for name in names]
+
+    @property
+    def _told_by_exact(self) -> NDArray[np.bool_]:
+        """Where a number is told beside the exact one: it is right, or wrong and the lines above are too coarse."""
+        coarse = self.wrong & ~self.above.certifies & self.exact.certifies
+        return self.right | coarse
+
+    def _note(self, verdict: Verdict, place: tuple[int, ...], chosen: NDArray[np.bool_]) -> str:
+        if verdict is Verdict.DIFFERS:
+            derived = np.where(self._told_by_exact, self.exact.derived.value, self.above.derived.value)
+            return told_pattern(
+                self.printed.value,
+                derived,
+                self.wrong & chosen,
+                among=chosen,
+                within=np.where(self._told_by_exact, self.exact.bound, self.above.bound) + self.half_unit,
+            )
+        if verdict is Verdict.AGREES and not self.right[place]:
+            exact = _to(float(self.exact.derived.value[place]), float(self.half_unit[place]) / 100)
+            return f"it follows only from {self._sources(place)} as printed; the exact value is {exact}"
+        before = self.right & chosen & self.above.outside(self.half_unit)
+        if verdict is Verdict.AGREES and before.any():
+            return "right in itself; a number before it is not"
+        return ""
+
+    def _sources(self, place: tuple[int, ...]) -> str:
+        *others, last = that_matter(self.influence, place) or ("the numbers above it",)
+        return f"{', '.join(others)} and {last}" if others else last
+
+    def _why_undecided(self, place: tuple[int, ...]) -> str:
+        ...
