@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from reference import names
 from reference.bounded import Bounded
 from reference.certification import with_low
 from reference.line import leading_to
@@ -14,6 +15,8 @@ from reference.tape import tape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from numpy.typing import NDArray
 
     from cases import Problem
     from reference.bounded import Real
@@ -29,6 +32,7 @@ class Standing:
 
     value: Real
     error: Real
+    text: NDArray[np.object_]
 
     def instead_of(self, derived: Bounded) -> Bounded:
         """Put the printed numbers in the place of the derived ones."""
@@ -40,6 +44,27 @@ class Standing:
     def is_open(self) -> bool:
         """Whether a number was rounded in print, so that it leaves something open."""
         return bool((self.error > 0).any())
+
+
+@dataclass(frozen=True, eq=False)
+class Influence:
+    """What a printed array above a line makes of it.
+
+    Attributes
+    ----------
+    name
+        The array's name, with its step where that is the one before.
+    makes
+        For each element of the line, how far it would move if the array were exact, and what its bound would lose.
+    text, exact, half_unit
+        The coarsest number of the array as it was printed, the exact one, and half a unit in its last place.
+    """
+
+    name: str
+    makes: Real
+    text: str
+    exact: float
+    half_unit: float
 
 
 @dataclass(eq=False)
@@ -81,17 +106,19 @@ class Above:
             self.sources[name] if partly else frozenset()
         )
 
-    def influence(self, name: str) -> dict[str, Real]:
-        """Return for each printed array that a line follows from what it makes of that line, element by element.
-
-        It is the distance to what would follow if the array were exact, and what the bound would lose.
-        """
-        right = self.values[name] if name not in self.standing else self._again(name, ())
-        found = {}
+    def influences(self, name: str) -> tuple[Influence, ...]:
+        """Return what each printed array that the last derived line follows from makes of it, in their order."""
+        right, found = self.values[name], []
         for source in sorted(self.sources[name], key=self._order):
-            without = self._again(name, (source,))
-            found[source] = np.abs(right.value - without.value) + (right.error - np.asarray(without.error))
-        return found
+            without, printed = self._again(name, (source,)), self.standing[source]
+            makes = np.abs(right.value - without.value) + (right.error - np.asarray(without.error))
+            coarsest = np.unravel_index(int(np.nan_to_num(printed.error).argmax()), printed.error.shape)
+            is_state = source in self.exact.before
+            exact = (self.exact.before if is_state else self.exact.values)[source].value[coarsest]
+            told = f"{names.updated(source)} of the step before" if is_state else source
+            text, error = str(printed.text[coarsest]), float(printed.error[coarsest])
+            found.append(Influence(told, makes, text, float(exact), error))
+        return tuple(found)
 
     def _again(self, name: str, mended: Iterable[str]) -> Bounded:
         """Derive a line again, with some of the printed arrays exact."""
@@ -122,8 +149,8 @@ def _known(exact: Bounded, derived: Bounded) -> Bounded:
     return Bounded(exact.value, with_low(exact), derived.format)
 
 
-def that_matter(influence: Mapping[str, Real], index: tuple[int, ...]) -> tuple[str, ...]:
-    """Return the names of the printed arrays that matter for one element, in the order of the tape."""
-    sizes = {name: float(np.nan_to_num(by[index], nan=np.inf)) for name, by in influence.items()}
+def that_matter(influences: Iterable[Influence], index: tuple[int, ...]) -> tuple[Influence, ...]:
+    """Return those that matter for one element, in the order of the tape."""
+    sizes = {one: float(np.nan_to_num(one.makes[index], nan=np.inf)) for one in influences}
     most = max(sizes.values(), default=0.0)
-    return tuple(name for name, size in sizes.items() if size >= MATTERS * most and size > 0)
+    return tuple(one for one, size in sizes.items() if size >= MATTERS * most and size > 0)

@@ -168,14 +168,14 @@ class Ball:
         if not all(entry.is_finite() for entry in entries):
             return math.inf
         widest = max(_log2(entry.rad()) for entry in entries)
-        return widest - max(0.0, *(_log2(abs(entry.mid())) for entry in entries))
+        return widest - max(0.0, *(_log2(entry.mid()) for entry in entries))
 
     def _array(self, elements: list[float]) -> Real:
         return np.array(elements).reshape(self.shape)
 
 
 def _log2(number: Any) -> float:  # noqa: ANN401 - python-flint has no types
-    """Return log2 of a ball of radius 0, rounded up to a whole number."""
+    """Return log2 of the magnitude of a ball of radius 0, rounded up to a whole number."""
     mantissa, exponent = number.man_exp()
     return int(exponent) + int(mantissa).bit_length() if mantissa else -math.inf
 

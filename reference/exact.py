@@ -66,6 +66,11 @@ class ExactStep:
     balls: Mapping[str, Ball] = field(default_factory=dict)
     bits: int = BITS
 
+    @property
+    def is_program(self) -> bool:
+        """Whether a program's own roundings are allowed."""
+        return not self.balls
+
     def distance(self, name: str, printed: PublishedArray) -> tuple[Real, Real]:
         """Return each printed number's distance from the exact one, and what that is uncertain by."""
         value = self.values[name]

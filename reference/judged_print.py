@@ -8,19 +8,18 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from reference.above import that_matter
 from reference.agreement import ONE_DIGIT
-from reference.bounded import Bounded
 from reference.findings import Finding
 from reference.patterns import told_pattern
 from reference.verdicts import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from numpy.typing import NDArray
 
-    from cases.published import PublishedArray
-    from reference.bounded import Real
+    from cases.published import PublishedArray, PublishedStep
+    from reference.above import Above, Influence
+    from reference.bounded import Bounded, Real
 
 OPEN: Final = 10
 """Half units of the last printed place, which are half a unit of the place before it: a wider bound leaves more open
@@ -77,10 +76,12 @@ class JudgedArray:
         Half a unit in each last printed place.
     exact, above
         The exact run, and what follows from the printed numbers above; the same where none is above.
-    influence
-        What each printed array above makes of what follows, by its name as it is told.
+    influences
+        What each printed array above makes of what follows, where a number is not the exact one.
     verdicts
         Agrees, differs or undecided for each number; None where none was printed.
+    computed_in
+        Whether a program's own roundings are allowed.
     """
 
     step: int
@@ -89,8 +90,9 @@ class JudgedArray:
     half_unit: Real
     exact: Reference
     above: Reference
-    influence: Mapping[str, Real]
+    influences: tuple[Influence, ...]
     verdicts: NDArray[np.object_]
+    computed_in: bool = False
 
     @property
     def right(self) -> NDArray[np.bool_]:
@@ -169,7 +171,7 @@ class JudgedArray:
                 within=np.where(self._told_by_exact, self.exact.bound, self.above.bound) + self.half_unit,
             )
         if verdict is Verdict.AGREES and not self.right[place]:
-            exact = _to(float(self.exact.derived.value[place]), float(self.half_unit[place]) / 100)
+            exact = rounded_to(float(self.exact.derived.value[place]), float(self.half_unit[place]) / 100)
             return f"it follows only from {self._sources(place)} as printed; the exact value is {exact}"
         before = self.right & chosen & self.above.outside(self.half_unit)
         if verdict is Verdict.AGREES and before.any():
@@ -177,8 +179,80 @@ class JudgedArray:
         return ""
 
     def _sources(self, place: tuple[int, ...]) -> str:
-        *others, last = that_matter(self.influence, place) or ("the numbers above it",)
+        *others, last = [one.name for one in that_matter(self.influences, place)] or ["numbers above it"]
         return f"{', '.join(others)} and {last}" if others else last
 
     def _why_undecided(self, place: tuple[int, ...]) -> str:
-        ...
+        """Name what is too coarse, and how it would have to be printed."""
+        bound, limit = float(self.above.bound[place]), float(self.above.limit[place])
+        too_short = max(self.influences, key=lambda one: float(one.makes[place]), default=None)
+        if too_short is None:
+            what = "a program's own roundings" if self.computed_in else "the inputs, as they are printed,"
+            return f"{what} leave ± {bound:.2g} open, too much to decide it"
+        enough = too_short.half_unit * min(limit / bound if bound else 1.0, ONE_DIGIT)
+        exactly = rounded_to(too_short.exact, enough)
+        return (
+            f"{too_short.name} above it, printed as {too_short.text}, is too short: that leaves ± {bound:.2g} open; "
+            f"printed as {exactly} it would decide"
+        )
+
+
+_WORST_FIRST: Final = (Verdict.DIFFERS, Verdict.UNDECIDED, Verdict.AGREES)
+
+
+def rounded_to(number: float, half_unit: float) -> str:
+    """Return a number with the decimal places of a half unit, or with all that float64 can tell."""
+    if not (math.isfinite(number) and 0 < half_unit < math.inf):
+        return repr(number)
+    places = -math.floor(math.log10(2 * half_unit))
+    digits = max(places + (math.floor(math.log10(abs(number))) + 1 if number else 1), 1)
+    return f"{number:.{min(digits, 17)}g}"
+
+
+def judge_array(name: str, entry: PublishedStep, above: Above) -> JudgedArray:
+    """Judge every printed number of one quantity, whose line has just been derived from those above it."""
+    printed, exact_step = entry.values[name], above.exact
+    half_unit = _half_unit(printed)
+    off, bound = exact_step.distance(name, printed)
+    derived = exact_step.values[name]
+    limit = OPEN * half_unit
+    if exact_step.is_program:  # judged as a program is: it certifies a digit, or nothing
+        limit = np.maximum(limit, ONE_DIGIT * derived.peak)
+    exact = Reference(derived, off, np.where(np.isnan(bound), np.inf, bound), limit)
+    follows = exact
+    if above.sources[name]:
+        known = above.values[name]
+        own = bound if exact_step.is_program else 0.0
+        error = np.broadcast_to(known.error, printed.value.shape)
+        error = np.where(np.isnan(error) | np.isnan(known.value), np.inf, error)
+        follows = Reference(known, np.abs(printed.value - known.value), error, OPEN * half_unit + own)
+    verdicts = _verdicts(printed, half_unit, exact, follows)
+    certain = all(exact.within(half_unit)[printed.given] & exact.certifies[printed.given])
+    influences = () if certain or follows is exact else above.influences(name)
+    return JudgedArray(
+        entry.step, name, printed, half_unit, exact, follows, influences, verdicts, exact_step.is_program
+    )
+
+
+def _half_unit(printed: PublishedArray) -> Real:
+    """Return half a unit in each last place; of a number in hexadecimal, which has none, half of float64's."""
+    return np.where(printed.half_unit == 0, np.abs(printed.value) * 2.0**-53, printed.half_unit)
+
+
+def _verdicts(
+    printed: PublishedArray, half_unit: Real, exact: Reference, above: Reference
+) -> NDArray[np.object_]:
+    right = exact.within(half_unit) & exact.certifies
+    follows = above.within(half_unit) & above.certifies
+    unsettled = ~exact.certifies | exact.outside(half_unit)
+    verdicts = np.full(printed.value.shape, Verdict.UNDECIDED, dtype=object)
+    verdicts[above.outside(half_unit) & unsettled] = Verdict.DIFFERS
+    verdicts[right | follows] = Verdict.AGREES
+    verdicts[~printed.given] = None
+    return verdicts
+
+
+def _digits(bound: float, largest: float) -> float:
+    if not bound:
+        return math.inf
+    return math.log10(largest) - math.log10(bound) if largest > 0 and math.isfinite(bound) else -math.inf

@@ -5,22 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from reference import names
-from reference.bounded import Bounded
+from reference.above import Above, Standing
 from reference.claims import JudgedStep
-from reference.exact import NEGLIGIBLE, exact_run
-from reference.judged_print import JudgedArray, judge_array
+from reference.exact import exact_run
+from reference.judged_print import judge_array
 from reference.tape import tape
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from cases import Problem
-    from cases.published import Published, PublishedArray, PublishedStep
-    from reference.bounded import Real
+    from cases.published import Published, PublishedStep
     from reference.exact import ExactStep
+    from reference.judged_print import JudgedArray
 
 
 @dataclass(frozen=True)
@@ -37,20 +35,6 @@ class JudgedPrint(JudgedStep):
 
     arrays: Mapping[str, JudgedArray] = field(default_factory=dict)
     exact: ExactStep | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True, eq=False)
-class Standing:
-    """What later lines take for a printed array: each number ± what it leaves open; NaN where none is printed."""
-
-    value: Real
-    error: Real
-
-    def instead_of(self, derived: Bounded) -> Bounded:
-        """Put the printed numbers in the place of the derived ones."""
-        given = ~np.isnan(self.value)
-        value = np.where(given, self.value, derived.value)
-        return Bounded(value, np.where(given, self.error, derived.error), derived.format)
 
 
 def judge_published(problem: Problem, published: Published) -> Iterator[JudgedPrint]:
@@ -88,21 +72,18 @@ def _crossed(problem: Problem, before: JudgedPrint) -> dict[str, Standing]:
 
 
 def _standing(judged: JudgedArray) -> Standing:
-    return Standing(judged.printed.value, judged.left_open)
+    return Standing(judged.printed.value, judged.left_open, judged.printed.text)
 
 
 def _judge_step(
     problem: Problem, entry: PublishedStep, exact: ExactStep, crossed: Mapping[str, Standing]
 ) -> JudgedPrint:
-    known = dict(exact.before)
-    known |= {name: standing.instead_of(known[name]) for name, standing in crossed.items()}
-    above = Above(problem, known, exact, frozenset(name for name in crossed if not known[name].is_exact))
-    arrays = {}
+    above, arrays = Above(problem, exact, dict(crossed)), {}
+    state = {name: above.values[name] for name in (*problem.state, names.STEP)}
     for line in tape(problem):
-        derived = above.derive(line.name)
+        above.derive(line.name)
         if line.name in entry.values:
-            arrays[line.name] = judged = _judge(entry, line.name, entry.values[line.name], above, derived)
-            above.take(line.name, _standing(judged))
+            arrays[line.name] = judge_array(line.name, entry, above)
+            above.take(line.name, _standing(arrays[line.name]))
     findings = tuple(judged.finding() for judged in arrays.values())
-    state = {name: known[name] for name in (*problem.state, names.STEP)}
     return JudgedPrint(entry.step, findings=findings, state=state, arrays=arrays, exact=exact)
