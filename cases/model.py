@@ -118,8 +118,8 @@ class PrintedStep(Model):
     )
     rejected: dict[str, Text] = Field(
         {},
-        description="Printed numbers known to be wrong, and why: by element, as W1_new[0, 2] (from 0), or by the "
-        "array's name where one of its numbers is wrong.",
+        description="Printed numbers known to be wrong, and why: by element, as W1_new[0, 2] (from 0), or by "
+        "the array's name where one of its numbers is wrong.",
     )
     walk: Some[tuple[Part, ...]] = Field(
         (),
@@ -138,8 +138,8 @@ class Printed(Model):
     )
     inputs: Literal["exact", "as printed"] = Field(
         "exact",
-        description="exact (if not given): the inputs, parameters and numbers of the rules are what is written. "
-        "as printed: they are known to half a unit in their last written place only.",
+        description="exact (if not given): x, y and the parameters are what is written. as printed: they are "
+        "known to half a unit in their last written place only; whole numbers are exact.",
     )
     steps: Some[tuple[PrintedStep, ...]]
 

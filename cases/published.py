@@ -38,7 +38,6 @@ class PublishedArray:
     half_unit: NDArray[np.float64]
     text: NDArray[np.object_]
 
-
     @property
     def given(self) -> NDArray[np.bool_]:
         """Which numbers were printed."""
@@ -48,14 +47,14 @@ class PublishedArray:
     @property
     def exact(self) -> NDArray[np.object_]:
         """The printed numbers as fractions; 0 where none was printed, or where it is no more than that."""
-        exact = np.empty(self.text.shape, dtype=object)
-        exact.flat = [_exact(text) for text in self.text.flat]
-        return exact
+        exact = np.empty(self.text.size, dtype=object)
+        exact[:] = [_exact(text) for text in self.text.ravel().tolist()]
+        return exact.reshape(self.text.shape)
 
 
 @dataclass(frozen=True, eq=False)
 class Written:
-    """An input as it is written: fractions in the array's shape, and ± how much each is known to, if not exactly."""
+    """An input as it is written: fractions in its shape, and half a unit of each where they were rounded."""
 
     value: NDArray[np.object_]
     half_unit: NDArray[np.object_] | None = None
@@ -63,7 +62,7 @@ class Written:
 
 @dataclass(frozen=True)
 class Rejected:
-    """A printed number that is known to be wrong: its index, None for the one wrong number of its array; why."""
+    """A printed number known to be wrong, and why; `index` is None for the one wrong number of its array."""
 
     quantity: str
     index: tuple[int, ...] | None
@@ -138,7 +137,7 @@ def read_published(
 
 
 def rejected_place(key: str) -> tuple[str, tuple[int, ...] | None]:
-    """Return the quantity and the index that a key of `rejected` names: dL/dW1[0, 2]; None for a bare name."""
+    """Return the quantity and the index that a key of `rejected` names; no index for a bare name."""
     found = _ELEMENT.fullmatch(key)
     if found is None:
         return key, None
@@ -157,7 +156,7 @@ def _read_step(step: PrintedStep, shapes: Mapping[str, Shape]) -> PublishedStep:
 def _read_written(value: Any, *, rounded: bool) -> Written | None:  # noqa: ANN401 - whatever a file may say
     """Return what is written out; a number that is drawn, or that is no number, is left to the problem.
 
-    Where it was rounded in print, a whole number is exact all the same: 1 is a label or a count, 1.0 was measured.
+    A whole number is exact where others were rounded: 1 is a label or a count, 1.0 was measured.
     """
     if not isinstance(value, Number | list):
         return None
@@ -170,8 +169,8 @@ def _read_written(value: Any, *, rounded: bool) -> Written | None:  # noqa: ANN4
     return Written(exact.reshape(shape), half_units.reshape(shape) if rounded else None)
 
 
-def _open(number: Number) -> Fraction:
-    return Fraction(number.half_unit if number.whole is None else 0)
+def _open(number: Number | None) -> Fraction:
+    return Fraction(number.half_unit) if number and number.whole is None else Fraction(0)
 
 
 def _shape(value: Any) -> tuple[int, ...]:  # noqa: ANN401 - a number, or nested lists of one shape

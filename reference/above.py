@@ -1,4 +1,4 @@
-"""What follows, in one training step, from the numbers that are printed above a line, and from which of them."""
+"""What follows, in one training step, from the numbers printed above a line, and from which of them."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from reference.exact import ExactStep
 
 MATTERS: Final = 0.1
-"""A printed number is named if what it leaves open, or is off by, is this much of what the one that matters most does."""
+"""Printed numbers are named that matter at least this much of what the one that matters most does."""
 
 
 @dataclass(frozen=True, eq=False)
 class Standing:
-    """What later lines take for a printed array: each number ± what it leaves open; NaN where none is printed."""
+    """What later lines take for a printed array: each number ± what it leaves open, NaN where none is."""
 
     value: Real
     error: Real
@@ -55,7 +55,8 @@ class Influence:
     name
         The array's name, with its step where that is the one before.
     makes
-        For each element of the line, how far it would move if the array were exact, and what its bound would lose.
+        For each element of the line, how far it would move and what its bound would lose if the array were
+        exact.
     text, exact, half_unit
         The coarsest number of the array as it was printed, the exact one, and half a unit in its last place.
     """
@@ -86,6 +87,7 @@ class Above:
     sources: dict[str, frozenset[str]] = field(init=False)
 
     def __post_init__(self) -> None:
+        """Start from what is known before the step."""
         self.values = self._start(self.standing)
         self.sources = {name: frozenset({name}) for name, one in self.standing.items() if one.is_open}
 
@@ -107,7 +109,7 @@ class Above:
         )
 
     def influences(self, name: str) -> tuple[Influence, ...]:
-        """Return what each printed array that the last derived line follows from makes of it, in their order."""
+        """Return what each printed array that the last derived line follows from makes of it, in order."""
         right, found = self.values[name], []
         for source in sorted(self.sources[name], key=self._order):
             without, printed = self._again(name, (source,)), self.standing[source]
@@ -126,12 +128,14 @@ class Above:
         values = self._start(standing)
         with np.errstate(all="ignore"):  # as above
             for line in leading_to([name], tape(self.problem)):
-                derived = line.formula(*(values[one] for one in line.inputs))
+                derived: Bounded = line.formula(*(values[one] for one in line.inputs))
                 if line.name == name:
                     return derived
                 if line.name in mended:
                     derived = _known(self.exact.values[line.name], derived)
-                values[line.name] = standing[line.name].instead_of(derived) if line.name in standing else derived
+                values[line.name] = (
+                    standing[line.name].instead_of(derived) if line.name in standing else derived
+                )
         raise KeyError(name)
 
     def _start(self, standing: Mapping[str, Standing]) -> dict[str, Bounded]:

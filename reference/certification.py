@@ -71,5 +71,5 @@ def _in_format(state: Mapping[str, Bounded], form: Format) -> dict[str, Bounded]
 
 
 def with_low(number: Bounded) -> Error:
-    """Return a number's bound around its nearest float64 alone: what is left of a certified value joins it."""
+    """Return a number's bound around its nearest float64: what is left of a certified value joins it."""
     return number.error if type(number.low) is float else number.error + np.abs(number.low)

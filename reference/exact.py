@@ -1,11 +1,11 @@
-"""The exact run beside printed numbers: the training from the inputs as they are written, wherever it is needed.
+"""The exact run beside printed numbers: the training from the inputs as they are written.
 
-It runs in balls. The radius that a ball gains from step to step is measured over the first steps, and the bits
-are chosen so that at the last step enough of them are left. That is verified; where it was too few, or where a
+It runs in balls. What a ball's radius gains from step to step is measured over the first steps, and the bits
+are chosen so that enough of them are left at the last. That is verified; where it was too few, or where a
 ball holds both sides of a kink, the whole is repeated with twice the bits (Ziv, as in `reference.nearest`).
 
-Numbers that a program printed are those of its number format: of that the exact run is every quantity's certified
-value, with all that a correct program may be off by (`reference.allowance`).
+Numbers that a program printed are those of its number format: there the exact run is every quantity's
+certified value, with all that a correct program may be off by (`reference.allowance`).
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ SPARE: Final = 96
 """Bits that a state keeps: what is derived from it, in float64, then owes nothing to its ball."""
 
 DOUBLINGS: Final = 3
-"""After so many a ball that is still wide is one at a kink, or holds inputs that are known to printed digits."""
+"""After so many a ball that is still wide is one at a kink."""
 
 NEGLIGIBLE: Final = 2.0**-20
 """What an exact number may be uncertain by, in half units of the last printed place."""
@@ -164,7 +164,9 @@ def _of_balls(
     with precision(bits):
         before |= {name: _start(known[name]) for name in known.keys() & {*problem.state, *rounded}}
         quantities = {name: ball for name, ball in values.items() if name not in before}
-        return ExactStep(before, {name: _bounded(ball) for name, ball in quantities.items()}, quantities, bits)
+        return ExactStep(
+            before, {name: _bounded(ball) for name, ball in quantities.items()}, quantities, bits
+        )
 
 
 def _bounded(ball: Ball) -> Bounded:

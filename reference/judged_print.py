@@ -1,4 +1,4 @@
-"""One printed quantity, judged number by number: what is right, what only follows, what is wrong, what is open."""
+"""One printed quantity, judged number by number: what is right, what only follows, what is wrong."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
     from reference.bounded import Bounded, Real
 
 OPEN: Final = 10
-"""Half units of the last printed place, which are half a unit of the place before it: a wider bound leaves more open
-than the last printed digit, and certifies nothing."""
+"""Half units of the last printed place, as many as are in half a unit of the place before it. A wider bound
+leaves more open than the last printed digit, and certifies nothing."""
 
 NEGLIGIBLE: Final = 2.0**-20
-"""What an exact number may be uncertain by, in half units of the last printed place, to be taken for a printed one."""
+"""What an exact number may be uncertain by, in half units, to be taken for the printed one itself."""
 
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """What printed numbers are held against: each one's distance from it, the bound on that, and what is too much.
+    """What printed numbers are held against: each one's distance from it, and the bound on that.
 
     Attributes
     ----------
@@ -111,9 +111,9 @@ class JudgedArray:
 
     @property
     def left_open(self) -> Real:
-        """What each printed number leaves open for the lines that follow: half a unit, but nothing if it is exact.
+        """What each printed number leaves open for later lines: half a unit, or nothing where it is exact.
 
-        It is exact where the exact run says that number and no other.
+        It is exact where the exact run gives that number and no other.
         """
         exact = (self.exact.off <= self.exact.bound) & (self.exact.bound <= NEGLIGIBLE * self.half_unit)
         return np.where(exact, np.abs(self.printed.value) * 2.0**-53 * (self.exact.bound > 0), self.half_unit)
@@ -156,7 +156,7 @@ class JudgedArray:
 
     @property
     def _told_by_exact(self) -> NDArray[np.bool_]:
-        """Where a number is told beside the exact one: it is right, or wrong and the lines above are too coarse."""
+        """Where a number is shown beside the exact one: it is right, or the lines above it are too coarse."""
         coarse = self.wrong & ~self.above.certifies & self.exact.certifies
         return self.right | coarse
 
@@ -192,8 +192,8 @@ class JudgedArray:
         enough = too_short.half_unit * min(limit / bound if bound else 1.0, ONE_DIGIT)
         exactly = rounded_to(too_short.exact, enough)
         return (
-            f"{too_short.name} above it, printed as {too_short.text}, is too short: that leaves ± {bound:.2g} open; "
-            f"printed as {exactly} it would decide"
+            f"{too_short.name} above it, printed as {too_short.text}, is too short, "
+            f"as it leaves ± {bound:.2g} open; printed as {exactly} it would decide"
         )
 
 
@@ -235,7 +235,7 @@ def judge_array(name: str, entry: PublishedStep, above: Above) -> JudgedArray:
 
 
 def _half_unit(printed: PublishedArray) -> Real:
-    """Return half a unit in each last place; of a number in hexadecimal, which has none, half of float64's."""
+    """Return half a unit in each last place; of a hexadecimal number, which has none, half of float64's."""
     return np.where(printed.half_unit == 0, np.abs(printed.value) * 2.0**-53, printed.half_unit)
 
 

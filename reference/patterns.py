@@ -1,4 +1,4 @@
-"""Where the wrong elements of an array stand, in words: a row, a column, the diagonal, a constant factor, all."""
+"""Where the wrong elements of an array stand: a row, a column, the diagonal; and a factor that they share."""
 
 from __future__ import annotations
 
@@ -37,8 +37,7 @@ def told_pattern(
     among
         Which elements were compared; all, if not given.
     within
-        What the numbers are known to, as a bound on the claimed ones: a factor is told only where every element
-        has it to that.
+        What the claimed numbers are known to; a factor is told only where every wrong element has it to that.
 
     Returns
     -------
@@ -49,10 +48,9 @@ def told_pattern(
     total, count = int(compared.sum()), int(wrong.sum())
     if total <= 1 or not count:
         return ""
-    head = f"{'all' if count == total else count} {'' if count == total else 'of '}{total} are wrong"
-    head = head.replace("are", "is") if count == 1 else head
+    head = f"{count} of {total} {'is' if count == 1 else 'are'} wrong"
     place = "" if count == total else _place(wrong, compared)
-    factor = _factor(*(np.asarray(one, np.float64) for one in (claimed, derived)), wrong, within)
+    factor = _factor(np.asarray(claimed, np.float64), np.asarray(derived, np.float64), wrong, within)
     parts = ", ".join(filter(None, (place, factor)))
     return f"{head}: {parts}" if parts else head
 

@@ -1,4 +1,4 @@
-"""Published numbers as a claim: each printed number held against the exact run and the numbers printed above it."""
+"""Published numbers as a claim: each held against the exact run and the numbers printed above it."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ def judge_published(problem: Problem, published: Published) -> Iterator[JudgedPr
     """Judge published numbers as a claim.
 
     A printed number stands for every number that rounds to it. It agrees if the exact value, of the run from
-    the inputs alone, is one of those; or if it follows from the numbers printed above it in the same step, each
-    known to half a unit in its last place, and those leave at most its own last digit open. What crosses to the
-    next step is the state: as printed, where it was printed of the step before, else the exact one.
+    the inputs alone, is one of those; or if it follows from the numbers printed above it in the same step,
+    each known to half a unit in its last place, and those leave at most its own last digit open. What crosses
+    to the next step is the state: as printed where it was printed of the step before, else the exact one.
 
     Parameters
     ----------

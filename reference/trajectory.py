@@ -45,7 +45,7 @@ def certified_steps(problem: Problem, bits: int = BITS) -> Iterator[dict[str, Ba
 def certified_at(
     problem: Problem, steps: Collection[int], given: Given, bits: int = BITS
 ) -> Iterator[tuple[int, dict[str, Ball], dict[str, Ball]]]:
-    """Train likewise to the last of these steps; of the others only what the next step starts from is computed.
+    """Train likewise to the last of these steps; of the others only what leads to the next is computed.
 
     Yields
     ------

@@ -63,8 +63,10 @@ def _sections(report: Report) -> Iterator[Section]:
         if not frame.empty:
             yield _table(title, about, frame)
     for example in report.examples:
-        about = f"Source: {escape(shortened(example.source))}. Each number is judged from the printed "
-        about += "numbers above it; “exact” is what follows from the inputs alone."
+        about = f"Source: {escape(shortened(example.source))}. Each number is held against the exact "
+        about += (
+            "one, which follows from the inputs alone, and against what the printed numbers above it give."
+        )
         yield _table(f"Printed numbers: {example.case.name}", about, example.table)
     if not report.drift.empty:
         yield _table(TITLE, ABOUT, report.drift)
