@@ -11,7 +11,6 @@ from reference import names
 from reference.bounded import Bounded
 from reference.diagnosis.explanation import Explanation
 from reference.diagnosis.situation import derive
-from reference.formats import PRINTED
 from reference.mistakes import MISTAKES, Inexpressible
 
 if TYPE_CHECKING:
@@ -68,7 +67,7 @@ def mistaken_tapes(
 def mistakes_before(situation: Situation, quantity: str) -> Iterator[Candidate]:
     """Yield every mistake in the line of `quantity`, or in a hidden line that it follows from."""
     for mistake, wrong, lines in mistaken_tapes(situation.problem, _hidden_lines(situation, quantity)):
-        if mistake.numpy_only and situation.format == PRINTED:
+        if mistake.numpy_only and situation.stated[quantity].is_printed:
             continue
         predicted = _replayed(situation, lines) if mistake.numpy_only else _derived(situation, lines)
         reached = _reached(situation, lines, wrong)
