@@ -40,6 +40,7 @@ def check_parameters(node: Node | None, inputs: Inputs, report: Report) -> None:
 
 def check_published(root: Mapping, inputs: Inputs, arrays: ArrayReader) -> None:
     """Report what is wrong with the printed values: names, shapes, numbers, the order of the steps."""
+    _check_origin(root, arrays.report)
     last = 0
     for step in _items(child(root, "published", "steps")):
         match child(step, "step"):
@@ -48,6 +49,13 @@ def check_published(root: Mapping, inputs: Inputs, arrays: ArrayReader) -> None:
                     arrays.report.add(mark, f"step {value} after step {last}", "steps in ascending order")
                 last = max(last, value)
         _check_step(step, inputs, arrays)
+
+
+def _check_origin(root: Mapping, report: Report) -> None:
+    """Report numbers said to come from a program that was given inputs which nobody knows."""
+    computed_in, inputs = (child(root, "published", key) for key in ("computed_in", "inputs"))
+    if computed_in is not None and isinstance(inputs, Scalar) and inputs.value == "as printed":
+        report.add(inputs.mark, "inputs as printed beside computed_in", "one of the two")
 
 
 def _check_step(step: Node, inputs: Inputs, arrays: ArrayReader) -> None:

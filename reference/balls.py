@@ -170,6 +170,17 @@ class Ball:
         widest = max(_log2(entry.rad()) for entry in entries)
         return widest - max(0.0, *(_log2(entry.mid()) for entry in entries))
 
+    def middle(self) -> Ball:
+        """Return the middles alone, as balls of radius 0."""
+        return self.map(lambda entry: entry.mid())
+
+    def widened(self, other: Ball, times: int) -> Ball:
+        """Return balls that hold as well what is so many times as far away as the other's middles."""
+        pairs = zip(self.matrix.entries(), other.matrix.entries(), strict=True)
+        rows, columns = _rows_and_columns(self.shape)
+        entries = [one + flint.arb(0, (times * (one - another)).abs_upper()) for one, another in pairs]
+        return Ball(flint.arb_mat(rows, columns, entries), self.shape)
+
     def _array(self, elements: list[float]) -> Real:
         return np.array(elements).reshape(self.shape)
 

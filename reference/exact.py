@@ -1,8 +1,9 @@
 """The exact run beside printed numbers: the training from the inputs as they are written.
 
-It runs in balls. What a ball's radius gains from step to step is measured over the first steps, and the bits
-are chosen so that enough of them are left at the last. That is verified; where it was too few, or where a
-ball holds both sides of a kink, the whole is repeated with twice the bits (Ziv, as in `reference.nearest`).
+It runs in balls, which widen from step to step. Where they have become too wide, the whole is repeated with
+as many bits as the rate of losing them foretells for the last step, at least twice as many (Ziv, as in
+`reference.nearest`). Plain descent loses none; Adam one or two a step, and what would need more than
+`MOST_BITS` is run twice without radii instead.
 
 Numbers that a program printed are those of its number format: there the exact run is every quantity's
 certified value, with all that a correct program may be off by (`reference.allowance`).
@@ -24,24 +25,27 @@ from reference.bounded import EXACT, Bounded
 from reference.certification import with_low
 from reference.formats import PRINTED, format_of
 from reference.known import exact_inputs
-from reference.trajectory import certified_at
+from reference.trajectory import certified_at, width_of_state
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Mapping, Sequence
 
     from cases import Problem
     from cases.published import Published, PublishedArray
     from reference.bounded import Real
     from reference.formats import Format
 
-PROBE: Final = 200
-"""Steps over whose second half the growth of the radius is measured; shorter runs are simply run."""
+MARGIN: Final = 1.3
+"""The rate of losing bits grows: what is asked for is this much of what it foretells."""
+
+MOST_BITS: Final = 4096
+"""With more a step takes too long. Adam needs so many after some 2,000 steps."""
+
+MISTRUST: Final = 2**16
+"""So many times the difference of two runs bounds the error of the finer; it has 160 bits more."""
 
 SPARE: Final = 96
 """Bits that a state keeps: what is derived from it, in float64, then owes nothing to its ball."""
-
-DOUBLINGS: Final = 3
-"""After so many a ball that is still wide is one at a kink."""
 
 NEGLIGIBLE: Final = 2.0**-20
 """What an exact number may be uncertain by, in half units of the last printed place."""
@@ -59,12 +63,15 @@ class ExactStep:
         Every quantity of the step.
     balls
         The same quantities' balls, of so many `bits`; none where a program's own roundings are allowed.
+    open_by
+        What may leave the values open, in words.
     """
 
     before: Mapping[str, Bounded]
     values: Mapping[str, Bounded]
     balls: Mapping[str, Ball] = field(default_factory=dict)
     bits: int = BITS
+    open_by: str = "what a correct program may be off by"
 
     @property
     def is_program(self) -> bool:
@@ -95,54 +102,81 @@ def exact_run(problem: Problem, published: Published) -> dict[int, ExactStep]:
     steps = [entry.step for entry in published.steps]
     if published.computed_in is not None:
         return _allowed(problem, steps)
-    bits = _predicted_bits(problem, published, max(steps))
-    for doubling in range(DOUBLINGS + 1):
-        found, sharp = _run(problem, published, steps, bits << doubling, last_try=doubling == DOUBLINGS)
-        if sharp:
-            break
-    return found
+    bits, before = BITS, 0
+    settled = _is_rounded(published)  # no bits make narrower what the inputs leave open
+    while True:
+        run = _run(problem, published, steps, bits, to_the_end=settled)
+        if run.sharp or settled:
+            return run.found
+        settled = run.ended == before  # more bits did not help: it stands at a kink there
+        bits, before = (BITS if settled else run.more_bits), run.ended
+        if bits > MOST_BITS:
+            return _by_two_runs(problem, published, steps)
 
 
-def _predicted_bits(problem: Problem, published: Published, last: int) -> int:
-    """Return the bits that leave `SPARE` of them at the last step, as the first steps have it."""
-    if last <= PROBE or _is_rounded(published):
-        return BITS
-    widths = []
-    for _, known, _ in certified_at(problem, [PROBE], published.inputs):
-        widths.append(_width(problem, known))
-        if widths[-1] >= 0:
-            break
-    end = len(widths) - 2 if widths[-1] >= 0 else len(widths) - 1
-    middle = end // 2
-    growth = (widths[end] - widths[middle]) / (end - middle) if end > middle else 0.0
-    return BITS + math.ceil(max(0.0, growth) * last) if math.isfinite(growth) else BITS
+@dataclass(frozen=True)
+class _Run:
+    """A run with so many bits: the steps it has; where it was lost, and how many bits would have sufficed."""
+
+    found: dict[int, ExactStep]
+    ended: int = 0
+    more_bits: int = 0
+
+    @property
+    def sharp(self) -> bool:
+        return not self.ended
 
 
 def _run(
-    problem: Problem, published: Published, steps: Collection[int], bits: int, *, last_try: bool
-) -> tuple[dict[int, ExactStep], bool]:
-    """Return the steps with that many bits, and whether those are enough; without the later steps if not."""
+    problem: Problem, published: Published, steps: Sequence[int], bits: int, *, to_the_end: bool
+) -> _Run:
+    """Run to the last step, or until a ball is too wide: the rate of losing bits tells how many it takes."""
     found: dict[int, ExactStep] = {}
-    entries = {entry.step: entry for entry in published.steps}
-    last_try |= _is_rounded(published)
+    entries, widths = {entry.step: entry for entry in published.steps}, [-float(bits)]
     for step, known, values in certified_at(problem, steps, published.inputs, bits):
-        if not last_try and not _width(problem, known) <= -SPARE:
-            return found, False
+        widths.append(width_of_state(problem, known))
+        if not to_the_end and not widths[-1] <= -SPARE:
+            return _Run(found, step, bits + max(bits, _lost(widths[:-1], max(steps) - step)))
         if step in steps:
             found[step] = _of_balls(problem, published, step, known, values, bits)
             told = entries[step].values.items()
-            if not last_try and not all(_is_sharp(found[step], name, printed) for name, printed in told):
-                return found, False
-    return found, True
+            if not to_the_end and not all(_is_sharp(found[step], name, printed) for name, printed in told):
+                return _Run(found, step, 2 * bits)
+    return _Run(found)
+
+
+def _by_two_runs(
+    problem: Problem, published: Published, steps: Sequence[int], bits: int = BITS
+) -> dict[int, ExactStep]:
+    """Return the steps where balls would need too many bits: by their middles, of two runs.
+
+    Balls widen as if every error were carried on by the worst case; the training itself mostly forgets it. So
+    the second run, of twice the bits, shows what roundings have done to the first. Its own error is taken to be
+    at most `MISTRUST` times their difference.
+    """
+    found: dict[int, ExactStep] = {}
+    pair = (certified_at(problem, steps, published.inputs, each, middles=True) for each in (2 * bits, bits))
+    for (step, known, values), (_, near_known, near_values) in zip(*pair, strict=True):
+        if step in steps:
+            with precision(2 * bits):
+                before = {name: ball.widened(near_known[name], MISTRUST) for name, ball in known.items()}
+                after = {name: ball.widened(near_values[name], MISTRUST) for name, ball in values.items()}
+            found[step] = _of_balls(problem, published, step, before, after, 2 * bits)
+    printed = ((found[entry.step], *one) for entry in published.steps for one in entry.values.items())
+    if all(_is_sharp(*one) for one in printed) or 8 * bits > MOST_BITS:
+        return found
+    return _by_two_runs(problem, published, steps, 4 * bits)
+
+
+def _lost(widths: Sequence[float], steps: int) -> int:
+    """Return how many bits so many steps more will lose, at the rate of the later half of those before."""
+    half = len(widths) // 2
+    return math.ceil(MARGIN * max(0.0, widths[-1] - widths[half]) / max(half, 1) * steps)
 
 
 def _is_rounded(published: Published) -> bool:
     """Whether the inputs themselves are known to their printed digits only: no bits make that narrower."""
     return any(one.half_unit is not None for one in published.inputs.values())
-
-
-def _width(problem: Problem, known: Mapping[str, Ball]) -> float:
-    return max((known[name].width() for name in problem.state), default=-math.inf)
 
 
 def _is_sharp(step: ExactStep, name: str, printed: PublishedArray) -> bool:
@@ -164,9 +198,9 @@ def _of_balls(
     with precision(bits):
         before |= {name: _start(known[name]) for name in known.keys() & {*problem.state, *rounded}}
         quantities = {name: ball for name, ball in values.items() if name not in before}
-        return ExactStep(
-            before, {name: _bounded(ball) for name, ball in quantities.items()}, quantities, bits
-        )
+        bounded = {name: _bounded(ball) for name, ball in quantities.items()}
+    open_by = "rounding the inputs to what is printed" if rounded else "a kink that the exact run stands at"
+    return ExactStep(before, bounded, quantities, bits, open_by)
 
 
 def _bounded(ball: Ball) -> Bounded:
@@ -180,7 +214,7 @@ def _start(ball: Ball) -> Bounded:
     return Bounded(high, error if error.any() else EXACT, PRINTED)
 
 
-def _allowed(problem: Problem, steps: Collection[int]) -> dict[int, ExactStep]:
+def _allowed(problem: Problem, steps: Sequence[int]) -> dict[int, ExactStep]:
     form = format_of(problem.dtype)
     run = enumerate(islice(allowed_steps(problem), max(steps)), start=1)
     return {

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from reference.above import that_matter
+from reference.above import MATTERS, that_matter
 from reference.agreement import ONE_DIGIT
 from reference.findings import Finding
 from reference.patterns import told_pattern
@@ -80,8 +80,8 @@ class JudgedArray:
         What each printed array above makes of what follows, where a number is not the exact one.
     verdicts
         Agrees, differs or undecided for each number; None where none was printed.
-    computed_in
-        Whether a program's own roundings are allowed.
+    open_by
+        What else may leave too much open to decide, in words.
     """
 
     step: int
@@ -92,7 +92,7 @@ class JudgedArray:
     above: Reference
     influences: tuple[Influence, ...]
     verdicts: NDArray[np.object_]
-    computed_in: bool = False
+    open_by: str
 
     @property
     def right(self) -> NDArray[np.bool_]:
@@ -186,9 +186,8 @@ class JudgedArray:
         """Name what is too coarse, and how it would have to be printed."""
         bound, limit = float(self.above.bound[place]), float(self.above.limit[place])
         too_short = max(self.influences, key=lambda one: float(one.makes[place]), default=None)
-        if too_short is None:
-            what = "a program's own roundings" if self.computed_in else "the inputs, as they are printed,"
-            return f"{what} leave ± {bound:.2g} open, too much to decide it"
+        if too_short is None or too_short.makes[place] < MATTERS * bound:
+            return f"{self.open_by} leaves ± {bound:.2g} open, too much to decide it"
         enough = too_short.half_unit * min(limit / bound if bound else 1.0, ONE_DIGIT)
         exactly = rounded_to(too_short.exact, enough)
         return (
@@ -230,7 +229,7 @@ def judge_array(name: str, entry: PublishedStep, above: Above) -> JudgedArray:
     certain = all(exact.within(half_unit)[printed.given] & exact.certifies[printed.given])
     influences = () if certain or follows is exact else above.influences(name)
     return JudgedArray(
-        entry.step, name, printed, half_unit, exact, follows, influences, verdicts, exact_step.is_program
+        entry.step, name, printed, half_unit, exact, follows, influences, verdicts, exact_step.open_by
     )
 
 

@@ -6,6 +6,7 @@ from the training that the equations describe. The balls widen from step to step
 
 from __future__ import annotations
 
+import math
 from itertools import count
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -13,6 +14,9 @@ from reference import names
 from reference.balls import BITS, Ball, precision
 from reference.line import leading_to
 from reference.tape import tape
+
+GUARD = 64
+"""So many bits below a ball's radius are worked with."""
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -43,9 +47,16 @@ def certified_steps(problem: Problem, bits: int = BITS) -> Iterator[dict[str, Ba
 
 
 def certified_at(
-    problem: Problem, steps: Collection[int], given: Given, bits: int = BITS
+    problem: Problem, steps: Collection[int], given: Given, bits: int = BITS, *, middles: bool = False
 ) -> Iterator[tuple[int, dict[str, Ball], dict[str, Ball]]]:
     """Train likewise to the last of these steps; of the others only what leads to the next is computed.
+
+    As the balls widen, fewer bits are worked with: what is far below their radius tells nothing.
+
+    Parameters
+    ----------
+    middles
+        Whether each step starts from the middles of the balls alone, so that nothing is certified.
 
     Yields
     ------
@@ -54,9 +65,19 @@ def certified_at(
     every, known = tape(problem), _start(problem, given, bits)
     needed = leading_to(map(names.updated, problem.state), every)
     for step in range(1, max(steps) + 1):
+        if bits > BITS and not middles:
+            width = width_of_state(problem, known)
+            bits = max(BITS, min(bits, GUARD - int(max(width, -bits))))
         values = _computed(every if step in steps else needed, known, step, bits)
         yield step, known, values
         known = _after(problem, known, values)
+        if middles:
+            known |= {name: known[name].middle() for name in problem.state}
+
+
+def width_of_state(problem: Problem, known: Mapping[str, Ball]) -> float:
+    """Return log2 of the largest radius in the state, as `Ball.width` does."""
+    return max((known[name].width() for name in problem.state), default=-math.inf)
 
 
 def _trained(problem: Problem, lines: Sequence[Line], bits: int) -> Iterator[dict[str, Ball]]:
