@@ -151,8 +151,8 @@ def _by_two_runs(
     """Return the steps where balls would need too many bits: by their middles, of two runs.
 
     Balls widen as if every error were carried on by the worst case; the training itself mostly forgets it. So
-    the second run, of twice the bits, shows what roundings have done to the first. Its own error is taken to be
-    at most `MISTRUST` times their difference.
+    the second run, of twice the bits, shows what roundings have done to the first. Its own error is taken to
+    be at most `MISTRUST` times their difference.
     """
     found: dict[int, ExactStep] = {}
     pair = (certified_at(problem, steps, published.inputs, each, middles=True) for each in (2 * bits, bits))

@@ -104,4 +104,4 @@ def _each(factor: Any, top: int, below: int) -> str:  # noqa: ANN401 - NumPy's o
     if factor == -1:
         return "each with the other sign"
     told = f"{top}" if below == 1 else f"{top}/{below}"
-    return f"each {'−' * (factor < 0)}{told} times what it should be"
+    return f"each {'−' if factor < 0 else ''}{told} times what it should be"
