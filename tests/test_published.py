@@ -101,16 +101,16 @@ def step(number: int, rejected: str = "", **values: str) -> str:
 
 
 @pytest.fixture(name="judge")
-def _judge(tmp_path: Path) -> Callable[[str], list[Row]]:
-    def judge(text: str) -> list[Row]:
+def _judge(tmp_path: Path) -> Callable[..., list[Row]]:
+    def judge(text: str, *, explain: bool = False) -> list[Row]:
         path = tmp_path / "one.yaml"
         path.write_text(text, encoding="utf-8")
-        return [one.row for one in judge_case(load_case(path), explain=True)]
+        return [one.row for one in judge_case(load_case(path), explain=explain)]
 
     return judge
 
 
-Judge = "Callable[[str], list[Row]]"
+Judge = "Callable[..., list[Row]]"
 
 
 # what crosses a step, and what does not
@@ -134,7 +134,8 @@ def test_long_runs_are_judged_by_the_exact_run_to_the_last_place(
 
 def test_a_right_number_after_a_wrong_one_is_right_in_itself_and_accused_of_nothing(judge: Judge) -> None:
     wrong, behind = judge(
-        document(step(1, W2_new="[[-0.2222]]") + step(2, a2=f"[[{rounded(right(2)['a2'], 5)}]]"))
+        document(step(1, W2_new="[[-0.2222]]") + step(2, a2=f"[[{rounded(right(2)['a2'], 5)}]]")),
+        explain=True,
     )
     assert wrong.finding.verdict is Verdict.DIFFERS
     assert (behind.finding.verdict, behind.finding.note, behind.explanation) == (
@@ -310,7 +311,7 @@ def test_the_wrong_numbers_are_counted_with_their_pattern(judge: Judge, printed:
 def test_of_two_slips_in_one_array_each_is_named(judge: Judge) -> None:
     """0.175075 was cut off to 0.1750, 0.07003 was doubled; 0.425075 and 0.17003 are right."""
     text = FOUR.replace("learning_rate: 0.1", "learning_rate: 0.0999")
-    (row,) = judge(text.replace("PRINTED", "[[0.4251, 0.1750], [0.1401, 0.1700]]"))
+    (row,) = judge(text.replace("PRINTED", "[[0.4251, 0.1750], [0.1401, 0.1700]]"), explain=True)
     assert row.explanation == (
         "Explained by: W1_new[0, 1] was truncated, not rounded; "
         "W1_new[1, 0] is a multiple: a factor ½ is missing."
