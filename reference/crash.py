@@ -1,4 +1,4 @@
-"""How an exception of a claimant is told: in one line, with the place where it was raised."""
+"""How an exception is told: in one line, a claimant's with the place where it was raised."""
 
 from __future__ import annotations
 
@@ -15,5 +15,10 @@ def told(error: BaseException) -> str:
         return well_formed(str(error))
     frames = traceback.extract_tb(error.__traceback__)
     where = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return f"raised {named(error)}{where}"
+
+
+def named(error: BaseException) -> str:
+    """Name an exception's type and message."""
     message = well_formed(" ".join(str(error).split()))
-    return f"raised {type(error).__name__}{': ' * bool(message)}{message}{where}"
+    return f"{type(error).__name__}{': ' * bool(message)}{message}"

@@ -106,14 +106,15 @@ def sentence(finding: Finding, subject: Subject) -> str:
 
 
 def shortest(value: float, dtype: str) -> str:
-    """Print the shortest digits that read back as the same number of `dtype`."""
+    """Print the shortest digits that read back as the same number of `dtype`, else of float64."""
     if dtype not in DTYPES:  # printed numbers are kept in float64
         return repr(float(value))
-    if dtype == "bfloat16":  # ml_dtypes prints more than it needs
-        return next(
-            (text for text in _ever_longer(value) if rounded_once(float(text), dtype) == value), str(value)
-        )
-    return str(np.dtype(dtype).type(value))
+    with np.errstate(all="ignore"):  # what the format has no number for is told as it is
+        if dtype == "bfloat16":  # ml_dtypes prints more than it needs
+            texts = (text for text in _ever_longer(value) if rounded_once(float(text), dtype) == value)
+            return next(texts, str(value))
+        number = np.dtype(dtype).type(value)
+    return str(number) if float(number) == value or math.isnan(value) else repr(float(value))
 
 
 def _ever_longer(value: float) -> Iterator[str]:

@@ -30,7 +30,7 @@ from reference.names import STEP
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from numpy.typing import NDArray
+    from numpy.typing import DTypeLike, NDArray
 
     from cases import Problem, Rule
 
@@ -100,9 +100,14 @@ def evaluate(lines: tuple[Line, ...], known: Mapping[str, Any]) -> dict[str, Any
     values = dict(known)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # values, as in every framework
         for line in lines:
-            value = line.formula(*(values[name] for name in line.inputs))
-            values[line.name] = np.asarray(value, known["x"].dtype) if isinstance(value, float) else value
+            values[line.name] = computed(line, values, known["x"].dtype)
     return {line.name: values[line.name] for line in lines}
+
+
+def computed(line: Line, values: Mapping[str, Any], dtype: DTypeLike) -> Any:  # noqa: ANN401 - as the formula's
+    """Compute one line; a Python number, as a schedule gives, becomes an array of the problem's dtype."""
+    value = line.formula(*(values[name] for name in line.inputs))
+    return np.asarray(value, dtype) if isinstance(value, float) else value
 
 
 def in_float32(line: Line) -> Line:

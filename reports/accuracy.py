@@ -76,6 +76,10 @@ class AccuracyCounter:
             for place in np.flatnonzero(counts).tolist()
         )
 
+    def finished(self) -> tuple[Accuracy, ...]:
+        """Return what has been counted, after the last step."""
+        return self.rows
+
     def take(self, one: Accuracy) -> None:
         """Count what another has counted."""
         counted = self._counted.setdefault((one.dtype, one.claimant), {})

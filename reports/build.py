@@ -2,7 +2,7 @@
 
 Exit codes: 0 all agree, but for what their cases expect; 1 something differs, is undecided or is in error,
 or is not as its case expects, or an adapter that was asked for did not run, or something is worse than in the
-baseline; 2 bad usage or bad input; 130 interrupted.
+baseline, or a part of the report failed; 2 bad usage or bad input; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -52,7 +52,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m reports.build",
         description="Run every case through NumPy, PyTorch and JAX, judge each quantity, and write a report.",
         epilog="Exit code 0: all agree, but for what their cases expect. "
-        "1: something else differs, is undecided or is in error, or is worse than in the baseline. "
+        "1: something else differs, is undecided or is in error, or is worse than in the baseline, or a part "
+        "of the report failed. "
         "2: bad usage or bad input.",
         allow_abbrev=False,
     )

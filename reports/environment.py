@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 PACKAGES = ("numpy", "torch", "jax", "jaxlib", "optax", "pandas")
 
+NOT_KNOWN = "not known"
+
 SEED = "Nothing is drawn but from the seeds that stand in the cases' files, one for each array."
 
 
@@ -83,6 +85,11 @@ def describe(
         },
         flags=flags,
     )
+
+
+def undescribed(command: str) -> Environment:
+    """Return what is known of a report whose machine cannot be described."""
+    return Environment(uuid4().hex[:12], command, NOT_KNOWN, NOT_KNOWN, {}, NOT_KNOWN, NOT_KNOWN)
 
 
 def _version(package: str) -> str:

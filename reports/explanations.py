@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from reference import Verdict
+from reference import Verdict, parts
 from reference.diagnosis import explain_step, inherited
 from reports.rows import first_failure
 
@@ -18,11 +18,22 @@ if TYPE_CHECKING:
 
 
 def explained(problem: Problem, judged: JudgedStep, rows: Sequence[Row]) -> list[Row]:
-    """Return a step's rows with an explanation of the first that fails, if it is one of numbers or shapes."""
+    """Return a step's rows with an explanation of the first that fails, if it is one of numbers or shapes.
+
+    What fails on the way to it is named in its place; the rows are otherwise as they were.
+    """
     first = first_failure(rows)
-    return [
-        replace(row, explanation=_explanation(problem, judged, row)) if row is first else row for row in rows
-    ]
+    return [replace(row, explanation=_told(problem, judged, row)) if row is first else row for row in rows]
+
+
+def _told(problem: Problem, judged: JudgedStep, row: Row) -> str:
+    before, who = parts.so_far(), row.subject
+    part = f"the diagnosis of {who.claimant} on {who.case} in {who.dtype}"
+    told = parts.tried(part, _explanation, problem, judged, row)
+    failed = parts.so_far()[len(before) :]
+    return " ".join(
+        (*([told] if isinstance(told, str) and told else []), *(f"Not told: {one}." for one in failed))
+    )
 
 
 def _explanation(problem: Problem, judged: JudgedStep, row: Row) -> str:

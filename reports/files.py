@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from markupsafe import Markup
+
+from cases.defects import printable
+from reference import parts
+from reference.parts import FailedPart
 from reports import badge, drift_table, latex, markdown, page, saved, tables
 from reports.folder import publish
 from reports.formats import chosen
+from reports.marks import item
 from reports.texts import csv
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from reports.report import Report
@@ -26,8 +32,35 @@ def write(report: Report, folder: Path, formats: Sequence[str] = ()) -> None:
     OSError
         If a file cannot be written; the files of the last report are then as they were.
     """
-    texts = {name: text(report) for name, text in chosen(WRITERS, formats).items()}
+    writers = chosen(WRITERS, formats)
+    texts = _texts(report, writers)
+    if parts.so_far():  # the files that tell of it may have been written before it was known
+        texts |= _texts(report, {name: writer for name, writer in writers.items() if name in BARE})
     publish(texts, folder, others=WRITERS.keys() - texts)
+
+
+def _texts(report: Report, writers: Mapping[str, Callable[[Report], str]]) -> dict[str, str]:
+    """Return the files' texts: in the place of one that fails, if people read it, the bare conclusion."""
+    found = {name: parts.tried(name, text, report) for name, text in writers.items()}
+    return {
+        name: BARE[name](report) if isinstance(text, FailedPart) else text
+        for name, text in found.items()
+        if name in BARE or not isinstance(text, FailedPart)
+    }
+
+
+def _bare_page(report: Report) -> str:
+    lines = Markup("\n").join(Markup("<p>{}</p>").format(line) for line in _bare(report))
+    head = '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>Report</title>\n'
+    return f"{head}{lines}\n</html>\n"
+
+
+def _bare_summary(report: Report) -> str:
+    return "\n".join(map(item, _bare(report))) + "\n"
+
+
+def _bare(report: Report) -> tuple[str, ...]:
+    return tuple(map(printable, (*report.conclusion.lines, parts.counted(report.failed))))
 
 
 def results_csv(report: Report) -> str:
@@ -45,3 +78,6 @@ WRITERS: dict[str, Callable[[Report], str]] = {
     "tables.tex": latex.tables,
 }
 """The files of a report, each of the format that its name ends in (`reports.formats`)."""
+
+BARE: dict[str, Callable[[Report], str]] = {"summary.md": _bare_summary, "index.html": _bare_page}
+"""The files that people read, which tell what failed; each with what stands there if it fails itself."""

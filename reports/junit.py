@@ -10,6 +10,8 @@ import math
 from typing import TYPE_CHECKING
 
 from cases.defects import printable
+from reference import parts
+from reference.parts import FailedPart
 from reports.quantities import badness
 from reports.rows import order
 from reports.verdicts import agrees, at_step, state, verdict, where
@@ -26,7 +28,8 @@ def record(item: pytest.Item, rows: Sequence[Row]) -> None:
     """Add what was found to a test, unless a JUnit file is written that has no place for it."""
     config = item.config
     if not config.getoption("xmlpath", None) or config.getini("junit_family") != "xunit2":
-        item.user_properties += properties(rows)
+        found = parts.tried("the verdict in numbers", properties, rows)
+        item.user_properties += [("failed", str(found))] if isinstance(found, FailedPart) else found
 
 
 def properties(rows: Sequence[Row]) -> list[tuple[str, str]]:

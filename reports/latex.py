@@ -13,14 +13,16 @@ from typing import TYPE_CHECKING, Final
 import pandas as pd
 
 from cases.defects import printable
+from reference import parts
+from reference.parts import FailedPart
 from reports.notation import Notation
 from reports.report import DIRECTLY, KNOWN, LEGEND
 from reports.tex import escape, mathematics
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    from reports.report import Report
+    from reports.report import Example, Report
 
 HEAD: Final = """% Made by {command}, {made}.
 % In the preamble: \\usepackage{{array,booktabs,longtable}}
@@ -44,21 +46,36 @@ def tables(report: Report) -> str:
     """Return the matrix, each worked example, the known differences, and the frameworks set side by side."""
     made = report.environment
     command = printable(made.command).encode("ascii", "backslashreplace").decode()  # in a comment
-    return "\n".join((HEAD.format(command=command, made=made.made), *_tables(report)))
+    return "\n".join((HEAD.format(command=command, made=made.made), *filter(None, _tables(report))))
 
 
 def _tables(report: Report) -> Iterator[str]:
-    yield table(report.matrix, "Each case by each adapter", "matrix", LEGEND)
+    """Give the tables; in the place of one that fails stands a line with the reason."""
+    for caption, make in _made(report):
+        made = parts.tried(f"“{caption}”", make)
+        yield f"{escape(str(made))}\n" if isinstance(made, FailedPart) else made
+
+
+def _made(report: Report) -> Iterator[tuple[str, Callable[[], str]]]:
+    """Give the captions of the tables, each with what makes it: "" where there is nothing to tell."""
+    title = "Each case by each adapter"
+    yield title, lambda: table(report.matrix, title, "matrix", LEGEND)
     for example in report.examples:
-        case = example.case
-        told = example.table.drop(columns=["explanation"])  # the case's own reason says as much
-        is_single = all(math.prod(shape) == 1 for shape in case.shapes.values())
-        caption, about = f"Printed numbers: {case.name}", f"Source: {example.source}."
-        yield table(told, caption, f"printed:{case.name}", about, Notation(case.depth, scalar=is_single))
-    if not report.known.empty:
-        yield table(report.known, "Known differences", "known", KNOWN)
-    if not report.direct.empty:
-        yield table(report.direct, report.direct_title, "direct", DIRECTLY)
+        yield f"Printed numbers: {example.case.name}", partial(_printed, example)
+    yield "Known differences", lambda: _unless_empty(report.known, "Known differences", "known", KNOWN)
+    yield report.direct_title, lambda: _unless_empty(report.direct, report.direct_title, "direct", DIRECTLY)
+
+
+def _printed(example: Example) -> str:
+    case = example.case
+    told = example.table.drop(columns=["explanation"])  # the case's own reason says as much
+    is_single = all(math.prod(shape) == 1 for shape in case.shapes.values())
+    caption, about = f"Printed numbers: {case.name}", f"Source: {example.source}."
+    return table(told, caption, f"printed:{case.name}", about, Notation(case.depth, scalar=is_single))
+
+
+def _unless_empty(frame: pd.DataFrame, caption: str, label: str, about: str) -> str:
+    return "" if frame.empty else table(frame, caption, label, about)
 
 
 def table(frame: pd.DataFrame, caption: str, label: str, about: str = "", notation: Notation = PLAIN) -> str:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from adapters import Choice, UnknownAdapterError
 from cases import SHIPPED, CaseErrors, load_cases
 from cases.defects import printable
+from reference import parts
+from reference.parts import FailedPart
 from reports import (
     activations,
     changes,
@@ -29,8 +31,10 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from reports.changes import Changes
     from reports.power import Power
     from reports.report import Report
+    from reports.saved import SavedRun
 
 
 class UsageError(Exception):
@@ -100,12 +104,34 @@ def _make(wanted: Wanted, command: str) -> int:
     baseline = saved.read(wanted.baseline) if wanted.baseline else None  # which this report may replace
     out = terminal.console()
     told = _again(wanted) if wanted.kept else _anew(wanted, command, out)
-    if baseline is not None:
-        told = replace(told, changes=changes.compare(baseline, told.run))
-    files.write(told, wanted.out, wanted.formats)
-    step_summary.append(told)
+    with parts.collected():
+        if baseline is not None:
+            changed = parts.tried("what has changed since the last run", _compared, baseline, told)
+            told = told if isinstance(changed, FailedPart) else replace(told, changes=changed)
+        _write(told, wanted, out)
+        passed = told.conclusion.passed and not told.failed
+    return 0 if passed and not (told.changes and told.changes.regressed) else 1
+
+
+def _compared(baseline: SavedRun, told: Report) -> Changes:
+    return changes.compare(baseline, told.run)
+
+
+def _write(told: Report, wanted: Wanted, out: Console) -> None:
+    """Write the files and print the verdicts, which are printed too where no file can be written.
+
+    Raises
+    ------
+    OSError
+        If a file cannot be written.
+    """
+    try:
+        files.write(told, wanted.out, wanted.formats)
+    except OSError:
+        terminal.show(told, None, out)
+        raise
+    parts.tried("the summary of the workflow's step", step_summary.append, told)
     terminal.show(told, wanted.out, out)
-    return 0 if told.conclusion.passed and not (told.changes and told.changes.regressed) else 1
 
 
 def _anew(wanted: Wanted, command: str, out: Console) -> Report:
@@ -114,9 +140,18 @@ def _anew(wanted: Wanted, command: str, out: Console) -> Report:
     wanted.out.mkdir(parents=True, exist_ok=True)  # before the work, so that it is not done for nothing
     with terminal.progress(selection, out) as watch:
         results = parallel.run_all(selection, wanted.adapters, wanted.workers, watch)
-    results = replace(results, activations=activations.measure_selected(selection))
-    power = _measure(selection, out) if wanted.power else None
-    made = environment.describe(command, selection.adapters, flags_of(wanted.adapters.limits))
+    with parts.collected() as failed:
+        flags = flags_of(wanted.adapters.limits)
+        made = parts.tried("how this was made", environment.describe, command, selection.adapters, flags)
+        measured = parts.tried("the activations' errors", activations.measure_selected, selection)
+        power = parts.tried("the suite's power", _measure, selection, out) if wanted.power else None
+    results = replace(
+        results,
+        activations=() if isinstance(measured, FailedPart) else measured,
+        failed=(*results.failed, *failed),
+    )
+    power = None if isinstance(power, FailedPart) else power
+    made = environment.undescribed(command) if isinstance(made, FailedPart) else made
     return report.put_together(results, selection, made, wanted.adapters.required, power)
 
 

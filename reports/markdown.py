@@ -6,13 +6,17 @@ no room is left out and counted.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from reference import parts
+from reference.parts import FailedPart
 from reports import changes
 from reports.drift_table import ABOUT, TITLE
 from reports.fitting import Section, fitted, shortened
 from reports.marks import code, escape, item, table_head, table_rows
 from reports.page.counts import kind
+from reports.power import TITLE as POWER
 from reports.power import to_sections
 from reports.quantities import badness
 from reports.report import DIRECTLY, KNOWN, LEGEND, LOST, NO_EQUIVALENT
@@ -20,17 +24,20 @@ from reports.rows import first_failure
 from reports.verdicts import grouped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     import pandas as pd
 
-    from reports.report import Report
+    from reports.report import Example, Report
 
 LIMIT: Final = 1_000_000
 """Bytes; what is less than 1 MiB is left to whatever else a workflow's step may say."""
 
 LONGEST: Final = 2_000
 """Characters of a failure or of a command; an exception's words may be a book."""
+
+FAILED: Final = "Parts of this report that failed"
+WITHOUT_A_DIGIT: Final = "Within the bound, and yet without one right digit"
 
 WORST_FIRST: Final = "What fails stands first, then what is known to differ."
 
@@ -46,45 +53,60 @@ def _head(report: Report) -> str:
 
 
 def _sections(report: Report) -> Iterator[Section]:
-    for section in (_failures(report), _not_run(report)):
-        if section.lines:
-            yield section
-    if report.changes is not None:
-        yield from changes.to_sections(report.changes)
-    matrix = _matrix(report)
-    if matrix.lines:
-        yield matrix
-    for title, about, frame in (
-        ("Known differences", KNOWN, report.known),
-        ("No equivalent", NO_EQUIVALENT, report.no_equivalent),
-        (report.direct_title, DIRECTLY, report.direct),
-        ("Within the bound, and yet without one right digit", LOST, report.lost),
-    ):
-        if not frame.empty:
-            yield _table(title, about, frame)
+    """Give the sections; in the place of one that fails stands its title with the reason."""
+    for title, make in _made(report):
+        made = parts.tried(f"“{title}”", _all, make)
+        yield from (Section(title, escape(str(made))),) if isinstance(made, FailedPart) else made
+
+
+def _all(make: Callable[[], Iterable[Section]]) -> tuple[Section, ...]:
+    return tuple(make())
+
+
+def _made(report: Report) -> Iterator[tuple[str, Callable[[], Iterable[Section]]]]:
+    """Give the titles of the sections, each with what makes it: none where there is nothing to tell."""
+    yield "What fails", lambda: _failures(report)
+    yield "What did not run", lambda: _not_run(report)
+    yield FAILED, lambda: _failed(report)
+    yield changes.TITLE, lambda: changes.to_sections(report.changes) if report.changes else ()
+    yield "Each case by each adapter", lambda: _matrix(report)
+    yield "Known differences", lambda: _table("Known differences", KNOWN, report.known)
+    yield "No equivalent", lambda: _table("No equivalent", NO_EQUIVALENT, report.no_equivalent)
+    yield report.direct_title, lambda: _table(report.direct_title, DIRECTLY, report.direct)
+    yield WITHOUT_A_DIGIT, lambda: _table(WITHOUT_A_DIGIT, LOST, report.lost)
     for example in report.examples:
-        about = f"Source: {escape(shortened(example.source))}. Each number is judged from the printed "
-        about += "numbers above it; “exact” is what follows from the inputs alone."
-        yield _table(f"Printed numbers: {example.case.name}", about, example.table)
-    if not report.drift.empty:
-        yield _table(TITLE, ABOUT, report.drift)
-    if report.power is not None:
-        yield from to_sections(report.power)
+        yield f"Printed numbers: {example.case.name}", partial(_printed, example)
+    yield TITLE, lambda: _table(TITLE, ABOUT, report.drift)
+    yield POWER, lambda: to_sections(report.power) if report.power else ()
 
 
-def _failures(report: Report) -> Section:
+def _printed(example: Example) -> Iterator[Section]:
+    about = f"Source: {escape(shortened(example.source))}. Each number is judged from the printed "
+    about += "numbers above it; “exact” is what follows from the inputs alone."
+    yield from _table(f"Printed numbers: {example.case.name}", about, example.table)
+
+
+def _failures(report: Report) -> Iterator[Section]:
     first = (first_failure(rows) for rows in grouped(report.results.rows).values())
     worst = sorted((row for row in first if row is not None), key=badness, reverse=True)
     lines = tuple(item(shortened(row.sentence, LONGEST)) for row in worst)
-    return Section("What fails", lines=lines, failing=len(lines))
+    if lines:
+        yield Section("What fails", lines=lines, failing=len(lines))
 
 
-def _not_run(report: Report) -> Section:
-    lines = (item(shortened(line, LONGEST)) for line in report.conclusion.not_run)
-    return Section("What did not run", lines=tuple(lines))
+def _not_run(report: Report) -> Iterator[Section]:
+    lines = tuple(item(shortened(line, LONGEST)) for line in report.conclusion.not_run)
+    if lines:
+        yield Section("What did not run", lines=lines)
 
 
-def _matrix(report: Report) -> Section:
+def _failed(report: Report) -> Iterator[Section]:
+    lines = tuple(item(shortened(str(one), LONGEST)) for one in report.failed)
+    if lines:
+        yield Section(FAILED, "No verdict rests on them.", lines=lines)
+
+
+def _matrix(report: Report) -> Iterator[Section]:
     ranks = [_rank(cells) for cells in report.matrix.iloc[:, 2:].itertuples(index=False, name=None)]
     frame = report.matrix.iloc[sorted(range(len(ranks)), key=ranks.__getitem__)]
     about = LEGEND if set(ranks) <= {AGREES} else f"{LEGEND} {WORST_FIRST}"
@@ -102,8 +124,9 @@ def _rank(cells: tuple[str, ...]) -> int:
     return IS_KNOWN if kinds & {"differ as their cases say", "no equivalent"} else AGREES
 
 
-def _table(title: str, about: str, frame: pd.DataFrame, failing: int | None = None) -> Section:
-    return Section(title, about, table_head(frame), table_rows(frame), failing)
+def _table(title: str, about: str, frame: pd.DataFrame, failing: int | None = None) -> Iterator[Section]:
+    if not frame.empty:
+        yield Section(title, about, table_head(frame), table_rows(frame), failing)
 
 
 def _environment(report: Report) -> str:

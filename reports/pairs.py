@@ -39,6 +39,10 @@ class PairCounter:
         """What has been counted so far, quantity by quantity in the order first met."""
         return [Pair(self._case, self._dtype, *key, **vars(one)) for key, one in self._counted.items()]
 
+    def finished(self) -> list[Pair]:
+        """Return what has been counted, after the last step."""
+        return self.pairs
+
     def add(self, claims: Mapping[Subject, Claim]) -> None:
         """Count one step's claims."""
         for (left, one), (right, other) in combinations(claims.items(), 2):

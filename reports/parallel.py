@@ -5,21 +5,18 @@ from __future__ import annotations
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import fields
-from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from adapters import find_adapters
-from reports.accuracy import added
-from reports.rows import Results
-from reports.run import Selection, run
+from reports.run import Selection, joined, run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from adapters import Choice
     from adapters.isolation import Limits
     from cases import Case
+    from reports.rows import Results
 
     Watch = Callable[[Case, str, int], None]
 
@@ -63,12 +60,3 @@ def run_all(selection: Selection, choice: Choice, workers: int, watch: Watch) ->
 
 def _run(case: Case, dtypes: tuple[str, ...], names: tuple[str, ...], limits: Limits | None) -> Results:
     return run(Selection((case,), find_adapters(names, limits), dtypes))
-
-
-def joined(parts: Sequence[Results]) -> Results:
-    """Put the results of cases one after the other; what is counted over all cases is added up."""
-    together = {
-        field.name: tuple(chain.from_iterable(getattr(part, field.name) for part in parts))
-        for field in fields(Results)
-    }
-    return Results(**together | {"accuracy": added([part.accuracy for part in parts])})

@@ -13,7 +13,7 @@ from adapters import Adapter, Unavailable, UnknownAdapterError, find_adapters
 from adapters.registry import check, default_names
 from cases import SHIPPED, Case, CaseErrors, load_cases
 from cases.defects import printable
-from reference import Verdict
+from reference import Verdict, parts
 from reports.explanations import explained
 from reports.inherited import expects
 from reports.limits import flags_of
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from adapters.isolation import Limits
+    from reference.parts import FailedPart
 
 FIRST_STEPS = 1_000
 """More steps of a case are judged only with `--slow`; a build always judges them all."""
@@ -116,6 +117,28 @@ def failure_of(
 
     What is judged is given to `watch`, a step's rows at a time.
     """
+    with parts.collected() as failed:
+        found = _failure_of(case, name, dtype, slow=slow, limits=limits, watch=watch)
+    return with_failed(found, failed)
+
+
+def with_failed(found: Failure | None, failed: Sequence[FailedPart]) -> Failure | None:
+    """Return a failure with the parts that failed beside it; they are one themselves."""
+    if not failed:
+        return found
+    told = "" if found is None else f"{found.told}\n\n"
+    return Failure(f"{told}{printable(parts.counted(failed))}")
+
+
+def _failure_of(
+    case: Case,
+    name: str,
+    dtype: str,
+    *,
+    slow: bool,
+    limits: Limits | None,
+    watch: Callable[[Sequence[Row]], None],
+) -> Failure | None:
     (adapter,) = find_adapters([name], limits)
     if isinstance(adapter, Unavailable):
         return Failure(

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from reference import Finding, Subject, Verdict, judge_published, tape, training_steps
+from reference import Finding, Subject, Verdict, judge_published, parts, tape, training_steps
 from reference.diagnosis import explain_published
+from reference.parts import FailedPart
 from reports.differences import largest_differences
 from reports.rows import PUBLISHED, Printed, Row
 
@@ -39,8 +40,13 @@ def judge_case(case: Case, *, explain: bool = False) -> list[Printed]:
     entries = {entry.step: entry for entry in published.steps}
     found: list[Printed] = []
     steps = list(judge_published(problem, published))
-    told = explain_published(problem, published, steps) if explain else ()
-    explanations = {(one.finding.step, one.finding.quantity): str(one) for one in told}
+    part = f"the diagnosis of the printed numbers of {case.name}"
+    told = parts.tried(part, explain_published, problem, published, steps) if explain else ()
+    if isinstance(told, FailedPart):
+        wrong = [(one.step, one.quantity) for judged in steps for one in judged.failures]
+        explanations = dict.fromkeys(wrong, f"Not told: {told}.")
+    else:
+        explanations = {(one.finding.step, one.finding.quantity): str(one) for one in told}
     subject = Subject(case.name, PUBLISHED, "", "printed")
     for judged in steps:
         truth = next(values for step, values in exact if step == judged.step)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
+from reference import parts
 from reports import drift_table, known, tables
 from reports.quantities import quantities
 from reports.rows import PUBLISHED
@@ -17,10 +19,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from cases import Case
+    from reference.parts import FailedPart
     from reports.changes import Changes
     from reports.environment import Environment
     from reports.power import Power
-    from reports.rows import Results, Row
+    from reports.rows import Printed, Results, Row
     from reports.run import Selection
     from reports.saved import SavedRun
 
@@ -55,35 +58,28 @@ NO_EQUIVALENT = (
 
 @dataclass(frozen=True)
 class Example:
-    """A case with numbers that somebody printed, and the table of them."""
+    """A case with numbers that somebody printed."""
 
     case: Case
     source: str
-    table: pd.DataFrame
+    printed: tuple[Printed, ...]
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """The numbers, each beside what it should be."""
+        return tables.printed(self.printed)
 
 
 @dataclass(frozen=True)
 class Report:
-    """What a report tells; the tables are pandas frames.
+    """What a report tells: the conclusion, and tables as pandas frames.
+
+    A table is made where it is first asked for, so that one that cannot be made costs its own place alone.
 
     Attributes
     ----------
     selection, asked
         What was run; the adapters whose absence is a failure.
-    matrix
-        Each case by each adapter.
-    known, no_equivalent
-        Who differs as its case expects; who has no equivalent.
-    direct
-        Claimants directly against each other.
-    lost
-        Numbers within their bound without one right digit.
-    examples
-        The cases with printed numbers.
-    quantities
-        For each case the tables of its quantities by claimant, by number format.
-    drift
-        How far trainings of several steps have come apart: information, and no part of the conclusion.
     power
         What the suite would catch, where that was measured.
     changes
@@ -95,16 +91,69 @@ class Report:
     results: Results
     selection: Selection
     asked: tuple[str, ...]
-    matrix: pd.DataFrame
-    known: pd.DataFrame
-    no_equivalent: pd.DataFrame
-    direct: pd.DataFrame
-    lost: pd.DataFrame
-    examples: tuple[Example, ...]
-    quantities: tuple[tuple[Case, dict[str, pd.DataFrame]], ...]
-    drift: pd.DataFrame
     power: Power | None = None
     changes: Changes | None = None
+
+    @property
+    def failed(self) -> tuple[FailedPart, ...]:
+        """The parts that have failed so far, of the run and of this report, each once."""
+        return tuple(dict.fromkeys((*self.results.failed, *parts.so_far())))
+
+    @cached_property
+    def matrix(self) -> pd.DataFrame:
+        """Each case by each adapter."""
+        return tables.matrix(self.results.rows)
+
+    @cached_property
+    def known(self) -> pd.DataFrame:
+        """Who differs as its case expects."""
+        cases = {case.name: case for case in self.selection.cases}
+        return known.differences(self.results.rows, cases)
+
+    @cached_property
+    def no_equivalent(self) -> pd.DataFrame:
+        """Who has no equivalent."""
+        return known.no_equivalent(self.results.rows)
+
+    @cached_property
+    def direct(self) -> pd.DataFrame:
+        """Claimants directly against each other."""
+        return tables.direct(self.results.pairs)
+
+    @cached_property
+    def lost(self) -> pd.DataFrame:
+        """Numbers within their bound without one right digit."""
+        return tables.lost(self.results.rows)
+
+    @cached_property
+    def drift(self) -> pd.DataFrame:
+        """How far trainings of several steps have come apart: information, and no part of the conclusion."""
+        return drift_table.table(self.results.drifts)
+
+    @cached_property
+    def examples(self) -> tuple[Example, ...]:
+        """The cases with printed numbers."""
+        return tuple(
+            Example(case, case.published.source, lines)
+            for case in self.selection.cases
+            if case.published and (lines := self._printed_of(case))
+        )
+
+    def _printed_of(self, case: Case) -> tuple[Printed, ...]:
+        return tuple(one for one in self.results.printed if one.row.subject.case == case.name)
+
+    @cached_property
+    def quantities(self) -> tuple[tuple[Case, dict[str, pd.DataFrame] | FailedPart], ...]:
+        """For each case the tables of its quantities by claimant, by number format."""
+        cases = {case.name: case for case in self.selection.cases}
+        by_case: dict[str, list[Row]] = {}
+        for row in self.results.rows:
+            if row.subject.adapter != PUBLISHED:
+                by_case.setdefault(row.subject.case, []).append(row)
+        return tuple(
+            (cases[name], parts.tried(f"the tables of {name}", quantities, cases[name], rows))
+            for name, rows in by_case.items()
+        )
 
     @property
     def run(self) -> SavedRun:
@@ -126,30 +175,6 @@ def put_together(
     asked: Sequence[str] = (),
     power: Power | None = None,
 ) -> Report:
-    """Draw the conclusion and make the tables; `asked` names the adapters that were asked for."""
-    cases = {case.name: case for case in selection.cases}
-    examples = [
-        Example(case, case.published.source, tables.printed(lines))
-        for case in selection.cases
-        if case.published and (lines := [one for one in results.printed if one.row.subject.case == case.name])
-    ]
-    by_case: dict[str, list[Row]] = {}
-    for row in results.rows:
-        if row.subject.adapter != PUBLISHED:
-            by_case.setdefault(row.subject.case, []).append(row)
-    return Report(
-        conclude(results, selection, asked),
-        environment,
-        results,
-        selection,
-        tuple(asked),
-        tables.matrix(results.rows),
-        known.differences(results.rows, cases),
-        known.no_equivalent(results.rows),
-        tables.direct(results.pairs),
-        tables.lost(results.rows),
-        tuple(examples),
-        tuple((cases[name], quantities(cases[name], rows)) for name, rows in by_case.items()),
-        drift_table.table(results.drifts),
-        power,
-    )
+    """Draw the conclusion; `asked` names the adapters that were asked for."""
+    conclusion = conclude(results, selection, asked)
+    return Report(conclusion, environment, results, selection, tuple(asked), power)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reference import Finding, Subject, Verdict, sentence
-from reports.accuracy import Accuracy  # noqa: TC001 - a saved run is read back by the types of its fields
+from reference.parts import FailedPart  # noqa: TC001 - a saved run is read back by the types of its fields
+from reports.accuracy import Accuracy  # noqa: TC001 - the same
 from reports.activations import ActivationError  # noqa: TC001 - the same
 from reports.bits import Bits  # noqa: TC001 - the same
 from reports.drift import Drift  # noqa: TC001 - the same
@@ -138,7 +139,7 @@ class Results:
     """Everything that was found, in the order of the cases.
 
     It is saved whole (`reports.saved`): a further field needs a default, a type that is imported here at run
-    time, and no other code.
+    time, and no other code. `failed` are the parts of the run that failed, beside the verdicts.
     """
 
     rows: tuple[Row, ...] = ()
@@ -149,6 +150,7 @@ class Results:
     losses: tuple[Loss, ...] = ()
     activations: tuple[ActivationError, ...] = ()
     bits: tuple[Bits, ...] = ()
+    failed: tuple[FailedPart, ...] = ()
 
 
 def first_failure(rows: Iterable[Row]) -> Row | None:

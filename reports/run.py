@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from itertools import chain
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from adapters import Adapter, Unavailable
-from reference import Finding, JudgedStep, Subject, judge, tape, training_steps
-from reports.accuracy import AccuracyCounter
-from reports.bits import BitKeeper, Bits
-from reports.drift import Drift, DriftMeter
+from reference import Finding, JudgedStep, Subject, Verdict, judge, parts, tape, training_steps
+from reference.parts import FailedPart
+from reports.accuracy import AccuracyCounter, added
+from reports.bits import BitKeeper
+from reports.drift import DriftMeter
 from reports.expectations import settled
 from reports.explanations import explained
+from reports.following import Following
 from reports.inherited import expectation_of
 from reports.long_runs import RowKeeper
-from reports.losses import Loss, LossKeeper
+from reports.losses import LossKeeper
 from reports.pairs import PairCounter
 from reports.published import judge_case
-from reports.rows import Pair, Printed, Results, Row
+from reports.rows import PUBLISHED, Pair, Results, Row
 from reports.side_by_side import SideBySide
 
 if TYPE_CHECKING:
@@ -60,39 +63,64 @@ class Selection:
 
 def run(selection: Selection, watch: Callable[[Case, str, int], None] = lambda *_: None) -> Results:
     """Run and judge everything; `watch` is called before each case and dtype (step 0) and after each step."""
-    rows: list[Row] = []
-    pairs: list[Pair] = []
-    printed: list[Printed] = []
-    drifts: list[Drift] = []
-    losses: list[Loss] = []
-    bits: list[Bits] = []
-    accuracy = AccuracyCounter()
-    for case in selection.cases:
-        for dtype in (dtype for one, dtype in selection.runs if one is case):
-            watch(case, dtype, 0)
-            problem = case.problem(dtype)
-            meter, losing, keeper = DriftMeter(problem), LossKeeper(problem), BitKeeper()
-            follow = meter.add, losing.add, keeper.add, accuracy.add
-            found, counted = run_case(case, dtype, selection.adapters, watch, follow)
-            drifts += meter.finished()
-            losses += losing.finished()
-            bits += keeper.finished()
-            rows += found
-            pairs += counted
-        if case.published:
-            watch(case, "printed numbers", 0)
-        judged = judge_case(case, explain=True)
-        rows += [one.row for one in judged]
-        printed += judged
+    with parts.collected() as failed:
+        found = joined([results for case in selection.cases for results in _each(case, selection, watch)])
+    return replace(found, failed=tuple(failed))
+
+
+def _each(case: Case, selection: Selection, watch: Callable[[Case, str, int], None]) -> Iterator[Results]:
+    """Give what one case comes to in each number format, and then its printed numbers."""
+    for dtype in (dtype for one, dtype in selection.runs if one is case):
+        watch(case, dtype, 0)
+        yield _run_in_one_format(case, dtype, selection, watch)
+    if case.published:
+        watch(case, "printed numbers", 0)
+    judged = parts.tried(f"the judging of the printed numbers of {case.name}", judge_case, case, explain=True)
+    if isinstance(judged, FailedPart):
+        yield Results((_not_judged(Subject(case.name, PUBLISHED, "", "printed"), judged),))
+    else:
+        yield Results(rows=tuple(one.row for one in judged), printed=tuple(judged))
+
+
+def _not_judged(subject: Subject, failed: FailedPart) -> Row:
+    """Return what is told of a claimant where the judging itself failed: that it is no agreement."""
+    return Row(subject, Finding(0, "", Verdict.ERROR, f"is not judged, because {failed}"))
+
+
+def _run_in_one_format(
+    case: Case, dtype: str, selection: Selection, watch: Callable[[Case, str, int], None]
+) -> Results:
+    problem, about = case.problem(dtype), f"of {case.name} in {dtype}"
+    drift = Following(f"the drift {about}", lambda: DriftMeter(problem))
+    losses = Following(f"the losses {about}", lambda: LossKeeper(problem))
+    bits = Following(f"the bits {about}", BitKeeper)
+    accuracy = Following(f"the accuracy {about}", AccuracyCounter)
+
+    def follow(judged: Mapping[Subject, JudgedStep]) -> None:
+        for one in (drift, losses, bits, accuracy):
+            one.add(judged)
+
+    found = parts.tried(f"the judging {about}", run_case, case, dtype, selection.adapters, watch, [follow])
+    if isinstance(found, FailedPart):
+        return Results(tuple(_not_judged(one, found) for one in _before_the_run(problem, selection.adapters)))
+    rows, pairs = found
     return Results(
         tuple(rows),
         tuple(pairs),
-        tuple(printed),
-        tuple(drifts),
-        accuracy.rows,
-        tuple(losses),
-        bits=tuple(bits),
+        drifts=tuple(drift.finished()),
+        accuracy=tuple(accuracy.finished()),
+        losses=tuple(losses.finished()),
+        bits=tuple(bits.finished()),
     )
+
+
+def joined(several: Sequence[Results]) -> Results:
+    """Put results one after the other; what is counted over all cases is added up."""
+    together = {
+        field.name: tuple(chain.from_iterable(getattr(one, field.name) for one in several))
+        for field in fields(Results)
+    }
+    return Results(**together | {"accuracy": added([one.accuracy for one in several])})
 
 
 def run_case(
@@ -108,7 +136,9 @@ def run_case(
     """
     problem = case.problem(dtype)
     rows = _before_the_run(problem, adapters)
-    counter = PairCounter(case.name, dtype)
+    counter = Following(
+        f"the direct comparison of {case.name} in {dtype}", lambda: PairCounter(case.name, dtype)
+    )
     present = [adapter for adapter in adapters if isinstance(adapter, Adapter)]
     for judged, baseline in _beside_the_reference(problem, present):
         for subject, step in judged.items():
@@ -120,7 +150,7 @@ def run_case(
         for told in follow:
             told(judged)
         watch(case, dtype, max((step.step for step in judged.values()), default=problem.steps))
-    return _settled(case, dtype, rows, present), counter.pairs
+    return _settled(case, dtype, rows, present), list(counter.finished())
 
 
 def _settled(
@@ -182,7 +212,9 @@ def _beside_the_reference(
     unseen = None if is_selected else training_steps(problem.copy())
     for judged in lockstep(problem, adapters):
         if unseen is not None:
-            yield judged, next(unseen, NOTHING)
+            part = f"the plain differences of {problem.case} in {problem.dtype}"
+            beside = parts.tried(part, next, unseen, NOTHING)
+            yield judged, NOTHING if isinstance(beside, FailedPart) else beside
         else:
             yield judged, judged[selected].claim if selected in judged else NOTHING
 
@@ -192,7 +224,9 @@ def rows_of(
 ) -> Iterator[Row]:
     """Give the rows of one judged step, with the plain differences from `baseline`, if there is one."""
     places = {line.name: place for place, line in enumerate(tape(problem))}
-    differences = _differences(judged.claim, baseline, problem.dtype)
+    part = f"the plain differences of {subject.claimant} on {problem.case} in {problem.dtype}"
+    found = parts.tried(part, _differences, judged.claim, baseline, problem.dtype)
+    differences = {} if isinstance(found, FailedPart) else found
     for finding in judged.findings:
         place = places.get(finding.quantity, len(places)) if finding.quantity else -1
         apart = UNKNOWN if finding.index is None else differences.get(finding.quantity, UNKNOWN)

@@ -6,7 +6,7 @@ import io
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec
 
 from rich import box
 from rich.console import Console
@@ -14,16 +14,21 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 
 from cases.defects import printable
+from reference import parts
+from reference.parts import FailedPart
 from reports import changes
-from reports.power import sentences
+from reports.power import TITLE, sentences
 from reports.report import LEGEND
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from cases import Case
+    from reports.power import Power
     from reports.report import Report
     from reports.run import Selection
+
+P = ParamSpec("P")
 
 WIDE = 160
 """Columns where the output is no terminal: a log is not folded."""
@@ -69,15 +74,46 @@ def progress(selection: Selection, out: Console) -> Iterator[Callable[[Case, str
         yield watch
 
 
-def show(report: Report, folder: Path, out: Console) -> None:
-    """Print the table, its legend, the conclusion, and where the report is."""
+def show(report: Report, folder: Path | None, out: Console) -> None:
+    """Print the table, its legend, the conclusion, what of the report failed, and where it is, if it is."""
+    _try("“Each case by each adapter”", out, lambda: out.print(_matrix(report)))
+    out.print(LEGEND, end="\n\n")
+    _conclusion(report, out)
+    if report.changes is not None:
+        out.print("\nSince the last run:")
+        _try(f"“{changes.TITLE}”", out, changes.show, report.changes, out)
+    if report.power is not None:
+        _try(f"“{TITLE}”", out, _power, report.power, out)
+    if failed := parts.counted(report.failed):
+        out.print(printable(failed), soft_wrap=True)
+    if folder is not None:
+        index = folder / "index.html"
+        told = shown(index) if index.exists() else shown(folder.resolve())
+        out.print(f"Report: {told}", soft_wrap=True)
+
+
+def _try(part: str, out: Console, show: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
+    """Print a part or, in its place, why it failed."""
+    done = parts.tried(part, show, *args, **kwargs)
+    if isinstance(done, FailedPart):
+        out.print(printable(str(done)), soft_wrap=True)
+
+
+def _matrix(report: Report) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in report.matrix.columns:
         table.add_column(printable(column), overflow="fold")
     for row in report.matrix.itertuples(index=False, name=None):
         table.add_row(*(printable(cell) for cell in row))
-    out.print(table)
-    out.print(LEGEND, end="\n\n")
+    return table
+
+
+def _power(power: Power, out: Console) -> None:
+    for line in sentences(power):
+        out.print(printable(line), soft_wrap=True)
+
+
+def _conclusion(report: Report, out: Console) -> None:
     conclusion = report.conclusion
     for line in (conclusion.headline, *_first(conclusion.failures), *conclusion.not_run):
         out.print(line, soft_wrap=True)
@@ -85,14 +121,6 @@ def show(report: Report, folder: Path, out: Console) -> None:
         out.print("\nKnown differences, as their cases say:")
     for line in (*_first(conclusion.known), *_first(conclusion.no_equivalent)):
         out.print(line, soft_wrap=True)
-    if report.changes is not None:
-        out.print("\nSince the last run:")
-        changes.show(report.changes, out)
-    for line in sentences(report.power) if report.power else ():
-        out.print(printable(line), soft_wrap=True)
-    index = folder / "index.html"
-    told = shown(index) if index.exists() else shown(folder.resolve())
-    out.print(f"Report: {told}", soft_wrap=True)
 
 
 def shown(path: Path) -> str:

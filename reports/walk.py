@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from cases import Case
     from cases.published import PublishedStep
-    from reports.report import Report
 
 STYLE: Final = """
 .stage { border-left: .25rem solid var(--line, #d4d4d4); padding-left: 1rem; margin: 1.5rem 0 }
@@ -65,14 +64,8 @@ class Walk:
     steps: tuple[tuple[int, tuple[Stage, ...]], ...]
 
 
-def walks(report: Report) -> tuple[Walk, ...]:
-    """Return a walk for each case of a report that has printed numbers."""
-    return tuple(
-        _walk(example.case, report.results.rows, report.results.printed) for example in report.examples
-    )
-
-
-def _walk(case: Case, rows: Sequence[Row], printed: Sequence[Printed]) -> Walk:
+def walk(case: Case, rows: Sequence[Row], printed: Sequence[Printed]) -> Walk:
+    """Return the walk through a case that has printed numbers; of the rows and numbers its own are taken."""
     own = [row for row in rows if row.subject.case == case.name and row.subject.adapter != PUBLISHED]
     of_case = [one for one in printed if one.row.subject.case == case.name]
     published = case.published

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 
+from reference import parts
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from reference.parts import FailedPart
+
+COLLECTED = parts.collected
 
 TWO_LAYERS = """
 about: Two layers, three steps.
@@ -112,6 +119,27 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.register_profile("unhurried", settings(), deadline=None)
     settings.load_profile("unhurried")
     settings.register_profile("reader", max_examples=5000 if config.getoption("--slow") else 100)
+    settings.register_profile("reports", max_examples=40 if config.getoption("--slow") else 3)
+
+
+@contextmanager
+def nobody_collects() -> Iterator[list[FailedPart]]:
+    """Collect nothing, so that a part that fails raises."""
+    yield []
+
+
+@pytest.fixture(autouse=True, scope="session")
+def failing_parts_raise() -> Iterator[None]:
+    """Let a part of a report that fails fail the test, but where a test asks that `parts_may_fail`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parts, "collected", nobody_collects)
+        yield
+
+
+@pytest.fixture
+def parts_may_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Collect the parts that fail, as a build does."""
+    monkeypatch.setattr(parts, "collected", COLLECTED)
 
 
 @pytest.fixture(scope="session")

@@ -39,6 +39,7 @@ def report_of(rows: Sequence[Row], **more: Any) -> SimpleNamespace:
         "matrix": tables.matrix(rows),
         "direct_title": "PyTorch × JAX directly",
         "examples": (),
+        "failed": (),
         "power": None,
         "changes": None,
         **nothing,

@@ -8,10 +8,20 @@ from typing import TYPE_CHECKING
 import pytest
 
 from adapters import Choice
+from reference import parts
 from reports.junit import record
 from reports.limits import limits_of
 from reports.long_runs import RowKeeper
-from reports.parity import Asked, Unusable, asked_for, command, failure_of, id_of, published_failure_of
+from reports.parity import (
+    Asked,
+    Unusable,
+    asked_for,
+    command,
+    failure_of,
+    id_of,
+    published_failure_of,
+    with_failed,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,10 +86,12 @@ def test_parity(
     limits = limits_of(request.config.option)
     found = RowKeeper()
     failure = failure_of(case, adapter, dtype, slow=slow, limits=limits, watch=found.add)
-    record(request.node, found.rows)
-    conclude(failure, adapter)
+    with parts.collected() as failed:
+        record(request.node, found.rows)
+    conclude(with_failed(failure, failed), adapter)
 
 
 def test_published(case: Case, conclude: Callable[..., None], request: pytest.FixtureRequest) -> None:
-    failure = published_failure_of(case, lambda rows: record(request.node, rows))
-    conclude(failure)
+    with parts.collected() as failed:
+        failure = published_failure_of(case, lambda rows: record(request.node, rows))
+    conclude(with_failed(failure, failed))

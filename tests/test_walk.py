@@ -19,7 +19,7 @@ from reference import tape
 from reports import environment, run
 from reports.notation import Notation, with_powers
 from reports.report import put_together
-from reports.walk import walks
+from reports.walk import walk as walk_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -103,8 +103,8 @@ def document() -> Report:
 
 
 def walk(of: Report) -> Walk:
-    (found,) = walks(of)
-    return found
+    (example,) = of.examples
+    return walk_of(example.case, of.results.rows, of.results.printed)
 
 
 def lines(of: Walk) -> dict[tuple[int, str], WalkLine]:

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from reference import names
+from reference import names, parts
 from reference.bounded import Bounded
 from reference.diagnosis.explanation import Explanation
 from reference.diagnosis.situation import derive
 from reference.formats import PRINTED
 from reference.mistakes import MISTAKES, Inexpressible
+from reference.parts import FailedPart
+from reference.tape import computed
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -53,16 +55,26 @@ def mistaken_tapes(
         Only mistakes that change one of these lines.
     """
     for mistake in MISTAKES.values():
-        changed = mistake.lines(problem)
-        if isinstance(changed, Inexpressible):
-            continue
-        everywhere = tuple(line.name for line in changed)
-        alone = [(name,) for name in everywhere] if len(everywhere) > 1 else []
-        for wrong in [everywhere, *alone]:
-            if sites is None or not set(wrong).isdisjoint(sites):
-                lines = mistake.tape(problem, only=wrong)
-                if not isinstance(lines, Inexpressible):
-                    yield mistake, wrong, lines
+        found = parts.tried(_named(mistake), _tapes, problem, mistake, sites)
+        if not isinstance(found, FailedPart):
+            yield from ((mistake, wrong, lines) for wrong, lines in found)
+
+
+def _tapes(
+    problem: Problem, mistake: Mistake, sites: Collection[str] | None
+) -> list[tuple[tuple[str, ...], tuple[Line, ...]]]:
+    changed = mistake.lines(problem)
+    if isinstance(changed, Inexpressible):
+        return []
+    everywhere = tuple(line.name for line in changed)
+    alone = [(name,) for name in everywhere] if len(everywhere) > 1 else []
+    wanted = [wrong for wrong in (everywhere, *alone) if sites is None or not set(wrong).isdisjoint(sites)]
+    tapes = [(wrong, mistake.tape(problem, only=wrong)) for wrong in wanted]
+    return [(wrong, lines) for wrong, lines in tapes if not isinstance(lines, Inexpressible)]
+
+
+def _named(mistake: Mistake) -> str:
+    return f"the mistake {mistake.name}"
 
 
 def mistakes_before(situation: Situation, quantity: str) -> Iterator[Candidate]:
@@ -70,7 +82,10 @@ def mistakes_before(situation: Situation, quantity: str) -> Iterator[Candidate]:
     for mistake, wrong, lines in mistaken_tapes(situation.problem, _hidden_lines(situation, quantity)):
         if mistake.numpy_only and situation.format == PRINTED:
             continue
-        predicted = _replayed(situation, lines) if mistake.numpy_only else _derived(situation, lines)
+        evaluate = _replayed if mistake.numpy_only else _derived
+        predicted = parts.tried(_named(mistake), evaluate, situation, lines)
+        if isinstance(predicted, FailedPart):
+            continue
         reached = _reached(situation, lines, wrong)
         explanation = Explanation(mistake.name, mistake.sentence, wrong)
         yield Candidate(explanation, {name: predicted[name] for name in reached})
@@ -91,7 +106,7 @@ def _replayed(situation: Situation, lines: Sequence[Line]) -> dict[str, Bounded]
     predicted = {}
     with np.errstate(all="ignore"):  # an overflow is a value
         for line in lines:
-            right, result = situation.right[line.name], line.formula(*(values[name] for name in line.inputs))
+            right, result = situation.right[line.name], computed(line, values, dtype)
             predicted[line.name] = Bounded(np.asarray(result, np.float64), right.error, right.format)
             shown = situation.is_shown(line.name)
             values[line.name] = situation.stated[line.name].value if shown else result

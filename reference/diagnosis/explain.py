@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from reference import parts
 from reference.diagnosis.candidates import mistakes_before
 from reference.diagnosis.explanation import Diagnosis
 from reference.diagnosis.relations import relations, right_itself
@@ -19,6 +20,7 @@ from reference.diagnosis.situation import Situation
 from reference.diagnosis.stated import stated_in_claim
 from reference.formats import EVALUATION, format_of
 from reference.known import exact_inputs
+from reference.parts import FailedPart
 from reference.verdicts import Verdict
 
 if TYPE_CHECKING:
@@ -90,15 +92,20 @@ def explain_in(situation: Situation, finding: Finding) -> Diagnosis:
         return Diagnosis(finding)
     with np.errstate(all="ignore"):  # of a number without a bound every candidate is without one, too
         for possible in (right_itself, mistakes_before, relations):
-            found = _best(situation, quantity, possible(situation, quantity))
-            if found:
+            part = f"the diagnosis by {possible.__name__.replace('_', ' ')}"
+            found = parts.tried(part, _best, situation, quantity, possible(situation, quantity))
+            if found and not isinstance(found, FailedPart):
                 return Diagnosis(finding, found)
     return Diagnosis(finding)
 
 
 def _best(situation: Situation, quantity: str, candidates: Iterable[Candidate]) -> tuple[Explanation, ...]:
     """Return the explanations that hold and explain most, each mistake once."""
-    held = [one for one in candidates if _holds(situation, quantity, one)]
+    held = [
+        one
+        for one in candidates
+        if parts.tried(f"the mistake {one.explanation.mistake}", _holds, situation, quantity, one) is True
+    ]
     extent = [len(situation.differing & one.predicted.keys()) for one in held]
     best = [one.explanation for one, reach in zip(held, extent, strict=True) if reach == max(extent)]
     return tuple({explanation.sentence: explanation for explanation in reversed(best)}.values())[::-1]

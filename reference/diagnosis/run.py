@@ -10,9 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
+from reference import parts
 from reference.diagnosis.candidates import mistaken_tapes
 from reference.diagnosis.explanation import Explanation
 from reference.diagnosis.situation import derive
+from reference.parts import FailedPart
 from reference.passage import passed
 from reference.tape import advanced, tape
 from reference.verdicts import Verdict
@@ -74,7 +76,10 @@ class Run:
         found = {}
         for mistake, wrong, lines in mistaken_tapes(self.problem):
             if not mistake.numpy_only:
-                places = self._reproduced(lines, differing, right)
+                part = f"the mistake {mistake.name}"
+                places = parts.tried(part, self._reproduced, lines, differing, right)
+                if isinstance(places, FailedPart):
+                    continue
                 found[Explanation(mistake.name, mistake.sentence, wrong)] = places
         return {explanation: places for explanation, places in found.items() if places}
 

@@ -77,7 +77,7 @@ def float32_learning_rate(problem: Problem) -> list[Line] | Inexpressible:
     """w = w − η · ∂L/∂w, with η rounded to float32."""
 
     def roughly(eta: Plain) -> Plain:
-        return _in_float32(eta).astype(eta.dtype)
+        return _in_float32(eta).astype(np.result_type(eta))
 
     if problem.dtype != "float64":
         return _no_float64(problem)
@@ -110,7 +110,7 @@ def tf32(array: Plain) -> Plain:
 
 
 def _in_float32(array: Plain) -> Plain:
-    return array.astype(np.float32)
+    return np.asarray(array, np.float32)
 
 
 def _in_float64(

@@ -48,8 +48,7 @@ def told(rows: Iterable[Row]) -> Told:
     if not compared:
         return Told()
     worst = max(compared, key=lambda row: row.finding.used)
-    level = min(int(worst.finding.used * LEVELS), LEVELS - 1)
-    return Told(f"{worst.finding.used:.2f}", f"t{level}", _who(worst))
+    return Told(f"{worst.finding.used:.2f}", f"t{level(worst.finding.used)}", _who(worst))
 
 
 def by_quantity(rows: Iterable[Row]) -> dict[str, list[Row]]:
@@ -105,3 +104,8 @@ def _word(row: Row) -> str:
 
 def _who(row: Row) -> str:
     return f"{row.subject.claimant}, {row.subject.dtype}{at_step(row)}"
+
+
+def level(used: float) -> int:
+    """Return which of the tints stands for a part of the tolerance; NaN has the last."""
+    return int(max(used, 0.0) * LEVELS) if used < 1 else LEVELS - 1

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from reference import parts
+from reference.parts import FailedPart
 from reports.drawing import tape_drawing
 from reports.page.anchors import case_anchor
 from reports.page.sources import network, yaml
@@ -13,6 +15,8 @@ from reports.quantities import AFTER, BEFORE
 from reports.rows import PUBLISHED
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     import pandas as pd
     from markupsafe import Markup
 
@@ -37,8 +41,8 @@ class Section:
     case: Case
     anchor: str
     network: str
-    drawing: Markup
-    tables: tuple[Table, ...]
+    drawing: Markup | FailedPart
+    tables: tuple[Table, ...] | FailedPart
     yaml: str
 
 
@@ -53,12 +57,22 @@ def sections(report: Report) -> tuple[Section, ...]:
             case,
             case_anchor(case.name),
             network(case),
-            tape_drawing(case.problem(case.dtypes[0]), rows[case.name]),
-            tuple(Table(dtype, summary(frame), frame) for dtype, frame in tables.items()),
+            parts.tried(f"the drawing of {case.name}", _drawing, case, rows[case.name]),
+            tables
+            if isinstance(tables, FailedPart)
+            else parts.tried(f"the tables of {case.name}", _tables, tables),
             yaml(case),
         )
         for case, tables in report.quantities
     )
+
+
+def _drawing(case: Case, rows: Sequence[Row]) -> Markup:
+    return tape_drawing(case.problem(case.dtypes[0]), rows)
+
+
+def _tables(frames: Mapping[str, pd.DataFrame]) -> tuple[Table, ...]:
+    return tuple(Table(dtype, summary(frame), frame) for dtype, frame in frames.items())
 
 
 def summary(frame: pd.DataFrame) -> str:

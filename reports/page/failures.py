@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reference import sentence, tape
+from reference import parts, sentence, tape
+from reference.parts import FailedPart
 from reports.page.anchors import failure_anchor
 from reports.page.commands import repeat
 from reports.page.sources import yaml
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from cases import Case
     from reports.environment import Environment
 
-    Numbers = tuple[tuple[str, str], ...]
+    Numbers = tuple[tuple[str, str | FailedPart], ...]
 
 
 @dataclass(frozen=True)
@@ -46,9 +47,9 @@ class Failure:
     title: str
     told: str
     explanation: str
-    formula: str
+    formula: str | FailedPart
     numbers: Numbers
-    command: str
+    command: str | FailedPart
     yaml: str
 
 
@@ -71,15 +72,17 @@ def together(failing: Iterable[Failure]) -> dict[str, list[Failure]]:
 
 
 def _failure(name: str, dtype: str, adapter: str, row: Row, case: Case, made: Environment | None) -> Failure:
+    about = f"{adapter} on {name} in {dtype}"
+    numbers = parts.tried(f"the numbers of {about}", _numbers, row)
     return Failure(
         failure_anchor(name, dtype, adapter),
         row,
         verdict(row) + where(row),
         f"{sentence(row.finding, row.subject)}.",
         row.explanation,
-        _formula(case, row.finding.quantity),
-        _numbers(row),
-        repeat(case, dtype, adapter, made),
+        parts.tried(f"the line of {about}", _formula, case, row.finding.quantity),
+        (("numbers", numbers),) if isinstance(numbers, FailedPart) else numbers,
+        parts.tried(f"the command that repeats {about}", repeat, case, dtype, adapter, made),
         yaml(case),
     )
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
 from reference import Bounded, Subject, judge, tape, training_steps, worked_example
 from reference.activations.sigmoid import ULPS
 from reference.formats import FLOAT64, NEGLIGIBLE
@@ -90,7 +92,8 @@ def _apart(claimant: str, line: Line, found: Mapping[str, Finding], *, afresh: b
     form = FLOAT64.certified if found[QUANTITY].truth == "certified" else FLOAT64
     factors = [Bounded.exact([[value]], form) for _, value in inputs]
     roundings = factors[0].shape[-1] + 1
-    reach = float((factors[0].magnitude @ factors[1].magnitude).item())
+    with np.errstate(all="ignore"):  # an overflow is a number that is told
+        reach = float((factors[0].magnitude @ factors[1].magnitude).item())
     gamma = form.gamma(roundings)
     rest = found[QUANTITY].tolerance - gamma * reach
     shows = rest > NEGLIGIBLE * gamma * reach

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from functools import partial
+from operator import attrgetter
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from markupsafe import Markup
 
+from reference import parts
+from reference.parts import FailedPart
 from reports import changes, drawing, drift_table, walk
 from reports import report as words
 from reports.page.anchors import anchor
@@ -16,10 +20,18 @@ from reports.page.failures import failures, together
 from reports.page.method import anatomy
 from reports.page.templates import templates
 from reports.power import TITLE, to_page
-from reports.walk import walks
+from reports.rows import PUBLISHED
 
 if TYPE_CHECKING:
-    from reports.report import Report
+    from collections.abc import Callable, Iterator, Mapping
+
+    import pandas as pd
+    from jinja2 import Environment
+
+    from reports.page.failures import Failure
+    from reports.report import Example, Report
+
+Told = TypeVar("Told")
 
 FIRST: Final = 6
 """Kinds of failures that are named at the head of the page, and cases of each; all have their own part."""
@@ -38,73 +50,84 @@ class Part:
     Attributes
     ----------
     name, title
-        Its link, and its heading.
-    is_there
-        Whether it has anything to tell.
-    one
-        What it tells, where several parts share a template.
+        Its link, and its heading. The name of its template is what its link begins with.
+    shows
+        Returns what its template shows beside the report's own tables; None if it has nothing to tell.
     """
 
     name: str
     title: str
-    is_there: bool = True
-    one: object = None
+    shows: Callable[[], Mapping[str, object] | None] = dict
 
-    @property
-    def template(self) -> str:
-        """The name of its template: what its link begins with."""
-        return self.name.partition(":")[0]
+    def rendered(self, made: Environment) -> Markup | None:
+        """Return its body, or None if it has nothing to tell."""
+        shown = self.shows()
+        if shown is None:
+            return None
+        return Markup(made.get_template(f"parts/{self.name.partition(':')[0]}.html").render(shown))  # noqa: S704 - escaped there
 
 
 def index(report: Report) -> str:
-    """Return the page; everything that comes from cases and adapters is escaped."""
-    found = _found(report)
-    template = templates(case.name for case, _ in report.quantities).get_template("index.html")
-    return template.render(found, report=report, parts=_parts(report, found), words=words, drift=drift_table)
+    """Return the page; everything that comes from cases and adapters is escaped.
+
+    A part that fails stands with its reason in its place.
+    """
+    made = templates(row.subject.case for row in report.results.rows if row.subject.adapter != PUBLISHED)
+    cases = {case.name: case for case in report.selection.cases}
+    found = parts.tried("“What fails”", failures, report.results.rows, cases, report.environment)
+    failing = () if isinstance(found, FailedPart) else found
+    about = {"report": report, "words": words, "drift": drift_table, "first": FIRST, "longest": LONGEST}
+    about |= {"failures": failing, "failing": {one.anchor for one in failing}, "alike": together(failing)}
+    made.globals.update(about)
+    bodies = [(part, parts.tried(f"“{part.title}”", part.rendered, made)) for part in _parts(report, found)]
+    shown = [(part, body) for part, body in bodies if body is not None]
+    return made.get_template("index.html").render(style=STYLE, parts=shown, failed=report.failed)
 
 
-def _found(report: Report) -> dict[str, Any]:
-    """Return everything that the parts show beside the report's own tables."""
+def _parts(report: Report, failing: tuple[Failure, ...] | FailedPart) -> Iterator[Part]:
+    """Give the parts in their order."""
+    yield Part("matrix", "Each case by each adapter", lambda: {"counts": counts(report.matrix)})
+    yield Part("failures", "What fails", lambda: {"found": failing} if failing else None)
+    for one in report.examples:
+        name = one.case.name
+        yield Part(anchor("walk", name), f"{name}, step by step", partial(_walk, report, one))
+    yield Part("changes", changes.TITLE, lambda: _if(report.changes, "changes", changes.to_page))
+    yield Part("printed", "Printed numbers", lambda: _printed(report))
+    yield Part("direct", report.direct_title, lambda: _unless_empty(report.direct))
+    yield Part("pictures", "Pictures", lambda: _pictures(report))
+    yield Part("known", "Known differences", lambda: _unless_empty(report.known))
+    yield Part("no-equivalent", "No equivalent", lambda: _unless_empty(report.no_equivalent))
+    lost = "Within the bound, and yet without one right digit"
+    yield Part("lost", lost, lambda: _unless_empty(report.lost))
+    yield Part("drift", drift_table.TITLE, lambda: _unless_empty(report.drift))
+    yield Part("cases", "The cases, line by line", lambda: {"cases": sections(report)})
+    yield Part("method", "What a tolerance is made of", lambda: {"anatomy": anatomy(report.results.rows)})
+    yield Part("power", TITLE, lambda: _if(report.power, "power", to_page))
+    yield Part("environment", "How this was made")
+
+
+def _unless_empty(frame: pd.DataFrame) -> dict[str, object] | None:
+    return None if frame.empty else {}
+
+
+def _if(one: Told | None, name: str, show: Callable[[Told], object]) -> dict[str, object] | None:
+    return None if one is None else {name: show(one)}
+
+
+def _walk(report: Report, example: Example) -> dict[str, object]:
+    return {"one": walk.walk(example.case, report.results.rows, report.results.printed)}
+
+
+def _printed(report: Report) -> dict[str, object] | None:
+    tables = [
+        (one, parts.tried(f"“Printed numbers: {one.case.name}”", attrgetter("table"), one))
+        for one in report.examples
+    ]
+    return {"examples": tables} if tables else None
+
+
+def _pictures(report: Report) -> dict[str, object] | None:
     from reports.pictures import pictures  # noqa: PLC0415 - matplotlib is loaded where there is a page to write
 
-    cases = {case.name: case for case, _ in report.quantities} | {
-        example.case.name: example.case for example in report.examples
-    }
-    failing = failures(report.results.rows, cases, report.environment)
-    return {
-        "failures": failing,
-        "failing": {one.anchor for one in failing},
-        "alike": together(failing),
-        "first": FIRST,
-        "counts": counts(report.matrix),
-        "cases": sections(report),
-        "walks": walks(report),
-        "pictures": pictures(report),
-        "longest": LONGEST,
-        "style": STYLE,
-        "anatomy": anatomy(report.results.rows),
-        "power": to_page(report.power) if report.power else None,
-        "changes": changes.to_page(report.changes) if report.changes else None,
-    }
-
-
-def _parts(report: Report, found: dict[str, Any]) -> tuple[Part, ...]:
-    """Return the parts in their order, without those that have nothing to tell."""
-    parts = (
-        Part("matrix", "Each case by each adapter"),
-        Part("failures", "What fails", bool(found["failures"])),
-        *(Part(anchor("walk", one.case), f"{one.case}, step by step", one=one) for one in found["walks"]),
-        Part("changes", changes.TITLE, found["changes"] is not None),
-        Part("printed", "Printed numbers", bool(report.examples)),
-        Part("direct", report.direct_title, not report.direct.empty),
-        Part("pictures", "Pictures", bool(found["pictures"])),
-        Part("known", "Known differences", not report.known.empty),
-        Part("no-equivalent", "No equivalent", not report.no_equivalent.empty),
-        Part("lost", "Within the bound, and yet without one right digit", not report.lost.empty),
-        Part("drift", drift_table.TITLE, not report.drift.empty),
-        Part("cases", "The cases, line by line"),
-        Part("method", "What a tolerance is made of"),
-        Part("power", TITLE, found["power"] is not None),
-        Part("environment", "How this was made"),
-    )
-    return tuple(part for part in parts if part.is_there)
+    drawn = pictures(report)
+    return {"pictures": drawn} if drawn else None

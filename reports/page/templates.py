@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
+from reference.parts import FailedPart, counted
 from reports.page.anchors import case_anchor, failure_anchor
 from reports.page.threads import thread
 from reports.page.tints import tint
@@ -24,7 +26,9 @@ def templates(cases: Iterable[str]) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.tests["failed"] = lambda one: isinstance(one, FailedPart)
     made.globals.update(
+        counted=counted,
         tint=tint,
         thread=thread,
         case_anchor=case_anchor,
@@ -35,7 +39,12 @@ def templates(cases: Iterable[str]) -> Environment:
 
 
 def shown(value: object) -> object:
-    """Write what no screen can show as escapes: an adapter's message may hold anything."""
+    """Write what no screen can show as escapes: an adapter's message may hold anything.
+
+    A part that failed is told in its place.
+    """
+    if isinstance(value, FailedPart):
+        return Markup('<span class="failed">{}.</span>').format(shown(str(value)))
     if type(value) is not str or value.isprintable():
         return value
     return "".join(char if char.isprintable() or char in "\n\t" else ascii(char)[1:-1] for char in value)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from reports.drawing.told import level
+
 NEWS: Final = ("differs", "undecided", "error", "not run", "outside", "not as its case expects")
 EXPECTED: Final = (" as expected", ", as its case says")
-LEVELS: Final = 4
-"""How many tints there are from 0 to 1, the whole tolerance."""
-
 _USED: Final = re.compile(r"(?:agrees )?(\d+\.\d\d)\b")
 
 
@@ -34,4 +33,4 @@ def tint(cell: object) -> str:
     if told.startswith("agrees exactly"):
         return "t0"
     used = _USED.match(told)
-    return f"t{min(int(float(used[1]) * LEVELS), LEVELS - 1)}" if used else ""
+    return f"t{level(float(used[1]))}" if used else ""

@@ -74,8 +74,7 @@ def alternative(table: pd.DataFrame) -> str:
     worst = table.assign(ulps=table["ulps"].fillna(math.inf)).groupby(["activation", "quantity"], sort=False)
     largest = worst["ulps"].max()
     few = 4
-    values = largest.xs("value", level="quantity")
-    near = [str(name) for name in values.index if values[name] <= few]
+    near = [name for name, which in largest.index if which == "value" and largest[name, which] <= few]
     gone = [f"{name} ({which})" for name, which in largest.index if largest[name, which] >= limit]
     told = f"Everybody computes {', '.join(near)} to within {few} units in the last place" if near else ""
     none = f"somebody loses every digit somewhere of {', '.join(gone)}" if gone else ""
@@ -97,6 +96,8 @@ def draw(table: pd.DataFrame) -> Figure:
             part = table[(table["activation"] == name) & (table["quantity"] == which)]
             _draw_panel(one, part, table)
             one.set_title(name if which == "value" else f"{name}'", loc="left", pad=3, weight="bold")
+            if part.empty:
+                one.text(0.5, 0.5, "shown by nobody", transform=one.transAxes, ha="center", va="center")
             one.tick_params(labelbottom=name == names[-1], labelleft=which == "value")
     finish(drawn, axes, ("value", "derivative"), "z", "ulps")
     return drawn

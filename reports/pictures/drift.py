@@ -11,7 +11,7 @@ from matplotlib.ticker import FuncFormatter
 from cases.dtypes import DTYPES
 from reports.drift import TRUTH
 from reports.pictures.frames import each_line, in_order, short, side_by_side
-from reports.pictures.panels import finish, in_tens, panels
+from reports.pictures.panels import drawable, finish, in_tens, panels
 from reports.pictures.picture import Picture
 from reports.pictures.style import looks, style
 from reports.pictures.svg import inline
@@ -107,12 +107,11 @@ def _draw_panel(axes: Axes, whole: pd.DataFrame, dtype: str, table: pd.DataFrame
         return
     for who, look in looks(table["claimant"]).items():
         mine = part[part["claimant"] == who]
-        axes.plot(mine["step"], np.maximum(mine["ulps"], LEAST), **look.curve, label=who)
+        axes.plot(mine["step"], drawable(mine["ulps"].clip(lower=LEAST)), **look.curve, label=who)
     axes.set_xscale("log")
-    axes.set_yscale("log")
-    largest = part["ulps"][np.isfinite(part["ulps"])].max()
-    axes.set_ylim(LEAST, max(10 * LEAST, 3 * largest) if largest > 0 else 10)
-    in_tens(axes.yaxis)
+    ulps = drawable(part["ulps"])
+    largest = ulps[np.isfinite(ulps)].max()
+    in_tens(axes, LEAST, max(10 * LEAST, 3 * largest) if largest > 0 else 10)
     last = int(whole["step"].max())
     tens = [10**k for k in range(len(str(last)))]
     axes.set_xticks([*(ten for ten in tens if 2 * ten < last), last], minor=False)

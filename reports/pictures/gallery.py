@@ -4,25 +4,35 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from reference import parts
+from reference.parts import FailedPart
 from reports.pictures import activations, drift, heat_map, histogram, losses, power
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from reports.pictures.picture import Picture
     from reports.report import Report
 
 
-def pictures(report: Report) -> tuple[Picture, ...]:
-    """Draw what there are numbers for; a report of nothing has no picture."""
+def pictures(report: Report) -> tuple[Picture | FailedPart, ...]:
+    """Draw what there are numbers for; a report of nothing has no picture. One may fail alone."""
+    return tuple(one for one in _drawn(report) if one is not None)
+
+
+def _drawn(report: Report) -> Iterator[Picture | FailedPart | None]:
     results = report.results
-    drawn = (
-        heat_map.picture(results),
-        *histogram.picture(results),
-        activations.picture(results),
-        losses.picture(results, learning_rates(report)),
-        drift.picture(results),
-        power.picture(report.power),
-    )
-    return tuple(one for one in drawn if one is not None)
+    yield parts.tried(_named(heat_map.TITLE), heat_map.picture, results)
+    histograms = parts.tried(_named(histogram.TITLE), histogram.picture, results)
+    yield from (histograms,) if isinstance(histograms, FailedPart) else histograms
+    yield parts.tried(_named(activations.TITLE), activations.picture, results)
+    yield parts.tried(_named(losses.TITLE), lambda: losses.picture(results, learning_rates(report)))
+    yield parts.tried(_named(drift.TITLE), drift.picture, results)
+    yield parts.tried(_named(power.TITLE), power.picture, report.power)
+
+
+def _named(title: str) -> str:
+    return f"the picture “{title}”"
 
 
 def learning_rates(report: Report) -> dict[str, float]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from matplotlib.patches import Rectangle
 
+from reports.pictures.frames import short
 from reports.pictures.style import INK, NEWS, TINT
 
 if TYPE_CHECKING:
@@ -43,7 +44,9 @@ def shade(used: float) -> float:
 
 
 def percent(used: float) -> str:
-    """Write a part of 1 as a whole percentage; only 0 is "0"."""
+    """Write a part of 1 as a whole percentage; only 0 is "0". NaN and infinity are words."""
+    if not math.isfinite(100 * used):
+        return short(used)
     return "<1" if 0 < used < 0.01 else f"{round(100 * used)}"  # noqa: PLR2004 - a percent
 
 

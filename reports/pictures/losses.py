@@ -10,7 +10,7 @@ import pandas as pd
 from cases.dtypes import DTYPES
 from reports.drift import is_told
 from reports.pictures.frames import in_order, short, side_by_side
-from reports.pictures.panels import finish, in_tens, panels
+from reports.pictures.panels import drawable, finish, in_tens, panels
 from reports.pictures.picture import Picture
 from reports.pictures.style import looks, style
 from reports.pictures.svg import inline
@@ -119,12 +119,14 @@ def _draw_panel(axes: Axes, whole: pd.DataFrame, dtype: str, table: pd.DataFrame
         if len(mine):
             every = max(len(mine) // 8, 1)
             axes.plot(
-                mine["step"], mine["loss"], **look.curve, markevery=(place * every // 4, every), label=who
+                mine["step"],
+                drawable(mine["loss"]),
+                **look.curve,
+                markevery=(place * every // 4, every),
+                label=who,
             )
-    axes.set_yscale("log")
-    finite = whole["loss"][np.isfinite(whole["loss"]) & (whole["loss"] > 0)]
-    if len(finite):
-        top = 1.4 * finite.max()
-        axes.set_ylim(min(0.7 * finite.min(), top / TWO_DECADES), top)
-    in_tens(axes.yaxis)
+    losses = drawable(whole["loss"])
+    finite = losses[np.isfinite(losses) & (losses > 0)]
+    top, least = (1.4 * finite.max(), 0.7 * finite.min()) if len(finite) else (1.0, 1.0)
+    in_tens(axes, min(least, top / TWO_DECADES), top)
     axes.set_xlim(0, whole["step"].max())

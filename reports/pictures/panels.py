@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final
 
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+import numpy as np
+from matplotlib.ticker import FuncFormatter, Locator, NullLocator
 
+from reports.pictures.frames import short
 from reports.pictures.style import WIDTH, figure, fitted, looks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    import pandas as pd
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
-    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
+
+REACH: Final = (1e-300, 1e300)
+"""A logarithmic axis reaches no further: near the ends of float64 its limits would overflow."""
+
+TICKS: Final = 6
+"""A logarithmic axis has at most so many words."""
 
 LINE: Final = 12.0
 """The height of a line of the legend, in points."""
@@ -80,6 +89,8 @@ def _points(drawn: Figure) -> float:
 
 def power_of_ten(number: float, _: object = None) -> str:
     """Write a tick of a logarithmic axis in plain letters: 1, 10, 100, 10⁶; 0.1, 0.01, 10⁻⁶."""
+    if not math.isfinite(number):
+        return short(number)
     plain = {0.01: "0.01", 0.1: "0.1", 1: "1", 10: "10", 100: "100"}
     if number in plain:
         return plain[number]
@@ -88,8 +99,31 @@ def power_of_ten(number: float, _: object = None) -> str:
     return f"10{raised}" if digits[0] == "1" else f"{digits[0]}·10{raised}"
 
 
-def in_tens(axis: Axis) -> None:
-    """Label a logarithmic axis at powers of ten only, and at no more of them than there is room for."""
-    axis.set_major_locator(LogLocator(numticks=6))
-    axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(FuncFormatter(power_of_ten))
+def drawable(numbers: pd.Series[float]) -> pd.Series[float]:
+    """Return what stands for these numbers on a logarithmic axis: what lies beyond `REACH` is at its edge."""
+    is_there = np.isfinite(numbers) & (numbers > 0)
+    return numbers.where(~is_there, numbers.clip(*REACH))
+
+
+class Tens(Locator):
+    """Powers of ten, no more than there is room for, anywhere in `REACH` (a `LogLocator` overflows there)."""
+
+    def __call__(self) -> list[float]:
+        """Return the ticks of the axis as it is."""
+        return self.tick_values(*self.axis.get_view_interval()) if self.axis else []
+
+    def tick_values(self, vmin: float, vmax: float) -> list[float]:
+        """Return the ticks between two numbers."""
+        low, high = sorted((vmin, vmax))
+        first, last = math.ceil(math.log10(low)), math.floor(math.log10(high))
+        return [10.0**k for k in range(first, last + 1, max(1, -(-(last - first) // (TICKS - 1))))]
+
+
+def in_tens(axes: Axes, low: float, high: float) -> None:
+    """Make the upright axis logarithmic between two numbers; label it at powers of ten that have room."""
+    axes.set_autoscaley_on(False)  # the limits that any numbers ask for may overflow
+    axes.set_yscale("log")
+    axes.set_ylim(low, high)
+    axes.yaxis.set_major_locator(Tens())
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(FuncFormatter(power_of_ten))

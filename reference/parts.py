@@ -1,0 +1,103 @@
+"""Parts of a report: what explains, measures, tabulates, draws or writes, each of which may fail alone.
+
+Verdicts are settled before any of it. `tried` calls a part; if that raises, a `FailedPart` with the reason
+stands in its place, and whoever collects (`collected`) has it to count. Where nobody collects, it raises.
+"""
+
+from __future__ import annotations
+
+import traceback
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
+
+from reference.crash import named
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    P = ParamSpec("P")
+    Value = TypeVar("Value")
+
+ROOT: Final = Path(__file__).parents[1]
+PACKAGES: Final = ("cases", "reference", "adapters", "reports")
+
+_collecting: ContextVar[list[FailedPart] | None] = ContextVar("_collecting", default=None)
+
+
+@dataclass(frozen=True)
+class FailedPart:
+    """A part that raised.
+
+    Attributes
+    ----------
+    part
+        What it would have been: "the drift of nets/deep in float32".
+    reason
+        The exception's type and message, and where it was raised, as file:line.
+    """
+
+    part: str
+    reason: str
+
+    def __str__(self) -> str:
+        """Tell it in one line, in the part's place."""
+        return f"{self.part} failed: {self.reason}"
+
+
+@contextmanager
+def collected() -> Iterator[list[FailedPart]]:
+    """Collect the parts that fail inside; an inner collection keeps what fails in it to itself."""
+    failed: list[FailedPart] = []
+    before = _collecting.set(failed)
+    try:
+        yield failed
+    finally:
+        _collecting.reset(before)
+
+
+def so_far() -> tuple[FailedPart, ...]:
+    """Return the parts that have failed in the innermost collection; none where nobody collects."""
+    return tuple(_collecting.get() or ())
+
+
+def tried(part: str, make: Callable[P, Value], /, *args: P.args, **kwargs: P.kwargs) -> Value | FailedPart:
+    """Return what `make` returns for these arguments, or that the part of this name failed.
+
+    Raises
+    ------
+    Exception
+        What `make` raises, where nobody collects; what is no `Exception`, as an interrupt, always.
+    """
+    try:
+        return make(*args, **kwargs)
+    except Exception as error:
+        failed = _collecting.get()
+        if failed is None:
+            raise
+        one = FailedPart(part, reason(error))
+        failed.append(one)
+        return one
+
+
+def reason(error: Exception) -> str:
+    """Name an exception and the last place of this project that it passed; else where it was raised."""
+    frames = [(Path(frame.filename), frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
+    ours = [
+        (path.relative_to(ROOT), line)
+        for path, line in frames
+        if path.is_relative_to(ROOT)
+        and path.relative_to(ROOT).parts[0] in PACKAGES
+        and path != Path(__file__)
+    ]
+    path, line = (ours or [(Path(path.name), line) for path, line in frames])[-1]
+    return f"{named(error)} ({path.as_posix()}:{line})"
+
+
+def counted(failed: Iterable[FailedPart]) -> str:
+    """Tell in one line how many parts failed, each once: "2 parts of the report failed: …"; "" for none."""
+    each = list(dict.fromkeys(map(str, failed)))
+    told = f"{len(each):,} part{'s' * (len(each) != 1)} of the report failed"
+    return f"{told}: {'; '.join(one.replace(' failed: ', ', ', 1) for one in each)}." if each else ""

@@ -1,0 +1,244 @@
+"""Whatever is claimed, shown or left out, the report of it is made: no part of it raises.
+
+In these tests nobody collects the parts that fail (`conftest.failing_parts_raise`), so one that fails raises.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from dataclasses import replace
+from functools import cache
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from conftest import TWO_LAYERS
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from networks import network
+from rich.console import Console
+from rules import COSINE, STEP, clipping, every_rule, rule
+
+from adapters import Adapter, find_adapters
+from adapters.adapter import Program
+from cases import load_case
+from cases.load import case_of
+from reference import Finding, Subject, Verdict, judge, tape, training_steps
+from reference.mistakes import MISTAKES, Inexpressible, mistaken_steps
+from reference.names import outcome
+from reports import environment, files, junit, saved, terminal
+from reports.accuracy import UNKNOWN, Accuracy
+from reports.activations import ActivationError, measure_selected
+from reports.drift import TRUTH, Drift
+from reports.explanations import explained
+from reports.losses import Loss
+from reports.report import put_together
+from reports.rows import PUBLISHED, Pair, Printed, Results, Row
+from reports.run import Selection, rows_of, run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cases import Problem
+    from reports.report import Report
+
+few = settings(settings.get_profile("reports"), suppress_health_check=list(HealthCheck))
+
+CASE = case_of("mine/two-layers", Path("mine/two-layers.yaml"), TWO_LAYERS.replace("steps: 3", "steps: 20"))
+
+
+def written(report: Report) -> dict[str, str]:
+    """Write a report in every format, and print it; return the files."""
+    texts = {name: write(report) for name, write in files.WRITERS.items()}
+    terminal.show(report, Path("out"), Console(file=io.StringIO(), width=160))
+    assert not report.failed
+    return texts
+
+
+# every mistake, by a claimant that shows only the outcome of each step
+
+
+@cache
+def problems(dtype: str, schedule: str) -> tuple[Problem, ...]:
+    """Networks and rules among which every mistake can be made that this format allows."""
+    nets = (
+        network((3, 4, 4, 2), 5, activations=("tanh", "sigmoid", "sigmoid"), dtype=dtype),
+        network((4, 4, 4), 3, activations="tanh", loss=("mean_squared_error", "mean"), dtype=dtype),
+        network((3, 4, 3), 4, loss=("softmax_cross_entropy", "mean"), dtype=dtype),
+        network((3, 4, 3), 4, loss=("binary_cross_entropy_with_logits", "sum"), dtype=dtype),
+    )
+    rules = every_rule(dtype).values()
+    chosen = {"": None, "step": rule(dtype, **STEP), "cosine": rule(dtype, **COSINE)}[schedule]
+    clipped = replace(nets[0], clipping=clipping(dtype, 50.0, 1e-3))
+    return tuple(replace(one, schedule=chosen, steps=2) for one in (*nets, *rules, clipped))
+
+
+def formats(name: str, *, slow: bool) -> Iterator[tuple[str, str]]:
+    """Give the formats in which a mistake is made, with and without a schedule; one of them by default."""
+    if slow:
+        yield from product(("float64", "float32", "bfloat16", "float16"), ("", "step", "cosine"))
+    else:
+        yield "float32" if name == "tf32-products" else "float64", "step"
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_that_shows_only_its_outcome_is_judged_and_explained(
+    name: str, request: pytest.FixtureRequest
+) -> None:
+    judged = [
+        judged_and_explained(name, *one) for one in formats(name, slow=request.config.getoption("--slow"))
+    ]
+    assert any(judged)
+
+
+def judged_and_explained(name: str, dtype: str, schedule: str) -> bool:
+    """Make a mistake where it can be made first; return whether it can."""
+    mistake = MISTAKES[name]
+    possible = (
+        problem
+        for problem in problems(dtype, schedule)
+        if not isinstance(mistake.tape(problem), Inexpressible)
+    )
+    problem = next(possible, None)
+    if problem is None:
+        return False
+
+    def claimant(given: Problem) -> Iterator[dict[str, Any]]:
+        shown = outcome(given.depth)
+        for step in mistaken_steps(given, mistake):
+            yield {key: value for key, value in step.items() if key in shown}
+
+    subject = Subject(problem.case, "mine", "", dtype)
+    for step in judge(problem, claimant, frozenset()):
+        explained(problem, step, list(rows_of(problem, subject, step)))
+    return True
+
+
+# any subset of the quantities
+
+
+def showing(names: frozenset[str]) -> Adapter:
+    """A right program that shows only these quantities, and promises nothing."""
+
+    def train(problem: Problem) -> Iterator[dict[str, Any]]:
+        for step in training_steps(problem):
+            yield {name: value for name, value in step.items() if name in names}
+
+    return Adapter("mine", "Mine", "1", (Program("", train, lambda _: frozenset()),))
+
+
+QUANTITIES = [line.name for line in tape(CASE.problem("float64"))]
+
+
+@few
+@example(shown=frozenset())
+@example(shown=frozenset({"dL/dz1", "loss"}))
+@example(shown=frozenset({"a1"}))
+@given(shown=st.frozensets(st.sampled_from(QUANTITIES)))
+def test_any_subset_of_the_quantities_may_be_shown(shown: frozenset[str]) -> None:
+    selection = Selection((CASE,), (showing(shown),), ("float64",))
+    results = replace(run(selection), activations=measure_selected(selection))
+    report = put_together(results, selection, environment.describe("a command"))
+    assert report.conclusion.passed == bool(shown)
+    assert {row.finding.quantity for row in results.rows} - {""} == shown
+    written(report)
+
+
+# any numbers
+
+
+SPECIAL = (
+    0.0,
+    -0.0,
+    5e-324,
+    -5e-324,
+    2.0**-1022,
+    1e-300,
+    1e300,
+    1e308,
+    -1e308,
+    math.inf,
+    -math.inf,
+    math.nan,
+)
+NUMBERS = st.sampled_from(SPECIAL) | st.floats()
+
+DOCUMENT = load_case("worked/document")
+LINES = [line.name for line in tape(DOCUMENT.problem("float64"))]
+
+
+def results_of(numbers: list[float], verdict: Verdict) -> Results:
+    """Return results that hold these numbers, each wherever a number may stand."""
+    count = len(numbers)
+
+    def number(place: int) -> float:
+        return numbers[place % count]
+
+    def row(who: str, dtype: str, place: int, name: str) -> Row:
+        given = (number(place + k) for k in range(7))
+        claimed, derived, error, tolerance, used, ulps, digits = given
+        shape = () if name == "loss" else (0, 0)
+        found = Finding(1, name, verdict, "", shape, claimed, derived, error, tolerance, used, ulps, digits)
+        found = replace(found, truth="certified")
+        return Row(Subject(DOCUMENT.name, who, "", dtype), found, place, claimed, derived)
+
+    rows = [
+        row(who, dtype, place, name)
+        for who in ("numpy", "mine")
+        for dtype in ("float64", "float32", "bfloat16")
+        for place, name in enumerate(LINES)
+    ]
+    printed = [
+        Printed(row(PUBLISHED, "printed", place, name), 1, repr(number(place)), number(place + 1))
+        for place, name in enumerate(LINES)
+    ]
+    steps = [*range(1, 25), 50]
+    about = "a/b", "float64", "mine"
+    return Results(
+        (*rows, *(one.row for one in printed)),
+        tuple(Pair(*about, "jax", name, 2, 1, number(k), number(k + 1)) for k, name in enumerate(LINES)),
+        tuple(printed),
+        tuple(Drift(*about, TRUTH, step, number(k), number(k + 1)) for k, step in enumerate(steps)),
+        tuple(Accuracy("float64", "mine", "dL/dW", k, 1) for k in (-3, 0, UNKNOWN)),
+        tuple(Loss(*about, step, number(k)) for k, step in enumerate(steps)),
+        tuple(
+            ActivationError("tanh", "float32", "mine", what, z, number(k))
+            for what in ("value", "derivative")
+            for k, z in enumerate(np.linspace(-24, 24, count).tolist())
+        ),
+    )
+
+
+@few
+@example(numbers=[0.0], verdict=Verdict.AGREES)
+@example(numbers=[math.nan], verdict=Verdict.AGREES)
+@example(numbers=[1e308, -1e308, 5e-324], verdict=Verdict.DIFFERS)
+@example(numbers=[math.inf, -math.inf, -0.0], verdict=Verdict.UNDECIDED)
+@given(
+    numbers=st.lists(NUMBERS, min_size=1, max_size=9),
+    verdict=st.sampled_from((Verdict.AGREES, Verdict.DIFFERS, Verdict.UNDECIDED)),
+)
+def test_any_numbers_go_through_every_picture_table_and_writer(
+    numbers: list[float], verdict: Verdict
+) -> None:
+    results = results_of(numbers, verdict)
+    selection = Selection((DOCUMENT,), find_adapters(["numpy"]))
+    report = put_together(results, selection, environment.describe("a command"))
+    texts = written(report)
+    junit.properties([row for row in results.rows if row.subject.adapter == "mine"])
+    assert same(read(texts["results.json"]), results)
+
+
+def read(text: str) -> Results:
+    """Read a saved run from its text."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "read_bytes", lambda _: text.encode())
+        return saved.read(Path("results.json")).results
+
+
+def same(one: Results, other: Results) -> bool:
+    """Whether two are the same, where NaN is NaN and −0 is not 0."""
+    return repr(one) == repr(other)

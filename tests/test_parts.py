@@ -1,0 +1,385 @@
+"""A part of a report that fails costs itself alone: it is named in its place, and no verdict is lost."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from conftest import TWO_LAYERS
+
+from cases import load_cases
+from reference import parts
+from reference.mistakes import MISTAKES
+from reports import files, junit, run, saved
+from reports.build import main
+from reports.formats import FORMATS
+from reports.parity import Failure, failure_of, with_failed
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from reports.rows import Results
+
+pytestmark = pytest.mark.usefixtures("claimants", "without_pictures", "parts_may_fail")
+
+BOTH = "document"
+"""In the names of two cases: one with printed numbers, and one of 20 steps that is made here."""
+
+RIGHT = "planted:sum-for-mean"
+"""The losses of both cases are sums, so nothing is wrong with it."""
+
+
+class Broken(Exception):  # noqa: N818 - what is raised on purpose
+    """Raised in the place of a part."""
+
+
+def breaks(*_: object, **__: object) -> Any:
+    raise Broken("no such luck")
+
+
+@pytest.fixture(scope="module")
+def cases(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("cases")
+    (folder / "mine").mkdir()
+    text = TWO_LAYERS.replace("steps: 3", "steps: 20")
+    (folder / "mine" / "document.yaml").write_text(text, encoding="utf-8")
+    return folder
+
+
+def build(cases: Path, out: Path, *more: str, wrong: bool = False) -> int:
+    """Build a report of two cases, with a claimant that is wrong from the second step on where asked for."""
+    adapters = ["numpy", "claimants:honest", RIGHT, *(["claimants:forgets_the_factor"] if wrong else [])]
+    chosen = [f"--adapter={name}" for name in adapters]
+    narrowed = ["--cases", str(cases), "--select", BOTH, "--dtype", "float64", "--workers", "1"]
+    return main([*narrowed, *chosen, "--out", str(out), *more])
+
+
+def again(kept: Path, out: Path, *more: str) -> int:
+    """Make a report again, in every format."""
+    return main(["--from", str(kept), "--out", str(out), *more, *(f"--format={name}" for name in FORMATS)])
+
+
+@pytest.fixture(scope="module")
+def right(cases: Path, claimants: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("right")
+    assert build(cases, out, "--format=json", "--format=csv") == 0
+    return out
+
+
+@pytest.fixture(scope="module")
+def wrong(cases: Path, claimants: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("wrong")
+    assert build(cases, out, "--format=json", "--format=csv", wrong=True) == 1
+    return out
+
+
+def damage(monkeypatch: pytest.MonkeyPatch, target: str) -> None:
+    """Let a function raise; of a file's writer the name is the file's."""
+    if target in files.WRITERS:
+        monkeypatch.setitem(files.WRITERS, target, breaks)
+    else:
+        monkeypatch.setattr(target, breaks)
+
+
+def whole(one: Path, other: Path, *but: str) -> None:
+    """CSV and JSON are the same, byte for byte."""
+    for name in {"results.csv", "results.json", "drift.csv"} - set(but):
+        assert (one / name).read_bytes() == (other / name).read_bytes(), name
+
+
+OF_A_REPORT = {
+    "reports.tables.matrix": "“Each case by each adapter”",
+    "reports.known.differences": "“Known differences”",
+    "reports.known.no_equivalent": "“No equivalent”",
+    "reports.tables.direct": "“The adapters directly”",
+    "reports.tables.lost": "“Within the bound, and yet without one right digit”",
+    "reports.drift_table.table": "“For information: how far the trainings have come apart”",
+    "reports.tables.printed": "“Printed numbers: worked/document”",
+    "reports.report.quantities": "the tables of mine/document",
+    "reports.page.page.counts": "“Each case by each adapter”",
+    "reports.page.page.sections": "“The cases, line by line”",
+    "reports.page.page.anatomy": "“What a tolerance is made of”",
+    "reports.walk.walk": "“worked/document, step by step”",
+    "reports.page.cases.tape_drawing": "the drawing of mine/document",
+    "reports.page.cases.summary": "the tables of mine/document",
+    "reports.pictures.pictures": "“Pictures”",
+    "reports.markdown._matrix": "“Each case by each adapter”",
+    "reports.latex.table": "“Each case by each adapter”",
+    "reports.terminal._matrix": "“Each case by each adapter”",
+    "reports.step_summary.append": "the summary of the workflow's step",
+    **{name: name for name in files.WRITERS},
+}
+
+
+@pytest.mark.parametrize(("target", "part"), OF_A_REPORT.items())
+def test_a_part_of_a_report_fails_alone(
+    target: str,
+    part: str,
+    right: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    damage(monkeypatch, target)
+    assert again(right, tmp_path) == 1
+    whole(right, tmp_path, target)
+    printed = capsys.readouterr().out
+    assert "All agree" in printed
+    assert f"failed: {part}, Broken: no such luck (" in printed
+    late = {"reports.terminal._matrix", "reports.step_summary.append"}  # the files are written by then
+    for name in ("index.html", "summary.md") if target not in late else ():
+        text = (tmp_path / name).read_text(encoding="utf-8").replace("\\", "")
+        assert "All agree" in text, name
+        assert f"{part} failed: Broken: no such luck (" in html.unescape(text) or target == name, name
+
+
+def test_a_part_that_fails_is_named_in_its_place_and_the_others_stand(
+    right: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reports.page.page.anatomy", breaks)
+    monkeypatch.setattr("reports.page.cases.tape_drawing", breaks)
+    assert again(right, tmp_path / "damaged") == 1
+    monkeypatch.undo()
+    text = html.unescape((tmp_path / "damaged" / "index.html").read_text(encoding="utf-8"))
+    _, _, method = text.partition('<section id="method"')
+    assert "“What a tolerance is made of” failed: Broken: no such luck" in method.partition("</section>")[0]
+    _, _, case = text.partition('<section class="case" id="case:mine/document"')
+    case = case.partition("</section>")[0]
+    assert "the drawing of mine/document failed: Broken: no such luck" in case
+    assert "dL/dz2 W2" in case
+    assert "3 parts of the report failed: " in text
+
+
+WRONG = "claimants:forgets_the_factor on mine/document"
+
+FAILURES = {
+    "reports.page.page.failures": "“What fails”",
+    "reports.page.failures._formula": f"the line of {WRONG} in float64",
+    "reports.page.failures._numbers": f"the numbers of {WRONG} in float64",
+    "reports.page.failures.repeat": f"the command that repeats {WRONG} in float64",
+    "reports.markdown._failures": "“What fails”",
+    "reports.changes.compare": "what has changed since the last run",
+    "reports.terminal.changes.show": "“What has changed since the last run”",
+    "reports.page.page.changes.to_page": "“What has changed since the last run”",
+}
+
+
+@pytest.mark.parametrize(("target", "part"), FAILURES.items())
+def test_what_tells_of_a_failure_fails_alone(
+    target: str,
+    part: str,
+    wrong: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    damage(monkeypatch, target)
+    assert again(wrong, tmp_path, "--baseline", str(wrong)) == 1
+    whole(wrong, tmp_path)
+    printed = capsys.readouterr().out
+    assert "Not all agree: 1 × differs" in printed
+    assert f"{part}, Broken: no such luck (" in printed
+    assert "dL/da1" in (tmp_path / "index.html").read_text(encoding="utf-8")
+
+
+PICTURES = ("heat_map", "histogram", "activations", "losses", "drift", "power")
+
+
+@pytest.mark.usefixtures("drawn")
+@pytest.mark.parametrize("name", PICTURES)
+def test_a_picture_fails_alone(
+    name: str, right: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for other in PICTURES:
+        nothing = () if other == "histogram" else None
+        monkeypatch.setattr(f"reports.pictures.{other}.picture", lambda *_, nothing=nothing: nothing)
+    monkeypatch.setattr(f"reports.pictures.{name}.picture", breaks)
+    assert again(right, tmp_path) == 1
+    whole(right, tmp_path)
+    text = (tmp_path / "index.html").read_text(encoding="utf-8")
+    _, _, section = text.partition('<section id="pictures"')
+    assert "” failed: Broken: no such luck (" in section.partition("</section>")[0]
+
+
+OF_A_RUN = {
+    "reports.drift.DriftMeter.__init__": ("drifts", "the drift of "),
+    "reports.drift.DriftMeter.add": ("drifts", "the drift of "),
+    "reports.drift.DriftMeter.finished": ("drifts", "the drift of "),
+    "reports.losses.LossKeeper.add": ("losses", "the losses of "),
+    "reports.bits.BitKeeper.add": ("bits", "the bits of "),
+    "reports.accuracy.AccuracyCounter.add": ("accuracy", "the accuracy of "),
+    "reports.pairs.PairCounter.add": ("pairs", "the direct comparison of "),
+    "reports.activations.measure": ("activations", "the activations' errors"),
+}
+
+
+def without(results: Results, *fields: str) -> Results:
+    """Return results without these fields, and without what explains their rows."""
+    rows = tuple(replace(row, explanation="") for row in results.rows)
+    printed = tuple(replace(one, row=replace(one.row, explanation="")) for one in results.printed)
+    return replace(results, rows=rows, printed=printed, failed=(), **dict.fromkeys(fields, ()))
+
+
+def same(one: Path, other: Path, *but: str) -> None:
+    """Two kept runs hold the same results; NaN is NaN."""
+    assert repr(without(saved.read(one).results, *but)) == repr(without(saved.read(other).results, *but))
+
+
+@pytest.mark.parametrize(("target", "field", "part"), [(key, *told) for key, told in OF_A_RUN.items()])
+def test_what_follows_a_run_fails_alone(
+    target: str, field: str, part: str, cases: Path, right: Path, tmp_path: Path
+) -> None:
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(target, breaks)
+        code = build(cases, tmp_path, "--format=json", "--format=csv")
+    assert code == 1
+    same(tmp_path, right, field)
+    found = saved.read(tmp_path).results
+    assert getattr(found, field) == ()
+    assert getattr(saved.read(right).results, field)
+    assert found.failed
+    assert all(one.part.startswith(part) for one in found.failed)
+    assert (tmp_path / "results.csv").read_bytes() == (right / "results.csv").read_bytes()
+    assert again(tmp_path, tmp_path / "again") == 1  # what is missing is told by each report of the run
+
+
+DIAGNOSES = {
+    "reports.explanations.explain_step": f"the diagnosis of {WRONG}",
+    "reports.explanations.inherited": f"the diagnosis of {WRONG}",
+    "reports.published.explain_published": "the diagnosis of the printed numbers of worked/document",
+    "reference.diagnosis.candidates.mistaken_tapes": "the diagnosis by mistakes before",
+    "reference.diagnosis.candidates._derived": "the mistake weight-factor-missing",
+}
+
+
+@pytest.mark.parametrize(("target", "part"), DIAGNOSES.items())
+def test_a_diagnosis_fails_alone(
+    target: str, part: str, cases: Path, wrong: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(target, breaks)
+    assert build(cases, tmp_path, "--format=json", "--format=csv", wrong=True) == 1
+    monkeypatch.undo()
+    same(tmp_path, wrong)
+    found = saved.read(tmp_path).results
+    assert any(one.part.startswith(part) for one in found.failed)
+    assert any(f"Not told: {part}" in row.explanation for row in found.rows)
+
+
+def test_where_one_mistake_fails_the_others_are_tried(
+    cases: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = replace(MISTAKES["sum-for-mean"], change=breaks)
+    monkeypatch.setattr("reference.diagnosis.candidates.MISTAKES", {**MISTAKES, broken.name: broken})
+    build(cases, tmp_path, "--format=json", wrong=True)
+    rows = saved.read(tmp_path).results.rows
+    (told,) = [row.explanation for row in rows if row.fails and row.explanation]
+    assert told.startswith("Explained by: the factor w is missing from the hidden gradient")
+    assert "Not told: the mistake sum-for-mean failed: Broken: no such luck (reference/mistakes/" in told
+
+
+def test_where_judging_itself_fails_the_other_cases_are_judged(
+    cases: Path, right: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "judge_case", lambda case, **_: breaks() if case.published else [])
+    judge = run.run_case
+    monkeypatch.setattr(
+        run, "run_case", lambda case, *more: (breaks if "mine" in case.name else judge)(case, *more)
+    )
+    assert build(cases, tmp_path, "--format=json") == 1
+    rows = saved.read(tmp_path).results.rows
+    kept = [one for one in saved.read(right).results.rows if one.subject.case == "worked/document"]
+    judged = [one for one in rows if one.finding.verdict != "error"]
+    assert repr(judged) == repr([one for one in kept if one.subject.adapter != "published"])
+    told = {(one.subject.adapter, one.finding.reason.partition(":")[0]) for one in rows if one not in judged}
+    why = "is not judged, because the judging of mine/document in float64 failed"
+    printed = "is not judged, because the judging of the printed numbers of worked/document failed"
+    assert told == {*((name, why) for name in ("numpy", "claimants:honest", RIGHT)), ("published", printed)}
+
+
+def test_a_machine_that_cannot_be_described_costs_no_verdict(
+    cases: Path, right: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("platform.platform", breaks)
+    assert build(cases, tmp_path) == 1
+    same(tmp_path, right)
+    assert saved.read(tmp_path).environment.platform == "not known"
+
+
+def test_a_parity_test_tells_its_verdict_and_what_failed(
+    cases: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reports.explanations.explain_step", breaks)
+    (case,) = load_cases(cases)
+    failure = failure_of(case, "claimants:forgets_the_factor", "float64")
+    assert failure is not None
+    assert failure.told.startswith("dL/da1[")
+    assert f"1 part of the report failed: the diagnosis of {WRONG} in float64, Broken: no" in failure.told
+    with_parts = with_failed(None, [parts.FailedPart("a part", "a reason")])
+    assert with_parts == Failure("1 part of the report failed: a part, a reason.")
+    assert with_failed(failure, []) is failure
+
+
+def test_a_junit_file_tells_what_failed(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reports.junit.properties", breaks)
+    before = len(request.node.user_properties)
+    with parts.collected() as failed:
+        junit.record(request.node, [])
+    assert len(failed) == 1
+    told = request.node.user_properties[before:]
+    assert not told or [name for name, _ in told] == ["failed"]  # xunit2 has no place for it
+
+
+def test_the_suites_power_fails_alone(
+    cases: Path, right: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reports.make.measure", breaks)
+    assert build(cases, tmp_path, "--format=json", "--format=csv", "--power") == 1
+    same(tmp_path, right)
+    (failed,) = saved.read(tmp_path).results.failed
+    assert failed.part == "the suite's power"
+    assert saved.read(tmp_path).power is None
+
+
+@pytest.mark.parametrize("interrupt", [KeyboardInterrupt, SystemExit, GeneratorExit])
+def test_what_ends_a_program_is_not_held_up(interrupt: type[BaseException]) -> None:
+    def ends() -> None:
+        raise interrupt
+
+    with parts.collected() as failed, pytest.raises(interrupt):
+        parts.tried("a part", ends)
+    assert not failed
+
+
+def test_where_nobody_collects_a_part_raises() -> None:
+    with pytest.raises(Broken):
+        parts.tried("a part", breaks)
+    with parts.collected() as outer:
+        with parts.collected() as inner:
+            assert isinstance(parts.tried("a part", breaks), parts.FailedPart)
+        assert parts.so_far() == ()
+    assert (len(outer), len(inner)) == (0, 1)
+
+
+def test_parts_are_counted_once_and_told_with_their_reasons() -> None:
+    one, other = parts.FailedPart("the drift", "KeyError: 1 (a.py:1)"), parts.FailedPart("b", "c (d.py:2)")
+    assert parts.counted([]) == ""
+    assert parts.counted([one, one]) == "1 part of the report failed: the drift, KeyError: 1 (a.py:1)."
+    assert parts.counted([one, other]).startswith("2 parts of the report failed: the drift, KeyError")
+
+
+def test_verdicts_are_printed_where_no_file_can_be_written(
+    right: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(files, "publish", refuse)
+    assert again(right, tmp_path) == 2
+    told = capsys.readouterr()
+    assert "All agree" in told.out
+    assert "Report: " not in told.out
+    assert "Permission denied" in told.err
