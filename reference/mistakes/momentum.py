@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     Array = TypeVar("Array", NDArray[Any], Bounded)
 
 ONE_STEP = Inexpressible("there is only one step")
+NO_MOMENTUM = Inexpressible("there is no momentum")
 NO_DAMPENING = Inexpressible("there is no dampening")
 
 
@@ -73,6 +74,28 @@ def dampening_missing(problem: Problem) -> list[Line] | Inexpressible:
     ] or NO_DAMPENING
 
 
+@mistake("the momentum was taken as an average: 1 − μ stands before the gradient")
+def momentum_as_an_average(problem: Problem) -> list[Line] | Inexpressible:
+    """m = μ m + (1 − μ) ∂L/∂w, as in autograd's `sgd` and in Andrew Ng's course: every update is 1 − μ times as long.
+
+    Source: HIPS/autograd, issue 289, "SGD w/ momentum".
+    """
+    rule = problem.optimizer
+    if rule.name != "sgd" or not rule.states:
+        return NO_MOMENTUM
+    if rule.has("dampening") and rule["dampening"] == rule["momentum"]:
+        return Inexpressible("the dampening is μ, so that it is an average from the second step on")
+
+    def averaged(m: Array, g: Array, mu: Array) -> Array:
+        m_new: Array = mu * m + (1 - mu) * g
+        return m_new
+
+    return [
+        Line(line.name, averaged, line.inputs[:3], f"μ {m} + (1 − μ) {line.inputs[1]}")
+        for m, line in state_lines(problem, "m").items()
+    ]
+
+
 @mistake("the look-ahead of Nesterov's momentum is missing, so that it is the ordinary one")
 def look_ahead_missing(problem: Problem) -> list[Line] | Inexpressible:
     """w = w − η m for w − η (∂L/∂w + μ m)."""
@@ -88,7 +111,7 @@ def look_ahead_missing(problem: Problem) -> list[Line] | Inexpressible:
 def rate_inside_the_momentum(problem: Problem) -> list[Line] | Inexpressible:
     """m = μ m + η ∂L/∂w and w = w − m: the same update only as long as η is."""
     if problem.optimizer.name != "sgd" or not problem.optimizer.states:
-        return Inexpressible("there is no momentum")
+        return NO_MOMENTUM
     if problem.schedule is None:
         return Inexpressible("as long as the rate stays the same, so does the update")
     if problem.steps == 1:
