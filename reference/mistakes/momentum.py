@@ -10,6 +10,7 @@ from reference.line import Line
 from reference.mistakes.mistake import Inexpressible, mistake
 from reference.mistakes.operations import none_of
 from reference.mistakes.rewiring import changed, rate_of, rewired, state_lines, update_lines
+from reference.optimizers.averages import MOVING_AVERAGE
 from reference.optimizers.sgd import accumulate, accumulate_dampened, descend_ahead
 from reference.tape import tape
 
@@ -74,11 +75,11 @@ def dampening_missing(problem: Problem) -> list[Line] | Inexpressible:
     ] or NO_DAMPENING
 
 
-@mistake("the momentum was taken as an average: 1 − μ stands before the gradient")
+@mistake("the momentum was taken as an average, with 1 − μ before the gradient")
 def momentum_as_an_average(problem: Problem) -> list[Line] | Inexpressible:
-    """m = μ m + (1 − μ) ∂L/∂w, as in autograd's `sgd` and in Andrew Ng's course: every update is 1 − μ times as long.
+    """m = μ m + (1 − μ) ∂L/∂w: every update is shorter by the factor 1 − μ.
 
-    Source: HIPS/autograd, issue 289, "SGD w/ momentum".
+    Source: the `sgd` of HIPS/autograd, and its issue 289, "SGD w/ momentum"; Andrew Ng's course.
     """
     rule = problem.optimizer
     if rule.name != "sgd" or not rule.states:
@@ -86,13 +87,9 @@ def momentum_as_an_average(problem: Problem) -> list[Line] | Inexpressible:
     if rule.has("dampening") and rule["dampening"] == rule["momentum"]:
         return Inexpressible("the dampening is μ, so that it is an average from the second step on")
 
-    def averaged(m: Array, g: Array, mu: Array) -> Array:
-        m_new: Array = mu * m + (1 - mu) * g
-        return m_new
-
     return [
-        Line(line.name, averaged, line.inputs[:3], f"μ {m} + (1 − μ) {line.inputs[1]}")
-        for m, line in state_lines(problem, "m").items()
+        Line(line.name, MOVING_AVERAGE, ("momentum", m, g), f"μ {m} + (1 − μ) {g}")
+        for line, (m, g, *_) in ((line, line.inputs) for line in state_lines(problem, "m").values())
     ]
 
 
