@@ -94,7 +94,9 @@ def judge(
 def _kept(judged: JudgedStep, previous: JudgedStep | None) -> JudgedStep:
     """Return a step for the next one to keep; where some of its state was hidden, with those before it."""
     is_hidden = not all(number.is_exact for number in judged.state.values())
-    return replace(judged, previous=previous) if is_hidden and judged.step <= SEARCHED_STEPS else judged
+    if not is_hidden or judged.step > SEARCHED_STEPS:
+        return judged
+    return replace(judged, previous=previous, derived={})
 
 
 def _judge_span(
