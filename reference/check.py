@@ -16,7 +16,15 @@ from cases.defects import well_formed
 from reference import names
 from reference.agreement import compare_unguarded
 from reference.certification import crossed, is_certified
-from reference.claims import Claim, Claimant, JudgedStep, claims_of, is_last, wrong_kind
+from reference.claims import (
+    SEARCHED_STEPS,
+    Claim,
+    Claimant,
+    JudgedStep,
+    claims_of,
+    is_last,
+    wrong_kind,
+)
 from reference.findings import Finding
 from reference.formats import IN_FLOAT32
 from reference.known import data, first_state
@@ -80,7 +88,15 @@ def judge(
         together, state = _judge_span(problem, span, state, promises, truth)
         for judged in together:
             yield replace(_at_the_end(judged, problem, given), previous=previous)
-            previous = judged
+            previous = _kept(judged, previous)
+
+
+def _kept(judged: JudgedStep, previous: JudgedStep | None) -> JudgedStep:
+    """Return a step for the next one to keep; where some of its state was hidden, with those before it."""
+    is_hidden = not all(number.is_exact for number in judged.state.values())
+    if not is_hidden or judged.step > SEARCHED_STEPS:
+        return judged
+    return replace(judged, previous=previous, derived={})
 
 
 def _judge_span(

@@ -29,6 +29,10 @@ Claimant: TypeAlias = "Callable[[Problem], Iterator[Claim]]"
 State: TypeAlias = "Mapping[str, Bounded]"
 """The parameters, the optimizer's state and the step's number, before a step."""
 
+SEARCHED_STEPS = 200
+"""A run is searched for mistakes, from its start on, if the first number that differs lies within so many
+steps. Beyond, trying each of them would take minutes."""
+
 
 @dataclass(frozen=True)
 class JudgedStep:
@@ -41,7 +45,8 @@ class JudgedStep:
     state
         The parameters, the optimizer's state and the step's number, before the step.
     previous
-        The step before, without its own previous one: a long run does not keep every step.
+        The step before. It has its own previous one only where some of the state before it is hidden, and
+        within `SEARCHED_STEPS`: a long run does not keep every step.
     derived
         What each claimed line was judged against, by name; nothing where steps were judged together.
     """

@@ -10,7 +10,7 @@ import numpy as np
 from reference import names, parts
 from reference.bounded import Bounded
 from reference.diagnosis.explanation import Explanation
-from reference.diagnosis.situation import derive
+from reference.diagnosis.situation import derive, reached
 from reference.mistakes import MISTAKES, Inexpressible
 from reference.parts import FailedPart
 from reference.tape import computed
@@ -82,19 +82,22 @@ def mistakes_before(situation: Situation, quantity: str) -> Iterator[Candidate]:
         if mistake.numpy_only and situation.stated[quantity].is_printed:
             continue
         evaluate = _replayed if mistake.numpy_only else _derived
-        predicted = parts.tried(_named(mistake), evaluate, situation, lines)
-        if isinstance(predicted, FailedPart):
-            continue
-        reached = _reached(situation, lines, wrong)
-        explanation = Explanation(mistake.name, mistake.sentence, wrong)
-        yield Candidate(explanation, {name: predicted[name] for name in reached})
+        predicted = parts.tried(_named(mistake), evaluate, situation, wrong, lines)
+        if not isinstance(predicted, FailedPart) and quantity in predicted:
+            yield Candidate(Explanation(mistake.name, mistake.sentence, wrong), predicted)
 
 
-def _derived(situation: Situation, lines: Sequence[Line]) -> dict[str, Bounded]:
-    return derive(lines, situation.known, situation.stated)
+def _derived(situation: Situation, wrong: Collection[str], lines: Sequence[Line]) -> dict[str, Bounded]:
+    """Derive what comes out otherwise; nothing, if an earlier step shows that the mistake was not made."""
+    history = situation.history
+    state = history.state_with(lines, wrong) if history else {}
+    if state is None:
+        return {}
+    predicted = derive(lines, {**situation.known, **state}, situation.stated)
+    return {name: predicted[name] for name in reached(lines, wrong, situation.shown, state)}
 
 
-def _replayed(situation: Situation, lines: Sequence[Line]) -> dict[str, Bounded]:
+def _replayed(situation: Situation, wrong: Collection[str], lines: Sequence[Line]) -> dict[str, Bounded]:
     """Compute in NumPy, from the claimant's own numbers; what else is allowed is the right line's bound."""
     dtype = situation.problem.dtype
     numbers = situation.problem.constants.keys() - {names.LEARNING_RATE}
@@ -109,26 +112,19 @@ def _replayed(situation: Situation, lines: Sequence[Line]) -> dict[str, Bounded]
             predicted[line.name] = Bounded(np.asarray(result, np.float64), right.error, right.format)
             shown = situation.is_shown(line.name)
             values[line.name] = situation.stated[line.name].value if shown else result
-    return predicted
+    return {name: predicted[name] for name in reached(lines, wrong, situation.shown)}
 
 
-def _hidden_lines(situation: Situation, quantity: str) -> set[str]:
-    """Return the line of `quantity`, and the lines it follows from that the claimant does not show."""
+def _hidden_lines(situation: Situation, quantity: str) -> set[str] | None:
+    """Return the line of `quantity`, and the lines it follows from that the claimant does not show.
+
+    None, which is all of them, where it follows from a state that the step before does not show.
+    """
     inputs = {line.name: line.inputs for line in situation.lines}
     found, waiting = {quantity}, [quantity]
     while waiting:
         above = {name for name in inputs[waiting.pop()] if name in inputs and not situation.is_shown(name)}
         waiting += above - found
         found |= above
-    return found
-
-
-def _reached(situation: Situation, lines: Sequence[Line], wrong: Collection[str]) -> set[str]:
-    """Return the lines that come out otherwise: the wrong ones, and what follows from hidden ones."""
-    reached, hidden = set(wrong), set[str]()
-    for line in lines:
-        if line.name in wrong or not hidden.isdisjoint(line.inputs):
-            reached.add(line.name)
-            if not situation.is_shown(line.name):
-                hidden.add(line.name)
-    return reached
+    hidden_before = situation.history.hidden_state if situation.history else frozenset()
+    return None if any(not hidden_before.isdisjoint(inputs[name]) for name in found) else found

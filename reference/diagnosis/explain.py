@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from reference.claims import Claim
     from reference.diagnosis.candidates import Candidate
     from reference.diagnosis.explanation import Explanation
+    from reference.diagnosis.history import History
     from reference.findings import Finding
     from reference.formats import Format
 
@@ -70,13 +71,21 @@ def explain(
 
 
 def situation_of(
-    problem: Problem, claim: Claim, state: State, previous: Situation | None = None
+    problem: Problem,
+    claim: Claim,
+    state: State,
+    previous: Situation | None = None,
+    history: History | None = None,
 ) -> Situation:
     """Return where the claimant stood: every number taken as it is, in the problem's own format."""
+    stated = stated_in_claim(claim, problem.dtype)
+    return Situation(problem, known_before(problem, state), stated, previous, history)
+
+
+def known_before(problem: Problem, state: State) -> dict[str, Bounded]:
+    """Return everything that a step is computed from, given the state before it."""
     form = format_allowed(problem, state)
-    parameters = {name: replace(number, format=form) for name, number in state.items()}
-    known = {**exact_inputs(problem, form), **parameters}
-    return Situation(problem, known, stated_in_claim(claim, problem.dtype), previous)
+    return exact_inputs(problem, form) | {name: replace(one, format=form) for name, one in state.items()}
 
 
 def format_allowed(problem: Problem, state: State) -> Format:

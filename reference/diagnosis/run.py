@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 from reference import parts
+from reference.claims import SEARCHED_STEPS
 from reference.diagnosis.candidates import mistaken_tapes
 from reference.diagnosis.explanation import Explanation
 from reference.diagnosis.situation import derive
@@ -29,11 +30,6 @@ if TYPE_CHECKING:
 
     Place: TypeAlias = tuple[int, str]
     """A step and a quantity."""
-
-
-SEARCHED_STEPS = 200
-"""Mistakes are searched for if the first number that differs lies within so many steps, and those found are
-followed to the end. Beyond, trying each of them would take minutes."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,10 +14,11 @@ from reference.tape import advanced, tape
 from reference.verdicts import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from cases import Problem
     from reference.bounded import Bounded
+    from reference.diagnosis.history import History
     from reference.diagnosis.stated import Stated
     from reference.formats import Format
     from reference.line import Line
@@ -37,12 +38,15 @@ class Situation:
         What the claimant states of this step.
     previous
         The step before, if it is known.
+    history
+        The steps since all of the state was known exactly, if they are.
     """
 
     problem: Problem
     known: Mapping[str, Bounded]
     stated: Mapping[str, Stated]
     previous: Situation | None = field(default=None, repr=False)
+    history: History | None = field(default=None, repr=False)
 
     @property
     def format(self) -> Format:
@@ -74,17 +78,60 @@ class Situation:
     @cached_property
     def after(self) -> Mapping[str, Bounded]:
         """Everything known before the next step: the data, the rate and the updated parameters."""
-        standing = {names.updated(name): self.standing(names.updated(name)) for name in self.problem.state}
-        return advanced(self.known, standing, self.problem)
+        return after(self.problem, self.known, self.stated, self.right)
 
     def standing(self, quantity: str) -> Bounded:
         """Return what later lines take for a quantity: the stated numbers, or the derived ones."""
         stated, right = self.stated.get(quantity), self.right[quantity]
         return stated.stands_for(right) if stated else right
 
+    @cached_property
+    def shown(self) -> frozenset[str]:
+        """The quantities of which later lines follow from the claimant's own numbers."""
+        return frozenset(
+            name for name, one in self.stated.items() if name in self.right and one.fits(self.right[name])
+        )
+
     def is_shown(self, quantity: str) -> bool:
         """Whether later lines follow from the claimant's own numbers of this quantity."""
-        return quantity in self.stated and self.stated[quantity].fits(self.right[quantity])
+        return quantity in self.shown
+
+
+def after(
+    problem: Problem,
+    known: Mapping[str, Bounded],
+    stated: Mapping[str, Stated],
+    derived: Mapping[str, Bounded],
+) -> dict[str, Bounded]:
+    """Return everything known before the next step: the data, the rate and the updated state."""
+    updated = [names.updated(name) for name in problem.state]
+    standing = {
+        name: stated[name].stands_for(derived[name]) if name in stated else derived[name] for name in updated
+    }
+    return advanced(known, standing, problem)
+
+
+def reached(
+    lines: Sequence[Line], wrong: Collection[str], shown: Collection[str], hidden: Collection[str] = ()
+) -> set[str]:
+    """Return the lines that come out otherwise: the wrong ones, and what follows from hidden ones.
+
+    Parameters
+    ----------
+    lines
+        The mistaken tape.
+    wrong, shown
+        Its lines that are mistaken, and those whose numbers the claimant shows.
+    hidden
+        What already comes otherwise from the steps before.
+    """
+    found, unseen = set(wrong), set(hidden)
+    for line in lines:
+        if line.name in wrong or not unseen.isdisjoint(line.inputs):
+            found.add(line.name)
+            if line.name not in shown:
+                unseen.add(line.name)
+    return found
 
 
 def derive(

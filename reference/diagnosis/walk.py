@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
-from reference import names
-from reference.diagnosis.explain import explain, explain_in, format_allowed
-from reference.diagnosis.explanation import Diagnosis
-from reference.diagnosis.run import Run
-from reference.diagnosis.situation import Situation
+from reference.diagnosis.explain import explain_in, known_before, situation_of
+from reference.diagnosis.history import EarlierStep, History
 from reference.diagnosis.stated import stated_in_claim
-from reference.known import exact_inputs
 from reference.verdicts import Verdict
 
 if TYPE_CHECKING:
@@ -19,11 +15,13 @@ if TYPE_CHECKING:
 
     from cases import Problem
     from reference.claims import JudgedStep
+    from reference.diagnosis.explanation import Diagnosis
+    from reference.diagnosis.situation import Situation
     from reference.findings import Finding
 
 
 def diagnose(problem: Problem, judged: Iterable[JudgedStep]) -> Iterator[Diagnosis]:
-    """Diagnose a claimant's run.
+    """Diagnose a claimant's run, each finding as `explain_step` does.
 
     Parameters
     ----------
@@ -36,30 +34,50 @@ def diagnose(problem: Problem, judged: Iterable[JudgedStep]) -> Iterator[Diagnos
     ------
     A diagnosis of each finding with numbers that differ, or an array of the wrong shape or dtype, in order.
     """
-    run: Run | None = None
-    before: Situation | None = None
     for step in judged:
-        run = run or Run(problem, exact_inputs(problem, format_allowed(problem, step.state)))
-        known = before.after if before else run.known
-        situation = Situation(problem, known, stated_in_claim(step.claim, problem.dtype), before)
-        run.stated[step.step] = situation.stated
+        situation = _situation(problem, step)
         for finding in step.failures:
             if finding.verdict is Verdict.DIFFERS or finding.quantity in situation.differing:
-                yield _in_step_or_run(situation, run, finding)
-        before = replace(situation, previous=None)  # so that a long run does not keep every step
-
-
-def _in_step_or_run(situation: Situation, run: Run, finding: Finding) -> Diagnosis:
-    """Explain a finding from its own step or, where earlier updates are hidden, from the run up to it."""
-    told, previous = explain_in(situation, finding), situation.previous
-    updated = map(names.updated, situation.problem.state)
-    if told.explanations or previous is None or all(previous.is_shown(name) for name in updated):
-        return told
-    place = (finding.step, finding.quantity)
-    return Diagnosis(finding, run.explanations([place])[place])
+                yield explain_in(situation, finding)
 
 
 def explain_step(problem: Problem, judged: JudgedStep, finding: Finding) -> Diagnosis:
-    """Diagnose one finding of one judged step, from that step and the one before it."""
-    before = (judged.previous.claim, judged.previous.state) if judged.previous else None
-    return explain(problem, judged.claim, judged.state, finding, previous=before)
+    """Diagnose one finding of one judged step: for reports, tests, sweeps, whoever asks.
+
+    A mistake is taken to be made from the start of the run on, in hidden lines as in those that are shown.
+
+    Parameters
+    ----------
+    problem
+        What the claimant was given.
+    judged
+        The step, as `judge` yields it: with the steps before it that a hidden state follows from.
+    finding
+        A finding of the step that is not agreement; any of them, not only the first.
+    """
+    return explain_in(_situation(problem, judged), finding)
+
+
+def _situation(problem: Problem, judged: JudgedStep) -> Situation:
+    earlier = judged.previous
+    previous = situation_of(problem, earlier.claim, earlier.state) if earlier else None
+    return situation_of(problem, judged.claim, judged.state, previous, _history(problem, earlier))
+
+
+def _history(problem: Problem, last: JudgedStep | None) -> History | None:
+    """Return the steps up to the last, from where all of the state is known exactly, if it is."""
+    steps: list[JudgedStep] = []
+    while last is not None:
+        steps.insert(0, last)
+        last = last.previous
+    if not steps or not all(number.is_exact for number in steps[0].state.values()):
+        return None
+    return History(
+        problem, known_before(problem, steps[0].state), tuple(map(partial(_earlier, problem), steps))
+    )
+
+
+def _earlier(problem: Problem, judged: JudgedStep) -> EarlierStep:
+    stated = stated_in_claim(judged.claim, problem.dtype)
+    agreed = frozenset(one.quantity for one in judged.findings if one.verdict is Verdict.AGREES)
+    return EarlierStep(stated, agreed)

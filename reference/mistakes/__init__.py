@@ -90,6 +90,7 @@ STRUCTURAL = (
     momentum.squares_not_carried_over,
     momentum.dampening_in_the_first_step,
     momentum.dampening_missing,
+    momentum.momentum_as_an_average,
     momentum.look_ahead_missing,
     momentum.rate_inside_the_momentum,
     momentum.betas_swapped,

@@ -10,6 +10,7 @@ from reference.line import Line
 from reference.mistakes.mistake import Inexpressible, mistake
 from reference.mistakes.operations import none_of
 from reference.mistakes.rewiring import changed, rate_of, rewired, state_lines, update_lines
+from reference.optimizers.averages import MOVING_AVERAGE
 from reference.optimizers.sgd import DESCEND_AHEAD, accumulate, accumulate_dampened
 from reference.tape import tape
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     Array = TypeVar("Array", NDArray[Any], Bounded)
 
 ONE_STEP = Inexpressible("there is only one step")
+NO_MOMENTUM = Inexpressible("there is no momentum")
 NO_DAMPENING = Inexpressible("there is no dampening")
 
 
@@ -73,6 +75,24 @@ def dampening_missing(problem: Problem) -> list[Line] | Inexpressible:
     ] or NO_DAMPENING
 
 
+@mistake("the momentum was taken as an average, with 1 − μ before the gradient")
+def momentum_as_an_average(problem: Problem) -> list[Line] | Inexpressible:
+    """m = μ m + (1 − μ) ∂L/∂w: every update is shorter by the factor 1 − μ.
+
+    Source: the `sgd` of HIPS/autograd, and its issue 289, "SGD w/ momentum"; Andrew Ng's course.
+    """
+    rule = problem.optimizer
+    if rule.name != "sgd" or not rule.states:
+        return NO_MOMENTUM
+    if rule.has("dampening") and rule["dampening"] == rule["momentum"]:
+        return Inexpressible("the dampening is μ, so that it is an average from the second step on")
+
+    return [
+        Line(line.name, MOVING_AVERAGE, ("momentum", m, g), f"μ {m} + (1 − μ) {g}")
+        for line, (m, g, *_) in ((line, line.inputs) for line in state_lines(problem, "m").values())
+    ]
+
+
 @mistake("the look-ahead of Nesterov's momentum is missing, so that it is the ordinary one")
 def look_ahead_missing(problem: Problem) -> list[Line] | Inexpressible:
     """w = w − η m for w − η (∂L/∂w + μ m)."""
@@ -88,7 +108,7 @@ def look_ahead_missing(problem: Problem) -> list[Line] | Inexpressible:
 def rate_inside_the_momentum(problem: Problem) -> list[Line] | Inexpressible:
     """m = μ m + η ∂L/∂w and w = w − m: the same update only as long as η is."""
     if problem.optimizer.name != "sgd" or not problem.optimizer.states:
-        return Inexpressible("there is no momentum")
+        return NO_MOMENTUM
     if problem.schedule is None:
         return Inexpressible("as long as the rate stays the same, so does the update")
     if problem.steps == 1:

@@ -1,0 +1,277 @@
+"""A run is diagnosed from its start on, by one function: what is hidden is as the mistake has it."""
+
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+import pytest
+from networks import damaged, network
+from rules import STEP, every_rule, ruled
+
+from reference import Subject, Verdict, judge, parts, tape, training_steps
+from reference.claims import SEARCHED_STEPS
+from reference.diagnosis import diagnose, explain_step
+from reference.mistakes import MISTAKES, PRECISION, Inexpressible, mistaken_steps
+from reference.names import outcome
+from reports.explanations import explained
+from reports.run import rows_of
+
+FORMATS = ("float64", "float32")
+IGNORED = "the schedule was ignored: the learning rate stayed what it was at first"
+
+
+def unit(optimizer, dtype, schedule=None, **others):
+    """One linear unit, half its squared error, and a rule: little enough to be trained by hand below."""
+    net = network((2, 1), 3, activations="identity", dtype=dtype, **others)
+    return ruled(optimizer, dtype, net=net, schedule=schedule, steps=3)
+
+
+def by_hand(update, states=(), shown=()):
+    """A program written out: `update` takes the problem, the step, the rate, ∂L/∂w and the states, by kind.
+
+    It returns what is taken off w, and changes the states. `shown` are the kinds that the program states.
+    """
+
+    def claimant(problem):
+        w = dict(problem.parameters)
+        kept = {name: {kind: np.zeros_like(array) for kind in states} for name, array in w.items()}
+        for t in range(1, problem.steps + 1):
+            error = problem.x @ w["W1"].T + w["b1"] - problem.y
+            gradients = {"W1": error.T @ problem.x, "b1": error.sum(axis=0)}
+            rate = problem.learning_rate * (problem.schedule["factor"] ** (t - 1) if problem.schedule else 1)
+            w = {name: w[name] - update(problem, t, rate, gradients[name], kept[name]) for name in w}
+            yield {
+                "loss": np.square(error).sum() / 2,
+                **{f"dL/d{name}": gradient for name, gradient in gradients.items()},
+                **{f"{name}_new": array for name, array in w.items()},
+                **{f"{kind}_{name}_new": kept[name][kind] for kind in shown for name in w},
+            }
+
+    return claimant
+
+
+def plain(problem, t, rate, g, kept):
+    return problem.learning_rate * g
+
+
+def averaged(problem, t, rate, g, kept):
+    mu = problem.optimizer["momentum"]
+    kept["m"] = mu * kept["m"] + (1 - mu) * g
+    return rate * kept["m"]
+
+
+def with_the_rate_inside(problem, t, rate, g, kept):
+    kept["m"] = problem.optimizer["momentum"] * kept["m"] + rate * g
+    return kept["m"]
+
+
+def swapped(problem, t, rate, g, kept):
+    beta1, beta2 = problem.optimizer["beta2"], problem.optimizer["beta1"]
+    kept["m"] = beta1 * kept["m"] + (1 - beta1) * g
+    kept["v"] = beta2 * kept["v"] + (1 - beta2) * g * g
+    root = np.sqrt(kept["v"] / (1 - beta2**t)) + problem.optimizer["eps"]
+    return rate * (kept["m"] / (1 - beta1**t)) / root
+
+
+def first(problem, claimant):
+    """The first failure of a run, as a report tells it and as `diagnose` does, which must be the same."""
+    for step in judge(problem, claimant, frozenset()):
+        if step.failures:
+            found = explain_step(problem, step, step.failures[0])
+            assert next(diagnose(problem, [step])) == found
+            rows = rows_of(problem, Subject(problem.case, "mine", "", problem.dtype), step)
+            with parts.collected() as failed:
+                (row,) = (one for one in explained(problem, step, list(rows)) if one.explanation)
+            assert failed == []
+            assert row.explanation.startswith(str(found))
+            return found
+    raise AssertionError("nothing failed")
+
+
+@pytest.mark.parametrize("dtype", FORMATS)
+def test_a_schedule_that_was_ignored_is_named_in_the_step_where_it_first_matters(dtype):
+    found = first(unit("sgd", dtype, STEP), by_hand(plain))
+    assert (found.finding.step, found.finding.quantity) == (2, "W1_new")
+    assert str(found) == f"Explained by: {IGNORED}."
+
+
+@pytest.mark.parametrize(("dtype", "schedule"), list(product(FORMATS, (None, STEP))))
+def test_momentum_as_an_average_has_a_name_of_its_own(dtype, schedule):
+    problem = unit("momentum", dtype, schedule, learning_rate=0.3)
+    hidden = first(problem, by_hand(averaged, "m"))
+    shown = first(problem, by_hand(averaged, "m", "m"))
+    assert (hidden.finding.quantity, shown.finding.quantity) == ("W1_new", "m_W1_new")
+    assert hidden.names == shown.names == ("momentum-as-an-average",)
+    assert str(shown) == (
+        "Explained by: the momentum was taken as an average, with 1 − μ before the gradient."
+    )
+
+
+@pytest.mark.parametrize("dtype", FORMATS)
+def test_where_1_less_the_momentum_is_the_rate_a_hidden_average_has_two_names(dtype):
+    """With μ = 0.9 and η = 0.1 every update is that of a rate applied twice, unless the average is shown."""
+    problem = unit("momentum", dtype, learning_rate=0.1)
+    both = ("momentum-as-an-average", "rate-applied-twice")
+    for step in judge(problem, by_hand(averaged, "m"), frozenset()):
+        assert {explain_step(problem, step, one).names for one in step.failures} == {both}
+    assert first(problem, by_hand(averaged, "m", "m")).names == both[:1]
+
+
+@pytest.mark.parametrize(("dtype", "shown"), list(product(FORMATS, ("", "mv"))))
+def test_swapped_betas_are_named_whether_the_averages_are_shown_or_hidden(dtype, shown):
+    rule = {"name": "adam", "beta1": 0.9, "beta2": 0.999, "eps": 1e-8}
+    found = first(unit(rule, dtype), by_hand(swapped, "mv", shown))
+    assert found.names == ("betas-swapped",)
+    assert found.finding.step == (1 if shown else 2)  # corrected for its start, the first step is the same
+
+
+@pytest.mark.parametrize(("dtype", "shown"), list(product(FORMATS, ("", "m"))))
+def test_a_rate_inside_the_momentum_is_named_whether_the_momentum_is_shown_or_hidden(dtype, shown):
+    found = first(unit("momentum", dtype, STEP), by_hand(with_the_rate_inside, "m", shown))
+    assert found.names == ("rate-inside-the-momentum",)
+
+
+# every mistake, on every rule
+
+
+def of_outcomes(mistake):
+    """A claimant with this mistake that states its losses, gradients and parameters, and no more."""
+
+    def claimant(problem):
+        for values in mistaken_steps(problem, mistake):
+            yield {name: values[name] for name in values if name in outcome(problem.depth)}
+
+    return claimant
+
+
+def settled(problem, claimant):
+    """The diagnosis of the first failure that is not undecided; None where nothing else fails."""
+    for step in judge(problem, claimant, frozenset()):
+        for finding in step.failures:
+            if finding.verdict is not Verdict.UNDECIDED:
+                return explain_step(problem, step, finding)
+    return None
+
+
+OF_THE_LOSS = [
+    network((3, 4, 3), 4, loss=("softmax_cross_entropy", "mean"), steps=3),
+    network((4, 4, 4), 3, activations=("tanh", "sigmoid"), loss=("mean_squared_error", "mean"), steps=3),
+    network((3, 4, 3), 4, loss=("binary_cross_entropy_with_logits", "sum"), steps=3),
+]
+
+
+@pytest.mark.parametrize(
+    "mistake", [one for one in MISTAKES.values() if one not in PRECISION], ids=lambda x: x.name
+)
+def test_each_mistake_is_named_to_who_shows_outcomes_alone(mistake):
+    for problem in (*every_rule("float64").values(), *OF_THE_LOSS):
+        if not isinstance(mistake.tape(problem), Inexpressible):
+            with parts.collected() as failed:
+                found = settled(problem, of_outcomes(mistake))
+            assert failed == []
+            if found:
+                assert mistake.name in found.names
+                return
+    raise AssertionError("it was not seen")
+
+
+@pytest.mark.skipif(
+    "not config.getoption('--slow')", reason="every mistake on every rule, in every format: --slow"
+)
+@pytest.mark.parametrize("dtype", ["float64", "float32", "bfloat16", "float16"])
+@pytest.mark.parametrize("rule", every_rule("float64"))
+def test_on_every_rule_no_mistake_raises_and_none_is_called_by_another_name_alone(rule, dtype):
+    problem = every_rule(dtype)[rule]
+    for mistake in MISTAKES.values():
+        if not isinstance(mistake.tape(problem), Inexpressible):
+            with parts.collected() as failed:
+                found = settled(problem, of_outcomes(mistake))
+            assert failed == []
+            assert found is None or not found.names or mistake.name in found.names
+
+
+# what the earlier steps refute
+
+
+def from_the_second_step_on(mistake):
+    """A claimant that computes its first step rightly."""
+
+    def claimant(problem):
+        right = next(training_steps(problem))
+        yield right
+        after = {name: right[f"{name}_new"] for name in problem.parameters}
+        yield from mistaken_steps(replace(problem, parameters=after, steps=problem.steps - 1), mistake)
+
+    return claimant
+
+
+@pytest.mark.parametrize(
+    ("name", "left"),
+    [
+        ("update-with-the-wrong-sign", ()),
+        ("bias-not-updated", ("previous-step",)),
+        ("sum-for-mean", ("times-batch",)),
+    ],
+)
+def test_a_mistake_that_the_step_before_would_have_shown_is_not_named(name, left):
+    """It was not made there, so it is not the program's formula; what the number may be is still told."""
+    problem, mistake = network((2, 3, 2), 3, loss=("half_squared_error", "mean"), steps=2), MISTAKES[name]
+    assert first(problem, of_outcomes(mistake)).names == (name,)
+    assert first(problem, from_the_second_step_on(mistake)).names == left
+
+
+def test_where_a_state_is_hidden_the_first_of_the_steps_refutes_as_well():
+    """The velocity is hidden, so the third step follows from the first, in which the sign was right."""
+
+    def claimant(problem):
+        *right, last = training_steps(problem)
+        moved = {f"{w}_new": 2 * right[-1][f"{w}_new"] - last[f"{w}_new"] for w in problem.parameters}
+        for values in (*right, {**last, **moved}):
+            yield {name: values[name] for name in outcome(problem.depth)}
+
+    found = first(ruled("momentum"), claimant)
+    assert (found.finding.step, found.names) == (3, ())
+
+
+# how much of a run is kept
+
+
+def kept(problem, names):
+    """How many steps before it each judged step of a right run has with it."""
+
+    def claimant(given):
+        for values in training_steps(given):
+            yield {name: values[name] for name in values if name in names}
+
+    return [len(chain(step)) for step in judge(problem, claimant, frozenset(), certify=False)]
+
+
+def chain(step):
+    before = []
+    while step.previous is not None:
+        before.append(step := step.previous)
+    return before
+
+
+def test_a_step_has_those_before_it_only_while_a_state_is_hidden():
+    problem = ruled("momentum", steps=4)
+    assert kept(problem, outcome(2)) == [0, 1, 2, 3]
+    assert kept(problem, {line.name for line in tape(problem)}) == [0, 1, 1, 1]
+
+
+def test_of_a_long_run_only_the_first_steps_are_kept():
+    problem = ruled("momentum", net=network((1, 1), 1), steps=SEARCHED_STEPS + 3)
+    assert kept(problem, outcome(1))[-4:] == [SEARCHED_STEPS - 1, SEARCHED_STEPS, 1, 1]
+
+
+def test_beyond_them_a_mistake_of_one_step_is_still_named():
+    problem = ruled("momentum", net=network((1, 1), 1), steps=SEARCHED_STEPS + 3)
+
+    def damage(claim):
+        del claim["m_W1_new"], claim["m_b1_new"]
+        if claim["loss"] == last["loss"]:
+            claim["loss"] = 2 * claim["loss"]
+
+    *_, last = training_steps(problem)
+    found = first(problem, damaged(training_steps, damage))
+    assert (found.finding.step, found.names) == (problem.steps, ("half-missing-in-the-loss",))
