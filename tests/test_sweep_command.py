@@ -12,7 +12,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from adapters import Adapter, Program, Unavailable
 from adapters.isolation import Limits
+from reference import Verdict, training_steps
 from reports.sweep import __main__ as command
 from reports.sweep import cluster
 from reports.sweep.cluster import DaskEngine
@@ -20,7 +22,10 @@ from reports.sweep.done import Order
 from reports.sweep.engine import LocalEngine
 from reports.sweep.plan import Plan, tasks
 from reports.sweep.shrinking.distinct import problem_of
+from reports.sweep.shrinking.found import Found
 from reports.sweep.store import Store
+from reports.sweep.summary import SUMS, Summary, shortfalls
+from reports.sweep.telling import command as again
 
 COUNT = 150
 ROOT = Path(__file__).parent.parent
@@ -106,6 +111,67 @@ def test_after_its_minutes_no_task_is_begun_and_the_rest_is_resumed_isolated_or_
     assert "Nothing has been judged yet, so nothing is known to agree" in capsys.readouterr().out
     assert here(folder, "--no-isolate", "--resume") == 0
     pd.testing.assert_frame_equal(rows(folder), rows(whole[0]))
+
+
+def claimed(**quantities):
+    """A summary in which each adapter compared so many quantities, of which so many are undecided."""
+    rows = [
+        dict.fromkeys(SUMS, 0) | {"adapter": name, "quantities": compared, "undecided": undecided}
+        for name, (compared, undecided) in quantities.items()
+    ]
+    nothing = pd.DataFrame()
+    return Summary(8, pd.DataFrame(rows), nothing, nothing, nothing)
+
+
+NUMPY, JAX, ENGINE = (
+    Adapter(name, "", "", (Program("", training_steps),), framework=framework)
+    for name, framework in (("numpy", ""), ("jax", ""), ("jax_eager", "jax"))
+)
+ABSENT = Unavailable("torch", Verdict.NOT_RUN, "torch is not installed")
+ALONE = "ran, compared with no other implementation."
+
+
+@pytest.mark.parametrize(
+    ("summary", "adapters", "asked", "told"),
+    [
+        (claimed(numpy=(9, 1), jax=(9, 9)), (NUMPY, JAX), False, ()),
+        (claimed(numpy=(9, 1)), (NUMPY,), True, ()),
+        (claimed(numpy=(9, 1)), (NUMPY, ABSENT), False, (f"Only numpy {ALONE}",)),
+        (claimed(jax=(9, 1), jax_eager=(9, 1)), (JAX, ENGINE), False, (f"Only jax {ALONE}",)),
+        (claimed(numpy=(0, 0), jax=(9, 0)), (NUMPY, JAX), False, (f"Only jax {ALONE}",)),
+        (
+            claimed(numpy=(9, 1)),
+            (NUMPY, ABSENT),
+            True,
+            ("Asked for, but not run: torch, because torch is not installed.",),
+        ),
+        (claimed(numpy=(0, 0)), (NUMPY,), True, ("Nothing was compared, so nothing is known to agree.",)),
+        (
+            claimed(numpy=(9, 9)),
+            (NUMPY,),
+            True,
+            ("Every quantity is undecided, so nothing is known to agree.",),
+        ),
+    ],
+)
+def test_a_sweep_that_shows_no_agreement_says_why(summary, adapters, asked, told):
+    assert shortfalls(summary, adapters, is_asked_for=asked) == told
+
+
+def test_a_sweep_in_which_nothing_was_compared_fails(tmp_path, claimants, capsys):
+    assert here(tmp_path / "sweep", "--no-isolate", count=8, adapter="claimants:declines") == 1
+    told = capsys.readouterr().out
+    assert "Nothing was compared, so nothing is known to agree." in told
+    assert "no findings" in told
+
+
+def test_the_command_that_repeats_findings_names_their_adapters_and_what_their_names_share():
+    found = [Found(Path(f"found/mine-f-{name}.yaml"), "", "mine:f") for name in ("loss-0-5", "a-0-7")]
+    start = "python -m reports.build --cases 'my found' --adapter mine:f"
+    assert again(found[:1], Path("my found"), ()) == f"{start} --select mine-f-loss-0-5"
+    assert again(found, Path("my found"), ("--isolate",)) == f"{start} --select mine-f- --isolate"
+    other = Found(Path("found/jax-a-0-7.yaml"), "", "jax")
+    assert again([*found, other], Path("my found"), ()) == f"{start} --adapter jax"
 
 
 ABORTING = """

@@ -8,6 +8,7 @@ import sys
 from dataclasses import replace
 from fractions import Fraction
 from math import inf, isinf
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -29,8 +30,6 @@ from reports.vectors.__main__ import main
 from reports.vectors.document import document, exact, vector
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from cases import Case
 
 FORMATS = {
@@ -292,3 +291,15 @@ def test_json_has_no_numbers_that_readers_may_round(tmp_path: Path) -> None:
     floats: list[str] = []
     json.loads(out.read_text(encoding="utf-8"), parse_float=floats.append)
     assert floats == []
+
+
+@pytest.mark.parametrize(("words", "narrower"), [([], ""), (["--select", "nets"], "narrowed")])
+def test_a_file_of_some_cases_never_replaces_that_of_all(
+    words: list[str], narrower: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Path] = []
+    monkeypatch.setattr("reports.vectors.make.make", lambda *given: made.append(given[-1]))
+    monkeypatch.chdir(tmp_path)
+    main(words)
+    main([*words, "--out", "mine.json"])
+    assert made == [Path("parity-report") / narrower / "vectors.json", Path("mine.json")]
