@@ -97,10 +97,10 @@ def _backward(k: int, activation: str) -> list[Line]:
 
 def evaluate(lines: tuple[Line, ...], known: Mapping[str, Any]) -> dict[str, Any]:
     """Compute every line from `known` inputs; return the lines' values by name, in order."""
-    values = dict(known)
+    values, dtype = dict(known), getattr(known["x"], "dtype", None)  # bounded numbers and balls have none
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # values, as in every framework
         for line in lines:
-            values[line.name] = computed(line, values, known["x"].dtype)
+            values[line.name] = computed(line, values, dtype)
     return {line.name: values[line.name] for line in lines}
 
 
