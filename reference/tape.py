@@ -104,7 +104,7 @@ def evaluate(lines: tuple[Line, ...], known: Mapping[str, Any]) -> dict[str, Any
     return {line.name: values[line.name] for line in lines}
 
 
-def computed(line: Line, values: Mapping[str, Any], dtype: DTypeLike) -> Any:  # noqa: ANN401 - as the formula's
+def computed(line: Line, values: Mapping[str, Any], dtype: DTypeLike | None) -> Any:  # noqa: ANN401 - as the formula's
     """Compute one line; a Python number, as a schedule gives, becomes an array of the problem's dtype."""
     value = line.formula(*(values[name] for name in line.inputs))
     return np.asarray(value, dtype) if isinstance(value, float) else value
