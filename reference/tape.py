@@ -97,14 +97,14 @@ def _backward(k: int, activation: str) -> list[Line]:
 
 def evaluate(lines: tuple[Line, ...], known: Mapping[str, Any]) -> dict[str, Any]:
     """Compute every line from `known` inputs; return the lines' values by name, in order."""
-    values = dict(known)
+    values, dtype = dict(known), getattr(known["x"], "dtype", None)  # bounded numbers and balls have none
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # values, as in every framework
         for line in lines:
-            values[line.name] = computed(line, values, known["x"].dtype)
+            values[line.name] = computed(line, values, dtype)
     return {line.name: values[line.name] for line in lines}
 
 
-def computed(line: Line, values: Mapping[str, Any], dtype: DTypeLike) -> Any:  # noqa: ANN401 - as the formula's
+def computed(line: Line, values: Mapping[str, Any], dtype: DTypeLike | None) -> Any:  # noqa: ANN401 - as the formula's
     """Compute one line; a Python number, as a schedule gives, becomes an array of the problem's dtype."""
     value = line.formula(*(values[name] for name in line.inputs))
     return np.asarray(value, dtype) if isinstance(value, float) else value
