@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from adapters.registry import default_names, find_adapters
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from adapters.adapter import Adapter, Unavailable
     from adapters.isolation import Limits
 
@@ -35,12 +37,15 @@ class Choice:
         "cpu", or "cuda": PyTorch and JAX then run on the first CUDA device, and not on the processor.
     limits
         What each may take in a process of its own, or None to run them all in this one.
+    apart
+        Names of those that run in a process of their own all the same, without a limit.
     """
 
     wanted: tuple[str, ...] = ()
     engines: bool = False
     device: str = "cpu"
     limits: Limits | None = None
+    apart: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -57,7 +62,11 @@ class Choice:
         UnknownAdapterError
             If there is none of a name.
         """
-        return find_adapters(self.names, self.limits)
+        return self.load()
+
+    def load(self, watch: Callable[[str], None] = lambda _: None) -> tuple[Adapter | Unavailable, ...]:
+        """Load the adapters that run; `watch` is called with each name before."""
+        return find_adapters(self.names, self.limits, self.apart, watch)
 
     @property
     def required(self) -> tuple[str, ...]:

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adapters.adapter import Adapter, Program, Stacked, Unavailable
-from adapters.isolation import Limits, isolated
+from adapters.isolation import UNBOUNDED, Limits, isolated
 from cases.defects import well_formed
 from reference.verdicts import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Collection, Sequence
 
 BUILT_IN = {
     "numpy": "adapters.numpy_reference:adapter",
@@ -55,8 +55,16 @@ def default_names() -> tuple[str, ...]:
     return tuple(name for name in known_adapters() if name in DEFAULT or name not in BUILT_IN)
 
 
+def of_ones_own(names: Sequence[str]) -> tuple[str, ...]:
+    """Return those of some adapters' names that are not built in."""
+    return tuple(name for name in names if name not in BUILT_IN)
+
+
 def find_adapters(
-    wanted: Sequence[str] = (), limits: Limits | None = None
+    wanted: Sequence[str] = (),
+    limits: Limits | None = None,
+    apart: Collection[str] = (),
+    watch: Callable[[str], None] = lambda _: None,
 ) -> tuple[Adapter | Unavailable, ...]:
     """Load the adapters named, or the default three and third parties'.
 
@@ -67,6 +75,10 @@ def find_adapters(
         under another interpreter.
     limits
         What each may take in a process of its own; if None, they run in this one, but for those `@PATH`.
+    apart
+        Names of those that run in a process of their own all the same, without a limit.
+    watch
+        Called with each name before that adapter is loaded.
 
     Raises
     ------
@@ -76,12 +88,14 @@ def find_adapters(
     check(wanted)
     known = known_adapters()
     asked = {one: split(one) for one in wanted or default_names()}
-    found = {
-        one: load_isolated(name, known.get(name, name), limits or Limits(), _expanded(python))
-        if python or limits
-        else load_adapter(name, known.get(name, name))
-        for one, (name, python) in asked.items()
-    }
+    found: dict[str, Adapter | Unavailable] = {}
+    for one, (name, python) in asked.items():
+        watch(one)
+        location, bounds = known.get(name, name), limits or (UNBOUNDED if one in apart else None)
+        if python or bounds:
+            found[one] = load_isolated(name, location, bounds or Limits(), _expanded(python))
+        else:
+            found[one] = load_adapter(name, location)
     names = [adapter.name for adapter in found.values()]
     return tuple(
         _called(adapter, one, is_unique=names.count(adapter.name) == 1) for one, adapter in found.items()

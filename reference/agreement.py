@@ -19,7 +19,11 @@ if TYPE_CHECKING:
     from reference.formats import Format
 
 ONE_DIGIT = 0.1
-"""A bound of a tenth of the value certifies one digit; a larger one certifies nothing worth the name."""
+"""A bound of a tenth of the value certifies one digit; a larger one certifies nothing worth the name.
+
+Zero is a number, too: what is left of a sum that cancels is held beside the terms that were added up, as each
+of them is known to a bound of its own size (`Bounded.scale`).
+"""
 
 
 def compare(
@@ -33,8 +37,9 @@ def compare(
 ) -> Finding:
     """Judge a claimed array: it agrees if |claimed − derived| ≤ the derived error bound in every element.
 
-    NaN never agrees. A bound that certifies less than one digit, or is infinite, decides nothing; but an
-    element outside a finite bound differs whatever the others do.
+    NaN never agrees. A bound that certifies less than one digit of the value, or of the terms that it is left
+    of, decides nothing, and nor does an infinite one; but an element outside a finite bound differs whatever
+    the others do.
 
     Parameters
     ----------
@@ -68,7 +73,10 @@ def compare_unguarded(
     most = _maximum(tolerance)
     verdict, reason, worst = _judge(stated, derived, tolerance, most)
     bound = most if tolerance is derived.error else _maximum(derived.error)
-    if verdict is Verdict.AGREES and not certifies(bound, derived.peak, derived.format):
+    size = derived.peak
+    if not certifies(bound, size, derived.format):  # as where a sum cancels
+        size = _maximum(derived.scale)
+    if verdict is Verdict.AGREES and not certifies(bound, size, derived.format):
         verdict, reason = Verdict.UNDECIDED, "the bound certifies less than one digit"
     value, claim = derived.value.item(worst), stated.item(worst)
     low = derived.low if isinstance(derived.low, float) else derived.low.item(worst)
@@ -87,7 +95,7 @@ def compare_unguarded(
         tolerance=allowed,
         used=off / allowed if allowed else (0.0 if off == 0 else math.inf),
         ulps=off / ulp if ulp else math.nan,
-        digits=_digits(most, derived.peak),
+        digits=_digits(most, size),
         truth="float64" if derived.format.evaluation else "certified",
         conventional=None if conventional is None else _within(conventional, stated, derived.value),
     )
@@ -114,7 +122,8 @@ def agreements(
     allowed = np.broadcast_to(derived.error, stated.shape).reshape(off.shape)
     used = np.where(off == 0, 0.0, off / allowed)
     worst = used.argmax(axis=1)  # NaN, where there is one
-    most, peak = allowed.max(axis=1), derived.magnitude.reshape(off.shape).max(axis=1)
+    most = allowed.max(axis=1)
+    peak = sizes(most, derived, off.shape)
     agrees = (used[steps, worst] <= 1) & (most < np.inf) & certifies(most, peak, derived.format)
     close = conventional is None or _within(conventional, stated, derived.value)
     if not agrees.all() or not close:
@@ -189,6 +198,23 @@ def _judge_closely(error: Real, tolerance: Error) -> tuple[Verdict, str, int]:
             int((~finite).argmax()),
         )
     return Verdict.AGREES, "", int(used.argmax())
+
+
+def sizes(bounds: Real, derived: Bounded, shape: tuple[int, ...]) -> Real:
+    """Return the size beside which each case's bound is held: its largest value, or its largest terms.
+
+    Parameters
+    ----------
+    bounds
+        The largest of each case, (C,).
+    shape
+        (C, elements).
+    """
+    peak: Real = derived.magnitude.reshape(shape).max(axis=1)
+    certain = certifies(bounds, peak, derived.format)
+    if certain.all():
+        return peak
+    return np.where(certain, peak, np.broadcast_to(derived.scale, derived.shape).reshape(shape).max(axis=1))
 
 
 def certifies(bound: Any, largest: Any, form: Format) -> Any:  # noqa: ANN401 - floats, or arrays of them

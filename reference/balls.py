@@ -77,7 +77,7 @@ class Ball:
 
     def __mul__(self, other: Ball) -> Ball:
         """Element-wise product; a scalar multiplies every element."""
-        return self._elementwise(other, operator.mul)
+        return self.combined(other, operator.mul)
 
     def __rmul__(self, factor: int) -> Ball:
         """Multiply by a whole number."""
@@ -97,12 +97,12 @@ class Ball:
 
     def maximum(self, other: Ball) -> Ball:
         """The larger of two, element by element."""
-        return self._elementwise(other, lambda a, b: a.max(b))
+        return self.combined(other, lambda a, b: a.max(b))
 
     def __truediv__(self, divisor: int | Ball) -> Ball:
         """Divide by a whole number, or element by element by another array."""
         if isinstance(divisor, Ball):
-            return self._elementwise(divisor, operator.truediv)
+            return self.combined(divisor, operator.truediv)
         return Ball(self.matrix / flint.arb(divisor), self.shape)
 
     def sum(self, axis: int | tuple[int, ...] | None = None) -> Ball:
@@ -123,9 +123,10 @@ class Ball:
         """Add or subtract: of two arrays of one shape a matrix of FLINT does it at once."""
         if self.shape == other.shape:
             return Ball(operation(self.matrix, other.matrix), self.shape)
-        return self._elementwise(other, operation)
+        return self.combined(other, operation)
 
-    def _elementwise(self, other: Ball, operation: Callable[[Any, Any], Any]) -> Ball:
+    def combined(self, other: Ball, operation: Callable[[Any, Any], Any]) -> Ball:
+        """Apply a function of two `flint.arb` to each pair of elements, broadcast to one shape."""
         shape = np.broadcast_shapes(self.shape, other.shape)
         rows, columns = _rows_and_columns(shape)
         pairs = zip(self._entries(rows, columns), other._entries(rows, columns), strict=True)

@@ -15,7 +15,7 @@ Source of the bounds: Higham, *Accuracy and Stability of Numerical Algorithms*, 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -35,6 +35,9 @@ Error: TypeAlias = "NDArray[np.float64] | float"
 """An array of error bounds, or the plain number 0.0: an exact operand costs no arithmetic."""
 
 EXACT = 0.0
+
+Sizes: TypeAlias = "Callable[[], Real] | None"
+"""How large the terms of a value were; computed where it is asked for, which is seldom."""
 
 TINIEST = 2.0**-1074
 """The smallest number of float64."""
@@ -60,6 +63,11 @@ class Bounded:
     parts
         The largest factor, at least 1, on the way to this one where it is not multiplied in at once but part
         by part, as a derivative is by automatic differentiation: g·z·e^{−z} overflows before z·e^{−z} does.
+    sizes
+        Computes `scale`; None where the terms are no larger than the value itself.
+    addends
+        Σ|terms| of a sum whose terms a later line may add up in another order, as the update does with
+        those of the momentum: w − ημm − ηg. `EXACT` where none does.
     """
 
     value: Real
@@ -68,10 +76,12 @@ class Bounded:
     terms: int = 1
     low: Error = EXACT
     parts: Error = 1.0
+    sizes: Sizes = None
+    addends: Error = field(default=EXACT, init=False)
 
     __array_ufunc__ = None  # so that `array @ bounded` is left to this class
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - every attribute, by name or in their order
         self,
         value: Real,
         error: Error,
@@ -79,20 +89,29 @@ class Bounded:
         terms: int = 1,
         low: Error = EXACT,
         parts: Error = 1.0,
+        sizes: Sizes = None,
     ) -> None:
         """Set all attributes at once: judging a step makes a hundred of these."""
-        self.__dict__.update(
-            {"value": value, "error": error, "format": format, "terms": terms, "low": low, "parts": parts}
-        )
+        attributes = self.__dict__
+        attributes["value"], attributes["error"], attributes["format"] = value, error, format
+        attributes["terms"], attributes["low"], attributes["parts"] = terms, low, parts
+        attributes["sizes"] = sizes
 
     @classmethod
     def exact(cls, value: ArrayLike, form: Format) -> Bounded:
         """Take `value` as it is: an input, or a number the claimant states."""
         return cls(np.asarray(value, dtype=np.float64), EXACT, form)
 
+    def stated(self, value: ArrayLike) -> Bounded:
+        """Take what a claimant states of this, as it is; its terms are those that were derived."""
+        return Bounded.exact(value, self.format).with_addends(self.addends)
+
     def kept(self) -> Bounded:
         """Return the same in memory of its own: a claimant may write on into the arrays it gave."""
-        return Bounded(self.value.copy(), self.error, self.format, self.terms, self.low)
+        if self.is_exact:
+            return Bounded(self.value.copy(), EXACT, self.format, self.terms, self.low)
+        scale = self.scale.copy()  # and not what it is computed from, which is a whole step
+        return Bounded(self.value.copy(), self.error, self.format, self.terms, self.low, sizes=lambda: scale)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -119,19 +138,33 @@ class Bounded:
         return max(maximum(self.value), -minimum(self.value))
 
     @once
+    def scale(self) -> Real:
+        """The size of what was added up to give each element: Σ|terms|, and at least its magnitude.
+
+        What is left of a sum that cancels is 0 but for rounding: its bound is small beside the terms, and not
+        beside the value. An exact number is its own only term. A product's terms are those of its factors,
+        each with each, so that x − x times a weight is as well known as x − x is.
+        """
+        if self.is_exact or self.sizes is None:
+            return self.magnitude
+        with np.errstate(all="ignore"):  # a term that overflows says nothing, and a NaN is left out
+            return np.fmax(np.broadcast_to(self.sizes(), self.shape), self.magnitude)
+
+    @once
     def mT(self) -> Bounded:  # noqa: N802 - NumPy's name
         """The transpose, exact; in a stack that of each matrix."""
         error = self.error if self.is_exact else np.asarray(self.error).mT
-        transpose = Bounded(self.value.mT, error, self.format)
+        transpose = Bounded(self.value.mT, error, self.format, sizes=lambda: self.scale.mT)
         transpose.__dict__["magnitude"] = self.magnitude.mT  # frozen, and known already
         return transpose
 
     def __matmul__(self, other: Bounded) -> Bounded:
         """Matrix product of inner length n, in any order: |A|·eB + eA·(|B| + eB) + γ_{n+1}(|A||B| + …).
 
-        One rounding more than n, because an addend may come first (see `terms`). Underflow may strike each
-        product, each sum, and each operand that is subnormal. In 16 bits the roundings are the accumulator's,
-        and the product may be rounded to the format before something is added.
+        One rounding more than n, because an addend may come first (see `terms`): a spare, as that one is the
+        rounding of the whole sum, which `_combined` counts too. Underflow may strike each product, each sum,
+        and each operand that is subnormal. In 16 bits the roundings are the accumulator's, and the product
+        may be rounded to the format before something is added.
         """
         n = self.shape[-1]
         reach = self.magnitude @ other.magnitude
@@ -143,7 +176,7 @@ class Bounded:
         accumulated = self._settled(
             value, reach, carried, roundings=n + 1, underflows=underflows, accumulator=accumulator
         )
-        return Bounded(value, accumulated.error, self.format, terms=n)
+        return Bounded(value, accumulated.error, self.format, terms=n, sizes=lambda: self.scale @ other.scale)
 
     def __mul__(self, other: Bounded) -> Bounded:
         """Element-wise product: |a|·e_b + e_a·(|b| + e_b), and one rounding.
@@ -154,7 +187,14 @@ class Bounded:
         carried = _carried(self, other, np.multiply)
         underflows = self.format.underflows(self.peak + other.peak)
         reach = self._with_lost_products(np.abs(value), other, np.multiply)
-        product = self._settled(value, reach, carried, roundings=1, underflows=underflows)
+        product = self._settled(
+            value,
+            reach,
+            carried,
+            roundings=1,
+            underflows=underflows,
+            sizes=lambda: self.scale * other.scale,
+        )
         if type(other.parts) is float:
             return product
         fits = (self.magnitude + self.error) * other.parts <= self.format.largest
@@ -184,15 +224,33 @@ class Bounded:
             if product.terms > 1:
                 gamma = self.format.gamma(product.terms, self.format.products)
                 carried = carried + gamma * (addend.magnitude + addend.error)
-        return self._settled(value, np.abs(value), carried, roundings=1, underflows=1)
+        return self._settled(
+            value,
+            np.abs(value),
+            carried,
+            roundings=1,
+            underflows=1,
+            sizes=lambda: self.scale + other.scale,
+        )
 
     def sum(self, axis: int | tuple[int, ...] | None = None) -> Bounded:
-        """Sum over an axis, over several, or over all n elements, in any order: γ_n Σ(|v| + e) + Σe."""
+        """Sum over an axis, over several, or over all n elements, in any order: γ_n Σ(|v| + e) + Σe.
+
+        No order has more than n − 1 roundings, which tests/test_bounded.py attains: the n-th is a spare.
+        """
         n = self.value.size if axis is None else math.prod(self.shape[i] for i in _axes(axis))
         value, reach = np.add.reduce(self.value, axis), np.add.reduce(self.magnitude, axis)
         carried = EXACT if self.is_exact else np.add.reduce(self.error, axis)
         accumulator = self.format.sums if isinstance(axis, int) else self.format.totals
-        return self._settled(value, reach, carried, roundings=n, underflows=n, accumulator=accumulator)
+        return self._settled(
+            value,
+            reach,
+            carried,
+            roundings=n,
+            underflows=n,
+            accumulator=accumulator,
+            sizes=lambda: np.add.reduce(self.scale, axis),
+        )
 
     def __truediv__(self, divisor: int | Bounded) -> Bounded:
         """Divide by a whole number: exact for a power of two, else 3 roundings.
@@ -212,7 +270,14 @@ class Bounded:
         carried = np.where(nearest > 0, nearest / least, np.where(least > 0, 0.0, np.inf))
         smallest = smallest_of_each(least) if self.format.stacked else least.min()
         underflows = 1 + np.where(smallest > 0, 1 / smallest, 0.0)
-        return self._settled(value, np.abs(value), carried, roundings=2, underflows=underflows)
+        return self._settled(
+            value,
+            np.abs(value),
+            carried,
+            roundings=2,
+            underflows=underflows,
+            sizes=lambda: self.scale / other.magnitude,
+        )
 
     def __rsub__(self, whole: int) -> Bounded:
         """Subtract from a whole number."""
@@ -224,22 +289,51 @@ class Bounded:
         error = self.error + np.where(tiny, self.value, 0.0)  # a subnormal may be flushed
         root = np.sqrt(self.value)
         carried = np.fmin(np.sqrt(error), error / root) if np.any(error) else EXACT  # 0/0 is left out
-        return self._settled(root, root.copy(), carried, roundings=2, underflows=1)
+        return self._settled(
+            root, root.copy(), carried, roundings=2, underflows=1, sizes=lambda: np.sqrt(self.scale)
+        )
 
     def maximum(self, other: Bounded) -> Bounded:
         """The larger of two, element by element: exact, and no error grows."""
         value = np.maximum(self.value, other.value)
         error = np.maximum(self.error, other.error) + np.zeros(value.shape)
-        return Bounded(value, error, self.format)
+        return Bounded(value, error, self.format, sizes=lambda: np.maximum(self.scale, other.scale))
+
+    def sized(self, sizes: Sizes) -> Bounded:
+        """Return the same, with the size of its terms."""
+        same = Bounded(self.value, self.error, self.format, self.terms, self.low, self.parts, sizes)
+        same.__dict__["addends"] = self.addends
+        return same
 
     def __abs__(self) -> Bounded:
         """|v|: exact, and no error grows."""
-        return Bounded(self.magnitude, self.error, self.format)
+        return Bounded(self.magnitude, self.error, self.format, sizes=self.sizes)
 
     def widened(self, more: Error) -> Bounded:
         """Return the same with a larger bound, for another form that implementations compute."""
         error = np.zeros(self.shape) + self.error + more  # an array, as a plain number would mean exact
-        return Bounded(self.value, error, self.format, self.terms)
+        wider = Bounded(self.value, error, self.format, self.terms, sizes=self.sizes)
+        return wider.with_addends(self.addends)
+
+    def with_addends(self, addends: Error) -> Bounded:
+        """Return the same with what its terms add up to in magnitude."""
+        if type(addends) is float:
+            return self
+        same = self.sized(self.sizes)
+        same.__dict__["addends"] = addends  # frozen, and not known before
+        return same
+
+    def regrouped(self, addends: Real, sums: int) -> Bounded:
+        """Return the same as a sum that is added up in another order, of terms that are multiplied out.
+
+        Beside its own roundings `sums` more of the sum, and 3 of each term, whose magnitudes are `addends`.
+        """
+        form = self.format
+        return self.widened(form.gamma(sums) * self.most() + form.gamma(3) * addends)
+
+    def most(self) -> Real:
+        """|value| + error."""
+        return self.magnitude if self.is_exact else self.magnitude + self.error
 
     def __rmul__(self, factor: int) -> Bounded:
         """Multiply by a whole number: exact for a power of two, else 3 roundings."""
@@ -250,7 +344,14 @@ class Bounded:
         roundings, lost = 0 if _is_power_of_two(factor) else 3, self._lost_in_scaling(factor)
         if lost:
             carried = carried + lost * np.abs(value)
-        return self._settled(value, np.abs(value), carried, roundings=roundings, underflows=3)
+        return self._settled(
+            value,
+            np.abs(value),
+            carried,
+            roundings=roundings,
+            underflows=3,
+            sizes=lambda: self.scale * scale,
+        )
 
     def _lost_in_scaling(self, factor: int) -> float:
         """What float16 loses beyond rounding: a reciprocal is subnormal, or a factor too large for it."""
@@ -259,7 +360,7 @@ class Bounded:
             return np.inf
         return form.underflow * factor if factor * form.smallest_normal > 1 else 0.0
 
-    def _settled(
+    def _settled(  # noqa: PLR0913 - a result has so many parts, each named where it is called
         self,
         value: Real,
         reach: Real,
@@ -268,6 +369,7 @@ class Bounded:
         roundings: int,
         underflows: Error,
         accumulator: Format | None = None,
+        sizes: Sizes = None,
     ) -> Bounded:
         """Put a result's bound together: what is carried, `roundings`, underflow; no promise on overflow.
 
@@ -292,7 +394,8 @@ class Bounded:
             error += underflow
         if overflow is not None:
             error = np.where(overflow, np.inf, error)
-        return Bounded(value, _stored(value, error, self.format) if accumulator else error, self.format)
+        error = _stored(value, error, self.format) if accumulator else error
+        return Bounded(value, error, self.format, sizes=sizes)
 
 
 def _stored(value: Real, error: Real, form: Format) -> Real:

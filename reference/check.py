@@ -15,7 +15,6 @@ import numpy as np
 from cases.defects import well_formed
 from reference import names
 from reference.agreement import compare_unguarded
-from reference.bounded import Bounded
 from reference.certification import crossed, is_certified
 from reference.claims import Claim, Claimant, JudgedStep, claims_of, is_last, wrong_kind
 from reference.findings import Finding
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from cases import Problem
+    from reference.bounded import Bounded
     from reference.claims import State
     from reference.formats import Accumulators
     from reference.line import Line
@@ -135,9 +135,9 @@ def judge_step(
 
 
 def _after(problem: Problem, known: Mapping[str, Bounded]) -> dict[str, Bounded]:
-    """Return what the next step starts from, in memory of its own."""
-    going_on = advanced(known, known, problem)
-    return {name: going_on[name].kept() for name in (*problem.state, names.STEP)}
+    """Return what the next step starts from."""
+    after = advanced(known, known, problem)
+    return {name: after[name] for name in (*problem.state, names.STEP)}
 
 
 def _judge_line(
@@ -148,7 +148,7 @@ def _judge_line(
         return Finding(step, name, Verdict.ERROR, wrong), derived
     array = np.asarray(claimed)
     finding = compare_unguarded(step, name, array, derived, conventional=problem.tolerance)
-    return finding, Bounded.exact(array, derived.format)
+    return finding, derived.stated(array)
 
 
 def _unknown_names(step: int, claim: Claim, lines: Sequence[Line]) -> list[Finding]:

@@ -1,12 +1,27 @@
-"""How an exception is told: in one line, a claimant's with the place where it was raised."""
+"""How a claimant's end is told in one line: an exception, with its place, or that of its whole process."""
 
 from __future__ import annotations
 
+import signal
 import traceback
 from pathlib import Path
 
 from cases.defects import well_formed
 from reference.verdicts import Fault
+
+ENDED = "ended the process"
+
+
+def ended(status: int) -> str:
+    """Say how a process ended; `status` is its exit code, or a signal's number, negative."""
+    return f"{ENDED} by {_signal(-status)}" if status < 0 else f"{ENDED} with exit code {status}"
+
+
+def _signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # one of the real-time signals
+        return f"signal {number}"
 
 
 def told(error: BaseException) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, overload
 
+import numpy as np
+
 from reference.balls import Ball
 from reference.bounded import Bounded
 
@@ -12,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
+
+    from reference.bounded import Real
 
 
 @dataclass(frozen=True)
@@ -45,8 +49,21 @@ class Elementary:
         """Evaluate on arrays, on bounded numbers, or on balls."""
         match arguments[0]:
             case Bounded():
-                return self.bounded(*arguments)
+                return self._sized(self.bounded(*arguments), *arguments)
             case Ball():
                 return self.balls(*arguments)
         result: NDArray[Any] = self.plain(*arguments)
         return result
+
+    def _sized(self, result: Bounded, first: Any, *others: Any) -> Bounded:  # noqa: ANN401 - see __call__
+        """Say how large the function is where its first argument is as large as the terms it is made of."""
+        if first.is_exact or result.is_exact or result.sizes is not None:
+            return result
+
+        def sizes() -> Real:
+            rest = [argument.scale for argument in others]
+            ends = (np.abs(self.plain(end, *rest)) for end in (first.scale, -first.scale))
+            size: Real = np.fmax(*ends)
+            return size
+
+        return result.sized(sizes)

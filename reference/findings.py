@@ -52,7 +52,8 @@ class Finding:
     ulps
         The error in units in the last place of the claimant's format.
     digits
-        Decimal digits that the comparison certifies: −log10(largest tolerance / largest |value|).
+        Decimal digits that the comparison certifies: −log10(largest tolerance / largest |value|);
+        where the value is what is left of a sum that cancels, of its largest terms.
     truth
         What the derived number is: "certified" by a ball, or "float64", evaluated with its own bound.
     conventional

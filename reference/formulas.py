@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from reference.elementary import Elementary
 from reference.operations import as_row
 
 if TYPE_CHECKING:
@@ -57,6 +58,29 @@ def descend(w: Array, dL_dw: Array, eta: Array) -> Array:
     """w = w − η · ∂L/∂w, with w's shape."""
     w_new: Array = w - eta * dL_dw
     return w_new
+
+
+def _descend_bounded(w: Bounded, direction: Bounded, eta: Bounded) -> Bounded:
+    """Also cover the forms that take coupled weight decay, of a direction g + λw, off on its own.
+
+    With P = η|g| + ηλ|w|:
+
+    - (1 − ηλ) w − ηg (Nielsen, network2.py; MXNet, sgd_update): 1 − ηλ, its product and the difference, each
+      at most |w_new| + P, and ηλ and ηg
+    - (w − ηλw) − ηg (Keras, which decays before the update), (w − ηg) − ηλw: two differences, the first at
+      most |w_new| + P, and of ηλw two products, of ηg one
+
+    Beside the formula's own rounding of w_new that is 2, and 3 of P, whether the direction is stated or not.
+    A direction that is no sum leaves w − ηg alone, with fused multiply-add or without: `torch.optim` adds g
+    with alpha = −η, and optax (−η)g.
+    """
+    w_new = descend(w, direction, eta)
+    if type(direction.addends) is float:
+        return w_new
+    return w_new.regrouped(eta.most() * direction.addends, sums=2)
+
+
+DESCEND = Elementary("w − η · ∂L/∂w", descend, _descend_bounded, descend)
 
 
 def unchanged(w: Array) -> Array:

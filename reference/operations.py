@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import flint
 import numpy as np
 
 from reference.balls import Ball
@@ -25,7 +26,8 @@ def as_row(b: Array, x: Array) -> Array:
     if isinstance(b, Bounded):
         error = b.error if isinstance(b.error, float) else b.error[..., None, :]
         low = b.low if isinstance(b.low, float) else b.low[..., None, :]
-        return Bounded(b.value[..., None, :], error, b.format, b.terms, low)
+        value = b.value[..., None, :]
+        return Bounded(value, error, b.format, b.terms, low, sizes=lambda: b.scale[..., None, :])
     if isinstance(b, Ball):
         return Ball(b.matrix, (1, *b.shape))
     row: Array = b[..., None, :]
@@ -39,7 +41,8 @@ def for_each_element(number: Array, array: Array) -> Array:
     shape = (*number.shape, *(1,) * (len(array.shape) - len(number.shape)))
     if isinstance(number, Bounded):
         error = number.error if isinstance(number.error, float) else number.error.reshape(shape)
-        return Bounded(number.value.reshape(shape), error, number.format)
+        reshaped = Bounded(number.value.reshape(shape), error, number.format)
+        return reshaped.sized(lambda: number.scale.reshape(shape))
     shaped: Array = number.reshape(shape)
     return shaped
 
@@ -60,13 +63,16 @@ def maximum(a: Array, b: Array) -> Array:
     return larger
 
 
-def at_most_one(ratio: Array) -> Array:
-    """min(1, ratio); exactly 1 where the ratio is certainly larger."""
-    if isinstance(ratio, Ball):
-        return ratio.map(lambda entry: entry.min(1))
-    if isinstance(ratio, Bounded):
-        error = np.where(ratio.value - ratio.error >= 1, 0.0, ratio.error)
-        return Bounded(np.minimum(ratio.value, 1), error, ratio.format)
+def quotient_up_to_one(a: Array, b: Array) -> Array:
+    """min(1, a / b) of numbers that are not negative; exactly 1 where b is certainly no larger."""
+    if isinstance(a, Ball):
+        return a.combined(b, lambda p, q: flint.arb(1) if q <= p else (p / q).min(1))
+    with np.errstate(divide="ignore"):  # a / 0 is above 1
+        ratio: Any = a / b
+    if isinstance(a, Bounded):
+        certain = b.value + b.error <= a.value - a.error
+        value, error = np.minimum(ratio.value, 1), np.where(certain, 0.0, ratio.error)
+        return Bounded(value, error, ratio.format, sizes=lambda: np.minimum(ratio.scale, 1))
     smaller: Array = np.minimum(ratio, ratio.dtype.type(1))
     return smaller
 

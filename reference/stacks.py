@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import numpy as np
 
 from reference import names
-from reference.agreement import after_overflow, certifies
+from reference.agreement import after_overflow, certifies, sizes
 from reference.bounded import Bounded
 from reference.claims import wrong_kind
 from reference.formats import IN_FLOAT32, format_of
@@ -164,7 +164,7 @@ def _step(
                 wrong = wrong_kind(claimed, derived.shape, problem.dtype)
                 if wrong:
                     raise MalformedError(f"{line.name} {wrong}")
-                exact = Bounded.exact(claimed, derived.format)
+                exact = derived.stated(claimed)
                 findings.append(compare_stack(step, line.name, exact.value, expected, len(problem.x)))
                 expected = exact.widened(2 * derived.error) if recomputed else exact
                 derived = exact
@@ -178,7 +178,8 @@ def compare_stack(step: int, quantity: str, stated: Real, derived: Bounded, case
         one.reshape((*stated.shape[:1], -1) if stated.ndim else (1, 1))
         for one in after_overflow(stated, derived, derived.error)
     )
-    most, peak = allowed.max(axis=1), derived.magnitude.reshape(off.shape).max(axis=1)
+    most = allowed.max(axis=1)
+    peak = sizes(most, derived, off.shape)
     used = (off / allowed).max(axis=1)  # NaN where nothing is allowed and nothing is off
     closely = ~((used <= 1) & (most < np.inf))
     outside = np.zeros(len(used), bool)

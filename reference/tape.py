@@ -172,5 +172,5 @@ def advanced(known: Mapping[str, Any], values: Mapping[str, Any], problem: Probl
     values
         What this step gave, among it every updated parameter and optimizer state.
     """
-    after = {name: values[names.updated(name)] for name in problem.state}
+    after = {name: values[names.updated(name)].kept() for name in problem.state}
     return {**known, **after, STEP: replace(known[STEP], value=known[STEP].value + 1)}

@@ -91,7 +91,7 @@ def _findings(
             arrays = [claim[line.name] for claim in claims]
             if any(wrong_kind(array, derived.shape[1:], problem.dtype) for array in arrays):
                 return None
-            known[line.name] = exact = Bounded.exact(np.stack(arrays), derived.format)
+            known[line.name] = exact = derived.stated(np.stack(arrays))
             agreeing = agreements(first, line.name, exact.value, derived, conventional=problem.tolerance)
             if agreeing is None:
                 return None

@@ -21,8 +21,10 @@ from reference import names
 from reference.activations import ACTIVATIONS
 from reference.balls import Ball, precision
 from reference.verdicts import Fault
+from reports import running
 from reports.accuracy import ulps
 from reports.differences import stated
+from reports.running import Doing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -85,15 +87,16 @@ def measure(
 ) -> tuple[ActivationError, ...]:
     """Measure what every program states of a1 and dL/dz1; one that fails here is left out."""
     programs = [
-        (f"{adapter.name} {program.name}".strip(), program)
+        (f"{adapter.name} {program.name}".strip(), adapter, program)
         for adapter in adapters
         if isinstance(adapter, Adapter)
         for program in adapter.programs
     ]
     claims = {
-        who: _claims(program, [(one, dtype) for one in activations for dtype in dtypes])
-        for who, program in programs
+        who: _claims(adapter, program, [(one, dtype) for one in activations for dtype in dtypes])
+        for who, adapter, program in programs
     }
+    running.now(None)
     return tuple(
         error
         for activation in activations
@@ -115,7 +118,9 @@ def _errors(activation: str, dtype: str, who: str, claim: Claim) -> Iterator[Act
             yield ActivationError(activation, dtype, who, quantity, points.item(worst), off.item(worst))
 
 
-def _claims(program: Program, asked: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Claim]:
+def _claims(
+    adapter: Adapter, program: Program, asked: Iterable[tuple[str, str]]
+) -> dict[tuple[str, str], Claim]:
     """Return what a program states of one step with each activation in each format.
 
     Where it fails there is nothing: the cases tell of failures. After a hang or a crash of its process it is
@@ -123,8 +128,10 @@ def _claims(program: Program, asked: Iterable[tuple[str, str]]) -> dict[tuple[st
     """
     claims: dict[tuple[str, str], Claim] = {}
     for activation, dtype in asked:
+        given = problem(activation, dtype)
+        running.now(Doing(adapter.name, program.name, given.case, dtype))
         try:
-            claim = dict(next(iter(program.run(problem(activation, dtype))), {}))
+            claim = dict(next(iter(program.run(given)), {}))
         except Fault:
             break
         except (Exception, SystemExit):  # noqa: BLE001, S112 - it costs its own curve; the cases tell of it

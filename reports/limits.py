@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from adapters.isolation import Limits
 
 ISOLATE = "run each adapter in a process of its own: a crash or a hang costs its own rows and nothing else"
+OWN = "run adapters that are not built in in pytest's process too, which they may end; so does --pdb"
 SECONDS = "isolate, and end what takes longer for one training step (default: 120)"
 MEMORY = "isolate, and let each take no more memory beside its framework; on Linux only (default: 4)"
 
@@ -44,7 +45,7 @@ def limits_of(options: argparse.Namespace) -> Limits | None:
     return Limits(**given) if options.isolate or given else None
 
 
-def stated(options: argparse.Namespace) -> dict[str, float]:
+def stated(options: argparse.Namespace) -> dict[str, Any]:
     """Return the limits that were typed, by their names in `adapters.isolation.Limits`."""
     typed = {"seconds": options.time_limit, "gib": options.memory_limit}
     return {name: number for name, number in typed.items() if number is not None}

@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
+from reports.rows import severity
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -21,14 +23,15 @@ KEPT_STEPS = 100
 class RowKeeper:
     """The rows of one claimant, as a report tells them.
 
-    Rows of the first `KEPT_STEPS` steps are kept as they are, and so are those of the step that fails first.
+    Rows of the first `KEPT_STEPS` steps are kept as they are, and so are those of the step that fails first
+    and, where that is undecided, of the first that is decided.
     Of the others one row stands for each quantity with one verdict and one kind of truth: see `Merged`.
     """
 
     def __init__(self, rows: Iterable[Row] = ()) -> None:
         self._kept = list(rows)
         self._merged: dict[Key, Merged] = {}
-        self.has_failed = False
+        self._worst = 0
 
     @property
     def rows(self) -> list[Row]:
@@ -37,12 +40,15 @@ class RowKeeper:
 
     def add(self, rows: Sequence[Row]) -> None:
         """Take the rows of one step."""
-        fails = not self.has_failed and any(row.fails for row in rows)
-        if fails or (rows and rows[0].finding.step <= KEPT_STEPS):
+        if self.is_worse(rows) or (rows and rows[0].finding.step <= KEPT_STEPS):
             self._kept += rows
         else:
             self._merge(rows)
-        self.has_failed = self.has_failed or fails
+        self._worst = max(self._worst, *map(severity, rows), 0)
+
+    def is_worse(self, rows: Sequence[Row]) -> bool:
+        """Whether a step fails more severely than every step before it; what comes later follows from it."""
+        return any(severity(row) > self._worst for row in rows)
 
     def _merge(self, rows: Sequence[Row]) -> None:
         for row in rows:

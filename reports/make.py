@@ -19,12 +19,15 @@ from reports import (
     parallel,
     report,
     run,
+    running,
     saved,
     step_summary,
     terminal,
 )
+from reports.ended import with_ended
 from reports.limits import flags_of
 from reports.power import measure
+from reports.running import Doing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
     from reports.changes import Changes
     from reports.power import Power
     from reports.report import Report
+    from reports.running import Ended
     from reports.saved import SavedRun
 
 
@@ -67,6 +71,8 @@ class Wanted:
         The saved run whose report is made again; nothing is run then.
     workers
         Processes that run cases at once, where there are many.
+    ended
+        What has ended this build before.
     """
 
     folders: tuple[Path, ...]
@@ -79,6 +85,7 @@ class Wanted:
     baseline: Path | None = None
     kept: Path | None = None
     workers: int = 1
+    ended: tuple[Ended, ...] = ()
 
     @property
     def chooses(self) -> bool:
@@ -150,6 +157,7 @@ def _anew(wanted: Wanted, command: str, out: Console) -> Report:
         activations=() if isinstance(measured, FailedPart) else measured,
         failed=(*results.failed, *failed),
     )
+    results = with_ended(results, selection, wanted.ended)
     power = None if isinstance(power, FailedPart) else power
     made = environment.undescribed(command) if isinstance(made, FailedPart) else made
     return report.put_together(results, selection, made, wanted.adapters.required, power)
@@ -183,7 +191,9 @@ def select(wanted: Wanted) -> run.Selection:
     if not chosen:
         known = ", ".join(case.name for case in cases[:5])
         raise UsageError(f"no case has {wanted.select!r} in its name; there are {len(cases)}: {known}, …")
-    selection = run.Selection(chosen, wanted.adapters.found, wanted.dtypes)
+    adapters = wanted.adapters.load(lambda name: running.now(Doing(name)))
+    running.now(None)
+    selection = run.Selection(chosen, adapters, wanted.dtypes)
     if not selection.runs:
         raise UsageError(f"none of the selected cases runs in {' or '.join(wanted.dtypes)}")
     return selection

@@ -23,7 +23,7 @@ from reports.run import lockstep, rows_of, run_case
 from reports.verdicts import verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from adapters.isolation import Limits
     from reference.parts import FailedPart
@@ -100,25 +100,27 @@ def id_of(case: Case, name: str, dtype: str, *, slow: bool = False) -> str:
     return f"{case.name}-{name}-{dtype}" + f"-first-{FIRST_STEPS}-steps" * is_cut
 
 
-def failure_of(
+def failure_of(  # noqa: PLR0913 - what is judged, by whom, how far, and in which process
     case: Case,
     name: str,
     dtype: str,
     *,
     slow: bool = False,
     limits: Limits | None = None,
+    apart: Collection[str] = (),
     watch: Callable[[Sequence[Row]], None] = lambda _: None,
 ) -> Failure | None:
     """Judge one case in one number format by all programs of one adapter; return what is wrong, if anything.
 
     Judging stops at the first step with a failure: what comes after it follows from it. Only where the case
     expects one, all steps are judged, because the expectation is of the whole run. It stops after
-    `FIRST_STEPS` steps, too, unless `slow`. With `limits` the adapter runs in a process of its own.
+    `FIRST_STEPS` steps, too, unless `slow`. With `limits` the adapter runs in a process of its own; without
+    a limit it does where it is one of `apart`.
 
     What is judged is given to `watch`, a step's rows at a time.
     """
     with parts.collected() as failed:
-        found = _failure_of(case, name, dtype, slow=slow, limits=limits, watch=watch)
+        found = _failure_of(case, name, dtype, slow=slow, limits=limits, apart=apart, watch=watch)
     return with_failed(found, failed)
 
 
@@ -130,16 +132,17 @@ def with_failed(found: Failure | None, failed: Sequence[FailedPart]) -> Failure 
     return Failure(f"{told}{printable(parts.counted(failed))}")
 
 
-def _failure_of(
+def _failure_of(  # noqa: PLR0913 - the same
     case: Case,
     name: str,
     dtype: str,
     *,
     slow: bool,
     limits: Limits | None,
+    apart: Collection[str],
     watch: Callable[[Sequence[Row]], None],
 ) -> Failure | None:
-    (adapter,) = find_adapters([name], limits)
+    (adapter,) = find_adapters([name], limits, apart)
     if isinstance(adapter, Unavailable):
         return Failure(
             f"{adapter.verdict}: {printable(adapter.reason)}", not_run=adapter.verdict == "not run"
@@ -222,8 +225,10 @@ def command(
     *,
     slow: bool = False,
     limits: Limits | None = None,
+    isolates: bool = True,
 ) -> str:
     """Return the command that repeats one test, quoted for a shell."""
     words = ["python", "-m", "pytest", node, *(f"--cases={folder}" for folder in folders)]
     words += [*(["--adapter", adapter] if adapter else []), *(["--slow"] if slow else [])]
+    words += [] if isolates else ["--no-isolate"]
     return shlex.join([*words, *flags_of(limits)])

@@ -1,8 +1,9 @@
 """pytest's options (`--cases DIR`, `--adapter NAME`, …), checked before any test is collected.
 
-An installed plugin (entry point `pytest11`) and no conftest.py, because pytest must know its options before
-it looks for one. It looks for pyproject.toml earlier still, above whatever may be a path: a DIR outside the
-project would pass for the project, so that is told, with what to write instead: `--cases=DIR`.
+A plugin, and no conftest.py, because pytest must know its options before it looks for one. This repository
+asks for it by `-p` in its pyproject.toml, and so may anybody; it is installed in nobody's pytest. pytest
+looks for pyproject.toml above whatever may be a path: a DIR outside the project would pass for the project,
+so that is told, with what to write instead: `--cases=DIR`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from reports import environment
-from reports.limits import ISOLATE, MEMORY, SECONDS, above_zero
+from reports.limits import ISOLATE, MEMORY, OWN, SECONDS, above_zero
 
 DTYPES = ("float64", "float32", "bfloat16", "float16")
 PROJECT = Path(__file__).parent.parent
@@ -37,6 +38,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     device = "where PyTorch and JAX run: cuda is the first such device, and its absence a failure"
     add("--device", choices=("cpu", "cuda"), default="cpu", help=device)
     add("--isolate", action="store_true", help=ISOLATE.replace("rows", "tests"))
+    add("--no-isolate", action="store_true", help=OWN)
     add("--time-limit", metavar="SECONDS", type=above_zero, help=SECONDS)
     add("--memory-limit", metavar="GIB", type=above_zero, help=MEMORY)
     dense = "measure the accuracy of each framework's functions over a dense grid, and print the table"

@@ -154,8 +154,17 @@ class Results:
 
 
 def first_failure(rows: Iterable[Row]) -> Row | None:
-    """Return the failing row that comes first in the order of computation: by step, then along the tape."""
-    return min((row for row in rows if row.fails), key=order, default=None)
+    """Return the weightiest failing row, of equals the first in the order of computation."""
+    return min(
+        (row for row in rows if row.fails), key=lambda row: (-severity(row), *order(row)), default=None
+    )
+
+
+def severity(row: Row) -> int:
+    """Return how much a row counts against the run: what differs outranks what is undecided."""
+    if not row.fails:
+        return 0
+    return 1 if row.finding.verdict is Verdict.UNDECIDED else 2
 
 
 def order(row: Row) -> tuple[int, int]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from adapters import Adapter, Unavailable
 from reference import Finding, JudgedStep, Subject, Verdict, judge, parts, tape, training_steps
 from reference.parts import FailedPart
+from reports import running
 from reports.accuracy import AccuracyCounter, added
 from reports.bits import BitKeeper
 from reports.drift import DriftMeter
@@ -23,6 +24,7 @@ from reports.losses import LossKeeper
 from reports.pairs import PairCounter
 from reports.published import judge_case
 from reports.rows import PUBLISHED, Pair, Results, Row
+from reports.running import Doing
 from reports.side_by_side import SideBySide
 
 if TYPE_CHECKING:
@@ -143,7 +145,7 @@ def run_case(
     for judged, baseline in _beside_the_reference(problem, present):
         for subject, step in judged.items():
             found = list(rows_of(problem, subject, step, baseline))
-            if step.failures and not rows[subject].has_failed:  # what comes later follows from it
+            if step.failures and rows[subject].is_worse(found):  # what comes later follows from it
                 found = explained(problem, step, found)
             rows[subject].add(found)
         counter.add({who: step.claim for who, step in judged.items() if who.adapter != REFERENCE})
@@ -196,11 +198,18 @@ def lockstep(problem: Problem, adapters: Sequence[Adapter]) -> Iterator[dict[Sub
         for program in adapter.programs
     }
     while runs:
-        judged = {subject: next(run, None) for subject, run in runs.items()}
+        judged = {subject: _step(subject, run) for subject, run in runs.items()}
         taken = {subject: step for subject, step in judged.items() if step is not None}
         runs = {subject: run for subject, run in runs.items() if subject in taken}
         if taken:
             yield taken
+    running.now(None)
+
+
+def _step(subject: Subject, run: Iterator[JudgedStep]) -> JudgedStep | None:
+    """Return the next step of one training, or None at its end."""
+    running.now(Doing(subject.adapter, subject.program, subject.case, subject.dtype))
+    return next(run, None)
 
 
 def _beside_the_reference(

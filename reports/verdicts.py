@@ -95,7 +95,8 @@ class Conclusion:
     Attributes
     ----------
     passed
-        Whether everything that was compared agrees, something was, and every adapter asked for ran.
+        Whether everything that was compared agrees, something was, and every adapter asked for ran; where
+        none was asked for, also whether at least two implementations were compared.
     headline
         One line.
     failures
@@ -122,7 +123,10 @@ class Conclusion:
 
 
 def conclude(results: Results, selection: Selection, asked: Sequence[str] = ()) -> Conclusion:
-    """Draw the conclusion; `asked` names the adapters whose absence is a failure."""
+    """Draw the conclusion; `asked` names the adapters whose absence is a failure.
+
+    An implementation may stand alone only where it was asked for.
+    """
     groups = grouped(results.rows)
     first = [row for row in map(first_failure, groups.values()) if row is not None]
     absent = [adapter for adapter in selection.adapters if isinstance(adapter, Unavailable)]
@@ -130,23 +134,33 @@ def conclude(results: Results, selection: Selection, asked: Sequence[str] = ()) 
     known, declined = known_differences(results.rows), without_equivalent(results.rows)
     missed = [adapter.name for adapter in missing if adapter.name in asked]
     compared = sum(row.steps for row in results.rows if row.compared and row.subject.adapter != PUBLISHED)
+    alone = "" if asked else _alone(results, selection)
     if not compared:
         headline = "Nothing was compared, so nothing is known to agree."
     elif first:
-        headline = f"Not all agree: {_count(first, len(groups) - len(missing) * len(selection.runs))}."
+        headline = f"{alone}Not all agree: {_count(first, len(groups) - len(missing) * len(selection.runs))}."
     elif missed:
         headline = f"Asked for, but not run: {', '.join(missed)}. What was compared agrees"
         headline += f"{_but(known)}: {_what(results, selection, compared)}{_declined(declined)}"
     else:
-        headline = f"All agree{_but(known)}: {_what(results, selection, compared)}{_declined(declined)}"
+        headline = f"{alone}What was compared agrees" if alone else "All agree"
+        headline += f"{_but(known)}: {_what(results, selection, compared)}{_declined(declined)}"
     return Conclusion(
-        passed=compared > 0 and not first and not missed,
+        passed=compared > 0 and not first and not missed and not alone,
         headline=printable(headline),
         failures=tuple(printable(row.sentence) for row in first),
         not_run=tuple(printable(f"Not run: {one.name}, because {one.reason}.") for one in missing),
         known=tuple(printable(row.sentence) for row in known),
         no_equivalent=tuple(printable(_why_none(row)) for row in declined),
     )
+
+
+def _alone(results: Results, selection: Selection) -> str:
+    """Say that fewer than two implementations were compared, if so; an engine is that of its framework."""
+    compared = {row.subject.adapter for row in results.rows if row.compared}
+    present = [one for one in selection.adapters if isinstance(one, Adapter) and one.name in compared]
+    names = list(dict.fromkeys(adapter.framework or adapter.name for adapter in present))
+    return f"Only {names[0]} ran, compared with no other implementation. " if len(names) == 1 else ""
 
 
 def _why_none(row: Row) -> str:

@@ -17,7 +17,8 @@ from jax.test_util import check_grads
 from networks import network
 
 from reference import judge, training_steps
-from reference.known import first_state, judge_step
+from reference.check import judge_step
+from reference.known import first_state
 from reference.names import observable
 
 NETWORKS = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import pytest
@@ -140,6 +141,23 @@ def failing_parts_raise() -> Iterator[None]:
 def parts_may_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     """Collect the parts that fail, as a build does."""
     monkeypatch.setattr(parts, "collected", COLLECTED)
+
+
+FRAMEWORKS = ("torch", "jax", "optax")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what needs a framework that is not installed: it is marked so, or has its name as an argument.
+
+    The parity tests tell of that themselves, and fail where the framework was asked for.
+    """
+    needed = [name for marker in item.iter_markers("needs") for name in marker.args]
+    if isinstance(item, pytest.Function) and item.path.name != "test_parity.py" and hasattr(item, "callspec"):
+        needed += [one.partition("-")[0] for one in item.callspec.params.values() if isinstance(one, str)]
+    needed += ["optax"] * ("jax" in needed)
+    for name in FRAMEWORKS:
+        if name in needed and find_spec(name) is None:
+            pytest.skip(f"{name} is not installed")
 
 
 @pytest.fixture(scope="session")

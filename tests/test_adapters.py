@@ -66,6 +66,7 @@ def test_a_network_of_which_nothing_is_trained_still_has_gradients(name):
         assert failures(problem, program) == []
 
 
+@pytest.mark.needs("torch")
 def test_a_sigmoid_that_is_off_by_1e_12_is_caught_at_the_first_layers_activation(monkeypatch):
     from adapters.torch_functions import ACTIVATIONS as BY_NAME
 
@@ -74,6 +75,7 @@ def test_a_sigmoid_that_is_off_by_1e_12_is_caught_at_the_first_layers_activation
     is_damaged(network(), "torch", "a1")
 
 
+@pytest.mark.needs("jax")
 def test_a_jax_sigmoid_that_is_off_by_1e_12_is_caught(monkeypatch):
     from adapters import jax_grad
     from adapters.jax_functions import ACTIVATIONS as BY_NAME
@@ -105,6 +107,7 @@ def test_claims_of_earlier_steps_do_not_change_when_training_goes_on(name):
         assert all(np.array_equal(kept[quantity], first[quantity]) for quantity in kept)
 
 
+@pytest.mark.needs("jax")
 def test_jax_leaves_its_float64_setting_as_it_found_it_even_between_steps():
     import jax
 
@@ -117,6 +120,7 @@ def test_jax_leaves_its_float64_setting_as_it_found_it_even_between_steps():
                 assert next(run)["loss"].dtype == "float64"
 
 
+@pytest.mark.needs("jax")
 def test_jax_programs_are_compiled_once_for_a_structure_and_its_shapes():
     from adapters import jax_grad
     from adapters.jax_functions import loss_key
@@ -134,6 +138,7 @@ def test_jax_programs_are_compiled_once_for_a_structure_and_its_shapes():
     assert jax_grad.compiled_step(structure)._cache_size() == 2  # noqa: SLF001 - plain and observed; JAX has no public count
 
 
+@pytest.mark.needs("jax")
 def test_a_cache_folder_that_the_user_chose_is_left_alone():
     code = """
         import jax

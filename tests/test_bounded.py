@@ -1,5 +1,7 @@
 """The bounds are sound: no correct way of computing leaves them. And tight: little else stays inside."""
 
+import math
+from decimal import Decimal, localcontext
 from fractions import Fraction
 
 import numpy as np
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from reference.bounded import Bounded
-from reference.formats import FLOAT32, FLOAT64, FORMATS, PRINTED
+from reference.formats import FLOAT32, FLOAT64, FORMATS, PRINTED, format_of
 
 WIDTHS = {"float64": 64, "float32": 32}
 dtypes = st.sampled_from(["float64", "float32"])
@@ -176,3 +178,177 @@ def test_a_product_that_underflows_in_float64_itself_costs_an_underflow():
         assert (g * g).sum().sqrt().error > 1e-155
     small = exact(np.array([[1e-40, 0.0]]), "float32")
     assert (small @ small.mT).error.item() > 0
+
+
+# --- both sides of each bound: a right result that comes close, and a claim half as far again outside
+#
+# In float32 beside certified values, where the bound pays for the claimant's roundings alone: u is 2⁻²⁴, the
+# results are NumPy's own in float32, and the exact values and the expected bounds are rational.
+
+U = Fraction(1, 2**24)
+CERTIFIED = FLOAT32.certified
+f32 = np.float32
+
+
+def known(*numbers, error=None, form=CERTIFIED):
+    array = np.array(numbers, np.float64)
+    return Bounded.exact(array, form) if error is None else Bounded(array, np.full(array.shape, error), form)
+
+
+def share(claimed, exact, bounded):
+    """How much of its bound a result uses, exactly."""
+    return float(abs(Fraction(float(claimed)) - exact) / Fraction(float(np.ravel(bounded.error)[0])))
+
+
+def is_at_most(bounded, allowed, underflows=8):
+    """Whether a bound is no larger than roundings counted by hand, with γ's second order and underflow."""
+    most = allowed * (1 + 100 * U) + underflows * Fraction(FLOAT32.smallest_normal)
+    return Fraction(float(np.ravel(bounded.error)[0])) <= most
+
+
+def swallowed(n, first):
+    """A sum that begins with `first` and loses each of n further terms of u whole: ties go to even."""
+    total = f32(first)
+    for _ in range(n):
+        total = total + f32(float(U))
+    assert total == first
+    return total
+
+
+def test_a_matrix_product_attains_n_of_the_roundings_it_is_allowed():
+    """1 + 2⁻¹² squared is rounded by u, and so is each of the 63 sums that follow, all to one side."""
+    n, a = 64, np.array([[1 + 2.0**-12, *[2.0**-12] * 63]])
+    product = Bounded.exact(a, CERTIFIED) @ Bounded.exact(a.T, CERTIFIED)
+    squared = f32(a[0, 0]) * f32(a[0, 0])
+    claimed, exact = swallowed(n - 1, squared), Fraction(a[0, 0]) ** 2 + (n - 1) * U
+    assert Fraction(float(claimed)) == exact - n * U
+    assert n / (n + 2) < share(claimed, exact, product) <= 1
+    assert is_at_most(product, (n + 1) * U * exact, underflows=4 * n)
+
+
+def test_a_bias_that_is_added_first_meets_as_many_roundings_as_the_product_has_terms():
+    n, tiny = 64, np.full((1, 64), 2.0**-12)
+    z = Bounded.exact(tiny, CERTIFIED) @ Bounded.exact(tiny.T, CERTIFIED) + known(1.0)
+    exact = 1 + n * U
+    assert n / (n + 2) < share(swallowed(n, 1), exact, z) <= 1
+    assert is_at_most(z, (n + 1) * U * exact, underflows=4 * n)
+
+
+@pytest.mark.parametrize("axis", [None, 0, (0,)])
+def test_a_sum_attains_n_less_one_roundings(axis):
+    """n − 1 are all that n terms can meet; the bound's n-th is a spare that no order of summation uses."""
+    n = 64
+    total = known(1.0, *[float(U)] * (n - 1)).sum(axis=axis)
+    exact = 1 + (n - 1) * U
+    assert (n - 2) / n < share(swallowed(n - 1, 1), exact, total) <= 1
+    assert is_at_most(total, n * U * exact, underflows=n)
+
+
+ROOT_OF = float.fromhex("0x1.002002p0")
+OVER = float.fromhex("0x1.ec897cp0"), float.fromhex("0x1.eada98p0")
+SPLIT = float.fromhex("0x1.200008p0")
+NEXT = 1 + 2.0**-23  # to 1; three times it lies half way between two numbers
+HALF_WAY = 1 + 2.0**-12  # its square, 1 + 2⁻¹¹ + u, lies half way between two numbers
+
+
+def root(number):
+    """√number to 60 digits."""
+    with localcontext(prec=60):
+        return Fraction(Decimal(number).sqrt())
+
+
+ATTAINED = {
+    "product": lambda: (
+        f32(HALF_WAY) * f32(HALF_WAY),
+        known(HALF_WAY) * known(HALF_WAY),
+        Fraction(HALF_WAY) ** 2,
+        1,
+    ),
+    "sum": lambda: (f32(1) + f32(float(U)), known(1.0) + known(float(U)), 1 + U, 1),
+    "difference": lambda: (f32(-1) - f32(float(U)), known(-1.0) - known(float(U)), -1 - U, 1),
+    "quotient, by a reciprocal": lambda: (
+        f32(OVER[0]) * (f32(1) / f32(OVER[1])),
+        known(OVER[0]) / known(OVER[1]),
+        Fraction(OVER[0]) / Fraction(OVER[1]),
+        2,
+    ),
+    "quotient of 63, by 9 and by the reciprocal of 7": lambda: (
+        f32(SPLIT) / f32(9) * (f32(1) / f32(7)),
+        known(SPLIT) / 63,
+        Fraction(SPLIT) / 63,
+        3,
+    ),
+    "root, by its reciprocal": lambda: (
+        f32(ROOT_OF) * f32(1 / math.sqrt(ROOT_OF)),
+        known(ROOT_OF).sqrt(),
+        root(ROOT_OF),
+        2,
+    ),
+    "3 times": lambda: (f32(3) * f32(NEXT), 3 * known(NEXT), 3 * Fraction(NEXT), 3),
+}
+"""What float32 states, its bound, the exact value, and how many roundings are allowed, by hand."""
+
+LEAST = {
+    "quotient of 63, by 9 and by the reciprocal of 7": 2 / 3,
+    "root, by its reciprocal": 0.74,
+    "3 times": 0.2,
+}
+"""The least share of them that is attained, where it is not nearly all.
+
+Of the three roundings of a quotient by a whole number more than two are attained; the root's reciprocal lies
+just below 1, where a rounding is ½u at most; and twice is the only multiple that is taken, which is exact.
+"""
+
+
+@pytest.mark.parametrize("name", ATTAINED)
+def test_each_operation_attains_the_roundings_that_it_is_allowed_and_no_more_are_allowed(name):
+    claimed, bounded, exact, roundings = ATTAINED[name]()
+    assert LEAST.get(name, 0.97) < share(claimed, exact, bounded) <= 1
+    assert is_at_most(bounded, roundings * U * abs(exact))
+    assert not inside(float(exact * (1 + Fraction(3, 2) * roundings * U)), bounded)
+    assert not inside(float(exact * (1 - Fraction(3, 2) * roundings * U)), bounded)
+
+
+CARRIED = {
+    "product": lambda: (known(1.0, error=0.1) * known(1.0, error=0.1), 1.1 * 1.1),
+    "matrix product": lambda: (
+        Bounded(np.ones((1, 3)), np.full((1, 3), 0.1), CERTIFIED)
+        @ Bounded(np.ones((3, 1)), np.full((3, 1), 0.1), CERTIFIED),
+        3 * 1.1 * 1.1,
+    ),
+    "sum": lambda: (known(1.0, error=0.1) + known(1.0, error=0.2), 2.3),
+    "sum of three": lambda: (known(1.0, 1.0, 1.0, error=0.1).sum(), 3.3),
+    "quotient": lambda: (known(1.0, error=0.1) / known(1.0, error=0.5), 1.1 / 0.5),
+    "third": lambda: (known(1.0, error=0.3) / 3, 1.3 / 3),
+    "twice": lambda: (2 * known(1.0, error=0.3), 2.6),
+    "root of what may be 0": lambda: (known(0.25, error=0.25).sqrt(), 0.0),
+    "root of 0": lambda: (known(0.0, error=0.25).sqrt(), 0.5),
+    "maximum": lambda: (known(1.0, error=0.25).maximum(known(1.0, error=0.5)), 1.5),
+    "magnitude": lambda: (abs(known(-1.0, error=0.25)), 1.25),
+}
+"""A result of operands that are as far off as they may be, and the farthest it may then lie."""
+
+
+@pytest.mark.parametrize("name", CARRIED)
+@np.errstate(divide="ignore", invalid="ignore")
+def test_what_the_operands_are_off_by_is_carried_whole_and_not_enlarged(name):
+    bounded, farthest = CARRIED[name]()
+    off = abs(farthest - bounded.value.item())
+    assert off * (1 - 1e-12) <= bounded.error.item() <= off * (1 + 4e-6)
+
+
+def test_what_an_accumulator_holds_is_rounded_once_more_where_it_is_stored():
+    """1 + 2⁻⁸ is exact in float32, and 1 in bfloat16, whose u it loses whole."""
+    form = format_of("bfloat16").certified
+    stored = Bounded.exact([[1.0, 2.0**-8]], form) @ Bounded.exact([[1.0], [1.0]], form)
+    assert 0.99 < 2.0**-8 / stored.error.item() <= 1
+    assert stored.error.item() <= 1.01 * 2.0**-8
+
+
+def test_a_factor_that_is_multiplied_in_by_parts_multiplies_an_underflow_and_may_overflow():
+    """float16: 40,000 · 2 is infinite. What underflows to 2⁻²⁵ before a part of 1024 is off by 2⁻¹⁵."""
+    form = FORMATS["float16"]
+    slope = Bounded(np.array([0.5, 0.5]), np.zeros(2), form, parts=np.array([2.0, 1.5]))
+    assert np.isinf((known(40_000.0, 40_000.0, form=form) * slope).error).tolist() == [True, False]
+    slope = Bounded(np.array([0.5]), np.zeros(1), form, parts=np.array([1024.0]))
+    assert 2.0**-15 <= (known(2.0**-14, form=form) * slope).error.item() <= 8 * 2.0**-15

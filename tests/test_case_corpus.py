@@ -159,10 +159,11 @@ def test_nothing_hides_in_symmetry_or_equal_shapes(reduction: str) -> None:
 
 
 def test_biases_are_not_zero() -> None:
+    """But for published examples, which are taken as they stand, and places where frameworks differ."""
     zero = {
         (case.name, name)
         for case, name, array in parameters()
-        if name.startswith("b") and not array.any() and not case.name.startswith("divergences/")
+        if name.startswith("b") and not array.any() and not case.name.startswith(("divergences/", "worked/"))
     }
     assert zero == set()
 

@@ -9,10 +9,11 @@ import pytest
 from networks import damaged, network
 
 from reference import Subject, Verdict, judge, sentence, tape, training_steps
-from reference.agreement import compare
+from reference.agreement import agreements, compare
 from reference.bounded import Bounded
 from reference.formats import FLOAT64
 from reference.names import observable, outcome
+from reference.stacks import VERDICTS, compare_stack
 
 SUBJECT = Subject("nets/example", "theirs", "", "float64")
 
@@ -288,6 +289,80 @@ def test_an_element_outside_its_bound_differs_whatever_is_undecided_elsewhere():
     finding = compare(1, "z1", np.array([1.0, 2.0]), derived)
     assert (finding.verdict, finding.index) == (Verdict.DIFFERS, (1,))
     assert compare(1, "z1", np.array([1.0, 1.0]), derived).verdict is Verdict.UNDECIDED
+
+
+# --- the edges of agreement, for one array, for steps judged together and for a stack of cases
+
+
+def by_itself(claimed, derived):
+    return compare(1, "z1", claimed, derived).verdict
+
+
+def among_steps(claimed, derived):
+    """Agreement of a step that is judged together with others, or that it is none and is judged alone."""
+    stack = Bounded(derived.value[None], derived.error[None], replace(derived.format, stacked=True))
+    found = agreements(1, "z1", claimed[None], stack)
+    return by_itself(claimed, derived) if found is None else found[0].verdict
+
+
+def in_a_stack(claimed, derived):
+    stack = Bounded(derived.value[None], derived.error[None], replace(derived.format, stacked=True))
+    return VERDICTS[compare_stack(1, "z1", claimed[None], stack, 1).verdicts[0]]
+
+
+WAYS = pytest.mark.parametrize("judged", [by_itself, among_steps, in_a_stack])
+
+
+def derived_as(value, error):
+    """The middle one of three numbers; the others are 1, and exactly claimed."""
+    return Bounded(np.array([1.0, value, 1.0]), np.array([2.0**-40, error, 2.0**-40]), FLOAT64)
+
+
+@WAYS
+@pytest.mark.parametrize("side", [-1, 1])
+def test_a_number_at_the_edge_of_its_bound_agrees_and_the_next_one_differs(judged, side):
+    edge = 1 + side * 2.0**-20
+    derived = derived_as(1.0, 2.0**-20)
+    with np.errstate(all="ignore"):
+        assert judged(np.array([1.0, edge, 1.0]), derived) is Verdict.AGREES
+        assert judged(np.array([1.0, np.nextafter(edge, 1 + side), 1.0]), derived) is Verdict.DIFFERS
+        assert judged(np.array([1.0, 1 + side * 1.5 * 2.0**-20, 1.0]), derived) is Verdict.DIFFERS
+
+
+def test_what_is_used_of_a_bound_is_the_distance_over_the_bound_at_the_worst_element():
+    derived = derived_as(1.0, 2.0**-20)
+    for part in (0.25, 0.75, 1.0, 1.5, 4.0):
+        finding = compare(1, "z1", np.array([1.0, 1 + part * 2.0**-20, 1.0]), derived)
+        assert (finding.used, finding.error, finding.index) == (part, part * 2.0**-20, (1,))
+        assert finding.digits == pytest.approx(20 * math.log10(2))
+
+
+def test_what_a_certified_value_has_beyond_one_float64_counts_in_the_distance():
+    for error, verdict in ((2.0**-55, Verdict.AGREES), (2.0**-56, Verdict.DIFFERS)):
+        derived = Bounded(np.ones(1), np.array([error]), FLOAT64, low=np.array([2.0**-55]))
+        finding = compare(1, "z1", np.ones(1), derived)
+        assert (finding.verdict, finding.error, finding.used) == (verdict, 2.0**-55, 2.0**-55 / error)
+
+
+@WAYS
+def test_one_digit_is_certified_by_a_tenth_of_the_value_and_by_no_wider_bound(judged):
+    with np.errstate(all="ignore"):
+        for error, verdict in (
+            (0.0999, Verdict.AGREES),
+            (0.101, Verdict.UNDECIDED),
+            (0.9, Verdict.UNDECIDED),
+        ):
+            derived = Bounded(np.array([1.0]), np.array([error]), FLOAT64)
+            assert judged(np.array([1.0]), derived) is verdict
+
+
+@WAYS
+def test_what_is_nothing_but_underflow_agrees_and_what_is_more_is_undecided(judged):
+    """η/u = 2⁻¹⁰²² / 2⁻⁵³ in float64: a number of that size has no digit that underflow may not take."""
+    with np.errstate(all="ignore"):
+        for error, verdict in ((2.0**-969, Verdict.AGREES), (2.0**-960, Verdict.UNDECIDED)):
+            derived = Bounded(np.array([2.0**-1000]), np.array([error]), FLOAT64)
+            assert judged(np.array([0.0]), derived) is verdict
 
 
 def test_a_conventional_tolerance_is_told_beside_the_derived_verdict_and_replaces_nothing():

@@ -4,6 +4,11 @@ A release that leaves the contract fails here, by name, and so does one that com
 runs with every `pytest`; `pytest tests/test_contract.py --dense` runs the dense one and prints the table.
 """
 
+import pytest
+
+pytest.importorskip("jax")
+pytest.importorskip("torch")
+
 from dataclasses import dataclass
 from functools import cache
 
@@ -11,7 +16,6 @@ import flint
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 import torch
 
 from adapters import jax_functions, torch_functions

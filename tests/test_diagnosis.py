@@ -1,9 +1,12 @@
 """The diagnosis names the mistake that was planted, names both where two fit, and nothing where none does."""
 
+import pytest
+
+pytest.importorskip("torch")
+
 from dataclasses import replace
 
 import numpy as np
-import pytest
 from networks import ACTIVATIONS, SQUARES, damaged, network
 from rules import COSINE, STEP, ruled
 from torch.nn import functional as F  # noqa: N812 - the name PyTorch's own documentation uses
@@ -472,3 +475,40 @@ def test_numbers_printed_rightly_need_no_explanation():
     values = {name: entry for name, entry in step.values.items() if name in {"z1", "a1", "z2"}}
     right = replace(case.published, steps=(replace(step, values=values),))
     assert explain_published(worked_example(), right) == ()
+
+
+# a form that loses digits is named
+
+
+def sigmoid_by_tanh(problem):
+    """A right program but for σ, in NumPy: one layer."""
+    T = problem.x.dtype.type
+    p = problem.parameters
+    z = problem.x @ p["W1"].T + p["b1"]
+    a = T(0.5) * (1 + np.tanh(z * T(0.5)))
+    yield {"z1": z, "a1": a}
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_sigmoid_by_tanh_is_told_to_lose_its_digits_far_out(dtype):
+    problem = network((2, 8), 6, scale=8.0, dtype=dtype)
+    (found,) = diagnoses(problem, sigmoid_by_tanh)
+    assert found.finding.quantity == "a1"
+    assert str(found).startswith(
+        "Explained by: σ was computed as ½ (1 + tanh(z/2)), which loses its digits far out"
+    )
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_near_0_a_sigmoid_by_tanh_agrees(dtype):
+    problem = network((2, 8), 6, scale=0.3, dtype=dtype)
+    assert diagnoses(problem, sigmoid_by_tanh) == []
+
+
+def test_another_error_of_the_same_size_is_not_called_that():
+    def noisy(problem):
+        for claim in sigmoid_by_tanh(problem):
+            yield {**claim, "a1": 1 / (1 + np.exp(-claim["z1"])) + 3e-17}
+
+    (found,) = diagnoses(network((2, 8), 6, scale=8.0), noisy)
+    assert str(found) == NONE

@@ -221,6 +221,7 @@ def test_drift_is_told_in_every_file_and_changes_no_conclusion(folder, tmp_path,
     assert "inf" in (tmp_path / "other" / "drift.csv").read_text(encoding="utf-8")
 
 
+@pytest.mark.needs("torch", "jax")
 def test_frameworks_drift_little_where_training_goes_well():
     problem = load_case("training/rate-right").problem("float64")
     meter = DriftMeter(problem)

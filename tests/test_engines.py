@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
+pytest.importorskip("jax")
+pytest.importorskip("torch")
+
 import subprocess
 import sys
 import warnings
@@ -10,7 +15,6 @@ from itertools import product
 from pathlib import Path
 
 import jax
-import pytest
 import torch
 from networks import ACTIVATIONS, LOSSES, network, parametrize_pairs
 

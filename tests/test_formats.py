@@ -91,6 +91,27 @@ def test_what_one_underflow_costs():
     assert FORMATS["float16"].underflow == 2.0**-25  # half the smallest subnormal: rounded
 
 
+def test_below_these_numbers_the_last_places_are_lost_to_underflow():
+    thresholds = {"float64": 2.0**-969, "float32": 2.0**-102, "bfloat16": 2.0**-118, "float16": 2.0**-14}
+    assert {name: form.underflow_threshold for name, form in FORMATS.items()} == thresholds
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_gamma_is_never_below_what_it_stands_for_and_by_no_more_than_its_slack_above(dtype):
+    """nu / (1 − nu), once for the format and once for the evaluation in float64, as exact fractions."""
+    for n in range(1, 400):
+        exact = sum(
+            n * Fraction(unit) / (1 - n * Fraction(unit)) for unit in (FORMATS[dtype].unit_roundoff, 2.0**-53)
+        )
+        assert exact <= Fraction(FORMATS[dtype].gamma(n)) <= exact * (1 + Fraction(2, 2**30))
+
+
+def test_an_accumulators_roundings_are_those_of_its_own_format():
+    form = format_of("bfloat16").certified
+    assert form.gamma(10, form.products) == pytest.approx(10 * 2.0**-24, rel=1e-5)
+    assert form.gamma(10) == pytest.approx(10 / 256 / (1 - 10 / 256), rel=1e-8)
+
+
 @given(st.integers(0, 2**15 - 2), st.sampled_from([-1, 0, 1]), st.sampled_from(SIXTEEN_BITS))
 def test_numbers_are_rounded_once(place, hair, dtype):
     """At the middle of two neighbours, and a hair beside it that neither float32 nor float64 can hold."""
@@ -118,6 +139,7 @@ def test_rounding_by_way_of_float32_would_be_another_number():
     assert not Number("65520").fits("float16")
 
 
+@pytest.mark.needs("torch")
 @pytest.mark.parametrize("dtype", SIXTEEN_BITS)
 def test_torch_and_back_is_every_number_itself(dtype):
     numbers = all_numbers(dtype)
@@ -283,6 +305,7 @@ def test_a_sigmoid_whose_exponential_overflows_may_be_zero_in_float16_and_nowher
 # --- overflow
 
 
+@pytest.mark.needs("torch", "jax")
 def test_a_loss_that_overflows_where_it_is_summed_before_it_is_divided_is_undecided():
     """float16: 600·600/2 for each of two examples. PyTorch's sum is infinite; the reference's mean is not."""
     zeros = network((1, 1), 2, activations="identity", loss=("half_squared_error", "mean"), dtype="float16")

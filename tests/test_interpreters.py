@@ -38,12 +38,12 @@ def test_an_interpreter_that_is_none_is_told_before_anything_runs(python, tmp_pa
 @pytest.mark.parametrize(
     ("does", "reason"),
     [
-        ("exit 4", "its process ended with exit code 4"),
+        ("exit 4", "ended the process with exit code 4"),
         ("cat /etc/passwd", "sent a reply that is none: it begins with b'root:x"),
         ("sleep 3600", "gave no reply within 2.5 s and was ended"),
         (
             f"exec {{}} -c '{OLD}' \"$@\"",
-            "its process ended with exit code 1; its last words: it is Python 3.8.18, expected 3.11 or later",
+            "ended the process with exit code 1; its last words: it is Python 3.8.18, expected 3.11 or later",
         ),
     ],
 )

@@ -377,11 +377,12 @@ def test_isolated_adapters_state_the_same_numbers_of_a_stack(name):
 def test_a_crash_in_a_stack_is_a_fault_and_the_next_stack_is_trained():
     (program,) = claimant("stacking").programs
     stack = replace(stacked([network((2, 3, 2), 3, seed=seed, steps=3) for seed in range(5)]), case="aborts")
-    with pytest.raises(Fault, match="its process ended by SIGABRT"):
+    with pytest.raises(Fault, match="ended the process by SIGABRT"):
         list(program.stacked.run(stack.copy()))
     assert len(list(program.stacked.run(replace(stack, case="honest")))) == 3
 
 
+@pytest.mark.needs("jax")
 def test_one_that_has_no_equivalent_says_so():
     (alone,) = find_adapters(["jax"], Limits())
     rows = judged(alone, "optimizers/sgd-dampening")
@@ -392,14 +393,14 @@ def test_one_that_has_no_equivalent_says_so():
 
 GIB = " (it may take 0.25 GiB of memory)"
 ENDS = {
-    "exits": "its process ended with exit code 3",
-    "aborts": f"its process ended by SIGABRT{GIB}",
-    "crashes": f"its process ended by SIGSEGV{GIB}",
-    "kills itself": f"its process ended by SIGRTMIN{GIB}",
-    "fills memory from below": f"its process ended by SIGSEGV{GIB}",
-    "leaves a daemon": "its process ended with exit code 5",
-    "crashes with a child that lives": f"its process ended by SIGSEGV{GIB}",
-    "closes everything": "its process ended with exit code 1",
+    "exits": "ended the process with exit code 3",
+    "aborts": f"ended the process by SIGABRT{GIB}",
+    "crashes": f"ended the process by SIGSEGV{GIB}",
+    "kills itself": f"ended the process by SIGRTMIN{GIB}",
+    "fills memory from below": f"ended the process by SIGSEGV{GIB}",
+    "leaves a daemon": "ended the process with exit code 5",
+    "crashes with a child that lives": f"ended the process by SIGSEGV{GIB}",
+    "closes everything": "ended the process with exit code 1",
 }
 NO_REPLY = {
     "corrupts": "begins with b'junkjunkjunkjunk' and not with b'BPP1'",
@@ -447,7 +448,7 @@ def test_one_that_ends_between_two_requests_says_how(anyone):
     problem = replace(problem, case="crashes a little later", steps=1_000_000, until=None)
     run = anyone.programs[0].run(problem)
     next(run), next(run)
-    with pytest.raises(Fault, match="its process ended by SIGSEGV"):
+    with pytest.raises(Fault, match="ended the process by SIGSEGV"):
         list(run)
 
 
@@ -473,7 +474,7 @@ def test_the_rest_goes_on():
     case = dataclasses.replace(case, name="crashes")
     rows, _ = run_case(case, "float64", adapters)
     of = {name: [row for row in rows if row.subject.adapter == name] for name in ("faulty:any", "numpy")}
-    assert failures(of["faulty:any"])[0].startswith("its process ended by SIGSEGV")
+    assert failures(of["faulty:any"])[0].startswith("ended the process by SIGSEGV")
     assert not failures(of["numpy"])
     assert max(row.finding.step for row in of["numpy"]) > 100
 
@@ -521,7 +522,7 @@ def test_promises_hold_and_each_program_has_a_process_of_its_own():
     rows = judged(claimant("promising"))
     told = {row.subject.program: row.finding.reason for row in rows if row.fails}
     assert told["less"] == "was promised, but is not claimed"
-    assert told["crashing"].startswith("its process ended by SIGSEGV")
+    assert told["crashing"].startswith("ended the process by SIGSEGV")
     assert "honest" not in told
 
 
@@ -577,6 +578,7 @@ def test_a_claimant_ends_when_its_parent_is_killed(tmp_path):
     assert not living(3.25)
 
 
+@pytest.mark.needs("torch", "jax")
 @pytest.mark.usefixtures("without_pictures")
 def test_the_build_takes_isolated_adapters(tmp_path, capsys):
     arguments = ["--isolate", "--select", "worked/document", "--dtype", "float64", "--out", str(tmp_path)]

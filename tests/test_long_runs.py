@@ -69,6 +69,22 @@ def test_the_first_failing_step_is_kept_whole_and_later_failures_are_merged():
     assert sum(one.steps for one in keeper.rows) == 8
 
 
+def undecided(step):
+    return replace(row(step), finding=replace(row(step).finding, verdict=Verdict.UNDECIDED))
+
+
+def test_what_differs_outranks_what_is_undecided_wherever_it_stands():
+    rows = kept([undecided(2)], [row(150)], [undecided(160)], [row(170, 3)], [row(180, 4)])
+    assert [(one.finding.step, one.steps) for one in rows if one.fails] == [
+        (2, 1),
+        (170, 1),
+        (160, 1),
+        (180, 1),
+    ]
+    assert first_failure(rows).finding.step == 170
+    assert first_failure(rows[:1]).finding.step == 2
+
+
 def test_nan_is_worse_than_any_number():
     first, merged = kept([row(98, 2)], [row(101, 3)], [row(102, math.nan)])
     assert (first.steps, merged.steps) == (1, 2)

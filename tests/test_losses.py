@@ -1,5 +1,10 @@
 """The losses: bounds that hold the truth and every form in use, kinks as stated, and mistakes seen."""
 
+import pytest
+
+pytest.importorskip("jax")
+pytest.importorskip("torch")
+
 import itertools
 from decimal import Decimal
 from functools import cache
@@ -9,7 +14,6 @@ import decimals
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st

@@ -58,14 +58,33 @@ def test_two_processes_find_what_one_finds_in_the_same_order(monkeypatch):
     assert sorted((case.name, dtype, step) for case, dtype, step in told if step) == sorted(steps)
 
 
-def test_what_a_process_was_doing_when_it_ended_is_done_again(ending, monkeypatch):
-    found, _ = in_two_processes(Choice(("ending:train",)), monkeypatch)
+def test_what_ends_a_process_is_named_and_fails_and_all_else_is_done(ending, monkeypatch, capsys):
+    found, _ = in_two_processes(Choice(("numpy", "ending:train")), monkeypatch)
     pids = set((ending / "pids").read_text().split())
     assert (ending / "ended").exists()
-    assert str(os.getpid()) in pids, "this process does what the others no longer do"
-    assert len(pids) > 1
-    assert [row.subject.case for row in found.rows if row.fails] == []
-    assert list(dict.fromkeys(row.subject.case for row in found.rows)) == list(CASES)
+    assert str(os.getpid()) not in pids, "it would have ended this process too"
+    told = "ending:train ended the process with exit code 7 on worked/document in float64."
+    assert capsys.readouterr().err == f"{told} What is left begins again, with it in a process of its own.\n"
+    (row,) = [row for row in found.rows if row.fails]
+    assert (row.subject.case, row.subject.adapter, row.subject.dtype) == (
+        "worked/document", "ending:train", "float64",
+    )  # fmt: skip
+    assert (
+        row.finding.reason == "ended the process with exit code 7, though not again in a process of its own"
+    )
+    compared = {(row.subject.case, row.subject.adapter) for row in found.rows if row.compared}
+    assert compared >= {(case, adapter) for case in CASES for adapter in ("numpy", "ending:train")}
+
+
+def test_where_nothing_ran_in_a_process_that_ended_this_one_does_the_rest(monkeypatch):
+    def broken(*_):
+        raise parallel._BrokenError([])  # noqa: SLF001 - as where the system has ended it
+
+    monkeypatch.setattr(parallel, "_run_in_pool", broken)
+    monkeypatch.setattr(parallel, "ENOUGH", 1)
+    choice = Choice(("numpy",))
+    found = parallel.run_all(selected(choice), choice, 2, lambda *_: None)
+    assert repr(found) == repr(run(selected(choice)))
 
 
 def test_an_exception_ends_it_and_leaves_no_process(monkeypatch):

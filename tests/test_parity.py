@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from adapters import Choice
+from adapters.registry import of_ones_own
 from reference import parts
 from reports.junit import record
 from reports.limits import limits_of
@@ -35,6 +36,11 @@ def choice(config: pytest.Config) -> Choice:
     return Choice(
         adapters, config.getoption("--engines"), config.getoption("--device"), limits_of(config.option)
     )
+
+
+def is_debugged(config: pytest.Config) -> bool:
+    """Whether adapters that are not built in run here too; else what ends their process would end pytest."""
+    return bool(config.getoption("--no-isolate") or config.getoption("usepdb") or config.getoption("trace"))
 
 
 def asked(config: pytest.Config) -> Asked:
@@ -73,6 +79,7 @@ def conclude(request: pytest.FixtureRequest) -> Callable[..., None]:
             adapter if was_asked_for or adapter not in Choice().names else "",
             slow=request.config.getoption("--slow"),
             limits=limits_of(request.config.option),
+            isolates=not request.config.getoption("--no-isolate"),
         )
         pytest.fail(f"{failure.told}\n\nTo repeat this test alone:\n  {again}", pytrace=False)
 
@@ -84,8 +91,8 @@ def test_parity(
 ) -> None:
     slow = request.config.getoption("--slow")
     limits = limits_of(request.config.option)
-    found = RowKeeper()
-    failure = failure_of(case, adapter, dtype, slow=slow, limits=limits, watch=found.add)
+    found, apart = RowKeeper(), () if is_debugged(request.config) else of_ones_own([adapter])
+    failure = failure_of(case, adapter, dtype, slow=slow, limits=limits, apart=apart, watch=found.add)
     with parts.collected() as failed:
         record(request.node, found.rows)
     conclude(with_failed(failure, failed), adapter)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import subprocess
 import sys
+import tomllib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from adapters import Adapter, Unavailable, find_adapters
+from adapters.isolation import Limits
+from reference import Verdict
 from reports.parity import FIRST_STEPS, Unusable, aligned, asked_for, command, failure_of, id_of
 
 if TYPE_CHECKING:
@@ -18,20 +24,39 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent.parent
 PARITY = "tests/test_parity.py"
 
-Run = subprocess.CompletedProcess[str]
+pytest_plugins = ("pytester",)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run of pytest gave."""
+
+    returncode: int
+    stdout: str
+    stderr: str = ""
 
 
 @pytest.fixture
-def parity(claimants: Path) -> Callable[..., Run]:
-    """Give a function that runs pytest as its own process, where `claimants` can be imported."""
+def parity(claimants: Path, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Run]:
+    """Give a function that runs pytest here, in this process, where `claimants` can be imported."""
+    monkeypatch.syspath_prepend(claimants)
+    monkeypatch.chdir(ROOT)
 
-    def parity(*arguments: str, before: str = "") -> Run:
-        code = f"import sys; sys.path.append({str(claimants)!r}); {before}\n"
-        code += "import pytest; sys.exit(pytest.main())"
-        run = [sys.executable, "-c", code, "-p", "no:cacheprovider", *arguments]
-        return subprocess.run(run, cwd=ROOT, capture_output=True, text=True, check=False)
+    def parity(*arguments: str) -> Run:
+        done = pytester.runpytest_inprocess("-p", "no:cacheprovider", *arguments)
+        return Run(int(done.ret), done.stdout.str(), done.stderr.str())
 
     return parity
+
+
+def started(*arguments: str, cwd: Path = ROOT) -> Run:
+    """Run pytest as its own process, with this checkout behind everything else that can be imported."""
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
+    path = os.environ | {
+        "PYTHONPATH": os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), str(ROOT)]))
+    }
+    done = subprocess.run(command, cwd=cwd, env=path, capture_output=True, text=True, check=False)
+    return Run(done.returncode, done.stdout, done.stderr)
 
 
 def counts(done: Run) -> str:
@@ -78,41 +103,143 @@ def test_a_malformed_case_is_bad_usage_and_told_with_its_place(
 def test_a_folder_that_pytest_takes_for_the_project_is_told_with_what_to_write(
     parity: Callable[..., Run], folder: Path
 ) -> None:
-    done = parity("--cases", str(folder))
+    done = parity("-p", "reports.pytest_options", "--cases", str(folder))
     assert done.returncode == 4
     assert "finds no tests of parity there" in done.stderr
     assert "--cases=DIR" in done.stderr
 
 
-def test_a_framework_that_is_absent_is_skipped_with_its_reason(parity: Callable[..., Run]) -> None:
-    done = parity(PARITY, "-k", "document and jax", before="sys.modules['jax'] = None")
-    assert (done.returncode, counts(done)) == (0, "2 skipped")
+@pytest.mark.parametrize(
+    ("asked", "code", "counted"), [([], 0, "2 skipped"), (["--adapter", "jax"], 1, "2 failed")]
+)
+def test_a_framework_that_is_absent_is_skipped_and_fails_where_it_was_asked_for(
+    parity: Callable[..., Run], asked: list[str], code: int, counted: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    absent = Unavailable("jax", Verdict.NOT_RUN, "jax is not installed")
+    monkeypatch.setattr("reports.parity.find_adapters", lambda *_: (absent,))
+    done = parity(PARITY, *asked, "-k", "document and jax")
+    assert (done.returncode, counts(done)) == (code, counted)
     assert "not run: jax is not installed" in done.stdout
+    assert (" --adapter jax" in done.stdout) is bool(asked)
 
 
-def test_a_framework_that_is_absent_fails_where_it_was_asked_for(parity: Callable[..., Run]) -> None:
-    done = parity(PARITY, "--adapter", "jax", "-k", "document and jax", before="sys.modules['jax'] = None")
-    assert (done.returncode, counts(done)) == (1, "2 failed")
-    assert "not run: jax is not installed" in done.stdout
-    assert "--adapter jax" in done.stdout
-
-
-def test_isolated_a_crash_costs_its_own_test_alone(parity: Callable[..., Run], folder: Path) -> None:
+def test_what_ends_the_process_fails_its_own_test_and_names_itself(
+    parity: Callable[..., Run], folder: Path
+) -> None:
+    """Were it not isolated, it would end this very process."""
     adapters = ["--adapter", "claimants:ends_the_process", "--adapter", "claimants:honest"]
-    done = parity(PARITY, f"--cases={folder}", *adapters, "--time-limit=60", "-k", "mine and float64")
+    done = parity(PARITY, f"--cases={folder}", *adapters, "-k", "mine and float64")
     assert (done.returncode, counts(done)) == (1, "1 failed, 1 passed")
     told = (
-        "claimants:ends_the_process its process ended with exit code 3 (claimants:ends_the_process, float64"
+        "claimants:ends_the_process ended the process with exit code 3 (claimants:ends_the_process, float64"
     )
     assert told in done.stdout
-    again = "--adapter claimants:ends_the_process --isolate --time-limit=60"
-    assert next(line for line in done.stdout.splitlines() if "-m pytest" in line).endswith(again)
+    again = next(line for line in done.stdout.splitlines() if "-m pytest" in line)
+    assert again.endswith("--adapter claimants:ends_the_process")
 
 
-def test_ids_are_what_a_person_types_and_the_same_in_every_process(parity: Callable[..., Run]) -> None:
-    done = parity(PARITY, "-n", "2", "-v", "-k", "document and numpy and float32")
+@pytest.mark.parametrize(
+    ("words", "apart"),
+    [
+        ((), ("claimants:honest",)),
+        (("--no-isolate",), ()),
+        (("--pdb",), ()),
+        (("--isolate", "--time-limit=60"), ("claimants:honest",)),
+    ],
+)
+def test_only_what_is_not_built_in_is_isolated_unasked_and_never_beside_a_debugger(
+    words: tuple[str, ...],
+    apart: tuple[str, ...],
+    parity: Callable[..., Run],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given, (numpy,) = {}, find_adapters(["numpy"])
+
+    def found(names: list[str], limits: object, apart: tuple[str, ...]) -> tuple[Adapter | Unavailable]:
+        given[names[0]] = limits, apart
+        return (numpy,)
+
+    monkeypatch.setattr("reports.parity.find_adapters", found)
+    parity(
+        PARITY, "--adapter=numpy", "--adapter=claimants:honest", "--dtype=float64", "-k", "document", *words
+    )
+    limits = Limits(60) if "--isolate" in words else None
+    assert given == {"numpy": (limits, ()), "claimants:honest": (limits, apart)}
+
+
+def test_what_an_isolated_program_prints_is_no_fault_and_is_shown(
+    parity: Callable[..., Run], claimants: Path
+) -> None:
+    text = "from reference import training_steps\n\n\ndef train(problem):\n    print('here I am')\n"
+    (claimants / "printing.py").write_text(
+        f"{text}    yield from training_steps(problem)\n", encoding="utf-8"
+    )
+    done = parity(PARITY, "--adapter=printing:train", "-k", "worked/document-printing", "-rP")
+    assert (done.returncode, counts(done)) == (0, "2 passed")
+    assert done.stdout.count("here I am") == 2
+
+
+def test_ids_are_what_a_person_types_and_the_same_in_every_process() -> None:
+    done = started(PARITY, "-n", "2", "-v", "-k", "document and numpy and float32")
     assert (done.returncode, counts(done)) == (0, "1 passed")
     assert "test_parity[worked/document-numpy-float32]" in done.stdout
+
+
+HOST = {
+    "reports/__init__.py": "MINE = 1\n",
+    "conftest.py": """
+def pytest_addoption(parser):
+    parser.addoption("--device", default="cpu")
+    parser.addoption("--slow", action="store_true")
+    parser.addoption("--cases")
+""",
+    "test_host.py": """
+from reports import MINE
+
+def test_host(request):
+    option = request.config.getoption
+    assert (MINE, option("--device"), option("--slow")) == (1, "mps", True)
+""",
+}
+
+
+def test_where_it_is_installed_another_repositorys_pytest_is_as_before(tmp_path: Path) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert "pytest11" not in project.get("entry-points", {})
+    for name, text in HOST.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    done = started("--device=mps", "--slow", cwd=tmp_path)
+    assert (done.returncode, counts(done)) == (0, "1 passed"), done.stdout + done.stderr
+
+
+WITHOUT = """
+import runpy, sys
+from pathlib import Path
+sys.modules |= dict.fromkeys(("torch", "jax", "optax"))
+sys.path.append("tests")
+import pytest
+code = pytest.main(sys.argv[1:])
+for path in sorted(Path("tests").glob("test_*.py")):
+    try:
+        runpy.run_path(path)
+    except pytest.skip.Exception as reason:
+        print(path, reason)
+sys.exit(code)
+"""
+
+
+def test_without_pytorch_and_jax_tests_are_skipped_with_the_reason() -> None:
+    """All files can be imported; a few are run. To collect them all would take three times as long."""
+    files = [f"tests/test_{name}.py" for name in ("parity", "adapters", "losses")]
+    words = ["-p", "no:cacheprovider", "-q", *files, "-k", "document-torch or sigmoid_that_is_off"]
+    command = [sys.executable, "-c", WITHOUT, *words]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for name in ("contract", "engines", "losses"):
+        assert f"tests/test_{name}.py could not import 'jax'" in done.stdout
+    for reason in ("could not import 'jax'", "not run: torch is not installed", ": jax is not installed"):
+        assert reason in done.stdout
 
 
 def test_a_right_number_that_is_listed_as_wrong_fails(parity: Callable[..., Run], folder: Path) -> None:
@@ -173,24 +300,12 @@ BAD = {
 }
 
 
-@pytest.fixture(scope="module")
-def refused() -> list[str]:
-    """Give what is told of each bad usage, with its exit code: one process is started for all."""
-    code = (
-        "import pytest, sys\n"
-        "for argument in sys.argv[1:]:\n"
-        "    print(pytest.main(['-p', 'no:cacheprovider', argument]).value, '§', file=sys.stderr)"
-    )
-    run = [sys.executable, "-c", code, *BAD]
-    return subprocess.run(run, cwd=ROOT, capture_output=True, text=True, check=True).stderr.split("§")
-
-
 @pytest.mark.parametrize("argument", BAD)
-def test_bad_usage(argument: str, refused: list[str]) -> None:
-    told = refused[[*BAD].index(argument)]
-    assert told.endswith("4 ")
-    assert BAD[argument] in told
-    assert "Traceback" not in told
+def test_bad_usage(argument: str, parity: Callable[..., Run]) -> None:
+    done = parity(PARITY, argument)
+    assert done.returncode == 4
+    assert BAD[argument] in done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
 
 
 def test_the_options_import_nothing_heavy() -> None:
@@ -243,6 +358,8 @@ def test_each_damage_is_told_first(name: str, told: str, folder: Path) -> None:
 def test_a_command_is_quoted_for_a_shell() -> None:
     told = command("tests/x.py::t[a b-é]", ["my cases"], "m:f")
     assert told == "python -m pytest 'tests/x.py::t[a b-é]' '--cases=my cases' --adapter m:f"
+    told = command("t", adapter="m:f", limits=Limits(60), isolates=False)
+    assert told == "python -m pytest t --adapter m:f --no-isolate --isolate --time-limit=60"
 
 
 def test_a_case_of_thousands_of_steps_is_cut_and_says_so_unless_it_may_be_slow(folder: Path) -> None:

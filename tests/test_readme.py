@@ -36,7 +36,7 @@ from adapters import find_adapters
 from adapters.registry import ENTRY_POINT_GROUP, default_names
 from cases import SHIPPED, load_cases
 from reference import tape, worked_example
-from reports import build, diff, latex
+from reports import build, diff, latex, places
 from reports.changes import tables
 from reports.changes.moved import Motion
 from reports.sweep import __main__ as sweep
@@ -119,6 +119,7 @@ def test_a_block_that_nobody_holds_true_is_none(text: str) -> None:
     assert block.line == 3
 
 
+@pytest.mark.needs("torch", "jax")
 @pytest.mark.parametrize(
     "document", [path for path in DOCUMENTS if any(b.document == path for b in of("commands"))]
 )
@@ -128,7 +129,8 @@ def test_each_command_prints_what_is_shown(
     """A reader's files lie in a folder of their own, from where the commands are typed."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(build, "OUT", tmp_path / "reports" / "out")
+    monkeypatch.setattr(places, "CHECKOUT", tmp_path.resolve())
+    (tmp_path / "pyproject.toml").touch()
     typed = [command for one in of("commands") if one.document == document for command, _ in one.commands]
     for block in (one for one in BLOCKS if one.document == document):
         if KINDS["a reader's file"](block):
@@ -291,6 +293,7 @@ def test_two_releases_are_compared_in_the_form_that_is_printed() -> None:
     assert re.search(rf"^Nothing is worse; {moved}\.$", block.text, re.MULTILINE)
 
 
+@pytest.mark.needs("jax")
 def test_two_releases_side_by_side_are_shown_as_this_one_alone_is(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -326,6 +329,7 @@ def test_what_a_long_sweep_printed_has_its_form_and_adds_up() -> None:
     assert sum(counts) + sum(alone) == int(told[2].replace(",", ""))
 
 
+@pytest.mark.needs("jax")
 def test_a_program_reads_results_with_nothing_but_python(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -6,19 +6,26 @@ import csv
 import json
 import math
 import re
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from adapters import Unavailable, choice
-from reference import Verdict
+from adapters import Adapter, Program, Unavailable, choice
+from cases import load_case
+from reference import Verdict, training_steps
 from reports import files, saved, tables
 from reports.build import main
+from reports.rows import Results
+from reports.run import Selection, run_case
 from reports.tables import COLUMNS
+from reports.verdicts import conclude
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
 
 pytestmark = pytest.mark.usefixtures("claimants", "without_pictures")
 
@@ -118,7 +125,7 @@ def test_when_nothing_was_compared_nothing_agrees(
 
 
 @pytest.mark.parametrize("asked", [True, False])
-def test_a_framework_that_is_absent_is_told_and_fails_only_if_asked_for(
+def test_a_framework_that_is_absent_is_told_and_fails_if_asked_for_or_one_is_left_alone(
     build: Callable[..., int],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -128,11 +135,59 @@ def test_a_framework_that_is_absent_is_told_and_fails_only_if_asked_for(
     found = choice.find_adapters(["numpy"])
     absent = Unavailable("jax", Verdict.NOT_RUN, "jax is not installed")
     monkeypatch.setattr(choice, "find_adapters", lambda *_: (*found, absent))
-    assert build(adapters=("numpy", "jax") if asked else ()) == int(asked)
+    assert build(adapters=("numpy", "jax") if asked else ()) == 1
     printed = capsys.readouterr().out
     assert "Not run: jax, because jax is not installed." in printed
     assert re.search(r"mine/two-layers +float64 +agrees [^n]+ not run", printed)
     assert ("Asked for, but not run: jax." in printed) is asked
+    alone = "Only numpy ran, compared with no other implementation. What was compared agrees: 1 case, "
+    assert (alone in printed) is not asked
+
+
+def test_two_implementations_suffice_and_an_engine_is_none_of_its_own() -> None:
+    case = load_case("nets/tanh")
+    numpy, other = (Adapter(name, "", "1", (Program("", training_steps),)) for name in ("numpy", "other"))
+    engine = replace(other, name="numpy-again", framework="numpy")
+    for adapters, asked, passes in (
+        ((numpy, other), (), True),
+        ((numpy, engine), (), False),
+        ((numpy,), (), False),
+        ((numpy,), ("numpy",), True),
+    ):
+        rows, _ = run_case(case, "float64", adapters)
+        concluded = conclude(Results(tuple(rows)), Selection((case,), adapters), asked)
+        assert concluded.passed is passes
+        assert concluded.headline.startswith("All agree: " if passes else "Only numpy ran, ")
+
+
+@pytest.mark.parametrize(
+    ("words", "narrower"),
+    [
+        ([], ""),
+        (["--cases", "mine", "--engines", "--power"], ""),
+        (["--select", "nets"], "narrowed"),
+        (["--adapter", "numpy"], "narrowed"),
+        (["--dtype", "float64"], "narrowed"),
+        (["--device", "cuda"], "narrowed"),
+        (["--from", "kept.json"], "again"),
+    ],
+)
+def test_a_run_of_a_part_never_replaces_the_whole_and_nothing_lies_among_modules(
+    words: list[str], narrower: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Path] = []
+    monkeypatch.setattr("reports.make.make", lambda wanted, _: made.append(wanted.out))
+    monkeypatch.chdir(ROOT)
+    main(words)
+    monkeypatch.chdir(ROOT / "tests")
+    main(words)
+    monkeypatch.chdir(tmp_path)
+    main(words)
+    monkeypatch.setattr("reports.places.CHECKOUT", tmp_path)  # as where it is installed: no pyproject.toml
+    main(words)
+    main([*words, "--out", "mine"])
+    whole, here = ROOT / "reports" / "out", Path("parity-report")
+    assert made == [whole / narrower, whole / narrower, here / narrower, here / narrower, Path("mine")]
 
 
 @pytest.mark.parametrize(
@@ -218,6 +273,7 @@ def test_the_page_stands_alone_and_escapes_what_it_shows(
     assert page.count("<summary><b>float") == 2
 
 
+@pytest.mark.needs("torch", "jax")
 def test_the_printed_numbers_stand_beside_what_they_should_be(
     build: Callable[..., int], tmp_path: Path
 ) -> None:
@@ -268,6 +324,7 @@ def test_power_is_measured_and_shown_where_it_is_asked_for(build: Callable[..., 
     assert len(power.meetings) > 30
 
 
+@pytest.mark.needs("torch", "jax")
 def test_what_two_frameworks_lose_alike_is_shown(tmp_path: Path) -> None:
     """σ'(z) of a saturated unit: PyTorch and JAX both say 0, agree with each other, and no digit is right."""
     chosen = ["--select", "saturated-sigmoid", "--dtype", "float64", "--out", str(tmp_path)]

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from networks import ACTIVATIONS, SQUARES, network
-from variants import SUMS, Variant
+from variants import SLOPE, SUMS, Variant
 
 from cases.dtypes import DTYPES
 from reference import Accumulators, Subject, Verdict, judge, sentence
@@ -16,7 +16,7 @@ variants = st.builds(
     Variant,
     summation=st.sampled_from([*SUMS, "fused", "wide"]),
     bias_first=st.booleans(),
-    slope=st.sampled_from(["from a", "from z"]),
+    slope=st.sampled_from(SLOPE),
     mean=st.sampled_from(["in the error", "in the gradient"]),
     accumulator=st.sampled_from(["own", "float32"]),
     product=st.sampled_from(["kept", "rounded"]),

@@ -102,8 +102,8 @@ def test_a_folder_holds_one_sweep(whole, capsys):
 
 def test_after_its_minutes_no_task_is_begun_and_the_rest_is_resumed_isolated_or_not(whole, tmp_path, capsys):
     folder = tmp_path / "sweep"
-    here(folder, "--no-isolate", "--minutes", "0")
-    assert "nothing has been judged yet" in capsys.readouterr().out
+    assert here(folder, "--no-isolate", "--minutes", "0") == 1
+    assert "Nothing has been judged yet, so nothing is known to agree" in capsys.readouterr().out
     assert here(folder, "--no-isolate", "--resume") == 0
     pd.testing.assert_frame_equal(rows(folder), rows(whole[0]))
 
@@ -132,7 +132,7 @@ def test_an_abort_on_one_case_is_that_cases_error(engine, tmp_path, monkeypatch)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     done = swept(tmp_path / "sweep", "--engine", engine, count=8, adapter="aborting:adapter")
     assert done.returncode == 1, done.stderr
-    assert "its process ended by SIGABRT" in done.stdout
+    assert "ended the process by SIGABRT" in done.stdout
     assert ": 2 findings; " in done.stdout  # in the stack, and alone, as some of this block are run too
     found = rows(tmp_path / "sweep")
     verdicts = found[found["how"] == "so"].set_index("case")["verdict"].to_dict()

@@ -1,6 +1,7 @@
 """What a sweep finds is reduced to a smallest case that fails alike, and written as a case file."""
 
 import re
+import shlex
 import subprocess
 import sys
 from collections import Counter
@@ -143,7 +144,15 @@ def test_from_the_command_line_to_a_failing_test(tmp_path, capsys):
     assert done.returncode == 1, done.stderr
     (path,) = folder.iterdir()
     assert f"{path}: dL/da" in done.stdout
-    assert f"1 case written; to see it again: python -m reports.build --cases {folder}" in done.stdout
+    told = next(
+        line for line in done.stdout.splitlines() if line.startswith("1 case written; to see it again: ")
+    )
+    again = shlex.split(told.partition("again: python ")[2])
+    assert again[-1] == "--isolate"  # as it was swept
+    repeated = run(*again[1:], "--out", str(tmp_path / "again"), "--format", "csv")
+    assert repeated.returncode == 1, repeated.stderr
+    assert "dL/da1[0, 0] is " in repeated.stdout
+    assert "of 1 comparison," in repeated.stdout  # this finding by this adapter, and nothing else
     tested = run("pytest", "-p", "no:cacheprovider", "tests/test_parity.py", f"--cases={folder}", *adapter,
                  "-k", path.stem)  # fmt: skip
     assert tested.returncode == 1, tested.stdout

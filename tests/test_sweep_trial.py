@@ -108,6 +108,7 @@ def test_findings_are_counted_all_and_told_a_few():
     assert len(trial.told) == MOST_TOLD
 
 
+@pytest.mark.needs("torch")
 def test_pytorchs_softplus_is_known_above_its_threshold_and_a_finding_below():
     (torch,) = find_adapters(["torch"])
     (one,) = claimants([torch], 0)
@@ -129,6 +130,7 @@ def test_pytorchs_softplus_is_known_above_its_threshold_and_a_finding_below():
     assert list(trial.told) == [2]
 
 
+@pytest.mark.needs("jax")
 def test_a_program_that_hides_z_is_known_where_the_reference_meets_the_kink():
     (jax,) = find_adapters(["jax"])
     stack = stack_of(activations="leaky_relu")

@@ -211,6 +211,7 @@ def test_the_three_rates_differ_in_nothing_else():
 NAMES = ["too-small", "right", "too-large"]
 
 
+@pytest.mark.needs("torch", "jax")
 def test_every_claimant_of_the_right_rate_ends_within_a_step_of_the_others():
     problem = load_case("training/rate-right").problem("float32")
     adapters = find_adapters(["numpy", "torch", "jax"])

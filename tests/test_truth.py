@@ -12,14 +12,18 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from networks import ACTIVATIONS, LOSSES, damaged, network
 
-from cases import SHIPPED, load_cases
+from cases import SHIPPED, Rule, load_cases
 from reference import Verdict, evaluate, judge, tape, training_steps
 from reference.activations import ACTIVATIONS as REFERENCE_ACTIVATIONS
 from reference.balls import Ball, precision
 from reference.bounded import Bounded
-from reference.certification import CERTIFY_UP_TO
+from reference.certification import CERTIFY_UP_TO, crossed
+from reference.elementary import Elementary
 from reference.formats import FLOAT64, PRINTED
 from reference.known import exact_inputs
+from reference.line import Line
+from reference.names import observable, outcome
+from reference.truth import Truth
 
 finite = st.floats(-1e100, 1e100)
 
@@ -70,6 +74,49 @@ def test_a_certified_value_keeps_what_one_float64_would_lose():
     assert Fraction(high[0]) != third
     assert abs(Fraction(high[0]) + Fraction(low[0]) - third) <= Fraction(2) ** -106
     assert 0 < radius[0] <= 2.0**-106
+
+
+def test_a_balls_radius_is_split_off_and_joins_the_bound_with_all_else_that_is_known():
+    """⅓ ± ¼, as a ball that holds points on both sides of a kink: what it leaves open is never forgotten."""
+    with precision():
+        ball = Ball(flint.arb_mat(1, 1, [flint.arb(flint.arb(1) / 3, 0.25)]), (1,))
+        high, low, radius = ball.split()
+    rest = Fraction(1, 3) - Fraction(1 / 3)
+    assert (high, low) == (1 / 3, float(rest))
+    assert 0 <= radius - 0.25 <= 1e-8
+    either = Elementary("⅓ ± ¼", np.array, lambda z: z, lambda z: ball)
+    derived = Bounded(np.ones(1), np.full(1, 0.5), FLOAT64, terms=7, parts=np.full(1, 3.0))
+    certified = Truth(network()).certify(Line("z1", either, ("x",), "⅓ ± ¼"), derived)
+    assert 0.75 <= certified.error.item() <= 0.75 + 1e-8
+    assert (certified.value, certified.low) == (1 / 3, float(rest))
+    assert (certified.terms, certified.parts.tolist()) == (7, [3.0])
+
+
+@pytest.mark.parametrize("shown", [observable(2), outcome(2), {"loss"}])
+def test_certified_truth_goes_on_with_the_parameters_the_optimizers_state_and_the_count(shown):
+    """Adam under a schedule: a step whose number, state or parameters were those of another would differ."""
+    adam = Rule("adam", (("beta1", 0.5), ("beta2", 0.75), ("eps", 0.25)))
+    problem = network(steps=4, optimizer=adam, schedule=Rule("step", (("every", 1), ("factor", 0.5))))
+
+    def hiding(problem):
+        for claim in training_steps(problem):
+            yield {name: array for name, array in claim.items() if name in shown}
+
+    steps = list(judge(problem, hiding, frozenset({"loss"}), certify=True))
+    assert [(step.step, step.failures) for step in steps] == [(number, ()) for number in range(1, 5)]
+    assert {finding.truth for step in steps for finding in step.findings} == {"certified"}
+
+
+@pytest.mark.parametrize("certify", [False, True])
+def test_what_a_certified_parameter_has_beyond_one_float64_joins_its_bound_where_it_is_handed_on(certify):
+    """A parameter that a claimant hides is known to be value + low ± error, and each of the three counts."""
+    problem = network((1, 1), 1)
+    value, error, low = (np.array([[one]]) for one in (0.5, 2.0**-60, -(2.0**-55)))
+    state = {"W1": Bounded(value, error, FLOAT64.certified, low=low)}
+    fresh, going_on = crossed(problem, state, None if certify else Truth(problem), certify=certify)
+    assert fresh is None
+    assert going_on["W1"].error.tolist() == [[2.0**-60 + 2.0**-55]]
+    assert (going_on["W1"].low, going_on["W1"].format) == (0.0, FLOAT64)
 
 
 def on_balls(problem):

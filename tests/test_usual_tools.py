@@ -1,7 +1,11 @@
 """Why bounds are derived in 16 bits: `torch.testing.assert_close` objects there to most correct claims."""
 
-import numpy as np
 import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("jax")
+
+import numpy as np
 import torch
 from networks import exactly
 from test_random_networks import random_problems

@@ -263,7 +263,7 @@ def test_a_program_in_plain_python_can_use_it(tmp_path: Path) -> None:
     command = [sys.executable, "-I", "-S", "-c", PLAIN, str(out)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == ["worked/document", "worked/mazur"]
+    assert {"worked/document", "worked/mazur", "worked/han-kamber"} <= set(done.stdout.split())
 
 
 def test_the_command_tells_what_it_wrote_and_what_it_left_out(

@@ -71,13 +71,17 @@ def fused(start, a, b):
     return total
 
 
+SLOPE = ("from a", "from z", "multiplied out", "fused")
+"""The forms of a derivative, as far as an activation has so many."""
+
+
 @dataclass(frozen=True)
 class Variant:
     """How a correct implementation goes about it."""
 
     summation: str = "in turn"  # or "fused", or "wide": a long double accumulator, rounded once
     bias_first: bool = False
-    slope: str = "from a"  # or "from z"
+    slope: str = "from a"  # or another of SLOPE
     mean: str = "in the error"  # and in each term of the loss; or "in the gradient", and once in the loss
     accumulator: str = "own"  # in 16 bits; or "float32", rounded once
     product: str = "kept"  # when the bias is added; or "rounded" to 16 bits before
@@ -120,7 +124,8 @@ class Variant:
 
     def derivative(self, activation, z, a):
         with np.errstate(over="ignore", under="ignore"):
-            return SLOPES[activation][self.slope != "from a"](z, a)
+            forms = SLOPES[activation]
+            return forms[min(SLOPE.index(self.slope), len(forms) - 1)](z, a)
 
     def activation(self, name, z):
         with np.errstate(over="ignore", under="ignore"):

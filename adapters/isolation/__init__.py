@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from adapters.isolation.isolated import isolated
-from adapters.isolation.limits import Limits
+from adapters.isolation.limits import UNBOUNDED, Limits
 
-__all__ = ["Limits", "isolated"]
+__all__ = ["UNBOUNDED", "Limits", "isolated"]

@@ -36,13 +36,13 @@ def limit(more: int) -> None:
         resource.setrlimit(kind, (lower, lower))
 
 
-def end_with_parent(*, with_thread: bool) -> None:
-    """Have this process end when its parent does, however that comes.
+def end_with_parent(parent: int | None = None, *, with_thread: bool) -> None:
+    """Have this process end when its parent does, however that comes; it may have ended already.
 
     Linux can see to that, but counts the thread that started this process as its parent; where that thread
     may end before, `with_thread` is false, and a thread of this process looks every second.
     """
-    parent = os.getppid()
+    parent = os.getppid() if parent is None else parent
     if with_thread:
         with suppress(OSError, AttributeError):
             ctypes.CDLL(None).prctl(DEATH_SIGNAL, signal.SIGKILL)

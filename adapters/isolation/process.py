@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import json
+import math
 import os
 import sys
 import threading
@@ -113,6 +114,7 @@ class ClaimantProcess:
             "path": [entry or here for entry in sys.path] if own else [here],
             "memory": self.limits.memory,
             "memory while starting": STARTING * self.limits.memory,
+            "may print": self.limits.may_print,
             "dies with its thread": threading.current_thread() is threading.main_thread(),
         }
         try:
@@ -145,8 +147,9 @@ class ClaimantProcess:
         reply = receive(lambda count: read_exactly(process.replies, count, deadline, process.is_alive), most)
         if (told := reply.header.pop("number", None)) != self._asked:
             raise Corrupted(f"answers the request {told!r:.20}, and {self._asked} was asked")
+        print(reply.header.pop("printed", ""), end="")
         return reply
 
     @property
     def _its_memory(self) -> str:
-        return f" (it may take {self.limits.gib:g} GiB of memory)"
+        return f" (it may take {self.limits.gib:g} GiB of memory)" if self.limits.gib < math.inf else ""

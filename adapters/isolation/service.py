@@ -34,7 +34,10 @@ Reply = tuple[dict[str, Any], dict[str, Any]]
 """A header and arrays."""
 
 MOST_WORDS = 200
-"""Characters of what a claimant writes to standard output that are told."""
+"""Characters of what a claimant writes to standard output that are told as its fault."""
+
+MOST_PRINTED = 2**20
+"""The same where it may write, of one training step."""
 
 PACKAGES = ("numpy", "ml_dtypes", "torch", "jax", "jaxlib", "optax")
 """Those whose versions are told of another interpreter."""
@@ -100,7 +103,13 @@ def serve(requests: int, replies: int, started: Mapping[str, Any]) -> None:
     with os.fdopen(requests, "rb") as stream, suppress(EOFError):
         while True:
             request = receive(lambda count: _read_exactly(stream, count))
-            send(request.header["number"], *_answer(adapter, runs, request))
+            header, arrays = _answer(adapter, runs, request)
+            if started["may print"]:
+                header["printed"] = _written(MOST_PRINTED)
+            elif (words := _written()) and "fault" not in header:
+                wrote = f"wrote to standard output, where a program like this has nothing to say: {words!r}"
+                header, arrays = {"fault": wrote}, {}
+            send(request.header["number"], header, arrays)
 
 
 def _answer(adapter: Adapter, runs: dict[int, Run], request: Message) -> Reply:
@@ -109,18 +118,13 @@ def _answer(adapter: Adapter, runs: dict[int, Run], request: Message) -> Reply:
     try:
         for run in asked.get("done", ()):
             runs.pop(run, None)
-        reply: Reply = _asked_for(adapter, runs, request)
+        return _asked_for(adapter, runs, request)
     except StopIteration:
-        reply = {"end": True}, {}
+        return {"end": True}, {}
     except NoEquivalent as reason:
-        reply = {"no equivalent": str(reason)}, {}
+        return {"no equivalent": str(reason)}, {}
     except BaseException as error:  # noqa: BLE001 - even what ends a program ends only this training
-        reply = {"fault": told(error), "memory": isinstance(error, MemoryError)}, {}
-    words = _written()
-    if words and "fault" not in reply[0]:
-        wrote = f"wrote to standard output, where a program like this has nothing to say: {words!r}"
-        return {"fault": wrote}, {}
-    return reply
+        return {"fault": told(error), "memory": isinstance(error, MemoryError)}, {}
 
 
 def _asked_for(adapter: Adapter, runs: dict[int, Run], request: Message) -> Reply:
@@ -199,13 +203,13 @@ def _versions() -> Iterator[str]:
             yield f"{package} {version(package)}"
 
 
-def _written() -> str:
-    """Return what has been written to standard output, shortened, and forget it."""
+def _written(most: int = MOST_WORDS) -> str:
+    """Return what has been written to standard output, at most so many bytes, and forget it."""
     with suppress(Exception):  # a claimant may have closed or replaced it
         sys.stdout.flush()
     with suppress(OSError):
         size = os.lseek(1, 0, os.SEEK_END)
-        text = os.pread(1, MOST_WORDS, 0).decode(errors="replace") if size else ""
+        text = os.pread(1, most, 0).decode(errors="replace") if size else ""
         os.ftruncate(1, 0)
         os.lseek(1, 0, os.SEEK_SET)
         return text

@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from adapters.isolation.remains import MARK, end_marked
+from reference.crash import ended
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,18 +79,10 @@ class Spawned:
             return "closed its pipes and was ended"
         said = self._last_words()
         self.end()
-        told = f"ended by {_signal(-code)}{memory}" if code < 0 else f"ended with exit code {code}"
-        return f"its process {told}" + (f"; its last words: {said}" if said else "")
+        return ended(code) + memory * (code < 0) + (f"; its last words: {said}" if said else "")
 
     def _last_words(self) -> str:
         size = self._words.seek(0, os.SEEK_END)
         self._words.seek(max(0, size - LAST_WORDS))
         lines = self._words.read().decode(errors="replace").strip().splitlines()
         return lines[-1].strip() if lines else ""
-
-
-def _signal(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:  # one of the real-time signals
-        return f"signal {number}"

@@ -23,6 +23,7 @@ def undecided(z: Bounded, *kinks: float) -> NDArray[np.bool_]:
     either = np.zeros(z.shape, dtype=bool)
     for kink in kinks:
         distance = np.abs(z.value - kink)
+        # equality decides where e is so small that the slack is lost in it, which printed numbers may be
         either |= (distance <= np.multiply(z.error, SLACK)) & (np.asarray(z.error) > 0)
         either |= (distance > 0) & (distance < z.format.underflow)
     return either
@@ -52,6 +53,6 @@ def stepped_slope(
     def bounded(z: Bounded, a: Bounded) -> Bounded:  # noqa: ARG001 - every derivative takes (z, a)
         value, either = slope(z.value), undecided(z, *kinks)
         error = either * (1 - low) + rounding_unit(z.format) * low * (either | (value < 1)) * SLACK
-        return Bounded(value, error if error.any() else EXACT, z.format)
+        return Bounded(value, error if error.any() else EXACT, z.format, sizes=lambda: np.ones(z.shape))
 
     return bounded

@@ -52,9 +52,9 @@ def _slope_spread(z: Real, e: Error) -> Real:
     return np.minimum(slope(z) * np.expm1(e), 0.25)
 
 
-def _activation_spread(a: Real, e: Error, unit: float) -> Real | float:  # noqa: ARG001 - as for tanh
-    """|(a + e)(1 − a − e) − a(1 − a)| ≤ |1 − 2a|·e + e²."""
-    return np.abs(1 - 2 * a) * e + np.square(e)
+def _activation_spread(a: Real, e: Error, unit: float) -> Real | float:
+    """|(a + e)(1 − a − e) − a(1 − a)| ≤ |1 − 2a|·e + e²; and of the form a − a² the square is rounded."""
+    return np.abs(1 - 2 * a) * e + np.square(e) + unit * np.square(a + e)
 
 
 def ball(t: Any) -> Any:  # noqa: ANN401 - flint has no type information

@@ -12,6 +12,7 @@ from reference import names
 from reference.bounded import Bounded
 from reference.diagnosis.candidates import Candidate
 from reference.diagnosis.explanation import Explanation
+from reference.diagnosis.forms import lossy_forms
 from reference.diagnosis.situation import derive
 from reference.formats import EVALUATION, FLOAT32
 from reference.mistakes import MISTAKES
@@ -107,6 +108,8 @@ def _multiples(right: Bounded, examples: int) -> Iterator[tuple[str, str, Bounde
 
 def _other_roundings(situation: Situation, quantity: str) -> Iterator[tuple[str, str, Bounded]]:
     stated, right = situation.stated[quantity], situation.right[quantity]
+    if not stated.is_printed:
+        yield from lossy_forms(situation, quantity)
     if stated.is_printed and _is_truncated(stated, right):
         yield (
             "truncated",

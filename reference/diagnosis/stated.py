@@ -52,7 +52,7 @@ class Stated:
         if not self.fits(derived):
             return derived
         if not self.is_printed:
-            return Bounded.exact(self.value, derived.format)
+            return derived.stated(self.value)
         given = ~np.isnan(self.half_unit)
         value = np.where(given, self.value, derived.value)
         return Bounded(value, np.where(given, self.half_unit, derived.error), derived.format)

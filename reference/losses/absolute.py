@@ -56,7 +56,8 @@ def _huber(delta: float, over: float, equation: str, gradient_equation: str) -> 
         reach = near * (far + near / 2) / over
         error = near * off / over + y_hat.format.gamma(6) * reach
         underflows, most = 4 * (1 + 1 / over), np.maximum(reach * max(over, 1), far)
-        return settled(value(y_hat.value, y.value), error, most, y_hat.format, underflows)
+        bounded = settled(value(y_hat.value, y.value), error, most, y_hat.format, underflows)
+        return bounded.sized(lambda: value(y_hat.scale + y.scale, np.zeros(y.shape)))
 
     def gradient_bounded(y_hat: Bounded, y: Bounded, roundings: int) -> Bounded:
         """1-Lipschitz, and exactly ±δ where all of d ± its error lies beyond δ.
@@ -71,7 +72,8 @@ def _huber(delta: float, over: float, equation: str, gradient_equation: str) -> 
         reach = np.abs(slope) + (off + cancelling) / over
         error = off / over + y_hat.format.gamma(4 + roundings) * reach
         promised = np.where(np.isfinite(y_hat.error), np.abs(d), np.inf)
-        return settled(slope, error, promised, y_hat.format, underflows=4 * (1 + 1 / over))
+        bounded = settled(slope, error, promised, y_hat.format, underflows=4 * (1 + 1 / over))
+        return bounded.sized(lambda: reach + np.minimum(y_hat.scale + y.scale, delta) / over)
 
     def value_ball(a: Any, y: Any) -> Any:  # noqa: ANN401 - flint has no type information
         far = abs(a - y)
@@ -115,7 +117,8 @@ def sign(y_hat: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
 
 def _distance_bounded(y_hat: Bounded, y: Bounded) -> Bounded:
     d, off = difference(y_hat, y)
-    return settled(np.abs(d), off, np.abs(d) + off, y_hat.format)
+    bounded = settled(np.abs(d), off, np.abs(d) + off, y_hat.format)
+    return bounded.sized(lambda: y_hat.scale + y.scale)
 
 
 def _sign_bounded(y_hat: Bounded, y: Bounded, roundings: int) -> Bounded:

@@ -44,7 +44,8 @@ def _with_logits_bounded(z: Bounded, y: Bounded) -> Bounded:
     tail = (1 + y.magnitude + np.abs(1 - y.value)) * np.log1p(np.exp(np.minimum(z.error - z.magnitude, 0)))
     error = form.gamma(2 * SOFTPLUS_ULPS + 4) * linear
     error = error + form.gamma(2 * (EXP_ULPS + SOFTPLUS_ULPS) + 4) * tail
-    return settled(value, error + moved, linear + tail, form, underflows=4 + 4 * y.peak)
+    bounded = settled(value, error + moved, linear + tail, form, underflows=4 + 4 * y.peak)
+    return bounded.sized(lambda: linear + tail)
 
 
 def _with_logits_gradient_bounded(z: Bounded, y: Bounded, roundings: int) -> Bounded:
@@ -62,7 +63,7 @@ def _with_logits_gradient_bounded(z: Bounded, y: Bounded, roundings: int) -> Bou
     error = error + lost
     promised = np.where(np.isfinite(z.error), reach, np.inf)
     value = np.where(y.value == 1, -opposite, a - y.value)
-    return settled(value, error + moved, promised, form)
+    return settled(value, error + moved, promised, form).sized(lambda: reach)
 
 
 def probabilities(a: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
@@ -87,7 +88,8 @@ def _probabilities_bounded(a: Bounded, y: Bounded) -> Bounded:
     reach = y.magnitude * (np.abs(np.log(a.value)) + down) + wrong * (np.abs(np.log1p(-a.value)) + up)
     error = form.gamma(2 * LOG_ULPS + 4) * reach + form.gamma(1) * wrong * (1 + form.gamma(2 * LOG_ULPS + 4))
     value = probabilities(a.value, y.value)
-    return settled(value, error + moved, np.where(_inside(a), reach, np.inf), form)
+    bounded = settled(value, error + moved, np.where(_inside(a), reach, np.inf), form)
+    return bounded.sized(lambda: reach)
 
 
 def _probabilities_gradient_bounded(a: Bounded, y: Bounded, roundings: int) -> Bounded:
@@ -99,7 +101,8 @@ def _probabilities_gradient_bounded(a: Bounded, y: Bounded, roundings: int) -> B
     error = form.gamma(7 + roundings) * reach + down + up
     value = probabilities_gradient(a.value, y.value)
     underflows = 4 + 4 * (1 + reach) / np.minimum(a.value, rest)  # of a(1 − a), by which one may divide
-    return settled(value, error, np.where(_inside(a), reach, np.inf), form, underflows)
+    bounded = settled(value, error, np.where(_inside(a), reach, np.inf), form, underflows)
+    return bounded.sized(lambda: reach)
 
 
 def _inside(a: Bounded) -> NDArray[np.bool_]:

@@ -99,7 +99,12 @@ def _value(terms: Terms, reduction: str) -> Elementary:
         each = terms.value.bounded(y_hat, y)
         divided = (each / terms.divisor(y.shape, reduction)).sum(axis=(-2, -1))
         overflows = ~np.isfinite(each.sum(axis=(-2, -1)).error)
-        return Bounded(divided.value, np.where(overflows, np.inf, divided.error), y.format)
+        return Bounded(
+            divided.value,
+            np.where(overflows, np.inf, divided.error),
+            y.format,
+            sizes=divided.sizes,
+        )
 
     def balls(y_hat: Ball, y: Ball) -> Ball:
         return terms.value.balls(y_hat, y).sum(axis=(-2, -1)) / terms.divisor(y.shape, reduction)
@@ -119,7 +124,8 @@ def _gradient(terms: Terms, reduction: str) -> Elementary:
         small = replace(form, smallest_normal=form.smallest_normal * divisor)  # where the factor comes first
         whole = terms.gradient.bounded(replace(y_hat, format=small), y, _roundings(divisor, form))
         error = (whole.error / divisor + (FACTOR + 1) * form.underflow) * SLACK
-        return Bounded(whole.value / divisor, np.where(divisor <= form.largest, error, np.inf), form)
+        error = np.where(divisor <= form.largest, error, np.inf)
+        return Bounded(whole.value / divisor, error, form, sizes=lambda: whole.scale / divisor)
 
     def balls(y_hat: Ball, y: Ball) -> Ball:
         return terms.gradient.balls(y_hat, y) / terms.divisor(y.shape, reduction)

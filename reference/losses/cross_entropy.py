@@ -115,7 +115,8 @@ def cross_entropy(smoothing: float, *, by_class: bool = False) -> Terms:
         promised = np.where(np.isfinite(found.error), np.maximum(reach, found.normalizer), np.inf)
         if smoothing:  # PyTorch sums all of log softmax(ŷ) before it multiplies by s/n
             promised = np.maximum(promised, (np.abs(found.value) + error).sum(axis=(-2, -1), keepdims=True))
-        return settled(value, off, promised, form)
+        cancelling = weight * (np.abs(found.value) + found.normalizer + y_hat.magnitude)
+        return settled(value, off, promised, form).sized(lambda: cancelling)
 
     def gradient_bounded(y_hat: Bounded, y: Bounded, roundings: int) -> Bounded:
         found, form, n = LogSoftmax.of(y_hat), y_hat.format, y.shape[-1]
@@ -127,7 +128,7 @@ def cross_entropy(smoothing: float, *, by_class: bool = False) -> Terms:
         error = error + form.gamma(common) * weight + (n + 4) * form.underflow * (1 + total)
         targets = smooth(y.value)
         value = p * targets.sum(axis=-1, keepdims=True) - targets
-        return settled(value, error, total + np.abs(value), form)
+        return settled(value, error, total + np.abs(value), form).sized(lambda: p * total + weight)
 
     def value_balls(y_hat: Ball, y: Ball) -> Ball:
         rows = zip(_rows(y_hat), _smoothed(y, smoothing), strict=True)

@@ -15,7 +15,7 @@ from reference.mistakes.mistake import Inexpressible, mistake
 from reference.mistakes.operations import negative
 from reference.mistakes.rewiring import rewired
 from reference.operations import maximum
-from reference.optimizers.clipping import NORM, clip, coefficient
+from reference.optimizers.clipping import COEFFICIENT, NORM, clip, coefficient
 from reference.tape import tape
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def scaled_up_to_the_maximum(problem: Problem) -> list[Line] | Inexpressible:
 
 
 def _of_factor(problem: Problem, formula: Callable[..., Any], equation: str) -> list[Line] | Inexpressible:
-    lines = [line for line in tape(problem) if line.formula is coefficient]
+    lines = [line for line in tape(problem) if line.formula is COEFFICIENT]
     return [replace(line, formula=formula, equation=equation) for line in lines] or NO_CLIPPING
 
 

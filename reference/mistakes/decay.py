@@ -11,7 +11,7 @@ from reference.line import Line
 from reference.mistakes.mistake import Inexpressible, mistake
 from reference.mistakes.rewiring import lines_of, rate_of, state_lines, update_lines
 from reference.optimizers.adam import DESCEND_DECAYED
-from reference.optimizers.decay import add_decay
+from reference.optimizers.decay import ADD_DECAY, add_decay
 from reference.tape import tape
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def decay_decoupled(problem: Problem) -> list[Line] | Inexpressible:
     if not rule.states:
         return Inexpressible("without a state both are the same update")
     rate = rate_of(problem)
-    gradients = [_as_it_was(line) for line in tape(problem) if line.formula is add_decay]
+    gradients = [_as_it_was(line) for line in tape(problem) if line.formula is ADD_DECAY]
     return gradients + [_taken_off(line, rate) for line in update_lines(problem)]
 
 

@@ -10,7 +10,7 @@ from reference.line import Line
 from reference.mistakes.mistake import Inexpressible, mistake
 from reference.mistakes.operations import none_of
 from reference.mistakes.rewiring import changed, rate_of, rewired, state_lines, update_lines
-from reference.optimizers.sgd import accumulate, accumulate_dampened, descend_ahead
+from reference.optimizers.sgd import DESCEND_AHEAD, accumulate, accumulate_dampened
 from reference.tape import tape
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def dampening_missing(problem: Problem) -> list[Line] | Inexpressible:
 @mistake("the look-ahead of Nesterov's momentum is missing, so that it is the ordinary one")
 def look_ahead_missing(problem: Problem) -> list[Line] | Inexpressible:
     """w = w − η m for w − η (∂L/∂w + μ m)."""
-    ahead = [line for line in tape(problem) if line.formula is descend_ahead]
+    ahead = [line for line in tape(problem) if line.formula is DESCEND_AHEAD]
     lines = [
         Line(line.name, descend, (w, m, rate), f"{w} − η {m}")
         for line, (w, _, m, _, rate) in ((line, line.inputs) for line in ahead)
@@ -117,7 +117,7 @@ def _without_rate(line: Line) -> Line:
         w_new: Array = w - (eta * g + mu * m)
         return w_new
 
-    if line.formula is descend_ahead:
+    if line.formula is DESCEND_AHEAD:
         w, g, m, *_ = line.inputs
         return replace(line, formula=descend_by_ahead, equation=f"{w} − (η {g} + μ {m})")
     w, m, _ = line.inputs

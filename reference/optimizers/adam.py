@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from reference import names
 from reference.elementary import Elementary
-from reference.formulas import descend
+from reference.formulas import DESCEND
 from reference.line import Line
 from reference.operations import cast, sqrt
-from reference.optimizers.averages import CORRECTION, MOVING_AVERAGE, average_of_squares
+from reference.optimizers.averages import AVERAGE_OF_SQUARES, CORRECTION, MOVING_AVERAGE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,7 +29,14 @@ C1, C2 = "correction1", "correction2"
 
 
 def direction(m: Array, v: Array, c1: Array, c2: Array, eps: Array) -> Array:
-    """m̂ / (√v̂ + ε), with m̂ = m / (1 − β₁ᵗ) and v̂ = v / (1 − β₂ᵗ)."""
+    """m̂ / (√v̂ + ε), with m̂ = m / (1 − β₁ᵗ) and v̂ = v / (1 − β₂ᵗ).
+
+    All is positive but m, so roundings only add up: with η there are 9 in a row, where a quotient may be a
+    product with the reciprocal, and a correction's own error. Other forms have no more, with c = 1 − βᵗ:
+
+    - (η/c₁) m / (√v/√c₂ + ε) (PyTorch), m / (√v/(√c₂ η/c₁) + ε/(η/c₁)) (its capturable form): 9
+    - (η√c₂/c₁) m / (√v + ε√c₂) (Kingma and Ba, end of section 2; TensorFlow and Keras with ε for ε√c₂): 8
+    """
     step: Array = (m / c1) / (sqrt(v / c2) + cast(eps))
     return step
 
@@ -47,9 +54,14 @@ def descend_decayed(w: Array, direction: Array, eta: Array, decay: Array) -> Arr
 
 
 def _decayed_bounded(w: Bounded, direction: Bounded, eta: Bounded, decay: Bounded) -> Bounded:
-    """Also cover w (1 − η λ) − η m̂ / (√v̂ + ε), as PyTorch has it: 2 roundings of w."""
+    """Also cover the forms that take ηλw off on its own, before the direction or after it.
+
+    (1 − ηλ)w − ηd (PyTorch), (w − ηλw) − ηd (PyTorch's fused kernel, Keras), (w − ηd) − ηλw: the roundings of
+    coupled decay in `reference.formulas`, of w, d and λw. optax has the formula.
+    """
     w_new = descend_decayed(w, direction, eta, decay)
-    return w_new.widened(w.format.gamma(2) * (w.magnitude + w.error))
+    addends = direction.most() + cast(decay).most() * w.most()
+    return w_new.regrouped(eta.most() * addends, sums=2)
 
 
 DESCEND_DECAYED = Elementary("w − η (d + λ w)", descend_decayed, _decayed_bounded, descend_decayed)
@@ -75,10 +87,10 @@ def lines(parameter: str, gradient: str, rule: Rule) -> list[Line]:
         inputs: tuple[str, ...] = (parameter, way, names.LEARNING_RATE, "weight_decay")
         update = Line(new, DESCEND_DECAYED, inputs, f"{parameter} − η ({way} + λ {parameter})")
     else:
-        update = Line(new, descend, (parameter, way, names.LEARNING_RATE), f"{parameter} − η {way}")
+        update = Line(new, DESCEND, (parameter, way, names.LEARNING_RATE), f"{parameter} − η {way}")
     return [
         Line(m_new, MOVING_AVERAGE, ("beta1", m, gradient), f"β₁ {m} + (1 − β₁) {gradient}"),
-        Line(v_new, average_of_squares, ("beta2", v, gradient), f"β₂ {v} + (1 − β₂) ({gradient})²"),
+        Line(v_new, AVERAGE_OF_SQUARES, ("beta2", v, gradient), f"β₂ {v} + (1 − β₂) ({gradient})²"),
         Line(way, formula, (m_new, v_new, C1, C2, "eps"), f"m̂ / {root}"),
         update,
     ]

@@ -31,7 +31,10 @@ def largest(beta: Array, u: Array, g: Array, eps: Array) -> Array:
 
 
 def descend_over_largest(w: Array, m: Array, u: Array, c1: Array, eta: Array) -> Array:
-    """w = w − η / (1 − β₁ᵗ) · m / u."""
+    """w = w − η / (1 − β₁ᵗ) · m / u.
+
+    As well (η/c₁) m / u (PyTorch) and ηm / (c₁u) (Keras): as many products and quotients, in another order.
+    """
     w_new: Array = w - eta * ((m / c1) / u)
     return w_new
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from reference.balls import Ball
+    from reference.bounded import Real
 
     Array = TypeVar("Array", NDArray[Any], Bounded, Ball)
 
@@ -28,10 +29,32 @@ def average(beta: Array, m: Array, g: Array) -> Array:
 
 
 def _average_bounded(beta: Bounded, m: Bounded, g: Bounded) -> Bounded:
-    """Also cover m + (1 − β)(g − m), or g − β(g − m), as PyTorch's `lerp` has it: 3 roundings of g − m."""
-    smaller = np.minimum(np.abs(1 - beta.value), beta.magnitude)
-    apart = m.magnitude + m.error + g.magnitude + g.error
-    return average(beta, m, g).widened(m.format.gamma(3) * smaller * apart)
+    """Also cover the forms that take a weight times the difference, whichever weight is the smaller.
+
+    - βm + (1 − β)g (optax; Keras' RMSprop; PyTorch's fused kernels): the formula
+    - m + (1 − β)(g − m) (TensorFlow and Keras; PyTorch's `lerp` for 1 − β < ½): of (1 − β)|g − m| the
+      difference, the weight and the product
+    - g + β(m − g) (PyTorch's `lerp` for other weights, and by hand): of β|m − g| the difference, the product,
+      and β where it is rounded
+    """
+    newest = cast(beta)
+    form = newest.format
+    weight = np.maximum(
+        form.gamma(3) * np.abs(1 - beta.value), form.gamma(2) * newest.magnitude + newest.error
+    )
+    return _widened_by_difference(average(beta, m, g), beta, m, g, weight)
+
+
+def _widened_by_difference(m_new: Bounded, beta: Bounded, m: Bounded, g: Bounded, weight: Real) -> Bounded:
+    """Allow an average to lose `weight` of |g − m| where that is more than its formula's products lose.
+
+    Those are β|m| and (1 − β)|g| with its weight. Every form has the sum's rounding, and fewer others with
+    fused multiply-add.
+    """
+    form, rounded = m_new.format, cast(beta)
+    apart = np.abs(m.value - g.value) + m.error + g.error
+    of_m, of_g = form.gamma(1) * rounded.magnitude + rounded.error, form.gamma(2) * np.abs(1 - beta.value)
+    return m_new.widened(np.maximum(weight * apart - of_m * m.magnitude - of_g * g.magnitude, 0))
 
 
 MOVING_AVERAGE = Elementary("β m + (1 − β) g", average, _average_bounded, average)
@@ -41,6 +64,21 @@ def average_of_squares(beta: Array, v: Array, g: Array) -> Array:
     """β v + (1 − β) g²."""
     v_new: Array = cast(beta) * v + (1 - beta) * (g * g)
     return v_new
+
+
+def _average_of_squares_bounded(beta: Bounded, v: Bounded, g: Bounded) -> Bounded:
+    """Also cover v + (1 − β)(g² − v) (TensorFlow, Keras), of g² with its own rounding.
+
+    optax and PyTorch have βv + (1 − β)g², also as ((1 − β)g)g with as many products. g² + β(v − g²) is not
+    covered where β is above ½: it loses 1 / (1 − β) in the first step, and no program is known that has it.
+    """
+    weight = v.format.gamma(3) * np.abs(1 - beta.value)
+    return _widened_by_difference(average_of_squares(beta, v, g), beta, v, g * g, weight)
+
+
+AVERAGE_OF_SQUARES = Elementary(
+    "β v + (1 − β) g²", average_of_squares, _average_of_squares_bounded, average_of_squares
+)
 
 
 def correction(beta: float, step: NDArray[Any]) -> float:

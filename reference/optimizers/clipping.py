@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import numpy as np
+
 from reference import names
 from reference.elementary import Elementary
 from reference.line import Line
-from reference.operations import at_most_one, cast, for_each_element, sqrt
+from reference.operations import cast, for_each_element, quotient_up_to_one, sqrt
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,12 +46,22 @@ NORM = Elementary("√ Σ g²", norm, _norm_bounded, norm)
 
 def coefficient(total: Array, max_norm: Array, eps: Array) -> Array:
     """min(1, c / (norm + ε))."""
-    factor: Array = at_most_one(cast(max_norm) / (total + cast(eps)))
+    factor: Array = quotient_up_to_one(cast(max_norm), total + cast(eps))
     return factor
 
 
+def _coefficient_bounded(total: Bounded, max_norm: Bounded, eps: Bounded) -> Bounded:
+    """Also cover c · min(1/norm, 1/c), as TensorFlow and Keras have it, which need not be 1 below c."""
+    factor = coefficient(total, max_norm, eps)
+    more = np.maximum(factor.format.gamma(2) * factor.magnitude - factor.error, 0)
+    return factor.widened(more)
+
+
+COEFFICIENT = Elementary("min(1, c / (norm + ε))", coefficient, _coefficient_bounded, coefficient)
+
+
 def clip(g: Array, factor: Array) -> Array:
-    """g, scaled; as well by dividing by the norm and multiplying by the maximum."""
+    """g, scaled; as well by dividing by the norm and multiplying by the maximum, as in optax."""
     clipped: Array = for_each_element(factor, g) * g
     return clipped
 
@@ -60,7 +72,7 @@ def lines(trained: Sequence[str]) -> list[Line]:
     factor = ("norm", "max_norm", "clip_eps")
     return [
         Line("norm", NORM, gradients, "√ Σ (dL/dW)² + (dL/db)²"),
-        Line("clip", coefficient, factor, "min(1, c / (norm + ε))"),
+        Line("clip", COEFFICIENT, factor, "min(1, c / (norm + ε))"),
         *(
             Line(names.clipped(name), clip, (names.gradient(name), "clip"), f"clip · {names.gradient(name)}")
             for name in trained

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from reference import names
+from reference.elementary import Elementary
 from reference.line import Line
 from reference.operations import cast
 
@@ -23,9 +24,22 @@ def add_decay(g: Array, w: Array, weight_decay: Array) -> Array:
     return regularized
 
 
+def _add_decay_bounded(g: Bounded, w: Bounded, weight_decay: Bounded) -> Bounded:
+    """g + λw, with fused multiply-add or without: `torch.optim` adds w with alpha = λ; optax has g + λ * p.
+
+    A program may never form the sum, and take ηλw off on its own. So its terms are kept for the update.
+    """
+    regularized = add_decay(g, w, weight_decay)
+    addends = g.most() + cast(weight_decay).most() * w.most()
+    return regularized.with_addends(addends)
+
+
+ADD_DECAY = Elementary("g + λ w", add_decay, _add_decay_bounded, add_decay)
+
+
 def decayed(parameter: str, gradient: str, rule: Rule) -> list[Line]:
     """Return the line of coupled weight decay, if the rule has it."""
     if not names.decays(rule):
         return []
     inputs = (gradient, parameter, "weight_decay")
-    return [Line(names.decayed(parameter), add_decay, inputs, f"{gradient} + λ {parameter}")]
+    return [Line(names.decayed(parameter), ADD_DECAY, inputs, f"{gradient} + λ {parameter}")]

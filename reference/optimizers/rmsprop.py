@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from reference import names
 from reference.line import Line
 from reference.operations import cast, sqrt
-from reference.optimizers.averages import MOVING_AVERAGE, average_of_squares
+from reference.optimizers.averages import AVERAGE_OF_SQUARES, MOVING_AVERAGE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,7 +23,11 @@ if TYPE_CHECKING:
 
 
 def descend_over_root(w: Array, g: Array, v: Array, eps: Array, eta: Array) -> Array:
-    """w = w − η g / (√v + ε)."""
+    """w = w − η g / (√v + ε).
+
+    As well (ηg) / (√v + ε) (TensorFlow, Keras), g · (1 / (√v + ε)) (optax) and (η / (√v + ε)) g: a product, a
+    quotient or a reciprocal and its product, which the bound counts as 2.
+    """
     w_new: Array = w - eta * (g / (sqrt(v) + cast(eps)))
     return w_new
 
@@ -48,7 +52,7 @@ def lines(parameter: str, gradient: str, rule: Rule) -> list[Line]:
     """Return the lines of one parameter's update."""
     v, m, new = names.state("v", parameter), names.state("m", parameter), names.updated(parameter)
     v_new, m_new = names.updated(v), names.updated(m)
-    found = [Line(v_new, average_of_squares, ("alpha", v, gradient), f"α {v} + (1 − α) ({gradient})²")]
+    found = [Line(v_new, AVERAGE_OF_SQUARES, ("alpha", v, gradient), f"α {v} + (1 − α) ({gradient})²")]
     inside = "eps_in_sqrt" in rule.options
     if "m" in rule.states:
         found.append(Line(m_new, MOVING_AVERAGE, ("alpha", m, gradient), f"α {m} + (1 − α) {gradient}"))

@@ -12,7 +12,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from reference import names
-from reference.formulas import descend
+from reference.elementary import Elementary
+from reference.formulas import DESCEND, descend
 from reference.line import Line
 from reference.operations import cast, whole
 
@@ -31,6 +32,25 @@ def accumulate(m: Array, g: Array, mu: Array) -> Array:
     return m_new
 
 
+def _accumulate_bounded(m: Bounded, g: Bounded, mu: Bounded) -> Bounded:
+    """Also cover m = −v/η with v = μv − ηg, the rate inside, where the rate is the same in every step.
+
+    So have it Sutskever et al., Keras, Caffe and MXNet; PyTorch, optax and TensorFlow have μm + g. Beside the
+    formula's roundings, ηg is a product, and a program that states m divides by η, before and after.
+
+    Where g is g + λw and not formed, v = μv − ηλw − ηg (MXNet, sgd_mom_update) has a product and a sum more.
+    """
+    m_new = accumulate(m, g, mu)
+    decayed = type(g.addends) is not float
+    addends = cast(mu).most() * m.most() + (g.addends if decayed else g.most())
+    form = m_new.format
+    more = form.gamma(2 if decayed else 1) * addends + form.gamma(1) * m_new.most()
+    return m_new.widened(more).with_addends(addends)
+
+
+ACCUMULATE = Elementary("μ m + g", accumulate, _accumulate_bounded, accumulate)
+
+
 def accumulate_dampened(m: Array, g: Array, mu: Array, tau: Array, step: Array) -> Array:
     """m = g in the first step, then μ m + (1 − τ) g."""
     if whole(step) == 1:
@@ -39,10 +59,48 @@ def accumulate_dampened(m: Array, g: Array, mu: Array, tau: Array, step: Array) 
     return m_new
 
 
+def _descend_along_bounded(w: Bounded, m: Bounded, eta: Bounded) -> Bounded:
+    """Also cover the forms that take the terms of m_new = μm + g off on their own.
+
+    With P = ημ|m| + η|g|:
+
+    - (w − ηg) + μv (Rumelhart et al. 1986), (w + μv) − ηg: a difference more, at most |w_new| + P
+    - (w − ημm) − ηg: the same, and of ημm two products
+
+    w + v is w_new as it is: v's roundings are counted at `accumulate`. Beside the formula's own that is 1
+    rounding of w_new, and 3 of P: where m_new is stated, what it was rounded by is not that of these terms.
+    """
+    return descend(w, m, eta).regrouped(eta.most() * m.addends, sums=1)
+
+
+DESCEND_ALONG = Elementary("w − η m", descend, _descend_along_bounded, descend)
+
+
 def descend_ahead(w: Array, g: Array, m: Array, mu: Array, eta: Array) -> Array:
     """w = w − η (g + μ m), Nesterov's momentum, with m already updated."""
     w_new: Array = w - eta * (g + cast(mu) * m)
     return w_new
+
+
+def _descend_ahead_bounded(w: Bounded, g: Bounded, m: Bounded, mu: Bounded, eta: Bounded) -> Bounded:
+    """Also cover, with v = −ηm, the forms that add up ηg and μv, or v before and after, each on its own.
+
+    - w − (ηg + μmη) (TensorFlow, ApplyMomentum), w + (μv − ηg) (Keras): ηg, and two products on μm
+    - (w + μv) − ηg, (w − ηg) + μv (Danihelka 2012): a difference more, at most |w_new| + η|g| + ημ|m|
+    - w + (−μv₀ + (1 + μ)v) (CS231n), v₀ before the step: as μv₀ is v + ηg, a product and a sum of v + ηg; of
+      (1 + μ)v two products, and a difference from w of (1 + μ)v at most; v's own three roundings, which
+      its μ-fold does not share; and the quotient of a program that states m = −v/η, μ-fold.
+      Together 6 of ηm, 4 of ημm, 3 of ηg and 2 of w_new.
+
+    PyTorch and optax have the formula. It has a rounding of ημm and of w_new already.
+    """
+    w_new, form = descend_ahead(w, g, m, mu, eta), w.format
+    g_most, m_most = eta.most() * g.most(), eta.most() * m.most()
+    more = form.gamma(1) * w_new.most() + form.gamma(6) * m_most
+    return w_new.widened(more + form.gamma(3) * (g_most + cast(mu).most() * m_most))
+
+
+DESCEND_AHEAD = Elementary("w − η (g + μ m)", descend_ahead, _descend_ahead_bounded, descend_ahead)
 
 
 def lines(parameter: str, gradient: str, rule: Rule) -> list[Line]:
@@ -50,13 +108,14 @@ def lines(parameter: str, gradient: str, rule: Rule) -> list[Line]:
     new, m = names.updated(parameter), names.state("m", parameter)
     if "m" not in rule.states:
         inputs = (parameter, gradient, names.LEARNING_RATE)
-        return [Line(new, descend, inputs, f"{parameter} − η {gradient}")]
+        return [Line(new, DESCEND, inputs, f"{parameter} − η {gradient}")]
     m_new = names.updated(m)
     if "nesterov" in rule.options:
         ahead = (parameter, gradient, m_new, "momentum", names.LEARNING_RATE)
-        update = Line(new, descend_ahead, ahead, f"{parameter} − η ({gradient} + μ {m_new})")
+        update = Line(new, DESCEND_AHEAD, ahead, f"{parameter} − η ({gradient} + μ {m_new})")
     else:
-        update = Line(new, descend, (parameter, m_new, names.LEARNING_RATE), f"{parameter} − η {m_new}")
+        along = DESCEND if rule.has("dampening") else DESCEND_ALONG
+        update = Line(new, along, (parameter, m_new, names.LEARNING_RATE), f"{parameter} − η {m_new}")
     return [_buffer(m, gradient, rule), update]
 
 
@@ -66,4 +125,4 @@ def _buffer(m: str, gradient: str, rule: Rule) -> Line:
         inputs = (m, gradient, "momentum", "dampening", names.STEP)
         equation = f"μ {m} + (1 − τ) {gradient}, without τ in the first step"
         return Line(name, accumulate_dampened, inputs, equation)
-    return Line(name, accumulate, (m, gradient, "momentum"), f"μ {m} + {gradient}")
+    return Line(name, ACCUMULATE, (m, gradient, "momentum"), f"μ {m} + {gradient}")

@@ -12,21 +12,19 @@ from adapters import Adapter, UnknownAdapterError, find_adapters
 from adapters.registry import default_names
 from cases.defects import printable
 from reports import terminal
+from reports.limits import flags_of
 from reports.sweep.cluster import DaskEngine, NoDaskError
 from reports.sweep.done import Order
 from reports.sweep.engine import LocalEngine, LostWorkersError
 from reports.sweep.plan import Plan, tasks
 from reports.sweep.shrinking.found import write_found
 from reports.sweep.store import OtherSweepError, Store
-from reports.sweep.summary import summarize
+from reports.sweep.summary import shortfalls, summarize
 from reports.sweep.telling import progress, show, show_found, write
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable, Iterator
-    from pathlib import Path
-
-    from rich.console import Console
 
     from adapters import Unavailable
     from adapters.isolation import Limits
@@ -68,22 +66,27 @@ def _sweep(options: argparse.Namespace, limits: Limits | None) -> int:
     with progress(out, plan.count, plan.count - sum(task.told for task in left)) as watch:
         for one in _engine(options).run(_in_time(left, options.minutes), order):
             watch(one)
-    return _tell(store, plan, adapters, options.found, out)
+    return _tell(store, plan, adapters, options, limits)
 
 
-def _tell(store: Store, plan: Plan, adapters: Adapters, cases: Path | None, out: Console) -> int:
+def _tell(
+    store: Store, plan: Plan, adapters: Adapters, options: argparse.Namespace, limits: Limits | None
+) -> int:
     """Tell what has been found so far, and write it as cases if that is asked for; return the exit code."""
+    out = terminal.console()
     if not store.done:
-        out.print("nothing has been judged yet; --resume goes on")
-        return 0
+        out.print("Nothing has been judged yet, so nothing is known to agree; --resume goes on")
+        return 1
     summary = summarize(store.tables())
+    vacuous = shortfalls(summary, adapters, is_asked_for=bool(options.adapter))
     write(summary, store.folder)
-    show(summary, store.folder, out)
-    if cases is not None:
-        show_found(write_found(plan, summary.findings, adapters, cases), cases, out)
+    show(summary, store.folder, vacuous, out)
+    if options.found is not None:
+        found = write_found(plan, summary.findings, adapters, options.found)
+        show_found(found, options.found, flags_of(limits), out)
     if summary.cases < plan.count:
         out.print(f"{plan.count - summary.cases:,} cases are left; --resume goes on")
-    return 1 if len(summary.findings) else 0
+    return 1 if len(summary.findings) or vacuous else 0
 
 
 def _engine(options: argparse.Namespace) -> LocalEngine | DaskEngine:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
+from adapters import Adapter, Unavailable
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -50,6 +52,27 @@ class Summary:
         found = f"{of['findings']:,}" if of["findings"] else "no"
         told = f"{self.cases:,} cases, {of['cases']:,} trials, {of['quantities']:,} quantities compared"
         return f"{told}: {found} findings; {met} met a known difference."
+
+
+def shortfalls(
+    summary: Summary, adapters: Iterable[Adapter | Unavailable], *, is_asked_for: bool
+) -> tuple[str, ...]:
+    """Say, a sentence each, why a sweep without findings shows no agreement, if it does not.
+
+    `is_asked_for` is whether the adapters were named: then each has to run, and one may stand alone.
+    """
+    sums = summary.claimants.groupby("adapter")[SUMS].sum()
+    compared = sums.index[sums["quantities"] > 0]
+    if (sums["quantities"] == sums["undecided"]).all():
+        what = "Every quantity is undecided" if len(compared) else "Nothing was compared"
+        return (f"{what}, so nothing is known to agree.",)
+    if is_asked_for:
+        absent = [one for one in adapters if isinstance(one, Unavailable)]
+        return tuple(f"Asked for, but not run: {one.name}, because {one.reason}." for one in absent)
+    present = [one for one in adapters if isinstance(one, Adapter) and one.name in compared]
+    names = {one.framework or one.name for one in present}
+    alone = f"Only {' '.join(names)} ran, compared with no other implementation."
+    return () if len(names) > 1 else (alone,)
 
 
 def summarize(tables: Iterable[pd.DataFrame]) -> Summary:

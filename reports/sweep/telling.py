@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os.path
+import shlex
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -60,27 +62,39 @@ def progress(out: Console, count: int, already: int) -> Iterator[Callable[[Done]
         yield watch
 
 
-def show(summary: Summary, folder: Path, out: Console) -> None:
-    """Show the claimants, the known differences and the first findings."""
+def show(summary: Summary, folder: Path, vacuous: Iterable[str], out: Console) -> None:
+    """Show the claimants, the known differences and the first findings; then why it may show no agreement."""
     out.print(_table(summary.claimants[list(COLUMNS)].rename(columns=COLUMNS)))
     if len(summary.known):
         out.print(_table(summary.known))
     for told in summary.findings["told"].where(summary.findings["told"] != "").dropna().head(MOST_SHOWN):
         out.print(printable(str(told)), markup=False, highlight=False, soft_wrap=True)
-    out.print(summary.headline, markup=False, highlight=False)
+    for line in (*vacuous, summary.headline):
+        out.print(printable(line), markup=False, highlight=False, soft_wrap=True)
     out.print(printable(f"Rows and summary: {folder}"), markup=False, highlight=False, soft_wrap=True)
 
 
-def show_found(found: Iterable[Found], folder: Path, out: Console) -> None:
-    """Show each distinct finding as it is reduced, and how to see it again."""
-    written = 0
+def show_found(found: Iterable[Found], folder: Path, flags: Iterable[str], out: Console) -> None:
+    """Show each distinct finding as it is reduced, and how to see it again; `flags` are for the limits."""
+    written: list[Found] = []
     for one in found:
         where = "no case file" if one.path is None else str(one.path)
         out.print(printable(f"{where}: {one.told}"), markup=False, highlight=False, soft_wrap=True)
-        written += one.path is not None
+        written += [] if one.path is None else [one]
     if written:
-        again = f"to see {'it' if written == 1 else 'them'} again: python -m reports.build --cases {folder}"
-        out.print(f"{counted(written, 'case')} written; {again}", soft_wrap=True)
+        again = f"to see {'it' if len(written) == 1 else 'them'} again: {command(written, folder, flags)}"
+        told = f"{counted(len(written), 'case')} written; {again}"
+        out.print(printable(told), markup=False, highlight=False, soft_wrap=True)
+
+
+def command(written: Iterable[Found], folder: Path, flags: Iterable[str]) -> str:
+    """Return the command that shows findings again, quoted for a shell: by their adapters, and no others."""
+    names = [one.path.stem for one in written if one.path is not None]
+    adapters = dict.fromkeys(one.adapter for one in written)
+    words = ["python", "-m", "reports.build", "--cases", str(folder)]
+    words += [word for name in adapters for word in ("--adapter", name)]
+    common = os.path.commonprefix(names)  # noqa: RUF071 - of names, not of paths
+    return shlex.join([*words, *(["--select", common] if common else []), *flags])
 
 
 def _table(frame: pd.DataFrame) -> Table:

@@ -10,12 +10,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reports.places import out_folder
 from reports.vectors import PARAMETERS, STEPS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-OUT = Path(__file__).parent.parent / "out" / "vectors.json"
+NAME = "vectors.json"
 DTYPES = ("float64", "float32", "bfloat16", "float16")
 
 
@@ -26,7 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from reports.vectors.make import make  # noqa: PLC0415 - after parsing, so that --help answers at once
 
         limits = options.parameters, options.steps
-        return make(tuple(options.cases), options.select, tuple(options.dtype), limits, options.out)
+        out = options.out or out_folder(narrows=options.select or options.dtype) / NAME
+        return make(tuple(options.cases), options.select, tuple(options.dtype), limits, out)
     except KeyboardInterrupt:
         print("Interrupted; the last file is as it was.", file=sys.stderr)
         return 130
@@ -41,7 +43,8 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     add = parser.add_argument
-    add("--out", metavar="FILE", type=Path, default=OUT, help="default: reports/out/vectors.json")
+    out = f"default: {NAME} where a report of these cases would go: reports/out in a checkout"
+    add("--out", metavar="FILE", type=Path, help=out)
     add("--cases", metavar="DIR", type=Path, action="append", default=[], help="add a folder of YAML cases")
     add("--select", metavar="TEXT", default="", help="only the cases that have TEXT in their name")
     add("--dtype", choices=DTYPES, action="append", default=[], help="only this number format")

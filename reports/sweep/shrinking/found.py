@@ -32,10 +32,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Found:
-    """A distinct finding: its case file, if it has one, and what is told of it."""
+    """A distinct finding: its case file, if it has one, what is told of it, and whose it is.
+
+    `adapter` is what a person types for that.
+    """
 
     path: Path | None
     told: str
+    adapter: str = ""
 
 
 def write_found(
@@ -102,7 +106,8 @@ def _written(plan: Plan, who: Claimant, failing: Failing, folder: Path, seconds:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.yaml"
     path.write_text(text, encoding="utf-8", newline="\n")
-    return Found(path, f"{told} From {numbers_of(failing.problem)} numbers to {numbers_of(problem)}.")
+    sizes = f"From {numbers_of(failing.problem)} numbers to {numbers_of(problem)}."
+    return Found(path, f"{told} {sizes}", who.adapter.asked or who.adapter.name)
 
 
 def _about(plan: Plan, who: Claimant, failing: Failing, told: str) -> str:

@@ -1,0 +1,324 @@
+"""The faults that `tests/mutation.py` plants, each in the place whose own tests are to see it.
+
+A fault is a piece of text that stands once in a file, and what is put in its stead. Where the text is gone or
+stands twice the run fails, and the fault is to be written anew for what stands there now.
+"""
+
+# A fault is a row of the table, however long its texts are:
+# ruff: noqa: E501
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+TESTS = {
+    "bounded": ("test_bounded",),
+    "formats": ("test_formats",),
+    "agreement": ("test_check",),
+    "together": ("test_check", "test_spans"),
+    "stacks": ("test_check", "test_update_bounds", "test_stacks"),
+    "truth": ("test_truth",),
+    "activations": ("test_activation_bounds", "test_activations"),
+    "losses": ("test_loss_bounds", "test_losses"),
+    "updates": ("test_update_bounds", "test_optimizers", "test_update_forms"),
+    "formulas": ("test_check", "test_reference"),
+    "zero": ("test_zero",),
+    "adapters": ("test_adapter_claims", "test_adapters"),
+    "engines": ("test_engines",),
+}
+"""By place: the files of its own tests, in the order in which they run."""
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A fault.
+
+    Attributes
+    ----------
+    place
+        Whose tests are to see it.
+    file, old, new
+        Where it is planted, the text that stands there, and the wrong one.
+    harmless
+        Why no test can see it, if none can; a comment at the code says the same.
+    """
+
+    place: str
+    file: str
+    old: str
+    new: str
+    harmless: str = ""
+
+
+def planted(place: str, file: str, *pairs: tuple[str, str]) -> list[Mutant]:
+    return [Mutant(place, file, old, new) for old, new in pairs]
+
+
+SPARE_SUM = "n − 1 roundings are all that a sum of n terms has: the bound's n-th is a spare"
+SPARE_MATMUL = "the last of n + 1 roundings is that of z itself, which the sum with the bias allows anyway"
+
+MUTANTS = [
+    *planted(
+        "bounded",
+        "reference/bounded.py",
+        ("value, reach, carried, roundings=n + 1, underflows", "value, reach, carried, roundings=(n + 1) // 2, underflows"),
+        ("value, reach, carried, roundings=n + 1, underflows", "value, reach, carried, roundings=2 * n + 2, underflows"),
+        ("    roundings=n,\n", "    roundings=(n + 1) // 2,\n"),
+        ("    roundings=n,\n", "    roundings=2 * n,\n"),
+        ("roundings=1,\n            underflows=underflows,", "roundings=2,\n            underflows=underflows,"),
+        ("roundings=1,\n            underflows=underflows,", "roundings=0,\n            underflows=underflows,"),
+        ("roundings=1,\n            underflows=1,", "roundings=2,\n            underflows=1,"),
+        ("roundings=1,\n            underflows=1,", "roundings=0,\n            underflows=1,"),
+        ("roundings=2,\n            underflows=underflows,", "roundings=4,\n            underflows=underflows,"),
+        ("roundings=2,\n            underflows=underflows,", "roundings=1,\n            underflows=underflows,"),
+        ("root.copy(), carried, roundings=2,", "root.copy(), carried, roundings=1,"),
+        ("root.copy(), carried, roundings=2,", "root.copy(), carried, roundings=4,"),
+        ("0 if _is_power_of_two(factor) else 3", "0 if _is_power_of_two(factor) else 2"),
+        ("0 if _is_power_of_two(factor) else 3", "0 if _is_power_of_two(factor) else 6"),
+        ("if product.terms > 1:", "if False:"),
+        ("accumulated.error, self.format, terms=n, sizes", "accumulated.error, self.format, sizes"),
+        ("_stored(value, error, self.format) if accumulator else error", "error"),
+        ("form.gamma(1) * magnitude + form.underflow", "form.gamma(2) * magnitude + form.underflow"),
+        ("np.fmin(np.sqrt(error), error / root)", "error / root / 2"),
+        ("if type(other.parts) is float:", "if True:"),
+        ("underflows * other.parts, np.inf", "underflows, np.inf"),
+        ("np.asarray(a.error), b.magnitude + b.error)", "np.asarray(a.error), b.magnitude)"),
+        ("nearest = self.error + np.abs(value) * other.error", "nearest = self.error"),
+        ("least = other.magnitude - other.error\n", "least = other.magnitude\n"),
+        ("np.maximum(self.error, other.error) + np.zeros", "np.minimum(self.error, other.error) + np.zeros"),
+        ("EXACT if self.is_exact else np.add.reduce(self.error, axis)", "EXACT"),
+        ("reach <= form.largest) if not largest", "reach <= np.inf) if not largest"),
+    ),
+    Mutant("bounded", "reference/bounded.py", "    roundings=n,\n", "    roundings=n - 1,\n", SPARE_SUM),
+    Mutant("bounded", "reference/bounded.py", "value, reach, carried, roundings=n + 1, underflows", "value, reach, carried, roundings=n, underflows", SPARE_MATMUL),
+    *planted(
+        "zero",
+        "reference/bounded.py",
+        ("sizes=lambda: self.scale + other.scale,", "sizes=None,"),
+        ("terms=n, sizes=lambda: self.scale @ other.scale)", "terms=n)"),
+        ("sizes=lambda: np.add.reduce(self.scale, axis),", "sizes=None,"),
+        ("sizes=lambda: self.scale * other.scale,", "sizes=None,"),
+    ),
+    *planted(
+        "formats",
+        "reference/formats.py",
+        ("SLACK = 1 + 2.0**-30", "SLACK = 1.0"),
+        ("self.underflow / self.unit_roundoff if", "1e6 * self.underflow / self.unit_roundoff if"),
+        ("(1 if self.flushes else self.unit_roundoff)", "1"),
+        ("(accumulator or self).unit_roundoff) + _gamma(n, self.evaluation)", "self.unit_roundoff) + _gamma(n, self.evaluation)"),
+        ("+ _gamma(n, self.evaluation)) * SLACK", ") * SLACK"),
+        ('Format("bfloat16", 2.0**-8,', 'Format("bfloat16", 2.0**-7,'),
+        ("n * u / (1 - n * u) if", "n * u if"),
+    ),
+    *planted(
+        "agreement",
+        "reference/agreement.py",
+        ("if used.item(worst) <= 1 and most < math.inf", "if used.item(worst) <= 2 and most < math.inf"),
+        ("outside = finite & ~(error <= allowed)", "outside = finite & ~(error <= 2 * allowed)"),
+        ("ONE_DIGIT = 0.1\n", "ONE_DIGIT = 1.0\n"),
+        ("outside = finite & ~(error <= allowed)", "outside = finite & (error > allowed)"),
+        ("used /= tolerance", "used /= 2 * tolerance"),
+        ("        distance -= derived.low\n", "        distance += derived.low\n"),
+        ("        distance -= derived.low\n", "        pass\n"),
+        ("    off = abs(claim - value - low)\n", "    off = abs(claim - value)\n"),
+        ("used=off / allowed if allowed else", "used=off / 2 / allowed if allowed else"),
+        ("digits=_digits(most, size)", "digits=_digits(most / 10, size)"),
+    ),
+    *planted(
+        "together",
+        "reference/agreement.py",
+        ("(used[steps, worst] <= 1)", "(used[steps, worst] <= 2)"),
+        ("(most < np.inf) & certifies(most, peak, derived.format)\n", "(most < np.inf)\n"),
+    ),
+    *planted(
+        "stacks",
+        "reference/stacks.py",
+        ("closely = ~((used <= 1) & (most < np.inf))", "closely = ~((used <= 2) & (most < np.inf))"),
+        ("beyond = finite & ~(off[closely] <= allowed[closely])", "beyond = finite & ~(off[closely] <= 2 * allowed[closely])"),
+        ("np.where(certain, AGREES, UNDECIDED)", "AGREES"),
+        ("        known = advanced(known, values, problem)\n", "        known = dict(known)\n"),
+    ),
+    *planted(
+        "stacks",
+        "reference/operations.py",
+        ("reshaped = Bounded(number.value.reshape(shape), error", "reshaped = Bounded(number.value.reshape(shape)[:1], error"),
+        ("shaped: Array = number.reshape(shape)", "shaped: Array = number.reshape(shape)[:1]"),
+    ),
+    *planted(
+        "truth",
+        "reference/truth.py",
+        ("derived.error + np.where(np.isfinite(radius), radius, np.inf)", "derived.error + np.where(np.isfinite(radius), 0.0, np.inf)"),
+        ("derived.terms, low, derived.parts, derived.sizes)", "derived.terms, low, 1.0, derived.sizes)"),
+        ("derived.parts, derived.sizes)", "derived.parts)"),
+        ("error, derived.format, derived.terms, low", "error, derived.format, 1, low"),
+        ("error, derived.format, derived.terms, low", "error, derived.format, derived.terms, 0.0"),
+        ("self._known[names.STEP] = Ball.exact(self._step)", "pass"),
+        ("self._known[name] = self._known[names.updated(name)]", "pass"),
+        ("        self._known[name] = Ball.exact(claimed)\n", "        pass\n"),
+    ),
+    *planted(
+        "truth",
+        "reference/balls.py",
+        ("self._array(low), self._array(radius)", "self._array(low), self._array([0.0] * len(radius))"),
+        ("lambda a, b: a.max(b)", "lambda a, b: a.min(b)"),
+    ),
+    *planted(
+        "truth",
+        "reference/certification.py",
+        ("number.error + np.abs(number.low)", "number.error"),
+    ),
+    *planted("activations", "reference/activations/sigmoid.py", ("\nULPS = 4\n", "\nULPS = 8\n"), ("\nULPS = 4\n", "\nULPS = 3\n"), ("ULPS_OF_16_BITS = 2", "ULPS_OF_16_BITS = 4")),
+    *planted("activations", "reference/activations/tanh.py", ("\nULPS = 8\n", "\nULPS = 16\n"), ("parts=2.0", "parts=1.0")),
+    *planted("activations", "reference/activations/softplus.py", ("\nULPS = 4\n", "\nULPS = 8\n")),
+    *planted("activations", "reference/activations/silu.py", ("\nULPS = 6\n", "\nULPS = 12\n")),
+    *planted("activations", "reference/activations/elu.py", ("\nULPS = 6\n", "\nULPS = 4\n")),
+    *planted("activations", "reference/activations/selu.py", ("9852946", "9852947"), ("9916717", "9916718"), ("\nULPS = 8\n", "\nULPS = 16\n"), ("parts=slope.parts", "parts=1.0")),
+    *planted("activations", "reference/activations/softsign.py", ("\nULPS = 2\n", "\nULPS = 1\n")),
+    *planted("activations", "reference/activations/hardtanh.py", ("(np.abs(z) < 1).astype", "(np.abs(z) <= 1).astype")),
+    *planted("activations", "reference/activations/relu.py", ("(z > 0).astype", "(z >= 0).astype")),
+    *planted(
+        "activations",
+        "reference/activations/kinks.py",
+        ("(distance <= np.multiply(z.error, SLACK))", "(distance < np.multiply(z.error, SLACK))"),
+        ("(distance <= np.multiply(z.error, SLACK))", "(distance <= np.multiply(z.error, 0.5))"),
+        ("either * (1 - low) +", "either * 0.5 * (1 - low) +"),
+    ),
+    *planted(
+        "activations",
+        "reference/activations/contract.py",
+        ("error = 2 * allowed * unit * np.abs(value)", "error = allowed * unit * np.abs(value)"),
+        ("lost: Real = 2 * ulps * unit * largest", "lost: Real = ulps * unit * largest"),
+    ),
+    *planted(
+        "losses",
+        "reference/losses/contract.py",
+        ("\nLOG_ULPS = 4\n", "\nLOG_ULPS = 8\n"),
+        ("\nEXP_ULPS = 5\n", "\nEXP_ULPS = 10\n"),
+        ("\nSOFTPLUS_ULPS = 4\n", "\nSOFTPLUS_ULPS = 8\n"),
+    ),
+    *planted(
+        "losses",
+        "reference/losses/binary.py",
+        ("np.where(y.value == 1, -opposite, a - y.value)", "np.where(y.value == 1, opposite, a - y.value)"),
+        ("form.gamma(7 + roundings) * reach", "form.gamma(14 + roundings) * reach"),
+        ("reach + form.gamma(1) * wrong *", "reach + 0 * wrong *"),
+    ),
+    *planted(
+        "losses",
+        "reference/losses/absolute.py",
+        ("undecided = (np.abs(d) <= y_hat.error)", "undecided = (np.abs(d) < y_hat.error)"),
+        ("y_hat.format.gamma(6) * reach", "y_hat.format.gamma(12) * reach"),
+        ("np.where(np.abs(d) - off <= delta, delta, 0.0)", "0.0"),
+    ),
+    *planted(
+        "losses",
+        "reference/losses/cross_entropy.py",
+        ("error = found.error + (form.gamma(2) * found.normalizer if by_class else 0.0)", "error = found.error"),
+        ("form.gamma(2 * EXP_ULPS + n) * nearer", "form.gamma(4 * EXP_ULPS + n) * nearer"),
+    ),
+    *planted(
+        "updates",
+        "reference/optimizers/averages.py",
+        ("return m_new.widened(np.maximum(weight * apart - of_m * m.magnitude - of_g * g.magnitude, 0))", "return m_new"),
+        ("np.maximum(weight * apart - of_m", "np.maximum(10 * weight * apart - of_m"),
+        ("form.gamma(2) * newest.magnitude + newest.error\n", "0.0\n"),
+        ("error = beta.format.gamma(10 + t) * np.abs(power) + beta", "error = beta"),
+        ("error = beta.format.gamma(10 + t)", "error = beta.format.gamma(10 * (10 + t))"),
+    ),
+    *planted(
+        "updates",
+        "reference/optimizers/adam.py",
+        ("return w_new.regrouped(eta.most() * addends, sums=2)", "return w_new"),
+        ("w_new.regrouped(eta.most() * addends, sums=2)", "w_new.regrouped(10 * eta.most() * addends, sums=20)"),
+        ("step: Array = (m / c1) / (sqrt(v / c2) + cast(eps))", "step: Array = (m / c1) / (sqrt(v) + cast(eps))"),
+    ),
+    *planted(
+        "updates",
+        "reference/optimizers/clipping.py",
+        ("whole.widened(whole.format.gamma(4) * (whole.magnitude + whole.error))", "whole"),
+        ("whole.format.gamma(4)", "whole.format.gamma(40)"),
+    ),
+    *planted(
+        "updates",
+        "reference/optimizers/schedules.py",
+        ("done = flint.arb(min(whole(step) - 1, whole(over)))", "done = flint.arb(whole(step) - 1)"),
+        ("(eta.format.gamma(16) + 8", "(eta.format.gamma(160) + 8"),
+        ("+ 8 * steps * EVALUATION)", ")"),
+        ("done, last = min(whole(step) - 1, whole(over)) / whole(over)", "done, last = (whole(step) - 1) / whole(over)"),
+        ("eta.format.gamma(falls + 12)", "eta.format.gamma(10 * (falls + 12))"),
+    ),
+    *planted(
+        "updates",
+        "reference/formulas.py",
+        ("w_new.regrouped(eta.most() * direction.addends, sums=2)", "w_new"),
+    ),
+    *planted(
+        "updates",
+        "reference/optimizers/sgd.py",
+        ("w_new: Array = w - eta * (g + cast(mu) * m)", "w_new: Array = w - eta * (m + cast(mu) * m)"),
+        ("descend(w, m, eta).regrouped(eta.most() * m.addends, sums=1)", "descend(w, m, eta)"),
+        ("w_new.widened(more + form.gamma(3) * (g_most + cast(mu).most() * m_most))", "w_new"),
+        ("m_new.widened(more).with_addends(addends)", "m_new.with_addends(addends)"),
+    ),
+    *planted(
+        "formulas",
+        "reference/formulas.py",
+        ("dL_da: Array = dL_dz @ W\n", "dL_da: Array = dL_dz @ (W * W)\n"),
+        ("w_new: Array = w - eta * dL_dw", "w_new: Array = w + eta * dL_dw"),
+        ("z: Array = x @ W.mT + as_row(b, x)", "z: Array = x @ W.mT - as_row(b, x)"),
+    ),
+    *planted("adapters", "adapters/torch_programs.py", ("names.observable", "names.outcome")),
+    *planted("adapters", "adapters/numpy_reference.py", ("names.observable(depth) | {names.slope(k) for k in range(1, depth + 1)}", "names.outcome(depth)")),
+    *planted("adapters", "adapters/jax_programs.py", ('"observed", observed, names.observable', '"observed", observed, names.outcome')),
+    *planted(
+        "adapters",
+        "adapters/jax_functions.py",
+        ("jnp.log(1 - a)", "jnp.log1p(-a)"),
+        ("jax.nn.gelu(z, approximate=False)", "jax.nn.gelu(z, approximate=True)"),
+        ('if loss == "half_squared_error" else each.mean()', "if loss else each.mean()"),
+    ),
+    *planted(
+        "adapters",
+        "adapters/jax_stacks.py",
+        ("seen, parameters, state = jax.tree.map", "seen, _, state = jax.tree.map"),
+        ("seen | {names.updated(name): array for name, array in parameters.items()}", "seen"),
+        ("claim[names.RATE] = claim[names.RATE][0]", "pass"),
+    ),
+    *planted(
+        "adapters",
+        "adapters/torch_stacks.py",
+        ("part = stack.detach()[i]\n    part.grad = gradient(stack)[i]", "part = stack.detach()[0]\n    part.grad = gradient(stack)[0]"),
+        ("for i in range(len(problem.x))", "for i in (0,) * len(problem.x)"),
+    ),
+    *planted("adapters", "adapters/torch_func.py", ("tensor.detach() for name", "tensor for name")),
+    *planted(
+        "adapters",
+        "adapters/torch_autograd.py",
+        ("        tensor.grad = None\n    loss", "        pass\n    loss"),
+        ("claim |= arrays(clip(problem, parameters))", "clip(problem, parameters)"),
+        ("return {names.RATE: rate, **shown} if scheduler else shown", "return shown"),
+        ("return {names.RATE: rate, **shown} if scheduler else shown", "return {names.RATE: rate} if scheduler else {}"),
+    ),
+    *planted(
+        "adapters",
+        "adapters/torch_functions.py",
+        ('F.mse_loss(y_hat, y, reduction="sum") / 2 / len(y)', 'F.mse_loss(y_hat, y, reduction="sum") / 2 / y.numel()'),
+        ("F.gelu(z, approximate=\"none\")", "F.gelu(z, approximate=\"tanh\")"),
+        ("negative_slope=0.01", "negative_slope=0.02"),
+    ),
+    *planted(
+        "adapters",
+        "adapters/torch_optimizers.py",
+        ('(rule["beta1"], rule["beta2"])', '(rule["beta2"], rule["beta1"])'),
+    ),
+    *planted(
+        "adapters",
+        "adapters/jax_grad.py",
+        ('wide = problem.dtype == "float64" and problem.forms == "stated"', "wide = False"),
+        ("seen |= {\"loss\": value, **observed, **update_seen(structure.update, state, count, x.dtype)}", "seen |= {\"loss\": value, **observed}"),
+    ),
+    *planted(
+        "engines",
+        "adapters/jax_engines.py",
+        ('parts = len(x) if reduction == "mean" else 1', "parts = 1"),
+    ),
+]  # fmt: skip

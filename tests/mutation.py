@@ -1,0 +1,194 @@
+"""The mutation run: each fault of `tests/mutants.py` is planted, and the tests of its own place must see it.
+
+    python tests/mutation.py                    all of them; minutes
+    python tests/mutation.py --place bounded    those of one place; may be repeated
+    python tests/mutation.py --few              the first of each place
+
+A fault is planted into a copy of the packages and the tests, never here, and the copy's tests run until one
+fails. Each run has a process of its own, which begins with the frameworks loaded. The exit code is 1 where a
+fault is seen by nobody that is not called harmless, where a harmless one is seen, and where the text that a
+fault is to replace does not stand exactly once in its file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import compileall
+import multiprocessing
+import os
+import shutil
+import sys
+import tempfile
+import time
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mutants import MUTANTS, TESTS, Mutant
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+ROOT = Path(__file__).parent.parent
+COPIED = ("cases", "reference", "adapters", "reports", "tests", "pyproject.toml", "README.md")
+LOADED = ["numpy", "flint", "mpmath", "ml_dtypes", "torch", "jax", "optax", "pytest"]
+"""What every run begins with, loaded once. pytest itself loads what it rewrites, such as hypothesis."""
+
+
+class StaleError(Exception):
+    """A fault's text is gone from its file, or stands there twice."""
+
+
+def stale(mutant: Mutant, root: Path = ROOT) -> str:
+    """Say why a fault cannot be planted, or nothing."""
+    count = (root / mutant.file).read_text(encoding="utf-8").count(mutant.old)
+    return "" if count == 1 else f"{mutant.file}: {mutant.old!r} stands there {count} times, expected once"
+
+
+def copied(source: Path, target: Path) -> Path:
+    """Copy packages and tests, with the times by which Python knows what it has compiled."""
+    for name in COPIED:
+        one = source / name
+        if one.is_dir():
+            shutil.copytree(one, target / name, ignore=shutil.ignore_patterns("out", ".hypothesis"))
+        else:
+            shutil.copy2(one, target / name)
+    return target
+
+
+def plant(mutant: Mutant, root: Path) -> None:
+    """Replace the text, and what Python has compiled of the file.
+
+    Raises
+    ------
+    StaleError
+        If the text does not stand there exactly once.
+    """
+    if reason := stale(mutant, root):
+        raise StaleError(reason)
+    file = root / mutant.file
+    file.write_text(file.read_text(encoding="utf-8").replace(mutant.old, mutant.new), encoding="utf-8")
+    for compiled in file.parent.glob(f"__pycache__/{file.stem}.*"):
+        compiled.unlink()
+
+
+class FirstFailure:
+    """A plugin of pytest that remembers what failed first; hypothesis takes no time to make it smaller."""
+
+    name = ""
+
+    def pytest_sessionstart(self):
+        from hypothesis import Phase, settings
+
+        settings.register_profile("planted", settings(), phases=[Phase.explicit, Phase.generate])
+        settings.load_profile("planted")
+
+    def pytest_runtest_logreport(self, report):
+        self.remember(report)
+
+    def pytest_collectreport(self, report):
+        self.remember(report)
+
+    def remember(self, report):
+        if report.failed and not self.name:
+            self.name = report.nodeid
+
+
+def tested(root: Path, files: Sequence[str]) -> str:
+    """Run test files of a copy, in a process of its own; return the first that fails, or nothing.
+
+    Raises
+    ------
+    RuntimeError
+        If pytest could not run them.
+    """
+    import pytest
+
+    os.chdir(root)
+    os.environ["PYTHONPATH"] = str(root)
+    sys.path[:] = [
+        str(root),
+        *(path for path in sys.path if not Path(path or ".").is_relative_to(ROOT / "tests")),
+    ]
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
+        os.dup2(nowhere.fileno(), 1)
+        os.dup2(nowhere.fileno(), 2)
+    first = FirstFailure()
+    asked = ["-x", "-q", "-p", "no:cacheprovider", "--hypothesis-seed=0", f"--rootdir={root}"]
+    code = pytest.main([*asked, *(f"tests/{name}.py" for name in files)], plugins=[first])
+    import reference
+
+    if code not in (0, 1, 2) or bool(code) != bool(first.name):
+        raise RuntimeError(f"pytest ended with {code!r} on {files}")
+    if not Path(reference.__file__).is_relative_to(root):
+        raise RuntimeError(f"{reference.__file__} was tested, expected the copy in {root}")
+    return first.name
+
+
+def seen(mutant: Mutant, base: Path) -> str:
+    """Plant a fault into a copy of its own, and return the test that sees it, or nothing."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = copied(base, Path(folder))
+        plant(mutant, root)
+        return tested(root, TESTS[mutant.place])
+
+
+def chosen(places: Sequence[str], *, few: bool) -> list[Mutant]:
+    """Return the faults of these places, or of all; the first of each only, if few are asked for."""
+    wanted = [mutant for mutant in MUTANTS if mutant.place in (places or TESTS)]
+    return list({mutant.place: mutant for mutant in reversed(wanted)}.values()) if few else wanted
+
+
+def told(mutant: Mutant, test: str) -> tuple[bool, str]:
+    """Say whether it went as expected, and how."""
+    if test:
+        return not mutant.harmless, f"caught by {test.removeprefix('tests/')}"
+    return bool(mutant.harmless), f"survived: {mutant.harmless or 'SEEN BY NOBODY'}"
+
+
+def shortened(text: str) -> str:
+    return " ".join(text.split()) or "nothing"
+
+
+def run(mutants: Sequence[Mutant], jobs: int) -> int:
+    """Plant each, print the table, and return how many did not go as expected."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(LOADED)
+    unexpected, caught = 0, 0
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        ProcessPoolExecutor(jobs, mp_context=context, max_tasks_per_child=1) as pool,
+    ):
+        base = copied(ROOT, Path(folder))
+        compileall.compile_dir(base, quiet=2)
+        files = sorted({name for mutant in mutants for name in TESTS[mutant.place]})
+        if failed := pool.submit(tested, base, files).result():
+            raise SystemExit(f"{failed} fails with nothing planted")
+        found = [(mutant, pool.submit(seen, mutant, base)) for mutant in mutants]
+        for mutant, future in found:
+            expected, how = told(mutant, future.result())
+            unexpected, caught = unexpected + (not expected), caught + how.startswith("caught")
+            change = f"{shortened(mutant.old)}  →  {shortened(mutant.new)}"
+            print(f"{'' if expected else '!! '}{mutant.file}: {change}\n    {how}", flush=True)
+    harmless = sum(bool(mutant.harmless) for mutant in mutants)
+    print(f"{len(mutants)} planted, {caught} caught by the tests of their place, {harmless} without effect.")
+    return unexpected
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--place", action="append", default=[], choices=TESTS)
+    parser.add_argument("--few", action="store_true", help="the first of each place")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    given = parser.parse_args()
+    mutants, started = chosen(given.place, few=given.few), time.monotonic()
+    if reasons := [reason for mutant in mutants if (reason := stale(mutant))]:
+        print(*reasons, sep="\n")
+        return 1
+    unexpected = run(mutants, given.jobs)
+    print(f"{time.monotonic() - started:.0f} s.")
+    return 1 if unexpected else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,164 @@
+"""The updates' bounds from both sides, with every rounding counted by hand in u.
+
+A form that needs what a bound allows besides its formula is inside, with each operation off by u to one side,
+as the standard model of floating-point arithmetic allows; and a number some way outside differs.
+"""
+
+import mpmath
+import numpy as np
+import pytest
+from networks import network
+
+from cases.problem import Rule
+from cases.stacks import stacked
+from reference import training_steps
+from reference.balls import Ball, precision
+from reference.bounded import Bounded
+from reference.formats import FLOAT32, FLOAT64
+from reference.optimizers import clipping
+from reference.optimizers.adam import DESCEND_DECAYED
+from reference.optimizers.averages import CORRECTION, MOVING_AVERAGE
+from reference.optimizers.clipping import NORM
+from reference.optimizers.schedules import BY_STEPS, COSINE
+
+U = 2.0**-24
+
+
+def known(*numbers, form=FLOAT32.certified):
+    return [Bounded.exact(np.asarray(number, float), form) for number in numbers]
+
+
+def allows(bounded, exact, off):
+    """Whether a number that is so far off from the exact one is inside, to both sides."""
+    value, error = bounded.value.item(), np.asarray(bounded.error).item()
+    found = {abs(exact + side * off - value) <= error for side in (-1, 1)}
+    assert len(found) == 1
+    return found.pop()
+
+
+def test_an_average_may_be_that_of_a_difference_and_no_more():
+    """¾ · 1 + ¼ · (−3) = 0 is off by 2¼ u; 1 + ¼(−3 − 1) by 3 roundings of 1, −3 + ¾(1 + 3) by 2 of 3."""
+    average = MOVING_AVERAGE(*known(0.75, [1.0], [-3.0]))
+    plain = (0.75 + 2 * 0.75) * U
+    for difference in (3 * U, 2 * 3 * U):
+        assert plain < 0.99 * difference
+        assert allows(average, 0.0, 0.99 * difference)
+    assert not allows(average, 0.0, 4 * plain)
+
+
+def test_a_decoupled_decay_may_come_first_and_no_more():
+    """w = d = 1, η = ½, λ = ¼. η(d + λw): λw, its sum, its product and the difference from w. PyTorch has
+    (1 − ηλ)w − ηd: ηλ, 1 − ηλ, its product, ηd, and the difference."""
+    w_new = DESCEND_DECAYED(*known([1.0], [1.0], 0.5, 0.25))
+    plain = (0.5 * (0.25 + 1.25) + 0.625 + 0.375) * U
+    first = (0.125 + 0.875 + 0.875 + 0.5 + 0.375) * U
+    assert 0.99 * first > plain
+    assert allows(w_new, 0.375, 0.99 * first)
+    assert not allows(w_new, 0.375, 4 * plain)
+
+
+def test_a_norm_may_be_that_of_norms_and_no_more():
+    """Of one number: a square and a root by its reciprocal, 2½ roundings; and both once more."""
+    norm = NORM(*known([[4.0]]))
+    of_norms = ((2.5 * 2 + 1) / 2 + 2) * 4 * U
+    plain = 2.5 * 4 * U
+    assert allows(norm, 4.0, 0.99 * of_norms)
+    assert not allows(norm, 4.0, 5 * plain)
+
+
+@pytest.mark.parametrize("t", [1, 10, 1000])
+def test_a_correction_may_be_taken_in_the_format_itself_and_no_less_exactly(t):
+    """β is rounded, which counts t times in βᵗ; a power is 5 ulps off; and the difference is rounded."""
+    with mpmath.workdps(40):
+        power = float(mpmath.mpf(0.99) ** t)
+        exact = float(1 - mpmath.mpf(0.99) ** t)
+    correction = CORRECTION(*known(0.99, float(t)))
+    inside, allowed = (10 + t) * power + exact, (10 + t) * power + 2 * exact
+    assert allows(correction, exact, 0.99 * inside * U)
+    assert not allows(correction, exact, 2 * allowed * U)
+
+
+def cosine_at(step, eta, over, final):
+    """The schedule's rate in 40 digits, which stays at its last."""
+    with mpmath.workdps(40):
+        done = mpmath.mpf(min(step - 1, over)) / over
+        return mpmath.mpf(eta) * (final + (1 - mpmath.mpf(final)) * (1 + mpmath.cos(mpmath.pi * done)) / 2)
+
+
+@pytest.mark.needs("torch")
+def test_pytorchs_recurrence_for_the_cosine_needs_eight_roundings_a_step_and_is_inside():
+    import torch
+    from torch.optim.lr_scheduler import CosineAnnealingLR
+
+    over, final, attained = 300, 0.1, 0.0
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
+    scheduler = CosineAnnealingLR(optimizer, T_max=over, eta_min=0.1 * final)
+    for step in range(1, over + 1):
+        exact, stated = cosine_at(step, 0.1, over, final), optimizer.param_groups[0]["lr"]
+        derived = COSINE(*known(0.1, float(step), float(over), final, form=FLOAT64))
+        assert abs(stated - derived.value.item()) <= derived.error.item()
+        attained = max(attained, float(abs(stated - exact)) / 0.1 / 2.0**-53)
+        allowed = 0.1 * (2 * 16 + 8 * (step - 1)) * 2.0**-53
+        assert not allows(derived, float(exact), 1.5 * allowed)
+        optimizer.step()
+        scheduler.step()
+    assert attained > 2 * 16
+
+
+def test_in_float32_a_cosine_may_be_off_by_sixteen_roundings_and_no_more():
+    derived = COSINE(*known(0.5, 4.0, 10.0, 0.25))
+    exact = float(cosine_at(4, 0.5, 10, 0.25))
+    assert allows(derived, exact, 15.9 * 0.5 * U)
+    assert not allows(derived, exact, 1.5 * 16 * 0.5 * U)
+
+
+@pytest.mark.parametrize("step", [1, 4, 10, 11, 12, 19, 21, 1000])
+def test_the_cosine_and_its_ball_stay_where_they_are_after_the_end(step):
+    exact = cosine_at(step, 0.5, 10, 0.25)
+    with precision():
+        high, low, radius = COSINE(*(Ball.exact(one) for one in (0.5, step, 10.0, 0.25))).split()
+    assert radius < 1e-32
+    with mpmath.workdps(40):
+        assert abs(mpmath.mpf(float(high)) + mpmath.mpf(float(low)) - exact) < 1e-32
+    plain = COSINE.plain(np.asarray(0.5), np.asarray(float(step)), 10.0, 0.25)
+    assert plain == pytest.approx(float(exact), rel=1e-14)
+    assert COSINE(*known(0.5, float(step), 10.0, 0.25)).value == pytest.approx(float(exact), rel=1e-14)
+
+
+def test_a_rate_that_falls_by_steps_may_be_a_product_at_a_time_or_a_power_and_no_more():
+    """Step 11 is after the fifth fall: 5 products, or a power that is 5 ulps off and a product."""
+    inputs = 0.5, 11.0, 2.0, 0.75
+    derived, exact = BY_STEPS(*known(*inputs)), 0.5 * 0.75**5
+    assert allows(derived, exact, 0.99 * (5 + 10 + 1) * exact * U)
+    assert not allows(derived, exact, 1.5 * (5 + 12) * exact * U)
+    with precision():
+        high, _, radius = BY_STEPS(*map(Ball.exact, inputs)).split()
+    assert (high, radius) == (exact, 0)
+    assert BY_STEPS.plain(*map(np.asarray, inputs)) == exact
+
+
+def test_each_case_of_a_stack_is_clipped_by_its_own_norm():
+    """Gradients (3, 4) and (6, 8), whose norms are 5 and 10, clipped to 5; and so on arrays and on bounds."""
+    g = np.array([[[3.0, 4.0]], [[6.0, 8.0]]])
+    for one in (g, Bounded.exact(g, FLOAT64)):
+        norm = clipping.norm(one)
+        factor = clipping.coefficient(
+            norm, *(np.asarray(n) if one is g else known(n, form=FLOAT64)[0] for n in (5.0, 0.0))
+        )
+        clipped = clipping.clip(one, factor)
+        values = [each if one is g else each.value for each in (norm, factor, clipped)]
+        assert values[0].tolist() == [5.0, 10.0]
+        assert values[1].tolist() == [1.0, 0.5]
+        assert values[2].tolist() == [[[3.0, 4.0]], [[3.0, 4.0]]]
+
+
+def test_numpy_trains_each_case_of_a_clipped_stack_as_it_does_alone():
+    rule = Rule("global_norm", (("max_norm", 0.5), ("clip_eps", 0.0)))
+    alone = [
+        network((2, 3, 1), seed=i, scale=scale, steps=2, clipping=rule) for i, scale in enumerate((1, 3, 0.1))
+    ]
+    together = list(training_steps(stacked(alone)))
+    for i, problem in enumerate(alone):
+        for one, other in zip(training_steps(problem), together, strict=True):
+            for name, array in one.items():
+                assert np.allclose(array, other[name][i], rtol=1e-12, atol=1e-14), name

@@ -1,0 +1,145 @@
+"""Zero is a number: where loss and gradients vanish a right program agrees, and a wrong one differs."""
+
+from dataclasses import replace
+from types import MappingProxyType
+
+import numpy as np
+import pytest
+from networks import ACTIVATIONS, LOSSES, damaged, network
+from rules import every_rule
+
+from reference import Verdict, judge, training_steps
+from reference.agreement import compare
+from reference.bounded import Bounded
+from reference.formats import FLOAT32, FLOAT64
+from reference.names import outcome
+
+FROM_CLASSES = "softmax_cross_entropy_with_integer_labels"
+AT_A_KINK = {"l1"}  # its derivative jumps where ŷ = y, so which it is there cannot be decided
+
+
+def hidden(problem):
+    """Show the loss, the gradients and the updated parameters, and nothing on the way to them."""
+    shown = outcome(problem.depth)
+    for step in training_steps(problem):
+        yield {name: array for name, array in step.items() if name in shown}
+
+
+def zeroed(problem):
+    zeros = {name: np.zeros_like(array) for name, array in problem.parameters.items()}
+    return replace(problem, parameters=MappingProxyType(zeros))
+
+
+def converged(problem):
+    """Make the targets what the network gives, so that the gradient is 0 but for rounding."""
+    output = next(training_steps(problem))[f"a{problem.depth}"]
+    if problem.loss.startswith("softmax"):
+        powers = np.exp(output - output.max(axis=1, keepdims=True))
+        output = powers / powers.sum(axis=1, keepdims=True)
+    elif problem.loss == "binary_cross_entropy_with_logits":
+        output = 1 / (1 + np.exp(-output))
+    return replace(problem, y=output.astype(problem.dtype))
+
+
+def solved(activation, dtype, seed):
+    """Small whole numbers, in which every format computes exactly, and targets that are met."""
+    rng = np.random.default_rng(seed)
+    problem = network((2, 4, 2), 4, activations=(activation, "identity"), dtype=dtype, seed=seed)
+    whole = {
+        name: rng.integers(-2, 3, array.shape).astype(dtype) for name, array in problem.parameters.items()
+    }
+    x = rng.integers(-2, 3, problem.x.shape).astype(dtype)
+    return converged(replace(problem, parameters=MappingProxyType(whole), x=x))
+
+
+def xor(dtype="float64"):
+    """The textbook network that solves XOR (Goodfellow, Bengio and Courville, Deep Learning, section 6.1)."""
+    problem = network((2, 2, 1), 4, activations=("relu", "identity"), dtype=dtype)
+    numbers = {"W1": [[1, 1], [1, 1]], "b1": [0, -1], "W2": [[1, -2]], "b2": [0]}
+    parameters = {name: np.array(array, dtype) for name, array in numbers.items()}
+    x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], dtype)
+    y = np.array([[0], [1], [1], [0]], dtype)
+    return replace(problem, parameters=MappingProxyType(parameters), x=x, y=y)
+
+
+def failures_of(problem, run):
+    with np.errstate(all="ignore"):
+        steps = list(judge(problem, run, frozenset()))
+    return [(one.quantity, str(one.verdict), one.tolerance) for step in steps for one in step.failures]
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("run", [training_steps, hidden])
+def test_a_textbook_xor_network_agrees(run, dtype):
+    (step,) = judge(xor(dtype), run, frozenset())
+    found = {one.quantity: one for one in step.findings}
+    assert [found[name].claimed for name in ("loss", "dL/dW1", "dL/dW2")] == [0, 0, 0]
+    assert step.failures == ()
+
+
+@pytest.mark.parametrize("run", [training_steps, hidden])
+@pytest.mark.parametrize("loss", LOSSES, ids="-".join)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_a_network_that_starts_at_zero_or_has_converged_agrees(activation, loss, run, request):
+    if not request.config.getoption("--slow") and (ACTIVATIONS.index(activation) + LOSSES.index(loss)) % 5:
+        pytest.skip("one pair in five: --slow")
+    for seed in range(12 if request.config.getoption("--slow") else 1):
+        for dtype in ("float64", "float32"):
+            drawn = network((2, 3, 2), 3, activations=activation, loss=loss, dtype=dtype, seed=seed)
+            assert failures_of(zeroed(drawn), run) == []
+            if loss[0] not in {*AT_A_KINK, FROM_CLASSES, "binary_cross_entropy"}:
+                assert failures_of(converged(drawn), run) == []
+
+
+@pytest.mark.parametrize("run", [training_steps, hidden])
+@pytest.mark.parametrize("activation", ["relu", "identity", "hardtanh", "relu6", "leaky_relu"])
+def test_a_network_that_is_solved_exactly_agrees(activation, run, request):
+    for seed in range(200 if request.config.getoption("--slow") else 10):
+        for dtype in ("float64", "float32"):
+            assert failures_of(solved(activation, dtype, seed), run) == []
+
+
+@pytest.mark.parametrize("run", [training_steps, hidden])
+@pytest.mark.parametrize("name", every_rule("float64"))
+def test_every_rule_agrees_where_no_gradient_is_left(name, run):
+    for dtype in ("float64", "float32"):
+        problem = every_rule(dtype)[name]
+        assert failures_of(converged(problem), run) == []
+        assert failures_of(zeroed(problem), run) == []
+
+
+@pytest.mark.parametrize("run", [training_steps, hidden])
+def test_a_wrong_number_where_zero_belongs_still_differs(run):
+    def damage(claim):
+        claim["dL/dW1"][0, 0] = 1e-12
+
+    failures = failures_of(converged(network()), damaged(run, damage))
+    assert failures[0][:2] == ("dL/dW1", "differs")
+
+
+def test_what_is_left_of_a_sum_is_decided_by_the_size_of_its_terms():
+    """x − x with an x known to 1e-12: 0 ± 2e-12, of terms of 1.5. Times a weight it is as certain."""
+    x = Bounded(np.array([[1.5]]), np.array([[1e-12]]), FLOAT64)
+    left = (x - x) * Bounded.exact([[3.0]], FLOAT64)
+    assert (left.value.item(), left.scale.item()) == (0.0, 9.0)
+    assert compare(1, "a", np.array([[0.0]]), left).verdict is Verdict.AGREES
+    assert compare(1, "a", np.array([[1e-11]]), left).verdict is Verdict.DIFFERS
+
+
+def test_a_bound_above_a_tenth_of_the_terms_is_undecided():
+    x = Bounded(np.array([1.0]), np.array([0.2]), FLOAT32)
+    assert compare(1, "a", np.array([0.0]), x - x).verdict is Verdict.UNDECIDED
+    sharper = Bounded(np.array([1.0]), np.array([0.0999]), FLOAT32)
+    assert compare(1, "a", np.array([0.0]), sharper - sharper).verdict is Verdict.AGREES
+
+
+def test_the_digits_of_what_cancels_are_those_of_its_terms():
+    x = Bounded(np.array([1.0]), np.array([0.5e-9]), FLOAT64)
+    assert compare(1, "a", np.array([0.0]), x - x).digits == pytest.approx(9 + np.log10(2), abs=1e-5)
+
+
+def test_terms_are_kept_from_step_to_step_and_what_they_came_from_is_not():
+    x = Bounded(np.array([1.0]), np.array([1e-9]), FLOAT64)
+    kept = (x - x).kept()
+    assert kept.scale.item() == 2.0
+    assert kept.sizes.__closure__[0].cell_contents is not x
