@@ -83,7 +83,7 @@ class Case:
         problem = self.problem(self.dtypes[0])
         rules = rules_of(problem.optimizer, problem.schedule, problem.clipping, problem.not_trained)
         shapes = quantity_shapes(self.shapes["x"][0], sizes) | update_shapes(sizes, rules)
-        return read_published(self.file.published, shapes)
+        return read_published(self.file.published, shapes, self._inputs, self._numbers)
 
     def expectation(self, adapter: str, dtype: str) -> Expectation | None:
         """Return what is expected of an adapter in one number format, where that is not agreement."""
@@ -131,6 +131,15 @@ class Case:
         for k, layer in enumerate(self.file.layers, start=1):
             inputs |= {f"W{k}": layer.W, f"b{k}": layer.b}
         return inputs
+
+    @property
+    def _numbers(self) -> dict[str, Any]:
+        """The rules' numbers by name, as `Problem.constants` has them."""
+        rules = [rule for rule in (self.file.optimizer, self.file.schedule) if rule is not None]
+        numbers = {name: getattr(rule, name) for rule in rules for name in type(rule).model_fields}
+        if self.file.clipping:
+            numbers |= {"max_norm": self.file.clipping.max_norm, "clip_eps": self.file.clipping.eps}
+        return numbers
 
     @cached_property
     def _drawn(self) -> dict[str, NDArray[np.float64]]:

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 from cases.defects import quoted
 from cases.nodes import Mapping, Node, Scalar, Sequence, child
 from cases.numbers import Number
+from cases.published import rejected_place
 from cases.quantities import Shape, parameter_shapes
 from cases.shapes import Inputs, words
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
+    from collections.abc import Mapping as TypingMapping
 
     from cases.arrays import ArrayReader
     from cases.defects import Mark, Report
@@ -38,6 +40,7 @@ def check_parameters(node: Node | None, inputs: Inputs, report: Report) -> None:
 
 def check_published(root: Mapping, inputs: Inputs, arrays: ArrayReader) -> None:
     """Report what is wrong with the printed values: names, shapes, numbers, the order of the steps."""
+    _check_origin(root, arrays.report)
     last = 0
     for step in _items(child(root, "published", "steps")):
         match child(step, "step"):
@@ -46,6 +49,13 @@ def check_published(root: Mapping, inputs: Inputs, arrays: ArrayReader) -> None:
                     arrays.report.add(mark, f"step {value} after step {last}", "steps in ascending order")
                 last = max(last, value)
         _check_step(step, inputs, arrays)
+
+
+def _check_origin(root: Mapping, report: Report) -> None:
+    """Report numbers said to come from a program that was given inputs which nobody knows."""
+    computed_in, inputs = (child(root, "published", key) for key in ("computed_in", "inputs"))
+    if computed_in is not None and isinstance(inputs, Scalar) and inputs.value == "as printed":
+        report.add(inputs.mark, "inputs as printed beside computed_in", "one of the two")
 
 
 def _check_step(step: Node, inputs: Inputs, arrays: ArrayReader) -> None:
@@ -58,11 +68,32 @@ def _check_step(step: Node, inputs: Inputs, arrays: ArrayReader) -> None:
             elif shapes:
                 report_unknown(name, values.keys[name], shapes, "quantity", arrays.report)
     if isinstance(values, Mapping) and isinstance(rejected, Mapping):
-        for name, mark in rejected.keys.items():
-            if name not in values.entries:
-                wrong = f"{quoted(name)} is rejected but not among the values of this step"
-                arrays.report.add(mark, wrong, "the name of one of them", name, values.entries)
+        for key, mark in rejected.keys.items():
+            _check_rejected(key, mark, values, shapes, arrays.report)
     _check_walk(child(step, "walk"), values, shapes, arrays.report)
+
+
+def _check_rejected(
+    key: str, mark: Mark, values: Mapping, shapes: TypingMapping[str, Shape], report: Report
+) -> None:
+    """Report a rejected number that is none of those printed."""
+    name, index = rejected_place(key)
+    if name not in values.entries:
+        wrong = f"{quoted(key)} is rejected but not among the values of this step"
+        report.add(mark, wrong, "the name of one of them", key, values.entries)
+        return
+    printed: Node | None = values.entries[name]
+    if index is None or name not in shapes or (isinstance(printed, Scalar) and not any(index)):
+        return
+    for place in index:
+        printed = (
+            printed.items[place] if isinstance(printed, Sequence) and place < len(printed.items) else None
+        )
+    if len(index) != len(shapes[name]) or printed is None:
+        expected = f"an element of its shape {words(shapes[name])}, counted from 0"
+        report.add(mark, f"{quoted(key)} is rejected but {name} has no such element", expected)
+    elif isinstance(printed, Scalar) and printed.value is None:
+        report.add(mark, f"{quoted(key)} is rejected but not printed", "an element with a number")
 
 
 def _check_walk(walk: Node | None, values: Node | None, known: Collection[str], report: Report) -> None:

@@ -116,7 +116,11 @@ class PrintedStep(Model):
         "W1_new, b1_new, …; null for what was not printed.",
         json_schema_extra={"minProperties": 1, "propertyNames": {"pattern": f"^({PATTERN})$"}},
     )
-    rejected: dict[str, Text] = Field({}, description="Printed numbers known to be wrong, and why.")
+    rejected: dict[str, Text] = Field(
+        {},
+        description="Printed numbers known to be wrong, and why: by element, as W1_new[0, 2] (from 0), or by "
+        "the array's name where one of its numbers is wrong.",
+    )
     walk: Some[tuple[Part, ...]] = Field(
         (),
         description="The parts of the text, to show the numbers in; forward, backward, update if not given.",
@@ -127,6 +131,16 @@ class Printed(Model):
     """Numbers that somebody published for this problem; the checker judges them like any other claim."""
 
     source: Text = Field(description="Where they were printed.")
+    computed_in: IfGiven[Format] = Field(
+        None,
+        description="The number format of the program that printed them, whose roundings are then allowed; "
+        "if not given, only the rounding to the last printed place is.",
+    )
+    inputs: Literal["exact", "as printed"] = Field(
+        "exact",
+        description="exact (if not given): x, y and the parameters are what is written. as printed: they are "
+        "known to half a unit in their last written place only; whole numbers are exact.",
+    )
     steps: Some[tuple[PrintedStep, ...]]
 
 

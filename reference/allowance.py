@@ -28,10 +28,11 @@ def allowances(problem: Problem, steps: int = 1) -> list[dict[str, Bounded]]:
     In 16
     bits, sums and products may accumulate in float32.
     """
-    return list(islice(_steps(problem), steps))
+    return [values for _, values in islice(allowed_steps(problem), steps)]
 
 
-def _steps(problem: Problem) -> Iterator[dict[str, Bounded]]:
+def allowed_steps(problem: Problem) -> Iterator[tuple[dict[str, Bounded], dict[str, Bounded]]]:
+    """Train so without an end; yield for each step what is known before it, and its quantities."""
     truth, form = Truth(problem), format_of(problem.dtype).certified
     known: dict[str, Any] = exact_inputs(problem, form)
     while True:
@@ -40,7 +41,7 @@ def _steps(problem: Problem) -> Iterator[dict[str, Bounded]]:
             for line in tape(problem):
                 derived = line.formula(*(values[name] for name in line.inputs))
                 values[line.name] = truth.certify(line, derived)
-        yield {line.name: values[line.name] for line in tape(problem)}
+        yield known, {line.name: values[line.name] for line in tape(problem)}
         truth.step()
         known = advanced(known, values, problem)
 

@@ -9,6 +9,7 @@ Transactions on Computers 66 (2017); Arb is part of FLINT.
 
 from __future__ import annotations
 
+import math
 import operator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -19,6 +20,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
+    from fractions import Fraction
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -57,6 +59,15 @@ class Ball:
         array = np.asarray(value, dtype=np.float64)
         rows, columns = _rows_and_columns(array.shape)
         return cls(flint.arb_mat(rows, columns, array.ravel().tolist()), array.shape)
+
+    @classmethod
+    def of_fractions(cls, value: NDArray[Any], radius: NDArray[Any] | None = None) -> Ball:
+        """Take fractions, each known to ± its radius if there is one; what is not binary widens its ball."""
+        rows, columns = _rows_and_columns(value.shape)
+        entries = [_ball(one) for one in value.flat]
+        if radius is not None:
+            entries = [flint.arb(entry, _ball(one)) for entry, one in zip(entries, radius.flat, strict=True)]
+        return cls(flint.arb_mat(rows, columns, entries), value.shape)
 
     @property
     def mT(self) -> Ball:  # noqa: N802 - NumPy's name
@@ -149,8 +160,40 @@ class Ball:
         radius = [float((rest - near).abs_upper()) for rest, near in zip(rests, low, strict=True)]
         return self._array(high), self._array(low), self._array(radius)
 
+    def width(self) -> float:
+        """Return log2 of the largest radius, relative to 1 and to the largest number: −∞ where all are exact.
+
+        A radius may be far below float64's smallest number. Infinite where a ball is not finite.
+        """
+        entries = self.matrix.entries()
+        if not all(entry.is_finite() for entry in entries):
+            return math.inf
+        widest = max(_log2(entry.rad()) for entry in entries)
+        return widest - max(0.0, *(_log2(entry.mid()) for entry in entries))
+
+    def middle(self) -> Ball:
+        """Return the middles alone, as balls of radius 0."""
+        return self.map(lambda entry: entry.mid())
+
+    def widened(self, other: Ball, times: int) -> Ball:
+        """Return balls that hold as well what is so many times as far away as the other's middles."""
+        pairs = zip(self.matrix.entries(), other.matrix.entries(), strict=True)
+        rows, columns = _rows_and_columns(self.shape)
+        entries = [one + flint.arb(0, (times * (one - another)).abs_upper()) for one, another in pairs]
+        return Ball(flint.arb_mat(rows, columns, entries), self.shape)
+
     def _array(self, elements: list[float]) -> Real:
         return np.array(elements).reshape(self.shape)
+
+
+def _log2(number: Any) -> float:  # noqa: ANN401 - python-flint has no types
+    """Return log2 of the magnitude of a ball of radius 0, rounded up to a whole number."""
+    mantissa, exponent = number.man_exp()
+    return int(exponent) + int(mantissa).bit_length() if mantissa else -math.inf
+
+
+def _ball(number: Fraction) -> Any:  # noqa: ANN401 - python-flint has no types
+    return flint.arb(flint.fmpq(number.numerator, number.denominator))
 
 
 def _rows_and_columns(shape: tuple[int, ...]) -> tuple[int, int]:

@@ -65,10 +65,11 @@ def crossed(
 def _in_format(state: Mapping[str, Bounded], form: Format) -> dict[str, Bounded]:
     """Return the parameters for that arithmetic; what is left of a certified value joins its bound."""
     return {
-        name: replace(number, format=form, low=EXACT, error=_with_low(number))
+        name: replace(number, format=form, low=EXACT, error=with_low(number))
         for name, number in state.items()
     }
 
 
-def _with_low(number: Bounded) -> Error:
+def with_low(number: Bounded) -> Error:
+    """Return a number's bound around its nearest float64: what is left of a certified value joins it."""
     return number.error if type(number.low) is float else number.error + np.abs(number.low)

@@ -58,6 +58,8 @@ class Finding:
         What the derived number is: "certified" by a ball, or "float64", evaluated with its own bound.
     conventional
         Whether the case's own rtol and atol hold; None where the case asks for none.
+    note
+        What is to be said beside the verdict: how many are wrong, and where; what alone it follows from.
     """
 
     step: int
@@ -74,6 +76,7 @@ class Finding:
     digits: float = math.nan
     truth: str = ""
     conventional: bool | None = None
+    note: str = ""
 
     @property
     def passes(self) -> bool:
@@ -98,11 +101,13 @@ def sentence(finding: Finding, subject: Subject) -> str:
         return f"{finding.quantity or subject.claimant} {finding.reason} {where}"
     claimed, derived = finding.digits_told(subject.dtype)
     follows = f"follows from its inputs as {derived} ± {finding.tolerance:.2g}"
+    what = f"{finding.element} is {claimed}"
+    note = f"; {finding.note}" if finding.note else ""
     if finding.verdict is Verdict.AGREES and finding.conventional is not False:
-        return f"{finding.element} is {claimed}, and {follows} {where}"
+        return f"{what}, and {follows}{note} {where}"
     if finding.reason:
-        return f"{finding.element} is {claimed}, and {follows}: {finding.reason} {where}"
-    return f"{finding.element} is {claimed}, but {follows}: off by {finding.error:.2g} {where}"
+        return f"{what}, and {follows}: {finding.reason}{note} {where}"
+    return f"{what}, but {follows}: off by {finding.error:.2g}{note} {where}"
 
 
 def shortest(value: float, dtype: str) -> str:

@@ -1,39 +1,54 @@
-"""Published numbers as a claim: a worked example's printed lines, judged by the checker's loop."""
+"""Published numbers as a claim: each held against the exact run and the numbers printed above it."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from reference import names
-from reference.agreement import compare
-from reference.bounded import Bounded
+from reference.above import Above, Standing
 from reference.claims import JudgedStep
-from reference.formats import PRINTED
-from reference.known import exact_inputs
-from reference.passage import passed
-from reference.tape import advanced, tape
+from reference.exact import exact_run
+from reference.judged_print import judge_array
+from reference.tape import tape
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from cases import Problem
-    from cases.published import Published, PublishedArray, PublishedStep
-    from reference.findings import Finding
+    from cases.published import Published, PublishedStep
+    from reference.exact import ExactStep
+    from reference.judged_print import JudgedArray
 
 
-def judge_published(problem: Problem, published: Published) -> Iterator[JudgedStep]:
-    """Judge published numbers as a claim: each printed number from the printed numbers above it.
+@dataclass(frozen=True)
+class JudgedPrint(JudgedStep):
+    """One training step of which numbers are printed.
 
-    A printed number stands for every number that rounds to it, so it leaves half a unit in its last place
-    open, both when it is judged and when later lines follow from it.
+    Attributes
+    ----------
+    arrays
+        Each printed quantity with a verdict on each of its numbers, by name, in the order computed.
+    exact
+        The exact run's step.
+    """
+
+    arrays: Mapping[str, JudgedArray] = field(default_factory=dict)
+    exact: ExactStep | None = field(default=None, repr=False)
+
+
+def judge_published(problem: Problem, published: Published) -> Iterator[JudgedPrint]:
+    """Judge published numbers as a claim.
+
+    A printed number stands for every number that rounds to it. It agrees if the exact value, of the run from
+    the inputs alone, is one of those; or if it follows from the numbers printed above it in the same step,
+    each known to half a unit in its last place, and those leave at most its own last digit open. What crosses
+    to the next step is the state: as printed where it was printed of the step before, else the exact one.
 
     Parameters
     ----------
     problem
-        The published example, in float64.
+        The published example, in float64 or in the format that computed the numbers.
     published
         The printed numbers, by step.
 
@@ -41,40 +56,34 @@ def judge_published(problem: Problem, published: Published) -> Iterator[JudgedSt
     ------
     One judged step for each training step that has printed numbers, with the state that leads to it.
     """
-    known, step = exact_inputs(problem, PRINTED), 1
+    run, before = exact_run(problem, published), None
     for entry in published.steps:
-        known = passed(problem, tape(problem), known, entry.step - step)
-        judged, known = _judge_step(problem, entry, known)
+        exact = run[entry.step]
+        crossing = before if before and before.step == entry.step - 1 else None
+        judged = _judge_step(problem, entry, exact, {} if crossing is None else _crossed(problem, crossing))
         yield judged
-        step = entry.step + 1
+        before = judged
+
+
+def _crossed(problem: Problem, before: JudgedPrint) -> dict[str, Standing]:
+    """Return the state that was printed of the step before, by the names it has in this one."""
+    updated = {name: before.arrays.get(names.updated(name)) for name in problem.state}
+    return {name: _standing(one) for name, one in updated.items() if one is not None}
+
+
+def _standing(judged: JudgedArray) -> Standing:
+    return Standing(judged.printed.value, judged.left_open, judged.printed.text)
 
 
 def _judge_step(
-    problem: Problem, entry: PublishedStep, known: Mapping[str, Bounded]
-) -> tuple[JudgedStep, dict[str, Bounded]]:
-    """Judge the numbers printed of one step; return what is known before the next, too."""
-    values, findings = dict(known), []
+    problem: Problem, entry: PublishedStep, exact: ExactStep, crossed: Mapping[str, Standing]
+) -> JudgedPrint:
+    above, arrays = Above(problem, exact, dict(crossed)), {}
+    state = {name: above.values[name] for name in (*problem.state, names.STEP)}
     for line in tape(problem):
-        with np.errstate(all="ignore"):  # a bound that becomes infinite or NaN is judged as such
-            derived = line.formula(*(values[name] for name in line.inputs))
-        values[line.name] = derived
+        above.derive(line.name)
         if line.name in entry.values:
-            printed = entry.values[line.name]
-            finding, values[line.name] = _judge_printed(entry.step, line.name, printed, derived)
-            findings.append(finding)
-    state = {name: known[name] for name in (*problem.state, names.STEP)}
-    return JudgedStep(entry.step, findings=tuple(findings), state=state), advanced(known, values, problem)
-
-
-def _judge_printed(
-    step: int, name: str, printed: PublishedArray, derived: Bounded
-) -> tuple[Finding, Bounded]:
-    """Compare the elements that were printed; the others stay as derived, and decide nothing."""
-    given = ~np.isnan(printed.value)
-    bound, exact = np.broadcast_to(derived.error, given.shape), np.asarray(derived.value)
-    alone = Bounded(exact[given], bound[given], derived.format)
-    finding = compare(step, name, printed.value[given], alone, half_unit=printed.half_unit[given])
-    (worst,) = finding.index or (0,)
-    place = tuple(int(i) for i in np.argwhere(given)[worst])
-    value, error = np.where(given, printed.value, exact), np.where(given, printed.half_unit, bound)
-    return replace(finding, index=place), Bounded(value, error, derived.format)
+            arrays[line.name] = judge_array(line.name, entry, above)
+            above.take(line.name, _standing(arrays[line.name]))
+    findings = tuple(judged.finding() for judged in arrays.values())
+    return JudgedPrint(entry.step, findings=findings, state=state, arrays=arrays, exact=exact)

@@ -29,7 +29,7 @@ HEAD: Final = """% Made by {command}, {made}.
 """
 
 WIDTHS: Final = {
-    "from the lines above": 0.15, "verdict": 0.09, "reason": 0.18,
+    "what follows": 0.15, "verdict": 0.09, "reason": 0.18,
     "claimed": 0.11, "should be": 0.11, "cause": 0.2, "see": 0.09,
 }  # fmt: skip
 """The columns that are set in lines of so much of a page's width; the others are as wide as they are."""

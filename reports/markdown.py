@@ -81,8 +81,8 @@ def _made(report: Report) -> Iterator[tuple[str, Callable[[], Iterable[Section]]
 
 
 def _printed(example: Example) -> Iterator[Section]:
-    about = f"Source: {escape(shortened(example.source))}. Each number is judged from the printed "
-    about += "numbers above it; “exact” is what follows from the inputs alone."
+    about = f"Source: {escape(shortened(example.source))}. Each number is held against the exact one, "
+    about += "which follows from the inputs alone, and against what the printed numbers above it give."
     yield from _table(f"Printed numbers: {example.case.name}", about, example.table)
 
 

@@ -114,18 +114,18 @@ class Pair:
 
 @dataclass(frozen=True)
 class Printed:
-    """One printed quantity: the number nearest its limit, beside what follows from the inputs exactly.
+    """Printed numbers of one quantity: the one nearest its limit, beside what follows exactly.
 
     Attributes
     ----------
     row
         What was found.
     numbers
-        How many numbers of this quantity were printed.
+        How many printed numbers this stands for.
     text
         The number as it was printed.
     exact
-        The NumPy reference in float64, from the inputs alone.
+        The float64 nearest to what follows from the inputs alone.
     """
 
     row: Row

@@ -61,7 +61,7 @@ def printed(lines: Iterable[Printed]) -> pd.DataFrame:
         "step",
         "quantity",
         "printed",
-        "from the lines above",
+        "what follows",
         "exact",
         "verdict",
         "reason",
@@ -82,7 +82,7 @@ def _printed(line: Printed) -> tuple[object, ...]:
         derived,
         f"{line.exact:.15g}",
         verdict,
-        found.reason,
+        "; ".join(filter(None, (found.reason, found.note))),
         line.row.explanation,
     )
 

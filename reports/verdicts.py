@@ -14,7 +14,7 @@ from reports.rows import PUBLISHED, Row, first_failure, order
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from reports.rows import Results
+    from reports.rows import Printed, Results
     from reports.run import Selection
 
 Group = tuple[str, str, str]
@@ -203,20 +203,26 @@ def _versioned(adapter: Adapter) -> str:
 
 def _certified(results: Results, compared: int) -> str:
     """Say how many were compared with certified truth; large cases and long runs have float64 values."""
-    certified = sum(row.steps for row in results.rows if row.finding.truth == "certified")
+    rows = (row for row in results.rows if row.subject.adapter != PUBLISHED)
+    certified = sum(row.steps for row in rows if row.finding.truth == "certified")
     if certified == compared:
         return " with certified truth."
     return f", {certified:,} with certified truth and the others with float64 values and their own bound."
 
 
 def _published(results: Results) -> str:
-    printed = len(results.printed)
-    listed = sum(one.row.expected for one in results.printed)
+    printed = len({_quantity(one) for one in results.printed})
+    listed = len({_quantity(one) for one in results.printed if one.row.expected})
     if not printed:
         return ""
     agree = f" {_plural(printed - listed, 'printed quantity')} agree"
     wrong = "is wrong as its case says" if listed == 1 else "are wrong as their cases say"
     return f"{agree}, {listed} {wrong}." if listed else f"{agree}."
+
+
+def _quantity(printed: Printed) -> tuple[str, int, str]:
+    finding = printed.row.finding
+    return printed.row.subject.case, finding.step, finding.quantity
 
 
 def _plural(count: int, word: str) -> str:

@@ -319,7 +319,7 @@ def test_published_values_have_their_full_shape_and_places(load: Callable[[str],
     assert case.published.source == "somewhere"
     [step] = case.published.steps
     assert step.step == 7
-    assert step.rejected == {}
+    assert step.rejected == ()
     loss, z1, b2 = (step.values[name] for name in ("loss", "z1", "b2_new"))
     assert (loss.value.shape, loss.value.item(), loss.half_unit.item(), loss.text.item()) == (
         (),

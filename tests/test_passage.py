@@ -1,5 +1,6 @@
 """What is passed over of a run in which nothing is stated: to the last bit what deriving every line gives."""
 
+from dataclasses import replace
 from types import MappingProxyType
 
 import numpy as np
@@ -8,9 +9,8 @@ from networks import network
 
 from cases import load_case
 from cases.published import Published, PublishedArray, PublishedStep
-from reference import judge_published, names, tape
-from reference.diagnosis.situation import Situation, derive
-from reference.diagnosis.stated import stated_in_print
+from reference import judge_published, names, tape, training_steps
+from reference.diagnosis.situation import derive
 from reference.formats import PRINTED
 from reference.known import exact_inputs
 from reference.line import leading_to
@@ -56,21 +56,20 @@ def test_what_is_passed_over_is_what_deriving_every_line_gives(problem, mistake)
 
 def printed(array):
     array = np.asarray(array)
-    return PublishedArray(array, np.full(array.shape, 5e-4), np.full(array.shape, "", object))
+    texts = np.array([f"{number:.3f}" for number in array.flat], object).reshape(array.shape)
+    return PublishedArray(array, np.full(array.shape, 5e-4), texts)
 
 
-def test_the_judging_hands_on_where_a_reader_of_the_printed_numbers_would_stand():
-    """So that to explain one of them nothing is followed from the inputs again."""
+def test_from_step_to_step_crosses_the_state_as_printed_just_before_or_else_the_exact_one():
     weights = printed(np.round(PLAIN.parameters["W2"], 3))
     entries = tuple(
-        PublishedStep(step, MappingProxyType({"loss": printed(0.5), "W2_new": weights})) for step in (2, 5, 9)
+        PublishedStep(step, MappingProxyType({"loss": printed(0.5), "W2_new": weights})) for step in (2, 3, 9)
     )
-    judged = list(judge_published(PLAIN, Published("nobody", entries)))
-    assert [step.step for step in judged] == [2, 5, 9]
-    stated = {entry.step: stated_in_print(entry.values) for entry in entries}
-    known = exact_inputs(PLAIN, PRINTED)
-    for step in range(1, 10):
-        for one in judged:
-            if one.step == step:
-                assert bits(one.state) == of_the_state(PLAIN, known)
-        known = Situation(PLAIN, known, stated.get(step, {})).after
+    judged = {one.step: one.state for one in judge_published(PLAIN, Published("nobody", entries))}
+    exact = enumerate(training_steps(replace(PLAIN, steps=8)), start=2)
+    state = {step: {name: values[names.updated(name)] for name in PLAIN.state} for step, values in exact}
+    for step, name in ((2, "W1"), (2, "W2"), (3, "W1"), (9, "W1"), (9, "W2")):
+        np.testing.assert_allclose(judged[step][name].value, state[step][name], rtol=1e-13, atol=1e-15)
+        assert np.max(judged[step][name].error) < 1e-15
+    np.testing.assert_array_equal(judged[3]["W2"].value, weights.value)
+    np.testing.assert_array_equal(judged[3]["W2"].error, weights.half_unit)

@@ -128,7 +128,7 @@ WAYS = [*product((unfused, fused), (False, True))]
 
 
 def every_way(name, turn=None):
-    """Each form of a rule, fused or not, the optimizer's state hidden and shown; or in one way in turn."""
+    """Each form of a rule, fused or not, with the state hidden and shown; or in one way, in turn."""
     for i, (form, function) in enumerate(FORMS[name].items()):
         for fma, shown in WAYS if turn is None else [WAYS[(i + turn) % len(WAYS)]]:
             way = f"{form}, {fma.__name__}, {'shown' if shown else 'hidden'}"

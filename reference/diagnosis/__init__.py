@@ -18,7 +18,8 @@ from __future__ import annotations
 from reference.diagnosis.explain import explain
 from reference.diagnosis.explanation import Diagnosis, Explanation
 from reference.diagnosis.inheritance import Inheritance, inherited
-from reference.diagnosis.walk import diagnose, explain_published, explain_step
+from reference.diagnosis.printed import explain_published
+from reference.diagnosis.walk import diagnose, explain_step
 
 __all__ = [
     "Diagnosis",

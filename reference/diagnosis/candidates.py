@@ -11,7 +11,6 @@ from reference import names, parts
 from reference.bounded import Bounded
 from reference.diagnosis.explanation import Explanation
 from reference.diagnosis.situation import derive
-from reference.formats import PRINTED
 from reference.mistakes import MISTAKES, Inexpressible
 from reference.parts import FailedPart
 from reference.tape import computed
@@ -80,7 +79,7 @@ def _named(mistake: Mistake) -> str:
 def mistakes_before(situation: Situation, quantity: str) -> Iterator[Candidate]:
     """Yield every mistake in the line of `quantity`, or in a hidden line that it follows from."""
     for mistake, wrong, lines in mistaken_tapes(situation.problem, _hidden_lines(situation, quantity)):
-        if mistake.numpy_only and situation.format == PRINTED:
+        if mistake.numpy_only and situation.stated[quantity].is_printed:
             continue
         evaluate = _replayed if mistake.numpy_only else _derived
         predicted = parts.tried(_named(mistake), evaluate, situation, lines)

@@ -52,7 +52,12 @@ OF_PARAMETERS: tuple[Callable[[str], str], ...] = (
 
 
 def right_itself(situation: Situation, quantity: str) -> Iterator[Candidate]:
-    """Yield the right value: it differs where it stands behind a wrong one that it was not computed from."""
+    """Yield the right value: it differs where it stands behind a wrong one that it was not computed from.
+
+    A printed number that is right agrees, wherever it stands.
+    """
+    if situation.stated[quantity].is_printed:
+        return
     sentence = "the number itself is right, but one that was stated before it is not"
     explanation = Explanation("right-itself", sentence, (quantity,))
     yield Candidate(explanation, {quantity: situation.unaided[quantity]})
@@ -102,6 +107,11 @@ def _multiples(right: Bounded, examples: int) -> Iterator[tuple[str, str, Bounde
         what = f"the {examples} examples"
         yield "times-batch", f"a sum over {what} stands where their mean belongs", examples * right
         yield "over-batch", f"a mean over {what} stands where their sum belongs", right / examples
+    yield from multiples(right)
+
+
+def multiples(right: Bounded) -> Iterator[tuple[str, str, Bounded]]:
+    """Yield what any number may be a multiple of, by name and in words."""
     yield "twice", "a factor ½ is missing", 2 * right
     yield "half", "there is a factor ½ too many", right / 2
 
@@ -110,7 +120,7 @@ def _other_roundings(situation: Situation, quantity: str) -> Iterator[tuple[str,
     stated, right = situation.stated[quantity], situation.right[quantity]
     if not stated.is_printed:
         yield from lossy_forms(situation, quantity)
-    if stated.is_printed and _is_truncated(stated, right):
+    if stated.is_printed and was_truncated(stated, right):
         yield (
             "truncated",
             "the number was truncated, not rounded",
@@ -147,8 +157,8 @@ def _are_float32(array: NDArray[Any], rounding: NDArray[Any] | float = 0.0) -> b
         return bool((np.abs(array.astype(np.float32) - array) <= rounding).all())
 
 
-def _is_truncated(stated: Stated, right: Bounded) -> bool:
-    """Whether cutting off the digits that were not printed gives those that were, across the whole bound."""
+def was_truncated(stated: Stated, right: Bounded) -> bool:
+    """Whether cutting off the digits that were not printed gives all that were, across the whole bound."""
     given, unit = ~np.isnan(stated.half_unit), 2 * np.asarray(stated.half_unit)
     ends = [np.abs(right.value) + sign * np.asarray(right.error) for sign in (-1, 1)]
     cut = [np.floor(end / unit) for end in ends]

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from cases.published import PublishedArray
     from reference.bounded import Error
+    from reference.judged_print import JudgedArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,11 +32,14 @@ class Stated:
         For printed numbers half a unit in the last place, NaN where none is printed; else `EXACT`.
     dtype_promised
         Whether the array has the dtype of the problem.
+    left_open
+        What the numbers leave open for the lines that follow, where that is less than half a unit.
     """
 
     value: NDArray[Any]
     half_unit: Error = EXACT
     dtype_promised: bool = True
+    left_open: Error | None = None
 
     @property
     def is_printed(self) -> bool:
@@ -55,7 +58,8 @@ class Stated:
             return derived.stated(self.value)
         given = ~np.isnan(self.half_unit)
         value = np.where(given, self.value, derived.value)
-        return Bounded(value, np.where(given, self.half_unit, derived.error), derived.format)
+        left_open = self.half_unit if self.left_open is None else self.left_open
+        return Bounded(value, np.where(given, left_open, derived.error), derived.format)
 
     def verdict(self, derived: Bounded) -> Verdict:
         """Hold the stated numbers against derived ones; what does not fit differs.
@@ -101,6 +105,9 @@ def _is_real(dtype: np.dtype[Any]) -> bool:
     return dtype.kind == "f" or dtype == "bfloat16"
 
 
-def stated_in_print(printed: Mapping[str, PublishedArray]) -> dict[str, Stated]:
+def stated_in_print(printed: Mapping[str, JudgedArray]) -> dict[str, Stated]:
     """Return every printed array of one step."""
-    return {name: Stated(entry.value, entry.half_unit) for name, entry in printed.items()}
+    return {
+        name: Stated(one.printed.value, one.half_unit, left_open=one.left_open)
+        for name, one in printed.items()
+    }

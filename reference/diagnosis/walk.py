@@ -1,4 +1,4 @@
-"""Whole runs diagnosed: every finding of a claimant's steps or of a publication's numbers, explained."""
+"""Whole runs diagnosed: every finding of a claimant's steps, explained."""
 
 from __future__ import annotations
 
@@ -10,19 +10,15 @@ from reference.diagnosis.explain import explain, explain_in, format_allowed
 from reference.diagnosis.explanation import Diagnosis
 from reference.diagnosis.run import Run
 from reference.diagnosis.situation import Situation
-from reference.diagnosis.stated import stated_in_claim, stated_in_print
-from reference.formats import PRINTED
+from reference.diagnosis.stated import stated_in_claim
 from reference.known import exact_inputs
-from reference.published import judge_published
 from reference.verdicts import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from cases import Problem
-    from cases.published import Published
     from reference.claims import JudgedStep
-    from reference.diagnosis.explanation import Explanation
     from reference.findings import Finding
 
 
@@ -67,42 +63,3 @@ def explain_step(problem: Problem, judged: JudgedStep, finding: Finding) -> Diag
     """Diagnose one finding of one judged step, from that step and the one before it."""
     before = (judged.previous.claim, judged.previous.state) if judged.previous else None
     return explain(problem, judged.claim, judged.state, finding, previous=before)
-
-
-def explain_published(
-    problem: Problem, published: Published, judged: Iterable[JudgedStep] | None = None
-) -> tuple[Diagnosis, ...]:
-    """Diagnose published numbers.
-
-    Each mistake is run from the inputs to the last printed number, because what is printed may come from a
-    program whose intermediate values are not; what no run explains is tried line by line, on the printed
-    numbers themselves.
-
-    Parameters
-    ----------
-    problem
-        The published example, in float64.
-    published
-        The printed numbers, by step.
-    judged
-        What `judge_published` yields, if it is at hand.
-
-    Returns
-    -------
-    A diagnosis of each printed quantity that differs, in order.
-    """
-    steps = judge_published(problem, published) if judged is None else judged
-    differing = [(step, one) for step in steps for one in step.failures if one.verdict is Verdict.DIFFERS]
-    run = Run(problem, exact_inputs(problem, PRINTED))
-    run.stated.update({entry.step: stated_in_print(entry.values) for entry in published.steps})
-    told = run.explanations([(one.step, one.quantity) for _, one in differing])
-    return tuple(
-        Diagnosis(one, told[one.step, one.quantity] or _line_by_line(run, step, one))
-        for step, one in differing
-    )
-
-
-def _line_by_line(run: Run, judged: JudgedStep, finding: Finding) -> tuple[Explanation, ...]:
-    """Explain a printed number from those printed above it, each standing for itself."""
-    known = {**run.known, **judged.state}
-    return explain_in(Situation(run.problem, known, run.stated[judged.step]), finding).explanations

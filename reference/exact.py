@@ -1,0 +1,228 @@
+"""The exact run beside printed numbers: the training from the inputs as they are written.
+
+It runs in balls, which widen from step to step. Where they have become too wide, the whole is repeated with
+as many bits as the rate of losing them foretells for the last step, at least twice as many (Ziv, as in
+`reference.nearest`). Plain descent loses none; Adam one or two a step, and what would need more than
+`MOST_BITS` is run twice without radii instead.
+
+Numbers that a program printed are those of its number format: there the exact run is every quantity's
+certified value, with all that a correct program may be off by (`reference.allowance`).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from reference import names
+from reference.allowance import allowed_steps
+from reference.balls import BITS, Ball, precision
+from reference.bounded import EXACT, Bounded
+from reference.certification import with_low
+from reference.formats import PRINTED, format_of
+from reference.known import exact_inputs
+from reference.trajectory import certified_at, width_of_state
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from cases import Problem
+    from cases.published import Published, PublishedArray
+    from reference.bounded import Real
+    from reference.formats import Format
+
+MARGIN: Final = 1.3
+"""The rate of losing bits grows: what is asked for is this much of what it foretells."""
+
+MOST_BITS: Final = 4096
+"""With more a step takes too long. Adam needs so many after some 2,000 steps."""
+
+MISTRUST: Final = 2**16
+"""So many times the difference of two runs bounds the error of the finer; it has 160 bits more."""
+
+SPARE: Final = 96
+"""Bits that a state keeps: what is derived from it, in float64, then owes nothing to its ball."""
+
+NEGLIGIBLE: Final = 2.0**-20
+"""What an exact number may be uncertain by, in half units of the last printed place."""
+
+
+@dataclass(frozen=True, eq=False)
+class ExactStep:
+    """One step of the exact run.
+
+    Attributes
+    ----------
+    before
+        All that the step is computed from, by name: data, numbers, state.
+    values
+        Every quantity of the step.
+    balls
+        The same quantities' balls, of so many `bits`; none where a program's own roundings are allowed.
+    open_by
+        What may leave the values open, in words.
+    """
+
+    before: Mapping[str, Bounded]
+    values: Mapping[str, Bounded]
+    balls: Mapping[str, Ball] = field(default_factory=dict)
+    bits: int = BITS
+    open_by: str = "what a correct program may be off by"
+
+    @property
+    def is_program(self) -> bool:
+        """Whether a program's own roundings are allowed."""
+        return not self.balls
+
+    def distance(self, name: str, printed: PublishedArray) -> tuple[Real, Real]:
+        """Return each printed number's distance from the exact one, and what that is uncertain by."""
+        value = self.values[name]
+        if name in self.balls:
+            with precision(self.bits):
+                apart = Ball.of_fractions(printed.exact) - self.balls[name]
+            high, low, radius = apart.split()
+            return np.abs(high), np.abs(low) + radius
+        return np.abs((printed.value - value.value) - value.low), np.broadcast_to(
+            value.error, printed.value.shape
+        )
+
+
+def exact_run(problem: Problem, published: Published) -> dict[int, ExactStep]:
+    """Return the steps of the exact run of which something is printed, by number.
+
+    Parameters
+    ----------
+    problem
+        The published example, in the format that printed it, or in float64.
+    """
+    steps = [entry.step for entry in published.steps]
+    if published.computed_in is not None:
+        return _allowed(problem, steps)
+    bits, before = BITS, 0
+    settled = _is_rounded(published)  # no bits make narrower what the inputs leave open
+    while True:
+        run = _run(problem, published, steps, bits, to_the_end=settled)
+        if run.sharp or settled:
+            return run.found
+        settled = run.ended == before  # more bits did not help: it stands at a kink there
+        bits, before = (BITS if settled else run.more_bits), run.ended
+        if bits > MOST_BITS:
+            return _by_two_runs(problem, published, steps)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """A run with so many bits: the steps it has; where it was lost, and how many bits would have sufficed."""
+
+    found: dict[int, ExactStep]
+    ended: int = 0
+    more_bits: int = 0
+
+    @property
+    def sharp(self) -> bool:
+        return not self.ended
+
+
+def _run(
+    problem: Problem, published: Published, steps: Sequence[int], bits: int, *, to_the_end: bool
+) -> _Run:
+    """Run to the last step, or until a ball is too wide: the rate of losing bits tells how many it takes."""
+    found: dict[int, ExactStep] = {}
+    entries, widths = {entry.step: entry for entry in published.steps}, [-float(bits)]
+    for step, known, values in certified_at(problem, steps, published.inputs, bits):
+        widths.append(width_of_state(problem, known))
+        if not to_the_end and not widths[-1] <= -SPARE:
+            return _Run(found, step, bits + max(bits, _lost(widths[:-1], max(steps) - step)))
+        if step in steps:
+            found[step] = _of_balls(problem, published, step, known, values, bits)
+            told = entries[step].values.items()
+            if not to_the_end and not all(_is_sharp(found[step], name, printed) for name, printed in told):
+                return _Run(found, step, 2 * bits)
+    return _Run(found)
+
+
+def _by_two_runs(
+    problem: Problem, published: Published, steps: Sequence[int], bits: int = BITS
+) -> dict[int, ExactStep]:
+    """Return the steps where balls would need too many bits: by their middles, of two runs.
+
+    Balls widen as if every error were carried on by the worst case; the training itself mostly forgets it. So
+    the second run, of twice the bits, shows what roundings have done to the first. Its own error is taken to
+    be at most `MISTRUST` times their difference.
+    """
+    found: dict[int, ExactStep] = {}
+    pair = (certified_at(problem, steps, published.inputs, each, middles=True) for each in (2 * bits, bits))
+    for (step, known, values), (_, near_known, near_values) in zip(*pair, strict=True):
+        if step in steps:
+            with precision(2 * bits):
+                before = {name: ball.widened(near_known[name], MISTRUST) for name, ball in known.items()}
+                after = {name: ball.widened(near_values[name], MISTRUST) for name, ball in values.items()}
+            found[step] = _of_balls(problem, published, step, before, after, 2 * bits)
+    printed = ((found[entry.step], *one) for entry in published.steps for one in entry.values.items())
+    if all(_is_sharp(*one) for one in printed) or 8 * bits > MOST_BITS:
+        return found
+    return _by_two_runs(problem, published, steps, 4 * bits)
+
+
+def _lost(widths: Sequence[float], steps: int) -> int:
+    """Return how many bits so many steps more will lose, at the rate of the later half of those before."""
+    half = len(widths) // 2
+    return math.ceil(MARGIN * max(0.0, widths[-1] - widths[half]) / max(half, 1) * steps)
+
+
+def _is_rounded(published: Published) -> bool:
+    """Whether the inputs themselves are known to their printed digits only: no bits make that narrower."""
+    return any(one.half_unit is not None for one in published.inputs.values())
+
+
+def _is_sharp(step: ExactStep, name: str, printed: PublishedArray) -> bool:
+    _, uncertain = step.distance(name, printed)
+    return bool((uncertain <= NEGLIGIBLE * printed.half_unit)[printed.given & (printed.half_unit > 0)].all())
+
+
+def _of_balls(
+    problem: Problem,
+    published: Published,
+    step: int,
+    known: Mapping[str, Ball],
+    values: Mapping[str, Ball],
+    bits: int,
+) -> ExactStep:
+    """Take balls as numbers with a bound; the rules' numbers, and data that is exact, as they are."""
+    rounded = {name for name, one in published.inputs.items() if one.half_unit is not None}
+    before = exact_inputs(problem, PRINTED) | {names.STEP: Bounded.exact(float(step), PRINTED)}
+    with precision(bits):
+        before |= {name: _start(known[name]) for name in known.keys() & {*problem.state, *rounded}}
+        quantities = {name: ball for name, ball in values.items() if name not in before}
+        bounded = {name: _bounded(ball) for name, ball in quantities.items()}
+    open_by = "rounding the inputs to what is printed" if rounded else "a kink that the exact run stands at"
+    return ExactStep(before, bounded, quantities, bits, open_by)
+
+
+def _bounded(ball: Ball) -> Bounded:
+    high, low, radius = ball.split()
+    return Bounded(high, np.where(np.isfinite(radius), radius, np.inf), PRINTED.certified, low=low)
+
+
+def _start(ball: Ball) -> Bounded:
+    high, low, radius = ball.split()
+    error = np.abs(low) + np.where(np.isfinite(radius), radius, np.inf)
+    return Bounded(high, error if error.any() else EXACT, PRINTED)
+
+
+def _allowed(problem: Problem, steps: Sequence[int]) -> dict[int, ExactStep]:
+    form = format_of(problem.dtype)
+    run = enumerate(islice(allowed_steps(problem), max(steps)), start=1)
+    return {
+        step: ExactStep({name: _uncertified(one, form) for name, one in known.items()}, values)
+        for step, (known, values) in run
+        if step in steps
+    }
+
+
+def _uncertified(number: Bounded, form: Format) -> Bounded:
+    return Bounded(number.value, with_low(number), form)
