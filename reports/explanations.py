@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from reference import Verdict, parts
 from reference.diagnosis import explain_step, inherited
+from reference.parts import FailedPart
 from reports.rows import first_failure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cases import Problem
-    from reference import JudgedStep
+    from reference import Finding, JudgedStep
     from reports.rows import Row
 
 
@@ -43,3 +44,11 @@ def _explanation(problem: Problem, judged: JudgedStep, row: Row) -> str:
         return ""
     follows = str(inherited(problem, judged.claim, judged.state, finding.quantity))
     return f"{diagnosis} {follows}".strip()
+
+
+def diagnosed(problem: Problem, judged: JudgedStep, finding: Finding) -> tuple[frozenset[str], str]:
+    """Return the names of the mistakes that explain a finding, and what is told of it beside the verdict."""
+    with parts.collected() as failed:
+        found = parts.tried("the diagnosis", explain_step, problem, judged, finding)
+    names, told = (frozenset[str](), "") if isinstance(found, FailedPart) else (found.names, str(found))
+    return frozenset(names), f"{told} {parts.counted(failed)}".strip()

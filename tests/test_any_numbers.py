@@ -141,7 +141,7 @@ QUANTITIES = [line.name for line in tape(CASE.problem("float64"))]
 def test_any_subset_of_the_quantities_may_be_shown(shown: frozenset[str]) -> None:
     selection = Selection((CASE,), (showing(shown),), ("float64",))
     results = replace(run(selection), activations=measure_selected(selection))
-    report = put_together(results, selection, environment.describe("a command"))
+    report = put_together(results, selection, environment.describe("a command"), ("mine",))
     assert report.conclusion.passed == bool(shown)
     assert {row.finding.quantity for row in results.rows} - {""} == shown
     written(report)

@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from conftest import TWO_LAYERS
 
+from adapters import Adapter, find_adapters
 from cases import load_cases
-from reference import parts
+from reference import parts, worked_example
 from reference.mistakes import MISTAKES
 from reports import files, run, saved
 from reports.build import main
 from reports.formats import FORMATS
 from reports.parity import Failure, failure_of, with_failed
+from reports.sweep.claimants import Claimant
+from reports.sweep.shrinking.symptom import failure
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -319,6 +322,17 @@ def test_a_parity_test_tells_its_verdict_and_what_failed(
     with_parts = with_failed(None, [parts.FailedPart("a part", "a reason")])
     assert with_parts == Failure("1 part of the report failed: a part, a reason.")
     assert with_failed(failure, []) is failure
+
+
+def test_a_sweeps_finding_is_told_without_its_diagnosis(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reports.explanations.explain_step", breaks)
+    (adapter,) = find_adapters(["planted:update-with-the-wrong-sign"])
+    assert isinstance(adapter, Adapter)
+    found = failure(Claimant(adapter, adapter.programs[0]), worked_example())
+    assert found is not None
+    assert found.symptom.explanations == frozenset()
+    assert "_new" in found.told
+    assert "1 part of the report failed: the diagnosis, Broken: no such luck (" in found.told
 
 
 def test_the_suites_power_fails_alone(

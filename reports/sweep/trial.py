@@ -9,9 +9,9 @@ import numpy as np
 
 from cases.stacks import sliced, unstacked
 from reference import Subject, Verdict, judge, sentence
-from reference.diagnosis import explain_step
 from reference.stacks import followed, judge_recomputed, judge_stack, stack_of_one
 from reference.verdicts import NoEquivalent
+from reports.explanations import diagnosed
 from reports.sweep import judged
 from reports.sweep.known import known
 
@@ -174,5 +174,5 @@ def _sentence(claimant: Claimant, stack: Problem, i: int, steps: Sequence[Judged
     if not failing:
         return "in the stack it differs; judged by itself against certified truth it does not"
     step, finding = failing[0]
-    diagnosis = explain_step(problem, step, finding) if finding.verdict is Verdict.DIFFERS else ""
-    return f"{sentence(finding, subject)}. {diagnosis}".strip()
+    _, told = diagnosed(problem, step, finding) if finding.verdict is Verdict.DIFFERS else ((), "")
+    return f"{sentence(finding, subject)}. {told}".strip()

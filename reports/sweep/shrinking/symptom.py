@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from cases.stacks import stacked
 from reference import Subject, Verdict, judge, sentence
-from reference.diagnosis import explain_step
 from reference.stacks import MalformedError, followed, stack_of_one
+from reports.explanations import diagnosed
 from reports.power.results import kind
 from reports.sweep.known import known
 from reports.sweep.trial import recomputed
@@ -76,14 +76,13 @@ def failure(claimant: Claimant, problem: Problem) -> Failure | None:
 def _told(
     claimant: Claimant, problem: Problem, steps: Sequence[JudgedStep], finding: Finding, *, is_first: bool
 ) -> Failure | None:
-    explanations, told = {re.sub(r"\d+", "", finding.reason)}, ""
+    explanations, told = frozenset({re.sub(r"\d+", "", finding.reason)}), ""
     if finding.verdict is Verdict.DIFFERS:
         if _is_known(claimant, problem, steps, finding):
             return None
-        diagnosis = explain_step(problem, steps[-1], finding)
-        explanations, told = set(diagnosis.names), str(diagnosis)
+        explanations, told = diagnosed(problem, steps[-1], finding)
     subject = Subject(problem.case, claimant.adapter.name, claimant.program.name, problem.dtype)
-    symptom = Symptom(kind(finding.quantity), frozenset(explanations), is_first)
+    symptom = Symptom(kind(finding.quantity), explanations, is_first)
     return Failure(symptom, f"{sentence(finding, subject)}. {told}".strip())
 
 
