@@ -85,7 +85,8 @@ class ExactStep:
             with precision(self.bits):
                 apart = Ball.of_fractions(printed.exact) - self.balls[name]
             high, low, radius = apart.split()
-            return np.abs(high), np.abs(low) + radius
+            beyond = np.isinf(high)  # a ball that is finite, and beyond float64
+            return np.abs(high), np.where(beyond, 0.0, np.abs(low) + radius)
         return np.abs((printed.value - value.value) - value.low), np.broadcast_to(
             value.error, printed.value.shape
         )

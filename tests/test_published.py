@@ -18,6 +18,10 @@ from reports.rows import Row, first_failure
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+    from typing import TypeAlias
+
+    Judge: TypeAlias = Callable[..., list[Row]]
+    Update: TypeAlias = Callable[[mpf, mpf, dict[str, mpf], int], mpf]
 
 mp.dps = 50
 NET = {"W1": "0.5", "b1": "0.1", "W2": "-0.3", "b2": "0.2", "x": "0.5", "y": "0.8"}
@@ -43,9 +47,6 @@ def adam(weight: mpf, slope: mpf, state: dict[str, mpf], step: int) -> mpf:
     state["v"] = second * state.get("v", mpf(0)) + (1 - second) * slope**2
     m, v = state["m"] / (1 - first**step), state["v"] / (1 - second**step)
     return weight - mpf("0.01") * m / (mp.sqrt(v) + mpf("1e-8"))
-
-
-Update = "Callable[[mpf, mpf, dict[str, mpf], int], mpf]"
 
 
 def by_hand(net: dict[str, str], update: Update = sgd) -> Iterator[dict[str, mpf]]:
@@ -101,16 +102,13 @@ def step(number: int, rejected: str = "", **values: str) -> str:
 
 
 @pytest.fixture(name="judge")
-def _judge(tmp_path: Path) -> Callable[..., list[Row]]:
+def _judge(tmp_path: Path) -> Judge:
     def judge(text: str, *, explain: bool = False) -> list[Row]:
         path = tmp_path / "one.yaml"
         path.write_text(text, encoding="utf-8")
         return [one.row for one in judge_case(load_case(path), explain=explain)]
 
     return judge
-
-
-Judge = "Callable[..., list[Row]]"
 
 
 # what crosses a step, and what does not
@@ -143,6 +141,13 @@ def test_a_right_number_after_a_wrong_one_is_right_in_itself_and_accused_of_noth
         "right in itself; a number before it is not",
         "",
     )
+
+
+def test_a_number_printed_of_a_run_that_diverged_differs(judge: Judge) -> None:
+    """Each step multiplies the error by 1 − 10 · 2 = −19: after 300 it is beyond float64, and no kink."""
+    text = FOUR.replace("learning_rate: 0.1", "learning_rate: 10").replace("PRINTED", "[[0, 0], [0, 0]]")
+    (row,) = judge(text.replace("step: 1", "step: 300"))
+    assert row.finding.verdict is Verdict.DIFFERS
 
 
 # what follows from rounded numbers only
