@@ -116,7 +116,7 @@ def wrong_kind(claimed: object, shape: tuple[int, ...], dtype: str) -> str:
 
 
 def _taken(claim: object) -> Claim:
-    """Take a claim as it is now, whatever its owner does to it later.
+    """Take a claim as it is now, in memory of its own: its owner may write the next step into these arrays.
 
     Raises
     ------
@@ -125,7 +125,8 @@ def _taken(claim: object) -> Claim:
     """
     if not isinstance(claim, Mapping):
         raise TypeError(f"yielded {type(claim).__name__}, expected a mapping from names to arrays")
-    return dict(claim)
+    taken = dict(claim)
+    return {name: array.copy() if isinstance(array, np.ndarray) else array for name, array in taken.items()}
 
 
 def _too_early(problem: Problem, step: int) -> str:

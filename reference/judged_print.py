@@ -41,12 +41,20 @@ class Reference:
         |printed − derived|, and what the derived numbers themselves are uncertain by.
     limit
         The widest bound that certifies the printed number.
+    is_exact
+        Whether the derived numbers are the exact ones, and the bound what a program may add to them.
     """
 
     derived: Bounded
     off: Real
     bound: Real
     limit: Real
+    is_exact: bool = False
+
+    def agrees(self, half_unit: Real) -> NDArray[np.bool_]:
+        """Which numbers are within a bound that certifies them, or what the exact ones round to."""
+        agrees = self.within(half_unit) & self.certifies
+        return agrees | (self.off <= half_unit) if self.is_exact else agrees
 
     def within(self, half_unit: Real) -> NDArray[np.bool_]:
         """Which numbers are as near as rounding and the bound allow."""
@@ -97,7 +105,7 @@ class JudgedArray:
     @property
     def right(self) -> NDArray[np.bool_]:
         """The printed numbers that the exact ones round to."""
-        return self.printed.given & self.exact.within(self.half_unit) & self.exact.certifies
+        return self.printed.given & self.exact.agrees(self.half_unit)
 
     @property
     def wrong(self) -> NDArray[np.bool_]:
@@ -217,7 +225,8 @@ def judge_array(name: str, entry: PublishedStep, above: Above) -> JudgedArray:
     limit = OPEN * half_unit
     if exact_step.is_program:  # judged as a program is: it certifies a digit, or nothing
         limit = np.maximum(limit, ONE_DIGIT * derived.peak)
-    exact = Reference(derived, off, np.where(np.isnan(bound), np.inf, bound), limit)
+    bound = np.where(np.isnan(bound), np.inf, bound)
+    exact = Reference(derived, off, bound, limit, is_exact=exact_step.is_program)
     follows = exact
     if above.sources[name]:
         known = above.values[name]
@@ -226,7 +235,7 @@ def judge_array(name: str, entry: PublishedStep, above: Above) -> JudgedArray:
         error = np.where(np.isnan(error) | np.isnan(known.value), np.inf, error)
         follows = Reference(known, np.abs(printed.value - known.value), error, OPEN * half_unit + own)
     verdicts = _verdicts(printed, half_unit, exact, follows)
-    certain = all(exact.within(half_unit)[printed.given] & exact.certifies[printed.given])
+    certain = all(exact.agrees(half_unit)[printed.given])
     influences = () if certain or follows is exact else above.influences(name)
     return JudgedArray(
         entry.step, name, printed, half_unit, exact, follows, influences, verdicts, exact_step.open_by
@@ -241,8 +250,7 @@ def _half_unit(printed: PublishedArray) -> Real:
 def _verdicts(
     printed: PublishedArray, half_unit: Real, exact: Reference, above: Reference
 ) -> NDArray[np.object_]:
-    right = exact.within(half_unit) & exact.certifies
-    follows = above.within(half_unit) & above.certifies
+    right, follows = exact.agrees(half_unit), above.agrees(half_unit)
     unsettled = ~exact.certifies | exact.outside(half_unit)
     verdicts = np.full(printed.value.shape, Verdict.UNDECIDED, dtype=object)
     verdicts[above.outside(half_unit) & unsettled] = Verdict.DIFFERS

@@ -8,8 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-
 from reference.findings import Finding
 
 if TYPE_CHECKING:
@@ -46,7 +44,7 @@ def spans(
             yield Span(step, [claim])
             waiting = []
             continue
-        waiting.append(_copied(claim))
+        waiting.append(claim)
         if len(waiting) == most:
             yield Span(step + 1 - most, waiting)
             waiting = []
@@ -57,8 +55,3 @@ def spans(
 def _elements(problem: Problem) -> int:
     widths: list[int] = [array.shape[0] for array in problem.parameters.values()]
     return problem.size + len(problem.x) * sum(widths)
-
-
-def _copied(claim: Claim) -> Claim:
-    """Return a claim in memory of its own: a claimant may write its next step into the arrays it gave."""
-    return {name: array.copy() if isinstance(array, np.ndarray) else array for name, array in claim.items()}
