@@ -311,7 +311,9 @@ class Bounded:
 
     def widened(self, more: Error) -> Bounded:
         """Return the same with a larger bound, for another form that implementations compute."""
-        error = np.zeros(self.shape) + self.error + more  # an array, as a plain number would mean exact
+        error = np.asarray(self.error + more)
+        if error.shape != self.shape:  # an array of its own, as a plain number would mean exact
+            error = np.zeros(self.shape) + error
         wider = Bounded(self.value, error, self.format, self.terms, sizes=self.sizes)
         return wider.with_addends(self.addends)
 
@@ -329,10 +331,17 @@ class Bounded:
         Beside its own roundings `sums` more of the sum, and 3 of each term, whose magnitudes are `addends`.
         """
         form = self.format
-        return self.widened(form.gamma(sums) * self.most() + form.gamma(3) * addends)
+        return self.widened(form.gamma(sums) * self.most + form.gamma(3) * addends)
 
+    @once
+    def rounded(self) -> Bounded:
+        """A number of a program's own as it meets arrays: rounded to the format, where it must be."""
+        rounding = self.format.rounding_of(float(self.value))
+        return self.widened(rounding) if rounding else self
+
+    @once
     def most(self) -> Real:
-        """|value| + error."""
+        """|value| + error, kept because several terms are bounded by it."""
         return self.magnitude if self.is_exact else self.magnitude + self.error
 
     def __rmul__(self, factor: int) -> Bounded:

@@ -77,7 +77,7 @@ def _descend_bounded(w: Bounded, direction: Bounded, eta: Bounded) -> Bounded:
     w_new = descend(w, direction, eta)
     if type(direction.addends) is float:
         return w_new
-    return w_new.regrouped(eta.most() * direction.addends, sums=2)
+    return w_new.regrouped(eta.most * direction.addends, sums=2)
 
 
 DESCEND = Elementary("w − η · ∂L/∂w", descend, _descend_bounded, descend)

@@ -79,10 +79,7 @@ def quotient_up_to_one(a: Array, b: Array) -> Array:
 
 def cast(number: Any) -> Any:  # noqa: ANN401 - a number, or a bounded number or a ball of one
     """Return a number of a program's own as it meets arrays: rounded to their format, where it must be."""
-    if not isinstance(number, Bounded):
-        return number
-    rounding = number.format.rounding_of(float(number.value))
-    return number.widened(rounding) if rounding else number
+    return number.rounded if isinstance(number, Bounded) else number
 
 
 def whole(number: float | NDArray[Any] | Bounded | Ball) -> int:

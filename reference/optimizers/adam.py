@@ -60,8 +60,8 @@ def _decayed_bounded(w: Bounded, direction: Bounded, eta: Bounded, decay: Bounde
     coupled decay in `reference.formulas`, of w, d and λw. optax has the formula.
     """
     w_new = descend_decayed(w, direction, eta, decay)
-    addends = direction.most() + cast(decay).most() * w.most()
-    return w_new.regrouped(eta.most() * addends, sums=2)
+    addends = direction.most + cast(decay).most * w.most
+    return w_new.regrouped(eta.most * addends, sums=2)
 
 
 DESCEND_DECAYED = Elementary("w − η (d + λ w)", descend_decayed, _decayed_bounded, descend_decayed)

@@ -30,7 +30,7 @@ def _add_decay_bounded(g: Bounded, w: Bounded, weight_decay: Bounded) -> Bounded
     A program may never form the sum, and take ηλw off on its own. So its terms are kept for the update.
     """
     regularized = add_decay(g, w, weight_decay)
-    addends = g.most() + cast(weight_decay).most() * w.most()
+    addends = g.most + cast(weight_decay).most * w.most
     return regularized.with_addends(addends)
 
 

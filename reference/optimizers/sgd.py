@@ -42,9 +42,9 @@ def _accumulate_bounded(m: Bounded, g: Bounded, mu: Bounded) -> Bounded:
     """
     m_new = accumulate(m, g, mu)
     decayed = type(g.addends) is not float
-    addends = cast(mu).most() * m.most() + (g.addends if decayed else g.most())
+    addends = cast(mu).most * m.most + (g.addends if decayed else g.most)
     form = m_new.format
-    more = form.gamma(2 if decayed else 1) * addends + form.gamma(1) * m_new.most()
+    more = form.gamma(2 if decayed else 1) * addends + form.gamma(1) * m_new.most
     return m_new.widened(more).with_addends(addends)
 
 
@@ -70,7 +70,7 @@ def _descend_along_bounded(w: Bounded, m: Bounded, eta: Bounded) -> Bounded:
     w + v is w_new as it is: v's roundings are counted at `accumulate`. Beside the formula's own that is 1
     rounding of w_new, and 3 of P: where m_new is stated, what it was rounded by is not that of these terms.
     """
-    return descend(w, m, eta).regrouped(eta.most() * m.addends, sums=1)
+    return descend(w, m, eta).regrouped(eta.most * m.addends, sums=1)
 
 
 DESCEND_ALONG = Elementary("w − η m", descend, _descend_along_bounded, descend)
@@ -95,9 +95,9 @@ def _descend_ahead_bounded(w: Bounded, g: Bounded, m: Bounded, mu: Bounded, eta:
     PyTorch and optax have the formula. It has a rounding of ημm and of w_new already.
     """
     w_new, form = descend_ahead(w, g, m, mu, eta), w.format
-    g_most, m_most = eta.most() * g.most(), eta.most() * m.most()
-    more = form.gamma(1) * w_new.most() + form.gamma(6) * m_most
-    return w_new.widened(more + form.gamma(3) * (g_most + cast(mu).most() * m_most))
+    g_most, m_most = eta.most * g.most, eta.most * m.most
+    more = form.gamma(1) * w_new.most + form.gamma(6) * m_most
+    return w_new.widened(more + form.gamma(3) * (g_most + cast(mu).most * m_most))
 
 
 DESCEND_AHEAD = Elementary("w − η (g + μ m)", descend_ahead, _descend_ahead_bounded, descend_ahead)
