@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from reference.mistakes import Mistake
 
 
+NEW = ", in this step and not in the one before it"
+
+
 @dataclass(frozen=True, eq=False)
 class Candidate:
     """A possible explanation, and the quantities as they would be with it.
@@ -36,11 +39,14 @@ class Candidate:
         Every quantity that the mistake may change, derived with it.
     known_by_digits
         Whether the stated digits are the evidence, so that the prediction may meet the right value.
+    is_new
+        Whether it was not made in the step before, where it would have shown.
     """
 
     explanation: Explanation
     predicted: Mapping[str, Bounded]
     known_by_digits: bool = False
+    is_new: bool = False
 
 
 def mistaken_tapes(
@@ -82,22 +88,35 @@ def mistakes_before(situation: Situation, quantity: str) -> Iterator[Candidate]:
         if mistake.numpy_only and situation.stated[quantity].is_printed:
             continue
         evaluate = _replayed if mistake.numpy_only else _derived
-        predicted = parts.tried(_named(mistake), evaluate, situation, wrong, lines)
-        if not isinstance(predicted, FailedPart) and quantity in predicted:
-            yield Candidate(Explanation(mistake.name, mistake.sentence, wrong), predicted)
+        found = parts.tried(_named(mistake), evaluate, situation, wrong, lines)
+        if isinstance(found, FailedPart) or quantity not in found[0]:
+            continue
+        predicted, is_new = found
+        sentence = mistake.sentence + NEW * is_new
+        yield Candidate(Explanation(mistake.name, sentence, wrong), predicted, is_new=is_new)
 
 
-def _derived(situation: Situation, wrong: Collection[str], lines: Sequence[Line]) -> dict[str, Bounded]:
-    """Derive what comes out otherwise; nothing, if an earlier step shows that the mistake was not made."""
+def _derived(
+    situation: Situation, wrong: Collection[str], lines: Sequence[Line]
+) -> tuple[dict[str, Bounded], bool]:
+    """Derive what comes out otherwise, and tell whether an earlier step shows that it did not there.
+
+    Then the mistake can be made in this step alone, and only from a state that is shown: a hidden one would
+    have to come from the mistake itself.
+    """
     history = situation.history
     state = history.state_with(lines, wrong) if history else {}
-    if state is None:
-        return {}
-    predicted = derive(lines, {**situation.known, **state}, situation.stated)
-    return {name: predicted[name] for name in reached(lines, wrong, situation.shown, state)}
+    if state is None and history and history.hidden_state:
+        return {}, True
+    before = state or {}
+    predicted = derive(lines, {**situation.known, **before}, situation.stated)
+    changed = reached(lines, wrong, situation.shown, before)
+    return {name: predicted[name] for name in changed}, state is None
 
 
-def _replayed(situation: Situation, wrong: Collection[str], lines: Sequence[Line]) -> dict[str, Bounded]:
+def _replayed(
+    situation: Situation, wrong: Collection[str], lines: Sequence[Line]
+) -> tuple[dict[str, Bounded], bool]:
     """Compute in NumPy, from the claimant's own numbers; what else is allowed is the right line's bound."""
     dtype = situation.problem.dtype
     numbers = situation.problem.constants.keys() - {names.LEARNING_RATE}
@@ -112,7 +131,7 @@ def _replayed(situation: Situation, wrong: Collection[str], lines: Sequence[Line
             predicted[line.name] = Bounded(np.asarray(result, np.float64), right.error, right.format)
             shown = situation.is_shown(line.name)
             values[line.name] = situation.stated[line.name].value if shown else result
-    return {name: predicted[name] for name in reached(lines, wrong, situation.shown)}
+    return {name: predicted[name] for name in reached(lines, wrong, situation.shown)}, False
 
 
 def _hidden_lines(situation: Situation, quantity: str) -> set[str] | None:

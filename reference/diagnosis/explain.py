@@ -109,12 +109,16 @@ def explain_in(situation: Situation, finding: Finding) -> Diagnosis:
 
 
 def _best(situation: Situation, quantity: str, candidates: Iterable[Candidate]) -> tuple[Explanation, ...]:
-    """Return the explanations that hold and explain most, each mistake once."""
+    """Return the explanations that hold and explain most, each mistake once.
+
+    What no earlier step speaks against comes before what is true of this step alone.
+    """
     held = [
         one
         for one in candidates
         if parts.tried(f"the mistake {one.explanation.mistake}", _holds, situation, quantity, one) is True
     ]
+    held = [one for one in held if not one.is_new] or held
     extent = [len(situation.differing & one.predicted.keys()) for one in held]
     best = [one.explanation for one, reach in zip(held, extent, strict=True) if reach == max(extent)]
     return tuple({explanation.sentence: explanation for explanation in reversed(best)}.values())[::-1]

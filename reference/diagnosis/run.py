@@ -1,4 +1,4 @@
-"""Each mistake run from the inputs to the end, for claims that hide too much to be followed line by line.
+"""Each mistake run from the inputs to the end, for published numbers: few of many, each to a few digits.
 
 Published numbers may mix what was computed by hand with what a program printed, so here nothing that is
 stated is taken over. A mistake has to give the first number that differs, and to spoil no later one that
@@ -43,7 +43,7 @@ class Run:
     known
         The data, the learning rate and the first parameters.
     stated
-        What is stated, by step; it grows while a run is followed.
+        What is stated, by step.
     """
 
     problem: Problem
