@@ -85,11 +85,12 @@ def test_a_balls_radius_is_split_off_and_joins_the_bound_with_all_else_that_is_k
     assert (high, low) == (1 / 3, float(rest))
     assert 0 <= radius - 0.25 <= 1e-8
     either = Elementary("⅓ ± ¼", np.array, lambda z: z, lambda z: ball)
-    derived = Bounded(np.ones(1), np.full(1, 0.5), FLOAT64, terms=7, parts=np.full(1, 3.0))
+    sizes = np.full(1, 9.0)
+    derived = Bounded(np.ones(1), np.full(1, 0.5), FLOAT64, 7, parts=np.full(1, 3.0), sizes=lambda: sizes)
     certified = Truth(network()).certify(Line("z1", either, ("x",), "⅓ ± ¼"), derived)
     assert 0.75 <= certified.error.item() <= 0.75 + 1e-8
     assert (certified.value, certified.low) == (1 / 3, float(rest))
-    assert (certified.terms, certified.parts.tolist()) == (7, [3.0])
+    assert (certified.terms, certified.parts.tolist(), certified.scale.tolist()) == (7, [3.0], [9.0])
 
 
 @pytest.mark.parametrize("shown", [observable(2), outcome(2), {"loss"}])
