@@ -86,7 +86,6 @@ def momentum_as_an_average(problem: Problem) -> list[Line] | Inexpressible:
         return NO_MOMENTUM
     if rule.has("dampening") and rule["dampening"] == rule["momentum"]:
         return Inexpressible("the dampening is μ, so that it is an average from the second step on")
-
     return [
         Line(line.name, MOVING_AVERAGE, ("momentum", m, g), f"μ {m} + (1 − μ) {g}")
         for line, (m, g, *_) in ((line, line.inputs) for line in state_lines(problem, "m").values())
