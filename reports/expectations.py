@@ -1,8 +1,9 @@
 """What a case expects of an adapter, beside what was found: the one definition of a known difference.
 
 An expectation is met if every program that states the quantity fails there first, with that verdict and at
-that step; if at least one does; and if no program that hides it fails at an earlier line. What is expected
-then passes, with the case's words as its explanation. What is expected and not found is news, and fails.
+that step; if at least one does; and if no program that hides it fails at an earlier line. Where it is to be
+undecided, nothing may differ later. What is expected then passes, with the case's words as its explanation.
+What is expected and not found is news, and fails.
 """
 
 from __future__ import annotations
@@ -71,14 +72,21 @@ def _news(expectation: Expectation, rows: Sequence[Row]) -> _News | None:
         return _runs(rows)
     shown = [row for row in rows if _is_at(expectation, row)]
     for program in _programs(rows):
-        first = first_failure(program)
+        failing = sorted((row for row in program if row.fails), key=order)
         here = next((row for row in program if row in shown), None)
-        if here is not None and first is None:
+        if here is not None and not failing:
             return _News(here, "agrees now: the framework changed its mind, or the case is out of date")
-        as_expected = first is here and here is not None and _verdict(here) is VERDICTS[expectation.kind]
-        hidden = here is None and (first is None or (shown != [] and order(first) > order(shown[0])))
-        if not as_expected and not hidden and first is not None:
+        first, weightiest = next(iter(failing), None), first_failure(failing)
+        if first is None or weightiest is None:
+            continue
+        if here is None and shown and order(first) > order(shown[0]):
+            continue  # it hides the quantity, and fails only after it
+        if first is not here:
             return _News(first, f"first fails{where(first)}", first)
+        if weightiest is not here:
+            return _News(weightiest, f"then fails{where(weightiest)}", weightiest)
+        if _verdict(here) is not VERDICTS[expectation.kind]:
+            return _News(here, f"first fails{where(here)}", here)
     return None if shown else _unseen(rows)
 
 

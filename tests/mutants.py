@@ -218,8 +218,8 @@ MUTANTS = [
     *planted(
         "updates",
         "reference/optimizers/adam.py",
-        ("return w_new.regrouped(eta.most() * addends, sums=2)", "return w_new"),
-        ("w_new.regrouped(eta.most() * addends, sums=2)", "w_new.regrouped(10 * eta.most() * addends, sums=20)"),
+        ("return w_new.regrouped(eta.most * addends, sums=2)", "return w_new"),
+        ("w_new.regrouped(eta.most * addends, sums=2)", "w_new.regrouped(10 * eta.most * addends, sums=20)"),
         ("step: Array = (m / c1) / (sqrt(v / c2) + cast(eps))", "step: Array = (m / c1) / (sqrt(v) + cast(eps))"),
     ),
     *planted(

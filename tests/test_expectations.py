@@ -309,6 +309,7 @@ def test_it_is_met_exactly_where_the_definition_says(
     showing = {row.subject.program for row in rows if order(row) == here}
     met = bool(showing) and all(
         [(order(row), row.finding.verdict) for row in failed[:1]] == [(here, VERDICTS[kind])]
+        and (kind != "undecided" or {row.finding.verdict for row in failed} == {Verdict.UNDECIDED})
         if program in showing
         else all(order(row) > here for row in failed)
         for program, failed in failing.items()
