@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -154,7 +155,8 @@ class Bounded:
     def mT(self) -> Bounded:  # noqa: N802 - NumPy's name
         """The transpose, exact; in a stack that of each matrix."""
         error = self.error if self.is_exact else np.asarray(self.error).mT
-        transpose = Bounded(self.value.mT, error, self.format, sizes=lambda: self.scale.mT)
+        sizes = None if self.is_exact else lambda: self.scale.mT  # which would keep both alive in a cycle
+        transpose = Bounded(self.value.mT, error, self.format, sizes=sizes)
         transpose.__dict__["magnitude"] = self.magnitude.mT  # frozen, and known already
         return transpose
 
@@ -176,7 +178,9 @@ class Bounded:
         accumulated = self._settled(
             value, reach, carried, roundings=n + 1, underflows=underflows, accumulator=accumulator
         )
-        return Bounded(value, accumulated.error, self.format, terms=n, sizes=lambda: self.scale @ other.scale)
+        return Bounded(
+            value, accumulated.error, self.format, terms=n, sizes=partial(_terms, np.matmul, self, other)
+        )
 
     def __mul__(self, other: Bounded) -> Bounded:
         """Element-wise product: |a|·e_b + e_a·(|b| + e_b), and one rounding.
@@ -193,7 +197,7 @@ class Bounded:
             carried,
             roundings=1,
             underflows=underflows,
-            sizes=lambda: self.scale * other.scale,
+            sizes=partial(_terms, np.multiply, self, other),
         )
         if type(other.parts) is float:
             return product
@@ -230,7 +234,7 @@ class Bounded:
             carried,
             roundings=1,
             underflows=1,
-            sizes=lambda: self.scale + other.scale,
+            sizes=partial(_terms, np.add, self, other),
         )
 
     def sum(self, axis: int | tuple[int, ...] | None = None) -> Bounded:
@@ -249,7 +253,7 @@ class Bounded:
             roundings=n,
             underflows=n,
             accumulator=accumulator,
-            sizes=lambda: np.add.reduce(self.scale, axis),
+            sizes=partial(_summed, self, axis),
         )
 
     def __truediv__(self, divisor: int | Bounded) -> Bounded:
@@ -297,7 +301,7 @@ class Bounded:
         """The larger of two, element by element: exact, and no error grows."""
         value = np.maximum(self.value, other.value)
         error = np.maximum(self.error, other.error) + np.zeros(value.shape)
-        return Bounded(value, error, self.format, sizes=lambda: np.maximum(self.scale, other.scale))
+        return Bounded(value, error, self.format, sizes=partial(_terms, np.maximum, self, other))
 
     def sized(self, sizes: Sizes) -> Bounded:
         """Return the same, with the size of its terms."""
@@ -442,6 +446,16 @@ def smallest_of_each(array: Real) -> Real:
 
 def _axes(axis: int | tuple[int, ...]) -> tuple[int, ...]:
     return (axis,) if isinstance(axis, int) else axis
+
+
+def _terms(operation: Callable[[Real, Real], Real], a: Bounded, b: Bounded) -> Real:
+    """Return how large the terms of a result are, where its operands are as large as theirs."""
+    return operation(a.scale, b.scale)
+
+
+def _summed(terms: Bounded, axis: int | tuple[int, ...] | None) -> Real:
+    size: Real = np.add.reduce(terms.scale, axis)
+    return size
 
 
 def _carried(a: Bounded, b: Bounded, product: Callable[[Real, Real], Real]) -> Error:
