@@ -23,6 +23,8 @@ TESTS = {
     "formulas": ("test_check", "test_reference"),
     "adapters": ("test_adapter_claims", "test_adapters"),
     "engines": ("test_engines",),
+    "forms": ("test_update_forms",),
+    "zero": ("test_zero",),
 }
 """By place: the files of its own tests, in the order in which they run."""
 
@@ -303,5 +305,30 @@ MUTANTS = [
         "engines",
         "adapters/jax_engines.py",
         ('parts = len(x) if reduction == "mean" else 1', "parts = 1"),
+    ),
+    *planted(
+        "forms",
+        "reference/formulas.py",
+        ("return w_new.regrouped(eta.most * direction.addends, sums=2)", "return w_new"),
+    ),
+    *planted(
+        "forms",
+        "reference/optimizers/sgd.py",
+        ("regrouped(eta.most * m.addends, sums=1)", "regrouped(eta.most * m.addends, sums=-1)"),
+        ("form.gamma(6) * m_most", "form.gamma(0) * m_most"),
+        ("return m_new.widened(more).with_addends(addends)", "return m_new.with_addends(addends)"),
+    ),
+    *planted(
+        "zero",
+        "reference/bounded.py",
+        ("sizes=partial(_terms, np.add, self, other)", "sizes=None"),
+        ("sizes=partial(_terms, np.multiply, self, other)", "sizes=None"),
+        ("sizes=partial(_terms, np.matmul, self, other)", "sizes=None"),
+        ("sizes=partial(_summed, self, axis)", "sizes=None"),
+    ),
+    *planted(
+        "zero",
+        "reference/agreement.py",
+        ("size = _maximum(derived.scale)", "size = math.inf"),
     ),
 ]  # fmt: skip

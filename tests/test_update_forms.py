@@ -178,6 +178,14 @@ def test_a_form_in_use_comes_near_to_its_bound(name, kind):
     assert least < used <= 1
 
 
+def test_what_a_step_ahead_takes_of_the_velocity_before_is_allowed():
+    """Without the 6 roundings of ηm that this form needs, it would be outside here."""
+    run = claimant(FORMS["nesterov"]["CS231n, left to right"], fma=fused, shown=True)
+    used, differ = largest(drawn("nesterov", "float32", 1, STACK), run)
+    assert not differ
+    assert 0.75 < used <= 1
+
+
 @pytest.mark.parametrize("name", ["sgd-decay", "momentum", "nesterov", "adam", "adamw", "centered"])
 def test_no_form_is_outside_its_bound_beside_certified_values(name):
     """Where the bound pays for no rounding of the suite's own: in float64 it is half as wide."""
