@@ -215,7 +215,8 @@ def _published(results: Results) -> str:
     listed = len({_quantity(one) for one in results.printed if one.row.expected})
     if not printed:
         return ""
-    agree = f" {_plural(printed - listed, 'printed quantity')} agree"
+    right = printed - listed
+    agree = f" {_plural(right, 'printed quantity')} {'agrees' if right == 1 else 'agree'}"
     wrong = "is wrong as its case says" if listed == 1 else "are wrong as their cases say"
     return f"{agree}, {listed} {wrong}." if listed else f"{agree}."
 
