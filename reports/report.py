@@ -123,7 +123,7 @@ class Report:
     @cached_property
     def lost(self) -> pd.DataFrame:
         """Numbers within their bound without one right digit."""
-        return tables.lost(self.results.rows)
+        return tables.lost(self.results.lost_digits)
 
     @cached_property
     def drift(self) -> pd.DataFrame:

@@ -13,6 +13,7 @@ from reports.activations import ActivationError  # noqa: TC001 - the same
 from reports.bits import Bits  # noqa: TC001 - the same
 from reports.drift import Drift  # noqa: TC001 - the same
 from reports.losses import Loss  # noqa: TC001 - the same
+from reports.lost_digits import LostDigits  # noqa: TC001 - the same
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -150,6 +151,7 @@ class Results:
     losses: tuple[Loss, ...] = ()
     activations: tuple[ActivationError, ...] = ()
     bits: tuple[Bits, ...] = ()
+    lost_digits: tuple[LostDigits, ...] = ()
     failed: tuple[FailedPart, ...] = ()
 
 

@@ -21,6 +21,7 @@ from reports.following import Following
 from reports.inherited import expectation_of
 from reports.long_runs import RowKeeper
 from reports.losses import LossKeeper
+from reports.lost_digits import LostDigitsKeeper
 from reports.pairs import PairCounter
 from reports.published import judge_case
 from reports.rows import PUBLISHED, Pair, Results, Row
@@ -97,9 +98,10 @@ def _run_in_one_format(
     losses = Following(f"the losses {about}", lambda: LossKeeper(problem))
     bits = Following(f"the bits {about}", BitKeeper)
     accuracy = Following(f"the accuracy {about}", AccuracyCounter)
+    lost_digits = Following(f"the lost digits {about}", LostDigitsKeeper)
 
     def follow(judged: Mapping[Subject, JudgedStep]) -> None:
-        for one in (drift, losses, bits, accuracy):
+        for one in (drift, losses, bits, accuracy, lost_digits):
             one.add(judged)
 
     found = parts.tried(f"the judging {about}", run_case, case, dtype, selection.adapters, watch, [follow])
@@ -113,6 +115,7 @@ def _run_in_one_format(
         accuracy=tuple(accuracy.finished()),
         losses=tuple(losses.finished()),
         bits=tuple(bits.finished()),
+        lost_digits=tuple(lost_digits.finished()),
     )
 
 

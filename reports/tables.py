@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from reference.agreement import ONE_DIGIT
 from reports.rows import PUBLISHED, Pair, Printed, Row
-from reports.verdicts import agrees, cell, grouped
+from reports.verdicts import cell, grouped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    from reports.lost_digits import LostDigits
 
 COLUMNS = (
     "case", "adapter", "program", "dtype", "step", "steps", "quantity", "verdict", "used", "error",
@@ -87,22 +88,19 @@ def _printed(line: Printed) -> tuple[object, ...]:
     )
 
 
-def lost(rows: Iterable[Row]) -> pd.DataFrame:
+def lost(lost_digits: Iterable[LostDigits]) -> pd.DataFrame:
     """Return the numbers that agree within their bound and have not one right digit: two may share them."""
-    together: dict[tuple[str, ...], list[Row]] = {}
-    for row in rows:
-        found = row.finding
-        if row.compared and agrees(row) and found.error > ONE_DIGIT * abs(found.derived) > 0:
-            who = row.subject
-            key = (who.case, who.dtype, found.element, f"{found.derived:.3g}")
-            together.setdefault(key, []).append(row)
-    table = [(*key, *_lost(found)) for key, found in together.items() if key[1] != "printed"]
+    together: dict[tuple[str, ...], list[LostDigits]] = {}
+    for one in lost_digits:
+        key = (one.subject.case, one.subject.dtype, one.element, f"{one.exact:.3g}")
+        together.setdefault(key, []).append(one)
+    table = [(*key, *_shared(several)) for key, several in together.items()]
     return pd.DataFrame(table, columns=["case", "dtype", "element", "true value", "claimed", "off by ulps"])
 
 
-def _lost(rows: Sequence[Row]) -> tuple[str, str]:
-    claims = dict.fromkeys(f"{row.subject.claimant}: {row.finding.claimed:.3g}" for row in rows)
-    return ", ".join(claims), _distance(max(row.finding.ulps for row in rows))
+def _shared(several: Sequence[LostDigits]) -> tuple[str, str]:
+    claims = dict.fromkeys(f"{one.subject.claimant}: {one.claimed:.3g}" for one in several)
+    return ", ".join(claims), _distance(max(one.ulps for one in several))
 
 
 def direct(pairs: Iterable[Pair]) -> pd.DataFrame:

@@ -325,11 +325,11 @@ def test_power_is_measured_and_shown_where_it_is_asked_for(build: Callable[..., 
 
 
 @pytest.mark.needs("torch", "jax")
-def test_what_is_lost_within_the_bound_is_shown(tmp_path: Path) -> None:
-    """1 − a² of a saturated unit: PyTorch says 0, as its formula allows, and no digit is right."""
-    chosen = ["--select", "saturated-tanh", "--dtype", "float64", "--out", str(tmp_path)]
+def test_what_two_frameworks_lose_alike_is_shown(tmp_path: Path) -> None:
+    """σ'(z) of a saturated unit: PyTorch and JAX both say 0, agree with each other, and no digit is right."""
+    chosen = ["--select", "saturated-sigmoid", "--dtype", "float64", "--out", str(tmp_path)]
     assert main(chosen) == 0
     told = (tmp_path / "summary.md").read_text(encoding="utf-8")
-    element = "float64 | dL/dz2\\[2, 0\\] | 3.15e-17"
+    element = "float64 | dL/dz1\\[0, 0\\] | -5.06e-20"
     (line,) = [line for line in told.splitlines() if element in line]
-    assert "torch: 0" in line
+    assert "torch: -0, jax observed: -0" in line
