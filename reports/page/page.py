@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -59,12 +60,17 @@ class Part:
     title: str
     shows: Callable[[], Mapping[str, object] | None] = dict
 
+    @property
+    def kind(self) -> str:
+        """What it is one of: "walk" of every worked example's, else its name."""
+        return self.name.partition(":")[0]
+
     def rendered(self, made: Environment) -> Markup | None:
         """Return its body, or None if it has nothing to tell."""
         shown = self.shows()
         if shown is None:
             return None
-        return Markup(made.get_template(f"parts/{self.name.partition(':')[0]}.html").render(shown))  # noqa: S704 - escaped there
+        return Markup(made.get_template(f"parts/{self.kind}.html").render(shown))  # noqa: S704 - escaped there
 
 
 def index(report: Report) -> str:
@@ -81,7 +87,9 @@ def index(report: Report) -> str:
     made.globals.update(about)
     bodies = [(part, parts.tried(f"“{part.title}”", part.rendered, made)) for part in _parts(report, found)]
     shown = [(part, body) for part, body in bodies if body is not None]
-    return made.get_template("index.html").render(style=STYLE, parts=shown, failed=report.failed)
+    contents = [list(alike) for _, alike in groupby((part for part, _ in shown), key=lambda part: part.kind)]
+    page = made.get_template("index.html")
+    return page.render(style=STYLE, contents=contents, parts=shown, failed=report.failed)
 
 
 def _parts(report: Report, failing: tuple[Failure, ...] | FailedPart) -> Iterator[Part]:
