@@ -15,7 +15,7 @@ Source of the bounds: Higham, *Accuracy and Stability of Numerical Algorithms*, 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -78,7 +78,7 @@ class Bounded:
     low: Error = EXACT
     parts: Error = 1.0
     sizes: Sizes = None
-    addends: Error = field(default=EXACT, init=False)
+    addends: Error = EXACT
 
     __array_ufunc__ = None  # so that `array @ bounded` is left to this class
 
@@ -91,12 +91,13 @@ class Bounded:
         low: Error = EXACT,
         parts: Error = 1.0,
         sizes: Sizes = None,
+        addends: Error = EXACT,
     ) -> None:
         """Set all attributes at once: judging a step makes a hundred of these."""
         attributes = self.__dict__
         attributes["value"], attributes["error"], attributes["format"] = value, error, format
         attributes["terms"], attributes["low"], attributes["parts"] = terms, low, parts
-        attributes["sizes"] = sizes
+        attributes["sizes"], attributes["addends"] = sizes, addends
 
     @classmethod
     def exact(cls, value: ArrayLike, form: Format) -> Bounded:
@@ -105,7 +106,7 @@ class Bounded:
 
     def stated(self, value: ArrayLike) -> Bounded:
         """Take what a claimant states of this, as it is; its terms are those that were derived."""
-        return Bounded.exact(value, self.format).with_addends(self.addends)
+        return Bounded(np.asarray(value, np.float64), EXACT, self.format, addends=self.addends)
 
     def kept(self) -> Bounded:
         """Return the same in memory of its own: a claimant may write on into the arrays it gave."""
@@ -305,9 +306,9 @@ class Bounded:
 
     def sized(self, sizes: Sizes) -> Bounded:
         """Return the same, with the size of its terms."""
-        same = Bounded(self.value, self.error, self.format, self.terms, self.low, self.parts, sizes)
-        same.__dict__["addends"] = self.addends
-        return same
+        return Bounded(
+            self.value, self.error, self.format, self.terms, self.low, self.parts, sizes, self.addends
+        )
 
     def __abs__(self) -> Bounded:
         """|v|: exact, and no error grows."""
@@ -318,16 +319,13 @@ class Bounded:
         error = np.asarray(self.error + more)
         if error.shape != self.shape:  # an array of its own, as a plain number would mean exact
             error = np.zeros(self.shape) + error
-        wider = Bounded(self.value, error, self.format, self.terms, sizes=self.sizes)
-        return wider.with_addends(self.addends)
+        return Bounded(self.value, error, self.format, self.terms, sizes=self.sizes, addends=self.addends)
 
     def with_addends(self, addends: Error) -> Bounded:
         """Return the same with what its terms add up to in magnitude."""
-        if type(addends) is float:
-            return self
-        same = self.sized(self.sizes)
-        same.__dict__["addends"] = addends  # frozen, and not known before
-        return same
+        return Bounded(
+            self.value, self.error, self.format, self.terms, self.low, self.parts, self.sizes, addends
+        )
 
     def regrouped(self, addends: Real, sums: int) -> Bounded:
         """Return the same as a sum that is added up in another order, of terms that are multiplied out.

@@ -12,7 +12,7 @@ certified value, with all that a correct program may be off by (`reference.allow
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
@@ -65,6 +65,8 @@ class ExactStep:
         The same quantities' balls, of so many `bits`; none where a program's own roundings are allowed.
     open_by
         What may leave the values open, in words.
+    truth
+        What the values are, as `Finding.truth` has it: "certified", or "two runs" where balls take too long.
     """
 
     before: Mapping[str, Bounded]
@@ -72,6 +74,7 @@ class ExactStep:
     balls: Mapping[str, Ball] = field(default_factory=dict)
     bits: int = BITS
     open_by: str = "what a correct program may be off by"
+    truth: str = "certified"
 
     @property
     def is_program(self) -> bool:
@@ -162,7 +165,8 @@ def _by_two_runs(
             with precision(2 * bits):
                 before = {name: ball.widened(near_known[name], MISTRUST) for name, ball in known.items()}
                 after = {name: ball.widened(near_values[name], MISTRUST) for name, ball in values.items()}
-            found[step] = _of_balls(problem, published, step, before, after, 2 * bits)
+            estimated = _of_balls(problem, published, step, before, after, 2 * bits)
+            found[step] = replace(estimated, truth="two runs")
     printed = ((found[entry.step], *one) for entry in published.steps for one in entry.values.items())
     if all(_is_sharp(*one) for one in printed) or 8 * bits > MOST_BITS:
         return found

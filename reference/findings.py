@@ -55,7 +55,8 @@ class Finding:
         Decimal digits that the comparison certifies: −log10(largest tolerance / largest |value|);
         where the value is what is left of a sum that cancels, of its largest terms.
     truth
-        What the derived number is: "certified" by a ball, or "float64", evaluated with its own bound.
+        What the derived number is: "certified" by a ball, or "float64", evaluated with its own bound. Of
+        printed numbers also "two runs": the middles of balls, with what a run of fewer bits is off from them.
     conventional
         Whether the case's own rtol and atol hold; None where the case asks for none.
     note

@@ -10,8 +10,9 @@ import numpy as np
 
 from reference.above import MATTERS, that_matter
 from reference.agreement import ONE_DIGIT
+from reference.exact import NEGLIGIBLE
 from reference.findings import Finding
-from reference.patterns import told_pattern
+from reference.patterns import error_pattern
 from reference.verdicts import Verdict
 
 if TYPE_CHECKING:
@@ -20,13 +21,11 @@ if TYPE_CHECKING:
     from cases.published import PublishedArray, PublishedStep
     from reference.above import Above, Influence
     from reference.bounded import Bounded, Real
+    from reference.exact import ExactStep
 
 OPEN: Final = 10
 """Half units of the last printed place, as many as are in half a unit of the place before it. A wider bound
 leaves more open than the last printed digit, and certifies nothing."""
-
-NEGLIGIBLE: Final = 2.0**-20
-"""What an exact number may be uncertain by, in half units, to be taken for the printed one itself."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,8 +87,8 @@ class JudgedArray:
         What each printed array above makes of what follows, where a number is not the exact one.
     verdicts
         Agrees, differs or undecided for each number; None where none was printed.
-    open_by
-        What else may leave too much open to decide, in words.
+    run
+        The step of the exact run.
     """
 
     step: int
@@ -100,7 +99,7 @@ class JudgedArray:
     above: Reference
     influences: tuple[Influence, ...]
     verdicts: NDArray[np.object_]
-    open_by: str
+    run: ExactStep
 
     @property
     def right(self) -> NDArray[np.bool_]:
@@ -155,7 +154,7 @@ class JudgedArray:
             used=float(used[place]),
             ulps=math.nan,
             digits=_digits(float(allowed[chosen].max()), largest),
-            truth="certified" if by_exact[place] else "float64",
+            truth=self.run.truth if by_exact[place] else "float64",
             note=self._note(verdict, place, chosen),
         )
 
@@ -171,7 +170,7 @@ class JudgedArray:
     def _note(self, verdict: Verdict, place: tuple[int, ...], chosen: NDArray[np.bool_]) -> str:
         if verdict is Verdict.DIFFERS:
             derived = np.where(self._told_by_exact, self.exact.derived.value, self.above.derived.value)
-            return told_pattern(
+            return error_pattern(
                 self.printed.value,
                 derived,
                 self.wrong & chosen,
@@ -195,7 +194,7 @@ class JudgedArray:
         bound, limit = float(self.above.bound[place]), float(self.above.limit[place])
         too_short = max(self.influences, key=lambda one: float(one.makes[place]), default=None)
         if too_short is None or too_short.makes[place] < MATTERS * bound:
-            return f"{self.open_by} leaves ± {bound:.2g} open, too much to decide it"
+            return f"{self.run.open_by} leaves ± {bound:.2g} open, too much to decide it"
         enough = too_short.half_unit * min(limit / bound if bound else 1.0, ONE_DIGIT)
         exactly = rounded_to(too_short.exact, enough)
         return (
@@ -237,9 +236,7 @@ def judge_array(name: str, entry: PublishedStep, above: Above) -> JudgedArray:
     verdicts = _verdicts(printed, half_unit, exact, follows)
     certain = all(exact.agrees(half_unit)[printed.given])
     influences = () if certain or follows is exact else above.influences(name)
-    return JudgedArray(
-        entry.step, name, printed, half_unit, exact, follows, influences, verdicts, exact_step.open_by
-    )
+    return JudgedArray(entry.step, name, printed, half_unit, exact, follows, influences, verdicts, exact_step)
 
 
 def _half_unit(printed: PublishedArray) -> Real:

@@ -18,7 +18,7 @@ SIMPLE: Final = 12
 """A constant factor is told as a fraction if both its terms are at most this."""
 
 
-def told_pattern(
+def error_pattern(
     claimed: ArrayLike,
     derived: ArrayLike,
     wrong: NDArray[np.bool_],

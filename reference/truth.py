@@ -41,8 +41,8 @@ class Truth:
             high, low, radius = ball.split()
         self._known[line.name] = ball
         error = derived.error + np.where(np.isfinite(radius), radius, np.inf)
-        certified = Bounded(high, error, derived.format, derived.terms, low, derived.parts, derived.sizes)
-        return certified.with_addends(derived.addends)
+        kept = derived.terms, low, derived.parts, derived.sizes, derived.addends
+        return Bounded(high, error, derived.format, *kept)
 
     def take(self, name: str, claimed: Real) -> None:
         """Go on from what is claimed."""

@@ -12,7 +12,7 @@ from reference import Verdict
 from reports.rows import PUBLISHED, Row, first_failure, order
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from reports.rows import Printed, Results
     from reports.run import Selection
@@ -156,11 +156,22 @@ def conclude(results: Results, selection: Selection, asked: Sequence[str] = ()) 
 
 
 def _alone(results: Results, selection: Selection) -> str:
-    """Say that fewer than two implementations were compared, if so; an engine is that of its framework."""
     compared = {row.subject.adapter for row in results.rows if row.compared}
-    present = [one for one in selection.adapters if isinstance(one, Adapter) and one.name in compared]
+    alone = one_implementation(selection.adapters, compared)
+    return f"{alone} " if alone else ""
+
+
+def one_implementation(adapters: Iterable[Adapter | Unavailable], compared: Collection[str]) -> str:
+    """Say that fewer than two implementations were compared, if so; an engine is that of its framework.
+
+    Parameters
+    ----------
+    compared
+        The names of the adapters of which numbers were compared.
+    """
+    present = [one for one in adapters if isinstance(one, Adapter) and one.name in compared]
     names = list(dict.fromkeys(adapter.framework or adapter.name for adapter in present))
-    return f"Only {names[0]} ran, compared with no other implementation. " if len(names) == 1 else ""
+    return f"Only {names[0]} ran, compared with no other implementation." if len(names) == 1 else ""
 
 
 def _why_none(row: Row) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 
 from cases import Problem
 from cases.rounding import rounded_once
+from reference.names import outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -116,6 +117,19 @@ def damaged(
             changed = {name: np.array(value) for name, value in claim.items()}
             damage(changed)
             yield changed
+
+    return claimant
+
+
+def hiding(
+    run: Callable[[Problem], Iterator[Mapping[str, NDArray[Any]]]],
+) -> Callable[[Problem], Iterator[Mapping[str, Any]]]:
+    """Wrap a claimant so that it shows only its outcome: the loss, the gradients, the updated parameters."""
+
+    def claimant(problem: Problem) -> Iterator[Mapping[str, Any]]:
+        shown = outcome(problem.depth)
+        for claim in run(problem):
+            yield {name: value for name, value in claim.items() if name in shown}
 
     return claimant
 

@@ -18,7 +18,7 @@ import pytest
 from conftest import TWO_LAYERS
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from networks import network
+from networks import hiding, network
 from rich.console import Console
 from rules import COSINE, STEP, clipping, every_rule, rule
 
@@ -28,7 +28,6 @@ from cases import load_case
 from cases.load import case_of
 from reference import Finding, Subject, Verdict, judge, tape, training_steps
 from reference.mistakes import MISTAKES, Inexpressible, mistaken_steps
-from reference.names import outcome
 from reports import environment, files, junit, saved, terminal
 from reports.accuracy import UNKNOWN, Accuracy
 from reports.activations import ActivationError, measure_selected
@@ -106,11 +105,7 @@ def judged_and_explained(name: str, dtype: str, schedule: str) -> bool:
     if problem is None:
         return False
 
-    def claimant(given: Problem) -> Iterator[dict[str, Any]]:
-        shown = outcome(given.depth)
-        for step in mistaken_steps(given, mistake):
-            yield {key: value for key, value in step.items() if key in shown}
-
+    claimant = hiding(lambda given: mistaken_steps(given, mistake))
     subject = Subject(problem.case, "mine", "", dtype)
     for step in judge(problem, claimant, frozenset()):
         explained(problem, step, list(rows_of(problem, subject, step)))

@@ -14,7 +14,7 @@ from torch.nn import functional as F  # noqa: N812 - the name PyTorch's own docu
 from adapters import torch_autograd
 from cases import load_case
 from reference import Verdict, judge, judge_published, tape, training_steps, worked_example
-from reference.diagnosis import Diagnosis, Explanation, diagnose, explain, explain_published, inherited
+from reference.diagnosis import Diagnosis, Explanation, diagnose, explain_published, explain_step, inherited
 from reference.known import first_state
 from reference.mistakes import MISTAKES, Inexpressible, mistaken_steps
 from reference.names import outcome, parameters
@@ -198,7 +198,7 @@ def test_what_is_undecided_or_agrees_is_not_explained():
     assert Verdict.UNDECIDED in {finding.verdict for finding in step.failures}
     assert list(diagnose(problem, [step])) == []
     for finding in step.findings:
-        assert explain(problem, step.claim, first_state(problem), finding) == Diagnosis(finding)
+        assert explain_step(problem, step, finding) == Diagnosis(finding)
 
 
 def test_claims_that_hold_no_numbers_are_passed_over():
@@ -335,8 +335,8 @@ def test_an_explanation_from_one_step_can_be_had_without_a_run():
     finding = second.failures[0]
     after = {name: first.claim[f"{name}_new"] for name in parameters(2)}
     (step,) = judge(replace(problem, parameters=after, steps=1), lambda _: iter([second.claim]), frozenset())
-    state = first_state(replace(problem, parameters=after))
-    assert explain(problem, step.claim, state, finding).names == ("bias-not-updated",)
+    assert step.previous is None
+    assert explain_step(problem, step, finding).names == ("bias-not-updated",)
 
 
 def test_a_claimant_that_shows_its_losses_only_is_explained_by_the_run_up_to_them():

@@ -5,7 +5,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from networks import damaged, network
+from networks import damaged, hiding, network
 from rules import STEP, every_rule, ruled
 
 from reference import Subject, Verdict, judge, parts, tape, training_steps
@@ -136,12 +136,7 @@ def test_a_rate_inside_the_momentum_is_named_whether_the_momentum_is_shown_or_hi
 
 def of_outcomes(mistake):
     """A claimant with this mistake that states its losses, gradients and parameters, and no more."""
-
-    def claimant(problem):
-        for values in mistaken_steps(problem, mistake):
-            yield {name: values[name] for name in values if name in outcome(problem.depth)}
-
-    return claimant
+    return hiding(lambda problem: mistaken_steps(problem, mistake))
 
 
 def settled(problem, claimant):

@@ -8,11 +8,12 @@ import pytest
 from conftest import TWO_LAYERS
 from hypothesis import given
 from hypothesis import strategies as st
+from networks import hiding
 
 from adapters import Adapter, Program, Unavailable
 from cases import load_case
 from cases.expectations import Expectation
-from reference import Finding, Subject, Verdict, names, training_steps
+from reference import Finding, Subject, Verdict, training_steps
 from reference.mistakes import MISTAKES, mistaken_steps
 from reference.verdicts import NoEquivalent
 from reports.expectations import VERDICTS, settled
@@ -58,17 +59,6 @@ def honest(problem: Problem) -> Iterator[Claim]:
 def forgets_a_factor(problem: Problem) -> Iterator[Claim]:
     """Differ at dL/da1 first, from the first step on, and at no other line."""
     yield from mistaken_steps(problem, MISTAKES["weight-factor-missing"])
-
-
-def hiding(train: Train) -> Train:
-    """Show only the outcome: the loss, the gradients and the updated parameters."""
-
-    def hidden(problem: Problem) -> Iterator[Claim]:
-        shown = names.outcome(problem.depth)
-        for claim in train(problem):
-            yield {name: array for name, array in claim.items() if name in shown}
-
-    return hidden
 
 
 def changing(change: Change, first: int = 1, train: Train = honest) -> Train:

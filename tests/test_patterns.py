@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from reference.patterns import told_pattern
+from reference.patterns import error_pattern
 
 RIGHT = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [7.0, 8.0, 9.5]])
 
@@ -35,7 +35,7 @@ def marked(*places: tuple[int, int]) -> np.ndarray:
 )
 def test_where_they_stand(wrong: np.ndarray, told: str) -> None:
     claimed = np.where(wrong, RIGHT**2 + 0.3, RIGHT)
-    assert told_pattern(claimed, RIGHT, wrong) == told
+    assert error_pattern(claimed, RIGHT, wrong) == told
 
 
 @pytest.mark.parametrize(
@@ -49,16 +49,16 @@ def test_where_they_stand(wrong: np.ndarray, told: str) -> None:
 )
 def test_a_factor_that_all_wrong_elements_share_is_told(factor: float, told: str) -> None:
     wrong = np.ones(RIGHT.shape, bool)
-    assert told_pattern(factor * RIGHT, RIGHT, wrong) == f"9 of 9 are wrong: {told}"
+    assert error_pattern(factor * RIGHT, RIGHT, wrong) == f"9 of 9 are wrong: {told}"
     spoiled = factor * RIGHT
     spoiled[0, 0] += 1e-3
-    assert told_pattern(spoiled, RIGHT, wrong) == "9 of 9 are wrong"
+    assert error_pattern(spoiled, RIGHT, wrong) == "9 of 9 are wrong"
 
 
 def test_what_was_not_compared_is_counted_nowhere() -> None:
     among = marked((0, 0), (0, 1), (1, 0))
-    assert told_pattern(RIGHT + 0.1, RIGHT, marked((0, 0), (0, 1)), among=among) == "2 of 3 are wrong: row 0"
-    assert told_pattern(RIGHT + 0.1, RIGHT, marked((0, 0)), among=marked((0, 0))) == ""
+    assert error_pattern(RIGHT + 0.1, RIGHT, marked((0, 0), (0, 1)), among=among) == "2 of 3 are wrong: row 0"
+    assert error_pattern(RIGHT + 0.1, RIGHT, marked((0, 0)), among=marked((0, 0))) == ""
 
 
 @given(
@@ -67,6 +67,6 @@ def test_what_was_not_compared_is_counted_nowhere() -> None:
     wrong=arrays.arrays(np.bool_, (2, 3)),
 )
 def test_any_numbers_can_be_told(claimed: np.ndarray, derived: np.ndarray, wrong: np.ndarray) -> None:
-    told = told_pattern(claimed, derived, wrong)
+    told = error_pattern(claimed, derived, wrong)
     assert bool(told) == bool(wrong.any())
     assert not told or told.startswith(f"{wrong.sum()} of 6 ")

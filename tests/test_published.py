@@ -128,6 +128,7 @@ def test_long_runs_are_judged_by_the_exact_run_to_the_last_place(
         found = {"loss": rounded(late["loss"], 15, units)}
         rows = judge(document(step(101, **values) + step(last, **found), optimizer=optimizer))
         assert [row.finding.verdict for row in rows] == [Verdict.AGREES, verdict]
+        assert rows[1].finding.truth == ("two runs" if (update, last) == (adam, 10_000) else "certified")
 
 
 def test_a_right_number_after_a_wrong_one_is_right_in_itself_and_accused_of_nothing(judge: Judge) -> None:

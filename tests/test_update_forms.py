@@ -6,12 +6,12 @@ from itertools import product
 
 import numpy as np
 import pytest
+from algebraic_forms import CLIPPING, FORMS, Step
 from forms import fused, unfused
 from hypothesis import given
 from hypothesis import strategies as st
 from networks import network
 from rules import COSINE, OPTIMIZERS, STEP, clipping, rule
-from update_forms import CLIPPING, FORMS, Step
 from variants import rounded
 
 from cases.stacks import stacked, unstacked

@@ -16,7 +16,6 @@ Explained by: the update has the wrong sign.
 
 from __future__ import annotations
 
-from reference.diagnosis.explain import explain
 from reference.diagnosis.explanation import Diagnosis, Explanation
 from reference.diagnosis.inheritance import Inheritance, inherited
 from reference.diagnosis.printed import explain_published
@@ -27,7 +26,6 @@ __all__ = [
     "Explanation",
     "Inheritance",
     "diagnose",
-    "explain",
     "explain_published",
     "explain_step",
     "inherited",

@@ -8,7 +8,7 @@ several, those that explain most are kept; if they explain equally much, all are
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 
@@ -38,38 +38,6 @@ if TYPE_CHECKING:
     State: TypeAlias = Mapping[str, Bounded]
 
 
-def explain(
-    problem: Problem,
-    claim: Claim,
-    state: State,
-    finding: Finding,
-    *,
-    previous: tuple[Claim, State] | None = None,
-) -> Diagnosis:
-    """Try every known mistake on the claimant's own numbers of one step.
-
-    Parameters
-    ----------
-    problem
-        What was computed.
-    claim
-        What the claimant states of the step.
-    state
-        The parameters before the step, by name: `first_state(problem)`, or the previous claim's updated ones.
-    finding
-        A finding of the step that is not agreement; any of them, not only the first.
-    previous
-        The claim of the step before and the parameters before that, where there is one.
-
-    Returns
-    -------
-    Diagnosis
-        With every explanation; with none if nothing is known, or if there are no numbers that differ.
-    """
-    before = situation_of(problem, *previous) if previous else None
-    return explain_in(situation_of(problem, claim, state, before), finding)
-
-
 def situation_of(
     problem: Problem,
     claim: Claim,
@@ -94,14 +62,22 @@ def format_allowed(problem: Problem, state: State) -> Format:
     return formats[0] if formats else format_of(problem.dtype)
 
 
+ATTEMPTS: Final = {
+    "a right number": right_itself,
+    "known mistakes": mistakes_before,
+    "another number in its place": relations,
+}
+"""What is looked for, in this order, by what yields it."""
+
+
 def explain_in(situation: Situation, finding: Finding) -> Diagnosis:
     """Explain a finding of the step that the situation describes."""
     quantity = finding.quantity
     if quantity not in situation.differing:
         return Diagnosis(finding)
     with np.errstate(all="ignore"):  # of a number without a bound every candidate is without one, too
-        for possible in (right_itself, mistakes_before, relations):
-            part = f"the diagnosis by {possible.__name__.replace('_', ' ')}"
+        for what, possible in ATTEMPTS.items():
+            part = f"the search for {what}"
             found = parts.tried(part, _best, situation, quantity, possible(situation, quantity))
             if found and not isinstance(found, FailedPart):
                 return Diagnosis(finding, found)

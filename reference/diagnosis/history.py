@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reference import names
-from reference.diagnosis.situation import after, derive, reached
+from reference.diagnosis.situation import after, derive, reached, shown_of
 from reference.verdicts import Verdict
 
 if TYPE_CHECKING:
@@ -28,12 +28,6 @@ class EarlierStep:
     def refutes(self, derived: Mapping[str, Bounded]) -> bool:
         """Whether something that agreed would have differed if this were how it was computed."""
         return any(self.stated[name].verdict(derived[name]) is Verdict.DIFFERS for name in self.agreed)
-
-    def shown(self, derived: Mapping[str, Bounded]) -> frozenset[str]:
-        """Return the names of the quantities that stand for themselves in the lines that follow."""
-        return frozenset(
-            name for name, one in self.stated.items() if name in derived and one.fits(derived[name])
-        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +72,7 @@ class History:
             derived = derive(lines, known, step.stated)
             if step.refutes(derived):
                 return None
-            shown = step.shown(derived)
+            shown = shown_of(step.stated, derived)
             changed = reached(lines, wrong, shown, otherwise) - shown
             known = after(self.problem, known, step.stated, derived)
             otherwise = {name for name in self.problem.state if names.updated(name) in changed}

@@ -12,7 +12,7 @@ from reference import names
 from reference.bounded import Bounded
 from reference.diagnosis.candidates import Candidate
 from reference.diagnosis.explanation import Explanation
-from reference.diagnosis.forms import lossy_forms
+from reference.diagnosis.lossy_forms import lossy_forms
 from reference.diagnosis.situation import derive
 from reference.formats import EVALUATION, FLOAT32
 from reference.mistakes import MISTAKES

@@ -88,13 +88,16 @@ class Situation:
     @cached_property
     def shown(self) -> frozenset[str]:
         """The quantities of which later lines follow from the claimant's own numbers."""
-        return frozenset(
-            name for name, one in self.stated.items() if name in self.right and one.fits(self.right[name])
-        )
+        return shown_of(self.stated, self.right)
 
     def is_shown(self, quantity: str) -> bool:
         """Whether later lines follow from the claimant's own numbers of this quantity."""
         return quantity in self.shown
+
+
+def shown_of(stated: Mapping[str, Stated], derived: Mapping[str, Bounded]) -> frozenset[str]:
+    """Return the quantities whose stated numbers fit: these stand for themselves in the lines that follow."""
+    return frozenset(name for name, one in stated.items() if name in derived and one.fits(derived[name]))
 
 
 def after(

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
-from adapters import Adapter, Unavailable
+from adapters import Unavailable
+from reports.verdicts import one_implementation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from adapters import Adapter
 
 BY_CLAIMANT: Final = ["adapter", "program", "how"]
 FEATURES: Final = ["dtype", "depth", "batch", "steps", "loss", "update", "regime"]
@@ -69,10 +72,8 @@ def shortfalls(
     if is_asked_for:
         absent = [one for one in adapters if isinstance(one, Unavailable)]
         return tuple(f"Asked for, but not run: {one.name}, because {one.reason}." for one in absent)
-    present = [one for one in adapters if isinstance(one, Adapter) and one.name in compared]
-    names = {one.framework or one.name for one in present}
-    alone = f"Only {' '.join(names)} ran, compared with no other implementation."
-    return () if len(names) > 1 else (alone,)
+    alone = one_implementation(adapters, compared)
+    return (alone,) if alone else ()
 
 
 def summarize(tables: Iterable[pd.DataFrame]) -> Summary:
