@@ -154,7 +154,7 @@ class JudgedArray:
             used=float(used[place]),
             ulps=math.nan,
             digits=_digits(float(allowed[chosen].max()), largest),
-            truth=self.run.truth if by_exact[place] else "float64",
+            truth=self.run.truth if reference is self.exact else "float64",
             note=self._note(verdict, place, chosen),
         )
 

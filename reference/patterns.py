@@ -82,13 +82,14 @@ def _factor(claimed: Real, derived: Real, wrong: NDArray[np.bool_], within: Erro
     stated, right = claimed[wrong], derived[wrong]
     uncertain = np.broadcast_to(within, wrong.shape)[wrong]
     widest = int(np.abs(right).argmax())
-    with np.errstate(all="ignore"):  # what is not finite has no factor
+    with np.errstate(all="ignore"):  # what is not finite, or overflows on the way, has no factor
         ratio = stated[widest] / right[widest]
-    for top, below in _fractions(abs(float(ratio))):
-        factor = np.copysign(top / below, ratio)
-        room = uncertain + 4 * np.finfo(np.float64).eps * np.abs(stated)
-        if factor != 1 and (np.abs(stated - factor * right) <= room).all() and (np.abs(stated) > room).any():
-            return _each(factor, top, below)
+        room = uncertain + 4 * np.finfo(np.float64).eps * np.abs(stated)  # top / below and a product, rounded
+        for top, below in _fractions(abs(float(ratio))):
+            factor = np.copysign(top / below, ratio)
+            within_room = np.abs(stated - factor * right) <= room
+            if factor != 1 and within_room.all() and (np.abs(stated) > room).any():
+                return _each(factor, top, below)
     return ""
 
 

@@ -125,6 +125,9 @@ WAITS = """
 import os, signal, sys, time
 from reports.supervision import supervised
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell starts in the background ignores it
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # and what nohup starts this one
+
 def build(ended, parent):
     try:
         print("begins", os.getpid(), flush=True)

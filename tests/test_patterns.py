@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -66,6 +66,7 @@ def test_what_was_not_compared_is_counted_nowhere() -> None:
     derived=arrays.arrays(np.float64, (2, 3), elements=st.floats(width=64)),
     wrong=arrays.arrays(np.bool_, (2, 3)),
 )
+@example(np.array([[0, -9e307, 0], [0, 0, 0]]), np.full((2, 3), -9e307), np.ones((2, 3), bool))
 def test_any_numbers_can_be_told(claimed: np.ndarray, derived: np.ndarray, wrong: np.ndarray) -> None:
     told = error_pattern(claimed, derived, wrong)
     assert bool(told) == bool(wrong.any())
