@@ -13,7 +13,8 @@ from adapters import Adapter, find_adapters
 from cases import load_cases
 from reference import parts, worked_example
 from reference.mistakes import MISTAKES
-from reports import files, run, saved
+from reference.parts import FailedPart
+from reports import files, page, report, run, saved
 from reports.build import main
 from reports.formats import FORMATS
 from reports.parity import Failure, failure_of, with_failed
@@ -247,6 +248,22 @@ def test_what_follows_a_run_fails_alone(
     assert all(one.part.startswith(part) for one in found.failed)
     assert (tmp_path / "results.csv").read_bytes() == (right / "results.csv").read_bytes()
     assert again(tmp_path, tmp_path / "again") == 1  # what is missing is told by each report of the run
+
+
+def test_what_failed_in_the_run_is_named_where_it_would_have_stood(right: Path, tmp_path: Path) -> None:
+    kept = saved.read(right)
+    lost = {
+        "the drift of a": "drift",
+        "the lost digits of b": "lost",
+        "the losses of c": "pictures",
+        "the suite's power": "power",
+    }
+    failed = tuple(FailedPart(part, "Broken: no such luck (reports/x.py:1)") for part in lost)
+    results = replace(kept.results, failed=failed)
+    text = page.index(report.put_together(results, kept.selection, kept.environment))
+    for part, section in lost.items():
+        _, _, after = text.partition(f'<section id="{section}"')
+        assert f"{part} failed: Broken: no such luck" in html.unescape(after.partition("</section>")[0])
 
 
 DIAGNOSES = {

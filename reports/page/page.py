@@ -24,7 +24,7 @@ from reports.power import TITLE, to_page
 from reports.rows import PUBLISHED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     import pandas as pd
     from jinja2 import Environment
@@ -54,11 +54,18 @@ class Part:
         Its link, and its heading. The name of its template is what its link begins with.
     shows
         Returns what its template shows beside the report's own tables; None if it has nothing to tell.
+    made_from
+        How the names of those parts of the run begin that it is made from: one that failed is named here.
     """
 
     name: str
     title: str
     shows: Callable[[], Mapping[str, object] | None] = dict
+    made_from: tuple[str, ...] = ()
+
+    def missing(self, failed: Iterable[FailedPart]) -> list[FailedPart]:
+        """Return which of these it would have been made from."""
+        return [one for one in failed if one.part.startswith(self.made_from)]
 
     @property
     def kind(self) -> str:
@@ -85,9 +92,12 @@ def index(report: Report) -> str:
     about = {"report": report, "words": words, "drift": drift_table, "first": FIRST, "longest": LONGEST}
     about |= {"failures": failing, "failing": {one.anchor for one in failing}, "alike": together(failing)}
     made.globals.update(about)
-    bodies = [(part, parts.tried(f"“{part.title}”", part.rendered, made)) for part in _parts(report, found)]
-    shown = [(part, body) for part, body in bodies if body is not None]
-    contents = [list(alike) for _, alike in groupby((part for part, _ in shown), key=lambda part: part.kind)]
+    bodies = [
+        (part, parts.tried(f"“{part.title}”", part.rendered, made), part.missing(report.results.failed))
+        for part in _parts(report, found)
+    ]
+    shown = [one for one in bodies if one[1] is not None or one[2]]
+    contents = [list(alike) for _, alike in groupby((part for part, *_ in shown), key=lambda part: part.kind)]
     page = made.get_template("index.html")
     return page.render(style=STYLE, contents=contents, parts=shown, failed=report.failed)
 
@@ -99,19 +109,25 @@ def _parts(report: Report, failing: tuple[Failure, ...] | FailedPart) -> Iterato
     for one in report.examples:
         name = one.case.name
         yield Part(anchor("walk", name), f"{name}, step by step", partial(_walk, report, one))
-    yield Part("changes", changes.TITLE, lambda: _if(report.changes, "changes", changes.to_page))
+    yield Part(
+        "changes", changes.TITLE, lambda: _if(report.changes, "changes", changes.to_page), ("the bits of ",)
+    )
     yield Part("printed", "Printed numbers", lambda: _printed(report))
-    yield Part("direct", report.direct_title, lambda: _unless_empty(report.direct))
-    yield Part("pictures", "Pictures", lambda: _pictures(report))
+    yield Part(
+        "direct", report.direct_title, lambda: _unless_empty(report.direct), ("the direct comparison of ",)
+    )
+    drawn = "the losses of ", "the accuracy of ", "the activations' errors"
+    yield Part("pictures", "Pictures", lambda: _pictures(report), drawn)
     yield Part("known", "Known differences", lambda: _unless_empty(report.known))
     yield Part("no-equivalent", "No equivalent", lambda: _unless_empty(report.no_equivalent))
     lost = "Within the bound, and yet without one right digit"
-    yield Part("lost", lost, lambda: _unless_empty(report.lost))
-    yield Part("drift", drift_table.TITLE, lambda: _unless_empty(report.drift))
-    yield Part("cases", "The cases, line by line", lambda: {"cases": sections(report)})
+    yield Part("lost", lost, lambda: _unless_empty(report.lost), ("the lost digits of ",))
+    yield Part("drift", drift_table.TITLE, lambda: _unless_empty(report.drift), ("the drift of ",))
+    plain = ("the plain differences of ",)
+    yield Part("cases", "The cases, line by line", lambda: {"cases": sections(report)}, plain)
     yield Part("method", "What a tolerance is made of", lambda: {"anatomy": anatomy(report.results.rows)})
-    yield Part("power", TITLE, lambda: _if(report.power, "power", to_page))
-    yield Part("environment", "How this was made")
+    yield Part("power", TITLE, lambda: _if(report.power, "power", to_page), ("the suite's power",))
+    yield Part("environment", "How this was made", made_from=("how this was made",))
 
 
 def _unless_empty(frame: pd.DataFrame) -> dict[str, object] | None:
