@@ -143,7 +143,7 @@ def _told(printed: Printed) -> str:
     """Say in words what was found of a printed number."""
     found, expected = printed.row.finding, printed.row.expected
     told = "wrong, as the case says" if expected else str(found.verdict)
-    told += f": {'exact is' if found.truth == 'certified' else 'the numbers above give'}"
+    told += f": {'the numbers above give' if found.truth == 'float64' else 'exact is'}"
     told += f" {_to_the_point(found.derived, found.tolerance)}"
     told += "".join(f"; {more}" for more in (found.reason, found.note) if more)
     several = f" (of {printed.numbers} printed, the one nearest its limit)" if printed.numbers > 1 else ""

@@ -214,7 +214,9 @@ def test_matrices_are_written_without_numbers_and_with_the_printed_element(matri
     assert told[1, "dL/dW1"].verdict.endswith("(of 2 printed, the one nearest its limit).")
     assert (told[1, "b1_new"].printed, told[1, "b1_new"].exact) == ("–", "–")
     assert told[2, "z1"].wrong
-    assert told[2, "z1"].verdict.startswith("wrong, as the case says: the numbers above give 0.7")
+    assert told[2, "z1"].verdict.startswith(
+        "wrong, as the case says: exact is 0.7"
+    )  # nothing above it is printed
 
 
 SCALAR = """
