@@ -1,26 +1,19 @@
 """Which adapters run: those named or the default ones, the other engines, and on which device."""
 
-from __future__ import annotations
-
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from adapters.isolation import Limits
 from adapters.registry import default_names, find_adapters
+from cases.protocol import Adapter, Unavailable
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from adapters.adapter import Adapter, Unavailable
-    from adapters.isolation import Limits
-
+# What `--engines` adds: other ways in which the same frameworks compute the same step.
+#
+# torch-compile is left out: it compiles each structure with a C++ compiler, which takes many seconds.
 ENGINES = ("torch-func", "jax-eager", "jax-forward", "jax-vmap")
-"""What `--engines` adds: other ways in which the same frameworks compute the same step.
 
-torch-compile is left out: it compiles each structure with a C++ compiler, which takes many seconds.
-"""
-
+# Who runs in whose place on a CUDA device.
 ON_CUDA = {"torch": "torch-cuda", "jax": "jax-cuda"}
-"""Who runs in whose place on a CUDA device."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,5 @@
 """JAX's persistent compilation cache, in the user's cache folder: a program compiled once stays compiled."""
 
-from __future__ import annotations
-
 from functools import cache
 from typing import Any
 

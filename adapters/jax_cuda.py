@@ -1,25 +1,18 @@
 """JAX on the first CUDA device. Products of float32 are in full precision: TF32 is seen to be off."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 
 from adapters import jax_grad
-from adapters.adapter import Adapter, Program, Unavailable
 from adapters.jax_devices import first_device
 from adapters.within import each_step_within
-from reference import names
-from reference.verdicts import Verdict
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from adapters.adapter import Claim
-    from cases import Problem
+from cases import Problem, names
+from cases.protocol import Adapter, Claim, Program, Unavailable
+from cases.verdict import Verdict
 
 PRECISION = "float32 products in full precision, TF32 off"
 

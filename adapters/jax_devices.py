@@ -1,7 +1,5 @@
 """JAX's devices. The processor is named where it is meant: a JAX built for CUDA prefers another."""
 
-from __future__ import annotations
-
 import logging
 import os
 from functools import cache

@@ -4,31 +4,23 @@ Each states the loss, the gradients and the updates. The eager one compiles noth
 primitive is dispatched by itself, also inside `jax.nn` and optax. The other two are compiled as a whole.
 """
 
-from __future__ import annotations
-
+from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 
-from adapters.adapter import Adapter, Program
-from adapters.jax_grad import ACCUMULATORS, Arrays, Step, Structure, step_of, train
+from adapters.jax_grad import ACCUMULATORS, Arrays, Objective, Step, Structure, step_of, train
 from adapters.within import each_step_within
-from reference.formats import Accumulators
-from reference.verdicts import NoEquivalent
+from cases import Problem
+from cases.dtypes import Accumulators
+from cases.protocol import Adapter, Claim, Program, TrainingRun
+from cases.verdict import NoEquivalent
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from adapters.adapter import Claim, TrainingRun
-    from adapters.jax_grad import Objective
-    from cases import Problem
-
+# Forward mode pushes one direction forward for each of P parameters, and so holds P × P numbers.
+#
+# Of float64 they fill 256 MiB for this P, the largest that stays within it.
 LARGEST = 5792
-"""Forward mode pushes one direction forward for each of P parameters, and so holds P × P numbers.
-
-Of float64 they fill 256 MiB for this P, the largest that stays within it.
-"""
 
 
 def train_eagerly(problem: Problem) -> Iterator[Claim]:
@@ -100,8 +92,8 @@ def by_example(reduction: str, objective: Objective) -> Callable[..., Any]:
     return differentiated
 
 
+# Forward and by example even a weight's gradient is a sum over the examples, and no matrix product.
 ALL_IN_16_BITS = Accumulators(products="own", sums="own", totals="own")
-"""Forward and by example even a weight's gradient is a sum over the examples, and no matrix product."""
 
 
 def _engine(name: str, title: str, run: TrainingRun, accumulators: Accumulators = ALL_IN_16_BITS) -> Adapter:

@@ -1,20 +1,16 @@
 """JAX's and optax's own functions, by the names that a case gives them. No derivative is written here."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, TypeAlias
+from collections.abc import Callable
+from typing import TypeAlias
 
 import jax
 import jax.numpy as jnp
 import optax
 
-from reference.verdicts import NoEquivalent
+from cases import Problem
+from cases.verdict import NoEquivalent
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from cases import Problem
-
+# JAX's function by the name that a case gives it, every parameter stated, but for a bare gelu's.
 ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
     "sigmoid": jax.nn.sigmoid,
     "tanh": jnp.tanh,
@@ -33,7 +29,6 @@ ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
     "softsign": jax.nn.soft_sign,
     "log_sigmoid": jax.nn.log_sigmoid,
 }
-"""JAX's function by the name that a case gives it, every parameter stated, but for a bare gelu's."""
 
 
 def activate(activation: str, z: jax.Array) -> jax.Array:
@@ -43,17 +38,20 @@ def activate(activation: str, z: jax.Array) -> jax.Array:
     return ACTIVATIONS[activation](z)
 
 
+# A problem's loss, reduction and numbers: hashable, so that a compiled step can be kept for it.
 LossKey: TypeAlias = tuple[str, str, tuple[tuple[str, float], ...]]
-"""A problem's loss, reduction and numbers: hashable, so that a compiled step can be kept for it."""
 
 
 def _of_classes(y_hat: jax.Array, y: jax.Array, given: dict[str, float]) -> jax.Array:
     if given.get("label_smoothing", 0.0):
         raise NoEquivalent("optax.softmax_cross_entropy_with_integer_labels has no label smoothing")
-    each: jax.Array = optax.softmax_cross_entropy_with_integer_labels(y_hat, y.argmax(axis=1))
-    return each
+    return optax.softmax_cross_entropy_with_integer_labels(y_hat, y.argmax(axis=1))
 
 
+# The loss of each element, or of each example where the mean is over those: of ŷ, y and the numbers by name.
+#
+# Neither optax nor JAX names a loss of probabilities, or |d|. XLA's log1p(−a) loses up to 7 bits in float64,
+# so log(1 − a) stands there.
 LOSSES: dict[str, Callable[[jax.Array, jax.Array, dict[str, float]], jax.Array]] = {
     "half_squared_error": lambda y_hat, y, _: optax.l2_loss(y_hat, y),
     "mean_squared_error": lambda y_hat, y, _: optax.squared_error(y_hat, y),
@@ -67,11 +65,6 @@ LOSSES: dict[str, Callable[[jax.Array, jax.Array, dict[str, float]], jax.Array]]
     "smooth_l1": lambda y_hat, y, given: optax.huber_loss(y_hat, y, delta=given["beta"]) / given["beta"],
     "l1": lambda y_hat, y, _: jnp.abs(y_hat - y),
 }
-"""The loss of each element, or of each example where the mean is over those: of ŷ, y and the numbers by name.
-
-Neither optax nor JAX names a loss of probabilities, or |d|. XLA's log1p(−a) loses up to 7 bits in float64, so
-log(1 − a) stands there.
-"""
 
 
 def loss_key(problem: Problem) -> LossKey:

@@ -6,40 +6,31 @@ Both are judged, because returning an intermediate changes what XLA fuses, and s
 The other engines differ in how they differentiate or run a step, and share all the rest of this module.
 """
 
-from __future__ import annotations
-
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from numpy.typing import NDArray
 
-from adapters.adapter import activations_of
 from adapters.jax_cache import use_compilation_cache
 from adapters.jax_devices import first_device
 from adapters.jax_functions import LossKey, activate, loss_key, loss_of
 from adapters.jax_optimizers import Update, clip, optimizer_of, rate_of, states
-from reference import names
-from reference.formats import Accumulators
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from numpy.typing import NDArray
-
-    from adapters.adapter import Claim
-    from cases import Problem
+from cases import Problem, names
+from cases.dtypes import Accumulators
+from cases.protocol import Claim, activations_of
 
 Arrays: TypeAlias = dict[str, jax.Array]
 
+# In 16 bits XLA on CPU sums the gradient of a bias in those 16 bits: 60,000 ones in bfloat16 give 8192.
+#
+# Products and the loss accumulate in float32 (tests/test_formats.py measures all of it).
 ACCUMULATORS = Accumulators(sums="own")
-"""In 16 bits XLA on CPU sums the gradient of a bias in those 16 bits: 60,000 ones in bfloat16 give 8192.
-
-Products and the loss accumulate in float32 (tests/test_formats.py measures all of it).
-"""
 
 
 def forward(activations: tuple[str, ...], parameters: Arrays, added: Arrays, x: jax.Array) -> Arrays:
@@ -65,12 +56,12 @@ class Structure:
 
 
 Seen: TypeAlias = dict[str, jax.Array]
-Step: TypeAlias = "Callable[..., tuple[Seen, Arrays, Any]]"
-Objective: TypeAlias = "Callable[[Arrays, Arrays, jax.Array, jax.Array], tuple[jax.Array, Arrays]]"
+Step: TypeAlias = Callable[..., tuple[Seen, Arrays, Any]]
+Objective: TypeAlias = Callable[[Arrays, Arrays, jax.Array, jax.Array], tuple[jax.Array, Arrays]]
+# From an objective, a function of the same: its value and what is seen, and the gradients by both dicts.
 Differentiate: TypeAlias = (
     "Callable[[Objective], Callable[..., tuple[tuple[jax.Array, Arrays], tuple[Arrays, Arrays]]]]"
 )
-"""From an objective, a function of the same: its value and what is seen, and the gradients by both dicts."""
 
 
 def reverse(objective: Objective) -> Callable[..., tuple[tuple[jax.Array, Arrays], tuple[Arrays, Arrays]]]:

@@ -7,19 +7,15 @@ steps is `exponential_decay`, which computes in float32 whatever is asked for: i
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
+import jax
 import optax
 
-from reference import names
-from reference.verdicts import NoEquivalent
+from cases import Problem, Rule, names
+from cases.verdict import NoEquivalent
 
-if TYPE_CHECKING:
-    import jax
-
-    from cases import Problem, Rule
-
-    Arrays: TypeAlias = dict[str, jax.Array]
+Arrays: TypeAlias = dict[str, jax.Array]
 
 MAKERS: dict[str, Any] = {
     "sgd": optax.sgd,
@@ -30,6 +26,7 @@ MAKERS: dict[str, Any] = {
     "adamax": optax.adamax,
 }
 
+# What optax calls the states that the tape calls m, v and u.
 STATES = {
     "sgd": {"m": "trace"},
     "adam": {"m": "mu", "v": "nu"},
@@ -38,7 +35,6 @@ STATES = {
     "adagrad": {"v": "sum_of_squares"},
     "adamax": {"m": "mu", "u": "nu"},
 }
-"""What optax calls the states that the tape calls m, v and u."""
 
 
 @dataclass(frozen=True)
@@ -103,8 +99,7 @@ def optimizer_of(update: Update, learning_rate: jax.Array | float) -> optax.Grad
     rule, rate = update.optimizer, rate_of(update, learning_rate)
     make = MAKERS[rule.name]
     if update.forms == "defaults":
-        made: optax.GradientTransformationExtraArgs = make(rate)
-        return made
+        return make(rate)
     made = make(rate, **_arguments(rule))
     if rule.has("weight_decay") and rule.name != "adamw":
         return optax.chain(optax.add_decayed_weights(rule["weight_decay"]), made)

@@ -1,22 +1,14 @@
 """JAX's programs: the plain one and the observed one, one case at a time and over a stack."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING
 
 import jax
 
-from adapters.adapter import Adapter, Program, Stacked
 from adapters.jax_grad import ACCUMULATORS, train
 from adapters.jax_stacks import train_stack
-from reference import names
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from adapters.adapter import Claim
-    from cases import Problem
+from cases import Problem, names
+from cases.protocol import Adapter, Claim, Program, Stacked
 
 
 def plain(problem: Problem) -> Iterator[Claim]:

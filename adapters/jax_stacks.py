@@ -1,31 +1,22 @@
 """JAX over a stack of cases: `jax.vmap` of the training step, compiled once for each structure."""
 
-from __future__ import annotations
-
+from collections.abc import Callable, Iterator
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import jax
 import numpy as np
+from numpy.typing import NDArray
 
-from adapters.adapter import activations_of
 from adapters.jax_cache import use_compilation_cache
 from adapters.jax_devices import first_device
 from adapters.jax_functions import loss_key
-from adapters.jax_grad import Arrays, Structure, step_of, zeros
+from adapters.jax_grad import Arrays, Step, Structure, step_of, zeros
 from adapters.jax_optimizers import Update, optimizer_of
-from reference import names
+from cases import Problem, names
+from cases.protocol import Claim, activations_of
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from numpy.typing import NDArray
-
-    from adapters.adapter import Claim
-    from adapters.jax_grad import Step
-    from cases import Problem
-
-    Start: TypeAlias = Callable[[Any, NDArray[Any]], object]
+Start: TypeAlias = Callable[[Any, NDArray[Any]], object]
 
 
 def train_stack(problem: Problem, *, observe: bool) -> Iterator[Claim]:

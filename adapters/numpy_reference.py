@@ -6,12 +6,10 @@ This is the one adapter that uses the reference's formulas: it shows what they c
 and is judged like everyone else.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
-from adapters.adapter import Adapter, Program, Stacked
-from reference import names
+from cases import names
+from cases.protocol import Adapter, Program, Stacked
 from reference.tape import training_steps
 
 

@@ -1,22 +1,17 @@
 """Finding the adapters: the built-in ones, third parties' by entry point, and any by `module:function`."""
 
-from __future__ import annotations
-
 import shutil
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from adapters.adapter import Adapter, Program, Stacked, Unavailable
 from adapters.isolation import UNBOUNDED, Limits, isolated
 from cases.defects import well_formed
-from reference.verdicts import Verdict
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+from cases.protocol import Adapter, Program, Stacked, Unavailable
+from cases.verdict import Verdict
 
 BUILT_IN = {
     "numpy": "adapters.numpy_reference:adapter",
@@ -31,8 +26,8 @@ BUILT_IN = {
     "jax-cuda": "adapters.jax_cuda:adapter",
 }
 
+# The built-in adapters that run unless others are named; third parties' run too.
 DEFAULT = ("numpy", "torch", "jax")
-"""The built-in adapters that run unless others are named; third parties' run too."""
 
 ENTRY_POINT_GROUP = "backprop_parity.adapters"
 
@@ -149,8 +144,8 @@ def _expanded(python: str) -> str:
     return str(Path(python).expanduser()) if python.startswith("~") else python
 
 
+# As `isolated`: one process for each adapter and interpreter, however often it is asked for.
 load_isolated = cache(isolated)
-"""As `isolated`: one process for each adapter and interpreter, however often it is asked for."""
 
 
 @cache

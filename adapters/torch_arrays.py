@@ -1,19 +1,15 @@
 """Arrays between NumPy and PyTorch, exactly: PyTorch has no bridge for bfloat16, so it goes by float32."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
 from cases.dtypes import DTYPES
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-    from torch import Tensor
-
+# PyTorch's number formats, by the names they share with NumPy's.
 TORCH_DTYPES = {dtype: getattr(torch, dtype) for dtype in DTYPES}
-"""PyTorch's number formats, by the names they share with NumPy's."""
 
 
 def to_torch(array: NDArray[Any], device: str = "cpu") -> Tensor:
@@ -28,5 +24,4 @@ def to_numpy(tensor: Tensor) -> NDArray[Any]:
     there = tensor.detach().cpu()
     if there.dtype == torch.bfloat16:
         return there.float().numpy().astype("bfloat16")
-    array: NDArray[Any] = there.numpy().copy()
-    return array
+    return there.numpy().copy()

@@ -4,38 +4,29 @@ The forward pass and the loss are written with PyTorch's own functions, and no d
 The other engines differ in how they differentiate, and share all the rest of this module.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - the name PyTorch's own documentation uses
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 
-from adapters.adapter import activations_of
 from adapters.torch_arrays import to_numpy, to_torch
 from adapters.torch_functions import activate, loss_of
 from adapters.torch_optimizers import clip_all, optimizer_of, scheduler_of, states
-from reference import names
+from cases import Problem, names
+from cases.protocol import Claim, activations_of
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from numpy.typing import NDArray
-    from torch import Tensor
-    from torch.optim import Optimizer
-    from torch.optim.lr_scheduler import LRScheduler
-
-    from adapters.adapter import Claim
-    from cases import Problem
-
-
+# From a problem, parameters, x and y: what is seen of the forward pass, and gradients by their names.
 Differentiate: TypeAlias = (
     "Callable[[Problem, dict[str, Tensor], Tensor, Tensor], tuple[dict[str, Tensor], dict[str, Tensor]]]"
 )
-"""From a problem, parameters, x and y: what is seen of the forward pass, and gradients by their names."""
 
-Clip: TypeAlias = "Callable[[Problem, dict[str, Tensor]], dict[str, Tensor]]"
-"""Clips the gradients in place; returns what can be seen of it."""
+# Clips the gradients in place; returns what can be seen of it.
+Clip: TypeAlias = Callable[[Problem, dict[str, Tensor]], dict[str, Tensor]]
 
 
 def forward(problem: Problem, parameters: dict[str, Tensor], x: Tensor) -> dict[str, Tensor]:

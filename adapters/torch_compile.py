@@ -3,30 +3,22 @@
 It takes many seconds for each structure and set of shapes, so it runs only where it is asked for by name.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import sysconfig
 import warnings
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
 
-from adapters.adapter import Adapter, Program, Unavailable
 from adapters.torch_autograd import objective, train
 from adapters.within import each_step_within
-from reference.verdicts import Verdict
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from torch import Tensor
-
-    from adapters.adapter import Claim
-    from cases import Problem
+from cases import Problem
+from cases.protocol import Adapter, Claim, Program, Unavailable
+from cases.verdict import Verdict
 
 
 def run(problem: Problem) -> Iterator[Claim]:

@@ -1,23 +1,15 @@
 """PyTorch on the first CUDA device. Products of float32 are in full precision: TF32 is seen to be off."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import torch
 
 from adapters import torch_autograd
-from adapters.adapter import Adapter, Program, Unavailable
 from adapters.within import each_step_within
-from reference import names
-from reference.verdicts import Verdict
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from adapters.adapter import Claim
-    from cases import Problem
+from cases import Problem, names
+from cases.protocol import Adapter, Claim, Program, Unavailable
+from cases.verdict import Verdict
 
 PRECISION = "float32 products in full precision, TF32 off"
 

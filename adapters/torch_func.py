@@ -1,23 +1,15 @@
 """PyTorch's functional engine: `torch.func.grad_and_value` of the same loss."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
 from torch.func import grad_and_value
 
-from adapters.adapter import Adapter, Program
 from adapters.torch_autograd import objective, train
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from torch import Tensor
-
-    from adapters.adapter import Claim
-    from cases import Problem
+from cases import Problem
+from cases.protocol import Adapter, Claim, Program
 
 
 def functional(

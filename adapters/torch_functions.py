@@ -1,20 +1,14 @@
 """PyTorch's own functions, by the names that a case gives them. No derivative is written here."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - the name PyTorch's own documentation uses
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from cases import Problem
 
-    from torch import Tensor
-
-    from cases import Problem
-
+# PyTorch's function by the name that a case gives it, every parameter stated, but for a bare gelu's.
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "sigmoid": torch.sigmoid,
     "tanh": torch.tanh,
@@ -33,7 +27,6 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "softsign": F.softsign,
     "log_sigmoid": F.logsigmoid,
 }
-"""PyTorch's function by the name that a case gives it, every parameter stated, but for a bare gelu's."""
 
 
 def activate(activation: str, z: Tensor) -> Tensor:
@@ -43,6 +36,7 @@ def activate(activation: str, z: Tensor) -> Tensor:
     return ACTIVATIONS[activation](z)
 
 
+# PyTorch's functions that reduce as the case says: of ŷ, y, the reduction and the loss's numbers by name.
 LOSSES: dict[str, Callable[[Tensor, Tensor, str, dict[str, float]], Tensor]] = {
     "softmax_cross_entropy": lambda y_hat, y, reduction, given: F.cross_entropy(
         y_hat, y, reduction=reduction, label_smoothing=given.get("label_smoothing", 0.0)
@@ -64,7 +58,6 @@ LOSSES: dict[str, Callable[[Tensor, Tensor, str, dict[str, float]], Tensor]] = {
     ),
     "l1": lambda y_hat, y, reduction, _: F.l1_loss(y_hat, y, reduction=reduction),
 }
-"""PyTorch's functions that reduce as the case says: of ŷ, y, the reduction and the loss's numbers by name."""
 
 
 def loss_of(problem: Problem, y_hat: Tensor, y: Tensor) -> Tensor:

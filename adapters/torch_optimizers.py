@@ -3,26 +3,19 @@
 With `forms: defaults` the optimizer is given the learning rate and nothing else.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import Any
 
 import torch
+from torch import Tensor
+from torch.optim import Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, StepLR
 
-from reference import names
-from reference.verdicts import NoEquivalent
+from cases import Problem, Rule, names
+from cases.verdict import NoEquivalent
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from torch import Tensor
-    from torch.optim import Optimizer
-
-    from cases import Problem, Rule
-
+# What `clip_grad_norm_` adds to the norm; it takes no other.
 CLIP_EPS = 1e-6
-"""What `clip_grad_norm_` adds to the norm; it takes no other."""
 
 CLASSES: dict[str, type[Optimizer]] = {
     "sgd": torch.optim.SGD,
@@ -33,6 +26,7 @@ CLASSES: dict[str, type[Optimizer]] = {
     "adamax": torch.optim.Adamax,
 }
 
+# What PyTorch calls the states that the tape calls m, v and u.
 STATES = {
     "sgd": {"m": "momentum_buffer"},
     "adam": {"m": "exp_avg", "v": "exp_avg_sq"},
@@ -41,7 +35,6 @@ STATES = {
     "adagrad": {"v": "sum"},
     "adamax": {"m": "exp_avg", "u": "exp_inf"},
 }
-"""What PyTorch calls the states that the tape calls m, v and u."""
 
 
 def optimizer_of(problem: Problem, trained: Iterable[Tensor]) -> Optimizer:

@@ -1,13 +1,11 @@
 """PyTorch's programs: eager autograd, one case at a time and over a stack."""
 
-from __future__ import annotations
-
 import torch
 
-from adapters.adapter import Adapter, Program, Stacked
 from adapters.torch_autograd import train
 from adapters.torch_stacks import train_stack
-from reference import names
+from cases import names
+from cases.protocol import Adapter, Program, Stacked
 
 adapter = Adapter(
     name="torch",

@@ -4,24 +4,16 @@ The sum of the cases' losses is differentiated, and so each case gets the gradie
 `torch.optim` are element by element, so one optimizer serves the stack; a norm is taken case by case.
 """
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
 
 from adapters.torch_autograd import gradient, objective, train
 from adapters.torch_optimizers import clip_by_norm
-from reference import names
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from torch import Tensor
-
-    from adapters.adapter import Claim
-    from cases import Problem
+from cases import Problem, names
+from cases.protocol import Claim
 
 
 def train_stack(problem: Problem) -> Iterator[Claim]:

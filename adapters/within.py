@@ -1,14 +1,9 @@
 """Running a training inside a setting, such as a matmul precision, that nobody else is to compute in."""
 
-from __future__ import annotations
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from contextlib import AbstractContextManager
-
-    from adapters.adapter import Claim
+from cases.protocol import Claim
 
 
 def each_step_within(

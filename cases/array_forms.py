@@ -60,8 +60,8 @@ class Classes(Model):
     of: Length = Field(description="How many classes there are: the number of outputs.")
 
 
+# Nested lists of `Number`, of one shape; in published values None for what was not printed.
 Nested: TypeAlias = list[Any]
-"""Nested lists of `Number`, of one shape; in published values None for what was not printed."""
 
 
 def _form_of_array(value: object) -> str | None:

@@ -1,19 +1,14 @@
 """The arrays of a file: their shapes, and whether every number fits the formats it will be rounded to."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from cases.defects import counted
+from cases.defects import Mark, Report, counted
 from cases.dtypes import DEFAULT_DTYPES
 from cases.nodes import Mapping, Node, Refused, Scalar, Sequence, child, describe
 from cases.numbers import LARGEST, MAX_LENGTH, Number
-
-if TYPE_CHECKING:
-    from cases.defects import Mark, Report
-    from cases.quantities import Shape, Size
+from cases.quantities import Shape, Size
 
 DRAWN_KINDS: Final = ("normal", "uniform", "constant")
 FARTHEST: Final = 16  # standard deviations; NumPy's normal numbers, made of 53 random bits, stay within 14

@@ -1,29 +1,23 @@
 """A case: one question put to every claimant, in each number format that its file asks for."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from cases.array_forms import Classes, Normal, Uniform
+import numpy as np
+from numpy.typing import NDArray
+
+from cases.array_forms import Classes, Constant, Normal, Uniform
 from cases.draw import draw, one_hot, written
-from cases.problem import Problem
+from cases.expectations import Expectation
+from cases.model import File
+from cases.problem import Problem, Tolerance
 from cases.published import Published, read_published
 from cases.quantities import quantity_shapes, rules_of, update_shapes
 from cases.rounding import rounded_once
 from cases.update_forms import clipping_rule, rule
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from cases.array_forms import Constant
-    from cases.expectations import Expectation
-    from cases.model import File, Tolerance
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +65,8 @@ class Case:
     @property
     def tolerance(self) -> Tolerance | None:
         """A conventional tolerance that the file asks for beside the derived one."""
-        return self.file.tolerance
+        stated = self.file.tolerance
+        return None if stated is None else Tolerance(float(stated.rtol), float(stated.atol))
 
     @cached_property
     def published(self) -> Published | None:

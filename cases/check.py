@@ -1,14 +1,12 @@
 """From the text of a file to a valid case file, or to all of its defects."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
 from cases.arrays import ArrayReader
 from cases.claims import check_names_once, check_parameters, check_published
+from cases.defects import Report
 from cases.dtypes import DEFAULT_DTYPES, DTYPES
 from cases.expectation_checks import check_expectations
 from cases.model import File
@@ -18,9 +16,6 @@ from cases.shapes import check_fit, check_memory, read_inputs
 from cases.targets import check_loss
 from cases.wording import explain
 from cases.yaml_reader import read_yaml
-
-if TYPE_CHECKING:
-    from cases.defects import Report
 
 
 @dataclass(frozen=True)

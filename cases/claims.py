@@ -1,24 +1,17 @@
 """The names of parameters and quantities in a file, and whether printed values have their shapes."""
 
-from __future__ import annotations
-
 import math
+from collections.abc import Collection, Iterator
+from collections.abc import Mapping as TypingMapping
 from itertools import islice
-from typing import TYPE_CHECKING
 
-from cases.defects import quoted
+from cases.arrays import ArrayReader
+from cases.defects import Mark, Report, quoted
 from cases.nodes import Mapping, Node, Scalar, Sequence, child
 from cases.numbers import Number
 from cases.published import rejected_place
 from cases.quantities import Shape, parameter_shapes
 from cases.shapes import Inputs, words
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
-    from collections.abc import Mapping as TypingMapping
-
-    from cases.arrays import ArrayReader
-    from cases.defects import Mark, Report
 
 
 def check_names_once(node: Node | None, label: str, report: Report) -> None:

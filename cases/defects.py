@@ -1,15 +1,11 @@
 """What is wrong with a file, and where: one line for each defect."""
 
-from __future__ import annotations
-
 import difflib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING, Final, NamedTuple
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from pathlib import Path
+from pathlib import Path
+from typing import Final, NamedTuple
 
 MAX_DEFECTS: Final = (
     200  # of one file; a list of a hundred thousand wrong numbers needs no hundred thousand lines

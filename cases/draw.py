@@ -1,15 +1,11 @@
 """The arrays of a case, from what its file says: written out, drawn, or filled."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cases.array_forms import Classes, Constant, Normal, Uniform
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 
 def draw(array: Normal | Uniform) -> NDArray[np.float64]:

@@ -1,19 +1,12 @@
 """What a file expects of adapters: whether each says one thing, of a quantity and a step that there are."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from cases.claims import check_names_once, report_unknown, texts
-from cases.defects import printable, quoted
+from cases.defects import Report, printable, quoted
 from cases.dtypes import DTYPES
 from cases.expectations import AT_A_QUANTITY, KINDS, Expectation
 from cases.nodes import Mapping, Node, Scalar, child
 from cases.numbers import Number
-
-if TYPE_CHECKING:
-    from cases.defects import Report
-    from cases.shapes import Inputs
+from cases.shapes import Inputs
 
 
 def check_expectations(root: Mapping, inputs: Inputs, dtypes: tuple[str, ...], report: Report) -> None:

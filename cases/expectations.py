@@ -11,8 +11,8 @@ from cases.quantities import PATTERN
 Kind: TypeAlias = Literal["differs", "errs", "undecided", "no_equivalent"]
 
 AT_A_QUANTITY: Final[tuple[Kind, ...]] = ("differs", "errs", "undecided")
+# The keys of which an expectation has exactly one.
 KINDS: Final[tuple[Kind, ...]] = (*AT_A_QUANTITY, "no_equivalent")
-"""The keys of which an expectation has exactly one."""
 
 _ONE_OF: Final[list[Any]] = [
     *({"required": [kind, "because"]} for kind in AT_A_QUANTITY),

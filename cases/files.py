@@ -1,17 +1,13 @@
 """Finding case files and reading their bytes, with nothing taken on trust."""
 
-from __future__ import annotations
-
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from cases.defects import START, Report, printable
 from cases.yaml_reader import mark_at
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 MAX_BYTES: Final = 2**20
 SUFFIXES: Final = (".yaml", ".yml")

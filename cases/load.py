@@ -1,7 +1,5 @@
 """Loading cases: all of them valid, or one exception that lists every defect of every file."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Final
 
@@ -10,8 +8,8 @@ from cases.check import check
 from cases.defects import START, CaseErrors, Defect, Report, printable, quoted
 from cases.files import SUFFIXES, find, read_text
 
+# The folder of the cases that come with the suite.
 SHIPPED: Final = Path(__file__).parent
-"""The folder of the cases that come with the suite."""
 
 
 def load_cases(*folders: Path) -> tuple[Case, ...]:

@@ -66,7 +66,7 @@ class Until(Model):
     )
 
 
-class Tolerance(Model):
+class ToleranceForm(Model):
     """A conventional tolerance beside the derived one: |difference| ≤ atol + rtol·|value|."""
 
     rtol: NotNegative = Field(description="Relative to the reference's value.")
@@ -175,5 +175,5 @@ class File(Model):
         description="By adapter: a difference that is known, or why it has no equivalent.",
         json_schema_extra={"minProperties": 1},
     )
-    tolerance: IfGiven[Tolerance] = Field(None, description="A tolerance beside the derived one.")
+    tolerance: IfGiven[ToleranceForm] = Field(None, description="A tolerance beside the derived one.")
     published: IfGiven[Printed] = Field(None, description="What somebody printed about this problem.")

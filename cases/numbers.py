@@ -1,7 +1,5 @@
 """A number as it is written: its exact value, its rounding to a format, its printed places."""
 
-from __future__ import annotations
-
 import math
 import re
 from dataclasses import dataclass
@@ -13,11 +11,11 @@ from cases.dtypes import DTYPES
 from cases.rounding import largest, rounded_once, to_odd
 
 LARGEST: Final = {dtype: largest(dtype) for dtype in DTYPES}
+# Half a unit in the last place beyond: what is below is rounded to a finite number, what is above is not.
 OVERFLOW: Final = {
     dtype: most + most * 2.0**-places / (4 - 2 * 2.0**-places)
     for (dtype, most), places in zip(LARGEST.items(), (52, 23, 7, 10), strict=True)
 }
-"""Half a unit in the last place beyond: what is below is rounded to a finite number, what is above is not."""
 
 MAX_TEXT: Final = 1200  # characters; the longest float64 written out exactly in plain decimals takes 1077
 MAX_LENGTH: Final = 2**40  # of one axis of an array

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from numpy.typing import NDArray
-
-    from cases.model import Tolerance
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -62,6 +57,14 @@ class Rule:
 
 
 SGD = Rule("sgd")
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """A conventional tolerance, asked for beside the derived one: |difference| ≤ atol + rtol·|value|."""
+
+    rtol: float
+    atol: float
 
 
 @dataclass(frozen=True)

@@ -1,23 +1,17 @@
 """Numbers that somebody printed: a claim like any other, known to half a unit in the last place."""
 
-from __future__ import annotations
-
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
+from cases.model import Part, Printed, PrintedStep
 from cases.numbers import Number
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from numpy.typing import NDArray
-
-    from cases.model import Part, Printed, PrintedStep
-    from cases.quantities import Shape
+from cases.quantities import Shape
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,8 +35,7 @@ class PublishedArray:
     @property
     def given(self) -> NDArray[np.bool_]:
         """Which numbers were printed."""
-        printed: NDArray[np.bool_] = ~np.isnan(self.value)
-        return printed
+        return ~np.isnan(self.value)
 
     @property
     def exact(self) -> NDArray[np.object_]:

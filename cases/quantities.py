@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
-if TYPE_CHECKING:
-    from cases.problem import Rule
+from cases.problem import Rule
 
+# A length; None where the file does not let it be known.
 Size: TypeAlias = int | None
-"""A length; None where the file does not let it be known."""
 
 Shape: TypeAlias = tuple[Size, ...]
 
+# What the names look like, for editors; which of them there are depends on the depth.
 PATTERN = (
     r"loss|([za]|dL/d[azWb])[1-9][0-9]*|da[1-9][0-9]*/dz[1-9][0-9]*|([muv]_)?[Wb][1-9][0-9]*_new"
     r"|rate|norm|clip|correction[12]|dL/d[Wb][1-9][0-9]*_(clipped|decayed)|direction_[Wb][1-9][0-9]*"
 )
-"""What the names look like, for editors; which of them there are depends on the depth."""
 
 
 def parameter_shapes(widths: tuple[Size, ...]) -> dict[str, Shape]:

@@ -1,16 +1,12 @@
 """Rounding float64 to each number format once, to nearest, ties to even."""
 
-from __future__ import annotations
-
 import math
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import ml_dtypes  # which teaches NumPy the name of bfloat16
 import numpy as np
-
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, NDArray
 
 
 def largest(dtype: str) -> float:

@@ -1,17 +1,13 @@
 """What no single value of an update's rules shows: parts that need each other, and ranges."""
 
-from __future__ import annotations
+from typing import Final
 
-from typing import TYPE_CHECKING, Final
-
+from cases.arrays import ArrayReader
+from cases.defects import Report
 from cases.nodes import Mapping, Node, Scalar, Sequence, child
 from cases.numbers import Number
 from cases.problem import Rule
 from cases.quantities import Rules, rules_of
-
-if TYPE_CHECKING:
-    from cases.arrays import ArrayReader
-    from cases.defects import Report
 
 _NAMES: Final = frozenset({"sgd", "adam", "adamw", "adamax", "rmsprop", "adagrad"})
 

@@ -5,8 +5,6 @@ shows their descriptions and marks mistakes while typing. What only the reader c
 other, the range of a format, a number that is quoted) is not in it.
 """
 
-from __future__ import annotations
-
 import json
 from typing import Final
 

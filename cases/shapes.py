@@ -1,21 +1,16 @@
 """Do the arrays of a case fit each other, and into memory? Judged on whatever could be read of the file."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from cases.defects import counted
+from cases.arrays import ArrayReader
+from cases.defects import Report, counted
 from cases.model import MAX_LAYERS
 from cases.nodes import Mapping, Node, Sequence, child
 from cases.quantities import Rules, Shape, Size, quantity_shapes, update_shapes
 from cases.rules import read_rules
-
-if TYPE_CHECKING:
-    from cases.arrays import ArrayReader
-    from cases.defects import Report
 
 BYTES_AN_ELEMENT: Final = 16  # a float64 and the float64 that bounds its error
 MAX_BYTES: Final = 4 * 2**30

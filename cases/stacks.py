@@ -1,17 +1,12 @@
 """Stacks: many problems of one structure as one, each array with one axis more in front."""
 
-from __future__ import annotations
-
+from collections.abc import Sequence
 from dataclasses import replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from cases.problem import Problem
+from cases.problem import Problem
 
 
 def stacked(problems: Sequence[Problem]) -> Problem:

@@ -1,18 +1,13 @@
 """What a loss asks of its numbers and its targets, beyond the shape of each value."""
 
-from __future__ import annotations
+from typing import Final
 
-from typing import TYPE_CHECKING, Final
-
-from cases.nodes import Mapping, Scalar, Sequence, child
+from cases.arrays import ArrayReader
+from cases.nodes import Mapping, Node, Scalar, Sequence, child
 from cases.numbers import Number
 
-if TYPE_CHECKING:
-    from cases.arrays import ArrayReader
-    from cases.nodes import Node
-
+# The numbers of losses, each of which divides or bounds, and so must not be rounded to 0.
 NUMBERS: Final = ("delta", "beta")
-"""The numbers of losses, each of which divides or bounds, and so must not be rounded to 0."""
 
 BY_CLASS: Final = "softmax_cross_entropy_with_integer_labels"
 

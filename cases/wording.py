@@ -1,25 +1,19 @@
 """pydantic's errors in plain words, at their places in the file."""
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING, Final, TypeAlias, get_args
+from collections.abc import Iterable, Iterator
+from typing import Final, TypeAlias, get_args
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from cases.defects import MAX_KEPT, Mark, Report, printable, quoted, suggestion
 from cases.model import File
 from cases.nodes import Mapping, Node, Refused, Scalar, Sequence, describe
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from pydantic import ValidationError
-    from pydantic_core import ErrorDetails
-
 _Loc: TypeAlias = tuple[int | str, ...]
+# What `Report.add` takes: where, what is wrong, what was expected, a name and those that it may mean.
 _Words: TypeAlias = tuple[Mark, str, str, str, tuple[str, ...]]
-"""What `Report.add` takes: where, what is wrong, what was expected, a name and those that it may mean."""
 
 _FEW: Final = 100
 _ARRAY: Final = "nested lists of numbers, or a mapping with 'normal', 'uniform' or 'constant'"

@@ -4,10 +4,9 @@ PyYAML's own constructors follow YAML 1.1 (`no` is false, `1e-3` is text, `012` 
 expand aliases, so only its parser is used: its events are composed here, under the core rules of YAML 1.2.
 """
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterator
+from typing import Any, Final
 
 import yaml
 from yaml.reader import Reader
@@ -16,14 +15,11 @@ from cases.defects import START, Mark, Report, quoted
 from cases.nodes import Mapping, Node, Refused, Scalar, Sequence, Value, describe
 from cases.numbers import MAX_TEXT, Number
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 MAX_DEPTH: Final = 16  # lists and mappings within each other; a case needs seven
 MAX_VALUES: Final = 100_000  # of one file, lists and keys among them; more numbers are better drawn
 
+# A line that begins with %: instructions to YAML readers. Time grows with the square of their number.
 _DIRECTIVE: Final = re.compile(r"(?:\A|[\r\n\x85\u2028\u2029])(%)")
-"""A line that begins with %: instructions to YAML readers. Time grows with the square of their number."""
 
 _LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _WORDS: Final[dict[str, Value]] = {

@@ -8,18 +8,16 @@ The worked example, in three lines:
 0.013961695393597427 [[-0.0223024]] [[0.60223024]]
 """
 
-from __future__ import annotations
-
 from cases import Problem, load_case
+from cases.dtypes import Accumulators
+from cases.verdict import Verdict
 from reference.bounded import Bounded
 from reference.check import judge
 from reference.claims import Claim, Claimant, JudgedStep
 from reference.findings import Finding, Subject, sentence
-from reference.formats import Accumulators
 from reference.line import Line
 from reference.published import judge_published
 from reference.tape import evaluate, tape, training_steps
-from reference.verdicts import Verdict
 
 __all__ = [
     "Accumulators",

@@ -1,29 +1,21 @@
 """What follows, in one training step, from the numbers printed above a line, and from which of them."""
 
-from __future__ import annotations
-
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from reference import names
-from reference.bounded import Bounded
+from cases import Problem, names
+from reference.bounded import Bounded, Real
 from reference.certification import with_low
+from reference.exact import ExactStep
 from reference.line import leading_to
 from reference.tape import tape
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from numpy.typing import NDArray
-
-    from cases import Problem
-    from reference.bounded import Real
-    from reference.exact import ExactStep
-
+# Printed numbers are named that matter at least this much of what the one that matters most does.
 MATTERS: Final = 0.1
-"""Printed numbers are named that matter at least this much of what the one that matters most does."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,29 +1,22 @@
 """The one definition of agreement: a claimed quantity against the same quantity derived with its bound."""
 
-from __future__ import annotations
-
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from reference.bounded import maximum
+from cases.problem import Tolerance
+from cases.verdict import Verdict
+from reference.bounded import Bounded, Real, maximum
 from reference.findings import Finding
-from reference.verdicts import Verdict
+from reference.formats import Error, Format
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from cases.model import Tolerance
-    from reference.bounded import Bounded, Error, Real
-    from reference.formats import Format
-
+# A bound of a tenth of the value certifies one digit; a larger one certifies nothing worth the name.
+#
+# Zero is a number, too: what is left of a sum that cancels is held beside the terms that were added up, as
+# each of them is known to a bound of its own size (`Bounded.scale`).
 ONE_DIGIT = 0.1
-"""A bound of a tenth of the value certifies one digit; a larger one certifies nothing worth the name.
-
-Zero is a number, too: what is left of a sum that cancels is held beside the terms that were added up, as each
-of them is known to a bound of its own size (`Bounded.scale`).
-"""
 
 
 def compare(

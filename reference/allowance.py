@@ -1,23 +1,18 @@
 """What a correct program may be off by that starts from the inputs and shows nothing on its way."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from cases import Problem
+from reference.balls import Real
+from reference.bounded import Bounded
 from reference.formats import format_of
 from reference.known import exact_inputs
 from reference.tape import advanced, tape
 from reference.truth import Truth
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from cases import Problem
-    from reference.balls import Real
-    from reference.bounded import Bounded
 
 
 def allowances(problem: Problem, steps: int = 1) -> list[dict[str, Bounded]]:

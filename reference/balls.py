@@ -11,29 +11,25 @@ from __future__ import annotations
 
 import math
 import operator
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from fractions import Fraction
+from typing import Any, TypeAlias
 
 import flint
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from contextlib import AbstractContextManager
-    from fractions import Fraction
+Real: TypeAlias = NDArray[np.float64]
 
-    from numpy.typing import ArrayLike, NDArray
-
-Real: TypeAlias = "NDArray[np.float64]"
-
+# Working precision: three times float64's, so that what cancels or saturates in float64 keeps its digits.
 BITS = 160
-"""Working precision: three times float64's, so that what cancels or saturates in float64 keeps its digits."""
 
 
 def precision(bits: int = BITS) -> AbstractContextManager[None]:
     """Work with so many bits inside a `with`. A ball computed outside is still right, only wider."""
-    working: AbstractContextManager[None] = flint.ctx.workprec(bits)
-    return working
+    return flint.ctx.workprec(bits)
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,33 +15,25 @@ Source of the bounds: Higham, *Accuracy and Stability of Numerical Algorithms*, 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-from reference.formats import FLOAT64, NEGLIGIBLE
+from reference.formats import FLOAT64, NEGLIGIBLE, Error, Format
 from reference.once import once
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from numpy.typing import ArrayLike, NDArray
-
-    from reference.formats import Format
-
-Real: TypeAlias = "NDArray[np.float64]"
-Error: TypeAlias = "NDArray[np.float64] | float"
-"""An array of error bounds, or the plain number 0.0: an exact operand costs no arithmetic."""
-
+Real: TypeAlias = NDArray[np.float64]
 EXACT = 0.0
 
-Sizes: TypeAlias = "Callable[[], Real] | None"
-"""How large the terms of a value were; computed where it is asked for, which is seldom."""
+# How large the terms of a value were; computed where it is asked for, which is seldom.
+Sizes: TypeAlias = Callable[[], Real] | None
 
+# The smallest number of float64.
 TINIEST = 2.0**-1074
-"""The smallest number of float64."""
 
 
 @dataclass(frozen=True, eq=False, init=False)
@@ -416,8 +408,8 @@ def _stored(value: Real, error: Real, form: Format) -> Real:
     return np.where(magnitude <= form.largest, stored, np.inf)
 
 
+# Elements up to which finding the place of the largest is quicker than `max`, which goes through Python.
 FEW = 1000
-"""Elements up to which finding the place of the largest is quicker than `max`, which goes through Python."""
 
 
 def maximum(array: Real) -> float:
@@ -432,14 +424,12 @@ def minimum(array: Real) -> float:
 
 def largest_of_each(array: Real) -> Real:
     """Return each case's largest element in a stack, in an array that broadcasts; NaN, if there is one."""
-    largest: Real = np.max(array, axis=tuple(range(1, array.ndim)), keepdims=True)
-    return largest
+    return np.max(array, axis=tuple(range(1, array.ndim)), keepdims=True)
 
 
 def smallest_of_each(array: Real) -> Real:
     """Return each case's smallest element in a stack, in an array that broadcasts."""
-    smallest: Real = np.min(array, axis=tuple(range(1, array.ndim)), keepdims=True)
-    return smallest
+    return np.min(array, axis=tuple(range(1, array.ndim)), keepdims=True)
 
 
 def _axes(axis: int | tuple[int, ...]) -> tuple[int, ...]:
@@ -452,8 +442,7 @@ def _terms(operation: Callable[[Real, Real], Real], a: Bounded, b: Bounded) -> R
 
 
 def _summed(terms: Bounded, axis: int | tuple[int, ...] | None) -> Real:
-    size: Real = np.add.reduce(terms.scale, axis)
-    return size
+    return np.add.reduce(terms.scale, axis)
 
 
 def _carried(a: Bounded, b: Bounded, product: Callable[[Real, Real], Real]) -> Error:

@@ -4,33 +4,25 @@ Certifying costs more than all the rest of a step. Each step is judged from the 
 certified truth can set in at any step whose parameters are stated: nothing before it is needed.
 """
 
-from __future__ import annotations
-
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from reference.bounded import EXACT
-from reference.formats import EVALUATION
+from cases import Problem
+from reference.bounded import EXACT, Bounded
+from reference.formats import EVALUATION, Error, Format
 from reference.truth import Truth
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from cases import Problem
-    from reference.bounded import Bounded, Error
-    from reference.formats import Format
-
+# Parameters. Larger problems are judged against float64 values with their bound, unless asked otherwise.
 CERTIFY_UP_TO = 100_000
-"""Parameters. Larger problems are judged against float64 values with their bound, unless asked otherwise."""
 
+# Steps of a run that is certified throughout.
 EVERY_STEP_UP_TO = 1_000
-"""Steps of a run that is certified throughout."""
 
+# Of a longer run these first steps are certified, and then one step in so many. The others are judged by
+# float64 values, and the bound pays for their rounding; a finding says in `truth` which of the two it was.
 FIRST, EVERY = 100, 100
-"""Of a longer run these first steps are certified, and then one step in so many. The others are judged by
-float64 values, and the bound pays for their rounding; a finding says in `truth` which of the two it was."""
 
 
 def is_certified(problem: Problem, step: int) -> bool:

@@ -5,44 +5,35 @@ and the first line that differs is the faulty one. Where the claimant hides a qu
 in for it with its bound, and the bound grows by what was hidden.
 """
 
-from __future__ import annotations
-
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cases import Problem, names
 from cases.defects import well_formed
-from reference import names
+from cases.dtypes import IN_FLOAT32, Accumulators
+from cases.verdict import Verdict
 from reference.agreement import compare_unguarded
+from reference.bounded import Bounded
 from reference.certification import crossed, is_certified
 from reference.claims import (
     SEARCHED_STEPS,
     Claim,
     Claimant,
     JudgedStep,
+    State,
     claims_of,
     is_last,
     wrong_kind,
 )
 from reference.findings import Finding
-from reference.formats import IN_FLOAT32
 from reference.known import data, first_state
-from reference.spans import spans
+from reference.line import Line
+from reference.spans import Span, spans
 from reference.tape import advanced, tape
 from reference.together import judge_together
-from reference.verdicts import Verdict
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from cases import Problem
-    from reference.bounded import Bounded
-    from reference.claims import State
-    from reference.formats import Accumulators
-    from reference.line import Line
-    from reference.spans import Span
-    from reference.truth import Truth
+from reference.truth import Truth
 
 
 def judge(

@@ -5,33 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cases import Problem, crash
 from cases.defects import well_formed
-from reference import crash
+from cases.verdict import NoEquivalent, Verdict
+from reference.bounded import Bounded
 from reference.findings import Finding
 from reference.tape import is_done
-from reference.verdicts import NoEquivalent, Verdict
 
-if TYPE_CHECKING:
-    from cases import Problem
-    from reference.bounded import Bounded
-
+# What a claimant states of one training step: quantities by name.
 Claim: TypeAlias = Mapping[str, NDArray[Any]]
-"""What a claimant states of one training step: quantities by name."""
 
-Claimant: TypeAlias = "Callable[[Problem], Iterator[Claim]]"
-"""Takes a problem, trains, and yields one claim for each step."""
+# Takes a problem, trains, and yields one claim for each step.
+Claimant: TypeAlias = Callable[[Problem], Iterator[Claim]]
 
-State: TypeAlias = "Mapping[str, Bounded]"
-"""The parameters, the optimizer's state and the step's number, before a step."""
+# The parameters, the optimizer's state and the step's number, before a step.
+State: TypeAlias = Mapping[str, Bounded]
 
+# A run is searched for mistakes, from its start on, if the first number that differs lies within so many
+# steps. Beyond, trying each of them would take minutes.
 SEARCHED_STEPS = 200
-"""A run is searched for mistakes, from its start on, if the first number that differs lies within so many
-steps. Beyond, trying each of them would take minutes."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +86,7 @@ def claims_of(claimant: Claimant, problem: Problem, given: Problem) -> Iterator[
             yield Finding(step, "", Verdict.NO_EQUIVALENT, well_formed(str(reason)))
             return
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it does costs its own row
-            yield Finding(step, "", Verdict.ERROR, crash.told(error))
+            yield Finding(step, "", Verdict.ERROR, crash.describe_exception(error))
             return
         yield claim
         if is_last(problem, step, claim):

@@ -1,21 +1,14 @@
 """Functions beyond + − × ÷: a formula on arrays, a contract on `Bounded` numbers, an enclosure on balls."""
 
-from __future__ import annotations
-
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, overload
+from typing import Any, overload
 
 import numpy as np
+from numpy.typing import NDArray
 
 from reference.balls import Ball
-from reference.bounded import Bounded
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from numpy.typing import NDArray
-
-    from reference.bounded import Real
+from reference.bounded import Bounded, Real
 
 
 @dataclass(frozen=True)
@@ -52,8 +45,7 @@ class Elementary:
                 return self._sized(self.bounded(*arguments), *arguments)
             case Ball():
                 return self.balls(*arguments)
-        result: NDArray[Any] = self.plain(*arguments)
-        return result
+        return self.plain(*arguments)
 
     def _sized(self, result: Bounded, first: Any, *others: Any) -> Bounded:  # noqa: ANN401 - see __call__
         """Say how large the function is where its first argument is as large as the terms it is made of."""
@@ -63,7 +55,6 @@ class Elementary:
         def sizes() -> Real:
             rest = [argument.scale for argument in others]
             ends = (np.abs(self.plain(end, *rest)) for end in (first.scale, -first.scale))
-            size: Real = np.fmax(*ends)
-            return size
+            return np.fmax(*ends)
 
         return result.sized(sizes)

@@ -9,46 +9,38 @@ Numbers that a program printed are those of its number format: there the exact r
 certified value, with all that a correct program may be off by (`reference.allowance`).
 """
 
-from __future__ import annotations
-
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 
-from reference import names
+from cases import Problem, names
+from cases.published import Published, PublishedArray
 from reference.allowance import allowed_steps
 from reference.balls import BITS, Ball, precision
-from reference.bounded import EXACT, Bounded
+from reference.bounded import EXACT, Bounded, Real
 from reference.certification import with_low
-from reference.formats import PRINTED, format_of
+from reference.formats import PRINTED, Format, format_of
 from reference.known import exact_inputs
 from reference.trajectory import certified_at, width_of_state
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from cases import Problem
-    from cases.published import Published, PublishedArray
-    from reference.bounded import Real
-    from reference.formats import Format
-
+# The rate of losing bits grows: what is asked for is this much of what it foretells.
 MARGIN: Final = 1.3
-"""The rate of losing bits grows: what is asked for is this much of what it foretells."""
 
+# With more a step takes too long. Adam needs so many after some 2,000 steps.
 MOST_BITS: Final = 4096
-"""With more a step takes too long. Adam needs so many after some 2,000 steps."""
 
+# So many times the difference of two runs bounds the error of the finer; it has 160 bits more.
 MISTRUST: Final = 2**16
-"""So many times the difference of two runs bounds the error of the finer; it has 160 bits more."""
 
+# Bits that a state keeps: what is derived from it, in float64, then owes nothing to its ball.
 SPARE: Final = 96
-"""Bits that a state keeps: what is derived from it, in float64, then owes nothing to its ball."""
 
+# What an exact number may be uncertain by, in half units of the last printed place.
 NEGLIGIBLE: Final = 2.0**-20
-"""What an exact number may be uncertain by, in half units of the last printed place."""
 
 
 @dataclass(frozen=True, eq=False)

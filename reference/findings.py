@@ -1,19 +1,14 @@
 """What the checker finds: a verdict on one quantity, and the one sentence that tells it."""
 
-from __future__ import annotations
-
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cases.dtypes import DTYPES
 from cases.rounding import rounded_once
-from reference.verdicts import Verdict
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from cases.verdict import Verdict
 
 
 @dataclass(frozen=True)

@@ -7,25 +7,28 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TypeAlias
 
-from cases.dtypes import SIXTEEN_BITS
+import numpy as np
+from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from reference.bounded import Error
+from cases.dtypes import IN_FLOAT32, SIXTEEN_BITS, Accumulators
 
+# An array of error bounds, or the plain number 0.0: an exact operand costs no arithmetic.
+Error: TypeAlias = NDArray[np.float64] | float
+
+# Unit roundoff of float64, in which every derived value is itself evaluated.
 EVALUATION = 2.0**-53
-"""Unit roundoff of float64, in which every derived value is itself evaluated."""
 
+# Pays for evaluating the bounds themselves in float64.
+#
+# A bound of n terms is evaluated with a relative error of (n + 4)·2⁻⁵³ at most. Each bound is enlarged by
+# this factor where it arises, which is enough for 2²³ such roundings on its way through the lines that
+# follow.
 SLACK = 1 + 2.0**-30
-"""Pays for evaluating the bounds themselves in float64.
 
-A bound of n terms is evaluated with a relative error of (n + 4)·2⁻⁵³ at most. Each bound is enlarged by this
-factor where it arises, which is enough for 2²³ such roundings on its way through the lines that follow.
-"""
-
+# A part of a bound so small beside the rest that `SLACK` has paid for it.
 NEGLIGIBLE = 2.0**-32
-"""A part of a bound so small beside the rest that `SLACK` has paid for it."""
 
 
 @dataclass(frozen=True)
@@ -126,37 +129,13 @@ def _gamma(n: int, u: float) -> float:
 
 FLOAT64 = Format("float64", 2.0**-53, 2.0**-1022, float.fromhex("0x1.fffffffffffffp1023"))
 FLOAT32 = Format("float32", 2.0**-24, 2.0**-126, float.fromhex("0x1.fffffep127"))
+# Real arithmetic: a publication's rounding is stated by its printed places, not by a format.
 PRINTED = Format("printed", 0.0, 0.0, math.inf)
-"""Real arithmetic: a publication's rounding is stated by its printed places, not by a format."""
 
 BFLOAT16 = Format("bfloat16", 2.0**-8, 2.0**-126, float.fromhex("0x1.fep127"))
 FLOAT16 = Format("float16", 2.0**-11, 2.0**-14, 65504.0, flushes=False)
 
 FORMATS = {form.name: form for form in (FLOAT64, FLOAT32, BFLOAT16, FLOAT16)}
-
-Accumulator: TypeAlias = Literal["float32", "own"]
-
-
-@dataclass(frozen=True)
-class Accumulators:
-    """What a claimant accumulates in when the format has 16 bits: float32, or the format's own 16 bits.
-
-    Attributes
-    ----------
-    products
-        In matrix products.
-    sums
-        In sums along an axis: over the examples, for the gradient of a bias.
-    totals
-        In sums over all elements, for the loss.
-    """
-
-    products: Accumulator = "float32"
-    sums: Accumulator = "float32"
-    totals: Accumulator = "float32"
-
-
-IN_FLOAT32 = Accumulators()
 
 
 def format_of(dtype: str, accumulators: Accumulators = IN_FLOAT32) -> Format:

@@ -6,43 +6,35 @@ arrays and `Bounded` numbers share; where the document writes one example, the b
 Axes count from the last, so that every array may have one more in front: many cases, stacked.
 """
 
-from __future__ import annotations
+from typing import Any, TypeVar
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from numpy.typing import NDArray
 
+from reference.bounded import Bounded
 from reference.elementary import Elementary
 from reference.operations import as_row
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from reference.bounded import Bounded
-
-    Array = TypeVar("Array", NDArray[Any], Bounded)
+Array = TypeVar("Array", NDArray[Any], Bounded)
 
 
 def linear(x: Array, W: Array, b: Array) -> Array:
     """z = w · x + b, for every example: x Wᵀ + b, shape (N, n_out)."""
-    z: Array = x @ W.mT + as_row(b, x)
-    return z
+    return x @ W.mT + as_row(b, x)
 
 
 def through_activation(dL_da: Array, da_dz: Array) -> Array:
     """∂L/∂z = ∂L/∂a · σ'(z), shape (N, n)."""
-    dL_dz: Array = dL_da * da_dz
-    return dL_dz
+    return dL_da * da_dz
 
 
 def weight_gradient(dL_dz: Array, x: Array) -> Array:
     """∂L/∂w = ∂L/∂z · x, summed over the examples, shape (n_out, n_in)."""
-    dL_dW: Array = dL_dz.mT @ x
-    return dL_dW
+    return dL_dz.mT @ x
 
 
 def bias_gradient(dL_dz: Array) -> Array:
     """∂L/∂b = ∂L/∂z · 1, summed over the examples, shape (n_out,)."""
-    dL_db: Array = dL_dz.sum(axis=-2)
-    return dL_db
+    return dL_dz.sum(axis=-2)
 
 
 def through_weights(dL_dz: Array, W: Array) -> Array:
@@ -50,14 +42,12 @@ def through_weights(dL_dz: Array, W: Array) -> Array:
 
     The factor w that step 3 of the document's general part omits, and its worked example has.
     """
-    dL_da: Array = dL_dz @ W
-    return dL_da
+    return dL_dz @ W
 
 
 def descend(w: Array, dL_dw: Array, eta: Array) -> Array:
     """w = w − η · ∂L/∂w, with w's shape."""
-    w_new: Array = w - eta * dL_dw
-    return w_new
+    return w - eta * dL_dw
 
 
 def _descend_bounded(w: Bounded, direction: Bounded, eta: Bounded) -> Bounded:

@@ -1,31 +1,24 @@
 """One printed quantity, judged number by number: what is right, what only follows, what is wrong."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from reference.above import MATTERS, that_matter
+from cases.published import PublishedArray, PublishedStep
+from cases.verdict import Verdict
+from reference.above import MATTERS, Above, Influence, that_matter
 from reference.agreement import ONE_DIGIT
-from reference.exact import NEGLIGIBLE
+from reference.bounded import Bounded, Real
+from reference.exact import NEGLIGIBLE, ExactStep
 from reference.findings import Finding
 from reference.patterns import error_pattern
-from reference.verdicts import Verdict
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from cases.published import PublishedArray, PublishedStep
-    from reference.above import Above, Influence
-    from reference.bounded import Bounded, Real
-    from reference.exact import ExactStep
-
+# Half units of the last printed place, as many as are in half a unit of the place before it. A wider bound
+# leaves more open than the last printed digit, and certifies nothing.
 OPEN: Final = 10
-"""Half units of the last printed place, as many as are in half a unit of the place before it. A wider bound
-leaves more open than the last printed digit, and certifies nothing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,8 +50,7 @@ class Reference:
 
     def within(self, half_unit: Real) -> NDArray[np.bool_]:
         """Which numbers are as near as rounding and the bound allow."""
-        inside: NDArray[np.bool_] = self.off <= self.bound + half_unit
-        return inside
+        return self.off <= self.bound + half_unit
 
     def outside(self, half_unit: Real) -> NDArray[np.bool_]:
         """Which are certainly farther off; NaN, and what a bound that is none allows, is neither."""
@@ -67,8 +59,7 @@ class Reference:
     @property
     def certifies(self) -> NDArray[np.bool_]:
         """Where the bound is narrow enough."""
-        narrow: NDArray[np.bool_] = self.bound <= self.limit
-        return narrow
+        return self.bound <= self.limit
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,8 +104,7 @@ class JudgedArray:
 
     def having(self, verdict: Verdict) -> NDArray[np.bool_]:
         """Return which numbers have a verdict."""
-        having: NDArray[np.bool_] = self.verdicts == verdict
-        return having
+        return self.verdicts == verdict
 
     @property
     def left_open(self) -> Real:

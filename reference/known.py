@@ -1,22 +1,15 @@
 """What a training step is computed from, as it is known: data, rules' numbers, the state before it."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from reference import names
+from cases import Problem, names
+from cases.dtypes import IN_FLOAT32, Accumulators
 from reference.bounded import Bounded
-from reference.formats import IN_FLOAT32, format_of
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from numpy.typing import NDArray
-
-    from cases import Problem
-    from reference.formats import Accumulators, Format
+from reference.formats import Format, format_of
 
 
 def first_state(problem: Problem, accumulators: Accumulators = IN_FLOAT32) -> dict[str, Bounded]:

@@ -1,12 +1,8 @@
 """A line of the tape, and which lines are needed for what follows from them."""
 
-from __future__ import annotations
-
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 
 @dataclass(frozen=True)

@@ -5,25 +5,20 @@ where one does not, the whole is repeated with twice the bits (Ziv, "Fast evalua
 mathematical functions with correctly rounded last bit", ACM TOMS 17, 1991).
 """
 
-from __future__ import annotations
-
 import math
 from fractions import Fraction
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 
+from cases import Problem
 from cases.rounding import nearest
-from reference.balls import BITS
+from reference.balls import BITS, Ball, Real
 from reference.trajectory import certified_steps
 
-if TYPE_CHECKING:
-    from cases import Problem
-    from reference.balls import Ball, Real
-
+# Where even these do not settle a value, as one that is exactly at a kink, it is left open.
 MOST_BITS: Final = 16 * BITS
-"""Where even these do not settle a value, as one that is exactly at a kink, it is left open."""
 
 
 def correctly_rounded(problem: Problem, steps: int = 1) -> list[dict[str, Real]]:

@@ -1,19 +1,15 @@
 """The few operations that have no operator, on arrays, on `Bounded` numbers and on balls alike."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import flint
 import numpy as np
+from numpy.typing import NDArray
 
 from reference.balls import Ball
 from reference.bounded import Bounded
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Array = TypeVar("Array", NDArray[Any], Bounded, Ball)
+Array = TypeVar("Array", NDArray[Any], Bounded, Ball)
 
 
 def as_row(b: Array, x: Array) -> Array:
@@ -30,8 +26,7 @@ def as_row(b: Array, x: Array) -> Array:
         return Bounded(value, error, b.format, b.terms, low, sizes=lambda: b.scale[..., None, :])
     if isinstance(b, Ball):
         return Ball(b.matrix, (1, *b.shape))
-    row: Array = b[..., None, :]
-    return row
+    return b[..., None, :]
 
 
 def for_each_element(number: Array, array: Array) -> Array:
@@ -43,24 +38,21 @@ def for_each_element(number: Array, array: Array) -> Array:
         error = number.error if isinstance(number.error, float) else number.error.reshape(shape)
         reshaped = Bounded(number.value.reshape(shape), error, number.format)
         return reshaped.sized(lambda: number.scale.reshape(shape))
-    shaped: Array = number.reshape(shape)
-    return shaped
+    return number.reshape(shape)
 
 
 def sqrt(v: Array) -> Array:
     """√v, element by element."""
     if isinstance(v, Bounded | Ball):
         return v.sqrt()
-    root: Array = np.sqrt(v)
-    return root
+    return np.sqrt(v)
 
 
 def maximum(a: Array, b: Array) -> Array:
     """The larger of two, element by element."""
     if isinstance(a, Bounded | Ball):
         return a.maximum(b)
-    larger: Array = np.maximum(a, b)
-    return larger
+    return np.maximum(a, b)
 
 
 def quotient_up_to_one(a: Array, b: Array) -> Array:
@@ -73,8 +65,7 @@ def quotient_up_to_one(a: Array, b: Array) -> Array:
         certain = b.value + b.error <= a.value - a.error
         value, error = np.minimum(ratio.value, 1), np.where(certain, 0.0, ratio.error)
         return Bounded(value, error, ratio.format, sizes=lambda: np.minimum(ratio.scale, 1))
-    smaller: Array = np.minimum(ratio, ratio.dtype.type(1))
-    return smaller
+    return np.minimum(ratio, ratio.dtype.type(1))
 
 
 def cast(number: Any) -> Any:  # noqa: ANN401 - a number, or a bounded number or a ball of one

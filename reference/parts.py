@@ -7,19 +7,17 @@ stands in its place, and whoever collects (`collected`) has it to count. Where n
 from __future__ import annotations
 
 import traceback
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
+from typing import Final, ParamSpec, TypeVar
 
-from reference.crash import named
+from cases.crash import type_and_message
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
-    P = ParamSpec("P")
-    Value = TypeVar("Value")
+P = ParamSpec("P")
+Value = TypeVar("Value")
 
 ROOT: Final = Path(__file__).parents[1]
 PACKAGES: Final = ("cases", "reference", "adapters", "reports")
@@ -93,7 +91,7 @@ def reason(error: Exception) -> str:
         and path != Path(__file__)
     ]
     path, line = (ours or [(Path(path.name), line) for path, line in frames])[-1]
-    return f"{named(error)} ({path.as_posix()}:{line})"
+    return f"{type_and_message(error)} ({path.as_posix()}:{line})"
 
 
 def counted(failed: Iterable[FailedPart]) -> str:

@@ -1,21 +1,13 @@
 """Training steps of which nothing is stated: only what the next step starts from is derived."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from reference import names
-from reference.line import leading_to
+from cases import Problem, names
+from reference.bounded import Bounded
+from reference.line import Line, leading_to
 from reference.tape import advanced
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from cases import Problem
-    from reference.bounded import Bounded
-    from reference.line import Line
 
 
 def passed(

@@ -1,21 +1,18 @@
 """Where the wrong elements of an array stand: a row, a column, the diagonal; and a factor that they share."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
+from reference.bounded import Real
+from reference.formats import Error
 
-    from reference.bounded import Error, Real
-
+# So many elements are named one by one where they form no pattern.
 NAMED: Final = 3
-"""So many elements are named one by one where they form no pattern."""
 
+# A constant factor is told as a fraction if both its terms are at most this.
 SIMPLE: Final = 12
-"""A constant factor is told as a fraction if both its terms are at most this."""
 
 
 def error_pattern(

@@ -1,24 +1,15 @@
 """Published numbers as a claim: each held against the exact run and the numbers printed above it."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-from reference import names
+from cases import Problem, names
+from cases.published import Published, PublishedStep
 from reference.above import Above, Standing
 from reference.claims import JudgedStep
-from reference.exact import exact_run
-from reference.judged_print import judge_array
+from reference.exact import ExactStep, exact_run
+from reference.judged_print import JudgedArray, judge_array
 from reference.tape import tape
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from cases import Problem
-    from cases.published import Published, PublishedStep
-    from reference.exact import ExactStep
-    from reference.judged_print import JudgedArray
 
 
 @dataclass(frozen=True)

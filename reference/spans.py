@@ -3,24 +3,19 @@
 Only steps that are not certified are: certifying costs more than all the rest of a step.
 """
 
-from __future__ import annotations
-
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from cases import Problem
+from reference.claims import Claim
 from reference.findings import Finding
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-
-    from cases import Problem
-    from reference.claims import Claim
-
+# Steps that are judged together: further ones gain nothing, and a claimant is not run far ahead.
 MOST: Final = 100
-"""Steps that are judged together: further ones gain nothing, and a claimant is not run far ahead."""
 
+# Parameters and activations of all of them, at most, so that a stack of steps stays in a cache.
 ELEMENTS: Final = 100_000
-"""Parameters and activations of all of them, at most, so that a stack of steps stays in a cache."""
 
 
 @dataclass(frozen=True)

@@ -5,41 +5,33 @@ the findings are told in arrays, one entry for each case. Nothing is certified h
 case that is not in agreement is judged again by itself.
 """
 
-from __future__ import annotations
-
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
-from reference import names
+from cases import Problem, names
+from cases.dtypes import IN_FLOAT32, Accumulators
+from cases.verdict import Verdict
 from reference.agreement import after_overflow, certifies, sizes
-from reference.bounded import Bounded
+from reference.bounded import Bounded, Real
 from reference.claims import wrong_kind
-from reference.formats import IN_FLOAT32, format_of
+from reference.formats import format_of
 from reference.optimizers.adam import C1, C2
 from reference.tape import advanced, tape
-from reference.verdicts import Verdict
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+Stacked: TypeAlias = Callable[[Problem], Iterator[Mapping[str, NDArray[Any]]]]
 
-    from numpy.typing import NDArray
-
-    from cases import Problem
-    from reference.bounded import Real
-    from reference.formats import Accumulators
-
-    Stacked: TypeAlias = Callable[[Problem], Iterator[Mapping[str, NDArray[Any]]]]
-
+# By the numbers that stand for them in arrays, the better first.
 VERDICTS: Final = (Verdict.AGREES, Verdict.UNDECIDED, Verdict.DIFFERS)
-"""By the numbers that stand for them in arrays, the better first."""
 
 AGREES, UNDECIDED, DIFFERS = range(3)
 
 
+# What is the same for every case of a structure: numbers of the program's own, stated once.
 COMMON: Final = frozenset({names.RATE, C1, C2})
-"""What is the same for every case of a structure: numbers of the program's own, stated once."""
 
 
 def stack_of_one(claim: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:

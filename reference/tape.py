@@ -5,16 +5,18 @@ Walther, *Evaluating Derivatives*, 2nd ed., section 2.2). The NumPy reference, t
 follow from this one table.
 """
 
-from __future__ import annotations
-
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike, NDArray
 
+from cases import Problem, Rule, names
 from cases.dtypes import SIXTEEN_BITS
-from reference import names, optimizers
+from cases.names import STEP
+from reference import optimizers
 from reference.activations import ACTIVATIONS
 from reference.formulas import (
     bias_gradient,
@@ -25,14 +27,6 @@ from reference.formulas import (
 )
 from reference.line import Line
 from reference.losses import loss_rule
-from reference.names import STEP
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from numpy.typing import DTypeLike, NDArray
-
-    from cases import Problem, Rule
 
 
 def tape(problem: Problem) -> tuple[Line, ...]:

@@ -5,30 +5,22 @@ other: they are a stack, as many cases are (`reference.stacks`). The lines, the 
 finding are the same. Only agreement is told here; where there is anything else, each step is judged alone.
 """
 
-from __future__ import annotations
-
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from reference import names
+from cases import Problem, names
 from reference.agreement import agreements
 from reference.bounded import EXACT, Bounded
-from reference.claims import JudgedStep, is_last, wrong_kind
+from reference.claims import Claim, JudgedStep, State, is_last, wrong_kind
 from reference.findings import Finding
 from reference.known import data
+from reference.line import Line
 from reference.operations import for_each_element
+from reference.spans import Span
 from reference.stacks import COMMON
 from reference.tape import tape
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
-
-    from cases import Problem
-    from reference.claims import Claim, State
-    from reference.line import Line
-    from reference.spans import Span
 
 
 def judge_together(
@@ -130,8 +122,7 @@ def _derived(line: Line, problem: Problem, known: Mapping[str, Bounded], before:
         for_each_element(one, largest) if name in COMMON else one
         for name, one in zip(line.inputs, inputs, strict=True)
     )
-    derived: Bounded = line.formula(*shaped)
-    return derived
+    return line.formula(*shaped)
 
 
 def _numbers(line: Line, problem: Problem, before: Sequence[State]) -> Bounded:

@@ -4,29 +4,22 @@ Nothing is rounded here as a claimant would round, so it tells how far a claiman
 from the training that the equations describe. The balls widen from step to step, and say by how much.
 """
 
-from __future__ import annotations
-
 import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import count
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
-from reference import names
+from cases import Problem, names
+from cases.published import Written
 from reference.balls import BITS, Ball, precision
-from reference.line import leading_to
+from reference.line import Line, leading_to
 from reference.tape import tape
 
+# So many bits below a ball's radius are worked with.
 GUARD = 64
-"""So many bits below a ball's radius are worked with."""
 
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
-
-    from cases import Problem
-    from cases.published import Written
-    from reference.line import Line
-
-    Given: TypeAlias = Mapping[str, Written]
-    """Inputs by name as they are written, in place of the problem's own binary numbers."""
+# Inputs by name as they are written, in place of the problem's own binary numbers.
+Given: TypeAlias = Mapping[str, Written]
 
 
 def certified_trajectory(problem: Problem, bits: int = BITS) -> Iterator[dict[str, Ball]]:

@@ -1,21 +1,14 @@
 """Certified truth: balls beside the bounded numbers, so that no tolerance pays for our own rounding."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
-from reference import names
+from cases import Problem, names
 from reference.balls import Ball, precision
-from reference.bounded import Bounded
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from cases import Problem
-    from reference.bounded import Real
-    from reference.line import Line
+from reference.bounded import Bounded, Real
+from reference.line import Line
 
 
 class Truth:

@@ -8,34 +8,30 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from reference.formats import FORMATS
+from reference import JudgedStep, Subject
+from reference.bounded import Bounded, Real
+from reference.formats import FORMATS, Error
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from numpy.typing import NDArray
-
-    from reference import JudgedStep, Subject
-    from reference.bounded import Bounded, Error, Real
-
+# Upper ends of the classes of |error| in ulps: exactly right, at most a quarter, …, at most 2²⁰.
 EDGES: Final = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, *(2.0**k for k in range(1, 21)))
-"""Upper ends of the classes of |error| in ulps: exactly right, at most a quarter, …, at most 2²⁰."""
 
+# The class of all that is further off, infinitely far too.
 BEYOND: Final = len(EDGES)
-"""The class of all that is further off, infinitely far too."""
 
+# The class where there is no distance: what is claimed is NaN, or what is true may overflow.
 UNKNOWN: Final = BEYOND + 1
-"""The class where there is no distance: what is claimed is NaN, or what is true may overflow."""
 
+# The classes of errors below and above the truth, with 0 between them; one of them stays empty.
 CLASSES: Final = 2 * UNKNOWN + 1
-"""The classes of errors below and above the truth, with 0 between them; one of them stays empty."""
 
 
 @dataclass(frozen=True)
@@ -153,8 +149,7 @@ def ulps(claimed: Real, high: Real, low: Real, dtype: str) -> Real:
     """Return (claimed − truth) in units in the last place of the truth, as `Format.ulp` has them."""
     form = FORMATS[dtype]
     _, exponent = np.frexp(np.maximum(np.abs(high), form.smallest_normal))
-    off: Real = (claimed - high - low) / np.ldexp(2 * form.unit_roundoff, exponent - 1)
-    return off
+    return (claimed - high - low) / np.ldexp(2 * form.unit_roundoff, exponent - 1)
 
 
 @lru_cache(maxsize=1024)

@@ -5,49 +5,42 @@ point itself. The loss is Σ |a − y| with y far below a: its gradient is 1 exa
 as the claimant computes it, with no rounding but its own. Nothing is judged here; the cases do that.
 """
 
-from __future__ import annotations
-
 import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 
-from adapters import Adapter
-from cases import Problem
-from reference import names
+from adapters import Adapter, Unavailable
+from cases import Problem, names
+from cases.protocol import Program
+from cases.verdict import Fault
 from reference.activations import ACTIVATIONS
 from reference.balls import Ball, precision
-from reference.verdicts import Fault
+from reference.bounded import Real
+from reference.claims import Claim
 from reports import running
 from reports.accuracy import ulps
 from reports.differences import stated
+from reports.environment import Selection
 from reports.running import Doing
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    from adapters import Unavailable
-    from adapters.adapter import Program
-    from reference.bounded import Real
-    from reference.claims import Claim
-    from reports.run import Selection
-
+# The range is −24 to 24: beyond softplus' threshold of 20, and to where σ(z) is 1 in float64.
 REACH: Final = 24.0
-"""The range is −24 to 24: beyond softplus' threshold of 20, and to where σ(z) is 1 in float64."""
 
+# The range is cut into so many strips; of each the point with the largest error is told.
 STRIPS: Final = 64
-"""The range is cut into so many strips; of each the point with the largest error is told."""
 
+# So many points lie in each strip, besides the kinks.
 POINTS: Final = 6
-"""So many points lie in each strip, besides the kinks."""
 
 KINKS: Final = (-1.0, 0.0, 1.0, 6.0)
 
+# The format in which it is measured: the first of these that was asked for. One halves what JAX compiles.
 DTYPES: Final = ("float32", "float64")
-"""The format in which it is measured: the first of these that was asked for. One halves what JAX compiles."""
 
 QUANTITIES: Final = {"value": names.a(1), "derivative": names.gradient(names.z(1))}
 

@@ -1,31 +1,28 @@
 """badge.svg: the verdict in a few words, as a picture to stand beside a project's name. It loads nothing."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from markupsafe import escape
 
 from cases.defects import printable
 from reference import Verdict
 from reports.fitting import shortened
+from reports.report import Report
 from reports.rows import first_failure
 from reports.verdicts import grouped
 
-if TYPE_CHECKING:
-    from reports.report import Report
-
 LABEL: Final = "backprop parity"
 
+# White letters stand out from each by more than the 4.5 to 1 that WCAG 2.1 (1.4.3) asks for.
 GREEN, RED, GREY = "#2e6b34", "#a4161a", "#444444"
-"""White letters stand out from each by more than the 4.5 to 1 that WCAG 2.1 (1.4.3) asks for."""
 
+# Of the letters, in pixels.
 SIZE: Final = 11
-"""Of the letters, in pixels."""
 
+# Room on either side of the words, in pixels.
 BESIDE: Final = 7
-"""Room on either side of the words, in pixels."""
 
+# How far each letter of DejaVu Sans advances, of 2048 for its size; Verdana's are about the same.
 _WIDTHS: Final = {
     letter: width
     for letters, width in (
@@ -40,7 +37,6 @@ _WIDTHS: Final = {
     )
     for letter in letters
 }  # fmt: skip
-"""How far each letter of DejaVu Sans advances, of 2048 for its size; Verdana's are about the same."""
 
 _TEMPLATE: Final = """\
 <svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="20" viewBox="0 0 {width} 20" role="img" \

@@ -5,32 +5,28 @@ A digest stands for every bit of every step. Beside it stand the values themselv
 far they have moved.
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import ml_dtypes  # noqa: F401 - which teaches NumPy the name of bfloat16
 import numpy as np
+from numpy.typing import NDArray
 
-from reference import Subject  # noqa: TC001 - a saved run is read back by the types of its fields
+from reference import (
+    JudgedStep,
+    Subject,
+)
 from reports.differences import stated
 from reports.drift import is_told
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+Key: TypeAlias = tuple[Subject, str]
 
-    from numpy.typing import NDArray
-
-    from reference import JudgedStep
-
-    Key: TypeAlias = tuple[Subject, str]
-
+# Values of one array that are kept; of a larger one every k-th along its rows, k = ⌈size / MOST⌉.
 MOST: Final = 1_024
-"""Values of one array that are kept; of a larger one every k-th along its rows, k = ⌈size / MOST⌉."""
 
 
 @dataclass(frozen=True)

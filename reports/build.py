@@ -6,26 +6,20 @@ was asked for, or something is worse than in the baseline, or something ended th
 report failed; 2 bad usage or bad input; 130 interrupted.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import shlex
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from reports.formats import FORMATS
 from reports.limits import ISOLATE, MEMORY, SECONDS, above_zero, limits_of
 from reports.places import out_folder
+from reports.running import Ended
 from reports.supervision import supervised
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from reports.running import Ended
 
 DTYPES = ("float64", "float32", "bfloat16", "float16")
 

@@ -4,15 +4,10 @@ Exit codes: 0 nothing is worse; 1 something fails that did not, or is compared n
 file that cannot be read; 130 interrupted.
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

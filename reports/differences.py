@@ -1,19 +1,14 @@
 """Plain differences between two arrays, as people are used to see them; no verdict rests on these."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Mapping
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from reference.bounded import maximum
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from numpy.typing import NDArray
-
-    Real: TypeAlias = NDArray[np.float64]
+Real: TypeAlias = NDArray[np.float64]
 
 
 def stated(claim: Mapping[str, NDArray[Any]], name: str, dtype: str) -> NDArray[Any] | None:
@@ -46,8 +41,7 @@ def largest_differences(claimed: NDArray[Any], reference: NDArray[Any]) -> tuple
 
 def bitwise_equal(one: NDArray[Any], other: NDArray[Any]) -> NDArray[np.bool_]:
     """Say of each element whether it is the same bit for bit; +0 and −0 are not."""
-    equal: NDArray[np.bool_] = _bits(one) == _bits(other)
-    return equal
+    return _bits(one) == _bits(other)
 
 
 def ulp_distance(one: NDArray[Any], other: NDArray[Any]) -> Real:
@@ -68,5 +62,4 @@ def _ranks(array: NDArray[Any]) -> NDArray[Any]:
     """Number the format's values in ascending order, as unsigned integers, with −0 and +0 the same."""
     bits = _bits(array)
     half = bits.dtype.type(1 << (8 * array.itemsize - 1))
-    ranks: NDArray[Any] = np.where(bits >= half, half - (bits - half), half + bits)
-    return ranks
+    return np.where(bits >= half, half - (bits - half), half + bits)

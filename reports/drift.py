@@ -5,43 +5,36 @@ is judged; what many steps make of it is a property of the training (where a ste
 differences grow from step to step), and there is no bound that a correct claimant would have to keep.
 """
 
-from __future__ import annotations
-
 import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
-from reference import names
+from cases import Problem, names
+from reference import JudgedStep, Subject
 from reference.balls import BITS, precision
 from reference.formats import FORMATS
 from reference.trajectory import certified_trajectory
 from reports.differences import stated
 
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+Real: TypeAlias = NDArray[np.float64]
+Balls: TypeAlias = tuple[Real, Real, Real]
 
-    from numpy.typing import NDArray
-
-    from cases import Problem
-    from reference import JudgedStep, Subject
-
-    Real: TypeAlias = NDArray[np.float64]
-    Balls: TypeAlias = tuple[Real, Real, Real]
-
+# Stands for the certified trajectory where another claimant's name could stand.
 TRUTH: Final = "certified"
-"""Stands for the certified trajectory where another claimant's name could stand."""
 
+# Parameters × examples × steps up to which the certified trajectory is followed: some seconds.
 BUDGET: Final = 200_000
-"""Parameters × examples × steps up to which the certified trajectory is followed: some seconds."""
 
+# Where the balls have become too wide, the run is repeated with twice the bits, up to so many.
 MOST_BITS: Final = 8 * BITS
-"""Where the balls have become too wide, the run is repeated with twice the bits, up to so many."""
 
+# Of one ulp: what the balls may leave open, so that a drift's first three digits are certain in ulps.
 FAR_BELOW: Final = 1e-3
-"""Of one ulp: what the balls may leave open, so that a drift's first three digits are certain in ulps."""
 
 
 @dataclass(frozen=True)

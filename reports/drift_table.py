@@ -1,16 +1,11 @@
 """The table of drifts, and drift.csv: a line for each pair, or for each step at which it was compared."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import pandas as pd
 
 from reports import texts
 from reports.drift import Drift, by_pair
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 TITLE = "For information: how far the trainings have come apart"
 

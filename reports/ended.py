@@ -1,22 +1,15 @@
 """What becomes of a program that ended the process: it is isolated, told, and fails."""
 
-from __future__ import annotations
-
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from adapters.registry import of_ones_own
+from cases import crash
 from cases.defects import printable
-from reference import Finding, Subject, Verdict, crash
-from reports.rows import Row
-from reports.running import Doing
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from reports.rows import Results
-    from reports.run import Selection
-    from reports.running import Ended
+from reference import Finding, Subject, Verdict
+from reports.environment import Selection
+from reports.rows import Results, Row
+from reports.running import Doing, Ended
 
 
 def apart(ended: Sequence[Ended], names: Sequence[str]) -> tuple[str, ...]:
@@ -33,10 +26,10 @@ def told(ended: Ended) -> str:
     """Say who ended the process, and how, while it did what: in one line."""
     doing = ended.doing
     if doing is None:
-        return printable(f"Something {crash.ended(ended.status)} while no program ran.")
+        return printable(f"Something {crash.exit_reason(ended.status)} while no program ran.")
     who = f"{doing.adapter} {doing.program}".strip()
     where = f"on {doing.case} in {doing.dtype}" if doing.case else "while it was loaded"
-    return printable(f"{who} {crash.ended(ended.status)} {where}.")
+    return printable(f"{who} {crash.exit_reason(ended.status)} {where}.")
 
 
 def again(ended: Ended, what: str) -> str:
@@ -64,5 +57,5 @@ def _row(one: Ended, selection: Selection) -> Row:
     at = runs.index((doing.case, doing.dtype)) if (doing.case, doing.dtype) in runs else 0
     program = doing.program if doing.case == runs[at][0] else ""
     subject = Subject(runs[at][0], doing.adapter, program, runs[at][1])
-    reason = f"{crash.ended(one.status)}, though not again in a process of its own"
+    reason = f"{crash.exit_reason(one.status)}, though not again in a process of its own"
     return Row(subject, Finding(0, "", Verdict.ERROR, reason))

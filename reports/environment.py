@@ -1,26 +1,38 @@
 """Where a report was made: versions, platform, command."""
 
-from __future__ import annotations
-
 import platform
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING
 from uuid import uuid4
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from adapters import Adapter as Claimant
-    from adapters import Unavailable
+from adapters import Adapter, Unavailable
+from cases import Case
 
 PACKAGES = ("numpy", "torch", "jax", "jaxlib", "optax", "pandas")
 
 NOT_KNOWN = "not known"
 
 SEED = "Nothing is drawn but from the seeds that stand in the cases' files, one for each array."
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What to run; `dtypes` narrows each case's own, and empty means all of them."""
+
+    cases: tuple[Case, ...]
+    adapters: tuple[Adapter | Unavailable, ...]
+    dtypes: tuple[str, ...] = ()
+
+    @property
+    def runs(self) -> tuple[tuple[Case, str], ...]:
+        """Each case in each number format."""
+        return tuple((case, dtype) for case in self.cases for dtype in case.dtypes if self._wants(dtype))
+
+    def _wants(self, dtype: str) -> bool:
+        return not self.dtypes or dtype in self.dtypes
 
 
 @dataclass(frozen=True)
@@ -64,7 +76,7 @@ class Environment:
 
 
 def describe(
-    command: str, adapters: Iterable[Claimant | Unavailable] = (), flags: tuple[str, ...] = ()
+    command: str, adapters: Iterable[Adapter | Unavailable] = (), flags: tuple[str, ...] = ()
 ) -> Environment:
     """Describe this machine, now, and the other interpreters that adapters run under."""
     from adapters import Adapter  # noqa: PLC0415 - heavy, as the next

@@ -6,19 +6,14 @@ undecided, nothing may differ later. What is expected then passes, with the case
 What is expected and not found is news, and fails.
 """
 
-from __future__ import annotations
-
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
+from cases.expectations import Expectation
 from reference import Finding, Verdict
 from reports.rows import Row, first_failure, order
 from reports.verdicts import where
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from cases.expectations import Expectation
 
 VERDICTS: Final = {
     "differs": Verdict.DIFFERS,

@@ -1,21 +1,13 @@
 """What explains a failure: told once, where a claimant first fails."""
 
-from __future__ import annotations
-
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
-from reference import Verdict, parts
+from cases import Problem
+from reference import Finding, JudgedStep, Verdict, parts
 from reference.diagnosis import explain_step, inherited
 from reference.parts import FailedPart
-from reports.rows import first_failure
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from cases import Problem
-    from reference import Finding, JudgedStep
-    from reports.rows import Row
+from reports.rows import Row, first_failure
 
 
 def explained(problem: Problem, judged: JudgedStep, rows: Sequence[Row]) -> list[Row]:

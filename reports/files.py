@@ -1,8 +1,7 @@
 """The files of a report, each as a text."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 from markupsafe import Markup
 
@@ -13,13 +12,8 @@ from reports import badge, drift_table, latex, markdown, page, saved, tables
 from reports.folder import publish
 from reports.formats import chosen
 from reports.marks import item
+from reports.report import Report
 from reports.texts import csv
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
-
-    from reports.report import Report
 
 
 def write(report: Report, folder: Path, formats: Sequence[str] = ()) -> None:
@@ -68,6 +62,7 @@ def results_csv(report: Report) -> str:
     return csv(tables.results(report.results.rows))
 
 
+# The files of a report, each of the format that its name ends in (`reports.formats`).
 WRITERS: dict[str, Callable[[Report], str]] = {
     "results.csv": results_csv,
     "results.json": lambda report: saved.dumps(report.run),
@@ -77,7 +72,6 @@ WRITERS: dict[str, Callable[[Report], str]] = {
     "badge.svg": badge.badge,
     "tables.tex": latex.tables,
 }
-"""The files of a report, each of the format that its name ends in (`reports.formats`)."""
 
+# The files that people read, which tell what failed; each with what stands there if it fails itself.
 BARE: dict[str, Callable[[Report], str]] = {"summary.md": _bare_summary, "index.html": _bare_page}
-"""The files that people read, which tell what failed; each with what stands there if it fails itself."""

@@ -1,31 +1,27 @@
 """Markdown within a number of bytes, whatever there is to tell: what has no room is left out and counted."""
 
-from __future__ import annotations
-
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from reports.marks import escape
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
+# Bytes that are kept for naming the sections that are left out.
 ROOM: Final = 5_000
-"""Bytes that are kept for naming the sections that are left out."""
 
+# Bytes that are kept in a section for saying how much of it is left out.
 NOTE: Final = 300
-"""Bytes that are kept in a section for saying how much of it is left out."""
 
+# More sections that are left out are counted, and not named.
 NAMED: Final = 5
-"""More sections that are left out are counted, and not named."""
 
+# Characters of such a name.
 LONGEST_NAME: Final = 50
-"""Characters of such a name."""
 
 ELSEWHERE: Final = "The report's other files hold everything."
 
+# A text of more characters is shortened, where it is no line that could be left out.
 SHORTENED: Final = 500
-"""A text of more characters is shortened, where it is no line that could be left out."""
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,9 @@ each whole; a build that is killed between two of them then leaves files of both
 (Windows), two builds at once are told apart by their folders' names, and the later one stays.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
 from uuid import uuid4
 
 try:
@@ -25,9 +22,8 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]  # there is no such module
 
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
-    from pathlib import Path
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from pathlib import Path
 
 LOCK = ".lock"
 

@@ -1,14 +1,10 @@
 """What is told beside the verdicts, step by step: each of it may fail alone."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Generic, Protocol, TypeVar
 
 from reference import parts
 from reference.parts import FailedPart
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
 
 Given = TypeVar("Given", contravariant=True)  # noqa: PLC0105 - two letters more say no more
 Kept = TypeVar("Kept", covariant=True)  # noqa: PLC0105 - the same

@@ -1,11 +1,7 @@
 """The formats that a report is written in, each with how its files' names end."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Final, TypeVar
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Final, TypeVar
 
 FORMATS: Final = {
     "html": ".html",
@@ -16,8 +12,8 @@ FORMATS: Final = {
     "latex": ".tex",
 }
 
+# What is written where nothing is asked for: a paper's tables are wanted by few.
 USUAL: Final = tuple(name for name in FORMATS if name != "latex")
-"""What is written where nothing is asked for: a paper's tables are wanted by few."""
 
 Writer = TypeVar("Writer")
 

@@ -4,20 +4,13 @@ An engine that states fewer quantities than its framework's own programs cannot 
 agrees, or fails first at a later line, from where the expectation is taken to be met.
 """
 
-from __future__ import annotations
+from collections.abc import Sequence
 
-from typing import TYPE_CHECKING
-
+from adapters import Adapter
+from cases import Case
+from cases.expectations import Expectation
 from reference import tape
-from reports.rows import first_failure
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from adapters import Adapter
-    from cases import Case
-    from cases.expectations import Expectation
-    from reports.rows import Row
+from reports.rows import Row, first_failure
 
 
 def expects(case: Case, dtype: str, adapter: Adapter) -> bool:

@@ -4,24 +4,17 @@ They are the test's `user_properties`, which pytest-xdist carries from its worke
 has no place for them in a test case: asked for by `-o junit_family=xunit2`, it holds none.
 """
 
-from __future__ import annotations
-
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+
+import pytest
 
 from cases.defects import printable
 from reference import parts
 from reference.parts import FailedPart
 from reports.quantities import badness
-from reports.rows import order
+from reports.rows import Row, order
 from reports.verdicts import agrees, at_step, state, verdict, where
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import pytest
-
-    from reports.rows import Row
 
 
 def record(item: pytest.Item, rows: Sequence[Row]) -> None:

@@ -1,19 +1,13 @@
 """The tables of what is known not to agree: the differences that cases expect, and who has no equivalent."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
+from cases import Case
+from reports.rows import Row
 from reports.tables import NOTHING
 from reports.verdicts import at_step, known_differences, without_equivalent
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from cases import Case
-    from reports.rows import Row
 
 
 def differences(rows: Iterable[Row], cases: Mapping[str, Case]) -> pd.DataFrame:

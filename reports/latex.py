@@ -3,12 +3,11 @@ r"""tables.tex: the tables of a paper, each as a `longtable` that pdflatex sets,
 Put `\usepackage{array,booktabs,longtable}` into the preamble, and `\input{tables}` where they are to stand.
 """
 
-from __future__ import annotations
-
 import math
 import re
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import pandas as pd
 
@@ -16,26 +15,21 @@ from cases.defects import printable
 from reference import parts
 from reference.parts import FailedPart
 from reports.notation import Notation
-from reports.report import DIRECTLY, KNOWN, LEGEND
+from reports.report import DIRECTLY, KNOWN, LEGEND, Example, Report
 from reports.tex import escape, mathematics
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from reports.report import Example, Report
 
 HEAD: Final = """% Made by {command}, {made}.
 % In the preamble: \\usepackage{{array,booktabs,longtable}}
 """
 
+# The columns that are set in lines of so much of a page's width; the others are as wide as they are.
 WIDTHS: Final = {
     "what follows": 0.15, "verdict": 0.09, "reason": 0.18,
     "claimed": 0.11, "should be": 0.11, "cause": 0.2, "see": 0.09,
 }  # fmt: skip
-"""The columns that are set in lines of so much of a page's width; the others are as wide as they are."""
 
+# The columns that name quantities, which stand as mathematics.
 QUANTITIES: Final = ("quantity", "first at", "element")
-"""The columns that name quantities, which stand as mathematics."""
 
 PLAIN: Final = Notation(0, scalar=False)
 

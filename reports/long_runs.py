@@ -1,23 +1,17 @@
 """The rows of a long run: memory does not grow with the number of steps, and no count is lost."""
 
-from __future__ import annotations
-
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
-from reports.rows import severity
+from reports.rows import Row, severity
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+# A quantity, its verdict, what its truth is, and whether the case's own tolerance holds.
+Key: TypeAlias = tuple[str, str, str, bool | None]
 
-    from reports.rows import Row
-
-    Key: TypeAlias = tuple[str, str, str, bool | None]
-    """A quantity, its verdict, what its truth is, and whether the case's own tolerance holds."""
-
+# Every row of so many steps is kept; of all further steps one row stands for each quantity.
 KEPT_STEPS = 100
-"""Every row of so many steps is kept; of all further steps one row stands for each quantity."""
 
 
 class RowKeeper:

@@ -1,22 +1,17 @@
 """The loss after each step of a training, as each claimant states it; of a long one, a part of the steps."""
 
-from __future__ import annotations
-
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from cases import Problem
+from reference import JudgedStep, Subject
 from reports.differences import stated
 from reports.drift import is_told
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from cases import Problem
-    from reference import JudgedStep, Subject
-
+# Of a training of more steps about so many are kept, besides 1, 2, 5, 10, … and the last.
 EVENLY: Final = 300
-"""Of a training of more steps about so many are kept, besides 1, 2, 5, 10, … and the last."""
 
 
 @dataclass(frozen=True)

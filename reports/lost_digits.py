@@ -1,19 +1,12 @@
 """Numbers within their bound and without one right digit, where a formula rounds all of them away."""
 
-from __future__ import annotations
-
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from reference import Finding, Subject, Verdict
+from reference import Finding, JudgedStep, Subject, Verdict
 from reference.agreement import ONE_DIGIT, distance
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from reference import JudgedStep
 
 
 @dataclass(frozen=True)

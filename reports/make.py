@@ -1,10 +1,10 @@
 """Making a report from what was asked for: load, run, judge, write, tell."""
 
-from __future__ import annotations
-
 import sys
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from pathlib import Path
+
+from rich.console import Console
 
 from adapters import Choice, UnknownAdapterError
 from cases import SHIPPED, CaseErrors, load_cases
@@ -18,27 +18,19 @@ from reports import (
     files,
     parallel,
     report,
-    run,
     running,
     saved,
     step_summary,
     terminal,
 )
+from reports.changes import Changes
 from reports.ended import with_ended
+from reports.environment import Selection
 from reports.limits import flags_of
-from reports.power import measure
-from reports.running import Doing
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from rich.console import Console
-
-    from reports.changes import Changes
-    from reports.power import Power
-    from reports.report import Report
-    from reports.running import Ended
-    from reports.saved import SavedRun
+from reports.power import Power, measure
+from reports.report import Report
+from reports.running import Doing, Ended
+from reports.saved import SavedRun
 
 
 class UsageError(Exception):
@@ -171,12 +163,12 @@ def _again(wanted: Wanted) -> Report:
     return report.put_together(kept.results, kept.selection, kept.environment, kept.asked, kept.power)
 
 
-def _measure(selection: run.Selection, out: Console) -> Power:
+def _measure(selection: Selection, out: Console) -> Power:
     with terminal.bar(out) as watch:
         return measure(selection.cases, selection.dtypes, watch)
 
 
-def select(wanted: Wanted) -> run.Selection:
+def select(wanted: Wanted) -> Selection:
     """Load what was asked for.
 
     Raises
@@ -193,7 +185,7 @@ def select(wanted: Wanted) -> run.Selection:
         raise UsageError(f"no case has {wanted.select!r} in its name; there are {len(cases)}: {known}, …")
     adapters = wanted.adapters.load(lambda name: running.now(Doing(name)))
     running.now(None)
-    selection = run.Selection(chosen, adapters, wanted.dtypes)
+    selection = Selection(chosen, adapters, wanted.dtypes)
     if not selection.runs:
         raise UsageError(f"none of the selected cases runs in {' or '.join(wanted.dtypes)}")
     return selection

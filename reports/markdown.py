@@ -4,10 +4,11 @@ GitHub shows no summary of more than 1 MiB, and no part of it either. So what fa
 no room is left out and counted.
 """
 
-from __future__ import annotations
-
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Final
+
+import pandas as pd
 
 from reference import parts
 from reference.parts import FailedPart
@@ -19,22 +20,15 @@ from reports.page.counts import kind
 from reports.power import TITLE as POWER
 from reports.power import to_sections
 from reports.quantities import badness
-from reports.report import DIRECTLY, KNOWN, LEGEND, LOST, NO_EQUIVALENT
+from reports.report import DIRECTLY, KNOWN, LEGEND, LOST, NO_EQUIVALENT, Example, Report
 from reports.rows import first_failure
 from reports.verdicts import grouped
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
-    import pandas as pd
-
-    from reports.report import Example, Report
-
+# Bytes; what is less than 1 MiB is left to whatever else a workflow's step may say.
 LIMIT: Final = 1_000_000
-"""Bytes; what is less than 1 MiB is left to whatever else a workflow's step may say."""
 
+# Characters of a failure or of a command; an exception's words may be a book.
 LONGEST: Final = 2_000
-"""Characters of a failure or of a command; an exception's words may be a book."""
 
 FAILED: Final = "Parts of this report that failed"
 WITHOUT_A_DIGIT: Final = "Within the bound, and yet without one right digit"

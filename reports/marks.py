@@ -1,24 +1,20 @@
 """Markdown's marks, as GitHub reads them: tables, and text that is not to be read as Markdown."""
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterable
+from typing import Final
+
+import pandas as pd
 
 from cases.defects import printable
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    import pandas as pd
 
 _MARKS: Final = str.maketrans(
     {mark: f"\\{mark}" for mark in "\\`*_[]~|"}
     | {"<": "&lt;", "&": "&amp;", "$": "<span>$</span>"}  # between two bare $ GitHub reads mathematics
 )
 
+# Text that would open a heading, a quotation, a list or a rule at the start of a line.
 _OPENING: Final = re.compile(r"(\d{0,9})([-+=#>.)].*)", re.DOTALL)
-"""Text that would open a heading, a quotation, a list or a rule at the start of a line."""
 
 
 def table(frame: pd.DataFrame) -> str:

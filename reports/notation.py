@@ -3,31 +3,24 @@
 A network of single units and one example is written with w and products of numbers, any other with matrices.
 """
 
-from __future__ import annotations
-
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 from markupsafe import Markup, escape
+from numpy.typing import NDArray
 
-from reference import names, tape
+from cases import Problem, names
+from cases.published import PublishedStep
+from reference import Line, tape
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from numpy.typing import NDArray
-
-    from cases import Problem
-    from cases.published import PublishedStep
-    from reference import Line
-
+# What stands for a quantity in an equation of the tape.
 NAME: Final = re.compile(
     r"dL/d[azWb]\d+(?:_clipped|_decayed)?|da\d+/dz\d+|(?:(?:[muv]|direction)_)?[Wb]\d+(?:_new)?"
     r"|[za]\d+|\b(?:loss|norm|clip|rate|x|y|N)\b|[ηβμλε][₁₂]?"
 )
-"""What stands for a quantity in an equation of the tape."""
 
 SYMBOLS: Final = {
     "η": names.LEARNING_RATE,

@@ -1,20 +1,14 @@
 """Claimants against each other directly: what is the same bit for bit, and how far apart the rest is."""
 
-from __future__ import annotations
-
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from reference import Claim, Subject
 from reports.rows import Pair
 from reports.side_by_side import SideBySide
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from reference import Claim, Subject
 
 
 @dataclass

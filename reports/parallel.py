@@ -1,33 +1,29 @@
 """Running a selection in several processes at once, a case each time; the results are put in their order."""
 
-from __future__ import annotations
-
 import multiprocessing
 import signal
 import sys
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from adapters import Choice
+from cases import Case
 from reports import ended, running
-from reports.run import Selection, joined, run
+from reports.environment import Selection
+from reports.rows import Results
+from reports.run import joined, run
 from reports.running import Doing, Ended, Note
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from multiprocessing.process import BaseProcess
+Watch = Callable[[Case, str, int], None]
 
-    from adapters import Choice
-    from cases import Case
-    from reports.rows import Results
-
-    Watch = Callable[[Case, str, int], None]
-
+# Cases in number formats from which on it is worth to load the frameworks in other processes.
 ENOUGH: Final = 48
-"""Cases in number formats from which on it is worth to load the frameworks in other processes."""
 
 
 def run_all(selection: Selection, choice: Choice, workers: int, watch: Watch) -> Results:

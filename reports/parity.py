@@ -1,19 +1,19 @@
 """The parity tests' own part: what they are asked to run, and how a failure is told."""
 
-from __future__ import annotations
-
 import shlex
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from adapters import Adapter, Unavailable, UnknownAdapterError, find_adapters
+from adapters.isolation import Limits
 from adapters.registry import check, default_names
 from cases import SHIPPED, Case, CaseErrors, load_cases
 from cases.defects import printable
 from reference import Verdict, parts
+from reference.parts import FailedPart
 from reports.explanations import explained
 from reports.inherited import expects
 from reports.limits import flags_of
@@ -22,17 +22,11 @@ from reports.rows import Row, first_failure
 from reports.run import lockstep, rows_of, run_case
 from reports.verdicts import verdict
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
-
-    from adapters.isolation import Limits
-    from reference.parts import FailedPart
-
+# More steps of a case are judged only with `--slow`; a build always judges them all.
 FIRST_STEPS = 1_000
-"""More steps of a case are judged only with `--slow`; a build always judges them all."""
 
+# A failure's table has no more lines than this.
 LINES = 12
-"""A failure's table has no more lines than this."""
 
 
 class Unusable(Exception):  # noqa: N818 - it is what the options are, not a fault of the program

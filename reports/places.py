@@ -1,17 +1,15 @@
 """Where files go that nobody has placed: never beside installed modules, and none replaces another's."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
+# Where these packages lie; a checkout, if its pyproject.toml lies there too.
 CHECKOUT = Path(__file__).resolve().parent.parent
-"""Where these packages lie; a checkout, if its pyproject.toml lies there too."""
 
+# In the report's folder the one for runs of a part: none of them replaces the report of the whole.
 NARROWED = "narrowed"
-"""In the report's folder the one for runs of a part: none of them replaces the report of the whole."""
 
+# The same for the report of a run that was kept.
 AGAIN = "again"
-"""The same for the report of a run that was kept."""
 
 
 def out_folder(*, narrows: object = False, again: object = False) -> Path:

@@ -1,27 +1,20 @@
 """Judging what somebody printed: a printed number that its case lists as wrong must be found wrong."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
+from cases import Case
+from cases.published import Rejected
 from reference import Finding, Subject, Verdict, judge_published, parts, tape
 from reference.diagnosis import explain_published
+from reference.judged_print import JudgedArray
 from reference.parts import FailedPart
 from reference.patterns import NAMED
 from reports.differences import largest_differences
 from reports.rows import PUBLISHED, Printed, Row
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from numpy.typing import NDArray
-
-    from cases import Case
-    from cases.published import Rejected
-    from reference.judged_print import JudgedArray
 
 
 def judge_case(case: Case, *, explain: bool = False) -> list[Printed]:

@@ -6,8 +6,6 @@ looks for pyproject.toml above whatever may be a path: a DIR outside the project
 so that is told, with what to write instead: `--cases=DIR`.
 """
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 

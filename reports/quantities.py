@@ -1,28 +1,22 @@
 """The tables of one case, one for each number format: each line of the tape by each claimant."""
 
-from __future__ import annotations
-
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
+from cases import Case
 from reference import tape
+from reports.rows import Row
 from reports.tables import NOTHING
 from reports.verdicts import agrees, at_step, verdict
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from cases import Case
-    from reports.rows import Row
-
+# Stands for the quantity where a verdict is on everything that a program claims.
 WHOLE = "(the whole claim)"
-"""Stands for the quantity where a verdict is on everything that a program claims."""
 
 BEFORE = ("quantity", "formula")
+# The columns before and after those of the claimants.
 AFTER = ("worst by", "element", "claimed", "should be", "ulps")
-"""The columns before and after those of the claimants."""
 
 
 def quantities(case: Case, rows: Iterable[Row]) -> dict[str, pd.DataFrame]:
@@ -80,5 +74,5 @@ def _numbers(row: Row) -> tuple[str, ...]:
     )
 
 
+# Ulps from which on they are told by their power of ten.
 MANY = 10_000
-"""Ulps from which on they are told by their power of ten."""

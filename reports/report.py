@@ -1,31 +1,22 @@
 """A report: everything that its files tell, put together once and then written in each format."""
 
-from __future__ import annotations
-
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
+import pandas as pd
+
+from cases import Case
 from reference import parts
+from reference.parts import FailedPart
 from reports import drift_table, known, tables
+from reports.changes import Changes
+from reports.environment import Environment, Selection
+from reports.power import Power
 from reports.quantities import quantities
-from reports.rows import PUBLISHED
-from reports.saved import saved_run
+from reports.rows import PUBLISHED, Printed, Results, Row
+from reports.saved import SavedRun, saved_run
 from reports.verdicts import Conclusion, conclude
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import pandas as pd
-
-    from cases import Case
-    from reference.parts import FailedPart
-    from reports.changes import Changes
-    from reports.environment import Environment
-    from reports.power import Power
-    from reports.rows import Printed, Results, Row
-    from reports.run import Selection
-    from reports.saved import SavedRun
 
 LEGEND = (
     "“agrees 0.42 (14.9)” means: no error is larger than 0.42 of what rounding alone may cause, and the "

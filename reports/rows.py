@@ -1,25 +1,20 @@
 """What a run gives: a row for each judged quantity, for each pair of claimants, for each printed number."""
 
-from __future__ import annotations
-
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from reference import Finding, Subject, Verdict, sentence
-from reference.parts import FailedPart  # noqa: TC001 - a saved run is read back by the types of its fields
-from reports.accuracy import Accuracy  # noqa: TC001 - the same
-from reports.activations import ActivationError  # noqa: TC001 - the same
-from reports.bits import Bits  # noqa: TC001 - the same
-from reports.drift import Drift  # noqa: TC001 - the same
-from reports.losses import Loss  # noqa: TC001 - the same
-from reports.lost_digits import LostDigits  # noqa: TC001 - the same
+from reference.parts import FailedPart
+from reports.accuracy import Accuracy
+from reports.activations import ActivationError
+from reports.bits import Bits
+from reports.drift import Drift
+from reports.losses import Loss
+from reports.lost_digits import LostDigits
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
+# The claimant's name where the claim is what somebody printed.
 PUBLISHED = "published"
-"""The claimant's name where the claim is what somebody printed."""
 
 
 @dataclass(frozen=True)

@@ -1,20 +1,23 @@
 """Running a selection: all claimants of a case advance in lockstep, so that no step need be stored."""
 
-from __future__ import annotations
-
 import math
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import fields, replace
 from itertools import chain
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
+
+from numpy.typing import NDArray
 
 from adapters import Adapter, Unavailable
+from cases import Case, Problem
 from reference import Finding, JudgedStep, Subject, Verdict, judge, parts, tape, training_steps
 from reference.parts import FailedPart
 from reports import running
 from reports.accuracy import AccuracyCounter, added
 from reports.bits import BitKeeper
 from reports.drift import DriftMeter
+from reports.environment import Selection
 from reports.expectations import settled
 from reports.explanations import explained
 from reports.following import Following
@@ -28,40 +31,16 @@ from reports.rows import PUBLISHED, Pair, Results, Row
 from reports.running import Doing
 from reports.side_by_side import SideBySide
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-
-    from numpy.typing import NDArray
-
-    from cases import Case, Problem
-
+# The adapter that plain differences are measured from; it is judged like the others.
 REFERENCE = "numpy"
-"""The adapter that plain differences are measured from; it is judged like the others."""
 
-Follower: TypeAlias = "Callable[[Mapping[Subject, JudgedStep]], None]"
-"""Is given each step of all claimants of a case, for what is told beside the verdicts."""
+# Is given each step of all claimants of a case, for what is told beside the verdicts.
+Follower: TypeAlias = Callable[[Mapping[Subject, JudgedStep]], None]
 
 NOTHING: Mapping[str, NDArray[Any]] = MappingProxyType({})
 
+# The differences where there is nothing to compare.
 UNKNOWN = math.nan, math.nan
-"""The differences where there is nothing to compare."""
-
-
-@dataclass(frozen=True)
-class Selection:
-    """What to run; `dtypes` narrows each case's own, and empty means all of them."""
-
-    cases: tuple[Case, ...]
-    adapters: tuple[Adapter | Unavailable, ...]
-    dtypes: tuple[str, ...] = ()
-
-    @property
-    def runs(self) -> tuple[tuple[Case, str], ...]:
-        """Each case in each number format."""
-        return tuple((case, dtype) for case in self.cases for dtype in case.dtypes if self._wants(dtype))
-
-    def _wants(self, dtype: str) -> bool:
-        return not self.dtypes or dtype in self.dtypes
 
 
 def run(selection: Selection, watch: Callable[[Case, str, int], None] = lambda *_: None) -> Results:

@@ -8,13 +8,10 @@ from __future__ import annotations
 import mmap
 import os
 from dataclasses import astuple, dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
+# Bytes of a note: its state, the exit code, the text's length, and the text.
 SIZE = 4096
-"""Bytes of a note: its state, the exit code, the text's length, and the text."""
 
 STATE, CODE, LENGTH, TEXT = 0, 1, slice(2, 4), 4
 FINISHED = 1
@@ -89,8 +86,8 @@ class Note:
         return self._memory[CODE] if self._memory[STATE] == FINISHED else None
 
 
+# Where this process notes what it does: one note, or none where nobody reads it.
 _notes: list[Note] = []
-"""Where this process notes what it does: one note, or none where nobody reads it."""
 
 
 def keep(note: Note) -> None:

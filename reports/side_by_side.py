@@ -5,20 +5,16 @@ A long run compares a million quantities of a few numbers each, and NumPy's time
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from reference import Claim
 from reports.differences import bitwise_equal, differences, stated, ulp_distance
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from numpy.typing import NDArray
-
-    from reference import Claim
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,13 +63,11 @@ class SideBySide:
     def equal(self) -> list[int]:
         """Return how many elements of each quantity are the same bit for bit."""
         same = bitwise_equal(self.one, self.other)
-        counts: list[int] = np.add.reduceat(same, self._starts, dtype=np.intp).tolist()
-        return counts
+        return np.add.reduceat(same, self._starts, dtype=np.intp).tolist()
 
     def ulps(self) -> list[float]:
         """Return how many numbers of the format lie between two elements of each quantity, at most."""
-        most: list[float] = np.maximum.reduceat(ulp_distance(self.one, self.other), self._starts).tolist()
-        return most
+        return np.maximum.reduceat(ulp_distance(self.one, self.other), self._starts).tolist()
 
 
 @lru_cache(maxsize=64)

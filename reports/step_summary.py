@@ -1,21 +1,17 @@
 """A GitHub workflow's own page: the summary is appended to the file that $GITHUB_STEP_SUMMARY names."""
 
-from __future__ import annotations
-
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from reports.markdown import LIMIT, summary
-
-if TYPE_CHECKING:
-    from reports.report import Report
+from reports.report import Report
 
 VARIABLE: Final = "GITHUB_STEP_SUMMARY"
 
+# Bytes: with less room than this nothing is appended.
 LEAST: Final = 100_000
-"""Bytes: with less room than this nothing is appended."""
 
 
 def append(report: Report) -> None:

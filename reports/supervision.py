@@ -8,26 +8,22 @@ It is forked before anything is loaded, which takes a millisecond, and has the s
 debugger's prompt work as ever. Nothing but the standard library may be imported here.
 """
 
-from __future__ import annotations
-
 import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, NoReturn
+from types import FrameType
+from typing import NoReturn
 
 from reports.running import Ended, Note, keep
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from types import FrameType
+Build = Callable[[tuple[Ended, ...], int | None], int]
 
-    Build = Callable[[tuple[Ended, ...], int | None], int]
-
+# Seconds within which a second Ctrl-C is the first one: the terminal sends it to both processes.
 AGAIN = 1.0
-"""Seconds within which a second Ctrl-C is the first one: the terminal sends it to both processes."""
 
 INTERRUPTED = 130
 

@@ -1,29 +1,23 @@
 """The tables, by pandas: each is a frame that is written as CSV, JSON or Markdown, or shown on the page."""
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
+from reports.lost_digits import LostDigits
 from reports.rows import PUBLISHED, Pair, Printed, Row
 from reports.verdicts import cell, grouped
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from reports.lost_digits import LostDigits
-
+# The columns of results.csv and results.json.
 COLUMNS = (
     "case", "adapter", "program", "dtype", "step", "steps", "quantity", "verdict", "used", "error",
     "tolerance", "digits", "ulps", "index", "claimed", "derived", "max_abs_diff", "max_rel_diff",
     "conventional", "reason", "truth", "explanation", "expected",
 )  # fmt: skip
-"""The columns of results.csv and results.json."""
 
+# Stands in a table where there is nothing to tell.
 NOTHING = "–"
-"""Stands in a table where there is nothing to tell."""
 
 
 def results(rows: Iterable[Row]) -> pd.DataFrame:

@@ -1,40 +1,33 @@
 """What a build prints: a progress bar on a terminal, the case × adapter table, the conclusion."""
 
-from __future__ import annotations
-
 import io
 import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, ParamSpec
+from typing import ParamSpec
 
 from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from cases import Case
 from cases.defects import printable
 from reference import parts
 from reference.parts import FailedPart
 from reports import changes
-from reports.power import TITLE, sentences
-from reports.report import LEGEND
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from cases import Case
-    from reports.power import Power
-    from reports.report import Report
-    from reports.run import Selection
+from reports.environment import Selection
+from reports.power import TITLE, Power, sentences
+from reports.report import LEGEND, Report
 
 P = ParamSpec("P")
 
+# Columns where the output is no terminal: a log is not folded.
 WIDE = 160
-"""Columns where the output is no terminal: a log is not folded."""
 
+# More lines of one kind than this are left to the report's files.
 MANY = 20
-"""More lines of one kind than this are left to the report's files."""
 
 
 def console() -> Console:

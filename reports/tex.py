@@ -1,18 +1,16 @@
 """Text for LaTeX, in ASCII: what it would read as a command is escaped, mathematics is written as such."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from typing import Final
 
+# What LaTeX reads as a command, or prints as something else.
 MARKS: Final = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "_": r"\_",
     "%": r"\%", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}",
     ">": r"\textgreater{}", "|": r"\textbar{}", '"': "''", "`": r"\textasciigrave{}",
     "[": "{[}", "]": "{]}", "*": "{*}",  # after the end of a row, \\[ and \\* are commands
 }  # fmt: skip
-"""What LaTeX reads as a command, or prints as something else."""
 
 SIGNS: Final = {
     "–": "--", "—": "---", "…": r"\ldots{}", "“": "``", "”": "''", "‘": "`{}", "’": "'{}",
@@ -31,6 +29,7 @@ _LOWER: Final = (
 )
 _UPPER: Final = "Γ Δ Θ Λ Ξ Π Σ Φ Ψ Ω", "Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega"
 
+# What stands in mathematics only.
 MATHEMATICS: Final = {
     **{
         letter: f"\\{name}"
@@ -46,7 +45,6 @@ MATHEMATICS: Final = {
     "µ": r"\mu", "ϵ": r"\epsilon", "°": r"^{\circ}",
     "⌊": r"\lfloor", "⌋": r"\rfloor", "⌈": r"\lceil", "⌉": r"\rceil", "⟨": r"\langle", "⟩": r"\rangle",
 }  # fmt: skip
-"""What stands in mathematics only."""
 
 ACCENTS: Final = {
     "\u0300": r"\`", "\u0301": r"\'", "\u0302": r"\^", "\u0303": r"\~", "\u0304": r"\=", "\u0306": r"\u",
@@ -62,8 +60,8 @@ _PIECES: Final = re.compile(
     r"|(?P<sign>.)",
     re.DOTALL,
 )
+# Between two signs that would be printed as one other.
 _LIGATURES: Final = re.compile(r"(?<=-)(?=-)|(?<=')(?=')|(?<=,)(?=,)|(?<=[!?])(?=`)")
-"""Between two signs that would be printed as one other."""
 
 
 def escape(text: str) -> str:

@@ -1,19 +1,16 @@
 """Text from cases and adapters in files for programs: no character of it does anything where it is opened."""
 
-from __future__ import annotations
-
 import json
 import math
 import re
-from typing import TYPE_CHECKING, Final
+from typing import Final
+
+import pandas as pd
 
 from cases.defects import printable
 
-if TYPE_CHECKING:
-    import pandas as pd
-
+# What a spreadsheet takes for the beginning of a formula.
 FORMULA: Final = ("=", "+", "-", "@")
-"""What a spreadsheet takes for the beginning of a formula."""
 
 _BEYOND_ASCII: Final = re.compile(r"[^\x00-\x7e]")
 

@@ -1,24 +1,17 @@
 """From rows to words: one cell for each case, number format and adapter, and the conclusion in one line."""
 
-from __future__ import annotations
-
 import math
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from adapters import Adapter, Unavailable
 from cases.defects import printable
 from reference import Verdict
-from reports.rows import PUBLISHED, Row, first_failure, order
+from reports.environment import Selection
+from reports.rows import PUBLISHED, Printed, Results, Row, first_failure, order
 
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
-
-    from reports.rows import Printed, Results
-    from reports.run import Selection
-
+# A case, a number format, an adapter.
 Group = tuple[str, str, str]
-"""A case, a number format, an adapter."""
 
 
 def known_differences(rows: Iterable[Row]) -> list[Row]:

@@ -3,21 +3,17 @@
 Everything is taken from a report; only the NumPy reference is evaluated again, for what was not printed.
 """
 
-from __future__ import annotations
-
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from reference import Line, names, tape
+from cases import Case, names
+from cases.published import PublishedStep
+from reference import Line, tape
 from reports.rows import PUBLISHED, Printed, Row
 from reports.walk_line import Teller, WalkLine
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from cases import Case
-    from cases.published import PublishedStep
-
+# How walks look; the page's own colours are used.
 STYLE: Final = """
 .stage { border-left: .25rem solid var(--line, #d4d4d4); padding-left: 1rem; margin: 1.5rem 0 }
 .stage h4 { margin: 0 0 .5rem }
@@ -37,7 +33,6 @@ STYLE: Final = """
 .stage .note { background: var(--soft, #f5f5f3); padding: .5rem .75rem }
 @media print { .stage .line { break-inside: avoid } }
 """
-"""How walks look; the page's own colours are used."""
 
 
 @dataclass(frozen=True)

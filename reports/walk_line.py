@@ -1,28 +1,23 @@
 """One line of a worked example: its equation, what was printed, and what everybody computed."""
 
-from __future__ import annotations
-
 import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from markupsafe import Markup
+
+from cases import Problem
+from cases.published import PublishedStep
 from reference import Verdict, tape, training_steps
 from reports.notation import Notation, numbers_of, with_powers
+from reports.rows import Printed, Row
 from reports.verdicts import verdict
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from markupsafe import Markup
-
-    from cases import Problem
-    from cases.published import PublishedStep
-    from reports.rows import Printed, Row
 
 KNOWN_AS: Final = {"numpy": "NumPy", "torch": "PyTorch", "jax": "JAX"}
 NOT_PRINTED: Final = "–"
+# So many decimal digits every float64 can tell; a quotient beyond `FLOAT64` asks for all of them.
 DIGITS: Final = 15
-"""So many decimal digits every float64 can tell; a quotient beyond `FLOAT64` asks for all of them."""
 
 FLOAT64: Final = 1e13
 

@@ -11,8 +11,6 @@ ATen/native/cuda/fused_adam_utils.cuh), optax 0.2 (transforms, _src/transform.py
 2013, Danihelka 2012, Rumelhart et al. 1986.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 

@@ -5,8 +5,6 @@
 PyTorch's gradcheck runs in its fast mode on the wide network, where the full one would take minutes.
 """
 
-from __future__ import annotations
-
 from functools import partial
 
 import jax
@@ -16,10 +14,10 @@ import torch
 from jax.test_util import check_grads
 from networks import network
 
+from cases.names import observable
 from reference import judge, training_steps
 from reference.check import judge_step
 from reference.known import first_state
-from reference.names import observable
 
 NETWORKS = {
     "2-3-1, batch 4": network((2, 3, 1), 4),

@@ -5,8 +5,6 @@ the cases of a round, which `extra_info` has in milliseconds, with the cost of e
 Beside it stands what it takes Hypothesis to draw a network of the same kind, with no claimant and no judge.
 """
 
-from __future__ import annotations
-
 from itertools import pairwise
 
 import pytest

@@ -5,8 +5,6 @@ descriptor 3 and writes answers and events to 4, each a JSON object that ends wi
 Source: https://chromedevtools.github.io/devtools-protocol/
 """
 
-from __future__ import annotations
-
 import base64
 import json
 import os

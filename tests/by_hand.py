@@ -3,8 +3,6 @@
 Nothing here uses the reference: the file is read as text, and every formula is written out by the element.
 """
 
-from __future__ import annotations
-
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 

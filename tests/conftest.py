@@ -1,7 +1,5 @@
 """What the tests of the reports share: a folder with one case, and claimants wrong in one way each."""
 
-from __future__ import annotations
-
 import sys
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -40,7 +38,7 @@ import os
 import numpy as np
 
 from reference import training_steps
-from reference.verdicts import NoEquivalent
+from cases.verdict import NoEquivalent
 
 
 def honest(problem):

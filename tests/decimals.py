@@ -3,8 +3,6 @@
 It shares no code with the reference, so what the tests derive from it is independent.
 """
 
-from __future__ import annotations
-
 from decimal import Decimal, getcontext, localcontext
 from typing import TYPE_CHECKING
 

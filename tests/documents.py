@@ -1,7 +1,5 @@
 """The documents that people read, taken apart: blocks, headings and links, and what their commands print."""
 
-from __future__ import annotations
-
 import re
 import shlex
 import subprocess

@@ -1,7 +1,5 @@
 """Reading YAML as an editor does that checks a case against its schema."""
 
-from __future__ import annotations
-
 import re
 
 import yaml

@@ -7,8 +7,6 @@ Each is read in a process of its own, which is ended at 20 s of processor or 500
 takes. Beside its numbers stands the first line that is told of it.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import resource

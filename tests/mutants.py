@@ -6,8 +6,6 @@ stands twice the run fails, and the fault is to be written anew for what stands 
 
 # A fault is a row of the table, however long its texts are:
 # ruff: noqa: E501
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 TESTS = {

@@ -10,8 +10,6 @@ fault is seen by nobody that is not called harmless, where a harmless one is see
 fault is to replace does not stand exactly once in its file.
 """
 
-from __future__ import annotations
-
 import argparse
 import compileall
 import multiprocessing

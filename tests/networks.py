@@ -1,7 +1,5 @@
 """Networks for the tests: built from a few numbers, the same on every machine."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from itertools import product
 from types import MappingProxyType
@@ -10,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cases import Problem
+from cases.names import outcome
 from cases.rounding import rounded_once
-from reference.names import outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Adapters with one known mistake each: `--adapter planted:sum-for-mean`; right where it cannot be made."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Any
 
 from reference import training_steps

@@ -1,7 +1,5 @@
 """Reports of rows that nobody computed, for what writes them down."""
 
-from __future__ import annotations
-
 import math
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any

@@ -1,7 +1,5 @@
 """Rules of an update for the tests: every optimizer with every option, rounded to a number format."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 

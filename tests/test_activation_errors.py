@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from adapters import Adapter, Program, Unavailable, find_adapters
-from cases import load_case
-from reference import Verdict, names, training_steps
+from cases import load_case, names
+from cases.verdict import Fault
+from reference import Verdict, training_steps
 from reference.activations import ACTIVATIONS
 from reference.formats import FORMATS
-from reference.verdicts import Fault
 from reports import files
 from reports.activations import (
     KINKS,
@@ -29,7 +29,7 @@ from reports.activations import (
     worst_of_strips,
 )
 from reports.build import main
-from reports.run import Selection
+from reports.environment import Selection
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])

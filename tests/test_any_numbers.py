@@ -3,8 +3,6 @@
 In these tests nobody collects the parts that fail (`conftest.failing_parts_raise`), so one that fails raises.
 """
 
-from __future__ import annotations
-
 import io
 import math
 from dataclasses import replace
@@ -23,20 +21,21 @@ from rich.console import Console
 from rules import COSINE, STEP, clipping, every_rule, rule
 
 from adapters import Adapter, find_adapters
-from adapters.adapter import Program
 from cases import load_case
 from cases.load import case_of
+from cases.protocol import Program
 from reference import Finding, Subject, Verdict, judge, tape, training_steps
 from reference.mistakes import MISTAKES, Inexpressible, mistaken_steps
 from reports import environment, files, junit, saved, terminal
 from reports.accuracy import UNKNOWN, Accuracy
 from reports.activations import ActivationError, measure_selected
 from reports.drift import TRUTH, Drift
+from reports.environment import Selection
 from reports.explanations import explained
 from reports.losses import Loss
 from reports.report import put_together
 from reports.rows import PUBLISHED, Pair, Printed, Results, Row
-from reports.run import Selection, rows_of, run
+from reports.run import rows_of, run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

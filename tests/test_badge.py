@@ -1,7 +1,5 @@
 """The badge: its few words, as wide as they are, in colours that they can be read on, and nothing to load."""
 
-from __future__ import annotations
-
 import math
 from xml.etree import ElementTree as ET
 

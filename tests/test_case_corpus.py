@@ -1,7 +1,5 @@
 """The shipped cases: what each is for, and that together they leave no blind spot."""
 
-from __future__ import annotations
-
 import json
 import re
 import subprocess

@@ -1,7 +1,5 @@
 """What a case may say of an adapter that is not to agree, and every way in which that can be malformed."""
 
-from __future__ import annotations
-
 import json
 from typing import TYPE_CHECKING
 

@@ -1,7 +1,5 @@
 """What reading a hostile file of up to 1 MiB may take: it gives a case or its defects, and is not ended."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """The losses of case files: their numbers, their targets by class, and the message of each defect."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING
 
 import numpy as np

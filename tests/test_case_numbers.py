@@ -1,7 +1,5 @@
 """Numbers as they are written: YAML 1.2's rules, exact rounding, printed places."""
 
-from __future__ import annotations
-
 import math
 from fractions import Fraction
 

@@ -1,7 +1,5 @@
 """Every way in which a file can be malformed: its place and its message, and never a traceback."""
 
-from __future__ import annotations
-
 import os
 import stat
 import subprocess

@@ -1,7 +1,5 @@
 """Arrays that do not fit each other, their format, or memory: the place and the message of each."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The updates of case files: optimizers, schedules, clipping, `until`: the message of each defect."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING
 
 import pytest

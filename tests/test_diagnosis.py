@@ -13,11 +13,11 @@ from torch.nn import functional as F  # noqa: N812 - the name PyTorch's own docu
 
 from adapters import torch_autograd
 from cases import load_case
+from cases.names import outcome, parameters
 from reference import Verdict, judge, judge_published, tape, training_steps, worked_example
 from reference.diagnosis import Diagnosis, Explanation, diagnose, explain_published, explain_step, inherited
 from reference.known import first_state
 from reference.mistakes import MISTAKES, Inexpressible, mistaken_steps
-from reference.names import outcome, parameters
 
 NONE = "No known mistake explains it."
 PROBLEMS = [

@@ -8,11 +8,11 @@ import pytest
 from networks import damaged, hiding, network
 from rules import STEP, every_rule, ruled
 
+from cases.names import outcome
 from reference import Subject, Verdict, judge, parts, tape, training_steps
 from reference.claims import SEARCHED_STEPS
 from reference.diagnosis import diagnose, explain_step
 from reference.mistakes import MISTAKES, PRECISION, Inexpressible, mistaken_steps
-from reference.names import outcome
 from reports.explanations import explained
 from reports.run import rows_of
 

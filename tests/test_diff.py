@@ -1,7 +1,5 @@
 """`python -m reports.diff`: what is told of two runs, and when something is worse."""
 
-from __future__ import annotations
-
 import dataclasses
 import math
 import re
@@ -20,6 +18,7 @@ from reports import build, environment, report, run, saved
 from reports.changes import compare, headline, markdown, telling
 from reports.changes.tables import sections
 from reports.diff import main
+from reports.environment import Selection
 from reports.page import diff
 
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ def ran(folder: Path) -> Callable[..., SavedRun]:
 
         cases = tuple(case for case in load_cases(folder) if select in case.name)
         mine = Adapter(name, name, "1.0", (Program("", program),))
-        selection = run.Selection(cases, (mine, *find_adapters(others)) if others else (mine,), dtypes)
+        selection = Selection(cases, (mine, *find_adapters(others)) if others else (mine,), dtypes)
         return report.put_together(run.run(selection), selection, environment.describe("a test")).run
 
     return ran
@@ -205,7 +204,7 @@ def test_a_case_that_is_gone_is_worse_and_one_that_came_is_not(
 def test_a_framework_that_is_absent_now_says_why(ran: Callable[..., SavedRun]) -> None:
     before = ran(name="jax")
     absent = Unavailable("jax", Verdict.NOT_RUN, "jax is not installed")
-    selection = run.Selection(before.selection.cases, (absent,), ("float64",))
+    selection = Selection(before.selection.cases, (absent,), ("float64",))
     now = report.put_together(run.run(selection), selection, environment.describe("a test")).run
     told = tables(before, now)
     assert [line[-1] for line in told["uncompared"]] == ["not run: jax is not installed"]

@@ -1,7 +1,5 @@
 """The drawing of a tape: checked by where its boxes and wires are, and by what it says in words."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import combinations, pairwise

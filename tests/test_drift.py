@@ -1,7 +1,5 @@
 """Drift: measured as it is, against certified trajectories and between claimants, and never a verdict."""
 
-from __future__ import annotations
-
 import csv
 import itertools
 import math

@@ -1,7 +1,5 @@
 """What ends a build before its time is seen, named and isolated; the other verdicts are there."""
 
-from __future__ import annotations
-
 import csv
 import os
 import signal
@@ -17,8 +15,9 @@ from adapters import Adapter, Program
 from cases import load_case
 from reference import Finding, Subject, Verdict, training_steps
 from reports.ended import again, apart, told, with_ended
+from reports.environment import Selection
 from reports.rows import Results, Row
-from reports.run import Selection, run_case
+from reports.run import run_case
 from reports.running import SIZE, Doing, Ended, Note, keep_in
 
 ROOT = Path(__file__).parent.parent

@@ -1,7 +1,5 @@
 """The engines: each agrees, each is what its name says, and where one cannot run it says why."""
 
-from __future__ import annotations
-
 import pytest
 
 pytest.importorskip("jax")
@@ -32,8 +30,8 @@ from adapters import (
 )
 from adapters.choice import ENGINES
 from adapters.registry import BUILT_IN
-from cases import Rule, load_case, load_cases
-from reference import Verdict, judge, names
+from cases import Rule, load_case, load_cases, names
+from reference import Verdict, judge
 from reports.build import main
 from reports.inherited import expectation_of
 from reports.parity import failure_of

@@ -1,7 +1,5 @@
 """What a case expects of an adapter: met, it passes; not met, it is news and fails."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,9 +11,9 @@ from networks import hiding
 from adapters import Adapter, Program, Unavailable
 from cases import load_case
 from cases.expectations import Expectation
+from cases.verdict import NoEquivalent
 from reference import Finding, Subject, Verdict, training_steps
 from reference.mistakes import MISTAKES, mistaken_steps
-from reference.verdicts import NoEquivalent
 from reports.expectations import VERDICTS, settled
 from reports.rows import Row, first_failure, order
 from reports.run import run_case

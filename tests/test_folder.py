@@ -1,7 +1,5 @@
 """Publishing files together: killed at any operation, or at once with another, a folder shows one build."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from pathlib import Path

@@ -4,8 +4,6 @@
 copy it there with the command that the failing test tells.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import difflib
 import math
@@ -22,13 +20,12 @@ from reports import drift_table, known, report, tables
 from reports.bits import BitKeeper
 from reports.changes import compare, markdown
 from reports.drift import TRUTH, Drift
-from reports.environment import Environment
+from reports.environment import Environment, Selection
 from reports.lost_digits import LostDigits
 from reports.marks import table
 from reports.page.counts import counts
 from reports.quantities import quantities
 from reports.rows import PUBLISHED, Pair, Printed, Results, Row
-from reports.run import Selection
 
 if TYPE_CHECKING:
     from reports.saved import SavedRun

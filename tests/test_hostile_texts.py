@@ -28,6 +28,7 @@ from cases import load_cases
 from cases.defects import printable, well_formed
 from reference import Verdict
 from reports import environment, files, report, run, saved, terminal
+from reports.environment import Selection
 from reports.formats import FORMATS
 from reports.rows import Results
 
@@ -73,9 +74,9 @@ NAMES = (
 """Of cases; a slash makes a folder."""
 
 HOSTILE = f"""
-from adapters.adapter import Adapter, Program
+from cases.protocol import Adapter, Program
 from reference import training_steps
-from reference.verdicts import NoEquivalent
+from cases.verdict import NoEquivalent
 
 TEXTS = {TEXTS!a}
 
@@ -128,7 +129,7 @@ def told(folder: Path) -> Report:
     adapters = find_adapters(["numpy", "hostile:adapter", "hostile:other"])
     sys.path.remove(str(folder))
     absent = Unavailable(TEXTS[0] + TEXTS[12], Verdict.NOT_RUN, " ".join(TEXTS))
-    selection = run.Selection(load_cases(folder), (*adapters, absent), ("float64",))
+    selection = Selection(load_cases(folder), (*adapters, absent), ("float64",))
     command = shlex.join(["python", "-m", "reports.build", *TEXTS])
     return report.put_together(run.run(selection), selection, environment.describe(command))
 
@@ -318,7 +319,7 @@ def test_any_texts_go_through_every_writer(failing: Failing, texts: list[str]) -
         )
         for row in failing.rows
     ]
-    selection = run.Selection((renamed,), (), ("float64",))
+    selection = Selection((renamed,), (), ("float64",))
     made = report.put_together(Results(tuple(rows)), selection, environment.describe(reason))
     written = {name: write(made) for name, write in files.WRITERS.items()}
     for file, text in written.items():

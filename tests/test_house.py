@@ -46,8 +46,8 @@ def test_only_the_numpy_adapter_uses_the_references_formulas():
 
     To borrow arithmetic is to check nothing.
     """
-    vocabulary = {"reference.names", "reference.crash.told", "reference.crash.ended"}
-    vocabulary |= {f"reference.verdicts.{name}" for name in ("Fault", "NoEquivalent", "Verdict")}
+    vocabulary = {"cases.names", "cases.crash.told", "cases.crash.ended"}
+    vocabulary |= {f"cases.verdict.{name}" for name in ("Fault", "NoEquivalent", "Verdict")}
     vocabulary |= {"reference.formats.Accumulators", "reference.formats.IN_FLOAT32"}
     for path in (ROOT / "adapters").rglob("*.py"):
         found = {name for name in imports_of(path) if name.startswith("reference")} - vocabulary

@@ -78,7 +78,7 @@ import sys
 import numpy as np
 from framework import FACTOR, VERSION
 
-from adapters.adapter import Adapter, Program, Stacked
+from cases.protocol import Adapter, Program, Stacked
 from cases.stacks import unstacked
 
 

@@ -26,8 +26,8 @@ from adapters.isolation.messages import Corrupted, Message, encode, receive
 from adapters.isolation.problems import problem_of, told
 from cases import load_case
 from cases.stacks import stacked
+from cases.verdict import Fault
 from reference import Verdict, judge
-from reference.verdicts import Fault
 from reports.build import main
 from reports.run import run_case
 
@@ -52,7 +52,7 @@ import zipfile
 import numpy as np
 
 from adapters import Adapter, Program
-from adapters.adapter import Stacked
+from cases.protocol import Stacked
 from adapters.isolation.messages import encode
 from reference import names, training_steps
 

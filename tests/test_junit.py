@@ -1,7 +1,5 @@
 """pytest's JUnit file says of each parity test what was found, the same by one process and by several."""
 
-from __future__ import annotations
-
 import math
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """LaTeX: ASCII that pdflatex sets, whatever stands in a cell, and mathematics for what is mathematics."""
 
-from __future__ import annotations
-
 import re
 import shutil
 import subprocess

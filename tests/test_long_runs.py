@@ -1,7 +1,5 @@
 """Long runs: memory stays flat, every count stays true, and the first failing step is kept whole."""
 
-from __future__ import annotations
-
 import gc
 import math
 from dataclasses import replace
@@ -161,8 +159,8 @@ def test_the_first_failure_of_a_long_run_is_told_with_its_step_and_its_explanati
 
 
 def test_a_claimant_that_is_not_judged_certified_is_counted_so(long_case):
+    from reports.environment import Selection
     from reports.rows import Results
-    from reports.run import Selection
 
     case = long_case(2_000)
     honest = Adapter("fake", "", "1", (Program("", training_steps),))

@@ -24,13 +24,13 @@ from adapters.jax_functions import loss_key
 from adapters.jax_functions import loss_of as jax_loss_of
 from adapters.torch_functions import loss_of as torch_loss_of
 from cases import Problem
+from cases.verdict import NoEquivalent
 from reference import Verdict
 from reference.agreement import compare
 from reference.balls import Ball, precision
 from reference.bounded import Bounded
 from reference.formats import FORMATS, PRINTED, Format
 from reference.losses import loss_rule
-from reference.verdicts import NoEquivalent
 
 NEW = [
     pytest.param(name, reduction, id=f"{name}-{reduction}") for name, reduction in LOSSES if name in NUMBERS

@@ -1,7 +1,5 @@
 """The page: its parts, its links, what each failure tells, and that it shows what others wrote as text."""
 
-from __future__ import annotations
-
 import re
 import shlex
 from html.parser import HTMLParser
@@ -21,6 +19,7 @@ from reference import Bounded
 from reference.formats import FLOAT64
 from reports import environment, page, report, run
 from reports.build import main
+from reports.environment import Selection
 from reports.page.anchors import anchor, case_anchor, failure_anchor
 from reports.page.commands import repeat
 from reports.page.counts import counts
@@ -45,7 +44,7 @@ WRONG = ("claimants:forgets_the_factor", "claimants:raises", "claimants:declines
 
 def made(folder: Path, *adapters: str, select: str = "", dtypes: tuple[str, ...] = ("float64",)) -> Report:
     cases = tuple(case for case in load_cases(SHIPPED, folder) if select in case.name)
-    selection = run.Selection(cases, find_adapters(adapters), dtypes)
+    selection = Selection(cases, find_adapters(adapters), dtypes)
     return report.put_together(run.run(selection), selection, environment.describe("python -m reports.build"))
 
 

@@ -3,8 +3,6 @@
 Without Chromium these are skipped, but for CI (`CI=true`), where they fail.
 """
 
-from __future__ import annotations
-
 import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -16,6 +14,7 @@ from adapters import find_adapters
 from cases import load_cases
 from cases.load import SHIPPED
 from reports import activations, environment, page, report, run
+from reports.environment import Selection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,7 +56,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory, claimants: Path) -> dict[str
     (own / "long.yaml").write_text(LONG, encoding="utf-8")
     cases = [c for c in load_cases(SHIPPED, own) if c.name in {"worked/document", "nets/square", "long"}]
     for name, adapters in SELECTIONS.items():
-        selection = run.Selection(tuple(cases), find_adapters(adapters), ("float64", "float32"))
+        selection = Selection(tuple(cases), find_adapters(adapters), ("float64", "float32"))
         results = replace(run.run(selection), activations=activations.measure_selected(selection))
         told = report.put_together(results, selection, environment.describe("a test"))
         (folder / f"{name}.html").write_text(page.index(told), encoding="utf-8")

@@ -8,7 +8,8 @@ from adapters import Choice
 from cases import load_case
 from reports import parallel
 from reports.build import main
-from reports.run import Selection, run
+from reports.environment import Selection
+from reports.run import run
 
 CASES = ("nets/one-one-one", "worked/document", "nets/one-layer", "nets/square")
 ENDING = """

@@ -1,7 +1,5 @@
 """The parity tests: every case by every adapter in every number format, and every printed number."""
 
-from __future__ import annotations
-
 import os.path
 from typing import TYPE_CHECKING
 

@@ -1,7 +1,5 @@
 """A part of a report that fails costs itself alone: it is named in its place, and no verdict is lost."""
 
-from __future__ import annotations
-
 import html
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any

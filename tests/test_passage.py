@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from networks import network
 
-from cases import load_case
+from cases import load_case, names
 from cases.published import Published, PublishedArray, PublishedStep
-from reference import judge_published, names, tape, training_steps
+from reference import judge_published, tape, training_steps
 from reference.diagnosis.situation import derive
 from reference.formats import PRINTED
 from reference.known import exact_inputs

@@ -1,7 +1,5 @@
 """How wrong elements are told: how many of how many, where they stand, and the factor that they share."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import example, given

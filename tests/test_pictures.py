@@ -21,7 +21,7 @@ from reference import Finding, Subject, Verdict
 from reports.accuracy import BEYOND, EDGES, UNKNOWN, Accuracy
 from reports.activations import ActivationError
 from reports.drift import TRUTH, Drift
-from reports.environment import describe
+from reports.environment import Selection, describe
 from reports.losses import Loss
 from reports.pictures import (
     activations,
@@ -40,7 +40,7 @@ from reports.power import Alarm, Answer, Meeting, Power
 from reports.power.words import ASSERT_CLOSE, GRADCHECK, OURS, SHOWN, TOOLS
 from reports.report import put_together
 from reports.rows import PUBLISHED, Results, Row
-from reports.run import Selection, run
+from reports.run import run
 
 NAMES = ["heat-map", "histogram-float64", "activations", "losses", "drift"]
 

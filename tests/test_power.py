@@ -7,10 +7,10 @@ from itertools import islice
 import pytest
 
 from adapters import Adapter, Program, registry
-from cases import SHIPPED, load_case, load_cases
-from reference import Verdict, judge, names, tape
+from cases import SHIPPED, load_case, load_cases, names
+from cases.verdict import NoEquivalent
+from reference import Verdict, judge, tape
 from reference.mistakes import MISTAKES, Inexpressible, mistaken_steps
-from reference.verdicts import NoEquivalent
 from reports.page.templates import templates
 from reports.power import alarms, measure, sentences, to_frames, to_page, to_sections, tools
 from reports.power.coverage import cover

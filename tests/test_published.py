@@ -1,7 +1,5 @@
 """Printed numbers are judged by what is right: each expected value comes from mpmath, with 50 digits."""
 
-from __future__ import annotations
-
 from itertools import islice
 from typing import TYPE_CHECKING
 

@@ -4,8 +4,6 @@ The table is the truth that the verdicts are tested against; its right values co
 `by_hand.py`, which uses nothing of the reference.
 """
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import pytest

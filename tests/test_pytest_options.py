@@ -1,7 +1,5 @@
 """The parity tests as a person runs them: their ids, their options, how a failure is told."""
 
-from __future__ import annotations
-
 import os
 import shlex
 import subprocess

@@ -1,7 +1,5 @@
 """The documents are true: every block is run, or checked in another way, and every link leads somewhere."""
 
-from __future__ import annotations
-
 import doctest
 import importlib
 import os

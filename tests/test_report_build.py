@@ -1,7 +1,5 @@
 """`python -m reports.build`: what it prints, what it writes, how it ends."""
 
-from __future__ import annotations
-
 import csv
 import json
 import math
@@ -17,8 +15,9 @@ from cases import load_case
 from reference import Verdict, training_steps
 from reports import files, saved, tables
 from reports.build import main
+from reports.environment import Selection
 from reports.rows import Results
-from reports.run import Selection, run_case
+from reports.run import run_case
 from reports.tables import COLUMNS
 from reports.verdicts import conclude
 

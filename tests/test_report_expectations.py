@@ -1,7 +1,5 @@
 """How a report tells what a case expects: known differences, who has no equivalent, and what is news."""
 
-from __future__ import annotations
-
 import csv
 import re
 from typing import TYPE_CHECKING

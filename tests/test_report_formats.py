@@ -1,7 +1,5 @@
 """`--format`: which files a build leaves, all of one run."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING
 
 import pytest

@@ -1,7 +1,5 @@
 """Printed numbers: what the case lists as wrong must be wrong, and nothing else may be."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING
 
 import pytest

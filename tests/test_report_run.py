@@ -1,7 +1,5 @@
 """Running a selection: every kind of failure is told as what it is, and costs nobody else anything."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -13,8 +11,9 @@ from adapters import Adapter, Program, Unavailable, find_adapters
 from cases import load_case, load_cases
 from reference import Verdict, training_steps
 from reports.differences import bitwise_equal, largest_differences, ulp_distance
+from reports.environment import Selection
 from reports.rows import first_failure
-from reports.run import Selection, lockstep, run, run_case
+from reports.run import lockstep, run, run_case
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """A saved run: nothing is lost on the way to results.json and back; other files are refused in one line."""
 
-from __future__ import annotations
-
 import base64
 import dataclasses
 import json
@@ -26,6 +24,7 @@ from reference import Finding, JudgedStep, Subject, Verdict, training_steps
 from reports import environment, page, report, run, saved
 from reports.bits import MOST, BitKeeper
 from reports.build import main
+from reports.environment import Selection
 from reports.power import Alarm, Answer, Coverage, Fault, Meeting, Power
 from reports.rows import Results, Row
 from reports.saved import SavedRun, decode, encode, schema
@@ -54,7 +53,7 @@ def told(tmp_path_factory: pytest.TempPathFactory, claimants: Path) -> Report:
     )
     wanted = ("worked/document", "formats/small", "divergences/hardtanh-at-one")
     cases = tuple(case for case in load_cases(REPORTS.parent / "cases") if case.name in wanted)
-    selection = run.Selection(cases, find_adapters(names))
+    selection = Selection(cases, find_adapters(names))
     answer = Answer("this suite", objects=True, step=2, quantity="dL/dW1")
     meeting = Meeting("nets/any", "float64", "sign", "structure", "", changes=True, answers=(answer, answer))
     fault = Fault("nets/any", "float64", "z1", "allclose", (1e-12, math.inf))
@@ -315,7 +314,7 @@ def test_a_claimant_that_changes_its_arrays_later_changes_nothing_kept() -> None
 
     case = next(case for case in load_cases(REPORTS.parent / "cases") if case.name == "nets/square")
     programs = Program("again", reuses), Program("fresh", training_steps)
-    selection = run.Selection((case,), (Adapter("mine", "", "", programs),), ("float64",))
+    selection = Selection((case,), (Adapter("mine", "", "", programs),), ("float64",))
     bits = run.run(selection).bits
     digests = {
         name: [one.digest for one in bits if one.subject.program == name] for name in ("again", "fresh")

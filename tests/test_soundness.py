@@ -9,8 +9,8 @@ from networks import ACTIVATIONS, SQUARES, network
 from variants import SLOPE, SUMS, Variant
 
 from cases.dtypes import DTYPES
+from cases.names import outcome
 from reference import Accumulators, Subject, Verdict, judge, sentence
-from reference.names import outcome
 
 variants = st.builds(
     Variant,

@@ -11,10 +11,10 @@ from networks import network
 
 from cases import SHIPPED, load_case, load_cases
 from cases.dtypes import DTYPES
+from cases.names import outcome
 from reference import Verdict, check, judge, spans, training_steps
 from reference.claims import claims_of
 from reference.formats import SLACK
-from reference.names import outcome
 
 STEPS = 12
 NUMBERS = ("claimed", "derived", "error", "tolerance", "used", "ulps", "digits")

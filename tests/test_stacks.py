@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import LOSSES, network
 
+from cases import names
 from cases.problem import Rule
 from cases.stacks import sliced, stacked, unstacked
-from reference import judge, names, training_steps
+from reference import judge, training_steps
 from reference.agreement import compare
 from reference.bounded import Bounded
 from reference.formats import FORMATS

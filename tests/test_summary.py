@@ -1,7 +1,5 @@
 """summary.md: under GitHub's limit whatever there is to tell, and what others wrote is shown as text."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import replace
 from html.parser import HTMLParser

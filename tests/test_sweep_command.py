@@ -177,7 +177,7 @@ def test_the_command_that_repeats_findings_names_their_adapters_and_what_their_n
 ABORTING = """
 import os
 import numpy as np
-from adapters.adapter import Adapter, Program, Stacked
+from cases.protocol import Adapter, Program, Stacked
 from reference import names, training_steps
 
 ONE = np.array({one})

@@ -14,9 +14,9 @@ import pytest
 from networks import network
 
 from adapters import Adapter, Program, find_adapters
-from adapters.adapter import Stacked
-from cases import load_cases
-from reference import names, training_steps
+from cases import load_cases, names
+from cases.protocol import Stacked
+from reference import training_steps
 from reference.mistakes import MISTAKES, Inexpressible
 from reports.build import main as build
 from reports.parity import failure_of

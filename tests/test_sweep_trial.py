@@ -7,11 +7,12 @@ import pytest
 from networks import network
 
 from adapters import Adapter, Program, find_adapters
-from adapters.adapter import Stacked
+from cases import names
+from cases.protocol import Stacked
 from cases.stacks import stacked
-from reference import names, training_steps
+from cases.verdict import NoEquivalent
+from reference import training_steps
 from reference.formats import FORMATS
-from reference.verdicts import NoEquivalent
 from reports.sweep.claimants import Claimant, claimants
 from reports.sweep.known import KNOWN
 from reports.sweep.trial import MOST_TOLD, RECOMPUTED, try_alone, try_stack

@@ -1,7 +1,5 @@
 """Training until it is done, and for thousands of steps: who ends when, and which steps are certified."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np
@@ -10,9 +8,9 @@ from networks import damaged, network
 
 from adapters import find_adapters
 from cases import load_case
+from cases.names import outcome
 from reference import judge, training_steps
 from reference.certification import EVERY_STEP_UP_TO, is_certified
-from reference.names import outcome
 from reports.run import lockstep
 
 

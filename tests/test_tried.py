@@ -1,7 +1,5 @@
 """The guarded call of a part: what it returns, what is collected, and what it lets pass."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 from typing import Any

@@ -13,6 +13,7 @@ from hypothesis.extra.numpy import arrays
 from networks import ACTIVATIONS, LOSSES, damaged, network
 
 from cases import SHIPPED, Rule, load_cases
+from cases.names import observable, outcome
 from reference import Verdict, evaluate, judge, tape, training_steps
 from reference.activations import ACTIVATIONS as REFERENCE_ACTIVATIONS
 from reference.balls import Ball, precision
@@ -22,7 +23,6 @@ from reference.elementary import Elementary
 from reference.formats import FLOAT64, PRINTED
 from reference.known import exact_inputs
 from reference.line import Line
-from reference.names import observable, outcome
 from reference.truth import Truth
 
 finite = st.floats(-1e100, 1e100)

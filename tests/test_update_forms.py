@@ -14,9 +14,9 @@ from networks import network
 from rules import COSINE, OPTIMIZERS, STEP, clipping, rule
 from variants import rounded
 
+from cases.names import outcome
 from cases.stacks import stacked, unstacked
 from reference import Verdict, judge
-from reference.names import outcome
 from reference.stacks import DIFFERS, judge_stack
 
 SHAPES = [((2, 3, 2), 3), ((1, 1), 1), ((3, 2), 4), ((2, 2, 2, 1), 2)]

@@ -1,7 +1,5 @@
 """vectors.json: its values are the nearest there are, and a program that knows nothing else can use it."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """The worked examples as walks: what stands in them, in which order, and every way to misspell one."""
 
-from __future__ import annotations
-
 import json
 import math
 import re
@@ -17,6 +15,7 @@ from cases import CaseErrors, load_case
 from cases.schema import schema_text
 from reference import tape
 from reports import environment, run
+from reports.environment import Selection
 from reports.notation import Notation, with_powers
 from reports.report import put_together
 from reports.walk import walk as walk_of
@@ -93,7 +92,7 @@ published:
 
 
 def report(case: Case, *adapters: str) -> Report:
-    selection = run.Selection((case,), find_adapters(list(adapters) or ["numpy"]))
+    selection = Selection((case,), find_adapters(list(adapters) or ["numpy"]))
     return put_together(run.run(selection), selection, environment.describe("a test"))
 
 

@@ -4,8 +4,6 @@ multiply-add, wide accumulators, forms of derivatives, and places where the mean
 Written out by hand, in loops, and without the reference's arithmetic.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING

@@ -1,7 +1,5 @@
 """Claimants in processes of their own: whatever one does costs its own rows, and the rest goes on."""
 
-from __future__ import annotations
-
 from adapters.isolation.isolated import isolated
 from adapters.isolation.limits import UNBOUNDED, Limits
 

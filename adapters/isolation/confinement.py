@@ -1,7 +1,5 @@
 """What keeps a claimant's process within bounds, set from inside: its memory, its files, its life."""
 
-from __future__ import annotations
-
 import ctypes
 import os
 import signal
@@ -10,8 +8,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+# Linux's PR_SET_PDEATHSIG.
 DEATH_SIGNAL = 1
-"""Linux's PR_SET_PDEATHSIG."""
 
 
 def limit(more: int) -> None:

@@ -1,27 +1,20 @@
 """An adapter whose programs run in processes of their own: the judge sees no other difference."""
 
-from __future__ import annotations
-
 import sys
+from collections.abc import Iterator
 from functools import partial
 from itertools import count
-from typing import TYPE_CHECKING
 
-from adapters.adapter import Adapter, Program, Stacked, Unavailable
 from adapters.isolation import replies
+from adapters.isolation.limits import Limits
 from adapters.isolation.messages import Corrupted
 from adapters.isolation.problems import most_bytes, told
 from adapters.isolation.process import ClaimantProcess, Claimed
-from reference import names
-from reference.verdicts import Fault, NoEquivalent, Verdict
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from adapters.adapter import Claim
-    from adapters.isolation.limits import Limits
-    from cases.problem import Problem
-    from reference.formats import Accumulators
+from cases import names
+from cases.dtypes import Accumulators
+from cases.problem import Problem
+from cases.protocol import Adapter, Claim, Program, Stacked, Unavailable
+from cases.verdict import Fault, NoEquivalent, Verdict
 
 _runs = count(1)
 

@@ -1,15 +1,13 @@
 """What a claimant in a process of its own may take."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from typing import Final
 
 GIB = 2**30
 
+# Bytes that no machine has; the system takes no limit that is infinite.
 MOST = 2**56
-"""Bytes that no machine has; the system takes no limit that is infinite."""
 
 
 @dataclass(frozen=True)
@@ -37,5 +35,5 @@ class Limits:
         return int(min(self.gib * GIB, MOST))
 
 
+# A process of its own and nothing else: a program that is right in this process is right there.
 UNBOUNDED: Final = Limits(math.inf, math.inf, may_print=True)
-"""A process of its own and nothing else: a program that is right in this process is right there."""

@@ -8,32 +8,27 @@ so it is less than one.) The header tells names, dtypes and shapes: NumPy alone 
 Nothing but NumPy is needed here: the other process may run under an interpreter that has little else.
 """
 
-from __future__ import annotations
-
 import io
 import json
 import math
 import struct
 import zipfile
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from numpy.typing import NDArray
+from numpy.typing import NDArray
 
 MAGIC = b"BPP1"
 LENGTHS = struct.Struct("<IQ")
 LONGEST_HEADER = 2**24
 LARGEST_ARRAYS = 2**33
+# Bytes that an .npz takes around what it holds, at most.
 FRAME = 1024
-"""Bytes that an .npz takes around what it holds, at most."""
 
+# Of NumPy's kinds of dtype those that hold numbers; bfloat16 counts as one.
 KINDS = "fiubc"
-"""Of NumPy's kinds of dtype those that hold numbers; bfloat16 counts as one."""
 
 
 class Corrupted(Exception):  # noqa: N818 - it is what the message is

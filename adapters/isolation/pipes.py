@@ -1,17 +1,12 @@
 """Pipes to another process that are read and written within a time, and no longer than it lives."""
 
-from __future__ import annotations
-
 import os
 import select
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
+# Seconds after which it is looked whether the process lives: what it has forked may hold its pipes open.
 GLANCE = 0.25
-"""Seconds after which it is looked whether the process lives: what it has forked may hold its pipes open."""
 
 
 def read_exactly(fd: int, count: int, deadline: float, lives: Callable[[], bool]) -> bytes:

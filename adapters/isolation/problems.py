@@ -1,23 +1,19 @@
 """A problem as a message's header and arrays, and back: every number reads back exactly."""
 
-from __future__ import annotations
-
+from collections.abc import Mapping
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from numpy.typing import NDArray
 
 from cases.problem import Problem, Rule
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from numpy.typing import NDArray
-
 ARRAYS = ("parameters", "x", "y")
+# What only the judge needs.
 UNSEEN = ("tolerance",)
-"""What only the judge needs."""
 
+# A step states each parameter eight times over at most, and of each unit five numbers; in a wider format.
 SLACK = 64
-"""A step states each parameter eight times over at most, and of each unit five numbers; in a wider format."""
 
 LEAST = 2**20
 

@@ -1,7 +1,5 @@
 """A claimant's process as a partner: started, asked with a time limit, ended, started again."""
 
-from __future__ import annotations
-
 import atexit
 import json
 import math
@@ -9,24 +7,21 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from adapters.isolation.limits import Limits
 from adapters.isolation.messages import Corrupted, Message, encode, receive
 from adapters.isolation.pipes import read_exactly, write_all
 from adapters.isolation.spawned import Spawned
-from reference.verdicts import Fault
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from adapters.isolation.limits import Limits
+from cases.verdict import Fault
 
 WORKER = Path(__file__).with_name("worker.py")
+# Loading a framework may take so many times as long and as much memory as anything else.
 STARTING = 5
-"""Loading a framework may take so many times as long and as much memory as anything else."""
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,15 @@
 """What a claimant leaves behind: processes that it started and that have left its process group."""
 
-from __future__ import annotations
-
 import os
 import signal
 from contextlib import suppress
 from pathlib import Path
 
+# The environment variable by which all that a claimant starts, and those start in turn, can be told.
 MARK = "BACKPROP_PARITY_CLAIMANT"
-"""The environment variable by which all that a claimant starts, and those start in turn, can be told."""
 
+# So often it is looked for more, because a process may be starting another while it is ended.
 ROUNDS = 10
-"""So often it is looked for more, because a process may be starting another while it is ended."""
 
 
 def end_marked(mark: str) -> None:

@@ -1,23 +1,17 @@
 """What replies say, checked: the description of an adapter, and the claim of a step."""
 
-from __future__ import annotations
-
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from adapters.isolation.messages import Corrupted
+from adapters.isolation.messages import Corrupted, Message
 from cases.defects import printable
-from reference.formats import IN_FLOAT32, Accumulators
-from reference.verdicts import Verdict
+from cases.dtypes import IN_FLOAT32, Accumulators
+from cases.problem import Problem
+from cases.verdict import Verdict
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from adapters.isolation.messages import Message
-    from cases.problem import Problem
-
+# Characters of the name of a type that are told.
 LONGEST = 100
-"""Characters of the name of a type that are told."""
 
 
 def unavailable(found: Mapping[str, Any]) -> tuple[Verdict, str] | None:

@@ -1,46 +1,37 @@
 """What a claimant's process does on request: load its adapter, promise, train step by step."""
 
-from __future__ import annotations
-
 import os
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
-from adapters.adapter import Unavailable
 from adapters.isolation import confinement
-from adapters.isolation.messages import encode, receive
+from adapters.isolation.messages import Message, encode, receive
 from adapters.isolation.problems import problem_of
 from adapters.registry import load_adapter
-from reference.crash import told
-from reference.verdicts import Fault, NoEquivalent, Verdict
+from cases.crash import describe_exception
+from cases.problem import Problem
+from cases.protocol import Adapter, Claim, Program, TrainingRun, Unavailable
+from cases.verdict import Fault, NoEquivalent, Verdict
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from numpy.typing import NDArray
-
-    from adapters.adapter import Adapter, Claim, Program, TrainingRun
-    from adapters.isolation.messages import Message
-    from cases.problem import Problem
-
+# A header and arrays.
 Reply = tuple[dict[str, Any], dict[str, Any]]
-"""A header and arrays."""
 
+# Characters of what a claimant writes to standard output that are told as its fault.
 MOST_WORDS = 200
-"""Characters of what a claimant writes to standard output that are told as its fault."""
 
+# The same where it may write, of one training step.
 MOST_PRINTED = 2**20
-"""The same where it may write, of one training step."""
 
+# Those whose versions are told of another interpreter.
 PACKAGES = ("numpy", "ml_dtypes", "torch", "jax", "jaxlib", "optax")
-"""Those whose versions are told of another interpreter."""
 
 
 class Run:
@@ -70,9 +61,9 @@ class Run:
         strange = {name: _kind(value) for name, value in stated.items() if name not in arrays}
         if (size := sum(array.nbytes for array in arrays.values())) > self._most:
             raise Fault(f"stated {size:,} bytes of arrays in one step, expected at most {self._most:,}")
-        told = {f"claim {name}": array for name, array in arrays.items()}
-        told |= {f"input {name}": array for name, array in self._changed.items()}
-        return {"claim": list(stated), "strange": strange}, told
+        describe_exception = {f"claim {name}": array for name, array in arrays.items()}
+        describe_exception |= {f"input {name}": array for name, array in self._changed.items()}
+        return {"claim": list(stated), "strange": strange}, describe_exception
 
     @property
     def _changed(self) -> dict[str, NDArray[Any]]:
@@ -124,7 +115,7 @@ def _answer(adapter: Adapter, runs: dict[int, Run], request: Message) -> Reply:
     except NoEquivalent as reason:
         return {"no equivalent": str(reason)}, {}
     except BaseException as error:  # noqa: BLE001 - even what ends a program ends only this training
-        return {"fault": told(error), "memory": isinstance(error, MemoryError)}, {}
+        return {"fault": describe_exception(error), "memory": isinstance(error, MemoryError)}, {}
 
 
 def _asked_for(adapter: Adapter, runs: dict[int, Run], request: Message) -> Reply:

@@ -1,26 +1,21 @@
 """One process as the operating system has it: spawned, looked at, ended with all that it has started."""
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess
 import tempfile
 import uuid
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from adapters.isolation.remains import MARK, end_marked
-from reference.crash import ended
+from cases.crash import exit_reason
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
+# Characters of what a process wrote to standard error before its end that are told.
 LAST_WORDS = 300
-"""Characters of what a process wrote to standard error before its end that are told."""
 
+# Seconds that a killed process may take to be gone.
 DYING = 10.0
-"""Seconds that a killed process may take to be gone."""
 
 
 class Spawned:
@@ -79,7 +74,7 @@ class Spawned:
             return "closed its pipes and was ended"
         said = self._last_words()
         self.end()
-        return ended(code) + memory * (code < 0) + (f"; its last words: {said}" if said else "")
+        return exit_reason(code) + memory * (code < 0) + (f"; its last words: {said}" if said else "")
 
     def _last_words(self) -> str:
         size = self._words.seek(0, os.SEEK_END)

@@ -16,8 +16,8 @@ from pathlib import Path
 from types import ModuleType
 
 OLDEST = (3, 11)
+# Taken before anything else is imported, so that nothing else can read or write there by chance.
 REQUESTS, REPLIES = os.dup(0), os.dup(1)
-"""Taken before anything else is imported, so that nothing else can read or write there by chance."""
 
 ROOT = Path(__file__).parent.parent.parent
 

@@ -1,7 +1,5 @@
 """The activations, one room each: the function beside its derivative, its accuracy contract beside both."""
 
-from __future__ import annotations
-
 from reference.activations.elu import ELU
 from reference.activations.gelu_erf import GELU_ERF
 from reference.activations.gelu_tanh import GELU_TANH
@@ -18,6 +16,7 @@ from reference.activations.softplus import SOFTPLUS
 from reference.activations.softsign import SOFTSIGN
 from reference.activations.tanh import TANH
 
+# Every activation by the name a case gives it.
 ACTIVATIONS = {
     "sigmoid": SIGMOID,
     "tanh": TANH,
@@ -35,4 +34,3 @@ ACTIVATIONS = {
     "softsign": SOFTSIGN,
     "log_sigmoid": LOG_SIGMOID,
 }
-"""Every activation by the name a case gives it."""

@@ -12,23 +12,17 @@ bounds say of each intermediate result in use what it costs where it leaves the 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from reference.bounded import Bounded
-from reference.formats import EVALUATION, SLACK
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from numpy.typing import NDArray
-
-    from reference.balls import Ball
-    from reference.bounded import Error, Real
-    from reference.elementary import Elementary
-    from reference.formats import Format
+from reference.balls import Ball
+from reference.bounded import Bounded, Real
+from reference.elementary import Elementary
+from reference.formats import EVALUATION, SLACK, Error, Format
 
 
 @dataclass(frozen=True)
@@ -162,11 +156,11 @@ class Contract:
     parts: Callable[[Real], Real] | None = None
 
 
+# Beyond it e^{−|z|}·|z| is below the smallest number of every format, so that to lose it costs nothing.
 NO_EXPONENTIAL = 1000.0
-"""Beyond it e^{−|z|}·|z| is below the smallest number of every format, so that to lose it costs nothing."""
 
+# More roundings than any form of these functions has in a row.
 ROUNDINGS = 32
-"""More roundings than any form of these functions has in a row."""
 
 
 def bounded_by(contract: Contract) -> Callable[..., Bounded]:
@@ -189,8 +183,7 @@ def bounded_by(contract: Contract) -> Callable[..., Bounded]:
 
 def overflows(exponent: Real, form: Format) -> NDArray[np.bool_]:
     """Say where e to this power may overflow, as an implementation computes it."""
-    too_large: NDArray[np.bool_] = exponent > math.log(form.largest / 2)
-    return too_large
+    return exponent > math.log(form.largest / 2)
 
 
 def rounding_unit(form: Format) -> float:
@@ -206,8 +199,7 @@ def relative(
 
     def rounding(z: Real, e: Error, unit: float) -> Real:
         largest = np.abs(function(z)) + (0 if type(e) is float else spread(z, e))
-        lost: Real = 2 * ulps * unit * largest
-        return lost
+        return 2 * ulps * unit * largest
 
     return rounding
 
@@ -227,8 +219,7 @@ def quadratic(
 
     def spread(z: Real, e: Error) -> Real:
         moved = (np.abs(slope(z)) + 64 * EVALUATION) * e + most_bend / 2 * np.square(e)
-        within: Real = np.minimum(moved, np.multiply(most_slope, e))
-        return within
+        return np.minimum(moved, np.multiply(most_slope, e))
 
     return spread
 

@@ -4,28 +4,23 @@ Source: D.-A. Clevert, T. Unterthiner and S. Hochreiter, "Fast and accurate deep
 exponential linear units (ELUs)", arXiv:1511.07289.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from reference.activations.contract import Activation, Contract, bounded_by, on_balls
+from reference.bounded import Real
 from reference.elementary import Elementary
+from reference.formats import Error
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from reference.bounded import Error, Real
-
+# Of expm1, measured by tests/test_contract.py.
 ULPS = 6
-"""Of expm1, measured by tests/test_contract.py."""
 
 
 def elu(z: NDArray[Any]) -> NDArray[Any]:
     """Z where z > 0, else eᶻ − 1."""
-    a: NDArray[Any] = np.where(z > 0, z, np.expm1(np.minimum(z, 0)))
-    return a
+    return np.where(z > 0, z, np.expm1(np.minimum(z, 0)))
 
 
 def elu_derivative(z: NDArray[Any], a: NDArray[Any]) -> NDArray[Any]:  # noqa: ARG001 - every derivative takes (z, a)
@@ -35,14 +30,12 @@ def elu_derivative(z: NDArray[Any], a: NDArray[Any]) -> NDArray[Any]:  # noqa: A
 
 def slope(z: NDArray[Any]) -> NDArray[Any]:
     """e^{min(z, 0)}."""
-    da_dz: NDArray[Any] = np.exp(np.minimum(z, 0))
-    return da_dz
+    return np.exp(np.minimum(z, 0))
 
 
 def spread(z: Real, e: Error) -> Real:
     """sup |f(t) − f(z)| over |t − z| ≤ e, from f'(t) ≤ min(f'(z)·e^{|t−z|}, 1)."""
-    moved: Real = np.minimum(slope(z) * np.expm1(e), e)
-    return moved
+    return np.minimum(slope(z) * np.expm1(e), e)
 
 
 def slope_spread(z: Real, e: Error) -> Real:

@@ -3,34 +3,29 @@
 Source: D. Hendrycks and K. Gimpel, "Gaussian error linear units (GELUs)", arXiv:1606.08415.
 """
 
-from __future__ import annotations
-
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import flint
 import numpy as np
+from numpy.typing import NDArray
 
 from reference.activations import sigmoid as logistic
 from reference.activations.contract import Activation, Contract, bounded_by, on_balls, quadratic
+from reference.bounded import Real
 from reference.elementary import Elementary
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from reference.bounded import Error, Real
-    from reference.formats import Format
+from reference.formats import Error, Format
 
 SCALE, CUBIC = math.sqrt(2 / math.pi), 0.044715
 
+# sup |f'| = 1.1290, |f''| = √(2/π) = 0.7979 and |f'''| = 0.7767; held to by tests/test_activations.py.
 M1, M2, M3 = 1.13, 0.8, 0.78
-"""sup |f'| = 1.1290, |f''| = √(2/π) = 0.7979 and |f'''| = 0.7767; held to by tests/test_activations.py."""
 
+# Beyond it p is above 20, where every implementation's tanh p is exactly 1, so that 1 − tanh² is 0.
 ONE = 7.5
-"""Beyond it p is above 20, where every implementation's tanh p is exactly 1, so that 1 − tanh² is 0."""
 
+# Beyond it the derivative is 0 or 1 to any precision here; z² may overflow, and is not taken.
 FAR = 30.0
-"""Beyond it the derivative is 0 or 1 to any precision here; z² may overflow, and is not taken."""
 
 
 def _inner(z: NDArray[Any]) -> NDArray[Any]:
@@ -40,22 +35,19 @@ def _inner(z: NDArray[Any]) -> NDArray[Any]:
 
 
 def _inner_slope(z: NDArray[Any]) -> NDArray[Any]:
-    p: NDArray[Any] = SCALE * (1 + 3 * CUBIC * (z * z))
-    return p
+    return SCALE * (1 + 3 * CUBIC * (z * z))
 
 
 def gelu_tanh(z: NDArray[Any]) -> NDArray[Any]:
     """½z·(1 + tanh p)."""
-    a: NDArray[Any] = 0.5 * z * (1 + np.tanh(_inner(z)))
-    return a
+    return 0.5 * z * (1 + np.tanh(_inner(z)))
 
 
 def gelu_tanh_derivative(z: NDArray[Any], a: NDArray[Any]) -> NDArray[Any]:  # noqa: ARG001 - every derivative takes (z, a)
     """½(1 + tanh p) + ½z·(1 − tanh² p)·p', with p' = √(2/π)·(1 + 3·0.044715·z²)."""
     near = np.clip(z, -FAR, FAR)
     t = np.tanh(_inner(near))
-    da_dz: NDArray[Any] = 0.5 * (1 + t) + 0.5 * near * (1 - t * t) * _inner_slope(near)
-    return da_dz
+    return 0.5 * (1 + t) + 0.5 * near * (1 - t * t) * _inner_slope(near)
 
 
 def slope(z: Real) -> Real:
@@ -68,8 +60,7 @@ def bend(z: Real) -> Real:
     near = np.clip(z, -FAR, FAR)
     p, p1 = _inner(near), _inner_slope(near)
     t, p2 = np.tanh(p), 6 * CUBIC * SCALE * near
-    curvature: Real = 4 * logistic.slope(2 * p) * (p1 - near * t * p1 * p1 + 0.5 * near * p2)
-    return curvature
+    return 4 * logistic.slope(2 * p) * (p1 - near * t * p1 * p1 + 0.5 * near * p2)
 
 
 def _rounding(z: Real, e: Error, unit: float) -> Real:
@@ -84,8 +75,7 @@ def _rounding(z: Real, e: Error, unit: float) -> Real:
 
 def _tail(size: Real, unit: float) -> Real:
     """1 + tanh p ≤ 2·e^{2p} for negative p = −p(size), which itself has lost up to 8 units."""
-    whole: Real = np.exp(-2 * (1 - 8 * unit) * _inner(size))
-    return whole
+    return np.exp(-2 * (1 - 8 * unit) * _inner(size))
 
 
 def _slope_rounding(z: Real, e: Error, unit: float) -> Real:

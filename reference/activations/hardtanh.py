@@ -1,24 +1,19 @@
 """The hard tanh, z cut off at −1 and 1, and its kinks there."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import flint
 import numpy as np
+from numpy.typing import NDArray
 
 from reference.activations.contract import Activation, on_balls
 from reference.activations.kinks import clipped_value, stepped_slope
 from reference.elementary import Elementary
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
 
 def hardtanh(z: NDArray[Any]) -> NDArray[Any]:
     """min(max(z, −1), 1)."""
-    a: NDArray[Any] = np.clip(z, -1, 1)
-    return a
+    return np.clip(z, -1, 1)
 
 
 def hardtanh_derivative(z: NDArray[Any], a: NDArray[Any]) -> NDArray[Any]:  # noqa: ARG001 - every derivative takes (z, a)
@@ -27,8 +22,7 @@ def hardtanh_derivative(z: NDArray[Any], a: NDArray[Any]) -> NDArray[Any]:  # no
 
 
 def _slope(z: NDArray[Any]) -> NDArray[Any]:
-    da_dz: NDArray[Any] = (np.abs(z) < 1).astype(z.dtype)
-    return da_dz
+    return (np.abs(z) < 1).astype(z.dtype)
 
 
 def _ball(t: Any) -> Any:  # noqa: ANN401 - flint has no type information

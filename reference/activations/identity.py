@@ -1,18 +1,14 @@
 """The identity, for layers that are only linear."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from reference.activations.contract import Activation
 from reference.balls import Ball
 from reference.bounded import Bounded
 from reference.elementary import Elementary
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 
 def identity(z: NDArray[Any]) -> NDArray[Any]:
@@ -22,8 +18,7 @@ def identity(z: NDArray[Any]) -> NDArray[Any]:
 
 def identity_derivative(z: NDArray[Any], a: NDArray[Any]) -> NDArray[Any]:  # noqa: ARG001 - every derivative takes (z, a)
     """1."""
-    ones: NDArray[Any] = np.ones_like(z)
-    return ones
+    return np.ones_like(z)
 
 
 def _slope_bounded(z: Bounded, a: Bounded) -> Bounded:  # noqa: ARG001 - every derivative takes (z, a)

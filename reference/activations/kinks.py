@@ -1,21 +1,13 @@
 """Kinks: where a derivative jumps, a z that is not known exactly may lie on either side."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from reference.activations.contract import rounding_unit
-from reference.bounded import EXACT, Bounded
+from reference.bounded import EXACT, Bounded, Real
 from reference.formats import SLACK
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from numpy.typing import NDArray
-
-    from reference.bounded import Real
 
 
 def undecided(z: Bounded, *kinks: float) -> NDArray[np.bool_]:

@@ -1,28 +1,23 @@
 """The leaky rectified linear unit with slope 0.01 below 0, and its kink at 0."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import flint
 import numpy as np
+from numpy.typing import NDArray
 
 from reference.activations.contract import Activation, Contract, bounded_by, on_balls
 from reference.activations.kinks import stepped_slope
+from reference.bounded import Real
 from reference.elementary import Elementary
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from reference.bounded import Error, Real
+from reference.formats import Error
 
 SLOPE = 0.01
 
 
 def leaky_relu(z: NDArray[Any]) -> NDArray[Any]:
     """Z where z > 0, else 0.01·z."""
-    a: NDArray[Any] = np.where(z > 0, z, SLOPE * z)
-    return a
+    return np.where(z > 0, z, SLOPE * z)
 
 
 def leaky_relu_derivative(z: NDArray[Any], a: NDArray[Any]) -> NDArray[Any]:  # noqa: ARG001 - every derivative takes (z, a)
@@ -31,8 +26,7 @@ def leaky_relu_derivative(z: NDArray[Any], a: NDArray[Any]) -> NDArray[Any]:  # 
 
 
 def _slope(z: NDArray[Any]) -> NDArray[Any]:
-    da_dz: NDArray[Any] = np.where(z > 0, z.dtype.type(1), z.dtype.type(SLOPE))
-    return da_dz
+    return np.where(z > 0, z.dtype.type(1), z.dtype.type(SLOPE))
 
 
 def _spread(z: Real, e: Error) -> Real:

@@ -1,30 +1,25 @@
 """The logarithm of the sigmoid, ln σ(z) = −softplus(−z)."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from reference.activations import sigmoid as logistic
 from reference.activations import softplus as mirrored
 from reference.activations.contract import Activation, Contract, bounded_by, on_balls, relative
 from reference.activations.sigmoid import sigmoid
+from reference.bounded import Real
 from reference.elementary import Elementary
+from reference.formats import Error
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from reference.bounded import Error, Real
-
+# Softplus's own.
 ULPS = 4
-"""Softplus's own."""
 
 
 def log_sigmoid(z: NDArray[Any]) -> NDArray[Any]:
     """ln σ(z) = min(z, 0) − ln(1 + e^{−|z|}): nothing overflows, and no logarithm of 0 is taken."""
-    a: NDArray[Any] = np.minimum(z, 0) - np.log1p(np.exp(-np.abs(z)))
-    return a
+    return np.minimum(z, 0) - np.log1p(np.exp(-np.abs(z)))
 
 
 def log_sigmoid_derivative(z: NDArray[Any], a: NDArray[Any]) -> NDArray[Any]:  # noqa: ARG001 - every derivative takes (z, a)
@@ -50,8 +45,7 @@ def _slope_rounding(z: Real, e: Error, unit: float) -> Real:
     The last has a's error in its exponent: 4 ulps of |a|, and |a|·eᵃ ≤ 1/e wherever a is.
     """
     absolute = 12 * unit * np.minimum(sigmoid(z) * np.exp(e), 1) + 4 * unit
-    forms: Real = np.maximum(mirrored.slope_rounding(-z, e, unit), absolute)
-    return forms
+    return np.maximum(mirrored.slope_rounding(-z, e, unit), absolute)
 
 
 _VALUE = Contract(log_sigmoid, _spread, relative(log_sigmoid, _spread, ULPS))

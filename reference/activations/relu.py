@@ -1,33 +1,25 @@
 """The rectified linear unit, max(z, 0), and its kink at 0."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import flint
 import numpy as np
+from numpy.typing import NDArray
 
 from reference.activations.contract import Activation, on_balls
 from reference.activations.kinks import stepped_slope
-from reference.bounded import Bounded
+from reference.bounded import Bounded, Real
 from reference.elementary import Elementary
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from reference.bounded import Real
 
 
 def relu(z: NDArray[Any]) -> NDArray[Any]:
     """max(z, 0)."""
-    a: NDArray[Any] = np.maximum(z, 0)
-    return a
+    return np.maximum(z, 0)
 
 
 def relu_derivative(z: NDArray[Any], a: NDArray[Any]) -> NDArray[Any]:  # noqa: ARG001 - every derivative takes (z, a)
     """1 where z > 0, else 0; at the kink z = 0 it is 0, as in PyTorch and JAX."""
-    da_dz: NDArray[Any] = (z > 0).astype(z.dtype)
-    return da_dz
+    return (z > 0).astype(z.dtype)
 
 
 def _bounded(z: Bounded) -> Bounded:

@@ -1,24 +1,19 @@
 """The rectified linear unit cut off at 6, and its kinks at 0 and 6."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import flint
 import numpy as np
+from numpy.typing import NDArray
 
 from reference.activations.contract import Activation, on_balls
 from reference.activations.kinks import clipped_value, stepped_slope
 from reference.elementary import Elementary
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
 
 def relu6(z: NDArray[Any]) -> NDArray[Any]:
     """min(max(z, 0), 6)."""
-    a: NDArray[Any] = np.clip(z, 0, 6)
-    return a
+    return np.clip(z, 0, 6)
 
 
 def relu6_derivative(z: NDArray[Any], a: NDArray[Any]) -> NDArray[Any]:  # noqa: ARG001 - every derivative takes (z, a)

@@ -4,39 +4,31 @@ Source: G. Klambauer, T. Unterthiner, A. Mayr and S. Hochreiter, "Self-normalizi
 arXiv:1706.02515, whose appendix prints both constants.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import flint
 import numpy as np
+from numpy.typing import NDArray
 
 from reference.activations import elu
 from reference.activations.contract import Activation, Contract, bounded_by, on_balls
 from reference.activations.kinks import undecided
-from reference.bounded import Bounded
+from reference.bounded import Bounded, Real
 from reference.elementary import Elementary
-from reference.formats import SLACK
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from numpy.typing import NDArray
-
-    from reference.bounded import Error, Real
+from reference.formats import SLACK, Error
 
 LAMBDA = "1.0507009873554804934193349852946"
 ALPHA = "1.6732632423543772848170429916717"
 SCALE, BELOW = float(LAMBDA), float(LAMBDA) * float(ALPHA)
 
+# expm1's 6; two rounded constants and two products. Measured by tests/test_contract.py.
 ULPS = 8
-"""expm1's 6; two rounded constants and two products. Measured by tests/test_contract.py."""
 
 
 def selu(z: NDArray[Any]) -> NDArray[Any]:
     """λz where z > 0, else λα(eᶻ − 1)."""
-    a: NDArray[Any] = np.where(z > 0, SCALE * z, BELOW * np.expm1(np.minimum(z, 0)))
-    return a
+    return np.where(z > 0, SCALE * z, BELOW * np.expm1(np.minimum(z, 0)))
 
 
 def selu_derivative(z: NDArray[Any], a: NDArray[Any]) -> NDArray[Any]:  # noqa: ARG001 - every derivative takes (z, a)
@@ -46,8 +38,7 @@ def selu_derivative(z: NDArray[Any], a: NDArray[Any]) -> NDArray[Any]:  # noqa: 
 
 def _slope(z: NDArray[Any]) -> NDArray[Any]:
     below = BELOW * np.exp(np.minimum(z, 0))
-    da_dz: NDArray[Any] = np.where(z > 0, z.dtype.type(SCALE), below)
-    return da_dz
+    return np.where(z > 0, z.dtype.type(SCALE), below)
 
 
 def _spread(z: Real, e: Error) -> Real:

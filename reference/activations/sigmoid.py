@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from reference.activations.contract import Activation, SlopeForms, smooth_slope, smooth_value
+from reference.balls import Ball
+from reference.bounded import Real
 from reference.elementary import Elementary
+from reference.formats import Error
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from reference.balls import Ball
-    from reference.bounded import Error, Real
-
+# Measured by tests/test_contract.py: at most 2.4 in float64 and 2.6 in float32 (NumPy).
 ULPS = 4
-"""Measured by tests/test_contract.py: at most 2.4 in float64 and 2.6 in float32 (NumPy)."""
 
+# Measured by tests/test_formats.py on every number: at most 1.08 in bfloat16, 0.99 in float16 (XLA).
 ULPS_OF_16_BITS = 2
-"""Measured by tests/test_formats.py on every number: at most 1.08 in bfloat16, 0.99 in float16 (XLA)."""
 
 
 def sigmoid(z: NDArray[Any]) -> NDArray[Any]:
@@ -31,15 +29,13 @@ def sigmoid(z: NDArray[Any]) -> NDArray[Any]:
 
 def sigmoid_derivative(z: NDArray[Any], a: NDArray[Any]) -> NDArray[Any]:  # noqa: ARG001 - every derivative takes (z, a)
     """σ'(z) = a · (1 − a), with a = σ(z)."""
-    da_dz: NDArray[Any] = a * (1 - a)
-    return da_dz
+    return a * (1 - a)
 
 
 def slope(z: Real) -> Real:
     """σ'(z) = e^{−|z|} / (1 + e^{−|z|})², which keeps its relative accuracy in both tails."""
     e = np.exp(-np.abs(z))
-    da_dz: Real = e / np.square(1 + e)
-    return da_dz
+    return e / np.square(1 + e)
 
 
 def _spread(z: Real, e: Error) -> Real:

@@ -1,10 +1,9 @@
 """The sigmoid linear unit, z·σ(z), also called swish."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from reference.activations import sigmoid as logistic
 from reference.activations.contract import (
@@ -17,47 +16,39 @@ from reference.activations.contract import (
     relative,
 )
 from reference.activations.sigmoid import sigmoid
+from reference.bounded import Real
 from reference.elementary import Elementary
+from reference.formats import Error, Format
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from reference.bounded import Error, Real
-    from reference.formats import Format
-
+# σ's 4 and the product, or e⁻ᶻ's 5, a sum and a quotient. Measured by tests/test_contract.py.
 ULPS = 6
-"""σ's 4 and the product, or e⁻ᶻ's 5, a sum and a quotient. Measured by tests/test_contract.py."""
 
+# sup |f'| = 1.0998, |f''| = ½ and |f'''| = 0.3082, to which tests/test_activations.py holds them.
 M1, M2, M3 = 1.1, 0.5, 0.31
-"""sup |f'| = 1.0998, |f''| = ½ and |f'''| = 0.3082, to which tests/test_activations.py holds them."""
 
+# Beyond it every implementation's σ(z) is exactly 1: e⁻⁴⁰ is 4e-18.
 ONE = 40.0
-"""Beyond it every implementation's σ(z) is exactly 1: e⁻⁴⁰ is 4e-18."""
 
 
 def silu(z: NDArray[Any]) -> NDArray[Any]:
     """z·σ(z)."""
-    a: NDArray[Any] = z * sigmoid(z)
-    return a
+    return z * sigmoid(z)
 
 
 def silu_derivative(z: NDArray[Any], a: NDArray[Any]) -> NDArray[Any]:  # noqa: ARG001 - every derivative takes (z, a)
     """silu'(z) = σ(z)·(1 + z·(1 − σ(z)))."""
     one = sigmoid(z)
-    da_dz: NDArray[Any] = one * (1 + z * (1 - one))
-    return da_dz
+    return one * (1 + z * (1 - one))
 
 
 def slope(z: Real) -> Real:
     """σ(z)·(1 + z·σ(−z)), which does not lose σ(−z) where σ(z) is near 1."""
-    da_dz: Real = sigmoid(z) * (1 + z * sigmoid(-z))
-    return da_dz
+    return sigmoid(z) * (1 + z * sigmoid(-z))
 
 
 def bend(z: Real) -> Real:
     """silu''(z) = σ'(z)·(2 + z·(1 − 2σ(z)))."""
-    curvature: Real = logistic.slope(z) * (2 - z * np.tanh(z / 2))
-    return curvature
+    return logistic.slope(z) * (2 - z * np.tanh(z / 2))
 
 
 def _slope_rounding(z: Real, e: Error, unit: float) -> Real:
@@ -71,8 +62,7 @@ def _slope_rounding(z: Real, e: Error, unit: float) -> Real:
     rest = np.minimum(sigmoid(-z) * grown, 1)
     saturated = z - e > ONE
     lost = np.where(saturated, 0, 8 * np.minimum(here, 0.5)) + 15 * rest
-    forms: Real = unit * here * (12 + (np.abs(z) + e) * lost)
-    return forms
+    return unit * here * (12 + (np.abs(z) + e) * lost)
 
 
 def _lost(z: Real, e: Error, form: Format) -> Real:

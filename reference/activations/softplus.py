@@ -1,30 +1,24 @@
 """Softplus, ln(1 + eᶻ), whose derivative is the sigmoid."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from reference.activations import sigmoid as logistic
 from reference.activations.contract import Activation, Contract, bounded_by, on_balls, overflows, relative
 from reference.activations.sigmoid import sigmoid
+from reference.bounded import Real
 from reference.elementary import Elementary
+from reference.formats import Error, Format
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from reference.bounded import Error, Real
-    from reference.formats import Format
-
+# Measured by tests/test_contract.py: at most 2.8 (XLA), PyTorch apart, above its threshold in float64.
 ULPS = 4
-"""Measured by tests/test_contract.py: at most 2.8 (XLA), PyTorch apart, above its threshold in float64."""
 
 
 def softplus(z: NDArray[Any]) -> NDArray[Any]:
     """ln(1 + eᶻ) = max(z, 0) + ln(1 + e^{−|z|}), in which nothing overflows."""
-    a: NDArray[Any] = np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))
-    return a
+    return np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))
 
 
 def softplus_derivative(z: NDArray[Any], a: NDArray[Any]) -> NDArray[Any]:  # noqa: ARG001 - every derivative takes (z, a)
@@ -34,8 +28,7 @@ def softplus_derivative(z: NDArray[Any], a: NDArray[Any]) -> NDArray[Any]:  # no
 
 def spread(z: Real, e: Error) -> Real:
     """sup |f(t) − f(z)| over |t − z| ≤ e, from f'(t) = σ(t) ≤ min(σ(z)·e^{|t−z|}, 1)."""
-    moved: Real = np.minimum(sigmoid(z) * np.expm1(e), e)
-    return moved
+    return np.minimum(sigmoid(z) * np.expm1(e), e)
 
 
 def slope_spread(z: Real, e: Error) -> Real:
@@ -52,8 +45,7 @@ def slope_rounding(z: Real, e: Error, unit: float) -> Real:
     small = np.log1p(np.exp(-np.abs(z)) * np.exp(e))  # at least l, wherever t is
     exponent = np.minimum(unit * (np.abs(z) + e + small), small) + 11 * unit * small
     form = np.expm1(exponent) * (1 + 12 * unit) + 12 * unit
-    lost: Real = form * np.minimum(sigmoid(z) * np.exp(e), 1)
-    return lost
+    return form * np.minimum(sigmoid(z) * np.exp(e), 1)
 
 
 def _slope_lost(z: Real, e: Error, form: Format) -> Real:

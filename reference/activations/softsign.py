@@ -1,28 +1,22 @@
 """Softsign, z / (1 + |z|)."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from reference.activations.contract import Activation, Contract, bounded_by, on_balls, relative
+from reference.bounded import Real
 from reference.elementary import Elementary
+from reference.formats import Error, Format
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from reference.bounded import Error, Real
-    from reference.formats import Format
-
+# A sum and a quotient: two roundings, or 2 ulps. Measured by tests/test_contract.py.
 ULPS = 2
-"""A sum and a quotient: two roundings, or 2 ulps. Measured by tests/test_contract.py."""
 
 
 def softsign(z: NDArray[Any]) -> NDArray[Any]:
     """z / (1 + |z|)."""
-    a: NDArray[Any] = z / (1 + np.abs(z))
-    return a
+    return z / (1 + np.abs(z))
 
 
 def softsign_derivative(z: NDArray[Any], a: NDArray[Any]) -> NDArray[Any]:  # noqa: ARG001 - every derivative takes (z, a)
@@ -32,14 +26,12 @@ def softsign_derivative(z: NDArray[Any], a: NDArray[Any]) -> NDArray[Any]:  # no
 
 def slope(z: NDArray[Any]) -> NDArray[Any]:
     """(1 / (1 + |z|))², whose square never overflows."""
-    da_dz: NDArray[Any] = np.square(1 / (1 + np.abs(z)))
-    return da_dz
+    return np.square(1 / (1 + np.abs(z)))
 
 
 def _nearest(z: Real, e: Error) -> Real:
     """1 / (1 + |t|) at the t in z ± e that is nearest to 0."""
-    most: Real = 1 / (1 + np.maximum(np.abs(z) - e, 0))
-    return most
+    return 1 / (1 + np.maximum(np.abs(z) - e, 0))
 
 
 def _spread(z: Real, e: Error) -> Real:

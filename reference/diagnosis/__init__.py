@@ -14,8 +14,6 @@ from a program that nobody sees, each mistake is also run from the inputs to the
 Explained by: the update has the wrong sign.
 """
 
-from __future__ import annotations
-
 from reference.diagnosis.explanation import Diagnosis, Explanation
 from reference.diagnosis.inheritance import Inheritance, inherited
 from reference.diagnosis.printed import explain_published

@@ -1,28 +1,20 @@
 """What each mistake would have made of the claimant's own inputs."""
 
-from __future__ import annotations
-
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from reference import names, parts
+from cases import Problem, names
+from reference import parts
 from reference.bounded import Bounded
 from reference.diagnosis.explanation import Explanation
-from reference.diagnosis.situation import derive, reached
-from reference.mistakes import MISTAKES, Inexpressible
+from reference.diagnosis.situation import Situation, derive, reached
+from reference.line import Line
+from reference.mistakes import MISTAKES, Inexpressible, Mistake
 from reference.parts import FailedPart
 from reference.tape import computed
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
-
-    from cases import Problem
-    from reference.diagnosis.situation import Situation
-    from reference.line import Line
-    from reference.mistakes import Mistake
-
 
 NEW = ", in this step and not in the one before it"
 

@@ -5,37 +5,28 @@ what is stated, and the finding's own must agree, to at least one digit, where t
 several, those that explain most are kept; if they explain equally much, all are named.
 """
 
-from __future__ import annotations
-
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 
+from cases import Problem
+from cases.verdict import Verdict
 from reference import parts
-from reference.diagnosis.candidates import mistakes_before
-from reference.diagnosis.explanation import Diagnosis
+from reference.bounded import Bounded
+from reference.claims import Claim
+from reference.diagnosis.candidates import Candidate, mistakes_before
+from reference.diagnosis.explanation import Diagnosis, Explanation
 from reference.diagnosis.relations import relations, right_itself
-from reference.diagnosis.situation import Situation
+from reference.diagnosis.situation import History, Situation
 from reference.diagnosis.stated import stated_in_claim
-from reference.formats import EVALUATION, format_of
+from reference.findings import Finding
+from reference.formats import EVALUATION, Format, format_of
 from reference.known import exact_inputs
 from reference.parts import FailedPart
-from reference.verdicts import Verdict
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from cases import Problem
-    from reference.bounded import Bounded
-    from reference.claims import Claim
-    from reference.diagnosis.candidates import Candidate
-    from reference.diagnosis.explanation import Explanation
-    from reference.diagnosis.history import History
-    from reference.findings import Finding
-    from reference.formats import Format
-
-    State: TypeAlias = Mapping[str, Bounded]
+State: TypeAlias = Mapping[str, Bounded]
 
 
 def situation_of(
@@ -62,12 +53,12 @@ def format_allowed(problem: Problem, state: State) -> Format:
     return formats[0] if formats else format_of(problem.dtype)
 
 
+# What is looked for, in this order, by what yields it.
 ATTEMPTS: Final = {
     "a right number": right_itself,
     "known mistakes": mistakes_before,
     "another number in its place": relations,
 }
-"""What is looked for, in this order, by what yields it."""
 
 
 def explain_in(situation: Situation, finding: Finding) -> Diagnosis:

@@ -1,12 +1,8 @@
 """What a diagnosis says: the mistakes that explain a finding, all of them, or that none is known."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from reference.findings import Finding
+from reference.findings import Finding
 
 
 @dataclass(frozen=True)

@@ -1,21 +1,14 @@
 """Which later quantities are off only because of the first wrong line."""
 
-from __future__ import annotations
-
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from cases import Problem
+from cases.verdict import Verdict
+from reference.bounded import Bounded
+from reference.claims import Claim
 from reference.diagnosis.explain import situation_of
-from reference.diagnosis.situation import derive
-from reference.verdicts import Verdict
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from cases import Problem
-    from reference.bounded import Bounded
-    from reference.claims import Claim
-    from reference.diagnosis.situation import Situation
+from reference.diagnosis.situation import Situation, derive
 
 
 @dataclass(frozen=True)

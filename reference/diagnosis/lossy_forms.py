@@ -1,20 +1,13 @@
 """Algebraic forms that lose their digits: right on paper, and off by more than a correct program may be."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import numpy as np
 
-from reference import names
+from cases import names
 from reference.activations import ACTIVATIONS
-from reference.bounded import Bounded
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from reference.bounded import Real
-    from reference.diagnosis.situation import Situation
+from reference.bounded import Bounded, Real
+from reference.diagnosis.situation import Situation
 
 
 def lossy_forms(situation: Situation, quantity: str) -> Iterator[tuple[str, str, Bounded]]:

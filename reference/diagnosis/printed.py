@@ -1,32 +1,24 @@
 """Published numbers diagnosed: what explains each wrong one, and of an array each wrong element by itself."""
 
-from __future__ import annotations
-
+from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cases import Problem
+from cases.published import Published
+from cases.verdict import Verdict
+from reference.bounded import Bounded
 from reference.diagnosis.explain import explain_in
 from reference.diagnosis.explanation import Diagnosis, Explanation
 from reference.diagnosis.relations import multiples, was_truncated
 from reference.diagnosis.run import Run
 from reference.diagnosis.situation import Situation
-from reference.diagnosis.stated import stated_in_print
+from reference.diagnosis.stated import Stated, stated_in_print
 from reference.formats import PRINTED, format_of
+from reference.judged_print import JudgedArray
 from reference.known import exact_inputs
-from reference.published import judge_published
-from reference.verdicts import Verdict
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from cases import Problem
-    from cases.published import Published
-    from reference.bounded import Bounded
-    from reference.diagnosis.stated import Stated
-    from reference.judged_print import JudgedArray
-    from reference.published import JudgedPrint
+from reference.published import JudgedPrint, judge_published
 
 
 def explain_published(

@@ -1,36 +1,30 @@
 """What else a wrong number may be: another quantity, another step's, a multiple, a rounding."""
 
-from __future__ import annotations
-
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from reference import names
+from cases import names
 from reference.bounded import Bounded
 from reference.diagnosis.candidates import Candidate
 from reference.diagnosis.explanation import Explanation
 from reference.diagnosis.lossy_forms import lossy_forms
-from reference.diagnosis.situation import derive
+from reference.diagnosis.situation import Situation, derive
+from reference.diagnosis.stated import Stated
 from reference.formats import EVALUATION, FLOAT32
 from reference.mistakes import MISTAKES
 from reference.tape import tape
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from numpy.typing import NDArray
-
-    from reference.diagnosis.situation import Situation
-    from reference.diagnosis.stated import Stated
 
 
 def _state_after(kind: str, name: str) -> str:
     return names.updated(names.state(kind, name))
 
 
+# The quantities that every layer has.
 OF_LAYERS: tuple[Callable[[int], str], ...] = (
     names.z,
     names.a,
@@ -38,8 +32,8 @@ OF_LAYERS: tuple[Callable[[int], str], ...] = (
     lambda k: names.gradient(names.z(k)),
     lambda k: names.gradient(names.a(k)),
 )
-"""The quantities that every layer has."""
 
+# The quantities that every parameter has, or may have.
 OF_PARAMETERS: tuple[Callable[[str], str], ...] = (
     names.gradient,
     names.updated,
@@ -48,7 +42,6 @@ OF_PARAMETERS: tuple[Callable[[str], str], ...] = (
     lambda name: names.state("direction", name),
     *(partial(_state_after, kind) for kind in ("m", "v", "u")),
 )
-"""The quantities that every parameter has, or may have."""
 
 
 def right_itself(situation: Situation, quantity: str) -> Iterator[Candidate]:

@@ -5,31 +5,26 @@ stated is taken over. A mistake has to give the first number that differs, and t
 agrees line by line; of several mistakes those are kept that give most of the later numbers that differ.
 """
 
-from __future__ import annotations
-
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
+from cases import Problem
+from cases.verdict import Verdict
 from reference import parts
+from reference.bounded import Bounded
 from reference.claims import SEARCHED_STEPS
 from reference.diagnosis.candidates import mistaken_tapes
 from reference.diagnosis.explanation import Explanation
 from reference.diagnosis.situation import derive
+from reference.diagnosis.stated import Stated
+from reference.line import Line
 from reference.parts import FailedPart
 from reference.passage import passed
 from reference.tape import advanced, tape
-from reference.verdicts import Verdict
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-
-    from cases import Problem
-    from reference.bounded import Bounded
-    from reference.diagnosis.stated import Stated
-    from reference.line import Line
-
-    Place: TypeAlias = tuple[int, str]
-    """A step and a quantity."""
+# A step and a quantity.
+Place: TypeAlias = tuple[int, str]
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from cases.verdict import Verdict
 from reference.agreement import ONE_DIGIT, compare
 from reference.bounded import EXACT, Bounded
-from reference.verdicts import Verdict
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from numpy.typing import NDArray
-
-    from reference.bounded import Error
-    from reference.judged_print import JudgedArray
+from reference.formats import Error
+from reference.judged_print import JudgedArray
 
 
 @dataclass(frozen=True, eq=False)

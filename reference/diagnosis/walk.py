@@ -1,23 +1,16 @@
 """Whole runs diagnosed: every finding of a claimant's steps, explained."""
 
-from __future__ import annotations
-
+from collections.abc import Iterable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING
 
+from cases import Problem
+from cases.verdict import Verdict
+from reference.claims import JudgedStep
 from reference.diagnosis.explain import explain_in, known_before, situation_of
-from reference.diagnosis.history import EarlierStep, History
+from reference.diagnosis.explanation import Diagnosis
+from reference.diagnosis.situation import EarlierStep, History, Situation
 from reference.diagnosis.stated import stated_in_claim
-from reference.verdicts import Verdict
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from cases import Problem
-    from reference.claims import JudgedStep
-    from reference.diagnosis.explanation import Diagnosis
-    from reference.diagnosis.situation import Situation
-    from reference.findings import Finding
+from reference.findings import Finding
 
 
 def diagnose(problem: Problem, judged: Iterable[JudgedStep]) -> Iterator[Diagnosis]:

@@ -3,24 +3,18 @@
 A name states its convention, so none is assumed. ŷ is the last layer's activation, (N, n); y is (N, n).
 """
 
-from __future__ import annotations
-
+from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from reference.losses.absolute import huber, l1, smooth_l1
 from reference.losses.binary import BINARY_CROSS_ENTROPY, BINARY_CROSS_ENTROPY_WITH_LOGITS
-from reference.losses.contract import Loss
+from reference.losses.contract import Loss, Terms
 from reference.losses.cross_entropy import cross_entropy
 from reference.losses.squares import SQUARES
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from reference.losses.contract import Terms
-
 __all__ = ["LOSSES", "Loss", "loss_rule"]
 
+# The terms of each loss that is reduced either way, from its numbers by name.
 TERMS: dict[str, Callable[[Mapping[str, float]], Terms]] = {
     "softmax_cross_entropy": lambda given: cross_entropy(given.get("label_smoothing", 0.0)),
     "softmax_cross_entropy_with_integer_labels": lambda given: cross_entropy(
@@ -32,13 +26,12 @@ TERMS: dict[str, Callable[[Mapping[str, float]], Terms]] = {
     "smooth_l1": lambda given: smooth_l1(given["beta"]),
     "l1": lambda _: l1(),
 }
-"""The terms of each loss that is reduced either way, from its numbers by name."""
 
+# Every loss, as (name, reduction).
 LOSSES: tuple[tuple[str, str], ...] = (
     *SQUARES,
     *((name, reduction) for name in TERMS for reduction in ("sum", "mean")),
 )
-"""Every loss, as (name, reduction)."""
 
 
 @lru_cache(maxsize=1024)

@@ -1,20 +1,15 @@
 """Losses that are linear far from the target: |d|, and Huber's, a square where |d| is small; d = ŷ − y."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import flint
 import numpy as np
+from numpy.typing import NDArray
 
+from reference.bounded import Bounded
 from reference.elementary import Elementary
 from reference.losses.contract import Terms, difference, settled
 from reference.losses.pairs import elementwise
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from reference.bounded import Bounded
 
 
 def huber(delta: float) -> Terms:
@@ -40,13 +35,11 @@ def _huber(delta: float, over: float, equation: str, gradient_equation: str) -> 
         """m (|d| − ½ m) with m = min(|d|, δ), which is both formulas in one."""
         far = np.abs(y_hat - y)
         near = np.minimum(far, y.dtype.type(delta))
-        terms: NDArray[Any] = near * (far - near / 2) / y.dtype.type(over)
-        return terms
+        return near * (far - near / 2) / y.dtype.type(over)
 
     def gradient(y_hat: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
         limit = y.dtype.type(delta)
-        slope: NDArray[Any] = np.clip(y_hat - y, -limit, limit) / y.dtype.type(over)
-        return slope
+        return np.clip(y_hat - y, -limit, limit) / y.dtype.type(over)
 
     def value_bounded(y_hat: Bounded, y: Bounded) -> Bounded:
         """The slope is at most min(|d|, δ), so which formula is taken near δ costs nothing more."""
@@ -105,14 +98,12 @@ def l1() -> Terms:
 
 def distance(y_hat: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
     """|ŷ − y|."""
-    terms: NDArray[Any] = np.abs(y_hat - y)
-    return terms
+    return np.abs(y_hat - y)
 
 
 def sign(y_hat: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
     """1 where ŷ > y, −1 where ŷ < y, and 0 where they are equal."""
-    dL_dy_hat: NDArray[Any] = np.sign(y_hat - y)
-    return dL_dy_hat
+    return np.sign(y_hat - y)
 
 
 def _distance_bounded(y_hat: Bounded, y: Bounded) -> Bounded:

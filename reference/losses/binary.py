@@ -1,33 +1,26 @@
 """Binary cross-entropy, −y log a − (1 − y) log(1 − a): of logits, a = σ(ŷ), or of probabilities, a = ŷ."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from reference.activations import sigmoid
+from reference.balls import Ball
+from reference.bounded import Bounded
 from reference.elementary import Elementary
 from reference.losses.contract import EXP_ULPS, LOG_ULPS, SOFTPLUS_ULPS, Terms, settled
 from reference.losses.pairs import elementwise
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from reference.balls import Ball
-    from reference.bounded import Bounded
-
 
 def with_logits(z: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
     """max(z, 0) − z y + log(1 + e^{−|z|}), which is −y log σ(z) − (1 − y) log(1 − σ(z))."""
-    terms: NDArray[Any] = np.maximum(z, 0) - z * y + np.log1p(np.exp(-np.abs(z)))
-    return terms
+    return np.maximum(z, 0) - z * y + np.log1p(np.exp(-np.abs(z)))
 
 
 def with_logits_gradient(z: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
     """σ(z) − y."""
-    dL_dz: NDArray[Any] = sigmoid.sigmoid(z) - y
-    return dL_dz
+    return sigmoid.sigmoid(z) - y
 
 
 def _with_logits_bounded(z: Bounded, y: Bounded) -> Bounded:
@@ -108,8 +101,7 @@ def _probabilities_gradient_bounded(a: Bounded, y: Bounded, roundings: int) -> B
 def _inside(a: Bounded) -> NDArray[np.bool_]:
     """Whether all of a ± e lies between 0 and 1, and neither a nor a(1 − a) underflows."""
     lowest, highest = a.value - a.error, a.value + a.error
-    inside: NDArray[np.bool_] = (lowest > 2 * a.format.underflow) & (highest < 1)
-    return inside
+    return (lowest > 2 * a.format.underflow) & (highest < 1)
 
 
 def _with_logits_ball(z: Any, y: Any) -> Any:  # noqa: ANN401 - flint has no type information

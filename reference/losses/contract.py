@@ -6,34 +6,26 @@ each part of a term before the parts are subtracted. So the factor's roundings a
 of the parts.
 """
 
-from __future__ import annotations
-
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from reference.bounded import Bounded
+from reference.balls import Ball
+from reference.bounded import Bounded, Real
 from reference.elementary import Elementary
-from reference.formats import SLACK
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from numpy.typing import NDArray
-
-    from reference.balls import Ball
-    from reference.bounded import Error, Real
-    from reference.formats import Format
+from reference.formats import SLACK, Error, Format
 
 EXP_ULPS = 5
+# Measured by tests/test_contract.py, as are the ulps of the sigmoid and of softplus.
 LOG_ULPS = 4
-"""Measured by tests/test_contract.py, as are the ulps of the sigmoid and of softplus."""
 
 SOFTPLUS_ULPS = 4
+# Roundings of the mean's factor where it is no power of two, as `Bounded` divides by a whole number.
 FACTOR = 3
-"""Roundings of the mean's factor where it is no power of two, as `Bounded` divides by a whole number."""
 
 
 @dataclass(frozen=True)
@@ -91,8 +83,7 @@ class Terms:
 def _value(terms: Terms, reduction: str) -> Elementary:
     def plain(y_hat: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
         total = terms.value.plain(y_hat, y).sum(axis=(-2, -1))
-        loss: NDArray[Any] = total / terms.divisor(y.shape, reduction)
-        return loss
+        return total / terms.divisor(y.shape, reduction)
 
     def bounded(y_hat: Bounded, y: Bounded) -> Bounded:
         """Divide each term, which is the wider bound; but the sum may overflow where the mean does not."""
@@ -114,8 +105,7 @@ def _value(terms: Terms, reduction: str) -> Elementary:
 
 def _gradient(terms: Terms, reduction: str) -> Elementary:
     def plain(y_hat: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
-        dL_dy_hat: NDArray[Any] = terms.gradient.plain(y_hat, y) / terms.divisor(y.shape, reduction)
-        return dL_dy_hat
+        return terms.gradient.plain(y_hat, y) / terms.divisor(y.shape, reduction)
 
     def bounded(y_hat: Bounded, y: Bounded) -> Bounded:
         divisor, form = terms.divisor(y.shape, reduction), y.format

@@ -7,30 +7,26 @@ softmax functions", IMA Journal of Numerical Analysis 41 (2021): the algorithms 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import flint
 import numpy as np
+from numpy.typing import NDArray
 
 from reference.balls import Ball
+from reference.bounded import Bounded, Real
 from reference.elementary import Elementary
+from reference.formats import Format
 from reference.losses.contract import EXP_ULPS, LOG_ULPS, Terms, settled
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from reference.bounded import Bounded, Real
-    from reference.formats import Format
-
+# Roundings of (1 − s) y + s/n: of 1 − s, s/n, the product and the sum; frameworks also add s/n · Σ later.
 SMOOTHING = 5
-"""Roundings of (1 − s) y + s/n: of 1 − s, s/n, the product and the sum; frameworks also add s/n · Σ later."""
 
 
 def log_softmax(z: NDArray[Any]) -> NDArray[Any]:
     """z − max z − log Σ e^{z − max z}, for each row."""
     shifted = z - z.max(axis=-1, keepdims=True)
-    log_p: NDArray[Any] = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
-    return log_p
+    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
 
 
 @dataclass(frozen=True)
@@ -91,17 +87,14 @@ def cross_entropy(smoothing: float, *, by_class: bool = False) -> Terms:
     """
 
     def smooth(y: NDArray[Any]) -> NDArray[Any]:
-        smoothed: NDArray[Any] = (1 - smoothing) * y + smoothing / y.shape[-1] if smoothing else y
-        return smoothed
+        return (1 - smoothing) * y + smoothing / y.shape[-1] if smoothing else y
 
     def value(y_hat: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
-        terms: NDArray[Any] = -smooth(y) * log_softmax(y_hat)
-        return terms
+        return -smooth(y) * log_softmax(y_hat)
 
     def gradient(y_hat: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
         targets = smooth(y)
-        dL_dy_hat: NDArray[Any] = np.exp(log_softmax(y_hat)) * targets.sum(axis=-1, keepdims=True) - targets
-        return dL_dy_hat
+        return np.exp(log_softmax(y_hat)) * targets.sum(axis=-1, keepdims=True) - targets
 
     blurred = SMOOTHING if smoothing else 0
 

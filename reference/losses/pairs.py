@@ -1,15 +1,11 @@
 """Functions of one prediction and its target, applied to each pair of elements of two arrays of balls."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import flint
 
 from reference.balls import Ball
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 def elementwise(function: Callable[[Any, Any], Any]) -> Callable[[Ball, Ball], Ball]:

@@ -3,35 +3,27 @@
 Written in operators that NumPy arrays and `Bounded` numbers share. N is the number of examples (rows).
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
+from reference.bounded import Bounded
 from reference.elementary import Elementary
 from reference.losses.contract import Loss
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from numpy.typing import NDArray
-
-    from reference.bounded import Bounded
-
-    Array = TypeVar("Array", NDArray[Any], Bounded)
+Array = TypeVar("Array", NDArray[Any], Bounded)
 
 
 def half_squared_error_sum(y_hat: Array, y: Array) -> Array:
     """L = ½ Σ (y − ŷ)², the document's loss, summed over outputs and examples."""
-    loss: Array = ((y_hat - y) * (y_hat - y)).sum(axis=(-2, -1)) / 2
-    return loss
+    return ((y_hat - y) * (y_hat - y)).sum(axis=(-2, -1)) / 2
 
 
 def half_squared_error_sum_gradient(y_hat: Array, y: Array) -> Array:
     """∂L/∂ŷ = ŷ − y."""
-    dL_dy_hat: Array = y_hat - y
-    return dL_dy_hat
+    return y_hat - y
 
 
 def _by_autodiff(equation: str, gradient: Callable[[Any, Any], Any]) -> Elementary:
@@ -50,26 +42,22 @@ def _by_autodiff(equation: str, gradient: Callable[[Any, Any], Any]) -> Elementa
 
 def half_squared_error_mean(y_hat: Array, y: Array) -> Array:
     """L = 1/N · ½ Σ (y − ŷ)², the mean over the examples."""
-    loss: Array = half_squared_error_sum(y_hat, y) / y.shape[-2]
-    return loss
+    return half_squared_error_sum(y_hat, y) / y.shape[-2]
 
 
 def half_squared_error_mean_gradient(y_hat: Array, y: Array) -> Array:
     """∂L/∂ŷ = (ŷ − y) / N."""
-    dL_dy_hat: Array = (y_hat - y) / y.shape[-2]
-    return dL_dy_hat
+    return (y_hat - y) / y.shape[-2]
 
 
 def mean_squared_error(y_hat: Array, y: Array) -> Array:
     """L = 1/(N·n_out) · Σ (y − ŷ)², the mean over all elements, without the ½ (torch's mse_loss)."""
-    loss: Array = ((y_hat - y) * (y_hat - y)).sum(axis=(-2, -1)) / _elements(y)
-    return loss
+    return ((y_hat - y) * (y_hat - y)).sum(axis=(-2, -1)) / _elements(y)
 
 
 def mean_squared_error_gradient(y_hat: Array, y: Array) -> Array:
     """∂L/∂ŷ = 2 (ŷ − y) / (N·n_out)."""
-    dL_dy_hat: Array = 2 * (y_hat - y) / _elements(y)
-    return dL_dy_hat
+    return 2 * (y_hat - y) / _elements(y)
 
 
 def _elements(y: Array) -> int:
@@ -77,6 +65,7 @@ def _elements(y: Array) -> int:
     return int(examples * outputs)
 
 
+# By (name, reduction).
 SQUARES = {
     ("half_squared_error", "sum"): Loss(
         "½ Σ (ŷ − y)²",
@@ -94,4 +83,3 @@ SQUARES = {
         "1/(N·n) · Σ (ŷ − y)²", "2 (ŷ − y) / (N·n)", mean_squared_error, mean_squared_error_gradient
     ),
 }
-"""By (name, reduction)."""

@@ -12,11 +12,13 @@ Inexpressible(reason='no weight matrix is square and larger than 1 by 1')
 ['dL/dz2 W2_new']
 """
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from numpy.typing import NDArray
+
+from cases import Problem
 from reference.mistakes import (
     clipping,
     decay,
@@ -35,15 +37,9 @@ from reference.mistakes import (
 from reference.mistakes.mistake import Inexpressible, Mistake
 from reference.tape import training_steps
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from numpy.typing import NDArray
-
-    from cases import Problem
-
 __all__ = ["MISTAKES", "PRECISION", "STRUCTURAL", "Inexpressible", "Mistake", "mistaken_steps"]
 
+# Wrong formulas, in the order of the training step.
 STRUCTURAL = (
     forward.weights_not_transposed,
     forward.bias_not_added,
@@ -106,8 +102,8 @@ STRUCTURAL = (
     updates.bias_not_updated,
     updates.fixed_parameter_updated,
 )
-"""Wrong formulas, in the order of the training step."""
 
+# Right formulas in a lower precision than promised.
 PRECISION = (
     precision.float32_forward,
     precision.float32_activation,
@@ -116,10 +112,9 @@ PRECISION = (
     precision.float32_learning_rate,
     precision.tf32_products,
 )
-"""Right formulas in a lower precision than promised."""
 
+# Every mistake by name.
 MISTAKES = MappingProxyType({mistake.name: mistake for mistake in (*STRUCTURAL, *PRECISION)})
-"""Every mistake by name."""
 
 
 def mistaken_steps(problem: Problem, mistake: Mistake) -> Iterator[dict[str, NDArray[Any]]]:

@@ -1,13 +1,13 @@
 """Mistakes in clipping the gradients by their global norm."""
 
-from __future__ import annotations
-
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-from reference import names
+from cases import Problem, names
 from reference.bounded import Bounded
 from reference.formulas import unchanged
 from reference.line import Line
@@ -18,18 +18,11 @@ from reference.operations import maximum
 from reference.optimizers.clipping import COEFFICIENT, NORM, clip, coefficient
 from reference.tape import tape
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from numpy.typing import NDArray
-
-    from cases import Problem
-
-    Array = TypeVar("Array", NDArray[Any], Bounded)
+Array = TypeVar("Array", NDArray[Any], Bounded)
 
 NO_CLIPPING = Inexpressible("no gradient is clipped")
+# What `torch.nn.utils.clip_grad_norm_` adds to the norm.
 PYTORCHS_EPS = 1e-6
-"""What `torch.nn.utils.clip_grad_norm_` adds to the norm."""
 
 
 @mistake("the gradients were not clipped")
@@ -87,8 +80,7 @@ def clip_eps_added(problem: Problem) -> list[Line] | Inexpressible:
     """min(1, c / (norm + 1e-6))."""
 
     def with_pytorchs(total: Array, max_norm: Array, eps: Array) -> Array:
-        factor: Array = coefficient(total, max_norm, _like(eps))
-        return factor
+        return coefficient(total, max_norm, _like(eps))
 
     if problem.clipping and problem.clipping["clip_eps"] != 0:
         return Inexpressible("an ε is stated")
@@ -100,8 +92,7 @@ def scaled_up_to_the_maximum(problem: Problem) -> list[Line] | Inexpressible:
     """c / (norm + ε), also where that is above 1."""
 
     def unlimited(total: Array, max_norm: Array, eps: Array) -> Array:
-        factor: Array = max_norm / (total + eps)
-        return factor
+        return max_norm / (total + eps)
 
     return _of_factor(problem, unlimited, "c / (norm + ε)")
 

@@ -1,11 +1,12 @@
 """Mistakes in weight decay: λ w added to the gradient (coupled), or taken off with the update (decoupled)."""
 
-from __future__ import annotations
-
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
-from reference import names
+from numpy.typing import NDArray
+
+from cases import Problem, names
+from reference.bounded import Bounded
 from reference.formulas import descend, unchanged
 from reference.line import Line
 from reference.mistakes.mistake import Inexpressible, mistake
@@ -14,13 +15,7 @@ from reference.optimizers.adam import DESCEND_DECAYED
 from reference.optimizers.decay import ADD_DECAY, add_decay
 from reference.tape import tape
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from cases import Problem
-    from reference.bounded import Bounded
-
-    Array = TypeVar("Array", NDArray[Any], Bounded)
+Array = TypeVar("Array", NDArray[Any], Bounded)
 
 NO_DECAY = Inexpressible("there is no weight decay")
 
@@ -43,8 +38,7 @@ def _of_decayed(line: Line, w: str) -> Line:
     """Return the line of an average with ∂L/∂w + λ w in place of the gradient."""
 
     def averaged(beta: Array, before: Array, g: Array, w: Array, weight_decay: Array) -> Array:
-        after: Array = line.formula(beta, before, add_decay(g, w, weight_decay))
-        return after
+        return line.formula(beta, before, add_decay(g, w, weight_decay))
 
     gradient = line.inputs[2]
     equation = line.equation.replace(f"({gradient})", gradient).replace(gradient, f"({gradient} + λ {w})")
@@ -67,8 +61,7 @@ def decay_decoupled(problem: Problem) -> list[Line] | Inexpressible:
 def _taken_off(line: Line, rate: str) -> Line:
     def descended(*given: Array) -> Array:
         *right, eta, weight_decay = given
-        w_new: Array = line.formula(*right) - eta * (weight_decay * right[0])
-        return w_new
+        return line.formula(*right) - eta * (weight_decay * right[0])
 
     inputs = (*line.inputs, rate, "weight_decay")
     return replace(line, formula=descended, inputs=inputs, equation=f"{line.equation} − η λ {line.inputs[0]}")
@@ -114,8 +107,7 @@ def decay_of_a_fixed_parameter(problem: Problem) -> list[Line] | Inexpressible:
     rule = problem.optimizer
 
     def shrunk(w: Array, eta: Array, weight_decay: Array) -> Array:
-        w_new: Array = w - eta * (weight_decay * w)
-        return w_new
+        return w - eta * (weight_decay * w)
 
     if not rule.has("weight_decay"):
         return NO_DECAY

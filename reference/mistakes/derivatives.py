@@ -1,26 +1,21 @@
 """Mistakes with the activation's derivative: ∂L/∂z = ∂L/∂a · σ'(z)."""
 
-from __future__ import annotations
+from typing import Any, TypeVar
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from numpy.typing import NDArray
 
-from reference import names
+from cases import Problem, names
 from reference.activations import ACTIVATIONS
+from reference.bounded import Bounded
 from reference.formulas import through_activation, unchanged
 from reference.line import Line
 from reference.mistakes.layers import NO_HIDDEN_LAYER, layers, width
 from reference.mistakes.mistake import Inexpressible, mistake
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+Array = TypeVar("Array", NDArray[Any], Bounded)
 
-    from cases import Problem
-    from reference.bounded import Bounded
-
-    Array = TypeVar("Array", NDArray[Any], Bounded)
-
+# Activations whose derivative is the same at a as at z: a lies between the same kinks.
 SAME_AT_A = {"identity", "relu", "leaky_relu", "hardtanh", "relu6"}
-"""Activations whose derivative is the same at a as at z: a lies between the same kinks."""
 
 
 @mistake("the activation's derivative is missing in the output layer")
@@ -87,7 +82,6 @@ def _slope_at_a(k: int, activation: str) -> Line:
     rule = ACTIVATIONS[activation]
 
     def slope(a: Array) -> Array:
-        da_dz: Array = rule.derivative(a, rule.value(a))
-        return da_dz
+        return rule.derivative(a, rule.value(a))
 
     return Line(names.slope(k), slope, (names.a(k),), f"{activation}'({names.a(k)})")

@@ -1,21 +1,16 @@
 """Mistakes in the forward pass."""
 
-from __future__ import annotations
+from typing import Any, TypeVar
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from numpy.typing import NDArray
 
-from reference import names
+from cases import Problem, names
+from reference.bounded import Bounded
 from reference.line import Line
 from reference.mistakes.layers import layers, square_layers
 from reference.mistakes.mistake import Inexpressible, mistake
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from cases import Problem
-    from reference.bounded import Bounded
-
-    Array = TypeVar("Array", NDArray[Any], Bounded)
+Array = TypeVar("Array", NDArray[Any], Bounded)
 
 
 @mistake("the weights were not transposed")
@@ -23,8 +18,7 @@ def weights_not_transposed(problem: Problem) -> list[Line] | Inexpressible:
     """z = x W + b, which a square W allows."""
 
     def untransposed(x: Array, W: Array, b: Array) -> Array:
-        z: Array = x @ W + b
-        return z
+        return x @ W + b
 
     square = square_layers(problem)
     lines = [
@@ -39,8 +33,7 @@ def bias_not_added(problem: Problem) -> list[Line]:
     """z = x Wᵀ."""
 
     def without_bias(x: Array, W: Array) -> Array:
-        z: Array = x @ W.mT
-        return z
+        return x @ W.mT
 
     return [
         Line(names.z(k), without_bias, (before, names.W(k)), f"{before} W{k}ᵀ")

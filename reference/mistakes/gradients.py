@@ -1,25 +1,19 @@
 """Mistakes in the gradients of the weights and the biases."""
 
-from __future__ import annotations
+from collections.abc import Callable
+from typing import Any, TypeVar
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from numpy.typing import NDArray
 
-from reference import names
+from cases import Problem, names
+from reference.bounded import Bounded
 from reference.formulas import bias_gradient, unchanged, weight_gradient
 from reference.line import Line
 from reference.mistakes.layers import NO_HIDDEN_LAYER, ONE_EXAMPLE, layers
 from reference.mistakes.mistake import Inexpressible, mistake
 from reference.mistakes.operations import first_example
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from numpy.typing import NDArray
-
-    from cases import Problem
-    from reference.bounded import Bounded
-
-    Array = TypeVar("Array", NDArray[Any], Bounded)
+Array = TypeVar("Array", NDArray[Any], Bounded)
 
 
 @mistake("the weight gradient was taken from z of the layer before, not from its activation a")
@@ -37,8 +31,7 @@ def weight_gradient_of_the_first_example(problem: Problem) -> list[Line] | Inexp
     """∂L/∂w of one example in place of the sum over the examples."""
 
     def of_the_first(dL_dz: Array, x: Array) -> Array:
-        dL_dW: Array = first_example(dL_dz).mT @ first_example(x)
-        return dL_dW
+        return first_example(dL_dz).mT @ first_example(x)
 
     if len(problem.x) == 1:
         return ONE_EXAMPLE
@@ -61,8 +54,7 @@ def bias_gradient_averaged(problem: Problem) -> list[Line] | Inexpressible:
     """∂L/∂b = 1/N · Σ ∂L/∂z, where any mean of the loss is in ∂L/∂z already."""
 
     def averaged(dL_dz: Array) -> Array:
-        dL_db: Array = bias_gradient(dL_dz) / dL_dz.shape[0]
-        return dL_db
+        return bias_gradient(dL_dz) / dL_dz.shape[0]
 
     return _of_biases(problem, averaged, "1/N Σ {}")
 
@@ -72,8 +64,7 @@ def bias_gradient_of_the_first_example(problem: Problem) -> list[Line] | Inexpre
     """∂L/∂b of one example in place of the sum over the examples."""
 
     def of_the_first(dL_dz: Array) -> Array:
-        dL_db: Array = bias_gradient(first_example(dL_dz))
-        return dL_db
+        return bias_gradient(first_example(dL_dz))
 
     return _of_biases(problem, of_the_first, "({})[0]")
 

@@ -1,25 +1,19 @@
 """Mistakes on the way to the layer before: ∂L/∂a_{k−1} = ∂L/∂z_k · w_k."""
 
-from __future__ import annotations
+from collections.abc import Callable
+from typing import Any, TypeVar
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from numpy.typing import NDArray
 
-from reference import names
+from cases import Problem, names
+from reference.bounded import Bounded
 from reference.formulas import through_weights
 from reference.line import Line
 from reference.mistakes.layers import NO_HIDDEN_LAYER, layers, square_layers, width
 from reference.mistakes.mistake import Inexpressible, mistake
 from reference.mistakes.operations import broadcast, magnitude
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from numpy.typing import NDArray
-
-    from cases import Problem
-    from reference.bounded import Bounded
-
-    Array = TypeVar("Array", NDArray[Any], Bounded)
+Array = TypeVar("Array", NDArray[Any], Bounded)
 
 
 @mistake("the factor w is missing from the hidden gradient, as in the document's step 3 taken literally")
@@ -37,8 +31,7 @@ def magnitude_of_the_weights(problem: Problem) -> list[Line] | Inexpressible:
     """∂L/∂a_{k−1} = ∂L/∂z_k · |w_k|."""
 
     def through_magnitudes(dL_dz: Array, W: Array) -> Array:
-        dL_da: Array = dL_dz @ magnitude(W)
-        return dL_da
+        return dL_dz @ magnitude(W)
 
     every = layers(problem, 2)
     return [_through(k, through_magnitudes, f"|W{k}|", names.W(k)) for k in every] or NO_HIDDEN_LAYER
@@ -49,8 +42,7 @@ def weights_transposed_backward(problem: Problem) -> list[Line] | Inexpressible:
     """∂L/∂a_{k−1} = ∂L/∂z_k · w_kᵀ, which a square W allows."""
 
     def through_transposed(dL_dz: Array, W: Array) -> Array:
-        dL_da: Array = dL_dz @ W.mT
-        return dL_da
+        return dL_dz @ W.mT
 
     if problem.depth == 1:
         return NO_HIDDEN_LAYER

@@ -1,14 +1,7 @@
 """Which layers a mistake can be made in, and the reasons that several mistakes share."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-from reference import names
+from cases import Problem, names
 from reference.mistakes.mistake import Inexpressible
-
-if TYPE_CHECKING:
-    from cases import Problem
 
 NO_HIDDEN_LAYER = Inexpressible("there is no hidden layer")
 ONE_EXAMPLE = Inexpressible("there is only one example")

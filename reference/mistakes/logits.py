@@ -1,34 +1,28 @@
 """Mistakes with losses of logits: label smoothing forgotten, or probabilities where logits belong."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
+from cases import Problem
 from reference.activations import ACTIVATIONS
+from reference.bounded import Bounded
 from reference.elementary import Elementary
+from reference.line import Line
 from reference.losses import Loss, loss_rule
 from reference.losses.cross_entropy import log_softmax, softmax_bounded
 from reference.mistakes.losses import both, right_rule
 from reference.mistakes.mistake import Inexpressible, mistake
 from reference.mistakes.operations import row_sums
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from cases import Problem
-    from reference.bounded import Bounded
-    from reference.line import Line
-
-    Array = TypeVar("Array", NDArray[Any], Bounded)
+Array = TypeVar("Array", NDArray[Any], Bounded)
 
 CROSS_ENTROPIES = {"softmax_cross_entropy", "softmax_cross_entropy_with_integer_labels"}
 
 
 def _softmax(z: NDArray[Any]) -> NDArray[Any]:
-    p: NDArray[Any] = np.exp(log_softmax(z))
-    return p
+    return np.exp(log_softmax(z))
 
 
 def _no_balls(*_: Any) -> Any:  # noqa: ANN401 - it returns nothing
@@ -60,8 +54,7 @@ def softmax_applied_twice(problem: Problem) -> list[Line] | Inexpressible:
     def gradient(y_hat: Array, y: Array) -> Array:
         p = SOFTMAX(y_hat)
         g = right.gradient(p, y)
-        dL_dy_hat: Array = p * (g - row_sums(g * p))
-        return dL_dy_hat
+        return p * (g - row_sums(g * p))
 
     return both(
         problem,
@@ -83,8 +76,7 @@ def sigmoid_before_the_logits_loss(problem: Problem) -> list[Line] | Inexpressib
 
     def gradient(y_hat: Array, y: Array) -> Array:
         a = sigmoid.value(y_hat)
-        dL_dy_hat: Array = right.gradient(a, y) * sigmoid.derivative(y_hat, a)
-        return dL_dy_hat
+        return right.gradient(a, y) * sigmoid.derivative(y_hat, a)
 
     return both(
         problem,

@@ -1,35 +1,28 @@
 """Mistakes in the loss and in its gradient."""
 
-from __future__ import annotations
+from collections.abc import Callable
+from typing import Any, TypeVar
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from numpy.typing import NDArray
 
-from reference import names
+from cases import Problem, names
+from reference.bounded import Bounded
 from reference.line import Line
 from reference.losses import Loss, loss_rule
 from reference.mistakes.mistake import Inexpressible, mistake
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from numpy.typing import NDArray
-
-    from cases import Problem
-    from reference.bounded import Bounded
-
-    Array = TypeVar("Array", NDArray[Any], Bounded)
+Array = TypeVar("Array", NDArray[Any], Bounded)
 
 HALF = "half_squared_error"
 MEAN = "mean_squared_error"
 SQUARES = {HALF, MEAN}
+# Losses whose mean is over the examples; every other one's is over all elements.
 OVER_EXAMPLES = {HALF, "softmax_cross_entropy", "softmax_cross_entropy_with_integer_labels"}
-"""Losses whose mean is over the examples; every other one's is over all elements."""
 
 
 def total(y_hat: Array, y: Array) -> Array:
     """Σ (ŷ − y)², over examples and outputs."""
-    loss: Array = ((y_hat - y) * (y_hat - y)).sum(axis=(-2, -1))
-    return loss
+    return ((y_hat - y) * (y_hat - y)).sum(axis=(-2, -1))
 
 
 def elements(y: Array) -> int:
@@ -98,8 +91,7 @@ def half_missing_in_the_loss(problem: Problem) -> list[Line] | Inexpressible:
     output, right = names.a(problem.depth), right_rule(problem)
 
     def doubled(y_hat: Array, y: Array) -> Array:
-        loss: Array = 2 * right.value(y_hat, y)
-        return loss
+        return 2 * right.value(y_hat, y)
 
     return [Line("loss", doubled, (output, "y"), right.equation.replace("½ ", "").replace("ŷ", output))]
 
@@ -120,8 +112,7 @@ def _halved_gradient(problem: Problem) -> list[Line]:
     output, right = names.a(problem.depth), right_rule(problem)
 
     def halved(y_hat: Array, y: Array) -> Array:
-        dL_dy_hat: Array = right.gradient(y_hat, y) / 2
-        return dL_dy_hat
+        return right.gradient(y_hat, y) / 2
 
     equation = f"½ ({right.gradient_equation})".replace("ŷ", output)
     return [Line(names.gradient(output), halved, (output, "y"), equation)]

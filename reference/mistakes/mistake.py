@@ -1,17 +1,12 @@
 """What a mistake is: lines of the tape with another formula, or with other inputs."""
 
-from __future__ import annotations
-
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
+from cases import Problem
+from reference.line import Line
 from reference.tape import tape
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
-
-    from cases import Problem
-    from reference.line import Line
 
 
 @dataclass(frozen=True)
@@ -23,8 +18,8 @@ class Inexpressible:
 
 CIRCULAR = Inexpressible("made in these lines alone, they would be computed from each other")
 
-Change: TypeAlias = "Callable[[Problem], Sequence[Line] | Inexpressible]"
-"""From a problem, the lines as the mistake has them; each takes the place of the tape's line of that name."""
+# From a problem, the lines as the mistake has them; each takes the place of the tape's line of that name.
+Change: TypeAlias = Callable[[Problem], Sequence[Line] | Inexpressible]
 
 
 @dataclass(frozen=True)

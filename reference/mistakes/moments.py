@@ -1,37 +1,32 @@
 """Mistakes in how an adaptive optimizer divides by the root of its squares, and corrects their start at 0."""
 
-from __future__ import annotations
-
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
+from numpy.typing import NDArray
+
+from cases import Problem
+from cases.names import STEP
+from reference.bounded import Bounded
 from reference.line import Line
 from reference.mistakes.mistake import Inexpressible, mistake
 from reference.mistakes.operations import one_more
 from reference.mistakes.rewiring import changed
-from reference.names import STEP
 from reference.operations import sqrt
 from reference.optimizers import adam, adamax, rmsprop
 from reference.optimizers.averages import CORRECTION
 from reference.tape import tape
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+Array = TypeVar("Array", NDArray[Any], Bounded)
 
-    from numpy.typing import NDArray
-
-    from cases import Problem
-    from reference.bounded import Bounded
-
-    Array = TypeVar("Array", NDArray[Any], Bounded)
-
+# From a formula with ε beside the root, the one with ε inside it.
 INSIDE: Mapping[Any, Callable[..., Any]] = {
     adam.direction: adam.direction_inside,
     rmsprop.descend_over_root: rmsprop.descend_over_root_inside,
     rmsprop.descend_centered: rmsprop.descend_centered_inside,
 }
-"""From a formula with ε beside the root, the one with ε inside it."""
 
 OUTSIDE: Mapping[Any, Callable[..., Any]] = {inside: outside for outside, inside in INSIDE.items()}
 
@@ -74,13 +69,11 @@ def root_missing(problem: Problem) -> list[Line] | Inexpressible:
 
 
 def _direction_without_root(m: Array, v: Array, c1: Array, c2: Array, eps: Array) -> Array:
-    step: Array = (m / c1) / (v / c2 + eps)
-    return step
+    return (m / c1) / (v / c2 + eps)
 
 
 def _descend_without_root(w: Array, g: Array, v: Array, eps: Array, eta: Array) -> Array:
-    w_new: Array = w - eta * (g / (v + eps))
-    return w_new
+    return w - eta * (g / (v + eps))
 
 
 def _descend_centered_without_root(w: Array, g: Array, v: Array, m: Array, eps: Array, eta: Array) -> Array:
@@ -114,18 +107,15 @@ def bias_correction_missing(problem: Problem) -> list[Line] | Inexpressible:
 
 
 def _uncorrected(m: Array, v: Array, eps: Array) -> Array:
-    step: Array = m / (sqrt(v) + eps)
-    return step
+    return m / (sqrt(v) + eps)
 
 
 def _uncorrected_inside(m: Array, v: Array, eps: Array) -> Array:
-    step: Array = m / sqrt(v + eps)
-    return step
+    return m / sqrt(v + eps)
 
 
 def _descend_uncorrected(w: Array, m: Array, u: Array, eta: Array) -> Array:
-    w_new: Array = w - eta * (m / u)
-    return w_new
+    return w - eta * (m / u)
 
 
 _UNCORRECTED: Mapping[Any, Callable[..., Any]] = {

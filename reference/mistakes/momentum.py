@@ -1,10 +1,12 @@
 """Mistakes in what an optimizer carries from step to step: momentum, and the averages of squares."""
 
-from __future__ import annotations
-
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
+from numpy.typing import NDArray
+
+from cases import Problem
+from reference.bounded import Bounded
 from reference.formulas import descend
 from reference.line import Line
 from reference.mistakes.mistake import Inexpressible, mistake
@@ -14,13 +16,7 @@ from reference.optimizers.averages import MOVING_AVERAGE
 from reference.optimizers.sgd import DESCEND_AHEAD, accumulate, accumulate_dampened
 from reference.tape import tape
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from cases import Problem
-    from reference.bounded import Bounded
-
-    Array = TypeVar("Array", NDArray[Any], Bounded)
+Array = TypeVar("Array", NDArray[Any], Bounded)
 
 ONE_STEP = Inexpressible("there is only one step")
 NO_MOMENTUM = Inexpressible("there is no momentum")
@@ -53,8 +49,7 @@ def dampening_in_the_first_step(problem: Problem) -> list[Line] | Inexpressible:
     """m = μ m + (1 − τ) ∂L/∂w, always."""
 
     def always(m: Array, g: Array, mu: Array, tau: Array) -> Array:
-        m_new: Array = mu * m + (1 - tau) * g
-        return m_new
+        return mu * m + (1 - tau) * g
 
     return [
         Line(line.name, always, line.inputs[:4], line.equation.partition(",")[0])
@@ -119,8 +114,7 @@ def rate_inside_the_momentum(problem: Problem) -> list[Line] | Inexpressible:
 
 def _with_rate_inside(line: Line, rate: str) -> Line:
     def accumulated(m: Array, g: Array, *others: Array) -> Array:
-        m_new: Array = line.formula(m, others[-1] * g, *others[:-1])
-        return m_new
+        return line.formula(m, others[-1] * g, *others[:-1])
 
     gradient = line.inputs[1]
     equation = line.equation.replace(gradient, f"η {gradient}")
@@ -129,12 +123,10 @@ def _with_rate_inside(line: Line, rate: str) -> Line:
 
 def _without_rate(line: Line) -> Line:
     def descend_by(w: Array, m: Array) -> Array:
-        w_new: Array = w - m
-        return w_new
+        return w - m
 
     def descend_by_ahead(w: Array, g: Array, m: Array, mu: Array, eta: Array) -> Array:
-        w_new: Array = w - (eta * g + mu * m)
-        return w_new
+        return w - (eta * g + mu * m)
 
     if line.formula is DESCEND_AHEAD:
         w, g, m, *_ = line.inputs

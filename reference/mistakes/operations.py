@@ -1,35 +1,28 @@
 """The few operations that wrong formulas need and right ones do not, on arrays and on `Bounded` numbers."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from reference.bounded import Bounded
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from numpy.typing import NDArray
-
-    Array = TypeVar("Array", NDArray[Any], Bounded)
+Array = TypeVar("Array", NDArray[Any], Bounded)
 
 
 def magnitude(w: Array) -> Array:
     """|w|; an error bound stays what it is."""
     if isinstance(w, Bounded):
         return Bounded(np.abs(w.value), w.error, w.format)
-    absolute: Array = np.abs(w)
-    return absolute
+    return np.abs(w)
 
 
 def negative(array: Array) -> Array:
     """−w, exact."""
     if isinstance(array, Bounded):
         return Bounded(-array.value, array.error, array.format)
-    opposite: Array = -array
-    return opposite
+    return -array
 
 
 def none_of(array: Array) -> Array:
@@ -43,8 +36,7 @@ def one_more(step: Array) -> Array:
     """t + 1 for a count t."""
     if isinstance(step, Bounded):
         return Bounded.exact(step.value + 1, step.format)
-    following: Array = step + 1
-    return following
+    return step + 1
 
 
 def first_example(rows: Array) -> Array:
@@ -62,8 +54,7 @@ def row_sums(rows: Array) -> Array:
     ones = np.ones((rows.shape[1], rows.shape[1]))
     if isinstance(rows, Bounded):
         return rows @ Bounded.exact(ones, rows.format)
-    sums: Array = rows @ ones.astype(rows.dtype)
-    return sums
+    return rows @ ones.astype(rows.dtype)
 
 
 def _rearranged(rows: Array, move: Callable[[NDArray[Any]], NDArray[Any]]) -> Array:

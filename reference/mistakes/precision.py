@@ -1,28 +1,21 @@
 """Mistakes of precision: a lower one somewhere inside than the claimant promises. NumPy only."""
 
-from __future__ import annotations
-
+from collections.abc import Callable, Collection
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
-from reference import names
+from cases import Problem, names
 from reference.formulas import bias_gradient, linear, through_weights, weight_gradient
+from reference.line import Line
 from reference.mistakes.layers import layers
 from reference.mistakes.mistake import Inexpressible, mistake
 from reference.mistakes.updates import NOTHING_TRAINED, at_another_rate
 from reference.tape import tape
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
-
-    from numpy.typing import NDArray
-
-    from cases import Problem
-    from reference.line import Line
-
-    Plain: TypeAlias = NDArray[Any]
+Plain: TypeAlias = NDArray[Any]
 
 FLOAT32_ALREADY = Inexpressible("everything is float32 already")
 SHORTER = Inexpressible("float32 is more than is promised")
@@ -33,8 +26,7 @@ def float32_forward(problem: Problem) -> list[Line] | Inexpressible:
     """z = x Wᵀ in float32, then + b in float64."""
 
     def linear_in_float32(x: Plain, W: Plain, b: Plain) -> Plain:
-        z: Plain = (_in_float32(x) @ _in_float32(W).mT).astype(x.dtype) + b
-        return z
+        return (_in_float32(x) @ _in_float32(W).mT).astype(x.dtype) + b
 
     return _in_float64(problem, [names.z(k) for k in layers(problem)], linear_in_float32)
 

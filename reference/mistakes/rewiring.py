@@ -1,19 +1,13 @@
 """Lines of the right tape with other inputs, or with an input changed: how most wrong updates are made."""
 
-from __future__ import annotations
-
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from reference import names
+from cases import Problem, names
+from reference.line import Line
 from reference.tape import tape
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from cases import Problem
-    from reference.line import Line
 
 
 def lines_of(problem: Problem) -> dict[str, Line]:

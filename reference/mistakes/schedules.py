@@ -1,19 +1,12 @@
 """Mistakes in the schedule of the learning rate."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-from reference import names
+from cases import Problem, names
 from reference.formulas import unchanged
 from reference.line import Line
 from reference.mistakes.mistake import Inexpressible, mistake
 from reference.mistakes.operations import one_more
 from reference.mistakes.rewiring import changed
 from reference.tape import tape
-
-if TYPE_CHECKING:
-    from cases import Problem
 
 NO_SCHEDULE = Inexpressible("there is no schedule")
 

@@ -1,25 +1,19 @@
 """Mistakes in the update of any optimizer: w = w − η · ∂L/∂w, or what stands in place of the gradient."""
 
-from __future__ import annotations
+from collections.abc import Callable
+from typing import Any, TypeVar
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from numpy.typing import NDArray
 
-from reference import names
+from cases import Problem, names
+from reference.bounded import Bounded
 from reference.formulas import descend, unchanged
 from reference.line import Line
 from reference.mistakes.mistake import Inexpressible, mistake
 from reference.mistakes.operations import negative
 from reference.mistakes.rewiring import changed, rate_of, update_lines
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from numpy.typing import NDArray
-
-    from cases import Problem
-    from reference.bounded import Bounded
-
-    Array = TypeVar("Array", NDArray[Any], Bounded)
+Array = TypeVar("Array", NDArray[Any], Bounded)
 
 NOTHING_TRAINED = Inexpressible("no parameter is trained")
 
@@ -29,8 +23,7 @@ def rate_applied_twice(problem: Problem) -> list[Line] | Inexpressible:
     """w = w − η² · ∂L/∂w."""
 
     def squared(eta: Array) -> Array:
-        twice: Array = eta * eta
-        return twice
+        return eta * eta
 
     if problem.learning_rate == 1 and problem.schedule is None:
         return Inexpressible("the learning rate is 1")

@@ -4,21 +4,15 @@ Every optimizer begins with the same lines, where the case asks for them: the ra
 clipped by their global norm, and the weight decay that is added to the gradient.
 """
 
-from __future__ import annotations
+from collections.abc import Callable
 
-from typing import TYPE_CHECKING
-
-from reference import names
+from cases import Rule, names
 from reference.formulas import unchanged
 from reference.line import Line
 from reference.optimizers import adagrad, adam, adamax, clipping, rmsprop, schedules, sgd
 from reference.optimizers.decay import decayed
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from cases import Rule
-
+# From a parameter, the name of its gradient, and the rule: the lines of its update.
 UPDATES: dict[str, Callable[[str, str, Rule], list[Line]]] = {
     "sgd": sgd.lines,
     "adam": adam.lines,
@@ -27,10 +21,9 @@ UPDATES: dict[str, Callable[[str, str, Rule], list[Line]]] = {
     "adagrad": adagrad.lines,
     "adamax": adamax.lines,
 }
-"""From a parameter, the name of its gradient, and the rule: the lines of its update."""
 
+# The lines that an optimizer computes once a step, for all parameters.
 SCALARS = {"adam": adam.scalars, "adamw": adam.scalars, "adamax": adamax.scalars}
-"""The lines that an optimizer computes once a step, for all parameters."""
 
 
 def lines(

@@ -4,27 +4,21 @@ Source: Duchi, Hazan and Singer, "Adaptive Subgradient Methods for Online Learni
 Optimization" (2011).
 """
 
-from __future__ import annotations
+from typing import Any, TypeVar
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from numpy.typing import NDArray
 
-from reference import names
+from cases import Rule, names
+from reference.bounded import Bounded
 from reference.line import Line
 from reference.optimizers.rmsprop import descend_over_root, descend_over_root_inside
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from cases import Rule
-    from reference.bounded import Bounded
-
-    Array = TypeVar("Array", NDArray[Any], Bounded)
+Array = TypeVar("Array", NDArray[Any], Bounded)
 
 
 def add_square(v: Array, g: Array) -> Array:
     """v = v + g²."""
-    v_new: Array = v + g * g
-    return v_new
+    return v + g * g
 
 
 def lines(parameter: str, gradient: str, rule: Rule) -> list[Line]:

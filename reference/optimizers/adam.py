@@ -5,25 +5,20 @@ Hutter, "Decoupled Weight Decay Regularization" (2019), algorithm 2, with the ra
 and optax.
 """
 
-from __future__ import annotations
+from typing import Any, TypeVar
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from numpy.typing import NDArray
 
-from reference import names
+from cases import Rule, names
+from reference.balls import Ball
+from reference.bounded import Bounded
 from reference.elementary import Elementary
 from reference.formulas import DESCEND
 from reference.line import Line
 from reference.operations import cast, sqrt
 from reference.optimizers.averages import AVERAGE_OF_SQUARES, CORRECTION, MOVING_AVERAGE
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from cases import Rule
-    from reference.balls import Ball
-    from reference.bounded import Bounded
-
-    Array = TypeVar("Array", NDArray[Any], Bounded, Ball)
+Array = TypeVar("Array", NDArray[Any], Bounded, Ball)
 
 C1, C2 = "correction1", "correction2"
 
@@ -37,20 +32,17 @@ def direction(m: Array, v: Array, c1: Array, c2: Array, eps: Array) -> Array:
     - (η/c₁) m / (√v/√c₂ + ε) (PyTorch), m / (√v/(√c₂ η/c₁) + ε/(η/c₁)) (its capturable form): 9
     - (η√c₂/c₁) m / (√v + ε√c₂) (Kingma and Ba, end of section 2; TensorFlow and Keras with ε for ε√c₂): 8
     """
-    step: Array = (m / c1) / (sqrt(v / c2) + cast(eps))
-    return step
+    return (m / c1) / (sqrt(v / c2) + cast(eps))
 
 
 def direction_inside(m: Array, v: Array, c1: Array, c2: Array, eps: Array) -> Array:
     """m̂ / √(v̂ + ε): the form with ε inside the root."""
-    step: Array = (m / c1) / sqrt(v / c2 + cast(eps))
-    return step
+    return (m / c1) / sqrt(v / c2 + cast(eps))
 
 
 def descend_decayed(w: Array, direction: Array, eta: Array, decay: Array) -> Array:
     """w = w − η (m̂ / (√v̂ + ε) + λ w)."""
-    w_new: Array = w - eta * (direction + cast(decay) * w)
-    return w_new
+    return w - eta * (direction + cast(decay) * w)
 
 
 def _decayed_bounded(w: Bounded, direction: Bounded, eta: Bounded, decay: Bounded) -> Bounded:

@@ -4,30 +4,24 @@ Source: Kingma and Ba, "Adam: A Method for Stochastic Optimization" (2015), algo
 in PyTorch and optax.
 """
 
-from __future__ import annotations
+from typing import Any, TypeVar
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from numpy.typing import NDArray
 
-from reference import names
+from cases import Rule, names
+from reference.bounded import Bounded
 from reference.line import Line
 from reference.operations import cast, maximum
 from reference.optimizers.averages import CORRECTION, MOVING_AVERAGE
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from cases import Rule
-    from reference.bounded import Bounded
-
-    Array = TypeVar("Array", NDArray[Any], Bounded)
+Array = TypeVar("Array", NDArray[Any], Bounded)
 
 C1 = "correction1"
 
 
 def largest(beta: Array, u: Array, g: Array, eps: Array) -> Array:
     """u = max(β₂ u, |g| + ε)."""
-    u_new: Array = maximum(cast(beta) * u, abs(g) + cast(eps))
-    return u_new
+    return maximum(cast(beta) * u, abs(g) + cast(eps))
 
 
 def descend_over_largest(w: Array, m: Array, u: Array, c1: Array, eta: Array) -> Array:
@@ -35,8 +29,7 @@ def descend_over_largest(w: Array, m: Array, u: Array, c1: Array, eta: Array) ->
 
     As well (η/c₁) m / u (PyTorch) and ηm / (c₁u) (Keras): as many products and quotients, in another order.
     """
-    w_new: Array = w - eta * ((m / c1) / u)
-    return w_new
+    return w - eta * ((m / c1) / u)
 
 
 def scalars() -> list[Line]:

@@ -3,29 +3,22 @@
 Source: Kingma and Ba, "Adam: A Method for Stochastic Optimization" (2015), sections 2 and 3.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-from reference.bounded import Bounded
+from reference.balls import Ball
+from reference.bounded import Bounded, Real
 from reference.elementary import Elementary
 from reference.operations import cast, whole
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from reference.balls import Ball
-    from reference.bounded import Real
-
-    Array = TypeVar("Array", NDArray[Any], Bounded, Ball)
+Array = TypeVar("Array", NDArray[Any], Bounded, Ball)
 
 
 def average(beta: Array, m: Array, g: Array) -> Array:
     """β m + (1 − β) g."""
-    m_new: Array = cast(beta) * m + (1 - beta) * g
-    return m_new
+    return cast(beta) * m + (1 - beta) * g
 
 
 def _average_bounded(beta: Bounded, m: Bounded, g: Bounded) -> Bounded:
@@ -62,8 +55,7 @@ MOVING_AVERAGE = Elementary("β m + (1 − β) g", average, _average_bounded, av
 
 def average_of_squares(beta: Array, v: Array, g: Array) -> Array:
     """β v + (1 − β) g²."""
-    v_new: Array = cast(beta) * v + (1 - beta) * (g * g)
-    return v_new
+    return cast(beta) * v + (1 - beta) * (g * g)
 
 
 def _average_of_squares_bounded(beta: Bounded, v: Bounded, g: Bounded) -> Bounded:

@@ -3,26 +3,20 @@
 Source: Pascanu, Mikolov and Bengio, "On the difficulty of training recurrent neural networks" (2013).
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-from reference import names
+from cases import names
+from reference.balls import Ball
+from reference.bounded import Bounded
 from reference.elementary import Elementary
 from reference.line import Line
 from reference.operations import cast, for_each_element, quotient_up_to_one, sqrt
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
-
-    from reference.balls import Ball
-    from reference.bounded import Bounded
-
-    Array = TypeVar("Array", NDArray[Any], Bounded, Ball)
+Array = TypeVar("Array", NDArray[Any], Bounded, Ball)
 
 
 def norm(*gradients: Array) -> Array:
@@ -46,8 +40,7 @@ NORM = Elementary("√ Σ g²", norm, _norm_bounded, norm)
 
 def coefficient(total: Array, max_norm: Array, eps: Array) -> Array:
     """min(1, c / (norm + ε))."""
-    factor: Array = quotient_up_to_one(cast(max_norm), total + cast(eps))
-    return factor
+    return quotient_up_to_one(cast(max_norm), total + cast(eps))
 
 
 def _coefficient_bounded(total: Bounded, max_norm: Bounded, eps: Bounded) -> Bounded:
@@ -62,8 +55,7 @@ COEFFICIENT = Elementary("min(1, c / (norm + ε))", coefficient, _coefficient_bo
 
 def clip(g: Array, factor: Array) -> Array:
     """g, scaled; as well by dividing by the norm and multiplying by the maximum, as in optax."""
-    clipped: Array = for_each_element(factor, g) * g
-    return clipped
+    return for_each_element(factor, g) * g
 
 
 def lines(trained: Sequence[str]) -> list[Line]:

@@ -1,27 +1,21 @@
 """Weight decay: λ W added to the gradient (coupled, L2), or taken off with the update (decoupled)."""
 
-from __future__ import annotations
+from typing import Any, TypeVar
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from numpy.typing import NDArray
 
-from reference import names
+from cases import Rule, names
+from reference.bounded import Bounded
 from reference.elementary import Elementary
 from reference.line import Line
 from reference.operations import cast
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from cases import Rule
-    from reference.bounded import Bounded
-
-    Array = TypeVar("Array", NDArray[Any], Bounded)
+Array = TypeVar("Array", NDArray[Any], Bounded)
 
 
 def add_decay(g: Array, w: Array, weight_decay: Array) -> Array:
     """g + λ w, the gradient of L + ½ λ w²."""
-    regularized: Array = g + cast(weight_decay) * w
-    return regularized
+    return g + cast(weight_decay) * w
 
 
 def _add_decay_bounded(g: Bounded, w: Bounded, weight_decay: Bounded) -> Bounded:

@@ -4,22 +4,17 @@ Source: Tieleman and Hinton, "Lecture 6.5 - rmsprop" (2012); Graves, "Generating
 Neural Networks" (2013), section 2.3, for the centered form.
 """
 
-from __future__ import annotations
+from typing import Any, TypeVar
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from numpy.typing import NDArray
 
-from reference import names
+from cases import Rule, names
+from reference.bounded import Bounded
 from reference.line import Line
 from reference.operations import cast, sqrt
 from reference.optimizers.averages import AVERAGE_OF_SQUARES, MOVING_AVERAGE
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from cases import Rule
-    from reference.bounded import Bounded
-
-    Array = TypeVar("Array", NDArray[Any], Bounded)
+Array = TypeVar("Array", NDArray[Any], Bounded)
 
 
 def descend_over_root(w: Array, g: Array, v: Array, eps: Array, eta: Array) -> Array:
@@ -28,14 +23,12 @@ def descend_over_root(w: Array, g: Array, v: Array, eps: Array, eta: Array) -> A
     As well (ηg) / (√v + ε) (TensorFlow, Keras), g · (1 / (√v + ε)) (optax) and (η / (√v + ε)) g: a product, a
     quotient or a reciprocal and its product, which the bound counts as 2.
     """
-    w_new: Array = w - eta * (g / (sqrt(v) + cast(eps)))
-    return w_new
+    return w - eta * (g / (sqrt(v) + cast(eps)))
 
 
 def descend_over_root_inside(w: Array, g: Array, v: Array, eps: Array, eta: Array) -> Array:
     """w = w − η g / √(v + ε): the form with ε inside the root."""
-    w_new: Array = w - eta * (g / sqrt(v + cast(eps)))
-    return w_new
+    return w - eta * (g / sqrt(v + cast(eps)))
 
 
 def descend_centered(w: Array, g: Array, v: Array, m: Array, eps: Array, eta: Array) -> Array:

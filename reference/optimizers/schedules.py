@@ -6,28 +6,22 @@ so many steps to a final fraction, where it stays.
 Source of the cosine: Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts" (2017).
 """
 
-from __future__ import annotations
-
 import math
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import flint
 import numpy as np
+from numpy.typing import NDArray
 
-from reference import names
+from cases import Rule, names
+from reference.balls import Ball
 from reference.bounded import Bounded
 from reference.elementary import Elementary
 from reference.formats import EVALUATION
 from reference.line import Line
 from reference.operations import whole
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from cases import Rule
-    from reference.balls import Ball
-
-    Plain: TypeAlias = NDArray[Any]
+Plain: TypeAlias = NDArray[Any]
 
 
 def by_steps(eta: Plain, step: Plain, every: float, factor: float) -> float:

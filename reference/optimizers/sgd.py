@@ -7,29 +7,23 @@ Source: Sutskever, Martens, Dahl and Hinton, "On the importance of initializatio
 learning" (2013); PyTorch's documentation of `torch.optim.SGD`.
 """
 
-from __future__ import annotations
+from typing import Any, TypeVar
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from numpy.typing import NDArray
 
-from reference import names
+from cases import Rule, names
+from reference.bounded import Bounded
 from reference.elementary import Elementary
 from reference.formulas import DESCEND, descend
 from reference.line import Line
 from reference.operations import cast, whole
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from cases import Rule
-    from reference.bounded import Bounded
-
-    Array = TypeVar("Array", NDArray[Any], Bounded)
+Array = TypeVar("Array", NDArray[Any], Bounded)
 
 
 def accumulate(m: Array, g: Array, mu: Array) -> Array:
     """m = μ m + g."""
-    m_new: Array = cast(mu) * m + g
-    return m_new
+    return cast(mu) * m + g
 
 
 def _accumulate_bounded(m: Bounded, g: Bounded, mu: Bounded) -> Bounded:
@@ -55,8 +49,7 @@ def accumulate_dampened(m: Array, g: Array, mu: Array, tau: Array, step: Array) 
     """m = g in the first step, then μ m + (1 − τ) g."""
     if whole(step) == 1:
         return g
-    m_new: Array = cast(mu) * m + (1 - tau) * g
-    return m_new
+    return cast(mu) * m + (1 - tau) * g
 
 
 def _descend_along_bounded(w: Bounded, m: Bounded, eta: Bounded) -> Bounded:
@@ -78,8 +71,7 @@ DESCEND_ALONG = Elementary("w − η m", descend, _descend_along_bounded, descen
 
 def descend_ahead(w: Array, g: Array, m: Array, mu: Array, eta: Array) -> Array:
     """w = w − η (g + μ m), Nesterov's momentum, with m already updated."""
-    w_new: Array = w - eta * (g + cast(mu) * m)
-    return w_new
+    return w - eta * (g + cast(mu) * m)
 
 
 def _descend_ahead_bounded(w: Bounded, g: Bounded, m: Bounded, mu: Bounded, eta: Bounded) -> Bounded:

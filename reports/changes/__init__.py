@@ -1,7 +1,5 @@
 """What has changed between two runs that were kept: another release, another machine, another device."""
 
-from __future__ import annotations
-
 from reports.changes.compare import Changes, compare
 from reports.changes.telling import TITLE, headline, markdown, show, to_page, to_sections
 

@@ -1,21 +1,14 @@
 """Two runs against each other: everything that is not the same, and whether anything is worse."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from reports.changes import setting
-from reports.changes.failures import fixed, new_failures, uncompared
-from reports.changes.headroom import headroom_lost
+from reports.changes.failures import Failure, Uncompared, fixed, new_failures, uncompared
+from reports.changes.headroom import Lost, headroom_lost
 from reports.changes.moved import Motion, motion
-
-if TYPE_CHECKING:
-    from reports.changes.failures import Failure, Uncompared
-    from reports.changes.headroom import Lost
-    from reports.changes.setting import Differs
-    from reports.environment import Environment
-    from reports.saved import SavedRun
+from reports.changes.setting import Differs
+from reports.environment import Environment
+from reports.saved import SavedRun
 
 
 @dataclass(frozen=True)

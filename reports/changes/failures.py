@@ -1,22 +1,16 @@
 """What fails now and did not before, what fails no longer, and what is no longer compared."""
 
-from __future__ import annotations
-
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 from cases.defects import printable
-from reports.rows import order
+from reference import Subject
+from reports.rows import Row, order
+from reports.saved import SavedRun
 from reports.verdicts import verdict, where
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-
-    from reference import Subject
-    from reports.rows import Row
-    from reports.saved import SavedRun
-
-    Failing: TypeAlias = dict[Subject, dict[str, Row]]
+Failing: TypeAlias = dict[Subject, dict[str, Row]]
 
 
 @dataclass(frozen=True)

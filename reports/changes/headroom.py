@@ -1,15 +1,10 @@
 """Headroom: how much of its tolerance a quantity uses now, beside what it used before."""
 
-from __future__ import annotations
-
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Collection
-
-    from reference import Subject
-    from reports.saved import SavedRun
+from reference import Subject
+from reports.saved import SavedRun
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,12 @@
 """Making a comparison from what was asked for: read, compare, tell, write."""
 
-from __future__ import annotations
-
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from reports import saved, terminal
 from reports.changes import compare, markdown, show
 from reports.folder import publish
 from reports.page import diff
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def make(old: Path, new: Path, out: Path | None) -> int:

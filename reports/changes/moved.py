@@ -1,24 +1,19 @@
 """Quantities whose bits have moved between two runs, and by how many units in the last place."""
 
-from __future__ import annotations
-
 import math
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
+from reference import Subject
+from reports.bits import Bits
 from reports.differences import bitwise_equal, ulp_distance
+from reports.saved import SavedRun
 
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
-
-    from reference import Subject
-    from reports.bits import Bits
-    from reports.saved import SavedRun
-
-    Series: TypeAlias = dict[int, Bits]
-    Key: TypeAlias = tuple[Subject, str]
+Series: TypeAlias = dict[int, Bits]
+Key: TypeAlias = tuple[Subject, str]
 
 
 @dataclass(frozen=True)

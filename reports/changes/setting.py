@@ -1,15 +1,11 @@
 """What two runs were asked, and where they were made: what is not the same."""
 
-from __future__ import annotations
-
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from reports.environment import Environment
-    from reports.saved import SavedRun
+from reports.environment import Environment
+from reports.saved import SavedRun
 
 NOTHING: Final = "–"
 

@@ -1,25 +1,19 @@
 """The changes between two runs as tables, by pandas: what the terminal, the files and the page show."""
 
-from __future__ import annotations
-
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from reference import Subject
+from reports.changes.compare import Changes
+from reports.changes.moved import Motion, Moved
+from reports.changes.setting import Differs
 from reports.power.results import kind
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from reference import Subject
-    from reports.changes.compare import Changes
-    from reports.changes.moved import Motion, Moved
-    from reports.changes.setting import Differs
-
+# Ulps from which on they are told by their power of ten.
 MANY = 10**6
-"""Ulps from which on they are told by their power of ten."""
 
 
 @dataclass(frozen=True)

@@ -1,39 +1,32 @@
 """The changes in words: one line that says what they come to, the terminal, Markdown."""
 
-from __future__ import annotations
-
 import math
 import sys
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator
+from typing import Final
 
 from rich import box
+from rich.console import Console
 from rich.table import Table
 
 from cases.defects import printable
 from reports import fitting
-from reports.changes.tables import sections
+from reports.changes.compare import Changes
+from reports.changes.tables import Section, sections
+from reports.environment import Environment
 from reports.marks import escape, table_head, table_rows
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from rich.console import Console
-
-    from reports.changes.compare import Changes
-    from reports.changes.tables import Section
-    from reports.environment import Environment
 
 TITLE: Final = "What has changed since the last run"
 
+# Lines of one table that a terminal shows; the files show more.
 ON_SCREEN: Final = 8
-"""Lines of one table that a terminal shows; the files show more."""
 
 IN_MARKDOWN: Final = 100
+# More lines than these would hide the rest.
 ON_PAGE: Final = 400
-"""More lines than these would hide the rest."""
 
+# The sections in which each line tells of a failure.
 WORSE: Final = ("failures", "uncompared")
-"""The sections in which each line tells of a failure."""
 
 
 def headline(changes: Changes) -> str:

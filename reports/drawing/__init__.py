@@ -1,7 +1,5 @@
 """A case's training step drawn as its tape: boxes for lines, wires for what each line is computed from."""
 
-from __future__ import annotations
-
 from reports.drawing.figure import tape_drawing
 from reports.drawing.style import STYLE
 

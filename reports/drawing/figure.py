@@ -1,22 +1,17 @@
 """The drawing of a tape as a figure of HTML: an inline SVG without scripts, and a caption in words."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping, Sequence
+from typing import Final
 from urllib.parse import quote
 
 from markupsafe import Markup, escape
 
+from cases import Problem
 from cases.defects import printable
 from reference import tape
 from reports.drawing.layout import HEIGHT, WIDTH, Box, Edge, Layout, layout
 from reports.drawing.told import all_who, by_quantity, first_wrong, sentence, told
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from cases import Problem
-    from reports.rows import Row
+from reports.rows import Row
 
 LEGEND: Final = (
     "The number in each box is the largest part of its tolerance that any claimant used, over all steps and "
@@ -30,8 +25,8 @@ FIGURE: Final = Markup(
     "<figcaption>{words} {legend}</figcaption></figure>"
 )
 
+# Names of more characters are written smaller.
 LONG: Final = 12
-"""Names of more characters are written smaller."""
 
 
 def tape_drawing(problem: Problem, rows: Sequence[Row]) -> Markup:

@@ -4,29 +4,23 @@ Forward runs from left to right, backward from right to left below it, and the u
 many layers shows those at both ends, and one tall cell stands for the layers between.
 """
 
-from __future__ import annotations
-
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from reference import names, tape
+from cases import Problem, names
+from reference import Line, tape
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from cases import Problem
-    from reference import Line
-
+# The rows; an update may take several.
 PARAMETERS, FORWARD, SLOPE, BACKWARD, GRADIENT, UPDATE = range(6)
-"""The rows; an update may take several."""
 
 MOST_LAYERS: Final = 12
+# Of more layers than `MOST_LAYERS`, so many at each end are shown.
 EACH_END: Final = 5
-"""Of more layers than `MOST_LAYERS`, so many at each end are shown."""
 
+# What an update computes from numbers alone: it may stand beside what is computed from it.
 FROM_NUMBERS: Final = frozenset({names.RATE, "correction1", "correction2"})
-"""What an update computes from numbers alone: it may stand beside what is computed from it."""
 
 _PARAMETER: Final = re.compile(r"[Wb][1-9]\d*")
 _EACH: Final = "·"

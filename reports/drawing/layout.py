@@ -3,21 +3,16 @@
 All of it is data, computed from the problem alone.
 """
 
-from __future__ import annotations
-
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import Final, TypeAlias
 
+from cases import Problem
 from reports.drawing.grid import BACKWARD, FORWARD, SLOPE, UPDATE, Cell, Grid, grid
 from reports.drawing.wires import Wire, spans, tracks, wires
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from cases import Problem
-
-    Point: TypeAlias = tuple[int, int]
+Point: TypeAlias = tuple[int, int]
 
 WIDTH: Final = 88
 HEIGHT: Final = 36

@@ -11,6 +11,7 @@ _DARK: Final = (
     "--wire: #9aa0a6; --alarm: #ff8f8f"
 )
 
+# The page's own --paper is used where it is defined.
 STYLE: Final = f"""
 .tape {{ {_LIGHT}; margin: 1rem 0 }}
 @media screen and (prefers-color-scheme: dark) {{ .tape {{ {_DARK} }} }}
@@ -36,4 +37,3 @@ STYLE: Final = f"""
 .tape .heads {{ fill: var(--wire) }}
 @media print {{ .tape div {{ overflow: visible }} .tape svg {{ max-width: 100%; height: auto }} }}
 """
-"""The page's own --paper is used where it is defined."""

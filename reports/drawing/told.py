@@ -1,19 +1,15 @@
 """What each box of a drawing tells: the worst that was found of its line, and the first line that differs."""
 
-from __future__ import annotations
-
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from reference import Verdict
 from reports.rows import PUBLISHED, Row, order
 from reports.verdicts import agrees, at_step, verdict
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
+# How many tints there are from 0 to 1, the whole tolerance.
 LEVELS: Final = 4
-"""How many tints there are from 0 to 1, the whole tolerance."""
 
 NOTHING: Final = "–"
 

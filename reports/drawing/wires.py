@@ -4,17 +4,10 @@ A wire that runs along a gap has a track of its own there; wires from one source
 into one line that gathers from all layers.
 """
 
-from __future__ import annotations
-
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from reports.drawing.grid import PARAMETERS, UPDATE, Cell
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from reports.drawing.grid import Grid
+from reports.drawing.grid import PARAMETERS, UPDATE, Cell, Grid
 
 
 @dataclass(frozen=True)

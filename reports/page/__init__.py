@@ -1,7 +1,5 @@
 """index.html and diff.html: each one page that needs nothing else, neither scripts nor a network."""
 
-from __future__ import annotations
-
 from reports.page.changes import diff
 from reports.page.page import index
 

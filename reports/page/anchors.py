@@ -1,7 +1,5 @@
 """The names of the places on the page that links lead to."""
 
-from __future__ import annotations
-
 from urllib.parse import quote
 
 

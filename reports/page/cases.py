@@ -1,10 +1,12 @@
 """Each case as the page tells it: its drawing, what it is there for, its tables, its file."""
 
-from __future__ import annotations
-
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+import pandas as pd
+from markupsafe import Markup
+
+from cases import Case
 from reference import parts
 from reference.parts import FailedPart
 from reports.drawing import tape_drawing
@@ -12,17 +14,8 @@ from reports.page.anchors import case_anchor
 from reports.page.sources import network, yaml
 from reports.page.tints import tint
 from reports.quantities import AFTER, BEFORE
-from reports.rows import PUBLISHED
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    import pandas as pd
-    from markupsafe import Markup
-
-    from cases import Case
-    from reports.report import Report
-    from reports.rows import Row
+from reports.report import Report
+from reports.rows import PUBLISHED, Row
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,7 @@
 """diff.html: what has changed between two runs, as a page like the report's."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-from reports.changes import TITLE, to_page
+from reports.changes import TITLE, Changes, to_page
 from reports.page.templates import templates
-
-if TYPE_CHECKING:
-    from reports.changes import Changes
 
 
 def diff(changes: Changes) -> str:

@@ -1,17 +1,11 @@
 """The command that repeats one comparison alone."""
 
-from __future__ import annotations
-
 import shlex
-from typing import TYPE_CHECKING
 
-from cases import SHIPPED
+from cases import SHIPPED, Case
+from reports.environment import Environment
 from reports.rows import PUBLISHED
 from reports.run import REFERENCE
-
-if TYPE_CHECKING:
-    from cases import Case
-    from reports.environment import Environment
 
 
 def repeat(case: Case, dtype: str, adapter: str, made: Environment | None = None) -> str:

@@ -1,16 +1,12 @@
 """How each adapter fares, counted: the matrix in one line for each."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Final
+from collections.abc import Sequence
+from typing import Final
 
 import pandas as pd
 
 from reports.page.tints import tint
 from reports.tables import NOTHING
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 KINDS: Final = ("agree", "differ as their cases say", "no equivalent", "not run", "fail")
 

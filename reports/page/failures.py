@@ -1,25 +1,19 @@
 """Each failure as the page tells it: what is wrong, on which line, why, and how to see it again."""
 
-from __future__ import annotations
-
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from cases import Case
 from reference import parts, sentence, tape
 from reference.parts import FailedPart
+from reports.environment import Environment
 from reports.page.anchors import failure_anchor
 from reports.page.commands import repeat
 from reports.page.sources import yaml
 from reports.rows import Row, first_failure
 from reports.verdicts import grouped, verdict, where
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from cases import Case
-    from reports.environment import Environment
-
-    Numbers = tuple[tuple[str, str | FailedPart], ...]
+Numbers = tuple[tuple[str, str | FailedPart], ...]
 
 
 @dataclass(frozen=True)

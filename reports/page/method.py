@@ -3,24 +3,18 @@
 Its arrays have one element each, so what was found on the lines above tells all that this one follows from.
 """
 
-from __future__ import annotations
-
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 
-from reference import Bounded, Subject, judge, tape, training_steps, worked_example
+from reference import Bounded, Finding, Line, Subject, judge, tape, training_steps, worked_example
 from reference.activations.sigmoid import ULPS
 from reference.formats import FLOAT64, NEGLIGIBLE
 from reports.rows import PUBLISHED, Row
 from reports.run import REFERENCE, rows_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-
-    from reference import Finding, Line
 
 CASE: Final = "worked/document"
 QUANTITY: Final = "dL/dW2"

@@ -1,13 +1,14 @@
 """The page: its parts in their order, each with its own link, and its table of contents."""
 
-from __future__ import annotations
-
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from operator import attrgetter
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import Final, TypeVar
 
+import pandas as pd
+from jinja2 import Environment
 from markupsafe import Markup
 
 from reference import parts
@@ -17,31 +18,23 @@ from reports import report as words
 from reports.page.anchors import anchor
 from reports.page.cases import sections
 from reports.page.counts import counts
-from reports.page.failures import failures, together
+from reports.page.failures import Failure, failures, together
 from reports.page.method import anatomy
 from reports.page.templates import templates
 from reports.power import TITLE, to_page
+from reports.report import Example, Report
 from reports.rows import PUBLISHED
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
-
-    import pandas as pd
-    from jinja2 import Environment
-
-    from reports.page.failures import Failure
-    from reports.report import Example, Report
 
 Told = TypeVar("Told")
 
+# Kinds of failures that are named at the head of the page, and cases of each; all have their own part.
 FIRST: Final = 6
-"""Kinds of failures that are named at the head of the page, and cases of each; all have their own part."""
 
+# The style sheet of the drawings and the walks.
 STYLE: Final = Markup(drawing.STYLE + walk.STYLE)  # noqa: S704 - both are constants
-"""The style sheet of the drawings and the walks."""
 
+# Lines of a picture's table that are shown: thousands would outweigh the page.
 LONGEST: Final = 600
-"""Lines of a picture's table that are shown: thousands would outweigh the page."""
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,11 @@
 """A case as its file has it: the YAML, and its network in one line."""
 
-from __future__ import annotations
+from typing import Final
 
-from typing import TYPE_CHECKING, Final
+from cases import Case
 
-if TYPE_CHECKING:
-    from cases import Case
-
+# Characters of one file that are shown; the largest of the shipped ones has a third of that.
 MOST: Final = 6_000
-"""Characters of one file that are shown; the largest of the shipped ones has a third of that."""
 
 
 def yaml(case: Case) -> str:
@@ -34,8 +31,8 @@ def network(case: Case) -> str:
     )
 
 
+# Layers that are told one by one.
 FEW: Final = 5
-"""Layers that are told one by one."""
 
 
 def _counted(number: int, noun: str) -> str:

@@ -1,8 +1,6 @@
 """The templates of the page, and what they may call; whatever they show is escaped."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -11,9 +9,6 @@ from reference.parts import FailedPart, counted
 from reports.page.anchors import case_anchor, failure_anchor
 from reports.page.threads import thread
 from reports.page.tints import tint
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 
 def templates(cases: Iterable[str]) -> Environment:

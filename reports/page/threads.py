@@ -1,7 +1,5 @@
 """Where a known difference is discussed: the address of the thread that a case names."""
 
-from __future__ import annotations
-
 import re
 from typing import Final
 

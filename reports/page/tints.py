@@ -1,7 +1,5 @@
 """The tint of a cell, which repeats what its words say: no cell needs it to be read."""
 
-from __future__ import annotations
-
 import re
 from typing import Final
 

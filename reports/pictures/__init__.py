@@ -5,8 +5,6 @@ They are drawn by matplotlib, from a report and nothing else, and the same repor
 >>> from reports.pictures import pictures
 """
 
-from __future__ import annotations
-
 from reports.pictures.gallery import pictures
 from reports.pictures.picture import Picture
 

@@ -1,12 +1,12 @@
 """The error of each activation and of its derivative over a range of z, all claimants in each picture."""
 
-from __future__ import annotations
-
 import math
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from reference.formats import FORMATS
@@ -15,12 +15,7 @@ from reports.pictures.panels import finish, panels, power_of_ten
 from reports.pictures.picture import Picture
 from reports.pictures.style import INK, looks, style
 from reports.pictures.svg import inline
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-    from reports.rows import Results
+from reports.rows import Results
 
 TITLE = "The activations and their derivatives against the truth"
 
@@ -35,8 +30,8 @@ CAPTION = (
 
 COLUMNS: Final = ["activation", "quantity", "dtype", "claimant", "z", "ulps"]
 
+# Ulps: the lowest line.
 LEAST: Final = 0.1
-"""Ulps: the lowest line."""
 
 
 def picture(results: Results) -> Picture | None:

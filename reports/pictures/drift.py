@@ -1,11 +1,11 @@
 """Drift against step: how far free-running trainings come from the training without any rounding."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from cases.dtypes import DTYPES
@@ -15,12 +15,7 @@ from reports.pictures.panels import drawable, finish, in_tens, panels
 from reports.pictures.picture import Picture
 from reports.pictures.style import looks, style
 from reports.pictures.svg import inline
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-    from reports.rows import Results
+from reports.rows import Results
 
 TITLE = "How far trainings drift from the truth"
 
@@ -34,11 +29,11 @@ CAPTION = (
 
 COLUMNS: Final = ["case", "dtype", "claimant", "step", "ulps"]
 
+# Cases that are drawn.
 MOST: Final = 8
-"""Cases that are drawn."""
 
+# A shorter course is not drawn.
 LEAST_POINTS: Final = 5
-"""A shorter course is not drawn."""
 
 LEAST: Final = 0.1
 

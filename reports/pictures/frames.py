@@ -1,19 +1,15 @@
 """What the pictures' tables have in common, and how a page shows them."""
 
-from __future__ import annotations
-
 import math
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final
 
 import pandas as pd
 
 from reports.tables import NOTHING
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
+# These stand before all others, and have the same look in every picture of every report.
 FIRST: Final = ("numpy", "torch", "jax plain", "jax observed")
-"""These stand before all others, and have the same look in every picture of every report."""
 
 
 def each_line(table: pd.DataFrame) -> Iterator[Any]:

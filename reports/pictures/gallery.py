@@ -1,18 +1,12 @@
 """All pictures for which a report has the numbers, in the order in which a page shows them."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from reference import parts
 from reference.parts import FailedPart
 from reports.pictures import activations, drift, heat_map, histogram, losses, power
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from reports.pictures.picture import Picture
-    from reports.report import Report
+from reports.pictures.picture import Picture
+from reports.report import Report
 
 
 def pictures(report: Report) -> tuple[Picture | FailedPart, ...]:

@@ -1,25 +1,21 @@
 """The cells of the heat map, and the key that tells what they mean."""
 
-from __future__ import annotations
-
 import math
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from reports.pictures.frames import short
 from reports.pictures.style import INK, NEWS, TINT
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
+# The height of a cell, in points.
 LINE: Final = 11.0
-"""The height of a cell, in points."""
 
 SIGNS: Final = {"fails": "✗", "expected": "≠", "undecided": "?", "nothing": "–"}
 
+# The logarithm at which the tint is faintest, and the number of its steps.
 LEAST, SHADES = -0.6, 6
-"""The logarithm at which the tint is faintest, and the number of its steps."""
 
 
 def draw_cell(axes: Axes, x: float, y: float, width: float, state: str, used: float) -> None:

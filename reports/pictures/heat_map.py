@@ -1,11 +1,12 @@
 """The heat map: each case by each adapter, and how much of the allowed rounding error it uses."""
 
-from __future__ import annotations
-
 import math
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator, Sequence
+from typing import Final
 
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from cases.dtypes import DTYPES, SIXTEEN_BITS
 from reference import Verdict
@@ -14,16 +15,8 @@ from reports.pictures.heat_cells import LINE, draw_cell, draw_key
 from reports.pictures.picture import Picture
 from reports.pictures.style import WIDTH, figure, fitted, style
 from reports.pictures.svg import inline
-from reports.rows import PUBLISHED, first_failure, order
+from reports.rows import PUBLISHED, Results, Row, first_failure, order
 from reports.verdicts import agrees, grouped
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-    from reports.rows import Results, Row
 
 TITLE = "How much of the allowed rounding error is used"
 
@@ -43,8 +36,8 @@ OTHERS: Final = {
     "fails": ("fails", "fail"),
 }
 
+# The width of the cases' names, in points.
 LABEL: Final = 128.0
-"""The width of the cases' names, in points."""
 
 
 def picture(results: Results) -> Picture | None:

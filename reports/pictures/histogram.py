@@ -1,11 +1,12 @@
 """The histogram: how far all numbers are from the truth, by kind of quantity, claimant and number format."""
 
-from __future__ import annotations
-
 import math
-from typing import TYPE_CHECKING, Final
+from collections.abc import Sequence
+from typing import Final
 
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from cases.dtypes import DTYPES
@@ -15,14 +16,7 @@ from reports.pictures.panels import finish, panels, power_of_ten
 from reports.pictures.picture import Picture
 from reports.pictures.style import looks, style
 from reports.pictures.svg import inline
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-    from reports.rows import Results
+from reports.rows import Results
 
 TITLE = "How far the numbers are from the truth"
 
@@ -40,20 +34,20 @@ CAPTION = (
 
 COLUMNS: Final = ["dtype", "claimant", "kind", "class", "more than", "at most", "count", "share"]
 
+# Ends of the classes that are drawn, from those of `EDGES`.
 CLASSES: Final = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 16.0, 1024.0, 2.0**20)
-"""Ends of the classes that are drawn, from those of `EDGES`."""
 
+# The class of all that is further off; after it on the right comes the one that has no distance.
 OUTSIDE: Final = len(CLASSES)
-"""The class of all that is further off; after it on the right comes the one that has no distance."""
 
+# The lowest share that is drawn.
 LEAST: Final = 1e-6
-"""The lowest share that is drawn."""
 
+# Where the outline of an empty class runs: below what is drawn.
 UNSEEN: Final = LEAST / 100
-"""Where the outline of an empty class runs: below what is drawn."""
 
+# The kinds in the order of computation; all others are the optimizer's own.
 FORWARD: Final = ("z", "a", "loss", "dL/da", "da/dz", "dL/dz", "dL/dW", "dL/db", "W_new", "b_new")
-"""The kinds in the order of computation; all others are the optimizer's own."""
 
 OTHERS: Final = "optimizer"
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping
+from typing import Final
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from cases.dtypes import DTYPES
 from reports.drift import is_told
@@ -14,14 +17,7 @@ from reports.pictures.panels import drawable, finish, in_tens, panels
 from reports.pictures.picture import Picture
 from reports.pictures.style import looks, style
 from reports.pictures.svg import inline
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-    from reports.rows import Results
+from reports.rows import Results
 
 TITLE = "How the loss falls, or does not"
 
@@ -35,14 +31,14 @@ CAPTION = (
 
 COLUMNS: Final = ["case", "dtype", "claimant", "step", "loss", "rate"]
 
+# Shorter trainings are not drawn.
 LEAST_STEPS: Final = 20
-"""Shorter trainings are not drawn."""
 
+# Of more trainings the text alternative tells the first.
 TOLD: Final = 6
-"""Of more trainings the text alternative tells the first."""
 
+# Each scale reaches at least so far down, so that a loss that hardly falls looks so.
 TWO_DECADES: Final = 200
-"""Each scale reaches at least so far down, so that a loss that hardly falls looks so."""
 
 
 def picture(results: Results, rates: Mapping[str, float] | None = None) -> Picture | None:

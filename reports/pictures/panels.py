@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterable, Sequence
+from typing import Final
 
 import numpy as np
+import pandas as pd
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, Locator, NullLocator
 
 from reports.pictures.frames import short
 from reports.pictures.style import WIDTH, figure, fitted, looks
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    import pandas as pd
-    from matplotlib.artist import Artist
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-
+# A logarithmic axis reaches no further: near the ends of float64 its limits would overflow.
 REACH: Final = (1e-300, 1e300)
-"""A logarithmic axis reaches no further: near the ends of float64 its limits would overflow."""
 
+# A logarithmic axis has at most so many words.
 TICKS: Final = 6
-"""A logarithmic axis has at most so many words."""
 
+# The height of a line of the legend, in points.
 LINE: Final = 12.0
-"""The height of a line of the legend, in points."""
 
 
 def panels(

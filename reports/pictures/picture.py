@@ -1,12 +1,8 @@
 """What a picture is: a drawing that stands in a page as it is, its words, and its numbers."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import pandas as pd
+import pandas as pd
 
 
 @dataclass(frozen=True, eq=False)

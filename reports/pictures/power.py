@@ -1,26 +1,20 @@
 """Detection power: what this suite catches of known mistakes, and what the usual tools catch of the same."""
 
-from __future__ import annotations
-
 import math
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterable
+from typing import Any, Final
 
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from reports.pictures.frames import each_line, side_by_side
 from reports.pictures.panels import finish, panels
 from reports.pictures.picture import Picture
 from reports.pictures.style import INK, TINT, style
 from reports.pictures.svg import inline
+from reports.power import Answer, Power
 from reports.power.words import KINDS, OURS, SHOWN, TOOLS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-    from reports.power import Answer, Power
 
 TITLE = "What is caught, beside the usual tools"
 

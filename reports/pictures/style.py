@@ -1,28 +1,23 @@
 """How the pictures look: one style for all, of which no part is told by colour alone."""
 
-from __future__ import annotations
-
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from reports.pictures.frames import FIRST, in_order
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from contextlib import AbstractContextManager
-
-
+# Stands for the colour of the text around the picture, light or dark; no other part has this colour.
 INK: Final = "#010203"
-"""Stands for the colour of the text around the picture, light or dark; no other part has this colour."""
 
+# Of every picture, in points: a telephone shows its 8-point text at little less than that.
 WIDTH: Final = 460
-"""Of every picture, in points: a telephone shows its 8-point text at little less than that."""
 
+# The colour of a filled area. Where it is weaker it is more transparent, which suits both modes.
 TINT: Final = "#2a78d0"
-"""The colour of a filled area. Where it is weaker it is more transparent, which suits both modes."""
 
 NEWS: Final = "#c9400f"
 
@@ -47,6 +42,7 @@ class Look:
         return {**self.outline, "marker": self.marker, "markersize": 1.6 + 1.3 * self.width}
 
 
+# Colours that differ for the colour-blind too, each with a contrast of 3:1 on white and on near-black.
 LOOKS: Final = (
     Look("#2a78d0", "-", "o"),
     Look("#c9540f", (0, (5, 2)), "s"),
@@ -57,7 +53,6 @@ LOOKS: Final = (
     Look("#0f8b8d", (0, (2, 2)), "X"),
     Look("#6f62d6", (0, (4, 1, 1, 1)), "*"),
 )
-"""Colours that differ for the colour-blind too, each with a contrast of 3:1 on white and on near-black."""
 
 STYLE: Final[Mapping[str, Any]] = {
     "svg.fonttype": "none",

@@ -1,22 +1,19 @@
 """From a figure to an `<svg>` element that stands in a page beside others, in its colours and in its font."""
 
-from __future__ import annotations
-
 import re
 import warnings
 from collections import Counter
 from html import escape
 from io import StringIO
-from typing import TYPE_CHECKING, Final
+from typing import Final
+
+from matplotlib.figure import Figure
 
 from cases.defects import printable
 from reports.pictures.style import INK
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
+# How many times its own size a picture is shown at most, on a wide screen.
 LARGEST: Final = 1.6
-"""How many times its own size a picture is shown at most, on a wide screen."""
 
 NO_METADATA: Final = dict.fromkeys(("Date", "Creator", "Format", "Type"))
 

@@ -7,8 +7,6 @@
 '0  this suite  5 of 5 (100%)'
 """
 
-from __future__ import annotations
-
 from reports.power.measure import measure
 from reports.power.results import Alarm, Answer, Coverage, Fault, Meeting, Power
 from reports.power.sentences import sentences, uncaught

@@ -1,24 +1,14 @@
 """False alarms: what each tool says of correct claims, PyTorch's and JAX's own."""
 
-from __future__ import annotations
+from collections.abc import Iterator
 
-from typing import TYPE_CHECKING
-
-from adapters import Unavailable, find_adapters
-from reference import Verdict, judge
+from adapters import Program, Unavailable, find_adapters
+from reference import JudgedStep, Verdict, judge
 from reports.power.mistakes import CAUGHT, compared
 from reports.power.results import Alarm, Answer
-from reports.power.setting import only
-from reports.power.tools import OWNERS, NotRun, on_the_right_program
+from reports.power.setting import Setting, only
+from reports.power.tools import OWNERS, NotRun, Toolbox, on_the_right_program
 from reports.power.words import SHOWN
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from adapters import Program
-    from reference import JudgedStep
-    from reports.power.setting import Setting
-    from reports.power.tools import Toolbox
 
 
 def hear(setting: Setting, toolbox: Toolbox) -> Iterator[Alarm]:

@@ -1,18 +1,11 @@
 """Which case catches what no other does, and a small set of cases that together catch everything."""
 
-from __future__ import annotations
+from collections.abc import Iterable
 
-from typing import TYPE_CHECKING
-
-from reports.power.results import Coverage
+from reports.power.results import Coverage, Meeting
 from reports.power.words import SHOWN
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from reports.power.results import Meeting
-
-    Catches = dict[str, set[tuple[str, str]]]
+Catches = dict[str, set[tuple[str, str]]]
 
 
 def cover(meetings: Iterable[Meeting]) -> tuple[Coverage, ...]:

@@ -4,13 +4,13 @@ A fault is one element's value × (1 + 10⁻ᵏ) in a correct claim of everythin
 quantity's line alone, so what the lines that follow would also show is not counted.
 """
 
-from __future__ import annotations
-
 import math
 import zlib
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from reference import Verdict, tape
 from reference.agreement import compare
@@ -20,28 +20,21 @@ from reference.formats import format_of
 from reference.known import exact_inputs
 from reference.truth import Truth
 from reports.power.results import Fault
-from reports.power.tools import NotRun
+from reports.power.setting import Setting
+from reports.power.tools import NotRun, Toolbox
 from reports.power.words import ALLCLOSE, ASSERT_CLOSE, SHOWN
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+# Takes a quantity as it is claimed.
+Objects: TypeAlias = Callable[[NDArray[Any]], bool]
 
-    from numpy.typing import NDArray
-
-    from reports.power.setting import Setting
-    from reports.power.tools import Toolbox
-
-    Objects: TypeAlias = Callable[[NDArray[Any]], bool]
-    """Takes a quantity as it is claimed."""
-
+# 1 + 10⁻ᵏ is 1 from this k on.
 FINEST = {"float64": 17, "float32": 9, "float16": 5, "bfloat16": 4}
-"""1 + 10⁻ᵏ is 1 from this k on."""
 
+# The finest fault put to a check of gradients: none of them sees one of 10⁻⁷.
 COARSE = 7
-"""The finest fault put to a check of gradients: none of them sees one of 10⁻⁷."""
 
+# Elements of each gradient put to a check of gradients, which differentiates anew for each.
 FEW = 3
-"""Elements of each gradient put to a check of gradients, which differentiates anew for each."""
 
 
 def plant(setting: Setting, toolbox: Toolbox, trials: int, seed: int) -> Iterator[Fault]:

@@ -3,29 +3,22 @@
 Claimed gradients are those of a `jax.custom_vjp`, which has no forward mode: only "rev" can be checked.
 """
 
-from __future__ import annotations
-
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 from jax.test_util import check_grads
+from numpy.typing import NDArray
 
 from adapters.jax_cache import use_compilation_cache
 from adapters.jax_functions import LossKey, loss_key, loss_of
 from adapters.jax_grad import forward
-from reference import names
-from reference.verdicts import NoEquivalent
+from cases import Problem, names
+from cases.verdict import NoEquivalent
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    from numpy.typing import NDArray
-
-    from cases import Problem
-
+# What check_grads checks by default.
 BOTH_MODES = ("fwd", "rev")
-"""What check_grads checks by default."""
 
 
 def not_run(problem: Problem) -> str:

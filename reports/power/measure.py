@@ -1,18 +1,12 @@
 """Measuring the suite's own power: every mistake, many faults and correct claims, put to it and to others."""
 
-from __future__ import annotations
+from collections.abc import Callable, Sequence
 
-from typing import TYPE_CHECKING
-
+from cases import Case
 from reports.power import alarms, faults, mistakes, tools
 from reports.power.coverage import cover
 from reports.power.results import Alarm, Fault, Meeting, Power
 from reports.power.setting import Setting
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from cases import Case
 
 SEED, TRIALS = 0, 20
 

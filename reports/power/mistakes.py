@@ -1,29 +1,20 @@
 """Every mistake on one setting: who catches it, and at which line first."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from reference import Verdict, judge
+from reference import Claim, Verdict, judge
 from reference.mistakes import MISTAKES, Inexpressible, mistaken_steps
 from reference.mistakes import STRUCTURAL as WRONG_FORMULAS
 from reports.power.results import Answer, Meeting
-from reports.power.setting import STEPS, only
-from reports.power.tools import NotRun
+from reports.power.setting import STEPS, Setting, only
+from reports.power.tools import NotRun, Objects, ObjectsToGradients, Toolbox
 from reports.power.words import OUTCOME, PRECISION, SHOWN, STRUCTURAL
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from reference import Claim
-    from reports.power.setting import Setting
-    from reports.power.tools import Objects, ObjectsToGradients, Toolbox
-
+# An error is a gradient of the wrong shape; what is undecided is not caught.
 CAUGHT = (Verdict.DIFFERS, Verdict.ERROR)
-"""An error is a gradient of the wrong shape; what is undecided is not caught."""
 
 
 def meet(setting: Setting, toolbox: Toolbox) -> Iterator[Meeting]:

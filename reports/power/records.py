@@ -1,15 +1,9 @@
 """The measurements in full, by pandas: a line for each, for whoever wants to count otherwise."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import pandas as pd
 
+from reports.power.results import Alarm, Answer, Fault, Meeting, Power
 from reports.power.words import KINDS, OURS, OUTCOME, SHOWN, TOOLS
-
-if TYPE_CHECKING:
-    from reports.power.results import Alarm, Answer, Fault, Meeting, Power
 
 
 def records(power: Power) -> dict[str, pd.DataFrame]:

@@ -1,7 +1,5 @@
 """What a measurement of power gives: frozen records, in the order of the cases."""
 
-from __future__ import annotations
-
 import math
 import re
 from dataclasses import dataclass

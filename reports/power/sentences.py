@@ -1,16 +1,10 @@
 """What a measurement comes to, in a few sentences, each made from its numbers."""
 
-from __future__ import annotations
+from collections.abc import Iterator
 
-from typing import TYPE_CHECKING
-
+from reports.power.results import Power
 from reports.power.tables import share
 from reports.power.words import KINDS, OURS, PRECISION, SHOWN, TOOLS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from reports.power.results import Power
 
 LEGEND = (
     "Every tool has its defaults. The two that compare values hold each quantity against the NumPy "
@@ -35,8 +29,8 @@ FIRST = (
     "nothing to catch. Without a number format, it is the same in each in which the mistake can be made."
 )
 
+# More misses than this are left to the tables.
 MANY = 5
-"""More misses than this are left to the tables."""
 
 
 def sentences(power: Power) -> Iterator[str]:

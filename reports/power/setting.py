@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from reference import names, training_steps
+from cases import Case, Problem, names
+from reference import Claim, training_steps
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from cases import Case, Problem
-    from reference import Claim
-
+# Of a longer run only these first steps are put to the tools.
 MOST_STEPS = 100
-"""Of a longer run only these first steps are put to the tools."""
 
+# A mistake that three steps do not show is counted as missed.
 STEPS = 3
-"""A mistake that three steps do not show is counted as missed."""
 
 
 @dataclass(frozen=True)

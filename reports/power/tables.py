@@ -1,20 +1,13 @@
 """The tables of a measurement that are for reading, by pandas."""
 
-from __future__ import annotations
-
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Sequence
 
 import pandas as pd
 
 from reference.mistakes import MISTAKES
-from reports.power.results import kind, middle
+from reports.power.results import Answer, Coverage, Fault, Meeting, Power, kind, middle
 from reports.power.words import KINDS, OURS, OUTCOME, SHOWN, TOOLS
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-
-    from reports.power.results import Answer, Coverage, Fault, Meeting, Power
 
 NOTHING = "–"
 

@@ -1,21 +1,16 @@
 """The measurement as people read it: a section of Markdown, a part of the page, tables for files."""
 
-from __future__ import annotations
+from collections.abc import Iterator
+from typing import Any
 
-from typing import TYPE_CHECKING, Any
+import pandas as pd
 
 from reports.fitting import Section
 from reports.marks import item, table_head, table_rows
 from reports.power import tables
 from reports.power.records import records
+from reports.power.results import Power
 from reports.power.sentences import FAULTS, FIRST, LEGEND, sentences
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    import pandas as pd
-
-    from reports.power.results import Power
 
 TITLE = "What this suite catches, beside the usual tools"
 
@@ -60,6 +55,7 @@ def to_page(power: Power) -> dict[str, Any]:
     }
 
 
+# The title, the legend and the table of each part.
 SECTIONS = (
     ("Mistakes caught, and false alarms", LEGEND, "tools"),
     ("The smallest relative fault that is caught", FAULTS, "by_kind"),
@@ -67,4 +63,3 @@ SECTIONS = (
     ("Each mistake in each case: where it is caught first", FIRST, "matrix"),
     ("What each case adds", "Mistakes are counted once for each number format.", "by_case"),
 )
-"""The title, the legend and the table of each part."""

@@ -1,34 +1,28 @@
 """The usual tools, each with its defaults; a framework that is missing is told, never silently left out."""
 
-from __future__ import annotations
-
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, TypeAlias
+from types import ModuleType
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
+from cases import Problem
 from reports.power.words import ALLCLOSE, ASSERT_CLOSE, CHECK_GRADS, GRADCHECK
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
-    from types import ModuleType
+# Takes what is claimed and what is expected.
+Objects: TypeAlias = Callable[[NDArray[Any], NDArray[Any]], bool]
 
-    from numpy.typing import NDArray
+# Takes the claimed gradients by parameter.
+ObjectsToGradients: TypeAlias = Callable[[Mapping[str, NDArray[Any]]], bool]
 
-    from cases import Problem
-
-    Objects: TypeAlias = Callable[[NDArray[Any], NDArray[Any]], bool]
-    """Takes what is claimed and what is expected."""
-
-    ObjectsToGradients: TypeAlias = Callable[[Mapping[str, NDArray[Any]]], bool]
-    """Takes the claimed gradients by parameter."""
-
+# Where each check of gradients is; the modules load their frameworks.
 GRADIENT_CHECKS = {GRADCHECK: "reports.power.torch_gradcheck", CHECK_GRADS: "reports.power.jax_check_grads"}
-"""Where each check of gradients is; the modules load their frameworks."""
 
+# Whose derivative each check of gradients checks.
 OWNERS = {GRADCHECK: "torch", CHECK_GRADS: "jax"}
-"""Whose derivative each check of gradients checks."""
 
 
 @dataclass(frozen=True)

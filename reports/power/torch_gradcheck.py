@@ -4,28 +4,21 @@ The forward pass is the right loss, so a claim's gradients are held against the 
 its own wrong forward pass a mistake there would pass: its gradient is that of the wrong loss.
 """
 
-from __future__ import annotations
-
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 from torch.autograd import gradcheck
 
 from adapters.torch_autograd import forward
 from adapters.torch_functions import loss_of
-from reference import names
+from cases import Problem, names
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    from numpy.typing import NDArray
-    from torch import Tensor
-
-    from cases import Problem
-
+# It runs the forward pass twice for each parameter.
 MOST_PARAMETERS = 300
-"""It runs the forward pass twice for each parameter."""
 
 
 def not_run(problem: Problem) -> str:

@@ -5,8 +5,6 @@
 ['conclusion', 'environment', 'cases']
 """
 
-from __future__ import annotations
-
 from reports.saved.file import FORMAT, NAME, SCHEMA, UnreadableError, dumps, read
 from reports.saved.run import SavedAdapter, SavedCase, SavedRun, saved_run
 

@@ -1,17 +1,11 @@
 """From what JSON holds back to dataclasses; whatever is not as it should be is told with its place."""
 
-from __future__ import annotations
-
 import dataclasses
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from reports.saved.fields import fields_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from reports.saved.fields import Field
+from reports.saved.fields import Field, fields_of
 
 NUMBERS: Final = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
 _SHORT: Final = 40

@@ -4,17 +4,11 @@ A dataclass becomes an object; a tuple of them a table, column by column, becaus
 otherwise be repeated a hundred thousand times. A column of texts holds each text once, and where it stands.
 """
 
-from __future__ import annotations
-
 import math
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import Any
 
-from reports.saved.fields import fields_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from reports.saved.fields import Field
+from reports.saved.fields import Field, fields_of
 
 
 def record(kind: type, one: object) -> dict[str, Any]:

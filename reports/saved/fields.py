@@ -5,8 +5,6 @@ without a line of code for it. A field's type must be imported where the datacla
 not for type checkers only.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import types
 from dataclasses import dataclass, is_dataclass

@@ -1,27 +1,23 @@
 """results.json: a run written without losing a bit, and read back; other files are refused in one line."""
 
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import Any, Final
 
 from cases.defects import printable
 from reports.saved import decode, encode
 from reports.saved.run import SavedRun
 from reports.texts import to_json
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 NAME: Final = "results.json"
 
+# What a saved run calls itself.
 FORMAT: Final = "backprop-parity results"
-"""What a saved run calls itself."""
 
+# The version of the format. It rises when an older reader would misread a file: when something is taken
+# away, or comes to mean something else. What is added does not raise it, because readers pass over what they
+# do not know, and take the default for what is not there.
 SCHEMA: Final = 1
-"""The version of the format. It rises when an older reader would misread a file: when something is taken
-away, or comes to mean something else. What is added does not raise it, because readers pass over what they do
-not know, and take the default for what is not there."""
 
 NUMBERS: Final = (
     'Numbers are written so that they read back exactly. "NaN", "Infinity" and "-Infinity" stand as text, '

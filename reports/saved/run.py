@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from adapters import Adapter, Unavailable
 from cases import SHIPPED, Case, case_of
-from reference import Verdict  # noqa: TC001 - a saved run is read by the types of its fields
-from reports.environment import Environment  # noqa: TC001 - the same
-from reports.power.results import Power  # noqa: TC001 - the same
-from reports.rows import Results  # noqa: TC001 - the same
-from reports.run import Selection
-from reports.verdicts import Conclusion  # noqa: TC001 - the same
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from reference import Verdict
+from reports.environment import (
+    Environment,
+    Selection,
+)
+from reports.power.results import Power
+from reports.rows import Results
+from reports.verdicts import Conclusion
 
 
 @dataclass(frozen=True)

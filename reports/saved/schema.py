@@ -1,17 +1,12 @@
 """The JSON Schema of results.json, made from the dataclasses: `python -m reports.saved.schema` prints it."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import MISSING
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from reports.saved.fields import fields_of
+from reports.saved.fields import Field, fields_of
 from reports.saved.file import FORMAT, SCHEMA
 from reports.saved.run import SavedRun
-
-if TYPE_CHECKING:
-    from reports.saved.fields import Field
 
 COUNT: Final = {"type": "integer", "minimum": 0}
 NUMBER: Final = {"anyOf": [{"type": "number"}, {"enum": ["NaN", "Infinity", "-Infinity"]}]}

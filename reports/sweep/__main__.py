@@ -4,17 +4,12 @@ Exit codes: 0 nothing was found but known differences; 1 something was, or nothi
 that was asked for did not run, or fewer than two ran and none was asked for; 2 bad usage; 130 interrupted.
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from reports.limits import NO_ISOLATE, SWEEP_MEMORY, SWEEP_SECONDS, above_zero, limits_of, stated
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 DTYPES = ("float64", "float32", "bfloat16", "float16")
 

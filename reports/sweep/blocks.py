@@ -4,19 +4,15 @@ The first blocks are short, and so the first thousand cases meet forty structure
 and so compiling costs little of a long sweep. Which case is in which block depends on its number alone.
 """
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+# So many blocks of so many cases each, one after the other: together 101,536.
 GROWTH: Final = ((12, 8), (12, 16), (12, 32), (4, 128), (2, 1024), (12, 8192))
-"""So many blocks of so many cases each, one after the other: together 101,536."""
 
+# The length of every block after those.
 LONGEST: Final = 4096
-"""The length of every block after those."""
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,10 @@
 """Who is judged in a sweep, and how each runs: over a stack where its program can, or one case at a time."""
 
-from __future__ import annotations
-
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from adapters import Adapter
-from reference import names
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from adapters import Program, Unavailable
+from adapters import Adapter, Program, Unavailable
+from cases import names
 
 
 @dataclass(frozen=True)

@@ -6,34 +6,28 @@ written here. A worker that dies has its tasks done again by another; that is Da
 Source: M. Rocklin, "Dask: Parallel Computation with Blocked algorithms and Task Scheduling" (SciPy 2015).
 """
 
-from __future__ import annotations
-
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
+
+import pandas as pd
 
 from adapters import find_adapters
-from reports.sweep.done import Done, told
+from adapters.isolation import Limits
+from reports.sweep.done import Done, Order, told
+from reports.sweep.plan import Task
 from reports.sweep.store import Store
 from reports.sweep.work import run_task
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    import pandas as pd
-
-    from adapters.isolation import Limits
-    from reports.sweep.done import Order
-    from reports.sweep.plan import Task
-
+# So many tasks wait for each worker.
 AHEAD: Final = 2
-"""So many tasks wait for each worker."""
 
+# So many seconds a scheduler may take to answer.
 PATIENCE = 5.0
-"""So many seconds a scheduler may take to answer."""
 
 
 class NoDaskError(Exception):

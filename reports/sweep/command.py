@@ -1,14 +1,14 @@
 """A sweep from what was asked for on the command line."""
 
-from __future__ import annotations
-
+import argparse
 import os
 import sys
 import time
+from collections.abc import Iterable, Iterator
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
 
-from adapters import Adapter, UnknownAdapterError, find_adapters
+from adapters import Adapter, Unavailable, UnknownAdapterError, find_adapters
+from adapters.isolation import Limits
 from adapters.registry import default_names
 from cases.defects import printable
 from reports import terminal
@@ -16,21 +16,13 @@ from reports.limits import flags_of
 from reports.sweep.cluster import DaskEngine, NoDaskError
 from reports.sweep.done import Order
 from reports.sweep.engine import LocalEngine, LostWorkersError
-from reports.sweep.plan import Plan, tasks
+from reports.sweep.plan import Plan, Task, tasks
 from reports.sweep.shrinking.found import write_found
 from reports.sweep.store import OtherSweepError, Store
 from reports.sweep.summary import shortfalls, summarize
 from reports.sweep.telling import progress, show, show_found, write
 
-if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Iterable, Iterator
-
-    from adapters import Unavailable
-    from adapters.isolation import Limits
-    from reports.sweep.plan import Task
-
-    Adapters = tuple[Adapter | Unavailable, ...]
+Adapters = tuple[Adapter | Unavailable, ...]
 
 
 class CannotSweepError(Exception):

@@ -1,21 +1,16 @@
 """Doing one task in a worker, and what is told of it to whoever gave it out."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import pandas as pd
 
 from adapters import find_adapters
+from adapters.isolation import Limits
+from reports.sweep.plan import Task
 from reports.sweep.store import Store
 from reports.sweep.summary import summarize
 from reports.sweep.work import run_task
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from adapters.isolation import Limits
-    from reports.sweep.plan import Task
 
 
 @dataclass(frozen=True)

@@ -1,31 +1,25 @@
 """The numbers of a block's cases, all drawn at once."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from itertools import pairwise
 from types import MappingProxyType
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
-from cases import Problem
+from cases import Problem, names
 from cases.rounding import rounded_once
-from reference import names
 from reference.formats import FORMATS
 from reports.sweep.randomness import Rows
+from reports.sweep.structure import Structure
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from reports.sweep.structure import Structure
-
-    Real: TypeAlias = NDArray[np.float64]
+Real: TypeAlias = NDArray[np.float64]
 
 EIGHTHS = 8
+# The share of binary targets that are 0 or 1.
 MOSTLY = 0.7
-"""The share of binary targets that are 0 or 1."""
 
 
 @dataclass(frozen=True)

@@ -1,27 +1,21 @@
 """Who does the tasks: worker processes on this machine; what ends a worker is done again."""
 
-from __future__ import annotations
-
 import multiprocessing
 import os
+from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from reports.sweep.done import Done, do
+from reports.sweep.done import Done, Order, do
+from reports.sweep.plan import Task
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from reports.sweep.done import Order
-    from reports.sweep.plan import Task
-
+# So many tasks wait for each worker: memory does not grow with the sweep.
 AHEAD: Final = 2
-"""So many tasks wait for each worker: memory does not grow with the sweep."""
 
+# A task that ends its worker so often is given up.
 ATTEMPTS: Final = 3
-"""A task that ends its worker so often is given up."""
 
 THREADS: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 

@@ -1,20 +1,14 @@
 """What is found of a stack, in arrays: one entry for each case."""
 
-from __future__ import annotations
-
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from reference import JudgedStep
 from reference.stacks import AGREES, DIFFERS, UNDECIDED, VERDICTS, StackFinding
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
-
-    from reference import JudgedStep
 
 
 @dataclass(frozen=True)

@@ -4,24 +4,16 @@ A sweep meets them by the thousand. One is recognised if it is this framework, t
 if the case has a number in the region where the difference is known; anything else is a finding.
 """
 
-from __future__ import annotations
-
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from reference import names
-from reference.formats import FORMATS
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from numpy.typing import NDArray
-
-    from cases import Problem
-    from reference.bounded import Bounded
-    from reference.formats import Format
+from cases import Problem, names
+from reference.bounded import Bounded
+from reference.formats import FORMATS, Format
 
 
 @dataclass(frozen=True)
@@ -65,8 +57,8 @@ class Known:
 
 SOFTPLUS_THRESHOLD: Final = 20
 LEAST_LOG: Final = -100
+# PyTorch's, as the cases tell.
 LEAST_PROBABILITY: Final = 1e-12
-"""PyTorch's, as the cases tell."""
 
 KNOWN: Final = (
     Known(

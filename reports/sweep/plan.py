@@ -1,24 +1,20 @@
 """What a sweep is asked to do, and the tasks that it is cut into: the same ones on any machine."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from cases.dtypes import DTYPES
 from reports.sweep.blocks import Block, blocks
 from reports.sweep.structure import Structure, structure
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+# Numbers that the arrays of a stack hold, at most: some ten MB for each line of the tape.
 IN_A_STACK: Final = 2**21
-"""Numbers that the arrays of a stack hold, at most: some ten MB for each line of the tape."""
 
 MOST_IN_A_STACK: Final = 2048
 
+# The same of a task, whose stacks are judged one after the other: some seconds.
 IN_A_TASK: Final = 2**23
-"""The same of a task, whose stacks are judged one after the other: some seconds."""
 
 
 @dataclass(frozen=True)

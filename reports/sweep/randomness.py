@@ -6,25 +6,20 @@ bit from one processor to the next. Here nothing but random bits, whole numbers 
 Source: Salmon, Moraes, Dror and Shaw, "Parallel Random Numbers: As Easy as 1, 2, 3" (2011), for Philox.
 """
 
-from __future__ import annotations
-
 import math
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
-
-    One = TypeVar("One")
+One = TypeVar("One")
 
 BITS = 2.0**-53
+# So many numbers come of one count of the generator's counter.
 AT_ONCE = 4
-"""So many numbers come of one count of the generator's counter."""
 
 
 def _generator(seed: int, purpose: tuple[str | int, ...]) -> np.random.Philox:
@@ -34,8 +29,7 @@ def _generator(seed: int, purpose: tuple[str | int, ...]) -> np.random.Philox:
 
 
 def _uniform(raw: NDArray[np.uint64]) -> NDArray[np.float64]:
-    shares: NDArray[np.float64] = np.multiply(raw >> np.uint64(11), BITS, dtype=np.float64)
-    return shares
+    return np.multiply(raw >> np.uint64(11), BITS, dtype=np.float64)
 
 
 class Stream:
@@ -76,8 +70,7 @@ class Rows:
 
     def bell(self, *shape: int) -> NDArray[np.float64]:
         """Draw sums of three uniform numbers, of mean 0 and standard deviation 1, between −3 and 3."""
-        bell: NDArray[np.float64] = 2 * (self.uniform(3, *shape).sum(axis=1) - 1.5)
-        return bell
+        return 2 * (self.uniform(3, *shape).sum(axis=1) - 1.5)
 
     def below(self, end: int, *shape: int) -> NDArray[np.int64]:
         """Draw whole numbers from 0 to below `end`, (C, *shape)."""

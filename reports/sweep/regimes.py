@@ -1,7 +1,5 @@
 """Regimes: where in the range of numbers a block's cases lie, weighted towards the edges."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Final
 
@@ -32,6 +30,7 @@ class Regime:
 
 ORDINARY: Final = Regime("ordinary", (-2, 1), (-2, 1))
 
+# One block in each so many.
 REGIMES: Final = (
     ORDINARY,
     Regime("mixed", (-6, 3), (-6, 3)),
@@ -44,4 +43,3 @@ REGIMES: Final = (
     Regime("near underflow", (-0.6, -0.3), (-0.6, -0.3), of_format=True),
     Regime("near overflow", (0.2, 0.5), (0.2, 0.5), of_format=True),
 )
-"""One block in each so many."""

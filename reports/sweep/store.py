@@ -6,23 +6,19 @@ A file appears whole or not at all, so a sweep can be killed at any moment and r
 >>> frame = pandas.read_parquet("sweep/rows")  # doctest: +SKIP
 """
 
-from __future__ import annotations
-
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import Any, Final
 
 import pandas as pd
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+from reports.sweep.plan import Plan, Task
 
-    from reports.sweep.plan import Plan, Task
-
+# Of the columns; it grows whenever their meaning changes.
 SCHEMA: Final = 1
-"""Of the columns; it grows whenever their meaning changes."""
 
 
 class OtherSweepError(Exception):

@@ -1,20 +1,16 @@
 """What all cases of a block share: the network, the loss, the update, the format, the regime."""
 
-from __future__ import annotations
-
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, get_args
+from typing import Final, get_args
 
+from cases import names
 from cases.dtypes import DTYPES
 from cases.model import Activation
 from cases.rounding import rounded_once
-from reference import names
 from reports.sweep.randomness import Stream, dealt
 from reports.sweep.regimes import ORDINARY, REGIMES, Regime
 from reports.sweep.updates import KINDS, RATES, Update, least_steps, update
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 ACTIVATIONS: Final[tuple[str, ...]] = get_args(Activation)
 
@@ -37,8 +33,8 @@ LOSSES: Final = (
     ),
 )
 
+# Of so many blocks each format has its share.
 WEIGHTS: Final = {"float32": 4, "float64": 3, "bfloat16": 1, "float16": 1}
-"""Of so many blocks each format has its share."""
 
 STEPS: Final = (1, 1, 1, 2, 1, 3)
 DEPTHS: Final = (2, 1, 2, 3, 2, 4)

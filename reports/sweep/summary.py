@@ -1,23 +1,17 @@
 """What a sweep has found so far: by claimant, and by feature of what was drawn."""
 
-from __future__ import annotations
-
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import pandas as pd
 
-from adapters import Unavailable
+from adapters import Adapter, Unavailable
 from reports.verdicts import one_implementation
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from adapters import Adapter
-
 BY_CLAIMANT: Final = ["adapter", "program", "how"]
+# Besides the activations, of which a case may have several.
 FEATURES: Final = ["dtype", "depth", "batch", "steps", "loss", "update", "regime"]
-"""Besides the activations, of which a case may have several."""
 
 FINDING: Final = ["case", "adapter", "program", "how", "verdict", "step", "first", "used", "told"]
 SUMS: Final = ["cases", "quantities", "undecided", "agrees", "differs", "known", "findings"]

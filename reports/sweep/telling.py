@@ -1,40 +1,33 @@
 """Telling a sweep: a progress bar, tables in the terminal, and summary files."""
 
-from __future__ import annotations
-
 import os.path
 import shlex
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pandas as pd
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
 from cases.defects import counted, printable
+from reports.sweep.done import Done
+from reports.sweep.shrinking.found import Found
+from reports.sweep.summary import Summary
 from reports.texts import csv
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-    from pathlib import Path
-
-    from rich.console import Console
-
-    from reports.sweep.done import Done
-    from reports.sweep.shrinking.found import Found
-    from reports.sweep.summary import Summary
-
+# Findings that the terminal shows; all stand in findings.csv.
 MOST_SHOWN = 10
-"""Findings that the terminal shows; all stand in findings.csv."""
 
 
+# What the terminal shows of each claimant, and what it calls that.
 COLUMNS = {
     "adapter": "adapter", "program": "program", "how": "run", "cases": "cases", "agrees": "agree",
     "known": "known difference", "findings": "findings", "worst": "worst used",
     "undecided_share": "undecided quantities",
 }  # fmt: skip
-"""What the terminal shows of each claimant, and what it calls that."""
 
 
 @contextmanager

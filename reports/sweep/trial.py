@@ -1,42 +1,34 @@
 """Running one claimant on some cases and judging it: over a stack, and one case at a time."""
 
-from __future__ import annotations
-
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
+from cases import Problem
 from cases.stacks import sliced, unstacked
-from reference import Subject, Verdict, judge, sentence
+from cases.verdict import NoEquivalent
+from reference import JudgedStep, Subject, Verdict, judge, sentence
 from reference.stacks import followed, judge_recomputed, judge_stack, stack_of_one
-from reference.verdicts import NoEquivalent
 from reports.explanations import diagnosed
 from reports.sweep import judged
+from reports.sweep.claimants import Claimant
+from reports.sweep.judged import Judged
 from reports.sweep.known import known
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+Claims = Sequence[Mapping[str, NDArray[Any]]]
 
-    from numpy.typing import NDArray
-
-    from cases import Problem
-    from reference import JudgedStep
-    from reports.sweep.claimants import Claimant
-    from reports.sweep.judged import Judged
-
-    Claims = Sequence[Mapping[str, NDArray[Any]]]
-
+# So many findings of one trial are told in a sentence; the others are counted.
 MOST_TOLD: Final = 3
-"""So many findings of one trial are told in a sentence; the others are counted."""
 
 
+# What a compiled program's difference is known as that goes on with another value than the one it states.
+#
+# XLA may fuse a product into the sums that use it, and compute it once more for the output, in another order;
+# in 16 bits it may go on with what it has not rounded yet.
 RECOMPUTED: Final = "computed twice by the compiler"
-"""What a compiled program's difference is known as that goes on with another value than the one it states.
-
-XLA may fuse a product into the sums that use it, and compute it once more for the output, in another order;
-in 16 bits it may go on with what it has not rounded yet.
-"""
 
 
 @dataclass(frozen=True)
@@ -146,8 +138,7 @@ def recomputed(claimant: Claimant, stack: Problem, claims: Claims) -> NDArray[np
     """Return the cases that agree if a value was computed again, in another order, where it is used."""
     steps = judge_recomputed(stack, claims, claimant.program.accumulators)
     again = judged.of_stack([one for step in steps for one in step])
-    agrees: NDArray[np.bool_] = again.verdict != str(Verdict.DIFFERS)
-    return agrees
+    return again.verdict != str(Verdict.DIFFERS)
 
 
 def _told(

@@ -1,20 +1,16 @@
 """The updates that a sweep draws: every optimizer in each of its forms, schedules, and clipping."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from cases.problem import Rule
-
-if TYPE_CHECKING:
-    from reports.sweep.randomness import Stream
+from reports.sweep.randomness import Stream
 
 BETAS1: Final = (0.9, 0.9, 0.5, 0.99, 0.125)
 BETAS2: Final = (0.999, 0.999, 0.9, 0.99, 0.25)
 EPSILONS: Final = (1e-8, 1e-8, 1e-3, 1e-12)
+# PyTorch's, and one that is seen in every format.
 CLIP_EPSILONS: Final = (1e-6, 0.1)
-"""PyTorch's, and one that is seen in every format."""
 
 DECAYS: Final = (0.01, 0.1, 1e-4)
 MOMENTA: Final = (0.9, 0.5, 0.99)
@@ -31,6 +27,7 @@ class Update:
     clipping: Rule | None = None
 
 
+# What is dealt out: an optimizer, then what belongs to it; "fixed": a parameter is not trained.
 KINDS: Final = (
     "sgd",
     "sgd decay fixed",
@@ -60,10 +57,9 @@ KINDS: Final = (
     "sgd clipped eps",
     "sgd momentum clipped eps",
 )
-"""What is dealt out: an optimizer, then what belongs to it; "fixed": a parameter is not trained."""
 
+# What shows in the second step only.
 LATER: Final = frozenset({"dampening", "cosine", "step"})
-"""What shows in the second step only."""
 
 
 def update(kind: str, stream: Stream, steps: int) -> Update:

@@ -1,36 +1,31 @@
 """One task: draw its cases, run every claimant on them, judge, and tell in a table."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 import pandas as pd
 
+from adapters import Adapter, Unavailable
+from cases import Problem
 from cases.stacks import sliced
 from reports.sweep.claimants import Claimant, claimants
 from reports.sweep.draw import Drawing
+from reports.sweep.plan import Task
 from reports.sweep.trial import Trial, try_alone, try_stack
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from adapters import Adapter, Unavailable
-    from cases import Problem
-    from reports.sweep.plan import Task
-
+# How a program is judged that runs one case at a time, as a user runs it.
 ALONE: Final = "alone"
-"""How a program is judged that runs one case at a time, as a user runs it."""
 
+# In one block of so many, so many cases are run alone as well.
 SAMPLED_BLOCKS, SAMPLED_CASES = 8, 16
-"""In one block of so many, so many cases are run alone as well."""
 
+# Columns of few different words: Parquet keeps each word once.
 WORDS: Final = (
     *("adapter", "program", "how", "verdict", "first", "known", "told"),
     *("dtype", "widths", "activations", "loss", "update", "regime"),
 )
-"""Columns of few different words: Parquet keeps each word once."""
 
 
 def run_task(task: Task, adapters: Sequence[Adapter | Unavailable]) -> pd.DataFrame:

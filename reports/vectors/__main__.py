@@ -3,18 +3,13 @@
 Exit codes: 0 written; 2 bad usage or bad input; 130 interrupted.
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from reports.places import out_folder
 from reports.vectors import PARAMETERS, STEPS
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 NAME = "vectors.json"
 DTYPES = ("float64", "float32", "bfloat16", "float16")

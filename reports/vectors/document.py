@@ -1,26 +1,21 @@
 """What vectors.json holds: of each case the inputs, the equations, and what follows from them."""
 
-from __future__ import annotations
-
 import math
+from collections.abc import Callable, Iterator, Sequence
 from decimal import ROUND_UP, Context
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 
+from cases import Case, Problem, Rule
+from cases.names import STEP
 from reference import tape
 from reference.allowance import allowances, within
+from reference.balls import Real
+from reference.bounded import Bounded
 from reference.findings import shortest
-from reference.names import STEP
 from reference.nearest import correctly_rounded
 from reports.vectors import FORMAT, SCHEMA
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from cases import Case, Problem, Rule
-    from reference.balls import Real
-    from reference.bounded import Bounded
 
 ABOUT: Final = (
     "Training steps of small networks: the inputs exactly as given, the equations, and for every quantity "

@@ -1,18 +1,14 @@
 """Making vectors.json from what was asked for: load, compute, write."""
 
-from __future__ import annotations
-
 import sys
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from cases import SHIPPED, CaseErrors, load_cases
 from reports import terminal
 from reports.texts import to_json
 from reports.vectors.document import document
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def make(

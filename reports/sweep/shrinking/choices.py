@@ -1,7 +1,5 @@
 """What may stand in a number's place: 0, 1, a power of 10, the number in fewer digits."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -9,14 +7,14 @@ from typing import Final, TypeAlias
 
 from reports.sweep.shrinking.digits import digits_of, to_digits
 
+# From a number and its format, another number of the format.
 Choice: TypeAlias = Callable[[float, str], float]
-"""From a number and its format, another number of the format."""
 
+# Powers of 10 of such exponents are no numbers to divide by.
 FAR: Final = 300
-"""Powers of 10 of such exponents are no numbers to divide by."""
 
+# To so many digits single numbers are rounded.
 FEWER: Final = (1, 2, 3, 4, 6, 8, 12)
-"""To so many digits single numbers are rounded."""
 
 
 def zero(_: float, __: str) -> float:

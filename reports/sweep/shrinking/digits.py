@@ -1,23 +1,19 @@
 """Numbers in as few digits as read back exactly, and numbers of fewer digits near them."""
 
-from __future__ import annotations
-
 import math
+from collections.abc import Iterator
 from decimal import Decimal
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from cases.numbers import Number
 from cases.rounding import rounded_once
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+# So many digits tell every float64 from the next.
 MOST: Final = 17
-"""So many digits tell every float64 from the next."""
 
+# The exponents of 10 with which a number is written without one.
 PLAIN: Final = range(-4, 7)
-"""The exponents of 10 with which a number is written without one."""
 
 
 def shortest(number: float, dtype: str) -> str:

@@ -1,35 +1,27 @@
 """Which findings of a sweep are the same, and a case on which each fails when run alone."""
 
-from __future__ import annotations
-
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from adapters import Adapter
+import pandas as pd
+
+from adapters import Adapter, Unavailable
+from cases import Problem
 from cases.stacks import unstacked
 from reports.power.results import kind
 from reports.sweep.blocks import block_of
 from reports.sweep.claimants import Claimant
 from reports.sweep.draw import Drawing
-from reports.sweep.plan import numbers_of
-from reports.sweep.shrinking.symptom import failure
+from reports.sweep.plan import Plan, numbers_of
+from reports.sweep.shrinking.symptom import Failure, failure
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    import pandas as pd
-
-    from adapters import Unavailable
-    from cases import Problem
-    from reports.sweep.plan import Plan
-    from reports.sweep.shrinking.symptom import Failure
-
+# So many cases of a group are run alone to find one that fails.
 TRIED: Final = 5
-"""So many cases of a group are run alone to find one that fails."""
 
+# Among so many of its first cases the smallest are sought.
 LOOKED_AT: Final = 200
-"""Among so many of its first cases the smallest are sought."""
 
 
 @dataclass(frozen=True)

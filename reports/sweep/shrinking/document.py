@@ -1,29 +1,23 @@
 """A problem as the text of a case file, which reads back as the same problem to the last bit."""
 
-from __future__ import annotations
-
 import textwrap
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterator
+from typing import Any, Final
 
+from numpy.typing import NDArray
+
+from cases import Problem, Rule, names
 from cases.defects import counted, printable
 from cases.dtypes import DTYPES
-from reference import names
 from reports.sweep.shrinking.digits import shortest
 from reports.sweep.shrinking.simpler import MEANS
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from numpy.typing import NDArray
-
-    from cases import Problem, Rule
-
+# Where the schema is from the folder of a case that comes with the suite, such as cases/found/.
 SCHEMA: Final = "../case.schema.json"
-"""Where the schema is from the folder of a case that comes with the suite, such as cases/found/."""
 
 WIDTH: Final = 108
+# Numbers of rules that are counts of steps.
 WHOLE: Final = ("every", "over")
-"""Numbers of rules that are counts of steps."""
 
 
 def document(problem: Problem, about: str) -> str:

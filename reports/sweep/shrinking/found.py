@@ -1,33 +1,24 @@
 """From the findings of a sweep to case files: each distinct one is reduced, written, and told."""
 
-from __future__ import annotations
-
 import platform
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
+from adapters import Adapter, Unavailable
+from cases import Problem
 from cases.dtypes import DTYPES
 from cases.files import MAX_BYTES
-from reports.sweep.shrinking.distinct import TRIED, Failing, alone, groups
+from reports.sweep.claimants import Claimant
+from reports.sweep.plan import Plan
+from reports.sweep.shrinking.distinct import TRIED, Failing, Group, alone, groups
 from reports.sweep.shrinking.document import document, widths_of
 from reports.sweep.shrinking.shrink import SECONDS, numbers_of, shrink
-from reports.sweep.shrinking.symptom import failure
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from pathlib import Path
-
-    import pandas as pd
-
-    from adapters import Adapter, Unavailable
-    from cases import Problem
-    from reports.sweep.claimants import Claimant
-    from reports.sweep.plan import Plan
-    from reports.sweep.shrinking.distinct import Group
-    from reports.sweep.shrinking.symptom import Symptom
+from reports.sweep.shrinking.symptom import Symptom, failure
 
 
 @dataclass(frozen=True)

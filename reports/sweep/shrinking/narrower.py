@@ -1,31 +1,24 @@
 """Narrower networks: fewer units and examples, as edits of a problem."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import product
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from reference import names
-from reports.sweep.shrinking.shorter import with_parameters
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from cases import Problem
-    from reports.sweep.shrinking.shorter import Edit
+from cases import Problem, names
+from reports.sweep.shrinking.shorter import Edit, with_parameters
 
 SMOOTH: Final = "sigmoid"
 
+# Of so many units or examples at most each is tried as the only one.
 ONE_BY_ONE: Final = 16
-"""Of so many units or examples at most each is tried as the only one."""
 
+# Pairs of units in neighbouring layers are tried where there are so many at most.
 PAIRS: Final = 64
-"""Pairs of units in neighbouring layers are tried where there are so many at most."""
 
+# Widths to which layers are cut.
 SHORT: Final = (1, 2, 3, 4, 8, 16, 32, 64, 128, 256)
-"""Widths to which layers are cut."""
 
 
 def narrower(problem: Problem) -> Iterator[Edit]:

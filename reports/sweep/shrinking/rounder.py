@@ -1,35 +1,28 @@
 """Rounder numbers, as edits of a problem: 0, 1, a power of 10, fewer digits."""
 
-from __future__ import annotations
-
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
+from cases import Problem, Rule
 from cases.dtypes import DTYPES
-from reports.sweep.shrinking.choices import choices, half, one, shortened, tenth, zero
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from numpy.typing import NDArray
-
-    from cases import Problem, Rule
-    from reports.sweep.shrinking.choices import Choice
-    from reports.sweep.shrinking.shorter import Edit
+from reports.sweep.shrinking.choices import Choice, choices, half, one, shortened, tenth, zero
+from reports.sweep.shrinking.shorter import Edit
 
 BELOW_ONE: Final = frozenset(
     {"momentum", "dampening", "beta1", "beta2", "alpha", "factor", "label_smoothing"}
 )
+# Of the numbers of rules and losses, none of which is below 0.
 MAY_BE_ZERO: Final = frozenset({"eps", "clip_eps", "initial_accumulator", "final", "label_smoothing"})
-"""Of the numbers of rules and losses, none of which is below 0."""
 
+# To so many digits all numbers of an array are rounded at once.
 WHOLE_ARRAY: Final = (1, 2, 3)
-"""To so many digits all numbers of an array are rounded at once."""
 
 
 def rounder(problem: Problem) -> Iterator[Edit]:

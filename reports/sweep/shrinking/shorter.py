@@ -1,25 +1,19 @@
 """Shorter networks and runs: fewer layers and steps, as edits of a problem."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
-from cases import Problem
-from reference import names, training_steps
+from cases import Problem, names
+from reference import training_steps
 
-if TYPE_CHECKING:
-    from typing import Any
-
-    from numpy.typing import NDArray
-
+# Makes another problem of one; None where it no longer fits.
 Edit: TypeAlias = Callable[[Problem], Problem | None]
-"""Makes another problem of one; None where it no longer fits."""
 
 
 def shorter(problem: Problem) -> Iterator[Edit]:

@@ -5,15 +5,15 @@ again what the sweep has found; and every try may compile a program, so that the
 first, decides how far one gets in a minute.
 """
 
-from __future__ import annotations
-
 import math
 import time
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 
+from cases import Problem
 from cases.dtypes import DTYPES
 from cases.targets import BY_CLASS
 from reports.sweep.shrinking.digits import weight
@@ -22,13 +22,8 @@ from reports.sweep.shrinking.rounder import rounder
 from reports.sweep.shrinking.shorter import shorter
 from reports.sweep.shrinking.simpler import ACTIVATIONS, LOSSES, simpler
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from cases import Problem
-
+# What one failure may take.
 SECONDS: Final = 60.0
-"""What one failure may take."""
 
 PASSES: Final = (shorter, narrower, simpler, rounder)
 

@@ -1,29 +1,24 @@
 """Simpler rules, losses and activations, as edits of a problem."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from cases import Problem
 from cases.problem import SGD
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from cases import Problem
-    from reports.sweep.shrinking.shorter import Edit
+from reports.sweep.shrinking.shorter import Edit
 
 ACTIVATIONS: Final = ("identity", "relu", "sigmoid", "tanh")
+# The simplest, in this order; those losses take no numbers, and any targets.
 LOSSES: Final = (
     ("half_squared_error", "sum"),
     ("half_squared_error", "mean"),
     ("mean_squared_error", "mean"),
 )
-"""The simplest, in this order; those losses take no numbers, and any targets."""
 
+# Losses that have one reduction, which their name implies.
 MEANS: Final = ("mean_squared_error",)
-"""Losses that have one reduction, which their name implies."""
 
 
 def simpler(problem: Problem) -> Iterator[Edit]:

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from cases import Problem
 from cases.stacks import stacked
-from reference import Subject, Verdict, judge, sentence
+from reference import Finding, JudgedStep, Subject, Verdict, judge, sentence
 from reference.stacks import MalformedError, followed, stack_of_one
 from reports.explanations import diagnosed
 from reports.power.results import kind
+from reports.sweep.claimants import Claimant
 from reports.sweep.known import known
 from reports.sweep.trial import recomputed
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from cases import Problem
-    from reference import Finding, JudgedStep
-    from reports.sweep.claimants import Claimant
 
 
 @dataclass(frozen=True)

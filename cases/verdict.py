@@ -4,8 +4,6 @@ Nothing but Python is needed here: these are what adapters share with the checke
 another interpreter.
 """
 
-from __future__ import annotations
-
 from enum import StrEnum
 
 

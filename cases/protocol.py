@@ -1,29 +1,25 @@
 """What an adapter is: a framework's name, its version, and the programs in which it trains."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from numpy.typing import NDArray
 
+from cases import names
+from cases.dtypes import IN_FLOAT32, Accumulators
 from cases.problem import Problem
-from reference import names
-from reference.formats import IN_FLOAT32, Accumulators
+from cases.verdict import Verdict
 
-if TYPE_CHECKING:
-    from reference.verdicts import Verdict
-
+# What a program states of one training step: quantities by the names of `cases.names`.
 Claim: TypeAlias = Mapping[str, NDArray[Any]]
-"""What a program states of one training step: quantities by the names of `reference.names`."""
 
+# Takes a problem, trains for `problem.steps` steps, and yields a claim for each.
 TrainingRun: TypeAlias = Callable[[Problem], Iterator[Claim]]
-"""Takes a problem, trains for `problem.steps` steps, and yields a claim for each."""
 
 
+# The functions of which a framework has several forms under one name.
 BY_DEFAULT = {"gelu_erf": "gelu", "gelu_tanh": "gelu"}
-"""The functions of which a framework has several forms under one name."""
 
 
 def activations_of(problem: Problem) -> tuple[str, ...]:

@@ -3,21 +3,16 @@
 This is the vocabulary that claimants and the tape share. It holds no arithmetic, so adapters may import it.
 """
 
-from __future__ import annotations
+from cases import Problem, Rule
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from cases import Problem, Rule
-
+# η as the case states it.
 LEARNING_RATE = "learning_rate"
-"""η as the case states it."""
 
+# This step's learning rate, where a schedule changes it.
 RATE = "rate"
-"""This step's learning rate, where a schedule changes it."""
 
+# The number of the training step, from 1.
 STEP = "step"
-"""The number of the training step, from 1."""
 
 
 def z(k: int) -> str:
