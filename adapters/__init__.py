@@ -1,4 +1,4 @@
-"""The claimants: one module for each framework, and the registry that finds them."""
+"""The implementations: one module for each framework, and the registry that finds them."""
 
 from adapters.choice import Choice
 from adapters.registry import UnknownAdapterError, find_adapters

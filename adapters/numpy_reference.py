@@ -1,4 +1,4 @@
-"""The NumPy reference as a claimant: the document's equations, run in the claimant's own precision.
+"""The NumPy reference as a program: the document's equations, run in the program's own precision.
 
 In the formats of 16 bits each equation is computed in float32, and its result rounded once.
 

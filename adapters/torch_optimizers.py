@@ -48,8 +48,8 @@ def optimizer_of(problem: Problem, trained: Iterable[Tensor]) -> Optimizer:
     rule = problem.optimizer
     make: Any = CLASSES[rule.name]
     if problem.forms == "defaults":
-        return make(trained, lr=problem.learning_rate)  # type: ignore[no-any-return] # as typed above
-    return make(trained, lr=problem.learning_rate, **_arguments(rule))  # type: ignore[no-any-return] # the same
+        return make(trained, lr=problem.learning_rate)  # as typed above
+    return make(trained, lr=problem.learning_rate, **_arguments(rule))  # the same
 
 
 def _arguments(rule: Rule) -> dict[str, Any]:

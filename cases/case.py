@@ -1,4 +1,4 @@
-"""A case: one question put to every claimant, in each number format that its file asks for."""
+"""A case: one question put to every implementation, in each number format that its file asks for."""
 
 from dataclasses import dataclass
 from functools import cached_property

@@ -1,4 +1,4 @@
-"""How a claimant's end is told in one line: an exception, with its place, or that of its whole process."""
+"""How a program's end is told in one line: an exception, with its place, or that of its whole process."""
 
 import signal
 import traceback

@@ -16,7 +16,7 @@ Accumulator: TypeAlias = Literal["float32", "own"]
 
 @dataclass(frozen=True)
 class Accumulators:
-    """What a claimant accumulates in when the format has 16 bits: float32, or the format's own 16 bits.
+    """What a program accumulates in when the format has 16 bits: float32, or the format's own 16 bits.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What a case expects of one adapter, where that is not agreement: a known difference, or no equivalent."""
+"""What a case expects of one adapter that does not agree: an expected difference, or no equivalent."""
 
 from typing import Any, Final, Literal, TypeAlias
 

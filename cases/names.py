@@ -1,6 +1,7 @@
 """The names of the quantities of one training step, in the document's notation.
 
-This is the vocabulary that claimants and the tape share. It holds no arithmetic, so adapters may import it.
+This is the vocabulary that implementations and the tape share. It holds no arithmetic, so adapters may import
+it.
 """
 
 from cases import Problem, Rule

@@ -1,4 +1,4 @@
-"""One case in one number format: the binary values that every claimant is given."""
+"""One case in one number format: the binary values that every implementation is given."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ class Problem:
         How many training steps are run at most, at least one.
     until
         Training ends after the first step whose loss, computed before its update, is at most this; if None,
-        after `steps`. Each claimant is ended by the loss that it states itself.
+        after `steps`. Each implementation is ended by the loss that it states itself.
     not_trained
         Names of the parameters that the update leaves as they are.
     tolerance
@@ -171,10 +171,10 @@ class Problem:
 
     @property
     def inputs(self) -> dict[str, NDArray[Any]]:
-        """Every array a claimant is given, by name: x, y, W1, b1, …."""
+        """Every array an implementation is given, by name: x, y, W1, b1, …."""
         return {"x": self.x, "y": self.y, **self.parameters}
 
     def copy(self) -> Problem:
-        """Return the same problem in fresh memory: a claimant that writes to it harms nobody else."""
+        """Return the same problem in fresh memory: an implementation that writes to it harms nobody else."""
         parameters = {name: array.copy() for name, array in self.parameters.items()}
         return replace(self, parameters=MappingProxyType(parameters), x=self.x.copy(), y=self.y.copy())

@@ -76,7 +76,7 @@ class Program:
 
 @dataclass(frozen=True)
 class Adapter:
-    """A claimant.
+    """An implementation.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""The words for what is known of a claim, and the exceptions by which a claimant itself settles it.
+"""The words for what is known of a claim, and the exceptions by which an implementation itself settles it.
 
 Nothing but Python is needed here: these are what adapters share with the checker, also where they run under
 another interpreter.
@@ -13,7 +13,7 @@ class Verdict(StrEnum):
     AGREES = "agrees"
     DIFFERS = "differs"
     UNDECIDED = "undecided"  # the bound certifies less than one digit: never counted as agreement
-    ERROR = "error"  # the claimant crashed, or stated a wrong name, shape or dtype
+    ERROR = "error"  # the implementation crashed, or stated a wrong name, shape or dtype
     NOT_RUN = "not run"  # the framework is absent
     NO_EQUIVALENT = "no equivalent"  # the framework has no form that equals what the case states
 
@@ -23,12 +23,12 @@ class Verdict(StrEnum):
         return self is Verdict.AGREES
 
 
-class NoEquivalent(Exception):  # noqa: N818 - it is no error of the program: the claimant declines
+class NoEquivalent(Exception):  # noqa: N818 - it is no error of the program: the implementation declines
     """Raised by an adapter whose framework has no form equal to what a case states; the message says why."""
 
 
-class Fault(Exception):  # noqa: N818 - it is the claimant's, and told as the reason of its verdict
-    """What befell a claimant in a process of its own: a crash, a hang, a corrupted reply.
+class Fault(Exception):  # noqa: N818 - it is the implementation's, and told as the reason of its verdict
+    """What befell an implementation in a process of its own: a crash, a hang, a corrupted reply.
 
     The message is the reason in words, whole: "took more than 60 s and was ended".
     """

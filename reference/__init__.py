@@ -13,7 +13,7 @@ from cases.dtypes import Accumulators
 from cases.verdict import Verdict
 from reference.bounded import Bounded
 from reference.check import judge
-from reference.claims import Claim, Claimant, JudgedStep
+from reference.claims import Claim, Implementation, JudgedStep
 from reference.findings import Finding, Subject, sentence
 from reference.line import Line
 from reference.published import judge_published
@@ -23,8 +23,8 @@ __all__ = [
     "Accumulators",
     "Bounded",
     "Claim",
-    "Claimant",
     "Finding",
+    "Implementation",
     "JudgedStep",
     "Line",
     "Subject",

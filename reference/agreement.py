@@ -39,7 +39,7 @@ def compare(
     claimed
         The claimed array, of the derived array's shape.
     derived
-        What follows from the claimant's own inputs, in the claimant's format.
+        What follows from the implementation's own inputs, in the implementation's format.
     half_unit
         For printed numbers: half a unit in the last printed place, which the claim itself leaves open.
     conventional

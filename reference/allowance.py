@@ -19,9 +19,8 @@ def allowances(problem: Problem, steps: int = 1) -> list[dict[str, Bounded]]:
     """Return every quantity of the first steps by name, with the largest error a correct program may have.
 
     Each line's roundings are carried into the lines below, step after step, so the bounds are wider than
-    those by which a claimant is judged that states its lines. A bound is infinite where a step may overflow.
-    In 16
-    bits, sums and products may accumulate in float32.
+    those by which an implementation is judged that states its lines. A bound is infinite where a step may
+    overflow. In 16 bits, sums and products may accumulate in float32.
     """
     return [values for _, values in islice(allowed_steps(problem), steps)]
 

@@ -1,7 +1,7 @@
 """Ball arithmetic: arrays of (midpoint, radius) that provably hold the exact value, through python-flint.
 
 The operators are those of `Bounded` and of NumPy arrays, so the same tape is evaluated on balls. Nothing here
-is rounded as a claimant would round: a ball holds what the equations say, to about 40 digits.
+is rounded as an implementation would round: a ball holds what the equations say, to about 40 digits.
 
 Source: F. Johansson, "Arb: efficient arbitrary-precision midpoint-radius interval arithmetic", IEEE
 Transactions on Computers 66 (2017); Arb is part of FLINT.

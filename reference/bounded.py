@@ -93,15 +93,15 @@ class Bounded:
 
     @classmethod
     def exact(cls, value: ArrayLike, form: Format) -> Bounded:
-        """Take `value` as it is: an input, or a number the claimant states."""
+        """Take `value` as it is: an input, or a number the implementation states."""
         return cls(np.asarray(value, dtype=np.float64), EXACT, form)
 
     def stated(self, value: ArrayLike) -> Bounded:
-        """Take what a claimant states of this, as it is; its terms are those that were derived."""
+        """Take what an implementation states of this, as it is; its terms are those that were derived."""
         return Bounded(np.asarray(value, np.float64), EXACT, self.format, addends=self.addends)
 
     def kept(self) -> Bounded:
-        """Return the same in memory of its own: a claimant may write on into the arrays it gave."""
+        """Return the same in memory of its own: an implementation may write on into the arrays it gave."""
         if self.is_exact:
             return Bounded(self.value.copy(), EXACT, self.format, self.terms, self.low)
         scale = self.scale.copy()  # and not what it is computed from, which is a whole step

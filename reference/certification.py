@@ -1,7 +1,8 @@
-"""Which steps of a run are judged against certified truth, and how a claimant's own state crosses over.
+"""Which steps of a run are judged against certified truth, and how a program's own state crosses over.
 
-Certifying costs more than all the rest of a step. Each step is judged from the claimant's own parameters, so
-certified truth can set in at any step whose parameters are stated: nothing before it is needed.
+Certifying costs more than all the rest of a step. Each step is judged from the implementation's own
+parameters, so certified truth can set in at any step whose parameters are stated: nothing before it is
+needed.
 """
 
 from collections.abc import Mapping
@@ -44,7 +45,7 @@ def crossed(
         The truth of the step before, or None where there was none.
     certify
         Whether the next step is to be certified. It is not where the truth would have to set in at a
-        parameter that the claimant hides or misstates, which is known to a bound only.
+        parameter that the implementation hides or misstates, which is known to a bound only.
     """
     if certify == (truth is not None):
         return truth, dict(state)

@@ -1,8 +1,8 @@
-"""The checker: one loop that judges every claimant, from its own numbers, line by line of the tape.
+"""The checker: one loop that judges every implementation, from its own numbers, line by line of the tape.
 
-Each line is derived from what the claimant itself states above it, so only that line's rounding is allowed
-and the first line that differs is the faulty one. Where the claimant hides a quantity, the derived one stands
-in for it with its bound, and the bound grows by what was hidden.
+Each line is derived from what the implementation itself states above it, so only that line's rounding is
+allowed and the first line that differs is the faulty one. Where the implementation hides a quantity, the
+derived one stands in for it with its bound, and the bound grows by what was hidden.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +20,7 @@ from reference.certification import crossed, is_certified
 from reference.claims import (
     SEARCHED_STEPS,
     Claim,
-    Claimant,
+    Implementation,
     JudgedStep,
     State,
     claims_of,
@@ -38,19 +38,19 @@ from reference.truth import Truth
 
 def judge(
     problem: Problem,
-    claimant: Claimant,
+    implementation: Implementation,
     promises: frozenset[str],
     *,
     certify: bool | None = None,
     accumulators: Accumulators = IN_FLOAT32,
 ) -> Iterator[JudgedStep]:
-    """Judge a claimant's training run, step by step, each from the claimant's own previous parameters.
+    """Judge a program's training run, step by step, each from the program's own previous parameters.
 
     Parameters
     ----------
     problem
-        What the claimant is given, by copy.
-    claimant
+        What the implementation is given, by copy.
+    implementation
         Called once; it is advanced by one step for each step that is judged, and ahead of them where steps
         are judged together. It may itself go on for ever: `problem.steps` ends it, or the first loss of its
         own that is at most `problem.until`.
@@ -60,12 +60,12 @@ def judge(
         Whether to derive values in ball arithmetic, at every step or at none; by default at the steps that
         `reference.certification` names: all, but for the largest networks and for runs of thousands of steps.
     accumulators
-        What the claimant declares to accumulate in where the problem's format has 16 bits.
+        What the implementation declares to accumulate in where the problem's format has 16 bits.
 
     Yields
     ------
-    One judged step for each training step. Whatever the claimant raises, and whatever it states wrongly, is a
-    finding; nothing but `KeyboardInterrupt` and its like passes through.
+    One judged step for each training step. Whatever the implementation raises, and whatever it states
+    wrongly, is a finding; nothing but `KeyboardInterrupt` and its like passes through.
     """
 
     def certifies(step: int) -> bool:
@@ -74,7 +74,7 @@ def judge(
     given, previous = problem.copy(), None
     truth: Truth | None = None
     state: State = first_state(problem, accumulators)
-    for span in spans(problem, claims_of(claimant, problem, given), certifies):
+    for span in spans(problem, claims_of(implementation, problem, given), certifies):
         truth, state = crossed(problem, state, truth, certify=certifies(span.first))
         together, state = _judge_span(problem, span, state, promises, truth)
         for judged in together:
@@ -165,7 +165,7 @@ def _unknown_names(step: int, claim: Claim, lines: Sequence[Line]) -> list[Findi
 
 
 def _at_the_end(judged: JudgedStep, problem: Problem, given: Problem) -> JudgedStep:
-    """Add to the last step an error for each array that the claimant wrote to: shared, it corrupts others."""
+    """Add to the last step an error for each array that the program wrote to: shared, it corrupts others."""
     if not judged.state or not is_last(problem, judged.step, judged.claim):
         return judged
     changed = [

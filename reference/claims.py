@@ -1,4 +1,4 @@
-"""Claims: what a claimant states of each training step, taken from it step by step, whatever it does."""
+"""Claims: what a program states of each training step, taken from it step by step, whatever it does."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from reference.bounded import Bounded
 from reference.findings import Finding
 from reference.tape import is_done
 
-# What a claimant states of one training step: quantities by name.
+# What an implementation states of one training step: quantities by name.
 Claim: TypeAlias = Mapping[str, NDArray[Any]]
 
 # Takes a problem, trains, and yields one claim for each step.
-Claimant: TypeAlias = Callable[[Problem], Iterator[Claim]]
+Implementation: TypeAlias = Callable[[Problem], Iterator[Claim]]
 
 # The parameters, the optimizer's state and the step's number, before a step.
 State: TypeAlias = Mapping[str, Bounded]
@@ -33,7 +33,7 @@ SEARCHED_STEPS = 200
 
 @dataclass(frozen=True)
 class JudgedStep:
-    """One training step of one claimant.
+    """One training step of one implementation.
 
     Attributes
     ----------
@@ -61,23 +61,23 @@ class JudgedStep:
         return tuple(finding for finding in self.findings if not finding.passes)
 
 
-def claims_of(claimant: Claimant, problem: Problem, given: Problem) -> Iterator[Claim | Finding]:
+def claims_of(implementation: Implementation, problem: Problem, given: Problem) -> Iterator[Claim | Finding]:
     """Give what is claimed of each step up to the last, or why there is no more.
 
     Parameters
     ----------
     given
-        The copy of the problem that the claimant works on.
+        The copy of the problem that the implementation works on.
 
     Yields
     ------
-    One claim for each step; or a finding, after which nothing comes. Whatever the claimant raises is one;
-    nothing but `KeyboardInterrupt` and its like passes through.
+    One claim for each step; or a finding, after which nothing comes. Whatever the implementation raises is
+    one; nothing but `KeyboardInterrupt` and its like passes through.
     """
     claims: Iterator[Claim] | None = None
     for step in range(1, problem.steps + 1):
         try:
-            claims = iter(claimant(given)) if claims is None else claims
+            claims = iter(implementation(given)) if claims is None else claims
             claim = _taken(next(claims))
         except StopIteration:
             yield Finding(step, "", Verdict.ERROR, _too_early(problem, step))
@@ -94,7 +94,7 @@ def claims_of(claimant: Claimant, problem: Problem, given: Problem) -> Iterator[
 
 
 def is_last(problem: Problem, step: int, claim: Claim) -> bool:
-    """Whether training ends with this step, by the claimant's own loss; a malformed one ends nothing."""
+    """Whether training ends with this step, by the program's own loss; a malformed one ends nothing."""
     if step == problem.steps or problem.until is None:
         return step == problem.steps
     loss = claim.get("loss")

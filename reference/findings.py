@@ -21,7 +21,7 @@ class Subject:
     dtype: str
 
     @property
-    def claimant(self) -> str:
+    def implementation(self) -> str:
         """The adapter, with its program where it has one to tell apart."""
         return f"{self.adapter} {self.program}".strip()
 
@@ -41,11 +41,11 @@ class Finding:
     index
         The worst element's index, () for a scalar; None where nothing was compared.
     claimed, derived
-        The number the claimant states, and the number that follows from its inputs.
+        The number the implementation states, and the number that follows from its inputs.
     error, tolerance, used
         |claimed − derived|, the largest error a correct implementation may have, and their quotient.
     ulps
-        The error in units in the last place of the claimant's format.
+        The error in units in the last place of the implementation's format.
     digits
         Decimal digits that the comparison certifies: −log10(largest tolerance / largest |value|);
         where the value is what is left of a sum that cancels, of its largest terms.
@@ -92,9 +92,9 @@ class Finding:
 def sentence(finding: Finding, subject: Subject) -> str:
     """Tell a finding in one sentence, in the same form everywhere."""
     step = f", step {finding.step}" if finding.step > 1 else ""
-    where = f"({subject.claimant}, {subject.dtype}, {subject.case}{step})"
+    where = f"({subject.implementation}, {subject.dtype}, {subject.case}{step})"
     if finding.index is None:
-        return f"{finding.quantity or subject.claimant} {finding.reason} {where}"
+        return f"{finding.quantity or subject.implementation} {finding.reason} {where}"
     claimed, derived = finding.digits_told(subject.dtype)
     follows = f"follows from its inputs as {derived} ± {finding.tolerance:.2g}"
     what = f"{finding.element} is {claimed}"

@@ -139,7 +139,7 @@ FORMATS = {form.name: form for form in (FLOAT64, FLOAT32, BFLOAT16, FLOAT16)}
 
 
 def format_of(dtype: str, accumulators: Accumulators = IN_FLOAT32) -> Format:
-    """Return the format of a claimant's numbers; with the accumulators it declares, if it has 16 bits."""
+    """Return the format of a program's numbers; with the accumulators it declares, if it has 16 bits."""
     form = FORMATS[dtype]
     if not form.has_16_bits:
         return form

@@ -11,7 +11,7 @@ from cases import Problem
 from reference.claims import Claim
 from reference.findings import Finding
 
-# Steps that are judged together: further ones gain nothing, and a claimant is not run far ahead.
+# Steps that are judged together: further ones gain nothing, and an implementation is not run far ahead.
 MOST: Final = 100
 
 # Parameters and activations of all of them, at most, so that a stack of steps stays in a cache.

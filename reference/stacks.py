@@ -69,7 +69,7 @@ class StackFinding:
 
 def judge_stack(
     problem: Problem,
-    claimant: Stacked,
+    implementation: Stacked,
     promises: frozenset[str],
     accumulators: Accumulators = IN_FLOAT32,
 ) -> Iterator[tuple[StackFinding, ...]]:
@@ -78,8 +78,8 @@ def judge_stack(
     Parameters
     ----------
     problem
-        Every array of which has the shape (C, …); it is given to the claimant by copy.
-    claimant
+        Every array of which has the shape (C, …); it is given to the implementation by copy.
+    implementation
         Yields for each step what it claims of all cases, in arrays of the shape (C, …).
     promises, accumulators
         As in `reference.check.judge`.
@@ -87,9 +87,9 @@ def judge_stack(
     Raises
     ------
     MalformedError
-        If a claim is not what it should be. What the claimant raises passes through.
+        If a claim is not what it should be. What the implementation raises passes through.
     """
-    claims = iter(claimant(problem.copy()))
+    claims = iter(implementation(problem.copy()))
     yield from (findings for findings, _ in _steps(problem, claims, promises, accumulators))
 
 

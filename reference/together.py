@@ -1,6 +1,6 @@
 """Steps of a long run judged together: NumPy's time is that of being asked, so it is asked once for many.
 
-Each step is judged from the claimant's own state before it, so steps that state it do not wait for each
+Each step is judged from the implementation's own state before it, so steps that state it do not wait for each
 other: they are a stack, as many cases are (`reference.stacks`). The lines, the bounds and the numbers of a
 finding are the same. Only agreement is told here; where there is anything else, each step is judged alone.
 """

@@ -1,7 +1,8 @@
-"""The certified trajectory: a training in ball arithmetic from the inputs alone, with no claimant's numbers.
+"""The certified trajectory: a training in ball arithmetic from the inputs alone, with no program's numbers.
 
-Nothing is rounded here as a claimant would round, so it tells how far a claimant's roundings have carried it
-from the training that the equations describe. The balls widen from step to step, and say by how much.
+Nothing is rounded here as an implementation would round, so it tells how far an implementation's roundings
+have carried it from the training that the equations describe. The balls widen from step to step, and say by
+how much.
 """
 
 import math
@@ -23,7 +24,7 @@ Given: TypeAlias = Mapping[str, Written]
 
 
 def certified_trajectory(problem: Problem, bits: int = BITS) -> Iterator[dict[str, Ball]]:
-    """Train in balls of so many bits, without an end: `steps` and `until` are the claimants'.
+    """Train in balls of so many bits, without an end: `steps` and `until` are the implementations'.
 
     Yields
     ------

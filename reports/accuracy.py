@@ -1,7 +1,7 @@
 """How far every number is from the truth: counted element by element, in classes of units in the last place.
 
 A verdict tells the worst element of a quantity. Here all are counted, wherever the truth is certified: each
-against what follows exactly from the claimant's own numbers on the lines above it, as it is judged.
+against what follows exactly from the implementation's own numbers on the lines above it, as it is judged.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ CLASSES: Final = 2 * UNKNOWN + 1
 
 @dataclass(frozen=True)
 class Accuracy:
-    """How many numbers of one kind a claimant has in one class of distance from the truth.
+    """How many numbers of one kind an implementation has in one class of distance from the truth.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ class Accuracy:
     """
 
     dtype: str
-    claimant: str
+    implementation: str
     kind: str
     bin: int
     count: int
@@ -78,11 +78,11 @@ class AccuracyCounter:
 
     def take(self, one: Accuracy) -> None:
         """Count what another has counted."""
-        counted = self._counted.setdefault((one.dtype, one.claimant), {})
+        counted = self._counted.setdefault((one.dtype, one.implementation), {})
         counted.setdefault(one.kind, np.zeros(CLASSES, np.int64))[one.bin + UNKNOWN] += one.count
 
     def add(self, judged: Mapping[Subject, JudgedStep]) -> None:
-        """Count one step of each claimant; what is malformed, or of no certified truth, adds nothing."""
+        """Count one step of each program; what is malformed, or of no certified truth, adds nothing."""
         for who, step in judged.items():
             names = tuple(
                 finding.quantity
@@ -104,7 +104,7 @@ class AccuracyCounter:
         )
         kinds, rows = _rows(names, tuple(true.value.size for _, true in lines))
         counts = np.bincount(rows + bins, minlength=len(kinds) * CLASSES)
-        counted = self._counted.setdefault((who.dtype, who.claimant), {})
+        counted = self._counted.setdefault((who.dtype, who.implementation), {})
         for what, new in zip(kinds, counts.reshape(-1, CLASSES), strict=True):
             counted[what] = counted[what] + new if what in counted else new
 

@@ -1,8 +1,9 @@
-"""Each activation and its derivative over a range, by every claimant, against certified truth.
+"""Each activation and its derivative over a range, by every implementation, against certified truth.
 
-A claimant is given a network of one layer with W = 1, b = 0 and the points as its examples, so that z is the
-point itself. The loss is Σ |a − y| with y far below a: its gradient is 1 exactly, and dL/dz is the derivative
-as the claimant computes it, with no rounding but its own. Nothing is judged here; the cases do that.
+An implementation is given a network of one layer with W = 1, b = 0 and the points as its examples, so that z
+is the point itself. The loss is Σ |a − y| with y far below a: its gradient is 1 exactly, and dL/dz is the
+derivative as the implementation computes it, with no rounding but its own. Nothing is judged here; the cases
+do that.
 """
 
 import math
@@ -61,7 +62,7 @@ class ActivationError:
 
     activation: str
     dtype: str
-    claimant: str
+    implementation: str
     quantity: str
     z: float
     ulps: float

@@ -1,4 +1,4 @@
-"""What each claimant stated, to the last bit: kept, so that two runs can be compared bit by bit.
+"""What each implementation stated, to the last bit: kept, so that two runs can be compared bit by bit.
 
 A digest stands for every bit of every step. Beside it stand the values themselves of the steps 1, 2, 5, 10,
 20, 50, … and of the last one: all of them, or evenly spaced ones of a large array, by which it is told how
@@ -31,7 +31,7 @@ MOST: Final = 1_024
 
 @dataclass(frozen=True)
 class Bits:
-    """What one claimant stated of one quantity, after a step whose values are kept.
+    """What one implementation stated of one quantity, after a step whose values are kept.
 
     Attributes
     ----------
@@ -59,14 +59,14 @@ class Bits:
 
     @property
     def array(self) -> NDArray[Any]:
-        """The kept values, in one row, in the claimant's format."""
+        """The kept values, in one row, in the implementation's format."""
         dtype = np.dtype(self.subject.dtype)
         little = np.frombuffer(base64.b64decode(self.values), f"<u{dtype.itemsize}")
         return little.astype(f"u{dtype.itemsize}").view(dtype)
 
 
 class BitKeeper:
-    """Keeps what the claimants of one problem state, step by step; no step but the latest is held."""
+    """Keeps what the implementations of one problem state, step by step; no step but the latest is held."""
 
     def __init__(self) -> None:
         self._since: dict[Key, Any] = {}
@@ -74,7 +74,7 @@ class BitKeeper:
         self._kept: list[Bits] = []
 
     def add(self, judged: Mapping[Subject, JudgedStep]) -> None:
-        """Take one step of those claimants that took it; for the others the step before was the last."""
+        """Take one step of those programs that took it; for the others the step before was the last."""
         for key in [key for key in self._latest if key[0] not in judged]:
             self._keep(key)
         for subject, step in judged.items():

@@ -1,8 +1,9 @@
 """Drift: how far free-running trainings have come apart. It is information, and no verdict rests on it.
 
-Claimants start at the same parameters, and each rounds in its own way. What rounding alone may do to one step
-is judged; what many steps make of it is a property of the training (where a step spreads its inputs apart,
-differences grow from step to step), and there is no bound that a correct claimant would have to keep.
+Implementations start at the same parameters, and each rounds in its own way. What rounding alone may do to
+one step is judged; what many steps make of it is a property of the training (where a step spreads its inputs
+apart, differences grow from step to step), and there is no bound that a correct implementation would have to
+keep.
 """
 
 import math
@@ -24,7 +25,7 @@ from reports.differences import stated
 Real: TypeAlias = NDArray[np.float64]
 Balls: TypeAlias = tuple[Real, Real, Real]
 
-# Stands for the certified trajectory where another claimant's name could stand.
+# Stands for the certified trajectory where another implementation's name could stand.
 TRUTH: Final = "certified"
 
 # Parameters × examples × steps up to which the certified trajectory is followed: some seconds.
@@ -39,11 +40,11 @@ FAR_BELOW: Final = 1e-3
 
 @dataclass(frozen=True)
 class Drift:
-    """How far a claimant's parameters are from another's after a step, both run from the inputs alone.
+    """How far an implementation's parameters are from another's after a step, both run from the inputs alone.
 
     Attributes
     ----------
-    claimant, against
+    implementation, against
         The two: "torch", and "jax plain" or `TRUTH`.
     step
         The step after which they are compared.
@@ -57,7 +58,7 @@ class Drift:
 
     case: str
     dtype: str
-    claimant: str
+    implementation: str
     against: str
     step: int
     difference: float = math.nan
@@ -73,7 +74,7 @@ def is_told(step: int) -> bool:
 
 
 class DriftMeter:
-    """Follows the parameters of all claimants of one problem; no step but the latest is held."""
+    """Follows the parameters of all implementations of one problem; no step but the latest is held."""
 
     def __init__(self, problem: Problem) -> None:
         self._problem = problem
@@ -83,10 +84,10 @@ class DriftMeter:
         self._told: list[Drift] = []
 
     def add(self, judged: Mapping[Subject, JudgedStep]) -> None:
-        """Take one step of those claimants that took it; for the others the step before was the last."""
+        """Take one step of those programs that took it; for the others the step before was the last."""
         if self._problem.steps == 1:
             return
-        parameters = {who.claimant: _parameters(self._problem, step) for who, step in judged.items()}
+        parameters = {who.implementation: _parameters(self._problem, step) for who, step in judged.items()}
         taken = {who: array for who, array in parameters.items() if array is not None}
         self._measure(ended=self._latest.keys() - taken.keys())
         self._latest, self._step = taken, max(step.step for step in judged.values())
@@ -103,7 +104,7 @@ class DriftMeter:
         if not ended:
             return
         about = self._problem.case, self._problem.dtype
-        done = {(one.claimant, one.against) for one in self._told if one.step == self._step}
+        done = {(one.implementation, one.against) for one in self._told if one.step == self._step}
         for who in self._latest:
             if who in ended and (who, TRUTH) not in done:
                 told = self._from_truth(self._latest[who])
@@ -181,5 +182,5 @@ def by_pair(drifts: Sequence[Drift]) -> Iterator[tuple[Drift, ...]]:
     """Give the drifts of one case, one format and one pair together, in the order of the steps."""
     together: dict[tuple[str, ...], list[Drift]] = {}
     for one in drifts:
-        together.setdefault((one.case, one.dtype, one.claimant, one.against), []).append(one)
+        together.setdefault((one.case, one.dtype, one.implementation, one.against), []).append(one)
     yield from map(tuple, together.values())

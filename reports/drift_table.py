@@ -17,7 +17,7 @@ ABOUT = (
     "trainings part for good."
 )
 
-COLUMNS = ["case", "dtype", "claimant", "against", "step", "difference", "ulps", "not known because"]
+COLUMNS = ["case", "dtype", "implementation", "against", "step", "difference", "ulps", "not known because"]
 
 
 def records(drifts: Sequence[Drift]) -> pd.DataFrame:
@@ -32,7 +32,7 @@ def csv(drifts: Sequence[Drift]) -> str:
 
 def table(drifts: Sequence[Drift]) -> pd.DataFrame:
     """Return one line for each pair: the course of its drift in ulps, and the difference at the end."""
-    columns = ["case", "dtype", "claimant", "against", "ulps after step", "difference at the end"]
+    columns = ["case", "dtype", "implementation", "against", "ulps after step", "difference at the end"]
     return pd.DataFrame([_line(course) for course in by_pair(drifts)], columns=columns)
 
 
@@ -40,4 +40,4 @@ def _line(course: Sequence[Drift]) -> tuple[str, ...]:
     last = course[-1]
     told = " · ".join(f"{one.step}: {one.ulps:.3g}" for one in course if not one.not_known)
     end = f"not known: {last.not_known}" if last.not_known else f"{last.difference:.2g}"
-    return last.case, last.dtype, last.claimant, last.against, told, end
+    return last.case, last.dtype, last.implementation, last.against, told, end

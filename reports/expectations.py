@@ -1,4 +1,4 @@
-"""What a case expects of an adapter, beside what was found: the one definition of a known difference.
+"""What a case expects of an adapter, beside what was found: the one definition of an expected difference.
 
 An expectation is met if every program that states the quantity fails there first, with that verdict and at
 that step; if at least one does; and if no program that hides it fails at an earlier line. Where it is to be

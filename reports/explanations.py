@@ -1,4 +1,4 @@
-"""What explains a failure: told once, where a claimant first fails."""
+"""What explains a failure: told once, where an implementation first fails."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -21,7 +21,7 @@ def explained(problem: Problem, judged: JudgedStep, rows: Sequence[Row]) -> list
 
 def _told(problem: Problem, judged: JudgedStep, row: Row) -> str:
     before, who = parts.so_far(), row.subject
-    part = f"the diagnosis of {who.claimant} on {who.case} in {who.dtype}"
+    part = f"the diagnosis of {who.implementation} on {who.case} in {who.dtype}"
     told = parts.tried(part, _explanation, problem, judged, row)
     failed = parts.so_far()[len(before) :]
     return " ".join(

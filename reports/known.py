@@ -11,7 +11,7 @@ from reports.verdicts import at_step, known_differences, without_equivalent
 
 
 def differences(rows: Iterable[Row], cases: Mapping[str, Case]) -> pd.DataFrame:
-    """Return the known differences: where each first shows, how large it is, its cause and the thread."""
+    """Return the expected differences: where each first shows, how large it is, its cause and the thread."""
     columns = ["case", "dtype", "adapter", "first at", "claimed", "should be", "off by", "cause", "see"]
     table = [_difference(row, cases[row.subject.case]) for row in known_differences(rows)]
     return pd.DataFrame(table, columns=columns)

@@ -37,7 +37,7 @@ _SYMBOLS: Final = re.compile(r"[∂LσWwbzaŷxy'()/₀-₉\u0302]+")
 
 
 def tables(report: Report) -> str:
-    """Return the matrix, each worked example, the known differences, and the frameworks set side by side."""
+    """Give the matrix, worked examples, the expected differences, and the frameworks set side by side."""
     made = report.environment
     command = printable(made.command).encode("ascii", "backslashreplace").decode()  # in a comment
     return "\n".join((HEAD.format(command=command, made=made.made), *filter(None, _tables(report))))
@@ -56,7 +56,7 @@ def _made(report: Report) -> Iterator[tuple[str, Callable[[], str]]]:
     yield title, lambda: table(report.matrix, title, "matrix", LEGEND)
     for example in report.examples:
         yield f"Printed numbers: {example.case.name}", partial(_printed, example)
-    yield "Known differences", lambda: _unless_empty(report.known, "Known differences", "known", KNOWN)
+    yield "Expected differences", lambda: _unless_empty(report.known, "Expected differences", "known", KNOWN)
     yield report.direct_title, lambda: _unless_empty(report.direct, report.direct_title, "direct", DIRECTLY)
 
 

@@ -15,7 +15,7 @@ KEPT_STEPS = 100
 
 
 class RowKeeper:
-    """The rows of one claimant, as a report tells them.
+    """The rows of one implementation, as a report tells them.
 
     Rows of the first `KEPT_STEPS` steps are kept as they are, and so are those of the step that fails first
     and, where that is undecided, of the first that is decided.

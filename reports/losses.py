@@ -1,4 +1,4 @@
-"""The loss after each step of a training, as each claimant states it; of a long one, a part of the steps."""
+"""The loss after each step of a training, as each program states it; of a long one, a part of the steps."""
 
 import math
 from collections.abc import Mapping
@@ -16,17 +16,17 @@ EVENLY: Final = 300
 
 @dataclass(frozen=True)
 class Loss:
-    """The loss that a claimant states at one step, computed before that step's update."""
+    """The loss that an implementation states at one step, computed before that step's update."""
 
     case: str
     dtype: str
-    claimant: str
+    implementation: str
     step: int
     loss: float
 
 
 class LossKeeper:
-    """Keeps the losses of all claimants of one problem."""
+    """Keeps the losses of all implementations of one problem."""
 
     def __init__(self, problem: Problem) -> None:
         self._problem = problem
@@ -35,20 +35,20 @@ class LossKeeper:
         self._latest: dict[str, Loss] = {}
 
     def add(self, judged: Mapping[Subject, JudgedStep]) -> None:
-        """Take one step of those claimants that took it and state its loss."""
+        """Take one step of those implementations that took it and state its loss."""
         if self._problem.steps == 1:
             return
         for who, step in judged.items():
             loss = stated(step.claim, "loss", who.dtype)
             if loss is None or loss.shape:
                 continue
-            one = Loss(who.case, who.dtype, who.claimant, step.step, float(loss))
+            one = Loss(who.case, who.dtype, who.implementation, step.step, float(loss))
             if is_told(one.step) or one.step % self._every == 0:
                 self._kept.append(one)
-                self._latest.pop(who.claimant, None)
+                self._latest.pop(who.implementation, None)
             else:
-                self._latest[who.claimant] = one
+                self._latest[who.implementation] = one
 
     def finished(self) -> tuple[Loss, ...]:
-        """Return what is kept, of each claimant the last step too; nothing of a training of one step."""
+        """Return what is kept, of each program the last step too; nothing of a training of one step."""
         return *self._kept, *self._latest.values()

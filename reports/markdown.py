@@ -64,7 +64,7 @@ def _made(report: Report) -> Iterator[tuple[str, Callable[[], Iterable[Section]]
     yield FAILED, lambda: _failed(report)
     yield changes.TITLE, lambda: changes.to_sections(report.changes) if report.changes else ()
     yield "Each case by each adapter", lambda: _matrix(report)
-    yield "Known differences", lambda: _table("Known differences", KNOWN, report.known)
+    yield "Expected differences", lambda: _table("Expected differences", KNOWN, report.known)
     yield "No equivalent", lambda: _table("No equivalent", NO_EQUIVALENT, report.no_equivalent)
     yield report.direct_title, lambda: _table(report.direct_title, DIRECTLY, report.direct)
     yield WITHOUT_A_DIGIT, lambda: _table(WITHOUT_A_DIGIT, LOST, report.lost)

@@ -1,4 +1,4 @@
-"""Claimants against each other directly: what is the same bit for bit, and how far apart the rest is."""
+"""Programs against each other directly: what is the same bit for bit, and how far apart the rest is."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ class PairCounter:
         for (left, one), (right, other) in combinations(claims.items(), 2):
             both = None if left.adapter == right.adapter else SideBySide.of(one, other, self._dtype)
             if both is not None:
-                self._add(left.claimant, right.claimant, both)
+                self._add(left.implementation, right.implementation, both)
 
     def _add(self, left: str, right: str, both: SideBySide) -> None:
         ulps, differences = both.ulps(), both.largest_differences()

@@ -199,7 +199,7 @@ _HEAD = ("quantity", "by", "step", "verdict", "used", "error", "tolerance", "cla
 
 def _line(row: Row) -> tuple[str, ...]:
     found = row.finding
-    words = (found.element or "(the whole claim)", row.subject.claimant, str(found.step), verdict(row))
+    words = (found.element or "(the whole claim)", row.subject.implementation, str(found.step), verdict(row))
     if not row.compared:
         return (*map(printable, words), *"–––––")
     small = (f"{number:.2g}" for number in (found.used, found.error, found.tolerance))

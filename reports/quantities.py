@@ -1,4 +1,4 @@
-"""The tables of one case, one for each number format: each line of the tape by each claimant."""
+"""The tables of one case, one for each number format: each line of the tape by each implementation."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -15,14 +15,14 @@ from reports.verdicts import agrees, at_step, verdict
 WHOLE = "(the whole claim)"
 
 BEFORE = ("quantity", "formula")
-# The columns before and after those of the claimants.
+# The columns before and after those of the implementations.
 AFTER = ("worst by", "element", "claimed", "should be", "ulps")
 
 
 def quantities(case: Case, rows: Iterable[Row]) -> dict[str, pd.DataFrame]:
     """Return for each number format a table of the quantities in the order of computation.
 
-    For each claimant stands the worst of all its steps: the part of the tolerance that is used where it
+    For each implementation stands the worst of all its steps: the part of the tolerance that is used where it
     agrees, else the verdict. Then the worst of these, with its numbers.
     """
     formulas = {line.name: line.equation for line in tape(case.problem(case.dtypes[0]))}
@@ -36,12 +36,12 @@ def _table(rows: Sequence[Row], formulas: dict[str, str]) -> pd.DataFrame:
     worst: dict[str, dict[str, Row]] = {}
     for row in sorted(rows, key=lambda row: row.place):
         by = worst.setdefault(row.finding.quantity, {})
-        who = row.subject.claimant
+        who = row.subject.implementation
         if who not in by or badness(row) > badness(by[who]):
             by[who] = row
-    claimants = tuple(dict.fromkeys(row.subject.claimant for row in rows))
-    table = [_line(name, formulas.get(name, ""), by, claimants) for name, by in worst.items()]
-    return pd.DataFrame(table, columns=[*BEFORE, *claimants, *AFTER])
+    implementations = tuple(dict.fromkeys(row.subject.implementation for row in rows))
+    table = [_line(name, formulas.get(name, ""), by, implementations) for name, by in worst.items()]
+    return pd.DataFrame(table, columns=[*BEFORE, *implementations, *AFTER])
 
 
 def badness(row: Row) -> tuple[bool, bool, float]:
@@ -50,8 +50,8 @@ def badness(row: Row) -> tuple[bool, bool, float]:
     return row.fails, not agrees(row), math.inf if math.isnan(used) else used
 
 
-def _line(name: str, formula: str, by: dict[str, Row], claimants: Sequence[str]) -> tuple[str, ...]:
-    cells = (_cell(by[who]) if who in by else NOTHING for who in claimants)
+def _line(name: str, formula: str, by: dict[str, Row], implementations: Sequence[str]) -> tuple[str, ...]:
+    cells = (_cell(by[who]) if who in by else NOTHING for who in implementations)
     return name or WHOLE, formula, *cells, *_numbers(max(by.values(), key=badness))
 
 
@@ -60,7 +60,7 @@ def _cell(row: Row) -> str:
 
 
 def _numbers(row: Row) -> tuple[str, ...]:
-    who, found = row.subject.claimant + at_step(row), row.finding
+    who, found = row.subject.implementation + at_step(row), row.finding
     if not row.compared:
         return who, NOTHING, found.reason, NOTHING, NOTHING
     claimed, derived = found.digits_told(row.subject.dtype)

@@ -108,7 +108,7 @@ class Report:
 
     @cached_property
     def direct(self) -> pd.DataFrame:
-        """Claimants directly against each other."""
+        """Implementations directly against each other."""
         return tables.direct(self.results.pairs)
 
     @cached_property
@@ -135,7 +135,7 @@ class Report:
 
     @cached_property
     def quantities(self) -> tuple[tuple[Case, dict[str, pd.DataFrame] | FailedPart], ...]:
-        """For each case the tables of its quantities by claimant, by number format."""
+        """For each case the tables of its quantities by implementation, by number format."""
         cases = {case.name: case for case in self.selection.cases}
         by_case: dict[str, list[Row]] = {}
         for row in self.results.rows:

@@ -1,4 +1,4 @@
-"""What a run gives: a row for each judged quantity, for each pair of claimants, for each printed number."""
+"""What a run gives: a row for each judged quantity, for each pair of programs, for each printed number."""
 
 import math
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ from reports.drift import Drift
 from reports.losses import Loss
 from reports.lost_digits import LostDigits
 
-# The claimant's name where the claim is what somebody printed.
+# The implementation's name where the claim is what somebody printed.
 PUBLISHED = "published"
 
 
@@ -32,11 +32,11 @@ class Row:
         The largest differences from the NumPy reference's own run; NaN where there is nothing to compare.
     expected
         Whether its case says that this is so: a printed number that is listed as wrong and was found wrong,
-        or a known difference of this adapter.
+        or an expected difference of this adapter.
     unexpected
-        Whether its case says that this is otherwise: a known difference that is none.
+        Whether its case says that this is otherwise: an expected difference that is none.
     explanation
-        What explains the difference, in a sentence or two; told where a claimant first fails.
+        What explains the difference, in a sentence or two; told where an implementation first fails.
     steps
         How many steps it stands for; the finding is that of one of them.
     """
@@ -83,12 +83,12 @@ class Row:
 
 @dataclass(frozen=True)
 class Pair:
-    """One quantity of two claimants against each other, over all steps that both took.
+    """One quantity of two implementations against each other, over all steps that both took.
 
     Attributes
     ----------
     left, right
-        The claimants: "torch" and "jax plain".
+        The implementations: "torch" and "jax plain".
     elements, equal
         How many numbers were compared, and how many are the same bit for bit.
     ulps

@@ -1,4 +1,4 @@
-"""Running a selection: all claimants of a case advance in lockstep, so that no step need be stored."""
+"""Running a selection: all implementations of a case advance in lockstep, so that no step need be stored."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -34,7 +34,7 @@ from reports.side_by_side import SideBySide
 # The adapter that plain differences are measured from; it is judged like the others.
 REFERENCE = "numpy"
 
-# Is given each step of all claimants of a case, for what is told beside the verdicts.
+# Is given each step of all implementations of a case, for what is told beside the verdicts.
 Follower: TypeAlias = Callable[[Mapping[Subject, JudgedStep]], None]
 
 NOTHING: Mapping[str, NDArray[Any]] = MappingProxyType({})
@@ -65,7 +65,7 @@ def _each(case: Case, selection: Selection, watch: Callable[[Case, str, int], No
 
 
 def _not_judged(subject: Subject, failed: FailedPart) -> Row:
-    """Return what is told of a claimant where the judging itself failed: that it is no agreement."""
+    """Return what is told of an implementation where the judging itself failed: that it is no agreement."""
     return Row(subject, Finding(0, "", Verdict.ERROR, f"is not judged, because {failed}"))
 
 
@@ -114,9 +114,9 @@ def run_case(
     watch: Callable[[Case, str, int], None] = lambda *_: None,
     follow: Sequence[Follower] = (),
 ) -> tuple[list[Row], list[Pair]]:
-    """Run one case in one number format; return each claimant's rows together, and the pairs of claimants.
+    """Run one case in one number format; return each program's rows together, and the pairs of programs.
 
-    Each of `follow` is given each step of all claimants, for what is told beside the verdicts.
+    Each of `follow` is given each step of all implementations, for what is told beside the verdicts.
     """
     problem = case.problem(dtype)
     rows = _before_the_run(problem, adapters)
@@ -215,7 +215,7 @@ def rows_of(
 ) -> Iterator[Row]:
     """Give the rows of one judged step, with the plain differences from `baseline`, if there is one."""
     places = {line.name: place for place, line in enumerate(tape(problem))}
-    part = f"the plain differences of {subject.claimant} on {problem.case} in {problem.dtype}"
+    part = f"the plain differences of {subject.implementation} on {problem.case} in {problem.dtype}"
     found = parts.tried(part, _differences, judged.claim, baseline, problem.dtype)
     differences = {} if isinstance(found, FailedPart) else found
     for finding in judged.findings:

@@ -93,18 +93,18 @@ def lost(lost_digits: Iterable[LostDigits]) -> pd.DataFrame:
 
 
 def _shared(several: Sequence[LostDigits]) -> tuple[str, str]:
-    claims = dict.fromkeys(f"{one.subject.claimant}: {one.claimed:.3g}" for one in several)
+    claims = dict.fromkeys(f"{one.subject.implementation}: {one.claimed:.3g}" for one in several)
     return ", ".join(claims), _distance(max(one.ulps for one in several))
 
 
 def direct(pairs: Iterable[Pair]) -> pd.DataFrame:
-    """Return claimants directly against each other, over all cases: by format and kind of quantity."""
+    """Return implementations directly against each other, over all cases: by format and kind of quantity."""
     table = pd.DataFrame([vars(pair) for pair in pairs])
     if table.empty:
         return table
-    table["claimants"] = table["left"] + " × " + table["right"]
+    table["implementations"] = table["left"] + " × " + table["right"]
     table["quantity"] = [re.sub(r"\d+", "", name) for name in table["quantity"]]
-    by = table.groupby(["claimants", "dtype", "quantity"], sort=False)
+    by = table.groupby(["implementations", "dtype", "quantity"], sort=False)
     sums = by.agg({"elements": "sum", "equal": "sum", "ulps": "max", "max_abs_diff": "max"}).reset_index()
     sums["bitwise equal"] = [_share(*counts) for counts in zip(sums["equal"], sums["elements"], strict=True)]
     sums["largest distance in ulps"] = [_distance(ulps) for ulps in sums["ulps"]]

@@ -111,7 +111,7 @@ def _conclusion(report: Report, out: Console) -> None:
     for line in (conclusion.headline, *_first(conclusion.failures), *conclusion.not_run):
         out.print(line, soft_wrap=True)
     if conclusion.known:
-        out.print("\nKnown differences, as their cases say:")
+        out.print("\nExpected differences, as their cases say:")
     for line in (*_first(conclusion.known), *_first(conclusion.no_equivalent)):
         out.print(line, soft_wrap=True)
 

@@ -169,13 +169,13 @@ def one_implementation(adapters: Iterable[Adapter | Unavailable], compared: Coll
 
 def _why_none(row: Row) -> str:
     who, reason = row.subject, row.finding.reason.rstrip(".")
-    return f"No equivalent: {who.claimant} on {who.case} in {who.dtype}, because {reason}."
+    return f"No equivalent: {who.implementation} on {who.case} in {who.dtype}, because {reason}."
 
 
 def _but(known: Sequence[Row]) -> str:
-    """Count the known differences beside what agrees."""
+    """Count the expected differences beside what agrees."""
     told = "its case says" if len(known) == 1 else "their cases say"
-    return f", but for {_plural(len(known), 'known difference')} as {told}" if known else ""
+    return f", but for {_plural(len(known), 'expected difference')} as {told}" if known else ""
 
 
 def _declined(declined: Sequence[Row]) -> str:

@@ -24,7 +24,7 @@ FLOAT64: Final = 1e13
 
 @dataclass(frozen=True)
 class Value:
-    """A number that a claimant computed in one format, with all its digits: the one nearest its limit."""
+    """A number that a program computed in one format, with all its digits: the one nearest its limit."""
 
     dtype: str
     number: str
@@ -33,7 +33,7 @@ class Value:
 
 @dataclass(frozen=True)
 class Said:
-    """What one claimant computed, in each format; nothing where it does not show the quantity."""
+    """What one implementation computed, in each format; nothing where it does not show the quantity."""
 
     by: str
     values: tuple[Value, ...]
@@ -55,7 +55,7 @@ class WalkLine:
     printed, exact
         The number as it was printed or `NOT_PRINTED`, and what follows from the inputs alone.
     said
-        What each claimant computed.
+        What each implementation computed.
     verdict
         On the printed number, in words.
     wrong
@@ -122,7 +122,7 @@ class Teller:
         return f"{array.item():.10g}" if array is not None and array.size == 1 else NOT_PRINTED
 
     def _said(self, name: str) -> Iterator[Said]:
-        """Give what each claimant says in each format: of several programs the first that shows it."""
+        """Give what each implementation says in each format: of several programs the first that shows it."""
         found: dict[str, dict[str, Value]] = {row.subject.adapter: {} for row in self.rows}
         for row in self.rows:
             if row.finding.quantity == name and row.compared:

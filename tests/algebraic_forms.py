@@ -11,13 +11,11 @@ ATen/native/cuda/fused_adam_utils.cuh), optax 0.2 (transforms, _src/transform.py
 2013, Danihelka 2012, Rumelhart et al. 1986.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 @dataclass(frozen=True)
@@ -304,13 +302,13 @@ ADAM_INSIDE = with_averages(
     root=inside,
 )
 
+# PyTorch's, the same in the format, its fused kernel's, and Keras'.
 DECOUPLED = {
     "times 1 - eta lambda, in double": lambda s, w: w * s.dtype(1 - float(s.eta) * s.numbers["weight_decay"]),
     "times 1 - eta lambda": lambda s, w: w * (1 - s.eta * s["weight_decay"]),
     "less eta lambda w": lambda s, w: s.fma(w, -(s.eta * s["weight_decay"]), w),
     "less w lambda eta": lambda s, w: w - w * s["weight_decay"] * s.eta,
 }
-"""PyTorch's, the same in the format, its fused kernel's, and Keras'."""
 
 
 def decay_before(decay, update):
@@ -401,6 +399,7 @@ ADAMAX = {
     **{name: adamax("b m + (1 - b) g", name) for name in [*OVER_LARGEST][1:]},
 }
 
+# The forms of each rule of `rules.OPTIMIZERS`, by what they are called.
 FORMS = {
     "sgd": {"w - eta g": plain},
     "sgd-decay": DECAY,
@@ -425,7 +424,6 @@ FORMS = {
     "adagrad-inside": {name: adagrad(name, root=inside) for name in OVER_ROOT},
     "adagrad-decay": {name: adagrad(name) for name in OVER_ROOT},
 }
-"""The forms of each rule of `rules.OPTIMIZERS`, by what they are called."""
 
 # -------------------------------------------------------------------------------------------------- clipping
 

@@ -1,8 +1,9 @@
-"""What a case of a sweep costs: by the size of its network, for each claimant, compiled and judged in stacks.
+"""What a case of a sweep costs: by the size of its network, for each program, compiled and judged in stacks.
 
 `pytest tests/benchmark_sweep.py` measures; nothing here is asserted. The figure to look at is the mean over
 the cases of a round, which `extra_info` has in milliseconds, with the cost of each parameter in microseconds.
-Beside it stands what it takes Hypothesis to draw a network of the same kind, with no claimant and no judge.
+Beside it stands what it takes Hypothesis to draw a network of the same kind, with no implementation and no
+judge.
 """
 
 from itertools import pairwise

@@ -12,12 +12,10 @@ import select
 import shutil
 import subprocess
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+from pathlib import Path
+from typing import Any
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
@@ -35,8 +33,8 @@ FLAGS = (
     "--force-color-profile=srgb",
     "--host-resolver-rules=MAP * ~NOTFOUND",  # so that no name is looked up on any network
 )
+# Seconds until an answer counts as missing, on a busy machine too.
 PATIENCE = 60
-"""Seconds until an answer counts as missing, on a busy machine too."""
 
 
 def find() -> str | None:
@@ -108,8 +106,7 @@ class Browser:
             assert chunk, "the browser does not answer"
             self._rest += chunk
         message, self._rest = self._rest.split(b"\0", 1)
-        told: dict[str, Any] = json.loads(message)
-        return told
+        return json.loads(message)
 
 
 @contextmanager

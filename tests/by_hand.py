@@ -3,15 +3,13 @@
 Nothing here uses the reference: the file is read as text, and every formula is written out by the element.
 """
 
+from collections.abc import Callable, Iterator
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import yaml
 from mpmath import mp, mpf
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 
 def sigmoid(z: mpf) -> mpf:

@@ -1,20 +1,16 @@
-"""What the tests of the reports share: a folder with one case, and claimants wrong in one way each."""
+"""What the tests of the reports share: a folder with one case, and implementations wrong in one way each."""
 
 import sys
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from reference import parts
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from reference.parts import FailedPart
+from reference.parts import FailedPart
 
 COLLECTED = parts.collected
 
@@ -30,8 +26,8 @@ optimizer: {name: sgd, learning_rate: 0.1}
 steps: 3
 """
 
-CLAIMANTS = '''
-"""Claimants that are wrong in one way each: every function trains, and damages what it states."""
+IMPLEMENTATIONS = '''
+"""Implementations that are wrong in one way each: every function trains, and damages what it states."""
 
 import os
 
@@ -159,10 +155,10 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 @pytest.fixture(scope="session")
-def claimants(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Give the folder of an importable module `claimants`, to be named as `--adapter claimants:honest`."""
-    folder: Path = tmp_path_factory.mktemp("claimants")
-    (folder / "claimants.py").write_text(CLAIMANTS, encoding="utf-8")
+def implementations(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Give the folder of an importable module `programs`, to be named as `--adapter programs:honest`."""
+    folder: Path = tmp_path_factory.mktemp("implementations")
+    (folder / "programs.py").write_text(IMPLEMENTATIONS, encoding="utf-8")
     sys.path.insert(0, str(folder))
     yield folder
     sys.path.remove(str(folder))

@@ -4,10 +4,8 @@ It shares no code with the reference, so what the tests derive from it is indepe
 """
 
 from decimal import Decimal, getcontext, localcontext
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from cases import Problem
+from cases import Problem
 
 getcontext().prec = 60
 STEP = Decimal("1e-20")

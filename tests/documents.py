@@ -4,23 +4,20 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import pytest
 
 from reports import build
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    import pytest
 
 ROOT = Path(__file__).parent.parent
 ROOMS = ("cases", "reference", "adapters", "reports", "tests")
 BUILD, PYTEST = ".venv/bin/python -m reports.build", ".venv/bin/pytest"
+# In what a command prints: the rest of a line or, alone on a line, any lines.
 ANY = "…"
-"""In what a command prints: the rest of a line or, alone on a line, any lines."""
 
 
 @dataclass(frozen=True)

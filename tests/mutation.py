@@ -18,19 +18,16 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from mutants import MUTANTS, TESTS, Mutant
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
 ROOT = Path(__file__).parent.parent
 COPIED = ("cases", "reference", "adapters", "reports", "tests", "pyproject.toml", "README.md")
+# What every run begins with, loaded once. pytest itself loads what it rewrites, such as hypothesis.
 LOADED = ["numpy", "flint", "mpmath", "ml_dtypes", "torch", "jax", "optax", "pytest"]
-"""What every run begins with, loaded once. pytest itself loads what it rewrites, such as hypothesis."""
 
 
 class StaleError(Exception):

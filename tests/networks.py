@@ -1,22 +1,20 @@
 """Networks for the tests: built from a few numbers, the same on every machine."""
 
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cases import Problem
 from cases.names import outcome
 from cases.rounding import rounded_once
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-
-    from numpy.typing import NDArray
-
 SQUARES = [("half_squared_error", "sum"), ("half_squared_error", "mean"), ("mean_squared_error", "mean")]
+# The losses with both reductions, and the numbers that they are given here.
 NUMBERS = {
     "softmax_cross_entropy": {"label_smoothing": 0.1},
     "softmax_cross_entropy_with_integer_labels": {"label_smoothing": 0.0},
@@ -26,7 +24,6 @@ NUMBERS = {
     "smooth_l1": {"beta": 0.3},
     "l1": {},
 }
-"""The losses with both reductions, and the numbers that they are given here."""
 LOSSES = [*SQUARES, *((name, reduction) for name in NUMBERS for reduction in ("sum", "mean"))]
 ACTIVATIONS = [
     *["sigmoid", "tanh", "relu", "identity", "softplus", "gelu_erf", "gelu_tanh", "silu"],
@@ -108,28 +105,28 @@ def damaged(
     run: Callable[[Problem], Iterator[Mapping[str, NDArray[Any]]]],
     damage: Callable[[dict[str, Any]], None],
 ) -> Callable[[Problem], Iterator[Mapping[str, Any]]]:
-    """Wrap a claimant so that `damage` changes each of its claims before they are judged."""
+    """Wrap an implementation so that `damage` changes each of its claims before they are judged."""
 
-    def claimant(problem: Problem) -> Iterator[Mapping[str, Any]]:
+    def implementation(problem: Problem) -> Iterator[Mapping[str, Any]]:
         for claim in run(problem):
             changed = {name: np.array(value) for name, value in claim.items()}
             damage(changed)
             yield changed
 
-    return claimant
+    return implementation
 
 
 def hiding(
     run: Callable[[Problem], Iterator[Mapping[str, NDArray[Any]]]],
 ) -> Callable[[Problem], Iterator[Mapping[str, Any]]]:
-    """Wrap a claimant so that it shows only its outcome: the loss, the gradients, the updated parameters."""
+    """Wrap a program so that it shows only its outcome: the loss, the gradients, the updated parameters."""
 
-    def claimant(problem: Problem) -> Iterator[Mapping[str, Any]]:
+    def implementation(problem: Problem) -> Iterator[Mapping[str, Any]]:
         shown = outcome(problem.depth)
         for claim in run(problem):
             yield {name: value for name, value in claim.items() if name in shown}
 
-    return claimant
+    return implementation
 
 
 def pairs(*, every):

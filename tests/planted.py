@@ -1,12 +1,10 @@
 """Adapters with one known mistake each: `--adapter planted:sum-for-mean`; right where it cannot be made."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 from reference import training_steps
 from reference.mistakes import MISTAKES, Inexpressible
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 def __getattr__(name: str) -> Callable[..., Any]:

@@ -1,8 +1,9 @@
 """Reports of rows that nobody computed, for what writes them down."""
 
 import math
+from collections.abc import Sequence
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
@@ -10,9 +11,6 @@ from reference import Finding, Subject, Verdict
 from reports import environment, tables
 from reports.rows import Results, Row
 from reports.verdicts import Conclusion, known_differences
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 def row(case: str, adapter: str, verdict: Verdict, used: float = 0.5, reason: str = "", **more: bool) -> Row:

@@ -1,18 +1,17 @@
 """Rules of an update for the tests: every optimizer with every option, rounded to a number format."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from networks import network
 
+from cases import Problem
 from cases.problem import Rule
-
-if TYPE_CHECKING:
-    from cases import Problem
 
 ADAM = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-3}
 
+# Every optimizer with every option, by name.
 OPTIMIZERS: dict[str, dict[str, Any]] = {
     "sgd": {"name": "sgd"},
     "sgd-decay": {"name": "sgd", "weight_decay": 0.05},
@@ -38,7 +37,6 @@ OPTIMIZERS: dict[str, dict[str, Any]] = {
     "adagrad-inside": {"name": "adagrad", "initial_accumulator": 0.1, "eps": 1e-3, "eps_in_sqrt": True},
     "adagrad-decay": {"name": "adagrad", "initial_accumulator": 0.0, "eps": 1e-3, "weight_decay": 0.05},
 }  # fmt: skip
-"""Every optimizer with every option, by name."""
 
 STEP = {"name": "step", "every": 1, "factor": 0.5}
 COSINE = {"name": "cosine", "over": 5, "final": 0.1}

@@ -53,14 +53,14 @@ def test_all_numbers_of_a_training_are_counted_once_and_in_their_class(dtype):
                 truth = Fraction(true.value[place].item()) + Fraction(low[place].item())
                 expected[kind(name), by_hand(float(claimed[place]), truth, dtype)] += 1
     assert {(one.kind, one.bin): one.count for one in counter.rows} == expected
-    assert {one.claimant for one in counter.rows} == {"numpy"}
+    assert {one.implementation for one in counter.rows} == {"numpy"}
     assert {one.dtype for one in counter.rows} == {dtype}
 
 
-def counted(problem, claimant, **how):
-    """What is counted of one claimant: how many by kind and class."""
+def counted(problem, implementation, **how):
+    """What is counted of one implementation: how many by kind and class."""
     counter, who = AccuracyCounter(), Subject("case", "mine", "", problem.dtype)
-    for step in judge(problem, claimant, frozenset(), **how):
+    for step in judge(problem, implementation, frozenset(), **how):
         counter.add({who: step})
     return {(one.kind, one.bin): one.count for one in counter.rows}
 
@@ -104,11 +104,11 @@ def test_a_malformed_quantity_is_not_counted(loss):
 
 
 def with_loss_as_it_is(value):
-    def claimant(problem):
+    def implementation(problem):
         for claim in training_steps(problem):
             yield {**claim, "loss": value}
 
-    return claimant
+    return implementation
 
 
 def test_without_certified_truth_nothing_is_counted():
@@ -116,15 +116,15 @@ def test_without_certified_truth_nothing_is_counted():
     assert counted(network(), training_steps, certify=False) == {}
 
 
-def test_claimants_are_counted_apart():
+def test_implementations_are_counted_apart():
     honest = Adapter("one", "One", "", (Program("", training_steps),))
     other = Adapter("other", "Other", "", (Program("wrong", with_loss(np.array(9.0))),))
     counter = AccuracyCounter()
     for judged in lockstep(network(), [honest, other]):
         counter.add(judged)
-    far = {one.claimant for one in counter.rows if one.bin in (BEYOND, -BEYOND)}
+    far = {one.implementation for one in counter.rows if one.bin in (BEYOND, -BEYOND)}
     assert far == {"other wrong"}
     totals = Counter()
     for one in counter.rows:
-        totals[one.claimant] += one.count
+        totals[one.implementation] += one.count
     assert totals["one"] == totals["other wrong"] > 0

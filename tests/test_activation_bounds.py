@@ -75,7 +75,7 @@ def test_four_times_what_the_plain_form_of_a_slope_may_lose_is_outside(name):
 
 @pytest.mark.parametrize("name", ["sigmoid", "tanh"])
 def test_a_slope_from_an_activation_that_is_off_by_its_ulps_is_inside(name):
-    """The claimant that hides a: what a may be off by counts in a(1 − a) and in 1 − a²."""
+    """The implementation that hides a: what a may be off by counts in a(1 − a) and in 1 − a²."""
     z, unit = np.array([0.25, 0.75, -1.5]), 2.0**-24
     slope = bounds(name, z, FLOAT32)[1]
     for side in (-0.99, 0.99):

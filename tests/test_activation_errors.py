@@ -184,7 +184,7 @@ def test_a_build_collects_them_beside_the_verdicts(tmp_path, monkeypatch):
     results = told[0].results
     assert {one.activation for one in results.activations} == {"tanh"}
     assert {one.case for one in results.losses} == {"training/rate-right"}
-    assert {(one.claimant, one.dtype) for one in results.accuracy} == {
+    assert {(one.implementation, one.dtype) for one in results.accuracy} == {
         ("numpy", "float64"),
         ("numpy", "float32"),
     }

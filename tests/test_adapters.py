@@ -1,4 +1,4 @@
-"""The adapters are honest claimants: the frameworks' own functions, copied inputs, no global state left."""
+"""The adapters are honest programs: the frameworks' own functions, copied inputs, no global state left."""
 
 import ast
 import subprocess

@@ -5,11 +5,12 @@ In these tests nobody collects the parts that fail (`conftest.failing_parts_rais
 
 import io
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from rich.console import Console
 from rules import COSINE, STEP, clipping, every_rule, rule
 
 from adapters import Adapter, find_adapters
-from cases import load_case
+from cases import Problem, load_case
 from cases.load import case_of
 from cases.protocol import Program
 from reference import Finding, Subject, Verdict, judge, tape, training_steps
@@ -33,15 +34,9 @@ from reports.drift import TRUTH, Drift
 from reports.environment import Selection
 from reports.explanations import explained
 from reports.losses import Loss
-from reports.report import put_together
+from reports.report import Report, put_together
 from reports.rows import PUBLISHED, Pair, Printed, Results, Row
 from reports.run import rows_of, run
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from cases import Problem
-    from reports.report import Report
 
 few = settings(settings.get_profile("reports"), suppress_health_check=list(HealthCheck))
 
@@ -56,7 +51,7 @@ def written(report: Report) -> dict[str, str]:
     return texts
 
 
-# every mistake, by a claimant that shows only the outcome of each step
+# every mistake, by an implementation that shows only the outcome of each step
 
 
 @cache
@@ -104,9 +99,9 @@ def judged_and_explained(name: str, dtype: str, schedule: str) -> bool:
     if problem is None:
         return False
 
-    claimant = hiding(lambda given: mistaken_steps(given, mistake))
+    implementation = hiding(lambda given: mistaken_steps(given, mistake))
     subject = Subject(problem.case, "mine", "", dtype)
-    for step in judge(problem, claimant, frozenset()):
+    for step in judge(problem, implementation, frozenset()):
         explained(problem, step, list(rows_of(problem, subject, step)))
     return True
 

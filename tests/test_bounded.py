@@ -170,7 +170,7 @@ def test_a_million_roundings_are_more_than_the_product_of_their_units_in_float32
 
 
 def test_a_product_that_underflows_in_float64_itself_costs_an_underflow():
-    """g² of 1e-192 is 0, in the claimant and in the evaluation of the bound alike; it is not 0 in truth."""
+    """g² of 1e-192 is 0, in the program and in the evaluation of the bound alike; it is not 0 in truth."""
     g = exact(np.array([[1e-192, 0.0]]), "float64")
     assert (g * g).error.tolist() == [[pytest.approx(2.0**-1022, rel=1e-6), 0.0]]
     assert 0 < (g @ g.mT).error.item() < 1e-300
@@ -182,8 +182,8 @@ def test_a_product_that_underflows_in_float64_itself_costs_an_underflow():
 
 # --- both sides of each bound: a right result that comes close, and a claim half as far again outside
 #
-# In float32 beside certified values, where the bound pays for the claimant's roundings alone: u is 2⁻²⁴, the
-# results are NumPy's own in float32, and the exact values and the expected bounds are rational.
+# In float32 beside certified values, where the bound pays for the implementation's roundings alone: u is
+# 2⁻²⁴, the results are NumPy's own in float32, and the exact values and the expected bounds are rational.
 
 U = Fraction(1, 2**24)
 CERTIFIED = FLOAT32.certified

@@ -4,22 +4,19 @@ import json
 import re
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any, get_args
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 from editor import as_an_editor_reads
 from forms import VALUES
+from numpy.typing import NDArray
 
 from cases import SHIPPED, Case, load_case, load_cases
 from cases.loss_forms import AnyLoss
 from cases.schema import PATH, schema_text
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
-    from numpy.typing import NDArray
 
 CASES = load_cases(SHIPPED)
 REDUCTIONS = {"sum", "mean"}

@@ -1,18 +1,13 @@
 """What a case may say of an adapter that is not to agree, and every way in which that can be malformed."""
 
 import json
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 import yaml
 
-from cases import CaseErrors, load_case
+from cases import Case, CaseErrors, load_case
 from cases.schema import schema_text
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from cases import Case
 
 GOOD = """\
 about: a test

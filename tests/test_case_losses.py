@@ -1,17 +1,12 @@
 """The losses of case files: their numbers, their targets by class, and the message of each defect."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from cases import CaseErrors, load_case
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from cases import Case
+from cases import Case, CaseErrors, load_case
 
 GOOD = """\
 about: a test

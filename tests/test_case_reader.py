@@ -4,8 +4,8 @@ import os
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 import yaml
@@ -15,9 +15,6 @@ from hypothesis import strategies as st
 from cases import SHIPPED, CaseErrors, load_case, load_cases
 from cases import yaml_reader as reader
 from cases.defects import MAX_DEFECTS
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 ROOT = Path(__file__).parent.parent
 

@@ -1,13 +1,10 @@
 """The updates of case files: optimizers, schedules, clipping, `until`: the message of each defect."""
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from cases import CaseErrors, load_case
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 GOOD = """\
 about: a test

@@ -18,8 +18,8 @@ from reference.stacks import VERDICTS, compare_stack
 SUBJECT = Subject("nets/example", "theirs", "", "float64")
 
 
-def failures(problem, claimant, promises=frozenset()):
-    steps = list(judge(problem, claimant, promises))
+def failures(problem, implementation, promises=frozenset()):
+    steps = list(judge(problem, implementation, promises))
     return [finding for step in steps for finding in step.failures]
 
 
@@ -134,7 +134,7 @@ def test_a_claim_that_is_no_mapping_is_an_error():
     assert error.reason.startswith(expected)
 
 
-def test_a_mapping_that_raises_is_the_claimants_own_error():
+def test_a_mapping_that_raises_is_the_implementations_own_error():
     class Hostile(dict):
         def __iter__(self):
             raise MemoryError("no room")
@@ -148,7 +148,7 @@ def test_a_mapping_that_raises_is_the_claimants_own_error():
     assert error.reason.startswith("raised MemoryError: no room")
 
 
-def test_a_claimant_that_exits_costs_its_own_row_only():
+def test_a_implementation_that_exits_costs_its_own_row_only():
     def leaving(problem):
         raise SystemExit(3)
         yield
@@ -158,7 +158,7 @@ def test_a_claimant_that_exits_costs_its_own_row_only():
 
 
 @pytest.mark.parametrize("certify", [True, False])
-def test_a_claimant_may_write_its_next_step_into_the_arrays_it_gave(certify):
+def test_a_implementation_may_write_its_next_step_into_the_arrays_it_gave(certify):
     def in_place(problem):
         shown = {}
         for values in training_steps(problem):
@@ -170,7 +170,7 @@ def test_a_claimant_may_write_its_next_step_into_the_arrays_it_gave(certify):
     assert [step.failures for step in steps] == [(), (), ()]
 
 
-def test_a_claimant_that_raises_is_an_error_that_names_the_exception_and_its_place():
+def test_a_implementation_that_raises_is_an_error_that_names_the_exception_and_its_place():
     def crashing(problem):
         yield from training_steps(problem)
         raise ZeroDivisionError("rate\nis zero")
@@ -185,7 +185,7 @@ def test_a_claimant_that_raises_is_an_error_that_names_the_exception_and_its_pla
     assert error.reason.startswith("raised ZeroDivisionError: rate is zero at test_check.py:")
 
 
-def test_a_claimant_that_stops_early_is_an_error_and_what_came_before_stands():
+def test_a_implementation_that_stops_early_is_an_error_and_what_came_before_stands():
     def lazy(problem):
         yield next(training_steps(problem))
 
@@ -194,7 +194,7 @@ def test_a_claimant_that_stops_early_is_an_error_and_what_came_before_stands():
     assert steps[1].failures[0].reason == "stopped after 1 of 3 steps"
 
 
-def test_a_claimant_that_writes_to_its_inputs_is_an_error_and_nobody_else_sees_it():
+def test_a_implementation_that_writes_to_its_inputs_is_an_error_and_nobody_else_sees_it():
     def writing(problem):
         values = next(training_steps(problem))
         problem.x[0, 0] = 7.0
@@ -207,8 +207,8 @@ def test_a_claimant_that_writes_to_its_inputs_is_an_error_and_nobody_else_sees_i
     assert np.array_equal(problem.x, before)
 
 
-def test_each_step_is_judged_from_the_claimants_own_parameters():
-    """A wrong first update is told once; the second step is right, from where the claimant stands."""
+def test_each_step_is_judged_from_the_implementations_own_parameters():
+    """A wrong first update is told once; the second step is right, from where the implementation stands."""
     calls = []
 
     def damage(claim):

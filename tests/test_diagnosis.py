@@ -37,17 +37,17 @@ def in_format(problem, dtype):
 
 
 def showing(run, names):
-    """A claimant that states only these quantities."""
+    """An implementation that states only these quantities."""
 
-    def claimant(problem):
+    def implementation(problem):
         for values in run(problem):
             yield {name: value for name, value in values.items() if name in names}
 
-    return claimant
+    return implementation
 
 
-def diagnoses(problem, claimant):
-    return list(diagnose(problem, judge(problem, claimant, frozenset())))
+def diagnoses(problem, implementation):
+    return list(diagnose(problem, judge(problem, implementation, frozenset())))
 
 
 def planted(mistake):
@@ -339,10 +339,10 @@ def test_an_explanation_from_one_step_can_be_had_without_a_run():
     assert explain_step(problem, step, finding).names == ("bias-not-updated",)
 
 
-def test_a_claimant_that_shows_its_losses_only_is_explained_by_the_run_up_to_them():
+def test_a_implementation_that_shows_its_losses_only_is_explained_by_the_run_up_to_them():
     problem = network(steps=3)
-    claimant = showing(planted(MISTAKES["already-updated-weights"]), {"loss"})
-    found = diagnoses(problem, claimant)
+    implementation = showing(planted(MISTAKES["already-updated-weights"]), {"loss"})
+    found = diagnoses(problem, implementation)
     assert [(one.finding.step, one.names) for one in found] == [
         (2, ("already-updated-weights",)),
         (3, ("already-updated-weights",)),

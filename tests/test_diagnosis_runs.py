@@ -32,7 +32,7 @@ def by_hand(update, states=(), shown=()):
     It returns what is taken off w, and changes the states. `shown` are the kinds that the program states.
     """
 
-    def claimant(problem):
+    def implementation(problem):
         w = dict(problem.parameters)
         kept = {name: {kind: np.zeros_like(array) for kind in states} for name, array in w.items()}
         for t in range(1, problem.steps + 1):
@@ -47,7 +47,7 @@ def by_hand(update, states=(), shown=()):
                 **{f"{kind}_{name}_new": kept[name][kind] for kind in shown for name in w},
             }
 
-    return claimant
+    return implementation
 
 
 def plain(problem, t, rate, g, kept):
@@ -73,9 +73,9 @@ def swapped(problem, t, rate, g, kept):
     return rate * (kept["m"] / (1 - beta1**t)) / root
 
 
-def first(problem, claimant):
+def first(problem, implementation):
     """The first failure of a run, as a report tells it and as `diagnose` does, which must be the same."""
-    for step in judge(problem, claimant, frozenset()):
+    for step in judge(problem, implementation, frozenset()):
         if step.failures:
             found = explain_step(problem, step, step.failures[0])
             assert next(diagnose(problem, [step])) == found
@@ -135,13 +135,13 @@ def test_a_rate_inside_the_momentum_is_named_whether_the_momentum_is_shown_or_hi
 
 
 def of_outcomes(mistake):
-    """A claimant with this mistake that states its losses, gradients and parameters, and no more."""
+    """An implementation with this mistake that states its losses, gradients and parameters, and no more."""
     return hiding(lambda problem: mistaken_steps(problem, mistake))
 
 
-def settled(problem, claimant):
+def settled(problem, implementation):
     """The diagnosis of the first failure that is not undecided; None where nothing else fails."""
-    for step in judge(problem, claimant, frozenset()):
+    for step in judge(problem, implementation, frozenset()):
         for finding in step.failures:
             if finding.verdict is not Verdict.UNDECIDED:
                 return explain_step(problem, step, finding)
@@ -191,15 +191,15 @@ def test_on_every_rule_no_mistake_raises_and_none_is_called_by_another_name_alon
 
 
 def from_the_second_step_on(mistake):
-    """A claimant that computes its first step rightly."""
+    """An implementation that computes its first step rightly."""
 
-    def claimant(problem):
+    def implementation(problem):
         right = next(training_steps(problem))
         yield right
         after = {name: right[f"{name}_new"] for name in problem.parameters}
         yield from mistaken_steps(replace(problem, parameters=after, steps=problem.steps - 1), mistake)
 
-    return claimant
+    return implementation
 
 
 @pytest.mark.parametrize("name", ["bias-not-updated", "update-with-the-wrong-sign", "sum-for-mean"])
@@ -223,13 +223,13 @@ def test_of_two_mistakes_with_the_same_numbers_the_step_before_refutes_one(dtype
 def test_where_a_state_is_hidden_the_first_of_the_steps_refutes_as_well():
     """The velocity is hidden, so the third step follows from the first, in which the sign was right."""
 
-    def claimant(problem):
+    def implementation(problem):
         *right, last = training_steps(problem)
         moved = {f"{w}_new": 2 * right[-1][f"{w}_new"] - last[f"{w}_new"] for w in problem.parameters}
         for values in (*right, {**last, **moved}):
             yield {name: values[name] for name in outcome(problem.depth)}
 
-    found = first(ruled("momentum"), claimant)
+    found = first(ruled("momentum"), implementation)
     assert (found.finding.step, found.names) == (3, ())
 
 
@@ -239,11 +239,11 @@ def test_where_a_state_is_hidden_the_first_of_the_steps_refutes_as_well():
 def kept(problem, names):
     """How many steps before it each judged step of a right run has with it."""
 
-    def claimant(given):
+    def implementation(given):
         for values in training_steps(given):
             yield {name: values[name] for name in values if name in names}
 
-    return [len(chain(step)) for step in judge(problem, claimant, frozenset(), certify=False)]
+    return [len(chain(step)) for step in judge(problem, implementation, frozenset(), certify=False)]
 
 
 def chain(step):

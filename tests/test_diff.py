@@ -5,8 +5,9 @@ import math
 import re
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,20 +21,16 @@ from reports.changes.tables import sections
 from reports.diff import main
 from reports.environment import Selection
 from reports.page import diff
+from reports.saved import SavedRun
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from reports.saved import SavedRun
-
-pytestmark = pytest.mark.usefixtures("claimants", "without_pictures")
+pytestmark = pytest.mark.usefixtures("implementations", "without_pictures")
 
 ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture
 def ran(folder: Path) -> Callable[..., SavedRun]:
-    """Give a function that runs the case of two layers by one claimant, whose claims `damage` may change."""
+    """Give a function that runs the case of two layers by one program, whose claims `damage` may change."""
 
     def ran(
         damage: Callable[[dict[str, Any], int], None] = lambda *_: None,
@@ -96,7 +93,7 @@ def test_the_same_run_again_has_not_changed(ran: Callable[..., SavedRun]) -> Non
 
 
 def test_one_bit_of_one_step_is_seen_with_where_it_begins(ran: Callable[..., SavedRun]) -> None:
-    """Nothing follows from it, because the claimant states all the rest as before."""
+    """Nothing follows from it, because the implementation states all the rest as before."""
     told = tables(ran(), ran(ulp_of("a1", 2, 3)))
     assert told["moved"] == [("mine/two-layers", "float64", "mine", "a1", 2, "1 of 6", "3", "–", "yes")]
     assert told["kinds"] == [("float64", "mine", "a", 2, 1, 1, "3", "mine/two-layers", "–")]
@@ -140,7 +137,7 @@ def test_what_failed_and_is_not_stated_any_more_is_not_fixed(ran: Callable[..., 
     assert [one.quantities for one in changes.uncompared] == [("z1",)]
 
 
-def test_another_failure_of_the_same_claimant_is_new(ran: Callable[..., SavedRun]) -> None:
+def test_another_failure_of_the_same_implementation_is_new(ran: Callable[..., SavedRun]) -> None:
     changes = compare(ran(wrong("dL/dW1")), ran(wrong("dL/dW2")))
     assert [one.first for one in changes.failures] == ["differs at dL/dW2"]
     assert [one.first for one in changes.fixed] == ["differs at dL/dW1"]
@@ -157,7 +154,7 @@ def test_what_is_stated_no_longer_is_a_regression(ran: Callable[..., SavedRun]) 
     ]
 
 
-def test_a_claimant_that_crashes_now_is_no_longer_compared(ran: Callable[..., SavedRun]) -> None:
+def test_a_implementation_that_crashes_now_is_no_longer_compared(ran: Callable[..., SavedRun]) -> None:
     def crash(claim: dict[str, Any], number: int) -> None:
         raise ValueError("no such luck")
 
@@ -348,7 +345,7 @@ def test_a_build_with_a_baseline_tells_what_has_changed_and_fails_where_it_is_wo
     assert "What has changed" not in (out / "index.html").read_text(encoding="utf-8")
     assert build.main([*common, "--adapter", "numpy", "--baseline", str(out)]) == 0
     assert "all 19 quantities are the same to the last bit" in capsys.readouterr().out
-    assert build.main([*common, "--adapter", "claimants:honest", "--baseline", str(out / saved.NAME)]) == 1
+    assert build.main([*common, "--adapter", "programs:honest", "--baseline", str(out / saved.NAME)]) == 1
     printed = capsys.readouterr().out
     assert "All agree" in printed
     assert "Worse: 1 comparison is no longer made in full" in printed

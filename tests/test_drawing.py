@@ -3,23 +3,18 @@
 from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import combinations, pairwise
-from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import network
 
-from cases import Rule, load_case
+from cases import Problem, Rule, load_case
 from reference import Finding, Subject, Verdict, tape
 from reports.drawing import STYLE, tape_drawing
 from reports.drawing.grid import FROM_NUMBERS, MOST_LAYERS
-from reports.drawing.layout import layout
+from reports.drawing.layout import Box, Edge, Layout, layout
 from reports.rows import PUBLISHED, Row
-
-if TYPE_CHECKING:
-    from cases import Problem
-    from reports.drawing.layout import Box, Edge, Layout
 
 OPTIMIZERS = [
     Rule("sgd"),

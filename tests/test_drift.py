@@ -1,4 +1,4 @@
-"""Drift: measured as it is, against certified trajectories and between claimants, and never a verdict."""
+"""Drift: measured as it is, against certified trajectories and between programs, and never a verdict."""
 
 import csv
 import itertools
@@ -83,7 +83,7 @@ def test_the_reference_drifts_by_what_fractions_say(dtype):
 
 
 def test_a_relative_error_of_every_step_drifts_as_computed():
-    """A claimant that states each update 2⁻²⁰ too large, from where it stands; nothing is trained but b2."""
+    """A program that states each update 2⁻²⁰ too large, from where it stands; nothing is trained but b2."""
     fixed = frozenset({"W1", "b1", "W2"})
     problem = linear(steps=12, not_trained=fixed)
 
@@ -108,7 +108,7 @@ def test_a_relative_error_of_every_step_drifts_as_computed():
         assert math.isclose(difference, expected[step], rel_tol=1e-8)
 
 
-def test_two_claimants_are_compared_at_the_last_step_that_both_took():
+def test_two_implementations_are_compared_at_the_last_step_that_both_took():
     problem = linear(steps=20)
 
     def short(given):
@@ -118,12 +118,14 @@ def test_two_claimants_are_compared_at_the_last_step_that_both_took():
     assert [one.step for one in pairs] == [1, 2, 5, 7]
     assert {one.difference for one in pairs} == {0.0}
     ends = {
-        one.claimant: one.step for one in measured(problem, training_steps, short) if one.against == TRUTH
+        one.implementation: one.step
+        for one in measured(problem, training_steps, short)
+        if one.against == TRUTH
     }
     assert ends == {"c0": 20, "c1": 7}
 
 
-def test_a_difference_between_two_claimants_is_told_in_ulps_of_the_largest_parameter():
+def test_a_difference_between_two_implementations_is_told_in_ulps_of_the_largest_parameter():
     problem = linear("float32", steps=2)
 
     def beside(given):
@@ -162,7 +164,7 @@ def test_an_overflow_and_a_malformed_claim_drift_without_a_number():
             yield {**values, "W1_new": values["W1_new"].ravel()}
 
     told = measured(linear(steps=2), infinite, malformed)
-    assert {(one.claimant, one.against) for one in told} == {("c0", TRUTH)}
+    assert {(one.implementation, one.against) for one in told} == {("c0", TRUTH)}
     assert not any(math.isfinite(one.difference) for one in told)
 
 
@@ -185,7 +187,7 @@ def test_no_step_but_the_latest_is_held():
     assert set(sizes) == {problem.size}
 
 
-@pytest.mark.usefixtures("claimants")
+@pytest.mark.usefixtures("implementations")
 def test_drift_is_told_in_every_file_and_changes_no_conclusion(folder, tmp_path, capsys, monkeypatch):
     options = [
         "--cases",
@@ -197,16 +199,16 @@ def test_drift_is_told_in_every_file_and_changes_no_conclusion(folder, tmp_path,
         "--adapter",
         "numpy",
         "--adapter",
-        "claimants:honest",
+        "programs:honest",
     ]
     assert main([*options, "--out", str(tmp_path / "out")]) == 0
     with_it = capsys.readouterr().out
     lines = list(csv.DictReader((tmp_path / "out" / "drift.csv").read_text(encoding="utf-8").splitlines()))
     assert {line["step"] for line in lines} == {"1", "2", "3"}
-    assert {(line["claimant"], line["against"]) for line in lines} == {
+    assert {(line["implementation"], line["against"]) for line in lines} == {
         ("numpy", "certified"),
-        ("claimants:honest", "certified"),
-        ("numpy", "claimants:honest"),
+        ("programs:honest", "certified"),
+        ("numpy", "programs:honest"),
     }
     for name in ("summary.md", "index.html"):
         text = (tmp_path / "out" / name).read_text(encoding="utf-8")

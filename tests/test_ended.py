@@ -25,16 +25,16 @@ CASE = "mine/two-layers"
 
 
 def test_programs_that_end_the_process_cost_their_own_rows(
-    claimants: Path, folder: Path, tmp_path: Path
+    implementations: Path, folder: Path, tmp_path: Path
 ) -> None:
     """One does while it trains, and one while it is loaded."""
-    (claimants / "ends_at_once.py").write_text("import os\nos._exit(0)\n", encoding="utf-8")
-    adapters = ["claimants:ends_the_process", "claimants:honest", "ends_at_once:train"]
+    (implementations / "ends_at_once.py").write_text("import os\nos._exit(0)\n", encoding="utf-8")
+    adapters = ["programs:ends_the_process", "programs:honest", "ends_at_once:train"]
     words = ["--cases", str(folder), "--select", CASE, "--format", "csv", "--out", str(tmp_path)]
     done = subprocess.run(
         [sys.executable, "-m", "reports.build", *words, *(f"--adapter={name}" for name in adapters)],
         cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(claimants)])},
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(implementations)])},
         capture_output=True,
         text=True,
         check=False,
@@ -43,14 +43,14 @@ def test_programs_that_end_the_process_cost_their_own_rows(
     first = "ends_at_once:train ended the process with exit code 0 while it was loaded."
     assert done.stderr == f"{first} The build begins again, with it in a process of its own.\n"
     assert "Not all agree: 4 × error, of 6 comparisons" in done.stdout
-    ended = "claimants:ends_the_process ended the process with exit code 3"
+    ended = "programs:ends_the_process ended the process with exit code 3"
     for dtype in ("float64", "float32"):
-        assert f"{ended} (claimants:ends_the_process, {dtype}, {CASE})" in done.stdout
+        assert f"{ended} (programs:ends_the_process, {dtype}, {CASE})" in done.stdout
     with (tmp_path / "results.csv").open(encoding="utf-8", newline="") as file:
         verdicts = {(row["adapter"], row["verdict"]) for row in csv.DictReader(file)}
     assert verdicts == {
-        ("claimants:honest", "agrees"),
-        ("claimants:ends_the_process", "error"),
+        ("programs:honest", "agrees"),
+        ("programs:ends_the_process", "error"),
         ("ends_at_once:train", "error"),
     }
 

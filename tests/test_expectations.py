@@ -1,6 +1,8 @@
 """What a case expects of an adapter: met, it passes; not met, it is news and fails."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import TWO_LAYERS
@@ -9,25 +11,18 @@ from hypothesis import strategies as st
 from networks import hiding
 
 from adapters import Adapter, Program, Unavailable
-from cases import load_case
+from cases import Case, Problem, load_case
 from cases.expectations import Expectation
 from cases.verdict import NoEquivalent
-from reference import Finding, Subject, Verdict, training_steps
+from reference import Claim, Finding, Subject, Verdict, training_steps
 from reference.mistakes import MISTAKES, mistaken_steps
 from reports.expectations import VERDICTS, settled
 from reports.rows import Row, first_failure, order
 from reports.run import run_case
 from reports.verdicts import cell
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
-    from cases import Case, Problem
-    from reference import Claim
-
-    Train = Callable[[Problem], Iterator[Claim]]
-    Change = Callable[[dict[str, Any]], None]
+Train = Callable[[Problem], Iterator[Claim]]
+Change = Callable[[dict[str, Any]], None]
 
 
 @pytest.fixture(name="expecting")

@@ -2,17 +2,14 @@
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from reports import folder as publishing
 from reports import saved
 from reports.folder import publish
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 ROOT = Path(__file__).parent.parent
 NAMES = ("index.html", "results.json", "summary.md")
@@ -127,7 +124,7 @@ def test_builds_at_once_into_one_folder_do_not_mix(tmp_path: Path) -> None:
 
 
 def test_two_whole_builds_at_once_leave_the_report_of_one(
-    tmp_path: Path, folder: Path, claimants: Path
+    tmp_path: Path, folder: Path, implementations: Path
 ) -> None:
     common = [
         "--cases",
@@ -139,9 +136,9 @@ def test_two_whole_builds_at_once_leave_the_report_of_one(
         "--out",
         str(tmp_path / "out"),
     ]
-    names = ("claimants:honest", "claimants:forgets_the_factor")
+    names = ("programs:honest", "programs:forgets_the_factor")
     start = (
-        f"import sys, types; sys.path[:0] = [{str(claimants)!r}]\n"
+        f"import sys, types; sys.path[:0] = [{str(implementations)!r}]\n"
         "sys.modules['reports.pictures'] = types.SimpleNamespace(pictures=lambda _: ())\n"  # they take long
         "from reports.build import main; main(sys.argv[1:])"
     )

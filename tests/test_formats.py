@@ -165,7 +165,7 @@ def test_a_sentence_has_the_shortest_digits_that_read_back(dtype, value, told):
     assert sentence(finding, Subject("case", "me", "", dtype)).startswith(f"z1[0] is {told}, but")
 
 
-# --- what the claimants accumulate in, measured on their own training steps
+# --- what the implementations accumulate in, measured on their own training steps
 
 
 def sixteenths(shape, dtype, rng):
@@ -198,17 +198,17 @@ def roundings_off(problem, claim):
 
 @pytest.mark.parametrize("dtype", SIXTEEN_BITS)
 @pytest.mark.parametrize(("name", "place"), PROGRAMS)
-def test_each_claimant_accumulates_in_what_its_adapter_declares(name, place, dtype):
-    claimant = program(name, place)
+def test_each_implementation_accumulates_in_what_its_adapter_declares(name, place, dtype):
+    implementation = program(name, place)
     worst = dict.fromkeys(("products", "sums", "totals"), 0.0)
     for examples in (500, 1000, 4096, 60_000):
         for seed in range(3):
             problem = long_sums(dtype, examples, seed)
-            off = roundings_off(problem, next(claimant.run(problem)))
+            off = roundings_off(problem, next(implementation.run(problem)))
             worst = {kind: max(worst[kind], off[kind]) for kind in worst}
     for kind, most in worst.items():
         one = "float32" if most <= 1 else "own"  # float32, rounded once, is off by one rounding at most
-        assert one == getattr(claimant.accumulators, kind), f"{kind} are off by {most:.3g} u"
+        assert one == getattr(implementation.accumulators, kind), f"{kind} are off by {most:.3g} u"
 
 
 def test_numpys_own_sums_of_16_bits_are_not_what_the_reference_computes():
@@ -229,16 +229,16 @@ def test_a_declared_accumulator_of_16_bits_widens_the_bound_and_float32_does_not
     assert format_of("float32", OWN) == FORMATS["float32"]
 
 
-def test_a_claimant_that_accumulates_in_less_than_it_declares_differs():
+def test_a_implementation_that_accumulates_in_less_than_it_declares_differs():
     problem = long_sums("bfloat16", 2000, 0)
 
     def stalls(claim):
         claim["dL/db1"] = rounded_once(claim["dL/db1"].astype(float) * 0.9, "bfloat16")
 
-    claimant = damaged(program("numpy", 0).run, stalls)
-    (step,) = judge(problem, claimant, frozenset())
+    implementation = damaged(program("numpy", 0).run, stalls)
+    (step,) = judge(problem, implementation, frozenset())
     assert [finding.quantity for finding in step.failures] == ["dL/db1", "b1_new"]
-    (step,) = judge(problem, claimant, frozenset(), accumulators=OWN)
+    (step,) = judge(problem, implementation, frozenset(), accumulators=OWN)
     assert step.findings
     assert {finding.verdict for finding in step.failures} <= {Verdict.UNDECIDED, Verdict.DIFFERS}
     assert next(one for one in step.failures if one.quantity == "dL/db1").verdict is Verdict.UNDECIDED
@@ -314,9 +314,9 @@ def test_a_loss_that_overflows_where_it_is_summed_before_it_is_divided_is_undeci
     problem = replace(zeros, parameters=parameters, y=np.full((2, 1), 200, "float16"))
     stated = {}
     for name, place in PROGRAMS:
-        claimant = program(name, place)
-        promises, accumulators = claimant.promises(1), claimant.accumulators
-        (step,) = judge(problem, claimant.run, promises, accumulators=accumulators)
+        implementation = program(name, place)
+        promises, accumulators = implementation.promises(1), implementation.accumulators
+        (step,) = judge(problem, implementation.run, promises, accumulators=accumulators)
         assert [(one.quantity, one.verdict) for one in step.failures] == [("loss", Verdict.UNDECIDED)]
         stated[name] = float(step.claim["loss"])
     assert stated["torch"] == np.inf
@@ -429,7 +429,7 @@ def test_a_bound_that_is_no_number_in_one_element_keeps_the_others_underflow():
 @pytest.mark.parametrize(("widths", "batch"), [((2, 3, 1), 4), ((8, 8, 4), 8)])
 @pytest.mark.parametrize(("name", "place"), [("torch", 0), ("jax", 1)])
 def test_a_small_fault_in_a_weight_gradient_is_caught(name, place, widths, batch, dtype, fault):
-    claimant = program(name, place)
+    implementation = program(name, place)
     for seed in range(3):
         problem = network(widths, batch, dtype=dtype, seed=seed)
         for k in range(1, problem.depth + 1):
@@ -440,8 +440,8 @@ def test_a_small_fault_in_a_weight_gradient_is_caught(name, place, widths, batch
                 largest = np.unravel_index(np.abs(array.astype(float)).argmax(), array.shape)
                 array[largest] = rounded_once(float(array[largest]) * (1 + fault), dtype)
 
-            claims = damaged(claimant.run, raised)
-            promises, accumulators = claimant.promises(problem.depth), claimant.accumulators
+            claims = damaged(implementation.run, raised)
+            promises, accumulators = implementation.promises(problem.depth), implementation.accumulators
             (step,) = judge(problem, claims, promises, accumulators=accumulators)
             first = next(one for one in step.failures if one.verdict is Verdict.DIFFERS)
             assert first.quantity == quantity

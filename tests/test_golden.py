@@ -8,7 +8,6 @@ import dataclasses
 import difflib
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -26,9 +25,7 @@ from reports.marks import table
 from reports.page.counts import counts
 from reports.quantities import quantities
 from reports.rows import PUBLISHED, Pair, Printed, Results, Row
-
-if TYPE_CHECKING:
-    from reports.saved import SavedRun
+from reports.saved import SavedRun
 
 GOLDEN = Path(__file__).parent / "golden"
 DOCUMENT, HARDTANH = load_case("worked/document"), load_case("divergences/hardtanh-at-one")
@@ -96,7 +93,7 @@ def sections() -> dict[str, str]:
     frames = {
         "matrix": matrix,
         "counts": counts(matrix),
-        "known differences": known.differences(ROWS, CASES),
+        "expected differences": known.differences(ROWS, CASES),
         "no equivalent": known.no_equivalent(ROWS),
         "printed numbers": tables.printed(PRINTED),
         "directly": tables.direct(PAIRS),

@@ -14,7 +14,6 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import browser as chromium
 import pytest
@@ -24,18 +23,14 @@ from markdown_it import MarkdownIt
 from rich.console import Console
 
 from adapters import Unavailable, find_adapters
-from cases import load_cases
+from cases import Case, load_cases
 from cases.defects import printable, well_formed
 from reference import Verdict
 from reports import environment, files, report, run, saved, terminal
 from reports.environment import Selection
 from reports.formats import FORMATS
-from reports.rows import Results
-
-if TYPE_CHECKING:
-    from cases import Case
-    from reports.report import Report
-    from reports.rows import Row
+from reports.report import Report
+from reports.rows import Results, Row
 
 ROOT = Path(__file__).parent.parent
 
@@ -61,9 +56,10 @@ TEXTS = (
     "\x7f\U000e0001",
 )
 
+# Those that are shown as they are; of the others what cannot be printed is shown as an escape.
 PLAIN = tuple(text for text in TEXTS if text.isprintable())
-"""Those that are shown as they are; of the others what cannot be printed is shown as an escape."""
 
+# Of cases; a slash makes a folder.
 NAMES = (
     f"{SCRIPT}x",
     "=cmd()|calc",
@@ -71,7 +67,6 @@ NAMES = (
     "\" onmouseover=pwned() '",
     "{{7*7}} & <img src=x>",
 )
-"""Of cases; a slash makes a folder."""
 
 HOSTILE = f"""
 from cases.protocol import Adapter, Program

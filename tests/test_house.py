@@ -3,6 +3,8 @@
 import ast
 import subprocess
 import sys
+from collections import Counter
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -32,26 +34,41 @@ def imports_of(path):
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
+MAY_IMPORT = {"cases": {"cases"}, "reference": {"cases", "reference"}, "adapters": {"cases", "adapters"}}
+BORROWS = {"adapters/numpy_reference.py": "reference"}  # the one adapter that is the reference itself
+
+
 @pytest.mark.parametrize("package", PACKAGES)
-def test_imports_never_run_to_the_right(package):
-    """cases <- reference <- adapters <- reports."""
-    to_the_right = set(PACKAGES[PACKAGES.index(package) + 1 :]) | {"tests"}
+def test_imports_run_from_reports_to_the_reference_and_the_adapters_and_from_both_to_the_cases(package):
+    """cases <- {reference, adapters} <- reports. An adapter that borrows arithmetic would check nothing."""
     for path in (ROOT / package).rglob("*.py"):
-        found = {name for name in imports_of(path) if name.split(".")[0] in to_the_right}
-        assert not found, f"{path.relative_to(ROOT)} imports {found}"
+        name = str(path.relative_to(ROOT))
+        allowed = MAY_IMPORT.get(package, set(PACKAGES)) | {BORROWS.get(name, package)}
+        imported = {one.split(".")[0] for one in imports_of(path)} & {*PACKAGES, "tests"}
+        assert imported <= allowed, f"{name} imports {imported - allowed}"
 
 
-def test_only_the_numpy_adapter_uses_the_references_formulas():
-    """Adapters take names of quantities, words for verdicts, and what they declare of themselves.
+def modules():
+    """Give each module of the four packages with what it imports of them, wherever the import stands."""
+    paths = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
+    known = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in paths
+    }
+    for path in paths:
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        whole = {one if one in known else one.rpartition(".")[0] for one in imports_of(path)}
+        yield name, whole & known - {name}
 
-    To borrow arithmetic is to check nothing.
-    """
-    vocabulary = {"cases.names", "cases.crash.told", "cases.crash.ended"}
-    vocabulary |= {f"cases.verdict.{name}" for name in ("Fault", "NoEquivalent", "Verdict")}
-    vocabulary |= {"reference.formats.Accumulators", "reference.formats.IN_FLOAT32"}
-    for path in (ROOT / "adapters").rglob("*.py"):
-        found = {name for name in imports_of(path) if name.startswith("reference")} - vocabulary
-        assert not found or path.name == "numpy_reference.py", f"{path.name} imports {found}"
+
+def test_no_imports_run_in_a_circle():
+    """Those that stand in functions, or for the type checker alone, included."""
+    list(TopologicalSorter(dict(modules())).static_order())
+
+
+@pytest.mark.xfail(reason="being folded", strict=True)
+def test_no_file_has_the_name_of_another():
+    stems = Counter(name.rpartition(".")[2] for name, _ in modules() if "." in name)
+    assert [stem for stem, count in stems.items() if count > 1 and stem != "__main__"] == []
 
 
 @pytest.mark.parametrize("package", ["cases", "reference"])

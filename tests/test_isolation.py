@@ -1,4 +1,4 @@
-"""Claimants in processes of their own: the same numbers, and each fault its own verdict, with the reason."""
+"""Programs in processes of their own: the same numbers, and each fault its own verdict, with the reason."""
 
 import contextlib
 import dataclasses
@@ -35,7 +35,7 @@ ROOT = Path(__file__).parent.parent
 SHORT = Limits(seconds=60, gib=0.25)
 
 FAULTY = '''
-"""Claimants that do what a program may do; each is honest until its second step."""
+"""Implementations that do what a program may do; each is honest until its second step."""
 
 import ctypes
 import io
@@ -251,7 +251,7 @@ def faulty(tmp_path_factory):
     sys.path.remove(str(folder))
 
 
-def claimant(name, limits=SHORT):
+def implementation(name, limits=SHORT):
     found = isolated(f"faulty:{name}", f"faulty:{name}", limits)
     assert isinstance(found, Adapter), found
     return found
@@ -260,7 +260,7 @@ def claimant(name, limits=SHORT):
 @pytest.fixture(scope="module")
 def anyone(faulty):
     """Give one adapter that does whatever its case is called: it is started again after each fault."""
-    return claimant("any")
+    return implementation("any")
 
 
 def does(adapter, what):
@@ -375,7 +375,7 @@ def test_isolated_adapters_state_the_same_numbers_of_a_stack(name):
 
 @pytest.mark.usefixtures("faulty")
 def test_a_crash_in_a_stack_is_a_fault_and_the_next_stack_is_trained():
-    (program,) = claimant("stacking").programs
+    (program,) = implementation("stacking").programs
     stack = replace(stacked([network((2, 3, 2), 3, seed=seed, steps=3) for seed in range(5)]), case="aborts")
     with pytest.raises(Fault, match="ended the process by SIGABRT"):
         list(program.stacked.run(stack.copy()))
@@ -430,7 +430,7 @@ HARMLESS = ("honest", "reads as another", "forks", "closes its output", "closes 
 
 
 @pytest.mark.parametrize("what", [*ENDS, *RAISES])
-def test_each_fault_is_the_claimants_own_verdict(what, anyone):
+def test_each_fault_is_the_implementations_own_verdict(what, anyone):
     first, second, *later = does(anyone, what)
     assert first == "", "it was honest, and its process has been started again"
     assert second.startswith({**ENDS, **RAISES}[what])
@@ -463,14 +463,14 @@ def test_one_that_gives_no_reply_is_ended(what, slow_to_start):
 def slow_to_start(faulty):
     """Give one with little patience, but for its start: the machine may be busy."""
     before, process.STARTING = process.STARTING, 60
-    yield claimant("any", Limits(seconds=2))
+    yield implementation("any", Limits(seconds=2))
     process.STARTING = before
 
 
 @pytest.mark.usefixtures("faulty")
 def test_the_rest_goes_on():
     case = load_case("training/rate-right")
-    adapters = [claimant("any"), *find_adapters(["numpy"])]
+    adapters = [implementation("any"), *find_adapters(["numpy"])]
     case = dataclasses.replace(case, name="crashes")
     rows, _ = run_case(case, "float64", adapters)
     of = {name: [row for row in rows if row.subject.adapter == name] for name in ("faulty:any", "numpy")}
@@ -481,23 +481,23 @@ def test_the_rest_goes_on():
 
 @pytest.mark.usefixtures("faulty")
 def test_inputs_that_are_written_to_are_seen():
-    rows = judged(claimant("changes_its_inputs"))
+    rows = judged(implementation("changes_its_inputs"))
     assert "was given as an input and was changed in place" in failures(rows)
 
 
 @pytest.mark.usefixtures("faulty")
 def test_what_is_no_array_is_told_as_such():
-    told = failures(judged(claimant("states_strange_things")))
+    told = failures(judged(implementation("states_strange_things")))
     assert "is a float, expected a NumPy array" in told
     assert "is a ndarray of <U1, expected a NumPy array" in told
     assert "is not a quantity of this training step" in told
-    assert any("expected float64" in one for one in failures(judged(claimant("big_endian"))))
-    assert any("raised TypeError" in one for one in failures(judged(claimant("yields_a_number"))))
+    assert any("expected float64" in one for one in failures(judged(implementation("big_endian"))))
+    assert any("raised TypeError" in one for one in failures(judged(implementation("yields_a_number"))))
 
 
 @pytest.mark.usefixtures("faulty")
 def test_more_than_a_step_can_hold_is_not_sent():
-    (told,) = failures(judged(claimant("states_much")))
+    (told,) = failures(judged(implementation("states_much")))
     assert re.fullmatch(
         "stated 33,55[0-9],[0-9]{3} bytes of arrays in one step, expected at most 1,[0-9,]{7}", told
     )
@@ -519,7 +519,7 @@ def test_ended_processes_leave_nothing_behind(anyone):
 
 @pytest.mark.usefixtures("faulty")
 def test_promises_hold_and_each_program_has_a_process_of_its_own():
-    rows = judged(claimant("promising"))
+    rows = judged(implementation("promising"))
     told = {row.subject.program: row.finding.reason for row in rows if row.fails}
     assert told["less"] == "was promised, but is not claimed"
     assert told["crashing"].startswith("ended the process by SIGSEGV")
@@ -539,7 +539,7 @@ def test_a_process_outlives_the_thread_that_started_it():
 
 
 @pytest.mark.usefixtures("faulty")
-def test_ctrl_c_ends_a_build_and_its_claimants_at_once(tmp_path):
+def test_ctrl_c_ends_a_build_and_its_implementations_at_once(tmp_path):
     pipe = tmp_path / "tells"
     os.mkfifo(pipe)
     arguments = ["--adapter=faulty:tells_and_hangs", "--select=worked/document", "--memory-limit=3.125"]
@@ -554,12 +554,12 @@ def test_ctrl_c_ends_a_build_and_its_claimants_at_once(tmp_path):
 
 
 def living(gib):
-    """Return the claimants that live with this limit, which tells them from others."""
+    """Return the implementations that live with this limit, which tells them from others."""
     find = ["pgrep", "-f", f'"memory": {int(gib * 2**30)}']
     return subprocess.run(find, capture_output=True, text=True, check=False).stdout.split()
 
 
-def test_a_claimant_ends_when_its_parent_is_killed(tmp_path):
+def test_a_implementation_ends_when_its_parent_is_killed(tmp_path):
     code = (
         "import os, sys, time\n"
         "from adapters.isolation import Limits\n"

@@ -3,8 +3,8 @@
 import math
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -14,22 +14,21 @@ from reports.environment import PACKAGES
 from reports.junit import properties
 from reports.rows import Row
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 ROOT = Path(__file__).parent.parent
-CLAIMANTS = ("honest", "forgets_the_factor", "nan", "raises", "declines")
+IMPLEMENTATIONS = ("honest", "forgets_the_factor", "nan", "raises", "declines")
 
 Written = ET.Element
 
 
 @pytest.fixture
-def write(claimants: Path, folder: Path, tmp_path: Path) -> Callable[..., Written]:
+def write(implementations: Path, folder: Path, tmp_path: Path) -> Callable[..., Written]:
     """Give a function that runs the parity tests of one case, and returns the testsuite of the JUnit file."""
 
     def write(*options: str) -> Written:
-        code = f"import sys; sys.path.append({str(claimants)!r}); import pytest; sys.exit(pytest.main())"
-        adapters = [f"--adapter=claimants:{name}" for name in CLAIMANTS]
+        code = (
+            f"import sys; sys.path.append({str(implementations)!r}); import pytest; sys.exit(pytest.main())"
+        )
+        adapters = [f"--adapter=programs:{name}" for name in IMPLEMENTATIONS]
         file = tmp_path / "junit.xml"
         run = [sys.executable, "-c", code, "-p", "no:cacheprovider", "tests/test_parity.py", "-q", *adapters]
         run += [f"--cases={folder}", "-k", "mine/ and float64", f"--junitxml={file}", *options]
@@ -47,7 +46,7 @@ def told(element: Written) -> dict[str, str]:
 
 
 def cases(suite: Written) -> dict[str, dict[str, str]]:
-    found = {one.attrib["name"].split("claimants:")[1]: told(one) for one in suite.iterfind("testcase")}
+    found = {one.attrib["name"].split("implementations:")[1]: told(one) for one in suite.iterfind("testcase")}
     return {name.removesuffix("-float64]"): properties for name, properties in found.items()}
 
 
@@ -55,7 +54,7 @@ def test_each_test_carries_what_was_found_by_one_process_and_by_two(write: Calla
     alone, together = write(), write("-n", "2", "--dist=load")
     found = cases(alone)
     assert found == cases(together)
-    assert set(found) == set(CLAIMANTS)
+    assert set(found) == set(IMPLEMENTATIONS)
     assert told(alone) == told(together)
     assert {*PACKAGES, "python", "platform", "cpu"} <= set(told(alone))
     assert {name: one["verdict"] for name, one in found.items()} == {
@@ -81,7 +80,7 @@ def test_the_strict_schema_is_kept_where_it_is_asked_for(write: Callable[..., Wr
     """xunit2 is Jenkins's junit-10.xsd, where properties stand in a suite and in no test case."""
     suite = write("-o", "junit_family=xunit2")
     assert suite.findall("testcase/properties") == []
-    assert len(suite.findall("testcase")) == len(CLAIMANTS)
+    assert len(suite.findall("testcase")) == len(IMPLEMENTATIONS)
     assert all(
         set(one.attrib) <= {"name", "classname", "time", "group"} for one in suite.iterfind("testcase")
     )

@@ -35,7 +35,7 @@ def test_the_first_the_told_and_the_last_step_are_kept_once_and_not_too_many(ste
 def test_a_short_training_is_kept_whole_with_what_was_stated():
     found = kept(EVENLY, loss=lambda step: 1 / step)
     assert [(one.step, one.loss) for one in found] == [(step, 1 / step) for step in range(1, EVENLY + 1)]
-    assert {(one.case, one.dtype, one.claimant) for one in found} == {("case", "float64", "torch")}
+    assert {(one.case, one.dtype, one.implementation) for one in found} == {("case", "float64", "torch")}
 
 
 def test_a_single_step_is_no_training():
@@ -62,5 +62,5 @@ def test_who_ends_first_has_a_last_step_of_its_own():
         keeper.add(taken | ({other: taken[WHO]} if step <= 334 else {}))
     last = {}
     for one in keeper.finished():
-        last[one.claimant] = max(one.step, last.get(one.claimant, 0))
+        last[one.implementation] = max(one.step, last.get(one.implementation, 0))
     assert last == {"torch": 899, "jax plain": 334}

@@ -3,7 +3,7 @@
 import re
 import shutil
 import subprocess
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -14,9 +14,6 @@ from reported import report_of, row
 from reference import Verdict
 from reports import latex, tex
 from reports.notation import Notation
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 SINGLE = Notation(2, scalar=True)
 HOSTILE = r"\input{/etc/passwd} $x$ & 50% #1 _a^b~ {} --flag ''q'' ?` !` [h] * <b> |" + "\n\t\x00 `"

@@ -158,7 +158,7 @@ def test_the_first_failure_of_a_long_run_is_told_with_its_step_and_its_explanati
     assert sum(one.steps for one in rows if one.fails) == 801
 
 
-def test_a_claimant_that_is_not_judged_certified_is_counted_so(long_case):
+def test_a_implementation_that_is_not_judged_certified_is_counted_so(long_case):
     from reports.environment import Selection
     from reports.rows import Results
 

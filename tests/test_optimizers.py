@@ -73,7 +73,7 @@ def test_the_reference_is_what_the_papers_say(rule):
 @pytest.mark.parametrize("rule", PAIRS.values(), ids=PAIRS)
 @pytest.mark.parametrize("name", ["torch", "jax"])
 def test_an_equal_form_agrees_in_every_step(name, rule, dtype, request):
-    """A thousand steps with --slow, else sixty; each from the claimant's own state."""
+    """A thousand steps with --slow, else sixty; each from the implementation's own state."""
     steps = 1000 if request.config.getoption("--slow") else 60
     problem = network((2, 3, 1), 4, optimizer=rule, steps=steps, learning_rate=0.01, dtype=dtype)
     (adapter,) = find_adapters([name])

@@ -4,7 +4,7 @@ import re
 import shlex
 from html.parser import HTMLParser
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -29,17 +29,13 @@ from reports.page.templates import shown
 from reports.page.threads import thread
 from reports.page.tints import tint
 from reports.pictures import Picture
+from reports.report import Report
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from reports.report import Report
-
-pytestmark = pytest.mark.usefixtures("claimants", "without_pictures")
+pytestmark = pytest.mark.usefixtures("implementations", "without_pictures")
 
 BOTH = ("float64", "float32")
 HOSTILE = "<script>alert(1)</script>"
-WRONG = ("claimants:forgets_the_factor", "claimants:raises", "claimants:declines")
+WRONG = ("programs:forgets_the_factor", "programs:raises", "programs:declines")
 
 
 def made(folder: Path, *adapters: str, select: str = "", dtypes: tuple[str, ...] = ("float64",)) -> Report:
@@ -77,11 +73,11 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def failing(tmp_path_factory: pytest.TempPathFactory, claimants: Path) -> Report:
+def failing(tmp_path_factory: pytest.TempPathFactory, implementations: Path) -> Report:
     folder = tmp_path_factory.mktemp("failing")
     (folder / "mine").mkdir()
     (folder / "mine" / "two-layers.yaml").write_text(TWO_LAYERS, encoding="utf-8")
-    return made(folder, "numpy", "claimants:honest", *WRONG, select="mine/")
+    return made(folder, "numpy", "programs:honest", *WRONG, select="mine/")
 
 
 @pytest.fixture(scope="module")
@@ -119,12 +115,12 @@ def test_what_has_nothing_to_tell_is_left_out(folder: Path) -> None:
 
 
 def test_failures_of_one_kind_are_named_together_at_the_head(folder: Path) -> None:
-    text = page.index(made(folder, "claimants:forgets_the_factor", select="mine/", dtypes=BOTH))
+    text = page.index(made(folder, "programs:forgets_the_factor", select="mine/", dtypes=BOTH))
     listed = re.search('<ul class="failing">.*?</ul>', text, re.DOTALL)
     assert listed
     assert listed[0].count("<li>") == 1
-    assert listed[0].count("claimants:forgets_the_factor differs at dL/da1, step 2") == 1
-    found = [failure_anchor("mine/two-layers", dtype, "claimants:forgets_the_factor") for dtype in BOTH]
+    assert listed[0].count("programs:forgets_the_factor differs at dL/da1, step 2") == 1
+    found = [failure_anchor("mine/two-layers", dtype, "programs:forgets_the_factor") for dtype in BOTH]
     assert Page(listed[0]).links == [f"#{name}" for name in found]
 
 
@@ -260,8 +256,8 @@ def test_each_adapter_is_counted(failing: Report) -> None:
     told = counts(failing.matrix).set_index("adapter")
     assert list(told.columns) == ["agree", "no equivalent", "fail"]
     assert list(told.loc["numpy"]) == ["1", "–", "–"]
-    assert list(told.loc["claimants:raises"]) == ["–", "–", "1"]
-    assert list(told.loc["claimants:declines"]) == ["–", "1", "–"]
+    assert list(told.loc["programs:raises"]) == ["–", "–", "1"]
+    assert list(told.loc["programs:declines"]) == ["–", "1", "–"]
 
 
 def test_the_tables_of_a_case_follow_the_tape_and_tell_the_worst(failing: Report) -> None:
@@ -273,14 +269,14 @@ def test_the_tables_of_a_case_follow_the_tape_and_tell_the_worst(failing: Report
     assert names[:5] == ["(the whole claim)", "z1", "a1", "z2", "a2"]
     line = frame.set_index("quantity").loc["dL/da1"]
     assert line["formula"] == "dL/dz2 W2"
-    assert line["claimants:forgets_the_factor"] == "differs, step 3"  # the worst of all steps, not the first
-    assert re.fullmatch(r"\d\.\d\d", line["claimants:honest"])
-    assert line["worst by"] == "claimants:forgets_the_factor, step 3"
+    assert line["programs:forgets_the_factor"] == "differs, step 3"  # the worst of all steps, not the first
+    assert re.fullmatch(r"\d\.\d\d", line["programs:honest"])
+    assert line["worst by"] == "programs:forgets_the_factor, step 3"
 
 
 def test_the_tolerance_is_the_sum_of_what_it_is_said_to_be_made_of(tmp_path: Path, folder: Path) -> None:
-    told = anatomy(made(folder, "numpy", "claimants:honest", select="worked/document").results.rows)
-    assert (told.claimant, told.afresh) == ("claimants:honest", False)
+    told = anatomy(made(folder, "numpy", "programs:honest", select="worked/document").results.rows)
+    assert (told.implementation, told.afresh) == ("programs:honest", False)
     assert told.gamma * told.reach + told.rest == pytest.approx(told.finding.tolerance, rel=1e-9)
     assert told.finding.used == pytest.approx(told.finding.error / told.finding.tolerance)
     form = FLOAT64.certified
@@ -292,7 +288,7 @@ def test_the_tolerance_is_the_sum_of_what_it_is_said_to_be_made_of(tmp_path: Pat
 
 def test_a_run_without_that_case_has_it_computed_for_the_page(failing: Report, whole: str) -> None:
     told = anatomy(failing.results.rows)
-    assert (told.claimant, told.afresh, told.finding.verdict) == ("numpy", True, "agrees")
+    assert (told.implementation, told.afresh, told.finding.verdict) == ("numpy", True, "agrees")
     assert "computed for this page" in whole
 
 
@@ -322,10 +318,10 @@ def test_a_known_difference_links_to_its_case_and_to_its_thread(folder: Path) ->
     assert f'<th scope="row"><a href="#{case_anchor("divergences/softplus-threshold")}">' in text
 
 
-def test_claimants_stand_in_the_order_of_the_matrix(failing: Report) -> None:
+def test_implementations_stand_in_the_order_of_the_matrix(failing: Report) -> None:
     ((_, tables),) = failing.quantities
-    claimants = ["numpy", "claimants:honest", *WRONG]
-    assert list(tables["float64"].columns[2:-5]) == claimants == list(failing.matrix.columns[2:])
+    implementations = ["numpy", "programs:honest", *WRONG]
+    assert list(tables["float64"].columns[2:-5]) == implementations == list(failing.matrix.columns[2:])
 
 
 def test_what_no_screen_can_show_is_written_out() -> None:

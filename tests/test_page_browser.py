@@ -4,11 +4,13 @@ Without Chromium these are skipped, but for CI (`CI=true`), where they fail.
 """
 
 import os
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import browser as chromium
 import pytest
+from browser import Browser
 
 from adapters import find_adapters
 from cases import load_cases
@@ -16,15 +18,9 @@ from cases.load import SHIPPED
 from reports import activations, environment, page, report, run
 from reports.environment import Selection
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+pytestmark = [pytest.mark.usefixtures("implementations"), pytest.mark.xdist_group("browser")]
 
-    from browser import Browser
-
-pytestmark = [pytest.mark.usefixtures("claimants"), pytest.mark.xdist_group("browser")]
-
-ADAPTERS = ("numpy", "claimants:honest", "claimants:nan", "claimants:raises")
+ADAPTERS = ("numpy", "programs:honest", "programs:nan", "programs:raises")
 SELECTIONS = {"agrees": ADAPTERS[:2], "fails": ADAPTERS}
 LONG = """
 about: Long enough for pictures of its loss and its drift.
@@ -50,7 +46,7 @@ def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def pages(tmp_path_factory: pytest.TempPathFactory, claimants: Path) -> dict[str, Path]:
+def pages(tmp_path_factory: pytest.TempPathFactory, implementations: Path) -> dict[str, Path]:
     """Write the page of two runs, of which one has failures."""
     folder, own = tmp_path_factory.mktemp("pages"), tmp_path_factory.mktemp("cases")
     (own / "long.yaml").write_text(LONG, encoding="utf-8")

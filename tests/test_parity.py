@@ -1,18 +1,20 @@
 """The parity tests: every case by every adapter in every number format, and every printed number."""
 
 import os.path
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import pytest
 
 from adapters import Choice
 from adapters.registry import of_ones_own
+from cases import Case
 from reference import parts
 from reports.junit import record
 from reports.limits import limits_of
 from reports.long_runs import RowKeeper
 from reports.parity import (
     Asked,
+    Failure,
     Unusable,
     asked_for,
     command,
@@ -21,12 +23,6 @@ from reports.parity import (
     published_failure_of,
     with_failed,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from cases import Case
-    from reports.parity import Failure
 
 
 def choice(config: pytest.Config) -> Choice:

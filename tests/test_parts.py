@@ -2,7 +2,8 @@
 
 import html
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import TWO_LAYERS
@@ -16,21 +17,17 @@ from reports import files, page, report, run, saved
 from reports.build import main
 from reports.formats import FORMATS
 from reports.parity import Failure, failure_of, with_failed
-from reports.sweep.claimants import Claimant
+from reports.rows import Results
+from reports.sweep.implementations import Implementation
 from reports.sweep.shrinking.symptom import failure
 
-if TYPE_CHECKING:
-    from pathlib import Path
+pytestmark = pytest.mark.usefixtures("implementations", "without_pictures", "parts_may_fail")
 
-    from reports.rows import Results
-
-pytestmark = pytest.mark.usefixtures("claimants", "without_pictures", "parts_may_fail")
-
+# In the names of two cases: one with printed numbers, and one of 20 steps that is made here.
 BOTH = "document"
-"""In the names of two cases: one with printed numbers, and one of 20 steps that is made here."""
 
+# The losses of both cases are sums, so nothing is wrong with it.
 RIGHT = "planted:sum-for-mean"
-"""The losses of both cases are sums, so nothing is wrong with it."""
 
 
 class Broken(Exception):  # noqa: N818 - what is raised on purpose
@@ -51,8 +48,13 @@ def cases(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def build(cases: Path, out: Path, *more: str, wrong: bool = False) -> int:
-    """Build a report of two cases, with a claimant that is wrong from the second step on where asked for."""
-    adapters = ["numpy", "claimants:honest", RIGHT, *(["claimants:forgets_the_factor"] if wrong else [])]
+    """Build a report of two cases, with a program that is wrong from the second step on where asked for."""
+    adapters = [
+        "numpy",
+        "programs:honest",
+        RIGHT,
+        *(["programs:forgets_the_factor"] if wrong else []),
+    ]
     chosen = [f"--adapter={name}" for name in adapters]
     narrowed = ["--cases", str(cases), "--select", BOTH, "--dtype", "float64", "--workers", "1"]
     return main([*narrowed, *chosen, "--out", str(out), *more])
@@ -64,14 +66,14 @@ def again(kept: Path, out: Path, *more: str) -> int:
 
 
 @pytest.fixture(scope="module")
-def right(cases: Path, claimants: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def right(cases: Path, implementations: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("right")
     assert build(cases, out, "--format=json", "--format=csv") == 0
     return out
 
 
 @pytest.fixture(scope="module")
-def wrong(cases: Path, claimants: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def wrong(cases: Path, implementations: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("wrong")
     assert build(cases, out, "--format=json", "--format=csv", wrong=True) == 1
     return out
@@ -93,7 +95,7 @@ def whole(one: Path, other: Path, *but: str) -> None:
 
 OF_A_REPORT = {
     "reports.tables.matrix": "“Each case by each adapter”",
-    "reports.known.differences": "“Known differences”",
+    "reports.known.differences": "“Expected differences”",
     "reports.known.no_equivalent": "“No equivalent”",
     "reports.tables.direct": "“The adapters directly”",
     "reports.tables.lost": "“Within the bound, and yet without one right digit”",
@@ -154,7 +156,7 @@ def test_a_part_that_fails_is_named_in_its_place_and_the_others_stand(
     assert "3 parts of the report failed: " in text
 
 
-WRONG = "claimants:forgets_the_factor on mine/document"
+WRONG = "programs:forgets_the_factor on mine/document"
 
 FAILURES = {
     "reports.page.page.failures": "“What fails”",
@@ -314,7 +316,10 @@ def test_where_judging_itself_fails_the_other_cases_are_judged(
     told = {(one.subject.adapter, one.finding.reason.partition(":")[0]) for one in rows if one not in judged}
     why = "is not judged, because the judging of mine/document in float64 failed"
     printed = "is not judged, because the judging of the printed numbers of worked/document failed"
-    assert told == {*((name, why) for name in ("numpy", "claimants:honest", RIGHT)), ("published", printed)}
+    assert told == {
+        *((name, why) for name in ("numpy", "programs:honest", RIGHT)),
+        ("published", printed),
+    }
 
 
 def test_a_machine_that_cannot_be_described_costs_no_verdict(
@@ -331,7 +336,7 @@ def test_a_parity_test_tells_its_verdict_and_what_failed(
 ) -> None:
     monkeypatch.setattr("reports.explanations.explain_step", breaks)
     (case,) = load_cases(cases)
-    failure = failure_of(case, "claimants:forgets_the_factor", "float64")
+    failure = failure_of(case, "programs:forgets_the_factor", "float64")
     assert failure is not None
     assert failure.told.startswith("dL/da1[")
     assert f"1 part of the report failed: the diagnosis of {WRONG} in float64, Broken: no" in failure.told
@@ -344,7 +349,7 @@ def test_a_sweeps_finding_is_told_without_its_diagnosis(monkeypatch: pytest.Monk
     monkeypatch.setattr("reports.explanations.explain_step", breaks)
     (adapter,) = find_adapters(["planted:update-with-the-wrong-sign"])
     assert isinstance(adapter, Adapter)
-    found = failure(Claimant(adapter, adapter.programs[0]), worked_example())
+    found = failure(Implementation(adapter, adapter.programs[0]), worked_example())
     assert found is not None
     assert found.symptom.explanations == frozenset()
     assert "_new" in found.told

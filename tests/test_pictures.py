@@ -47,7 +47,7 @@ NAMES = ["heat-map", "histogram-float64", "activations", "losses", "drift"]
 
 @cache
 def report():
-    """A small run by the one claimant that is always there, with some measured by hand."""
+    """A small run by the one implementation that is always there, with some measured by hand."""
     cases = tuple(map(load_case, ("training/rate-right", "nets/square")))
     selection = Selection(cases, find_adapters(["numpy"]), ("float64",))
     curve = [
@@ -172,7 +172,7 @@ def test_the_numbers_on_the_densest_tint_are_readable(paper, ink):
     assert contrast("#" + "".join(f"{one:02x}" for one in mixed), ink) >= 4.5
 
 
-def test_claimants_differ_without_colour_and_look_alike_everywhere():
+def test_implementations_differ_without_colour_and_look_alike_everywhere():
     assert len({(str(look.line), look.marker) for look in style.LOOKS}) == len(style.LOOKS)
     alone, beside = style.looks(["torch"])["torch"], style.looks(["mine", "torch", "numpy"])["torch"]
     assert (alone.color, alone.line, alone.marker) == (beside.color, beside.line, beside.marker)
@@ -316,7 +316,7 @@ def test_the_tint_is_denser_the_larger_the_number():
 def test_the_histogram_counts_every_number_that_was_counted():
     table = histogram.frame(report().results)
     assert table["count"].sum() == sum(one.count for one in report().results.accuracy)
-    assert table.groupby(["dtype", "claimant", "kind"])["share"].sum().to_numpy() == pytest.approx(1)
+    assert table.groupby(["dtype", "implementation", "kind"])["share"].sum().to_numpy() == pytest.approx(1)
 
 
 @pytest.mark.parametrize("place", range(-BEYOND, UNKNOWN + 1))
@@ -542,7 +542,7 @@ def test_the_numbers_of_the_heat_map_stand_beside_each_other():
 
 
 def test_the_numbers_of_the_losses_are_those_of_the_steps_that_are_told():
-    found = (*losses_of("a/b"), *(replace(one, claimant="numpy") for one in losses_of("a/b", steps=22)))
+    found = (*losses_of("a/b"), *(replace(one, implementation="numpy") for one in losses_of("a/b", steps=22)))
     told = lines(losses.picture(Results(losses=found)).shown)
     assert [line["step"] for line in told] == [1, 2, 5, 10, 20, 25, 22]
     assert told[3] == {"case": "a/b", "dtype": "float64", "step": 10, "numpy": "0.1", "torch": "0.1"}

@@ -155,7 +155,7 @@ def test_a_missing_framework_is_told():
         assert met.by(tool) == Answer(tool, objects=None, reason="not run: torch is not installed")
     assert met.caught_by(ALLCLOSE)
     assert f"{ASSERT_CLOSE}: not run: torch is not installed" in list(sentences(power))
-    assert {alarm.answer.reason for alarm in power.alarms if alarm.claimant == "torch"} == {
+    assert {alarm.answer.reason for alarm in power.alarms if alarm.implementation == "torch"} == {
         "not run: torch is not installed"
     }
     cells = to_frames(power)["tools"].set_index("tool").loc[ASSERT_CLOSE]
@@ -165,7 +165,7 @@ def test_a_missing_framework_is_told():
 @pytest.mark.usefixtures("frameworks")
 def test_whoever_is_expected_not_to_agree_gives_no_false_alarm():
     power = measure([load_case("divergences/x64-off")], trials=1)
-    assert {alarm.claimant for alarm in power.alarms} == {"torch"}
+    assert {alarm.implementation for alarm in power.alarms} == {"torch"}
     assert not any(alarm.answer.objects for alarm in power.alarms)
     told = "not run: the case expects jax not to agree"
     assert {fault.reason for fault in power.faults if fault.tool == CHECK_GRADS} == {told}

@@ -1,7 +1,9 @@
 """Printed numbers are judged by what is right: each expected value comes from mpmath, with 50 digits."""
 
+from collections.abc import Callable, Iterator
 from itertools import islice
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,17 +15,12 @@ from reference import Verdict
 from reports.published import judge_case
 from reports.rows import Row, first_failure
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-    from typing import TypeAlias
-
-    Judge: TypeAlias = Callable[..., list[Row]]
-    Update: TypeAlias = Callable[[mpf, mpf, dict[str, mpf], int], mpf]
+Judge: TypeAlias = Callable[..., list[Row]]
+Update: TypeAlias = Callable[[mpf, mpf, dict[str, mpf], int], mpf]
 
 mp.dps = 50
+# One input, one hidden unit, one output, sigmoids, half the squared error.
 NET = {"W1": "0.5", "b1": "0.1", "W2": "-0.3", "b2": "0.2", "x": "0.5", "y": "0.8"}
-"""One input, one hidden unit, one output, sigmoids, half the squared error."""
 
 SGD = "{name: sgd, learning_rate: 0.1}"
 MOMENTUM = "{name: sgd, learning_rate: 0.1, momentum: 0.9, weight_decay: 0.01}"

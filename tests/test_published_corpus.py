@@ -4,7 +4,8 @@ The table is the truth that the verdicts are tested against; its right values co
 `by_hand.py`, which uses nothing of the reference.
 """
 
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from collections.abc import Iterator
+from typing import Any, Final, TypeAlias
 
 import pytest
 from by_hand import Example, elements, rounds_to
@@ -13,9 +14,6 @@ from mpmath import mp, mpf
 from cases import SHIPPED, load_case
 from reference import Verdict
 from reports.published import judge_case
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 FOLDER: Final = SHIPPED / "worked"
 NAMES: Final = sorted(path.stem for path in FOLDER.glob("*.yaml"))

@@ -5,9 +5,9 @@ import shlex
 import subprocess
 import sys
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -15,9 +15,6 @@ from adapters import Adapter, Unavailable, find_adapters
 from adapters.isolation import Limits
 from reference import Verdict
 from reports.parity import FIRST_STEPS, Unusable, aligned, asked_for, command, failure_of, id_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 ROOT = Path(__file__).parent.parent
 PARITY = "tests/test_parity.py"
@@ -35,9 +32,11 @@ class Run:
 
 
 @pytest.fixture
-def parity(claimants: Path, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Run]:
-    """Give a function that runs pytest here, in this process, where `claimants` can be imported."""
-    monkeypatch.syspath_prepend(claimants)
+def parity(
+    implementations: Path, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Run]:
+    """Give a function that runs pytest here, in this process, where `implementations` can be imported."""
+    monkeypatch.syspath_prepend(implementations)
     monkeypatch.chdir(ROOT)
 
     def parity(*arguments: str) -> Run:
@@ -67,14 +66,14 @@ def counts(done: Run) -> str:
 
 
 def test_a_failure_is_a_sentence_a_table_and_a_command(parity: Callable[..., Run], folder: Path) -> None:
-    adapters = ["--adapter", "claimants:forgets_the_factor", "--adapter", "claimants:honest"]
+    adapters = ["--adapter", "programs:forgets_the_factor", "--adapter", "programs:honest"]
     done = parity(PARITY, f"--cases={folder}", *adapters, "-k", "mine and float64")
     assert (done.returncode, counts(done)) == (1, "1 failed, 1 passed")
     lines = done.stdout.splitlines()
     start = next(number for number, line in enumerate(lines) if line.startswith("dL/da1["))
     assert "but follows from its inputs as" in lines[start]
     told, explanation = lines[start].split("). ", 1)
-    assert told.endswith("(claimants:forgets_the_factor, float64, mine/two-layers, step 2")
+    assert told.endswith("(programs:forgets_the_factor, float64, mine/two-layers, step 2")
     assert explanation.startswith("Explained by: the factor w is missing from the hidden gradient")
     head = ["quantity", "by", "step", "verdict", "used", "error", "tolerance", "claimed", "derived"]
     assert lines[start + 2].split() == head
@@ -125,24 +124,22 @@ def test_what_ends_the_process_fails_its_own_test_and_names_itself(
     parity: Callable[..., Run], folder: Path
 ) -> None:
     """Were it not isolated, it would end this very process."""
-    adapters = ["--adapter", "claimants:ends_the_process", "--adapter", "claimants:honest"]
+    adapters = ["--adapter", "programs:ends_the_process", "--adapter", "programs:honest"]
     done = parity(PARITY, f"--cases={folder}", *adapters, "-k", "mine and float64")
     assert (done.returncode, counts(done)) == (1, "1 failed, 1 passed")
-    told = (
-        "claimants:ends_the_process ended the process with exit code 3 (claimants:ends_the_process, float64"
-    )
+    told = "programs:ends_the_process ended the process with exit code 3 (programs:ends_the_process, float64"
     assert told in done.stdout
     again = next(line for line in done.stdout.splitlines() if "-m pytest" in line)
-    assert again.endswith("--adapter claimants:ends_the_process")
+    assert again.endswith("--adapter programs:ends_the_process")
 
 
 @pytest.mark.parametrize(
     ("words", "apart"),
     [
-        ((), ("claimants:honest",)),
+        ((), ("programs:honest",)),
         (("--no-isolate",), ()),
         (("--pdb",), ()),
-        (("--isolate", "--time-limit=60"), ("claimants:honest",)),
+        (("--isolate", "--time-limit=60"), ("programs:honest",)),
     ],
 )
 def test_only_what_is_not_built_in_is_isolated_unasked_and_never_beside_a_debugger(
@@ -159,17 +156,23 @@ def test_only_what_is_not_built_in_is_isolated_unasked_and_never_beside_a_debugg
 
     monkeypatch.setattr("reports.parity.find_adapters", found)
     parity(
-        PARITY, "--adapter=numpy", "--adapter=claimants:honest", "--dtype=float64", "-k", "document", *words
+        PARITY,
+        "--adapter=numpy",
+        "--adapter=programs:honest",
+        "--dtype=float64",
+        "-k",
+        "document",
+        *words,
     )
     limits = Limits(60) if "--isolate" in words else None
-    assert given == {"numpy": (limits, ()), "claimants:honest": (limits, apart)}
+    assert given == {"numpy": (limits, ()), "programs:honest": (limits, apart)}
 
 
 def test_what_an_isolated_program_prints_is_no_fault_and_is_shown(
-    parity: Callable[..., Run], claimants: Path
+    parity: Callable[..., Run], implementations: Path
 ) -> None:
     text = "from reference import training_steps\n\n\ndef train(problem):\n    print('here I am')\n"
-    (claimants / "printing.py").write_text(
+    (implementations / "printing.py").write_text(
         f"{text}    yield from training_steps(problem)\n", encoding="utf-8"
     )
     done = parity(PARITY, "--adapter=printing:train", "-k", "worked/document-printing", "-rP")
@@ -252,9 +255,9 @@ def test_a_right_number_that_is_listed_as_wrong_fails(parity: Callable[..., Run]
 
 
 def expecting(folder: Path, name: str, adapter: str, expectation: str) -> None:
-    """Add a case that expects something of one of the `claimants`."""
+    """Add a case that expects something of one of the `implementations`."""
     text = (folder / "mine" / "two-layers.yaml").read_text(encoding="utf-8")
-    text += f"expect:\n  claimants:{adapter}: {expectation}\n"
+    text += f"expect:\n  programs:{adapter}: {expectation}\n"
     (folder / "mine" / f"{name}.yaml").write_text(text, encoding="utf-8")
 
 
@@ -265,10 +268,10 @@ def test_what_a_case_expects_passes_and_is_news_where_it_is_not_so(
     expecting(folder, "known", "forgets_the_factor", late)
     expecting(folder, "stale", "honest", late)
     expecting(folder, "none", "declines", "{no_equivalent: it has none}")
-    adapters = [f"--adapter=claimants:{name}" for name in ("forgets_the_factor", "honest", "declines")]
+    adapters = [f"--adapter=programs:{name}" for name in ("forgets_the_factor", "honest", "declines")]
     done = parity(PARITY, f"--cases={folder}", *adapters, "-v", "-k", "mine and float64")
     told = {
-        line.split("[")[1].split("-float64]")[0].replace("claimants:", ""): line.split()[1]
+        line.split("[")[1].split("-float64]")[0].replace("implementations:", ""): line.split()[1]
         for line in done.stdout.splitlines()
         if line.startswith(f"{PARITY}::")
     }
@@ -283,8 +286,8 @@ def test_what_a_case_expects_passes_and_is_news_where_it_is_not_so(
     assert (done.returncode, counts(done)) == (1, "4 failed, 5 passed, 3 skipped")
     assert "no equivalent: it has no such form" in done.stdout
     assert (
-        "claimants:honest was expected to differ at dL/da1, step 2 (it forgets W2, mine #7), but agrees now: "
-        "the framework changed its mind, or the case is out of date (claimants:honest, float64, mine/stale)"
+        "programs:honest was expected to differ at dL/da1, step 2 (it forgets W2, mine #7), but agrees now: "
+        "the framework changed its mind, or the case is out of date (programs:honest, float64, mine/stale)"
     ) in done.stdout
 
 
@@ -316,10 +319,10 @@ def test_the_options_import_nothing_heavy() -> None:
 
 
 def test_options_narrow_what_is_run(folder: Path) -> None:
-    asked = asked_for((str(folder),), ("torch", "claimants:honest"), ("float32",))
+    asked = asked_for((str(folder),), ("torch", "programs:honest"), ("float32",))
     assert {(name, dtype) for _, name, dtype in asked.runs} == {
         ("torch", "float32"),
-        ("claimants:honest", "float32"),
+        ("programs:honest", "float32"),
     }
     assert "mine/two-layers" in {case.name for case, _, _ in asked.runs}
     assert "worked/document" in {case.name for case in asked.published}
@@ -330,7 +333,7 @@ def test_nothing_to_test_is_told() -> None:
         asked_for((), (), ("float8",))
 
 
-@pytest.mark.usefixtures("claimants")
+@pytest.mark.usefixtures("implementations")
 @pytest.mark.parametrize(
     ("name", "told"),
     [
@@ -339,18 +342,18 @@ def test_nothing_to_test_is_told() -> None:
         ("wrong_shape", "dL/db1 has shape (1, 3), expected (3,)"),
         ("wrong_dtype", "dL/dW1 has dtype float64, expected float32"),
         ("changes_its_inputs", "x was given as an input and was changed in place"),
-        ("raises", "claimants:raises raised ValueError: no such luck at claimants.py"),
-        ("ends_the_program", "claimants:ends_the_program raised SystemExit"),
+        ("raises", "programs:raises raised ValueError: no such luck at implementations.py"),
+        ("ends_the_program", "programs:ends_the_program raised SystemExit"),
         ("not_a_function", "error: is of type int, expected an Adapter or a function"),
     ],
 )
 def test_each_damage_is_told_first(name: str, told: str, folder: Path) -> None:
     case = next(case for case, _, _ in asked_for((str(folder),)).runs if case.name == "mine/two-layers")
-    failure = failure_of(case, f"claimants:{name}", "float32")
+    failure = failure_of(case, f"programs:{name}", "float32")
     assert failure is not None
     assert not failure.not_run
     assert failure.told.startswith(told)
-    assert failure_of(case, "claimants:honest", "float32") is None
+    assert failure_of(case, "programs:honest", "float32") is None
 
 
 def test_a_command_is_quoted_for_a_shell() -> None:
@@ -375,11 +378,11 @@ def test_a_case_of_thousands_of_steps_is_cut_and_says_so_unless_it_may_be_slow(f
 
 @pytest.mark.parametrize("slow", [False, True])
 def test_steps_beyond_the_cut_are_judged_only_with_slow(
-    slow: bool, monkeypatch: pytest.MonkeyPatch, claimants: Path, folder: Path
+    slow: bool, monkeypatch: pytest.MonkeyPatch, implementations: Path, folder: Path
 ) -> None:
     monkeypatch.setattr("reports.parity.FIRST_STEPS", 1)  # forgets_the_factor is right in its first step
     case = next(case for case, _, _ in asked_for((str(folder),)).runs if case.name == "mine/two-layers")
-    failure = failure_of(case, "claimants:forgets_the_factor", "float64", slow=slow)
+    failure = failure_of(case, "programs:forgets_the_factor", "float64", slow=slow)
     assert (failure is not None) is slow
     assert FIRST_STEPS == 1_000
 

@@ -8,10 +8,10 @@ import shlex
 import subprocess
 import sys
 import tomllib
+from collections.abc import Callable
 from itertools import pairwise
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
 
 import pytest
 import yaml
@@ -41,20 +41,17 @@ from reports.sweep import __main__ as sweep
 from reports.sweep.telling import COLUMNS
 from reports.vectors import __main__ as vectors
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
 DOCUMENTS = documents()
 BLOCKS = [block for path, text in DOCUMENTS.items() for block in blocks(path, text)]
 
 CONSTRAINTS = ".ci/constraints.txt"
+# The exact version of each package, by name.
 PINNED = dict(re.findall(r"^([\w.-]+)==(\S+)$", (ROOT / CONSTRAINTS).read_text("utf-8"), re.MULTILINE))
-"""The exact version of each package, by name."""
 
+# What can be typed behind `python -m`.
 PROGRAMS = {"reports.build": build, "reports.diff": diff, "reports.sweep": sweep, "reports.vectors": vectors}
-"""What can be typed behind `python -m`."""
 
+# What each block is, by which the test that holds it true finds it.
 KINDS: dict[str, Callable[[Block], bool]] = {
     "the whole build": lambda one: one.language == "console" and f"$ {BUILD}\n" in one.text,
     "commands": lambda one: one.language == "console" and f"$ {BUILD}\n" not in one.text,
@@ -74,7 +71,6 @@ KINDS: dict[str, Callable[[Block], bool]] = {
     "a long sweep": lambda one: one.language == "text" and one.text.startswith("adapter "),
     "a reader of results": lambda one: one.language == "python" and 'open("results.json"' in one.text,
 }
-"""What each block is, by which the test that holds it true finds it."""
 
 
 def _is_a_readers(one: Block) -> bool:
@@ -155,7 +151,9 @@ def test_the_whole_build_is_of_these_cases_and_versions() -> None:
         for name in ("numpy", "torch", "jax")
     ]
     known = sum(one is not None and one.kind != "no_equivalent" for one in expected)
-    assert f"All agree, but for {known} known differences as their cases say: {len(cases)} cases, " in shown
+    assert (
+        f"All agree, but for {known} expected differences as their cases say: {len(cases)} cases, " in shown
+    )
     for name in ("numpy", "torch", "jax"):
         assert re.search(rf"\b{name} {re.escape(PINNED[name])}\b", shown)
     if "BUILD_OUTPUT" in os.environ:

@@ -4,9 +4,10 @@ import csv
 import json
 import math
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -21,12 +22,9 @@ from reports.run import run_case
 from reports.tables import COLUMNS
 from reports.verdicts import conclude
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 ROOT = Path(__file__).parent.parent
 
-pytestmark = pytest.mark.usefixtures("claimants", "without_pictures")
+pytestmark = pytest.mark.usefixtures("implementations", "without_pictures")
 
 FILES = {"results.csv", "results.json", "summary.md", "index.html", "drift.csv", "badge.svg"}
 
@@ -56,10 +54,10 @@ def number(value: Any) -> float:
 
 @pytest.mark.usefixtures("drawn")
 def test_all_agree(build: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert build(adapters=("numpy", "claimants:honest")) == 0
+    assert build(adapters=("numpy", "programs:honest")) == 0
     printed = capsys.readouterr().out
     conclusion = (
-        r"All agree: 1 case, float64 and float32, numpy [\d.]+, claimants:honest; "
+        r"All agree: 1 case, float64 and float32, numpy [\d.]+, programs:honest; "
         r"228 quantities compared with certified truth\."
     )
     assert re.search(conclusion, printed)
@@ -80,14 +78,14 @@ def test_results_have_these_columns_in_this_order(build: Callable[..., int], tmp
 def test_csv_and_json_hold_the_same_numbers_to_the_last_bit(
     build: Callable[..., int], tmp_path: Path
 ) -> None:
-    build(adapters=("claimants:honest", "claimants:nan", "claimants:raises"))
+    build(adapters=("programs:honest", "programs:nan", "programs:raises"))
     frame = tables.results(saved.read(tmp_path / "out").results.rows)
     rows = [dict(zip(COLUMNS, row, strict=True)) for row in frame.itertuples(index=False, name=None)]
     for written, row in zip(results(tmp_path / "out"), rows, strict=True):
         for name in ("used", "error", "tolerance", "digits", "ulps", "claimed", "derived", "max_abs_diff"):
             assert repr(number(written[name])) == repr(number(row[name])), name
             assert (written[name] == "") == (row[name] is None)
-    nan = [row for row in rows if row["adapter"] == "claimants:nan" and row["quantity"] == "loss"]
+    nan = [row for row in rows if row["adapter"] == "programs:nan" and row["quantity"] == "loss"]
     assert nan
     assert all(math.isnan(row["claimed"]) for row in nan)
     assert {row["digits"] for row in rows} > {None}
@@ -104,14 +102,14 @@ def test_json_tells_how_to_repeat_the_report(build: Callable[..., int], tmp_path
 def test_each_failure_is_told_in_one_sentence(
     build: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    names = ("claimants:forgets_the_factor", "claimants:raises", "claimants:honest")
+    names = ("programs:forgets_the_factor", "programs:raises", "programs:honest")
     assert build("--dtype", "float64", adapters=names) == 1
     printed = capsys.readouterr().out
     assert "differs at dL/da1, step 2" in printed
     assert "Not all agree: 1 × differs, 1 × error, of 3 comparisons" in printed
     differs = r"dL/da1\[\d, \d\] is \S+, but follows from its inputs as \S+ ± \S+: off by \S+ "
-    assert re.search(differs + r"\(claimants:forgets_the_factor, float64, mine/two-layers, step 2\)", printed)
-    assert "claimants:raises raised ValueError: no such luck at claimants.py:" in printed
+    assert re.search(differs + r"\(programs:forgets_the_factor, float64, mine/two-layers, step 2\)", printed)
+    assert "programs:raises raised ValueError: no such luck at implementations.py:" in printed
     for name in ("summary.md", "index.html"):
         assert "off by" in (tmp_path / "out" / name).read_text(encoding="utf-8")
 
@@ -119,7 +117,7 @@ def test_each_failure_is_told_in_one_sentence(
 def test_when_nothing_was_compared_nothing_agrees(
     build: Callable[..., int], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert build(adapters=("claimants:raises",)) == 1
+    assert build(adapters=("programs:raises",)) == 1
     assert "Nothing was compared" in capsys.readouterr().out
 
 
@@ -249,7 +247,7 @@ def test_an_interrupted_build_leaves_the_last_report_whole(
     for name in FILES:
         with monkeypatch.context() as patch:
             patch.setitem(files.WRITERS, name, interrupt)
-            assert build(adapters=("claimants:nan",)) == 130
+            assert build(adapters=("programs:nan",)) == 130
         assert contents(tmp_path / "out") == before
     assert "Interrupted; the last report is as it was." in capsys.readouterr().err
 
@@ -261,7 +259,7 @@ def test_the_page_stands_alone_and_escapes_what_it_shows(
     case = folder / "mine" / "two-layers.yaml"
     text = case.read_text(encoding="utf-8").replace("about: Two", "about: <script>alert(1)</script>")
     case.write_text(text, encoding="utf-8")
-    build(adapters=("claimants:honest", "claimants:nan"))
+    build(adapters=("programs:honest", "programs:nan"))
     page = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
     assert "&lt;script&gt;" in page
     loaded = r'<script|<link|<img|src=|href="[^#]|https?:|url\((?!#)|@import'
@@ -293,8 +291,8 @@ def test_pytorch_and_jax_stand_against_each_other_directly(build: Callable[..., 
     assert build(select="worked/document", adapters=("torch", "jax")) == 0
     summary = (tmp_path / "out" / "summary.md").read_text(encoding="utf-8")
     assert "## PyTorch × JAX directly" in summary
-    for claimants in ("torch × jax plain", "torch × jax observed"):
-        assert re.search(rf"\| {claimants} \| float32 \| dL/dW \| \d+(\.\d)?% \| ", summary)
+    for implementations in ("torch × jax plain", "torch × jax observed"):
+        assert re.search(rf"\| {implementations} \| float32 \| dL/dW \| \d+(\.\d)?% \| ", summary)
 
 
 def test_a_folder_that_refuses_new_files_is_told(

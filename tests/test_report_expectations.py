@@ -1,8 +1,9 @@
-"""How a report tells what a case expects: known differences, who has no equivalent, and what is news."""
+"""How a report tells what a case expects: expected differences, who has no equivalent, and what is news."""
 
 import csv
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from conftest import TWO_LAYERS
@@ -11,16 +12,12 @@ from reports import saved
 from reports.build import main
 from reports.page.tints import is_news
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-pytestmark = pytest.mark.usefixtures("claimants", "without_pictures")
+pytestmark = pytest.mark.usefixtures("implementations", "without_pictures")
 
 KNOWN = """expect:
-  claimants:forgets_the_factor: {differs: dL/da1, because: it forgets | W2, see: 'mine #7', step: 2}
-  claimants:declines: {no_equivalent: it has none}
-  claimants:wrong_dtype: {errs: dL/dW1, because: its numbers are halved, dtypes: [float64]}
+  programs:forgets_the_factor: {differs: dL/da1, because: it forgets | W2, see: 'mine #7', step: 2}
+  programs:declines: {no_equivalent: it has none}
+  programs:wrong_dtype: {errs: dL/dW1, because: its numbers are halved, dtypes: [float64]}
 """
 
 
@@ -28,7 +25,7 @@ KNOWN = """expect:
 def _build(folder: Path, tmp_path: Path) -> Callable[..., int]:
     def build(expect: str, *adapters: str, dtype: str = "float64") -> int:
         (folder / "mine" / "two-layers.yaml").write_text(TWO_LAYERS + expect, encoding="utf-8")
-        chosen = [f"--adapter={name if name == 'numpy' else f'claimants:{name}'}" for name in adapters]
+        chosen = [f"--adapter={name if name == 'numpy' else f'programs:{name}'}" for name in adapters]
         asked = ["--cases", str(folder), "--select", "mine/", "--dtype", dtype, *chosen]
         return main([*asked, "--out", str(tmp_path / "out")])
 
@@ -49,30 +46,32 @@ def test_known_differences_are_told_and_counted_apart(
     assert row.split("   ")[0].strip() == "mine/two-layers"
     assert [cell.strip() for cell in row.split("   ") if cell.strip()][-3:] == cells
     (headline,) = [line for line in lines if line.startswith("All agree")]
-    assert headline.startswith("All agree, but for 2 known differences as their cases say: 1 case, float64, ")
+    assert headline.startswith(
+        "All agree, but for 2 expected differences as their cases say: 1 case, float64, "
+    )
     assert headline.endswith(" quantities compared with certified truth. 1 comparison has no equivalent.")
-    start = lines.index("Known differences, as their cases say:")
+    start = lines.index("Expected differences, as their cases say:")
     assert lines[start + 1].startswith("dL/da1[")
     assert lines[start + 1].endswith(
-        "(claimants:forgets_the_factor, float64, mine/two-layers, step 2). "
+        "(programs:forgets_the_factor, float64, mine/two-layers, step 2). "
         "Expected by its case: it forgets | W2 (mine #7)."
     )
     assert lines[start + 2] == (
-        "dL/dW1 has dtype float32, expected float64 (claimants:wrong_dtype, float64, mine/two-layers). "
+        "dL/dW1 has dtype float32, expected float64 (programs:wrong_dtype, float64, mine/two-layers). "
         "Expected by its case: its numbers are halved."
     )
     assert lines[start + 3] == (
-        "No equivalent: claimants:declines on mine/two-layers in float64, because it has no such form."
+        "No equivalent: programs:declines on mine/two-layers in float64, because it has no such form."
     )
 
 
 def test_the_files_tell_the_same(build: Callable[..., int], tmp_path: Path) -> None:
     build(KNOWN, "numpy", "forgets_the_factor", "wrong_dtype", "declines")
     summary = read(tmp_path, "summary.md").splitlines()
-    start = summary.index("## Known differences")
+    start = summary.index("## Expected differences")
     (differs, errs) = summary[start + 6 : start + 8]
     about, first, claimed, derived, off, cause, see = differs.strip("| ").replace("\\|", "¦").rsplit(" | ", 6)
-    assert about == "mine/two-layers | float64 | claimants:forgets\\_the\\_factor"
+    assert about == "mine/two-layers | float64 | programs:forgets\\_the\\_factor"
     assert first.startswith("dL/da1\\[")
     assert first.endswith("], step 2")
     exact, bound = map(float, derived.split(" ± "))
@@ -81,9 +80,9 @@ def test_the_files_tell_the_same(build: Callable[..., int], tmp_path: Path) -> N
     assert (cause, see) == ("it forgets ¦ W2", "mine #7")
     assert "| dL/dW1 | has dtype float32, expected float64 | – | – | its numbers are halved |" in errs
     none = summary[summary.index("## No equivalent") + 6]
-    assert none == "| mine/two-layers | float64 | claimants:declines | it has no such form | yes |"
+    assert none == "| mine/two-layers | float64 | programs:declines | it has no such form | yes |"
     page = read(tmp_path, "index.html")
-    assert '<h2 id="known-title">Known differences</h2>' in page
+    assert '<h2 id="known-title">Expected differences</h2>' in page
     assert '<h2 id="no-equivalent-title">No equivalent</h2>' in page
     assert '<td class="known"><a href="#known">differs as expected at dL/da1, step 2</a></td>' in page
     assert 'class="news"' not in page
@@ -108,11 +107,9 @@ def test_what_is_not_as_expected_fails_and_is_news(
     assert build(stale, "numpy", "honest", "nan") == 1
     printed = capsys.readouterr().out
     assert "Not all agree: 2 × not as its case expects, of 3 comparisons" in printed
-    assert "Known differences" not in printed
+    assert "Expected differences" not in printed
     assert "but agrees now: the framework changed its mind, or the case is out of date" in printed
-    assert (
-        "but runs, and fails at loss (claimants:nan, float64, mine/two-layers). loss is nan, but" in printed
-    )
+    assert "but runs, and fails at loss (programs:nan, float64, mine/two-layers). loss is nan, but" in printed
     assert re.search(
         r'<td class="news"><a href="#failure:\S+">not as its case expects<', read(tmp_path, "index.html")
     )
@@ -130,7 +127,7 @@ def test_no_equivalent_that_no_case_states_is_no_failure(
 ) -> None:
     assert build("", "numpy", "declines") == 0
     assert "All agree: " in capsys.readouterr().out
-    assert "| claimants:declines | it has no such form | no |" in read(tmp_path, "summary.md")
+    assert "| programs:declines | it has no such form | no |" in read(tmp_path, "summary.md")
 
 
 @pytest.mark.parametrize("expect", ["", KNOWN])

@@ -1,15 +1,12 @@
 """`--format`: which files a build leaves, all of one run."""
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from reports import files
 from reports.build import main
 from reports.formats import FORMATS, USUAL, chosen
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 EVERY = {"results.csv", "results.json", "drift.csv", "summary.md", "index.html", "badge.svg", "tables.tex"}
 

@@ -1,17 +1,12 @@
 """Printed numbers: what the case lists as wrong must be wrong, and nothing else may be."""
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from cases import load_case
 from reports.published import judge_case
-from reports.rows import first_failure
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from reports.rows import Printed
+from reports.rows import Printed, first_failure
 
 # z1 = 0.4 · 0.5 + 0.1 = 0.3, and a1 = z1
 CASE = """

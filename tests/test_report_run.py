@@ -1,30 +1,24 @@
 """Running a selection: every kind of failure is told as what it is, and costs nobody else anything."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from adapters import Adapter, Program, Unavailable, find_adapters
-from cases import load_case, load_cases
+from cases import Problem, load_case, load_cases
 from reference import Verdict, training_steps
 from reports.differences import bitwise_equal, largest_differences, ulp_distance
 from reports.environment import Selection
-from reports.rows import first_failure
+from reports.rows import Row, first_failure
 from reports.run import lockstep, run, run_case
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+pytestmark = pytest.mark.usefixtures("implementations")
 
-    from cases import Problem
-    from reports.rows import Row
-
-pytestmark = pytest.mark.usefixtures("claimants")
-
-# name of the claimant: verdict, first failing quantity, step, a part of the reason
+# name of the implementation: verdict, first failing quantity, step, a part of the reason
 DAMAGES = {
     "nan": (Verdict.DIFFERS, "loss", 1, ""),
     "drops": (Verdict.ERROR, "dL/db1", 1, "was promised, but is not claimed"),
@@ -42,11 +36,11 @@ DAMAGES = {
 
 def rows_by_adapter(folder: Path, *names: str) -> dict[str, list[Row]]:
     selection = Selection(
-        load_cases(folder), find_adapters([f"claimants:{name}" for name in names]), ("float64",)
+        load_cases(folder), find_adapters([f"programs:{name}" for name in names]), ("float64",)
     )
     rows: dict[str, list[Row]] = {name: [] for name in names}
     for row in run(selection).rows:
-        rows[row.subject.adapter.removeprefix("claimants:")].append(row)
+        rows[row.subject.adapter.removeprefix("implementations:")].append(row)
     return rows
 
 
@@ -101,7 +95,7 @@ def test_an_adapter_that_cannot_run_has_one_row_with_its_reason() -> None:
 
 def test_the_plain_difference_is_from_the_numpy_reference_whether_it_is_selected_or_not(folder: Path) -> None:
     (case,) = load_cases(folder)
-    (fake, numpy) = find_adapters(["claimants:forgets_the_factor", "numpy"])
+    (fake, numpy) = find_adapters(["programs:forgets_the_factor", "numpy"])
     alone, _ = run_case(case, "float32", [fake])
     beside, _ = run_case(case, "float32", [numpy, fake])
     assert repr(alone) == repr([row for row in beside if row.subject.adapter != "numpy"])
@@ -109,14 +103,14 @@ def test_the_plain_difference_is_from_the_numpy_reference_whether_it_is_selected
     assert {row.max_abs_diff for row in beside if row.subject.adapter == "numpy"} == {0.0}
 
 
-def test_two_claimants_are_counted_against_each_other_over_all_steps(folder: Path) -> None:
+def test_two_implementations_are_counted_against_each_other_over_all_steps(folder: Path) -> None:
     selection = Selection(
-        load_cases(folder), find_adapters(["claimants:honest", "claimants:nan"]), ("float64",)
+        load_cases(folder), find_adapters(["programs:honest", "programs:nan"]), ("float64",)
     )
     pairs = {pair.quantity: pair for pair in run(selection).pairs}
     assert (pairs["dL/dW1"].elements, pairs["dL/dW1"].equal, pairs["dL/dW1"].ulps) == (3 * 6, 3 * 6, 0)
     assert (pairs["loss"].elements, pairs["loss"].equal, pairs["loss"].ulps) == (3, 0, math.inf)
-    assert (pairs["loss"].left, pairs["loss"].right) == ("claimants:honest", "claimants:nan")
+    assert (pairs["loss"].left, pairs["loss"].right) == ("programs:honest", "programs:nan")
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -8,8 +8,9 @@ import re
 import struct
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jsonschema
 import numpy as np
@@ -26,15 +27,11 @@ from reports.bits import MOST, BitKeeper
 from reports.build import main
 from reports.environment import Selection
 from reports.power import Alarm, Answer, Coverage, Fault, Meeting, Power
+from reports.report import Report
 from reports.rows import Results, Row
 from reports.saved import SavedRun, decode, encode, schema
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from reports.report import Report
-
-pytestmark = pytest.mark.usefixtures("claimants")
+pytestmark = pytest.mark.usefixtures("implementations")
 
 WHO = Subject("nets/any", "theirs", "", "float64")
 REPORTS = Path(report.__file__).parent
@@ -42,14 +39,14 @@ MANUAL = (REPORTS / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory, claimants: Path) -> Report:
+def told(tmp_path_factory: pytest.TempPathFactory, implementations: Path) -> Report:
     """Give the report of a run with every kind of row: agreement, NaN, a crash, printed numbers, absence."""
     names = (
         "numpy",
-        "claimants:nan",
-        "claimants:raises_in_step_2",
-        "claimants:declines",
-        "claimants:missing",
+        "programs:nan",
+        "programs:raises_in_step_2",
+        "programs:declines",
+        "programs:missing",
     )
     wanted = ("worked/document", "formats/small", "divergences/hardtanh-at-one")
     cases = tuple(case for case in load_cases(REPORTS.parent / "cases") if case.name in wanted)
@@ -304,7 +301,7 @@ def test_what_is_no_array_of_the_format_has_no_bits() -> None:
     assert [one.quantity for one in kept_of(claim).values()] == ["loss"]
 
 
-def test_a_claimant_that_changes_its_arrays_later_changes_nothing_kept() -> None:
+def test_a_implementation_that_changes_its_arrays_later_changes_nothing_kept() -> None:
     def reuses(problem: Any) -> Iterator[dict[str, Any]]:
         held: dict[str, Any] = {}
         for step in training_steps(problem):
@@ -326,7 +323,16 @@ def test_a_report_is_made_again_without_running_anything(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
-    chosen = ["--cases", str(folder), "--select", "mine/", "--dtype", "float64", "--adapter", "claimants:nan"]
+    chosen = [
+        "--cases",
+        str(folder),
+        "--select",
+        "mine/",
+        "--dtype",
+        "float64",
+        "--adapter",
+        "programs:nan",
+    ]
     assert main([*chosen, "--out", str(first)]) == 1
     (folder / "mine" / "two-layers.yaml").unlink()
     assert main(["--from", str(first), "--out", str(second)]) == 1

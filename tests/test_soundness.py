@@ -44,14 +44,14 @@ def never_outside(problem, variant, certify):
     if problem.dtype == "float16":  # a mean that is taken last overflows where nothing needs to: no right way
         variant = replace(variant, mean="in the error")
 
-    def claimant(problem):
+    def implementation(problem):
         with np.errstate(over="ignore", invalid="ignore"):  # float16 overflows where others do not
             yield variant.outcome(problem)
 
     one = variant.accumulator
     declared = Accumulators(products=one, sums=one, totals=one)
     promises = outcome(problem.depth)
-    (step,) = judge(problem, claimant, promises, certify=certify, accumulators=declared)
+    (step,) = judge(problem, implementation, promises, certify=certify, accumulators=declared)
     subject = Subject(problem.case, str(variant), "", problem.dtype)
     alarms = [
         sentence(finding, subject) for finding in step.failures if finding.verdict is not Verdict.UNDECIDED

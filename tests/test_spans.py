@@ -20,15 +20,15 @@ STEPS = 12
 NUMBERS = ("claimed", "derived", "error", "tolerance", "used", "ulps", "digits")
 
 
-def judged(problem, claimant=training_steps, promises=frozenset()):
-    return list(judge(problem, claimant, promises, certify=False))
+def judged(problem, implementation=training_steps, promises=frozenset()):
+    return list(judge(problem, implementation, promises, certify=False))
 
 
-def alone(problem, *claimant):
+def alone(problem, *implementation):
     """Judge each step alone, as if no others were known."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(spans, "MOST", 1)
-        return judged(problem, *claimant)
+        return judged(problem, *implementation)
 
 
 def counted(monkeypatch):

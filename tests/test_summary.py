@@ -4,10 +4,11 @@ import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
+from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
 
 import pandas as pd
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
@@ -17,13 +18,8 @@ from cases.defects import printable
 from reference import Verdict
 from reports import fitting, markdown, marks, step_summary
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    import pytest
-
+# What GitHub shows, in bytes: docs.github.com, "Workflow commands", "Step isolation and limits".
 MIB = 2**20
-"""What GitHub shows, in bytes: docs.github.com, "Workflow commands", "Step isolation and limits"."""
 
 GITHUB = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 
@@ -85,7 +81,7 @@ TITLES = ("What fails", "Each case by each adapter")
 
 def test_a_report_with_room_is_told_whole() -> None:
     told = markdown.summary(thousands(30))
-    assert "left out here" not in told.split("## Known differences")[0]
+    assert "left out here" not in told.split("## Expected differences")[0]
     assert told.count(f"| {LONG}/case-") == 30
     assert "What fails stands first" in told
 

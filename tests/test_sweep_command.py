@@ -85,9 +85,9 @@ def test_a_sweep_tells_what_it_found(whole):
     assert features["worst"].max() <= 1
 
 
-def test_a_finding_is_told_and_fails(tmp_path, claimants, monkeypatch, capsys):
-    monkeypatch.setenv("PYTHONPATH", str(claimants))
-    assert here(tmp_path / "sweep", count=12, adapter="claimants:nan") == 1
+def test_a_finding_is_told_and_fails(tmp_path, implementations, monkeypatch, capsys):
+    monkeypatch.setenv("PYTHONPATH", str(implementations))
+    assert here(tmp_path / "sweep", count=12, adapter="programs:nan") == 1
     told = capsys.readouterr().out
     assert "loss is nan, but follows from its inputs as" in told
     assert "12 cases, 12 trials" in told
@@ -158,8 +158,8 @@ def test_a_sweep_that_shows_no_agreement_says_why(summary, adapters, asked, told
     assert shortfalls(summary, adapters, is_asked_for=asked) == told
 
 
-def test_a_sweep_in_which_nothing_was_compared_fails(tmp_path, claimants, capsys):
-    assert here(tmp_path / "sweep", "--no-isolate", count=8, adapter="claimants:declines") == 1
+def test_a_sweep_in_which_nothing_was_compared_fails(tmp_path, implementations, capsys):
+    assert here(tmp_path / "sweep", "--no-isolate", count=8, adapter="programs:declines") == 1
     told = capsys.readouterr().out
     assert "Nothing was compared, so nothing is known to agree." in told
     assert "no findings" in told

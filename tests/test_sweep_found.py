@@ -21,7 +21,7 @@ from reference.mistakes import MISTAKES, Inexpressible
 from reports.build import main as build
 from reports.parity import failure_of
 from reports.sweep.blocks import blocks
-from reports.sweep.claimants import Claimant
+from reports.sweep.implementations import Implementation
 from reports.sweep.plan import Plan, tasks
 from reports.sweep.shrinking import found
 from reports.sweep.shrinking.distinct import groups, problem_of
@@ -46,13 +46,13 @@ LARGER = {"weights-transposed-backward": 13}
 
 def planted(mistake):
     (adapter,) = find_adapters([f"planted:{mistake}"])
-    return Claimant(adapter, adapter.programs[0])
+    return Implementation(adapter, adapter.programs[0])
 
 
 def found_by_the_sweep(mistake):
-    """The first case of the sweep on which a claimant with this mistake fails; None if there is none.
+    """The first case of the sweep on which an implementation with this mistake fails; None if there is none.
 
-    Where the mistake cannot be made the claimant is the reference, on which nothing is found.
+    Where the mistake cannot be made the implementation is the reference, on which nothing is found.
     """
     who = planted(mistake)
     for block in blocks(0, PLAN.count):
@@ -284,7 +284,7 @@ def test_a_symptom_that_is_told_more_sharply_stands_for_the_other():
 
 
 def l1_at_zero(shift=0):
-    """A claimant of the name of jax whose derivative of |d| is 1 at 0; and elsewhere off by a shift."""
+    """A program of the name of jax whose derivative of |d| is 1 at 0; and elsewhere off by a shift."""
 
     def train(problem):
         for claim in training_steps(problem):
@@ -293,7 +293,7 @@ def l1_at_zero(shift=0):
             yield claim | {name: slope}
 
     program = Program("", train, names.observable)
-    return Claimant(Adapter("jax", "JAX", "0", (program,)), program)
+    return Implementation(Adapter("jax", "JAX", "0", (program,)), program)
 
 
 def test_a_known_difference_is_no_failure():

@@ -13,7 +13,7 @@ from cases.stacks import stacked
 from cases.verdict import NoEquivalent
 from reference import training_steps
 from reference.formats import FORMATS
-from reports.sweep.claimants import Claimant, claimants
+from reports.sweep.implementations import Implementation, implementations
 from reports.sweep.known import KNOWN
 from reports.sweep.trial import MOST_TOLD, RECOMPUTED, try_alone, try_stack
 
@@ -25,8 +25,8 @@ def stack_of(count=COUNT, **given):
     return replace(stacked(problems), case="sweep of seed 7, case 100")
 
 
-def claimant(run, alone=training_steps, name="mine", promises=names.outcome):
-    return Claimant(
+def implementation(run, alone=training_steps, name="mine", promises=names.outcome):
+    return Implementation(
         Adapter(name, name, "1", (one := Program("", alone, promises, stacked=Stacked("so", run)),)), one
     )
 
@@ -45,7 +45,7 @@ def test_a_fault_in_one_case_is_found_in_that_case_and_told():
     def third(problem, claim):
         claim["dL/dW1"][3] *= 1 + 1e-9
 
-    trial = try_stack(claimant(damaging(third)), stack_of())
+    trial = try_stack(implementation(damaging(third)), stack_of())
     assert trial.judged.verdict.tolist() == ["agrees"] * 3 + ["differs"] + ["agrees"] * (COUNT - 4)
     assert trial.judged.first[3] == "dL/dW1"
     assert trial.judged.step[3] == 1
@@ -60,7 +60,7 @@ def test_a_known_mistake_is_named():
         for name in ("dL/da2", "dL/dz2"):
             claim[name][2] = -claim[name][2]
 
-    trial = try_stack(claimant(damaging(negative), promises=names.observable), stack_of())
+    trial = try_stack(implementation(damaging(negative), promises=names.observable), stack_of())
     assert trial.judged.first[2] == "dL/da2"
     assert "Explained by: " in trial.told[2]
 
@@ -74,7 +74,7 @@ def test_what_crashes_on_one_case_is_that_cases_error():
             raise FloatingPointError("no such number")
         yield from training_steps(problem)
 
-    trial = try_stack(claimant(crashing, crashing), marked)
+    trial = try_stack(implementation(crashing, crashing), marked)
     assert trial.judged.verdict.tolist() == ["agrees"] * 5 + ["error"] + ["agrees"] * (COUNT - 6)
     assert "FloatingPointError: no such number" in trial.told[5]
     assert len(trial.known) == COUNT
@@ -85,8 +85,8 @@ def test_a_malformed_claim_of_a_stack_is_tried_case_by_case():
         for claim in training_steps(problem):
             yield {name: array for name, array in claim.items() if name != "dL/db1" or problem.x.ndim == 2}
 
-    assert set(try_stack(claimant(forgetful), stack_of()).judged.verdict) == {"agrees"}
-    trial = try_stack(claimant(forgetful, lambda p: ({} for _ in range(1))), stack_of(3))
+    assert set(try_stack(implementation(forgetful), stack_of()).judged.verdict) == {"agrees"}
+    trial = try_stack(implementation(forgetful, lambda p: ({} for _ in range(1))), stack_of(3))
     assert set(trial.judged.verdict) == {"error"}
 
 
@@ -95,16 +95,18 @@ def test_what_declines_has_no_equivalent():
         raise NoEquivalent("it has no such form")
         yield
 
-    trial = try_stack(claimant(declining, declining), stack_of())
+    trial = try_stack(implementation(declining, declining), stack_of())
     assert set(trial.judged.verdict) == {"no equivalent"}
-    assert set(try_alone(claimant(declining, declining), stack_of(2)).judged.verdict) == {"no equivalent"}
+    assert set(try_alone(implementation(declining, declining), stack_of(2)).judged.verdict) == {
+        "no equivalent"
+    }
 
 
 def test_findings_are_counted_all_and_told_a_few():
     def everywhere(problem, claim):
         claim["loss"] *= 1 + 1e-9
 
-    trial = try_stack(claimant(damaging(everywhere)), stack_of())
+    trial = try_stack(implementation(damaging(everywhere)), stack_of())
     assert set(trial.judged.verdict) == {"differs"}
     assert len(trial.told) == MOST_TOLD
 
@@ -112,7 +114,7 @@ def test_findings_are_counted_all_and_told_a_few():
 @pytest.mark.needs("torch")
 def test_pytorchs_softplus_is_known_above_its_threshold_and_a_finding_below():
     (torch,) = find_adapters(["torch"])
-    (one,) = claimants([torch], 0)
+    (one,) = implementations([torch], 0)
     stack = stack_of(activations="softplus")
     stack.parameters["b1"][4] = 30.0
     trial = try_stack(one, stack)
@@ -137,7 +139,7 @@ def test_a_program_that_hides_z_is_known_where_the_reference_meets_the_kink():
     stack = stack_of(activations="leaky_relu")
     for name, case in (("W1", 3), ("b1", 3), ("W2", 5), ("b2", 5)):  # each in a layer of its own
         stack.parameters[name][case] = 0.0
-    plain, observed = (next(iter(claimants([jax], block))) for block in (0, 1))
+    plain, observed = (next(iter(implementations([jax], block))) for block in (0, 1))
     assert (plain.program.name, observed.program.name) == ("plain", "observed")
     for one in (plain, observed):
         trial = try_stack(one, stack)
@@ -174,10 +176,10 @@ def test_what_a_compiler_computes_twice_is_told_from_a_fault(moved, known):
     stack = stack_of(dtype="float32", learning_rate=64.0)
     run, promises = damaging(elsewhere), names.outcome
     program = Program("", training_steps, promises, stacked=Stacked("so", run), is_compiled=True)
-    trial = try_stack(Claimant(Adapter("mine", "mine", "1", (program,)), program), stack)
+    trial = try_stack(Implementation(Adapter("mine", "mine", "1", (program,)), program), stack)
     differs = trial.judged.verdict == "differs"
     assert differs.any()
     assert set(trial.judged.first[differs]) == {"W1_new"}
     assert set(trial.known[differs]) == {known}
-    uncompiled = try_stack(claimant(run), stack)
+    uncompiled = try_stack(implementation(run), stack)
     assert set(uncompiled.known) == {""}

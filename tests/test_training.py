@@ -50,7 +50,7 @@ def test_adapters_need_not_know_and_each_is_ended_by_its_own_loss(name):
         assert all(finding.passes for step in steps for finding in step.findings)
 
 
-def test_a_claimant_near_the_threshold_may_end_a_step_later_than_another():
+def test_a_implementation_near_the_threshold_may_end_a_step_later_than_another():
     problem = network(steps=20)
     problem = replace(problem, until=halfway(problem))
 
@@ -79,7 +79,7 @@ def test_nan_and_a_malformed_loss_end_nothing():
         assert len(list(judge(problem, spoilt, frozenset()))) == 5
 
 
-def test_a_claimant_that_ends_before_it_is_done_is_an_error():
+def test_a_implementation_that_ends_before_it_is_done_is_an_error():
     problem = replace(network(steps=20), until=1e-9)
     *_, last = judge(problem, lambda given: training_steps(replace(given, steps=3)), frozenset())
     (error,) = last.failures
@@ -139,12 +139,12 @@ def test_runs_of_up_to_a_thousand_steps_are_certified_throughout_and_longer_ones
 def test_certified_truth_sets_in_again_where_the_parameters_are_stated(hides, dtype):
     problem = network((2, 2, 1), 2, dtype=dtype, steps=1_001)
 
-    def claimant(given):
+    def implementation(given):
         for claim in endless(given):
             yield {name: value for name, value in claim.items() if not (hides and name == "W1_new")}
 
     truths = {}
-    for step in judge(problem, claimant, frozenset()):
+    for step in judge(problem, implementation, frozenset()):
         assert not (step.failures and not hides)
         truths[step.step] = {finding.truth for finding in step.findings}
         if step.step == 201:
@@ -210,7 +210,7 @@ NAMES = ["too-small", "right", "too-large"]
 
 
 @pytest.mark.needs("torch", "jax")
-def test_every_claimant_of_the_right_rate_ends_within_a_step_of_the_others():
+def test_every_implementation_of_the_right_rate_ends_within_a_step_of_the_others():
     problem = load_case("training/rate-right").problem("float32")
     adapters = find_adapters(["numpy", "torch", "jax"])
     taken = [len(judged) for judged in lockstep(problem, adapters)]

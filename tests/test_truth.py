@@ -110,7 +110,7 @@ def test_certified_truth_goes_on_with_the_parameters_the_optimizers_state_and_th
 
 @pytest.mark.parametrize("certify", [False, True])
 def test_what_a_certified_parameter_has_beyond_one_float64_joins_its_bound_where_it_is_handed_on(certify):
-    """A parameter that a claimant hides is known to be value + low ± error, and each of the three counts."""
+    """A parameter that a program hides is known to be value + low ± error, and each of the three counts."""
     problem = network((1, 1), 1)
     value, error, low = (np.array([[one]]) for one in (0.5, 2.0**-60, -(2.0**-55)))
     state = {"W1": Bounded(value, error, FLOAT64.certified, low=low)}

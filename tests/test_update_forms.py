@@ -104,10 +104,10 @@ def drawn(name, dtype, seed, count, **others):
     return stacked([replace(net, case="form") for net in nets])
 
 
-def largest(problem, claimant, kind="w"):
+def largest(problem, implementation, kind="w"):
     """The largest part of its bound that a stack uses in a parameter, or a kind of state; how many differ."""
     used, differ = 0.0, 0
-    for findings in judge_stack(problem, claimant, frozenset()):
+    for findings in judge_stack(problem, implementation, frozenset()):
         for one in findings:
             differ += int((one.verdicts == DIFFERS).sum())
             if one.quantity.endswith("_new") and kind == (one.quantity[0] if one.quantity[1] == "_" else "w"):
@@ -115,7 +115,7 @@ def largest(problem, claimant, kind="w"):
     return used, differ
 
 
-def claimant(form, **how):
+def implementation(form, **how):
     def run(problem):
         with np.errstate(all="ignore"):
             yield from trained(problem, form, **how)
@@ -132,7 +132,7 @@ def every_way(name, turn=None):
     for i, (form, function) in enumerate(FORMS[name].items()):
         for fma, shown in WAYS if turn is None else [WAYS[(i + turn) % len(WAYS)]]:
             way = f"{form}, {fma.__name__}, {'shown' if shown else 'hidden'}"
-            yield way, claimant(function, fma=fma, shown=shown)
+            yield way, implementation(function, fma=fma, shown=shown)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -172,7 +172,9 @@ def test_a_form_in_use_comes_near_to_its_bound(name, kind):
     """Held from below: a bound that were wider by half would not be reached so far."""
     seed, form, least = SHARP[name, kind]
     used = max(
-        largest(drawn(name, "float32", seed, 40), claimant(FORMS[name][form], fma=fma, shown=True), kind)[0]
+        largest(
+            drawn(name, "float32", seed, 40), implementation(FORMS[name][form], fma=fma, shown=True), kind
+        )[0]
         for fma in (unfused, fused)
     )
     assert least < used <= 1
@@ -180,7 +182,7 @@ def test_a_form_in_use_comes_near_to_its_bound(name, kind):
 
 def test_what_a_step_ahead_takes_of_the_velocity_before_is_allowed():
     """Without the 6 roundings of ηm that this form needs, it would be outside here."""
-    run = claimant(FORMS["nesterov"]["CS231n, left to right"], fma=fused, shown=True)
+    run = implementation(FORMS["nesterov"]["CS231n, left to right"], fma=fused, shown=True)
     used, differ = largest(drawn("nesterov", "float32", 1, STACK), run)
     assert not differ
     assert 0.75 < used <= 1
@@ -203,7 +205,7 @@ def test_no_form_of_clipping_is_outside_its_bound(form, dtype):
     """Before the decay is added; where the norm is above the maximum, and where it is below."""
     for name, most in product(("sgd-decay", "momentum-decay", "nesterov-decay", "adam-decay"), (0.03, 49.0)):
         problem = drawn(name, dtype, 1, 20, clipping=clipping(dtype, most, 0.0))
-        run = claimant(next(iter(FORMS[name].values())), clip=CLIPPING[form])
+        run = implementation(next(iter(FORMS[name].values())), clip=CLIPPING[form])
         assert not largest(problem, run)[1]
 
 
@@ -232,7 +234,7 @@ def test_a_decay_taken_off_the_updated_parameter_is_another_algorithm():
         return (1 - s.eta * s["weight_decay"]) * (w - s.eta * g), kept
 
     for dtype in ("float64", "float32"):
-        used, differ = largest(drawn("sgd-decay", dtype, 1, 20), claimant(shrunk_after))
+        used, differ = largest(drawn("sgd-decay", dtype, 1, 20), implementation(shrunk_after))
         assert differ
         assert used > 1000
 

@@ -8,7 +8,7 @@ from fractions import Fraction
 from math import inf, isinf
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import ml_dtypes
 import mpmath
@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from networks import network
 
-from cases import load_case, load_cases
+from cases import Case, load_case, load_cases
 from cases.load import SHIPPED
 from cases.rounding import nearest
 from reference import training_steps
@@ -26,9 +26,6 @@ from reference.nearest import correctly_rounded
 from reports.vectors import PARAMETERS
 from reports.vectors.__main__ import main
 from reports.vectors.document import document, exact, vector
-
-if TYPE_CHECKING:
-    from cases import Case
 
 FORMATS = {
     "float64": np.float64,
@@ -147,7 +144,7 @@ def test_decimals_and_hexadecimals_are_the_same_numbers(some: dict[str, Any]) ->
             assert int(np.prod(told["shape"])) == len(values)
 
 
-def test_the_inputs_are_those_that_every_claimant_is_given(some: dict[str, Any]) -> None:
+def test_the_inputs_are_those_that_every_implementation_is_given(some: dict[str, Any]) -> None:
     problem = load_case("nets/square").problem("float32")
     told = told_of(some, "nets/square", "float32")["inputs"]
     assert {name: [float.fromhex(text) for text in one["hex"]] for name, one in told.items()} == {

@@ -3,31 +3,25 @@
 import json
 import math
 import re
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from adapters import find_adapters
-from cases import CaseErrors, load_case
+from cases import Case, CaseErrors, load_case
 from cases.schema import schema_text
 from reference import tape
 from reports import environment, run
 from reports.environment import Selection
 from reports.notation import Notation, with_powers
-from reports.report import put_together
+from reports.report import Report, put_together
+from reports.walk import Walk
 from reports.walk import walk as walk_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
-    from cases import Case
-    from reports.report import Report
-    from reports.walk import Walk
-    from reports.walk_line import WalkLine
+from reports.walk_line import WalkLine
 
 # Formulas, numbers put in and printed numbers are the document's own, but for ∂L/∂a₁, which it has within
 # the next line, and the sign inside the loss's square. Those after ≈ follow from the numbers put in, to six
@@ -155,7 +149,7 @@ def test_one_number_is_wrong_and_each_has_a_verdict_in_words(document: Report) -
     assert told["dL/da1"].verdict == "not printed"
 
 
-def test_claimants_are_told_with_all_their_digits_in_each_format() -> None:
+def test_implementations_are_told_with_all_their_digits_in_each_format() -> None:
     pytest.importorskip("torch")
     told = lines(walk(report(load_case("worked/document"), "numpy", "torch")))
     numpy, torch = told[1, "a1"].said
@@ -170,7 +164,7 @@ def test_claimants_are_told_with_all_their_digits_in_each_format() -> None:
     assert told[1, "da1/dz1"].said[1].values == ()  # which PyTorch does not expose
 
 
-def test_a_claimant_that_differs_is_told(document: Report) -> None:
+def test_a_implementation_that_differs_is_told(document: Report) -> None:
     results = document.results
     rows = tuple(
         replace(row, expected=True, finding=replace(row.finding, verdict="differs"))

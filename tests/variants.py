@@ -6,16 +6,13 @@ Written out by hand, in loops, and without the reference's arithmetic.
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 import numpy as np
 from forms import SLOPES, VALUES
 
+from cases import Problem
 from cases.dtypes import SIXTEEN_BITS
 from cases.rounding import rounded_once
-
-if TYPE_CHECKING:
-    from cases import Problem
 
 
 def in_turn(terms):
@@ -69,8 +66,8 @@ def fused(start, a, b):
     return total
 
 
+# The forms of a derivative, as far as an activation has so many.
 SLOPE = ("from a", "from z", "multiplied out", "fused")
-"""The forms of a derivative, as far as an activation has so many."""
 
 
 @dataclass(frozen=True)

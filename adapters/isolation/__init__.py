@@ -1,4 +1,4 @@
-"""Claimants in processes of their own: whatever one does costs its own rows, and the rest goes on."""
+"""Implementations in processes of their own: whatever one does costs its own rows, and the rest goes on."""
 
 from adapters.isolation.isolated import isolated
 from adapters.isolation.limits import UNBOUNDED, Limits

@@ -1,4 +1,4 @@
-"""What keeps a claimant's process within bounds, set from inside: its memory, its files, its life."""
+"""What keeps an implementation's process within bounds, set from inside: its memory, its files, its life."""
 
 import ctypes
 import os

@@ -9,7 +9,7 @@ from adapters.isolation import replies
 from adapters.isolation.limits import Limits
 from adapters.isolation.messages import Corrupted
 from adapters.isolation.problems import most_bytes, told
-from adapters.isolation.process import ClaimantProcess, Claimed
+from adapters.isolation.process import AdapterProcess, Claimed
 from cases import names
 from cases.dtypes import Accumulators
 from cases.problem import Problem
@@ -33,7 +33,7 @@ def isolated(name: str, location: str, limits: Limits, python: str = "") -> Adap
         version of its framework there.
     """
     claimed = Claimed(name, location, python or sys.executable)
-    process = ClaimantProcess(claimed, limits)
+    process = AdapterProcess(claimed, limits)
     try:
         found = process.start()
         reason = replies.unavailable(found)
@@ -47,12 +47,12 @@ def isolated(name: str, location: str, limits: Limits, python: str = "") -> Adap
     return Unavailable(f"{name}@{python}" if python else name, *reason)
 
 
-def _adapter(process: ClaimantProcess, python: str) -> Adapter:
+def _adapter(process: AdapterProcess, python: str) -> Adapter:
     """Return the adapter that a process describes; its first program runs there, the others in others."""
     claimed, found = process.claimed, process.description
     told = replies.description(found)
     programs = tuple(
-        _program(process if number == 0 else ClaimantProcess(claimed, process.limits), number, *one)
+        _program(process if number == 0 else AdapterProcess(claimed, process.limits), number, *one)
         for number, one in enumerate(replies.programs(found))
     )
     if not python:
@@ -64,7 +64,7 @@ def _adapter(process: ClaimantProcess, python: str) -> Adapter:
 
 
 def _program(
-    process: ClaimantProcess,
+    process: AdapterProcess,
     number: int,
     name: str,
     accumulators: Accumulators,
@@ -79,7 +79,7 @@ def _program(
 class _Remote:
     """A program in a process."""
 
-    def __init__(self, process: ClaimantProcess, number: int) -> None:
+    def __init__(self, process: AdapterProcess, number: int) -> None:
         self._process, self._number = process, number
         self._promised: dict[int, frozenset[str]] = {}
         self._fault: Fault | None = None

@@ -1,4 +1,4 @@
-"""What a claimant in a process of its own may take."""
+"""What an implementation in a process of its own may take."""
 
 import math
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A claimant's process as a partner: started, asked with a time limit, ended, started again."""
+"""An implementation's process as a partner: started, asked with a time limit, ended, started again."""
 
 import atexit
 import json
@@ -33,7 +33,7 @@ class Claimed:
     python: str
 
 
-class ClaimantProcess:
+class AdapterProcess:
     """One adapter in a process of its own, spawned when it is first wanted, and again after each fault.
 
     `generation` counts the processes: what was under way in one is gone with it.
@@ -75,7 +75,7 @@ class ClaimantProcess:
         ------
         Fault
             If the process has ended, crashes, hangs, or replies with what is no reply; it is ended then.
-            Also if its reply tells of a fault of the claimant's; it lives on then.
+            Also if its reply tells of a fault of the implementation's; it lives on then.
         """
         most = self.limits.memory if largest is None else largest
         with self._ended_by_any_failure(self.limits.seconds):

@@ -1,11 +1,11 @@
-"""What a claimant leaves behind: processes that it started and that have left its process group."""
+"""What an implementation leaves behind: processes that it started and that have left its process group."""
 
 import os
 import signal
 from contextlib import suppress
 from pathlib import Path
 
-# The environment variable by which all that a claimant starts, and those start in turn, can be told.
+# The environment variable by which all that an implementation starts, and those start in turn, can be told.
 MARK = "BACKPROP_PARITY_CLAIMANT"
 
 # So often it is looked for more, because a process may be starting another while it is ended.

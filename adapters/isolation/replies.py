@@ -113,7 +113,7 @@ def _of_type(name: str) -> object:
 
 
 def take_inputs(reply: Message, problem: Problem) -> None:
-    """Write to a problem's inputs what the claimant has written to its own, for the judge to see.
+    """Write to a problem's inputs what the implementation has written to its own, for the judge to see.
 
     Raises
     ------

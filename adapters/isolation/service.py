@@ -1,4 +1,4 @@
-"""What a claimant's process does on request: load its adapter, promise, train step by step."""
+"""What an implementation's process does on request: load its adapter, promise, train step by step."""
 
 import os
 import platform
@@ -24,7 +24,7 @@ from cases.verdict import Fault, NoEquivalent, Verdict
 # A header and arrays.
 Reply = tuple[dict[str, Any], dict[str, Any]]
 
-# Characters of what a claimant writes to standard output that are told as its fault.
+# Characters of what an implementation writes to standard output that are told as its fault.
 MOST_WORDS = 200
 
 # The same where it may write, of one training step.
@@ -43,12 +43,12 @@ class Run:
         self._steps: Iterator[Claim] | None = None
 
     def step(self) -> Reply:
-        """Return what is claimed of the next step, beside the inputs that the claimant wrote to.
+        """Return what is claimed of the next step, beside the inputs that the implementation wrote to.
 
         Raises
         ------
         StopIteration
-            If there is none. What the claimant raises passes through.
+            If there is none. What the implementation raises passes through.
         Fault
             If it states more than any step can hold.
         """
@@ -78,7 +78,9 @@ def serve(requests: int, replies: int, started: Mapping[str, Any]) -> None:
     own = os.getpid()
 
     def send(number: int, header: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
-        if os.getpid() != own:  # a claimant has forked, and both halves came back: one of them has to go
+        if (
+            os.getpid() != own
+        ):  # an implementation has forked, and both halves came back: one of them has to go
             os._exit(0)
         left = memoryview(encode({**header, "number": number}, arrays))
         while left:
@@ -104,7 +106,7 @@ def serve(requests: int, replies: int, started: Mapping[str, Any]) -> None:
 
 
 def _answer(adapter: Adapter, runs: dict[int, Run], request: Message) -> Reply:
-    """Return a reply; whatever the claimant does meanwhile is told as its own."""
+    """Return a reply; whatever the implementation does meanwhile is told as its own."""
     asked = request.header
     try:
         for run in asked.get("done", ()):
@@ -196,7 +198,7 @@ def _versions() -> Iterator[str]:
 
 def _written(most: int = MOST_WORDS) -> str:
     """Return what has been written to standard output, at most so many bytes, and forget it."""
-    with suppress(Exception):  # a claimant may have closed or replaced it
+    with suppress(Exception):  # an implementation may have closed or replaced it
         sys.stdout.flush()
     with suppress(OSError):
         size = os.lseek(1, 0, os.SEEK_END)

@@ -1,9 +1,9 @@
-"""The process of one claimant: it loads an adapter, and trains when it is asked to.
+"""The process of one implementation: it loads an adapter, and trains when it is asked to.
 
 Started by `adapters.isolation.process` as a script, perhaps under another interpreter, which needs Python
 3.11, NumPy and the framework; an older Python must still be able to read this file, and then says so.
-Requests arrive by what was standard input, and replies leave by what was standard output. A claimant that
-reads finds nothing there; what it writes goes to a file, and is told.
+Requests arrive by what was standard input, and replies leave by what was standard output. An implementation
+that reads finds nothing there; what it writes goes to a file, and is told.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Diagnosis: which known mistake explains what was claimed, to the last digit that a bound certifies.
 
-Never a guess: where a line differs, each mistake of its formula is tried on the claimant's own inputs, and it
-is named only if it predicts what was claimed and the right formula does not. A state that the claimant hides
-is followed from the start of its run, as the mistake would have left it. Of published numbers, which may come
-from a program that nobody sees, each mistake is also run from the inputs to the end.
+Never a guess: where a line differs, each mistake of its formula is tried on the implementation's own inputs,
+and it is named only if it predicts what was claimed and the right formula does not. A state that the
+implementation hides is followed from the start of its run, as the mistake would have left it. Of published
+numbers, which may come from a program that nobody sees, each mistake is also run from the inputs to the end.
 
 >>> from reference import judge, worked_example
 >>> from reference.diagnosis import diagnose

@@ -1,4 +1,4 @@
-"""What each mistake would have made of the claimant's own inputs."""
+"""What each mistake would have made of the implementation's own inputs."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -109,7 +109,7 @@ def _derived(
 def _replayed(
     situation: Situation, wrong: Collection[str], lines: Sequence[Line]
 ) -> tuple[dict[str, Bounded], bool]:
-    """Compute in NumPy, from the claimant's own numbers; what else is allowed is the right line's bound."""
+    """Compute in NumPy, from the program's own numbers; what else is allowed is the right line's bound."""
     dtype = situation.problem.dtype
     numbers = situation.problem.constants.keys() - {names.LEARNING_RATE}
     values: dict[str, Any] = {
@@ -127,7 +127,7 @@ def _replayed(
 
 
 def _hidden_lines(situation: Situation, quantity: str) -> set[str] | None:
-    """Return the line of `quantity`, and the lines it follows from that the claimant does not show.
+    """Return the line of `quantity`, and the lines it follows from that the implementation does not show.
 
     None, which is all of them, where it follows from a state that the step before does not show.
     """

@@ -1,4 +1,4 @@
-"""Which mistakes explain a finding, tried on the claimant's own numbers.
+"""Which mistakes explain a finding, tried on the implementation's own numbers.
 
 A mistake is accepted only if it predicts everything it reaches: no quantity that it changes may differ from
 what is stated, and the finding's own must agree, to at least one digit, where the right value does not. Of
@@ -36,7 +36,7 @@ def situation_of(
     previous: Situation | None = None,
     history: History | None = None,
 ) -> Situation:
-    """Return where the claimant stood: every number taken as it is, in the problem's own format."""
+    """Return where the implementation stood: every number taken as it is, in the problem's own format."""
     stated = stated_in_claim(claim, problem.dtype)
     return Situation(problem, known_before(problem, state), stated, previous, history)
 

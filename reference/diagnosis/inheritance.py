@@ -20,8 +20,8 @@ class Inheritance:
     quantity
         The quantity whose own line is wrong.
     inherited
-        Stated quantities that follow from the claimant's own numbers, but not from the same numbers with
-        `quantity` put right: their own lines are right, and nothing needs to be mended there.
+        Stated quantities that follow from the implementation's own numbers, but not from the same numbers
+        with `quantity` put right: their own lines are right, and nothing needs to be mended there.
     """
 
     quantity: str

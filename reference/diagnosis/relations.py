@@ -130,7 +130,7 @@ def _other_roundings(situation: Situation, quantity: str) -> Iterator[tuple[str,
 
 
 def _rounded_to_float32(number: Bounded) -> Bounded:
-    """Return the number as known to a claimant that rounds it, and all that follows, to float32."""
+    """Return the number as known to an implementation that rounds it, and all that follows, to float32."""
     rounding = FLOAT32.unit_roundoff * np.abs(number.value)
     return Bounded(number.value, number.error + rounding, FLOAT32)
 

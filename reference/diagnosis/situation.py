@@ -1,4 +1,4 @@
-"""Where a claimant stood in one training step: what was known, what it stated, and what follows from that."""
+"""Where a program stood in one training step: what was known, what it stated, and what follows from that."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from reference.tape import advanced, tape
 
 @dataclass(frozen=True, eq=False)
 class Situation:
-    """One training step of one claimant.
+    """One training step of one implementation.
 
     Attributes
     ----------
@@ -29,7 +29,7 @@ class Situation:
     known
         The data, the learning rate and the parameters before the step.
     stated
-        What the claimant states of this step.
+        What the implementation states of this step.
     previous
         The step before, if it is known.
     history
@@ -54,7 +54,7 @@ class Situation:
 
     @cached_property
     def right(self) -> Mapping[str, Bounded]:
-        """Every quantity as it follows, by the right tape, from what the claimant itself states."""
+        """Every quantity as it follows, by the right tape, from what the implementation itself states."""
         return MappingProxyType(derive(self.lines, self.known, self.stated))
 
     @cached_property
@@ -81,11 +81,11 @@ class Situation:
 
     @cached_property
     def shown(self) -> frozenset[str]:
-        """The quantities of which later lines follow from the claimant's own numbers."""
+        """The quantities of which later lines follow from the implementation's own numbers."""
         return shown_of(self.stated, self.right)
 
     def is_shown(self, quantity: str) -> bool:
-        """Whether later lines follow from the claimant's own numbers of this quantity."""
+        """Whether later lines follow from the implementation's own numbers of this quantity."""
         return quantity in self.shown
 
 
@@ -118,7 +118,7 @@ def reached(
     lines
         The mistaken tape.
     wrong, shown
-        Its lines that are mistaken, and those whose numbers the claimant shows.
+        Its lines that are mistaken, and those whose numbers the implementation shows.
     hidden
         What already comes otherwise from the steps before.
     """
@@ -158,7 +158,7 @@ class EarlierStep:
 
 @dataclass(frozen=True, eq=False)
 class History:
-    """The steps since all of a claimant's state was known exactly: at the start, or where it was stated.
+    """The steps since all of a program's state was known exactly: at the start, or where it was stated.
 
     Attributes
     ----------

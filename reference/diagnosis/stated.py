@@ -1,4 +1,4 @@
-"""What is stated of one quantity, by a claimant or in print, and how it is held against what is derived."""
+"""What is stated of one quantity, by a program or in print, and how it is held against what is derived."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Stated:
     Attributes
     ----------
     value
-        The array, as the claimant gave it; NaN where a publication prints no number.
+        The array, as the implementation gave it; NaN where a publication prints no number.
     half_unit
         For printed numbers half a unit in the last place, NaN where none is printed; else `EXACT`.
     dtype_promised

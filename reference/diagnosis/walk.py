@@ -1,4 +1,4 @@
-"""Whole runs diagnosed: every finding of a claimant's steps, explained."""
+"""Whole runs diagnosed: every finding of an implementation's steps, explained."""
 
 from collections.abc import Iterable, Iterator
 from functools import partial
@@ -14,12 +14,12 @@ from reference.findings import Finding
 
 
 def diagnose(problem: Problem, judged: Iterable[JudgedStep]) -> Iterator[Diagnosis]:
-    """Diagnose a claimant's run, each finding as `explain_step` does.
+    """Diagnose an implementation's run, each finding as `explain_step` does.
 
     Parameters
     ----------
     problem
-        What the claimant was given.
+        What the implementation was given.
     judged
         Its steps from the first on, as `judge` yields them.
 
@@ -42,7 +42,7 @@ def explain_step(problem: Problem, judged: JudgedStep, finding: Finding) -> Diag
     Parameters
     ----------
     problem
-        What the claimant was given.
+        What the implementation was given.
     judged
         The step, as `judge` yields it: with the steps before it that a hidden state follows from.
     finding

@@ -141,6 +141,6 @@ def settled(value: Real, error: Error, reach: Real, form: Format, underflows: Er
 
 
 def difference(y_hat: Bounded, y: Bounded) -> tuple[Real, Real]:
-    """Return d = ŷ − y and what a claimant's d may be off by: what ŷ is, and one rounding."""
+    """Return d = ŷ − y and what an implementation's d may be off by: what ŷ is, and one rounding."""
     d = y_hat.value - y.value
     return d, y_hat.error + y_hat.format.gamma(1) * (np.abs(d) + y_hat.error)

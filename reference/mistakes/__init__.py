@@ -118,7 +118,7 @@ MISTAKES = MappingProxyType({mistake.name: mistake for mistake in (*STRUCTURAL, 
 
 
 def mistaken_steps(problem: Problem, mistake: Mistake) -> Iterator[dict[str, NDArray[Any]]]:
-    """Train in plain NumPy, in the problem's dtype, with a mistake: a claimant that is wrong.
+    """Train in plain NumPy, in the problem's dtype, with a mistake: an implementation that is wrong.
 
     Returns
     -------

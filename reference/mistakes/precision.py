@@ -1,4 +1,4 @@
-"""Mistakes of precision: a lower one somewhere inside than the claimant promises. NumPy only."""
+"""Mistakes of precision: a lower one somewhere inside than the implementation promises. NumPy only."""
 
 from collections.abc import Callable, Collection
 from dataclasses import replace

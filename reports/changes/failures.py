@@ -15,12 +15,12 @@ Failing: TypeAlias = dict[Subject, dict[str, Row]]
 
 @dataclass(frozen=True)
 class Failure:
-    """What one claimant fails at in one run only: in the new one, or in the old one.
+    """What one implementation fails at in one run only: in the new one, or in the old one.
 
     Attributes
     ----------
     who
-        The claimant, the case, the number format.
+        The implementation, the case, the number format.
     first
         In a few words, the first line: "differs at dL/dW1, step 2".
     others
@@ -37,7 +37,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Uncompared:
-    """What one claimant was compared on before, and is not now.
+    """What one implementation was compared on before, and is not now.
 
     Attributes
     ----------
@@ -79,7 +79,7 @@ def _failures(found: Mapping[Subject, list[Row]]) -> tuple[Failure, ...]:
 
 
 def _passing(run: SavedRun) -> dict[Subject, set[str]]:
-    """Return what passes somewhere, by claimant; the claim as a whole does where anything is compared."""
+    """Return what passes somewhere, by program; the claim as a whole does where anything is compared."""
     found: dict[Subject, set[str]] = {}
     for row in run.results.rows:
         if row.compared and row.passes:
@@ -88,7 +88,7 @@ def _passing(run: SavedRun) -> dict[Subject, set[str]]:
 
 
 def _failing(run: SavedRun) -> Failing:
-    """Return the first failing row of each quantity, by claimant."""
+    """Return the first failing row of each quantity, by implementation."""
     found: Failing = {}
     for row in sorted((row for row in run.results.rows if row.fails), key=order):
         found.setdefault(row.subject, {}).setdefault(row.finding.quantity, row)
@@ -121,7 +121,7 @@ def _compared(run: SavedRun) -> Mapping[Subject, dict[str, None]]:
 
 
 def _reasons(run: SavedRun) -> dict[Subject, str]:
-    """Return for each claimant why it was not compared, where its rows say so."""
+    """Return for each implementation why it was not compared, where its rows say so."""
     return dict(_told(row for row in run.results.rows if not row.compared))
 
 

@@ -18,12 +18,12 @@ Key: TypeAlias = tuple[Subject, str]
 
 @dataclass(frozen=True)
 class Moved:
-    """One quantity of one claimant that is not the same to the last bit.
+    """One quantity of one implementation that is not the same to the last bit.
 
     Attributes
     ----------
     who, quantity
-        The claimant, the case, the number format; its name.
+        The implementation, the case, the number format; its name.
     step
         The first kept step at which it is another.
     elements, of
@@ -54,11 +54,11 @@ class Motion:
     Attributes
     ----------
     moved
-        What has, claimant by claimant, in the order of computation.
+        What has, implementation by implementation, in the order of computation.
     compared
         For each quantity that both runs have: who, and which.
     ended
-        Trainings that end after another step than before: the claimant, the step before, the step now.
+        Trainings that end after another step than before: the implementation, the step before, the step now.
     """
 
     moved: tuple[Moved, ...] = ()
@@ -113,7 +113,7 @@ def _distance(old: Bits, new: Bits) -> tuple[int, float]:
 
 
 def _with_first(moved: list[Moved], places: dict[tuple[str, str], int]) -> Iterator[Moved]:
-    """Give each claimant's in the order of computation, the first of them marked."""
+    """Give each implementation's in the order of computation, the first of them marked."""
     together: dict[Subject, list[Moved]] = {}
     for one in moved:
         together.setdefault(one.who, []).append(one)

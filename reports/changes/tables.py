@@ -43,7 +43,9 @@ def sections(changes: Changes) -> tuple[Section, ...]:
     return tuple(one for one in told if len(one.table))
 
 
-FAILURES = "What fails now, and did not fail before: the first line of each claimant, and how many more."
+FAILURES = (
+    "What fails now, and did not fail before: the first line of each implementation, and how many more."
+)
 UNCOMPARED = "A comparison that is no longer made can no longer fail."
 FIXED = "What failed before, and does not fail now."
 SELECTED = "Only one of the two runs has these."
@@ -66,7 +68,7 @@ HEADROOM = (
 
 
 def failures(changes: Changes) -> pd.DataFrame:
-    """Return a line for each claimant of each case that fails at something new."""
+    """Return a line for each implementation of each case that fails at something new."""
     lines = [(*_who(one.who), one.first, one.others, one.told) for one in changes.failures]
     return pd.DataFrame(lines, columns=[*WHO, "now", "more quantities", "told"])
 
@@ -78,7 +80,7 @@ def fixed(changes: Changes) -> pd.DataFrame:
 
 
 def uncompared(changes: Changes) -> pd.DataFrame:
-    """Return a line for each claimant of each case of which less is compared."""
+    """Return a line for each implementation of each case of which less is compared."""
     lines = [(*_who(one.who), len(one.quantities), one.quantities[0], one.why) for one in changes.uncompared]
     return pd.DataFrame(lines, columns=[*WHO, "quantities", "the first", "why"])
 
@@ -89,14 +91,14 @@ def differing(found: Sequence[Differs]) -> pd.DataFrame:
 
 
 def kinds(motion: Motion) -> pd.DataFrame:
-    """Return a line for each number format, claimant and kind of quantity of which something has moved."""
+    """Return a line for each number format, program and kind of quantity of which something has moved."""
     counted: dict[tuple[str, ...], int] = {}
     for who, quantity in motion.compared:
-        key = who.dtype, who.claimant, kind(quantity)
+        key = who.dtype, who.implementation, kind(quantity)
         counted[key] = counted.get(key, 0) + 1
     together: dict[tuple[str, ...], list[Moved]] = {}
     for one in motion.moved:
-        together.setdefault((one.who.dtype, one.who.claimant, kind(one.quantity)), []).append(one)
+        together.setdefault((one.who.dtype, one.who.implementation, kind(one.quantity)), []).append(one)
     order = sorted(together, key=lambda key: -_badness(max(together[key], key=_badness)))
     columns = [*KIND, "quantities", "moved", "begin here", "ulps", "in", "later"]
     return pd.DataFrame([(*key, counted[key], *_kind(together[key])) for key in order], columns=columns)
@@ -145,12 +147,12 @@ def headroom(changes: Changes) -> pd.DataFrame:
     return pd.DataFrame(lines, columns=[*WHO, "quantity", "used before", "used now", "change"])
 
 
-WHO = ("case", "dtype", "claimant")
-KIND = ("dtype", "claimant", "kind")
+WHO = ("case", "dtype", "implementation")
+KIND = ("dtype", "implementation", "kind")
 
 
 def _who(who: Subject) -> tuple[str, str, str]:
-    return who.case, who.dtype, who.claimant
+    return who.case, who.dtype, who.implementation
 
 
 def _badness(one: Moved) -> float:

@@ -14,7 +14,7 @@ from reports.drawing.told import all_who, by_quantity, first_wrong, sentence, to
 from reports.rows import Row
 
 LEGEND: Final = (
-    "The number in each box is the largest part of its tolerance that any claimant used, over all steps and "
+    "The number in each box is the largest part of its tolerance that anybody used, over all steps and "
     "number formats; at most 1 agrees."
 )
 
@@ -37,7 +37,7 @@ def tape_drawing(problem: Problem, rows: Sequence[Row]) -> Markup:
     problem
         The case in any of its number formats.
     rows
-        What was found on this case, by all claimants in all steps and formats.
+        What was found on this case, by all implementations in all steps and formats.
     """
     drawn, first, found = layout(problem), first_wrong(rows), by_quantity(rows)
     name = f"tape-{quote(problem.case, safe='')}"

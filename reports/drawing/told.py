@@ -35,7 +35,7 @@ class Told:
 
 
 def told(rows: Iterable[Row]) -> Told:
-    """Tell of one box's rows, over all claimants, steps and number formats."""
+    """Tell of one box's rows, over all implementations, steps and number formats."""
     judged = [row for row in rows if _is_told(row)]
     wrong = _first_wrong(judged)
     if wrong is not None:
@@ -99,7 +99,7 @@ def _word(row: Row) -> str:
 
 
 def _who(row: Row) -> str:
-    return f"{row.subject.claimant}, {row.subject.dtype}{at_step(row)}"
+    return f"{row.subject.implementation}, {row.subject.dtype}{at_step(row)}"
 
 
 def level(used: float) -> int:

@@ -70,8 +70,8 @@ def _tables(frames: Mapping[str, pd.DataFrame]) -> tuple[Table, ...]:
 
 def summary(frame: pd.DataFrame) -> str:
     """Say what a table of quantities comes to: "17 quantities: all agree", "…: 2 cells differ"."""
-    claimants = frame.columns[len(BEFORE) : -len(AFTER)]
-    tints = [tint(cell) for who in claimants for cell in frame[who]]
+    implementations = frame.columns[len(BEFORE) : -len(AFTER)]
+    tints = [tint(cell) for who in implementations for cell in frame[who]]
     counted = {"news": "not in agreement", "known": "differing as expected"}
     others = [f"{tints.count(name)} {words}" for name, words in counted.items() if name in tints]
     agree = sum(name.startswith("t") for name in tints)

@@ -61,7 +61,7 @@ def together(failing: Iterable[Failure]) -> dict[str, list[Failure]]:
     """Collect the failures that are told in the same words: "torch differs at dL/dW1"."""
     alike: dict[str, list[Failure]] = {}
     for one in failing:
-        alike.setdefault(f"{one.row.subject.claimant} {one.title}", []).append(one)
+        alike.setdefault(f"{one.row.subject.implementation} {one.title}", []).append(one)
     return alike
 
 

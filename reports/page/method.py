@@ -26,10 +26,10 @@ class Anatomy:
 
     Attributes
     ----------
-    claimant, version
+    implementation, version
         Whose number it is, and whether it was computed for the page because the run has not that case.
     line, inputs
-        The line of the tape, and the claimant's own numbers above it.
+        The line of the tape, and the implementation's own numbers above it.
     roundings
         How many the tolerance allows: one for each term and each sum, and one more.
     reach, gamma
@@ -40,7 +40,7 @@ class Anatomy:
         The contract of the activation, in units in the last place.
     """
 
-    claimant: str
+    implementation: str
     afresh: bool
     line: Line
     inputs: tuple[tuple[str, float], ...]
@@ -60,17 +60,17 @@ def anatomy(rows: Iterable[Row]) -> Anatomy:
     afresh = not stated
     if afresh:
         stated = _stated(_reference())
-    claimant = next((who for who in stated if who != REFERENCE), REFERENCE)
-    return _apart(claimant, line, stated[claimant], afresh=afresh)
+    implementation = next((who for who in stated if who != REFERENCE), REFERENCE)
+    return _apart(implementation, line, stated[implementation], afresh=afresh)
 
 
 def _stated(rows: Iterable[Row]) -> dict[str, dict[str, Finding]]:
-    """Collect by claimant what was found on each quantity of the first step, where it was compared."""
+    """Collect by implementation what was found on each quantity of the first step, where it was compared."""
     found: dict[str, dict[str, Finding]] = {}
     for row in rows:
         who, about = row.subject, (row.subject.case, row.subject.dtype, row.finding.step)
         if about == (CASE, FLOAT64.name, 1) and who.adapter != PUBLISHED and row.compared and row.passes:
-            found.setdefault(who.claimant, {})[row.finding.quantity] = row.finding
+            found.setdefault(who.implementation, {})[row.finding.quantity] = row.finding
     return found
 
 
@@ -81,7 +81,7 @@ def _reference() -> Iterator[Row]:
     return chain.from_iterable(rows_of(problem, subject, step) for step in steps)
 
 
-def _apart(claimant: str, line: Line, found: Mapping[str, Finding], *, afresh: bool) -> Anatomy:
+def _apart(implementation: str, line: Line, found: Mapping[str, Finding], *, afresh: bool) -> Anatomy:
     inputs = tuple((name, found[name].claimed) for name in line.inputs)
     form = FLOAT64.certified if found[QUANTITY].truth == "certified" else FLOAT64
     factors = [Bounded.exact([[value]], form) for _, value in inputs]
@@ -92,5 +92,5 @@ def _apart(claimant: str, line: Line, found: Mapping[str, Finding], *, afresh: b
     rest = found[QUANTITY].tolerance - gamma * reach
     shows = rest > NEGLIGIBLE * gamma * reach
     return Anatomy(
-        claimant, afresh, line, inputs, found[QUANTITY], roundings, reach, gamma, rest if shows else 0.0
+        implementation, afresh, line, inputs, found[QUANTITY], roundings, reach, gamma, rest if shows else 0.0
     )

@@ -111,7 +111,7 @@ def _parts(report: Report, failing: tuple[Failure, ...] | FailedPart) -> Iterato
     )
     drawn = "the losses of ", "the accuracy of ", "the activations' errors"
     yield Part("pictures", "Pictures", lambda: _pictures(report), drawn)
-    yield Part("known", "Known differences", lambda: _unless_empty(report.known))
+    yield Part("known", "Expected differences", lambda: _unless_empty(report.known))
     yield Part("no-equivalent", "No equivalent", lambda: _unless_empty(report.no_equivalent))
     lost = "Within the bound, and yet without one right digit"
     yield Part("lost", lost, lambda: _unless_empty(report.lost), ("the lost digits of ",))

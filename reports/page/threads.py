@@ -1,4 +1,4 @@
-"""Where a known difference is discussed: the address of the thread that a case names."""
+"""Where an expected difference is discussed: the address of the thread that a case names."""
 
 import re
 from typing import Final

@@ -1,4 +1,4 @@
-"""The error of each activation and of its derivative over a range of z, all claimants in each picture."""
+"""The error of each activation and of its derivative over a range of z, all programs in each picture."""
 
 import math
 from typing import Final
@@ -28,7 +28,7 @@ CAPTION = (
     "which frameworks take different ones."
 )
 
-COLUMNS: Final = ["activation", "quantity", "dtype", "claimant", "z", "ulps"]
+COLUMNS: Final = ["activation", "quantity", "dtype", "implementation", "z", "ulps"]
 
 # Ulps: the lowest line.
 LEAST: Final = 0.1
@@ -46,9 +46,9 @@ def picture(results: Results) -> Picture | None:
 
 
 def frame(results: Results) -> pd.DataFrame:
-    """Return a line for each strip of the range, of each claimant's value and derivative."""
+    """Return a line for each strip of the range, of each implementation's value and derivative."""
     rows = [
-        (one.activation, one.quantity, one.dtype, one.claimant, one.z, one.ulps)
+        (one.activation, one.quantity, one.dtype, one.implementation, one.z, one.ulps)
         for one in results.activations
     ]
     return pd.DataFrame(rows, columns=COLUMNS)
@@ -57,10 +57,10 @@ def frame(results: Results) -> pd.DataFrame:
 def shown(table: pd.DataFrame) -> pd.DataFrame:
     """Return the largest error of each curve, and where it is."""
     size = table["ulps"].fillna(math.inf)
-    curves = ["activation", "quantity", "claimant"]
+    curves = ["activation", "quantity", "implementation"]
     worst = table.loc[size.groupby([table[name] for name in curves], sort=False).idxmax()]
     cells = (f"{short(line.ulps)} ulps at z = {short(line.z)}" for line in each_line(worst))
-    return side_by_side(worst, ("activation", "quantity", "dtype"), "claimant", cells)
+    return side_by_side(worst, ("activation", "quantity", "dtype"), "implementation", cells)
 
 
 def alternative(table: pd.DataFrame) -> str:
@@ -85,7 +85,7 @@ def lost(table: pd.DataFrame) -> float:
 def draw(table: pd.DataFrame) -> Figure:
     """Draw for each activation its value beside its derivative."""
     names = list(dict.fromkeys(table["activation"]))
-    drawn, axes = panels(len(names), 2, height=46, gap=17, legend=table["claimant"])
+    drawn, axes = panels(len(names), 2, height=46, gap=17, legend=table["implementation"])
     for name, row in zip(names, axes, strict=True):
         for which, one in zip(("value", "derivative"), row, strict=True):
             part = table[(table["activation"] == name) & (table["quantity"] == which)]
@@ -100,8 +100,8 @@ def draw(table: pd.DataFrame) -> Figure:
 
 def _draw_panel(axes: Axes, part: pd.DataFrame, table: pd.DataFrame) -> None:
     top = 10 * lost(table)
-    for place, (who, look) in enumerate(looks(table["claimant"]).items()):
-        mine = part[part["claimant"] == who]
+    for place, (who, look) in enumerate(looks(table["implementation"]).items()):
+        mine = part[part["implementation"] == who]
         shown = np.clip(mine["ulps"].fillna(math.inf), LEAST, top)
         axes.plot(mine["z"], shown, **look.curve, markevery=(3 * place, 9), label=who, clip_on=False)
     axes.axhline(lost(table), color=INK, linestyle=":", linewidth=0.8)

@@ -27,7 +27,7 @@ CAPTION = (
     "steps were compared."
 )
 
-COLUMNS: Final = ["case", "dtype", "claimant", "step", "ulps"]
+COLUMNS: Final = ["case", "dtype", "implementation", "step", "ulps"]
 
 # Cases that are drawn.
 MOST: Final = 8
@@ -52,10 +52,11 @@ def picture(results: Results) -> Picture | None:
 def frame(results: Results) -> pd.DataFrame:
     """Return the courses against certified truth of the cases in which most steps were compared.
 
-    A step of which the truth is not known is left out; NaN stands where a claimant's own numbers are NaN.
+    A step of which the truth is not known is left out; NaN stands where an implementation's own numbers are
+    NaN.
     """
     rows = [
-        (one.case, one.dtype, one.claimant, one.step, one.ulps)
+        (one.case, one.dtype, one.implementation, one.step, one.ulps)
         for one in results.drifts
         if one.against == TRUTH and not one.not_known
     ]
@@ -67,17 +68,18 @@ def frame(results: Results) -> pd.DataFrame:
 
 def shown(table: pd.DataFrame) -> pd.DataFrame:
     """Return the drift in ulps at each step that is drawn."""
-    return side_by_side(table, ("case", "dtype", "step"), "claimant", map(short, table["ulps"]))
+    return side_by_side(table, ("case", "dtype", "step"), "implementation", map(short, table["ulps"]))
 
 
 def alternative(table: pd.DataFrame) -> str:
     """Say who has drifted least and most at the end, and where."""
-    ends = table.groupby(["case", "dtype", "claimant"], sort=False).last().reset_index().dropna()
+    ends = table.groupby(["case", "dtype", "implementation"], sort=False).last().reset_index().dropna()
     if ends.empty:
         return "Every course ends in NaN."
     least, most = (pick(each_line(ends), key=lambda line: line.ulps) for pick in (min, max))
     told = (
-        f"{line.ulps:.2g} ulps ({line.claimant} on {line.case} in {line.dtype})" for line in (least, most)
+        f"{line.ulps:.2g} ulps ({line.implementation} on {line.case} in {line.dtype})"
+        for line in (least, most)
     )
     return f"After the last step that is compared the drift is between {' and '.join(told)}."
 
@@ -85,7 +87,7 @@ def alternative(table: pd.DataFrame) -> str:
 def draw(table: pd.DataFrame) -> Figure:
     """Draw for each case its number formats beside each other."""
     cases, dtypes = list(dict.fromkeys(table["case"])), list(in_order(table["dtype"], DTYPES))
-    drawn, axes = panels(len(cases), len(dtypes), height=62, gap=28, legend=table["claimant"])
+    drawn, axes = panels(len(cases), len(dtypes), height=62, gap=28, legend=table["implementation"])
     for case, row in zip(cases, axes, strict=True):
         whole = table[table["case"] == case]
         for dtype, one in zip(dtypes, row, strict=True):
@@ -100,8 +102,8 @@ def _draw_panel(axes: Axes, whole: pd.DataFrame, dtype: str, table: pd.DataFrame
     if part.empty:
         axes.set_axis_off()
         return
-    for who, look in looks(table["claimant"]).items():
-        mine = part[part["claimant"] == who]
+    for who, look in looks(table["implementation"]).items():
+        mine = part[part["implementation"] == who]
         axes.plot(mine["step"], drawable(mine["ulps"].clip(lower=LEAST)), **look.curve, label=who)
     axes.set_xscale("log")
     ulps = drawable(part["ulps"])

@@ -25,7 +25,7 @@ def in_order(names: Iterable[str], first: Iterable[str]) -> Iterator[str]:
 
 
 def side_by_side(table: pd.DataFrame, lines: Sequence[str], who: str, told: Iterable[str]) -> pd.DataFrame:
-    """Return a table as people read it: what is told of each line, with a column for each claimant.
+    """Return a table as people read it: what is told of each line, with a column for each implementation.
 
     Parameters
     ----------

@@ -54,7 +54,11 @@ def draw_key(axes: Axes, y: float) -> None:
         x += 26
     axes.text(x + 4, y + LINE / 2, "% of the bound", va="center", size=7)
     x = 236
-    for state, word in {"fails": "fails", "expected": "known difference", "undecided": "undecided"}.items():
+    for state, word in {
+        "fails": "fails",
+        "expected": "expected difference",
+        "undecided": "undecided",
+    }.items():
         draw_cell(axes, x, y, 18, state, math.nan)
         axes.text(x + 21, y + LINE / 2, word, va="center", size=7)
         x += 28 + 4.4 * len(word)

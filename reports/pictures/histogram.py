@@ -1,4 +1,4 @@
-"""The histogram: how far all numbers are from the truth, by kind of quantity, claimant and number format."""
+"""The histogram: how far all numbers are from the truth, by kind of quantity, program and number format."""
 
 import math
 from collections.abc import Sequence
@@ -27,12 +27,12 @@ CAPTION = (
     "nearer can be written. Up: what share of the numbers has such an error; each line across is a "
     "hundredth of the one above it. A last step at the right, “NaN”, has no distance: what was claimed "
     "is NaN, or the truth may overflow. Far out are numbers of which rounding leaves little, as a "
-    "saturated unit's derivative, and the known differences between the frameworks. A program that "
+    "saturated unit's derivative, and the expected differences between the frameworks. A program that "
     "shows nothing inside a step, as “jax plain”, is judged over many lines at once, and so is further "
     "off."
 )
 
-COLUMNS: Final = ["dtype", "claimant", "kind", "class", "more than", "at most", "count", "share"]
+COLUMNS: Final = ["dtype", "implementation", "kind", "class", "more than", "at most", "count", "share"]
 
 # Ends of the classes that are drawn, from those of `EDGES`.
 CLASSES: Final = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 16.0, 1024.0, 2.0**20)
@@ -72,22 +72,24 @@ def frame(results: Results) -> pd.DataFrame:
     """Return a line for each class that is drawn and not empty, with its share of all numbers of its kind.
 
     "class" is 0 for what is exactly right and ±k for an error of more than CLASSES[k − 1] ulps and at most
-    CLASSES[k]; ±`OUTSIDE` is beyond, and `OUTSIDE` + 1 has no distance. Kinds that a claimant shows none of
-    have no line.
+    CLASSES[k]; ±`OUTSIDE` is beyond, and `OUTSIDE` + 1 has no distance. Kinds that an implementation shows
+    none of have no line.
     """
     rows = [
         (
             one.dtype,
-            one.claimant,
+            one.implementation,
             one.kind if one.kind in FORWARD else OTHERS,
             drawn_class(one.bin),
             one.count,
         )
         for one in results.accuracy
     ]
-    counted = pd.DataFrame(rows, columns=["dtype", "claimant", "kind", "class", "count"])
-    by = counted.groupby(["dtype", "claimant", "kind", "class"], sort=False)["count"].sum().reset_index()
-    totals = by.groupby(["dtype", "claimant", "kind"], sort=False)["count"].transform("sum")
+    counted = pd.DataFrame(rows, columns=["dtype", "implementation", "kind", "class", "count"])
+    by = (
+        counted.groupby(["dtype", "implementation", "kind", "class"], sort=False)["count"].sum().reset_index()
+    )
+    totals = by.groupby(["dtype", "implementation", "kind"], sort=False)["count"].transform("sum")
     ends = [_ends(int(place)) for place in by["class"]]
     by["more than"], by["at most"] = [low for low, _ in ends], [high for _, high in ends]
     by["share"] = by["count"] / totals
@@ -114,7 +116,7 @@ def _ends(place: int) -> tuple[float, float]:
 
 
 def shown(table: pd.DataFrame) -> pd.DataFrame:
-    """Return how many numbers there are in each class that is not empty, by claimant."""
+    """Return how many numbers there are in each class that is not empty, by implementation."""
     named = table.assign(quantity=table["kind"], error=[words_of(int(place)) for place in table["class"]])
     ranks = {"dtype": DTYPES, "kind": (*FORWARD, OTHERS)}
     ordered = named.sort_values(
@@ -122,7 +124,7 @@ def shown(table: pd.DataFrame) -> pd.DataFrame:
         key=lambda column: column.map(ranks[column.name].index) if column.name in ranks else column,
     )
     cells = [f"{count:,}" for count in ordered["count"]]
-    return side_by_side(ordered, ("dtype", "quantity", "error"), "claimant", cells)
+    return side_by_side(ordered, ("dtype", "quantity", "error"), "implementation", cells)
 
 
 def words_of(place: int) -> str:
@@ -151,10 +153,10 @@ def alternative(table: pd.DataFrame) -> str:
 
 
 def draw(table: pd.DataFrame) -> Figure:
-    """Draw a small picture for each kind and number format, all claimants in each."""
+    """Draw a small picture for each kind and number format, all implementations in each."""
     kinds = list(in_order(table["kind"], (*FORWARD, OTHERS)))
     dtypes = list(in_order(table["dtype"], DTYPES))
-    drawn, axes = panels(len(kinds), len(dtypes), height=46, gap=17, legend=table["claimant"])
+    drawn, axes = panels(len(kinds), len(dtypes), height=46, gap=17, legend=table["implementation"])
     for kind, row in zip(kinds, axes, strict=True):
         for dtype, one in zip(dtypes, row, strict=True):
             part = table[(table["kind"] == kind) & (table["dtype"] == dtype)]
@@ -168,8 +170,8 @@ def draw(table: pd.DataFrame) -> Figure:
 def _draw_panel(axes: Axes, part: pd.DataFrame, table: pd.DataFrame) -> None:
     last = OUTSIDE + 1 if (table["class"] > OUTSIDE).any() else OUTSIDE
     edges = [place - 0.5 for place in range(-OUTSIDE, last + 2)]
-    for who, look in looks(table["claimant"]).items():
-        mine = part[part["claimant"] == who].set_index("class")["share"]
+    for who, look in looks(table["implementation"]).items():
+        mine = part[part["implementation"] == who].set_index("class")["share"]
         shares = [float(mine.get(place, UNSEEN)) for place in range(-OUTSIDE, last + 1)]
         if len(mine):
             axes.stairs(shares, edges, baseline=UNSEEN, **look.outline, label=who)

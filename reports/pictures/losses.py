@@ -1,4 +1,4 @@
-"""Loss against step: trainings of many steps, all claimants in each picture."""
+"""Loss against step: trainings of many steps, all implementations in each picture."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CAPTION = (
     "no error."
 )
 
-COLUMNS: Final = ["case", "dtype", "claimant", "step", "loss", "rate"]
+COLUMNS: Final = ["case", "dtype", "implementation", "step", "loss", "rate"]
 
 # Shorter trainings are not drawn.
 LEAST_STEPS: Final = 20
@@ -57,7 +57,7 @@ def frame(results: Results, rates: Mapping[str, float] | None = None) -> pd.Data
 
     Cases are of one family whose names begin with the same word: training/rate-….
     """
-    rows = [(one.case, one.dtype, one.claimant, one.step, one.loss) for one in results.losses]
+    rows = [(one.case, one.dtype, one.implementation, one.step, one.loss) for one in results.losses]
     table = pd.DataFrame(rows, columns=COLUMNS[:-1])
     longest = table.groupby("case")["step"].transform("max")
     table = table[longest >= LEAST_STEPS].copy()
@@ -67,10 +67,10 @@ def frame(results: Results, rates: Mapping[str, float] | None = None) -> pd.Data
 
 
 def shown(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the losses at the steps 1, 2, 5, 10, … and at each claimant's last one."""
-    last = table.groupby(["case", "dtype", "claimant"], sort=False)["step"].transform("max")
+    """Return the losses at the steps 1, 2, 5, 10, … and at each implementation's last one."""
+    last = table.groupby(["case", "dtype", "implementation"], sort=False)["step"].transform("max")
     told = table[table["step"].map(is_told) | (table["step"] == last)]
-    return side_by_side(told, ("case", "dtype", "step"), "claimant", map(short, told["loss"]))
+    return side_by_side(told, ("case", "dtype", "step"), "implementation", map(short, told["loss"]))
 
 
 def alternative(table: pd.DataFrame) -> str:
@@ -78,7 +78,10 @@ def alternative(table: pd.DataFrame) -> str:
     told = []
     for case, part in table.groupby("case", sort=False):
         first, last = part["step"].min(), part["step"].max()
-        begins, ends = part[part["step"] == first]["loss"], part.groupby(["dtype", "claimant"])["loss"].last()
+        begins, ends = (
+            part[part["step"] == first]["loss"],
+            part.groupby(["dtype", "implementation"])["loss"].last(),
+        )
         told.append(f"{case} from {begins.max():.2g} to {_range(ends)} in {last:,} steps")
     more = f"; and {len(told) - TOLD} more" if len(told) > TOLD else ""
     return f"The loss goes: {'; '.join(told[:TOLD])}{more}."
@@ -92,7 +95,7 @@ def _range(numbers: pd.Series[float]) -> str:
 def draw(table: pd.DataFrame) -> Figure:
     """Draw for each case its number formats beside each other."""
     cases, dtypes = list(dict.fromkeys(table["case"])), list(in_order(table["dtype"], DTYPES))
-    drawn, axes = panels(len(cases), len(dtypes), height=70, gap=28, legend=table["claimant"])
+    drawn, axes = panels(len(cases), len(dtypes), height=70, gap=28, legend=table["implementation"])
     for case, row in zip(cases, axes, strict=True):
         whole = table[table["case"] == case]
         for dtype, one in zip(dtypes, row, strict=True):
@@ -110,8 +113,8 @@ def _draw_panel(axes: Axes, whole: pd.DataFrame, dtype: str, table: pd.DataFrame
     if part.empty:
         axes.set_axis_off()
         return
-    for place, (who, look) in enumerate(looks(table["claimant"]).items()):
-        mine = part[part["claimant"] == who]
+    for place, (who, look) in enumerate(looks(table["implementation"]).items()):
+        mine = part[part["implementation"] == who]
         if len(mine):
             every = max(len(mine) // 8, 1)
             axes.plot(

@@ -31,7 +31,7 @@ def panels(
 ) -> tuple[Figure, list[list[Axes]]]:
     """Return a figure of small pictures, in points: each `height` high, with `gap` below it for words.
 
-    `left` is the room for the labels of the first column; `legend` names the claimants.
+    `left` is the room for the labels of the first column; `legend` names the implementations.
     """
     words = set(legend)
     lines = -(-len(words) // beside(words))

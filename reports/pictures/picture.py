@@ -25,8 +25,8 @@ class Picture:
     table
         The numbers it is drawn from.
     shown
-        The same for people to read: in few lines, with a column for each claimant, rounded; of a curve some
-        of its points.
+        The same for people to read: in few lines, with a column for each implementation, rounded; of a curve
+        some of its points.
     """
 
     name: str

@@ -24,7 +24,7 @@ NEWS: Final = "#c9400f"
 
 @dataclass(frozen=True)
 class Look:
-    """How one claimant's curve is drawn: its colour, its line and its marker are its own."""
+    """How one implementation's curve is drawn: its colour, its line and its marker are its own."""
 
     color: str
     line: Any
@@ -99,12 +99,12 @@ def style() -> AbstractContextManager[None]:
     return mpl.rc_context({name: value for name, value in ours.items() if not name.startswith(kept)})
 
 
-def looks(claimants: Iterable[str]) -> dict[str, Look]:
-    """Return each claimant's look, in one order everywhere; after more than there are, they begin again.
+def looks(implementations: Iterable[str]) -> dict[str, Look]:
+    """Return each program's look, in one order everywhere; after more than there are, they begin again.
 
     Each is thinner than the one before, so that of curves that lie on each other all can be seen.
     """
-    there = list(in_order(claimants, FIRST))
+    there = list(in_order(implementations, FIRST))
     places = {who: place for place, who in enumerate(dict.fromkeys((*FIRST, *there)))}
     widths = {who: max(2.6 - 0.45 * place, 1.1) for place, who in enumerate(there)}
     return {who: replace(LOOKS[places[who] % len(LOOKS)], width=widths[who]) for who in there}

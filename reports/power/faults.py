@@ -57,7 +57,7 @@ def _key(setting: Setting, quantity: str) -> tuple[int, int]:
 
 
 def _derived(setting: Setting) -> Iterator[tuple[str, Bounded]]:
-    """Give each quantity as it follows from the claimant's own values, certified as in the report."""
+    """Give each quantity as it follows from the implementation's own values, certified as in the report."""
     problem, claim = setting.problem, setting.right[0]
     truth = Truth(problem) if problem.size <= CERTIFY_UP_TO else None
     form = format_of(problem.dtype)

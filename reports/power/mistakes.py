@@ -68,7 +68,7 @@ def _theirs(setting: Setting, claims: Sequence[Claim], toolbox: Toolbox) -> Iter
 
 
 def compared(setting: Setting, claims: Sequence[Claim], tool: str, objects: Objects | NotRun) -> Answer:
-    """Compare a claimant's run, quantity by quantity, with the reference's own run in the same format."""
+    """Compare a program's run, quantity by quantity, with the reference's own run in the same format."""
     if isinstance(objects, NotRun):
         return Answer(tool, objects=None, reason=objects.reason)
     for step, (claim, right) in enumerate(zip(claims, setting.right, strict=False), start=1):

@@ -43,6 +43,6 @@ def _alarm(alarm: Alarm) -> dict[str, object]:
     said = alarm.answer
     verdict = said.reason or ("false alarm" if said.objects else "silent")
     return {
-        "case": alarm.case, "dtype": alarm.dtype, "claimant": alarm.claimant, "tool": said.tool,
+        "case": alarm.case, "dtype": alarm.dtype, "implementation": alarm.implementation, "tool": said.tool,
         "verdict": verdict, "first at": said.where,
     }  # fmt: skip

@@ -105,7 +105,7 @@ class Alarm:
 
     case: str
     dtype: str
-    claimant: str
+    implementation: str
     answer: Answer
 
 

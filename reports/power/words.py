@@ -1,6 +1,6 @@
 """The names of the tools, ours first, and of the kinds of mistakes, as a reader meets them."""
 
-# Our checker, where the claimant shows everything that can be observed.
+# Our checker, where the implementation shows everything that can be observed.
 SHOWN = "this suite"
 
 # Our checker, where it shows no more than the loss, the gradients and the updated parameters.

@@ -1,7 +1,8 @@
 """Search: `python -m reports.sweep`.
 
-Exit codes: 0 nothing was found but known differences; 1 something was, or nothing was compared, or an adapter
-that was asked for did not run, or fewer than two ran and none was asked for; 2 bad usage; 130 interrupted.
+Exit codes: 0 nothing was found but expected differences; 1 something was, or nothing was compared, or an
+adapter that was asked for did not run, or fewer than two ran and none was asked for; 2 bad usage; 130
+interrupted.
 """
 
 import argparse
@@ -33,7 +34,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m reports.sweep",
         description="Draw networks from a seed, run them through NumPy, PyTorch and JAX, and judge them.",
-        epilog="Exit code 0: nothing was found but known differences. 1: something was, or nothing was "
+        epilog="Exit code 0: nothing was found but expected differences. 1: something was, or nothing was "
         "compared. 2: bad usage.",
         allow_abbrev=False,
     )

@@ -1,4 +1,4 @@
-"""Known differences between the frameworks, as regions: where a case of `cases/divergences/` shows one.
+"""Expected differences between the frameworks, as regions: where a case of `cases/divergences/` shows one.
 
 A sweep meets them by the thousand. One is recognised if it is this framework, this function, this line, and
 if the case has a number in the region where the difference is known; anything else is a finding.
@@ -18,7 +18,7 @@ from reference.formats import FORMATS, Format
 
 @dataclass(frozen=True)
 class Known:
-    """A known difference.
+    """An expected difference.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What a sweep has found so far: by claimant, and by feature of what was drawn."""
+"""What a sweep has found so far: by implementation, and by feature of what was drawn."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -25,18 +25,18 @@ class Summary:
     ----------
     cases
         How many cases were judged, each once, whoever by.
-    claimants
-        A line for each claimant and each way of running it.
+    implementations
+        A line for each implementation and each way of running it.
     features
-        A line for each value of each feature, over all claimants.
+        A line for each value of each feature, over all implementations.
     known
-        How often each known difference was met, by claimant.
+        How often each expected difference was met, by implementation.
     findings
-        What differs or is in error and is not known: case, claimant, first line, sentence.
+        What differs or is in error and is not known: case, implementation, first line, sentence.
     """
 
     cases: int
-    claimants: pd.DataFrame
+    implementations: pd.DataFrame
     features: pd.DataFrame
     known: pd.DataFrame
     findings: pd.DataFrame
@@ -44,11 +44,11 @@ class Summary:
     @property
     def headline(self) -> str:
         """The result in one sentence."""
-        of = self.claimants[SUMS].sum()
+        of = self.implementations[SUMS].sum()
         met = f"{of['known']:,} trials" if of["known"] else "no trial"
         found = f"{of['findings']:,}" if of["findings"] else "no"
         told = f"{self.cases:,} cases, {of['cases']:,} trials, {of['quantities']:,} quantities compared"
-        return f"{told}: {found} findings; {met} met a known difference."
+        return f"{told}: {found} findings; {met} met an expected difference."
 
 
 def shortfalls(
@@ -58,7 +58,7 @@ def shortfalls(
 
     `is_asked_for` is whether the adapters were named: then each has to run, and one may stand alone.
     """
-    sums = summary.claimants.groupby("adapter")[SUMS].sum()
+    sums = summary.implementations.groupby("adapter")[SUMS].sum()
     compared = sums.index[sums["quantities"] > 0]
     if (sums["quantities"] == sums["undecided"]).all():
         what = "Every quantity is undecided" if len(compared) else "Nothing was compared"

@@ -22,10 +22,10 @@ from reports.texts import csv
 MOST_SHOWN = 10
 
 
-# What the terminal shows of each claimant, and what it calls that.
+# What the terminal shows of each implementation, and what it calls that.
 COLUMNS = {
     "adapter": "adapter", "program": "program", "how": "run", "cases": "cases", "agrees": "agree",
-    "known": "known difference", "findings": "findings", "worst": "worst used",
+    "known": "expected difference", "findings": "findings", "worst": "worst used",
     "undecided_share": "undecided quantities",
 }  # fmt: skip
 
@@ -56,8 +56,8 @@ def progress(out: Console, count: int, already: int) -> Iterator[Callable[[Done]
 
 
 def show(summary: Summary, folder: Path, vacuous: Iterable[str], out: Console) -> None:
-    """Show the claimants, the known differences and the first findings; then why it may show no agreement."""
-    out.print(_table(summary.claimants[list(COLUMNS)].rename(columns=COLUMNS)))
+    """Show the programs, expected differences and first findings; then why it may show no agreement."""
+    out.print(_table(summary.implementations[list(COLUMNS)].rename(columns=COLUMNS)))
     if len(summary.known):
         out.print(_table(summary.known))
     for told in summary.findings["told"].where(summary.findings["told"] != "").dropna().head(MOST_SHOWN):
@@ -107,8 +107,8 @@ def _told(value: object) -> str:
 
 
 def write(summary: Summary, folder: Path) -> None:
-    """Write what was found as CSV: by claimant, by feature, known differences, findings."""
-    for name in ("claimants", "features", "known", "findings"):
+    """Write what was found as CSV: by implementation, by feature, expected differences, findings."""
+    for name in ("implementations", "features", "known", "findings"):
         unfinished = folder / f".{name}.csv"
         unfinished.write_text(csv(getattr(summary, name)), encoding="utf-8", newline="\n")
         unfinished.replace(folder / f"{name}.csv")

@@ -12,8 +12,8 @@ from cases import Problem
 from cases.stacks import unstacked
 from reports.power.results import kind
 from reports.sweep.blocks import block_of
-from reports.sweep.claimants import Claimant
 from reports.sweep.draw import Drawing
+from reports.sweep.implementations import Implementation
 from reports.sweep.plan import Plan, numbers_of
 from reports.sweep.shrinking.symptom import Failure, failure
 
@@ -26,17 +26,17 @@ LOOKED_AT: Final = 200
 
 @dataclass(frozen=True)
 class Group:
-    """Findings of one claimant, at one kind of line, with one explanation, as they were told.
+    """Findings of one implementation, at one kind of line, with one explanation, as they were told.
 
     Attributes
     ----------
     cases
         Their numbers, in order.
     how
-        How the claimant was run when it failed.
+        How the implementation was run when it failed.
     """
 
-    claimant: Claimant
+    implementation: Implementation
     kind: str
     explanation: str
     how: str
@@ -49,7 +49,7 @@ def groups(findings: pd.DataFrame, adapters: Iterable[Adapter | Unavailable]) ->
     Of a stack only some are told: the others of their kind are taken to be like them.
     """
     programs = {
-        (adapter.name, program.name): Claimant(adapter, program)
+        (adapter.name, program.name): Implementation(adapter, program)
         for adapter in adapters
         if isinstance(adapter, Adapter)
         for program in adapter.programs
@@ -64,8 +64,8 @@ def groups(findings: pd.DataFrame, adapters: Iterable[Adapter | Unavailable]) ->
         if (adapter, program) in programs:
             how, cases = str(rows["how"].iloc[0]), tuple(rows["case"].astype(int))
             found.append(Group(programs[adapter, program], of, text, how, cases))
-    told = {(group.claimant, group.kind) for group in found if group.explanation}
-    left = [group for group in found if group.explanation or (group.claimant, group.kind) not in told]
+    told = {(group.implementation, group.kind) for group in found if group.explanation}
+    left = [group for group in found if group.explanation or (group.implementation, group.kind) not in told]
     return sorted(left, key=lambda group: (group.explanation.count("; or: "), group.cases))
 
 
@@ -78,7 +78,7 @@ def _explanation(told: str) -> str:
 
 @dataclass(frozen=True)
 class Failing:
-    """A case of a sweep by its number, and the failure of a claimant's own program on it."""
+    """A case of a sweep by its number, and the failure of an implementation's own program on it."""
 
     case: int
     problem: Problem
@@ -86,11 +86,11 @@ class Failing:
 
 
 def alone(plan: Plan, group: Group) -> Failing | None:
-    """Return a case of a group, a small one, on which the claimant's own program fails when run alone."""
+    """Return a case of a group, a small one, on which the program's own program fails when run alone."""
     sizes = {case: numbers_of(plan.structure(block_of(case).number)) for case in group.cases[:LOOKED_AT]}
     for case in sorted(sizes, key=lambda case: (sizes[case], case))[:TRIED]:
         problem = problem_of(plan, case)
-        first = failure(group.claimant, problem)
+        first = failure(group.implementation, problem)
         if first is not None:
             return Failing(case, problem, first)
     return None

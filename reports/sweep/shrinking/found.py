@@ -13,7 +13,7 @@ from adapters import Adapter, Unavailable
 from cases import Problem
 from cases.dtypes import DTYPES
 from cases.files import MAX_BYTES
-from reports.sweep.claimants import Claimant
+from reports.sweep.implementations import Implementation
 from reports.sweep.plan import Plan
 from reports.sweep.shrinking.distinct import TRIED, Failing, Group, alone, groups
 from reports.sweep.shrinking.document import document, widths_of
@@ -42,8 +42,8 @@ def write_found(
 ) -> Iterator[Found]:
     """Reduce every distinct finding to a smallest case, and write that into a folder.
 
-    Two findings are the same if they are of one claimant, at one kind of line, and if what explains the one
-    is among what explains the other.
+    Two findings are the same if they are of one implementation, at one kind of line, and if what explains the
+    one is among what explains the other.
 
     Parameters
     ----------
@@ -57,27 +57,27 @@ def write_found(
     Each as soon as its file is written. One that only the program over a stack shows has no file, because a
     case file is run alone.
     """
-    seen: list[tuple[Claimant, Symptom]] = []
+    seen: list[tuple[Implementation, Symptom]] = []
     for group in groups(findings, adapters):
         failing = alone(plan, group)
         if failing is None:
             yield Found(None, _only_in_the_stack(plan, group))
             continue
         symptom = failing.failure.symptom
-        if not any(who == group.claimant and symptom.shows(other) for who, other in seen):
-            seen.append((group.claimant, symptom))
-            yield _written(plan, group.claimant, failing, folder, seconds)
+        if not any(who == group.implementation and symptom.shows(other) for who, other in seen):
+            seen.append((group.implementation, symptom))
+            yield _written(plan, group.implementation, failing, folder, seconds)
 
 
 def _only_in_the_stack(plan: Plan, group: Group) -> str:
     cases = ", ".join(map(str, group.cases[:TRIED]))
     return (
-        f"{group.claimant.name} fails at {group.kind or 'once'} only as it was swept, {group.how} (seed "
+        f"{group.implementation.name} fails at {group.kind or 'once'} only as swept, {group.how} (seed "
         f"{plan.seed}, cases {cases}): run alone it does not, or only as is known, so no case file shows it."
     )
 
 
-def _written(plan: Plan, who: Claimant, failing: Failing, folder: Path, seconds: float) -> Found:
+def _written(plan: Plan, who: Implementation, failing: Failing, folder: Path, seconds: float) -> Found:
     """Reduce a failing case and write it."""
     symptom = failing.failure.symptom
 
@@ -101,7 +101,7 @@ def _written(plan: Plan, who: Claimant, failing: Failing, folder: Path, seconds:
     return Found(path, f"{told} {sizes}", who.adapter.asked or who.adapter.name)
 
 
-def _about(plan: Plan, who: Claimant, failing: Failing, told: str) -> str:
+def _about(plan: Plan, who: Implementation, failing: Failing, told: str) -> str:
     """Say what a case is there to show, where it comes from, and with which versions it was seen."""
     adapter = who.adapter
     of = [f"seed {plan.seed}", f"case {failing.case}"]

@@ -1,4 +1,4 @@
-"""What is wrong with a claimant on one case, in the words by which failures are told apart."""
+"""What is wrong with an implementation on one case, in the words by which failures are told apart."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from reference import Finding, JudgedStep, Subject, Verdict, judge, sentence
 from reference.stacks import MalformedError, followed, stack_of_one
 from reports.explanations import diagnosed
 from reports.power.results import kind
-from reports.sweep.claimants import Claimant
+from reports.sweep.implementations import Implementation
 from reports.sweep.known import known
 from reports.sweep.trial import recomputed
 
 
 @dataclass(frozen=True)
 class Symptom:
-    """The first failure of a claimant on a case, whatever its place and its numbers.
+    """The first failure of an implementation on a case, whatever its place and its numbers.
 
     Attributes
     ----------
@@ -54,42 +54,51 @@ class Failure:
     told: str
 
 
-def failure(claimant: Claimant, problem: Problem) -> Failure | None:
-    """Judge a claimant's own program on one case; return its first failure that is no known difference."""
-    program = claimant.program
-    steps = judge(problem, program.run, claimant.promises(problem.depth), accumulators=program.accumulators)
+def failure(implementation: Implementation, problem: Problem) -> Failure | None:
+    """Judge a program's own program on one case; return its first failure that is no expected difference."""
+    program = implementation.program
+    steps = judge(
+        problem, program.run, implementation.promises(problem.depth), accumulators=program.accumulators
+    )
     is_first, taken = True, []
     for step in steps:
         taken.append(step)
         for finding in step.findings:
             if finding.verdict in {Verdict.DIFFERS, Verdict.ERROR}:
-                return _told(claimant, problem, taken, finding, is_first=is_first)
+                return _told(implementation, problem, taken, finding, is_first=is_first)
             is_first = is_first and finding.passes
     return None
 
 
 def _told(
-    claimant: Claimant, problem: Problem, steps: Sequence[JudgedStep], finding: Finding, *, is_first: bool
+    implementation: Implementation,
+    problem: Problem,
+    steps: Sequence[JudgedStep],
+    finding: Finding,
+    *,
+    is_first: bool,
 ) -> Failure | None:
     explanations, told = frozenset({re.sub(r"\d+", "", finding.reason)}), ""
     if finding.verdict is Verdict.DIFFERS:
-        if _is_known(claimant, problem, steps, finding):
+        if _is_known(implementation, problem, steps, finding):
             return None
         explanations, told = diagnosed(problem, steps[-1], finding)
-    subject = Subject(problem.case, claimant.adapter.name, claimant.program.name, problem.dtype)
+    subject = Subject(problem.case, implementation.adapter.name, implementation.program.name, problem.dtype)
     symptom = Symptom(kind(finding.quantity), explanations, is_first)
     return Failure(symptom, f"{sentence(finding, subject)}. {told}".strip())
 
 
-def _is_known(claimant: Claimant, problem: Problem, steps: Sequence[JudgedStep], finding: Finding) -> bool:
-    """Whether it is a known difference, told from the program's own numbers, or bounds on what it hides."""
-    by, stack = claimant.adapter.framework or claimant.adapter.name, stacked([problem])
+def _is_known(
+    implementation: Implementation, problem: Problem, steps: Sequence[JudgedStep], finding: Finding
+) -> bool:
+    """Whether it is an expected difference, by the program's own numbers, or bounds on what it hides."""
+    by, stack = implementation.adapter.framework or implementation.adapter.name, stacked([problem])
     claims = [stack_of_one(step.claim) for step in steps]
     try:
-        *_, values = followed(stack, claims, claimant.program.accumulators)
+        *_, values = followed(stack, claims, implementation.program.accumulators)
     except MalformedError:  # what else it states is none of a network's
         return False
-    (case,) = known(by, stack, finding.quantity, values, shown=claimant.shows_all)
-    if case or not claimant.program.is_compiled:
+    (case,) = known(by, stack, finding.quantity, values, shown=implementation.shows_all)
+    if case or not implementation.program.is_compiled:
         return bool(case)
-    return bool(recomputed(claimant, stack, claims)[0])
+    return bool(recomputed(implementation, stack, claims)[0])

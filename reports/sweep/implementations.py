@@ -8,7 +8,7 @@ from cases import names
 
 
 @dataclass(frozen=True)
-class Claimant:
+class Implementation:
     """A program of an adapter."""
 
     adapter: Adapter
@@ -29,11 +29,11 @@ class Claimant:
         return self.program.promises(depth)
 
 
-def claimants(adapters: Iterable[Adapter | Unavailable], block: int) -> Iterator[Claimant]:
+def implementations(adapters: Iterable[Adapter | Unavailable], block: int) -> Iterator[Implementation]:
     """Give each adapter's programs for one block; of several that compile a stack, one block each in turn."""
     for adapter in adapters:
         if isinstance(adapter, Adapter):
             stacked = [program for program in adapter.programs if program.stacked]
             several = len(stacked) > 1
             for program in [stacked[block % len(stacked)]] if several else adapter.programs:
-                yield Claimant(adapter, program)
+                yield Implementation(adapter, program)
