@@ -1,10 +1,13 @@
 """The options that bound adapters in processes of their own; the build, pytest and the sweep share them."""
 
+from __future__ import annotations
+
 import argparse
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from adapters.isolation import Limits
+if TYPE_CHECKING:  # NumPy would be loaded for --help
+    from adapters.isolation import Limits
 
 ISOLATE = "run each adapter in a process of its own: a crash or a hang costs its own rows and nothing else"
 OWN = "run adapters that are not built in in pytest's process too, which they may end; so does --pdb"
