@@ -13,12 +13,11 @@ import flint
 import numpy as np
 from numpy.typing import NDArray
 
-from cases import Rule, names
 from reference.balls import Ball
 from reference.bounded import Bounded
 from reference.elementary import Elementary
 from reference.formats import EVALUATION
-from reference.line import Line
+from reference.line import Formula
 from reference.operations import whole
 
 Plain: TypeAlias = NDArray[Any]
@@ -70,10 +69,7 @@ def _cosine_balls(eta: Ball, step: Ball, over: Ball, final: Ball) -> Ball:
 COSINE = Elementary("η (f + (1 − f) ½ (1 + cos π (t − 1)/T))", cosine, _cosine_bounded, _cosine_balls)
 
 
-def lines(schedule: Rule) -> list[Line]:
-    """Return the line of this step's rate."""
-    if schedule.name == "step":
-        inputs = (names.LEARNING_RATE, names.STEP, "every", "factor")
-        return [Line(names.RATE, BY_STEPS, inputs, "η γ^⌊(t − 1) / k⌋")]
-    inputs = (names.LEARNING_RATE, names.STEP, "over", "final")
-    return [Line(names.RATE, COSINE, inputs, "η (f + (1 − f) ½ (1 + cos π (t − 1)/T))")]
+FORMULAS = {
+    "step schedule": Formula(BY_STEPS, "η γ^⌊(t − 1) / k⌋"),
+    "cosine schedule": Formula(COSINE, "η (f + (1 − f) ½ (1 + cos π (t − 1)/T))"),
+}

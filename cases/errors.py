@@ -55,7 +55,7 @@ class CaseErrors(Exception):  # noqa: N818 - it holds the errors of all files, w
 
 
 @dataclass(frozen=True, order=True, slots=True)
-class _Found:
+class _Pending:
     """A defect before it is put into words, because of a hundred thousand only the first few will be."""
 
     mark: Mark
@@ -75,20 +75,20 @@ class Report:
     """Collects the defects of one file while it is read."""
 
     path: Path
-    found: list[_Found] = field(default_factory=list)
+    pending: list[_Pending] = field(default_factory=list)
     more: int = 0
 
     def add(self, mark: Mark, wrong: str, expected: str, name: str = "", known: Iterable[str] = ()) -> None:
         """Note that `wrong` stands at `mark` where `expected` should; `name` may mean one of `known`."""
-        if len(self.found) < MAX_KEPT:
-            self.found.append(_Found(mark, wrong, expected, name, known))
+        if len(self.pending) < MAX_KEPT:
+            self.pending.append(_Pending(mark, wrong, expected, name, known))
         else:
             self.more += 1
 
     @property
     def defects(self) -> list[Defect]:
         """The defects in the order of their places, at most `MAX_DEFECTS` of them and a count of the rest."""
-        ordered = sorted(dict.fromkeys(self.found))
+        ordered = sorted(dict.fromkeys(self.pending))
         defects = [Defect(self.path, *one.mark, one.message) for one in ordered[:MAX_DEFECTS]]
         if rest := ordered[MAX_DEFECTS:]:
             message = f"{len(rest) + self.more} more defects from here on, expected none"
