@@ -147,7 +147,7 @@ ExpectedKind: TypeAlias = Literal["differs", "errs", "undecided", "no_equivalent
 
 AT_A_QUANTITY: Final[tuple[ExpectedKind, ...]] = ("differs", "errs", "undecided")
 # The keys of which an expectation has exactly one.
-KINDS: Final[tuple[ExpectedKind, ...]] = (*AT_A_QUANTITY, "no_equivalent")
+EXPECTED_KINDS: Final[tuple[ExpectedKind, ...]] = (*AT_A_QUANTITY, "no_equivalent")
 
 _ONE_OF: Final[list[Any]] = [
     *({"required": [kind, "because"]} for kind in AT_A_QUANTITY),
@@ -178,7 +178,7 @@ class Expectation(Model):
     @property
     def kind(self) -> ExpectedKind:
         """Which of the four is given."""
-        return next(kind for kind in KINDS if getattr(self, kind))
+        return next(kind for kind in EXPECTED_KINDS if getattr(self, kind))
 
     @property
     def quantity(self) -> str:
@@ -288,7 +288,9 @@ class File(Model):
     schedule: IfGiven[Annotated[ScheduleForm, _one_form(ScheduleForm)]] = Field(
         None, description="How the learning rate changes from step to step."
     )
-    clipping: IfGiven[Annotated[ClippingForm, _one_form(ClippingForm)]] = Field(None, description="How the gradients are clipped before the update.")
+    clipping: IfGiven[Annotated[ClippingForm, _one_form(ClippingForm)]] = Field(
+        None, description="How the gradients are clipped before the update."
+    )
     steps: Count = Field(1, description="How many training steps are run at most, 1 if not given.")
     until: IfGiven[Until] = Field(None, description="What ends the training before `steps` are run.")
     not_trained: tuple[Text, ...] = Field((), description="Parameters that the update leaves as they are.")

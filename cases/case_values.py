@@ -105,9 +105,7 @@ Text: TypeAlias = Annotated[
     str, PlainValidator(_to_text), WithJsonSchema({"type": "string", "minLength": 1, "pattern": r"\S"})
 ]
 Flag: TypeAlias = Annotated[bool, BeforeValidator(_to_flag)]
-Format: TypeAlias = Annotated[
-    str, one_of(DTYPES), WithJsonSchema({"type": "string", "enum": list(DTYPES)})
-]
+Format: TypeAlias = Annotated[str, one_of(DTYPES), WithJsonSchema({"type": "string", "enum": list(DTYPES)})]
 Real: TypeAlias = Annotated[Number, _number("a finite number"), _real()]
 Positive: TypeAlias = Annotated[
     Number, _number("a finite number above 0", lambda near: near > 0), _real(exclusiveMinimum=0)

@@ -102,7 +102,7 @@ LOSSES: Final[dict[str, LossKind]] = {
         targets="distributions",
     ),
     "softmax_cross_entropy_with_integer_labels": LossKind(
-        "−log softmax(a) at the class of each example: the same, but frameworks are given the class's number.",
+        "−log softmax(a) at the class of each example; frameworks are given the class's number.",
         _SMOOTHING,
         mean_over="examples",
         targets="classes",

@@ -92,7 +92,9 @@ def _check_one_hot(y: Mapping | Sequence, report: Report) -> None:
         return
     for index, row in enumerate(y.items):
         items = row.items if isinstance(row, Sequence) else (row,)
-        numbers = [item.value for item in items if isinstance(item, Scalar) and isinstance(item.value, Number)]
+        numbers = [
+            item.value for item in items if isinstance(item, Scalar) and isinstance(item.value, Number)
+        ]
         one_hot = [0.0] * (len(items) - 1) + [1.0]
         if len(numbers) == len(items) and sorted(number.nearest for number in numbers) != one_hot:
             shown = [*map(str, numbers[:MAX_NUMBERS]), *["…"] * (len(numbers) > MAX_NUMBERS)]
@@ -182,7 +184,7 @@ def _check_rejected(
 
 
 def _check_walk(walk: Node | None, values: Node | None, known: Collection[str], report: Report) -> None:
-    """Report a quantity of a walk that there is none of, that stands twice, or that is printed and left out."""
+    """Report quantities of a walk that are unknown or listed twice, and printed ones that it leaves out."""
     seen: set[str] = set()
     for name, mark in (text for part in _items(walk) for text in _texts(child(part, "quantities"))):
         if known and name not in known:

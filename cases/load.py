@@ -1,4 +1,4 @@
-"""Finding, reading and loading case files: all of them valid, or one exception with every defect of every file."""
+"""Loading case files: all of them valid, or one exception that lists every defect of every file."""
 
 import os
 import stat

@@ -92,7 +92,6 @@ def decayed(name: str) -> str:
     return f"{gradient(name)}_decayed"
 
 
-
 def parameters(depth: int) -> tuple[str, ...]:
     """W1, b1, W2, b2, … for a network of `depth` layers."""
     return tuple(f"{letter}{k}" for k in range(1, depth + 1) for letter in DENSE)

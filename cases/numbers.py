@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from cases.dtypes import DTYPES
 
+
 def largest(dtype: str) -> float:
     """Return the largest finite number of a format."""
     limits: Any = ml_dtypes.finfo  # it has no annotations

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from cases import names
 from cases.update_rules import Rule, UpdateRules
 
-
 SGD = Rule("sgd")
 
 
@@ -58,8 +57,8 @@ class Problem:
         The rule that updates the parameters; how η changes from step to step, and how gradients are clipped
         before the update, or None.
     forms
-        "stated": an adapter without an equal form raises `NoEquivalent`. "defaults": each framework's function
-        of that name runs as its defaults have it, so that what they really do can be seen.
+        "stated": an adapter without an equal form raises `NoEquivalent`. "defaults": each framework's
+        function of that name runs as its defaults have it, so that what they really do can be seen.
     steps
         How many training steps are run at most, at least one.
     until

@@ -19,9 +19,7 @@ Size: TypeAlias = int | None
 Shape: TypeAlias = tuple[Size, ...]
 
 # Numbers computed from numbers alone: the same for every case of a batch.
-FROM_NUMBERS: Final = frozenset(
-    {RATE, *(line.name for kind in OPTIMIZERS.values() for line in kind.scalars)}
-)
+FROM_NUMBERS: Final = frozenset({RATE, *(line.name for kind in OPTIMIZERS.values() for line in kind.scalars)})
 
 
 def training_step(
@@ -128,13 +126,15 @@ def _shape(axes: tuple[Axis, ...], batch: Size, widths: Sequence[Size]) -> Shape
 
 
 def _pattern() -> str:
-    """Return what the names look like: those of some layer k, updated by each optimizer with all its parts."""
+    """Return the names of some layer k, updated by each optimizer with all its parts, for any k."""
     k = 987_654_321
     lines = [*_forward(k, DENSE, ""), *_loss(k), *_backward(k, DENSE, "")]
     parameters = DENSE.parameters(k)
     for name, kind in OPTIMIZERS.items():
         everything = Rule(name, tuple((key, 0.0) for key in kind.keys), frozenset(kind.keys))
-        lines += _update(parameters, UpdateRules(everything, Rule(next(iter(SCHEDULES))), Rule("global_norm")))
+        lines += _update(
+            parameters, UpdateRules(everything, Rule(next(iter(SCHEDULES))), Rule("global_norm"))
+        )
     found = dict.fromkeys(line.name for line in lines if str(k - 1) not in line.name)
     return "|".join(found).replace(str(k), "[1-9][0-9]*")
 

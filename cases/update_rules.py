@@ -130,7 +130,9 @@ def _adam(parameter: str, gradient: str, rule: Rule) -> Iterator[Quantity]:
     m_new, v_new, new = map(names.updated, (m, v, parameter))
     yield Quantity(m_new, "average", ("beta1", m, gradient))
     yield Quantity(v_new, "average of squares", ("beta2", v, gradient))
-    yield Quantity(way, _of_eps("direction", rule), (m_new, v_new, names.CORRECTION1, names.CORRECTION2, "eps"))
+    yield Quantity(
+        way, _of_eps("direction", rule), (m_new, v_new, names.CORRECTION1, names.CORRECTION2, "eps")
+    )
     if OPTIMIZERS[rule.name].is_decay_decoupled:
         yield Quantity(new, "descend with decay", (parameter, way, LEARNING_RATE, "weight_decay"))
     else:
@@ -163,7 +165,9 @@ def _adagrad(parameter: str, gradient: str, rule: Rule) -> Iterator[Quantity]:
     v, new = names.state("v", parameter), names.updated(parameter)
     v_new = names.updated(v)
     yield Quantity(v_new, "sum of squares", (v, gradient))
-    yield Quantity(new, _of_eps("descend over root", rule), (parameter, gradient, v_new, "eps", LEARNING_RATE))
+    yield Quantity(
+        new, _of_eps("descend over root", rule), (parameter, gradient, v_new, "eps", LEARNING_RATE)
+    )
 
 
 def _of_eps(operation: str, rule: Rule) -> str:

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeAlias
 import yaml
 from yaml.reader import Reader
 
-from cases.defects import START, Mark, Report, quoted
+from cases.errors import START, Mark, Report, quoted
 from cases.numbers import MAX_TEXT, Number
 
 MAX_DEPTH: Final = 16  # lists and mappings within each other; a case needs seven

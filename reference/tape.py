@@ -30,7 +30,6 @@ from reference.formulas import (
 from reference.line import Formula, Line, line_of
 from reference.losses import loss_rule
 
-
 # The formulas of a dense layer.
 DENSE = {
     "linear": Formula(linear, "{0} {1}ᵀ + {2}"),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cases import Problem
 from cases.names import outcome
-from cases.rounding import rounded_once
+from cases.numbers import rounded_once
 
 SQUARES = [("half_squared_error", "sum"), ("half_squared_error", "mean"), ("mean_squared_error", "mean")]
 # The losses with both reductions, and the numbers that they are given here.

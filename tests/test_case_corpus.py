@@ -15,8 +15,8 @@ from forms import VALUES
 from numpy.typing import NDArray
 
 from cases import SHIPPED, Case, load_case, load_cases
-from cases.loss_forms import AnyLoss
-from cases.schema import PATH, schema_text
+from cases.case_schema import PATH, schema_text
+from cases.catalog import AnyLoss
 
 CASES = load_cases(SHIPPED)
 REDUCTIONS = {"sum", "mean"}
@@ -74,7 +74,7 @@ def test_each_names_the_schema_in_its_first_line(item: Path) -> None:
 
 
 def test_the_schema_is_current() -> None:
-    assert PATH.read_text(encoding="utf-8") == schema_text(), "run: python -m cases.schema"
+    assert PATH.read_text(encoding="utf-8") == schema_text(), "run: python -m cases.case_schema"
 
 
 @each(FILES)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from cases import SHIPPED, CaseErrors, load_case, load_cases
 from cases import yaml_reader as reader
-from cases.defects import MAX_DEFECTS
+from cases.errors import MAX_DEFECTS
 
 ROOT = Path(__file__).parent.parent
 

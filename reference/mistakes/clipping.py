@@ -112,7 +112,7 @@ def clipping_after_the_decay(problem: Problem) -> list[Line] | Inexpressible:
     """The norm of ∂L/∂w + λ w, and that sum clipped."""
     if problem.clipping is None:
         return NO_CLIPPING
-    if not names.decays(problem.optimizer):
+    if not problem.optimizer.adds_decay_to_gradient:
         return Inexpressible("no weight decay is added to the gradients")
     wires: dict[str, str] = {}
     for name in problem.trained:

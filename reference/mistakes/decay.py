@@ -49,7 +49,7 @@ def _of_decayed(line: Line, w: str) -> Line:
 def decay_decoupled(problem: Problem) -> list[Line] | Inexpressible:
     """w = w − η (… + λ w), and nothing added to the gradient: AdamW for Adam."""
     rule = problem.optimizer
-    if not names.decays(rule):
+    if not rule.adds_decay_to_gradient:
         return Inexpressible("there is no coupled weight decay")
     if not rule.states:
         return Inexpressible("without a state both are the same update")
@@ -85,7 +85,7 @@ def decay_missing_in_the_biases(problem: Problem) -> list[Line] | Inexpressible:
 
 
 def _without(problem: Problem, parameters: tuple[str, ...] | list[str]) -> list[Line]:
-    right, coupled = lines_of(problem), names.decays(problem.optimizer)
+    right, coupled = lines_of(problem), problem.optimizer.adds_decay_to_gradient
     if coupled:
         return [_as_it_was(right[names.decayed(name)]) for name in parameters]
     updated = [right[names.updated(name)] for name in parameters]

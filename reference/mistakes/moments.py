@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from numpy.typing import NDArray
 
-from cases import Problem
+from cases import Problem, names
 from cases.names import STEP
 from reference.bounded import Bounded
 from reference.line import Line
@@ -93,7 +93,7 @@ _WITHOUT_ROOT: Mapping[Any, Callable[..., Any]] = {
 @mistake("the averages were not corrected for their start at 0")
 def bias_correction_missing(problem: Problem) -> list[Line] | Inexpressible:
     """m / (√v + ε) for m̂ / (√v̂ + ε)."""
-    corrections = {adam.C1, adam.C2}
+    corrections = {names.CORRECTION1, names.CORRECTION2}
     return [
         Line(
             line.name,

@@ -17,6 +17,7 @@ from reference.operations import cast, sqrt
 
 Array = TypeVar("Array", NDArray[Any], Bounded, Ball)
 
+
 def direction(m: Array, v: Array, c1: Array, c2: Array, eps: Array) -> Array:
     """m̂ / (√v̂ + ε), with m̂ = m / (1 − β₁ᵗ) and v̂ = v / (1 − β₂ᵗ).
 

@@ -14,6 +14,7 @@ from reference.operations import cast, maximum
 
 Array = TypeVar("Array", NDArray[Any], Bounded)
 
+
 def largest(beta: Array, u: Array, g: Array, eps: Array) -> Array:
     """u = max(β₂ u, |g| + ε)."""
     return maximum(cast(beta) * u, abs(g) + cast(eps))
