@@ -1,14 +1,9 @@
 """What a case file may say, key by key. The JSON Schema that editors use is generated from these models.
 
-`python -m cases.case_schema` writes case.schema.json. Each case file names it in its first line, so that an
-editor with a YAML language server completes keys, shows their descriptions and marks mistakes while typing.
-What only the reader can judge (shapes that fit each other, the range of a format, a number that is quoted) is
-not in it.
+The models of losses, optimizers, schedules and clippings follow from their records.
 """
 
-import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, Literal, TypeAlias, Union
 
 from pydantic import BeforeValidator, ConfigDict, Field, GetPydanticSchema, WithJsonSchema, create_model
@@ -38,7 +33,6 @@ from cases.skeleton import PATTERN
 from cases.update_rules import GLOBAL_NORM, OPTIMIZERS, SCHEDULES
 
 MAX_LAYERS: Final = 1000
-PATH: Final = Path(__file__).with_name("case.schema.json")
 
 
 class Named(Model):
@@ -309,14 +303,3 @@ class File(Model):
     )
     tolerance: IfGiven[ToleranceForm] = Field(None, description="A tolerance besides the derived one.")
     published: IfGiven[Printed] = Field(None, description="What somebody printed about this problem.")
-
-
-def schema_text() -> str:
-    """Return the JSON Schema that belongs to the models."""
-    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **File.model_json_schema()}
-    schema["title"] = "A case of the backpropagation suite"
-    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
-
-
-if __name__ == "__main__":
-    PATH.write_text(schema_text(), encoding="utf-8")

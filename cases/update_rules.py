@@ -44,6 +44,10 @@ class Rule:
         """
         return dict(self.numbers)[number]
 
+    def get(self, number: str, default: float = 0.0) -> float:
+        """Return the number of that name, or the default where the rule states none."""
+        return dict(self.numbers).get(number, default)
+
     def has(self, number: str) -> bool:
         """Whether it states a number of that name."""
         return number in dict(self.numbers)

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from cases import Case, CaseErrors, load_case
-from cases.case_schema import schema_text
+from cases.write_schema import schema_text
 
 GOOD = """\
 about: a test
