@@ -10,8 +10,8 @@ from contextlib import suppress
 from cases.problem import Problem
 from cases.update_rules import Rule
 
-# An adapter under another interpreter has NumPy alone, and reads no files.
-with suppress(ModuleNotFoundError):
+# Under another interpreter there may be NumPy alone: an adapter reads no files.
+with suppress(ImportError):
     from cases.case import Case
     from cases.errors import CaseErrors
     from cases.load import SHIPPED, case_of, load_case, load_cases

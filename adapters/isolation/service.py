@@ -16,9 +16,10 @@ from adapters.isolation import confinement
 from adapters.isolation.messages import Message, encode, receive
 from adapters.isolation.problems import problem_of
 from adapters.registry import load_adapter
+from cases.errors import describe_exception
 from cases.problem import Problem
 from cases.protocol import Adapter, Claim, Program, TrainingRun, Unavailable
-from cases.verdict import Fault, NoEquivalent, Verdict, describe_exception
+from cases.verdict import Fault, NoEquivalent, Verdict
 
 # A header and arrays.
 Reply = tuple[dict[str, Any], dict[str, Any]]
