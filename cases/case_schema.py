@@ -4,12 +4,22 @@ The models of losses, optimizers, schedules and clippings follow from their reco
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, ClassVar, Final, Literal, TypeAlias, Union
+from typing import Annotated, Any, ClassVar, Final, Literal, TypeAlias
 
-from pydantic import BeforeValidator, ConfigDict, Field, GetPydanticSchema, WithJsonSchema, create_model
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetPydanticSchema,
+    WithJsonSchema,
+    create_model,
+)
+from pydantic_core.core_schema import CoreSchema, tagged_union_schema
 
 from cases.case_values import (
     KINDS,
+    OPTIONAL_KINDS,
     REAL,
     Count,
     Format,
@@ -66,10 +76,10 @@ class ClippingForm(Model):
 
 
 def _field(key: Key) -> tuple[Any, Any]:
-    kind = KINDS[key.kind]
     if isinstance(key.default, str):
-        return kind, Field(default_factory=lambda: Number(str(key.default)), description=key.about)
-    return (IfGiven[kind] if key.default is None else kind), Field(key.default, description=key.about)
+        return KINDS[key.kind], Field(default_factory=lambda: Number(str(key.default)), description=key.about)
+    kinds = OPTIONAL_KINDS if key.default is None else KINDS
+    return kinds[key.kind], Field(key.default, description=key.about)
 
 
 def _reduction(name: str) -> tuple[Any, Any]:
@@ -106,9 +116,12 @@ FORMS: Final[dict[type[Model], tuple[type[Model], ...]]] = {
 
 def _one_form(base: type[Model]) -> GetPydanticSchema:
     """Read one of the models below `base`; several are told apart by the name that is given."""
-    models = FORMS[base]
-    several = Annotated[Union[models], Field(discriminator="name")]  # noqa: UP007 - made of a tuple
-    return GetPydanticSchema(lambda _, handler: handler(several if models[1:] else models[0]))
+
+    def schema(_: Any, handler: GetCoreSchemaHandler) -> CoreSchema:  # noqa: ANN401 - any type
+        models = {model.form: handler(model) for model in FORMS[base]}
+        return tagged_union_schema(models, "name") if models.keys() != {""} else models[""]
+
+    return GetPydanticSchema(schema)
 
 
 class Layer(Model):

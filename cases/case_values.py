@@ -138,6 +138,14 @@ KINDS: Final[dict[str, Any]] = {
     "count": Count,
     "flag": Flag,
 }
+_OptionalPositive: TypeAlias = IfGiven[Positive]
+_OptionalShare: TypeAlias = IfGiven[Share]
+_OptionalFraction: TypeAlias = IfGiven[Fraction]
+OPTIONAL_KINDS: Final[dict[str, Any]] = {
+    "positive": _OptionalPositive,
+    "share": _OptionalShare,
+    "fraction": _OptionalFraction,
+}
 
 _ROW: dict[str, Any] = {"type": "array", "items": REAL, "minItems": 1}
 _ROWS: dict[str, Any] = {"type": "array", "items": _ROW, "minItems": 1}

@@ -156,13 +156,11 @@ def _rmsprop(parameter: str, gradient: str, rule: Rule) -> Iterator[Quantity]:
     v, m = names.state("v", parameter), names.state("m", parameter)
     v_new, m_new, new = map(names.updated, (v, m, parameter))
     yield Quantity(v_new, "average of squares", ("alpha", v, gradient))
+    averages, operation = [v_new], "descend over mean root"
     if "centered" in rule.options:
         yield Quantity(m_new, "average", ("alpha", m, gradient))
-        inputs = (parameter, gradient, v_new, m_new, "eps", LEARNING_RATE)
-        yield Quantity(new, _of_eps("descend over deviation", rule), inputs)
-    else:
-        inputs = (parameter, gradient, v_new, "eps", LEARNING_RATE)
-        yield Quantity(new, _of_eps("descend over mean root", rule), inputs)
+        averages, operation = [v_new, m_new], "descend over deviation"
+    yield Quantity(new, _of_eps(operation, rule), (parameter, gradient, *averages, "eps", LEARNING_RATE))
 
 
 def _adagrad(parameter: str, gradient: str, rule: Rule) -> Iterator[Quantity]:

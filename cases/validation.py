@@ -5,10 +5,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, TypeAlias, get_args
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from cases.case_schema import FORMS, File
+from cases.case_values import Model
 from cases.checks import cross_check
 from cases.errors import MAX_KEPT, Mark, Report, printable, quoted, suggestion
 from cases.yaml_reader import Mapping, Node, Refused, Scalar, Sequence, describe, plain, read_yaml
@@ -152,9 +153,9 @@ def _fields_at(loc: _Loc) -> dict[str, None]:
     return dict.fromkeys(name for model in _models_at(loc) for name in model.model_fields)
 
 
-def _models_at(loc: _Loc) -> list[type[BaseModel]]:
+def _models_at(loc: _Loc) -> list[type[Model]]:
     """Return the models that may stand at `loc`: several only where a union is not decided."""
-    models: list[type[BaseModel]] = [File]
+    models: list[type[Model]] = [File]
     for step in loc:
         forms = [model for model in models if getattr(model, "form", "") == step]
         fields = [model.model_fields[str(step)] for model in models if step in model.model_fields]
@@ -165,8 +166,8 @@ def _models_at(loc: _Loc) -> list[type[BaseModel]]:
     return models
 
 
-def _models_in(annotation: object) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+def _models_in(annotation: object) -> Iterator[type[Model]]:
+    if isinstance(annotation, type) and issubclass(annotation, Model):
         yield from FORMS.get(annotation, (annotation,))
     for argument in get_args(annotation):
         yield from _models_in(argument)
