@@ -15,8 +15,8 @@ from cases.case_values import Classes, Constant, Model, Normal, Uniform
 from cases.catalog import DENSE
 from cases.names import b
 from cases.numbers import Number, rounded_once
-from cases.printed_numbers import Published, read_published
 from cases.problem import Problem, Tolerance
+from cases.published_values import Published, read_published
 from cases.skeleton import quantity_shapes
 from cases.update_rules import GLOBAL_NORM, OPTIMIZERS, SCHEDULES, Rule, UpdateRules
 

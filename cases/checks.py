@@ -15,7 +15,7 @@ from cases.catalog import LOSSES
 from cases.dtypes import DEFAULT_DTYPES, DTYPES
 from cases.errors import Mark, Report, printable, quoted
 from cases.numbers import Number
-from cases.printed_numbers import rejected_element
+from cases.published_values import rejected_element
 from cases.skeleton import Shape, parameter_shapes
 from cases.yaml_reader import Mapping, Node, Scalar, Sequence, child
 

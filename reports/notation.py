@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 from numpy.typing import NDArray
 
 from cases import Problem, names
-from cases.printed_numbers import PublishedStep
+from cases.published_values import PublishedStep
 from reference import Line, tape
 
 # What stands for a quantity in an equation of the tape.

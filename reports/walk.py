@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from cases import Case, names
-from cases.printed_numbers import PublishedStep
+from cases.published_values import PublishedStep
 from reference import Line, tape
 from reports.rows import PUBLISHED, Printed, Row
 from reports.walk_line import Teller, WalkLine

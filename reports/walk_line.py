@@ -8,7 +8,7 @@ from typing import Final
 from markupsafe import Markup
 
 from cases import Problem
-from cases.printed_numbers import PublishedStep
+from cases.published_values import PublishedStep
 from reference import Verdict, tape, training_steps
 from reports.notation import Notation, numbers_of, with_powers
 from reports.rows import Printed, Row

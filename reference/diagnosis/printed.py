@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from cases import Problem
-from cases.printed_numbers import Published
+from cases.published_values import Published
 from cases.verdict import Verdict
 from reference.bounded import Bounded
 from reference.diagnosis.explain import explain_in
