@@ -56,20 +56,20 @@ def _forward(k: int, activation: str) -> list[Line]:
     z, a, before, W, b = names.z(k), names.a(k), names.a(k - 1), names.W(k), names.b(k)
     value = ACTIVATIONS[activation].value
     return [
-        Line(z, linear, (before, W, b), f"{before} {W}ᵀ + {b}"),
-        Line(a, value, (z,), f"{activation}({z})"),
+        Line(z, linear, (before, W, b), "{0} {1}ᵀ + {2}"),
+        Line(a, value, (z,), f"{activation}({{0}})"),
     ]
 
 
 def _loss(depth: int, loss: str, reduction: str, numbers: tuple[tuple[str, float], ...]) -> list[Line]:
     rule, output = loss_rule(loss, reduction, numbers), names.a(depth)
     return [
-        Line("loss", rule.value, (output, "y"), rule.equation.replace("ŷ", output)),
+        Line("loss", rule.value, (output, "y"), rule.equation),
         Line(
             names.gradient(output),
             rule.gradient,
             (output, "y"),
-            rule.gradient_equation.replace("ŷ", output),
+            rule.gradient_equation,
         ),
     ]
 
@@ -79,13 +79,13 @@ def _backward(k: int, activation: str) -> list[Line]:
     dz, da, slope = names.gradient(z), names.gradient(a), names.slope(k)
     derivative = ACTIVATIONS[activation].derivative
     lines = [
-        Line(slope, derivative, (z, a), f"{activation}'({z})"),
-        Line(dz, through_activation, (da, slope), f"{da} ⊙ {slope}"),
-        Line(names.gradient(W), weight_gradient, (dz, before), f"({dz})ᵀ {before}"),
-        Line(names.gradient(b), bias_gradient, (dz,), f"Σ {dz}"),
+        Line(slope, derivative, (z, a), f"{activation}'({{0}})"),
+        Line(dz, through_activation, (da, slope), "{0} ⊙ {1}"),
+        Line(names.gradient(W), weight_gradient, (dz, before), "({0})ᵀ {1}"),
+        Line(names.gradient(b), bias_gradient, (dz,), "Σ {0}"),
     ]
     if k > 1:
-        lines.append(Line(names.gradient(before), through_weights, (dz, W), f"{dz} {W}"))
+        lines.append(Line(names.gradient(before), through_weights, (dz, W), "{0} {1}"))
     return lines
 
 

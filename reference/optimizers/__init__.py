@@ -38,7 +38,7 @@ def lines(
     rate = names.RATE if schedule else names.LEARNING_RATE
     for name in parameters:
         if name in not_trained:
-            found.append(Line(names.updated(name), unchanged, (name,), f"{name} (not trained)"))
+            found.append(Line(names.updated(name), unchanged, (name,), "{0} (not trained)"))
         else:
             gradient = names.clipped(name) if clipped else names.gradient(name)
             found += decayed(name, gradient, optimizer)
@@ -51,4 +51,4 @@ def lines(
 def _at_rate(line: Line, rate: str) -> Line:
     """Take this step's rate where the update takes the learning rate."""
     inputs = tuple(rate if name == names.LEARNING_RATE else name for name in line.inputs)
-    return Line(line.name, line.formula, inputs, line.equation)
+    return Line(line.name, line.formula, inputs, line.template)

@@ -26,10 +26,10 @@ def lines(parameter: str, gradient: str, rule: Rule) -> list[Line]:
     v, new = names.state("v", parameter), names.updated(parameter)
     v_new = names.updated(v)
     inside = "eps_in_sqrt" in rule.options
-    root = f"√({v_new} + ε)" if inside else f"(√{v_new} + ε)"
+    root = "√({2} + {3})" if inside else "(√{2} + {3})"
     formula = descend_over_root_inside if inside else descend_over_root
     inputs = (parameter, gradient, v_new, "eps", names.LEARNING_RATE)
     return [
-        Line(v_new, add_square, (v, gradient), f"{v} + ({gradient})²"),
-        Line(new, formula, inputs, f"{parameter} − η {gradient} / {root}"),
+        Line(v_new, add_square, (v, gradient), "{0} + ({1})²"),
+        Line(new, formula, inputs, f"{{0}} − {{4}} {{1}} / {root}"),
     ]

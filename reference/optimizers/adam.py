@@ -62,8 +62,8 @@ DESCEND_DECAYED = Elementary("w − η (d + λ w)", descend_decayed, _decayed_bo
 def scalars() -> list[Line]:
     """Return the corrections 1 − β₁ᵗ and 1 − β₂ᵗ, one for all parameters."""
     return [
-        Line(C1, CORRECTION, ("beta1", names.STEP), "1 − β₁ᵗ"),
-        Line(C2, CORRECTION, ("beta2", names.STEP), "1 − β₂ᵗ"),
+        Line(C1, CORRECTION, ("beta1", names.STEP), "1 − {0}ᵗ"),
+        Line(C2, CORRECTION, ("beta2", names.STEP), "1 − {0}ᵗ"),
     ]
 
 
@@ -73,16 +73,16 @@ def lines(parameter: str, gradient: str, rule: Rule) -> list[Line]:
     m_new, v_new = names.updated(m), names.updated(v)
     way = names.state("direction", parameter)
     inside = "eps_in_sqrt" in rule.options
-    root = "√(v̂ + ε)" if inside else "(√v̂ + ε)"
+    root = "√(v̂ + {4})" if inside else "(√v̂ + {4})"
     formula = direction_inside if inside else direction
     if rule.name == "adamw":
         inputs: tuple[str, ...] = (parameter, way, names.LEARNING_RATE, "weight_decay")
-        update = Line(new, DESCEND_DECAYED, inputs, f"{parameter} − η ({way} + λ {parameter})")
+        update = Line(new, DESCEND_DECAYED, inputs, "{0} − {2} ({1} + {3} {0})")
     else:
-        update = Line(new, DESCEND, (parameter, way, names.LEARNING_RATE), f"{parameter} − η {way}")
+        update = Line(new, DESCEND, (parameter, way, names.LEARNING_RATE), "{0} − {2} {1}")
     return [
-        Line(m_new, MOVING_AVERAGE, ("beta1", m, gradient), f"β₁ {m} + (1 − β₁) {gradient}"),
-        Line(v_new, AVERAGE_OF_SQUARES, ("beta2", v, gradient), f"β₂ {v} + (1 − β₂) ({gradient})²"),
+        Line(m_new, MOVING_AVERAGE, ("beta1", m, gradient), "{0} {1} + (1 − {0}) {2}"),
+        Line(v_new, AVERAGE_OF_SQUARES, ("beta2", v, gradient), "{0} {1} + (1 − {0}) ({2})²"),
         Line(way, formula, (m_new, v_new, C1, C2, "eps"), f"m̂ / {root}"),
         update,
     ]

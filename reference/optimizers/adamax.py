@@ -34,7 +34,7 @@ def descend_over_largest(w: Array, m: Array, u: Array, c1: Array, eta: Array) ->
 
 def scalars() -> list[Line]:
     """Return the correction 1 − β₁ᵗ, one for all parameters."""
-    return [Line(C1, CORRECTION, ("beta1", names.STEP), "1 − β₁ᵗ")]
+    return [Line(C1, CORRECTION, ("beta1", names.STEP), "1 − {0}ᵗ")]
 
 
 def lines(parameter: str, gradient: str, rule: Rule) -> list[Line]:  # noqa: ARG001 - as every optimizer
@@ -43,7 +43,7 @@ def lines(parameter: str, gradient: str, rule: Rule) -> list[Line]:  # noqa: ARG
     m_new, u_new = names.updated(m), names.updated(u)
     inputs = (parameter, m_new, u_new, C1, names.LEARNING_RATE)
     return [
-        Line(m_new, MOVING_AVERAGE, ("beta1", m, gradient), f"β₁ {m} + (1 − β₁) {gradient}"),
-        Line(u_new, largest, ("beta2", u, gradient, "eps"), f"max(β₂ {u}, |{gradient}| + ε)"),
-        Line(new, descend_over_largest, inputs, f"{parameter} − η / (1 − β₁ᵗ) {m_new} / {u_new}"),
+        Line(m_new, MOVING_AVERAGE, ("beta1", m, gradient), "{0} {1} + (1 − {0}) {2}"),
+        Line(u_new, largest, ("beta2", u, gradient, "eps"), "max({0} {1}, |{2}| + {3})"),
+        Line(new, descend_over_largest, inputs, "{0} − {4} / (1 − β₁ᵗ) {1} / {2}"),
     ]

@@ -64,9 +64,6 @@ def lines(trained: Sequence[str]) -> list[Line]:
     factor = ("norm", "max_norm", "clip_eps")
     return [
         Line("norm", NORM, gradients, "√ Σ (dL/dW)² + (dL/db)²"),
-        Line("clip", COEFFICIENT, factor, "min(1, c / (norm + ε))"),
-        *(
-            Line(names.clipped(name), clip, (names.gradient(name), "clip"), f"clip · {names.gradient(name)}")
-            for name in trained
-        ),
+        Line("clip", COEFFICIENT, factor, "min(1, {1} / ({0} + {2}))"),
+        *(Line(names.clipped(name), clip, (names.gradient(name), "clip"), "{1} · {0}") for name in trained),
     ]

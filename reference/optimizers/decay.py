@@ -36,4 +36,4 @@ def decayed(parameter: str, gradient: str, rule: Rule) -> list[Line]:
     if not names.decays(rule):
         return []
     inputs = (gradient, parameter, "weight_decay")
-    return [Line(names.decayed(parameter), ADD_DECAY, inputs, f"{gradient} + λ {parameter}")]
+    return [Line(names.decayed(parameter), ADD_DECAY, inputs, "{0} + {2} {1}")]

@@ -45,15 +45,16 @@ def lines(parameter: str, gradient: str, rule: Rule) -> list[Line]:
     """Return the lines of one parameter's update."""
     v, m, new = names.state("v", parameter), names.state("m", parameter), names.updated(parameter)
     v_new, m_new = names.updated(v), names.updated(m)
-    found = [Line(v_new, AVERAGE_OF_SQUARES, ("alpha", v, gradient), f"α {v} + (1 − α) ({gradient})²")]
+    found = [Line(v_new, AVERAGE_OF_SQUARES, ("alpha", v, gradient), "{0} {1} + (1 − {0}) ({2})²")]
     inside = "eps_in_sqrt" in rule.options
     if "m" in rule.states:
-        found.append(Line(m_new, MOVING_AVERAGE, ("alpha", m, gradient), f"α {m} + (1 − α) {gradient}"))
+        found.append(Line(m_new, MOVING_AVERAGE, ("alpha", m, gradient), "{0} {1} + (1 − {0}) {2}"))
         formula: Any = descend_centered_inside if inside else descend_centered
         inputs: tuple[str, ...] = (parameter, gradient, v_new, m_new, "eps", names.LEARNING_RATE)
-        variance = f"{v_new} − {m_new}²"
+        variance, eps, rate = "{2} − {3}²", "{4}", "{5}"
     else:
         formula = descend_over_root_inside if inside else descend_over_root
-        inputs, variance = (parameter, gradient, v_new, "eps", names.LEARNING_RATE), v_new
-    root = f"√({variance} + ε)" if inside else f"(√({variance}) + ε)"
-    return [*found, Line(new, formula, inputs, f"{parameter} − η {gradient} / {root}")]
+        inputs = (parameter, gradient, v_new, "eps", names.LEARNING_RATE)
+        variance, eps, rate = "{2}", "{3}", "{4}"
+    root = f"√({variance} + {eps})" if inside else f"(√({variance}) + {eps})"
+    return [*found, Line(new, formula, inputs, f"{{0}} − {rate} {{1}} / {root}")]

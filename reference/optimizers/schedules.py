@@ -74,6 +74,6 @@ def lines(schedule: Rule) -> list[Line]:
     """Return the line of this step's rate."""
     if schedule.name == "step":
         inputs = (names.LEARNING_RATE, names.STEP, "every", "factor")
-        return [Line(names.RATE, BY_STEPS, inputs, "η γ^⌊(t − 1) / k⌋")]
+        return [Line(names.RATE, BY_STEPS, inputs, "{0} {3}^⌊({1} − 1) / {2}⌋")]
     inputs = (names.LEARNING_RATE, names.STEP, "over", "final")
-    return [Line(names.RATE, COSINE, inputs, "η (f + (1 − f) ½ (1 + cos π (t − 1)/T))")]
+    return [Line(names.RATE, COSINE, inputs, "{0} ({3} + (1 − {3}) ½ (1 + cos π ({1} − 1)/{2}))")]

@@ -100,14 +100,14 @@ def lines(parameter: str, gradient: str, rule: Rule) -> list[Line]:
     new, m = names.updated(parameter), names.state("m", parameter)
     if "m" not in rule.states:
         inputs = (parameter, gradient, names.LEARNING_RATE)
-        return [Line(new, DESCEND, inputs, f"{parameter} − η {gradient}")]
+        return [Line(new, DESCEND, inputs, "{0} − {2} {1}")]
     m_new = names.updated(m)
     if "nesterov" in rule.options:
         ahead = (parameter, gradient, m_new, "momentum", names.LEARNING_RATE)
-        update = Line(new, DESCEND_AHEAD, ahead, f"{parameter} − η ({gradient} + μ {m_new})")
+        update = Line(new, DESCEND_AHEAD, ahead, "{0} − {4} ({1} + {3} {2})")
     else:
         along = DESCEND if rule.has("dampening") else DESCEND_ALONG
-        update = Line(new, along, (parameter, m_new, names.LEARNING_RATE), f"{parameter} − η {m_new}")
+        update = Line(new, along, (parameter, m_new, names.LEARNING_RATE), "{0} − {2} {1}")
     return [_buffer(m, gradient, rule), update]
 
 
@@ -115,6 +115,6 @@ def _buffer(m: str, gradient: str, rule: Rule) -> Line:
     name = names.updated(m)
     if rule.has("dampening"):
         inputs = (m, gradient, "momentum", "dampening", names.STEP)
-        equation = f"μ {m} + (1 − τ) {gradient}, without τ in the first step"
+        equation = "{2} {0} + (1 − {3}) {1}, without {3} in the first step"
         return Line(name, accumulate_dampened, inputs, equation)
-    return Line(name, ACCUMULATE, (m, gradient, "momentum"), f"μ {m} + {gradient}")
+    return Line(name, ACCUMULATE, (m, gradient, "momentum"), "{2} {0} + {1}")
