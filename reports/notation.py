@@ -62,7 +62,7 @@ class Notation:
         return _INPUT.sub(lambda found: _in_brackets(numbers[line.inputs[int(found[1])]], found), template)
 
     def _templates(self, line: Line) -> list[str]:
-        """Return a line's equation and, of an activation, what it is short for; of a derivative that alone."""
+        """Return a line's template, and what an activation in it is short for; of a derivative that alone."""
         activation = re.fullmatch(r"\w+('?)\(\{0\}\)", line.template)
         if activation is None:
             return [_of_numbers(line.template) if self.scalar else line.template]
