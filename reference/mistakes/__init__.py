@@ -22,7 +22,6 @@ from cases import Problem
 from reference.mistakes import (
     wrong_forward,
     wrong_gradients,
-    wrong_moments,
     wrong_precision,
     wrong_preparation,
     wrong_updates,
@@ -33,7 +32,7 @@ from reference.tape import training_steps
 __all__ = ["MISTAKES", "PRECISION", "STRUCTURAL", "Inexpressible", "Mistake", "mistaken_steps"]
 
 # In the order of the training step.
-_MODULES = wrong_forward, wrong_gradients, wrong_preparation, wrong_moments, wrong_updates, wrong_precision
+_MODULES = wrong_forward, wrong_gradients, wrong_preparation, wrong_updates, wrong_precision
 
 # Every mistake by name: all that these modules define.
 MISTAKES = MappingProxyType(

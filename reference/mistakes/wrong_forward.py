@@ -9,10 +9,10 @@ from cases import Problem, names
 from reference.activations import ACTIVATIONS
 from reference.elementary import Elementary
 from reference.line import Line
-from reference.losses import Loss, loss_rule
+from reference.losses import loss_rule
 from reference.losses.cross_entropy import log_softmax, softmax_bounded
 from reference.losses.squares import SQUARES_SUMMED
-from reference.losses.terms import COUNTS, averaged
+from reference.losses.terms import COUNTS, Loss, averaged
 from reference.mistakes.line_edits import Array, layers, row_sums, square_layers
 from reference.mistakes.mistake import Inexpressible, Lines, mistake
 
