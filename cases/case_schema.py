@@ -22,7 +22,6 @@ from cases.case_values import (
     OPTIONAL_KINDS,
     REAL,
     Count,
-    Format,
     IfGiven,
     Matrix,
     Model,
@@ -33,11 +32,10 @@ from cases.case_values import (
     Text,
     Vector,
     not_empty,
-    one_of,
     unexpected,
 )
-from cases.catalog import ACTIVATIONS, LOSSES, Key, Kind
-from cases.dtypes import DEFAULT_DTYPES
+from cases.catalog import LOSSES, Activation, Key, Kind
+from cases.dtypes import DEFAULT_DTYPES, Format
 from cases.numbers import Number
 from cases.skeleton import PATTERN
 from cases.update_rules import GLOBAL_NORM, OPTIMIZERS, SCHEDULES
@@ -129,9 +127,7 @@ class Layer(Model):
 
     W: Matrix = Field(description="The weights, one row for each output: (n_out, n_in).")
     b: Vector = Field(description="The biases: (n_out,).")
-    activation: Annotated[
-        str, one_of(ACTIVATIONS), WithJsonSchema({"type": "string", "enum": list(ACTIVATIONS)})
-    ] = Field(description="The function applied to z, element by element.")
+    activation: Activation = Field(description="The function applied to z, element by element.")
 
 
 class Until(Model):

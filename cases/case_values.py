@@ -5,7 +5,7 @@ there are the marks of its elements known.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Annotated, Any, ClassVar, Final, TypeAlias, TypeVar
 
 from pydantic import (
@@ -18,9 +18,8 @@ from pydantic import (
     Tag,
     WithJsonSchema,
 )
-from pydantic_core import PydanticCustomError, PydanticKnownError
+from pydantic_core import PydanticCustomError
 
-from cases.dtypes import DTYPES
 from cases.numbers import MAX_LENGTH, Number
 
 MAX_STEPS: Final = 1_000_000
@@ -89,23 +88,10 @@ def _not_blank(value: object) -> object:
     return value
 
 
-def one_of(names: Sequence[str]) -> PlainValidator:
-    """Accept one of some names, with the error of a `Literal`."""
-    *others, last = (repr(name) for name in names)
-
-    def check(value: object) -> str:
-        if not isinstance(value, str) or value not in names:
-            raise PydanticKnownError("literal_error", {"expected": f"{', '.join(others)} or {last}"})
-        return value
-
-    return PlainValidator(check)
-
-
 Text: TypeAlias = Annotated[
     str, PlainValidator(_to_text), WithJsonSchema({"type": "string", "minLength": 1, "pattern": r"\S"})
 ]
 Flag: TypeAlias = Annotated[bool, BeforeValidator(_to_flag)]
-Format: TypeAlias = Annotated[str, one_of(DTYPES), WithJsonSchema({"type": "string", "enum": list(DTYPES)})]
 Real: TypeAlias = Annotated[Number, _number("a finite number"), _real()]
 Positive: TypeAlias = Annotated[
     Number, _number("a finite number above 0", lambda near: near > 0), _real(exclusiveMinimum=0)

@@ -7,13 +7,13 @@ same names. Nothing but Python is needed here.
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import EllipsisType
-from typing import Final
+from typing import Final, Literal, TypeAlias, get_args
 
 from cases import names
 from cases.names import Axis, Quantity
 
-# Element by element; "gelu" alone is what a framework's function of that name computes by default.
-ACTIVATIONS: Final = (
+# Applied element by element.
+Activation: TypeAlias = Literal[
     "sigmoid",
     "tanh",
     "relu",
@@ -29,7 +29,8 @@ ACTIVATIONS: Final = (
     "relu6",
     "softsign",
     "log_sigmoid",
-)
+]
+ACTIVATIONS: Final[tuple[str, ...]] = get_args(Activation)
 
 
 @dataclass(frozen=True)

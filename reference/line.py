@@ -4,44 +4,59 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from cases.names import LEARNING_RATE, RATE, Quantity
+from cases.names import LEARNING_RATE, RATE, STEP, Quantity
 
-# How equations write the numbers of the rules.
+# How an input is written in an equation, where that is not its name.
 SYMBOLS: Final = {
     LEARNING_RATE: "η",
     RATE: "η",
-    "beta1": "β₁",
-    "beta2": "β₂",
-    "alpha": "α",
+    STEP: "t",
     "momentum": "μ",
     "dampening": "τ",
     "weight_decay": "λ",
+    "eps": "ε",
+    "alpha": "α",
+    "beta1": "β₁",
+    "beta2": "β₂",
+    "max_norm": "c",
+    "clip_eps": "ε",
+    "every": "k",
+    "factor": "γ",
+    "over": "T",
+    "final": "f",
 }
 
 
 @dataclass(frozen=True)
 class Formula:
-    """What an operation computes, and its equation with {0}, {1}, … for its inputs."""
+    """What an operation computes, and its equation with `{0}`, `{1}`, … for the inputs: "{0} {1}ᵀ + {2}"."""
 
     function: Callable[..., Any]
-    equation: str
+    template: str
 
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the tape: `name` = `formula`(`inputs`), written out in `equation`."""
+    """One line of the tape: `name` = `formula`(`inputs`).
+
+    `template` is the equation with `{0}`, `{1}`, … for the inputs: "{0} {1}ᵀ + {2}".
+    """
 
     name: str
     formula: Callable[..., Any]
     inputs: tuple[str, ...]
-    equation: str
+    template: str
+
+    @property
+    def equation(self) -> str:
+        """The equation with the names of the inputs: "x W1ᵀ + b1"."""
+        return self.template.format(*(SYMBOLS.get(name, name) for name in self.inputs))
 
 
 def line_of(quantity: Quantity, formulas: Mapping[str, Formula]) -> Line:
     """Attach the formula of its operation to a line of the skeleton."""
     formula = formulas[quantity.operation]
-    written = (SYMBOLS.get(name, name) for name in quantity.inputs)
-    return Line(quantity.name, formula.function, quantity.inputs, formula.equation.format(*written))
+    return Line(quantity.name, formula.function, quantity.inputs, formula.template)
 
 
 def leading_to(wanted: Iterable[str], lines: Sequence[Line]) -> tuple[Line, ...]:

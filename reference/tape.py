@@ -63,8 +63,8 @@ def _of_activations(activations: Iterable[str]) -> dict[str, Formula]:
 def _of_loss(loss: str, reduction: str, numbers: tuple[tuple[str, float], ...]) -> dict[str, Formula]:
     rule = loss_rule(loss, reduction, numbers)
     return {
-        "loss": Formula(rule.value, rule.equation.replace("ŷ", "{0}")),
-        "loss gradient": Formula(rule.gradient, rule.gradient_equation.replace("ŷ", "{0}")),
+        "loss": Formula(rule.value, rule.equation),
+        "loss gradient": Formula(rule.gradient, rule.gradient_equation),
     }
 
 

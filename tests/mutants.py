@@ -168,7 +168,7 @@ MUTANTS = [
     *planted("activations", "reference/activations/relu.py", ("(z > 0).astype", "(z >= 0).astype")),
     *planted(
         "activations",
-        "reference/activations/kinks.py",
+        "reference/activations/contract.py",
         ("(distance <= np.multiply(z.error, SLACK))", "(distance < np.multiply(z.error, SLACK))"),
         ("(distance <= np.multiply(z.error, SLACK))", "(distance <= np.multiply(z.error, 0.5))"),
         ("either * (1 - low) +", "either * 0.5 * (1 - low) +"),
@@ -176,12 +176,12 @@ MUTANTS = [
     *planted(
         "activations",
         "reference/activations/contract.py",
-        ("error = 2 * allowed * unit * np.abs(value)", "error = allowed * unit * np.abs(value)"),
-        ("lost: Real = 2 * ulps * unit * largest", "lost: Real = ulps * unit * largest"),
+        ("error = 2 * ulps.of(form) * unit * np.abs(value)", "error = ulps.of(form) * unit * np.abs(value)"),
+        ("return 2 * ulps * unit * largest", "return ulps * unit * largest"),
     ),
     *planted(
         "losses",
-        "reference/losses/contract.py",
+        "reference/losses/terms.py",
         ("\nLOG_ULPS = 4\n", "\nLOG_ULPS = 8\n"),
         ("\nEXP_ULPS = 5\n", "\nEXP_ULPS = 10\n"),
         ("\nSOFTPLUS_ULPS = 4\n", "\nSOFTPLUS_ULPS = 8\n"),
@@ -203,7 +203,7 @@ MUTANTS = [
     *planted(
         "losses",
         "reference/losses/cross_entropy.py",
-        ("error = found.error + (form.gamma(2) * found.normalizer if by_class else 0.0)", "error = found.error"),
+        ("error = log_p.error + (form.gamma(2) * log_p.normalizer if by_class else 0.0)", "error = log_p.error"),
         ("form.gamma(2 * EXP_ULPS + n) * nearer", "form.gamma(4 * EXP_ULPS + n) * nearer"),
     ),
     *planted(

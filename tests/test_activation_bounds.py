@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from reference.activations import ACTIVATIONS, selu
-from reference.activations.kinks import undecided
+from reference.activations.contract import undecided
 from reference.bounded import Bounded
 from reference.formats import FLOAT32, FLOAT64, FORMATS, PRINTED
 

@@ -19,9 +19,8 @@ from reports import environment, run
 from reports.environment import Selection
 from reports.notation import Notation, with_powers
 from reports.report import Report, put_together
-from reports.walk import Walk
-from reports.walk import walk as walk_of
-from reports.walk_line import WalkLine
+from reports.worked_example import Walk, WalkLine
+from reports.worked_example import walk as walk_of
 
 # Formulas, numbers put in and printed numbers are the document's own, but for ∂L/∂a₁, which it has within
 # the next line, and the sign inside the loss's square. Those after ≈ follow from the numbers put in, to six
@@ -152,8 +151,8 @@ def test_one_number_is_wrong_and_each_has_a_verdict_in_words(document: Report) -
 def test_implementations_are_told_with_all_their_digits_in_each_format() -> None:
     pytest.importorskip("torch")
     told = lines(walk(report(load_case("worked/document"), "numpy", "torch")))
-    numpy, torch = told[1, "a1"].said
-    assert (numpy.by, torch.by) == ("NumPy", "PyTorch")
+    numpy, torch = told[1, "a1"].computed
+    assert (numpy.adapter, torch.adapter) == ("NumPy", "PyTorch")
     assert [(one.dtype, one.verdict) for one in torch.values] == [
         ("float64", "agrees"),
         ("float32", "agrees"),
@@ -161,7 +160,7 @@ def test_implementations_are_told_with_all_their_digits_in_each_format() -> None
     # by mpmath, the sigmoid of 0.3
     assert float(torch.values[0].number) == pytest.approx(0.574442516811658963, rel=1e-15)
     assert float(torch.values[1].number) == pytest.approx(0.574442516811658963, rel=1e-6)
-    assert told[1, "da1/dz1"].said[1].values == ()  # which PyTorch does not expose
+    assert told[1, "da1/dz1"].computed[1].values == ()  # which PyTorch does not expose
 
 
 def test_a_implementation_that_differs_is_told(document: Report) -> None:
@@ -173,7 +172,7 @@ def test_a_implementation_that_differs_is_told(document: Report) -> None:
         for row in results.rows
     )
     told = lines(walk(replace(document, results=replace(results, rows=rows))))
-    assert {one.verdict for one in told[1, "z2"].said[0].values} == {"differs as expected"}
+    assert {one.verdict for one in told[1, "z2"].computed[0].values} == {"differs as expected"}
 
 
 @pytest.fixture
@@ -202,7 +201,7 @@ def test_matrices_are_written_without_numbers_and_with_the_printed_element(matri
     told = lines(walk(matrices))
     z1 = told[1, "z1"]
     assert (z1.equation, z1.element, z1.printed, z1.exact) == ("z₁ = x W₁ᵀ + b₁", "[0, 1]", "1.15", "1.15")
-    assert re.fullmatch(r"\[0, [01]\]: (0\.75|1\.15)", z1.said[0].values[0].number)
+    assert re.fullmatch(r"\[0, [01]\]: (0\.75|1\.15)", z1.computed[0].values[0].number)
     assert told[1, "dL/dW1"].equation == "∂L/∂W₁ = (∂L/∂z₁)ᵀ x"
     assert told[1, "dL/dW1"].verdict.endswith("(of 2 printed, the one nearest its limit).")
     assert (told[1, "b1_new"].printed, told[1, "b1_new"].exact) == ("–", "–")

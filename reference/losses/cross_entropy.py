@@ -6,6 +6,7 @@ softmax functions", IMA Journal of Numerical Analysis 41 (2021): the algorithms 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,7 @@ from reference.balls import Ball
 from reference.bounded import Bounded, Real
 from reference.elementary import Elementary
 from reference.formats import Format
-from reference.losses.contract import EXP_ULPS, LOG_ULPS, Terms, settled
+from reference.losses.terms import EXP_ULPS, LOG_ULPS, Terms, with_error
 
 # Roundings of (1 − s) y + s/n: of 1 − s, s/n, the product and the sum; frameworks also add s/n · Σ later.
 SMOOTHING = 5
@@ -70,9 +71,9 @@ class LogSoftmax:
 
 def softmax_bounded(z: Bounded) -> Bounded:
     """softmax(z), as one function of its own."""
-    found = LogSoftmax.of(z)
-    p = np.exp(found.value)
-    return settled(p, found.softmax_error(z.format), p, z.format)
+    log_p = LogSoftmax.of(z)
+    p = np.exp(log_p.value)
+    return with_error(p, log_p.softmax_error(z.format), p, z.format)
 
 
 def cross_entropy(smoothing: float, *, by_class: bool = False) -> Terms:
@@ -99,21 +100,21 @@ def cross_entropy(smoothing: float, *, by_class: bool = False) -> Terms:
     blurred = SMOOTHING if smoothing else 0
 
     def value_bounded(y_hat: Bounded, y: Bounded) -> Bounded:
-        found, form = LogSoftmax.of(y_hat), y_hat.format
-        error = found.error + (form.gamma(2) * found.normalizer if by_class else 0.0)
+        log_p, form = LogSoftmax.of(y_hat), y_hat.format
+        error = log_p.error + (form.gamma(2) * log_p.normalizer if by_class else 0.0)
         weight = (1 - smoothing) * y.magnitude + smoothing / y.shape[-1]
-        reach = weight * (np.abs(found.value) + error)
+        reach = weight * (np.abs(log_p.value) + error)
         off = np.where(weight > 0, weight * error + form.gamma(2 + blurred) * reach, 0.0)
-        value = np.where(weight > 0, -smooth(y.value) * found.value, 0.0)
-        promised = np.where(np.isfinite(found.error), np.maximum(reach, found.normalizer), np.inf)
+        value = np.where(weight > 0, -smooth(y.value) * log_p.value, 0.0)
+        promised = np.where(np.isfinite(log_p.error), np.maximum(reach, log_p.normalizer), np.inf)
         if smoothing:  # PyTorch sums all of log softmax(ŷ) before it multiplies by s/n
-            promised = np.maximum(promised, (np.abs(found.value) + error).sum(axis=(-2, -1), keepdims=True))
-        cancelling = weight * (np.abs(found.value) + found.normalizer + y_hat.magnitude)
-        return settled(value, off, promised, form).sized(lambda: cancelling)
+            promised = np.maximum(promised, (np.abs(log_p.value) + error).sum(axis=(-2, -1), keepdims=True))
+        cancelling = weight * (np.abs(log_p.value) + log_p.normalizer + y_hat.magnitude)
+        return with_error(value, off, promised, form).sized(lambda: cancelling)
 
     def gradient_bounded(y_hat: Bounded, y: Bounded, roundings: int) -> Bounded:
-        found, form, n = LogSoftmax.of(y_hat), y_hat.format, y.shape[-1]
-        p, off = np.exp(found.value), found.softmax_error(form)
+        log_p, form, n = LogSoftmax.of(y_hat), y_hat.format, y.shape[-1]
+        p, off = np.exp(log_p.value), log_p.softmax_error(form)
         weight = (1 - smoothing) * y.magnitude + smoothing / n
         total = weight.sum(axis=-1, keepdims=True)
         common = blurred + 2 + roundings
@@ -121,7 +122,7 @@ def cross_entropy(smoothing: float, *, by_class: bool = False) -> Terms:
         error = error + form.gamma(common) * weight + (n + 4) * form.underflow * (1 + total)
         targets = smooth(y.value)
         value = p * targets.sum(axis=-1, keepdims=True) - targets
-        return settled(value, error, total + np.abs(value), form).sized(lambda: p * total + weight)
+        return with_error(value, error, total + np.abs(value), form).sized(lambda: p * total + weight)
 
     def value_balls(y_hat: Ball, y: Ball) -> Ball:
         rows = zip(_rows(y_hat), _smoothed(y, smoothing), strict=True)
@@ -136,15 +137,15 @@ def cross_entropy(smoothing: float, *, by_class: bool = False) -> Terms:
             gradients += [log_p.exp() * total - t for t, log_p in zip(target, _log_p(z), strict=True)]
         return _ball(gradients, y)
 
-    target = "y'" if smoothing else "y"
-    gradient_equation = "softmax(ŷ) Σₖ y'ₖ − y'" if smoothing else "softmax(ŷ) Σₖ yₖ − y"
-    stated = f", y' = (1 − {smoothing:.6g}) y + {smoothing:.6g}/n" if smoothing else ""
+    s = f"{smoothing:.6g}"
+    equation = (
+        f"−y' log softmax({{0}}), y' = (1 − {s}) {{1}} + {s}/n" if smoothing else "−{1} log softmax({0})"
+    )
+    gradient_equation = "softmax({0}) Σₖ y'ₖ − y'" if smoothing else "softmax({0}) Σₖ yₖ − {1}"
     return Terms(
-        f"−{target} log softmax(ŷ){stated}",
-        gradient_equation,
-        Elementary("−y log softmax(ŷ)", value, value_bounded, value_balls),
+        Elementary(equation, value, value_bounded, value_balls),
         Elementary(gradient_equation, gradient, gradient_bounded, gradient_balls),
-        over="examples",
+        mean_over="examples",
     )
 
 
@@ -167,3 +168,11 @@ def _log_p(z: list[Any]) -> list[Any]:
     peak = max((t.mid() for t in z), key=float)
     total = sum(((t - peak).exp() for t in z), flint.arb(0)).log()
     return [t - peak - total for t in z]
+
+
+TERMS: dict[str, Callable[[Mapping[str, float]], Terms]] = {
+    "softmax_cross_entropy": lambda given: cross_entropy(given.get("label_smoothing", 0.0)),
+    "softmax_cross_entropy_with_integer_labels": lambda given: cross_entropy(
+        given.get("label_smoothing", 0.0), by_class=True
+    ),
+}

@@ -18,8 +18,9 @@ class Inexpressible:
 
 CIRCULAR = Inexpressible("made in these lines alone, they would be computed from each other")
 
-# From a problem, the lines as the mistake has them; each takes the place of the tape's line of that name.
-Change: TypeAlias = Callable[[Problem], Sequence[Line] | Inexpressible]
+# The lines as a mistake has them, each for the tape's line of that name; or why it has none.
+Lines: TypeAlias = list[Line] | Inexpressible
+Change: TypeAlias = Callable[[Problem], Lines]
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Mistake:
     numpy_only: bool = False
 
     def lines(self, problem: Problem) -> tuple[Line, ...] | Inexpressible:
-        """Return the lines that the mistake replaces, as it has them, in the order of the tape."""
+        """Return the lines that the mistake changes, as it has them, in the order of the tape."""
         changed = self.change(problem)
         if isinstance(changed, Inexpressible):
             return changed

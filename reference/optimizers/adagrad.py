@@ -22,6 +22,6 @@ def add_square(v: Array, g: Array) -> Array:
 
 FORMULAS = {
     "sum of squares": Formula(add_square, "{0} + ({1})²"),
-    "descend over root": Formula(descend_over_root, "{0} − {4} {1} / (√{2} + ε)"),
-    "descend over root, ε inside": Formula(descend_over_root_inside, "{0} − {4} {1} / √({2} + ε)"),
+    "descend over root": Formula(descend_over_root, "{0} − {4} {1} / (√{2} + {3})"),
+    "descend over root, ε inside": Formula(descend_over_root_inside, "{0} − {4} {1} / √({2} + {3})"),
 }

@@ -55,7 +55,7 @@ DESCEND_DECAYED = Elementary("w − η (d + λ w)", descend_decayed, _decayed_bo
 
 
 FORMULAS = {
-    "direction": Formula(direction, "m̂ / (√v̂ + ε)"),
-    "direction, ε inside": Formula(direction_inside, "m̂ / √(v̂ + ε)"),
+    "direction": Formula(direction, "m̂ / (√v̂ + {4})"),
+    "direction, ε inside": Formula(direction_inside, "m̂ / √(v̂ + {4})"),
     "descend with decay": Formula(DESCEND_DECAYED, "{0} − {2} ({1} + {3} {0})"),
 }

@@ -29,6 +29,6 @@ def descend_over_largest(w: Array, m: Array, u: Array, c1: Array, eta: Array) ->
 
 
 FORMULAS = {
-    "decayed maximum": Formula(largest, "max({0} {1}, |{2}| + ε)"),
+    "decayed maximum": Formula(largest, "max({0} {1}, |{2}| + {3})"),
     "descend over maximum": Formula(descend_over_largest, "{0} − {4} / (1 − β₁ᵗ) {1} / {2}"),
 }

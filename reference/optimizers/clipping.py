@@ -58,6 +58,6 @@ def clip(g: Array, factor: Array) -> Array:
 
 FORMULAS = {
     "norm": Formula(NORM, "√ Σ (dL/dW)² + (dL/db)²"),
-    "clipping factor": Formula(COEFFICIENT, "min(1, c / ({0} + ε))"),
+    "clipping factor": Formula(COEFFICIENT, "min(1, {1} / ({0} + {2}))"),
     "clip": Formula(clip, "{1} · {0}"),
 }

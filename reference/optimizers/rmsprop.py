@@ -40,8 +40,10 @@ def descend_centered_inside(w: Array, g: Array, v: Array, m: Array, eps: Array, 
 
 
 FORMULAS = {
-    "descend over mean root": Formula(descend_over_root, "{0} − {4} {1} / (√({2}) + ε)"),
-    "descend over mean root, ε inside": Formula(descend_over_root_inside, "{0} − {4} {1} / √({2} + ε)"),
-    "descend over deviation": Formula(descend_centered, "{0} − {5} {1} / (√({2} − {3}²) + ε)"),
-    "descend over deviation, ε inside": Formula(descend_centered_inside, "{0} − {5} {1} / √({2} − {3}² + ε)"),
+    "descend over mean root": Formula(descend_over_root, "{0} − {4} {1} / (√({2}) + {3})"),
+    "descend over mean root, ε inside": Formula(descend_over_root_inside, "{0} − {4} {1} / √({2} + {3})"),
+    "descend over deviation": Formula(descend_centered, "{0} − {5} {1} / (√({2} − {3}²) + {4})"),
+    "descend over deviation, ε inside": Formula(
+        descend_centered_inside, "{0} − {5} {1} / √({2} − {3}² + {4})"
+    ),
 }

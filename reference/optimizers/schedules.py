@@ -70,6 +70,6 @@ COSINE = Elementary("η (f + (1 − f) ½ (1 + cos π (t − 1)/T))", cosine, _c
 
 
 FORMULAS = {
-    "step schedule": Formula(BY_STEPS, "η γ^⌊(t − 1) / k⌋"),
-    "cosine schedule": Formula(COSINE, "η (f + (1 − f) ½ (1 + cos π (t − 1)/T))"),
+    "step schedule": Formula(BY_STEPS, "{0} {3}^⌊({1} − 1) / {2}⌋"),
+    "cosine schedule": Formula(COSINE, "{0} ({3} + (1 − {3}) ½ (1 + cos π ({1} − 1)/{2}))"),
 }

@@ -1,6 +1,4 @@
-"""What is stated of one quantity, by a program or in print, and how it is held against what is derived."""
-
-from __future__ import annotations
+"""What is observed of one quantity, from a program or in print, and how it compares with what is derived."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,8 +15,8 @@ from reference.judged_print import JudgedArray
 
 
 @dataclass(frozen=True, eq=False)
-class Stated:
-    """One quantity as it is stated.
+class Observed:
+    """One quantity as it is observed.
 
     Attributes
     ----------
@@ -43,22 +41,29 @@ class Stated:
         return not isinstance(self.half_unit, float)
 
     def fits(self, derived: Bounded) -> bool:
-        """Whether shape and dtype let the numbers stand for the derived quantity in the lines that follow."""
+        """Whether shape and dtype let later lines follow from these numbers."""
         return self.dtype_promised and self.value.shape == derived.shape
 
-    def stands_for(self, derived: Bounded) -> Bounded:
+    def as_input(self, derived: Bounded) -> Bounded:
         """Return what the lines that follow are derived from."""
         if not self.fits(derived):
             return derived
         if not self.is_printed:
             return derived.stated(self.value)
-        given = ~np.isnan(self.half_unit)
-        value = np.where(given, self.value, derived.value)
         left_open = self.half_unit if self.left_open is None else self.left_open
-        return Bounded(value, np.where(given, left_open, derived.error), derived.format)
+        error = np.where(self._given, left_open, derived.error)
+        return Bounded(self._completed(derived), error, derived.format)
+
+    @property
+    def _given(self) -> NDArray[np.bool_]:
+        return ~np.isnan(self.half_unit)
+
+    def _completed(self, derived: Bounded) -> NDArray[Any]:
+        """Return the printed numbers, and derived ones where none is printed."""
+        return np.where(self._given, self.value, derived.value)
 
     def verdict(self, derived: Bounded) -> Verdict:
-        """Hold the stated numbers against derived ones; what does not fit differs.
+        """Compare the observed numbers with derived ones; what does not fit differs.
 
         Printed numbers agree only with what is known to their last places.
         """
@@ -70,30 +75,29 @@ class Stated:
     def _compared(self, derived: Bounded) -> Verdict:
         if not self.is_printed:
             return compare(0, "", self.value, derived).verdict
-        given = ~np.isnan(self.half_unit)
-        value = np.where(given, self.value, derived.value)
+        given = self._given
         half_unit = np.where(given, self.half_unit, 0.0)
-        verdict = compare(0, "", value, derived, half_unit=half_unit).verdict
+        verdict = compare(0, "", self._completed(derived), derived, half_unit=half_unit).verdict
         to_the_last_place = bool((np.broadcast_to(derived.error, given.shape) <= half_unit)[given].all())
         certified = to_the_last_place and float(half_unit.max()) <= ONE_DIGIT * derived.peak
         return verdict if certified or verdict is not Verdict.AGREES else Verdict.UNDECIDED
 
-    def tells_apart(self, predicted: Bounded, right: Bounded) -> bool:
-        """Whether some stated element can be only one of the two: their bounds do not meet there."""
+    def distinguishes(self, predicted: Bounded, right: Bounded) -> bool:
+        """Whether some observed element can be only one of the two: their bounds do not meet there."""
         if predicted.shape != right.shape:
             return True
-        with np.errstate(all="ignore"):  # NaN and infinity tell nothing apart
+        with np.errstate(all="ignore"):  # NaN and infinity distinguish nothing
             apart = np.abs(predicted.value - right.value) > predicted.error + np.asarray(right.error)
-        return bool((apart & ~np.isnan(self.half_unit)).any())
+        return bool((apart & self._given).any())
 
 
-def stated_in_claim(claim: Mapping[str, object], dtype: str) -> dict[str, Stated]:
-    """Return every array of a claim; what is no array states nothing."""
+def observed_in_claim(claim: Mapping[str, object], dtype: str) -> dict[str, Observed]:
+    """Return every array of real numbers of a claim; anything else is passed over."""
     arrays = {
         name: np.asarray(value) for name, value in claim.items() if isinstance(value, np.ndarray | np.generic)
     }
     numbers = {name: array for name, array in arrays.items() if _is_real(array.dtype)}
-    return {name: Stated(array, dtype_promised=array.dtype == dtype) for name, array in numbers.items()}
+    return {name: Observed(array, dtype_promised=array.dtype == dtype) for name, array in numbers.items()}
 
 
 def _is_real(dtype: np.dtype[Any]) -> bool:
@@ -101,9 +105,9 @@ def _is_real(dtype: np.dtype[Any]) -> bool:
     return dtype.kind == "f" or dtype == "bfloat16"
 
 
-def stated_in_print(printed: Mapping[str, JudgedArray]) -> dict[str, Stated]:
+def observed_in_print(printed: Mapping[str, JudgedArray]) -> dict[str, Observed]:
     """Return every printed array of one step."""
     return {
-        name: Stated(one.printed.value, one.half_unit, left_open=one.left_open)
-        for name, one in printed.items()
+        name: Observed(array.printed.value, array.half_unit, left_open=array.left_open)
+        for name, array in printed.items()
     }

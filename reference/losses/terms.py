@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+import flint
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,65 +20,79 @@ from reference.bounded import Bounded, Real
 from reference.elementary import Elementary
 from reference.formats import SLACK, Error, Format
 
+# Units in the last place, measured by tests/test_contract.py.
 EXP_ULPS = 5
-# Measured by tests/test_contract.py, as are the ulps of the sigmoid and of softplus.
 LOG_ULPS = 4
-
 SOFTPLUS_ULPS = 4
+
 # Roundings of the mean's factor where it is no power of two, as `Bounded` divides by a whole number.
-FACTOR = 3
+FACTOR_ROUNDINGS = 3
+
+# How the number is written that a mean is over.
+COUNTS = {"examples": "N", "elements": "(N·n)"}
 
 
 @dataclass(frozen=True)
 class Loss:
-    """A loss of predictions and targets, both (N, n_out), and its gradient at the predictions."""
+    """A loss of predictions ŷ and targets y, both (N, n), and its gradient at the predictions.
+
+    Attributes
+    ----------
+    equation, gradient_equation
+        Templates over ŷ, {0}, and y, {1}.
+    mean_over
+        What its mean is over, or would be: "examples" or "elements".
+    """
 
     equation: str
     gradient_equation: str
     value: Callable[..., Any]
     gradient: Callable[..., Any]
+    mean_over: str
 
 
 @dataclass(frozen=True)
 class Terms:
     """A loss before its reduction. Every function takes ŷ and y, both (N, n); y is exact.
 
+    Their equations are templates over ŷ, {0}, and y, {1}.
+
     Attributes
     ----------
-    equation, gradient_equation
-        What is summed, and the gradient of that sum at ŷ.
     value
         The terms, (N, n): their sum over outputs and examples is the loss's sum.
     gradient
         The gradient of the sum. Its bounded form takes how many roundings the mean's factor may add, too.
-    over
+    mean_over
         What the mean is over: "examples" or "elements".
     """
 
-    equation: str
-    gradient_equation: str
     value: Elementary
     gradient: Elementary
-    over: str
+    mean_over: str
 
     def reduced(self, reduction: str) -> Loss:
         """Return the sum, or the mean."""
-        factor = {"examples": "N", "elements": "(N·n)"}[self.over]
-        fraction, quotient = (f"1/{factor} · ", f" / {factor}") if reduction == "mean" else ("", "")
-        gradient = f"({self.gradient_equation}){quotient}" if quotient else self.gradient_equation
-        return Loss(
-            f"{fraction}Σ {self.equation}",
-            gradient,
-            _value(self, reduction),
-            _gradient(self, reduction),
-        )
+        value, gradient = f"Σ {self.value.equation}", self.gradient.equation
+        if reduction == "mean":
+            count = COUNTS[self.mean_over]
+            value, gradient = f"1/{count} · {value}", f"({gradient}) / {count}"
+        return Loss(value, gradient, _value(self, reduction), _gradient(self, reduction), self.mean_over)
 
     def divisor(self, shape: tuple[int, ...], reduction: str) -> int:
         """Return what the sum is divided by: 1, the number of examples, or that of all elements."""
-        if reduction == "sum":
-            return 1
-        examples, outputs = shape[-2:]
-        return examples if self.over == "examples" else examples * outputs
+        return averaged(shape, self.mean_over) if reduction == "mean" else 1
+
+
+def averaged(shape: tuple[int, ...], over: str) -> int:
+    """Return how many numbers a mean over the "examples" or the "elements" of (…, N, n) is over."""
+    examples, outputs = shape[-2:]
+    return examples if over == "examples" else examples * outputs
+
+
+def pairwise(function: Callable[[flint.arb, flint.arb], flint.arb]) -> Callable[[Ball, Ball], Ball]:
+    """Apply a function of one prediction and its target to each pair of elements."""
+    return lambda y_hat, y: y_hat.combined(y, function)
 
 
 def _value(terms: Terms, reduction: str) -> Elementary:
@@ -100,7 +115,7 @@ def _value(terms: Terms, reduction: str) -> Elementary:
     def balls(y_hat: Ball, y: Ball) -> Ball:
         return terms.value.balls(y_hat, y).sum(axis=(-2, -1)) / terms.divisor(y.shape, reduction)
 
-    return Elementary(terms.equation, plain, bounded, balls)
+    return Elementary(terms.value.equation, plain, bounded, balls)
 
 
 def _gradient(terms: Terms, reduction: str) -> Elementary:
@@ -113,24 +128,24 @@ def _gradient(terms: Terms, reduction: str) -> Elementary:
             return terms.gradient.bounded(y_hat, y, 0)
         small = replace(form, smallest_normal=form.smallest_normal * divisor)  # where the factor comes first
         whole = terms.gradient.bounded(replace(y_hat, format=small), y, _roundings(divisor, form))
-        error = (whole.error / divisor + (FACTOR + 1) * form.underflow) * SLACK
+        error = (whole.error / divisor + (FACTOR_ROUNDINGS + 1) * form.underflow) * SLACK
         error = np.where(divisor <= form.largest, error, np.inf)
         return Bounded(whole.value / divisor, error, form, sizes=lambda: whole.scale / divisor)
 
     def balls(y_hat: Ball, y: Ball) -> Ball:
         return terms.gradient.balls(y_hat, y) / terms.divisor(y.shape, reduction)
 
-    return Elementary(terms.gradient_equation, plain, bounded, balls)
+    return Elementary(terms.gradient.equation, plain, bounded, balls)
 
 
 def _roundings(divisor: int, form: Format) -> int:
     """Return how many roundings the mean's factor adds, counting what a subnormal 1/N has lost."""
     subnormal = divisor * form.smallest_normal > 1
     lost = math.ceil(form.underflow * divisor / form.unit_roundoff) if subnormal else 0
-    return lost if divisor & (divisor - 1) == 0 else FACTOR + lost
+    return lost if divisor & (divisor - 1) == 0 else FACTOR_ROUNDINGS + lost
 
 
-def settled(value: Real, error: Error, reach: Real, form: Format, underflows: Error = 4.0) -> Bounded:
+def with_error(value: Real, error: Error, reach: Real, form: Format, underflows: Error = 4.0) -> Bounded:
     """Return the bounded value; nothing is promised where a partial result, at most `reach`, may overflow.
 
     Nor is anything where the value or the bound is no number, as after log 0.
