@@ -1,17 +1,17 @@
 """The number formats by NumPy's names; nothing is imported here, not even NumPy."""
 
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias, get_args
+from typing import Final, Literal, TypeAlias
 
 Format: TypeAlias = Literal["float64", "float32", "bfloat16", "float16"]
 
-DTYPES: Final[tuple[str, ...]] = get_args(Format)
-
 # What a case runs in that names none.
-DEFAULT_DTYPES: Final = DTYPES[:2]
+DEFAULT_DTYPES: Final[tuple[Format, ...]] = ("float64", "float32")
 
 # NumPy knows the first only once ml_dtypes has been imported.
-SIXTEEN_BITS: Final = DTYPES[2:]
+SIXTEEN_BITS: Final = ("bfloat16", "float16")
+
+DTYPES: Final[tuple[str, ...]] = (*DEFAULT_DTYPES, *SIXTEEN_BITS)
 
 Accumulator: TypeAlias = Literal["float32", "own"]
 
