@@ -47,11 +47,14 @@ class Key:
     default
         Where the key is left out: a number's text, False, or None where the formula has no such part. By
         default it must be given.
+    symbol
+        How equations write it, if not by its name.
     """
 
     kind: str
     about: str
     default: str | bool | EllipsisType | None = ...
+    symbol: str = ""
 
 
 @dataclass(frozen=True)

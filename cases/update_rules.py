@@ -180,23 +180,25 @@ _CORRECTIONS = (
     Quantity(names.CORRECTION1, "correction", ("beta1", STEP)),
     Quantity(names.CORRECTION2, "correction", ("beta2", STEP)),
 )
-_DECAY = {"weight_decay": Key("positive", "λ: λ times the parameter is added to its gradient.", None)}
-_EPS = {"eps": Key("share", "ε, at least 0.")}
+_DECAY = {
+    "weight_decay": Key("positive", "λ: λ times the parameter is added to its gradient.", None, symbol="λ")
+}
+_EPS = {"eps": Key("share", "ε, at least 0.", symbol="ε")}
 _INSIDE = {
     "eps_in_sqrt": Key(
         "flag", "Whether ε is added inside the root, √(v + ε), and not to it, √v + ε.", default=False
     )
 }
 _BETAS = {
-    "beta1": Key("fraction", "β₁, of the average of the gradients; above 0 and below 1."),
-    "beta2": Key("fraction", "β₂, of the average of their squares; above 0 and below 1."),
+    "beta1": Key("fraction", "β₁, of the average of the gradients; above 0 and below 1.", symbol="β₁"),
+    "beta2": Key("fraction", "β₂, of the average of their squares; above 0 and below 1.", symbol="β₂"),
 }
 _MOMENTUM = {
-    "momentum": Key("fraction", "μ, above 0 and below 1.", None),
+    "momentum": Key("fraction", "μ, above 0 and below 1.", None, symbol="μ"),
     "nesterov": Key("flag", "Whether the momentum is Nesterov's: dL/dW + μ m_new.", default=False),
-    "dampening": Key("fraction", "τ: m_new = μ m + (1 − τ) dL/dW after step 1.", None),
+    "dampening": Key("fraction", "τ: m_new = μ m + (1 − τ) dL/dW after step 1.", None, symbol="τ"),
 }
-_ALPHA = {"alpha": Key("fraction", "α, of the average of squares; above 0 and below 1.")}
+_ALPHA = {"alpha": Key("fraction", "α, of the average of squares; above 0 and below 1.", symbol="α")}
 _CENTERED = {
     "centered": Key("flag", "Whether the squared average of the gradients is taken off v.", default=False)
 }
@@ -241,15 +243,15 @@ SCHEDULES: Final[dict[str, Kind]] = {
     "step": Kind(
         "The rate is multiplied by a factor after every so many steps.",
         {
-            "every": Key("count", "After how many steps."),
-            "factor": Key("fraction", "The factor γ, above 0 and below 1."),
+            "every": Key("count", "After how many steps.", symbol="k"),
+            "factor": Key("fraction", "The factor γ, above 0 and below 1.", symbol="γ"),
         },
     ),
     "cosine": Kind(
         "The rate falls along half a cosine to a fraction of the first, and stays there.",
         {
-            "over": Key("count", "T, the steps it takes to fall."),
-            "final": Key("share", "The fraction of the first rate that is left at the end."),
+            "over": Key("count", "T, the steps it takes to fall.", symbol="T"),
+            "final": Key("share", "The fraction of the first rate that is left at the end.", symbol="f"),
         },
     ),
 }
@@ -258,7 +260,21 @@ SCHEDULES: Final[dict[str, Kind]] = {
 GLOBAL_NORM: Final = Kind(
     "All gradients are scaled by min(1, max_norm / (norm + eps)), with the norm over all of them.",
     {
-        "max_norm": Key("positive", "The largest norm that is left as it is."),
+        "max_norm": Key("positive", "The largest norm that is left as it is.", symbol="c"),
         "eps": Key("share", "What is added to the norm: 0 in optax, 1e-6 in PyTorch."),
     },
 )
+
+# How equations write a step's numbers, where that is not by their names.
+SYMBOLS: Final = {
+    LEARNING_RATE: "η",
+    names.RATE: "η",
+    STEP: "t",
+    "clip_eps": "ε",
+    **{
+        name: key.symbol
+        for kind in (*OPTIMIZERS.values(), *SCHEDULES.values(), GLOBAL_NORM)
+        for name, key in kind.keys.items()
+        if key.symbol
+    },
+}

@@ -2,29 +2,10 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
-from cases.names import LEARNING_RATE, RATE, STEP, Quantity
-
-# How an input is written in an equation, where that is not its name.
-SYMBOLS: Final = {
-    LEARNING_RATE: "η",
-    RATE: "η",
-    STEP: "t",
-    "momentum": "μ",
-    "dampening": "τ",
-    "weight_decay": "λ",
-    "eps": "ε",
-    "alpha": "α",
-    "beta1": "β₁",
-    "beta2": "β₂",
-    "max_norm": "c",
-    "clip_eps": "ε",
-    "every": "k",
-    "factor": "γ",
-    "over": "T",
-    "final": "f",
-}
+from cases.names import Quantity
+from cases.update_rules import SYMBOLS
 
 
 @dataclass(frozen=True)

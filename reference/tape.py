@@ -8,7 +8,7 @@ follow from this one table.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -30,6 +30,9 @@ from reference.formulas import (
 from reference.line import Formula, Line, line_of
 from reference.losses import loss_rule
 
+# A loss by its name, its reduction and its numbers.
+StatedLoss: TypeAlias = tuple[str, str, tuple[tuple[str, float], ...]]
+
 # The formulas of a dense layer.
 DENSE = {
     "linear": Formula(linear, "{0} {1}ᵀ + {2}"),
@@ -47,25 +50,21 @@ def tape(problem: Problem) -> tuple[Line, ...]:
 
 
 @lru_cache(maxsize=1024)
-def _tape(
-    activations: tuple[str, ...], loss: tuple[str, str, tuple[tuple[str, float], ...]], rules: UpdateRules
-) -> tuple[Line, ...]:
-    formulas = DENSE | optimizers.FORMULAS | _of_loss(*loss) | _of_activations(activations)
+def _tape(activations: tuple[str, ...], loss: StatedLoss, rules: UpdateRules) -> tuple[Line, ...]:
+    formulas = formulas_of(activations, loss)
     return tuple(line_of(quantity, formulas) for quantity in training_step(activations, rules))
 
 
-def _of_activations(activations: Iterable[str]) -> dict[str, Formula]:
-    values = {name: Formula(ACTIVATIONS[name].value, f"{name}({{0}})") for name in activations}
-    slopes = {f"{name}'": Formula(ACTIVATIONS[name].derivative, f"{name}'({{0}})") for name in activations}
-    return values | slopes
-
-
-def _of_loss(loss: str, reduction: str, numbers: tuple[tuple[str, float], ...]) -> dict[str, Formula]:
-    rule = loss_rule(loss, reduction, numbers)
-    return {
-        "loss": Formula(rule.value, rule.equation),
-        "loss gradient": Formula(rule.gradient, rule.gradient_equation),
-    }
+def formulas_of(activations: Iterable[str], loss: StatedLoss) -> dict[str, Formula]:
+    """Return the formula of each operation of a training step of dense layers."""
+    rule = loss_rule(*loss)
+    formulas = DENSE | optimizers.FORMULAS
+    formulas["loss"] = Formula(rule.value, rule.equation)
+    formulas["loss gradient"] = Formula(rule.gradient, rule.gradient_equation)
+    for name in activations:
+        formulas[name] = Formula(ACTIVATIONS[name].value, f"{name}({{0}})")
+        formulas[f"{name}'"] = Formula(ACTIVATIONS[name].derivative, f"{name}'({{0}})")
+    return formulas
 
 
 def evaluate(lines: tuple[Line, ...], known: Mapping[str, Any]) -> dict[str, Any]:

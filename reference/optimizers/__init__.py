@@ -5,14 +5,13 @@ case asks for them: the rate of this step, the gradients clipped by their global
 that is added to the gradient.
 """
 
+from importlib import import_module
+from pkgutil import iter_modules
+
 from reference.formulas import unchanged
 from reference.line import Formula
-from reference.optimizers import adagrad, adam, adamax, averages, clipping, decay, rmsprop, schedules, sgd
 
-MODULES = (schedules, clipping, decay, averages, sgd, adam, adamax, rmsprop, adagrad)
-
-# The formula of each operation of an update.
-FORMULAS: dict[str, Formula] = {
-    "unchanged": Formula(unchanged, "{0} (not trained)"),
-    **{operation: formula for module in MODULES for operation, formula in module.FORMULAS.items()},
-}
+# The formula of each operation of an update, from every file here.
+FORMULAS: dict[str, Formula] = {"unchanged": Formula(unchanged, "{0} (not trained)")}
+for module in iter_modules(__path__):
+    FORMULAS |= import_module(f"{__name__}.{module.name}").FORMULAS
