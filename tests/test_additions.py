@@ -1,4 +1,4 @@
-"""What it takes to add an activation, a loss and an optimizer, as cases/README.md says: one of each, in a copy."""
+"""What it takes to add an activation, a loss and an optimizer (cases/README.md): one of each, in a copy."""
 
 import shutil
 import subprocess
@@ -111,7 +111,7 @@ def _adadelta(parameter: str, gradient: str, _: Rule) -> Iterator[Quantity]:
     "reference/optimizers/adadelta.py": [
         (
             "",
-            '''"""Adadelta. Source: Zeiler, "ADADELTA: An Adaptive Learning Rate Method" (2012), algorithm 1."""
+            '''"""Adadelta: Zeiler, "ADADELTA: An Adaptive Learning Rate Method" (2012), algorithm 1."""
 
 from reference.line import Formula
 from reference.operations import cast, sqrt
