@@ -1,6 +1,5 @@
 """A case: one question put to every implementation, in each number format that its file asks for."""
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cases.case_schema import Expectation, File
-from cases.case_values import Classes, Constant, Model, Normal, Uniform
+from cases.case_values import Classes, Constant, Normal, Uniform
 from cases.catalog import DENSE
 from cases.names import b
-from cases.numbers import Number, rounded_once
+from cases.numbers import rounded_once
 from cases.problem import Problem, Tolerance
 from cases.published_values import Published, read_published
 from cases.skeleton import quantity_shapes
-from cases.update_rules import GLOBAL_NORM, OPTIMIZERS, SCHEDULES, Rule, UpdateRules
+from cases.update_rules import UpdateRules
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,8 +77,8 @@ class Case:
         widths = [inputs, *(self.shapes[b(k)][0] for k in range(1, self.depth + 1))]
         shapes = quantity_shapes(batch, widths, self._update_rules)
         written = {"learning_rate": self.file.optimizer.learning_rate}
-        for stated in (self._optimizer, self._schedule, self._clipping):
-            written |= stated
+        for stated in (self.file.optimizer, self.file.schedule, self.file.clipping):
+            written |= stated.written() if stated else {}
         return read_published(self.file.published, shapes, self._inputs, written)
 
     def expectation(self, adapter: str, dtype: str) -> Expectation | None:
@@ -129,28 +128,14 @@ class Case:
             inputs |= {name: getattr(layer, name.removesuffix(str(k))) for name in DENSE.parameters(k)}
         return inputs
 
-    @property
-    def _optimizer(self) -> dict[str, Any]:
-        return _stated(self.file.optimizer, OPTIMIZERS[self.file.optimizer.name].keys)
-
-    @property
-    def _schedule(self) -> dict[str, Any]:
-        schedule = self.file.schedule
-        return _stated(schedule, SCHEDULES[schedule.name].keys) if schedule else {}
-
-    @property
-    def _clipping(self) -> dict[str, Any]:
-        stated = _stated(self.file.clipping, GLOBAL_NORM.keys) if self.file.clipping else {}
-        return {f"clip_{key}" if key == "eps" else key: value for key, value in stated.items()}
-
     @cached_property
     def _update_rules(self) -> UpdateRules:
-        schedule, clipping = self.file.schedule, self.file.clipping
+        file = self.file
         return UpdateRules(
-            _rule(self.file.optimizer.name, self._optimizer),
-            _rule(schedule.name, self._schedule) if schedule else None,
-            _rule("global_norm", self._clipping) if clipping else None,
-            frozenset(self.file.not_trained),
+            file.optimizer.rule(),
+            file.schedule.rule() if file.schedule else None,
+            file.clipping.rule() if file.clipping else None,
+            frozenset(file.not_trained),
         )
 
     @cached_property
@@ -165,24 +150,6 @@ class Case:
         return _one_hot(array, dtype) if isinstance(array, Classes) else _written(array, dtype)
 
 
-def _stated(form: Model, keys: Iterable[str]) -> dict[str, Any]:
-    return {key: getattr(form, key) for key in keys}
-
-
-def _rule(name: str, stated: Mapping[str, Any]) -> Rule:
-    """Return what a file states, each number as the nearest float64."""
-    numbers = {key: value for key, value in stated.items() if isinstance(value, Number | int)}
-    return Rule(
-        name,
-        tuple(
-            (key, value.nearest if isinstance(value, Number) else value)
-            for key, value in numbers.items()
-            if not isinstance(value, bool)
-        ),
-        frozenset(key for key, value in stated.items() if value is True),
-    )
-
-
 def _draw(array: Normal | Uniform) -> NDArray[np.float64]:
     """Draw an array in float64; the same file gives the same numbers for every format and every run."""
     generator = np.random.Generator(np.random.PCG64(array.seed))
@@ -195,7 +162,8 @@ def _written(array: list[Any] | Constant, dtype: str) -> NDArray[Any]:
     """Return an array of numbers that stand in the file, each rounded once, from its exact value."""
     if isinstance(array, Constant):
         return np.full(array.constant, array.value.rounded(dtype), dtype)
-    return np.array(_rounded(array, dtype), dtype)
+    numbers = np.array(array, object)
+    return np.array([number.rounded(dtype) for number in numbers.flat], dtype).reshape(numbers.shape)
 
 
 def _one_hot(array: Classes, dtype: str) -> NDArray[Any]:
@@ -203,7 +171,3 @@ def _one_hot(array: Classes, dtype: str) -> NDArray[Any]:
     rows = np.zeros((len(array.classes), array.of), dtype)
     rows[np.arange(len(rows)), [number.whole for number in array.classes]] = 1
     return rows
-
-
-def _rounded(item: Any, dtype: str) -> Any:  # noqa: ANN401 - a number, or nested lists of any depth
-    return [_rounded(inner, dtype) for inner in item] if isinstance(item, list) else item.rounded(dtype)

@@ -3,7 +3,7 @@
 The models of losses, optimizers, schedules and clippings follow from their records.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Final, Literal, TypeAlias
 
 from pydantic import (
@@ -38,39 +38,60 @@ from cases.catalog import LOSSES, Activation, Key, Kind
 from cases.dtypes import DEFAULT_DTYPES, Format
 from cases.numbers import Number
 from cases.skeleton import PATTERN
-from cases.update_rules import GLOBAL_NORM, OPTIMIZERS, SCHEDULES
+from cases.update_rules import GLOBAL_NORM, OPTIMIZERS, SCHEDULES, Rule
 
 MAX_LAYERS: Final = 1000
 
 
-class Named(Model):
-    """A loss, an optimizer or a schedule: the base of one model for each record."""
+class Stated(Model):
+    """A loss, an optimizer, a schedule or a clipping: the base of one model for each record."""
 
-    name: str
+    kind: ClassVar[Kind]
+
+    def written(self) -> dict[str, Any]:
+        """Return what stands under each key of the record, by name."""
+        return {key: getattr(self, key) for key in self.kind.keys}
+
+    def rule(self) -> Rule:
+        """Return the rule, each number as the nearest float64."""
+        written = self.written()
+        stated = {
+            key: value for key, value in written.items() if not (value is None or isinstance(value, bool))
+        }
+        numbers = tuple((key, getattr(value, "nearest", value)) for key, value in stated.items())
+        return Rule(self.form, numbers, frozenset(key for key, value in written.items() if value is True))
 
 
-class LossForm(Named):
+class LossForm(Stated):
     """A loss, with a reduction that its file chooses or its name implies."""
 
+    name: str
     reduction: str
 
     def numbers(self, dtype: str) -> tuple[tuple[str, float], ...]:
         """Return each number that the loss takes, by name and rounded once to `dtype`."""
-        return tuple((name, getattr(self, name).rounded(dtype)) for name in LOSSES[self.name].keys)
+        return tuple((name, number.rounded(dtype)) for name, number in self.written().items())
 
 
-class OptimizerForm(Named):
+class OptimizerForm(Stated):
     """An optimizer. Every number that its formula needs is stated; no framework's default is relied on."""
 
+    name: str
     learning_rate: Positive = Field(description="The learning rate η, above 0.")
 
 
-class ScheduleForm(Named):
+class ScheduleForm(Stated):
     """A schedule of the learning rate."""
 
+    name: str
 
-class ClippingForm(Model):
-    """The clipping of the gradients: the base of the only one."""
+
+class ClippingForm(Stated):
+    """The clipping of the gradients. Its ε has a name of its own, because an optimizer has one too."""
+
+    def written(self) -> dict[str, Any]:
+        """Return what stands under each key, by the name of the rule's number."""
+        return {f"clip_{key}" if key == "eps" else key: value for key, value in super().written().items()}
 
 
 def _field(key: Key) -> tuple[Any, Any]:
@@ -89,26 +110,25 @@ def _reduction(name: str) -> tuple[Any, Any]:
     return Literal["sum", "mean"], Field(description=f"The sum over {of}, or {mean}.")
 
 
-def _model(title: str, base: type[Model], kind: Kind, **more: Any) -> type[Model]:  # noqa: ANN401 - pydantic's
-    fields = more | {name: _field(key) for name, key in kind.keys.items()}
-    return create_model(title, __base__=base, __doc__=kind.about, **fields)
-
-
-def _models(base: type[Named], kinds: Mapping[str, Kind]) -> Iterator[type[Model]]:
+def _models(base: type[Stated], kinds: Mapping[str, Kind]) -> dict[str, type[Model]]:
+    models: dict[str, type[Model]] = {}
     for name, kind in kinds.items():
-        fields = {"reduction": _reduction(name)} if base is LossForm else {}
+        fields: dict[str, Any] = {"name": (Literal[name], ...)} if "name" in base.model_fields else {}
+        fields |= {"reduction": _reduction(name)} if base is LossForm else {}
+        fields |= {key: _field(stated) for key, stated in kind.keys.items()}
         title = "".join(part.title() for part in name.split("_"))
-        model = _model(title, base, kind, name=(Literal[name], ...), **fields)
-        model.form = name
-        yield model
+        model: type[Stated] = create_model(title, __base__=base, __doc__=kind.about, **fields)
+        model.form, model.kind = name, kind
+        models[name] = model
+    return models
 
 
-# The models below each base, one for each record.
-FORMS: Final[dict[type[Model], tuple[type[Model], ...]]] = {
-    LossForm: tuple(_models(LossForm, LOSSES)),
-    OptimizerForm: tuple(_models(OptimizerForm, OPTIMIZERS)),
-    ScheduleForm: tuple(_models(ScheduleForm, SCHEDULES)),
-    ClippingForm: (_model("Clipping", ClippingForm, GLOBAL_NORM),),
+# The models below each base, by their names in a case file.
+FORMS: Final[dict[type[Model], dict[str, type[Model]]]] = {
+    LossForm: _models(LossForm, LOSSES),
+    OptimizerForm: _models(OptimizerForm, OPTIMIZERS),
+    ScheduleForm: _models(ScheduleForm, SCHEDULES),
+    ClippingForm: _models(ClippingForm, {"global_norm": GLOBAL_NORM}),
 }
 
 
@@ -116,8 +136,8 @@ def _one_form(base: type[Model]) -> GetPydanticSchema:
     """Read one of the models below `base`; several are told apart by the name that is given."""
 
     def schema(_: Any, handler: GetCoreSchemaHandler) -> CoreSchema:  # noqa: ANN401 - any type
-        models = {model.form: handler(model) for model in FORMS[base]}
-        return tagged_union_schema(models, "name") if models.keys() != {""} else models[""]
+        models = {name: handler(model) for name, model in FORMS[base].items()}
+        return tagged_union_schema(models, "name") if "name" in base.model_fields else models.popitem()[1]
 
     return GetPydanticSchema(schema)
 

@@ -1,7 +1,7 @@
 """Numbers that somebody printed: a claim like any other, known to half a unit in the last place."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Final
@@ -39,10 +39,8 @@ class PublishedArray:
 
     @property
     def exact(self) -> NDArray[np.object_]:
-        """The printed numbers as fractions; 0 where none was printed, or where it is no more than that."""
-        exact = np.empty(self.text.size, dtype=object)
-        exact[:] = [_exact(text) for text in self.text.ravel().tolist()]
-        return exact.reshape(self.text.shape)
+        """The printed numbers as fractions; 0 where none was printed."""
+        return _each(self.text, lambda text: _exact(None if text is None else Number(text)), object)
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,12 +68,10 @@ class PublishedStep:
     ----------
     step
         The training step, from 1; it may lie beyond the steps that the case runs.
-    values
-        By quantity: z1, a1, …, loss, dL/da2, …, W1_new, ….
     rejected
-        Of those, the printed numbers that are known to be wrong, and why.
+        Of the values, the printed numbers that are known to be wrong, and why.
     walk
-        The parts of the published text, if the case tells them.
+        The parts of the published text, if the case gives them.
     """
 
     step: int
@@ -86,14 +82,10 @@ class PublishedStep:
 
 @dataclass(frozen=True, eq=False)
 class Published:
-    """Numbers published for a case, and where.
+    """Numbers published for a case: where, and of which steps, in ascending order.
 
     Attributes
     ----------
-    source
-        Where they were printed.
-    steps
-        What was printed, in ascending order of the steps.
     computed_in
         The number format of the program that printed them; None for numbers computed by hand, or in a format
         that is far finer than what is printed.
@@ -121,20 +113,22 @@ def read_published(
     rules
         The rules' numbers by name; somebody chose them, so they are exact in any case.
     """
+    steps = tuple(_read_step(step, shapes) for step in printed.steps)
+    if printed.computed_in:
+        return Published(printed.source, steps, printed.computed_in)
     rounded = printed.inputs == "as printed"
     written = {name: _read_written(value, rounded=rounded) for name, value in inputs.items()}
     written |= {name: _read_written(value, rounded=False) for name, value in rules.items()}
-    known = {name: one for name, one in written.items() if one is not None}
-    steps = tuple(_read_step(step, shapes) for step in printed.steps)
-    return Published(printed.source, steps, printed.computed_in, {} if printed.computed_in else known)
+    known = {name: value for name, value in written.items() if value is not None}
+    return Published(printed.source, steps, inputs=known)
 
 
 def rejected_element(key: str) -> tuple[str, tuple[int, ...] | None]:
     """Return the quantity and the index that a key of `rejected` names; no index for a bare name."""
-    found = _ELEMENT.fullmatch(key)
-    if found is None:
+    element = _ELEMENT.fullmatch(key)
+    if element is None:
         return key, None
-    return found["name"], tuple(int(place) for place in found["index"].split(","))
+    return element["name"], tuple(int(i) for i in element["index"].split(","))
 
 
 _ELEMENT: Final = re.compile(r"(?P<name>[^\[\]]+)\[(?P<index> *[0-9]{1,9} *(?:, *[0-9]{1,9} *)?)\]", re.ASCII)
@@ -146,50 +140,33 @@ def _read_step(step: PrintedStep, shapes: Mapping[str, Shape]) -> PublishedStep:
     return PublishedStep(step.step, values, rejected, step.walk)
 
 
+def _read_array(value: Any, shape: Shape) -> PublishedArray:  # noqa: ANN401 - a number, or nested lists
+    numbers = np.array(value, object).reshape([length or 0 for length in shape])
+    return PublishedArray(
+        _each(numbers, lambda number: np.nan if number is None else number.nearest, np.float64),
+        _each(numbers, lambda number: np.nan if number is None else number.half_unit, np.float64),
+        _each(numbers, lambda number: None if number is None else number.text, object),
+    )
+
+
 def _read_written(value: Any, *, rounded: bool) -> Written | None:  # noqa: ANN401 - whatever a file may say
     """Return what is written out; a number that is drawn, or that is no number, is left to the problem.
 
     A whole number is exact where others were rounded: 1 is a label or a count, 1.0 was measured.
     """
-    if not isinstance(value, Number | list):
+    numbers = np.array(value, object)
+    if not all(isinstance(number, Number) for number in numbers.flat):
         return None
-    numbers, shape = _flatten(value), _shape(value)
-    if not all(isinstance(number, Number) for number in numbers):
-        return None
-    exact, half_units = np.empty(len(numbers), object), np.empty(len(numbers), object)
-    exact[:] = [_exact(number.text if number else None) for number in numbers]
-    half_units[:] = [_open(number) for number in numbers]
-    return Written(exact.reshape(shape), half_units.reshape(shape) if rounded else None)
+    half_unit = _each(numbers, lambda number: Fraction(number.half_unit * (number.whole is None)), object)
+    return Written(_each(numbers, _exact, object), half_unit if rounded else None)
 
 
-def _open(number: Number | None) -> Fraction:
-    return Fraction(number.half_unit) if number and number.whole is None else Fraction(0)
-
-
-def _shape(value: Any) -> tuple[int, ...]:  # noqa: ANN401 - a number, or nested lists of one shape
-    return (len(value), *_shape(value[0])) if isinstance(value, list) else ()
-
-
-def _exact(text: str | None) -> Fraction:
-    number = None if text is None else Number(text)
+def _exact(number: Number | None) -> Fraction:
+    """Return a number's value; 0 where there is none, or where it is no more than that."""
     return number.exact if number and number.nearest else Fraction(0)
 
 
-def _read_array(value: Any, shape: Shape) -> PublishedArray:  # noqa: ANN401 - a number, or nested lists of any depth
-    numbers = _flatten(value)
-    nearest = [np.nan if number is None else number.nearest for number in numbers]
-    half_units = [np.nan if number is None else number.half_unit for number in numbers]
-    texts = np.empty(len(numbers), dtype=object)
-    texts[:] = [None if number is None else number.text for number in numbers]
-    full = tuple(length or 0 for length in shape)
-    return PublishedArray(
-        np.array(nearest, np.float64).reshape(full),
-        np.array(half_units, np.float64).reshape(full),
-        texts.reshape(full),
-    )
-
-
-def _flatten(value: Any) -> list[Number | None]:  # noqa: ANN401 - as above
-    if value is None or isinstance(value, Number):
-        return [value]
-    return [number for item in value for number in _flatten(item)]
+def _each(numbers: NDArray[np.object_], of: Callable[[Any], Any], dtype: Any) -> NDArray[Any]:  # noqa: ANN401
+    values = np.empty(numbers.size, dtype)
+    values[:] = [of(number) for number in numbers.flat]
+    return values.reshape(numbers.shape)

@@ -168,7 +168,7 @@ def _models_at(loc: _Loc) -> list[type[Model]]:
 
 def _models_in(annotation: object) -> Iterator[type[Model]]:
     if isinstance(annotation, type) and issubclass(annotation, Model):
-        yield from FORMS.get(annotation, (annotation,))
+        yield from FORMS[annotation].values() if annotation in FORMS else (annotation,)
     for argument in get_args(annotation):
         yield from _models_in(argument)
 
