@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from networks import ACTIVATIONS, LOSSES, network
 from rules import COSINE, STEP, every_rule, ruled
+from rules import OPTIMIZERS as RULES
 
 from cases import catalog, names
 from cases.catalog import DENSE, LayerKind
@@ -103,6 +104,12 @@ def test_the_rate_of_a_schedule_takes_the_place_of_the_first():
         assert "learning_rate" in lines["rate"].inputs
         assert [name for name, line in lines.items() if "learning_rate" in line.inputs] == ["rate"]
         assert "rate" in lines["W1_new"].inputs
+
+
+def test_the_rules_of_these_tests_are_all_that_there_are():
+    stated = {(rule["name"], key) for rule in RULES.values() for key in rule.keys() - {"name"}}
+    assert {(name, key) for name, kind in OPTIMIZERS.items() for key in kind.keys} == stated
+    assert len(RULES) == 21
 
 
 def test_no_formula_is_left_over():
