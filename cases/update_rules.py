@@ -180,59 +180,61 @@ _CORRECTIONS = (
     Quantity(names.CORRECTION1, "correction", ("beta1", STEP)),
     Quantity(names.CORRECTION2, "correction", ("beta2", STEP)),
 )
-_DECAY = {
-    "weight_decay": Key("positive", "λ: λ times the parameter is added to its gradient.", None, symbol="λ")
-}
-_EPS = {"eps": Key("share", "ε, at least 0.", symbol="ε")}
-_INSIDE = {
-    "eps_in_sqrt": Key(
-        "flag", "Whether ε is added inside the root, √(v + ε), and not to it, √v + ε.", default=False
-    )
-}
-_BETAS = {
+_KEYS = {
+    "momentum": Key("fraction", "μ, above 0 and below 1.", None, "μ"),
+    "nesterov": Key("flag", "Whether the momentum is Nesterov's: dL/dW + μ m_new.", default=False),
+    "dampening": Key("fraction", "τ: m_new = μ m + (1 − τ) dL/dW after step 1.", None, "τ"),
     "beta1": Key("fraction", "β₁, of the average of the gradients; above 0 and below 1.", symbol="β₁"),
     "beta2": Key("fraction", "β₂, of the average of their squares; above 0 and below 1.", symbol="β₂"),
+    "alpha": Key("fraction", "α, of the average of squares; above 0 and below 1.", symbol="α"),
+    "initial_accumulator": Key("share", "What v starts from, at least 0."),
+    "eps": Key("share", "ε, at least 0.", symbol="ε"),
+    "eps_in_sqrt": Key(
+        "flag", "Whether ε is added inside the root, √(v + ε), and not to it, √v + ε.", default=False
+    ),
+    "centered": Key("flag", "Whether the squared average of the gradients is taken off v.", default=False),
+    "weight_decay": Key("positive", "λ: λ times the parameter is added to its gradient.", None, "λ"),
 }
-_MOMENTUM = {
-    "momentum": Key("fraction", "μ, above 0 and below 1.", None, symbol="μ"),
-    "nesterov": Key("flag", "Whether the momentum is Nesterov's: dL/dW + μ m_new.", default=False),
-    "dampening": Key("fraction", "τ: m_new = μ m + (1 − τ) dL/dW after step 1.", None, symbol="τ"),
-}
-_ALPHA = {"alpha": Key("fraction", "α, of the average of squares; above 0 and below 1.", symbol="α")}
-_CENTERED = {
-    "centered": Key("flag", "Whether the squared average of the gradients is taken off v.", default=False)
-}
+
+
+def _keys(*keys: str) -> dict[str, Key]:
+    return {key: _KEYS[key] for key in keys}
+
 
 OPTIMIZERS: Final[dict[str, OptimizerKind]] = {
     "sgd": OptimizerKind(
         "Stochastic gradient descent: W_new = W − η dL/dW; a momentum m_new = μ m + dL/dW in its place.",
-        _MOMENTUM | _DECAY,
+        _keys("momentum", "nesterov", "dampening", "weight_decay"),
         _sgd,
     ),
     "adam": OptimizerKind(
-        "Adam: W_new = W − η m̂ / (√v̂ + ε).", _BETAS | _EPS | _INSIDE | _DECAY, _adam, _CORRECTIONS
+        "Adam: W_new = W − η m̂ / (√v̂ + ε).",
+        _keys("beta1", "beta2", "eps", "eps_in_sqrt", "weight_decay"),
+        _adam,
+        _CORRECTIONS,
     ),
     "adamw": OptimizerKind(
         "AdamW: W_new = W − η (m̂ / (√v̂ + ε) + λ W).",
-        _BETAS | _EPS | _INSIDE | {"weight_decay": Key("positive", "λ, decoupled from the gradient.")},
+        _keys("beta1", "beta2", "eps", "eps_in_sqrt")
+        | {"weight_decay": Key("positive", "λ, decoupled from the gradient.", symbol="λ")},
         _adam,
         _CORRECTIONS,
         is_decay_decoupled=True,
     ),
     "adamax": OptimizerKind(
         "Adamax: W_new = W − η m̂ / u, with u = max(β₂ u, |dL/dW| + ε).",
-        _BETAS | _EPS | _DECAY,
+        _keys("beta1", "beta2", "eps", "weight_decay"),
         _adamax,
         _CORRECTIONS[:1],
     ),
     "rmsprop": OptimizerKind(
         "RMSprop: W_new = W − η dL/dW / (√v + ε), with v = α v + (1 − α) (dL/dW)².",
-        _ALPHA | _EPS | _INSIDE | _CENTERED | _DECAY,
+        _keys("alpha", "eps", "eps_in_sqrt", "centered", "weight_decay"),
         _rmsprop,
     ),
     "adagrad": OptimizerKind(
         "Adagrad: W_new = W − η dL/dW / (√v + ε), with v = v + (dL/dW)².",
-        {"initial_accumulator": Key("share", "What v starts from, at least 0."), **_EPS, **_INSIDE, **_DECAY},
+        _keys("initial_accumulator", "eps", "eps_in_sqrt", "weight_decay"),
         _adagrad,
         initial_state="initial_accumulator",
     ),

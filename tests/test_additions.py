@@ -85,7 +85,7 @@ def _adadelta(parameter: str, gradient: str, _: Rule) -> Iterator[Quantity]:
             "OPTIMIZERS: Final[dict[str, OptimizerKind]] = {",
             """    "adadelta": OptimizerKind(
         "Adadelta: W_new = W − η √(u + ε) / √(v_new + ε) dL/dW.",
-        {"rho": Key("fraction", "ρ, of both averages; above 0 and below 1.", symbol="ρ"), **_EPS},
+        {"rho": Key("fraction", "ρ, of both averages; above 0 and below 1.", symbol="ρ"), **_keys("eps")},
         _adadelta,
     ),""",
         ),
