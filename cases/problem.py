@@ -113,7 +113,7 @@ class Problem:
         """The names of the optimizer's state after the update: m_W1_new, v_W1_new, …."""
         return frozenset(map(names.updated, self.optimizer_state))
 
-    @property
+    @cached_property
     def update_rules(self) -> UpdateRules:
         """All that decides how the parameters are updated."""
         return UpdateRules(self.optimizer, self.schedule, self.clipping, self.not_trained)
