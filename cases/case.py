@@ -44,22 +44,18 @@ class Case:
 
     @property
     def about(self) -> str:
-        """What the case is, and what it is there to catch."""
         return self.file.about
 
     @property
     def dtypes(self) -> tuple[str, ...]:
-        """The number formats it runs in."""
         return self.file.dtypes
 
     @property
     def steps(self) -> int:
-        """How many training steps are run, at most."""
         return self.file.steps
 
     @property
     def depth(self) -> int:
-        """The number of layers."""
         return len(self.file.layers)
 
     @property

@@ -49,7 +49,7 @@ class Stated(Model):
     kind: ClassVar[Kind]
 
     def written(self) -> dict[str, Any]:
-        """Return what stands under each key of the record, by name."""
+        """Return the value of each key of the record, by name."""
         return {key: getattr(self, key) for key in self.kind.keys}
 
     def rule(self) -> Rule:
@@ -90,7 +90,7 @@ class ClippingForm(Stated):
     """The clipping of the gradients. Its ε has a name of its own, because an optimizer has one too."""
 
     def written(self) -> dict[str, Any]:
-        """Return what stands under each key, by the name of the rule's number."""
+        """Return the value of each key, by the name of the rule's number."""
         return {f"clip_{key}" if key == "eps" else key: value for key, value in super().written().items()}
 
 

@@ -1,7 +1,7 @@
 """The single values of a case file: numbers, text and arrays, each with its JSON Schema for editors.
 
-What is written out as an array passes through as it stands: `cases.array_checks` checks it, because only
-there are the marks of its elements known.
+An array that is written out passes through unchecked: `cases.array_checks` checks it, because only there are
+the marks of its elements known.
 """
 
 import math
@@ -32,7 +32,7 @@ _T = TypeVar("_T")
 
 
 def unexpected(expected: str) -> PydanticCustomError:
-    """Return the error that says what was expected; `cases.validation` adds what stands there instead."""
+    """Return the error that says what was expected; `cases.validation` adds what was found."""
     return PydanticCustomError("unexpected", "{expected}", {"expected": expected})
 
 

@@ -59,7 +59,7 @@ class Key:
 
 @dataclass(frozen=True)
 class Kind:
-    """Something that a case names: what it is, and its keys beside its name."""
+    """Something that a case names: what it is, and its keys, besides its name."""
 
     about: str
     keys: Mapping[str, Key] = field(default_factory=dict)

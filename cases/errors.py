@@ -11,18 +11,15 @@ from typing import Final, NamedTuple
 
 from cases.verdict import Fault
 
-MAX_DEFECTS: Final = (
-    200  # of one file; a list of a hundred thousand wrong numbers needs no hundred thousand lines
-)
-MAX_KEPT: Final = 2_000  # of one file while it is read; more are only counted
+# Of one file: those that are reported, and those that are kept while it is read; more are only counted.
+MAX_DEFECTS, MAX_KEPT = 200, 2_000
 MAX_KNOWN: Final = 500  # names that a misspelt one is compared with; a deep network has thousands
-
 MAX_MESSAGE: Final = 2_000  # characters of what an adapter says
 ENDED: Final = "ended the process"
 
 
 class Mark(NamedTuple):
-    """A place in a file, both counted from 1 as editors do."""
+    """A position in a file, both counted from 1 as editors do."""
 
     line: int
     column: int
@@ -41,7 +38,6 @@ class Defect:
     message: str
 
     def __str__(self) -> str:
-        """Return the defect as one line."""
         return f"{printable(str(self.path))}:{self.line}:{self.column}: {self.message}"
 
 
@@ -51,7 +47,7 @@ class CaseErrors(Exception):  # noqa: N818 - it holds the errors of all files, w
     Attributes
     ----------
     defects
-        Sorted by file and by place within it.
+        Sorted by file and by position.
     """
 
     def __init__(self, defects: Iterable[Defect]) -> None:
@@ -84,7 +80,7 @@ class Report:
     more: int = 0
 
     def add(self, mark: Mark, wrong: str, expected: str, name: str = "", known: Iterable[str] = ()) -> None:
-        """Note that `wrong` stands at `mark` where `expected` should; `name` may mean one of `known`."""
+        """Add a defect: what is `wrong` at `mark`, what was `expected`; `name` may mean one of `known`."""
         if len(self.pending) < MAX_KEPT:
             self.pending.append(_Pending(mark, wrong, expected, name, known))
         else:

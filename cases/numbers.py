@@ -137,9 +137,11 @@ class Number:
 
     def rounded(self, dtype: str) -> float:
         """Return the value rounded once to `dtype`, ties to even; infinite where it is too large for it."""
+        near = self.nearest
         if dtype == "float64":
-            return self.nearest
-        return float(rounded_once(self._rounded_to_odd(), dtype))
+            return near
+        has_value = math.isfinite(near) and near != 0
+        return float(rounded_once(to_odd(self.exact, near) if has_value else near, dtype))
 
     def fits(self, dtype: str) -> bool:
         """Say whether the value, rounded to `dtype`, is finite."""
@@ -156,11 +158,6 @@ class Number:
             return 0.0
         last_place = int(decimal["exponent"] or 0) - len(decimal["part"] or "")
         return float(f"5e{last_place - 1}")
-
-    def _rounded_to_odd(self) -> float:
-        """Return the value as `to_odd` does."""
-        near = self.nearest
-        return near if not math.isfinite(near) or near == 0 else to_odd(self.exact, near)
 
 
 @lru_cache(maxsize=64)

@@ -22,7 +22,7 @@ SGD = Rule("sgd")
 
 @dataclass(frozen=True)
 class Tolerance:
-    """A conventional tolerance, asked for beside the derived one: |difference| ≤ atol + rtol·|value|."""
+    """A conventional tolerance, asked for besides the derived one: |difference| ≤ atol + rtol·|value|."""
 
     rtol: float
     atol: float
@@ -39,8 +39,6 @@ class Problem:
     ----------
     case
         The case's name: its path under its folder of cases, without the suffix.
-    dtype
-        "float64", "float32", "bfloat16" or "float16".
     activations
         One name for each layer.
     parameters
@@ -67,7 +65,7 @@ class Problem:
     not_trained
         Names of the parameters that the update leaves as they are.
     tolerance
-        A conventional rtol and atol that the case asks for beside the derived tolerance, or None.
+        A conventional rtol and atol that the case asks for besides the derived tolerance, or None.
     """
 
     case: str
@@ -91,7 +89,6 @@ class Problem:
 
     @property
     def depth(self) -> int:
-        """The number of layers."""
         return len(self.activations)
 
     @property
@@ -135,7 +132,6 @@ class Problem:
 
     @property
     def size(self) -> int:
-        """The number of parameters."""
         return sum(array.size for array in self.parameters.values())
 
     @property
@@ -144,7 +140,7 @@ class Problem:
         return {"x": self.x, "y": self.y, **self.parameters}
 
     def copy(self) -> Problem:
-        """Return the same problem in fresh memory: an implementation that writes to it harms nobody else."""
+        """Return the same problem in fresh memory, so that an implementation may write to it."""
         parameters = {name: array.copy() for name, array in self.parameters.items()}
         return replace(self, parameters=MappingProxyType(parameters), x=self.x.copy(), y=self.y.copy())
 

@@ -1,7 +1,7 @@
 """How parameters are updated: one record for each optimizer, schedule and clipping that a case may name.
 
-A record says which keys a case file gives and which lines the update has. What an operation computes stands
-in `reference.optimizers`. Nothing but Python is needed here.
+A record says which keys a case file gives and which lines the update has. What an operation computes is in
+`reference.optimizers`. Nothing but Python is needed here.
 """
 
 from __future__ import annotations
@@ -243,7 +243,7 @@ OPTIMIZERS: Final[dict[str, OptimizerKind]] = {
 # How the learning rate changes from step to step: computed from the rate, the step and every key.
 SCHEDULES: Final[dict[str, Kind]] = {
     "step": Kind(
-        "The rate is multiplied by a factor after every so many steps.",
+        "The rate is multiplied by a factor after every given number of steps.",
         {
             "every": Key("count", "After how many steps.", symbol="k"),
             "factor": Key("fraction", "The factor γ, above 0 and below 1.", symbol="γ"),

@@ -84,7 +84,7 @@ def plain(node: Node) -> object:
 
 
 def describe(node: Node) -> str:
-    """Say in words what stands there."""
+    """Say in words what a node is."""
     match node:
         case Scalar(value=str(text)):
             return f"the text {quoted(text)}"
@@ -97,7 +97,7 @@ def describe(node: Node) -> str:
 
 
 def child(node: Node | None, *path: str) -> Node | None:
-    """Return what stands under the keys of `path`, or None where it is not there or was refused."""
+    """Return the node under the keys of `path`, or None where there is none or it was refused."""
     for key in path:
         node = node.entries.get(key) if isinstance(node, Mapping) else None
     return None if isinstance(node, Refused) else node

@@ -1,7 +1,7 @@
 """Schedules: the learning rate of each step, counted from 1.
 
-`step` multiplies the rate by a factor after every so many steps. `cosine` lowers it along half a cosine over
-so many steps to a final fraction, where it stays.
+`step` multiplies the rate by a factor after every k steps. `cosine` lowers it along half a cosine over T
+steps to a final fraction, where it stays.
 
 Source of the cosine: Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts" (2017).
 """
