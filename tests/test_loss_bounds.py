@@ -22,6 +22,7 @@ CLASSES = "softmax_cross_entropy_with_integer_labels"
 EQUAL = ([0.5] * 4, [0, 1, 0, 0])
 TWO = math.log1p(math.exp(2))  # softplus(2), 2.127
 
+# By point: the loss, its numbers, ŷ and y, how many u it may be off by, and its value.
 POINTS = {
     # y log a: 2 · 4 ulps of the logarithm and 4 roundings, and one of the sum
     "probability, yes": (BINARY, {}, ([0.25], [1]), 13 * L4, lambda a, y: -mpmath.log(a[0])),
@@ -83,8 +84,8 @@ POINTS = {
         lambda a, y: (a[0] - y[0]) ** 2 / 2,
     ),
 }
-"""By point: the loss, its numbers, ŷ and y, how many u it may be off by, and its value."""
 
+# The same of the gradient of the element whose target is 1, or of the only one.
 SLOPES = {
     # 7 roundings of y/a
     "probability, yes": (BINARY, {}, ([0.25], [1]), 7 * 4, lambda a, y: -1 / a[0]),
@@ -115,10 +116,18 @@ SLOPES = {
     ),
     "squares": ("half_squared_error", {}, ([0.5], [0.25]), 1 / 4, lambda a, y: a[0] - y[0]),
 }
-"""The same of the gradient of the element whose target is 1, or of the only one."""
 
 
-def is_held(line, points, allowed, exact):
+EACH = [
+    pytest.param(which, *row, id=f"{which} of {point}")
+    for which, table in (("value", POINTS), ("gradient", SLOPES))
+    for point, row in table.items()
+]
+
+
+@pytest.mark.parametrize(("which", "name", "numbers", "points", "allowed", "exact"), EACH)
+def test_what_is_counted_is_inside_and_a_fifth_more_is_outside(which, name, numbers, points, allowed, exact):
+    line = getattr(loss_rule(name, "sum", tuple(numbers.items())), which)
     y_hat, y = (Bounded.exact(np.array([one], float), FLOAT32.certified) for one in points)
     derived = line(y_hat, y)
     at = (0, points[1].index(1) if 1 in points[1] else 0) if derived.shape else ()
@@ -129,18 +138,6 @@ def is_held(line, points, allowed, exact):
             inside, outside = (float(true + side * part * allowed * U) for part in (0.97, 1.2))
             assert abs(inside - value) <= error
             assert abs(outside - value) > error
-
-
-@pytest.mark.parametrize("point", POINTS)
-def test_a_loss_may_be_off_by_what_is_counted_and_by_no_fifth_more(point):
-    name, numbers, points, allowed, exact = POINTS[point]
-    is_held(loss_rule(name, "sum", tuple(numbers.items())).value, points, allowed, exact)
-
-
-@pytest.mark.parametrize("point", SLOPES)
-def test_a_losss_gradient_may_be_off_by_what_is_counted_and_by_no_fifth_more(point):
-    name, numbers, points, allowed, exact = SLOPES[point]
-    is_held(loss_rule(name, "sum", tuple(numbers.items())).gradient, points, allowed, exact)
 
 
 @pytest.mark.parametrize(("d", "width"), [(0.5, 2.0), (-0.5, 2.0), (0.0, 1.0)])
