@@ -1,5 +1,6 @@
 """A case: one question put to every implementation, in each number format that its file asks for."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,15 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cases.array_forms import Classes, Constant, Normal, Uniform
-from cases.draw import draw, one_hot, written
-from cases.expectations import Expectation
-from cases.model import File
+from cases.case_schema import Expectation, File
+from cases.case_values import Classes, Constant, Model, Normal, Uniform
+from cases.catalog import DENSE
+from cases.names import b
+from cases.numbers import Number, rounded_once
 from cases.problem import Problem, Tolerance
-from cases.published import Published, read_published
-from cases.quantities import quantity_shapes, rules_of, update_shapes
-from cases.rounding import rounded_once
-from cases.update_forms import clipping_rule, rule
+from cases.published_values import Published, read_published
+from cases.skeleton import quantity_shapes
+from cases.update_rules import GLOBAL_NORM, OPTIMIZERS, SCHEDULES, Rule, UpdateRules
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,21 +65,22 @@ class Case:
 
     @property
     def tolerance(self) -> Tolerance | None:
-        """A conventional tolerance that the file asks for beside the derived one."""
+        """A conventional tolerance that the file asks for besides the derived one."""
         stated = self.file.tolerance
-        return None if stated is None else Tolerance(float(stated.rtol), float(stated.atol))
+        return None if stated is None else Tolerance(stated.rtol.nearest, stated.atol.nearest)
 
     @cached_property
     def published(self) -> Published | None:
         """The numbers that somebody printed for this problem."""
         if self.file.published is None:
             return None
-        widths = [self.shapes[f"b{k}"][0] for k in range(1, self.depth + 1)]
-        sizes = (self.shapes["x"][1], *widths)
-        problem = self.problem(self.dtypes[0])
-        rules = rules_of(problem.optimizer, problem.schedule, problem.clipping, problem.not_trained)
-        shapes = quantity_shapes(self.shapes["x"][0], sizes) | update_shapes(sizes, rules)
-        return read_published(self.file.published, shapes, self._inputs, self._numbers)
+        batch, inputs = self.shapes["x"]
+        widths = [inputs, *(self.shapes[b(k)][0] for k in range(1, self.depth + 1))]
+        shapes = quantity_shapes(batch, widths, self._update_rules)
+        written = {"learning_rate": self.file.optimizer.learning_rate}
+        for stated in (self._optimizer, self._schedule, self._clipping):
+            written |= stated
+        return read_published(self.file.published, shapes, self._inputs, written)
 
     def expectation(self, adapter: str, dtype: str) -> Expectation | None:
         """Return what is expected of an adapter in one number format, where that is not agreement."""
@@ -98,25 +100,25 @@ class Case:
             the same, but its numbers have not been checked to be finite there.
         """
         arrays = {name: self._array(name, dtype) for name in self._inputs}
-        loss = self.file.loss
+        file, rules = self.file, self._update_rules
         return Problem(
             case=self.name,
             dtype=dtype,
-            activations=tuple(layer.activation for layer in self.file.layers),
+            activations=tuple(layer.activation for layer in file.layers),
             x=arrays.pop("x"),
             y=arrays.pop("y"),
             parameters=MappingProxyType(arrays),
-            loss=loss.name,
-            reduction=loss.reduction,
-            loss_numbers=loss.numbers(dtype),
-            learning_rate=self.file.optimizer.learning_rate.rounded(dtype),
-            optimizer=rule(self.file.optimizer),
-            schedule=rule(self.file.schedule) if self.file.schedule else None,
-            clipping=clipping_rule(self.file.clipping) if self.file.clipping else None,
-            forms=self.file.forms,
+            loss=file.loss.name,
+            reduction=file.loss.reduction,
+            loss_numbers=file.loss.numbers(dtype),
+            learning_rate=file.optimizer.learning_rate.rounded(dtype),
+            optimizer=rules.optimizer,
+            schedule=rules.schedule,
+            clipping=rules.clipping,
+            forms=file.forms,
             steps=self.steps,
-            until=self.file.until.loss.rounded(dtype) if self.file.until else None,
-            not_trained=frozenset(self.file.not_trained),
+            until=file.until.loss.rounded(dtype) if file.until else None,
+            not_trained=rules.not_trained,
             tolerance=self.tolerance,
         )
 
@@ -124,25 +126,84 @@ class Case:
     def _inputs(self) -> dict[str, list[Any] | Normal | Uniform | Constant | Classes]:
         inputs: dict[str, Any] = {"x": self.file.x, "y": self.file.y}
         for k, layer in enumerate(self.file.layers, start=1):
-            inputs |= {f"W{k}": layer.W, f"b{k}": layer.b}
+            inputs |= {name: getattr(layer, name.removesuffix(str(k))) for name in DENSE.parameters(k)}
         return inputs
 
     @property
-    def _numbers(self) -> dict[str, Any]:
-        """The rules' numbers by name, as `Problem.constants` has them."""
-        rules = [rule for rule in (self.file.optimizer, self.file.schedule) if rule is not None]
-        numbers = {name: getattr(rule, name) for rule in rules for name in type(rule).model_fields}
-        if self.file.clipping:
-            numbers |= {"max_norm": self.file.clipping.max_norm, "clip_eps": self.file.clipping.eps}
-        return numbers
+    def _optimizer(self) -> dict[str, Any]:
+        return _stated(self.file.optimizer, OPTIMIZERS[self.file.optimizer.name].keys)
+
+    @property
+    def _schedule(self) -> dict[str, Any]:
+        schedule = self.file.schedule
+        return _stated(schedule, SCHEDULES[schedule.name].keys) if schedule else {}
+
+    @property
+    def _clipping(self) -> dict[str, Any]:
+        stated = _stated(self.file.clipping, GLOBAL_NORM.keys) if self.file.clipping else {}
+        return {f"clip_{key}" if key == "eps" else key: value for key, value in stated.items()}
+
+    @cached_property
+    def _update_rules(self) -> UpdateRules:
+        schedule, clipping = self.file.schedule, self.file.clipping
+        return UpdateRules(
+            _rule(self.file.optimizer.name, self._optimizer),
+            _rule(schedule.name, self._schedule) if schedule else None,
+            _rule("global_norm", self._clipping) if clipping else None,
+            frozenset(self.file.not_trained),
+        )
 
     @cached_property
     def _drawn(self) -> dict[str, NDArray[np.float64]]:
         inputs = self._inputs.items()
-        return {name: draw(array) for name, array in inputs if isinstance(array, Normal | Uniform)}
+        return {name: _draw(array) for name, array in inputs if isinstance(array, Normal | Uniform)}
 
     def _array(self, name: str, dtype: str) -> NDArray[Any]:
         array = self._inputs[name]
         if isinstance(array, Normal | Uniform):
             return rounded_once(self._drawn[name], dtype)
-        return one_hot(array, dtype) if isinstance(array, Classes) else written(array, dtype)
+        return _one_hot(array, dtype) if isinstance(array, Classes) else _written(array, dtype)
+
+
+def _stated(form: Model, keys: Iterable[str]) -> dict[str, Any]:
+    return {key: getattr(form, key) for key in keys}
+
+
+def _rule(name: str, stated: Mapping[str, Any]) -> Rule:
+    """Return what a file states, each number as the nearest float64."""
+    numbers = {key: value for key, value in stated.items() if isinstance(value, Number | int)}
+    return Rule(
+        name,
+        tuple(
+            (key, value.nearest if isinstance(value, Number) else value)
+            for key, value in numbers.items()
+            if not isinstance(value, bool)
+        ),
+        frozenset(key for key, value in stated.items() if value is True),
+    )
+
+
+def _draw(array: Normal | Uniform) -> NDArray[np.float64]:
+    """Draw an array in float64; the same file gives the same numbers for every format and every run."""
+    generator = np.random.Generator(np.random.PCG64(array.seed))
+    if isinstance(array, Normal):
+        return generator.standard_normal(array.normal) * array.scale.nearest + array.mean.nearest
+    return generator.uniform(array.low.nearest, array.high.nearest, array.uniform)
+
+
+def _written(array: list[Any] | Constant, dtype: str) -> NDArray[Any]:
+    """Return an array of numbers that stand in the file, each rounded once, from its exact value."""
+    if isinstance(array, Constant):
+        return np.full(array.constant, array.value.rounded(dtype), dtype)
+    return np.array(_rounded(array, dtype), dtype)
+
+
+def _one_hot(array: Classes, dtype: str) -> NDArray[Any]:
+    """Return a row for each example, with a 1 at its class."""
+    rows = np.zeros((len(array.classes), array.of), dtype)
+    rows[np.arange(len(rows)), [number.whole for number in array.classes]] = 1
+    return rows
+
+
+def _rounded(item: Any, dtype: str) -> Any:  # noqa: ANN401 - a number, or nested lists of any depth
+    return [_rounded(inner, dtype) for inner in item] if isinstance(item, list) else item.rounded(dtype)

@@ -13,9 +13,9 @@ from markupsafe import Markup, escape
 from numpy.typing import NDArray
 
 from cases import Problem, names
-from cases.published import PublishedStep
+from cases.published_values import PublishedStep
+from cases.update_rules import SYMBOLS
 from reference import Line, tape
-from reference.line import SYMBOLS
 
 _INPUT: Final = re.compile(r"\{(\d)\}")
 _FACTORS: Final = re.compile(r"(?<=[})]) (?=[{(])")

@@ -13,7 +13,7 @@ import reference.activations
 import reference.losses
 from cases import Problem
 from cases.names import outcome
-from cases.rounding import rounded_once
+from cases.numbers import rounded_once
 
 ACTIVATIONS = list(reference.activations.ACTIVATIONS)
 LOSSES = list(reference.losses.LOSSES)

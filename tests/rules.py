@@ -7,7 +7,7 @@ import numpy as np
 from networks import network
 
 from cases import Problem
-from cases.problem import Rule
+from cases.update_rules import Rule
 
 ADAM = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-3}
 

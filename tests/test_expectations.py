@@ -12,7 +12,7 @@ from networks import hiding
 
 from adapters import Adapter, Program, Unavailable
 from cases import Case, Problem, load_case
-from cases.expectations import Expectation
+from cases.case_schema import Expectation
 from cases.verdict import NoEquivalent
 from reference import Claim, Finding, Subject, Verdict, training_steps
 from reference.mistakes import MISTAKES, mistaken_steps

@@ -8,7 +8,7 @@ import pytest
 from networks import network
 
 from cases import load_case, names
-from cases.published import Published, PublishedArray, PublishedStep
+from cases.published_values import Published, PublishedArray, PublishedStep
 from reference import judge_published, tape, training_steps
 from reference.diagnosis.context import derive
 from reference.formats import PRINTED

@@ -15,7 +15,7 @@ from rules import COSINE, OPTIMIZERS, STEP, clipping, rule
 from variants import rounded
 
 from cases.names import outcome
-from cases.stacks import stacked, unstacked
+from cases.problem import stacked, unstacked
 from reference import Verdict, judge
 from reference.stacks import DIFFERS, judge_stack
 

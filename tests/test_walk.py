@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from adapters import find_adapters
 from cases import SHIPPED, Case, CaseErrors, load_case, load_cases
-from cases.schema import schema_text
+from cases.write_schema import schema_text
 from reference import tape
 from reports import environment, run
 from reports.environment import Selection

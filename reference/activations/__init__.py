@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import get_args
 
-from cases.model import Activation as Name
+from cases.catalog import Activation as Name
 from reference.activations.contract import Activation
 
 

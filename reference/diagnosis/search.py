@@ -13,7 +13,7 @@ from typing import TypeAlias
 import numpy as np
 
 from cases import Problem
-from cases.published import Published
+from cases.published_values import Published
 from cases.verdict import Verdict
 from reference import parts
 from reference.bounded import Bounded

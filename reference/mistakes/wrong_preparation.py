@@ -106,7 +106,7 @@ def clipping_after_the_decay(problem: Problem) -> Lines:
     """The norm of ∂L/∂w + λ w, and that sum clipped."""
     if problem.clipping is None:
         return NO_CLIPPING
-    if not names.decays(problem.optimizer):
+    if not problem.optimizer.adds_decay_to_gradient:
         return Inexpressible("no weight decay is added to the gradients")
     exchanged: dict[str, str] = {}
     for name in problem.trained:
@@ -186,7 +186,7 @@ def decay_missing_in_the_biases(problem: Problem) -> Lines:
 
 def _without(problem: Problem, parameters: tuple[str, ...] | list[str]) -> list[Line]:
     right = lines_of(problem)
-    if names.decays(problem.optimizer):
+    if problem.optimizer.adds_decay_to_gradient:
         return [_gradient_itself(right[names.decayed(name)]) for name in parameters]
     updated = [right[names.updated(name)] for name in parameters]
     return [_without_decay(line) for line in updated if line.formula is DESCEND_DECAYED]
@@ -229,7 +229,7 @@ def _of_decayed(line: Line, w: str) -> Line:
 def decay_decoupled(problem: Problem) -> Lines:
     """w = w − η (… + λ w), and nothing added to the gradient: AdamW for Adam."""
     rule = problem.optimizer
-    if not names.decays(rule):
+    if not rule.adds_decay_to_gradient:
         return Inexpressible("there is no coupled weight decay")
     if not rule.states:
         return Inexpressible("without a state both are the same update")

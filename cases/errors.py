@@ -1,11 +1,15 @@
-"""What is wrong with a file, and where: one line for each defect."""
+"""What is wrong with a file, and where, one line for each defect; exceptions and exit reasons in one line."""
 
 import difflib
+import signal
+import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Final, NamedTuple
+
+from cases.verdict import Fault
 
 MAX_DEFECTS: Final = (
     200  # of one file; a list of a hundred thousand wrong numbers needs no hundred thousand lines
@@ -14,6 +18,7 @@ MAX_KEPT: Final = 2_000  # of one file while it is read; more are only counted
 MAX_KNOWN: Final = 500  # names that a misspelt one is compared with; a deep network has thousands
 
 MAX_MESSAGE: Final = 2_000  # characters of what an adapter says
+ENDED: Final = "ended the process"
 
 
 class Mark(NamedTuple):
@@ -55,7 +60,7 @@ class CaseErrors(Exception):  # noqa: N818 - it holds the errors of all files, w
 
 
 @dataclass(frozen=True, order=True, slots=True)
-class _Found:
+class _Pending:
     """A defect before it is put into words, because of a hundred thousand only the first few will be."""
 
     mark: Mark
@@ -75,20 +80,20 @@ class Report:
     """Collects the defects of one file while it is read."""
 
     path: Path
-    found: list[_Found] = field(default_factory=list)
+    pending: list[_Pending] = field(default_factory=list)
     more: int = 0
 
     def add(self, mark: Mark, wrong: str, expected: str, name: str = "", known: Iterable[str] = ()) -> None:
         """Note that `wrong` stands at `mark` where `expected` should; `name` may mean one of `known`."""
-        if len(self.found) < MAX_KEPT:
-            self.found.append(_Found(mark, wrong, expected, name, known))
+        if len(self.pending) < MAX_KEPT:
+            self.pending.append(_Pending(mark, wrong, expected, name, known))
         else:
             self.more += 1
 
     @property
     def defects(self) -> list[Defect]:
         """The defects in the order of their places, at most `MAX_DEFECTS` of them and a count of the rest."""
-        ordered = sorted(dict.fromkeys(self.found))
+        ordered = sorted(dict.fromkeys(self.pending))
         defects = [Defect(self.path, *one.mark, one.message) for one in ordered[:MAX_DEFECTS]]
         if rest := ordered[MAX_DEFECTS:]:
             message = f"{len(rest) + self.more} more defects from here on, expected none"
@@ -122,3 +127,30 @@ def counted(number: int | None, noun: str) -> str:
 def quoted(text: str, longest: int = 60) -> str:
     """Return `text` in quotes, on one line and shortened."""
     return repr(text if len(text) <= longest else text[: longest - 1] + "…")
+
+
+def exit_reason(status: int) -> str:
+    """Say how a process ended; `status` is its exit code, or a signal's number, negative."""
+    return f"{ENDED} by {_signal(-status)}" if status < 0 else f"{ENDED} with exit code {status}"
+
+
+def _signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # one of the real-time signals
+        return f"signal {number}"
+
+
+def describe_exception(error: BaseException) -> str:
+    """Name an exception and where it was raised, shortened; a `Fault` has its whole reason in its message."""
+    if isinstance(error, Fault):
+        return well_formed(str(error))
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return f"raised {type_and_message(error)}{where}"
+
+
+def type_and_message(error: BaseException) -> str:
+    """Name an exception's type and message."""
+    message = well_formed(" ".join(str(error).split()))
+    return f"{type(error).__name__}{': ' * bool(message)}{message}"

@@ -1,27 +1,35 @@
-"""The arrays of a file: their shapes, and whether every number fits the formats it will be rounded to."""
+"""The arrays of a file: shapes that fit each other and memory, and numbers that fit the file's formats.
 
+All of it works on what could be read: a shape is None where the file does not let it be known, and a length
+within it too.
+"""
+
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from cases.defects import Mark, Report, counted
+from cases.case_schema import MAX_LAYERS
+from cases.catalog import DENSE
 from cases.dtypes import DEFAULT_DTYPES
-from cases.nodes import Mapping, Node, Refused, Scalar, Sequence, child, describe
+from cases.errors import Mark, Report, counted
 from cases.numbers import LARGEST, MAX_LENGTH, Number
-from cases.quantities import Shape, Size
+from cases.skeleton import Shape, Size, quantity_shapes
+from cases.update_rules import OPTIMIZERS, Rule, UpdateRules
+from cases.yaml_reader import Mapping, Node, Refused, Scalar, Sequence, child, describe
 
 DRAWN_KINDS: Final = ("normal", "uniform", "constant")
-FARTHEST: Final = 16  # standard deviations; NumPy's normal numbers, made of 53 random bits, stay within 14
+# Standard deviations; NumPy's normal numbers, made of 53 random bits, stay within 14.
+FARTHEST_DRAWN: Final = 16
+BYTES_PER_ELEMENT: Final = 16  # a float64 and the float64 that bounds its error
+MAX_MEMORY: Final = 4 * 2**30
 
 _ROWS: Final = ("a number", "a list of numbers", "a list of rows, each a list of numbers")
 
 
 @dataclass(frozen=True)
 class ArrayReader:
-    """Reads the shapes of arrays off the tree, and reports what is wrong with them.
-
-    It works on what could be read: a shape is None where the file does not tell, and a length within it too.
-    """
+    """Reads the shapes of arrays off the tree, and reports what is wrong with them and their numbers."""
 
     report: Report
     dtypes: tuple[str, ...] = DEFAULT_DTYPES
@@ -87,6 +95,16 @@ class ArrayReader:
             if not number.fits(dtype):
                 self._beyond(mark, f"{name} is {number}", dtype)
 
+    def check_positive(self, node: Node | None, name: str) -> None:
+        """Report a number above 0 that a format would round to zero or to infinity."""
+        number = _finite(node)
+        if node is None or number is None or not number.nearest > 0:
+            return
+        self.check_range(number, node.mark, name)
+        for dtype in self.dtypes:
+            if number.rounded(dtype) == 0:
+                self.report.add(node.mark, f"{name} is {number}, which {dtype} rounds to 0", "more than 0")
+
     def _beyond(self, mark: Mark, wrong: str, dtype: str) -> None:
         expected = f"at most {LARGEST[dtype]:.9g} in magnitude, the largest {dtype} (or other dtypes)"
         self.report.add(mark, wrong, expected)
@@ -123,7 +141,7 @@ class ArrayReader:
         low, high, scale = numbers["low"], numbers["high"], numbers["scale"]
         if "normal" in node.entries and scale:
             mean = numbers["mean"] or Number("0")
-            self._check_farthest(FARTHEST * scale.nearest + abs(mean.nearest), node, "scale", name)
+            self._check_farthest(FARTHEST_DRAWN * scale.nearest + abs(mean.nearest), node, "scale", name)
         if low and high and not low.nearest < high.nearest:
             mark = node.entries["high"].mark
             self.report.add(mark, f"{name}.high is {high}", f"more than {name}.low, {low}")
@@ -151,3 +169,103 @@ def _length(node: Node) -> Size:
     number = _number(node)
     whole = number.whole if number else None
     return whole if whole and 0 < whole <= MAX_LENGTH else None
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The arrays of a file by name (x, y, W1, b1, …), and their shapes so far as they are known."""
+
+    depth: int
+    nodes: dict[str, Node]
+    shapes: dict[str, Shape]
+    rules: UpdateRules
+
+    @cached_property
+    def batch(self) -> Size:
+        """The number of examples."""
+        return self.size("x", 0) or self.size("y", 0)
+
+    @cached_property
+    def widths(self) -> tuple[Size, ...]:
+        """The widths of the input and of every layer."""
+        first = self.size("W1", 1) or self.size("x", 1)
+        return (first, *(self.size(f"W{k}", 0) or self.size(f"b{k}", 0) for k in range(1, self.depth + 1)))
+
+    @cached_property
+    def quantities(self) -> dict[str, Shape]:
+        """The shapes of what one training step computes."""
+        return quantity_shapes(self.batch, self.widths, self.rules)
+
+    def size(self, name: str, axis: int) -> Size:
+        """Return the length of one axis of an array."""
+        return self.shapes[name][axis] if name in self.shapes else None
+
+
+def read_inputs(root: Mapping, arrays: ArrayReader) -> Inputs:
+    """Measure every array of the file, and report those that are malformed in themselves."""
+    listed = child(root, "layers")
+    layers = listed.items if isinstance(listed, Sequence) and len(listed.items) <= MAX_LAYERS else ()
+    given = {name: (child(root, name), 2) for name in ("x", "y")}
+    for k, layer in enumerate(layers, start=1):
+        for name, axes in DENSE.parameters(k).items():
+            given[name] = child(layer, name.removesuffix(str(k))), len(axes)
+    nodes = {name: node for name, (node, _) in given.items() if node is not None}
+    measured = {name: arrays.shape(node, name, given[name][1]) for name, node in nodes.items()}
+    shapes = {name: shape for name, shape in measured.items() if shape is not None}
+    return Inputs(len(layers), nodes, shapes, _read_rules(root))
+
+
+def _read_rules(root: Mapping) -> UpdateRules:
+    """Return what decides which quantities an update has, so far as it can be read."""
+    optimizer, listed = child(root, "optimizer"), child(root, "not_trained")
+    stated = optimizer.entries if isinstance(optimizer, Mapping) else {}
+    values = {key: node.value for key, node in stated.items() if isinstance(node, Scalar)}
+    name = str(values.get("name")) if values.get("name") in OPTIMIZERS else "sgd"
+    options = frozenset(key for key, value in values.items() if value is True)
+    fixed = listed.items if isinstance(listed, Sequence) else ()
+    return UpdateRules(
+        Rule(name, tuple((key, 0.0) for key in stated), options),
+        Rule("step") if child(root, "schedule") else None,  # either has the same line
+        Rule("global_norm") if child(root, "clipping") else None,
+        frozenset(str(item.value) for item in fixed if isinstance(item, Scalar)),
+    )
+
+
+def check_fit(inputs: Inputs, report: Report) -> None:
+    """Report arrays whose shapes contradict each other, each at the array that follows the other."""
+
+    def demand(name: str, axis: int, size: Size, what: str, why: str) -> None:
+        actual = inputs.size(name, axis)
+        if size is not None and actual is not None and size != actual:
+            wrong = f"{name} is {in_words(inputs.shapes[name])}, with {counted(actual, what)}"
+            report.add(inputs.nodes[name].mark, wrong, f"{size}, {why}")
+
+    demand("x", 1, inputs.size("W1", 1), "column", "the number of columns of W1")
+    for k in range(1, inputs.depth + 1):
+        if k > 1:
+            demand(f"W{k}", 1, inputs.widths[k - 1], "column", f"the width of layer {k - 1}")
+        demand(f"b{k}", 0, inputs.size(f"W{k}", 0), "number", f"the number of rows of W{k}")
+    demand("y", 0, inputs.size("x", 0), "row", "the number of examples in x")
+    if inputs.depth:
+        demand("y", 1, inputs.widths[-1], "column", f"the width of layer {inputs.depth}, the last")
+
+
+def check_memory(inputs: Inputs, report: Report) -> None:
+    """Report a case that needs too much memory, at its largest array; nothing is allocated to find out."""
+    shapes = [*inputs.shapes.values(), *inputs.quantities.values()]
+    needed = BYTES_PER_ELEMENT * sum(map(_elements, shapes))
+    if needed > MAX_MEMORY:
+        largest = max(inputs.shapes, key=lambda name: _elements(inputs.shapes[name]))
+        shape = in_words(inputs.shapes[largest])
+        wrong = f"with {largest} of shape {shape} one training step needs {needed / 2**30:.3g} GiB"
+        report.add(inputs.nodes[largest].mark, wrong, f"at most {MAX_MEMORY / 2**30:g} GiB")
+
+
+def in_words(shape: Shape) -> str:
+    """Return a shape as it is written in a sentence: `(3, 4)`, with ? for a length that is not known."""
+    lengths = ["?" if length is None else str(length) for length in shape]
+    return f"({lengths[0]},)" if len(lengths) == 1 else f"({', '.join(lengths)})"
+
+
+def _elements(shape: Shape) -> int:
+    return math.prod(length for length in shape if length is not None) if None not in shape else 0

@@ -9,9 +9,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from cases.model import Part, Printed, PrintedStep
+from cases.case_schema import Part, Printed, PrintedStep
 from cases.numbers import Number
-from cases.quantities import Shape
+from cases.skeleton import Shape
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +129,7 @@ def read_published(
     return Published(printed.source, steps, printed.computed_in, {} if printed.computed_in else known)
 
 
-def rejected_place(key: str) -> tuple[str, tuple[int, ...] | None]:
+def rejected_element(key: str) -> tuple[str, tuple[int, ...] | None]:
     """Return the quantity and the index that a key of `rejected` names; no index for a bare name."""
     found = _ELEMENT.fullmatch(key)
     if found is None:
@@ -142,7 +142,7 @@ _ELEMENT: Final = re.compile(r"(?P<name>[^\[\]]+)\[(?P<index> *[0-9]{1,9} *(?:, 
 
 def _read_step(step: PrintedStep, shapes: Mapping[str, Shape]) -> PublishedStep:
     values = {name: _read_array(value, shapes[name]) for name, value in step.values.items()}
-    rejected = tuple(Rejected(*rejected_place(key), reason) for key, reason in step.rejected.items())
+    rejected = tuple(Rejected(*rejected_element(key), reason) for key, reason in step.rejected.items())
     return PublishedStep(step.step, values, rejected, step.walk)
 
 

@@ -1,4 +1,4 @@
-"""The JSON Schema of case files, for editors: `python -m cases.schema` writes case.schema.json.
+"""The JSON Schema of case files, for editors: `python -m cases.write_schema` writes case.schema.json.
 
 Each case file names it in its first line, so that an editor with a YAML language server completes keys,
 shows their descriptions and marks mistakes while typing. What only the reader can judge (shapes that fit each
@@ -8,8 +8,8 @@ other, the range of a format, a number that is quoted) is not in it.
 import json
 from typing import Final
 
-from cases.load import SHIPPED
-from cases.model import File
+from cases import SHIPPED
+from cases.case_schema import File
 
 PATH: Final = SHIPPED / "case.schema.json"
 
