@@ -9,14 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-import reference.activations
-import reference.losses
-from cases import Problem
+from cases import Problem, catalog
 from cases.names import outcome
 from cases.numbers import rounded_once
 
-ACTIVATIONS = list(reference.activations.ACTIVATIONS)
-LOSSES = list(reference.losses.LOSSES)
+ACTIVATIONS, LOSSES = list(catalog.ACTIVATIONS), list(catalog.REDUCED_LOSSES)
 SQUARES = [(name, reduction) for name, reduction in LOSSES if name.endswith("squared_error")]
 assert (len(ACTIVATIONS), len(LOSSES), len(SQUARES)) == (15, 17, 3)
 

@@ -1,9 +1,8 @@
 """The activations, one file each: the function and its derivative, both with their accuracy contract."""
 
 from importlib import import_module
-from typing import get_args
 
-from cases.catalog import Activation as Name
+from cases import catalog
 from reference.activations.contract import Activation
 
 
@@ -14,4 +13,4 @@ def _activation(name: str) -> Activation:
 
 
 # Every activation by the name a case gives it.
-ACTIVATIONS = {name: _activation(name) for name in get_args(Name)}
+ACTIVATIONS = {name: _activation(name) for name in catalog.ACTIVATIONS}

@@ -79,7 +79,6 @@ def _huber(delta: float, over: float, equation: str, gradient_equation: str) -> 
     return Terms(
         Elementary(equation, value, value_bounded, pairwise(value_ball)),
         Elementary(gradient_equation, gradient, gradient_bounded, pairwise(gradient_ball)),
-        mean_over="elements",
     )
 
 
@@ -125,7 +124,6 @@ def _sign_ball(a: flint.arb, y: flint.arb) -> flint.arb:
 L1 = Terms(
     Elementary("|{0} − {1}|", distance, _distance_bounded, pairwise(lambda a, y: abs(a - y))),
     Elementary("sign({0} − {1})", sign, _sign_bounded, pairwise(_sign_ball)),
-    mean_over="elements",
 )
 
 TERMS: dict[str, Callable[[Mapping[str, float]], Terms]] = {

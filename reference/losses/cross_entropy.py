@@ -145,7 +145,6 @@ def cross_entropy(smoothing: float, *, by_class: bool = False) -> Terms:
     return Terms(
         Elementary(equation, value, value_bounded, value_balls),
         Elementary(gradient_equation, gradient, gradient_bounded, gradient_balls),
-        mean_over="examples",
     )
 
 

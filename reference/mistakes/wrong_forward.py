@@ -6,13 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cases import Problem, names
+from cases.catalog import LOSSES
 from reference.activations import ACTIVATIONS
 from reference.elementary import Elementary
 from reference.line import Line
 from reference.losses import loss_rule
 from reference.losses.cross_entropy import log_softmax, softmax_bounded
 from reference.losses.squares import SQUARES_SUMMED
-from reference.losses.terms import COUNTS, Loss, averaged
+from reference.losses.terms import COUNTS, Loss, count
 from reference.mistakes.line_edits import Array, layers, row_sums, square_layers
 from reference.mistakes.mistake import Inexpressible, Lines, mistake
 
@@ -51,6 +52,11 @@ def right_rule(problem: Problem) -> Loss:
     return loss_rule(problem.loss, problem.reduction, problem.loss_numbers)
 
 
+def mean_over(problem: Problem) -> str:
+    """Return what a mean of this loss is over: "examples" or "elements"."""
+    return LOSSES[problem.loss].mean_over
+
+
 def both(problem: Problem, wrong: Loss) -> list[Line]:
     """Return the loss and its gradient as `wrong` has them."""
     output = names.a(problem.depth)
@@ -65,7 +71,7 @@ def sum_for_mean(problem: Problem) -> Lines:
     """½ Σ for 1/N · ½ Σ, or Σ for 1/(N·n) · Σ, in the loss and in its gradient."""
     if problem.reduction != "mean":
         return Inexpressible("this loss is a sum")
-    if averaged(problem.y.shape, right_rule(problem).mean_over) == 1:
+    if count(problem.y.shape, mean_over(problem)) == 1:
         return Inexpressible("the mean of one number is its sum")
     return both(problem, _summed(problem))
 
@@ -75,7 +81,7 @@ def mean_for_sum(problem: Problem) -> Lines:
     """1/N · ½ Σ for ½ Σ, or the mean that a loss's own name promises, in the loss and in its gradient."""
     if problem.reduction != "sum":
         return Inexpressible("this loss is a mean")
-    if averaged(problem.y.shape, right_rule(problem).mean_over) == 1:
+    if count(problem.y.shape, mean_over(problem)) == 1:
         return Inexpressible("the sum over one example is its mean")
     return both(problem, loss_rule(problem.loss, "mean", problem.loss_numbers))
 
@@ -83,7 +89,7 @@ def mean_for_sum(problem: Problem) -> Lines:
 @mistake("the mean was taken over all elements, outputs as well as examples")
 def mean_over_all_elements(problem: Problem) -> Lines:
     """1/(N·n) · ½ Σ for 1/N · ½ Σ or for ½ Σ, in the loss and in its gradient."""
-    if right_rule(problem).mean_over == "elements":
+    if mean_over(problem) == "elements":
         return Inexpressible("this loss is the mean over all elements")
     if problem.y.shape[1] == 1:
         return Inexpressible("with one output there are as many elements as examples")
@@ -93,7 +99,7 @@ def mean_over_all_elements(problem: Problem) -> Lines:
 @mistake("the mean was taken over the examples only, not over all elements")
 def mean_over_examples(problem: Problem) -> Lines:
     """1/N · Σ for 1/(N·n) · Σ, in the loss and in its gradient."""
-    if right_rule(problem).mean_over == "examples" or problem.reduction != "mean":
+    if mean_over(problem) == "examples" or problem.reduction != "mean":
         return Inexpressible("this loss is no mean over all elements")
     if 1 in problem.y.shape:
         return Inexpressible("one example or one output leaves nothing to mix up")
@@ -111,9 +117,8 @@ def _mean(summed: Loss, over: str) -> Loss:
     return Loss(
         f"1/{COUNTS[over]} · {summed.equation}",
         f"({summed.gradient_equation}) / {COUNTS[over]}",
-        lambda y_hat, y: summed.value(y_hat, y) / averaged(y.shape, over),
-        lambda y_hat, y: summed.gradient(y_hat, y) / averaged(y.shape, over),
-        over,
+        lambda y_hat, y: summed.value(y_hat, y) / count(y.shape, over),
+        lambda y_hat, y: summed.gradient(y_hat, y) / count(y.shape, over),
     )
 
 
@@ -207,7 +212,6 @@ def softmax_applied_twice(problem: Problem) -> Lines:
         f"p ⊙ (g − Σ g p), p = softmax({{0}}), g = {g_equation}",
         lambda y_hat, y: right.value(SOFTMAX(y_hat), y),
         gradient,
-        right.mean_over,
     )
     return both(problem, wrong)
 
@@ -229,6 +233,5 @@ def sigmoid_before_the_logits_loss(problem: Problem) -> Lines:
         f"σ'({{0}}) ⊙ ({g_equation})",
         lambda y_hat, y: right.value(sigmoid.value(y_hat), y),
         gradient,
-        right.mean_over,
     )
     return both(problem, wrong)
