@@ -72,29 +72,16 @@ def explain_published(
 
 @dataclass(frozen=True, eq=False)
 class PrintedRun:
-    """A training run of which some quantities are printed.
-
-    Attributes
-    ----------
-    problem
-        What was computed.
-    known
-        The data, the learning rate and the first parameters.
-    observed
-        What is printed, by step.
-    """
+    """A training run of which some quantities are printed: `known` before it, and `observed` by step."""
 
     problem: Problem
     known: Values
     observed: Mapping[int, Observations]
 
     def explanations(self, differing: Sequence[Site]) -> dict[Site, tuple[Explanation, ...]]:
-        """Return what explains each differing quantity, the first of them that can be explained above all.
+        """Return what explains each quantity that its own line does not give, in order.
 
-        Parameters
-        ----------
-        differing
-            The quantities whose own line does not give what is printed, in order.
+        The explanations are those of the first that can be explained, and of most others.
         """
         for i, first in enumerate(differing):
             found = self._search(differing[i:]) if first[0] <= SEARCHED_STEPS else {}

@@ -24,12 +24,13 @@ CROSS_ENTROPIES = {"softmax_cross_entropy", "softmax_cross_entropy_with_integer_
 @mistake("the weights were not transposed")
 def weights_not_transposed(problem: Problem) -> Lines:
     """z = x W + b, which a square W allows."""
-
-    def untransposed(x: Array, W: Array, b: Array) -> Array:
-        return x @ W + b
-
     return [
-        Line(names.z(k), untransposed, (names.a(k - 1), names.W(k), names.b(k)), "{0} {1} + {2}")
+        Line(
+            names.z(k),
+            lambda x, W, b: x @ W + b,
+            (names.a(k - 1), names.W(k), names.b(k)),
+            "{0} {1} + {2}",
+        )
         for k in square_layers(problem)
     ] or Inexpressible("no weight matrix is square and larger than 1 by 1")
 
@@ -37,11 +38,10 @@ def weights_not_transposed(problem: Problem) -> Lines:
 @mistake("the bias was not added")
 def bias_not_added(problem: Problem) -> Lines:
     """z = x Wᵀ."""
-
-    def without_bias(x: Array, W: Array) -> Array:
-        return x @ W.mT
-
-    return [Line(names.z(k), without_bias, (names.a(k - 1), names.W(k)), "{0} {1}ᵀ") for k in layers(problem)]
+    return [
+        Line(names.z(k), lambda x, W: x @ W.mT, (names.a(k - 1), names.W(k)), "{0} {1}ᵀ")
+        for k in layers(problem)
+    ]
 
 
 # The loss and its reduction.
@@ -130,12 +130,9 @@ def half_missing_in_the_loss(problem: Problem) -> Lines:
     """The loss without its ½; the gradient, which has none, is right."""
     if problem.loss != HALF:
         return Inexpressible("this loss has no ½")
-    right = right_rule(problem)
-
-    def doubled(y_hat: Array, y: Array) -> Array:
-        return 2 * right.value(y_hat, y)
-
-    return [Line("loss", doubled, (names.a(problem.depth), "y"), right.equation.replace("½ ", ""))]
+    right, inputs = right_rule(problem), (names.a(problem.depth), "y")
+    equation = right.equation.replace("½ ", "")
+    return [Line("loss", lambda y_hat, y: 2 * right.value(y_hat, y), inputs, equation)]
 
 
 @mistake("the ½ of the loss was applied to its gradient")
@@ -152,11 +149,8 @@ def two_missing_in_the_gradient(problem: Problem) -> Lines:
 
 def _halved_gradient(problem: Problem) -> list[Line]:
     output, right = names.a(problem.depth), right_rule(problem)
-
-    def halved(y_hat: Array, y: Array) -> Array:
-        return right.gradient(y_hat, y) / 2
-
-    return [Line(names.gradient(output), halved, (output, "y"), f"½ ({right.gradient_equation})")]
+    equation = f"½ ({right.gradient_equation})"
+    return [Line(names.gradient(output), lambda *pair: right.gradient(*pair) / 2, (output, "y"), equation)]
 
 
 @mistake("the error was taken with the wrong sign, y − ŷ")
