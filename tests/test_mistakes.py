@@ -3,12 +3,14 @@
 import re
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
 from networks import LOSSES, in_format, network
 from rules import OPTIMIZERS, STEP, every_rule, ruled
 
+import reference.mistakes
 from cases import SHIPPED, load_case, load_cases
 from reference import Verdict, judge, tape, training_steps, worked_example
 from reference.diagnosis.context import derive
@@ -119,6 +121,14 @@ def test_mistakes_have_names_that_can_be_typed_sentences_that_are_clauses_and_a_
         assert mistake.sentence[0].islower()
         assert not mistake.sentence.endswith(".")
     assert len({mistake.sentence for mistake in MISTAKES.values()}) == len(MISTAKES)
+
+
+def test_whatever_is_decorated_in_a_module_of_mistakes_is_a_mistake():
+    """To add one is to write it: there is no other list."""
+    texts = [
+        path.read_text(encoding="utf-8") for path in Path(reference.mistakes.__file__).parent.glob("wrong_*")
+    ]
+    assert sum(text.count("\n@mistake(") for text in texts) == len(MISTAKES)
 
 
 def test_the_worked_example_is_blind_to_some_mistakes_for_a_reason():

@@ -8,8 +8,8 @@ from reference.activations.contract import Activation
 
 def _activation(name: str) -> Activation:
     """Return what the file of this name defines under the same name in capitals."""
-    found: Activation = getattr(import_module(f"reference.activations.{name}"), name.upper())
-    return found
+    activation: Activation = getattr(import_module(f"reference.activations.{name}"), name.upper())
+    return activation
 
 
 # Every activation by the name a case gives it.

@@ -59,9 +59,9 @@ def mistaken_tapes(
     With `sites` only mistakes that change one of these lines.
     """
     for mistake in MISTAKES.values():
-        found = parts.tried(part_name(mistake.name), _tapes, problem, mistake, sites)
-        if not isinstance(found, FailedPart):
-            yield from ((mistake, wrong, lines) for wrong, lines in found)
+        tapes = parts.tried(part_name(mistake.name), _tapes, problem, mistake, sites)
+        if not isinstance(tapes, FailedPart):
+            yield from ((mistake, wrong, lines) for wrong, lines in tapes)
 
 
 def _tapes(problem: Problem, mistake: Mistake, sites: Collection[str] | None) -> list[MistakenTape]:
@@ -81,10 +81,10 @@ def mistakes_before(context: StepContext, quantity: str) -> Iterator[Candidate]:
         if mistake.numpy_only and context.observed[quantity].is_printed:
             continue
         evaluate = _replayed if mistake.numpy_only else _derived
-        found = parts.tried(part_name(mistake.name), evaluate, context, wrong, lines)
-        if isinstance(found, FailedPart) or quantity not in found[0]:
+        prediction = parts.tried(part_name(mistake.name), evaluate, context, wrong, lines)
+        if isinstance(prediction, FailedPart) or quantity not in prediction[0]:
             continue
-        predicted, is_new = found
+        predicted, is_new = prediction
         sentence = mistake.sentence + NEW * is_new
         yield Candidate(Explanation(mistake.name, sentence, wrong), predicted, is_new=is_new)
 

@@ -35,12 +35,12 @@ def _by_autodiff(equation: str, gradient: Callable[[Any, Any], Any]) -> Elementa
     """Promise nothing where 2 (ŷ − y) may overflow: that is the derivative of the square, before the ½."""
 
     def bounded(y_hat: Bounded, y: Bounded) -> Bounded:
-        found: Bounded = gradient(y_hat, y)
+        slope: Bounded = gradient(y_hat, y)
         largest = y.format.largest
         if y_hat.is_exact and np.all(2 * (y_hat.peak + y.peak) <= largest):  # as nearly always
-            return found
+            return slope
         fits = 2 * (np.abs(y_hat.value - y.value) + y_hat.error) <= largest
-        return found.widened(np.where(fits, 0.0, np.inf))
+        return slope.widened(np.where(fits, 0.0, np.inf))
 
     return Elementary(equation, gradient, bounded, gradient)
 
