@@ -28,7 +28,7 @@ _KINDS: Final = {"clipped": "clipped", "decayed": "with decay", "new": "new"}
 
 @dataclass(frozen=True)
 class Notation:
-    """How a network of so many layers is written; `scalar` says that every quantity is a single number."""
+    """How a network of `depth` layers is written; `scalar` says that every quantity is a single number."""
 
     depth: int
     scalar: bool

@@ -65,36 +65,22 @@ class AdapterValue:
 
 @dataclass(frozen=True)
 class WalkLine:
-    """One line of a worked example.
+    """One line of a worked example."""
 
-    Attributes
-    ----------
-    quantity, symbol
-        Its name in the tables, and in the document's notation: dL/dW2, ∂L/∂w₂.
-    formula, put_in, gives
-        What it is computed by, the same with the numbers that the text has above it, and what those give to
-        six digits; the last two are "" for matrices.
-    element
-        The printed element, "[0, 1]", or "" for a single number.
-    printed, exact
-        The number as it was printed or `NOT_PRINTED`, and what follows from the inputs alone.
-    computed
-        What each adapter computed.
-    verdict
-        On the printed number, in words.
-    wrong
-        Whether the printed number is not what follows from those above it.
-    """
-
+    # its name in the tables, and in the document's notation: dL/dW2, ∂L/∂w₂
     quantity: str
     symbol: str
+    # what it is computed by, with the numbers of the text, and what those give to six digits
     formula: str
     put_in: str
     gives: str
+    # of several numbers the printed one, "[0, 1]"
     element: str
+    # as it was printed, or `NOT_PRINTED`; and what follows from the inputs alone
     printed: str
     exact: str
     computed: tuple[AdapterValue, ...]
+    # on the printed number, in words; and whether it is not what follows from those above it
     verdict: str
     wrong: bool
 

@@ -203,7 +203,7 @@ MUTANTS = [
     *planted(
         "losses",
         "reference/losses/cross_entropy.py",
-        ("error = log_p.error + (form.gamma(2) * log_p.normalizer if by_class else 0.0)", "error = log_p.error"),
+        ("error = log_p.error + (form.gamma(2) * log_p.normalizer if self.by_class else 0.0)", "error = log_p.error"),
         ("form.gamma(2 * EXP_ULPS + n) * nearer", "form.gamma(4 * EXP_ULPS + n) * nearer"),
     ),
     *planted(

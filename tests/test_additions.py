@@ -63,7 +63,6 @@ SQUARED_ERROR = {
         "2 ({0} − {1})",
         squared_error_sum,
         lambda y_hat, y: 2 * (y_hat - y),
-        mean_over="elements",
     ),""",
         )
     ],

@@ -134,12 +134,7 @@ def quadratic(
 ) -> Callable[[Real, Error], Real]:
     """Taylor's theorem: |f(t) − f(z)| ≤ |f'(z)|·e + M₂e²/2, and at most M₁e.
 
-    Parameters
-    ----------
-    slope
-        f', which in float64 may be off by a few units itself.
-    most_bend, most_slope
-        M₂ ≥ sup |f''| and M₁ ≥ sup |f'|.
+    `slope` is f', which in float64 may be off by a few units itself; M₂ ≥ sup |f''| and M₁ ≥ sup |f'|.
     """
 
     def spread(z: Real, e: Error) -> Real:
@@ -225,14 +220,9 @@ def smooth_value(
 class SlopeForms:
     """The two forms of a derivative, and what the errors of their arguments do to each.
 
-    Attributes
-    ----------
-    from_z, z_spread
-        f'(z), to full relative accuracy; and from z and e, sup |f'(t) − f'(z)| over |t − z| ≤ e.
-    from_a, a_spread
-        The document's form; and from a, its error and the unit roundoff, how far it moves.
-    parts
-        The largest factor by which automatic differentiation may multiply on the way. See `Bounded.parts`.
+    From z that is f'(z) to full relative accuracy and, from z and e, sup |f'(t) − f'(z)| over |t − z| ≤ e;
+    from a it is the document's form and, from a, its error and the unit roundoff, how far that moves. `parts`
+    is as in `Contract`.
     """
 
     from_z: Callable[[Real], Real]

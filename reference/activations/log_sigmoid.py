@@ -27,10 +27,6 @@ def _spread(z: Real, e: Error) -> Real:
     return mirrored.spread(-z, e)
 
 
-def _slope_spread(z: Real, e: Error) -> Real:
-    return mirrored.slope_spread(-z, e)
-
-
 def _slope_rounding(z: Real, e: Error, unit: float) -> Real:
     """What softplus's forms lose at −z, or the forms 1 − σ(z) and 1 − eᵃ, whose error is absolute.
 
@@ -41,7 +37,7 @@ def _slope_rounding(z: Real, e: Error, unit: float) -> Real:
 
 
 _VALUE = Contract(log_sigmoid, _spread, relative(log_sigmoid, _spread, ULPS))
-_SLOPE = Contract(_slope, _slope_spread, _slope_rounding)
+_SLOPE = Contract(_slope, lambda z, e: mirrored.slope_spread(-z, e), _slope_rounding)
 
 LOG_SIGMOID = Activation(
     of_z("ln σ({0})", log_sigmoid, bounded_by(_VALUE), lambda t: -mirrored.ball(-t)),

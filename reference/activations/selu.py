@@ -31,14 +31,6 @@ def _slope(z: Real) -> Real:
     return np.where(z > 0, z.dtype.type(SCALE), below)
 
 
-def _spread(z: Real, e: Error) -> Real:
-    return BELOW * elu.spread(z, e)
-
-
-def _slope_spread(z: Real, e: Error) -> Real:
-    return BELOW * elu.slope_spread(z, e)
-
-
 def _rounding(z: Real, e: Error, unit: float) -> Real:
     """8 ulps below 0, at the lower end of z ± e; 2 roundings above, at the upper end."""
     below = 2 * ULPS * unit * BELOW * np.abs(np.expm1(np.minimum(z - e, 0)))
@@ -63,10 +55,10 @@ def _slope_ball(t: flint.arb) -> flint.arb:
     return below if t <= 0 else above.union(below)
 
 
-_VALUE = Contract(selu, _spread, _rounding)
+_VALUE = Contract(selu, lambda z, e: BELOW * elu.spread(z, e), _rounding)
 _SLOPE = Contract(
     _slope,
-    _slope_spread,
+    lambda z, e: BELOW * elu.slope_spread(z, e),
     _slope_rounding,
     parts=lambda size: np.full_like(size, BELOW),  # g·λ·α·eᶻ
 )

@@ -25,14 +25,8 @@ MistakenTape: TypeAlias = tuple[tuple[str, ...], tuple[Line, ...]]
 class Explanation:
     """A mistake that predicts what was claimed, to the last digit that a bound certifies.
 
-    Attributes
-    ----------
-    mistake
-        Its name: one of `reference.mistakes.MISTAKES`, or a relation's ("transposed").
-    sentence
-        What happened, as a clause.
-    lines
-        The lines of the tape that are wrong with it; the finding's own, or hidden ones before it.
+    `mistake` is its name, one of `reference.mistakes.MISTAKES` or a relation's ("transposed"), `sentence`
+    what happened, as a clause, and `lines` those that are wrong: the finding's own, or hidden ones before it.
     """
 
     mistake: str
@@ -42,23 +36,13 @@ class Explanation:
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """A possible explanation, and the quantities as they would be with it.
-
-    Attributes
-    ----------
-    explanation
-        What happened, if it did.
-    predicted
-        Every quantity that the mistake may change, derived with it.
-    known_by_digits
-        Whether the observed digits are the evidence, so that the prediction may meet the right value.
-    is_new
-        Whether it was not made in the step before, where it would have shown.
-    """
+    """A possible explanation, and every quantity that it may change, as it would be with it."""
 
     explanation: Explanation
     predicted: Mapping[str, Bounded]
+    # whether the observed digits are the evidence, so that the prediction may meet the right value
     known_by_digits: bool = False
+    # whether it was not made in the step before, where it would have shown
     is_new: bool = False
 
 
@@ -72,15 +56,12 @@ def mistaken_tapes(
 ) -> Iterator[tuple[Mistake, tuple[str, ...], tuple[Line, ...]]]:
     """Yield every mistake: made wherever it can be, and in one line alone; with its lines and its tape.
 
-    Parameters
-    ----------
-    sites
-        Only mistakes that change one of these lines.
+    With `sites` only mistakes that change one of these lines.
     """
     for mistake in MISTAKES.values():
-        found = parts.tried(part_name(mistake.name), _tapes, problem, mistake, sites)
-        if not isinstance(found, FailedPart):
-            yield from ((mistake, wrong, lines) for wrong, lines in found)
+        tapes = parts.tried(part_name(mistake.name), _tapes, problem, mistake, sites)
+        if not isinstance(tapes, FailedPart):
+            yield from ((mistake, wrong, lines) for wrong, lines in tapes)
 
 
 def _tapes(problem: Problem, mistake: Mistake, sites: Collection[str] | None) -> list[MistakenTape]:
@@ -100,10 +81,10 @@ def mistakes_before(context: StepContext, quantity: str) -> Iterator[Candidate]:
         if mistake.numpy_only and context.observed[quantity].is_printed:
             continue
         evaluate = _replayed if mistake.numpy_only else _derived
-        found = parts.tried(part_name(mistake.name), evaluate, context, wrong, lines)
-        if isinstance(found, FailedPart) or quantity not in found[0]:
+        prediction = parts.tried(part_name(mistake.name), evaluate, context, wrong, lines)
+        if isinstance(prediction, FailedPart) or quantity not in prediction[0]:
             continue
-        predicted, is_new = found
+        predicted, is_new = prediction
         sentence = mistake.sentence + NEW * is_new
         yield Candidate(Explanation(mistake.name, sentence, wrong), predicted, is_new=is_new)
 

@@ -28,18 +28,8 @@ Observations: TypeAlias = Mapping[str, Observed]
 class StepContext:
     """One training step of one implementation.
 
-    Attributes
-    ----------
-    problem
-        What is computed.
-    known
-        The data, the learning rate and the parameters before the step.
-    observed
-        What the implementation shows of this step.
-    previous
-        The step before, if it is known.
-    history
-        The steps since all of the state was known exactly, if they are.
+    `known` holds the data, the rates and the state before the step, `observed` what the implementation shows
+    of it; `previous` is the step before, `history` all since the state was known exactly, if there are any.
     """
 
     problem: Problem
@@ -143,16 +133,9 @@ def derive(lines: Sequence[Line], known: Values, observed: Observations) -> dict
 def changed_by(
     lines: Sequence[Line], wrong: Collection[str], shown: Collection[str], hidden: Collection[str] = ()
 ) -> set[str]:
-    """Return the names of the lines that change: the wrong ones, and what follows from hidden ones.
+    """Return the lines of a mistaken tape that change: the wrong ones, and what follows from hidden ones.
 
-    Parameters
-    ----------
-    lines
-        The mistaken tape.
-    wrong, shown
-        Its lines that are mistaken, and those whose numbers the implementation shows.
-    hidden
-        What the steps before have changed already.
+    Of `shown` lines later ones take the implementation's numbers; `hidden` has changed in earlier steps.
     """
     changed, unseen = set(wrong), set(hidden)
     for line in lines:
@@ -179,14 +162,7 @@ class EarlierStep:
 class History:
     """The steps since all of a program's state was known exactly: at the start, or where it was shown.
 
-    Attributes
-    ----------
-    problem
-        What is computed.
-    known
-        The data, the rates and the state before the first of these steps.
-    steps
-        The steps, in order; the last is the one before the present step.
+    `known` holds the data, the rates and the state before the first; the last comes before the present step.
     """
 
     problem: Problem
@@ -200,17 +176,9 @@ class History:
         return frozenset(name for name in self.problem.state if names.updated(name) not in observed)
 
     def state_with(self, lines: Sequence[Line], wrong: Collection[str]) -> dict[str, Bounded] | None:
-        """Return the hidden state that a mistake leaves, made from the first of the steps on.
+        """Return the hidden state that a mistake, made in all of the steps, has changed by the present one.
 
-        Parameters
-        ----------
-        lines, wrong
-            The mistaken tape, and the names of its mistaken lines.
-
-        Returns
-        -------
-        By name the changed state before the present step; None where an earlier step shows that the mistake
-        was not made there.
+        None where an earlier step shows that the mistake was not made there.
         """
         known, changed = dict(self.known), set[str]()
         for step in self.steps:

@@ -25,8 +25,6 @@ def diagnose(problem: Problem, judged: Iterable[JudgedStep]) -> Iterator[Diagnos
 
     Parameters
     ----------
-    problem
-        What the implementation was given.
     judged
         Its steps from the first on, as `judge` yields them.
 
@@ -48,8 +46,6 @@ def explain_step(problem: Problem, judged: JudgedStep, finding: Finding) -> Diag
 
     Parameters
     ----------
-    problem
-        What the implementation was given.
     judged
         The step, as `judge` yields it: with the steps before it that a hidden state follows from.
     finding
@@ -83,15 +79,10 @@ def _earlier(problem: Problem, judged: JudgedStep) -> EarlierStep:
 
 @dataclass(frozen=True)
 class Inheritance:
-    """What follows from one wrong quantity.
+    """What is wrong only because one quantity is.
 
-    Attributes
-    ----------
-    quantity
-        The quantity whose own line is wrong.
-    inherited
-        Quantities that follow from the implementation's own numbers, but not from the same numbers with
-        `quantity` put right: their own lines are right, and nothing needs to be mended there.
+    What is `inherited` follows from the implementation's own numbers, but not from the same numbers with
+    `quantity` put right: its own lines are right, and nothing needs to be mended there.
     """
 
     quantity: str
@@ -109,14 +100,8 @@ class Inheritance:
 def inherited(problem: Problem, claim: Claim, state: Values, quantity: str) -> Inheritance:
     """Return which later quantities of a step are wrong only because `quantity` is.
 
-    Everything after `quantity` is derived as if it were right; what then no longer agrees has inherited it.
-
-    Parameters
-    ----------
-    problem, claim, state
-        The problem, what is claimed of the step, and the parameters before it.
-    quantity
-        A quantity that differs; usually the first.
+    Everything after `quantity`, usually the first that differs, is derived as if it were right; what then no
+    longer agrees has inherited it. `state` is what was known before the step.
     """
     context = step_context(problem, claim, state)
     after = _following(context, quantity)

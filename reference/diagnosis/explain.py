@@ -54,9 +54,9 @@ def explain_in(context: StepContext, finding: Finding) -> Diagnosis:
     with np.errstate(all="ignore"):  # of a number without a bound every candidate is without one, too
         for what, possible in ATTEMPTS.items():
             part = f"the search for {what}"
-            found = parts.tried(part, _best, context, quantity, possible(context, quantity))
-            if found and not isinstance(found, FailedPart):
-                return Diagnosis(finding, found)
+            best = parts.tried(part, _best, context, quantity, possible(context, quantity))
+            if best and not isinstance(best, FailedPart):
+                return Diagnosis(finding, best)
     return Diagnosis(finding)
 
 

@@ -16,23 +16,15 @@ from reference.judged_print import JudgedArray
 
 @dataclass(frozen=True, eq=False)
 class Observed:
-    """One quantity as it is observed.
+    """One quantity as it is observed."""
 
-    Attributes
-    ----------
-    value
-        The array, as the implementation gave it; NaN where a publication prints no number.
-    half_unit
-        For printed numbers half a unit in the last place, NaN where none is printed; else `EXACT`.
-    dtype_promised
-        Whether the array has the dtype of the problem.
-    left_open
-        What the numbers leave open for the lines that follow, where that is less than half a unit.
-    """
-
+    # as the implementation gave it; NaN where a publication prints no number
     value: NDArray[Any]
+    # of printed numbers half a unit in the last place, NaN where none is printed
     half_unit: Error = EXACT
+    # whether the array has the dtype of the problem
     dtype_promised: bool = True
+    # what the numbers leave open for the lines that follow, where that is less than half a unit
     left_open: Error | None = None
 
     @property

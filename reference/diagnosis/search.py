@@ -72,50 +72,37 @@ def explain_published(
 
 @dataclass(frozen=True, eq=False)
 class PrintedRun:
-    """A training run of which some quantities are printed.
-
-    Attributes
-    ----------
-    problem
-        What was computed.
-    known
-        The data, the learning rate and the first parameters.
-    observed
-        What is printed, by step.
-    """
+    """A training run of which some quantities are printed: `known` before it, and `observed` by step."""
 
     problem: Problem
     known: Values
     observed: Mapping[int, Observations]
 
     def explanations(self, differing: Sequence[Site]) -> dict[Site, tuple[Explanation, ...]]:
-        """Return what explains each differing quantity, the first of them that can be explained above all.
+        """Return what explains each quantity that its own line does not give, in order.
 
-        Parameters
-        ----------
-        differing
-            The quantities whose own line does not give what is printed, in order.
+        The explanations are those of the first that can be explained, and of most others.
         """
         for i, first in enumerate(differing):
-            found = self._search(differing[i:]) if first[0] <= SEARCHED_STEPS else {}
-            if found:
-                reach = max(map(len, found.values()))
-                best = {why: sites for why, sites in found.items() if len(sites) == reach}
+            explained = self._search(differing[i:]) if first[0] <= SEARCHED_STEPS else {}
+            if explained:
+                reach = max(map(len, explained.values()))
+                best = {why: sites for why, sites in explained.items() if len(sites) == reach}
                 return {site: _each_once(why for why in best if site in best[why]) for site in differing}
         return dict.fromkeys(differing, ())
 
     def _search(self, differing: Sequence[Site]) -> dict[Explanation, list[Site]]:
         """Return the mistakes that explain the first of these, each with all that it explains."""
         right = next(derived for _, derived in self._from(tape(self.problem), differing[0]))
-        found = {}
+        explained = {}
         for mistake, wrong, lines in mistaken_tapes(self.problem):
             if not mistake.numpy_only:
                 part = part_name(mistake.name)
                 sites = parts.tried(part, self._reproduced, lines, differing, right)
                 if isinstance(sites, FailedPart):
                     continue
-                found[Explanation(mistake.name, mistake.sentence, wrong)] = sites
-        return {explanation: sites for explanation, sites in found.items() if sites}
+                explained[Explanation(mistake.name, mistake.sentence, wrong)] = sites
+        return {explanation: sites for explanation, sites in explained.items() if sites}
 
     def _reproduced(self, lines: Sequence[Line], differing: Sequence[Site], right: Bounded) -> list[Site]:
         """Return the differing quantities that a mistaken tape gives; none, if it spoils one that agrees."""
@@ -167,8 +154,8 @@ def _by_element(context: StepContext, step: JudgedPrint, judged: JudgedArray) ->
     causes = {}
     for index in np.argwhere(judged.wrong).tolist():
         alone = _only(context.observed[name], tuple(index))
-        found = (_cause(alone, right) for right in references)
-        causes[f"{name}{index}" if several else "the number"] = next(filter(None, found), None)
+        possible = (_cause(alone, right) for right in references)
+        causes[f"{name}{index}" if several else "the number"] = next(filter(None, possible), None)
     known = {cause[0] for cause in causes.values() if cause}
     if not known:
         return ()

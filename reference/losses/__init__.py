@@ -5,18 +5,13 @@ A name states its convention, so none is assumed. ŷ is the last layer's activat
 
 from functools import lru_cache
 
+from cases.catalog import LOSSES
 from reference.losses import absolute, binary, cross_entropy
 from reference.losses.squares import SQUARES
 from reference.losses.terms import Loss
 
 # The terms of each loss that is reduced either way, from its numbers by name.
 TERMS = {**cross_entropy.TERMS, **binary.TERMS, **absolute.TERMS}
-
-# Every loss, as (name, reduction).
-LOSSES: tuple[tuple[str, str], ...] = (
-    *SQUARES,
-    *((name, reduction) for name in TERMS for reduction in ("sum", "mean")),
-)
 
 
 @lru_cache(maxsize=1024)
@@ -28,6 +23,7 @@ def loss_rule(name: str, reduction: str, numbers: tuple[tuple[str, float], ...] 
     KeyError
         If there is no such loss, or a number that it needs is missing.
     """
-    if name in TERMS and reduction in ("sum", "mean"):
-        return TERMS[name](dict(numbers)).reduced(reduction)
-    return SQUARES[name, reduction]
+    if name not in TERMS or reduction not in LOSSES[name].reductions:
+        return SQUARES[name, reduction]
+    terms = TERMS[name](dict(numbers))
+    return terms.summed() if reduction == "sum" else terms.averaged(LOSSES[name].mean_over)

@@ -131,7 +131,6 @@ WITH_LOGITS = Terms(
     Elementary(
         "σ({0}) − {1}", with_logits_gradient, _with_logits_gradient_bounded, _with_logits_gradient_balls
     ),
-    mean_over="elements",
 )
 
 OF_PROBABILITIES = Terms(
@@ -147,7 +146,6 @@ OF_PROBABILITIES = Terms(
         _probabilities_gradient_bounded,
         pairwise(_probabilities_gradient_ball),
     ),
-    mean_over="elements",
 )
 
 TERMS: dict[str, Callable[[Mapping[str, float]], Terms]] = {

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from reference.bounded import Bounded
 from reference.elementary import Elementary
-from reference.losses.terms import Loss, averaged
+from reference.losses.terms import Loss, count
 
 Array = TypeVar("Array", NDArray[Any], Bounded)
 
@@ -35,12 +35,12 @@ def _by_autodiff(equation: str, gradient: Callable[[Any, Any], Any]) -> Elementa
     """Promise nothing where 2 (ŷ − y) may overflow: that is the derivative of the square, before the ½."""
 
     def bounded(y_hat: Bounded, y: Bounded) -> Bounded:
-        found: Bounded = gradient(y_hat, y)
+        slope: Bounded = gradient(y_hat, y)
         largest = y.format.largest
         if y_hat.is_exact and np.all(2 * (y_hat.peak + y.peak) <= largest):  # as nearly always
-            return found
+            return slope
         fits = 2 * (np.abs(y_hat.value - y.value) + y_hat.error) <= largest
-        return found.widened(np.where(fits, 0.0, np.inf))
+        return slope.widened(np.where(fits, 0.0, np.inf))
 
     return Elementary(equation, gradient, bounded, gradient)
 
@@ -57,12 +57,12 @@ def half_squared_error_mean_gradient(y_hat: Array, y: Array) -> Array:
 
 def mean_squared_error(y_hat: Array, y: Array) -> Array:
     """L = 1/(N·n_out) · Σ (y − ŷ)², the mean over all elements, without the ½ (torch's mse_loss)."""
-    return squared_error_sum(y_hat, y) / averaged(y.shape, "elements")
+    return squared_error_sum(y_hat, y) / count(y.shape, "elements")
 
 
 def mean_squared_error_gradient(y_hat: Array, y: Array) -> Array:
     """∂L/∂ŷ = 2 (ŷ − y) / (N·n_out)."""
-    return 2 * (y_hat - y) / averaged(y.shape, "elements")
+    return 2 * (y_hat - y) / count(y.shape, "elements")
 
 
 # By (name, reduction).
@@ -72,21 +72,18 @@ SQUARES = {
         "{0} − {1}",
         half_squared_error_sum,
         _by_autodiff("ŷ − y", half_squared_error_sum_gradient),
-        mean_over="examples",
     ),
     ("half_squared_error", "mean"): Loss(
         "1/N · ½ Σ ({0} − {1})²",
         "({0} − {1}) / N",
         half_squared_error_mean,
         _by_autodiff("(ŷ − y) / N", half_squared_error_mean_gradient),
-        mean_over="examples",
     ),
     ("mean_squared_error", "mean"): Loss(
         "1/(N·n) · Σ ({0} − {1})²",
         "2 ({0} − {1}) / (N·n)",
         mean_squared_error,
         mean_squared_error_gradient,
-        mean_over="elements",
     ),
 }
 
@@ -96,5 +93,4 @@ SQUARES_SUMMED = Loss(
     "2 ({0} − {1})",
     squared_error_sum,
     lambda y_hat, y: 2 * (y_hat - y),
-    mean_over="elements",
 )

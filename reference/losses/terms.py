@@ -36,19 +36,13 @@ COUNTS = {"examples": "N", "elements": "(N·n)"}
 class Loss:
     """A loss of predictions ŷ and targets y, both (N, n), and its gradient at the predictions.
 
-    Attributes
-    ----------
-    equation, gradient_equation
-        Templates over ŷ, {0}, and y, {1}.
-    mean_over
-        What its mean is over, or would be: "examples" or "elements".
+    Both equations are templates over ŷ, {0}, and y, {1}.
     """
 
     equation: str
     gradient_equation: str
     value: Callable[..., Any]
     gradient: Callable[..., Any]
-    mean_over: str
 
 
 @dataclass(frozen=True)
@@ -63,31 +57,29 @@ class Terms:
         The terms, (N, n): their sum over outputs and examples is the loss's sum.
     gradient
         The gradient of the sum. Its bounded form takes how many roundings the mean's factor may add, too.
-    mean_over
-        What the mean is over: "examples" or "elements".
     """
 
     value: Elementary
     gradient: Elementary
-    mean_over: str
 
-    def reduced(self, reduction: str) -> Loss:
-        """Return the sum, or the mean."""
-        value, gradient = f"Σ {self.value.equation}", self.gradient.equation
-        if reduction == "mean":
-            count = COUNTS[self.mean_over]
-            value, gradient = f"1/{count} · {value}", f"({gradient}) / {count}"
-        return Loss(value, gradient, _value(self, reduction), _gradient(self, reduction), self.mean_over)
+    def summed(self) -> Loss:
+        value, gradient = _divided_value(self, ""), _divided_gradient(self, "")
+        return Loss(f"Σ {self.value.equation}", self.gradient.equation, value, gradient)
 
-    def divisor(self, shape: tuple[int, ...], reduction: str) -> int:
-        """Return what the sum is divided by: 1, the number of examples, or that of all elements."""
-        return averaged(shape, self.mean_over) if reduction == "mean" else 1
+    def averaged(self, over: str) -> Loss:
+        """Return the mean over "examples" or "elements"."""
+        return Loss(
+            f"1/{COUNTS[over]} · Σ {self.value.equation}",
+            f"({self.gradient.equation}) / {COUNTS[over]}",
+            _divided_value(self, over),
+            _divided_gradient(self, over),
+        )
 
 
-def averaged(shape: tuple[int, ...], over: str) -> int:
-    """Return how many numbers a mean over the "examples" or the "elements" of (…, N, n) is over."""
+def count(shape: tuple[int, ...], over: str) -> int:
+    """Return the number of "examples" or of "elements" of (…, N, n), by which a mean divides; 1 for ""."""
     examples, outputs = shape[-2:]
-    return examples if over == "examples" else examples * outputs
+    return {"": 1, "examples": examples, "elements": examples * outputs}[over]
 
 
 def pairwise(function: Callable[[flint.arb, flint.arb], flint.arb]) -> Callable[[Ball, Ball], Ball]:
@@ -95,15 +87,15 @@ def pairwise(function: Callable[[flint.arb, flint.arb], flint.arb]) -> Callable[
     return lambda y_hat, y: y_hat.combined(y, function)
 
 
-def _value(terms: Terms, reduction: str) -> Elementary:
+def _divided_value(terms: Terms, over: str) -> Elementary:
     def plain(y_hat: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
         total = terms.value.plain(y_hat, y).sum(axis=(-2, -1))
-        return total / terms.divisor(y.shape, reduction)
+        return total / count(y.shape, over)
 
     def bounded(y_hat: Bounded, y: Bounded) -> Bounded:
         """Divide each term, which is the wider bound; but the sum may overflow where the mean does not."""
         each = terms.value.bounded(y_hat, y)
-        divided = (each / terms.divisor(y.shape, reduction)).sum(axis=(-2, -1))
+        divided = (each / count(y.shape, over)).sum(axis=(-2, -1))
         overflows = ~np.isfinite(each.sum(axis=(-2, -1)).error)
         return Bounded(
             divided.value,
@@ -113,17 +105,17 @@ def _value(terms: Terms, reduction: str) -> Elementary:
         )
 
     def balls(y_hat: Ball, y: Ball) -> Ball:
-        return terms.value.balls(y_hat, y).sum(axis=(-2, -1)) / terms.divisor(y.shape, reduction)
+        return terms.value.balls(y_hat, y).sum(axis=(-2, -1)) / count(y.shape, over)
 
     return Elementary(terms.value.equation, plain, bounded, balls)
 
 
-def _gradient(terms: Terms, reduction: str) -> Elementary:
+def _divided_gradient(terms: Terms, over: str) -> Elementary:
     def plain(y_hat: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
-        return terms.gradient.plain(y_hat, y) / terms.divisor(y.shape, reduction)
+        return terms.gradient.plain(y_hat, y) / count(y.shape, over)
 
     def bounded(y_hat: Bounded, y: Bounded) -> Bounded:
-        divisor, form = terms.divisor(y.shape, reduction), y.format
+        divisor, form = count(y.shape, over), y.format
         if divisor == 1:
             return terms.gradient.bounded(y_hat, y, 0)
         small = replace(form, smallest_normal=form.smallest_normal * divisor)  # where the factor comes first
@@ -133,7 +125,7 @@ def _gradient(terms: Terms, reduction: str) -> Elementary:
         return Bounded(whole.value / divisor, error, form, sizes=lambda: whole.scale / divisor)
 
     def balls(y_hat: Ball, y: Ball) -> Ball:
-        return terms.gradient.balls(y_hat, y) / terms.divisor(y.shape, reduction)
+        return terms.gradient.balls(y_hat, y) / count(y.shape, over)
 
     return Elementary(terms.gradient.equation, plain, bounded, balls)
 

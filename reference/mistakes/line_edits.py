@@ -79,7 +79,7 @@ def changed(line: Line, name: str, change: Callable[[Any], Any], template: str) 
 
 
 def placeholder(line: Line, name: str) -> str:
-    """Return what stands for an input in the line's template."""
+    """Return an input's {i} in the line's template."""
     return f"{{{line.inputs.index(name)}}}"
 
 

@@ -27,17 +27,9 @@ Change: TypeAlias = Callable[[Problem], Lines]
 class Mistake:
     """A mistake that people make in backpropagation.
 
-    Attributes
-    ----------
-    name
-        What a person types: "sum-for-mean".
-    sentence
-        What happened, as a clause: "the mean over the batch was taken as a sum".
-    change
-        The replaced lines.
-    numpy_only
-        Whether the formulas are NumPy's alone: a mistake of precision is no exact function of its inputs, so
-        it cannot be expressed on `Bounded` numbers.
+    `name` is what a person types, "sum-for-mean"; `sentence` is what happened, as a clause: "the mean over
+    the batch was taken as a sum". With `numpy_only` the formulas are NumPy's alone: a mistake of precision is
+    no exact function of its inputs, so it cannot be expressed on `Bounded` numbers.
     """
 
     name: str
@@ -59,10 +51,7 @@ class Mistake:
     def tape(self, problem: Problem, only: Collection[str] | None = None) -> tuple[Line, ...] | Inexpressible:
         """Return the mistaken tape of one training step, or why there is none.
 
-        Parameters
-        ----------
-        only
-            Make the mistake in the lines of these names and in no others.
+        With `only` the mistake is made in the lines of these names and in no others.
         """
         changed = self.lines(problem)
         if isinstance(changed, Inexpressible):

@@ -6,13 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cases import Problem, names
+from cases.catalog import LOSSES
 from reference.activations import ACTIVATIONS
 from reference.elementary import Elementary
 from reference.line import Line
 from reference.losses import loss_rule
 from reference.losses.cross_entropy import log_softmax, softmax_bounded
 from reference.losses.squares import SQUARES_SUMMED
-from reference.losses.terms import COUNTS, Loss, averaged
+from reference.losses.terms import COUNTS, Loss, count
 from reference.mistakes.line_edits import Array, layers, row_sums, square_layers
 from reference.mistakes.mistake import Inexpressible, Lines, mistake
 
@@ -23,12 +24,13 @@ CROSS_ENTROPIES = {"softmax_cross_entropy", "softmax_cross_entropy_with_integer_
 @mistake("the weights were not transposed")
 def weights_not_transposed(problem: Problem) -> Lines:
     """z = x W + b, which a square W allows."""
-
-    def untransposed(x: Array, W: Array, b: Array) -> Array:
-        return x @ W + b
-
     return [
-        Line(names.z(k), untransposed, (names.a(k - 1), names.W(k), names.b(k)), "{0} {1} + {2}")
+        Line(
+            names.z(k),
+            lambda x, W, b: x @ W + b,
+            (names.a(k - 1), names.W(k), names.b(k)),
+            "{0} {1} + {2}",
+        )
         for k in square_layers(problem)
     ] or Inexpressible("no weight matrix is square and larger than 1 by 1")
 
@@ -36,11 +38,10 @@ def weights_not_transposed(problem: Problem) -> Lines:
 @mistake("the bias was not added")
 def bias_not_added(problem: Problem) -> Lines:
     """z = x Wᵀ."""
-
-    def without_bias(x: Array, W: Array) -> Array:
-        return x @ W.mT
-
-    return [Line(names.z(k), without_bias, (names.a(k - 1), names.W(k)), "{0} {1}ᵀ") for k in layers(problem)]
+    return [
+        Line(names.z(k), lambda x, W: x @ W.mT, (names.a(k - 1), names.W(k)), "{0} {1}ᵀ")
+        for k in layers(problem)
+    ]
 
 
 # The loss and its reduction.
@@ -49,6 +50,11 @@ def bias_not_added(problem: Problem) -> Lines:
 def right_rule(problem: Problem) -> Loss:
     """Return the loss as the case states it."""
     return loss_rule(problem.loss, problem.reduction, problem.loss_numbers)
+
+
+def mean_over(problem: Problem) -> str:
+    """Return what a mean of this loss is over: "examples" or "elements"."""
+    return LOSSES[problem.loss].mean_over
 
 
 def both(problem: Problem, wrong: Loss) -> list[Line]:
@@ -65,7 +71,7 @@ def sum_for_mean(problem: Problem) -> Lines:
     """½ Σ for 1/N · ½ Σ, or Σ for 1/(N·n) · Σ, in the loss and in its gradient."""
     if problem.reduction != "mean":
         return Inexpressible("this loss is a sum")
-    if averaged(problem.y.shape, right_rule(problem).mean_over) == 1:
+    if count(problem.y.shape, mean_over(problem)) == 1:
         return Inexpressible("the mean of one number is its sum")
     return both(problem, _summed(problem))
 
@@ -75,7 +81,7 @@ def mean_for_sum(problem: Problem) -> Lines:
     """1/N · ½ Σ for ½ Σ, or the mean that a loss's own name promises, in the loss and in its gradient."""
     if problem.reduction != "sum":
         return Inexpressible("this loss is a mean")
-    if averaged(problem.y.shape, right_rule(problem).mean_over) == 1:
+    if count(problem.y.shape, mean_over(problem)) == 1:
         return Inexpressible("the sum over one example is its mean")
     return both(problem, loss_rule(problem.loss, "mean", problem.loss_numbers))
 
@@ -83,7 +89,7 @@ def mean_for_sum(problem: Problem) -> Lines:
 @mistake("the mean was taken over all elements, outputs as well as examples")
 def mean_over_all_elements(problem: Problem) -> Lines:
     """1/(N·n) · ½ Σ for 1/N · ½ Σ or for ½ Σ, in the loss and in its gradient."""
-    if right_rule(problem).mean_over == "elements":
+    if mean_over(problem) == "elements":
         return Inexpressible("this loss is the mean over all elements")
     if problem.y.shape[1] == 1:
         return Inexpressible("with one output there are as many elements as examples")
@@ -93,7 +99,7 @@ def mean_over_all_elements(problem: Problem) -> Lines:
 @mistake("the mean was taken over the examples only, not over all elements")
 def mean_over_examples(problem: Problem) -> Lines:
     """1/N · Σ for 1/(N·n) · Σ, in the loss and in its gradient."""
-    if right_rule(problem).mean_over == "examples" or problem.reduction != "mean":
+    if mean_over(problem) == "examples" or problem.reduction != "mean":
         return Inexpressible("this loss is no mean over all elements")
     if 1 in problem.y.shape:
         return Inexpressible("one example or one output leaves nothing to mix up")
@@ -111,9 +117,8 @@ def _mean(summed: Loss, over: str) -> Loss:
     return Loss(
         f"1/{COUNTS[over]} · {summed.equation}",
         f"({summed.gradient_equation}) / {COUNTS[over]}",
-        lambda y_hat, y: summed.value(y_hat, y) / averaged(y.shape, over),
-        lambda y_hat, y: summed.gradient(y_hat, y) / averaged(y.shape, over),
-        over,
+        lambda y_hat, y: summed.value(y_hat, y) / count(y.shape, over),
+        lambda y_hat, y: summed.gradient(y_hat, y) / count(y.shape, over),
     )
 
 
@@ -125,12 +130,9 @@ def half_missing_in_the_loss(problem: Problem) -> Lines:
     """The loss without its ½; the gradient, which has none, is right."""
     if problem.loss != HALF:
         return Inexpressible("this loss has no ½")
-    right = right_rule(problem)
-
-    def doubled(y_hat: Array, y: Array) -> Array:
-        return 2 * right.value(y_hat, y)
-
-    return [Line("loss", doubled, (names.a(problem.depth), "y"), right.equation.replace("½ ", ""))]
+    right, inputs = right_rule(problem), (names.a(problem.depth), "y")
+    equation = right.equation.replace("½ ", "")
+    return [Line("loss", lambda y_hat, y: 2 * right.value(y_hat, y), inputs, equation)]
 
 
 @mistake("the ½ of the loss was applied to its gradient")
@@ -147,11 +149,8 @@ def two_missing_in_the_gradient(problem: Problem) -> Lines:
 
 def _halved_gradient(problem: Problem) -> list[Line]:
     output, right = names.a(problem.depth), right_rule(problem)
-
-    def halved(y_hat: Array, y: Array) -> Array:
-        return right.gradient(y_hat, y) / 2
-
-    return [Line(names.gradient(output), halved, (output, "y"), f"½ ({right.gradient_equation})")]
+    equation = f"½ ({right.gradient_equation})"
+    return [Line(names.gradient(output), lambda *pair: right.gradient(*pair) / 2, (output, "y"), equation)]
 
 
 @mistake("the error was taken with the wrong sign, y − ŷ")
@@ -207,7 +206,6 @@ def softmax_applied_twice(problem: Problem) -> Lines:
         f"p ⊙ (g − Σ g p), p = softmax({{0}}), g = {g_equation}",
         lambda y_hat, y: right.value(SOFTMAX(y_hat), y),
         gradient,
-        right.mean_over,
     )
     return both(problem, wrong)
 
@@ -229,6 +227,5 @@ def sigmoid_before_the_logits_loss(problem: Problem) -> Lines:
         f"σ'({{0}}) ⊙ ({g_equation})",
         lambda y_hat, y: right.value(sigmoid.value(y_hat), y),
         gradient,
-        right.mean_over,
     )
     return both(problem, wrong)

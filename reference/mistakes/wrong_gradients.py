@@ -120,26 +120,18 @@ def weight_factor_missing(problem: Problem) -> Lines:
 @mistake("the hidden gradient was sent through the transposed weights")
 def weights_transposed_backward(problem: Problem) -> Lines:
     """∂L/∂a_{k−1} = ∂L/∂z_k · w_kᵀ, which a square W allows."""
-
-    def through_transposed(dL_dz: Array, W: Array) -> Array:
-        return dL_dz @ W.mT
-
     if problem.depth == 1:
         return NO_HIDDEN_LAYER
     return [
-        _hidden(k, through_transposed, names.W(k), "{0} {1}ᵀ") for k in square_layers(problem, 2)
+        _hidden(k, lambda dL_dz, W: dL_dz @ W.mT, names.W(k), "{0} {1}ᵀ") for k in square_layers(problem, 2)
     ] or Inexpressible("no weight matrix above the first is square and larger than 1 by 1")
 
 
 @mistake("the hidden gradient was sent through |w| in place of w")
 def magnitude_of_the_weights(problem: Problem) -> Lines:
     """∂L/∂a_{k−1} = ∂L/∂z_k · |w_k|."""
-
-    def through_magnitudes(dL_dz: Array, W: Array) -> Array:
-        return dL_dz @ magnitude(W)
-
     return [
-        _hidden(k, through_magnitudes, names.W(k), "{0} |{1}|") for k in layers(problem, 2)
+        _hidden(k, lambda dL_dz, W: dL_dz @ magnitude(W), names.W(k), "{0} |{1}|") for k in layers(problem, 2)
     ] or NO_HIDDEN_LAYER
 
 
@@ -195,21 +187,13 @@ def bias_gradient_not_summed(problem: Problem) -> Lines:
 @mistake("the bias gradient was averaged over the examples, not summed")
 def bias_gradient_averaged(problem: Problem) -> Lines:
     """∂L/∂b = 1/N · Σ ∂L/∂z, where any mean of the loss is in ∂L/∂z already."""
-
-    def averaged(dL_dz: Array) -> Array:
-        return bias_gradient(dL_dz) / dL_dz.shape[0]
-
-    return _of_biases(problem, averaged, "1/N Σ {0}")
+    return _of_biases(problem, lambda dL_dz: bias_gradient(dL_dz) / dL_dz.shape[0], "1/N Σ {0}")
 
 
 @mistake("the bias gradient is that of the first example only")
 def bias_gradient_of_the_first_example(problem: Problem) -> Lines:
     """∂L/∂b of one example for the sum over the examples."""
-
-    def of_the_first(dL_dz: Array) -> Array:
-        return bias_gradient(first_example(dL_dz))
-
-    return _of_biases(problem, of_the_first, "({0})[0]")
+    return _of_biases(problem, lambda dL_dz: bias_gradient(first_example(dL_dz)), "({0})[0]")
 
 
 def _of_biases(problem: Problem, formula: Callable[..., Any], template: str) -> Lines:

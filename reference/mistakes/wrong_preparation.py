@@ -121,13 +121,11 @@ def clipping_after_the_decay(problem: Problem) -> Lines:
 @mistake("ε is missing from the norm by which the gradients were clipped")
 def clip_eps_missing(problem: Problem) -> Lines:
     """min(1, c / norm)."""
-
-    def without(total: Array, max_norm: Array, eps: Array) -> Array:
-        return coefficient(total, max_norm, 0 * eps)
-
     if problem.clipping and problem.clipping["clip_eps"] == 0:
         return Inexpressible("ε is 0")
-    return _of_factor(problem, without, "min(1, {1} / {0})")
+    return _of_factor(
+        problem, lambda total, max_norm, eps: coefficient(total, max_norm, 0 * eps), "min(1, {1} / {0})"
+    )
 
 
 @mistake("an ε of 1e-6 was added to the norm by which the gradients were clipped, as PyTorch does")
@@ -151,11 +149,7 @@ def _pytorch_eps(eps: Any) -> Any:  # noqa: ANN401 - a number of the program's o
 @mistake("gradients whose norm is below the maximum were scaled up to it")
 def scaled_up_to_the_maximum(problem: Problem) -> Lines:
     """c / (norm + ε), also where that is above 1."""
-
-    def unlimited(total: Array, max_norm: Array, eps: Array) -> Array:
-        return max_norm / (total + eps)
-
-    return _of_factor(problem, unlimited, "{1} / ({0} + {2})")
+    return _of_factor(problem, lambda total, max_norm, eps: max_norm / (total + eps), "{1} / ({0} + {2})")
 
 
 def _of_factor(problem: Problem, formula: Callable[..., Any], template: str) -> Lines:

@@ -187,22 +187,10 @@ def bias_correction_missing(problem: Problem) -> Lines:
     return _exchanged(problem, UNCORRECTED, "correction") or NO_CORRECTION
 
 
-def _uncorrected(m: Array, v: Array, eps: Array) -> Array:
-    return m / (sqrt(v) + eps)
-
-
-def _uncorrected_inside(m: Array, v: Array, eps: Array) -> Array:
-    return m / sqrt(v + eps)
-
-
-def _descend_uncorrected(w: Array, m: Array, u: Array, eta: Array) -> Array:
-    return w - eta * (m / u)
-
-
 UNCORRECTED: Exchange = {
-    adam.direction: (_uncorrected, "{0} / (√{1} + {2})"),
-    adam.direction_inside: (_uncorrected_inside, "{0} / √({1} + {2})"),
-    adamax.descend_over_largest: (_descend_uncorrected, "{0} − {3} {1} / {2}"),
+    adam.direction: (lambda m, v, eps: m / (sqrt(v) + eps), "{0} / (√{1} + {2})"),
+    adam.direction_inside: (lambda m, v, eps: m / sqrt(v + eps), "{0} / √({1} + {2})"),
+    adamax.descend_over_largest: (lambda w, m, u, eta: w - eta * (m / u), "{0} − {3} {1} / {2}"),
 }
 
 
@@ -312,13 +300,9 @@ def at_another_rate(problem: Problem, change: Callable[[Any], Any], written: str
 @mistake("the learning rate was applied twice")
 def rate_applied_twice(problem: Problem) -> Lines:
     """w = w − η² · ∂L/∂w."""
-
-    def squared(eta: Array) -> Array:
-        return eta * eta
-
     if problem.learning_rate == 1 and problem.schedule is None:
         return Inexpressible("the learning rate is 1")
-    return at_another_rate(problem, squared, "− η η")
+    return at_another_rate(problem, lambda eta: eta * eta, "− η η")
 
 
 @mistake("the update has the wrong sign")
