@@ -9,7 +9,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 from adapters.isolation import UNBOUNDED, Limits, isolated
-from cases.defects import well_formed
+from cases.errors import well_formed
 from cases.protocol import Adapter, Program, Stacked, Unavailable
 from cases.verdict import Verdict
 

@@ -4,7 +4,7 @@ from typing import Final
 
 from markupsafe import escape
 
-from cases.defects import printable
+from cases.errors import printable
 from reference import Verdict
 from reports.fitting import shortened
 from reports.report import Report

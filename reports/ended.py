@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from adapters.registry import of_ones_own
-from cases import crash
-from cases.defects import printable
+from cases import errors
+from cases.errors import printable
 from reference import Finding, Subject, Verdict
 from reports.environment import Selection
 from reports.rows import Results, Row
@@ -26,10 +26,10 @@ def told(ended: Ended) -> str:
     """Say who ended the process, and how, while it did what: in one line."""
     doing = ended.doing
     if doing is None:
-        return printable(f"Something {crash.exit_reason(ended.status)} while no program ran.")
+        return printable(f"Something {errors.exit_reason(ended.status)} while no program ran.")
     who = f"{doing.adapter} {doing.program}".strip()
     where = f"on {doing.case} in {doing.dtype}" if doing.case else "while it was loaded"
-    return printable(f"{who} {crash.exit_reason(ended.status)} {where}.")
+    return printable(f"{who} {errors.exit_reason(ended.status)} {where}.")
 
 
 def again(ended: Ended, what: str) -> str:
@@ -48,7 +48,7 @@ def with_ended(results: Results, selection: Selection, ended: Sequence[Ended]) -
 
 
 def _tells(row: Row) -> bool:
-    return row.finding.verdict is Verdict.ERROR and row.finding.reason.startswith(crash.ENDED)
+    return row.finding.verdict is Verdict.ERROR and row.finding.reason.startswith(errors.ENDED)
 
 
 def _row(one: Ended, selection: Selection) -> Row:
@@ -57,5 +57,5 @@ def _row(one: Ended, selection: Selection) -> Row:
     at = runs.index((doing.case, doing.dtype)) if (doing.case, doing.dtype) in runs else 0
     program = doing.program if doing.case == runs[at][0] else ""
     subject = Subject(runs[at][0], doing.adapter, program, runs[at][1])
-    reason = f"{crash.exit_reason(one.status)}, though not again in a process of its own"
+    reason = f"{errors.exit_reason(one.status)}, though not again in a process of its own"
     return Row(subject, Finding(0, "", Verdict.ERROR, reason))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from cases.defects import printable
+from cases.errors import printable
 from reference import parts
 from reference.parts import FailedPart
 from reports import badge, drift_table, latex, markdown, page, saved, tables

@@ -7,7 +7,7 @@ from typing import Final
 
 import pandas as pd
 
-from cases.defects import printable
+from cases.errors import printable
 
 # What a spreadsheet takes for the beginning of a formula.
 FORMULA: Final = ("=", "+", "-", "@")

@@ -168,7 +168,7 @@ MUTANTS = [
     *planted("activations", "reference/activations/relu.py", ("(z > 0).astype", "(z >= 0).astype")),
     *planted(
         "activations",
-        "reference/activations/kinks.py",
+        "reference/activations/contract.py",
         ("(distance <= np.multiply(z.error, SLACK))", "(distance < np.multiply(z.error, SLACK))"),
         ("(distance <= np.multiply(z.error, SLACK))", "(distance <= np.multiply(z.error, 0.5))"),
         ("either * (1 - low) +", "either * 0.5 * (1 - low) +"),
@@ -176,12 +176,12 @@ MUTANTS = [
     *planted(
         "activations",
         "reference/activations/contract.py",
-        ("error = 2 * allowed * unit * np.abs(value)", "error = allowed * unit * np.abs(value)"),
-        ("lost: Real = 2 * ulps * unit * largest", "lost: Real = ulps * unit * largest"),
+        ("error = 2 * ulps.of(form) * unit * np.abs(value)", "error = ulps.of(form) * unit * np.abs(value)"),
+        ("return 2 * ulps * unit * largest", "return ulps * unit * largest"),
     ),
     *planted(
         "losses",
-        "reference/losses/contract.py",
+        "reference/losses/terms.py",
         ("\nLOG_ULPS = 4\n", "\nLOG_ULPS = 8\n"),
         ("\nEXP_ULPS = 5\n", "\nEXP_ULPS = 10\n"),
         ("\nSOFTPLUS_ULPS = 4\n", "\nSOFTPLUS_ULPS = 8\n"),
@@ -203,7 +203,7 @@ MUTANTS = [
     *planted(
         "losses",
         "reference/losses/cross_entropy.py",
-        ("error = found.error + (form.gamma(2) * found.normalizer if by_class else 0.0)", "error = found.error"),
+        ("error = log_p.error + (form.gamma(2) * log_p.normalizer if self.by_class else 0.0)", "error = log_p.error"),
         ("form.gamma(2 * EXP_ULPS + n) * nearer", "form.gamma(4 * EXP_ULPS + n) * nearer"),
     ),
     *planted(
@@ -220,7 +220,7 @@ MUTANTS = [
         "reference/optimizers/adam.py",
         ("return w_new.regrouped(eta.most * addends, sums=2)", "return w_new"),
         ("w_new.regrouped(eta.most * addends, sums=2)", "w_new.regrouped(10 * eta.most * addends, sums=20)"),
-        ("step: Array = (m / c1) / (sqrt(v / c2) + cast(eps))", "step: Array = (m / c1) / (sqrt(v) + cast(eps))"),
+        ("return (m / c1) / (sqrt(v / c2) + cast(eps))", "return (m / c1) / (sqrt(v) + cast(eps))"),
     ),
     *planted(
         "updates",
@@ -240,7 +240,7 @@ MUTANTS = [
     *planted(
         "updates",
         "reference/optimizers/sgd.py",
-        ("w_new: Array = w - eta * (g + cast(mu) * m)", "w_new: Array = w - eta * (m + cast(mu) * m)"),
+        ("return w - eta * (g + cast(mu) * m)", "return w - eta * (m + cast(mu) * m)"),
     ),
     *planted(
         "formulas",
@@ -257,7 +257,7 @@ MUTANTS = [
         "adapters/jax_functions.py",
         ("jnp.log(1 - a)", "jnp.log1p(-a)"),
         ("jax.nn.gelu(z, approximate=False)", "jax.nn.gelu(z, approximate=True)"),
-        ('if loss == "half_squared_error" else each.mean()', "if loss else each.mean()"),
+        ("if of_elements_over_examples else each.mean()", "if loss else each.mean()"),
     ),
     *planted(
         "adapters",
@@ -284,7 +284,7 @@ MUTANTS = [
     *planted(
         "adapters",
         "adapters/torch_functions.py",
-        ('F.mse_loss(y_hat, y, reduction="sum") / 2 / len(y)', 'F.mse_loss(y_hat, y, reduction="sum") / 2 / y.numel()'),
+        ("total / len(y) if", "total / y.numel() if"),
         ("F.gelu(z, approximate=\"none\")", "F.gelu(z, approximate=\"tanh\")"),
         ("negative_slope=0.01", "negative_slope=0.02"),
     ),

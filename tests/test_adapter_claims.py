@@ -6,8 +6,8 @@ import pytest
 from networks import network
 
 from adapters import Adapter, Unavailable, find_adapters
-from cases.problem import Rule
-from cases.stacks import stacked
+from cases.problem import stacked
+from cases.update_rules import Rule
 from reference import judge
 
 FRAMEWORKS = ["torch", "jax"]

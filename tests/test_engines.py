@@ -90,7 +90,7 @@ def test_every_engine_updates_by_the_frameworks_own_optimizer_and_shows_its_stat
     )
     run = engine(name).run
     assert failures(problem, run) == []
-    assert names.states(problem) <= set(next(run(problem.copy())))
+    assert problem.updated_states <= set(next(run(problem.copy())))
 
 
 CASES = ["worked/document", "nets/not-trained", "edges/relu-at-zero", pytest.param("nets/deep", marks=slow)]

@@ -18,8 +18,7 @@ from networks import damaged, network
 from adapters import find_adapters
 from cases import names
 from cases.dtypes import SIXTEEN_BITS
-from cases.numbers import Number
-from cases.rounding import rounded_once
+from cases.numbers import Number, rounded_once
 from reference import Accumulators, Subject, Verdict, judge, sentence
 from reference.activations import ACTIVATIONS, sigmoid, tanh
 from reference.balls import precision

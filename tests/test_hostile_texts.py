@@ -24,7 +24,7 @@ from rich.console import Console
 
 from adapters import Unavailable, find_adapters
 from cases import Case, load_cases
-from cases.defects import printable, well_formed
+from cases.errors import printable, well_formed
 from reference import Verdict
 from reports import environment, files, report, run, saved, terminal
 from reports.environment import Selection

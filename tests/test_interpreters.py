@@ -13,7 +13,7 @@ from networks import network
 from adapters import Choice, Unavailable, find_adapters, registry
 from adapters.isolation import Limits
 from cases import load_case
-from cases.stacks import stacked, unstacked
+from cases.problem import stacked, unstacked
 from reference import Verdict
 from reports.build import main
 from reports.run import run_case
@@ -79,7 +79,7 @@ import numpy as np
 from framework import FACTOR, VERSION
 
 from cases.protocol import Adapter, Program, Stacked
-from cases.stacks import unstacked
+from cases.problem import unstacked
 
 
 def run(problem):

@@ -25,7 +25,7 @@ from adapters.isolation import Limits, isolated, process
 from adapters.isolation.messages import Corrupted, Message, encode, receive
 from adapters.isolation.problems import problem_of, told
 from cases import load_case
-from cases.stacks import stacked
+from cases.problem import stacked
 from cases.verdict import Fault
 from reference import Verdict, judge
 from reports.build import main

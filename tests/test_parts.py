@@ -105,7 +105,7 @@ OF_A_REPORT = {
     "reports.page.page.counts": "“Each case by each adapter”",
     "reports.page.page.sections": "“The cases, line by line”",
     "reports.page.page.anatomy": "“What a tolerance is made of”",
-    "reports.walk.walk": "“worked/document, step by step”",
+    "reports.worked_example.walk": "“worked/document, step by step”",
     "reports.page.cases.tape_drawing": "the drawing of mine/document",
     "reports.page.cases.summary": "the tables of mine/document",
     "reports.pictures.pictures": "“Pictures”",

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from adapters import Adapter, Program, find_adapters
 from cases import load_cases
-from cases.rounding import rounded_once
+from cases.numbers import rounded_once
 from reference import Finding, JudgedStep, Subject, Verdict, training_steps
 from reports import environment, page, report, run, saved
 from reports.bits import MOST, BitKeeper

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from networks import network
 
 from cases import Case, Rule
-from cases.check import check
-from cases.defects import Report
 from cases.dtypes import DTYPES
-from cases.rounding import largest, rounded_once
-from cases.schema import schema_text
+from cases.errors import Report
+from cases.numbers import largest, rounded_once
+from cases.validation import check
+from cases.write_schema import schema_text
 from reports.sweep.draw import Drawing
 from reports.sweep.shrinking.digits import digits_of, shortest, to_digits, weight
 from reports.sweep.shrinking.document import document

@@ -14,7 +14,7 @@ from adapters import find_adapters
 from adapters.torch_arrays import to_torch
 from cases.dtypes import SIXTEEN_BITS
 from cases.names import outcome
-from cases.rounding import rounded_once
+from cases.numbers import rounded_once
 from reference import training_steps
 
 STRUCTURES = 5  # of twelve networks each; on all 300 networks the shares are the same within 3 %

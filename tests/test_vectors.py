@@ -20,7 +20,7 @@ from networks import network
 
 from cases import Case, load_case, load_cases
 from cases.load import SHIPPED
-from cases.rounding import nearest
+from cases.numbers import nearest
 from reference import training_steps
 from reference.nearest import correctly_rounded
 from reports.vectors import PARAMETERS

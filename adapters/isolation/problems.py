@@ -6,7 +6,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from cases.problem import Problem, Rule
+from cases.problem import Problem
+from cases.update_rules import Rule
 
 ARRAYS = ("parameters", "x", "y")
 # What only the judge needs.

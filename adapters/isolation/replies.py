@@ -5,8 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 from adapters.isolation.messages import Corrupted, Message
-from cases.defects import printable
 from cases.dtypes import IN_FLOAT32, Accumulators
+from cases.errors import printable
 from cases.problem import Problem
 from cases.verdict import Verdict
 

@@ -16,7 +16,7 @@ from adapters.isolation import confinement
 from adapters.isolation.messages import Message, encode, receive
 from adapters.isolation.problems import problem_of
 from adapters.registry import load_adapter
-from cases.crash import describe_exception
+from cases.errors import describe_exception
 from cases.problem import Problem
 from cases.protocol import Adapter, Claim, Program, TrainingRun, Unavailable
 from cases.verdict import Fault, NoEquivalent, Verdict

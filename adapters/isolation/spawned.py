@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from adapters.isolation.remains import MARK, end_marked
-from cases.crash import exit_reason
+from cases.errors import exit_reason
 
 # Characters of what a process wrote to standard error before its end that are told.
 LAST_WORDS = 300

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from cases.defects import printable
+from cases.errors import printable
 from reference import Subject
 from reports.rows import Row, order
 from reports.saved import SavedRun

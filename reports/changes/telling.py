@@ -9,7 +9,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from cases.defects import printable
+from cases.errors import printable
 from reports import fitting
 from reports.changes.compare import Changes
 from reports.changes.tables import Section, sections

@@ -7,7 +7,7 @@ from urllib.parse import quote
 from markupsafe import Markup, escape
 
 from cases import Problem
-from cases.defects import printable
+from cases.errors import printable
 from reference import tape
 from reports.drawing.layout import HEIGHT, WIDTH, Box, Edge, Layout, layout
 from reports.drawing.told import all_who, by_quantity, first_wrong, sentence, told

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from reference import parts
 from reference.parts import FailedPart
-from reports import changes, drawing, drift_table, walk
+from reports import changes, drawing, drift_table, worked_example
 from reports import report as words
 from reports.page.anchors import anchor
 from reports.page.cases import sections
@@ -31,7 +31,7 @@ Told = TypeVar("Told")
 FIRST: Final = 6
 
 # The style sheet of the drawings and the walks.
-STYLE: Final = Markup(drawing.STYLE + walk.STYLE)  # noqa: S704 - both are constants
+STYLE: Final = Markup(drawing.STYLE + worked_example.STYLE)  # noqa: S704 - both are constants
 
 # Lines of a picture's table that are shown: thousands would outweigh the page.
 LONGEST: Final = 600
@@ -132,7 +132,7 @@ def _if(one: Told | None, name: str, show: Callable[[Told], object]) -> dict[str
 
 
 def _walk(report: Report, example: Example) -> dict[str, object]:
-    return {"one": walk.walk(example.case, report.results.rows, report.results.printed)}
+    return {"one": worked_example.walk(example.case, report.results.rows, report.results.printed)}
 
 
 def _printed(report: Report) -> dict[str, object] | None:

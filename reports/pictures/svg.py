@@ -9,7 +9,7 @@ from typing import Final
 
 from matplotlib.figure import Figure
 
-from cases.defects import printable
+from cases.errors import printable
 from reports.pictures.style import INK
 
 # How many times its own size a picture is shown at most, on a wide screen.

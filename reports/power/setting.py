@@ -48,7 +48,7 @@ class Setting:
     @property
     def observable(self) -> frozenset[str]:
         """What can be observed in any framework, among it the optimizer's state."""
-        return names.observable(self.problem.depth) | names.states(self.problem)
+        return names.observable(self.problem.depth) | self.problem.updated_states
 
     @property
     def outcome(self) -> frozenset[str]:

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
-from cases.defects import printable
+from cases.errors import printable
 from reports.saved import decode, encode
 from reports.saved.run import SavedRun
 from reports.texts import to_json

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from adapters import Adapter, Unavailable, UnknownAdapterError, find_adapters
 from adapters.isolation import Limits
 from adapters.registry import default_names
-from cases.defects import printable
+from cases.errors import printable
 from reports import terminal
 from reports.limits import flags_of
 from reports.sweep.cluster import DaskEngine, NoDaskError

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cases import Problem, names
-from cases.rounding import rounded_once
+from cases.numbers import rounded_once
 from reference.formats import FORMATS
 from reports.sweep.randomness import Rows
 from reports.sweep.structure import Structure

@@ -2,17 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, get_args
+from typing import Final
 
 from cases import names
+from cases.catalog import ACTIVATIONS
 from cases.dtypes import DTYPES
-from cases.model import Activation
-from cases.rounding import rounded_once
+from cases.numbers import rounded_once
 from reports.sweep.randomness import Stream, dealt
 from reports.sweep.regimes import ORDINARY, REGIMES, Regime
 from reports.sweep.updates import KINDS, RATES, Update, least_steps, update
-
-ACTIVATIONS: Final[tuple[str, ...]] = get_args(Activation)
 
 LOSSES: Final = (
     ("half_squared_error", "sum"),

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from cases.defects import counted, printable
+from cases.errors import counted, printable
 from reports.sweep.done import Done
 from reports.sweep.shrinking.found import Found
 from reports.sweep.summary import Summary

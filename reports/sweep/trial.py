@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cases import Problem
-from cases.stacks import sliced, unstacked
+from cases.problem import sliced, unstacked
 from cases.verdict import NoEquivalent
 from reference import JudgedStep, Subject, Verdict, judge, sentence
 from reference.stacks import followed, judge_recomputed, judge_stack, stack_of_one

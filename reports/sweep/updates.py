@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from cases.problem import Rule
+from cases.update_rules import Rule
 from reports.sweep.randomness import Stream
 
 BETAS1: Final = (0.9, 0.9, 0.5, 0.99, 0.125)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from adapters import Adapter, Unavailable
 from cases import Problem
-from cases.stacks import sliced
+from cases.problem import sliced
 from reports.sweep.draw import Drawing
 from reports.sweep.implementations import Implementation, implementations
 from reports.sweep.plan import Task

@@ -6,8 +6,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Final
 
-from cases.numbers import Number
-from cases.rounding import rounded_once
+from cases.numbers import Number, rounded_once
 
 # So many digits tell every float64 from the next.
 MOST: Final = 17

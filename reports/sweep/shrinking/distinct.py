@@ -9,7 +9,7 @@ import pandas as pd
 
 from adapters import Adapter, Unavailable
 from cases import Problem
-from cases.stacks import unstacked
+from cases.problem import unstacked
 from reports.power.results import kind
 from reports.sweep.blocks import block_of
 from reports.sweep.draw import Drawing

@@ -7,8 +7,8 @@ from typing import Any, Final
 from numpy.typing import NDArray
 
 from cases import Problem, Rule, names
-from cases.defects import counted, printable
 from cases.dtypes import DTYPES
+from cases.errors import counted, printable
 from reports.sweep.shrinking.digits import shortest
 from reports.sweep.shrinking.simpler import MEANS
 

@@ -12,7 +12,7 @@ import pandas as pd
 from adapters import Adapter, Unavailable
 from cases import Problem
 from cases.dtypes import DTYPES
-from cases.files import MAX_BYTES
+from cases.load import MAX_FILE_BYTES
 from reports.sweep.implementations import Implementation
 from reports.sweep.plan import Plan
 from reports.sweep.shrinking.distinct import TRIED, Failing, Group, alone, groups
@@ -92,7 +92,7 @@ def _written(plan: Plan, who: Implementation, failing: Failing, folder: Path, se
     again = failure(who, problem)
     told = again.told if again else f"{failing.failure.told} When it was run again, it did not fail."
     text = document(problem, _about(plan, who, failing, told))
-    if len(text.encode()) > MAX_BYTES:
+    if len(text.encode()) > MAX_FILE_BYTES:
         return Found(None, f"{told} In {seconds:g} s it was not reduced to what a case file can hold.")
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.yaml"

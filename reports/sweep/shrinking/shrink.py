@@ -14,8 +14,8 @@ from typing import Final
 import numpy as np
 
 from cases import Problem
+from cases.catalog import LOSSES as LOSS_KINDS
 from cases.dtypes import DTYPES
-from cases.targets import BY_CLASS
 from reports.sweep.shrinking.digits import weight
 from reports.sweep.shrinking.narrower import narrower
 from reports.sweep.shrinking.rounder import rounder
@@ -111,7 +111,7 @@ def sound(problem: Problem) -> Problem | None:
     match problem.loss:
         case "softmax_cross_entropy" if not is_share:
             return _by_class(problem)
-        case _ if problem.loss == BY_CLASS and not is_class:
+        case _ if LOSS_KINDS[problem.loss].targets == "classes" and not is_class:
             return _by_class(problem)
         case "binary_cross_entropy" | "binary_cross_entropy_with_logits" if not ((y >= 0) & (y <= 1)).all():
             return replace(problem, y=np.clip(problem.y, 0, 1))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cases import Problem
-from cases.stacks import stacked
+from cases.problem import stacked
 from reference import Finding, JudgedStep, Subject, Verdict, judge, sentence
 from reference.stacks import MalformedError, followed, stack_of_one
 from reports.explanations import diagnosed
