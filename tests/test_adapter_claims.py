@@ -136,12 +136,12 @@ def test_torch_func_differentiates_tensors_that_record_nothing():
     """Parameters that require a gradient of their own would be recorded as well as transformed."""
     import torch
 
-    from adapters import torch_func
-    from adapters.torch_arrays import to_torch
+    from adapters import torch_engines
+    from adapters.torch_autograd import to_torch
 
     problem = network()
     parameters = {name: to_torch(array).requires_grad_() for name, array in problem.parameters.items()}
-    seen, gradients = torch_func.functional(problem, parameters, to_torch(problem.x), to_torch(problem.y))
+    seen, gradients = torch_engines.functional(problem, parameters, to_torch(problem.x), to_torch(problem.y))
     tensors = [*seen.values(), *gradients.values()]
     assert gradients.keys() == parameters.keys()
     assert all(isinstance(tensor, torch.Tensor) and not tensor.requires_grad for tensor in tensors)

@@ -21,15 +21,12 @@ from adapters import (
     Choice,
     Unavailable,
     find_adapters,
-    jax_cuda,
     jax_engines,
     jax_grad,
     torch_autograd,
-    torch_compile,
-    torch_cuda,
+    torch_engines,
 )
-from adapters.choice import ENGINES
-from adapters.registry import BUILT_IN
+from adapters.registry import BUILT_IN, ENGINES
 from cases import Rule, load_case, load_cases, names
 from reference import Verdict, judge
 from reports.build import main
@@ -209,9 +206,11 @@ def test_forward_mode_meets_no_custom_vjp(fresh, monkeypatch):
 
 
 def test_forward_mode_declines_what_its_memory_does_not_hold():
-    assert 8 * jax_engines.LARGEST**2 <= 2**28 < 8 * (jax_engines.LARGEST + 1) ** 2
+    assert (
+        8 * jax_engines.MAX_PARAMETERS_FORWARD**2 <= 2**28 < 8 * (jax_engines.MAX_PARAMETERS_FORWARD + 1) ** 2
+    )
     problem = network((80, 80), 1)
-    assert problem.size > jax_engines.LARGEST
+    assert problem.size > jax_engines.MAX_PARAMETERS_FORWARD
     (found,) = failures(problem, engine("jax-forward").run)
     assert found.verdict is Verdict.NO_EQUIVALENT
     assert found.reason == "forward mode is run for up to 5,792 parameters, not 6,480"
@@ -241,16 +240,16 @@ def test_what_pytorch_compiles_is_judged_and_no_copy_of_it(monkeypatch):
 def test_without_a_compiler_nothing_is_compiled_and_that_is_no_failure_of_anybody(monkeypatch):
     monkeypatch.setenv("CXX", "no-such-compiler")
     reason = "no C++ compiler: no-such-compiler is not installed"
-    assert torch_compile.find() == Unavailable("torch-compile", Verdict.NOT_RUN, reason)
+    assert torch_engines.find_compiled() == Unavailable("torch-compile", Verdict.NOT_RUN, reason)
 
 
 def test_without_pythons_headers_nothing_is_compiled(monkeypatch):
     monkeypatch.setattr("sysconfig.get_paths", lambda: {"include": "/nowhere"})
-    assert torch_compile.obstacle() == "no Python headers: there is no /nowhere/Python.h"
+    assert torch_engines.missing_compiler() == "no Python headers: there is no /nowhere/Python.h"
 
 
 def test_only_the_compilers_own_deprecation_is_ignored():
-    with torch_compile.without_its_own_warnings():
+    with torch_engines.without_compiler_deprecations():
         warnings.warn("`torch.jit.script_method` is deprecated. Please switch", DeprecationWarning, 1)
         with pytest.raises(DeprecationWarning, match="something else"):
             warnings.warn("something else is deprecated", DeprecationWarning, 1)
@@ -301,9 +300,9 @@ def test_looking_for_a_device_prints_nothing():
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_what_runs_on_a_device_agrees(dtype):
     problem = network(dtype=dtype, optimizer=OPTIMIZERS["adam"], steps=2)
-    assert failures(problem, lambda given: torch_cuda.run(given, "cpu"), names.observable) == []
+    assert failures(problem, lambda given: torch_engines.run_on_device(given, "cpu"), names.observable) == []
     for observe, promises in ((False, names.outcome), (True, names.observable)):
-        run = jax_cuda.run
+        run = jax_engines.train_on_device
         assert failures(problem, lambda p, o=observe: run(p, observe=o, platform="cpu"), promises) == []  # noqa: B023
 
 
@@ -319,7 +318,7 @@ def test_pytorchs_tf32_is_off_in_every_step_and_as_it_was_between_them(monkeypat
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("high")
     try:
-        for _ in torch_cuda.run(network(dtype="float32", steps=2), "cpu"):
+        for _ in torch_engines.run_on_device(network(dtype="float32", steps=2), "cpu"):
             assert torch.get_float32_matmul_precision() == "high"
     finally:
         torch.set_float32_matmul_precision(before)
@@ -332,7 +331,7 @@ def test_tf32_that_cannot_be_switched_off_is_an_error(monkeypatch):
     try:
         with monkeypatch.context() as patch:
             patch.setattr(torch, "set_float32_matmul_precision", lambda _: None)
-            (found,) = failures(network(), lambda problem: torch_cuda.run(problem, "cpu"))
+            (found,) = failures(network(), lambda problem: torch_engines.run_on_device(problem, "cpu"))
     finally:
         torch.set_float32_matmul_precision(before)
     assert (found.verdict, "TF32 cannot be switched off" in found.reason) == (Verdict.ERROR, True)
@@ -353,7 +352,7 @@ def test_jax_asks_for_full_precision_in_every_product_and_nowhere_else(monkeypat
     problem = network(dtype="float32")
     train = jax_grad.train
     monkeypatch.setattr(jax_grad, "train", lambda *given, **options: train(*given, step_for=spy, **options))
-    list(jax_cuda.run(problem, observe=False, platform="cpu"))
+    list(jax_engines.train_on_device(problem, observe=False, platform="cpu"))
     list(jax_grad.train(problem))
     on_device, plain = [
         [line for line in text.splitlines() if "stablehlo.dot_general" in line] for text in lowered
