@@ -66,7 +66,7 @@ def step_by_example(structure: Structure) -> Step:
 def forward_mode(objective: Objective) -> Differentiated:
     """Differentiate by the parameters, forwards."""
 
-    def differentiated(parameters: Arrays, added: Arrays, x: jax.Array, y: jax.Array) -> Any:
+    def differentiated(parameters: Arrays, added: Arrays, x: jax.Array, y: jax.Array) -> Any:  # noqa: ANN401 - as `Differentiate` says
         def twice(parameters: Arrays) -> tuple[jax.Array, jax.Array]:
             value, _ = objective(parameters, added, x, y)
             return value, value
@@ -84,7 +84,7 @@ def by_example(reduction: str, objective: Objective) -> Differentiated:
     example has as many elements. The share is then a batch of one's loss over the number of examples.
     """
 
-    def differentiated(parameters: Arrays, _: Arrays, x: jax.Array, y: jax.Array) -> Any:
+    def differentiated(parameters: Arrays, _: Arrays, x: jax.Array, y: jax.Array) -> Any:  # noqa: ANN401 - as `Differentiate` says
         parts = len(x) if reduction == "mean" else 1
 
         def share(parameters: Arrays, x: jax.Array, y: jax.Array) -> jax.Array:

@@ -183,7 +183,7 @@ def is_stack(problem: Problem) -> bool:
     return problem.x.ndim > 2  # noqa: PLR2004 - examples and features
 
 
-def initial_state(update: Update, problem: Problem) -> Any:
+def initial_state(update: Update, problem: Problem) -> Any:  # noqa: ANN401 - a tree of named tuples
     """Return the optimizer's state before the first step; of a stack the same for every case."""
     cases = problem.x.shape[:-2]
     trained = {name: problem.parameters[name][(0,) * len(cases)] for name in problem.trained}

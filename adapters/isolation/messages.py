@@ -63,7 +63,7 @@ def _dtype_name(dtype: np.dtype[Any]) -> str:
     return dtype.name if dtype.name == "bfloat16" else dtype.str
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever JSON has no kind of
     """Return in JSON's kinds what a problem has of others."""
     if isinstance(value, Rule):
         return vars(value)
@@ -151,7 +151,9 @@ def problem_of(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) ->
 
 
 def _rule(given: Mapping[str, Any] | None) -> Rule | None:
-    return given and Rule(given["name"], _pairs(given["numbers"]), frozenset(given["options"]))
+    if given is None:
+        return None
+    return Rule(given["name"], _pairs(given["numbers"]), frozenset(given["options"]))
 
 
 def _pairs(listed: list[tuple[str, float]]) -> tuple[tuple[str, float], ...]:
