@@ -19,7 +19,7 @@ TESTS = {
     "losses": ("test_loss_bounds", "test_losses"),
     "updates": ("test_update_bounds", "test_optimizers"),
     "formulas": ("test_check", "test_reference"),
-    "adapters": ("test_adapter_claims", "test_adapters"),
+    "adapters": ("test_adapters",),
     "engines": ("test_engines",),
     "forms": ("test_update_forms",),
     "zero": ("test_zero",),
