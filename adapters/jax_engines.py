@@ -7,13 +7,21 @@ float32 are in full precision: TF32 is seen to be off.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 import jax
 
 from adapters import jax_grad
-from adapters.jax_grad import ACCUMULATORS, Arrays, Differentiated, Objective, Step, Structure, step_of
+from adapters.jax_grad import (
+    ACCUMULATORS,
+    Arrays,
+    Differentiated,
+    Objective,
+    Structure,
+    compiled_step,
+    step_of,
+)
 from cases import Problem, names
 from cases.dtypes import Accumulators
 from cases.protocol import Adapter, Claim, Program, TrainingRun, Unavailable
@@ -43,27 +51,15 @@ def train_forward(problem: Problem) -> Iterator[Claim]:
     if problem.size > MAX_PARAMETERS_FORWARD:
         limit = f"forward mode is run for up to {MAX_PARAMETERS_FORWARD:,} parameters"
         raise NoEquivalent(f"{limit}, not {problem.size:,}")
-    return jax_grad.train(problem, step_for=forward_step)
+    return jax_grad.train(problem, step_for=partial(compiled_step, differentiate=forward_mode))
 
 
 def train_by_example(problem: Problem) -> Iterator[Claim]:
     """Train with gradients of each example's own loss."""
-    return jax_grad.train(problem, step_for=step_by_example)
+    return jax_grad.train(problem, step_for=partial(compiled_step, differentiate=by_example))
 
 
-@lru_cache(maxsize=256)
-def forward_step(structure: Structure) -> Step:
-    """Build and compile the step in forward mode."""
-    return jax.jit(step_of(structure, forward_mode))
-
-
-@lru_cache(maxsize=256)
-def step_by_example(structure: Structure) -> Step:
-    """Build and compile the step by example."""
-    return jax.jit(step_of(structure, partial(by_example, structure.loss[1])))
-
-
-def forward_mode(objective: Objective) -> Differentiated:
+def forward_mode(_: Structure, objective: Objective) -> Differentiated:
     """Differentiate by the parameters, forwards."""
 
     def differentiated(parameters: Arrays, added: Arrays, x: jax.Array, y: jax.Array) -> Any:  # noqa: ANN401 - as `Differentiate` says
@@ -77,7 +73,7 @@ def forward_mode(objective: Objective) -> Differentiated:
     return differentiated
 
 
-def by_example(reduction: str, objective: Objective) -> Differentiated:
+def by_example(structure: Structure, objective: Objective) -> Differentiated:
     """Differentiate each example's share of the loss by itself, and sum the shares and their gradients.
 
     A loss that is a mean, over examples or over elements, is the mean of the losses of batches of one: every
@@ -85,7 +81,7 @@ def by_example(reduction: str, objective: Objective) -> Differentiated:
     """
 
     def differentiated(parameters: Arrays, _: Arrays, x: jax.Array, y: jax.Array) -> Any:  # noqa: ANN401 - as `Differentiate` says
-        parts = len(x) if reduction == "mean" else 1
+        parts = len(x) if structure.loss[1] == "mean" else 1
 
         def share(parameters: Arrays, x: jax.Array, y: jax.Array) -> jax.Array:
             return objective(parameters, {}, x[None], y[None])[0] / parts

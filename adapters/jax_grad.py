@@ -72,18 +72,18 @@ Step: TypeAlias = Callable[..., tuple[Seen, Arrays, Any]]
 Objective: TypeAlias = Callable[[Arrays, Arrays, jax.Array, jax.Array], tuple[jax.Array, Arrays]]
 # From an objective, a function of the same: its value and what is seen, and the gradients by both dicts.
 Differentiated: TypeAlias = Callable[..., tuple[tuple[jax.Array, Arrays], tuple[Arrays, Arrays]]]
-Differentiate: TypeAlias = Callable[[Objective], Differentiated]
+Differentiate: TypeAlias = Callable[[Structure, Objective], Differentiated]
 
 
-def reverse(objective: Objective) -> Differentiated:
+def reverse(_: Structure, objective: Objective) -> Differentiated:
     """Differentiate backwards, as nearly everybody does."""
     return jax.value_and_grad(objective, argnums=(0, 1), has_aux=True)
 
 
 @lru_cache(maxsize=256)
-def compiled_step(structure: Structure) -> Step:
+def compiled_step(structure: Structure, differentiate: Differentiate = reverse) -> Step:
     """Build the training step of one structure; `jit` compiles it once for each set of shapes."""
-    return jax.jit(step_of(structure))
+    return jax.jit(step_of(structure, differentiate))
 
 
 @lru_cache(maxsize=64)
@@ -118,7 +118,7 @@ def step_of(structure: Structure, differentiate: Differentiate = reverse) -> Ste
         learning_rate: jax.Array,
         count: jax.Array,
     ) -> tuple[Seen, Arrays, Any]:
-        differentiated = differentiate(objective)(parameters, added, x, y)
+        differentiated = differentiate(structure, objective)(parameters, added, x, y)
         (value, observed), (gradients, observed_gradients) = differentiated
         trained = {name: parameters[name] for name in structure.trained}
         used, seen = clip(structure.update, {name: gradients[name] for name in trained})

@@ -133,11 +133,9 @@ def find_adapters(
     ----------
     wanted
         Names, or `package.module:function` for one that is not registered; each with `@PATH` behind it to run
-        under another interpreter.
-    limits
-        What each may take in a process of its own; if None, they run in this one, but for those `@PATH`.
-    apart
-        Names of those that run in a process of their own all the same, without a limit.
+        under another interpreter, and then in a process of its own.
+    limits, apart
+        As `Choice` has them.
     watch
         Called with each name before that adapter is loaded.
 

@@ -294,7 +294,7 @@ MUTANTS = [
     *planted(
         "engines",
         "adapters/jax_engines.py",
-        ('parts = len(x) if reduction == "mean" else 1', "parts = 1"),
+        ('parts = len(x) if structure.loss[1] == "mean" else 1', "parts = 1"),
     ),
     *planted(
         "forms",

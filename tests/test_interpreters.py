@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from networks import network
 
-from adapters import Choice, Unavailable, find_adapters, registry
+from adapters import Unavailable, find_adapters, registry
 from adapters.isolation import Limits
 from cases import load_case
 from cases.stacks import stacked, unstacked
@@ -166,13 +166,6 @@ def test_a_stack_is_trained_under_another_interpreter(other):
             assert {name: array[i].tobytes() for name, array in claim.items()} == {
                 name: array.tobytes() for name, array in alone.items()
             }
-
-
-def test_on_cuda_an_interpreter_stays_the_one_asked_for():
-    assert Choice(("jax@../old/bin/python", "numpy"), device="cuda").names == (
-        "jax-cuda@../old/bin/python",
-        "numpy",
-    )
 
 
 def test_two_under_one_name_are_told_apart():

@@ -17,7 +17,7 @@ from adapters.isolation.resource_limits import MAX_MEMORY, end_with_parent, limi
 from adapters.registry import load_adapter
 from cases.crash import describe_exception
 from cases.problem import Problem
-from cases.protocol import Adapter, Claim, Program, TrainingRun, Unavailable
+from cases.protocol import Adapter, Claim, TrainingRun, Unavailable
 from cases.verdict import Fault, NoEquivalent, Verdict
 
 # A header and arrays.
@@ -111,7 +111,8 @@ def _answer(adapter: Adapter, runs: dict[int, Run], request: Message) -> Reply:
             case "promises":
                 return {"promises": sorted(adapter.programs[asked["program"]].promises(asked["depth"]))}, {}
             case "start":
-                train = _training(adapter.programs[asked["program"]], is_stack=asked["is_stack"])
+                program = adapter.programs[asked["program"]]
+                train = program.stacked.run if asked["is_stack"] and program.stacked else program.run
                 runs[asked["run"]] = Run(train, problem_of(asked["problem"], request.arrays), asked["size"])
                 return {"started": True}, {}
         return runs[asked["run"]].step()
@@ -121,14 +122,6 @@ def _answer(adapter: Adapter, runs: dict[int, Run], request: Message) -> Reply:
         return {"no equivalent": str(reason)}, {}
     except BaseException as error:  # noqa: BLE001 - even what ends a program ends only this training
         return {"fault": describe_exception(error), "memory": isinstance(error, MemoryError)}, {}
-
-
-def _training(program: Program, *, is_stack: bool) -> TrainingRun:
-    if not is_stack:
-        return program.run
-    if program.stacked is None:
-        raise ValueError("trains no stack of cases")
-    return program.stacked.run
 
 
 def _holds_numbers(value: object) -> bool:
