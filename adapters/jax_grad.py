@@ -54,7 +54,7 @@ def forward(activations: tuple[str, ...], parameters: Arrays, added: Arrays, x: 
 
 @dataclass(frozen=True)
 class Structure:
-    """All that a compiled step depends on, beside the arrays' shapes."""
+    """All that a compiled step depends on, apart from the arrays' shapes."""
 
     activations: tuple[str, ...]
     loss: LossKey

@@ -44,8 +44,8 @@ BUILT_IN = {
     "jax-cuda": BuiltIn("adapters.jax_engines:cuda", "on cuda", "jax"),
 }
 
-ENGINES = tuple(name for name, one in BUILT_IN.items() if one.runs == "with --engines")
-ON_CUDA = {one.framework: name for name, one in BUILT_IN.items() if one.runs == "on cuda"}
+ENGINES = tuple(name for name, row in BUILT_IN.items() if row.runs == "with --engines")
+ON_CUDA = {row.framework: name for name, row in BUILT_IN.items() if row.runs == "on cuda"}
 
 ENTRY_POINT_GROUP = "backprop_parity.adapters"
 
@@ -59,7 +59,7 @@ def known_adapters() -> dict[str, str]:
 
     The built-in names cannot be taken by anyone else, and come first.
     """
-    built_in = {name: one.location for name, one in BUILT_IN.items()}
+    built_in = {name: row.location for name, row in BUILT_IN.items()}
     return built_in | {entry.name: entry.value for entry in entry_points(group=ENTRY_POINT_GROUP)} | built_in
 
 
@@ -127,7 +127,7 @@ def find_adapters(
     apart: Collection[str] = (),
     watch: Callable[[str], None] = lambda _: None,
 ) -> tuple[Adapter | Unavailable, ...]:
-    """Load the adapters named, or the default three and third parties'.
+    """Load the adapters named, or the default ones.
 
     Parameters
     ----------
@@ -142,7 +142,7 @@ def find_adapters(
     Raises
     ------
     UnknownAdapterError
-        As `check`.
+        As `check`, before any is loaded.
     """
     check(wanted)
     known = known_adapters()
@@ -169,13 +169,7 @@ def _named(adapter: Adapter | Unavailable, asked: str, *, is_unique: bool) -> Ad
 
 
 def split(asked: str) -> tuple[str, str]:
-    """Return an adapter's name and the interpreter it is to run under, "" for this one.
-
-    Raises
-    ------
-    UnknownAdapterError
-        If there is nothing behind an @.
-    """
+    """Return an adapter's name and the interpreter behind its @, "" for this one."""
     name, at, python = asked.partition("@")
     if at and not python:
         raise UnknownAdapterError(f"{asked!r} names no interpreter, expected one behind the @: {asked}PATH")
@@ -183,14 +177,7 @@ def split(asked: str) -> tuple[str, str]:
 
 
 def check(wanted: Sequence[str]) -> None:
-    """Check names of adapters, before anything is loaded.
-
-    Raises
-    ------
-    UnknownAdapterError
-        A name that is neither registered nor of the form `package.module:function`, or an interpreter that
-        there is none of.
-    """
+    """Raise UnknownAdapterError for a name of no adapter, or an interpreter that does not exist."""
     known = known_adapters()
     for name, python in map(split, wanted):
         if ":" not in name and name not in known:
@@ -240,11 +227,11 @@ def _well_formed(adapter: Adapter) -> Adapter:
     """Return an adapter with texts that any file can hold."""
     programs = tuple(
         replace(
-            one,
-            name=well_formed(one.name),
-            stacked=one.stacked and replace(one.stacked, how=well_formed(str(one.stacked.how))),
+            program,
+            name=well_formed(program.name),
+            stacked=program.stacked and replace(program.stacked, how=well_formed(str(program.stacked.how))),
         )
-        for one in adapter.programs
+        for program in adapter.programs
     )
     texts = {field: well_formed(str(getattr(adapter, field))) for field in ("name", "title", "version")}
     return replace(adapter, programs=programs, **texts)

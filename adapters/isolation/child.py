@@ -89,13 +89,7 @@ class Child:
         return self._process.poll() is None
 
     def read_exactly(self, count: int, deadline: float) -> bytearray:
-        """Read exactly `count` bytes.
-
-        Raises
-        ------
-        TimeoutError, EOFError
-            If they do not come in time, or not any more.
-        """
+        """Read exactly `count` bytes, or raise TimeoutError, or EOFError if no more can come."""
         data, filled = bytearray(count), 0
         left = memoryview(data)
         while filled < count:
@@ -107,13 +101,7 @@ class Child:
         return data
 
     def write_all(self, data: bytes, deadline: float) -> None:
-        """Write all of it.
-
-        Raises
-        ------
-        TimeoutError, EOFError, BrokenPipeError
-            If it is not read in time, or not any more.
-        """
+        """Write all of it, or raise TimeoutError, or EOFError or BrokenPipeError if nobody reads any more."""
         left = memoryview(data)
         while left:
             self._wait(self._requests, select.POLLOUT, deadline)
@@ -198,13 +186,7 @@ class AdapterProcess:
         atexit.register(self.end)
 
     def start(self) -> dict[str, Any]:
-        """Spawn the child if there is none, and return how it describes its adapter.
-
-        Raises
-        ------
-        Fault
-            If it cannot be started, or does not answer; it is ended then.
-        """
+        """Spawn the child if there is none, and return how it describes its adapter, or raise Fault."""
         if self._child is None or not self._child.is_alive():
             self.end()
             child, seconds = self._spawn(), STARTUP_FACTOR * self.limits.seconds

@@ -134,7 +134,7 @@ def _shape(lengths: list[Any]) -> tuple[int, ...]:
 
 def problem_header(problem: Problem) -> dict[str, Any]:
     """Return everything of a problem but its arrays; `encode` writes it so that every number reads back."""
-    names = [one.name for one in fields(problem) if one.name not in NOT_IN_HEADER]
+    names = [item.name for item in fields(problem) if item.name not in NOT_IN_HEADER]
     return {name: getattr(problem, name) for name in names}
 
 

@@ -113,7 +113,7 @@ class _Remote:
             raise fault
         process, run, size = self._process, next(_run_numbers), max_claim_bytes(problem)
         if not process.start().get("bfloat16") and problem.dtype == "bfloat16":
-            raise NoEquivalent("NumPy knows bfloat16 only beside ml_dtypes, which is not installed there")
+            raise NoEquivalent("NumPy knows bfloat16 only with ml_dtypes, which is not installed there")
         generation = process.generation
         start = {"ask": "start", "run": run, "program": self._number, "is_stack": is_stack, "size": size}
         start |= {"problem": problem_header(problem), "ended": self._ended_runs()}
@@ -170,8 +170,8 @@ def _step(problem: Problem, reply: Message) -> dict[str, Any] | None:
 
 
 def _of_prefix(prefix: str, reply: Message) -> dict[str, Any]:
-    found = reply.arrays.items()
-    return {name.removeprefix(prefix): array for name, array in found if name.startswith(prefix)}
+    arrays = reply.arrays.items()
+    return {name.removeprefix(prefix): array for name, array in arrays if name.startswith(prefix)}
 
 
 def _of_type(name: str) -> object:

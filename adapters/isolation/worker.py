@@ -141,12 +141,12 @@ def _description(adapter: Adapter | Unavailable) -> dict[str, Any]:
         return {"unavailable": [str(adapter.verdict), adapter.reason]}
     programs = [
         {
-            "name": one.name,
-            "accumulators": vars(one.accumulators),
-            "stacked": one.stacked and one.stacked.how,
-            "compiled": one.is_compiled,
+            "name": program.name,
+            "accumulators": vars(program.accumulators),
+            "stacked": program.stacked and program.stacked.how,
+            "compiled": program.is_compiled,
         }
-        for one in adapter.programs
+        for program in adapter.programs
     ]
     if not programs:
         return {"unavailable": [str(Verdict.ERROR), "has no program"]}
