@@ -176,9 +176,16 @@ def as_named(problem):
         yield step
 
 
-def states_much(problem):
-    for step in training_steps(problem):
-        yield {**step, "loss": np.zeros(2**22)}
+def changing(change):
+    """Return a program that states of each step what `change` makes of the right claim."""
+    return lambda problem: map(change, training_steps(problem))
+
+
+states_much = changing(lambda step: {**step, "loss": np.zeros(2**22)})
+states_other_types = changing(lambda step: {**step, "loss": 3.0, "dL/db1": np.array(["a"]), 5: step["loss"]})
+big_endian = changing(lambda step: {**step, "loss": step["loss"].astype(">f8")})
+keeps_less = changing(lambda step: {name: array for name, array in step.items() if name != "z1"})
+yields_a_number = changing(lambda step: 5)
 
 
 def starts_and_hangs(problem):
@@ -187,39 +194,16 @@ def starts_and_hangs(problem):
     yield
 
 
-def keeps_less_than_it_promises(problem):
-    for step in training_steps(problem):
-        yield {name: array for name, array in step.items() if name != "z1"}
-
-
 def changes_its_inputs(problem):
     steps = list(training_steps(problem.copy()))
     problem.x[0, 0] = 7
     yield from steps
 
 
-def states_other_types(problem):
-    for step in training_steps(problem):
-        yield {**step, "loss": 3.0, "dL/db1": np.array(["a"]), 5: step["loss"]}
-
-
-def big_endian(problem):
-    for step in training_steps(problem):
-        yield {**step, "loss": step["loss"].astype(">f8")}
-
-
-def yields_a_number(problem):
-    yield 5
-
-
-promising = Adapter(
-    "promising",
-    "Promises",
-    "",
-    (
-        Program("less", keeps_less_than_it_promises, names.observable),
-        Program("crashing", as_named, lambda depth: ctypes.string_at(0)),
-        Program("honest", training_steps, names.observable),
-    ),
+PROMISING = (
+    Program("less", keeps_less, names.observable),
+    Program("crashing", as_named, lambda depth: ctypes.string_at(0)),
+    Program("honest", training_steps, names.observable),
 )
+promising = Adapter("promising", "Promises", "", PROMISING)
 stacking = Adapter("stacking", "Stacks", "", (Program("", as_named, stacked=Stacked("so", as_named)),))

@@ -290,6 +290,8 @@ def test_an_unknown_name_lists_the_known_ones():
     expected = "unknown adapter 'tensorflow', expected one of numpy, torch, jax"
     with pytest.raises(UnknownAdapterError, match=expected):
         find_adapters(["tensorflow"])
+    with pytest.raises(UnknownAdapterError, match="unknown adapter 'tensorflow'"):
+        find_adapters(["tensorflow@python"])
 
 
 THIRD_PARTY = """
