@@ -139,7 +139,7 @@ def test_the_small_set_is_chosen_for_what_it_catches():
 
 @pytest.fixture
 def without_torch(monkeypatch):
-    for name in ("adapters.torch_programs", "adapters.torch_autograd", "reports.power.torch_gradcheck"):
+    for name in ("adapters.torch_autograd", "adapters.torch_autograd", "reports.power.torch_gradcheck"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     monkeypatch.setitem(sys.modules, "torch", None)
     registry.load_adapter.cache_clear()

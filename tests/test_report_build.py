@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from adapters import Adapter, Program, Unavailable, choice
+from adapters import Adapter, Program, Unavailable, registry
 from cases import load_case
 from reference import Verdict, training_steps
 from reports import files, saved, tables
@@ -129,9 +129,9 @@ def test_a_framework_that_is_absent_is_told_and_fails_if_asked_for_or_one_is_lef
     *,
     asked: bool,
 ) -> None:
-    found = choice.find_adapters(["numpy"])
+    found = registry.find_adapters(["numpy"])
     absent = Unavailable("jax", Verdict.NOT_RUN, "jax is not installed")
-    monkeypatch.setattr(choice, "find_adapters", lambda *_: (*found, absent))
+    monkeypatch.setattr(registry, "find_adapters", lambda *_: (*found, absent))
     assert build(adapters=("numpy", "jax") if asked else ()) == 1
     printed = capsys.readouterr().out
     assert "Not run: jax, because jax is not installed." in printed

@@ -11,7 +11,7 @@ from networks import exactly
 from test_random_networks import random_problems
 
 from adapters import find_adapters
-from adapters.torch_arrays import to_torch
+from adapters.torch_autograd import to_torch
 from cases.dtypes import SIXTEEN_BITS
 from cases.names import outcome
 from cases.numbers import rounded_once
