@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from adapters.isolation import UNBOUNDED, Limits, isolated
-from cases.defects import well_formed
+from cases.errors import well_formed
 from cases.protocol import Adapter, Program, Unavailable
 from cases.verdict import Verdict
 

@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cases.problem import Problem, Rule
+from cases.problem import Problem
+from cases.update_rules import Rule
 
 MAGIC = b"BPP1"
 LENGTHS = struct.Struct("<IQ")

@@ -10,8 +10,8 @@ from adapters.isolation.child import AdapterProcess, Source
 from adapters.isolation.messages import ARRAY, Corrupted, Message, max_claim_bytes, problem_header
 from adapters.isolation.resource_limits import Limits
 from cases import names
-from cases.defects import printable
 from cases.dtypes import Accumulators
+from cases.errors import printable
 from cases.problem import Problem
 from cases.protocol import Adapter, Claim, Program, Stacked, Unavailable
 from cases.verdict import Fault, NoEquivalent, Verdict

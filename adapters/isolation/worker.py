@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from adapters.isolation.messages import ARRAY, Message, encode, problem_of, receive
 from adapters.isolation.resource_limits import MAX_MEMORY, end_with_parent, limit_memory
 from adapters.registry import load_adapter
-from cases.crash import describe_exception
+from cases.errors import describe_exception
 from cases.problem import Problem
 from cases.protocol import Adapter, Claim, TrainingRun, Unavailable
 from cases.verdict import Fault, NoEquivalent, Verdict
