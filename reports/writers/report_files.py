@@ -8,12 +8,11 @@ from markupsafe import Markup
 from cases.defects import printable
 from reference import parts
 from reference.parts import FailedPart
-from reports import badge, drift_table, latex, markdown, page, saved, tables
-from reports.folder import publish
-from reports.formats import chosen
-from reports.marks import item
+from reports import page, saved
 from reports.report import Report
-from reports.texts import csv
+from reports.writers import badge, chosen, csv_json, latex, summary_md
+from reports.writers.markdown import item
+from reports.writers.publish import publish
 
 
 def write(report: Report, folder: Path, formats: Sequence[str] = ()) -> None:
@@ -28,17 +27,17 @@ def write(report: Report, folder: Path, formats: Sequence[str] = ()) -> None:
     """
     writers = chosen(WRITERS, formats)
     texts = _texts(report, writers)
-    if parts.so_far():  # the files that tell of it may have been written before it was known
+    if parts.so_far():  # the files that name what failed may have been written before it was known
         texts |= _texts(report, {name: writer for name, writer in writers.items() if name in BARE})
     publish(texts, folder, others=WRITERS.keys() - texts)
 
 
 def _texts(report: Report, writers: Mapping[str, Callable[[Report], str]]) -> dict[str, str]:
     """Return the files' texts: in the place of one that fails, if people read it, the bare conclusion."""
-    found = {name: parts.tried(name, text, report) for name, text in writers.items()}
+    made = {name: parts.tried(name, text, report) for name, text in writers.items()}
     return {
         name: BARE[name](report) if isinstance(text, FailedPart) else text
-        for name, text in found.items()
+        for name, text in made.items()
         if name in BARE or not isinstance(text, FailedPart)
     }
 
@@ -57,21 +56,16 @@ def _bare(report: Report) -> tuple[str, ...]:
     return tuple(map(printable, (*report.conclusion.lines, parts.counted(report.failed))))
 
 
-def results_csv(report: Report) -> str:
-    """Return results.csv: a line for each row. A cell is empty where nothing was compared; NaN is "nan"."""
-    return csv(tables.results(report.results.rows))
-
-
-# The files of a report, each of the format that its name ends in (`reports.formats`).
+# The files of a report, each of the format that its name ends in (`reports.writers.FORMATS`).
 WRITERS: dict[str, Callable[[Report], str]] = {
-    "results.csv": results_csv,
+    "results.csv": lambda report: csv_json.csv(csv_json.results(report.results.rows)),
     "results.json": lambda report: saved.dumps(report.run),
-    "drift.csv": lambda report: drift_table.csv(report.results.drifts),
-    "summary.md": markdown.summary,
+    "drift.csv": lambda report: csv_json.csv(csv_json.drifts(report.results.drifts)),
+    "summary.md": summary_md.summary,
     "index.html": page.index,
     "badge.svg": badge.badge,
     "tables.tex": latex.tables,
 }
 
-# The files that people read, which tell what failed; each with what stands there if it fails itself.
+# The files that people read, which name what failed; each with what is written if it fails itself.
 BARE: dict[str, Callable[[Report], str]] = {"summary.md": _bare_summary, "index.html": _bare_page}

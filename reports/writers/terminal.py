@@ -1,4 +1,4 @@
-"""What a build prints: a progress bar on a terminal, the case × adapter table, the conclusion."""
+"""What a build prints: a progress bar on a terminal, the tables for it, the conclusion."""
 
 import io
 import sys
@@ -10,7 +10,7 @@ from typing import ParamSpec
 from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.table import Table as RichTable
 
 from cases import Case
 from cases.defects import printable
@@ -19,22 +19,23 @@ from reference.parts import FailedPart
 from reports import changes
 from reports.environment import Selection
 from reports.power import TITLE, Power, sentences
-from reports.report import LEGEND, Report
+from reports.report import Report
+from reports.report_tables import Table
 
 P = ParamSpec("P")
 
 # Columns where the output is no terminal: a log is not folded.
-WIDE = 160
+LOG_COLUMNS = 160
 
 # More lines of one kind than this are left to the report's files.
-MANY = 20
+MAX_LINES = 20
 
 
 def console() -> Console:
     """Return a console that prints words as they are, and escapes what the output cannot encode."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
-    width = None if sys.stdout.isatty() else WIDE
+    width = None if sys.stdout.isatty() else LOG_COLUMNS
     return Console(markup=False, highlight=False, emoji=False, width=width, soft_wrap=False)
 
 
@@ -68,9 +69,11 @@ def progress(selection: Selection, out: Console) -> Iterator[Callable[[Case, str
 
 
 def show(report: Report, folder: Path | None, out: Console) -> None:
-    """Print the table, its legend, the conclusion, what of the report failed, and where it is, if it is."""
-    _try("“Each case by each adapter”", out, lambda: out.print(_matrix(report)))
-    out.print(LEGEND, end="\n\n")
+    """Print tables with their legends, the conclusion, what failed, and where the report is, if it is."""
+    for table in report.tables:
+        if "terminal" in table.also_in:
+            _try(f"“{table.heading}”", out, lambda table=table: out.print(_table(table)))
+            out.print(table.about, end="\n\n")
     _conclusion(report, out)
     if report.changes is not None:
         out.print("\nSince the last run:")
@@ -81,24 +84,23 @@ def show(report: Report, folder: Path | None, out: Console) -> None:
         out.print(printable(failed), soft_wrap=True)
     if folder is not None:
         index = folder / "index.html"
-        told = shown(index) if index.exists() else shown(folder.resolve())
-        out.print(f"Report: {told}", soft_wrap=True)
+        out.print(f"Report: {shown(index if index.exists() else folder.resolve())}", soft_wrap=True)
 
 
 def _try(part: str, out: Console, show: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
     """Print a part or, in its place, why it failed."""
-    done = parts.tried(part, show, *args, **kwargs)
-    if isinstance(done, FailedPart):
-        out.print(printable(str(done)), soft_wrap=True)
+    failed = parts.tried(part, show, *args, **kwargs)
+    if isinstance(failed, FailedPart):
+        out.print(printable(str(failed)), soft_wrap=True)
 
 
-def _matrix(report: Report) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in report.matrix.columns:
-        table.add_column(printable(column), overflow="fold")
-    for row in report.matrix.itertuples(index=False, name=None):
-        table.add_row(*(printable(cell) for cell in row))
-    return table
+def _table(table: Table) -> RichTable:
+    rich = RichTable(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in table.frame.columns:
+        rich.add_column(printable(column), overflow="fold")
+    for row in table.frame.itertuples(index=False, name=None):
+        rich.add_row(*(printable(str(value)) for value in row))
+    return rich
 
 
 def _power(power: Power, out: Console) -> None:
@@ -123,5 +125,5 @@ def shown(path: Path) -> str:
 
 
 def _first(lines: tuple[str, ...]) -> tuple[str, ...]:
-    more = len(lines) - MANY
-    return (*lines[:MANY], f"… and {more} more.") if more > 0 else lines
+    more = len(lines) - MAX_LINES
+    return (*lines[:MAX_LINES], f"… and {more} more.") if more > 0 else lines

@@ -1,8 +1,9 @@
-"""The formats that a report is written in, each with how its files' names end."""
+"""The formats that a report is written in; each has one module here. This file is imported by `--help`."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final, TypeVar
 
+# How the files of each format end.
 FORMATS: Final = {
     "html": ".html",
     "markdown": ".md",

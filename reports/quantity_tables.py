@@ -1,29 +1,31 @@
 """The tables of one case, one for each number format: each line of the tape by each implementation."""
 
-import math
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 import pandas as pd
 
 from cases import Case
 from reference import tape
+from reports.outcome import NOTHING, LineCell, at_step, badness, cell
 from reports.rows import Row
-from reports.tables import NOTHING
-from reports.verdicts import agrees, at_step, verdict
 
 # Stands for the quantity where a verdict is on everything that a program claims.
-WHOLE = "(the whole claim)"
+WHOLE: Final = "(the whole claim)"
 
-BEFORE = ("quantity", "formula")
+BEFORE: Final = ("quantity", "formula")
 # The columns before and after those of the implementations.
-AFTER = ("worst by", "element", "claimed", "should be", "ulps")
+AFTER: Final = ("worst by", "element", "claimed", "should be", "ulps")
+
+# Ulps from which on they are written with a power of ten.
+MANY_ULPS: Final = 10_000
 
 
 def quantities(case: Case, rows: Iterable[Row]) -> dict[str, pd.DataFrame]:
     """Return for each number format a table of the quantities in the order of computation.
 
-    For each implementation stands the worst of all its steps: the part of the tolerance that is used where it
-    agrees, else the verdict. Then the worst of these, with its numbers.
+    Each implementation has a `LineCell` for the worst of all its steps. Then the worst of these, with its
+    numbers.
     """
     formulas = {line.name: line.equation for line in tape(case.problem(case.dtypes[0]))}
     by_dtype: dict[str, list[Row]] = {}
@@ -36,43 +38,26 @@ def _table(rows: Sequence[Row], formulas: dict[str, str]) -> pd.DataFrame:
     worst: dict[str, dict[str, Row]] = {}
     for row in sorted(rows, key=lambda row: row.place):
         by = worst.setdefault(row.finding.quantity, {})
-        who = row.subject.implementation
-        if who not in by or badness(row) > badness(by[who]):
-            by[who] = row
+        implementation = row.subject.implementation
+        if implementation not in by or badness(row) > badness(by[implementation]):
+            by[implementation] = row
     implementations = tuple(dict.fromkeys(row.subject.implementation for row in rows))
     table = [_line(name, formulas.get(name, ""), by, implementations) for name, by in worst.items()]
     return pd.DataFrame(table, columns=[*BEFORE, *implementations, *AFTER])
 
 
-def badness(row: Row) -> tuple[bool, bool, float]:
-    """Return how bad a row is, to sort by: a failure, then what is no plain agreement, then what is used."""
-    used = row.finding.used
-    return row.fails, not agrees(row), math.inf if math.isnan(used) else used
-
-
-def _line(name: str, formula: str, by: dict[str, Row], implementations: Sequence[str]) -> tuple[str, ...]:
-    cells = (_cell(by[who]) if who in by else NOTHING for who in implementations)
+def _line(
+    name: str, formula: str, by: dict[str, Row], implementations: Sequence[str]
+) -> tuple[LineCell | str, ...]:
+    cells = (cell([by[who]], LineCell) if who in by else NOTHING for who in implementations)
     return name or WHOLE, formula, *cells, *_numbers(max(by.values(), key=badness))
 
 
-def _cell(row: Row) -> str:
-    return f"{row.finding.used:.2f}" if agrees(row) else verdict(row) + at_step(row)
-
-
 def _numbers(row: Row) -> tuple[str, ...]:
-    who, found = row.subject.implementation + at_step(row), row.finding
+    by, found = row.subject.implementation + at_step(row), row.finding
     if not row.compared:
-        return who, NOTHING, found.reason, NOTHING, NOTHING
+        return by, NOTHING, found.reason, NOTHING, NOTHING
     claimed, derived = found.digits_told(row.subject.dtype)
-    ulps = f"{found.ulps:.2f}" if found.ulps < MANY else f"{found.ulps:.1e}"
-    return (
-        who,
-        str([*found.index]) if found.index else "",
-        claimed,
-        f"{derived} ± {found.tolerance:.2g}",
-        ulps,
-    )
-
-
-# Ulps from which on they are told by their power of ten.
-MANY = 10_000
+    index = str([*found.index]) if found.index else ""
+    ulps = f"{found.ulps:.2f}" if found.ulps < MANY_ULPS else f"{found.ulps:.1e}"
+    return by, index, claimed, f"{derived} ± {found.tolerance:.2g}", ulps

@@ -1,17 +1,19 @@
-"""Each failure as the page tells it: what is wrong, on which line, why, and how to see it again."""
+"""Each failure as the page shows it: what is wrong, on which line, why, and how to see it again."""
 
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from cases import Case
+from cases import SHIPPED, Case
 from reference import parts, sentence, tape
 from reference.parts import FailedPart
+from reports import outcome
 from reports.environment import Environment
-from reports.page.anchors import failure_anchor
-from reports.page.commands import repeat
-from reports.page.sources import yaml
-from reports.rows import Row, first_failure
-from reports.verdicts import grouped, verdict, where
+from reports.outcome import verdict, where
+from reports.page.case_sections import yaml
+from reports.page.rendering import failure_anchor
+from reports.rows import PUBLISHED, Row
+from reports.run import REFERENCE
 
 Numbers = tuple[tuple[str, str | FailedPart], ...]
 
@@ -26,8 +28,8 @@ class Failure:
         Its own link.
     title
         In a few words: "differs at dL/dW1, step 2".
-    told, explanation
-        The sentence, and what explains it, if anything does.
+    sentence, explanation
+        What was found, and what explains it, if anything does.
     formula
         The line of the tape: "dL/da1 = dL/dz2 W2"; "" where the claim as a whole is in error.
     numbers
@@ -39,7 +41,7 @@ class Failure:
     anchor: str
     row: Row
     title: str
-    told: str
+    sentence: str
     explanation: str
     formula: str | FailedPart
     numbers: Numbers
@@ -50,26 +52,24 @@ class Failure:
 def failures(
     rows: Iterable[Row], cases: Mapping[str, Case], made: Environment | None = None
 ) -> tuple[Failure, ...]:
-    """Return every failure, in the order of the cases; `made` tells how to repeat it."""
-    first = ((group, first_failure(found)) for group, found in grouped(rows).items())
-    return tuple(
-        _failure(*group, row, cases[row.subject.case], made) for group, row in first if row is not None
-    )
+    """Return every failure, in the order of the cases; `made` says how to repeat it."""
+    return tuple(_failure(row, cases[row.subject.case], made) for row in outcome.failures(rows))
 
 
-def together(failing: Iterable[Failure]) -> dict[str, list[Failure]]:
-    """Collect the failures that are told in the same words: "torch differs at dL/dW1"."""
-    alike: dict[str, list[Failure]] = {}
-    for one in failing:
-        alike.setdefault(f"{one.row.subject.implementation} {one.title}", []).append(one)
-    return alike
+def alike(failing: Iterable[Failure]) -> dict[str, list[Failure]]:
+    """Collect the failures that are worded alike: "torch differs at dL/dW1"."""
+    together: dict[str, list[Failure]] = {}
+    for failure in failing:
+        together.setdefault(f"{failure.row.subject.implementation} {failure.title}", []).append(failure)
+    return together
 
 
-def _failure(name: str, dtype: str, adapter: str, row: Row, case: Case, made: Environment | None) -> Failure:
-    about = f"{adapter} on {name} in {dtype}"
+def _failure(row: Row, case: Case, made: Environment | None) -> Failure:
+    dtype, adapter = row.subject.dtype, row.subject.adapter
+    about = f"{adapter} on {case.name} in {dtype}"
     numbers = parts.tried(f"the numbers of {about}", _numbers, row)
     return Failure(
-        failure_anchor(name, dtype, adapter),
+        failure_anchor(case.name, dtype, adapter),
         row,
         verdict(row) + where(row),
         f"{sentence(row.finding, row.subject)}.",
@@ -79,6 +79,24 @@ def _failure(name: str, dtype: str, adapter: str, row: Row, case: Case, made: En
         parts.tried(f"the command that repeats {about}", repeat, case, dtype, adapter, made),
         yaml(case),
     )
+
+
+def repeat(case: Case, dtype: str, adapter: str, made: Environment | None = None) -> str:
+    """Return the build of one case in one number format by one adapter, quoted for a shell.
+
+    What a person types for the adapter, and for the limits of its process, is taken from `made`. Printed
+    numbers are judged in every build of their case, so any adapter will do.
+    """
+    words = ["python", "-m", "reports.build"]
+    folder = case.path.parents[case.name.count("/")]
+    if folder.resolve() != SHIPPED.resolve():
+        words += ["--cases", str(folder)]
+    words += ["--select", case.name]
+    if adapter == PUBLISHED:
+        return shlex.join([*words, "--adapter", REFERENCE])
+    if made is not None and adapter in made.others:
+        adapter = made.others[adapter].asked
+    return shlex.join([*words, "--dtype", dtype, "--adapter", adapter, *(made.flags if made else ())])
 
 
 def _formula(case: Case, quantity: str) -> str:
