@@ -74,7 +74,9 @@ def conclude(results: Results, selection: Selection, asked: Sequence[str] = ()) 
         passed=compared > 0 and not first and not missed and not alone,
         headline=printable(headline),
         failures=tuple(printable(row.sentence) for row in first),
-        not_run=tuple(printable(f"Not run: {adapter.name}, because {adapter.reason}.") for adapter in missing),
+        not_run=tuple(
+            printable(f"Not run: {adapter.name}, because {adapter.reason}.") for adapter in missing
+        ),
         known=tuple(printable(row.sentence) for row in expected),
         no_equivalent=tuple(printable(_why_none(row)) for row in declined),
     )

@@ -91,6 +91,8 @@ class Table:
         lines has a meaning of its own.
     also_in
         Writers that show it besides Markdown and the page: "terminal", "latex".
+    page_last
+        Columns that the page shows after all others, where there may be no room for them.
     folded
         On the page, what stands in the place of a table that is shown on demand only.
     made_from
@@ -104,6 +106,7 @@ class Table:
     case: Case | None = None
     worst_first: bool = False
     also_in: frozenset[str] = frozenset()
+    page_last: tuple[str, ...] = ()
     folded: str = ""
     made_from: tuple[str, ...] = ()
 
@@ -128,7 +131,10 @@ def tables(results: Results, selection: Selection) -> tuple[Table, ...]:
             worst_first=True, also_in=paper | {"terminal"},
         ),
         *_printed_tables(results.printed, cases),
-        Table("known", "Expected differences", EXPECTED, lambda: expected(rows, cases), also_in=paper),
+        Table(
+            "known", "Expected differences", EXPECTED, lambda: expected(rows, cases),
+            also_in=paper, page_last=("claimed", "should be"),
+        ),
         Table("no-equivalent", "No equivalent", NO_EQUIVALENT, lambda: no_equivalent(rows)),
         Table(
             "direct", _directly(results.pairs), DIRECTLY, lambda: direct(results.pairs),
@@ -166,7 +172,7 @@ FAIL: Final = "fail"
 
 
 def counts(matrix: pd.DataFrame) -> pd.DataFrame:
-    """Return for each adapter of the matrix how many of its cases, one in each number format, come out how."""
+    """Count for each adapter of the matrix how its cases, each in each number format, come out."""
     adapters = matrix.columns[2:]
     kinds = (*COUNTED.values(), FAIL)
     table = [(name, *_counted(matrix[name], kinds)) for name in adapters]

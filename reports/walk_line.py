@@ -11,8 +11,8 @@ from cases import Problem
 from cases.published import PublishedStep
 from reference import Verdict, tape, training_steps
 from reports.notation import Notation, numbers_of, with_powers
+from reports.outcome import verdict
 from reports.rows import Printed, Row
-from reports.verdicts import verdict
 
 KNOWN_AS: Final = {"numpy": "NumPy", "torch": "PyTorch", "jax": "JAX"}
 NOT_PRINTED: Final = "–"

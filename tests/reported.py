@@ -8,9 +8,10 @@ from typing import Any
 import pandas as pd
 
 from reference import Finding, Subject, Verdict
-from reports import environment, tables
+from reports import environment, report_tables
+from reports.conclusion import Conclusion
+from reports.outcome import expected_differences
 from reports.rows import Results, Row
-from reports.verdicts import Conclusion, known_differences
 
 
 def row(case: str, adapter: str, verdict: Verdict, used: float = 0.5, reason: str = "", **more: bool) -> Row:
@@ -25,14 +26,14 @@ def row(case: str, adapter: str, verdict: Verdict, used: float = 0.5, reason: st
 def report_of(rows: Sequence[Row], **more: Any) -> SimpleNamespace:
     """Return what writers read of a report."""
     failures = tuple(one.sentence for one in rows if one.fails)
-    known = tuple(one.sentence for one in known_differences(rows))
+    known = tuple(one.sentence for one in expected_differences(rows))
     headline = "Not all agree." if failures else "All agree."
     nothing = dict.fromkeys(("known", "no_equivalent", "direct", "lost", "drift"), pd.DataFrame())
     told = {
         "conclusion": Conclusion(not failures and bool(rows), headline, failures, (), known),
         "environment": environment.describe("python -m reports.build"),
         "results": Results(tuple(rows)),
-        "matrix": tables.matrix(rows),
+        "matrix": report_tables.matrix(rows),
         "direct_title": "PyTorch × JAX directly",
         "examples": (),
         "failed": (),

@@ -7,8 +7,8 @@ import pytest
 from reported import report_of, row
 
 from reference import Verdict
-from reports import badge
-from reports.badge import GREEN, GREY, RED, message
+from reports.writers import badge
+from reports.writers.badge import GREEN, GREY, RED, message
 
 SVG = "{http://www.w3.org/2000/svg}"
 AGREES, DIFFERS, ERROR, NOT_RUN = Verdict.AGREES, Verdict.DIFFERS, Verdict.ERROR, Verdict.NOT_RUN

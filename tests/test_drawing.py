@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import network
+from reports.page.tape_table.grid import FROM_NUMBERS, MOST_LAYERS
+from reports.page.tape_table.layout import Box, Edge, Layout, layout
 
 from cases import Problem, Rule, load_case
 from reference import Finding, Subject, Verdict, tape
-from reports.drawing import STYLE, tape_drawing
-from reports.drawing.grid import FROM_NUMBERS, MOST_LAYERS
-from reports.drawing.layout import Box, Edge, Layout, layout
+from reports.page.tape_table import STYLE, tape_table
 from reports.rows import PUBLISHED, Row
 
 OPTIMIZERS = [
@@ -182,7 +182,7 @@ def test_each_box_has_the_largest_part_that_anybody_used_in_words() -> None:
         row("a1", used=1.0),
         row("a1", used=7.0, adapter=PUBLISHED),
     ]
-    found = Boxes(tape_drawing(network(), rows)).found
+    found = Boxes(tape_table(network(), rows)).found
     assert found["z1"] == ("t2", ["0.60"])
     assert found["a1"] == ("t3", ["1.00"])
     assert found["loss"] == ("", ["–"])
@@ -196,7 +196,7 @@ def test_the_first_wrong_line_is_marked_with_a_word_and_who() -> None:
         row("dL/dz1", Verdict.DIFFERS, used=1e9, adapter="torch", step=2),
         row("dL/dW1", Verdict.UNDECIDED, used=float("nan"), step=2),
     ]
-    drawing = tape_drawing(network(), rows)
+    drawing = tape_table(network(), rows)
     found = Boxes(drawing).found
     assert found["dL/dz1"] == ("news first", ["differs"])
     assert found["dL/dW1"] == ("news", ["undecided"])
@@ -206,13 +206,13 @@ def test_the_first_wrong_line_is_marked_with_a_word_and_who() -> None:
 
 def test_what_is_as_its_case_expects_comes_after_a_failure() -> None:
     known = row("z1", Verdict.DIFFERS, adapter="jax", expected=True)
-    assert Boxes(tape_drawing(network(), [known])).found["z1"] == ("known first", ["differs"])
-    found = Boxes(tape_drawing(network(), [known, row("loss", Verdict.DIFFERS)])).found
+    assert Boxes(tape_table(network(), [known])).found["z1"] == ("known first", ["differs"])
+    found = Boxes(tape_table(network(), [known, row("loss", Verdict.DIFFERS)])).found
     assert (found["z1"][0], found["loss"][0]) == ("known", "news first")
 
 
 def test_a_claim_that_is_wrong_as_a_whole_is_told_below() -> None:
-    drawing = tape_drawing(network(), [row("", Verdict.ERROR), row("", Verdict.NO_EQUIVALENT, adapter="jax")])
+    drawing = tape_table(network(), [row("", Verdict.ERROR), row("", Verdict.NO_EQUIVALENT, adapter="jax")])
     assert "The first line that does not agree: the whole claim, error (torch)." in drawing
     assert "first:" not in drawing
 
@@ -220,12 +220,12 @@ def test_a_claim_that_is_wrong_as_a_whole_is_told_below() -> None:
 def test_a_wrong_line_among_the_layers_that_are_not_shown() -> None:
     deep = network([1] * 15, batch=1)
     wrong = replace(row("z1"), finding=Finding(1, "dL/dz7", Verdict.DIFFERS, index=(0, 0), used=3.0))
-    assert Boxes(tape_drawing(deep, [wrong])).found["… 4 more layers"] == ("news first", ["differs"])
-    assert "first: torch" in tape_drawing(deep, [wrong])
+    assert Boxes(tape_table(deep, [wrong])).found["… 4 more layers"] == ("news first", ["differs"])
+    assert "first: torch" in tape_table(deep, [wrong])
 
 
 def test_the_alternative_text_tells_the_same() -> None:
-    drawing = tape_drawing(network(), [row("z1", used=0.125)])
+    drawing = tape_table(network(), [row("z1", used=0.125)])
     assert 'role="img"' in drawing
     assert "<title id=" in drawing
     assert "z1 = x W1ᵀ + b1: 0.12; a1 = sigmoid(z1): –;" in drawing
@@ -233,14 +233,14 @@ def test_the_alternative_text_tells_the_same() -> None:
 
 def test_two_cases_on_one_page_have_different_ids() -> None:
     names = ["a/b", "a-b", "a b", "a%2Fb", "ä"]
-    ids = [one for name in names for one in Boxes(tape_drawing(replace(network(), case=name), [])).ids]
+    ids = [one for name in names for one in Boxes(tape_table(replace(network(), case=name), [])).ids]
     assert len(set(ids)) == len(ids) == 2 * len(names)
     assert not any(set(one) & set(" /<>\"'") for one in ids)
 
 
 def test_everything_is_escaped_and_nothing_runs_or_loads() -> None:
     evil = "<script>alert('x')</script>\x1b"
-    drawing = tape_drawing(replace(network(), case=evil), [row("z1", Verdict.DIFFERS, adapter=evil)])
+    drawing = tape_table(replace(network(), case=evil), [row("z1", Verdict.DIFFERS, adapter=evil)])
     tags = set(Boxes(drawing).tags)
     assert tags == {"figure", "div", "svg", "title", "desc", "text", "path", "g", "rect", "figcaption"}
     assert "\x1b" not in drawing
@@ -252,7 +252,7 @@ def test_everything_is_escaped_and_nothing_runs_or_loads() -> None:
 @pytest.mark.parametrize(("case", "most"), [("worked/document", 10_000), ("nets/deep", 30_000)])
 def test_a_drawing_is_small(case: str, most: int) -> None:
     problem = load_case(case).problem("float64")
-    assert len(tape_drawing(problem, [row(line.name) for line in tape(problem)]).encode()) < most
+    assert len(tape_table(problem, [row(line.name) for line in tape(problem)]).encode()) < most
 
 
 def luminance(colour: str) -> float:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from reports import folder as publishing
 from reports import saved
-from reports.folder import publish
+from reports.writers import publish as publishing
+from reports.writers.publish import publish
 
 ROOT = Path(__file__).parent.parent
 NAMES = ("index.html", "results.json", "summary.md")
@@ -20,7 +20,7 @@ KILLED = '''
 import os, shutil, signal, sys
 from pathlib import Path
 
-from reports.folder import publish
+from reports.writers.publish import publish
 
 left = -1
 
@@ -102,7 +102,7 @@ def test_a_build_that_is_killed_at_any_operation_leaves_the_files_of_one(
 MANY = """
 import os, sys
 from pathlib import Path
-from reports.folder import publish
+from reports.writers.publish import publish
 os.fsync = lambda opened: None
 for number in range(60):
     text = f"{sys.argv[1]}{number} " * 999

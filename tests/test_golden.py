@@ -15,17 +15,17 @@ import pytest
 from adapters import Adapter, Unavailable
 from cases import load_case
 from reference import Finding, JudgedStep, Subject, Verdict
-from reports import drift_table, known, report, tables
+from reports import report, report_tables
 from reports.bits import BitKeeper
 from reports.changes import compare, markdown
 from reports.drift import TRUTH, Drift
 from reports.environment import Environment, Selection
 from reports.lost_digits import LostDigits
-from reports.marks import table
-from reports.page.counts import counts
-from reports.quantities import quantities
+from reports.quantity_tables import quantities
+from reports.report_tables import counts
 from reports.rows import PUBLISHED, Pair, Printed, Results, Row
 from reports.saved import SavedRun
+from reports.writers.markdown_text import table
 
 GOLDEN = Path(__file__).parent / "golden"
 DOCUMENT, HARDTANH = load_case("worked/document"), load_case("divergences/hardtanh-at-one")
@@ -88,19 +88,19 @@ CASES = {one.name: one for one in (DOCUMENT, HARDTANH)}
 
 
 def sections() -> dict[str, str]:
-    matrix = tables.matrix(ROWS)
+    matrix = report_tables.matrix(ROWS)
     by_quantity = quantities(DOCUMENT, [one for one in ROWS if one.subject.case == DOCUMENT.name])
     frames = {
         "matrix": matrix,
         "counts": counts(matrix),
-        "expected differences": known.differences(ROWS, CASES),
-        "no equivalent": known.no_equivalent(ROWS),
-        "printed numbers": tables.printed(PRINTED),
-        "directly": tables.direct(PAIRS),
-        "without one right digit": tables.lost(LOST_DIGITS),
+        "expected differences": report_tables.expected(ROWS, CASES),
+        "no equivalent": report_tables.no_equivalent(ROWS),
+        "printed numbers": report_tables.printed(PRINTED),
+        "directly": report_tables.direct(PAIRS),
+        "without one right digit": report_tables.lost(LOST_DIGITS),
         "quantities in float64": by_quantity["float64"],
         "quantities in float32": by_quantity["float32"],
-        "drift": drift_table.table(DRIFTS),
+        "drift": report_tables.drift(DRIFTS),
     }
     return {title: table(frame) for title, frame in frames.items()}
 

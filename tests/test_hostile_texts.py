@@ -26,11 +26,11 @@ from adapters import Unavailable, find_adapters
 from cases import Case, load_cases
 from cases.defects import printable, well_formed
 from reference import Verdict
-from reports import environment, files, report, run, saved, terminal
+from reports import environment, report, run, saved
 from reports.environment import Selection
-from reports.formats import FORMATS
 from reports.report import Report
 from reports.rows import Results, Row
+from reports.writers import FORMATS, report_files, terminal
 
 ROOT = Path(__file__).parent.parent
 
@@ -132,7 +132,7 @@ def told(folder: Path) -> Report:
 @pytest.fixture(scope="module")
 def out(told: Report, tmp_path_factory: pytest.TempPathFactory) -> Path:
     made: Path = tmp_path_factory.mktemp("out")
-    files.write(told, made, FORMATS)
+    report_files.write(told, made, FORMATS)
     return made
 
 
@@ -143,7 +143,7 @@ def strange(text: str, allowed: str = "\n") -> set[str]:
 def test_every_file_and_the_terminal_hold_nothing_that_cannot_be_shown(
     told: Report, out: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for name in files.WRITERS:
+    for name in report_files.WRITERS:
         assert not strange((out / name).read_text(encoding="utf-8")), name
     terminal.show(told, out, terminal.console())
     printed = capsys.readouterr().out
@@ -316,7 +316,7 @@ def test_any_texts_go_through_every_writer(failing: Failing, texts: list[str]) -
     ]
     selection = Selection((renamed,), (), ("float64",))
     made = report.put_together(Results(tuple(rows)), selection, environment.describe(reason))
-    written = {name: write(made) for name, write in files.WRITERS.items()}
+    written = {name: write(made) for name, write in report_files.WRITERS.items()}
     for file, text in written.items():
         assert not strange(text, "\n\t" if file == "index.html" else "\n"), file
         text.encode()

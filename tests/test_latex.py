@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from reported import report_of, row
 
 from reference import Verdict
-from reports import latex, tex
 from reports.notation import Notation
+from reports.writers import latex
 
 SINGLE = Notation(2, scalar=True)
 HOSTILE = r"\input{/etc/passwd} $x$ & 50% #1 _a^b~ {} --flag ''q'' ?` !` [h] * <b> |" + "\n\t\x00 `"
 UNICODE = (
-    "".join(tex.MATHEMATICS)
+    "".join(latex.MATHEMATICS)
     + "σ'(z) ½ Σ(ŷ − y)² ∂L/∂W₂ x W1ᵀ e⁻ᶻ ⊙ ± × ∞ … “q” ‘a’ – — Erdős, Čech, naïve, Ångström, ßæœ 用 🐛 ∄"
 )
 TOKEN = re.compile(r"\\[A-Za-z]+|\\.|.", re.DOTALL)
@@ -42,14 +42,14 @@ def math_depths(text: str) -> list[int]:
 
 @given(st.text(max_size=40) | st.text(HOSTILE + UNICODE + "-e0123456789.", max_size=20))
 def test_any_text_is_ascii_and_balanced_and_holds_no_command_of_its_own(text: str) -> None:
-    told = tex.escape(text)
+    told = latex.escape(text)
     assert told.isascii()
     assert "\n" not in told
     assert all(inside for sign, inside in math_depths(told) if sign in "_^")
     assert not [sign for sign, _ in math_depths(told) if sign in "$&#%"]
     commands = set(re.findall(r"\\([A-Za-z]+)", told))
-    known = re.findall(r"\\([A-Za-z]+)", "".join((*tex.MARKS.values(), *tex.SIGNS.values())))
-    known += re.findall(r"\\([A-Za-z]+)", "".join((*tex.MATHEMATICS.values(), *tex.ACCENTS.values())))
+    known = re.findall(r"\\([A-Za-z]+)", "".join((*latex.MARKS.values(), *latex.SIGNS.values())))
+    known += re.findall(r"\\([A-Za-z]+)", "".join((*latex.MATHEMATICS.values(), *latex.ACCENTS.values())))
     assert commands <= {*known, "ensuremath", "times"}
 
 
@@ -73,7 +73,7 @@ def test_any_text_is_ascii_and_balanced_and_holds_no_command_of_its_own(text: st
     ],
 )
 def test_how_signs_are_written(text: str, told: str) -> None:
-    assert tex.escape(text) == told
+    assert latex.escape(text) == told
 
 
 @pytest.mark.parametrize(

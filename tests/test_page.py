@@ -20,16 +20,13 @@ from reference.formats import FLOAT64
 from reports import environment, page, report, run
 from reports.build import main
 from reports.environment import Selection
-from reports.page.anchors import anchor, case_anchor, failure_anchor
-from reports.page.commands import repeat
-from reports.page.counts import counts
+from reports.page.case_sections import MAX_YAML, network, yaml
+from reports.page.failing import repeat
 from reports.page.method import anatomy
-from reports.page.sources import MOST, network, yaml
-from reports.page.templates import shown
-from reports.page.threads import thread
-from reports.page.tints import tint
+from reports.page.rendering import anchor, case_anchor, css_class, failure_anchor, shown, thread
 from reports.pictures import Picture
 from reports.report import Report
+from reports.report_tables import counts
 
 pytestmark = pytest.mark.usefixtures("implementations", "without_pictures")
 
@@ -249,7 +246,7 @@ def test_a_thread_has_an_address_where_its_project_is_known(see: str, address: s
     ],
 )
 def test_a_tint_repeats_the_words(cell: str, name: str) -> None:
-    assert tint(cell) == name
+    assert css_class(cell) == name
 
 
 def test_each_adapter_is_counted(failing: Report) -> None:
@@ -294,7 +291,7 @@ def test_a_run_without_that_case_has_it_computed_for_the_page(failing: Report, w
 
 def test_a_long_file_is_cut_and_one_that_is_gone_since_is_shown_as_it_was(folder: Path) -> None:
     path = folder / "mine" / "two-layers.yaml"
-    path.write_text(path.read_text(encoding="utf-8") + "#" * MOST + "the end", encoding="utf-8")
+    path.write_text(path.read_text(encoding="utf-8") + "#" * MAX_YAML + "the end", encoding="utf-8")
     (case,) = load_cases(folder)
     assert "the end" not in yaml(case)
     assert "more characters in" in yaml(case)

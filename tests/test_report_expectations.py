@@ -10,7 +10,7 @@ from conftest import TWO_LAYERS
 
 from reports import saved
 from reports.build import main
-from reports.page.tints import is_news
+from reports.page.rendering import is_news
 
 pytestmark = pytest.mark.usefixtures("implementations", "without_pictures")
 

@@ -4,18 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from reports import files
 from reports.build import main
-from reports.formats import FORMATS, USUAL, chosen
+from reports.writers import FORMATS, USUAL, chosen, report_files
 
 EVERY = {"results.csv", "results.json", "drift.csv", "summary.md", "index.html", "badge.svg", "tables.tex"}
 
 
 def test_every_file_is_of_a_format_and_every_format_has_a_file() -> None:
-    assert set(files.WRITERS) >= EVERY
-    assert set(chosen(files.WRITERS, tuple(FORMATS))) == set(files.WRITERS)
-    assert all(chosen(files.WRITERS, [name]) for name in FORMATS)
-    assert set(files.WRITERS) - set(chosen(files.WRITERS)) == {"tables.tex"}
+    assert set(report_files.WRITERS) >= EVERY
+    assert set(chosen(report_files.WRITERS, tuple(FORMATS))) == set(report_files.WRITERS)
+    assert all(chosen(report_files.WRITERS, [name]) for name in FORMATS)
+    assert set(report_files.WRITERS) - set(chosen(report_files.WRITERS)) == {"tables.tex"}
     assert set(FORMATS) - set(USUAL) == {"latex"}
 
 
@@ -33,7 +32,7 @@ def test_a_build_leaves_files_of_what_was_asked_for_and_none_of_an_earlier_run(
     assert capsys.readouterr().out.endswith("out\n")
     (out / "notes.txt").write_text("kept", encoding="utf-8")
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(step))
-    assert build() == {*set(files.WRITERS) - {"tables.tex"}, "notes.txt"}
+    assert build() == {*set(report_files.WRITERS) - {"tables.tex"}, "notes.txt"}
     assert capsys.readouterr().out.endswith("index.html\n")
     assert step.read_text(encoding="utf-8") == (out / "summary.md").read_text(encoding="utf-8") + "\n"
     assert build("csv") == {"results.csv", "drift.csv", "notes.txt"}

@@ -97,7 +97,12 @@ def index(report: Report) -> str:
     shown = [body for body in bodies if body[1] is not None or body[2]]
     contents = [list(same) for _, same in groupby((part for part, *_ in shown), attrgetter("kind"))]
     page = made.get_template("index.html")
-    return page.render(style=Markup(walk.STYLE), contents=contents, parts=shown, failed=report.failed)
+    return page.render(
+        style=Markup(walk.STYLE),  # noqa: S704 - a constant
+        contents=contents,
+        parts=shown,
+        failed=report.failed,
+    )
 
 
 def diff(changed: Changes) -> str:
@@ -120,7 +125,9 @@ def _parts(report: Report, failing: tuple[Failure, ...] | FailedPart) -> Iterato
     yield Part("pictures", "Pictures", lambda: _pictures(report), drawn)
     for title, alike_tables in groupby(others, lambda table: table.title):
         tables = list(alike_tables)
-        yield Part(tables[0].name.partition(":")[0], title, partial(_tables, tables), tables[0].made_from, "tables")
+        yield Part(
+            tables[0].name.partition(":")[0], title, partial(_tables, tables), tables[0].made_from, "tables"
+        )
     plain = ("the plain differences of ",)
     yield Part("cases", "The cases, line by line", lambda: {"cases": case_sections(report)}, plain)
     yield Part("method", "What a tolerance is made of", lambda: {"anatomy": anatomy(report.results.rows)})
@@ -141,7 +148,8 @@ def _tables(tables: Iterable[Table]) -> Shown:
 
 
 def _frame(table: Table) -> pd.DataFrame:
-    return table.frame
+    first = [name for name in table.frame.columns if name not in table.page_last]
+    return table.frame[[*first, *table.page_last]]
 
 
 def _made(name: str, measured: object, show: Callable[[object], object]) -> Shown:

@@ -16,11 +16,6 @@ from reports.conclusion import plural
 from reports.outcome import NOTHING, LineCell, agrees, at_step, cell, verdict
 from reports.rows import PUBLISHED, Row
 
-LEGEND: Final = (
-    "The number in each cell is the largest part of its tolerance that any implementation used, over all "
-    "steps and number formats; at most 1 agrees. “–”: no implementation shows that line."
-)
-
 # Of a network of more layers, `LAYERS_AT_EACH_END` at each end have a column of their own.
 MAX_COLUMNS: Final = 12
 LAYERS_AT_EACH_END: Final = 5
@@ -73,7 +68,6 @@ class TapeTable:
     sentence: str
     columns: tuple[str, ...]
     groups: tuple[tuple[str, dict[str, "tuple[TapeCell | None, ...]"]], ...]
-    legend: str = LEGEND
 
 
 def tape_table(problem: Problem, rows: Iterable[Row]) -> TapeTable:
@@ -84,9 +78,7 @@ def tape_table(problem: Problem, rows: Iterable[Row]) -> TapeTable:
     rows
         What was found on this case, by all implementations in all steps and formats.
     """
-    judged = [
-        row for row in rows if row.subject.adapter != PUBLISHED and row.finding.verdict not in SILENT
-    ]
+    judged = [row for row in rows if row.subject.adapter != PUBLISHED and row.finding.verdict not in SILENT]
     wrong = [row for row in judged if not agrees(row)]
     first = cell(wrong).row if wrong else None
     columns = _columns(problem)

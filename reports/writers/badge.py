@@ -6,10 +6,10 @@ from markupsafe import escape
 
 from cases.defects import printable
 from reference import Verdict
-from reports.fitting import shortened
+from reports.outcome import grouped
 from reports.report import Report
 from reports.rows import first_failure
-from reports.verdicts import grouped
+from reports.writers.markdown_text import shortened
 
 LABEL: Final = "backprop parity"
 

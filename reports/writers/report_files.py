@@ -11,7 +11,7 @@ from reference.parts import FailedPart
 from reports import page, saved
 from reports.report import Report
 from reports.writers import badge, chosen, csv_json, latex, summary_md
-from reports.writers.markdown import item
+from reports.writers.markdown_text import item
 from reports.writers.publish import publish
 
 

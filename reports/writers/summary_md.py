@@ -17,7 +17,16 @@ from reports import changes, power
 from reports.outcome import Cell, Outcome, badness, failures
 from reports.report import Report
 from reports.report_tables import Table
-from reports.writers.markdown import Section, code, escape, fitted, item, shortened, table_head, table_rows
+from reports.writers.markdown_text import (
+    Section,
+    code,
+    escape,
+    fitted,
+    item,
+    shortened,
+    table_head,
+    table_rows,
+)
 
 # Bytes; what is less than 1 MiB is left to whatever else a workflow's step may say.
 LIMIT: Final = 1_000_000
