@@ -12,7 +12,7 @@ import pytest
 from cases.defects import printable
 from reference import parts
 from reference.parts import FailedPart
-from reports.outcome import agrees, at_step, badness, cell, verdict, where
+from reports.outcome import Cell, agrees, at_step, badness, verdict, where
 from reports.rows import Row, order
 
 
@@ -45,7 +45,7 @@ def properties(rows: Sequence[Row]) -> list[tuple[str, str]]:
         ("digits", f"{min(one.digits for one in compared):.4g}"),
         ("compared", str(sum(row.steps for row in rows if row.compared))),
     ]
-    found += [(row.finding.quantity, cell([row]).state + at_step(row)) for row in _worst(rows)]
+    found += [(row.finding.quantity, Cell.of([row]).state + at_step(row)) for row in _worst(rows)]
     return [(printable(name), printable(value)) for name, value in found]
 
 

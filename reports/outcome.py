@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final, TypeVar
+from typing import Final, Self
 
 from cases.defects import printable
 from reference import Verdict
@@ -112,6 +112,21 @@ class Cell:
     digits: float
     row: Row
 
+    @classmethod
+    def of(cls, rows: Sequence[Row]) -> Self:
+        """Return how rows come out together.
+
+        A failure outweighs what is expected or not compared, and that outweighs agreement.
+        """
+        not_agreeing = (row for row in rows if not agrees(row))
+        wrong = first_failure(rows) or min(not_agreeing, key=order, default=None)
+        if wrong is not None:
+            return cls(outcome(wrong), wrong.finding.used, wrong.finding.digits, wrong)
+        compared = [row for row in rows if row.compared]
+        worst = max(compared, key=lambda row: row.finding.used)
+        digits = min(row.finding.digits for row in compared)
+        return cls(Outcome.AGREES, worst.finding.used, digits, worst)
+
     def __str__(self) -> str:
         """Say it in a few words: "agrees 0.42 (14.9)", "differs at dL/dW1", "not run"."""
         return self.state if self.outcome is Outcome.AGREES else self.state + where(self.row)
@@ -128,7 +143,7 @@ class Cell:
         """Its class on the page: t0 to t3 by the part of the tolerance that is used, news, known, or ""."""
         if self.outcome is not Outcome.AGREES:
             return self.outcome.css_class
-        return f"t{min(int(max(self.used, 0.0) * TINTS), TINTS - 1) if self.used < 1 else TINTS - 1}"
+        return f"t{int(max(self.used, 0.0) * TINTS) if self.used < 1 else TINTS - 1}"
 
 
 class LineCell(Cell):
@@ -148,22 +163,6 @@ class PrintedCell(Cell):
     @property
     def css_class(self) -> str:
         return self.outcome.css_class
-
-
-AnyCell = TypeVar("AnyCell", bound=Cell)
-
-
-def cell(rows: Sequence[Row], kind: type[AnyCell] = Cell) -> AnyCell:  # type: ignore[assignment]  # PEP 696
-    """Return how rows come out together.
-
-    A failure outweighs what is expected or not compared, and that outweighs agreement.
-    """
-    wrong = first_failure(rows) or min((row for row in rows if not agrees(row)), key=order, default=None)
-    if wrong is not None:
-        return kind(outcome(wrong), wrong.finding.used, wrong.finding.digits, wrong)
-    compared = [row for row in rows if row.compared]
-    worst = max(compared, key=lambda row: row.finding.used)
-    return kind(Outcome.AGREES, worst.finding.used, min(row.finding.digits for row in compared), worst)
 
 
 def badness(row: Row) -> tuple[bool, bool, float]:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from cases import Case
 from reference import tape
-from reports.outcome import NOTHING, LineCell, at_step, badness, cell
+from reports.outcome import NOTHING, LineCell, at_step, badness
 from reports.rows import Row
 
 # Stands for the quantity where a verdict is on everything that a program claims.
@@ -49,7 +49,7 @@ def _table(rows: Sequence[Row], formulas: dict[str, str]) -> pd.DataFrame:
 def _line(
     name: str, formula: str, by: dict[str, Row], implementations: Sequence[str]
 ) -> tuple[LineCell | str, ...]:
-    cells = (cell([by[who]], LineCell) if who in by else NOTHING for who in implementations)
+    cells = (LineCell.of([by[who]]) if who in by else NOTHING for who in implementations)
     return name or WHOLE, formula, *cells, *_numbers(max(by.values(), key=badness))
 
 

@@ -22,7 +22,6 @@ from reports.outcome import (
     Outcome,
     PrintedCell,
     at_step,
-    cell,
     expected_differences,
     grouped,
     without_equivalent,
@@ -154,7 +153,7 @@ def tables(results: Results, selection: Selection) -> tuple[Table, ...]:
 
 def matrix(rows: Iterable[Row]) -> pd.DataFrame:
     """Return the case × adapter table: a line for each case and number format, a column for each adapter."""
-    groups = {group: cell(found) for group, found in grouped(rows).items() if group[2] != PUBLISHED}
+    groups = {group: Cell.of(found) for group, found in grouped(rows).items() if group[2] != PUBLISHED}
     adapters = dict.fromkeys(adapter for _, _, adapter in groups)
     lines = dict.fromkeys((case, dtype) for case, dtype, _ in groups)
     table = [(*line, *(groups.get((*line, adapter), NOTHING) for adapter in adapters)) for line in lines]
@@ -216,7 +215,7 @@ def _printed(line: Printed) -> tuple[object, ...]:
         line.text,
         f"{found.derived:.10g} ± {found.tolerance:.2g}",
         f"{line.exact:.15g}",
-        cell([line.row], PrintedCell),
+        PrintedCell.of([line.row]),
         "; ".join(filter(None, (found.reason, found.note))),
         line.row.explanation,
     )

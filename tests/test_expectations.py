@@ -17,7 +17,7 @@ from cases.verdict import NoEquivalent
 from reference import Claim, Finding, Subject, Verdict, training_steps
 from reference.mistakes import MISTAKES, mistaken_steps
 from reports.expectations import VERDICTS, settled
-from reports.outcome import cell
+from reports.outcome import Cell
 from reports.rows import Row, first_failure, order
 from reports.run import run_case
 
@@ -94,7 +94,7 @@ def news(rows: list[Row]) -> str:
     assert first is not None
     assert [row for row in rows if row.unexpected] == [first]
     assert not any(row.expected for row in rows)
-    assert cell(rows) == "not as its case expects"
+    assert str(Cell.of(rows)) == "not as its case expects"
     return first.sentence
 
 
@@ -110,7 +110,7 @@ def test_met_where_it_is_shown(expecting: Callable[[str], Case]) -> None:
     assert {row.finding.verdict for row in expected} == {Verdict.DIFFERS}
     assert {row.explanation for row in expected} == {"Expected by its case: it forgets W2 (fake #7)."}
     assert all(row.passes for row in rows)
-    assert cell(rows) == "differs as expected at dL/da1"
+    assert str(Cell.of(rows)) == "differs as expected at dL/da1"
 
 
 def test_met_by_one_program_where_another_hides_the_line(expecting: Callable[[str], Case]) -> None:
@@ -118,7 +118,7 @@ def test_met_by_one_program_where_another_hides_the_line(expecting: Callable[[st
     first = {row.subject.program: row.finding.quantity for row in reversed(rows) if row.expected}
     assert first == {"p1": "dL/dW1", "p2": "dL/da1"}
     assert all(row.passes for row in rows)
-    assert cell(rows) == "differs as expected at dL/da1"
+    assert str(Cell.of(rows)) == "differs as expected at dL/da1"
 
 
 def test_met_where_what_hides_the_line_agrees(expecting: Callable[[str], Case]) -> None:
@@ -128,10 +128,10 @@ def test_met_where_what_hides_the_line_agrees(expecting: Callable[[str], Case]) 
 def test_without_an_expectation_it_fails_as_ever(expecting: Callable[[str], Case]) -> None:
     case = expecting(DL_DA1.replace("dL/da1", "dL/da1, dtypes: [float32]"))
     rows = judged(case, forgets_a_factor)
-    assert cell(rows) == "differs at dL/da1"
+    assert str(Cell.of(rows)) == "differs at dL/da1"
     assert not any(row.expected for row in rows)
-    assert cell(judged(case, forgets_a_factor, dtype="float32")) == "differs as expected at dL/da1"
-    assert cell(judged(case, honest)).startswith("agrees")
+    assert str(Cell.of(judged(case, forgets_a_factor, dtype="float32"))) == "differs as expected at dL/da1"
+    assert str(Cell.of(judged(case, honest))).startswith("agrees")
     assert news(judged(case, honest, dtype="float32"))
 
 
@@ -176,7 +176,7 @@ def test_another_step(expecting: Callable[[str], Case]) -> None:
     late = changing(off("dL/da1"), first=2)
     second = "{differs: dL/da1, because: why, step: 2}"
     assert ", but first fails at dL/da1, step 2 (" in news(judged(expecting(DL_DA1), late))
-    assert cell(judged(expecting(second), late)) == "differs as expected at dL/da1, step 2"
+    assert str(Cell.of(judged(expecting(second), late))) == "differs as expected at dL/da1, step 2"
     told = news(judged(expecting(second), changing(off("dL/da1"))))
     assert "was expected to differ at dL/da1, step 2 (why), but first fails at dL/da1 (" in told
 
@@ -190,7 +190,7 @@ def test_another_verdict(expecting: Callable[[str], Case]) -> None:
     errs = "{errs: dL/da1, because: why}"
     told = news(judged(expecting(errs), forgets_a_factor))
     assert "was expected to be in error at dL/da1 (why), but first fails at dL/da1 (" in told
-    assert cell(judged(expecting(errs), changing(halved("dL/da1")))) == "error as expected at dL/da1"
+    assert str(Cell.of(judged(expecting(errs), changing(halved("dL/da1"))))) == "error as expected at dL/da1"
     assert "but first fails at dL/da1 (" in news(judged(expecting(DL_DA1), changing(halved("dL/da1"))))
 
 
@@ -199,14 +199,14 @@ def test_an_error_of_the_same_words_follows_and_no_other(expecting: Callable[[st
     assert all(row.passes for row in judged(case, changing(halved()), hiding(changing(halved()))))
     rows = judged(case, changing(reshaped("dL/db1"), train=changing(halved("z1"))))
     assert [row.finding.quantity for row in rows if row.fails] == ["dL/db1"] * 3
-    assert cell(rows) == "error at dL/db1"
+    assert str(Cell.of(rows)) == "error at dL/db1"
 
 
 def test_from_a_difference_follows_no_error_and_no_crash(expecting: Callable[[str], Case]) -> None:
     case = expecting(DL_DA1)
     rows = judged(case, changing(halved("b1_new"), train=forgets_a_factor))
     assert {row.finding.quantity for row in rows if row.fails} == {"b1_new"}
-    assert cell(judged(case, changing(crashing, 2, forgets_a_factor))) == "error, step 2"
+    assert str(Cell.of(judged(case, changing(crashing, 2, forgets_a_factor)))) == "error, step 2"
 
 
 NONE = "{no_equivalent: it never had one}"
@@ -216,7 +216,7 @@ def test_no_equivalent_that_is_stated(expecting: Callable[[str], Case]) -> None:
     rows = judged(expecting(NONE), declining, declining)
     assert all(row.passes and row.expected for row in rows)
     assert [row.finding.reason for row in rows] == ["it has none"] * 2
-    assert cell(rows) == "no equivalent"
+    assert str(Cell.of(rows)) == "no equivalent"
 
 
 def test_no_equivalent_that_is_not_stated_is_neither_agreement_nor_failure(
@@ -226,9 +226,9 @@ def test_no_equivalent_that_is_not_stated_is_neither_agreement_nor_failure(
     (row,) = judged(case, declining)
     assert not row.passes
     assert not row.fails
-    assert cell([row]) == "no equivalent"
-    assert cell(judged(case, honest, declining)) == "no equivalent"
-    assert cell(judged(case, forgets_a_factor, declining)) == "differs at dL/da1"
+    assert str(Cell.of([row])) == "no equivalent"
+    assert str(Cell.of(judged(case, honest, declining))) == "no equivalent"
+    assert str(Cell.of(judged(case, forgets_a_factor, declining))) == "differs at dL/da1"
 
 
 def test_no_equivalent_that_runs_after_all(expecting: Callable[[str], Case]) -> None:
@@ -249,7 +249,7 @@ def test_a_difference_that_is_expected_of_whoever_declines(expecting: Callable[[
 def test_an_absent_framework_fails_no_expectation(expectation: str, expecting: Callable[[str], Case]) -> None:
     absent = Unavailable("fake", Verdict.NOT_RUN, "fake is not installed")
     (row,) = run_case(expecting(expectation), "float64", [absent])[0]
-    assert (cell([row]), row.fails) == ("not run", False)
+    assert (str(Cell.of([row])), row.fails) == ("not run", False)
     broken = Unavailable("fake", Verdict.ERROR, "could not be imported")
     (row,) = run_case(expecting(expectation), "float64", [broken])[0]
     assert (row.fails, row.finding.reason) == (True, "could not be imported")

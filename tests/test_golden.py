@@ -1,7 +1,7 @@
 """The small tables as they are printed, word for word, of results that are written out here.
 
 `tests/golden/` holds what they should be. Where a table is meant to change, look at what is now written, and
-copy it there with the command that the failing test tells.
+copy it there with the command that the failing test prints.
 """
 
 import dataclasses
@@ -22,10 +22,9 @@ from reports.drift import TRUTH, Drift
 from reports.environment import Environment, Selection
 from reports.lost_digits import LostDigits
 from reports.quantity_tables import quantities
-from reports.report_tables import counts
 from reports.rows import PUBLISHED, Pair, Printed, Results, Row
 from reports.saved import SavedRun
-from reports.writers.markdown_text import table
+from reports.writers.markdown_text import table_head, table_rows
 
 GOLDEN = Path(__file__).parent / "golden"
 DOCUMENT, HARDTANH = load_case("worked/document"), load_case("divergences/hardtanh-at-one")
@@ -89,10 +88,10 @@ CASES = {one.name: one for one in (DOCUMENT, HARDTANH)}
 
 def sections() -> dict[str, str]:
     matrix = report_tables.matrix(ROWS)
-    by_quantity = quantities(DOCUMENT, [one for one in ROWS if one.subject.case == DOCUMENT.name])
+    by_quantity = quantities(DOCUMENT, [row for row in ROWS if row.subject.case == DOCUMENT.name])
     frames = {
         "matrix": matrix,
-        "counts": counts(matrix),
+        "counts": report_tables.counts(matrix),
         "expected differences": report_tables.expected(ROWS, CASES),
         "no equivalent": report_tables.no_equivalent(ROWS),
         "printed numbers": report_tables.printed(PRINTED),
@@ -102,7 +101,16 @@ def sections() -> dict[str, str]:
         "quantities in float32": by_quantity["float32"],
         "drift": report_tables.drift(DRIFTS),
     }
-    return {title: table(frame) for title, frame in frames.items()}
+    return {title: "\n".join((*table_head(frame), *table_rows(frame))) for title, frame in frames.items()}
+
+
+def test_every_table_of_a_report_is_listed_once_and_in_order() -> None:
+    results = Results(ROWS, PAIRS, PRINTED, DRIFTS, lost_digits=tuple(LOST_DIGITS))
+    tables = report_tables.tables(results, Selection((DOCUMENT, HARDTANH), ()))
+    names = ["matrix", f"printed:{DOCUMENT.name}", "known", "no-equivalent", "direct", "lost", "drift"]
+    assert [table.name for table in tables] == names
+    assert all(len(table.frame) and table.title and table.about for table in tables)
+    assert not any(len(table.frame) for table in report_tables.tables(Results(), Selection((), ())))
 
 
 def test_the_tables_of_a_report(tmp_path: Path) -> None:

@@ -102,16 +102,16 @@ OF_A_REPORT = {
     "reports.report_tables.drift": "“For information: how far the trainings have come apart”",
     "reports.report_tables.printed": "“Printed numbers: worked/document”",
     "reports.report.quantities": "the tables of mine/document",
-    "reports.page.index_page.counts": "“Each case by each adapter”",
-    "reports.page.index_page.sections": "“The cases, line by line”",
+    "reports.report_tables.counts": "“Each case by each adapter”",
+    "reports.page.index_page.case_sections": "“The cases, line by line”",
     "reports.page.index_page.anatomy": "“What a tolerance is made of”",
     "reports.walk.walk": "“worked/document, step by step”",
-    "reports.page.case_sections.tape_drawing": "the drawing of mine/document",
+    "reports.page.case_sections.tape_table": "the tape of mine/document",
     "reports.page.case_sections.summary": "the tables of mine/document",
     "reports.pictures.pictures": "“Pictures”",
-    "reports.writers.summary_md._matrix": "“Each case by each adapter”",
+    "reports.writers.summary_md._rank": "“Each case by each adapter”",
     "reports.writers.latex.table": "“Each case by each adapter”",
-    "reports.writers.terminal._matrix": "“Each case by each adapter”",
+    "reports.writers.terminal._show_table": "“Each case by each adapter”",
     "reports.writers.summary_md.append": "the summary of the workflow's step",
     **{name: name for name in report_files.WRITERS},
 }
@@ -133,7 +133,7 @@ def test_a_part_of_a_report_fails_alone(
     assert "All agree" in printed
     assert f"failed: {part}, Broken: no such luck (" in printed
     late = {
-        "reports.writers.terminal._matrix",
+        "reports.writers.terminal._show_table",
         "reports.writers.summary_md.append",
     }  # the files are written by then
     for name in ("index.html", "summary.md") if target not in late else ():
@@ -146,7 +146,7 @@ def test_a_part_that_fails_is_named_in_its_place_and_the_others_stand(
     right: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("reports.page.index_page.anatomy", breaks)
-    monkeypatch.setattr("reports.page.case_sections.tape_drawing", breaks)
+    monkeypatch.setattr("reports.page.case_sections.tape_table", breaks)
     assert again(right, tmp_path / "damaged") == 1
     monkeypatch.undo()
     text = html.unescape((tmp_path / "damaged" / "index.html").read_text(encoding="utf-8"))
@@ -154,7 +154,7 @@ def test_a_part_that_fails_is_named_in_its_place_and_the_others_stand(
     assert "“What a tolerance is made of” failed: Broken: no such luck" in method.partition("</section>")[0]
     _, _, case = text.partition('<section class="case" id="case:mine/document"')
     case = case.partition("</section>")[0]
-    assert "the drawing of mine/document failed: Broken: no such luck" in case
+    assert "the tape of mine/document failed: Broken: no such luck" in case
     assert "dL/dz2 W2" in case
     assert "3 parts of the report failed: " in text
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
-from reported import report_of, row
+from reported import report_of, row, table_of
 
 from cases.defects import printable
 from reference import Verdict
@@ -53,9 +53,8 @@ def thousands(count: int = 12_000) -> SimpleNamespace:
         for number, verdict in enumerate(verdicts)
     ]
     many = pd.DataFrame({"case": [f"{LONG}/{number}" for number in range(count)], "see": "–"})
-    case = SimpleNamespace(name="mine/printed")
-    examples = (SimpleNamespace(case=case, source="a book", table=many[: count // 10]),) * (count // 200)
-    return report_of(rows, known=many, lost=many, drift=many, examples=examples)
+    printed = [table_of(f"printed:{number}", many[: count // 10]) for number in range(count // 200)]
+    return report_of(rows, *printed, *(table_of(name, many) for name in ("known", "lost", "drift")))
 
 
 def test_thousands_of_cases_stay_under_the_limit_with_the_worst_first_and_the_rest_counted() -> None:
@@ -81,7 +80,7 @@ TITLES = ("What fails", "Each case by each adapter")
 
 def test_a_report_with_room_is_told_whole() -> None:
     told = summary_md.summary(thousands(30))
-    assert "left out here" not in told.split("## Expected differences")[0]
+    assert "left out here" not in told.split("## Known")[0]
     assert told.count(f"| {LONG}/case-") == 30
     assert "What fails stands first" in told
 
@@ -100,8 +99,7 @@ def test_one_line_of_half_a_megabyte_is_shortened() -> None:
     report = report_of([row(hostile, "torch", Verdict.ERROR, reason=hostile)])
     report.conclusion = replace(report.conclusion, headline=hostile, not_run=(hostile,))
     report.environment = replace(report.environment, command=hostile, cpu=hostile)
-    report.examples = (SimpleNamespace(case=report, source=hostile, table=pd.DataFrame({"a": [1]})),)
-    report.name = hostile
+    report.tables += (table_of(hostile, pd.DataFrame({"a": [1]}), hostile),)
     told = summary_md.summary(report, summary_md.MIN_ROOM)
     assert len(told.encode()) <= summary_md.MIN_ROOM
     assert "…" in told

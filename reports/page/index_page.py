@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from operator import attrgetter
-from typing import Final
+from typing import Final, TypeVar
 
 import pandas as pd
 from jinja2 import Environment
@@ -30,6 +30,7 @@ MAX_AT_HEAD: Final = 6
 # Lines of a picture's table that are shown: thousands would outweigh the page.
 MAX_PICTURE_LINES: Final = 600
 
+Measured = TypeVar("Measured")
 Shown = Mapping[str, object] | None
 
 
@@ -152,7 +153,7 @@ def _frame(table: Table) -> pd.DataFrame:
     return table.frame[[*first, *table.page_last]]
 
 
-def _made(name: str, measured: object, show: Callable[[object], object]) -> Shown:
+def _made(name: str, measured: Measured | None, show: Callable[[Measured], object]) -> Shown:
     return None if measured is None else {name: show(measured)}
 
 

@@ -4,7 +4,7 @@ Each cell has the worst that any implementation shows of its line, over all step
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -13,7 +13,7 @@ from cases import Problem, names
 from cases.defects import printable
 from reference import Line, Verdict, tape
 from reports.conclusion import plural
-from reports.outcome import NOTHING, LineCell, agrees, at_step, cell, verdict
+from reports.outcome import NOTHING, LineCell, agrees, at_step, verdict
 from reports.rows import PUBLISHED, Row
 
 # Of a network of more layers, `LAYERS_AT_EACH_END` at each end have a column of their own.
@@ -49,6 +49,9 @@ class TapeCell:
     first: str = ""
 
 
+Cells = Sequence[TapeCell | None]
+
+
 @dataclass(frozen=True)
 class TapeTable:
     """The whole table.
@@ -67,7 +70,7 @@ class TapeTable:
     title: str
     sentence: str
     columns: tuple[str, ...]
-    groups: tuple[tuple[str, dict[str, "tuple[TapeCell | None, ...]"]], ...]
+    groups: tuple[tuple[str, Mapping[str, Cells]], ...]
 
 
 def tape_table(problem: Problem, rows: Iterable[Row]) -> TapeTable:
@@ -80,14 +83,14 @@ def tape_table(problem: Problem, rows: Iterable[Row]) -> TapeTable:
     """
     judged = [row for row in rows if row.subject.adapter != PUBLISHED and row.finding.verdict not in SILENT]
     wrong = [row for row in judged if not agrees(row)]
-    first = cell(wrong).row if wrong else None
+    first = LineCell.of(wrong).row if wrong else None
     columns = _columns(problem)
     found = _Found(judged, first)
     groups = [
         (group, {kind: found.cells(lines, columns.values()) for kind, lines in kinds.items()})
         for group, kinds in _groups(tape(problem)).items()
     ]
-    given = {"": tuple(map(_given, columns.values()))}
+    given: dict[str, Cells] = {"": tuple(map(_given, columns.values()))}
     title = f"The training step of {printable(problem.case)} as its tape"
     return TapeTable(title, _sentence(judged, first), tuple(columns), (("given", given), *groups))
 
@@ -152,7 +155,7 @@ class _Found:
             found.setdefault(row.finding.quantity, []).append(row)
         return found
 
-    def cells(self, lines: Sequence[Line], columns: Iterable[range]) -> tuple[TapeCell | None, ...]:
+    def cells(self, lines: Sequence[Line], columns: Iterable[range]) -> Cells:
         """Return the cell of each column for the lines of one kind."""
         by_layer = {_layer(line.name): line for line in lines}
         found = ([by_layer[k] for k in layers if k in by_layer] for layers in columns)
@@ -163,7 +166,7 @@ class _Found:
         rows = [row for line in lines for row in self.by_quantity.get(line.name, ())]
         if not rows:
             return TapeCell(NOTHING, about=equation)
-        worst = cell(rows, LineCell)
+        worst = LineCell.of(rows)
         by = f"{worst.row.subject.implementation}, {worst.row.subject.dtype}{at_step(worst.row)}"
         is_first = self.first is not None and self.first.finding.quantity in {line.name for line in lines}
         first = _adapters(self.judged, self.first) if self.first and is_first else ""

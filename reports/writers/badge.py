@@ -1,14 +1,13 @@
-"""badge.svg: the verdict in a few words, as a picture to stand beside a project's name. It loads nothing."""
+"""badge.svg: the verdict in a few words, as a picture for a project's page. It loads nothing."""
 
 from typing import Final
 
 from markupsafe import escape
 
 from cases.defects import printable
-from reference import Verdict
-from reports.outcome import grouped
+from reports.conclusion import plural
+from reports.outcome import Outcome, failures, outcome
 from reports.report import Report
-from reports.rows import first_failure
 from reports.writers.markdown_text import shortened
 
 LABEL: Final = "backprop parity"
@@ -17,10 +16,13 @@ LABEL: Final = "backprop parity"
 GREEN, RED, GREY = "#2e6b34", "#a4161a", "#444444"
 
 # Of the letters, in pixels.
-SIZE: Final = 11
+FONT_SIZE: Final = 11
 
 # Room on either side of the words, in pixels.
-BESIDE: Final = 7
+PADDING: Final = 7
+
+# Characters of an adapter's name.
+MAX_NAME: Final = 30
 
 # How far each letter of DejaVu Sans advances, of 2048 for its size; Verdana's are about the same.
 _WIDTHS: Final = {
@@ -45,7 +47,7 @@ aria-label="{label}: {words}">
 <path d="M3 0H{left}V20H3A3 3 0 0 1 0 17V3A3 3 0 0 1 3 0" fill="{grey}"/>
 <path d="M{left} 0H{right}A3 3 0 0 1 {width} 3V17A3 3 0 0 1 {right} 20H{left}" fill="{colour}"/>
 <g fill="#ffffff" font-family="Verdana, DejaVu Sans, sans-serif" font-size="{size}">
-<text x="{beside}" y="14" textLength="{first}" lengthAdjust="spacingAndGlyphs">{label}</text>
+<text x="{padding}" y="14" textLength="{first}" lengthAdjust="spacingAndGlyphs">{label}</text>
 <text x="{second_at}" y="14" textLength="{second}" lengthAdjust="spacingAndGlyphs">{words}</text>
 </g>
 </svg>
@@ -56,7 +58,7 @@ def badge(report: Report) -> str:
     """Return the badge. What a pointer over it shows, and a screen reader reads, is the whole verdict."""
     words, colour = message(report)
     first, second = width(LABEL), width(words)
-    left, whole = first + 2 * BESIDE, first + second + 4 * BESIDE
+    left, whole = first + 2 * PADDING, first + second + 4 * PADDING
     return _TEMPLATE.format(
         label=LABEL,
         words=escape(words),
@@ -66,9 +68,9 @@ def badge(report: Report) -> str:
         right=whole - 3,
         first=first,
         second=second,
-        second_at=left + BESIDE,
-        beside=BESIDE,
-        size=SIZE,
+        second_at=left + PADDING,
+        padding=PADDING,
+        size=FONT_SIZE,
         grey=GREY,
         colour=colour,
     )
@@ -76,25 +78,21 @@ def badge(report: Report) -> str:
 
 def message(report: Report) -> tuple[str, str]:
     """Return the verdict in a few words, and its colour."""
-    groups = grouped(report.results.rows)
-    count = len({case for case, _, _ in groups})
-    cases = f"{count:,} case{'s' * (count != 1)}"
-    first = [row for row in map(first_failure, groups.values()) if row is not None]
-    if not any(row.compared for row in report.results.rows):
+    rows = report.results.rows
+    count = len({row.subject.case for row in rows})
+    if not any(row.compared for row in rows):
         return "nothing compared", RED
-    if first:
+    if first := failures(rows):
         failing = len({row.subject.case for row in first})
-        differ = all(row.finding.verdict is Verdict.DIFFERS for row in first)
+        differ = all(outcome(row) is Outcome.DIFFERS for row in first)
         verb = ("differs" if failing == 1 else "differ") if differ else "not in agreement"
-        return f"{failing:,} of {cases} {verb}", RED
-    absent = dict.fromkeys(
-        row.subject.adapter for row in report.results.rows if row.finding.verdict is Verdict.NOT_RUN
-    )
-    not_run = "".join(f", {shortened(printable(name), 30)} not run" for name in absent)
+        return f"{failing:,} of {plural(count, 'case')} {verb}", RED
+    absent = dict.fromkeys(row.subject.adapter for row in rows if outcome(row) is Outcome.NOT_RUN)
+    not_run = "".join(f", {shortened(printable(name), MAX_NAME)} not run" for name in absent)
     agree = "as expected" if report.conclusion.known else "agrees" if count == 1 else "agree"
-    return f"{cases} {agree}{not_run}", GREEN if report.conclusion.passed else RED
+    return f"{plural(count, 'case')} {agree}{not_run}", GREEN if report.conclusion.passed else RED
 
 
 def width(text: str) -> int:
     """Return how wide a text is at this size in DejaVu Sans, in whole pixels."""
-    return round(sum(_WIDTHS.get(letter, 1300) for letter in text) * SIZE / 2048)
+    return round(sum(_WIDTHS.get(letter, 1300) for letter in text) * FONT_SIZE / 2048)

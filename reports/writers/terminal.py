@@ -72,7 +72,7 @@ def show(report: Report, folder: Path | None, out: Console) -> None:
     """Print tables with their legends, the conclusion, what failed, and where the report is, if it is."""
     for table in report.tables:
         if "terminal" in table.also_in:
-            _try(f"“{table.heading}”", out, lambda table=table: out.print(_table(table)))
+            _try(f"“{table.heading}”", out, _show_table, table, out)
             out.print(table.about, end="\n\n")
     _conclusion(report, out)
     if report.changes is not None:
@@ -94,13 +94,13 @@ def _try(part: str, out: Console, show: Callable[P, object], *args: P.args, **kw
         out.print(printable(str(failed)), soft_wrap=True)
 
 
-def _table(table: Table) -> RichTable:
+def _show_table(table: Table, out: Console) -> None:
     rich = RichTable(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in table.frame.columns:
         rich.add_column(printable(column), overflow="fold")
     for row in table.frame.itertuples(index=False, name=None):
         rich.add_row(*(printable(str(value)) for value in row))
-    return rich
+    out.print(rich)
 
 
 def _power(power: Power, out: Console) -> None:
