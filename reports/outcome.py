@@ -46,11 +46,6 @@ class Outcome(Enum):
     def __init__(self, text: str, rank: int, css_class: str) -> None:
         self.text, self.rank, self.css_class = text, rank, css_class
 
-    @property
-    def fails(self) -> bool:
-        """Whether it counts against the run."""
-        return self.rank == max(outcome.rank for outcome in Outcome)
-
 
 _OF_VERDICT: Final = {verdict: Outcome[verdict.name] for verdict in Verdict}
 
