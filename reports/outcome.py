@@ -1,10 +1,10 @@
 """How a comparison comes out: one `Outcome` for each row, and one `Cell` for the rows of a table's cell."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final, Self
+from typing import Final, Self, TypeVar
 
 from cases.defects import printable
 from reference import Verdict
@@ -18,6 +18,8 @@ TINTS: Final = 4
 
 # A case, a number format, an adapter.
 Group = tuple[str, str, str]
+
+Item, Key = TypeVar("Item"), TypeVar("Key")
 
 
 class Outcome(Enum):
@@ -166,21 +168,23 @@ def badness(row: Row) -> tuple[bool, bool, float]:
     return row.fails, not agrees(row), math.inf if math.isnan(used) else used
 
 
+def group_by(items: Iterable[Item], key: Callable[[Item], Key]) -> dict[Key, list[Item]]:
+    """Collect items that have the same key, in the order of each key's first item."""
+    groups: dict[Key, list[Item]] = {}
+    for item in items:
+        groups.setdefault(key(item), []).append(item)
+    return groups
+
+
 def grouped(rows: Iterable[Row]) -> dict[Group, list[Row]]:
     """Collect the rows of each case, number format and adapter, over all programs and steps."""
-    groups: dict[Group, list[Row]] = {}
-    for row in rows:
-        groups.setdefault((row.subject.case, row.subject.dtype, row.subject.adapter), []).append(row)
-    return groups
+    return group_by(rows, lambda row: (row.subject.case, row.subject.dtype, row.subject.adapter))
 
 
 def by_case(rows: Iterable[Row]) -> dict[str, list[Row]]:
     """Collect the rows of each case, those of printed numbers left out."""
-    cases: dict[str, list[Row]] = {}
-    for row in rows:
-        if row.subject.adapter != PUBLISHED:
-            cases.setdefault(row.subject.case, []).append(row)
-    return cases
+    judged = (row for row in rows if row.subject.adapter != PUBLISHED)
+    return group_by(judged, lambda row: row.subject.case)
 
 
 def failures(rows: Iterable[Row]) -> list[Row]:

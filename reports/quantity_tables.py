@@ -7,7 +7,7 @@ import pandas as pd
 
 from cases import Case
 from reference import tape
-from reports.outcome import NOTHING, LineCell, at_step, badness
+from reports.outcome import NOTHING, LineCell, at_step, badness, group_by
 from reports.rows import Row
 
 # Stands for the quantity where a verdict is on everything that a program claims.
@@ -28,9 +28,7 @@ def quantities(case: Case, rows: Iterable[Row]) -> dict[str, pd.DataFrame]:
     numbers.
     """
     formulas = {line.name: line.equation for line in tape(case.problem(case.dtypes[0]))}
-    by_dtype: dict[str, list[Row]] = {}
-    for row in rows:
-        by_dtype.setdefault(row.subject.dtype, []).append(row)
+    by_dtype = group_by(rows, lambda row: row.subject.dtype)
     return {dtype: _table(by_dtype[dtype], formulas) for dtype in case.dtypes if dtype in by_dtype}
 
 

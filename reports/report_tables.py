@@ -19,10 +19,12 @@ from reports.lost_digits import LostDigits
 from reports.outcome import (
     NOTHING,
     Cell,
+    Group,
     Outcome,
     PrintedCell,
     at_step,
     expected_differences,
+    group_by,
     grouped,
     without_equivalent,
 )
@@ -67,8 +69,10 @@ DRIFT: Final = (
     "trainings part for good."
 )
 
-# Numbers from which on a distance in ulps is written with a power of ten.
+# A distance in ulps from which on it is written with a power of ten.
 LARGE_DISTANCE: Final = 10**6
+
+PAPER: Final = frozenset({"latex"})
 
 
 @dataclass(frozen=True)
@@ -123,21 +127,20 @@ class Table:
 def tables(results: Results, selection: Selection) -> tuple[Table, ...]:
     """Return every table in its order, those included that have no line."""
     rows, cases = results.rows, {case.name: case for case in selection.cases}
-    paper = frozenset({"latex"})
     return (
         Table(
             "matrix", "Each case by each adapter", LEGEND, lambda: matrix(rows),
-            worst_first=True, also_in=paper | {"terminal"},
+            worst_first=True, also_in=PAPER | {"terminal"},
         ),
-        *_printed_tables(results.printed, cases),
+        *_printed_tables(results.printed, selection.cases),
         Table(
             "known", "Expected differences", EXPECTED, lambda: expected(rows, cases),
-            also_in=paper, page_last=("claimed", "should be"),
+            also_in=PAPER, page_last=("claimed", "should be"),
         ),
         Table("no-equivalent", "No equivalent", NO_EQUIVALENT, lambda: no_equivalent(rows)),
         Table(
             "direct", _directly(results.pairs), DIRECTLY, lambda: direct(results.pairs),
-            also_in=paper, made_from=("the direct comparison of ",),
+            also_in=PAPER, made_from=("the direct comparison of ",),
         ),
         Table(
             "lost", "Within the bound, and yet without one right digit", LOST,
@@ -184,12 +187,10 @@ def _counted(column: Iterable[object], kinds: Sequence[str]) -> Iterator[str]:
     return (str(found[kind] or NOTHING) for kind in kinds)
 
 
-def _printed_tables(lines: Iterable[Printed], cases: Mapping[str, Case]) -> Iterator[Table]:
+def _printed_tables(lines: Iterable[Printed], cases: Iterable[Case]) -> Iterator[Table]:
     """Give a table for each case with printed numbers, in the order of the cases."""
-    by_case: dict[str, list[Printed]] = {}
-    for line in lines:
-        by_case.setdefault(line.row.subject.case, []).append(line)
-    for case in cases.values():
+    by_case = group_by(lines, lambda line: line.row.subject.case)
+    for case in cases:
         if case.published and case.name in by_case:
             yield _printed_table(case, case.published.source, by_case[case.name])
 
@@ -197,7 +198,7 @@ def _printed_tables(lines: Iterable[Printed], cases: Mapping[str, Case]) -> Iter
 def _printed_table(case: Case, source: str, lines: Sequence[Printed]) -> Table:
     about = f"Source: {source}. {PRINTED}"
     name, title = f"printed:{case.name}", "Printed numbers"
-    return Table(name, title, about, lambda: printed(lines), case, also_in=frozenset({"latex"}))
+    return Table(name, title, about, lambda: printed(lines), case, also_in=PAPER)
 
 
 def printed(lines: Iterable[Printed]) -> pd.DataFrame:
@@ -230,7 +231,7 @@ def expected(rows: Iterable[Row], cases: Mapping[str, Case]) -> pd.DataFrame:
 
 def _difference(row: Row, case: Case) -> tuple[str, ...]:
     subject, found = row.subject, row.finding
-    about = (subject.case, subject.dtype, subject.adapter, found.element + at_step(row))
+    about = (*_who(row), found.element + at_step(row))
     expectation = case.expectation(subject.adapter, subject.dtype)
     why = (expectation.cause, expectation.see) if expectation else ("", "")
     if not row.compared:
@@ -242,16 +243,13 @@ def _difference(row: Row, case: Case) -> tuple[str, ...]:
 def no_equivalent(rows: Iterable[Row]) -> pd.DataFrame:
     """Return who declines which case, why, and whether the case says so too."""
     table = [
-        (
-            row.subject.case,
-            row.subject.dtype,
-            row.subject.adapter,
-            row.finding.reason,
-            "yes" if row.expected else "no",
-        )
-        for row in without_equivalent(rows)
+        (*_who(row), row.finding.reason, "yes" if row.expected else "no") for row in without_equivalent(rows)
     ]
     return pd.DataFrame(table, columns=["case", "dtype", "adapter", "reason", "said by the case"])
+
+
+def _who(row: Row) -> Group:
+    return row.subject.case, row.subject.dtype, row.subject.adapter
 
 
 def _directly(pairs: Iterable[Pair]) -> str:
@@ -287,10 +285,10 @@ def _distance(ulps: float) -> str:
 
 def lost(lost_digits: Iterable[LostDigits]) -> pd.DataFrame:
     """Return the numbers that agree within their bound and have not one right digit: two may share them."""
-    together: dict[tuple[str, ...], list[LostDigits]] = {}
-    for number in lost_digits:
-        key = (number.subject.case, number.subject.dtype, number.element, f"{number.exact:.3g}")
-        together.setdefault(key, []).append(number)
+    together = group_by(
+        lost_digits,
+        lambda number: (number.subject.case, number.subject.dtype, number.element, f"{number.exact:.3g}"),
+    )
     table = [(*key, *_shared(several)) for key, several in together.items()]
     return pd.DataFrame(table, columns=["case", "dtype", "element", "true value", "claimed", "off by ulps"])
 

@@ -9,7 +9,7 @@ from reference import parts, sentence, tape
 from reference.parts import FailedPart
 from reports import outcome
 from reports.environment import Environment
-from reports.outcome import verdict, where
+from reports.outcome import group_by, verdict, where
 from reports.page.case_sections import yaml
 from reports.page.rendering import failure_anchor
 from reports.rows import PUBLISHED, Row
@@ -58,10 +58,7 @@ def failures(
 
 def alike(failing: Iterable[Failure]) -> dict[str, list[Failure]]:
     """Collect the failures that are worded alike: "torch differs at dL/dW1"."""
-    together: dict[str, list[Failure]] = {}
-    for failure in failing:
-        together.setdefault(f"{failure.row.subject.implementation} {failure.title}", []).append(failure)
-    return together
+    return group_by(failing, lambda failure: f"{failure.row.subject.implementation} {failure.title}")
 
 
 def _failure(row: Row, case: Case, made: Environment | None) -> Failure:

@@ -4,16 +4,15 @@ Each cell has the worst that any implementation shows of its line, over all step
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Final
 
 from cases import Problem, names
 from cases.defects import printable
 from reference import Line, Verdict, tape
 from reports.conclusion import plural
-from reports.outcome import NOTHING, LineCell, agrees, at_step, verdict
+from reports.outcome import NOTHING, LineCell, agrees, at_step, group_by, verdict
 from reports.rows import PUBLISHED, Row
 
 # Of a network of more layers, `LAYERS_AT_EACH_END` at each end have a column of their own.
@@ -26,7 +25,7 @@ SILENT: Final = (Verdict.NOT_RUN, Verdict.NO_EQUIVALENT)
 # The number of a layer in a quantity's name.
 _LAYER: Final = re.compile(r"(?<=[azWb])[1-9]\d*")
 
-_BACKWARD: Final = ("dL/da", "da/dz", "dL/dz", "dL/dW", "dL/db")
+BACKWARD: Final = ("dL/da", "da/dz", "dL/dz", "dL/dW", "dL/db")
 
 
 @dataclass(frozen=True)
@@ -84,30 +83,37 @@ def tape_table(problem: Problem, rows: Iterable[Row]) -> TapeTable:
     judged = [row for row in rows if row.subject.adapter != PUBLISHED and row.finding.verdict not in SILENT]
     wrong = [row for row in judged if not agrees(row)]
     first = LineCell.of(wrong).row if wrong else None
-    columns = _columns(problem)
-    found = _Found(judged, first)
+    adapters = _adapters(wrong, first) if first else ""
+    columns, by_quantity = _columns(problem), group_by(judged, lambda row: row.finding.quantity)
+
+    def cell(lines: Sequence[Line]) -> TapeCell:
+        names = [line.name for line in lines]
+        found = [row for name in names for row in by_quantity.get(name, ())]
+        return _cell(lines, found, adapters if first and first.finding.quantity in names else "")
+
+    given: dict[str, Cells] = {"": tuple(map(_given, columns.values()))}
     groups = [
-        (group, {kind: found.cells(lines, columns.values()) for kind, lines in kinds.items()})
+        (group, {kind: _cells(lines, columns.values(), cell) for kind, lines in kinds.items()})
         for group, kinds in _groups(tape(problem)).items()
     ]
-    given: dict[str, Cells] = {"": tuple(map(_given, columns.values()))}
     title = f"The training step of {printable(problem.case)} as its tape"
-    return TapeTable(title, _sentence(judged, first), tuple(columns), (("given", given), *groups))
+    sentence = _sentence(judged, first, adapters)
+    return TapeTable(title, printable(sentence), tuple(columns), (("given", given), *groups))
 
 
-def _sentence(judged: Sequence[Row], first: Row | None) -> str:
-    if first is not None:
-        line = f"{first.finding.quantity or 'the whole claim'}{at_step(first)}, {verdict(first)}"
-        return printable(f"The first line that does not agree: {line} ({_adapters(judged, first)}).")
-    compared = any(row.compared for row in judged)
-    return "Every line that was compared agrees." if compared else "Nothing was compared."
-
-
-def _adapters(judged: Iterable[Row], first: Row) -> str:
+def _adapters(wrong: Iterable[Row], first: Row) -> str:
     """Name those who do not agree at the first wrong line, in that step."""
     at = (first.finding.quantity, first.finding.step, first.fails)
-    same = (row for row in judged if (row.finding.quantity, row.finding.step, row.fails) == at)
-    return ", ".join(dict.fromkeys(row.subject.adapter for row in same if not agrees(row)))
+    same = (row for row in wrong if (row.finding.quantity, row.finding.step, row.fails) == at)
+    return ", ".join(dict.fromkeys(row.subject.adapter for row in same))
+
+
+def _sentence(judged: Iterable[Row], first: Row | None, adapters: str) -> str:
+    if first is not None:
+        line = f"{first.finding.quantity or 'the whole claim'}{at_step(first)}, {verdict(first)}"
+        return f"The first line that does not agree: {line} ({adapters})."
+    compared = any(row.compared for row in judged)
+    return "Every line that was compared agrees." if compared else "Nothing was compared."
 
 
 def _columns(problem: Problem) -> dict[str, range]:
@@ -126,54 +132,45 @@ def _columns(problem: Problem) -> dict[str, range]:
 
 def _groups(lines: Sequence[Line]) -> dict[str, dict[str, list[Line]]]:
     """Collect the lines by the part of the step, and in it by kind, in the order of computation."""
-    groups: dict[str, dict[str, list[Line]]] = {"forward →": {}, "← backward": {}, "update": {}}
-    loss = next(place for place, line in enumerate(lines) if line.name == "loss")
-    for place, line in enumerate(lines):
-        kind = _LAYER.sub("", line.name)
-        group = "forward →" if place <= loss else "← backward" if kind in _BACKWARD else "update"
-        groups[group].setdefault(kind, []).append(line)
-    return groups
+    order = [line.name for line in lines]
+    forward = order[: order.index("loss") + 1]
+    parts = group_by(
+        lines,
+        lambda line: (
+            "forward →" if line.name in forward else "← backward" if _kind(line) in BACKWARD else "update"
+        ),
+    )
+    return {part: group_by(those, _kind) for part, those in parts.items()}
+
+
+def _kind(line: Line) -> str:
+    return _LAYER.sub("", line.name)
+
+
+def _layer(line: Line) -> int:
+    """Return the number of the layer that a line belongs to; 0 where it serves all."""
+    number = _LAYER.search(line.name)
+    return int(number[0]) if number else 0
+
+
+def _cells(
+    lines: Sequence[Line], columns: Iterable[range], cell: Callable[[Sequence[Line]], TapeCell]
+) -> Cells:
+    """Return the cell of each column for the lines of one kind."""
+    by_layer = {_layer(line): line for line in lines}
+    found = ([by_layer[k] for k in layers if k in by_layer] for layers in columns)
+    return tuple(cell(here) if here else None for here in found)
+
+
+def _cell(lines: Sequence[Line], rows: Sequence[Row], first: str) -> TapeCell:
+    equation = f"{lines[0].name} = {lines[0].equation}" + (f" … {lines[-1].name}" if lines[1:] else "")
+    if not rows:
+        return TapeCell(NOTHING, about=equation)
+    worst = LineCell.of(rows)
+    by = f"{worst.row.subject.implementation}, {worst.row.subject.dtype}{at_step(worst.row)}"
+    return TapeCell(str(worst), worst.css_class, printable(f"{equation} ({by})"), printable(first))
 
 
 def _given(layers: range) -> TapeCell:
     parameters = [name for k in layers if k for name in (names.W(k), names.b(k))] or ["x", "y"]
-    ends = [*parameters[:2], "…", parameters[-1]] if len(layers) > 1 else parameters
-    return TapeCell(", ".join(ends))
-
-
-@dataclass(frozen=True)
-class _Found:
-    """What was judged, and the first line that does not agree."""
-
-    judged: Sequence[Row]
-    first: Row | None
-
-    @cached_property
-    def by_quantity(self) -> dict[str, list[Row]]:
-        found: dict[str, list[Row]] = {}
-        for row in self.judged:
-            found.setdefault(row.finding.quantity, []).append(row)
-        return found
-
-    def cells(self, lines: Sequence[Line], columns: Iterable[range]) -> Cells:
-        """Return the cell of each column for the lines of one kind."""
-        by_layer = {_layer(line.name): line for line in lines}
-        found = ([by_layer[k] for k in layers if k in by_layer] for layers in columns)
-        return tuple(self._cell(here) if here else None for here in found)
-
-    def _cell(self, lines: Sequence[Line]) -> TapeCell:
-        equation = f"{lines[0].name} = {lines[0].equation}" + (f" … {lines[-1].name}" if lines[1:] else "")
-        rows = [row for line in lines for row in self.by_quantity.get(line.name, ())]
-        if not rows:
-            return TapeCell(NOTHING, about=equation)
-        worst = LineCell.of(rows)
-        by = f"{worst.row.subject.implementation}, {worst.row.subject.dtype}{at_step(worst.row)}"
-        is_first = self.first is not None and self.first.finding.quantity in {line.name for line in lines}
-        first = _adapters(self.judged, self.first) if self.first and is_first else ""
-        return TapeCell(str(worst), worst.css_class, printable(f"{equation} ({by})"), printable(first))
-
-
-def _layer(name: str) -> int:
-    """Return the number of the layer that a line belongs to; 0 where it serves all."""
-    number = _LAYER.search(name)
-    return int(number[0]) if number else 0
+    return TapeCell(", ".join([*parameters[:2], "…", parameters[-1]] if len(layers) > 1 else parameters))
