@@ -1,4 +1,4 @@
-"""Publishing files together: killed at any operation, or at once with another, a folder shows one build."""
+"""Publishing files together: whatever happens, a folder shows the files of one build."""
 
 import subprocess
 import sys
@@ -14,15 +14,14 @@ from reports.writers.publish import publish
 ROOT = Path(__file__).parent.parent
 NAMES = ("index.html", "results.json", "summary.md")
 
-KILLED = '''
-"""Publish, and be killed before the k-th operation on the file system, for every k there is."""
-
+KILLED = """
 import os, shutil, signal, sys
 from pathlib import Path
 
 from reports.writers.publish import publish
 
-left = -1
+NAMES = ("index.html", "results.json", "summary.md")
+left = -1  # operations until this process is killed
 
 
 def count(event, arguments):
@@ -42,22 +41,17 @@ def visible(folder):
     return {path.name: path.read_text()[:1] for path in there}
 
 
-def start(folder, before):
-    if before == "links":
-        publish(texts("a", *NAMES), folder)
-    elif before == "files":  # as an older version of the suite left them
-        for name, text in texts("a", *NAMES).items():
-            Path(folder, name).write_text(text)
-
-
-NAMES = ("index.html", "results.json", "summary.md")
 os.fsync = lambda opened: None  # a kill is no power failure
 sys.addaudithook(count)
 before, here, seen = sys.argv[1], Path(sys.argv[2]), set()
 for k in range(1000):
     folder = here / str(k)
     folder.mkdir()
-    start(folder, before)
+    if before == "links":
+        publish(texts("a", *NAMES), folder)
+    elif before == "files":  # as an older version of the suite left them
+        for name, text in texts("a", *NAMES).items():
+            Path(folder, name).write_text(text)
     child = os.fork()
     if not child:
         left = k
@@ -75,7 +69,7 @@ for k in range(1000):
     if not killed:
         break
 print(k, *sorted(seen))
-'''
+"""
 
 
 def texts(build: str, names: Sequence[str] = NAMES) -> dict[str, str]:
@@ -86,15 +80,20 @@ def visible(folder: Path) -> dict[str, str]:
     return {path.name: path.read_text() for path in folder.iterdir() if not path.name.startswith(".")}
 
 
+def start(code: str, *arguments: object, **options: object) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    return subprocess.Popen(command, cwd=ROOT, text=True, **options)
+
+
 @pytest.mark.skipif(not hasattr(publishing.os, "fork"), reason="needs fork")
 @pytest.mark.parametrize(("before", "seen"), [("links", "a b"), ("files", "a b"), ("nothing", "b")])
-def test_a_build_that_is_killed_at_any_operation_leaves_the_files_of_one(
+def test_a_build_killed_at_any_operation_leaves_the_files_of_one(
     tmp_path: Path, before: str, seen: str
 ) -> None:
-    command = [sys.executable, "-c", KILLED, before, str(tmp_path)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    operations, _, found = done.stdout.strip().partition(" ")
+    run = start(KILLED, before, tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    printed, errors = run.communicate()
+    assert run.returncode == 0, errors
+    operations, _, found = printed.strip().partition(" ")
     assert found == seen
     assert int(operations) > 20
 
@@ -112,8 +111,7 @@ for number in range(60):
 
 def test_builds_at_once_into_one_folder_do_not_mix(tmp_path: Path) -> None:
     publish(texts("first 0"), tmp_path)
-    commands = [[sys.executable, "-c", MANY, name, str(tmp_path)] for name in "abc"]
-    running = [subprocess.Popen(command, cwd=ROOT) for command in commands]
+    running = [start(MANY, name, tmp_path) for name in "abc"]
     looks = 0
     while any(one.poll() is None for one in running):
         looks += one_look(tmp_path)
@@ -123,27 +121,17 @@ def test_builds_at_once_into_one_folder_do_not_mix(tmp_path: Path) -> None:
     assert len(list(tmp_path.glob(".*"))) == 3  # the lock, the link, and the one build
 
 
-def test_two_whole_builds_at_once_leave_the_report_of_one(
+def test_two_builds_at_once_leave_the_report_of_one(
     tmp_path: Path, folder: Path, implementations: Path
 ) -> None:
-    common = [
-        "--cases",
-        str(folder),
-        "--select",
-        "mine/",
-        "--dtype",
-        "float64",
-        "--out",
-        str(tmp_path / "out"),
-    ]
+    asked = ["--cases", folder, "--select", "mine/", "--dtype", "float64", "--out", tmp_path / "out"]
     names = ("programs:honest", "programs:forgets_the_factor")
-    start = (
+    build = (
         f"import sys, types; sys.path[:0] = [{str(implementations)!r}]\n"
         "sys.modules['reports.pictures'] = types.SimpleNamespace(pictures=lambda _: ())\n"  # they take long
         "from reports.build import main; main(sys.argv[1:])"
     )
-    commands = [[sys.executable, "-c", start, *common, "--adapter", name] for name in names]
-    running = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) for command in commands]
+    running = [start(build, *asked, "--adapter", name, stdout=subprocess.DEVNULL) for name in names]
     assert [one.wait() for one in running] == [0, 0]
     kept = saved.read(tmp_path / "out")
     (name,) = [one.name for one in kept.adapters]
@@ -167,7 +155,7 @@ def one_look(folder: Path) -> bool:
     return True
 
 
-def test_what_else_lies_in_the_folder_stays_and_what_is_no_longer_made_goes(tmp_path: Path) -> None:
+def test_other_files_stay_and_those_no_longer_made_go(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     (tmp_path / "more").mkdir()
     publish(texts("a", (*NAMES, "power.csv")), tmp_path)
@@ -178,7 +166,7 @@ def test_what_else_lies_in_the_folder_stays_and_what_is_no_longer_made_goes(tmp_
 
 
 @pytest.mark.parametrize("has_links", [True, False])
-def test_files_that_an_older_version_left_go_where_they_are_not_made_now(
+def test_files_of_an_older_version_go_where_not_made_now(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, has_links: bool
 ) -> None:
     for name in (*NAMES, "notes.txt"):
@@ -209,7 +197,7 @@ def test_without_links_each_file_is_moved_whole(tmp_path: Path, monkeypatch: pyt
     assert [path.name for path in tmp_path.glob(".*")] == [".lock"]
 
 
-def test_what_cannot_be_written_leaves_the_last_build(tmp_path: Path) -> None:
+def test_a_failed_write_leaves_the_last_build(tmp_path: Path) -> None:
     publish(texts("a"), tmp_path)
     with pytest.raises(UnicodeEncodeError):
         publish(texts("b") | {"new.csv": "\ud800"}, tmp_path)
