@@ -1,10 +1,19 @@
-"""`--format`: which files a build leaves, all of one run."""
+"""`--format`: which files a build leaves, all of one run; and what one more table takes."""
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
+import reported
 
+from cases import load_case
+from reference import Verdict
+from reports import report, report_tables
 from reports.build import main
+from reports.environment import Selection, describe
+from reports.outcome import Cell
+from reports.report_tables import Table
+from reports.rows import Results
 from reports.writers import FORMATS, USUAL, chosen, report_files
 
 EVERY = {"results.csv", "results.json", "drift.csv", "summary.md", "index.html", "badge.svg", "tables.tex"}
@@ -43,3 +52,19 @@ def test_an_unknown_format_is_bad_usage(capsys: pytest.CaptureFixture[str]) -> N
         main(["--format", "pdf"])
     assert stop.value.code == 2
     assert "'pdf'" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("without_pictures")
+def test_a_table_added_to_the_list_is_in_every_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    case = load_case("worked/document")
+    row = reported.row(case.name, "torch", Verdict.DIFFERS)
+    frame = pd.DataFrame({"case": [case.name], "adapter": [Cell.of([row])]})
+    added = Table("added", "Another table", "What it means.", lambda: frame, also_in=frozenset({"latex"}))
+    before = report_tables.tables
+    monkeypatch.setattr(report_tables, "tables", lambda *given: (*before(*given), added))
+    made = report.put_together(Results((row,)), Selection((case,), ()), describe("a test"))
+    for name in ("summary.md", "tables.tex", "index.html"):
+        text = report_files.WRITERS[name](made)
+        assert "Another table" in text, name
+        assert text.index("What it means.") < text.rindex("differs at dL/dW1"), name
+    assert '<td class="news">differs at dL/dW1</td>' in text
