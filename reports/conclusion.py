@@ -107,7 +107,6 @@ def _why_none(row: Row) -> str:
 
 
 def _but(expected: Sequence[Row]) -> str:
-    """Count the expected differences."""
     said = "its case says" if len(expected) == 1 else "their cases say"
     return f", but for {plural(len(expected), 'expected difference')} as {said}" if expected else ""
 

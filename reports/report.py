@@ -64,7 +64,6 @@ class Report:
 
     @property
     def run(self) -> SavedRun:
-        """All that it is made of, as it is kept."""
         given = self.results, self.selection, self.environment, self.asked
         return saved_run(*given, self.conclusion, self.power)
 

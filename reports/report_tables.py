@@ -115,12 +115,10 @@ class Table:
 
     @cached_property
     def frame(self) -> pd.DataFrame:
-        """The table itself."""
         return self.make()
 
     @property
     def heading(self) -> str:
-        """The title with the case, if it is about one."""
         return f"{self.title}: {self.case.name}" if self.case else self.title
 
 
@@ -253,7 +251,6 @@ def _who(row: Row) -> Group:
 
 
 def _directly(pairs: Iterable[Pair]) -> str:
-    """Return the title, which names those that are compared."""
     names = {name.split()[0] for pair in pairs for name in (pair.left, pair.right)}
     return f"{'PyTorch × JAX' if names <= {'torch', 'jax'} else 'The adapters'} directly"
 

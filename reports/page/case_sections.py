@@ -35,8 +35,6 @@ class CaseTable:
 
 @dataclass(frozen=True)
 class CaseSection:
-    """What the page shows of one case."""
-
     case: Case
     anchor: str
     network: str
@@ -46,7 +44,6 @@ class CaseSection:
 
 
 def case_sections(report: Report) -> tuple[CaseSection, ...]:
-    """Return a section for each case of a report."""
     rows = by_case(report.results.rows)
     return tuple(_section(case, rows[case.name], frames) for case, frames in report.quantities)
 

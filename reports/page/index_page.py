@@ -62,7 +62,6 @@ class Part:
         return self.name.partition(":")[0]
 
     def missing(self, failed: Iterable[FailedPart]) -> list[FailedPart]:
-        """Return which of these it would have been made from."""
         return [part for part in failed if part.part.startswith(self.made_from)]
 
     def rendered(self, made: Environment) -> Markup | None:

@@ -25,7 +25,6 @@ def anchor(kind: str, *parts: str) -> str:
 
 
 def case_anchor(name: str) -> str:
-    """Return the id of a case's section."""
     return anchor("case", name)
 
 

@@ -156,7 +156,6 @@ def _layer(line: Line) -> int:
 def _cells(
     lines: Sequence[Line], columns: Iterable[range], cell: Callable[[Sequence[Line]], TapeCell]
 ) -> Cells:
-    """Return the cell of each column for the lines of one kind."""
     by_layer = {_layer(line): line for line in lines}
     found = ([by_layer[k] for k in layers if k in by_layer] for layers in columns)
     return tuple(cell(here) if here else None for here in found)

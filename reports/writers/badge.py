@@ -77,7 +77,6 @@ def badge(report: Report) -> str:
 
 
 def message(report: Report) -> tuple[str, str]:
-    """Return the verdict in a few words, and its colour."""
     rows = report.results.rows
     count = len({row.subject.case for row in rows})
     if not any(row.compared for row in rows):

@@ -101,7 +101,6 @@ _LIGATURES: Final = re.compile(r"(?<=-)(?=-)|(?<=')(?=')|(?<=,)(?=,)|(?<=[!?])(?
 
 
 def tables(report: Report) -> str:
-    """Return the tables of a report that are for a paper."""
     made = report.environment
     command = printable(made.command).encode("ascii", "backslashreplace").decode()  # in a comment
     return "\n".join((HEAD.format(command=command, made=made.made), *_tables(report)))

@@ -41,7 +41,6 @@ def escape(text: str) -> str:
 
 
 def item(text: str) -> str:
-    """Return text as a line of a list."""
     plain = printable(text).strip()
     opening = _OPENING.match(plain)
     return f"- {opening[1]}\\{escape(opening[2])}" if opening else f"- {escape(plain)}"
@@ -61,7 +60,6 @@ def table_head(frame: pd.DataFrame) -> tuple[str, str]:
 
 
 def table_rows(frame: pd.DataFrame) -> tuple[str, ...]:
-    """Return the other lines of a table."""
     return tuple(_row(values) for values in frame.itertuples(index=False, name=None))
 
 
@@ -150,7 +148,6 @@ def _omitted(titles: list[str]) -> Iterator[str]:
 
 
 def shortened(text: str, longest: int = MAX_TEXT) -> str:
-    """Return a text of at most `longest` characters."""
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 

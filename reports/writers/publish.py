@@ -90,7 +90,6 @@ def _clear(current: Path) -> None:
 
 
 def _leads_through(current: Path, path: Path) -> bool:
-    """Whether a visible name is a link into the current build."""
     return path.is_symlink() and os.readlink(path) == f"{current.name}/{path.name}"  # noqa: PTH115 - the same
 
 
@@ -136,7 +135,6 @@ def _replace_by_link(path: Path, target: str, current: Path | None = None) -> No
 
 
 def _has_links(build: Path) -> bool:
-    """Whether links can be made here."""
     probe = build.with_name(f"{build.name}-link")
     try:
         probe.symlink_to(build.name)

@@ -55,7 +55,6 @@ def bar(out: Console) -> Iterator[Callable[[str, int, int], None]]:
 
 @contextmanager
 def progress(selection: Selection, out: Console) -> Iterator[Callable[[Case, str, int], None]]:
-    """Show a bar while a selection runs; give the function that moves it."""
     before, most, of = 0, 0, sum(case.steps for case, _ in selection.runs)
     with bar(out) as move:
 
