@@ -101,6 +101,11 @@ class Browser:
         """Return the events of these kinds since the page was opened."""
         return [event["params"] for event in self.events if event.get("method") in methods]
 
+    def requests(self) -> list[str]:
+        """Return the addresses that were asked for since the page was opened, its own first."""
+        sent = self.happened("Network.requestWillBeSent")
+        return [url for one in sent if not (url := one["request"]["url"]).startswith("data:")]
+
     def _next(self) -> dict[str, Any]:
         end = time.monotonic() + TIMEOUT
         while b"\0" not in self._rest:
