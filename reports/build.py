@@ -15,11 +15,11 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from reports.formats import FORMATS
 from reports.limits import ISOLATE, MEMORY, SECONDS, above_zero, limits_of
 from reports.places import out_folder
 from reports.running import Ended
 from reports.supervision import supervised
+from reports.writers import FORMATS
 
 DTYPES = ("float64", "float32", "bfloat16", "float16")
 

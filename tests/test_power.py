@@ -11,7 +11,7 @@ from cases import SHIPPED, load_case, load_cases, names
 from cases.verdict import NoEquivalent
 from reference import Verdict, judge, tape
 from reference.mistakes import MISTAKES, Inexpressible, mistaken_steps
-from reports.page.templates import templates
+from reports.page.rendering import templates
 from reports.power import alarms, measure, sentences, to_frames, to_page, to_sections, tools
 from reports.power.coverage import cover
 from reports.power.mistakes import judged

@@ -5,12 +5,11 @@ from typing import Any
 
 import pandas as pd
 
-from reports.fitting import Section
-from reports.marks import item, table_head, table_rows
 from reports.power import tables
 from reports.power.records import records
 from reports.power.results import Power
 from reports.power.sentences import FAULTS, FIRST, LEGEND, sentences
+from reports.writers.markdown_text import Section, item, table_head, table_rows
 
 TITLE = "What this suite catches, beside the usual tools"
 

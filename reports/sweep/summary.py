@@ -7,7 +7,7 @@ from typing import Final
 import pandas as pd
 
 from adapters import Adapter, Unavailable
-from reports.verdicts import one_implementation
+from reports.conclusion import one_implementation
 
 BY_CLAIMANT: Final = ["adapter", "program", "how"]
 # Besides the activations, of which a case may have several.

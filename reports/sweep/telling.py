@@ -16,7 +16,7 @@ from cases.errors import counted, printable
 from reports.sweep.done import Done
 from reports.sweep.shrinking.found import Found
 from reports.sweep.summary import Summary
-from reports.texts import csv
+from reports.writers.csv_json import csv
 
 # Findings that the terminal shows; all stand in findings.csv.
 MOST_SHOWN = 10

@@ -6,9 +6,9 @@ from typing import Any
 from uuid import uuid4
 
 from cases import SHIPPED, CaseErrors, load_cases
-from reports import terminal
-from reports.texts import to_json
 from reports.vectors.document import document
+from reports.writers import terminal
+from reports.writers.csv_json import to_json
 
 
 def make(
