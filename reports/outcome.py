@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Self, TypeVar
 
-from cases.defects import printable
+from cases.errors import printable
 from reference import Verdict
 from reports.rows import PUBLISHED, Row, first_failure, order
 
@@ -19,7 +19,8 @@ TINTS: Final = 4
 # A case, a number format, an adapter.
 Group = tuple[str, str, str]
 
-Item, Key = TypeVar("Item"), TypeVar("Key")
+Item = TypeVar("Item")
+Key = TypeVar("Key")
 
 
 class Outcome(Enum):

@@ -14,7 +14,7 @@ from markupsafe import Markup
 from cases import Case
 from reference import parts
 from reference.parts import FailedPart
-from reports import changes, power, report_tables, walk
+from reports import changes, power, report_tables, worked_example
 from reports.changes import Changes
 from reports.page.case_sections import case_sections
 from reports.page.failing import Failure, alike, failures
@@ -98,7 +98,7 @@ def index(report: Report) -> str:
     contents = [list(same) for _, same in groupby((part for part, *_ in shown), attrgetter("kind"))]
     page = made.get_template("index.html")
     return page.render(
-        style=Markup(walk.STYLE),  # noqa: S704 - a constant
+        style=Markup(worked_example.STYLE),  # noqa: S704 - a constant
         contents=contents,
         parts=shown,
         failed=report.failed,
@@ -157,7 +157,7 @@ def _made(name: str, measured: Measured | None, show: Callable[[Measured], objec
 
 
 def _walk(report: Report, case: Case) -> Shown:
-    return {"one": walk.walk(case, report.results.rows, report.results.printed)}
+    return {"one": worked_example.walk(case, report.results.rows, report.results.printed)}
 
 
 def _pictures(report: Report) -> Shown:

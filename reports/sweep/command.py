@@ -11,7 +11,6 @@ from adapters import Adapter, Unavailable, UnknownAdapterError, find_adapters
 from adapters.isolation import Limits
 from adapters.registry import default_names
 from cases.errors import printable
-from reports import terminal
 from reports.limits import flags_of
 from reports.sweep.cluster import DaskEngine, NoDaskError
 from reports.sweep.done import Order
@@ -21,6 +20,7 @@ from reports.sweep.shrinking.found import write_found
 from reports.sweep.store import OtherSweepError, Store
 from reports.sweep.summary import shortfalls, summarize
 from reports.sweep.telling import progress, show, show_found, write
+from reports.writers import terminal
 
 Adapters = tuple[Adapter | Unavailable, ...]
 
