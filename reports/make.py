@@ -24,10 +24,10 @@ from reports import (
     terminal,
 )
 from reports.changes import Changes
+from reports.detection import Power, measure
 from reports.ended import with_ended
 from reports.environment import Selection
 from reports.limits import flags_of
-from reports.power import Power, measure
 from reports.report import Report
 from reports.running import Doing, Ended
 from reports.saved import SavedRun

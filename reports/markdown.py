@@ -13,12 +13,12 @@ import pandas as pd
 from reference import parts
 from reference.parts import FailedPart
 from reports import changes
+from reports.detection import TITLE as POWER
+from reports.detection import to_sections
 from reports.drift_table import ABOUT, TITLE
 from reports.fitting import Section, fitted, shortened
 from reports.marks import code, escape, item, table_head, table_rows
 from reports.page.counts import kind
-from reports.power import TITLE as POWER
-from reports.power import to_sections
 from reports.quantities import badness
 from reports.report import DIRECTLY, KNOWN, LEGEND, LOST, NO_EQUIVALENT, Example, Report
 from reports.rows import first_failure

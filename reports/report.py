@@ -11,8 +11,8 @@ from reference import parts
 from reference.parts import FailedPart
 from reports import drift_table, known, tables
 from reports.changes import Changes
+from reports.detection import Power
 from reports.environment import Environment, Selection
-from reports.power import Power
 from reports.quantities import quantities
 from reports.rows import PUBLISHED, Printed, Results, Row
 from reports.saved import SavedRun, saved_run

@@ -11,13 +11,22 @@ from cases import SHIPPED, load_case, load_cases, names
 from cases.verdict import NoEquivalent
 from reference import Verdict, judge, tape
 from reference.mistakes import MISTAKES, Inexpressible, mistaken_steps
+from reports.detection import baselines, measure, measurement, sentences, to_frames, to_page, to_sections
+from reports.detection.answers import (
+    ALLCLOSE,
+    ASSERT_CLOSE,
+    CHECK_GRADS,
+    GRADCHECK,
+    OURS,
+    STRUCTURAL,
+    SUITE,
+    TOOLS,
+    Answer,
+    MistakeResult,
+    cover,
+)
+from reports.detection.measurement import MISTAKEN_STEPS, CaseRun, judged, only
 from reports.page.templates import templates
-from reports.power import alarms, measure, sentences, to_frames, to_page, to_sections, tools
-from reports.power.coverage import cover
-from reports.power.mistakes import judged
-from reports.power.results import Answer, Meeting
-from reports.power.setting import STEPS, Setting, only
-from reports.power.words import ALLCLOSE, ASSERT_CLOSE, CHECK_GRADS, GRADCHECK, OURS, SHOWN, STRUCTURAL, TOOLS
 
 SMALL = ("nets/square", "nets/not-trained", "nets/one-one-one", "worked/document")
 LARGEST = "nets/digits"
@@ -58,17 +67,17 @@ def test_a_mistake_that_changes_no_number_is_no_miss(power):
     """All weights of the document's example are positive, so |w| is w."""
     met = of(power, "worked/document", "magnitude-of-the-weights")
     assert not met.changes
-    assert not met.caught_by(SHOWN)
+    assert not met.caught_by(SUITE)
 
 
 def test_the_document_taken_literally_is_caught_where_it_is_made(power):
-    answer = of(power, "worked/document", "weight-factor-missing").by(SHOWN)
+    answer = of(power, "worked/document", "weight-factor-missing").by(SUITE)
     assert (answer.objects, answer.where) == (True, "dL/da1")
 
 
 def test_a_mistake_of_precision_that_assert_close_does_not_see(power):
     met = of(power, "nets/square", "float32-weight-gradient")
-    assert met.caught_by(SHOWN)
+    assert met.caught_by(SUITE)
     assert not met.caught_by(ASSERT_CLOSE)
     assert not met.caught_by(ALLCLOSE)
 
@@ -76,15 +85,15 @@ def test_a_mistake_of_precision_that_assert_close_does_not_see(power):
 def test_small_nets_show_faults_that_the_usual_tools_do_not_see(power):
     """1e-10 in float64: seen by the bounds in every quantity, by default tolerances in none."""
     for fault in power.faults:
-        if fault.dtype == "float64" and fault.tool in {SHOWN, ASSERT_CLOSE, ALLCLOSE}:
-            if fault.tool == SHOWN:
+        if fault.dtype == "float64" and fault.tool in {SUITE, ASSERT_CLOSE, ALLCLOSE}:
+            if fault.tool == SUITE:
                 assert fault.worst <= 1e-10, fault
             else:
                 assert min(fault.smallest) > 1e-10, fault
 
 
 def test_no_false_alarm_of_ours(power):
-    ours = [alarm.answer for alarm in power.alarms if alarm.answer.tool == SHOWN]
+    ours = [alarm.answer for alarm in power.alarms if alarm.answer.tool == SUITE]
     assert len(ours) == 2 * len(SMALL) * 3  # PyTorch, and JAX's two programs
     assert all(answer.objects is False for answer in ours)
 
@@ -97,8 +106,8 @@ def test_the_right_gradients_pass_the_checks_of_gradients(power):
 
 @pytest.mark.usefixtures("frameworks")
 def test_gradcheck_is_left_out_with_its_reason():
-    tool = tools.toolbox(load_case("nets/wide").problem("float64")).gradient_checks[GRADCHECK]
-    assert tool == tools.NotRun("not run: too many parameters (4,810)")
+    tool = baselines.baselines(load_case("nets/wide").problem("float64")).gradient_checks[GRADCHECK]
+    assert tool == baselines.NotRun("not run: too many parameters (4,810)")
 
 
 def test_the_same_seed_gives_the_same_numbers():
@@ -128,8 +137,8 @@ def test_the_same_case_twice_is_redundant(power):
 
 def test_the_small_set_is_chosen_for_what_it_catches():
     def met(case, mistake):
-        answer = Answer(SHOWN, objects=True)
-        return Meeting(case, "float64", mistake, STRUCTURAL, changes=True, answers=(answer,))
+        answer = Answer(SUITE, objects=True)
+        return MistakeResult(case, "float64", mistake, STRUCTURAL, changes=True, answers=(answer,))
 
     catches = {"first": "ab", "both": "abcd", "last": "cde", "nothing-new": "e"}
     found = cover([met(case, mistake) for case, mistakes in catches.items() for mistake in mistakes])
@@ -139,7 +148,7 @@ def test_the_small_set_is_chosen_for_what_it_catches():
 
 @pytest.fixture
 def without_torch(monkeypatch):
-    for name in ("adapters.torch_programs", "adapters.torch_autograd", "reports.power.torch_gradcheck"):
+    for name in ("adapters.torch_programs", "adapters.torch_autograd", "reports.detection.torch_gradcheck"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     monkeypatch.setitem(sys.modules, "torch", None)
     registry.load_adapter.cache_clear()
@@ -179,10 +188,10 @@ def test_whoever_has_no_equivalent_gives_no_false_alarm(monkeypatch):
         yield
 
     case = load_case("worked/document")
-    setting = Setting.of(case, "float64")
+    setting = CaseRun.of(case, "float64")
     declining = [Adapter(name, name, "", (Program("", declines),)) for name in ("torch", "jax")]
-    monkeypatch.setattr(alarms, "find_adapters", lambda names: declining)
-    heard = list(alarms.hear(setting, tools.toolbox(setting.problem)))
+    monkeypatch.setattr(measurement, "find_adapters", lambda names: declining)
+    heard = list(measurement.false_alarms(setting, baselines.baselines(setting.problem)))
     assert {alarm.answer.tool for alarm in heard} == {GRADCHECK, CHECK_GRADS}
 
 
@@ -209,13 +218,13 @@ def catches_of(*, every):
     caught = set()
     for case in load_cases(SHIPPED):
         for dtype in case.dtypes if case.name != LARGEST else ():
-            setting = Setting.of(case, dtype)
+            setting = CaseRun.of(case, dtype)
             for mistake in MISTAKES.values():
                 is_made = not isinstance(mistake.tape(setting.problem), Inexpressible)
                 if is_made and (every or (mistake.name, dtype) not in caught):
                     run = mistaken_steps(setting.problem, mistake)
-                    claims = [only(claim, setting.observable) for claim in islice(run, STEPS)]
-                    said = judged(setting, claims, SHOWN)
+                    claims = [only(claim, setting.observable) for claim in islice(run, MISTAKEN_STEPS)]
+                    said = judged(setting, claims, SUITE)
                     caught |= {(mistake.name, dtype)} if said.objects else set()
                     yield setting, mistake, said
 

@@ -15,13 +15,13 @@ from reference import parts
 from reference.parts import FailedPart
 from reports import changes, drawing, drift_table, walk
 from reports import report as words
+from reports.detection import TITLE, to_page
 from reports.page.anchors import anchor
 from reports.page.cases import sections
 from reports.page.counts import counts
 from reports.page.failures import Failure, failures, together
 from reports.page.method import anatomy
 from reports.page.templates import templates
-from reports.power import TITLE, to_page
 from reports.report import Example, Report
 from reports.rows import PUBLISHED
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from adapters import Adapter, Unavailable
 from cases import SHIPPED, Case, case_of
 from reference import Verdict
+from reports.detection.answers import Power
 from reports.environment import (
     Environment,
     Selection,
 )
-from reports.power.results import Power
 from reports.rows import Results
 from reports.verdicts import Conclusion
 

@@ -10,7 +10,7 @@ import pandas as pd
 from adapters import Adapter, Unavailable
 from cases import Problem
 from cases.stacks import unstacked
-from reports.power.results import kind
+from reports.accuracy import kind
 from reports.sweep.blocks import block_of
 from reports.sweep.draw import Drawing
 from reports.sweep.implementations import Implementation

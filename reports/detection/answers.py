@@ -1,8 +1,30 @@
-"""What a measurement of power gives: frozen records, in the order of the cases."""
+"""The records of a measurement, in the order of the cases, and the names of the tools that are compared."""
 
 import math
-import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+
+from reports.accuracy import kind
+
+# This suite, given everything that can be observed of an implementation.
+SUITE = "this suite"
+
+# This suite, given no more than the loss, the gradients and the updated parameters.
+SUITE_OUTCOME = "this suite, outcome only"
+
+OURS = (SUITE, SUITE_OUTCOME)
+ASSERT_CLOSE = "torch.testing.assert_close"
+ALLCLOSE = "numpy.allclose"
+GRADCHECK = "torch.autograd.gradcheck"
+CHECK_GRADS = "jax.test_util.check_grads"
+
+# The usual tools, each with its defaults.
+TOOLS = (ASSERT_CLOSE, ALLCLOSE, GRADCHECK, CHECK_GRADS)
+
+STRUCTURAL, PRECISION = "structural", "precision"
+
+# The kinds of mistakes, and what a reader is told they are.
+KINDS = {STRUCTURAL: "wrong formula", PRECISION: "too low a precision"}
 
 
 @dataclass(frozen=True)
@@ -32,7 +54,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Meeting:
+class MistakeResult:
     """One mistake on one case in one number format.
 
     Attributes
@@ -40,9 +62,9 @@ class Meeting:
     inexpressible
         Why the mistake cannot be made here, or "".
     changes
-        Whether it changes any number that is shown; if not, there is nothing to catch.
+        Whether it changes any observable number; if not, there is nothing to catch.
     answers
-        What each tool says, ours first; none where the mistake cannot be made.
+        What each tool says, this suite first; none where the mistake cannot be made.
     """
 
     case: str
@@ -58,13 +80,12 @@ class Meeting:
         return next((answer for answer in self.answers if answer.tool == tool), None)
 
     def caught_by(self, tool: str) -> bool:
-        """Whether a tool objects."""
         answer = self.by(tool)
         return answer is not None and answer.objects is True
 
 
 @dataclass(frozen=True)
-class Fault:
+class FaultResult:
     """The smallest relative faults that one tool catches in one quantity.
 
     Attributes
@@ -73,7 +94,7 @@ class Fault:
         For each element tried the smallest 10⁻ᵏ, added relative to its value, that is caught; infinite where
         not even a doubled value is.
     reason
-        Why there is nothing to tell, or "".
+        Why nothing was measured, or "".
     """
 
     case: str
@@ -91,17 +112,16 @@ class Fault:
     @property
     def median(self) -> float:
         """The median over the elements, of two middle ones the larger."""
-        return middle(self.smallest)
+        return upper_median(self.smallest)
 
     @property
     def worst(self) -> float:
-        """The largest over the elements."""
         return max(self.smallest, default=math.nan)
 
 
 @dataclass(frozen=True)
 class Alarm:
-    """What one tool says of a claim that is right: where it objects, the alarm is false."""
+    """What one tool says of a correct claim: where it objects, the alarm is false."""
 
     case: str
     dtype: str
@@ -141,25 +161,54 @@ class Power:
     Attributes
     ----------
     seed, trials
-        What the faults were drawn from, and in how many elements of each quantity they were planted.
+        What the faults were drawn from, and in how many elements of each quantity they were injected.
     not_run
         For each tool that did not run at all, the reason in a sentence.
     """
 
     seed: int
     trials: int
-    meetings: tuple[Meeting, ...]
-    faults: tuple[Fault, ...]
+    meetings: tuple[MistakeResult, ...]
+    faults: tuple[FaultResult, ...]
     alarms: tuple[Alarm, ...]
     coverage: tuple[Coverage, ...]
     not_run: tuple[str, ...] = ()
 
 
-def middle(numbers: tuple[float, ...]) -> float:
+def upper_median(numbers: tuple[float, ...]) -> float:
     """Return the median, of two middle numbers the larger; NaN of none."""
     return sorted(numbers)[len(numbers) // 2] if numbers else math.nan
 
 
-def kind(quantity: str) -> str:
-    """Return a quantity without its layer: dL/dW."""
-    return re.sub(r"\d+", "", quantity)
+def cover(results: Iterable[MistakeResult]) -> tuple[Coverage, ...]:
+    """Weigh each case against all others, by the mistakes it catches in each number format."""
+    catches: dict[str, set[tuple[str, str]]] = {}
+    for result in results:
+        caught = catches.setdefault(result.case, set())
+        if result.caught_by(SUITE):
+            caught.add((result.mistake, result.dtype))
+    needed = _small_set(catches)
+    coverage = []
+    for case, caught in catches.items():
+        alone = caught.difference(*(other for name, other in catches.items() if name != case))
+        named = tuple(f"{mistake} ({dtype})" for mistake, dtype in sorted(alone))
+        coverage.append(Coverage(case, len(caught), named, case in needed))
+    return tuple(coverage)
+
+
+def _small_set(catches: Mapping[str, set[tuple[str, str]]]) -> list[str]:
+    """Choose greedily: always the case that catches most of what is still uncaught, the earlier of equals.
+
+    A case that the later choices have made superfluous is dropped again, so none can be left out.
+    """
+    uncaught = set().union(*catches.values())
+    chosen: list[str] = []
+    while uncaught:
+        best = max(catches, key=lambda case: len(catches[case] & uncaught))
+        chosen.append(best)
+        uncaught -= catches[best]
+    for case in tuple(chosen):
+        rest = [other for other in chosen if other != case]
+        if catches[case] <= set().union(*(catches[other] for other in rest)):
+            chosen = rest
+    return chosen
