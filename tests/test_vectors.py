@@ -23,9 +23,8 @@ from cases.load import SHIPPED
 from cases.rounding import nearest
 from reference import training_steps
 from reference.nearest import correctly_rounded
-from reports.vectors import PARAMETERS
-from reports.vectors.__main__ import main
-from reports.vectors.document import document, exact, vector
+from reports.vector_file import document, exact, vector
+from reports.vectors import MAX_PARAMETERS, main
 
 FORMATS = {
     "float64": np.float64,
@@ -39,7 +38,7 @@ SOME = ("worked/document", "worked/mazur", "formats/small", "optimizers/adam", "
 @pytest.fixture(scope="module")
 def some() -> dict[str, Any]:
     cases = [case for case in load_cases(SHIPPED) if case.name.startswith(SOME)]
-    return document(cases, (), (PARAMETERS, 3))
+    return document(cases, (), (MAX_PARAMETERS, 3))
 
 
 def told_of(document: dict[str, Any], case: str, dtype: str) -> Any:
@@ -293,7 +292,7 @@ def test_a_file_of_some_cases_never_replaces_that_of_all(
     words: list[str], narrower: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[Path] = []
-    monkeypatch.setattr("reports.vectors.make.make", lambda *given: made.append(given[-1]))
+    monkeypatch.setattr("reports.vector_file.make", lambda *given: made.append(given[-1]))
     monkeypatch.chdir(tmp_path)
     main(words)
     main([*words, "--out", "mine.json"])

@@ -1,4 +1,4 @@
-"""Measuring detection power: mistakes, faults and correct claims, put to this suite and to the usual tools."""
+"""Measuring detection power: mistakes, faults and correct claims, put to this suite and the usual tools."""
 
 import math
 import zlib

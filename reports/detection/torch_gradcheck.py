@@ -18,14 +18,14 @@ from adapters.torch_functions import loss_of
 from cases import Problem, names
 
 # It runs the forward pass twice for each parameter.
-MOST_PARAMETERS = 300
+MAX_PARAMETERS = 300
 
 
 def not_run(problem: Problem) -> str:
     """Say why it is not run on a problem, or nothing."""
     if problem.dtype != "float64":
         return "not run: it is made for float64"
-    if problem.size > MOST_PARAMETERS:
+    if problem.size > MAX_PARAMETERS:
         return f"not run: too many parameters ({problem.size:,})"
     return ""
 

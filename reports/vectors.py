@@ -1,4 +1,4 @@
-"""Write vectors.json: `python -m reports.vectors`.
+"""Write vectors.json, the cases with correctly rounded values: `python -m reports.vectors`.
 
 Exit codes: 0 written; 2 bad usage or bad input; 130 interrupted.
 """
@@ -9,9 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from reports.places import out_folder
-from reports.vectors import PARAMETERS, STEPS
 
 NAME = "vectors.json"
+
+# The defaults of the limits: a case with more parameters is left out, and so are later steps.
+MAX_PARAMETERS, MAX_STEPS = 1_000, 3
+
 DTYPES = ("float64", "float32", "bfloat16", "float16")
 
 
@@ -19,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Write the file, and return the exit code."""
     options = _parser().parse_args(arguments)
     try:
-        from reports.vectors.make import make  # noqa: PLC0415 - after parsing, so that --help answers at once
+        from reports.vector_file import make  # noqa: PLC0415 - after parsing, so that --help answers at once
 
         limits = options.parameters, options.steps
         out = options.out or out_folder(narrows=options.select or options.dtype) / NAME
@@ -44,9 +47,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--select", metavar="TEXT", default="", help="only the cases that have TEXT in their name")
     add("--dtype", choices=DTYPES, action="append", default=[], help="only this number format")
     most = "leave out cases with more parameters (default: %(default)s)"
-    add("--parameters", metavar="COUNT", type=int, default=PARAMETERS, help=most)
+    add("--parameters", metavar="COUNT", type=int, default=MAX_PARAMETERS, help=most)
     steps = "write down so many training steps (default: %(default)s)"
-    add("--steps", metavar="COUNT", type=_positive, default=STEPS, help=steps)
+    add("--steps", metavar="COUNT", type=_positive, default=MAX_STEPS, help=steps)
     return parser
 
 

@@ -1,13 +1,16 @@
-"""What vectors.json holds: of each case the inputs, the equations, and what follows from them."""
+"""vectors.json: of each case the inputs, the equations, and what follows from them, for any language."""
 
 import math
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from decimal import ROUND_UP, Context
+from pathlib import Path
 from typing import Any, Final
+from uuid import uuid4
 
 import numpy as np
 
-from cases import Case, Problem, Rule
+from cases import SHIPPED, Case, CaseErrors, Problem, Rule, load_cases
 from cases.names import STEP
 from reference import tape
 from reference.allowance import allowances, within
@@ -15,7 +18,11 @@ from reference.balls import Real
 from reference.bounded import Bounded
 from reference.findings import shortest
 from reference.nearest import correctly_rounded
-from reports.vectors import FORMAT, SCHEMA
+from reports import terminal
+from reports.texts import to_json
+
+FORMAT: Final = "backprop-parity vectors"
+SCHEMA: Final = 1
 
 ABOUT: Final = (
     "Training steps of small networks: the inputs exactly as given, the equations, and for every quantity "
@@ -26,13 +33,61 @@ ABOUT: Final = (
 UP: Final = Context(prec=3, rounding=ROUND_UP)
 
 
+def make(
+    folders: Sequence[Path], select: str, dtypes: Sequence[str], limits: tuple[int, int], out: Path
+) -> int:
+    """Load the cases, compute, write the file, and return the exit code."""
+    try:
+        cases = [case for case in load_cases(SHIPPED, *folders) if select in case.name]
+    except CaseErrors as error:
+        print(error, file=sys.stderr)
+        return 2
+    console = terminal.console()
+    with terminal.bar(console) as watch:
+        content = document(cases, dtypes, limits, watch)
+    if not content["vectors"]:
+        none = f"no case that has {select!r} in its name is within the limits"
+        print(f"nothing to write: {none}", file=sys.stderr)
+        return 2
+    try:
+        _write(content, out)
+    except OSError as error:
+        print(f"{out} cannot be written: {error.strerror or error}", file=sys.stderr)
+        return 2
+    console.print(f"{_counted(content)}: {terminal.shown(out)}", soft_wrap=True)
+    return 0
+
+
+def _counted(content: dict[str, Any]) -> str:
+    vectors = content["vectors"]
+    cases, left_out = (
+        len({entry["case"] for entry in entries})
+        for entries in (vectors, [entry for entry in content["left_out"] if entry["what"] == "all"])
+    )
+    quantities = [quantity for entry in vectors for step in entry["steps"] for quantity in step.values()]
+    values = sum(len(quantity["decimal"]) for quantity in quantities)
+    without = f" ({left_out} left out)" if left_out else ""
+    return f"Cases: {cases}{without}, in all their number formats: {len(vectors)}, values: {values:,}"
+
+
+def _write(content: dict[str, Any], out: Path) -> None:
+    """Write a temporary file in the same folder, and move it to `out` when it is whole."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = out.with_name(f".{out.name}-{uuid4().hex[:12]}")
+    try:
+        unfinished.write_text(f"{to_json(content)}\n", encoding="utf-8", newline="\n")
+        unfinished.replace(out)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
 def document(
     cases: Sequence[Case],
     dtypes: Sequence[str],
     limits: tuple[int, int],
     watch: Callable[[str, int, int], None] = lambda *_: None,
 ) -> dict[str, Any]:
-    """Return the whole.
+    """Return the content of the file.
 
     Parameters
     ----------
@@ -110,24 +165,20 @@ def _numbers(problem: Problem) -> dict[str, Any]:
 def exact(array: object, dtype: str) -> dict[str, Any]:
     """Return numbers exactly as they are, along the rows: the shortest decimals, and hexadecimal floats."""
     wide = np.asarray(array, np.float64)
+    values = wide.ravel().tolist()
     return {
         "dtype": dtype,
         "shape": list(wide.shape),
-        "decimal": [_decimal(value, dtype) for value in wide.ravel().tolist()],
-        "hex": [_hex(value) for value in wide.ravel().tolist()],
+        "decimal": [_written(value, lambda number: shortest(number, dtype)) for value in values],
+        "hex": [_written(value, float.hex) for value in values],
     }
 
 
-def _decimal(value: float, dtype: str) -> str | None:
+def _written(value: float, write: Callable[[float], str]) -> str | None:
+    """Write a number, infinity, or None where it is not known."""
     if math.isinf(value):
         return f"{'-' * (value < 0)}Infinity"
-    return None if math.isnan(value) else shortest(value, dtype)
-
-
-def _hex(value: float) -> str | None:
-    if math.isinf(value):
-        return f"{'-' * (value < 0)}Infinity"
-    return None if math.isnan(value) else value.hex()
+    return None if math.isnan(value) else write(value)
 
 
 def _steps(problem: Problem, steps: int) -> list[dict[str, Any]]:
@@ -144,14 +195,9 @@ def _is_done(problem: Problem, step: dict[str, Real]) -> bool:
 
 
 def _quantity(rounded: Real, bound: Bounded, dtype: str) -> dict[str, Any]:
-    allowed = within(bound, rounded).ravel().tolist()
-    told = exact(rounded, dtype)
-    return {
-        "shape": told["shape"],
-        "decimal": told["decimal"],
-        "hex": told["hex"],
-        "within": list(map(_up, allowed)),
-    }
+    values = exact(rounded, dtype)
+    del values["dtype"]
+    return values | {"within": [_up(allowed) for allowed in within(bound, rounded).ravel().tolist()]}
 
 
 def _up(bound: float) -> str | None:
