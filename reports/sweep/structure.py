@@ -1,4 +1,4 @@
-"""What all cases of a block share: the network, the loss, the update, the format, the regime."""
+"""What all cases of a block share: the network, the loss, the update, the number format, the magnitudes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,38 +7,157 @@ from typing import Final, get_args
 from cases import names
 from cases.dtypes import DTYPES
 from cases.model import Activation
+from cases.problem import Rule
 from cases.rounding import rounded_once
-from reports.sweep.randomness import Stream, dealt
-from reports.sweep.regimes import ORDINARY, REGIMES, Regime
-from reports.sweep.updates import KINDS, RATES, Update, least_steps, update
+from reports.sweep.randomness import Stream, round_robin
+
+# What a case may name, and what its numbers may be.
 
 ACTIVATIONS: Final[tuple[str, ...]] = get_args(Activation)
 
-LOSSES: Final = (
-    ("half_squared_error", "sum"),
-    ("half_squared_error", "mean"),
-    ("mean_squared_error", "mean"),
-    *(
-        (name, reduction)
-        for name in (
-            "softmax_cross_entropy",
-            "softmax_cross_entropy_with_integer_labels",
-            "binary_cross_entropy_with_logits",
-            "binary_cross_entropy",
-            "huber",
-            "smooth_l1",
-            "l1",
-        )
-        for reduction in ("sum", "mean")
-    ),
-)
+# What y must be; any numbers for the losses that are not here.
+TARGETS: Final = {
+    "softmax_cross_entropy": "distributions",
+    "softmax_cross_entropy_with_integer_labels": "classes",
+    "binary_cross_entropy_with_logits": "probabilities",
+    "binary_cross_entropy": "probabilities",
+}
 
-# Of so many blocks each format has its share.
-WEIGHTS: Final = {"float32": 4, "float64": 3, "bfloat16": 1, "float16": 1}
+REDUCTIONS: Final = {
+    "half_squared_error": ("sum", "mean"),
+    "mean_squared_error": ("mean",),
+    **dict.fromkeys((*TARGETS, "huber", "smooth_l1", "l1"), ("sum", "mean")),
+}
+LOSSES: Final = tuple((name, reduction) for name in REDUCTIONS for reduction in REDUCTIONS[name])
+
+# The ranges of the numbers of losses and rules: "fraction" is above 0 and below 1, "share" at least 0,
+# "smoothing" at least 0 and below 1, "count" a whole number above 0; all others are above 0.
+RANGES: Final = {
+    **dict.fromkeys(("momentum", "dampening", "beta1", "beta2", "alpha", "factor"), "fraction"),
+    **dict.fromkeys(("eps", "clip_eps", "initial_accumulator", "final"), "share"),
+    **dict.fromkeys(("every", "over"), "count"),
+    "label_smoothing": "smoothing",
+}
+
+# What is drawn.
+
+# How many blocks of each cycle are of a format.
+DTYPE_SHARES: Final = {"float32": 4, "float64": 3, "bfloat16": 1, "float16": 1}
 
 STEPS: Final = (1, 1, 1, 2, 1, 3)
 DEPTHS: Final = (2, 1, 2, 3, 2, 4)
-WIDEST, LARGEST_BATCH = 8, 8
+MAX_WIDTH, MAX_BATCH = 8, 8
+RATES: Final = (0.1, 0.01, 0.3, 1.0, 1e-3, 7.0)
+
+# The number that a loss takes, and the values that are drawn for it.
+LOSS_NUMBERS: Final = {
+    "softmax_cross_entropy": ("label_smoothing", (0.0, 0.1, 0.5)),
+    "softmax_cross_entropy_with_integer_labels": ("label_smoothing", (0.0, 0.0, 0.1)),
+    "huber": ("delta", (1.0, 0.7, 0.125)),
+    "smooth_l1": ("beta", (1.0, 0.3, 0.125)),
+}
+
+BETAS1: Final = (0.9, 0.9, 0.5, 0.99, 0.125)
+BETAS2: Final = (0.999, 0.999, 0.9, 0.99, 0.25)
+EPSILONS: Final = (1e-8, 1e-8, 1e-3, 1e-12)
+DECAYS: Final = (0.01, 0.1, 1e-4)
+INITIAL_ACCUMULATORS: Final = (0.1, 0.0, 1.0)
+
+# PyTorch's, and one that is seen in every format.
+CLIP_EPSILONS: Final = (1e-6, 0.1)
+MAX_NORMS: Final = (0.5, 1.0, 0.01, 100.0)
+
+# The numbers of each optimizer, in the order in which they are drawn; a weight decay comes last.
+_ADAM: Final = {"beta1": BETAS1, "beta2": BETAS2, "eps": EPSILONS}
+OPTIMIZER_NUMBERS: Final[dict[str, dict[str, tuple[float, ...]]]] = {
+    "sgd": {"momentum": (0.9, 0.5, 0.99), "dampening": (0.5, 0.1)},
+    "adam": _ADAM,
+    "adamw": _ADAM,
+    "adamax": _ADAM,
+    "rmsprop": {"alpha": (0.9, 0.99, 0.5), "eps": EPSILONS},
+    "adagrad": {"initial_accumulator": INITIAL_ACCUMULATORS, "eps": EPSILONS},
+}
+
+# Numbers that an update has only if its kind names them.
+OPTIONAL_NUMBERS: Final = frozenset({"momentum", "dampening"})
+
+# The options of optimizers, by their words in a kind of update.
+OPTIONS: Final = {"nesterov": "nesterov", "centered": "centered", "inside": "eps_in_sqrt"}
+
+# The kinds of updates: an optimizer, then what belongs to it; "fixed": a parameter is not trained.
+UPDATES: Final = (
+    "sgd",
+    "sgd decay fixed",
+    "sgd decay",
+    "sgd momentum",
+    "sgd momentum nesterov",
+    "sgd momentum dampening",
+    "sgd momentum decay cosine",
+    "adam",
+    "adam inside",
+    "adam decay",
+    "adamw",
+    "adamax",
+    "adamax decay",
+    "rmsprop",
+    "rmsprop inside",
+    "rmsprop centered",
+    "rmsprop centered inside",
+    "adagrad",
+    "adagrad inside",
+    "adagrad decay",
+    "sgd cosine",
+    "adam step",
+    "sgd momentum step",
+    "sgd clipped",
+    "adam clipped decay",
+    "sgd clipped eps",
+    "sgd momentum clipped eps",
+)
+
+# What shows in the second step only.
+SHOWN_LATER: Final = frozenset({"dampening", "cosine", "step"})
+
+
+@dataclass(frozen=True)
+class MagnitudeRegime:
+    """How large numbers are, and how often they are special.
+
+    Attributes
+    ----------
+    weights, inputs
+        Exponents of 2, the least and the most: each array of each case is scaled by one of them.
+    of_format
+        Whether those exponents are shares of the format's own largest (or smallest) exponent.
+    grid
+        Numbers are rounded to multiples of this, so that sums are often 0 or exactly at a kink; 0 for none.
+    zeros
+        The share of numbers that are exactly 0.
+    """
+
+    name: str
+    weights: tuple[float, float] = (0, 0)
+    inputs: tuple[float, float] = (0, 0)
+    of_format: bool = False
+    grid: float = 0.0
+    zeros: float = 0.0
+
+
+ORDINARY: Final = MagnitudeRegime("ordinary", (-2, 1), (-2, 1))
+
+# One block in ten has each.
+REGIMES: Final = (
+    ORDINARY,
+    MagnitudeRegime("mixed", (-6, 3), (-6, 3)),
+    MagnitudeRegime("saturated", (1, 5), (0, 4)),
+    MagnitudeRegime("on a grid", (0, 1), (0, 1), grid=0.25, zeros=0.2),
+    ORDINARY,
+    MagnitudeRegime("sparse", (-2, 2), (-2, 2), zeros=0.6),
+    MagnitudeRegime("tiny", (-30, -8), (-10, 0)),
+    MagnitudeRegime("large", (2, 7), (2, 7)),
+    MagnitudeRegime("near underflow", (-0.6, -0.3), (-0.6, -0.3), of_format=True),
+    MagnitudeRegime("near overflow", (0.2, 0.5), (0.2, 0.5), of_format=True),
+)
 
 
 @dataclass(frozen=True)
@@ -50,7 +169,9 @@ class Structure:
     widths
         Of the input and of each layer's output.
     batch
-        How many examples.
+        The number of examples.
+    update
+        The kind of update in a few words, of `UPDATES`.
     """
 
     dtype: str
@@ -60,11 +181,14 @@ class Structure:
     loss: str
     reduction: str
     loss_numbers: tuple[tuple[str, float], ...]
-    update: Update
+    update: str
+    optimizer: Rule
+    schedule: Rule | None
+    clipping: Rule | None
     learning_rate: float
     steps: int
     not_trained: frozenset[str]
-    regime: Regime
+    regime: MagnitudeRegime
 
     @property
     def features(self) -> dict[str, str | int]:
@@ -76,38 +200,44 @@ class Structure:
             "batch": self.batch,
             "activations": " ".join(self.activations),
             "loss": f"{self.loss} {self.reduction}",
-            "update": self.update.kind,
+            "update": self.update,
             "steps": self.steps,
             "regime": self.regime.name,
         }
+
+    @property
+    def numbers_per_case(self) -> int:
+        """How many numbers the arrays of one case hold: its parameters, and what each layer computes."""
+        pairs = zip(self.widths, self.widths[1:], strict=False)
+        return sum((before + 1) * after + 4 * self.batch * after for before, after in pairs)
 
 
 def structure(
     seed: int, block: int, dtypes: Sequence[str] = DTYPES, widths: Sequence[int] | None = None
 ) -> Structure:
-    """Draw the structure of a block.
+    """Draw the structure of a block; the arguments decide everything.
 
     Parameters
     ----------
-    seed, block
-        They decide everything, beside what follows.
     dtypes
         The formats to draw from.
     widths
         The network's widths, where they are not to be drawn.
     """
+    # The order in which `stream` is used is part of what a seed means.
     stream = Stream(seed, "structure", block)
-    shares = tuple(dtype for dtype in dtypes for _ in range(WEIGHTS[dtype]))
-    dtype = dealt(seed, "dtype", shares, block)
-    kind = dealt(seed, "update", KINDS, block)
-    steps = max(dealt(seed, "steps", STEPS, block), least_steps(kind))
+    shares = tuple(dtype for dtype in dtypes for _ in range(DTYPE_SHARES[dtype]))
+    dtype = round_robin(seed, "dtype", shares, block)
+    update = round_robin(seed, "update", UPDATES, block)
+    name, *words = update.split()
+    steps = max(round_robin(seed, "steps", STEPS, block), 1 if SHOWN_LATER.isdisjoint(words) else 2)
     if widths is None:
-        depth = dealt(seed, "depth", DEPTHS, block)
-        widths = [1 + stream.below(WIDEST) for _ in range(depth + 1)]
-    loss, reduction = dealt(seed, "loss", LOSSES, block)
+        depth = round_robin(seed, "depth", DEPTHS, block)
+        widths = [1 + stream.below(MAX_WIDTH) for _ in range(depth + 1)]
+    loss, reduction = round_robin(seed, "loss", LOSSES, block)
     layers = range(1, len(widths))
-    activations = [dealt(seed, f"activation {k}", ACTIVATIONS, block) for k in layers]
-    regime = dealt(seed, "regime", REGIMES, block)
+    activations = [round_robin(seed, f"activation {k}", ACTIVATIONS, block) for k in layers]
+    regime = round_robin(seed, "regime", REGIMES, block)
     if loss == "binary_cross_entropy":  # of probabilities: NaN is refused by PyTorch
         activations[-1] = "sigmoid"
         regime = ORDINARY if regime.of_format or dtype == "float16" else regime
@@ -115,35 +245,55 @@ def structure(
     return Structure(
         dtype=dtype,
         widths=tuple(widths),
-        batch=1 + stream.below(LARGEST_BATCH),
+        batch=1 + stream.below(MAX_BATCH),
         activations=tuple(activations),
         loss=loss,
         reduction=reduction,
         loss_numbers=_loss_numbers(loss, stream, dtype),
-        update=update(kind, stream, steps),
+        update=update,
+        optimizer=_optimizer(name, words, stream),
+        schedule=_schedule(words, steps),
+        clipping=_clipping(words, stream),
         learning_rate=float(rounded_once(stream.choice(RATES), dtype)),
         steps=steps,
-        not_trained=_not_trained(stream, len(activations), surely="fixed" in kind.split()),
+        not_trained=_not_trained(len(activations), words, stream),
         regime=regime,
     )
 
 
 def _loss_numbers(loss: str, stream: Stream, dtype: str) -> tuple[tuple[str, float], ...]:
-    """Draw what a loss is given beside ŷ and y, in its format."""
-    given: dict[str, tuple[float, ...]] = {
-        "softmax_cross_entropy": (0.0, 0.1, 0.5),
-        "softmax_cross_entropy_with_integer_labels": (0.0, 0.0, 0.1),
-        "huber": (1.0, 0.7, 0.125),
-        "smooth_l1": (1.0, 0.3, 0.125),
-    }
-    called = {"huber": "delta", "smooth_l1": "beta"}
-    if loss not in given:
+    if loss not in LOSS_NUMBERS:
         return ()
-    number = float(rounded_once(stream.choice(given[loss]), dtype))
-    return ((called.get(loss, "label_smoothing"), number),)
+    name, values = LOSS_NUMBERS[loss]
+    return ((name, float(rounded_once(stream.choice(values), dtype))),)
 
 
-def _not_trained(stream: Stream, depth: int, *, surely: bool) -> frozenset[str]:
-    """Leave one bias as it is in one block of six, beside those in which it is part of the update."""
-    one = names.b(1 + stream.below(depth))
-    return frozenset({one}) if stream.below(6) == 0 or surely else frozenset()
+def _optimizer(name: str, words: Sequence[str], stream: Stream) -> Rule:
+    numbers = {
+        number: stream.choice(values)
+        for number, values in OPTIMIZER_NUMBERS[name].items()
+        if number in words or number not in OPTIONAL_NUMBERS
+    }
+    if "decay" in words or name == "adamw":
+        numbers["weight_decay"] = stream.choice(DECAYS)
+    return Rule(name, tuple(numbers.items()), frozenset(OPTIONS[word] for word in words if word in OPTIONS))
+
+
+def _schedule(words: Sequence[str], steps: int) -> Rule | None:
+    if "cosine" in words:
+        return Rule("cosine", (("over", max(steps - 1, 1)), ("final", 0.25)))
+    return Rule("step", (("every", 1), ("factor", 0.5))) if "step" in words else None
+
+
+def _clipping(words: Sequence[str], stream: Stream) -> Rule | None:
+    if "clipped" not in words:
+        return None
+    max_norm = stream.choice(MAX_NORMS)
+    eps = stream.choice(CLIP_EPSILONS) if "eps" in words else 0.0
+    return Rule("global_norm", (("max_norm", max_norm), ("clip_eps", eps)))
+
+
+def _not_trained(depth: int, words: Sequence[str], stream: Stream) -> frozenset[str]:
+    """Choose a bias to leave alone, in one block of six and where the kind of update asks for it."""
+    bias = names.b(1 + stream.below(depth))
+    return frozenset({bias}) if stream.below(6) == 0 or "fixed" in words else frozenset()

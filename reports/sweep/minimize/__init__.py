@@ -1,6 +1,6 @@
-"""Shrinking: from a problem on which something fails to a smallest one on which it still does.
+"""Minimizing: from a problem on which something fails to a smallest one on which it still does.
 
-A greedy loop and no `hypothesis.find`: Hypothesis shrinks what it has drawn itself, and would have to find
+A greedy loop and not `hypothesis.find`: Hypothesis minimizes what it has drawn itself, and would have to find
 again what the sweep has found; and every try may compile a program, so that the order of edits, the largest
 first, decides how far one gets in a minute.
 """
@@ -14,24 +14,20 @@ from typing import Final
 import numpy as np
 
 from cases import Problem
-from cases.dtypes import DTYPES
-from cases.targets import BY_CLASS
-from reports.sweep.shrinking.digits import weight
-from reports.sweep.shrinking.narrower import narrower
-from reports.sweep.shrinking.rounder import rounder
-from reports.sweep.shrinking.shorter import shorter
-from reports.sweep.shrinking.simpler import ACTIVATIONS, LOSSES, simpler
+from reports.sweep.minimize.edits import SIMPLE_ACTIVATIONS, SIMPLE_LOSSES, narrower, shorter, simpler
+from reports.sweep.minimize.short_numbers import RULE_DTYPE, rounder, weight
+from reports.sweep.structure import TARGETS
 
-# What one failure may take.
-SECONDS: Final = 60.0
+# The time for one failure.
+MAX_SECONDS: Final = 60.0
 
 PASSES: Final = (shorter, narrower, simpler, rounder)
 
 
-def shrink(
+def minimize(
     problem: Problem,
     fails: Callable[[Problem], bool],
-    seconds: float = SECONDS,
+    seconds: float = MAX_SECONDS,
     clock: Callable[[], float] = time.monotonic,
 ) -> Problem:
     """Return the simplest problem that was found on which `fails` is still true.
@@ -62,28 +58,31 @@ def shrink(
             return best
 
 
-def is_simpler(one: Problem, other: Problem) -> bool:
+def is_simpler(problem: Problem, other: Problem) -> bool:
     """Whether a problem is simpler: smaller, of simpler rules, or else of simpler numbers."""
-    if _size(one) != _size(other):
-        return _size(one) < _size(other)
-    return _weight(one, other) < _weight(other, one)
+    if _size(problem) != _size(other):
+        return _size(problem) < _size(other)
+    return _weight(problem, other) < _weight(other, problem)
 
 
-def numbers_of(problem: Problem) -> int:
+def input_size(problem: Problem) -> int:
     """Return how many numbers a case file states for x, y and the parameters."""
     return sum(array.size for array in problem.inputs.values())
 
 
 def _size(problem: Problem) -> tuple[int, ...]:
-    return problem.depth, numbers_of(problem), problem.steps, _words(problem)
+    return problem.depth, input_size(problem), problem.steps, _complexity(problem)
 
 
-def _words(problem: Problem) -> int:
+def _complexity(problem: Problem) -> int:
     """Count what is not as simple as can be in the rules, the loss and the activations."""
     rules = [rule for rule in (problem.optimizer, problem.schedule, problem.clipping) if rule]
-    loss = (problem.loss, problem.reduction)
-    of_loss = LOSSES.index(loss) if loss in LOSSES else 2 * len(LOSSES) + (problem.reduction == "mean")
-    each = [ACTIVATIONS.index(one) if one in ACTIVATIONS else len(ACTIVATIONS) for one in problem.activations]
+    simple, loss = len(SIMPLE_LOSSES), (problem.loss, problem.reduction)
+    of_loss = SIMPLE_LOSSES.index(loss) if loss in SIMPLE_LOSSES else 2 * simple + (loss[1] == "mean")
+    each = [
+        SIMPLE_ACTIVATIONS.index(name) if name in SIMPLE_ACTIVATIONS else len(SIMPLE_ACTIVATIONS)
+        for name in problem.activations
+    ]
     of_rules = [10 * (rule.name != "sgd") + 2 * len(rule.numbers) + len(rule.options) for rule in rules]
     return sum(of_rules) + of_loss + sum(each) + len(problem.not_trained)
 
@@ -96,29 +95,21 @@ def _weight(problem: Problem, other: Problem) -> int:
     theirs = other.inputs
     arrays = [array for name, array in problem.inputs.items() if array is not theirs[name]]
     own += [float(number) for array in arrays for number in array.flat]
-    return sum(weight(n, DTYPES[0]) for n in numbers) + sum(weight(n, problem.dtype) for n in own)
+    return sum(weight(n, RULE_DTYPE) for n in numbers) + sum(weight(n, problem.dtype) for n in own)
 
 
 def sound(problem: Problem) -> Problem | None:
-    """Return a problem with targets that its loss makes sense of; None where a number is not finite."""
+    """Return a problem with targets that its loss allows; None where a number is not finite."""
     if not all(np.isfinite(array).all() for array in problem.inputs.values()):
         return None
     if not math.isfinite(problem.learning_rate):
         return None
-    y = problem.y.astype(np.float64)
-    is_share = (y >= 0).all() and (y.sum(axis=1) == 1).all()
-    is_class = is_share and (y.max(axis=1) == 1).all()
-    match problem.loss:
-        case "softmax_cross_entropy" if not is_share:
-            return _by_class(problem)
-        case _ if problem.loss == BY_CLASS and not is_class:
-            return _by_class(problem)
-        case "binary_cross_entropy" | "binary_cross_entropy_with_logits" if not ((y >= 0) & (y <= 1)).all():
-            return replace(problem, y=np.clip(problem.y, 0, 1))
+    y, targets = problem.y.astype(np.float64), TARGETS.get(problem.loss)
+    is_distribution = (y >= 0).all() and (y.sum(axis=1) == 1).all()
+    is_class = is_distribution and (y.max(axis=1) == 1).all()
+    if (targets == "distributions" and not is_distribution) or (targets == "classes" and not is_class):
+        outputs = problem.y.shape[1]  # each example becomes of the class of its largest target
+        return replace(problem, y=np.eye(outputs, dtype=problem.dtype)[problem.y.argmax(axis=1)])
+    if targets == "probabilities" and not ((y >= 0) & (y <= 1)).all():
+        return replace(problem, y=np.clip(problem.y, 0, 1))
     return problem
-
-
-def _by_class(problem: Problem) -> Problem:
-    """Return a problem whose examples are of the class of their largest target."""
-    outputs = problem.y.shape[1]
-    return replace(problem, y=np.eye(outputs, dtype=problem.dtype)[problem.y.argmax(axis=1)])
