@@ -19,7 +19,7 @@ from reports.formats import FORMATS
 from reports.parity import Failure, failure_of, with_failed
 from reports.rows import Results
 from reports.sweep.implementations import Implementation
-from reports.sweep.shrinking.symptom import failure
+from reports.sweep.minimize.dedup import failure
 
 pytestmark = pytest.mark.usefixtures("implementations", "without_pictures", "parts_may_fail")
 

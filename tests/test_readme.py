@@ -38,7 +38,7 @@ from reports import build, diff, latex, places, vectors
 from reports.changes import tables
 from reports.changes.moved import Motion
 from reports.sweep import __main__ as sweep
-from reports.sweep.telling import COLUMNS
+from reports.sweep.summary import COLUMNS
 
 DOCUMENTS = documents()
 BLOCKS = [block for path, text in DOCUMENTS.items() for block in blocks(path, text)]

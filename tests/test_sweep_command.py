@@ -16,16 +16,14 @@ from adapters import Adapter, Program, Unavailable
 from adapters.isolation import Limits
 from reference import Verdict, training_steps
 from reports.sweep import __main__ as command
-from reports.sweep import cluster
-from reports.sweep.cluster import DaskEngine
-from reports.sweep.done import Order
-from reports.sweep.engine import LocalEngine
+from reports.sweep import engine
+from reports.sweep.engine import DaskEngine, LocalEngine, Order
+from reports.sweep.minimize.case_text import Minimized
+from reports.sweep.minimize.case_text import command as again
+from reports.sweep.minimize.dedup import problem_of
 from reports.sweep.plan import Plan, tasks
-from reports.sweep.shrinking.distinct import problem_of
-from reports.sweep.shrinking.found import Found
 from reports.sweep.store import Store
 from reports.sweep.summary import SUMS, Summary, shortfalls
-from reports.sweep.telling import command as again
 
 COUNT = 150
 ROOT = Path(__file__).parent.parent
@@ -166,11 +164,11 @@ def test_a_sweep_in_which_nothing_was_compared_fails(tmp_path, implementations, 
 
 
 def test_the_command_that_repeats_findings_names_their_adapters_and_what_their_names_share():
-    found = [Found(Path(f"found/mine-f-{name}.yaml"), "", "mine:f") for name in ("loss-0-5", "a-0-7")]
+    found = [Minimized(Path(f"found/mine-f-{name}.yaml"), "", "mine:f") for name in ("loss-0-5", "a-0-7")]
     start = "python -m reports.build --cases 'my found' --adapter mine:f"
     assert again(found[:1], Path("my found"), ()) == f"{start} --select mine-f-loss-0-5"
     assert again(found, Path("my found"), ("--isolate",)) == f"{start} --select mine-f- --isolate"
-    other = Found(Path("found/jax-a-0-7.yaml"), "", "jax")
+    other = Minimized(Path("found/jax-a-0-7.yaml"), "", "jax")
     assert again([*found, other], Path("my found"), ()) == f"{start} --adapter jax"
 
 
@@ -240,7 +238,7 @@ def test_a_dask_cluster_gives_the_same_rows(whole, tmp_path):
 
 
 def test_a_scheduler_that_does_not_answer_is_told(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(cluster, "PATIENCE", 0.5)
+    monkeypatch.setattr(engine, "PATIENCE", 0.5)
     words = "--engine", "dask", "--scheduler", "tcp://127.0.0.1:9"
     assert here(tmp_path / "sweep", *words, count=8) == 2
     assert "no scheduler answers at tcp://127.0.0.1:9" in capsys.readouterr().err

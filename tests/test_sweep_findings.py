@@ -1,4 +1,4 @@
-"""What a sweep finds is reduced to a smallest case that fails alike, and written as a case file."""
+"""What a sweep finds is minimized to a case that fails alike, and written as a case file."""
 
 import re
 import shlex
@@ -18,19 +18,14 @@ from cases import load_cases, names
 from cases.protocol import Stacked
 from reference import training_steps
 from reference.mistakes import MISTAKES, Inexpressible
-from reports.build import main as build
 from reports.parity import failure_of
-from reports.sweep.blocks import blocks
+from reports.sweep.engine import run_task
 from reports.sweep.implementations import Implementation
-from reports.sweep.plan import Plan, tasks
-from reports.sweep.shrinking import found
-from reports.sweep.shrinking.distinct import groups, problem_of
-from reports.sweep.shrinking.document import document
-from reports.sweep.shrinking.found import write_found
-from reports.sweep.shrinking.shrink import numbers_of, shrink
-from reports.sweep.shrinking.symptom import Symptom, failure
-from reports.sweep.summary import summarize
-from reports.sweep.work import run_task
+from reports.sweep.minimize import case_text, input_size, minimize
+from reports.sweep.minimize.case_text import Minimized, command, document, write_minimized
+from reports.sweep.minimize.dedup import Symptom, failure, groups
+from reports.sweep.plan import Plan, blocks, tasks
+from reports.sweep.summary import FINDING, summarize
 
 ROOT = Path(__file__).parent.parent
 PLAN = Plan(0, 1000)
@@ -39,9 +34,10 @@ CONTRASTING = {
     "weights-not-transposed", "mean-over-examples", "derivative-of-the-wrong-layer",
     "rate-inside-the-momentum", "decay-of-a-fixed-parameter", "float32-forward", "tf32-products",
 }  # fmt: skip
+every_mistake = pytest.mark.skipif("not config.getoption('--slow')", reason="every mistake: --slow")
 
+# It takes a square W2 that is larger than 1 by 1: 1 number in x, 4 in W1 and b1, 6 in W2 and b2, 2 in y.
 LARGER = {"weights-transposed-backward": 13}
-"""It takes a square W2 that is larger than 1 by 1: 1 number in x, 4 in W1 and b1, 6 in W2 and b2, 2 in y."""
 
 
 def planted(mistake):
@@ -49,47 +45,42 @@ def planted(mistake):
     return Implementation(adapter, adapter.programs[0])
 
 
-def found_by_the_sweep(mistake):
+def first_failing(mistake):
     """The first case of the sweep on which an implementation with this mistake fails; None if there is none.
 
     Where the mistake cannot be made the implementation is the reference, on which nothing is found.
     """
-    who = planted(mistake)
     for block in blocks(0, PLAN.count):
         cases = range(block.start, min(block.end, PLAN.count))
-        if not isinstance(MISTAKES[mistake].lines(problem_of(PLAN, cases[0])), Inexpressible):
+        if not isinstance(MISTAKES[mistake].lines(PLAN.problem(cases[0])), Inexpressible):
             for case in cases:
-                if failure(who, problem_of(PLAN, case)):
+                if failure(planted(mistake), PLAN.problem(case)):
                     return case
     return None
 
 
-@pytest.mark.parametrize(
-    "mistake",
-    [
-        pytest.param(
-            name,
-            marks=() if name in CONTRASTING else pytest.mark.skipif(
-                "not config.getoption('--slow')", reason="every mistake: --slow"
-            ),
-        )
-        for name in MISTAKES
-    ],
-)  # fmt: skip
-def test_a_mistake_is_found_within_1000_cases_and_reduced_to_two_layers_and_ten_numbers(mistake):
-    case, who = found_by_the_sweep(mistake), planted(mistake)
-    assert case is not None
-    first = failure(who, problem_of(PLAN, case)).symptom
+def fails_alike(implementation, problem):
+    """Whether it fails on another problem as on this one, and the symptom."""
+    first = failure(implementation, problem).symptom
 
-    def fails(problem):
-        now = failure(who, problem)
+    def fails(other):
+        now = failure(implementation, other)
         return now is not None and now.symptom.is_as_clear_as(first)
 
-    shrunk = shrink(problem_of(PLAN, case), fails)
-    assert fails(shrunk)
+    return fails, first
+
+
+@pytest.mark.parametrize(
+    "mistake", [pytest.param(name, marks=() if name in CONTRASTING else every_mistake) for name in MISTAKES]
+)
+def test_a_mistake_is_found_within_1000_cases_and_minimized_to_two_layers_and_ten_numbers(mistake):
+    problem = PLAN.problem(first_failing(mistake))
+    fails, first = fails_alike(planted(mistake), problem)
+    minimal = minimize(problem, fails)
+    assert fails(minimal)
     assert mistake in first.explanations or first.explanations == {"has shape (, ), expected (,)"}
-    assert shrunk.depth <= 2
-    assert numbers_of(shrunk) <= LARGER.get(mistake, 10)
+    assert minimal.depth <= 2
+    assert input_size(minimal) <= LARGER.get(mistake, 10)
 
 
 # from findings to files
@@ -102,20 +93,20 @@ def swept(adapters, count):
 
 
 def written(adapters, count, folder, **given):
-    plan, findings = swept(adapters, count)
-    return list(write_found(plan, findings, adapters, folder, **given))
+    plan, found = swept(adapters, count)
+    return list(write_minimized(plan, found, adapters, folder, **given))
 
 
 def test_a_file_fails_as_the_sweep_did(tmp_path):
     adapters = find_adapters(["planted:mean-for-sum", "planted:weights-not-transposed"])
-    told = written(adapters, 16, tmp_path / "found")
+    found = written(adapters, 16, tmp_path / "found")
     cases = {case.path: case for case in load_cases(tmp_path / "found")}
-    assert len(told) == len(cases) == 2
-    for one in told:
+    assert len(found) == len(cases) == 2
+    for one in found:
         case = cases[one.path]
         (dtype,) = case.dtypes
         mistake = re.fullmatch(r"planted-(.*)-(loss|z)-0-\d+", case.name)[1]
-        sentence, _, numbers = one.told.partition(" From ")
+        sentence, _, numbers = one.text.partition(" From ")
         assert re.fullmatch(r"\d+ numbers to ([4-9]|10)\.", numbers)
         assert sentence.endswith(f"{dtype}, {case.name}). Explained by: {MISTAKES[mistake].sentence}.")
         assert f"It is there to show that {sentence} Found by a sweep (seed 0, case " in case.about
@@ -124,30 +115,21 @@ def test_a_file_fails_as_the_sweep_did(tmp_path):
         assert document(case.problem(dtype), case.about) == case.path.read_text(encoding="utf-8")
 
 
-def test_from_the_command_line_to_a_failing_test(tmp_path, capsys):
+def test_from_the_command_line_to_a_failing_test(tmp_path):
     environment = {"PYTHONPATH": str(ROOT / "tests"), "PATH": "", "HOME": str(tmp_path)}
 
     def run(*words):
-        return subprocess.run(
-            [sys.executable, "-m", *words],
-            cwd=ROOT,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        words = [sys.executable, "-m", *words]
+        return subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
-    adapter = ["--adapter", "planted:sign-of-the-error"]
-    folder = tmp_path / "found"
+    adapter, folder = ["--adapter", "planted:sign-of-the-error"], tmp_path / "found"
     sweep = ["reports.sweep", "--count", "8", "--workers", "1", "--out", str(tmp_path / "sweep")]
     done = run(*sweep, *adapter, "--found", str(folder))
     assert done.returncode == 1, done.stderr
     (path,) = folder.iterdir()
     assert f"{path}: dL/da" in done.stdout
-    told = next(
-        line for line in done.stdout.splitlines() if line.startswith("1 case written; to see it again: ")
-    )
-    again = shlex.split(told.partition("again: python ")[2])
+    (again,) = re.findall(r"^1 case written; to see it again: python (.*)$", done.stdout, re.MULTILINE)
+    again = shlex.split(again)
     assert again[-1] == "--isolate"  # as it was swept
     repeated = run(*again[1:], "--out", str(tmp_path / "again"), "--format", "csv")
     assert repeated.returncode == 1, repeated.stderr
@@ -158,12 +140,18 @@ def test_from_the_command_line_to_a_failing_test(tmp_path, capsys):
     assert tested.returncode == 1, tested.stdout
     assert "1 failed" in tested.stdout
     assert "Explained by: the error was taken with the wrong sign" in tested.stdout
-    report = ["--select", path.stem, "--out", str(tmp_path / "out"), "--cases", str(folder)]
-    assert build(report + adapter) == 1
-    assert "dL/da1[0, 0] is " in capsys.readouterr().out
 
 
-def test_where_there_is_no_finding_nothing_is_written(tmp_path):
+def test_the_command_that_repeats_findings_names_their_adapters_and_what_their_names_share():
+    found = [Minimized(Path(f"found/mine-f-{name}.yaml"), "", "mine:f") for name in ("loss-0-5", "a-0-7")]
+    start = "python -m reports.build --cases 'my found' --adapter mine:f"
+    assert command(found[:1], Path("my found"), ()) == f"{start} --select mine-f-loss-0-5"
+    assert command(found, Path("my found"), ("--isolate",)) == f"{start} --select mine-f- --isolate"
+    other = Minimized(Path("found/jax-a-0-7.yaml"), "", "jax")
+    assert command([*found, other], Path("my found"), ()) == f"{start} --adapter jax"
+
+
+def test_without_findings_nothing_is_written(tmp_path):
     assert written(find_adapters(["numpy"]), 8, tmp_path / "found") == []
     assert not (tmp_path / "found").exists()
 
@@ -177,39 +165,43 @@ def wrong(quantity, by=2, name="mine", where=lambda problem: True, **given):
             with np.errstate(over="ignore"):
                 yield claim | {one: (by * claim[one]).astype(claim[one].dtype) for one in hit}
 
+    return adapter_of(train, name=name, **given)
+
+
+def adapter_of(train, name="mine", **given):
     return Adapter(name, name.title(), "1.2", (Program("", train, **given),))
 
 
-def test_one_mistake_at_many_places_is_one_finding(tmp_path):
+def test_one_mistake_in_many_layers_is_one_finding(tmp_path):
     adapters = [wrong("dL/dW", by=3)]
-    plan, findings = swept(adapters, 24)
-    assert len(findings) > 12
-    assert Counter(findings["first"].str.replace(r"\d", "", regex=True)).keys() == {"dL/dW"}
-    (one,) = write_found(plan, findings, adapters, tmp_path)
-    assert one.told.startswith("dL/dW1[0, 0] is ")
+    plan, found = swept(adapters, 24)
+    assert len(found) > 12
+    assert set(found["first"].str.replace(r"\d", "", regex=True)) == {"dL/dW"}
+    (one,) = write_minimized(plan, found, adapters, tmp_path)
+    assert one.text.startswith("dL/dW1[0, 0] is ")
     assert "seen with Mine 1.2, NumPy" in " ".join(one.path.read_text(encoding="utf-8").split())
 
 
 def test_two_mistakes_are_two_findings_and_each_keeps_its_line(tmp_path):
     deep, shallow = (wrong(*one).programs[0].run for one in (("a", 1.5), ("dL/db", 1.7)))
-    both = Program("", lambda problem: (deep if problem.depth > 2 else shallow)(problem))
+    both = adapter_of(lambda problem: (deep if problem.depth > 2 else shallow)(problem))
     rows = findings((48, "a2", ""), (49, "a1", ""), (89, "dL/db1", ""))
-    told = list(write_found(PLAN, rows, [Adapter("mine", "Mine", "", (both,))], tmp_path))
-    assert sorted(one.told.partition(" is ")[0] for one in told) == ["a1[0, 0]", "dL/db1[0]"]
+    found = list(write_minimized(PLAN, rows, [both], tmp_path))
+    assert sorted(one.text.partition(" is ")[0] for one in found) == ["a1[0, 0]", "dL/db1[0]"]
     depths = {case.name: len(case.file.layers) for case in load_cases(tmp_path)}
     assert depths == {"mine-a-0-48": 3, "mine-dl-db-0-89": 1}
 
 
-def test_what_only_the_stack_shows_is_told_and_not_written(tmp_path):
+def test_a_finding_of_the_stack_alone_has_no_file(tmp_path):
     (alone,) = wrong("dL/dW", where=lambda p: p.x.ndim > 2).programs
     program = replace(alone, stacked=Stacked("all at once", alone.run))
     (one,) = written([Adapter("mine", "Mine", "", (program,))], 8, tmp_path)
     assert one.path is None
-    assert one.told.startswith("mine fails at dL/dW only as it was swept, all at once (seed 0, cases 0, 1, 2")
+    assert one.text.startswith("mine fails at dL/dW only as swept, all at once (seed 0, cases 0, 1, 2")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_does_not_fail_again_is_told(tmp_path):
+def test_a_failure_that_does_not_come_again_is_reported(tmp_path):
     calls = Counter()
 
     def sometimes(problem):
@@ -218,20 +210,18 @@ def test_what_does_not_fail_again_is_told(tmp_path):
         for claim in training_steps(problem):
             yield claim | ({"loss": claim["loss"] * 0 - 1} if damage else {})
 
-    (one,) = written([Adapter("mine", "Mine", "", (Program("", sometimes),))], 8, tmp_path, seconds=0)
-    assert "When it was run again, it did not fail." in one.told
+    (one,) = written([adapter_of(sometimes)], 8, tmp_path, seconds=0)
+    assert "When it was run again, it did not fail." in one.text
 
 
-def test_what_a_file_cannot_hold_is_told(tmp_path, monkeypatch):
-    monkeypatch.setattr(found, "MAX_BYTES", 100)
+def test_a_case_too_large_for_a_file_is_reported(tmp_path, monkeypatch):
+    monkeypatch.setattr(case_text, "MAX_BYTES", 100)
     (one,) = written([wrong("dL/db", by=3)], 8, tmp_path)
     assert one.path is None
-    assert "In 60 s it was not reduced to what a case file can hold." in one.told
+    assert "In 60 s it was not reduced to what a case file can hold." in one.text
 
 
 # which findings are the same
-
-COLUMNS = ["case", "adapter", "program", "how", "verdict", "step", "first", "used", "told"]
 
 
 def findings(*rows):
@@ -242,10 +232,8 @@ def findings(*rows):
         "AB": f"z2 is 1 (mine, float64, sweep of seed 0, case 8, step 2). Explained by: {mean}; or: another.",
         "error": "z1 has shape (2, 3), expected (3, 2) (mine, float64, sweep of seed 0, case 9).",
     }
-    table = [
-        (case, "mine", "", "alone", "differs", 1, first, 2.0, told[which]) for case, first, which in rows
-    ]
-    return pd.DataFrame(table, columns=COLUMNS)
+    table = [(case, "mine", "", "alone", "differs", 1, first, 2.0, told[key]) for case, first, key in rows]
+    return pd.DataFrame(table, columns=FINDING)
 
 
 @pytest.mark.parametrize(
@@ -258,20 +246,17 @@ def findings(*rows):
         ([(4, "z1", "error"), (5, "z2", "error")], [("z", (4, 5))]),
     ],
 )
-def test_findings_are_put_together_as_they_are_told(rows, expected):
+def test_findings_are_grouped_by_their_sentences(rows, expected):
     grouped = groups(findings(*rows), [wrong("z")])
     assert [(group.kind, group.cases) for group in grouped] == expected
-
-
-def test_an_adapter_that_is_gone_is_passed_over():
-    assert groups(findings((1, "z1", "A")), [wrong("z", name="other")]) == []
+    assert groups(findings(*rows), [wrong("z", name="other")]) == []
 
 
 def symptom(kind="z", explanations=("one",), *, is_first=True):
     return Symptom(kind, frozenset(explanations), is_first)
 
 
-def test_a_symptom_that_is_told_more_sharply_stands_for_the_other():
+def test_a_symptom_with_fewer_explanations_stands_for_one_with_more():
     sharp, blurred, unexplained = symptom(), symptom(explanations=("one", "two")), symptom(explanations=())
     assert blurred.shows(sharp)
     assert not sharp.shows(blurred)
@@ -292,24 +277,20 @@ def l1_at_zero(shift=0):
             slope = np.where(claim[f"a{problem.depth}"] == problem.y, 1.0, claim[name] + shift)
             yield claim | {name: slope}
 
-    program = Program("", train, names.observable)
-    return Implementation(Adapter("jax", "JAX", "0", (program,)), program)
+    adapter = adapter_of(train, "jax", promises=names.observable)
+    return Implementation(adapter, adapter.programs[0])
 
 
-def test_a_known_difference_is_no_failure():
-    at_zero = network((1, 1), 1, loss=("l1", "sum"), activations="identity")
+@pytest.mark.parametrize("steps", [1, 3])
+def test_an_expected_difference_is_no_failure(steps):
+    at_zero = network((1, 1), 1, loss=("l1", "sum"), activations="identity", steps=steps)
     at_zero = replace(at_zero, y=next(training_steps(at_zero))["a1"])
     assert failure(l1_at_zero(), at_zero) is None
     assert failure(l1_at_zero(), replace(at_zero, loss="half_squared_error")) is not None
 
 
-def test_a_finding_is_not_reduced_to_a_known_difference():
-    who, problem = l1_at_zero(shift=3), network((2, 2), 3, loss=("l1", "sum"))
-    first = failure(who, problem).symptom
-
-    def fails(one):
-        now = failure(who, one)
-        return now is not None and now.symptom.is_as_clear_as(first) and one.loss == "l1"
-
-    shrunk = shrink(problem, fails)
-    assert next(training_steps(shrunk))["a1"] != shrunk.y
+def test_a_finding_is_not_minimized_to_an_expected_difference():
+    problem = network((2, 2), 3, loss=("l1", "sum"))
+    fails, _ = fails_alike(l1_at_zero(shift=3), problem)
+    minimal = minimize(problem, lambda one: fails(one) and one.loss == "l1")
+    assert next(training_steps(minimal))["a1"] != minimal.y

@@ -17,54 +17,33 @@ from cases.defects import Report
 from cases.dtypes import DTYPES
 from cases.rounding import largest, rounded_once
 from cases.schema import schema_text
-from reports.sweep.draw import Drawing
-from reports.sweep.shrinking.digits import digits_of, shortest, to_digits, weight
-from reports.sweep.shrinking.document import document
-from reports.sweep.shrinking.rounder import with_input
-from reports.sweep.structure import structure
-from reports.sweep.updates import KINDS
+from reports.sweep.minimize.case_text import document
+from reports.sweep.minimize.short_numbers import digits_of, shortest, to_digits, weight, with_input
+from reports.sweep.plan import Block, Plan
+from reports.sweep.structure import UPDATES
 
 
-def read(text, dtype):
-    report = Report(Path("written.yaml"))
-    checked = check(text, report)
-    assert checked is not None, [str(defect) for defect in report.defects]
-    assert checked.file.dtypes == (dtype,)
-    return Case("written", Path("written.yaml"), checked.shapes, checked.file, text).problem(dtype)
-
-
-def bits(problem):
-    """Everything that a problem is, but for its name: arrays as their bits."""
-    arrays = {
-        name: (array.shape, str(array.dtype), array.tobytes()) for name, array in problem.inputs.items()
-    }
-    words = {name: value for name, value in vars(replace(problem, case="")).items() if name not in
-             {"x", "y", "parameters"}}  # fmt: skip
-    return arrays, words
-
-
-def drawn(seed, block, case=0):
-    one = structure(seed, block)
-    stack = Drawing(seed, block, range(case, case + 1), one).problem()
+def drawn(seed, block):
+    stack = Plan(seed, 1).drawn(Block(block, 0, 1), range(1))
     arrays = {name: array[0] for name, array in stack.inputs.items()}
     return replace(stack, x=arrays.pop("x"), y=arrays.pop("y"), parameters=arrays)
 
 
-def test_every_kind_of_update_reads_back():
-    for block in range(len(KINDS)):
-        problem = drawn(3, block)
-        assert bits(read(document(problem, "It is drawn."), problem.dtype)) == bits(problem)
+def contents(problem):
+    """Everything that a problem is, but for its name: arrays as their bits."""
+    arrays = {name: (array.shape, array.dtype, array.tobytes()) for name, array in problem.inputs.items()}
+    others = vars(replace(problem, case=""))
+    return arrays, {name: value for name, value in others.items() if name not in {"x", "y", "parameters"}}
 
 
-@given(st.integers(0, 2**32), st.integers(0, 2**16), st.data())
-@settings(max_examples=40)
-def test_whatever_a_sweep_draws_reads_back_with_any_numbers_in_it(seed, block, data):
-    problem = drawn(seed, block)
-    name = data.draw(st.sampled_from([name for name in problem.inputs if name != "y"]))
-    array = problem.inputs[name].copy()
-    array.flat[data.draw(st.integers(0, array.size - 1))] = data.draw(finite(problem.dtype))
-    problem = with_input(problem, name, array)
-    assert bits(read(document(problem, "It is drawn."), problem.dtype)) == bits(problem)
+def reads_back(problem, about="It is drawn."):
+    text, report = document(problem, about), Report(Path("written.yaml"))
+    checked = check(text, report)
+    assert checked is not None, [str(defect) for defect in report.defects]
+    assert checked.file.dtypes == (problem.dtype,)
+    case = Case("written", Path("written.yaml"), checked.shapes, checked.file, text)
+    assert contents(case.problem(problem.dtype)) == contents(problem)
+    return text
 
 
 def finite(dtype):
@@ -75,25 +54,37 @@ def finite(dtype):
     return numbers.map(lambda n: float(rounded_once(n, dtype))).filter(np.isfinite)
 
 
-def test_what_the_sweep_does_not_draw_reads_back_too():
+@pytest.mark.parametrize("block", range(len(UPDATES)))
+def test_every_kind_of_update_reads_back(block):
+    reads_back(drawn(3, block))
+
+
+@given(st.integers(0, 2**32), st.integers(0, 2**16), st.data())
+@settings(max_examples=40)
+def test_a_drawn_problem_reads_back_with_any_number_in_it(seed, block, data):
+    problem = drawn(seed, block)
+    name = data.draw(st.sampled_from([name for name in problem.inputs if name != "y"]))
+    array = problem.inputs[name].copy()
+    array.flat[data.draw(st.integers(0, array.size - 1))] = data.draw(finite(problem.dtype))
+    reads_back(with_input(problem, name, array))
+
+
+def test_what_is_never_drawn_reads_back_too():
+    others = {"until": 0.25, "steps": 7, "forms": "defaults", "not_trained": frozenset({"W1", "b2"})}
+    reads_back(network((2, 3, 1), 2, **others))
+    assert len(max(reads_back(network((60, 70), 1)).splitlines(), key=len)) > 80_000
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_rules_with_all_that_they_may_state_read_back(dtype):
+    numbers = ("alpha", 0.1 + 0.2), ("eps", 5e-324), ("weight_decay", 1e300)
     problem = network(
-        (2, 3, 1), 2, until=0.25, steps=7, forms="defaults", not_trained=frozenset({"W1", "b2"})
+        dtype=dtype,
+        optimizer=Rule("rmsprop", numbers, frozenset({"centered", "eps_in_sqrt"})),
+        schedule=Rule("cosine", (("over", 1000), ("final", 0.0))),
+        clipping=Rule("global_norm", (("max_norm", 1 / 3), ("clip_eps", 1e-6))),
     )
-    assert bits(read(document(problem, "More."), "float64")) == bits(problem)
-
-
-def test_a_rule_with_all_that_it_may_state_reads_back():
-    optimizer = Rule(
-        "rmsprop", (("alpha", 0.1 + 0.2), ("eps", 5e-324), ("weight_decay", 1e300)),
-        frozenset({"centered", "eps_in_sqrt"}),
-    )  # fmt: skip
-    schedule = Rule("cosine", (("over", 1000), ("final", 0.0)))
-    clipping = Rule("global_norm", (("max_norm", 1 / 3), ("clip_eps", 1e-6)))
-    for dtype in DTYPES:
-        problem = network(dtype=dtype, optimizer=optimizer, schedule=schedule, clipping=clipping)
-        text = document(problem, "All of it.")
-        assert "over: 1000, final: 0}" in text
-        assert bits(read(text, dtype)) == bits(problem)
+    assert "over: 1000, final: 0}" in reads_back(problem)
 
 
 ODD = [
@@ -107,10 +98,8 @@ ODD = [
 
 
 @given(st.text(min_size=1).filter(lambda text: text.strip()) | st.sampled_from(ODD))
-def test_what_it_is_about_may_be_any_text(about):
-    problem = network((1, 1), 1)
-    text = document(problem, f"It shows: {about}")
-    assert bits(read(text, "float64")) == bits(problem)
+def test_its_description_may_be_any_text(about):
+    text = reads_back(network((1, 1), 1), f"It shows: {about}")
     assert all(line.isprintable() for line in text.splitlines())
 
 
@@ -145,18 +134,10 @@ def test_the_schema_accepts_it():
         assert [error.message for error in validator.iter_errors(written)] == []
 
 
-def test_a_large_array_stands_on_one_line_and_reads_back():
-    problem = network((60, 70), 1)
-    text = document(problem, "Large.")
-    assert len(max(text.splitlines(), key=len)) > 80_000
-    assert bits(read(text, "float64")) == bits(problem)
-
-
 @pytest.mark.parametrize("number", [np.inf, -np.inf, np.nan])
-def test_what_is_not_finite_cannot_be_written(number):
-    problem = network((1, 1), 1)
+def test_a_number_that_is_not_finite_cannot_be_written(number):
     with pytest.raises(ValueError, match="no finite number of float64"):
-        document(replace(problem, x=np.array([[number]])), "Not finite.")
+        document(replace(network((1, 1), 1), x=np.array([[number]])), "Not finite.")
 
 
 # numbers
@@ -167,9 +148,8 @@ def test_what_is_not_finite_cannot_be_written(number):
 @settings(max_examples=80)
 def test_fewer_digits_would_not_read_back(dtype, data):
     number = data.draw(finite(dtype))
-    text = shortest(number, dtype)
     digits = digits_of(number, dtype)
-    assert float(rounded_once(float(text), dtype)).hex() == number.hex()
+    assert float(rounded_once(float(shortest(number, dtype)), dtype)).hex() == number.hex()
     assert all(to_digits(number, fewer, dtype) != number for fewer in range(1, digits))
 
 
@@ -177,7 +157,7 @@ def test_fewer_digits_would_not_read_back(dtype, data):
 @example(5e-324)
 @example(2.0**-1022)
 @example(2.0**-24)  # 5.960464477539063e-08; the nearest decimal of 16 digits ends in 2
-def test_a_float64_has_the_digits_that_python_prints(number):
+def test_a_float64_has_as_many_digits_as_python_prints(number):
     printed = repr(abs(number)).partition("e")[0].replace(".", "").strip("0")
     assert digits_of(number, "float64") == len(printed)
 

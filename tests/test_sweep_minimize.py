@@ -1,4 +1,4 @@
-"""Shrinking: every edit gives a sound problem, only simpler ones are asked about, and the end is known."""
+"""Minimizing: every edit gives a sound problem, only simpler ones are asked about, and the end is known."""
 
 from itertools import count
 
@@ -10,24 +10,16 @@ from networks import LOSSES, network
 
 from cases import Rule
 from reference import tape, training_steps
+from reports.sweep.minimize import PASSES, input_size, is_simpler, minimize, sound
+from reports.sweep.minimize.case_text import document, widths_of
+from reports.sweep.minimize.edits import shorter
+from reports.sweep.minimize.short_numbers import rounder
 from reports.sweep.plan import Plan
-from reports.sweep.shrinking.distinct import problem_of
-from reports.sweep.shrinking.document import document, widths_of
-from reports.sweep.shrinking.rounder import rounder
-from reports.sweep.shrinking.shorter import shorter
-from reports.sweep.shrinking.shrink import PASSES, is_simpler, numbers_of, shrink, sound
 
 PLAN = Plan(0, 10_000)
 
 
-def some_edits(problem, random, most=10):
-    """What some edits make of a problem; those that do not fit it make nothing."""
-    edits = [edit for one in PASSES for edit in one(problem)]
-    made = (edit(problem) for edit in random.sample(edits, most))
-    return [one for one in made if one is not None]
-
-
-def fits_itself(problem):
+def holds_together(problem):
     """Every line of its step can be computed, in the problem's own format, and its file can be written."""
     step = next(training_steps(problem))
     assert set(step) == {line.name for line in tape(problem)}
@@ -41,28 +33,22 @@ def fits_itself(problem):
 
 
 @given(st.integers(0, 3000), st.randoms(use_true_random=False))
-@settings(max_examples=20)
-def test_every_edit_of_whatever_is_drawn_gives_a_problem(case, random):
-    problem = problem_of(PLAN, case)
-    for one in some_edits(problem, random):
-        made = sound(one)
-        if made is not None:
-            fits_itself(made)
-
-
-@given(st.integers(0, 3000), st.randoms(use_true_random=False))
-@settings(max_examples=20)
-def test_of_two_problems_only_one_is_simpler(case, random):
-    problem = problem_of(PLAN, case)
+@settings(max_examples=40)
+def test_an_edit_gives_a_problem_and_of_the_two_one_is_simpler(case, random):
+    problem = PLAN.problem(case)
     assert not is_simpler(problem, problem)
-    for one in some_edits(problem, random):
-        if sound(one) is one:
-            assert not (is_simpler(one, problem) and is_simpler(problem, one))
+    edits = [edit for edits in PASSES for edit in edits(problem)]
+    for edit in random.sample(edits, 10):
+        edited = edit(problem)
+        made = None if edited is None else sound(edited)
+        if made is not None:
+            holds_together(made)
+        if made is edited is not None:
+            assert not (is_simpler(made, problem) and is_simpler(problem, made))
 
 
 def test_it_asks_only_about_simpler_sound_problems_and_returns_the_last_that_fails():
-    asked = []
-    problem = problem_of(PLAN, 0)
+    asked, problem = [], PLAN.problem(0)
 
     def fails(candidate):
         assert sound(candidate) is candidate
@@ -71,12 +57,23 @@ def test_it_asks_only_about_simpler_sound_problems_and_returns_the_last_that_fai
         asked.append((candidate, failed))
         return failed
 
-    shrunk = shrink(problem, fails)
-    assert shrunk is next(one for one, failed in reversed(asked) if failed)
-    assert (len(shrunk.x), shrunk.depth) == (3, 2)
+    minimal = minimize(problem, fails)
+    assert minimal is next(one for one, failed in reversed(asked) if failed)
+    assert (len(minimal.x), minimal.depth) == (3, 2)
 
 
-def test_what_always_fails_becomes_the_simplest_problem_there_is():
+SIMPLEST = [
+    "layers:",
+    "  - {W: [[0]], b: [0], activation: identity}",
+    "x: [[0]]",
+    "y: [[0]]",
+    "loss: {name: half_squared_error, reduction: sum}",
+    "optimizer: {name: sgd, learning_rate: 1}",
+    "dtypes: [float64]",
+]
+
+
+def test_a_problem_that_always_fails_becomes_the_simplest_there_is():
     clipped = Rule("global_norm", (("max_norm", 0.3), ("clip_eps", 1e-6)))
     decayed = Rule("adamw", (("beta1", 0.9), ("beta2", 0.99), ("eps", 1e-8), ("weight_decay", 0.1)))
     problem = network(
@@ -84,15 +81,7 @@ def test_what_always_fails_becomes_the_simplest_problem_there_is():
         clipping=clipped, schedule=Rule("cosine", (("over", 2), ("final", 0.1))),
         not_trained=frozenset({"b2"}),
     )  # fmt: skip
-    assert document(shrink(problem, lambda _: True), "Nothing.").splitlines()[4:] == [
-        "layers:",
-        "  - {W: [[0]], b: [0], activation: identity}",
-        "x: [[0]]",
-        "y: [[0]]",
-        "loss: {name: half_squared_error, reduction: sum}",
-        "optimizer: {name: sgd, learning_rate: 1}",
-        "dtypes: [float64]",
-    ]
+    assert document(minimize(problem, lambda _: True), "Nothing.").splitlines()[4:] == SIMPLEST
 
 
 def largest_weight(problem):
@@ -120,7 +109,7 @@ def largest_weight(problem):
         (lambda p: p.depth > 1 and p.not_trained, ["not_trained: [b1]"]),
     ],
 )
-def test_what_it_takes_to_fail_is_all_that_is_left(fails, lines):
+def test_only_what_it_takes_to_fail_is_left(fails, lines):
     problem = network(
         (3, 5, 4, 2), 4, activations=["silu", "tanh", "elu"], loss=("huber", "mean"), steps=3, scale=2.0,
         optimizer=Rule("sgd", (("momentum", 0.9), ("weight_decay", 0.01)), frozenset({"nesterov"})),
@@ -128,12 +117,11 @@ def test_what_it_takes_to_fail_is_all_that_is_left(fails, lines):
         clipping=Rule("global_norm", (("max_norm", 0.3), ("clip_eps", 1e-6))),
         not_trained=frozenset({"b1"}),
     )  # fmt: skip
-    simplest = document(shrink(problem, lambda _: True), "Nothing.").splitlines()
-    found = document(shrink(problem, fails), "Nothing.").splitlines()[4:]
-    assert [line for line in found if line not in simplest] == lines
+    found = document(minimize(problem, fails), "Nothing.").splitlines()[4:]
+    assert [line for line in found if line not in SIMPLEST] == lines
 
 
-def test_the_hidden_layers_are_cut_off_with_what_they_make_of_the_input():
+def test_hidden_layers_are_cut_off_with_what_they_make_of_the_input():
     problem = network((3, 4, 4, 2), 2, activations=["tanh", "sigmoid", "relu"])
     own = next(training_steps(problem))
     last = next(made for edit in shorter(problem) if (made := edit(problem)).activations == ("relu",))
@@ -149,7 +137,7 @@ def test_a_later_step_becomes_the_first():
 
 
 @pytest.mark.parametrize(("loss", "reduction"), LOSSES)
-def test_targets_stay_what_the_loss_makes_sense_of(loss, reduction):
+def test_targets_stay_what_the_loss_allows(loss, reduction):
     """Also where an output is taken away: two of three are left."""
 
     def fails(problem):
@@ -162,8 +150,8 @@ def test_targets_stay_what_the_loss_makes_sense_of(loss, reduction):
             assert ((y >= 0) & (y <= 1)).all()
         return problem.loss == loss and y.shape[1] > 1
 
-    shrunk = shrink(network((3, 2, 3), 4, loss=(loss, reduction)), fails)
-    assert (len(shrunk.x), shrunk.depth, numbers_of(shrunk)) == (1, 1, 7)
+    minimal = minimize(network((3, 2, 3), 4, loss=(loss, reduction)), fails)
+    assert (len(minimal.x), minimal.depth, input_size(minimal)) == (1, 1, 7)
 
 
 def test_after_its_time_it_returns_the_best_so_far():
@@ -174,22 +162,20 @@ def test_after_its_time_it_returns_the_best_so_far():
         return True
 
     problem = network((3, 4, 2), 5)
-    shrunk = shrink(problem, fails, seconds=4, clock=lambda: next(ticks))
+    minimal = minimize(problem, fails, seconds=4, clock=lambda: next(ticks))
     assert 0 < len(asked) <= 4
-    assert shrunk is asked[-1]
-    assert shrink(problem, fails, seconds=-1) is problem
+    assert minimal is asked[-1]
+    assert minimize(problem, fails, seconds=-1) is problem
 
 
 def test_a_number_that_has_to_be_large_is_a_round_one():
-    problem = network((2, 2), 1, scale=3e30)
-    shrunk = shrink(problem, lambda one: largest_weight(one) > 1e30)
-    assert shrunk.parameters["W1"].tolist() == [[2e30]]
+    minimal = minimize(network((2, 2), 1, scale=3e30), lambda one: largest_weight(one) > 1e30)
+    assert minimal.parameters["W1"].tolist() == [[2e30]]
 
 
-def test_edits_of_single_numbers_leave_the_others_alone():
+def test_an_edit_of_a_single_number_leaves_the_others_alone():
     problem = network((2, 2), 1)
-    for edit in rounder(problem):
-        made = edit(problem)
+    for made in (edit(problem) for edit in rounder(problem)):
         if made is not None:
             changed = [name for name, array in made.inputs.items() if array is not problem.inputs[name]]
             assert len(changed) <= 1
