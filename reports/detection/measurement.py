@@ -2,9 +2,8 @@
 
 import math
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import islice
 from typing import Any, Self, TypeAlias
 
@@ -23,8 +22,6 @@ from reference.mistakes import MISTAKES, Inexpressible, mistaken_steps
 from reference.mistakes import STRUCTURAL as WRONG_FORMULAS
 from reference.truth import Truth
 from reports.detection.answers import (
-    ALLCLOSE,
-    ASSERT_CLOSE,
     PRECISION,
     STRUCTURAL,
     SUITE,
@@ -254,16 +251,15 @@ def inject_faults(run: CaseRun, tools: Baselines, trials: int, seed: int) -> Ite
     A fault is one element's value × (1 + 10⁻ᵏ) in a correct claim of everything. This suite is asked about
     that quantity's line alone, so what the lines that follow would also show is not counted.
     """
-    parameters = {names.gradient(name): name for name in run.problem.parameters}
     for name, derived in _derived(run):
         array = run.right[0][name]
         elements = _elements(array, trials, np.random.default_rng([seed, *_key(run, name)]))
-        about = (run.case, run.dtype, name)
-        for tool, objects in _on_values(name, array, derived, tools):
-            yield _smallest_faults(about, tool, objects, array, elements, FINEST[run.dtype])
-        for tool, objects in _on_gradients(run, parameters.get(name), tools):
-            few = elements[:GRADIENT_ELEMENTS]
-            yield _smallest_faults(about, tool, objects, array, few, FINEST_IN_GRADIENTS)
+        for tool, objects in _checks_of(run, name, derived, tools):
+            some, finest = elements, FINEST[run.dtype]
+            if tool in tools.gradient_checks:
+                some, finest = elements[:GRADIENT_ELEMENTS], FINEST_IN_GRADIENTS
+            caught, reason = _smallest_faults(objects, array, some, finest)
+            yield FaultResult(run.case, run.dtype, name, tool, caught, reason)
 
 
 def _key(run: CaseRun, quantity: str) -> tuple[int, int]:
@@ -294,50 +290,36 @@ def _elements(array: NDArray[Any], trials: int, draw: np.random.Generator) -> li
     return [tuple(int(i) for i in fitting[place]) for place in drawn]
 
 
-def _on_values(
-    name: str, array: NDArray[Any], derived: Bounded, tools: Baselines
+def _checks_of(
+    run: CaseRun, name: str, derived: Bounded, tools: Baselines
 ) -> Iterator[tuple[str, Objects | NotRun]]:
+    """Give for each tool a function from a claimed quantity to whether it objects, or why it does not run."""
+    right, gradients = run.right[0][name], run.gradients(run.right[0])
     yield SUITE, lambda claimed: compare(1, name, claimed, derived).verdict is Verdict.DIFFERS
-    for tool in (ASSERT_CLOSE, ALLCLOSE):
-        check = tools.comparisons[tool]
-        yield tool, check if isinstance(check, NotRun) else partial(_against, check, array)
+    for tool, comparison in tools.comparisons.items():
+        yield tool, _after(comparison, lambda claimed: (claimed, right))
+    parameter = name.removeprefix(names.gradient(""))
+    for tool, check in tools.gradient_checks.items() if parameter in gradients else ():
+        yield tool, _after(check, lambda claimed: ({**gradients, parameter: claimed},))
 
 
-def _against(check: Callable[..., bool], expected: NDArray[Any], claimed: NDArray[Any]) -> bool:
-    return check(claimed, expected)
-
-
-def _on_gradients(
-    run: CaseRun, parameter: str | None, tools: Baselines
-) -> Iterator[tuple[str, Objects | NotRun]]:
-    """Give the checks of gradients, if the quantity is the gradient of a parameter."""
-    if parameter is not None:
-        right = run.gradients(run.right[0])
-        for tool, check in tools.gradient_checks.items():
-            yield tool, check if isinstance(check, NotRun) else partial(_among, check, right, parameter)
-
-
-def _among(
-    check: Callable[..., bool], right: Mapping[str, NDArray[Any]], name: str, claimed: NDArray[Any]
-) -> bool:
-    return check({**right, name: claimed})
+def _after(
+    check: Callable[..., bool] | NotRun, given: Callable[[NDArray[Any]], tuple[object, ...]]
+) -> Objects | NotRun:
+    return check if isinstance(check, NotRun) else lambda claimed: check(*given(claimed))
 
 
 def _smallest_faults(
-    about: tuple[str, str, str],
-    tool: str,
-    objects: Objects | NotRun,
-    array: NDArray[Any],
-    elements: list[tuple[int, ...]],
-    finest: int,
-) -> FaultResult:
+    objects: Objects | NotRun, array: NDArray[Any], elements: Sequence[tuple[int, ...]], finest: int
+) -> tuple[tuple[float, ...], str]:
+    """Return the smallest fault that is caught in each element; or none, and why."""
     if isinstance(objects, NotRun):
-        return FaultResult(*about, tool, reason=objects.reason)
+        return (), objects.reason
     if not elements:
-        return FaultResult(*about, tool, reason="every element is 0, which no relative fault changes")
+        return (), "every element is 0, which no relative fault changes"
     if objects(np.array(array)):
-        return FaultResult(*about, tool, reason="objects to the right value already")
-    return FaultResult(*about, tool, tuple(smallest(objects, array, one, finest) for one in elements))
+        return (), "objects to the right value already"
+    return tuple(smallest(objects, array, element, finest) for element in elements), ""
 
 
 def smallest(objects: Objects, array: NDArray[Any], element: tuple[int, ...], finest: int) -> float:

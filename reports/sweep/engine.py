@@ -80,7 +80,7 @@ def run_task(task: Task, adapters: Sequence[Adapter | Unavailable]) -> pd.DataFr
         sampled = CASES_ALONE if block.number % ALONE_EVERY_BLOCKS == 0 and cases.start == 0 else 0
         for implementation in implementations(adapters, block.number):
             for how, rows in _runs(implementation, stack, sampled):
-                about = {
+                about: dict[str, Any] = {
                     "case": np.arange(first, first + len(rows)),
                     "adapter": implementation.adapter.name,
                     "program": implementation.program.name,

@@ -39,6 +39,17 @@ RANGES: Final = {
     "label_smoothing": "smoothing",
 }
 
+# The numbers of each optimizer, in the order in which they are drawn.
+_ADAM: Final = ("beta1", "beta2", "eps", "weight_decay")
+OPTIMIZER_NUMBERS: Final = {
+    "sgd": ("momentum", "dampening", "weight_decay"),
+    "adam": _ADAM,
+    "adamw": _ADAM,
+    "adamax": _ADAM,
+    "rmsprop": ("alpha", "eps", "weight_decay"),
+    "adagrad": ("initial_accumulator", "eps", "weight_decay"),
+}
+
 # What is drawn.
 
 # How many blocks of each cycle are of a format.
@@ -49,7 +60,7 @@ DEPTHS: Final = (2, 1, 2, 3, 2, 4)
 MAX_WIDTH, MAX_BATCH = 8, 8
 RATES: Final = (0.1, 0.01, 0.3, 1.0, 1e-3, 7.0)
 
-# The number that a loss takes, and the values that are drawn for it.
+# The values that are drawn for the number of a loss, by the loss.
 LOSS_NUMBERS: Final = {
     "softmax_cross_entropy": ("label_smoothing", (0.0, 0.1, 0.5)),
     "softmax_cross_entropy_with_integer_labels": ("label_smoothing", (0.0, 0.0, 0.1)),
@@ -57,63 +68,34 @@ LOSS_NUMBERS: Final = {
     "smooth_l1": ("beta", (1.0, 0.3, 0.125)),
 }
 
-BETAS1: Final = (0.9, 0.9, 0.5, 0.99, 0.125)
-BETAS2: Final = (0.999, 0.999, 0.9, 0.99, 0.25)
-EPSILONS: Final = (1e-8, 1e-8, 1e-3, 1e-12)
-DECAYS: Final = (0.01, 0.1, 1e-4)
-INITIAL_ACCUMULATORS: Final = (0.1, 0.0, 1.0)
-
-# PyTorch's, and one that is seen in every format.
-CLIP_EPSILONS: Final = (1e-6, 0.1)
-MAX_NORMS: Final = (0.5, 1.0, 0.01, 100.0)
-
-# The numbers of each optimizer, in the order in which they are drawn; a weight decay comes last.
-_ADAM: Final = {"beta1": BETAS1, "beta2": BETAS2, "eps": EPSILONS}
-OPTIMIZER_NUMBERS: Final[dict[str, dict[str, tuple[float, ...]]]] = {
-    "sgd": {"momentum": (0.9, 0.5, 0.99), "dampening": (0.5, 0.1)},
-    "adam": _ADAM,
-    "adamw": _ADAM,
-    "adamax": _ADAM,
-    "rmsprop": {"alpha": (0.9, 0.99, 0.5), "eps": EPSILONS},
-    "adagrad": {"initial_accumulator": INITIAL_ACCUMULATORS, "eps": EPSILONS},
+# The values that are drawn for the numbers of rules.
+VALUES: Final = {
+    "momentum": (0.9, 0.5, 0.99),
+    "dampening": (0.5, 0.1),
+    "beta1": (0.9, 0.9, 0.5, 0.99, 0.125),
+    "beta2": (0.999, 0.999, 0.9, 0.99, 0.25),
+    "alpha": (0.9, 0.99, 0.5),
+    "initial_accumulator": (0.1, 0.0, 1.0),
+    "eps": (1e-8, 1e-8, 1e-3, 1e-12),
+    "weight_decay": (0.01, 0.1, 1e-4),
+    "max_norm": (0.5, 1.0, 0.01, 100.0),
+    "clip_eps": (1e-6, 0.1),  # PyTorch's, and one that is seen in every format
 }
 
-# Numbers that an update has only if its kind names them.
-OPTIONAL_NUMBERS: Final = frozenset({"momentum", "dampening"})
+# Numbers that an update has only if its kind names them, by the words for them.
+OPTIONAL_NUMBERS: Final = {"momentum": "momentum", "dampening": "dampening", "weight_decay": "decay"}
 
 # The options of optimizers, by their words in a kind of update.
 OPTIONS: Final = {"nesterov": "nesterov", "centered": "centered", "inside": "eps_in_sqrt"}
 
 # The kinds of updates: an optimizer, then what belongs to it; "fixed": a parameter is not trained.
 UPDATES: Final = (
-    "sgd",
-    "sgd decay fixed",
-    "sgd decay",
-    "sgd momentum",
-    "sgd momentum nesterov",
-    "sgd momentum dampening",
-    "sgd momentum decay cosine",
-    "adam",
-    "adam inside",
-    "adam decay",
-    "adamw",
-    "adamax",
-    "adamax decay",
-    "rmsprop",
-    "rmsprop inside",
-    "rmsprop centered",
-    "rmsprop centered inside",
-    "adagrad",
-    "adagrad inside",
-    "adagrad decay",
-    "sgd cosine",
-    "adam step",
-    "sgd momentum step",
-    "sgd clipped",
-    "adam clipped decay",
-    "sgd clipped eps",
-    "sgd momentum clipped eps",
-)
+    "sgd", "sgd decay fixed", "sgd decay", "sgd momentum", "sgd momentum nesterov", "sgd momentum dampening",
+    "sgd momentum decay cosine", "adam", "adam inside", "adam decay", "adamw", "adamax", "adamax decay",
+    "rmsprop", "rmsprop inside", "rmsprop centered", "rmsprop centered inside", "adagrad", "adagrad inside",
+    "adagrad decay", "sgd cosine", "adam step", "sgd momentum step", "sgd clipped", "adam clipped decay",
+    "sgd clipped eps", "sgd momentum clipped eps",
+)  # fmt: skip
 
 # What shows in the second step only.
 SHOWN_LATER: Final = frozenset({"dampening", "cosine", "step"})
@@ -269,14 +251,12 @@ def _loss_numbers(loss: str, stream: Stream, dtype: str) -> tuple[tuple[str, flo
 
 
 def _optimizer(name: str, words: Sequence[str], stream: Stream) -> Rule:
-    numbers = {
-        number: stream.choice(values)
-        for number, values in OPTIMIZER_NUMBERS[name].items()
-        if number in words or number not in OPTIONAL_NUMBERS
-    }
-    if "decay" in words or name == "adamw":
-        numbers["weight_decay"] = stream.choice(DECAYS)
-    return Rule(name, tuple(numbers.items()), frozenset(OPTIONS[word] for word in words if word in OPTIONS))
+    left_out = {number for number, word in OPTIONAL_NUMBERS.items() if word not in words}
+    if name == "adamw":
+        left_out.discard("weight_decay")
+    given = (number for number in OPTIMIZER_NUMBERS[name] if number not in left_out)
+    numbers = tuple((number, stream.choice(VALUES[number])) for number in given)
+    return Rule(name, numbers, frozenset(OPTIONS[word] for word in words if word in OPTIONS))
 
 
 def _schedule(words: Sequence[str], steps: int) -> Rule | None:
@@ -288,8 +268,8 @@ def _schedule(words: Sequence[str], steps: int) -> Rule | None:
 def _clipping(words: Sequence[str], stream: Stream) -> Rule | None:
     if "clipped" not in words:
         return None
-    max_norm = stream.choice(MAX_NORMS)
-    eps = stream.choice(CLIP_EPSILONS) if "eps" in words else 0.0
+    max_norm = stream.choice(VALUES["max_norm"])
+    eps = stream.choice(VALUES["clip_eps"]) if "eps" in words else 0.0
     return Rule("global_norm", (("max_norm", max_norm), ("clip_eps", eps)))
 
 
