@@ -215,7 +215,7 @@ def test_a_failure_that_does_not_come_again_is_reported(tmp_path):
 
 
 def test_a_case_too_large_for_a_file_is_reported(tmp_path, monkeypatch):
-    monkeypatch.setattr(case_text, "MAX_BYTES", 100)
+    monkeypatch.setattr(case_text, "document", lambda *_: " " * 2**25)
     (one,) = written([wrong("dL/db", by=3)], 8, tmp_path)
     assert one.path is None
     assert "In 60 s it was not reduced to what a case file can hold." in one.text

@@ -124,7 +124,7 @@ class CaseRun:
     @property
     def observable(self) -> frozenset[str]:
         """What can be observed in any framework, among it the optimizer's state."""
-        return names.observable(self.problem.depth) | names.states(self.problem)
+        return names.observable(self.problem.depth) | {*map(names.updated, self.problem.optimizer_state)}
 
     @property
     def outcome(self) -> frozenset[str]:
