@@ -15,7 +15,7 @@ import numpy as np
 
 from cases import Problem
 from reports.sweep.minimize.edits import SIMPLE_ACTIVATIONS, SIMPLE_LOSSES, narrower, shorter, simpler
-from reports.sweep.minimize.short_numbers import RULE_DTYPE, rounder, weight
+from reports.sweep.minimize.short_numbers import rounder, rule_numbers, weight
 from reports.sweep.structure import TARGETS
 
 # The time for one failure.
@@ -89,13 +89,10 @@ def _complexity(problem: Problem) -> int:
 
 def _weight(problem: Problem, other: Problem) -> int:
     """Add up how far from simple the numbers are; arrays that both problems have are left out."""
-    rules = [rule for rule in (problem.optimizer, problem.schedule, problem.clipping) if rule]
-    numbers = [number for rule in rules for _, number in rule.numbers]
-    own = [problem.learning_rate, *(number for _, number in problem.loss_numbers)]
     theirs = other.inputs
     arrays = [array for name, array in problem.inputs.items() if array is not theirs[name]]
-    own += [float(number) for array in arrays for number in array.flat]
-    return sum(weight(n, RULE_DTYPE) for n in numbers) + sum(weight(n, problem.dtype) for n in own)
+    elements = (weight(float(number), problem.dtype) for array in arrays for number in array.flat)
+    return sum(elements) + sum(weight(number, dtype) for *_, number, dtype in rule_numbers(problem))
 
 
 def sound(problem: Problem) -> Problem | None:

@@ -172,50 +172,41 @@ def with_input(problem: Problem, name: str, array: NDArray[Any]) -> Problem:
     return with_parameters(problem, {name: array})
 
 
+def rule_numbers(problem: Problem) -> Iterator[tuple[str, str, float, str]]:
+    """Give the learning rate, and the numbers of the loss and of each rule: owner, name, value, format."""
+    yield "", "learning_rate", problem.learning_rate, problem.dtype
+    yield from (("loss", name, number, problem.dtype) for name, number in problem.loss_numbers)
+    for owner in ("optimizer", "schedule", "clipping"):
+        rule: Rule | None = getattr(problem, owner)
+        yield from ((owner, name, number, RULE_DTYPE) for name, number in (rule.numbers if rule else ()))
+
+
 def _of_rules(problem: Problem) -> Iterator[Edit]:
-    """Give edits of the learning rate, and of the numbers of the loss and of each rule."""
-    for choice in _of_number(problem.learning_rate, problem.dtype):
-        yield partial(_learning_rate, choice=choice)
-    for name, number in problem.loss_numbers:
-        for choice in _of_number(number, problem.dtype):
-            yield partial(_loss_number, name=name, choice=choice)
-    for rule in ("optimizer", "schedule", "clipping"):
-        for name, number in getattr(problem, rule).numbers if getattr(problem, rule) else ():
-            for choice in _of_number(number, RULE_DTYPE):
-                yield partial(_rule_number, rule=rule, name=name, choice=choice)
+    for owner, name, number, dtype in rule_numbers(problem):
+        simple: tuple[Choice, ...] = (lambda *_: 0.5, lambda _, of: to_digits(0.1, 1, of))
+        for choice in (*simple, *choices(number, dtype)):
+            yield partial(_rule_number, owner=owner, name=name, choice=choice)
 
 
-def _of_number(number: float, dtype: str) -> Iterator[Choice]:
-    yield from (lambda *_: 0.5, lambda _, of: to_digits(0.1, 1, of), *choices(number, dtype))
-
-
-def _learning_rate(problem: Problem, choice: Choice) -> Problem | None:
-    rate = choice(problem.learning_rate, problem.dtype)
-    return replace(problem, learning_rate=rate) if _is_allowed("learning_rate", rate) else None
-
-
-def _loss_number(problem: Problem, name: str, choice: Choice) -> Problem | None:
-    numbers = _changed(problem.loss_numbers, name, choice, problem.dtype)
-    return replace(problem, loss_numbers=numbers) if numbers else None
-
-
-def _rule_number(problem: Problem, rule: str, name: str, choice: Choice) -> Problem | None:
-    given: Rule | None = getattr(problem, rule)
-    numbers = _changed(given.numbers, name, choice, RULE_DTYPE) if given else ()
-    changed: dict[str, Any] = {rule: given and replace(given, numbers=numbers)}
-    return replace(problem, **changed) if numbers else None
-
-
-def _changed(
-    numbers: tuple[tuple[str, float], ...], name: str, choice: Choice, dtype: str
-) -> tuple[tuple[str, float], ...]:
-    """Return numbers one of which is changed, or none where it may not be that."""
-    if name not in dict(numbers):
-        return ()
-    after = choice(dict(numbers)[name], dtype)
+def _rule_number(problem: Problem, owner: str, name: str, choice: Choice) -> Problem | None:
+    """Change a number, if the problem still has it and it may be that."""
+    given = {number[:2]: number[2:] for number in rule_numbers(problem)}
+    if (owner, name) not in given:
+        return None
+    number = choice(*given[owner, name])
     if RANGES.get(name) == "count":
-        after = max(1, int(after))
-    return tuple(dict(numbers, **{name: after}).items()) if _is_allowed(name, after) else ()
+        number = max(1, int(number))
+    if not _is_allowed(name, number):
+        return None
+    if not owner:
+        return replace(problem, learning_rate=number)
+    numbers = tuple(
+        (n, number if n == name else value) for (of, n), (value, _) in given.items() if of == owner
+    )
+    changed: dict[str, Any] = {"loss_numbers": numbers}
+    if owner != "loss":
+        changed = {owner: replace(getattr(problem, owner), numbers=numbers)}
+    return replace(problem, **changed)
 
 
 def _is_allowed(name: str, number: float) -> bool:
