@@ -119,11 +119,11 @@ def _worst(findings: Sequence[StackFinding]) -> pd.DataFrame:
 
 
 def _no_equivalent(count: int) -> pd.DataFrame:
-    zeros = np.zeros(count)
-    columns = {name: np.full(count, np.inf) if name == "digits" else zeros for name in NUMBERS}
-    words = {"verdict": str(Verdict.NO_EQUIVALENT), "first": "", "known": "", "told": ""}
-    order = ["verdict", "step", "first", "used", "digits", "compared", "undecided", "known", "told"]
-    return pd.DataFrame(columns | words)[order].astype(NUMBERS)
+    row = {
+        "verdict": str(Verdict.NO_EQUIVALENT), "step": 0, "first": "", "used": 0.0, "digits": np.inf,
+        "compared": 0, "undecided": 0, "known": "", "told": "",
+    }  # fmt: skip
+    return pd.DataFrame([row] * count).astype(NUMBERS)
 
 
 def _evaluate_case(implementation: Implementation, problem: Problem) -> dict[str, object]:
