@@ -48,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--dtype", choices=DTYPES, action="append", default=[], help="only this number format")
     most = "leave out cases with more parameters (default: %(default)s)"
     add("--parameters", metavar="COUNT", type=int, default=MAX_PARAMETERS, help=most)
-    steps = "write down so many training steps (default: %(default)s)"
+    steps = "how many training steps of each case (default: %(default)s)"
     add("--steps", metavar="COUNT", type=_positive, default=MAX_STEPS, help=steps)
     return parser
 

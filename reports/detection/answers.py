@@ -23,7 +23,7 @@ TOOLS = (ASSERT_CLOSE, ALLCLOSE, GRADCHECK, CHECK_GRADS)
 
 STRUCTURAL, PRECISION = "structural", "precision"
 
-# The kinds of mistakes, and what a reader is told they are.
+# The kinds of mistakes, and what the tables call them.
 KINDS = {STRUCTURAL: "wrong formula", PRECISION: "too low a precision"}
 
 

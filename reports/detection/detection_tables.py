@@ -30,7 +30,7 @@ TITLE = "What this suite catches, beside the usual tools"
 LEGEND = (
     "Every tool has its defaults. The two that compare values hold each quantity against the NumPy "
     "reference's own run in the same number format, and see everything that is shown of up to three steps. "
-    "The checks of gradients see the gradients of the first step beside the right loss, so they cannot see a "
+    "The checks of gradients see the gradients of the first step with the right loss, so they cannot see a "
     "wrong loss or update; gradcheck is run where there are few enough parameters. Counted are the mistakes "
     "that change any number at all; a tool that objects to the right numbers too is given every catch. A "
     "false alarm is an objection to a correct claim: to the loss, gradients and updates that PyTorch and JAX "

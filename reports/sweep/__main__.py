@@ -48,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--dtype", choices=DTYPES, action="append", default=[], help=dtypes)
     widths = "networks of these widths, in place of small ones"
     add("--widths", type=_widths, metavar="784-100-10", help=widths)
-    add("--minutes", type=float, help="begin no task after so many minutes; --resume goes on")
+    add("--minutes", type=float, help="begin no task after this time; --resume goes on")
     add("--out", metavar="DIR", type=Path, default=Path("sweep"), help="where to write (default: sweep)")
     found = "reduce each distinct finding to a smallest case, and write it here as a YAML file"
     add("--found", metavar="DIR", type=Path, help=found)

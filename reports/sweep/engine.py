@@ -148,7 +148,7 @@ def run_tasks(
 def _as_done(
     executor: Executor, tasks: Iterable[Task], limits: Limits | None, lost: list[Task], most: int
 ) -> Iterator[tuple[Task, pd.DataFrame]]:
-    """Keep so many tasks in the executor; tasks of a pool that broke are added to `lost`."""
+    """Keep at most `most` tasks in the executor; tasks of a pool that broke are added to `lost`."""
     waiting, running = iter(tasks), dict[Future[pd.DataFrame], Task]()
     while True:
         while len(running) < most and (task := next(waiting, None)) is not None:
@@ -183,7 +183,7 @@ def local_workers(workers: int) -> Iterator[tuple[Executor, int]]:
 
 @contextmanager
 def dask_workers(workers: int, scheduler: str = "") -> Iterator[tuple[Executor, int]]:
-    """Connect to the cluster of a scheduler, or start a local one of so many workers with one thread each."""
+    """Connect to the cluster of a scheduler, or start a local one, whose workers have one thread each."""
     dask = _dask()
     if not scheduler:
         local = dask.LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, get_args
 
 from cases import names
@@ -207,19 +208,15 @@ def structure(
         The network's widths, where they are not to be drawn.
     """
     # The order in which `stream` is used is part of what a seed means.
-    stream = Stream(seed, "structure", block)
-    shares = tuple(dtype for dtype in dtypes for _ in range(DTYPE_SHARES[dtype]))
-    dtype = round_robin(seed, "dtype", shares, block)
-    update = round_robin(seed, "update", UPDATES, block)
-    name, *words = update.split()
-    steps = max(round_robin(seed, "steps", STEPS, block), 1 if SHOWN_LATER.isdisjoint(words) else 2)
+    stream, turn = Stream(seed, "structure", block), partial(round_robin, seed, turn=block)
+    dtype = turn("dtype", options=[dtype for dtype in dtypes for _ in range(DTYPE_SHARES[dtype])])
+    update = turn("update", options=UPDATES)
+    steps = max(turn("steps", options=STEPS), 1 if SHOWN_LATER.isdisjoint(update.split()) else 2)
     if widths is None:
-        depth = round_robin(seed, "depth", DEPTHS, block)
-        widths = [1 + stream.below(MAX_WIDTH) for _ in range(depth + 1)]
-    loss, reduction = round_robin(seed, "loss", LOSSES, block)
-    layers = range(1, len(widths))
-    activations = [round_robin(seed, f"activation {k}", ACTIVATIONS, block) for k in layers]
-    regime = round_robin(seed, "regime", REGIMES, block)
+        widths = [1 + stream.below(MAX_WIDTH) for _ in range(turn("depth", options=DEPTHS) + 1)]
+    loss, reduction = turn("loss", options=LOSSES)
+    activations = [turn(f"activation {k}", options=ACTIVATIONS) for k in range(1, len(widths))]
+    regime = turn("regime", options=REGIMES)
     if loss == "binary_cross_entropy":  # of probabilities: NaN is refused by PyTorch
         activations[-1] = "sigmoid"
         regime = ORDINARY if regime.of_format or dtype == "float16" else regime
@@ -233,12 +230,12 @@ def structure(
         reduction=reduction,
         loss_numbers=_loss_numbers(loss, stream, dtype),
         update=update,
-        optimizer=_optimizer(name, words, stream),
-        schedule=_schedule(words, steps),
-        clipping=_clipping(words, stream),
+        optimizer=_optimizer(update, stream),
+        schedule=_schedule(update, steps),
+        clipping=_clipping(update, stream),
         learning_rate=float(rounded_once(stream.choice(RATES), dtype)),
         steps=steps,
-        not_trained=_not_trained(len(activations), words, stream),
+        not_trained=_not_trained(len(activations), update, stream),
         regime=regime,
     )
 
@@ -250,7 +247,8 @@ def _loss_numbers(loss: str, stream: Stream, dtype: str) -> tuple[tuple[str, flo
     return ((name, float(rounded_once(stream.choice(values), dtype))),)
 
 
-def _optimizer(name: str, words: Sequence[str], stream: Stream) -> Rule:
+def _optimizer(update: str, stream: Stream) -> Rule:
+    name, *words = update.split()
     left_out = {number for number, word in OPTIONAL_NUMBERS.items() if word not in words}
     if name == "adamw":
         left_out.discard("weight_decay")
@@ -259,21 +257,21 @@ def _optimizer(name: str, words: Sequence[str], stream: Stream) -> Rule:
     return Rule(name, numbers, frozenset(OPTIONS[word] for word in words if word in OPTIONS))
 
 
-def _schedule(words: Sequence[str], steps: int) -> Rule | None:
-    if "cosine" in words:
+def _schedule(update: str, steps: int) -> Rule | None:
+    if "cosine" in update:
         return Rule("cosine", (("over", max(steps - 1, 1)), ("final", 0.25)))
-    return Rule("step", (("every", 1), ("factor", 0.5))) if "step" in words else None
+    return Rule("step", (("every", 1), ("factor", 0.5))) if "step" in update else None
 
 
-def _clipping(words: Sequence[str], stream: Stream) -> Rule | None:
-    if "clipped" not in words:
+def _clipping(update: str, stream: Stream) -> Rule | None:
+    if "clipped" not in update:
         return None
     max_norm = stream.choice(VALUES["max_norm"])
-    eps = stream.choice(VALUES["clip_eps"]) if "eps" in words else 0.0
+    eps = stream.choice(VALUES["clip_eps"]) if "eps" in update else 0.0
     return Rule("global_norm", (("max_norm", max_norm), ("clip_eps", eps)))
 
 
-def _not_trained(depth: int, words: Sequence[str], stream: Stream) -> frozenset[str]:
+def _not_trained(depth: int, update: str, stream: Stream) -> frozenset[str]:
     """Choose a bias to leave alone, in one block of six and where the kind of update asks for it."""
     bias = names.b(1 + stream.below(depth))
-    return frozenset({bias}) if stream.below(6) == 0 or "fixed" in words else frozenset()
+    return frozenset({bias}) if stream.below(6) == 0 or "fixed" in update else frozenset()

@@ -41,7 +41,7 @@ def minimize(
     fails
         Whether it still does; asked only of sound problems that are simpler than the best so far.
     seconds
-        After so many by the clock, the best so far is returned.
+        When the clock has advanced by this much, the best so far is returned.
     """
     end, best = clock() + seconds, problem
     while True:

@@ -21,7 +21,7 @@ from reports.sweep.plan import Plan, block_of
 # How many cases of a group are run alone to find one that fails.
 MAX_TRIED: Final = 5
 
-# Among so many of its first cases the smallest are chosen.
+# Among how many of its first cases the smallest are chosen.
 MAX_COMPARED: Final = 200
 
 

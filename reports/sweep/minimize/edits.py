@@ -59,7 +59,7 @@ def shorter(problem: Problem) -> Iterator[Edit]:
 
 
 def _without_first_steps(problem: Problem, steps: int) -> Problem | None:
-    """Start from the parameters after so many steps."""
+    """Start from the parameters after the first `steps`."""
     if steps >= problem.steps:
         return None
     *_, last = training_steps(replace(problem, steps=steps))
@@ -97,7 +97,7 @@ def _of_layers(problem: Problem, layers: Sequence[int]) -> Problem:
 
 
 def _columns(array: NDArray[Any], count: int) -> NDArray[Any]:
-    """Return so many columns of a matrix: its first ones, or all of them again and again."""
+    """Return `count` columns of a matrix: its first ones, or all of them again and again."""
     return array[:, np.arange(count) % array.shape[1]]
 
 
@@ -161,7 +161,7 @@ def _only_units(problem: Problem, layer: int, units: Sequence[int], *, drop: boo
 
 
 def _kept(count: int, chosen: Sequence[int], *, drop: bool) -> list[int]:
-    """Return the chosen of so many, or all others; none if it does not fit."""
+    """Return the chosen indices below `count`, or all others; none if they do not fit."""
     if drop:
         return [one for one in range(count) if one not in chosen]
     return list(chosen) if chosen and chosen[-1] < count else []

@@ -23,13 +23,13 @@ Choice: TypeAlias = Callable[[float, str], float]
 # The numbers of rules are float64 in every format.
 RULE_DTYPE: Final = DTYPES[0]
 
-# So many digits tell every float64 from the next.
+# Enough digits to distinguish every float64 from the next.
 MAX_DIGITS: Final = 17
 
 # The exponents of 10 with which a number is written without one.
 PLAIN_EXPONENTS: Final = range(-4, 7)
 
-# To so many digits all numbers of an array are rounded at once, and single numbers.
+# The digits to which all numbers of an array are rounded at once, and to which single numbers are.
 ARRAY_DIGITS: Final = (1, 2, 3)
 NUMBER_DIGITS: Final = (1, 2, 3, 4, 6, 8, 12)
 
@@ -78,7 +78,7 @@ def _ever_longer(number: float) -> Iterator[str]:
 
 
 def to_digits(number: float, digits: int, dtype: str) -> float:
-    """Round a number to so many decimal digits, and that to a format; 0 and infinity may come of it."""
+    """Round a number to decimal digits, and that to a format; the result may be 0 or infinite."""
     return float(rounded_once(float(f"{number:.{digits - 1}e}"), dtype))
 
 
