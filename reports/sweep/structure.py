@@ -198,15 +198,7 @@ class Structure:
 def structure(
     seed: int, block: int, dtypes: Sequence[str] = DTYPES, widths: Sequence[int] | None = None
 ) -> Structure:
-    """Draw the structure of a block; the arguments decide everything.
-
-    Parameters
-    ----------
-    dtypes
-        The formats to draw from.
-    widths
-        The network's widths, where they are not to be drawn.
-    """
+    """Draw the structure of a block, in one of these formats, with these widths if they are given."""
     # The order in which `stream` is used is part of what a seed means.
     stream, turn = Stream(seed, "structure", block), partial(round_robin, seed, turn=block)
     dtype = turn("dtype", options=[dtype for dtype in dtypes for _ in range(DTYPE_SHARES[dtype])])
