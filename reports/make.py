@@ -13,10 +13,10 @@ from reference import parts
 from reference.parts import FailedPart
 from reports import activations, changes, environment, parallel, report, running, saved
 from reports.changes import Changes
+from reports.detection import Power, measure
 from reports.ended import with_ended
 from reports.environment import Selection
 from reports.limits import flags_of
-from reports.power import Power, measure
 from reports.report import Report
 from reports.running import Doing, Ended
 from reports.saved import SavedRun
