@@ -10,11 +10,11 @@ from adapters import Adapter, Unavailable
 from cases import SHIPPED, Case, case_of
 from reference import Verdict
 from reports.conclusion import Conclusion
+from reports.detection.answers import Power
 from reports.environment import (
     Environment,
     Selection,
 )
-from reports.power.results import Power
 from reports.rows import Results
 
 
