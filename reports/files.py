@@ -8,7 +8,7 @@ from markupsafe import Markup
 from cases.defects import printable
 from reference import parts
 from reference.parts import FailedPart
-from reports import badge, drift_table, latex, markdown, page, saved, tables
+from reports import badge, drift_table, latex, markdown, page, results_file, tables
 from reports.folder import publish
 from reports.formats import chosen
 from reports.marks import item
@@ -65,7 +65,7 @@ def results_csv(report: Report) -> str:
 # The files of a report, each of the format that its name ends in (`reports.formats`).
 WRITERS: dict[str, Callable[[Report], str]] = {
     "results.csv": results_csv,
-    "results.json": lambda report: saved.dumps(report.run),
+    "results.json": lambda report: results_file.dumps(report.run),
     "drift.csv": lambda report: drift_table.csv(report.results.drifts),
     "summary.md": markdown.summary,
     "index.html": page.index,

@@ -18,8 +18,8 @@ from reports import (
     files,
     parallel,
     report,
+    results_file,
     running,
-    saved,
     step_summary,
     terminal,
 )
@@ -29,8 +29,8 @@ from reports.environment import Selection
 from reports.limits import flags_of
 from reports.power import Power, measure
 from reports.report import Report
+from reports.results_file import SavedRun
 from reports.running import Doing, Ended
-from reports.saved import SavedRun
 
 
 class UsageError(Exception):
@@ -90,7 +90,7 @@ def make(wanted: Wanted, command: str) -> int:
     """Make the report, and return the exit code; `command` is told in it."""
     try:
         return _make(wanted, command)
-    except (UsageError, CaseErrors, UnknownAdapterError, saved.UnreadableError) as error:
+    except (UsageError, CaseErrors, UnknownAdapterError, results_file.UnreadableError) as error:
         print("\n".join(map(printable, str(error).split("\n"))), file=sys.stderr)
         return 2
     except OSError as error:
@@ -100,7 +100,9 @@ def make(wanted: Wanted, command: str) -> int:
 
 
 def _make(wanted: Wanted, command: str) -> int:
-    baseline = saved.read(wanted.baseline) if wanted.baseline else None  # which this report may replace
+    baseline = (
+        results_file.read(wanted.baseline) if wanted.baseline else None
+    )  # which this report may replace
     out = terminal.console()
     told = _again(wanted) if wanted.kept else _anew(wanted, command, out)
     with parts.collected():
@@ -159,7 +161,7 @@ def _again(wanted: Wanted) -> Report:
     """Return the report of a run that was kept."""
     if wanted.kept is None or wanted.chooses:
         raise UsageError("--from makes the report of a kept run again, so nothing else chooses what is in it")
-    kept = saved.read(wanted.kept)
+    kept = results_file.read(wanted.kept)
     return report.put_together(kept.results, kept.selection, kept.environment, kept.asked, kept.power)
 
 

@@ -15,13 +15,13 @@ import pytest
 from adapters import Adapter, Program, Unavailable, find_adapters
 from cases import load_cases
 from reference import Verdict, training_steps
-from reports import build, environment, report, run, saved
+from reports import build, environment, report, results_file, run
 from reports.changes import compare, headline, markdown, telling
 from reports.changes.tables import sections
 from reports.diff import main
 from reports.environment import Selection
 from reports.page import diff
-from reports.saved import SavedRun
+from reports.results_file import SavedRun
 
 pytestmark = pytest.mark.usefixtures("implementations", "without_pictures")
 
@@ -273,14 +273,14 @@ def test_a_nan_is_infinitely_far_and_a_sign_of_zero_is_not(ran: Callable[..., Sa
 def kept(ran: Callable[..., SavedRun], tmp_path: Path) -> Path:
     for name, one in {"old": ran(), "new": ran(wrong("dL/dW1"))}.items():
         (tmp_path / name).mkdir()
-        (tmp_path / name / saved.NAME).write_text(saved.dumps(one), encoding="utf-8")
+        (tmp_path / name / results_file.NAME).write_text(results_file.dumps(one), encoding="utf-8")
     return tmp_path
 
 
 def test_the_command_takes_folders_and_files_and_ends_with_1_where_it_is_worse(
     kept: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    old, new, out = str(kept / "old"), str(kept / "new" / saved.NAME), kept / "out"
+    old, new, out = str(kept / "old"), str(kept / "new" / results_file.NAME), kept / "out"
     assert main([old, new, "--out", str(out)]) == 1
     printed = capsys.readouterr().out
     assert "differs at dL/dW1" in printed
@@ -345,7 +345,9 @@ def test_a_build_with_a_baseline_tells_what_has_changed_and_fails_where_it_is_wo
     assert "What has changed" not in (out / "index.html").read_text(encoding="utf-8")
     assert build.main([*common, "--adapter", "numpy", "--baseline", str(out)]) == 0
     assert "all 19 quantities are the same to the last bit" in capsys.readouterr().out
-    assert build.main([*common, "--adapter", "programs:honest", "--baseline", str(out / saved.NAME)]) == 1
+    assert (
+        build.main([*common, "--adapter", "programs:honest", "--baseline", str(out / results_file.NAME)]) == 1
+    )
     printed = capsys.readouterr().out
     assert "All agree" in printed
     assert "Worse: 1 comparison is no longer made in full" in printed

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from reports import folder as publishing
-from reports import saved
+from reports import results_file
 from reports.folder import publish
 
 ROOT = Path(__file__).parent.parent
@@ -145,7 +145,7 @@ def test_two_whole_builds_at_once_leave_the_report_of_one(
     commands = [[sys.executable, "-c", start, *common, "--adapter", name] for name in names]
     running = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) for command in commands]
     assert [one.wait() for one in running] == [0, 0]
-    kept = saved.read(tmp_path / "out")
+    kept = results_file.read(tmp_path / "out")
     (name,) = [one.name for one in kept.adapters]
     found = visible(tmp_path / "out")
     for file in ("index.html", "summary.md", "results.json"):

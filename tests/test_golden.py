@@ -24,8 +24,8 @@ from reports.lost_digits import LostDigits
 from reports.marks import table
 from reports.page.counts import counts
 from reports.quantities import quantities
+from reports.results_file import SavedRun
 from reports.rows import PUBLISHED, Pair, Printed, Results, Row
-from reports.saved import SavedRun
 
 GOLDEN = Path(__file__).parent / "golden"
 DOCUMENT, HARDTANH = load_case("worked/document"), load_case("divergences/hardtanh-at-one")

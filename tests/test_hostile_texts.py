@@ -26,7 +26,7 @@ from adapters import Unavailable, find_adapters
 from cases import Case, load_cases
 from cases.defects import printable, well_formed
 from reference import Verdict
-from reports import environment, files, report, run, saved, terminal
+from reports import environment, files, report, results_file, run, terminal
 from reports.environment import Selection
 from reports.formats import FORMATS
 from reports.report import Report
@@ -177,7 +177,7 @@ def test_json_holds_the_texts_as_they_are(out: Path) -> None:
 
 
 def test_a_run_of_hostile_texts_is_read_back_as_it_was(out: Path) -> None:
-    assert saved.dumps(saved.read(out)) == (out / saved.NAME).read_text(encoding="utf-8")
+    assert results_file.dumps(results_file.read(out)) == (out / results_file.NAME).read_text(encoding="utf-8")
 
 
 TAGS = {

@@ -22,14 +22,14 @@ from adapters import Adapter, Program, find_adapters
 from cases import load_cases
 from cases.rounding import rounded_once
 from reference import Finding, JudgedStep, Subject, Verdict, training_steps
-from reports import environment, page, report, run, saved
+from reports import environment, page, report, results_file, run
 from reports.bits import MOST, BitKeeper
 from reports.build import main
 from reports.environment import Selection
 from reports.power import Alarm, Answer, Coverage, Fault, Meeting, Power
 from reports.report import Report
+from reports.results_file import SavedRun, decode, encode
 from reports.rows import Results, Row
-from reports.saved import SavedRun, decode, encode, schema
 
 pytestmark = pytest.mark.usefixtures("implementations")
 
@@ -64,7 +64,7 @@ def told(tmp_path_factory: pytest.TempPathFactory, implementations: Path) -> Rep
 
 @pytest.fixture
 def kept(told: Report, tmp_path: Path) -> Path:
-    (tmp_path / saved.NAME).write_text(saved.dumps(told.run), encoding="utf-8")
+    (tmp_path / results_file.NAME).write_text(results_file.dumps(told.run), encoding="utf-8")
     return tmp_path
 
 
@@ -78,26 +78,28 @@ def plain(one: object) -> str:
 
 
 def test_a_run_reads_back_as_it_was(told: Report, kept: Path) -> None:
-    again = saved.read(kept)
+    again = results_file.read(kept)
     for field in dataclasses.fields(SavedRun):
         assert same(getattr(again, field.name), getattr(told.run, field.name)), field.name
-    assert saved.dumps(again) == saved.dumps(told.run)
+    assert results_file.dumps(again) == results_file.dumps(told.run)
     assert {row.finding.verdict for row in again.results.rows} > {Verdict.ERROR, Verdict.NO_EQUIVALENT}
     assert again.results.printed
     assert again.results.drifts == ()  # every case here takes one step
 
 
 def test_the_page_is_made_again_from_it(told: Report, kept: Path) -> None:
-    run = saved.read(kept)
+    run = results_file.read(kept)
     again = report.put_together(run.results, run.selection, run.environment, run.asked)
     assert page.index(again) == page.index(dataclasses.replace(told, power=None))
 
 
 def test_it_is_what_its_schema_says(kept: Path) -> None:
     written = (REPORTS / "results.schema.json").read_text(encoding="utf-8")
-    assert written == schema.text(), "python -m reports.saved.schema > reports/results.schema.json"
+    assert written == results_file.schema_text(), (
+        "python -m reports.results_file.schema > reports/results.schema.json"
+    )
     validator = jsonschema.Draft202012Validator(json.loads(written))
-    document = json.loads((kept / saved.NAME).read_text(encoding="utf-8"))
+    document = json.loads((kept / results_file.NAME).read_text(encoding="utf-8"))
     validator.validate(document)
     del document["results"]["rows"]["columns"]["finding.used"][0]
     document["results"]["pairs"] = []
@@ -106,7 +108,7 @@ def test_it_is_what_its_schema_says(kept: Path) -> None:
 
 def test_every_field_is_described_in_the_manual() -> None:
     described = set(re.findall(r"`([\w.]+)`", MANUAL))
-    document = schema.schema()["properties"]
+    document = results_file.schema_text()["properties"]
     missing = {*document, *document["environment"]["properties"]} - described
     for table in document["results"]["properties"].values():
         columns = table["properties"]["columns"]["properties"]
@@ -202,8 +204,8 @@ OLD = {"conclusion": {}, "environment": {}, "numbers": "", "results": {}, "pairs
 def test_other_files_are_refused_in_one_line(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "a\nfile.json"
     path.write_text(text, encoding="utf-8")
-    with pytest.raises(saved.UnreadableError) as refused:
-        saved.read(path)
+    with pytest.raises(results_file.UnreadableError) as refused:
+        results_file.read(path)
     assert message in str(refused.value)
     assert str(refused.value).startswith(str(tmp_path))
     assert "\n" not in str(refused.value)
@@ -215,8 +217,8 @@ def test_a_file_that_is_absent_or_no_text_is_told(tmp_path: Path) -> None:
         (tmp_path / "x", "this is no JSON"),
     ):
         (tmp_path / "x").write_bytes(b"\xff\xfe{")
-        with pytest.raises(saved.UnreadableError, match=message):
-            saved.read(path)
+        with pytest.raises(results_file.UnreadableError, match=message):
+            results_file.read(path)
 
 
 GONE = object()
@@ -237,14 +239,14 @@ DAMAGES: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("message", DAMAGES)
 def test_a_damaged_file_is_told_with_the_place(told: Report, tmp_path: Path, message: str) -> None:
     few = dataclasses.replace(told.run, results=Results(told.results.rows[:1]))
-    document = json.loads(saved.dumps(few))
+    document = json.loads(results_file.dumps(few))
     columns = document["results"]["rows"]["columns"] | DAMAGES[message]
     document["results"]["rows"]["columns"] = {
         name: told for name, told in columns.items() if told is not GONE
     }
-    (tmp_path / saved.NAME).write_text(json.dumps(document), encoding="utf-8")
-    with pytest.raises(saved.UnreadableError, match=re.escape(message)):
-        saved.read(tmp_path)
+    (tmp_path / results_file.NAME).write_text(json.dumps(document), encoding="utf-8")
+    with pytest.raises(results_file.UnreadableError, match=re.escape(message)):
+        results_file.read(tmp_path)
 
 
 def steps(*claims: dict[str, Any]) -> Iterator[dict[Subject, JudgedStep]]:
@@ -350,7 +352,7 @@ def test_a_build_leaves_a_run_that_can_be_read(folder: Path, tmp_path: Path) -> 
     assert (
         main(["--cases", str(folder), "--select", "mine/", "--adapter", "numpy", "--out", str(tmp_path)]) == 0
     )
-    kept = saved.read(tmp_path)
+    kept = results_file.read(tmp_path)
     assert [one.name for one in kept.cases] == ["mine/two-layers"]
     assert kept.environment.run in (tmp_path / "index.html").read_text(encoding="utf-8")
     assert kept.environment.run in (tmp_path / "summary.md").read_text(encoding="utf-8")

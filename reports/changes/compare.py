@@ -8,7 +8,7 @@ from reports.changes.headroom import Lost, headroom_lost
 from reports.changes.moved import Motion, motion
 from reports.changes.setting import Differs
 from reports.environment import Environment
-from reports.saved import SavedRun
+from reports.results_file import SavedRun
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from typing import TypeAlias
 
 from cases.defects import printable
 from reference import Subject
+from reports.results_file import SavedRun
 from reports.rows import Row, order
-from reports.saved import SavedRun
 from reports.verdicts import verdict, where
 
 Failing: TypeAlias = dict[Subject, dict[str, Row]]

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from reference import Subject
-from reports.saved import SavedRun
+from reports.results_file import SavedRun
 
 
 @dataclass(frozen=True)

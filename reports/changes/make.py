@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from reports import saved, terminal
+from reports import results_file, terminal
 from reports.changes import compare, markdown, show
 from reports.folder import publish
 from reports.page import diff
@@ -12,8 +12,8 @@ from reports.page import diff
 def make(old: Path, new: Path, out: Path | None) -> int:
     """Compare two runs and return the exit code."""
     try:
-        changes = compare(saved.read(old), saved.read(new))
-    except saved.UnreadableError as error:
+        changes = compare(results_file.read(old), results_file.read(new))
+    except results_file.UnreadableError as error:
         print(error, file=sys.stderr)
         return 2
     console = terminal.console()

@@ -10,7 +10,7 @@ import numpy as np
 from reference import Subject
 from reports.bits import Bits
 from reports.differences import bitwise_equal, ulp_distance
-from reports.saved import SavedRun
+from reports.results_file import SavedRun
 
 Series: TypeAlias = dict[int, Bits]
 Key: TypeAlias = tuple[Subject, str]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from reports.environment import Environment
-from reports.saved import SavedRun
+from reports.results_file import SavedRun
 
 NOTHING: Final = "–"
 
