@@ -13,21 +13,21 @@ from reference import parts
 from reference.parts import FailedPart
 from reports import (
     activations,
-    changes,
     environment,
     files,
     parallel,
+    regression,
     report,
     results_file,
     running,
     step_summary,
     terminal,
 )
-from reports.changes import Changes
 from reports.ended import with_ended
 from reports.environment import Selection
 from reports.limits import flags_of
 from reports.power import Power, measure
+from reports.regression import Changes
 from reports.report import Report
 from reports.results_file import SavedRun
 from reports.running import Doing, Ended
@@ -115,7 +115,7 @@ def _make(wanted: Wanted, command: str) -> int:
 
 
 def _compared(baseline: SavedRun, told: Report) -> Changes:
-    return changes.compare(baseline, told.run)
+    return regression.compare(baseline, told.run)
 
 
 def _write(told: Report, wanted: Wanted, out: Console) -> None:

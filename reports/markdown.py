@@ -12,7 +12,7 @@ import pandas as pd
 
 from reference import parts
 from reference.parts import FailedPart
-from reports import changes
+from reports import regression_text
 from reports.drift_table import ABOUT, TITLE
 from reports.fitting import Section, fitted, shortened
 from reports.marks import code, escape, item, table_head, table_rows
@@ -62,7 +62,7 @@ def _made(report: Report) -> Iterator[tuple[str, Callable[[], Iterable[Section]]
     yield "What fails", lambda: _failures(report)
     yield "What did not run", lambda: _not_run(report)
     yield FAILED, lambda: _failed(report)
-    yield changes.TITLE, lambda: changes.to_sections(report.changes) if report.changes else ()
+    yield regression_text.TITLE, lambda: regression_text.to_sections(report.changes) if report.changes else ()
     yield "Each case by each adapter", lambda: _matrix(report)
     yield "Expected differences", lambda: _table("Expected differences", KNOWN, report.known)
     yield "No equivalent", lambda: _table("No equivalent", NO_EQUIVALENT, report.no_equivalent)

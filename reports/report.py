@@ -10,10 +10,10 @@ from cases import Case
 from reference import parts
 from reference.parts import FailedPart
 from reports import drift_table, known, tables
-from reports.changes import Changes
 from reports.environment import Environment, Selection
 from reports.power import Power
 from reports.quantities import quantities
+from reports.regression import Changes
 from reports.results_file import SavedRun, saved_run
 from reports.rows import PUBLISHED, Printed, Results, Row
 from reports.verdicts import Conclusion, conclude

@@ -15,12 +15,12 @@ import pytest
 from adapters import Adapter, Program, Unavailable, find_adapters
 from cases import load_cases
 from reference import Verdict, training_steps
-from reports import build, environment, report, results_file, run
-from reports.changes import compare, headline, markdown, telling
-from reports.changes.tables import sections
+from reports import build, environment, regression_text, report, results_file, run
 from reports.diff import main
 from reports.environment import Selection
 from reports.page import diff
+from reports.regression import compare, sections
+from reports.regression_text import headline, markdown
 from reports.results_file import SavedRun
 
 pytestmark = pytest.mark.usefixtures("implementations", "without_pictures")
@@ -327,11 +327,11 @@ def test_the_files_tell_what_the_terminal_tells(ran: Callable[..., SavedRun]) ->
 def test_a_summary_shows_a_tables_first_lines_and_counts_them(
     ran: Callable[..., SavedRun], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(telling, "IN_MARKDOWN", 2)
+    monkeypatch.setattr(regression_text, "IN_MARKDOWN", 2)
     changes = compare(ran(), ran(wrong("dL/dW1")))
     changes = dataclasses.replace(changes, failures=changes.failures * 3)
-    head, failures, *_ = telling.to_sections(changes)
-    assert head.within(1_000) == f"## {telling.TITLE}\n\n**{headline(changes)}**"
+    head, failures, *_ = regression_text.to_sections(changes)
+    assert head.within(1_000) == f"## {regression_text.TITLE}\n\n**{headline(changes)}**"
     assert (len(failures.lines), failures.failing, failures.level) == (2, 2, 3)
     assert "These are the first 2, of 3." in failures.within(10_000)
 

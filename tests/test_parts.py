@@ -164,7 +164,7 @@ FAILURES = {
     "reports.page.failures._numbers": f"the numbers of {WRONG} in float64",
     "reports.page.failures.repeat": f"the command that repeats {WRONG} in float64",
     "reports.markdown._failures": "“What fails”",
-    "reports.changes.compare": "what has changed since the last run",
+    "reports.regression_text.compare": "what has changed since the last run",
     "reports.terminal.changes.show": "“What has changed since the last run”",
     "reports.page.page.changes.to_page": "“What has changed since the last run”",
 }

@@ -1,7 +1,8 @@
 """diff.html: what has changed between two runs, as a page like the report's."""
 
-from reports.changes import TITLE, Changes, to_page
 from reports.page.templates import templates
+from reports.regression import Changes
+from reports.regression_text import TITLE, to_page
 
 
 def diff(changes: Changes) -> str:

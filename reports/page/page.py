@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from reference import parts
 from reference.parts import FailedPart
-from reports import changes, drawing, drift_table, walk
+from reports import drawing, drift_table, regression_text, walk
 from reports import report as words
 from reports.page.anchors import anchor
 from reports.page.cases import sections
@@ -103,7 +103,10 @@ def _parts(report: Report, failing: tuple[Failure, ...] | FailedPart) -> Iterato
         name = one.case.name
         yield Part(anchor("walk", name), f"{name}, step by step", partial(_walk, report, one))
     yield Part(
-        "changes", changes.TITLE, lambda: _if(report.changes, "changes", changes.to_page), ("the bits of ",)
+        "changes",
+        regression_text.TITLE,
+        lambda: _if(report.changes, "changes", regression_text.to_page),
+        ("the bits of ",),
     )
     yield Part("printed", "Printed numbers", lambda: _printed(report))
     yield Part(
