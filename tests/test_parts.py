@@ -164,9 +164,9 @@ FAILURES = {
     "reports.page.failures._numbers": f"the numbers of {WRONG} in float64",
     "reports.page.failures.repeat": f"the command that repeats {WRONG} in float64",
     "reports.markdown._failures": "“What fails”",
-    "reports.regression_text.compare": "what has changed since the last run",
-    "reports.terminal.changes.show": "“What has changed since the last run”",
-    "reports.page.page.changes.to_page": "“What has changed since the last run”",
+    "reports.regression.compare": "what has changed since the last run",
+    "reports.terminal.regression_text.show": "“What has changed since the last run”",
+    "reports.page.page.regression_text.to_page": "“What has changed since the last run”",
 }
 
 
