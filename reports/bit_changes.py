@@ -77,8 +77,8 @@ def _first_changes(steps: pd.DataFrame) -> pd.DataFrame:
     pairs = zip(steps["bits_before"], steps["bits_now"], strict=True)
     distances = pd.DataFrame([_distance(*pair) for pair in pairs], columns=["elements", "of", "ulps"])
     steps = pd.concat([steps[[*QUANTITY, "step"]].reset_index(drop=True), distances], axis=1)
-    later = steps[steps.duplicated(QUANTITY)].groupby(QUANTITY, as_index=False)["ulps"].max()
-    return steps.drop_duplicates(QUANTITY).merge(later.rename(columns={"ulps": "later"}), how="left")
+    later = steps[steps.duplicated(QUANTITY)].groupby(QUANTITY)["ulps"].max().rename("later")
+    return steps.drop_duplicates(QUANTITY).join(later, on=QUANTITY)
 
 
 def _distance(old: Bits, new: Bits) -> tuple[int, int, float]:
@@ -138,11 +138,11 @@ def by_kind(changes: BitChanges) -> pd.DataFrame:
 def by_quantity(changes: BitChanges) -> pd.DataFrame:
     """Return a line for each quantity that has changed, the largest distance first."""
     table = changes.changed.assign(ulps=changes.changed["ulps"].fillna(-1))
-    elements = [f"{one:,} of {of:,}" for one, of in zip(table["elements"], table["of"], strict=True)]
-    begins = table["begins_here"].map({True: "yes", False: ""})
-    table = table.assign(**{"from step": table["step"], "elements": elements, "begins here": begins})
-    columns = ["case", "dtype", "implementation", "quantity", "from step", "elements", "ulps", "later"]
-    return _with_ulps(table[[*columns, "begins here"]])
+    table["elements"] = [f"{one:,} of {of:,}" for one, of in zip(table["elements"], table["of"], strict=True)]
+    table["begins_here"] = table["begins_here"].map({True: "yes", False: ""})
+    columns = ["case", "dtype", "implementation", "quantity", "step", "elements", "ulps", "later"]
+    shown = _with_ulps(table[[*columns, "begins_here"]])
+    return shown.rename(columns={"step": "from step", "begins_here": "begins here"})
 
 
 def _with_ulps(table: pd.DataFrame) -> pd.DataFrame:

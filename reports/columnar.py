@@ -43,7 +43,7 @@ class Field:
     def row_type(self) -> Any:
         """The dataclass of which it holds a tuple, or None."""
         kind = get_args(self.type)[0] if get_origin(self.type) is tuple else None
-        return kind if is_dataclass(kind) else None
+        return kind if _is_record(kind) else None
 
     @property
     def is_text(self) -> bool:
@@ -70,12 +70,16 @@ def _columns(row_type: type) -> tuple[Field, ...]:
 
 
 def _columns_of(field: Field) -> Iterator[Field]:
-    if not is_dataclass(field.type):
+    if not _is_record(field.type):
         yield field
         return
     for inner in _columns(field.type):
         default = inner.default if field.default is MISSING else attrgetter(inner.name)(field.default)
         yield Field(f"{field.name}.{inner.name}", inner.type, default)
+
+
+def _is_record(hint: Any) -> bool:
+    return is_dataclass(hint)
 
 
 def _is_union(hint: Any) -> bool:
@@ -99,9 +103,9 @@ def written(value: Any) -> Any:
         return list(map(written, value))
     if isinstance(value, dict):
         return {name: written(one) for name, one in value.items()}
-    if is_dataclass(value):
+    if _is_record(value):
         return {
-            field.name: _written_field(field, getattr(value, field.name)) for field in _fields(type(value))
+            field.name: _written_field(field, getattr(value, field.name)) for field in _fields(value.__class__)
         }
     return value
 
@@ -155,7 +159,7 @@ SCALARS: Final[dict[object, Any]] = {
 
 def form(hint: Any) -> Any:
     """Return the form of a dataclass, a scalar, or a tuple, a mapping or a union of them."""
-    if is_dataclass(hint):
+    if _is_record(hint):
         return _record_form(hint)
     if _is_union(hint):
         return Union[tuple(map(form, get_args(hint)))]  # noqa: UP007 - of any number
@@ -186,12 +190,16 @@ def _record_form(kind: Any) -> Any:
 def table_form(row_type: type) -> Any:
     """Return the form of a tuple of records of one type."""
     columns = {column.name: _if_there(column, _column_form(column)) for column in _columns(row_type)}
-    renamed = Annotated[_object(f"{row_type.__name__}Columns", columns), BeforeValidator(_with_new_names)]
-    table = _object(f"{row_type.__name__}Table", {"count": NonNegativeInt, "columns": renamed})
+    with_old_names = _with_old_names(_object(f"{row_type.__name__}Columns", columns))
+    table = _object(f"{row_type.__name__}Table", {"count": NonNegativeInt, "columns": with_old_names})
     return Annotated[table, AfterValidator(partial(_rows, row_type))]
 
 
-def _with_new_names(columns: Any) -> Any:
+def _with_old_names(form: Any) -> Any:
+    return Annotated[form, BeforeValidator(_renamed)]
+
+
+def _renamed(columns: Any) -> Any:
     if not isinstance(columns, dict):
         return columns
     return {RENAMED_COLUMNS.get(name, name): column for name, column in columns.items()}
@@ -203,14 +211,15 @@ def _column_form(column: Field) -> Any:
         return Annotated[_object(f"{column.row_type.__name__}Tables", nested), AfterValidator(_split)]
     if column.is_text:
         return _texts_form(_without_none(column.type), is_optional=_is_union(column.type))
-    return list[form(column.type)]
+    return types.GenericAlias(list, form(column.type))
 
 
 @cache
 def _texts_form(kind: Any, *, is_optional: bool) -> Any:
     index = NonNegativeInt | None if is_optional else NonNegativeInt
     name = f"{'Optional' * is_optional}{kind.__name__.capitalize()}Texts"
-    return Annotated[_object(name, {"texts": list[kind], "at": list[index]}), AfterValidator(_spread)]
+    texts = _object(name, {"texts": types.GenericAlias(list, kind), "at": types.GenericAlias(list, index)})
+    return Annotated[texts, AfterValidator(_spread)]
 
 
 def _spread(column: Any) -> list[str | None]:
@@ -242,7 +251,6 @@ def _rows(row_type: type, table: Any) -> tuple[Any, ...]:
 def _records(kind: type, columns: Iterator[Sequence[Any]]) -> Iterator[Any]:
     """Make records of columns, taking as many as they have fields; a record inside takes its own."""
     fields = [
-        _records(field.type, columns) if is_dataclass(field.type) else next(columns)
-        for field in _fields(kind)
+        _records(field.type, columns) if _is_record(field.type) else next(columns) for field in _fields(kind)
     ]
     return map(kind, *fields)

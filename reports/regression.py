@@ -178,7 +178,7 @@ def _uncompared(both: pd.DataFrame, new: SavedRun) -> pd.DataFrame:
     }
     lines = []
     for key, names in gone.groupby(SUBJECT, sort=False)["quantity"]:
-        subject = Subject(*key)
+        subject = Subject(*map(str, key))
         why = printable(reasons.get(subject) or _why(subject, new))
         lines.append((subject.case, subject.dtype, subject.implementation, len(names), names.iloc[0], why))
     return pd.DataFrame(lines, columns=[*SHOWN, "quantities", "the first", "why"])

