@@ -147,7 +147,7 @@ def _printed(report: Report) -> dict[str, object] | None:
 
 
 def _pictures(report: Report) -> dict[str, object] | None:
-    from reports.pictures import pictures  # noqa: PLC0415 - matplotlib is loaded where there is a page to write
+    from reports.plots import pictures  # noqa: PLC0415 - matplotlib is loaded where there is a page to write
 
     drawn = pictures(report)
     return {"pictures": drawn} if drawn else None

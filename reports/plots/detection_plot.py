@@ -5,20 +5,16 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reports.pictures.frames import each_line, side_by_side
-from reports.pictures.panels import finish, panels
-from reports.pictures.picture import Picture
-from reports.pictures.style import INK, TINT, style
-from reports.pictures.svg import inline
+from reports.plots.canvas import INK, TINT
+from reports.plots.panels import Panel, Scale, Sheet
+from reports.plots.plot import Plot, each_line, side_by_side
 from reports.power import Answer, Power
 from reports.power.words import KINDS, OURS, SHOWN, TOOLS
+from reports.report import Report
 
-TITLE = "What is caught, beside the usual tools"
-
-CAPTION = (
+ABOUT: Final = (
     "Known mistakes are made on purpose, and each tool is asked about every one that changes any "
     "number. Bars of “caught” should be long: how many of those mistakes a tool objects to. Bars of "
     "“false alarms” should be short: how many correct claims it objects to. Tinted bars are this suite, "
@@ -31,17 +27,11 @@ ALARMS: Final = "false alarms"
 COLUMNS: Final = ["dtype", "tool", "measure", "objections", "asked", "share"]
 
 
-def picture(power: Power | None) -> Picture | None:
-    """Return the picture, or None where power was not measured."""
-    if power is None or (table := frame(power)).empty:
-        return None
-    told = alternative(table)
-    with style():
-        svg = inline(draw(table), "power", TITLE, told)
-    return Picture("power", TITLE, CAPTION, told, svg, table, shown(table))
+def numbers(report: Report) -> pd.DataFrame:
+    return counts(report.power) if report.power else pd.DataFrame(columns=COLUMNS)
 
 
-def frame(power: Power) -> pd.DataFrame:
+def counts(power: Power) -> pd.DataFrame:
     """Return for each number format, tool and measure how many claims it objects to, of how many.
 
     The measures are what is caught of each kind of mistake, of those that change any number, and the false
@@ -60,7 +50,7 @@ def frame(power: Power) -> pd.DataFrame:
     return pd.DataFrame(lines, columns=COLUMNS)
 
 
-def shown(table: pd.DataFrame) -> pd.DataFrame:
+def tabulate(table: pd.DataFrame) -> pd.DataFrame:
     """Return a line for each number format and tool, with a column for each measure."""
     return side_by_side(table, ("dtype", "tool"), "measure", map(_share, each_line(table)))
 
@@ -75,7 +65,7 @@ def _counts(answers: Iterable[Answer | None]) -> tuple[int, int, float]:
     return objections, len(given), objections / len(given) if given else math.nan
 
 
-def alternative(table: pd.DataFrame) -> str:
+def describe(table: pd.DataFrame) -> str:
     """Say for each number format what this suite catches of each kind of mistake, and the best usual tool."""
     told = [
         f"{line.measure.capitalize()}, {line.dtype}: {_count(line)}{_best(table, line)}."
@@ -101,28 +91,25 @@ def _count(line: Any) -> str:  # noqa: ANN401 - a line of the table
 
 
 def draw(table: pd.DataFrame) -> Figure:
-    """Draw bars: for each number format and measure a small picture, and in it a bar for each tool."""
-    dtypes, measures = (list(dict.fromkeys(table[name])) for name in ("dtype", "measure"))
-    rows = [(dtype, measure) for dtype in dtypes for measure in measures]
-    drawn, axes = panels(len(rows), 1, height=74, gap=26, left=120)
-    for (dtype, measure), (one,) in zip(rows, axes, strict=True):
-        _draw_panel(one, table[(table["dtype"] == dtype) & (table["measure"] == measure)])
-        one.set_title(f"{measure} ({dtype})", loc="left", pad=3, weight="bold")
-    finish(drawn, axes, [""], "share of those asked about", "")
-    return drawn
+    """Draw bars: for each number format and measure a panel, and in it a bar for each tool."""
+    parts = table.groupby(["dtype", "measure"], sort=False)
+    sheet = Sheet(len(parts), [""], "share of those asked about", "", height=74, gap=26, left=120)
+    across = Scale(0, 1.2, {0: "0", 0.25: "25 %", 0.5: "50 %", 0.75: "75 %", 1: "100 %"})
+    for row, ((dtype, measure), part) in enumerate(parts):
+        up = Scale(len(part) - 0.5, -0.5, dict(enumerate(part["tool"])))
+        _draw_bars(sheet.panel(row, 0, across, up, f"{measure} ({dtype})"), part)
+    return sheet.figure
 
 
-def _draw_panel(axes: Axes, part: pd.DataFrame) -> None:
+def _draw_bars(panel: Panel, part: pd.DataFrame) -> None:
     for place, line in enumerate(each_line(part)):
         share = 0.0 if math.isnan(line.share) else line.share
-        ours = line.tool in OURS
-        axes.barh(
-            place, share, height=0.7, facecolor=TINT if ours else "none", alpha=0.55 if ours else None,
-            edgecolor=INK, hatch="" if ours else "////", linewidth=0.6,
-        )  # fmt: skip
-        axes.text(share + 0.01, place, _share(line), va="center", size=7)
-    axes.set_yticks(range(len(part)), list(part["tool"]))
-    axes.set_ylim(len(part) - 0.5, -0.5)
-    axes.set_xlim(0, 1.2)
-    axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "25 %", "50 %", "75 %", "100 %"])
-    axes.grid(visible=False, axis="y")
+        is_ours = line.tool in OURS
+        fill = {"facecolor": TINT, "alpha": 0.55} if is_ours else {"facecolor": "none", "hatch": "////"}
+        panel.bar(place, share, 0.7, edgecolor=INK, linewidth=0.6, **fill)
+        panel.write(share + 0.01, place, _share(line), va="center", size=7)
+
+
+DETECTION: Final = Plot(
+    "power", "What is caught, beside the usual tools", ABOUT, numbers, draw, describe, tabulate
+)
