@@ -105,7 +105,8 @@ def written(value: Any) -> Any:
         return {name: written(one) for name, one in value.items()}
     if _is_record(value):
         return {
-            field.name: _written_field(field, getattr(value, field.name)) for field in _fields(value.__class__)
+            field.name: _written_field(field, getattr(value, field.name))
+            for field in _fields(value.__class__)
         }
     return value
 

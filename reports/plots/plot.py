@@ -76,7 +76,7 @@ class Plot:
     tabulate: Callable[[pd.DataFrame], pd.DataFrame]
 
     def picture(self, report: Report) -> Picture | None:
-        """Return the picture, or None where there is nothing to draw."""
+        """Return the picture in the style that matplotlib has (`canvas.style`), or None where there is none."""
         numbers = self.numbers(report)
         if numbers.empty:
             return None
