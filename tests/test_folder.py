@@ -139,7 +139,7 @@ def test_two_whole_builds_at_once_leave_the_report_of_one(
     names = ("programs:honest", "programs:forgets_the_factor")
     start = (
         f"import sys, types; sys.path[:0] = [{str(implementations)!r}]\n"
-        "sys.modules['reports.pictures'] = types.SimpleNamespace(pictures=lambda _: ())\n"  # they take long
+        "sys.modules['reports.plots'] = types.SimpleNamespace(pictures=lambda _: ())\n"  # they take long
         "from reports.build import main; main(sys.argv[1:])"
     )
     commands = [[sys.executable, "-c", start, *common, "--adapter", name] for name in names]

@@ -327,4 +327,5 @@ def test_any_texts_go_through_every_writer(failing: Failing, texts: list[str]) -
     (first, *_) = csv.DictReader(io.StringIO(written["results.csv"]))
     cell = printable(renamed.name)
     assert first["case"] == f"'{cell}" * cell.startswith(("=", "+", "-", "@")) or cell
-    assert not set(re.findall(r"<(script|img|iframe|b|svg:script)\b", written["index.html"])) - {"b"}
+    page = written["index.html"].replace('<img src="data:image/svg+xml;base64,', "")  # our own pictures
+    assert not set(re.findall(r"<(script|img|iframe|b|svg:script)\b", page)) - {"b"}

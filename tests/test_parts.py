@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from conftest import TWO_LAYERS
 
@@ -17,6 +18,7 @@ from reports import files, page, report, results_file, run
 from reports.build import main
 from reports.formats import FORMATS
 from reports.parity import Failure, failure_of, with_failed
+from reports.plots import PLOTS
 from reports.rows import Results
 from reports.sweep.implementations import Implementation
 from reports.sweep.shrinking.symptom import failure
@@ -108,7 +110,7 @@ OF_A_REPORT = {
     "reports.walk.walk": "“worked/document, step by step”",
     "reports.page.cases.tape_drawing": "the drawing of mine/document",
     "reports.page.cases.summary": "the tables of mine/document",
-    "reports.pictures.pictures": "“Pictures”",
+    "reports.plots.pictures": "“Pictures”",
     "reports.markdown._matrix": "“Each case by each adapter”",
     "reports.latex.table": "“Each case by each adapter”",
     "reports.terminal._matrix": "“Each case by each adapter”",
@@ -188,18 +190,13 @@ def test_what_tells_of_a_failure_fails_alone(
     assert "dL/da1" in (tmp_path / "index.html").read_text(encoding="utf-8")
 
 
-PICTURES = ("heat_map", "histogram", "activations", "losses", "drift", "power")
-
-
 @pytest.mark.usefixtures("drawn")
-@pytest.mark.parametrize("name", PICTURES)
+@pytest.mark.parametrize("name", [plot.name for plot in PLOTS])
 def test_a_picture_fails_alone(
     name: str, right: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for other in PICTURES:
-        nothing = () if other == "histogram" else None
-        monkeypatch.setattr(f"reports.pictures.{other}.picture", lambda *_, nothing=nothing: nothing)
-    monkeypatch.setattr(f"reports.pictures.{name}.picture", breaks)
+    plots = (replace(one, numbers=breaks if one.name == name else lambda _: pd.DataFrame()) for one in PLOTS)
+    monkeypatch.setattr("reports.plots.PLOTS", tuple(plots))
     assert again(right, tmp_path) == 1
     whole(right, tmp_path)
     text = (tmp_path / "index.html").read_text(encoding="utf-8")

@@ -55,8 +55,7 @@ def drawn():
 def of(name, cases=(), **results):
     """The picture of this name of results that are written out, or None."""
     results = {field: tuple(values) for field, values in results.items()}
-    with canvas.style():
-        return PLOT[name].picture(SimpleNamespace(results=Results(**results), selection=Selection(cases, ())))
+    return PLOT[name].picture(SimpleNamespace(results=Results(**results), selection=Selection(cases, ())))
 
 
 def words(picture):
@@ -495,8 +494,7 @@ def test_power_is_counted_by_tool_and_kind():
 
 
 def test_the_picture_of_power_says_what_was_not_asked():
-    with canvas.style():
-        picture = PLOT["power"].picture(SimpleNamespace(power=measured()))
+    picture = PLOT["power"].picture(SimpleNamespace(power=measured()))
     assert {"1 of 2", "not asked"} <= set(words(picture))
     assert f"this suite 2 of 2, and most of the usual tools {ASSERT_CLOSE}, 1 of 2" in picture.alternative
     shown = {line["tool"]: line["caught: wrong formula"] for line in lines(picture.shown)}

@@ -13,7 +13,6 @@ from reference import parts
 from reference.parts import FailedPart
 from reports.plots.accuracy_plot import HISTOGRAM, HISTOGRAM_OF_16_BITS
 from reports.plots.activation_plot import ACTIVATIONS
-from reports.plots.canvas import style
 from reports.plots.detection_plot import DETECTION
 from reports.plots.heat_map import HEAT_MAP
 from reports.plots.plot import Picture, Plot
@@ -27,6 +26,5 @@ PLOTS: Final = (HEAT_MAP, HISTOGRAM, HISTOGRAM_OF_16_BITS, ACTIVATIONS, LOSSES, 
 
 def pictures(report: Report) -> tuple[Picture | FailedPart, ...]:
     """Draw what there are numbers for; one may fail alone. The same report gives the same bytes."""
-    with style():
-        drawn = [parts.tried(f"the picture “{plot.title}”", plot.picture, report) for plot in PLOTS]
+    drawn = (parts.tried(f"the picture “{plot.title}”", plot.picture, report) for plot in PLOTS)
     return tuple(one for one in drawn if one is not None)

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from reports.plots.canvas import IMPLEMENTATIONS, in_order, svg
+from reports.plots.canvas import IMPLEMENTATIONS, in_order, style, svg
 from reports.report import Report
 from reports.tables import NOTHING
 
@@ -76,11 +76,12 @@ class Plot:
     tabulate: Callable[[pd.DataFrame], pd.DataFrame]
 
     def picture(self, report: Report) -> Picture | None:
-        """Return the picture in the style that matplotlib has (`canvas.style`), or None where there is none."""
+        """Return the picture, or None where there is nothing to draw."""
         numbers = self.numbers(report)
         if numbers.empty:
             return None
-        drawn = svg(self.draw(numbers))
+        with style():
+            drawn = svg(self.draw(numbers))
         words = self.describe(numbers), drawn, numbers, self.tabulate(numbers)
         return Picture(self.name, self.title, self.about, *words)
 
