@@ -11,7 +11,7 @@ The worked example, in three lines:
 from cases import Problem, load_case
 from cases.dtypes import Accumulators
 from cases.verdict import Verdict
-from reference.bounded import Bounded
+from reference.arithmetic import Bounded
 from reference.check import judge
 from reference.claims import Claim, Implementation, JudgedStep
 from reference.findings import Finding, Subject, sentence

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cases import Problem, names
-from reference.bounded import Bounded, Real
+from reference.arithmetic import Bounded, Real
 from reference.certification import with_low
 from reference.exact import ExactStep
 from reference.line import leading_to

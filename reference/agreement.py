@@ -8,9 +8,8 @@ from numpy.typing import NDArray
 
 from cases.problem import Tolerance
 from cases.verdict import Verdict
-from reference.bounded import Bounded, Real, maximum
+from reference.arithmetic import Bounded, Error, Format, Real, max_element
 from reference.findings import Finding
-from reference.formats import Error, Format
 
 # A bound of a tenth of the value certifies one digit; a larger one certifies nothing worth the name.
 #
@@ -223,7 +222,7 @@ def _digits(bound: float, largest: float) -> float:
 
 
 def _maximum(error: Error) -> float:
-    return error if isinstance(error, float) else maximum(error)
+    return error if isinstance(error, float) else max_element(error)
 
 
 def _within(tolerance: Tolerance, claimed: Real, derived: Real) -> bool:

@@ -7,9 +7,7 @@ from typing import Any
 import numpy as np
 
 from cases import Problem
-from reference.balls import Real
-from reference.bounded import Bounded
-from reference.formats import format_of
+from reference.arithmetic import Bounded, Real, format_of
 from reference.known import exact_inputs
 from reference.tape import advanced, tape
 from reference.truth import Truth

@@ -11,8 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from cases import Problem
-from reference.bounded import EXACT, Bounded
-from reference.formats import EVALUATION, Error, Format
+from reference.arithmetic import EVALUATION, EXACT, Bounded, Error, Format
 from reference.truth import Truth
 
 # Parameters. Larger problems are judged against float64 values with their bound, unless asked otherwise.

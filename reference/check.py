@@ -15,7 +15,7 @@ from cases.defects import well_formed
 from cases.dtypes import IN_FLOAT32, Accumulators
 from cases.verdict import Verdict
 from reference.agreement import compare_unguarded
-from reference.bounded import Bounded
+from reference.arithmetic import Bounded
 from reference.certification import crossed, is_certified
 from reference.claims import (
     SEARCHED_STEPS,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from cases import Problem, crash
 from cases.defects import well_formed
 from cases.verdict import NoEquivalent, Verdict
-from reference.bounded import Bounded
+from reference.arithmetic import Bounded
 from reference.findings import Finding
 from reference.tape import is_done
 

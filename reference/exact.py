@@ -20,10 +20,8 @@ import numpy as np
 from cases import Problem, names
 from cases.published import Published, PublishedArray
 from reference.allowance import allowed_steps
-from reference.balls import BITS, Ball, precision
-from reference.bounded import EXACT, Bounded, Real
+from reference.arithmetic import BITS, EXACT, PRINTED, Ball, Bounded, Format, Real, format_of, precision
 from reference.certification import with_low
-from reference.formats import PRINTED, Format, format_of
 from reference.known import exact_inputs
 from reference.trajectory import certified_at, width_of_state
 

@@ -11,7 +11,7 @@ from cases.published import PublishedArray, PublishedStep
 from cases.verdict import Verdict
 from reference.above import MATTERS, Above, Influence, that_matter
 from reference.agreement import ONE_DIGIT
-from reference.bounded import Bounded, Real
+from reference.arithmetic import Bounded, Real
 from reference.exact import NEGLIGIBLE, ExactStep
 from reference.findings import Finding
 from reference.patterns import error_pattern

@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 
 from cases import Problem, names
 from cases.dtypes import IN_FLOAT32, Accumulators
-from reference.bounded import Bounded
-from reference.formats import Format, format_of
+from reference.arithmetic import Bounded, Format, format_of
 
 
 def first_state(problem: Problem, accumulators: Accumulators = IN_FLOAT32) -> dict[str, Bounded]:

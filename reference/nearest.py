@@ -14,7 +14,7 @@ import numpy as np
 
 from cases import Problem
 from cases.rounding import nearest
-from reference.balls import BITS, Ball, Real
+from reference.arithmetic import BITS, Ball, Real
 from reference.trajectory import certified_steps
 
 # Where even these do not settle a value, as one that is exactly at a kink, it is left open.

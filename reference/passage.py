@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from cases import Problem, names
-from reference.bounded import Bounded
+from reference.arithmetic import Bounded
 from reference.line import Line, leading_to
 from reference.tape import advanced
 

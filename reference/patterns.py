@@ -5,8 +5,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reference.bounded import Real
-from reference.formats import Error
+from reference.arithmetic import Error, Real
 
 # So many elements are named one by one where they form no pattern.
 NAMED: Final = 3

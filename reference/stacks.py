@@ -16,9 +16,8 @@ from cases import Problem, names
 from cases.dtypes import IN_FLOAT32, Accumulators
 from cases.verdict import Verdict
 from reference.agreement import after_overflow, certifies, sizes
-from reference.bounded import Bounded, Real
+from reference.arithmetic import Bounded, Real, format_of
 from reference.claims import wrong_kind
-from reference.formats import format_of
 from reference.optimizers.adam import C1, C2
 from reference.tape import advanced, tape
 

@@ -12,12 +12,11 @@ import numpy as np
 
 from cases import Problem, names
 from reference.agreement import agreements
-from reference.bounded import EXACT, Bounded
+from reference.arithmetic import EXACT, Bounded, for_each_element
 from reference.claims import Claim, JudgedStep, State, is_last, wrong_kind
 from reference.findings import Finding
 from reference.known import data
 from reference.line import Line
-from reference.operations import for_each_element
 from reference.spans import Span
 from reference.stacks import COMMON
 from reference.tape import tape

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from cases import Problem, names
 from cases.published import Written
-from reference.balls import BITS, Ball, precision
+from reference.arithmetic import BITS, Ball, precision
 from reference.line import Line, leading_to
 from reference.tape import tape
 

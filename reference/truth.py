@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 
 from cases import Problem, names
-from reference.balls import Ball, precision
-from reference.bounded import Bounded, Real
+from reference.arithmetic import Ball, Bounded, Real, precision
 from reference.line import Line
 
 

@@ -20,8 +20,7 @@ from cases import Problem, names
 from cases.protocol import Program
 from cases.verdict import Fault
 from reference.activations import ACTIVATIONS
-from reference.balls import Ball, precision
-from reference.bounded import Real
+from reference.arithmetic import Ball, Real, precision
 from reference.claims import Claim
 from reports import running
 from reports.accuracy import ulps

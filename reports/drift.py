@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 
 from cases import Problem, names
 from reference import JudgedStep, Subject
-from reference.balls import BITS, precision
-from reference.formats import FORMATS
+from reference.arithmetic import BITS, FORMATS, precision
 from reference.trajectory import certified_trajectory
 from reports.differences import stated
 

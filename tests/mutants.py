@@ -58,7 +58,7 @@ SPARE_MATMUL = "the last of n + 1 roundings is that of z itself, which the sum w
 MUTANTS = [
     *planted(
         "bounded",
-        "reference/bounded.py",
+        "reference/arithmetic/bounded.py",
         ("value, reach, carried, roundings=n + 1, underflows", "value, reach, carried, roundings=(n + 1) // 2, underflows"),
         ("value, reach, carried, roundings=n + 1, underflows", "value, reach, carried, roundings=2 * n + 2, underflows"),
         ("    roundings=n,\n", "    roundings=(n + 1) // 2,\n"),
@@ -87,11 +87,11 @@ MUTANTS = [
         ("EXACT if self.is_exact else np.add.reduce(self.error, axis)", "EXACT"),
         ("reach <= form.largest) if not largest", "reach <= np.inf) if not largest"),
     ),
-    Mutant("bounded", "reference/bounded.py", "    roundings=n,\n", "    roundings=n - 1,\n", SPARE_SUM),
-    Mutant("bounded", "reference/bounded.py", "value, reach, carried, roundings=n + 1, underflows", "value, reach, carried, roundings=n, underflows", SPARE_MATMUL),
+    Mutant("bounded", "reference/arithmetic/bounded.py", "    roundings=n,\n", "    roundings=n - 1,\n", SPARE_SUM),
+    Mutant("bounded", "reference/arithmetic/bounded.py", "value, reach, carried, roundings=n + 1, underflows", "value, reach, carried, roundings=n, underflows", SPARE_MATMUL),
     *planted(
         "formats",
-        "reference/formats.py",
+        "reference/arithmetic/number_formats.py",
         ("SLACK = 1 + 2.0**-30", "SLACK = 1.0"),
         ("self.underflow / self.unit_roundoff if", "1e6 * self.underflow / self.unit_roundoff if"),
         ("(1 if self.flushes else self.unit_roundoff)", "1"),
@@ -130,7 +130,7 @@ MUTANTS = [
     ),
     *planted(
         "stacks",
-        "reference/operations.py",
+        "reference/arithmetic/elementary.py",
         ("reshaped = Bounded(number.value.reshape(shape), error", "reshaped = Bounded(number.value.reshape(shape)[:1], error"),
         ("shaped: Array = number.reshape(shape)", "shaped: Array = number.reshape(shape)[:1]"),
     ),
@@ -148,7 +148,7 @@ MUTANTS = [
     ),
     *planted(
         "truth",
-        "reference/balls.py",
+        "reference/arithmetic/balls.py",
         ("self._array(low), self._array(radius)", "self._array(low), self._array([0.0] * len(radius))"),
         ("lambda a, b: a.max(b)", "lambda a, b: a.min(b)"),
     ),
@@ -318,7 +318,7 @@ MUTANTS = [
     ),
     *planted(
         "zero",
-        "reference/bounded.py",
+        "reference/arithmetic/bounded.py",
         ("sizes=partial(_terms, np.add, self, other)", "sizes=None"),
         ("sizes=partial(_terms, np.multiply, self, other)", "sizes=None"),
         ("sizes=partial(_terms, np.matmul, self, other)", "sizes=None"),

@@ -245,7 +245,7 @@ def test_the_framework_adapters_write_no_derivative_and_borrow_no_formula():
             for alias in node.names
         }
         from_reference = {name for name in imported if name.startswith("reference")}
-        assert from_reference <= {"cases.names", "reference.formats.Accumulators"}, module
+        assert from_reference <= {"cases.names", "reference.arithmetic.number_formats.Accumulators"}, module
 
 
 def test_loading_is_done_once():

@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from reference.bounded import Bounded
-from reference.formats import FLOAT32, FLOAT64, FORMATS, PRINTED, format_of
+from reference.arithmetic import FLOAT32, FLOAT64, FORMATS, PRINTED, Bounded, format_of
 
 WIDTHS = {"float64": 64, "float32": 32}
 dtypes = st.sampled_from(["float64", "float32"])

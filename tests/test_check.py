@@ -11,8 +11,7 @@ from networks import damaged, network
 from cases.names import observable, outcome
 from reference import Subject, Verdict, judge, sentence, tape, training_steps
 from reference.agreement import agreements, compare
-from reference.bounded import Bounded
-from reference.formats import FLOAT64
+from reference.arithmetic import FLOAT64, Bounded
 from reference.stacks import VERDICTS, compare_stack
 
 SUBJECT = Subject("nets/example", "theirs", "", "float64")

@@ -14,7 +14,7 @@ from networks import network
 from adapters import Adapter, Program, find_adapters
 from cases import load_case
 from reference import Subject, judge, training_steps
-from reference.formats import FORMATS
+from reference.arithmetic import FORMATS
 from reference.trajectory import certified_trajectory
 from reports import drift
 from reports.build import main

@@ -22,10 +22,8 @@ from cases.numbers import Number
 from cases.rounding import rounded_once
 from reference import Accumulators, Subject, Verdict, judge, sentence
 from reference.activations import ACTIVATIONS, sigmoid, tanh
-from reference.balls import precision
-from reference.bounded import Bounded
+from reference.arithmetic import FORMATS, Bounded, format_of, precision
 from reference.findings import Finding
-from reference.formats import FORMATS, format_of
 from reference.losses import loss_rule
 
 PROGRAMS = [("numpy", 0), ("torch", 0), ("jax", 0), ("jax", 1)]

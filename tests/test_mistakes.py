@@ -11,8 +11,8 @@ from rules import OPTIMIZERS, STEP, every_rule, ruled
 
 from cases import SHIPPED, load_case, load_cases
 from reference import Verdict, judge, tape, training_steps, worked_example
+from reference.arithmetic import FORMATS
 from reference.diagnosis.situation import derive
-from reference.formats import FORMATS
 from reference.known import exact_inputs
 from reference.mistakes import MISTAKES, PRECISION, STRUCTURAL, Inexpressible, mistaken_steps
 from reference.mistakes.precision import tf32

@@ -30,7 +30,7 @@ def test_every_place_has_tests_and_faults():
 
 @pytest.fixture
 def fault():
-    return Mutant("bounded", "reference/bounded.py", "EXACT = 0.0\n", "EXACT = 1.0\n")
+    return Mutant("bounded", "reference/arithmetic/bounded.py", "EXACT = 0.0\n", "EXACT = 1.0\n")
 
 
 def test_a_fault_is_planted_into_the_copy_alone(tmp_path, fault):

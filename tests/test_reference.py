@@ -13,7 +13,7 @@ from networks import ACTIVATIONS, LOSSES, network
 from cases import load_case
 from cases.verdict import Verdict
 from reference import Bounded, evaluate, judge_published, tape, training_steps, worked_example
-from reference.formats import PRINTED
+from reference.arithmetic import PRINTED
 
 # From a separate evaluation in 60-digit decimals; the gradients by difference quotients, no chain rule.
 DOCUMENT = {

@@ -13,8 +13,8 @@ from cases import SHIPPED, load_case, load_cases
 from cases.dtypes import DTYPES
 from cases.names import outcome
 from reference import Verdict, check, judge, spans, training_steps
+from reference.arithmetic import SLACK
 from reference.claims import claims_of
-from reference.formats import SLACK
 
 STEPS = 12
 NUMBERS = ("claimed", "derived", "error", "tolerance", "used", "ulps", "digits")

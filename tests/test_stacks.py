@@ -14,8 +14,7 @@ from cases.problem import Rule
 from cases.stacks import sliced, stacked, unstacked
 from reference import judge, training_steps
 from reference.agreement import compare
-from reference.bounded import Bounded
-from reference.formats import FORMATS
+from reference.arithmetic import FORMATS, Bounded
 from reference.stacks import (
     VERDICTS,
     MalformedError,

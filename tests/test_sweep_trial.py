@@ -12,7 +12,7 @@ from cases.protocol import Stacked
 from cases.stacks import stacked
 from cases.verdict import NoEquivalent
 from reference import training_steps
-from reference.formats import FORMATS
+from reference.arithmetic import FORMATS
 from reports.sweep.implementations import Implementation, implementations
 from reports.sweep.known import KNOWN
 from reports.sweep.trial import MOST_TOLD, RECOMPUTED, try_alone, try_stack

@@ -16,11 +16,8 @@ from cases import SHIPPED, Rule, load_cases
 from cases.names import observable, outcome
 from reference import Verdict, evaluate, judge, tape, training_steps
 from reference.activations import ACTIVATIONS as REFERENCE_ACTIVATIONS
-from reference.balls import Ball, precision
-from reference.bounded import Bounded
+from reference.arithmetic import FLOAT64, PRINTED, Ball, Bounded, Elementary, precision
 from reference.certification import CERTIFY_UP_TO, crossed
-from reference.elementary import Elementary
-from reference.formats import FLOAT64, PRINTED
 from reference.known import exact_inputs
 from reference.line import Line
 from reference.truth import Truth

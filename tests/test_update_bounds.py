@@ -12,9 +12,7 @@ from networks import network
 from cases.problem import Rule
 from cases.stacks import stacked
 from reference import training_steps
-from reference.balls import Ball, precision
-from reference.bounded import Bounded
-from reference.formats import FLOAT32, FLOAT64
+from reference.arithmetic import FLOAT32, FLOAT64, Ball, Bounded, precision
 from reference.optimizers import clipping
 from reference.optimizers.adam import DESCEND_DECAYED
 from reference.optimizers.averages import CORRECTION, MOVING_AVERAGE

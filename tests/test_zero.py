@@ -10,8 +10,7 @@ from rules import every_rule
 
 from reference import Verdict, judge, training_steps
 from reference.agreement import compare
-from reference.bounded import Bounded
-from reference.formats import FLOAT32, FLOAT64
+from reference.arithmetic import FLOAT32, FLOAT64, Bounded
 
 FROM_CLASSES = "softmax_cross_entropy_with_integer_labels"
 AT_A_KINK = {"l1"}  # its derivative jumps where ŷ = y, so which it is there cannot be decided

@@ -19,10 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reference.balls import Ball
-from reference.bounded import Bounded, Real
-from reference.elementary import Elementary
-from reference.formats import EVALUATION, SLACK, Error, Format
+from reference.arithmetic import EVALUATION, SLACK, Ball, Bounded, Elementary, Error, Format, Real
 
 
 @dataclass(frozen=True)

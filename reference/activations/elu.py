@@ -10,9 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reference.activations.contract import Activation, Contract, bounded_by, on_balls
-from reference.bounded import Real
-from reference.elementary import Elementary
-from reference.formats import Error
+from reference.arithmetic import Elementary, Error, Real
 
 # Of expm1, measured by tests/test_contract.py.
 ULPS = 6

@@ -12,9 +12,7 @@ from numpy.typing import NDArray
 
 from reference.activations import sigmoid as logistic
 from reference.activations.contract import Activation, Contract, bounded_by, on_balls, quadratic
-from reference.bounded import Real
-from reference.elementary import Elementary
-from reference.formats import Error, Format
+from reference.arithmetic import Elementary, Error, Format, Real
 
 SCALE, CUBIC = math.sqrt(2 / math.pi), 0.044715
 

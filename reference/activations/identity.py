@@ -6,9 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reference.activations.contract import Activation
-from reference.balls import Ball
-from reference.bounded import Bounded
-from reference.elementary import Elementary
+from reference.arithmetic import Ball, Bounded, Elementary
 
 
 def identity(z: NDArray[Any]) -> NDArray[Any]:

@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reference.activations.contract import rounding_unit
-from reference.bounded import EXACT, Bounded, Real
-from reference.formats import SLACK
+from reference.arithmetic import EXACT, SLACK, Bounded, Real
 
 
 def undecided(z: Bounded, *kinks: float) -> NDArray[np.bool_]:

@@ -8,9 +8,7 @@ from numpy.typing import NDArray
 
 from reference.activations.contract import Activation, Contract, bounded_by, on_balls
 from reference.activations.kinks import stepped_slope
-from reference.bounded import Real
-from reference.elementary import Elementary
-from reference.formats import Error
+from reference.arithmetic import Elementary, Error, Real
 
 SLOPE = 0.01
 

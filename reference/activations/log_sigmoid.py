@@ -9,9 +9,7 @@ from reference.activations import sigmoid as logistic
 from reference.activations import softplus as mirrored
 from reference.activations.contract import Activation, Contract, bounded_by, on_balls, relative
 from reference.activations.sigmoid import sigmoid
-from reference.bounded import Real
-from reference.elementary import Elementary
-from reference.formats import Error
+from reference.arithmetic import Elementary, Error, Real
 
 # Softplus's own.
 ULPS = 4

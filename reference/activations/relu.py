@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 
 from reference.activations.contract import Activation, on_balls
 from reference.activations.kinks import stepped_slope
-from reference.bounded import Bounded, Real
-from reference.elementary import Elementary
+from reference.arithmetic import Bounded, Elementary, Real
 
 
 def relu(z: NDArray[Any]) -> NDArray[Any]:

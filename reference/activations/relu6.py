@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from reference.activations.contract import Activation, on_balls
 from reference.activations.kinks import clipped_value, stepped_slope
-from reference.elementary import Elementary
+from reference.arithmetic import Elementary
 
 
 def relu6(z: NDArray[Any]) -> NDArray[Any]:

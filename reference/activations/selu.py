@@ -14,9 +14,7 @@ from numpy.typing import NDArray
 from reference.activations import elu
 from reference.activations.contract import Activation, Contract, bounded_by, on_balls
 from reference.activations.kinks import undecided
-from reference.bounded import Bounded, Real
-from reference.elementary import Elementary
-from reference.formats import SLACK, Error
+from reference.arithmetic import SLACK, Bounded, Elementary, Error, Real
 
 LAMBDA = "1.0507009873554804934193349852946"
 ALPHA = "1.6732632423543772848170429916717"

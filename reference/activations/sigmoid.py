@@ -8,10 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reference.activations.contract import Activation, SlopeForms, smooth_slope, smooth_value
-from reference.balls import Ball
-from reference.bounded import Real
-from reference.elementary import Elementary
-from reference.formats import Error
+from reference.arithmetic import Ball, Elementary, Error, Real
 
 # Measured by tests/test_contract.py: at most 2.4 in float64 and 2.6 in float32 (NumPy).
 ULPS = 4

@@ -8,9 +8,7 @@ from numpy.typing import NDArray
 from reference.activations import sigmoid as logistic
 from reference.activations.contract import Activation, Contract, bounded_by, on_balls, overflows, relative
 from reference.activations.sigmoid import sigmoid
-from reference.bounded import Real
-from reference.elementary import Elementary
-from reference.formats import Error, Format
+from reference.arithmetic import Elementary, Error, Format, Real
 
 # Measured by tests/test_contract.py: at most 2.8 (XLA), PyTorch apart, above its threshold in float64.
 ULPS = 4

@@ -6,9 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reference.activations.contract import Activation, Contract, bounded_by, on_balls, relative
-from reference.bounded import Real
-from reference.elementary import Elementary
-from reference.formats import Error, Format
+from reference.arithmetic import Elementary, Error, Format, Real
 
 # A sum and a quotient: two roundings, or 2 ulps. Measured by tests/test_contract.py.
 ULPS = 2

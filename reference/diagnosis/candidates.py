@@ -8,7 +8,7 @@ import numpy as np
 
 from cases import Problem, names
 from reference import parts
-from reference.bounded import Bounded
+from reference.arithmetic import Bounded
 from reference.diagnosis.explanation import Explanation
 from reference.diagnosis.situation import Situation, derive, reached
 from reference.line import Line

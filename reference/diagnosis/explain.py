@@ -14,7 +14,7 @@ import numpy as np
 from cases import Problem
 from cases.verdict import Verdict
 from reference import parts
-from reference.bounded import Bounded
+from reference.arithmetic import EVALUATION, Bounded, Format, format_of
 from reference.claims import Claim
 from reference.diagnosis.candidates import Candidate, mistakes_before
 from reference.diagnosis.explanation import Diagnosis, Explanation
@@ -22,7 +22,6 @@ from reference.diagnosis.relations import relations, right_itself
 from reference.diagnosis.situation import History, Situation
 from reference.diagnosis.stated import stated_in_claim
 from reference.findings import Finding
-from reference.formats import EVALUATION, Format, format_of
 from reference.known import exact_inputs
 from reference.parts import FailedPart
 

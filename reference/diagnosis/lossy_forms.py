@@ -6,7 +6,7 @@ import numpy as np
 
 from cases import names
 from reference.activations import ACTIVATIONS
-from reference.bounded import Bounded, Real
+from reference.arithmetic import Bounded, Real
 from reference.diagnosis.situation import Situation
 
 

@@ -8,14 +8,13 @@ import numpy as np
 from cases import Problem
 from cases.published import Published
 from cases.verdict import Verdict
-from reference.bounded import Bounded
+from reference.arithmetic import PRINTED, Bounded, format_of
 from reference.diagnosis.explain import explain_in
 from reference.diagnosis.explanation import Diagnosis, Explanation
 from reference.diagnosis.relations import multiples, was_truncated
 from reference.diagnosis.run import Run
 from reference.diagnosis.situation import Situation
 from reference.diagnosis.stated import Stated, stated_in_print
-from reference.formats import PRINTED, format_of
 from reference.judged_print import JudgedArray
 from reference.known import exact_inputs
 from reference.published import JudgedPrint, judge_published

@@ -9,13 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cases import names
-from reference.bounded import Bounded
+from reference.arithmetic import EVALUATION, FLOAT32, Bounded
 from reference.diagnosis.candidates import Candidate
 from reference.diagnosis.explanation import Explanation
 from reference.diagnosis.lossy_forms import lossy_forms
 from reference.diagnosis.situation import Situation, derive
 from reference.diagnosis.stated import Stated
-from reference.formats import EVALUATION, FLOAT32
 from reference.mistakes import MISTAKES
 from reference.tape import tape
 

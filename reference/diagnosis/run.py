@@ -12,7 +12,7 @@ from typing import TypeAlias
 from cases import Problem
 from cases.verdict import Verdict
 from reference import parts
-from reference.bounded import Bounded
+from reference.arithmetic import Bounded
 from reference.claims import SEARCHED_STEPS
 from reference.diagnosis.candidates import mistaken_tapes
 from reference.diagnosis.explanation import Explanation

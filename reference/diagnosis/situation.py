@@ -11,9 +11,8 @@ import numpy as np
 
 from cases import Problem, names
 from cases.verdict import Verdict
-from reference.bounded import Bounded
+from reference.arithmetic import Bounded, Format
 from reference.diagnosis.stated import Stated
-from reference.formats import Format
 from reference.line import Line
 from reference.tape import advanced, tape
 

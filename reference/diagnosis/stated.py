@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from cases.verdict import Verdict
 from reference.agreement import ONE_DIGIT, compare
-from reference.bounded import EXACT, Bounded
-from reference.formats import Error
+from reference.arithmetic import EXACT, Bounded, Error
 from reference.judged_print import JudgedArray
 
 

@@ -6,8 +6,7 @@ import flint
 import numpy as np
 from numpy.typing import NDArray
 
-from reference.bounded import Bounded
-from reference.elementary import Elementary
+from reference.arithmetic import Bounded, Elementary
 from reference.losses.contract import Terms, difference, settled
 from reference.losses.pairs import elementwise
 

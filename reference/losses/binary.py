@@ -6,9 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reference.activations import sigmoid
-from reference.balls import Ball
-from reference.bounded import Bounded
-from reference.elementary import Elementary
+from reference.arithmetic import Ball, Bounded, Elementary
 from reference.losses.contract import EXP_ULPS, LOG_ULPS, SOFTPLUS_ULPS, Terms, settled
 from reference.losses.pairs import elementwise
 

@@ -14,10 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reference.balls import Ball
-from reference.bounded import Bounded, Real
-from reference.elementary import Elementary
-from reference.formats import SLACK, Error, Format
+from reference.arithmetic import SLACK, Ball, Bounded, Elementary, Error, Format, Real
 
 EXP_ULPS = 5
 # Measured by tests/test_contract.py, as are the ulps of the sigmoid and of softplus.

@@ -5,7 +5,7 @@ from typing import Any
 
 import flint
 
-from reference.balls import Ball
+from reference.arithmetic import Ball
 
 
 def elementwise(function: Callable[[Any, Any], Any]) -> Callable[[Ball, Ball], Ball]:

@@ -8,13 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cases import Problem, names
-from reference.bounded import Bounded
+from reference.arithmetic import Bounded, maximum
 from reference.formulas import unchanged
 from reference.line import Line
 from reference.mistakes.mistake import Inexpressible, mistake
 from reference.mistakes.operations import negative
 from reference.mistakes.rewiring import rewired
-from reference.operations import maximum
 from reference.optimizers.clipping import COEFFICIENT, NORM, clip, coefficient
 from reference.tape import tape
 

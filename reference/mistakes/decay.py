@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from numpy.typing import NDArray
 
 from cases import Problem, names
-from reference.bounded import Bounded
+from reference.arithmetic import Bounded
 from reference.formulas import descend, unchanged
 from reference.line import Line
 from reference.mistakes.mistake import Inexpressible, mistake

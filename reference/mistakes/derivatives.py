@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from cases import Problem, names
 from reference.activations import ACTIVATIONS
-from reference.bounded import Bounded
+from reference.arithmetic import Bounded
 from reference.formulas import through_activation, unchanged
 from reference.line import Line
 from reference.mistakes.layers import NO_HIDDEN_LAYER, layers, width

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 from numpy.typing import NDArray
 
 from cases import Problem, names
-from reference.bounded import Bounded
+from reference.arithmetic import Bounded
 from reference.line import Line
 from reference.mistakes.layers import layers, square_layers
 from reference.mistakes.mistake import Inexpressible, mistake

@@ -7,8 +7,7 @@ from numpy.typing import NDArray
 
 from cases import Problem
 from reference.activations import ACTIVATIONS
-from reference.bounded import Bounded
-from reference.elementary import Elementary
+from reference.arithmetic import Bounded, Elementary
 from reference.line import Line
 from reference.losses import Loss, loss_rule
 from reference.losses.cross_entropy import log_softmax, softmax_bounded

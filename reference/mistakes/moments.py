@@ -9,12 +9,11 @@ from numpy.typing import NDArray
 
 from cases import Problem
 from cases.names import STEP
-from reference.bounded import Bounded
+from reference.arithmetic import Bounded, sqrt
 from reference.line import Line
 from reference.mistakes.mistake import Inexpressible, mistake
 from reference.mistakes.operations import one_more
 from reference.mistakes.rewiring import changed
-from reference.operations import sqrt
 from reference.optimizers import adam, adamax, rmsprop
 from reference.optimizers.averages import CORRECTION
 from reference.tape import tape

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from reference.bounded import Bounded
+from reference.arithmetic import Bounded
 
 Array = TypeVar("Array", NDArray[Any], Bounded)
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from numpy.typing import NDArray
 
 from cases import Rule, names
-from reference.bounded import Bounded
+from reference.arithmetic import Bounded
 from reference.line import Line
 from reference.optimizers.rmsprop import descend_over_root, descend_over_root_inside
 

@@ -10,12 +10,9 @@ from typing import Any, TypeVar
 from numpy.typing import NDArray
 
 from cases import Rule, names
-from reference.balls import Ball
-from reference.bounded import Bounded
-from reference.elementary import Elementary
+from reference.arithmetic import Ball, Bounded, Elementary, cast, sqrt
 from reference.formulas import DESCEND
 from reference.line import Line
-from reference.operations import cast, sqrt
 from reference.optimizers.averages import AVERAGE_OF_SQUARES, CORRECTION, MOVING_AVERAGE
 
 Array = TypeVar("Array", NDArray[Any], Bounded, Ball)

@@ -9,9 +9,8 @@ from typing import Any, TypeVar
 from numpy.typing import NDArray
 
 from cases import Rule, names
-from reference.bounded import Bounded
+from reference.arithmetic import Bounded, cast, maximum
 from reference.line import Line
-from reference.operations import cast, maximum
 from reference.optimizers.averages import CORRECTION, MOVING_AVERAGE
 
 Array = TypeVar("Array", NDArray[Any], Bounded)

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
-from reference.formats import FORMATS
+from reference.arithmetic import FORMATS
 from reports.pictures.frames import each_line, short, side_by_side
 from reports.pictures.panels import finish, panels, power_of_ten
 from reports.pictures.picture import Picture

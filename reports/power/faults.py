@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 
 from reference import Verdict, tape
 from reference.agreement import compare
-from reference.bounded import Bounded
+from reference.arithmetic import Bounded, format_of
 from reference.certification import CERTIFY_UP_TO
-from reference.formats import format_of
 from reference.known import exact_inputs
 from reference.truth import Truth
 from reports.power.results import Fault

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cases import Problem, names
 from cases.rounding import rounded_once
-from reference.formats import FORMATS
+from reference.arithmetic import FORMATS
 from reports.sweep.randomness import Rows
 from reports.sweep.structure import Structure
 

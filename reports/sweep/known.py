@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cases import Problem, names
-from reference.bounded import Bounded
-from reference.formats import FORMATS, Format
+from reference.arithmetic import FORMATS, Bounded, Format
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,7 @@ from cases import Case, Problem, Rule
 from cases.names import STEP
 from reference import tape
 from reference.allowance import allowances, within
-from reference.balls import Real
-from reference.bounded import Bounded
+from reference.arithmetic import Bounded, Real
 from reference.findings import shortest
 from reference.nearest import correctly_rounded
 from reports.vectors import FORMAT, SCHEMA

@@ -15,13 +15,13 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, TypeAlias
+from typing import Any
 
 import flint
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Real: TypeAlias = NDArray[np.float64]
+from reference.arithmetic.real import Real
 
 # Working precision: three times float64's, so that what cancels or saturates in float64 keeps its digits.
 BITS = 160
