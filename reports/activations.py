@@ -21,7 +21,7 @@ from cases.protocol import Program
 from cases.verdict import Fault
 from reference.activations import ACTIVATIONS
 from reference.arithmetic import Ball, Real, precision
-from reference.claims import Claim
+from reference.claim import Claim
 from reports import running
 from reports.accuracy import ulps
 from reports.differences import stated

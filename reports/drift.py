@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from cases import Problem, names
 from reference import JudgedStep, Subject
 from reference.arithmetic import BITS, FORMATS, precision
-from reference.trajectory import certified_trajectory
+from reference.certified import certified_trajectory
 from reports.differences import stated
 
 Real: TypeAlias = NDArray[np.float64]

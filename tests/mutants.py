@@ -122,7 +122,7 @@ MUTANTS = [
     ),
     *planted(
         "stacks",
-        "reference/stacks.py",
+        "reference/batched.py",
         ("closely = ~((used <= 1) & (most < np.inf))", "closely = ~((used <= 2) & (most < np.inf))"),
         ("beyond = finite & ~(off[closely] <= allowed[closely])", "beyond = finite & ~(off[closely] <= 2 * allowed[closely])"),
         ("np.where(certain, AGREES, UNDECIDED)", "AGREES"),
@@ -136,7 +136,7 @@ MUTANTS = [
     ),
     *planted(
         "truth",
-        "reference/truth.py",
+        "reference/certified.py",
         ("derived.error + np.where(np.isfinite(radius), radius, np.inf)", "derived.error + np.where(np.isfinite(radius), 0.0, np.inf)"),
         ("derived.terms, low, derived.parts, derived.sizes,", "derived.terms, low, 1.0, derived.sizes,"),
         ("low, derived.parts, derived.sizes,", "low, derived.parts, None,"),
@@ -154,7 +154,7 @@ MUTANTS = [
     ),
     *planted(
         "truth",
-        "reference/certification.py",
+        "reference/certified.py",
         ("number.error + np.abs(number.low)", "number.error"),
     ),
     *planted("activations", "reference/activations/sigmoid.py", ("\nULPS = 4\n", "\nULPS = 8\n"), ("\nULPS = 4\n", "\nULPS = 3\n"), ("ULPS_OF_16_BITS = 2", "ULPS_OF_16_BITS = 4")),

@@ -10,9 +10,8 @@ from networks import damaged, network
 
 from cases.names import observable, outcome
 from reference import Subject, Verdict, judge, sentence, tape, training_steps
-from reference.agreement import agreements, compare
+from reference.agreement import VERDICTS, compare, compare_cases, compare_steps
 from reference.arithmetic import FLOAT64, Bounded
-from reference.stacks import VERDICTS, compare_stack
 
 SUBJECT = Subject("nets/example", "theirs", "", "float64")
 
@@ -298,15 +297,13 @@ def by_itself(claimed, derived):
 
 
 def among_steps(claimed, derived):
-    """Agreement of a step that is judged together with others, or that it is none and is judged alone."""
     stack = Bounded(derived.value[None], derived.error[None], replace(derived.format, stacked=True))
-    found = agreements(1, "z1", claimed[None], stack)
-    return by_itself(claimed, derived) if found is None else found[0].verdict
+    return compare_steps(1, "z1", claimed[None], stack)[0].verdict
 
 
 def in_a_stack(claimed, derived):
     stack = Bounded(derived.value[None], derived.error[None], replace(derived.format, stacked=True))
-    return VERDICTS[compare_stack(1, "z1", claimed[None], stack, 1).verdicts[0]]
+    return VERDICTS[compare_cases(claimed[None], stack).verdicts[0]]
 
 
 WAYS = pytest.mark.parametrize("judged", [by_itself, among_steps, in_a_stack])

@@ -16,8 +16,8 @@ from cases import load_case
 from cases.names import outcome, parameters
 from reference import Verdict, judge, judge_published, tape, training_steps, worked_example
 from reference.diagnosis import Diagnosis, Explanation, diagnose, explain_published, explain_step, inherited
-from reference.known import first_state
 from reference.mistakes import MISTAKES, Inexpressible, mistaken_steps
+from reference.training import initial_state
 
 NONE = "No known mistake explains it."
 PROBLEMS = [
@@ -356,7 +356,7 @@ def test_later_quantities_that_are_off_only_because_of_the_first_are_told():
     problem = network((3, 3, 3), 4)
     lines = MISTAKES["weight-factor-missing"]
     (step,) = judge(problem, planted(lines), frozenset())
-    told = inherited(problem, step.claim, first_state(problem), step.failures[0].quantity)
+    told = inherited(problem, step.claim, initial_state(problem), step.failures[0].quantity)
     assert told.quantity == "dL/da1"
     assert told.inherited == ("dL/dz1", "dL/dW1", "dL/db1", "W1_new", "b1_new")
     assert str(told) == (
@@ -372,7 +372,7 @@ def test_a_later_line_that_is_wrong_itself_inherits_nothing():
 
     problem = network()
     (step,) = judge(problem, damaged(training_steps, damage), frozenset())
-    told = inherited(problem, step.claim, first_state(problem), "dL/dW1")
+    told = inherited(problem, step.claim, initial_state(problem), "dL/dW1")
     assert told.inherited == ()
     assert str(told) == ""
 

@@ -13,9 +13,9 @@ from cases import SHIPPED, load_case, load_cases
 from reference import Verdict, judge, tape, training_steps, worked_example
 from reference.arithmetic import FORMATS
 from reference.diagnosis.situation import derive
-from reference.known import exact_inputs
 from reference.mistakes import MISTAKES, PRECISION, STRUCTURAL, Inexpressible, mistaken_steps
 from reference.mistakes.precision import tf32
+from reference.training import exact_inputs
 
 SLOW = {"nets/digits", "nets/hundred-steps"}
 CASES = [case for case in load_cases(SHIPPED) if case.name not in SLOW]

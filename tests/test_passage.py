@@ -12,11 +12,9 @@ from cases.published import Published, PublishedArray, PublishedStep
 from reference import judge_published, tape, training_steps
 from reference.arithmetic import PRINTED
 from reference.diagnosis.situation import derive
-from reference.known import exact_inputs
 from reference.line import leading_to
 from reference.mistakes import MISTAKES
-from reference.passage import passed
-from reference.tape import advanced
+from reference.training import advance, exact_inputs, propagate
 
 MOMENTUM = load_case("optimizers/sgd-dampening").problem("float64")
 ADAM = load_case("optimizers/adam").problem("float64")
@@ -49,9 +47,9 @@ def test_what_is_passed_over_is_what_deriving_every_line_gives(problem, mistake)
     known = exact_inputs(problem, PRINTED)
     followed = known
     for _ in range(5):
-        followed = advanced(followed, derive(lines, followed, {}), problem)
-    assert bits(passed(problem, lines, known, 5)) == bits(followed)
-    assert bits(passed(problem, lines, known, 0)) == bits(known)
+        followed = advance(followed, derive(lines, followed, {}), problem)
+    assert bits(propagate(problem, lines, known, 5)) == bits(followed)
+    assert bits(propagate(problem, lines, known, 0)) == bits(known)
 
 
 def printed(array):

@@ -12,9 +12,9 @@ from networks import network
 from cases import SHIPPED, load_case, load_cases
 from cases.dtypes import DTYPES
 from cases.names import outcome
-from reference import Verdict, check, judge, spans, training_steps
+from reference import Verdict, judge, training_steps
 from reference.arithmetic import SLACK
-from reference.claims import claims_of
+from reference.claim import claims_of
 
 STEPS = 12
 NUMBERS = ("claimed", "derived", "error", "tolerance", "used", "ulps", "digits")
@@ -27,15 +27,15 @@ def judged(problem, implementation=training_steps, promises=frozenset()):
 def alone(problem, *implementation):
     """Judge each step alone, as if no others were known."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(spans, "MOST", 1)
+        patch.setattr(judge, "MOST", 1)
         return judged(problem, *implementation)
 
 
 def counted(monkeypatch):
     """Count from here on the steps that are judged alone."""
-    steps, one = [], check.judge_step
+    steps, one = [], judge.judge_steps
     monkeypatch.setattr(
-        check, "judge_step", lambda problem, step, *rest: steps.append(step) or one(problem, step, *rest)
+        judge, "judge_step", lambda problem, step, *rest: steps.append(step) or one(problem, step, *rest)
     )
     return steps
 
@@ -166,16 +166,18 @@ def test_a_tolerance_of_ones_own_that_does_not_hold_is_told_as_if_alone():
 def test_spans_part_a_run_without_gap_or_overlap():
     problem = network((2, 3, 1), 2, steps=1_050)
     parts = list(
-        spans.spans(problem, claims_of(training_steps, problem, problem.copy()), lambda step: step % 300 == 0)
+        judge.batches(
+            problem, claims_of(training_steps, problem, problem.copy()), lambda step: step % 300 == 0
+        )
     )
     assert [step for part in parts for step in range(part.first, part.first + len(part.claims))] == [
         *range(1, 1_051)
     ]
-    assert max(len(part.claims) for part in parts) == spans.MOST
+    assert max(len(part.claims) for part in parts) == judge.MOST
     assert all(len(part.claims) == 1 for part in parts if part.first % 300 == 0)
 
 
 def test_steps_of_a_large_network_are_judged_alone():
     problem = network((400, 300, 1), 1, steps=3)
-    parts = list(spans.spans(problem, claims_of(training_steps, problem, problem.copy()), lambda _: False))
+    parts = list(judge.batches(problem, claims_of(training_steps, problem, problem.copy()), lambda _: False))
     assert [len(part.claims) for part in parts] == [1, 1, 1]

@@ -13,16 +13,9 @@ from cases import names
 from cases.problem import Rule
 from cases.stacks import sliced, stacked, unstacked
 from reference import judge, training_steps
-from reference.agreement import compare
+from reference.agreement import VERDICTS, compare, compare_cases
 from reference.arithmetic import FORMATS, Bounded
-from reference.stacks import (
-    VERDICTS,
-    MalformedError,
-    compare_stack,
-    followed,
-    judge_stack,
-    stack_of_one,
-)
+from reference.batched import MalformedError, judge_stack, known_values, stack_of_one
 
 COUNT = 5
 UPDATES = [
@@ -102,7 +95,7 @@ def test_a_stack_is_compared_as_its_arrays_are(elements):
     claimed, value, error = (np.array(part).reshape(3, 2) for part in zip(*elements, strict=True))
     form = FORMATS["float64"]
     with np.errstate(all="ignore"):
-        stack = compare_stack(1, "z1", claimed, Bounded(value, error, replace(form, stacked=True)), 3)
+        stack = compare_cases(claimed, Bounded(value, error, replace(form, stacked=True)))
     for i in range(3):
         alone = compare(1, "z1", claimed[i], Bounded(value[i], error[i], form))
         assert VERDICTS[stack.verdicts[i]] is alone.verdict
@@ -175,7 +168,7 @@ def test_a_claim_of_one_case_is_a_claim_of_a_stack_of_one():
     (one,) = problems(LOSSES[0], "float64", 2, scales=(1,))
     run = list(training_steps(one))
     assert {"rate", "norm", "clip"} <= run[0].keys()
-    for known, claim in zip(followed(stacked([one]), map(stack_of_one, run)), run, strict=True):
+    for known, claim in zip(known_values(stacked([one]), map(stack_of_one, run)), run, strict=True):
         for name, array in claim.items():
             assert known[name].is_exact
             assert known[name].value.reshape(np.shape(array)).tolist() == np.asarray(array).tolist()

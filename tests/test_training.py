@@ -10,7 +10,7 @@ from adapters import find_adapters
 from cases import load_case
 from cases.names import outcome
 from reference import judge, training_steps
-from reference.certification import EVERY_STEP_UP_TO, is_certified
+from reference.certified import MAX_CERTIFIED_STEPS, is_certified
 from reports.run import lockstep
 
 
@@ -129,8 +129,8 @@ published:
 
 
 def test_runs_of_up_to_a_thousand_steps_are_certified_throughout_and_longer_ones_at_every_hundredth():
-    short, long = network(steps=EVERY_STEP_UP_TO), network(steps=EVERY_STEP_UP_TO + 1)
-    assert all(is_certified(short, step) for step in range(1, EVERY_STEP_UP_TO + 1))
+    short, long = network(steps=MAX_CERTIFIED_STEPS), network(steps=MAX_CERTIFIED_STEPS + 1)
+    assert all(is_certified(short, step) for step in range(1, MAX_CERTIFIED_STEPS + 1))
     assert [step for step in range(1, 500) if is_certified(long, step)] == [*range(1, 101), 200, 300, 400]
 
 

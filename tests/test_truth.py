@@ -17,10 +17,9 @@ from cases.names import observable, outcome
 from reference import Verdict, evaluate, judge, tape, training_steps
 from reference.activations import ACTIVATIONS as REFERENCE_ACTIVATIONS
 from reference.arithmetic import FLOAT64, PRINTED, Ball, Bounded, Elementary, precision
-from reference.certification import CERTIFY_UP_TO, crossed
-from reference.known import exact_inputs
+from reference.certified import MAX_CERTIFIED_PARAMETERS, CertifiedValues, switch_certification
 from reference.line import Line
-from reference.truth import Truth
+from reference.training import exact_inputs
 
 finite = st.floats(-1e100, 1e100)
 
@@ -84,7 +83,7 @@ def test_a_balls_radius_is_split_off_and_joins_the_bound_with_all_else_that_is_k
     either = Elementary("⅓ ± ¼", np.array, lambda z: z, lambda z: ball)
     sizes = np.full(1, 9.0)
     derived = Bounded(np.ones(1), np.full(1, 0.5), FLOAT64, 7, parts=np.full(1, 3.0), sizes=lambda: sizes)
-    certified = Truth(network()).certify(Line("z1", either, ("x",), "⅓ ± ¼"), derived)
+    certified = CertifiedValues(network()).certify(Line("z1", either, ("x",), "⅓ ± ¼"), derived)
     assert 0.75 <= certified.error.item() <= 0.75 + 1e-8
     assert (certified.value, certified.low) == (1 / 3, float(rest))
     assert (certified.terms, certified.parts.tolist(), certified.scale.tolist()) == (7, [3.0], [9.0])
@@ -111,7 +110,9 @@ def test_what_a_certified_parameter_has_beyond_one_float64_joins_its_bound_where
     problem = network((1, 1), 1)
     value, error, low = (np.array([[one]]) for one in (0.5, 2.0**-60, -(2.0**-55)))
     state = {"W1": Bounded(value, error, FLOAT64.certified, low=low)}
-    fresh, going_on = crossed(problem, state, None if certify else Truth(problem), certify=certify)
+    fresh, going_on = switch_certification(
+        problem, state, None if certify else CertifiedValues(problem), certify=certify
+    )
     assert fresh is None
     assert going_on["W1"].error.tolist() == [[2.0**-60 + 2.0**-55]]
     assert (going_on["W1"].low, going_on["W1"].format) == (0.0, FLOAT64)
@@ -190,7 +191,7 @@ def test_certified_tolerances_are_narrower_because_they_pay_for_no_evaluation():
 
 def test_large_problems_are_judged_against_float64_unless_asked_otherwise():
     problem = network((400, 260, 2), 1)
-    assert problem.size > CERTIFY_UP_TO
+    assert problem.size > MAX_CERTIFIED_PARAMETERS
     (step,) = judge(problem, training_steps, frozenset())
     assert {finding.truth for finding in step.findings} == {"float64"}
     (step,) = judge(network(), training_steps, frozenset())

@@ -22,7 +22,7 @@ from cases import Case, load_case, load_cases
 from cases.load import SHIPPED
 from cases.rounding import nearest
 from reference import training_steps
-from reference.nearest import correctly_rounded
+from reference.certified import correctly_rounded
 from reports.vectors import PARAMETERS
 from reports.vectors.__main__ import main
 from reports.vectors.document import document, exact, vector

@@ -113,6 +113,11 @@ class Bounded:
         scale = self.scale.copy()  # and not what it is computed from, which is a whole step
         return Bounded(self.value.copy(), self.error, self.format, self.terms, self.low, sizes=lambda: scale)
 
+    def in_format(self, form: Format) -> Bounded:
+        """Return the same for another arithmetic; what is left of a certified value joins its bound."""
+        error = self.error if type(self.low) is float else self.error + np.abs(self.low)
+        return Bounded(self.value, error, form, sizes=self.sizes)
+
     @property
     def shape(self) -> tuple[int, ...]:
         return self.value.shape

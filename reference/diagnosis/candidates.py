@@ -11,10 +11,10 @@ from reference import parts
 from reference.arithmetic import Bounded
 from reference.diagnosis.explanation import Explanation
 from reference.diagnosis.situation import Situation, derive, reached
-from reference.line import Line
+from reference.line import Line, evaluate
 from reference.mistakes import MISTAKES, Inexpressible, Mistake
 from reference.parts import FailedPart
-from reference.tape import computed
+from reference.training import as_array
 
 NEW = ", in this step and not in the one before it"
 
@@ -117,12 +117,14 @@ def _replayed(
         for name, known in situation.known.items()
     }
     predicted = {}
-    with np.errstate(all="ignore"):  # an overflow is a value
-        for line in lines:
-            right, result = situation.right[line.name], computed(line, values, dtype)
-            predicted[line.name] = Bounded(np.asarray(result, np.float64), right.error, right.format)
-            shown = situation.is_shown(line.name)
-            values[line.name] = situation.stated[line.name].value if shown else result
+
+    def settle(line: Line, result: Any) -> Any:  # noqa: ANN401 - an array, or a number of a schedule
+        right = situation.right[line.name]
+        predicted[line.name] = Bounded(np.asarray(result, np.float64), right.error, right.format)
+        shown = situation.is_shown(line.name)
+        return situation.stated[line.name].value if shown else as_array(dtype)(line, result)
+
+    evaluate(lines, values, settle)
     return {name: predicted[name] for name in reached(lines, wrong, situation.shown)}, False
 
 

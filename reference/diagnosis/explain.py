@@ -15,15 +15,15 @@ from cases import Problem
 from cases.verdict import Verdict
 from reference import parts
 from reference.arithmetic import EVALUATION, Bounded, Format, format_of
-from reference.claims import Claim
+from reference.claim import Claim
 from reference.diagnosis.candidates import Candidate, mistakes_before
 from reference.diagnosis.explanation import Diagnosis, Explanation
 from reference.diagnosis.relations import relations, right_itself
 from reference.diagnosis.situation import History, Situation
 from reference.diagnosis.stated import stated_in_claim
 from reference.findings import Finding
-from reference.known import exact_inputs
 from reference.parts import FailedPart
+from reference.training import exact_inputs
 
 State: TypeAlias = Mapping[str, Bounded]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from cases import Problem
 from cases.verdict import Verdict
 from reference.arithmetic import Bounded
-from reference.claims import Claim
+from reference.claim import Claim
 from reference.diagnosis.explain import situation_of
 from reference.diagnosis.situation import Situation, derive
 

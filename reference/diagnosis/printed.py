@@ -15,9 +15,9 @@ from reference.diagnosis.relations import multiples, was_truncated
 from reference.diagnosis.run import Run
 from reference.diagnosis.situation import Situation
 from reference.diagnosis.stated import Stated, stated_in_print
-from reference.judged_print import JudgedArray
-from reference.known import exact_inputs
-from reference.published import JudgedPrint, judge_published
+from reference.printed_array import JudgedArray
+from reference.printed_numbers import JudgedPrint, judge_published
+from reference.training import exact_inputs
 
 
 def explain_published(

@@ -13,15 +13,15 @@ from cases import Problem
 from cases.verdict import Verdict
 from reference import parts
 from reference.arithmetic import Bounded
-from reference.claims import SEARCHED_STEPS
+from reference.claim import MAX_SEARCHED_STEPS
 from reference.diagnosis.candidates import mistaken_tapes
 from reference.diagnosis.explanation import Explanation
 from reference.diagnosis.situation import derive
 from reference.diagnosis.stated import Stated
 from reference.line import Line
 from reference.parts import FailedPart
-from reference.passage import passed
-from reference.tape import advanced, tape
+from reference.tape import tape
+from reference.training import advance, propagate
 
 # A step and a quantity.
 Place: TypeAlias = tuple[int, str]
@@ -54,7 +54,7 @@ class Run:
             The places whose own line does not give what is stated, in order.
         """
         for i, first in enumerate(differing):
-            found = self._search(differing[i:]) if first[0] <= SEARCHED_STEPS else {}
+            found = self._search(differing[i:]) if first[0] <= MAX_SEARCHED_STEPS else {}
             if found:
                 reach = max(map(len, found.values()))
                 best = {why: places for why, places in found.items() if len(places) == reach}
@@ -96,11 +96,11 @@ class Run:
         order = [line.name for line in tape(self.problem)]
         known, before = dict(self.known), 0
         for step in sorted(number for number in self.stated if number >= first[0]):
-            known = passed(self.problem, lines, known, step - before - 1)
+            known = propagate(self.problem, lines, known, step - before - 1)
             derived, here = derive(lines, known, {}), self.stated[step]
             start = order.index(first[1]) if step == first[0] else 0
             yield from (((step, name), derived[name]) for name in order[start:] if name in here)
-            known, before = advanced(known, derived, self.problem), step
+            known, before = advance(known, derived, self.problem), step
 
 
 def _each_once(explanations: Iterable[Explanation]) -> tuple[Explanation, ...]:

@@ -14,7 +14,8 @@ from cases.verdict import Verdict
 from reference.arithmetic import Bounded, Format
 from reference.diagnosis.stated import Stated
 from reference.line import Line
-from reference.tape import advanced, tape
+from reference.tape import tape
+from reference.training import advance
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +105,7 @@ def after(
     standing = {
         name: stated[name].stands_for(derived[name]) if name in stated else derived[name] for name in updated
     }
-    return advanced(known, standing, problem)
+    return advance(known, standing, problem)
 
 
 def reached(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from cases.verdict import Verdict
 from reference.agreement import ONE_DIGIT, compare
 from reference.arithmetic import EXACT, Bounded, Error
-from reference.judged_print import JudgedArray
+from reference.printed_array import JudgedArray
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,7 @@ from functools import partial
 
 from cases import Problem
 from cases.verdict import Verdict
-from reference.claims import JudgedStep
+from reference.claim import JudgedStep
 from reference.diagnosis.explain import explain_in, known_before, situation_of
 from reference.diagnosis.explanation import Diagnosis
 from reference.diagnosis.situation import EarlierStep, History, Situation

@@ -35,7 +35,7 @@ from reference.mistakes import (
     updates,
 )
 from reference.mistakes.mistake import Inexpressible, Mistake
-from reference.tape import training_steps
+from reference.training import training_steps
 
 __all__ = ["MISTAKES", "PRECISION", "STRUCTURAL", "Inexpressible", "Mistake", "mistaken_steps"]
 
@@ -122,7 +122,7 @@ def mistaken_steps(problem: Problem, mistake: Mistake) -> Iterator[dict[str, NDA
 
     Returns
     -------
-    For each step every quantity by name, as `reference.tape.training_steps` does.
+    For each step every quantity by name, as `reference.training.training_steps` does.
 
     Raises
     ------

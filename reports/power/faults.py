@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 from reference import Verdict, tape
 from reference.agreement import compare
 from reference.arithmetic import Bounded, format_of
-from reference.certification import CERTIFY_UP_TO
-from reference.known import exact_inputs
-from reference.truth import Truth
+from reference.certified import MAX_CERTIFIED_PARAMETERS, CertifiedValues
+from reference.training import exact_inputs
 from reports.power.results import Fault
 from reports.power.setting import Setting
 from reports.power.tools import NotRun, Toolbox
@@ -58,7 +57,7 @@ def _key(setting: Setting, quantity: str) -> tuple[int, int]:
 def _derived(setting: Setting) -> Iterator[tuple[str, Bounded]]:
     """Give each quantity as it follows from the implementation's own values, certified as in the report."""
     problem, claim = setting.problem, setting.right[0]
-    truth = Truth(problem) if problem.size <= CERTIFY_UP_TO else None
+    truth = CertifiedValues(problem) if problem.size <= MAX_CERTIFIED_PARAMETERS else None
     form = format_of(problem.dtype)
     form = form.certified if truth else form
     known = exact_inputs(problem, form)

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reference import JudgedStep
-from reference.stacks import AGREES, DIFFERS, UNDECIDED, VERDICTS, StackFinding
+from reference.agreement import AGREES, DIFFERS, UNDECIDED, VERDICTS
+from reference.batched import StackFinding
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from cases import Problem
 from cases.stacks import sliced, unstacked
 from cases.verdict import NoEquivalent
 from reference import JudgedStep, Subject, Verdict, judge, sentence
-from reference.stacks import followed, judge_recomputed, judge_stack, stack_of_one
+from reference.batched import judge_recomputed, judge_stack, known_values, stack_of_one
 from reports.explanations import diagnosed
 from reports.sweep import judged
 from reports.sweep.implementations import Implementation
@@ -127,7 +127,7 @@ def _known(implementation: Implementation, stack: Problem, result: Judged, claim
     explained = np.full(len(stack.x), "", object)
     differs = result.verdict == str(Verdict.DIFFERS)
     firsts = set(zip(result.step[differs].tolist(), result.first[differs].tolist(), strict=True))
-    steps = list(followed(stack, claims, implementation.program.accumulators)) if firsts else []
+    steps = list(known_values(stack, claims, implementation.program.accumulators)) if firsts else []
     for step, quantity in sorted(firsts):
         here = differs & (result.step == step) & (result.first == quantity)
         by = implementation.adapter.framework or implementation.adapter.name

@@ -10,10 +10,9 @@ import numpy as np
 from cases import Case, Problem, Rule
 from cases.names import STEP
 from reference import tape
-from reference.allowance import allowances, within
 from reference.arithmetic import Bounded, Real
+from reference.certified import correctly_rounded, error_from_rounded, forward_bounds
 from reference.findings import shortest
-from reference.nearest import correctly_rounded
 from reports.vectors import FORMAT, SCHEMA
 
 ABOUT: Final = (
@@ -130,7 +129,7 @@ def _hex(value: float) -> str | None:
 
 
 def _steps(problem: Problem, steps: int) -> list[dict[str, Any]]:
-    values, bounds = correctly_rounded(problem, steps), allowances(problem, steps)
+    values, bounds = correctly_rounded(problem, steps), forward_bounds(problem, steps)
     last = next((place for place, step in enumerate(values, 1) if _is_done(problem, step)), steps)
     return [
         {name: _quantity(array, bound[name], problem.dtype) for name, array in step.items() if name != STEP}
@@ -143,7 +142,7 @@ def _is_done(problem: Problem, step: dict[str, Real]) -> bool:
 
 
 def _quantity(rounded: Real, bound: Bounded, dtype: str) -> dict[str, Any]:
-    allowed = within(bound, rounded).ravel().tolist()
+    allowed = error_from_rounded(bound, rounded).ravel().tolist()
     told = exact(rounded, dtype)
     return {
         "shape": told["shape"],

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from cases import Problem
 from cases.stacks import stacked
 from reference import Finding, JudgedStep, Subject, Verdict, judge, sentence
-from reference.stacks import MalformedError, followed, stack_of_one
+from reference.batched import MalformedError, known_values, stack_of_one
 from reports.explanations import diagnosed
 from reports.power.results import kind
 from reports.sweep.implementations import Implementation
@@ -95,7 +95,7 @@ def _is_known(
     by, stack = implementation.adapter.framework or implementation.adapter.name, stacked([problem])
     claims = [stack_of_one(step.claim) for step in steps]
     try:
-        *_, values = followed(stack, claims, implementation.program.accumulators)
+        *_, values = known_values(stack, claims, implementation.program.accumulators)
     except MalformedError:  # what else it states is none of a network's
         return False
     (case,) = known(by, stack, finding.quantity, values, shown=implementation.shows_all)
