@@ -6,6 +6,7 @@ a leading axis; one array that plainly agrees, as nearly all do, is decided befo
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
@@ -72,7 +73,7 @@ def compare_array(
     if worst is None:
         return compare_steps(step, quantity, stated[None], _stack_of_one(derived), half_unit, conventional)[0]
     close = None if conventional is None else _are_close(stated[None], derived.value, conventional)[0]
-    return _finding(step, quantity, stated, derived, derived.error, worst, stated.shape, close)
+    return _finding(step, quantity, derived.format, worst, close)
 
 
 def compare_steps(
@@ -84,21 +85,78 @@ def compare_steps(
     conventional: Tolerance | None = None,
 ) -> list[Finding]:
     """Judge a quantity of consecutive steps, from the `first` on, as `compare` does; all are stacks."""
-    close = conventional and _are_close(claimed, derived.value, conventional)
-    tolerance, shape = derived.error + half_unit, claimed.shape[1:]
-    return [
-        _finding(first + i, quantity, claimed, derived, tolerance, worst, shape, close[i] if close else None)
-        for i, worst in enumerate(compare_cases(claimed, derived, half_unit).worst_of_each())
-    ]
+    worst = _worst_of_each(compare_cases(claimed, derived, half_unit), claimed, derived, half_unit)
+    if conventional is None:
+        return [_finding(step, quantity, derived.format, one) for step, one in enumerate(worst, start=first)]
+    close = _are_close(claimed, derived.value, conventional)
+    return [_finding(first + i, quantity, derived.format, one, close[i]) for i, one in enumerate(worst)]
 
 
 class Worst(NamedTuple):
-    """What decides a case: an element by its flat index, the largest bound, and the size beside that."""
+    """The element that decides a case, with the largest bound of the case and the digits that certifies."""
 
-    element: int
+    index: tuple[int, ...]
+    claimed: float
+    derived: float
+    low: float
+    tolerance: float
     bound: float
-    size: float
+    digits: float
     verdict: Verdict = Verdict.AGREES
+
+
+def _finding(
+    step: int, quantity: str, form: Format, worst: Worst, conventional: bool | None = None
+) -> Finding:
+    index, claimed, derived, low, tolerance, bound, digits, verdict = worst
+    off, ulp = abs(claimed - derived - low), form.ulp(derived)
+    return Finding(
+        step=step,
+        quantity=quantity,
+        verdict=verdict,
+        reason=_why_undecided(bound) if verdict is Verdict.UNDECIDED else "",
+        index=index,
+        claimed=claimed,
+        derived=derived,
+        error=off,
+        tolerance=tolerance,
+        used=off / tolerance if tolerance else (0.0 if off == 0 else math.inf),
+        ulps=off / ulp if ulp else math.nan,
+        digits=digits,
+        truth="float64" if form.evaluation else "certified",
+        conventional=conventional,
+    )
+
+
+def _why_undecided(bound: float) -> str:
+    if bound < math.inf:
+        return "the bound certifies less than one digit"
+    return "the bound is infinite, because a step may overflow"
+
+
+def _plain_agreement(stated: Real, derived: Bounded) -> Worst | None:
+    """Return the worst element of an array that agrees; None where that takes a closer look."""
+    off, error = distance(stated, derived), derived.error
+    exact, worst, size = isinstance(error, float), 0, derived.peak
+    bound = error if exact else max_element(error)
+    if bound == 0:
+        if off.any():  # NaN counts as a distance
+            return None
+    else:
+        used = off / error
+        worst = int(used.argmax())
+        if math.isnan(used.item(worst)):  # as where nothing is allowed and nothing is off
+            used = np.where(off == 0, 0.0, used)
+            worst = int(used.argmax())
+        if not (used.item(worst) <= 1 and bound < math.inf):
+            return None
+        if not certifies(bound, size, derived.format):  # as where a sum cancels
+            size = max_element(derived.scale)
+            if not certifies(bound, size, derived.format):
+                return None
+    low = derived.low if isinstance(derived.low, float) else derived.low.item(worst)
+    numbers = stated.item(worst), derived.value.item(worst), low, error if exact else error.item(worst)
+    return Worst(_index(worst, stated.shape), *numbers, bound, certified_digits(bound, size))
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,60 +183,73 @@ class Comparison:
 
     @property
     def digits(self) -> Real:
-        """Decimal digits that are certified: −log10(bound / size), infinite for an exact comparison."""
+        """Decimal digits that are certified, as `certified_digits`."""
         fine = np.isfinite(self.bound) & (self.size > 0)
         digits = np.where(fine, np.log10(self.size) - np.log10(self.bound), -np.inf)
         return np.where(self.bound == 0, np.inf, digits)
-
-    def worst_of_each(self) -> list[Worst]:
-        parts = (self.worst, self.bound, self.size, np.array(VERDICTS, object)[self.verdicts])
-        return list(map(Worst, *(part.tolist() for part in parts)))
-
-
-def _plain_agreement(stated: Real, derived: Bounded) -> Worst | None:
-    """Return the worst element of an array that agrees; None where that takes a closer look."""
-    used, error = distance(stated, derived), derived.error
-    bound = error if isinstance(error, float) else max_element(error)
-    if bound == 0:
-        return None if used.any() else Worst(0, bound, derived.peak)  # NaN counts as a distance
-    nothing = used == 0
-    used /= error
-    worst = int(used.argmax())
-    if math.isnan(used.item(worst)):  # as where nothing is allowed and nothing is off
-        used[nothing] = 0
-        worst = int(used.argmax())
-    if not (used.item(worst) <= 1 and bound < math.inf):
-        return None
-    size = derived.peak
-    if not certifies(bound, size, derived.format):  # as where a sum cancels
-        size = max_element(derived.scale)
-    return Worst(worst, bound, size) if certifies(bound, size, derived.format) else None
 
 
 def compare_cases(claimed: Real, derived: Bounded, half_unit: Error = EXACT) -> Comparison:
     """Compare C cases, stacked along the first axis; a number without axes is common to them, as one case."""
     shape = (len(claimed), -1) if claimed.ndim else (1, 1)
-    off = distance(claimed, derived)
-    off[np.isinf(claimed) & (claimed == derived.value)] = 0  # a copy of an infinity, though ∞ − ∞ is NaN
-    allowed = np.where(np.isnan(derived.value), np.inf, derived.error + half_unit)  # nothing follows from NaN
-    off, allowed = off.reshape(shape), np.broadcast_to(allowed, claimed.shape).reshape(shape)
-    used = np.where(off == 0, 0.0, off / allowed)
-    rows, worst, bound = np.arange(len(off)), used.argmax(axis=1), allowed.max(axis=1)
-    agrees = (used[rows, worst] <= 1) & (bound < np.inf)
-    verdicts = np.where(agrees, AGREES, UNDECIDED).astype(np.int8)
+    off, tolerance = distance(claimed, derived).reshape(shape), derived.error + half_unit
+    allowed = np.full(off.shape, tolerance) if isinstance(tolerance, float) else tolerance.reshape(shape)
+    used = off / allowed
+    used[off == 0] = 0
+    cases = np.arange(len(off))
+    worst, bound = used.argmax(axis=1), allowed.max(axis=1)
+    used = used[cases, worst]
+    agrees = (used <= 1) & (bound < np.inf)
+    verdicts = np.zeros(len(off), np.int8)
     if not agrees.all():
-        off, allowed, shares = (part[~agrees] for part in (off, allowed, np.nan_to_num(used, nan=np.inf)))
-        finite = np.isfinite(allowed)
-        outside = finite & ~(off <= allowed)  # written so that NaN is outside
-        differs = outside.any(axis=1)
-        verdicts[~agrees] = np.where(differs, DIFFERS, UNDECIDED)
-        farthest, first_without_bound = np.where(outside, shares, -1).argmax(axis=1), finite.argmin(axis=1)
-        worst[~agrees] = np.where(differs, farthest, first_without_bound)
-    own = bound if type(half_unit) is float else _largest(derived.error, claimed.shape, shape)
-    size = _sizes(own, derived, shape)
-    verdicts[agrees & ~certifies(own, size, derived.format)] = UNDECIDED
-    shares = np.nan_to_num(used[rows, worst], nan=np.inf, posinf=np.inf)
-    return Comparison(verdicts, rows * used.shape[1] + worst, shares, bound, size)
+        stated, value = (array.reshape(shape)[~agrees] for array in (claimed, derived.value))
+        closer = _look_closer(stated, value, off[~agrees], allowed[~agrees])
+        verdicts[~agrees], worst[~agrees], used[~agrees], bound[~agrees] = closer
+    own = bound
+    if type(half_unit) is not float:
+        own = np.broadcast_to(derived.error, claimed.shape).reshape(shape).max(axis=1)
+    size = derived.peak.reshape(-1)
+    certain = certifies(own, size, derived.format)
+    if not certain.all():  # as where a sum cancels
+        size = np.where(certain, size, derived.scale.reshape(shape).max(axis=1))
+        verdicts[(verdicts == AGREES) & ~certifies(own, size, derived.format)] = UNDECIDED
+    return Comparison(verdicts, cases * off.shape[1] + worst, used, bound, size)
+
+
+def _look_closer(stated: Real, value: Real, off: Real, allowed: Real) -> tuple[Any, Any, Any, Any]:
+    """Decide cases where something is 0, infinite, NaN or outside its bound: (C, n) elements.
+
+    A copy of an infinity is right, though the difference is NaN. What follows from NaN is not known.
+
+    Returns
+    -------
+    The verdicts, the elements that decide, and their shares of the tolerance; the largest tolerances.
+    """
+    off[np.isinf(stated) & (stated == value)] = 0
+    allowed = np.where(np.isnan(value), np.inf, allowed)
+    used, finite = np.where(off == 0, 0.0, off / allowed), np.isfinite(allowed)
+    outside = finite & ~(off <= allowed)  # written so that NaN is outside
+    rank = np.nan_to_num(used, nan=np.inf)
+    which = [outside.any(axis=1), ~finite.all(axis=1)]
+    verdicts = np.select(which, [DIFFERS, UNDECIDED], AGREES)
+    deciding = [np.where(outside, rank, -1).argmax(axis=1), finite.argmin(axis=1)]
+    worst = np.select(which, deciding, rank.argmax(axis=1))
+    share = np.nan_to_num(used[np.arange(len(off)), worst], nan=np.inf, posinf=np.inf)
+    return verdicts, worst, share, np.nan_to_num(allowed.max(axis=1), nan=np.inf, posinf=np.inf)
+
+
+def _worst_of_each(
+    compared: Comparison, claimed: Real, derived: Bounded, half_unit: Error
+) -> Iterator[Worst]:
+    flat, shape = compared.worst, claimed.shape[1:]
+    places = np.unravel_index(flat, claimed.shape)[1:]
+    indices = zip(*(axis.tolist() for axis in places), strict=True) if shape else [()] * len(flat)
+    numbers = (
+        [part] * len(flat) if isinstance(part, float) else part.reshape(-1)[flat].tolist()
+        for part in (claimed, derived.value, derived.low, derived.error + half_unit)
+    )
+    verdicts = (VERDICTS[verdict] for verdict in compared.verdicts.tolist())
+    return map(Worst, indices, *numbers, compared.bound.tolist(), compared.digits.tolist(), verdicts)
 
 
 def distance(stated: Real, derived: Bounded) -> Real:
@@ -195,17 +266,6 @@ def certifies(bound: Any, largest: Any, form: Format) -> Any:  # noqa: ANN401 - 
     return (bound <= ONE_DIGIT * largest) | (bound <= form.underflow_threshold)
 
 
-def _sizes(bound: Real, derived: Bounded, shape: tuple[int, int]) -> Real:
-    """Return the size beside which each case's bound is held: its largest value, or its largest terms."""
-    peak = _largest(derived.magnitude, derived.shape, shape)
-    certain = certifies(bound, peak, derived.format)
-    return peak if certain.all() else np.where(certain, peak, _largest(derived.scale, derived.shape, shape))
-
-
-def _largest(part: Error, full: tuple[int, ...], shape: tuple[int, int]) -> Real:
-    return np.broadcast_to(part, full).reshape(shape).max(axis=1)
-
-
 def _stack_of_one(derived: Bounded) -> Bounded:
     error, low = (part if isinstance(part, float) else part[None] for part in (derived.error, derived.low))
     form = replace(derived.format, stacked=True)
@@ -215,44 +275,6 @@ def _stack_of_one(derived: Bounded) -> Bounded:
 def _are_close(claimed: Real, derived: Real, tolerance: Tolerance) -> list[bool]:
     close = np.isclose(claimed, derived, rtol=tolerance.rtol, atol=tolerance.atol)
     return close.reshape(len(claimed), -1).all(axis=1).tolist()
-
-
-def _finding(  # noqa: PLR0913, PLR0917 - what a finding is made of
-    step: int,
-    quantity: str,
-    claimed: Real,
-    derived: Bounded,
-    tolerance: Error,
-    worst: Worst,
-    shape: tuple[int, ...],
-    conventional: bool | None,
-) -> Finding:
-    i, form, verdict = worst.element, derived.format, worst.verdict
-    claim, value = claimed.item(i), derived.value.item(i)
-    low, allowed = (part if isinstance(part, float) else part.item(i) for part in (derived.low, tolerance))
-    off, ulp = abs(claim - value - low), form.ulp(value)
-    return Finding(
-        step=step,
-        quantity=quantity,
-        verdict=verdict,
-        reason=_why_undecided(worst) if verdict is Verdict.UNDECIDED else "",
-        index=_index(i, shape),
-        claimed=claim,
-        derived=value,
-        error=off,
-        tolerance=allowed,
-        used=off / allowed if allowed else (0.0 if off == 0 else math.inf),
-        ulps=off / ulp if ulp else math.nan,
-        digits=certified_digits(worst.bound, worst.size),
-        truth="float64" if form.evaluation else "certified",
-        conventional=conventional,
-    )
-
-
-def _why_undecided(worst: Worst) -> str:
-    if worst.bound < math.inf:
-        return "the bound certifies less than one digit"
-    return "the bound is infinite, because a step may overflow"
 
 
 def certified_digits(bound: float, size: float) -> float:
