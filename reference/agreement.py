@@ -95,7 +95,7 @@ def compare_steps(
 class Worst(NamedTuple):
     """The element that decides a case, with the largest bound of the case and the digits that certifies."""
 
-    index: tuple[int, ...]
+    element: tuple[int, ...]
     claimed: float
     derived: float
     low: float
@@ -108,14 +108,14 @@ class Worst(NamedTuple):
 def _finding(
     step: int, quantity: str, form: Format, worst: Worst, conventional: bool | None = None
 ) -> Finding:
-    index, claimed, derived, low, tolerance, bound, digits, verdict = worst
+    element, claimed, derived, low, tolerance, bound, digits, verdict = worst
     off, ulp = abs(claimed - derived - low), form.ulp(derived)
     return Finding(
         step=step,
         quantity=quantity,
         verdict=verdict,
         reason=_why_undecided(bound) if verdict is Verdict.UNDECIDED else "",
-        index=index,
+        index=element,
         claimed=claimed,
         derived=derived,
         error=off,
@@ -137,8 +137,8 @@ def _why_undecided(bound: float) -> str:
 def _plain_agreement(stated: Real, derived: Bounded) -> Worst | None:
     """Return the worst element of an array that agrees; None where that takes a closer look."""
     off, error = distance(stated, derived), derived.error
-    exact, worst, size = isinstance(error, float), 0, derived.peak
-    bound = error if exact else max_element(error)
+    worst, size = 0, derived.peak
+    bound = error if isinstance(error, float) else max_element(error)
     if bound == 0:
         if off.any():  # NaN counts as a distance
             return None
@@ -154,8 +154,7 @@ def _plain_agreement(stated: Real, derived: Bounded) -> Worst | None:
             size = max_element(derived.scale)
             if not certifies(bound, size, derived.format):
                 return None
-    low = derived.low if isinstance(derived.low, float) else derived.low.item(worst)
-    numbers = stated.item(worst), derived.value.item(worst), low, error if exact else error.item(worst)
+    numbers = stated.item(worst), derived.value.item(worst), _at(worst, derived.low), _at(worst, error)
     return Worst(_index(worst, stated.shape), *numbers, bound, certified_digits(bound, size))
 
 
@@ -266,6 +265,10 @@ def certifies(bound: Any, largest: Any, form: Format) -> Any:  # noqa: ANN401 - 
     return (bound <= ONE_DIGIT * largest) | (bound <= form.underflow_threshold)
 
 
+def _at(element: int, part: Error) -> float:
+    return part if isinstance(part, float) else part.item(element)
+
+
 def _stack_of_one(derived: Bounded) -> Bounded:
     error, low = (part if isinstance(part, float) else part[None] for part in (derived.error, derived.low))
     form = replace(derived.format, stacked=True)
@@ -274,7 +277,7 @@ def _stack_of_one(derived: Bounded) -> Bounded:
 
 def _are_close(claimed: Real, derived: Real, tolerance: Tolerance) -> list[bool]:
     close = np.isclose(claimed, derived, rtol=tolerance.rtol, atol=tolerance.atol)
-    return close.reshape(len(claimed), -1).all(axis=1).tolist()
+    return [bool(case.all()) for case in close.reshape(len(claimed), -1)]
 
 
 def certified_digits(bound: float, size: float) -> float:

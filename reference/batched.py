@@ -149,7 +149,7 @@ class _Step:
     def _finding(self, name: str, derived: Bounded) -> StackFinding:
         with np.errstate(all="ignore"):
             found = compare_cases(self.values[name].value, derived)
-            parts = found.verdicts, found.used, found.digits
+            parts: Any = (found.verdicts, found.used, found.digits)
         return StackFinding(self.number, name, *(np.broadcast_to(one, len(self.problem.x)) for one in parts))
 
 

@@ -251,7 +251,7 @@ def _bounded(ball: Ball) -> Bounded:
 
 def _start(ball: Ball) -> Bounded:
     number = _bounded(ball).in_format(PRINTED)
-    return number if number.error.any() else Bounded.exact(number.value, PRINTED)
+    return number if np.any(number.error) else Bounded.exact(number.value, PRINTED)
 
 
 def _allowed(problem: Problem, steps: Sequence[int]) -> dict[int, ExactStep]:

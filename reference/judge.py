@@ -197,14 +197,15 @@ class Judging:
         return {name: after[name] for name in (*self.problem.state, names.STEP)}
 
     @once
-    def _agrees(self) -> bool:
+    def agrees(self) -> bool:
+        """Whether all that was found is agreement."""
         return all(finding.passes for findings in self.findings for finding in findings)
 
     def derived_of(self, i: int) -> Mapping[str, Bounded]:
         """Return what the claims of a step were judged against; nothing of a batch that agrees."""
         if not self.is_batch:
             return self.derived
-        return {} if self._agrees else {name: _case(stack, i) for name, stack in self.derived.items()}
+        return {} if self.agrees else {name: _case(stack, i) for name, stack in self.derived.items()}
 
 
 def judge_steps(
@@ -219,16 +220,13 @@ def judge_steps(
     form = next(iter(state.values())).format
     states, known = [state], {**exact(data(problem), form), **state}
     if len(claims) > 1:
-        states += [_stated_state(problem, first + i, claim, form) for i, claim in enumerate(claims, start=1)]
-        known = _stacked(problem, states[: len(claims)], replace(form, stacked=True))
+        for step, claim in enumerate(claims, start=first + 1):  # each states what the next step starts from
+            after = {name: claim[names.updated(name)] for name in problem.state}
+            states.append(exact({**after, names.STEP: np.asarray(step)}, form))
+        known = _stacked(problem, states[:-1], replace(form, stacked=True))
     judging = Judging(problem, first, claims, states, known, promises, certified)
     judging.run()
     return judging
-
-
-def _stated_state(problem: Problem, step: int, claim: Claim, form: Format) -> State:
-    """Return what a step starts from where the claim of the step before states all of it."""
-    return exact({name: claim[names.updated(name)] for name in problem.state} | {names.STEP: step}, form)
 
 
 def _stacked(problem: Problem, states: Sequence[State], form: Format) -> dict[str, Bounded]:
@@ -289,9 +287,10 @@ def batches(
     are of the same names, dtypes and shapes, and state the state, as does the claim before them. Any other
     step is judged alone; so is a finding, which ends the run.
     """
-    most, form = _max_steps(problem), {}
+    most = _max_steps(problem)
     wanted = {names.updated(name): (array.dtype, array.shape) for name, array in problem.state.items()}
-    waiting: list[Claim] = []
+    waiting: list[Claim | Finding] = []
+    form: dict[str, Any] = {}
     follows_stated = True
     for step, claim in enumerate(claims, start=1):
         own = {} if most == 1 or isinstance(claim, Finding) else _form(claim)

@@ -54,7 +54,8 @@ def judge_published(problem: Problem, published: Published) -> Iterator[JudgedPr
     ------
     One judged step for each training step that has printed numbers, with the state that leads to it.
     """
-    run, before = exact_run(problem, published), None
+    run = exact_run(problem, published)
+    before: JudgedPrint | None = None
     for entry in published.steps:
         printed = _printed_state(problem, before) if before and before.step == entry.step - 1 else {}
         before = PrintedWalk(problem, entry, run[entry.step], printed).judge()

@@ -67,11 +67,9 @@ class Ball:
 
     @property
     def mT(self) -> Ball:  # noqa: N802 - NumPy's name
-        """The transpose."""
         return Ball(self.matrix.transpose(), self.shape[::-1])
 
     def __matmul__(self, other: Ball) -> Ball:
-        """Matrix product."""
         return Ball(self.matrix * other.matrix, (self.shape[0], other.shape[1]))
 
     def __add__(self, other: Ball) -> Ball:
@@ -79,7 +77,6 @@ class Ball:
         return self._combined(other, operator.add)
 
     def __sub__(self, other: Ball) -> Ball:
-        """Element-wise difference."""
         return self._combined(other, operator.sub)
 
     def __mul__(self, other: Ball) -> Ball:
@@ -87,23 +84,18 @@ class Ball:
         return self.combined(other, operator.mul)
 
     def __rmul__(self, factor: int) -> Ball:
-        """Multiply by a whole number."""
         return Ball(self.matrix * flint.arb(factor), self.shape)
 
     def __rsub__(self, whole: int) -> Ball:
-        """Subtract from a whole number."""
         return self.map(lambda entry: whole - entry)
 
     def __abs__(self) -> Ball:
-        """The magnitude of each element."""
         return self.map(abs)
 
     def sqrt(self) -> Ball:
-        """The square root of each element."""
         return self.map(lambda entry: entry.sqrt())
 
     def maximum(self, other: Ball) -> Ball:
-        """The larger of two, element by element."""
         return self.combined(other, lambda a, b: a.max(b))
 
     def __truediv__(self, divisor: int | Ball) -> Ball:

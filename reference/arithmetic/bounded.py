@@ -220,7 +220,6 @@ class Bounded:
         return self._combined(self.value + other.value, other)
 
     def __sub__(self, other: Bounded) -> Bounded:
-        """Difference; bounded like the sum."""
         return self._combined(self.value - other.value, other)
 
     def _combined(self, value: Real, other: Bounded) -> Bounded:
@@ -285,7 +284,6 @@ class Bounded:
         )
 
     def __rsub__(self, whole: int) -> Bounded:
-        """Subtract from a whole number."""
         return Bounded.exact(whole, self.format) - self
 
     def sqrt(self) -> Bounded:
