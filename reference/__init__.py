@@ -12,9 +12,9 @@ from cases import Problem, load_case
 from cases.dtypes import Accumulators
 from cases.verdict import Verdict
 from reference.arithmetic import Bounded
+from reference.checker import judge
 from reference.claim import Claim, Implementation, JudgedStep
 from reference.findings import Finding, Subject, sentence
-from reference.judge import judge
 from reference.line import Line, evaluate
 from reference.printed_numbers import judge_published
 from reference.tape import tape

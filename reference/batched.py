@@ -1,6 +1,6 @@
 """Judging a stack: many cases of one structure at once, each array with one axis more in front.
 
-The lines, the bounds and the agreement are those of `reference.judge`; only the findings come in arrays, one
+The lines, the bounds and the agreement are those of `reference.checker`; only the findings come in arrays, one
 entry for each case. Nothing is certified here, and nothing explained: a case that is not in agreement is
 judged again by itself.
 """
@@ -74,7 +74,7 @@ def judge_stack(
     implementation
         Yields for each step what it claims of all cases, in arrays of the shape (C, …).
     promises, accumulators
-        As in `reference.judge.judge`.
+        As in `reference.checker.judge`.
 
     Raises
     ------

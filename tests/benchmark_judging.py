@@ -16,7 +16,7 @@ from networks import network
 
 from cases.names import observable
 from reference import judge, training_steps
-from reference.judge import judge_steps
+from reference.checker import judge_steps
 from reference.training import initial_state
 
 NETWORKS = {

@@ -1,4 +1,4 @@
-"""The judge: one walk that judges every implementation, from its own numbers, line by line of the tape.
+"""The checker: one walk that judges every implementation, from its own numbers, line by line of the tape.
 
 Each line is derived from what the implementation itself states above it, so only that line's rounding is
 allowed and the first line that differs is the faulty one. Where the implementation hides a quantity, the
