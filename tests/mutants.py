@@ -191,7 +191,7 @@ MUTANTS = [
         "activations",
         "reference/activations/contract.py",
         ("error = 2 * allowed * unit * np.abs(value)", "error = allowed * unit * np.abs(value)"),
-        ("lost: Real = 2 * ulps * unit * largest", "lost: Real = ulps * unit * largest"),
+        ("return 2 * ulps * unit * largest", "return ulps * unit * largest"),
     ),
     *planted(
         "losses",
@@ -234,7 +234,7 @@ MUTANTS = [
         "reference/optimizers/adam.py",
         ("return w_new.regrouped(eta.most * addends, sums=2)", "return w_new"),
         ("w_new.regrouped(eta.most * addends, sums=2)", "w_new.regrouped(10 * eta.most * addends, sums=20)"),
-        ("step: Array = (m / c1) / (sqrt(v / c2) + cast(eps))", "step: Array = (m / c1) / (sqrt(v) + cast(eps))"),
+        ("return (m / c1) / (sqrt(v / c2) + cast(eps))", "return (m / c1) / (sqrt(v) + cast(eps))"),
     ),
     *planted(
         "updates",
@@ -254,7 +254,7 @@ MUTANTS = [
     *planted(
         "updates",
         "reference/optimizers/sgd.py",
-        ("w_new: Array = w - eta * (g + cast(mu) * m)", "w_new: Array = w - eta * (m + cast(mu) * m)"),
+        ("return w - eta * (g + cast(mu) * m)", "return w - eta * (m + cast(mu) * m)"),
     ),
     *planted(
         "formulas",
