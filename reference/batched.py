@@ -1,12 +1,12 @@
 """Judging a stack: many cases of one structure at once, each array with one axis more in front.
 
-The lines, the bounds and the agreement are those of `reference.checker`; only the findings come in arrays, one
-entry for each case. Nothing is certified here, and nothing explained: a case that is not in agreement is
+The lines, the bounds and the agreement are those of `reference.checker`; only the findings come in arrays,
+one entry for each case. Nothing is certified here, and nothing explained: a case that is not in agreement is
 judged again by itself.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -16,7 +16,8 @@ from cases import Problem
 from cases.dtypes import IN_FLOAT32, Accumulators
 from reference.agreement import compare_cases
 from reference.arithmetic import Bounded, Real, format_of
-from reference.claim import COMMON_NUMBERS, wrong_kind
+from reference.checker import Judging
+from reference.claim import COMMON_NUMBERS
 from reference.line import Line, evaluate
 from reference.tape import tape
 from reference.training import advance, exact_inputs
@@ -81,8 +82,8 @@ def judge_stack(
     MalformedError
         If a claim is not what it should be. What the implementation raises passes through.
     """
-    claims = implementation(problem.copy())
-    yield from (step.findings() for step in _steps(problem, claims, promises, accumulators))
+    for step in _steps(problem, implementation(problem.copy()), promises, accumulators):
+        yield tuple(step.findings[0])
 
 
 def known_values(
@@ -101,72 +102,52 @@ def judge_recomputed(
     What is stated and what is used are then two results of the same line, each within that line's own bound.
     """
     for step in _steps(problem, claims, frozenset(), accumulators):
-        yield step.findings(step.recomputed())
+        yield tuple(step.recomputed())
 
 
 @dataclass(eq=False)
-class _Step:
-    """One step of a stack: what is known before it, what is claimed, and each line derived from that."""
+class _StackStep(Judging):
+    """One step of a stack that is being judged."""
 
-    problem: Problem
-    number: int
-    known: Mapping[str, Bounded]
-    claim: StackClaim
-    derived: dict[str, Bounded] = field(default_factory=dict)
-    values: dict[str, Bounded] = field(default_factory=dict)
+    def compare(self, name: str, derived: Bounded) -> Bounded:
+        claimed = derived.stated(self.claims[0][name])
+        self.findings[0].append(self.finding(name, claimed, derived))
+        return claimed
 
-    def settle(self, line: Line, derived: Bounded) -> Bounded:
-        """Return what is claimed of a line, or what was derived."""
-        self.derived[line.name] = derived
-        if line.name not in self.claim:
-            return derived
-        wrong = wrong_kind(self.claim[line.name], derived.shape, self.problem.dtype)
-        if wrong:
-            raise MalformedError(f"{line.name} {wrong}")
-        return derived.stated(self.claim[line.name])
+    def finding(self, name: str, claimed: Bounded, derived: Bounded) -> StackFinding:
+        found = compare_cases(claimed.value, derived)
+        parts: Any = (found.verdicts, found.used, found.digits)
+        return StackFinding(self.first, name, *(np.broadcast_to(one, len(self.problem.x)) for one in parts))
 
-    def recomputed(self) -> dict[str, Bounded]:
-        """Derive each line from what is claimed above it, each as far off again as its own bound allows."""
-        again: dict[str, Bounded] = {}
+    def add_error(self, name: str, reason: str) -> None:
+        raise MalformedError(f"{name} {reason}".strip())
 
-        def settle(line: Line, derived: Bounded) -> Bounded:
-            again[line.name] = derived
-            if line.name not in self.claim:
-                return derived
-            return self.values[line.name].widened(2 * self.derived[line.name].error)
+    def recomputed(self) -> list[StackFinding]:
+        """Compare with what is derived from each claimed number as far off again as its own bound allows."""
+        findings = []
+
+        def settle(line: Line, again: Bounded) -> Bounded:
+            if line.name not in self.derived:
+                return again
+            claimed = self.values[line.name]
+            findings.append(self.finding(line.name, claimed, again))
+            return claimed.widened(2 * self.derived[line.name].error)
 
         evaluate(tape(self.problem), self.known, settle)
-        return again
-
-    def findings(self, derived: Mapping[str, Bounded] | None = None) -> tuple[StackFinding, ...]:
-        """Compare what is claimed with what was derived, or with that which is given."""
-        return tuple(
-            self._finding(name, number)
-            for name, number in (derived or self.derived).items()
-            if name in self.claim
-        )
-
-    def _finding(self, name: str, derived: Bounded) -> StackFinding:
-        with np.errstate(all="ignore"):
-            found = compare_cases(self.values[name].value, derived)
-            parts: Any = (found.verdicts, found.used, found.digits)
-        return StackFinding(self.number, name, *(np.broadcast_to(one, len(self.problem.x)) for one in parts))
+        return findings
 
 
 def _steps(
     problem: Problem, claims: Iterable[StackClaim], promises: frozenset[str], accumulators: Accumulators
-) -> Iterator[_Step]:
+) -> Iterator[_StackStep]:
     """Walk over the tape of each step with what is claimed of it."""
     known = exact_inputs(problem, replace(format_of(problem.dtype, accumulators), stacked=True))
-    quantities, waiting = {line.name for line in tape(problem)}, iter(claims)
+    waiting = iter(claims)
     for number in range(1, problem.steps + 1):
         claim = next(waiting, None)
         if claim is None:
             raise MalformedError(f"stopped after {number - 1} of {problem.steps} steps")
-        missing, unknown = (promises - claim.keys()) & quantities, claim.keys() - quantities
-        if missing or unknown:
-            raise MalformedError(f"left out {sorted(missing)}; no quantities of this step: {sorted(unknown)}")
-        step = _Step(problem, number, known, claim)
-        step.values = evaluate(tape(problem), known, step.settle)
+        step = _StackStep(problem, number, [claim], [], known, promises)
+        step.run()
         yield step
         known = advance(known, step.values, problem)

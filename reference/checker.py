@@ -132,7 +132,7 @@ class Judging:
     known: Mapping[str, Bounded]
     promises: frozenset[str]
     certified: CertifiedValues | None = None
-    findings: list[list[Finding]] = field(init=False)
+    findings: list[list[Any]] = field(init=False)
     values: dict[str, Bounded] = field(init=False)
     derived: dict[str, Bounded] = field(default_factory=dict)
 
@@ -186,6 +186,7 @@ class Judging:
         return claimed
 
     def add_error(self, name: str, reason: str) -> None:
+        """Add to each step that nothing was compared, and why."""
         for step, findings in enumerate(self.findings, start=self.first):
             findings.append(Finding(step, name, Verdict.ERROR, reason))
 

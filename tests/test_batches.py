@@ -286,11 +286,12 @@ def test_a_value_that_was_computed_again_may_be_off_by_its_own_bound_more():
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda claim: claim.pop("loss"), "left out ['loss']"),
-        (lambda claim: claim.update(z9=claim["z1"]), "no quantities of this step: ['z9']"),
+        (lambda claim: claim.pop("loss"), "loss was promised, but is not claimed"),
+        (lambda claim: claim.update(z9=claim["z1"]), "z9 is not a quantity of this training step"),
         (lambda claim: claim.update(z1=claim["z1"][0]), "z1 has shape (3, 4), expected (5, 3, 4)"),
         (lambda claim: claim.update(z1=claim["z1"].astype("float16")), "z1 has dtype float16"),
         (lambda claim: claim.update(z1=1.0), "z1 is a float, expected a NumPy array"),
+        (lambda claim: claim.clear(), "z1 was promised"),
     ],
 )
 def test_a_malformed_claim_of_a_stack_raises(damage, message):

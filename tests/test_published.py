@@ -1,17 +1,22 @@
 """Printed numbers are judged by what is right: each expected value comes from mpmath, with 50 digits."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import TypeAlias
+from types import MappingProxyType
+from typing import Any, TypeAlias
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mpmath import mp, mpf, nstr
+from networks import network
 
-from cases import CaseErrors, load_case
-from reference import Verdict
+from cases import CaseErrors, load_case, names
+from cases.published import Published, PublishedArray, PublishedStep
+from reference import Verdict, judge_published, training_steps
 from reports.published import judge_case
 from reports.rows import Row, first_failure
 
@@ -124,6 +129,29 @@ def test_long_runs_are_judged_by_the_exact_run_to_the_last_place(
         rows = judge(document(step(101, **values) + step(last, **found), optimizer=optimizer))
         assert [row.finding.verdict for row in rows] == [Verdict.AGREES, verdict]
         assert rows[1].finding.truth == ("two runs" if (update, last) == (adam, 10_000) else "certified")
+
+
+def printed_array(array: Any) -> PublishedArray:
+    array = np.asarray(array)
+    texts = np.array([f"{number:.3f}" for number in array.flat], object).reshape(array.shape)
+    return PublishedArray(array, np.full(array.shape, 5e-4), texts)
+
+
+def test_the_next_step_starts_from_the_state_printed_just_before_or_the_exact_one() -> None:
+    plain = network((3, 4, 2), 3, activations=("tanh", "sigmoid"), not_trained=frozenset({"b1"}))
+    weights = printed_array(np.round(plain.parameters["W2"], 3))
+    entries = tuple(
+        PublishedStep(step, MappingProxyType({"loss": printed_array(0.5), "W2_new": weights}))
+        for step in (2, 3, 9)
+    )
+    judged = {one.step: one.state for one in judge_published(plain, Published("nobody", entries))}
+    exact = enumerate(training_steps(replace(plain, steps=8)), start=2)
+    state = {step: {name: values[names.updated(name)] for name in plain.state} for step, values in exact}
+    for step, name in ((2, "W1"), (2, "W2"), (3, "W1"), (9, "W1"), (9, "W2")):
+        np.testing.assert_allclose(judged[step][name].value, state[step][name], rtol=1e-13, atol=1e-15)
+        assert np.max(judged[step][name].error) < 1e-15
+    np.testing.assert_array_equal(judged[3]["W2"].value, weights.value)
+    np.testing.assert_array_equal(judged[3]["W2"].error, weights.half_unit)
 
 
 def test_a_right_number_after_a_wrong_one_is_right_in_itself_and_accused_of_nothing(judge: Judge) -> None:
