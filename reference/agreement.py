@@ -20,8 +20,8 @@ from reference.findings import Finding
 
 # A bound of a tenth of the value certifies one digit; a larger one certifies nothing worth the name.
 #
-# Zero is a number, too: what is left of a sum that cancels is held beside the terms that were added up, as
-# each of them is known to a bound of its own size (`Bounded.scale`).
+# What is left of a sum that cancels is compared with the terms that were added up, as each of them is known
+# to a bound of its own size (`Bounded.scale`).
 ONE_DIGIT = 0.1
 
 # Verdicts by their indices in arrays, the better first.
@@ -53,7 +53,7 @@ def compare(
     half_unit
         For printed numbers: half a unit in the last printed place, which the claim itself leaves open.
     conventional
-        An rtol and atol to try as well; the finding tells both, and the derived verdict stands.
+        An rtol and atol to try as well; the finding has both results, and the derived verdict counts.
     """
     with np.errstate(all="ignore"):  # NaN and infinity are judged
         return compare_array(step, quantity, claimed, derived, half_unit, conventional)
@@ -171,7 +171,7 @@ class Comparison:
     used
         The largest error divided by its tolerance; infinite where nothing is allowed and something is off.
     bound, size
-        The largest bound, and the largest value, or the largest terms, beside which it is held.
+        The largest bound; the largest value, or the largest terms, that it is compared with.
     """
 
     verdicts: NDArray[np.int8]

@@ -1,7 +1,7 @@
 """Certified values: balls beside the bounded numbers, so that no tolerance pays for our own rounding.
 
 A run of balls from the inputs alone, with no program's numbers, says where the training that the equations
-describe goes, and by how much it is uncertain; with bounds beside it, how far a correct program may be off.
+describe goes, and how uncertain that is; with bounds, how far a correct program may be off.
 """
 
 import math
@@ -24,13 +24,13 @@ from reference.training import advance, exact_inputs, initial_values
 # Parameters. Larger problems are judged against float64 values with their bound, unless asked otherwise.
 MAX_CERTIFIED_PARAMETERS: Final = 100_000
 
-# Steps of a run that is certified throughout. Of a longer run the first ones are certified, and then one
-# step in so many. The others are judged by float64 values, and the bound pays for their rounding; a finding
-# says in `truth` which of the two it was.
+# Steps of a run that is certified throughout. Of a longer run a prefix is certified, and then every step that
+# is a multiple of the stride. The others are judged by float64 values, and the bound pays for their rounding;
+# `Finding.truth` says which of the two it was.
 MAX_CERTIFIED_STEPS: Final = 1_000
 CERTIFIED_PREFIX_STEPS, CERTIFIED_STRIDE = 100, 100
 
-# Where even balls of so many bits round to two numbers, as at a kink, the value is left open.
+# Where even these do not settle how a ball rounds, as at a kink, the value is NaN.
 MAX_ROUNDING_BITS: Final = 16 * BITS
 
 
@@ -106,7 +106,7 @@ def exact_balls(arrays: Mapping[str, ArrayLike]) -> dict[str, Ball]:
 def certified_steps(
     problem: Problem, bits: int = BITS, lines: Sequence[Line] | None = None
 ) -> Iterator[dict[str, Ball]]:
-    """Train in balls of so many bits, without an end: `steps` and `until` are the implementations'.
+    """Train in balls of `bits` bits, without an end: `steps` and `until` are the implementations'.
 
     Yields
     ------
@@ -160,7 +160,7 @@ def error_from_rounded(derived: Bounded, rounded: Real) -> Real:
 def correctly_rounded(problem: Problem, steps: int = 1) -> list[dict[str, Real]]:
     """Return every quantity of the first steps by name, in the problem's format: the number nearest to it.
 
-    The training runs in balls, from the inputs alone. A ball whose two ends round to one number has told it;
+    The training runs in balls, from the inputs alone. A ball settles a value if both of its ends round to it;
     where one does not, the whole is repeated with twice the bits (Ziv, "Fast evaluation of elementary
     mathematical functions with correctly rounded last bit", ACM TOMS 17, 1991). A value is NaN where it is
     not settled: at a kink, or where the equations give no number. A zero is always +0.

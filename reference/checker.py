@@ -1,8 +1,8 @@
 """The checker: one walk that judges every implementation, from its own numbers, line by line of the tape.
 
 Each line is derived from what the implementation itself states above it, so only that line's rounding is
-allowed and the first line that differs is the faulty one. Where the implementation hides a quantity, the
-derived one stands in for it with its bound, and the bound grows by what was hidden.
+allowed and the first line that differs is the faulty one. Where the implementation hides a quantity, later
+lines take the derived one with its bound, and the bound grows by what was hidden.
 
 Call overhead dominates for small arrays, so steps of a long run are judged in batches: a step is judged from
 the implementation's own state before it, so steps that state it do not wait for each other. A batch is a

@@ -30,8 +30,8 @@ State: TypeAlias = Mapping[str, Bounded]
 # The same for every case of a structure: numbers of the program's own, which a stack of cases states once.
 COMMON_NUMBERS: Final = frozenset({names.RATE, C1, C2})
 
-# A run is searched for mistakes, from its start on, if the first number that differs lies within so many
-# steps. Beyond, trying each of them would take minutes.
+# A run is searched for mistakes, from its start on, if the first number that differs lies within these steps.
+# Beyond, trying each mistake would take minutes.
 MAX_SEARCHED_STEPS: Final = 200
 
 

@@ -1,4 +1,4 @@
-"""The exact run beside printed numbers: the training from the inputs as they are written.
+"""The exact run that printed numbers are compared with: the training from the inputs as they are written.
 
 It runs in balls, which widen from step to step. Where they have become too wide, the whole is repeated with
 as many bits as the rate of losing them foretells for the last step, at least twice as many (Ziv, as in
@@ -31,7 +31,7 @@ GUARD_BITS: Final = 64
 # The rate of losing bits grows: what is asked for is this much of what it foretells.
 MARGIN: Final = 1.3
 
-# With more a step takes too long. Adam needs so many after some 2,000 steps.
+# With more a step takes too long. Adam needs this many after some 2,000 steps.
 MAX_BITS: Final = 4096
 
 # So many times the difference of two runs bounds the error of the finer; it has 160 bits more.
@@ -55,7 +55,7 @@ class ExactStep:
     values
         Every quantity of the step.
     balls
-        The same quantities' balls, of so many `bits`; none where a program's own roundings are allowed.
+        The same quantities' balls, of `bits` bits; none where a program's own roundings are allowed.
     open_by
         What may leave the values open, in words.
     truth
@@ -105,7 +105,7 @@ def exact_run(problem: Problem, published: Published) -> dict[int, ExactStep]:
         run = _run(problem, published, steps, bits, to_the_end=settled)
         if run.sharp or settled:
             return run.found
-        settled = run.ended == before  # more bits did not help: it stands at a kink there
+        settled = run.ended == before  # more bits did not help: the run is at a kink there
         bits, before = (BITS if settled else run.more_bits), run.ended
         if bits > MAX_BITS:
             return _by_two_runs(problem, published, steps)
@@ -113,7 +113,7 @@ def exact_run(problem: Problem, published: Published) -> dict[int, ExactStep]:
 
 @dataclass(frozen=True)
 class _Run:
-    """A run with so many bits: the steps it has; where it was lost, and how many bits would have sufficed."""
+    """Steps of a run; where its balls became too wide, if they did, and how many bits would have sufficed."""
 
     found: dict[int, ExactStep]
     ended: int = 0
@@ -136,8 +136,8 @@ def _run(
             return _Run(found, step, bits + max(bits, _lost(widths[:-1], max(steps) - step)))
         if step in steps:
             found[step] = _of_balls(problem, published, step, known, values, bits)
-            told = entries[step].values.items()
-            if not to_the_end and not all(_is_sharp(found[step], name, printed) for name, printed in told):
+            printed = entries[step].values.items()
+            if not to_the_end and not all(_is_sharp(found[step], *one) for one in printed):
                 return _Run(found, step, 2 * bits)
     return _Run(found)
 
@@ -176,7 +176,7 @@ def certified_at(
 ) -> Iterator[tuple[int, dict[str, Ball], dict[str, Ball]]]:
     """Train in balls to the last of these steps; of the others only what leads to the next is computed.
 
-    As the balls widen, fewer bits are worked with: what is far below their radius tells nothing.
+    As the balls widen, fewer bits are worked with: digits far below their radius mean nothing.
 
     Parameters
     ----------
@@ -211,7 +211,7 @@ def _width_of_state(problem: Problem, known: Mapping[str, Ball]) -> float:
 
 
 def _lost(widths: Sequence[float], steps: int) -> int:
-    """Return how many bits so many steps more will lose, at the rate of the later half of those before."""
+    """Return how many bits further steps will lose, at the rate of the later half of those before."""
     half = len(widths) // 2
     return math.ceil(MARGIN * max(0.0, widths[-1] - widths[half]) / max(half, 1) * steps)
 
@@ -240,7 +240,7 @@ def _of_balls(
     with precision(bits):
         before |= {name: _start(known[name]) for name in known.keys() & {*problem.state, *rounded}}
         bounded = {name: _bounded(ball) for name, ball in values.items()}
-    open_by = "rounding the inputs to what is printed" if rounded else "a kink that the exact run stands at"
+    open_by = "rounding the inputs to what is printed" if rounded else "a kink that the exact run is at"
     return ExactStep(before, bounded, values, bits, open_by)
 
 

@@ -21,7 +21,7 @@ MATTERS: Final = 0.1
 # Elements that are named one by one where they form no pattern.
 MAX_NAMED: Final = 3
 
-# The largest term of a fraction as which a constant factor is told.
+# The largest term of a fraction as which a constant factor is named.
 MAX_TERM: Final = 12
 
 # Half units of the last printed place, as many as are in half a unit of the place before it. A wider bound
@@ -152,14 +152,12 @@ class JudgedArray:
         alike = self.having(verdict) & chosen
         if verdict is Verdict.AGREES and (alike & ~self.right).any():
             alike &= ~self.right
-        by_exact = self._told_by_exact
-        off, bound = (np.where(by_exact, a, b) for a, b in zip(*self._both("off", "bound"), strict=True))
-        allowed = bound + self.half_unit
+        off, allowed = self._either("off"), self._either("bound") + self.half_unit
         with np.errstate(all="ignore"):  # what is not finite is the worst
             used = np.where(off == 0, 0.0, np.nan_to_num(off / allowed, nan=np.inf))
         worst = np.unravel_index(int(np.where(alike, used, -1.0).argmax()), used.shape)
         place = tuple(int(i) for i in worst)
-        reference = self.exact if by_exact[place] else self.above
+        reference = self.exact if self._compared_with_exact[place] else self.above
         largest = float(np.abs(self.printed.value[chosen]).max())
         return Finding(
             step=self.step,
@@ -178,24 +176,24 @@ class JudgedArray:
             note=self._note(verdict, place, chosen),
         )
 
-    def _both(self, *names: str) -> tuple[list[Real], list[Real]]:
-        return [getattr(self.exact, name) for name in names], [getattr(self.above, name) for name in names]
+    def _either(self, name: str) -> Real:
+        return np.where(self._compared_with_exact, getattr(self.exact, name), getattr(self.above, name))
 
     @property
-    def _told_by_exact(self) -> NDArray[np.bool_]:
-        """Where a number is shown beside the exact one: it is right, or the lines above it are too coarse."""
+    def _compared_with_exact(self) -> NDArray[np.bool_]:
+        """Where a number is compared with the exact one: it is right, or the lines above are too coarse."""
         coarse = self.wrong & ~self.above.certifies & self.exact.certifies
         return self.right | coarse
 
     def _note(self, verdict: Verdict, place: tuple[int, ...], chosen: NDArray[np.bool_]) -> str:
         if verdict is Verdict.DIFFERS:
-            derived = np.where(self._told_by_exact, self.exact.derived.value, self.above.derived.value)
+            derived = np.where(self._compared_with_exact, self.exact.derived.value, self.above.derived.value)
             return error_pattern(
                 self.printed.value,
                 derived,
                 self.wrong & chosen,
                 among=chosen,
-                within=np.where(self._told_by_exact, self.exact.bound, self.above.bound) + self.half_unit,
+                within=self._either("bound") + self.half_unit,
             )
         if verdict is Verdict.AGREES and not self.right[place]:
             exact = rounded_to(float(self.exact.derived.value[place]), float(self.half_unit[place]) / 100)
@@ -227,7 +225,7 @@ _WORST_FIRST: Final = (Verdict.DIFFERS, Verdict.UNDECIDED, Verdict.AGREES)
 
 
 def rounded_to(number: float, half_unit: float) -> str:
-    """Return a number with the decimal places of a half unit, or with all that float64 can tell."""
+    """Return a number with the decimal places of a half unit, or with all that float64 has."""
     if not (math.isfinite(number) and 0 < half_unit < math.inf):
         return repr(number)
     places = -math.floor(math.log10(2 * half_unit))
@@ -263,7 +261,7 @@ def error_pattern(
     among: NDArray[np.bool_] | None = None,
     within: Error = 0.0,
 ) -> str:
-    """Say how many elements are wrong of how many, where they stand, and by which factor if it is one.
+    """Say how many elements are wrong of how many, in which pattern, and by which factor if it is one.
 
     Parameters
     ----------
@@ -274,7 +272,7 @@ def error_pattern(
     among
         Which elements were compared; all, if not given.
     within
-        What the claimed numbers are known to; a factor is told only where every wrong element has it to that.
+        What the claimed numbers are known to; a factor is named only if every wrong element has it to that.
 
     Returns
     -------
@@ -341,5 +339,5 @@ def _fractions(near: float) -> list[tuple[int, int]]:
 def _each(factor: Any, top: int, below: int) -> str:  # noqa: ANN401 - NumPy's own scalar
     if factor == -1:
         return "each with the other sign"
-    told = f"{top}" if below == 1 else f"{top}/{below}"
-    return f"each {'−' if factor < 0 else ''}{told} times what it should be"
+    size = f"{top}" if below == 1 else f"{top}/{below}"
+    return f"each {'−' if factor < 0 else ''}{size} times what it should be"

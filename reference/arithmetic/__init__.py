@@ -1,4 +1,4 @@
-"""The arithmetic that the tape is evaluated in beside NumPy's: bounded numbers, and balls."""
+"""The arithmetic that the tape is evaluated in, besides NumPy's: bounded numbers, and balls."""
 
 from reference.arithmetic.balls import BITS, Ball, precision
 from reference.arithmetic.bounded import Bounded

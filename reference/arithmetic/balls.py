@@ -28,7 +28,7 @@ BITS = 160
 
 
 def precision(bits: int = BITS) -> AbstractContextManager[None]:
-    """Work with so many bits inside a `with`. A ball computed outside is still right, only wider."""
+    """Work with `bits` bits inside a `with`. A ball computed outside is still right, only wider."""
     return flint.ctx.workprec(bits)
 
 
@@ -164,7 +164,7 @@ class Ball:
         return self.map(lambda entry: entry.mid())
 
     def widened(self, other: Ball, times: int) -> Ball:
-        """Return balls that hold as well what is so many times as far away as the other's middles."""
+        """Return balls that also hold what is `times` times as far away as the other's middles."""
         pairs = zip(self.matrix.entries(), other.matrix.entries(), strict=True)
         rows, columns = _rows_and_columns(self.shape)
         entries = [one + flint.arb(0, (times * (one - another)).abs_upper()) for one, another in pairs]

@@ -1,6 +1,6 @@
 """Bounded arithmetic: arrays of (value, error bound), so that a tolerance is derived and never typed in.
 
-A `Bounded` stands for every result that a correct implementation in its format may produce from the same
+A `Bounded` is the set of every result that a correct implementation in its format may produce from the same
 inputs: whatever the order of summation, with or without fused multiply-add. Values are evaluated in float64;
 that evaluation's own rounding is part of the bound (`Format.gamma`).
 
@@ -145,8 +145,8 @@ class Bounded:
     def scale(self) -> Real:
         """The size of what was added up to give each element: Σ|terms|, and at least its magnitude.
 
-        What is left of a sum that cancels is 0 but for rounding: its bound is small beside the terms, and not
-        beside the value. An exact number is its own only term. A product's terms are those of its factors,
+        What is left of a sum that cancels is 0 but for rounding: its bound is small compared with the terms,
+        not with the value. An exact number is its own only term. A product's terms are those of its factors,
         each with each, so that x − x times a weight is as well known as x − x is.
         """
         if self.is_exact or self.sizes is None:

@@ -17,7 +17,7 @@ Array = TypeVar("Array", NDArray[Any], Bounded, Ball)
 
 @dataclass(frozen=True)
 class Elementary:
-    """A function of arrays beside its bound: calling it takes whichever its arguments are.
+    """A function of arrays with its bound: calling it takes whichever its arguments are.
 
     Attributes
     ----------

@@ -23,7 +23,7 @@ EVALUATION = 2.0**-53
 # follow.
 SLACK = 1 + 2.0**-30
 
-# A part of a bound so small beside the rest that `SLACK` has paid for it.
+# A part of a bound so small next to the rest that `SLACK` has paid for it.
 NEGLIGIBLE = 2.0**-32
 
 
@@ -68,7 +68,7 @@ class Format:
 
     @property
     def certified(self) -> Format:
-        """The same format beside certified values."""
+        """The same format for certified values."""
         return replace(self, evaluation=0.0)
 
     @property

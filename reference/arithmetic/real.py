@@ -61,7 +61,7 @@ class once(Generic[T]):  # noqa: N801 - written as a decorator, like property
     @overload
     def __get__(self, instance: object, owner: type) -> T: ...
     def __get__(self, instance: object | None, owner: type) -> T | once[T]:
-        """Compute the attribute; it then stands in the instance itself, and this is not called again."""
+        """Compute the attribute; it is then in the instance's `__dict__`, and this is not called again."""
         if instance is None:
             return self
         value = instance.__dict__[self.name] = self.compute(instance)
