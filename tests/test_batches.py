@@ -95,7 +95,7 @@ def test_a_batch_is_judged_as_its_steps_alone(dtype, seed, depth, width, batch, 
     assert_same(judged(problem), alone(problem))
 
 
-def test_a_wrong_step_of_a_batch_is_kept_with_what_it_was_judged_against():
+def test_a_wrong_step_of_a_batch_has_its_derived_values():
     problem = network((2, 3, 1), 2, steps=STEPS)
 
     def wrong(given):
@@ -174,7 +174,7 @@ def test_batches_part_a_run_without_gap_or_overlap():
     assert all(size == 1 for first, size in parts if first % 300 == 0)
 
 
-def test_a_step_from_a_hidden_state_or_of_another_form_is_in_no_batch():
+def test_a_hidden_state_or_another_form_ends_a_batch():
     problem = network((2, 3, 1), 2, steps=STEPS)
 
     def odd(given):
@@ -250,7 +250,7 @@ def test_each_case_of_a_stack_is_judged_as_it_is_alone(dtype, update, hidden):
                 assert one.used[i] == pytest.approx(used, rel=1e-6), expected
 
 
-def test_a_claim_of_one_case_is_a_claim_of_a_stack_of_one():
+def test_one_case_is_a_stack_of_one():
     (one,) = problems(LOSSES[0], "float64", 2, scales=(1,))
     run = list(training_steps(one))
     assert {"rate", "norm", "clip"} <= run[0].keys()
@@ -268,7 +268,7 @@ def test_what_is_hidden_of_a_stack_is_known_with_its_bound():
     assert np.array_equal(second["W1"].value, claims[0]["W1_new"])
 
 
-def test_a_value_that_was_computed_again_may_be_off_by_its_own_bound_more():
+def test_a_recomputed_value_may_be_off_by_its_own_bound_more():
     stack = stacked(problems(LOSSES[0], "float32", 0, scales=(1.0, 1.0)))
     claims = [dict(claim) for claim in training_steps(stack)]
     claims[0]["dL/da1"] = np.nextafter(claims[0]["dL/da1"], np.float32(9))  # dL/dz1 is of what it was before

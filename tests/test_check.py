@@ -308,10 +308,12 @@ def test_each_of_many_arrays_is_compared_as_one_alone(elements):
         assert repr(finding) == repr(alone)
 
 
-def test_a_copy_of_an_infinity_is_right_and_what_follows_from_nan_is_not_known():
+def test_a_copy_of_an_infinity_agrees_and_what_follows_from_nan_is_undecided():
     infinite, unknown = (Bounded.exact(np.array([value, 1.0]), FLOAT32) for value in (math.inf, math.nan))
     for claimed, verdict in ((math.inf, "agrees"), (-math.inf, "differs"), (math.nan, "differs")):
         assert by_itself(np.array([claimed, 1.0], "float32"), infinite) == verdict
+    overflowed = Bounded(infinite.value, np.array([math.inf, 2.0**-24]), FLOAT32)
+    assert by_itself(np.array([math.inf, 1.0], "float32"), overflowed) == "undecided"
     assert by_itself(np.array([math.nan, 1.0], "float32"), unknown) == "undecided"
     assert by_itself(np.array([math.nan, 2.0], "float32"), unknown) == "differs"
 

@@ -139,7 +139,7 @@ def printed_array(array: Any) -> PublishedArray:
     return PublishedArray(array, np.full(array.shape, 5e-4), texts)
 
 
-def test_the_next_step_starts_from_the_state_printed_just_before_or_the_exact_one() -> None:
+def test_a_step_starts_from_the_state_printed_before_or_the_exact() -> None:
     plain = network((3, 4, 2), 3, activations=("tanh", "sigmoid"), not_trained=frozenset({"b1"}))
     weights = printed_array(np.round(plain.parameters["W2"], 3))
     entries = tuple(
@@ -156,7 +156,7 @@ def test_the_next_step_starts_from_the_state_printed_just_before_or_the_exact_on
     np.testing.assert_array_equal(judged[3]["W2"].error, weights.half_unit)
 
 
-def test_a_right_number_after_a_wrong_one_is_right_in_itself_and_accused_of_nothing(judge: Judge) -> None:
+def test_a_right_number_after_a_wrong_one_is_right_in_itself(judge: Judge) -> None:
     wrong, behind = judge(
         document(step(1, W2_new="[[-0.2222]]") + step(2, a2=f"[[{rounded(right(2)['a2'], 5)}]]")),
         explain=True,
@@ -188,7 +188,7 @@ def test_what_follows_from_a_rounded_number_agrees_and_says_from_which(judge: Ju
     assert z2.finding.note == "it follows only from a1 as printed; the exact value is 0.02401"
 
 
-def test_a_bound_many_units_wide_decides_nothing_and_names_what_is_too_short(judge: Judge) -> None:
+def test_a_wide_bound_is_undecided_and_names_what_is_too_short(judge: Judge) -> None:
     _, z2 = judge(document(step(1, a1="0.59", z2="0.02412")))
     assert z2.finding.verdict is Verdict.UNDECIDED
     assert z2.finding.reason == (
@@ -237,7 +237,7 @@ published: {source: nobody, ORIGIN, steps: [{step: 1, values: {dL/dW1: PRINTED}}
         ("computed_in: float16", "-0.3330078125", Verdict.AGREES),
     ],
 )
-def test_a_programs_own_roundings_are_allowed_where_the_case_says_its_format(
+def test_a_programs_roundings_are_allowed_in_its_format(
     judge: Judge, origin: str, printed: str, verdict: Verdict
 ) -> None:
     (row,) = judge(THIRD.replace("ORIGIN", origin).replace("PRINTED", printed))
@@ -425,7 +425,7 @@ drawn = settings(max_examples=40, suppress_health_check=[HealthCheck.function_sc
 
 @drawn
 @given(net=NETS, name=QUANTITIES, number=st.integers(1, 4), places=st.integers(1, 25))
-def test_the_exact_value_agrees_and_one_that_is_off_by_two_units_differs(
+def test_the_exact_value_agrees_and_two_units_off_differs(
     judge: Judge, net: dict[str, str], name: str, number: int, places: int
 ) -> None:
     exact = right(number, net)[name]

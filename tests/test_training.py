@@ -177,7 +177,7 @@ RATES = ("too-small", "right", "too-large")
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_a_rate_too_small_hardly_lowers_the_loss_and_one_too_large_makes_it_jump(dtype):
+def test_the_loss_of_each_rate(dtype):
     small, right, large = (load_case(f"training/rate-{name}").problem(dtype) for name in RATES)
     found = losses(small)
     assert len(found) == small.steps
@@ -202,7 +202,7 @@ def test_the_three_rates_differ_in_nothing_else():
 
 
 @pytest.mark.needs("torch", "jax")
-def test_every_implementation_of_the_right_rate_ends_within_a_step_of_the_others():
+def test_all_implementations_end_within_a_step_of_each_other():
     problem = load_case("training/rate-right").problem("float32")
     adapters = find_adapters(["numpy", "torch", "jax"])
     taken = [len(judged) for judged in lockstep(problem, adapters)]
@@ -225,7 +225,7 @@ def bits(known):
     }
 
 
-def test_a_step_needs_neither_its_loss_nor_the_gradient_of_what_is_not_trained():
+def test_a_step_needs_no_loss_and_no_unused_gradient():
     needed = [line.name for line in leading_to(map(names.updated, PLAIN.state), tape(PLAIN))]
     left_out = [line.name for line in tape(PLAIN) if line.name not in needed]
     assert left_out == ["loss", "dL/db1"]

@@ -55,7 +55,7 @@ def test_ball_operations_enclose_the_exact_rational_results(a, b, c):
         assert encloses(2 * p / 3, 2 * x / 3)
 
 
-def test_a_sum_of_two_arrays_of_one_shape_is_that_of_their_balls():
+def test_arrays_of_balls_are_added_by_the_element():
     rng = np.random.default_rng(0)
     with precision():
         a, b = (Ball.exact(rng.standard_normal((3, 4))) / 3 for _ in range(2))
