@@ -27,9 +27,7 @@ from cases import Problem
 from cases.verdict import NoEquivalent
 from reference import Verdict
 from reference.agreement import compare
-from reference.balls import Ball, precision
-from reference.bounded import Bounded
-from reference.formats import FORMATS, PRINTED, Format
+from reference.arithmetic import FORMATS, PRINTED, Ball, Bounded, Format, precision
 from reference.losses import loss_rule
 
 NEW = [
