@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cases import Problem, names
-from cases.rounding import nearest
+from cases.numbers import nearest
 from reference.arithmetic import BITS, EVALUATION, Ball, Bounded, Real, format_of, precision
 from reference.line import Line, evaluate, leading_to
 from reference.tape import tape

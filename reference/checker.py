@@ -17,8 +17,8 @@ from typing import Any, Final
 import numpy as np
 
 from cases import Problem, names
-from cases.defects import well_formed
 from cases.dtypes import IN_FLOAT32, Accumulators
+from cases.errors import well_formed
 from cases.verdict import Verdict
 from reference.agreement import compare_array, compare_steps
 from reference.arithmetic import EXACT, Bounded, Format, for_each_element, once

@@ -10,12 +10,12 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from cases import Problem, crash, names
-from cases.defects import well_formed
+from cases import Problem, errors, names
+from cases.errors import well_formed
+from cases.names import CORRECTION1, CORRECTION2
 from cases.verdict import NoEquivalent, Verdict
 from reference.arithmetic import Bounded
 from reference.findings import Finding
-from reference.optimizers.adam import C1, C2
 from reference.training import is_done
 
 # What an implementation states of one training step: quantities by name.
@@ -28,7 +28,7 @@ Implementation: TypeAlias = Callable[[Problem], Iterator[Claim]]
 State: TypeAlias = Mapping[str, Bounded]
 
 # The same for every case of a structure: numbers of the program's own, which a stack of cases states once.
-COMMON_NUMBERS: Final = frozenset({names.RATE, C1, C2})
+COMMON_NUMBERS: Final = frozenset({names.RATE, CORRECTION1, CORRECTION2})
 
 # A run is searched for mistakes, from its start on, if the first number that differs lies within these steps.
 # Beyond, trying each mistake would take minutes.
@@ -96,7 +96,7 @@ def claims_of(implementation: Implementation, problem: Problem, given: Problem) 
             yield Finding(step, "", Verdict.NO_EQUIVALENT, well_formed(str(reason)))
             return
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it does costs its own row
-            yield Finding(step, "", Verdict.ERROR, crash.describe_exception(error))
+            yield Finding(step, "", Verdict.ERROR, errors.describe_exception(error))
             return
         yield claim
         if is_last(problem, step, claim):

@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cases.published import PublishedArray
+from cases.published_values import PublishedArray
 from cases.verdict import Verdict
 from reference.agreement import ONE_DIGIT, certified_digits
 from reference.arithmetic import Bounded, Error, Real

@@ -13,8 +13,8 @@ from networks import LOSSES, network
 from cases import SHIPPED, load_case, load_cases, names
 from cases.dtypes import DTYPES
 from cases.names import outcome
-from cases.problem import Rule, Tolerance
-from cases.stacks import sliced, stacked, unstacked
+from cases.problem import Tolerance, sliced, stacked, unstacked
+from cases.update_rules import Rule
 from reference import Verdict, judge, training_steps
 from reference.agreement import VERDICTS
 from reference.arithmetic import SLACK

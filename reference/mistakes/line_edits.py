@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cases import Problem, names
-from reference.bounded import Bounded
+from reference.arithmetic import Bounded
 from reference.line import Line
 from reference.mistakes.mistake import Inexpressible
 from reference.tape import tape

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from cases import Problem, names
-from reference.bounded import Bounded
+from reference.arithmetic import Bounded, maximum
 from reference.formulas import descend, unchanged
 from reference.line import Line
 from reference.mistakes.line_edits import (
@@ -23,7 +23,6 @@ from reference.mistakes.line_edits import (
     update_lines,
 )
 from reference.mistakes.mistake import Inexpressible, Lines, mistake
-from reference.operations import maximum
 from reference.optimizers.adam import DESCEND_DECAYED
 from reference.optimizers.clipping import COEFFICIENT, NORM, clip, coefficient
 from reference.optimizers.decay import ADD_DECAY, add_decay

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any, TypeAlias
 
 from cases import Problem, names
+from reference.arithmetic import sqrt
 from reference.formulas import descend, unchanged
 from reference.line import Line
 from reference.mistakes.line_edits import (
@@ -22,7 +23,6 @@ from reference.mistakes.line_edits import (
     zeros_like,
 )
 from reference.mistakes.mistake import Inexpressible, Lines, mistake
-from reference.operations import sqrt
 from reference.optimizers import adam, adamax, rmsprop
 from reference.optimizers.averages import CORRECTION, MOVING_AVERAGE
 from reference.optimizers.sgd import DESCEND_AHEAD, accumulate, accumulate_dampened
