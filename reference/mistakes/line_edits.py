@@ -18,6 +18,8 @@ Array = TypeVar("Array", NDArray[Any], Bounded)
 NO_HIDDEN_LAYER = Inexpressible("there is no hidden layer")
 ONE_EXAMPLE = Inexpressible("there is only one example")
 ONE_STEP = Inexpressible("there is only one step")
+ALL_TRAINED = Inexpressible("every parameter is trained")
+NO_STATE = Inexpressible("the optimizer keeps no state of a parameter that is not trained")
 
 
 def layers(problem: Problem, first: int = 1) -> range:

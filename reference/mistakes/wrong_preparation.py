@@ -11,6 +11,8 @@ from reference.arithmetic import Bounded, maximum
 from reference.formulas import descend, unchanged
 from reference.line import Line
 from reference.mistakes.line_edits import (
+    ALL_TRAINED,
+    NO_STATE,
     ONE_STEP,
     Array,
     changed,
@@ -31,7 +33,6 @@ from reference.tape import tape
 NO_SCHEDULE = Inexpressible("there is no schedule")
 NO_CLIPPING = Inexpressible("no gradient is clipped")
 NO_DECAY = Inexpressible("there is no weight decay")
-NO_STATE = Inexpressible("the optimizer keeps no state of a parameter that is not trained")
 
 # What `torch.nn.utils.clip_grad_norm_` adds to the norm.
 PYTORCH_CLIP_EPS = 1e-6
@@ -256,4 +257,4 @@ def decay_of_a_fixed_parameter(problem: Problem) -> Lines:
         Line(names.updated(w), shrunk, (w, rate_of(problem), "weight_decay"), "{0} − {1} {2} {0}")
         for w in problem.parameters
         if w in problem.not_trained
-    ] or Inexpressible("every parameter is trained")
+    ] or ALL_TRAINED
