@@ -136,17 +136,17 @@ def _why_undecided(bound: float) -> str:
 
 def _plain_agreement(stated: Real, derived: Bounded) -> Worst | None:
     """Return the worst element of an array that agrees; None where that takes a closer look."""
-    off, error = distance(stated, derived), derived.error
+    used, error = distance(stated, derived), derived.error
     worst, size = 0, derived.peak
     bound = error if isinstance(error, float) else max_element(error)
     if bound == 0:
-        if off.any():  # NaN counts as a distance
+        if used.any():  # NaN counts as a distance
             return None
     else:
-        used = off / error
+        used /= error
         worst = int(used.argmax())
         if math.isnan(used.item(worst)):  # as where nothing is allowed and nothing is off
-            used = np.where(off == 0, 0.0, used)
+            used = np.where(distance(stated, derived) == 0, 0.0, used)
             worst = int(used.argmax())
         if not (used.item(worst) <= 1 and bound < math.inf):
             return None

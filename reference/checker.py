@@ -123,6 +123,8 @@ class Judging:
         What later lines take, by name.
     derived
         What each claimed line was judged against, by name.
+    is_batch
+        Whether there are several steps, of which no claim is unlike the others (see `batches`).
     """
 
     problem: Problem
@@ -135,11 +137,12 @@ class Judging:
     findings: list[list[Any]] = field(init=False)
     values: dict[str, Bounded] = field(init=False)
     derived: dict[str, Bounded] = field(default_factory=dict)
+    is_batch: bool = field(init=False)
 
     def run(self) -> None:
         """Walk over the tape, and add what concerns no line."""
         claim, lines = self.claims[0], tape(self.problem)
-        self.findings = [[] for _ in self.claims]
+        self.findings, self.is_batch = [[] for _ in self.claims], len(self.claims) > 1
         self.values = evaluate(map(for_each_step, lines) if self.is_batch else lines, self.known, self.settle)
         for name in claim:
             if name not in self.values:
@@ -148,11 +151,6 @@ class Judging:
             self.add_error("", "claimed nothing, so nothing was compared")
         if self.certified:
             self.certified.advance()
-
-    @property
-    def is_batch(self) -> bool:
-        """Whether there are several steps, of which no claim is unlike the others (see `batches`)."""
-        return len(self.claims) > 1
 
     def settle(self, line: Line, derived: Bounded) -> Bounded:
         """Judge what is claimed of a line; return that for later lines, or what was derived."""
@@ -176,11 +174,12 @@ class Judging:
         if self.is_batch:
             claimed = derived.stated(np.stack([claim[name] for claim in self.claims]))
             found = compare_steps(self.first, name, claimed.value, derived, conventional=tolerance)
+            for findings, finding in zip(self.findings, found, strict=True):
+                findings.append(finding)
         else:
             claimed = derived.stated(self.claims[0][name])
-            found = [compare_array(self.first, name, claimed.value, derived, conventional=tolerance)]
-        for findings, finding in zip(self.findings, found, strict=True):
-            findings.append(finding)
+            finding = compare_array(self.first, name, claimed.value, derived, conventional=tolerance)
+            self.findings[0].append(finding)
         if self.certified:
             self.certified.take(name, claimed.value)
         return claimed
