@@ -8,7 +8,7 @@ a leading axis; one array that plainly agrees, as nearly all do, is decided befo
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,6 +23,10 @@ from reference.findings import Finding
 # What is left of a sum that cancels is compared with the terms that were added up, as each of them is known
 # to a bound of its own size (`Bounded.scale`).
 ONE_DIGIT = 0.1
+
+# The element that decides a case: its index, what is claimed, what is derived, its low part, its tolerance;
+# the largest bound of the case, and the digits that this certifies; the verdict.
+Worst: TypeAlias = tuple[tuple[int, ...], float, float, float, float, float, float, Verdict]
 
 # Verdicts by their indices in arrays, the better first.
 VERDICTS: Final = (Verdict.AGREES, Verdict.UNDECIDED, Verdict.DIFFERS)
@@ -92,30 +96,17 @@ def compare_steps(
     return [_finding(first + i, quantity, derived.format, one, close[i]) for i, one in enumerate(worst)]
 
 
-class Worst(NamedTuple):
-    """The element that decides a case, with the largest bound of the case and the digits that certifies."""
-
-    element: tuple[int, ...]
-    claimed: float
-    derived: float
-    low: float
-    tolerance: float
-    bound: float
-    digits: float
-    verdict: Verdict = Verdict.AGREES
-
-
 def _finding(
     step: int, quantity: str, form: Format, worst: Worst, conventional: bool | None = None
 ) -> Finding:
-    element, claimed, derived, low, tolerance, bound, digits, verdict = worst
+    index, claimed, derived, low, tolerance, bound, digits, verdict = worst
     off, ulp = abs(claimed - derived - low), form.ulp(derived)
     return Finding(
         step=step,
         quantity=quantity,
         verdict=verdict,
         reason=_why_undecided(bound) if verdict is Verdict.UNDECIDED else "",
-        index=element,
+        index=index,
         claimed=claimed,
         derived=derived,
         error=off,
@@ -155,7 +146,7 @@ def _plain_agreement(stated: Real, derived: Bounded) -> Worst | None:
             if not certifies(bound, size, derived.format):
                 return None
     numbers = stated.item(worst), derived.value.item(worst), _at(worst, derived.low), _at(worst, error)
-    return Worst(_index(worst, stated.shape), *numbers, bound, certified_digits(bound, size))
+    return _index(worst, stated.shape), *numbers, bound, certified_digits(bound, size), Verdict.AGREES
 
 
 @dataclass(frozen=True, eq=False)
@@ -247,8 +238,8 @@ def _worst_of_each(
         [part] * len(flat) if isinstance(part, float) else part.reshape(-1)[flat].tolist()
         for part in (claimed, derived.value, derived.low, derived.error + half_unit)
     )
-    verdicts = (VERDICTS[verdict] for verdict in compared.verdicts.tolist())
-    return map(Worst, indices, *numbers, compared.bound.tolist(), compared.digits.tolist(), verdicts)
+    verdicts = [VERDICTS[verdict] for verdict in compared.verdicts.tolist()]
+    return zip(indices, *numbers, compared.bound.tolist(), compared.digits.tolist(), verdicts, strict=True)
 
 
 def distance(stated: Real, derived: Bounded) -> Real:

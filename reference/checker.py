@@ -199,7 +199,8 @@ class Judging:
     @once
     def agrees(self) -> bool:
         """Whether all that was found is agreement."""
-        return all(finding.passes for findings in self.findings for finding in findings)
+        every = (finding for findings in self.findings for finding in findings)
+        return all(one.verdict is Verdict.AGREES and one.conventional is not False for one in every)
 
     def derived_of(self, i: int) -> Mapping[str, Bounded]:
         """Return what the claims of a step were judged against; nothing of a batch that agrees."""

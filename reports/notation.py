@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from cases import Problem, names
 from cases.published_values import PublishedStep
 from cases.update_rules import SYMBOLS
-from reference import Line, tape
+from reference import Line, evaluate, tape
+from reference.training import initial_values
 
 _INPUT: Final = re.compile(r"\{(\d)\}")
 _FACTORS: Final = re.compile(r"(?<=[})]) (?=[{(])")
@@ -94,17 +95,19 @@ def numbers_of(problem: Problem, entry: PublishedStep) -> tuple[dict[str, str], 
     -------
     The numbers that lines are computed from, and what follows from them for each line, both as text.
     """
-    known: dict[str, Any] = {**problem.inputs, **problem.state, **problem.constants}
-    given = {name: _short(value) for name, value in known.items()}
-    known[names.STEP] = np.asarray(1.0)
+    known = initial_values(problem)
+    given = {name: _short(value) for name, value in known.items() if name != names.STEP}
     follows: dict[str, str] = {}
-    for line in tape(problem):
-        known[line.name] = line.formula(*(known[name] for name in line.inputs))
-        follows[line.name] = given[line.name] = _short(known[line.name], digits=6)
-        if line.name in entry.values:
-            array = entry.values[line.name]
-            known[line.name] = array.value
-            given[line.name] = str(array.text.flat[0]).replace("-", "−")
+
+    def settle(line: Line, value: Any) -> Any:  # noqa: ANN401 - an array, or a number of a schedule
+        follows[line.name] = given[line.name] = _short(value, digits=6)
+        if line.name not in entry.values:
+            return value
+        printed = entry.values[line.name]
+        given[line.name] = str(printed.text.flat[0]).replace("-", "−")
+        return printed.value
+
+    evaluate(tape(problem), known, settle)
     return given, follows
 
 

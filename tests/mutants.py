@@ -115,7 +115,7 @@ MUTANTS = [
         ("        distance -= derived.low\n", "        pass\n"),
         ("off, ulp = abs(claimed - derived - low)", "off, ulp = abs(claimed - derived)"),
         ("used=off / tolerance if tolerance else", "used=off / 2 / tolerance if tolerance else"),
-        ("bound, certified_digits(bound, size))", "bound, certified_digits(bound / 10, size))"),
+        ("bound, certified_digits(bound, size), ", "bound, certified_digits(bound / 10, size), "),
     ),
     *planted(
         "batches",
