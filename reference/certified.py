@@ -34,8 +34,10 @@ CERTIFIED_PREFIX_STEPS, CERTIFIED_STRIDE = 100, 100
 MAX_ROUNDING_BITS: Final = 16 * BITS
 
 
-def is_certified(problem: Problem, step: int) -> bool:
-    """Whether a step is judged against certified values where nothing else is asked for."""
+def is_certified(problem: Problem, step: int, *, certify: bool | None = None) -> bool:
+    """Whether a step is judged against certified values: as `certify` asks for, or else by its cost."""
+    if certify is not None:
+        return certify
     everywhere = problem.steps <= MAX_CERTIFIED_STEPS or step <= CERTIFIED_PREFIX_STEPS
     return problem.size <= MAX_CERTIFIED_PARAMETERS and (everywhere or step % CERTIFIED_STRIDE == 0)
 

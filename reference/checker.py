@@ -9,7 +9,7 @@ the implementation's own state before it, so steps that state it do not wait for
 stack, as many cases are (`reference.batched`).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final
@@ -57,29 +57,22 @@ def judge(
 
     Parameters
     ----------
-    problem
-        What the implementation is given, by copy.
     implementation
-        Called once; it is advanced by one step for each step that is judged, and ahead of them where steps
-        are judged in a batch. It may itself go on for ever: `problem.steps` ends it, or the first loss of its
-        own that is at most `problem.until`.
+        Called once with a copy of `problem`, and advanced step by step, or by a batch of steps. It may go on
+        for ever: `problem.steps` ends it, or the first loss of its own that is at most `problem.until`.
     promises
         Quantities it must state at every step; others of the tape it may state.
     certify
-        Whether to derive values in ball arithmetic, at every step or at none; by default at the steps that
-        `reference.certified` names: all, but for the largest networks and for runs of thousands of steps.
+        Whether to derive values in ball arithmetic, at every step or at none; see `is_certified`.
     accumulators
         What the implementation declares to accumulate in where the problem's format has 16 bits.
 
     Yields
     ------
-    One judged step for each training step. Whatever the implementation raises, and whatever it states
-    wrongly, is a finding; nothing but `KeyboardInterrupt` and its like passes through.
+    One judged step for each training step. Whatever the implementation raises or states wrongly is a finding;
+    nothing but `KeyboardInterrupt` and its like passes through.
     """
-
-    def certifies(step: int) -> bool:
-        return is_certified(problem, step) if certify is None else certify
-
+    certifies = partial(is_certified, problem, certify=certify)
     given, previous, certified = problem.copy(), None, None
     state: State = initial_state(problem, accumulators)
     for first, claims in batches(problem, claims_of(implementation, problem, given), certifies):
@@ -88,14 +81,8 @@ def judge(
             return
         certified, state = switch_certification(problem, state, certified, certify=certifies(first))
         judging = judge_steps(problem, first, claims, state, promises, certified)
-        for i, (claim, findings) in enumerate(zip(claims, judging.findings, strict=True)):
-            last = is_last(problem, first + i, claim)
-            findings.extend(_changed_inputs(problem, given, first + i) if last else ())
-            before, derived = judging.states[i], judging.derived_of(i)
-            judged = JudgedStep(first + i, claim, tuple(findings), before, previous, derived)
-            yield judged
-            previous = judged.as_previous()
-        state = {} if last else judging.state_after()
+        previous = yield from judging.steps(given, previous)
+        state = judging.state_after()
 
 
 def _changed_inputs(problem: Problem, given: Problem, step: int) -> list[Finding]:
@@ -189,8 +176,23 @@ class Judging:
         for step, findings in enumerate(self.findings, start=self.first):
             findings.append(Finding(step, name, Verdict.ERROR, reason))
 
+    def steps(
+        self, given: Problem, previous: JudgedStep | None
+    ) -> Generator[JudgedStep, None, JudgedStep | None]:
+        """Yield each judged step, after the `previous` one; return what the next step keeps of the last."""
+        for i, (claim, findings) in enumerate(zip(self.claims, self.findings, strict=True)):
+            step = self.first + i
+            if is_last(self.problem, step, claim):
+                findings.extend(_changed_inputs(self.problem, given, step))
+            judged = JudgedStep(step, claim, tuple(findings), self.states[i], previous, self.derived_of(i))
+            yield judged
+            previous = judged.as_previous()
+        return previous
+
     def state_after(self) -> State:
-        """Return what the next step starts from."""
+        """Return what the next step starts from, unless training ends here."""
+        if is_last(self.problem, self.first + len(self.claims) - 1, self.claims[-1]):
+            return {}
         if self.is_batch:
             return self.states[-1]
         after = advance(self.known, self.values, self.problem)
