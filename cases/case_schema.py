@@ -219,25 +219,13 @@ class Expectation(Model):
         return f"{self.cause} ({self.see})" if self.see else self.cause
 
 
+def _list_of(*items: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "items": {"anyOf": list(items)}}
+
+
+_BLANK: Final = {"type": "null"}
 _Printed: TypeAlias = Annotated[
-    Any,
-    WithJsonSchema(
-        {
-            "anyOf": [
-                REAL,
-                {
-                    "type": "array",
-                    "items": {
-                        "anyOf": [
-                            REAL,
-                            {"type": "null"},
-                            {"type": "array", "items": {"anyOf": [REAL, {"type": "null"}]}},
-                        ]
-                    },
-                },
-            ]
-        }
-    ),
+    Any, WithJsonSchema({"anyOf": [REAL, _list_of(REAL, _BLANK, _list_of(REAL, _BLANK))]})
 ]
 
 
