@@ -89,6 +89,16 @@ def targets(loss: str, rng: np.random.Generator, shape: tuple[int, int]) -> NDAr
     return rng.standard_normal(shape)
 
 
+# Several, in which nearly every mistake can be made.
+DRAWN = [
+    network((3, 4, 4, 3), 5, activations=("tanh", "sigmoid", "sigmoid"), loss=("half_squared_error", "mean")),
+    network((4, 4, 4, 4), 3, activations="tanh", not_trained=frozenset({"b2"})),
+    network((2, 3, 3, 3), 4, activations="sigmoid", loss=("mean_squared_error", "mean")),
+    network((3, 4, 3), 4, loss=("softmax_cross_entropy", "mean")),
+    network((3, 4, 3), 4, loss=("binary_cross_entropy_with_logits", "sum")),
+]
+
+
 def exactly(problem: Problem, dtype: str) -> Problem:
     """Return the same numbers in another format, without rounding where it is wider."""
     parameters = {name: array.astype(dtype) for name, array in problem.parameters.items()}

@@ -7,7 +7,7 @@ pytest.importorskip("torch")
 from dataclasses import replace
 
 import numpy as np
-from networks import ACTIVATIONS, SQUARES, damaged, in_format, network, showing
+from networks import ACTIVATIONS, DRAWN, SQUARES, damaged, in_format, network, showing
 from rules import COSINE, STEP, ruled
 from torch.nn import functional as F  # noqa: N812 - the name PyTorch's own documentation uses
 
@@ -20,17 +20,14 @@ from reference.known import first_state
 from reference.mistakes import MISTAKES, Inexpressible, mistaken_steps
 
 NONE = "No known mistake explains it."
-PROBLEMS = [
-    network((3, 4, 4, 3), 5, activations=("tanh", "sigmoid", "sigmoid"), loss=("half_squared_error", "mean")),
-    network((4, 4, 4, 4), 3, activations="tanh", not_trained=frozenset({"b2"})),
-    network((2, 3, 3, 3), 4, activations="sigmoid", loss=("mean_squared_error", "mean")),
-    network((3, 4, 3), 4, loss=("softmax_cross_entropy", "mean")),
-    network((3, 4, 3), 4, loss=("binary_cross_entropy_with_logits", "sum")),
-]
 
 
 def diagnoses(problem, implementation):
     return list(diagnose(problem, judge(problem, implementation, frozenset())))
+
+
+def with_damage(damage, problem=None):
+    return diagnoses(problem or network(), damaged(training_steps, damage))
 
 
 def planted(name):
@@ -52,7 +49,7 @@ def names_by_step(found):
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("mistake", MISTAKES.values(), ids=lambda mistake: mistake.name)
 def test_the_mistake_that_was_planted_is_named_whether_lines_are_shown_or_hidden(mistake, dtype):
-    for drawn in PROBLEMS:
+    for drawn in DRAWN:
         problem = in_format(drawn, dtype)
         if not isinstance(mistake.lines(problem), Inexpressible):
             for names in ({line.name for line in tape(problem)}, outcome(problem.depth)):
@@ -61,17 +58,19 @@ def test_the_mistake_that_was_planted_is_named_whether_lines_are_shown_or_hidden
 
 
 def test_a_diagnosis_is_told_in_one_sentence():
-    first, second = diagnoses(PROBLEMS[0], planted("sum-for-mean"))
+    first, second = diagnoses(DRAWN[0], planted("sum-for-mean"))
     assert (first.finding.quantity, second.finding.quantity) == ("loss", "dL/da3")
     sentence = "the mean over the batch was taken as a sum"
     assert str(first) == f"Explained by: {sentence}."
     assert first.explanations == (Explanation("sum-for-mean", sentence, ("loss", "dL/da3")),)
 
 
+TWO_OUTPUTS = network((2, 3, 2), 3, loss=("half_squared_error", "mean"))
+
+
 def test_where_two_mistakes_give_the_same_numbers_both_are_named():
     """With two outputs the mean over all elements is half the mean over the batch."""
-    problem = network((2, 3, 2), 3, loss=("half_squared_error", "mean"))
-    (found,) = diagnoses(problem, planted("half-applied-to-the-gradient"))
+    (found,) = diagnoses(TWO_OUTPUTS, planted("half-applied-to-the-gradient"))
     assert str(found) == (
         "Explained by: the mean was taken over all elements, outputs as well as examples; "
         "or: the ½ of the loss was applied to its gradient."
@@ -80,8 +79,7 @@ def test_where_two_mistakes_give_the_same_numbers_both_are_named():
 
 def test_what_explains_more_of_a_step_is_preferred():
     """With two outputs the loss alone tells no mean over all elements from a missing ½ in the gradient."""
-    problem = network((2, 3, 2), 3, loss=("half_squared_error", "mean"))
-    found = diagnoses(problem, planted("mean-over-all-elements"))
+    found = diagnoses(TWO_OUTPUTS, planted("mean-over-all-elements"))
     assert [one.names for one in found] == [("mean-over-all-elements",)] * 2
 
 
@@ -108,14 +106,13 @@ def test_two_mistakes_in_one_step_are_each_named_at_their_own_line():
         claim["W2_new"] = problem.parameters["W2"] - problem.learning_rate * claim["dL/dW2"]
 
     problem = network()
-    found = diagnoses(problem, damaged(training_steps, damage))
+    found = with_damage(damage, problem)
     assert names_of(found) == [("dL/dW2", ("weight-gradient-from-z",)), ("b1_new", ("bias-not-updated",))]
 
 
 def test_a_right_number_behind_a_wrong_one_is_not_called_a_mistake():
     """The update used the right gradient, and not the one that is stated."""
-    problem = network()
-    found = diagnoses(problem, damaged(training_steps, lambda claim: claim["dL/dW1"].__imul__(1.5)))
+    found = with_damage(lambda claim: claim["dL/dW1"].__imul__(1.5))
     assert [(one.finding.quantity, str(one)) for one in found] == [
         ("dL/dW1", NONE),
         ("W1_new", "Explained by: the number itself is right, but one that was stated before it is not."),
@@ -126,9 +123,9 @@ def test_a_right_number_behind_a_wrong_one_is_not_called_a_mistake():
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("line", [line.name for line in tape(PROBLEMS[0])])
+@pytest.mark.parametrize("line", [line.name for line in tape(DRAWN[0])])
 def test_a_random_perturbation_is_not_explained(line, dtype):
-    problem = in_format(PROBLEMS[0], dtype)
+    problem = in_format(DRAWN[0], dtype)
     rng = np.random.default_rng([*map(ord, line)])
 
     def damage(claim):
@@ -166,19 +163,19 @@ def test_one_damaged_line_of_a_random_network_is_not_explained_nor_is_what_follo
 
 def test_one_wrong_element_is_not_explained_by_what_explains_another():
     """One row is that of the transposed product, the others are right: no mistake gives both."""
-    problem = PROBLEMS[1]
+    problem = DRAWN[1]
 
     def damage(claim):
         claim["z1"][0] = problem.x[0] @ problem.parameters["W1"] + problem.parameters["b1"]
 
-    assert str(diagnoses(problem, damaged(training_steps, damage))[0]) == NONE
+    assert str(with_damage(damage, problem)[0]) == NONE
 
 
 def test_a_mistake_that_changes_nothing_explains_nothing():
     """With symmetric weights the transposed product is the right one, so it explains no other error."""
     problem = network((2, 2), 3)
     problem.parameters["W1"][:] = [[1.0, 2.0], [2.0, 3.0]]
-    found = diagnoses(problem, damaged(training_steps, lambda claim: claim["z1"].__imul__(1 + 1e-12)))
+    found = with_damage(lambda claim: claim["z1"].__imul__(1 + 1e-12), problem)
     assert str(found[0]) == NONE
 
 
@@ -198,7 +195,7 @@ def test_claims_that_hold_no_numbers_are_passed_over():
         claim["dL/dW1"] = np.array(["words"])
         claim["unknown"] = np.zeros(3)
 
-    assert diagnoses(network(), damaged(training_steps, damage)) == []
+    assert with_damage(damage) == []
 
 
 EACH_LINE = pytest.mark.parametrize("line", [line.name for line in tape(network())])
@@ -209,7 +206,7 @@ EACH_LINE = pytest.mark.parametrize("line", [line.name for line in tape(network(
     "wrong", [np.full((2, 7), 3.0), np.zeros((0,)), np.float64(1.5), np.zeros((1, 2, 3))]
 )
 def test_an_array_of_some_other_shape_is_not_explained(line, wrong):
-    found = diagnoses(network(), damaged(training_steps, lambda claim: claim.update({line: wrong})))
+    found = with_damage(lambda claim: claim.update({line: wrong}))
     assert [str(one) for one in found] == [NONE]
 
 
@@ -219,7 +216,7 @@ def test_what_is_not_finite_is_not_explained(line, number):
     def damage(claim):
         claim[line][...] = number
 
-    found = diagnoses(network(), damaged(training_steps, damage))
+    found = with_damage(damage)
     assert (found[0].finding.quantity, str(found[0])) == (line, NONE)
 
 
@@ -237,7 +234,7 @@ def test_where_a_number_has_no_bound_what_is_tried_on_it_gives_no_warning():
 
 
 def relation(damage):
-    return diagnoses(network((3, 4, 4, 3), 5), damaged(training_steps, damage))[0]
+    return with_damage(damage, network((3, 4, 4, 3), 5))[0]
 
 
 def test_a_transposed_array_is_named_even_where_its_shape_is_wrong():

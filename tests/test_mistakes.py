@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from networks import LOSSES, in_format, network
+from networks import DRAWN, LOSSES, in_format, network
 from rules import OPTIMIZERS, STEP, every_rule, ruled
 
 import reference.mistakes
@@ -135,15 +135,6 @@ def test_the_worked_example_is_blind_to_some_mistakes_for_a_reason():
     lines = {name: mistake.lines(worked_example()) for name, mistake in MISTAKES.items()}
     reasons = {name: why.reason for name, why in lines.items() if isinstance(why, Inexpressible)}
     assert reasons == BLIND_ON_THE_WORKED_EXAMPLE
-
-
-DRAWN = [
-    network((3, 4, 4, 2), 5, activations=("tanh", "sigmoid", "sigmoid"), loss=("half_squared_error", "mean")),
-    network((4, 4, 4, 4), 3, activations="tanh", not_trained=frozenset({"b2"})),
-    network((2, 3, 3, 3), 4, activations="sigmoid", loss=("mean_squared_error", "mean")),
-    network((3, 4, 3), 4, loss=("softmax_cross_entropy", "mean")),
-    network((3, 4, 3), 4, loss=("binary_cross_entropy_with_logits", "sum")),
-]
 
 
 @cache

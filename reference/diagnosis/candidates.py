@@ -80,8 +80,8 @@ def mistakes_before(context: StepContext, quantity: str) -> Iterator[Candidate]:
     for mistake, wrong, lines in mistaken_tapes(context.problem, _hidden_lines(context, quantity)):
         if mistake.numpy_only and context.observed[quantity].is_printed:
             continue
-        evaluate = _replayed if mistake.numpy_only else _derived
-        prediction = parts.tried(part_name(mistake.name), evaluate, context, wrong, lines)
+        predict = _replayed if mistake.numpy_only else _derived
+        prediction = parts.tried(part_name(mistake.name), predict, context, wrong, lines)
         if isinstance(prediction, FailedPart) or quantity not in prediction[0]:
             continue
         predicted, is_new = prediction
