@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from adapters.registry import of_ones_own
+from adapters.registry import third_party
 from cases import errors
 from cases.errors import printable
 from reference import Finding, Subject, Verdict
@@ -19,7 +19,7 @@ def apart(ended: Sequence[Ended], names: Sequence[str]) -> tuple[str, ...]:
     the process while another was at work, as by a thread.
     """
     suspects = [one.doing.adapter for one in ended if one.doing]
-    return tuple(dict.fromkeys((*suspects, *of_ones_own(names)))) if ended else ()
+    return tuple(dict.fromkeys((*suspects, *third_party(names)))) if ended else ()
 
 
 def told(ended: Ended) -> str:
@@ -43,7 +43,7 @@ def with_ended(results: Results, selection: Selection, ended: Sequence[Ended]) -
     told_already = {row.subject.adapter for row in results.rows if _tells(row)}
     left = [one for one in ended if one.doing and one.doing.adapter not in told_already]
     if told_already:  # by one of these the process was ended while a built-in one was at work
-        left = [one for one in left if one.doing and of_ones_own([one.doing.adapter])]
+        left = [one for one in left if one.doing and third_party([one.doing.adapter])]
     return replace(results, rows=(*results.rows, *(_row(one, selection) for one in left)))
 
 

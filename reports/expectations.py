@@ -12,8 +12,8 @@ from typing import Final, NamedTuple
 
 from cases.case_schema import Expectation
 from reference import Finding, Verdict
+from reports.outcome import where
 from reports.rows import Row, first_failure, order
-from reports.verdicts import where
 
 VERDICTS: Final = {
     "differs": Verdict.DIFFERS,

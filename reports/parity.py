@@ -17,10 +17,10 @@ from reference.parts import FailedPart
 from reports.explanations import explained
 from reports.inherited import expects
 from reports.limits import flags_of
+from reports.outcome import verdict
 from reports.published import judge_case
 from reports.rows import Row, first_failure
 from reports.run import lockstep, rows_of, run_case
-from reports.verdicts import verdict
 
 # More steps of a case are judged only with `--slow`; a build always judges them all.
 FIRST_STEPS = 1_000

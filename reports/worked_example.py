@@ -14,8 +14,8 @@ from cases import Case, Problem, names
 from cases.published_values import PublishedStep
 from reference import Line, Verdict, tape, training_steps
 from reports.notation import Notation, numbers_of, with_powers
+from reports.outcome import verdict
 from reports.rows import PUBLISHED, Printed, Row
-from reports.verdicts import verdict
 
 # How walks look; the page's own colours are used.
 STYLE: Final = """

@@ -27,7 +27,7 @@ from cases.load import case_of
 from cases.protocol import Program
 from reference import Finding, Subject, Verdict, judge, tape, training_steps
 from reference.mistakes import MISTAKES, Inexpressible, mistaken_steps
-from reports import environment, files, junit, saved, terminal
+from reports import environment, junit, saved
 from reports.accuracy import UNKNOWN, Accuracy
 from reports.activations import ActivationError, measure_selected
 from reports.drift import TRUTH, Drift
@@ -37,6 +37,7 @@ from reports.losses import Loss
 from reports.report import Report, put_together
 from reports.rows import PUBLISHED, Pair, Printed, Results, Row
 from reports.run import rows_of, run
+from reports.writers import report_files, terminal
 
 few = settings(settings.get_profile("reports"), suppress_health_check=list(HealthCheck))
 
@@ -45,7 +46,7 @@ CASE = case_of("mine/two-layers", Path("mine/two-layers.yaml"), TWO_LAYERS.repla
 
 def written(report: Report) -> dict[str, str]:
     """Write a report in every format, and print it; return the files."""
-    texts = {name: write(report) for name, write in files.WRITERS.items()}
+    texts = {name: write(report) for name, write in report_files.WRITERS.items()}
     terminal.show(report, Path("out"), Console(file=io.StringIO(), width=160))
     assert not report.failed
     return texts

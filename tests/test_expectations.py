@@ -13,9 +13,9 @@ from cases.verdict import NoEquivalent
 from reference import Finding, Subject, Verdict, training_steps
 from reference.mistakes import MISTAKES, mistaken_steps
 from reports.expectations import VERDICTS, settled
+from reports.outcome import cell
 from reports.rows import Row, first_failure, order
 from reports.run import run_case
-from reports.verdicts import cell
 
 
 @pytest.fixture(name="expecting")

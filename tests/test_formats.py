@@ -44,7 +44,7 @@ def all_numbers(dtype):
 
 
 def in_torch(function, *arrays):
-    from adapters.torch_arrays import to_numpy, to_torch
+    from adapters.torch_autograd import to_numpy, to_torch
 
     return to_numpy(function(*map(to_torch, arrays)))
 

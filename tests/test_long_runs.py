@@ -10,10 +10,10 @@ from networks import network
 from adapters import Adapter, Program
 from cases import load_cases
 from reference import Finding, Subject, Verdict, training_steps
+from reports.conclusion import conclude
 from reports.long_runs import KEPT_STEPS, RowKeeper
 from reports.rows import Row, first_failure
 from reports.run import run_case
-from reports.verdicts import conclude
 
 WHO = Subject("nets/long", "theirs", "", "float64")
 

@@ -20,6 +20,9 @@ from cases import load_case
 from reference import Finding, Subject, Verdict
 from reports.accuracy import BEYOND, EDGES, UNKNOWN, Accuracy
 from reports.activations import ActivationError
+from reports.detection import Alarm, Answer, MistakeResult, Power
+from reports.detection.answers import ASSERT_CLOSE, GRADCHECK, OURS, SUITE, TOOLS
+from reports.detection.detection_tables import ALARMS
 from reports.drift import TRUTH, Drift
 from reports.environment import Selection, describe
 from reports.losses import Loss
@@ -36,8 +39,6 @@ from reports.pictures import (
     style,
 )
 from reports.pictures.gallery import learning_rates
-from reports.power import Alarm, Answer, Meeting, Power
-from reports.power.words import ASSERT_CLOSE, GRADCHECK, OURS, SHOWN, TOOLS
 from reports.report import put_together
 from reports.rows import PUBLISHED, Results, Row
 from reports.run import run
@@ -478,11 +479,11 @@ def test_a_drift_without_a_number_does_not_spoil_the_picture(ulps):
 def measured():
     def met(kind, changes=True, **objects):
         answers = [
-            Answer(SHOWN, True),
+            Answer(SUITE, True),
             Answer(ASSERT_CLOSE, objects["close"]),
             Answer(GRADCHECK, None, reason="absent"),
         ]
-        return Meeting("nets/a", "float64", "a-mistake", kind, changes=changes, answers=tuple(answers))
+        return MistakeResult("nets/a", "float64", "a-mistake", kind, changes=changes, answers=tuple(answers))
 
     meetings = (met("structural", close=True), met("structural", close=False), met("precision", close=False))
     unchanged = met("precision", changes=False, close=False)
@@ -493,10 +494,10 @@ def measured():
 def test_power_is_counted_by_tool_and_kind():
     table = power.frame(measured()).set_index(["tool", "measure"])
     counts = table[["objections", "asked"]].apply(tuple, axis=1).to_dict()
-    assert counts[SHOWN, "caught: wrong formula"] == (2, 2)
+    assert counts[SUITE, "caught: wrong formula"] == (2, 2)
     assert counts[ASSERT_CLOSE, "caught: wrong formula"] == (1, 2)
-    assert counts[SHOWN, "caught: too low a precision"] == (1, 1)
-    assert counts[ASSERT_CLOSE, power.ALARMS] == (1, 1)
+    assert counts[SUITE, "caught: too low a precision"] == (1, 1)
+    assert counts[ASSERT_CLOSE, ALARMS] == (1, 1)
     assert counts[GRADCHECK, "caught: wrong formula"] == (0, 0)
     assert np.isnan(table.loc[(GRADCHECK, "caught: wrong formula"), "share"])
     assert len(table) == 3 * len((*OURS, *TOOLS))

@@ -34,12 +34,13 @@ from adapters import find_adapters
 from adapters.registry import ENTRY_POINT_GROUP, default_names
 from cases import SHIPPED, load_cases
 from reference import tape, worked_example
-from reports import build, diff, latex, places
+from reports import build, diff, places
 from reports.changes import tables
 from reports.changes.moved import Motion
 from reports.sweep import __main__ as sweep
 from reports.sweep.telling import COLUMNS
 from reports.vectors import __main__ as vectors
+from reports.writers import latex
 
 DOCUMENTS = documents()
 BLOCKS = [block for path, text in DOCUMENTS.items() for block in blocks(path, text)]

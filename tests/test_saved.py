@@ -25,8 +25,8 @@ from reference import Finding, JudgedStep, Subject, Verdict, training_steps
 from reports import environment, page, report, run, saved
 from reports.bits import MOST, BitKeeper
 from reports.build import main
+from reports.detection import Alarm, Answer, Coverage, FaultResult, MistakeResult, Power
 from reports.environment import Selection
-from reports.power import Alarm, Answer, Coverage, Fault, Meeting, Power
 from reports.report import Report
 from reports.rows import Results, Row
 from reports.saved import SavedRun, decode, encode, schema
@@ -52,10 +52,15 @@ def told(tmp_path_factory: pytest.TempPathFactory, implementations: Path) -> Rep
     cases = tuple(case for case in load_cases(REPORTS.parent / "cases") if case.name in wanted)
     selection = Selection(cases, find_adapters(names))
     answer = Answer("this suite", objects=True, step=2, quantity="dL/dW1")
-    meeting = Meeting("nets/any", "float64", "sign", "structure", "", changes=True, answers=(answer, answer))
-    fault = Fault("nets/any", "float64", "z1", "allclose", (1e-12, math.inf))
+    meeting = MistakeResult(
+        "nets/any", "float64", "sign", "structure", "", changes=True, answers=(answer, answer)
+    )
+    fault = FaultResult("nets/any", "float64", "z1", "allclose", (1e-12, math.inf))
     coverage = Coverage("nets/any", 3, ("sign (float64)",), needed=True)
-    meetings, alarms = (meeting, Meeting("b", "float32", "x", "y", "no")), (Alarm("a", "b", "c", answer),)
+    meetings, alarms = (
+        (meeting, MistakeResult("b", "float32", "x", "y", "no")),
+        (Alarm("a", "b", "c", answer),),
+    )
     power = Power(7, 2, meetings, (fault,), alarms, (coverage,), ("torch is absent.",))
     return report.put_together(
         run.run(selection), selection, environment.describe("a test"), ("numpy",), power

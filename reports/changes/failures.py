@@ -6,9 +6,9 @@ from typing import TypeAlias
 
 from cases.errors import printable
 from reference import Subject
+from reports.outcome import verdict, where
 from reports.rows import Row, order
 from reports.saved import SavedRun
-from reports.verdicts import verdict, where
 
 Failing: TypeAlias = dict[Subject, dict[str, Row]]
 

@@ -3,10 +3,11 @@
 import sys
 from pathlib import Path
 
-from reports import saved, terminal
+from reports import saved
 from reports.changes import compare, markdown, show
-from reports.folder import publish
 from reports.page import diff
+from reports.writers import terminal
+from reports.writers.publish import publish
 
 
 def make(old: Path, new: Path, out: Path | None) -> int:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import pandas as pd
 
 from reference import Subject
+from reports.accuracy import kind
 from reports.changes.compare import Changes
 from reports.changes.moved import Motion, Moved
 from reports.changes.setting import Differs
-from reports.power.results import kind
 
 # Ulps from which on they are told by their power of ten.
 MANY = 10**6

@@ -10,11 +10,11 @@ from rich.console import Console
 from rich.table import Table
 
 from cases.errors import printable
-from reports import fitting
 from reports.changes.compare import Changes
 from reports.changes.tables import Section, sections
 from reports.environment import Environment
-from reports.marks import escape, table_head, table_rows
+from reports.writers import markdown_text
+from reports.writers.markdown_text import escape, table_head, table_rows
 
 TITLE: Final = "What has changed since the last run"
 
@@ -97,14 +97,14 @@ def markdown(changes: Changes) -> str:
     return "\n\n".join((*head, runs, *tables)) + "\n"
 
 
-def to_sections(changes: Changes) -> Iterator[fitting.Section]:
+def to_sections(changes: Changes) -> Iterator[markdown_text.Section]:
     """Give the sections of the Markdown summary: what it comes to, and each table below it."""
-    yield fitting.Section(TITLE, f"**{escape(headline(changes))}**")
+    yield markdown_text.Section(TITLE, f"**{escape(headline(changes))}**")
     for section in sections(changes):
         yield _fitting(section, level=3)
 
 
-def _fitting(section: Section, level: int = 2) -> fitting.Section:
+def _fitting(section: Section, level: int = 2) -> markdown_text.Section:
     """Return a table's first lines as Markdown, of which a summary may show fewer."""
     more = len(section.table) - IN_MARKDOWN
     about = [section.about, f"These are the first {IN_MARKDOWN}, of {len(section.table):,}."][
@@ -112,7 +112,7 @@ def _fitting(section: Section, level: int = 2) -> fitting.Section:
     ]
     rows = table_rows(section.table.head(IN_MARKDOWN))
     failing = len(rows) if section.name in WORSE else None
-    return fitting.Section(
+    return markdown_text.Section(
         section.title, " ".join(filter(None, about)), table_head(section.table), rows, failing, level
     )
 

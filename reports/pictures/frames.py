@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from reports.tables import NOTHING
+from reports.outcome import NOTHING
 
 # These stand before all others, and have the same look in every picture of every report.
 FIRST: Final = ("numpy", "torch", "jax plain", "jax observed")

@@ -10,13 +10,13 @@ from matplotlib.figure import Figure
 
 from cases.dtypes import DTYPES, SIXTEEN_BITS
 from reference import Verdict
+from reports.outcome import agrees, grouped
 from reports.pictures.frames import each_line, in_order, short, side_by_side
 from reports.pictures.heat_cells import LINE, draw_cell, draw_key
 from reports.pictures.picture import Picture
 from reports.pictures.style import WIDTH, figure, fitted, style
 from reports.pictures.svg import inline
 from reports.rows import PUBLISHED, Results, Row, first_failure, order
-from reports.verdicts import agrees, grouped
 
 TITLE = "How much of the allowed rounding error is used"
 

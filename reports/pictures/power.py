@@ -1,20 +1,20 @@
 """Detection power: what this suite catches of known mistakes, and what the usual tools catch of the same."""
 
 import math
-from collections.abc import Iterable
 from typing import Any, Final
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from reports.detection import Power
+from reports.detection.answers import OURS, SUITE, TOOLS
+from reports.detection.detection_tables import measured, objections
 from reports.pictures.frames import each_line, side_by_side
 from reports.pictures.panels import finish, panels
 from reports.pictures.picture import Picture
 from reports.pictures.style import INK, TINT, style
 from reports.pictures.svg import inline
-from reports.power import Answer, Power
-from reports.power.words import KINDS, OURS, SHOWN, TOOLS
 
 TITLE = "What is caught, beside the usual tools"
 
@@ -25,8 +25,6 @@ CAPTION = (
     "with everything shown and with the outcome of a step only; hatched ones are the usual tools with "
     "their defaults. “Not asked” is a tool that does not run in that number format, or was not tried."
 )
-
-ALARMS: Final = "false alarms"
 
 COLUMNS: Final = ["dtype", "tool", "measure", "objections", "asked", "share"]
 
@@ -48,15 +46,9 @@ def frame(power: Power) -> pd.DataFrame:
     alarms. The share of none is NaN.
     """
     lines = []
-    for dtype in dict.fromkeys(met.dtype for met in power.meetings):
-        for tool in (*OURS, *TOOLS):
-            for sort, words in KINDS.items():
-                met = [
-                    one for one in power.meetings if (one.kind, one.dtype) == (sort, dtype) and one.changes
-                ]
-                lines.append((dtype, tool, f"caught: {words}", *_counts(one.by(tool) for one in met)))
-            heard = [one.answer for one in power.alarms if (one.answer.tool, one.dtype) == (tool, dtype)]
-            lines.append((dtype, tool, ALARMS, *_counts(heard)))
+    for dtype, tool, measure, answers in measured(power):
+        part, whole = objections(answers)
+        lines.append((dtype, tool, measure, part, whole, part / whole if whole else math.nan))
     return pd.DataFrame(lines, columns=COLUMNS)
 
 
@@ -69,17 +61,11 @@ def _share(line: Any) -> str:  # noqa: ANN401 - a line of the table
     return f"{line.objections:,} of {line.asked:,}" if line.asked else "not asked"
 
 
-def _counts(answers: Iterable[Answer | None]) -> tuple[int, int, float]:
-    given = [answer.objects for answer in answers if answer is not None and answer.objects is not None]
-    objections = sum(given)
-    return objections, len(given), objections / len(given) if given else math.nan
-
-
 def alternative(table: pd.DataFrame) -> str:
     """Say for each number format what this suite catches of each kind of mistake, and the best usual tool."""
     told = [
         f"{line.measure.capitalize()}, {line.dtype}: {_count(line)}{_best(table, line)}."
-        for line in each_line(table[table["tool"] == SHOWN])
+        for line in each_line(table[table["tool"] == SUITE])
         if line.asked
     ]
     return " ".join(told)
@@ -96,7 +82,7 @@ def _best(table: pd.DataFrame, ours: Any) -> str:  # noqa: ANN401 - a line of th
 
 
 def _count(line: Any) -> str:  # noqa: ANN401 - a line of the table
-    who = f"{SHOWN} " if line.tool == SHOWN else ""
+    who = f"{SUITE} " if line.tool == SUITE else ""
     return f"{who}{line.objections:,} of {line.asked:,}"
 
 

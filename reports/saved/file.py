@@ -7,7 +7,7 @@ from typing import Any, Final
 from cases.errors import printable
 from reports.saved import decode, encode
 from reports.saved.run import SavedRun
-from reports.texts import to_json
+from reports.writers.csv_json import to_json
 
 NAME: Final = "results.json"
 

@@ -9,13 +9,13 @@ from pathlib import Path
 from adapters import Adapter, Unavailable
 from cases import SHIPPED, Case, case_of
 from reference import Verdict
+from reports.conclusion import Conclusion
 from reports.environment import (
     Environment,
     Selection,
 )
 from reports.power.results import Power
 from reports.rows import Results
-from reports.verdicts import Conclusion
 
 
 @dataclass(frozen=True)
