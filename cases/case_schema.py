@@ -38,7 +38,7 @@ from cases.catalog import LOSSES, Activation, Key, Kind
 from cases.dtypes import DEFAULT_DTYPES, Format
 from cases.numbers import Number
 from cases.skeleton import PATTERN
-from cases.update_rules import GLOBAL_NORM, OPTIMIZERS, SCHEDULES, Rule
+from cases.update_rules import CLIPPING_NUMBERS, GLOBAL_NORM, OPTIMIZERS, SCHEDULES, Rule
 
 MAX_LAYERS: Final = 1000
 
@@ -87,11 +87,11 @@ class ScheduleForm(Stated):
 
 
 class ClippingForm(Stated):
-    """The clipping of the gradients. Its ε has a name of its own, because an optimizer has one too."""
+    """The clipping of the gradients."""
 
     def written(self) -> dict[str, Any]:
         """Return the value of each key, by the name of the rule's number."""
-        return {f"clip_{key}" if key == "eps" else key: value for key, value in super().written().items()}
+        return {CLIPPING_NUMBERS[key]: value for key, value in super().written().items()}
 
 
 def _field(key: Key) -> tuple[Any, Any]:
