@@ -12,9 +12,9 @@ from reference.parts import FailedPart
 from reports import report_tables
 from reports.changes import Changes
 from reports.conclusion import Conclusion, conclude
+from reports.detection import Power
 from reports.environment import Environment, Selection
 from reports.outcome import by_case
-from reports.power import Power
 from reports.quantity_tables import quantities
 from reports.report_tables import Table
 from reports.rows import Results

@@ -18,8 +18,8 @@ from reference.balls import Real
 from reference.bounded import Bounded
 from reference.findings import shortest
 from reference.nearest import correctly_rounded
-from reports import terminal
-from reports.texts import to_json
+from reports.writers import terminal
+from reports.writers.csv_json import to_json
 
 FORMAT: Final = "backprop-parity vectors"
 SCHEMA: Final = 1

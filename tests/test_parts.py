@@ -18,7 +18,7 @@ from reports.build import main
 from reports.parity import Failure, failure_of, with_failed
 from reports.rows import Results
 from reports.sweep.implementations import Implementation
-from reports.sweep.shrinking.symptom import failure
+from reports.sweep.minimize.dedup import failure
 from reports.writers import FORMATS, report_files
 
 pytestmark = pytest.mark.usefixtures("implementations", "without_pictures", "parts_may_fail")

@@ -35,11 +35,11 @@ from adapters.registry import ENTRY_POINT_GROUP, default_names
 from cases import SHIPPED, load_cases
 from reference import tape, worked_example
 from reports import build, diff, places
+from reports import vectors as vectors
 from reports.changes import tables
 from reports.changes.moved import Motion
 from reports.sweep import __main__ as sweep
-from reports.sweep.telling import COLUMNS
-from reports.vectors import __main__ as vectors
+from reports.sweep.summary import COLUMNS
 from reports.writers import latex
 
 DOCUMENTS = documents()

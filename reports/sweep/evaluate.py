@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from cases import Problem
-from cases.stacks import sliced, unstacked
+from cases.problem import sliced, unstacked
 from cases.verdict import NoEquivalent
 from reference import Claim, Finding, JudgedStep, Subject, Verdict, sentence
 from reference.stacks import AGREES, UNDECIDED, VERDICTS, StackFinding, judge_stack

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cases import Problem, names
-from cases.stacks import stacked
+from cases.problem import stacked
 from reference import Claim, Finding, JudgedStep
 from reference.bounded import Bounded
 from reference.stacks import DIFFERS, MalformedError, followed, judge_recomputed, stack_of_one

@@ -13,7 +13,7 @@ from typing import Final
 
 from reference import parts
 from reference.parts import FailedPart
-from reports import changes, power
+from reports import changes, detection
 from reports.outcome import Cell, Outcome, badness, failures
 from reports.report import Report
 from reports.report_tables import Table
@@ -72,7 +72,7 @@ def _made(report: Report) -> Iterator[tuple[str, Callable[[], Iterable[Section]]
     yield changes.TITLE, lambda: changes.to_sections(report.changes) if report.changes else ()
     for table in report.tables:
         yield table.heading, partial(_table, table)
-    yield power.TITLE, lambda: power.to_sections(report.power) if report.power else ()
+    yield detection.TITLE, lambda: detection.to_sections(report.power) if report.power else ()
 
 
 def _failures(report: Report) -> Iterator[Section]:

@@ -17,8 +17,8 @@ from cases.errors import printable
 from reference import parts
 from reference.parts import FailedPart
 from reports import changes
+from reports.detection import TITLE, Power, sentences
 from reports.environment import Selection
-from reports.power import TITLE, Power, sentences
 from reports.report import Report
 from reports.report_tables import Table
 

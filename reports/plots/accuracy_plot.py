@@ -1,26 +1,22 @@
 """The histogram: how far all numbers are from the truth, by kind of quantity, program and number format."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection
+from functools import partial
 from typing import Final
 
+import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullLocator
 
-from cases.dtypes import DTYPES
+from cases.dtypes import DEFAULT_DTYPES, DTYPES, SIXTEEN_BITS
 from reports.accuracy import BEYOND, EDGES, UNKNOWN
-from reports.pictures.frames import in_order, side_by_side
-from reports.pictures.panels import finish, panels, power_of_ten
-from reports.pictures.picture import Picture
-from reports.pictures.style import looks, style
-from reports.pictures.svg import inline
-from reports.rows import Results
+from reports.plots.canvas import in_order, looks
+from reports.plots.panels import Scale, Sheet, each_curve, each_part, power_of_ten
+from reports.plots.plot import Plot, side_by_side
+from reports.report import Report
 
-TITLE = "How far the numbers are from the truth"
-
-CAPTION = (
+ABOUT: Final = (
     "Every number that was compared with certified truth, not only the worst: each against what follows "
     "exactly from the same program's numbers on the lines above it. Across: the error in units in the "
     "last place (ulps), left too small, right too large; “0” is exactly right, and within ½ nothing "
@@ -41,10 +37,10 @@ CLASSES: Final = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 16.0, 1024.0, 2.0**20)
 OUTSIDE: Final = len(CLASSES)
 
 # The lowest share that is drawn.
-LEAST: Final = 1e-6
+MIN_SHARE: Final = 1e-6
 
 # Where the outline of an empty class runs: below what is drawn.
-UNSEEN: Final = LEAST / 100
+UNSEEN: Final = MIN_SHARE / 100
 
 # The kinds in the order of computation; all others are the optimizer's own.
 FORWARD: Final = ("z", "a", "loss", "dL/da", "da/dz", "dL/dz", "dL/dW", "dL/db", "W_new", "b_new")
@@ -52,23 +48,7 @@ FORWARD: Final = ("z", "a", "loss", "dL/da", "da/dz", "dL/dz", "dL/dW", "dL/db",
 OTHERS: Final = "optimizer"
 
 
-def picture(results: Results) -> tuple[Picture, ...]:
-    """Return a picture for each two number formats, none where nothing was counted."""
-    table = frame(results)
-    dtypes = list(in_order(table["dtype"], DTYPES))
-    pairs = [dtypes[i : i + 2] for i in range(0, len(dtypes), 2)]
-    return tuple(_picture(table[table["dtype"].isin(pair)], pair) for pair in pairs)
-
-
-def _picture(table: pd.DataFrame, dtypes: Sequence[str]) -> Picture:
-    title = f"{TITLE}: {' and '.join(dtypes)}"
-    name, told = f"histogram-{dtypes[0]}", alternative(table)
-    with style():
-        svg = inline(draw(table), name, title, told)
-    return Picture(name, title, CAPTION, told, svg, table, shown(table))
-
-
-def frame(results: Results) -> pd.DataFrame:
+def numbers(report: Report, dtypes: Collection[str] = DTYPES) -> pd.DataFrame:
     """Return a line for each class that is drawn and not empty, with its share of all numbers of its kind.
 
     "class" is 0 for what is exactly right and ±k for an error of more than CLASSES[k − 1] ulps and at most
@@ -76,24 +56,21 @@ def frame(results: Results) -> pd.DataFrame:
     none of have no line.
     """
     rows = [
-        (
-            one.dtype,
-            one.implementation,
-            one.kind if one.kind in FORWARD else OTHERS,
-            drawn_class(one.bin),
-            one.count,
-        )
-        for one in results.accuracy
+        (one.dtype, one.implementation, _shown_kind(one.kind), drawn_class(one.bin), one.count)
+        for one in report.results.accuracy
+        if one.dtype in dtypes
     ]
-    counted = pd.DataFrame(rows, columns=["dtype", "implementation", "kind", "class", "count"])
-    by = (
-        counted.groupby(["dtype", "implementation", "kind", "class"], sort=False)["count"].sum().reset_index()
-    )
-    totals = by.groupby(["dtype", "implementation", "kind"], sort=False)["count"].transform("sum")
-    ends = [_ends(int(place)) for place in by["class"]]
+    key = ["dtype", "implementation", "kind"]
+    counted = pd.DataFrame(rows, columns=[*key, "class", "count"])
+    by = counted.groupby([*key, "class"], sort=False)["count"].sum().reset_index()
+    by["share"] = by["count"] / by.groupby(key, sort=False)["count"].transform("sum")
+    ends = [_ends(int(one)) for one in by["class"]]
     by["more than"], by["at most"] = [low for low, _ in ends], [high for _, high in ends]
-    by["share"] = by["count"] / totals
     return by[COLUMNS]
+
+
+def _shown_kind(kind: str) -> str:
+    return kind if kind in FORWARD else OTHERS
 
 
 def drawn_class(counted: int) -> int:
@@ -115,7 +92,7 @@ def _ends(place: int) -> tuple[float, float]:
     return (low, high) if place >= 0 else (-low, -high)
 
 
-def shown(table: pd.DataFrame) -> pd.DataFrame:
+def tabulate(table: pd.DataFrame) -> pd.DataFrame:
     """Return how many numbers there are in each class that is not empty, by implementation."""
     named = table.assign(quantity=table["kind"], error=[words_of(int(place)) for place in table["class"]])
     ranks = {"dtype": DTYPES, "kind": (*FORWARD, OTHERS)}
@@ -138,7 +115,7 @@ def words_of(place: int) -> str:
     return f"{sign} {words[abs(place) - 1]} to {words[abs(place)]} ulps"
 
 
-def alternative(table: pd.DataFrame) -> str:
+def describe(table: pd.DataFrame) -> str:
     """Say how many numbers there are, how many are as near as can be, and who has the most far out."""
     count = table["count"]
     total = count.sum()
@@ -153,41 +130,39 @@ def alternative(table: pd.DataFrame) -> str:
 
 
 def draw(table: pd.DataFrame) -> Figure:
-    """Draw a small picture for each kind and number format, all implementations in each."""
+    """Draw a panel for each kind and number format, all implementations in each."""
     kinds = list(in_order(table["kind"], (*FORWARD, OTHERS)))
     dtypes = list(in_order(table["dtype"], DTYPES))
-    drawn, axes = panels(len(kinds), len(dtypes), height=46, gap=17, legend=table["implementation"])
-    for kind, row in zip(kinds, axes, strict=True):
-        for dtype, one in zip(dtypes, row, strict=True):
-            part = table[(table["kind"] == kind) & (table["dtype"] == dtype)]
-            _draw_panel(one, part, table)
-            one.set_title(kind, loc="left", pad=3, weight="bold")
-            one.tick_params(labelbottom=kind == kinds[-1], labelleft=dtype == dtypes[0])
-    finish(drawn, axes, dtypes, "error in ulps", "share")
-    return drawn
-
-
-def _draw_panel(axes: Axes, part: pd.DataFrame, table: pd.DataFrame) -> None:
+    names = list(looks(table["implementation"]))
     last = OUTSIDE + 1 if (table["class"] > OUTSIDE).any() else OUTSIDE
-    edges = [place - 0.5 for place in range(-OUTSIDE, last + 2)]
-    for who, look in looks(table["implementation"]).items():
-        mine = part[part["implementation"] == who].set_index("class")["share"]
-        shares = [float(mine.get(place, UNSEEN)) for place in range(-OUTSIDE, last + 1)]
-        if len(mine):
-            axes.stairs(shares, edges, baseline=UNSEEN, **look.outline, label=who)
-    axes.set_yscale("log")
-    axes.yaxis.set_minor_locator(NullLocator())
-    axes.set_ylim(LEAST, 2)
-    axes.set_yticks([1e-6, 1e-4, 1e-2, 1])
-    axes.yaxis.set_major_formatter(FuncFormatter(power_of_ten))
-    axes.set_xlim(edges[0], edges[-1])
-    axes.set_xticks(*_ticks(last))
+    edges = np.arange(-OUTSIDE, last + 2) - 0.5
+    across, up = (
+        _across(last),
+        Scale(MIN_SHARE, 2, {x: power_of_ten(x) for x in (1e-6, 1e-4, 1e-2, 1)}, is_log=True),
+    )
+    sheet = Sheet(len(kinds), dtypes, "error in ulps", "share", height=46, gap=17, names=names, shared=True)
+    for row, column, part in each_part(table, ("kind", kinds), ("dtype", dtypes)):
+        panel = sheet.panel(row, column, across, up, kinds[row])
+        for _, look, mine in each_curve(part, names):
+            shares = dict(zip(mine["class"], mine["share"], strict=True))
+            steps = [UNSEEN, *(shares.get(place, UNSEEN) for place in range(-OUTSIDE, last + 1)), UNSEEN]
+            panel.curve(np.repeat(edges, 2), np.repeat(steps, 2)[1:-1], **look.outline)
+    return sheet.figure
 
 
-def _ticks(last: int) -> tuple[list[float], list[str]]:
-    """Return where the ends of some classes are drawn, and what they are in ulps."""
+def _across(last: int) -> Scale:
+    """Return the scale of the classes, with ticks at the ends of some of them, in ulps."""
     ends = {2.5: "½", 4.5: "2", 6.5: "16", 8.5: "10⁶"}
-    ticks = {**{-x: f"−{word}" for x, word in ends.items()}, 0.0: "0", **ends}
-    if last > OUTSIDE:  # its word takes the room of its neighbour's
-        ticks = {x: word for x, word in ticks.items() if x < OUTSIDE} | {float(last): "NaN"}
-    return list(ticks), list(ticks.values())
+    ticks = {**{-x: f"−{text}" for x, text in ends.items()}, 0.0: "0", **ends}
+    if last > OUTSIDE:  # its text takes the room of its neighbour's
+        ticks = {x: text for x, text in ticks.items() if x < OUTSIDE} | {float(last): "NaN"}
+    return Scale(-OUTSIDE - 0.5, last + 0.5, ticks)
+
+
+def _histogram(name: str, of: str, dtypes: tuple[str, ...]) -> Plot:
+    title = f"How far the numbers are from the truth: {of}"
+    return Plot(name, title, ABOUT, partial(numbers, dtypes=dtypes), draw, describe, tabulate)
+
+
+HISTOGRAM: Final = _histogram("histogram-float64", "float64 and float32", DEFAULT_DTYPES)
+HISTOGRAM_OF_16_BITS: Final = _histogram("histogram-bfloat16", "bfloat16 and float16", SIXTEEN_BITS)
