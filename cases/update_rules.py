@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Final
 
 from cases import names
-from cases.catalog import Key, Kind
+from cases.catalog import LOSSES, Key, Kind
 from cases.names import LEARNING_RATE, STEP, Quantity
 
 
@@ -269,12 +269,19 @@ GLOBAL_NORM: Final = Kind(
 # The numbers of the clipping by its keys: an optimizer has an "eps" too.
 CLIPPING_NUMBERS: Final = {"max_norm": "max_norm", "eps": "clip_eps"}
 
-# Every number of a rule by its name, and every flag: the key that states it in a case file.
+# Every number of a loss or a rule by its name, and every flag: the key that states it in a case file.
 NUMBERS: Final[dict[str, Key]] = {
-    **{name: key for kind in (*OPTIMIZERS.values(), *SCHEDULES.values()) for name, key in kind.keys.items()},
+    **{
+        name: key
+        for kinds in (LOSSES, OPTIMIZERS, SCHEDULES)
+        for kind in kinds.values()
+        for name, key in kind.keys.items()
+    },
     **{CLIPPING_NUMBERS[name]: key for name, key in GLOBAL_NORM.keys.items()},
 }
 
 # How equations write a step's numbers, where that is not by their names.
-SYMBOLS: Final = {name: key.symbol for name, key in NUMBERS.items() if key.symbol}
-SYMBOLS |= {LEARNING_RATE: "η", names.RATE: "η", STEP: "t"}
+SYMBOLS: Final = {
+    **{name: key.symbol for name, key in NUMBERS.items() if key.symbol},
+    LEARNING_RATE: "η", names.RATE: "η", STEP: "t",
+}
