@@ -16,7 +16,7 @@ from adapters import find_adapters
 from cases import load_cases
 from cases.load import SHIPPED
 from reference import Bounded
-from reference.formats import FLOAT64
+from reference.arithmetic import FLOAT64
 from reports import environment, page, report, run
 from reports.build import main
 from reports.environment import Selection
@@ -24,7 +24,7 @@ from reports.page.case_sections import MAX_YAML, network, yaml
 from reports.page.failing import repeat
 from reports.page.method import anatomy
 from reports.page.rendering import anchor, case_anchor, failure_anchor, shown, thread
-from reports.pictures import Picture
+from reports.plots import Picture
 from reports.report import Report
 from reports.report_tables import counts
 
@@ -265,7 +265,7 @@ def test_pictures_on_the_page(failing: Report, monkeypatch: pytest.MonkeyPatch) 
     svg = '<svg role="img" aria-label="In words" viewBox="0 0 1 1"><rect width="1" height="1"/></svg>'
     shown = pd.DataFrame({"case": ["mine/two-layers"] * 700, "used": ["0.5"] * 700})
     picture = Picture("heat", "Heat & light", "What it shows", "In words", svg, shown[:0], shown)
-    monkeypatch.setattr("reports.pictures.pictures", lambda _: (picture,))
+    monkeypatch.setattr("reports.plots.pictures", lambda _: (picture,))
     text = page.index(failing)
     assert getattr(picture, "source", svg) in text
     assert 'aria-label="Heat &amp; light" tabindex="0"' in text

@@ -14,12 +14,12 @@ from markupsafe import Markup
 from cases import Case
 from reference import parts
 from reference.parts import FailedPart
-from reports import changes, detection, report_tables, worked_example
-from reports.changes import Changes
+from reports import detection, regression_text, report_tables, worked_example
 from reports.page.case_sections import case_sections
 from reports.page.failing import Failure, alike, failures
 from reports.page.method import anatomy
 from reports.page.rendering import anchor, templates
+from reports.regression import Changes
 from reports.report import Report
 from reports.report_tables import Table
 from reports.rows import PUBLISHED
@@ -108,7 +108,7 @@ def index(report: Report) -> str:
 def diff(changed: Changes) -> str:
     """Return diff.html: what has changed between two runs, as a page like the report's."""
     page = templates(()).get_template("diff.html")
-    return page.render(title=changes.TITLE, changes=changes.to_page(changed))
+    return page.render(title=regression_text.TITLE, changes=regression_text.to_page(changed))
 
 
 def _parts(report: Report, failing: tuple[Failure, ...] | FailedPart) -> Iterator[Part]:
@@ -120,7 +120,12 @@ def _parts(report: Report, failing: tuple[Failure, ...] | FailedPart) -> Iterato
         shows = partial(_walk, report, case)
         yield Part(anchor("walk", case.name), f"{case.name}, step by step", shows)
     bits = ("the bits of ",)
-    yield Part("changes", changes.TITLE, lambda: _made("changes", report.changes, changes.to_page), bits)
+    yield Part(
+        "changes",
+        regression_text.TITLE,
+        lambda: _made("changes", report.changes, regression_text.to_page),
+        bits,
+    )
     drawn = ("the losses of ", "the accuracy of ", "the activations' errors")
     yield Part("pictures", "Pictures", lambda: _pictures(report), drawn)
     for title, alike_tables in groupby(others, lambda table: table.title):
@@ -161,7 +166,7 @@ def _walk(report: Report, case: Case) -> Shown:
 
 
 def _pictures(report: Report) -> Shown:
-    from reports.pictures import pictures  # noqa: PLC0415 - matplotlib is loaded where there is a page to write
+    from reports.plots import pictures  # noqa: PLC0415 - matplotlib is loaded where there is a page to write
 
     drawn = pictures(report)
     return {"pictures": drawn} if drawn else None

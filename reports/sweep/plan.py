@@ -15,7 +15,7 @@ from cases.catalog import LOSSES
 from cases.dtypes import DTYPES
 from cases.numbers import rounded_once
 from cases.problem import unstacked
-from reference.formats import FORMATS
+from reference.arithmetic import FORMATS
 from reports.sweep.randomness import CaseStream
 from reports.sweep.structure import Structure, structure
 
