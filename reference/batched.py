@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from cases import Problem
 from cases.dtypes import IN_FLOAT32, Accumulators
+from cases.skeleton import FROM_NUMBERS
 from reference.agreement import compare_cases
 from reference.arithmetic import Bounded, Real, format_of
 from reference.checker import Judging
-from reference.claim import COMMON_NUMBERS
 from reference.line import Line, evaluate
 from reference.tape import tape
 from reference.training import advance, exact_inputs
@@ -30,7 +30,7 @@ StackImplementation: TypeAlias = Callable[[Problem], Iterator[StackClaim]]
 def stack_of_one(claim: StackClaim) -> dict[str, NDArray[Any]]:
     """Return what is claimed of one case as a claim of a stack, with one axis more in front."""
     return {
-        name: np.asarray(array) if name in COMMON_NUMBERS else np.asarray(array)[None]
+        name: np.asarray(array) if name in FROM_NUMBERS else np.asarray(array)[None]
         for name, array in claim.items()
     }
 

@@ -19,12 +19,12 @@ import numpy as np
 from cases import Problem, names
 from cases.dtypes import IN_FLOAT32, Accumulators
 from cases.errors import well_formed
+from cases.skeleton import FROM_NUMBERS
 from cases.verdict import Verdict
 from reference.agreement import compare_array, compare_steps
 from reference.arithmetic import EXACT, Bounded, Format, for_each_element, once
 from reference.certified import CertifiedValues, is_certified, switch_certification
 from reference.claim import (
-    COMMON_NUMBERS,
     Claim,
     Implementation,
     JudgedStep,
@@ -245,7 +245,7 @@ def for_each_step(line: Line) -> Line:
     """Return a line for a batch: what depends on the step's number, one for each step, is as long as it."""
     if names.STEP in line.inputs:
         return replace(line, formula=partial(_numbers, line))
-    if COMMON_NUMBERS.isdisjoint(line.inputs):
+    if FROM_NUMBERS.isdisjoint(line.inputs):
         return line
     return replace(line, formula=partial(_with_numbers, line))
 
@@ -268,7 +268,7 @@ def _with_numbers(line: Line, *inputs: Bounded) -> Bounded:
     largest = max(inputs, key=lambda one: len(one.shape))
     pairs = zip(line.inputs, inputs, strict=True)
     return line.formula(
-        *(for_each_element(one, largest) if name in COMMON_NUMBERS else one for name, one in pairs)
+        *(for_each_element(one, largest) if name in FROM_NUMBERS else one for name, one in pairs)
     )
 
 
@@ -319,7 +319,7 @@ def _max_steps(problem: Problem) -> int:
     widths: list[int] = [array.shape[0] for array in problem.parameters.values()]
     elements = problem.size + len(problem.x) * sum(widths)
     fitting = min(MAX_STEPS_PER_BATCH, MAX_ELEMENTS_PER_BATCH // elements)
-    return max(1, fitting) if numbered <= COMMON_NUMBERS else 1
+    return max(1, fitting) if numbered <= FROM_NUMBERS else 1
 
 
 def _form(claim: Claim) -> dict[str, Any]:

@@ -10,9 +10,8 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from cases import Problem, errors, names
+from cases import Problem, errors
 from cases.errors import well_formed
-from cases.names import CORRECTION1, CORRECTION2
 from cases.verdict import NoEquivalent, Verdict
 from reference.arithmetic import Bounded
 from reference.findings import Finding
@@ -26,9 +25,6 @@ Implementation: TypeAlias = Callable[[Problem], Iterator[Claim]]
 
 # The parameters, the optimizer's state and the step's number, before a step.
 State: TypeAlias = Mapping[str, Bounded]
-
-# The same for every case of a structure: numbers of the program's own, which a stack of cases states once.
-COMMON_NUMBERS: Final = frozenset({names.RATE, CORRECTION1, CORRECTION2})
 
 # A run is searched for mistakes, from its start on, if the first number that differs lies within these steps.
 # Beyond, trying each mistake would take minutes.

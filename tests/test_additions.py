@@ -103,8 +103,8 @@ def _adadelta(parameter: str, gradient: str, _: Rule) -> Iterator[Quantity]:
         "",
         '''"""Adadelta: Zeiler, "ADADELTA: An Adaptive Learning Rate Method" (2012), algorithm 1."""
 
+from reference.arithmetic import cast, sqrt
 from reference.line import Formula
-from reference.arithmetic.elementary import cast, sqrt
 
 
 def direction(u, v, g, eps):
