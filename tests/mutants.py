@@ -231,10 +231,10 @@ MUTANTS = [
     *planted(
         "updates",
         "reference/optimizers/schedules.py",
-        ("done = flint.arb(min(whole(step) - 1, whole(over)))", "done = flint.arb(whole(step) - 1)"),
+        ("done = flint.arb(min(to_int(step) - 1, to_int(over)))", "done = flint.arb(to_int(step) - 1)"),
         ("(eta.format.gamma(16) + 8", "(eta.format.gamma(160) + 8"),
         ("+ 8 * steps * EVALUATION)", ")"),
-        ("done, last = min(whole(step) - 1, whole(over)) / whole(over)", "done, last = (whole(step) - 1) / whole(over)"),
+        ("done, last = min(to_int(step) - 1, to_int(over)) / to_int(over)", "done, last = (to_int(step) - 1) / to_int(over)"),
         ("eta.format.gamma(falls + 12)", "eta.format.gamma(10 * (falls + 12))"),
     ),
     *planted(
