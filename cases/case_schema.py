@@ -132,6 +132,10 @@ FORMS: Final[dict[type[Model], dict[str, type[Model]]]] = {
 }
 
 
+# Cases are pickled for other processes, and a pickle finds a class by its name in its module.
+globals().update({model.__name__: model for models in FORMS.values() for model in models.values()})
+
+
 def _one_form(base: type[Model]) -> GetPydanticSchema:
     """Read one of the models below `base`; several are told apart by the name that is given."""
 

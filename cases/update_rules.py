@@ -283,5 +283,7 @@ NUMBERS: Final[dict[str, Key]] = {
 # How equations write a step's numbers, where that is not by their names.
 SYMBOLS: Final = {
     **{name: key.symbol for name, key in NUMBERS.items() if key.symbol},
-    LEARNING_RATE: "η", names.RATE: "η", STEP: "t",
+    LEARNING_RATE: "η",
+    names.RATE: "η",
+    STEP: "t",
 }

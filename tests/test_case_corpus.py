@@ -1,6 +1,7 @@
 """The shipped cases: what each is for, and that together they leave no blind spot."""
 
 import json
+import pickle
 import re
 import subprocess
 import sys
@@ -55,6 +56,14 @@ def test_each_says_what_it_is_there_to_catch(item):
 def test_each_gives_finite_arrays_in_each_format(item):
     for dtype in item.dtypes:
         assert all(np.isfinite(array).all() for array in item.problem(dtype).inputs.values())
+
+
+@each(list(CASES))
+def test_each_is_the_same_in_another_process(item):
+    again = pickle.loads(pickle.dumps(item))  # noqa: S301 - its own
+    assert (again.name, again.text, again.file) == (item.name, item.text, item.file)
+    for dtype in item.dtypes:
+        assert again.problem(dtype).update_rules == item.problem(dtype).update_rules
 
 
 def test_no_two_have_the_same_purpose():
