@@ -16,7 +16,7 @@ from cases.errors import Mark, Report, counted
 from cases.numbers import LARGEST, MAX_LENGTH, Number
 from cases.skeleton import Shape, Size, quantity_shapes
 from cases.update_rules import OPTIMIZERS, Rule, UpdateRules
-from cases.yaml_reader import Mapping, Node, Refused, Scalar, Sequence, child, describe
+from cases.yaml_reader import Mapping, Node, Refused, Scalar, Sequence, child, describe, entries, items
 
 DRAWN_KINDS: Final = ("normal", "uniform", "constant")
 # Standard deviations; NumPy's normal numbers, made of 53 random bits, stay within 14.
@@ -203,8 +203,8 @@ class Inputs:
 
 def read_inputs(root: Mapping, arrays: ArrayReader) -> Inputs:
     """Measure every array of the file, and report those that are malformed in themselves."""
-    listed = child(root, "layers")
-    layers = listed.items if isinstance(listed, Sequence) and len(listed.items) <= MAX_LAYERS else ()
+    listed = items(child(root, "layers"))
+    layers = listed if len(listed) <= MAX_LAYERS else ()
     given = {name: (child(root, name), 2) for name in ("x", "y")}
     for k, layer in enumerate(layers, start=1):
         for name, axes in DENSE.parameters(k).items():
@@ -217,12 +217,11 @@ def read_inputs(root: Mapping, arrays: ArrayReader) -> Inputs:
 
 def _read_rules(root: Mapping) -> UpdateRules:
     """Return what decides which quantities an update has, so far as it can be read."""
-    optimizer, listed = child(root, "optimizer"), child(root, "not_trained")
-    stated = optimizer.entries if isinstance(optimizer, Mapping) else {}
+    stated = entries(child(root, "optimizer"))
     values = {key: node.value for key, node in stated.items() if isinstance(node, Scalar)}
     name = str(values.get("name")) if values.get("name") in OPTIMIZERS else "sgd"
     options = frozenset(key for key, value in values.items() if value is True)
-    fixed = listed.items if isinstance(listed, Sequence) else ()
+    fixed = items(child(root, "not_trained"))
     return UpdateRules(
         Rule(name, tuple((key, 0.0) for key in stated), options),
         Rule("step") if child(root, "schedule") else None,  # either has the same line

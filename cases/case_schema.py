@@ -38,7 +38,7 @@ from cases.catalog import LOSSES, Activation, Key, Kind
 from cases.dtypes import DEFAULT_DTYPES, Format
 from cases.numbers import Number
 from cases.skeleton import PATTERN
-from cases.update_rules import GLOBAL_NORM, OPTIMIZERS, SCHEDULES, Rule
+from cases.update_rules import CLIPPING_NUMBERS, GLOBAL_NORM, OPTIMIZERS, SCHEDULES, Rule
 
 MAX_LAYERS: Final = 1000
 
@@ -87,11 +87,11 @@ class ScheduleForm(Stated):
 
 
 class ClippingForm(Stated):
-    """The clipping of the gradients. Its ε has a name of its own, because an optimizer has one too."""
+    """The clipping of the gradients."""
 
     def written(self) -> dict[str, Any]:
         """Return the value of each key, by the name of the rule's number."""
-        return {f"clip_{key}" if key == "eps" else key: value for key, value in super().written().items()}
+        return {CLIPPING_NUMBERS[key]: value for key, value in super().written().items()}
 
 
 def _field(key: Key) -> tuple[Any, Any]:
@@ -130,6 +130,10 @@ FORMS: Final[dict[type[Model], dict[str, type[Model]]]] = {
     ScheduleForm: _models(ScheduleForm, SCHEDULES),
     ClippingForm: _models(ClippingForm, {"global_norm": GLOBAL_NORM}),
 }
+
+
+# Cases are pickled for other processes, and a pickle finds a class by its name in its module.
+globals().update({model.__name__: model for models in FORMS.values() for model in models.values()})
 
 
 def _one_form(base: type[Model]) -> GetPydanticSchema:
@@ -219,25 +223,13 @@ class Expectation(Model):
         return f"{self.cause} ({self.see})" if self.see else self.cause
 
 
+def _list_of(*items: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "items": {"anyOf": list(items)}}
+
+
+_BLANK: Final = {"type": "null"}
 _Printed: TypeAlias = Annotated[
-    Any,
-    WithJsonSchema(
-        {
-            "anyOf": [
-                REAL,
-                {
-                    "type": "array",
-                    "items": {
-                        "anyOf": [
-                            REAL,
-                            {"type": "null"},
-                            {"type": "array", "items": {"anyOf": [REAL, {"type": "null"}]}},
-                        ]
-                    },
-                },
-            ]
-        }
-    ),
+    Any, WithJsonSchema({"anyOf": [REAL, _list_of(REAL, _BLANK, _list_of(REAL, _BLANK))]})
 ]
 
 

@@ -17,7 +17,7 @@ from cases.errors import Mark, Report, printable, quoted
 from cases.numbers import Number
 from cases.published_values import rejected_element
 from cases.skeleton import Shape, parameter_shapes
-from cases.yaml_reader import Mapping, Node, Scalar, Sequence, child
+from cases.yaml_reader import Mapping, Node, Scalar, Sequence, child, entries, items
 
 # Names that a message lists, and numbers of a row.
 MAX_NAMES, MAX_NUMBERS = 20, 8
@@ -46,7 +46,7 @@ def _dtypes(root: Mapping) -> tuple[str, ...]:
     listed = child(root, "dtypes")
     if not isinstance(listed, Sequence):
         return DEFAULT_DTYPES
-    named = {item.value for item in listed.items if isinstance(item, Scalar)}
+    named = {name for name, _ in _texts(listed)}
     return tuple(dtype for dtype in DTYPES if dtype in named)
 
 
@@ -61,8 +61,7 @@ def _printed_dtype(root: Mapping) -> tuple[str, ...]:
 def _check_rules(root: Mapping, arrays: ArrayReader) -> None:
     arrays.check_positive(child(root, "optimizer", "learning_rate"), "learning_rate")
     arrays.check_positive(child(root, "until", "loss"), "until.loss")
-    optimizer, report = child(root, "optimizer"), arrays.report
-    stated = optimizer.entries if isinstance(optimizer, Mapping) else {}
+    stated, report = entries(child(root, "optimizer")), arrays.report
     nesterov, dampening = stated.get("nesterov"), stated.get("dampening")
     is_ahead = isinstance(nesterov, Scalar) and nesterov.value is True
     if is_ahead and nesterov and "momentum" not in stated:
@@ -75,8 +74,9 @@ def _check_rules(root: Mapping, arrays: ArrayReader) -> None:
 
 def _check_loss(root: Mapping, arrays: ArrayReader) -> None:
     """Report numbers that a format would round to 0 or to infinity, and targets that are no classes."""
-    for key in dict.fromkeys(name for loss in LOSSES.values() for name in loss.keys):
-        arrays.check_positive(child(root, "loss", key), f"loss.{key}")
+    keys = {name: key for loss in LOSSES.values() for name, key in loss.keys.items()}
+    for name in (name for name, key in keys.items() if key.kind == "positive"):
+        arrays.check_positive(child(root, "loss", name), f"loss.{name}")
     match child(root, "loss", "name"), child(root, "y"):
         case Scalar(value=str(name)), Mapping() | Sequence() as y:
             if name in LOSSES and LOSSES[name].targets == "classes":
@@ -91,12 +91,11 @@ def _check_one_hot(y: Mapping | Sequence, report: Report) -> None:
             report.add(y.mark, "y is drawn or filled", expected)
         return
     for index, row in enumerate(y.items):
-        items = row.items if isinstance(row, Sequence) else (row,)
-        numbers = [
-            item.value for item in items if isinstance(item, Scalar) and isinstance(item.value, Number)
-        ]
-        one_hot = [0.0] * (len(items) - 1) + [1.0]
-        if len(numbers) == len(items) and sorted(number.nearest for number in numbers) != one_hot:
+        values = [item.value for item in items(row) if isinstance(item, Scalar)]
+        numbers = [value for value in values if isinstance(value, Number)]
+        one_hot = [0.0] * (len(numbers) - 1) + [1.0]
+        are_numbers = isinstance(row, Sequence) and len(numbers) == len(row.items)
+        if are_numbers and sorted(number.nearest for number in numbers) != one_hot:
             shown = [*map(str, numbers[:MAX_NUMBERS]), *["…"] * (len(numbers) > MAX_NUMBERS)]
             report.add(row.mark, f"y[{index}] is [{', '.join(shown)}]", _ONE_HOT)
 
@@ -123,7 +122,7 @@ def _check_published(root: Mapping, inputs: Inputs, arrays: ArrayReader) -> None
     if computed_in is not None and isinstance(rounded, Scalar) and rounded.value == "as printed":
         arrays.report.add(rounded.mark, "inputs as printed beside computed_in", "one of the two")
     last = 0
-    for step in _items(child(root, "published", "steps")):
+    for step in items(child(root, "published", "steps")):
         match child(step, "step"):
             case Scalar(value=Number(whole=int(value)), mark=mark):
                 if 0 < value <= last:
@@ -186,7 +185,7 @@ def _check_rejected(
 def _check_walk(walk: Node | None, values: Node | None, known: Collection[str], report: Report) -> None:
     """Report quantities of a walk that are unknown or listed twice, and printed ones that it leaves out."""
     seen: set[str] = set()
-    for name, mark in (text for part in _items(walk) for text in _texts(child(part, "quantities"))):
+    for name, mark in (text for part in items(walk) for text in _texts(child(part, "quantities"))):
         if known and name not in known:
             _report_unknown(name, mark, known, "quantity", report)
         if name in seen:
@@ -201,10 +200,8 @@ def _check_walk(walk: Node | None, values: Node | None, known: Collection[str], 
 def _check_expectations(root: Mapping, inputs: Inputs, dtypes: tuple[str, ...], report: Report) -> None:
     """Report an expectation that is none or several, or of a quantity, step or format that there is not."""
     expect = child(root, "expect")
-    if not isinstance(expect, Mapping):
-        return
-    for adapter, node in expect.entries.items():
-        if not adapter.strip() or not adapter.isprintable():
+    for adapter, node in entries(expect).items():
+        if isinstance(expect, Mapping) and not (adapter.strip() and adapter.isprintable()):
             report.add(expect.keys[adapter], f"the adapter {quoted(adapter)}", "a name as after --adapter")
         if isinstance(node, Mapping):
             label = f"expect.{printable(adapter)}"
@@ -264,12 +261,8 @@ def _report_unknown(name: str, mark: Mark, known: Collection[str], what: str, re
     report.add(mark, f"unknown {what} {quoted(name)}", expected, name, known)
 
 
-def _items(node: Node | None) -> tuple[Node, ...]:
-    return node.items if isinstance(node, Sequence) else ()
-
-
 def _texts(node: Node | None) -> Iterator[tuple[str, Mark]]:
     """Give the items of a list that are text, with their marks."""
-    for item in _items(node):
+    for item in items(node):
         if isinstance(item, Scalar) and isinstance(item.value, str):
             yield item.value, item.mark

@@ -55,46 +55,43 @@ class CaseErrors(Exception):  # noqa: N818 - it holds the errors of all files, w
         super().__init__("\n".join(map(str, self.defects)))
 
 
-@dataclass(frozen=True, order=True, slots=True)
-class _Pending:
-    """A defect before it is put into words, because of a hundred thousand only the first few will be."""
-
-    mark: Mark
-    wrong: str
-    expected: str
-    name: str
-    known: Iterable[str] = field(compare=False)
-
-    @property
-    def message(self) -> str:
-        near = suggestion(self.name, self.known)
-        return f"{self.wrong}, expected {self.expected}" + (f"; did you mean {near!r}?" if near else "")
-
-
 @dataclass
 class Report:
-    """Collects the defects of one file while it is read."""
+    """Collects the defects of one file while it is read.
+
+    Attributes
+    ----------
+    pending
+        Each with the names that a misspelt one may mean. They are put into words when all are known, because
+        of a hundred thousand only the first few will be.
+    more
+        How many more there are.
+    """
 
     path: Path
-    pending: list[_Pending] = field(default_factory=list)
+    pending: dict[tuple[Mark, str, str, str], Iterable[str]] = field(default_factory=dict)
     more: int = 0
 
     def add(self, mark: Mark, wrong: str, expected: str, name: str = "", known: Iterable[str] = ()) -> None:
         """Add a defect: what is `wrong` at `mark`, what was `expected`; `name` may mean one of `known`."""
         if len(self.pending) < MAX_KEPT:
-            self.pending.append(_Pending(mark, wrong, expected, name, known))
+            self.pending.setdefault((mark, wrong, expected, name), known)
         else:
             self.more += 1
 
     @property
     def defects(self) -> list[Defect]:
-        """The defects in the order of their places, at most `MAX_DEFECTS` of them and a count of the rest."""
-        ordered = sorted(dict.fromkeys(self.pending))
-        defects = [Defect(self.path, *one.mark, one.message) for one in ordered[:MAX_DEFECTS]]
+        """The defects in the order of their marks, at most `MAX_DEFECTS` of them and a count of the rest."""
+        ordered = sorted(self.pending)
+        defects = [Defect(self.path, *one[0], self._message(*one)) for one in ordered[:MAX_DEFECTS]]
         if rest := ordered[MAX_DEFECTS:]:
             message = f"{len(rest) + self.more} more defects from here on, expected none"
-            defects.append(Defect(self.path, *rest[0].mark, message))
+            defects.append(Defect(self.path, *rest[0][0], message))
         return defects
+
+    def _message(self, mark: Mark, wrong: str, expected: str, name: str) -> str:
+        near = suggestion(name, self.pending[mark, wrong, expected, name])
+        return f"{wrong}, expected {expected}" + (f"; did you mean {near!r}?" if near else "")
 
 
 def suggestion(name: str, known: Iterable[str]) -> str | None:

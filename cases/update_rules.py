@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Final
 
 from cases import names
-from cases.catalog import Key, Kind
+from cases.catalog import LOSSES, Key, Kind
 from cases.names import LEARNING_RATE, STEP, Quantity
 
 
@@ -258,25 +258,32 @@ SCHEDULES: Final[dict[str, Kind]] = {
     ),
 }
 
-# The only clipping. Its ε is a rule's number "clip_eps", because an optimizer has an "eps" too.
+# The only clipping.
 GLOBAL_NORM: Final = Kind(
     "All gradients are scaled by min(1, max_norm / (norm + eps)), with the norm over all of them.",
     {
         "max_norm": Key("positive", "The largest norm that is left as it is.", symbol="c"),
-        "eps": Key("share", "What is added to the norm: 0 in optax, 1e-6 in PyTorch."),
+        "eps": Key("share", "What is added to the norm: 0 in optax, 1e-6 in PyTorch.", symbol="ε"),
     },
 )
+# The numbers of the clipping by its keys: an optimizer has an "eps" too.
+CLIPPING_NUMBERS: Final = {"max_norm": "max_norm", "eps": "clip_eps"}
+
+# Every number of a loss or a rule by its name, and every flag: the key that states it in a case file.
+NUMBERS: Final[dict[str, Key]] = {
+    **{
+        name: key
+        for kinds in (LOSSES, OPTIMIZERS, SCHEDULES)
+        for kind in kinds.values()
+        for name, key in kind.keys.items()
+    },
+    **{CLIPPING_NUMBERS[name]: key for name, key in GLOBAL_NORM.keys.items()},
+}
 
 # How equations write a step's numbers, where that is not by their names.
 SYMBOLS: Final = {
+    **{name: key.symbol for name, key in NUMBERS.items() if key.symbol},
     LEARNING_RATE: "η",
     names.RATE: "η",
     STEP: "t",
-    "clip_eps": "ε",
-    **{
-        name: key.symbol
-        for kind in (*OPTIMIZERS.values(), *SCHEDULES.values(), GLOBAL_NORM)
-        for name, key in kind.keys.items()
-        if key.symbol
-    },
 }

@@ -12,6 +12,7 @@ from cases.case_schema import FORMS, File
 from cases.case_values import Model
 from cases.checks import cross_check
 from cases.errors import MAX_KEPT, Mark, Report, printable, quoted, suggestion
+from cases.names import DENSE
 from cases.yaml_reader import Mapping, Node, Refused, Scalar, Sequence, describe, plain, read_yaml
 
 _Loc: TypeAlias = tuple[int | str, ...]
@@ -180,7 +181,7 @@ def _label(path: _Loc) -> str:
             return "the case"
         case ("layers", int(index)):
             return f"layer {index + 1}"
-        case ("layers", int(index), "W" | "b" as array, *rest):
+        case ("layers", int(index), str(array), *rest) if array in DENSE:
             return _dotted((f"{array}{index + 1}", *rest))
         case ("layers", int(index), *rest):
             return f"{_dotted(rest)} of layer {index + 1}"

@@ -53,7 +53,7 @@ class Sequence:
 
 @dataclass(frozen=True, slots=True)
 class Mapping:
-    """A mapping with text keys; `keys` holds the place of each key."""
+    """A mapping with text keys; `keys` holds the mark of each key."""
 
     mark: Mark
     entries: dict[str, Node]
@@ -101,6 +101,16 @@ def child(node: Node | None, *path: str) -> Node | None:
     for key in path:
         node = node.entries.get(key) if isinstance(node, Mapping) else None
     return None if isinstance(node, Refused) else node
+
+
+def items(node: Node | None) -> tuple[Node, ...]:
+    """Return the items of a list, and none of anything else."""
+    return node.items if isinstance(node, Sequence) else ()
+
+
+def entries(node: Node | None) -> dict[str, Node]:
+    """Return the entries of a mapping, and none of anything else."""
+    return node.entries if isinstance(node, Mapping) else {}
 
 
 class _StopReadingError(Exception):

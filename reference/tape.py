@@ -14,13 +14,7 @@ from cases.skeleton import training_step
 from cases.update_rules import UpdateRules
 from reference import optimizers
 from reference.activations import ACTIVATIONS
-from reference.formulas import (
-    bias_gradient,
-    linear,
-    through_activation,
-    through_weights,
-    weight_gradient,
-)
+from reference.formulas import bias_gradient, linear, through_activation, through_weights, weight_gradient
 from reference.line import Formula, Line, line_of
 from reference.losses import loss_rule
 

@@ -9,69 +9,62 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 
-# By file: the line below which a text is put, and the text; without a line, a new file.
-CELU = {
-    "cases/catalog.py": [("Activation: TypeAlias = Literal[", '    "celu",')],
-    "adapters/torch_functions.py": [
-        (
-            "ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {",
-            '    "celu": lambda z: F.celu(z, alpha=1.0),',
-        )
-    ],
-    "adapters/jax_functions.py": [
-        (
-            "ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {",
-            '    "celu": lambda z: jax.nn.celu(z, alpha=1.0),',
-        )
-    ],
-    "reference/activations/celu.py": [
-        (
-            "",
-            '''"""CELU with α = 1, which is ELU with α = 1."""
+# Each of these: a file, the line below which a text is put, or "" for a new file, and the text.
+CELU = [
+    ("cases/catalog.py", "Activation: TypeAlias = Literal[", '    "celu",'),
+    (
+        "adapters/torch_functions.py",
+        "ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {",
+        '    "celu": lambda z: F.celu(z, alpha=1.0),',
+    ),
+    (
+        "adapters/jax_functions.py",
+        "ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {",
+        '    "celu": lambda z: jax.nn.celu(z, alpha=1.0),',
+    ),
+    (
+        "reference/activations/celu.py",
+        "",
+        '''"""CELU with α = 1, which is ELU with α = 1."""
 
 from reference.activations.elu import ELU
 
 CELU = ELU
 ''',
-        )
-    ],
-}
-SQUARED_ERROR = {
-    "cases/catalog.py": [
-        (
-            "LOSSES: Final[dict[str, LossKind]] = {",
-            '    "squared_error": LossKind("Σ (a − y)² over all elements.", reductions=("sum",)),',
-        )
-    ],
-    "adapters/torch_functions.py": [
-        (
-            "LOSSES: dict[str, Callable[[Tensor, Tensor, str, dict[str, float]], Tensor]] = {",
-            '    "squared_error": lambda y_hat, y, reduction, _: F.mse_loss(y_hat, y, reduction=reduction),',
-        )
-    ],
-    "adapters/jax_functions.py": [
-        (
-            "LOSSES: dict[str, Callable[[jax.Array, jax.Array, dict[str, float]], jax.Array]] = {",
-            '    "squared_error": lambda y_hat, y, _: optax.squared_error(y_hat, y),',
-        )
-    ],
-    "reference/losses/squares.py": [
-        (
-            "SQUARES = {",
-            """    ("squared_error", "sum"): Loss(
+    ),
+]
+SQUARED_ERROR = [
+    (
+        "cases/catalog.py",
+        "LOSSES: Final[dict[str, LossKind]] = {",
+        '    "squared_error": LossKind("Σ (a − y)² over all elements.", reductions=("sum",)),',
+    ),
+    (
+        "adapters/torch_functions.py",
+        "LOSSES: dict[str, Callable[[Tensor, Tensor, str, dict[str, float]], Tensor]] = {",
+        '    "squared_error": lambda y_hat, y, reduction, _: F.mse_loss(y_hat, y, reduction=reduction),',
+    ),
+    (
+        "adapters/jax_functions.py",
+        "LOSSES: dict[str, Callable[[jax.Array, jax.Array, dict[str, float]], jax.Array]] = {",
+        '    "squared_error": lambda y_hat, y, _: optax.squared_error(y_hat, y),',
+    ),
+    (
+        "reference/losses/squares.py",
+        "SQUARES = {",
+        """    ("squared_error", "sum"): Loss(
         "Σ ({0} − {1})²",
         "2 ({0} − {1})",
         squared_error_sum,
         lambda y_hat, y: 2 * (y_hat - y),
     ),""",
-        )
-    ],
-}
-ADADELTA = {
-    "cases/update_rules.py": [
-        (
-            "    is_decay_decoupled: bool = False",
-            """
+    ),
+]
+ADADELTA = [
+    (
+        "cases/update_rules.py",
+        "    is_decay_decoupled: bool = False",
+        """
 
 def _adadelta(parameter: str, gradient: str, _: Rule) -> Iterator[Quantity]:
     v, u, way = (names.state(kind, parameter) for kind in ("v", "u", "direction"))
@@ -79,41 +72,39 @@ def _adadelta(parameter: str, gradient: str, _: Rule) -> Iterator[Quantity]:
     yield Quantity(way, "adadelta direction", (u, names.updated(v), gradient, "eps"))
     yield Quantity(names.updated(u), "average of squares", ("rho", u, way))
     yield Quantity(names.updated(parameter), "descend", (parameter, way, LEARNING_RATE))""",
-        ),
-        (
-            "OPTIMIZERS: Final[dict[str, OptimizerKind]] = {",
-            """    "adadelta": OptimizerKind(
+    ),
+    (
+        "cases/update_rules.py",
+        "OPTIMIZERS: Final[dict[str, OptimizerKind]] = {",
+        """    "adadelta": OptimizerKind(
         "Adadelta: W_new = W − η √(u + ε) / √(v_new + ε) dL/dW.",
         {"rho": Key("fraction", "ρ, of both averages; above 0 and below 1.", symbol="ρ"), **_keys("eps")},
         _adadelta,
     ),""",
-        ),
-    ],
-    "adapters/torch_optimizers.py": [
-        (
-            "OPTIMIZERS = {",
-            """    "adadelta": TorchOptimizer(
+    ),
+    (
+        "adapters/torch_optimizers.py",
+        "OPTIMIZERS = {",
+        """    "adadelta": TorchOptimizer(
         torch.optim.Adadelta, {"v": "square_avg", "u": "acc_delta"}, lambda rule: {"rho": rule["rho"]}
     ),""",
-        )
-    ],
-    "adapters/jax_optimizers.py": [
-        (
-            "OPTIMIZERS = {",
-            """    "adadelta": OptaxOptimizer(
+    ),
+    (
+        "adapters/jax_optimizers.py",
+        "OPTIMIZERS = {",
+        """    "adadelta": OptaxOptimizer(
         optax.adadelta,
         {"v": "e_g", "u": "e_x"},
         lambda rule: {"rho": rule["rho"], "eps": rule["eps"]},
     ),""",
-        )
-    ],
-    "reference/optimizers/adadelta.py": [
-        (
-            "",
-            '''"""Adadelta: Zeiler, "ADADELTA: An Adaptive Learning Rate Method" (2012), algorithm 1."""
+    ),
+    (
+        "reference/optimizers/adadelta.py",
+        "",
+        '''"""Adadelta: Zeiler, "ADADELTA: An Adaptive Learning Rate Method" (2012), algorithm 1."""
 
+from reference.arithmetic import cast, sqrt
 from reference.line import Formula
-from reference.arithmetic.elementary import cast, sqrt
 
 
 def direction(u, v, g, eps):
@@ -123,9 +114,8 @@ def direction(u, v, g, eps):
 
 FORMULAS = {"adadelta direction": Formula(direction, "√({0} + {3}) / √({1} + {3}) {2}")}
 ''',
-        )
-    ],
-}
+    ),
+]
 
 CASE = """\
 about: What was added.
@@ -161,10 +151,8 @@ def _copy(tmp_path):
     leave_out = shutil.ignore_patterns("__pycache__", "*.yaml")
     for package in ("cases", "reference", "adapters"):
         shutil.copytree(ROOT / package, tmp_path / package, ignore=leave_out)
-    for addition in (CELU, SQUARED_ERROR, ADADELTA):
-        for path, texts in addition.items():
-            for anchor, text in texts:
-                add(tmp_path / path, anchor, text)
+    for path, anchor, text in (*CELU, *SQUARED_ERROR, *ADADELTA):
+        add(tmp_path / path, anchor, text)
     return tmp_path
 
 
@@ -179,7 +167,8 @@ def add(file, anchor, text):
 
 @pytest.mark.needs("torch", "jax")
 def test_an_activation_a_loss_and_an_optimizer_are_added_in_four_files_each(copy):
-    assert [len(addition) for addition in (CELU, SQUARED_ERROR, ADADELTA)] == [4, 4, 4]
+    additions = (CELU, SQUARED_ERROR, ADADELTA)
+    assert [len({path for path, _, _ in addition}) for addition in additions] == [4, 4, 4]
     (copy / "added.yaml").write_text(CASE, encoding="utf-8")
     command = [sys.executable, "-c", JUDGE]
     done = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)

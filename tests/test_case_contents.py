@@ -125,6 +125,7 @@ def test_classes_are_one_hot_rows(load, y, loss, dtype):
     [
         ("{name: softmax_cross_entropy, reduction: mean, label_smoothing: 0.1}", {"label_smoothing": 0.1}),
         ("{name: softmax_cross_entropy, reduction: sum}", {"label_smoothing": 0.0}),
+        ("{name: softmax_cross_entropy, reduction: sum, label_smoothing: 1e-50}", {"label_smoothing": 0.0}),
         ("{name: huber, reduction: sum, delta: 0.7}", {"delta": 0.7}),
         ("{name: smooth_l1, reduction: mean, beta: 0x1.8p-1}", {"beta": 0.75}),
         ("{name: binary_cross_entropy, reduction: mean}", {}),

@@ -13,9 +13,13 @@ from cases.verdict import NoEquivalent
 from reference import Finding, Subject, Verdict, training_steps
 from reference.mistakes import MISTAKES, mistaken_steps
 from reports.expectations import VERDICTS, settled
-from reports.outcome import cell
+from reports.outcome import Cell
 from reports.rows import Row, first_failure, order
 from reports.run import run_case
+
+
+def shown(rows):
+    return str(Cell.of(rows))
 
 
 @pytest.fixture(name="expecting")
@@ -95,7 +99,7 @@ def unexpected(rows):
     assert first is not None
     assert [row for row in rows if row.unexpected] == [first]
     assert not any(row.expected for row in rows)
-    assert cell(rows) == "not as its case expects"
+    assert shown(rows) == "not as its case expects"
     return first.sentence
 
 
@@ -115,17 +119,17 @@ def test_a_difference_that_one_of_two_programs_hides(expecting):
     first = {row.subject.program: row.finding.quantity for row in reversed(rows) if row.expected}
     assert first == {"p1": "dL/dW1", "p2": "dL/da1"}
     assert all(row.passes for row in rows)
-    assert cell(rows) == "differs as expected at dL/da1"
+    assert shown(rows) == "differs as expected at dL/da1"
     assert all(row.passes for row in judged(expecting(DL_DA1), HIDDEN_HONEST, forgets_a_factor))
 
 
 def test_an_expectation_of_another_format_changes_nothing(expecting):
     case = expecting(DL_DA1.replace("dL/da1", "dL/da1, dtypes: [float32]"))
     rows = judged(case, forgets_a_factor)
-    assert cell(rows) == "differs at dL/da1"
+    assert shown(rows) == "differs at dL/da1"
     assert not any(row.expected for row in rows)
-    assert cell(judged(case, forgets_a_factor, dtype="float32")) == "differs as expected at dL/da1"
-    assert cell(judged(case, honest)).startswith("agrees")
+    assert shown(judged(case, forgets_a_factor, dtype="float32")) == "differs as expected at dL/da1"
+    assert shown(judged(case, honest)).startswith("agrees")
     assert unexpected(judged(case, honest, dtype="float32"))
 
 
@@ -171,9 +175,9 @@ CELLS = {
 }
 
 
-@pytest.mark.parametrize(("expectation", "programs", "shown"), CELLS.values(), ids=CELLS)
-def test_cell(expectation, programs, shown, expecting):
-    assert cell(judged(expecting(expectation), *programs)) == shown
+@pytest.mark.parametrize(("expectation", "programs", "text"), CELLS.values(), ids=CELLS)
+def test_cell(expectation, programs, text, expecting):
+    assert shown(judged(expecting(expectation), *programs)) == text
 
 
 def test_an_error_of_the_same_words_follows_and_no_other(expecting):
@@ -181,7 +185,7 @@ def test_an_error_of_the_same_words_follows_and_no_other(expecting):
     assert all(row.passes for row in judged(case, changing(halved()), hiding(changing(halved()))))
     rows = judged(case, changing(reshaped("dL/db1"), train=changing(halved("z1"))))
     assert [row.finding.quantity for row in rows if row.fails] == ["dL/db1"] * 3
-    assert cell(rows) == "error at dL/db1"
+    assert shown(rows) == "error at dL/db1"
 
 
 def test_no_error_follows_from_a_difference(expecting):
@@ -199,16 +203,16 @@ def test_no_equivalent_as_expected(expecting):
 def test_no_equivalent_that_nobody_expects_is_neither_agreement_nor_failure(expecting):
     case = expecting("{differs: z1, because: why, dtypes: [float32]}")
     (row,) = judged(case, declining)
-    assert (row.passes, row.fails, cell([row])) == (False, False, "no equivalent")
-    assert cell(judged(case, honest, declining)) == "no equivalent"
-    assert cell(judged(case, forgets_a_factor, declining)) == "differs at dL/da1"
+    assert (row.passes, row.fails, shown([row])) == (False, False, "no equivalent")
+    assert shown(judged(case, honest, declining)) == "no equivalent"
+    assert shown(judged(case, forgets_a_factor, declining)) == "differs at dL/da1"
 
 
 @pytest.mark.parametrize("expectation", [DL_DA1, NONE])
 def test_an_absent_framework_fails_no_expectation(expectation, expecting):
     absent = Unavailable("fake", Verdict.NOT_RUN, "fake is not installed")
     (row,) = run_case(expecting(expectation), "float64", [absent])[0]
-    assert (cell([row]), row.fails) == ("not run", False)
+    assert (shown([row]), row.fails) == ("not run", False)
     broken = Unavailable("fake", Verdict.ERROR, "could not be imported")
     (row,) = run_case(expecting(expectation), "float64", [broken])[0]
     assert (row.fails, row.finding.reason) == (True, "could not be imported")

@@ -3,53 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Final, get_args
+from typing import Final
 
 from cases import names
-from cases.catalog import Activation
+from cases.catalog import ACTIVATIONS, LOSSES, REDUCED_LOSSES
 from cases.dtypes import DTYPES
 from cases.numbers import rounded_once
-from cases.update_rules import Rule
+from cases.update_rules import OPTIMIZERS, Rule
 from reports.sweep.randomness import Stream, round_robin
-
-# What a case may name, and what its numbers may be.
-
-ACTIVATIONS: Final[tuple[str, ...]] = get_args(Activation)
-
-# What y must be; any numbers for the losses that are not here.
-TARGETS: Final = {
-    "softmax_cross_entropy": "distributions",
-    "softmax_cross_entropy_with_integer_labels": "classes",
-    "binary_cross_entropy_with_logits": "probabilities",
-    "binary_cross_entropy": "probabilities",
-}
-
-REDUCTIONS: Final = {
-    "half_squared_error": ("sum", "mean"),
-    "mean_squared_error": ("mean",),
-    **dict.fromkeys((*TARGETS, "huber", "smooth_l1", "l1"), ("sum", "mean")),
-}
-LOSSES: Final = tuple((name, reduction) for name in REDUCTIONS for reduction in REDUCTIONS[name])
-
-# The ranges of the numbers of losses and rules: "fraction" is above 0 and below 1, "share" at least 0,
-# "smoothing" at least 0 and below 1, "count" a whole number above 0; all others are above 0.
-RANGES: Final = {
-    **dict.fromkeys(("momentum", "dampening", "beta1", "beta2", "alpha", "factor"), "fraction"),
-    **dict.fromkeys(("eps", "clip_eps", "initial_accumulator", "final"), "share"),
-    **dict.fromkeys(("every", "over"), "count"),
-    "label_smoothing": "smoothing",
-}
-
-# The numbers of each optimizer, in the order in which they are drawn.
-_ADAM: Final = ("beta1", "beta2", "eps", "weight_decay")
-OPTIMIZER_NUMBERS: Final = {
-    "sgd": ("momentum", "dampening", "weight_decay"),
-    "adam": _ADAM,
-    "adamw": _ADAM,
-    "adamax": _ADAM,
-    "rmsprop": ("alpha", "eps", "weight_decay"),
-    "adagrad": ("initial_accumulator", "eps", "weight_decay"),
-}
 
 # What is drawn.
 
@@ -206,10 +167,10 @@ def structure(
     steps = max(turn("steps", options=STEPS), 1 if SHOWN_LATER.isdisjoint(update.split()) else 2)
     if widths is None:
         widths = [1 + stream.below(MAX_WIDTH) for _ in range(turn("depth", options=DEPTHS) + 1)]
-    loss, reduction = turn("loss", options=LOSSES)
+    loss, reduction = turn("loss", options=REDUCED_LOSSES)
     activations = [turn(f"activation {k}", options=ACTIVATIONS) for k in range(1, len(widths))]
     regime = turn("regime", options=REGIMES)
-    if loss == "binary_cross_entropy":  # of probabilities: NaN is refused by PyTorch
+    if LOSSES[loss].of_probabilities:  # NaN is refused by PyTorch
         activations[-1] = "sigmoid"
         regime = ORDINARY if regime.of_format or dtype == "float16" else regime
         steps = 1 if dtype == "float16" else steps
@@ -241,11 +202,9 @@ def _loss_numbers(loss: str, stream: Stream, dtype: str) -> tuple[tuple[str, flo
 
 def _optimizer(update: str, stream: Stream) -> Rule:
     name, *words = update.split()
-    left_out = {number for number, word in OPTIONAL_NUMBERS.items() if word not in words}
-    if name == "adamw":
-        left_out.discard("weight_decay")
-    given = (number for number in OPTIMIZER_NUMBERS[name] if number not in left_out)
-    numbers = tuple((number, stream.choice(VALUES[number])) for number in given)
+    keys = {key: kind for key, kind in OPTIMIZERS[name].keys.items() if kind.kind != "flag"}
+    given = (key for key, kind in keys.items() if kind.default is ... or OPTIONAL_NUMBERS[key] in words)
+    numbers = tuple((key, stream.choice(VALUES[key])) for key in given)
     return Rule(name, numbers, frozenset(OPTIONS[word] for word in words if word in OPTIONS))
 
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from cases import Problem, Rule
 from cases.dtypes import DTYPES
 from cases.numbers import Number, rounded_once
+from cases.update_rules import NUMBERS
 from reports.sweep.minimize.edits import Edit, with_parameters
-from reports.sweep.structure import RANGES
 
 # From a number and its format, another number of the format.
 Choice: TypeAlias = Callable[[float, str], float]
@@ -193,7 +193,7 @@ def _rule_number(problem: Problem, owner: str, name: str, choice: Choice) -> Pro
     if (owner, name) not in given:
         return None
     number = choice(*given[owner, name])
-    if RANGES.get(name) == "count":
+    if _kind(name) == "count":
         number = max(1, int(number))
     if not _is_allowed(name, number):
         return None
@@ -208,8 +208,12 @@ def _rule_number(problem: Problem, owner: str, name: str, choice: Choice) -> Pro
     return replace(problem, **changed)
 
 
+def _kind(name: str) -> str:
+    return NUMBERS[name].kind if name in NUMBERS else "positive"  # as the learning rate is
+
+
 def _is_allowed(name: str, number: float) -> bool:
     """Whether a rule or a loss may be given a number by this name."""
-    allowed = RANGES.get(name, "positive")
+    allowed = _kind(name)
     is_enough = number >= 0 if allowed in {"share", "smoothing"} else number > 0
     return is_enough and math.isfinite(number) and (number < 1 or allowed not in {"fraction", "smoothing"})
