@@ -4,18 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-import pandas as pd
-
-from cases import Case
 from reference import parts
 from reference.parts import FailedPart
 from reports import report_tables
 from reports.changes import Changes
 from reports.conclusion import Conclusion, conclude
 from reports.environment import Environment, Selection
-from reports.outcome import by_case
 from reports.power import Power
-from reports.quantity_tables import quantities
 from reports.report_tables import Table
 from reports.rows import Results
 from reports.saved import SavedRun, saved_run
@@ -52,15 +47,6 @@ class Report:
     def tables(self) -> tuple[Table, ...]:
         """All tables in their order; each frame is made where it is first asked for."""
         return report_tables.tables(self.results, self.selection)
-
-    @cached_property
-    def quantities(self) -> tuple[tuple[Case, dict[str, pd.DataFrame] | FailedPart], ...]:
-        """For each case the tables of its quantities by implementation, by number format."""
-        cases = {case.name: case for case in self.selection.cases}
-        return tuple(
-            (cases[name], parts.tried(f"the tables of {name}", quantities, cases[name], rows))
-            for name, rows in by_case(self.results.rows).items()
-        )
 
     @property
     def run(self) -> SavedRun:

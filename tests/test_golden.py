@@ -21,7 +21,7 @@ from reports.changes import compare, markdown
 from reports.drift import TRUTH, Drift
 from reports.environment import Environment, Selection
 from reports.lost_digits import LostDigits
-from reports.quantity_tables import quantities
+from reports.page.case_sections import quantities
 from reports.rows import PUBLISHED, Pair, Printed, Results, Row
 from reports.saved import SavedRun
 from reports.writers.markdown_text import table_head, table_rows

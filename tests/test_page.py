@@ -20,7 +20,7 @@ from reference.formats import FLOAT64
 from reports import environment, page, report, run
 from reports.build import main
 from reports.environment import Selection
-from reports.page.case_sections import MAX_YAML, network, yaml
+from reports.page.case_sections import MAX_YAML, case_sections, network, yaml
 from reports.page.failing import repeat
 from reports.page.method import anatomy
 from reports.page.rendering import anchor, case_anchor, failure_anchor, shown, thread
@@ -201,10 +201,11 @@ def test_counts_of_each_adapter(failing: Report) -> None:
 
 
 def test_tables_of_a_case_follow_the_tape_and_show_the_worst_step(failing: Report) -> None:
-    ((case, tables),) = failing.quantities
-    (frame,) = tables.values()
-    assert case.name == "mine/two-layers"
-    assert [*tables] == ["float64"]
+    (section,) = case_sections(failing)
+    (table,) = section.tables
+    frame = table.frame
+    assert (section.case.name, table.dtype) == ("mine/two-layers", "float64")
+    assert table.summary == "20 lines: 55 comparisons agree, 3 not in agreement"
     names = list(frame["quantity"])
     assert names[:5] == ["(the whole claim)", "z1", "a1", "z2", "a2"]
     line = frame.set_index("quantity").loc["dL/da1"]

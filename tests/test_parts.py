@@ -101,7 +101,7 @@ OF_A_REPORT = {
     "reports.report_tables.lost": "“Within the bound, and yet without one right digit”",
     "reports.report_tables.drift": "“For information: how far the trainings have come apart”",
     "reports.report_tables.printed": "“Printed numbers: worked/document”",
-    "reports.report.quantities": "the tables of mine/document",
+    "reports.page.case_sections.quantities": "the tables of mine/document",
     "reports.report_tables.counts": "“Each case by each adapter”",
     "reports.page.index_page.case_sections": "“The cases, line by line”",
     "reports.page.index_page.anatomy": "“What a tolerance is made of”",

@@ -31,4 +31,6 @@ def _named(title: str) -> str:
 
 def learning_rates(report: Report) -> dict[str, float]:
     """Return each case's learning rate, at the first step and before any rounding to a number format."""
-    return {case.name: case.file.optimizer.learning_rate.rounded("float64") for case, _ in report.quantities}
+    return {
+        case.name: case.file.optimizer.learning_rate.rounded("float64") for case in report.selection.cases
+    }
