@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import pandas as pd
+
 from reference import parts
 from reference.parts import FailedPart
 from reports import report_tables
@@ -47,6 +49,11 @@ class Report:
     def tables(self) -> tuple[Table, ...]:
         """All tables in their order; each frame is made where it is first asked for."""
         return report_tables.tables(self.results, self.selection)
+
+    @property
+    def matrix(self) -> pd.DataFrame:
+        """The first table: each case by each adapter."""
+        return self.tables[0].frame
 
     @property
     def run(self) -> SavedRun:

@@ -193,7 +193,7 @@ def test_a_thread_has_an_address_where_its_project_is_known(see: str, address: s
 
 
 def test_counts_of_each_adapter(failing: Report) -> None:
-    table = counts(failing.tables[0].frame).set_index("adapter")
+    table = counts(failing.matrix).set_index("adapter")
     assert list(table.columns) == ["agree", "no equivalent", "fail"]
     assert list(table.loc["numpy"]) == ["1", "–", "–"]
     assert list(table.loc["programs:raises"]) == ["–", "–", "1"]
@@ -215,7 +215,7 @@ def test_tables_of_a_case_follow_the_tape_and_show_the_worst_step(failing: Repor
     assert re.fullmatch(r"\d\.\d\d", str(line["programs:honest"]))
     assert line["worst by"] == "programs:forgets_the_factor, step 3"
     implementations = ["numpy", "programs:honest", *WRONG]
-    assert [*frame.columns[2:-5]] == implementations == [*failing.tables[0].frame.columns[2:]]
+    assert [*frame.columns[2:-5]] == implementations == [*failing.matrix.columns[2:]]
 
 
 def test_anatomy_of_a_tolerance_adds_up(tmp_path: Path, folder: Path) -> None:

@@ -300,7 +300,7 @@ def test_the_heat_map_agrees_with_the_verdicts_of_the_report():
     table = next(one.table for one in drawn() if one.name == "heat-map")
     cells = dict(zip(table["case"], table["used"], strict=True))
     for line in report().matrix.itertuples():
-        assert line.numpy.startswith(f"agrees {cells[line.case]:.2f} ")
+        assert str(line.numpy).startswith(f"agrees {cells[line.case]:.2f} ")
 
 
 def test_the_tint_is_denser_the_larger_the_number():
