@@ -19,7 +19,8 @@ TINTS: Final = 4
 # A case, a number format, an adapter.
 Group = tuple[str, str, str]
 
-Item, Key = TypeVar("Item"), TypeVar("Key")
+Item = TypeVar("Item")
+Key = TypeVar("Key")
 
 
 class Outcome(Enum):
