@@ -11,8 +11,8 @@ from dataclasses import replace
 import numpy as np
 
 from cases import Problem, names
-from cases.defects import well_formed
 from cases.dtypes import IN_FLOAT32, Accumulators
+from cases.errors import well_formed
 from cases.verdict import Verdict
 from reference.agreement import compare_unguarded
 from reference.bounded import Bounded

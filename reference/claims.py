@@ -10,8 +10,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from cases import Problem, crash
-from cases.defects import well_formed
+from cases import Problem, errors
+from cases.errors import well_formed
 from cases.verdict import NoEquivalent, Verdict
 from reference.bounded import Bounded
 from reference.findings import Finding
@@ -86,7 +86,7 @@ def claims_of(implementation: Implementation, problem: Problem, given: Problem) 
             yield Finding(step, "", Verdict.NO_EQUIVALENT, well_formed(str(reason)))
             return
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it does costs its own row
-            yield Finding(step, "", Verdict.ERROR, crash.describe_exception(error))
+            yield Finding(step, "", Verdict.ERROR, errors.describe_exception(error))
             return
         yield claim
         if is_last(problem, step, claim):

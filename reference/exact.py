@@ -18,7 +18,7 @@ from typing import Final
 import numpy as np
 
 from cases import Problem, names
-from cases.published import Published, PublishedArray
+from cases.published_values import Published, PublishedArray
 from reference.allowance import allowed_steps
 from reference.balls import BITS, Ball, precision
 from reference.bounded import EXACT, Bounded, Real

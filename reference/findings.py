@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cases.dtypes import DTYPES
-from cases.rounding import rounded_once
+from cases.numbers import rounded_once
 from cases.verdict import Verdict
 
 

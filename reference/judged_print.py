@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from cases.published import PublishedArray, PublishedStep
+from cases.published_values import PublishedArray, PublishedStep
 from cases.verdict import Verdict
 from reference.above import MATTERS, Above, Influence, that_matter
 from reference.agreement import ONE_DIGIT

@@ -1,18 +1,43 @@
 """A line of the tape, and which lines are needed for what follows from them."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from cases.names import Quantity
+from cases.update_rules import SYMBOLS
+
+
+@dataclass(frozen=True)
+class Formula:
+    """What an operation computes, and its equation with `{0}`, `{1}`, … for the inputs: "{0} {1}ᵀ + {2}"."""
+
+    function: Callable[..., Any]
+    template: str
 
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the tape: `name` = `formula`(`inputs`), written out in `equation`."""
+    """One line of the tape: `name` = `formula`(`inputs`).
+
+    `template` is the equation with `{0}`, `{1}`, … for the inputs: "{0} {1}ᵀ + {2}".
+    """
 
     name: str
     formula: Callable[..., Any]
     inputs: tuple[str, ...]
-    equation: str
+    template: str
+
+    @property
+    def equation(self) -> str:
+        """The equation with the names of the inputs: "x W1ᵀ + b1"."""
+        return self.template.format(*(SYMBOLS.get(name, name) for name in self.inputs))
+
+
+def line_of(quantity: Quantity, formulas: Mapping[str, Formula]) -> Line:
+    """Attach the formula of its operation to a line of the skeleton."""
+    formula = formulas[quantity.operation]
+    return Line(quantity.name, formula.function, quantity.inputs, formula.template)
 
 
 def leading_to(wanted: Iterable[str], lines: Sequence[Line]) -> tuple[Line, ...]:

@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from cases import Problem
-from cases.rounding import nearest
+from cases.numbers import nearest
 from reference.balls import BITS, Ball, Real
 from reference.trajectory import certified_steps
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, ParamSpec, TypeVar
 
-from cases.crash import type_and_message
+from cases.errors import type_and_message
 
 P = ParamSpec("P")
 Value = TypeVar("Value")

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from cases import Problem, names
-from cases.published import Published, PublishedStep
+from cases.published_values import Published, PublishedStep
 from reference.above import Above, Standing
 from reference.claims import JudgedStep
 from reference.exact import ExactStep, exact_run

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from cases import Problem, names
 from cases.dtypes import IN_FLOAT32, Accumulators
+from cases.names import CORRECTION1, CORRECTION2
 from cases.verdict import Verdict
 from reference.agreement import after_overflow, certifies, sizes
 from reference.bounded import Bounded, Real
 from reference.claims import wrong_kind
 from reference.formats import format_of
-from reference.optimizers.adam import C1, C2
 from reference.tape import advanced, tape
 
 Stacked: TypeAlias = Callable[[Problem], Iterator[Mapping[str, NDArray[Any]]]]
@@ -31,7 +31,7 @@ AGREES, UNDECIDED, DIFFERS = range(3)
 
 
 # What is the same for every case of a structure: numbers of the program's own, stated once.
-COMMON: Final = frozenset({names.RATE, C1, C2})
+COMMON: Final = frozenset({names.RATE, CORRECTION1, CORRECTION2})
 
 
 def stack_of_one(claim: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:

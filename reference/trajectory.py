@@ -11,7 +11,7 @@ from itertools import count
 from typing import TypeAlias
 
 from cases import Problem, names
-from cases.published import Written
+from cases.published_values import Written
 from reference.balls import BITS, Ball, precision
 from reference.line import Line, leading_to
 from reference.tape import tape

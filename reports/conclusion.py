@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from adapters import Adapter, Unavailable
-from cases.defects import printable
+from cases.errors import printable
 from reference import Verdict
 from reports.environment import Selection
 from reports.outcome import expected_differences, failures, grouped, verdict, without_equivalent

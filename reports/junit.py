@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from cases.defects import printable
+from cases.errors import printable
 from reference import parts
 from reference.parts import FailedPart
 from reports.outcome import Cell, agrees, at_step, badness, verdict, where

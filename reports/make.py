@@ -8,18 +8,18 @@ from rich.console import Console
 
 from adapters import Choice, UnknownAdapterError
 from cases import SHIPPED, CaseErrors, load_cases
-from cases.defects import printable
+from cases.errors import printable
 from reference import parts
 from reference.parts import FailedPart
-from reports import activations, changes, environment, parallel, report, running, saved
-from reports.changes import Changes
+from reports import activations, environment, parallel, regression, report, results_file, running
+from reports.detection import Power, measure
 from reports.ended import with_ended
 from reports.environment import Selection
 from reports.limits import flags_of
-from reports.power import Power, measure
+from reports.regression import Changes
 from reports.report import Report
+from reports.results_file import SavedRun
 from reports.running import Doing, Ended
-from reports.saved import SavedRun
 from reports.writers import report_files, summary_md, terminal
 
 
@@ -80,7 +80,7 @@ def make(wanted: Wanted, command: str) -> int:
     """Make the report, and return the exit code; `command` is told in it."""
     try:
         return _make(wanted, command)
-    except (UsageError, CaseErrors, UnknownAdapterError, saved.UnreadableError) as error:
+    except (UsageError, CaseErrors, UnknownAdapterError, results_file.UnreadableError) as error:
         print("\n".join(map(printable, str(error).split("\n"))), file=sys.stderr)
         return 2
     except OSError as error:
@@ -90,7 +90,9 @@ def make(wanted: Wanted, command: str) -> int:
 
 
 def _make(wanted: Wanted, command: str) -> int:
-    baseline = saved.read(wanted.baseline) if wanted.baseline else None  # which this report may replace
+    baseline = (
+        results_file.read(wanted.baseline) if wanted.baseline else None
+    )  # which this report may replace
     out = terminal.console()
     told = _again(wanted) if wanted.kept else _anew(wanted, command, out)
     with parts.collected():
@@ -103,7 +105,7 @@ def _make(wanted: Wanted, command: str) -> int:
 
 
 def _compared(baseline: SavedRun, told: Report) -> Changes:
-    return changes.compare(baseline, told.run)
+    return regression.compare(baseline, told.run)
 
 
 def _write(told: Report, wanted: Wanted, out: Console) -> None:
@@ -149,7 +151,7 @@ def _again(wanted: Wanted) -> Report:
     """Return the report of a run that was kept."""
     if wanted.kept is None or wanted.chooses:
         raise UsageError("--from makes the report of a kept run again, so nothing else chooses what is in it")
-    kept = saved.read(wanted.kept)
+    kept = results_file.read(wanted.kept)
     return report.put_together(kept.results, kept.selection, kept.environment, kept.asked, kept.power)
 
 

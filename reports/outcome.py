@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Self, TypeVar
 
-from cases.defects import printable
+from cases.errors import printable
 from reference import Verdict
 from reports.rows import PUBLISHED, Row, first_failure, order
 

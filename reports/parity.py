@@ -11,7 +11,7 @@ from adapters import Adapter, Unavailable, UnknownAdapterError, find_adapters
 from adapters.isolation import Limits
 from adapters.registry import check, default_names
 from cases import SHIPPED, Case, CaseErrors, load_cases
-from cases.defects import printable
+from cases.errors import printable
 from reference import Verdict, parts
 from reference.parts import FailedPart
 from reports.explanations import explained

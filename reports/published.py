@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cases import Case
-from cases.published import Rejected
+from cases.published_values import Rejected
 from reference import Finding, Subject, Verdict, judge_published, parts, tape
 from reference.diagnosis import explain_published
 from reference.judged_print import JudgedArray

@@ -9,13 +9,13 @@ import pandas as pd
 from reference import parts
 from reference.parts import FailedPart
 from reports import report_tables
-from reports.changes import Changes
 from reports.conclusion import Conclusion, conclude
+from reports.detection import Power
 from reports.environment import Environment, Selection
-from reports.power import Power
+from reports.regression import Changes
 from reports.report_tables import Table
+from reports.results_file import SavedRun, saved_run
 from reports.rows import Results
-from reports.saved import SavedRun, saved_run
 
 
 @dataclass(frozen=True)

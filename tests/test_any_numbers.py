@@ -27,7 +27,7 @@ from cases.load import case_of
 from cases.protocol import Program
 from reference import Finding, Subject, Verdict, judge, tape, training_steps
 from reference.mistakes import MISTAKES, Inexpressible, mistaken_steps
-from reports import environment, junit, saved
+from reports import environment, junit, results_file
 from reports.accuracy import UNKNOWN, Accuracy
 from reports.activations import ActivationError, measure_selected
 from reports.drift import TRUTH, Drift
@@ -226,7 +226,7 @@ def read(text: str) -> Results:
     """Read a saved run from its text."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Path, "read_bytes", lambda _: text.encode())
-        return saved.read(Path("results.json")).results
+        return results_file.read(Path("results.json")).results
 
 
 def same(one: Results, other: Results) -> bool:

@@ -18,8 +18,7 @@ from networks import damaged, network
 from adapters import find_adapters
 from cases import names
 from cases.dtypes import SIXTEEN_BITS
-from cases.numbers import Number
-from cases.rounding import rounded_once
+from cases.numbers import Number, rounded_once
 from reference import Accumulators, Subject, Verdict, judge, sentence
 from reference.activations import ACTIVATIONS, sigmoid, tanh
 from reference.balls import precision
@@ -45,7 +44,7 @@ def all_numbers(dtype):
 
 
 def in_torch(function, *arrays):
-    from adapters.torch_arrays import to_numpy, to_torch
+    from adapters.torch_autograd import to_numpy, to_torch
 
     return to_numpy(function(*map(to_torch, arrays)))
 

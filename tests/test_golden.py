@@ -17,13 +17,14 @@ from cases import load_case
 from reference import Finding, JudgedStep, Subject, Verdict
 from reports import report, report_tables
 from reports.bits import BitKeeper
-from reports.changes import compare, markdown
 from reports.drift import TRUTH, Drift
 from reports.environment import Environment, Selection
 from reports.lost_digits import LostDigits
 from reports.page.case_sections import quantities
+from reports.regression import compare
+from reports.regression_text import markdown
+from reports.results_file import SavedRun
 from reports.rows import PUBLISHED, Pair, Printed, Results, Row
-from reports.saved import SavedRun
 from reports.writers.markdown_text import table_head, table_rows
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -23,9 +23,9 @@ from rich.console import Console
 
 from adapters import Unavailable, find_adapters
 from cases import Case, load_cases
-from cases.defects import printable, well_formed
+from cases.errors import printable, well_formed
 from reference import Verdict
-from reports import environment, report, run, saved
+from reports import environment, report, results_file, run
 from reports.environment import Selection
 from reports.report import Report
 from reports.rows import Results, Row
@@ -171,9 +171,9 @@ def is_number(cell: str) -> bool:
 
 
 def test_a_run_of_hostile_texts_is_read_back_as_it_was(out: Path) -> None:
-    kept = saved.read(out)
+    kept = results_file.read(out)
     assert {well_formed(text) for text in TEXTS} <= {row.finding.quantity for row in kept.results.rows}
-    assert saved.dumps(kept) == (out / saved.NAME).read_text(encoding="utf-8")
+    assert results_file.dumps(kept) == (out / results_file.NAME).read_text(encoding="utf-8")
 
 
 TAGS = {*"h1 h2 h3 p ul li strong table thead tbody tr th td code em span".split()}
@@ -299,7 +299,7 @@ def test_any_texts_go_through_every_writer(
         assert not strange(text, "\n\t" if file == "index.html" else "\n"), file
         text.encode()
     (tmp / "results.json").write_text(written["results.json"], encoding="utf-8")
-    (kept, *_) = saved.read(tmp / "results.json").results.rows
+    (kept, *_) = results_file.read(tmp / "results.json").results.rows
     assert (kept.subject.case, kept.subject.adapter, kept.finding.reason) == (renamed.name, adapter, reason)
     (first, *_) = csv.DictReader(io.StringIO(written["results.csv"]))
     cell = printable(renamed.name)

@@ -8,9 +8,9 @@ import pytest
 from networks import network
 
 from cases import load_case, names
-from cases.published import Published, PublishedArray, PublishedStep
+from cases.published_values import Published, PublishedArray, PublishedStep
 from reference import judge_published, tape, training_steps
-from reference.diagnosis.situation import derive
+from reference.diagnosis.context import derive
 from reference.formats import PRINTED
 from reference.known import exact_inputs
 from reference.line import leading_to

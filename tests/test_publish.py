@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reports import saved
+from reports import results_file
 from reports.writers import publish as publishing
 from reports.writers.publish import publish
 
@@ -128,12 +128,12 @@ def test_two_builds_at_once_leave_the_report_of_one(
     names = ("programs:honest", "programs:forgets_the_factor")
     build = (
         f"import sys, types; sys.path[:0] = [{str(implementations)!r}]\n"
-        "sys.modules['reports.pictures'] = types.SimpleNamespace(pictures=lambda _: ())\n"  # they take long
+        "sys.modules['reports.plots'] = types.SimpleNamespace(pictures=lambda _: ())\n"  # they take long
         "from reports.build import main; main(sys.argv[1:])"
     )
     running = [start(build, *asked, "--adapter", name, stdout=subprocess.DEVNULL) for name in names]
     assert [one.wait() for one in running] == [0, 0]
-    kept = saved.read(tmp_path / "out")
+    kept = results_file.read(tmp_path / "out")
     (name,) = [one.name for one in kept.adapters]
     found = visible(tmp_path / "out")
     for file in ("index.html", "summary.md", "results.json"):

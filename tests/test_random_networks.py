@@ -10,7 +10,7 @@ import pytest
 from networks import ACTIVATIONS, LOSSES, network
 
 from adapters import find_adapters
-from adapters.choice import ENGINES
+from adapters.registry import ENGINES
 from cases.dtypes import DTYPES, SIXTEEN_BITS
 from reference import Subject, Verdict, judge, sentence
 

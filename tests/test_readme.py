@@ -35,11 +35,11 @@ from adapters.registry import ENTRY_POINT_GROUP, default_names
 from cases import SHIPPED, load_cases
 from reference import tape, worked_example
 from reports import build, diff, places
-from reports.changes import tables
-from reports.changes.moved import Motion
+from reports import vectors
+from reports.bit_changes import BitChanges
+from reports.regression_text import tables
 from reports.sweep import __main__ as sweep
-from reports.sweep.telling import COLUMNS
-from reports.vectors import __main__ as vectors
+from reports.sweep.summary import COLUMNS
 from reports.writers import latex
 
 DOCUMENTS = documents()
@@ -276,7 +276,7 @@ def test_two_releases_are_compared_in_the_form_that_is_printed() -> None:
     lines = {tuple(re.split(r" {2,}", line.strip())) for line in block.text.splitlines()}
     for frame in (
         tables.differing(()),
-        tables.kinds(Motion()),
+        tables.kinds(BitChanges()),
         tables.headroom(SimpleNamespace(headroom=())),
     ):
         assert tuple(frame.columns) in lines

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from adapters import Adapter, Program, Unavailable, choice
+from adapters import Adapter, Program, Unavailable, registry
 from cases import load_case
 from reference import Verdict, training_steps
-from reports import saved
+from reports import results_file
 from reports.build import main
 from reports.conclusion import conclude
 from reports.environment import Selection
@@ -80,7 +80,7 @@ def test_csv_and_json_hold_the_same_numbers_to_the_last_bit(
     build: Callable[..., int], tmp_path: Path
 ) -> None:
     build(adapters=("programs:honest", "programs:nan", "programs:raises"))
-    frame = csv_json.results(saved.read(tmp_path / "out").results.rows)
+    frame = csv_json.results(results_file.read(tmp_path / "out").results.rows)
     rows = [dict(zip(COLUMNS, row, strict=True)) for row in frame.itertuples(index=False, name=None)]
     for written, row in zip(results(tmp_path / "out"), rows, strict=True):
         for name in ("used", "error", "tolerance", "digits", "ulps", "claimed", "derived", "max_abs_diff"):
@@ -130,9 +130,9 @@ def test_a_framework_that_is_absent_is_told_and_fails_if_asked_for_or_one_is_lef
     *,
     asked: bool,
 ) -> None:
-    found = choice.find_adapters(["numpy"])
+    found = registry.find_adapters(["numpy"])
     absent = Unavailable("jax", Verdict.NOT_RUN, "jax is not installed")
-    monkeypatch.setattr(choice, "find_adapters", lambda *_: (*found, absent))
+    monkeypatch.setattr(registry, "find_adapters", lambda *_: (*found, absent))
     assert build(adapters=("numpy", "jax") if asked else ()) == 1
     printed = capsys.readouterr().out
     assert "Not run: jax, because jax is not installed." in printed
@@ -317,7 +317,7 @@ def test_power_is_measured_and_shown_where_it_is_asked_for(build: Callable[..., 
         told = (out / name).read_text(encoding="utf-8")
         assert "What this suite catches, beside the usual tools" in told
         assert "weight-factor-missing" in told
-    power = saved.read(out).power
+    power = results_file.read(out).power
     assert power is not None
     assert len(power.meetings) > 30
 

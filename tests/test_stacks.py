@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from networks import LOSSES, network
 
 from cases import names
-from cases.problem import Rule
-from cases.stacks import sliced, stacked, unstacked
+from cases.problem import sliced, stacked, unstacked
+from cases.update_rules import Rule
 from reference import judge, training_steps
 from reference.agreement import compare
 from reference.bounded import Bounded

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from reported import report_of, row, table_of
 
-from cases.defects import printable
+from cases.errors import printable
 from reference import Verdict
 from reports.writers import markdown_text, summary_md
 

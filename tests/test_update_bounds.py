@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from networks import network
 
-from cases.problem import Rule
-from cases.stacks import stacked
+from cases.problem import stacked
+from cases.update_rules import Rule
 from reference import training_steps
 from reference.balls import Ball, precision
 from reference.bounded import Bounded

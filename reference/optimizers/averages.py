@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from reference.balls import Ball
 from reference.bounded import Bounded, Real
 from reference.elementary import Elementary
+from reference.line import Formula
 from reference.operations import cast, whole
 
 Array = TypeVar("Array", NDArray[Any], Bounded, Ball)
@@ -96,3 +97,9 @@ def _correction_balls(beta: Ball, step: Ball) -> Ball:
 
 
 CORRECTION = Elementary("1 − βᵗ", correction, _correction_bounded, _correction_balls)
+
+FORMULAS = {
+    "average": Formula(MOVING_AVERAGE, "{0} {1} + (1 − {0}) {2}"),
+    "average of squares": Formula(AVERAGE_OF_SQUARES, "{0} {1} + (1 − {0}) ({2})²"),
+    "correction": Formula(CORRECTION, "1 − {0}ᵗ"),
+}

@@ -1,7 +1,7 @@
 """Schedules: the learning rate of each step, counted from 1.
 
-`step` multiplies the rate by a factor after every so many steps. `cosine` lowers it along half a cosine over
-so many steps to a final fraction, where it stays.
+`step` multiplies the rate by a factor after every k steps. `cosine` lowers it along half a cosine over T
+steps to a final fraction, where it stays.
 
 Source of the cosine: Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts" (2017).
 """
@@ -13,12 +13,11 @@ import flint
 import numpy as np
 from numpy.typing import NDArray
 
-from cases import Rule, names
 from reference.balls import Ball
 from reference.bounded import Bounded
 from reference.elementary import Elementary
 from reference.formats import EVALUATION
-from reference.line import Line
+from reference.line import Formula
 from reference.operations import whole
 
 Plain: TypeAlias = NDArray[Any]
@@ -70,10 +69,7 @@ def _cosine_balls(eta: Ball, step: Ball, over: Ball, final: Ball) -> Ball:
 COSINE = Elementary("η (f + (1 − f) ½ (1 + cos π (t − 1)/T))", cosine, _cosine_bounded, _cosine_balls)
 
 
-def lines(schedule: Rule) -> list[Line]:
-    """Return the line of this step's rate."""
-    if schedule.name == "step":
-        inputs = (names.LEARNING_RATE, names.STEP, "every", "factor")
-        return [Line(names.RATE, BY_STEPS, inputs, "η γ^⌊(t − 1) / k⌋")]
-    inputs = (names.LEARNING_RATE, names.STEP, "over", "final")
-    return [Line(names.RATE, COSINE, inputs, "η (f + (1 − f) ½ (1 + cos π (t − 1)/T))")]
+FORMULAS = {
+    "step schedule": Formula(BY_STEPS, "{0} {3}^⌊({1} − 1) / {2}⌋"),
+    "cosine schedule": Formula(COSINE, "{0} ({3} + (1 − {3}) ½ (1 + cos π ({1} − 1)/{2}))"),
+}

@@ -14,12 +14,12 @@ from markupsafe import Markup
 from cases import Case
 from reference import parts
 from reference.parts import FailedPart
-from reports import changes, power, report_tables, walk
-from reports.changes import Changes
+from reports import detection, regression_text, report_tables, worked_example
 from reports.page.case_sections import case_sections
 from reports.page.failing import Failure, alike, failures
 from reports.page.method import anatomy
 from reports.page.rendering import anchor, templates
+from reports.regression import Changes
 from reports.report import Report
 from reports.report_tables import Table
 from reports.rows import PUBLISHED
@@ -98,7 +98,7 @@ def index(report: Report) -> str:
     contents = [list(same) for _, same in groupby((part for part, *_ in shown), attrgetter("kind"))]
     page = made.get_template("index.html")
     return page.render(
-        style=Markup(walk.STYLE),  # noqa: S704 - a constant
+        style=Markup(worked_example.STYLE),  # noqa: S704 - a constant
         contents=contents,
         parts=shown,
         failed=report.failed,
@@ -108,7 +108,7 @@ def index(report: Report) -> str:
 def diff(changed: Changes) -> str:
     """Return diff.html: what has changed between two runs, as a page like the report's."""
     page = templates(()).get_template("diff.html")
-    return page.render(title=changes.TITLE, changes=changes.to_page(changed))
+    return page.render(title=regression_text.TITLE, changes=regression_text.to_page(changed))
 
 
 def _parts(report: Report, failing: tuple[Failure, ...] | FailedPart) -> Iterator[Part]:
@@ -120,7 +120,12 @@ def _parts(report: Report, failing: tuple[Failure, ...] | FailedPart) -> Iterato
         shows = partial(_walk, report, case)
         yield Part(anchor("walk", case.name), f"{case.name}, step by step", shows)
     bits = ("the bits of ",)
-    yield Part("changes", changes.TITLE, lambda: _made("changes", report.changes, changes.to_page), bits)
+    yield Part(
+        "changes",
+        regression_text.TITLE,
+        lambda: _made("changes", report.changes, regression_text.to_page),
+        bits,
+    )
     drawn = ("the losses of ", "the accuracy of ", "the activations' errors")
     yield Part("pictures", "Pictures", lambda: _pictures(report), drawn)
     for title, alike_tables in groupby(others, lambda table: table.title):
@@ -132,7 +137,7 @@ def _parts(report: Report, failing: tuple[Failure, ...] | FailedPart) -> Iterato
     yield Part("cases", "The cases, line by line", lambda: {"cases": case_sections(report)}, plain)
     yield Part("method", "What a tolerance is made of", lambda: {"anatomy": anatomy(report.results.rows)})
     measured = ("the suite's power",)
-    yield Part("power", power.TITLE, lambda: _made("power", report.power, power.to_page), measured)
+    yield Part("power", detection.TITLE, lambda: _made("power", report.power, detection.to_page), measured)
     yield Part("environment", "How this was made", made_from=("how this was made",))
 
 
@@ -157,11 +162,11 @@ def _made(name: str, measured: Measured | None, show: Callable[[Measured], objec
 
 
 def _walk(report: Report, case: Case) -> Shown:
-    return {"one": walk.walk(case, report.results.rows, report.results.printed)}
+    return {"one": worked_example.walk(case, report.results.rows, report.results.printed)}
 
 
 def _pictures(report: Report) -> Shown:
-    from reports.pictures import pictures  # noqa: PLC0415 - matplotlib is loaded where there is a page to write
+    from reports.plots import pictures  # noqa: PLC0415 - matplotlib is loaded where there is a page to write
 
     drawn = pictures(report)
     return {"pictures": drawn} if drawn else None

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from cases import Problem, names
-from cases.defects import printable
+from cases.errors import printable
 from reference import Line, Verdict, tape
 from reports.conclusion import plural
 from reports.outcome import NOTHING, LineCell, agrees, at_step, group_by, verdict

@@ -4,7 +4,7 @@ from typing import Final
 
 from markupsafe import escape
 
-from cases.defects import printable
+from cases.errors import printable
 from reports.conclusion import plural
 from reports.outcome import Outcome, failures, outcome
 from reports.report import Report

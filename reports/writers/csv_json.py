@@ -8,7 +8,7 @@ from typing import Final
 
 import pandas as pd
 
-from cases.defects import printable
+from cases.errors import printable
 from reports.drift import Drift
 from reports.rows import Row
 

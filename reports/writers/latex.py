@@ -13,7 +13,7 @@ from typing import Final
 
 import pandas as pd
 
-from cases.defects import printable
+from cases.errors import printable
 from reference import parts
 from reference.parts import FailedPart
 from reports.notation import Notation

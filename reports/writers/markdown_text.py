@@ -7,7 +7,7 @@ from typing import Final
 
 import pandas as pd
 
-from cases.defects import printable
+from cases.errors import printable
 
 _MARKS: Final = str.maketrans(
     {mark: f"\\{mark}" for mark in "\\`*_[]~|"}

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from cases.defects import printable
+from cases.errors import printable
 from reference import parts
 from reference.parts import FailedPart
-from reports import page, saved
+from reports import page, results_file
 from reports.report import Report
 from reports.writers import badge, chosen, csv_json, latex, summary_md
 from reports.writers.markdown_text import item
@@ -59,7 +59,7 @@ def _bare(report: Report) -> tuple[str, ...]:
 # The files of a report, each of the format that its name ends in (`reports.writers.FORMATS`).
 WRITERS: dict[str, Callable[[Report], str]] = {
     "results.csv": lambda report: csv_json.csv(csv_json.results(report.results.rows)),
-    "results.json": lambda report: saved.dumps(report.run),
+    "results.json": lambda report: results_file.dumps(report.run),
     "drift.csv": lambda report: csv_json.csv(csv_json.drifts(report.results.drifts)),
     "summary.md": summary_md.summary,
     "index.html": page.index,

@@ -13,7 +13,7 @@ from typing import Final
 
 from reference import parts
 from reference.parts import FailedPart
-from reports import changes, power
+from reports import detection, regression_text
 from reports.outcome import Cell, Outcome, badness, failures
 from reports.report import Report
 from reports.report_tables import Table
@@ -69,10 +69,10 @@ def _made(report: Report) -> Iterator[tuple[str, Callable[[], Iterable[Section]]
     yield "What did not run", lambda: _lines("What did not run", "", report.conclusion.not_run)
     failed = "Parts of this report that failed"
     yield failed, lambda: _lines(failed, "No verdict rests on them.", map(str, report.failed))
-    yield changes.TITLE, lambda: changes.to_sections(report.changes) if report.changes else ()
+    yield regression_text.TITLE, lambda: regression_text.to_sections(report.changes) if report.changes else ()
     for table in report.tables:
         yield table.heading, partial(_table, table)
-    yield power.TITLE, lambda: power.to_sections(report.power) if report.power else ()
+    yield detection.TITLE, lambda: detection.to_sections(report.power) if report.power else ()
 
 
 def _failures(report: Report) -> Iterator[Section]:

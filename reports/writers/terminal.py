@@ -13,12 +13,12 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table as RichTable
 
 from cases import Case
-from cases.defects import printable
+from cases.errors import printable
 from reference import parts
 from reference.parts import FailedPart
-from reports import changes
+from reports import regression_text
+from reports.detection import TITLE, Power, sentences
 from reports.environment import Selection
-from reports.power import TITLE, Power, sentences
 from reports.report import Report
 from reports.report_tables import Table
 
@@ -76,7 +76,7 @@ def show(report: Report, folder: Path | None, out: Console) -> None:
     _conclusion(report, out)
     if report.changes is not None:
         out.print("\nSince the last run:")
-        _try(f"“{changes.TITLE}”", out, changes.show, report.changes, out)
+        _try(f"“{regression_text.TITLE}”", out, regression_text.show, report.changes, out)
     if report.power is not None:
         _try(f"“{TITLE}”", out, _power, report.power, out)
     if failed := parts.counted(report.failed):
