@@ -8,7 +8,7 @@ import numpy as np
 
 from cases import names
 from cases.protocol import Adapter, Program, Stacked
-from reference.tape import training_steps
+from reference.training import training_steps
 
 
 def everything(depth: int) -> frozenset[str]:

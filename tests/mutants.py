@@ -58,7 +58,7 @@ SPARE_MATMUL = "the last of n + 1 roundings is that of z itself, which the sum w
 MUTANTS = [
     *planted(
         "bounded",
-        "reference/bounded.py",
+        "reference/arithmetic/bounded.py",
         ("value, reach, carried, roundings=n + 1, underflows", "value, reach, carried, roundings=(n + 1) // 2, underflows"),
         ("value, reach, carried, roundings=n + 1, underflows", "value, reach, carried, roundings=2 * n + 2, underflows"),
         ("    roundings=n,\n", "    roundings=(n + 1) // 2,\n"),
@@ -87,11 +87,11 @@ MUTANTS = [
         ("EXACT if self.is_exact else np.add.reduce(self.error, axis)", "EXACT"),
         ("reach <= form.largest) if not largest", "reach <= np.inf) if not largest"),
     ),
-    Mutant("bounded", "reference/bounded.py", "    roundings=n,\n", "    roundings=n - 1,\n", SPARE_SUM),
-    Mutant("bounded", "reference/bounded.py", "value, reach, carried, roundings=n + 1, underflows", "value, reach, carried, roundings=n, underflows", SPARE_MATMUL),
+    Mutant("bounded", "reference/arithmetic/bounded.py", "    roundings=n,\n", "    roundings=n - 1,\n", SPARE_SUM),
+    Mutant("bounded", "reference/arithmetic/bounded.py", "value, reach, carried, roundings=n + 1, underflows", "value, reach, carried, roundings=n, underflows", SPARE_MATMUL),
     *planted(
         "formats",
-        "reference/formats.py",
+        "reference/arithmetic/number_formats.py",
         ("SLACK = 1 + 2.0**-30", "SLACK = 1.0"),
         ("self.underflow / self.unit_roundoff if", "1e6 * self.underflow / self.unit_roundoff if"),
         ("(1 if self.flushes else self.unit_roundoff)", "1"),
@@ -122,7 +122,7 @@ MUTANTS = [
     ),
     *planted(
         "stacks",
-        "reference/stacks.py",
+        "reference/batched.py",
         ("closely = ~((used <= 1) & (most < np.inf))", "closely = ~((used <= 2) & (most < np.inf))"),
         ("beyond = finite & ~(off[closely] <= allowed[closely])", "beyond = finite & ~(off[closely] <= 2 * allowed[closely])"),
         ("np.where(certain, AGREES, UNDECIDED)", "AGREES"),
@@ -130,13 +130,13 @@ MUTANTS = [
     ),
     *planted(
         "stacks",
-        "reference/operations.py",
+        "reference/arithmetic/elementary.py",
         ("reshaped = Bounded(number.value.reshape(shape), error", "reshaped = Bounded(number.value.reshape(shape)[:1], error"),
         ("shaped: Array = number.reshape(shape)", "shaped: Array = number.reshape(shape)[:1]"),
     ),
     *planted(
         "truth",
-        "reference/truth.py",
+        "reference/certified.py",
         ("derived.error + np.where(np.isfinite(radius), radius, np.inf)", "derived.error + np.where(np.isfinite(radius), 0.0, np.inf)"),
         ("derived.terms, low, derived.parts, derived.sizes,", "derived.terms, low, 1.0, derived.sizes,"),
         ("low, derived.parts, derived.sizes,", "low, derived.parts, None,"),
@@ -148,13 +148,13 @@ MUTANTS = [
     ),
     *planted(
         "truth",
-        "reference/balls.py",
+        "reference/arithmetic/balls.py",
         ("self._array(low), self._array(radius)", "self._array(low), self._array([0.0] * len(radius))"),
         ("lambda a, b: a.max(b)", "lambda a, b: a.min(b)"),
     ),
     *planted(
         "truth",
-        "reference/certification.py",
+        "reference/certified.py",
         ("number.error + np.abs(number.low)", "number.error"),
     ),
     *planted("activations", "reference/activations/sigmoid.py", ("\nULPS = 4\n", "\nULPS = 8\n"), ("\nULPS = 4\n", "\nULPS = 3\n"), ("ULPS_OF_16_BITS = 2", "ULPS_OF_16_BITS = 4")),
@@ -310,7 +310,7 @@ MUTANTS = [
     ),
     *planted(
         "zero",
-        "reference/bounded.py",
+        "reference/arithmetic/bounded.py",
         ("sizes=partial(_terms, np.add, self, other)", "sizes=None"),
         ("sizes=partial(_terms, np.multiply, self, other)", "sizes=None"),
         ("sizes=partial(_terms, np.matmul, self, other)", "sizes=None"),

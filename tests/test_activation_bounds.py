@@ -11,8 +11,7 @@ import pytest
 
 from reference.activations import ACTIVATIONS, selu
 from reference.activations.contract import undecided
-from reference.bounded import Bounded
-from reference.formats import FLOAT32, FLOAT64, FORMATS, PRINTED
+from reference.arithmetic import FLOAT32, FLOAT64, FORMATS, PRINTED, Bounded
 
 
 def bounds(name, z, form, error=None):

@@ -14,7 +14,7 @@ from cases import load_case, names
 from cases.verdict import Fault
 from reference import Verdict, training_steps
 from reference.activations import ACTIVATIONS
-from reference.formats import FORMATS
+from reference.arithmetic import FORMATS
 from reports.activations import (
     KINKS,
     POINTS,

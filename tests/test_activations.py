@@ -17,9 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reference.activations import ACTIVATIONS, gelu_erf, gelu_tanh, silu
-from reference.balls import Ball, precision
-from reference.bounded import Bounded
-from reference.formats import EVALUATION, FLOAT32, FLOAT64
+from reference.arithmetic import EVALUATION, FLOAT32, FLOAT64, Ball, Bounded, precision
 
 # bfloat16's eight bits with float32's range
 SHORT = replace(FLOAT32, name="bfloat16", unit_roundoff=2.0**-8)

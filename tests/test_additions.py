@@ -113,7 +113,7 @@ def _adadelta(parameter: str, gradient: str, _: Rule) -> Iterator[Quantity]:
             '''"""Adadelta: Zeiler, "ADADELTA: An Adaptive Learning Rate Method" (2012), algorithm 1."""
 
 from reference.line import Formula
-from reference.operations import cast, sqrt
+from reference.arithmetic.elementary import cast, sqrt
 
 
 def direction(u, v, g, eps):

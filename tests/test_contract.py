@@ -19,9 +19,7 @@ import torch
 
 from adapters import jax_functions, torch_functions
 from reference.activations import ACTIVATIONS, sigmoid, tanh
-from reference.balls import Ball, precision
-from reference.bounded import Bounded
-from reference.formats import FORMATS
+from reference.arithmetic import FORMATS, Ball, Bounded, precision
 
 CONTRACT = {
     "exp": 5,

@@ -16,8 +16,8 @@ from cases import load_case
 from cases.names import outcome, parameters
 from reference import Verdict, judge, judge_published, tape, training_steps, worked_example
 from reference.diagnosis import Diagnosis, Explanation, diagnose, explain_published, explain_step, inherited
-from reference.known import first_state
 from reference.mistakes import MISTAKES, Inexpressible, mistaken_steps
+from reference.training import initial_state
 
 NONE = "No known mistake explains it."
 
@@ -335,7 +335,7 @@ def test_losses_alone_are_explained_by_the_run_up_to_them():
 def test_later_quantities_that_are_off_only_because_of_the_first_are_told():
     problem = network((3, 3, 3), 4)
     (step,) = judge(problem, planted("weight-factor-missing"), frozenset())
-    found = inherited(problem, step.claim, first_state(problem), step.failures[0].quantity)
+    found = inherited(problem, step.claim, initial_state(problem), step.failures[0].quantity)
     assert found.quantity == "dL/da1"
     assert found.inherited == ("dL/dz1", "dL/dW1", "dL/db1", "W1_new", "b1_new")
     assert str(found) == (
@@ -351,7 +351,7 @@ def test_a_later_line_that_is_wrong_itself_inherits_nothing():
 
     problem = network()
     (step,) = judge(problem, damaged(training_steps, damage), frozenset())
-    nothing = inherited(problem, step.claim, first_state(problem), "dL/dW1")
+    nothing = inherited(problem, step.claim, initial_state(problem), "dL/dW1")
     assert (nothing.inherited, str(nothing)) == ((), "")
 
 

@@ -9,7 +9,7 @@ from rules import STEP, every_rule, ruled
 
 from cases.names import outcome
 from reference import Subject, Verdict, judge, parts, tape, training_steps
-from reference.claims import SEARCHED_STEPS
+from reference.claim import MAX_SEARCHED_STEPS
 from reference.diagnosis import diagnose, explain_step
 from reference.mistakes import MISTAKES, PRECISION, Inexpressible, mistaken_steps
 from reports.explanations import explained
@@ -256,12 +256,12 @@ def test_a_step_has_those_before_it_only_while_a_state_is_hidden():
 
 
 def test_of_a_long_run_only_the_first_steps_are_kept():
-    problem = ruled("momentum", net=network((1, 1), 1), steps=SEARCHED_STEPS + 3)
-    assert kept(problem, outcome(1))[-4:] == [SEARCHED_STEPS - 1, SEARCHED_STEPS, 1, 1]
+    problem = ruled("momentum", net=network((1, 1), 1), steps=MAX_SEARCHED_STEPS + 3)
+    assert kept(problem, outcome(1))[-4:] == [MAX_SEARCHED_STEPS - 1, MAX_SEARCHED_STEPS, 1, 1]
 
 
 def test_beyond_them_a_mistake_of_one_step_is_still_named():
-    problem = ruled("momentum", net=network((1, 1), 1), steps=SEARCHED_STEPS + 3)
+    problem = ruled("momentum", net=network((1, 1), 1), steps=MAX_SEARCHED_STEPS + 3)
 
     def damage(claim):
         del claim["m_W1_new"], claim["m_b1_new"]

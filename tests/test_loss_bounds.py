@@ -9,8 +9,7 @@ import mpmath
 import numpy as np
 import pytest
 
-from reference.bounded import Bounded
-from reference.formats import FLOAT32
+from reference.arithmetic import FLOAT32, Bounded
 from reference.losses import loss_rule
 
 U = 2.0**-24

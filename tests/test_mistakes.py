@@ -13,11 +13,11 @@ from rules import OPTIMIZERS, STEP, every_rule, ruled
 import reference.mistakes
 from cases import SHIPPED, load_case, load_cases
 from reference import Verdict, judge, tape, training_steps, worked_example
+from reference.arithmetic import FORMATS
 from reference.diagnosis.context import derive
-from reference.formats import FORMATS
-from reference.known import exact_inputs
 from reference.mistakes import MISTAKES, PRECISION, STRUCTURAL, Inexpressible, mistaken_steps
 from reference.mistakes.wrong_precision import tf32
+from reference.training import exact_inputs
 
 SLOW = {"nets/digits", "nets/hundred-steps"}
 CASES = [case for case in load_cases(SHIPPED) if case.name not in SLOW]

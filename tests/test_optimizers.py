@@ -11,8 +11,7 @@ from networks import network
 from adapters import find_adapters
 from cases import Rule
 from reference import Verdict, judge, training_steps
-from reference.bounded import Bounded
-from reference.formats import FLOAT32, FLOAT64
+from reference.arithmetic import FLOAT32, FLOAT64, Bounded
 
 ADAM = (("beta1", 0.9), ("beta2", 0.999), ("eps", 1e-8))
 # What PyTorch and optax have in equal forms.

@@ -16,7 +16,7 @@ from adapters import find_adapters
 from cases import load_cases
 from cases.load import SHIPPED
 from reference import Bounded
-from reference.formats import FLOAT64
+from reference.arithmetic import FLOAT64
 from reports import environment, page, report, run
 from reports.build import main
 from reports.environment import Selection

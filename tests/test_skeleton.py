@@ -13,12 +13,11 @@ from cases.catalog import DENSE, LayerKind
 from cases.names import Quantity
 from cases.skeleton import FROM_NUMBERS, PATTERN, parameter_shapes, quantity_shapes, training_step
 from cases.update_rules import OPTIMIZERS
-from reference.bounded import Bounded
-from reference.formats import FLOAT64
-from reference.line import Formula, line_of
-from reference.operations import as_row
+from reference.arithmetic import FLOAT64, Bounded, as_row
+from reference.line import Formula, evaluate, line_of
 from reference.optimizers import FORMULAS
-from reference.tape import evaluate, formulas_of, tape, training_steps
+from reference.tape import formulas_of, tape
+from reference.training import training_steps
 
 PROBLEMS = every_rule("float64") | {
     **{name: network((2, 3, 2), 3, activations=name) for name in ACTIVATIONS},

@@ -17,7 +17,8 @@ from variants import rounded
 from cases.names import outcome
 from cases.problem import stacked, unstacked
 from reference import Verdict, judge
-from reference.stacks import DIFFERS, judge_stack
+from reference.agreement import DIFFERS
+from reference.batched import judge_stack
 
 SHAPES = [((2, 3, 2), 3), ((1, 1), 1), ((3, 2), 4), ((2, 2, 2, 1), 2)]
 STEPS = 4

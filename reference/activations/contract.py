@@ -17,9 +17,7 @@ import flint
 import numpy as np
 from numpy.typing import NDArray
 
-from reference.bounded import EXACT, Bounded, Real
-from reference.elementary import Elementary
-from reference.formats import EVALUATION, SLACK, Error, Format
+from reference.arithmetic import EVALUATION, EXACT, SLACK, Bounded, Elementary, Error, Format, Real
 
 
 @dataclass(frozen=True)

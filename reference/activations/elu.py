@@ -7,8 +7,7 @@ exponential linear units (ELUs)", arXiv:1511.07289.
 import numpy as np
 
 from reference.activations.contract import Activation, Contract, bounded_by, of_z
-from reference.bounded import Real
-from reference.formats import Error
+from reference.arithmetic import Error, Real
 
 # Of expm1, measured by tests/test_contract.py.
 ULPS = 6

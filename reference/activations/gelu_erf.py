@@ -9,8 +9,7 @@ import flint
 import numpy as np
 
 from reference.activations.contract import Activation, Contract, bounded_by, of_z, quadratic
-from reference.bounded import Real
-from reference.formats import Error
+from reference.arithmetic import Error, Real
 
 # sup |f'| = 1.1289, |f''| = 2φ(0) = 0.7979 and |f'''| = 0.7788; held to by tests/test_activations.py.
 M1, M2, M3 = 1.13, 0.8, 0.78

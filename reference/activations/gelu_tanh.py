@@ -10,8 +10,7 @@ import numpy as np
 
 from reference.activations import sigmoid as logistic
 from reference.activations.contract import Activation, Contract, bounded_by, of_z, quadratic
-from reference.bounded import Real
-from reference.formats import Error, Format
+from reference.arithmetic import Error, Format, Real
 
 SCALE, CUBIC = math.sqrt(2 / math.pi), 0.044715
 

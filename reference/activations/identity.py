@@ -4,7 +4,7 @@ import flint
 import numpy as np
 
 from reference.activations.contract import Activation, of_z
-from reference.bounded import Bounded
+from reference.arithmetic import Bounded
 
 
 def _slope_bounded(z: Bounded) -> Bounded:

@@ -4,8 +4,7 @@ import flint
 import numpy as np
 
 from reference.activations.contract import Activation, Contract, bounded_by, of_z, stepped_slope
-from reference.bounded import Real
-from reference.formats import Error
+from reference.arithmetic import Error, Real
 
 SLOPE = 0.01
 

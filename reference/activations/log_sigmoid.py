@@ -6,8 +6,7 @@ from reference.activations import sigmoid as logistic
 from reference.activations import softplus as mirrored
 from reference.activations.contract import Activation, Contract, bounded_by, of_z, relative
 from reference.activations.sigmoid import sigmoid
-from reference.bounded import Real
-from reference.formats import Error
+from reference.arithmetic import Error, Real
 
 # Softplus's own.
 ULPS = 4

@@ -4,7 +4,7 @@ import flint
 import numpy as np
 
 from reference.activations.contract import Activation, of_z, stepped_slope
-from reference.bounded import Bounded, Real
+from reference.arithmetic import Bounded, Real
 
 
 def relu(z: Real) -> Real:

@@ -4,7 +4,7 @@ import flint
 import numpy as np
 
 from reference.activations.contract import Activation, clipped_value, of_z, stepped_slope
-from reference.bounded import Real
+from reference.arithmetic import Real
 
 TOP = 6
 

@@ -9,8 +9,7 @@ import numpy as np
 
 from reference.activations import elu
 from reference.activations.contract import Activation, Contract, bounded_by, of_z, undecided
-from reference.bounded import Bounded, Real
-from reference.formats import SLACK, Error
+from reference.arithmetic import SLACK, Bounded, Error, Real
 
 LAMBDA = "1.0507009873554804934193349852946"
 ALPHA = "1.6732632423543772848170429916717"

@@ -4,9 +4,7 @@ import flint
 import numpy as np
 
 from reference.activations.contract import Activation, SlopeForms, Ulps, of_z, smooth_slope, smooth_value
-from reference.bounded import Real
-from reference.elementary import Elementary
-from reference.formats import Error
+from reference.arithmetic import Elementary, Error, Real
 
 # Measured by tests/test_contract.py: at most 2.4 in float64 and 2.6 in float32 (NumPy).
 ULPS = 4

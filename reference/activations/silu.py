@@ -14,8 +14,7 @@ from reference.activations.contract import (
     relative,
 )
 from reference.activations.sigmoid import sigmoid
-from reference.bounded import Real
-from reference.formats import Error, Format
+from reference.arithmetic import Error, Format, Real
 
 # σ's 4 and the product, or e⁻ᶻ's 5, a sum and a quotient. Measured by tests/test_contract.py.
 ULPS = 6

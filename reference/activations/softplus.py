@@ -6,8 +6,7 @@ import numpy as np
 from reference.activations import sigmoid as logistic
 from reference.activations.contract import Activation, Contract, bounded_by, of_z, overflows, relative
 from reference.activations.sigmoid import sigmoid
-from reference.bounded import Real
-from reference.formats import Error, Format
+from reference.arithmetic import Error, Format, Real
 
 # Measured by tests/test_contract.py: at most 2.8 (XLA), PyTorch apart, above its threshold in float64.
 ULPS = 4

@@ -3,8 +3,7 @@
 import numpy as np
 
 from reference.activations.contract import Activation, Contract, bounded_by, of_z, relative
-from reference.bounded import Real
-from reference.formats import Error, Format
+from reference.arithmetic import Error, Format, Real
 
 # A sum and a quotient: two roundings, or 2 ulps. Measured by tests/test_contract.py.
 ULPS = 2

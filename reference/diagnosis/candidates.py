@@ -8,12 +8,12 @@ import numpy as np
 
 from cases import Problem, names
 from reference import parts
-from reference.bounded import Bounded
+from reference.arithmetic import Bounded
 from reference.diagnosis.context import StepContext, changed_by, derive
-from reference.line import Line
+from reference.line import Line, evaluate
 from reference.mistakes import MISTAKES, Inexpressible, Mistake
 from reference.parts import FailedPart
-from reference.tape import computed
+from reference.training import as_array
 
 NEW = ", in this step and not in the one before it"
 
@@ -117,13 +117,15 @@ def _replayed(
         name: float(known.value) if name in numbers else known.value.astype(dtype)
         for name, known in context.known.items()
     }
-    predicted = {}
-    with np.errstate(all="ignore"):  # an overflow is a value
-        for line in lines:
-            right, result = context.right[line.name], computed(line, values, dtype)
-            predicted[line.name] = Bounded(np.asarray(result, np.float64), right.error, right.format)
-            is_shown = line.name in context.shown
-            values[line.name] = context.observed[line.name].value if is_shown else result
+    predicted: dict[str, Bounded] = {}
+    as_arrays = as_array(dtype)
+
+    def settle(line: Line, result: Any) -> Any:  # noqa: ANN401 - an array, or a number of a schedule
+        right, value = context.right[line.name], as_arrays(line, result)
+        predicted[line.name] = Bounded(np.asarray(value, np.float64), right.error, right.format)
+        return context.observed[line.name].value if line.name in context.shown else value
+
+    evaluate(lines, values, settle)
     return {name: predicted[name] for name in changed_by(lines, wrong, context.shown)}, False
 
 

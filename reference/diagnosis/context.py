@@ -8,17 +8,14 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import TypeAlias
 
-import numpy as np
-
 from cases import Problem, names
 from cases.verdict import Verdict
-from reference.bounded import Bounded
-from reference.claims import Claim
+from reference.arithmetic import EVALUATION, Bounded, Format, format_of
+from reference.claim import Claim
 from reference.diagnosis.observed import Observed, observed_in_claim
-from reference.formats import EVALUATION, Format, format_of
-from reference.known import exact_inputs
-from reference.line import Line
-from reference.tape import advanced, tape
+from reference.line import Line, evaluate
+from reference.tape import tape
+from reference.training import advance, exact_inputs
 
 Values: TypeAlias = Mapping[str, Bounded]
 Observations: TypeAlias = Mapping[str, Observed]
@@ -116,17 +113,18 @@ def known_after(
 ) -> dict[str, Bounded]:
     """Return everything known before the next step: the data, the rate and the updated state."""
     updated = map(names.updated, problem.state)
-    return advanced(known, {name: _as_input(name, observed, derived[name]) for name in updated}, problem)
+    return advance(known, {name: _as_input(name, observed, derived[name]) for name in updated}, problem)
 
 
 def derive(lines: Sequence[Line], known: Values, observed: Observations) -> dict[str, Bounded]:
     """Derive every line from what is observed above it, as the checker does; return what was derived."""
-    values, derived = dict(known), {}
-    with np.errstate(all="ignore"):  # overflow and 0 · ∞ make a bound infinite or NaN, judged as such
-        for line in lines:
-            result: Bounded = line.formula(*(values[name] for name in line.inputs))
-            derived[line.name] = result
-            values[line.name] = _as_input(line.name, observed, result)
+    derived: dict[str, Bounded] = {}
+
+    def settle(line: Line, value: Bounded) -> Bounded:
+        derived[line.name] = value
+        return _as_input(line.name, observed, value)
+
+    evaluate(lines, known, settle)
     return derived
 
 

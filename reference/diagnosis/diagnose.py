@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from cases import Problem
 from cases.verdict import Verdict
-from reference.claims import Claim, JudgedStep
+from reference.claim import Claim, JudgedStep
 from reference.diagnosis.context import (
     EarlierStep,
     History,

@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 
 from cases.verdict import Verdict
 from reference.agreement import ONE_DIGIT, compare
-from reference.bounded import EXACT, Bounded
-from reference.formats import Error
-from reference.judged_print import JudgedArray
+from reference.arithmetic import EXACT, Bounded, Error
+from reference.printed_array import JudgedArray
 
 
 @dataclass(frozen=True, eq=False)

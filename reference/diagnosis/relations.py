@@ -9,11 +9,10 @@ from numpy.typing import NDArray
 
 from cases import names
 from reference.activations import ACTIVATIONS
-from reference.bounded import Bounded, Real
+from reference.arithmetic import EVALUATION, FLOAT32, Bounded, Real
 from reference.diagnosis.candidates import Candidate, Explanation
 from reference.diagnosis.context import StepContext, derive
 from reference.diagnosis.observed import Observed
-from reference.formats import EVALUATION, FLOAT32
 from reference.mistakes import MISTAKES
 
 # A name, a sentence, and what the number would be.

@@ -16,21 +16,19 @@ from cases import Problem
 from cases.published_values import Published
 from cases.verdict import Verdict
 from reference import parts
-from reference.bounded import Bounded
-from reference.claims import SEARCHED_STEPS
+from reference.arithmetic import PRINTED, Bounded, format_of
+from reference.claim import MAX_SEARCHED_STEPS
 from reference.diagnosis.candidates import Explanation, mistaken_tapes, part_name
 from reference.diagnosis.context import Observations, StepContext, Values, derive
 from reference.diagnosis.explain import Diagnosis, explain_in
 from reference.diagnosis.observed import Observed, observed_in_print
 from reference.diagnosis.relations import multiples, was_truncated
-from reference.formats import PRINTED, format_of
-from reference.judged_print import JudgedArray
-from reference.known import exact_inputs
 from reference.line import Line
 from reference.parts import FailedPart
-from reference.passage import passed
-from reference.published import JudgedPrint, judge_published
-from reference.tape import advanced, tape
+from reference.printed_array import JudgedArray
+from reference.printed_numbers import JudgedPrint, judge_published
+from reference.tape import tape
+from reference.training import advance, exact_inputs, propagate
 
 # A step and a quantity.
 Site: TypeAlias = tuple[int, str]
@@ -84,7 +82,7 @@ class PrintedRun:
         The explanations are those of the first that can be explained, and of most others.
         """
         for i, first in enumerate(differing):
-            explained = self._search(differing[i:]) if first[0] <= SEARCHED_STEPS else {}
+            explained = self._search(differing[i:]) if first[0] <= MAX_SEARCHED_STEPS else {}
             if explained:
                 reach = max(map(len, explained.values()))
                 best = {why: sites for why, sites in explained.items() if len(sites) == reach}
@@ -124,11 +122,11 @@ class PrintedRun:
         order = [line.name for line in tape(self.problem)]
         known, before = dict(self.known), 0
         for step in sorted(number for number in self.observed if number >= first[0]):
-            known = passed(self.problem, lines, known, step - before - 1)
+            known = propagate(self.problem, lines, known, step - before - 1)
             derived, here = derive(lines, known, {}), self.observed[step]
             start = order.index(first[1]) if step == first[0] else 0
             yield from (((step, name), derived[name]) for name in order[start:] if name in here)
-            known, before = advanced(known, derived, self.problem), step
+            known, before = advance(known, derived, self.problem), step
 
 
 def _each_once(explanations: Iterable[Explanation]) -> tuple[Explanation, ...]:

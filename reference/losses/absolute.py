@@ -8,8 +8,7 @@ import flint
 import numpy as np
 from numpy.typing import NDArray
 
-from reference.bounded import Bounded
-from reference.elementary import Elementary
+from reference.arithmetic import Bounded, Elementary
 from reference.losses.terms import Terms, difference, pairwise, with_error
 
 

@@ -8,9 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reference.activations import sigmoid
-from reference.balls import Ball
-from reference.bounded import Bounded
-from reference.elementary import Elementary
+from reference.arithmetic import Ball, Bounded, Elementary
 from reference.losses.terms import EXP_ULPS, LOG_ULPS, SOFTPLUS_ULPS, Terms, pairwise, with_error
 
 

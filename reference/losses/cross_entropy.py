@@ -14,10 +14,7 @@ import flint
 import numpy as np
 from numpy.typing import NDArray
 
-from reference.balls import Ball
-from reference.bounded import Bounded, Real
-from reference.elementary import Elementary
-from reference.formats import Format
+from reference.arithmetic import Ball, Bounded, Elementary, Format, Real
 from reference.losses.terms import EXP_ULPS, LOG_ULPS, Terms, with_error
 
 # Roundings of (1 − s) y + s/n: of 1 − s, s/n, the product and the sum; frameworks also add s/n · Σ later.

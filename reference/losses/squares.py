@@ -9,8 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from reference.bounded import Bounded
-from reference.elementary import Elementary
+from reference.arithmetic import Bounded, Elementary
 from reference.losses.terms import Loss, count
 
 Array = TypeVar("Array", NDArray[Any], Bounded)

@@ -15,10 +15,7 @@ import flint
 import numpy as np
 from numpy.typing import NDArray
 
-from reference.balls import Ball
-from reference.bounded import Bounded, Real
-from reference.elementary import Elementary
-from reference.formats import SLACK, Error, Format
+from reference.arithmetic import SLACK, Ball, Bounded, Elementary, Error, Format, Real
 
 # Units in the last place, measured by tests/test_contract.py.
 EXP_ULPS = 5

@@ -27,7 +27,7 @@ from reference.mistakes import (
     wrong_updates,
 )
 from reference.mistakes.mistake import Inexpressible, Mistake
-from reference.tape import training_steps
+from reference.training import training_steps
 
 __all__ = ["MISTAKES", "PRECISION", "STRUCTURAL", "Inexpressible", "Mistake", "mistaken_steps"]
 
@@ -49,7 +49,7 @@ def mistaken_steps(problem: Problem, mistake: Mistake) -> Iterator[dict[str, NDA
 
     Returns
     -------
-    For each step every quantity by name, as `reference.tape.training_steps` does.
+    For each step every quantity by name, as `reference.training.training_steps` does.
 
     Raises
     ------

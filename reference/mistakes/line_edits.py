@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cases import Problem, names
-from reference.bounded import Bounded
+from reference.arithmetic import Bounded
 from reference.line import Line
 from reference.mistakes.mistake import Inexpressible
 from reference.tape import tape
@@ -18,6 +18,8 @@ Array = TypeVar("Array", NDArray[Any], Bounded)
 NO_HIDDEN_LAYER = Inexpressible("there is no hidden layer")
 ONE_EXAMPLE = Inexpressible("there is only one example")
 ONE_STEP = Inexpressible("there is only one step")
+ALL_TRAINED = Inexpressible("every parameter is trained")
+NO_STATE = Inexpressible("the optimizer keeps no state of a parameter that is not trained")
 
 
 def layers(problem: Problem, first: int = 1) -> range:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from cases import Problem, names
 from cases.catalog import LOSSES
 from reference.activations import ACTIVATIONS
-from reference.elementary import Elementary
+from reference.arithmetic import Elementary
 from reference.line import Line
 from reference.losses import loss_rule
 from reference.losses.cross_entropy import log_softmax, softmax_bounded

@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 
 from cases import Problem, names
-from reference.bounded import Bounded
+from reference.arithmetic import Bounded, maximum
 from reference.formulas import descend, unchanged
 from reference.line import Line
 from reference.mistakes.line_edits import (
+    ALL_TRAINED,
+    NO_STATE,
     ONE_STEP,
     Array,
     changed,
@@ -23,7 +25,6 @@ from reference.mistakes.line_edits import (
     update_lines,
 )
 from reference.mistakes.mistake import Inexpressible, Lines, mistake
-from reference.operations import maximum
 from reference.optimizers.adam import DESCEND_DECAYED
 from reference.optimizers.clipping import COEFFICIENT, NORM, clip, coefficient
 from reference.optimizers.decay import ADD_DECAY, add_decay
@@ -32,7 +33,6 @@ from reference.tape import tape
 NO_SCHEDULE = Inexpressible("there is no schedule")
 NO_CLIPPING = Inexpressible("no gradient is clipped")
 NO_DECAY = Inexpressible("there is no weight decay")
-NO_STATE = Inexpressible("the optimizer keeps no state of a parameter that is not trained")
 
 # What `torch.nn.utils.clip_grad_norm_` adds to the norm.
 PYTORCH_CLIP_EPS = 1e-6
@@ -257,4 +257,4 @@ def decay_of_a_fixed_parameter(problem: Problem) -> Lines:
         Line(names.updated(w), shrunk, (w, rate_of(problem), "weight_decay"), "{0} − {1} {2} {0}")
         for w in problem.parameters
         if w in problem.not_trained
-    ] or Inexpressible("every parameter is trained")
+    ] or ALL_TRAINED

@@ -5,9 +5,12 @@ from dataclasses import replace
 from typing import Any, TypeAlias
 
 from cases import Problem, names
+from reference.arithmetic import sqrt
 from reference.formulas import descend, unchanged
 from reference.line import Line
 from reference.mistakes.line_edits import (
+    ALL_TRAINED,
+    NO_STATE,
     ONE_STEP,
     Array,
     changed,
@@ -22,7 +25,6 @@ from reference.mistakes.line_edits import (
     zeros_like,
 )
 from reference.mistakes.mistake import Inexpressible, Lines, mistake
-from reference.operations import sqrt
 from reference.optimizers import adam, adamax, rmsprop
 from reference.optimizers.averages import CORRECTION, MOVING_AVERAGE
 from reference.optimizers.sgd import DESCEND_AHEAD, accumulate, accumulate_dampened
@@ -323,9 +325,9 @@ def bias_not_updated(problem: Problem) -> Lines:
 def fixed_parameter_updated(problem: Problem) -> Lines:
     """w = w − η · ∂L/∂w for a w that the problem leaves as it is."""
     if not problem.not_trained:
-        return Inexpressible("every parameter is trained")
+        return ALL_TRAINED
     if problem.optimizer.states:
-        return Inexpressible("the optimizer keeps no state of a parameter that is not trained")
+        return NO_STATE
     return [
         Line(names.updated(w), descend, (w, names.gradient(w), rate_of(problem)), "{0} − {2} {1}")
         for w in problem.parameters

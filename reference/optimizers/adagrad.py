@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from numpy.typing import NDArray
 
-from reference.bounded import Bounded
+from reference.arithmetic import Bounded
 from reference.line import Formula
 from reference.optimizers.rmsprop import descend_over_root, descend_over_root_inside
 

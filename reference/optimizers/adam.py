@@ -9,11 +9,8 @@ from typing import Any, TypeVar
 
 from numpy.typing import NDArray
 
-from reference.balls import Ball
-from reference.bounded import Bounded
-from reference.elementary import Elementary
+from reference.arithmetic import Ball, Bounded, Elementary, cast, sqrt
 from reference.line import Formula
-from reference.operations import cast, sqrt
 
 Array = TypeVar("Array", NDArray[Any], Bounded, Ball)
 

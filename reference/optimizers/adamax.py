@@ -8,9 +8,8 @@ from typing import Any, TypeVar
 
 from numpy.typing import NDArray
 
-from reference.bounded import Bounded
+from reference.arithmetic import Bounded, cast, maximum
 from reference.line import Formula
-from reference.operations import cast, maximum
 
 Array = TypeVar("Array", NDArray[Any], Bounded)
 

@@ -8,11 +8,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from reference.balls import Ball
-from reference.bounded import Bounded
-from reference.elementary import Elementary
+from reference.arithmetic import Ball, Bounded, Elementary, cast, for_each_element, quotient_up_to_one, sqrt
 from reference.line import Formula
-from reference.operations import cast, for_each_element, quotient_up_to_one, sqrt
 
 Array = TypeVar("Array", NDArray[Any], Bounded, Ball)
 

@@ -4,10 +4,8 @@ from typing import Any, TypeVar
 
 from numpy.typing import NDArray
 
-from reference.bounded import Bounded
-from reference.elementary import Elementary
+from reference.arithmetic import Bounded, Elementary, cast
 from reference.line import Formula
-from reference.operations import cast
 
 Array = TypeVar("Array", NDArray[Any], Bounded)
 

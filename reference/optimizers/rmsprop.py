@@ -8,9 +8,8 @@ from typing import Any, TypeVar
 
 from numpy.typing import NDArray
 
-from reference.bounded import Bounded
+from reference.arithmetic import Bounded, cast, sqrt
 from reference.line import Formula
-from reference.operations import cast, sqrt
 
 Array = TypeVar("Array", NDArray[Any], Bounded)
 

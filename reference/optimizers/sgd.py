@@ -11,11 +11,9 @@ from typing import Any, TypeVar
 
 from numpy.typing import NDArray
 
-from reference.bounded import Bounded
-from reference.elementary import Elementary
+from reference.arithmetic import Bounded, Elementary, cast, to_int
 from reference.formulas import DESCEND, descend
 from reference.line import Formula
-from reference.operations import cast, whole
 
 Array = TypeVar("Array", NDArray[Any], Bounded)
 
@@ -46,7 +44,7 @@ ACCUMULATE = Elementary("μ m + g", accumulate, _accumulate_bounded, accumulate)
 
 def accumulate_dampened(m: Array, g: Array, mu: Array, tau: Array, step: Array) -> Array:
     """m = g in the first step, then μ m + (1 − τ) g."""
-    if whole(step) == 1:
+    if to_int(step) == 1:
         return g
     return cast(mu) * m + (1 - tau) * g
 

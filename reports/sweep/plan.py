@@ -14,7 +14,7 @@ from cases import Problem, names
 from cases.dtypes import DTYPES
 from cases.numbers import rounded_once
 from cases.problem import unstacked
-from reference.formats import FORMATS
+from reference.arithmetic import FORMATS
 from reports.sweep.randomness import CaseStream
 from reports.sweep.structure import TARGETS, Structure, structure
 

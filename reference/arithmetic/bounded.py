@@ -1,6 +1,6 @@
 """Bounded arithmetic: arrays of (value, error bound), so that a tolerance is derived and never typed in.
 
-A `Bounded` stands for every result that a correct implementation in its format may produce from the same
+A `Bounded` is the set of every result that a correct implementation in its format may produce from the same
 inputs: whatever the order of summation, with or without fused multiply-add. Values are evaluated in float64;
 that evaluation's own rounding is part of the bound (`Format.gamma`).
 
@@ -14,20 +14,26 @@ Source of the bounds: Higham, *Accuracy and Stability of Numerical Algorithms*, 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from reference.formats import FLOAT64, NEGLIGIBLE, Error, Format
-from reference.once import once
-
-Real: TypeAlias = NDArray[np.float64]
-EXACT = 0.0
+from reference.arithmetic.number_formats import FLOAT64, Format
+from reference.arithmetic.real import (
+    EXACT,
+    Error,
+    Real,
+    both_errors,
+    max_element,
+    max_of_each,
+    min_element,
+    min_of_each,
+    once,
+)
 
 # How large the terms of a value were; computed where it is asked for, which is seldom.
 Sizes: TypeAlias = Callable[[], Real] | None
@@ -107,9 +113,13 @@ class Bounded:
         scale = self.scale.copy()  # and not what it is computed from, which is a whole step
         return Bounded(self.value.copy(), self.error, self.format, self.terms, self.low, sizes=lambda: scale)
 
+    def in_format(self, form: Format) -> Bounded:
+        """Return the same for another arithmetic; what is left of a certified value joins its bound."""
+        error = self.error if type(self.low) is float else self.error + np.abs(self.low)
+        return Bounded(self.value, error, form, sizes=self.sizes)
+
     @property
     def shape(self) -> tuple[int, ...]:
-        """The array's shape."""
         return self.value.shape
 
     @property
@@ -126,17 +136,17 @@ class Bounded:
     def peak(self) -> Any:  # noqa: ANN401 - a float, or an array of a stack's
         """The largest magnitude, a float; in a stack one for each case, in an array that broadcasts."""
         if self.format.stacked:
-            return largest_of_each(self.magnitude)
+            return max_of_each(self.magnitude)
         if "magnitude" in self.__dict__:
-            return maximum(self.magnitude)
-        return max(maximum(self.value), -minimum(self.value))
+            return max_element(self.magnitude)
+        return max(max_element(self.value), -min_element(self.value))
 
     @once
     def scale(self) -> Real:
         """The size of what was added up to give each element: Σ|terms|, and at least its magnitude.
 
-        What is left of a sum that cancels is 0 but for rounding: its bound is small beside the terms, and not
-        beside the value. An exact number is its own only term. A product's terms are those of its factors,
+        What is left of a sum that cancels is 0 but for rounding: its bound is small compared with the terms,
+        not with the value. An exact number is its own only term. A product's terms are those of its factors,
         each with each, so that x − x times a weight is as well known as x − x is.
         """
         if self.is_exact or self.sizes is None:
@@ -168,12 +178,10 @@ class Bounded:
         underflows = n * (1 + (accumulator or self.format).underflows(self.peak + other.peak))
         value = self.value @ other.value
         reach = self._with_lost_products(reach, other, np.matmul)
-        accumulated = self._settled(
+        error = self.format.error_bound(
             value, reach, carried, roundings=n + 1, underflows=underflows, accumulator=accumulator
         )
-        return Bounded(
-            value, accumulated.error, self.format, terms=n, sizes=partial(_terms, np.matmul, self, other)
-        )
+        return Bounded(value, error, self.format, terms=n, sizes=partial(_terms, np.matmul, self, other))
 
     def __mul__(self, other: Bounded) -> Bounded:
         """Element-wise product: |a|·e_b + e_a·(|b| + e_b), and one rounding.
@@ -184,7 +192,7 @@ class Bounded:
         carried = _carried(self, other, np.multiply)
         underflows = self.format.underflows(self.peak + other.peak)
         reach = self._with_lost_products(np.abs(value), other, np.multiply)
-        product = self._settled(
+        product = self._assembled(
             value,
             reach,
             carried,
@@ -202,7 +210,7 @@ class Bounded:
 
         In the shorter formats nothing does: the product of their smallest numbers is one of float64's.
         """
-        if self.format.smallest_normal == FLOAT64.smallest_normal and minimum(reach) == 0:
+        if self.format.smallest_normal == FLOAT64.smallest_normal and min_element(reach) == 0:
             factors = ((one.value != 0).astype(np.float64) for one in (self, other))
             reach += TINIEST * product(*factors)
         return reach
@@ -212,16 +220,15 @@ class Bounded:
         return self._combined(self.value + other.value, other)
 
     def __sub__(self, other: Bounded) -> Bounded:
-        """Difference; bounded like the sum."""
         return self._combined(self.value - other.value, other)
 
     def _combined(self, value: Real, other: Bounded) -> Bounded:
-        carried = _both(self.error, other.error)
+        carried = both_errors(self.error, other.error)
         for product, addend in ((self, other), (other, self)):
             if product.terms > 1:
                 gamma = self.format.gamma(product.terms, self.format.products)
                 carried = carried + gamma * (addend.magnitude + addend.error)
-        return self._settled(
+        return self._assembled(
             value,
             np.abs(value),
             carried,
@@ -235,11 +242,11 @@ class Bounded:
 
         No order has more than n − 1 roundings, which tests/test_bounded.py attains: the n-th is a spare.
         """
-        n = self.value.size if axis is None else math.prod(self.shape[i] for i in _axes(axis))
         value, reach = np.add.reduce(self.value, axis), np.add.reduce(self.magnitude, axis)
+        n = self.value.size // value.size
         carried = EXACT if self.is_exact else np.add.reduce(self.error, axis)
         accumulator = self.format.sums if isinstance(axis, int) else self.format.totals
-        return self._settled(
+        return self._assembled(
             value,
             reach,
             carried,
@@ -265,9 +272,9 @@ class Bounded:
         least = np.where(least > eta, least, 0.0)  # one that may be 0 promises nothing
         nearest = self.error + np.abs(value) * other.error
         carried = np.where(nearest > 0, nearest / least, np.where(least > 0, 0.0, np.inf))
-        smallest = smallest_of_each(least) if self.format.stacked else least.min()
+        smallest = min_of_each(least) if self.format.stacked else least.min()
         underflows = 1 + np.where(smallest > 0, 1 / smallest, 0.0)
-        return self._settled(
+        return self._assembled(
             value,
             np.abs(value),
             carried,
@@ -277,7 +284,6 @@ class Bounded:
         )
 
     def __rsub__(self, whole: int) -> Bounded:
-        """Subtract from a whole number."""
         return Bounded.exact(whole, self.format) - self
 
     def sqrt(self) -> Bounded:
@@ -286,7 +292,7 @@ class Bounded:
         error = self.error + np.where(tiny, self.value, 0.0)  # a subnormal may be flushed
         root = np.sqrt(self.value)
         carried = np.fmin(np.sqrt(error), error / root) if np.any(error) else EXACT  # 0/0 is left out
-        return self._settled(
+        return self._assembled(
             root, root.copy(), carried, roundings=2, underflows=1, sizes=lambda: np.sqrt(self.scale)
         )
 
@@ -298,9 +304,8 @@ class Bounded:
 
     def sized(self, sizes: Sizes) -> Bounded:
         """Return the same, with the size of its terms."""
-        return Bounded(
-            self.value, self.error, self.format, self.terms, self.low, self.parts, sizes, self.addends
-        )
+        same = self.value, self.error, self.format, self.terms, self.low, self.parts
+        return Bounded(*same, sizes, self.addends)
 
     def __abs__(self) -> Bounded:
         """|v|: exact, and no error grows."""
@@ -315,9 +320,8 @@ class Bounded:
 
     def with_addends(self, addends: Error) -> Bounded:
         """Return the same with what its terms add up to in magnitude."""
-        return Bounded(
-            self.value, self.error, self.format, self.terms, self.low, self.parts, self.sizes, addends
-        )
+        same = self.value, self.error, self.format, self.terms, self.low, self.parts, self.sizes
+        return Bounded(*same, addends)
 
     def regrouped(self, addends: Real, sums: int) -> Bounded:
         """Return the same as a sum that is added up in another order, of terms that are multiplied out.
@@ -344,10 +348,10 @@ class Bounded:
 
     def _scaled(self, value: Real, scale: float, factor: int) -> Bounded:
         carried = EXACT if self.is_exact else self.error * scale
-        roundings, lost = 0 if _is_power_of_two(factor) else 3, self._lost_in_scaling(factor)
+        roundings, lost = 0 if _is_power_of_two(factor) else 3, self.format.lost_in_scaling(factor)
         if lost:
             carried = carried + lost * np.abs(value)
-        return self._settled(
+        return self._assembled(
             value,
             np.abs(value),
             carried,
@@ -356,14 +360,7 @@ class Bounded:
             sizes=lambda: self.scale * scale,
         )
 
-    def _lost_in_scaling(self, factor: int) -> float:
-        """What float16 loses beyond rounding: a reciprocal is subnormal, or a factor too large for it."""
-        form = self.format
-        if factor > form.largest:
-            return np.inf
-        return form.underflow * factor if factor * form.smallest_normal > 1 else 0.0
-
-    def _settled(  # noqa: PLR0913 - a result has so many parts, each named where it is called
+    def _assembled(  # noqa: PLR0913 - a result has so many parts, each named where it is called
         self,
         value: Real,
         reach: Real,
@@ -374,66 +371,9 @@ class Bounded:
         accumulator: Format | None = None,
         sizes: Sizes = None,
     ) -> Bounded:
-        """Put a result's bound together: what is carried, `roundings`, underflow; no promise on overflow.
-
-        `reach` (written to here) bounds the magnitude of every partial result before the operands' errors,
-        `carried`, are counted. Where both are 0 the result is exactly 0. With an accumulator all of this is
-        in its format, and the result is then rounded to this one.
-        """
-        form, carries = accumulator or self.format, type(carried) is not float
-        if carries:
-            reach += carried
-        gamma, eta = self.format.gamma(roundings, accumulator), form.underflow * underflows
-        smallest, largest = minimum(reach), maximum(reach)
-        negligible = eta <= NEGLIGIBLE * gamma * smallest  # not so where something is NaN
-        counts = not (negligible if type(negligible) is bool else negligible.all())
-        underflow = eta * (reach > 0) if counts else EXACT
-        overflow = ~(reach <= form.largest) if not largest <= form.largest else None  # NaN counts as overflow
-        error = reach  # its memory, used again
-        error *= gamma
-        if carries:
-            error += carried
-        if type(underflow) is not float:
-            error += underflow
-        if overflow is not None:
-            error = np.where(overflow, np.inf, error)
-        error = _stored(value, error, self.format) if accumulator else error
+        """Return a result with the bound that `Format.error_bound` puts together for it."""
+        error = self.format.error_bound(value, reach, carried, roundings, underflows, accumulator)
         return Bounded(value, error, self.format, sizes=sizes)
-
-
-def _stored(value: Real, error: Real, form: Format) -> Real:
-    """Add what rounding an accumulated result to a shorter format costs; no promise where that overflows."""
-    magnitude = np.abs(value) + error
-    stored = error + form.gamma(1) * magnitude + form.underflow * (magnitude > 0)
-    return np.where(magnitude <= form.largest, stored, np.inf)
-
-
-# Elements up to which finding the place of the largest is quicker than `max`, which goes through Python.
-FEW = 1000
-
-
-def maximum(array: Real) -> float:
-    """Return the largest element; NaN, if there is one."""
-    return float(array.max()) if array.size > FEW else array.item(array.argmax())
-
-
-def minimum(array: Real) -> float:
-    """Return the smallest element; NaN, if there is one."""
-    return float(array.min()) if array.size > FEW else array.item(array.argmin())
-
-
-def largest_of_each(array: Real) -> Real:
-    """Return each case's largest element in a stack, in an array that broadcasts; NaN, if there is one."""
-    return np.max(array, axis=tuple(range(1, array.ndim)), keepdims=True)
-
-
-def smallest_of_each(array: Real) -> Real:
-    """Return each case's smallest element in a stack, in an array that broadcasts."""
-    return np.min(array, axis=tuple(range(1, array.ndim)), keepdims=True)
-
-
-def _axes(axis: int | tuple[int, ...]) -> tuple[int, ...]:
-    return (axis,) if isinstance(axis, int) else axis
 
 
 def _terms(operation: Callable[[Real, Real], Real], a: Bounded, b: Bounded) -> Real:
@@ -449,14 +389,7 @@ def _carried(a: Bounded, b: Bounded, product: Callable[[Real, Real], Real]) -> E
     """What the operands' errors do to a product: |A|·eB + eA·(|B| + eB)."""
     from_right = EXACT if b.is_exact else product(a.magnitude, np.asarray(b.error))
     from_left = EXACT if a.is_exact else product(np.asarray(a.error), b.magnitude + b.error)
-    return _both(from_left, from_right)
-
-
-def _both(one: Error, other: Error) -> Error:
-    """Add two errors, where either may be `EXACT`."""
-    if type(one) is float:
-        return other
-    return one if type(other) is float else one + other
+    return both_errors(from_left, from_right)
 
 
 def _is_power_of_two(n: int) -> bool:

@@ -15,20 +15,20 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, TypeAlias
+from typing import Any
 
 import flint
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Real: TypeAlias = NDArray[np.float64]
+from reference.arithmetic.real import Real
 
 # Working precision: three times float64's, so that what cancels or saturates in float64 keeps its digits.
 BITS = 160
 
 
 def precision(bits: int = BITS) -> AbstractContextManager[None]:
-    """Work with so many bits inside a `with`. A ball computed outside is still right, only wider."""
+    """Work with `bits` bits inside a `with`. A ball computed outside is still right, only wider."""
     return flint.ctx.workprec(bits)
 
 
@@ -67,11 +67,9 @@ class Ball:
 
     @property
     def mT(self) -> Ball:  # noqa: N802 - NumPy's name
-        """The transpose."""
         return Ball(self.matrix.transpose(), self.shape[::-1])
 
     def __matmul__(self, other: Ball) -> Ball:
-        """Matrix product."""
         return Ball(self.matrix * other.matrix, (self.shape[0], other.shape[1]))
 
     def __add__(self, other: Ball) -> Ball:
@@ -79,7 +77,6 @@ class Ball:
         return self._combined(other, operator.add)
 
     def __sub__(self, other: Ball) -> Ball:
-        """Element-wise difference."""
         return self._combined(other, operator.sub)
 
     def __mul__(self, other: Ball) -> Ball:
@@ -87,23 +84,18 @@ class Ball:
         return self.combined(other, operator.mul)
 
     def __rmul__(self, factor: int) -> Ball:
-        """Multiply by a whole number."""
         return Ball(self.matrix * flint.arb(factor), self.shape)
 
     def __rsub__(self, whole: int) -> Ball:
-        """Subtract from a whole number."""
         return self.map(lambda entry: whole - entry)
 
     def __abs__(self) -> Ball:
-        """The magnitude of each element."""
         return self.map(abs)
 
     def sqrt(self) -> Ball:
-        """The square root of each element."""
         return self.map(lambda entry: entry.sqrt())
 
     def maximum(self, other: Ball) -> Ball:
-        """The larger of two, element by element."""
         return self.combined(other, lambda a, b: a.max(b))
 
     def __truediv__(self, divisor: int | Ball) -> Ball:
@@ -172,7 +164,7 @@ class Ball:
         return self.map(lambda entry: entry.mid())
 
     def widened(self, other: Ball, times: int) -> Ball:
-        """Return balls that hold as well what is so many times as far away as the other's middles."""
+        """Return balls that also hold what is `times` times as far away as the other's middles."""
         pairs = zip(self.matrix.entries(), other.matrix.entries(), strict=True)
         rows, columns = _rows_and_columns(self.shape)
         entries = [one + flint.arb(0, (times * (one - another)).abs_upper()) for one, another in pairs]

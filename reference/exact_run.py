@@ -1,16 +1,16 @@
-"""The exact run beside printed numbers: the training from the inputs as they are written.
+"""The exact run that printed numbers are compared with: the training from the inputs as they are written.
 
 It runs in balls, which widen from step to step. Where they have become too wide, the whole is repeated with
 as many bits as the rate of losing them foretells for the last step, at least twice as many (Ziv, as in
-`reference.nearest`). Plain descent loses none; Adam one or two a step, and what would need more than
-`MOST_BITS` is run twice without radii instead.
+`reference.certified`). Plain descent loses none; Adam one or two a step, and what would need more than
+`MAX_BITS` is run twice without radii instead.
 
 Numbers that a program printed are those of its number format: there the exact run is every quantity's
-certified value, with all that a correct program may be off by (`reference.allowance`).
+certified value, with all that a correct program may be off by (`reference.certified`).
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Final
@@ -18,20 +18,21 @@ from typing import Final
 import numpy as np
 
 from cases import Problem, names
-from cases.published_values import Published, PublishedArray
-from reference.allowance import allowed_steps
-from reference.balls import BITS, Ball, precision
-from reference.bounded import EXACT, Bounded, Real
-from reference.certification import with_low
-from reference.formats import PRINTED, Format, format_of
-from reference.known import exact_inputs
-from reference.trajectory import certified_at, width_of_state
+from cases.published_values import Published, PublishedArray, Written
+from reference.arithmetic import BITS, PRINTED, Ball, Bounded, Real, format_of, precision
+from reference.certified import exact_balls, forward_steps
+from reference.line import evaluate, leading_to
+from reference.tape import tape
+from reference.training import advance, exact_inputs, initial_values
+
+# Bits that are worked with below a ball's radius.
+GUARD_BITS: Final = 64
 
 # The rate of losing bits grows: what is asked for is this much of what it foretells.
 MARGIN: Final = 1.3
 
-# With more a step takes too long. Adam needs so many after some 2,000 steps.
-MOST_BITS: Final = 4096
+# With more a step takes too long. Adam needs this many after some 2,000 steps.
+MAX_BITS: Final = 4096
 
 # So many times the difference of two runs bounds the error of the finer; it has 160 bits more.
 MISTRUST: Final = 2**16
@@ -54,7 +55,7 @@ class ExactStep:
     values
         Every quantity of the step.
     balls
-        The same quantities' balls, of so many `bits`; none where a program's own roundings are allowed.
+        The same quantities' balls, of `bits` bits; none where a program's own roundings are allowed.
     open_by
         What may leave the values open, in words.
     truth
@@ -104,15 +105,15 @@ def exact_run(problem: Problem, published: Published) -> dict[int, ExactStep]:
         run = _run(problem, published, steps, bits, to_the_end=settled)
         if run.sharp or settled:
             return run.found
-        settled = run.ended == before  # more bits did not help: it stands at a kink there
+        settled = run.ended == before  # more bits did not help: the run is at a kink there
         bits, before = (BITS if settled else run.more_bits), run.ended
-        if bits > MOST_BITS:
+        if bits > MAX_BITS:
             return _by_two_runs(problem, published, steps)
 
 
 @dataclass(frozen=True)
 class _Run:
-    """A run with so many bits: the steps it has; where it was lost, and how many bits would have sufficed."""
+    """Steps of a run; where its balls became too wide, if they did, and how many bits would have sufficed."""
 
     found: dict[int, ExactStep]
     ended: int = 0
@@ -130,13 +131,13 @@ def _run(
     found: dict[int, ExactStep] = {}
     entries, widths = {entry.step: entry for entry in published.steps}, [-float(bits)]
     for step, known, values in certified_at(problem, steps, published.inputs, bits):
-        widths.append(width_of_state(problem, known))
+        widths.append(_width_of_state(problem, known))
         if not to_the_end and not widths[-1] <= -SPARE:
             return _Run(found, step, bits + max(bits, _lost(widths[:-1], max(steps) - step)))
         if step in steps:
             found[step] = _of_balls(problem, published, step, known, values, bits)
-            told = entries[step].values.items()
-            if not to_the_end and not all(_is_sharp(found[step], name, printed) for name, printed in told):
+            printed = entries[step].values.items()
+            if not to_the_end and not all(_is_sharp(found[step], *one) for one in printed):
                 return _Run(found, step, 2 * bits)
     return _Run(found)
 
@@ -160,13 +161,57 @@ def _by_two_runs(
             estimated = _of_balls(problem, published, step, before, after, 2 * bits)
             found[step] = replace(estimated, truth="two runs")
     printed = ((found[entry.step], *one) for entry in published.steps for one in entry.values.items())
-    if all(_is_sharp(*one) for one in printed) or 8 * bits > MOST_BITS:
+    if all(_is_sharp(*one) for one in printed) or 8 * bits > MAX_BITS:
         return found
     return _by_two_runs(problem, published, steps, 4 * bits)
 
 
+def certified_at(
+    problem: Problem,
+    steps: Collection[int],
+    given: Mapping[str, Written],
+    bits: int = BITS,
+    *,
+    middles: bool = False,
+) -> Iterator[tuple[int, dict[str, Ball], dict[str, Ball]]]:
+    """Train in balls to the last of these steps; of the others only what leads to the next is computed.
+
+    As the balls widen, fewer bits are worked with: digits far below their radius mean nothing.
+
+    Parameters
+    ----------
+    given
+        Inputs by name as they are written, in place of the problem's own binary numbers.
+    middles
+        Whether each step starts from the middles of the balls alone, so that nothing is certified.
+
+    Yields
+    ------
+    Each step's number, what is known before it, and its quantities: all of them where it was asked for.
+    """
+    every, known = tape(problem), exact_balls(initial_values(problem))
+    needed = leading_to(map(names.updated, problem.state), every)
+    with precision(bits):
+        known |= {name: Ball.of_fractions(one.value, one.half_unit) for name, one in given.items()}
+    for step in range(1, max(steps) + 1):
+        if bits > BITS and not middles:
+            width = _width_of_state(problem, known)
+            bits = max(BITS, min(bits, GUARD_BITS - int(max(width, -bits))))
+        with precision(bits):
+            values = evaluate(every if step in steps else needed, known)
+        yield step, known, values
+        known = advance(known, values, problem)
+        if middles:
+            known |= {name: known[name].middle() for name in problem.state}
+
+
+def _width_of_state(problem: Problem, known: Mapping[str, Ball]) -> float:
+    """Return log2 of the largest radius in the state, as `Ball.width` does."""
+    return max((known[name].width() for name in problem.state), default=-math.inf)
+
+
 def _lost(widths: Sequence[float], steps: int) -> int:
-    """Return how many bits so many steps more will lose, at the rate of the later half of those before."""
+    """Return how many bits further steps will lose, at the rate of the later half of those before."""
     half = len(widths) // 2
     return math.ceil(MARGIN * max(0.0, widths[-1] - widths[half]) / max(half, 1) * steps)
 
@@ -194,10 +239,9 @@ def _of_balls(
     before = exact_inputs(problem, PRINTED) | {names.STEP: Bounded.exact(float(step), PRINTED)}
     with precision(bits):
         before |= {name: _start(known[name]) for name in known.keys() & {*problem.state, *rounded}}
-        quantities = {name: ball for name, ball in values.items() if name not in before}
-        bounded = {name: _bounded(ball) for name, ball in quantities.items()}
-    open_by = "rounding the inputs to what is printed" if rounded else "a kink that the exact run stands at"
-    return ExactStep(before, bounded, quantities, bits, open_by)
+        bounded = {name: _bounded(ball) for name, ball in values.items()}
+    open_by = "rounding the inputs to what is printed" if rounded else "a kink that the exact run is at"
+    return ExactStep(before, bounded, values, bits, open_by)
 
 
 def _bounded(ball: Ball) -> Bounded:
@@ -206,20 +250,15 @@ def _bounded(ball: Ball) -> Bounded:
 
 
 def _start(ball: Ball) -> Bounded:
-    high, low, radius = ball.split()
-    error = np.abs(low) + np.where(np.isfinite(radius), radius, np.inf)
-    return Bounded(high, error if error.any() else EXACT, PRINTED)
+    number = _bounded(ball).in_format(PRINTED)
+    return number if np.any(number.error) else Bounded.exact(number.value, PRINTED)
 
 
 def _allowed(problem: Problem, steps: Sequence[int]) -> dict[int, ExactStep]:
     form = format_of(problem.dtype)
-    run = enumerate(islice(allowed_steps(problem), max(steps)), start=1)
+    run = enumerate(islice(forward_steps(problem), max(steps)), start=1)
     return {
-        step: ExactStep({name: _uncertified(one, form) for name, one in known.items()}, values)
+        step: ExactStep({name: one.in_format(form) for name, one in known.items()}, values)
         for step, (known, values) in run
         if step in steps
     }
-
-
-def _uncertified(number: Bounded, form: Format) -> Bounded:
-    return Bounded(number.value, with_low(number), form)

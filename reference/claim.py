@@ -1,21 +1,22 @@
-"""Claims: what a program states of each training step, taken from it step by step, whatever it does."""
+"""Claims: what an implementation states of each training step, taken step by step, whatever it does."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cases import Problem, errors
+from cases import Problem, errors, names
 from cases.errors import well_formed
+from cases.names import CORRECTION1, CORRECTION2
 from cases.verdict import NoEquivalent, Verdict
-from reference.bounded import Bounded
+from reference.arithmetic import Bounded
 from reference.findings import Finding
-from reference.tape import is_done
+from reference.training import is_done
 
 # What an implementation states of one training step: quantities by name.
 Claim: TypeAlias = Mapping[str, NDArray[Any]]
@@ -26,9 +27,12 @@ Implementation: TypeAlias = Callable[[Problem], Iterator[Claim]]
 # The parameters, the optimizer's state and the step's number, before a step.
 State: TypeAlias = Mapping[str, Bounded]
 
-# A run is searched for mistakes, from its start on, if the first number that differs lies within so many
-# steps. Beyond, trying each of them would take minutes.
-SEARCHED_STEPS = 200
+# The same for every case of a structure: numbers of the program's own, which a stack of cases states once.
+COMMON_NUMBERS: Final = frozenset({names.RATE, CORRECTION1, CORRECTION2})
+
+# A run is searched for mistakes, from its start on, if the first number that differs lies within these steps.
+# Beyond, trying each mistake would take minutes.
+MAX_SEARCHED_STEPS: Final = 200
 
 
 @dataclass(frozen=True)
@@ -43,9 +47,9 @@ class JudgedStep:
         The parameters, the optimizer's state and the step's number, before the step.
     previous
         The step before. It has its own previous one only where some of the state before it is hidden, and
-        within `SEARCHED_STEPS`: a long run does not keep every step.
+        within `MAX_SEARCHED_STEPS`: a long run does not keep every step.
     derived
-        What each claimed line was judged against, by name; nothing where steps were judged together.
+        What each claimed line was judged against, by name; nothing of a batch of steps that all agree.
     """
 
     step: int
@@ -59,6 +63,12 @@ class JudgedStep:
     def failures(self) -> tuple[Finding, ...]:
         """The findings that are not agreement, first line first."""
         return tuple(finding for finding in self.findings if not finding.passes)
+
+    def as_previous(self) -> JudgedStep:
+        """Return what the next step keeps of this one; where some state was hidden, with those before it."""
+        if self.step > MAX_SEARCHED_STEPS or all(number.is_exact for number in self.state.values()):
+            return replace(self, previous=None)
+        return replace(self, derived={})
 
 
 def claims_of(implementation: Implementation, problem: Problem, given: Problem) -> Iterator[Claim | Finding]:
@@ -127,5 +137,5 @@ def _taken(claim: object) -> Claim:
 
 
 def _too_early(problem: Problem, step: int) -> str:
-    told = f"stopped after {step - 1} of {problem.steps} steps"
-    return told if problem.until is None else f"{told}, with no loss of at most {problem.until:.9g}"
+    reason = f"stopped after {step - 1} of {problem.steps} steps"
+    return reason if problem.until is None else f"{reason}, with no loss of at most {problem.until:.9g}"

@@ -7,15 +7,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cases.dtypes import IN_FLOAT32, SIXTEEN_BITS, Accumulators
-
-# An array of error bounds, or the plain number 0.0: an exact operand costs no arithmetic.
-Error: TypeAlias = NDArray[np.float64] | float
+from reference.arithmetic.real import EXACT, Error, Real, max_element, min_element
 
 # Unit roundoff of float64, in which every derived value is itself evaluated.
 EVALUATION = 2.0**-53
@@ -27,7 +23,7 @@ EVALUATION = 2.0**-53
 # follow.
 SLACK = 1 + 2.0**-30
 
-# A part of a bound so small beside the rest that `SLACK` has paid for it.
+# A part of a bound so small next to the rest that `SLACK` has paid for it.
 NEGLIGIBLE = 2.0**-32
 
 
@@ -72,7 +68,7 @@ class Format:
 
     @property
     def certified(self) -> Format:
-        """The same format beside certified values."""
+        """The same format for certified values."""
         return replace(self, evaluation=0.0)
 
     @property
@@ -110,6 +106,12 @@ class Format:
         magnitude = max(abs(value), self.smallest_normal)
         return math.ldexp(2 * self.unit_roundoff, math.frexp(magnitude)[1] - 1)
 
+    def lost_in_scaling(self, factor: int) -> float:
+        """What float16 loses beyond rounding: a reciprocal is subnormal, or a factor too large for it."""
+        if factor > self.largest:
+            return np.inf
+        return self.underflow * factor if factor * self.smallest_normal > 1 else 0.0
+
     def rounding_of(self, number: float) -> float:
         """Return the largest error of rounding `number` to this format, 0 where it is one of its numbers."""
         fraction = math.frexp(number)[0] / self.unit_roundoff if self.unit_roundoff else 0.0
@@ -121,6 +123,46 @@ class Format:
     def underflow_threshold(self) -> float:
         """η / u: below it a number's last places are lost to underflow; no relative error is meaningful."""
         return self.underflow / self.unit_roundoff if self.unit_roundoff else 0.0
+
+    def error_bound(
+        self,
+        value: Real,
+        reach: Real,
+        carried: Error,
+        roundings: int,
+        underflows: Error,
+        accumulator: Format | None = None,
+    ) -> Real:
+        """Put the bound of a result together: what is carried, `roundings`, underflow; none on overflow.
+
+        `reach` (written to here) bounds the magnitude of every partial result before the operands' errors,
+        `carried`, are counted. Where both are 0 the result is exactly 0. With an accumulator all of this is
+        in its format, and the result is then rounded to this one.
+        """
+        form, carries = accumulator or self, type(carried) is not float
+        if carries:
+            reach += carried
+        gamma, eta = self.gamma(roundings, accumulator), form.underflow * underflows
+        smallest, largest = min_element(reach), max_element(reach)
+        negligible = eta <= NEGLIGIBLE * gamma * smallest  # not so where something is NaN
+        counts = not (negligible if type(negligible) is bool else negligible.all())
+        underflow = eta * (reach > 0) if counts else EXACT
+        overflow = ~(reach <= form.largest) if not largest <= form.largest else None  # NaN counts as overflow
+        error = reach  # its memory, used again
+        error *= gamma
+        if carries:
+            error += carried
+        if type(underflow) is not float:
+            error += underflow
+        if overflow is not None:
+            error = np.where(overflow, np.inf, error)
+        return self._stored(value, error) if accumulator else error
+
+    def _stored(self, value: Real, error: Real) -> Real:
+        """Add what rounding an accumulated result to this format costs; no bound where that overflows."""
+        magnitude = np.abs(value) + error
+        stored = error + self.gamma(1) * magnitude + self.underflow * (magnitude > 0)
+        return np.where(magnitude <= self.largest, stored, np.inf)
 
 
 def _gamma(n: int, u: float) -> float:

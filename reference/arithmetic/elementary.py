@@ -1,15 +1,67 @@
-"""The few operations that have no operator, on arrays, on `Bounded` numbers and on balls alike."""
+"""Operations without an operator, and functions beyond + − × ÷: on arrays, `Bounded` numbers and balls."""
 
-from typing import Any, TypeVar
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar, overload
 
 import flint
 import numpy as np
 from numpy.typing import NDArray
 
-from reference.balls import Ball
-from reference.bounded import Bounded
+from reference.arithmetic.balls import Ball
+from reference.arithmetic.bounded import Bounded
+from reference.arithmetic.real import Real
 
 Array = TypeVar("Array", NDArray[Any], Bounded, Ball)
+
+
+@dataclass(frozen=True)
+class Elementary:
+    """A function of arrays with its bound: calling it takes whichever its arguments are.
+
+    Attributes
+    ----------
+    equation
+        The formula, in the document's notation.
+    plain
+        The formula on NumPy arrays, in their own dtype; or on Python's own numbers.
+    bounded
+        The same on bounded numbers: the value, and an error that covers every correct implementation.
+    balls
+        The same on balls: what the formula says, enclosed.
+    """
+
+    equation: str
+    plain: Callable[..., Any]
+    bounded: Callable[..., Bounded]
+    balls: Callable[..., Ball]
+
+    @overload
+    def __call__(self, *arguments: Bounded) -> Bounded: ...
+    @overload
+    def __call__(self, *arguments: Ball) -> Ball: ...
+    @overload
+    def __call__(self, *arguments: NDArray[Any]) -> NDArray[Any]: ...
+    def __call__(self, *arguments: NDArray[Any] | Bounded | Ball) -> NDArray[Any] | Bounded | Ball:
+        """Evaluate on arrays, on bounded numbers, or on balls."""
+        match arguments[0]:
+            case Bounded():
+                return self._sized(self.bounded(*arguments), *arguments)
+            case Ball():
+                return self.balls(*arguments)
+        return self.plain(*arguments)
+
+    def _sized(self, result: Bounded, first: Any, *others: Any) -> Bounded:  # noqa: ANN401 - see __call__
+        """Say how large the function is where its first argument is as large as the terms it is made of."""
+        if first.is_exact or result.is_exact or result.sizes is not None:
+            return result
+
+        def sizes() -> Real:
+            rest = [argument.scale for argument in others]
+            ends = (np.abs(self.plain(end, *rest)) for end in (first.scale, -first.scale))
+            return np.fmax(*ends)
+
+        return result.sized(sizes)
 
 
 def as_row(b: Array, x: Array) -> Array:
@@ -73,7 +125,7 @@ def cast(number: Any) -> Any:  # noqa: ANN401 - a number, or a bounded number or
     return number.rounded if isinstance(number, Bounded) else number
 
 
-def whole(number: float | NDArray[Any] | Bounded | Ball) -> int:
+def to_int(number: float | NDArray[Any] | Bounded | Ball) -> int:
     """Return a single whole number, such as the count of the training step, as Python's own."""
     match number:
         case Bounded():
