@@ -6,15 +6,12 @@ from functools import cached_property
 
 import pandas as pd
 
-from cases import Case
 from reference import parts
 from reference.parts import FailedPart
 from reports import report_tables
 from reports.conclusion import Conclusion, conclude
 from reports.detection import Power
 from reports.environment import Environment, Selection
-from reports.outcome import by_case
-from reports.quantity_tables import quantities
 from reports.regression import Changes
 from reports.report_tables import Table
 from reports.results_file import SavedRun, saved_run
@@ -53,14 +50,10 @@ class Report:
         """All tables in their order; each frame is made where it is first asked for."""
         return report_tables.tables(self.results, self.selection)
 
-    @cached_property
-    def quantities(self) -> tuple[tuple[Case, dict[str, pd.DataFrame] | FailedPart], ...]:
-        """For each case the tables of its quantities by implementation, by number format."""
-        cases = {case.name: case for case in self.selection.cases}
-        return tuple(
-            (cases[name], parts.tried(f"the tables of {name}", quantities, cases[name], rows))
-            for name, rows in by_case(self.results.rows).items()
-        )
+    @property
+    def matrix(self) -> pd.DataFrame:
+        """The first table: each case by each adapter."""
+        return self.tables[0].frame
 
     @property
     def run(self) -> SavedRun:

@@ -20,7 +20,7 @@ from reports.bits import BitKeeper
 from reports.drift import TRUTH, Drift
 from reports.environment import Environment, Selection
 from reports.lost_digits import LostDigits
-from reports.quantity_tables import quantities
+from reports.page.case_sections import quantities
 from reports.regression import compare
 from reports.regression_text import markdown
 from reports.results_file import SavedRun

@@ -267,7 +267,7 @@ class Failing:
 
 @pytest.fixture(scope="module")
 def failing(hostile: Report) -> Failing:
-    (case,) = (case for case, _ in hostile.quantities if case.name == f"{SCRIPT}x")
+    (case,) = (case for case in hostile.selection.cases if case.name == f"{SCRIPT}x")
     rows = [row for row in hostile.results.rows if row.subject.case == case.name and row.fails]
     return Failing(case, [row for row in rows if row.subject.adapter != "published"])
 

@@ -1,21 +1,31 @@
 """Each case as the page shows it: its network in one line, its tape, its tables, its file."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import pandas as pd
 
 from cases import Case
-from reference import parts
+from reference import parts, tape
 from reference.parts import FailedPart
 from reports.conclusion import plural
-from reports.outcome import Cell, Outcome, by_case
+from reports.outcome import NOTHING, Cell, LineCell, Outcome, at_step, badness, by_case, group_by
 from reports.page.rendering import case_anchor
 from reports.page.tape_table import TapeTable, tape_table
 from reports.report import Report
 from reports.rows import Row
+
+# Stands for the quantity where a verdict is on everything that a program claims.
+WHOLE: Final = "(the whole claim)"
+
+BEFORE: Final = ("quantity", "formula")
+# The columns before and after those of the implementations.
+AFTER: Final = ("worst by", "element", "claimed", "should be", "ulps")
+
+# Ulps from which on they are written with a power of ten.
+MANY_ULPS: Final = 10_000
 
 # Characters of one file that are shown; the largest of the shipped ones has a third of that.
 MAX_YAML: Final = 6_000
@@ -44,25 +54,62 @@ class CaseSection:
 
 
 def case_sections(report: Report) -> tuple[CaseSection, ...]:
-    rows = by_case(report.results.rows)
-    return tuple(_section(case, rows[case.name], frames) for case, frames in report.quantities)
+    cases = {case.name: case for case in report.selection.cases}
+    return tuple(_section(cases[name], rows) for name, rows in by_case(report.results.rows).items())
 
 
-def _section(case: Case, rows: Sequence[Row], frames: Mapping[str, pd.DataFrame] | FailedPart) -> CaseSection:
-    tape = parts.tried(f"the tape of {case.name}", _tape, case, rows)
-    if not isinstance(frames, FailedPart):
-        tables = parts.tried(f"the tables of {case.name}", _tables, frames)
-    else:
-        tables = frames
-    return CaseSection(case, case_anchor(case.name), network(case), tape, tables, yaml(case))
+def _section(case: Case, rows: Sequence[Row]) -> CaseSection:
+    table = parts.tried(f"the tape of {case.name}", _tape, case, rows)
+    tables = parts.tried(f"the tables of {case.name}", _tables, case, rows)
+    return CaseSection(case, case_anchor(case.name), network(case), table, tables, yaml(case))
 
 
 def _tape(case: Case, rows: Sequence[Row]) -> TapeTable:
     return tape_table(case.problem(case.dtypes[0]), rows)
 
 
-def _tables(frames: Mapping[str, pd.DataFrame]) -> tuple[CaseTable, ...]:
-    return tuple(CaseTable(dtype, summary(frame), frame) for dtype, frame in frames.items())
+def _tables(case: Case, rows: Sequence[Row]) -> tuple[CaseTable, ...]:
+    return tuple(CaseTable(dtype, summary(frame), frame) for dtype, frame in quantities(case, rows).items())
+
+
+def quantities(case: Case, rows: Iterable[Row]) -> dict[str, pd.DataFrame]:
+    """Return for each number format a table of the quantities in the order of computation.
+
+    Each implementation has a `LineCell` for the worst of all its steps. Then the worst of these, with its
+    numbers.
+    """
+    formulas = {line.name: line.equation for line in tape(case.problem(case.dtypes[0]))}
+    by_dtype = group_by(rows, lambda row: row.subject.dtype)
+    return {dtype: _table(by_dtype[dtype], formulas) for dtype in case.dtypes if dtype in by_dtype}
+
+
+def _table(rows: Sequence[Row], formulas: dict[str, str]) -> pd.DataFrame:
+    worst: dict[str, dict[str, Row]] = {}
+    for row in sorted(rows, key=lambda row: row.place):
+        by = worst.setdefault(row.finding.quantity, {})
+        implementation = row.subject.implementation
+        if implementation not in by or badness(row) > badness(by[implementation]):
+            by[implementation] = row
+    implementations = tuple(dict.fromkeys(row.subject.implementation for row in rows))
+    table = [_line(name, formulas.get(name, ""), by, implementations) for name, by in worst.items()]
+    return pd.DataFrame(table, columns=[*BEFORE, *implementations, *AFTER])
+
+
+def _line(
+    name: str, formula: str, by: dict[str, Row], implementations: Sequence[str]
+) -> tuple[LineCell | str, ...]:
+    cells = (LineCell.of([by[who]]) if who in by else NOTHING for who in implementations)
+    return name or WHOLE, formula, *cells, *_numbers(max(by.values(), key=badness))
+
+
+def _numbers(row: Row) -> tuple[str, ...]:
+    by, found = row.subject.implementation + at_step(row), row.finding
+    if not row.compared:
+        return by, NOTHING, found.reason, NOTHING, NOTHING
+    claimed, derived = found.digits_told(row.subject.dtype)
+    index = str([*found.index]) if found.index else ""
+    ulps = f"{found.ulps:.2f}" if found.ulps < MANY_ULPS else f"{found.ulps:.1e}"
+    return by, index, claimed, f"{derived} ± {found.tolerance:.2g}", ulps
 
 
 def summary(frame: pd.DataFrame) -> str:
