@@ -193,6 +193,7 @@ def test_what_others_wrote_is_shown_and_not_run(folder: Path) -> None:
 
 
 def test_nothing_is_loaded_and_nothing_may_run(whole: str) -> None:
+    whole = whole.replace('<img src="data:image/svg+xml;base64,', "")  # our own pictures
     assert not re.search(r"<script|<link|<img|<iframe|\ssrc=|url\((?!#)|@import|javascript:| on\w+=", whole)
     assert "default-src 'none'" in whole
 
