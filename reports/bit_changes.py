@@ -8,9 +8,9 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from reports.accuracy import kind
 from reports.bits import Bits
 from reports.differences import bitwise_equal, ulp_distance
-from reports.power.results import kind
 from reports.results_file import SavedRun
 
 # Of a `Subject`, in its order.

@@ -23,9 +23,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _compare(old: Path, new: Path, out: Path | None) -> int:
     """Compare two runs, print and write what has changed, and return the exit code."""
     # Imported after parsing, so that --help answers at once.
-    from reports import regression, regression_text, results_file, terminal  # noqa: PLC0415
-    from reports.folder import publish  # noqa: PLC0415
+    from reports import regression, regression_text, results_file  # noqa: PLC0415
     from reports.page import diff  # noqa: PLC0415
+    from reports.writers import terminal  # noqa: PLC0415
+    from reports.writers.publish import publish  # noqa: PLC0415
 
     try:
         changes = regression.compare(results_file.read(old), results_file.read(new))

@@ -8,29 +8,19 @@ from rich.console import Console
 
 from adapters import Choice, UnknownAdapterError
 from cases import SHIPPED, CaseErrors, load_cases
-from cases.defects import printable
+from cases.errors import printable
 from reference import parts
 from reference.parts import FailedPart
-from reports import (
-    activations,
-    environment,
-    files,
-    parallel,
-    regression,
-    report,
-    results_file,
-    running,
-    step_summary,
-    terminal,
-)
+from reports import activations, environment, parallel, regression, report, results_file, running
+from reports.detection import Power, measure
 from reports.ended import with_ended
 from reports.environment import Selection
 from reports.limits import flags_of
-from reports.power import Power, measure
 from reports.regression import Changes
 from reports.report import Report
 from reports.results_file import SavedRun
 from reports.running import Doing, Ended
+from reports.writers import report_files, summary_md, terminal
 
 
 class UsageError(Exception):
@@ -56,7 +46,7 @@ class Wanted:
     power
         Whether to measure what the suite would catch.
     formats
-        Of which of `reports.formats.FORMATS` its files are; none means the usual ones.
+        Of which of `reports.writers.FORMATS` its files are; none means the usual ones.
     baseline
         The saved run to compare with.
     kept
@@ -127,11 +117,11 @@ def _write(told: Report, wanted: Wanted, out: Console) -> None:
         If a file cannot be written.
     """
     try:
-        files.write(told, wanted.out, wanted.formats)
+        report_files.write(told, wanted.out, wanted.formats)
     except Exception:
         terminal.show(told, None, out)
         raise
-    parts.tried("the summary of the workflow's step", step_summary.append, told)
+    parts.tried("the summary of the workflow's step", summary_md.append, told)
     terminal.show(told, wanted.out, out)
 
 

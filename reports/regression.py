@@ -10,13 +10,13 @@ from typing import Final
 
 import pandas as pd
 
-from cases.defects import printable
+from cases.errors import printable
 from reference import Subject
 from reports.bit_changes import QUANTITY, SUBJECT, BitChanges, bit_changes, by_kind, by_quantity
 from reports.environment import Environment
+from reports.outcome import verdict, where
 from reports.results_file import SavedRun
 from reports.rows import Row, order
-from reports.verdicts import verdict, where
 
 NOTHING: Final = "–"
 SHOWN: Final = ["case", "dtype", "implementation"]

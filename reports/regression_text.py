@@ -8,11 +8,11 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from cases.defects import printable
-from reports import fitting
+from cases.errors import printable
 from reports.environment import Environment
-from reports.marks import escape, table_head, table_rows
 from reports.regression import Changes, Section
+from reports.writers import markdown_text
+from reports.writers.markdown_text import escape, table_head, table_rows
 
 TITLE: Final = "What has changed since the last run"
 
@@ -76,14 +76,14 @@ def markdown(changes: Changes) -> str:
     return "\n\n".join((*head, runs, *tables)) + "\n"
 
 
-def to_sections(changes: Changes) -> Iterator[fitting.Section]:
+def to_sections(changes: Changes) -> Iterator[markdown_text.Section]:
     """Give the sections of the Markdown summary: what it comes to, and each table below it."""
-    yield fitting.Section(TITLE, f"**{escape(headline(changes))}**")
+    yield markdown_text.Section(TITLE, f"**{escape(headline(changes))}**")
     for section in changes.sections:
         yield _in_markdown(section, level=3)
 
 
-def _in_markdown(section: Section, level: int = 2) -> fitting.Section:
+def _in_markdown(section: Section, level: int = 2) -> markdown_text.Section:
     """Return a table's first lines as Markdown, of which a summary may show fewer."""
     count, most = len(section.table), MAX_LINES_IN_MARKDOWN
     about = _joined(
@@ -91,7 +91,7 @@ def _in_markdown(section: Section, level: int = 2) -> fitting.Section:
     )
     rows = table_rows(section.table.head(most))
     failing = len(rows) if section.name in WORSE else None
-    return fitting.Section(section.title, about, table_head(section.table), rows, failing, level)
+    return markdown_text.Section(section.title, about, table_head(section.table), rows, failing, level)
 
 
 def to_page(changes: Changes) -> dict[str, object]:

@@ -19,14 +19,14 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from adapters import Adapter, Unavailable
 from cases import SHIPPED, Case, case_of
-from cases.defects import printable
+from cases.errors import printable
 from reference import Verdict
 from reports.columnar import form, written
+from reports.conclusion import Conclusion
+from reports.detection.answers import Power
 from reports.environment import Environment, Selection
-from reports.power.results import Power
 from reports.rows import Results
-from reports.texts import to_json
-from reports.verdicts import Conclusion
+from reports.writers.csv_json import to_json
 
 NAME: Final = "results.json"
 FORMAT: Final = "backprop-parity results"

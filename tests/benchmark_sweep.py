@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from adapters import find_adapters
+from reports.sweep.engine import run_task
 from reports.sweep.plan import Plan, tasks
-from reports.sweep.work import run_task
 
 WIDTHS = {"1-1-1": 1024, "2-3-1": 1024, "8-8-8": 1024, "32-32-8": 512, "784-100-10": 16}
 """Networks, and how many cases of each a round has: of the first block of a thousand, whole stacks."""

@@ -14,14 +14,14 @@ from cases import load_cases
 from reference import parts, worked_example
 from reference.mistakes import MISTAKES
 from reference.parts import FailedPart
-from reports import files, page, report, results_file, run
+from reports import page, report, results_file, run
 from reports.build import main
-from reports.formats import FORMATS
 from reports.parity import Failure, failure_of, with_failed
 from reports.plots import PLOTS
 from reports.rows import Results
 from reports.sweep.implementations import Implementation
-from reports.sweep.shrinking.symptom import failure
+from reports.sweep.minimize.dedup import failure
+from reports.writers import FORMATS, report_files
 
 pytestmark = pytest.mark.usefixtures("implementations", "without_pictures", "parts_may_fail")
 
@@ -83,8 +83,8 @@ def wrong(cases: Path, implementations: Path, tmp_path_factory: pytest.TempPathF
 
 def damage(monkeypatch: pytest.MonkeyPatch, target: str) -> None:
     """Let a function raise; of a file's writer the name is the file's."""
-    if target in files.WRITERS:
-        monkeypatch.setitem(files.WRITERS, target, breaks)
+    if target in report_files.WRITERS:
+        monkeypatch.setitem(report_files.WRITERS, target, breaks)
     else:
         monkeypatch.setattr(target, breaks)
 
@@ -96,26 +96,26 @@ def whole(one: Path, other: Path, *but: str) -> None:
 
 
 OF_A_REPORT = {
-    "reports.tables.matrix": "“Each case by each adapter”",
-    "reports.known.differences": "“Expected differences”",
-    "reports.known.no_equivalent": "“No equivalent”",
-    "reports.tables.direct": "“The adapters directly”",
-    "reports.tables.lost": "“Within the bound, and yet without one right digit”",
-    "reports.drift_table.table": "“For information: how far the trainings have come apart”",
-    "reports.tables.printed": "“Printed numbers: worked/document”",
-    "reports.report.quantities": "the tables of mine/document",
-    "reports.page.page.counts": "“Each case by each adapter”",
-    "reports.page.page.sections": "“The cases, line by line”",
-    "reports.page.page.anatomy": "“What a tolerance is made of”",
-    "reports.walk.walk": "“worked/document, step by step”",
-    "reports.page.cases.tape_drawing": "the drawing of mine/document",
-    "reports.page.cases.summary": "the tables of mine/document",
+    "reports.report_tables.matrix": "“Each case by each adapter”",
+    "reports.report_tables.expected": "“Expected differences”",
+    "reports.report_tables.no_equivalent": "“No equivalent”",
+    "reports.report_tables.direct": "“The adapters directly”",
+    "reports.report_tables.lost": "“Within the bound, and yet without one right digit”",
+    "reports.report_tables.drift": "“For information: how far the trainings have come apart”",
+    "reports.report_tables.printed": "“Printed numbers: worked/document”",
+    "reports.page.case_sections.quantities": "the tables of mine/document",
+    "reports.report_tables.counts": "“Each case by each adapter”",
+    "reports.page.index_page.case_sections": "“The cases, line by line”",
+    "reports.page.index_page.anatomy": "“What a tolerance is made of”",
+    "reports.worked_example.walk": "“worked/document, step by step”",
+    "reports.page.case_sections.tape_table": "the drawing of mine/document",
+    "reports.page.case_sections.summary": "the tables of mine/document",
     "reports.plots.pictures": "“Pictures”",
-    "reports.markdown._matrix": "“Each case by each adapter”",
-    "reports.latex.table": "“Each case by each adapter”",
-    "reports.terminal._matrix": "“Each case by each adapter”",
-    "reports.step_summary.append": "the summary of the workflow's step",
-    **{name: name for name in files.WRITERS},
+    "reports.writers.summary_md._rank": "“Each case by each adapter”",
+    "reports.writers.latex.table": "“Each case by each adapter”",
+    "reports.writers.terminal._show_table": "“Each case by each adapter”",
+    "reports.writers.summary_md.append": "the summary of the workflow's step",
+    **{name: name for name in report_files.WRITERS},
 }
 
 
@@ -134,7 +134,10 @@ def test_a_part_of_a_report_fails_alone(
     printed = capsys.readouterr().out
     assert "All agree" in printed
     assert f"failed: {part}, Broken: no such luck (" in printed
-    late = {"reports.terminal._matrix", "reports.step_summary.append"}  # the files are written by then
+    late = {
+        "reports.writers.terminal._show_table",
+        "reports.writers.summary_md.append",
+    }  # the files are written by then
     for name in ("index.html", "summary.md") if target not in late else ():
         text = (tmp_path / name).read_text(encoding="utf-8").replace("\\", "")
         assert "All agree" in text, name
@@ -144,8 +147,8 @@ def test_a_part_of_a_report_fails_alone(
 def test_a_part_that_fails_is_named_in_its_place_and_the_others_stand(
     right: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("reports.page.page.anatomy", breaks)
-    monkeypatch.setattr("reports.page.cases.tape_drawing", breaks)
+    monkeypatch.setattr("reports.page.index_page.anatomy", breaks)
+    monkeypatch.setattr("reports.page.case_sections.tape_table", breaks)
     assert again(right, tmp_path / "damaged") == 1
     monkeypatch.undo()
     text = html.unescape((tmp_path / "damaged" / "index.html").read_text(encoding="utf-8"))
@@ -161,14 +164,14 @@ def test_a_part_that_fails_is_named_in_its_place_and_the_others_stand(
 WRONG = "programs:forgets_the_factor on mine/document"
 
 FAILURES = {
-    "reports.page.page.failures": "“What fails”",
-    "reports.page.failures._formula": f"the line of {WRONG} in float64",
-    "reports.page.failures._numbers": f"the numbers of {WRONG} in float64",
-    "reports.page.failures.repeat": f"the command that repeats {WRONG} in float64",
-    "reports.markdown._failures": "“What fails”",
-    "reports.regression.compare": "what has changed since the last run",
-    "reports.terminal.regression_text.show": "“What has changed since the last run”",
-    "reports.page.page.regression_text.to_page": "“What has changed since the last run”",
+    "reports.page.index_page.failures": "“What fails”",
+    "reports.page.failing._formula": f"the line of {WRONG} in float64",
+    "reports.page.failing._numbers": f"the numbers of {WRONG} in float64",
+    "reports.page.failing.repeat": f"the command that repeats {WRONG} in float64",
+    "reports.writers.summary_md._failures": "“What fails”",
+    "reports.regression_text.compare": "what has changed since the last run",
+    "reports.writers.terminal.changes.show": "“What has changed since the last run”",
+    "reports.page.index_page.changes.to_page": "“What has changed since the last run”",
 }
 
 
@@ -372,7 +375,7 @@ def test_verdicts_are_printed_where_no_file_can_be_written(
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(files, "publish", refuse)
+    monkeypatch.setattr(report_files, "publish", refuse)
     assert again(right, tmp_path) == 2
     told = capsys.readouterr()
     assert "All agree" in told.out

@@ -18,13 +18,13 @@ from cases import load_case
 from reference import Finding, Subject, Verdict
 from reports.accuracy import BEYOND, EDGES, UNKNOWN, Accuracy
 from reports.activations import ActivationError
+from reports.detection import Alarm, Answer, MistakeResult, Power
+from reports.detection.answers import ASSERT_CLOSE, GRADCHECK, OURS, SUITE, TOOLS
 from reports.drift import TRUTH, Drift
 from reports.environment import Selection, describe
 from reports.losses import Loss
 from reports.plots import PLOTS, accuracy_plot, canvas, detection_plot, heat_map, panels, pictures
 from reports.plots.training_plots import DRIFT_COLUMNS, learning_rates
-from reports.power import Alarm, Answer, Meeting, Power
-from reports.power.words import ASSERT_CLOSE, GRADCHECK, OURS, SHOWN, TOOLS
 from reports.report import put_together
 from reports.rows import PUBLISHED, Results, Row
 from reports.run import run
@@ -469,11 +469,11 @@ def test_a_drift_without_a_number_does_not_spoil_the_picture(ulps, cell):
 def measured():
     def met(kind, changes=True, **objects):
         answers = (
-            Answer(SHOWN, True),
+            Answer(SUITE, True),
             Answer(ASSERT_CLOSE, objects["close"]),
             Answer(GRADCHECK, None, reason="absent"),
         )
-        return Meeting("nets/a", "float64", "a-mistake", kind, changes=changes, answers=answers)
+        return MistakeResult("nets/a", "float64", "a-mistake", kind, changes=changes, answers=answers)
 
     meetings = (met("structural", close=True), met("structural", close=False), met("precision", close=False))
     unchanged = met("precision", changes=False, close=False)
@@ -484,9 +484,9 @@ def measured():
 def test_power_is_counted_by_tool_and_kind():
     table = detection_plot.numbers(SimpleNamespace(power=measured())).set_index(["tool", "measure"])
     found = table[["objections", "asked"]].apply(tuple, axis=1).to_dict()
-    assert found[SHOWN, "caught: wrong formula"] == (2, 2)
+    assert found[SUITE, "caught: wrong formula"] == (2, 2)
     assert found[ASSERT_CLOSE, "caught: wrong formula"] == (1, 2)
-    assert found[SHOWN, "caught: too low a precision"] == (1, 1)
+    assert found[SUITE, "caught: too low a precision"] == (1, 1)
     assert found[ASSERT_CLOSE, detection_plot.ALARMS] == (1, 1)
     assert found[GRADCHECK, "caught: wrong formula"] == (0, 0)
     assert np.isnan(table.loc[(GRADCHECK, "caught: wrong formula"), "share"])

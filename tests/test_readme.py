@@ -33,10 +33,10 @@ from adapters import find_adapters
 from adapters.registry import ENTRY_POINT_GROUP, default_names
 from cases import SHIPPED, load_cases
 from reference import tape, worked_example
-from reports import build, diff, latex, places
+from reports import build, diff, places, vectors
 from reports.sweep import __main__ as sweep
-from reports.sweep.telling import COLUMNS
-from reports.vectors import __main__ as vectors
+from reports.sweep.summary import COLUMNS
+from reports.writers import latex
 
 DOCUMENTS = documents()
 BLOCKS = [block for path, text in DOCUMENTS.items() for block in blocks(path, text)]
@@ -57,7 +57,7 @@ KINDS: dict[str, Callable[[Block], bool]] = {
     "python's prompt": lambda one: one.language == "pycon",
     "installation": lambda one: one.language == "sh" and one.text.startswith("python3.11 -m venv "),
     "the tape": lambda one: one.language == "text" and one.text.startswith("z1 = "),
-    "the house": lambda one: one.language == "text" and one.text.startswith("cases/ "),
+    "the architecture": lambda one: one.language == "text" and one.text.startswith("cases/ "),
     "an entry point": lambda one: one.language == "toml",
     "a flow chart": lambda one: one.language == "mermaid",
     "a paper": lambda one: one.language == "latex",
@@ -196,7 +196,7 @@ def test_the_lines_of_the_tape_are_those_of_the_code() -> None:
 
 
 def test_the_house_is_as_it_is_described() -> None:
-    (block,) = of("the house")
+    (block,) = of("the architecture")
     rooms = [line.split("/")[0] for line in block.text.splitlines()]
     assert rooms == ["cases", "reference", "adapters", "reports", "tests"]
     assert all((ROOT / room).is_dir() for room in rooms)

@@ -19,14 +19,14 @@ from pydantic import TypeAdapter
 
 from adapters import Adapter, Program, find_adapters
 from cases import load_cases
-from cases.rounding import rounded_once
+from cases.numbers import rounded_once
 from reference import Finding, JudgedStep, Subject, Verdict, training_steps
 from reports import environment, page, report, results_file, run
 from reports.bits import MOST, BitKeeper
 from reports.build import main
 from reports.columnar import form, table_form, written, written_table
+from reports.detection import Alarm, Answer, Coverage, FaultResult, MistakeResult, Power
 from reports.environment import Selection
-from reports.power import Alarm, Answer, Coverage, Fault, Meeting, Power
 from reports.rows import Results, Row
 
 pytestmark = pytest.mark.usefixtures("implementations")
@@ -47,10 +47,15 @@ def told(implementations):
     cases = shipped("worked/document", "formats/small", "divergences/hardtanh-at-one")
     selection = Selection(cases, find_adapters(names))
     answer = Answer("this suite", objects=True, step=2, quantity="dL/dW1")
-    meeting = Meeting("nets/any", "float64", "sign", "structure", "", changes=True, answers=(answer, answer))
-    fault = Fault("nets/any", "float64", "z1", "allclose", (1e-12, math.inf))
+    meeting = MistakeResult(
+        "nets/any", "float64", "sign", "structure", "", changes=True, answers=(answer, answer)
+    )
+    fault = FaultResult("nets/any", "float64", "z1", "allclose", (1e-12, math.inf))
     coverage = Coverage("nets/any", 3, ("sign (float64)",), needed=True)
-    meetings, alarms = (meeting, Meeting("b", "float32", "x", "y", "no")), (Alarm("a", "b", "c", answer),)
+    meetings, alarms = (
+        (meeting, MistakeResult("b", "float32", "x", "y", "no")),
+        (Alarm("a", "b", "c", answer),),
+    )
     power = Power(7, 2, meetings, (fault,), alarms, (coverage,), ("torch is absent.",))
     made = environment.describe("a test")
     return report.put_together(run.run(selection), selection, made, ("numpy",), power)
@@ -100,10 +105,10 @@ def test_it_is_what_its_schema_says(saved):
 def test_every_field_is_described_in_the_manual():
     described = set(re.findall(r"`([\w.]+)`", MANUAL))
     schema = json.loads(results_file.schema_text())
-    of_results = {name.removesuffix("Table") for name in schema["$defs"] if name.endswith("Table")}
     fields = {*schema["properties"], *schema["$defs"]["Environment"]["properties"]}
-    for name in of_results - {"SavedCase", "SavedAdapter", "Answer", "Meeting", "Fault", "Alarm", "Coverage"}:
-        fields |= {one.removeprefix("row.") for one in schema["$defs"][f"{name}Columns"]["properties"]}
+    for table in schema["$defs"]["Results"]["properties"].values():
+        columns = schema["$defs"][table["$ref"].rpartition("/")[2].replace("Table", "Columns")]
+        fields |= {name.removeprefix("row.") for name in columns["properties"]}
     assert not fields - described, "reports/README.md should describe these"
 
 

@@ -1,5 +1,6 @@
-"""Sweeps from the command line: resumed they are the same, and on every engine; what they find is told."""
+"""Sweeps from the command line: resumed they are the same, and so they are with every engine."""
 
+import io
 import json
 import os
 import random
@@ -7,45 +8,62 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from adapters import Adapter, Program, Unavailable
-from adapters.isolation import Limits
 from reference import Verdict, training_steps
-from reports.sweep import __main__ as command
-from reports.sweep import cluster
-from reports.sweep.cluster import DaskEngine
-from reports.sweep.done import Order
-from reports.sweep.engine import LocalEngine
+from reports.sweep import __main__ as sweep
+from reports.sweep import engine
+from reports.sweep.engine import LostWorkersError, dask_workers, local_workers, run_tasks
 from reports.sweep.plan import Plan, tasks
-from reports.sweep.shrinking.distinct import problem_of
-from reports.sweep.shrinking.found import Found
 from reports.sweep.store import Store
 from reports.sweep.summary import SUMS, Summary, shortfalls
-from reports.sweep.telling import command as again
 
-COUNT = 150
+COUNT = 104
 ROOT = Path(__file__).parent.parent
-SWEEP = [sys.executable, "-m", "reports.sweep"]
+PLAN = Plan(0, COUNT, adapters=("numpy",))
 slow = pytest.mark.skipif("not config.getoption('--slow')", reason="it starts many processes: --slow")
 
 
-def asked(folder, *words, count=COUNT, adapter="numpy"):
+def arguments(folder, *words, count=COUNT, adapter="numpy"):
     return ["--count", str(count), "--adapter", adapter, "--out", str(folder), "--workers", "1", *words]
 
 
-def swept(*given, **options):
-    return subprocess.run(
-        [*SWEEP, *asked(*given, **options)], cwd=ROOT, capture_output=True, text=True, check=False
+def started(*given, **options):
+    command = [sys.executable, "-m", "reports.sweep", *arguments(*given, **options)]
+    return subprocess.Popen(
+        command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
     )
 
 
-def here(folder, *words, count=COUNT, adapter="numpy"):
-    """Sweep in this process, as far as the command itself goes, and return its exit code."""
-    return command.main(asked(folder, *words, count=count, adapter=adapter))
+def succeeds(process, code=0):
+    out, errors = process.communicate()
+    assert process.returncode == code, errors
+    return out
+
+
+@contextmanager
+def threads(workers=1):
+    with ThreadPoolExecutor(workers) as executor:
+        yield executor, workers
+
+
+def here(folder, *words, **options):
+    """Sweep in this process, in a thread; return the exit code and what is printed."""
+    text = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(text), redirect_stderr(text):
+        patch.setattr("reports.sweep.command.local_workers", threads)
+        try:
+            code = sweep.main(arguments(folder, "--no-isolate", *words, **options))
+        except SystemExit as left:
+            code = left.code
+    return code, text.getvalue()
 
 
 def rows(folder):
@@ -56,71 +74,63 @@ def rows(folder):
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
+    """The folder of a sweep that nothing has interrupted, and what it printed."""
     folder = tmp_path_factory.mktemp("whole") / "sweep"
-    done = swept(folder)
-    assert done.returncode == 0, done.stderr
-    return folder, done.stdout
+    code, text = here(folder)
+    assert code == 0, text
+    return folder, text
 
 
-def test_a_sweep_tells_what_it_found(whole):
-    folder, told = whole
-    assert f"{COUNT} cases, " in told
-    assert "no findings" in told
+def opened(folder, plan=PLAN):
+    store = Store(folder)
+    store.open(plan, {}, resume=False)
+    return store
+
+
+# What is shown, and the exit code
+
+
+def test_a_sweep_says_what_it_found(whole):
+    folder, text = whole
+    assert f"{COUNT} cases, " in text
+    assert "no findings" in text
     frame = rows(folder)
     assert sorted(set(frame["case"].astype(int))) == list(range(COUNT))
     features = pd.read_csv(folder / "features.csv")
-    assert set(features["feature"]) == {
-        "dtype",
-        "depth",
-        "batch",
-        "steps",
-        "loss",
-        "update",
-        "regime",
-        "activation",
-    }
+    expected = {"dtype", "depth", "batch", "steps", "loss", "update", "regime", "activation"}
+    assert set(features["feature"]) == expected
     by_dtype = features[features["feature"] == "dtype"]
     assert by_dtype["cases"].sum() == len(frame)
     assert by_dtype["quantities"].sum() == frame["compared"].astype(int).sum()
     assert features["worst"].max() <= 1
 
 
-def test_a_finding_is_told_and_fails(tmp_path, implementations, monkeypatch, capsys):
-    monkeypatch.setenv("PYTHONPATH", str(implementations))
-    assert here(tmp_path / "sweep", count=12, adapter="programs:nan") == 1
-    told = capsys.readouterr().out
-    assert "loss is nan, but follows from its inputs as" in told
-    assert "12 cases, 12 trials" in told
-    assert "12 findings" in told
-    found = pd.read_csv(tmp_path / "sweep" / "findings.csv")
-    assert found["case"].tolist() == list(range(12))
-    assert set(found["first"]) == {"loss"}
+def test_a_finding_is_shown_and_fails(implementations, tmp_path):
+    code, text = here(tmp_path, count=12, adapter="programs:nan")
+    assert code == 1
+    assert "loss is nan, but follows from its inputs as" in text
+    assert "12 cases, 12 trials" in text
+    assert "12 findings" in text
+    findings = pd.read_csv(tmp_path / "findings.csv")
+    assert findings["case"].tolist() == list(range(12))
+    assert set(findings["first"]) == {"loss"}
 
 
-def test_a_folder_holds_one_sweep(whole, capsys):
-    folder, _ = whole
-    assert here(folder, "--no-isolate") == 2
-    assert "holds a sweep already; --resume goes on with it" in capsys.readouterr().err
-    assert here(folder, "--no-isolate", "--resume", "--seed", "8") == 2
-    assert "its seed is 0, asked for is 8" in capsys.readouterr().err
+def test_a_sweep_in_which_nothing_was_compared_fails(implementations, tmp_path):
+    code, text = here(tmp_path, count=8, adapter="programs:declines")
+    assert code == 1
+    assert "Nothing was compared, so nothing is known to agree." in text
+    assert "no findings" in text
 
 
-def test_after_its_minutes_no_task_is_begun_and_the_rest_is_resumed_isolated_or_not(whole, tmp_path, capsys):
-    folder = tmp_path / "sweep"
-    assert here(folder, "--no-isolate", "--minutes", "0") == 1
-    assert "Nothing has been judged yet, so nothing is known to agree" in capsys.readouterr().out
-    assert here(folder, "--no-isolate", "--resume") == 0
-    pd.testing.assert_frame_equal(rows(folder), rows(whole[0]))
-
-
-def claimed(**quantities):
+def compared(**quantities):
     """A summary in which each adapter compared so many quantities, of which so many are undecided."""
-    rows = [
-        dict.fromkeys(SUMS, 0) | {"adapter": name, "quantities": compared, "undecided": undecided}
-        for name, (compared, undecided) in quantities.items()
+    lines = [
+        dict.fromkeys(SUMS, 0) | {"adapter": name, "quantities": all_of_them, "undecided": undecided}
+        for name, (all_of_them, undecided) in quantities.items()
     ]
     nothing = pd.DataFrame()
-    return Summary(8, pd.DataFrame(rows), nothing, nothing, nothing)
+    return Summary(8, pd.DataFrame(lines), nothing, nothing, nothing)
 
 
 NUMPY, JAX, ENGINE = (
@@ -129,56 +139,200 @@ NUMPY, JAX, ENGINE = (
 )
 ABSENT = Unavailable("torch", Verdict.NOT_RUN, "torch is not installed")
 ALONE = "ran, compared with no other implementation."
+NOTHING = "Nothing was compared, so nothing is known to agree."
+UNDECIDED = "Every quantity is undecided, so nothing is known to agree."
+NOT_RUN = "Asked for, but not run: torch, because torch is not installed."
 
 
 @pytest.mark.parametrize(
-    ("summary", "adapters", "asked", "told"),
+    ("summary", "adapters", "asked", "reason"),
     [
-        (claimed(numpy=(9, 1), jax=(9, 9)), (NUMPY, JAX), False, ()),
-        (claimed(numpy=(9, 1)), (NUMPY,), True, ()),
-        (claimed(numpy=(9, 1)), (NUMPY, ABSENT), False, (f"Only numpy {ALONE}",)),
-        (claimed(jax=(9, 1), jax_eager=(9, 1)), (JAX, ENGINE), False, (f"Only jax {ALONE}",)),
-        (claimed(numpy=(0, 0), jax=(9, 0)), (NUMPY, JAX), False, (f"Only jax {ALONE}",)),
-        (
-            claimed(numpy=(9, 1)),
-            (NUMPY, ABSENT),
-            True,
-            ("Asked for, but not run: torch, because torch is not installed.",),
-        ),
-        (claimed(numpy=(0, 0)), (NUMPY,), True, ("Nothing was compared, so nothing is known to agree.",)),
-        (
-            claimed(numpy=(9, 9)),
-            (NUMPY,),
-            True,
-            ("Every quantity is undecided, so nothing is known to agree.",),
-        ),
+        (compared(numpy=(9, 1), jax=(9, 9)), (NUMPY, JAX), False, ()),
+        (compared(numpy=(9, 1)), (NUMPY,), True, ()),
+        (compared(numpy=(9, 1)), (NUMPY, ABSENT), False, (f"Only numpy {ALONE}",)),
+        (compared(jax=(9, 1), jax_eager=(9, 1)), (JAX, ENGINE), False, (f"Only jax {ALONE}",)),
+        (compared(numpy=(0, 0), jax=(9, 0)), (NUMPY, JAX), False, (f"Only jax {ALONE}",)),
+        (compared(numpy=(9, 1)), (NUMPY, ABSENT), True, (NOT_RUN,)),
+        (compared(numpy=(0, 0)), (NUMPY,), True, (NOTHING,)),
+        (compared(numpy=(9, 9)), (NUMPY,), True, (UNDECIDED,)),
     ],
 )
-def test_a_sweep_that_shows_no_agreement_says_why(summary, adapters, asked, told):
-    assert shortfalls(summary, adapters, is_asked_for=asked) == told
+def test_a_sweep_that_shows_no_agreement_says_why(summary, adapters, asked, reason):
+    assert shortfalls(summary, adapters, is_asked_for=asked) == reason
 
 
-def test_a_sweep_in_which_nothing_was_compared_fails(tmp_path, implementations, capsys):
-    assert here(tmp_path / "sweep", "--no-isolate", count=8, adapter="programs:declines") == 1
-    told = capsys.readouterr().out
-    assert "Nothing was compared, so nothing is known to agree." in told
-    assert "no findings" in told
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--count", "0"], "0 is not a positive number"),
+        (["--widths", "3"], "3 has no layer"),
+        (["--time-limit", "5"], "--no-isolate leaves nothing to limit"),
+        (["--memory-limit", "0"], "'0' is not a finite number above 0"),
+        (["--adapter", "nobody"], "unknown adapter 'nobody'"),
+    ],
+)
+def test_bad_usage_is_reported(words, message, tmp_path):
+    code, text = here(tmp_path, *words)
+    assert code == 2
+    assert message in text
 
 
-def test_the_command_that_repeats_findings_names_their_adapters_and_what_their_names_share():
-    found = [Found(Path(f"found/mine-f-{name}.yaml"), "", "mine:f") for name in ("loss-0-5", "a-0-7")]
-    start = "python -m reports.build --cases 'my found' --adapter mine:f"
-    assert again(found[:1], Path("my found"), ()) == f"{start} --select mine-f-loss-0-5"
-    assert again(found, Path("my found"), ("--isolate",)) == f"{start} --select mine-f- --isolate"
-    other = Found(Path("found/jax-a-0-7.yaml"), "", "jax")
-    assert again([*found, other], Path("my found"), ()) == f"{start} --adapter jax"
+def test_without_pyarrow_it_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setattr("reports.sweep.command.find_spec", lambda _: None)
+    code, text = here(tmp_path)
+    assert code == 2
+    assert "pyarrow, which is not installed: pip install '.[sweep]'" in text
+
+
+def test_without_an_adapter_that_runs_nothing_is_judged(tmp_path):
+    code, text = here(tmp_path, adapter="no_such_module:train")
+    assert code == 2
+    assert "none of no_such_module:train can run here, so nothing would be judged" in text
+
+
+def test_help_loads_no_numpy():
+    script = "import sys, runpy; sys.argv = ['sweep', '--help']\n"
+    script += "try: runpy.run_module('reports.sweep', run_name='__main__')\n"
+    script += "except SystemExit: print('numpy' in sys.modules, 'torch' in sys.modules)\n"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.endswith("False False\n")
+
+
+# Resuming
+
+
+def test_a_folder_holds_one_sweep(whole):
+    for words, message in (
+        ([], "holds a sweep already; --resume goes on with it"),
+        (["--resume", "--seed", "8"], "its seed is 0, asked for is 8"),
+    ):
+        code, text = here(whole[0], *words)
+        assert code == 2
+        assert message in text
+
+
+def test_a_folder_that_is_no_sweep_is_reported(tmp_path):
+    (tmp_path / "sweep.json").write_text(json.dumps([1]))
+    code, text = here(tmp_path, "--resume", count=8)
+    assert code == 2
+    assert "sweep.json is not of a sweep" in text
+
+
+def test_after_its_minutes_no_task_is_begun_and_the_rest_is_resumed(whole, tmp_path):
+    code, text = here(tmp_path, "--minutes", "0")
+    assert code == 1
+    assert "Nothing has been judged yet, so nothing is known to agree" in text
+    assert here(tmp_path, "--resume")[0] == 0
+    pd.testing.assert_frame_equal(rows(tmp_path), rows(whole[0]))
+
+
+@pytest.mark.parametrize("kills", [1, pytest.param(10, marks=slow)])
+def test_killed_and_resumed_it_is_the_same(kills, whole, tmp_path):
+    """Each adapter runs in a process of its own; the sweep and all its processes are killed."""
+    moments = random.Random(kills)  # noqa: S311 - moments, no secrets
+    for _ in range(kills):
+        running = started(tmp_path, "--resume")
+        time.sleep(moments.uniform(0.5, 3))
+        os.killpg(running.pid, signal.SIGKILL)
+        running.communicate()
+    succeeds(started(tmp_path, "--resume"))
+    pd.testing.assert_frame_equal(rows(tmp_path), rows(whole[0]))
+
+
+# Engines
+
+
+def test_tasks_are_taken_as_workers_become_free(tmp_path):
+    plan, taken = Plan(0, 8 * 6, adapters=("numpy",)), []
+    finished = run_tasks(
+        (taken.append(task) or task for task in tasks(plan)), threads, opened(tmp_path, plan)
+    )
+    next(finished)
+    assert len(taken) <= 1 + engine.TASKS_PER_WORKER
+    assert len(list(finished)) + 1 == len(taken) == 6
+
+
+class Breaking(ThreadPoolExecutor):
+    """Breaks as a pool of processes does at its second task, when it is given it or while it runs."""
+
+    def __init__(self, at):
+        super().__init__(1)
+        self.at, self.given = at, 0
+
+    def submit(self, *given):
+        self.given += 1
+        if self.given < 2:
+            return super().submit(*given)
+        if self.at == "submitting":
+            raise BrokenProcessPool
+        return super().submit(self.breaks)
+
+    def breaks(self):
+        raise BrokenProcessPool
+
+
+@pytest.mark.parametrize("at", ["submitting", "running"])
+def test_tasks_of_a_broken_pool_are_done_again(at, whole, tmp_path):
+    pools = iter([Breaking(at), Breaking(at), ThreadPoolExecutor(1)])
+
+    @contextmanager
+    def next_pool():
+        with next(pools) as pool:
+            yield pool, 1
+
+    finished = list(run_tasks(tasks(PLAN), next_pool, opened(tmp_path)))
+    assert sum(task.cases for task in finished) == COUNT
+    pd.testing.assert_frame_equal(rows(tmp_path), rows(whole[0]))
+
+
+def test_a_task_that_always_ends_its_worker_is_given_up(tmp_path):
+    @contextmanager
+    def breaking():
+        with Breaking("running") as pool:
+            yield pool, 1
+
+    several = Plan(0, 8 * 6, adapters=("numpy",))
+    with pytest.raises(LostWorkersError, match=r"3 tasks have ended their workers 3 times: 0{9}\d\d\d, …"):
+        list(run_tasks(tasks(several), breaking, opened(tmp_path, several)))
+
+
+ENDING = """
+import os
+from pathlib import Path
+from reference import training_steps
+
+MARK = Path(__file__).parent / "mark"
+
+def train(problem):
+    if not MARK.exists():
+        MARK.touch()
+        os._exit(7)
+    yield from training_steps(problem)
+"""
+
+
+@slow
+def test_what_ends_a_worker_is_done_again_by_another(tmp_path, monkeypatch):
+    """The adapter ends its whole process, once."""
+    (tmp_path / "ending.py").write_text(ENDING, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    plan = Plan(0, 20, adapters=("ending:train",))
+    store = opened(tmp_path / "sweep", plan)
+    finished = list(run_tasks(tasks(plan), lambda: local_workers(1), store))
+    assert sorted(task.name for task in finished) == sorted(store.done)
+    assert sum(task.cases for task in finished) == 20
+    assert set(rows(store.folder)["verdict"]) <= {"agrees", "undecided"}
 
 
 ABORTING = """
 import os
 import numpy as np
+from cases import names
 from cases.protocol import Adapter, Program, Stacked
-from reference import names, training_steps
+from reference import training_steps
 
 ONE = np.array({one})
 
@@ -191,150 +345,49 @@ adapter = Adapter("aborting", "", "", (Program("", run, names.observable, stacke
 """
 
 
-@pytest.mark.parametrize("engine", ["local", pytest.param("dask", marks=slow)])
-def test_an_abort_on_one_case_is_that_cases_error(engine, tmp_path, monkeypatch):
-    one = problem_of(Plan(0, 8), 5).x.astype(float).tolist()
+@pytest.mark.parametrize("engine_name", ["local", pytest.param("dask", marks=slow)])
+def test_an_abort_on_one_case_is_the_error_of_that_case(engine_name, tmp_path, monkeypatch):
+    one = Plan(0, 8).problem(5).x.astype(float).tolist()
     (tmp_path / "aborting.py").write_text(ABORTING.format(one=one), encoding="utf-8")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    done = swept(tmp_path / "sweep", "--engine", engine, count=8, adapter="aborting:adapter")
-    assert done.returncode == 1, done.stderr
-    assert "ended the process by SIGABRT" in done.stdout
-    assert ": 2 findings; " in done.stdout  # in the stack, and alone, as some of this block are run too
-    found = rows(tmp_path / "sweep")
-    verdicts = found[found["how"] == "so"].set_index("case")["verdict"].to_dict()
+    words = ["--engine", engine_name]
+    text = succeeds(started(tmp_path / "sweep", *words, count=8, adapter="aborting:adapter"), code=1)
+    assert "ended the process by SIGABRT" in text
+    assert ": 2 findings; " in text  # in the stack, and alone, as some of this block are run too
+    frame = rows(tmp_path / "sweep")
+    verdicts = frame[frame["how"] == "so"].set_index("case")["verdict"].to_dict()
     assert verdicts.pop("5") == "error"
     assert len(verdicts) == 7
     assert set(verdicts.values()) <= {"agrees", "undecided"}
 
 
-def killed_and_resumed(folder, times, seed):
-    """Start a sweep and kill it and all its processes at random moments, then let it end."""
-    moments = random.Random(seed)  # noqa: S311 - moments, no secrets
-    for _ in range(times):
-        told = asked(folder, "--resume")
-        sweep = subprocess.Popen([*SWEEP, *told], cwd=ROOT, start_new_session=True, stdout=subprocess.DEVNULL)
-        time.sleep(moments.uniform(0.5, 3))
-        os.killpg(sweep.pid, signal.SIGKILL)
-        sweep.wait()
-    return swept(folder, "--resume")
-
-
-def test_killed_and_resumed_it_is_the_same(whole, tmp_path):
-    done = killed_and_resumed(tmp_path / "sweep", 1, 0)
-    assert done.returncode == 0, done.stderr
-    pd.testing.assert_frame_equal(rows(tmp_path / "sweep"), rows(whole[0]))
+@slow
+def test_a_dask_cluster_gives_the_same_rows(whole, tmp_path):
+    succeeds(started(tmp_path, "--engine", "dask"))
+    pd.testing.assert_frame_equal(rows(tmp_path), rows(whole[0]))
 
 
 @slow
-def test_killed_ten_times_and_resumed_it_is_the_same(whole, tmp_path):
-    done = killed_and_resumed(tmp_path / "sweep", 10, 1)
-    assert done.returncode == 0, done.stderr
-    pd.testing.assert_frame_equal(rows(tmp_path / "sweep"), rows(whole[0]))
-
-
-def test_a_dask_cluster_gives_the_same_rows(whole, tmp_path):
-    folder = tmp_path / "sweep"
-    done = swept(folder, "--engine", "dask")
-    assert done.returncode == 0, done.stderr
-    pd.testing.assert_frame_equal(rows(folder), rows(whole[0]))
-
-
-def test_a_scheduler_that_does_not_answer_is_told(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(cluster, "PATIENCE", 0.5)
-    words = "--engine", "dask", "--scheduler", "tcp://127.0.0.1:9"
-    assert here(tmp_path / "sweep", *words, count=8) == 2
-    assert "no scheduler answers at tcp://127.0.0.1:9" in capsys.readouterr().err
+def test_a_scheduler_that_does_not_answer_is_reported(tmp_path, monkeypatch):
+    monkeypatch.setattr(engine, "SCHEDULER_TIMEOUT_S", 0.5)
+    code, text = here(tmp_path, "--engine", "dask", "--scheduler", "tcp://127.0.0.1:9", count=8)
+    assert code == 2
+    assert "no scheduler answers at tcp://127.0.0.1:9" in text
 
 
 @slow
 def test_what_a_dask_worker_was_doing_when_it_died_is_done_by_another(whole, tmp_path):
     from distributed import Client, LocalCluster
 
-    plan, store = Plan(0, COUNT, adapters=("numpy",)), Store(tmp_path / "sweep")
-    store.open(plan, {}, resume=False)
+    store = opened(tmp_path)
     with (
         LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as local,
         Client(local) as client,
     ):
-        engine = DaskEngine(2, local.scheduler_address)
-        run = engine.run(tasks(plan), Order(str(store.folder), None))
-        done = [next(run)]
+        run = run_tasks(tasks(PLAN), lambda: dask_workers(2, local.scheduler_address), store)
+        finished = [next(run)]
         pids = client.run(os.getpid)
         os.kill(next(iter(pids.values())), signal.SIGKILL)
-        done += run
-    assert sum(one.cases for one in done) == COUNT
-    pd.testing.assert_frame_equal(rows(store.folder), rows(whole[0]))
-
-
-def test_what_ends_a_worker_is_done_again_by_another(tmp_path, monkeypatch):
-    """The adapter ends its whole process, once."""
-    (tmp_path / "ending.py").write_text(
-        "import os\n"
-        "from pathlib import Path\n"
-        "from reference import training_steps\n"
-        f"MARK = Path({str(tmp_path / 'mark')!r})\n"
-        "def train(problem):\n"
-        "    if not MARK.exists():\n"
-        "        MARK.touch()\n"
-        "        os._exit(7)\n"
-        "    yield from training_steps(problem)\n"
-    )
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    plan, store = Plan(0, 20, adapters=("ending:train",)), Store(tmp_path / "sweep")
-    store.open(plan, {}, resume=False)
-    done = list(LocalEngine(1).run(tasks(plan), Order(str(store.folder), None)))
-    assert sorted(one.name for one in done) == sorted(store.done)
-    assert sum(one.cases for one in done) == 20
-    assert set(rows(store.folder)["verdict"]) <= {"agrees", "undecided"}
-
-
-@pytest.mark.parametrize(
-    ("words", "told"),
-    [
-        (["--count", "0"], "0 is not a positive number"),
-        (["--widths", "3"], "3 has no layer"),
-        (["--no-isolate", "--time-limit", "5"], "--no-isolate leaves nothing to limit"),
-        (["--memory-limit", "0"], "'0' is not a finite number above 0"),
-        (["--adapter", "nobody"], "unknown adapter 'nobody'"),
-    ],
-)
-def test_bad_usage_is_told(words, told, capsys, tmp_path):
-    try:
-        code = command.main([*words, "--out", str(tmp_path / "sweep")])
-    except SystemExit as left:
-        code = left.code
-    assert code == 2
-    assert told in capsys.readouterr().err
-
-
-def test_without_pyarrow_it_says_what_to_install(capsys, tmp_path, monkeypatch):
-    monkeypatch.setattr("reports.sweep.command.find_spec", lambda _: None)
-    assert command.main(["--out", str(tmp_path / "sweep")]) == 2
-    assert "pyarrow, which is not installed: pip install '.[sweep]'" in capsys.readouterr().err
-
-
-def test_without_an_adapter_that_runs_nothing_is_judged(capsys, tmp_path):
-    code = command.main(["--adapter", "no_such_module:train", "--out", str(tmp_path / "sweep")])
-    assert code == 2
-    assert "none of no_such_module:train can run here, so nothing would be judged" in capsys.readouterr().err
-
-
-def test_help_is_at_once():
-    told = "import sys, runpy; sys.argv = ['sweep', '--help']\n"
-    told += "try: runpy.run_module('reports.sweep', run_name='__main__')\n"
-    told += "except SystemExit: print('numpy' in sys.modules, 'torch' in sys.modules)\n"
-    done = subprocess.run([sys.executable, "-c", told], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.endswith("False False\n")
-
-
-def test_a_folder_that_is_no_sweep_is_told(tmp_path, capsys):
-    (tmp_path / "sweep.json").write_text(json.dumps([1]))
-    assert here(tmp_path, "--no-isolate", "--resume", count=8) == 2
-    assert "sweep.json is not of a sweep" in capsys.readouterr().err
-
-
-def test_limits_are_told_to_workers_as_they_are():
-    order = Order("there", Limits(1.0, 2.0))
-    assert order.limits is not None
-    assert order.limits.seconds == 1.0
+        finished += run
+    assert sum(task.cases for task in finished) == COUNT
+    pd.testing.assert_frame_equal(rows(tmp_path), rows(whole[0]))

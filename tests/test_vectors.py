@@ -8,7 +8,6 @@ from fractions import Fraction
 from math import inf, isinf
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 import ml_dtypes
 import mpmath
@@ -18,14 +17,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from networks import network
 
-from cases import Case, load_case, load_cases
+from cases import load_case, load_cases
 from cases.load import SHIPPED
-from cases.rounding import nearest
+from cases.numbers import nearest
 from reference import training_steps
-from reference.nearest import correctly_rounded
-from reports.vectors import PARAMETERS
-from reports.vectors.__main__ import main
-from reports.vectors.document import document, exact, vector
+from reference.certified import correctly_rounded
+from reports.vector_file import document, exact, vector
+from reports.vectors import MAX_PARAMETERS, main
 
 FORMATS = {
     "float64": np.float64,
@@ -37,17 +35,17 @@ SOME = ("worked/document", "worked/mazur", "formats/small", "optimizers/adam", "
 
 
 @pytest.fixture(scope="module")
-def some() -> dict[str, Any]:
+def some():
     cases = [case for case in load_cases(SHIPPED) if case.name.startswith(SOME)]
-    return document(cases, (), (PARAMETERS, 3))
+    return document(cases, (), (MAX_PARAMETERS, 3))
 
 
-def told_of(document: dict[str, Any], case: str, dtype: str) -> Any:
+def vector_of(document, case, dtype):
     (found,) = [one for one in document["vectors"] if (one["case"], one["dtype"]) == (case, dtype)]
     return found
 
 
-def test_the_documents_example_has_the_values_that_follow_by_hand(some: dict[str, Any]) -> None:
+def test_the_documents_example_has_the_values_that_follow_by_hand(some):
     """To sixty digits by mpmath, from the equations as the document prints them, w₂ and all."""
     x, y, rate, w1, b1, w2, b2 = (mpmath.mpf(number) for number in (0.5, 0.8, 0.1, 0.4, 0.1, 0.6, 0.2))
     with mpmath.workdps(60):
@@ -64,19 +62,19 @@ def test_the_documents_example_has_the_values_that_follow_by_hand(some: dict[str
             "W2_new": w2 - rate * dz2 * a1, "b2_new": b2 - rate * dz2,
             "W1_new": w1 - rate * dz1 * x, "b1_new": b1 - rate * dz1,
         }  # fmt: skip
-    (step,) = told_of(some, "worked/document", "float64")["steps"]
+    (step,) = vector_of(some, "worked/document", "float64")["steps"]
     assert {name: told["decimal"] for name, told in step.items()} == {
         name: [repr(float(as_fraction(value)))] for name, value in by_hand.items()
     }
 
 
-def as_fraction(number: mpmath.mpf) -> Fraction:
+def as_fraction(number):
     sign, mantissa, exponent, _ = number._mpf_
     return (-1) ** sign * mantissa * Fraction(2) ** exponent
 
 
-def test_printed_digits_of_the_document_come_first(some: dict[str, Any]) -> None:
-    (step,) = told_of(some, "worked/document", "float64")["steps"]
+def test_printed_digits_of_the_document_come_first(some):
+    (step,) = vector_of(some, "worked/document", "float64")["steps"]
     printed = {"a1": "0.574", "z2": "0.5446", "dL/dz2": "-0.0388", "dL/dW2": "-0.02230", "W1_new": "0.40028"}
     assert all(step[name]["decimal"][0].startswith(digits) for name, digits in printed.items())
 
@@ -85,7 +83,7 @@ DYADIC = st.builds(lambda m, e: m * Fraction(2) ** e, st.integers(), st.integers
 
 
 @given(st.fractions() | DYADIC, st.sampled_from([*FORMATS]))
-def test_no_other_number_of_the_format_is_nearer(number: Fraction, dtype: str) -> None:
+def test_no_other_number_of_the_format_is_nearer(number, dtype):
     found = nearest(number, dtype)
     kind = FORMATS[dtype]
     assert float(kind(found)) == found
@@ -99,7 +97,7 @@ def test_no_other_number_of_the_format_is_nearer(number: Fraction, dtype: str) -
         assert all(abs(number - Fraction(found)) <= abs(number - other) for other in others)
 
 
-def test_ties_go_to_even() -> None:
+def test_ties_go_to_even():
     for dtype, bits in (("float64", 53), ("float32", 24), ("float16", 11), ("bfloat16", 8)):
         for odd in (1, 3):
             tie = 1 + Fraction(odd, 2**bits)
@@ -110,7 +108,7 @@ def test_ties_go_to_even() -> None:
 @pytest.mark.parametrize(
     "case", [case for case in load_cases(SHIPPED) if case.name.startswith(SOME)], ids=lambda case: case.name
 )
-def test_every_value_is_settled_and_every_correct_program_is_within(case: Case) -> None:
+def test_every_value_is_settled_and_every_correct_program_is_within(case):
     for dtype in case.dtypes:
         problem = case.problem(dtype)
         told = vector(case, problem, 3)["steps"]
@@ -123,17 +121,17 @@ def test_every_value_is_settled_and_every_correct_program_is_within(case: Case) 
                 assert (off <= allowed).all(), (dtype, name)
 
 
-def numbers(texts: list[str]) -> Any:
+def numbers(texts):
     return np.array([float(text) for text in texts])
 
 
-def test_a_wrong_program_is_outside(some: dict[str, Any]) -> None:
-    told = told_of(some, "nets/square", "float64")["steps"][0]["dL/dW1"]
+def test_a_wrong_program_is_outside(some):
+    told = vector_of(some, "nets/square", "float64")["steps"][0]["dL/dW1"]
     values, allowed = numbers(told["decimal"]), numbers(told["within"])
     assert (allowed < np.abs(values) * 1e-12).all()  # where one digit in the twelfth place is wrong, it shows
 
 
-def test_decimals_and_hexadecimals_are_the_same_numbers(some: dict[str, Any]) -> None:
+def test_decimals_and_hexadecimals_are_the_same_numbers(some):
     """Also where a language has float64 only: its nearest to the decimal rounds to the number itself."""
     for one in some["vectors"]:
         kind = FORMATS[one["dtype"]]
@@ -144,15 +142,15 @@ def test_decimals_and_hexadecimals_are_the_same_numbers(some: dict[str, Any]) ->
             assert int(np.prod(told["shape"])) == len(values)
 
 
-def test_the_inputs_are_those_that_every_implementation_is_given(some: dict[str, Any]) -> None:
+def test_the_inputs_are_those_that_every_implementation_is_given(some):
     problem = load_case("nets/square").problem("float32")
-    told = told_of(some, "nets/square", "float32")["inputs"]
+    told = vector_of(some, "nets/square", "float32")["inputs"]
     assert {name: [float.fromhex(text) for text in one["hex"]] for name, one in told.items()} == {
         name: array.ravel().tolist() for name, array in problem.inputs.items()
     }
 
 
-def test_every_name_on_the_tape_is_given_or_stands_above(some: dict[str, Any]) -> None:
+def test_every_name_on_the_tape_is_given_or_stands_above(some):
     for one in some["vectors"]:
         known = {*one["inputs"], *one["numbers"], "step"}
         for line in one["tape"]:
@@ -161,7 +159,7 @@ def test_every_name_on_the_tape_is_given_or_stands_above(some: dict[str, Any]) -
         assert [line["name"] for line in one["tape"]] == [*one["steps"][0]]
 
 
-def test_a_value_at_a_kink_that_no_ball_settles_is_left_open() -> None:
+def test_a_value_at_a_kink_that_no_ball_settles_is_left_open():
     """A relu of log 2 − log 2 has no side: that is 0, but no number of bits shows it."""
     problem = network((1, 2, 1), 1, activations=("softplus", "relu"))
     weights = {"W1": np.zeros((2, 1)), "b1": np.zeros(2), "W2": np.array([[1.0, -1.0]]), "b2": np.zeros(1)}
@@ -174,7 +172,7 @@ def test_a_value_at_a_kink_that_no_ball_settles_is_left_open() -> None:
     assert (told["decimal"], told["hex"]) == ([None], [None])
 
 
-def test_what_is_left_out_is_said() -> None:
+def test_what_is_left_out_is_said():
     cases = [load_case(name) for name in ("nets/wide", "worked/document", "nets/hundred-steps")]
     told = document(cases, ("float32",), (1_000, 1))
     assert [one["case"] for one in told["vectors"]] == ["worked/document", "nets/hundred-steps"]
@@ -236,7 +234,7 @@ print(*(one["case"] for one in used))
 '''
 
 
-def test_every_field_is_described_in_the_manual(some: dict[str, Any]) -> None:
+def test_every_field_is_described_in_the_manual(some):
     manual = (SHIPPED.parent / "reports" / "README.md").read_text(encoding="utf-8")
     one = some["vectors"][0]
     arrays = [one["inputs"]["x"], *one["steps"][0].values()]
@@ -251,7 +249,7 @@ def test_every_field_is_described_in_the_manual(some: dict[str, Any]) -> None:
     assert {name for name in named if f"`{name}`" not in manual} == set()
 
 
-def test_a_program_in_plain_python_can_use_it(tmp_path: Path) -> None:
+def test_a_program_in_plain_python_can_use_it(tmp_path):
     out = tmp_path / "vectors.json"
     assert main(["--select", "worked/", "--out", str(out), "--steps", "1"]) == 0
     command = [sys.executable, "-I", "-S", "-c", PLAIN, str(out)]
@@ -260,9 +258,7 @@ def test_a_program_in_plain_python_can_use_it(tmp_path: Path) -> None:
     assert {"worked/document", "worked/mazur", "worked/han-kamber"} <= set(done.stdout.split())
 
 
-def test_the_command_tells_what_it_wrote_and_what_it_left_out(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_command_says_what_it_wrote_or_why_not(tmp_path, capsys):
     out = tmp_path / "new" / "vectors.json"
     chosen = ["--dtype", "float64", "--steps", "1", "--out", str(out)]
     assert main(["--select", "worked/document", *chosen]) == 0
@@ -280,20 +276,18 @@ def test_the_command_tells_what_it_wrote_and_what_it_left_out(
         assert stop.value.code == 2
 
 
-def test_json_has_no_numbers_that_readers_may_round(tmp_path: Path) -> None:
+def test_json_has_no_numbers_that_readers_may_round(tmp_path):
     out = tmp_path / "vectors.json"
     assert main(["--select", "worked/document", "--out", str(out)]) == 0
-    floats: list[str] = []
+    floats = []
     json.loads(out.read_text(encoding="utf-8"), parse_float=floats.append)
     assert floats == []
 
 
 @pytest.mark.parametrize(("words", "narrower"), [([], ""), (["--select", "nets"], "narrowed")])
-def test_a_file_of_some_cases_never_replaces_that_of_all(
-    words: list[str], narrower: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    made: list[Path] = []
-    monkeypatch.setattr("reports.vectors.make.make", lambda *given: made.append(given[-1]))
+def test_a_file_of_some_cases_never_replaces_that_of_all(words, narrower, tmp_path, monkeypatch):
+    made = []
+    monkeypatch.setattr("reports.vector_file.make", lambda *given: made.append(given[-1]))
     monkeypatch.chdir(tmp_path)
     main(words)
     main([*words, "--out", "mine.json"])

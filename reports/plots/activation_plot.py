@@ -6,7 +6,7 @@ from typing import Final
 import pandas as pd
 from matplotlib.figure import Figure
 
-from reference.formats import FORMATS
+from reference.arithmetic import FORMATS
 from reports.plots.canvas import INK, looks
 from reports.plots.panels import Scale, Sheet, each_curve, each_part, power_of_ten
 from reports.plots.plot import Plot, each_line, short, side_by_side

@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from cases.defects import printable
+from cases.errors import printable
 
 # Of every picture, in points: a telephone shows its 8-point text at little less than that.
 WIDTH: Final = 460

@@ -7,11 +7,11 @@ from typing import Any, Final
 import pandas as pd
 from matplotlib.figure import Figure
 
+from reports.detection import Answer, Power
+from reports.detection.answers import KINDS, OURS, SUITE, TOOLS
 from reports.plots.canvas import INK, TINT
 from reports.plots.panels import Panel, Scale, Sheet
 from reports.plots.plot import Plot, each_line, side_by_side
-from reports.power import Answer, Power
-from reports.power.words import KINDS, OURS, SHOWN, TOOLS
 from reports.report import Report
 
 ABOUT: Final = (
@@ -69,7 +69,7 @@ def describe(table: pd.DataFrame) -> str:
     """Say for each number format what this suite catches of each kind of mistake, and the best usual tool."""
     told = [
         f"{line.measure.capitalize()}, {line.dtype}: {_count(line)}{_best(table, line)}."
-        for line in each_line(table[table["tool"] == SHOWN])
+        for line in each_line(table[table["tool"] == SUITE])
         if line.asked
     ]
     return " ".join(told)
@@ -86,7 +86,7 @@ def _best(table: pd.DataFrame, ours: Any) -> str:  # noqa: ANN401 - a line of th
 
 
 def _count(line: Any) -> str:  # noqa: ANN401 - a line of the table
-    who = f"{SHOWN} " if line.tool == SHOWN else ""
+    who = f"{SUITE} " if line.tool == SUITE else ""
     return f"{who}{line.objections:,} of {line.asked:,}"
 
 

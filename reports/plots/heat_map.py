@@ -10,11 +10,11 @@ from matplotlib.figure import Figure
 
 from cases.dtypes import DTYPES, SIXTEEN_BITS
 from reference import Verdict
+from reports.outcome import agrees, grouped
 from reports.plots.canvas import INK, NEWS, TINT, WIDTH, box, canvas, figure_of, fitted, in_order, write
 from reports.plots.plot import Plot, each_line, short, side_by_side
 from reports.report import Report
 from reports.rows import PUBLISHED, Row, first_failure, order
-from reports.verdicts import agrees, grouped
 
 ABOUT: Final = (
     "A line for each case, a column for each adapter in each number format. The number is the largest "

@@ -9,9 +9,9 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
+from reports.outcome import NOTHING
 from reports.plots.canvas import IMPLEMENTATIONS, in_order, style, svg
 from reports.report import Report
-from reports.tables import NOTHING
 
 
 @dataclass(frozen=True, eq=False)

@@ -40,42 +40,27 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--count", type=_positive, default=10_000, help="how many cases (default: 10000)")
-    add(
-        "--seed", type=int, default=0, help="which ones: case i of a seed is the same everywhere (default: 0)"
-    )
+    seed = "which ones: case i of a seed is the same everywhere (default: 0)"
+    add("--seed", type=int, default=0, help=seed)
     adapters = "only this one: numpy, torch, jax, or package.module:function; may be repeated"
     add("--adapter", metavar="NAME", action="append", default=[], help=adapters)
-    add(
-        "--dtype",
-        choices=DTYPES,
-        action="append",
-        default=[],
-        help="only this number format; may be repeated",
-    )
-    add(
-        "--widths",
-        type=_widths,
-        metavar="784-100-10",
-        help="networks of these widths, in place of small ones",
-    )
-    add("--minutes", type=float, help="begin no task after so many minutes; --resume goes on")
+    dtypes = "only this number format; may be repeated"
+    add("--dtype", choices=DTYPES, action="append", default=[], help=dtypes)
+    widths = "networks of these widths, in place of small ones"
+    add("--widths", type=_widths, metavar="784-100-10", help=widths)
+    add("--minutes", type=float, help="begin no task after this time; --resume goes on")
     add("--out", metavar="DIR", type=Path, default=Path("sweep"), help="where to write (default: sweep)")
     found = "reduce each distinct finding to a smallest case, and write it here as a YAML file"
     add("--found", metavar="DIR", type=Path, help=found)
     add("--resume", action="store_true", help="go on with the sweep that is there")
-    engine = "who does the work: processes of this machine, or a Dask cluster, local if no scheduler is given"
+    engine = "workers: processes of this machine, or a Dask cluster, local if no scheduler is given"
     add("--engine", choices=("local", "dask"), default="local", help=engine)
     add("--scheduler", metavar="ADDRESS", default="", help="with --engine dask: an existing scheduler")
     add("--workers", type=_positive, metavar="N", help="processes (default: one for each core)")
-    _add_limits(parser)
-    return parser
-
-
-def _add_limits(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
     add("--no-isolate", action="store_false", dest="isolate", help=NO_ISOLATE)
     add("--time-limit", metavar="SECONDS", type=above_zero, help=SWEEP_SECONDS)
     add("--memory-limit", metavar="GIB", type=above_zero, help=SWEEP_MEMORY)
+    return parser
 
 
 def _positive(text: str) -> int:

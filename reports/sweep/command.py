@@ -4,25 +4,32 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from importlib.util import find_spec
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from adapters import Adapter, Unavailable, UnknownAdapterError, find_adapters
 from adapters.isolation import Limits
 from adapters.registry import default_names
-from cases.defects import printable
-from reports import terminal
+from cases.errors import printable
 from reports.limits import flags_of
-from reports.sweep.cluster import DaskEngine, NoDaskError
-from reports.sweep.done import Order
-from reports.sweep.engine import LocalEngine, LostWorkersError
+from reports.sweep.engine import (
+    FinishedTask,
+    LostWorkersError,
+    NoDaskError,
+    dask_workers,
+    local_workers,
+    run_tasks,
+)
+from reports.sweep.minimize.case_text import show_minimized, write_minimized
 from reports.sweep.plan import Plan, Task, tasks
-from reports.sweep.shrinking.found import write_found
 from reports.sweep.store import OtherSweepError, Store
-from reports.sweep.summary import shortfalls, summarize
-from reports.sweep.telling import progress, show, show_found, write
-
-Adapters = tuple[Adapter | Unavailable, ...]
+from reports.sweep.summary import shortfalls, show, summarize, write
+from reports.writers import terminal
 
 
 class CannotSweepError(Exception):
@@ -30,19 +37,18 @@ class CannotSweepError(Exception):
 
 
 def sweep(options: argparse.Namespace, limits: Limits | None) -> int:
-    """Do all that is asked for and not done yet, and tell what was found; return the exit code.
+    """Do all that is asked for and not done yet, and show what was found; return the exit code.
 
     With `limits` each adapter runs in a process of its own.
     """
     try:
         return _sweep(options, limits)
     except (UnknownAdapterError, CannotSweepError, OtherSweepError, LostWorkersError, NoDaskError) as error:
-        print(printable(str(error)), file=sys.stderr)
-        return 2
+        message = str(error)
     except OSError as error:
-        told = f"{error.filename or options.out} cannot be written to: {error.strerror or error}"
-        print(printable(told), file=sys.stderr)
-        return 2
+        message = f"{error.filename or options.out} cannot be written to: {error.strerror or error}"
+    print(printable(message), file=sys.stderr)
+    return 2
 
 
 def _sweep(options: argparse.Namespace, limits: Limits | None) -> int:
@@ -52,19 +58,27 @@ def _sweep(options: argparse.Namespace, limits: Limits | None) -> int:
     adapters = find_adapters(plan.adapters, limits)
     store = Store(options.out)
     store.open(plan, _versions(adapters), resume=options.resume)
-    done, out = store.done, terminal.console()
+    done = store.done
     left = [task for task in tasks(plan) if task.name not in done]
-    order = Order(str(options.out.resolve()), limits)
-    with progress(out, plan.count, plan.count - sum(task.told for task in left)) as watch:
-        for one in _engine(options).run(_in_time(left, options.minutes), order):
-            watch(one)
-    return _tell(store, plan, adapters, options, limits)
+    workers = options.workers or os.cpu_count() or 1
+    is_local = options.engine == "local"
+    engine = (
+        partial(local_workers, workers) if is_local else partial(dask_workers, workers, options.scheduler)
+    )
+    with _progress(terminal.console(), plan.count, plan.count - sum(task.count for task in left)) as watch:
+        for finished in run_tasks(_in_time(left, options.minutes), engine, store, limits):
+            watch(finished)
+    return _report(store, plan, adapters, options, limits)
 
 
-def _tell(
-    store: Store, plan: Plan, adapters: Adapters, options: argparse.Namespace, limits: Limits | None
+def _report(
+    store: Store,
+    plan: Plan,
+    adapters: tuple[Adapter | Unavailable, ...],
+    options: argparse.Namespace,
+    limits: Limits | None,
 ) -> int:
-    """Tell what has been found so far, and write it as cases if that is asked for; return the exit code."""
+    """Show what has been found so far, and write it as cases if that is asked for; return the exit code."""
     out = terminal.console()
     if not store.done:
         out.print("Nothing has been judged yet, so nothing is known to agree; --resume goes on")
@@ -74,16 +88,11 @@ def _tell(
     write(summary, store.folder)
     show(summary, store.folder, vacuous, out)
     if options.found is not None:
-        found = write_found(plan, summary.findings, adapters, options.found)
-        show_found(found, options.found, flags_of(limits), out)
+        minimized = write_minimized(plan, summary.findings, adapters, options.found)
+        show_minimized(minimized, options.found, flags_of(limits), out)
     if summary.cases < plan.count:
         out.print(f"{plan.count - summary.cases:,} cases are left; --resume goes on")
     return 1 if len(summary.findings) or vacuous else 0
-
-
-def _engine(options: argparse.Namespace) -> LocalEngine | DaskEngine:
-    workers = options.workers or os.cpu_count() or 1
-    return LocalEngine(workers) if options.engine == "local" else DaskEngine(workers, options.scheduler)
 
 
 def _plan(options: argparse.Namespace) -> Plan:
@@ -92,7 +101,7 @@ def _plan(options: argparse.Namespace) -> Plan:
     return Plan(options.seed, options.count, widths=options.widths, adapters=names, **chosen)
 
 
-def _versions(found: Adapters) -> dict[str, str]:
+def _versions(adapters: Iterable[Adapter | Unavailable]) -> dict[str, str]:
     """Return the version of each adapter that can run.
 
     Raises
@@ -100,9 +109,9 @@ def _versions(found: Adapters) -> dict[str, str]:
     CannotSweepError
         If none can.
     """
-    present = {one.name: one.version for one in found if isinstance(one, Adapter)}
+    present = {adapter.name: adapter.version for adapter in adapters if isinstance(adapter, Adapter)}
     if not present:
-        names = ", ".join(one.name for one in found)
+        names = ", ".join(adapter.name for adapter in adapters)
         raise CannotSweepError(f"none of {names} can run here, so nothing would be judged")
     return present
 
@@ -114,3 +123,28 @@ def _in_time(left: Iterable[Task], minutes: float | None) -> Iterator[Task]:
         if end is not None and time.monotonic() > end:
             return
         yield task
+
+
+@contextmanager
+def _progress(out: Console, count: int, already: int) -> Iterator[Callable[[FinishedTask], None]]:
+    """Show how many cases are judged, at what rate, and the time left."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=out, transient=True) as bar:
+        bar_task = bar.add_task("judging", total=count, completed=already, rate="")
+        findings = 0
+
+        def watch(finished: FinishedTask) -> None:
+            nonlocal findings
+            findings += finished.findings
+            bar.advance(bar_task, finished.cases)
+            speed = bar.tasks[0].speed
+            rate = f"{speed:,.0f} cases a second" if speed else ""
+            bar.update(bar_task, rate=f"{rate}, {findings} findings" if findings else rate)
+
+        yield watch

@@ -1,21 +1,55 @@
-"""Who does the tasks: worker processes on this machine; what ends a worker is done again."""
+"""Doing the tasks of a sweep in worker processes: of this machine, or of a Dask cluster.
+
+Either is an executor of `concurrent.futures`, to which tasks are given a few at a time. What a task gives
+comes back and is written here, so the workers of a cluster need this suite and the frameworks, and no folder
+in common. What a worker was doing when it died is done again by another.
+
+Source: M. Rocklin, "Dask: Parallel Computation with Blocked algorithms and Task Scheduling" (SciPy 2015).
+"""
 
 import multiprocessing
 import os
-from collections.abc import Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
-from typing import Final
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
+from importlib import import_module
+from typing import Any, Final, TypeAlias
 
-from reports.sweep.done import Done, Order, do
+import numpy as np
+import pandas as pd
+
+from adapters import Adapter, Unavailable, find_adapters
+from adapters.isolation import Limits
+from cases import Problem
+from cases.problem import sliced
+from reports.sweep.evaluate import evaluate_alone, evaluate_stack
+from reports.sweep.implementations import Implementation, implementations
 from reports.sweep.plan import Task
+from reports.sweep.store import Store
+from reports.sweep.summary import summarize
 
-# So many tasks wait for each worker: memory does not grow with the sweep.
-AHEAD: Final = 2
+# How a program is run that takes one case at a time, as a user runs it.
+ALONE: Final = "alone"
 
-# A task that ends its worker so often is given up.
-ATTEMPTS: Final = 3
+# In every 8th block, 16 cases of a program over stacks are run alone as well.
+ALONE_EVERY_BLOCKS, CASES_ALONE = 8, 16
+
+# Columns of few different words: Parquet keeps each word once.
+CATEGORIES: Final = (
+    *("adapter", "program", "how", "verdict", "first", "known", "told"),
+    *("dtype", "widths", "activations", "loss", "update", "regime"),
+)
+
+# How many tasks wait for each worker: memory does not grow with the sweep.
+TASKS_PER_WORKER: Final = 2
+
+# A task that has ended its worker so often is given up.
+MAX_ATTEMPTS: Final = 3
+
+# Seconds that a scheduler may take to answer.
+SCHEDULER_TIMEOUT_S = 5.0
 
 THREADS: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -24,63 +58,149 @@ class LostWorkersError(Exception):
     """Workers have ended again and again over the same tasks."""
 
 
+class NoDaskError(Exception):
+    """Dask is not installed, or its scheduler cannot be reached; the message says which."""
+
+
 @dataclass(frozen=True)
-class LocalEngine:
-    """Worker processes on this machine, spawned and never forked, each with one thread for its arithmetic."""
+class FinishedTask:
+    """A task that is done and written."""
 
-    workers: int
+    name: str
+    cases: int
+    findings: int
 
-    def run(self, tasks: Iterable[Task], order: Order) -> Iterator[Done]:
-        """Do the tasks; give what each told, in the order in which they are done.
 
-        Raises
-        ------
-        LostWorkersError
-            If tasks have ended their workers too often.
-        """
-        left = list(tasks)
-        for _ in range(ATTEMPTS):
-            lost: list[Task] = []
-            yield from self._once(left, order, lost)
-            if not lost:
-                return
-            left = lost
-        raise LostWorkersError(
-            f"{len(left)} tasks have ended their workers {ATTEMPTS} times: {left[0].name}, …"
-        )
+def run_task(task: Task, adapters: Sequence[Adapter | Unavailable]) -> pd.DataFrame:
+    """Return a row for each case and implementation, and each way in which the implementation was run."""
+    plan, block, parts = task.plan, task.block, list[pd.DataFrame]()
+    for cases in task.stacks:
+        first = block.start + cases.start
+        stack = replace(plan.drawn(block, cases), case=plan.name(first))
+        sampled = CASES_ALONE if block.number % ALONE_EVERY_BLOCKS == 0 and cases.start == 0 else 0
+        for implementation in implementations(adapters, block.number):
+            for how, rows in _runs(implementation, stack, sampled):
+                about: dict[str, Any] = {
+                    "case": np.arange(first, first + len(rows)),
+                    "adapter": implementation.adapter.name,
+                    "program": implementation.program.name,
+                    "how": how,
+                }
+                parts.append(rows.assign(**about)[[*about, *rows]].head(plan.count - first))
+    table = pd.concat(parts, ignore_index=True)
+    table = table.assign(block=block.number, **plan.structure(block).features)
+    return table.astype(dict.fromkeys(CATEGORIES, "category"))
 
-    def _once(self, tasks: Iterable[Task], order: Order, lost: list[Task]) -> Iterator[Done]:
-        before = {name: os.environ.get(name) for name in THREADS}
-        os.environ |= dict.fromkeys(THREADS, "1")  # inherited by what is spawned
-        context = multiprocessing.get_context("spawn")
-        pool = ProcessPoolExecutor(self.workers, context)
-        try:
-            yield from _as_done(pool, tasks, order, lost, AHEAD * self.workers)
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-            for name, value in before.items():
-                if value is None:
-                    os.environ.pop(name, None)
-                else:
-                    os.environ[name] = value
+
+def _runs(implementation: Implementation, stack: Problem, sampled: int) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Run an implementation over the stack, and on `sampled` of its cases alone; or on all of them alone."""
+    over_stack = implementation.program.stacked
+    if over_stack is None:
+        yield ALONE, evaluate_alone(implementation, stack)
+        return
+    yield over_stack.how, evaluate_stack(implementation, stack)
+    if sampled:
+        yield ALONE, evaluate_alone(implementation, sliced(stack, 0, min(sampled, len(stack.x))))
+
+
+def compute(task: Task, limits: Limits | None) -> pd.DataFrame:
+    """Do a task in a worker; adapters are loaded once in a process."""
+    return run_task(task, find_adapters(task.plan.adapters, limits))
+
+
+# Gives an executor, with the number of its workers.
+Engine: TypeAlias = Callable[[], AbstractContextManager[tuple[Executor, int]]]
+
+
+def run_tasks(
+    tasks: Iterable[Task], engine: Engine, store: Store, limits: Limits | None = None
+) -> Iterator[FinishedTask]:
+    """Do and write tasks; give each in the order in which they are done.
+
+    Parameters
+    ----------
+    tasks
+        Taken as workers become free.
+    limits
+        With them each adapter runs in a process of its own.
+
+    Raises
+    ------
+    LostWorkersError
+        If tasks have ended their workers too often.
+    NoDaskError
+        If there is no cluster.
+    """
+    left = tasks
+    for _ in range(MAX_ATTEMPTS):
+        lost: list[Task] = []
+        with engine() as (executor, workers):
+            for task, table in _as_done(executor, left, limits, lost, TASKS_PER_WORKER * workers):
+                store.write(task, table)
+                yield FinishedTask(task.name, task.count, len(summarize([table]).findings))
+        if not lost:
+            return
+        left = lost
+    many = f"{len(lost)} tasks have ended their workers {MAX_ATTEMPTS} times"
+    raise LostWorkersError(f"{many}: {lost[0].name}, …")
 
 
 def _as_done(
-    pool: ProcessPoolExecutor, tasks: Iterable[Task], order: Order, lost: list[Task], most: int
-) -> Iterator[Done]:
-    """Keep so many tasks in the pool; tasks of a pool that broke are added to `lost`."""
-    waiting, under_way = iter(tasks), dict[Future[Done], "Task"]()
+    executor: Executor, tasks: Iterable[Task], limits: Limits | None, lost: list[Task], most: int
+) -> Iterator[tuple[Task, pd.DataFrame]]:
+    """Keep at most `most` tasks in the executor; tasks of a pool that broke are added to `lost`."""
+    waiting, running = iter(tasks), dict[Future[pd.DataFrame], Task]()
     while True:
-        while len(under_way) < most and (task := next(waiting, None)) is not None:
+        while len(running) < most and (task := next(waiting, None)) is not None:
             try:
-                under_way[pool.submit(do, task, order)] = task
+                running[executor.submit(compute, task, limits)] = task
             except BrokenProcessPool:
                 lost += [task, *waiting]
-        if not under_way:
+        if not running:
             return
-        for future in wait(under_way, return_when=FIRST_COMPLETED).done:
-            task = under_way.pop(future)
+        for future in wait(running, return_when=FIRST_COMPLETED).done:
+            task = running.pop(future)
             try:
-                yield future.result()
+                yield task, future.result()
             except BrokenProcessPool:
                 lost.append(task)
+
+
+@contextmanager
+def local_workers(workers: int) -> Iterator[tuple[Executor, int]]:
+    """Start processes on this machine, spawned and never forked, each with one thread for its arithmetic."""
+    before = {name: os.environ.get(name) for name in THREADS}
+    os.environ |= dict.fromkeys(THREADS, "1")  # inherited by what is spawned
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"))
+    try:
+        yield pool, workers
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            os.environ |= {} if value is None else {name: value}
+
+
+@contextmanager
+def dask_workers(workers: int, scheduler: str = "") -> Iterator[tuple[Executor, int]]:
+    """Connect to the cluster of a scheduler, or start a local one, whose workers have one thread each."""
+    dask = _dask()
+    if not scheduler:
+        local = dask.LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None)
+        with local as cluster, dask.Client(cluster) as client:
+            yield client.get_executor(pure=False), workers
+        return
+    try:
+        client = dask.Client(scheduler, timeout=SCHEDULER_TIMEOUT_S)
+    except (OSError, ValueError) as error:
+        raise NoDaskError(f"no scheduler answers at {scheduler}: {error}") from None
+    with client:
+        yield client.get_executor(pure=False), max(1, len(client.scheduler_info()["workers"]))
+
+
+def _dask() -> Any:  # noqa: ANN401 - it has no annotations
+    try:
+        return import_module("distributed")
+    except ModuleNotFoundError as missing:
+        needed = f"--engine dask needs {missing.name}, which is not installed: pip install '.[dask]'"
+        raise NoDaskError(needed) from None

@@ -1,10 +1,12 @@
-"""Who is judged in a sweep, and how each runs: over a stack where its program can, or one case at a time."""
+"""The programs that a sweep judges, and the cases on which each has its turn."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from adapters import Adapter, Program, Unavailable
-from cases import names
+from cases import Problem, names
+from reference import JudgedStep, judge
 
 
 @dataclass(frozen=True)
@@ -16,17 +18,22 @@ class Implementation:
 
     @property
     def name(self) -> str:
-        """The adapter, with its program where it has one to tell apart."""
+        """The adapter, with its program where it has several."""
         return f"{self.adapter.name} {self.program.name}".strip()
+
+    @property
+    def framework(self) -> str:
+        return self.adapter.framework or self.adapter.name
 
     @property
     def shows_all(self) -> bool:
         """Whether it promises all that can be observed of a network."""
         return names.observable(1) <= self.program.promises(1)
 
-    def promises(self, depth: int) -> frozenset[str]:
-        """Return the quantities that it states of a network of so many layers."""
-        return self.program.promises(depth)
+    def judge(self, problem: Problem, run: Callable[..., Any] | None = None) -> Iterator[JudgedStep]:
+        """Judge the program on one case, or what `run` states in its place."""
+        promises, accumulators = self.program.promises(problem.depth), self.program.accumulators
+        return judge(problem, run or self.program.run, promises, accumulators=accumulators)
 
 
 def implementations(adapters: Iterable[Adapter | Unavailable], block: int) -> Iterator[Implementation]:

@@ -1,7 +1,7 @@
 """Random numbers that are the same on every machine: bits of a counter-based generator, and exact arithmetic.
 
-NumPy leaves itself the right to change how it draws normal numbers, and a logarithm may differ in its last
-bit from one processor to the next. Here nothing but random bits, whole numbers and exact sums is used.
+NumPy may change how it draws normal numbers, and a logarithm may differ in its last bit from one processor to
+the next. Here nothing but random bits, whole numbers and exact sums is used.
 
 Source: Salmon, Moraes, Dror and Shaw, "Parallel Random Numbers: As Easy as 1, 2, 3" (2011), for Philox.
 """
@@ -15,21 +15,23 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-One = TypeVar("One")
+Option = TypeVar("Option")
 
-BITS = 2.0**-53
-# So many numbers come of one count of the generator's counter.
-AT_ONCE = 4
+# The distance between two uniform numbers.
+RESOLUTION = 2.0**-53
+
+# How many numbers one count of the generator's counter gives.
+NUMBERS_PER_COUNT = 4
 
 
 def _generator(seed: int, purpose: tuple[str | int, ...]) -> np.random.Philox:
     """Return the generator for one purpose, named by words and numbers."""
-    named = zlib.crc32("/".join(map(str, purpose)).encode())
-    return np.random.Philox(key=np.array([seed % 2**64, named], np.uint64))
+    key = zlib.crc32("/".join(map(str, purpose)).encode())
+    return np.random.Philox(key=np.array([seed % 2**64, key], np.uint64))
 
 
 def _uniform(raw: NDArray[np.uint64]) -> NDArray[np.float64]:
-    return np.multiply(raw >> np.uint64(11), BITS, dtype=np.float64)
+    return np.multiply(raw >> np.uint64(11), RESOLUTION, dtype=np.float64)
 
 
 class Stream:
@@ -46,13 +48,12 @@ class Stream:
         """Draw a whole number from 0 to below `end`."""
         return int(self.uniform(1)[0] * end)
 
-    def choice(self, options: Sequence[One]) -> One:
-        """Draw one of them."""
+    def choice(self, options: Sequence[Option]) -> Option:
         return options[self.below(len(options))]
 
 
 @dataclass(frozen=True)
-class Rows:
+class CaseStream:
     """Random numbers for one purpose in each case of a range: those of a case do not depend on the range."""
 
     seed: int
@@ -61,14 +62,14 @@ class Rows:
 
     def uniform(self, *shape: int) -> NDArray[np.float64]:
         """Draw multiples of 2⁻⁵³ from 0 to below 1, (C, *shape)."""
-        wanted = math.prod(shape)
-        each = -(-wanted // AT_ONCE) * AT_ONCE
+        count = math.prod(shape)
+        per_case = -(-count // NUMBERS_PER_COUNT) * NUMBERS_PER_COUNT
         generator = _generator(self.seed, self.purpose)
-        generator.advance(self.cases.start * each // AT_ONCE)
-        raw = np.asarray(generator.random_raw(len(self.cases) * each), np.uint64)
-        return _uniform(raw.reshape(len(self.cases), each)[:, :wanted]).reshape(len(self.cases), *shape)
+        generator.advance(self.cases.start * per_case // NUMBERS_PER_COUNT)
+        raw = np.asarray(generator.random_raw(len(self.cases) * per_case), np.uint64)
+        return _uniform(raw.reshape(len(self.cases), per_case)[:, :count]).reshape(len(self.cases), *shape)
 
-    def bell(self, *shape: int) -> NDArray[np.float64]:
+    def approx_normal(self, *shape: int) -> NDArray[np.float64]:
         """Draw sums of three uniform numbers, of mean 0 and standard deviation 1, between −3 and 3."""
         return 2 * (self.uniform(3, *shape).sum(axis=1) - 1.5)
 
@@ -77,11 +78,11 @@ class Rows:
         return np.floor(self.uniform(*shape) * end).astype(np.int64)
 
 
-def dealt(seed: int, purpose: str, options: Sequence[One], place: int) -> One:
-    """Deal one option to each place, from a deck that is shuffled anew whenever all of it has been dealt.
+def round_robin(seed: int, purpose: str, options: Sequence[Option], turn: int) -> Option:
+    """Return the option of a turn: all options in a random order, then all in another, and so on.
 
-    So every option is met soon, and each as often as any other.
+    So every option comes soon, and each as often as any other.
     """
-    deck, card = divmod(place, len(options))
-    order = np.argsort(Stream(seed, purpose, deck).uniform(len(options)), kind="stable")
-    return options[int(order[card])]
+    cycle, position = divmod(turn, len(options))
+    order = np.argsort(Stream(seed, purpose, cycle).uniform(len(options)), kind="stable")
+    return options[int(order[position])]

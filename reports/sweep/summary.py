@@ -1,20 +1,39 @@
-"""What a sweep has found so far: by implementation, and by feature of what was drawn."""
+"""What a sweep has found so far, by implementation and by feature: counted, shown, and written as CSV."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import pandas as pd
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from adapters import Adapter, Unavailable
-from reports.verdicts import one_implementation
+from cases.errors import printable
+from reports.conclusion import one_implementation
+from reports.sweep.store import write_whole
+from reports.writers.csv_json import csv
 
-BY_CLAIMANT: Final = ["adapter", "program", "how"]
+BY_IMPLEMENTATION: Final = ["adapter", "program", "how"]
+
 # Besides the activations, of which a case may have several.
 FEATURES: Final = ["dtype", "depth", "batch", "steps", "loss", "update", "regime"]
 
 FINDING: Final = ["case", "adapter", "program", "how", "verdict", "step", "first", "used", "told"]
 SUMS: Final = ["cases", "quantities", "undecided", "agrees", "differs", "known", "findings"]
+BY_EXPECTED: Final = ["known", "adapter", "program"]
+
+# What the terminal shows of each implementation, by the headings that it has there.
+COLUMNS: Final = {
+    "adapter": "adapter", "program": "program", "how": "run", "cases": "cases", "agrees": "agree",
+    "known": "expected difference", "findings": "findings", "worst": "worst used",
+    "undecided_share": "undecided quantities",
+}  # fmt: skip
+
+# Findings that the terminal shows; all are in findings.csv.
+MAX_SHOWN: Final = 10
 
 
 @dataclass(frozen=True)
@@ -24,7 +43,7 @@ class Summary:
     Attributes
     ----------
     cases
-        How many cases were judged, each once, whoever by.
+        How many cases were judged, each counted once.
     implementations
         A line for each implementation and each way of running it.
     features
@@ -32,7 +51,7 @@ class Summary:
     known
         How often each expected difference was met, by implementation.
     findings
-        What differs or is in error and is not known: case, implementation, first line, sentence.
+        What differs or is in error and is not expected: case, implementation, first line, sentence.
     """
 
     cases: int
@@ -44,11 +63,13 @@ class Summary:
     @property
     def headline(self) -> str:
         """The result in one sentence."""
-        of = self.implementations[SUMS].sum()
-        met = f"{of['known']:,} trials" if of["known"] else "no trial"
-        found = f"{of['findings']:,}" if of["findings"] else "no"
-        told = f"{self.cases:,} cases, {of['cases']:,} trials, {of['quantities']:,} quantities compared"
-        return f"{told}: {found} findings; {met} met an expected difference."
+        sums = self.implementations[SUMS].sum()
+        expected = f"{sums['known']:,} trials" if sums["known"] else "no trial"
+        findings = f"{sums['findings']:,}" if sums["findings"] else "no"
+        counted = (
+            f"{self.cases:,} cases, {sums['cases']:,} trials, {sums['quantities']:,} quantities compared"
+        )
+        return f"{counted}: {findings} findings; {expected} met an expected difference."
 
 
 def shortfalls(
@@ -56,7 +77,7 @@ def shortfalls(
 ) -> tuple[str, ...]:
     """Say, a sentence each, why a sweep without findings shows no agreement, if it does not.
 
-    `is_asked_for` is whether the adapters were named: then each has to run, and one may stand alone.
+    `is_asked_for` is whether the adapters were named: then each has to run, and a single one is enough.
     """
     sums = summary.implementations.groupby("adapter")[SUMS].sum()
     compared = sums.index[sums["quantities"] > 0]
@@ -64,54 +85,49 @@ def shortfalls(
         what = "Every quantity is undecided" if len(compared) else "Nothing was compared"
         return (f"{what}, so nothing is known to agree.",)
     if is_asked_for:
-        absent = [one for one in adapters if isinstance(one, Unavailable)]
+        absent = [adapter for adapter in adapters if isinstance(adapter, Unavailable)]
         return tuple(f"Asked for, but not run: {one.name}, because {one.reason}." for one in absent)
     alone = one_implementation(adapters, compared)
     return (alone,) if alone else ()
 
 
 def summarize(tables: Iterable[pd.DataFrame]) -> Summary:
-    """Add up what the tasks gave; of each, a few lines are kept."""
-    sums, known, findings, cases = [], [], [], 0
+    """Add up the rows of all tasks; of each table only a few lines are kept in memory."""
+    sums, expected, findings, cases = [], [], [], 0
     for table in tables:
-        marked = _marked(table)
-        cases += marked["case"].nunique()
-        sums.append(_sums(marked, [*BY_CLAIMANT, *FEATURES, "activations"]))
-        met = marked[marked["known"] != ""]
-        known.append(met.groupby(["known", "adapter", "program"], as_index=False).agg(cases=("case", "size")))
-        findings.append(marked.loc[marked["findings"] == 1, FINDING])
-    together = pd.concat(sums, ignore_index=True)
-    met = pd.concat(known).groupby(["known", "adapter", "program"], as_index=False).sum()
+        rows = _counted(table)
+        cases += rows["case"].nunique()
+        sums.append(_sums(rows, [*BY_IMPLEMENTATION, *FEATURES, "activations"]))
+        met = rows[rows["known"] == 1].assign(known=table["known"].astype(str))
+        expected.append(met.groupby(BY_EXPECTED, as_index=False).agg(cases=("case", "size")))
+        findings.append(rows.loc[rows["findings"] == 1, FINDING])
+    total = pd.concat(sums, ignore_index=True)
     return Summary(
         cases,
-        _again(together, BY_CLAIMANT),
-        _by_feature(together),
-        met,
-        pd.concat(findings, ignore_index=True),
+        implementations=_sums(total, BY_IMPLEMENTATION),
+        features=_by_feature(total),
+        known=pd.concat(expected).groupby(BY_EXPECTED, as_index=False).sum(),
+        findings=pd.concat(findings, ignore_index=True),
     )
 
 
-def _marked(table: pd.DataFrame) -> pd.DataFrame:
+def _counted(table: pd.DataFrame) -> pd.DataFrame:
     """Return the rows with a column of numbers for everything that is counted."""
-    words = table.astype(dict.fromkeys(table.select_dtypes("category").columns, str))
-    wrong, is_known = words["verdict"].isin(["differs", "error"]), words["known"] != ""
-    agrees = words["verdict"] == "agrees"
-    return words.assign(
+    rows = table.astype(dict.fromkeys(table.select_dtypes("category").columns, str))
+    agrees, differs = rows["verdict"] == "agrees", rows["verdict"].isin(["differs", "error"])
+    is_expected = rows["known"] != ""
+    return rows.assign(
         cases=1,
-        quantities=words["compared"].astype("int64"),
+        quantities=rows["compared"].astype("int64"),
         agrees=agrees.astype("int64"),
-        differs=wrong.astype("int64"),
-        findings=(wrong & ~is_known).astype("int64"),
-        worst=words["used"].where(agrees, 0.0),
+        differs=differs.astype("int64"),
+        known=is_expected.astype("int64"),
+        findings=(differs & ~is_expected).astype("int64"),
+        worst=rows["used"].where(agrees, 0.0),
     )
 
 
-def _sums(marked: pd.DataFrame, by: list[str]) -> pd.DataFrame:
-    counted = marked.assign(known=(marked["known"] != "").astype("int64"))
-    return _again(counted, by)
-
-
-def _again(rows: pd.DataFrame, by: list[str]) -> pd.DataFrame:
+def _sums(rows: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     """Add up rows that agree in some columns; of `worst` the largest counts."""
     groups = rows.groupby(by, as_index=False, sort=False)
     table = groups.agg({**dict.fromkeys(SUMS, "sum"), "worst": "max"})
@@ -119,13 +135,54 @@ def _again(rows: pd.DataFrame, by: list[str]) -> pd.DataFrame:
 
 
 def _by_feature(sums: pd.DataFrame) -> pd.DataFrame:
-    each = sums.assign(activation=sums["activations"].map(_each_once))
-    parts = [_again(sums, [name]).rename(columns={name: "value"}).assign(feature=name) for name in FEATURES]
-    one_each = _again(each.explode("activation"), ["activation"])
-    parts.append(one_each.rename(columns={"activation": "value"}).assign(feature="activation"))
-    table = pd.concat(parts, ignore_index=True)
-    return table[["feature", "value", *SUMS, "worst", "undecided_share"]]
+    """Add up by each feature; a case counts once for each of its different activations."""
+    each = sums["activations"].map(lambda names: list(dict.fromkeys(names.split())))
+    one_each = sums.assign(activation=each).explode("activation")
+    parts = [
+        _sums(one_each if name == "activation" else sums, [name])
+        .rename(columns={name: "value"})
+        .assign(feature=name)
+        for name in (*FEATURES, "activation")
+    ]
+    return pd.concat(parts, ignore_index=True)[["feature", "value", *SUMS, "worst", "undecided_share"]]
 
 
-def _each_once(activations: str) -> list[str]:
-    return list(dict.fromkeys(activations.split()))
+def write(summary: Summary, folder: Path) -> None:
+    """Write what was found as CSV: by implementation, by feature, expected differences, findings."""
+    for name in ("implementations", "features", "known", "findings"):
+        write_whole(folder / f"{name}.csv", csv(getattr(summary, name)))
+
+
+def show(summary: Summary, folder: Path, vacuous: Iterable[str], out: Console) -> None:
+    """Show the programs, expected differences and first findings; then why it may show no agreement."""
+    out.print(_table(summary.implementations[list(COLUMNS)].rename(columns=COLUMNS)))
+    if len(summary.known):
+        out.print(_table(summary.known))
+    findings = summary.findings["told"]
+    for line in (
+        *findings[findings != ""].dropna().head(MAX_SHOWN),
+        *vacuous,
+        summary.headline,
+        f"Rows and summary: {folder}",
+    ):
+        show_line(line, out)
+
+
+def show_line(line: str, out: Console) -> None:
+    out.print(printable(line), markup=False, highlight=False, soft_wrap=True)
+
+
+def _table(frame: pd.DataFrame) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for name in frame.columns:
+        is_number = pd.api.types.is_numeric_dtype(frame[name])
+        table.add_column(str(name), justify="right" if is_number else "left")
+    for row in frame.itertuples(index=False):
+        table.add_row(*(Text(_cell(value)) for value in row))
+    return table
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.3g}"
+    return f"{value:,}" if isinstance(value, int) else printable(str(value))

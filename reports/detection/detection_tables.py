@@ -1,0 +1,345 @@
+"""A measurement as tables, by pandas, and in sentences, each made from its numbers."""
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+import pandas as pd
+
+from reference.mistakes import MISTAKES
+from reports.accuracy import kind
+from reports.detection.answers import (
+    KINDS,
+    OURS,
+    PRECISION,
+    SUITE,
+    SUITE_OUTCOME,
+    TOOLS,
+    Answer,
+    FaultResult,
+    MistakeResult,
+    Power,
+    upper_median,
+)
+from reports.outcome import NOTHING
+from reports.writers.markdown_text import Section, item, table_head, table_rows
+
+TITLE = "What this suite catches, beside the usual tools"
+
+LEGEND = (
+    "Every tool has its defaults. The two that compare values hold each quantity against the NumPy "
+    "reference's own run in the same number format, and see everything that is shown of up to three steps. "
+    "The checks of gradients see the gradients of the first step with the right loss, so they cannot see a "
+    "wrong loss or update; gradcheck is run where there are few enough parameters. Counted are the mistakes "
+    "that change any number at all; a tool that objects to the right numbers too is given every catch. A "
+    "false alarm is an objection to a correct claim: to the loss, gradients and updates that PyTorch and JAX "
+    "compute (by this suite, to all that they show), or, by a check of gradients, to its framework's own."
+)
+
+FAULTS = (
+    "One element of one quantity is multiplied by 1 + 10⁻ᵏ, in a correct claim that shows everything; the "
+    "smallest 10⁻ᵏ that is caught is given as “median (worst)” over the elements tried. “none” means that "
+    "not even twice the value is caught: such an element is itself of the size of rounding, or of a tool's "
+    "absolute tolerance. This suite is asked about that quantity alone, not about the lines that follow."
+)
+
+FIRST = (
+    "For each mistake and case the line at which this suite catches it first, with the step if it is not the "
+    "first. “–”: the mistake cannot be made there; “same numbers”: it changes nothing there, so there is "
+    "nothing to catch. Without a number format, it is the same in each in which the mistake can be made."
+)
+
+# The title, the legend and the table of each part.
+SECTIONS = (
+    ("Mistakes caught, and false alarms", LEGEND, "tools"),
+    ("The smallest relative fault that is caught", FAULTS, "by_kind"),
+    ("Each mistake: in how many cases it is caught", "", "by_mistake"),
+    ("Each mistake in each case: where it is caught first", FIRST, "matrix"),
+    ("What each case adds", "Mistakes are counted once for each number format.", "by_case"),
+)
+
+ALARMS = "false alarms"
+
+# More misses than this are left to the tables.
+MAX_MISSES_NAMED = 5
+
+
+def to_frames(power: Power) -> dict[str, pd.DataFrame]:
+    """Return every table by name.
+
+    For reading: "tools", "by_kind", "by_mistake", "by_case", "matrix", "by_quantity". In full, a line for
+    each measurement: "mistakes", "faults", "false_alarms".
+    """
+    kinds, quantities = ("quantity", "dtype"), ("case", "dtype", "quantity")
+    return {
+        "tools": tools(power),
+        "by_kind": by_fault(power.faults, lambda fault: (fault.kind, fault.dtype), kinds),
+        "by_mistake": by_mistake(power.meetings),
+        "by_case": by_case(power),
+        "matrix": matrix(power.meetings),
+        "by_quantity": by_fault(power.faults, lambda one: (one.case, one.dtype, one.quantity), quantities),
+        "mistakes": pd.DataFrame([_mistake_record(result) for result in power.meetings]),
+        "faults": pd.DataFrame([_fault_record(result) for result in power.faults]),
+        "false_alarms": pd.DataFrame([_alarm_record(alarm.answer, vars(alarm)) for alarm in power.alarms]),
+    }
+
+
+def to_sections(power: Power) -> Iterator[Section]:
+    """Give the sections of the Markdown summary.
+
+    The smallest fault in each quantity of each case is left to the page and to "by_quantity": it is long.
+    """
+    frames = to_frames(power)
+    yield Section(TITLE, lines=tuple(map(item, sentences(power))))
+    for title, legend, name in SECTIONS:
+        frame = frames[name]
+        yield Section(title, legend, table_head(frame), table_rows(frame), level=3)
+
+
+def to_page(power: Power) -> dict[str, Any]:
+    """Return what the page shows: "sentences"; "sections" of title, legend, table; "by_quantity"."""
+    frames = to_frames(power)
+    by_quantity = frames["by_quantity"].groupby(["case", "dtype"], sort=False)
+    return {
+        "sentences": list(sentences(power)),
+        "sections": [(title, legend, frames[name]) for title, legend, name in SECTIONS],
+        "by_quantity": [(" ".join(map(str, group)), frame) for group, frame in by_quantity],
+    }
+
+
+# Tables
+
+
+def measured(power: Power) -> Iterator[tuple[str, str, str, list[Answer | None]]]:
+    """Give the answers by number format, tool and measure.
+
+    The measures are what is caught of each kind of mistake, of those that change any number, and the false
+    alarms.
+    """
+    for dtype in dict.fromkeys(result.dtype for result in power.meetings):
+        changing = [result for result in power.meetings if result.dtype == dtype and result.changes]
+        alarms = [alarm.answer for alarm in power.alarms if alarm.dtype == dtype]
+        for tool in (*OURS, *TOOLS):
+            for of_kind, words in KINDS.items():
+                yield dtype, tool, f"caught: {words}", [r.by(tool) for r in changing if r.kind == of_kind]
+            yield dtype, tool, ALARMS, [answer for answer in alarms if answer.tool == tool]
+
+
+def tools(power: Power) -> pd.DataFrame:
+    """Return what share of the mistakes each tool catches, and how often it objects to a correct claim."""
+    rows: dict[tuple[str, str], dict[str, str]] = {}
+    for dtype, tool, measure, answers in measured(power):
+        rows.setdefault((tool, dtype), {"tool": tool, "dtype": dtype})[measure] = share(answers)
+    return pd.DataFrame(list(rows.values()))
+
+
+def objections(answers: Iterable[Answer | None]) -> tuple[int, int]:
+    """Return how many answers are objections, of how many that were given."""
+    given = [answer.objects for answer in answers if answer is not None and answer.objects is not None]
+    return sum(given), len(given)
+
+
+def share(answers: Sequence[Answer | None]) -> str:
+    """Count the objections among the answers: "29 of 170 (17%)"; if there are none, why."""
+    part, whole = objections(answers)
+    if whole:
+        return f"{part:,} of {whole:,} ({percentage(part, whole)})"
+    return next((answer.reason for answer in answers if answer is not None), NOTHING)
+
+
+def percentage(part: int, whole: int) -> str:
+    """Return a percentage that is 100 only if all are meant, and 0 only if none."""
+    if part in {0, whole}:
+        return "100%" if part else "0%"
+    return f"{min(max(100 * part / whole, 0.1), 99.9):.1f}%"
+
+
+def by_fault(
+    faults: Iterable[FaultResult], key: Callable[[FaultResult], tuple[str, ...]], columns: Sequence[str]
+) -> pd.DataFrame:
+    """Return the smallest relative fault caught by each tool, median and worst, in each group of faults."""
+    groups: dict[tuple[str, ...], dict[str, list[FaultResult]]] = {}
+    for fault in faults:
+        groups.setdefault(key(fault), {}).setdefault(fault.tool, []).append(fault)
+    used = [tool for tool in (SUITE, *TOOLS) if any(tool in group for group in groups.values())]
+    rows = [(*group, *(_extent(by.get(tool, [])) for tool in used)) for group, by in groups.items()]
+    return pd.DataFrame(rows, columns=[*columns, *used])
+
+
+def _extent(faults: Sequence[FaultResult]) -> str:
+    """Return the median and the worst: "1e-15 (1e-11)"; if nothing was tried, why."""
+    smallest = tuple(number for fault in faults for number in fault.smallest)
+    if smallest:
+        return f"{fraction(upper_median(smallest))} ({fraction(max(smallest))})"
+    return next((fault.reason for fault in faults), NOTHING)
+
+
+def fraction(smallest: float) -> str:
+    """Write a relative fault; one that is not caught even where it doubles the value is "none"."""
+    if smallest == math.inf:
+        return "none"
+    return f"1e-{round(-math.log10(smallest))}" if smallest < 1 else "1"
+
+
+def by_mistake(results: Sequence[MistakeResult]) -> pd.DataFrame:
+    """Return for each mistake in how many cases it is caught, of those where it changes any number."""
+    groups: dict[tuple[str, str], list[MistakeResult]] = {}
+    for result in results:
+        if result.changes:
+            groups.setdefault((result.mistake, result.dtype), []).append(result)
+    dtypes = dict.fromkeys(result.dtype for result in results)
+    rows = [
+        {
+            "mistake": name,
+            "what happened": mistake.sentence,
+            "dtype": dtype,
+            "caught": share([result.by(SUITE) for result in groups[name, dtype]]),
+            "caught by the outcome only": share([result.by(SUITE_OUTCOME) for result in groups[name, dtype]]),
+            "first at": _first_lines(groups[name, dtype]),
+        }
+        for name, mistake in MISTAKES.items()
+        for dtype in dtypes
+        if (name, dtype) in groups
+    ]
+    return pd.DataFrame(rows)
+
+
+def _first_lines(group: Iterable[MistakeResult]) -> str:
+    """Name the kinds of lines at which a mistake is caught first."""
+    caught = [result.by(SUITE) for result in group]
+    lines = dict.fromkeys(kind(answer.quantity) for answer in caught if answer is not None and answer.objects)
+    return ", ".join(lines) or NOTHING
+
+
+def by_case(power: Power) -> pd.DataFrame:
+    """Return for each case what it catches, and what no other case catches."""
+    rows = [
+        {
+            "case": one.case,
+            "mistakes caught": one.catches,
+            "caught by no other case": ", ".join(one.alone) or "redundant: nothing",
+            "in the small set that catches all": "yes" if one.needed else NOTHING,
+        }
+        for one in power.coverage
+    ]
+    return pd.DataFrame(rows)
+
+
+def matrix(results: Sequence[MistakeResult]) -> pd.DataFrame:
+    """Return the table mistake × case: the line at which each is caught first."""
+    cells: dict[tuple[str, str], dict[str, str]] = {}
+    for result in results:
+        cells.setdefault((result.mistake, result.case), {})[result.dtype] = _first_line(result)
+    cases = dict.fromkeys(result.case for result in results)
+    made = {result.mistake for result in results}
+    rows = [
+        (name, *(_merged(cells.get((name, case), {})) for case in cases)) for name in MISTAKES if name in made
+    ]
+    return pd.DataFrame(rows, columns=["mistake", *cases])
+
+
+def _first_line(result: MistakeResult) -> str:
+    """Return the line that catches a mistake, "missed", "same numbers", or "–"."""
+    if result.inexpressible:
+        return NOTHING
+    answer = result.by(SUITE)
+    if answer is not None and answer.objects:
+        return answer.where
+    return "missed" if result.changes else "same numbers"
+
+
+def _merged(by_dtype: dict[str, str]) -> str:
+    """Name no format where it is the same in every number format in which the mistake can be made."""
+    lines = {dtype: text for dtype, text in by_dtype.items() if text != NOTHING}
+    if len(set(lines.values())) <= 1:
+        return next(iter(lines.values()), NOTHING)
+    return "; ".join(f"{text} ({dtype})" for dtype, text in lines.items())
+
+
+def _mistake_record(result: MistakeResult) -> dict[str, object]:
+    suite, outcome_only = result.by(SUITE), result.by(SUITE_OUTCOME)
+    row: dict[str, object] = {
+        "case": result.case, "dtype": result.dtype, "mistake": result.mistake, "kind": KINDS[result.kind],
+        "cannot be made because": result.inexpressible, "changes a number": result.changes,
+        "first at": suite.where if suite else "",
+        "first at, outcome only": outcome_only.where if outcome_only else "",
+    }  # fmt: skip
+    return row | {tool: _said(result.by(tool), "caught", "missed") for tool in (*OURS, *TOOLS)}
+
+
+def _said(answer: Answer | None, objects: str, silent: str) -> str:
+    if answer is None:
+        return ""
+    return answer.reason or (objects if answer.objects else silent)
+
+
+def _fault_record(fault: FaultResult) -> dict[str, object]:
+    return {
+        "case": fault.case, "dtype": fault.dtype, "quantity": fault.quantity, "tool": fault.tool,
+        "elements": len(fault.smallest), "median": fault.median, "worst": fault.worst, "reason": fault.reason,
+    }  # fmt: skip
+
+
+def _alarm_record(answer: Answer, about: dict[str, object]) -> dict[str, object]:
+    verdict = _said(answer, "false alarm", "silent")
+    named = {name: value for name, value in about.items() if name != "answer"}
+    return named | {"tool": answer.tool, "verdict": verdict, "first at": answer.where}
+
+
+# Sentences
+
+
+def sentences(power: Power) -> Iterator[str]:
+    """Say what is caught, what is missed, what the usual tools miss, what alarms are false, what is spare."""
+    yield _caught(power)
+    yield from _precision(power)
+    alarms = [alarm.answer for alarm in power.alarms if alarm.answer.tool == SUITE]
+    given = [answer for answer in alarms if answer.objects is not None]
+    yield f"False alarms of this suite on correct claims by PyTorch and JAX: {share(given)}."
+    yield from _coverage(power)
+    yield from power.not_run
+
+
+def uncaught(power: Power) -> tuple[str, ...]:
+    """Name the mistakes that can be made, and are caught in no case: "sum-for-mean (float32)"."""
+    made = [result for result in power.meetings if not result.inexpressible]
+    caught = {(result.mistake, result.dtype) for result in made if result.caught_by(SUITE)}
+    names = dict.fromkeys((result.mistake, result.dtype) for result in made)
+    return tuple(f"{mistake} ({dtype})" for mistake, dtype in names if (mistake, dtype) not in caught)
+
+
+def _caught(power: Power) -> str:
+    changing = [result for result in power.meetings if result.changes]
+    missed = [f"{one.mistake} in {one.case} {one.dtype}" for one in changing if not one.caught_by(SUITE)]
+    misses = f"; missed: {', '.join(missed)}" if 0 < len(missed) <= MAX_MISSES_NAMED else ""
+    overall = f"Over all cases this suite catches {share([one.by(SUITE) for one in changing])}{misses}."
+    possible = {result.mistake for result in power.meetings if not result.inexpressible}
+    nowhere = [name for name in dict.fromkeys(one.mistake for one in power.meetings) if name not in possible]
+    if nowhere:
+        overall += f" Not possible in any of these cases: {', '.join(nowhere)}."
+    if uncaught(power):
+        return f"Caught in no case: {', '.join(uncaught(power))}. {overall}"
+    each = f"Each of {len(possible)} mistakes is caught by at least one case"
+    return f"{each}, in each number format in which it can be made. {overall}"
+
+
+def _precision(power: Power) -> Iterator[str]:
+    """Compare the tools where they differ most."""
+    results = [one for one in power.meetings if (one.kind, one.dtype) == (PRECISION, "float64")]
+    changing = [result for result in results if result.changes]
+    if changing:
+        shares = [f"{tool} {share([result.by(tool) for result in changing])}" for tool in (*OURS, *TOOLS)]
+        yield f"Of the mistakes of {KINDS[PRECISION]} in float64 are caught: {'; '.join(shares)}."
+
+
+def _coverage(power: Power) -> Iterator[str]:
+    spare = [one.case for one in power.coverage if one.redundant]
+    needed = [one.case for one in power.coverage if one.needed]
+    yield f"{len(needed)} of {len(power.coverage)} cases together catch all of this: {', '.join(needed)}."
+    if spare:
+        which = "every single case" if len(spare) == len(power.coverage) else ", ".join(spare)
+        yield (
+            f"Redundant for these mistakes, because other cases catch all that it does: {which}. Each could "
+            "be left out, but not all at once; a case may be there for another reason, which its description "
+            "gives."
+        )

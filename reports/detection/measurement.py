@@ -1,0 +1,335 @@
+"""Measuring detection power: mistakes, faults and correct claims, put to this suite and the usual tools."""
+
+import math
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any, Self, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adapters import Program, Unavailable, find_adapters
+from cases import Case, Problem, names
+from reference import Claim, JudgedStep, Verdict, judge, tape, training_steps
+from reference.agreement import compare
+from reference.arithmetic import Bounded, format_of
+from reference.certified import MAX_CERTIFIED_PARAMETERS, CertifiedValues
+from reference.mistakes import MISTAKES, Inexpressible, mistaken_steps
+from reference.mistakes import STRUCTURAL as WRONG_FORMULAS
+from reference.training import exact_inputs
+from reports.detection.answers import (
+    PRECISION,
+    STRUCTURAL,
+    SUITE,
+    SUITE_OUTCOME,
+    Alarm,
+    Answer,
+    FaultResult,
+    MistakeResult,
+    Power,
+    cover,
+)
+from reports.detection.baselines import OWNERS, Baselines, NotRun, ask, baselines, missing_frameworks
+
+# From a quantity as it is claimed to whether a tool objects.
+Objects: TypeAlias = Callable[[NDArray[Any]], bool]
+
+SEED, TRIALS = 0, 20
+
+# Of a longer run only these first steps are put to the tools.
+MAX_STEPS = 100
+
+# A mistake that three steps do not show is counted as missed.
+MISTAKEN_STEPS = 3
+
+# An error is a gradient of the wrong shape; what is undecided is not caught.
+CAUGHT = (Verdict.DIFFERS, Verdict.ERROR)
+
+# 1 + 10⁻ᵏ is 1 from this k on.
+FINEST = {"float64": 17, "float32": 9, "float16": 5, "bfloat16": 4}
+
+# The finest fault put to a check of gradients: none of them sees one of 10⁻⁷.
+FINEST_IN_GRADIENTS = 7
+
+# Elements of each gradient put to a check of gradients, which differentiates again for each.
+GRADIENT_ELEMENTS = 3
+
+
+def measure(
+    cases: Sequence[Case],
+    dtypes: Sequence[str] = (),
+    watch: Callable[[str, int, int], None] = lambda *_: None,
+    *,
+    seed: int = SEED,
+    trials: int = TRIALS,
+) -> Power:
+    """Measure on these cases; the same seed gives the same numbers.
+
+    Parameters
+    ----------
+    dtypes
+        Narrows each case's own number formats; empty means all of them.
+    watch
+        Called with what comes next, how much is done, and how much there is to do.
+    trials
+        In how many elements of each quantity faults are injected, at most.
+    """
+    runs = [(case, dtype) for case in cases for dtype in case.dtypes if not dtypes or dtype in dtypes]
+    mistakes: list[MistakeResult] = []
+    faults: list[FaultResult] = []
+    alarms: list[Alarm] = []
+    for done, (case, dtype) in enumerate(runs):
+        watch(f"{case.name} {dtype}", done, len(runs))
+        run = CaseRun.of(case, dtype)
+        tools = baselines(run.problem, run.excluded)
+        mistakes += run_mistakes(run, tools)
+        faults += inject_faults(run, tools, trials, seed)
+        alarms += false_alarms(run, tools)
+    watch("", len(runs), len(runs))
+    records = tuple(mistakes), tuple(faults), tuple(alarms)
+    return Power(seed, trials, *records, cover(mistakes), missing_frameworks())
+
+
+@dataclass(frozen=True)
+class CaseRun:
+    """A case in one number format, with the NumPy reference's own run of it.
+
+    Attributes
+    ----------
+    right
+        What the reference states of each step.
+    excluded
+        The adapters that the case expects not to agree: no correct implementations of this problem.
+    """
+
+    case: str
+    problem: Problem
+    right: tuple[dict[str, NDArray[Any]], ...]
+    excluded: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, case: Case, dtype: str) -> Self:
+        problem = replace(case.problem(dtype), steps=min(case.steps, MAX_STEPS))
+        excluded = frozenset(name for name in case.file.expect if case.expectation(name, dtype))
+        return cls(case.name, problem, tuple(training_steps(problem.copy())), excluded)
+
+    @property
+    def dtype(self) -> str:
+        return self.problem.dtype
+
+    @property
+    def observable(self) -> frozenset[str]:
+        """What can be observed in any framework, among it the optimizer's state."""
+        return names.observable(self.problem.depth) | {*map(names.updated, self.problem.optimizer_state)}
+
+    @property
+    def outcome(self) -> frozenset[str]:
+        """The loss, the gradients and the updated parameters."""
+        return names.outcome(self.problem.depth)
+
+    def gradients(self, claim: Claim) -> dict[str, NDArray[Any]]:
+        """Return a claim's gradients of the loss by parameter."""
+        return {name: np.asarray(claim[names.gradient(name)]) for name in self.problem.parameters}
+
+
+def only(claim: Claim, quantities: frozenset[str]) -> dict[str, NDArray[Any]]:
+    """Keep these quantities of a claim, in the claim's order."""
+    return {name: array for name, array in claim.items() if name in quantities}
+
+
+# Mistakes
+
+
+def run_mistakes(run: CaseRun, tools: Baselines) -> Iterator[MistakeResult]:
+    """Make every mistake that the problem allows, and put what it gives to every tool."""
+    for mistake in MISTAKES.values():
+        kind = STRUCTURAL if mistake in WRONG_FORMULAS else PRECISION
+        about = (run.case, run.dtype, mistake.name, kind)
+        tape_of_it = mistake.tape(run.problem)
+        if isinstance(tape_of_it, Inexpressible):
+            yield MistakeResult(*about, tape_of_it.reason)
+            continue
+        steps = islice(mistaken_steps(run.problem.copy(), mistake), MISTAKEN_STEPS)
+        claims = [only(claim, run.observable) for claim in steps]
+        answers = tuple(_on_mistake(run, claims, tools))
+        yield MistakeResult(*about, changes=_changes(run, claims), answers=answers)
+
+
+def _on_mistake(run: CaseRun, claims: Sequence[Claim], tools: Baselines) -> Iterator[Answer]:
+    yield judged(run, claims, SUITE)
+    yield judged(run, [only(claim, run.outcome) for claim in claims], SUITE_OUTCOME)
+    for tool, comparison in tools.comparisons.items():
+        yield _compared(run, claims, tool, comparison)
+    for tool, check in tools.gradient_checks.items():
+        yield ask(tool, check, run.gradients(claims[0]))
+
+
+def judged(run: CaseRun, claims: Sequence[Claim], tool: str) -> Answer:
+    """Judge step by step until something is caught.
+
+    Not in ball arithmetic: over the shipped cases that catches the same mistakes at the same lines, and takes
+    three times as long on small networks and fifty times as long on the largest.
+    """
+    steps = judge(run.problem, lambda _: iter(claims), frozenset(claims[0]), certify=False)
+    return _first_caught(tool, islice(steps, len(claims)))
+
+
+def _first_caught(tool: str, steps: Iterable[JudgedStep]) -> Answer:
+    findings = (finding for step in steps for finding in step.findings if finding.verdict in CAUGHT)
+    for first in findings:
+        return Answer(tool, objects=True, step=first.step, quantity=first.quantity)
+    return Answer(tool, objects=False)
+
+
+def _compared(
+    run: CaseRun, claims: Sequence[Claim], tool: str, objects: Callable[..., bool] | NotRun
+) -> Answer:
+    """Compare a run, quantity by quantity, with the reference's own run in the same format."""
+    if isinstance(objects, NotRun):
+        return Answer(tool, objects=None, reason=objects.reason)
+    for step, (claim, right) in enumerate(zip(claims, run.right, strict=False), start=1):
+        for name, array in claim.items():
+            if objects(array, right[name]):
+                return Answer(tool, objects=True, step=step, quantity=name)
+    return Answer(tool, objects=False)
+
+
+def _changes(run: CaseRun, claims: Sequence[Claim]) -> bool:
+    """Whether any observable number is another one."""
+    return not all(
+        np.array_equal(array, right[name], equal_nan=True)
+        for claim, right in zip(claims, run.right, strict=False)
+        for name, array in claim.items()
+    )
+
+
+# Correct claims
+
+
+def false_alarms(run: CaseRun, tools: Baselines) -> Iterator[Alarm]:
+    """Put PyTorch's and JAX's own, correct claims to every tool; an excluded adapter makes none."""
+    about = (run.case, run.dtype)
+    for adapter in find_adapters(tuple(name for name in OWNERS.values() if name not in run.excluded)):
+        if isinstance(adapter, Unavailable):
+            absent = NotRun(f"{adapter.verdict}: {adapter.reason}")
+            yield from (Alarm(*about, adapter.name, ask(t, absent)) for t in (SUITE, *tools.comparisons))
+            continue
+        for program in adapter.programs:
+            name = f"{adapter.name} {program.name}".strip()
+            yield from (Alarm(*about, name, answer) for answer in _on_program(run, program, tools))
+    for tool, check in tools.own_gradients.items():
+        if OWNERS[tool] not in run.excluded:
+            yield Alarm(*about, OWNERS[tool], ask(tool, check))
+
+
+def _on_program(run: CaseRun, program: Program, tools: Baselines) -> Iterator[Answer]:
+    """Run a program once; judge everything it shows, as the report does, and compare its outcome.
+
+    A program that has no equivalent claims nothing, so no tool is asked about it.
+    """
+    problem = run.problem
+    promises, accumulators = program.promises(problem.depth), program.accumulators
+    steps = list(judge(problem, program.run, promises, accumulators=accumulators))
+    if any(finding.verdict is Verdict.NO_EQUIVALENT for step in steps for finding in step.findings):
+        return
+    yield _first_caught(SUITE, steps)
+    claims = [only(step.claim, run.outcome) for step in steps]
+    for tool, comparison in tools.comparisons.items():
+        yield _compared(run, claims, tool, comparison)
+
+
+# Faults in single elements
+
+
+def inject_faults(run: CaseRun, tools: Baselines, trials: int, seed: int) -> Iterator[FaultResult]:
+    """Find the smallest relative fault that each tool catches in each quantity of the first step.
+
+    A fault is one element's value × (1 + 10⁻ᵏ) in a correct claim of everything. This suite is asked about
+    that quantity's line alone, so what the lines that follow would also show is not counted.
+    """
+    for name, derived in _derived(run):
+        array = run.right[0][name]
+        elements = _elements(array, trials, np.random.default_rng([seed, *_key(run, name)]))
+        for tool, objects in _checks_of(run, name, derived, tools):
+            some, finest = elements, FINEST[run.dtype]
+            if tool in tools.gradient_checks:
+                some, finest = elements[:GRADIENT_ELEMENTS], FINEST_IN_GRADIENTS
+            caught, reason = _smallest_faults(objects, array, some, finest)
+            yield FaultResult(run.case, run.dtype, name, tool, caught, reason)
+
+
+def _key(run: CaseRun, quantity: str) -> tuple[int, int]:
+    """Make the elements drawn for a quantity independent of what else is measured."""
+    return zlib.crc32(f"{run.case} {run.dtype}".encode()), zlib.crc32(quantity.encode())
+
+
+def _derived(run: CaseRun) -> Iterator[tuple[str, Bounded]]:
+    """Give each quantity as it follows from the implementation's own values, certified as in the report."""
+    problem, claim = run.problem, run.right[0]
+    truth = CertifiedValues(problem) if problem.size <= MAX_CERTIFIED_PARAMETERS else None
+    form = format_of(problem.dtype)
+    form = form.certified if truth else form
+    known = exact_inputs(problem, form)
+    with np.errstate(all="ignore"):  # an overflow makes a bound infinite, which decides nothing
+        for line in tape(problem):
+            derived = line.formula(*(known[name] for name in line.inputs))
+            yield line.name, truth.certify(line, derived) if truth else derived
+            known[line.name] = Bounded.exact(claim[line.name], form)
+            if truth:
+                truth.take(line.name, known[line.name].value)
+
+
+def _elements(array: NDArray[Any], trials: int, draw: np.random.Generator) -> list[tuple[int, ...]]:
+    """Draw different elements that a relative fault changes."""
+    fitting = np.argwhere(np.isfinite(array) & (array != 0))
+    drawn = draw.permutation(len(fitting))[:trials]
+    return [tuple(int(i) for i in fitting[place]) for place in drawn]
+
+
+def _checks_of(
+    run: CaseRun, name: str, derived: Bounded, tools: Baselines
+) -> Iterator[tuple[str, Objects | NotRun]]:
+    """Give for each tool a function from a claimed quantity to whether it objects, or why it does not run."""
+    right, gradients = run.right[0][name], run.gradients(run.right[0])
+    yield SUITE, lambda claimed: compare(1, name, claimed, derived).verdict is Verdict.DIFFERS
+    for tool, comparison in tools.comparisons.items():
+        yield tool, _after(comparison, lambda claimed: (claimed, right))
+    parameter = name.removeprefix(names.gradient(""))
+    for tool, check in tools.gradient_checks.items() if parameter in gradients else ():
+        yield tool, _after(check, lambda claimed: ({**gradients, parameter: claimed},))
+
+
+def _after(
+    check: Callable[..., bool] | NotRun, given: Callable[[NDArray[Any]], tuple[object, ...]]
+) -> Objects | NotRun:
+    return check if isinstance(check, NotRun) else lambda claimed: check(*given(claimed))
+
+
+def _smallest_faults(
+    objects: Objects | NotRun, array: NDArray[Any], elements: Sequence[tuple[int, ...]], finest: int
+) -> tuple[tuple[float, ...], str]:
+    """Return the smallest fault that is caught in each element; or none, and why."""
+    if isinstance(objects, NotRun):
+        return (), objects.reason
+    if not elements:
+        return (), "every element is 0, which no relative fault changes"
+    if objects(np.array(array)):
+        return (), "objects to the right value already"
+    return tuple(smallest(objects, array, element, finest) for element in elements), ""
+
+
+def smallest(objects: Objects, array: NDArray[Any], element: tuple[int, ...], finest: int) -> float:
+    """Return the smallest 10⁻ᵏ that is caught, by bisection: if a fault is caught, so is a larger one.
+
+    Infinite where even a doubled value is not.
+    """
+    faulty, value = np.array(array), float(array[element])
+    caught, missed = -1, finest
+    while missed - caught > 1:
+        k = (caught + missed) // 2
+        with np.errstate(over="ignore"):  # twice the largest number is infinite, and a fault
+            faulty[element] = value * (1 + 10.0**-k)
+        caught, missed = (k, missed) if objects(faulty) else (caught, k)
+    return 10.0**-caught if caught >= 0 else math.inf

@@ -1,0 +1,185 @@
+"""Running one implementation on some cases and judging it: a row for each case.
+
+A program that takes a stack runs once over all its cases, and the stack is judged by float64 values and their
+bound. A program that takes one case at a time is run and judged as a user runs it, against certified truth.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from cases import Problem
+from cases.problem import sliced, unstacked
+from cases.verdict import NoEquivalent
+from reference import Claim, Finding, JudgedStep, Subject, Verdict, sentence
+from reference.agreement import AGREES, UNDECIDED, VERDICTS
+from reference.batched import StackFinding, judge_stack
+from reports.explanations import diagnosed
+from reports.sweep.expected_regions import expected_alone, expected_in_stack
+from reports.sweep.implementations import Implementation
+
+FAILING: Final = frozenset({Verdict.DIFFERS, Verdict.ERROR})
+
+# How many findings of a stack are written out in a sentence; the others are only counted.
+MAX_SENTENCES: Final = 3
+
+# The types of the columns of numbers.
+NUMBERS: Final = {
+    "step": "int16", "used": "float64", "digits": "float64", "compared": "int32", "undecided": "int32"
+}  # fmt: skip
+
+
+def evaluate_stack(implementation: Implementation, stack: Problem) -> pd.DataFrame:
+    """Run and judge a program over a stack; where it fails as a whole, halves are tried, then single cases.
+
+    Returns
+    -------
+    A row for each case, with the columns
+
+    verdict
+        "differs" before "undecided" before "agrees"; "error" and "no equivalent" stand alone.
+    step, first
+        The step and the quantity that are the first with that verdict; 0 and "" where all agree.
+    used
+        The largest share of a tolerance that was used, of what is not undecided.
+    digits
+        The fewest decimal digits certified, of what agrees.
+    compared, undecided
+        How many quantities, over all steps.
+    known
+        Why a difference is expected, as `expected_regions` names it; or "".
+    told
+        A finding in a sentence; or "".
+    """
+    program, claims = implementation.program, list[Claim]()
+    if program.stacked is None:
+        raise ValueError(f"{implementation.name} has no program over a stack")
+    run = _recording(program.stacked.run, claims)
+    try:
+        steps = judge_stack(stack, run, program.promises(stack.depth), program.accumulators)
+        findings = [finding for step in steps for finding in step]
+    except NoEquivalent:
+        return _no_equivalent(len(stack.x))
+    except (Exception, SystemExit):  # noqa: BLE001 - each case is then run by itself, and has its own error
+        return _evaluate_halves(implementation, stack)
+    rows = _worst(findings)
+    differs = (rows["verdict"] == str(Verdict.DIFFERS)).to_numpy()
+    first = np.where(differs, rows["first"], "")
+    known = expected_in_stack(implementation, stack, rows["step"].to_numpy(), first, claims)
+    unexpected = np.flatnonzero(differs & (known == ""))[:MAX_SENTENCES].tolist()
+    told = {i: _sentence_in_stack(implementation, stack, i, claims) for i in unexpected}
+    return rows.assign(known=known, told=[told.get(i, "") for i in range(len(rows))])
+
+
+def evaluate_alone(implementation: Implementation, stack: Problem) -> pd.DataFrame:
+    """Run and judge a program on each case of a stack by itself; returns what `evaluate_stack` does."""
+    cases = (_case(stack, i) for i in range(len(stack.x)))
+    return pd.DataFrame([_evaluate_case(implementation, case) for case in cases]).astype(NUMBERS)
+
+
+def _recording(run: Callable[..., Iterator[Claim]], claims: list[Claim]) -> Callable[..., Iterator[Claim]]:
+    """Add what a program claims to `claims`, as it runs."""
+
+    def recorded(problem: Problem) -> Iterator[Claim]:
+        for claim in run(problem):
+            claims.append(claim)
+            yield claim
+
+    return recorded
+
+
+def _evaluate_halves(implementation: Implementation, stack: Problem) -> pd.DataFrame:
+    middle = len(stack.x) // 2
+    if middle == 0:
+        return evaluate_alone(implementation, stack)
+    halves = sliced(stack, 0, middle), sliced(stack, middle, len(stack.x))
+    return pd.concat([evaluate_stack(implementation, half) for half in halves], ignore_index=True)
+
+
+def _worst(findings: Sequence[StackFinding]) -> pd.DataFrame:
+    """Return the worst verdict on each case of a stack, from its findings in the order of computation."""
+    verdicts = np.stack([finding.verdicts for finding in findings])
+    used = np.stack([finding.used for finding in findings])
+    digits = np.stack([finding.digits for finding in findings])
+    steps = np.array([finding.step for finding in findings])
+    quantities = np.array([finding.quantity for finding in findings], object)
+    worst = verdicts.max(axis=0)
+    place, agrees = (verdicts == worst).argmax(axis=0), worst == AGREES
+    columns = {
+        "verdict": np.array([str(verdict) for verdict in VERDICTS], object)[worst],
+        "step": np.where(agrees, 0, steps[place]),
+        "first": np.where(agrees, "", quantities[place]),
+        "used": np.where(verdicts == UNDECIDED, 0.0, used).max(axis=0),
+        "digits": np.where(verdicts == AGREES, digits, np.inf).min(axis=0),
+        "compared": len(findings),
+        "undecided": (verdicts == UNDECIDED).sum(axis=0),
+    }
+    return pd.DataFrame(columns).astype(NUMBERS)
+
+
+def _no_equivalent(count: int) -> pd.DataFrame:
+    row = {
+        "verdict": str(Verdict.NO_EQUIVALENT), "step": 0, "first": "", "used": 0.0, "digits": np.inf,
+        "compared": 0, "undecided": 0, "known": "", "told": "",
+    }  # fmt: skip
+    return pd.DataFrame([row] * count).astype(NUMBERS)
+
+
+def _evaluate_case(implementation: Implementation, problem: Problem) -> dict[str, object]:
+    steps = list(implementation.judge(problem))
+    findings = [finding for step in steps for finding in step.findings]
+    order = (Verdict.ERROR, Verdict.NO_EQUIVALENT, Verdict.DIFFERS, Verdict.UNDECIDED)
+    given = {finding.verdict for finding in findings}
+    worst = next((verdict for verdict in order if verdict in given), Verdict.AGREES)
+    first = next((one for one in findings if one.verdict is worst is not Verdict.AGREES), None)
+    compared = [finding for finding in findings if finding.index is not None]
+    used = [finding.used for finding in compared if finding.verdict is not Verdict.UNDECIDED]
+    known = ""
+    if first and worst is Verdict.DIFFERS:
+        known = expected_alone(implementation, problem, first, steps)
+    return {
+        "verdict": str(worst),
+        "step": first.step if first else 0,
+        "first": first.quantity if first else "",
+        "used": max(np.nan_to_num(used, nan=np.inf, posinf=np.inf), default=0.0),
+        "digits": min((one.digits for one in compared if one.verdict is Verdict.AGREES), default=np.inf),
+        "compared": len(compared),
+        "undecided": sum(finding.verdict is Verdict.UNDECIDED for finding in findings),
+        "known": known,
+        "told": _first_sentence(implementation, problem, steps) if worst in FAILING and not known else "",
+    }
+
+
+def _case(stack: Problem, i: int) -> Problem:
+    """Return a case of a stack under its own name: the stack's name ends with the number of its first."""
+    start, _, number = stack.case.rpartition(" ")
+    return unstacked(stack, i, f"{start} {int(number) + i}")
+
+
+def _sentence_in_stack(
+    implementation: Implementation, stack: Problem, i: int, claims: Sequence[Claim]
+) -> str:
+    """Judge what was claimed of one case again, by itself."""
+    own = [{name: array[i] if array.ndim else array for name, array in claim.items()} for claim in claims]
+    problem = _case(stack, i)
+    return _first_sentence(implementation, problem, list(implementation.judge(problem, lambda _: iter(own))))
+
+
+def _first_sentence(implementation: Implementation, problem: Problem, steps: Iterable[JudgedStep]) -> str:
+    for step in steps:
+        for finding in step.findings:
+            if finding.verdict in FAILING:
+                return described(implementation, problem, step, finding)[1]
+    return "in the stack it differs; judged by itself against certified truth it does not"
+
+
+def described(
+    implementation: Implementation, problem: Problem, step: JudgedStep, finding: Finding
+) -> tuple[frozenset[str], str]:
+    """Return the names of the mistakes that explain a failure, and its sentence with the explanation."""
+    is_number = finding.verdict is Verdict.DIFFERS
+    explanations, text = diagnosed(problem, step, finding) if is_number else (frozenset[str](), "")
+    subject = Subject(problem.case, implementation.adapter.name, implementation.program.name, problem.dtype)
+    return explanations, f"{sentence(finding, subject)}. {text}".strip()

@@ -1,0 +1,185 @@
+"""Expected differences between the frameworks, as regions: where a case of `cases/divergences/` shows one.
+
+A sweep meets them by the thousand. One is recognised if it is this framework, this function, this line, and
+if the case has a number in the region where the difference is expected; anything else is a finding.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cases import Problem, names
+from cases.problem import stacked
+from reference import Claim, Finding, JudgedStep
+from reference.agreement import DIFFERS
+from reference.arithmetic import Bounded
+from reference.batched import MalformedError, judge_recomputed, known_values, stack_of_one
+from reports.sweep.implementations import Implementation
+
+
+@dataclass(frozen=True)
+class ExpectedRegion:
+    """Where a difference is expected.
+
+    Attributes
+    ----------
+    case
+        The case that shows and explains it.
+    framework
+        Whose it is.
+    function
+        The activation or the loss.
+    lines
+        Where it first shows: "a", "dL/dz" or "dL/da" of the layer, "loss".
+    contains
+        From z of the layer (or ŷ, of a loss), what it may be off by, and y: which elements may lie in it.
+    dtypes
+        The formats in which it is, all if empty.
+    """
+
+    case: str
+    framework: str
+    function: str
+    lines: tuple[str, ...]
+    contains: Callable[[Any, Any, Any], Any]
+    dtypes: tuple[str, ...] = ()
+
+    def lines_of(self, problem: Problem) -> dict[str, str]:
+        """Return each line of a problem at which it may show, with the quantity that decides where."""
+        if self.dtypes and problem.dtype not in self.dtypes:
+            return {}
+        if self.function == problem.loss:
+            last = names.a(problem.depth)
+            return {line if line == "loss" else f"{line}{problem.depth}": last for line in self.lines}
+        layers = [k for k, name in enumerate(problem.activations, start=1) if name == self.function]
+        return {f"{line}{k}": names.z(k) for k in layers for line in self.lines}
+
+
+# PyTorch's, as the cases say.
+SOFTPLUS_THRESHOLD: Final = 20
+LEAST_LOG: Final = -100
+LEAST_PROBABILITY: Final = 1e-12
+
+REGIONS: Final = (
+    ExpectedRegion(
+        case="divergences/softplus-threshold",
+        framework="torch",
+        function="softplus",
+        lines=("a", "dL/dz"),
+        contains=lambda z, off, _: z + off > SOFTPLUS_THRESHOLD,
+        dtypes=("float64",),
+    ),
+    ExpectedRegion(
+        case="divergences/hardtanh-at-one",
+        framework="jax",
+        function="hardtanh",
+        lines=("dL/dz",),
+        contains=lambda z, off, _: np.abs(np.abs(z) - 1) <= off,
+    ),
+    ExpectedRegion(
+        case="divergences/leaky-relu-at-zero",
+        framework="jax",
+        function="leaky_relu",
+        lines=("dL/dz",),
+        contains=lambda z, off, _: np.abs(z) <= off,
+    ),
+    ExpectedRegion(
+        case="divergences/l1-at-zero",
+        framework="jax",
+        function="l1",
+        lines=("dL/da",),
+        contains=lambda a, off, y: np.abs(a - y) <= off,
+    ),
+    ExpectedRegion(
+        case="divergences/log-clamped",
+        framework="torch",
+        function="binary_cross_entropy",
+        lines=("loss",),
+        contains=lambda a, off, _: np.minimum(a, 1 - a) - off < np.exp(LEAST_LOG),
+    ),
+    ExpectedRegion(
+        case="divergences/probability-clamped",
+        framework="torch",
+        function="binary_cross_entropy",
+        lines=("dL/da",),
+        contains=lambda a, off, _: np.minimum(a, 1 - a) - off < LEAST_PROBABILITY,
+    ),
+)
+
+# Why a compiled program may differ that goes on with another value than the one it states.
+#
+# XLA may fuse a product into the sums that use it, and compute it once more for the output, in another order;
+# in 16 bits it may go on with what it has not rounded yet.
+RECOMPUTED: Final = "computed twice by the compiler"
+
+
+def expected_in_stack(
+    implementation: Implementation,
+    stack: Problem,
+    steps: NDArray[Any],
+    quantities: NDArray[Any],
+    claims: Sequence[Claim],
+) -> NDArray[Any]:
+    """Return for each case of a stack why its first difference is expected, or "".
+
+    Parameters
+    ----------
+    steps, quantities
+        Where each case first differs, (C,); the quantity is "" where it does not differ.
+    claims
+        What the program stated of the stack, step by step.
+
+    Returns
+    -------
+    The name of a case of `cases/divergences/`, or `RECOMPUTED`, or "", (C,).
+    """
+    reasons, differs = np.full(len(stack.x), "", object), quantities != ""
+    if not differs.any():
+        return reasons
+    accumulators = implementation.program.accumulators
+    try:
+        values = list(known_values(stack, claims, accumulators))
+    except MalformedError:  # the claim also holds something that is no quantity of this network
+        return reasons
+    for step, quantity in sorted(
+        set(zip(steps[differs].tolist(), quantities[differs].tolist(), strict=True))
+    ):
+        here = (steps == step) & (quantities == quantity)
+        reasons[here] = _regions(implementation, stack, quantity, values[step - 1])[here]
+    unexpected = differs & (reasons == "")
+    if implementation.program.is_compiled and unexpected.any():
+        findings = [one for step in judge_recomputed(stack, claims, accumulators) for one in step]
+        agrees_again = ~np.any([finding.verdicts == DIFFERS for finding in findings], axis=0)
+        reasons[unexpected & agrees_again] = RECOMPUTED
+    return reasons
+
+
+def expected_alone(
+    implementation: Implementation, problem: Problem, finding: Finding, steps: Sequence[JudgedStep]
+) -> str:
+    """Return why a finding on one case, in one of its first `steps`, is expected, or ""."""
+    stack = replace(stacked([problem]), steps=len(steps))
+    where = np.array([finding.step]), np.array([finding.quantity], object)
+    claims = [stack_of_one(step.claim) for step in steps]
+    return str(expected_in_stack(implementation, stack, *where, claims)[0])
+
+
+def _regions(
+    implementation: Implementation, stack: Problem, quantity: str, values: Mapping[str, Bounded]
+) -> NDArray[Any]:
+    """Return for each case of a stack the first region that has an element of it, as the name of its case.
+
+    `values` are the program's own numbers or, where it hides them, bounds on them. If it hides any, a
+    difference shows where it is first stated.
+    """
+    reasons, y = np.full(len(stack.x), "", object), np.asarray(stack.y, np.float64)
+    for region in REGIONS:
+        lines = region.lines_of(stack) if region.framework == implementation.framework else {}
+        for line, argument in lines.items():
+            if line == quantity or not implementation.shows_all:
+                inside = region.contains(values[argument].value, values[argument].error, y)
+                reasons[inside.reshape(len(y), -1).any(axis=1) & (reasons == "")] = region.case
+    return reasons

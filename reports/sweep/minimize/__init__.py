@@ -1,0 +1,112 @@
+"""Minimizing: from a problem on which something fails to a smallest one on which it still does.
+
+A greedy loop and not `hypothesis.find`: Hypothesis minimizes what it has drawn itself, and would have to find
+again what the sweep has found; and every try may compile a program, so that the order of edits, the largest
+first, decides how far one gets in a minute.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+
+from cases import Problem
+from reports.sweep.minimize.edits import SIMPLE_ACTIVATIONS, SIMPLE_LOSSES, narrower, shorter, simpler
+from reports.sweep.minimize.short_numbers import rounder, rule_numbers, weight
+from reports.sweep.structure import TARGETS
+
+# The time for one failure.
+MAX_SECONDS: Final = 60.0
+
+PASSES: Final = (shorter, narrower, simpler, rounder)
+
+
+def minimize(
+    problem: Problem,
+    fails: Callable[[Problem], bool],
+    seconds: float = MAX_SECONDS,
+    clock: Callable[[], float] = time.monotonic,
+) -> Problem:
+    """Return the simplest problem that was found on which `fails` is still true.
+
+    Every edit is tried on the best problem so far, over and over until none of them makes it simpler.
+
+    Parameters
+    ----------
+    problem
+        One on which it fails.
+    fails
+        Whether it still does; asked only of sound problems that are simpler than the best so far.
+    seconds
+        When the clock has advanced by this much, the best so far is returned.
+    """
+    end, best = clock() + seconds, problem
+    while True:
+        before = best
+        for edits in PASSES:
+            for edit in edits(best):
+                if clock() > end:
+                    return best
+                edited = edit(best)
+                candidate = None if edited is None else sound(edited)
+                if candidate is not None and is_simpler(candidate, best) and fails(candidate):
+                    best = candidate
+        if best is before:
+            return best
+
+
+def is_simpler(problem: Problem, other: Problem) -> bool:
+    """Whether a problem is simpler: smaller, of simpler rules, or else of simpler numbers."""
+    if _size(problem) != _size(other):
+        return _size(problem) < _size(other)
+    return _weight(problem, other) < _weight(other, problem)
+
+
+def input_size(problem: Problem) -> int:
+    """Return how many numbers a case file states for x, y and the parameters."""
+    return sum(array.size for array in problem.inputs.values())
+
+
+def _size(problem: Problem) -> tuple[int, ...]:
+    return problem.depth, input_size(problem), problem.steps, _complexity(problem)
+
+
+def _complexity(problem: Problem) -> int:
+    """Count what is not as simple as can be in the rules, the loss and the activations."""
+    rules = [rule for rule in (problem.optimizer, problem.schedule, problem.clipping) if rule]
+    simple, loss = len(SIMPLE_LOSSES), (problem.loss, problem.reduction)
+    of_loss = SIMPLE_LOSSES.index(loss) if loss in SIMPLE_LOSSES else 2 * simple + (loss[1] == "mean")
+    each = [
+        SIMPLE_ACTIVATIONS.index(name) if name in SIMPLE_ACTIVATIONS else len(SIMPLE_ACTIVATIONS)
+        for name in problem.activations
+    ]
+    of_rules = [10 * (rule.name != "sgd") + 2 * len(rule.numbers) + len(rule.options) for rule in rules]
+    return sum(of_rules) + of_loss + sum(each) + len(problem.not_trained)
+
+
+def _weight(problem: Problem, other: Problem) -> int:
+    """Add up how far from simple the numbers are; arrays that both problems have are left out."""
+    theirs = other.inputs
+    arrays = [array for name, array in problem.inputs.items() if array is not theirs[name]]
+    elements = (weight(float(number), problem.dtype) for array in arrays for number in array.flat)
+    return sum(elements) + sum(weight(number, dtype) for *_, number, dtype in rule_numbers(problem))
+
+
+def sound(problem: Problem) -> Problem | None:
+    """Return a problem with targets that its loss allows; None where a number is not finite."""
+    if not all(np.isfinite(array).all() for array in problem.inputs.values()):
+        return None
+    if not math.isfinite(problem.learning_rate):
+        return None
+    y, targets = problem.y.astype(np.float64), TARGETS.get(problem.loss)
+    is_distribution = (y >= 0).all() and (y.sum(axis=1) == 1).all()
+    is_class = is_distribution and (y.max(axis=1) == 1).all()
+    if (targets == "distributions" and not is_distribution) or (targets == "classes" and not is_class):
+        outputs = problem.y.shape[1]  # each example becomes of the class of its largest target
+        return replace(problem, y=np.eye(outputs, dtype=problem.dtype)[problem.y.argmax(axis=1)])
+    if targets == "probabilities" and not ((y >= 0) & (y <= 1)).all():
+        return replace(problem, y=np.clip(problem.y, 0, 1))
+    return problem

@@ -1,1 +1,0 @@
-"""Shrinking: from what a sweep has found to the smallest cases that show it, as files."""

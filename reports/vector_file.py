@@ -1,0 +1,207 @@
+"""vectors.json: of each case the inputs, the equations, and what follows from them, for any language."""
+
+import math
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from decimal import ROUND_UP, Context
+from pathlib import Path
+from typing import Any, Final
+from uuid import uuid4
+
+import numpy as np
+
+from cases import SHIPPED, Case, CaseErrors, Problem, Rule, load_cases
+from cases.names import STEP
+from reference import tape
+from reference.arithmetic import Bounded, Real
+from reference.certified import correctly_rounded, error_from_rounded, forward_bounds
+from reference.findings import shortest
+from reports.writers import terminal
+from reports.writers.csv_json import to_json
+
+FORMAT: Final = "backprop-parity vectors"
+SCHEMA: Final = 1
+
+ABOUT: Final = (
+    "Training steps of small networks: the inputs exactly as given, the equations, and for every quantity "
+    "the number of the format nearest to its exact value, with what a correct program may be off by. "
+    "reports/README.md of backprop-parity describes every field."
+)
+
+UP: Final = Context(prec=3, rounding=ROUND_UP)
+
+
+def make(
+    folders: Sequence[Path], select: str, dtypes: Sequence[str], limits: tuple[int, int], out: Path
+) -> int:
+    """Load the cases, compute, write the file, and return the exit code."""
+    try:
+        cases = [case for case in load_cases(SHIPPED, *folders) if select in case.name]
+    except CaseErrors as error:
+        print(error, file=sys.stderr)
+        return 2
+    console = terminal.console()
+    with terminal.bar(console) as watch:
+        content = document(cases, dtypes, limits, watch)
+    if not content["vectors"]:
+        none = f"no case that has {select!r} in its name is within the limits"
+        print(f"nothing to write: {none}", file=sys.stderr)
+        return 2
+    try:
+        _write(content, out)
+    except OSError as error:
+        print(f"{out} cannot be written: {error.strerror or error}", file=sys.stderr)
+        return 2
+    console.print(f"{_counted(content)}: {terminal.shown(out)}", soft_wrap=True)
+    return 0
+
+
+def _counted(content: dict[str, Any]) -> str:
+    vectors = content["vectors"]
+    cases, left_out = (
+        len({entry["case"] for entry in entries})
+        for entries in (vectors, [entry for entry in content["left_out"] if entry["what"] == "all"])
+    )
+    quantities = [quantity for entry in vectors for step in entry["steps"] for quantity in step.values()]
+    values = sum(len(quantity["decimal"]) for quantity in quantities)
+    without = f" ({left_out} left out)" if left_out else ""
+    return f"Cases: {cases}{without}, in all their number formats: {len(vectors)}, values: {values:,}"
+
+
+def _write(content: dict[str, Any], out: Path) -> None:
+    """Write a temporary file in the same folder, and move it to `out` when it is whole."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = out.with_name(f".{out.name}-{uuid4().hex[:12]}")
+    try:
+        unfinished.write_text(f"{to_json(content)}\n", encoding="utf-8", newline="\n")
+        unfinished.replace(out)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def document(
+    cases: Sequence[Case],
+    dtypes: Sequence[str],
+    limits: tuple[int, int],
+    watch: Callable[[str, int, int], None] = lambda *_: None,
+) -> dict[str, Any]:
+    """Return the content of the file.
+
+    Parameters
+    ----------
+    dtypes
+        Only these; none means those of each case.
+    limits
+        The most parameters of a case, and the most steps.
+    watch
+        Called before each case and format with what comes, how many are done, and of how many.
+    """
+    asked = [(case, dtype) for case in cases for dtype in case.dtypes if not dtypes or dtype in dtypes]
+    problems = [(case, case.problem(dtype)) for case, dtype in asked]
+    small = [(case, problem) for case, problem in problems if problem.size <= limits[0]]
+    vectors = []
+    for done, (case, problem) in enumerate(small):
+        watch(f"{case.name} {problem.dtype}", done, len(small))
+        vectors.append(vector(case, problem, limits[1]))
+    return {
+        "format": FORMAT,
+        "schema": SCHEMA,
+        "about": ABOUT,
+        "limits": {"parameters": limits[0], "steps": limits[1]},
+        "left_out": list(_left_out(problems, limits)),
+        "vectors": vectors,
+    }
+
+
+def _left_out(problems: Sequence[tuple[Case, Problem]], limits: tuple[int, int]) -> Iterator[dict[str, str]]:
+    for case, problem in problems:
+        about = {"case": case.name, "dtype": problem.dtype}
+        if problem.size > limits[0]:
+            yield about | {"what": "all", "why": f"it has {problem.size:,} parameters"}
+        elif problem.steps > limits[1]:
+            yield about | {"what": f"steps {limits[1] + 1} to {problem.steps}", "why": "they are many"}
+
+
+def vector(case: Case, problem: Problem, most_steps: int) -> dict[str, Any]:
+    """Return one case in one number format."""
+    lines = tape(problem)
+    return {
+        "case": case.name,
+        "about": case.about,
+        "dtype": problem.dtype,
+        "activations": list(problem.activations),
+        "loss": {"name": problem.loss, "reduction": problem.reduction},
+        "optimizer": _rule(problem.optimizer),
+        "schedule": _rule(problem.schedule),
+        "clipping": _rule(problem.clipping),
+        "not_trained": sorted(problem.not_trained),
+        "inputs": {name: exact(array, problem.dtype) for name, array in _arrays(problem).items()},
+        "numbers": _numbers(problem),
+        "tape": [{"name": one.name, "equation": one.equation, "inputs": list(one.inputs)} for one in lines],
+        "steps": _steps(problem, min(most_steps, problem.steps)),
+    }
+
+
+def _rule(rule: Rule | None) -> dict[str, Any] | None:
+    return None if rule is None else {"name": rule.name, "options": sorted(rule.options)}
+
+
+def _arrays(problem: Problem) -> dict[str, Any]:
+    return {**problem.inputs, **problem.optimizer_state}
+
+
+def _numbers(problem: Problem) -> dict[str, Any]:
+    """Return the rates and what else the rules and the loss are given; those of the rules are float64."""
+    of_loss = {name: exact(number, problem.dtype) for name, number in problem.loss_numbers}
+    constants = problem.constants.items()
+    return of_loss | {
+        name: exact(number, problem.dtype if isinstance(number, np.ndarray) else "float64")
+        for name, number in constants
+    }
+
+
+def exact(array: object, dtype: str) -> dict[str, Any]:
+    """Return numbers exactly as they are, along the rows: the shortest decimals, and hexadecimal floats."""
+    wide = np.asarray(array, np.float64)
+    values = wide.ravel().tolist()
+    return {
+        "dtype": dtype,
+        "shape": list(wide.shape),
+        "decimal": [_written(value, lambda number: shortest(number, dtype)) for value in values],
+        "hex": [_written(value, float.hex) for value in values],
+    }
+
+
+def _written(value: float, write: Callable[[float], str]) -> str | None:
+    """Write a number, infinity, or None where it is not known."""
+    if math.isinf(value):
+        return f"{'-' * (value < 0)}Infinity"
+    return None if math.isnan(value) else write(value)
+
+
+def _steps(problem: Problem, steps: int) -> list[dict[str, Any]]:
+    values, bounds = correctly_rounded(problem, steps), forward_bounds(problem, steps)
+    last = next((place for place, step in enumerate(values, 1) if _is_done(problem, step)), steps)
+    return [
+        {name: _quantity(array, bound[name], problem.dtype) for name, array in step.items() if name != STEP}
+        for step, bound in zip(values[:last], bounds[:last], strict=True)
+    ]
+
+
+def _is_done(problem: Problem, step: dict[str, Real]) -> bool:
+    return problem.until is not None and bool(step["loss"] <= problem.until)
+
+
+def _quantity(rounded: Real, bound: Bounded, dtype: str) -> dict[str, Any]:
+    values = exact(rounded, dtype)
+    del values["dtype"]
+    return values | {
+        "within": [_up(allowed) for allowed in error_from_rounded(bound, rounded).ravel().tolist()]
+    }
+
+
+def _up(bound: float) -> str | None:
+    """Return a bound to three digits, rounded up; None where there is none."""
+    if math.isnan(bound):
+        return None
+    return str(float(UP.create_decimal_from_float(bound)))

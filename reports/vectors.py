@@ -1,0 +1,63 @@
+"""Write vectors.json, the cases with correctly rounded values: `python -m reports.vectors`.
+
+Exit codes: 0 written; 2 bad usage or bad input; 130 interrupted.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from reports.places import out_folder
+
+NAME = "vectors.json"
+
+# The defaults of the limits: a case with more parameters is left out, and so are later steps.
+MAX_PARAMETERS, MAX_STEPS = 1_000, 3
+
+DTYPES = ("float64", "float32", "bfloat16", "float16")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the file, and return the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        from reports.vector_file import make  # noqa: PLC0415 - after parsing, so that --help answers at once
+
+        limits = options.parameters, options.steps
+        out = options.out or out_folder(narrows=options.select or options.dtype) / NAME
+        return make(tuple(options.cases), options.select, tuple(options.dtype), limits, out)
+    except KeyboardInterrupt:
+        print("Interrupted; the last file is as it was.", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m reports.vectors",
+        description="Write the cases with correctly rounded values of every quantity, as a JSON file that a "
+        "test in any language can use. reports/README.md describes it.",
+        epilog="Exit code 0: written. 2: bad usage or bad input.",
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    out = f"default: {NAME} where a report of these cases would go: reports/out in a checkout"
+    add("--out", metavar="FILE", type=Path, help=out)
+    add("--cases", metavar="DIR", type=Path, action="append", default=[], help="add a folder of YAML cases")
+    add("--select", metavar="TEXT", default="", help="only the cases that have TEXT in their name")
+    add("--dtype", choices=DTYPES, action="append", default=[], help="only this number format")
+    most = "leave out cases with more parameters (default: %(default)s)"
+    add("--parameters", metavar="COUNT", type=int, default=MAX_PARAMETERS, help=most)
+    steps = "how many training steps of each case (default: %(default)s)"
+    add("--steps", metavar="COUNT", type=_positive, default=MAX_STEPS, help=steps)
+    return parser
+
+
+def _positive(text: str) -> int:
+    if int(text) < 1:
+        raise ValueError
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

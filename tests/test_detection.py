@@ -1,0 +1,288 @@
+"""Detection power: known facts of the measurement, and every mistake caught by at least one shipped case."""
+
+import sys
+from dataclasses import replace
+from itertools import islice
+
+import numpy as np
+import pytest
+from networks import exactly
+from test_random_networks import random_problems
+
+from adapters import Adapter, Program, find_adapters, registry
+from cases import SHIPPED, load_case, load_cases, names
+from cases.dtypes import SIXTEEN_BITS
+from cases.numbers import rounded_once
+from cases.verdict import NoEquivalent
+from reference import Verdict, judge, tape, training_steps
+from reference.mistakes import MISTAKES, Inexpressible, mistaken_steps
+from reports.detection import baselines, measure, measurement, sentences, to_frames, to_page, to_sections
+from reports.detection.answers import (
+    ALLCLOSE,
+    ASSERT_CLOSE,
+    CHECK_GRADS,
+    GRADCHECK,
+    OURS,
+    STRUCTURAL,
+    SUITE,
+    TOOLS,
+    Answer,
+    MistakeResult,
+    cover,
+)
+from reports.detection.measurement import MISTAKEN_STEPS, CaseRun, judged, only
+from reports.page.rendering import templates
+
+SMALL = ("nets/not-trained", "worked/document")
+LARGEST = "nets/digits"
+
+
+@pytest.fixture(scope="module")
+def frameworks():
+    pytest.importorskip("torch")
+    pytest.importorskip("jax")
+
+
+@pytest.fixture(scope="module")
+def watched():
+    return []
+
+
+@pytest.fixture(scope="module")
+def power(frameworks, watched):
+    return measure([load_case(name) for name in SMALL], trials=5, watch=lambda *seen: watched.append(seen))
+
+
+def of(power, case, mistake, dtype="float64"):
+    [result] = [one for one in power.meetings if (one.case, one.mistake, one.dtype) == (case, mistake, dtype)]
+    return result
+
+
+def test_nothing_is_left_out(power, watched):
+    assert len(power.meetings) == 2 * len(SMALL) * len(MISTAKES) == len(to_frames(power)["mistakes"])
+    made = [result for result in power.meetings if not result.inexpressible]
+    assert all([answer.tool for answer in result.answers] == [*OURS, *TOOLS] for result in made)
+    for case in SMALL:
+        lines = {line.name for line in tape(load_case(case).problem("float64"))}
+        assert {fault.quantity for fault in power.faults if fault.case == case} == lines
+    runs = [f"{case} {dtype}" for case in SMALL for dtype in ("float64", "float32")]
+    assert watched == [(run, done, 4) for done, run in enumerate([*runs, ""])]
+
+
+def test_a_mistake_that_cannot_be_made_says_why(power):
+    result = of(power, "worked/document", "weights-not-transposed")
+    assert result.inexpressible == "no weight matrix is square and larger than 1 by 1"
+    assert result.answers == ()
+
+
+def test_a_mistake_that_changes_no_number_is_no_miss(power):
+    """All weights of the document's example are positive, so |w| is w."""
+    result = of(power, "worked/document", "magnitude-of-the-weights")
+    assert not result.changes
+    assert not result.caught_by(SUITE)
+
+
+def test_the_document_taken_literally_is_caught_where_it_is_made(power):
+    answer = of(power, "worked/document", "weight-factor-missing").by(SUITE)
+    assert (answer.objects, answer.where) == (True, "dL/da1")
+
+
+def test_a_mistake_of_precision_is_not_seen_by_default_tolerances(power):
+    result = of(power, "nets/not-trained", "float32-weight-gradient")
+    assert [result.caught_by(tool) for tool in (SUITE, ASSERT_CLOSE, ALLCLOSE)] == [True, False, False]
+
+
+def test_faults_of_1e_10_are_seen_by_the_bounds_and_by_no_default_tolerance(power):
+    faults = [fault for fault in power.faults if fault.dtype == "float64"]
+    assert all(fault.worst <= 1e-10 for fault in faults if fault.tool == SUITE)
+    assert all(min(fault.smallest) > 1e-10 for fault in faults if fault.tool in {ASSERT_CLOSE, ALLCLOSE})
+
+
+def test_this_suite_gives_no_false_alarm(power):
+    ours = [alarm.answer for alarm in power.alarms if alarm.answer.tool == SUITE]
+    assert len(ours) == 2 * len(SMALL) * 3  # PyTorch, and JAX's two programs
+    assert all(answer.objects is False for answer in ours)
+
+
+def test_the_right_gradients_pass_the_checks_of_gradients(power):
+    """So an objection is to the mistake, not to the way in which a claim is put to the check."""
+    for fault in power.faults:
+        assert not fault.reason or fault.reason.startswith("not run"), fault
+
+
+@pytest.mark.usefixtures("frameworks")
+def test_gradcheck_is_left_out_of_large_problems_with_its_reason():
+    tool = baselines.baselines(load_case("nets/wide").problem("float64")).gradient_checks[GRADCHECK]
+    assert tool == baselines.NotRun("not run: too many parameters (4,810)")
+
+
+def test_the_same_seed_gives_the_same_answers_whatever_else_is_measured(power):
+    alone = measure([load_case("worked/document")], ["float64"], trials=5)
+    for name in ("meetings", "faults", "alarms"):
+        same = [
+            one for one in getattr(power, name) if (one.case, one.dtype) == ("worked/document", "float64")
+        ]
+        assert list(getattr(alone, name)) == same
+
+
+def test_the_same_case_twice_is_redundant(power):
+    """Only `not-trained` has a parameter to leave alone, until it has a twin."""
+    found = {one.case: one for one in power.coverage}
+    assert "fixed-parameter-updated (float64)" in found["nets/not-trained"].alone
+    twins = [replace(one, case="nets/twin") for one in power.meetings if one.case == "nets/not-trained"]
+    pair = replace(power, coverage=cover([*power.meetings, *twins]))
+    redundant = [one.case for one in pair.coverage if one.redundant]
+    assert {"nets/not-trained", "nets/twin"} <= set(redundant)
+    assert "nets/twin" not in [one.case for one in pair.coverage if one.needed]
+    assert any("Redundant" in sentence and "nets/twin" in sentence for sentence in sentences(pair))
+
+
+def test_the_small_set_is_chosen_for_what_it_catches():
+    def result(case, mistake):
+        answer = Answer(SUITE, objects=True)
+        return MistakeResult(case, "float64", mistake, STRUCTURAL, changes=True, answers=(answer,))
+
+    catches = {"first": "ab", "both": "abcd", "last": "cde", "nothing-new": "e"}
+    found = cover([result(case, mistake) for case, mistakes in catches.items() for mistake in mistakes])
+    assert [one.case for one in found if one.needed] == ["both", "last"]
+    assert [one.case for one in found if not one.redundant] == []
+
+
+@pytest.fixture
+def without_torch(monkeypatch):
+    for name in ("adapters.torch_autograd", "adapters.torch_autograd", "reports.detection.torch_gradcheck"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    registry.load_adapter.cache_clear()
+    yield
+    registry.load_adapter.cache_clear()
+
+
+@pytest.mark.usefixtures("without_torch")
+def test_a_missing_framework_is_named():
+    power = measure([load_case("worked/document")], ["float64"], trials=2)
+    result, absent = of(power, "worked/document", "sign-of-the-error"), "not run: torch is not installed"
+    for tool in (ASSERT_CLOSE, GRADCHECK):
+        assert result.by(tool) == Answer(tool, objects=None, reason=absent)
+    assert result.caught_by(ALLCLOSE)
+    assert f"{ASSERT_CLOSE}: {absent}" in list(sentences(power))
+    assert {alarm.answer.reason for alarm in power.alarms if alarm.implementation == "torch"} == {absent}
+    cells = to_frames(power)["tools"].set_index("tool").loc[ASSERT_CLOSE]
+    assert cells["caught: wrong formula"] == absent
+
+
+@pytest.mark.usefixtures("frameworks")
+def test_an_adapter_that_is_expected_not_to_agree_gives_no_false_alarm():
+    power = measure([load_case("divergences/x64-off")], trials=1)
+    assert {alarm.implementation for alarm in power.alarms} == {"torch"}
+    assert not any(alarm.answer.objects for alarm in power.alarms)
+    reason = "not run: the case expects jax not to agree"
+    assert {fault.reason for fault in power.faults if fault.tool == CHECK_GRADS} == {reason}
+    assert of(power, "divergences/x64-off", "sign-of-the-error").by(CHECK_GRADS).reason == reason
+
+
+@pytest.mark.usefixtures("frameworks")
+def test_an_adapter_without_an_equivalent_gives_no_false_alarm(monkeypatch):
+    def declines(problem):
+        raise NoEquivalent("it has none")
+        yield
+
+    run = CaseRun.of(load_case("worked/document"), "float64")
+    declining = [Adapter(name, name, "", (Program("", declines),)) for name in ("torch", "jax")]
+    monkeypatch.setattr(measurement, "find_adapters", lambda names: declining)
+    alarms = measurement.false_alarms(run, baselines.baselines(run.problem))
+    assert {alarm.answer.tool for alarm in alarms} == {GRADCHECK, CHECK_GRADS}
+
+
+def test_the_page_and_the_summary_say_what_was_measured(power):
+    page = templates(()).get_template("parts/power.html").render(power=to_page(power))
+    text = "\n\n".join(section.within(10**6) for section in to_sections(power))
+    assert text.startswith("## What this suite catches")
+    for shown in (text, page):
+        assert "Each of 31 mistakes is caught by at least one case" in shown
+        assert "Not possible in any of these cases: mean-for-sum, mean-over-examples" in shown
+        assert "0 of 12 (0%)" in shown
+    assert page.count("<details>") == page.count("</details>") == 2 * len(SMALL)
+
+
+def catches_of(*, every):
+    """Give each mistake on each shipped case but the largest, with where it is caught; or until it is."""
+    caught = set()
+    for case in load_cases(SHIPPED):
+        for dtype in case.dtypes if case.name != LARGEST else ():
+            run = CaseRun.of(case, dtype)
+            for mistake in MISTAKES.values():
+                is_made = not isinstance(mistake.tape(run.problem), Inexpressible)
+                if is_made and (every or (mistake.name, dtype) not in caught):
+                    steps = islice(mistaken_steps(run.problem, mistake), MISTAKEN_STEPS)
+                    answer = judged(run, [only(claim, run.observable) for claim in steps], SUITE)
+                    caught |= {(mistake.name, dtype)} if answer.objects else set()
+                    yield run, mistake, answer
+
+
+@pytest.fixture(scope="module")
+def catches(request):
+    """Give where mistakes are caught: with --slow on every case, else on each until one has caught it."""
+    return list(catches_of(every=request.config.getoption("--slow")))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_every_mistake_is_caught_by_a_shipped_case(catches, dtype):
+    possible = {mistake.name for run, mistake, _ in catches if run.dtype == dtype}
+    caught = {mistake.name for run, mistake, answer in catches if run.dtype == dtype and answer.objects}
+    assert caught == possible
+    of_float64 = {name for name in MISTAKES if name.startswith("float32-")}
+    assert possible == set(MISTAKES) - (of_float64 if dtype == "float32" else {"tf32-products"})
+
+
+def test_a_mistake_is_caught_only_at_or_after_its_own_line(catches):
+    for run, mistake, answer in catches:
+        if answer.objects:
+            order = [line.name for line in tape(run.problem)]
+            own = order.index(mistake.lines(run.problem)[0].name)
+            assert answer.step > 1 or order.index(answer.quantity) >= own, (run.case, mistake.name, answer)
+
+
+def test_ball_arithmetic_catches_the_same_at_the_same_lines():
+    """The reason why mistakes are judged without it; a slice of the cases."""
+    problem = load_case("nets/not-trained").problem("float64")
+    promises = names.observable(problem.depth)
+    for mistake in MISTAKES.values():
+        if isinstance(mistake.tape(problem), Inexpressible):
+            continue
+        first = []
+        for certify in (True, False):
+            claims = (only(claim, promises) for claim in mistaken_steps(problem, mistake))
+            step = next(judge(problem, lambda _, claims=claims: claims, promises, certify=certify))
+            first.append([found.quantity for found in step.findings if found.verdict is Verdict.DIFFERS][:1])
+        assert first[0] == first[1], mistake.name
+
+
+def first_claim(name, problem):
+    (adapter,) = find_adapters([name])
+    return next(adapter.programs[0].run(problem.copy()))
+
+
+@pytest.mark.usefixtures("frameworks")
+@pytest.mark.parametrize("dtype", SIXTEEN_BITS)
+def test_assert_close_objects_to_most_correct_claims_in_16_bits(dtype, request):
+    """This is why bounds are derived in 16 bits.
+
+    Of 300 networks, to 86 % in bfloat16 and to 75 % in float16, against the reference in float64, rounded. To
+    PyTorch against JAX, 91 % and 85 %. Some are saturated or overflow: little to object to. To none of them
+    does this suite object (tests/test_random_networks.py).
+    """
+    objects = baselines.baselines(load_case("worked/document").problem("float64")).comparisons[ASSERT_CLOSE]
+    to_reference, to_jax = [], []
+    # Structures of twelve networks each; on all 300 networks the shares are the same within 3 %.
+    for structure in range(5 if request.config.getoption("--slow") else 2):
+        for problem in random_problems(structure, dtype, with_kinks=False):
+            claimed, other = first_claim("torch", problem), first_claim("jax", problem)
+            exact, quantities = (
+                next(training_steps(exactly(problem, "float64"))),
+                names.outcome(problem.depth),
+            )
+            to_reference.append(any(objects(claimed[q], rounded_once(exact[q], dtype)) for q in quantities))
+            to_jax.append(any(objects(claimed[q], other[q]) for q in quantities))
+    assert np.mean(to_reference) > 0.5
+    assert np.mean(to_jax) > 0.5
