@@ -156,7 +156,7 @@ def test_a_part_that_fails_is_named_in_its_place_and_the_others_stand(
     assert "“What a tolerance is made of” failed: Broken: no such luck" in method.partition("</section>")[0]
     _, _, case = text.partition('<section class="case" id="case:mine/document"')
     case = case.partition("</section>")[0]
-    assert "the drawing of mine/document failed: Broken: no such luck" in case
+    assert "the tape of mine/document failed: Broken: no such luck" in case
     assert "dL/dz2 W2" in case
     assert "3 parts of the report failed: " in text
 
@@ -169,9 +169,9 @@ FAILURES = {
     "reports.page.failing._numbers": f"the numbers of {WRONG} in float64",
     "reports.page.failing.repeat": f"the command that repeats {WRONG} in float64",
     "reports.writers.summary_md._failures": "“What fails”",
-    "reports.regression_text.compare": "what has changed since the last run",
-    "reports.writers.terminal.changes.show": "“What has changed since the last run”",
-    "reports.page.index_page.changes.to_page": "“What has changed since the last run”",
+    "reports.regression.compare": "what has changed since the last run",
+    "reports.writers.terminal.regression_text.show": "“What has changed since the last run”",
+    "reports.page.index_page.regression_text.to_page": "“What has changed since the last run”",
 }
 
 
