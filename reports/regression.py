@@ -6,6 +6,7 @@ are lines of it.
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Final
 
 import pandas as pd
@@ -14,11 +15,10 @@ from cases.errors import printable
 from reference import Subject
 from reports.bit_changes import QUANTITY, SUBJECT, BitChanges, bit_changes, by_kind, by_quantity
 from reports.environment import Environment
-from reports.outcome import verdict, where
+from reports.outcome import NOTHING, group_by, verdict, where
 from reports.results_file import SavedRun
 from reports.rows import Row, order
 
-NOTHING: Final = "–"
 SHOWN: Final = ["case", "dtype", "implementation"]
 
 
@@ -164,10 +164,8 @@ def _fixed(both: pd.DataFrame, old: SavedRun) -> pd.DataFrame:
 
 def _first_lines(run: SavedRun, indices: Iterable[float]) -> Iterator[tuple[object, ...]]:
     """Give for each implementation the first of these rows, how many more, and the sentence of the first."""
-    by_subject: dict[Subject, list[Row]] = {}
-    for row in sorted((run.results.rows[int(index)] for index in sorted(indices)), key=order):
-        by_subject.setdefault(row.subject, []).append(row)
-    for subject, (first, *others) in by_subject.items():
+    rows = sorted((run.results.rows[int(index)] for index in sorted(indices)), key=order)
+    for subject, (first, *others) in group_by(rows, attrgetter("subject")).items():
         shown = printable(verdict(first) + where(first)), len(others), printable(first.sentence)
         yield subject.case, subject.dtype, subject.implementation, *shown
 

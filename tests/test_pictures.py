@@ -21,6 +21,7 @@ from reports.accuracy import BEYOND, EDGES, UNKNOWN, Accuracy
 from reports.activations import ActivationError
 from reports.detection import Alarm, Answer, MistakeResult, Power
 from reports.detection.answers import ASSERT_CLOSE, GRADCHECK, OURS, SUITE, TOOLS
+from reports.detection.detection_tables import ALARMS
 from reports.drift import TRUTH, Drift
 from reports.environment import Selection, describe
 from reports.losses import Loss
@@ -477,7 +478,7 @@ def test_power_is_counted_by_tool_and_kind():
     assert found[SUITE, "caught: wrong formula"] == (2, 2)
     assert found[ASSERT_CLOSE, "caught: wrong formula"] == (1, 2)
     assert found[SUITE, "caught: too low a precision"] == (1, 1)
-    assert found[ASSERT_CLOSE, detection_plot.ALARMS] == (1, 1)
+    assert found[ASSERT_CLOSE, ALARMS] == (1, 1)
     assert found[GRADCHECK, "caught: wrong formula"] == (0, 0)
     assert np.isnan(table.loc[(GRADCHECK, "caught: wrong formula"), "share"])
     assert len(table) == 3 * len((*OURS, *TOOLS))
