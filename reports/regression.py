@@ -6,6 +6,7 @@ are lines of it.
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Final
 
 import pandas as pd
@@ -14,11 +15,10 @@ from cases.errors import printable
 from reference import Subject
 from reports.bit_changes import QUANTITY, SUBJECT, BitChanges, bit_changes, by_kind, by_quantity
 from reports.environment import Environment
-from reports.outcome import verdict, where
+from reports.outcome import NOTHING, group_by, verdict, where
 from reports.results_file import SavedRun
 from reports.rows import Row, order
 
-NOTHING: Final = "–"
 SHOWN: Final = ["case", "dtype", "implementation"]
 
 
@@ -56,53 +56,25 @@ def compare(old: SavedRun, new: SavedRun) -> Changes:
     texts = {one.name: one.text for one in old.cases}
     edited = [one.name for one in new.cases if texts.get(one.name, one.text) != one.text]
     bits = bit_changes(old, new, edited)
-    sections = (one for one in _sections(old, new, edited, bits) if len(one.table))
-    return Changes(old.environment, new.environment, tuple(sections), bits)
+    tables = _tables(old, new, edited, bits)
+    sections = tuple(Section(name, *TEXTS[name], table) for name, table in tables if len(table))
+    return Changes(old.environment, new.environment, sections, bits)
 
 
-def _sections(old: SavedRun, new: SavedRun, edited: list[str], bits: BitChanges) -> Iterator[Section]:
+def _tables(
+    old: SavedRun, new: SavedRun, edited: list[str], bits: BitChanges
+) -> Iterator[tuple[str, pd.DataFrame]]:
     both = _quantities(old).merge(_quantities(new), how="outer", on=QUANTITY, suffixes=("_before", "_now"))
-    yield Section(
-        "failures",
-        "New failures",
-        "What fails now, and did not fail before: the first line of each implementation, and how many more.",
-        _new_failures(both, new),
-    )
-    yield Section(
-        "uncompared",
-        "Compared before, and not now",
-        "A comparison that is no longer made can no longer fail.",
-        _uncompared(both, new),
-    )
-    yield Section("fixed", "Fixed", "What failed before, and does not fail now.", _fixed(both, old))
-    yield Section("versions", "Versions and platform", "", _different(_versions(old), _versions(new)))
-    yield Section(
-        "selected",
-        "Cases, adapters and number formats",
-        "Only one of the two runs has these.",
-        _different(_selected(old), _selected(new)),
-    )
-    yield Section(
-        "edited",
-        "Cases that were edited",
-        "Their files are others, so their numbers are, and are not compared with those of before.",
-        pd.DataFrame({"case": edited}),
-    )
-    yield Section("kinds", "Moved bits, by kind of quantity", BY_KIND, by_kind(bits))
-    yield Section("bit_changes", "Moved bits, each quantity", BY_QUANTITY, by_quantity(bits))
-    yield Section(
-        "ended",
-        "Trainings that end elsewhere",
-        "A training ends with the first loss that is small enough, and roundings decide which step that is.",
-        bits.ended,
-    )
-    yield Section(
-        "margin",
-        "Headroom lost",
-        "These agree as before, and use more of their tolerance; 1 would be all of it. "
-        "The largest loss first.",
-        _lost_margin(both, edited),
-    )
+    yield "failures", _new_failures(both, new)
+    yield "uncompared", _uncompared(both, new)
+    yield "fixed", _fixed(both, old)
+    yield "versions", _different(_versions(old), _versions(new))
+    yield "selected", _different(_selected(old), _selected(new))
+    yield "edited", pd.DataFrame({"case": edited})
+    yield "kinds", by_kind(bits)
+    yield "bit_changes", by_quantity(bits)
+    yield "ended", bits.ended
+    yield "margin", _lost_margin(both, edited)
 
 
 BY_KIND: Final = (
@@ -116,6 +88,38 @@ BY_QUANTITY: Final = (
     "The largest distance first. “elements” is how many of those that are kept have moved, of how many; "
     "“earlier” means that only steps have moved of which no values are kept."
 )
+
+# The title of each section, and what its table means.
+TEXTS: Final = {
+    "failures": (
+        "New failures",
+        "What fails now, and did not fail before: the first line of each implementation, and how many more.",
+    ),
+    "uncompared": (
+        "Compared before, and not now",
+        "A comparison that is no longer made can no longer fail.",
+    ),
+    "fixed": ("Fixed", "What failed before, and does not fail now."),
+    "versions": ("Versions and platform", ""),
+    "selected": ("Cases, adapters and number formats", "Only one of the two runs has these."),
+    "edited": (
+        "Cases that were edited",
+        "Their files are others, so their numbers are, and are not compared with those of before.",
+    ),
+    "kinds": ("Moved bits, by kind of quantity", BY_KIND),
+    "bit_changes": ("Moved bits, each quantity", BY_QUANTITY),
+    "ended": (
+        "Trainings that end elsewhere",
+        "A training ends with the first loss that is small enough, and roundings decide which step that is.",
+    ),
+    "margin": (
+        "Headroom lost",
+        (
+            "These agree as before, and use more of their tolerance; 1 would be all of it. The largest loss "
+            "first."
+        ),
+    ),
+}
 
 
 def _quantities(run: SavedRun) -> pd.DataFrame:
@@ -160,10 +164,8 @@ def _fixed(both: pd.DataFrame, old: SavedRun) -> pd.DataFrame:
 
 def _first_lines(run: SavedRun, indices: Iterable[float]) -> Iterator[tuple[object, ...]]:
     """Give for each implementation the first of these rows, how many more, and the sentence of the first."""
-    by_subject: dict[Subject, list[Row]] = {}
-    for row in sorted((run.results.rows[int(index)] for index in sorted(indices)), key=order):
-        by_subject.setdefault(row.subject, []).append(row)
-    for subject, (first, *others) in by_subject.items():
+    rows = sorted((run.results.rows[int(index)] for index in sorted(indices)), key=order)
+    for subject, (first, *others) in group_by(rows, attrgetter("subject")).items():
         shown = printable(verdict(first) + where(first)), len(others), printable(first.sentence)
         yield subject.case, subject.dtype, subject.implementation, *shown
 

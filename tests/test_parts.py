@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from conftest import TWO_LAYERS
 
@@ -16,6 +17,7 @@ from reference.parts import FailedPart
 from reports import page, report, results_file, run
 from reports.build import main
 from reports.parity import Failure, failure_of, with_failed
+from reports.plots import PLOTS
 from reports.rows import Results
 from reports.sweep.implementations import Implementation
 from reports.sweep.minimize.dedup import failure
@@ -154,7 +156,7 @@ def test_a_part_that_fails_is_named_in_its_place_and_the_others_stand(
     assert "“What a tolerance is made of” failed: Broken: no such luck" in method.partition("</section>")[0]
     _, _, case = text.partition('<section class="case" id="case:mine/document"')
     case = case.partition("</section>")[0]
-    assert "the drawing of mine/document failed: Broken: no such luck" in case
+    assert "the tape of mine/document failed: Broken: no such luck" in case
     assert "dL/dz2 W2" in case
     assert "3 parts of the report failed: " in text
 
@@ -167,9 +169,9 @@ FAILURES = {
     "reports.page.failing._numbers": f"the numbers of {WRONG} in float64",
     "reports.page.failing.repeat": f"the command that repeats {WRONG} in float64",
     "reports.writers.summary_md._failures": "“What fails”",
-    "reports.regression_text.compare": "what has changed since the last run",
-    "reports.writers.terminal.changes.show": "“What has changed since the last run”",
-    "reports.page.index_page.changes.to_page": "“What has changed since the last run”",
+    "reports.regression.compare": "what has changed since the last run",
+    "reports.writers.terminal.regression_text.show": "“What has changed since the last run”",
+    "reports.page.index_page.regression_text.to_page": "“What has changed since the last run”",
 }
 
 
@@ -191,18 +193,13 @@ def test_what_tells_of_a_failure_fails_alone(
     assert "dL/da1" in (tmp_path / "index.html").read_text(encoding="utf-8")
 
 
-PICTURES = ("heat_map", "histogram", "activations", "losses", "drift", "power")
-
-
 @pytest.mark.usefixtures("drawn")
-@pytest.mark.parametrize("name", PICTURES)
+@pytest.mark.parametrize("name", [plot.name for plot in PLOTS])
 def test_a_picture_fails_alone(
     name: str, right: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for other in PICTURES:
-        nothing = () if other == "histogram" else None
-        monkeypatch.setattr(f"reports.plots.{other}.picture", lambda *_, nothing=nothing: nothing)
-    monkeypatch.setattr(f"reports.plots.{name}.picture", breaks)
+    plots = (replace(one, numbers=breaks if one.name == name else lambda _: pd.DataFrame()) for one in PLOTS)
+    monkeypatch.setattr("reports.plots.PLOTS", tuple(plots))
     assert again(right, tmp_path) == 1
     whole(right, tmp_path)
     text = (tmp_path / "index.html").read_text(encoding="utf-8")

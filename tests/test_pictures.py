@@ -12,6 +12,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from colours import contrast
 
 from adapters import find_adapters
 from cases import load_case
@@ -20,12 +21,14 @@ from reports.accuracy import BEYOND, EDGES, UNKNOWN, Accuracy
 from reports.activations import ActivationError
 from reports.detection import Alarm, Answer, MistakeResult, Power
 from reports.detection.answers import ASSERT_CLOSE, GRADCHECK, OURS, SUITE, TOOLS
+from reports.detection.detection_tables import ALARMS
 from reports.drift import TRUTH, Drift
 from reports.environment import Selection, describe
 from reports.losses import Loss
 from reports.plots import PLOTS, accuracy_plot, canvas, detection_plot, heat_map, panels, pictures
 from reports.plots.training_plots import DRIFT_COLUMNS, learning_rates
 from reports.report import put_together
+from reports.report_tables import matrix
 from reports.rows import PUBLISHED, Results, Row
 from reports.run import run
 
@@ -110,18 +113,6 @@ def test_numbers_in_words_are_not_rounded_with_the_drawing():
 def test_names_of_any_letters_stand_in_a_picture_as_they_are():
     picture = of("heat-map", rows=[row("my/反向a$b$<&>\x1b", "numpy", used=0.25)])
     assert "反向a$b$<&>\\x1b" in words(picture)
-
-
-def luminance(color):
-    parts = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-
-def contrast(one, other):
-    """WCAG 2.2's contrast ratio."""
-    low, high = sorted([luminance(one), luminance(other)])
-    return (high + 0.05) / (low + 0.05)
 
 
 @pytest.mark.parametrize(("paper", "ink"), [("#ffffff", canvas.LIGHT_INK), ("#161616", canvas.DARK_INK)])
@@ -269,7 +260,7 @@ def test_the_heat_map_shows_failures_in_signs_and_words():
 def test_the_heat_map_agrees_with_the_verdicts_of_the_report():
     table = drawn()["heat-map"].table
     cells = dict(zip(table["case"], table["used"], strict=True))
-    for line in report().matrix.itertuples():
+    for line in matrix(report().results.rows).itertuples():
         assert str(line.numpy).startswith(f"agrees {cells[line.case]:.2f} ")
 
 
@@ -487,7 +478,7 @@ def test_power_is_counted_by_tool_and_kind():
     assert found[SUITE, "caught: wrong formula"] == (2, 2)
     assert found[ASSERT_CLOSE, "caught: wrong formula"] == (1, 2)
     assert found[SUITE, "caught: too low a precision"] == (1, 1)
-    assert found[ASSERT_CLOSE, detection_plot.ALARMS] == (1, 1)
+    assert found[ASSERT_CLOSE, ALARMS] == (1, 1)
     assert found[GRADCHECK, "caught: wrong formula"] == (0, 0)
     assert np.isnan(table.loc[(GRADCHECK, "caught: wrong formula"), "share"])
     assert len(table) == 3 * len((*OURS, *TOOLS))

@@ -1,14 +1,13 @@
 """Detection power: what this suite catches of known mistakes, and what the usual tools catch of the same."""
 
 import math
-from collections.abc import Iterable
 from typing import Any, Final
 
 import pandas as pd
 from matplotlib.figure import Figure
 
-from reports.detection import Answer, Power
-from reports.detection.answers import KINDS, OURS, SUITE, TOOLS
+from reports.detection.answers import OURS, SUITE, TOOLS
+from reports.detection.detection_tables import measured, objections
 from reports.plots.canvas import INK, TINT
 from reports.plots.panels import Panel, Scale, Sheet
 from reports.plots.plot import Plot, each_line, side_by_side
@@ -22,31 +21,19 @@ ABOUT: Final = (
     "their defaults. “Not asked” is a tool that does not run in that number format, or was not tried."
 )
 
-ALARMS: Final = "false alarms"
-
 COLUMNS: Final = ["dtype", "tool", "measure", "objections", "asked", "share"]
 
 
 def numbers(report: Report) -> pd.DataFrame:
-    return counts(report.power) if report.power else pd.DataFrame(columns=COLUMNS)
-
-
-def counts(power: Power) -> pd.DataFrame:
     """Return for each number format, tool and measure how many claims it objects to, of how many.
 
     The measures are what is caught of each kind of mistake, of those that change any number, and the false
     alarms. The share of none is NaN.
     """
     lines = []
-    for dtype in dict.fromkeys(met.dtype for met in power.meetings):
-        for tool in (*OURS, *TOOLS):
-            for sort, words in KINDS.items():
-                met = [
-                    one for one in power.meetings if (one.kind, one.dtype) == (sort, dtype) and one.changes
-                ]
-                lines.append((dtype, tool, f"caught: {words}", *_counts(one.by(tool) for one in met)))
-            heard = [one.answer for one in power.alarms if (one.answer.tool, one.dtype) == (tool, dtype)]
-            lines.append((dtype, tool, ALARMS, *_counts(heard)))
+    for dtype, tool, measure, answers in measured(report.power) if report.power else ():
+        objecting, asked = objections(answers)
+        lines.append((dtype, tool, measure, objecting, asked, objecting / asked if asked else math.nan))
     return pd.DataFrame(lines, columns=COLUMNS)
 
 
@@ -57,12 +44,6 @@ def tabulate(table: pd.DataFrame) -> pd.DataFrame:
 
 def _share(line: Any) -> str:  # noqa: ANN401 - a line of the table
     return f"{line.objections:,} of {line.asked:,}" if line.asked else "not asked"
-
-
-def _counts(answers: Iterable[Answer | None]) -> tuple[int, int, float]:
-    given = [answer.objects for answer in answers if answer is not None and answer.objects is not None]
-    objections = sum(given)
-    return objections, len(given), objections / len(given) if given else math.nan
 
 
 def describe(table: pd.DataFrame) -> str:

@@ -9,12 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cases.dtypes import DTYPES, SIXTEEN_BITS
-from reference import Verdict
-from reports.outcome import agrees, grouped
+from reports.outcome import Cell, Outcome, grouped
 from reports.plots.canvas import INK, NEWS, TINT, WIDTH, box, canvas, figure_of, fitted, in_order, write
 from reports.plots.plot import Plot, each_line, short, side_by_side
 from reports.report import Report
-from reports.rows import PUBLISHED, Row, first_failure, order
+from reports.rows import PUBLISHED, Row
 
 ABOUT: Final = (
     "A line for each case, a column for each adapter in each number format. The number is the largest "
@@ -25,6 +24,15 @@ ABOUT: Final = (
 
 COLUMNS: Final = ["case", "dtype", "adapter", "state", "used", "log10"]
 
+# Any other outcome fails.
+STATES: Final = {
+    Outcome.EXPECTED: "expected",
+    Outcome.NO_EQUIVALENT: "nothing",
+    Outcome.NOT_RUN: "nothing",
+    Outcome.UNDECIDED: "undecided",
+}
+
+# What is said of a cell, and of several.
 OTHERS: Final = {
     "expected": ("differs as its case says", "differ as their cases say"),
     "nothing": ("has no equivalent or did not run", "have no equivalent or did not run"),
@@ -53,25 +61,16 @@ def numbers(report: Report) -> pd.DataFrame:
     elsewhere; `log10` of 0, an exact result, is −inf.
     """
     groups = grouped(row for row in report.results.rows if row.subject.adapter != PUBLISHED)
-    lines = [(*group, *cell_of(rows)) for group, rows in groups.items()]
+    lines = [(*group, *_state(rows)) for group, rows in groups.items()]
     return pd.DataFrame(lines, columns=COLUMNS)
 
 
-def cell_of(rows: Sequence[Row]) -> tuple[str, float, float]:
+def _state(rows: Sequence[Row]) -> tuple[str, float, float]:
     """Return `state`, `used` and `log10` of the rows of one cell."""
-    other = first_failure(rows) or min((row for row in rows if not agrees(row)), key=order, default=None)
-    if other is not None:
-        return _state(other), math.nan, math.nan
-    used = max((row.finding.used for row in rows if row.compared), default=math.nan)
-    return "agrees", used, math.log10(used) if used > 0 else -math.inf
-
-
-def _state(row: Row) -> str:
-    if row.finding.verdict in {Verdict.NOT_RUN, Verdict.NO_EQUIVALENT} and not row.unexpected:
-        return "nothing"
-    if row.fails:
-        return "undecided" if row.finding.verdict is Verdict.UNDECIDED else "fails"
-    return "expected"
+    cell = Cell.of(rows)
+    if cell.outcome is not Outcome.AGREES:
+        return STATES.get(cell.outcome, "fails"), math.nan, math.nan
+    return "agrees", cell.used, math.log10(cell.used) if cell.used > 0 else -math.inf
 
 
 def tabulate(table: pd.DataFrame) -> pd.DataFrame:
