@@ -8,6 +8,8 @@ import jax.numpy as jnp
 import optax
 
 from cases import Problem
+from cases.catalog import LOSSES as LOSS_KINDS
+from cases.catalog import REDUCED_LOSSES
 from cases.verdict import NoEquivalent
 
 # JAX's function by the name that a case gives it, every parameter stated, but for a bare gelu's.
@@ -81,9 +83,10 @@ def loss_of(key: LossKey, y_hat: jax.Array, y: jax.Array) -> jax.Array:
         Where optax has no such loss with these numbers.
     """
     loss, reduction, numbers = key
-    if loss not in LOSSES or reduction not in ("sum", "mean"):
+    if loss not in LOSSES or (loss, reduction) not in REDUCED_LOSSES:
         raise NotImplementedError(f"JAX adapter: no loss {loss!r} with reduction {reduction!r}")
     each = LOSSES[loss](y_hat, y, dict(numbers))
     if reduction == "sum":
         return each.sum()
-    return each.sum() / len(y) if loss == "half_squared_error" else each.mean()
+    of_elements_over_examples = LOSS_KINDS[loss].mean_over == "examples" and each.ndim > 1
+    return each.sum() / len(y) if of_elements_over_examples else each.mean()

@@ -3,13 +3,17 @@
 `plain` is what a user would run: it returns the loss, the gradients and the updated parameters. `observed`
 also returns every z and a, and their gradients, found by differentiating with respect to zeros added to them.
 Both are judged, because returning an intermediate changes what XLA fuses, and so the last bits.
+Over a stack of cases the training step is mapped by `jax.vmap`, and compiled once for each structure.
 The other engines differ in how they differentiate or run a step, and share all the rest of this module.
 """
 
+import logging
+import os
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any, TypeAlias, cast
+from functools import cache, lru_cache, partial
+from typing import Any, Self, TypeAlias, cast
 
 import jax
 import jax.numpy as jnp
@@ -17,13 +21,16 @@ import numpy as np
 import optax
 from numpy.typing import NDArray
 
-from adapters.jax_cache import use_compilation_cache
-from adapters.jax_devices import first_device
 from adapters.jax_functions import LossKey, activate, loss_key, loss_of
 from adapters.jax_optimizers import Update, clip, optimizer_of, rate_of, states
 from cases import Problem, names
 from cases.dtypes import Accumulators
-from cases.protocol import Claim, activations_of
+from cases.protocol import Adapter, Claim, Program, Stacked, activations_of
+
+try:
+    from platformdirs import user_cache_path
+except ModuleNotFoundError:  # under another interpreter, which has the framework and little else
+    user_cache_path = None  # type: ignore[assignment]
 
 Arrays: TypeAlias = dict[str, jax.Array]
 
@@ -47,32 +54,45 @@ def forward(activations: tuple[str, ...], parameters: Arrays, added: Arrays, x: 
 
 @dataclass(frozen=True)
 class Structure:
-    """All that a compiled step depends on, beside the arrays' shapes."""
+    """All that a compiled step depends on, apart from the arrays' shapes."""
 
     activations: tuple[str, ...]
     loss: LossKey
     trained: tuple[str, ...]
     update: Update
 
+    @classmethod
+    def of(cls, problem: Problem) -> Self:
+        """Return a problem's structure, or raise NoEquivalent as `Update.of`."""
+        return cls(activations_of(problem), loss_key(problem), problem.trained, Update.of(problem))
+
 
 Seen: TypeAlias = dict[str, jax.Array]
 Step: TypeAlias = Callable[..., tuple[Seen, Arrays, Any]]
 Objective: TypeAlias = Callable[[Arrays, Arrays, jax.Array, jax.Array], tuple[jax.Array, Arrays]]
 # From an objective, a function of the same: its value and what is seen, and the gradients by both dicts.
-Differentiate: TypeAlias = (
-    "Callable[[Objective], Callable[..., tuple[tuple[jax.Array, Arrays], tuple[Arrays, Arrays]]]]"
-)
+Differentiated: TypeAlias = Callable[..., tuple[tuple[jax.Array, Arrays], tuple[Arrays, Arrays]]]
+Differentiate: TypeAlias = Callable[[Structure, Objective], Differentiated]
 
 
-def reverse(objective: Objective) -> Callable[..., tuple[tuple[jax.Array, Arrays], tuple[Arrays, Arrays]]]:
+def reverse(_: Structure, objective: Objective) -> Differentiated:
     """Differentiate backwards, as nearly everybody does."""
     return jax.value_and_grad(objective, argnums=(0, 1), has_aux=True)
 
 
 @lru_cache(maxsize=256)
-def compiled_step(structure: Structure) -> Step:
+def compiled_step(structure: Structure, differentiate: Differentiate = reverse) -> Step:
     """Build the training step of one structure; `jit` compiles it once for each set of shapes."""
-    return jax.jit(step_of(structure))
+    return jax.jit(step_of(structure, differentiate))
+
+
+@lru_cache(maxsize=64)
+def stacked_step(structure: Structure) -> Step:
+    """Build the training step of one structure over a stack of cases.
+
+    One program for all steps would be simplified across them, and use a state that is not observed.
+    """
+    return jax.jit(jax.vmap(step_of(structure), in_axes=(0, 0, 0, 0, 0, None, None)))
 
 
 def step_of(structure: Structure, differentiate: Differentiate = reverse) -> Step:
@@ -98,7 +118,7 @@ def step_of(structure: Structure, differentiate: Differentiate = reverse) -> Ste
         learning_rate: jax.Array,
         count: jax.Array,
     ) -> tuple[Seen, Arrays, Any]:
-        differentiated = differentiate(objective)(parameters, added, x, y)
+        differentiated = differentiate(structure, objective)(parameters, added, x, y)
         (value, observed), (gradients, observed_gradients) = differentiated
         trained = {name: parameters[name] for name in structure.trained}
         used, seen = clip(structure.update, {name: gradients[name] for name in trained})
@@ -133,28 +153,42 @@ def train(
     observe: bool = False,
     step_for: Callable[[Structure], Step] = compiled_step,
     platform: str = "cpu",
+    step_context: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> Iterator[Claim]:
-    """Train with one engine's step; float64 is switched on for each call and never left on.
+    """Train one case, or a stack of them with a `step_for` a stack, by one engine's step.
 
-    By JAX's defaults it is off, and float64 inputs are computed with in float32.
+    Each step runs in `step_context`, with float64 switched on where it is wanted: by JAX's defaults it is
+    off, and float64 inputs are computed with in float32. Neither is left on between steps.
     """
     use_compilation_cache()
-    update = Update.of(problem)
-    step = step_for(Structure(activations_of(problem), loss_key(problem), problem.trained, update))
-    parameters = {name: array.copy() for name, array in problem.parameters.items()}
+    structure, device = Structure.of(problem), first_device(platform)
+    step, parameters = step_for(structure), dict(problem.parameters)
     added = zeros(problem) if observe else {}
     rate = np.asarray(problem.learning_rate, problem.dtype)
-    wide = problem.dtype == "float64" and problem.forms == "stated"
-    device = first_device(platform)
-    with jax.enable_x64(wide), jax.default_device(device):
-        trained = {name: jnp.array(parameters[name]) for name in problem.trained}
-        state = jax.device_get(optimizer_of(update, problem.learning_rate).init(trained))
+    is_wide = problem.dtype == "float64" and problem.forms == "stated"
+    with jax.enable_x64(is_wide), jax.default_device(device), step_context():
+        state = initial_state(structure.update, problem)
     for count in range(problem.steps):
-        with jax.enable_x64(wide), jax.default_device(device):
+        with jax.enable_x64(is_wide), jax.default_device(device), step_context():
             taken = step(parameters, state, added, problem.x, problem.y, rate, np.int32(count))
         seen, parameters, state = jax.tree.map(np.asarray, taken)  # a tenth of device_get's time
         claim = seen | {names.updated(name): array for name, array in parameters.items()}
+        if is_stack(problem) and names.RATE in claim:  # the same for every case, and therefore stated once
+            claim[names.RATE] = claim[names.RATE][0]
         yield {name: np.array(array) for name, array in claim.items()}
+
+
+def is_stack(problem: Problem) -> bool:
+    """Whether the arrays have one axis more in front, for the cases of a stack."""
+    return problem.x.ndim > 2  # noqa: PLR2004 - examples and features
+
+
+def initial_state(update: Update, problem: Problem) -> Any:  # noqa: ANN401 - a tree of named tuples
+    """Return the optimizer's state before the first step; of a stack the same for every case."""
+    cases = problem.x.shape[:-2]
+    trained = {name: problem.parameters[name][(0,) * len(cases)] for name in problem.trained}
+    state = jax.device_get(optimizer_of(update, problem.learning_rate).init(trained))
+    return jax.tree.map(lambda array: np.broadcast_to(array, (*cases, *array.shape)), state)
 
 
 def zeros(problem: Problem) -> dict[str, NDArray[Any]]:
@@ -164,3 +198,48 @@ def zeros(problem: Problem) -> dict[str, NDArray[Any]]:
         shape = (*problem.x.shape[:-1], problem.parameters[names.b(k)].shape[-1])
         added |= {name: np.zeros(shape, problem.dtype) for name in (names.z(k), names.a(k))}
     return added
+
+
+@cache
+def use_compilation_cache() -> None:
+    """Point JAX's compilation cache at a folder of our own, once, unless the user has chosen one."""
+    config: Any = jax.config  # JAX leaves it without annotations
+    if config.jax_compilation_cache_dir is not None or user_cache_path is None:
+        return
+    folder = user_cache_path("backprop-parity") / "jax"
+    folder.mkdir(parents=True, exist_ok=True)
+    config.update("jax_compilation_cache_dir", str(folder))
+    config.update("jax_persistent_cache_min_compile_time_secs", 0)
+    config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+@cache
+def first_device(platform: str) -> jax.Device | None:
+    """Return the first device of a platform, "cpu" or "cuda", or None where there is none.
+
+    The processor is named where it is meant: a JAX built for CUDA prefers another. What JAX logs while it
+    looks, such as that there is a GPU and no CUDA in this jaxlib, is not printed: the report says it. Without
+    preallocation it leaves memory on the device to PyTorch.
+    """
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    log = logging.getLogger("jax._src.xla_bridge")
+    before = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        return jax.devices(platform)[0]
+    except RuntimeError:
+        return None
+    finally:
+        log.setLevel(before)
+
+
+def _program(name: str, promises: Callable[[int], frozenset[str]], *, observe: bool) -> Program:
+    run = partial(train, observe=observe)
+    stacked = Stacked("jax.vmap of the training step, compiled", partial(run, step_for=stacked_step))
+    return Program(name, run, promises, ACCUMULATORS, stacked, is_compiled=True)
+
+
+PLAIN = _program("plain", names.outcome, observe=False)
+OBSERVED = _program("observed", names.observable, observe=True)
+
+adapter = Adapter("jax", "JAX", jax.__version__, (PLAIN, OBSERVED))

@@ -6,6 +6,7 @@ steps is `exponential_decay`, which computes in float32 whatever is asked for: i
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -17,29 +18,71 @@ from cases.verdict import NoEquivalent
 
 Arrays: TypeAlias = dict[str, jax.Array]
 
-MAKERS: dict[str, Any] = {
-    "sgd": optax.sgd,
-    "adam": optax.adam,
-    "adamw": optax.adamw,
-    "rmsprop": optax.rmsprop,
-    "adagrad": optax.adagrad,
-    "adamax": optax.adamax,
-}
 
-# What optax calls the states that the tape calls m, v and u.
-STATES = {
-    "sgd": {"m": "trace"},
-    "adam": {"m": "mu", "v": "nu"},
-    "adamw": {"m": "mu", "v": "nu"},
-    "rmsprop": {"v": "nu", "m": "mu"},
-    "adagrad": {"v": "sum_of_squares"},
-    "adamax": {"m": "mu", "u": "nu"},
+@dataclass(frozen=True)
+class OptaxOptimizer:
+    """One of optax's optimizers.
+
+    Attributes
+    ----------
+    states
+        What it calls the states that the tape calls m, v and u.
+    arguments
+        Every number under its name, but for the rate.
+    """
+
+    make: Any
+    states: dict[str, str]
+    arguments: Callable[[Rule], dict[str, Any]]
+
+
+def _adam(rule: Rule) -> dict[str, Any]:
+    eps, eps_root = (0.0, rule["eps"]) if "eps_in_sqrt" in rule.options else (rule["eps"], 0.0)
+    return {"b1": rule["beta1"], "b2": rule["beta2"], "eps": eps, "eps_root": eps_root}
+
+
+OPTIMIZERS = {
+    "sgd": OptaxOptimizer(
+        optax.sgd,
+        {"m": "trace"},
+        lambda rule: {
+            "momentum": rule["momentum"] if rule.has("momentum") else None,
+            "nesterov": "nesterov" in rule.options,
+        },
+    ),
+    "adam": OptaxOptimizer(optax.adam, {"m": "mu", "v": "nu"}, _adam),
+    "adamw": OptaxOptimizer(
+        optax.adamw,
+        {"m": "mu", "v": "nu"},
+        lambda rule: {**_adam(rule), "weight_decay": rule["weight_decay"]},
+    ),
+    "adamax": OptaxOptimizer(
+        optax.adamax,
+        {"m": "mu", "u": "nu"},
+        lambda rule: {"b1": rule["beta1"], "b2": rule["beta2"], "eps": rule["eps"]},
+    ),
+    "rmsprop": OptaxOptimizer(
+        optax.rmsprop,
+        {"v": "nu", "m": "mu"},
+        lambda rule: {
+            "decay": rule["alpha"],
+            "eps": rule["eps"],
+            "initial_scale": 0.0,
+            "eps_in_sqrt": "eps_in_sqrt" in rule.options,
+            "centered": "centered" in rule.options,
+        },
+    ),
+    "adagrad": OptaxOptimizer(
+        optax.adagrad,
+        {"v": "sum_of_squares"},
+        lambda rule: {"initial_accumulator_value": rule["initial_accumulator"], "eps": rule["eps"]},
+    ),
 }
 
 
 @dataclass(frozen=True)
 class Update:
-    """How a case updates its parameters: all that a compiled step depends on, beside the first rate.
+    """How a case updates its parameters: all that a compiled step depends on, except for the first rate.
 
     Attributes
     ----------
@@ -97,40 +140,18 @@ def rate_of(update: Update, learning_rate: jax.Array | float) -> Any:  # noqa: A
 def optimizer_of(update: Update, learning_rate: jax.Array | float) -> optax.GradientTransformationExtraArgs:
     """Make the optimizer, without the clipping."""
     rule, rate = update.optimizer, rate_of(update, learning_rate)
-    make = MAKERS[rule.name]
+    optimizer = OPTIMIZERS[rule.name]
     if update.forms == "defaults":
-        return make(rate)
-    made = make(rate, **_arguments(rule))
-    if rule.has("weight_decay") and rule.name != "adamw":
+        return optimizer.make(rate)
+    made = optimizer.make(rate, **optimizer.arguments(rule))
+    if rule.adds_decay_to_gradient:
         return optax.chain(optax.add_decayed_weights(rule["weight_decay"]), made)
     return made
 
 
-def _arguments(rule: Rule) -> dict[str, Any]:
-    """Return every hyper-parameter under optax's name."""
-    inside = "eps_in_sqrt" in rule.options
-    match rule.name:
-        case "sgd":
-            momentum = rule["momentum"] if rule.has("momentum") else None
-            return {"momentum": momentum, "nesterov": "nesterov" in rule.options}
-        case "adam" | "adamw":
-            epsilons = (
-                {"eps": 0.0, "eps_root": rule["eps"]} if inside else {"eps": rule["eps"], "eps_root": 0.0}
-            )
-            given: dict[str, Any] = {"b1": rule["beta1"], "b2": rule["beta2"], **epsilons}
-            return given | ({"weight_decay": rule["weight_decay"]} if rule.name == "adamw" else {})
-        case "adamax":
-            return {"b1": rule["beta1"], "b2": rule["beta2"], "eps": rule["eps"]}
-        case "rmsprop":
-            centered = "centered" in rule.options
-            given = {"decay": rule["alpha"], "eps": rule["eps"], "initial_scale": 0.0}
-            return given | {"eps_in_sqrt": inside, "centered": centered}
-    return {"initial_accumulator_value": rule["initial_accumulator"], "eps": rule["eps"]}
-
-
 def states(update: Update, state: Any) -> dict[str, dict[str, jax.Array]]:  # noqa: ANN401 - a tree of named tuples
     """Return the optimizer's state by kind and parameter: {"m": {"W1": …}, …}."""
-    called = STATES[update.optimizer.name]
+    called = OPTIMIZERS[update.optimizer.name].states
     return {kind: optax.tree.get(state, called[kind]) for kind in update.optimizer.states}
 
 

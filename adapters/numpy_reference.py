@@ -1,16 +1,14 @@
 """The NumPy reference as a program: the document's equations, run in the program's own precision.
 
-In the formats of 16 bits each equation is computed in float32, and its result rounded once.
-
-This is the one adapter that uses the reference's formulas: it shows what they compute in each format,
-and is judged like everyone else.
+In the formats of 16 bits each equation is computed in float32, and its result rounded once. No other adapter
+uses the reference's formulas: this one shows what they compute in each format, and is judged like the others.
 """
 
 import numpy as np
 
 from cases import names
 from cases.protocol import Adapter, Program, Stacked
-from reference.tape import training_steps
+from reference.training import training_steps
 
 
 def everything(depth: int) -> frozenset[str]:

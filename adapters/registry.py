@@ -1,33 +1,51 @@
-"""Finding the adapters: the built-in ones, third parties' by entry point, and any by `module:function`."""
+"""The adapters: which there are, which of them run, and how each is loaded.
+
+The built-in ones are the rows of one table; a third party's is found by its entry point, and any function by
+`package.module:function`.
+"""
 
 import shutil
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import Literal, NamedTuple
 
 from adapters.isolation import UNBOUNDED, Limits, isolated
-from cases.defects import well_formed
-from cases.protocol import Adapter, Program, Stacked, Unavailable
+from cases.errors import well_formed
+from cases.protocol import Adapter, Program, Unavailable
 from cases.verdict import Verdict
 
+
+class BuiltIn(NamedTuple):
+    """A built-in adapter: `location` is `module:attribute`, `runs` says when it does unless it is named.
+
+    With `--device cuda` an adapter that runs "on cuda" takes the place of its `framework`.
+    """
+
+    location: str
+    runs: Literal["by default", "with --engines", "on cuda", "when named"] = "by default"
+    framework: str = ""
+
+
 BUILT_IN = {
-    "numpy": "adapters.numpy_reference:adapter",
-    "torch": "adapters.torch_programs:adapter",
-    "jax": "adapters.jax_programs:adapter",
-    "torch-func": "adapters.torch_func:adapter",
-    "torch-compile": "adapters.torch_compile:adapter",
-    "torch-cuda": "adapters.torch_cuda:adapter",
-    "jax-eager": "adapters.jax_engines:eager",
-    "jax-forward": "adapters.jax_engines:forward",
-    "jax-vmap": "adapters.jax_engines:vmap",
-    "jax-cuda": "adapters.jax_cuda:adapter",
+    "numpy": BuiltIn("adapters.numpy_reference:adapter"),
+    "torch": BuiltIn("adapters.torch_autograd:adapter"),
+    "jax": BuiltIn("adapters.jax_grad:adapter"),
+    "torch-func": BuiltIn("adapters.torch_engines:func", "with --engines", "torch"),
+    # It compiles each structure with a C++ compiler, which takes many seconds.
+    "torch-compile": BuiltIn("adapters.torch_engines:compiled", "when named", "torch"),
+    "torch-cuda": BuiltIn("adapters.torch_engines:cuda", "on cuda", "torch"),
+    "jax-eager": BuiltIn("adapters.jax_engines:eager", "with --engines", "jax"),
+    "jax-forward": BuiltIn("adapters.jax_engines:forward", "with --engines", "jax"),
+    "jax-vmap": BuiltIn("adapters.jax_engines:vmap", "with --engines", "jax"),
+    "jax-cuda": BuiltIn("adapters.jax_engines:cuda", "on cuda", "jax"),
 }
 
-# The built-in adapters that run unless others are named; third parties' run too.
-DEFAULT = ("numpy", "torch", "jax")
+ENGINES = tuple(name for name, row in BUILT_IN.items() if row.runs == "with --engines")
+ON_CUDA = {row.framework: name for name, row in BUILT_IN.items() if row.runs == "on cuda"}
 
 ENTRY_POINT_GROUP = "backprop_parity.adapters"
 
@@ -41,18 +59,66 @@ def known_adapters() -> dict[str, str]:
 
     The built-in names cannot be taken by anyone else, and come first.
     """
-    third_party = {entry.name: entry.value for entry in entry_points(group=ENTRY_POINT_GROUP)}
-    return BUILT_IN | third_party | BUILT_IN
+    built_in = {name: row.location for name, row in BUILT_IN.items()}
+    return built_in | {entry.name: entry.value for entry in entry_points(group=ENTRY_POINT_GROUP)} | built_in
 
 
 def default_names() -> tuple[str, ...]:
-    """Return the names of the adapters that run unless others are named."""
-    return tuple(name for name in known_adapters() if name in DEFAULT or name not in BUILT_IN)
+    """Return the names of the adapters that run unless others are named; third parties' run too."""
+    return tuple(
+        name for name in known_adapters() if name not in BUILT_IN or BUILT_IN[name].runs == "by default"
+    )
 
 
-def of_ones_own(names: Sequence[str]) -> tuple[str, ...]:
+def third_party(names: Sequence[str]) -> tuple[str, ...]:
     """Return those of some adapters' names that are not built in."""
     return tuple(name for name in names if name not in BUILT_IN)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What was asked for.
+
+    Attributes
+    ----------
+    wanted
+        Names of adapters; none means the default ones.
+    engines
+        Whether the other engines run too.
+    device
+        "cpu", or "cuda": PyTorch and JAX then run on the first CUDA device, and not on the processor.
+    limits
+        What each may take in a process of its own, or None to run them all in this one.
+    apart
+        Names of those that run in a process of their own all the same, without a limit.
+    """
+
+    wanted: tuple[str, ...] = ()
+    engines: bool = False
+    device: str = "cpu"
+    limits: Limits | None = None
+    apart: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The adapters that run, each once."""
+        chosen = (*self._on_device(self.wanted or default_names()), *(ENGINES if self.engines else ()))
+        return tuple(dict.fromkeys(chosen))
+
+    def load(self, watch: Callable[[str], None] = lambda _: None) -> tuple[Adapter | Unavailable, ...]:
+        """Load the adapters that run, as `find_adapters`."""
+        return find_adapters(self.names, self.limits, self.apart, watch)
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """The adapters that were asked for, whose absence is a failure."""
+        return (*self._on_device(self.wanted), *(ON_CUDA.values() if self.device == "cuda" else ()))
+
+    def _on_device(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        if self.device == "cpu":
+            return names
+        parts = (name.partition("@") for name in names)
+        return tuple(ON_CUDA.get(name, name) + at + python for name, at, python in parts)
 
 
 def find_adapters(
@@ -61,59 +127,49 @@ def find_adapters(
     apart: Collection[str] = (),
     watch: Callable[[str], None] = lambda _: None,
 ) -> tuple[Adapter | Unavailable, ...]:
-    """Load the adapters named, or the default three and third parties'.
+    """Load the adapters named, or the default ones.
 
     Parameters
     ----------
     wanted
         Names, or `package.module:function` for one that is not registered; each with `@PATH` behind it to run
-        under another interpreter.
-    limits
-        What each may take in a process of its own; if None, they run in this one, but for those `@PATH`.
-    apart
-        Names of those that run in a process of their own all the same, without a limit.
+        under another interpreter, and then in a process of its own.
+    limits, apart
+        As `Choice` has them.
     watch
         Called with each name before that adapter is loaded.
 
     Raises
     ------
     UnknownAdapterError
-        As `check`.
+        As `check`, before any is loaded.
     """
     check(wanted)
     known = known_adapters()
-    asked = {one: split(one) for one in wanted or default_names()}
-    found: dict[str, Adapter | Unavailable] = {}
-    for one, (name, python) in asked.items():
-        watch(one)
-        location, bounds = known.get(name, name), limits or (UNBOUNDED if one in apart else None)
+    loaded: dict[str, Adapter | Unavailable] = {}
+    for asked in wanted or default_names():
+        watch(asked)
+        name, python = split(asked)
+        location, bounds = known.get(name, name), limits or (UNBOUNDED if asked in apart else None)
         if python or bounds:
-            found[one] = load_isolated(name, location, bounds or Limits(), _expanded(python))
+            loaded[asked] = load_isolated(name, location, bounds or Limits(), _expanded(python))
         else:
-            found[one] = load_adapter(name, location)
-    names = [adapter.name for adapter in found.values()]
+            loaded[asked] = load_adapter(name, location)
+    names = [adapter.name for adapter in loaded.values()]
     return tuple(
-        _called(adapter, one, is_unique=names.count(adapter.name) == 1) for one, adapter in found.items()
+        _named(adapter, asked, is_unique=names.count(adapter.name) == 1) for asked, adapter in loaded.items()
     )
 
 
-def _called(adapter: Adapter | Unavailable, asked: str, *, is_unique: bool) -> Adapter | Unavailable:
-    """Call an adapter what was asked for, but for one that has a shorter name to itself."""
-    if isinstance(adapter, Unavailable):
-        return replace(adapter, name=asked)
-    if not is_unique:
+def _named(adapter: Adapter | Unavailable, asked: str, *, is_unique: bool) -> Adapter | Unavailable:
+    """Name an adapter as it was asked for, but for one that has a shorter name to itself."""
+    if isinstance(adapter, Unavailable) or not is_unique:
         return replace(adapter, name=asked)
     return adapter if adapter.name == asked else replace(adapter, asked=asked)
 
 
 def split(asked: str) -> tuple[str, str]:
-    """Return an adapter's name and the interpreter it is to run under, "" for this one.
-
-    Raises
-    ------
-    UnknownAdapterError
-        If there is nothing behind an @.
-    """
+    """Return an adapter's name and the interpreter behind its @, "" for this one."""
     name, at, python = asked.partition("@")
     if at and not python:
         raise UnknownAdapterError(f"{asked!r} names no interpreter, expected one behind the @: {asked}PATH")
@@ -121,14 +177,7 @@ def split(asked: str) -> tuple[str, str]:
 
 
 def check(wanted: Sequence[str]) -> None:
-    """Check names of adapters, before anything is loaded.
-
-    Raises
-    ------
-    UnknownAdapterError
-        A name that is neither registered nor of the form `package.module:function`, or an interpreter that
-        there is none of.
-    """
+    """Raise UnknownAdapterError for a name of no adapter, or an interpreter that does not exist."""
     known = known_adapters()
     for name, python in map(split, wanted):
         if ":" not in name and name not in known:
@@ -151,15 +200,15 @@ load_isolated = cache(isolated)
 @cache
 def load_adapter(name: str, location: str) -> Adapter | Unavailable:
     """Import an adapter; whatever prevents it becomes the reason that is shown."""
-    found = _imported(name, location)
-    if isinstance(found, Adapter):
-        return _well_formed(found)
-    if isinstance(found, Unavailable):
-        return replace(found, name=well_formed(found.name), reason=well_formed(found.reason))
-    if callable(found):
-        return Adapter(name, title=name, version="", programs=(Program("", found),))
-    told = f"is of type {type(found).__name__}, expected an Adapter or a function"
-    return Unavailable(name, Verdict.ERROR, told)
+    loaded = _imported(name, location)
+    if isinstance(loaded, Adapter):
+        return _well_formed(loaded)
+    if isinstance(loaded, Unavailable):
+        return replace(loaded, name=well_formed(loaded.name), reason=well_formed(loaded.reason))
+    if callable(loaded):
+        return Adapter(name, title=name, version="", programs=(Program("", loaded),))
+    kind = type(loaded).__name__
+    return Unavailable(name, Verdict.ERROR, f"is of type {kind}, expected an Adapter or a function")
 
 
 def _imported(name: str, location: str) -> object:
@@ -174,16 +223,15 @@ def _imported(name: str, location: str) -> object:
         return Unavailable(name, Verdict.ERROR, f"could not be imported: {type(broken).__name__}: {broken}")
 
 
-def _well_formed_stack(stacked: Stacked) -> Stacked:
-    return replace(stacked, how=well_formed(str(stacked.how)))
-
-
 def _well_formed(adapter: Adapter) -> Adapter:
     """Return an adapter with texts that any file can hold."""
     programs = tuple(
-        replace(one, name=well_formed(one.name), stacked=one.stacked and _well_formed_stack(one.stacked))
-        for one in adapter.programs
+        replace(
+            program,
+            name=well_formed(program.name),
+            stacked=program.stacked and replace(program.stacked, how=well_formed(str(program.stacked.how))),
+        )
+        for program in adapter.programs
     )
-    texts = (adapter.name, adapter.title, adapter.version)
-    name, title, version = map(well_formed, map(str, texts))
-    return replace(adapter, name=name, title=title, version=version, programs=programs)
+    texts = {field: well_formed(str(getattr(adapter, field))) for field in ("name", "title", "version")}
+    return replace(adapter, programs=programs, **texts)

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - the name PyTorch's own documentation uses
 
 from cases import Problem
+from cases.catalog import REDUCED_LOSSES
 
 # PyTorch's function by the name that a case gives it, every parameter stated, but for a bare gelu's.
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -36,8 +37,16 @@ def activate(activation: str, z: Tensor) -> Tensor:
     return ACTIVATIONS[activation](z)
 
 
-# PyTorch's functions that reduce as the case says: of ŷ, y, the reduction and the loss's numbers by name.
+def _half_squares(y_hat: Tensor, y: Tensor, reduction: str, _: dict[str, float]) -> Tensor:
+    """`mse_loss` has no ½, and its mean is over all elements."""
+    total = F.mse_loss(y_hat, y, reduction="sum") / 2
+    return total / len(y) if reduction == "mean" else total
+
+
+# PyTorch's function by the loss's name: of ŷ, y, the reduction and the loss's numbers by name.
 LOSSES: dict[str, Callable[[Tensor, Tensor, str, dict[str, float]], Tensor]] = {
+    "half_squared_error": _half_squares,
+    "mean_squared_error": lambda y_hat, y, reduction, _: F.mse_loss(y_hat, y, reduction=reduction),
     "softmax_cross_entropy": lambda y_hat, y, reduction, given: F.cross_entropy(
         y_hat, y, reduction=reduction, label_smoothing=given.get("label_smoothing", 0.0)
     ),
@@ -61,19 +70,8 @@ LOSSES: dict[str, Callable[[Tensor, Tensor, str, dict[str, float]], Tensor]] = {
 
 
 def loss_of(problem: Problem, y_hat: Tensor, y: Tensor) -> Tensor:
-    """Apply PyTorch's function of the problem's loss, with every number that it takes stated.
-
-    `mse_loss` has no ½, and its mean is over all elements.
-    """
-    if problem.loss in LOSSES:
-        return LOSSES[problem.loss](y_hat, y, problem.reduction, dict(problem.loss_numbers))
-    match problem.loss, problem.reduction:
-        case "half_squared_error", "sum":
-            return F.mse_loss(y_hat, y, reduction="sum") / 2
-        case "half_squared_error", "mean":
-            return F.mse_loss(y_hat, y, reduction="sum") / 2 / len(y)
-        case "mean_squared_error", "mean":
-            return F.mse_loss(y_hat, y, reduction="mean")
-    raise NotImplementedError(
-        f"PyTorch adapter: no loss {problem.loss!r} with reduction {problem.reduction!r}"
-    )
+    """Apply PyTorch's function of the problem's loss, with every number that it takes stated."""
+    loss, reduction = problem.loss, problem.reduction
+    if loss not in LOSSES or (loss, reduction) not in REDUCED_LOSSES:
+        raise NotImplementedError(f"PyTorch adapter: no loss {loss!r} with reduction {reduction!r}")
+    return LOSSES[loss](y_hat, y, reduction, dict(problem.loss_numbers))

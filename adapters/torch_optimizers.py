@@ -3,7 +3,8 @@
 With `forms: defaults` the optimizer is given the learning rate and nothing else.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -17,23 +18,51 @@ from cases.verdict import NoEquivalent
 # What `clip_grad_norm_` adds to the norm; it takes no other.
 CLIP_EPS = 1e-6
 
-CLASSES: dict[str, type[Optimizer]] = {
-    "sgd": torch.optim.SGD,
-    "adam": torch.optim.Adam,
-    "adamw": torch.optim.AdamW,
-    "rmsprop": torch.optim.RMSprop,
-    "adagrad": torch.optim.Adagrad,
-    "adamax": torch.optim.Adamax,
-}
 
-# What PyTorch calls the states that the tape calls m, v and u.
-STATES = {
-    "sgd": {"m": "momentum_buffer"},
-    "adam": {"m": "exp_avg", "v": "exp_avg_sq"},
-    "adamw": {"m": "exp_avg", "v": "exp_avg_sq"},
-    "rmsprop": {"v": "square_avg", "m": "grad_avg"},
-    "adagrad": {"v": "sum"},
-    "adamax": {"m": "exp_avg", "u": "exp_inf"},
+@dataclass(frozen=True)
+class TorchOptimizer:
+    """One of PyTorch's optimizers.
+
+    Attributes
+    ----------
+    states
+        What it calls the states that the tape calls m, v and u.
+    arguments
+        Every number of its own under its name; the rate, the weight decay and ε have the same names in all.
+    """
+
+    make: type[Optimizer]
+    states: dict[str, str]
+    arguments: Callable[[Rule], dict[str, Any]]
+
+
+def _betas(rule: Rule) -> dict[str, Any]:
+    return {"betas": (rule["beta1"], rule["beta2"])}
+
+
+OPTIMIZERS = {
+    "sgd": TorchOptimizer(
+        torch.optim.SGD,
+        {"m": "momentum_buffer"},
+        lambda rule: {
+            "momentum": rule.get("momentum"),
+            "dampening": rule.get("dampening"),
+            "nesterov": "nesterov" in rule.options,
+        },
+    ),
+    "adam": TorchOptimizer(torch.optim.Adam, {"m": "exp_avg", "v": "exp_avg_sq"}, _betas),
+    "adamw": TorchOptimizer(torch.optim.AdamW, {"m": "exp_avg", "v": "exp_avg_sq"}, _betas),
+    "adamax": TorchOptimizer(torch.optim.Adamax, {"m": "exp_avg", "u": "exp_inf"}, _betas),
+    "rmsprop": TorchOptimizer(
+        torch.optim.RMSprop,
+        {"v": "square_avg", "m": "grad_avg"},
+        lambda rule: {"alpha": rule["alpha"], "centered": "centered" in rule.options, "momentum": 0.0},
+    ),
+    "adagrad": TorchOptimizer(
+        torch.optim.Adagrad,
+        {"v": "sum"},
+        lambda rule: {"initial_accumulator_value": rule["initial_accumulator"], "lr_decay": 0.0},
+    ),
 }
 
 
@@ -45,35 +74,19 @@ def optimizer_of(problem: Problem, trained: Iterable[Tensor]) -> Optimizer:
     NoEquivalent
         If `torch.optim` has no form equal to it.
     """
-    rule = problem.optimizer
-    make: Any = CLASSES[rule.name]
-    if problem.forms == "defaults":
-        return make(trained, lr=problem.learning_rate)  # as typed above
-    return make(trained, lr=problem.learning_rate, **_arguments(rule))  # the same
+    rule, rate = problem.optimizer, problem.learning_rate
+    make: Any = OPTIMIZERS[rule.name].make
+    return (
+        make(trained, lr=rate) if problem.forms == "defaults" else make(trained, lr=rate, **_arguments(rule))
+    )
 
 
 def _arguments(rule: Rule) -> dict[str, Any]:
-    """Return every hyper-parameter under PyTorch's name."""
+    optimizer = OPTIMIZERS[rule.name]
     if "eps_in_sqrt" in rule.options and rule["eps"] != 0:
-        raise NoEquivalent(f"torch.optim.{CLASSES[rule.name].__name__} adds ε to the root, not inside it")
-    given: dict[str, Any] = {"weight_decay": rule["weight_decay"] if rule.has("weight_decay") else 0.0}
-    if rule.name == "sgd":
-        return given | _momentum(rule)
-    given["eps"] = rule["eps"]
-    match rule.name:
-        case "adam" | "adamw" | "adamax":
-            return given | {"betas": (rule["beta1"], rule["beta2"])}
-        case "rmsprop":
-            return given | {"alpha": rule["alpha"], "centered": "centered" in rule.options, "momentum": 0.0}
-    return given | {"initial_accumulator_value": rule["initial_accumulator"], "lr_decay": 0.0}
-
-
-def _momentum(rule: Rule) -> dict[str, Any]:
-    return {
-        "momentum": rule["momentum"] if rule.has("momentum") else 0.0,
-        "dampening": rule["dampening"] if rule.has("dampening") else 0.0,
-        "nesterov": "nesterov" in rule.options,
-    }
+        raise NoEquivalent(f"torch.optim.{optimizer.make.__name__} adds ε to the root, not inside it")
+    eps = {"eps": rule["eps"]} if rule.has("eps") else {}
+    return {"weight_decay": rule.get("weight_decay"), **eps, **optimizer.arguments(rule)}
 
 
 def scheduler_of(problem: Problem, optimizer: Optimizer) -> LRScheduler | None:
@@ -129,7 +142,7 @@ def clip_by_norm(problem: Problem, tensors: Iterable[Tensor]) -> Tensor:
 
 def states(problem: Problem, optimizer: Optimizer, parameters: dict[str, Tensor]) -> dict[str, Tensor]:
     """Return the optimizer's state of every trained parameter, as it is after the update."""
-    called = STATES[problem.optimizer.name]
+    called = OPTIMIZERS[problem.optimizer.name].states
     return {
         names.updated(names.state(kind, name)): optimizer.state[parameters[name]][called[kind]]
         for name in problem.trained

@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cases.array_forms import Classes, Constant, Normal, Uniform
-from cases.draw import draw, one_hot, written
-from cases.expectations import Expectation
-from cases.model import File
+from cases.case_schema import Expectation, File
+from cases.case_values import Classes, Constant, Normal, Uniform
+from cases.catalog import DENSE
+from cases.names import b
+from cases.numbers import rounded_once
 from cases.problem import Problem, Tolerance
-from cases.published import Published, read_published
-from cases.quantities import quantity_shapes, rules_of, update_shapes
-from cases.rounding import rounded_once
-from cases.update_forms import clipping_rule, rule
+from cases.published_values import Published, read_published
+from cases.skeleton import quantity_shapes
+from cases.update_rules import UpdateRules
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,41 +44,38 @@ class Case:
 
     @property
     def about(self) -> str:
-        """What the case is, and what it is there to catch."""
         return self.file.about
 
     @property
     def dtypes(self) -> tuple[str, ...]:
-        """The number formats it runs in."""
         return self.file.dtypes
 
     @property
     def steps(self) -> int:
-        """How many training steps are run, at most."""
         return self.file.steps
 
     @property
     def depth(self) -> int:
-        """The number of layers."""
         return len(self.file.layers)
 
     @property
     def tolerance(self) -> Tolerance | None:
-        """A conventional tolerance that the file asks for beside the derived one."""
+        """A conventional tolerance that the file asks for besides the derived one."""
         stated = self.file.tolerance
-        return None if stated is None else Tolerance(float(stated.rtol), float(stated.atol))
+        return None if stated is None else Tolerance(stated.rtol.nearest, stated.atol.nearest)
 
     @cached_property
     def published(self) -> Published | None:
         """The numbers that somebody printed for this problem."""
         if self.file.published is None:
             return None
-        widths = [self.shapes[f"b{k}"][0] for k in range(1, self.depth + 1)]
-        sizes = (self.shapes["x"][1], *widths)
-        problem = self.problem(self.dtypes[0])
-        rules = rules_of(problem.optimizer, problem.schedule, problem.clipping, problem.not_trained)
-        shapes = quantity_shapes(self.shapes["x"][0], sizes) | update_shapes(sizes, rules)
-        return read_published(self.file.published, shapes, self._inputs, self._numbers)
+        batch, inputs = self.shapes["x"]
+        widths = [inputs, *(self.shapes[b(k)][0] for k in range(1, self.depth + 1))]
+        shapes = quantity_shapes(batch, widths, self._update_rules)
+        written = {"learning_rate": self.file.optimizer.learning_rate}
+        for stated in (self.file.optimizer, self.file.schedule, self.file.clipping):
+            written |= stated.written() if stated else {}
+        return read_published(self.file.published, shapes, self._inputs, written)
 
     def expectation(self, adapter: str, dtype: str) -> Expectation | None:
         """Return what is expected of an adapter in one number format, where that is not agreement."""
@@ -98,25 +95,25 @@ class Case:
             the same, but its numbers have not been checked to be finite there.
         """
         arrays = {name: self._array(name, dtype) for name in self._inputs}
-        loss = self.file.loss
+        file, rules = self.file, self._update_rules
         return Problem(
             case=self.name,
             dtype=dtype,
-            activations=tuple(layer.activation for layer in self.file.layers),
+            activations=tuple(layer.activation for layer in file.layers),
             x=arrays.pop("x"),
             y=arrays.pop("y"),
             parameters=MappingProxyType(arrays),
-            loss=loss.name,
-            reduction=loss.reduction,
-            loss_numbers=loss.numbers(dtype),
-            learning_rate=self.file.optimizer.learning_rate.rounded(dtype),
-            optimizer=rule(self.file.optimizer),
-            schedule=rule(self.file.schedule) if self.file.schedule else None,
-            clipping=clipping_rule(self.file.clipping) if self.file.clipping else None,
-            forms=self.file.forms,
+            loss=file.loss.name,
+            reduction=file.loss.reduction,
+            loss_numbers=file.loss.numbers(dtype),
+            learning_rate=file.optimizer.learning_rate.rounded(dtype),
+            optimizer=rules.optimizer,
+            schedule=rules.schedule,
+            clipping=rules.clipping,
+            forms=file.forms,
             steps=self.steps,
-            until=self.file.until.loss.rounded(dtype) if self.file.until else None,
-            not_trained=frozenset(self.file.not_trained),
+            until=file.until.loss.rounded(dtype) if file.until else None,
+            not_trained=rules.not_trained,
             tolerance=self.tolerance,
         )
 
@@ -124,25 +121,49 @@ class Case:
     def _inputs(self) -> dict[str, list[Any] | Normal | Uniform | Constant | Classes]:
         inputs: dict[str, Any] = {"x": self.file.x, "y": self.file.y}
         for k, layer in enumerate(self.file.layers, start=1):
-            inputs |= {f"W{k}": layer.W, f"b{k}": layer.b}
+            inputs |= {name: getattr(layer, name.removesuffix(str(k))) for name in DENSE.parameters(k)}
         return inputs
 
-    @property
-    def _numbers(self) -> dict[str, Any]:
-        """The rules' numbers by name, as `Problem.constants` has them."""
-        rules = [rule for rule in (self.file.optimizer, self.file.schedule) if rule is not None]
-        numbers = {name: getattr(rule, name) for rule in rules for name in type(rule).model_fields}
-        if self.file.clipping:
-            numbers |= {"max_norm": self.file.clipping.max_norm, "clip_eps": self.file.clipping.eps}
-        return numbers
+    @cached_property
+    def _update_rules(self) -> UpdateRules:
+        file = self.file
+        return UpdateRules(
+            file.optimizer.rule(),
+            file.schedule.rule() if file.schedule else None,
+            file.clipping.rule() if file.clipping else None,
+            frozenset(file.not_trained),
+        )
 
     @cached_property
     def _drawn(self) -> dict[str, NDArray[np.float64]]:
         inputs = self._inputs.items()
-        return {name: draw(array) for name, array in inputs if isinstance(array, Normal | Uniform)}
+        return {name: _draw(array) for name, array in inputs if isinstance(array, Normal | Uniform)}
 
     def _array(self, name: str, dtype: str) -> NDArray[Any]:
         array = self._inputs[name]
         if isinstance(array, Normal | Uniform):
             return rounded_once(self._drawn[name], dtype)
-        return one_hot(array, dtype) if isinstance(array, Classes) else written(array, dtype)
+        return _one_hot(array, dtype) if isinstance(array, Classes) else _written(array, dtype)
+
+
+def _draw(array: Normal | Uniform) -> NDArray[np.float64]:
+    """Draw an array in float64; the same file gives the same numbers for every format and every run."""
+    generator = np.random.Generator(np.random.PCG64(array.seed))
+    if isinstance(array, Normal):
+        return generator.standard_normal(array.normal) * array.scale.nearest + array.mean.nearest
+    return generator.uniform(array.low.nearest, array.high.nearest, array.uniform)
+
+
+def _written(array: list[Any] | Constant, dtype: str) -> NDArray[Any]:
+    """Return an array of numbers that stand in the file, each rounded once, from its exact value."""
+    if isinstance(array, Constant):
+        return np.full(array.constant, array.value.rounded(dtype), dtype)
+    numbers = np.array(array, object)
+    return np.array([number.rounded(dtype) for number in numbers.flat], dtype).reshape(numbers.shape)
+
+
+def _one_hot(array: Classes, dtype: str) -> NDArray[Any]:
+    """Return a row for each example, with a 1 at its class."""
+    rows = np.zeros((len(array.classes), array.of), dtype)
+    rows[np.arange(len(rows)), [number.whole for number in array.classes]] = 1
+    return rows

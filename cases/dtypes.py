@@ -3,13 +3,15 @@
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
+Format: TypeAlias = Literal["float64", "float32", "bfloat16", "float16"]
+
 # What a case runs in that names none.
-DEFAULT_DTYPES: Final = ("float64", "float32")
+DEFAULT_DTYPES: Final[tuple[Format, ...]] = ("float64", "float32")
 
 # NumPy knows the first only once ml_dtypes has been imported.
 SIXTEEN_BITS: Final = ("bfloat16", "float16")
 
-DTYPES: Final = (*DEFAULT_DTYPES, *SIXTEEN_BITS)
+DTYPES: Final[tuple[str, ...]] = (*DEFAULT_DTYPES, *SIXTEEN_BITS)
 
 Accumulator: TypeAlias = Literal["float32", "own"]
 

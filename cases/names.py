@@ -1,10 +1,30 @@
 """The names of the quantities of one training step, in the document's notation.
 
-This is the vocabulary that implementations and the tape share. It holds no arithmetic, so adapters may import
-it.
+This is the vocabulary that implementations and the tape share. It holds no arithmetic and imports nothing.
 """
 
-from cases import Problem, Rule
+from typing import NamedTuple, TypeAlias
+
+# Of an array's axis: a layer whose width is its length (0: the inputs), or "N" for the number of examples.
+Axis: TypeAlias = int | str
+
+
+class Quantity(NamedTuple):
+    """One quantity of a training step, as a line of its skeleton: `name` = `operation`(`inputs`).
+
+    Attributes
+    ----------
+    operation
+        What the reference's formulas and equations are looked up by.
+    axes
+        Of a single number ().
+    """
+
+    name: str
+    operation: str
+    inputs: tuple[str, ...]
+    axes: tuple[Axis, ...] = ()
+
 
 # η as the case states it.
 LEARNING_RATE = "learning_rate"
@@ -14,6 +34,12 @@ RATE = "rate"
 
 # The number of the training step, from 1.
 STEP = "step"
+
+# 1 − β₁ᵗ and 1 − β₂ᵗ, by which averages that start at 0 are corrected.
+CORRECTION1, CORRECTION2 = "correction1", "correction2"
+
+# The parameters of a layer that is linear in its inputs, without the layer's number.
+DENSE = ("W", "b")
 
 
 def z(k: int) -> str:
@@ -66,14 +92,9 @@ def decayed(name: str) -> str:
     return f"{gradient(name)}_decayed"
 
 
-def decays(optimizer: Rule) -> bool:
-    """Whether weight decay is added to the gradient; AdamW's is not."""
-    return optimizer.has("weight_decay") and optimizer.name != "adamw"
-
-
 def parameters(depth: int) -> tuple[str, ...]:
     """W1, b1, W2, b2, … for a network of `depth` layers."""
-    return tuple(name for k in range(1, depth + 1) for name in (W(k), b(k)))
+    return tuple(f"{letter}{k}" for k in range(1, depth + 1) for letter in DENSE)
 
 
 def outcome(depth: int) -> frozenset[str]:
@@ -87,8 +108,3 @@ def observable(depth: int) -> frozenset[str]:
     layers = range(1, depth + 1)
     inside = {name(k) for k in layers for name in (z, a)}
     return outcome(depth) | inside | {gradient(name) for name in inside}
-
-
-def states(problem: Problem) -> frozenset[str]:
-    """What an optimizer carries from step to step, as it is after the update: m_W1_new, v_W1_new, …."""
-    return frozenset(updated(name) for name in problem.optimizer_state)

@@ -1,8 +1,11 @@
-"""One case in one number format: the binary values that every implementation is given."""
+"""One case in one number format: the binary values that every implementation is given; and batches of cases.
+
+A batch ("stack") is many problems of one structure as one, each array with one axis more in front.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from types import MappingProxyType
@@ -11,57 +14,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-
-@dataclass(frozen=True)
-class Rule:
-    """A formula that a case names, with the numbers it states for it: an optimizer, a schedule, a clipping.
-
-    Attributes
-    ----------
-    name
-        As the case has it: "adam".
-    numbers
-        What it is given, by name, each the float64 nearest to what the case states.
-    options
-        What is said in words: "nesterov", "centered".
-    """
-
-    name: str
-    numbers: tuple[tuple[str, float], ...] = ()
-    options: frozenset[str] = frozenset()
-
-    def __getitem__(self, number: str) -> float:
-        """Return the number of that name.
-
-        Raises
-        ------
-        KeyError
-            If it has none of that name.
-        """
-        return dict(self.numbers)[number]
-
-    def has(self, number: str) -> bool:
-        """Whether it states a number of that name."""
-        return number in dict(self.numbers)
-
-    @property
-    def states(self) -> tuple[str, ...]:
-        """What an optimizer carries from step to step for each parameter: "m", "v", "u"."""
-        kept = {"adam": ("m", "v"), "adamw": ("m", "v"), "adagrad": ("v",), "adamax": ("m", "u")}
-        match self.name:
-            case "sgd":
-                return ("m",) if self.has("momentum") else ()
-            case "rmsprop":
-                return ("v", "m") if "centered" in self.options else ("v",)
-        return kept[self.name]
-
+from cases import names
+from cases.update_rules import Rule, UpdateRules
 
 SGD = Rule("sgd")
 
 
 @dataclass(frozen=True)
 class Tolerance:
-    """A conventional tolerance, asked for beside the derived one: |difference| ≤ atol + rtol·|value|."""
+    """A conventional tolerance, asked for besides the derived one: |difference| ≤ atol + rtol·|value|."""
 
     rtol: float
     atol: float
@@ -78,8 +39,6 @@ class Problem:
     ----------
     case
         The case's name: its path under its folder of cases, without the suffix.
-    dtype
-        "float64", "float32", "bfloat16" or "float16".
     activations
         One name for each layer.
     parameters
@@ -96,8 +55,8 @@ class Problem:
         The rule that updates the parameters; how η changes from step to step, and how gradients are clipped
         before the update, or None.
     forms
-        "stated": whoever has no form equal to what is stated says so. "defaults": each framework's function
-        of that name runs as its defaults have it, so that what they really do can be seen.
+        "stated": an adapter without an equal form raises `NoEquivalent`. "defaults": each framework's
+        function of that name runs as its defaults have it, so that what they really do can be seen.
     steps
         How many training steps are run at most, at least one.
     until
@@ -106,7 +65,7 @@ class Problem:
     not_trained
         Names of the parameters that the update leaves as they are.
     tolerance
-        A conventional rtol and atol that the case asks for beside the derived tolerance, or None.
+        A conventional rtol and atol that the case asks for besides the derived tolerance, or None.
     """
 
     case: str
@@ -130,7 +89,6 @@ class Problem:
 
     @property
     def depth(self) -> int:
-        """The number of layers."""
         return len(self.activations)
 
     @property
@@ -141,13 +99,21 @@ class Problem:
     @cached_property
     def optimizer_state(self) -> dict[str, NDArray[Any]]:
         """What the optimizer starts from, by name: m_W1, v_W1, …, each of its parameter's shape."""
-        rule = self.optimizer
-        start = rule["initial_accumulator"] if rule.has("initial_accumulator") else 0.0
         return {
-            f"{kind}_{name}": np.full_like(self.parameters[name], start)
+            names.state(kind, name): np.full_like(self.parameters[name], self.optimizer.initial_state)
             for name in self.trained
-            for kind in rule.states
+            for kind in self.optimizer.states
         }
+
+    @property
+    def updated_states(self) -> frozenset[str]:
+        """The names of the optimizer's state after the update: m_W1_new, v_W1_new, …."""
+        return frozenset(map(names.updated, self.optimizer_state))
+
+    @cached_property
+    def update_rules(self) -> UpdateRules:
+        """All that decides how the parameters are updated."""
+        return UpdateRules(self.optimizer, self.schedule, self.clipping, self.not_trained)
 
     @cached_property
     def state(self) -> dict[str, NDArray[Any]]:
@@ -166,7 +132,6 @@ class Problem:
 
     @property
     def size(self) -> int:
-        """The number of parameters."""
         return sum(array.size for array in self.parameters.values())
 
     @property
@@ -175,6 +140,36 @@ class Problem:
         return {"x": self.x, "y": self.y, **self.parameters}
 
     def copy(self) -> Problem:
-        """Return the same problem in fresh memory: an implementation that writes to it harms nobody else."""
+        """Return the same problem in fresh memory, so that an implementation may write to it."""
         parameters = {name: array.copy() for name, array in self.parameters.items()}
         return replace(self, parameters=MappingProxyType(parameters), x=self.x.copy(), y=self.y.copy())
+
+
+def stacked(problems: Sequence[Problem]) -> Problem:
+    """Return problems that differ in their arrays alone as one, whose arrays have the shape (C, …)."""
+    first = problems[0]
+    parameters = {name: np.stack([one.parameters[name] for one in problems]) for name in first.parameters}
+    return replace(
+        first,
+        x=np.stack([one.x for one in problems]),
+        y=np.stack([one.y for one in problems]),
+        parameters=MappingProxyType(parameters),
+    )
+
+
+def unstacked(stack: Problem, i: int, name: str = "") -> Problem:
+    """Return one problem of a stack, in memory of its own, under its name if one is given."""
+    parameters = {key: array[i].copy() for key, array in stack.parameters.items()}
+    return replace(
+        stack,
+        case=name or stack.case,
+        x=stack.x[i].copy(),
+        y=stack.y[i].copy(),
+        parameters=MappingProxyType(parameters),
+    )
+
+
+def sliced(stack: Problem, start: int, end: int) -> Problem:
+    """Return the problems of a stack from one to before another, as a stack."""
+    parameters = {key: array[start:end] for key, array in stack.parameters.items()}
+    return replace(stack, x=stack.x[start:end], y=stack.y[start:end], parameters=MappingProxyType(parameters))

@@ -17,7 +17,6 @@ Claim: TypeAlias = Mapping[str, NDArray[Any]]
 # Takes a problem, trains for `problem.steps` steps, and yields a claim for each.
 TrainingRun: TypeAlias = Callable[[Problem], Iterator[Claim]]
 
-
 # The functions of which a framework has several forms under one name.
 BY_DEFAULT = {"gelu_erf": "gelu", "gelu_tanh": "gelu"}
 
@@ -36,10 +35,10 @@ class Stacked:
     Attributes
     ----------
     how
-        In a few words: it is another program than the one that a user runs, and is named beside its results.
+        In a few words, for the report: it is not the program that a user runs.
     run
-        Trains all of them, and yields for each step one claim, in arrays of the same kind. What is common to
-        all cases, such as the rate of a schedule, has no such axis.
+        Trains all of them, and yields for each step one claim, in arrays of the same kind. What is in
+        `cases.skeleton.FROM_NUMBERS`, such as the rate of a schedule, has no such axis.
     """
 
     how: str
@@ -53,9 +52,7 @@ class Program:
     Attributes
     ----------
     name
-        Told beside the adapter's name, or "" where there is nothing to tell apart.
-    run
-        Trains, and yields one claim a step.
+        Shown after the adapter's name; "" where an adapter has one program.
     promises
         From the network's depth, the quantities that every claim states; leaving one out is an error.
     accumulators
@@ -76,25 +73,21 @@ class Program:
 
 @dataclass(frozen=True)
 class Adapter:
-    """An implementation.
+    """A framework with one or more programs.
 
     Attributes
     ----------
     name
-        What it is called: what a person types after `--adapter`, or NAME@VERSION under another interpreter.
+        As after `--adapter`; NAME@VERSION under another interpreter.
     title
         The framework's own spelling.
-    version
-        The framework's version, as it states it.
-    programs
-        At least one.
     framework
         Of an engine, the adapter whose forward pass, losses and updates it shares, and with them what cases
         expect; "" for an adapter of its own.
     runs_on
         Under another interpreter: that Python, and the versions of what it has; "" under this one.
     asked
-        What a person types after `--adapter`, where that is not its name.
+        What was given after `--adapter`, where that is not its name.
     """
 
     name: str
@@ -108,7 +101,7 @@ class Adapter:
 
 @dataclass(frozen=True)
 class Unavailable:
-    """An adapter that cannot run here, and why: it is shown, and never taken for agreement."""
+    """An adapter that cannot run here, and why. It is shown, and never counted as agreement."""
 
     name: str
     verdict: Verdict

@@ -1,7 +1,6 @@
-"""The words for what is known of a claim, and the exceptions by which an implementation itself settles it.
+"""The words for what is known of a claim, and the exceptions by which an implementation settles it.
 
-Nothing but Python is needed here: these are what adapters share with the checker, also where they run under
-another interpreter.
+Nothing is imported here: adapters share this with the checker, also under another interpreter.
 """
 
 from enum import StrEnum
@@ -27,8 +26,8 @@ class NoEquivalent(Exception):  # noqa: N818 - it is no error of the program: th
     """Raised by an adapter whose framework has no form equal to what a case states; the message says why."""
 
 
-class Fault(Exception):  # noqa: N818 - it is the implementation's, and told as the reason of its verdict
-    """What befell an implementation in a process of its own: a crash, a hang, a corrupted reply.
+class Fault(Exception):  # noqa: N818 - it is the implementation's, and becomes the reason of its verdict
+    """The adapter process crashed, hung or sent a corrupt reply.
 
     The message is the reason in words, whole: "took more than 60 s and was ended".
     """

@@ -1,18 +1,20 @@
-"""From the text of a YAML file to a tree of values with places: the strict subset that a case may use.
+"""From the text of a YAML file to a tree of values with their marks: the strict subset that a case may use.
 
 PyYAML's own constructors follow YAML 1.1 (`no` is false, `1e-3` is text, `012` is ten), drop the places and
 expand aliases, so only its parser is used: its events are composed here, under the core rules of YAML 1.2.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterator
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
 
 import yaml
 from yaml.reader import Reader
 
-from cases.defects import START, Mark, Report, quoted
-from cases.nodes import Mapping, Node, Refused, Scalar, Sequence, Value, describe
+from cases.errors import START, Mark, Report, quoted
 from cases.numbers import MAX_TEXT, Number
 
 MAX_DEPTH: Final = 16  # lists and mappings within each other; a case needs seven
@@ -27,6 +29,78 @@ _WORDS: Final[dict[str, Value]] = {
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
+
+
+Value: TypeAlias = bool | Number | str | None
+_SPELLED = {"None": "empty", "True": "true", "False": "false"}
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """A single value."""
+
+    mark: Mark
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """A list."""
+
+    mark: Mark
+    items: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """A mapping with text keys; `keys` holds the place of each key."""
+
+    mark: Mark
+    entries: dict[str, Node]
+    keys: dict[str, Mark]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A value that has already been reported as a defect: nothing more is said of it."""
+
+    mark: Mark
+
+
+Node: TypeAlias = Scalar | Sequence | Mapping | Refused
+
+
+def plain(node: Node) -> object:
+    """Return the tree as plain Python data: dicts, lists, `Number`, text, bool, None."""
+    match node:
+        case Scalar():
+            return node.value
+        case Sequence():
+            return [plain(item) for item in node.items]
+        case Mapping():
+            return {key: plain(value) for key, value in node.entries.items()}
+        case Refused():
+            return node
+
+
+def describe(node: Node) -> str:
+    """Say in words what a node is."""
+    match node:
+        case Scalar(value=str(text)):
+            return f"the text {quoted(text)}"
+        case Scalar():
+            return _SPELLED.get(str(node.value), str(node.value))
+        case Sequence():
+            return "a list" if node.items else "an empty list"
+        case _:
+            return "a mapping" if isinstance(node, Mapping) else "unreadable"
+
+
+def child(node: Node | None, *path: str) -> Node | None:
+    """Return the node under the keys of `path`, or None where there is none or it was refused."""
+    for key in path:
+        node = node.entries.get(key) if isinstance(node, Mapping) else None
+    return None if isinstance(node, Refused) else node
 
 
 class _StopReadingError(Exception):

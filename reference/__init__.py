@@ -11,13 +11,14 @@ The worked example, in three lines:
 from cases import Problem, load_case
 from cases.dtypes import Accumulators
 from cases.verdict import Verdict
-from reference.bounded import Bounded
-from reference.check import judge
-from reference.claims import Claim, Implementation, JudgedStep
+from reference.arithmetic import Bounded
+from reference.checker import judge
+from reference.claim import Claim, Implementation, JudgedStep
 from reference.findings import Finding, Subject, sentence
-from reference.line import Line
-from reference.published import judge_published
-from reference.tape import evaluate, tape, training_steps
+from reference.line import Line, evaluate
+from reference.printed_numbers import judge_published
+from reference.tape import tape
+from reference.training import training_steps
 
 __all__ = [
     "Accumulators",

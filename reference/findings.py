@@ -1,4 +1,4 @@
-"""What the checker finds: a verdict on one quantity, and the one sentence that tells it."""
+"""Findings of the checker: a verdict on one quantity, and the sentence that states it."""
 
 import math
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cases.dtypes import DTYPES
-from cases.rounding import rounded_once
+from cases.numbers import rounded_once
 from cases.verdict import Verdict
 
 
@@ -22,7 +22,7 @@ class Subject:
 
     @property
     def implementation(self) -> str:
-        """The adapter, with its program where it has one to tell apart."""
+        """The adapter, with its program's name where it has several."""
         return f"{self.adapter} {self.program}".strip()
 
 
@@ -55,7 +55,7 @@ class Finding:
     conventional
         Whether the case's own rtol and atol hold; None where the case asks for none.
     note
-        What is to be said beside the verdict: how many are wrong, and where; what alone it follows from.
+        A remark on the verdict: how many are wrong, and where; what alone it follows from.
     """
 
     step: int
@@ -90,7 +90,7 @@ class Finding:
 
 
 def sentence(finding: Finding, subject: Subject) -> str:
-    """Tell a finding in one sentence, in the same form everywhere."""
+    """Return a finding as one sentence, in the same form everywhere."""
     step = f", step {finding.step}" if finding.step > 1 else ""
     where = f"({subject.implementation}, {subject.dtype}, {subject.case}{step})"
     if finding.index is None:
@@ -110,7 +110,7 @@ def shortest(value: float, dtype: str) -> str:
     """Print the shortest digits that read back as the same number of `dtype`, else of float64."""
     if dtype not in DTYPES:  # printed numbers are kept in float64
         return repr(float(value))
-    with np.errstate(all="ignore"):  # what the format has no number for is told as it is
+    with np.errstate(all="ignore"):  # what the format has no number for is printed as it is
         if dtype == "bfloat16":  # ml_dtypes prints more than it needs
             texts = (text for text in _ever_longer(value) if rounded_once(float(text), dtype) == value)
             return next(texts, str(value))
@@ -119,5 +119,5 @@ def shortest(value: float, dtype: str) -> str:
 
 
 def _ever_longer(value: float) -> Iterator[str]:
-    """Give a number to 1, 2, 3, … digits; four tell every bfloat16 from the next."""
+    """Give a number to 1, 2, 3, … digits; four distinguish every bfloat16 from the next."""
     return (str(float(f"{value:.{digits}g}")) for digits in range(1, 5))

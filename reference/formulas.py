@@ -10,9 +10,7 @@ from typing import Any, TypeVar
 
 from numpy.typing import NDArray
 
-from reference.bounded import Bounded
-from reference.elementary import Elementary
-from reference.operations import as_row
+from reference.arithmetic import Bounded, Elementary, as_row
 
 Array = TypeVar("Array", NDArray[Any], Bounded)
 

@@ -1,7 +1,7 @@
 """Parts of a report: what explains, measures, tabulates, draws or writes, each of which may fail alone.
 
-Verdicts are settled before any of it. `tried` calls a part; if that raises, a `FailedPart` with the reason
-stands in its place, and whoever collects (`collected`) has it to count. Where nobody collects, it raises.
+Verdicts are settled before any of it. `tried` calls a part; if that raises inside `collected`, it returns a
+`FailedPart` with the reason, and the collection has it to count. Elsewhere the exception passes through.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, ParamSpec, TypeVar
 
-from cases.crash import type_and_message
+from cases.errors import type_and_message
 
 P = ParamSpec("P")
 Value = TypeVar("Value")
@@ -41,7 +41,7 @@ class FailedPart:
     reason: str
 
     def __str__(self) -> str:
-        """Tell it in one line, in the part's place."""
+        """Return the line that is shown in the part's place."""
         return f"{self.part} failed: {self.reason}"
 
 
@@ -95,7 +95,7 @@ def reason(error: Exception) -> str:
 
 
 def counted(failed: Iterable[FailedPart]) -> str:
-    """Tell in one line how many parts failed, each once: "2 parts of the report failed: …"; "" for none."""
+    """Return in one line how many parts failed, each once: "2 parts of the report failed: …"; "" for none."""
     each = list(dict.fromkeys(map(str, failed)))
-    told = f"{len(each):,} part{'s' * (len(each) != 1)} of the report failed"
-    return f"{told}: {'; '.join(one.replace(' failed: ', ', ', 1) for one in each)}." if each else ""
+    count = f"{len(each):,} part{'s' * (len(each) != 1)} of the report failed"
+    return f"{count}: {'; '.join(one.replace(' failed: ', ', ', 1) for one in each)}." if each else ""

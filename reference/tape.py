@@ -5,17 +5,19 @@ Walther, *Evaluating Derivatives*, 2nd ed., section 2.2). The NumPy reference, t
 follow from this one table.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from cases import Problem, Rule, names
+from cases import Problem, names
 from cases.dtypes import SIXTEEN_BITS
 from cases.names import STEP
+from cases.skeleton import training_step
+from cases.update_rules import UpdateRules
 from reference import optimizers
 from reference.activations import ACTIVATIONS
 from reference.formulas import (
@@ -25,68 +27,44 @@ from reference.formulas import (
     through_weights,
     weight_gradient,
 )
-from reference.line import Line
+from reference.line import Formula, Line, line_of
 from reference.losses import loss_rule
+
+# A loss by its name, its reduction and its numbers.
+StatedLoss: TypeAlias = tuple[str, str, tuple[tuple[str, float], ...]]
+
+# The formulas of a dense layer.
+DENSE = {
+    "linear": Formula(linear, "{0} {1}ᵀ + {2}"),
+    "through activation": Formula(through_activation, "{0} ⊙ {1}"),
+    "weight gradient": Formula(weight_gradient, "({0})ᵀ {1}"),
+    "bias gradient": Formula(bias_gradient, "Σ {0}"),
+    "through weights": Formula(through_weights, "{0} {1}"),
+}
 
 
 def tape(problem: Problem) -> tuple[Line, ...]:
     """Return the lines of one training step of `problem`, in the order they are computed."""
     loss = problem.loss, problem.reduction, problem.loss_numbers
-    update = problem.not_trained, problem.optimizer, problem.schedule, problem.clipping
-    return _tape(problem.activations, loss, update)
+    return _tape(problem.activations, loss, problem.update_rules)
 
 
 @lru_cache(maxsize=1024)
-def _tape(
-    activations: tuple[str, ...],
-    loss: tuple[str, str, tuple[tuple[str, float], ...]],
-    update: tuple[frozenset[str], Rule, Rule | None, Rule | None],
-) -> tuple[Line, ...]:
-    lines: list[Line] = []
-    for k, activation in enumerate(activations, start=1):
-        lines += _forward(k, activation)
-    lines += _loss(len(activations), *loss)
-    for k in range(len(activations), 0, -1):
-        lines += _backward(k, activations[k - 1])
-    lines += optimizers.lines(len(activations), *update)
-    return tuple(lines)
+def _tape(activations: tuple[str, ...], loss: StatedLoss, rules: UpdateRules) -> tuple[Line, ...]:
+    formulas = formulas_of(activations, loss)
+    return tuple(line_of(quantity, formulas) for quantity in training_step(activations, rules))
 
 
-def _forward(k: int, activation: str) -> list[Line]:
-    z, a, before, W, b = names.z(k), names.a(k), names.a(k - 1), names.W(k), names.b(k)
-    value = ACTIVATIONS[activation].value
-    return [
-        Line(z, linear, (before, W, b), f"{before} {W}ᵀ + {b}"),
-        Line(a, value, (z,), f"{activation}({z})"),
-    ]
-
-
-def _loss(depth: int, loss: str, reduction: str, numbers: tuple[tuple[str, float], ...]) -> list[Line]:
-    rule, output = loss_rule(loss, reduction, numbers), names.a(depth)
-    return [
-        Line("loss", rule.value, (output, "y"), rule.equation.replace("ŷ", output)),
-        Line(
-            names.gradient(output),
-            rule.gradient,
-            (output, "y"),
-            rule.gradient_equation.replace("ŷ", output),
-        ),
-    ]
-
-
-def _backward(k: int, activation: str) -> list[Line]:
-    z, a, before, W, b = names.z(k), names.a(k), names.a(k - 1), names.W(k), names.b(k)
-    dz, da, slope = names.gradient(z), names.gradient(a), names.slope(k)
-    derivative = ACTIVATIONS[activation].derivative
-    lines = [
-        Line(slope, derivative, (z, a), f"{activation}'({z})"),
-        Line(dz, through_activation, (da, slope), f"{da} ⊙ {slope}"),
-        Line(names.gradient(W), weight_gradient, (dz, before), f"({dz})ᵀ {before}"),
-        Line(names.gradient(b), bias_gradient, (dz,), f"Σ {dz}"),
-    ]
-    if k > 1:
-        lines.append(Line(names.gradient(before), through_weights, (dz, W), f"{dz} {W}"))
-    return lines
+def formulas_of(activations: Iterable[str], loss: StatedLoss) -> dict[str, Formula]:
+    """Return the formula of each operation of a training step of dense layers."""
+    rule = loss_rule(*loss)
+    formulas = DENSE | optimizers.FORMULAS
+    formulas["loss"] = Formula(rule.value, rule.equation)
+    formulas["loss gradient"] = Formula(rule.gradient, rule.gradient_equation)
+    for name in activations:
+        formulas[name] = Formula(ACTIVATIONS[name].value, f"{name}({{0}})")
+        formulas[f"{name}'"] = Formula(ACTIVATIONS[name].derivative, f"{name}'({{0}})")
+    return formulas
 
 
 def evaluate(lines: tuple[Line, ...], known: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,8 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reference import JudgedStep, Subject
-from reference.bounded import Bounded, Real
-from reference.formats import FORMATS, Error
+from reference.arithmetic import FORMATS, Bounded, Error, Real
 
 # Upper ends of the classes of |error| in ulps: exactly right, at most a quarter, …, at most 2²⁰.
 EDGES: Final = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, *(2.0**k for k in range(1, 21)))

@@ -15,11 +15,11 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from reports.formats import FORMATS
 from reports.limits import ISOLATE, MEMORY, SECONDS, above_zero, limits_of
 from reports.places import out_folder
 from reports.running import Ended
 from reports.supervision import supervised
+from reports.writers import FORMATS
 
 DTYPES = ("float64", "float32", "bfloat16", "float16")
 
@@ -52,11 +52,11 @@ def _build(
 ) -> int:
     """Build, and end with the process that waits for it, if there is one."""
     try:
-        from adapters.isolation.confinement import end_with_parent  # noqa: PLC0415 - the same
+        from adapters.isolation.resource_limits import end_with_parent  # noqa: PLC0415 - the same
 
         if parent is not None:
             end_with_parent(parent, with_thread=sys.platform == "linux")
-        from adapters.choice import Choice  # noqa: PLC0415 - after parsing, so that --help answers at once
+        from adapters.registry import Choice  # noqa: PLC0415 - after parsing, so that --help answers at once
         from reports.ended import again, apart  # noqa: PLC0415 - the same
         from reports.make import Wanted, make  # noqa: PLC0415 - the same
 

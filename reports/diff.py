@@ -14,12 +14,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Compare two runs, tell what has changed, and return the exit code."""
     options = _parser().parse_args(arguments)
     try:
-        from reports.changes.make import make  # noqa: PLC0415 - after parsing, so that --help answers at once
-
-        return make(options.old, options.new, options.out)
+        return _compare(options.old, options.new, options.out)
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
         return 130
+
+
+def _compare(old: Path, new: Path, out: Path | None) -> int:
+    """Compare two runs, print and write what has changed, and return the exit code."""
+    # Imported after parsing, so that --help answers at once.
+    from reports import regression, regression_text, results_file  # noqa: PLC0415
+    from reports.page import diff  # noqa: PLC0415
+    from reports.writers import terminal  # noqa: PLC0415
+    from reports.writers.publish import publish  # noqa: PLC0415
+
+    try:
+        changes = regression.compare(results_file.read(old), results_file.read(new))
+    except results_file.UnreadableError as error:
+        print(error, file=sys.stderr)
+        return 2
+    console = terminal.console()
+    regression_text.show(changes, console)
+    if out is not None:
+        try:
+            files = {"diff.md": regression_text.markdown(changes), "diff.html": diff(changes)}
+            publish(files, out, "diff")
+        except OSError as error:
+            print(f"the comparison cannot be written to {out}: {error.strerror or error}", file=sys.stderr)
+            return 2
+        console.print(f"Written: {terminal.shown(out / 'diff.html')}", soft_wrap=True)
+    return int(changes.regressed)
 
 
 def _parser() -> argparse.ArgumentParser:

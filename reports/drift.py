@@ -17,9 +17,8 @@ from numpy.typing import NDArray
 
 from cases import Problem, names
 from reference import JudgedStep, Subject
-from reference.balls import BITS, precision
-from reference.formats import FORMATS
-from reference.trajectory import certified_trajectory
+from reference.arithmetic import BITS, FORMATS, precision
+from reference.certified import certified_trajectory
 from reports.differences import stated
 
 Real: TypeAlias = NDArray[np.float64]

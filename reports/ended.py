@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from adapters.registry import of_ones_own
-from cases import crash
-from cases.defects import printable
+from adapters.registry import third_party
+from cases import errors
+from cases.errors import printable
 from reference import Finding, Subject, Verdict
 from reports.environment import Selection
 from reports.rows import Results, Row
@@ -19,17 +19,17 @@ def apart(ended: Sequence[Ended], names: Sequence[str]) -> tuple[str, ...]:
     the process while another was at work, as by a thread.
     """
     suspects = [one.doing.adapter for one in ended if one.doing]
-    return tuple(dict.fromkeys((*suspects, *of_ones_own(names)))) if ended else ()
+    return tuple(dict.fromkeys((*suspects, *third_party(names)))) if ended else ()
 
 
 def told(ended: Ended) -> str:
     """Say who ended the process, and how, while it did what: in one line."""
     doing = ended.doing
     if doing is None:
-        return printable(f"Something {crash.exit_reason(ended.status)} while no program ran.")
+        return printable(f"Something {errors.exit_reason(ended.status)} while no program ran.")
     who = f"{doing.adapter} {doing.program}".strip()
     where = f"on {doing.case} in {doing.dtype}" if doing.case else "while it was loaded"
-    return printable(f"{who} {crash.exit_reason(ended.status)} {where}.")
+    return printable(f"{who} {errors.exit_reason(ended.status)} {where}.")
 
 
 def again(ended: Ended, what: str) -> str:
@@ -43,12 +43,12 @@ def with_ended(results: Results, selection: Selection, ended: Sequence[Ended]) -
     told_already = {row.subject.adapter for row in results.rows if _tells(row)}
     left = [one for one in ended if one.doing and one.doing.adapter not in told_already]
     if told_already:  # by one of these the process was ended while a built-in one was at work
-        left = [one for one in left if one.doing and of_ones_own([one.doing.adapter])]
+        left = [one for one in left if one.doing and third_party([one.doing.adapter])]
     return replace(results, rows=(*results.rows, *(_row(one, selection) for one in left)))
 
 
 def _tells(row: Row) -> bool:
-    return row.finding.verdict is Verdict.ERROR and row.finding.reason.startswith(crash.ENDED)
+    return row.finding.verdict is Verdict.ERROR and row.finding.reason.startswith(errors.ENDED)
 
 
 def _row(one: Ended, selection: Selection) -> Row:
@@ -57,5 +57,5 @@ def _row(one: Ended, selection: Selection) -> Row:
     at = runs.index((doing.case, doing.dtype)) if (doing.case, doing.dtype) in runs else 0
     program = doing.program if doing.case == runs[at][0] else ""
     subject = Subject(runs[at][0], doing.adapter, program, runs[at][1])
-    reason = f"{crash.exit_reason(one.status)}, though not again in a process of its own"
+    reason = f"{errors.exit_reason(one.status)}, though not again in a process of its own"
     return Row(subject, Finding(0, "", Verdict.ERROR, reason))

@@ -80,7 +80,7 @@ def describe(
 ) -> Environment:
     """Describe this machine, now, and the other interpreters that adapters run under."""
     from adapters import Adapter  # noqa: PLC0415 - heavy, as the next
-    from cases.defects import well_formed  # noqa: PLC0415 - heavy, and pytest's options are described at once
+    from cases.errors import well_formed  # noqa: PLC0415 - heavy, and pytest's options are described at once
 
     return Environment(
         run=uuid4().hex[:12],

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final, NamedTuple
 
-from cases.expectations import Expectation
+from cases.case_schema import Expectation
 from reference import Finding, Verdict
+from reports.outcome import where
 from reports.rows import Row, first_failure, order
-from reports.verdicts import where
 
 VERDICTS: Final = {
     "differs": Verdict.DIFFERS,
@@ -46,7 +46,7 @@ def settled(expectation: Expectation | None, rows: Sequence[Row]) -> list[Row]:
     if news is not None:
         return [_told(expectation, news), *rows]
     shown = next((row for row in rows if _is_at(expectation, row)), None)
-    explanation = f"Expected by its case: {expectation.told}."
+    explanation = f"Expected by its case: {expectation.description}."
     return [
         replace(row, expected=True, explanation=explanation) if _is_expected(row, shown) else row
         for row in rows

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from adapters import Adapter
 from cases import Case
-from cases.expectations import Expectation
+from cases.case_schema import Expectation
 from reference import tape
 from reports.rows import Row, first_failure
 

@@ -9,12 +9,11 @@ from collections.abc import Sequence
 
 import pytest
 
-from cases.defects import printable
+from cases.errors import printable
 from reference import parts
 from reference.parts import FailedPart
-from reports.quantities import badness
+from reports.outcome import Cell, agrees, at_step, badness, verdict, where
 from reports.rows import Row, order
-from reports.verdicts import agrees, at_step, state, verdict, where
 
 
 def record(item: pytest.Item, rows: Sequence[Row]) -> None:
@@ -46,7 +45,7 @@ def properties(rows: Sequence[Row]) -> list[tuple[str, str]]:
         ("digits", f"{min(one.digits for one in compared):.4g}"),
         ("compared", str(sum(row.steps for row in rows if row.compared))),
     ]
-    found += [(row.finding.quantity, state([row]) + at_step(row)) for row in _worst(rows)]
+    found += [(row.finding.quantity, Cell.of([row]).state + at_step(row)) for row in _worst(rows)]
     return [(printable(name), printable(value)) for name, value in found]
 
 

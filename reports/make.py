@@ -8,29 +8,19 @@ from rich.console import Console
 
 from adapters import Choice, UnknownAdapterError
 from cases import SHIPPED, CaseErrors, load_cases
-from cases.defects import printable
+from cases.errors import printable
 from reference import parts
 from reference.parts import FailedPart
-from reports import (
-    activations,
-    changes,
-    environment,
-    files,
-    parallel,
-    report,
-    running,
-    saved,
-    step_summary,
-    terminal,
-)
-from reports.changes import Changes
+from reports import activations, environment, parallel, regression, report, results_file, running
 from reports.detection import Power, measure
 from reports.ended import with_ended
 from reports.environment import Selection
 from reports.limits import flags_of
+from reports.regression import Changes
 from reports.report import Report
+from reports.results_file import SavedRun
 from reports.running import Doing, Ended
-from reports.saved import SavedRun
+from reports.writers import report_files, summary_md, terminal
 
 
 class UsageError(Exception):
@@ -56,7 +46,7 @@ class Wanted:
     power
         Whether to measure what the suite would catch.
     formats
-        Of which of `reports.formats.FORMATS` its files are; none means the usual ones.
+        Of which of `reports.writers.FORMATS` its files are; none means the usual ones.
     baseline
         The saved run to compare with.
     kept
@@ -90,7 +80,7 @@ def make(wanted: Wanted, command: str) -> int:
     """Make the report, and return the exit code; `command` is told in it."""
     try:
         return _make(wanted, command)
-    except (UsageError, CaseErrors, UnknownAdapterError, saved.UnreadableError) as error:
+    except (UsageError, CaseErrors, UnknownAdapterError, results_file.UnreadableError) as error:
         print("\n".join(map(printable, str(error).split("\n"))), file=sys.stderr)
         return 2
     except OSError as error:
@@ -100,7 +90,9 @@ def make(wanted: Wanted, command: str) -> int:
 
 
 def _make(wanted: Wanted, command: str) -> int:
-    baseline = saved.read(wanted.baseline) if wanted.baseline else None  # which this report may replace
+    baseline = (
+        results_file.read(wanted.baseline) if wanted.baseline else None
+    )  # which this report may replace
     out = terminal.console()
     told = _again(wanted) if wanted.kept else _anew(wanted, command, out)
     with parts.collected():
@@ -113,7 +105,7 @@ def _make(wanted: Wanted, command: str) -> int:
 
 
 def _compared(baseline: SavedRun, told: Report) -> Changes:
-    return changes.compare(baseline, told.run)
+    return regression.compare(baseline, told.run)
 
 
 def _write(told: Report, wanted: Wanted, out: Console) -> None:
@@ -125,11 +117,11 @@ def _write(told: Report, wanted: Wanted, out: Console) -> None:
         If a file cannot be written.
     """
     try:
-        files.write(told, wanted.out, wanted.formats)
+        report_files.write(told, wanted.out, wanted.formats)
     except Exception:
         terminal.show(told, None, out)
         raise
-    parts.tried("the summary of the workflow's step", step_summary.append, told)
+    parts.tried("the summary of the workflow's step", summary_md.append, told)
     terminal.show(told, wanted.out, out)
 
 
@@ -159,7 +151,7 @@ def _again(wanted: Wanted) -> Report:
     """Return the report of a run that was kept."""
     if wanted.kept is None or wanted.chooses:
         raise UsageError("--from makes the report of a kept run again, so nothing else chooses what is in it")
-    kept = saved.read(wanted.kept)
+    kept = results_file.read(wanted.kept)
     return report.put_together(kept.results, kept.selection, kept.environment, kept.asked, kept.power)
 
 

@@ -13,26 +13,14 @@ from markupsafe import Markup, escape
 from numpy.typing import NDArray
 
 from cases import Problem, names
-from cases.published import PublishedStep
+from cases.published_values import PublishedStep
+from cases.update_rules import SYMBOLS
 from reference import Line, tape
 
-# What stands for a quantity in an equation of the tape.
-NAME: Final = re.compile(
-    r"dL/d[azWb]\d+(?:_clipped|_decayed)?|da\d+/dz\d+|(?:(?:[muv]|direction)_)?[Wb]\d+(?:_new)?"
-    r"|[za]\d+|\b(?:loss|norm|clip|rate|x|y|N)\b|[ηβμλε][₁₂]?"
-)
-
-SYMBOLS: Final = {
-    "η": names.LEARNING_RATE,
-    "μ": "momentum",
-    "λ": "weight_decay",
-    "ε": "eps",
-    "β₁": "beta1",
-    "β₂": "beta2",
-}
-
-_FACTORS: Final = re.compile(rf"({NAME.pattern}|\)) (?={NAME.pattern}|\()")
-_OPEN: Final = re.compile(r"['αγδκτᵗ\u0302]|\b[tnpkc]\b")
+_INPUT: Final = re.compile(r"\{(\d)\}")
+_FACTORS: Final = re.compile(r"(?<=[})]) (?=[{(])")
+# What is no input of the line, so that no number is known for it.
+_OPEN: Final = re.compile(r"['βδλᵗ\u0302]|\b[tnp]\b|without")
 _POWER: Final = re.compile(r"\^\(((?:[^()]|\([^()]*\))*)\)")
 _SUBSCRIPTS: Final = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _KINDS: Final = {"clipped": "clipped", "decayed": "with decay", "new": "new"}
@@ -40,15 +28,7 @@ _KINDS: Final = {"clipped": "clipped", "decayed": "with decay", "new": "new"}
 
 @dataclass(frozen=True)
 class Notation:
-    """How a network is written.
-
-    Attributes
-    ----------
-    depth
-        The number of layers.
-    scalar
-        Whether every quantity is a single number.
-    """
+    """How a network of `depth` layers is written; `scalar` says that every quantity is a single number."""
 
     depth: int
     scalar: bool
@@ -64,53 +44,44 @@ class Notation:
             return f"σ'({self.name(name.partition('/d')[2])})"
         if name == names.a(self.depth):
             return "ŷ"
-        told = {"loss": "L"}.get(name, name).translate(_SUBSCRIPTS)
-        return told.replace("W", "w") if self.scalar else told
+        text = {"loss": "L"}.get(name, name).translate(_SUBSCRIPTS)
+        return text.replace("W", "w") if self.scalar else text
 
     def formula(self, line: Line) -> str:
         """Return what a line is computed by: "w₁ · x + b₁", "σ(z₁) = 1 / (1 + e^(−z₁))"."""
-        forms = (NAME.sub(lambda found: self.name(found[0]), form) for form in self._forms(line))
-        return " = ".join(forms).replace("dL/d", "∂L/∂")
+        inputs = [SYMBOLS.get(name) or self.name(name) for name in line.inputs]
+        text = " = ".join(template.format(*inputs) for template in self._templates(line))
+        return text.replace("dL/d", "∂L/∂")
 
     def put_in(self, line: Line, numbers: Mapping[str, str]) -> str:
         """Return the same with numbers for names: "0.4 · 0.5 + 0.1"; "" if not all of them are known."""
-        if not self.scalar:
+        template = self._templates(line)[-1].replace("N", "1")  # of single numbers there is one example
+        used = {line.inputs[int(i)] for i in _INPUT.findall(template)}
+        if not self.scalar or not used or not used <= numbers.keys() or _OPEN.search(template):
             return ""
-        form = self._forms(line)[-1]
-        told = NAME.sub(lambda found: _number(found, numbers, line), form)
-        return "" if told == form or _OPEN.search(told) or NAME.search(told) else told
+        return _INPUT.sub(lambda found: _in_brackets(numbers[line.inputs[int(found[1])]], found), template)
 
-    def _forms(self, line: Line) -> list[str]:
-        """Return a line's equation with the names of the tape, and what an activation in it stands for."""
-        activation = re.fullmatch(r"(\w+)('?)\([za]\d+\)", line.equation)
+    def _templates(self, line: Line) -> list[str]:
+        """Return a line's template, and what an activation in it is short for; of a derivative that alone."""
+        activation = re.fullmatch(r"\w+('?)\(\{0\}\)", line.template)
         if activation is None:
-            return [_of_numbers(line.equation) if self.scalar else line.equation]
-        whole = line.equation.replace(activation[1], "σ") if activation[1] == "sigmoid" else line.equation
-        inside = str(getattr(line.formula, "equation", ""))
-        for letter, name in zip("za", line.inputs, strict=False):
-            inside = re.sub(rf"(?<![A-Za-z]){letter}(?![A-Za-z])", name, inside)
-        inside = inside.replace("⁻ᶻ", f"^(−{line.inputs[0]})").replace("ᶻ", f"^({line.inputs[0]})")
-        forms = [inside] if activation[2] else [whole, inside]
-        return [form for form in dict.fromkeys(forms) if form] or [whole]
+            return [_of_numbers(line.template) if self.scalar else line.template]
+        called, meaning = re.sub("^sigmoid", "σ", line.template), getattr(line.formula, "equation", "")
+        templates = [meaning] if activation[1] else [called, meaning]
+        return [one for one in dict.fromkeys(templates) if one] or [called]
 
 
-def _of_numbers(equation: str) -> str:
+def _of_numbers(template: str) -> str:
     """Write an equation of matrices for single numbers: x W1ᵀ is W1 · x, and a sum of one is itself."""
-    if equation.startswith("Σ dL/dz"):  # ∂z/∂b = 1, as the document has it
-        return f"{equation.removeprefix('Σ ')} · 1"
-    told = re.sub(r"(\S+) (\S+)ᵀ", r"\2 · \1", equation)
-    told = re.sub(r"\((\S+)\)ᵀ", r"\1", told).replace("Σ ", "").replace("⊙", "·")
-    return _FACTORS.sub(r"\1 · ", told)
+    if template == "Σ {0}":  # ∂z/∂b = 1, as the document has it
+        return "{0} · 1"
+    template = re.sub(r"(\{\d\}) (\{\d\})ᵀ", r"\2 · \1", template)
+    template = re.sub(r"\((\{\d\})\)ᵀ", r"\1", template).replace("Σ ", "").replace("⊙", "·")
+    return _FACTORS.sub(" · ", template)
 
 
-def _number(found: re.Match[str], numbers: Mapping[str, str], line: Line) -> str:
-    """Return a number for a name; a negative one in brackets, unless it stands first or has them already."""
-    symbol = SYMBOLS.get(found[0], found[0])
-    if symbol == names.LEARNING_RATE and names.RATE in line.inputs:
-        symbol = names.RATE
-    if found[0] in SYMBOLS and symbol not in line.inputs:
-        return found[0]
-    number = numbers.get(symbol, found[0])
+def _in_brackets(number: str, found: re.Match[str]) -> str:
+    """Put brackets around a negative number, unless it stands first or has them already."""
     before, after = found.string[: found.start()], found.string[found.end() :]
     is_alone = before in ("", "(") and not after.startswith("²")
     return f"({number})" if number.startswith("−") and not is_alone else number
@@ -124,8 +95,8 @@ def numbers_of(problem: Problem, entry: PublishedStep) -> tuple[dict[str, str], 
     The numbers that lines are computed from, and what follows from them for each line, both as text.
     """
     known: dict[str, Any] = {**problem.inputs, **problem.state, **problem.constants}
+    given = {name: _short(value) for name, value in known.items()}
     known[names.STEP] = np.asarray(1.0)
-    given = {name: _short(value) for name, value in known.items()} | {"N": "1"}
     follows: dict[str, str] = {}
     for line in tape(problem):
         known[line.name] = line.formula(*(known[name] for name in line.inputs))

@@ -52,7 +52,7 @@ def run_all(selection: Selection, choice: Choice, workers: int, watch: Watch) ->
             _tell(broken.ended)
             if choice.apart == before:  # nothing more can be isolated
                 left = [case for case in left if case.name not in found]
-                found |= _run_here(left, replace(selection, adapters=choice.found), watch)
+                found |= _run_here(left, replace(selection, adapters=choice.load()), watch)
     return ended.with_ended(joined([found[case.name] for case in selection.cases]), selection, seen)
 
 

@@ -11,16 +11,16 @@ from adapters import Adapter, Unavailable, UnknownAdapterError, find_adapters
 from adapters.isolation import Limits
 from adapters.registry import check, default_names
 from cases import SHIPPED, Case, CaseErrors, load_cases
-from cases.defects import printable
+from cases.errors import printable
 from reference import Verdict, parts
 from reference.parts import FailedPart
 from reports.explanations import explained
 from reports.inherited import expects
 from reports.limits import flags_of
+from reports.outcome import verdict
 from reports.published import judge_case
 from reports.rows import Row, first_failure
 from reports.run import lockstep, rows_of, run_case
-from reports.verdicts import verdict
 
 # More steps of a case are judged only with `--slow`; a build always judges them all.
 FIRST_STEPS = 1_000

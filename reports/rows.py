@@ -134,8 +134,8 @@ class Printed:
 class Results:
     """Everything that was found, in the order of the cases.
 
-    It is saved whole (`reports.saved`): a further field needs a default, a type that is imported here at run
-    time, and no other code. `failed` are the parts of the run that failed, beside the verdicts.
+    It is saved whole (`reports.results_file`): a further field needs a default, and no other code.
+    `failed` are the parts of the run that failed, beside the verdicts.
     """
 
     rows: tuple[Row, ...] = ()

@@ -13,13 +13,11 @@ import numpy as np
 from cases import SHIPPED, Case, CaseErrors, Problem, Rule, load_cases
 from cases.names import STEP
 from reference import tape
-from reference.allowance import allowances, within
-from reference.balls import Real
-from reference.bounded import Bounded
+from reference.arithmetic import Bounded, Real
+from reference.certified import correctly_rounded, error_from_rounded, forward_bounds
 from reference.findings import shortest
-from reference.nearest import correctly_rounded
-from reports import terminal
-from reports.texts import to_json
+from reports.writers import terminal
+from reports.writers.csv_json import to_json
 
 FORMAT: Final = "backprop-parity vectors"
 SCHEMA: Final = 1
@@ -182,7 +180,7 @@ def _written(value: float, write: Callable[[float], str]) -> str | None:
 
 
 def _steps(problem: Problem, steps: int) -> list[dict[str, Any]]:
-    values, bounds = correctly_rounded(problem, steps), allowances(problem, steps)
+    values, bounds = correctly_rounded(problem, steps), forward_bounds(problem, steps)
     last = next((place for place, step in enumerate(values, 1) if _is_done(problem, step)), steps)
     return [
         {name: _quantity(array, bound[name], problem.dtype) for name, array in step.items() if name != STEP}
@@ -197,7 +195,9 @@ def _is_done(problem: Problem, step: dict[str, Real]) -> bool:
 def _quantity(rounded: Real, bound: Bounded, dtype: str) -> dict[str, Any]:
     values = exact(rounded, dtype)
     del values["dtype"]
-    return values | {"within": [_up(allowed) for allowed in within(bound, rounded).ravel().tolist()]}
+    return values | {
+        "within": [_up(allowed) for allowed in error_from_rounded(bound, rounded).ravel().tolist()]
+    }
 
 
 def _up(bound: float) -> str | None:

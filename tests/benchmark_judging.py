@@ -16,8 +16,8 @@ from networks import network
 
 from cases.names import observable
 from reference import judge, training_steps
-from reference.check import judge_step
-from reference.known import first_state
+from reference.checker import judge_steps
+from reference.training import initial_state
 
 NETWORKS = {
     "2-3-1, batch 4": network((2, 3, 1), 4),
@@ -51,8 +51,8 @@ def test_judge_observed_step(timed, name):
     problem = NETWORKS[name]
     shown = observable(problem.depth)
     claim = {key: np.asarray(value) for key, value in next(training_steps(problem)).items() if key in shown}
-    state = first_state(problem)
-    timed(lambda: judge_step(problem, 1, state, claim, shown))
+    state = initial_state(problem)
+    timed(lambda: judge_steps(problem, 1, state, claim, shown))
 
 
 @networks

@@ -176,7 +176,7 @@ def folder(tmp_path: Path) -> Path:
 def without_pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Draw no pictures, which take most of a small build, but where a test asks to have them `drawn`."""
     if "drawn" not in request.fixturenames:
-        monkeypatch.setattr("reports.pictures.pictures", lambda _: ())
+        monkeypatch.setattr("reports.plots.pictures", lambda _: ())
 
 
 @pytest.fixture

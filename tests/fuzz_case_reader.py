@@ -6,7 +6,7 @@ seconds or 500 MB (libFuzzer ends the run then, and keeps the input).
     .venv/bin/pip install atheris
     .venv/bin/python tests/fuzz_case_reader.py /tmp/corpus -max_total_time=600 -timeout=2 -rss_limit_mb=500
 
-It starts from the shipped cases, whose copies it puts into the folder, beside all that it finds new.
+It starts from the shipped cases, which it copies into the folder; there it puts all that it finds new.
 """
 
 import math
@@ -22,8 +22,7 @@ sys.path.insert(0, str(ROOT))
 with atheris.instrument_imports(include=["cases"]):
     from cases import SHIPPED, CaseErrors, load_case
 
-FEW = 10_000
-"""A case with more numbers than this is read, and its arrays are not built."""
+MAX_BUILT = 10_000  # a case with more numbers is read, and its arrays are not built
 
 WORDS = (
     "about layers W b activation sigmoid tanh x y loss name reduction sum mean optimizer sgd adam rmsprop "
@@ -40,7 +39,7 @@ _PATH = Path(tempfile.mkdtemp(dir=MEMORY if MEMORY.is_dir() else None)) / "case.
 
 
 def check(lines: list[str], errors: CaseErrors) -> None:
-    """Check what is told: a line for each defect, and on each what was expected."""
+    """Check the message: a line for each defect, and on each what was expected."""
     assert lines == [str(defect) for defect in errors.defects]
     assert lines[0]
     assert all(", expected " in line and line.isprintable() for line in lines), lines
@@ -54,7 +53,7 @@ def read(content: bytes) -> None:
     except CaseErrors as errors:
         check(str(errors).split("\n"), errors)
         return
-    if sum(map(math.prod, case.shapes.values())) <= FEW:
+    if sum(map(math.prod, case.shapes.values())) <= MAX_BUILT:
         for dtype in case.dtypes:
             problem = case.problem(dtype)
             assert problem.x.dtype == dtype

@@ -4,7 +4,7 @@
     .venv/bin/python tests/hostile_files.py tags hex   for these
 
 Each is read in a process of its own, which is ended at 20 s of processor or 500 MB beyond what the package
-takes. Beside its numbers stands the first line that is told of it.
+takes. With its numbers stands the first line of its message.
 """
 
 import json
@@ -15,9 +15,8 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-MOST = 2**20
-VALUES = 100_000
-"""As `cases.yaml_reader.MAX_VALUES`: a file that has more is refused there, and costs no more than that."""
+MAX_BYTES = 2**20
+VALUES = 100_000  # as `cases.yaml_reader.MAX_VALUES`: a file with more is refused there
 
 SECONDS, MEMORY = 20, 500 * 10**6
 
@@ -35,9 +34,9 @@ BY_CLASS = GOOD.replace("half_squared_error", "softmax_cross_entropy_with_intege
 
 def fill(unit, before="", after="", values=1):
     """Repeat a unit that has so many values; § in it stands for its number."""
-    room = MOST - len((before + after).encode())
+    room = MAX_BYTES - len((before + after).encode())
     count = min(
-        room // len(unit.replace("§", "100000").encode()), (VALUES - 50) // values if values else MOST
+        room // len(unit.replace("§", "100000").encode()), (VALUES - 50) // values if values else MAX_BYTES
     )
     return before + "".join(unit.replace("§", str(i)) for i in range(count)) + after
 
@@ -50,6 +49,7 @@ def instead(key, unit, before="", after="", values=1, good=GOOD):
     return fill(unit, f"{''.join(lines)}{key}: {before}", f"{after}\n", values)
 
 
+# Those that take long enough to be measured; each but one has as many values as a file may have.
 COSTLY = {
     "numbers in one row": instead("x", "1,", "[[", "1]]"),
     "numbers in rows": instead("x", "[1],", "[", "[1]]", 2),
@@ -94,8 +94,6 @@ COSTLY = {
     "tags": fill("!a 1,", "x: [", "1]\n"),
     "merge keys": fill("<<: 1,", "x: {", "a: 1}\n", 2),
 }
-"""Those that take long enough to be measured; each but one has as many values as a file may have."""
-
 CHEAP = {
     "a bomb of aliases": "a: &a [1,1,1,1,1,1,1,1,1]\n"
     + "".join(
@@ -137,7 +135,7 @@ def content(name: str) -> bytes:
 
 
 def reading(path: Path) -> str:
-    """Read a file, and build its arrays where they are few; return what is told first."""
+    """Read a file, and build its arrays where they are few; return the first message."""
     from cases import CaseErrors, load_case
 
     try:
@@ -151,9 +149,9 @@ def reading(path: Path) -> str:
 
 def measured(name: str, folder: Path) -> dict[str, object]:
     """Read one in a process of its own, and return how that ends and what it takes."""
-    path, told = folder / "case.yaml", folder / "told"
+    path, result = folder / "case.yaml", folder / "result"
     path.write_bytes(content(name))
-    told.write_text("", encoding="utf-8")
+    result.write_text("", encoding="utf-8")
     child = os.fork()
     if not child:
         before = resource.getrusage(resource.RUSAGE_SELF)
@@ -161,18 +159,18 @@ def measured(name: str, folder: Path) -> dict[str, object]:
         resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
         resource.setrlimit(resource.RLIMIT_DATA, (data + MEMORY,) * 2)
         try:
-            words = reading(path)
+            message = reading(path)
         except BaseException as error:  # noqa: BLE001 - that is what is looked for
-            words = f"raised {type(error).__name__}: {error}"
+            message = f"raised {type(error).__name__}: {error}"
         after = resource.getrusage(resource.RUSAGE_SELF)
         seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
         megabytes = (after.ru_maxrss - before.ru_maxrss) / 1000
-        found = {"seconds": round(seconds, 2), "megabytes": round(megabytes), "told": words[:300]}
-        told.write_text(json.dumps(found), encoding="utf-8")
+        taken = {"seconds": round(seconds, 2), "megabytes": round(megabytes), "message": message[:300]}
+        result.write_text(json.dumps(taken), encoding="utf-8")
         os._exit(0)
     _, status = os.waitpid(child, 0)
-    found = json.loads(told.read_text(encoding="utf-8") or '{"told": ""}')
-    return {"name": name, "bytes": path.stat().st_size, "status": status, **found}
+    taken = json.loads(result.read_text(encoding="utf-8") or '{"message": ""}')
+    return {"name": name, "bytes": path.stat().st_size, "status": status, **taken}
 
 
 def main() -> None:

@@ -9,12 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cases import Problem
+from cases import Problem, catalog
 from cases.names import outcome
-from cases.rounding import rounded_once
+from cases.numbers import rounded_once
 
-SQUARES = [("half_squared_error", "sum"), ("half_squared_error", "mean"), ("mean_squared_error", "mean")]
-# The losses with both reductions, and the numbers that they are given here.
+ACTIVATIONS, LOSSES = list(catalog.ACTIVATIONS), list(catalog.REDUCED_LOSSES)
+SQUARES = [(name, reduction) for name, reduction in LOSSES if name.endswith("squared_error")]
+assert (len(ACTIVATIONS), len(LOSSES), len(SQUARES)) == (15, 17, 3)
+
+# The numbers that the losses with both reductions are given here.
 NUMBERS = {
     "softmax_cross_entropy": {"label_smoothing": 0.1},
     "softmax_cross_entropy_with_integer_labels": {"label_smoothing": 0.0},
@@ -24,11 +27,8 @@ NUMBERS = {
     "smooth_l1": {"beta": 0.3},
     "l1": {},
 }
-LOSSES = [*SQUARES, *((name, reduction) for name in NUMBERS for reduction in ("sum", "mean"))]
-ACTIVATIONS = [
-    *["sigmoid", "tanh", "relu", "identity", "softplus", "gelu_erf", "gelu_tanh", "silu"],
-    *["leaky_relu", "elu", "selu", "hardtanh", "relu6", "softsign", "log_sigmoid"],
-]
+
+Program = Callable[[Problem], Iterator[Mapping[str, Any]]]
 
 
 def network(
@@ -89,22 +89,30 @@ def targets(loss: str, rng: np.random.Generator, shape: tuple[int, int]) -> NDAr
     return rng.standard_normal(shape)
 
 
+# Several, in which nearly every mistake can be made.
+DRAWN = [
+    network((3, 4, 4, 3), 5, activations=("tanh", "sigmoid", "sigmoid"), loss=("half_squared_error", "mean")),
+    network((4, 4, 4, 4), 3, activations="tanh", not_trained=frozenset({"b2"})),
+    network((2, 3, 3, 3), 4, activations="sigmoid", loss=("mean_squared_error", "mean")),
+    network((3, 4, 3), 4, loss=("softmax_cross_entropy", "mean")),
+    network((3, 4, 3), 4, loss=("binary_cross_entropy_with_logits", "sum")),
+]
+
+
 def exactly(problem: Problem, dtype: str) -> Problem:
-    """Return the same numbers in a wider format."""
+    """Return the same numbers in another format, without rounding where it is wider."""
     parameters = {name: array.astype(dtype) for name, array in problem.parameters.items()}
-    return replace(
-        problem,
-        dtype=dtype,
-        x=problem.x.astype(dtype),
-        y=problem.y.astype(dtype),
-        parameters=MappingProxyType(parameters),
-    )
+    x, y = problem.x.astype(dtype), problem.y.astype(dtype)
+    return replace(problem, dtype=dtype, x=x, y=y, parameters=MappingProxyType(parameters))
 
 
-def damaged(
-    run: Callable[[Problem], Iterator[Mapping[str, NDArray[Any]]]],
-    damage: Callable[[dict[str, Any]], None],
-) -> Callable[[Problem], Iterator[Mapping[str, Any]]]:
+def in_format(problem: Problem, dtype: str) -> Problem:
+    """Return the same problem in another format, its learning rate rounded as well."""
+    rate = float(np.dtype(dtype).type(problem.learning_rate))
+    return replace(exactly(problem, dtype), learning_rate=rate)
+
+
+def damaged(run: Program, damage: Callable[[dict[str, Any]], None]) -> Program:
     """Wrap an implementation so that `damage` changes each of its claims before they are judged."""
 
     def implementation(problem: Problem) -> Iterator[Mapping[str, Any]]:
@@ -116,17 +124,19 @@ def damaged(
     return implementation
 
 
-def hiding(
-    run: Callable[[Problem], Iterator[Mapping[str, NDArray[Any]]]],
-) -> Callable[[Problem], Iterator[Mapping[str, Any]]]:
-    """Wrap a program so that it shows only its outcome: the loss, the gradients, the updated parameters."""
+def showing(run: Program, names: set[str] | frozenset[str]) -> Program:
+    """Wrap an implementation so that it shows only these quantities."""
 
     def implementation(problem: Problem) -> Iterator[Mapping[str, Any]]:
-        shown = outcome(problem.depth)
         for claim in run(problem):
-            yield {name: value for name, value in claim.items() if name in shown}
+            yield {name: value for name, value in claim.items() if name in names}
 
     return implementation
+
+
+def hiding(run: Program) -> Program:
+    """Wrap a program so that it shows only its outcome: the loss, the gradients, the updated parameters."""
+    return lambda problem: showing(run, outcome(problem.depth))(problem)
 
 
 def pairs(*, every):

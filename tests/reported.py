@@ -8,36 +8,40 @@ from typing import Any
 import pandas as pd
 
 from reference import Finding, Subject, Verdict
-from reports import environment, tables
+from reports import environment, report_tables
+from reports.conclusion import Conclusion
+from reports.environment import Selection
+from reports.outcome import expected_differences
+from reports.report_tables import Table
 from reports.rows import Results, Row
-from reports.verdicts import Conclusion, known_differences
 
 
 def row(case: str, adapter: str, verdict: Verdict, used: float = 0.5, reason: str = "", **more: bool) -> Row:
     """Return a row of dL/dW1; with a `used` of NaN nothing was compared."""
     numbers = () if math.isnan(used) else ((0, 0), 0.25, 0.5, used / 8, 0.125, used, 1.0, 14.0)
     quantity = "dL/dW1" if numbers else ""
-    return Row(
-        Subject(case, adapter, "", "float64"), Finding(1, quantity, verdict, reason, *numbers), 5, **more
-    )
+    finding = Finding(1, quantity, verdict, reason, *numbers)
+    return Row(Subject(case, adapter, "", "float64"), finding, 5, **more)
 
 
-def report_of(rows: Sequence[Row], **more: Any) -> SimpleNamespace:
-    """Return what writers read of a report."""
-    failures = tuple(one.sentence for one in rows if one.fails)
-    known = tuple(one.sentence for one in known_differences(rows))
+def report_of(rows: Sequence[Row], *others: Table, **more: Any) -> SimpleNamespace:
+    """Return what writers read of a report: its matrix, and these other tables."""
+    failures = tuple(row.sentence for row in rows if row.fails)
+    known = tuple(row.sentence for row in expected_differences(rows))
     headline = "Not all agree." if failures else "All agree."
-    nothing = dict.fromkeys(("known", "no_equivalent", "direct", "lost", "drift"), pd.DataFrame())
-    told = {
+    results = Results(tuple(rows))
+    fields = {
         "conclusion": Conclusion(not failures and bool(rows), headline, failures, (), known),
         "environment": environment.describe("python -m reports.build"),
-        "results": Results(tuple(rows)),
-        "matrix": tables.matrix(rows),
-        "direct_title": "PyTorch × JAX directly",
-        "examples": (),
+        "results": results,
+        "tables": (report_tables.tables(results, Selection((), ()))[0], *others),
         "failed": (),
         "power": None,
         "changes": None,
-        **nothing,
     }
-    return SimpleNamespace(**{**told, **more})
+    return SimpleNamespace(**fields | more)
+
+
+def table_of(name: str, frame: pd.DataFrame, about: str = "", **more: Any) -> Table:
+    """Return a table that every writer shows."""
+    return Table(name, name.capitalize(), about, lambda: frame, also_in=frozenset({"latex"}), **more)

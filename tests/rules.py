@@ -6,37 +6,45 @@ from typing import Any
 import numpy as np
 from networks import network
 
-from cases import Problem
-from cases.problem import Rule
+from cases import Problem, Rule, update_rules
 
-ADAM = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-3}
+# The number under each key of an optimizer.
+NUMBERS = {
+    "momentum": 0.9,
+    "dampening": 0.3,
+    "weight_decay": 0.05,
+    "beta1": 0.9,
+    "beta2": 0.999,
+    "alpha": 0.9,
+}
+NUMBERS |= {"eps": 1e-3, "initial_accumulator": 0.1}
+
+
+def stated(name: str, *optional: str) -> dict[str, Any]:
+    """Return an optimizer with what it must be given, and some of what it may be given; a flag is true."""
+    keys = {
+        key: kind
+        for key, kind in update_rules.OPTIMIZERS[name].keys.items()
+        if kind.default is ... or key in optional
+    }
+    return {"name": name} | {key: kind.kind == "flag" or NUMBERS[key] for key, kind in keys.items()}
+
 
 # Every optimizer with every option, by name.
 OPTIMIZERS: dict[str, dict[str, Any]] = {
-    "sgd": {"name": "sgd"},
-    "sgd-decay": {"name": "sgd", "weight_decay": 0.05},
-    "momentum": {"name": "sgd", "momentum": 0.9},
-    "nesterov": {"name": "sgd", "momentum": 0.9, "nesterov": True},
-    "nesterov-decay": {"name": "sgd", "momentum": 0.9, "nesterov": True, "weight_decay": 0.05},
-    "dampening": {"name": "sgd", "momentum": 0.9, "dampening": 0.3},
-    "adam": {"name": "adam", **ADAM},
-    "adam-inside": {"name": "adam", **ADAM, "eps_in_sqrt": True},
-    "adam-decay": {"name": "adam", **ADAM, "weight_decay": 0.05},
-    "adamw": {"name": "adamw", **ADAM, "weight_decay": 0.05},
-    "adamw-inside": {"name": "adamw", **ADAM, "weight_decay": 0.05, "eps_in_sqrt": True},
-    "adamax": {"name": "adamax", **ADAM},
-    "adamax-decay": {"name": "adamax", **ADAM, "weight_decay": 0.05},
-    "rmsprop": {"name": "rmsprop", "alpha": 0.9, "eps": 1e-3},
-    "rmsprop-inside": {"name": "rmsprop", "alpha": 0.9, "eps": 1e-3, "eps_in_sqrt": True},
-    "rmsprop-decay": {"name": "rmsprop", "alpha": 0.9, "eps": 1e-3, "weight_decay": 0.05},
-    "centered": {"name": "rmsprop", "alpha": 0.9, "eps": 1e-3, "centered": True},
-    "centered-inside": {
-        "name": "rmsprop", "alpha": 0.9, "eps": 1e-3, "centered": True, "eps_in_sqrt": True,
-    },
-    "adagrad": {"name": "adagrad", "initial_accumulator": 0.1, "eps": 1e-3},
-    "adagrad-inside": {"name": "adagrad", "initial_accumulator": 0.1, "eps": 1e-3, "eps_in_sqrt": True},
-    "adagrad-decay": {"name": "adagrad", "initial_accumulator": 0.0, "eps": 1e-3, "weight_decay": 0.05},
-}  # fmt: skip
+    "sgd": stated("sgd"),
+    "sgd-decay": stated("sgd", "weight_decay"),
+    "momentum": stated("sgd", "momentum"),
+    "nesterov": stated("sgd", "momentum", "nesterov"),
+    "nesterov-decay": stated("sgd", "momentum", "nesterov", "weight_decay"),
+    "dampening": stated("sgd", "momentum", "dampening"),
+    "adagrad-decay": stated("adagrad", "weight_decay") | {"initial_accumulator": 0.0},
+    "centered": stated("rmsprop", "centered"),
+    "centered-inside": stated("rmsprop", "centered", "eps_in_sqrt"),
+    **{name: stated(name) for name in ("adam", "adamw", "adamax", "rmsprop", "adagrad")},
+    **{f"{name}-inside": stated(name, "eps_in_sqrt") for name in ("adam", "adamw", "rmsprop", "adagrad")},
+    **{f"{name}-decay": stated(name, "weight_decay") for name in ("adam", "adamax", "rmsprop")},
+}
 
 STEP = {"name": "step", "every": 1, "factor": 0.5}
 COSINE = {"name": "cosine", "over": 5, "final": 0.1}

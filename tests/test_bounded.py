@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from reference.bounded import Bounded
-from reference.formats import FLOAT32, FLOAT64, FORMATS, PRINTED, format_of
+from reference.arithmetic import FLOAT32, FLOAT64, FORMATS, PRINTED, Bounded, format_of
 
 WIDTHS = {"float64": 64, "float32": 32}
 dtypes = st.sampled_from(["float64", "float32"])
@@ -71,13 +70,12 @@ def test_a_dot_product_with_exact_products_stays_inside_its_bound(operands):
     dtype, a, b, order = operands
     bounded = exact(a, dtype) @ exact(b, dtype)
     claimed = np.zeros((2, 3), dtype)
-    for i in range(2):
-        for j in range(3):
-            total = Fraction(0)
-            for k in order:
-                fused = total + Fraction(float(a[i, k])) * Fraction(float(b[k, j]))
-                total = Fraction(float(np.dtype(dtype).type(float(fused))))
-            claimed[i, j] = float(total)
+    for i, j in np.ndindex(2, 3):
+        total = Fraction(0)
+        for k in order:
+            fused = total + Fraction(float(a[i, k])) * Fraction(float(b[k, j]))
+            total = Fraction(float(np.dtype(dtype).type(float(fused))))
+        claimed[i, j] = float(total)
     assert inside(claimed, bounded)
 
 
@@ -125,7 +123,7 @@ def test_a_sum_stays_inside_its_bound_in_any_order(values, order):
 
 
 @given(dot_operands())
-def test_a_dot_product_that_is_off_by_a_little_more_than_its_roundings_is_outside(operands):
+def test_a_dot_products_bound_is_tight(operands):
     dtype, a, b, _ = operands
     bounded = exact(a, dtype) @ exact(b, dtype)
     n, form = a.shape[1], FORMATS[dtype]
@@ -140,7 +138,7 @@ def test_what_is_exactly_zero_has_no_error():
     assert np.all(zero.error == 0)
 
 
-def test_scaling_by_a_power_of_two_is_exact_and_by_three_is_not():
+def test_scaling_by_a_power_of_two_is_exact():
     values = exact(np.array([0.1, 0.2]), "float64")
     underflow = 3 * FLOAT64.smallest_normal
     assert np.all((values / 2).error <= underflow)
@@ -163,7 +161,7 @@ def test_printed_numbers_have_no_roundings_of_a_format():
     assert FLOAT64.gamma(1) < FLOAT32.gamma(1) < FLOAT32.gamma(2)
 
 
-def test_a_million_roundings_are_more_than_the_product_of_their_units_in_float32():
+def test_gamma_of_a_million_roundings():
     # (1 + u)ⁿ − 1 would be exactly 0 in float64 for float64's u; γ_n is not
     assert FLOAT64.gamma(10**6) == pytest.approx(2e6 * 2.0**-53, rel=1e-6)
     assert FLOAT32.gamma(2**24) == np.inf
@@ -226,7 +224,7 @@ def test_a_matrix_product_attains_n_of_the_roundings_it_is_allowed():
     assert is_at_most(product, (n + 1) * U * exact, underflows=4 * n)
 
 
-def test_a_bias_that_is_added_first_meets_as_many_roundings_as_the_product_has_terms():
+def test_a_bias_added_first_meets_all_roundings_of_the_product():
     n, tiny = 64, np.full((1, 64), 2.0**-12)
     z = Bounded.exact(tiny, CERTIFIED) @ Bounded.exact(tiny.T, CERTIFIED) + known(1.0)
     exact = 1 + n * U
@@ -257,6 +255,7 @@ def root(number):
         return Fraction(Decimal(number).sqrt())
 
 
+# What float32 states, its bound, the exact value, and how many roundings are allowed, by hand.
 ATTAINED = {
     "product": lambda: (
         f32(HALF_WAY) * f32(HALF_WAY),
@@ -286,22 +285,20 @@ ATTAINED = {
     ),
     "3 times": lambda: (f32(3) * f32(NEXT), 3 * known(NEXT), 3 * Fraction(NEXT), 3),
 }
-"""What float32 states, its bound, the exact value, and how many roundings are allowed, by hand."""
 
+# The least share of them that is attained, where it is not nearly all.
+#
+# Of the three roundings of a quotient by a whole number more than two are attained; the root's reciprocal is
+# just below 1, where a rounding is ½u at most; and twice is the only multiple that is taken, which is exact.
 LEAST = {
     "quotient of 63, by 9 and by the reciprocal of 7": 2 / 3,
     "root, by its reciprocal": 0.74,
     "3 times": 0.2,
 }
-"""The least share of them that is attained, where it is not nearly all.
-
-Of the three roundings of a quotient by a whole number more than two are attained; the root's reciprocal lies
-just below 1, where a rounding is ½u at most; and twice is the only multiple that is taken, which is exact.
-"""
 
 
 @pytest.mark.parametrize("name", ATTAINED)
-def test_each_operation_attains_the_roundings_that_it_is_allowed_and_no_more_are_allowed(name):
+def test_each_operation_attains_the_roundings_it_is_allowed(name):
     claimed, bounded, exact, roundings = ATTAINED[name]()
     assert LEAST.get(name, 0.97) < share(claimed, exact, bounded) <= 1
     assert is_at_most(bounded, roundings * U * abs(exact))
@@ -309,6 +306,7 @@ def test_each_operation_attains_the_roundings_that_it_is_allowed_and_no_more_are
     assert not inside(float(exact * (1 - Fraction(3, 2) * roundings * U)), bounded)
 
 
+# A result of operands that are as far off as they may be, and the farthest it may then lie.
 CARRIED = {
     "product": lambda: (known(1.0, error=0.1) * known(1.0, error=0.1), 1.1 * 1.1),
     "matrix product": lambda: (
@@ -326,18 +324,17 @@ CARRIED = {
     "maximum": lambda: (known(1.0, error=0.25).maximum(known(1.0, error=0.5)), 1.5),
     "magnitude": lambda: (abs(known(-1.0, error=0.25)), 1.25),
 }
-"""A result of operands that are as far off as they may be, and the farthest it may then lie."""
 
 
 @pytest.mark.parametrize("name", CARRIED)
 @np.errstate(divide="ignore", invalid="ignore")
-def test_what_the_operands_are_off_by_is_carried_whole_and_not_enlarged(name):
+def test_errors_of_the_operands_are_carried_whole(name):
     bounded, farthest = CARRIED[name]()
     off = abs(farthest - bounded.value.item())
     assert off * (1 - 1e-12) <= bounded.error.item() <= off * (1 + 4e-6)
 
 
-def test_what_an_accumulator_holds_is_rounded_once_more_where_it_is_stored():
+def test_an_accumulated_result_is_rounded_once_more():
     """1 + 2⁻⁸ is exact in float32, and 1 in bfloat16, whose u it loses whole."""
     form = format_of("bfloat16").certified
     stored = Bounded.exact([[1.0, 2.0**-8]], form) @ Bounded.exact([[1.0], [1.0]], form)
@@ -345,7 +342,7 @@ def test_what_an_accumulator_holds_is_rounded_once_more_where_it_is_stored():
     assert stored.error.item() <= 1.01 * 2.0**-8
 
 
-def test_a_factor_that_is_multiplied_in_by_parts_multiplies_an_underflow_and_may_overflow():
+def test_a_factor_multiplied_by_parts_may_underflow_and_overflow():
     """float16: 40,000 · 2 is infinite. What underflows to 2⁻²⁵ before a part of 1024 is off by 2⁻¹⁵."""
     form = FORMATS["float16"]
     slope = Bounded(np.array([0.5, 0.5]), np.zeros(2), form, parts=np.array([2.0, 1.5]))

@@ -6,14 +6,14 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from networks import damaged, network
 
 from cases.names import observable, outcome
 from reference import Subject, Verdict, judge, sentence, tape, training_steps
-from reference.agreement import agreements, compare
-from reference.bounded import Bounded
-from reference.formats import FLOAT64
-from reference.stacks import VERDICTS, compare_stack
+from reference.agreement import VERDICTS, compare, compare_cases, compare_steps
+from reference.arithmetic import FLOAT32, FLOAT64, Bounded
 
 SUBJECT = Subject("nets/example", "theirs", "", "float64")
 
@@ -40,7 +40,7 @@ def test_the_undamaged_reference_agrees_everywhere(dtype):
 
 
 @pytest.mark.parametrize("line", [line.name for line in tape(network()) if not line.name.startswith("da")])
-def test_one_element_of_any_quantity_off_by_1e_12_is_caught_at_its_own_line(line):
+def test_a_fault_of_1e_12_is_caught_at_its_own_line(line):
     def damage(claim):
         worst = np.unravel_index(np.argmax(np.abs(claim[line])), claim[line].shape)
         claim[line][worst] *= 1 + 1e-12
@@ -48,7 +48,7 @@ def test_one_element_of_any_quantity_off_by_1e_12_is_caught_at_its_own_line(line
     assert failures_after(damage)[0].quantity == line
 
 
-def test_one_element_of_a_wide_weight_gradient_off_by_1e_12_is_caught():
+def test_a_fault_in_a_wide_weight_gradient_is_caught():
     problem = network((784, 100, 10), 64, scale=0.5)
 
     def damage(claim):
@@ -60,7 +60,7 @@ def test_one_element_of_a_wide_weight_gradient_off_by_1e_12_is_caught():
     assert [finding.quantity for finding in others] == ["W1_new"]
 
 
-def test_the_documents_step_3_as_written_is_caught_where_the_weight_factor_is_missing():
+def test_the_documents_missing_weight_factor_is_caught():
     """∂L/∂z = ∂L/∂a · σ'(z) with the next layer's ∂L/∂z for ∂L/∂a: the factor w is left out."""
     problem = network((3, 3, 3), 4)
 
@@ -117,48 +117,42 @@ def test_a_claim_of_the_wrong_kind_is_an_error_with_its_reason(damage, quantity,
     assert (error.quantity, error.verdict, error.reason) == (quantity, Verdict.ERROR, reason)
 
 
-def test_claiming_nothing_is_an_error():
-    def silent(problem):
-        yield {}
+class Hostile(dict):
+    def __iter__(self):
+        raise MemoryError("no room")
 
-    (error,) = failures(network(), silent)
-    assert error.reason == "claimed nothing, so nothing was compared"
-
-
-def test_a_claim_that_is_no_mapping_is_an_error():
-    def listing(problem):
-        yield [1, 2]
-
-    (error,) = failures(network(), listing)
-    expected = "raised TypeError: yielded list, expected a mapping from names to arrays"
-    assert error.reason.startswith(expected)
+    keys = __iter__
 
 
-def test_a_mapping_that_raises_is_the_implementations_own_error():
-    class Hostile(dict):
-        def __iter__(self):
-            raise MemoryError("no room")
-
-        keys = __iter__
-
-    def hostile(problem):
-        yield Hostile(next(training_steps(problem)))
-
-    (error,) = failures(network(), hostile)
-    assert error.reason.startswith("raised MemoryError: no room")
+def raises(error):
+    raise error
 
 
-def test_a_implementation_that_exits_costs_its_own_row_only():
-    def leaving(problem):
-        raise SystemExit(3)
-        yield
+@pytest.mark.parametrize(
+    ("first", "reason"),
+    [
+        (lambda _: {}, "claimed nothing, so nothing was compared"),
+        (lambda _: [1, 2], "raised TypeError: yielded list, expected a mapping from names to arrays"),
+        (lambda problem: Hostile(next(training_steps(problem))), "raised MemoryError: no room"),
+        (lambda _: raises(SystemExit(3)), "raised SystemExit: 3"),
+        (
+            lambda _: raises(ZeroDivisionError("rate\nis zero")),
+            "raised ZeroDivisionError: rate is zero at test_check.py:",
+        ),
+    ],
+    ids=["nothing", "list", "hostile", "exit", "exception"],
+)
+def test_whatever_an_implementation_does_is_an_error_of_its_own(first, reason):
+    def implementation(problem):
+        yield first(problem)
 
-    (error,) = failures(network(), leaving)
-    assert error.reason.startswith("raised SystemExit: 3")
+    (error,) = failures(network(), implementation)
+    assert (error.verdict, error.quantity) == (Verdict.ERROR, "")
+    assert error.reason.startswith(reason)
 
 
 @pytest.mark.parametrize("certify", [True, False])
-def test_a_implementation_may_write_its_next_step_into_the_arrays_it_gave(certify):
+def test_claims_may_be_written_over_by_the_next_step(certify):
     def in_place(problem):
         shown = {}
         for values in training_steps(problem):
@@ -170,22 +164,15 @@ def test_a_implementation_may_write_its_next_step_into_the_arrays_it_gave(certif
     assert [step.failures for step in steps] == [(), (), ()]
 
 
-def test_a_implementation_that_raises_is_an_error_that_names_the_exception_and_its_place():
+def test_what_comes_after_the_last_step_is_not_asked_for():
     def crashing(problem):
         yield from training_steps(problem)
-        raise ZeroDivisionError("rate\nis zero")
+        raise ZeroDivisionError
 
-    steps = list(judge(network(steps=1), crashing, frozenset()))
-    assert all(finding.passes for step in steps for finding in step.findings)
-
-    def at_once(problem):
-        raise ZeroDivisionError("rate\nis zero")
-
-    (error,) = failures(network(), at_once)
-    assert error.reason.startswith("raised ZeroDivisionError: rate is zero at test_check.py:")
+    assert failures(network(steps=1), crashing) == []
 
 
-def test_a_implementation_that_stops_early_is_an_error_and_what_came_before_stands():
+def test_stopping_early_is_an_error():
     def lazy(problem):
         yield next(training_steps(problem))
 
@@ -194,7 +181,7 @@ def test_a_implementation_that_stops_early_is_an_error_and_what_came_before_stan
     assert steps[1].failures[0].reason == "stopped after 1 of 3 steps"
 
 
-def test_a_implementation_that_writes_to_its_inputs_is_an_error_and_nobody_else_sees_it():
+def test_writing_to_the_inputs_is_an_error_and_changes_no_others():
     def writing(problem):
         values = next(training_steps(problem))
         problem.x[0, 0] = 7.0
@@ -207,7 +194,7 @@ def test_a_implementation_that_writes_to_its_inputs_is_an_error_and_nobody_else_
     assert np.array_equal(problem.x, before)
 
 
-def test_each_step_is_judged_from_the_implementations_own_parameters():
+def test_each_step_is_judged_from_the_implementations_own_state():
     """A wrong first update is told once; the second step is right, from where the implementation stands."""
     calls = []
 
@@ -228,7 +215,7 @@ def test_each_step_is_judged_from_the_implementations_own_parameters():
     assert [(finding.step, finding.quantity) for finding in found] == [(1, "W1_new")]
 
 
-def test_a_hidden_quantity_widens_the_bound_of_what_follows_and_shown_ones_do_not():
+def test_a_hidden_quantity_widens_the_bound_of_what_follows():
     problem = network((20, 30, 5), 8)
 
     def hidden(problem):
@@ -273,7 +260,7 @@ def test_zero_is_certified_where_nothing_but_zeros_is_combined():
     assert (finding.verdict, finding.claimed, finding.tolerance) == (Verdict.AGREES, 0, 0)
 
 
-def test_relu_at_exactly_zero_is_decided_where_zero_is_certain_and_undecided_where_it_is_not():
+def test_relu_at_zero_is_decided_where_zero_is_certain():
     at_zero = network((2, 2, 1), 3, activations="relu")
     at_zero.parameters["W1"][0] = 0
     at_zero.parameters["b1"][0] = 0
@@ -284,33 +271,51 @@ def test_relu_at_exactly_zero_is_decided_where_zero_is_certain_and_undecided_whe
     assert {finding.verdict for finding in found} == {Verdict.UNDECIDED}
 
 
-def test_an_element_outside_its_bound_differs_whatever_is_undecided_elsewhere():
+def test_an_element_outside_its_bound_differs_whatever_others_are():
     derived = Bounded(np.array([1.0, 1.0]), np.array([np.inf, 1e-16]), FLOAT64)
     finding = compare(1, "z1", np.array([1.0, 2.0]), derived)
     assert (finding.verdict, finding.index) == (Verdict.DIFFERS, (1,))
     assert compare(1, "z1", np.array([1.0, 1.0]), derived).verdict is Verdict.UNDECIDED
 
 
-# --- the edges of agreement, for one array, for steps judged together and for a stack of cases
+# --- the edges of agreement, by the short cut for one array that plainly agrees, and by the general rule
 
 
 def by_itself(claimed, derived):
     return compare(1, "z1", claimed, derived).verdict
 
 
-def among_steps(claimed, derived):
-    """Agreement of a step that is judged together with others, or that it is none and is judged alone."""
-    stack = Bounded(derived.value[None], derived.error[None], replace(derived.format, stacked=True))
-    found = agreements(1, "z1", claimed[None], stack)
-    return by_itself(claimed, derived) if found is None else found[0].verdict
-
-
 def in_a_stack(claimed, derived):
     stack = Bounded(derived.value[None], derived.error[None], replace(derived.format, stacked=True))
-    return VERDICTS[compare_stack(1, "z1", claimed[None], stack, 1).verdicts[0]]
+    with np.errstate(all="ignore"):
+        return VERDICTS[compare_cases(claimed[None], stack).verdicts[0]]
 
 
-WAYS = pytest.mark.parametrize("judged", [by_itself, among_steps, in_a_stack])
+WAYS = pytest.mark.parametrize("judged", [by_itself, in_a_stack])
+
+ODD_NUMBERS = st.sampled_from([0.0, 1.0, -1.0, 1 + 2**-50, 3.5, 1e-320, 1e300, math.inf, -math.inf, math.nan])
+ODD_BOUNDS = st.sampled_from([0.0, 2**-52, 2**-51, 0.09, 0.11, 1e-310, 1e-292, 5.0, math.inf, math.nan])
+
+
+@given(st.lists(st.tuples(ODD_NUMBERS, ODD_NUMBERS, ODD_BOUNDS), min_size=6, max_size=6))
+@settings(max_examples=500)
+def test_each_of_many_arrays_is_compared_as_one_alone(elements):
+    claimed, value, error = (np.array(part).reshape(3, 2) for part in zip(*elements, strict=True))
+    with np.errstate(all="ignore"):
+        found = compare_steps(1, "z1", claimed, Bounded(value, error, replace(FLOAT64, stacked=True)))
+    for i, finding in enumerate(found):
+        alone = compare(1 + i, "z1", claimed[i], Bounded(value[i], error[i], FLOAT64))
+        assert repr(finding) == repr(alone)
+
+
+def test_a_copy_of_an_infinity_agrees_and_what_follows_from_nan_is_undecided():
+    infinite, unknown = (Bounded.exact(np.array([value, 1.0]), FLOAT32) for value in (math.inf, math.nan))
+    for claimed, verdict in ((math.inf, "agrees"), (-math.inf, "differs"), (math.nan, "differs")):
+        assert by_itself(np.array([claimed, 1.0], "float32"), infinite) == verdict
+    overflowed = Bounded(infinite.value, np.array([math.inf, 2.0**-24]), FLOAT32)
+    assert by_itself(np.array([math.inf, 1.0], "float32"), overflowed) == "undecided"
+    assert by_itself(np.array([math.nan, 1.0], "float32"), unknown) == "undecided"
+    assert by_itself(np.array([math.nan, 2.0], "float32"), unknown) == "differs"
 
 
 def derived_as(value, error):
@@ -320,16 +325,15 @@ def derived_as(value, error):
 
 @WAYS
 @pytest.mark.parametrize("side", [-1, 1])
-def test_a_number_at_the_edge_of_its_bound_agrees_and_the_next_one_differs(judged, side):
+def test_a_number_at_the_edge_of_its_bound_agrees(judged, side):
     edge = 1 + side * 2.0**-20
     derived = derived_as(1.0, 2.0**-20)
-    with np.errstate(all="ignore"):
-        assert judged(np.array([1.0, edge, 1.0]), derived) is Verdict.AGREES
-        assert judged(np.array([1.0, np.nextafter(edge, 1 + side), 1.0]), derived) is Verdict.DIFFERS
-        assert judged(np.array([1.0, 1 + side * 1.5 * 2.0**-20, 1.0]), derived) is Verdict.DIFFERS
+    assert judged(np.array([1.0, edge, 1.0]), derived) is Verdict.AGREES
+    assert judged(np.array([1.0, np.nextafter(edge, 1 + side), 1.0]), derived) is Verdict.DIFFERS
+    assert judged(np.array([1.0, 1 + side * 1.5 * 2.0**-20, 1.0]), derived) is Verdict.DIFFERS
 
 
-def test_what_is_used_of_a_bound_is_the_distance_over_the_bound_at_the_worst_element():
+def test_used_is_the_error_over_the_bound_at_the_worst_element():
     derived = derived_as(1.0, 2.0**-20)
     for part in (0.25, 0.75, 1.0, 1.5, 4.0):
         finding = compare(1, "z1", np.array([1.0, 1 + part * 2.0**-20, 1.0]), derived)
@@ -337,7 +341,7 @@ def test_what_is_used_of_a_bound_is_the_distance_over_the_bound_at_the_worst_ele
         assert finding.digits == pytest.approx(20 * math.log10(2))
 
 
-def test_what_a_certified_value_has_beyond_one_float64_counts_in_the_distance():
+def test_the_low_part_of_a_certified_value_counts():
     for error, verdict in ((2.0**-55, Verdict.AGREES), (2.0**-56, Verdict.DIFFERS)):
         derived = Bounded(np.ones(1), np.array([error]), FLOAT64, low=np.array([2.0**-55]))
         finding = compare(1, "z1", np.ones(1), derived)
@@ -345,27 +349,23 @@ def test_what_a_certified_value_has_beyond_one_float64_counts_in_the_distance():
 
 
 @WAYS
-def test_one_digit_is_certified_by_a_tenth_of_the_value_and_by_no_wider_bound(judged):
-    with np.errstate(all="ignore"):
-        for error, verdict in (
-            (0.0999, Verdict.AGREES),
-            (0.101, Verdict.UNDECIDED),
-            (0.9, Verdict.UNDECIDED),
-        ):
-            derived = Bounded(np.array([1.0]), np.array([error]), FLOAT64)
-            assert judged(np.array([1.0]), derived) is verdict
+@pytest.mark.parametrize(
+    ("error", "verdict"),
+    [(0.0999, Verdict.AGREES), (0.101, Verdict.UNDECIDED), (0.9, Verdict.UNDECIDED)],
+)
+def test_a_tenth_of_the_value_certifies_one_digit(judged, error, verdict):
+    assert judged(np.ones(1), Bounded(np.ones(1), np.array([error]), FLOAT64)) is verdict
 
 
 @WAYS
-def test_what_is_nothing_but_underflow_agrees_and_what_is_more_is_undecided(judged):
+@pytest.mark.parametrize(("error", "verdict"), [(2.0**-969, Verdict.AGREES), (2.0**-960, Verdict.UNDECIDED)])
+def test_mere_underflow_agrees(judged, error, verdict):
     """η/u = 2⁻¹⁰²² / 2⁻⁵³ in float64: a number of that size has no digit that underflow may not take."""
-    with np.errstate(all="ignore"):
-        for error, verdict in ((2.0**-969, Verdict.AGREES), (2.0**-960, Verdict.UNDECIDED)):
-            derived = Bounded(np.array([2.0**-1000]), np.array([error]), FLOAT64)
-            assert judged(np.array([0.0]), derived) is verdict
+    derived = Bounded(np.array([2.0**-1000]), np.array([error]), FLOAT64)
+    assert judged(np.zeros(1), derived) is verdict
 
 
-def test_a_conventional_tolerance_is_told_beside_the_derived_verdict_and_replaces_nothing():
+def test_a_conventional_tolerance_replaces_no_derived_verdict():
     generous = SimpleNamespace(rtol=1e-3, atol=0.0)
     strict = SimpleNamespace(rtol=1e-17, atol=0.0)
     derived = Bounded(np.array([1.0]), np.array([1e-15]), FLOAT64)
@@ -380,10 +380,10 @@ def test_the_sentence_names_the_element_both_numbers_and_the_bound():
         claim["dL/dW1"][0, 1] *= 4
 
     first = failures_after(damage)[0]
-    told = sentence(first, SUBJECT)
+    text = sentence(first, SUBJECT)
     both = f"dL/dW1[0, 1] is {first.claimed!r}, but follows from its inputs as {first.derived!r} ± "
-    assert told.startswith(both)
-    assert told.endswith(f": off by {first.error:.2g} (theirs, float64, nets/example)")
+    assert text.startswith(both)
+    assert text.endswith(f": off by {first.error:.2g} (theirs, float64, nets/example)")
 
 
 def test_the_sentence_of_an_error_says_what_is_wrong():

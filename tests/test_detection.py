@@ -12,7 +12,7 @@ from test_random_networks import random_problems
 from adapters import Adapter, Program, find_adapters, registry
 from cases import SHIPPED, load_case, load_cases, names
 from cases.dtypes import SIXTEEN_BITS
-from cases.rounding import rounded_once
+from cases.numbers import rounded_once
 from cases.verdict import NoEquivalent
 from reference import Verdict, judge, tape, training_steps
 from reference.mistakes import MISTAKES, Inexpressible, mistaken_steps
@@ -31,7 +31,7 @@ from reports.detection.answers import (
     cover,
 )
 from reports.detection.measurement import MISTAKEN_STEPS, CaseRun, judged, only
-from reports.page.templates import templates
+from reports.page.rendering import templates
 
 SMALL = ("nets/not-trained", "worked/document")
 LARGEST = "nets/digits"
@@ -150,7 +150,7 @@ def test_the_small_set_is_chosen_for_what_it_catches():
 
 @pytest.fixture
 def without_torch(monkeypatch):
-    for name in ("adapters.torch_programs", "adapters.torch_autograd", "reports.detection.torch_gradcheck"):
+    for name in ("adapters.torch_autograd", "adapters.torch_autograd", "reports.detection.torch_gradcheck"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     monkeypatch.setitem(sys.modules, "torch", None)
     registry.load_adapter.cache_clear()

@@ -7,7 +7,7 @@ pytest.importorskip("torch")
 from dataclasses import replace
 
 import numpy as np
-from networks import ACTIVATIONS, SQUARES, damaged, network
+from networks import ACTIVATIONS, DRAWN, SQUARES, damaged, in_format, network, showing
 from rules import COSINE, STEP, ruled
 from torch.nn import functional as F  # noqa: N812 - the name PyTorch's own documentation uses
 
@@ -16,42 +16,31 @@ from cases import load_case
 from cases.names import outcome, parameters
 from reference import Verdict, judge, judge_published, tape, training_steps, worked_example
 from reference.diagnosis import Diagnosis, Explanation, diagnose, explain_published, explain_step, inherited
-from reference.known import first_state
 from reference.mistakes import MISTAKES, Inexpressible, mistaken_steps
+from reference.training import initial_state
 
 NONE = "No known mistake explains it."
-PROBLEMS = [
-    network((3, 4, 4, 3), 5, activations=("tanh", "sigmoid", "sigmoid"), loss=("half_squared_error", "mean")),
-    network((4, 4, 4, 4), 3, activations="tanh", not_trained=frozenset({"b2"})),
-    network((2, 3, 3, 3), 4, activations="sigmoid", loss=("mean_squared_error", "mean")),
-    network((3, 4, 3), 4, loss=("softmax_cross_entropy", "mean")),
-    network((3, 4, 3), 4, loss=("binary_cross_entropy_with_logits", "sum")),
-]
-
-
-def in_format(problem, dtype):
-    arrays = {name: array.astype(dtype) for name, array in problem.parameters.items()}
-    rate = float(np.dtype(dtype).type(problem.learning_rate))
-    x, y = problem.x.astype(dtype), problem.y.astype(dtype)
-    return replace(problem, dtype=dtype, parameters=arrays, x=x, y=y, learning_rate=rate)
-
-
-def showing(run, names):
-    """An implementation that states only these quantities."""
-
-    def implementation(problem):
-        for values in run(problem):
-            yield {name: value for name, value in values.items() if name in names}
-
-    return implementation
 
 
 def diagnoses(problem, implementation):
     return list(diagnose(problem, judge(problem, implementation, frozenset())))
 
 
-def planted(mistake):
-    return lambda given: mistaken_steps(given, mistake)
+def with_damage(damage, problem=None):
+    return diagnoses(problem or network(), damaged(training_steps, damage))
+
+
+def planted(name):
+    return lambda given: mistaken_steps(given, MISTAKES[name])
+
+
+def names_of(found):
+    """The names that a diagnosis gives to each quantity."""
+    return [(one.finding.quantity, one.names) for one in found]
+
+
+def names_by_step(found):
+    return [(one.finding.step, one.names) for one in found]
 
 
 # what was planted is named
@@ -60,26 +49,28 @@ def planted(mistake):
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("mistake", MISTAKES.values(), ids=lambda mistake: mistake.name)
 def test_the_mistake_that_was_planted_is_named_whether_lines_are_shown_or_hidden(mistake, dtype):
-    for drawn in PROBLEMS:
+    for drawn in DRAWN:
         problem = in_format(drawn, dtype)
         if not isinstance(mistake.lines(problem), Inexpressible):
             for names in ({line.name for line in tape(problem)}, outcome(problem.depth)):
-                judged = judge(problem, showing(planted(mistake), names), frozenset())
+                judged = judge(problem, showing(planted(mistake.name), names), frozenset())
                 assert next(diagnose(problem, judged)).names == (mistake.name,)
 
 
 def test_a_diagnosis_is_told_in_one_sentence():
-    problem, mistake = PROBLEMS[0], MISTAKES["sum-for-mean"]
-    first, second = diagnoses(problem, planted(mistake))
+    first, second = diagnoses(DRAWN[0], planted("sum-for-mean"))
     assert (first.finding.quantity, second.finding.quantity) == ("loss", "dL/da3")
-    assert str(first) == "Explained by: the mean over the batch was taken as a sum."
-    assert first.explanations == (Explanation("sum-for-mean", mistake.sentence, ("loss", "dL/da3")),)
+    sentence = "the mean over the batch was taken as a sum"
+    assert str(first) == f"Explained by: {sentence}."
+    assert first.explanations == (Explanation("sum-for-mean", sentence, ("loss", "dL/da3")),)
+
+
+TWO_OUTPUTS = network((2, 3, 2), 3, loss=("half_squared_error", "mean"))
 
 
 def test_where_two_mistakes_give_the_same_numbers_both_are_named():
     """With two outputs the mean over all elements is half the mean over the batch."""
-    problem = network((2, 3, 2), 3, loss=("half_squared_error", "mean"))
-    (found,) = diagnoses(problem, planted(MISTAKES["half-applied-to-the-gradient"]))
+    (found,) = diagnoses(TWO_OUTPUTS, planted("half-applied-to-the-gradient"))
     assert str(found) == (
         "Explained by: the mean was taken over all elements, outputs as well as examples; "
         "or: the ½ of the loss was applied to its gradient."
@@ -88,8 +79,7 @@ def test_where_two_mistakes_give_the_same_numbers_both_are_named():
 
 def test_what_explains_more_of_a_step_is_preferred():
     """With two outputs the loss alone tells no mean over all elements from a missing ½ in the gradient."""
-    problem = network((2, 3, 2), 3, loss=("half_squared_error", "mean"))
-    found = diagnoses(problem, planted(MISTAKES["mean-over-all-elements"]))
+    found = diagnoses(TWO_OUTPUTS, planted("mean-over-all-elements"))
     assert [one.names for one in found] == [("mean-over-all-elements",)] * 2
 
 
@@ -116,15 +106,13 @@ def test_two_mistakes_in_one_step_are_each_named_at_their_own_line():
         claim["W2_new"] = problem.parameters["W2"] - problem.learning_rate * claim["dL/dW2"]
 
     problem = network()
-    found = diagnoses(problem, damaged(training_steps, damage))
-    names = {one.finding.quantity: one.names for one in found}
-    assert names == {"dL/dW2": ("weight-gradient-from-z",), "b1_new": ("bias-not-updated",)}
+    found = with_damage(damage, problem)
+    assert names_of(found) == [("dL/dW2", ("weight-gradient-from-z",)), ("b1_new", ("bias-not-updated",))]
 
 
 def test_a_right_number_behind_a_wrong_one_is_not_called_a_mistake():
     """The update used the right gradient, and not the one that is stated."""
-    problem = network()
-    found = diagnoses(problem, damaged(training_steps, lambda claim: claim["dL/dW1"].__imul__(1.5)))
+    found = with_damage(lambda claim: claim["dL/dW1"].__imul__(1.5))
     assert [(one.finding.quantity, str(one)) for one in found] == [
         ("dL/dW1", NONE),
         ("W1_new", "Explained by: the number itself is right, but one that was stated before it is not."),
@@ -135,9 +123,9 @@ def test_a_right_number_behind_a_wrong_one_is_not_called_a_mistake():
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("line", [line.name for line in tape(PROBLEMS[0])])
+@pytest.mark.parametrize("line", [line.name for line in tape(DRAWN[0])])
 def test_a_random_perturbation_is_not_explained(line, dtype):
-    problem = in_format(PROBLEMS[0], dtype)
+    problem = in_format(DRAWN[0], dtype)
     rng = np.random.default_rng([*map(ord, line)])
 
     def damage(claim):
@@ -175,19 +163,19 @@ def test_one_damaged_line_of_a_random_network_is_not_explained_nor_is_what_follo
 
 def test_one_wrong_element_is_not_explained_by_what_explains_another():
     """One row is that of the transposed product, the others are right: no mistake gives both."""
-    problem = PROBLEMS[1]
+    problem = DRAWN[1]
 
     def damage(claim):
         claim["z1"][0] = problem.x[0] @ problem.parameters["W1"] + problem.parameters["b1"]
 
-    assert str(diagnoses(problem, damaged(training_steps, damage))[0]) == NONE
+    assert str(with_damage(damage, problem)[0]) == NONE
 
 
 def test_a_mistake_that_changes_nothing_explains_nothing():
     """With symmetric weights the transposed product is the right one, so it explains no other error."""
     problem = network((2, 2), 3)
     problem.parameters["W1"][:] = [[1.0, 2.0], [2.0, 3.0]]
-    found = diagnoses(problem, damaged(training_steps, lambda claim: claim["z1"].__imul__(1 + 1e-12)))
+    found = with_damage(lambda claim: claim["z1"].__imul__(1 + 1e-12), problem)
     assert str(found[0]) == NONE
 
 
@@ -207,25 +195,28 @@ def test_claims_that_hold_no_numbers_are_passed_over():
         claim["dL/dW1"] = np.array(["words"])
         claim["unknown"] = np.zeros(3)
 
-    assert diagnoses(network(), damaged(training_steps, damage)) == []
+    assert with_damage(damage) == []
 
 
-@pytest.mark.parametrize("line", [line.name for line in tape(network())])
+EACH_LINE = pytest.mark.parametrize("line", [line.name for line in tape(network())])
+
+
+@EACH_LINE
 @pytest.mark.parametrize(
     "wrong", [np.full((2, 7), 3.0), np.zeros((0,)), np.float64(1.5), np.zeros((1, 2, 3))]
 )
 def test_an_array_of_some_other_shape_is_not_explained(line, wrong):
-    found = diagnoses(network(), damaged(training_steps, lambda claim: claim.update({line: wrong})))
+    found = with_damage(lambda claim: claim.update({line: wrong}))
     assert [str(one) for one in found] == [NONE]
 
 
-@pytest.mark.parametrize("line", [line.name for line in tape(network())])
+@EACH_LINE
 @pytest.mark.parametrize("number", [np.nan, np.inf])
 def test_what_is_not_finite_is_not_explained(line, number):
     def damage(claim):
         claim[line][...] = number
 
-    found = diagnoses(network(), damaged(training_steps, damage))
+    found = with_damage(damage)
     assert (found[0].finding.quantity, str(found[0])) == (line, NONE)
 
 
@@ -235,21 +226,20 @@ def test_where_a_number_has_no_bound_what_is_tried_on_it_gives_no_warning():
     parameters = {"W1": np.array([[0], [4]], "float32"), "b1": np.zeros(2, "float32")}
     x, y = np.array([[4.5]], "float32"), np.zeros((1, 2), "float32")
     problem = replace(drawn, x=x, y=y, parameters=parameters)
-    found = diagnoses(problem, planted(MISTAKES["mean-for-sum"]))
+    found = diagnoses(problem, planted("mean-for-sum"))
     assert [one.finding.quantity for one in found] == ["dL/da1"]
 
 
 # what else a wrong number may be
 
 
-def relation(damage, problem=None):
-    return diagnoses(problem or network((3, 4, 4, 3), 5), damaged(training_steps, damage))[0]
+def relation(damage):
+    return with_damage(damage, network((3, 4, 4, 3), 5))[0]
 
 
 def test_a_transposed_array_is_named_even_where_its_shape_is_wrong():
-    assert str(relation(lambda claim: claim.update({"dL/dW2": claim["dL/dW2"].T}))) == (
-        "Explained by: the array is transposed."
-    )
+    transposed = relation(lambda claim: claim.update({"dL/dW2": claim["dL/dW2"].T}))
+    assert str(transposed) == "Explained by: the array is transposed."
     wrong_shape = relation(lambda claim: claim.update({"dL/dW1": claim["dL/dW1"].T}))
     assert wrong_shape.finding.reason == "has shape (3, 4), expected (4, 3)"
     assert wrong_shape.names == ("transposed",)
@@ -280,10 +270,7 @@ def test_the_previous_or_the_next_steps_value_is_named():
         for step, values in enumerate(training_steps(given)):
             yield {**values, "loss": losses[step + 1]}
 
-    assert [(one.finding.step, one.names) for one in diagnoses(problem, late)] == [
-        (2, ("previous-step",)),
-        (3, ("previous-step",)),
-    ]
+    assert names_by_step(diagnoses(problem, late)) == [(step, ("previous-step",)) for step in (2, 3)]
     assert {one.names for one in diagnoses(problem, early)} == {("next-step",)}
 
 
@@ -295,7 +282,7 @@ def test_an_update_that_ignores_its_schedule_is_named_by_its_outcome(schedule, d
     plain = replace(problem, schedule=None)
     run = showing(lambda _: training_steps(plain), outcome(problem.depth))
     found = diagnoses(problem, run)
-    assert {(one.finding.step, one.names) for one in found} == {(2, ("schedule-ignored",))}
+    assert set(names_by_step(found)) == {(2, ("schedule-ignored",))}
     assert {one.finding.quantity for one in found} == {"W1_new", "b1_new", "W2_new", "b2_new"}
 
 
@@ -308,15 +295,14 @@ def test_a_gradient_that_was_not_cleared_is_named():
             yield {**values, "dL/dW2": total.copy()}
 
     found = diagnoses(problem, accumulating)
-    assert [(one.finding.quantity, one.names) for one in found[:1]] == [("dL/dW2", ("gradient-not-cleared",))]
-
-
-def in_float32(problem):
-    for values in training_steps(in_format(problem, "float32")):
-        yield {name: value.astype("float64") for name, value in values.items()}
+    assert names_of(found)[0] == ("dL/dW2", ("gradient-not-cleared",))
 
 
 def test_float32_where_float64_was_promised_is_named():
+    def in_float32(problem):
+        for values in training_steps(in_format(problem, "float32")):
+            yield {name: value.astype("float64") for name, value in values.items()}
+
     shown = diagnoses(network(), in_float32)
     hidden = diagnoses(network(), showing(in_float32, outcome(2)))
     assert {one.names for one in shown[:1] + hidden} == {("float32",)}
@@ -331,22 +317,16 @@ def test_an_array_that_is_float32_itself_is_an_error_with_the_same_explanation()
 
 def test_an_explanation_from_one_step_can_be_had_without_a_run():
     problem = network(steps=2)
-    first, second = judge(problem, planted(MISTAKES["bias-not-updated"]), frozenset())
-    finding = second.failures[0]
+    first, second = judge(problem, planted("bias-not-updated"), frozenset())
     after = {name: first.claim[f"{name}_new"] for name in parameters(2)}
     (step,) = judge(replace(problem, parameters=after, steps=1), lambda _: iter([second.claim]), frozenset())
     assert step.previous is None
-    assert explain_step(problem, step, finding).names == ("bias-not-updated",)
+    assert explain_step(problem, step, second.failures[0]).names == ("bias-not-updated",)
 
 
-def test_a_implementation_that_shows_its_losses_only_is_explained_by_the_run_up_to_them():
-    problem = network(steps=3)
-    implementation = showing(planted(MISTAKES["already-updated-weights"]), {"loss"})
-    found = diagnoses(problem, implementation)
-    assert [(one.finding.step, one.names) for one in found] == [
-        (2, ("already-updated-weights",)),
-        (3, ("already-updated-weights",)),
-    ]
+def test_losses_alone_are_explained_by_the_run_up_to_them():
+    found = diagnoses(network(steps=3), showing(planted("already-updated-weights"), {"loss"}))
+    assert names_by_step(found) == [(step, ("already-updated-weights",)) for step in (2, 3)]
 
 
 # what is inherited
@@ -354,12 +334,11 @@ def test_a_implementation_that_shows_its_losses_only_is_explained_by_the_run_up_
 
 def test_later_quantities_that_are_off_only_because_of_the_first_are_told():
     problem = network((3, 3, 3), 4)
-    lines = MISTAKES["weight-factor-missing"]
-    (step,) = judge(problem, planted(lines), frozenset())
-    told = inherited(problem, step.claim, first_state(problem), step.failures[0].quantity)
-    assert told.quantity == "dL/da1"
-    assert told.inherited == ("dL/dz1", "dL/dW1", "dL/db1", "W1_new", "b1_new")
-    assert str(told) == (
+    (step,) = judge(problem, planted("weight-factor-missing"), frozenset())
+    found = inherited(problem, step.claim, initial_state(problem), step.failures[0].quantity)
+    assert found.quantity == "dL/da1"
+    assert found.inherited == ("dL/dz1", "dL/dW1", "dL/db1", "W1_new", "b1_new")
+    assert str(found) == (
         "dL/dz1, dL/dW1, dL/db1, W1_new and b1_new are off only because dL/da1 is: "
         "computed from it without another error."
     )
@@ -372,30 +351,26 @@ def test_a_later_line_that_is_wrong_itself_inherits_nothing():
 
     problem = network()
     (step,) = judge(problem, damaged(training_steps, damage), frozenset())
-    told = inherited(problem, step.claim, first_state(problem), "dL/dW1")
-    assert told.inherited == ()
-    assert str(told) == ""
+    nothing = inherited(problem, step.claim, initial_state(problem), "dL/dW1")
+    assert (nothing.inherited, str(nothing)) == ((), "")
 
 
 # planted into PyTorch
-
-
-def through_pytorch(problem, run=torch_autograd.train):
-    return next(diagnose(problem, judge(problem, run, frozenset())))
 
 
 LINEAR = F.linear
 SQUARE = network((3, 3, 3), 4, activations=("tanh", "sigmoid"), loss=("half_squared_error", "mean"))
 
 
+def first_in_pytorch(run=torch_autograd.train):
+    return names_of(diagnoses(SQUARE, run))[0]
+
+
 def test_a_wrong_reduction_in_pytorch_is_named(monkeypatch):
     monkeypatch.setattr(
-        torch_autograd,
-        "loss_of",
-        lambda problem, y_hat, y: F.mse_loss(y_hat, y, reduction="sum") / 2,
+        torch_autograd, "loss_of", lambda problem, y_hat, y: F.mse_loss(y_hat, y, reduction="sum") / 2
     )
-    found = through_pytorch(SQUARE)
-    assert (found.finding.quantity, found.names) == ("loss", ("sum-for-mean",))
+    assert first_in_pytorch() == ("loss", ("sum-for-mean",))
 
 
 @pytest.mark.parametrize(
@@ -409,27 +384,24 @@ def test_a_wrong_reduction_in_pytorch_is_named(monkeypatch):
 )
 def test_a_wrong_product_in_pytorch_is_named(monkeypatch, linear, name):
     monkeypatch.setattr(torch_autograd.F, "linear", linear)
-    found = through_pytorch(SQUARE, showing(torch_autograd.train, {"z1", "a1"}))
-    assert (found.finding.quantity, found.names) == ("z1", (name,))
+    assert first_in_pytorch(showing(torch_autograd.train, {"z1", "a1"})) == ("z1", (name,))
 
 
 def test_a_rate_applied_twice_in_pytorch_is_named():
     def twice(problem):
         return torch_autograd.train(replace(problem, learning_rate=problem.learning_rate**2))
 
-    found = through_pytorch(SQUARE, twice)
-    assert (found.finding.quantity, found.names) == ("W2_new", ("rate-applied-twice",))
+    assert first_in_pytorch(twice) == ("W2_new", ("rate-applied-twice",))
 
 
-def test_a_bias_gradient_that_was_not_summed_in_pytorch_is_named():
+def test_a_bias_gradient_that_was_not_summed_in_pytorch_is_named(monkeypatch):
     def a_bias_for_each_example(problem):
         biases = {name: np.tile(problem.parameters[name], (4, 1)) for name in ("b1", "b2")}
         return torch_autograd.train(replace(problem, parameters={**problem.parameters, **biases}))
 
     # F.linear takes one bias only, so the product is written out
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(torch_autograd.F, "linear", lambda x, W, b: x @ W.T + b)
-        found = through_pytorch(SQUARE, a_bias_for_each_example)
+    monkeypatch.setattr(torch_autograd.F, "linear", lambda x, W, b: x @ W.T + b)
+    found = diagnoses(SQUARE, a_bias_for_each_example)[0]
     assert found.finding.reason == "has shape (4, 3), expected (3,)"
     assert (found.finding.quantity, found.names) == ("dL/db2", ("bias-gradient-not-summed",))
 
@@ -481,7 +453,7 @@ def test_numbers_printed_rightly_need_no_explanation():
 
 
 def sigmoid_by_tanh(problem):
-    """A right program but for σ, in NumPy: one layer."""
+    """One layer in NumPy, right but for σ."""
     T = problem.x.dtype.type
     p = problem.parameters
     z = problem.x @ p["W1"].T + p["b1"]
@@ -490,19 +462,13 @@ def sigmoid_by_tanh(problem):
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_a_sigmoid_by_tanh_is_told_to_lose_its_digits_far_out(dtype):
-    problem = network((2, 8), 6, scale=8.0, dtype=dtype)
-    (found,) = diagnoses(problem, sigmoid_by_tanh)
+def test_a_sigmoid_by_tanh_loses_its_digits_far_out_and_agrees_near_0(dtype):
+    (found,) = diagnoses(network((2, 8), 6, scale=8.0, dtype=dtype), sigmoid_by_tanh)
     assert found.finding.quantity == "a1"
     assert str(found).startswith(
         "Explained by: σ was computed as ½ (1 + tanh(z/2)), which loses its digits far out"
     )
-
-
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_near_0_a_sigmoid_by_tanh_agrees(dtype):
-    problem = network((2, 8), 6, scale=0.3, dtype=dtype)
-    assert diagnoses(problem, sigmoid_by_tanh) == []
+    assert diagnoses(network((2, 8), 6, scale=0.3, dtype=dtype), sigmoid_by_tanh) == []
 
 
 def test_another_error_of_the_same_size_is_not_called_that():

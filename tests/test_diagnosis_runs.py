@@ -1,22 +1,22 @@
 """A run is diagnosed from its start on, by one function: what is hidden is as the mistake has it."""
 
 from dataclasses import replace
-from itertools import product
 
 import numpy as np
 import pytest
-from networks import damaged, hiding, network
+from networks import damaged, hiding, network, showing
 from rules import STEP, every_rule, ruled
 
 from cases.names import outcome
 from reference import Subject, Verdict, judge, parts, tape, training_steps
-from reference.claims import SEARCHED_STEPS
+from reference.claim import MAX_SEARCHED_STEPS
 from reference.diagnosis import diagnose, explain_step
 from reference.mistakes import MISTAKES, PRECISION, Inexpressible, mistaken_steps
 from reports.explanations import explained
 from reports.run import rows_of
 
 FORMATS = ("float64", "float32")
+EACH_FORMAT = pytest.mark.parametrize("dtype", FORMATS)
 IGNORED = "the schedule was ignored: the learning rate stayed what it was at first"
 
 
@@ -88,26 +88,25 @@ def first(problem, implementation):
     raise AssertionError("nothing failed")
 
 
-@pytest.mark.parametrize("dtype", FORMATS)
+@EACH_FORMAT
 def test_a_schedule_that_was_ignored_is_named_in_the_step_where_it_first_matters(dtype):
     found = first(unit("sgd", dtype, STEP), by_hand(plain))
     assert (found.finding.step, found.finding.quantity) == (2, "W1_new")
     assert str(found) == f"Explained by: {IGNORED}."
 
 
-@pytest.mark.parametrize(("dtype", "schedule"), list(product(FORMATS, (None, STEP))))
+@EACH_FORMAT
+@pytest.mark.parametrize("schedule", [None, STEP])
 def test_momentum_as_an_average_has_a_name_of_its_own(dtype, schedule):
     problem = unit("momentum", dtype, schedule, learning_rate=0.3)
     hidden = first(problem, by_hand(averaged, "m"))
     shown = first(problem, by_hand(averaged, "m", "m"))
     assert (hidden.finding.quantity, shown.finding.quantity) == ("W1_new", "m_W1_new")
     assert hidden.names == shown.names == ("momentum-as-an-average",)
-    assert str(shown) == (
-        "Explained by: the momentum was taken as an average, with 1 − μ before the gradient."
-    )
+    assert str(shown).endswith(": the momentum was taken as an average, with 1 − μ before the gradient.")
 
 
-@pytest.mark.parametrize("dtype", FORMATS)
+@EACH_FORMAT
 def test_where_1_less_the_momentum_is_the_rate_a_hidden_average_has_two_names(dtype):
     """With μ = 0.9 and η = 0.1 every update is that of a rate applied twice, unless the average is shown."""
     problem = unit("momentum", dtype, learning_rate=0.1)
@@ -117,7 +116,8 @@ def test_where_1_less_the_momentum_is_the_rate_a_hidden_average_has_two_names(dt
     assert first(problem, by_hand(averaged, "m", "m")).names == both[:1]
 
 
-@pytest.mark.parametrize(("dtype", "shown"), list(product(FORMATS, ("", "mv"))))
+@EACH_FORMAT
+@pytest.mark.parametrize("shown", ["", "mv"])
 def test_swapped_betas_are_named_whether_the_averages_are_shown_or_hidden(dtype, shown):
     rule = {"name": "adam", "beta1": 0.9, "beta2": 0.999, "eps": 1e-8}
     found = first(unit(rule, dtype), by_hand(swapped, "mv", shown))
@@ -125,7 +125,8 @@ def test_swapped_betas_are_named_whether_the_averages_are_shown_or_hidden(dtype,
     assert found.finding.step == (1 if shown else 2)  # corrected for its start, the first step is the same
 
 
-@pytest.mark.parametrize(("dtype", "shown"), list(product(FORMATS, ("", "m"))))
+@EACH_FORMAT
+@pytest.mark.parametrize("shown", ["", "m"])
 def test_a_rate_inside_the_momentum_is_named_whether_the_momentum_is_shown_or_hidden(dtype, shown):
     found = first(unit("momentum", dtype, STEP), by_hand(with_the_rate_inside, "m", shown))
     assert found.names == ("rate-inside-the-momentum",)
@@ -139,13 +140,18 @@ def of_outcomes(mistake):
     return hiding(lambda problem: mistaken_steps(problem, mistake))
 
 
-def settled(problem, implementation):
-    """The diagnosis of the first failure that is not undecided; None where nothing else fails."""
-    for step in judge(problem, implementation, frozenset()):
-        for finding in step.failures:
-            if finding.verdict is not Verdict.UNDECIDED:
-                return explain_step(problem, step, finding)
-    return None
+def first_decided(problem, mistake):
+    """The diagnosis of the first failure that is not undecided, if there is one; no part of it may fail."""
+    with parts.collected() as failed:
+        found = (
+            explain_step(problem, step, finding)
+            for step in judge(problem, of_outcomes(mistake), frozenset())
+            for finding in step.failures
+            if finding.verdict is not Verdict.UNDECIDED
+        )
+        first = next(found, None)
+    assert failed == []
+    return first
 
 
 OF_THE_LOSS = [
@@ -161,9 +167,7 @@ OF_THE_LOSS = [
 def test_each_mistake_is_named_to_who_shows_outcomes_alone(mistake):
     for problem in (*every_rule("float64").values(), *OF_THE_LOSS):
         if not isinstance(mistake.tape(problem), Inexpressible):
-            with parts.collected() as failed:
-                found = settled(problem, of_outcomes(mistake))
-            assert failed == []
+            found = first_decided(problem, mistake)
             if found:
                 assert mistake.name in found.names
                 return
@@ -180,9 +184,7 @@ def test_on_every_rule_no_mistake_raises_and_none_is_called_by_another_name_alon
     problem = every_rule(dtype)[rule]
     for mistake in MISTAKES.values():
         if not isinstance(mistake.tape(problem), Inexpressible):
-            with parts.collected() as failed:
-                found = settled(problem, of_outcomes(mistake))
-            assert failed == []
+            found = first_decided(problem, mistake)
             if dtype in FORMATS and found and found.names:
                 assert mistake.name in found.names
 
@@ -203,7 +205,7 @@ def from_the_second_step_on(mistake):
 
 
 @pytest.mark.parametrize("name", ["bias-not-updated", "update-with-the-wrong-sign", "sum-for-mean"])
-def test_of_a_mistake_that_the_step_before_would_have_shown_it_is_told_that_it_was_not_made_there(name):
+def test_a_mistake_that_the_step_before_would_have_shown_is_of_this_step_alone(name):
     """Everything that the step follows from is shown, so its own digits are proof."""
     problem, mistake = network((2, 3, 2), 3, loss=("half_squared_error", "mean"), steps=2), MISTAKES[name]
     always = first(problem, of_outcomes(mistake))
@@ -213,7 +215,7 @@ def test_of_a_mistake_that_the_step_before_would_have_shown_it_is_told_that_it_w
     assert str(late) == f"Explained by: {mistake.sentence}, in this step and not in the one before it."
 
 
-@pytest.mark.parametrize("dtype", FORMATS)
+@EACH_FORMAT
 def test_of_two_mistakes_with_the_same_numbers_the_step_before_refutes_one(dtype):
     """In the second step η is 2, and 2 · 2 is the 4 of the first; squared, that would have been 16."""
     found = first(unit("sgd", dtype, STEP, learning_rate=4.0), by_hand(plain))
@@ -238,19 +240,13 @@ def test_where_a_state_is_hidden_the_first_of_the_steps_refutes_as_well():
 
 def kept(problem, names):
     """How many steps before it each judged step of a right run has with it."""
-
-    def implementation(given):
-        for values in training_steps(given):
-            yield {name: values[name] for name in values if name in names}
-
-    return [len(chain(step)) for step in judge(problem, implementation, frozenset(), certify=False)]
+    steps = judge(problem, showing(training_steps, names), frozenset(), certify=False)
+    return [len(list(before(step))) for step in steps]
 
 
-def chain(step):
-    before = []
+def before(step):
     while step.previous is not None:
-        before.append(step := step.previous)
-    return before
+        yield (step := step.previous)
 
 
 def test_a_step_has_those_before_it_only_while_a_state_is_hidden():
@@ -260,12 +256,12 @@ def test_a_step_has_those_before_it_only_while_a_state_is_hidden():
 
 
 def test_of_a_long_run_only_the_first_steps_are_kept():
-    problem = ruled("momentum", net=network((1, 1), 1), steps=SEARCHED_STEPS + 3)
-    assert kept(problem, outcome(1))[-4:] == [SEARCHED_STEPS - 1, SEARCHED_STEPS, 1, 1]
+    problem = ruled("momentum", net=network((1, 1), 1), steps=MAX_SEARCHED_STEPS + 3)
+    assert kept(problem, outcome(1))[-4:] == [MAX_SEARCHED_STEPS - 1, MAX_SEARCHED_STEPS, 1, 1]
 
 
 def test_beyond_them_a_mistake_of_one_step_is_still_named():
-    problem = ruled("momentum", net=network((1, 1), 1), steps=SEARCHED_STEPS + 3)
+    problem = ruled("momentum", net=network((1, 1), 1), steps=MAX_SEARCHED_STEPS + 3)
 
     def damage(claim):
         del claim["m_W1_new"], claim["m_b1_new"]

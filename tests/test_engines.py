@@ -9,6 +9,7 @@ import subprocess
 import sys
 import warnings
 from dataclasses import replace
+from functools import partial
 from itertools import product
 from pathlib import Path
 
@@ -21,15 +22,12 @@ from adapters import (
     Choice,
     Unavailable,
     find_adapters,
-    jax_cuda,
     jax_engines,
     jax_grad,
     torch_autograd,
-    torch_compile,
-    torch_cuda,
+    torch_engines,
 )
-from adapters.choice import ENGINES
-from adapters.registry import BUILT_IN
+from adapters.registry import BUILT_IN, ENGINES
 from cases import Rule, load_case, load_cases, names
 from reference import Verdict, judge
 from reports.build import main
@@ -37,8 +35,6 @@ from reports.inherited import expectation_of
 from reports.parity import failure_of
 
 ROOT = Path(__file__).parent.parent
-JAX_ENGINES = [name for name in ENGINES if name.startswith("jax")]
-EVERY = ["sgd", "momentum", "nesterov", "adam", "adamw", "rmsprop", "adagrad", "adamax"]
 HALF = 0.5  # exact in every format, as every number of a rule must be
 OPTIMIZERS = {
     "momentum": Rule("sgd", (("momentum", HALF),)),
@@ -48,6 +44,7 @@ OPTIMIZERS = {
     "rmsprop": Rule("rmsprop", (("alpha", 0.75), ("eps", 2.0**-20)), frozenset({"centered"})),
 }
 
+EACH_ENGINE = pytest.mark.parametrize("name", ENGINES)
 slow = pytest.mark.skipif("not config.getoption('--slow')", reason="each structure is compiled: --slow")
 without_cuda = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
 
@@ -71,51 +68,53 @@ def pytest_generate_tests(metafunc):
     parametrize_pairs(metafunc, one_in=3)
 
 
-@pytest.mark.parametrize("name", ENGINES)
+@EACH_ENGINE
 def test_every_activation_and_loss_agrees(name, activation, loss, dtype):
     problem = network((3, 4, 2), 5, activations=(activation, "identity"), loss=loss, dtype=dtype, steps=2)
     assert failures(problem, engine(name).run) == []
 
 
-FEW = [("momentum", "float64"), ("adam", "float32")]
-EACH = product(OPTIMIZERS, ["float64", "float32"])
-UPDATES = [pytest.param(*one, marks=() if one in FEW else slow) for one in EACH]
+QUICK = [("momentum", "float64"), ("adam", "float32")]
+UPDATES = [
+    pytest.param(*update, marks=() if update in QUICK else slow)
+    for update in product(OPTIMIZERS, ["float64", "float32"])
+]
 
 
 @pytest.mark.parametrize(("optimizer", "dtype"), UPDATES)
-@pytest.mark.parametrize("name", ENGINES)
-def test_every_engine_updates_by_the_frameworks_own_optimizer_and_shows_its_state(name, optimizer, dtype):
-    problem = network(
-        dtype=dtype, steps=3, optimizer=OPTIMIZERS[optimizer], loss=("half_squared_error", "mean")
-    )
+@EACH_ENGINE
+def test_every_engine_updates_by_the_frameworks_optimizer_and_shows_its_state(name, optimizer, dtype):
+    loss = ("half_squared_error", "mean")
+    problem = network(dtype=dtype, steps=3, optimizer=OPTIMIZERS[optimizer], loss=loss)
     run = engine(name).run
     assert failures(problem, run) == []
-    assert names.states(problem) <= set(next(run(problem.copy())))
+    assert problem.updated_states <= set(next(run(problem.copy())))
 
 
 CASES = ["worked/document", "nets/not-trained", "edges/relu-at-zero", pytest.param("nets/deep", marks=slow)]
 
 
 @pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("name", ENGINES)
+@EACH_ENGINE
 def test_shipped_cases_agree(name, case):
     for dtype in ("float64", "float32"):
         assert failure_of(load_case(case), name, dtype) is None
 
 
-@slow
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_compiled_by_pytorch_agrees(activation, dtype):
-    problem = network((3, 4, 2), 5, activations=activation, dtype=dtype, steps=2)
-    assert failures(problem, engine("torch-compile").run) == []
+COMPILED = [
+    *(
+        {"activations": activation, "dtype": dtype}
+        for activation in ACTIVATIONS
+        for dtype in ("float64", "float32")
+    ),
+    *({"loss": loss, "optimizer": OPTIMIZERS["adam"]} for loss in LOSSES),
+]
 
 
 @slow
-@pytest.mark.parametrize("loss", LOSSES, ids="-".join)
-def test_compiled_by_pytorch_agrees_for_every_loss_and_with_a_state(loss):
-    problem = network((2, 3, 2), loss=loss, optimizer=OPTIMIZERS["adam"], steps=2)
-    assert failures(problem, engine("torch-compile").run) == []
+@pytest.mark.parametrize("given", COMPILED, ids=str)
+def test_torch_compile_agrees_for_every_activation_and_loss(given):
+    assert failures(network((3, 4, 2), 5, steps=2, **given), engine("torch-compile").run) == []
 
 
 # each is what it says
@@ -124,11 +123,9 @@ def test_compiled_by_pytorch_agrees_for_every_loss_and_with_a_state(loss):
 @pytest.fixture
 def fresh():
     """Compile anew in this test, and leave nothing behind that was compiled with what it plants."""
-    caches = (jax_grad.compiled_step, jax_engines.forward_step, jax_engines.step_by_example)
 
     def clear():
-        for cached in caches:
-            cached.cache_clear()
+        jax_grad.compiled_step.cache_clear()
         jax.clear_caches()
 
     clear()
@@ -138,7 +135,7 @@ def fresh():
 
 @pytest.fixture
 def calls(monkeypatch, fresh):
-    """Record of each call of JAX's activation: the shape it is given, and whether nothing is compiled."""
+    """Record the shape that each call of JAX's activation is given, and whether nothing is compiled."""
     recorded = []
     activate = jax_grad.activate
 
@@ -179,12 +176,11 @@ def test_the_engine_by_example_sees_one_example_at_a_time(calls):
 
 def test_a_mean_without_its_factor_is_caught(fresh):
     def wrong(problem):
-        return jax_grad.train(
-            problem,
-            step_for=lambda structure: jax_grad.step_of(
-                structure, lambda objective: jax_engines.by_example("sum", objective)
-            ),
-        )
+        def by_sum(structure, objective):
+            name, _, numbers = structure.loss
+            return jax_engines.by_example(replace(structure, loss=(name, "sum", numbers)), objective)
+
+        return jax_grad.train(problem, step_for=partial(jax_grad.step_of, differentiate=by_sum))
 
     problem = network(loss=("half_squared_error", "mean"))
     assert failures(problem, wrong)[0].quantity == "loss"
@@ -209,9 +205,10 @@ def test_forward_mode_meets_no_custom_vjp(fresh, monkeypatch):
 
 
 def test_forward_mode_declines_what_its_memory_does_not_hold():
-    assert 8 * jax_engines.LARGEST**2 <= 2**28 < 8 * (jax_engines.LARGEST + 1) ** 2
+    limit = jax_engines.MAX_PARAMETERS_FORWARD
+    assert 8 * limit**2 <= 2**28 < 8 * (limit + 1) ** 2
     problem = network((80, 80), 1)
-    assert problem.size > jax_engines.LARGEST
+    assert problem.size > limit
     (found,) = failures(problem, engine("jax-forward").run)
     assert found.verdict is Verdict.NO_EQUIVALENT
     assert found.reason == "forward mode is run for up to 5,792 parameters, not 6,480"
@@ -238,30 +235,19 @@ def test_what_pytorch_compiles_is_judged_and_no_copy_of_it(monkeypatch):
 # where one cannot run
 
 
-def test_without_a_compiler_nothing_is_compiled_and_that_is_no_failure_of_anybody(monkeypatch):
+def test_without_a_compiler_or_pythons_headers_nothing_is_compiled(monkeypatch):
+    monkeypatch.setattr("sysconfig.get_paths", lambda: {"include": "/nowhere"})
+    assert torch_engines.missing_compiler() == "no Python headers: there is no /nowhere/Python.h"
     monkeypatch.setenv("CXX", "no-such-compiler")
     reason = "no C++ compiler: no-such-compiler is not installed"
-    assert torch_compile.find() == Unavailable("torch-compile", Verdict.NOT_RUN, reason)
-
-
-def test_without_pythons_headers_nothing_is_compiled(monkeypatch):
-    monkeypatch.setattr("sysconfig.get_paths", lambda: {"include": "/nowhere"})
-    assert torch_compile.obstacle() == "no Python headers: there is no /nowhere/Python.h"
+    assert torch_engines.find_compiled() == Unavailable("torch-compile", Verdict.NOT_RUN, reason)
 
 
 def test_only_the_compilers_own_deprecation_is_ignored():
-    with torch_compile.without_its_own_warnings():
+    with torch_engines.without_compiler_deprecations():
         warnings.warn("`torch.jit.script_method` is deprecated. Please switch", DeprecationWarning, 1)
         with pytest.raises(DeprecationWarning, match="something else"):
             warnings.warn("something else is deprecated", DeprecationWarning, 1)
-
-
-@without_cuda
-def test_without_a_device_both_say_so():
-    assert find_adapters(["torch-cuda", "jax-cuda"]) == (
-        Unavailable("torch-cuda", Verdict.NOT_RUN, "no CUDA device"),
-        Unavailable("jax-cuda", Verdict.NOT_RUN, "no CUDA device"),
-    )
 
 
 @without_cuda
@@ -275,11 +261,14 @@ def test_a_device_that_was_asked_for_and_is_absent_fails_the_report(tmp_path, ca
     assert "agrees" in printed  # NumPy, all the same
 
 
+def pytest_of_document(*arguments):
+    run = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "tests/test_parity.py", *arguments]
+    return subprocess.run(run, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
 @without_cuda
 def test_a_device_that_was_asked_for_and_is_absent_fails_the_parity_tests():
-    run = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "tests/test_parity.py"]
-    narrowed = ["--device", "cuda", "-k", "document and float32 and not published"]
-    done = subprocess.run([*run, *narrowed], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = pytest_of_document("--device", "cuda", "-k", "document and float32 and not published")
     assert done.returncode == 1
     assert "2 failed, 1 passed" in done.stdout
     assert "not run: no CUDA device" in done.stdout
@@ -287,12 +276,15 @@ def test_a_device_that_was_asked_for_and_is_absent_fails_the_parity_tests():
     assert "Warning" not in done.stdout + done.stderr
 
 
-def test_looking_for_a_device_prints_nothing():
-    code = "from adapters import find_adapters; find_adapters(['jax', 'jax-cuda', 'torch-cuda'])"
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+@without_cuda
+def test_looking_for_a_device_says_so_and_prints_nothing_else():
+    code = (
+        "from adapters import find_adapters\nfound = find_adapters(['jax', 'jax-cuda', 'torch-cuda'])[1:]\n"
     )
-    assert done.stdout + done.stderr == ""
+    code += "for one in found: print(one.verdict, one.reason)"
+    looked = [sys.executable, "-W", "error", "-c", code]
+    done = subprocess.run(looked, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout + done.stderr == "not run no CUDA device\n" * 2
 
 
 # on a device: the same code, here on the processor
@@ -301,12 +293,22 @@ def test_looking_for_a_device_prints_nothing():
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_what_runs_on_a_device_agrees(dtype):
     problem = network(dtype=dtype, optimizer=OPTIMIZERS["adam"], steps=2)
-    assert failures(problem, lambda given: torch_cuda.run(given, "cpu"), names.observable) == []
+    assert failures(problem, partial(torch_engines.run_on_device, device="cpu"), names.observable) == []
     for observe, promises in ((False, names.outcome), (True, names.observable)):
-        run = jax_cuda.run
-        assert failures(problem, lambda p, o=observe: run(p, observe=o, platform="cpu"), promises) == []  # noqa: B023
+        run = partial(jax_engines.train_on_device, observe=observe, platform="cpu")
+        assert failures(problem, run, promises) == []
 
 
+@pytest.fixture
+def low_precision():
+    """Set PyTorch to compute products with TF32, where there is a device, until the end of a test."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high")
+    yield
+    torch.set_float32_matmul_precision(before)
+
+
+@pytest.mark.usefixtures("low_precision")
 def test_pytorchs_tf32_is_off_in_every_step_and_as_it_was_between_them(monkeypatch):
     seen = []
     linear = torch.nn.functional.linear
@@ -316,25 +318,16 @@ def test_pytorchs_tf32_is_off_in_every_step_and_as_it_was_between_them(monkeypat
         return linear(*given)
 
     monkeypatch.setattr(torch_autograd.F, "linear", spy)
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("high")
-    try:
-        for _ in torch_cuda.run(network(dtype="float32", steps=2), "cpu"):
-            assert torch.get_float32_matmul_precision() == "high"
-    finally:
-        torch.set_float32_matmul_precision(before)
+    for _ in torch_engines.run_on_device(network(dtype="float32", steps=2), "cpu"):
+        assert torch.get_float32_matmul_precision() == "high"
     assert seen == [("highest", False)] * 4
 
 
+@pytest.mark.usefixtures("low_precision")
 def test_tf32_that_cannot_be_switched_off_is_an_error(monkeypatch):
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("high")
-    try:
-        with monkeypatch.context() as patch:
-            patch.setattr(torch, "set_float32_matmul_precision", lambda _: None)
-            (found,) = failures(network(), lambda problem: torch_cuda.run(problem, "cpu"))
-    finally:
-        torch.set_float32_matmul_precision(before)
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, "set_float32_matmul_precision", lambda _: None)
+        (found,) = failures(network(), partial(torch_engines.run_on_device, device="cpu"))
     assert (found.verdict, "TF32 cannot be switched off" in found.reason) == (Verdict.ERROR, True)
 
 
@@ -353,7 +346,7 @@ def test_jax_asks_for_full_precision_in_every_product_and_nowhere_else(monkeypat
     problem = network(dtype="float32")
     train = jax_grad.train
     monkeypatch.setattr(jax_grad, "train", lambda *given, **options: train(*given, step_for=spy, **options))
-    list(jax_cuda.run(problem, observe=False, platform="cpu"))
+    list(jax_engines.train_on_device(problem, observe=False, platform="cpu"))
     list(jax_grad.train(problem))
     on_device, plain = [
         [line for line in text.splitlines() if "stablehlo.dot_general" in line] for text in lowered
@@ -367,17 +360,17 @@ def test_jax_asks_for_full_precision_in_every_product_and_nowhere_else(monkeypat
 
 
 def test_every_built_in_adapter_can_be_named_and_knows_its_framework():
-    for name, found in zip(BUILT_IN, find_adapters(tuple(BUILT_IN)), strict=True):
-        assert found.name == name
+    for (name, row), found in zip(BUILT_IN.items(), find_adapters(tuple(BUILT_IN)), strict=True):
+        assert (found.name, row.framework) == (name, name.split("-")[0] if "-" in name else "")
         if isinstance(found, Adapter):
-            assert found.framework == (name.split("-")[0] if "-" in name else "")
+            assert found.framework == row.framework
 
 
 def test_engines_run_where_they_are_asked_for():
+    assert ENGINES == ("torch-func", "jax-eager", "jax-forward", "jax-vmap")
     assert [adapter.name for adapter in find_adapters()] == ["numpy", "torch", "jax"]
     assert Choice().names == ("numpy", "torch", "jax")
     assert Choice(engines=True).names == ("numpy", "torch", "jax", *ENGINES)
-    assert "torch-compile" not in Choice(engines=True).names
     assert Choice(("torch-compile",)).names == ("torch-compile",)
     assert Choice(("jax-vmap",), engines=True).names[:2] == ("jax-vmap", "torch-func")
 
@@ -385,7 +378,10 @@ def test_engines_run_where_they_are_asked_for():
 def test_a_device_takes_the_place_of_the_processor_and_is_required():
     assert Choice(device="cuda").names == ("numpy", "torch-cuda", "jax-cuda")
     assert Choice(device="cuda").required == ("torch-cuda", "jax-cuda")
-    assert Choice(("torch",), device="cuda").names == ("torch-cuda",)
+    assert Choice(("torch", "jax@../old/bin/python"), device="cuda").names == (
+        "torch-cuda",
+        "jax-cuda@../old/bin/python",
+    )
     assert Choice(("torch", "numpy")).required == ("torch", "numpy")
     assert Choice(engines=True).required == ()
 
@@ -396,17 +392,15 @@ def test_the_options_add_the_engines(tmp_path, capsys):
     assert main([*asked, "--engines"]) == 0
     header = next(line for line in capsys.readouterr().out.splitlines() if "numpy" in line)
     assert header.split() == ["case", "dtype", "numpy", "torch", "jax", *ENGINES]
-    run = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "tests/test_parity.py", "--collect-only"]
-    narrowed = ["-q", "--engines", "-k", "document and float64"]
-    done = subprocess.run([*run, *narrowed], cwd=ROOT, capture_output=True, text=True, check=True)
-    found = [line for line in done.stdout.splitlines() if "test_parity[" in line]
-    assert len(found) == 3 + len(ENGINES)
+    done = pytest_of_document("--collect-only", "-q", "--engines", "-k", "document and float64")
+    collected = [line for line in done.stdout.splitlines() if "test_parity[" in line]
+    assert len(collected) == 3 + len(ENGINES)
 
 
 # what cases expect of the frameworks
 
 
-@pytest.mark.parametrize("name", ENGINES)
+@EACH_ENGINE
 def test_what_a_case_expects_of_a_framework_holds_for_its_engines(name):
     assert failure_of(load_case("divergences/x64-off"), name, "float64") is None
 

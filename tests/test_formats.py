@@ -18,23 +18,20 @@ from networks import damaged, network
 from adapters import find_adapters
 from cases import names
 from cases.dtypes import SIXTEEN_BITS
-from cases.numbers import Number
-from cases.rounding import rounded_once
+from cases.numbers import Number, rounded_once
 from reference import Accumulators, Subject, Verdict, judge, sentence
 from reference.activations import ACTIVATIONS, sigmoid, tanh
-from reference.balls import precision
-from reference.bounded import Bounded
+from reference.arithmetic import FORMATS, Bounded, format_of, precision
 from reference.findings import Finding
-from reference.formats import FORMATS, format_of
 from reference.losses import loss_rule
 
 PROGRAMS = [("numpy", 0), ("torch", 0), ("jax", 0), ("jax", 1)]
 OWN = Accumulators(products="own", sums="own", totals="own")
 
 
-def program(name, place):
+def program(name, i):
     (adapter,) = find_adapters([name])
-    return adapter.programs[place]
+    return adapter.programs[i]
 
 
 def all_numbers(dtype):
@@ -45,7 +42,7 @@ def all_numbers(dtype):
 
 
 def in_torch(function, *arrays):
-    from adapters.torch_arrays import to_numpy, to_torch
+    from adapters.torch_autograd import to_numpy, to_torch
 
     return to_numpy(function(*map(to_torch, arrays)))
 
@@ -76,7 +73,7 @@ def test_a_formats_constants_are_those_of_its_numbers(dtype):
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("dtype", SIXTEEN_BITS)
-def test_only_xla_flushes_subnormals_and_only_those_of_bfloat16(dtype, way):
+def test_only_xla_flushes_subnormals_of_bfloat16(dtype, way):
     tiny = FORMATS[dtype].smallest_normal
     half = np.asarray(0.5, dtype)
     subnormal = WAYS[way](lambda a, b: a * b, np.full(3, 1.5 * tiny, dtype), np.full(3, half))
@@ -87,18 +84,15 @@ def test_only_xla_flushes_subnormals_and_only_those_of_bfloat16(dtype, way):
     assert FORMATS[dtype].flushes or not flushes
 
 
-def test_what_one_underflow_costs():
+def test_underflow_costs_and_its_thresholds():
     assert FORMATS["bfloat16"].underflow == 2.0**-126  # flushed
     assert FORMATS["float16"].underflow == 2.0**-25  # half the smallest subnormal: rounded
-
-
-def test_below_these_numbers_the_last_places_are_lost_to_underflow():
     thresholds = {"float64": 2.0**-969, "float32": 2.0**-102, "bfloat16": 2.0**-118, "float16": 2.0**-14}
     assert {name: form.underflow_threshold for name, form in FORMATS.items()} == thresholds
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_gamma_is_never_below_what_it_stands_for_and_by_no_more_than_its_slack_above(dtype):
+def test_gamma_is_an_upper_bound_within_its_slack(dtype):
     """nu / (1 − nu), once for the format and once for the evaluation in float64, as exact fractions."""
     for n in range(1, 400):
         exact = sum(
@@ -211,7 +205,7 @@ def test_each_implementation_accumulates_in_what_its_adapter_declares(name, plac
         assert one == getattr(implementation.accumulators, kind), f"{kind} are off by {most:.3g} u"
 
 
-def test_numpys_own_sums_of_16_bits_are_not_what_the_reference_computes():
+def test_numpys_own_sums_of_16_bits_stop():
     """Why the reference computes each line in float32: NumPy's sums stop where a 1 is half an ulp."""
     for dtype, stops in (("bfloat16", 256), ("float16", 2048)):
         ones = np.ones((60_000, 2), dtype)
@@ -219,7 +213,7 @@ def test_numpys_own_sums_of_16_bits_are_not_what_the_reference_computes():
     assert (np.ones((2, 2), "bfloat16") @ np.ones((2, 2), "bfloat16")).dtype == np.float32
 
 
-def test_a_declared_accumulator_of_16_bits_widens_the_bound_and_float32_does_not():
+def test_a_declared_accumulator_of_16_bits_widens_the_bound():
     values = np.ones((1, 100))
     narrow, wide = format_of("bfloat16", OWN), format_of("bfloat16")
     for reduce in (lambda v: v @ v.mT, lambda v: v.sum(axis=1), lambda v: v.sum()):
@@ -229,7 +223,7 @@ def test_a_declared_accumulator_of_16_bits_widens_the_bound_and_float32_does_not
     assert format_of("float32", OWN) == FORMATS["float32"]
 
 
-def test_a_implementation_that_accumulates_in_less_than_it_declares_differs():
+def test_accumulating_in_less_than_declared_differs():
     problem = long_sums("bfloat16", 2000, 0)
 
     def stalls(claim):
@@ -293,7 +287,7 @@ def test_the_contract_of_16_bits_is_that_of_balls(dtype):
     assert (sigmoid.ULPS_OF_16_BITS, tanh.ULPS_OF_16_BITS) == (2, 2)
 
 
-def test_a_sigmoid_whose_exponential_overflows_may_be_zero_in_float16_and_nowhere_else():
+def test_a_sigmoid_may_be_flushed_by_overflow_in_float16_alone():
     z = np.array([-12.0])
     half = ACTIVATIONS["sigmoid"].value(Bounded.exact(z, FORMATS["float16"]))
     assert half.error[0] == pytest.approx(half.value[0])
@@ -307,7 +301,7 @@ def test_a_sigmoid_whose_exponential_overflows_may_be_zero_in_float16_and_nowher
 
 
 @pytest.mark.needs("torch", "jax")
-def test_a_loss_that_overflows_where_it_is_summed_before_it_is_divided_is_undecided():
+def test_a_loss_that_overflows_before_its_division_is_undecided():
     """float16: 600·600/2 for each of two examples. PyTorch's sum is infinite; the reference's mean is not."""
     zeros = network((1, 1), 2, activations="identity", loss=("half_squared_error", "mean"), dtype="float16")
     parameters = {name: np.zeros_like(array) for name, array in zeros.parameters.items()}
@@ -324,15 +318,15 @@ def test_a_loss_that_overflows_where_it_is_summed_before_it_is_divided_is_undeci
 
 
 def test_an_accumulator_of_float32_does_not_overflow_where_float16_would():
-    form = format_of("float16")
-    product = Bounded.exact([[60_000.0, -60_000.0]], form) @ Bounded.exact([[2.0], [1.5]], form)
-    assert product.value == 30_000
-    assert product.error < 40
-    narrow = format_of("float16", OWN)
-    assert np.isinf(
-        (Bounded.exact([[60_000.0, -60_000.0]], narrow) @ Bounded.exact([[2.0], [1.5]], narrow)).error
-    )
-    assert np.isinf((Bounded.exact([[60_000.0]], form) @ Bounded.exact([[2.0]], form)).error)
+    def product(a, b, form):
+        return Bounded.exact(a, form) @ Bounded.exact(b, form)
+
+    wide, narrow = format_of("float16"), format_of("float16", OWN)
+    cancelling = [[60_000.0, -60_000.0]], [[2.0], [1.5]]
+    assert product(*cancelling, wide).value == 30_000
+    assert product(*cancelling, wide).error < 40
+    assert np.isinf(product(*cancelling, narrow).error)
+    assert np.isinf(product([[60_000.0]], [[2.0]], wide).error)
 
 
 def test_a_mean_over_more_examples_than_float16_can_count_promises_nothing():
@@ -354,7 +348,7 @@ def in_float16(name, *z, error=0.0):
 
 
 @pytest.mark.parametrize("name", ["silu", "softplus"])
-def test_what_an_overflowed_exponential_leaves_may_be_zero_and_what_another_leaves_may_not(name):
+def test_only_an_overflowed_exponential_may_leave_zero(name):
     """z / (1 + e⁻ᶻ) is 0 at −12, where e¹² overflows, and σ(−12) is 0 in the derivative of softplus."""
     value, slope = in_float16(name, -12.0, -9.0)
     bounded = value if name == "silu" else slope
@@ -363,9 +357,8 @@ def test_what_an_overflowed_exponential_leaves_may_be_zero_and_what_another_leav
 
 
 def test_a_square_that_overflows_takes_the_derivative_with_it():
-    (gelu, soft) = (in_float16(name, 200.0, 100.0)[1] for name in ("gelu_tanh", "softsign"))
-    assert np.isinf(gelu.error[0])  # 3z² is ∞, and multiplied by 1 − tanh² = 0
-    assert np.isfinite(gelu.error[1])
+    gelu, soft = (in_float16(name, 200.0, 100.0)[1] for name in ("gelu_tanh", "softsign"))
+    assert np.isinf(gelu.error).tolist() == [True, False]  # 3z² is ∞, and multiplied by 1 − tanh² = 0
     assert soft.error[0] > 1 / 201  # 1/(1 + z)² is 0, and 1/(1 + z) all that is left
     assert soft.error[1] < 1 / 101
 
@@ -379,32 +372,29 @@ def test_a_z_that_may_have_overflowed_may_be_no_number(name):
 
 
 @pytest.mark.parametrize("name", ["silu", "gelu_erf", "gelu_tanh", "softsign", "tanh", "selu"])
-def test_a_gradient_that_is_multiplied_part_by_part_may_overflow_on_its_way(name):
+def test_a_gradient_multiplied_by_parts_may_overflow(name):
     """g·z is infinite, and g·z·0 then NaN, where g times the derivative itself is small."""
     _, slope = in_float16(name, -8.0, -8.0)
     product = Bounded.exact([60_000.0, 100.0], FORMATS["float16"]) * slope
-    assert np.isinf(product.error[0])
-    assert np.isfinite(product.error[1])
+    assert np.isinf(product.error).tolist() == [True, False]
 
 
-def test_a_square_differentiated_is_twice_the_error_before_it_is_halved():
-    y_hat = Bounded.exact([[40_000.0], [30_000.0]], FORMATS["float16"])
-    zero = Bounded.exact(np.zeros((2, 1)), FORMATS["float16"])
-    for reduction in ("sum", "mean"):
-        error = loss_rule("half_squared_error", reduction).gradient(y_hat, zero).error
-        assert np.isinf(error[0, 0])
-        assert np.isfinite(error[1, 0])
+@pytest.mark.parametrize("reduction", ["sum", "mean"])
+def test_a_square_differentiated_is_twice_the_error_before_it_is_halved(reduction):
+    y_hat, zero = (Bounded.exact(one, FORMATS["float16"]) for one in ([[4e4], [3e4]], [[0.0], [0.0]]))
+    error = loss_rule("half_squared_error", reduction).gradient(y_hat, zero).error
+    assert np.isinf(error).tolist() == [[True], [False]]
 
 
 @pytest.mark.parametrize("loss", ["huber", "l1"])
-def test_a_difference_that_overflows_makes_the_loss_infinite_whatever_it_is_multiplied_by(loss):
+def test_a_difference_that_overflows_makes_the_loss_unbounded(loss):
     y_hat, y = (Bounded.exact([[one]], FORMATS["float16"]) for one in (60_000.0, -10_000.0))
     numbers = (("delta", 0.5),) if loss == "huber" else ()
     with np.errstate(invalid="ignore"):  # as the checker does
         assert np.isinf(loss_rule(loss, "sum", numbers).value(y_hat, y).error)
 
 
-def test_the_factor_of_a_mean_that_is_subnormal_loses_digits_and_one_that_is_zero_all():
+def test_a_subnormal_factor_of_a_mean_loses_digits():
     form = FORMATS["float16"]
     for rows, least in ((2**10, 0), (2**15, 2**-25 * 2**15), (70_000, np.inf)):
         y_hat, y = (Bounded.exact(np.full((rows, 1), one), form) for one in (0.5, 0.0))
@@ -413,7 +403,7 @@ def test_the_factor_of_a_mean_that_is_subnormal_loses_digits_and_one_that_is_zer
     assert np.all(np.isinf(found.error))
 
 
-def test_a_bound_that_is_no_number_in_one_element_keeps_the_others_underflow():
+def test_a_nan_bound_keeps_the_underflow_of_other_elements():
     """An infinite operand beside a small one: what underflow costs the small one is not forgotten."""
     form = FORMATS["float16"]
     with np.errstate(invalid="ignore"):

@@ -1,7 +1,7 @@
 """The small tables as they are printed, word for word, of results that are written out here.
 
 `tests/golden/` holds what they should be. Where a table is meant to change, look at what is now written, and
-copy it there with the command that the failing test tells.
+copy it there with the command that the failing test prints.
 """
 
 import dataclasses
@@ -15,17 +15,17 @@ import pytest
 from adapters import Adapter, Unavailable
 from cases import load_case
 from reference import Finding, JudgedStep, Subject, Verdict
-from reports import drift_table, known, report, tables
+from reports import report, report_tables
 from reports.bits import BitKeeper
-from reports.changes import compare, markdown
 from reports.drift import TRUTH, Drift
 from reports.environment import Environment, Selection
 from reports.lost_digits import LostDigits
-from reports.marks import table
-from reports.page.counts import counts
-from reports.quantities import quantities
+from reports.quantity_tables import quantities
+from reports.regression import compare
+from reports.regression_text import markdown
+from reports.results_file import SavedRun
 from reports.rows import PUBLISHED, Pair, Printed, Results, Row
-from reports.saved import SavedRun
+from reports.writers.markdown_text import table_head, table_rows
 
 GOLDEN = Path(__file__).parent / "golden"
 DOCUMENT, HARDTANH = load_case("worked/document"), load_case("divergences/hardtanh-at-one")
@@ -88,21 +88,30 @@ CASES = {one.name: one for one in (DOCUMENT, HARDTANH)}
 
 
 def sections() -> dict[str, str]:
-    matrix = tables.matrix(ROWS)
-    by_quantity = quantities(DOCUMENT, [one for one in ROWS if one.subject.case == DOCUMENT.name])
+    matrix = report_tables.matrix(ROWS)
+    by_quantity = quantities(DOCUMENT, [row for row in ROWS if row.subject.case == DOCUMENT.name])
     frames = {
         "matrix": matrix,
-        "counts": counts(matrix),
-        "expected differences": known.differences(ROWS, CASES),
-        "no equivalent": known.no_equivalent(ROWS),
-        "printed numbers": tables.printed(PRINTED),
-        "directly": tables.direct(PAIRS),
-        "without one right digit": tables.lost(LOST_DIGITS),
+        "counts": report_tables.counts(matrix),
+        "expected differences": report_tables.expected(ROWS, CASES),
+        "no equivalent": report_tables.no_equivalent(ROWS),
+        "printed numbers": report_tables.printed(PRINTED),
+        "directly": report_tables.direct(PAIRS),
+        "without one right digit": report_tables.lost(LOST_DIGITS),
         "quantities in float64": by_quantity["float64"],
         "quantities in float32": by_quantity["float32"],
-        "drift": drift_table.table(DRIFTS),
+        "drift": report_tables.drift(DRIFTS),
     }
-    return {title: table(frame) for title, frame in frames.items()}
+    return {title: "\n".join((*table_head(frame), *table_rows(frame))) for title, frame in frames.items()}
+
+
+def test_every_table_of_a_report_is_listed_once_and_in_order() -> None:
+    results = Results(ROWS, PAIRS, PRINTED, DRIFTS, lost_digits=tuple(LOST_DIGITS))
+    tables = report_tables.tables(results, Selection((DOCUMENT, HARDTANH), ()))
+    names = ["matrix", f"printed:{DOCUMENT.name}", "known", "no-equivalent", "direct", "lost", "drift"]
+    assert [table.name for table in tables] == names
+    assert all(len(table.frame) and table.title and table.about for table in tables)
+    assert not any(len(table.frame) for table in report_tables.tables(Results(), Selection((), ())))
 
 
 def test_the_tables_of_a_report(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""LaTeX: ASCII that pdflatex sets, whatever stands in a cell, and mathematics for what is mathematics."""
+"""LaTeX: ASCII that pdflatex sets, whatever is in a cell, and mathematics for what is mathematics."""
 
 import re
 import shutil
@@ -9,52 +9,50 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from reported import report_of, row
+from reported import report_of, row, table_of
 
 from reference import Verdict
-from reports import latex, tex
 from reports.notation import Notation
+from reports.writers import latex
 
 SINGLE = Notation(2, scalar=True)
 HOSTILE = r"\input{/etc/passwd} $x$ & 50% #1 _a^b~ {} --flag ''q'' ?` !` [h] * <b> |" + "\n\t\x00 `"
 UNICODE = (
-    "".join(tex.MATHEMATICS)
+    "".join(latex.MATHEMATICS)
     + "σ'(z) ½ Σ(ŷ − y)² ∂L/∂W₂ x W1ᵀ e⁻ᶻ ⊙ ± × ∞ … “q” ‘a’ – — Erdős, Čech, naïve, Ångström, ßæœ 用 🐛 ∄"
 )
 TOKEN = re.compile(r"\\[A-Za-z]+|\\.|.", re.DOTALL)
+TABLES = (latex.MARKS, latex.SIGNS, latex.MATHEMATICS, latex.ACCENTS)
 
 
-def math_depths(text: str) -> list[int]:
-    """Return how deep in \\ensuremath each sign of plain text stands; braces must be balanced."""
-    depths: list[bool] = [False]
+def special(text: str) -> list[tuple[str, bool]]:
+    """Return each special sign of plain text, and whether it is in \\ensuremath; braces must be balanced."""
+    inside: list[bool] = [False]
     found, tokens = [], TOKEN.findall(text)
     for number, sign in enumerate(tokens):
         if sign == "{":
-            depths.append(depths[-1] or (number > 0 and tokens[number - 1] == r"\ensuremath"))
+            inside.append(inside[-1] or (number > 0 and tokens[number - 1] == r"\ensuremath"))
         elif sign == "}":
-            depths.pop()
-            assert depths, "a brace too many"
+            inside.pop()
+            assert inside, "a brace too many"
         elif sign in set("$&#_%^~"):
-            found.append((sign, depths[-1]))
-    assert depths == [False], "a brace too few"
+            found.append((sign, inside[-1]))
+    assert inside == [False], "a brace too few"
     return found
 
 
 @given(st.text(max_size=40) | st.text(HOSTILE + UNICODE + "-e0123456789.", max_size=20))
 def test_any_text_is_ascii_and_balanced_and_holds_no_command_of_its_own(text: str) -> None:
-    told = tex.escape(text)
-    assert told.isascii()
-    assert "\n" not in told
-    assert all(inside for sign, inside in math_depths(told) if sign in "_^")
-    assert not [sign for sign, _ in math_depths(told) if sign in "$&#%"]
-    commands = set(re.findall(r"\\([A-Za-z]+)", told))
-    known = re.findall(r"\\([A-Za-z]+)", "".join((*tex.MARKS.values(), *tex.SIGNS.values())))
-    known += re.findall(r"\\([A-Za-z]+)", "".join((*tex.MATHEMATICS.values(), *tex.ACCENTS.values())))
-    assert commands <= {*known, "ensuremath", "times"}
+    written = latex.escape(text)
+    assert written.isascii()
+    assert "\n" not in written
+    assert all(inside and sign in "_^" for sign, inside in special(written) if sign != "~")
+    known = re.findall(r"\\([A-Za-z]+)", "".join(command for table in TABLES for command in table.values()))
+    assert set(re.findall(r"\\([A-Za-z]+)", written)) <= {*known, "ensuremath", "times"}
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "written"),
     [
         ("50% of a_b & #1", r"50\% of a\_b \& \#1"),
         ("[a]*", "{[}a{]}{*}"),
@@ -72,12 +70,12 @@ def test_any_text_is_ascii_and_balanced_and_holds_no_command_of_its_own(text: st
         ("用", "U+7528"),
     ],
 )
-def test_how_signs_are_written(text: str, told: str) -> None:
-    assert tex.escape(text) == told
+def test_escape(text: str, written: str) -> None:
+    assert latex.escape(text) == written
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "written"),
     [
         ("dL/dW2[0, 0]", r"\ensuremath{\partial L/\partial w_{2}}"),
         ("da1/dz1[0, 0]", r"\ensuremath{\sigma '(z_{1})}"),
@@ -89,8 +87,8 @@ def test_how_signs_are_written(text: str, told: str) -> None:
         ("", ""),
     ],
 )
-def test_quantities_are_mathematics(name: str, told: str) -> None:
-    assert latex.quantity(name, SINGLE) == told
+def test_quantities_are_mathematics(name: str, written: str) -> None:
+    assert latex.quantity(name, SINGLE) == written
 
 
 def test_a_small_table() -> None:
@@ -129,18 +127,18 @@ def tables() -> str:
         {HOSTILE: [HOSTILE, UNICODE], "quantity": [UNICODE, "W2_new"], "cause": [HOSTILE, "*"]}
     )
     rows = [row(f"{HOSTILE}/{UNICODE}", "torch", Verdict.DIFFERS), row("[x]", "jax", Verdict.AGREES)]
-    return latex.tables(report_of(rows, known=hostile, direct=hostile))
+    others = table_of("known", hostile, HOSTILE), table_of("direct", hostile), table_of("none", hostile[:0])
+    return latex.tables(report_of(rows, *others))
 
 
 def test_each_table_is_whole_and_is_there_once() -> None:
-    told = tables()
-    assert told.isascii()
-    assert told.count(r"\begin{longtable}") == told.count(r"\end{longtable}") == 3
-    assert re.findall(r"\\label\{(.*?)\}", told) == ["tab:matrix", "tab:known", "tab:direct"]
-    assert math_depths(re.sub("(?m)^%.*", "", told)) is not None
-    for line in told.splitlines():
-        cells = re.split(r"(?<!\\)&", line)
-        assert len(cells) == 1 or line.endswith(r" \\")
+    written = tables()
+    assert written.isascii()
+    assert written.count(r"\begin{longtable}") == written.count(r"\end{longtable}") == 3
+    assert re.findall(r"\\label\{(.*?)\}", written) == ["tab:matrix", "tab:known", "tab:direct"]
+    assert special(re.sub("(?m)^%.*", "", written))
+    for line in written.splitlines():
+        assert len(re.split(r"(?<!\\)&", line)) == 1 or line.endswith(r" \\")
 
 
 def test_pdflatex_sets_it(tmp_path: Path) -> None:

@@ -10,10 +10,10 @@ from networks import network
 from adapters import Adapter, Program
 from cases import load_cases
 from reference import Finding, Subject, Verdict, training_steps
+from reports.conclusion import conclude
 from reports.long_runs import KEPT_STEPS, RowKeeper
 from reports.rows import Row, first_failure
 from reports.run import run_case
-from reports.verdicts import conclude
 
 WHO = Subject("nets/long", "theirs", "", "float64")
 
@@ -36,7 +36,7 @@ def test_the_first_hundred_steps_are_kept_as_they_are():
     assert kept(*rows) == [one for (one,) in rows]
 
 
-def test_beyond_one_row_stands_for_many_with_the_largest_used_and_the_fewest_digits():
+def test_later_rows_are_merged_into_the_worst():
     useds = {101: 0.25, 102: 0.75, 103: 0.75, 104: 0.5}
     steps = [[replace(row(step, used, digits=step / 10), max_abs_diff=used)] for step, used in useds.items()]
     (merged,) = kept(*steps)
@@ -52,7 +52,7 @@ def test_verdicts_and_truths_are_counted_apart():
     assert {one.finding.truth: one.steps for one in rows} == {"float64": 198, "certified": 2}
 
 
-def test_the_first_failing_step_is_kept_whole_and_later_failures_are_merged():
+def test_the_first_failing_step_is_kept_whole():
     def step(number):
         return [row(number, quantity="z1"), row(number, used=2.0 + number)]
 
@@ -71,7 +71,7 @@ def undecided(step):
     return replace(row(step), finding=replace(row(step).finding, verdict=Verdict.UNDECIDED))
 
 
-def test_what_differs_outranks_what_is_undecided_wherever_it_stands():
+def test_what_differs_outranks_what_is_undecided():
     rows = kept([undecided(2)], [row(150)], [undecided(160)], [row(170, 3)], [row(180, 4)])
     assert [(one.finding.step, one.steps) for one in rows if one.fails] == [
         (2, 1),
@@ -149,7 +149,7 @@ def test_memory_does_not_grow_with_the_number_of_steps(long_case):
     assert highest[2_600][0] <= highest[1_100][0] + 100
 
 
-def test_the_first_failure_of_a_long_run_is_told_with_its_step_and_its_explanation(long_case):
+def test_the_first_failure_of_a_long_run_is_explained(long_case):
     rows, _ = run_case(long_case(1_100), "float64", [adapter_that_counts([])])
     first = first_failure(rows)
     assert first is not None
@@ -158,7 +158,7 @@ def test_the_first_failure_of_a_long_run_is_told_with_its_step_and_its_explanati
     assert sum(one.steps for one in rows if one.fails) == 801
 
 
-def test_a_implementation_that_is_not_judged_certified_is_counted_so(long_case):
+def test_certified_and_other_steps_are_counted_apart(long_case):
     from reports.environment import Selection
     from reports.rows import Results
 

@@ -30,13 +30,13 @@ def test_every_place_has_tests_and_faults():
 
 @pytest.fixture
 def fault():
-    return Mutant("bounded", "reference/bounded.py", "EXACT = 0.0\n", "EXACT = 1.0\n")
+    return Mutant("bounded", "reference/agreement.py", "EXACT = 0.0\n", "EXACT = 1.0\n")
 
 
 def test_a_fault_is_planted_into_the_copy_alone(tmp_path, fault):
     (tmp_path / "reference" / "__pycache__").mkdir(parents=True)
     (tmp_path / fault.file).write_text("A = 1\nEXACT = 0.0\n")
-    stale = tmp_path / "reference" / "__pycache__" / "bounded.cpython-311.pyc"
+    stale = tmp_path / "reference" / "__pycache__" / "agreement.cpython-311.pyc"
     stale.write_bytes(b"compiled")
     before = (mutation.ROOT / fault.file).read_bytes()
     mutation.plant(fault, tmp_path)

@@ -1,20 +1,12 @@
-"""The page's colours: words can be read on every ground, in light and in dark, to WCAG 2.2 level AA.
-
-Source of the contrast ratio: https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio
-"""
+"""The page's colours: words can be read on every ground, in light and in dark, to WCAG 2.2 level AA."""
 
 import re
 from pathlib import Path
 
 import pytest
+from colours import READABLE, SEEN, contrast
 
 STYLE = (Path(__file__).parent.parent / "reports" / "templates" / "style.css").read_text(encoding="utf-8")
-READABLE = 4.5
-"""Success criterion 1.4.3, for text of any size."""
-
-SEEN = 3.0
-"""Success criterion 1.4.11, for what is no text: the ring around what has the focus."""
-
 GROUNDS = ("paper", "soft", "t0", "t1", "t2", "t3", "wrong", "expected")
 TEXTS = [
     *(("ink", ground) for ground in GROUNDS),
@@ -27,19 +19,6 @@ def colours(scheme: str) -> dict[str, str]:
     blocks = re.findall(r":root \{(.*?)\}", STYLE, re.DOTALL)
     assert len(blocks) == 2
     return dict(re.findall(r"--(\w+): (#[0-9a-f]{6})", blocks[scheme == "dark"]))
-
-
-def luminance(colour: str) -> float:
-    linear = []
-    for place in (1, 3, 5):
-        part = int(colour[place : place + 2], 16) / 255
-        linear.append(part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4)
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-
-def contrast(one: str, other: str) -> float:
-    dark, light = sorted((luminance(one), luminance(other)))
-    return (light + 0.05) / (dark + 0.05)
 
 
 def test_the_ratio_is_the_one_that_is_defined() -> None:

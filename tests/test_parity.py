@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from adapters import Choice
-from adapters.registry import of_ones_own
+from adapters.registry import third_party
 from cases import Case
 from reference import parts
 from reports.junit import record
@@ -85,7 +85,7 @@ def test_parity(
 ) -> None:
     slow = request.config.getoption("--slow")
     limits = limits_of(request.config.option)
-    found, apart = RowKeeper(), () if is_debugged(request.config) else of_ones_own([adapter])
+    found, apart = RowKeeper(), () if is_debugged(request.config) else third_party([adapter])
     failure = failure_of(case, adapter, dtype, slow=slow, limits=limits, apart=apart, watch=found.add)
     with parts.collected() as failed:
         record(request.node, found.rows)

@@ -13,13 +13,13 @@ from cases import load_cases
 from reference import parts, worked_example
 from reference.mistakes import MISTAKES
 from reference.parts import FailedPart
-from reports import files, page, report, run, saved
+from reports import page, report, results_file, run
 from reports.build import main
-from reports.formats import FORMATS
 from reports.parity import Failure, failure_of, with_failed
 from reports.rows import Results
 from reports.sweep.implementations import Implementation
 from reports.sweep.minimize.dedup import failure
+from reports.writers import FORMATS, report_files
 
 pytestmark = pytest.mark.usefixtures("implementations", "without_pictures", "parts_may_fail")
 
@@ -81,8 +81,8 @@ def wrong(cases: Path, implementations: Path, tmp_path_factory: pytest.TempPathF
 
 def damage(monkeypatch: pytest.MonkeyPatch, target: str) -> None:
     """Let a function raise; of a file's writer the name is the file's."""
-    if target in files.WRITERS:
-        monkeypatch.setitem(files.WRITERS, target, breaks)
+    if target in report_files.WRITERS:
+        monkeypatch.setitem(report_files.WRITERS, target, breaks)
     else:
         monkeypatch.setattr(target, breaks)
 
@@ -94,26 +94,26 @@ def whole(one: Path, other: Path, *but: str) -> None:
 
 
 OF_A_REPORT = {
-    "reports.tables.matrix": "“Each case by each adapter”",
-    "reports.known.differences": "“Expected differences”",
-    "reports.known.no_equivalent": "“No equivalent”",
-    "reports.tables.direct": "“The adapters directly”",
-    "reports.tables.lost": "“Within the bound, and yet without one right digit”",
-    "reports.drift_table.table": "“For information: how far the trainings have come apart”",
-    "reports.tables.printed": "“Printed numbers: worked/document”",
-    "reports.report.quantities": "the tables of mine/document",
-    "reports.page.page.counts": "“Each case by each adapter”",
-    "reports.page.page.sections": "“The cases, line by line”",
-    "reports.page.page.anatomy": "“What a tolerance is made of”",
-    "reports.walk.walk": "“worked/document, step by step”",
-    "reports.page.cases.tape_drawing": "the drawing of mine/document",
-    "reports.page.cases.summary": "the tables of mine/document",
-    "reports.pictures.pictures": "“Pictures”",
-    "reports.markdown._matrix": "“Each case by each adapter”",
-    "reports.latex.table": "“Each case by each adapter”",
-    "reports.terminal._matrix": "“Each case by each adapter”",
-    "reports.step_summary.append": "the summary of the workflow's step",
-    **{name: name for name in files.WRITERS},
+    "reports.report_tables.matrix": "“Each case by each adapter”",
+    "reports.report_tables.expected": "“Expected differences”",
+    "reports.report_tables.no_equivalent": "“No equivalent”",
+    "reports.report_tables.direct": "“The adapters directly”",
+    "reports.report_tables.lost": "“Within the bound, and yet without one right digit”",
+    "reports.report_tables.drift": "“For information: how far the trainings have come apart”",
+    "reports.report_tables.printed": "“Printed numbers: worked/document”",
+    "reports.page.case_sections.quantities": "the tables of mine/document",
+    "reports.report_tables.counts": "“Each case by each adapter”",
+    "reports.page.index_page.case_sections": "“The cases, line by line”",
+    "reports.page.index_page.anatomy": "“What a tolerance is made of”",
+    "reports.worked_example.walk": "“worked/document, step by step”",
+    "reports.page.case_sections.tape_table": "the drawing of mine/document",
+    "reports.page.case_sections.summary": "the tables of mine/document",
+    "reports.plots.pictures": "“Pictures”",
+    "reports.writers.summary_md._rank": "“Each case by each adapter”",
+    "reports.writers.latex.table": "“Each case by each adapter”",
+    "reports.writers.terminal._show_table": "“Each case by each adapter”",
+    "reports.writers.summary_md.append": "the summary of the workflow's step",
+    **{name: name for name in report_files.WRITERS},
 }
 
 
@@ -132,7 +132,10 @@ def test_a_part_of_a_report_fails_alone(
     printed = capsys.readouterr().out
     assert "All agree" in printed
     assert f"failed: {part}, Broken: no such luck (" in printed
-    late = {"reports.terminal._matrix", "reports.step_summary.append"}  # the files are written by then
+    late = {
+        "reports.writers.terminal._show_table",
+        "reports.writers.summary_md.append",
+    }  # the files are written by then
     for name in ("index.html", "summary.md") if target not in late else ():
         text = (tmp_path / name).read_text(encoding="utf-8").replace("\\", "")
         assert "All agree" in text, name
@@ -142,8 +145,8 @@ def test_a_part_of_a_report_fails_alone(
 def test_a_part_that_fails_is_named_in_its_place_and_the_others_stand(
     right: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("reports.page.page.anatomy", breaks)
-    monkeypatch.setattr("reports.page.cases.tape_drawing", breaks)
+    monkeypatch.setattr("reports.page.index_page.anatomy", breaks)
+    monkeypatch.setattr("reports.page.case_sections.tape_table", breaks)
     assert again(right, tmp_path / "damaged") == 1
     monkeypatch.undo()
     text = html.unescape((tmp_path / "damaged" / "index.html").read_text(encoding="utf-8"))
@@ -159,14 +162,14 @@ def test_a_part_that_fails_is_named_in_its_place_and_the_others_stand(
 WRONG = "programs:forgets_the_factor on mine/document"
 
 FAILURES = {
-    "reports.page.page.failures": "“What fails”",
-    "reports.page.failures._formula": f"the line of {WRONG} in float64",
-    "reports.page.failures._numbers": f"the numbers of {WRONG} in float64",
-    "reports.page.failures.repeat": f"the command that repeats {WRONG} in float64",
-    "reports.markdown._failures": "“What fails”",
-    "reports.changes.compare": "what has changed since the last run",
-    "reports.terminal.changes.show": "“What has changed since the last run”",
-    "reports.page.page.changes.to_page": "“What has changed since the last run”",
+    "reports.page.index_page.failures": "“What fails”",
+    "reports.page.failing._formula": f"the line of {WRONG} in float64",
+    "reports.page.failing._numbers": f"the numbers of {WRONG} in float64",
+    "reports.page.failing.repeat": f"the command that repeats {WRONG} in float64",
+    "reports.writers.summary_md._failures": "“What fails”",
+    "reports.regression_text.compare": "what has changed since the last run",
+    "reports.writers.terminal.changes.show": "“What has changed since the last run”",
+    "reports.page.index_page.changes.to_page": "“What has changed since the last run”",
 }
 
 
@@ -198,8 +201,8 @@ def test_a_picture_fails_alone(
 ) -> None:
     for other in PICTURES:
         nothing = () if other == "histogram" else None
-        monkeypatch.setattr(f"reports.pictures.{other}.picture", lambda *_, nothing=nothing: nothing)
-    monkeypatch.setattr(f"reports.pictures.{name}.picture", breaks)
+        monkeypatch.setattr(f"reports.plots.{other}.picture", lambda *_, nothing=nothing: nothing)
+    monkeypatch.setattr(f"reports.plots.{name}.picture", breaks)
     assert again(right, tmp_path) == 1
     whole(right, tmp_path)
     text = (tmp_path / "index.html").read_text(encoding="utf-8")
@@ -229,7 +232,9 @@ def without(results: Results, *fields: str) -> Results:
 
 def same(one: Path, other: Path, *but: str) -> None:
     """Two kept runs hold the same results; NaN is NaN."""
-    assert repr(without(saved.read(one).results, *but)) == repr(without(saved.read(other).results, *but))
+    assert repr(without(results_file.read(one).results, *but)) == repr(
+        without(results_file.read(other).results, *but)
+    )
 
 
 @pytest.mark.parametrize(("target", "field", "part"), [(key, *told) for key, told in OF_A_RUN.items()])
@@ -241,9 +246,9 @@ def test_what_follows_a_run_fails_alone(
         code = build(cases, tmp_path, "--format=json", "--format=csv")
     assert code == 1
     same(tmp_path, right, field)
-    found = saved.read(tmp_path).results
+    found = results_file.read(tmp_path).results
     assert getattr(found, field) == ()
-    assert getattr(saved.read(right).results, field) or field == "lost_digits"  # this case loses none
+    assert getattr(results_file.read(right).results, field) or field == "lost_digits"  # this case loses none
     assert found.failed
     assert all(one.part.startswith(part) for one in found.failed)
     assert (tmp_path / "results.csv").read_bytes() == (right / "results.csv").read_bytes()
@@ -251,7 +256,7 @@ def test_what_follows_a_run_fails_alone(
 
 
 def test_what_failed_in_the_run_is_named_where_it_would_have_stood(right: Path, tmp_path: Path) -> None:
-    kept = saved.read(right)
+    kept = results_file.read(right)
     lost = {
         "the drift of a": "drift",
         "the lost digits of b": "lost",
@@ -283,7 +288,7 @@ def test_a_diagnosis_fails_alone(
     assert build(cases, tmp_path, "--format=json", "--format=csv", wrong=True) == 1
     monkeypatch.undo()
     same(tmp_path, wrong)
-    found = saved.read(tmp_path).results
+    found = results_file.read(tmp_path).results
     assert any(one.part.startswith(part) for one in found.failed)
     assert any(f"Not told: {part}" in row.explanation for row in found.rows)
 
@@ -294,7 +299,7 @@ def test_where_one_mistake_fails_the_others_are_tried(
     broken = replace(MISTAKES["sum-for-mean"], change=breaks)
     monkeypatch.setattr("reference.diagnosis.candidates.MISTAKES", {**MISTAKES, broken.name: broken})
     build(cases, tmp_path, "--format=json", wrong=True)
-    rows = saved.read(tmp_path).results.rows
+    rows = results_file.read(tmp_path).results.rows
     (told,) = [row.explanation for row in rows if row.fails and row.explanation]
     assert told.startswith("Explained by: the factor w is missing from the hidden gradient")
     assert "Not told: the mistake sum-for-mean failed: Broken: no such luck (reference/mistakes/" in told
@@ -309,8 +314,8 @@ def test_where_judging_itself_fails_the_other_cases_are_judged(
         run, "run_case", lambda case, *more: (breaks if "mine" in case.name else judge)(case, *more)
     )
     assert build(cases, tmp_path, "--format=json") == 1
-    rows = saved.read(tmp_path).results.rows
-    kept = [one for one in saved.read(right).results.rows if one.subject.case == "worked/document"]
+    rows = results_file.read(tmp_path).results.rows
+    kept = [one for one in results_file.read(right).results.rows if one.subject.case == "worked/document"]
     judged = [one for one in rows if one.finding.verdict != "error"]
     assert repr(judged) == repr([one for one in kept if one.subject.adapter != "published"])
     told = {(one.subject.adapter, one.finding.reason.partition(":")[0]) for one in rows if one not in judged}
@@ -328,7 +333,7 @@ def test_a_machine_that_cannot_be_described_costs_no_verdict(
     monkeypatch.setattr("platform.platform", breaks)
     assert build(cases, tmp_path) == 1
     same(tmp_path, right)
-    assert saved.read(tmp_path).environment.platform == "not known"
+    assert results_file.read(tmp_path).environment.platform == "not known"
 
 
 def test_a_parity_test_tells_its_verdict_and_what_failed(
@@ -362,9 +367,9 @@ def test_the_suites_power_fails_alone(
     monkeypatch.setattr("reports.make.measure", breaks)
     assert build(cases, tmp_path, "--format=json", "--format=csv", "--power") == 1
     same(tmp_path, right)
-    (failed,) = saved.read(tmp_path).results.failed
+    (failed,) = results_file.read(tmp_path).results.failed
     assert failed.part == "the suite's power"
-    assert saved.read(tmp_path).power is None
+    assert results_file.read(tmp_path).power is None
 
 
 def test_verdicts_are_printed_where_no_file_can_be_written(
@@ -373,7 +378,7 @@ def test_verdicts_are_printed_where_no_file_can_be_written(
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(files, "publish", refuse)
+    monkeypatch.setattr(report_files, "publish", refuse)
     assert again(right, tmp_path) == 2
     told = capsys.readouterr()
     assert "All agree" in told.out

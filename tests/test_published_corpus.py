@@ -130,7 +130,7 @@ def test_there_are_at_least_ten_more_than_two() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_exact_value_rounds_to_every_number_but_those_that_are_known(name: str, most: int) -> None:
+def test_the_exact_value_rounds_to_all_but_known_numbers(name: str, most: int) -> None:
     known = {key: quantities for key, quantities in EXCEPTIONS.items() if key[0] == name and key[1] <= most}
     assert does_not_round(name, most) == {
         key: {quantity: set(why) for quantity, why in quantities.items()} for key, quantities in known.items()

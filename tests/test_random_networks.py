@@ -10,7 +10,7 @@ import pytest
 from networks import ACTIVATIONS, LOSSES, network
 
 from adapters import find_adapters
-from adapters.choice import ENGINES
+from adapters.registry import ENGINES
 from cases.dtypes import DTYPES, SIXTEEN_BITS
 from reference import Subject, Verdict, judge, sentence
 
@@ -23,8 +23,8 @@ def pytest_generate_tests(metafunc):
     metafunc.parametrize("structure", range(-(-metafunc.config.getoption("--random") // DRAWS)))
 
 
+# Where JAX has another derivative than is stated: in 16 bits a number is often exactly at a kink.
 KINKS = {"leaky_relu", "hardtanh", "l1"}
-"""Where JAX has another derivative than is stated: in 16 bits a number is often exactly at a kink."""
 
 
 def random_problems(structure, dtype, *, with_kinks):

@@ -34,11 +34,13 @@ from adapters import find_adapters
 from adapters.registry import ENTRY_POINT_GROUP, default_names
 from cases import SHIPPED, load_cases
 from reference import tape, worked_example
-from reports import build, diff, latex, places, vectors
-from reports.changes import tables
-from reports.changes.moved import Motion
+from reports import build, diff, places
+from reports import vectors as vectors
+from reports.bit_changes import BitChanges
+from reports.regression_text import tables
 from reports.sweep import __main__ as sweep
 from reports.sweep.summary import COLUMNS
+from reports.writers import latex
 
 DOCUMENTS = documents()
 BLOCKS = [block for path, text in DOCUMENTS.items() for block in blocks(path, text)]
@@ -59,7 +61,7 @@ KINDS: dict[str, Callable[[Block], bool]] = {
     "python's prompt": lambda one: one.language == "pycon",
     "installation": lambda one: one.language == "sh" and one.text.startswith("python3.11 -m venv "),
     "the tape": lambda one: one.language == "text" and one.text.startswith("z1 = "),
-    "the house": lambda one: one.language == "text" and one.text.startswith("cases/ "),
+    "the architecture": lambda one: one.language == "text" and one.text.startswith("cases/ "),
     "an entry point": lambda one: one.language == "toml",
     "a flow chart": lambda one: one.language == "mermaid",
     "a paper": lambda one: one.language == "latex",
@@ -198,7 +200,7 @@ def test_the_lines_of_the_tape_are_those_of_the_code() -> None:
 
 
 def test_the_house_is_as_it_is_described() -> None:
-    (block,) = of("the house")
+    (block,) = of("the architecture")
     rooms = [line.split("/")[0] for line in block.text.splitlines()]
     assert rooms == ["cases", "reference", "adapters", "reports", "tests"]
     assert all((ROOT / room).is_dir() for room in rooms)
@@ -274,7 +276,7 @@ def test_two_releases_are_compared_in_the_form_that_is_printed() -> None:
     lines = {tuple(re.split(r" {2,}", line.strip())) for line in block.text.splitlines()}
     for frame in (
         tables.differing(()),
-        tables.kinds(Motion()),
+        tables.kinds(BitChanges()),
         tables.headroom(SimpleNamespace(headroom=())),
     ):
         assert tuple(frame.columns) in lines

@@ -13,7 +13,7 @@ from networks import ACTIVATIONS, LOSSES, network
 from cases import load_case
 from cases.verdict import Verdict
 from reference import Bounded, evaluate, judge_published, tape, training_steps, worked_example
-from reference.formats import PRINTED
+from reference.arithmetic import PRINTED
 
 # From a separate evaluation in 60-digit decimals; the gradients by difference quotients, no chain rule.
 DOCUMENT = {
@@ -87,7 +87,7 @@ def test_each_step_starts_from_the_parameters_of_the_last():
     assert second["loss"] != first["loss"]
 
 
-def test_parameters_that_are_not_trained_stay_and_their_gradients_are_still_computed():
+def test_parameters_not_trained_stay_and_have_gradients():
     problem = network(not_trained=frozenset({"b1", "W2"}))
     values = next(training_steps(problem))
     assert np.array_equal(values["b1_new"], problem.parameters["b1"])
@@ -96,7 +96,7 @@ def test_parameters_that_are_not_trained_stay_and_their_gradients_are_still_comp
     assert np.any(values["dL/db1"] != 0)
 
 
-def test_the_tape_is_in_the_documents_order_and_every_line_uses_lines_above_it():
+def test_the_tape_is_in_the_documents_order():
     problem = worked_example()
     lines = tape(problem)
     assert [line.name for line in lines] == (

@@ -11,16 +11,17 @@ from typing import Any
 
 import pytest
 
-from adapters import Adapter, Program, Unavailable, choice
+from adapters import Adapter, Program, Unavailable, registry
 from cases import load_case
 from reference import Verdict, training_steps
-from reports import files, saved, tables
+from reports import results_file
 from reports.build import main
+from reports.conclusion import conclude
 from reports.environment import Selection
 from reports.rows import Results
 from reports.run import run_case
-from reports.tables import COLUMNS
-from reports.verdicts import conclude
+from reports.writers import csv_json, report_files
+from reports.writers.csv_json import COLUMNS
 
 ROOT = Path(__file__).parent.parent
 
@@ -79,7 +80,7 @@ def test_csv_and_json_hold_the_same_numbers_to_the_last_bit(
     build: Callable[..., int], tmp_path: Path
 ) -> None:
     build(adapters=("programs:honest", "programs:nan", "programs:raises"))
-    frame = tables.results(saved.read(tmp_path / "out").results.rows)
+    frame = csv_json.results(results_file.read(tmp_path / "out").results.rows)
     rows = [dict(zip(COLUMNS, row, strict=True)) for row in frame.itertuples(index=False, name=None)]
     for written, row in zip(results(tmp_path / "out"), rows, strict=True):
         for name in ("used", "error", "tolerance", "digits", "ulps", "claimed", "derived", "max_abs_diff"):
@@ -129,9 +130,9 @@ def test_a_framework_that_is_absent_is_told_and_fails_if_asked_for_or_one_is_lef
     *,
     asked: bool,
 ) -> None:
-    found = choice.find_adapters(["numpy"])
+    found = registry.find_adapters(["numpy"])
     absent = Unavailable("jax", Verdict.NOT_RUN, "jax is not installed")
-    monkeypatch.setattr(choice, "find_adapters", lambda *_: (*found, absent))
+    monkeypatch.setattr(registry, "find_adapters", lambda *_: (*found, absent))
     assert build(adapters=("numpy", "jax") if asked else ()) == 1
     printed = capsys.readouterr().out
     assert "Not run: jax, because jax is not installed." in printed
@@ -246,7 +247,7 @@ def test_an_interrupted_build_leaves_the_last_report_whole(
     before = contents(tmp_path / "out")
     for name in FILES:
         with monkeypatch.context() as patch:
-            patch.setitem(files.WRITERS, name, interrupt)
+            patch.setitem(report_files.WRITERS, name, interrupt)
             assert build(adapters=("programs:nan",)) == 130
         assert contents(tmp_path / "out") == before
     assert "Interrupted; the last report is as it was." in capsys.readouterr().err
@@ -301,7 +302,7 @@ def test_a_folder_that_refuses_new_files_is_told(
     def refuse(texts: object, folder: Path, **_: object) -> None:
         raise PermissionError(13, "Permission denied", str(folder))
 
-    monkeypatch.setattr(files, "publish", refuse)
+    monkeypatch.setattr(report_files, "publish", refuse)
     assert build() == 2
     assert capsys.readouterr().err.endswith("out: Permission denied\n")
 
@@ -316,7 +317,7 @@ def test_power_is_measured_and_shown_where_it_is_asked_for(build: Callable[..., 
         told = (out / name).read_text(encoding="utf-8")
         assert "What this suite catches, beside the usual tools" in told
         assert "weight-factor-missing" in told
-    power = saved.read(out).power
+    power = results_file.read(out).power
     assert power is not None
     assert len(power.meetings) > 30
 

@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 from conftest import TWO_LAYERS
 
-from reports import saved
+from reports import results_file
 from reports.build import main
-from reports.page.tints import is_news
 
 pytestmark = pytest.mark.usefixtures("implementations", "without_pictures")
 
@@ -95,7 +94,7 @@ def test_what_is_expected_is_marked_in_every_row(build: Callable[..., int], tmp_
     marked = {(row["step"], row["quantity"]) for row in rows if row["expected"] == "True"}
     assert marked == {(step, name) for step in "23" for name in ("dL/da1", "dL/dz1")}
     assert {row["expected"] for row in rows if row["verdict"] == "agrees"} == {"False"}
-    told = saved.read(tmp_path / "out")
+    told = results_file.read(tmp_path / "out")
     assert sum(row.expected for row in told.results.rows) == 4
     assert len(told.conclusion.known) == 1
 
@@ -136,22 +135,6 @@ def test_where_everybody_declines_nothing_is_compared_and_that_fails(
 ) -> None:
     assert build(expect, "declines") == 1
     assert "Nothing was compared, so nothing is known to agree." in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(
-    ("cell", "news"),
-    [
-        ("differs at a1", True),
-        ("differs as expected at a1", False),
-        ("error as expected at a1", False),
-        ("no equivalent", False),
-        ("not as its case expects", True),
-        ("not run", True),
-        ("agrees exactly", False),
-    ],
-)
-def test_what_a_reader_must_not_overlook(cell: str, *, news: bool) -> None:
-    assert is_news(cell) is news
 
 
 def test_jax_as_it_comes_computes_in_float32(tmp_path: Path) -> None:

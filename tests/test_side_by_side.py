@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cases.dtypes import DTYPES
-from cases.rounding import rounded_once
+from cases.numbers import rounded_once
 from reports.differences import bitwise_equal, largest_differences, ulp_distance
 from reports.side_by_side import SideBySide
 

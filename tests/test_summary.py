@@ -1,4 +1,4 @@
-"""summary.md: under GitHub's limit whatever there is to tell, and what others wrote is shown as text."""
+"""summary.md: under GitHub's limit however long the report is, and what others wrote is shown as text."""
 
 import re
 from dataclasses import replace
@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
-from reported import report_of, row
+from reported import report_of, row, table_of
 
-from cases.defects import printable
+from cases.errors import printable
 from reference import Verdict
-from reports import fitting, markdown, marks, step_summary
+from reports.writers import markdown_text, summary_md
 
 # What GitHub shows, in bytes: docs.github.com, "Workflow commands", "Step isolation and limits".
 MIB = 2**20
@@ -53,16 +53,15 @@ def thousands(count: int = 12_000) -> SimpleNamespace:
         for number, verdict in enumerate(verdicts)
     ]
     many = pd.DataFrame({"case": [f"{LONG}/{number}" for number in range(count)], "see": "–"})
-    case = SimpleNamespace(name="mine/printed")
-    examples = (SimpleNamespace(case=case, source="a book", table=many[: count // 10]),) * (count // 200)
-    return report_of(rows, known=many, lost=many, drift=many, examples=examples)
+    printed = [table_of(f"printed:{number}", many[: count // 10]) for number in range(count // 200)]
+    return report_of(rows, *printed, *(table_of(name, many) for name in ("known", "lost", "drift")))
 
 
-def test_thousands_of_cases_stay_under_the_limit_with_the_worst_first_and_the_rest_counted() -> None:
+def test_thousands_of_cases_are_cut_with_the_worst_first_and_the_rest_counted() -> None:
     report = thousands()
-    told = markdown.summary(report)
-    assert 0.8 * MIB < len(told.encode()) <= markdown.LIMIT < MIB
-    failures, matrix = (told.split(f"## {title}\n")[1].split("\n## ")[0] for title in TITLES)
+    text = summary_md.summary(report)
+    assert 0.8 * MIB < len(text.encode()) <= summary_md.LIMIT < MIB
+    failures, matrix = (text.split(f"## {title}\n")[1].split("\n## ")[0] for title in TITLES)
     used = [int(number) for number in re.findall(r"^- .* is 0\.25.*case-(\d+)", failures, re.MULTILINE)]
     assert used == sorted(used, reverse=True)
     assert used[0] == 11_997
@@ -72,24 +71,24 @@ def test_thousands_of_cases_stay_under_the_limit_with_the_worst_first_and_the_re
     left, failing = 12_000 - len(cells), 4_000 - cells.count("differs")
     expected = f", of which {failing:,} tell of a failure" if failing else ", and none of them fails"
     assert f"**{left:,} more lines are left out here for their size{expected}.**" in matrix
-    assert re.search(r"\*\*Left out here for their size: .* and [\d,]+ more\.\*\*", told)
-    assert told.count("\n## How this was made\n") == 1
+    assert re.search(r"\*\*Left out here for their size: .* and [\d,]+ more\.\*\*", text)
+    assert text.count("\n## How this was made\n") == 1
 
 
 TITLES = ("What fails", "Each case by each adapter")
 
 
-def test_a_report_with_room_is_told_whole() -> None:
-    told = markdown.summary(thousands(30))
-    assert "left out here" not in told.split("## Expected differences")[0]
-    assert told.count(f"| {LONG}/case-") == 30
-    assert "What fails stands first" in told
+def test_a_report_with_room_is_whole() -> None:
+    text = summary_md.summary(thousands(30))
+    assert "left out here" not in text.split("## Known")[0]
+    assert text.count(f"| {LONG}/case-") == 30
+    assert "What fails stands first" in text
 
 
 @settings(max_examples=25)
 @given(st.integers(30_000, 200_000))
 def test_no_limit_is_passed(limit: int) -> None:
-    assert len(markdown.summary(FEW, limit).encode()) <= limit
+    assert len(summary_md.summary(FEW, limit).encode()) <= limit
 
 
 FEW = thousands(600)
@@ -100,12 +99,11 @@ def test_one_line_of_half_a_megabyte_is_shortened() -> None:
     report = report_of([row(hostile, "torch", Verdict.ERROR, reason=hostile)])
     report.conclusion = replace(report.conclusion, headline=hostile, not_run=(hostile,))
     report.environment = replace(report.environment, command=hostile, cpu=hostile)
-    report.examples = (SimpleNamespace(case=report, source=hostile, table=pd.DataFrame({"a": [1]})),)
-    report.name = hostile
-    told = markdown.summary(report, step_summary.LEAST)
-    assert len(told.encode()) <= step_summary.LEAST
-    assert "…" in told
-    assert "Left out here for their size: Each case by each adapter" in told
+    report.tables += (table_of(hostile, pd.DataFrame({"a": [1]}), hostile),)
+    text = summary_md.summary(report, summary_md.MIN_ROOM)
+    assert len(text.encode()) <= summary_md.MIN_ROOM
+    assert "…" in text
+    assert "Left out here for their size: Each case by each adapter" in text
 
 
 WORDS = st.text(st.characters(codec="utf-8"), max_size=30) | st.text("\\`*_[]~|<>&$#+-=.)( 1ab", max_size=12)
@@ -114,66 +112,64 @@ WORDS = st.text(st.characters(codec="utf-8"), max_size=30) | st.text("\\`*_[]~|<
 @given(WORDS)
 def test_text_stays_text(words: str) -> None:
     plain = " ".join(printable(words).split())
-    for told in (f"| {marks.escape(words)} |\n| --- |\n| {marks.escape(words)} |", marks.item(words)):
-        seen = read(told)
+    for text in (
+        f"| {markdown_text.escape(words)} |\n| --- |\n| {markdown_text.escape(words)} |",
+        markdown_text.item(words),
+    ):
+        seen = read(text)
         assert not {*seen.tags} - {"table", "thead", "tbody", "tr", "th", "td", "ul", "li", "span"}
         assert {" ".join(part.split()) for part in seen.words.split("\n")} <= {plain, ""}
 
 
 @given(WORDS)
 def test_code_stays_code(words: str) -> None:
-    seen = read(f"- {marks.code(words)}")
+    seen = read(f"- {markdown_text.code(words)}")
     if words.strip():
         assert seen.words.strip() == printable(words).strip()
         assert seen.tags[-1:] == ["code"]
 
 
-def test_the_marks_that_github_reads() -> None:
-    assert marks.escape("a|b *c* d_e_ `f` [g](h) ~i~") == (r"a\|b \*c\* d\_e\_ \`f\` \[g\](h) \~i\~")
-    assert marks.escape("<b> & $x$") == "&lt;b> &amp; <span>$</span>x<span>$</span>"
-    assert [marks.item(text) for text in ("# a", "1. b", "- c", "-0.5")] == [
+def test_escaped_marks() -> None:
+    assert markdown_text.escape("a|b *c* d_e_ `f` [g](h) ~i~") == (r"a\|b \*c\* d\_e\_ \`f\` \[g\](h) \~i\~")
+    assert markdown_text.escape("<b> & $x$") == "&lt;b> &amp; <span>$</span>x<span>$</span>"
+    assert [markdown_text.item(text) for text in ("# a", "1. b", "- c", "-0.5")] == [
         r"- \# a", r"- 1\. b", r"- \- c", r"- \-0.5",
     ]  # fmt: skip
 
 
 def test_a_section_keeps_its_first_lines_and_counts_the_others() -> None:
     lines = tuple(f"| {number} |" for number in range(1_000))
-    section = fitting.Section("Numbers", "All of them.", ("| n |", "| --- |"), lines, failing=400)
+    section = markdown_text.Section("Numbers", "All of them.", ("| n |", "| --- |"), lines, failing=400)
     for limit in (3_000, 5_000):
-        told = section.within(limit)
-        assert len(told.encode()) <= limit
-        kept = [int(number) for number in re.findall(r"^\| (\d+) \|$", told, re.MULTILINE)]
+        text = section.within(limit)
+        assert len(text.encode()) <= limit
+        kept = [int(number) for number in re.findall(r"^\| (\d+) \|$", text, re.MULTILINE)]
         assert kept == list(range(len(kept)))
         failing = f"of which {400 - len(kept)} tell" if len(kept) < 400 else "none of them fails"
-        assert f"**{1_000 - len(kept)} more lines are left out here for their size, " in told
-        assert failing in told
+        assert f"**{1_000 - len(kept)} more lines are left out here for their size, " in text
+        assert failing in text
     assert section.within(330) == ""
     assert all(len(section.within(a)) <= len(section.within(b)) for a, b in pairwise(range(0, 20_000, 500)))
 
 
-def test_the_summary_is_appended_where_the_workflow_says(
+def test_append_to_the_workflows_summary(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "step.md"
-    step_summary.append(FEW)
+    summary_md.append(FEW)
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(path))
-    step_summary.append(FEW)
+    summary_md.append(FEW)
     once = path.read_text(encoding="utf-8")
-    assert once == markdown.summary(FEW) + "\n"
-    step_summary.append(FEW)
+    assert once == summary_md.summary(FEW) + "\n"
+    summary_md.append(FEW)
     assert path.read_text(encoding="utf-8") == once * 2
-    path.write_text("x" * (markdown.LIMIT - 150_000) + "\n", encoding="utf-8")
-    step_summary.append(FEW)
-    assert markdown.LIMIT - 150_000 < path.stat().st_size <= markdown.LIMIT
+    path.write_text("x" * (summary_md.LIMIT - 150_000) + "\n", encoding="utf-8")
+    summary_md.append(FEW)
+    assert summary_md.LIMIT - 150_000 < path.stat().st_size <= summary_md.LIMIT
     assert capsys.readouterr().err == ""
-    step_summary.append(FEW)
+    summary_md.append(FEW)
     assert "has too little room left" in capsys.readouterr().err
-    assert path.stat().st_size <= markdown.LIMIT
-
-
-def test_a_workflows_page_that_cannot_be_written_is_told_and_fails_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+    assert path.stat().st_size <= summary_md.LIMIT
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "no" / "such"))
-    step_summary.append(FEW)
+    summary_md.append(FEW)
     assert "($GITHUB_STEP_SUMMARY): No such file or directory" in capsys.readouterr().err

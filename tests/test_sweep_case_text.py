@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from networks import network
 
 from cases import Case, Rule
-from cases.check import check
-from cases.defects import Report
 from cases.dtypes import DTYPES
-from cases.rounding import largest, rounded_once
-from cases.schema import schema_text
+from cases.errors import Report
+from cases.numbers import largest, rounded_once
+from cases.validation import check
+from cases.write_schema import schema_text
 from reports.sweep.minimize.case_text import document
 from reports.sweep.minimize.short_numbers import digits_of, shortest, to_digits, weight, with_input
 from reports.sweep.plan import Block, Plan

@@ -8,8 +8,8 @@ from networks import network
 
 from adapters import Adapter, Program, find_adapters
 from cases import SHIPPED, load_cases, names
+from cases.problem import stacked
 from cases.protocol import Stacked
-from cases.stacks import stacked
 from cases.verdict import NoEquivalent
 from reference import training_steps
 from reports.sweep.evaluate import MAX_SENTENCES, evaluate_alone, evaluate_stack

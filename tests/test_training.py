@@ -1,4 +1,4 @@
-"""Training until it is done, and for thousands of steps: who ends when, and which steps are certified."""
+"""Training: when a run ends, which of thousands of steps are certified, what nothing is observed of."""
 
 from dataclasses import replace
 
@@ -7,10 +7,14 @@ import pytest
 from networks import damaged, network
 
 from adapters import find_adapters
-from cases import load_case
+from cases import load_case, names
 from cases.names import outcome
-from reference import judge, training_steps
-from reference.certification import EVERY_STEP_UP_TO, is_certified
+from reference import evaluate, judge, tape, training_steps
+from reference.arithmetic import PRINTED
+from reference.certified import MAX_CERTIFIED_STEPS, is_certified
+from reference.line import leading_to
+from reference.mistakes import MISTAKES
+from reference.training import advance, exact_inputs, propagate
 from reports.run import lockstep
 
 
@@ -31,7 +35,7 @@ def endless(problem):
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_training_ends_after_the_first_step_whose_loss_is_at_most_the_threshold(dtype):
+def test_training_ends_at_the_first_loss_of_at_most_the_threshold(dtype):
     problem = network(steps=20, dtype=dtype)
     until = halfway(problem)
     assert len(losses(replace(problem, until=until))) == 6
@@ -40,7 +44,7 @@ def test_training_ends_after_the_first_step_whose_loss_is_at_most_the_threshold(
 
 
 @pytest.mark.parametrize("name", ["numpy", "torch", "jax"])
-def test_adapters_need_not_know_and_each_is_ended_by_its_own_loss(name):
+def test_each_adapter_is_ended_by_its_own_loss(name):
     (adapter,) = find_adapters([name])
     problem = network(steps=20)
     problem = replace(problem, until=halfway(problem) * (1 + 1e-9))
@@ -50,7 +54,7 @@ def test_adapters_need_not_know_and_each_is_ended_by_its_own_loss(name):
         assert all(finding.passes for step in steps for finding in step.findings)
 
 
-def test_a_implementation_near_the_threshold_may_end_a_step_later_than_another():
+def test_an_implementation_near_the_threshold_may_end_a_step_later():
     problem = network(steps=20)
     problem = replace(problem, until=halfway(problem))
 
@@ -79,14 +83,14 @@ def test_nan_and_a_malformed_loss_end_nothing():
         assert len(list(judge(problem, spoilt, frozenset()))) == 5
 
 
-def test_a_implementation_that_ends_before_it_is_done_is_an_error():
+def test_ending_before_the_threshold_is_an_error():
     problem = replace(network(steps=20), until=1e-9)
     *_, last = judge(problem, lambda given: training_steps(replace(given, steps=3)), frozenset())
     (error,) = last.failures
     assert error.reason == "stopped after 3 of 20 steps, with no loss of at most 1e-09"
 
 
-def test_inputs_changed_in_place_are_told_at_the_true_last_step():
+def test_inputs_changed_in_place_are_found_at_the_true_last_step():
     problem = network(steps=20)
     problem = replace(problem, until=halfway(problem))
 
@@ -128,15 +132,15 @@ published:
 # thousands of steps
 
 
-def test_runs_of_up_to_a_thousand_steps_are_certified_throughout_and_longer_ones_at_every_hundredth():
-    short, long = network(steps=EVERY_STEP_UP_TO), network(steps=EVERY_STEP_UP_TO + 1)
-    assert all(is_certified(short, step) for step in range(1, EVERY_STEP_UP_TO + 1))
+def test_long_runs_are_certified_at_every_hundredth_step():
+    short, long = network(steps=MAX_CERTIFIED_STEPS), network(steps=MAX_CERTIFIED_STEPS + 1)
+    assert all(is_certified(short, step) for step in range(1, MAX_CERTIFIED_STEPS + 1))
     assert [step for step in range(1, 500) if is_certified(long, step)] == [*range(1, 101), 200, 300, 400]
 
 
 @pytest.mark.parametrize("hides", [False, True])
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_certified_truth_sets_in_again_where_the_parameters_are_stated(hides, dtype):
+def test_certification_sets_in_again_where_the_state_is_stated(hides, dtype):
     problem = network((2, 2, 1), 2, dtype=dtype, steps=1_001)
 
     def implementation(given):
@@ -157,7 +161,7 @@ def test_certified_truth_sets_in_again_where_the_parameters_are_stated(hides, dt
     }
 
 
-def test_a_step_certified_afresh_has_the_findings_of_a_step_certified_from_the_start():
+def test_a_step_certified_afresh_has_the_findings_of_one_certified_throughout():
     problem = network((2, 2, 1), 2, steps=1_001)
     always = judge(problem, endless, frozenset(), certify=True)
     for usual, certified in zip(judge(problem, endless, frozenset()), always, strict=True):
@@ -169,50 +173,72 @@ def test_a_step_certified_afresh_has_the_findings_of_a_step_certified_from_the_s
 
 # the learning rate
 
+RATES = ("too-small", "right", "too-large")
+
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_a_rate_too_small_hardly_lowers_the_loss(dtype):
-    problem = load_case("training/rate-too-small").problem(dtype)
-    found = losses(problem)
-    assert len(found) == problem.steps
+def test_the_loss_of_each_rate(dtype):
+    small, right, large = (load_case(f"training/rate-{name}").problem(dtype) for name in RATES)
+    found = losses(small)
+    assert len(found) == small.steps
     assert (np.diff(found) < 0).all()
     assert found[-1] > 0.8 * found[0]
-
-
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_the_right_rate_is_done_long_before_the_last_step(dtype):
-    problem = load_case("training/rate-right").problem(dtype)
-    found = losses(problem)
-    assert len(found) < 0.6 * problem.steps
-    assert found[-1] <= problem.until < found[:-1].min()
-
-
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_a_rate_too_large_makes_the_loss_jump_and_never_ends(dtype):
-    problem = load_case("training/rate-too-large").problem(dtype)
-    found = losses(problem)
-    assert len(found) == problem.steps
+    found = losses(right)
+    assert len(found) < 0.6 * right.steps
+    assert found[-1] <= right.until < found[:-1].min()
+    found = losses(large)
+    assert len(found) == large.steps
     assert np.isfinite(found).all()
-    assert (np.diff(found) > 0).sum() > problem.steps / 3
+    assert (np.diff(found) > 0).sum() > large.steps / 3
 
 
 def test_the_three_rates_differ_in_nothing_else():
-    problems = [load_case(f"training/rate-{name}").problem("float64") for name in NAMES]
-    for problem in problems[1:]:
-        assert all(np.array_equal(problem.inputs[name], array) for name, array in problems[0].inputs.items())
-        same = replace(problem, case=problems[0].case, learning_rate=problems[0].learning_rate)
-        assert repr(same) == repr(problems[0])
-    rates = [problem.learning_rate for problem in problems]
+    first, *others = (load_case(f"training/rate-{name}").problem("float64") for name in RATES)
+    for problem in others:
+        assert all(np.array_equal(problem.inputs[name], array) for name, array in first.inputs.items())
+        assert repr(replace(problem, case=first.case, learning_rate=first.learning_rate)) == repr(first)
+    rates = [problem.learning_rate for problem in (first, *others)]
     assert rates == sorted(rates)
 
 
-NAMES = ["too-small", "right", "too-large"]
-
-
 @pytest.mark.needs("torch", "jax")
-def test_every_implementation_of_the_right_rate_ends_within_a_step_of_the_others():
+def test_all_implementations_end_within_a_step_of_each_other():
     problem = load_case("training/rate-right").problem("float32")
     adapters = find_adapters(["numpy", "torch", "jax"])
     taken = [len(judged) for judged in lockstep(problem, adapters)]
     assert outcome(2) <= set().union(*(p.promises(2) for a in adapters for p in a.programs))
     assert min(taken[:-1]) == 4
+
+
+# bounds of steps of which nothing is observed
+
+MOMENTUM = load_case("optimizers/sgd-dampening").problem("float64")
+ADAM = load_case("optimizers/adam").problem("float64")
+PLAIN = network((3, 4, 2), 3, activations=("tanh", "sigmoid"), not_trained=frozenset({"b1"}))
+
+
+def bits(known):
+    """Everything of each bounded number that later lines depend on."""
+    return {
+        name: (one.value.tobytes(), one.is_exact, np.asarray(one.error).tobytes(), one.terms, one.parts)
+        for name, one in known.items()
+    }
+
+
+def test_a_step_needs_no_loss_and_no_unused_gradient():
+    needed = [line.name for line in leading_to(map(names.updated, PLAIN.state), tape(PLAIN))]
+    left_out = [line.name for line in tape(PLAIN) if line.name not in needed]
+    assert left_out == ["loss", "dL/db1"]
+    assert needed == [line.name for line in tape(PLAIN) if line.name in needed]
+
+
+@pytest.mark.parametrize("problem", [PLAIN, MOMENTUM, ADAM], ids=["sgd", "momentum", "adam"])
+@pytest.mark.parametrize("mistake", [None, "already-updated-weights", "rate-applied-twice"])
+def test_bounds_propagated_are_those_of_deriving_every_line(problem, mistake):
+    lines = MISTAKES[mistake].tape(problem) if mistake else tape(problem)
+    known = exact_inputs(problem, PRINTED)
+    followed = known
+    for _ in range(5):
+        followed = advance(followed, evaluate(lines, followed), problem)
+    assert bits(propagate(problem, lines, known, 5)) == bits(followed)
+    assert bits(propagate(problem, lines, known, 0)) == bits(known)

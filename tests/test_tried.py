@@ -41,7 +41,7 @@ def test_a_reason_names_the_exception_and_the_last_place_of_this_project() -> No
     assert str(own) == f"nothing failed: {reasons[2]}"
 
 
-def test_a_message_of_several_lines_is_told_in_one() -> None:
+def test_a_message_of_several_lines_becomes_one() -> None:
     with parts.collected() as failed:
         parts.tried("a sum", np.add, np.ones(2), np.ones(3))
         parts.tried("nothing", lambda: (_ for _ in ()).throw(ValueError("a\nb")))
@@ -49,7 +49,7 @@ def test_a_message_of_several_lines_is_told_in_one() -> None:
     assert failed[1].reason.startswith("ValueError: a b (")
 
 
-def test_a_junit_file_tells_what_failed(
+def test_a_junit_file_has_what_failed(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("reports.junit.properties", breaks)
@@ -81,7 +81,7 @@ def test_where_nobody_collects_a_part_raises() -> None:
     assert (len(outer), len(inner)) == (0, 1)
 
 
-def test_parts_are_counted_once_and_told_with_their_reasons() -> None:
+def test_parts_are_counted_once_with_their_reasons() -> None:
     one, other = parts.FailedPart("the drift", "KeyError: 1 (a.py:1)"), parts.FailedPart("b", "c (d.py:2)")
     assert parts.counted([]) == ""
     assert parts.counted([one, one]) == "1 part of the report failed: the drift, KeyError: 1 (a.py:1)."

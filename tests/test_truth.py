@@ -16,14 +16,15 @@ from cases import SHIPPED, Rule, load_cases
 from cases.names import observable, outcome
 from reference import Verdict, evaluate, judge, tape, training_steps
 from reference.activations import ACTIVATIONS as REFERENCE_ACTIVATIONS
-from reference.balls import Ball, precision
-from reference.bounded import Bounded
-from reference.certification import CERTIFY_UP_TO, crossed
-from reference.elementary import Elementary
-from reference.formats import FLOAT64, PRINTED
-from reference.known import exact_inputs
+from reference.arithmetic import FLOAT64, PRINTED, Ball, Bounded, Elementary, precision
+from reference.certified import (
+    MAX_CERTIFIED_PARAMETERS,
+    CertifiedValues,
+    certified_steps,
+    switch_certification,
+)
 from reference.line import Line
-from reference.truth import Truth
+from reference.training import exact_inputs
 
 finite = st.floats(-1e100, 1e100)
 
@@ -33,12 +34,9 @@ def rationals(array):
 
 
 def encloses(ball, exact):
-    """Whether every exact rational lies in its ball, and the ball is narrow."""
-    entries = ball.matrix.entries()
-    for entry, value in zip(entries, np.ravel(exact), strict=True):
-        holds = flint.arb(flint.fmpq(value.numerator, value.denominator))
-        assert entry.overlaps(holds)
-    return True
+    """Whether every exact rational lies in its ball."""
+    pairs = zip(ball.matrix.entries(), np.ravel(exact), strict=True)
+    return all(entry.overlaps(flint.arb(flint.fmpq(*value.as_integer_ratio()))) for entry, value in pairs)
 
 
 @given(
@@ -57,7 +55,7 @@ def test_ball_operations_enclose_the_exact_rational_results(a, b, c):
         assert encloses(2 * p / 3, 2 * x / 3)
 
 
-def test_a_sum_of_two_arrays_of_one_shape_is_that_of_their_balls():
+def test_arrays_of_balls_are_added_by_the_element():
     rng = np.random.default_rng(0)
     with precision():
         a, b = (Ball.exact(rng.standard_normal((3, 4))) / 3 for _ in range(2))
@@ -76,7 +74,7 @@ def test_a_certified_value_keeps_what_one_float64_would_lose():
     assert 0 < radius[0] <= 2.0**-106
 
 
-def test_a_balls_radius_is_split_off_and_joins_the_bound_with_all_else_that_is_known():
+def test_a_balls_radius_joins_the_bound():
     """⅓ ± ¼, as a ball that holds points on both sides of a kink: what it leaves open is never forgotten."""
     with precision():
         ball = Ball(flint.arb_mat(1, 1, [flint.arb(flint.arb(1) / 3, 0.25)]), (1,))
@@ -87,14 +85,14 @@ def test_a_balls_radius_is_split_off_and_joins_the_bound_with_all_else_that_is_k
     either = Elementary("⅓ ± ¼", np.array, lambda z: z, lambda z: ball)
     sizes = np.full(1, 9.0)
     derived = Bounded(np.ones(1), np.full(1, 0.5), FLOAT64, 7, parts=np.full(1, 3.0), sizes=lambda: sizes)
-    certified = Truth(network()).certify(Line("z1", either, ("x",), "⅓ ± ¼"), derived)
+    certified = CertifiedValues(network()).certify(Line("z1", either, ("x",), "⅓ ± ¼"), derived)
     assert 0.75 <= certified.error.item() <= 0.75 + 1e-8
     assert (certified.value, certified.low) == (1 / 3, float(rest))
     assert (certified.terms, certified.parts.tolist(), certified.scale.tolist()) == (7, [3.0], [9.0])
 
 
 @pytest.mark.parametrize("shown", [observable(2), outcome(2), {"loss"}])
-def test_certified_truth_goes_on_with_the_parameters_the_optimizers_state_and_the_count(shown):
+def test_certified_values_go_on_with_the_whole_state_and_the_count(shown):
     """Adam under a schedule: a step whose number, state or parameters were those of another would differ."""
     adam = Rule("adam", (("beta1", 0.5), ("beta2", 0.75), ("eps", 0.25)))
     problem = network(steps=4, optimizer=adam, schedule=Rule("step", (("every", 1), ("factor", 0.5))))
@@ -109,21 +107,21 @@ def test_certified_truth_goes_on_with_the_parameters_the_optimizers_state_and_th
 
 
 @pytest.mark.parametrize("certify", [False, True])
-def test_what_a_certified_parameter_has_beyond_one_float64_joins_its_bound_where_it_is_handed_on(certify):
+def test_the_low_part_of_a_hidden_parameter_joins_its_bound(certify):
     """A parameter that a program hides is known to be value + low ± error, and each of the three counts."""
     problem = network((1, 1), 1)
     value, error, low = (np.array([[one]]) for one in (0.5, 2.0**-60, -(2.0**-55)))
     state = {"W1": Bounded(value, error, FLOAT64.certified, low=low)}
-    fresh, going_on = crossed(problem, state, None if certify else Truth(problem), certify=certify)
+    fresh, going_on = switch_certification(
+        problem, state, None if certify else CertifiedValues(problem), certify=certify
+    )
     assert fresh is None
     assert going_on["W1"].error.tolist() == [[2.0**-60 + 2.0**-55]]
     assert (going_on["W1"].low, going_on["W1"].format) == (0.0, FLOAT64)
 
 
 def on_balls(problem):
-    with precision():
-        given = {"x": problem.x, "y": problem.y, **problem.constants, **problem.state, "step": 1.0}
-        return evaluate(tape(problem), {name: Ball.exact(value) for name, value in given.items()})
+    return next(certified_steps(problem))
 
 
 def decimal_of(entry):
@@ -168,7 +166,7 @@ def test_derivatives_against_the_complex_step(name):
     assert np.all(np.abs(stepped - slope.value) <= slope.error)
 
 
-def test_two_that_agree_with_each_other_and_are_both_wrong_are_seen():
+def test_what_all_frameworks_get_wrong_alike_is_seen():
     """σ'(40) = 4.25e-18, and every framework's a(1 − a) is 0: millions of ulps, which no framework shows."""
     problem = network((1, 2), 1)
     problem.parameters["W1"][:] = 0
@@ -180,7 +178,7 @@ def test_two_that_agree_with_each_other_and_are_both_wrong_are_seen():
     assert slope.ulps > 1e15
 
 
-def test_certified_tolerances_are_narrower_because_they_pay_for_no_evaluation():
+def test_certified_tolerances_pay_for_no_evaluation():
     problem = network()
     digits = []
     for certify in (True, False):
@@ -193,14 +191,14 @@ def test_certified_tolerances_are_narrower_because_they_pay_for_no_evaluation():
 
 def test_large_problems_are_judged_against_float64_unless_asked_otherwise():
     problem = network((400, 260, 2), 1)
-    assert problem.size > CERTIFY_UP_TO
+    assert problem.size > MAX_CERTIFIED_PARAMETERS
     (step,) = judge(problem, training_steps, frozenset())
     assert {finding.truth for finding in step.findings} == {"float64"}
     (step,) = judge(network(), training_steps, frozenset())
     assert {finding.truth for finding in step.findings} == {"certified"}
 
 
-def test_what_follows_from_a_claimed_nan_has_no_ball_and_is_not_agreement():
+def test_what_follows_from_a_claimed_nan_is_undecided():
     def damage(claim):
         claim["z1"][0, 0] = np.nan
 

@@ -9,12 +9,10 @@ import numpy as np
 import pytest
 from networks import network
 
-from cases.problem import Rule
-from cases.stacks import stacked
+from cases.problem import stacked
+from cases.update_rules import Rule
 from reference import training_steps
-from reference.balls import Ball, precision
-from reference.bounded import Bounded
-from reference.formats import FLOAT32, FLOAT64
+from reference.arithmetic import FLOAT32, FLOAT64, Ball, Bounded, precision
 from reference.optimizers import clipping
 from reference.optimizers.adam import DESCEND_DECAYED
 from reference.optimizers.averages import CORRECTION, MOVING_AVERAGE
@@ -67,7 +65,7 @@ def test_a_norm_may_be_that_of_norms_and_no_more():
 
 
 @pytest.mark.parametrize("t", [1, 10, 1000])
-def test_a_correction_may_be_taken_in_the_format_itself_and_no_less_exactly(t):
+def test_a_correction_may_be_taken_in_the_format_itself(t):
     """β is rounded, which counts t times in βᵗ; a power is 5 ulps off; and the difference is rounded."""
     with mpmath.workdps(40):
         power = float(mpmath.mpf(0.99) ** t)
@@ -86,7 +84,7 @@ def cosine_at(step, eta, over, final):
 
 
 @pytest.mark.needs("torch")
-def test_pytorchs_recurrence_for_the_cosine_needs_eight_roundings_a_step_and_is_inside():
+def test_pytorchs_cosine_recurrence_is_inside():
     import torch
     from torch.optim.lr_scheduler import CosineAnnealingLR
 
@@ -105,7 +103,7 @@ def test_pytorchs_recurrence_for_the_cosine_needs_eight_roundings_a_step_and_is_
     assert attained > 2 * 16
 
 
-def test_in_float32_a_cosine_may_be_off_by_sixteen_roundings_and_no_more():
+def test_a_cosine_in_float32_may_be_off_by_sixteen_roundings():
     derived = COSINE(*known(0.5, 4.0, 10.0, 0.25))
     exact = float(cosine_at(4, 0.5, 10, 0.25))
     assert allows(derived, exact, 15.9 * 0.5 * U)
@@ -113,7 +111,7 @@ def test_in_float32_a_cosine_may_be_off_by_sixteen_roundings_and_no_more():
 
 
 @pytest.mark.parametrize("step", [1, 4, 10, 11, 12, 19, 21, 1000])
-def test_the_cosine_and_its_ball_stay_where_they_are_after_the_end(step):
+def test_the_cosine_stays_at_its_last_rate(step):
     exact = cosine_at(step, 0.5, 10, 0.25)
     with precision():
         high, low, radius = COSINE(*(Ball.exact(one) for one in (0.5, step, 10.0, 0.25))).split()
@@ -125,7 +123,7 @@ def test_the_cosine_and_its_ball_stay_where_they_are_after_the_end(step):
     assert COSINE(*known(0.5, float(step), 10.0, 0.25)).value == pytest.approx(float(exact), rel=1e-14)
 
 
-def test_a_rate_that_falls_by_steps_may_be_a_product_at_a_time_or_a_power_and_no_more():
+def test_a_rate_by_steps_may_be_products_or_a_power():
     """Step 11 is after the fifth fall: 5 products, or a power that is 5 ulps off and a product."""
     inputs = 0.5, 11.0, 2.0, 0.75
     derived, exact = BY_STEPS(*known(*inputs)), 0.5 * 0.75**5
@@ -152,7 +150,7 @@ def test_each_case_of_a_stack_is_clipped_by_its_own_norm():
         assert values[2].tolist() == [[[3.0, 4.0]], [[3.0, 4.0]]]
 
 
-def test_numpy_trains_each_case_of_a_clipped_stack_as_it_does_alone():
+def test_numpy_trains_each_case_of_a_clipped_stack():
     rule = Rule("global_norm", (("max_norm", 0.5), ("clip_eps", 0.0)))
     alone = [
         network((2, 3, 1), seed=i, scale=scale, steps=2, clipping=rule) for i, scale in enumerate((1, 3, 0.1))

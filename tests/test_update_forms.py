@@ -15,14 +15,14 @@ from rules import COSINE, OPTIMIZERS, STEP, clipping, rule
 from variants import rounded
 
 from cases.names import outcome
-from cases.stacks import stacked, unstacked
+from cases.problem import stacked, unstacked
 from reference import Verdict, judge
-from reference.stacks import DIFFERS, judge_stack
+from reference.agreement import DIFFERS
+from reference.batched import judge_stack
 
 SHAPES = [((2, 3, 2), 3), ((1, 1), 1), ((3, 2), 4), ((2, 2, 2, 1), 2)]
 STEPS = 4
-STACK = 100
-"""Nets that are judged at once."""
+STACK = 100  # nets that are judged at once
 
 
 def trained(problem, form, *, fma=unfused, clip=None, shown=False):
@@ -147,6 +147,7 @@ def test_no_form_is_outside_its_bound(name, dtype, request):
             assert not differ, f"{way}, seed {seed}: {used}"
 
 
+# For each bound that covers more than its formula: a seed, and the form that comes near to it there.
 SHARP = {
     ("sgd-decay", "w"): (12, "(1 - eta lambda) w", 0.7),
     ("momentum", "w"): (3, "buffer, multiplied out", 0.9),
@@ -164,7 +165,6 @@ SHARP = {
     ("rmsprop", "v"): (8, "b m + (1 - b) g; eta (g / root)", 0.8),
     ("centered", "m"): (7, "lerp; eta (g / root)", 0.8),
 }
-"""For each bound that covers more than its formula: a seed, and the form that comes near to it there."""
 
 
 @pytest.mark.parametrize(("name", "kind"), SHARP)

@@ -19,9 +19,9 @@ from networks import network
 
 from cases import load_case, load_cases
 from cases.load import SHIPPED
-from cases.rounding import nearest
+from cases.numbers import nearest
 from reference import training_steps
-from reference.nearest import correctly_rounded
+from reference.certified import correctly_rounded
 from reports.vector_file import document, exact, vector
 from reports.vectors import MAX_PARAMETERS, main
 

@@ -10,8 +10,7 @@ from rules import every_rule
 
 from reference import Verdict, judge, training_steps
 from reference.agreement import compare
-from reference.bounded import Bounded
-from reference.formats import FLOAT32, FLOAT64
+from reference.arithmetic import FLOAT32, FLOAT64, Bounded
 
 FROM_CLASSES = "softmax_cross_entropy_with_integer_labels"
 AT_A_KINK = {"l1"}  # its derivative jumps where ŷ = y, so which it is there cannot be decided
@@ -111,7 +110,7 @@ def test_a_wrong_number_where_zero_belongs_still_differs(run):
     assert failures[0][:2] == ("dL/dW1", "differs")
 
 
-def test_what_is_left_of_a_sum_is_decided_by_the_size_of_its_terms():
+def test_what_cancels_is_decided_by_the_size_of_its_terms():
     """x − x with an x known to 1e-12: 0 ± 2e-12, of terms of 1.5. Times a weight it is as certain."""
     x = Bounded(np.array([[1.5]]), np.array([[1e-12]]), FLOAT64)
     left = (x - x) * Bounded.exact([[3.0]], FLOAT64)
@@ -132,7 +131,7 @@ def test_the_digits_of_what_cancels_are_those_of_its_terms():
     assert compare(1, "a", np.array([0.0]), x - x).digits == pytest.approx(9 + np.log10(2), abs=1e-5)
 
 
-def test_terms_are_kept_from_step_to_step_and_what_they_came_from_is_not():
+def test_terms_are_kept_without_what_they_came_from():
     x = Bounded(np.array([1.0]), np.array([1e-9]), FLOAT64)
     kept = (x - x).kept()
     assert kept.scale.item() == 2.0

@@ -12,7 +12,7 @@ from forms import SLOPES, VALUES
 
 from cases import Problem
 from cases.dtypes import SIXTEEN_BITS
-from cases.rounding import rounded_once
+from cases.numbers import rounded_once
 
 
 def in_turn(terms):

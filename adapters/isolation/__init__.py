@@ -1,6 +1,11 @@
-"""Implementations in processes of their own: whatever one does costs its own rows, and the rest goes on."""
+"""Adapters in processes of their own: a crash or a hang affects only that adapter's results.
 
-from adapters.isolation.isolated import isolated
-from adapters.isolation.limits import UNBOUNDED, Limits
+The pipe is our own and not execnet's, whose receiver thread reads without end what a faulty process writes,
+whose sending to a stopped process has no timeout, and which neither names what is wrong with a damaged reply
+nor gives a process a session and a standard error of its own.
+"""
+
+from adapters.isolation.remote import isolated
+from adapters.isolation.resource_limits import UNBOUNDED, Limits
 
 __all__ = ["UNBOUNDED", "Limits", "isolated"]

@@ -1,34 +1,42 @@
-"""Messages between two processes: a JSON header and arrays as .npz, never pickled, each checked on arrival.
+"""Messages between two processes: a JSON header and the bytes of arrays, each checked on arrival.
 
-A message is the four bytes `BPP1`, the header's length (4 bytes) and the arrays' (8), both little-endian, the
-header in UTF-8, and the arrays: one .npz that holds the bits of all of them, one after the other, not
-compressed and with its checksum. (A member for each array would cost some six milliseconds a training step;
-so it is less than one.) The header tells names, dtypes and shapes: NumPy alone does not know bfloat16.
+A message is the four bytes `BPP1`, the length of the header (4 bytes) and of the arrays (8 bytes), both
+little-endian, the header in UTF-8, and the bytes of the arrays, one after the other. The header has their
+names, dtypes and shapes, and the checksum of the bytes. Nothing in it is pickled or evaluated.
 
 Nothing but NumPy is needed here: the other process may run under an interpreter that has little else.
 """
 
-import io
 import json
-import math
+import re
 import struct
-import zipfile
+import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cases.problem import Problem
+from cases.update_rules import Rule
+
 MAGIC = b"BPP1"
 LENGTHS = struct.Struct("<IQ")
-LONGEST_HEADER = 2**24
-LARGEST_ARRAYS = 2**33
-# Bytes that an .npz takes around what it holds, at most.
-FRAME = 1024
+MAX_HEADER_BYTES = 2**24
 
-# Of NumPy's kinds of dtype those that hold numbers; bfloat16 counts as one.
-KINDS = "fiubc"
+# NumPy's notation of the dtypes that hold numbers, with the byte order; bfloat16 has none.
+NUMBERS = re.compile(r"[<>|][fiubc]\d+|bfloat16")
+
+# A problem's arrays, and what only the judge needs.
+NOT_IN_HEADER = ("parameters", "x", "y", "tolerance")
+
+# A step states each parameter eight times over at most, and of each unit five numbers; in a wider format.
+BYTES_PER_NUMBER = 64 * 8
+MIN_CLAIM_BYTES = 2**20
+
+# What a claim's header has of a quantity that is an array; of another object the name of its type.
+ARRAY = ""
 
 
 class Corrupted(Exception):  # noqa: N818 - it is what the message is
@@ -37,7 +45,7 @@ class Corrupted(Exception):  # noqa: N818 - it is what the message is
 
 @dataclass(frozen=True)
 class Message:
-    """What is told, and the arrays that belong to it."""
+    """A header, and the arrays that belong to it."""
 
     header: dict[str, Any]
     arrays: dict[str, NDArray[Any]] = field(default_factory=dict)
@@ -46,49 +54,52 @@ class Message:
 def encode(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]] | None = None) -> bytes:
     """Return a message's bytes."""
     arrays = arrays or {}
-    told = {name: {"dtype": _name(array.dtype), "shape": array.shape} for name, array in arrays.items()}
-    body = io.BytesIO()
-    if arrays:
-        bits = np.frombuffer(b"".join(array.tobytes() for array in arrays.values()), np.uint8)
-        np.savez(body, bits=bits)
-    head = json.dumps({**header, "arrays": told}).encode()
-    return b"".join((MAGIC, LENGTHS.pack(len(head), len(body.getbuffer())), head, body.getbuffer()))
+    body = b"".join(array.tobytes() for array in arrays.values())
+    kinds = {name: (_dtype_name(array.dtype), array.shape) for name, array in arrays.items()}
+    head = json.dumps({**header, "arrays": kinds, "checksum": zlib.crc32(body)}, default=_plain).encode()
+    return b"".join((MAGIC, LENGTHS.pack(len(head), len(body)), head, body))
 
 
-def _name(dtype: np.dtype[Any]) -> str:
-    """Name a dtype, with its byte order where NumPy's own notation has one."""
+def _dtype_name(dtype: np.dtype[Any]) -> str:
     return dtype.name if dtype.name == "bfloat16" else dtype.str
 
 
-def receive(read: Callable[[int], bytes], largest: int = LARGEST_ARRAYS) -> Message:
+def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever JSON has no kind of
+    """Return in JSON's kinds what a problem has of others."""
+    if isinstance(value, Rule):
+        return vars(value)
+    return sorted(value) if isinstance(value, frozenset) else float(value)
+
+
+def receive(read: Callable[[int], bytes | bytearray], max_array_bytes: int) -> Message:
     """Read one message.
 
     Parameters
     ----------
     read
-        Returns exactly so many bytes.
-    largest
-        How many bytes its arrays may take; more are not read.
+        Returns exactly as many bytes as it is asked for.
+    max_array_bytes
+        How many bytes the arrays may take; more are not read.
 
     Raises
     ------
     Corrupted
         If what arrives is no message. What `read` raises passes through.
     """
-    start = read(len(MAGIC) + LENGTHS.size)
+    start = bytes(read(len(MAGIC) + LENGTHS.size))
     if not start.startswith(MAGIC):
-        raise Corrupted(f"begins with {bytes(start)!r} and not with {MAGIC!r}")
+        raise Corrupted(f"begins with {start!r} and not with {MAGIC!r}")
     head, body = LENGTHS.unpack(start[len(MAGIC) :])
-    if head > LONGEST_HEADER or body > largest + FRAME:
+    if head > MAX_HEADER_BYTES or body > max_array_bytes:
         raise Corrupted(f"announces {head:,} and {body:,} bytes, which is too much")
     header = _header(read(head))
-    told = header.pop("arrays", None)
-    if not isinstance(told, dict):
-        raise Corrupted("has a header without arrays")
-    return Message(header, _arrays(told, read(body)))
+    try:
+        return Message(header, _arrays(header.pop("arrays"), header.pop("checksum"), read(body)))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise Corrupted(f"has arrays that cannot be read: {error}") from None
 
 
-def _header(text: bytes) -> dict[str, Any]:
+def _header(text: bytes | bytearray) -> dict[str, Any]:
     try:
         header = json.loads(text.decode())
     except (ValueError, RecursionError) as error:  # Unicode's errors and JSON's are of the first kind
@@ -98,57 +109,63 @@ def _header(text: bytes) -> dict[str, Any]:
     return header
 
 
-def _arrays(told: dict[str, Any], body: bytes) -> dict[str, NDArray[Any]]:
-    if not told:
-        if body:
-            raise Corrupted("has arrays that its header does not tell of")
-        return {}
-    try:
-        kinds = {name: _kind(one) for name, one in told.items()}
-        bits = _bits(body)
-        sizes = [dtype.itemsize * math.prod(shape) for dtype, shape in kinds.values()]
-        if sum(sizes) != bits.size:
-            raise ValueError(f"{bits.size:,} bytes, expected {sum(sizes):,} by their dtypes and shapes")  # noqa: TRY301 - told as what is wrong with it
-        ends = [sum(sizes[:count]) for count in range(len(sizes) + 1)]
-        return {
-            name: bits[ends[i] : ends[i + 1]].copy().view(dtype).reshape(shape)
-            for i, (name, (dtype, shape)) in enumerate(kinds.items())
-        }
-    except Exception as error:  # noqa: BLE001 - damaged archives raise whatever their reader meets
-        raise Corrupted(f"has arrays that cannot be read: {error}") from None
+def _arrays(kinds: dict[str, Any], checksum: int, body: bytes | bytearray) -> dict[str, NDArray[Any]]:
+    if zlib.crc32(body) != checksum:
+        raise ValueError("the checksum is wrong")
+    arrays, start = {}, 0
+    for name, (dtype, shape) in kinds.items():
+        array = np.ndarray(_shape(shape), _dtype(dtype), body, start).copy()
+        arrays[name], start = array, start + array.nbytes
+    if start != len(body):
+        raise ValueError(f"{len(body):,} bytes, expected {start:,} by their dtypes and shapes")
+    return arrays
 
 
-def _bits(body: bytes) -> NDArray[np.uint8]:
-    """Return the bits of all arrays.
+def _dtype(name: str) -> np.dtype[Any]:
+    if not NUMBERS.fullmatch(name):
+        raise TypeError(f"dtype {name!r:.40} is none of numbers")
+    return np.dtype(name)
 
-    Raises
-    ------
-    Exception
-        If they are stored in another way than `encode` stores them, which might unfold to any size, or their
-        checksum is wrong.
+
+def _shape(lengths: list[Any]) -> tuple[int, ...]:
+    if not all(type(length) is int and length >= 0 for length in lengths):
+        raise ValueError(f"the shape {lengths!r:.40}")
+    return tuple(lengths)
+
+
+def problem_header(problem: Problem) -> dict[str, Any]:
+    """Return everything of a problem but its arrays; `encode` writes it so that every number reads back."""
+    names = [item.name for item in fields(problem) if item.name not in NOT_IN_HEADER]
+    return {name: getattr(problem, name) for name in names}
+
+
+def problem_of(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Problem:
+    """Return the problem of a header as JSON has it; `arrays` holds x, y and the parameters, by name."""
+    given = dict(header) | {
+        "activations": tuple(header["activations"]),
+        "loss_numbers": _pairs(header["loss_numbers"]),
+        "not_trained": frozenset(header["not_trained"]),
+        **{name: _rule(header[name]) for name in ("optimizer", "schedule", "clipping")},
+    }
+    parameters = {name: array for name, array in arrays.items() if name not in ("x", "y")}
+    return Problem(parameters=parameters, x=arrays["x"], y=arrays["y"], **given)
+
+
+def _rule(given: Mapping[str, Any] | None) -> Rule | None:
+    if given is None:
+        return None
+    return Rule(given["name"], _pairs(given["numbers"]), frozenset(given["options"]))
+
+
+def _pairs(listed: list[tuple[str, float]]) -> tuple[tuple[str, float], ...]:
+    return tuple((name, number) for name, number in listed)
+
+
+def max_claim_bytes(problem: Problem) -> int:
+    """Return how much the claim of one step may take: far more than any that is nearly right.
+
+    Of a stack it is that of all its cases.
     """
-    with np.load(io.BytesIO(body), allow_pickle=False) as stored:
-        (member,) = stored.zip.infolist()
-        if member.compress_type != zipfile.ZIP_STORED or member.file_size > len(body):
-            raise ValueError("an archive that is compressed")
-        bits: NDArray[np.uint8] = stored["bits"]
-    if bits.dtype != np.uint8 or bits.ndim != 1:
-        raise ValueError(f"bits of dtype {bits.dtype} and {bits.ndim} axes")
-    return bits
-
-
-def _kind(told: dict[str, Any]) -> tuple[np.dtype[Any], tuple[int, ...]]:
-    """Return an array's dtype and shape.
-
-    Raises
-    ------
-    TypeError, KeyError, ValueError
-        If the dtype is none of numbers, or the shape is none.
-    """
-    dtype = np.dtype(str(told["dtype"]))
-    if dtype.kind not in KINDS and dtype.name != "bfloat16":
-        raise TypeError(f"dtype {dtype} is none of numbers")
-    shape = tuple(told["shape"])
-    if not all(type(length) is int and length >= 0 for length in shape):
-        raise ValueError(f"the shape {shape!r}")
-    return dtype, shape
+    examples = problem.x.shape[-2]
+    sizes = [array.size * (1 + examples * name.startswith("b")) for name, array in problem.parameters.items()]
+    return MIN_CLAIM_BYTES + BYTES_PER_NUMBER * (problem.x.size + problem.y.size + sum(sizes))

@@ -1,36 +1,16 @@
-"""The activations, one room each: the function beside its derivative, its accuracy contract beside both."""
+"""The activations, one file each: the function and its derivative, both with their accuracy contract."""
 
-from reference.activations.elu import ELU
-from reference.activations.gelu_erf import GELU_ERF
-from reference.activations.gelu_tanh import GELU_TANH
-from reference.activations.hardtanh import HARDTANH
-from reference.activations.identity import IDENTITY
-from reference.activations.leaky_relu import LEAKY_RELU
-from reference.activations.log_sigmoid import LOG_SIGMOID
-from reference.activations.relu import RELU
-from reference.activations.relu6 import RELU6
-from reference.activations.selu import SELU
-from reference.activations.sigmoid import SIGMOID
-from reference.activations.silu import SILU
-from reference.activations.softplus import SOFTPLUS
-from reference.activations.softsign import SOFTSIGN
-from reference.activations.tanh import TANH
+from importlib import import_module
+
+from cases import catalog
+from reference.activations.contract import Activation
+
+
+def _activation(name: str) -> Activation:
+    """Return what the file of this name defines under the same name in capitals."""
+    activation: Activation = getattr(import_module(f"reference.activations.{name}"), name.upper())
+    return activation
+
 
 # Every activation by the name a case gives it.
-ACTIVATIONS = {
-    "sigmoid": SIGMOID,
-    "tanh": TANH,
-    "relu": RELU,
-    "identity": IDENTITY,
-    "softplus": SOFTPLUS,
-    "gelu_erf": GELU_ERF,
-    "gelu_tanh": GELU_TANH,
-    "silu": SILU,
-    "leaky_relu": LEAKY_RELU,
-    "elu": ELU,
-    "selu": SELU,
-    "hardtanh": HARDTANH,
-    "relu6": RELU6,
-    "softsign": SOFTSIGN,
-    "log_sigmoid": LOG_SIGMOID,
-}
+ACTIVATIONS = {name: _activation(name) for name in catalog.ACTIVATIONS}

@@ -1,4 +1,4 @@
-"""The accuracy contract: what a correct implementation of a smooth activation is allowed.
+"""The accuracy contract: what a correct implementation of an activation is allowed.
 
 The value may be off by a few units in the last place (`ulps`). The derivative may be computed in any form in
 use: from the activation itself, as the document does, a(1 − a), or from its input, σ(z)σ(−z). Its error is
@@ -9,119 +9,42 @@ steps. There e⁻ᶻ overflows float16 while σ(z) does not yet underflow: what 
 bounds say of each intermediate result in use what it costs where it leaves the range of the format.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
+import flint
 import numpy as np
 from numpy.typing import NDArray
 
-from reference.balls import Ball
-from reference.bounded import Bounded, Real
-from reference.elementary import Elementary
-from reference.formats import EVALUATION, SLACK, Error, Format
+from reference.arithmetic import EVALUATION, EXACT, SLACK, Bounded, Elementary, Error, Format, Real
 
 
 @dataclass(frozen=True)
 class Activation:
-    """An activation a = σ(z) and its derivative da/dz, which takes (z, a) because the document uses both."""
+    """An activation a = σ(z) and its derivative da/dz, which takes (z, a) because the document uses both.
+
+    Their equations are templates: {0} is z, {1} is a. `has_the_same_slope_at_a` says that σ'(a) is σ'(z).
+    """
 
     value: Elementary
     derivative: Elementary
+    has_the_same_slope_at_a: bool = False
 
 
-def smooth_value(
-    function: Callable[[Real], Real],
-    spread: Callable[[Real, Error], Real],
-    ulps: int,
-    ulps_of_16_bits: int | None = None,
-) -> Callable[[Bounded], Bounded]:
-    """Bound a function that implementations compute to within `ulps` units in the last place.
-
-    Parameters
-    ----------
-    function
-        The function, evaluated in float64 within the same contract.
-    spread
-        From z and e, sup |f(t) − f(z)| over |t − z| ≤ e.
-    ulps_of_16_bits
-        In the formats of 16 bits, where it is another number.
-    """
-
-    def bounded(z: Bounded) -> Bounded:
-        value, form = function(z.value), z.format
-        unit, allowed = form.unit_roundoff + EVALUATION, _allowed(form, ulps, ulps_of_16_bits)
-        error = 2 * allowed * unit * np.abs(value) + 2 * form.underflow
-        error = error if z.is_exact else error + spread(z.value, z.error)
-        return Bounded(value, _promised(z, _or_zero(value, error, form)), form)
-
-    return bounded
+def of_z(
+    equation: str,
+    plain: Callable[[Real], Real],
+    bounded: Callable[[Bounded], Bounded],
+    enclosure: Callable[[flint.arb], flint.arb],
+) -> Elementary:
+    """Make a function of z alone; a derivative of that kind is given a as well, and leaves it alone."""
+    return Elementary(
+        equation, lambda z, *_: plain(z), lambda z, *_: bounded(z), lambda z, *_: z.map(enclosure)
+    )
 
 
-@dataclass(frozen=True)
-class SlopeForms:
-    """The two forms of a derivative, and what the errors of their arguments do to each.
-
-    Attributes
-    ----------
-    from_input, input_spread
-        f'(z), to full relative accuracy; and from z and e, sup |f'(t) − f'(z)| over |t − z| ≤ e.
-    from_activation, activation_spread
-        The document's form, from z and a; and from a, its error and the unit roundoff, how far it moves.
-    parts
-        The largest factor by which automatic differentiation may multiply on the way. See `Bounded.parts`.
-    """
-
-    from_input: Callable[[Real], Real]
-    input_spread: Callable[[Real, Error], Real]
-    from_activation: Callable[[Real, Real], Real]
-    activation_spread: Callable[[Real, Error, float], Real | float]
-    parts: float = 1.0
-
-
-def smooth_slope(
-    forms: SlopeForms, ulps: int, ulps_of_16_bits: int | None = None
-) -> Callable[[Bounded, Bounded], Bounded]:
-    """Bound a derivative whichever form an implementation computes.
-
-    The value is the form from z, which keeps its digits where the unit is saturated. The form from a differs
-    from it by what σ(z) was allowed, so the bound holds the distance between the two.
-    """
-
-    def bounded(z: Bounded, a: Bounded) -> Bounded:
-        value, other = forms.from_input(z.value), forms.from_activation(z.value, a.value)
-        unit = z.format.unit_roundoff + EVALUATION
-        by_input = 4 * _allowed(z.format, ulps, ulps_of_16_bits) * unit * value
-        if not z.is_exact:
-            by_input = by_input + forms.input_spread(z.value, z.error)
-        by_activation = np.abs(value - other) + forms.activation_spread(a.value, a.error, unit)
-        by_activation = by_activation + 8 * unit * np.abs(other)
-        error = np.maximum(by_activation, by_input) + 2 * z.format.underflow
-        parts = 1.0 if forms.parts == 1 else np.full(z.shape, forms.parts)
-        return Bounded(value, _promised(z, _or_zero(value, error, z.format)), z.format, parts=parts)
-
-    return bounded
-
-
-def _allowed(form: Format, ulps: int, ulps_of_16_bits: int | None) -> int:
-    return ulps if ulps_of_16_bits is None or not form.has_16_bits else ulps_of_16_bits
-
-
-def _or_zero(value: Real, error: Real, form: Format) -> Real:
-    """Allow 0 where 1 / |value| overflows, if that is more than underflow costs anyway: in float16 only."""
-    overflow = 1 / form.largest
-    if overflow <= 2 * form.underflow:
-        return error
-    magnitude = np.abs(value)
-    return np.where(magnitude - error <= overflow, np.maximum(error, magnitude), error)
-
-
-def _promised(z: Bounded, error: Real) -> Real:
-    """Return the bound, and nothing where a z that is not shown may have overflowed, and be ∞ − ∞."""
-    return error * SLACK if z.is_exact else np.where(np.less(z.error, np.inf), error * SLACK, np.inf)
+# Functions of z whose bound holds every form in use.
 
 
 @dataclass(frozen=True)
@@ -160,13 +83,13 @@ class Contract:
 NO_EXPONENTIAL = 1000.0
 
 # More roundings than any form of these functions has in a row.
-ROUNDINGS = 32
+MAX_ROUNDINGS = 32
 
 
-def bounded_by(contract: Contract) -> Callable[..., Bounded]:
-    """Bound a function of z within its contract; a derivative is given a as well, and leaves it alone."""
+def bounded_by(contract: Contract) -> Callable[[Bounded], Bounded]:
+    """Bound a function of z within its contract."""
 
-    def bounded(z: Bounded, *_: Bounded) -> Bounded:
+    def bounded(z: Bounded) -> Bounded:
         form, size = z.format, np.abs(z.value) + z.error
         with np.errstate(all="ignore"):  # far out, what overflows is bounded by another term
             value = contract.function(z.value)
@@ -187,9 +110,9 @@ def overflows(exponent: Real, form: Format) -> NDArray[np.bool_]:
 
 
 def rounding_unit(form: Format) -> float:
-    """n roundings lose at most n·u / (1 − n·u): n of these units, for n up to `ROUNDINGS`."""
+    """n roundings lose at most n·u / (1 − n·u): n of these units, for n up to `MAX_ROUNDINGS`."""
     unit = form.unit_roundoff + EVALUATION
-    return unit / (1 - ROUNDINGS * unit)
+    return unit / (1 - MAX_ROUNDINGS * unit)
 
 
 def relative(
@@ -209,12 +132,7 @@ def quadratic(
 ) -> Callable[[Real, Error], Real]:
     """Taylor's theorem: |f(t) − f(z)| ≤ |f'(z)|·e + M₂e²/2, and at most M₁e.
 
-    Parameters
-    ----------
-    slope
-        f', which in float64 may be off by a few units itself.
-    most_bend, most_slope
-        M₂ ≥ sup |f''| and M₁ ≥ sup |f'|.
+    `slope` is f', which in float64 may be off by a few units itself; M₂ ≥ sup |f''| and M₁ ≥ sup |f'|.
     """
 
     def spread(z: Real, e: Error) -> Real:
@@ -224,10 +142,126 @@ def quadratic(
     return spread
 
 
-def on_balls(enclosure: Callable[[Any], Any]) -> Callable[..., Ball]:
-    """Apply a function of one `flint.arb` to each z; a derivative is given a as well, and leaves it alone."""
+# Kinks: where a derivative jumps, a z that is not known exactly may lie on either side.
 
-    def balls(z: Ball, *_: Ball) -> Ball:
-        return z.map(enclosure)
 
-    return balls
+def undecided(z: Bounded, *kinks: float) -> NDArray[np.bool_]:
+    """Where z ± e holds points on both sides of a kink (or is subnormal, and flushed onto the kink)."""
+    either = np.zeros(z.shape, dtype=bool)
+    for kink in kinks:
+        distance = np.abs(z.value - kink)
+        # equality decides where e is so small that the slack is lost in it, which printed numbers may be
+        either |= (distance <= np.multiply(z.error, SLACK)) & (np.asarray(z.error) > 0)
+        either |= (distance > 0) & (distance < z.format.underflow)
+    return either
+
+
+def clipped_value(function: Callable[[Real], Real], low: float, high: float) -> Callable[[Bounded], Bounded]:
+    """Bound a function that is z from `low` to `high` and constant outside: exact, and steepest inside."""
+
+    def bounded(z: Bounded) -> Bounded:
+        if z.is_exact:
+            return Bounded(function(z.value), EXACT, z.format)
+        reach = np.multiply(z.error, SLACK)
+        moves = (z.value + reach >= low) & (z.value - reach <= high)
+        return Bounded(function(z.value), np.where(moves, z.error, EXACT), z.format)
+
+    return bounded
+
+
+def stepped_slope(
+    slope: Callable[[Real], Real], kinks: tuple[float, ...], low: float = 0.0
+) -> Callable[[Bounded], Bounded]:
+    """Bound a derivative that is `low` or 1: exact, or off by the whole jump where z may lie on either side.
+
+    A `low` such as 0.01 is itself rounded to the format.
+    """
+
+    def bounded(z: Bounded) -> Bounded:
+        value, either = slope(z.value), undecided(z, *kinks)
+        error = either * (1 - low) + rounding_unit(z.format) * low * (either | (value < 1)) * SLACK
+        return Bounded(value, error if error.any() else EXACT, z.format, sizes=lambda: np.ones(z.shape))
+
+    return bounded
+
+
+# Sigmoid and tanh, whose derivatives are taken from a: a narrower bound, in which a's own error counts.
+
+
+@dataclass(frozen=True)
+class Ulps:
+    """How many units in the last place a value may be off by; in the formats of 16 bits another number."""
+
+    wide: int
+    of_16_bits: int
+
+    def of(self, form: Format) -> int:
+        return self.of_16_bits if form.has_16_bits else self.wide
+
+
+def smooth_value(
+    function: Callable[[Real], Real], spread: Callable[[Real, Error], Real], ulps: Ulps
+) -> Callable[[Bounded], Bounded]:
+    """Bound a function that implementations compute to within `ulps`; `spread` as in `Contract`."""
+
+    def bounded(z: Bounded) -> Bounded:
+        value, form = function(z.value), z.format
+        unit = form.unit_roundoff + EVALUATION
+        error = 2 * ulps.of(form) * unit * np.abs(value) + 2 * form.underflow
+        error = error if z.is_exact else error + spread(z.value, z.error)
+        return Bounded(value, _unless_overflown(z, _allow_flush_to_zero(value, error, form)), form)
+
+    return bounded
+
+
+@dataclass(frozen=True)
+class SlopeForms:
+    """The two forms of a derivative, and what the errors of their arguments do to each.
+
+    From z that is f'(z) to full relative accuracy and, from z and e, sup |f'(t) − f'(z)| over |t − z| ≤ e;
+    from a it is the document's form and, from a, its error and the unit roundoff, how far that moves. `parts`
+    is as in `Contract`.
+    """
+
+    from_z: Callable[[Real], Real]
+    z_spread: Callable[[Real, Error], Real]
+    from_a: Callable[[Real], Real]
+    a_spread: Callable[[Real, Error, float], Real | float]
+    parts: float = 1.0
+
+
+def smooth_slope(forms: SlopeForms, ulps: Ulps) -> Callable[[Bounded, Bounded], Bounded]:
+    """Bound a derivative whichever form an implementation computes.
+
+    The value is the form from z, which keeps its digits where the unit is saturated. The form from a differs
+    from it by what σ(z) was allowed, so the bound holds the distance between the two.
+    """
+
+    def bounded(z: Bounded, a: Bounded) -> Bounded:
+        value, other = forms.from_z(z.value), forms.from_a(a.value)
+        unit = z.format.unit_roundoff + EVALUATION
+        by_z = 4 * ulps.of(z.format) * unit * value
+        if not z.is_exact:
+            by_z = by_z + forms.z_spread(z.value, z.error)
+        by_a = np.abs(value - other) + forms.a_spread(a.value, a.error, unit)
+        by_a = by_a + 8 * unit * np.abs(other)
+        error = np.maximum(by_a, by_z) + 2 * z.format.underflow
+        parts = 1.0 if forms.parts == 1 else np.full(z.shape, forms.parts)
+        error = _unless_overflown(z, _allow_flush_to_zero(value, error, z.format))
+        return Bounded(value, error, z.format, parts=parts)
+
+    return bounded
+
+
+def _allow_flush_to_zero(value: Real, error: Real, form: Format) -> Real:
+    """Allow 0 where 1 / |value| overflows, if that is more than underflow costs anyway: in float16 only."""
+    overflow = 1 / form.largest
+    if overflow <= 2 * form.underflow:
+        return error
+    magnitude = np.abs(value)
+    return np.where(magnitude - error <= overflow, np.maximum(error, magnitude), error)
+
+
+def _unless_overflown(z: Bounded, error: Real) -> Real:
+    """Return the bound; infinite where a z that is not observed may have overflowed, and be ∞ − ∞."""
+    return error * SLACK if z.is_exact else np.where(np.less(z.error, np.inf), error * SLACK, np.inf)

@@ -4,31 +4,20 @@ Source: D.-A. Clevert, T. Unterthiner and S. Hochreiter, "Fast and accurate deep
 exponential linear units (ELUs)", arXiv:1511.07289.
 """
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
-from reference.activations.contract import Activation, Contract, bounded_by, on_balls
-from reference.bounded import Real
-from reference.elementary import Elementary
-from reference.formats import Error
+from reference.activations.contract import Activation, Contract, bounded_by, of_z
+from reference.arithmetic import Error, Real
 
 # Of expm1, measured by tests/test_contract.py.
 ULPS = 6
 
 
-def elu(z: NDArray[Any]) -> NDArray[Any]:
-    """Z where z > 0, else eᶻ − 1."""
+def elu(z: Real) -> Real:
     return np.where(z > 0, z, np.expm1(np.minimum(z, 0)))
 
 
-def elu_derivative(z: NDArray[Any], a: NDArray[Any]) -> NDArray[Any]:  # noqa: ARG001 - every derivative takes (z, a)
-    """1 where z > 0, else eᶻ; at 0 both are 1."""
-    return slope(z)
-
-
-def slope(z: NDArray[Any]) -> NDArray[Any]:
+def slope(z: Real) -> Real:
     """e^{min(z, 0)}."""
     return np.exp(np.minimum(z, 0))
 
@@ -53,22 +42,17 @@ def _slope_rounding(z: Real, e: Error, unit: float) -> Real:
     return np.where(z - e > 0, 0, 10 * unit)
 
 
-def _ball(t: Any) -> Any:  # noqa: ANN401 - flint has no type information
-    return t.max(0) + t.min(0).expm1()
-
-
-def _slope_ball(t: Any) -> Any:  # noqa: ANN401 - flint has no type information
-    return t.min(0).exp()
-
-
 ELU = Activation(
-    Elementary(
-        "z where z > 0, else eᶻ − 1", elu, bounded_by(Contract(elu, spread, _rounding)), on_balls(_ball)
+    of_z(
+        "{0} where {0} > 0, else e^({0}) − 1",
+        elu,
+        bounded_by(Contract(elu, spread, _rounding)),
+        lambda t: t.max(0) + t.min(0).expm1(),
     ),
-    Elementary(
-        "1 where z > 0, else eᶻ",
-        elu_derivative,
+    of_z(
+        "1 where {0} > 0, else e^({0})",
+        slope,
         bounded_by(Contract(slope, slope_spread, _slope_rounding)),
-        on_balls(_slope_ball),
+        lambda t: t.min(0).exp(),
     ),
 )

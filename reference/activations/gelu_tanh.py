@@ -4,17 +4,13 @@ Source: D. Hendrycks and K. Gimpel, "Gaussian error linear units (GELUs)", arXiv
 """
 
 import math
-from typing import Any
 
 import flint
 import numpy as np
-from numpy.typing import NDArray
 
 from reference.activations import sigmoid as logistic
-from reference.activations.contract import Activation, Contract, bounded_by, on_balls, quadratic
-from reference.bounded import Real
-from reference.elementary import Elementary
-from reference.formats import Error, Format
+from reference.activations.contract import Activation, Contract, bounded_by, of_z, quadratic
+from reference.arithmetic import Error, Format, Real
 
 SCALE, CUBIC = math.sqrt(2 / math.pi), 0.044715
 
@@ -22,42 +18,36 @@ SCALE, CUBIC = math.sqrt(2 / math.pi), 0.044715
 M1, M2, M3 = 1.13, 0.8, 0.78
 
 # Beyond it p is above 20, where every implementation's tanh p is exactly 1, so that 1 − tanh² is 0.
-ONE = 7.5
+SATURATED = 7.5
 
 # Beyond it the derivative is 0 or 1 to any precision here; z² may overflow, and is not taken.
-FAR = 30.0
+FAR_OUT = 30.0
 
 
-def _inner(z: NDArray[Any]) -> NDArray[Any]:
+def _inner(z: Real) -> Real:
     with np.errstate(over="ignore"):  # z³ may overflow, and tanh ∞ = 1 is then right
-        p: NDArray[Any] = SCALE * (z + CUBIC * (z * z * z))
-    return p
+        return SCALE * (z + CUBIC * (z * z * z))
 
 
-def _inner_slope(z: NDArray[Any]) -> NDArray[Any]:
+def _inner_slope(z: Real) -> Real:
     return SCALE * (1 + 3 * CUBIC * (z * z))
 
 
-def gelu_tanh(z: NDArray[Any]) -> NDArray[Any]:
+def gelu_tanh(z: Real) -> Real:
     """½z·(1 + tanh p)."""
     return 0.5 * z * (1 + np.tanh(_inner(z)))
 
 
-def gelu_tanh_derivative(z: NDArray[Any], a: NDArray[Any]) -> NDArray[Any]:  # noqa: ARG001 - every derivative takes (z, a)
+def slope(z: Real) -> Real:
     """½(1 + tanh p) + ½z·(1 − tanh² p)·p', with p' = √(2/π)·(1 + 3·0.044715·z²)."""
-    near = np.clip(z, -FAR, FAR)
+    near = np.clip(z, -FAR_OUT, FAR_OUT)
     t = np.tanh(_inner(near))
     return 0.5 * (1 + t) + 0.5 * near * (1 - t * t) * _inner_slope(near)
 
 
-def slope(z: Real) -> Real:
-    """The derivative, from z alone."""
-    return gelu_tanh_derivative(z, z)
-
-
 def bend(z: Real) -> Real:
     """gelu''(z) = (1 − t²)·(p' − z·t·p'² + ½z·p''), with p'' = 6·0.044715·√(2/π)·z."""
-    near = np.clip(z, -FAR, FAR)
+    near = np.clip(z, -FAR_OUT, FAR_OUT)
     p, p1 = _inner(near), _inner_slope(near)
     t, p2 = np.tanh(p), 6 * CUBIC * SCALE * near
     return 4 * logistic.slope(2 * p) * (p1 - near * t * p1 * p1 + 0.5 * near * p2)
@@ -69,8 +59,8 @@ def _rounding(z: Real, e: Error, unit: float) -> Real:
     tanh within 8 ulps of at most 1 is 8 units, halved 4; p's roundings are 1.4 (|p|·tanh'(p) ≤ 0.45); the sum
     and the products add up to 3, but not where p's count. Far enough out the sum is 0, and |f| is lost.
     """
-    near = np.clip(-(z + e), ONE, FAR)
-    return np.where(z + e < -ONE, near * _tail(near, unit), 8 * unit * (np.abs(z) + e))
+    near = np.clip(-(z + e), SATURATED, FAR_OUT)
+    return np.where(z + e < -SATURATED, near * _tail(near, unit), 8 * unit * (np.abs(z) + e))
 
 
 def _tail(size: Real, unit: float) -> Real:
@@ -87,10 +77,10 @@ def _slope_rounding(z: Real, e: Error, unit: float) -> Real:
     is left of the derivative, or of its difference from 1.
     """
     dt = 12 * unit
-    far = np.abs(z) - e > ONE
-    size = np.minimum(np.abs(z) + e, ONE)
+    far = np.abs(z) - e > SATURATED
+    size = np.minimum(np.abs(z) + e, SATURATED)
     lost = 0.5 * size * _inner_slope(size) * (2 * dt + dt * dt + 3 * unit)
-    near = np.clip(-(z + e), ONE, FAR)
+    near = np.clip(-(z + e), SATURATED, FAR_OUT)
     below = (1 + 2 * near * _inner_slope(near)) * _tail(near, unit)
     return np.where(far, np.where(z < 0, below, 4 * unit), 12 * unit + lost)
 
@@ -100,17 +90,17 @@ def _slope_lost(z: Real, e: Error, form: Format) -> Real:
     return np.where(3 * np.square(np.abs(z) + e) > form.largest, np.inf, 0)
 
 
-def _argument(t: Any) -> Any:  # noqa: ANN401 - flint has no type information
+def _argument(t: flint.arb) -> flint.arb:
     """2p, because ½(1 + tanh p) = σ(2p), which keeps its digits in the lower tail."""
     cubic = flint.arb(flint.fmpq(44715, 10**6))
     return 2 * (2 / flint.arb.pi()).sqrt() * (t + cubic * t**3)
 
 
-def _ball(t: Any) -> Any:  # noqa: ANN401 - flint has no type information
+def _ball(t: flint.arb) -> flint.arb:
     return t * logistic.ball(_argument(t))
 
 
-def _slope_ball(t: Any) -> Any:  # noqa: ANN401 - flint has no type information
+def _slope_ball(t: flint.arb) -> flint.arb:
     steepness = 2 * (2 / flint.arb.pi()).sqrt() * (1 + flint.arb(flint.fmpq(3 * 44715, 10**6)) * t**2)
     q = _argument(t)
     return logistic.ball(q) + t * logistic.slope_ball(q) * steepness
@@ -127,8 +117,6 @@ _SLOPE = Contract(
 )
 
 GELU_TANH = Activation(
-    Elementary("½z · (1 + tanh(√(2/π) · (z + 0.044715·z³)))", gelu_tanh, bounded_by(_VALUE), on_balls(_ball)),
-    Elementary(
-        "½(1 + t) + ½z · (1 − t²) · p'", gelu_tanh_derivative, bounded_by(_SLOPE), on_balls(_slope_ball)
-    ),
+    of_z("½{0} · (1 + tanh(√(2/π) · ({0} + 0.044715·{0}³)))", gelu_tanh, bounded_by(_VALUE), _ball),
+    of_z("½(1 + t) + ½{0} · (1 − t²) · p'", slope, bounded_by(_SLOPE), _slope_ball),
 )

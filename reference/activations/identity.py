@@ -1,35 +1,18 @@
 """The identity, for layers that are only linear."""
 
-from typing import Any
-
+import flint
 import numpy as np
-from numpy.typing import NDArray
 
-from reference.activations.contract import Activation
-from reference.balls import Ball
-from reference.bounded import Bounded
-from reference.elementary import Elementary
+from reference.activations.contract import Activation, of_z
+from reference.arithmetic import Bounded
 
 
-def identity(z: NDArray[Any]) -> NDArray[Any]:
-    """Z itself."""
-    return z
-
-
-def identity_derivative(z: NDArray[Any], a: NDArray[Any]) -> NDArray[Any]:  # noqa: ARG001 - every derivative takes (z, a)
-    """1."""
-    return np.ones_like(z)
-
-
-def _slope_bounded(z: Bounded, a: Bounded) -> Bounded:  # noqa: ARG001 - every derivative takes (z, a)
+def _slope_bounded(z: Bounded) -> Bounded:
     return Bounded.exact(np.ones(z.shape), z.format)
 
 
-def _derivative_balls(z: Ball, a: Ball) -> Ball:  # noqa: ARG001 - every derivative takes (z, a)
-    return Ball.exact(np.ones(z.shape))
-
-
 IDENTITY = Activation(
-    Elementary("z", identity, lambda z: z, lambda z: z),
-    Elementary("1", identity_derivative, _slope_bounded, _derivative_balls),
+    of_z("{0}", lambda z: z, lambda z: z, lambda t: t),
+    of_z("1", np.ones_like, _slope_bounded, lambda _: flint.arb(1)),
+    has_the_same_slope_at_a=True,
 )

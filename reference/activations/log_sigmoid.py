@@ -1,42 +1,29 @@
 """The logarithm of the sigmoid, ln σ(z) = −softplus(−z)."""
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from reference.activations import sigmoid as logistic
 from reference.activations import softplus as mirrored
-from reference.activations.contract import Activation, Contract, bounded_by, on_balls, relative
+from reference.activations.contract import Activation, Contract, bounded_by, of_z, relative
 from reference.activations.sigmoid import sigmoid
-from reference.bounded import Real
-from reference.elementary import Elementary
-from reference.formats import Error
+from reference.arithmetic import Error, Real
 
 # Softplus's own.
 ULPS = 4
 
 
-def log_sigmoid(z: NDArray[Any]) -> NDArray[Any]:
+def log_sigmoid(z: Real) -> Real:
     """ln σ(z) = min(z, 0) − ln(1 + e^{−|z|}): nothing overflows, and no logarithm of 0 is taken."""
     return np.minimum(z, 0) - np.log1p(np.exp(-np.abs(z)))
 
 
-def log_sigmoid_derivative(z: NDArray[Any], a: NDArray[Any]) -> NDArray[Any]:  # noqa: ARG001 - every derivative takes (z, a)
+def _slope(z: Real) -> Real:
     """(ln σ)'(z) = 1 − σ(z) = σ(−z)."""
     return sigmoid(-z)
 
 
 def _spread(z: Real, e: Error) -> Real:
     return mirrored.spread(-z, e)
-
-
-def _slope(z: Real) -> Real:
-    return sigmoid(-z)
-
-
-def _slope_spread(z: Real, e: Error) -> Real:
-    return mirrored.slope_spread(-z, e)
 
 
 def _slope_rounding(z: Real, e: Error, unit: float) -> Real:
@@ -49,9 +36,9 @@ def _slope_rounding(z: Real, e: Error, unit: float) -> Real:
 
 
 _VALUE = Contract(log_sigmoid, _spread, relative(log_sigmoid, _spread, ULPS))
-_SLOPE = Contract(_slope, _slope_spread, _slope_rounding)
+_SLOPE = Contract(_slope, lambda z, e: mirrored.slope_spread(-z, e), _slope_rounding)
 
 LOG_SIGMOID = Activation(
-    Elementary("ln σ(z)", log_sigmoid, bounded_by(_VALUE), on_balls(lambda t: -mirrored.ball(-t))),
-    Elementary("σ(−z)", log_sigmoid_derivative, bounded_by(_SLOPE), on_balls(lambda t: logistic.ball(-t))),
+    of_z("ln σ({0})", log_sigmoid, bounded_by(_VALUE), lambda t: -mirrored.ball(-t)),
+    of_z("σ(−{0})", _slope, bounded_by(_SLOPE), lambda t: logistic.ball(-t)),
 )

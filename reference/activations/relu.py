@@ -1,23 +1,17 @@
 """The rectified linear unit, max(z, 0), and its kink at 0."""
 
-from typing import Any
-
 import flint
 import numpy as np
-from numpy.typing import NDArray
 
-from reference.activations.contract import Activation, on_balls
-from reference.activations.kinks import stepped_slope
-from reference.bounded import Bounded, Real
-from reference.elementary import Elementary
+from reference.activations.contract import Activation, of_z, stepped_slope
+from reference.arithmetic import Bounded, Real
 
 
-def relu(z: NDArray[Any]) -> NDArray[Any]:
-    """max(z, 0)."""
+def relu(z: Real) -> Real:
     return np.maximum(z, 0)
 
 
-def relu_derivative(z: NDArray[Any], a: NDArray[Any]) -> NDArray[Any]:  # noqa: ARG001 - every derivative takes (z, a)
+def _slope(z: Real) -> Real:
     """1 where z > 0, else 0; at the kink z = 0 it is 0, as in PyTorch and JAX."""
     return (z > 0).astype(z.dtype)
 
@@ -33,11 +27,7 @@ def _bounded(z: Bounded) -> Bounded:
     return Bounded(value, error + flushed * value if flushed.any() else error, z.format)
 
 
-def _slope(z: Real) -> Real:
-    return relu_derivative(z, z)
-
-
-def _slope_ball(z: Any) -> Any:  # noqa: ANN401 - flint has no type information
+def _slope_ball(z: flint.arb) -> flint.arb:
     """0, 1, or all that lies between where the ball holds points on both sides of the kink."""
     if z > 0:
         return flint.arb(1)
@@ -45,6 +35,7 @@ def _slope_ball(z: Any) -> Any:  # noqa: ANN401 - flint has no type information
 
 
 RELU = Activation(
-    Elementary("max(z, 0)", relu, _bounded, on_balls(lambda t: t.max(0))),
-    Elementary("1 where z > 0, else 0", relu_derivative, stepped_slope(_slope, (0,)), on_balls(_slope_ball)),
+    of_z("max({0}, 0)", relu, _bounded, lambda t: t.max(0)),
+    of_z("1 where {0} > 0, else 0", _slope, stepped_slope(_slope, (0,)), _slope_ball),
+    has_the_same_slope_at_a=True,
 )

@@ -1,46 +1,32 @@
 """The rectified linear unit cut off at 6, and its kinks at 0 and 6."""
 
-from typing import Any
-
 import flint
 import numpy as np
-from numpy.typing import NDArray
 
-from reference.activations.contract import Activation, on_balls
-from reference.activations.kinks import clipped_value, stepped_slope
-from reference.elementary import Elementary
+from reference.activations.contract import Activation, clipped_value, of_z, stepped_slope
+from reference.arithmetic import Real
 
-
-def relu6(z: NDArray[Any]) -> NDArray[Any]:
-    """min(max(z, 0), 6)."""
-    return np.clip(z, 0, 6)
+TOP = 6
 
 
-def relu6_derivative(z: NDArray[Any], a: NDArray[Any]) -> NDArray[Any]:  # noqa: ARG001 - every derivative takes (z, a)
+def relu6(z: Real) -> Real:
+    return np.clip(z, 0, TOP)
+
+
+def _slope(z: Real) -> Real:
     """1 where 0 < z < 6, else 0; at the kinks z = 0 and z = 6 it is 0, as in PyTorch and JAX."""
-    return _slope(z)
+    return ((z > 0) & (z < TOP)).astype(z.dtype)
 
 
-def _slope(z: NDArray[Any]) -> NDArray[Any]:
-    da_dz: NDArray[Any] = ((z > 0) & (z < 6)).astype(z.dtype)  # noqa: PLR2004 - the 6 of its name
-    return da_dz
-
-
-def _ball(t: Any) -> Any:  # noqa: ANN401 - flint has no type information
-    return t.max(0).min(6)
-
-
-def _slope_ball(t: Any) -> Any:  # noqa: ANN401 - flint has no type information
+def _slope_ball(t: flint.arb) -> flint.arb:
     """1, 0, or all between where the ball holds points on both sides of a kink."""
-    if t > 0 and t < 6:  # noqa: PLR2004 - the 6 of its name
+    if t > 0 and t < TOP:
         return flint.arb(1)
-    outside = t <= 0 or t >= 6  # noqa: PLR2004 - as above
-    return flint.arb(0) if outside else flint.arb(0.5, 0.5)
+    return flint.arb(0) if t <= 0 or t >= TOP else flint.arb(0.5, 0.5)
 
 
 RELU6 = Activation(
-    Elementary("min(max(z, 0), 6)", relu6, clipped_value(relu6, 0, 6), on_balls(_ball)),
-    Elementary(
-        "1 where 0 < z < 6, else 0", relu6_derivative, stepped_slope(_slope, (0, 6)), on_balls(_slope_ball)
-    ),
+    of_z("min(max({0}, 0), 6)", relu6, clipped_value(relu6, 0, TOP), lambda t: t.max(0).min(TOP)),
+    of_z("1 where 0 < {0} < 6, else 0", _slope, stepped_slope(_slope, (0, TOP)), _slope_ball),
+    has_the_same_slope_at_a=True,
 )

@@ -1,17 +1,10 @@
 """The logistic sigmoid, σ(z) = 1 / (1 + e⁻ᶻ)."""
 
-from __future__ import annotations
-
-from typing import Any
-
+import flint
 import numpy as np
-from numpy.typing import NDArray
 
-from reference.activations.contract import Activation, SlopeForms, smooth_slope, smooth_value
-from reference.balls import Ball
-from reference.bounded import Real
-from reference.elementary import Elementary
-from reference.formats import Error
+from reference.activations.contract import Activation, SlopeForms, Ulps, of_z, smooth_slope, smooth_value
+from reference.arithmetic import Elementary, Error, Real
 
 # Measured by tests/test_contract.py: at most 2.4 in float64 and 2.6 in float32 (NumPy).
 ULPS = 4
@@ -20,14 +13,13 @@ ULPS = 4
 ULPS_OF_16_BITS = 2
 
 
-def sigmoid(z: NDArray[Any]) -> NDArray[Any]:
+def sigmoid(z: Real) -> Real:
     """σ(z) = 1 / (1 + e⁻ᶻ)."""
     with np.errstate(over="ignore"):  # e⁻ᶻ may overflow to infinity, and 1/∞ = 0 is then right
-        a: NDArray[Any] = 1 / (1 + np.exp(-z))
-    return a
+        return 1 / (1 + np.exp(-z))
 
 
-def sigmoid_derivative(z: NDArray[Any], a: NDArray[Any]) -> NDArray[Any]:  # noqa: ARG001 - every derivative takes (z, a)
+def slope_from_a(a: Real) -> Real:
     """σ'(z) = a · (1 − a), with a = σ(z)."""
     return a * (1 - a)
 
@@ -48,12 +40,12 @@ def _slope_spread(z: Real, e: Error) -> Real:
     return np.minimum(slope(z) * np.expm1(e), 0.25)
 
 
-def _activation_spread(a: Real, e: Error, unit: float) -> Real | float:
+def _a_spread(a: Real, e: Error, unit: float) -> Real | float:
     """|(a + e)(1 − a − e) − a(1 − a)| ≤ |1 − 2a|·e + e²; and of the form a − a² the square is rounded."""
     return np.abs(1 - 2 * a) * e + np.square(e) + unit * np.square(a + e)
 
 
-def ball(t: Any) -> Any:  # noqa: ANN401 - flint has no type information
+def ball(t: flint.arb) -> flint.arb:
     """1 / (1 + e⁻ᶻ) or, for negative z, the same as eᶻ / (1 + eᶻ): e^{huge} has no finite ball."""
     if t < 0:
         e = t.exp()
@@ -61,28 +53,21 @@ def ball(t: Any) -> Any:  # noqa: ANN401 - flint has no type information
     return 1 / (1 + (-t).exp())
 
 
-def slope_ball(t: Any) -> Any:  # noqa: ANN401 - flint has no type information
+def slope_ball(t: flint.arb) -> flint.arb:
     """σ'(z) = e^{−|z|} / (1 + e^{−|z|})²."""
     e = (-abs(t)).exp()
     return e / (1 + e) ** 2
 
 
-def _value_balls(z: Ball) -> Ball:
-    return z.map(ball)
-
-
-def _derivative_balls(z: Ball, a: Ball) -> Ball:  # noqa: ARG001 - every derivative takes (z, a)
-    return z.map(slope_ball)
-
+_ULPS = Ulps(ULPS, ULPS_OF_16_BITS)
+_FORMS = SlopeForms(slope, _slope_spread, slope_from_a, _a_spread)
 
 SIGMOID = Activation(
-    Elementary("1 / (1 + e⁻ᶻ)", sigmoid, smooth_value(sigmoid, _spread, ULPS, ULPS_OF_16_BITS), _value_balls),
+    of_z("1 / (1 + e^(−{0}))", sigmoid, smooth_value(sigmoid, _spread, _ULPS), ball),
     Elementary(
-        "a · (1 − a)",
-        sigmoid_derivative,
-        smooth_slope(
-            SlopeForms(slope, _slope_spread, sigmoid_derivative, _activation_spread), ULPS, ULPS_OF_16_BITS
-        ),
-        _derivative_balls,
+        "{1} · (1 − {1})",
+        lambda _, a: slope_from_a(a),
+        smooth_slope(_FORMS, _ULPS),
+        lambda z, _: z.map(slope_ball),
     ),
 )

@@ -1,24 +1,20 @@
 """The sigmoid linear unit, z·σ(z), also called swish."""
 
-from typing import Any
-
+import flint
 import numpy as np
-from numpy.typing import NDArray
 
 from reference.activations import sigmoid as logistic
 from reference.activations.contract import (
     Activation,
     Contract,
     bounded_by,
-    on_balls,
+    of_z,
     overflows,
     quadratic,
     relative,
 )
 from reference.activations.sigmoid import sigmoid
-from reference.bounded import Real
-from reference.elementary import Elementary
-from reference.formats import Error, Format
+from reference.arithmetic import Error, Format, Real
 
 # σ's 4 and the product, or e⁻ᶻ's 5, a sum and a quotient. Measured by tests/test_contract.py.
 ULPS = 6
@@ -27,18 +23,18 @@ ULPS = 6
 M1, M2, M3 = 1.1, 0.5, 0.31
 
 # Beyond it every implementation's σ(z) is exactly 1: e⁻⁴⁰ is 4e-18.
-ONE = 40.0
+SATURATED = 40.0
 
 
-def silu(z: NDArray[Any]) -> NDArray[Any]:
+def silu(z: Real) -> Real:
     """z·σ(z)."""
     return z * sigmoid(z)
 
 
-def silu_derivative(z: NDArray[Any], a: NDArray[Any]) -> NDArray[Any]:  # noqa: ARG001 - every derivative takes (z, a)
+def _plain_slope(z: Real) -> Real:
     """silu'(z) = σ(z)·(1 + z·(1 − σ(z)))."""
-    one = sigmoid(z)
-    return one * (1 + z * (1 - one))
+    s = sigmoid(z)
+    return s * (1 + z * (1 - s))
 
 
 def slope(z: Real) -> Real:
@@ -60,7 +56,7 @@ def _slope_rounding(z: Real, e: Error, unit: float) -> Real:
     grown = np.exp(e)
     here = np.minimum(sigmoid(z) * grown, 1)
     rest = np.minimum(sigmoid(-z) * grown, 1)
-    saturated = z - e > ONE
+    saturated = z - e > SATURATED
     lost = np.where(saturated, 0, 8 * np.minimum(here, 0.5)) + 15 * rest
     return unit * here * (12 + (np.abs(z) + e) * lost)
 
@@ -77,11 +73,11 @@ def _slope_lost(z: Real, e: Error, form: Format) -> Real:
     return np.where(overflows(e - z, form), here * (1 + np.abs(z) + e), 0)
 
 
-def _ball(t: Any) -> Any:  # noqa: ANN401 - flint has no type information
+def _ball(t: flint.arb) -> flint.arb:
     return t * logistic.ball(t)
 
 
-def _slope_ball(t: Any) -> Any:  # noqa: ANN401 - flint has no type information
+def _slope_ball(t: flint.arb) -> flint.arb:
     return logistic.ball(t) * (1 + t * logistic.ball(-t))
 
 
@@ -97,6 +93,6 @@ _SLOPE = Contract(
 )
 
 SILU = Activation(
-    Elementary("z · σ(z)", silu, bounded_by(_VALUE), on_balls(_ball)),
-    Elementary("σ(z) · (1 + z · (1 − σ(z)))", silu_derivative, bounded_by(_SLOPE), on_balls(_slope_ball)),
+    of_z("{0} · σ({0})", silu, bounded_by(_VALUE), _ball),
+    of_z("σ({0}) · (1 + {0} · (1 − σ({0})))", _plain_slope, bounded_by(_SLOPE), _slope_ball),
 )

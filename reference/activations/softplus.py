@@ -1,29 +1,20 @@
 """Softplus, ln(1 + eᶻ), whose derivative is the sigmoid."""
 
-from typing import Any
-
+import flint
 import numpy as np
-from numpy.typing import NDArray
 
 from reference.activations import sigmoid as logistic
-from reference.activations.contract import Activation, Contract, bounded_by, on_balls, overflows, relative
+from reference.activations.contract import Activation, Contract, bounded_by, of_z, overflows, relative
 from reference.activations.sigmoid import sigmoid
-from reference.bounded import Real
-from reference.elementary import Elementary
-from reference.formats import Error, Format
+from reference.arithmetic import Error, Format, Real
 
 # Measured by tests/test_contract.py: at most 2.8 (XLA), PyTorch apart, above its threshold in float64.
 ULPS = 4
 
 
-def softplus(z: NDArray[Any]) -> NDArray[Any]:
+def softplus(z: Real) -> Real:
     """ln(1 + eᶻ) = max(z, 0) + ln(1 + e^{−|z|}), in which nothing overflows."""
     return np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))
-
-
-def softplus_derivative(z: NDArray[Any], a: NDArray[Any]) -> NDArray[Any]:  # noqa: ARG001 - every derivative takes (z, a)
-    """softplus'(z) = σ(z)."""
-    return sigmoid(z)
 
 
 def spread(z: Real, e: Error) -> Real:
@@ -53,7 +44,7 @@ def _slope_lost(z: Real, e: Error, form: Format) -> Real:
     return np.where(overflows(e - z, form), np.minimum(sigmoid(z) * np.exp(e), 1), 0)
 
 
-def ball(t: Any) -> Any:  # noqa: ANN401 - flint has no type information
+def ball(t: flint.arb) -> flint.arb:
     """max(z, 0) + ln(1 + e^{−|z|}), without |z|, which would not be monotone within a ball."""
     return t.exp().log1p() if t < 0 else t + (-t).exp().log1p()
 
@@ -62,6 +53,6 @@ _VALUE = Contract(softplus, spread, relative(softplus, spread, ULPS))
 _SLOPE = Contract(sigmoid, slope_spread, slope_rounding, lost=_slope_lost)
 
 SOFTPLUS = Activation(
-    Elementary("ln(1 + eᶻ)", softplus, bounded_by(_VALUE), on_balls(ball)),
-    Elementary("σ(z)", softplus_derivative, bounded_by(_SLOPE), on_balls(logistic.ball)),
+    of_z("ln(1 + e^({0}))", softplus, bounded_by(_VALUE), ball),
+    of_z("σ({0})", sigmoid, bounded_by(_SLOPE), logistic.ball),
 )

@@ -1,31 +1,21 @@
 """Softsign, z / (1 + |z|)."""
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
-from reference.activations.contract import Activation, Contract, bounded_by, on_balls, relative
-from reference.bounded import Real
-from reference.elementary import Elementary
-from reference.formats import Error, Format
+from reference.activations.contract import Activation, Contract, bounded_by, of_z, relative
+from reference.arithmetic import Error, Format, Real
 
 # A sum and a quotient: two roundings, or 2 ulps. Measured by tests/test_contract.py.
 ULPS = 2
 
 
-def softsign(z: NDArray[Any]) -> NDArray[Any]:
+def softsign(z: Real) -> Real:
     """z / (1 + |z|)."""
     return z / (1 + np.abs(z))
 
 
-def softsign_derivative(z: NDArray[Any], a: NDArray[Any]) -> NDArray[Any]:  # noqa: ARG001 - every derivative takes (z, a)
-    """softsign'(z) = 1 / (1 + |z|)²."""
-    return slope(z)
-
-
-def slope(z: NDArray[Any]) -> NDArray[Any]:
-    """(1 / (1 + |z|))², whose square never overflows."""
+def slope(z: Real) -> Real:
+    """softsign'(z) = (1 / (1 + |z|))², whose square never overflows."""
     return np.square(1 / (1 + np.abs(z)))
 
 
@@ -62,14 +52,6 @@ def _slope_lost(z: Real, e: Error, form: Format) -> Real:
     return np.where(np.square(1 + np.abs(z) + e) * form.smallest_normal > 1, _nearest(z, e), 0)
 
 
-def _ball(t: Any) -> Any:  # noqa: ANN401 - flint has no type information
-    return t / (1 + abs(t))
-
-
-def _slope_ball(t: Any) -> Any:  # noqa: ANN401 - flint has no type information
-    return 1 / (1 + abs(t)) ** 2
-
-
 _VALUE = Contract(softsign, _spread, relative(softsign, _spread, ULPS), lost=_lost)
 _SLOPE = Contract(
     slope,
@@ -81,6 +63,6 @@ _SLOPE = Contract(
 )
 
 SOFTSIGN = Activation(
-    Elementary("z / (1 + |z|)", softsign, bounded_by(_VALUE), on_balls(_ball)),
-    Elementary("1 / (1 + |z|)²", softsign_derivative, bounded_by(_SLOPE), on_balls(_slope_ball)),
+    of_z("{0} / (1 + |{0}|)", softsign, bounded_by(_VALUE), lambda t: t / (1 + abs(t))),
+    of_z("1 / (1 + |{0}|)²", slope, bounded_by(_SLOPE), lambda t: 1 / (1 + abs(t)) ** 2),
 )

@@ -1,18 +1,10 @@
 """The hyperbolic tangent."""
 
-from __future__ import annotations
-
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from reference.activations import sigmoid
-from reference.activations.contract import Activation, SlopeForms, smooth_slope, smooth_value
-from reference.balls import Ball
-from reference.bounded import Real
-from reference.elementary import Elementary
-from reference.formats import Error
+from reference.activations.contract import Activation, SlopeForms, Ulps, of_z, smooth_slope, smooth_value
+from reference.arithmetic import Elementary, Error, Real
 
 # Measured by tests/test_contract.py: at most 6.5 in float64 and 3.9 in float32 (both XLA).
 ULPS = 8
@@ -21,7 +13,7 @@ ULPS = 8
 ULPS_OF_16_BITS = 2
 
 
-def tanh_derivative(z: NDArray[Any], a: NDArray[Any]) -> NDArray[Any]:  # noqa: ARG001 - every derivative takes (z, a)
+def _slope_from_a(a: Real) -> Real:
     """tanh'(z) = 1 − a², with a = tanh(z)."""
     return 1 - a * a
 
@@ -41,32 +33,20 @@ def _slope_spread(z: Real, e: Error) -> Real:
     return np.minimum(slope(z) * np.expm1(np.multiply(2, e)), 1)
 
 
-def _activation_spread(a: Real, e: Error, unit: float) -> Real | float:
+def _a_spread(a: Real, e: Error, unit: float) -> Real | float:
     """|(1 − (a + e)²) − (1 − a²)| ≤ 2|a|·e + e², and a² itself is rounded."""
     return 2 * np.abs(a) * e + np.square(e) + 2 * unit * a * a
 
 
-def _value_balls(z: Ball) -> Ball:
-    return z.map(lambda t: t.tanh())
-
-
-def _derivative_balls(z: Ball, a: Ball) -> Ball:  # noqa: ARG001 - every derivative takes (z, a)
-    """tanh'(z) = 4·σ'(2z)."""
-    return z.map(lambda t: 4 * sigmoid.slope_ball(2 * t))
-
+_ULPS = Ulps(ULPS, ULPS_OF_16_BITS)
+_FORMS = SlopeForms(slope, _slope_spread, _slope_from_a, _a_spread, parts=2.0)  # g·(1 − a)·(1 + a)
 
 TANH = Activation(
-    Elementary("tanh(z)", np.tanh, smooth_value(np.tanh, _spread, ULPS, ULPS_OF_16_BITS), _value_balls),
+    of_z("tanh({0})", np.tanh, smooth_value(np.tanh, _spread, _ULPS), lambda t: t.tanh()),
     Elementary(
-        "1 − a²",
-        tanh_derivative,
-        smooth_slope(
-            SlopeForms(
-                slope, _slope_spread, tanh_derivative, _activation_spread, parts=2.0
-            ),  # g·(1 − a)·(1 + a)
-            ULPS,
-            ULPS_OF_16_BITS,
-        ),
-        _derivative_balls,
+        "1 − {1}²",
+        lambda _, a: _slope_from_a(a),
+        smooth_slope(_FORMS, _ULPS),
+        lambda z, _: z.map(lambda t: 4 * sigmoid.slope_ball(2 * t)),
     ),
 )

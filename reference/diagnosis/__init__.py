@@ -14,10 +14,10 @@ numbers, which may come from a program that nobody sees, each mistake is also ru
 Explained by: the update has the wrong sign.
 """
 
-from reference.diagnosis.explanation import Diagnosis, Explanation
-from reference.diagnosis.inheritance import Inheritance, inherited
-from reference.diagnosis.printed import explain_published
-from reference.diagnosis.walk import diagnose, explain_step
+from reference.diagnosis.candidates import Explanation
+from reference.diagnosis.diagnose import Inheritance, diagnose, explain_step, inherited
+from reference.diagnosis.explain import Diagnosis
+from reference.diagnosis.search import explain_published
 
 __all__ = [
     "Diagnosis",

@@ -1,37 +1,17 @@
-"""The losses, one room for each family: each beside its gradient with respect to ŷ, and both with bounds.
+"""The losses, one file for each family: each with its gradient with respect to ŷ, and bounds of both.
 
 A name states its convention, so none is assumed. ŷ is the last layer's activation, (N, n); y is (N, n).
 """
 
-from collections.abc import Callable, Mapping
 from functools import lru_cache
 
-from reference.losses.absolute import huber, l1, smooth_l1
-from reference.losses.binary import BINARY_CROSS_ENTROPY, BINARY_CROSS_ENTROPY_WITH_LOGITS
-from reference.losses.contract import Loss, Terms
-from reference.losses.cross_entropy import cross_entropy
+from cases.catalog import LOSSES
+from reference.losses import absolute, binary, cross_entropy
 from reference.losses.squares import SQUARES
-
-__all__ = ["LOSSES", "Loss", "loss_rule"]
+from reference.losses.terms import Loss
 
 # The terms of each loss that is reduced either way, from its numbers by name.
-TERMS: dict[str, Callable[[Mapping[str, float]], Terms]] = {
-    "softmax_cross_entropy": lambda given: cross_entropy(given.get("label_smoothing", 0.0)),
-    "softmax_cross_entropy_with_integer_labels": lambda given: cross_entropy(
-        given.get("label_smoothing", 0.0), by_class=True
-    ),
-    "binary_cross_entropy_with_logits": lambda _: BINARY_CROSS_ENTROPY_WITH_LOGITS,
-    "binary_cross_entropy": lambda _: BINARY_CROSS_ENTROPY,
-    "huber": lambda given: huber(given["delta"]),
-    "smooth_l1": lambda given: smooth_l1(given["beta"]),
-    "l1": lambda _: l1(),
-}
-
-# Every loss, as (name, reduction).
-LOSSES: tuple[tuple[str, str], ...] = (
-    *SQUARES,
-    *((name, reduction) for name in TERMS for reduction in ("sum", "mean")),
-)
+TERMS = {**cross_entropy.TERMS, **binary.TERMS, **absolute.TERMS}
 
 
 @lru_cache(maxsize=1024)
@@ -43,6 +23,7 @@ def loss_rule(name: str, reduction: str, numbers: tuple[tuple[str, float], ...] 
     KeyError
         If there is no such loss, or a number that it needs is missing.
     """
-    if name in TERMS and reduction in ("sum", "mean"):
-        return TERMS[name](dict(numbers)).reduced(reduction)
-    return SQUARES[name, reduction]
+    if name not in TERMS or reduction not in LOSSES[name].reductions:
+        return SQUARES[name, reduction]
+    terms = TERMS[name](dict(numbers))
+    return terms.summed() if reduction == "sum" else terms.averaged(LOSSES[name].mean_over)

@@ -1,24 +1,84 @@
 """Losses that are linear far from the target: |d|, and Huber's, a square where |d| is small; d = ŷ − y."""
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import flint
 import numpy as np
 from numpy.typing import NDArray
 
-from reference.bounded import Bounded
-from reference.elementary import Elementary
-from reference.losses.contract import Terms, difference, settled
-from reference.losses.pairs import elementwise
+from reference.arithmetic import Bounded, Elementary
+from reference.losses.terms import Terms, difference, pairwise, with_error
 
 
-def huber(delta: float) -> Terms:
-    """½ d² where |d| ≤ δ, else δ (|d| − ½δ).
+@dataclass(frozen=True)
+class Huber:
+    """m (|d| − ½ m) / β with m = min(|d|, δ), which is ½ d²/β near the target and linear far from it.
 
     Source: P. J. Huber, "Robust estimation of a location parameter", Ann. Math. Statist. 35 (1964).
     """
-    equation = f"½ d² where |d| ≤ δ, else δ (|d| − ½δ), d = ŷ − y, δ = {delta:.6g}"
-    return _huber(delta, 1.0, equation, "clip(ŷ − y, −δ, δ)")
+
+    delta: float
+    over: float = 1.0
+
+    def value(self, y_hat: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
+        far = np.abs(y_hat - y)
+        near = np.minimum(far, y.dtype.type(self.delta))
+        return near * (far - near / 2) / y.dtype.type(self.over)
+
+    def gradient(self, y_hat: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
+        limit = y.dtype.type(self.delta)
+        return np.clip(y_hat - y, -limit, limit) / y.dtype.type(self.over)
+
+    def value_bounded(self, y_hat: Bounded, y: Bounded) -> Bounded:
+        """The slope is at most min(|d|, δ), so which formula is taken near δ costs nothing more."""
+        d, off = difference(y_hat, y)
+        far = np.abs(d) + off
+        near = np.minimum(far, self.delta)
+        reach = near * (far + near / 2) / self.over
+        error = near * off / self.over + y_hat.format.gamma(6) * reach
+        underflows, most = 4 * (1 + 1 / self.over), np.maximum(reach * max(self.over, 1), far)
+        bounded = with_error(self.value(y_hat.value, y.value), error, most, y_hat.format, underflows)
+        return bounded.sized(lambda: self.value(y_hat.scale + y.scale, np.zeros(y.shape)))
+
+    def gradient_bounded(self, y_hat: Bounded, y: Bounded, roundings: int) -> Bounded:
+        """1-Lipschitz, and exactly ±δ where all of d ± its error lies beyond δ.
+
+        Autodiff of ½ m² + δ (|d| − m), m = min(|d|, δ), as in optax, gives δ + (m − δ) where |d| < δ: its
+        error is absolute, u times δ.
+        """
+        delta, over = self.delta, self.over
+        d, off = difference(y_hat, y)
+        cancelling = np.where(np.abs(d) - off <= delta, delta, 0.0)
+        off = np.clip(delta + off - np.abs(d), 0, off)
+        slope = self.gradient(y_hat.value, y.value)
+        reach = np.abs(slope) + (off + cancelling) / over
+        error = off / over + y_hat.format.gamma(4 + roundings) * reach
+        promised = np.where(np.isfinite(y_hat.error), np.abs(d), np.inf)
+        bounded = with_error(slope, error, promised, y_hat.format, underflows=4 * (1 + 1 / over))
+        return bounded.sized(lambda: reach + np.minimum(y_hat.scale + y.scale, delta) / over)
+
+    def value_ball(self, a: flint.arb, y: flint.arb) -> flint.arb:
+        far = abs(a - y)
+        near = far.min(flint.arb(self.delta))
+        return near * (far - near / 2) / flint.arb(self.over)
+
+    def gradient_ball(self, a: flint.arb, y: flint.arb) -> flint.arb:
+        limit = flint.arb(self.delta)
+        return (a - y).max(-limit).min(limit) / flint.arb(self.over)
+
+    def terms(self, equation: str, gradient_equation: str) -> Terms:
+        return Terms(
+            Elementary(equation, self.value, self.value_bounded, pairwise(self.value_ball)),
+            Elementary(gradient_equation, self.gradient, self.gradient_bounded, pairwise(self.gradient_ball)),
+        )
+
+
+def huber(delta: float) -> Terms:
+    """½ d² where |d| ≤ δ, else δ (|d| − ½δ)."""
+    equation = f"½ d² where |d| ≤ δ, else δ (|d| − ½δ), d = {{0}} − {{1}}, δ = {delta:.6g}"
+    return Huber(delta).terms(equation, "clip({0} − {1}, −δ, δ)")
 
 
 def smooth_l1(beta: float) -> Terms:
@@ -26,74 +86,8 @@ def smooth_l1(beta: float) -> Terms:
 
     Source: R. Girshick, "Fast R-CNN", ICCV 2015, with the β that frameworks have added.
     """
-    equation = f"½ d²/β where |d| < β, else |d| − ½β, d = ŷ − y, β = {beta:.6g}"
-    return _huber(beta, beta, equation, "clip(ŷ − y, −β, β) / β")
-
-
-def _huber(delta: float, over: float, equation: str, gradient_equation: str) -> Terms:
-    def value(y_hat: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
-        """m (|d| − ½ m) with m = min(|d|, δ), which is both formulas in one."""
-        far = np.abs(y_hat - y)
-        near = np.minimum(far, y.dtype.type(delta))
-        return near * (far - near / 2) / y.dtype.type(over)
-
-    def gradient(y_hat: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
-        limit = y.dtype.type(delta)
-        return np.clip(y_hat - y, -limit, limit) / y.dtype.type(over)
-
-    def value_bounded(y_hat: Bounded, y: Bounded) -> Bounded:
-        """The slope is at most min(|d|, δ), so which formula is taken near δ costs nothing more."""
-        d, off = difference(y_hat, y)
-        far = np.abs(d) + off
-        near = np.minimum(far, delta)
-        reach = near * (far + near / 2) / over
-        error = near * off / over + y_hat.format.gamma(6) * reach
-        underflows, most = 4 * (1 + 1 / over), np.maximum(reach * max(over, 1), far)
-        bounded = settled(value(y_hat.value, y.value), error, most, y_hat.format, underflows)
-        return bounded.sized(lambda: value(y_hat.scale + y.scale, np.zeros(y.shape)))
-
-    def gradient_bounded(y_hat: Bounded, y: Bounded, roundings: int) -> Bounded:
-        """1-Lipschitz, and exactly ±δ where all of d ± its error lies beyond δ.
-
-        Autodiff of ½ m² + δ (|d| − m), m = min(|d|, δ), as in optax, gives δ + (m − δ) where |d| < δ: its
-        error is absolute, u times δ.
-        """
-        d, off = difference(y_hat, y)
-        cancelling = np.where(np.abs(d) - off <= delta, delta, 0.0)
-        off = np.clip(delta + off - np.abs(d), 0, off)
-        slope = gradient(y_hat.value, y.value)
-        reach = np.abs(slope) + (off + cancelling) / over
-        error = off / over + y_hat.format.gamma(4 + roundings) * reach
-        promised = np.where(np.isfinite(y_hat.error), np.abs(d), np.inf)
-        bounded = settled(slope, error, promised, y_hat.format, underflows=4 * (1 + 1 / over))
-        return bounded.sized(lambda: reach + np.minimum(y_hat.scale + y.scale, delta) / over)
-
-    def value_ball(a: Any, y: Any) -> Any:  # noqa: ANN401 - flint has no type information
-        far = abs(a - y)
-        near = far.min(flint.arb(delta))
-        return near * (far - near / 2) / flint.arb(over)
-
-    def gradient_ball(a: Any, y: Any) -> Any:  # noqa: ANN401 - flint has no type information
-        return (a - y).max(flint.arb(-delta)).min(flint.arb(delta)) / flint.arb(over)
-
-    return Terms(
-        equation,
-        gradient_equation,
-        Elementary(equation, value, value_bounded, elementwise(value_ball)),
-        Elementary(gradient_equation, gradient, gradient_bounded, elementwise(gradient_ball)),
-        over="elements",
-    )
-
-
-def l1() -> Terms:
-    """|d|, whose derivative at the kink d = 0 is stated to be 0."""
-    return Terms(
-        "|ŷ − y|",
-        "sign(ŷ − y)",
-        Elementary("|d|", distance, _distance_bounded, elementwise(lambda a, y: abs(a - y))),
-        Elementary("sign(d), 0 at 0", sign, _sign_bounded, elementwise(_sign_ball)),
-        over="elements",
-    )
+    equation = f"½ d²/β where |d| < β, else |d| − ½β, d = {{0}} − {{1}}, β = {beta:.6g}"
+    return Huber(beta, over=beta).terms(equation, "clip({0} − {1}, −β, β) / β")
 
 
 def distance(y_hat: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
@@ -108,7 +102,7 @@ def sign(y_hat: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
 
 def _distance_bounded(y_hat: Bounded, y: Bounded) -> Bounded:
     d, off = difference(y_hat, y)
-    bounded = settled(np.abs(d), off, np.abs(d) + off, y_hat.format)
+    bounded = with_error(np.abs(d), off, np.abs(d) + off, y_hat.format)
     return bounded.sized(lambda: y_hat.scale + y.scale)
 
 
@@ -123,12 +117,25 @@ def _sign_bounded(y_hat: Bounded, y: Bounded, roundings: int) -> Bounded:
     flushed = (np.abs(d) < 2 * form.underflow) & (d != 0)
     error = np.where(undecided, 1 + np.abs(slope), np.where(flushed, 1.0, 0.0))
     error = error + form.gamma(roundings) * (np.abs(slope) + error)
-    return settled(slope, error, np.where(np.isfinite(y_hat.error), np.abs(d), np.inf), form, underflows=0)
+    return with_error(slope, error, np.where(np.isfinite(y_hat.error), np.abs(d), np.inf), form, underflows=0)
 
 
-def _sign_ball(a: Any, y: Any) -> Any:  # noqa: ANN401 - flint has no type information
+def _sign_ball(a: flint.arb, y: flint.arb) -> flint.arb:
     """−1, 0 or 1, or all that lies between where the ball of d holds 0 and more."""
     d = a - y
     if d > 0 or d < 0 or d.is_zero():
         return flint.arb(1 if d > 0 else -1 if d < 0 else 0)
     return flint.arb(0, 1) if d.is_finite() else d
+
+
+# |d|, whose derivative at the kink d = 0 is stated to be 0.
+L1 = Terms(
+    Elementary("|{0} − {1}|", distance, _distance_bounded, pairwise(lambda a, y: abs(a - y))),
+    Elementary("sign({0} − {1})", sign, _sign_bounded, pairwise(_sign_ball)),
+)
+
+TERMS: dict[str, Callable[[Mapping[str, float]], Terms]] = {
+    "huber": lambda given: huber(given["delta"]),
+    "smooth_l1": lambda given: smooth_l1(given["beta"]),
+    "l1": lambda _: L1,
+}

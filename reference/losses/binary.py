@@ -1,16 +1,15 @@
 """Binary cross-entropy, −y log a − (1 − y) log(1 − a): of logits, a = σ(ŷ), or of probabilities, a = ŷ."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import flint
 import numpy as np
 from numpy.typing import NDArray
 
 from reference.activations import sigmoid
-from reference.balls import Ball
-from reference.bounded import Bounded
-from reference.elementary import Elementary
-from reference.losses.contract import EXP_ULPS, LOG_ULPS, SOFTPLUS_ULPS, Terms, settled
-from reference.losses.pairs import elementwise
+from reference.arithmetic import Ball, Bounded, Elementary
+from reference.losses.terms import EXP_ULPS, LOG_ULPS, SOFTPLUS_ULPS, Terms, pairwise, with_error
 
 
 def with_logits(z: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
@@ -37,7 +36,7 @@ def _with_logits_bounded(z: Bounded, y: Bounded) -> Bounded:
     tail = (1 + y.magnitude + np.abs(1 - y.value)) * np.log1p(np.exp(np.minimum(z.error - z.magnitude, 0)))
     error = form.gamma(2 * SOFTPLUS_ULPS + 4) * linear
     error = error + form.gamma(2 * (EXP_ULPS + SOFTPLUS_ULPS) + 4) * tail
-    bounded = settled(value, error + moved, linear + tail, form, underflows=4 + 4 * y.peak)
+    bounded = with_error(value, error + moved, linear + tail, form, underflows=4 + 4 * y.peak)
     return bounded.sized(lambda: linear + tail)
 
 
@@ -56,7 +55,7 @@ def _with_logits_gradient_bounded(z: Bounded, y: Bounded, roundings: int) -> Bou
     error = error + lost
     promised = np.where(np.isfinite(z.error), reach, np.inf)
     value = np.where(y.value == 1, -opposite, a - y.value)
-    return settled(value, error + moved, promised, form).sized(lambda: reach)
+    return with_error(value, error + moved, promised, form).sized(lambda: reach)
 
 
 def probabilities(a: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
@@ -81,7 +80,7 @@ def _probabilities_bounded(a: Bounded, y: Bounded) -> Bounded:
     reach = y.magnitude * (np.abs(np.log(a.value)) + down) + wrong * (np.abs(np.log1p(-a.value)) + up)
     error = form.gamma(2 * LOG_ULPS + 4) * reach + form.gamma(1) * wrong * (1 + form.gamma(2 * LOG_ULPS + 4))
     value = probabilities(a.value, y.value)
-    bounded = settled(value, error + moved, np.where(_inside(a), reach, np.inf), form)
+    bounded = with_error(value, error + moved, np.where(_inside(a), reach, np.inf), form)
     return bounded.sized(lambda: reach)
 
 
@@ -94,7 +93,7 @@ def _probabilities_gradient_bounded(a: Bounded, y: Bounded, roundings: int) -> B
     error = form.gamma(7 + roundings) * reach + down + up
     value = probabilities_gradient(a.value, y.value)
     underflows = 4 + 4 * (1 + reach) / np.minimum(a.value, rest)  # of a(1 − a), by which one may divide
-    bounded = settled(value, error, np.where(_inside(a), reach, np.inf), form, underflows)
+    bounded = with_error(value, error, np.where(_inside(a), reach, np.inf), form, underflows)
     return bounded.sized(lambda: reach)
 
 
@@ -104,7 +103,7 @@ def _inside(a: Bounded) -> NDArray[np.bool_]:
     return (lowest > 2 * a.format.underflow) & (highest < 1)
 
 
-def _with_logits_ball(z: Any, y: Any) -> Any:  # noqa: ANN401 - flint has no type information
+def _with_logits_ball(z: flint.arb, y: flint.arb) -> flint.arb:
     return z.max(0) - z * y + (-abs(z)).exp().log1p()
 
 
@@ -112,36 +111,42 @@ def _with_logits_gradient_balls(z: Ball, y: Ball) -> Ball:
     return sigmoid.SIGMOID.value.balls(z) - y
 
 
-def _probabilities_ball(a: Any, y: Any) -> Any:  # noqa: ANN401 - flint has no type information
+def _probabilities_ball(a: flint.arb, y: flint.arb) -> flint.arb:
     return -y * a.log() - (1 - y) * (-a).log1p()
 
 
-def _probabilities_gradient_ball(a: Any, y: Any) -> Any:  # noqa: ANN401 - flint has no type information
+def _probabilities_gradient_ball(a: flint.arb, y: flint.arb) -> flint.arb:
     return (1 - y) / (1 - a) - y / a
 
 
-BINARY_CROSS_ENTROPY_WITH_LOGITS = Terms(
-    "(−y log σ(ŷ) − (1 − y) log σ(−ŷ))",
-    "σ(ŷ) − y",
-    Elementary("softplus(z) − y z", with_logits, _with_logits_bounded, elementwise(_with_logits_ball)),
-    Elementary("σ(z) − y", with_logits_gradient, _with_logits_gradient_bounded, _with_logits_gradient_balls),
-    over="elements",
+WITH_LOGITS = Terms(
+    Elementary(
+        "(−{1} log σ({0}) − (1 − {1}) log σ(−{0}))",
+        with_logits,
+        _with_logits_bounded,
+        pairwise(_with_logits_ball),
+    ),
+    Elementary(
+        "σ({0}) − {1}", with_logits_gradient, _with_logits_gradient_bounded, _with_logits_gradient_balls
+    ),
 )
 
-BINARY_CROSS_ENTROPY = Terms(
-    "(−y log ŷ − (1 − y) log(1 − ŷ))",
-    "(1 − y) / (1 − ŷ) − y / ŷ",
+OF_PROBABILITIES = Terms(
     Elementary(
-        "−y log a − (1 − y) log(1 − a)",
+        "(−{1} log {0} − (1 − {1}) log(1 − {0}))",
         probabilities,
         _probabilities_bounded,
-        elementwise(_probabilities_ball),
+        pairwise(_probabilities_ball),
     ),
     Elementary(
-        "(1 − y)/(1 − a) − y/a",
+        "(1 − {1}) / (1 − {0}) − {1} / {0}",
         probabilities_gradient,
         _probabilities_gradient_bounded,
-        elementwise(_probabilities_gradient_ball),
+        pairwise(_probabilities_gradient_ball),
     ),
-    over="elements",
 )
+
+TERMS: dict[str, Callable[[Mapping[str, float]], Terms]] = {
+    "binary_cross_entropy_with_logits": lambda _: WITH_LOGITS,
+    "binary_cross_entropy": lambda _: OF_PROBABILITIES,
+}

@@ -6,6 +6,7 @@ softmax functions", IMA Journal of Numerical Analysis 41 (2021): the algorithms 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,14 +14,11 @@ import flint
 import numpy as np
 from numpy.typing import NDArray
 
-from reference.balls import Ball
-from reference.bounded import Bounded, Real
-from reference.elementary import Elementary
-from reference.formats import Format
-from reference.losses.contract import EXP_ULPS, LOG_ULPS, Terms, settled
+from reference.arithmetic import Ball, Bounded, Elementary, Format, Real
+from reference.losses.terms import EXP_ULPS, LOG_ULPS, Terms, with_error
 
 # Roundings of (1 − s) y + s/n: of 1 − s, s/n, the product and the sum; frameworks also add s/n · Σ later.
-SMOOTHING = 5
+SMOOTHING_ROUNDINGS = 5
 
 
 def log_softmax(z: NDArray[Any]) -> NDArray[Any]:
@@ -70,15 +68,16 @@ class LogSoftmax:
 
 def softmax_bounded(z: Bounded) -> Bounded:
     """softmax(z), as one function of its own."""
-    found = LogSoftmax.of(z)
-    p = np.exp(found.value)
-    return settled(p, found.softmax_error(z.format), p, z.format)
+    log_p = LogSoftmax.of(z)
+    p = np.exp(log_p.value)
+    return with_error(p, log_p.softmax_error(z.format), p, z.format)
 
 
-def cross_entropy(smoothing: float, *, by_class: bool = False) -> Terms:
-    """Return softmax cross-entropy, whose mean is over the examples.
+@dataclass(frozen=True)
+class CrossEntropy:
+    """Softmax cross-entropy.
 
-    Parameters
+    Attributes
     ----------
     smoothing
         s: the targets are y' = (1 − s) y + s/n.
@@ -86,66 +85,79 @@ def cross_entropy(smoothing: float, *, by_class: bool = False) -> Terms:
         Each row of y is one-hot; then log Σ eᶻ may also be computed before the class's z is taken off it.
     """
 
-    def smooth(y: NDArray[Any]) -> NDArray[Any]:
-        return (1 - smoothing) * y + smoothing / y.shape[-1] if smoothing else y
+    smoothing: float
+    by_class: bool = False
 
-    def value(y_hat: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
-        return -smooth(y) * log_softmax(y_hat)
+    def smooth(self, y: NDArray[Any]) -> NDArray[Any]:
+        return (1 - self.smoothing) * y + self.smoothing / y.shape[-1] if self.smoothing else y
 
-    def gradient(y_hat: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
-        targets = smooth(y)
+    def weight(self, y: Bounded) -> Real:
+        """Return the largest size of each target."""
+        return (1 - self.smoothing) * y.magnitude + self.smoothing / y.shape[-1]
+
+    def value(self, y_hat: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
+        return -self.smooth(y) * log_softmax(y_hat)
+
+    def gradient(self, y_hat: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
+        targets = self.smooth(y)
         return np.exp(log_softmax(y_hat)) * targets.sum(axis=-1, keepdims=True) - targets
 
-    blurred = SMOOTHING if smoothing else 0
+    @property
+    def roundings(self) -> int:
+        return SMOOTHING_ROUNDINGS if self.smoothing else 0
 
-    def value_bounded(y_hat: Bounded, y: Bounded) -> Bounded:
-        found, form = LogSoftmax.of(y_hat), y_hat.format
-        error = found.error + (form.gamma(2) * found.normalizer if by_class else 0.0)
-        weight = (1 - smoothing) * y.magnitude + smoothing / y.shape[-1]
-        reach = weight * (np.abs(found.value) + error)
-        off = np.where(weight > 0, weight * error + form.gamma(2 + blurred) * reach, 0.0)
-        value = np.where(weight > 0, -smooth(y.value) * found.value, 0.0)
-        promised = np.where(np.isfinite(found.error), np.maximum(reach, found.normalizer), np.inf)
-        if smoothing:  # PyTorch sums all of log softmax(ŷ) before it multiplies by s/n
-            promised = np.maximum(promised, (np.abs(found.value) + error).sum(axis=(-2, -1), keepdims=True))
-        cancelling = weight * (np.abs(found.value) + found.normalizer + y_hat.magnitude)
-        return settled(value, off, promised, form).sized(lambda: cancelling)
+    def value_bounded(self, y_hat: Bounded, y: Bounded) -> Bounded:
+        log_p, form = LogSoftmax.of(y_hat), y_hat.format
+        error = log_p.error + (form.gamma(2) * log_p.normalizer if self.by_class else 0.0)
+        weight = self.weight(y)
+        reach = weight * (np.abs(log_p.value) + error)
+        off = np.where(weight > 0, weight * error + form.gamma(2 + self.roundings) * reach, 0.0)
+        value = np.where(weight > 0, -self.smooth(y.value) * log_p.value, 0.0)
+        promised = np.where(np.isfinite(log_p.error), np.maximum(reach, log_p.normalizer), np.inf)
+        if self.smoothing:  # PyTorch sums all of log softmax(ŷ) before it multiplies by s/n
+            promised = np.maximum(promised, (np.abs(log_p.value) + error).sum(axis=(-2, -1), keepdims=True))
+        cancelling = weight * (np.abs(log_p.value) + log_p.normalizer + y_hat.magnitude)
+        return with_error(value, off, promised, form).sized(lambda: cancelling)
 
-    def gradient_bounded(y_hat: Bounded, y: Bounded, roundings: int) -> Bounded:
-        found, form, n = LogSoftmax.of(y_hat), y_hat.format, y.shape[-1]
-        p, off = np.exp(found.value), found.softmax_error(form)
-        weight = (1 - smoothing) * y.magnitude + smoothing / n
+    def gradient_bounded(self, y_hat: Bounded, y: Bounded, roundings: int) -> Bounded:
+        log_p, form, n = LogSoftmax.of(y_hat), y_hat.format, y.shape[-1]
+        p, off = np.exp(log_p.value), log_p.softmax_error(form)
+        weight = self.weight(y)
         total = weight.sum(axis=-1, keepdims=True)
-        common = blurred + 2 + roundings
+        common = self.roundings + 2 + roundings
         error = off * total * (1 + form.gamma(n + common)) + form.gamma(n + common) * p * total
         error = error + form.gamma(common) * weight + (n + 4) * form.underflow * (1 + total)
-        targets = smooth(y.value)
+        targets = self.smooth(y.value)
         value = p * targets.sum(axis=-1, keepdims=True) - targets
-        return settled(value, error, total + np.abs(value), form).sized(lambda: p * total + weight)
+        return with_error(value, error, total + np.abs(value), form).sized(lambda: p * total + weight)
 
-    def value_balls(y_hat: Ball, y: Ball) -> Ball:
-        rows = zip(_rows(y_hat), _smoothed(y, smoothing), strict=True)
+    def value_balls(self, y_hat: Ball, y: Ball) -> Ball:
+        rows = zip(_rows(y_hat), self._targets(y), strict=True)
         return _ball(
             [-t * log_p for z, target in rows for t, log_p in zip(target, _log_p(z), strict=True)], y
         )
 
-    def gradient_balls(y_hat: Ball, y: Ball) -> Ball:
+    def gradient_balls(self, y_hat: Ball, y: Ball) -> Ball:
         gradients = []
-        for z, target in zip(_rows(y_hat), _smoothed(y, smoothing), strict=True):
+        for z, target in zip(_rows(y_hat), self._targets(y), strict=True):
             total = sum(target, flint.arb(0))
             gradients += [log_p.exp() * total - t for t, log_p in zip(target, _log_p(z), strict=True)]
         return _ball(gradients, y)
 
-    target = "y'" if smoothing else "y"
-    gradient_equation = "softmax(ŷ) Σₖ y'ₖ − y'" if smoothing else "softmax(ŷ) Σₖ yₖ − y"
-    stated = f", y' = (1 − {smoothing:.6g}) y + {smoothing:.6g}/n" if smoothing else ""
-    return Terms(
-        f"−{target} log softmax(ŷ){stated}",
-        gradient_equation,
-        Elementary("−y log softmax(ŷ)", value, value_bounded, value_balls),
-        Elementary(gradient_equation, gradient, gradient_bounded, gradient_balls),
-        over="examples",
-    )
+    def _targets(self, y: Ball) -> list[list[Any]]:
+        s = flint.arb(self.smoothing)
+        return [[(1 - s) * target + s / len(row) for target in row] for row in _rows(y)]
+
+    def terms(self) -> Terms:
+        s = f"{self.smoothing:.6g}"
+        equation, gradient_equation = "−{1} log softmax({0})", "softmax({0}) Σₖ yₖ − {1}"
+        if self.smoothing:
+            equation = f"−y' log softmax({{0}}), y' = (1 − {s}) {{1}} + {s}/n"
+            gradient_equation = "softmax({0}) Σₖ y'ₖ − y'"
+        return Terms(
+            Elementary(equation, self.value, self.value_bounded, self.value_balls),
+            Elementary(gradient_equation, self.gradient, self.gradient_bounded, self.gradient_balls),
+        )
 
 
 def _rows(ball: Ball) -> list[list[Any]]:
@@ -157,13 +169,20 @@ def _ball(entries: list[Any], like: Ball) -> Ball:
     return Ball(flint.arb_mat(len(entries) // like.shape[1], like.shape[1], entries), like.shape)
 
 
-def _smoothed(y: Ball, smoothing: float) -> list[list[Any]]:
-    s = flint.arb(smoothing)
-    return [[(1 - s) * target + s / len(row) for target in row] for row in _rows(y)]
-
-
 def _log_p(z: list[Any]) -> list[Any]:
     """Shift by a point, not by a ball, so that the shift itself adds no radius."""
     peak = max((t.mid() for t in z), key=float)
     total = sum(((t - peak).exp() for t in z), flint.arb(0)).log()
     return [t - peak - total for t in z]
+
+
+def _smoothing(given: Mapping[str, float]) -> float:
+    return given.get("label_smoothing", 0.0)
+
+
+TERMS: dict[str, Callable[[Mapping[str, float]], Terms]] = {
+    "softmax_cross_entropy": lambda given: CrossEntropy(_smoothing(given)).terms(),
+    "softmax_cross_entropy_with_integer_labels": lambda given: CrossEntropy(
+        _smoothing(given), by_class=True
+    ).terms(),
+}

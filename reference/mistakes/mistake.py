@@ -18,25 +18,18 @@ class Inexpressible:
 
 CIRCULAR = Inexpressible("made in these lines alone, they would be computed from each other")
 
-# From a problem, the lines as the mistake has them; each takes the place of the tape's line of that name.
-Change: TypeAlias = Callable[[Problem], Sequence[Line] | Inexpressible]
+# The lines as a mistake has them, each for the tape's line of that name; or why it has none.
+Lines: TypeAlias = list[Line] | Inexpressible
+Change: TypeAlias = Callable[[Problem], Lines]
 
 
 @dataclass(frozen=True)
 class Mistake:
     """A mistake that people make in backpropagation.
 
-    Attributes
-    ----------
-    name
-        What a person types: "sum-for-mean".
-    sentence
-        What happened, as a clause: "the mean over the batch was taken as a sum".
-    change
-        The replaced lines.
-    numpy_only
-        Whether the formulas are NumPy's alone: a mistake of precision is no exact function of its inputs, so
-        it cannot be expressed on `Bounded` numbers.
+    `name` is what a person types, "sum-for-mean"; `sentence` is what happened, as a clause: "the mean over
+    the batch was taken as a sum". With `numpy_only` the formulas are NumPy's alone: a mistake of precision is
+    no exact function of its inputs, so it cannot be expressed on `Bounded` numbers.
     """
 
     name: str
@@ -45,7 +38,7 @@ class Mistake:
     numpy_only: bool = False
 
     def lines(self, problem: Problem) -> tuple[Line, ...] | Inexpressible:
-        """Return the lines that the mistake replaces, as it has them, in the order of the tape."""
+        """Return the lines that the mistake changes, as it has them, in the order of the tape."""
         changed = self.change(problem)
         if isinstance(changed, Inexpressible):
             return changed
@@ -58,10 +51,7 @@ class Mistake:
     def tape(self, problem: Problem, only: Collection[str] | None = None) -> tuple[Line, ...] | Inexpressible:
         """Return the mistaken tape of one training step, or why there is none.
 
-        Parameters
-        ----------
-        only
-            Make the mistake in the lines of these names and in no others.
+        With `only` the mistake is made in the lines of these names and in no others.
         """
         changed = self.lines(problem)
         if isinstance(changed, Inexpressible):

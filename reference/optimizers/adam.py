@@ -9,18 +9,10 @@ from typing import Any, TypeVar
 
 from numpy.typing import NDArray
 
-from cases import Rule, names
-from reference.balls import Ball
-from reference.bounded import Bounded
-from reference.elementary import Elementary
-from reference.formulas import DESCEND
-from reference.line import Line
-from reference.operations import cast, sqrt
-from reference.optimizers.averages import AVERAGE_OF_SQUARES, CORRECTION, MOVING_AVERAGE
+from reference.arithmetic import Ball, Bounded, Elementary, cast, sqrt
+from reference.line import Formula
 
 Array = TypeVar("Array", NDArray[Any], Bounded, Ball)
-
-C1, C2 = "correction1", "correction2"
 
 
 def direction(m: Array, v: Array, c1: Array, c2: Array, eps: Array) -> Array:
@@ -59,30 +51,8 @@ def _decayed_bounded(w: Bounded, direction: Bounded, eta: Bounded, decay: Bounde
 DESCEND_DECAYED = Elementary("w − η (d + λ w)", descend_decayed, _decayed_bounded, descend_decayed)
 
 
-def scalars() -> list[Line]:
-    """Return the corrections 1 − β₁ᵗ and 1 − β₂ᵗ, one for all parameters."""
-    return [
-        Line(C1, CORRECTION, ("beta1", names.STEP), "1 − β₁ᵗ"),
-        Line(C2, CORRECTION, ("beta2", names.STEP), "1 − β₂ᵗ"),
-    ]
-
-
-def lines(parameter: str, gradient: str, rule: Rule) -> list[Line]:
-    """Return the lines of one parameter's update."""
-    m, v, new = names.state("m", parameter), names.state("v", parameter), names.updated(parameter)
-    m_new, v_new = names.updated(m), names.updated(v)
-    way = names.state("direction", parameter)
-    inside = "eps_in_sqrt" in rule.options
-    root = "√(v̂ + ε)" if inside else "(√v̂ + ε)"
-    formula = direction_inside if inside else direction
-    if rule.name == "adamw":
-        inputs: tuple[str, ...] = (parameter, way, names.LEARNING_RATE, "weight_decay")
-        update = Line(new, DESCEND_DECAYED, inputs, f"{parameter} − η ({way} + λ {parameter})")
-    else:
-        update = Line(new, DESCEND, (parameter, way, names.LEARNING_RATE), f"{parameter} − η {way}")
-    return [
-        Line(m_new, MOVING_AVERAGE, ("beta1", m, gradient), f"β₁ {m} + (1 − β₁) {gradient}"),
-        Line(v_new, AVERAGE_OF_SQUARES, ("beta2", v, gradient), f"β₂ {v} + (1 − β₂) ({gradient})²"),
-        Line(way, formula, (m_new, v_new, C1, C2, "eps"), f"m̂ / {root}"),
-        update,
-    ]
+FORMULAS = {
+    "direction": Formula(direction, "m̂ / (√v̂ + {4})"),
+    "direction, ε inside": Formula(direction_inside, "m̂ / √(v̂ + {4})"),
+    "descend with decay": Formula(DESCEND_DECAYED, "{0} − {2} ({1} + {3} {0})"),
+}

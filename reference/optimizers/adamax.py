@@ -8,15 +8,10 @@ from typing import Any, TypeVar
 
 from numpy.typing import NDArray
 
-from cases import Rule, names
-from reference.bounded import Bounded
-from reference.line import Line
-from reference.operations import cast, maximum
-from reference.optimizers.averages import CORRECTION, MOVING_AVERAGE
+from reference.arithmetic import Bounded, cast, maximum
+from reference.line import Formula
 
 Array = TypeVar("Array", NDArray[Any], Bounded)
-
-C1 = "correction1"
 
 
 def largest(beta: Array, u: Array, g: Array, eps: Array) -> Array:
@@ -32,18 +27,7 @@ def descend_over_largest(w: Array, m: Array, u: Array, c1: Array, eta: Array) ->
     return w - eta * ((m / c1) / u)
 
 
-def scalars() -> list[Line]:
-    """Return the correction 1 − β₁ᵗ, one for all parameters."""
-    return [Line(C1, CORRECTION, ("beta1", names.STEP), "1 − β₁ᵗ")]
-
-
-def lines(parameter: str, gradient: str, rule: Rule) -> list[Line]:  # noqa: ARG001 - as every optimizer
-    """Return the lines of one parameter's update."""
-    m, u, new = names.state("m", parameter), names.state("u", parameter), names.updated(parameter)
-    m_new, u_new = names.updated(m), names.updated(u)
-    inputs = (parameter, m_new, u_new, C1, names.LEARNING_RATE)
-    return [
-        Line(m_new, MOVING_AVERAGE, ("beta1", m, gradient), f"β₁ {m} + (1 − β₁) {gradient}"),
-        Line(u_new, largest, ("beta2", u, gradient, "eps"), f"max(β₂ {u}, |{gradient}| + ε)"),
-        Line(new, descend_over_largest, inputs, f"{parameter} − η / (1 − β₁ᵗ) {m_new} / {u_new}"),
-    ]
+FORMULAS = {
+    "decayed maximum": Formula(largest, "max({0} {1}, |{2}| + {3})"),
+    "descend over maximum": Formula(descend_over_largest, "{0} − {4} / (1 − β₁ᵗ) {1} / {2}"),
+}

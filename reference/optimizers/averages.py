@@ -8,10 +8,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from reference.balls import Ball
-from reference.bounded import Bounded, Real
-from reference.elementary import Elementary
-from reference.operations import cast, whole
+from reference.arithmetic import Ball, Bounded, Elementary, Real, cast, to_int
+from reference.line import Formula
 
 Array = TypeVar("Array", NDArray[Any], Bounded, Ball)
 
@@ -75,7 +73,7 @@ AVERAGE_OF_SQUARES = Elementary(
 
 def correction(beta: float, step: NDArray[Any]) -> float:
     """1 − βᵗ, a number of the program's own, in float64."""
-    return 1 - float(beta) ** whole(step)
+    return 1 - float(beta) ** to_int(step)
 
 
 def _correction_bounded(beta: Bounded, step: Bounded) -> Bounded:
@@ -84,7 +82,7 @@ def _correction_bounded(beta: Bounded, step: Bounded) -> Bounded:
     β is rounded, which counts t times in βᵗ, and the power may be 5 ulps off: (10 + t) u βᵗ. And t βᵗ⁻¹ times
     an error of β, which is below 1.
     """
-    t = whole(step)
+    t = to_int(step)
     power = beta.value**t
     error = beta.format.gamma(10 + t) * np.abs(power) + beta.format.gamma(2) * np.abs(1 - power)
     error = error + t * (beta.magnitude + beta.error) ** (t - 1) * beta.error
@@ -92,7 +90,13 @@ def _correction_bounded(beta: Bounded, step: Bounded) -> Bounded:
 
 
 def _correction_balls(beta: Ball, step: Ball) -> Ball:
-    return beta.map(lambda entry: 1 - entry ** whole(step))
+    return beta.map(lambda entry: 1 - entry ** to_int(step))
 
 
 CORRECTION = Elementary("1 − βᵗ", correction, _correction_bounded, _correction_balls)
+
+FORMULAS = {
+    "average": Formula(MOVING_AVERAGE, "{0} {1} + (1 − {0}) {2}"),
+    "average of squares": Formula(AVERAGE_OF_SQUARES, "{0} {1} + (1 − {0}) ({2})²"),
+    "correction": Formula(CORRECTION, "1 − {0}ᵗ"),
+}

@@ -3,18 +3,13 @@
 Source: Pascanu, Mikolov and Bengio, "On the difficulty of training recurrent neural networks" (2013).
 """
 
-from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cases import names
-from reference.balls import Ball
-from reference.bounded import Bounded
-from reference.elementary import Elementary
-from reference.line import Line
-from reference.operations import cast, for_each_element, quotient_up_to_one, sqrt
+from reference.arithmetic import Ball, Bounded, Elementary, cast, for_each_element, quotient_up_to_one, sqrt
+from reference.line import Formula
 
 Array = TypeVar("Array", NDArray[Any], Bounded, Ball)
 
@@ -58,15 +53,8 @@ def clip(g: Array, factor: Array) -> Array:
     return for_each_element(factor, g) * g
 
 
-def lines(trained: Sequence[str]) -> list[Line]:
-    """Return the norm, the factor, and every gradient as it is clipped."""
-    gradients = tuple(names.gradient(name) for name in trained)
-    factor = ("norm", "max_norm", "clip_eps")
-    return [
-        Line("norm", NORM, gradients, "√ Σ (dL/dW)² + (dL/db)²"),
-        Line("clip", COEFFICIENT, factor, "min(1, c / (norm + ε))"),
-        *(
-            Line(names.clipped(name), clip, (names.gradient(name), "clip"), f"clip · {names.gradient(name)}")
-            for name in trained
-        ),
-    ]
+FORMULAS = {
+    "norm": Formula(NORM, "√ Σ (dL/dW)² + (dL/db)²"),
+    "clipping factor": Formula(COEFFICIENT, "min(1, {1} / ({0} + {2}))"),
+    "clip": Formula(clip, "{1} · {0}"),
+}

@@ -4,11 +4,8 @@ from typing import Any, TypeVar
 
 from numpy.typing import NDArray
 
-from cases import Rule, names
-from reference.bounded import Bounded
-from reference.elementary import Elementary
-from reference.line import Line
-from reference.operations import cast
+from reference.arithmetic import Bounded, Elementary, cast
+from reference.line import Formula
 
 Array = TypeVar("Array", NDArray[Any], Bounded)
 
@@ -31,9 +28,4 @@ def _add_decay_bounded(g: Bounded, w: Bounded, weight_decay: Bounded) -> Bounded
 ADD_DECAY = Elementary("g + λ w", add_decay, _add_decay_bounded, add_decay)
 
 
-def decayed(parameter: str, gradient: str, rule: Rule) -> list[Line]:
-    """Return the line of coupled weight decay, if the rule has it."""
-    if not names.decays(rule):
-        return []
-    inputs = (gradient, parameter, "weight_decay")
-    return [Line(names.decayed(parameter), ADD_DECAY, inputs, f"{gradient} + λ {parameter}")]
+FORMULAS = {"add decay": Formula(ADD_DECAY, "{0} + {2} {1}")}

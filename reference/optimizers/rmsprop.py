@@ -8,11 +8,8 @@ from typing import Any, TypeVar
 
 from numpy.typing import NDArray
 
-from cases import Rule, names
-from reference.bounded import Bounded
-from reference.line import Line
-from reference.operations import cast, sqrt
-from reference.optimizers.averages import AVERAGE_OF_SQUARES, MOVING_AVERAGE
+from reference.arithmetic import Bounded, cast, sqrt
+from reference.line import Formula
 
 Array = TypeVar("Array", NDArray[Any], Bounded)
 
@@ -41,19 +38,11 @@ def descend_centered_inside(w: Array, g: Array, v: Array, m: Array, eps: Array, 
     return descend_over_root_inside(w, g, v - m * m, eps, eta)
 
 
-def lines(parameter: str, gradient: str, rule: Rule) -> list[Line]:
-    """Return the lines of one parameter's update."""
-    v, m, new = names.state("v", parameter), names.state("m", parameter), names.updated(parameter)
-    v_new, m_new = names.updated(v), names.updated(m)
-    found = [Line(v_new, AVERAGE_OF_SQUARES, ("alpha", v, gradient), f"α {v} + (1 − α) ({gradient})²")]
-    inside = "eps_in_sqrt" in rule.options
-    if "m" in rule.states:
-        found.append(Line(m_new, MOVING_AVERAGE, ("alpha", m, gradient), f"α {m} + (1 − α) {gradient}"))
-        formula: Any = descend_centered_inside if inside else descend_centered
-        inputs: tuple[str, ...] = (parameter, gradient, v_new, m_new, "eps", names.LEARNING_RATE)
-        variance = f"{v_new} − {m_new}²"
-    else:
-        formula = descend_over_root_inside if inside else descend_over_root
-        inputs, variance = (parameter, gradient, v_new, "eps", names.LEARNING_RATE), v_new
-    root = f"√({variance} + ε)" if inside else f"(√({variance}) + ε)"
-    return [*found, Line(new, formula, inputs, f"{parameter} − η {gradient} / {root}")]
+FORMULAS = {
+    "descend over mean root": Formula(descend_over_root, "{0} − {4} {1} / (√({2}) + {3})"),
+    "descend over mean root, ε inside": Formula(descend_over_root_inside, "{0} − {4} {1} / √({2} + {3})"),
+    "descend over deviation": Formula(descend_centered, "{0} − {5} {1} / (√({2} − {3}²) + {4})"),
+    "descend over deviation, ε inside": Formula(
+        descend_centered_inside, "{0} − {5} {1} / √({2} − {3}² + {4})"
+    ),
+}

@@ -1,7 +1,7 @@
 """Schedules: the learning rate of each step, counted from 1.
 
-`step` multiplies the rate by a factor after every so many steps. `cosine` lowers it along half a cosine over
-so many steps to a final fraction, where it stays.
+`step` multiplies the rate by a factor after every k steps. `cosine` lowers it along half a cosine over T
+steps to a final fraction, where it stays.
 
 Source of the cosine: Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts" (2017).
 """
@@ -13,13 +13,8 @@ import flint
 import numpy as np
 from numpy.typing import NDArray
 
-from cases import Rule, names
-from reference.balls import Ball
-from reference.bounded import Bounded
-from reference.elementary import Elementary
-from reference.formats import EVALUATION
-from reference.line import Line
-from reference.operations import whole
+from reference.arithmetic import EVALUATION, Ball, Bounded, Elementary, to_int
+from reference.line import Formula
 
 Plain: TypeAlias = NDArray[Any]
 
@@ -30,7 +25,7 @@ def by_steps(eta: Plain, step: Plain, every: float, factor: float) -> float:
 
 
 def _falls(step: Any, every: Any) -> int:  # noqa: ANN401 - an array, a bounded number or a ball
-    return (whole(step) - 1) // whole(every)
+    return (to_int(step) - 1) // to_int(every)
 
 
 def _by_steps_bounded(eta: Bounded, step: Bounded, every: Bounded, factor: Bounded) -> Bounded:
@@ -49,20 +44,20 @@ BY_STEPS = Elementary("η γ^⌊(t − 1) / k⌋", by_steps, _by_steps_bounded, 
 
 def cosine(eta: Plain, step: Plain, over: float, final: float) -> float:
     """η · (f + (1 − f) · ½ (1 + cos π (t − 1)/T)), and η f from step T + 1 on, in float64."""
-    done, last = min(whole(step) - 1, whole(over)) / whole(over), float(final)
+    done, last = min(to_int(step) - 1, to_int(over)) / to_int(over), float(final)
     return float(eta) * (last + (1 - last) * (1 + math.cos(math.pi * done)) / 2)
 
 
 def _cosine_bounded(eta: Bounded, step: Bounded, over: Bounded, final: Bounded) -> Bounded:
     """16 roundings of η, and 8 a step in float64 for PyTorch's recurrence, whose factors are at most 1."""
-    steps = min(whole(step) - 1, whole(over))
+    steps = min(to_int(step) - 1, to_int(over))
     error = (eta.format.gamma(16) + 8 * steps * EVALUATION) * eta.magnitude
     rate = cosine(eta.value, step.value, float(over.value), float(final.value))
     return Bounded(np.asarray(rate), np.asarray(error), eta.format)
 
 
 def _cosine_balls(eta: Ball, step: Ball, over: Ball, final: Ball) -> Ball:
-    done = flint.arb(min(whole(step) - 1, whole(over))) / whole(over)
+    done = flint.arb(min(to_int(step) - 1, to_int(over))) / to_int(over)
     wave = (1 + done.cos_pi()) / 2
     return eta * final.map(lambda last: last + (1 - last) * wave)
 
@@ -70,10 +65,7 @@ def _cosine_balls(eta: Ball, step: Ball, over: Ball, final: Ball) -> Ball:
 COSINE = Elementary("η (f + (1 − f) ½ (1 + cos π (t − 1)/T))", cosine, _cosine_bounded, _cosine_balls)
 
 
-def lines(schedule: Rule) -> list[Line]:
-    """Return the line of this step's rate."""
-    if schedule.name == "step":
-        inputs = (names.LEARNING_RATE, names.STEP, "every", "factor")
-        return [Line(names.RATE, BY_STEPS, inputs, "η γ^⌊(t − 1) / k⌋")]
-    inputs = (names.LEARNING_RATE, names.STEP, "over", "final")
-    return [Line(names.RATE, COSINE, inputs, "η (f + (1 − f) ½ (1 + cos π (t − 1)/T))")]
+FORMULAS = {
+    "step schedule": Formula(BY_STEPS, "{0} {3}^⌊({1} − 1) / {2}⌋"),
+    "cosine schedule": Formula(COSINE, "{0} ({3} + (1 − {3}) ½ (1 + cos π ({1} − 1)/{2}))"),
+}

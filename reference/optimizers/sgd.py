@@ -11,12 +11,9 @@ from typing import Any, TypeVar
 
 from numpy.typing import NDArray
 
-from cases import Rule, names
-from reference.bounded import Bounded
-from reference.elementary import Elementary
+from reference.arithmetic import Bounded, Elementary, cast, to_int
 from reference.formulas import DESCEND, descend
-from reference.line import Line
-from reference.operations import cast, whole
+from reference.line import Formula
 
 Array = TypeVar("Array", NDArray[Any], Bounded)
 
@@ -47,7 +44,7 @@ ACCUMULATE = Elementary("μ m + g", accumulate, _accumulate_bounded, accumulate)
 
 def accumulate_dampened(m: Array, g: Array, mu: Array, tau: Array, step: Array) -> Array:
     """m = g in the first step, then μ m + (1 − τ) g."""
-    if whole(step) == 1:
+    if to_int(step) == 1:
         return g
     return cast(mu) * m + (1 - tau) * g
 
@@ -95,26 +92,12 @@ def _descend_ahead_bounded(w: Bounded, g: Bounded, m: Bounded, mu: Bounded, eta:
 DESCEND_AHEAD = Elementary("w − η (g + μ m)", descend_ahead, _descend_ahead_bounded, descend_ahead)
 
 
-def lines(parameter: str, gradient: str, rule: Rule) -> list[Line]:
-    """Return the lines of one parameter's update."""
-    new, m = names.updated(parameter), names.state("m", parameter)
-    if "m" not in rule.states:
-        inputs = (parameter, gradient, names.LEARNING_RATE)
-        return [Line(new, DESCEND, inputs, f"{parameter} − η {gradient}")]
-    m_new = names.updated(m)
-    if "nesterov" in rule.options:
-        ahead = (parameter, gradient, m_new, "momentum", names.LEARNING_RATE)
-        update = Line(new, DESCEND_AHEAD, ahead, f"{parameter} − η ({gradient} + μ {m_new})")
-    else:
-        along = DESCEND if rule.has("dampening") else DESCEND_ALONG
-        update = Line(new, along, (parameter, m_new, names.LEARNING_RATE), f"{parameter} − η {m_new}")
-    return [_buffer(m, gradient, rule), update]
-
-
-def _buffer(m: str, gradient: str, rule: Rule) -> Line:
-    name = names.updated(m)
-    if rule.has("dampening"):
-        inputs = (m, gradient, "momentum", "dampening", names.STEP)
-        equation = f"μ {m} + (1 − τ) {gradient}, without τ in the first step"
-        return Line(name, accumulate_dampened, inputs, equation)
-    return Line(name, ACCUMULATE, (m, gradient, "momentum"), f"μ {m} + {gradient}")
+FORMULAS = {
+    "descend": Formula(DESCEND, "{0} − {2} {1}"),
+    "momentum": Formula(ACCUMULATE, "{2} {0} + {1}"),
+    "dampened momentum": Formula(
+        accumulate_dampened, "{2} {0} + (1 − {3}) {1}, without {3} in the first step"
+    ),
+    "descend along momentum": Formula(DESCEND_ALONG, "{0} − {2} {1}"),
+    "descend ahead": Formula(DESCEND_AHEAD, "{0} − {4} ({1} + {3} {2})"),
+}

@@ -84,7 +84,7 @@ def missing_frameworks() -> tuple[str, ...]:
 
 
 def _assert_close() -> Comparison | NotRun:
-    torch, bridge = _load("torch"), _load("adapters.torch_arrays")
+    torch, bridge = _load("torch"), _load("adapters.torch_autograd")
     if isinstance(torch, NotRun) or isinstance(bridge, NotRun):
         return NotRun("not run: torch is not installed")
 

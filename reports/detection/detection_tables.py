@@ -21,9 +21,8 @@ from reports.detection.answers import (
     Power,
     upper_median,
 )
-from reports.fitting import Section
-from reports.marks import item, table_head, table_rows
-from reports.tables import NOTHING
+from reports.outcome import NOTHING
+from reports.writers.markdown_text import Section, item, table_head, table_rows
 
 TITLE = "What this suite catches, beside the usual tools"
 

@@ -11,9 +11,8 @@ import jax
 from jax.test_util import check_grads
 from numpy.typing import NDArray
 
-from adapters.jax_cache import use_compilation_cache
 from adapters.jax_functions import LossKey, loss_key, loss_of
-from adapters.jax_grad import forward
+from adapters.jax_grad import forward, use_compilation_cache
 from cases import Problem, names
 from cases.verdict import NoEquivalent
 

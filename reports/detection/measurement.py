@@ -14,13 +14,11 @@ from adapters import Program, Unavailable, find_adapters
 from cases import Case, Problem, names
 from reference import Claim, JudgedStep, Verdict, judge, tape, training_steps
 from reference.agreement import compare
-from reference.bounded import Bounded
-from reference.certification import CERTIFY_UP_TO
-from reference.formats import format_of
-from reference.known import exact_inputs
+from reference.arithmetic import Bounded, format_of
+from reference.certified import MAX_CERTIFIED_PARAMETERS, CertifiedValues
 from reference.mistakes import MISTAKES, Inexpressible, mistaken_steps
 from reference.mistakes import STRUCTURAL as WRONG_FORMULAS
-from reference.truth import Truth
+from reference.training import exact_inputs
 from reports.detection.answers import (
     PRECISION,
     STRUCTURAL,
@@ -270,7 +268,7 @@ def _key(run: CaseRun, quantity: str) -> tuple[int, int]:
 def _derived(run: CaseRun) -> Iterator[tuple[str, Bounded]]:
     """Give each quantity as it follows from the implementation's own values, certified as in the report."""
     problem, claim = run.problem, run.right[0]
-    truth = Truth(problem) if problem.size <= CERTIFY_UP_TO else None
+    truth = CertifiedValues(problem) if problem.size <= MAX_CERTIFIED_PARAMETERS else None
     form = format_of(problem.dtype)
     form = form.certified if truth else form
     known = exact_inputs(problem, form)

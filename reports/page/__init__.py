@@ -1,6 +1,5 @@
-"""index.html and diff.html: each one page that needs nothing else, neither scripts nor a network."""
+"""The pages of a report and of a comparison, in HTML."""
 
-from reports.page.changes import diff
-from reports.page.page import index
+from reports.page.index_page import diff, index
 
 __all__ = ["diff", "index"]

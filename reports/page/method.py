@@ -12,7 +12,7 @@ import numpy as np
 
 from reference import Bounded, Finding, Line, Subject, judge, tape, training_steps, worked_example
 from reference.activations.sigmoid import ULPS
-from reference.formats import FLOAT64, NEGLIGIBLE
+from reference.arithmetic import FLOAT64, NEGLIGIBLE
 from reports.rows import PUBLISHED, Row
 from reports.run import REFERENCE, rows_of
 

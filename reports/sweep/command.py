@@ -15,8 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from adapters import Adapter, Unavailable, UnknownAdapterError, find_adapters
 from adapters.isolation import Limits
 from adapters.registry import default_names
-from cases.defects import printable
-from reports import terminal
+from cases.errors import printable
 from reports.limits import flags_of
 from reports.sweep.engine import (
     FinishedTask,
@@ -30,6 +29,7 @@ from reports.sweep.minimize.case_text import show_minimized, write_minimized
 from reports.sweep.plan import Plan, Task, tasks
 from reports.sweep.store import OtherSweepError, Store
 from reports.sweep.summary import shortfalls, show, summarize, write
+from reports.writers import terminal
 
 
 class CannotSweepError(Exception):

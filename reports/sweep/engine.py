@@ -23,7 +23,7 @@ import pandas as pd
 from adapters import Adapter, Unavailable, find_adapters
 from adapters.isolation import Limits
 from cases import Problem
-from cases.stacks import sliced
+from cases.problem import sliced
 from reports.sweep.evaluate import evaluate_alone, evaluate_stack
 from reports.sweep.implementations import Implementation, implementations
 from reports.sweep.plan import Task

@@ -11,10 +11,11 @@ import numpy as np
 import pandas as pd
 
 from cases import Problem
-from cases.stacks import sliced, unstacked
+from cases.problem import sliced, unstacked
 from cases.verdict import NoEquivalent
 from reference import Claim, Finding, JudgedStep, Subject, Verdict, sentence
-from reference.stacks import AGREES, UNDECIDED, VERDICTS, StackFinding, judge_stack
+from reference.agreement import AGREES, UNDECIDED, VERDICTS
+from reference.batched import StackFinding, judge_stack
 from reports.explanations import diagnosed
 from reports.sweep.expected_regions import expected_alone, expected_in_stack
 from reports.sweep.implementations import Implementation

@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cases import Problem, names
-from cases.stacks import stacked
+from cases.problem import stacked
 from reference import Claim, Finding, JudgedStep
-from reference.bounded import Bounded
-from reference.stacks import DIFFERS, MalformedError, followed, judge_recomputed, stack_of_one
+from reference.agreement import DIFFERS
+from reference.arithmetic import Bounded
+from reference.batched import MalformedError, judge_recomputed, known_values, stack_of_one
 from reports.sweep.implementations import Implementation
 
 
@@ -140,7 +141,7 @@ def expected_in_stack(
         return reasons
     accumulators = implementation.program.accumulators
     try:
-        values = list(followed(stack, claims, accumulators))
+        values = list(known_values(stack, claims, accumulators))
     except MalformedError:  # the claim also holds something that is no quantity of this network
         return reasons
     for step, quantity in sorted(

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from cases import Problem, names
 from cases.dtypes import DTYPES
-from cases.rounding import rounded_once
-from cases.stacks import unstacked
-from reference.formats import FORMATS
+from cases.numbers import rounded_once
+from cases.problem import unstacked
+from reference.arithmetic import FORMATS
 from reports.sweep.randomness import CaseStream
 from reports.sweep.structure import TARGETS, Structure, structure
 

@@ -6,10 +6,10 @@ from functools import partial
 from typing import Final, get_args
 
 from cases import names
+from cases.catalog import Activation
 from cases.dtypes import DTYPES
-from cases.model import Activation
-from cases.problem import Rule
-from cases.rounding import rounded_once
+from cases.numbers import rounded_once
+from cases.update_rules import Rule
 from reports.sweep.randomness import Stream, round_robin
 
 # What a case may name, and what its numbers may be.

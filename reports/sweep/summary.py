@@ -11,10 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 from adapters import Adapter, Unavailable
-from cases.defects import printable
+from cases.errors import printable
+from reports.conclusion import one_implementation
 from reports.sweep.store import write_whole
-from reports.texts import csv
-from reports.verdicts import one_implementation
+from reports.writers.csv_json import csv
 
 BY_IMPLEMENTATION: Final = ["adapter", "program", "how"]
 

@@ -20,9 +20,9 @@ from rich.console import Console
 
 from adapters import Adapter, Unavailable
 from cases import Problem, Rule, names
-from cases.defects import counted, printable
 from cases.dtypes import DTYPES
-from cases.files import MAX_BYTES
+from cases.errors import counted, printable
+from cases.load import MAX_FILE_BYTES
 from reports.sweep.implementations import Implementation
 from reports.sweep.minimize import MAX_SECONDS, input_size, minimize
 from reports.sweep.minimize.dedup import (
@@ -118,7 +118,7 @@ def _written(
     again = failure(implementation, problem)
     said = again.text if again else f"{failing.failure.text} When it was run again, it did not fail."
     text = document(problem, _about(plan, implementation.adapter, failing, said))
-    if len(text.encode()) > MAX_BYTES:
+    if len(text.encode()) > MAX_FILE_BYTES:
         return Minimized(None, f"{said} In {seconds:g} s it was not reduced to what a case file can hold.")
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.yaml"

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from cases import Problem, Rule
 from cases.dtypes import DTYPES
-from cases.numbers import Number
-from cases.rounding import rounded_once
+from cases.numbers import Number, rounded_once
 from reports.sweep.minimize.edits import Edit, with_parameters
 from reports.sweep.structure import RANGES
 

@@ -1,0 +1,334 @@
+"""What a case file may say, key by key. The JSON Schema that editors use is generated from these models.
+
+The models of losses, optimizers, schedules and clippings follow from their records.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Final, Literal, TypeAlias
+
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetPydanticSchema,
+    WithJsonSchema,
+    create_model,
+)
+from pydantic_core.core_schema import CoreSchema, tagged_union_schema
+
+from cases.case_values import (
+    KINDS,
+    OPTIONAL_KINDS,
+    REAL,
+    Count,
+    IfGiven,
+    Matrix,
+    Model,
+    Positive,
+    Share,
+    Some,
+    Targets,
+    Text,
+    Vector,
+    not_empty,
+    unexpected,
+)
+from cases.catalog import LOSSES, Activation, Key, Kind
+from cases.dtypes import DEFAULT_DTYPES, Format
+from cases.numbers import Number
+from cases.skeleton import PATTERN
+from cases.update_rules import GLOBAL_NORM, OPTIMIZERS, SCHEDULES, Rule
+
+MAX_LAYERS: Final = 1000
+
+
+class Stated(Model):
+    """A loss, an optimizer, a schedule or a clipping: the base of one model for each record."""
+
+    kind: ClassVar[Kind]
+
+    def written(self) -> dict[str, Any]:
+        """Return the value of each key of the record, by name."""
+        return {key: getattr(self, key) for key in self.kind.keys}
+
+    def rule(self) -> Rule:
+        """Return the rule, each number as the nearest float64."""
+        written = self.written()
+        stated = {
+            key: value for key, value in written.items() if not (value is None or isinstance(value, bool))
+        }
+        numbers = tuple((key, getattr(value, "nearest", value)) for key, value in stated.items())
+        return Rule(self.form, numbers, frozenset(key for key, value in written.items() if value is True))
+
+
+class LossForm(Stated):
+    """A loss, with a reduction that its file chooses or its name implies."""
+
+    name: str
+    reduction: str
+
+    def numbers(self, dtype: str) -> tuple[tuple[str, float], ...]:
+        """Return each number that the loss takes, by name and rounded once to `dtype`."""
+        return tuple((name, number.rounded(dtype)) for name, number in self.written().items())
+
+
+class OptimizerForm(Stated):
+    """An optimizer. Every number that its formula needs is stated; no framework's default is relied on."""
+
+    name: str
+    learning_rate: Positive = Field(description="The learning rate η, above 0.")
+
+
+class ScheduleForm(Stated):
+    """A schedule of the learning rate."""
+
+    name: str
+
+
+class ClippingForm(Stated):
+    """The clipping of the gradients. Its ε has a name of its own, because an optimizer has one too."""
+
+    def written(self) -> dict[str, Any]:
+        """Return the value of each key, by the name of the rule's number."""
+        return {f"clip_{key}" if key == "eps" else key: value for key, value in super().written().items()}
+
+
+def _field(key: Key) -> tuple[Any, Any]:
+    if isinstance(key.default, str):
+        return KINDS[key.kind], Field(default_factory=lambda: Number(str(key.default)), description=key.about)
+    kinds = OPTIONAL_KINDS if key.default is None else KINDS
+    return kinds[key.kind], Field(key.default, description=key.about)
+
+
+def _reduction(name: str) -> tuple[Any, Any]:
+    loss = LOSSES[name]
+    if len(loss.reductions) == 1:
+        return ClassVar[str], loss.reductions[0]
+    mean = "their mean" if loss.mean_over == "examples" else "the mean over all of them"
+    of = "the examples" if loss.mean_over == "examples" else "all elements"
+    return Literal["sum", "mean"], Field(description=f"The sum over {of}, or {mean}.")
+
+
+def _models(base: type[Stated], kinds: Mapping[str, Kind]) -> dict[str, type[Model]]:
+    models: dict[str, type[Model]] = {}
+    for name, kind in kinds.items():
+        fields: dict[str, Any] = {"name": (Literal[name], ...)} if "name" in base.model_fields else {}
+        fields |= {"reduction": _reduction(name)} if base is LossForm else {}
+        fields |= {key: _field(stated) for key, stated in kind.keys.items()}
+        title = "".join(part.title() for part in name.split("_"))
+        model: type[Stated] = create_model(title, __base__=base, __doc__=kind.about, **fields)
+        model.form, model.kind = name, kind
+        models[name] = model
+    return models
+
+
+# The models below each base, by their names in a case file.
+FORMS: Final[dict[type[Model], dict[str, type[Model]]]] = {
+    LossForm: _models(LossForm, LOSSES),
+    OptimizerForm: _models(OptimizerForm, OPTIMIZERS),
+    ScheduleForm: _models(ScheduleForm, SCHEDULES),
+    ClippingForm: _models(ClippingForm, {"global_norm": GLOBAL_NORM}),
+}
+
+
+def _one_form(base: type[Model]) -> GetPydanticSchema:
+    """Read one of the models below `base`; several are told apart by the name that is given."""
+
+    def schema(_: Any, handler: GetCoreSchemaHandler) -> CoreSchema:  # noqa: ANN401 - any type
+        models = {name: handler(model) for name, model in FORMS[base].items()}
+        return tagged_union_schema(models, "name") if "name" in base.model_fields else models.popitem()[1]
+
+    return GetPydanticSchema(schema)
+
+
+class Layer(Model):
+    """One layer: z = a Wᵀ + b, then the activation of z."""
+
+    W: Matrix = Field(description="The weights, one row for each output: (n_out, n_in).")
+    b: Vector = Field(description="The biases: (n_out,).")
+    activation: Activation = Field(description="The function applied to z, element by element.")
+
+
+class Until(Model):
+    """When training is done: after the first step whose loss is at most this."""
+
+    loss: Positive = Field(
+        description="The threshold; compared with the loss that a step states, computed before its update."
+    )
+
+
+class ToleranceForm(Model):
+    """A conventional tolerance besides the derived one: |difference| ≤ atol + rtol·|value|."""
+
+    rtol: Share = Field(description="Relative to the reference's value.")
+    atol: Share = Field(description="Absolute.")
+    why: Text = Field(description="Why these numbers.")
+
+
+ExpectedKind: TypeAlias = Literal["differs", "errs", "undecided", "no_equivalent"]
+
+AT_A_QUANTITY: Final[tuple[ExpectedKind, ...]] = ("differs", "errs", "undecided")
+# The keys of which an expectation has exactly one.
+EXPECTED_KINDS: Final[tuple[ExpectedKind, ...]] = (*AT_A_QUANTITY, "no_equivalent")
+
+_ONE_OF: Final[list[Any]] = [
+    *({"required": [kind, "because"]} for kind in AT_A_QUANTITY),
+    {"required": ["no_equivalent"], "not": {"required": ["step"]}},
+]
+
+
+def _quantity(description: str) -> Any:  # noqa: ANN401 - as pydantic's own Field
+    return Field("", description=description, json_schema_extra={"pattern": f"^({PATTERN})$"})
+
+
+class Expectation(Model):
+    """What one adapter is expected to do. Exactly one of the first four is given; the others are empty."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": _ONE_OF})
+
+    differs: Text = _quantity("The quantity that is the first to differ.")
+    errs: Text = _quantity("The quantity that is the first to be in error: of a wrong dtype or shape.")
+    undecided: Text = _quantity("The quantity that is the first to be undecided.")
+    no_equivalent: Text = Field("", description="Why the framework has no form equal to what is stated.")
+    because: Text = Field("", description="The cause; required but with no_equivalent, which is its own.")
+    see: Text = Field("", description="Where it is documented or discussed.")
+    step: Count = Field(1, description="The training step at which it first shows, 1 if not given.")
+    dtypes: Some[tuple[Format, ...]] = Field(
+        (), description="The number formats in which it shows, all if not given."
+    )
+
+    @property
+    def kind(self) -> ExpectedKind:
+        """Which of the four is given."""
+        return next(kind for kind in EXPECTED_KINDS if getattr(self, kind))
+
+    @property
+    def quantity(self) -> str:
+        """The quantity at which it shows, or "" where the adapter is to decline."""
+        return "" if self.kind == "no_equivalent" else str(getattr(self, self.kind))
+
+    @property
+    def cause(self) -> str:
+        """The cause, in words."""
+        return self.because or self.no_equivalent
+
+    @property
+    def description(self) -> str:
+        """The cause, and where it is documented: "it takes the tanh form (jax #4428)"."""
+        return f"{self.cause} ({self.see})" if self.see else self.cause
+
+
+_Printed: TypeAlias = Annotated[
+    Any,
+    WithJsonSchema(
+        {
+            "anyOf": [
+                REAL,
+                {
+                    "type": "array",
+                    "items": {
+                        "anyOf": [
+                            REAL,
+                            {"type": "null"},
+                            {"type": "array", "items": {"anyOf": [REAL, {"type": "null"}]}},
+                        ]
+                    },
+                },
+            ]
+        }
+    ),
+]
+
+
+class Part(Model):
+    """A part of a published text: what it computes there, and what is to be said of it."""
+
+    section: Text = Field("", description="The heading of a section that begins here.")
+    title: Text = Field(description="The heading of this part.")
+    quantities: Some[tuple[Text, ...]] = Field(
+        description="What it computes, in its order; also what it does not print."
+    )
+    note: Text = Field("", description="What a reader should know here: a slip, a rounding.")
+
+
+class PrintedStep(Model):
+    """What was printed about one training step."""
+
+    step: Count = Field(description="The training step, from 1; it may lie beyond `steps`.")
+    values: Annotated[dict[str, _Printed], BeforeValidator(not_empty)] = Field(
+        description="Printed numbers by quantity: z1, a1, da1/dz1, loss, dL/da1, dL/dz1, dL/dW1, dL/db1, "
+        "W1_new, b1_new, …; null for what was not printed.",
+        json_schema_extra={"minProperties": 1, "propertyNames": {"pattern": f"^({PATTERN})$"}},
+    )
+    rejected: dict[str, Text] = Field(
+        {},
+        description="Printed numbers known to be wrong, and why: by element, as W1_new[0, 2] (from 0), or by "
+        "the array's name where one of its numbers is wrong.",
+    )
+    walk: Some[tuple[Part, ...]] = Field(
+        (),
+        description="The parts of the text, to show the numbers in; forward, backward, update if not given.",
+    )
+
+
+class Printed(Model):
+    """Numbers that somebody published for this problem; the checker judges them like any other claim."""
+
+    source: Text = Field(description="Where they were printed.")
+    computed_in: IfGiven[Format] = Field(
+        None,
+        description="The number format of the program that printed them, whose roundings are then allowed; "
+        "if not given, only the rounding to the last printed place is.",
+    )
+    inputs: Literal["exact", "as printed"] = Field(
+        "exact",
+        description="exact (if not given): x, y and the parameters are what is written. as printed: they are "
+        "known to half a unit in their last written place only; whole numbers are exact.",
+    )
+    steps: Some[tuple[PrintedStep, ...]]
+
+
+def _not_too_deep(value: object) -> object:
+    if isinstance(value, list) and len(value) > MAX_LAYERS:
+        raise unexpected(f"at most {MAX_LAYERS} layers")
+    return value
+
+
+class File(Model):
+    """A case: a network, its data, and what is known about one or more training steps."""
+
+    about: Text = Field(description="What the case is, and what mistake it is there to catch.")
+    layers: Annotated[Some[tuple[Layer, ...]], BeforeValidator(_not_too_deep)] = Field(
+        description="The layers, from the input to the output."
+    )
+    x: Matrix = Field(description="The inputs, one row for each example: (N, n_in).")
+    y: Targets = Field(description="The targets, one row for each example: (N, n_out).")
+    loss: Annotated[LossForm, _one_form(LossForm)] = Field(description="The loss.")
+    optimizer: Annotated[OptimizerForm, _one_form(OptimizerForm)] = Field(
+        description="The rule that updates the parameters."
+    )
+    schedule: IfGiven[Annotated[ScheduleForm, _one_form(ScheduleForm)]] = Field(
+        None, description="How the learning rate changes from step to step."
+    )
+    clipping: IfGiven[Annotated[ClippingForm, _one_form(ClippingForm)]] = Field(
+        None, description="How the gradients are clipped before the update."
+    )
+    steps: Count = Field(1, description="How many training steps are run at most, 1 if not given.")
+    until: IfGiven[Until] = Field(None, description="What ends the training before `steps` are run.")
+    not_trained: tuple[Text, ...] = Field((), description="Parameters that the update leaves as they are.")
+    dtypes: Some[tuple[Format, ...]] = Field(
+        DEFAULT_DTYPES, description="The number formats it runs in, float64 and float32 if not given."
+    )
+    forms: Literal["stated", "defaults"] = Field(
+        "stated",
+        description="stated (if not given): an adapter without a form equal to what is stated declines. "
+        "defaults: each framework's function of that name runs as its defaults have it.",
+    )
+    expect: Annotated[dict[str, Expectation], BeforeValidator(not_empty)] = Field(
+        {},
+        description="By adapter: a difference that is known, or why it has no equivalent.",
+        json_schema_extra={"minProperties": 1},
+    )
+    tolerance: IfGiven[ToleranceForm] = Field(None, description="A tolerance besides the derived one.")
+    published: IfGiven[Printed] = Field(None, description="What somebody printed about this problem.")

@@ -1,0 +1,173 @@
+"""What a case may name: activations, losses and kinds of layers; one record for each.
+
+A record holds no arithmetic: formulas stand in `reference`, and frameworks' functions in `adapters`, by the
+same names. Nothing but Python is needed here.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from types import EllipsisType
+from typing import Final, Literal, TypeAlias, get_args
+
+from cases import names
+from cases.names import Axis, Quantity
+
+# Applied element by element.
+Activation: TypeAlias = Literal[
+    "sigmoid",
+    "tanh",
+    "relu",
+    "identity",
+    "softplus",
+    "gelu_erf",
+    "gelu_tanh",
+    "silu",
+    "leaky_relu",
+    "elu",
+    "selu",
+    "hardtanh",
+    "relu6",
+    "softsign",
+    "log_sigmoid",
+]
+ACTIVATIONS: Final[tuple[str, ...]] = get_args(Activation)
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key beneath a loss, an optimizer, a schedule or a clipping in a case file.
+
+    Attributes
+    ----------
+    kind
+        What may stand there: "positive", "share" (a number of at least 0), "fraction" (above 0 and below 1),
+        "smoothing" (at least 0 and below 1), "count" (a whole number from 1), "flag" (true or false).
+    about
+        What an editor shows.
+    default
+        Where the key is left out: a number's text, False, or None where the formula has no such part. By
+        default it must be given.
+    symbol
+        How equations write it, if not by its name.
+    """
+
+    kind: str
+    about: str
+    default: str | bool | EllipsisType | None = ...
+    symbol: str = ""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Something that a case names: what it is, and its keys, besides its name."""
+
+    about: str
+    keys: Mapping[str, Key] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class LossKind(Kind):
+    """A loss of predictions ŷ and targets y, both (N, n).
+
+    Attributes
+    ----------
+    mean_over
+        "examples" or "elements".
+    targets
+        What y must be: "any", "probabilities" (of each element), "distributions" or "classes" (rows).
+    of_probabilities
+        Whether ŷ must lie between 0 and 1.
+    reductions
+        Those that it may have.
+    """
+
+    mean_over: str = "elements"
+    targets: str = "any"
+    of_probabilities: bool = False
+    reductions: tuple[str, ...] = ("sum", "mean")
+
+
+_SMOOTHING = {
+    "label_smoothing": Key(
+        "smoothing", "s: the targets are (1 − s) y + s/n; 0, as they stand, if not given.", "0"
+    )
+}
+
+# By name; a name states its convention.
+LOSSES: Final[dict[str, LossKind]] = {
+    "half_squared_error": LossKind(
+        "½ Σ (a − y)² over outputs, summed over the batch or averaged over it.", mean_over="examples"
+    ),
+    "mean_squared_error": LossKind("The mean of (a − y)² over all elements.", reductions=("mean",)),
+    "softmax_cross_entropy": LossKind(
+        "−Σ y log softmax(a), of logits a and rows of probabilities y.",
+        _SMOOTHING,
+        mean_over="examples",
+        targets="distributions",
+    ),
+    "softmax_cross_entropy_with_integer_labels": LossKind(
+        "−log softmax(a) at the class of each example; frameworks are given the class's number.",
+        _SMOOTHING,
+        mean_over="examples",
+        targets="classes",
+    ),
+    "binary_cross_entropy_with_logits": LossKind(
+        "−y log σ(a) − (1 − y) log(1 − σ(a)), of logits a.", targets="probabilities"
+    ),
+    "binary_cross_entropy": LossKind(
+        "−y log a − (1 − y) log(1 − a), of probabilities a.", targets="probabilities", of_probabilities=True
+    ),
+    "huber": LossKind(
+        "½ d² where |d| ≤ δ, else δ (|d| − ½δ), with d = a − y.",
+        {"delta": Key("positive", "δ, where the square becomes a line.")},
+    ),
+    "smooth_l1": LossKind(
+        "½ d²/β where |d| < β, else |d| − ½β, with d = a − y: Huber's loss divided by its δ.",
+        {"beta": Key("positive", "β, where the square becomes a line.")},
+    ),
+    "l1": LossKind("|a − y|, with the derivative 0 where a = y."),
+}
+
+# Every loss with every reduction that it may have.
+REDUCED_LOSSES: Final = tuple((name, reduction) for name in LOSSES for reduction in LOSSES[name].reductions)
+
+
+@dataclass(frozen=True)
+class LayerKind:
+    """A kind of layer: its parameters, and the lines between the activations before it and its own z.
+
+    Each is a function of the layer's number k.
+
+    Attributes
+    ----------
+    parameters
+        The axes of each, by name.
+    forward
+        The lines from a of the layer before, last z.
+    backward
+        The lines from dL/dz: the gradient of each parameter and, unless k is 1, of a of the layer before.
+    """
+
+    parameters: Callable[[int], dict[str, tuple[Axis, ...]]]
+    forward: Callable[[int], Iterator[Quantity]]
+    backward: Callable[[int], Iterator[Quantity]]
+
+
+def _dense_parameters(k: int) -> dict[str, tuple[Axis, ...]]:
+    return {names.W(k): (k, k - 1), names.b(k): (k,)}
+
+
+def _dense_forward(k: int) -> Iterator[Quantity]:
+    yield Quantity(names.z(k), "linear", (names.a(k - 1), names.W(k), names.b(k)), ("N", k))
+
+
+def _dense_backward(k: int) -> Iterator[Quantity]:
+    dz, before = names.gradient(names.z(k)), names.a(k - 1)
+    yield Quantity(names.gradient(names.W(k)), "weight gradient", (dz, before), (k, k - 1))
+    yield Quantity(names.gradient(names.b(k)), "bias gradient", (dz,), (k,))
+    if k > 1:
+        yield Quantity(names.gradient(before), "through weights", (dz, names.W(k)), ("N", k - 1))
+
+
+# z = a Wᵀ + b, the only kind that a case file can state.
+DENSE: Final = LayerKind(_dense_parameters, _dense_forward, _dense_backward)

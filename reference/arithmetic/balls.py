@@ -1,0 +1,195 @@
+"""Ball arithmetic: arrays of (midpoint, radius) that provably hold the exact value, through python-flint.
+
+The operators are those of `Bounded` and of NumPy arrays, so the same tape is evaluated on balls. Nothing here
+is rounded as an implementation would round: a ball holds what the equations say, to about 40 digits.
+
+Source: F. Johansson, "Arb: efficient arbitrary-precision midpoint-radius interval arithmetic", IEEE
+Transactions on Computers 66 (2017); Arb is part of FLINT.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import flint
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from reference.arithmetic.real import Real
+
+# Working precision: three times float64's, so that what cancels or saturates in float64 keeps its digits.
+BITS = 160
+
+
+def precision(bits: int = BITS) -> AbstractContextManager[None]:
+    """Work with `bits` bits inside a `with`. A ball computed outside is still right, only wider."""
+    return flint.ctx.workprec(bits)
+
+
+@dataclass(frozen=True, eq=False)
+class Ball:
+    """An array of balls of any of the shapes the tape knows: (), (n,) and (m, n).
+
+    Attributes
+    ----------
+    matrix
+        The balls as an `arb_mat`; a vector is one row, a scalar is 1 by 1.
+    shape
+        The array's shape.
+    """
+
+    matrix: Any
+    shape: tuple[int, ...]
+
+    __array_ufunc__ = None  # so that `array @ ball` is left to this class
+
+    @classmethod
+    def exact(cls, value: ArrayLike) -> Ball:
+        """Take binary numbers as they are; each is a ball of radius 0."""
+        array = np.asarray(value, dtype=np.float64)
+        rows, columns = _rows_and_columns(array.shape)
+        return cls(flint.arb_mat(rows, columns, array.ravel().tolist()), array.shape)
+
+    @classmethod
+    def of_fractions(cls, value: NDArray[Any], radius: NDArray[Any] | None = None) -> Ball:
+        """Take fractions, each known to ± its radius if there is one; what is not binary widens its ball."""
+        rows, columns = _rows_and_columns(value.shape)
+        entries = [_ball(one) for one in value.flat]
+        if radius is not None:
+            entries = [flint.arb(entry, _ball(one)) for entry, one in zip(entries, radius.flat, strict=True)]
+        return cls(flint.arb_mat(rows, columns, entries), value.shape)
+
+    @property
+    def mT(self) -> Ball:  # noqa: N802 - NumPy's name
+        return Ball(self.matrix.transpose(), self.shape[::-1])
+
+    def __matmul__(self, other: Ball) -> Ball:
+        return Ball(self.matrix * other.matrix, (self.shape[0], other.shape[1]))
+
+    def __add__(self, other: Ball) -> Ball:
+        """Element-wise sum; a vector is added to every row."""
+        return self._combined(other, operator.add)
+
+    def __sub__(self, other: Ball) -> Ball:
+        return self._combined(other, operator.sub)
+
+    def __mul__(self, other: Ball) -> Ball:
+        """Element-wise product; a scalar multiplies every element."""
+        return self.combined(other, operator.mul)
+
+    def __rmul__(self, factor: int) -> Ball:
+        return Ball(self.matrix * flint.arb(factor), self.shape)
+
+    def __rsub__(self, whole: int) -> Ball:
+        return self.map(lambda entry: whole - entry)
+
+    def __abs__(self) -> Ball:
+        return self.map(abs)
+
+    def sqrt(self) -> Ball:
+        return self.map(lambda entry: entry.sqrt())
+
+    def maximum(self, other: Ball) -> Ball:
+        return self.combined(other, lambda a, b: a.max(b))
+
+    def __truediv__(self, divisor: int | Ball) -> Ball:
+        """Divide by a whole number, or element by element by another array."""
+        if isinstance(divisor, Ball):
+            return self.combined(divisor, operator.truediv)
+        return Ball(self.matrix / flint.arb(divisor), self.shape)
+
+    def sum(self, axis: int | tuple[int, ...] | None = None) -> Ball:
+        """Sum over all elements, or over the examples: the first axis, the last but one."""
+        rows, columns = _rows_and_columns(self.shape)
+        by_column = flint.arb_mat(1, rows, [1] * rows) * self.matrix
+        if axis in {0, -2}:
+            return Ball(by_column, self.shape[1:])
+        return Ball(by_column * flint.arb_mat(columns, 1, [1] * columns), ())
+
+    def map(self, function: Callable[[Any], Any]) -> Ball:
+        """Apply a function of one `flint.arb` to each element."""
+        rows, columns = _rows_and_columns(self.shape)
+        entries = [function(entry) for entry in self.matrix.entries()]
+        return Ball(flint.arb_mat(rows, columns, entries), self.shape)
+
+    def _combined(self, other: Ball, operation: Callable[[Any, Any], Any]) -> Ball:
+        """Add or subtract: of two arrays of one shape a matrix of FLINT does it at once."""
+        if self.shape == other.shape:
+            return Ball(operation(self.matrix, other.matrix), self.shape)
+        return self.combined(other, operation)
+
+    def combined(self, other: Ball, operation: Callable[[Any, Any], Any]) -> Ball:
+        """Apply a function of two `flint.arb` to each pair of elements, broadcast to one shape."""
+        shape = np.broadcast_shapes(self.shape, other.shape)
+        rows, columns = _rows_and_columns(shape)
+        pairs = zip(self._entries(rows, columns), other._entries(rows, columns), strict=True)
+        return Ball(flint.arb_mat(rows, columns, [operation(a, b) for a, b in pairs]), shape)
+
+    def _entries(self, rows: int, columns: int) -> list[Any]:
+        """Return the elements as if broadcast to that many rows and columns."""
+        entries: list[Any] = self.matrix.entries()
+        return entries * (rows * columns // len(entries))
+
+    def split(self) -> tuple[Real, Real, Real]:
+        """Return (high, low, radius): the exact value is within `radius` of high + low, element by element.
+
+        One float64 would lose half an ulp, which is as much as a correct float64 result may be off by.
+        """
+        entries = self.matrix.entries()
+        high = [float(entry) for entry in entries]  # a ball's middle, as everywhere here
+        rests = [entry - near for entry, near in zip(entries, high, strict=True)]
+        low = [float(rest) for rest in rests]
+        radius = [float((rest - near).abs_upper()) for rest, near in zip(rests, low, strict=True)]
+        return self._array(high), self._array(low), self._array(radius)
+
+    def width(self) -> float:
+        """Return log2 of the largest radius, relative to 1 and to the largest number: −∞ where all are exact.
+
+        A radius may be far below float64's smallest number. Infinite where a ball is not finite.
+        """
+        entries = self.matrix.entries()
+        if not all(entry.is_finite() for entry in entries):
+            return math.inf
+        widest = max(_log2(entry.rad()) for entry in entries)
+        return widest - max(0.0, *(_log2(entry.mid()) for entry in entries))
+
+    def middle(self) -> Ball:
+        """Return the middles alone, as balls of radius 0."""
+        return self.map(lambda entry: entry.mid())
+
+    def widened(self, other: Ball, times: int) -> Ball:
+        """Return balls that also hold what is `times` times as far away as the other's middles."""
+        pairs = zip(self.matrix.entries(), other.matrix.entries(), strict=True)
+        rows, columns = _rows_and_columns(self.shape)
+        entries = [one + flint.arb(0, (times * (one - another)).abs_upper()) for one, another in pairs]
+        return Ball(flint.arb_mat(rows, columns, entries), self.shape)
+
+    def _array(self, elements: list[float]) -> Real:
+        return np.array(elements).reshape(self.shape)
+
+
+def _log2(number: Any) -> float:  # noqa: ANN401 - python-flint has no types
+    """Return log2 of the magnitude of a ball of radius 0, rounded up to a whole number."""
+    mantissa, exponent = number.man_exp()
+    return int(exponent) + int(mantissa).bit_length() if mantissa else -math.inf
+
+
+def _ball(number: Fraction) -> Any:  # noqa: ANN401 - python-flint has no types
+    return flint.arb(flint.fmpq(number.numerator, number.denominator))
+
+
+def _rows_and_columns(shape: tuple[int, ...]) -> tuple[int, int]:
+    match shape:
+        case ():
+            return 1, 1
+        case (n,):
+            return 1, n
+        case (m, n):
+            return m, n
+    raise ValueError(f"a ball array of shape {shape}, expected at most two axes")

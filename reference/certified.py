@@ -1,0 +1,194 @@
+"""Certified values: balls beside the bounded numbers, so that no tolerance pays for our own rounding.
+
+A run of balls from the inputs alone, with no program's numbers, says where the training that the equations
+describe goes, and how uncertain that is; with bounds, how far a correct program may be off.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from itertools import islice
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from cases import Problem, names
+from cases.numbers import nearest
+from reference.arithmetic import BITS, EVALUATION, Ball, Bounded, Real, format_of, precision
+from reference.line import Line, evaluate, leading_to
+from reference.tape import tape
+from reference.training import advance, exact_inputs, initial_values
+
+# Parameters. Larger problems are judged against float64 values with their bound, unless asked otherwise.
+MAX_CERTIFIED_PARAMETERS: Final = 100_000
+
+# Steps of a run that is certified throughout. Of a longer run a prefix is certified, and then every step that
+# is a multiple of the stride. The others are judged by float64 values, and the bound pays for their rounding;
+# `Finding.truth` says which of the two it was.
+MAX_CERTIFIED_STEPS: Final = 1_000
+CERTIFIED_PREFIX_STEPS, CERTIFIED_STRIDE = 100, 100
+
+# Where even these do not settle how a ball rounds, as at a kink, the value is NaN.
+MAX_ROUNDING_BITS: Final = 16 * BITS
+
+
+def is_certified(problem: Problem, step: int) -> bool:
+    """Whether a step is judged against certified values where nothing else is asked for."""
+    everywhere = problem.steps <= MAX_CERTIFIED_STEPS or step <= CERTIFIED_PREFIX_STEPS
+    return problem.size <= MAX_CERTIFIED_PARAMETERS and (everywhere or step % CERTIFIED_STRIDE == 0)
+
+
+class CertifiedValues:
+    """The balls of everything known in a training step: inputs, what is claimed, and what is derived.
+
+    It starts at the problem's own parameters, or at the state before any later step.
+    """
+
+    def __init__(self, problem: Problem, state: Mapping[str, ArrayLike] | None = None) -> None:
+        self._problem = problem
+        self._known = exact_balls({**initial_values(problem), **(state or {})})
+
+    def certify(self, line: Line, derived: Bounded) -> Bounded:
+        """Replace a derived value by the certified one; its radius, far below any rounding, joins the bound.
+
+        Where no finite ball exists, after an overflow, nothing is promised.
+        """
+        with precision():
+            ball: Ball = line.formula(*(self._known[name] for name in line.inputs))
+            high, low, radius = ball.split()
+        self._known[line.name] = ball
+        error = derived.error + np.where(np.isfinite(radius), radius, np.inf)
+        kept = derived.terms, low, derived.parts, derived.sizes, derived.addends
+        return Bounded(high, error, derived.format, *kept)
+
+    def take(self, name: str, claimed: Real) -> None:
+        """Go on from what is claimed."""
+        self._known[name] = Ball.exact(claimed)
+
+    def advance(self) -> None:
+        """Go on to the next training step: the parameters and the optimizer's state are the updated ones."""
+        self._known = advance(self._known, self._known, self._problem)
+
+
+def switch_certification(
+    problem: Problem, state: Mapping[str, Bounded], certified: CertifiedValues | None, *, certify: bool
+) -> tuple[CertifiedValues | None, dict[str, Bounded]]:
+    """Return the certified values of the next step, if it is to have any, and the state it starts from.
+
+    Each step is judged from the implementation's own state, so certified values can set in at any step whose
+    state is stated: nothing before it is needed. They do not where some of it is hidden or misstated, which
+    is known to a bound only.
+
+    Parameters
+    ----------
+    state
+        The parameters and the optimizer's state, as the step before left them.
+    certified
+        Those of the step before, or None where there were none.
+    certify
+        Whether the next step is to be certified.
+    """
+    if certify == (certified is not None):
+        return certified, dict(state)
+    stated = certify and all(number.is_exact for number in state.values())
+    fresh = CertifiedValues(problem, {name: one.value for name, one in state.items()}) if stated else None
+    form = replace(next(iter(state.values())).format, evaluation=0.0 if fresh else EVALUATION)
+    return fresh, {name: number.in_format(form) for name, number in state.items()}
+
+
+def exact_balls(arrays: Mapping[str, ArrayLike]) -> dict[str, Ball]:
+    """Return arrays as balls of radius 0."""
+    return {name: Ball.exact(array) for name, array in arrays.items()}
+
+
+def certified_steps(
+    problem: Problem, bits: int = BITS, lines: Sequence[Line] | None = None
+) -> Iterator[dict[str, Ball]]:
+    """Train in balls of `bits` bits, without an end: `steps` and `until` are the implementations'.
+
+    Yields
+    ------
+    For each step every quantity of `lines`, by default of the tape, by name in the order computed.
+    """
+    lines, known = lines or tape(problem), exact_balls(initial_values(problem))
+    while True:
+        with precision(bits):
+            values = evaluate(lines, known)
+        yield values
+        known = advance(known, values, problem)
+
+
+def certified_trajectory(problem: Problem, bits: int = BITS) -> Iterator[dict[str, Ball]]:
+    """Train likewise; yield for each step the parameters after it, by name."""
+    needed = leading_to(map(names.updated, problem.parameters), tape(problem))
+    for values in certified_steps(problem, bits, needed):
+        yield {name: values[names.updated(name)] for name in problem.parameters}
+
+
+def forward_bounds(problem: Problem, steps: int = 1) -> list[dict[str, Bounded]]:
+    """Return every quantity of the first steps by name, with the largest error a correct program may have.
+
+    Each line's roundings are carried into the lines below, step after step, so the bounds are wider than
+    those by which an implementation is judged that states its lines. A bound is infinite where a step may
+    overflow. In 16 bits, sums and products may accumulate in float32.
+    """
+    return [values for _, values in islice(forward_steps(problem), steps)]
+
+
+def forward_steps(problem: Problem) -> Iterator[tuple[dict[str, Bounded], dict[str, Bounded]]]:
+    """Train so without an end; yield for each step what is known before it, and its quantities."""
+    certified, known = CertifiedValues(problem), exact_inputs(problem, format_of(problem.dtype).certified)
+    while True:
+        values = evaluate(tape(problem), known, certified.certify)
+        yield known, values
+        certified.advance()
+        known = advance(known, values, problem)
+
+
+def error_from_rounded(derived: Bounded, rounded: Real) -> Real:
+    """Return how far a correct program may be from correctly rounded values: its own error, and theirs.
+
+    NaN where there is no bound.
+    """
+    off = np.abs((derived.value - rounded) + derived.low)  # the difference of two near float64 is exact
+    bound = np.broadcast_to(derived.error, rounded.shape) + off
+    return np.where(np.isfinite(bound), bound, np.nan)
+
+
+def correctly_rounded(problem: Problem, steps: int = 1) -> list[dict[str, Real]]:
+    """Return every quantity of the first steps by name, in the problem's format: the number nearest to it.
+
+    The training runs in balls, from the inputs alone. A ball settles a value if both of its ends round to it;
+    where one does not, the whole is repeated with twice the bits (Ziv, "Fast evaluation of elementary
+    mathematical functions with correctly rounded last bit", ACM TOMS 17, 1991). A value is NaN where it is
+    not settled: at a kink, or where the equations give no number. A zero is always +0.
+    """
+    bits = BITS
+    while True:
+        balls = islice(certified_steps(problem, bits), steps)
+        found = [{name: _rounded(ball, problem.dtype) for name, ball in step.items()} for step in balls]
+        settled = not any(np.isnan(array).any() for step in found for array in step.values())
+        if settled or bits >= MAX_ROUNDING_BITS:
+            return found
+        bits *= 2
+
+
+def _rounded(ball: Ball, dtype: str) -> Real:
+    values = [_rounded_entry(entry, dtype) for entry in ball.matrix.entries()]
+    return np.array(values, np.float64).reshape(ball.shape)
+
+
+def _rounded_entry(entry: Any, dtype: str) -> float:  # noqa: ANN401 - python-flint has no types
+    if not entry.is_finite():
+        return math.nan
+    middle, radius = _exact(entry.mid()), _exact(entry.rad())
+    low, high = (nearest(end, dtype) for end in (middle - radius, middle + radius))
+    return low + 0.0 if low == high else math.nan
+
+
+def _exact(number: Any) -> Fraction:  # noqa: ANN401 - the same
+    """Return a ball of radius 0 as the fraction that it is."""
+    mantissa, exponent = number.man_exp()
+    return int(mantissa) * Fraction(2) ** int(exponent)

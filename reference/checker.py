@@ -1,0 +1,330 @@
+"""The checker: one walk that judges every implementation, from its own numbers, line by line of the tape.
+
+Each line is derived from what the implementation itself states above it, so only that line's rounding is
+allowed and the first line that differs is the faulty one. Where the implementation hides a quantity, later
+lines take the derived one with its bound, and the bound grows by what was hidden.
+
+Call overhead dominates for small arrays, so steps of a long run are judged in batches: a step is judged from
+the implementation's own state before it, so steps that state it do not wait for each other. A batch is a
+stack, as many cases are (`reference.batched`).
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, Final
+
+import numpy as np
+
+from cases import Problem, names
+from cases.dtypes import IN_FLOAT32, Accumulators
+from cases.errors import well_formed
+from cases.verdict import Verdict
+from reference.agreement import compare_array, compare_steps
+from reference.arithmetic import EXACT, Bounded, Format, for_each_element, once
+from reference.certified import CertifiedValues, is_certified, switch_certification
+from reference.claim import (
+    COMMON_NUMBERS,
+    Claim,
+    Implementation,
+    JudgedStep,
+    State,
+    claims_of,
+    is_last,
+    wrong_kind,
+)
+from reference.findings import Finding
+from reference.line import Line, evaluate
+from reference.tape import tape
+from reference.training import advance, data, exact, initial_state
+
+# Steps of a batch: further ones gain nothing, and an implementation is not run far ahead.
+MAX_STEPS_PER_BATCH: Final = 100
+
+# Parameters and activations of all of them, at most, so that a batch stays in a cache.
+MAX_ELEMENTS_PER_BATCH: Final = 100_000
+
+
+def judge(
+    problem: Problem,
+    implementation: Implementation,
+    promises: frozenset[str],
+    *,
+    certify: bool | None = None,
+    accumulators: Accumulators = IN_FLOAT32,
+) -> Iterator[JudgedStep]:
+    """Judge a program's training run, step by step, each from the program's own previous parameters.
+
+    Parameters
+    ----------
+    problem
+        What the implementation is given, by copy.
+    implementation
+        Called once; it is advanced by one step for each step that is judged, and ahead of them where steps
+        are judged in a batch. It may itself go on for ever: `problem.steps` ends it, or the first loss of its
+        own that is at most `problem.until`.
+    promises
+        Quantities it must state at every step; others of the tape it may state.
+    certify
+        Whether to derive values in ball arithmetic, at every step or at none; by default at the steps that
+        `reference.certified` names: all, but for the largest networks and for runs of thousands of steps.
+    accumulators
+        What the implementation declares to accumulate in where the problem's format has 16 bits.
+
+    Yields
+    ------
+    One judged step for each training step. Whatever the implementation raises, and whatever it states
+    wrongly, is a finding; nothing but `KeyboardInterrupt` and its like passes through.
+    """
+
+    def certifies(step: int) -> bool:
+        return is_certified(problem, step) if certify is None else certify
+
+    given, previous, certified = problem.copy(), None, None
+    state: State = initial_state(problem, accumulators)
+    for first, claims in batches(problem, claims_of(implementation, problem, given), certifies):
+        if isinstance(claims[0], Finding):
+            yield JudgedStep(first, findings=(claims[0],), previous=previous)
+            return
+        certified, state = switch_certification(problem, state, certified, certify=certifies(first))
+        judging = judge_steps(problem, first, claims, state, promises, certified)
+        for i, (claim, findings) in enumerate(zip(claims, judging.findings, strict=True)):
+            last = is_last(problem, first + i, claim)
+            findings.extend(_changed_inputs(problem, given, first + i) if last else ())
+            before, derived = judging.states[i], judging.derived_of(i)
+            judged = JudgedStep(first + i, claim, tuple(findings), before, previous, derived)
+            yield judged
+            previous = judged.as_previous()
+        state = {} if last else judging.state_after()
+
+
+def _changed_inputs(problem: Problem, given: Problem, step: int) -> list[Finding]:
+    """Return an error for each array that the program wrote to: shared, it corrupts others."""
+    return [
+        Finding(step, name, Verdict.ERROR, "was given as an input and was changed in place")
+        for name, array in problem.inputs.items()
+        if array.tobytes() != given.inputs[name].tobytes()
+    ]
+
+
+@dataclass(eq=False)
+class Judging:
+    """A step that is being judged, or a batch of steps, whose arrays then have one axis more in front.
+
+    Attributes
+    ----------
+    first, claims, states
+        The number of the first step; what is claimed of each step, and what each starts from.
+    known
+        All that the lines are computed from.
+    findings
+        What is found of each step, in the order computed.
+    values
+        What later lines take, by name.
+    derived
+        What each claimed line was judged against, by name.
+    """
+
+    problem: Problem
+    first: int
+    claims: Sequence[Claim]
+    states: Sequence[State]
+    known: Mapping[str, Bounded]
+    promises: frozenset[str]
+    certified: CertifiedValues | None = None
+    findings: list[list[Any]] = field(init=False)
+    values: dict[str, Bounded] = field(init=False)
+    derived: dict[str, Bounded] = field(default_factory=dict)
+
+    def run(self) -> None:
+        """Walk over the tape, and add what concerns no line."""
+        claim, lines = self.claims[0], tape(self.problem)
+        self.findings = [[] for _ in self.claims]
+        self.values = evaluate(map(for_each_step, lines) if self.is_batch else lines, self.known, self.settle)
+        for name in claim:
+            if name not in self.values:
+                self.add_error(well_formed(str(name)), "is not a quantity of this training step")
+        if not self.findings[0]:
+            self.add_error("", "claimed nothing, so nothing was compared")
+        if self.certified:
+            self.certified.advance()
+
+    @property
+    def is_batch(self) -> bool:
+        """Whether there are several steps, of which no claim is unlike the others (see `batches`)."""
+        return len(self.claims) > 1
+
+    def settle(self, line: Line, derived: Bounded) -> Bounded:
+        """Judge what is claimed of a line; return that for later lines, or what was derived."""
+        name, claim = line.name, self.claims[0]
+        if self.certified:
+            derived = self.certified.certify(line, derived)
+        if name not in claim:
+            if name in self.promises:
+                self.add_error(name, "was promised, but is not claimed")
+            return derived
+        self.derived[name] = derived
+        wrong = wrong_kind(claim[name], derived.shape[self.is_batch :], self.problem.dtype)
+        if wrong:
+            self.add_error(name, wrong)
+            return derived
+        return self.compare(name, derived)
+
+    def compare(self, name: str, derived: Bounded) -> Bounded:
+        """Compare what is claimed with what was derived; return the claim."""
+        tolerance = self.problem.tolerance
+        if self.is_batch:
+            claimed = derived.stated(np.stack([claim[name] for claim in self.claims]))
+            found = compare_steps(self.first, name, claimed.value, derived, conventional=tolerance)
+        else:
+            claimed = derived.stated(self.claims[0][name])
+            found = [compare_array(self.first, name, claimed.value, derived, conventional=tolerance)]
+        for findings, finding in zip(self.findings, found, strict=True):
+            findings.append(finding)
+        if self.certified:
+            self.certified.take(name, claimed.value)
+        return claimed
+
+    def add_error(self, name: str, reason: str) -> None:
+        """Add to each step that nothing was compared, and why."""
+        for step, findings in enumerate(self.findings, start=self.first):
+            findings.append(Finding(step, name, Verdict.ERROR, reason))
+
+    def state_after(self) -> State:
+        """Return what the next step starts from."""
+        if self.is_batch:
+            return self.states[-1]
+        after = advance(self.known, self.values, self.problem)
+        return {name: after[name] for name in (*self.problem.state, names.STEP)}
+
+    @once
+    def agrees(self) -> bool:
+        """Whether all that was found is agreement."""
+        return all(finding.passes for findings in self.findings for finding in findings)
+
+    def derived_of(self, i: int) -> Mapping[str, Bounded]:
+        """Return what the claims of a step were judged against; nothing of a batch that agrees."""
+        if not self.is_batch:
+            return self.derived
+        return {} if self.agrees else {name: _case(stack, i) for name, stack in self.derived.items()}
+
+
+def judge_steps(
+    problem: Problem,
+    first: int,
+    claims: Sequence[Claim],
+    state: State,
+    promises: frozenset[str],
+    certified: CertifiedValues | None = None,
+) -> Judging:
+    """Judge what is claimed of one step, or of a batch of steps, from the state before the first."""
+    form = next(iter(state.values())).format
+    states, known = [state], {**exact(data(problem), form), **state}
+    if len(claims) > 1:
+        for step, claim in enumerate(claims, start=first + 1):  # each states what the next step starts from
+            after = {name: claim[names.updated(name)] for name in problem.state}
+            states.append(exact({**after, names.STEP: np.asarray(step)}, form))
+        known = _stacked(problem, states[:-1], replace(form, stacked=True))
+    judging = Judging(problem, first, claims, states, known, promises, certified)
+    judging.run()
+    return judging
+
+
+def _stacked(problem: Problem, states: Sequence[State], form: Format) -> dict[str, Bounded]:
+    """Return what a batch is computed from: the same data in each step, and each one's own state."""
+    known = exact(data(problem), form)
+    for name in ("x", "y"):
+        array = known[name].value
+        known[name] = Bounded(np.broadcast_to(array, (len(states), *array.shape)), EXACT, form)
+    for name in states[0]:
+        known[name] = Bounded(np.stack([state[name].value for state in states]), EXACT, form)
+    return known
+
+
+def for_each_step(line: Line) -> Line:
+    """Return a line for a batch: what depends on the step's number, one for each step, is as long as it."""
+    if names.STEP in line.inputs:
+        return replace(line, formula=partial(_numbers, line))
+    if COMMON_NUMBERS.isdisjoint(line.inputs):
+        return line
+    return replace(line, formula=partial(_with_numbers, line))
+
+
+def _numbers(line: Line, *inputs: Bounded) -> Bounded:
+    """Evaluate a line that gives a number for each step from the step's own: a rate, a correction."""
+    stacked = inputs[0].format
+    form = replace(stacked, stacked=False)
+    steps = range(max(len(number.value) if number.shape else 1 for number in inputs))
+    each = [
+        line.formula(*(Bounded.exact(one.value[i] if one.shape else one.value, form) for one in inputs))
+        for i in steps
+    ]
+    error = np.array([float(number.error) for number in each])
+    return Bounded(np.array([float(number.value) for number in each]), error, stacked)
+
+
+def _with_numbers(line: Line, *inputs: Bounded) -> Bounded:
+    """Evaluate a line where each step's own numbers meet its arrays."""
+    largest = max(inputs, key=lambda one: len(one.shape))
+    pairs = zip(line.inputs, inputs, strict=True)
+    return line.formula(
+        *(for_each_element(one, largest) if name in COMMON_NUMBERS else one for name, one in pairs)
+    )
+
+
+def _case(stack: Bounded, i: int) -> Bounded:
+    """Return one case of a stack as an array of its own."""
+    error = stack.error if isinstance(stack.error, float) else stack.error[i]
+    form = replace(stack.format, stacked=False)
+    return Bounded(stack.value[i], error, form, sizes=lambda: stack.scale[i])
+
+
+def batches(
+    problem: Problem, claims: Iterable[Claim | Finding], certifies: Callable[[int], bool]
+) -> Iterator[tuple[int, list[Any]]]:
+    """Part a run into batches; yield each with the number of its first step.
+
+    A batch is of consecutive steps that are not certified, which costs more than all the rest. Their claims
+    are of the same names, dtypes and shapes, and state the state, as does the claim before them. Any other
+    step is judged alone; so is a finding, which ends the run.
+    """
+    most = _max_steps(problem)
+    wanted = {names.updated(name): (array.dtype, array.shape) for name, array in problem.state.items()}
+    waiting: list[Claim | Finding] = []
+    form: dict[str, Any] = {}
+    follows_stated = True
+    for step, claim in enumerate(claims, start=1):
+        own = {} if most == 1 or isinstance(claim, Finding) else _form(claim)
+        states = own.items() >= wanted.items()
+        fits = states and follows_stated and not certifies(step)
+        follows_stated = states
+        if waiting and not (fits and own == form):
+            yield step - len(waiting), waiting
+            waiting = []
+        if not fits:
+            yield step, [claim]
+            continue
+        waiting.append(claim)
+        form = own
+        if len(waiting) == most:
+            yield step + 1 - most, waiting
+            waiting = []
+    if waiting:
+        yield step + 1 - len(waiting), waiting
+
+
+def _max_steps(problem: Problem) -> int:
+    """Return how many steps fit a batch: 1 where some step is unlike others, as the first by dampening."""
+    numbered = {line.name for line in tape(problem) if names.STEP in line.inputs}
+    widths: list[int] = [array.shape[0] for array in problem.parameters.values()]
+    elements = problem.size + len(problem.x) * sum(widths)
+    fitting = min(MAX_STEPS_PER_BATCH, MAX_ELEMENTS_PER_BATCH // elements)
+    return max(1, fitting) if numbered <= COMMON_NUMBERS else 1
+
+
+def _form(claim: Claim) -> dict[str, Any]:
+    """Return the dtype and shape of each array of a claim, and the type of what is none."""
+    return {
+        name: (array.dtype, array.shape) if isinstance(array, np.ndarray | np.generic) else type(array)
+        for name, array in claim.items()
+    }

@@ -1,0 +1,140 @@
+"""Training: what a first step is computed from, what the next one starts from, and whole runs in NumPy."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from cases import Problem, names
+from cases.dtypes import IN_FLOAT32, SIXTEEN_BITS, Accumulators
+from reference.arithmetic import Ball, Bounded, Format, format_of, to_int
+from reference.line import Line, Settle, evaluate, leading_to
+from reference.tape import tape
+
+
+def data(problem: Problem) -> dict[str, NDArray[Any]]:
+    """Return what is the same in every step: x, y, the rates and the rules' other numbers."""
+    return {"x": problem.x, "y": problem.y, **problem.constants}
+
+
+def initial_values(problem: Problem) -> dict[str, NDArray[Any]]:
+    """Return all that the first step is computed from: the data, the state, and the step's number."""
+    return {**data(problem), **problem.state, names.STEP: np.asarray(1.0)}
+
+
+def exact(arrays: Mapping[str, NDArray[Any]], form: Format) -> dict[str, Bounded]:
+    """Return arrays as bounded numbers that are known exactly."""
+    return {name: Bounded.exact(array, form) for name, array in arrays.items()}
+
+
+def exact_inputs(problem: Problem, form: Format) -> dict[str, Bounded]:
+    """Return `initial_values` as bounded numbers."""
+    return exact(initial_values(problem), form)
+
+
+def initial_state(problem: Problem, accumulators: Accumulators = IN_FLOAT32) -> dict[str, Bounded]:
+    """Return what a run starts from: the parameters, the optimizer's state, the step's number, by name."""
+    return exact({**problem.state, names.STEP: np.asarray(1.0)}, format_of(problem.dtype, accumulators))
+
+
+def advance(known: Mapping[str, Any], values: Mapping[str, Any], problem: Problem) -> dict[str, Any]:
+    """Return what is known before the next step: the data, the state as it was updated, and the count.
+
+    Parameters
+    ----------
+    known
+        What was known before this step.
+    values
+        What this step gave, among it every updated parameter and optimizer state.
+    """
+    state = {name: _kept(values[names.updated(name)]) for name in problem.state}
+    return {**known, **state, names.STEP: _plus_one(known[names.STEP])}
+
+
+def _kept(value: Any) -> Any:  # noqa: ANN401 - in any arithmetic
+    return value.kept() if isinstance(value, Bounded) else value
+
+
+def _plus_one(step: Any) -> Any:  # noqa: ANN401 - in any arithmetic
+    match step:
+        case Bounded():
+            return Bounded.exact(step.value + 1, step.format)
+        case Ball():
+            return Ball.exact(to_int(step) + 1)
+    return step + 1
+
+
+def propagate(
+    problem: Problem, lines: Sequence[Line], known: Mapping[str, Bounded], steps: int
+) -> dict[str, Bounded]:
+    """Propagate bounds through steps of which nothing is observed; return what is known after them.
+
+    Parameters
+    ----------
+    lines
+        The tape, the problem's own or a mistaken one.
+    known
+        What is known before the first of these steps.
+    """
+    needed, after = leading_to(map(names.updated, problem.state), lines), dict(known)
+    for _ in range(steps):
+        after = advance(after, evaluate(needed, after), problem)
+    return after
+
+
+def training_steps(
+    problem: Problem, lines: tuple[Line, ...] | None = None
+) -> Iterator[dict[str, NDArray[Any]]]:
+    """Train in plain NumPy, in the problem's dtype; in 16 bits each line in float32, rounded once.
+
+    Parameters
+    ----------
+    lines
+        Another tape than the problem's own: a mistaken one.
+
+    Yields
+    ------
+    For each step every quantity by name (z1, a1, …, loss, dL/da2, …, W1_new, …), in the order computed; the
+    last is the first whose loss is at most `problem.until`, if there is one before `problem.steps`.
+    """
+    lines, known, settle = lines or tape(problem), initial_values(problem), as_array(problem.x.dtype)
+    if problem.dtype in SIXTEEN_BITS:
+        lines = tuple(map(in_float32, lines))
+    for _ in range(problem.steps):
+        values = evaluate(lines, known, settle)
+        yield values
+        if is_done(problem, values["loss"]):
+            return
+        known = advance(known, values, problem)
+
+
+def as_array(dtype: DTypeLike) -> Settle:
+    """Return what makes an array of a Python number, such as a schedule gives, and leaves arrays alone."""
+    return lambda line, value: np.asarray(value, dtype) if isinstance(value, float) else value  # noqa: ARG005
+
+
+def in_float32(line: Line) -> Line:
+    """Return a line that computes in float32, and rounds its result once to the format of its inputs.
+
+    NumPy's own sums along the first axis accumulate in the 16 bits themselves, where 60,000 ones are 256
+    (bfloat16) or 2048 (float16); its products of bfloat16 are float32.
+    """
+
+    def rounded(*inputs: NDArray[Any] | float) -> NDArray[Any] | float:
+        arrays = [array for array in inputs if isinstance(array, np.ndarray)]
+        short = next((array.dtype for array in arrays if str(array.dtype) in SIXTEEN_BITS), None)
+        wide = [
+            array.astype(np.float32) if isinstance(array, np.ndarray) and array.dtype == short else array
+            for array in inputs
+        ]
+        result = line.formula(*wide)
+        return result if isinstance(result, float) or short is None else np.asarray(result).astype(short)
+
+    return replace(line, formula=rounded)
+
+
+def is_done(problem: Problem, loss: Any) -> bool:  # noqa: ANN401 - a NumPy scalar or array of one element
+    """Say whether a step with this loss ends the training: NaN never does."""
+    return problem.until is not None and float(loss) <= problem.until

@@ -1,9 +1,0 @@
-"""diff.html: what has changed between two runs, as a page like the report's."""
-
-from reports.changes import TITLE, Changes, to_page
-from reports.page.templates import templates
-
-
-def diff(changes: Changes) -> str:
-    """Return the page; everything that comes from cases and adapters is escaped."""
-    return templates(()).get_template("diff.html").render(title=TITLE, changes=to_page(changes))

@@ -1,0 +1,115 @@
+"""Detection power: what this suite catches of known mistakes, and what the usual tools catch of the same."""
+
+import math
+from collections.abc import Iterable
+from typing import Any, Final
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from reports.detection import Answer, Power
+from reports.detection.answers import KINDS, OURS, SUITE, TOOLS
+from reports.plots.canvas import INK, TINT
+from reports.plots.panels import Panel, Scale, Sheet
+from reports.plots.plot import Plot, each_line, side_by_side
+from reports.report import Report
+
+ABOUT: Final = (
+    "Known mistakes are made on purpose, and each tool is asked about every one that changes any "
+    "number. Bars of “caught” should be long: how many of those mistakes a tool objects to. Bars of "
+    "“false alarms” should be short: how many correct claims it objects to. Tinted bars are this suite, "
+    "with everything shown and with the outcome of a step only; hatched ones are the usual tools with "
+    "their defaults. “Not asked” is a tool that does not run in that number format, or was not tried."
+)
+
+ALARMS: Final = "false alarms"
+
+COLUMNS: Final = ["dtype", "tool", "measure", "objections", "asked", "share"]
+
+
+def numbers(report: Report) -> pd.DataFrame:
+    return counts(report.power) if report.power else pd.DataFrame(columns=COLUMNS)
+
+
+def counts(power: Power) -> pd.DataFrame:
+    """Return for each number format, tool and measure how many claims it objects to, of how many.
+
+    The measures are what is caught of each kind of mistake, of those that change any number, and the false
+    alarms. The share of none is NaN.
+    """
+    lines = []
+    for dtype in dict.fromkeys(met.dtype for met in power.meetings):
+        for tool in (*OURS, *TOOLS):
+            for sort, words in KINDS.items():
+                met = [
+                    one for one in power.meetings if (one.kind, one.dtype) == (sort, dtype) and one.changes
+                ]
+                lines.append((dtype, tool, f"caught: {words}", *_counts(one.by(tool) for one in met)))
+            heard = [one.answer for one in power.alarms if (one.answer.tool, one.dtype) == (tool, dtype)]
+            lines.append((dtype, tool, ALARMS, *_counts(heard)))
+    return pd.DataFrame(lines, columns=COLUMNS)
+
+
+def tabulate(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a line for each number format and tool, with a column for each measure."""
+    return side_by_side(table, ("dtype", "tool"), "measure", map(_share, each_line(table)))
+
+
+def _share(line: Any) -> str:  # noqa: ANN401 - a line of the table
+    return f"{line.objections:,} of {line.asked:,}" if line.asked else "not asked"
+
+
+def _counts(answers: Iterable[Answer | None]) -> tuple[int, int, float]:
+    given = [answer.objects for answer in answers if answer is not None and answer.objects is not None]
+    objections = sum(given)
+    return objections, len(given), objections / len(given) if given else math.nan
+
+
+def describe(table: pd.DataFrame) -> str:
+    """Say for each number format what this suite catches of each kind of mistake, and the best usual tool."""
+    told = [
+        f"{line.measure.capitalize()}, {line.dtype}: {_count(line)}{_best(table, line)}."
+        for line in each_line(table[table["tool"] == SUITE])
+        if line.asked
+    ]
+    return " ".join(told)
+
+
+def _best(table: pd.DataFrame, ours: Any) -> str:  # noqa: ANN401 - a line of the table
+    """Name the usual tool that catches the largest share; of the false alarms, the one that gives most."""
+    same = (table["dtype"] == ours.dtype) & (table["measure"] == ours.measure) & (table["asked"] > 0)
+    others = list(each_line(table[same & table["tool"].isin(TOOLS)]))
+    if not others:
+        return ""
+    most = max(others, key=lambda line: line.share)
+    return f", and most of the usual tools {most.tool}, {_count(most)}"
+
+
+def _count(line: Any) -> str:  # noqa: ANN401 - a line of the table
+    who = f"{SUITE} " if line.tool == SUITE else ""
+    return f"{who}{line.objections:,} of {line.asked:,}"
+
+
+def draw(table: pd.DataFrame) -> Figure:
+    """Draw bars: for each number format and measure a panel, and in it a bar for each tool."""
+    parts = table.groupby(["dtype", "measure"], sort=False)
+    sheet = Sheet(len(parts), [""], "share of those asked about", "", height=74, gap=26, left=120)
+    across = Scale(0, 1.2, {0: "0", 0.25: "25 %", 0.5: "50 %", 0.75: "75 %", 1: "100 %"})
+    for row, ((dtype, measure), part) in enumerate(parts):
+        up = Scale(len(part) - 0.5, -0.5, dict(enumerate(part["tool"])))
+        _draw_bars(sheet.panel(row, 0, across, up, f"{measure} ({dtype})"), part)
+    return sheet.figure
+
+
+def _draw_bars(panel: Panel, part: pd.DataFrame) -> None:
+    for place, line in enumerate(each_line(part)):
+        share = 0.0 if math.isnan(line.share) else line.share
+        is_ours = line.tool in OURS
+        fill = {"facecolor": TINT, "alpha": 0.55} if is_ours else {"facecolor": "none", "hatch": "////"}
+        panel.bar(place, share, 0.7, edgecolor=INK, linewidth=0.6, **fill)
+        panel.write(share + 0.01, place, _share(line), va="center", size=7)
+
+
+DETECTION: Final = Plot(
+    "power", "What is caught, beside the usual tools", ABOUT, numbers, draw, describe, tabulate
+)

@@ -1,0 +1,121 @@
+"""What a plot is, the picture that it makes of a report, and how tables of numbers are shown."""
+
+import base64
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from reports.outcome import NOTHING
+from reports.plots.canvas import IMPLEMENTATIONS, in_order, style, svg
+from reports.report import Report
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """One picture of a report.
+
+    Attributes
+    ----------
+    name
+        What its link begins with: "heat-map".
+    title
+        A heading.
+    caption
+        What the axes and signs mean, for somebody who has seen none of this before.
+    alternative
+        What is to be seen, in a sentence or two made from the numbers: the text alternative.
+    svg
+        The drawing, a file of its own, which is dark where its reader prefers that.
+    table
+        The numbers it is drawn from.
+    shown
+        The same for people to read: in few lines, with a column for each implementation, rounded; of a curve
+        some of its points.
+    """
+
+    name: str
+    title: str
+    caption: str
+    alternative: str
+    svg: str
+    table: pd.DataFrame
+    shown: pd.DataFrame
+
+    @property
+    def source(self) -> str:
+        """The drawing as the address of an image in a page that loads nothing."""
+        return f"data:image/svg+xml;base64,{base64.b64encode(self.svg.encode()).decode('ascii')}"
+
+
+@dataclass(frozen=True)
+class Plot:
+    """How a picture is made.
+
+    Attributes
+    ----------
+    name, title, about
+        As `Picture` has name, title and caption.
+    numbers
+        Returns what is drawn: a table without lines where there is nothing to draw.
+    draw
+        Draws these numbers.
+    describe, tabulate
+        Return the picture's `alternative` and `shown`.
+    """
+
+    name: str
+    title: str
+    about: str
+    numbers: Callable[[Report], pd.DataFrame]
+    draw: Callable[[pd.DataFrame], Figure]
+    describe: Callable[[pd.DataFrame], str]
+    tabulate: Callable[[pd.DataFrame], pd.DataFrame]
+
+    def picture(self, report: Report) -> Picture | None:
+        """Return the picture, or None where there is nothing to draw."""
+        numbers = self.numbers(report)
+        if numbers.empty:
+            return None
+        with style():
+            drawn = svg(self.draw(numbers))
+        words = self.describe(numbers), drawn, numbers, self.tabulate(numbers)
+        return Picture(self.name, self.title, self.about, *words)
+
+
+def each_line(table: pd.DataFrame) -> Iterator[Any]:
+    """Give the lines of a table, each with its columns as attributes (pandas' types name no columns)."""
+    yield from table.itertuples(index=False)
+
+
+def side_by_side(
+    table: pd.DataFrame, lines: Sequence[str], column: str, cells: Iterable[str]
+) -> pd.DataFrame:
+    """Return a table as people read it, with a column for each implementation.
+
+    Parameters
+    ----------
+    table
+        A line for each number.
+    lines
+        Its columns that name a line of the new table.
+    column
+        Its column that names the columns of the new table.
+    cells
+        What a cell shows, for each line of `table`.
+    """
+    by_line: dict[tuple[object, ...], dict[str, str]] = {}
+    keys = zip(*(table[name] for name in lines), strict=True)
+    for key, name, cell in zip(keys, table[column], cells, strict=True):
+        by_line.setdefault(key, {})[name] = cell
+    names = list(in_order(table[column], IMPLEMENTATIONS))
+    rows = [(*key, *(shown.get(name, NOTHING) for name in names)) for key, shown in by_line.items()]
+    return pd.DataFrame(rows, columns=[*lines, *names])
+
+
+def short(number: float) -> str:
+    """Write a number in four digits at most; NaN and infinity are words."""
+    return f"{number:.4g}" if math.isfinite(number) else {math.inf: "∞", -math.inf: "−∞"}.get(number, "NaN")

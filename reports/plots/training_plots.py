@@ -1,0 +1,207 @@
+"""Trainings of many steps: how the loss falls, and how far trainings drift from one without any rounding."""
+
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from cases.dtypes import DTYPES
+from reports.drift import TRUTH, is_told
+from reports.plots.canvas import in_order, looks
+from reports.plots.panels import REACH, Scale, Sheet, each_curve, each_part, tens
+from reports.plots.plot import Plot, each_line, short, side_by_side
+from reports.report import Report
+
+ABOUT_LOSSES: Final = (
+    "Trainings of 20 steps or more. Across: the training step. Up: the loss before that step's update, on "
+    "a logarithmic scale, as each program states it. η is the learning rate: where it is too small the "
+    "loss hardly falls, and where it is too large it jumps. Where the curves lie on each other the "
+    "programs train alike; where they part, the training itself has spread tiny roundings apart, which is "
+    "no error."
+)
+
+ABOUT_DRIFT: Final = (
+    "For information; no verdict rests on it. All start at the same numbers and run free, each with its "
+    "own roundings. Across: the training step. Up: the largest difference of any parameter from the "
+    "training without any rounding, in units in the last place (ulps) of the largest parameter; 0.1 or "
+    "less stands on the lowest line. Both scales are logarithmic. Drawn are the cases in which the most "
+    "steps were compared."
+)
+
+LOSS_COLUMNS: Final = ["case", "dtype", "implementation", "step", "loss", "rate"]
+
+DRIFT_COLUMNS: Final = ["case", "dtype", "implementation", "step", "ulps"]
+
+# Shorter trainings are not drawn.
+MIN_STEPS: Final = 20
+
+# Of more trainings the text alternative names the first.
+MAX_DESCRIBED: Final = 6
+
+# Each scale reaches at least so far down, so that a loss that hardly falls looks so.
+TWO_DECADES: Final = 200
+
+MAX_CASES: Final = 8
+
+# A shorter course is not drawn.
+MIN_POINTS: Final = 5
+
+MIN_ULPS: Final = 0.1
+
+
+def learning_rates(report: Report) -> dict[str, float]:
+    """Return each case's learning rate, at the first step and before any rounding to a number format."""
+    cases = report.selection.cases
+    return {case.name: case.file.optimizer.learning_rate.rounded("float64") for case in cases}
+
+
+def losses(report: Report) -> pd.DataFrame:
+    """Return a line for each loss of each training of many steps, those of one family by learning rate.
+
+    Cases are of one family whose names begin with the same word: training/rate-….
+    """
+    rows = [(one.case, one.dtype, one.implementation, one.step, one.loss) for one in report.results.losses]
+    table = pd.DataFrame(rows, columns=LOSS_COLUMNS[:-1])
+    longest = table.groupby("case")["step"].transform("max")
+    table = table[longest >= MIN_STEPS].copy()
+    table["rate"] = table["case"].map(learning_rates(report)).astype(float)
+    table["family"] = table["case"].str.extract(r"^((?:.*/)?[^-]*)")
+    return table.sort_values(["family", "rate", "case"], kind="stable")[LOSS_COLUMNS].reset_index(drop=True)
+
+
+def losses_told(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the losses at the steps 1, 2, 5, 10, … and at each implementation's last one."""
+    last = table.groupby(["case", "dtype", "implementation"], sort=False)["step"].transform("max")
+    told = table[table["step"].map(is_told) | (table["step"] == last)]
+    return side_by_side(told, ("case", "dtype", "step"), "implementation", map(short, told["loss"]))
+
+
+def describe_losses(table: pd.DataFrame) -> str:
+    """Say for each training where its loss begins and ends."""
+    told = []
+    for case, part in table.groupby("case", sort=False):
+        first, last = part["step"].min(), part["step"].max()
+        begins, ends = (
+            part[part["step"] == first]["loss"],
+            part.groupby(["dtype", "implementation"])["loss"].last(),
+        )
+        told.append(f"{case} from {begins.max():.2g} to {_range(ends)} in {last:,} steps")
+    more = f"; and {len(told) - MAX_DESCRIBED} more" if len(told) > MAX_DESCRIBED else ""
+    return f"The loss goes: {'; '.join(told[:MAX_DESCRIBED])}{more}."
+
+
+def _range(losses: pd.Series) -> str:
+    least, most = f"{losses.min():.2g}", f"{losses.max():.2g}"
+    return least if least == most else f"{least}–{most}"
+
+
+def draw_losses(table: pd.DataFrame) -> Figure:
+    """Draw for each case its number formats beside each other, with one scale for all of them."""
+    cases, dtypes, names = _names(table)
+    sheet = Sheet(len(cases), dtypes, "step", "loss", height=70, gap=28, names=names)
+    by_case = dict(list(table.groupby("case")))
+    for row, column, part in each_part(table, ("case", cases), ("dtype", dtypes)):
+        if len(part):
+            whole, rate = by_case[cases[row]], part["rate"].iloc[0]
+            title = cases[row] if np.isnan(rate) else f"{cases[row]}, η = {rate:g}"
+            across, up = _even_steps(int(whole["step"].max())), _loss_scale(whole["loss"])
+            panel = sheet.panel(row, column, across, up, title * (column == 0))
+            for index, look, mine in each_curve(part, names):
+                every = max(len(mine) // 8, 1)
+                panel.curve(mine["step"], mine["loss"], **look.curve, markevery=(index * every // 4, every))
+    return sheet.figure
+
+
+def _names(table: pd.DataFrame) -> tuple[list[str], list[str], list[str]]:
+    """Return the names of cases, number formats and implementations in their order."""
+    dtypes = in_order(table["dtype"], DTYPES)
+    return list(dict.fromkeys(table["case"])), list(dtypes), list(looks(table["implementation"]))
+
+
+def _even_steps(last: int) -> Scale:
+    """Return a scale of steps with round ticks, at most five."""
+    widths = (10**k * factor for k in range(9) for factor in (1, 2, 5))
+    width = next(width for width in widths if 4 * width >= last)
+    return Scale(0, last, {step: f"{step}" for step in range(0, last + 1, width)})
+
+
+def _loss_scale(losses: pd.Series) -> Scale:
+    there = losses[np.isfinite(losses) & (losses > 0)].clip(*REACH)
+    top, least = (1.4 * there.max(), 0.7 * there.min()) if len(there) else (1.0, 1.0)
+    return tens(min(least, top / TWO_DECADES), top)
+
+
+LOSSES: Final = Plot(
+    "losses",
+    "How the loss falls, or does not",
+    ABOUT_LOSSES,
+    losses,
+    draw_losses,
+    describe_losses,
+    losses_told,
+)
+
+
+def drifts(report: Report) -> pd.DataFrame:
+    """Return the courses against certified truth of the cases in which most steps were compared.
+
+    A step of which the truth is not known is left out; NaN stands where an implementation's own numbers are
+    NaN.
+    """
+    rows = [
+        (one.case, one.dtype, one.implementation, one.step, one.ulps)
+        for one in report.results.drifts
+        if one.against == TRUTH and not one.not_known
+    ]
+    table = pd.DataFrame(rows, columns=DRIFT_COLUMNS)
+    points = table.groupby("case")["step"].nunique()
+    longest = points[points >= MIN_POINTS].sort_values(ascending=False, kind="stable").head(MAX_CASES)
+    return table[table["case"].isin(longest.index)].reset_index(drop=True)
+
+
+def drifts_told(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the drift in ulps at each step that is drawn."""
+    return side_by_side(table, ("case", "dtype", "step"), "implementation", map(short, table["ulps"]))
+
+
+def describe_drift(table: pd.DataFrame) -> str:
+    """Say who has drifted least and most at the end, and where."""
+    ends = table.groupby(["case", "dtype", "implementation"], sort=False).last().reset_index().dropna()
+    if ends.empty:
+        return "Every course ends in NaN."
+    least, most = (pick(each_line(ends), key=lambda line: line.ulps) for pick in (min, max))
+    told = (
+        f"{line.ulps:.2g} ulps ({line.implementation} on {line.case} in {line.dtype})"
+        for line in (least, most)
+    )
+    return f"After the last step that is compared the drift is between {' and '.join(told)}."
+
+
+def draw_drift(table: pd.DataFrame) -> Figure:
+    """Draw for each case its number formats beside each other."""
+    cases, dtypes, names = _names(table)
+    sheet = Sheet(len(cases), dtypes, "step", "ulps", height=62, gap=28, names=names)
+    last = table.groupby("case")["step"].max()
+    for row, column, part in each_part(table, ("case", cases), ("dtype", dtypes)):
+        if len(part):
+            across, up = _powers_of_steps(int(last[cases[row]])), _drift_scale(part["ulps"])
+            panel = sheet.panel(row, column, across, up, cases[row] * (column == 0))
+            for _, look, mine in each_curve(part, names):
+                panel.curve(mine["step"], mine["ulps"].clip(lower=MIN_ULPS), cut=False, **look.curve)
+    return sheet.figure
+
+
+def _powers_of_steps(last: int) -> Scale:
+    powers = [10**k for k in range(len(str(last)))]
+    ticks = [*(power for power in powers if 2 * power < last), last]
+    return Scale(0.9, 1.15 * last, {step: f"{step}" for step in ticks}, is_log=True)
+
+
+def _drift_scale(ulps: pd.Series) -> Scale:
+    largest = ulps[np.isfinite(ulps)].clip(*REACH).max()
+    return tens(MIN_ULPS, max(10 * MIN_ULPS, 3 * largest) if largest > 0 else 10)
+
+
+TITLE = "How far trainings drift from the truth"
+DRIFT: Final = Plot("drift", TITLE, ABOUT_DRIFT, drifts, draw_drift, describe_drift, drifts_told)

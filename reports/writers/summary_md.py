@@ -1,0 +1,138 @@
+"""summary.md: the report as Markdown, as it is shown on the page of a GitHub workflow.
+
+GitHub shows no summary of more than 1 MiB, and no part of it either. So what fails is first, and what has no
+room is left out and counted. `append` puts the summary where `$GITHUB_STEP_SUMMARY` says.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from reference import parts
+from reference.parts import FailedPart
+from reports import detection, regression_text
+from reports.outcome import Cell, Outcome, badness, failures
+from reports.report import Report
+from reports.report_tables import Table
+from reports.writers.markdown_text import (
+    Section,
+    code,
+    escape,
+    fitted,
+    item,
+    shortened,
+    table_head,
+    table_rows,
+)
+
+# Bytes; what is less than 1 MiB is left to whatever else a workflow's step may say.
+LIMIT: Final = 1_000_000
+
+# Characters of a failure or of a command; an exception's words may be a book.
+MAX_LINE: Final = 2_000
+
+VARIABLE: Final = "GITHUB_STEP_SUMMARY"
+
+# Bytes: with less room than this nothing is appended.
+MIN_ROOM: Final = 100_000
+
+WORST_FIRST: Final = "What fails stands first, then what is known to differ."
+
+
+def summary(report: Report, limit: int = LIMIT) -> str:
+    """Return the whole of summary.md, in at most `limit` bytes."""
+    return fitted(_head(report), _sections(report), _environment(report), limit)
+
+
+def _head(report: Report) -> str:
+    headline = escape(shortened(report.conclusion.headline, MAX_LINE))
+    return f"# Backpropagation: do the frameworks agree?\n\n**{headline}**"
+
+
+def _sections(report: Report) -> Iterator[Section]:
+    """Give the sections; in the place of one that fails is its title with the reason."""
+    for title, make in _made(report):
+        made = parts.tried(f"“{title}”", _all, make)
+        yield from (Section(title, escape(str(made))),) if isinstance(made, FailedPart) else made
+
+
+def _all(make: Callable[[], Iterable[Section]]) -> tuple[Section, ...]:
+    return tuple(make())
+
+
+def _made(report: Report) -> Iterator[tuple[str, Callable[[], Iterable[Section]]]]:
+    """Give the titles of the sections, each with what makes it: none where there is nothing to say."""
+    yield "What fails", lambda: _failures(report)
+    yield "What did not run", lambda: _lines("What did not run", "", report.conclusion.not_run)
+    failed = "Parts of this report that failed"
+    yield failed, lambda: _lines(failed, "No verdict rests on them.", map(str, report.failed))
+    yield regression_text.TITLE, lambda: regression_text.to_sections(report.changes) if report.changes else ()
+    for table in report.tables:
+        yield table.heading, partial(_table, table)
+    yield detection.TITLE, lambda: detection.to_sections(report.power) if report.power else ()
+
+
+def _failures(report: Report) -> Iterator[Section]:
+    worst = sorted(failures(report.results.rows), key=badness, reverse=True)
+    for section in _lines("What fails", "", (row.sentence for row in worst)):
+        yield Section(section.title, lines=section.lines, failing=len(section.lines))
+
+
+def _lines(title: str, about: str, texts: Iterable[str]) -> Iterator[Section]:
+    lines = tuple(item(shortened(text, MAX_LINE)) for text in texts)
+    if lines:
+        yield Section(title, about, lines=lines)
+
+
+def _table(table: Table) -> Iterator[Section]:
+    frame, about, failing = table.frame, escape(shortened(table.about, MAX_LINE)), None
+    if frame.empty:
+        return
+    if table.worst_first:
+        ranks = [_rank(line) for line in frame.itertuples(index=False, name=None)]
+        frame = frame.iloc[sorted(range(len(ranks)), key=lambda place: -ranks[place])]
+        about += f" {WORST_FIRST}" if any(ranks) else ""
+        failing = ranks.count(Outcome.DIFFERS.rank)
+    yield Section(table.heading, about, table_head(frame), table_rows(frame), failing)
+
+
+def _rank(line: Iterable[object]) -> int:
+    """Return how bad a line is: the rank of its worst cell."""
+    return max((value.outcome.rank for value in line if isinstance(value, Cell)), default=0)
+
+
+def _environment(report: Report) -> str:
+    made = report.environment
+    versions = ", ".join(f"{name} {version}" for name, version in made.versions.items())
+    when = f"{made.made}, run {made.run}"
+    others = (f"{name} is {other.asked}: {other.runs_on}" for name, other in made.others.items())
+    lines = (when, f"Python {made.python}, {versions}", *others, made.platform, made.cpu, made.seed)
+    command = code(shortened(made.command, MAX_LINE))
+    return "\n".join(("## How this was made", "", f"- {command}", *(item(shortened(line)) for line in lines)))
+
+
+def append(report: Report) -> None:
+    """Append the summary, if the environment says where; what prevents it is printed, and fails nothing.
+
+    The limit holds for all that a step appends, and more than that GitHub does not show at all. So the
+    summary has the room that is left.
+    """
+    if not os.environ.get(VARIABLE):
+        return
+    path = Path(os.environ[VARIABLE])
+    try:
+        room = LIMIT - (path.stat().st_size if path.exists() else 0)
+        if room < MIN_ROOM:
+            _warn(path, "it has too little room left")
+            return
+        with path.open("a", encoding="utf-8", newline="\n") as file:
+            file.write(summary(report, room - 1) + "\n")
+    except OSError as error:
+        _warn(path, error.strerror or str(error))
+
+
+def _warn(path: Path, reason: str) -> None:
+    print(f"the summary is not appended to {path} (${VARIABLE}): {reason}", file=sys.stderr)

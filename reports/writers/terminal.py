@@ -1,0 +1,128 @@
+"""What a build prints: a progress bar on a terminal, the tables for it, the conclusion."""
+
+import io
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import ParamSpec
+
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table as RichTable
+
+from cases import Case
+from cases.errors import printable
+from reference import parts
+from reference.parts import FailedPart
+from reports import regression_text
+from reports.detection import TITLE, Power, sentences
+from reports.environment import Selection
+from reports.report import Report
+from reports.report_tables import Table
+
+P = ParamSpec("P")
+
+# Columns where the output is no terminal: a log is not folded.
+LOG_COLUMNS = 160
+
+# More lines of one kind than this are left to the report's files.
+MAX_LINES = 20
+
+
+def console() -> Console:
+    """Return a console that prints words as they are, and escapes what the output cannot encode."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    width = None if sys.stdout.isatty() else LOG_COLUMNS
+    return Console(markup=False, highlight=False, emoji=False, width=width, soft_wrap=False)
+
+
+@contextmanager
+def bar(out: Console) -> Iterator[Callable[[str, int, int], None]]:
+    """Show a bar, on a terminal only; give the function that moves it: what is next, how much is done."""
+    columns = (
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}", markup=False),
+    )
+    with Progress(*columns, console=out, transient=True, disable=not out.is_terminal) as shown:
+        task = shown.add_task("")
+        yield lambda what, done, of: shown.update(task, description=what, completed=done, total=of)
+
+
+@contextmanager
+def progress(selection: Selection, out: Console) -> Iterator[Callable[[Case, str, int], None]]:
+    before, most, of = 0, 0, sum(case.steps for case, _ in selection.runs)
+    with bar(out) as move:
+
+        def watch(case: Case, dtype: str, step: int) -> None:
+            nonlocal before, most
+            if step == 0:  # the run before this one may have ended early
+                before, most = before + most, case.steps if dtype in case.dtypes else 0
+            move(printable(f"{case.name} {dtype}"), before + step, of)
+
+        yield watch
+
+
+def show(report: Report, folder: Path | None, out: Console) -> None:
+    """Print tables with their legends, the conclusion, what failed, and where the report is, if it is."""
+    for table in report.tables:
+        if "terminal" in table.also_in:
+            _try(f"“{table.heading}”", out, _show_table, table, out)
+            out.print(table.about, end="\n\n")
+    _conclusion(report, out)
+    if report.changes is not None:
+        out.print("\nSince the last run:")
+        _try(f"“{regression_text.TITLE}”", out, regression_text.show, report.changes, out)
+    if report.power is not None:
+        _try(f"“{TITLE}”", out, _power, report.power, out)
+    if failed := parts.counted(report.failed):
+        out.print(printable(failed), soft_wrap=True)
+    if folder is not None:
+        index = folder / "index.html"
+        out.print(f"Report: {shown(index if index.exists() else folder.resolve())}", soft_wrap=True)
+
+
+def _try(part: str, out: Console, show: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
+    """Print a part or, in its place, why it failed."""
+    failed = parts.tried(part, show, *args, **kwargs)
+    if isinstance(failed, FailedPart):
+        out.print(printable(str(failed)), soft_wrap=True)
+
+
+def _show_table(table: Table, out: Console) -> None:
+    rich = RichTable(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in table.frame.columns:
+        rich.add_column(printable(column), overflow="fold")
+    for row in table.frame.itertuples(index=False, name=None):
+        rich.add_row(*(printable(str(value)) for value in row))
+    out.print(rich)
+
+
+def _power(power: Power, out: Console) -> None:
+    for line in sentences(power):
+        out.print(printable(line), soft_wrap=True)
+
+
+def _conclusion(report: Report, out: Console) -> None:
+    conclusion = report.conclusion
+    for line in (conclusion.headline, *_first(conclusion.failures), *conclusion.not_run):
+        out.print(line, soft_wrap=True)
+    if conclusion.known:
+        out.print("\nExpected differences, as their cases say:")
+    for line in (*_first(conclusion.known), *_first(conclusion.no_equivalent)):
+        out.print(line, soft_wrap=True)
+
+
+def shown(path: Path) -> str:
+    """Return a path as a person here would write it; the links of a report's folder are not followed."""
+    whole = path.parent.resolve() / path.name
+    return printable(str(whole.relative_to(Path.cwd()) if whole.is_relative_to(Path.cwd()) else whole))
+
+
+def _first(lines: tuple[str, ...]) -> tuple[str, ...]:
+    more = len(lines) - MAX_LINES
+    return (*lines[:MAX_LINES], f"… and {more} more.") if more > 0 else lines

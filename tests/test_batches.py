@@ -1,0 +1,332 @@
+"""Steps and cases that are judged many at once are judged as each is alone."""
+
+import math
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from networks import LOSSES, network
+
+from cases import SHIPPED, load_case, load_cases, names
+from cases.dtypes import DTYPES
+from cases.names import outcome
+from cases.problem import Tolerance, sliced, stacked, unstacked
+from cases.update_rules import Rule
+from reference import Verdict, judge, training_steps
+from reference.agreement import VERDICTS
+from reference.arithmetic import SLACK
+from reference.batched import MalformedError, judge_recomputed, judge_stack, known_values, stack_of_one
+from reference.checker import MAX_STEPS_PER_BATCH, batches
+from reference.claim import claims_of
+
+# --- consecutive steps
+
+STEPS = 12
+NUMBERS = ("claimed", "derived", "error", "tolerance", "used", "ulps", "digits")
+
+
+def judged(problem, implementation=training_steps, promises=frozenset()):
+    return list(judge(problem, implementation, promises, certify=False))
+
+
+def alone(problem, *implementation):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys.modules["reference.checker"], "MAX_STEPS_PER_BATCH", 1)
+        return judged(problem, *implementation)
+
+
+def sizes(problem, implementation=training_steps, certifies=lambda _: False):
+    claims = claims_of(implementation, problem, problem.copy())
+    return [(first, len(batch)) for first, batch in batches(problem, claims, certifies)]
+
+
+def assert_same(one, other):
+    """Compare two runs: what is derived may be rounded otherwise, as many matrices are multiplied at once."""
+    assert [step.step for step in one] == [step.step for step in other]
+    for here, there in zip(one, other, strict=True):
+        assert here.claim.keys() == there.claim.keys()
+        assert here.state.keys() == there.state.keys()
+        assert all((here.state[name].value == there.state[name].value).all() for name in here.state)
+        for found, expected in zip(here.findings, there.findings, strict=True):
+            assert_same_finding(found, expected)
+
+
+def assert_same_finding(found, expected):
+    """Bounds are the same up to what `SLACK` pays for, and derived values up to the bounds."""
+    numberless = {**dict.fromkeys(NUMBERS, 0.0), "index": None}
+    assert replace(found, **numberless) == replace(expected, **numberless)
+    assert found.digits == pytest.approx(expected.digits, rel=0, abs=2 * math.log10(SLACK), nan_ok=True)
+    if found.index == expected.index:
+        assert found.claimed == pytest.approx(expected.claimed, rel=0, abs=0, nan_ok=True)
+        assert found.tolerance == pytest.approx(expected.tolerance, rel=SLACK - 1, abs=0, nan_ok=True)
+        assert not abs(found.derived - expected.derived) > expected.tolerance
+    if found.tolerance > 0 and found.error < math.inf:
+        assert found.used == found.error / found.tolerance
+        assert found.error == abs(found.claimed - found.derived)
+
+
+@pytest.mark.parametrize(
+    "name", [case.name for case in load_cases(SHIPPED) if case.name.startswith("optimizers/")]
+)
+def test_every_optimizer_is_judged_in_batches(name):
+    problem = replace(load_case(name).problem("float64"), steps=STEPS)
+    dampened = problem.optimizer.has("dampening")  # which treats its first step unlike the others
+    assert [size for _, size in sizes(problem)] == ([1] * STEPS if dampened else [STEPS])
+    assert_same(judged(problem), alone(problem))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@settings(max_examples=20)
+@given(
+    seed=st.integers(0, 2**16),
+    depth=st.integers(1, 3),
+    width=st.integers(1, 4),
+    batch=st.integers(1, 3),
+    loud=st.booleans(),
+)
+def test_a_batch_is_judged_as_its_steps_alone(dtype, seed, depth, width, batch, loud):
+    activations, scale = ("relu", "tanh", "softplus")[:depth], 30.0 if loud else 1.0
+    problem = network(
+        (2, *(width,) * depth), batch, seed=seed, activations=activations, dtype=dtype, scale=scale, steps=7
+    )
+    assert_same(judged(problem), alone(problem))
+
+
+def test_a_wrong_step_of_a_batch_has_its_derived_values():
+    problem = network((2, 3, 1), 2, steps=STEPS)
+
+    def wrong(given):
+        for number, claim in enumerate(training_steps(given), start=1):
+            yield {**claim, "dL/db1": claim["dL/db1"] * (1 + 1e-9 * (number == 5))}
+
+    found, expected = judged(problem, wrong), alone(problem, wrong)
+    assert [(step.step, step.failures[0].verdict) for step in found if step.failures] == [
+        (5, Verdict.DIFFERS)
+    ]
+    assert found[4].previous.claim["loss"] == found[3].claim["loss"]
+    assert_same(found, expected)
+    for step, other in zip(found, expected, strict=True):
+        assert step.derived.keys() == other.derived.keys()
+        for name, number in step.derived.items():
+            assert number.format == other.derived[name].format
+            np.testing.assert_allclose(number.value, other.derived[name].value, rtol=1e-14, atol=1e-16)
+    assert judged(problem)[4].derived == {}
+
+
+PROMISES = frozenset({"dL/dW1", "loss"})
+
+DAMAGES = {
+    "hides a state": lambda claim: {name: claim[name] for name in claim if name != "W1_new"},
+    "keeps no promise": lambda claim: {name: claim[name] for name in claim if name not in PROMISES},
+    "claims nothing": lambda claim: {},
+    "has a name of its own": lambda claim: {**claim, "mine": claim["loss"]},
+    "has another dtype": lambda claim: {**claim, "z1": claim["z1"].astype(np.float32)},
+    "has another shape": lambda claim: {**claim, "z1": claim["z1"].T},
+    "has a state of another shape": lambda claim: {**claim, "W1_new": claim["W1_new"].T},
+    "has no array": lambda claim: {**claim, "z1": "z1"},
+    "is NaN": lambda claim: {**claim, "z1": claim["z1"] * np.nan},
+    "is infinite": lambda claim: {**claim, "z1": claim["z1"] * np.inf},
+}
+
+
+@pytest.mark.parametrize("often", [True, False])
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_whatever_is_wrong_in_a_batch_is_found_as_if_alone(damage, often):
+    problem = network((2, 3, 1), 2, steps=STEPS)
+
+    def damaged(given):
+        for number, claim in enumerate(training_steps(given), start=1):
+            yield DAMAGES[damage](claim) if often or number == 5 else claim
+
+    found, expected = (how(problem, damaged, PROMISES) for how in (judged, alone))
+    assert any(step.failures for step in found) == (damage != "hides a state")
+    assert_same(found, expected)
+
+
+def test_a_hidden_intermediate_is_derived_with_its_bound_in_a_batch():
+    problem = network((2, 3, 1), 2, steps=STEPS)
+
+    def hiding(given):
+        for claim in training_steps(given):
+            yield {name: claim[name] for name in claim if name in outcome(2)}
+
+    assert sizes(problem, hiding) == [(1, STEPS)]
+    assert_same(judged(problem, hiding), alone(problem, hiding))
+
+
+def test_a_conventional_tolerance_is_tried_in_a_batch():
+    problem = replace(load_case("nets/conventional-tolerance").problem("float64"), steps=STEPS)
+    assert {finding.conventional for step in judged(problem) for finding in step.findings} == {True}
+    strict = replace(problem, tolerance=Tolerance(rtol=0.0, atol=0.0))
+    found = judged(strict)
+    assert any(step.failures for step in found)
+    assert_same(found, alone(strict))
+
+
+def test_batches_part_a_run_without_gap_or_overlap():
+    problem = network((2, 3, 1), 2, steps=1_050)
+    parts = sizes(problem, certifies=lambda step: step % 300 == 0)
+    assert [step for first, size in parts for step in range(first, first + size)] == [*range(1, 1_051)]
+    assert max(size for _, size in parts) == MAX_STEPS_PER_BATCH
+    assert all(size == 1 for first, size in parts if first % 300 == 0)
+
+
+def test_a_hidden_state_or_another_form_ends_a_batch():
+    problem = network((2, 3, 1), 2, steps=STEPS)
+
+    def odd(given):
+        for number, claim in enumerate(training_steps(given), start=1):
+            hidden = {"W1_new"} if number == 4 else {"z1"} if number > 9 else set()
+            yield {name: array for name, array in claim.items() if name not in hidden}
+
+    assert sizes(problem, odd) == [(1, 3), (4, 1), (5, 1), (6, 4), (10, 3)]
+    assert sizes(network((400, 300, 1), 1, steps=3)) == [(1, 1), (2, 1), (3, 1)]
+
+
+# --- cases of one structure
+
+UPDATES = [
+    {},
+    {"optimizer": Rule("adam", (("beta1", 0.9), ("beta2", 0.99), ("eps", 1e-8)))},
+    {
+        "optimizer": Rule("sgd", (("momentum", 0.9), ("dampening", 0.5), ("weight_decay", 0.1))),
+        "schedule": Rule("step", (("every", 1), ("factor", 0.5))),
+        "clipping": Rule("global_norm", (("max_norm", 0.5), ("clip_eps", 1e-6))),
+    },
+    {"optimizer": Rule("rmsprop", (("alpha", 0.9), ("eps", 1e-6)), frozenset({"centered"}))},
+    {
+        "clipping": Rule("global_norm", (("max_norm", 0.01), ("clip_eps", 0.0))),
+        "not_trained": frozenset({"b1", "W2"}),
+    },
+]
+
+
+def problems(loss, dtype, update, scales=(0.01, 1, 1, 30, 1e4)):
+    shape = {"activations": ["tanh", "softplus"], "loss": loss, "dtype": dtype, "steps": 2}
+    return [
+        network((3, 4, 2), 3, seed=i, scale=scale, **shape, **UPDATES[update])
+        for i, scale in enumerate(scales)
+    ]
+
+
+def noisy(claims, seed):
+    """Move some numbers by a few units in the last place, and make some losses NaN: a few cases differ."""
+    rng = np.random.default_rng(seed)
+    for claim in claims:
+        moved = {}
+        for name, array in claim.items():
+            unit = np.finfo(array.dtype).eps * np.abs(array)
+            moved[name] = (array + unit * (rng.random(array.shape) < 0.03) * 16).astype(array.dtype)
+        loss = np.where(rng.random(moved["loss"].shape) < 0.1, np.nan, moved["loss"])
+        yield {**moved, "loss": loss.astype(moved["loss"].dtype)}
+
+
+def case_of(claims, i):
+    """What is claimed of one case of a stack, as an implementation of that alone."""
+    own = [{name: array[i] if array.ndim else array for name, array in claim.items()} for claim in claims]
+    return lambda _: iter(own)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("update", range(len(UPDATES)))
+@pytest.mark.parametrize("hidden", [frozenset(), {"z1", "a1", "dL/da1", "dL/dz1", "dL/dW1", "m_W1_new"}])
+def test_each_case_of_a_stack_is_judged_as_it_is_alone(dtype, update, hidden):
+    single = problems(LOSSES[(update + 3 * len(hidden)) % len(LOSSES)], dtype, update)
+    stack = stacked(single)
+    run = list(noisy(training_steps(stack), update))
+    shown = [{name: array for name, array in claim.items() if name not in hidden} for claim in run]
+    found = [one for step in judge_stack(stack, lambda _: iter(shown), frozenset({"loss"})) for one in step]
+    for i, problem in enumerate(single):
+        steps = judge(problem, case_of(shown, i), frozenset({"loss"}), certify=False)
+        for one, expected in zip(found, (one for step in steps for one in step.findings), strict=True):
+            assert (one.step, one.quantity) == (expected.step, expected.quantity)
+            assert VERDICTS[one.verdicts[i]] is expected.verdict
+            assert one.digits[i] == pytest.approx(expected.digits, rel=1e-6, nan_ok=True)
+            if expected.verdict is not Verdict.UNDECIDED:
+                used = math.inf if math.isnan(expected.used) else expected.used
+                assert one.used[i] == pytest.approx(used, rel=1e-6), expected
+
+
+def test_one_case_is_a_stack_of_one():
+    (one,) = problems(LOSSES[0], "float64", 2, scales=(1,))
+    run = list(training_steps(one))
+    assert {"rate", "norm", "clip"} <= run[0].keys()
+    for known, claim in zip(known_values(stacked([one]), map(stack_of_one, run)), run, strict=True):
+        for name, array in claim.items():
+            assert known[name].is_exact
+            assert known[name].value.reshape(np.shape(array)).tolist() == np.asarray(array).tolist()
+
+
+def test_what_is_hidden_of_a_stack_is_known_with_its_bound():
+    stack = stacked(problems(LOSSES[0], "float64", 0))
+    claims = [{name: claim[name] for name in claim if name != "z1"} for claim in training_steps(stack)]
+    first, second = known_values(stack, claims)
+    assert not first["z1"].is_exact
+    assert np.array_equal(second["W1"].value, claims[0]["W1_new"])
+
+
+def test_a_recomputed_value_may_be_off_by_its_own_bound_more():
+    stack = stacked(problems(LOSSES[0], "float32", 0, scales=(1.0, 1.0)))
+    claims = [dict(claim) for claim in training_steps(stack)]
+    claims[0]["dL/da1"] = np.nextafter(claims[0]["dL/da1"], np.float32(9))  # dL/dz1 is of what it was before
+    plain, again = (
+        {one.quantity: VERDICTS[one.verdicts.max()] for one in next(steps)}
+        for steps in (
+            judge_stack(stack, lambda _: iter(claims), frozenset()),
+            judge_recomputed(stack, claims),
+        )
+    )
+    assert (plain["dL/da1"], plain["dL/dz1"]) == (Verdict.AGREES, Verdict.DIFFERS)
+    assert (again["dL/da1"], again["dL/dz1"]) == (Verdict.AGREES, Verdict.AGREES)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda claim: claim.pop("loss"), "loss was promised, but is not claimed"),
+        (lambda claim: claim.update(z9=claim["z1"]), "z9 is not a quantity of this training step"),
+        (lambda claim: claim.update(z1=claim["z1"][0]), "z1 has shape (3, 4), expected (5, 3, 4)"),
+        (lambda claim: claim.update(z1=claim["z1"].astype("float16")), "z1 has dtype float16"),
+        (lambda claim: claim.update(z1=1.0), "z1 is a float, expected a NumPy array"),
+        (lambda claim: claim.clear(), "z1 was promised"),
+    ],
+)
+def test_a_malformed_claim_of_a_stack_raises(damage, message):
+    stack = stacked(problems(LOSSES[0], "float64", 0))
+    claim = next(training_steps(stack))
+    damage(claim)
+    with pytest.raises(MalformedError) as caught:
+        list(judge_stack(stack, lambda _: iter([claim]), names.observable(2)))
+    assert message in str(caught.value)
+
+
+def test_a_stack_that_stops_too_early_raises():
+    stack = stacked(problems(LOSSES[0], "float64", 0))
+    with pytest.raises(MalformedError, match="stopped after 1 of 2 steps"):
+        list(judge_stack(stack, lambda p: iter([next(training_steps(p))]), frozenset()))
+
+
+def test_stacking_and_taking_apart_gives_the_same():
+    single = problems(LOSSES[0], "float32", 1)
+    stack = stacked(single)
+    for i, problem in enumerate(single):
+        for one in (unstacked(stack, i, problem.case), unstacked(sliced(stack, i, i + 2), 0, problem.case)):
+            for name, array in problem.inputs.items():
+                assert one.inputs[name].tobytes() == array.tobytes()
+
+
+def test_a_case_of_nan_or_infinity_changes_no_bound_of_another():
+    """Such as the least magnitude of a stack, by which it is decided whether underflow counts."""
+    tiny = problems(LOSSES[0], "float32", 4, scales=(1e-18, 1e-18))
+    for value in (np.nan, 3e38):
+        stack = stacked([tiny[0], replace(tiny[1], x=np.full_like(tiny[1].x, value))])
+        run = list(training_steps(stack))
+        found = [
+            one for step in judge_stack(stack, lambda _, run=run: iter(run), frozenset()) for one in step
+        ]
+        single = judge(tiny[0], case_of(run, 0), frozenset(), certify=False)
+        for one, expected in zip(found, (f for step in single for f in step.findings), strict=True):
+            assert VERDICTS[one.verdicts[0]] is expected.verdict

@@ -1,0 +1,189 @@
+"""Malformed case files: the line, column and message of every defect, by the table in malformed.txt."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from cases import CaseErrors, load_case
+from cases import yaml_reader as reader
+from cases.errors import MAX_DEFECTS
+from cases.write_schema import schema_text
+
+# Long lists that messages name. They are written here, and not taken from the code under test.
+LISTS = {
+    "{activations}": "'sigmoid', 'tanh', 'relu', 'identity', 'softplus', 'gelu_erf', 'gelu_tanh', 'silu', "
+    "'leaky_relu', 'elu', 'selu', 'hardtanh', 'relu6', 'softsign' or 'log_sigmoid'",
+    "{losses}": "'half_squared_error', 'mean_squared_error', 'softmax_cross_entropy', "
+    "'softmax_cross_entropy_with_integer_labels', 'binary_cross_entropy_with_logits', "
+    "'binary_cross_entropy', 'huber', 'smooth_l1' or 'l1'",
+    "{quantities}": "z1, a1, z2, a2, loss, dL/da2, da2/dz2, dL/dz2, dL/dW2, dL/db2, dL/da1, da1/dz1, dL/dz1, "
+    "dL/dW1, dL/db1, W2_new, b2_new, W1_new, b1_new",
+    "{expectation}": "the keys differs, errs, undecided, no_equivalent, because, see, step, dtypes",
+    "{one}": "expected exactly one of differs, errs, undecided, no_equivalent",
+    "{one hot}": "a 1 at the example's class and 0 elsewhere, because the loss is by class",
+    "{float32}": "at most 3.40282347e+38 in magnitude, the largest float32 (or other dtypes)",
+}
+
+
+def spelled(text):
+    text = re.sub(r"⟨(.+?)×(\d+)⟩", lambda repeated: repeated[1] * int(repeated[2]), text)
+    return text.replace("⏎", "\n").replace(r"\x01", "\x01")
+
+
+def table():
+    """Give each entry of malformed.txt by section and name: a file's text, and its defects."""
+    for section in Path(__file__).with_name("malformed.txt").read_text(encoding="utf-8").split("\n### ")[1:]:
+        good, *entries = section.split("\n= ")
+        title, good = good.split("\n", 1)
+        for entry in entries:
+            head, *lines = re.sub(r"\n {8}", " ", entry).rstrip().split("\n    ")
+            name, old, new = (spelled(part) for part in f"{head} ".split(" | "))
+            assert old in good, head
+            for short, words in LISTS.items():
+                lines = [line.replace(short, words) for line in lines]
+            yield f"{title}: {name}", (good.rstrip() + "\n").replace(old, new.removesuffix(" "), 1), lines
+
+
+MALFORMED = {name: (text, defects) for name, text, defects in table()}
+GOOD = MALFORMED["reading: unknown key"][0].replace(", bias: 1", "")
+ENTRIES = pytest.mark.parametrize(("text", "defects"), MALFORMED.values(), ids=MALFORMED)
+BY_PARSER = ("duplicate key", "alias", "anchor", "tag", "deep nesting", "second document")
+
+
+@pytest.fixture(name="complaints")
+def _complaints(tmp_path):
+    def read(content):
+        path = tmp_path / "case.yaml"
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        with pytest.raises(CaseErrors) as caught:
+            load_case(path)
+        lines = str(caught.value).splitlines()
+        assert lines == [str(defect) for defect in caught.value.defects]
+        assert all(line.startswith(f"{path}:") for line in lines)
+        return [line.removeprefix(f"{path}:") for line in lines]
+
+    return read
+
+
+@pytest.fixture(params=["the C parser", "the Python parser"])
+def _each_parser(request, monkeypatch):
+    if request.param == "the Python parser":
+        monkeypatch.setattr(reader, "_LOADER", yaml.SafeLoader)
+    elif not hasattr(yaml, "CSafeLoader"):
+        pytest.skip("this PyYAML was built without libyaml")
+
+
+def test_the_table_is_read_whole():
+    assert len(MALFORMED) == 188
+
+
+@ENTRIES
+def test_malformed(text, defects, complaints):
+    assert complaints(text) == defects
+
+
+@pytest.mark.usefixtures("_each_parser")
+@pytest.mark.parametrize("name", BY_PARSER)
+def test_malformed_for_each_of_pyyamls_parsers(name, complaints):
+    text, defects = MALFORMED[f"reading: {name}"]
+    assert complaints(text) == defects
+
+
+@pytest.mark.usefixtures("_each_parser")
+def test_a_syntax_error_is_where_the_parser_says(complaints):
+    [defect] = complaints(GOOD.replace("y: [[1]]", "y: [[1}"))
+    assert defect.startswith("6:7: not YAML: ")
+    assert defect.endswith(", expected well-formed YAML")
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"", "1:1: the file is empty, expected a case"),
+        (b"# only a comment\n", "1:1: the file is empty, expected a case"),
+        (b"- 1\n", "1:1: the file is a list, expected a mapping with the keys of a case"),
+        (b"just text", "1:1: the file is the text 'just text', expected a mapping with the keys of a case"),
+        (b"a: 1\nb: \xff\n", "2:4: the byte 0xff is not UTF-8, expected text in UTF-8"),
+        ("é: 1".encode("utf-16"), "1:1: the byte 0xff is not UTF-8, expected text in UTF-8"),
+    ],
+)
+def test_no_mapping_at_all(content, expected, complaints):
+    assert complaints(content) == [expected]
+
+
+def test_all_defects_of_a_file_are_reported_at_once(complaints):
+    bad = GOOD.replace("sigmoid", "sigmod").replace("[1, 2], act", "[1, 2, 3], act").replace("0.1", "-1")
+    assert [line.split(" ")[0] for line in complaints(bad + "stps: 3\n")] == [
+        "3:30:",
+        "3:53:",
+        "8:39:",
+        "9:1:",
+    ]
+
+
+def test_what_was_reported_is_not_reported_again(complaints):
+    bad = GOOD.replace("layers:", "layers: *a\nlayer:").replace("y: [[1]]", "y: !!seq [[1, 2], [3]]")
+    assert [line.split(" ", 1)[0] for line in complaints(bad)] == ["2:9:", "3:1:", "7:4:"]
+
+
+def test_ninety_thousand_defects_are_counted_not_listed(complaints):
+    lines = complaints(GOOD.replace("[[1]]", "[[" + "a, " * 90_000 + "1]]"))
+    assert len(lines) == MAX_DEFECTS + 1
+    assert lines[-1].endswith(f"{90_000 - MAX_DEFECTS + 1} more defects from here on, expected none")
+
+
+def test_arrays_beyond_memory_are_refused_before_they_are_drawn(complaints):
+    good = MALFORMED["shapes: ragged"][0].replace("[3], [5, 6]]", "[3, 4], [5, 6]]")
+    text = good.replace("[[1, 2], [3, 4], [5, 6]]", "{normal: [3, 1000000000000], scale: 1, seed: 7}")
+    too_much = "one training step needs 1.34e+05 GiB, expected at most 4 GiB"
+    assert f"3:8: with W1 of shape (3, 1000000000000) {too_much}" in complaints(text)
+
+
+def test_activations_beyond_memory_are_refused(complaints):
+    layer = "  - {W: {constant: [10000, 1], value: 1}, b: {constant: [10000], value: 0}, activation: relu}\n"
+    head, tail = GOOD[: GOOD.index("layers:")], GOOD[GOOD.index("loss:") :]
+    data = "x: {constant: [10000, 1], value: 1}\ny: {constant: [10000, 10000], value: 1}\n"
+    expected = "one training step needs 8.94 GiB, expected at most 4 GiB"
+    assert complaints(f"{head}layers:\n{layer}{data}{tail}") == [
+        f"5:4: with y of shape (10000, 10000) {expected}"
+    ]
+
+
+def test_more_layers_than_any_network_has(complaints):
+    layers = "layers:\n" + "  - {W: [[1]], b: [1], activation: relu}\n" * 1001
+    tail = "x: [[1]]\ny: [[1]]\n" + GOOD[GOOD.index("loss:") :]
+    assert complaints(f"about: deep\n{layers}{tail}") == [
+        "3:3: layers is a list, expected at most 1000 layers"
+    ]
+
+
+def test_unknown_forms(complaints):
+    expected = "1:8: forms is the text 'default', expected 'stated' or 'defaults'; did you mean 'defaults'?"
+    assert complaints(f"forms: default\n{GOOD}") == [expected]
+
+
+# What only the reader can judge.
+NOT_IN_SCHEMA = {"one adapter twice", "a format twice", "a format that the case does not run in"}
+NOT_IN_SCHEMA |= {"an adapter without a name", "a step that is not run", "an unknown quantity"}
+NOT_IN_SCHEMA |= {"one that stands twice", "a printed number left out"}
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in MALFORMED if name.startswith(("expectations: ", "walk: "))]
+)
+def test_an_editor_marks_what_a_schema_can_say(name):
+    jsonschema = pytest.importorskip("jsonschema")
+    validator = jsonschema.Draft202012Validator(json.loads(schema_text()))
+    is_valid = validator.is_valid(yaml.safe_load(MALFORMED[name][0]))
+    assert is_valid == (name.partition(": ")[2] in NOT_IN_SCHEMA)
+
+
+def test_the_schema_accepts_an_expectation_and_a_walk():
+    jsonschema = pytest.importorskip("jsonschema")
+    validator = jsonschema.Draft202012Validator(json.loads(schema_text()))
+    assert validator.is_valid(yaml.safe_load(f"{GOOD}expect: {{jax: {{differs: a1, because: x}}}}"))
+    without_title = MALFORMED["walk: no title"][0]
+    assert validator.is_valid(yaml.safe_load(without_title.replace("{quantities", "{title: one, quantities")))

@@ -1,0 +1,72 @@
+"""How a comparison comes out: the words and the class of a cell, from the rows that it stands for."""
+
+import math
+
+import pytest
+
+from reference import Finding, Subject, Verdict
+from reports.outcome import Cell, LineCell, Outcome, PrintedCell, outcome
+from reports.rows import Row
+
+AGREES, DIFFERS = Verdict.AGREES, Verdict.DIFFERS
+WHOLE = {"quantity": "", "index": None, "used": math.nan}
+
+
+def row(verdict: Verdict, used: float = 0.5, step: int = 1, digits: float = 14.94, **more: object) -> Row:
+    flags = {name: more.pop(name) for name in ("expected", "unexpected") if name in more}
+    numbers = {"quantity": "a1", "index": (0,), "used": used, "digits": digits} | more
+    return Row(Subject("mine", "jax", "", "float64"), Finding(step, verdict=verdict, **numbers), 1, **flags)
+
+
+@pytest.mark.parametrize(
+    ("rows", "text", "line", "css_class"),
+    [
+        ([row(AGREES, 0.1)], "agrees 0.10 (14.9)", "0.10", "t0"),
+        ([row(AGREES), row(AGREES, 0.1, digits=6.04)], "agrees 0.50 (6.0)", "0.50", "t2"),
+        ([row(AGREES, 0.99)], "agrees 0.99 (14.9)", "0.99", "t3"),
+        ([row(AGREES, 1.0)], "agrees 1.00 (14.9)", "1.00", "t3"),
+        ([row(AGREES, 0.0, digits=math.inf)], "agrees exactly", "0.00", "t0"),
+        ([row(AGREES), row(DIFFERS, step=2)], "differs at a1, step 2", "differs, step 2", "news"),
+        ([row(DIFFERS, expected=True)], "differs as expected at a1", "differs as expected", "known"),
+        ([row(Verdict.UNDECIDED), row(DIFFERS, step=2)], "differs at a1, step 2", "differs, step 2", "news"),
+        ([row(Verdict.UNDECIDED)], "undecided at a1", "undecided", "news"),
+        ([row(Verdict.ERROR, **WHOLE)], "error", "error", "news"),
+        ([row(Verdict.ERROR, **WHOLE, unexpected=True)], *["not as its case expects"] * 2, "news"),
+        ([row(Verdict.NOT_RUN, **WHOLE)], "not run", "not run", "news"),
+        ([row(Verdict.NO_EQUIVALENT, **WHOLE), row(AGREES)], "no equivalent", "no equivalent", ""),
+        ([row(Verdict.NO_EQUIVALENT, **WHOLE, expected=True)], "no equivalent", "no equivalent", ""),
+        (
+            [row(AGREES, conventional=False)],
+            "outside its case's tolerance at a1",
+            "outside its case's tolerance",
+            "news",
+        ),
+    ],
+)
+def test_a_cell(rows: list[Row], text: str, line: str, css_class: str) -> None:
+    cell = Cell.of(rows)
+    assert (str(cell), cell.css_class) == (text, css_class)
+    assert text.startswith(cell.state)
+    assert (str(LineCell.of(rows)), LineCell.of(rows).css_class) == (line, css_class)
+    assert cell.outcome is outcome(cell.row)
+    assert (cell.outcome.rank == 2) is cell.row.fails
+
+
+@pytest.mark.parametrize(
+    ("printed", "text", "css_class"),
+    [
+        (row(AGREES), "agrees", ""),
+        (row(DIFFERS), "differs", "news"),
+        (row(DIFFERS, expected=True), "differs, as its case says", "known"),
+    ],
+)
+def test_a_printed_number(printed: Row, text: str, css_class: str) -> None:
+    cell = PrintedCell.of([printed])
+    assert (str(cell), cell.css_class) == (text, css_class)
+
+
+def test_every_verdict_has_its_outcome() -> None:
+    assert all(outcome(row(verdict)).text == verdict for verdict in Verdict)
+    assert {Outcome.EXPECTED, Outcome.OUTSIDE, Outcome.UNEXPECTED} == {*Outcome} - {
+        outcome(row(verdict)) for verdict in Verdict
+    }
