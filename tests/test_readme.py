@@ -34,8 +34,7 @@ from adapters import find_adapters
 from adapters.registry import ENTRY_POINT_GROUP, default_names
 from cases import SHIPPED, load_cases
 from reference import tape, worked_example
-from reports import build, diff, places
-from reports import vectors as vectors
+from reports import build, diff, places, vectors
 from reports.bit_changes import BitChanges
 from reports.regression_text import tables
 from reports.sweep import __main__ as sweep

@@ -16,6 +16,7 @@ from reference import Claim, JudgedStep, Verdict, judge, tape, training_steps
 from reference.agreement import compare
 from reference.arithmetic import Bounded, format_of
 from reference.certified import MAX_CERTIFIED_PARAMETERS, CertifiedValues
+from reference.line import Line, evaluate
 from reference.mistakes import MISTAKES, Inexpressible, mistaken_steps
 from reference.mistakes import STRUCTURAL as WRONG_FORMULAS
 from reference.training import exact_inputs
@@ -249,7 +250,7 @@ def inject_faults(run: CaseRun, tools: Baselines, trials: int, seed: int) -> Ite
     A fault is one element's value × (1 + 10⁻ᵏ) in a correct claim of everything. This suite is asked about
     that quantity's line alone, so what the lines that follow would also show is not counted.
     """
-    for name, derived in _derived(run):
+    for name, derived in _derived(run).items():
         array = run.right[0][name]
         elements = _elements(array, trials, np.random.default_rng([seed, *_key(run, name)]))
         for tool, objects in _checks_of(run, name, derived, tools):
@@ -265,20 +266,22 @@ def _key(run: CaseRun, quantity: str) -> tuple[int, int]:
     return zlib.crc32(f"{run.case} {run.dtype}".encode()), zlib.crc32(quantity.encode())
 
 
-def _derived(run: CaseRun) -> Iterator[tuple[str, Bounded]]:
-    """Give each quantity as it follows from the implementation's own values, certified as in the report."""
-    problem, claim = run.problem, run.right[0]
-    truth = CertifiedValues(problem) if problem.size <= MAX_CERTIFIED_PARAMETERS else None
+def _derived(run: CaseRun) -> dict[str, Bounded]:
+    """Return each quantity as it follows from the reference's own values, certified as in the report."""
+    problem, claim, derived = run.problem, run.right[0], dict[str, Bounded]()
+    certified = CertifiedValues(problem) if problem.size <= MAX_CERTIFIED_PARAMETERS else None
     form = format_of(problem.dtype)
-    form = form.certified if truth else form
-    known = exact_inputs(problem, form)
-    with np.errstate(all="ignore"):  # an overflow makes a bound infinite, which decides nothing
-        for line in tape(problem):
-            derived = line.formula(*(known[name] for name in line.inputs))
-            yield line.name, truth.certify(line, derived) if truth else derived
-            known[line.name] = Bounded.exact(claim[line.name], form)
-            if truth:
-                truth.take(line.name, known[line.name].value)
+    form = form.certified if certified else form
+
+    def settle(line: Line, value: Bounded) -> Bounded:
+        derived[line.name] = certified.certify(line, value) if certified else value
+        stated = Bounded.exact(claim[line.name], form)
+        if certified:
+            certified.take(line.name, stated.value)
+        return stated
+
+    evaluate(tape(problem), exact_inputs(problem, form), settle)
+    return derived
 
 
 def _elements(array: NDArray[Any], trials: int, draw: np.random.Generator) -> list[tuple[int, ...]]:

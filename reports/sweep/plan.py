@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cases import Problem, names
+from cases.catalog import LOSSES
 from cases.dtypes import DTYPES
 from cases.numbers import rounded_once
 from cases.problem import unstacked
 from reference.arithmetic import FORMATS
 from reports.sweep.randomness import CaseStream
-from reports.sweep.structure import TARGETS, Structure, structure
+from reports.sweep.structure import Structure, structure
 
 Real: TypeAlias = NDArray[np.float64]
 
@@ -215,7 +216,7 @@ class _Drawer:
     def targets(self) -> Real:
         """Draw targets that the loss allows."""
         batch, outputs, stream = self.structure.batch, self.structure.widths[-1], self._stream("y")
-        match TARGETS.get(self.structure.loss):
+        match LOSSES[self.structure.loss].targets:
             case "classes":
                 return np.eye(outputs)[stream.below(outputs, batch)]
             case "distributions":

@@ -3,55 +3,21 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Final, get_args
+from typing import Final
 
 from cases import names
-from cases.catalog import Activation
+from cases.catalog import ACTIVATIONS, LOSSES, REDUCED_LOSSES
 from cases.dtypes import DTYPES
 from cases.numbers import rounded_once
-from cases.update_rules import Rule
+from cases.update_rules import GLOBAL_NORM, OPTIMIZERS, SCHEDULES, Rule
 from reports.sweep.randomness import Stream, round_robin
 
-# What a case may name, and what its numbers may be.
-
-ACTIVATIONS: Final[tuple[str, ...]] = get_args(Activation)
-
-# What y must be; any numbers for the losses that are not here.
-TARGETS: Final = {
-    "softmax_cross_entropy": "distributions",
-    "softmax_cross_entropy_with_integer_labels": "classes",
-    "binary_cross_entropy_with_logits": "probabilities",
-    "binary_cross_entropy": "probabilities",
-}
-
-REDUCTIONS: Final = {
-    "half_squared_error": ("sum", "mean"),
-    "mean_squared_error": ("mean",),
-    **dict.fromkeys((*TARGETS, "huber", "smooth_l1", "l1"), ("sum", "mean")),
-}
-LOSSES: Final = tuple((name, reduction) for name in REDUCTIONS for reduction in REDUCTIONS[name])
-
-# The ranges of the numbers of losses and rules: "fraction" is above 0 and below 1, "share" at least 0,
-# "smoothing" at least 0 and below 1, "count" a whole number above 0; all others are above 0.
+# The ranges of the numbers of losses and rules, as `cases.catalog.Key.kind` names them.
 RANGES: Final = {
-    **dict.fromkeys(("momentum", "dampening", "beta1", "beta2", "alpha", "factor"), "fraction"),
-    **dict.fromkeys(("eps", "clip_eps", "initial_accumulator", "final"), "share"),
-    **dict.fromkeys(("every", "over"), "count"),
-    "label_smoothing": "smoothing",
-}
-
-# The numbers of each optimizer, in the order in which they are drawn.
-_ADAM: Final = ("beta1", "beta2", "eps", "weight_decay")
-OPTIMIZER_NUMBERS: Final = {
-    "sgd": ("momentum", "dampening", "weight_decay"),
-    "adam": _ADAM,
-    "adamw": _ADAM,
-    "adamax": _ADAM,
-    "rmsprop": ("alpha", "eps", "weight_decay"),
-    "adagrad": ("initial_accumulator", "eps", "weight_decay"),
-}
-
-# What is drawn.
+    name: key.kind
+    for kind in (*LOSSES.values(), *OPTIMIZERS.values(), *SCHEDULES.values())
+    for name, key in kind.keys.items()
+} | {"max_norm": GLOBAL_NORM.keys["max_norm"].kind, "clip_eps": GLOBAL_NORM.keys["eps"].kind}
 
 # How many blocks of each cycle are of a format.
 DTYPE_SHARES: Final = {"float32": 4, "float64": 3, "bfloat16": 1, "float16": 1}
@@ -206,7 +172,7 @@ def structure(
     steps = max(turn("steps", options=STEPS), 1 if SHOWN_LATER.isdisjoint(update.split()) else 2)
     if widths is None:
         widths = [1 + stream.below(MAX_WIDTH) for _ in range(turn("depth", options=DEPTHS) + 1)]
-    loss, reduction = turn("loss", options=LOSSES)
+    loss, reduction = turn("loss", options=REDUCED_LOSSES)
     activations = [turn(f"activation {k}", options=ACTIVATIONS) for k in range(1, len(widths))]
     regime = turn("regime", options=REGIMES)
     if loss == "binary_cross_entropy":  # of probabilities: NaN is refused by PyTorch
@@ -241,11 +207,11 @@ def _loss_numbers(loss: str, stream: Stream, dtype: str) -> tuple[tuple[str, flo
 
 def _optimizer(update: str, stream: Stream) -> Rule:
     name, *words = update.split()
-    left_out = {number for number, word in OPTIONAL_NUMBERS.items() if word not in words}
-    if name == "adamw":
-        left_out.discard("weight_decay")
-    given = (number for number in OPTIMIZER_NUMBERS[name] if number not in left_out)
-    numbers = tuple((number, stream.choice(VALUES[number])) for number in given)
+    numbers = tuple(
+        (number, stream.choice(VALUES[number]))
+        for number, key in OPTIMIZERS[name].keys.items()
+        if key.kind != "flag" and (key.default is ... or OPTIONAL_NUMBERS[number] in words)
+    )
     return Rule(name, numbers, frozenset(OPTIONS[word] for word in words if word in OPTIONS))
 
 

@@ -14,9 +14,9 @@ from typing import Final
 import numpy as np
 
 from cases import Problem
+from cases.catalog import LOSSES
 from reports.sweep.minimize.edits import SIMPLE_ACTIVATIONS, SIMPLE_LOSSES, narrower, shorter, simpler
 from reports.sweep.minimize.short_numbers import rounder, rule_numbers, weight
-from reports.sweep.structure import TARGETS
 
 # The time for one failure.
 MAX_SECONDS: Final = 60.0
@@ -101,7 +101,7 @@ def sound(problem: Problem) -> Problem | None:
         return None
     if not math.isfinite(problem.learning_rate):
         return None
-    y, targets = problem.y.astype(np.float64), TARGETS.get(problem.loss)
+    y, targets = problem.y.astype(np.float64), LOSSES[problem.loss].targets
     is_distribution = (y >= 0).all() and (y.sum(axis=1) == 1).all()
     is_class = is_distribution and (y.max(axis=1) == 1).all()
     if (targets == "distributions" and not is_distribution) or (targets == "classes" and not is_class):

@@ -20,6 +20,7 @@ from rich.console import Console
 
 from adapters import Adapter, Unavailable
 from cases import Problem, Rule, names
+from cases.catalog import LOSSES
 from cases.dtypes import DTYPES
 from cases.errors import counted, printable
 from cases.load import MAX_FILE_BYTES
@@ -37,7 +38,7 @@ from reports.sweep.minimize.dedup import (
 from reports.sweep.minimize.edits import width
 from reports.sweep.minimize.short_numbers import RULE_DTYPE, shortest
 from reports.sweep.plan import Plan
-from reports.sweep.structure import RANGES, REDUCTIONS
+from reports.sweep.structure import RANGES
 from reports.sweep.summary import show_line
 
 # Where the schema is from the folder of a case that comes with the suite, such as cases/found/.
@@ -217,7 +218,7 @@ def _layer(problem: Problem, k: int) -> str:
 def _rules(problem: Problem) -> Iterator[str]:
     """Give the lines of the loss, the update and the run."""
     loss = {"name": problem.loss}
-    if len(REDUCTIONS[problem.loss]) > 1:
+    if len(LOSSES[problem.loss].reductions) > 1:
         loss["reduction"] = problem.reduction
     loss |= {name: shortest(number, problem.dtype) for name, number in problem.loss_numbers}
     yield f"loss: {_mapping(loss)}"

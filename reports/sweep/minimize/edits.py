@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cases import Problem, names
+from cases.catalog import LOSSES
 from cases.problem import SGD
 from reference import training_steps
-from reports.sweep.structure import REDUCTIONS
 
 # Makes another problem of one; None where it does not fit that problem. An edit is listed for one problem and
 # may be tried on another, which earlier edits have made of it.
@@ -209,7 +209,7 @@ def simpler(problem: Problem) -> Iterator[Edit]:
     yield from (partial(_without_option, option=option) for option in sorted(problem.optimizer.options))
     yield from (partial(_without_number, number=name) for name in OPTIONAL_NUMBERS)
     yield from (partial(replace, loss=loss, reduction=of, loss_numbers=()) for loss, of in SIMPLE_LOSSES)
-    yield lambda edited: replace(edited, reduction="sum") if "sum" in REDUCTIONS[edited.loss] else None
+    yield lambda edited: replace(edited, reduction="sum") if "sum" in LOSSES[edited.loss].reductions else None
     yield from (partial(_activated, layers=None, by=name) for name in SIMPLE_ACTIVATIONS)
     for k in range(problem.depth):
         yield from (partial(_activated, layers=k, by=name) for name in SIMPLE_ACTIVATIONS)
