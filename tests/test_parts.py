@@ -354,8 +354,8 @@ def test_a_sweeps_finding_is_told_without_its_diagnosis(monkeypatch: pytest.Monk
     found = failure(Implementation(adapter, adapter.programs[0]), worked_example())
     assert found is not None
     assert found.symptom.explanations == frozenset()
-    assert "_new" in found.told
-    assert "1 part of the report failed: the diagnosis, Broken: no such luck (" in found.told
+    assert "_new" in found.text
+    assert "1 part of the report failed: the diagnosis, Broken: no such luck (" in found.text
 
 
 def test_the_suites_power_fails_alone(

@@ -318,7 +318,7 @@ def test_what_ends_a_worker_is_done_again_by_another(tmp_path, monkeypatch):
     """The adapter ends its whole process, once."""
     (tmp_path / "ending.py").write_text(ENDING, encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", f"{ROOT}{os.pathsep}{tmp_path}")
     plan = Plan(0, 20, adapters=("ending:train",))
     store = opened(tmp_path / "sweep", plan)
     finished = list(run_tasks(tasks(plan), lambda: local_workers(1), store))
@@ -349,7 +349,7 @@ adapter = Adapter("aborting", "", "", (Program("", run, names.observable, stacke
 def test_an_abort_on_one_case_is_the_error_of_that_case(engine_name, tmp_path, monkeypatch):
     one = Plan(0, 8).problem(5).x.astype(float).tolist()
     (tmp_path / "aborting.py").write_text(ABORTING.format(one=one), encoding="utf-8")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", f"{ROOT}{os.pathsep}{tmp_path}")
     words = ["--engine", engine_name]
     text = succeeds(started(tmp_path / "sweep", *words, count=8, adapter="aborting:adapter"), code=1)
     assert "ended the process by SIGABRT" in text

@@ -1,5 +1,6 @@
 """What a sweep finds is minimized to a case that fails alike, and written as a case file."""
 
+import os
 import re
 import shlex
 import subprocess
@@ -116,7 +117,8 @@ def test_a_file_fails_as_the_sweep_did(tmp_path):
 
 
 def test_from_the_command_line_to_a_failing_test(tmp_path):
-    environment = {"PYTHONPATH": str(ROOT / "tests"), "PATH": "", "HOME": str(tmp_path)}
+    paths = f"{ROOT}{os.pathsep}{ROOT / 'tests'}"
+    environment = {"PYTHONPATH": paths, "PATH": "", "HOME": str(tmp_path)}
 
     def run(*words):
         words = [sys.executable, "-m", *words]

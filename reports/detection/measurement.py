@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from adapters import Program, Unavailable, find_adapters
 from cases import Case, Problem, names
-from reference import Claim, JudgedStep, Line, Verdict, evaluate, judge, tape, training_steps
+from reference import Claim, JudgedStep, Verdict, judge, tape, training_steps
 from reference.agreement import compare
 from reference.arithmetic import Bounded, format_of
 from reference.certified import MAX_CERTIFIED_PARAMETERS, CertifiedValues
+from reference.line import Line, evaluate
 from reference.mistakes import MISTAKES, Inexpressible, mistaken_steps
 from reference.mistakes import STRUCTURAL as WRONG_FORMULAS
 from reference.training import exact_inputs
@@ -266,22 +267,21 @@ def _key(run: CaseRun, quantity: str) -> tuple[int, int]:
 
 
 def _derived(run: CaseRun) -> dict[str, Bounded]:
-    """Give each quantity as it follows from the implementation's own values, certified as in the report."""
-    problem, claim = run.problem, run.right[0]
-    truth = CertifiedValues(problem) if problem.size <= MAX_CERTIFIED_PARAMETERS else None
+    """Return each quantity as it follows from the reference's own values, certified as in the report."""
+    problem, claim, derived = run.problem, run.right[0], dict[str, Bounded]()
+    certified = CertifiedValues(problem) if problem.size <= MAX_CERTIFIED_PARAMETERS else None
     form = format_of(problem.dtype)
-    form = form.certified if truth else form
-    found: dict[str, Bounded] = {}
+    form = form.certified if certified else form
 
-    def settle(line: Line, derived: Bounded) -> Bounded:
-        found[line.name] = truth.certify(line, derived) if truth else derived
-        claimed = Bounded.exact(claim[line.name], form)
-        if truth:
-            truth.take(line.name, claimed.value)
-        return claimed
+    def settle(line: Line, value: Bounded) -> Bounded:
+        derived[line.name] = certified.certify(line, value) if certified else value
+        stated = Bounded.exact(claim[line.name], form)
+        if certified:
+            certified.take(line.name, stated.value)
+        return stated
 
     evaluate(tape(problem), exact_inputs(problem, form), settle)
-    return found
+    return derived
 
 
 def _elements(array: NDArray[Any], trials: int, draw: np.random.Generator) -> list[tuple[int, ...]]:

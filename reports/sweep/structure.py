@@ -9,10 +9,15 @@ from cases import names
 from cases.catalog import ACTIVATIONS, LOSSES, REDUCED_LOSSES
 from cases.dtypes import DTYPES
 from cases.numbers import rounded_once
-from cases.update_rules import OPTIMIZERS, Rule
+from cases.update_rules import GLOBAL_NORM, OPTIMIZERS, SCHEDULES, Rule
 from reports.sweep.randomness import Stream, round_robin
 
-# What is drawn.
+# The ranges of the numbers of losses and rules, as `cases.catalog.Key.kind` names them.
+RANGES: Final = {
+    name: key.kind
+    for kind in (*LOSSES.values(), *OPTIMIZERS.values(), *SCHEDULES.values())
+    for name, key in kind.keys.items()
+} | {"max_norm": GLOBAL_NORM.keys["max_norm"].kind, "clip_eps": GLOBAL_NORM.keys["eps"].kind}
 
 # How many blocks of each cycle are of a format.
 DTYPE_SHARES: Final = {"float32": 4, "float64": 3, "bfloat16": 1, "float16": 1}
@@ -170,7 +175,7 @@ def structure(
     loss, reduction = turn("loss", options=REDUCED_LOSSES)
     activations = [turn(f"activation {k}", options=ACTIVATIONS) for k in range(1, len(widths))]
     regime = turn("regime", options=REGIMES)
-    if LOSSES[loss].of_probabilities:  # NaN is refused by PyTorch
+    if loss == "binary_cross_entropy":  # of probabilities: NaN is refused by PyTorch
         activations[-1] = "sigmoid"
         regime = ORDINARY if regime.of_format or dtype == "float16" else regime
         steps = 1 if dtype == "float16" else steps
@@ -202,9 +207,11 @@ def _loss_numbers(loss: str, stream: Stream, dtype: str) -> tuple[tuple[str, flo
 
 def _optimizer(update: str, stream: Stream) -> Rule:
     name, *words = update.split()
-    keys = {key: kind for key, kind in OPTIMIZERS[name].keys.items() if kind.kind != "flag"}
-    given = (key for key, kind in keys.items() if kind.default is ... or OPTIONAL_NUMBERS[key] in words)
-    numbers = tuple((key, stream.choice(VALUES[key])) for key in given)
+    numbers = tuple(
+        (number, stream.choice(VALUES[number]))
+        for number, key in OPTIMIZERS[name].keys.items()
+        if key.kind != "flag" and (key.default is ... or OPTIONAL_NUMBERS[number] in words)
+    )
     return Rule(name, numbers, frozenset(OPTIONS[word] for word in words if word in OPTIONS))
 
 

@@ -24,7 +24,6 @@ from cases.catalog import LOSSES
 from cases.dtypes import DTYPES
 from cases.errors import counted, printable
 from cases.load import MAX_FILE_BYTES
-from cases.update_rules import NUMBERS
 from reports.sweep.implementations import Implementation
 from reports.sweep.minimize import MAX_SECONDS, input_size, minimize
 from reports.sweep.minimize.dedup import (
@@ -39,6 +38,7 @@ from reports.sweep.minimize.dedup import (
 from reports.sweep.minimize.edits import width
 from reports.sweep.minimize.short_numbers import RULE_DTYPE, shortest
 from reports.sweep.plan import Plan
+from reports.sweep.structure import RANGES
 from reports.sweep.summary import show_line
 
 # Where the schema is from the folder of a case that comes with the suite, such as cases/found/.
@@ -243,7 +243,7 @@ def _rules(problem: Problem) -> Iterator[str]:
 def _stated(rule: Rule) -> dict[str, str]:
     """Return what a rule states, as it is written."""
     numbers = {
-        name: str(int(number)) if NUMBERS[name].kind == "count" else shortest(number, RULE_DTYPE)
+        name: str(int(number)) if RANGES.get(name) == "count" else shortest(number, RULE_DTYPE)
         for name, number in rule.numbers
     }
     return numbers | dict.fromkeys(sorted(rule.options), "true")
