@@ -8,7 +8,7 @@ from cases.defects import printable
 from reference import Verdict
 from reports.fitting import shortened
 from reports.report import Report
-from reports.rows import first_failure
+from reports.runs.rows import first_failure
 from reports.verdicts import grouped
 
 LABEL: Final = "backprop parity"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from reports import texts
-from reports.drift import Drift, by_pair
+from reports.runs.parameter_drift import Drift, by_pair
 
 TITLE = "For information: how far the trainings have come apart"
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 import pandas as pd
 
 from cases import Case
-from reports.rows import Row
+from reports.runs.rows import Row
 from reports.tables import NOTHING
 from reports.verdicts import at_step, known_differences, without_equivalent
 

@@ -21,7 +21,7 @@ from reports.power import TITLE as POWER
 from reports.power import to_sections
 from reports.quantities import badness
 from reports.report import DIRECTLY, KNOWN, LEGEND, LOST, NO_EQUIVALENT, Example, Report
-from reports.rows import first_failure
+from reports.runs.rows import first_failure
 from reports.verdicts import grouped
 
 # Bytes; what is less than 1 MiB is left to whatever else a workflow's step may say.

@@ -7,7 +7,7 @@ import pandas as pd
 
 from cases import Case
 from reference import tape
-from reports.rows import Row
+from reports.runs.rows import Row
 from reports.tables import NOTHING
 from reports.verdicts import agrees, at_step, verdict
 

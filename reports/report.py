@@ -14,7 +14,7 @@ from reports.changes import Changes
 from reports.environment import Environment, Selection
 from reports.power import Power
 from reports.quantities import quantities
-from reports.rows import PUBLISHED, Printed, Results, Row
+from reports.runs.rows import PUBLISHED, Printed, Results, Row
 from reports.saved import SavedRun, saved_run
 from reports.verdicts import Conclusion, conclude
 

@@ -5,8 +5,9 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
-from reports.lost_digits import LostDigits
-from reports.rows import PUBLISHED, Pair, Printed, Row
+from reports.runs.accuracy import LostDigits
+from reports.runs.comparison import Pair
+from reports.runs.rows import PUBLISHED, Printed, Row
 from reports.verdicts import cell, grouped
 
 # The columns of results.csv and results.json.

@@ -8,7 +8,7 @@ from adapters import Adapter, Unavailable
 from cases.defects import printable
 from reference import Verdict
 from reports.environment import Selection
-from reports.rows import PUBLISHED, Printed, Results, Row, first_failure, order
+from reports.runs.rows import PUBLISHED, Printed, Results, Row, first_failure, order
 
 # A case, a number format, an adapter.
 Group = tuple[str, str, str]

@@ -10,7 +10,7 @@ from typing import Final
 from cases import Case, names
 from cases.published import PublishedStep
 from reference import Line, tape
-from reports.rows import PUBLISHED, Printed, Row
+from reports.runs.rows import PUBLISHED, Printed, Row
 from reports.walk_line import Teller, WalkLine
 
 # How walks look; the page's own colours are used.

@@ -11,7 +11,7 @@ from cases import Problem
 from cases.published import PublishedStep
 from reference import Verdict, tape, training_steps
 from reports.notation import Notation, numbers_of, with_powers
-from reports.rows import Printed, Row
+from reports.runs.rows import Printed, Row
 from reports.verdicts import verdict
 
 KNOWN_AS: Final = {"numpy": "NumPy", "torch": "PyTorch", "jax": "JAX"}

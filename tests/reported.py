@@ -9,7 +9,7 @@ import pandas as pd
 
 from reference import Finding, Subject, Verdict
 from reports import environment, tables
-from reports.rows import Results, Row
+from reports.runs.rows import Results, Row
 from reports.verdicts import Conclusion, known_differences
 
 

@@ -14,8 +14,8 @@ from networks import damaged, network
 from adapters import Adapter, Program, find_adapters
 from reference import Subject, judge, training_steps
 from reference.formats import FORMATS
-from reports.accuracy import BEYOND, EDGES, UNKNOWN, AccuracyCounter, bins_of, kind
-from reports.run import lockstep
+from reports.runs.accuracy import BEYOND, EDGES, UNKNOWN, AccuracyCounter, bins_of, kind
+from reports.runs.runner import lockstep
 
 
 def by_hand(claimed, truth, dtype):

@@ -16,7 +16,9 @@ from reference import Verdict, training_steps
 from reference.activations import ACTIVATIONS
 from reference.formats import FORMATS
 from reports import files
-from reports.activations import (
+from reports.build import main
+from reports.environment import Selection
+from reports.runs.activation_errors import (
     KINKS,
     POINTS,
     REACH,
@@ -28,8 +30,6 @@ from reports.activations import (
     truths,
     worst_of_strips,
 )
-from reports.build import main
-from reports.environment import Selection
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])

@@ -15,12 +15,13 @@ import pytest
 from adapters import Adapter, Program, Unavailable, find_adapters
 from cases import load_cases
 from reference import Verdict, training_steps
-from reports import build, environment, report, run, saved
+from reports import build, environment, report, saved
 from reports.changes import compare, headline, markdown, telling
 from reports.changes.tables import sections
 from reports.diff import main
 from reports.environment import Selection
 from reports.page import diff
+from reports.runs import runner
 from reports.saved import SavedRun
 
 pytestmark = pytest.mark.usefixtures("implementations", "without_pictures")
@@ -48,7 +49,7 @@ def ran(folder: Path) -> Callable[..., SavedRun]:
         cases = tuple(case for case in load_cases(folder) if select in case.name)
         mine = Adapter(name, name, "1.0", (Program("", program),))
         selection = Selection(cases, (mine, *find_adapters(others)) if others else (mine,), dtypes)
-        return report.put_together(run.run(selection), selection, environment.describe("a test")).run
+        return report.put_together(runner.run(selection), selection, environment.describe("a test")).run
 
     return ran
 
@@ -202,7 +203,7 @@ def test_a_framework_that_is_absent_now_says_why(ran: Callable[..., SavedRun]) -
     before = ran(name="jax")
     absent = Unavailable("jax", Verdict.NOT_RUN, "jax is not installed")
     selection = Selection(before.selection.cases, (absent,), ("float64",))
-    now = report.put_together(run.run(selection), selection, environment.describe("a test")).run
+    now = report.put_together(runner.run(selection), selection, environment.describe("a test")).run
     told = tables(before, now)
     assert [line[-1] for line in told["uncompared"]] == ["not run: jax is not installed"]
 

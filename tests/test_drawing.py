@@ -14,7 +14,7 @@ from reference import Finding, Subject, Verdict, tape
 from reports.drawing import STYLE, tape_drawing
 from reports.drawing.grid import FROM_NUMBERS, MOST_LAYERS
 from reports.drawing.layout import Box, Edge, Layout, layout
-from reports.rows import PUBLISHED, Row
+from reports.runs.rows import PUBLISHED, Row
 
 OPTIMIZERS = [
     Rule("sgd"),

@@ -16,10 +16,11 @@ from cases import load_case
 from reference import Subject, judge, training_steps
 from reference.formats import FORMATS
 from reference.trajectory import certified_trajectory
-from reports import drift
 from reports.build import main
-from reports.drift import TRUTH, DriftMeter, TruthOfRun, is_told
-from reports.run import lockstep
+from reports.runs import parameter_drift
+from reports.runs.parameter_drift import TRUTH, DriftMeter, TruthOfRun
+from reports.runs.runner import lockstep
+from reports.runs.step_batches import is_recorded
 
 
 def linear(dtype="float64", **others):
@@ -137,7 +138,7 @@ def test_a_difference_between_two_implementations_is_told_in_ulps_of_the_largest
 
 
 def test_what_is_not_known_says_why(monkeypatch):
-    monkeypatch.setattr(drift, "BUDGET", 10)
+    monkeypatch.setattr(parameter_drift, "BUDGET", 10)
     told = [one for one in measured(linear(steps=5), training_steps) if one.against == TRUTH]
     assert {one.not_known for one in told} == {"the run is too large for balls from the inputs alone"}
     assert all(math.isnan(one.difference) for one in told)
@@ -173,7 +174,18 @@ def test_one_step_is_no_drift():
 
 
 def test_steps_that_are_told():
-    assert [step for step in range(1, 1001) if is_told(step)] == [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000]
+    assert [step for step in range(1, 1001) if is_recorded(step)] == [
+        1,
+        2,
+        5,
+        10,
+        20,
+        50,
+        100,
+        200,
+        500,
+        1000,
+    ]
 
 
 def test_no_step_but_the_latest_is_held():
@@ -215,7 +227,7 @@ def test_drift_is_told_in_every_file_and_changes_no_conclusion(folder, tmp_path,
         assert "For information: how far the trainings have come apart" in text
         assert "No verdict rests on this" in text
     enormous = (math.inf, math.inf)
-    monkeypatch.setattr(drift, "_distance", lambda *_: enormous)
+    monkeypatch.setattr(parameter_drift, "_distance", lambda *_: enormous)
     assert main([*options, "--out", str(tmp_path / "other")]) == 0
     assert capsys.readouterr().out.replace("other/", "out/") == with_it
     assert "inf" in (tmp_path / "other" / "drift.csv").read_text(encoding="utf-8")

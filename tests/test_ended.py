@@ -14,11 +14,11 @@ import pytest
 from adapters import Adapter, Program
 from cases import load_case
 from reference import Finding, Subject, Verdict, training_steps
-from reports.ended import again, apart, told, with_ended
 from reports.environment import Selection
-from reports.rows import Results, Row
-from reports.run import run_case
-from reports.running import SIZE, Doing, Ended, Note, keep_in
+from reports.runs.parallel import apart, begins_again, describe, with_ended
+from reports.runs.rows import Results, Row
+from reports.runs.runner import run_case
+from reports.supervision import NOTE_SIZE, Activity, EarlyEnd, Note, keep_note_in
 
 ROOT = Path(__file__).parent.parent
 CASE = "mine/two-layers"
@@ -62,7 +62,7 @@ def supervised(build: str, *, before: str = "") -> subprocess.CompletedProcess[s
     """Supervise a `build(ended, parent)`, in a Python that has loaded nothing else."""
     code = f"""
 import atexit, os, signal, sys
-from reports.running import Doing, now
+from reports.supervision import Doing, now
 from reports.supervision import supervised
 {textwrap.dedent(before)}
 def build(ended, parent):
@@ -195,11 +195,15 @@ def is_gone(process: int) -> bool:
 def test_a_note_is_read_as_it_was_written_last(tmp_path: Path) -> None:
     note, other = Note.of_process(tmp_path, 1), Note.of_process(tmp_path, 1)
     assert other.read() is None
-    for doing in (Doing("jax", "plain", "worked/document", "float32"), Doing("ünï:cödé"), Doing("a")):
+    for doing in (
+        Activity("jax", "plain", "worked/document", "float32"),
+        Activity("ünï:cödé"),
+        Activity("a"),
+    ):
         note.write(doing)
         assert other.read() == doing
-    note.write(Doing("a" * 2 * SIZE))
-    assert other.read() == Doing("a" * (SIZE - 4))
+    note.write(Activity("a" * 2 * NOTE_SIZE))
+    assert other.read() == Activity("a" * (NOTE_SIZE - 4))
     note.write(None)
     assert other.read() is None
     assert other.code is None
@@ -210,8 +214,8 @@ def test_a_note_is_read_as_it_was_written_last(tmp_path: Path) -> None:
 def test_what_runs_is_noted_while_it_runs_and_no_longer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("reports.running._notes", [])
-    keep_in(tmp_path)
+    monkeypatch.setattr("reports.supervision._notes", [])
+    keep_note_in(tmp_path)
     note, seen = Note.of_process(tmp_path, os.getpid()), []
 
     def train(problem):
@@ -220,34 +224,34 @@ def test_what_runs_is_noted_while_it_runs_and_no_longer(
             yield step
 
     run_case(load_case("nets/tanh"), "float32", [Adapter("mine", "", "", (Program("second", train),))])
-    assert set(seen) == {Doing("mine", "second", "nets/tanh", "float32")}
+    assert set(seen) == {Activity("mine", "second", "nets/tanh", "float32")}
     assert note.read() is None
 
 
 # what is told
 
-ON = Doing("jax", "plain", "nets/tanh", "float32")
+ON = Activity("jax", "plain", "nets/tanh", "float32")
 
 
 @pytest.mark.parametrize(
     ("ended", "words"),
     [
-        (Ended(0, ON), "jax plain ended the process with exit code 0 on nets/tanh in float32."),
-        (Ended(-11, Doing("mine:f")), "mine:f ended the process by SIGSEGV while it was loaded."),
-        (Ended(-9, None), "Something ended the process by SIGKILL while no program ran."),
+        (EarlyEnd(0, ON), "jax plain ended the process with exit code 0 on nets/tanh in float32."),
+        (EarlyEnd(-11, Activity("mine:f")), "mine:f ended the process by SIGSEGV while it was loaded."),
+        (EarlyEnd(-9, None), "Something ended the process by SIGKILL while no program ran."),
     ],
 )
-def test_it_is_told_who_ended_what_and_how(ended: Ended, words: str) -> None:
-    assert told(ended) == words
+def test_it_is_told_who_ended_what_and_how(ended: EarlyEnd, words: str) -> None:
+    assert describe(ended) == words
     isolated = ", with it in a process of its own" if ended.doing else ""
-    assert again(ended, "The build") == f"{words} The build begins again{isolated}."
+    assert begins_again(ended, "The build") == f"{words} The build begins again{isolated}."
 
 
 def test_who_was_at_work_is_isolated_and_all_that_are_not_built_in() -> None:
     names = ("numpy", "torch", "mine:f", "theirs")
     assert apart([], names) == ()
-    assert apart([Ended(0, None)], names) == ("mine:f", "theirs")
-    assert apart([Ended(0, ON), Ended(0, Doing("theirs"))], names) == ("jax", "theirs", "mine:f")
+    assert apart([EarlyEnd(0, None)], names) == ("mine:f", "theirs")
+    assert apart([EarlyEnd(0, ON), EarlyEnd(0, Activity("theirs"))], names) == ("jax", "theirs", "mine:f")
 
 
 def error(adapter: str, reason: str) -> Row:
@@ -258,16 +262,20 @@ def error(adapter: str, reason: str) -> Row:
     ("rows", "ended", "added"),
     [
         ([], [], []),
-        ([], [Ended(0, None)], []),
-        ([error("mine:f", "ended the process with exit code 0")], [Ended(0, Doing("mine:f"))], []),
-        ([error("mine:f", "raised ValueError")], [Ended(0, Doing("mine:f"))], [("mine:f", "", "float64")]),
-        ([], [Ended(-11, ON)], [("jax", "plain", "float32")]),
+        ([], [EarlyEnd(0, None)], []),
+        ([error("mine:f", "ended the process with exit code 0")], [EarlyEnd(0, Activity("mine:f"))], []),
+        (
+            [error("mine:f", "raised ValueError")],
+            [EarlyEnd(0, Activity("mine:f"))],
+            [("mine:f", "", "float64")],
+        ),
+        ([], [EarlyEnd(-11, ON)], [("jax", "plain", "float32")]),
         # a thread of mine:f's has ended it while jax was at work
-        ([error("mine:f", "ended the process by SIGKILL")], [Ended(-9, ON)], []),
+        ([error("mine:f", "ended the process by SIGKILL")], [EarlyEnd(-9, ON)], []),
     ],
 )
 def test_what_ended_the_process_once_is_an_error_unless_it_is_one_already(
-    rows: list[Row], ended: list[Ended], added: list[tuple[str, str, str]]
+    rows: list[Row], ended: list[EarlyEnd], added: list[tuple[str, str, str]]
 ) -> None:
     selection = Selection((load_case("nets/tanh"),), ())
     after = with_ended(Results(tuple(rows)), selection, ended).rows

@@ -33,8 +33,8 @@ from adapters.registry import BUILT_IN
 from cases import Rule, load_case, load_cases, names
 from reference import Verdict, judge
 from reports.build import main
-from reports.inherited import expectation_of
 from reports.parity import failure_of
+from reports.runs.expected_differences import expectation_of
 
 ROOT = Path(__file__).parent.parent
 JAX_ENGINES = [name for name in ENGINES if name.startswith("jax")]

@@ -16,9 +16,9 @@ from cases.expectations import Expectation
 from cases.verdict import NoEquivalent
 from reference import Claim, Finding, Subject, Verdict, training_steps
 from reference.mistakes import MISTAKES, mistaken_steps
-from reports.expectations import VERDICTS, settled
-from reports.rows import Row, first_failure, order
-from reports.run import run_case
+from reports.runs.expected_differences import VERDICTS, marked
+from reports.runs.rows import Row, first_failure, order
+from reports.runs.runner import run_case
 from reports.verdicts import cell
 
 Train = Callable[[Problem], Iterator[Claim]]
@@ -284,7 +284,7 @@ def test_it_is_met_exactly_where_the_definition_says(
     rows: list[Row], kind: str, quantity: str, step: int
 ) -> None:
     expectation = Expectation.model_construct(**{kind: quantity}, because="why", step=step)
-    found = settled(expectation, rows)
+    found = marked(expectation, rows)
     here = (step, QUANTITIES.index(quantity))
     failing: dict[str, list[Row]] = {}
     for row in sorted(rows, key=order):

@@ -16,15 +16,16 @@ from adapters import Adapter, Unavailable
 from cases import load_case
 from reference import Finding, JudgedStep, Subject, Verdict
 from reports import drift_table, known, report, tables
-from reports.bits import BitKeeper
 from reports.changes import compare, markdown
-from reports.drift import TRUTH, Drift
 from reports.environment import Environment, Selection
-from reports.lost_digits import LostDigits
 from reports.marks import table
 from reports.page.counts import counts
 from reports.quantities import quantities
-from reports.rows import PUBLISHED, Pair, Printed, Results, Row
+from reports.runs.accuracy import LostDigits
+from reports.runs.comparison import Pair
+from reports.runs.parameter_drift import TRUTH, Drift
+from reports.runs.recorded import BitKeeper
+from reports.runs.rows import PUBLISHED, Printed, Results, Row
 from reports.saved import SavedRun
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -29,7 +29,7 @@ from cases.stacks import stacked
 from cases.verdict import Fault
 from reference import Verdict, judge
 from reports.build import main
-from reports.run import run_case
+from reports.runs.runner import run_case
 
 ROOT = Path(__file__).parent.parent
 SHORT = Limits(seconds=60, gib=0.25)

@@ -11,8 +11,8 @@ import pytest
 
 from reference import Finding, Subject, Verdict
 from reports.environment import PACKAGES
-from reports.junit import properties
-from reports.rows import Row
+from reports.parity import properties
+from reports.runs.rows import Row
 
 ROOT = Path(__file__).parent.parent
 IMPLEMENTATIONS = ("honest", "forgets_the_factor", "nan", "raises", "declines")

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from networks import network
 
 from reference import JudgedStep, Subject
-from reports.drift import is_told
-from reports.losses import EVENLY, LossKeeper
+from reports.runs.recorded import EVENLY_KEPT_LOSSES, LossKeeper
+from reports.runs.step_batches import is_recorded
 
 WHO = Subject("case", "torch", "", "float64")
 
@@ -28,13 +28,15 @@ def test_the_first_the_told_and_the_last_step_are_kept_once_and_not_too_many(ste
     ended = data.draw(st.integers(1, steps))
     numbers = [one.step for one in kept(steps, ended)]
     assert numbers == sorted(set(numbers))
-    assert set(numbers) >= {1, ended} | {step for step in range(1, ended + 1) if is_told(step)}
-    assert len(numbers) <= EVENLY + 3 * len(str(steps)) + 1
+    assert set(numbers) >= {1, ended} | {step for step in range(1, ended + 1) if is_recorded(step)}
+    assert len(numbers) <= EVENLY_KEPT_LOSSES + 3 * len(str(steps)) + 1
 
 
 def test_a_short_training_is_kept_whole_with_what_was_stated():
-    found = kept(EVENLY, loss=lambda step: 1 / step)
-    assert [(one.step, one.loss) for one in found] == [(step, 1 / step) for step in range(1, EVENLY + 1)]
+    found = kept(EVENLY_KEPT_LOSSES, loss=lambda step: 1 / step)
+    assert [(one.step, one.loss) for one in found] == [
+        (step, 1 / step) for step in range(1, EVENLY_KEPT_LOSSES + 1)
+    ]
     assert {(one.case, one.dtype, one.implementation) for one in found} == {("case", "float64", "torch")}
 
 

@@ -10,9 +10,8 @@ from networks import network
 from adapters import Adapter, Program
 from cases import load_cases
 from reference import Finding, Subject, Verdict, training_steps
-from reports.long_runs import KEPT_STEPS, RowKeeper
-from reports.rows import Row, first_failure
-from reports.run import run_case
+from reports.runs.rows import KEPT_STEPS, Row, RowKeeper, first_failure
+from reports.runs.runner import run_case
 from reports.verdicts import conclude
 
 WHO = Subject("nets/long", "theirs", "", "float64")
@@ -160,7 +159,7 @@ def test_the_first_failure_of_a_long_run_is_told_with_its_step_and_its_explanati
 
 def test_a_implementation_that_is_not_judged_certified_is_counted_so(long_case):
     from reports.environment import Selection
-    from reports.rows import Results
+    from reports.runs.rows import Results
 
     case = long_case(2_000)
     honest = Adapter("fake", "", "1", (Program("", training_steps),))

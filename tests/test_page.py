@@ -17,7 +17,7 @@ from cases import load_cases
 from cases.load import SHIPPED
 from reference import Bounded
 from reference.formats import FLOAT64
-from reports import environment, page, report, run
+from reports import environment, page, report
 from reports.build import main
 from reports.environment import Selection
 from reports.page.anchors import anchor, case_anchor, failure_anchor
@@ -30,6 +30,7 @@ from reports.page.threads import thread
 from reports.page.tints import tint
 from reports.pictures import Picture
 from reports.report import Report
+from reports.runs import runner
 
 pytestmark = pytest.mark.usefixtures("implementations", "without_pictures")
 
@@ -41,7 +42,9 @@ WRONG = ("programs:forgets_the_factor", "programs:raises", "programs:declines")
 def made(folder: Path, *adapters: str, select: str = "", dtypes: tuple[str, ...] = ("float64",)) -> Report:
     cases = tuple(case for case in load_cases(SHIPPED, folder) if select in case.name)
     selection = Selection(cases, find_adapters(adapters), dtypes)
-    return report.put_together(run.run(selection), selection, environment.describe("python -m reports.build"))
+    return report.put_together(
+        runner.run(selection), selection, environment.describe("python -m reports.build")
+    )
 
 
 class Page(HTMLParser):

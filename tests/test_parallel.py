@@ -6,10 +6,10 @@ import pytest
 
 from adapters import Choice
 from cases import load_case
-from reports import parallel
 from reports.build import main
 from reports.environment import Selection
-from reports.run import run
+from reports.runs import parallel
+from reports.runs.runner import run
 
 CASES = ("nets/one-one-one", "worked/document", "nets/one-layer", "nets/square")
 ENDING = """

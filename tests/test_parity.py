@@ -9,9 +9,7 @@ from adapters import Choice
 from adapters.registry import of_ones_own
 from cases import Case
 from reference import parts
-from reports.junit import record
-from reports.limits import limits_of
-from reports.long_runs import RowKeeper
+from reports.options import limits_of
 from reports.parity import (
     Asked,
     Failure,
@@ -21,8 +19,10 @@ from reports.parity import (
     failure_of,
     id_of,
     published_failure_of,
+    record,
     with_failed,
 )
+from reports.runs.rows import RowKeeper
 
 
 def choice(config: pytest.Config) -> Choice:

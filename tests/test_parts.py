@@ -13,11 +13,12 @@ from cases import load_cases
 from reference import parts, worked_example
 from reference.mistakes import MISTAKES
 from reference.parts import FailedPart
-from reports import files, page, report, run, saved
+from reports import files, page, report, saved
 from reports.build import main
 from reports.formats import FORMATS
 from reports.parity import Failure, failure_of, with_failed
-from reports.rows import Results
+from reports.runs import runner
+from reports.runs.rows import Results
 from reports.sweep.implementations import Implementation
 from reports.sweep.shrinking.symptom import failure
 
@@ -208,15 +209,15 @@ def test_a_picture_fails_alone(
 
 
 OF_A_RUN = {
-    "reports.drift.DriftMeter.__init__": ("drifts", "the drift of "),
-    "reports.drift.DriftMeter.add": ("drifts", "the drift of "),
-    "reports.drift.DriftMeter.finished": ("drifts", "the drift of "),
-    "reports.losses.LossKeeper.add": ("losses", "the losses of "),
-    "reports.bits.BitKeeper.add": ("bits", "the bits of "),
-    "reports.accuracy.AccuracyCounter.add": ("accuracy", "the accuracy of "),
-    "reports.lost_digits.LostDigitsKeeper.add": ("lost_digits", "the lost digits of "),
-    "reports.pairs.PairCounter.add": ("pairs", "the direct comparison of "),
-    "reports.activations.measure": ("activations", "the activations' errors"),
+    "reports.runs.parameter_drift.DriftMeter.__init__": ("drifts", "the drift of "),
+    "reports.runs.parameter_drift.DriftMeter.add": ("drifts", "the drift of "),
+    "reports.runs.parameter_drift.DriftMeter.finished": ("drifts", "the drift of "),
+    "reports.runs.recorded.LossKeeper.add": ("losses", "the losses of "),
+    "reports.runs.recorded.BitKeeper.add": ("bits", "the bits of "),
+    "reports.runs.accuracy.AccuracyCounter.add": ("accuracy", "the accuracy of "),
+    "reports.runs.accuracy.LostDigitsKeeper.add": ("lost_digits", "the lost digits of "),
+    "reports.runs.comparison.PairCounter.add": ("pairs", "the direct comparison of "),
+    "reports.runs.activation_errors.measure": ("activations", "the activations' errors"),
 }
 
 
@@ -267,9 +268,9 @@ def test_what_failed_in_the_run_is_named_where_it_would_have_stood(right: Path, 
 
 
 DIAGNOSES = {
-    "reports.explanations.explain_step": f"the diagnosis of {WRONG}",
-    "reports.explanations.inherited": f"the diagnosis of {WRONG}",
-    "reports.published.explain_published": "the diagnosis of the printed numbers of worked/document",
+    "reports.runs.runner.explain_step": f"the diagnosis of {WRONG}",
+    "reports.runs.runner.inherited": f"the diagnosis of {WRONG}",
+    "reports.runs.printed_numbers.explain_published": "the diagnosis of the printed numbers of worked/document",
     "reference.diagnosis.candidates.mistaken_tapes": "the search for known mistakes",
     "reference.diagnosis.candidates._derived": "the mistake weight-factor-missing",
 }
@@ -303,10 +304,10 @@ def test_where_one_mistake_fails_the_others_are_tried(
 def test_where_judging_itself_fails_the_other_cases_are_judged(
     cases: Path, right: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run, "judge_case", lambda case, **_: breaks() if case.published else [])
-    judge = run.run_case
+    monkeypatch.setattr(runner, "judge_case", lambda case, **_: breaks() if case.published else [])
+    judge = runner.run_case
     monkeypatch.setattr(
-        run, "run_case", lambda case, *more: (breaks if "mine" in case.name else judge)(case, *more)
+        runner, "run_case", lambda case, *more: (breaks if "mine" in case.name else judge)(case, *more)
     )
     assert build(cases, tmp_path, "--format=json") == 1
     rows = saved.read(tmp_path).results.rows
@@ -334,7 +335,7 @@ def test_a_machine_that_cannot_be_described_costs_no_verdict(
 def test_a_parity_test_tells_its_verdict_and_what_failed(
     cases: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("reports.explanations.explain_step", breaks)
+    monkeypatch.setattr("reports.runs.runner.explain_step", breaks)
     (case,) = load_cases(cases)
     failure = failure_of(case, "programs:forgets_the_factor", "float64")
     assert failure is not None
@@ -346,7 +347,7 @@ def test_a_parity_test_tells_its_verdict_and_what_failed(
 
 
 def test_a_sweeps_finding_is_told_without_its_diagnosis(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reports.explanations.explain_step", breaks)
+    monkeypatch.setattr("reports.runs.runner.explain_step", breaks)
     (adapter,) = find_adapters(["planted:update-with-the-wrong-sign"])
     assert isinstance(adapter, Adapter)
     found = failure(Implementation(adapter, adapter.programs[0]), worked_example())
@@ -359,7 +360,7 @@ def test_a_sweeps_finding_is_told_without_its_diagnosis(monkeypatch: pytest.Monk
 def test_the_suites_power_fails_alone(
     cases: Path, right: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("reports.make.measure", breaks)
+    monkeypatch.setattr("reports.build_report.measure", breaks)
     assert build(cases, tmp_path, "--format=json", "--format=csv", "--power") == 1
     same(tmp_path, right)
     (failed,) = saved.read(tmp_path).results.failed

@@ -18,11 +18,7 @@ import pytest
 from adapters import find_adapters
 from cases import load_case
 from reference import Finding, Subject, Verdict
-from reports.accuracy import BEYOND, EDGES, UNKNOWN, Accuracy
-from reports.activations import ActivationError
-from reports.drift import TRUTH, Drift
 from reports.environment import Selection, describe
-from reports.losses import Loss
 from reports.pictures import (
     activations,
     drift,
@@ -39,8 +35,12 @@ from reports.pictures.gallery import learning_rates
 from reports.power import Alarm, Answer, Meeting, Power
 from reports.power.words import ASSERT_CLOSE, GRADCHECK, OURS, SHOWN, TOOLS
 from reports.report import put_together
-from reports.rows import PUBLISHED, Results, Row
-from reports.run import run
+from reports.runs.accuracy import BEYOND, EDGES, UNKNOWN, Accuracy
+from reports.runs.activation_errors import ActivationError
+from reports.runs.parameter_drift import TRUTH, Drift
+from reports.runs.recorded import Loss
+from reports.runs.rows import PUBLISHED, Results, Row
+from reports.runs.runner import run
 
 NAMES = ["heat-map", "histogram-float64", "activations", "losses", "drift"]
 

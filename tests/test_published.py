@@ -12,8 +12,8 @@ from mpmath import mp, mpf, nstr
 
 from cases import CaseErrors, load_case
 from reference import Verdict
-from reports.published import judge_case
-from reports.rows import Row, first_failure
+from reports.runs.printed_numbers import judge_case
+from reports.runs.rows import Row, first_failure
 
 Judge: TypeAlias = Callable[..., list[Row]]
 Update: TypeAlias = Callable[[mpf, mpf, dict[str, mpf], int], mpf]

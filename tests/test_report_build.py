@@ -17,8 +17,8 @@ from reference import Verdict, training_steps
 from reports import files, saved, tables
 from reports.build import main
 from reports.environment import Selection
-from reports.rows import Results
-from reports.run import run_case
+from reports.runs.rows import Results
+from reports.runs.runner import run_case
 from reports.tables import COLUMNS
 from reports.verdicts import conclude
 
@@ -173,14 +173,14 @@ def test_a_run_of_a_part_never_replaces_the_whole_and_nothing_lies_among_modules
     words: list[str], narrower: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[Path] = []
-    monkeypatch.setattr("reports.make.make", lambda wanted, _: made.append(wanted.out))
+    monkeypatch.setattr("reports.build_report.make", lambda wanted, _: made.append(wanted.out))
     monkeypatch.chdir(ROOT)
     main(words)
     monkeypatch.chdir(ROOT / "tests")
     main(words)
     monkeypatch.chdir(tmp_path)
     main(words)
-    monkeypatch.setattr("reports.places.CHECKOUT", tmp_path)  # as where it is installed: no pyproject.toml
+    monkeypatch.setattr("reports.options.CHECKOUT", tmp_path)  # as where it is installed: no pyproject.toml
     main(words)
     main([*words, "--out", "mine"])
     whole, here = ROOT / "reports" / "out", Path("parity-report")

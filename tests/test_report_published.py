@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from cases import load_case
-from reports.published import judge_case
-from reports.rows import Printed, first_failure
+from reports.runs.printed_numbers import judge_case
+from reports.runs.rows import Printed, first_failure
 
 # z1 = 0.4 · 0.5 + 0.1 = 0.3, and a1 = z1
 CASE = """

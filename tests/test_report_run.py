@@ -11,10 +11,10 @@ import pytest
 from adapters import Adapter, Program, Unavailable, find_adapters
 from cases import Problem, load_case, load_cases
 from reference import Verdict, training_steps
-from reports.differences import bitwise_equal, largest_differences, ulp_distance
 from reports.environment import Selection
-from reports.rows import Row, first_failure
-from reports.run import lockstep, run, run_case
+from reports.runs.comparison import bitwise_equal, largest_differences, ulp_distance
+from reports.runs.rows import Row, first_failure
+from reports.runs.runner import lockstep, run, run_case
 
 pytestmark = pytest.mark.usefixtures("implementations")
 

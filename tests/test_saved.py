@@ -22,13 +22,14 @@ from adapters import Adapter, Program, find_adapters
 from cases import load_cases
 from cases.rounding import rounded_once
 from reference import Finding, JudgedStep, Subject, Verdict, training_steps
-from reports import environment, page, report, run, saved
-from reports.bits import MOST, BitKeeper
+from reports import environment, page, report, saved
 from reports.build import main
 from reports.environment import Selection
 from reports.power import Alarm, Answer, Coverage, Fault, Meeting, Power
 from reports.report import Report
-from reports.rows import Results, Row
+from reports.runs import runner
+from reports.runs.recorded import MAX_VALUES, BitKeeper
+from reports.runs.rows import Results, Row
 from reports.saved import SavedRun, decode, encode, schema
 
 pytestmark = pytest.mark.usefixtures("implementations")
@@ -58,7 +59,7 @@ def told(tmp_path_factory: pytest.TempPathFactory, implementations: Path) -> Rep
     meetings, alarms = (meeting, Meeting("b", "float32", "x", "y", "no")), (Alarm("a", "b", "c", answer),)
     power = Power(7, 2, meetings, (fault,), alarms, (coverage,), ("torch is absent.",))
     return report.put_together(
-        run.run(selection), selection, environment.describe("a test"), ("numpy",), power
+        runner.run(selection), selection, environment.describe("a test"), ("numpy",), power
     )
 
 
@@ -88,8 +89,8 @@ def test_a_run_reads_back_as_it_was(told: Report, kept: Path) -> None:
 
 
 def test_the_page_is_made_again_from_it(told: Report, kept: Path) -> None:
-    run = saved.read(kept)
-    again = report.put_together(run.results, run.selection, run.environment, run.asked)
+    runner = saved.read(kept)
+    again = report.put_together(runner.results, runner.selection, runner.environment, runner.asked)
     assert page.index(again) == page.index(dataclasses.replace(told, power=None))
 
 
@@ -279,13 +280,13 @@ def test_a_digest_stands_for_every_step_since_the_last_one_kept() -> None:
     def run(changed: int) -> dict[int, Any]:
         return kept_of(*({"loss": np.float64(10.0 * (step == changed))} for step in range(1, 14)))
 
-    plain, moved = run(0), run(7)
+    plain, moved = runner(0), runner(7)
     assert list(plain) == [1, 2, 5, 10, 13]
     assert [step for step in plain if plain[step].digest != moved[step].digest] == [10]
     assert plain[10].values == moved[10].values
 
 
-@pytest.mark.parametrize(("size", "stride"), [(MOST, 1), (MOST + 1, 2), (78_400, 77)])
+@pytest.mark.parametrize(("size", "stride"), [(MAX_VALUES, 1), (MAX_VALUES + 1, 2), (78_400, 77)])
 def test_of_a_large_array_evenly_spaced_values_are_kept(size: int, stride: int) -> None:
     array = np.arange(float(size)).reshape(-1, 1)
     one = kept_of({"W1": array})[1]
@@ -312,7 +313,7 @@ def test_a_implementation_that_changes_its_arrays_later_changes_nothing_kept() -
     case = next(case for case in load_cases(REPORTS.parent / "cases") if case.name == "nets/square")
     programs = Program("again", reuses), Program("fresh", training_steps)
     selection = Selection((case,), (Adapter("mine", "", "", programs),), ("float64",))
-    bits = run.run(selection).bits
+    bits = runner.run(selection).bits
     digests = {
         name: [one.digest for one in bits if one.subject.program == name] for name in ("again", "fresh")
     }

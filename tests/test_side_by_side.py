@@ -5,8 +5,7 @@ import pytest
 
 from cases.dtypes import DTYPES
 from cases.rounding import rounded_once
-from reports.differences import bitwise_equal, largest_differences, ulp_distance
-from reports.side_by_side import SideBySide
+from reports.runs.comparison import Comparison, bitwise_equal, largest_differences, ulp_distance
 
 SHAPES = {"z1": (3, 2), "loss": (), "dL/dW1": (2, 4), "b1_new": (2,), "W1_new": (4, 1)}
 
@@ -26,7 +25,7 @@ def test_each_quantity_is_told_as_it_is_alone(odd, dtype):
         one, other = claim(seed, dtype), claim(seed + 5, dtype)
         if odd is not None:
             one["b1_new"][1] = other["b1_new"][0] = one["z1"][2, 1] = other["z1"][2, 1] = odd
-        both = SideBySide.of(one, other, dtype)
+        both = Comparison.of(one, other, dtype)
         found = zip(both.largest_differences().items(), both.equal(), both.ulps(), strict=True)
         assert both.names == tuple(SHAPES)
         for (name, differences), equal, ulps in found:
@@ -42,7 +41,7 @@ def test_what_only_one_states_or_states_in_another_form_is_left_out():
     other["b1_new"] = other["b1_new"].astype("float32")
     one["a1"] = other["a2"] = np.zeros((0, 3))
     other["W1_new"] = np.asfortranarray(one["W1_new"])
-    both = SideBySide.of(one, other, "float64")
+    both = Comparison.of(one, other, "float64")
     assert both.names == ("dL/dW1", "W1_new")
     assert both.equal()[1] == 4
-    assert SideBySide.of(one, {}, "float64") is None
+    assert Comparison.of(one, {}, "float64") is None

@@ -11,7 +11,7 @@ from cases import load_case
 from cases.names import outcome
 from reference import judge, training_steps
 from reference.certification import EVERY_STEP_UP_TO, is_certified
-from reports.run import lockstep
+from reports.runs.runner import lockstep
 
 
 def losses(problem):
@@ -118,7 +118,7 @@ published:
 """
     (tmp_path / "beyond.yaml").write_text(text, encoding="utf-8")
     case = load_case(tmp_path / "beyond.yaml")
-    from reports.published import judge_case
+    from reports.runs.printed_numbers import judge_case
 
     (printed,) = judge_case(case)
     assert printed.row.passes

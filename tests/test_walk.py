@@ -15,10 +15,11 @@ from adapters import find_adapters
 from cases import Case, CaseErrors, load_case
 from cases.schema import schema_text
 from reference import tape
-from reports import environment, run
+from reports import environment
 from reports.environment import Selection
 from reports.notation import Notation, with_powers
 from reports.report import Report, put_together
+from reports.runs import runner
 from reports.walk import Walk
 from reports.walk import walk as walk_of
 from reports.walk_line import WalkLine
@@ -87,7 +88,7 @@ published:
 
 def report(case: Case, *adapters: str) -> Report:
     selection = Selection((case,), find_adapters(list(adapters) or ["numpy"]))
-    return put_together(run.run(selection), selection, environment.describe("a test"))
+    return put_together(runner.run(selection), selection, environment.describe("a test"))
 
 
 @pytest.fixture(scope="module")

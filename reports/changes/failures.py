@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from cases.defects import printable
 from reference import Subject
-from reports.rows import Row, order
+from reports.runs.rows import Row, order
 from reports.saved import SavedRun
 from reports.verdicts import verdict, where
 

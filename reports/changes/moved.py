@@ -8,8 +8,8 @@ from typing import TypeAlias
 import numpy as np
 
 from reference import Subject
-from reports.bits import Bits
-from reports.differences import bitwise_equal, ulp_distance
+from reports.runs.comparison import bitwise_equal, ulp_distance
+from reports.runs.recorded import Bits
 from reports.saved import SavedRun
 
 Series: TypeAlias = dict[int, Bits]

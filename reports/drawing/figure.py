@@ -11,7 +11,7 @@ from cases.defects import printable
 from reference import tape
 from reports.drawing.layout import HEIGHT, WIDTH, Box, Edge, Layout, layout
 from reports.drawing.told import all_who, by_quantity, first_wrong, sentence, told
-from reports.rows import Row
+from reports.runs.rows import Row
 
 LEGEND: Final = (
     "The number in each box is the largest part of its tolerance that anybody used, over all steps and "

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from reference import Verdict
-from reports.rows import PUBLISHED, Row, order
+from reports.runs.rows import PUBLISHED, Row, order
 from reports.verdicts import agrees, at_step, verdict
 
 # How many tints there are from 0 to 1, the whole tolerance.

@@ -15,7 +15,7 @@ from reports.page.sources import network, yaml
 from reports.page.tints import tint
 from reports.quantities import AFTER, BEFORE
 from reports.report import Report
-from reports.rows import PUBLISHED, Row
+from reports.runs.rows import PUBLISHED, Row
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ import shlex
 
 from cases import SHIPPED, Case
 from reports.environment import Environment
-from reports.rows import PUBLISHED
-from reports.run import REFERENCE
+from reports.runs.comparison import REFERENCE
+from reports.runs.rows import PUBLISHED
 
 
 def repeat(case: Case, dtype: str, adapter: str, made: Environment | None = None) -> str:

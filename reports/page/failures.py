@@ -10,7 +10,7 @@ from reports.environment import Environment
 from reports.page.anchors import failure_anchor
 from reports.page.commands import repeat
 from reports.page.sources import yaml
-from reports.rows import Row, first_failure
+from reports.runs.rows import Row, first_failure
 from reports.verdicts import grouped, verdict, where
 
 Numbers = tuple[tuple[str, str | FailedPart], ...]

@@ -23,7 +23,7 @@ from reports.page.method import anatomy
 from reports.page.templates import templates
 from reports.power import TITLE, to_page
 from reports.report import Example, Report
-from reports.rows import PUBLISHED
+from reports.runs.rows import PUBLISHED
 
 Told = TypeVar("Told")
 

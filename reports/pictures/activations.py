@@ -15,7 +15,7 @@ from reports.pictures.panels import finish, panels, power_of_ten
 from reports.pictures.picture import Picture
 from reports.pictures.style import INK, looks, style
 from reports.pictures.svg import inline
-from reports.rows import Results
+from reports.runs.rows import Results
 
 TITLE = "The activations and their derivatives against the truth"
 

@@ -9,13 +9,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from cases.dtypes import DTYPES
-from reports.drift import TRUTH
 from reports.pictures.frames import each_line, in_order, short, side_by_side
 from reports.pictures.panels import drawable, finish, in_tens, panels
 from reports.pictures.picture import Picture
 from reports.pictures.style import looks, style
 from reports.pictures.svg import inline
-from reports.rows import Results
+from reports.runs.parameter_drift import TRUTH
+from reports.runs.rows import Results
 
 TITLE = "How far trainings drift from the truth"
 

@@ -15,7 +15,7 @@ from reports.pictures.heat_cells import LINE, draw_cell, draw_key
 from reports.pictures.picture import Picture
 from reports.pictures.style import WIDTH, figure, fitted, style
 from reports.pictures.svg import inline
-from reports.rows import PUBLISHED, Results, Row, first_failure, order
+from reports.runs.rows import PUBLISHED, Results, Row, first_failure, order
 from reports.verdicts import agrees, grouped
 
 TITLE = "How much of the allowed rounding error is used"

@@ -10,13 +10,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from cases.dtypes import DTYPES
-from reports.accuracy import BEYOND, EDGES, UNKNOWN
 from reports.pictures.frames import in_order, side_by_side
 from reports.pictures.panels import finish, panels, power_of_ten
 from reports.pictures.picture import Picture
 from reports.pictures.style import looks, style
 from reports.pictures.svg import inline
-from reports.rows import Results
+from reports.runs.accuracy import BEYOND, EDGES, UNKNOWN
+from reports.runs.rows import Results
 
 TITLE = "How far the numbers are from the truth"
 

@@ -11,13 +11,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cases.dtypes import DTYPES
-from reports.drift import is_told
 from reports.pictures.frames import in_order, short, side_by_side
 from reports.pictures.panels import drawable, finish, in_tens, panels
 from reports.pictures.picture import Picture
 from reports.pictures.style import looks, style
 from reports.pictures.svg import inline
-from reports.rows import Results
+from reports.runs.rows import Results
+from reports.runs.step_batches import is_recorded
 
 TITLE = "How the loss falls, or does not"
 
@@ -69,7 +69,7 @@ def frame(results: Results, rates: Mapping[str, float] | None = None) -> pd.Data
 def shown(table: pd.DataFrame) -> pd.DataFrame:
     """Return the losses at the steps 1, 2, 5, 10, … and at each implementation's last one."""
     last = table.groupby(["case", "dtype", "implementation"], sort=False)["step"].transform("max")
-    told = table[table["step"].map(is_told) | (table["step"] == last)]
+    told = table[table["step"].map(is_recorded) | (table["step"] == last)]
     return side_by_side(told, ("case", "dtype", "step"), "implementation", map(short, told["loss"]))
 
 

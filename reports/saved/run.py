@@ -14,7 +14,7 @@ from reports.environment import (
     Selection,
 )
 from reports.power.results import Power
-from reports.rows import Results
+from reports.runs.rows import Results
 from reports.verdicts import Conclusion
 
 

@@ -12,7 +12,7 @@ from adapters.isolation import Limits
 from adapters.registry import default_names
 from cases.defects import printable
 from reports import terminal
-from reports.limits import flags_of
+from reports.options import flags_of
 from reports.sweep.cluster import DaskEngine, NoDaskError
 from reports.sweep.done import Order
 from reports.sweep.engine import LocalEngine, LostWorkersError

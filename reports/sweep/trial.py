@@ -12,7 +12,7 @@ from cases.stacks import sliced, unstacked
 from cases.verdict import NoEquivalent
 from reference import JudgedStep, Subject, Verdict, judge, sentence
 from reference.stacks import followed, judge_recomputed, judge_stack, stack_of_one
-from reports.explanations import diagnosed
+from reports.runs.runner import diagnosed
 from reports.sweep import judged
 from reports.sweep.implementations import Implementation
 from reports.sweep.judged import Judged

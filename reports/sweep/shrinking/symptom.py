@@ -10,8 +10,8 @@ from cases import Problem
 from cases.stacks import stacked
 from reference import Finding, JudgedStep, Subject, Verdict, judge, sentence
 from reference.stacks import MalformedError, followed, stack_of_one
-from reports.explanations import diagnosed
 from reports.power.results import kind
+from reports.runs.runner import diagnosed
 from reports.sweep.implementations import Implementation
 from reports.sweep.known import known
 from reports.sweep.trial import recomputed

@@ -1,5 +1,7 @@
-"""Making a report from what was asked for: load, run, judge, write, tell."""
+"""Making a report from what was asked for: load, run, judge, write, print."""
 
+import argparse
+import os
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -7,30 +9,20 @@ from pathlib import Path
 from rich.console import Console
 
 from adapters import Choice, UnknownAdapterError
-from cases import SHIPPED, CaseErrors, load_cases
+from cases import SHIPPED, Case, CaseErrors, load_cases
 from cases.defects import printable
 from reference import parts
 from reference.parts import FailedPart
-from reports import (
-    activations,
-    changes,
-    environment,
-    files,
-    parallel,
-    report,
-    running,
-    saved,
-    step_summary,
-    terminal,
-)
+from reports import changes, environment, files, report, saved, step_summary, supervision, terminal
 from reports.changes import Changes
-from reports.ended import with_ended
 from reports.environment import Selection
-from reports.limits import flags_of
+from reports.options import flags_of, limits_of, out_folder
 from reports.power import Power, measure
 from reports.report import Report
-from reports.running import Doing, Ended
+from reports.runs import parallel
+from reports.runs.parallel import apart, begins_again, with_ended
 from reports.saved import SavedRun
+from reports.supervision import Activity, EarlyEnd
 
 
 class UsageError(Exception):
@@ -77,13 +69,35 @@ class Wanted:
     baseline: Path | None = None
     kept: Path | None = None
     workers: int = 1
-    ended: tuple[Ended, ...] = ()
+    ended: tuple[EarlyEnd, ...] = ()
 
     @property
     def chooses(self) -> bool:
         """Whether it says what to run."""
         chosen = self.folders, self.dtypes, self.select, self.power
         return any(chosen) or self.adapters != Choice()
+
+
+def wanted_by(options: argparse.Namespace, ended: tuple[EarlyEnd, ...] = ()) -> Wanted:
+    """Return what the options of `reports.build` ask for; what has ended this build before is isolated."""
+    choice = Choice(tuple(options.adapter), options.engines, options.device, limits_of(options))
+    if ended:
+        print(begins_again(ended[-1], "The build"), file=sys.stderr)
+        choice = replace(choice, apart=apart(ended, choice.names))
+    narrows = options.select or options.adapter or options.dtype or options.device != "cpu"
+    return Wanted(
+        folders=tuple(options.cases),
+        adapters=choice,
+        dtypes=tuple(options.dtype),
+        select=options.select,
+        out=options.out or out_folder(narrows=narrows, again=options.kept),
+        power=options.power,
+        formats=tuple(options.format),
+        baseline=options.baseline,
+        kept=options.kept,
+        workers=options.workers or os.cpu_count() or 1,
+        ended=ended,
+    )
 
 
 def make(wanted: Wanted, command: str) -> int:
@@ -94,29 +108,29 @@ def make(wanted: Wanted, command: str) -> int:
         print("\n".join(map(printable, str(error).split("\n"))), file=sys.stderr)
         return 2
     except OSError as error:
-        told = f"the report cannot be written to {wanted.out}: {error.strerror or error}"
-        print(printable(told), file=sys.stderr)
+        message = f"the report cannot be written to {wanted.out}: {error.strerror or error}"
+        print(printable(message), file=sys.stderr)
         return 2
 
 
 def _make(wanted: Wanted, command: str) -> int:
     baseline = saved.read(wanted.baseline) if wanted.baseline else None  # which this report may replace
     out = terminal.console()
-    told = _again(wanted) if wanted.kept else _anew(wanted, command, out)
+    made = _of_kept_run(wanted) if wanted.kept else _of_new_run(wanted, command, out)
     with parts.collected():
         if baseline is not None:
-            changed = parts.tried("what has changed since the last run", _compared, baseline, told)
-            told = told if isinstance(changed, FailedPart) else replace(told, changes=changed)
-        _write(told, wanted, out)
-        passed = told.conclusion.passed and not told.failed
-    return 0 if passed and not (told.changes and told.changes.regressed) else 1
+            changed = parts.tried("what has changed since the last run", _compared, baseline, made)
+            made = made if isinstance(changed, FailedPart) else replace(made, changes=changed)
+        _write(made, wanted, out)
+        passed = made.conclusion.passed and not made.failed
+    return 0 if passed and not (made.changes and made.changes.regressed) else 1
 
 
-def _compared(baseline: SavedRun, told: Report) -> Changes:
-    return changes.compare(baseline, told.run)
+def _compared(baseline: SavedRun, made: Report) -> Changes:
+    return changes.compare(baseline, made.run)
 
 
-def _write(told: Report, wanted: Wanted, out: Console) -> None:
+def _write(made: Report, wanted: Wanted, out: Console) -> None:
     """Write the files and print the verdicts, which are printed too where the files cannot be written.
 
     Raises
@@ -125,15 +139,15 @@ def _write(told: Report, wanted: Wanted, out: Console) -> None:
         If a file cannot be written.
     """
     try:
-        files.write(told, wanted.out, wanted.formats)
+        files.write(made, wanted.out, wanted.formats)
     except Exception:
-        terminal.show(told, None, out)
+        terminal.show(made, None, out)
         raise
-    parts.tried("the summary of the workflow's step", step_summary.append, told)
-    terminal.show(told, wanted.out, out)
+    parts.tried("the summary of the workflow's step", step_summary.append, made)
+    terminal.show(made, wanted.out, out)
 
 
-def _anew(wanted: Wanted, command: str, out: Console) -> Report:
+def _of_new_run(wanted: Wanted, command: str, out: Console) -> Report:
     """Run what is wanted, and return the report of it."""
     selection = select(wanted)
     wanted.out.mkdir(parents=True, exist_ok=True)  # before the work, so that it is not done for nothing
@@ -141,21 +155,15 @@ def _anew(wanted: Wanted, command: str, out: Console) -> Report:
         results = parallel.run_all(selection, wanted.adapters, wanted.workers, watch)
     with parts.collected() as failed:
         flags = flags_of(wanted.adapters.limits)
-        made = parts.tried("how this was made", environment.describe, command, selection.adapters, flags)
-        measured = parts.tried("the activations' errors", activations.measure_selected, selection)
+        here = parts.tried("how this was made", environment.describe, command, selection.adapters, flags)
         power = parts.tried("the suite's power", _measure, selection, out) if wanted.power else None
-    results = replace(
-        results,
-        activations=() if isinstance(measured, FailedPart) else measured,
-        failed=(*results.failed, *failed),
-    )
-    results = with_ended(results, selection, wanted.ended)
+    results = with_ended(replace(results, failed=(*results.failed, *failed)), selection, wanted.ended)
     power = None if isinstance(power, FailedPart) else power
-    made = environment.undescribed(command) if isinstance(made, FailedPart) else made
-    return report.put_together(results, selection, made, wanted.adapters.required, power)
+    here = environment.undescribed(command) if isinstance(here, FailedPart) else here
+    return report.put_together(results, selection, here, wanted.adapters.required, power)
 
 
-def _again(wanted: Wanted) -> Report:
+def _of_kept_run(wanted: Wanted) -> Report:
     """Return the report of a run that was kept."""
     if wanted.kept is None or wanted.chooses:
         raise UsageError("--from makes the report of a kept run again, so nothing else chooses what is in it")
@@ -178,14 +186,20 @@ def select(wanted: Wanted) -> Selection:
     UsageError
         If nothing is left to run.
     """
+    selection = Selection(_cases(wanted), (), wanted.dtypes)
+    if not selection.runs:
+        raise UsageError(f"none of the selected cases runs in {' or '.join(wanted.dtypes)}")
+    if parallel.is_parallel(selection, wanted.workers):
+        parallel.preload(wanted.adapters)
+    adapters = wanted.adapters.load(lambda name: supervision.note(Activity(name)))
+    supervision.note(None)
+    return replace(selection, adapters=adapters)
+
+
+def _cases(wanted: Wanted) -> tuple[Case, ...]:
     cases = load_cases(SHIPPED, *wanted.folders)
     chosen = tuple(case for case in cases if wanted.select in case.name)
     if not chosen:
         known = ", ".join(case.name for case in cases[:5])
         raise UsageError(f"no case has {wanted.select!r} in its name; there are {len(cases)}: {known}, …")
-    adapters = wanted.adapters.load(lambda name: running.now(Doing(name)))
-    running.now(None)
-    selection = Selection(chosen, adapters, wanted.dtypes)
-    if not selection.runs:
-        raise UsageError(f"none of the selected cases runs in {' or '.join(wanted.dtypes)}")
-    return selection
+    return chosen

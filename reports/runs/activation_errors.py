@@ -23,11 +23,11 @@ from reference.activations import ACTIVATIONS
 from reference.balls import Ball, precision
 from reference.bounded import Real
 from reference.claims import Claim
-from reports import running
-from reports.accuracy import ulps
-from reports.differences import stated
+from reports import supervision
 from reports.environment import Selection
-from reports.running import Doing
+from reports.runs.accuracy import ulps
+from reports.runs.step_batches import observed
+from reports.supervision import Activity
 
 # The range is −24 to 24: beyond softplus' threshold of 20, and to where σ(z) is 1 in float64.
 REACH: Final = 24.0
@@ -90,7 +90,7 @@ def measure(
         who: _claims(adapter, program, [(one, dtype) for one in activations for dtype in dtypes])
         for who, adapter, program in programs
     }
-    running.now(None)
+    supervision.note(None)
     return tuple(
         error
         for activation in activations
@@ -103,7 +103,7 @@ def measure(
 def _errors(activation: str, dtype: str, who: str, claim: Claim) -> Iterator[ActivationError]:
     points = grid(dtype)
     for quantity, (high, low) in truths(activation, dtype).items():
-        claimed = stated(claim, QUANTITIES[quantity], dtype)
+        claimed = observed(claim, QUANTITIES[quantity], dtype)
         if claimed is None or claimed.size != points.size:
             continue
         with np.errstate(all="ignore"):  # an infinite claim is infinitely far off
@@ -123,7 +123,7 @@ def _claims(
     claims: dict[tuple[str, str], Claim] = {}
     for activation, dtype in asked:
         given = problem(activation, dtype)
-        running.now(Doing(adapter.name, program.name, given.case, dtype))
+        supervision.note(Activity(adapter.name, program.name, given.case, dtype))
         try:
             claim = dict(next(iter(program.run(given)), {}))
         except Fault:

@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 
 from cases import Case
 from cases.published import Rejected
-from reference import Finding, Subject, Verdict, judge_published, parts, tape
+from reference import Finding, Subject, Verdict, judge_published, parts
 from reference.diagnosis import explain_published
 from reference.judged_print import JudgedArray
 from reference.parts import FailedPart
 from reference.patterns import NAMED
-from reports.differences import largest_differences
-from reports.rows import PUBLISHED, Printed, Row
+from reports.runs.comparison import largest_differences
+from reports.runs.rows import PUBLISHED, Printed, Row, places
 
 
 def judge_case(case: Case, *, explain: bool = False) -> list[Printed]:
@@ -31,7 +31,7 @@ def judge_case(case: Case, *, explain: bool = False) -> list[Printed]:
     if published is None:
         return []
     problem = case.problem(published.computed_in or "float64")
-    places = {line.name: place for place, line in enumerate(tape(problem))}
+    place = places(problem)
     entries = {entry.step: entry for entry in published.steps}
     steps = list(judge_published(problem, published))
     what = f"the diagnosis of the printed numbers of {case.name}"
@@ -43,7 +43,7 @@ def judge_case(case: Case, *, explain: bool = False) -> list[Printed]:
         explanations = {(one.finding.step, one.finding.quantity): str(one) for one in told}
     subject = Subject(case.name, PUBLISHED, "", "printed")
     found = [
-        _printed(subject, judged, places[name], part)
+        _printed(subject, judged, place[name], part)
         for step in steps
         for name, judged in step.arrays.items()
         for part in _parts(judged, entries[step.step].rejected)
