@@ -20,7 +20,7 @@ from reports.build import main
 from reports.runs import parameter_drift
 from reports.runs.parameter_drift import TRUTH, DriftMeter, TruthOfRun
 from reports.runs.runner import lockstep
-from reports.runs.step_batches import is_recorded
+from reports.runs.step_batches import StepBatch, is_recorded
 
 
 def linear(dtype="float64", **others):
@@ -55,7 +55,7 @@ def measured(problem, *runs):
     adapters = [Adapter(f"c{i}", "", "", (Program("", run),)) for i, run in enumerate(runs)]
     meter = DriftMeter(problem)
     for judged in lockstep(problem, adapters):
-        meter.add(judged)
+        meter.add(StepBatch([judged]))
     return meter.finished()
 
 
@@ -138,7 +138,7 @@ def test_a_difference_between_two_implementations_is_told_in_ulps_of_the_largest
 
 
 def test_what_is_not_known_says_why(monkeypatch):
-    monkeypatch.setattr(parameter_drift, "BUDGET", 10)
+    monkeypatch.setattr(parameter_drift, "MAX_WORK", 10)
     told = [one for one in measured(linear(steps=5), training_steps) if one.against == TRUTH]
     assert {one.not_known for one in told} == {"the run is too large for balls from the inputs alone"}
     assert all(math.isnan(one.difference) for one in told)
@@ -194,7 +194,7 @@ def test_no_step_but_the_latest_is_held():
     who = Subject("", "numpy", "", "float64")
     sizes = []
     for judged in judge(problem, training_steps, frozenset()):
-        meter.add({who: judged})
+        meter.add(StepBatch([{who: judged}]))
         sizes.append(sum(array.size for array in meter._latest.values()))  # noqa: SLF001 - what it holds is the point
     assert set(sizes) == {problem.size}
 
@@ -238,7 +238,7 @@ def test_frameworks_drift_little_where_training_goes_well():
     problem = load_case("training/rate-right").problem("float64")
     meter = DriftMeter(problem)
     for judged in lockstep(problem, find_adapters(["numpy", "torch"])):
-        meter.add(judged)
+        meter.add(StepBatch([judged]))
     last = {one.against: one for one in meter.finished() if one.step > 100}
     assert last[TRUTH].ulps < 1000
     assert last["torch"].ulps < 1000

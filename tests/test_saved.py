@@ -30,6 +30,7 @@ from reports.report import Report
 from reports.runs import runner
 from reports.runs.recorded import MAX_VALUES, BitKeeper
 from reports.runs.rows import Results, Row
+from reports.runs.step_batches import StepBatch
 from reports.saved import SavedRun, decode, encode, schema
 
 pytestmark = pytest.mark.usefixtures("implementations")
@@ -255,7 +256,7 @@ def steps(*claims: dict[str, Any]) -> Iterator[dict[Subject, JudgedStep]]:
 def kept_of(*claims: dict[str, Any]) -> dict[int, Any]:
     keeper = BitKeeper()
     for judged in steps(*claims):
-        keeper.add(judged)
+        keeper.add(StepBatch([judged]))
     return {one.step: one for one in keeper.finished()}
 
 
@@ -270,7 +271,7 @@ def test_the_values_are_little_endian_bytes_that_any_language_reads() -> None:
 def test_the_bits_of_each_format_read_back(dtype: str) -> None:
     values = rounded_once([0.1, -3.0, math.nan, 0.0], dtype)
     keeper, who = BitKeeper(), dataclasses.replace(WHO, dtype=dtype)
-    keeper.add({who: JudgedStep(1, {"a1": values, "loss": values[1]})})
+    keeper.add(StepBatch([{who: JudgedStep(1, {"a1": values, "loss": values[1]})}]))
     found = {one.quantity: one for one in keeper.finished()}
     assert found["a1"].array.tobytes() == values.tobytes()
     assert (found["loss"].shape, found["loss"].array.tolist()) == ((), [-3.0])
