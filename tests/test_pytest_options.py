@@ -1,5 +1,6 @@
-"""The parity tests as a person runs them: their ids, their options, how a failure is told."""
+"""The parity tests as a person runs them: their ids, options, failures in words, and the JUnit file."""
 
+import math
 import os
 import shlex
 import subprocess
@@ -8,13 +9,26 @@ import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 
 from adapters import Adapter, Unavailable, find_adapters
 from adapters.isolation import Limits
-from reference import Verdict
-from reports.parity import FIRST_STEPS, Unusable, aligned, asked_for, command, failure_of, id_of
+from cases import Case, load_cases
+from reference import Finding, Subject, Verdict
+from reports.environment import PACKAGES
+from reports.parity import (
+    FIRST_STEPS,
+    Unusable,
+    aligned,
+    asked_for,
+    command,
+    failure_of,
+    id_of,
+    properties,
+)
+from reports.runs.rows import Row
 
 ROOT = Path(__file__).parent.parent
 PARITY = "tests/test_parity.py"
@@ -87,7 +101,7 @@ def test_a_failure_is_a_sentence_a_table_and_a_command(parity: Callable[..., Run
     assert counts(parity(*again[3:])) == "1 failed"
 
 
-def test_a_malformed_case_is_bad_usage_and_told_with_its_place(
+def test_a_malformed_case_is_bad_usage(
     parity: Callable[..., Run], folder: Path
 ) -> None:
     (folder / "bad.yaml").write_text("about: no\nleyers: []\n", encoding="utf-8")
@@ -97,7 +111,7 @@ def test_a_malformed_case_is_bad_usage_and_told_with_its_place(
     assert "Traceback" not in done.stderr + done.stdout
 
 
-def test_a_folder_that_pytest_takes_for_the_project_is_told_with_what_to_write(
+def test_a_folder_that_pytest_takes_for_the_project_is_bad_usage(
     parity: Callable[..., Run], folder: Path
 ) -> None:
     done = parity("-p", "reports.pytest_options", "--cases", str(folder))
@@ -109,7 +123,7 @@ def test_a_folder_that_pytest_takes_for_the_project_is_told_with_what_to_write(
 @pytest.mark.parametrize(
     ("asked", "code", "counted"), [([], 0, "2 skipped"), (["--adapter", "jax"], 1, "2 failed")]
 )
-def test_a_framework_that_is_absent_is_skipped_and_fails_where_it_was_asked_for(
+def test_an_absent_framework_is_skipped_unless_it_was_asked_for(
     parity: Callable[..., Run], asked: list[str], code: int, counted: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     absent = Unavailable("jax", Verdict.NOT_RUN, "jax is not installed")
@@ -142,7 +156,7 @@ def test_what_ends_the_process_fails_its_own_test_and_names_itself(
         (("--isolate", "--time-limit=60"), ("programs:honest",)),
     ],
 )
-def test_only_what_is_not_built_in_is_isolated_unasked_and_never_beside_a_debugger(
+def test_only_what_is_not_built_in_is_isolated_unasked_and_never_in_a_debugger(
     words: tuple[str, ...],
     apart: tuple[str, ...],
     parity: Callable[..., Run],
@@ -155,15 +169,8 @@ def test_only_what_is_not_built_in_is_isolated_unasked_and_never_beside_a_debugg
         return (numpy,)
 
     monkeypatch.setattr("reports.parity.find_adapters", found)
-    parity(
-        PARITY,
-        "--adapter=numpy",
-        "--adapter=programs:honest",
-        "--dtype=float64",
-        "-k",
-        "document",
-        *words,
-    )
+    chosen = ["--adapter=numpy", "--adapter=programs:honest", "--dtype=float64", "-k", "document"]
+    parity(PARITY, *chosen, *words)
     limits = Limits(60) if "--isolate" in words else None
     assert given == {"numpy": (limits, ()), "programs:honest": (limits, apart)}
 
@@ -178,12 +185,6 @@ def test_what_an_isolated_program_prints_is_no_fault_and_is_shown(
     done = parity(PARITY, "--adapter=printing:train", "-k", "worked/document-printing", "-rP")
     assert (done.returncode, counts(done)) == (0, "2 passed")
     assert done.stdout.count("here I am") == 2
-
-
-def test_ids_are_what_a_person_types_and_the_same_in_every_process() -> None:
-    done = started(PARITY, "-n", "2", "-v", "-k", "document and numpy and float32")
-    assert (done.returncode, counts(done)) == (0, "1 passed")
-    assert "test_parity[worked/document-numpy-float32]" in done.stdout
 
 
 HOST = {
@@ -204,7 +205,7 @@ def test_host(request):
 }
 
 
-def test_where_it_is_installed_another_repositorys_pytest_is_as_before(tmp_path: Path) -> None:
+def test_another_repositorys_pytest_is_left_alone(tmp_path: Path) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert "pytest11" not in project.get("entry-points", {})
     for name, text in HOST.items():
@@ -230,15 +231,14 @@ sys.exit(code)
 """
 
 
+@pytest.mark.skipif("not config.getoption('--slow')", reason="every test file is imported: --slow")
 def test_without_pytorch_and_jax_tests_are_skipped_with_the_reason() -> None:
     """All files can be imported; a few are run. To collect them all would take three times as long."""
-    files = [f"tests/test_{name}.py" for name in ("parity", "adapters", "losses")]
-    words = ["-p", "no:cacheprovider", "-q", *files, "-k", "document-torch or sigmoid_that_is_off"]
+    files = [f"tests/test_{name}.py" for name in ("parity", "activation_errors")]
+    words = ["-p", "no:cacheprovider", "-q", *files, "-k", "document-torch or gradient_of_the_loss_is_one"]
     command = [sys.executable, "-c", WITHOUT, *words]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    for name in ("contract", "engines", "losses"):
-        assert f"tests/test_{name}.py could not import 'jax'" in done.stdout
     for reason in ("could not import 'jax'", "not run: torch is not installed", ": jax is not installed"):
         assert reason in done.stdout
 
@@ -261,7 +261,7 @@ def expecting(folder: Path, name: str, adapter: str, expectation: str) -> None:
     (folder / "mine" / f"{name}.yaml").write_text(text, encoding="utf-8")
 
 
-def test_what_a_case_expects_passes_and_is_news_where_it_is_not_so(
+def test_an_expected_difference_passes_and_a_stale_one_fails(
     parity: Callable[..., Run], folder: Path
 ) -> None:
     late = "{differs: dL/da1, because: it forgets W2, see: 'mine #7', step: 2}"
@@ -271,7 +271,7 @@ def test_what_a_case_expects_passes_and_is_news_where_it_is_not_so(
     adapters = [f"--adapter=programs:{name}" for name in ("forgets_the_factor", "honest", "declines")]
     done = parity(PARITY, f"--cases={folder}", *adapters, "-v", "-k", "mine and float64")
     told = {
-        line.split("[")[1].split("-float64]")[0].replace("implementations:", ""): line.split()[1]
+        line.split("[")[1].split("-float64]")[0].replace("programs:", ""): line.split()[1]
         for line in done.stdout.splitlines()
         if line.startswith(f"{PARITY}::")
     }
@@ -289,6 +289,10 @@ def test_what_a_case_expects_passes_and_is_news_where_it_is_not_so(
         "programs:honest was expected to differ at dL/da1, step 2 (it forgets W2, mine #7), but agrees now: "
         "the framework changed its mind, or the case is out of date (programs:honest, float64, mine/stale)"
     ) in done.stdout
+
+
+def case_of(folder: Path, name: str = "mine/two-layers") -> Case:
+    return next(case for case in load_cases(folder) if case.name == name)
 
 
 BAD = {
@@ -328,7 +332,7 @@ def test_options_narrow_what_is_run(folder: Path) -> None:
     assert "worked/document" in {case.name for case in asked.published}
 
 
-def test_nothing_to_test_is_told() -> None:
+def test_nothing_to_test_is_an_error() -> None:
     with pytest.raises(Unusable, match=r"nothing to test: none of \d+ cases runs in float8"):
         asked_for((), (), ("float8",))
 
@@ -342,13 +346,13 @@ def test_nothing_to_test_is_told() -> None:
         ("wrong_shape", "dL/db1 has shape (1, 3), expected (3,)"),
         ("wrong_dtype", "dL/dW1 has dtype float64, expected float32"),
         ("changes_its_inputs", "x was given as an input and was changed in place"),
-        ("raises", "programs:raises raised ValueError: no such luck at implementations.py"),
+        ("raises", "programs:raises raised ValueError: no such luck at programs.py"),
         ("ends_the_program", "programs:ends_the_program raised SystemExit"),
         ("not_a_function", "error: is of type int, expected an Adapter or a function"),
     ],
 )
-def test_each_damage_is_told_first(name: str, told: str, folder: Path) -> None:
-    case = next(case for case, _, _ in asked_for((str(folder),)).runs if case.name == "mine/two-layers")
+def test_each_damage_is_named_first(name: str, told: str, folder: Path) -> None:
+    case = case_of(folder)
     failure = failure_of(case, f"programs:{name}", "float32")
     assert failure is not None
     assert not failure.not_run
@@ -363,13 +367,10 @@ def test_a_command_is_quoted_for_a_shell() -> None:
     assert told == "python -m pytest t --adapter m:f --no-isolate --isolate --time-limit=60"
 
 
-def test_a_case_of_thousands_of_steps_is_cut_and_says_so_unless_it_may_be_slow(folder: Path) -> None:
+def test_a_long_case_is_cut_and_its_id_says_so_unless_slow(folder: Path) -> None:
     text = (folder / "mine" / "two-layers.yaml").read_text(encoding="utf-8")
     (folder / "mine" / "long.yaml").write_text(text.replace("steps: 3", "steps: 1003"), encoding="utf-8")
-    long, short = (
-        next(case for case, _, _ in asked_for((str(folder),)).runs if case.name == f"mine/{name}")
-        for name in ("long", "two-layers")
-    )
+    long, short = (case_of(folder, f"mine/{name}") for name in ("long", "two-layers"))
     assert id_of(long, "numpy", "float64") == "mine/long-numpy-float64-first-1000-steps"
     assert id_of(long, "numpy", "float64", slow=True) == "mine/long-numpy-float64"
     assert id_of(short, "numpy", "float64") == "mine/two-layers-numpy-float64"
@@ -381,7 +382,7 @@ def test_steps_beyond_the_cut_are_judged_only_with_slow(
     slow: bool, monkeypatch: pytest.MonkeyPatch, implementations: Path, folder: Path
 ) -> None:
     monkeypatch.setattr("reports.parity.FIRST_STEPS", 1)  # forgets_the_factor is right in its first step
-    case = next(case for case, _, _ in asked_for((str(folder),)).runs if case.name == "mine/two-layers")
+    case = case_of(folder)
     failure = failure_of(case, "programs:forgets_the_factor", "float64", slow=slow)
     assert (failure is not None) is slow
     assert FIRST_STEPS == 1_000
@@ -389,3 +390,128 @@ def test_steps_beyond_the_cut_are_judged_only_with_slow(
 
 def test_columns_are_straight() -> None:
     assert aligned([("a", "bb", "c"), ("aaa", "b", "")]) == ["a    bb  c", "aaa  b"]
+
+
+# the JUnit file: the same by one process and by several
+
+IMPLEMENTATIONS = ("honest", "forgets_the_factor", "nan", "raises", "declines")
+
+Written = ET.Element
+
+
+@pytest.fixture
+def write(
+    parity: Callable[..., Run],
+    implementations: Path,
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[..., Written]:
+    """Give a function that runs the parity tests of one case, and returns the testsuite of the JUnit file."""
+    monkeypatch.setenv("PYTHONPATH", str(implementations))
+
+    def write(*options: str, run: Callable[..., Run] = parity) -> Written:
+        adapters = [f"--adapter=programs:{name}" for name in IMPLEMENTATIONS]
+        file = tmp_path / "junit.xml"
+        chosen = [f"--cases={folder}", "-k", "mine/ and float64", f"--junitxml={file}"]
+        done = run(PARITY, "-q", *adapters, *chosen, *options)
+        assert done.returncode == 1, done.stdout + done.stderr
+        suite = ET.parse(file).getroot().find("testsuite")  # noqa: S314 - pytest wrote it just now
+        assert suite is not None
+        return suite
+
+    return write
+
+
+def properties_of(element: Written) -> dict[str, str]:
+    return {one.attrib["name"]: one.attrib["value"] for one in element.iterfind("properties/property")}
+
+
+def cases(suite: Written) -> dict[str, dict[str, str]]:
+    found = {
+        one.attrib["name"].split("programs:")[1]: properties_of(one) for one in suite.iterfind("testcase")
+    }
+    return {name.removesuffix("-float64]"): properties for name, properties in found.items()}
+
+
+def test_junit_properties_are_the_same_by_one_process_and_by_two(write: Callable[..., Written]) -> None:
+    alone, together = write(), write("-n", "2", "--dist=load", run=started)
+    found = cases(alone)
+    assert found == cases(together)
+    assert set(found) == set(IMPLEMENTATIONS)
+    ids = {one.attrib["name"] for one in together.iterfind("testcase")}
+    assert "test_parity[mine/two-layers-programs:honest-float64]" in ids
+    assert properties_of(alone) == properties_of(together)
+    assert {*PACKAGES, "python", "platform", "cpu"} <= set(properties_of(alone))
+    assert {name: one["verdict"] for name, one in found.items()} == {
+        "honest": "agrees",
+        "forgets_the_factor": "differs",
+        "nan": "differs",
+        "raises": "error",
+        "declines": "no equivalent",
+    }
+    honest = found["honest"]
+    assert 0 < float(honest["used"]) <= 1
+    assert 10 < float(honest["digits"]) < 16
+    assert "first difference" not in honest
+    assert honest["dL/dW1"].startswith("agrees ")
+    assert list(honest)[4:6] == ["z1", "a1"]
+    assert found["forgets_the_factor"]["first difference"] == "dL/da1, step 2"
+    assert found["forgets_the_factor"]["dL/da1"] == "differs, step 2"
+    assert float(found["forgets_the_factor"]["used"]) > 1
+    assert (found["nan"]["first difference"], found["nan"]["used"]) == ("loss", "inf")
+
+
+def test_the_strict_junit_schema_has_no_properties_in_a_case(write: Callable[..., Written]) -> None:
+    """xunit2 is Jenkins's junit-10.xsd, where properties stand in a suite and in no test case."""
+    suite = write("-o", "junit_family=xunit2")
+    assert suite.findall("testcase/properties") == []
+    assert len(suite.findall("testcase")) == len(IMPLEMENTATIONS)
+    assert all(
+        set(one.attrib) <= {"name", "classname", "time", "group"} for one in suite.iterfind("testcase")
+    )
+    assert set(PACKAGES) <= set(properties_of(suite))
+
+
+def row(
+    quantity: str,
+    verdict: Verdict,
+    used: float,
+    step: int = 1,
+    place: int = 0,
+    program: str = "",
+    **more: bool,
+) -> Row:
+    index = None if math.isnan(used) and not quantity else (0,)
+    finding = Finding(step, quantity, verdict, "why", index, used=used, digits=14.0 - step)
+    return Row(Subject("mine", "they", program, "float64"), finding, place, **more)
+
+
+def test_junit_properties_give_the_worst_in_the_order_of_computation() -> None:
+    rows = [
+        row("loss", Verdict.AGREES, 0.25, place=1),
+        row("z1", Verdict.AGREES, 0.5),
+        row("loss", Verdict.AGREES, 0.75, place=1, step=3),
+        row("loss", Verdict.AGREES, 0.5, place=1, program="plain"),
+    ]
+    assert properties(rows) == [
+        ("verdict", "agrees"), ("used", "0.75"), ("digits", "11"), ("compared", "4"),
+        ("z1", "agrees 0.50 (13.0)"), ("loss", "agrees 0.75 (11.0), step 3"),
+    ]  # fmt: skip
+
+
+def test_junit_properties_give_a_failure_before_what_is_expected() -> None:
+    rows = [
+        row("z1", Verdict.DIFFERS, 9.0, expected=True),
+        row("a1", Verdict.DIFFERS, 5.0, place=1, step=2),
+        row("loss", Verdict.DIFFERS, 7.0, place=2, step=2),
+    ]
+    found = dict(properties(rows))
+    assert (found["verdict"], found["first difference"], found["used"]) == ("differs", "a1, step 2", "9")
+    assert found["z1"] == "differs as expected"
+    assert dict(properties(rows[:1]))["first difference"] == "z1"
+
+
+def test_junit_properties_where_nothing_was_compared() -> None:
+    assert properties([]) == [("verdict", "nothing compared")]
+    assert properties([row("", Verdict.ERROR, math.nan)]) == [("verdict", "error")]

@@ -109,7 +109,7 @@ def test_each_failure_is_told_in_one_sentence(
     assert "Not all agree: 1 × differs, 1 × error, of 3 comparisons" in printed
     differs = r"dL/da1\[\d, \d\] is \S+, but follows from its inputs as \S+ ± \S+: off by \S+ "
     assert re.search(differs + r"\(programs:forgets_the_factor, float64, mine/two-layers, step 2\)", printed)
-    assert "programs:raises raised ValueError: no such luck at implementations.py:" in printed
+    assert "programs:raises raised ValueError: no such luck at programs.py:" in printed
     for name in ("summary.md", "index.html"):
         assert "off by" in (tmp_path / "out" / name).read_text(encoding="utf-8")
 
