@@ -93,7 +93,7 @@ ENDS = {
     "an end while nothing runs": ("os._exit(0)", 7, "gave up: 0 None"),
     "a signal that nobody sent from outside": ("os.abort()", 7, "gave up: -6 None"),
     "an end by one after another": (
-        "for one in map(Activity, 'abc'):\n    note(one)\n    if one not in done(ended): os._exit(0)\nreturn 0",
+        "for it in map(Activity, 'abc'):\n    note(it)\n    if it not in done(ended): os._exit(0)\nreturn 0",
         1,
         "",
     ),

@@ -9,7 +9,7 @@ import pytest
 from conftest import TWO_LAYERS
 
 from adapters import Adapter, find_adapters
-from cases import load_cases
+from cases import Case, load_cases
 from reference import parts, worked_example
 from reference.mistakes import MISTAKES
 from reference.parts import FailedPart
@@ -270,7 +270,7 @@ def test_what_failed_in_the_run_is_named_where_it_would_have_stood(right: Path, 
 DIAGNOSES = {
     "reports.runs.runner.explain_step": f"the diagnosis of {WRONG}",
     "reports.runs.runner.inherited": f"the diagnosis of {WRONG}",
-    "reports.runs.printed_numbers.explain_published": "the diagnosis of the printed numbers of worked/document",
+    "reports.runs.printed_numbers.explain_published": "the diagnosis of the printed numbers of worked/doc",
     "reference.diagnosis.candidates.mistaken_tapes": "the search for known mistakes",
     "reference.diagnosis.candidates._derived": "the mistake weight-factor-missing",
 }
@@ -305,10 +305,12 @@ def test_where_judging_itself_fails_the_other_cases_are_judged(
     cases: Path, right: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runner, "judge_case", lambda case, **_: breaks() if case.published else [])
-    judge = runner.run_case
-    monkeypatch.setattr(
-        runner, "run_case", lambda case, *more: (breaks if "mine" in case.name else judge)(case, *more)
-    )
+    judge = runner._run_problem  # noqa: SLF001 - the judging itself, and nothing about it
+
+    def judged_or_broken(case: Case, *more: Any) -> Any:
+        return (breaks if "mine" in case.name else judge)(case, *more)
+
+    monkeypatch.setattr(runner, "_run_problem", judged_or_broken)
     assert build(cases, tmp_path, "--format=json") == 1
     rows = saved.read(tmp_path).results.rows
     kept = [one for one in saved.read(right).results.rows if one.subject.case == "worked/document"]
