@@ -173,7 +173,7 @@ def published_failure_of(
 
 
 def in_words(rows: Sequence[Row]) -> str:
-    """Describe a failure: the sentence of the first line that fails, then a table, the failing lines first."""
+    """Return the sentence of the first line that fails, then a table with the failing lines first."""
     first = first_failure(rows)
     if first is None:
         return "Nothing was compared."

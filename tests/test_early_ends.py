@@ -1,4 +1,4 @@
-"""What ends a build or one of its processes early is seen, named and isolated; the other verdicts are there."""
+"""What ends a build or one of its processes early is seen, named and isolated; the other verdicts stand."""
 
 import csv
 import multiprocessing

@@ -101,9 +101,7 @@ def test_a_failure_is_a_sentence_a_table_and_a_command(parity: Callable[..., Run
     assert counts(parity(*again[3:])) == "1 failed"
 
 
-def test_a_malformed_case_is_bad_usage(
-    parity: Callable[..., Run], folder: Path
-) -> None:
+def test_a_malformed_case_is_bad_usage(parity: Callable[..., Run], folder: Path) -> None:
     (folder / "bad.yaml").write_text("about: no\nleyers: []\n", encoding="utf-8")
     done = parity(f"--cases={folder}")
     assert done.returncode == 4

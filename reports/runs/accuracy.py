@@ -1,6 +1,6 @@
 """How far every number is from the truth: counted element by element, in units in the last place (ulps).
 
-A verdict is about the worst element of a quantity. Here all are counted, wherever the truth is certified: each
+A verdict is about the worst element of a quantity. Here all are counted where the truth is certified: each
 against what follows exactly from the implementation's own numbers on the lines above it, as it is judged.
 """
 
@@ -70,7 +70,7 @@ class AccuracyCounter:
         counts[accuracy.bin + UNKNOWN] += accuracy.count
 
     def add(self, batch: StepBatch) -> None:
-        """Count the steps of each implementation; what is malformed, or of no certified truth, adds nothing."""
+        """Count a batch; what is malformed, or of no certified truth, adds nothing."""
         for subject, elements in batch.elements:
             if elements.findings[0].truth == "certified":
                 self._add(subject, elements)

@@ -1,6 +1,6 @@
 """What is recorded of what each implementation states: values to the last bit, and the loss of each step.
 
-A digest stands for every bit of every step. The values themselves are kept of the steps 1, 2, 5, 10, 20, 50, …
+A digest stands for every bit of every step. The values themselves are kept of the steps 1, 2, 5, 10, 20, …
 and of the last one: all of them, or evenly spaced ones of a large array. So two runs can be compared bit by
 bit, and where they differ, by how much.
 """
