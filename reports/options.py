@@ -81,7 +81,7 @@ def limits_of(options: argparse.Namespace) -> Any:  # noqa: ANN401 - its type wo
     return Limits(**given) if options.isolate or given else None
 
 
-def stated(options: argparse.Namespace) -> dict[str, float]:
+def stated(options: argparse.Namespace) -> dict[str, Any]:
     """Return the limits that were typed, by their names in `adapters.isolation.Limits`."""
     typed = {"seconds": options.time_limit, "gib": options.memory_limit}
     return {name: number for name, number in typed.items() if number is not None}

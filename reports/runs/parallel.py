@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from adapters import Choice
-from adapters.registry import BUILT_IN, of_ones_own
+from adapters.registry import of_ones_own
 from cases import Case, crash
 from cases.defects import printable
 from cases.verdict import Verdict
@@ -37,24 +37,20 @@ ENOUGH: Final = 48
 # What a task is known by that measures the activations' errors; the others are the names of cases.
 ACTIVATIONS: Final = ""
 
-# What PyTorch's optimizers import when the first is made, beside the adapters' own modules.
-PRELOADED: Final = ("reports.runs.runner", "torch._dynamo")
-
-
 def is_parallel(selection: Selection, workers: int) -> bool:
     """Whether there is enough to do for several processes."""
     return workers > 1 and len(selection.runs) >= ENOUGH
 
 
 def preload(choice: Choice) -> None:
-    """Begin to load what the processes share, in a process that they are forked from, beside this one.
+    """Begin to load the frameworks in a process that the workers are forked from, beside this one.
 
-    What is not built in is loaded by each of them: it may begin a thread, which a fork leaves behind.
+    Adapters that are not built in are loaded by each worker: they may begin a thread, which a fork leaves
+    behind.
     """
-    if "forkserver" in multiprocessing.get_all_start_methods():
-        shared = [BUILT_IN[name].partition(":")[0] for name in choice.names if name in BUILT_IN]
-        here = shared if choice.limits is None and not choice.apart else []
-        multiprocessing.set_forkserver_preload([*here, *PRELOADED[: 2 if here else 1]])
+    is_usual = {"torch", "jax"} <= set(choice.names) and choice.limits is None and not choice.apart
+    if is_usual and _context().get_start_method() == "forkserver":
+        multiprocessing.set_forkserver_preload(["reports.runs.preloaded"])
         ensure_running()
 
 
