@@ -29,9 +29,7 @@ ROOT = Path(__file__).parent.parent
 CASE = "mine/two-layers"
 
 
-def test_programs_that_end_the_process_cost_their_own_rows(
-    implementations: Path, folder: Path, tmp_path: Path
-) -> None:
+def test_programs_that_end_the_process_cost_their_own_rows(implementations, folder, tmp_path):
     (implementations / "ends_at_once.py").write_text("import os\nos._exit(0)\n", encoding="utf-8")
     adapters = ["programs:ends_the_process", "programs:honest", "ends_at_once:train"]
     words = ["--cases", str(folder), "--select", CASE, "--format", "csv", "--out", str(tmp_path)]
@@ -62,7 +60,7 @@ def test_programs_that_end_the_process_cost_their_own_rows(
 # the process that waits, with builds that are nothing but their end
 
 
-def supervised(build: str, *, before: str = "") -> subprocess.CompletedProcess[str]:
+def supervised(build, *, before=""):
     """Supervise a `build(ended, parent)`, in a Python that has loaded nothing else."""
     code = f"""
 import atexit, os, signal, sys
@@ -112,7 +110,7 @@ ENDS = {
 
 
 @pytest.mark.parametrize("name", ENDS)
-def test_whatever_ends_a_build_is_seen(name: str) -> None:
+def test_whatever_ends_a_build_is_seen(name):
     build, code, printed = ENDS[name]
     before = "sys.settrace(lambda *_: None)" if name == "a debugger" else ""
     done = supervised(build, before=before)
@@ -159,7 +157,7 @@ print(os.waitstatus_to_exitcode(status), said.count(b"interrupted"))
 """
 
 
-def test_ctrl_c_on_a_terminal_interrupts_once_and_returns_130() -> None:
+def test_ctrl_c_on_a_terminal_interrupts_once_and_returns_130():
     """It is typed by a process that has no threads, and so may fork."""
     run = [sys.executable, "-c", CTRL_C, WAITS]
     done = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, check=True)
@@ -170,7 +168,7 @@ def test_ctrl_c_on_a_terminal_interrupts_once_and_returns_130() -> None:
     ("number", "code"),
     [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM), (signal.SIGHUP, -signal.SIGHUP)],
 )
-def test_a_signal_to_the_waiting_process_ends_the_build(number: signal.Signals, code: int) -> None:
+def test_a_signal_to_the_waiting_process_ends_the_build(number, code):
     run = [sys.executable, "-c", WAITS]
     with subprocess.Popen(run, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
@@ -180,7 +178,7 @@ def test_a_signal_to_the_waiting_process_ends_the_build(number: signal.Signals, 
     assert is_gone(child)
 
 
-def is_gone(process: int) -> bool:
+def is_gone(process):
     """Whether a process ends within some seconds; its parent may not have waited for it."""
     for _ in range(100):
         try:
@@ -195,7 +193,7 @@ def is_gone(process: int) -> bool:
 # notes
 
 
-def test_a_note_is_read_as_it_was_written_last(tmp_path: Path) -> None:
+def test_a_note_is_read_as_it_was_written_last(tmp_path):
     note, other = Note.of_process(tmp_path, 1), Note.of_process(tmp_path, 1)
     assert other.read() is None
     for activity in (
@@ -214,9 +212,7 @@ def test_a_note_is_read_as_it_was_written_last(tmp_path: Path) -> None:
     assert other.code == 0
 
 
-def test_what_runs_is_noted_while_it_runs_and_no_longer(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_runs_is_noted_while_it_runs_and_no_longer(tmp_path, monkeypatch):
     monkeypatch.setattr("reports.supervision._notes", [])
     keep_note_in(tmp_path)
     note, seen = Note.of_process(tmp_path, os.getpid()), []
@@ -244,20 +240,20 @@ ON = Activity("jax", "plain", "nets/tanh", "float32")
         (EarlyEnd(-9, None), "Something ended the process by SIGKILL while no program ran."),
     ],
 )
-def test_an_early_end_is_described_in_one_line(ended: EarlyEnd, words: str) -> None:
+def test_an_early_end_is_described_in_one_line(ended, words):
     assert describe(ended) == words
     isolated = ", with it in a process of its own" if ended.activity else ""
     assert begins_again(ended, "The build") == f"{words} The build begins again{isolated}."
 
 
-def test_what_was_at_work_is_isolated_and_all_that_is_not_built_in() -> None:
+def test_what_was_at_work_is_isolated_and_all_that_is_not_built_in():
     names = ("numpy", "torch", "mine:f", "theirs")
     assert apart([], names) == ()
     assert apart([EarlyEnd(0, None)], names) == ("mine:f", "theirs")
     assert apart([EarlyEnd(0, ON), EarlyEnd(0, Activity("theirs"))], names) == ("jax", "theirs", "mine:f")
 
 
-def error(adapter: str, reason: str) -> Row:
+def error(adapter, reason):
     return Row(Subject("nets/tanh", adapter, "", "float32"), Finding(1, "", Verdict.ERROR, reason))
 
 
@@ -277,9 +273,7 @@ def error(adapter: str, reason: str) -> Row:
         ([error("mine:f", "ended the process by SIGKILL")], [EarlyEnd(-9, ON)], []),
     ],
 )
-def test_what_ended_the_process_once_is_an_error_unless_it_is_one_already(
-    rows: list[Row], ended: list[EarlyEnd], added: list[tuple[str, str, str]]
-) -> None:
+def test_what_ended_the_process_once_is_an_error_unless_it_is_one_already(rows, ended, added):
     selection = Selection((load_case("nets/tanh"),), ())
     after = with_ended(Results(tuple(rows)), selection, ended).rows
     assert after[: len(rows)] == tuple(rows)

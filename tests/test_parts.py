@@ -2,14 +2,12 @@
 
 import html
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 import pytest
 from conftest import TWO_LAYERS
 
 from adapters import Adapter, find_adapters
-from cases import Case, load_cases
+from cases import load_cases
 from reference import parts, worked_example
 from reference.mistakes import MISTAKES
 from reference.parts import FailedPart
@@ -18,7 +16,6 @@ from reports.build import main
 from reports.formats import FORMATS
 from reports.parity import Failure, failure_of, with_failed
 from reports.runs import runner
-from reports.runs.rows import Results
 from reports.sweep.implementations import Implementation
 from reports.sweep.shrinking.symptom import failure
 
@@ -35,12 +32,12 @@ class Broken(Exception):  # noqa: N818 - what is raised on purpose
     """Raised in the place of a part."""
 
 
-def breaks(*_: object, **__: object) -> Any:
+def breaks(*_, **__):
     raise Broken("no such luck")
 
 
 @pytest.fixture(scope="module")
-def cases(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def cases(tmp_path_factory):
     folder = tmp_path_factory.mktemp("cases")
     (folder / "mine").mkdir()
     text = TWO_LAYERS.replace("steps: 3", "steps: 20")
@@ -48,7 +45,7 @@ def cases(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def build(cases: Path, out: Path, *more: str, wrong: bool = False) -> int:
+def build(cases, out, *more, wrong=False):
     """Build a report of two cases, with a program that is wrong from the second step on where asked for."""
     adapters = [
         "numpy",
@@ -61,26 +58,26 @@ def build(cases: Path, out: Path, *more: str, wrong: bool = False) -> int:
     return main([*narrowed, *chosen, "--out", str(out), *more])
 
 
-def again(kept: Path, out: Path, *more: str) -> int:
+def again(kept, out, *more):
     """Make a report again, in every format."""
     return main(["--from", str(kept), "--out", str(out), *more, *(f"--format={name}" for name in FORMATS)])
 
 
 @pytest.fixture(scope="module")
-def right(cases: Path, implementations: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def right(cases, implementations, tmp_path_factory):
     out = tmp_path_factory.mktemp("right")
     assert build(cases, out, "--format=json", "--format=csv") == 0
     return out
 
 
 @pytest.fixture(scope="module")
-def wrong(cases: Path, implementations: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def wrong(cases, implementations, tmp_path_factory):
     out = tmp_path_factory.mktemp("wrong")
     assert build(cases, out, "--format=json", "--format=csv", wrong=True) == 1
     return out
 
 
-def damage(monkeypatch: pytest.MonkeyPatch, target: str) -> None:
+def damage(monkeypatch, target):
     """Let a function raise; of a file's writer the name is the file's."""
     if target in files.WRITERS:
         monkeypatch.setitem(files.WRITERS, target, breaks)
@@ -88,7 +85,7 @@ def damage(monkeypatch: pytest.MonkeyPatch, target: str) -> None:
         monkeypatch.setattr(target, breaks)
 
 
-def whole(one: Path, other: Path, *but: str) -> None:
+def whole(one, other, *but):
     """CSV and JSON are the same, byte for byte."""
     for name in {"results.csv", "results.json", "drift.csv"} - set(but):
         assert (one / name).read_bytes() == (other / name).read_bytes(), name
@@ -119,14 +116,7 @@ OF_A_REPORT = {
 
 
 @pytest.mark.parametrize(("target", "part"), OF_A_REPORT.items())
-def test_a_part_of_a_report_fails_alone(
-    target: str,
-    part: str,
-    right: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_a_part_of_a_report_fails_alone(target, part, right, tmp_path, monkeypatch, capsys):
     damage(monkeypatch, target)
     assert again(right, tmp_path) == 1
     whole(right, tmp_path, target)
@@ -140,9 +130,7 @@ def test_a_part_of_a_report_fails_alone(
         assert f"{part} failed: Broken: no such luck (" in html.unescape(text) or target == name, name
 
 
-def test_a_part_that_fails_is_named_in_its_place_and_the_others_stand(
-    right: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_part_that_fails_is_named_in_its_place_and_the_others_stand(right, tmp_path, monkeypatch):
     monkeypatch.setattr("reports.page.page.anatomy", breaks)
     monkeypatch.setattr("reports.page.cases.tape_drawing", breaks)
     assert again(right, tmp_path / "damaged") == 1
@@ -172,14 +160,7 @@ FAILURES = {
 
 
 @pytest.mark.parametrize(("target", "part"), FAILURES.items())
-def test_what_tells_of_a_failure_fails_alone(
-    target: str,
-    part: str,
-    wrong: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_what_tells_of_a_failure_fails_alone(target, part, wrong, tmp_path, monkeypatch, capsys):
     damage(monkeypatch, target)
     assert again(wrong, tmp_path, "--baseline", str(wrong)) == 1
     whole(wrong, tmp_path)
@@ -194,9 +175,7 @@ PICTURES = ("heat_map", "histogram", "activations", "losses", "drift", "power")
 
 @pytest.mark.usefixtures("drawn")
 @pytest.mark.parametrize("name", PICTURES)
-def test_a_picture_fails_alone(
-    name: str, right: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_picture_fails_alone(name, right, tmp_path, monkeypatch):
     for other in PICTURES:
         nothing = () if other == "histogram" else None
         monkeypatch.setattr(f"reports.pictures.{other}.picture", lambda *_, nothing=nothing: nothing)
@@ -221,22 +200,20 @@ OF_A_RUN = {
 }
 
 
-def without(results: Results, *fields: str) -> Results:
+def without(results, *fields):
     """Return results without these fields, and without what explains their rows."""
     rows = tuple(replace(row, explanation="") for row in results.rows)
     printed = tuple(replace(one, row=replace(one.row, explanation="")) for one in results.printed)
     return replace(results, rows=rows, printed=printed, failed=(), **dict.fromkeys(fields, ()))
 
 
-def same(one: Path, other: Path, *but: str) -> None:
+def same(one, other, *but):
     """Two kept runs hold the same results; NaN is NaN."""
     assert repr(without(saved.read(one).results, *but)) == repr(without(saved.read(other).results, *but))
 
 
 @pytest.mark.parametrize(("target", "field", "part"), [(key, *told) for key, told in OF_A_RUN.items()])
-def test_what_follows_a_run_fails_alone(
-    target: str, field: str, part: str, cases: Path, right: Path, tmp_path: Path
-) -> None:
+def test_what_follows_a_run_fails_alone(target, field, part, cases, right, tmp_path):
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setattr(target, breaks)
         code = build(cases, tmp_path, "--format=json", "--format=csv")
@@ -251,7 +228,7 @@ def test_what_follows_a_run_fails_alone(
     assert again(tmp_path, tmp_path / "again") == 1  # what is missing is told by each report of the run
 
 
-def test_what_failed_in_the_run_is_named_where_it_would_have_stood(right: Path, tmp_path: Path) -> None:
+def test_what_failed_in_the_run_is_named_where_it_would_have_stood(right, tmp_path):
     kept = saved.read(right)
     lost = {
         "the drift of a": "drift",
@@ -277,9 +254,7 @@ DIAGNOSES = {
 
 
 @pytest.mark.parametrize(("target", "part"), DIAGNOSES.items())
-def test_a_diagnosis_fails_alone(
-    target: str, part: str, cases: Path, wrong: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_diagnosis_fails_alone(target, part, cases, wrong, tmp_path, monkeypatch):
     monkeypatch.setattr(target, breaks)
     assert build(cases, tmp_path, "--format=json", "--format=csv", wrong=True) == 1
     monkeypatch.undo()
@@ -289,9 +264,7 @@ def test_a_diagnosis_fails_alone(
     assert any(f"Not told: {part}" in row.explanation for row in found.rows)
 
 
-def test_where_one_mistake_fails_the_others_are_tried(
-    cases: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_where_one_mistake_fails_the_others_are_tried(cases, tmp_path, monkeypatch):
     broken = replace(MISTAKES["sum-for-mean"], change=breaks)
     monkeypatch.setattr("reference.diagnosis.candidates.MISTAKES", {**MISTAKES, broken.name: broken})
     build(cases, tmp_path, "--format=json", wrong=True)
@@ -301,13 +274,11 @@ def test_where_one_mistake_fails_the_others_are_tried(
     assert "Not told: the mistake sum-for-mean failed: Broken: no such luck (reference/mistakes/" in told
 
 
-def test_where_judging_itself_fails_the_other_cases_are_judged(
-    cases: Path, right: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_where_judging_itself_fails_the_other_cases_are_judged(cases, right, tmp_path, monkeypatch):
     monkeypatch.setattr(runner, "judge_case", lambda case, **_: breaks() if case.published else [])
     judge = runner._run_problem  # noqa: SLF001 - the judging itself, and nothing about it
 
-    def judged_or_broken(case: Case, *more: Any) -> Any:
+    def judged_or_broken(case, *more):
         return (breaks if "mine" in case.name else judge)(case, *more)
 
     monkeypatch.setattr(runner, "_run_problem", judged_or_broken)
@@ -325,18 +296,14 @@ def test_where_judging_itself_fails_the_other_cases_are_judged(
     }
 
 
-def test_a_machine_that_cannot_be_described_costs_no_verdict(
-    cases: Path, right: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_machine_that_cannot_be_described_costs_no_verdict(cases, right, tmp_path, monkeypatch):
     monkeypatch.setattr("platform.platform", breaks)
     assert build(cases, tmp_path) == 1
     same(tmp_path, right)
     assert saved.read(tmp_path).environment.platform == "not known"
 
 
-def test_a_parity_test_tells_its_verdict_and_what_failed(
-    cases: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_parity_test_tells_its_verdict_and_what_failed(cases, monkeypatch):
     monkeypatch.setattr("reports.runs.runner.explain_step", breaks)
     (case,) = load_cases(cases)
     failure = failure_of(case, "programs:forgets_the_factor", "float64")
@@ -348,7 +315,7 @@ def test_a_parity_test_tells_its_verdict_and_what_failed(
     assert with_failed(failure, []) is failure
 
 
-def test_a_sweeps_finding_is_told_without_its_diagnosis(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sweeps_finding_is_told_without_its_diagnosis(monkeypatch):
     monkeypatch.setattr("reports.runs.runner.explain_step", breaks)
     (adapter,) = find_adapters(["planted:update-with-the-wrong-sign"])
     assert isinstance(adapter, Adapter)
@@ -359,9 +326,7 @@ def test_a_sweeps_finding_is_told_without_its_diagnosis(monkeypatch: pytest.Monk
     assert "1 part of the report failed: the diagnosis, Broken: no such luck (" in found.told
 
 
-def test_the_suites_power_fails_alone(
-    cases: Path, right: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_suites_power_fails_alone(cases, right, tmp_path, monkeypatch):
     monkeypatch.setattr("reports.build_report.measure", breaks)
     assert build(cases, tmp_path, "--format=json", "--format=csv", "--power") == 1
     same(tmp_path, right)
@@ -370,10 +335,8 @@ def test_the_suites_power_fails_alone(
     assert saved.read(tmp_path).power is None
 
 
-def test_verdicts_are_printed_where_no_file_can_be_written(
-    right: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def refuse(*_: object, **__: object) -> None:
+def test_verdicts_are_printed_where_no_file_can_be_written(right, tmp_path, monkeypatch, capsys):
+    def refuse(*_, **__):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(files, "publish", refuse)

@@ -4,10 +4,8 @@ import csv
 import json
 import math
 import re
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -30,8 +28,8 @@ FILES = {"results.csv", "results.json", "summary.md", "index.html", "drift.csv",
 
 
 @pytest.fixture
-def build(folder: Path, tmp_path: Path) -> Callable[..., int]:
-    def build(*arguments: str, select: str = "mine/", adapters: tuple[str, ...] = ("numpy",)) -> int:
+def build(folder, tmp_path):
+    def build(*arguments, select="mine/", adapters=("numpy",)):
         chosen = [f"--adapter={name}" for name in adapters]
         out = ["--out", str(tmp_path / "out")]
         return main(["--cases", str(folder), "--select", select, *chosen, *out, *arguments])
@@ -39,21 +37,21 @@ def build(folder: Path, tmp_path: Path) -> Callable[..., int]:
     return build
 
 
-def contents(folder: Path) -> dict[str, bytes]:
+def contents(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir() if not path.name.startswith(".")}
 
 
-def results(out: Path) -> list[dict[str, str]]:
+def results(out):
     with (out / "results.csv").open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 
-def number(value: Any) -> float:
+def number(value):
     return math.nan if value is None or value == "" else float(value)
 
 
 @pytest.mark.usefixtures("drawn")
-def test_all_agree(build: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_all_agree(build, tmp_path, capsys):
     assert build(adapters=("numpy", "programs:honest")) == 0
     printed = capsys.readouterr().out
     conclusion = (
@@ -66,7 +64,7 @@ def test_all_agree(build: Callable[..., int], tmp_path: Path, capsys: pytest.Cap
     assert set(contents(tmp_path / "out")) == FILES
 
 
-def test_results_have_these_columns_in_this_order(build: Callable[..., int], tmp_path: Path) -> None:
+def test_results_have_these_columns_in_this_order(build, tmp_path):
     build("--dtype", "float64")
     first = (tmp_path / "out" / "results.csv").read_text(encoding="utf-8").splitlines()[0]
     assert first == (
@@ -75,9 +73,7 @@ def test_results_have_these_columns_in_this_order(build: Callable[..., int], tmp
     )
 
 
-def test_csv_and_json_hold_the_same_numbers_to_the_last_bit(
-    build: Callable[..., int], tmp_path: Path
-) -> None:
+def test_csv_and_json_hold_the_same_numbers_to_the_last_bit(build, tmp_path):
     build(adapters=("programs:honest", "programs:nan", "programs:raises"))
     frame = tables.results(saved.read(tmp_path / "out").results.rows)
     rows = [dict(zip(COLUMNS, row, strict=True)) for row in frame.itertuples(index=False, name=None)]
@@ -91,7 +87,7 @@ def test_csv_and_json_hold_the_same_numbers_to_the_last_bit(
     assert {row["digits"] for row in rows} > {None}
 
 
-def test_json_tells_how_to_repeat_the_report(build: Callable[..., int], tmp_path: Path) -> None:
+def test_json_tells_how_to_repeat_the_report(build, tmp_path):
     build("--dtype", "float64")
     environment = json.loads((tmp_path / "out" / "results.json").read_text(encoding="utf-8"))["environment"]
     assert environment["command"].startswith("python -m reports.build --cases ")
@@ -99,9 +95,7 @@ def test_json_tells_how_to_repeat_the_report(build: Callable[..., int], tmp_path
     assert all(environment[name] for name in ("made", "python", "platform", "cpu", "seed"))
 
 
-def test_each_failure_is_told_in_one_sentence(
-    build: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_each_failure_is_told_in_one_sentence(build, tmp_path, capsys):
     names = ("programs:forgets_the_factor", "programs:raises", "programs:honest")
     assert build("--dtype", "float64", adapters=names) == 1
     printed = capsys.readouterr().out
@@ -114,21 +108,15 @@ def test_each_failure_is_told_in_one_sentence(
         assert "off by" in (tmp_path / "out" / name).read_text(encoding="utf-8")
 
 
-def test_when_nothing_was_compared_nothing_agrees(
-    build: Callable[..., int], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_when_nothing_was_compared_nothing_agrees(build, capsys):
     assert build(adapters=("programs:raises",)) == 1
     assert "Nothing was compared" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("asked", [True, False])
 def test_a_framework_that_is_absent_is_told_and_fails_if_asked_for_or_one_is_left_alone(
-    build: Callable[..., int],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    *,
-    asked: bool,
-) -> None:
+    build, monkeypatch, capsys, *, asked
+):
     found = choice.find_adapters(["numpy"])
     absent = Unavailable("jax", Verdict.NOT_RUN, "jax is not installed")
     monkeypatch.setattr(choice, "find_adapters", lambda *_: (*found, absent))
@@ -141,7 +129,7 @@ def test_a_framework_that_is_absent_is_told_and_fails_if_asked_for_or_one_is_lef
     assert (alone in printed) is not asked
 
 
-def test_two_implementations_suffice_and_an_engine_is_none_of_its_own() -> None:
+def test_two_implementations_suffice_and_an_engine_is_none_of_its_own():
     case = load_case("nets/tanh")
     numpy, other = (Adapter(name, "", "1", (Program("", training_steps),)) for name in ("numpy", "other"))
     engine = replace(other, name="numpy-again", framework="numpy")
@@ -170,9 +158,9 @@ def test_two_implementations_suffice_and_an_engine_is_none_of_its_own() -> None:
     ],
 )
 def test_a_run_of_a_part_never_replaces_the_whole_and_nothing_lies_among_modules(
-    words: list[str], narrower: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    made: list[Path] = []
+    words, narrower, tmp_path, monkeypatch
+):
+    made = []
     monkeypatch.setattr("reports.build_report.make", lambda wanted, _: made.append(wanted.out))
     monkeypatch.chdir(ROOT)
     main(words)
@@ -198,9 +186,7 @@ def test_a_run_of_a_part_never_replaces_the_whole_and_nothing_lies_among_modules
         (["--cases", "no-such-folder"], "no-such-folder:1:1: no such folder"),
     ],
 )
-def test_bad_usage(
-    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
+def test_bad_usage(arguments, message, capsys, tmp_path):
     assert main(["--out", str(tmp_path / "out"), *arguments]) == 2
     told = capsys.readouterr()
     assert message in told.err
@@ -208,16 +194,14 @@ def test_bad_usage(
     assert not (tmp_path / "out").exists()
 
 
-def test_an_unknown_dtype_is_bad_usage(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_dtype_is_bad_usage(capsys):
     with pytest.raises(SystemExit) as stop:
         main(["--dtype", "float8"])
     assert stop.value.code == 2
     assert "float8" in capsys.readouterr().err
 
 
-def test_a_malformed_case_is_told_with_its_place(
-    build: Callable[..., int], folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_malformed_case_is_told_with_its_place(build, folder, capsys):
     (folder / "bad.yaml").write_text("about: no\nleyers: []\n", encoding="utf-8")
     assert build() == 2
     lines = capsys.readouterr().err.splitlines()
@@ -225,21 +209,14 @@ def test_a_malformed_case_is_told_with_its_place(
     assert not any("Traceback" in line for line in lines)
 
 
-def test_a_report_that_cannot_be_written_is_told(
-    build: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_report_that_cannot_be_written_is_told(build, tmp_path, capsys):
     (tmp_path / "out").write_text("a file, and no folder", encoding="utf-8")
     assert build() == 2
     assert "the report cannot be written to" in capsys.readouterr().err
 
 
-def test_an_interrupted_build_leaves_the_last_report_whole(
-    build: Callable[..., int],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    def interrupt(report: object) -> str:
+def test_an_interrupted_build_leaves_the_last_report_whole(build, tmp_path, monkeypatch, capsys):
+    def interrupt(report):
         raise KeyboardInterrupt
 
     build()
@@ -253,9 +230,7 @@ def test_an_interrupted_build_leaves_the_last_report_whole(
 
 
 @pytest.mark.usefixtures("drawn")
-def test_the_page_stands_alone_and_escapes_what_it_shows(
-    build: Callable[..., int], folder: Path, tmp_path: Path
-) -> None:
+def test_the_page_stands_alone_and_escapes_what_it_shows(build, folder, tmp_path):
     case = folder / "mine" / "two-layers.yaml"
     text = case.read_text(encoding="utf-8").replace("about: Two", "about: <script>alert(1)</script>")
     case.write_text(text, encoding="utf-8")
@@ -271,9 +246,7 @@ def test_the_page_stands_alone_and_escapes_what_it_shows(
 
 
 @pytest.mark.needs("torch", "jax")
-def test_the_printed_numbers_stand_beside_what_they_should_be(
-    build: Callable[..., int], tmp_path: Path
-) -> None:
+def test_the_printed_numbers_stand_beside_what_they_should_be(build, tmp_path):
     assert build("--dtype", "float64", select="worked/document") == 0
     summary = (tmp_path / "out" / "summary.md").read_text(encoding="utf-8")
     lines = [line for line in summary.splitlines() if line.startswith("| 1 |")]
@@ -285,7 +258,7 @@ def test_the_printed_numbers_stand_beside_what_they_should_be(
     assert "| 0.0139616953935" in lines[4]
 
 
-def test_pytorch_and_jax_stand_against_each_other_directly(build: Callable[..., int], tmp_path: Path) -> None:
+def test_pytorch_and_jax_stand_against_each_other_directly(build, tmp_path):
     pytest.importorskip("torch")
     pytest.importorskip("jax")
     assert build(select="worked/document", adapters=("torch", "jax")) == 0
@@ -295,10 +268,8 @@ def test_pytorch_and_jax_stand_against_each_other_directly(build: Callable[..., 
         assert re.search(rf"\| {implementations} \| float32 \| dL/dW \| \d+(\.\d)?% \| ", summary)
 
 
-def test_a_folder_that_refuses_new_files_is_told(
-    build: Callable[..., int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def refuse(texts: object, folder: Path, **_: object) -> None:
+def test_a_folder_that_refuses_new_files_is_told(build, monkeypatch, capsys):
+    def refuse(texts, folder, **_):
         raise PermissionError(13, "Permission denied", str(folder))
 
     monkeypatch.setattr(files, "publish", refuse)
@@ -307,7 +278,7 @@ def test_a_folder_that_refuses_new_files_is_told(
 
 
 @pytest.mark.usefixtures("drawn")
-def test_power_is_measured_and_shown_where_it_is_asked_for(build: Callable[..., int], tmp_path: Path) -> None:
+def test_power_is_measured_and_shown_where_it_is_asked_for(build, tmp_path):
     build("--dtype", "float64")
     out = tmp_path / "out"
     assert "beside the usual tools" not in (out / "summary.md").read_text(encoding="utf-8")
@@ -322,7 +293,7 @@ def test_power_is_measured_and_shown_where_it_is_asked_for(build: Callable[..., 
 
 
 @pytest.mark.needs("torch", "jax")
-def test_what_two_frameworks_lose_alike_is_shown(tmp_path: Path) -> None:
+def test_what_two_frameworks_lose_alike_is_shown(tmp_path):
     """σ'(z) of a saturated unit: PyTorch and JAX both say 0, agree with each other, and no digit is right."""
     chosen = ["--select", "saturated-sigmoid", "--dtype", "float64", "--out", str(tmp_path)]
     assert main(chosen) == 0

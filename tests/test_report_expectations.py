@@ -2,8 +2,6 @@
 
 import csv
 import re
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from conftest import TWO_LAYERS
@@ -22,8 +20,8 @@ KNOWN = """expect:
 
 
 @pytest.fixture(name="build")
-def _build(folder: Path, tmp_path: Path) -> Callable[..., int]:
-    def build(expect: str, *adapters: str, dtype: str = "float64") -> int:
+def _build(folder, tmp_path):
+    def build(expect, *adapters, dtype="float64"):
         (folder / "mine" / "two-layers.yaml").write_text(TWO_LAYERS + expect, encoding="utf-8")
         chosen = [f"--adapter={name if name == 'numpy' else f'programs:{name}'}" for name in adapters]
         asked = ["--cases", str(folder), "--select", "mine/", "--dtype", dtype, *chosen]
@@ -32,13 +30,11 @@ def _build(folder: Path, tmp_path: Path) -> Callable[..., int]:
     return build
 
 
-def read(tmp_path: Path, name: str) -> str:
+def read(tmp_path, name):
     return (tmp_path / "out" / name).read_text(encoding="utf-8")
 
 
-def test_known_differences_are_told_and_counted_apart(
-    build: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_known_differences_are_told_and_counted_apart(build, tmp_path, capsys):
     assert build(KNOWN, "honest", "forgets_the_factor", "wrong_dtype", "declines") == 0
     lines = capsys.readouterr().out.splitlines()
     cells = ["differs as expected at dL/da1, step 2", "error as expected at dL/dW1", "no equivalent"]
@@ -65,7 +61,7 @@ def test_known_differences_are_told_and_counted_apart(
     )
 
 
-def test_the_files_tell_the_same(build: Callable[..., int], tmp_path: Path) -> None:
+def test_the_files_tell_the_same(build, tmp_path):
     build(KNOWN, "numpy", "forgets_the_factor", "wrong_dtype", "declines")
     summary = read(tmp_path, "summary.md").splitlines()
     start = summary.index("## Expected differences")
@@ -88,7 +84,7 @@ def test_the_files_tell_the_same(build: Callable[..., int], tmp_path: Path) -> N
     assert 'class="news"' not in page
 
 
-def test_what_is_expected_is_marked_in_every_row(build: Callable[..., int], tmp_path: Path) -> None:
+def test_what_is_expected_is_marked_in_every_row(build, tmp_path):
     build(KNOWN, "numpy", "forgets_the_factor")
     with (tmp_path / "out" / "results.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -100,9 +96,7 @@ def test_what_is_expected_is_marked_in_every_row(build: Callable[..., int], tmp_
     assert len(told.conclusion.known) == 1
 
 
-def test_what_is_not_as_expected_fails_and_is_news(
-    build: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_is_not_as_expected_fails_and_is_news(build, tmp_path, capsys):
     stale = KNOWN.replace("forgets_the_factor", "honest").replace("declines", "nan")
     assert build(stale, "numpy", "honest", "nan") == 1
     printed = capsys.readouterr().out
@@ -115,25 +109,19 @@ def test_what_is_not_as_expected_fails_and_is_news(
     )
 
 
-def test_in_a_format_where_it_is_not_expected_it_fails(
-    build: Callable[..., int], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_in_a_format_where_it_is_not_expected_it_fails(build, capsys):
     assert build(KNOWN, "numpy", "wrong_dtype", dtype="float32") == 1
     assert "error at dL/dW1" in capsys.readouterr().out
 
 
-def test_no_equivalent_that_no_case_states_is_no_failure(
-    build: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_no_equivalent_that_no_case_states_is_no_failure(build, tmp_path, capsys):
     assert build("", "numpy", "declines") == 0
     assert "All agree: " in capsys.readouterr().out
     assert "| programs:declines | it has no such form | no |" in read(tmp_path, "summary.md")
 
 
 @pytest.mark.parametrize("expect", ["", KNOWN])
-def test_where_everybody_declines_nothing_is_compared_and_that_fails(
-    expect: str, build: Callable[..., int], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_where_everybody_declines_nothing_is_compared_and_that_fails(expect, build, capsys):
     assert build(expect, "declines") == 1
     assert "Nothing was compared, so nothing is known to agree." in capsys.readouterr().out
 
@@ -150,11 +138,11 @@ def test_where_everybody_declines_nothing_is_compared_and_that_fails(
         ("agrees exactly", False),
     ],
 )
-def test_what_a_reader_must_not_overlook(cell: str, *, news: bool) -> None:
+def test_what_a_reader_must_not_overlook(cell, *, news):
     assert is_news(cell) is news
 
 
-def test_jax_as_it_comes_computes_in_float32(tmp_path: Path) -> None:
+def test_jax_as_it_comes_computes_in_float32(tmp_path):
     pytest.importorskip("jax")
     chosen = ["--select", "divergences/x64-off", "--adapter=numpy", "--adapter=jax"]
     assert main([*chosen, "--out", str(tmp_path / "out")]) == 0

@@ -1,9 +1,7 @@
 """A run: failures cost nothing else, implementations are compared, losses and printed numbers are kept."""
 
 import math
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +10,7 @@ from hypothesis import strategies as st
 from networks import network
 
 from adapters import Adapter, Program, Unavailable, find_adapters
-from cases import Problem, load_case, load_cases
+from cases import load_case, load_cases
 from cases.dtypes import DTYPES
 from cases.rounding import rounded_once
 from reference import JudgedStep, Subject, Verdict, training_steps
@@ -20,7 +18,7 @@ from reports.environment import Selection
 from reports.runs.comparison import Comparison, bitwise_equal, largest_differences, ulp_distance
 from reports.runs.printed_numbers import judge_case
 from reports.runs.recorded import EVENLY_KEPT_LOSSES, LossKeeper
-from reports.runs.rows import Printed, Results, Row, first_failure
+from reports.runs.rows import first_failure
 from reports.runs.runner import lockstep, run, run_case
 from reports.runs.step_batches import MAX_STEPS_PER_BATCH, StepBatch, batched, is_recorded
 
@@ -42,16 +40,16 @@ DAMAGES = {
 }
 
 
-def results(folder: Path, *names: str) -> Results:
+def results(folder, *names):
     adapters = find_adapters([f"programs:{name}" for name in names])
     return run(Selection(load_cases(folder), adapters, ("float64",)))
 
 
-def rows_of(found: Results, name: str) -> list[Row]:
+def rows_of(found, name):
     return [row for row in found.rows if row.subject.adapter.partition(":")[2] == name]
 
 
-def test_each_damage_has_its_own_verdict_and_the_others_are_unaffected(folder: Path) -> None:
+def test_each_damage_has_its_own_verdict_and_the_others_are_unaffected(folder):
     together = results(folder, "honest", *DAMAGES)
     for name, (verdict, quantity, step, reason) in DAMAGES.items():
         first = first_failure(rows_of(together, name))
@@ -66,14 +64,14 @@ def test_each_damage_has_its_own_verdict_and_the_others_are_unaffected(folder: P
     assert repr(rows_of(together, "honest")) == repr(list(results(folder, "honest").rows))
 
 
-def test_a_single_wrong_quantity_costs_no_other_quantity(folder: Path) -> None:
+def test_a_single_wrong_quantity_costs_no_other_quantity(folder):
     rows = results(folder, "nan").rows
     assert {row.finding.quantity for row in rows if not row.passes} == {"loss"}
     assert {row.finding.step for row in rows} == {1, 2, 3}
 
 
-def counting(name: str, order: list[tuple[str, int]]) -> Program:
-    def train(problem: Problem) -> Iterator[dict[str, np.ndarray]]:
+def counting(name, order):
+    def train(problem):
         for number, step in enumerate(training_steps(problem), start=1):
             order.append((name, number))
             yield step
@@ -81,8 +79,8 @@ def counting(name: str, order: list[tuple[str, int]]) -> Program:
     return Program(name, train)
 
 
-def test_all_programs_advance_in_lockstep() -> None:
-    order: list[tuple[str, int]] = []
+def test_all_programs_advance_in_lockstep():
+    order = []
     problem = replace(load_case("worked/document").problem("float64"), steps=3)
     adapters = [
         Adapter("one", "", "", (counting("a", order), counting("b", order))),
@@ -93,7 +91,7 @@ def test_all_programs_advance_in_lockstep() -> None:
     assert [len(judged) for judged in taken] == [3, 3, 3]
 
 
-def test_an_adapter_that_cannot_run_has_one_row_with_its_reason() -> None:
+def test_an_adapter_that_cannot_run_has_one_row_with_its_reason():
     absent = Unavailable("jax", Verdict.NOT_RUN, "jax is not installed")
     (row,), _ = run_case(load_case("worked/document"), "float32", [absent])
     assert (row.finding.verdict, row.finding.reason) == ("not run", "jax is not installed")
@@ -103,7 +101,7 @@ def test_an_adapter_that_cannot_run_has_one_row_with_its_reason() -> None:
 # plain comparisons
 
 
-def test_the_plain_difference_is_from_the_numpy_reference_whether_it_is_selected_or_not(folder: Path) -> None:
+def test_the_plain_difference_is_from_the_numpy_reference_whether_it_is_selected_or_not(folder):
     (case,) = load_cases(folder)
     (fake, numpy) = find_adapters(["programs:forgets_the_factor", "numpy"])
     alone, _ = run_case(case, "float32", [fake])
@@ -113,7 +111,7 @@ def test_the_plain_difference_is_from_the_numpy_reference_whether_it_is_selected
     assert {row.max_abs_diff for row in with_numpy if row.subject.adapter == "numpy"} == {0.0}
 
 
-def test_two_implementations_are_counted_against_each_other_over_all_steps(folder: Path) -> None:
+def test_two_implementations_are_counted_against_each_other_over_all_steps(folder):
     pairs = {pair.quantity: pair for pair in results(folder, "honest", "nan").pairs}
     assert (pairs["dL/dW1"].elements, pairs["dL/dW1"].equal, pairs["dL/dW1"].ulps) == (3 * 6, 3 * 6, 0)
     assert (pairs["loss"].elements, pairs["loss"].equal, pairs["loss"].ulps) == (3, 0, math.inf)
@@ -121,7 +119,7 @@ def test_two_implementations_are_counted_against_each_other_over_all_steps(folde
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_ulp_distance_counts_the_numbers_of_the_format(dtype: str) -> None:
+def test_ulp_distance_counts_the_numbers_of_the_format(dtype):
     one = np.ones(1, dtype)
     tiny = np.finfo(dtype).smallest_subnormal
     assert ulp_distance(one, np.nextafter(one, 2)).tolist() == [1]
@@ -133,7 +131,7 @@ def test_ulp_distance_counts_the_numbers_of_the_format(dtype: str) -> None:
     assert ulp_distance(one * np.finfo(dtype).max, one * np.inf).tolist() == [1]
 
 
-def test_plain_differences() -> None:
+def test_plain_differences():
     reference = np.array([2.0, 0.0, np.inf, -1.0])
     assert largest_differences(reference, reference) == (0.0, 0.0)
     assert largest_differences(np.array([2.5, 0.0, np.inf, -1.0]), reference) == (0.5, 0.25)
@@ -145,7 +143,7 @@ def test_plain_differences() -> None:
 SHAPES = {"z1": (3, 2), "loss": (), "dL/dW1": (2, 4), "b1_new": (2,), "W1_new": (4, 1)}
 
 
-def arrays(seed: int, dtype: str, steps: int = 2) -> dict[str, np.ndarray]:
+def arrays(seed, dtype, steps=2):
     rng = np.random.default_rng(seed)
     shapes = {name: (steps, *shape) for name, shape in SHAPES.items()}
     return {
@@ -156,7 +154,7 @@ def arrays(seed: int, dtype: str, steps: int = 2) -> dict[str, np.ndarray]:
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("odd", [None, 1.5, np.nan, np.inf, 0.0])
-def test_each_quantity_of_each_step_is_compared_as_if_alone(odd: float | None, dtype: str) -> None:
+def test_each_quantity_of_each_step_is_compared_as_if_alone(odd, dtype):
     for seed in range(5):
         left, right = arrays(seed, dtype), arrays(seed + 5, dtype)
         if odd is not None:
@@ -174,7 +172,7 @@ def test_each_quantity_of_each_step_is_compared_as_if_alone(odd: float | None, d
                 assert ulps[i, step] == ulp_distance(mine, theirs).max()
 
 
-def test_what_only_one_states_or_states_in_another_form_is_left_out() -> None:
+def test_what_only_one_states_or_states_in_another_form_is_left_out():
     who, other = Subject("case", "torch", "", "float64"), Subject("case", "jax", "plain", "float64")
     left, right = ({name: array[0] for name, array in arrays(seed, "float64").items()} for seed in (0, 1))
     right |= {"z1": right["z1"].T, "loss": 0.5, "b1_new": right["b1_new"].astype("float32")}
@@ -192,7 +190,7 @@ def test_what_only_one_states_or_states_in_another_form_is_left_out() -> None:
 
 
 @given(forms=st.lists(st.sampled_from([(), (2,)]), max_size=12), most=st.integers(1, 5))
-def test_steps_are_batched_in_order_and_never_with_another_form(forms, most) -> None:
+def test_steps_are_batched_in_order_and_never_with_another_form(forms, most):
     who, problem = Subject("case", "torch", "", "float64"), network()
     steps = [({who: JudgedStep(i, {"a1": np.full(form, i, float)})}, {}) for i, form in enumerate(forms, 1)]
     with pytest.MonkeyPatch.context() as patch:
@@ -210,7 +208,7 @@ def test_steps_are_batched_in_order_and_never_with_another_form(forms, most) -> 
 WHO = Subject("case", "torch", "", "float64")
 
 
-def kept(steps: int, ended: int = 0, loss=float, batch: int = 1):
+def kept(steps, ended=0, loss=float, batch=1):
     """Return what is kept of a training of so many steps that has ended after `ended` of them."""
     keeper = LossKeeper(network(steps=steps))
     judged = [
@@ -222,7 +220,7 @@ def kept(steps: int, ended: int = 0, loss=float, batch: int = 1):
 
 
 @given(steps=st.integers(2, 2000), data=st.data())
-def test_the_first_the_recorded_and_the_last_loss_are_kept_once_and_not_too_many(steps, data) -> None:
+def test_the_first_the_recorded_and_the_last_loss_are_kept_once_and_not_too_many(steps, data):
     ended, batch = data.draw(st.integers(1, steps)), data.draw(st.integers(1, 100))
     numbers = [one.step for one in kept(steps, ended, batch=batch)]
     assert numbers == sorted(set(numbers))
@@ -230,7 +228,7 @@ def test_the_first_the_recorded_and_the_last_loss_are_kept_once_and_not_too_many
     assert len(numbers) <= EVENLY_KEPT_LOSSES + 3 * len(str(steps)) + 1
 
 
-def test_a_short_training_is_kept_whole_with_what_was_stated() -> None:
+def test_a_short_training_is_kept_whole_with_what_was_stated():
     found = kept(EVENLY_KEPT_LOSSES, loss=lambda step: 1 / step)
     assert [(one.step, one.loss) for one in found] == [(k, 1 / k) for k in range(1, EVENLY_KEPT_LOSSES + 1)]
     assert {(one.case, one.dtype, one.implementation) for one in found} == {("case", "float64", "torch")}
@@ -241,18 +239,18 @@ def test_a_short_training_is_kept_whole_with_what_was_stated() -> None:
 
 
 @pytest.mark.parametrize("loss", [np.array([1.0]), np.array(1.0, np.float32), 1.0, None])
-def test_a_malformed_loss_is_left_out(loss: object) -> None:
+def test_a_malformed_loss_is_left_out(loss):
     keeper = LossKeeper(network(steps=2))
     keeper.add(StepBatch([{WHO: JudgedStep(1, {} if loss is None else {"loss": loss})}]))
     assert keeper.finished() == ()
 
 
-def test_an_implementation_that_ends_first_has_a_last_loss_of_its_own() -> None:
+def test_an_implementation_that_ends_first_has_a_last_loss_of_its_own():
     keeper, other = LossKeeper(network(steps=1000)), Subject("case", "jax", "plain", "float64")
     for step in range(1, 900):
         taken = {WHO: JudgedStep(step, {"loss": np.array(1.0)})}
         keeper.add(StepBatch([taken | ({other: taken[WHO]} if step <= 334 else {})]))
-    last: dict[str, int] = {}
+    last = {}
     for one in keeper.finished():
         last[one.implementation] = max(one.step, last.get(one.implementation, 0))
     assert last == {"torch": 899, "jax plain": 334}
@@ -271,19 +269,19 @@ published: {{source: nobody, steps: [{{step: 1, values: {{z1: {z1}, a1: {a1}}}, 
 """
 
 
-def judged(folder: Path, **printed: str) -> list[Printed]:
+def judged(folder, **printed):
     text = CASE.format(**{"z1": "0.300", "a1": "0.300", "rejected": "", **printed})
     (folder / "one.yaml").write_text(text, encoding="utf-8")
     return judge_case(load_case(folder / "one.yaml"))
 
 
-def test_printed_numbers_that_agree(tmp_path: Path) -> None:
+def test_printed_numbers_that_agree(tmp_path):
     for one in judged(tmp_path):
         assert one.row.passes
         assert (one.text, one.exact) == ("0.300", pytest.approx(0.3, rel=1e-15))
 
 
-def test_a_wrong_printed_number_fails_unless_it_is_listed(tmp_path: Path) -> None:
+def test_a_wrong_printed_number_fails_unless_it_is_listed(tmp_path):
     z1, a1 = judged(tmp_path, z1="0.400", a1="0.400")
     assert (z1.row.finding.verdict, z1.row.fails) == ("differs", True)
     assert a1.row.passes  # judged from the printed z1, so the mistake is reported once
@@ -294,14 +292,14 @@ def test_a_wrong_printed_number_fails_unless_it_is_listed(tmp_path: Path) -> Non
     assert z1.row.finding.reason == "a slip"
 
 
-def test_a_right_printed_number_that_is_listed_as_wrong_fails(tmp_path: Path) -> None:
+def test_a_right_printed_number_that_is_listed_as_wrong_fails(tmp_path):
     first = first_failure(one.row for one in judged(tmp_path, rejected="z1: a slip"))
     assert first is not None
     assert first.finding.verdict == "error"
     assert "is listed as rejected, but agrees" in first.sentence
 
 
-def test_the_document_has_one_wrong_number_of_eighteen() -> None:
+def test_the_document_has_one_wrong_number_of_eighteen():
     printed = judge_case(load_case("worked/document"))
     assert len(printed) == 18
     assert [one.row.finding.quantity for one in printed if one.row.expected] == ["a2"]
