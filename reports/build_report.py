@@ -101,7 +101,7 @@ def wanted_by(options: argparse.Namespace, ended: tuple[EarlyEnd, ...] = ()) -> 
 
 
 def make(wanted: Wanted, command: str) -> int:
-    """Make the report, and return the exit code; `command` is told in it."""
+    """Make the report, and return the exit code; which has `command` in it."""
     try:
         return _make(wanted, command)
     except (UsageError, CaseErrors, UnknownAdapterError, saved.UnreadableError) as error:

@@ -75,7 +75,7 @@ def asked_for(
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a case is no success: `told` in words, and whether that is no fault.
+    """Why a case is no success: in words, and whether that is no fault.
 
     Attributes
     ----------

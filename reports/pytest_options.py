@@ -1,7 +1,7 @@
 """pytest's options (`--cases DIR`, `--adapter NAME`, …), checked before any test is collected.
 
 A plugin, and no conftest.py, because pytest must know its options before it looks for one. This repository
-asks for it by `-p` in its pyproject.toml, and so may anybody; it is installed in nobody's pytest. pytest
+asks for it by `-p` in its pyproject.toml, and so may any other; it is installed in no other's pytest. pytest
 looks for pyproject.toml above whatever may be a path: a DIR outside the project would pass for the project,
 so that is reported, with what to write instead: `--cases=DIR`.
 """
@@ -18,7 +18,7 @@ PROJECT = Path(__file__).parent.parent
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options."""
-    add = parser.getgroup("parity", "the cases, and who is judged on them").addoption
+    add = parser.getgroup("parity", "the cases, and what is judged on them").addoption
     cases = "add a folder of YAML cases; if outside the project: --cases=DIR"
     add("--cases", metavar="DIR", action="append", default=[], help=cases)
     add_common(add, rows="tests")

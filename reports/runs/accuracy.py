@@ -75,19 +75,19 @@ class AccuracyCounter:
             if elements.findings[0].truth == "certified":
                 self._add(subject, elements)
 
-    def _add(self, who: Subject, elements: Elements) -> None:
-        bins = bins_of(elements.claimed, elements.high, elements.low, elements.error, who.dtype)
+    def _add(self, subject: Subject, elements: Elements) -> None:
+        bins = bins_of(elements.claimed, elements.high, elements.low, elements.error, subject.dtype)
         kinds, rows = _rows(tuple(finding.quantity for finding in elements.findings), elements.sizes)
         counts = np.bincount(rows + bins, minlength=len(kinds) * CLASSES)
-        counted = self._counted.setdefault((who.dtype, who.implementation), {})
+        counted = self._counted.setdefault((subject.dtype, subject.implementation), {})
         for what, new in zip(kinds, counts.reshape(-1, CLASSES), strict=True):
             counted[what] = counted[what] + new if what in counted else new
 
     def finished(self) -> tuple[Accuracy, ...]:
         """Return what has been counted, without the classes that are empty."""
         return tuple(
-            Accuracy(*who, what, place - UNKNOWN, int(counts[place]))
-            for who, kinds in self._counted.items()
+            Accuracy(*subject, what, place - UNKNOWN, int(counts[place]))
+            for subject, kinds in self._counted.items()
             for what, counts in kinds.items()
             for place in np.flatnonzero(counts).tolist()
         )

@@ -74,7 +74,7 @@ def bitwise_equal(left: NDArray[Any], right: NDArray[Any]) -> NDArray[np.bool_]:
 
 
 def ulp_distance(left: NDArray[Any], right: NDArray[Any]) -> Real:
-    """Return how many numbers of the format lie between each two elements; infinite beside a lone NaN."""
+    """Return how many numbers of the format lie between each two elements; infinite where only one is NaN."""
     ranks = _ranks(left), _ranks(right)
     distance = np.asarray((np.maximum(*ranks) - np.minimum(*ranks)).astype(np.float64))
     nans = np.isnan(left), np.isnan(right)

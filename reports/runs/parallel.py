@@ -37,13 +37,14 @@ ENOUGH: Final = 48
 # What a task is known by that measures the activations' errors; the others are the names of cases.
 ACTIVATIONS: Final = ""
 
+
 def is_parallel(selection: Selection, workers: int) -> bool:
     """Whether there is enough to do for several processes."""
     return workers > 1 and len(selection.runs) >= ENOUGH
 
 
 def preload(choice: Choice) -> None:
-    """Begin to load the frameworks in a process that the workers are forked from, beside this one.
+    """Begin to load the frameworks in a process that the workers are forked from, at the same time.
 
     Adapters that are not built in are loaded by each worker: they may begin a thread, which a fork leaves
     behind.
@@ -188,9 +189,9 @@ def describe(ended: EarlyEnd) -> str:
     activity = ended.activity
     if activity is None:
         return printable(f"Something {crash.exit_reason(ended.status)} while no program ran.")
-    who = f"{activity.adapter} {activity.program}".strip()
+    program = f"{activity.adapter} {activity.program}".strip()
     where = f"on {activity.case} in {activity.dtype}" if activity.case else "while it was loaded"
-    return printable(f"{who} {crash.exit_reason(ended.status)} {where}.")
+    return printable(f"{program} {crash.exit_reason(ended.status)} {where}.")
 
 
 def begins_again(ended: EarlyEnd, what: str) -> str:

@@ -7,9 +7,9 @@ keep.
 """
 
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import chain, combinations
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -30,7 +30,7 @@ TRUTH: Final = "certified"
 # Parameters × examples × steps up to which the certified trajectory is followed: some seconds.
 MAX_WORK: Final = 200_000
 
-# Where the balls have become too wide, the run is repeated with twice the bits, up to so many.
+# Where the balls have become too wide, the run is repeated with twice the bits, up to these.
 MAX_BITS: Final = 8 * BITS
 
 # Of one ulp: what the balls may leave open, so that a drift's first three digits are certain in ulps.
@@ -78,43 +78,40 @@ class DriftMeter:
     def add(self, batch: StepBatch) -> None:
         if self._problem.steps == 1:
             return
-        stated = {
-            who.implementation: _parameters(self._problem, arrays) for who, arrays in batch.arrays.items()
-        }
-        taken = {who: array for who, array in stated.items() if array is not None}
-        self._measure(ended=self._latest.keys() - taken.keys())
+        stated = {who.implementation: _parameters(self._problem, of) for who, of in batch.arrays.items()}
+        taken = {name: array for name, array in stated.items() if array is not None}
+        self._measure(self._latest.keys() - taken.keys())
         for step, span in batch.spans:
-            self._latest = {who: arrays[span.stop - 1].copy() for who, arrays in taken.items()}
+            self._latest = {name: array[span.stop - 1].copy() for name, array in taken.items()}
             self._step = step
             if is_recorded(step):
-                self._measure(ended=taken.keys())
+                self._measure(taken.keys())
 
     def finished(self) -> tuple[Drift, ...]:
         """Return everything measured, after the last step; nothing of a training of one step."""
-        self._measure(ended=self._latest.keys())
+        self._measure(self._latest.keys())
         return tuple(self._measured)
 
-    def _measure(self, *, ended: Collection[str]) -> None:
+    def _measure(self, ended: Set[str]) -> None:
         """Compare the parameters after the latest step, of each pair of which one has ended there."""
         if not ended:
             return
-        about = self._problem.case, self._problem.dtype
+        about, pairs = (self._problem.case, self._problem.dtype), combinations(self._latest, 2)
         done = {(drift.implementation, drift.against) for drift in self._measured if drift.step == self._step}
-        for who, parameters in self._latest.items():
-            if who in ended and (who, TRUTH) not in done:
-                self._measured.append(Drift(*about, who, TRUTH, self._step, *self._from_truth(parameters)))
-        for who, other in combinations(self._latest, 2):
-            if (who in ended or other in ended) and (who, other) not in done:
-                distance = _distance(self._problem, self._latest[who], self._latest[other])
-                self._measured.append(Drift(*about, who, other, self._step, *distance))
+        for name, against in chain(((name, TRUTH) for name in self._latest), pairs):
+            if ended & {name, against} and (name, against) not in done:
+                distance = self._distance(name, against)
+                self._measured.append(Drift(*about, name, against, self._step, *distance))
 
-    def _from_truth(self, parameters: Real) -> tuple[Any, ...]:
-        """Return the last three fields of a `Drift`."""
+    def _distance(self, name: str, against: str) -> tuple[Any, ...]:
+        """Return the last fields of a `Drift`."""
+        if against != TRUTH:
+            return _distance(self._problem, self._latest[name], self._latest[against])
         balls = self._truth.after(self._step)
         if isinstance(balls, str):
             return math.nan, math.nan, balls
         high, low, _ = balls
-        return *_distance(self._problem, parameters, high, low), ""
+        return _distance(self._problem, self._latest[name], high, low)
 
 
 class TruthOfRun:

@@ -1,4 +1,4 @@
-"""Judging what somebody printed: a printed number that its case lists as wrong must be found wrong."""
+"""Judging printed numbers: one that its case lists as wrong must be found wrong."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -130,17 +130,21 @@ class LossKeeper:
     def add(self, batch: StepBatch) -> None:
         if not self._is_training:
             return
-        losses = {who: arrays["loss"].tolist() for who, arrays in batch.arrays.items() if _is_loss(arrays)}
+        losses = {
+            subject: arrays["loss"].tolist() for subject, arrays in batch.arrays.items() if _is_loss(arrays)
+        }
         for i, step in enumerate(batch.numbers):
-            for who, of_steps in losses.items():
-                self._take(who, Loss(who.case, who.dtype, who.implementation, step, of_steps[i]))
+            for subject, of_steps in losses.items():
+                self._take(
+                    subject, Loss(subject.case, subject.dtype, subject.implementation, step, of_steps[i])
+                )
 
-    def _take(self, who: Subject, loss: Loss) -> None:
+    def _take(self, subject: Subject, loss: Loss) -> None:
         if is_recorded(loss.step) or loss.step % self._every == 0:
             self._kept.append(loss)
-            self._latest.pop(who, None)
+            self._latest.pop(subject, None)
         else:
-            self._latest[who] = loss
+            self._latest[subject] = loss
 
     def finished(self) -> tuple[Loss, ...]:
         return *self._kept, *self._latest.values()

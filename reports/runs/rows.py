@@ -1,4 +1,4 @@
-"""What a run gives: a row for each judged quantity, and all that is measured beside the verdicts.
+"""What a run gives: a row for each judged quantity, and everything else that is measured.
 
 In a long run one row stands for many steps, so that memory does not grow with their number and no count is
 lost.
@@ -21,7 +21,7 @@ from reports.runs.comparison import Pair
 from reports.runs.parameter_drift import Drift
 from reports.runs.recorded import Bits, Loss
 
-# The implementation's name where the claim is what somebody printed.
+# The implementation's name where the claim is printed.
 PUBLISHED = "published"
 
 
@@ -112,7 +112,7 @@ class Results:
     """Everything that was found, in the order of the cases.
 
     It is saved whole (`reports.saved`): a further field needs a default, a type that is imported here at run
-    time, and no other code. `failed` are the parts of the run that failed, beside the verdicts.
+    time, and no other code. `failed` are the parts of the run that failed; no verdict is among them.
     """
 
     rows: tuple[Row, ...] = ()
@@ -150,7 +150,7 @@ def places(problem: Problem) -> dict[str, int]:
     return {line.name: place for place, line in enumerate(tape(problem))}
 
 
-# Every row of so many steps is kept; of all further steps one row stands for each quantity.
+# Steps of which every row is kept; of all further steps one row stands for each quantity.
 KEPT_STEPS: Final = 100
 
 # A quantity, its verdict, what its truth is, and whether the case's own tolerance holds.

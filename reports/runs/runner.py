@@ -26,7 +26,7 @@ from reports.supervision import Activity
 # Called before each case and number format (step 0), and after each step.
 Watch: TypeAlias = Callable[[Case, str, int], None]
 
-# What is measured beside the verdicts: the field of `Results`, its name for a reader, what makes the measure.
+# What is measured, and no verdict: the field of `Results`, its name for a reader, what makes the measure.
 MEASURES: dict[str, tuple[str, Callable[[Problem], Any]]] = {
     "pairs": ("the direct comparison", lambda _: PairCounter()),
     "drifts": ("the drift", DriftMeter),
@@ -72,7 +72,9 @@ def _in_one_format(case: Case, dtype: str, selection: Selection, watch: Watch) -
         f"the judging {about}", _run_problem, case, problem, selection.adapters, watch, [*measures.values()]
     )
     if isinstance(rows, FailedPart):
-        return Results(tuple(_not_judged(who, rows) for who in _before_the_run(problem, selection.adapters)))
+        return Results(
+            tuple(_not_judged(subject, rows) for subject in _before_the_run(problem, selection.adapters))
+        )
     return Results(tuple(rows), **{name: measure.finished() for name, measure in measures.items()})
 
 
@@ -226,10 +228,10 @@ def _differences(problem: Problem, batch: StepBatch) -> dict[Subject, Difference
     selected = Subject(problem.case, REFERENCE, "", problem.dtype)
     reference = batch.arrays.get(selected) or batch.unseen
     found: dict[Subject, Differences] = {}
-    for who, arrays in batch.arrays.items():
-        part = f"the plain differences of {who.implementation} on {who.case} in {who.dtype}"
+    for subject, arrays in batch.arrays.items():
+        part = f"the plain differences of {subject.implementation} on {subject.case} in {subject.dtype}"
         differences = parts.tried(part, plain_differences, arrays, reference)
-        found[who] = {} if isinstance(differences, FailedPart) else differences
+        found[subject] = {} if isinstance(differences, FailedPart) else differences
     return found
 
 
@@ -271,8 +273,8 @@ def explained(problem: Problem, judged: JudgedStep, rows: Sequence[Row]) -> list
 
 
 def _explanation(problem: Problem, judged: JudgedStep, row: Row) -> str:
-    before, who = parts.so_far(), row.subject
-    part = f"the diagnosis of {who.implementation} on {who.case} in {who.dtype}"
+    before, subject = parts.so_far(), row.subject
+    part = f"the diagnosis of {subject.implementation} on {subject.case} in {subject.dtype}"
     text = parts.tried(part, _diagnosis, problem, judged, row.finding)
     failed = parts.so_far()[len(before) :]
     explanation = [text] if isinstance(text, str) and text else []

@@ -178,7 +178,7 @@ def _kind(stated: tuple[str, Any]) -> tuple[object, ...]:
 
 
 class Measure(Protocol[Recorded]):
-    """Records something of each batch of a run, beside the verdicts."""
+    """Records something of each batch of a run; no verdict rests on it."""
 
     def add(self, batch: StepBatch, /) -> None:
         """Take one batch; an implementation that is missing in it has ended with the batch before."""
