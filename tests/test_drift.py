@@ -109,7 +109,7 @@ def test_a_relative_error_of_every_step_drifts_as_computed():
         assert math.isclose(difference, expected[step], rel_tol=1e-8)
 
 
-def test_two_implementations_are_compared_at_the_last_step_that_both_took():
+def test_implementations_are_compared_at_the_last_step_that_both_took():
     problem = linear(steps=20)
 
     def short(given):
@@ -126,7 +126,7 @@ def test_two_implementations_are_compared_at_the_last_step_that_both_took():
     assert ends == {"c0": 20, "c1": 7}
 
 
-def test_a_difference_between_two_implementations_is_told_in_ulps_of_the_largest_parameter():
+def test_a_difference_is_in_ulps_of_the_largest_parameter():
     problem = linear("float32", steps=2)
 
     def beside(given):
@@ -144,7 +144,7 @@ def test_what_is_not_known_says_why(monkeypatch):
     assert all(math.isnan(one.difference) for one in told)
 
 
-def test_balls_that_become_too_wide_are_followed_again_with_more_bits_and_no_further():
+def test_balls_that_become_too_wide_are_followed_again_with_more_bits():
     problem = load_case("training/rate-too-large").problem("float64")
     truth = TruthOfRun(problem)
     high, low, radius = truth.after(50)
@@ -173,7 +173,7 @@ def test_one_step_is_no_drift():
     assert measured(linear(steps=1), training_steps, training_steps) == ()
 
 
-def test_steps_that_are_told():
+def test_recorded_steps():
     assert [step for step in range(1, 1001) if is_recorded(step)] == [
         1,
         2,
@@ -200,19 +200,9 @@ def test_no_step_but_the_latest_is_held():
 
 
 @pytest.mark.usefixtures("implementations")
-def test_drift_is_told_in_every_file_and_changes_no_conclusion(folder, tmp_path, capsys, monkeypatch):
-    options = [
-        "--cases",
-        str(folder),
-        "--select",
-        "mine/",
-        "--dtype",
-        "float64",
-        "--adapter",
-        "numpy",
-        "--adapter",
-        "programs:honest",
-    ]
+def test_drift_is_in_every_file_and_changes_no_conclusion(folder, tmp_path, capsys, monkeypatch):
+    adapters = ["--adapter", "numpy", "--adapter", "programs:honest"]
+    options = ["--cases", str(folder), "--select", "mine/", "--dtype", "float64", *adapters]
     assert main([*options, "--out", str(tmp_path / "out")]) == 0
     with_it = capsys.readouterr().out
     lines = list(csv.DictReader((tmp_path / "out" / "drift.csv").read_text(encoding="utf-8").splitlines()))

@@ -225,7 +225,7 @@ def test_what_follows_a_run_fails_alone(target, field, part, cases, right, tmp_p
     assert found.failed
     assert all(one.part.startswith(part) for one in found.failed)
     assert (tmp_path / "results.csv").read_bytes() == (right / "results.csv").read_bytes()
-    assert again(tmp_path, tmp_path / "again") == 1  # what is missing is told by each report of the run
+    assert main(["--from", str(tmp_path), "--out", str(tmp_path / "again"), "--format=csv"]) == 1
 
 
 def test_what_failed_in_the_run_is_named_where_it_would_have_stood(right, tmp_path):

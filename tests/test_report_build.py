@@ -64,13 +64,17 @@ def test_all_agree(build, tmp_path, capsys):
     assert set(contents(tmp_path / "out")) == FILES
 
 
-def test_results_have_these_columns_in_this_order(build, tmp_path):
+def test_results_have_these_columns_and_say_how_to_repeat_them(build, tmp_path):
     build("--dtype", "float64")
     first = (tmp_path / "out" / "results.csv").read_text(encoding="utf-8").splitlines()[0]
     assert first == (
         "case,adapter,program,dtype,step,steps,quantity,verdict,used,error,tolerance,digits,ulps,index,claimed,"
         "derived,max_abs_diff,max_rel_diff,conventional,reason,truth,explanation,expected"
     )
+    environment = json.loads((tmp_path / "out" / "results.json").read_text(encoding="utf-8"))["environment"]
+    assert environment["command"].startswith("python -m reports.build --cases ")
+    assert {"numpy", "torch", "jax", "optax", "pandas"} <= set(environment["versions"])
+    assert all(environment[name] for name in ("made", "python", "platform", "cpu", "seed"))
 
 
 def test_csv_and_json_hold_the_same_numbers_to_the_last_bit(build, tmp_path):
@@ -87,15 +91,7 @@ def test_csv_and_json_hold_the_same_numbers_to_the_last_bit(build, tmp_path):
     assert {row["digits"] for row in rows} > {None}
 
 
-def test_json_tells_how_to_repeat_the_report(build, tmp_path):
-    build("--dtype", "float64")
-    environment = json.loads((tmp_path / "out" / "results.json").read_text(encoding="utf-8"))["environment"]
-    assert environment["command"].startswith("python -m reports.build --cases ")
-    assert {"numpy", "torch", "jax", "optax", "pandas"} <= set(environment["versions"])
-    assert all(environment[name] for name in ("made", "python", "platform", "cpu", "seed"))
-
-
-def test_each_failure_is_told_in_one_sentence(build, tmp_path, capsys):
+def test_each_failure_is_one_sentence(build, tmp_path, capsys):
     names = ("programs:forgets_the_factor", "programs:raises", "programs:honest")
     assert build("--dtype", "float64", adapters=names) == 1
     printed = capsys.readouterr().out
@@ -114,7 +110,7 @@ def test_when_nothing_was_compared_nothing_agrees(build, capsys):
 
 
 @pytest.mark.parametrize("asked", [True, False])
-def test_a_framework_that_is_absent_is_told_and_fails_if_asked_for_or_one_is_left_alone(
+def test_an_absent_framework_fails_if_asked_for_or_if_one_adapter_is_left(
     build, monkeypatch, capsys, *, asked
 ):
     found = choice.find_adapters(["numpy"])
@@ -129,7 +125,7 @@ def test_a_framework_that_is_absent_is_told_and_fails_if_asked_for_or_one_is_lef
     assert (alone in printed) is not asked
 
 
-def test_two_implementations_suffice_and_an_engine_is_none_of_its_own():
+def test_two_implementations_suffice_and_an_engine_is_not_another():
     case = load_case("nets/tanh")
     numpy, other = (Adapter(name, "", "1", (Program("", training_steps),)) for name in ("numpy", "other"))
     engine = replace(other, name="numpy-again", framework="numpy")
@@ -157,17 +153,12 @@ def test_two_implementations_suffice_and_an_engine_is_none_of_its_own():
         (["--from", "kept.json"], "again"),
     ],
 )
-def test_a_run_of_a_part_never_replaces_the_whole_and_nothing_lies_among_modules(
-    words, narrower, tmp_path, monkeypatch
-):
+def test_a_partial_run_never_replaces_the_whole_report(words, narrower, tmp_path, monkeypatch):
     made = []
     monkeypatch.setattr("reports.build_report.make", lambda wanted, _: made.append(wanted.out))
-    monkeypatch.chdir(ROOT)
-    main(words)
-    monkeypatch.chdir(ROOT / "tests")
-    main(words)
-    monkeypatch.chdir(tmp_path)
-    main(words)
+    for folder in (ROOT, ROOT / "tests", tmp_path):
+        monkeypatch.chdir(folder)
+        main(words)
     monkeypatch.setattr("reports.options.CHECKOUT", tmp_path)  # as where it is installed: no pyproject.toml
     main(words)
     main([*words, "--out", "mine"])
@@ -175,33 +166,30 @@ def test_a_run_of_a_part_never_replaces_the_whole_and_nothing_lies_among_modules
     assert made == [whole / narrower, whole / narrower, here / narrower, here / narrower, Path("mine")]
 
 
+NOPE = "unknown adapter 'nope', expected one of numpy, torch, jax, torch-func, torch-compile, "
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--select", "no/such"], "no case has 'no/such' in its name; there are "),
-        (
-            ["--adapter", "nope"],
-            "unknown adapter 'nope', expected one of numpy, torch, jax, torch-func, torch-compile, ",
-        ),
+        (["--adapter", "nope"], NOPE),
         (["--cases", "no-such-folder"], "no-such-folder:1:1: no such folder"),
     ],
 )
 def test_bad_usage(arguments, message, capsys, tmp_path):
     assert main(["--out", str(tmp_path / "out"), *arguments]) == 2
-    told = capsys.readouterr()
-    assert message in told.err
-    assert told.out == ""
+    printed = capsys.readouterr()
+    assert message in printed.err
+    assert printed.out == ""
     assert not (tmp_path / "out").exists()
-
-
-def test_an_unknown_dtype_is_bad_usage(capsys):
     with pytest.raises(SystemExit) as stop:
         main(["--dtype", "float8"])
     assert stop.value.code == 2
     assert "float8" in capsys.readouterr().err
 
 
-def test_a_malformed_case_is_told_with_its_place(build, folder, capsys):
+def test_a_malformed_case_is_reported_with_its_line(build, folder, capsys):
     (folder / "bad.yaml").write_text("about: no\nleyers: []\n", encoding="utf-8")
     assert build() == 2
     lines = capsys.readouterr().err.splitlines()
@@ -209,7 +197,15 @@ def test_a_malformed_case_is_told_with_its_place(build, folder, capsys):
     assert not any("Traceback" in line for line in lines)
 
 
-def test_a_report_that_cannot_be_written_is_told(build, tmp_path, capsys):
+def test_a_report_that_cannot_be_written(build, tmp_path, monkeypatch, capsys):
+    def refuse(texts, folder, **_):
+        raise PermissionError(13, "Permission denied", str(folder))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "publish", refuse)
+        assert build() == 2
+        assert capsys.readouterr().err.endswith("out: Permission denied\n")
+    (tmp_path / "out").rmdir()
     (tmp_path / "out").write_text("a file, and no folder", encoding="utf-8")
     assert build() == 2
     assert "the report cannot be written to" in capsys.readouterr().err
@@ -246,7 +242,7 @@ def test_the_page_stands_alone_and_escapes_what_it_shows(build, folder, tmp_path
 
 
 @pytest.mark.needs("torch", "jax")
-def test_the_printed_numbers_stand_beside_what_they_should_be(build, tmp_path):
+def test_printed_numbers_in_the_summary(build, tmp_path):
     assert build("--dtype", "float64", select="worked/document") == 0
     summary = (tmp_path / "out" / "summary.md").read_text(encoding="utf-8")
     lines = [line for line in summary.splitlines() if line.startswith("| 1 |")]
@@ -258,7 +254,7 @@ def test_the_printed_numbers_stand_beside_what_they_should_be(build, tmp_path):
     assert "| 0.0139616953935" in lines[4]
 
 
-def test_pytorch_and_jax_stand_against_each_other_directly(build, tmp_path):
+def test_pytorch_and_jax_are_compared_directly(build, tmp_path):
     pytest.importorskip("torch")
     pytest.importorskip("jax")
     assert build(select="worked/document", adapters=("torch", "jax")) == 0
@@ -268,36 +264,27 @@ def test_pytorch_and_jax_stand_against_each_other_directly(build, tmp_path):
         assert re.search(rf"\| {implementations} \| float32 \| dL/dW \| \d+(\.\d)?% \| ", summary)
 
 
-def test_a_folder_that_refuses_new_files_is_told(build, monkeypatch, capsys):
-    def refuse(texts, folder, **_):
-        raise PermissionError(13, "Permission denied", str(folder))
-
-    monkeypatch.setattr(files, "publish", refuse)
-    assert build() == 2
-    assert capsys.readouterr().err.endswith("out: Permission denied\n")
-
-
 @pytest.mark.usefixtures("drawn")
-def test_power_is_measured_and_shown_where_it_is_asked_for(build, tmp_path):
+def test_power_is_measured_where_it_is_asked_for(build, tmp_path):
     build("--dtype", "float64")
     out = tmp_path / "out"
     assert "beside the usual tools" not in (out / "summary.md").read_text(encoding="utf-8")
     assert build("--dtype", "float64", "--power") == 0
     for name in ("summary.md", "index.html"):
-        told = (out / name).read_text(encoding="utf-8")
-        assert "What this suite catches, beside the usual tools" in told
-        assert "weight-factor-missing" in told
+        text = (out / name).read_text(encoding="utf-8")
+        assert "What this suite catches, beside the usual tools" in text
+        assert "weight-factor-missing" in text
     power = saved.read(out).power
     assert power is not None
     assert len(power.meetings) > 30
 
 
 @pytest.mark.needs("torch", "jax")
-def test_what_two_frameworks_lose_alike_is_shown(tmp_path):
+def test_digits_that_two_frameworks_lose_alike_are_shown(tmp_path):
     """σ'(z) of a saturated unit: PyTorch and JAX both say 0, agree with each other, and no digit is right."""
     chosen = ["--select", "saturated-sigmoid", "--dtype", "float64", "--out", str(tmp_path)]
     assert main(chosen) == 0
-    told = (tmp_path / "summary.md").read_text(encoding="utf-8")
+    summary = (tmp_path / "summary.md").read_text(encoding="utf-8")
     element = "float64 | dL/dz1\\[0, 0\\] | -5.06e-20"
-    (line,) = [line for line in told.splitlines() if element in line]
+    (line,) = [line for line in summary.splitlines() if element in line]
     assert "torch: -0, jax observed: -0" in line

@@ -1,4 +1,4 @@
-"""How a report tells what a case expects: expected differences, who has no equivalent, and what is news."""
+"""How a report shows what a case expects: expected differences, no equivalent, and what contradicts it."""
 
 import csv
 import re
@@ -12,7 +12,7 @@ from reports.page.tints import is_news
 
 pytestmark = pytest.mark.usefixtures("implementations", "without_pictures")
 
-KNOWN = """expect:
+EXPECT = """expect:
   programs:forgets_the_factor: {differs: dL/da1, because: it forgets | W2, see: 'mine #7', step: 2}
   programs:declines: {no_equivalent: it has none}
   programs:wrong_dtype: {errs: dL/dW1, because: its numbers are halved, dtypes: [float64]}
@@ -34,8 +34,8 @@ def read(tmp_path, name):
     return (tmp_path / "out" / name).read_text(encoding="utf-8")
 
 
-def test_known_differences_are_told_and_counted_apart(build, tmp_path, capsys):
-    assert build(KNOWN, "honest", "forgets_the_factor", "wrong_dtype", "declines") == 0
+def test_expected_differences_are_counted_apart(build, tmp_path, capsys):
+    assert build(EXPECT, "honest", "forgets_the_factor", "wrong_dtype", "declines") == 0
     lines = capsys.readouterr().out.splitlines()
     cells = ["differs as expected at dL/da1, step 2", "error as expected at dL/dW1", "no equivalent"]
     (row,) = [line for line in lines if line.startswith(" mine/two-layers")]
@@ -61,8 +61,8 @@ def test_known_differences_are_told_and_counted_apart(build, tmp_path, capsys):
     )
 
 
-def test_the_files_tell_the_same(build, tmp_path):
-    build(KNOWN, "numpy", "forgets_the_factor", "wrong_dtype", "declines")
+def test_expected_differences_in_the_files(build, tmp_path):
+    build(EXPECT, "numpy", "forgets_the_factor", "wrong_dtype", "declines")
     summary = read(tmp_path, "summary.md").splitlines()
     start = summary.index("## Expected differences")
     (differs, errs) = summary[start + 6 : start + 8]
@@ -85,7 +85,7 @@ def test_the_files_tell_the_same(build, tmp_path):
 
 
 def test_what_is_expected_is_marked_in_every_row(build, tmp_path):
-    build(KNOWN, "numpy", "forgets_the_factor")
+    build(EXPECT, "numpy", "forgets_the_factor")
     with (tmp_path / "out" / "results.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     marked = {(row["step"], row["quantity"]) for row in rows if row["expected"] == "True"}
@@ -96,8 +96,8 @@ def test_what_is_expected_is_marked_in_every_row(build, tmp_path):
     assert len(told.conclusion.known) == 1
 
 
-def test_what_is_not_as_expected_fails_and_is_news(build, tmp_path, capsys):
-    stale = KNOWN.replace("forgets_the_factor", "honest").replace("declines", "nan")
+def test_what_is_not_as_expected_fails(build, tmp_path, capsys):
+    stale = EXPECT.replace("forgets_the_factor", "honest").replace("declines", "nan")
     assert build(stale, "numpy", "honest", "nan") == 1
     printed = capsys.readouterr().out
     assert "Not all agree: 2 × not as its case expects, of 3 comparisons" in printed
@@ -110,7 +110,7 @@ def test_what_is_not_as_expected_fails_and_is_news(build, tmp_path, capsys):
 
 
 def test_in_a_format_where_it_is_not_expected_it_fails(build, capsys):
-    assert build(KNOWN, "numpy", "wrong_dtype", dtype="float32") == 1
+    assert build(EXPECT, "numpy", "wrong_dtype", dtype="float32") == 1
     assert "error at dL/dW1" in capsys.readouterr().out
 
 
@@ -120,8 +120,8 @@ def test_no_equivalent_that_no_case_states_is_no_failure(build, tmp_path, capsys
     assert "| programs:declines | it has no such form | no |" in read(tmp_path, "summary.md")
 
 
-@pytest.mark.parametrize("expect", ["", KNOWN])
-def test_where_everybody_declines_nothing_is_compared_and_that_fails(expect, build, capsys):
+@pytest.mark.parametrize("expect", ["", EXPECT])
+def test_where_every_adapter_declines_nothing_is_compared_and_that_fails(expect, build, capsys):
     assert build(expect, "declines") == 1
     assert "Nothing was compared, so nothing is known to agree." in capsys.readouterr().out
 
