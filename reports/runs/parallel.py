@@ -203,10 +203,9 @@ def begins_again(ended: EarlyEnd, what: str) -> str:
 def with_ended(results: Results, selection: Selection, ended: Sequence[EarlyEnd]) -> Results:
     """Return results with an error for each adapter that ended the process; on its own it may not have."""
     reported = {row.subject.adapter for row in results.rows if _is_early_end(row)}
-    left = [early_end for early_end in ended if early_end.activity]
-    left = [early_end for early_end in left if early_end.activity.adapter not in reported]
+    left = [one for one in ended if one.activity and one.activity.adapter not in reported]
     if reported:  # by one of these the process was ended while a built-in one was at work
-        left = [early_end for early_end in left if of_ones_own([early_end.activity.adapter])]
+        left = [one for one in left if one.activity and of_ones_own([one.activity.adapter])]
     return replace(results, rows=(*results.rows, *(_row(early_end, selection) for early_end in left)))
 
 

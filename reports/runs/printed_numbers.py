@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cases import Case, Problem
-from cases.published import Rejected
+from cases.published import Published, Rejected
 from reference import Finding, Subject, Verdict, judge_published, parts
 from reference.diagnosis import explain_published
 from reference.judged_print import JudgedArray
@@ -34,7 +34,7 @@ def judge_case(case: Case, *, explain: bool = False) -> list[Printed]:
     problem = case.problem(published.computed_in or "float64")
     place, rejected = places(problem), {entry.step: entry.rejected for entry in published.steps}
     steps = list(judge_published(problem, published))
-    explanations = _explanations(case, problem, steps) if explain else {}
+    explanations = _explanations(problem, published, steps) if explain else {}
     return [
         _printed(case, judged, place[name], part, explanations.get((step.step, name), ""))
         for step in steps
@@ -44,11 +44,11 @@ def judge_case(case: Case, *, explain: bool = False) -> list[Printed]:
 
 
 def _explanations(
-    case: Case, problem: Problem, steps: Sequence[JudgedPrint]
+    problem: Problem, published: Published, steps: Sequence[JudgedPrint]
 ) -> Mapping[tuple[int, str], str]:
     """Return what explains the wrong numbers, or why that is not known, by step and quantity."""
-    part = f"the diagnosis of the printed numbers of {case.name}"
-    found = parts.tried(part, explain_published, problem, case.published, steps)
+    part = f"the diagnosis of the printed numbers of {problem.case}"
+    found = parts.tried(part, explain_published, problem, published, steps)
     if isinstance(found, FailedPart):
         wrong = [(judged.step, judged.quantity) for step in steps for judged in step.failures]
         return dict.fromkeys(wrong, f"Not told: {found}.")

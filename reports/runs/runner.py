@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
+from functools import partial
 from itertools import chain
 from typing import Any, TypeAlias
 
@@ -81,7 +82,7 @@ def _in_one_format(case: Case, dtype: str, selection: Selection, watch: Watch) -
 def _measures(problem: Problem) -> dict[str, OptionalMeasure[Any]]:
     about = f"of {problem.case} in {problem.dtype}"
     return {
-        name: OptionalMeasure(f"{part} {about}", lambda make=make: make(problem))
+        name: OptionalMeasure(f"{part} {about}", partial(make, problem))
         for name, (part, make) in MEASURES.items()
     }
 
