@@ -26,7 +26,7 @@ from reports.runs.runner import explained, lockstep, rows_of, run_case
 from reports.verdicts import agrees, at_step, state, verdict, where
 
 # More steps of a case are judged only with `--slow`; a build always judges them all.
-FIRST_STEPS = 1_000
+FIRST_STEPS = 100
 
 MAX_TABLE_LINES = 12
 

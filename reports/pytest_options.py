@@ -28,7 +28,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--dense", action="store_true", help=dense)
     random = "how many random networks, and random correct variants, must raise no false alarm (default: 60)"
     add("--random", metavar="COUNT", type=int, default=60, help=random)
-    slow = "judge every step of the longest cases, too, and not only the first 1,000 that their ids say"
+    slow = "judge every step of the longest cases, too, and not only the first 100 that their ids say"
     add("--slow", action="store_true", help=slow)
 
 

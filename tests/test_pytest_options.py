@@ -351,9 +351,9 @@ def test_a_command_is_quoted_for_a_shell():
 
 def test_a_long_case_is_cut_and_its_id_says_so_unless_slow(folder):
     text = (folder / "mine" / "two-layers.yaml").read_text(encoding="utf-8")
-    (folder / "mine" / "long.yaml").write_text(text.replace("steps: 3", "steps: 1003"), encoding="utf-8")
+    (folder / "mine" / "long.yaml").write_text(text.replace("steps: 3", "steps: 103"), encoding="utf-8")
     long, short = (case_of(folder, f"mine/{name}") for name in ("long", "two-layers"))
-    assert id_of(long, "numpy", "float64") == "mine/long-numpy-float64-first-1000-steps"
+    assert id_of(long, "numpy", "float64") == "mine/long-numpy-float64-first-100-steps"
     assert id_of(long, "numpy", "float64", slow=True) == "mine/long-numpy-float64"
     assert id_of(short, "numpy", "float64") == "mine/two-layers-numpy-float64"
     assert command("t", slow=True) == "python -m pytest t --slow"
@@ -365,7 +365,7 @@ def test_steps_beyond_the_cut_are_judged_only_with_slow(slow, monkeypatch, imple
     case = case_of(folder)
     failure = failure_of(case, "programs:forgets_the_factor", "float64", slow=slow)
     assert (failure is not None) is slow
-    assert FIRST_STEPS == 1_000
+    assert FIRST_STEPS == 100
 
 
 def test_columns_are_straight():

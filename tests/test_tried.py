@@ -36,7 +36,7 @@ def test_a_reason_names_the_exception_and_the_last_place_of_this_project() -> No
     assert failed == [one, other, own]
     reasons = [one.reason for one in failed]
     assert reasons[0].startswith("TypeError: ")
-    assert re.fullmatch(r"AttributeError: .* \(reports/junit\.py:\d+\)", reasons[1])
+    assert re.fullmatch(r"AttributeError: .* \(reports/parity\.py:\d+\)", reasons[1])
     assert re.fullmatch(rf"Broken: no such luck \({Path(__file__).name}:\d+\)", reasons[2])
     assert str(own) == f"nothing failed: {reasons[2]}"
 
