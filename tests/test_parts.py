@@ -6,16 +6,17 @@ from dataclasses import replace
 import pytest
 from conftest import TWO_LAYERS
 
-from adapters import Adapter, find_adapters
-from cases import load_cases
+from adapters import Adapter, Choice, find_adapters
+from cases import load_case, load_cases
 from reference import parts, worked_example
 from reference.mistakes import MISTAKES
 from reference.parts import FailedPart
 from reports import files, page, report, saved
 from reports.build import main
+from reports.environment import Selection
 from reports.formats import FORMATS
 from reports.parity import Failure, failure_of, with_failed
-from reports.runs import runner
+from reports.runs import parallel, runner
 from reports.sweep.implementations import Implementation
 from reports.sweep.shrinking.symptom import failure
 
@@ -130,7 +131,7 @@ def test_a_part_of_a_report_fails_alone(target, part, right, tmp_path, monkeypat
         assert f"{part} failed: Broken: no such luck (" in html.unescape(text) or target == name, name
 
 
-def test_a_part_that_fails_is_named_in_its_place_and_the_others_stand(right, tmp_path, monkeypatch):
+def test_a_part_that_fails_is_named_in_its_place(right, tmp_path, monkeypatch):
     monkeypatch.setattr("reports.page.page.anatomy", breaks)
     monkeypatch.setattr("reports.page.cases.tape_drawing", breaks)
     assert again(right, tmp_path / "damaged") == 1
@@ -160,7 +161,7 @@ FAILURES = {
 
 
 @pytest.mark.parametrize(("target", "part"), FAILURES.items())
-def test_what_tells_of_a_failure_fails_alone(target, part, wrong, tmp_path, monkeypatch, capsys):
+def test_what_describes_a_failure_fails_alone(target, part, wrong, tmp_path, monkeypatch, capsys):
     damage(monkeypatch, target)
     assert again(wrong, tmp_path, "--baseline", str(wrong)) == 1
     whole(wrong, tmp_path)
@@ -212,20 +213,40 @@ def same(one, other, *but):
     assert repr(without(saved.read(one).results, *but)) == repr(without(saved.read(other).results, *but))
 
 
-@pytest.mark.parametrize(("target", "field", "part"), [(key, *told) for key, told in OF_A_RUN.items()])
-def test_what_follows_a_run_fails_alone(target, field, part, cases, right, tmp_path):
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setattr(target, breaks)
-        code = build(cases, tmp_path, "--format=json", "--format=csv")
-    assert code == 1
-    same(tmp_path, right, field)
-    found = saved.read(tmp_path).results
+@pytest.fixture(scope="module")
+def selection(cases, implementations):
+    names = ("numpy", "programs:honest", RIGHT, "programs:forgets_the_factor")
+    two = (*load_cases(cases), load_case("worked/document"))
+    return Selection(two, find_adapters(names), ("float64",))
+
+
+def run(selection):
+    return parallel.run_all(selection, Choice(), 1, lambda *_: None)
+
+
+@pytest.fixture(scope="module")
+def unbroken(selection):
+    return run(selection)
+
+
+@pytest.mark.parametrize(("target", "field", "part"), [(key, *value) for key, value in OF_A_RUN.items()])
+def test_what_follows_a_run_fails_alone(target, field, part, selection, unbroken, monkeypatch):
+    monkeypatch.setattr(target, breaks)
+    found = run(selection)
+    assert repr(without(found, field)) == repr(without(unbroken, field))
     assert getattr(found, field) == ()
-    assert getattr(saved.read(right).results, field) or field == "lost_digits"  # this case loses none
+    assert getattr(unbroken, field) or field == "lost_digits"  # this case loses none
     assert found.failed
     assert all(one.part.startswith(part) for one in found.failed)
+
+
+def test_a_build_with_a_part_that_failed_fails_and_so_does_its_report_again(cases, right, tmp_path):
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr("reports.runs.parameter_drift.DriftMeter.add", breaks)
+        assert build(cases, tmp_path, "--format=json", "--format=csv") == 1
+    same(tmp_path, right, "drifts")
     assert (tmp_path / "results.csv").read_bytes() == (right / "results.csv").read_bytes()
-    assert main(["--from", str(tmp_path), "--out", str(tmp_path / "again"), "--format=csv"]) == 1
+    assert again(tmp_path, tmp_path / "again") == 1
 
 
 def test_what_failed_in_the_run_is_named_where_it_would_have_stood(right, tmp_path):
@@ -254,27 +275,23 @@ DIAGNOSES = {
 
 
 @pytest.mark.parametrize(("target", "part"), DIAGNOSES.items())
-def test_a_diagnosis_fails_alone(target, part, cases, wrong, tmp_path, monkeypatch):
+def test_a_diagnosis_fails_alone(target, part, selection, unbroken, monkeypatch):
     monkeypatch.setattr(target, breaks)
-    assert build(cases, tmp_path, "--format=json", "--format=csv", wrong=True) == 1
-    monkeypatch.undo()
-    same(tmp_path, wrong)
-    found = saved.read(tmp_path).results
+    found = run(selection)
+    assert repr(without(found)) == repr(without(unbroken))
     assert any(one.part.startswith(part) for one in found.failed)
     assert any(f"Not told: {part}" in row.explanation for row in found.rows)
 
 
-def test_where_one_mistake_fails_the_others_are_tried(cases, tmp_path, monkeypatch):
+def test_where_one_mistake_fails_the_others_are_tried(selection, monkeypatch):
     broken = replace(MISTAKES["sum-for-mean"], change=breaks)
     monkeypatch.setattr("reference.diagnosis.candidates.MISTAKES", {**MISTAKES, broken.name: broken})
-    build(cases, tmp_path, "--format=json", wrong=True)
-    rows = saved.read(tmp_path).results.rows
-    (told,) = [row.explanation for row in rows if row.fails and row.explanation]
-    assert told.startswith("Explained by: the factor w is missing from the hidden gradient")
-    assert "Not told: the mistake sum-for-mean failed: Broken: no such luck (reference/mistakes/" in told
+    (text,) = [row.explanation for row in run(selection).rows if row.fails and row.explanation]
+    assert text.startswith("Explained by: the factor w is missing from the hidden gradient")
+    assert "Not told: the mistake sum-for-mean failed: Broken: no such luck (reference/mistakes/" in text
 
 
-def test_where_judging_itself_fails_the_other_cases_are_judged(cases, right, tmp_path, monkeypatch):
+def test_where_judging_itself_fails_the_other_cases_are_judged(selection, unbroken, monkeypatch):
     monkeypatch.setattr(runner, "judge_case", lambda case, **_: breaks() if case.published else [])
     judge = runner._run_problem  # noqa: SLF001 - the judging itself, and nothing about it
 
@@ -282,18 +299,17 @@ def test_where_judging_itself_fails_the_other_cases_are_judged(cases, right, tmp
         return (breaks if "mine" in case.name else judge)(case, *more)
 
     monkeypatch.setattr(runner, "_run_problem", judged_or_broken)
-    assert build(cases, tmp_path, "--format=json") == 1
-    rows = saved.read(tmp_path).results.rows
-    kept = [one for one in saved.read(right).results.rows if one.subject.case == "worked/document"]
+    rows = run(selection).rows
+    kept = [one for one in unbroken.rows if one.subject.case == "worked/document"]
     judged = [one for one in rows if one.finding.verdict != "error"]
     assert repr(judged) == repr([one for one in kept if one.subject.adapter != "published"])
-    told = {(one.subject.adapter, one.finding.reason.partition(":")[0]) for one in rows if one not in judged}
+    errors = {
+        (one.subject.adapter, one.finding.reason.partition(":")[0]) for one in rows if one not in judged
+    }
     why = "is not judged, because the judging of mine/document in float64 failed"
     printed = "is not judged, because the judging of the printed numbers of worked/document failed"
-    assert told == {
-        *((name, why) for name in ("numpy", "programs:honest", RIGHT)),
-        ("published", printed),
-    }
+    names = {adapter.name for adapter in selection.adapters}
+    assert errors == {*((name, why) for name in names), ("published", printed)}
 
 
 def test_a_machine_that_cannot_be_described_costs_no_verdict(cases, right, tmp_path, monkeypatch):
@@ -303,7 +319,7 @@ def test_a_machine_that_cannot_be_described_costs_no_verdict(cases, right, tmp_p
     assert saved.read(tmp_path).environment.platform == "not known"
 
 
-def test_a_parity_test_tells_its_verdict_and_what_failed(cases, monkeypatch):
+def test_a_parity_test_reports_its_verdict_and_what_failed(cases, monkeypatch):
     monkeypatch.setattr("reports.runs.runner.explain_step", breaks)
     (case,) = load_cases(cases)
     failure = failure_of(case, "programs:forgets_the_factor", "float64")
@@ -315,7 +331,7 @@ def test_a_parity_test_tells_its_verdict_and_what_failed(cases, monkeypatch):
     assert with_failed(failure, []) is failure
 
 
-def test_a_sweeps_finding_is_told_without_its_diagnosis(monkeypatch):
+def test_a_sweeps_finding_is_reported_without_its_diagnosis(monkeypatch):
     monkeypatch.setattr("reports.runs.runner.explain_step", breaks)
     (adapter,) = find_adapters(["planted:update-with-the-wrong-sign"])
     assert isinstance(adapter, Adapter)

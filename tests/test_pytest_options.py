@@ -382,7 +382,7 @@ Written = ET.Element
 @pytest.fixture
 def write(parity, implementations, folder, tmp_path, monkeypatch):
     """Give a function that runs the parity tests of one case, and returns the testsuite of the JUnit file."""
-    monkeypatch.setenv("PYTHONPATH", str(implementations))
+    monkeypatch.setenv("PYTHONPATH", str(implementations), prepend=os.pathsep)
 
     def write(*options, run=parity):
         adapters = [f"--adapter=programs:{name}" for name in IMPLEMENTATIONS]
