@@ -15,11 +15,11 @@ from multiprocessing.forkserver import ensure_running
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final
+from typing import Final, TypeAlias
 
 from adapters import Choice
 from adapters.registry import of_ones_own
-from cases import Case, crash
+from cases import case_of, crash
 from cases.defects import printable
 from cases.verdict import Verdict
 from reference import Finding, Subject, parts
@@ -124,10 +124,7 @@ def _run_in_pool(
     with TemporaryDirectory(ignore_cleanup_errors=True) as notes:
         pool = ProcessPoolExecutor(workers, _context(), supervision.keep_note_in, (Path(notes),))
         try:
-            futures = {
-                pool.submit(_run, name, tasks[name].cases, tasks[name].dtypes, choice): name
-                for name in longest
-            }
+            futures = {pool.submit(_run, *_sent(name, tasks[name]), choice): name for name in longest}
             processes = multiprocessing.active_children()
             for future in as_completed(futures):
                 take(futures[future], future.result())
@@ -164,10 +161,20 @@ def _ended(processes: Sequence[BaseProcess], folder: Path) -> list[EarlyEnd]:
     return [early_end for early_end in ended if early_end.activity]
 
 
-def _run(name: str, cases: tuple[Case, ...], dtypes: tuple[str, ...], choice: Choice) -> Results:
+# A task as it is sent to a process: its name, each case's name, path and text, and the number formats.
+Sent: TypeAlias = tuple[str, tuple[tuple[str, Path, str], ...], tuple[str, ...]]
+
+
+def _sent(name: str, task: Selection) -> Sent:
+    return name, tuple((case.name, case.path, case.text) for case in task.cases), task.dtypes
+
+
+def _run(
+    name: str, texts: tuple[tuple[str, Path, str], ...], dtypes: tuple[str, ...], choice: Choice
+) -> Results:
     """Run one task in a process of the pool."""
     adapters = choice.load(lambda adapter: supervision.note(Activity(adapter)))
-    return _task(name, Selection(cases, adapters, dtypes))
+    return _task(name, Selection(tuple(case_of(*text) for text in texts), adapters, dtypes))
 
 
 def _task(name: str, selection: Selection, watch: Watch = lambda *_: None) -> Results:
