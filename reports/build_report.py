@@ -189,8 +189,6 @@ def select(wanted: Wanted) -> Selection:
     selection = Selection(_cases(wanted), (), wanted.dtypes)
     if not selection.runs:
         raise UsageError(f"none of the selected cases runs in {' or '.join(wanted.dtypes)}")
-    if parallel.is_parallel(selection, wanted.workers):
-        parallel.preload(wanted.adapters)
     adapters = wanted.adapters.load(lambda name: supervision.note(Activity(name)))
     supervision.note(None)
     return replace(selection, adapters=adapters)

@@ -306,6 +306,7 @@ def ending(tmp_path, monkeypatch):
     """Give the folder of an adapter that ends its process on one case, once, and records where it ran."""
     (tmp_path / "ending.py").write_text(ENDING, encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
     monkeypatch.delitem(sys.modules, "ending", raising=False)
     monkeypatch.setattr("adapters.registry.load_adapter", load_adapter.__wrapped__)  # each test has its own
     return tmp_path

@@ -10,8 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
-from multiprocessing.context import BaseContext
-from multiprocessing.forkserver import ensure_running
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -38,30 +36,13 @@ ENOUGH: Final = 48
 ACTIVATIONS: Final = ""
 
 
-def is_parallel(selection: Selection, workers: int) -> bool:
-    """Whether there is enough to do for several processes."""
-    return workers > 1 and len(selection.runs) >= ENOUGH
-
-
-def preload(choice: Choice) -> None:
-    """Begin to load the frameworks in a process that the workers are forked from, at the same time.
-
-    Adapters that are not built in are loaded by each worker: they may begin a thread, which a fork leaves
-    behind.
-    """
-    is_usual = {"torch", "jax"} <= set(choice.names) and choice.limits is None and not choice.apart
-    if is_usual and _context().get_start_method() == "forkserver":
-        multiprocessing.set_forkserver_preload(["reports.runs.preloaded"])
-        ensure_running()
-
-
 def run_all(selection: Selection, choice: Choice, workers: int, watch: Watch) -> Results:
     """Run and judge everything, and measure the activations, in several processes if there is enough to do.
 
     Where a program ends one of them, what is left begins again, with that program in a process of its own.
     Where something else ends one, what is left is done in this one.
     """
-    if not is_parallel(selection, workers):
+    if workers == 1 or len(selection.runs) < ENOUGH:
         return joined([run(selection, watch), measured(selection)])
     found: dict[str, Results] = {}
     seen: list[EarlyEnd] = []
@@ -122,7 +103,8 @@ def _run_in_pool(
     longest = sorted(tasks, key=lambda name: _steps(name, tasks[name]), reverse=True)
     processes: list[BaseProcess] = []
     with TemporaryDirectory(ignore_cleanup_errors=True) as notes:
-        pool = ProcessPoolExecutor(workers, _context(), supervision.keep_note_in, (Path(notes),))
+        how = multiprocessing.get_context("spawn"), supervision.keep_note_in, (Path(notes),)
+        pool = ProcessPoolExecutor(workers, *how)
         try:
             futures = {pool.submit(_run, *_sent(name, tasks[name]), choice): name for name in longest}
             processes = multiprocessing.active_children()
@@ -137,11 +119,6 @@ def _run_in_pool(
             raise
         finally:
             pool.shutdown(cancel_futures=True)
-
-
-def _context() -> BaseContext:
-    methods = multiprocessing.get_all_start_methods()
-    return multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
 
 
 def _steps(name: str, task: Selection) -> int:
