@@ -281,7 +281,7 @@ def test_a_digest_stands_for_every_step_since_the_last_one_kept() -> None:
     def run(changed: int) -> dict[int, Any]:
         return kept_of(*({"loss": np.float64(10.0 * (step == changed))} for step in range(1, 14)))
 
-    plain, moved = runner(0), runner(7)
+    plain, moved = run(0), run(7)
     assert list(plain) == [1, 2, 5, 10, 13]
     assert [step for step in plain if plain[step].digest != moved[step].digest] == [10]
     assert plain[10].values == moved[10].values
