@@ -7,21 +7,15 @@ report failed; 2 bad usage or bad input; 130 interrupted.
 """
 
 import argparse
-import os
 import shlex
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from reports.limits import ISOLATE, MEMORY, SECONDS, above_zero, limits_of
-from reports.places import out_folder
-from reports.running import Ended
-from reports.supervision import supervised
-from reports.writers import FORMATS
-
-DTYPES = ("float64", "float32", "bfloat16", "float16")
+from reports.formats import FORMATS
+from reports.options import add_common, positive
+from reports.supervision import EarlyEnd, supervised
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,43 +31,28 @@ def command() -> int:
     return supervised(partial(_build, options, given), _give_up)
 
 
-def _give_up(ended: Ended) -> int:
-    from reports.ended import told  # noqa: PLC0415 - heavy, and seldom wanted
+def _give_up(ended: EarlyEnd) -> int:
+    from reports.runs.parallel import describe  # noqa: PLC0415 - heavy, and seldom wanted
 
-    print(f"{told(ended)} It did so again, so the last report is as it was.", file=sys.stderr)
+    print(f"{describe(ended)} It did so again, so the last report is as it was.", file=sys.stderr)
     return 1
 
 
 def _build(
     options: argparse.Namespace,
     given: Sequence[str],
-    ended: tuple[Ended, ...] = (),
+    ended: tuple[EarlyEnd, ...] = (),
     parent: int | None = None,
 ) -> int:
     """Build, and end with the process that waits for it, if there is one."""
     try:
-        from adapters.isolation.resource_limits import end_with_parent  # noqa: PLC0415 - the same
+        from adapters.isolation.confinement import end_with_parent  # noqa: PLC0415 - after parsing, as the rest
 
         if parent is not None:
             end_with_parent(parent, with_thread=sys.platform == "linux")
-        from adapters.registry import Choice  # noqa: PLC0415 - after parsing, so that --help answers at once
-        from reports.ended import again, apart  # noqa: PLC0415 - the same
-        from reports.make import Wanted, make  # noqa: PLC0415 - the same
+        from reports.build_report import make, wanted_by  # noqa: PLC0415 - so that --help answers at once
 
-        folders, adapters, dtypes = map(tuple, (options.cases, options.adapter, options.dtype))
-        choice = Choice(adapters, options.engines, options.device, limits_of(options))
-        if ended:
-            print(again(ended[-1], "The build"), file=sys.stderr)
-            choice = replace(choice, apart=apart(ended, choice.names))
-        formats = tuple(options.format)
-        wanted = Wanted(
-            *(folders, choice, dtypes, options.select, _folder(options), options.power, formats),
-            baseline=options.baseline,
-            kept=options.kept,
-            workers=options.workers or os.cpu_count() or 1,
-            ended=ended,
-        )
-        return make(wanted, shlex.join(["python", "-m", "reports.build", *given]))
+        return make(wanted_by(options, ended), shlex.join(["python", "-m", "reports.build", *given]))
     except KeyboardInterrupt:
         print("Interrupted; the last report is as it was.", file=sys.stderr)
         return 130
@@ -91,17 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--cases", metavar="DIR", type=Path, action="append", default=[], help="add a folder of YAML cases")
-    adapters = "only this one: numpy, torch, jax, or package.module:function; @PATH behind it runs it under "
-    adapters += "another interpreter; may be repeated"
-    add("--adapter", metavar="NAME", action="append", default=[], help=adapters)
-    engines = "also run torch-func, jax-eager, jax-forward and jax-vmap; torch-compile runs only by --adapter"
-    add("--engines", action="store_true", help=engines)
-    device = "where PyTorch and JAX run: cuda is the first such device, and its absence a failure"
-    add("--device", choices=("cpu", "cuda"), default="cpu", help=device)
-    add("--isolate", action="store_true", help=ISOLATE)
-    add("--time-limit", metavar="SECONDS", type=above_zero, help=SECONDS)
-    add("--memory-limit", metavar="GIB", type=above_zero, help=MEMORY)
-    add("--dtype", choices=DTYPES, action="append", default=[], help="only this number format")
+    add_common(add)
     add("--select", metavar="TEXT", default="", help="only the cases that have TEXT in their name")
     workers = "processes that run cases at once, where there are many (default: one for each core)"
     add("--workers", type=positive, metavar="N", help=workers)
@@ -113,31 +82,10 @@ def _parser() -> argparse.ArgumentParser:
     kept = "run nothing, and make the report of a results.json again, or of the one in a report's folder"
     add("--from", metavar="FILE", type=Path, dest="kept", help=kept)
     add("--baseline", metavar="FILE", type=Path, help=baseline)
-    out = (
-        "where to write it (default: reports/out in a checkout, else parity-report; there in narrowed/ where "
-    )
-    out += "--select, --adapter, --dtype or --device leave something out, and in again/ with --from)"
+    out = "where to write it (default: reports/out in a checkout, else parity-report; there in narrowed/ "
+    out += "where --select, --adapter, --dtype or --device leave something out, and in again/ with --from)"
     add("--out", metavar="DIR", type=Path, help=out)
     return parser
-
-
-def _folder(options: argparse.Namespace) -> Path:
-    """Return where the report goes."""
-    narrows = options.select or options.adapter or options.dtype or options.device != "cpu"
-    return options.out or out_folder(narrows=narrows, again=options.kept)
-
-
-def positive(text: str) -> int:
-    """Return a number of things, at least one.
-
-    Raises
-    ------
-    argparse.ArgumentTypeError
-        If it is none.
-    """
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
-    return int(text)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from adapters import Adapter, Unavailable
 from cases import Case
+from cases.defects import well_formed
 
 PACKAGES = ("numpy", "torch", "jax", "jaxlib", "optax", "pandas")
 
@@ -79,9 +80,6 @@ def describe(
     command: str, adapters: Iterable[Adapter | Unavailable] = (), flags: tuple[str, ...] = ()
 ) -> Environment:
     """Describe this machine, now, and the other interpreters that adapters run under."""
-    from adapters import Adapter  # noqa: PLC0415 - heavy, as the next
-    from cases.errors import well_formed  # noqa: PLC0415 - heavy, and pytest's options are described at once
-
     return Environment(
         run=uuid4().hex[:12],
         command=well_formed(command),

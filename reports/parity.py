@@ -1,32 +1,34 @@
-"""The parity tests' own part: what they are asked to run, and how a failure is told."""
+"""The parity tests' own part: what they are asked to run, how a failure reads, and pytest's JUnit file."""
 
+import math
 import shlex
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import islice
 from pathlib import Path
 
+import pytest
+
 from adapters import Adapter, Unavailable, UnknownAdapterError, find_adapters
 from adapters.isolation import Limits
 from adapters.registry import check, default_names
 from cases import SHIPPED, Case, CaseErrors, load_cases
-from cases.errors import printable
+from cases.defects import printable
 from reference import Verdict, parts
 from reference.parts import FailedPart
-from reports.explanations import explained
-from reports.inherited import expects
-from reports.limits import flags_of
-from reports.outcome import verdict
-from reports.published import judge_case
-from reports.rows import Row, first_failure
-from reports.run import lockstep, rows_of, run_case
+from reports.options import flags_of
+from reports.quantities import badness
+from reports.runs.expected_differences import expects
+from reports.runs.printed_numbers import judge_case
+from reports.runs.rows import Row, first_failure, order
+from reports.runs.runner import explained, lockstep, rows_of, run_case
+from reports.verdicts import agrees, at_step, state, verdict, where
 
 # More steps of a case are judged only with `--slow`; a build always judges them all.
-FIRST_STEPS = 1_000
+FIRST_STEPS = 100
 
-# A failure's table has no more lines than this.
-LINES = 12
+MAX_TABLE_LINES = 12
 
 
 class Unusable(Exception):  # noqa: N818 - it is what the options are, not a fault of the program
@@ -73,7 +75,7 @@ def asked_for(
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a case is no success: `told` in words, and whether that is no fault.
+    """Why a case is no success: in words, and whether that is no fault.
 
     Attributes
     ----------
@@ -94,7 +96,7 @@ def id_of(case: Case, name: str, dtype: str, *, slow: bool = False) -> str:
     return f"{case.name}-{name}-{dtype}" + f"-first-{FIRST_STEPS}-steps" * is_cut
 
 
-def failure_of(  # noqa: PLR0913 - what is judged, by whom, how far, and in which process
+def failure_of(  # noqa: PLR0913 - what is judged, by what, how far, and in which process
     case: Case,
     name: str,
     dtype: str,
@@ -114,46 +116,33 @@ def failure_of(  # noqa: PLR0913 - what is judged, by whom, how far, and in whic
     What is judged is given to `watch`, a step's rows at a time.
     """
     with parts.collected() as failed:
-        found = _failure_of(case, name, dtype, slow=slow, limits=limits, apart=apart, watch=watch)
+        (adapter,) = find_adapters([name], limits, apart)
+        if isinstance(adapter, Unavailable):
+            reason = f"{adapter.verdict}: {printable(adapter.reason)}"
+            found: Failure | None = Failure(reason, not_run=adapter.verdict is Verdict.NOT_RUN)
+        elif expects(case, dtype, adapter):
+            found = _first_failure([run_case(case, dtype, [adapter])[0]], watch)
+        else:
+            found = _first_failure(_step_by_step(case, adapter, dtype, slow=slow), watch)
     return with_failed(found, failed)
 
 
 def with_failed(found: Failure | None, failed: Sequence[FailedPart]) -> Failure | None:
-    """Return a failure with the parts that failed beside it; they are one themselves."""
+    """Return a failure with the parts that failed; they are one themselves."""
     if not failed:
         return found
-    told = "" if found is None else f"{found.told}\n\n"
-    return Failure(f"{told}{printable(parts.counted(failed))}")
+    before = "" if found is None else f"{found.told}\n\n"
+    return Failure(f"{before}{printable(parts.counted(failed))}")
 
 
-def _failure_of(  # noqa: PLR0913 - the same
-    case: Case,
-    name: str,
-    dtype: str,
-    *,
-    slow: bool,
-    limits: Limits | None,
-    apart: Collection[str],
-    watch: Callable[[Sequence[Row]], None],
-) -> Failure | None:
-    (adapter,) = find_adapters([name], limits, apart)
-    if isinstance(adapter, Unavailable):
-        return Failure(
-            f"{adapter.verdict}: {printable(adapter.reason)}", not_run=adapter.verdict == "not run"
-        )
-    expected = expects(case, dtype, adapter)
-    judged = _whole(case, adapter, dtype) if expected else _step_by_step(case, adapter, dtype, slow=slow)
+def _first_failure(judged: Iterable[Sequence[Row]], watch: Callable[[Sequence[Row]], None]) -> Failure | None:
     declined: Failure | None = None
     for rows in judged:
         watch(rows)
         if any(row.fails for row in rows):
-            return Failure(tell(rows))
+            return Failure(in_words(rows))
         declined = declined or _declined(rows)
     return declined
-
-
-def _whole(case: Case, adapter: Adapter, dtype: str) -> Iterator[list[Row]]:
-    yield run_case(case, dtype, [adapter])[0]
 
 
 def _step_by_step(case: Case, adapter: Adapter, dtype: str, *, slow: bool) -> Iterator[list[Row]]:
@@ -162,12 +151,12 @@ def _step_by_step(case: Case, adapter: Adapter, dtype: str, *, slow: bool) -> It
         yield [
             row
             for subject, step in judged.items()
-            for row in explained(problem, step, list(rows_of(problem, subject, step)))
+            for row in explained(problem, step, rows_of(problem, subject, step))
         ]
 
 
 def _declined(rows: Sequence[Row]) -> Failure | None:
-    """Tell of the first that has no equivalent, unless its case expects that."""
+    """Return the first that has no equivalent, unless its case expects that."""
     for row in rows:
         if row.finding.verdict is Verdict.NO_EQUIVALENT and not row.expected:
             return Failure(f"{verdict(row)}: {printable(row.finding.reason)}", no_equivalent=True)
@@ -180,17 +169,17 @@ def published_failure_of(
     """Judge the numbers published for a case; return what is wrong; `watch` is given the rows."""
     rows = [printed.row for printed in judge_case(case)]
     watch(rows)
-    return Failure(tell(rows)) if not rows or any(row.fails for row in rows) else None
+    return Failure(in_words(rows)) if not rows or any(row.fails for row in rows) else None
 
 
-def tell(rows: Sequence[Row]) -> str:
-    """Tell a failure: the sentence of the first line that fails, then a table, the failing lines first."""
+def in_words(rows: Sequence[Row]) -> str:
+    """Return the sentence of the first line that fails, then a table with the failing lines first."""
     first = first_failure(rows)
     if first is None:
         return "Nothing was compared."
     ordered = sorted(rows, key=lambda row: (not row.fails, row.finding.step, row.place))
-    table = [_HEAD, *map(_line, ordered[:LINES])]
-    more = [f"… and {len(rows) - LINES} more lines"] if len(rows) > LINES else []
+    table = [_HEAD, *map(_line, ordered[:MAX_TABLE_LINES])]
+    more = [f"… and {len(rows) - MAX_TABLE_LINES} more lines"] if len(rows) > MAX_TABLE_LINES else []
     return "\n".join([printable(first.sentence), "", *aligned(table), *more])
 
 
@@ -226,3 +215,49 @@ def command(
     words += [*(["--adapter", adapter] if adapter else []), *(["--slow"] if slow else [])]
     words += [] if isolates else ["--no-isolate"]
     return shlex.join([*words, *flags_of(limits)])
+
+
+def record(item: pytest.Item, rows: Sequence[Row]) -> None:
+    """Add what was found to a test, as `user_properties`, which pytest-xdist carries from its workers.
+
+    The strict schema (xunit2) has no place for them in a test case: it holds none.
+    """
+    config = item.config
+    if not config.getoption("xmlpath", None) or config.getini("junit_family") != "xunit2":
+        found = parts.tried("the verdict in numbers", properties, rows)
+        item.user_properties += [("failed", str(found))] if isinstance(found, FailedPart) else found
+
+
+def properties(rows: Sequence[Row]) -> list[tuple[str, str]]:
+    """Return names and values: the verdict, what it rests on, and each quantity in the order of computation.
+
+    Parameters
+    ----------
+    rows
+        Of one case, in one number format, by all programs of one adapter; in any order.
+    """
+    compared = [row.finding for row in rows if row.compared]
+    if not compared:
+        return [("verdict", verdict(rows[0]) if rows else "nothing compared")]
+    first = max(rows, key=lambda row: (row.fails, not agrees(row), *(-place for place in order(row))))
+    found = [("verdict", verdict(first))]
+    if not agrees(first):
+        found += [("first difference", where(first).removeprefix(" at "))]
+    used = max(math.inf if math.isnan(one.used) else one.used for one in compared)
+    found += [
+        ("used", f"{used:.4g}"),
+        ("digits", f"{min(one.digits for one in compared):.4g}"),
+        ("compared", str(sum(row.steps for row in rows if row.compared))),
+    ]
+    found += [(row.finding.quantity, state([row]) + at_step(row)) for row in _worst(rows)]
+    return [(printable(name), printable(value)) for name, value in found]
+
+
+def _worst(rows: Sequence[Row]) -> list[Row]:
+    """Return the worst row of each quantity, along the tape."""
+    worst: dict[str, Row] = {}
+    for row in sorted(rows, key=lambda row: row.place):
+        name = row.finding.quantity
+        if name and (name not in worst or badness(row) > badness(worst[name])):
+            worst[name] = row
+    return list(worst.values())

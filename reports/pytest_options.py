@@ -1,9 +1,9 @@
 """pytest's options (`--cases DIR`, `--adapter NAME`, …), checked before any test is collected.
 
 A plugin, and no conftest.py, because pytest must know its options before it looks for one. This repository
-asks for it by `-p` in its pyproject.toml, and so may anybody; it is installed in nobody's pytest. pytest
+asks for it by `-p` in its pyproject.toml, and so may any other; it is installed in no other's pytest. pytest
 looks for pyproject.toml above whatever may be a path: a DIR outside the project would pass for the project,
-so that is told, with what to write instead: `--cases=DIR`.
+so that is reported, with what to write instead: `--cases=DIR`.
 """
 
 import sys
@@ -11,45 +11,29 @@ from pathlib import Path
 
 import pytest
 
-from reports import environment
-from reports.limits import ISOLATE, MEMORY, OWN, SECONDS, above_zero
+from reports.options import add_common
 
-DTYPES = ("float64", "float32", "bfloat16", "float16")
 PROJECT = Path(__file__).parent.parent
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the options; each may be repeated."""
-    add = parser.getgroup("parity", "the cases, and who is judged on them").addoption
-    add(
-        "--cases",
-        metavar="DIR",
-        action="append",
-        default=[],
-        help="add a folder of YAML cases; if outside the project: --cases=DIR",
-    )
-    adapters = "judge only this one: numpy, torch, jax, or package.module:function; @PATH behind it runs it "
-    adapters += "under another interpreter"
-    add("--adapter", metavar="NAME", action="append", default=[], help=adapters)
-    engines = "judge torch-func, jax-eager, jax-forward and jax-vmap too; torch-compile only by --adapter"
-    add("--engines", action="store_true", help=engines)
-    device = "where PyTorch and JAX run: cuda is the first such device, and its absence a failure"
-    add("--device", choices=("cpu", "cuda"), default="cpu", help=device)
-    add("--isolate", action="store_true", help=ISOLATE.replace("rows", "tests"))
-    add("--no-isolate", action="store_true", help=OWN)
-    add("--time-limit", metavar="SECONDS", type=above_zero, help=SECONDS)
-    add("--memory-limit", metavar="GIB", type=above_zero, help=MEMORY)
+    """Add the options."""
+    add = parser.getgroup("parity", "the cases, and what is judged on them").addoption
+    cases = "add a folder of YAML cases; if outside the project: --cases=DIR"
+    add("--cases", metavar="DIR", action="append", default=[], help=cases)
+    add_common(add, rows="tests")
+    own = "run adapters that are not built in in pytest's process too, which they may end; so does --pdb"
+    add("--no-isolate", action="store_true", help=own)
     dense = "measure the accuracy of each framework's functions over a dense grid, and print the table"
     add("--dense", action="store_true", help=dense)
     random = "how many random networks, and random correct variants, must raise no false alarm (default: 60)"
     add("--random", metavar="COUNT", type=int, default=60, help=random)
-    slow = "judge every step of the longest cases, too, and not only the first 1,000 that their ids tell"
+    slow = "judge every step of the longest cases, too, and not only the first 100 that their ids say"
     add("--slow", action="store_true", help=slow)
-    add("--dtype", choices=DTYPES, action="append", default=[], help="judge only in this number format")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Check the options, so that a mistake in them or in a case is told in plain lines.
+    """Check the options, so that a mistake in them or in a case is reported in plain lines.
 
     Raises
     ------
@@ -79,17 +63,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Tell in the JUnit file, where one is written, for what its numbers hold.
+    """Write into the JUnit file, if there is one, for what its numbers hold.
 
     With pytest-xdist that file is written by the one process that runs no test, where the fixture
     `record_testsuite_property` does nothing (pytest #7767). So this goes to the file's writer itself.
     """
-    if session.config.rootpath != PROJECT:
-        return
-    for writer in session.config.pluginmanager.get_plugins():
-        add = getattr(writer, "add_global_property", None)
-        if add is not None:
-            made = environment.describe("")
-            for name, value in {"python": made.python, **made.versions, "platform": made.platform}.items():
-                add(name, value)
-            add("cpu", made.cpu)
+    writers = session.config.pluginmanager.get_plugins() if session.config.rootpath == PROJECT else ()
+    for add in [writer.add_global_property for writer in writers if hasattr(writer, "add_global_property")]:
+        from reports.environment import describe  # noqa: PLC0415 - the same
+
+        here = describe("")
+        for name, value in {"python": here.python, **here.versions, "platform": here.platform}.items():
+            add(name, value)
+        add("cpu", here.cpu)

@@ -13,9 +13,10 @@ from networks import damaged, network
 
 from adapters import Adapter, Program, find_adapters
 from reference import Subject, judge, training_steps
-from reference.arithmetic import FORMATS
-from reports.accuracy import BEYOND, EDGES, UNKNOWN, AccuracyCounter, bins_of, kind
-from reports.run import lockstep
+from reference.formats import FORMATS
+from reports.runs.accuracy import BEYOND, EDGES, UNKNOWN, AccuracyCounter, bins_of, kind
+from reports.runs.runner import lockstep
+from reports.runs.step_batches import StepBatch
 
 
 def by_hand(claimed, truth, dtype):
@@ -44,7 +45,7 @@ def test_all_numbers_of_a_training_are_counted_once_and_in_their_class(dtype):
     problem = network((2, 3, 2), steps=3, dtype=dtype)
     counter, expected = AccuracyCounter(), Counter()
     for judged in lockstep(problem, find_adapters(["numpy"])):
-        counter.add(judged)
+        counter.add(StepBatch([judged]))
         (step,) = judged.values()
         for name, claimed in step.claim.items():
             true = step.derived[name]
@@ -52,17 +53,17 @@ def test_all_numbers_of_a_training_are_counted_once_and_in_their_class(dtype):
             for place in np.ndindex(claimed.shape):
                 truth = Fraction(true.value[place].item()) + Fraction(low[place].item())
                 expected[kind(name), by_hand(float(claimed[place]), truth, dtype)] += 1
-    assert {(one.kind, one.bin): one.count for one in counter.rows} == expected
-    assert {one.implementation for one in counter.rows} == {"numpy"}
-    assert {one.dtype for one in counter.rows} == {dtype}
+    assert {(one.kind, one.bin): one.count for one in counter.finished()} == expected
+    assert {one.implementation for one in counter.finished()} == {"numpy"}
+    assert {one.dtype for one in counter.finished()} == {dtype}
 
 
 def counted(problem, implementation, **how):
     """What is counted of one implementation: how many by kind and class."""
     counter, who = AccuracyCounter(), Subject("case", "mine", "", problem.dtype)
     for step in judge(problem, implementation, frozenset(), **how):
-        counter.add({who: step})
-    return {(one.kind, one.bin): one.count for one in counter.rows}
+        counter.add(StepBatch([{who: step}]))
+    return {(one.kind, one.bin): one.count for one in counter.finished()}
 
 
 @given(seed=st.integers(0, 2**16), batch=st.integers(1, 4), width=st.integers(1, 4))
@@ -121,10 +122,10 @@ def test_implementations_are_counted_apart():
     other = Adapter("other", "Other", "", (Program("wrong", with_loss(np.array(9.0))),))
     counter = AccuracyCounter()
     for judged in lockstep(network(), [honest, other]):
-        counter.add(judged)
-    far = {one.implementation for one in counter.rows if one.bin in (BEYOND, -BEYOND)}
+        counter.add(StepBatch([judged]))
+    far = {one.implementation for one in counter.finished() if one.bin in (BEYOND, -BEYOND)}
     assert far == {"other wrong"}
     totals = Counter()
-    for one in counter.rows:
+    for one in counter.finished():
         totals[one.implementation] += one.count
     assert totals["one"] == totals["other wrong"] > 0

@@ -12,8 +12,7 @@ from reference import Subject, Verdict, judge, parts, tape, training_steps
 from reference.claim import MAX_SEARCHED_STEPS
 from reference.diagnosis import diagnose, explain_step
 from reference.mistakes import MISTAKES, PRECISION, Inexpressible, mistaken_steps
-from reports.explanations import explained
-from reports.run import rows_of
+from reports.runs.runner import explained, rows_of
 
 FORMATS = ("float64", "float32")
 EACH_FORMAT = pytest.mark.parametrize("dtype", FORMATS)

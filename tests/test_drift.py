@@ -14,12 +14,13 @@ from networks import network
 from adapters import Adapter, Program, find_adapters
 from cases import load_case
 from reference import Subject, judge, training_steps
-from reference.arithmetic import FORMATS
-from reference.certified import certified_trajectory
-from reports import drift
+from reference.formats import FORMATS
+from reference.trajectory import certified_trajectory
 from reports.build import main
-from reports.drift import TRUTH, DriftMeter, TruthOfRun, is_told
-from reports.run import lockstep
+from reports.runs import parameter_drift
+from reports.runs.parameter_drift import TRUTH, DriftMeter, TruthOfRun
+from reports.runs.runner import lockstep
+from reports.runs.step_batches import StepBatch, is_recorded
 
 
 def linear(dtype="float64", **others):
@@ -54,7 +55,7 @@ def measured(problem, *runs):
     adapters = [Adapter(f"c{i}", "", "", (Program("", run),)) for i, run in enumerate(runs)]
     meter = DriftMeter(problem)
     for judged in lockstep(problem, adapters):
-        meter.add(judged)
+        meter.add(StepBatch([judged]))
     return meter.finished()
 
 
@@ -108,7 +109,7 @@ def test_a_relative_error_of_every_step_drifts_as_computed():
         assert math.isclose(difference, expected[step], rel_tol=1e-8)
 
 
-def test_two_implementations_are_compared_at_the_last_step_that_both_took():
+def test_implementations_are_compared_at_the_last_step_that_both_took():
     problem = linear(steps=20)
 
     def short(given):
@@ -125,7 +126,7 @@ def test_two_implementations_are_compared_at_the_last_step_that_both_took():
     assert ends == {"c0": 20, "c1": 7}
 
 
-def test_a_difference_between_two_implementations_is_told_in_ulps_of_the_largest_parameter():
+def test_a_difference_is_in_ulps_of_the_largest_parameter():
     problem = linear("float32", steps=2)
 
     def beside(given):
@@ -137,13 +138,13 @@ def test_a_difference_between_two_implementations_is_told_in_ulps_of_the_largest
 
 
 def test_what_is_not_known_says_why(monkeypatch):
-    monkeypatch.setattr(drift, "BUDGET", 10)
+    monkeypatch.setattr(parameter_drift, "MAX_WORK", 10)
     told = [one for one in measured(linear(steps=5), training_steps) if one.against == TRUTH]
     assert {one.not_known for one in told} == {"the run is too large for balls from the inputs alone"}
     assert all(math.isnan(one.difference) for one in told)
 
 
-def test_balls_that_become_too_wide_are_followed_again_with_more_bits_and_no_further():
+def test_balls_that_become_too_wide_are_followed_again_with_more_bits():
     problem = load_case("training/rate-too-large").problem("float64")
     truth = TruthOfRun(problem)
     high, low, radius = truth.after(50)
@@ -172,8 +173,19 @@ def test_one_step_is_no_drift():
     assert measured(linear(steps=1), training_steps, training_steps) == ()
 
 
-def test_steps_that_are_told():
-    assert [step for step in range(1, 1001) if is_told(step)] == [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000]
+def test_recorded_steps():
+    assert [step for step in range(1, 1001) if is_recorded(step)] == [
+        1,
+        2,
+        5,
+        10,
+        20,
+        50,
+        100,
+        200,
+        500,
+        1000,
+    ]
 
 
 def test_no_step_but_the_latest_is_held():
@@ -182,25 +194,15 @@ def test_no_step_but_the_latest_is_held():
     who = Subject("", "numpy", "", "float64")
     sizes = []
     for judged in judge(problem, training_steps, frozenset()):
-        meter.add({who: judged})
+        meter.add(StepBatch([{who: judged}]))
         sizes.append(sum(array.size for array in meter._latest.values()))  # noqa: SLF001 - what it holds is the point
     assert set(sizes) == {problem.size}
 
 
 @pytest.mark.usefixtures("implementations")
-def test_drift_is_told_in_every_file_and_changes_no_conclusion(folder, tmp_path, capsys, monkeypatch):
-    options = [
-        "--cases",
-        str(folder),
-        "--select",
-        "mine/",
-        "--dtype",
-        "float64",
-        "--adapter",
-        "numpy",
-        "--adapter",
-        "programs:honest",
-    ]
+def test_drift_is_in_every_file_and_changes_no_conclusion(folder, tmp_path, capsys, monkeypatch):
+    adapters = ["--adapter", "numpy", "--adapter", "programs:honest"]
+    options = ["--cases", str(folder), "--select", "mine/", "--dtype", "float64", *adapters]
     assert main([*options, "--out", str(tmp_path / "out")]) == 0
     with_it = capsys.readouterr().out
     lines = list(csv.DictReader((tmp_path / "out" / "drift.csv").read_text(encoding="utf-8").splitlines()))
@@ -215,7 +217,7 @@ def test_drift_is_told_in_every_file_and_changes_no_conclusion(folder, tmp_path,
         assert "For information: how far the trainings have come apart" in text
         assert "No verdict rests on this" in text
     enormous = (math.inf, math.inf)
-    monkeypatch.setattr(drift, "_distance", lambda *_: enormous)
+    monkeypatch.setattr(parameter_drift, "_distance", lambda *_: enormous)
     assert main([*options, "--out", str(tmp_path / "other")]) == 0
     assert capsys.readouterr().out.replace("other/", "out/") == with_it
     assert "inf" in (tmp_path / "other" / "drift.csv").read_text(encoding="utf-8")
@@ -223,10 +225,10 @@ def test_drift_is_told_in_every_file_and_changes_no_conclusion(folder, tmp_path,
 
 @pytest.mark.needs("torch", "jax")
 def test_frameworks_drift_little_where_training_goes_well():
-    problem = load_case("training/rate-right").problem("float64")
+    problem = replace(load_case("training/rate-right").problem("float64"), steps=120)
     meter = DriftMeter(problem)
     for judged in lockstep(problem, find_adapters(["numpy", "torch"])):
-        meter.add(judged)
+        meter.add(StepBatch([judged]))
     last = {one.against: one for one in meter.finished() if one.step > 100}
     assert last[TRUTH].ulps < 1000
     assert last["torch"].ulps < 1000

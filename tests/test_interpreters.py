@@ -16,7 +16,7 @@ from cases import load_case
 from cases.problem import stacked, unstacked
 from reference import Verdict
 from reports.build import main
-from reports.run import run_case
+from reports.runs.runner import run_case
 
 # A Python that takes itself for an older one.
 OLD = 'import runpy, sys; sys.version_info = (3, 8, 18); runpy.run_path(sys.argv.pop(1), None, "__main__")'

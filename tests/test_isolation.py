@@ -30,7 +30,7 @@ from cases.problem import stacked
 from cases.verdict import Fault
 from reference import Verdict, judge
 from reports.build import main
-from reports.run import run_case
+from reports.runs.runner import run_case
 
 ROOT = Path(__file__).parent.parent
 RATE_RIGHT = load_case("training/rate-right")

@@ -11,8 +11,9 @@ from browser import BROKEN_LINKS, Browser, browser
 from adapters import find_adapters
 from cases import load_cases
 from cases.load import SHIPPED
-from reports import activations, environment, page, report, run
+from reports import environment, page, report
 from reports.environment import Selection
+from reports.runs import activation_errors, runner
 
 pytestmark = [pytest.mark.usefixtures("implementations"), pytest.mark.xdist_group("browser")]
 
@@ -45,7 +46,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory, implementations: Path) -> di
     cases = [c for c in load_cases(SHIPPED, own) if c.name in {"worked/document", "nets/square", "long"}]
     for name, adapters in SELECTIONS.items():
         selection = Selection(tuple(cases), find_adapters(adapters), ("float64", "float32"))
-        results = replace(run.run(selection), activations=activations.measure_selected(selection))
+        results = replace(runner.run(selection), activations=activation_errors.measure_selected(selection))
         told = report.put_together(results, selection, environment.describe("a test"))
         (folder / f"{name}.html").write_text(page.index(told), encoding="utf-8")
     return {name: folder / f"{name}.html" for name in SELECTIONS}

@@ -1,43 +1,39 @@
 """The parity tests: every case by every adapter in every number format, and every printed number."""
 
 import os.path
-from collections.abc import Callable
 
 import pytest
 
 from adapters import Choice
-from adapters.registry import third_party
-from cases import Case
+from adapters.registry import of_ones_own
 from reference import parts
-from reports.junit import record
-from reports.limits import limits_of
-from reports.long_runs import RowKeeper
+from reports.options import limits_of
 from reports.parity import (
-    Asked,
-    Failure,
     Unusable,
     asked_for,
     command,
     failure_of,
     id_of,
     published_failure_of,
+    record,
     with_failed,
 )
+from reports.runs.rows import RowKeeper
 
 
-def choice(config: pytest.Config) -> Choice:
+def choice(config):
     adapters = tuple(config.getoption("--adapter"))
     return Choice(
         adapters, config.getoption("--engines"), config.getoption("--device"), limits_of(config.option)
     )
 
 
-def is_debugged(config: pytest.Config) -> bool:
+def is_debugged(config):
     """Whether adapters that are not built in run here too; else what ends their process would end pytest."""
     return bool(config.getoption("--no-isolate") or config.getoption("usepdb") or config.getoption("trace"))
 
 
-def asked(config: pytest.Config) -> Asked:
+def asked(config):
     folders, dtypes = (tuple(config.getoption(f"--{name}")) for name in ("cases", "dtype"))
     try:
         return asked_for(folders, choice(config).names, dtypes)
@@ -45,7 +41,7 @@ def asked(config: pytest.Config) -> Asked:
         raise pytest.Collector.CollectError(str(error)) from error
 
 
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+def pytest_generate_tests(metafunc):
     if metafunc.function is test_parity:
         runs = asked(metafunc.config).runs
         slow = metafunc.config.getoption("--slow")
@@ -57,10 +53,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture
-def conclude(request: pytest.FixtureRequest) -> Callable[..., None]:
+def conclude(request):
     """Fail with what is told and how to repeat this test; skip where a framework is absent or declines."""
 
-    def conclude(failure: Failure | None, adapter: str = "") -> None:
+    def conclude(failure, adapter=""):
         was_asked_for = adapter in choice(request.config).required
         if failure is None:
             return
@@ -80,19 +76,17 @@ def conclude(request: pytest.FixtureRequest) -> Callable[..., None]:
     return conclude
 
 
-def test_parity(
-    case: Case, adapter: str, dtype: str, conclude: Callable[..., None], request: pytest.FixtureRequest
-) -> None:
+def test_parity(case, adapter, dtype, conclude, request):
     slow = request.config.getoption("--slow")
     limits = limits_of(request.config.option)
-    found, apart = RowKeeper(), () if is_debugged(request.config) else third_party([adapter])
+    found, apart = RowKeeper(), () if is_debugged(request.config) else of_ones_own([adapter])
     failure = failure_of(case, adapter, dtype, slow=slow, limits=limits, apart=apart, watch=found.add)
     with parts.collected() as failed:
         record(request.node, found.rows)
     conclude(with_failed(failure, failed), adapter)
 
 
-def test_published(case: Case, conclude: Callable[..., None], request: pytest.FixtureRequest) -> None:
+def test_published(case, conclude, request):
     with parts.collected() as failed:
         failure = published_failure_of(case, lambda rows: record(request.node, rows))
     conclude(with_failed(failure, failed))

@@ -1,20 +1,33 @@
-"""The parity tests as a person runs them: their ids, their options, how a failure is told."""
+"""The parity tests as a person runs them: their ids, options, failures in words, and the JUnit file."""
 
+import math
 import os
 import shlex
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 
-from adapters import Adapter, Unavailable, find_adapters
+from adapters import Unavailable, find_adapters
 from adapters.isolation import Limits
-from reference import Verdict
-from reports.parity import FIRST_STEPS, Unusable, aligned, asked_for, command, failure_of, id_of
+from cases import load_cases
+from reference import Finding, Subject, Verdict
+from reports.environment import PACKAGES
+from reports.parity import (
+    FIRST_STEPS,
+    Unusable,
+    aligned,
+    asked_for,
+    command,
+    failure_of,
+    id_of,
+    properties,
+)
+from reports.runs.rows import Row
 
 ROOT = Path(__file__).parent.parent
 PARITY = "tests/test_parity.py"
@@ -32,21 +45,19 @@ class Run:
 
 
 @pytest.fixture
-def parity(
-    implementations: Path, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., Run]:
+def parity(implementations, pytester, monkeypatch):
     """Give a function that runs pytest here, in this process, where `implementations` can be imported."""
     monkeypatch.syspath_prepend(implementations)
     monkeypatch.chdir(ROOT)
 
-    def parity(*arguments: str) -> Run:
+    def parity(*arguments):
         done = pytester.runpytest_inprocess("-p", "no:cacheprovider", *arguments)
         return Run(int(done.ret), done.stdout.str(), done.stderr.str())
 
     return parity
 
 
-def started(*arguments: str, cwd: Path = ROOT) -> Run:
+def started(*arguments, cwd=ROOT):
     """Run pytest as its own process, with this checkout behind everything else that can be imported."""
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
     path = os.environ | {
@@ -56,7 +67,7 @@ def started(*arguments: str, cwd: Path = ROOT) -> Run:
     return Run(done.returncode, done.stdout, done.stderr)
 
 
-def counts(done: Run) -> str:
+def counts(done):
     """Return pytest's last line without its rules, times, and what was not selected."""
     return ", ".join(
         part
@@ -65,7 +76,7 @@ def counts(done: Run) -> str:
     )
 
 
-def test_a_failure_is_a_sentence_a_table_and_a_command(parity: Callable[..., Run], folder: Path) -> None:
+def test_a_failure_is_a_sentence_a_table_and_a_command(parity, folder):
     adapters = ["--adapter", "programs:forgets_the_factor", "--adapter", "programs:honest"]
     done = parity(PARITY, f"--cases={folder}", *adapters, "-k", "mine and float64")
     assert (done.returncode, counts(done)) == (1, "1 failed, 1 passed")
@@ -87,9 +98,7 @@ def test_a_failure_is_a_sentence_a_table_and_a_command(parity: Callable[..., Run
     assert counts(parity(*again[3:])) == "1 failed"
 
 
-def test_a_malformed_case_is_bad_usage_and_told_with_its_place(
-    parity: Callable[..., Run], folder: Path
-) -> None:
+def test_a_malformed_case_is_bad_usage(parity, folder):
     (folder / "bad.yaml").write_text("about: no\nleyers: []\n", encoding="utf-8")
     done = parity(f"--cases={folder}")
     assert done.returncode == 4
@@ -97,9 +106,7 @@ def test_a_malformed_case_is_bad_usage_and_told_with_its_place(
     assert "Traceback" not in done.stderr + done.stdout
 
 
-def test_a_folder_that_pytest_takes_for_the_project_is_told_with_what_to_write(
-    parity: Callable[..., Run], folder: Path
-) -> None:
+def test_a_folder_that_pytest_takes_for_the_project_is_bad_usage(parity, folder):
     done = parity("-p", "reports.pytest_options", "--cases", str(folder))
     assert done.returncode == 4
     assert "finds no tests of parity there" in done.stderr
@@ -109,9 +116,7 @@ def test_a_folder_that_pytest_takes_for_the_project_is_told_with_what_to_write(
 @pytest.mark.parametrize(
     ("asked", "code", "counted"), [([], 0, "2 skipped"), (["--adapter", "jax"], 1, "2 failed")]
 )
-def test_a_framework_that_is_absent_is_skipped_and_fails_where_it_was_asked_for(
-    parity: Callable[..., Run], asked: list[str], code: int, counted: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_absent_framework_is_skipped_unless_it_was_asked_for(parity, asked, code, counted, monkeypatch):
     absent = Unavailable("jax", Verdict.NOT_RUN, "jax is not installed")
     monkeypatch.setattr("reports.parity.find_adapters", lambda *_: (absent,))
     done = parity(PARITY, *asked, "-k", "document and jax")
@@ -120,9 +125,7 @@ def test_a_framework_that_is_absent_is_skipped_and_fails_where_it_was_asked_for(
     assert (" --adapter jax" in done.stdout) is bool(asked)
 
 
-def test_what_ends_the_process_fails_its_own_test_and_names_itself(
-    parity: Callable[..., Run], folder: Path
-) -> None:
+def test_what_ends_the_process_fails_its_own_test_and_names_itself(parity, folder):
     """Were it not isolated, it would end this very process."""
     adapters = ["--adapter", "programs:ends_the_process", "--adapter", "programs:honest"]
     done = parity(PARITY, f"--cases={folder}", *adapters, "-k", "mine and float64")
@@ -142,35 +145,23 @@ def test_what_ends_the_process_fails_its_own_test_and_names_itself(
         (("--isolate", "--time-limit=60"), ("programs:honest",)),
     ],
 )
-def test_only_what_is_not_built_in_is_isolated_unasked_and_never_beside_a_debugger(
-    words: tuple[str, ...],
-    apart: tuple[str, ...],
-    parity: Callable[..., Run],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_only_what_is_not_built_in_is_isolated_unasked_and_never_in_a_debugger(
+    words, apart, parity, monkeypatch
+):
     given, (numpy,) = {}, find_adapters(["numpy"])
 
-    def found(names: list[str], limits: object, apart: tuple[str, ...]) -> tuple[Adapter | Unavailable]:
+    def found(names, limits, apart):
         given[names[0]] = limits, apart
         return (numpy,)
 
     monkeypatch.setattr("reports.parity.find_adapters", found)
-    parity(
-        PARITY,
-        "--adapter=numpy",
-        "--adapter=programs:honest",
-        "--dtype=float64",
-        "-k",
-        "document",
-        *words,
-    )
+    chosen = ["--adapter=numpy", "--adapter=programs:honest", "--dtype=float64", "-k", "document"]
+    parity(PARITY, *chosen, *words)
     limits = Limits(60) if "--isolate" in words else None
     assert given == {"numpy": (limits, ()), "programs:honest": (limits, apart)}
 
 
-def test_what_an_isolated_program_prints_is_no_fault_and_is_shown(
-    parity: Callable[..., Run], implementations: Path
-) -> None:
+def test_what_an_isolated_program_prints_is_no_fault_and_is_shown(parity, implementations):
     text = "from reference import training_steps\n\n\ndef train(problem):\n    print('here I am')\n"
     (implementations / "printing.py").write_text(
         f"{text}    yield from training_steps(problem)\n", encoding="utf-8"
@@ -178,12 +169,6 @@ def test_what_an_isolated_program_prints_is_no_fault_and_is_shown(
     done = parity(PARITY, "--adapter=printing:train", "-k", "worked/document-printing", "-rP")
     assert (done.returncode, counts(done)) == (0, "2 passed")
     assert done.stdout.count("here I am") == 2
-
-
-def test_ids_are_what_a_person_types_and_the_same_in_every_process() -> None:
-    done = started(PARITY, "-n", "2", "-v", "-k", "document and numpy and float32")
-    assert (done.returncode, counts(done)) == (0, "1 passed")
-    assert "test_parity[worked/document-numpy-float32]" in done.stdout
 
 
 HOST = {
@@ -204,7 +189,7 @@ def test_host(request):
 }
 
 
-def test_where_it_is_installed_another_repositorys_pytest_is_as_before(tmp_path: Path) -> None:
+def test_another_repositorys_pytest_is_left_alone(tmp_path):
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert "pytest11" not in project.get("entry-points", {})
     for name, text in HOST.items():
@@ -230,20 +215,19 @@ sys.exit(code)
 """
 
 
-def test_without_pytorch_and_jax_tests_are_skipped_with_the_reason() -> None:
+@pytest.mark.skipif("not config.getoption('--slow')", reason="every test file is imported: --slow")
+def test_without_pytorch_and_jax_tests_are_skipped_with_the_reason():
     """All files can be imported; a few are run. To collect them all would take three times as long."""
-    files = [f"tests/test_{name}.py" for name in ("parity", "adapters", "losses")]
-    words = ["-p", "no:cacheprovider", "-q", *files, "-k", "document-torch or sigmoid_that_is_off"]
+    files = [f"tests/test_{name}.py" for name in ("parity", "activation_errors")]
+    words = ["-p", "no:cacheprovider", "-q", *files, "-k", "document-torch or gradient_of_the_loss_is_one"]
     command = [sys.executable, "-c", WITHOUT, *words]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    for name in ("contract", "engines", "losses"):
-        assert f"tests/test_{name}.py could not import 'jax'" in done.stdout
     for reason in ("could not import 'jax'", "not run: torch is not installed", ": jax is not installed"):
         assert reason in done.stdout
 
 
-def test_a_right_number_that_is_listed_as_wrong_fails(parity: Callable[..., Run], folder: Path) -> None:
+def test_a_right_number_that_is_listed_as_wrong_fails(parity, folder):
     case = folder / "mine" / "two-layers.yaml"
     step = "{step: 1, values: {z1: [[0.200, null, null], [null, null, null]]}, rejected: {z1: nobody knows}}"
     published = f"published: {{source: nobody, steps: [{step}]}}\n"
@@ -254,16 +238,14 @@ def test_a_right_number_that_is_listed_as_wrong_fails(parity: Callable[..., Run]
     assert f"python -m pytest '{PARITY}::test_published[mine/two-layers]' --cases={folder}" in done.stdout
 
 
-def expecting(folder: Path, name: str, adapter: str, expectation: str) -> None:
+def expecting(folder, name, adapter, expectation):
     """Add a case that expects something of one of the `implementations`."""
     text = (folder / "mine" / "two-layers.yaml").read_text(encoding="utf-8")
     text += f"expect:\n  programs:{adapter}: {expectation}\n"
     (folder / "mine" / f"{name}.yaml").write_text(text, encoding="utf-8")
 
 
-def test_what_a_case_expects_passes_and_is_news_where_it_is_not_so(
-    parity: Callable[..., Run], folder: Path
-) -> None:
+def test_an_expected_difference_passes_and_a_stale_one_fails(parity, folder):
     late = "{differs: dL/da1, because: it forgets W2, see: 'mine #7', step: 2}"
     expecting(folder, "known", "forgets_the_factor", late)
     expecting(folder, "stale", "honest", late)
@@ -271,7 +253,7 @@ def test_what_a_case_expects_passes_and_is_news_where_it_is_not_so(
     adapters = [f"--adapter=programs:{name}" for name in ("forgets_the_factor", "honest", "declines")]
     done = parity(PARITY, f"--cases={folder}", *adapters, "-v", "-k", "mine and float64")
     told = {
-        line.split("[")[1].split("-float64]")[0].replace("implementations:", ""): line.split()[1]
+        line.split("[")[1].split("-float64]")[0].replace("programs:", ""): line.split()[1]
         for line in done.stdout.splitlines()
         if line.startswith(f"{PARITY}::")
     }
@@ -291,6 +273,10 @@ def test_what_a_case_expects_passes_and_is_news_where_it_is_not_so(
     ) in done.stdout
 
 
+def case_of(folder, name="mine/two-layers"):
+    return next(case for case in load_cases(folder) if case.name == name)
+
+
 BAD = {
     "--adapter=nope": "unknown adapter 'nope', expected one of numpy, torch, jax, torch-func, "
     "torch-compile, ",
@@ -302,14 +288,14 @@ BAD = {
 
 
 @pytest.mark.parametrize("argument", BAD)
-def test_bad_usage(argument: str, parity: Callable[..., Run]) -> None:
+def test_bad_usage(argument, parity):
     done = parity(PARITY, argument)
     assert done.returncode == 4
     assert BAD[argument] in done.stderr
     assert "Traceback" not in done.stdout + done.stderr
 
 
-def test_the_options_import_nothing_heavy() -> None:
+def test_the_options_import_nothing_heavy():
     code = (
         "import reports.pytest_options, sys\n"
         "print({'numpy', 'pandas', 'torch', 'jax', 'pydantic', 'cases'} & {*sys.modules})"
@@ -318,7 +304,7 @@ def test_the_options_import_nothing_heavy() -> None:
     assert done.stdout.strip() == "set()"
 
 
-def test_options_narrow_what_is_run(folder: Path) -> None:
+def test_options_narrow_what_is_run(folder):
     asked = asked_for((str(folder),), ("torch", "programs:honest"), ("float32",))
     assert {(name, dtype) for _, name, dtype in asked.runs} == {
         ("torch", "float32"),
@@ -328,7 +314,7 @@ def test_options_narrow_what_is_run(folder: Path) -> None:
     assert "worked/document" in {case.name for case in asked.published}
 
 
-def test_nothing_to_test_is_told() -> None:
+def test_nothing_to_test_is_an_error():
     with pytest.raises(Unusable, match=r"nothing to test: none of \d+ cases runs in float8"):
         asked_for((), (), ("float8",))
 
@@ -342,13 +328,13 @@ def test_nothing_to_test_is_told() -> None:
         ("wrong_shape", "dL/db1 has shape (1, 3), expected (3,)"),
         ("wrong_dtype", "dL/dW1 has dtype float64, expected float32"),
         ("changes_its_inputs", "x was given as an input and was changed in place"),
-        ("raises", "programs:raises raised ValueError: no such luck at implementations.py"),
+        ("raises", "programs:raises raised ValueError: no such luck at programs.py"),
         ("ends_the_program", "programs:ends_the_program raised SystemExit"),
         ("not_a_function", "error: is of type int, expected an Adapter or a function"),
     ],
 )
-def test_each_damage_is_told_first(name: str, told: str, folder: Path) -> None:
-    case = next(case for case, _, _ in asked_for((str(folder),)).runs if case.name == "mine/two-layers")
+def test_each_damage_is_named_first(name, told, folder):
+    case = case_of(folder)
     failure = failure_of(case, f"programs:{name}", "float32")
     assert failure is not None
     assert not failure.not_run
@@ -356,36 +342,142 @@ def test_each_damage_is_told_first(name: str, told: str, folder: Path) -> None:
     assert failure_of(case, "programs:honest", "float32") is None
 
 
-def test_a_command_is_quoted_for_a_shell() -> None:
+def test_a_command_is_quoted_for_a_shell():
     told = command("tests/x.py::t[a b-é]", ["my cases"], "m:f")
     assert told == "python -m pytest 'tests/x.py::t[a b-é]' '--cases=my cases' --adapter m:f"
     told = command("t", adapter="m:f", limits=Limits(60), isolates=False)
     assert told == "python -m pytest t --adapter m:f --no-isolate --isolate --time-limit=60"
 
 
-def test_a_case_of_thousands_of_steps_is_cut_and_says_so_unless_it_may_be_slow(folder: Path) -> None:
+def test_a_long_case_is_cut_and_its_id_says_so_unless_slow(folder):
     text = (folder / "mine" / "two-layers.yaml").read_text(encoding="utf-8")
-    (folder / "mine" / "long.yaml").write_text(text.replace("steps: 3", "steps: 1003"), encoding="utf-8")
-    long, short = (
-        next(case for case, _, _ in asked_for((str(folder),)).runs if case.name == f"mine/{name}")
-        for name in ("long", "two-layers")
-    )
-    assert id_of(long, "numpy", "float64") == "mine/long-numpy-float64-first-1000-steps"
+    (folder / "mine" / "long.yaml").write_text(text.replace("steps: 3", "steps: 103"), encoding="utf-8")
+    long, short = (case_of(folder, f"mine/{name}") for name in ("long", "two-layers"))
+    assert id_of(long, "numpy", "float64") == "mine/long-numpy-float64-first-100-steps"
     assert id_of(long, "numpy", "float64", slow=True) == "mine/long-numpy-float64"
     assert id_of(short, "numpy", "float64") == "mine/two-layers-numpy-float64"
     assert command("t", slow=True) == "python -m pytest t --slow"
 
 
 @pytest.mark.parametrize("slow", [False, True])
-def test_steps_beyond_the_cut_are_judged_only_with_slow(
-    slow: bool, monkeypatch: pytest.MonkeyPatch, implementations: Path, folder: Path
-) -> None:
+def test_steps_beyond_the_cut_are_judged_only_with_slow(slow, monkeypatch, implementations, folder):
     monkeypatch.setattr("reports.parity.FIRST_STEPS", 1)  # forgets_the_factor is right in its first step
-    case = next(case for case, _, _ in asked_for((str(folder),)).runs if case.name == "mine/two-layers")
+    case = case_of(folder)
     failure = failure_of(case, "programs:forgets_the_factor", "float64", slow=slow)
     assert (failure is not None) is slow
-    assert FIRST_STEPS == 1_000
+    assert FIRST_STEPS == 100
 
 
-def test_columns_are_straight() -> None:
+def test_columns_are_straight():
     assert aligned([("a", "bb", "c"), ("aaa", "b", "")]) == ["a    bb  c", "aaa  b"]
+
+
+# the JUnit file: the same by one process and by several
+
+IMPLEMENTATIONS = ("honest", "forgets_the_factor", "nan", "raises", "declines")
+
+Written = ET.Element
+
+
+@pytest.fixture
+def write(parity, implementations, folder, tmp_path, monkeypatch):
+    """Give a function that runs the parity tests of one case, and returns the testsuite of the JUnit file."""
+    monkeypatch.setenv("PYTHONPATH", str(implementations), prepend=os.pathsep)
+
+    def write(*options, run=parity):
+        adapters = [f"--adapter=programs:{name}" for name in IMPLEMENTATIONS]
+        file = tmp_path / "junit.xml"
+        chosen = [f"--cases={folder}", "-k", "mine/ and float64", f"--junitxml={file}"]
+        done = run(PARITY, "-q", *adapters, *chosen, *options)
+        assert done.returncode == 1, done.stdout + done.stderr
+        suite = ET.parse(file).getroot().find("testsuite")  # noqa: S314 - pytest wrote it just now
+        assert suite is not None
+        return suite
+
+    return write
+
+
+def properties_of(element):
+    return {one.attrib["name"]: one.attrib["value"] for one in element.iterfind("properties/property")}
+
+
+def cases(suite):
+    found = {
+        one.attrib["name"].split("programs:")[1]: properties_of(one) for one in suite.iterfind("testcase")
+    }
+    return {name.removesuffix("-float64]"): properties for name, properties in found.items()}
+
+
+def test_junit_properties_are_the_same_by_one_process_and_by_two(write):
+    alone, together = write(), write("-n", "2", "--dist=load", run=started)
+    found = cases(alone)
+    assert found == cases(together)
+    assert set(found) == set(IMPLEMENTATIONS)
+    ids = {one.attrib["name"] for one in together.iterfind("testcase")}
+    assert "test_parity[mine/two-layers-programs:honest-float64]" in ids
+    assert properties_of(alone) == properties_of(together)
+    assert {*PACKAGES, "python", "platform", "cpu"} <= set(properties_of(alone))
+    assert {name: one["verdict"] for name, one in found.items()} == {
+        "honest": "agrees",
+        "forgets_the_factor": "differs",
+        "nan": "differs",
+        "raises": "error",
+        "declines": "no equivalent",
+    }
+    honest = found["honest"]
+    assert 0 < float(honest["used"]) <= 1
+    assert 10 < float(honest["digits"]) < 16
+    assert "first difference" not in honest
+    assert honest["dL/dW1"].startswith("agrees ")
+    assert list(honest)[4:6] == ["z1", "a1"]
+    assert found["forgets_the_factor"]["first difference"] == "dL/da1, step 2"
+    assert found["forgets_the_factor"]["dL/da1"] == "differs, step 2"
+    assert float(found["forgets_the_factor"]["used"]) > 1
+    assert (found["nan"]["first difference"], found["nan"]["used"]) == ("loss", "inf")
+
+
+def test_the_strict_junit_schema_has_no_properties_in_a_case(write):
+    """xunit2 is Jenkins's junit-10.xsd, where properties stand in a suite and in no test case."""
+    suite = write("-o", "junit_family=xunit2")
+    assert suite.findall("testcase/properties") == []
+    assert len(suite.findall("testcase")) == len(IMPLEMENTATIONS)
+    assert all(
+        set(one.attrib) <= {"name", "classname", "time", "group"} for one in suite.iterfind("testcase")
+    )
+    assert set(PACKAGES) <= set(properties_of(suite))
+
+
+def row(quantity, verdict, used, step=1, place=0, program="", **more):
+    index = None if math.isnan(used) and not quantity else (0,)
+    finding = Finding(step, quantity, verdict, "why", index, used=used, digits=14.0 - step)
+    return Row(Subject("mine", "they", program, "float64"), finding, place, **more)
+
+
+def test_junit_properties_give_the_worst_in_the_order_of_computation():
+    rows = [
+        row("loss", Verdict.AGREES, 0.25, place=1),
+        row("z1", Verdict.AGREES, 0.5),
+        row("loss", Verdict.AGREES, 0.75, place=1, step=3),
+        row("loss", Verdict.AGREES, 0.5, place=1, program="plain"),
+    ]
+    assert properties(rows) == [
+        ("verdict", "agrees"), ("used", "0.75"), ("digits", "11"), ("compared", "4"),
+        ("z1", "agrees 0.50 (13.0)"), ("loss", "agrees 0.75 (11.0), step 3"),
+    ]  # fmt: skip
+
+
+def test_junit_properties_give_a_failure_before_what_is_expected():
+    rows = [
+        row("z1", Verdict.DIFFERS, 9.0, expected=True),
+        row("a1", Verdict.DIFFERS, 5.0, place=1, step=2),
+        row("loss", Verdict.DIFFERS, 7.0, place=2, step=2),
+    ]
+    found = dict(properties(rows))
+    assert (found["verdict"], found["first difference"], found["used"]) == ("differs", "a1, step 2", "9")
+    assert found["z1"] == "differs as expected"
+    assert dict(properties(rows[:1]))["first difference"] == "z1"
+
+
+def test_junit_properties_where_nothing_was_compared():
+    assert properties([]) == [("verdict", "nothing compared")]
+    assert properties([row("", Verdict.ERROR, math.nan)]) == [("verdict", "error")]

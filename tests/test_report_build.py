@@ -4,24 +4,21 @@ import csv
 import json
 import math
 import re
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from adapters import Adapter, Program, Unavailable, registry
+from adapters import Adapter, Program, Unavailable, choice
 from cases import load_case
 from reference import Verdict, training_steps
-from reports import results_file
+from reports import files, saved, tables
 from reports.build import main
-from reports.conclusion import conclude
 from reports.environment import Selection
-from reports.rows import Results
-from reports.run import run_case
-from reports.writers import csv_json, report_files
-from reports.writers.csv_json import COLUMNS
+from reports.runs.rows import Results
+from reports.runs.runner import run_case
+from reports.tables import COLUMNS
+from reports.verdicts import conclude
 
 ROOT = Path(__file__).parent.parent
 
@@ -31,8 +28,8 @@ FILES = {"results.csv", "results.json", "summary.md", "index.html", "drift.csv",
 
 
 @pytest.fixture
-def build(folder: Path, tmp_path: Path) -> Callable[..., int]:
-    def build(*arguments: str, select: str = "mine/", adapters: tuple[str, ...] = ("numpy",)) -> int:
+def build(folder, tmp_path):
+    def build(*arguments, select="mine/", adapters=("numpy",)):
         chosen = [f"--adapter={name}" for name in adapters]
         out = ["--out", str(tmp_path / "out")]
         return main(["--cases", str(folder), "--select", select, *chosen, *out, *arguments])
@@ -40,21 +37,21 @@ def build(folder: Path, tmp_path: Path) -> Callable[..., int]:
     return build
 
 
-def contents(folder: Path) -> dict[str, bytes]:
+def contents(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir() if not path.name.startswith(".")}
 
 
-def results(out: Path) -> list[dict[str, str]]:
+def results(out):
     with (out / "results.csv").open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 
-def number(value: Any) -> float:
+def number(value):
     return math.nan if value is None or value == "" else float(value)
 
 
 @pytest.mark.usefixtures("drawn")
-def test_all_agree(build: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_all_agree(build, tmp_path, capsys):
     assert build(adapters=("numpy", "programs:honest")) == 0
     printed = capsys.readouterr().out
     conclusion = (
@@ -67,20 +64,22 @@ def test_all_agree(build: Callable[..., int], tmp_path: Path, capsys: pytest.Cap
     assert set(contents(tmp_path / "out")) == FILES
 
 
-def test_results_have_these_columns_in_this_order(build: Callable[..., int], tmp_path: Path) -> None:
+def test_results_have_these_columns_and_say_how_to_repeat_them(build, tmp_path):
     build("--dtype", "float64")
     first = (tmp_path / "out" / "results.csv").read_text(encoding="utf-8").splitlines()[0]
     assert first == (
         "case,adapter,program,dtype,step,steps,quantity,verdict,used,error,tolerance,digits,ulps,index,claimed,"
         "derived,max_abs_diff,max_rel_diff,conventional,reason,truth,explanation,expected"
     )
+    environment = json.loads((tmp_path / "out" / "results.json").read_text(encoding="utf-8"))["environment"]
+    assert environment["command"].startswith("python -m reports.build --cases ")
+    assert {"numpy", "torch", "jax", "optax", "pandas"} <= set(environment["versions"])
+    assert all(environment[name] for name in ("made", "python", "platform", "cpu", "seed"))
 
 
-def test_csv_and_json_hold_the_same_numbers_to_the_last_bit(
-    build: Callable[..., int], tmp_path: Path
-) -> None:
+def test_csv_and_json_hold_the_same_numbers_to_the_last_bit(build, tmp_path):
     build(adapters=("programs:honest", "programs:nan", "programs:raises"))
-    frame = csv_json.results(results_file.read(tmp_path / "out").results.rows)
+    frame = tables.results(saved.read(tmp_path / "out").results.rows)
     rows = [dict(zip(COLUMNS, row, strict=True)) for row in frame.itertuples(index=False, name=None)]
     for written, row in zip(results(tmp_path / "out"), rows, strict=True):
         for name in ("used", "error", "tolerance", "digits", "ulps", "claimed", "derived", "max_abs_diff"):
@@ -92,17 +91,7 @@ def test_csv_and_json_hold_the_same_numbers_to_the_last_bit(
     assert {row["digits"] for row in rows} > {None}
 
 
-def test_json_tells_how_to_repeat_the_report(build: Callable[..., int], tmp_path: Path) -> None:
-    build("--dtype", "float64")
-    environment = json.loads((tmp_path / "out" / "results.json").read_text(encoding="utf-8"))["environment"]
-    assert environment["command"].startswith("python -m reports.build --cases ")
-    assert {"numpy", "torch", "jax", "optax", "pandas"} <= set(environment["versions"])
-    assert all(environment[name] for name in ("made", "python", "platform", "cpu", "seed"))
-
-
-def test_each_failure_is_told_in_one_sentence(
-    build: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_each_failure_is_one_sentence(build, tmp_path, capsys):
     names = ("programs:forgets_the_factor", "programs:raises", "programs:honest")
     assert build("--dtype", "float64", adapters=names) == 1
     printed = capsys.readouterr().out
@@ -110,29 +99,23 @@ def test_each_failure_is_told_in_one_sentence(
     assert "Not all agree: 1 × differs, 1 × error, of 3 comparisons" in printed
     differs = r"dL/da1\[\d, \d\] is \S+, but follows from its inputs as \S+ ± \S+: off by \S+ "
     assert re.search(differs + r"\(programs:forgets_the_factor, float64, mine/two-layers, step 2\)", printed)
-    assert "programs:raises raised ValueError: no such luck at implementations.py:" in printed
+    assert "programs:raises raised ValueError: no such luck at programs.py:" in printed
     for name in ("summary.md", "index.html"):
         assert "off by" in (tmp_path / "out" / name).read_text(encoding="utf-8")
 
 
-def test_when_nothing_was_compared_nothing_agrees(
-    build: Callable[..., int], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_when_nothing_was_compared_nothing_agrees(build, capsys):
     assert build(adapters=("programs:raises",)) == 1
     assert "Nothing was compared" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("asked", [True, False])
-def test_a_framework_that_is_absent_is_told_and_fails_if_asked_for_or_one_is_left_alone(
-    build: Callable[..., int],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    *,
-    asked: bool,
-) -> None:
-    found = registry.find_adapters(["numpy"])
+def test_an_absent_framework_fails_if_asked_for_or_if_one_adapter_is_left(
+    build, monkeypatch, capsys, *, asked
+):
+    found = choice.find_adapters(["numpy"])
     absent = Unavailable("jax", Verdict.NOT_RUN, "jax is not installed")
-    monkeypatch.setattr(registry, "find_adapters", lambda *_: (*found, absent))
+    monkeypatch.setattr(choice, "find_adapters", lambda *_: (*found, absent))
     assert build(adapters=("numpy", "jax") if asked else ()) == 1
     printed = capsys.readouterr().out
     assert "Not run: jax, because jax is not installed." in printed
@@ -142,7 +125,7 @@ def test_a_framework_that_is_absent_is_told_and_fails_if_asked_for_or_one_is_lef
     assert (alone in printed) is not asked
 
 
-def test_two_implementations_suffice_and_an_engine_is_none_of_its_own() -> None:
+def test_two_implementations_suffice_and_an_engine_is_not_another():
     case = load_case("nets/tanh")
     numpy, other = (Adapter(name, "", "1", (Program("", training_steps),)) for name in ("numpy", "other"))
     engine = replace(other, name="numpy-again", framework="numpy")
@@ -170,55 +153,43 @@ def test_two_implementations_suffice_and_an_engine_is_none_of_its_own() -> None:
         (["--from", "kept.json"], "again"),
     ],
 )
-def test_a_run_of_a_part_never_replaces_the_whole_and_nothing_lies_among_modules(
-    words: list[str], narrower: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    made: list[Path] = []
-    monkeypatch.setattr("reports.make.make", lambda wanted, _: made.append(wanted.out))
-    monkeypatch.chdir(ROOT)
-    main(words)
-    monkeypatch.chdir(ROOT / "tests")
-    main(words)
-    monkeypatch.chdir(tmp_path)
-    main(words)
-    monkeypatch.setattr("reports.places.CHECKOUT", tmp_path)  # as where it is installed: no pyproject.toml
+def test_a_partial_run_never_replaces_the_whole_report(words, narrower, tmp_path, monkeypatch):
+    made = []
+    monkeypatch.setattr("reports.build_report.make", lambda wanted, _: made.append(wanted.out))
+    for folder in (ROOT, ROOT / "tests", tmp_path):
+        monkeypatch.chdir(folder)
+        main(words)
+    monkeypatch.setattr("reports.options.CHECKOUT", tmp_path)  # as where it is installed: no pyproject.toml
     main(words)
     main([*words, "--out", "mine"])
     whole, here = ROOT / "reports" / "out", Path("parity-report")
     assert made == [whole / narrower, whole / narrower, here / narrower, here / narrower, Path("mine")]
 
 
+NOPE = "unknown adapter 'nope', expected one of numpy, torch, jax, torch-func, torch-compile, "
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--select", "no/such"], "no case has 'no/such' in its name; there are "),
-        (
-            ["--adapter", "nope"],
-            "unknown adapter 'nope', expected one of numpy, torch, jax, torch-func, torch-compile, ",
-        ),
+        (["--adapter", "nope"], NOPE),
         (["--cases", "no-such-folder"], "no-such-folder:1:1: no such folder"),
     ],
 )
-def test_bad_usage(
-    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
+def test_bad_usage(arguments, message, capsys, tmp_path):
     assert main(["--out", str(tmp_path / "out"), *arguments]) == 2
-    told = capsys.readouterr()
-    assert message in told.err
-    assert told.out == ""
+    printed = capsys.readouterr()
+    assert message in printed.err
+    assert printed.out == ""
     assert not (tmp_path / "out").exists()
-
-
-def test_an_unknown_dtype_is_bad_usage(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         main(["--dtype", "float8"])
     assert stop.value.code == 2
     assert "float8" in capsys.readouterr().err
 
 
-def test_a_malformed_case_is_told_with_its_place(
-    build: Callable[..., int], folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_malformed_case_is_reported_with_its_line(build, folder, capsys):
     (folder / "bad.yaml").write_text("about: no\nleyers: []\n", encoding="utf-8")
     assert build() == 2
     lines = capsys.readouterr().err.splitlines()
@@ -226,37 +197,36 @@ def test_a_malformed_case_is_told_with_its_place(
     assert not any("Traceback" in line for line in lines)
 
 
-def test_a_report_that_cannot_be_written_is_told(
-    build: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_report_that_cannot_be_written(build, tmp_path, monkeypatch, capsys):
+    def refuse(texts, folder, **_):
+        raise PermissionError(13, "Permission denied", str(folder))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "publish", refuse)
+        assert build() == 2
+        assert capsys.readouterr().err.endswith("out: Permission denied\n")
+    (tmp_path / "out").rmdir()
     (tmp_path / "out").write_text("a file, and no folder", encoding="utf-8")
     assert build() == 2
     assert "the report cannot be written to" in capsys.readouterr().err
 
 
-def test_an_interrupted_build_leaves_the_last_report_whole(
-    build: Callable[..., int],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    def interrupt(report: object) -> str:
+def test_an_interrupted_build_leaves_the_last_report_whole(build, tmp_path, monkeypatch, capsys):
+    def interrupt(report):
         raise KeyboardInterrupt
 
     build()
     before = contents(tmp_path / "out")
     for name in FILES:
         with monkeypatch.context() as patch:
-            patch.setitem(report_files.WRITERS, name, interrupt)
+            patch.setitem(files.WRITERS, name, interrupt)
             assert build(adapters=("programs:nan",)) == 130
         assert contents(tmp_path / "out") == before
     assert "Interrupted; the last report is as it was." in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("drawn")
-def test_the_page_stands_alone_and_escapes_what_it_shows(
-    build: Callable[..., int], folder: Path, tmp_path: Path
-) -> None:
+def test_the_page_stands_alone_and_escapes_what_it_shows(build, folder, tmp_path):
     case = folder / "mine" / "two-layers.yaml"
     text = case.read_text(encoding="utf-8").replace("about: Two", "about: <script>alert(1)</script>")
     case.write_text(text, encoding="utf-8")
@@ -272,9 +242,7 @@ def test_the_page_stands_alone_and_escapes_what_it_shows(
 
 
 @pytest.mark.needs("torch", "jax")
-def test_the_printed_numbers_stand_beside_what_they_should_be(
-    build: Callable[..., int], tmp_path: Path
-) -> None:
+def test_printed_numbers_in_the_summary(build, tmp_path):
     assert build("--dtype", "float64", select="worked/document") == 0
     summary = (tmp_path / "out" / "summary.md").read_text(encoding="utf-8")
     lines = [line for line in summary.splitlines() if line.startswith("| 1 |")]
@@ -286,7 +254,7 @@ def test_the_printed_numbers_stand_beside_what_they_should_be(
     assert "| 0.0139616953935" in lines[4]
 
 
-def test_pytorch_and_jax_stand_against_each_other_directly(build: Callable[..., int], tmp_path: Path) -> None:
+def test_pytorch_and_jax_are_compared_directly(build, tmp_path):
     pytest.importorskip("torch")
     pytest.importorskip("jax")
     assert build(select="worked/document", adapters=("torch", "jax")) == 0
@@ -296,38 +264,27 @@ def test_pytorch_and_jax_stand_against_each_other_directly(build: Callable[..., 
         assert re.search(rf"\| {implementations} \| float32 \| dL/dW \| \d+(\.\d)?% \| ", summary)
 
 
-def test_a_folder_that_refuses_new_files_is_told(
-    build: Callable[..., int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def refuse(texts: object, folder: Path, **_: object) -> None:
-        raise PermissionError(13, "Permission denied", str(folder))
-
-    monkeypatch.setattr(report_files, "publish", refuse)
-    assert build() == 2
-    assert capsys.readouterr().err.endswith("out: Permission denied\n")
-
-
 @pytest.mark.usefixtures("drawn")
-def test_power_is_measured_and_shown_where_it_is_asked_for(build: Callable[..., int], tmp_path: Path) -> None:
+def test_power_is_measured_where_it_is_asked_for(build, tmp_path):
     build("--dtype", "float64")
     out = tmp_path / "out"
     assert "beside the usual tools" not in (out / "summary.md").read_text(encoding="utf-8")
     assert build("--dtype", "float64", "--power") == 0
     for name in ("summary.md", "index.html"):
-        told = (out / name).read_text(encoding="utf-8")
-        assert "What this suite catches, beside the usual tools" in told
-        assert "weight-factor-missing" in told
-    power = results_file.read(out).power
+        text = (out / name).read_text(encoding="utf-8")
+        assert "What this suite catches, beside the usual tools" in text
+        assert "weight-factor-missing" in text
+    power = saved.read(out).power
     assert power is not None
     assert len(power.meetings) > 30
 
 
 @pytest.mark.needs("torch", "jax")
-def test_what_two_frameworks_lose_alike_is_shown(tmp_path: Path) -> None:
+def test_digits_that_two_frameworks_lose_alike_are_shown(tmp_path):
     """σ'(z) of a saturated unit: PyTorch and JAX both say 0, agree with each other, and no digit is right."""
     chosen = ["--select", "saturated-sigmoid", "--dtype", "float64", "--out", str(tmp_path)]
     assert main(chosen) == 0
-    told = (tmp_path / "summary.md").read_text(encoding="utf-8")
+    summary = (tmp_path / "summary.md").read_text(encoding="utf-8")
     element = "float64 | dL/dz1\\[0, 0\\] | -5.06e-20"
-    (line,) = [line for line in told.splitlines() if element in line]
+    (line,) = [line for line in summary.splitlines() if element in line]
     assert "torch: -0, jax observed: -0" in line

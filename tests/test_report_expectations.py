@@ -1,19 +1,18 @@
-"""How a report tells what a case expects: expected differences, who has no equivalent, and what is news."""
+"""How a report shows what a case expects: expected differences, no equivalent, and what contradicts it."""
 
 import csv
 import re
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from conftest import TWO_LAYERS
 
-from reports import results_file
+from reports import saved
 from reports.build import main
+from reports.page.tints import is_news
 
 pytestmark = pytest.mark.usefixtures("implementations", "without_pictures")
 
-KNOWN = """expect:
+EXPECT = """expect:
   programs:forgets_the_factor: {differs: dL/da1, because: it forgets | W2, see: 'mine #7', step: 2}
   programs:declines: {no_equivalent: it has none}
   programs:wrong_dtype: {errs: dL/dW1, because: its numbers are halved, dtypes: [float64]}
@@ -21,8 +20,8 @@ KNOWN = """expect:
 
 
 @pytest.fixture(name="build")
-def _build(folder: Path, tmp_path: Path) -> Callable[..., int]:
-    def build(expect: str, *adapters: str, dtype: str = "float64") -> int:
+def _build(folder, tmp_path):
+    def build(expect, *adapters, dtype="float64"):
         (folder / "mine" / "two-layers.yaml").write_text(TWO_LAYERS + expect, encoding="utf-8")
         chosen = [f"--adapter={name if name == 'numpy' else f'programs:{name}'}" for name in adapters]
         asked = ["--cases", str(folder), "--select", "mine/", "--dtype", dtype, *chosen]
@@ -31,14 +30,12 @@ def _build(folder: Path, tmp_path: Path) -> Callable[..., int]:
     return build
 
 
-def read(tmp_path: Path, name: str) -> str:
+def read(tmp_path, name):
     return (tmp_path / "out" / name).read_text(encoding="utf-8")
 
 
-def test_known_differences_are_told_and_counted_apart(
-    build: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert build(KNOWN, "honest", "forgets_the_factor", "wrong_dtype", "declines") == 0
+def test_expected_differences_are_counted_apart(build, tmp_path, capsys):
+    assert build(EXPECT, "honest", "forgets_the_factor", "wrong_dtype", "declines") == 0
     lines = capsys.readouterr().out.splitlines()
     cells = ["differs as expected at dL/da1, step 2", "error as expected at dL/dW1", "no equivalent"]
     (row,) = [line for line in lines if line.startswith(" mine/two-layers")]
@@ -64,8 +61,8 @@ def test_known_differences_are_told_and_counted_apart(
     )
 
 
-def test_the_files_tell_the_same(build: Callable[..., int], tmp_path: Path) -> None:
-    build(KNOWN, "numpy", "forgets_the_factor", "wrong_dtype", "declines")
+def test_expected_differences_in_the_files(build, tmp_path):
+    build(EXPECT, "numpy", "forgets_the_factor", "wrong_dtype", "declines")
     summary = read(tmp_path, "summary.md").splitlines()
     start = summary.index("## Expected differences")
     (differs, errs) = summary[start + 6 : start + 8]
@@ -87,22 +84,20 @@ def test_the_files_tell_the_same(build: Callable[..., int], tmp_path: Path) -> N
     assert 'class="news"' not in page
 
 
-def test_what_is_expected_is_marked_in_every_row(build: Callable[..., int], tmp_path: Path) -> None:
-    build(KNOWN, "numpy", "forgets_the_factor")
+def test_what_is_expected_is_marked_in_every_row(build, tmp_path):
+    build(EXPECT, "numpy", "forgets_the_factor")
     with (tmp_path / "out" / "results.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     marked = {(row["step"], row["quantity"]) for row in rows if row["expected"] == "True"}
     assert marked == {(step, name) for step in "23" for name in ("dL/da1", "dL/dz1")}
     assert {row["expected"] for row in rows if row["verdict"] == "agrees"} == {"False"}
-    told = results_file.read(tmp_path / "out")
+    told = saved.read(tmp_path / "out")
     assert sum(row.expected for row in told.results.rows) == 4
     assert len(told.conclusion.known) == 1
 
 
-def test_what_is_not_as_expected_fails_and_is_news(
-    build: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    stale = KNOWN.replace("forgets_the_factor", "honest").replace("declines", "nan")
+def test_what_is_not_as_expected_fails(build, tmp_path, capsys):
+    stale = EXPECT.replace("forgets_the_factor", "honest").replace("declines", "nan")
     assert build(stale, "numpy", "honest", "nan") == 1
     printed = capsys.readouterr().out
     assert "Not all agree: 2 × not as its case expects, of 3 comparisons" in printed
@@ -114,30 +109,40 @@ def test_what_is_not_as_expected_fails_and_is_news(
     )
 
 
-def test_in_a_format_where_it_is_not_expected_it_fails(
-    build: Callable[..., int], capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert build(KNOWN, "numpy", "wrong_dtype", dtype="float32") == 1
+def test_in_a_format_where_it_is_not_expected_it_fails(build, capsys):
+    assert build(EXPECT, "numpy", "wrong_dtype", dtype="float32") == 1
     assert "error at dL/dW1" in capsys.readouterr().out
 
 
-def test_no_equivalent_that_no_case_states_is_no_failure(
-    build: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_no_equivalent_that_no_case_states_is_no_failure(build, tmp_path, capsys):
     assert build("", "numpy", "declines") == 0
     assert "All agree: " in capsys.readouterr().out
     assert "| programs:declines | it has no such form | no |" in read(tmp_path, "summary.md")
 
 
-@pytest.mark.parametrize("expect", ["", KNOWN])
-def test_where_everybody_declines_nothing_is_compared_and_that_fails(
-    expect: str, build: Callable[..., int], capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.mark.parametrize("expect", ["", EXPECT])
+def test_where_every_adapter_declines_nothing_is_compared_and_that_fails(expect, build, capsys):
     assert build(expect, "declines") == 1
     assert "Nothing was compared, so nothing is known to agree." in capsys.readouterr().out
 
 
-def test_jax_as_it_comes_computes_in_float32(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("cell", "news"),
+    [
+        ("differs at a1", True),
+        ("differs as expected at a1", False),
+        ("error as expected at a1", False),
+        ("no equivalent", False),
+        ("not as its case expects", True),
+        ("not run", True),
+        ("agrees exactly", False),
+    ],
+)
+def test_what_a_reader_must_not_overlook(cell, *, news):
+    assert is_news(cell) is news
+
+
+def test_jax_as_it_comes_computes_in_float32(tmp_path):
     pytest.importorskip("jax")
     chosen = ["--select", "divergences/x64-off", "--adapter=numpy", "--adapter=jax"]
     assert main([*chosen, "--out", str(tmp_path / "out")]) == 0

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from reference import parts
-from reports import junit
+from reports import parity
 
 pytestmark = pytest.mark.usefixtures("parts_may_fail")
 
@@ -31,12 +31,12 @@ def test_a_reason_names_the_exception_and_the_last_place_of_this_project() -> No
     """A KeyError of a library is found where this project asked for what is not there."""
     with parts.collected() as failed:
         one = parts.tried("the drift", parts.FailedPart, "too", "many", "arguments")
-        other = parts.tried("a ball", junit.properties, [None])
+        other = parts.tried("a ball", parity.properties, [None])
         own = parts.tried("nothing", breaks)
     assert failed == [one, other, own]
     reasons = [one.reason for one in failed]
     assert reasons[0].startswith("TypeError: ")
-    assert re.fullmatch(r"AttributeError: .* \(reports/junit\.py:\d+\)", reasons[1])
+    assert re.fullmatch(r"AttributeError: .* \(reports/parity\.py:\d+\)", reasons[1])
     assert re.fullmatch(rf"Broken: no such luck \({Path(__file__).name}:\d+\)", reasons[2])
     assert str(own) == f"nothing failed: {reasons[2]}"
 
@@ -52,10 +52,10 @@ def test_a_message_of_several_lines_becomes_one() -> None:
 def test_a_junit_file_has_what_failed(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("reports.junit.properties", breaks)
+    monkeypatch.setattr("reports.parity.properties", breaks)
     before = len(request.node.user_properties)
     with parts.collected() as failed:
-        junit.record(request.node, [])
+        parity.record(request.node, [])
     assert len(failed) == 1
     told = request.node.user_properties[before:]
     assert not told or [name for name, _ in told] == ["failed"]  # xunit2 has no place for it

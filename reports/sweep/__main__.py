@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from reports.limits import NO_ISOLATE, SWEEP_MEMORY, SWEEP_SECONDS, above_zero, limits_of, stated
+from reports.options import NO_ISOLATE, SWEEP_MEMORY, SWEEP_SECONDS, above_zero, limits_of, stated
 
 DTYPES = ("float64", "float32", "bfloat16", "float16")
 

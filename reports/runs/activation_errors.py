@@ -20,21 +20,22 @@ from cases import Problem, names
 from cases.protocol import Program
 from cases.verdict import Fault
 from reference.activations import ACTIVATIONS
-from reference.arithmetic import Ball, Real, precision
-from reference.claim import Claim
-from reports import running
-from reports.accuracy import ulps
-from reports.differences import stated
+from reference.balls import Ball, precision
+from reference.bounded import Real
+from reference.claims import Claim
+from reports import supervision
 from reports.environment import Selection
-from reports.running import Doing
+from reports.runs.accuracy import ulps
+from reports.runs.step_batches import observed
+from reports.supervision import Activity
 
 # The range is −24 to 24: beyond softplus' threshold of 20, and to where σ(z) is 1 in float64.
 REACH: Final = 24.0
 
-# The range is cut into so many strips; of each the point with the largest error is told.
+# Strips that the range is cut into; of each the point with the largest error is reported.
 STRIPS: Final = 64
 
-# So many points lie in each strip, besides the kinks.
+# Points in each strip, besides the kinks.
 POINTS: Final = 6
 
 KINKS: Final = (-1.0, 0.0, 1.0, 6.0)
@@ -86,29 +87,31 @@ def measure(
         for program in adapter.programs
     ]
     claims = {
-        who: _claims(adapter, program, [(one, dtype) for one in activations for dtype in dtypes])
-        for who, adapter, program in programs
+        implementation: _claims(adapter, program, [(one, dtype) for one in activations for dtype in dtypes])
+        for implementation, adapter, program in programs
     }
-    running.now(None)
+    supervision.note(None)
     return tuple(
         error
         for activation in activations
         for dtype in dtypes
-        for who, found in claims.items()
-        for error in _errors(activation, dtype, who, found.get((activation, dtype), {}))
+        for implementation, found in claims.items()
+        for error in _errors(activation, dtype, implementation, found.get((activation, dtype), {}))
     )
 
 
-def _errors(activation: str, dtype: str, who: str, claim: Claim) -> Iterator[ActivationError]:
+def _errors(activation: str, dtype: str, implementation: str, claim: Claim) -> Iterator[ActivationError]:
     points = grid(dtype)
     for quantity, (high, low) in truths(activation, dtype).items():
-        claimed = stated(claim, QUANTITIES[quantity], dtype)
+        claimed = observed(claim, QUANTITIES[quantity], dtype)
         if claimed is None or claimed.size != points.size:
             continue
         with np.errstate(all="ignore"):  # an infinite claim is infinitely far off
             off = np.abs(ulps(claimed.astype(np.float64).ravel(), high, low, dtype))
         for worst in worst_of_strips(points, off):
-            yield ActivationError(activation, dtype, who, quantity, points.item(worst), off.item(worst))
+            yield ActivationError(
+                activation, dtype, implementation, quantity, points.item(worst), off.item(worst)
+            )
 
 
 def _claims(
@@ -116,18 +119,18 @@ def _claims(
 ) -> dict[tuple[str, str], Claim]:
     """Return what a program states of one step with each activation in each format.
 
-    Where it fails there is nothing: the cases tell of failures. After a hang or a crash of its process it is
-    asked no more, because each could take as long; nor is one that shows only the outcome of a step.
+    Where it fails there is nothing: the cases report failures. After a hang or a crash of its process it is
+    not run again, because each could take as long; nor is one that shows only the outcome of a step.
     """
     claims: dict[tuple[str, str], Claim] = {}
     for activation, dtype in asked:
         given = problem(activation, dtype)
-        running.now(Doing(adapter.name, program.name, given.case, dtype))
+        supervision.note(Activity(adapter.name, program.name, given.case, dtype))
         try:
             claim = dict(next(iter(program.run(given)), {}))
         except Fault:
             break
-        except (Exception, SystemExit):  # noqa: BLE001, S112 - it costs its own curve; the cases tell of it
+        except (Exception, SystemExit):  # noqa: BLE001, S112 - it costs its own curve; the cases report it
             continue
         if claim.keys().isdisjoint(QUANTITIES.values()):
             break

@@ -7,19 +7,19 @@ keep.
 """
 
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import chain, combinations
 from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cases import Problem, names
-from reference import JudgedStep, Subject
-from reference.arithmetic import BITS, FORMATS, precision
-from reference.certified import certified_trajectory
-from reports.differences import stated
+from reference.balls import BITS, precision
+from reference.formats import FORMATS
+from reference.trajectory import certified_trajectory
+from reports.runs.step_batches import StepBatch, is_recorded
 
 Real: TypeAlias = NDArray[np.float64]
 Balls: TypeAlias = tuple[Real, Real, Real]
@@ -28,13 +28,13 @@ Balls: TypeAlias = tuple[Real, Real, Real]
 TRUTH: Final = "certified"
 
 # Parameters × examples × steps up to which the certified trajectory is followed: some seconds.
-BUDGET: Final = 200_000
+MAX_WORK: Final = 200_000
 
-# Where the balls have become too wide, the run is repeated with twice the bits, up to so many.
-MOST_BITS: Final = 8 * BITS
+# Where the balls have become too wide, the run is repeated with twice the bits, up to these.
+MAX_BITS: Final = 8 * BITS
 
 # Of one ulp: what the balls may leave open, so that a drift's first three digits are certain in ulps.
-FAR_BELOW: Final = 1e-3
+MAX_RADIUS_ULPS: Final = 1e-3
 
 
 @dataclass(frozen=True)
@@ -65,13 +65,6 @@ class Drift:
     not_known: str = ""
 
 
-def is_told(step: int) -> bool:
-    """Whether a step is one of 1, 2, 5, 10, 20, 50, 100, …; the last step is told as well."""
-    while step % 10 == 0:
-        step //= 10
-    return step in (1, 2, 5)
-
-
 class DriftMeter:
     """Follows the parameters of all implementations of one problem; no step but the latest is held."""
 
@@ -80,47 +73,45 @@ class DriftMeter:
         self._truth = TruthOfRun(problem)
         self._latest: dict[str, Real] = {}
         self._step = 0
-        self._told: list[Drift] = []
+        self._measured: list[Drift] = []
 
-    def add(self, judged: Mapping[Subject, JudgedStep]) -> None:
-        """Take one step of those programs that took it; for the others the step before was the last."""
+    def add(self, batch: StepBatch) -> None:
         if self._problem.steps == 1:
             return
-        parameters = {who.implementation: _parameters(self._problem, step) for who, step in judged.items()}
-        taken = {who: array for who, array in parameters.items() if array is not None}
-        self._measure(ended=self._latest.keys() - taken.keys())
-        self._latest, self._step = taken, max(step.step for step in judged.values())
-        if is_told(self._step):
-            self._measure(ended=taken.keys())
+        stated = {who.implementation: _parameters(self._problem, of) for who, of in batch.arrays.items()}
+        taken = {name: array for name, array in stated.items() if array is not None}
+        self._measure(self._latest.keys() - taken.keys())
+        for step, span in batch.spans:
+            self._latest = {name: array[span.stop - 1].copy() for name, array in taken.items()}
+            self._step = step
+            if is_recorded(step):
+                self._measure(taken.keys())
 
     def finished(self) -> tuple[Drift, ...]:
         """Return everything measured, after the last step; nothing of a training of one step."""
-        self._measure(ended=self._latest.keys())
-        return tuple(self._told)
+        self._measure(self._latest.keys())
+        return tuple(self._measured)
 
-    def _measure(self, *, ended: Collection[str]) -> None:
+    def _measure(self, ended: Set[str]) -> None:
         """Compare the parameters after the latest step, of each pair of which one has ended there."""
         if not ended:
             return
-        about = self._problem.case, self._problem.dtype
-        done = {(one.implementation, one.against) for one in self._told if one.step == self._step}
-        for who in self._latest:
-            if who in ended and (who, TRUTH) not in done:
-                told = self._from_truth(self._latest[who])
-                self._told.append(Drift(*about, who, TRUTH, self._step, *told))
-        for who, other in combinations(self._latest, 2):
-            if (who in ended or other in ended) and (who, other) not in done:
-                one, against = self._latest[who], self._latest[other]
-                found = _distance(self._problem, one, against)
-                self._told.append(Drift(*about, who, other, self._step, *found))
+        about, pairs = (self._problem.case, self._problem.dtype), combinations(self._latest, 2)
+        done = {(drift.implementation, drift.against) for drift in self._measured if drift.step == self._step}
+        for name, against in chain(((name, TRUTH) for name in self._latest), pairs):
+            if ended & {name, against} and (name, against) not in done:
+                distance = self._distance(name, against)
+                self._measured.append(Drift(*about, name, against, self._step, *distance))
 
-    def _from_truth(self, parameters: Real) -> tuple[Any, ...]:
-        """Return the last three fields of a `Drift`."""
+    def _distance(self, name: str, against: str) -> tuple[Any, ...]:
+        """Return the last fields of a `Drift`."""
+        if against != TRUTH:
+            return _distance(self._problem, self._latest[name], self._latest[against])
         balls = self._truth.after(self._step)
         if isinstance(balls, str):
             return math.nan, math.nan, balls
         high, low, _ = balls
-        return *_distance(self._problem, parameters, high, low), ""
+        return _distance(self._problem, self._latest[name], high, low)
 
 
 class TruthOfRun:
@@ -129,7 +120,7 @@ class TruthOfRun:
     def __init__(self, problem: Problem) -> None:
         self._problem, self._bits = problem, BITS
         work = problem.size * len(problem.x) * problem.steps
-        self._why_not = "the run is too large for balls from the inputs alone" if work > BUDGET else ""
+        self._why_not = "the run is too large for balls from the inputs alone" if work > MAX_WORK else ""
         self._run, self._step = certified_trajectory(problem, self._bits), 0
 
     def after(self, step: int) -> Balls | str:
@@ -143,8 +134,8 @@ class TruthOfRun:
             if self._narrow(split := self._split()):
                 return split
             self._bits *= 2
-            if self._bits > MOST_BITS:
-                self._why_not = f"balls of {MOST_BITS} bits have become too wide after step {step}"
+            if self._bits > MAX_BITS:
+                self._why_not = f"balls of {MAX_BITS} bits have become too wide after step {step}"
             self._run, self._step = certified_trajectory(self._problem, self._bits), 0
         return self._why_not
 
@@ -156,30 +147,33 @@ class TruthOfRun:
 
     def _narrow(self, split: Balls) -> bool:
         high, _, radius = split
-        return bool(radius.max() <= FAR_BELOW * FORMATS[self._problem.dtype].ulp(float(np.abs(high).max())))
+        return bool(
+            radius.max() <= MAX_RADIUS_ULPS * FORMATS[self._problem.dtype].ulp(float(np.abs(high).max()))
+        )
 
 
-def _parameters(problem: Problem, judged: JudgedStep) -> Real | None:
-    """Return all updated parameters that a step states, one after the other, in memory of their own."""
+def _parameters(problem: Problem, arrays: Mapping[str, NDArray[Any]]) -> Real | None:
+    """Return all updated parameters of each step as (steps, parameters); None where one is not stated."""
     found: list[Real] = []
     for name, given in problem.parameters.items():
-        array = stated(judged.claim, names.updated(name), problem.dtype)
-        if array is None or array.shape != given.shape:
+        array = arrays.get(names.updated(name))
+        if array is None or array.shape[1:] != given.shape:
             return None
-        found.append(array.astype(np.float64).ravel())
-    return np.concatenate(found)
+        found.append(array.astype(np.float64).reshape(len(array), -1))
+    return np.concatenate(found, axis=1)
 
 
-def _distance(problem: Problem, one: Real, other: Real, low: Real | float = 0.0) -> tuple[float, float]:
-    """Return the largest |one − other − low|, and the same in ulps at the largest of `other`."""
+def _distance(problem: Problem, claimed: Real, other: Real, low: Real | float = 0.0) -> tuple[float, float]:
+    """Return the largest |claimed − other − low|, and the same in ulps at the largest of `other`."""
     with np.errstate(all="ignore"):  # a run that overflowed has drifted without a number
-        largest = float(np.abs(one - other - low).max())
+        largest = float(np.abs(claimed - other - low).max())
     return largest, largest / FORMATS[problem.dtype].ulp(float(np.abs(other).max()))
 
 
 def by_pair(drifts: Sequence[Drift]) -> Iterator[tuple[Drift, ...]]:
     """Give the drifts of one case, one format and one pair together, in the order of the steps."""
     together: dict[tuple[str, ...], list[Drift]] = {}
-    for one in drifts:
-        together.setdefault((one.case, one.dtype, one.implementation, one.against), []).append(one)
+    for drift in drifts:
+        key = drift.case, drift.dtype, drift.implementation, drift.against
+        together.setdefault(key, []).append(drift)
     yield from map(tuple, together.values())

@@ -1,4 +1,4 @@
-"""Judging what somebody printed: a printed number that its case lists as wrong must be found wrong."""
+"""Judging printed numbers: one that its case lists as wrong must be found wrong."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -6,20 +6,22 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from cases import Case
-from cases.published_values import Rejected
-from reference import Finding, Subject, Verdict, judge_published, parts, tape
+from cases import Case, Problem
+from cases.published import Published, Rejected
+from reference import Finding, Subject, Verdict, judge_published, parts
 from reference.diagnosis import explain_published
+from reference.judged_print import JudgedArray
 from reference.parts import FailedPart
-from reference.printed_array import MAX_NAMED, JudgedArray
-from reports.differences import largest_differences
-from reports.rows import PUBLISHED, Printed, Row
+from reference.patterns import NAMED
+from reference.published import JudgedPrint
+from reports.runs.comparison import largest_differences
+from reports.runs.rows import PUBLISHED, Printed, Row, places
 
 
 def judge_case(case: Case, *, explain: bool = False) -> list[Printed]:
     """Judge the numbers published for a case, in the order computed.
 
-    Numbers of one quantity that the case rejects for one reason are told together, apart from its others.
+    Numbers of one quantity that the case rejects for one reason are one entry, apart from its others.
 
     Parameters
     ----------
@@ -30,29 +32,32 @@ def judge_case(case: Case, *, explain: bool = False) -> list[Printed]:
     if published is None:
         return []
     problem = case.problem(published.computed_in or "float64")
-    places = {line.name: place for place, line in enumerate(tape(problem))}
-    entries = {entry.step: entry for entry in published.steps}
+    place, rejected = places(problem), {entry.step: entry.rejected for entry in published.steps}
     steps = list(judge_published(problem, published))
-    what = f"the diagnosis of the printed numbers of {case.name}"
-    told = parts.tried(what, explain_published, problem, published, steps) if explain else ()
-    if isinstance(told, FailedPart):
-        wrong = [(one.step, one.quantity) for judged in steps for one in judged.failures]
-        explanations = dict.fromkeys(wrong, f"Not told: {told}.")
-    else:
-        explanations = {(one.finding.step, one.finding.quantity): str(one) for one in told}
-    subject = Subject(case.name, PUBLISHED, "", "printed")
-    found = [
-        _printed(subject, judged, places[name], part)
+    explanations = _explanations(problem, published, steps) if explain else {}
+    return [
+        _printed(case, judged, place[name], part, explanations.get((step.step, name), ""))
         for step in steps
         for name, judged in step.arrays.items()
-        for part in _parts(judged, entries[step.step].rejected)
+        for part in _parts(judged, rejected[step.step])
     ]
-    return [_with(one, explanations) for one in found]
+
+
+def _explanations(
+    problem: Problem, published: Published, steps: Sequence[JudgedPrint]
+) -> Mapping[tuple[int, str], str]:
+    """Return what explains the wrong numbers, or why that is not known, by step and quantity."""
+    part = f"the diagnosis of the printed numbers of {problem.case}"
+    found = parts.tried(part, explain_published, problem, published, steps)
+    if isinstance(found, FailedPart):
+        wrong = [(judged.step, judged.quantity) for step in steps for judged in step.failures]
+        return dict.fromkeys(wrong, f"Not told: {found}.")
+    return {(one.finding.step, one.finding.quantity): str(one) for one in found}
 
 
 @dataclass(frozen=True, eq=False)
 class _Part:
-    """Printed numbers of one quantity that are told together: all that are not rejected, or one reason's."""
+    """Printed numbers of one quantity: all that are not rejected, or those rejected for one reason."""
 
     among: NDArray[np.bool_]
     reason: str = ""
@@ -61,13 +66,13 @@ class _Part:
 
 def _parts(judged: JudgedArray, rejected: Sequence[Rejected]) -> Iterator[_Part]:
     """Give the numbers that the case does not reject, then those that it does, by reason."""
-    own = [one for one in rejected if one.quantity == judged.quantity]
+    own = [entry for entry in rejected if entry.quantity == judged.quantity]
     by_reason: dict[str, NDArray[np.bool_]] = {}
-    for one in own:
-        listed = by_reason.setdefault(one.reason, np.zeros(judged.wrong.shape, np.bool_))
-        listed |= _meant(judged, one, own)
+    for entry in own:
+        listed = by_reason.setdefault(entry.reason, np.zeros(judged.wrong.shape, np.bool_))
+        listed |= _meant(judged, entry, own)
     others = judged.printed.given & ~np.any([*by_reason.values(), np.zeros_like(judged.wrong)], axis=0)
-    unclear = [one.reason for one in own if one.index is None and not by_reason[one.reason].any()]
+    unclear = [entry.reason for entry in own if entry.index is None and not by_reason[entry.reason].any()]
     if others.any():
         yield _Part(others, ambiguous=_which(judged, unclear) if unclear else "")
     yield from (_Part(listed, reason) for reason, listed in by_reason.items() if listed.any())
@@ -82,7 +87,7 @@ def _meant(judged: JudgedArray, rejected: Rejected, own: Sequence[Rejected]) -> 
     if judged.printed.given.sum() == 1:
         return judged.printed.given
     left = judged.printed.given & (judged.verdicts != Verdict.AGREES)
-    for index in (one.index for one in own if one.index is not None):
+    for index in (entry.index for entry in own if entry.index is not None):
         left[index] = False
     return left if left.sum() == 1 else meant
 
@@ -92,26 +97,23 @@ def _which(judged: JudgedArray, reasons: Sequence[str]) -> str:
     wrong = np.argwhere(judged.printed.given & (judged.verdicts != Verdict.AGREES)).tolist()
     if not wrong:
         return f"is listed as rejected ({reasons[0]}), but agrees"
-    names = ", ".join(f"{judged.quantity}{place}" for place in wrong[:MAX_NAMED]) + ", …" * (
-        len(wrong) > MAX_NAMED
-    )
+    names = ", ".join(f"{judged.quantity}{place}" for place in wrong[:NAMED]) + ", …" * (len(wrong) > NAMED)
     several = f"but {len(wrong)} of its numbers are not right: name each that is rejected, as {names}"
     return f"{judged.quantity} is listed as rejected ({reasons[0]}), {several}"
 
 
-def _with(printed: Printed, explanations: Mapping[tuple[int, str], str]) -> Printed:
-    finding = printed.row.finding
-    told = explanations.get((finding.step, finding.quantity), "")
-    explanation = told if finding.verdict is Verdict.DIFFERS else ""
-    return replace(printed, row=replace(printed.row, explanation=explanation))
-
-
-def _printed(subject: Subject, judged: JudgedArray, place: int, part: _Part) -> Printed:
+def _printed(case: Case, judged: JudgedArray, place: int, part: _Part, explanation: str) -> Printed:
     finding, stands, exact = judged.finding(part.among), judged.printed, judged.exact.derived.value
     index = finding.index or ()
-    told, expected = _against_the_list(finding, part)
-    differences = largest_differences(stands.value[part.among], exact[part.among])
-    row = Row(subject, told, place, *differences, expected=expected)
+    finding, expected = _against_the_list(finding, part)
+    row = Row(
+        Subject(case.name, PUBLISHED, "", "printed"),
+        finding,
+        place,
+        *largest_differences(stands.value[part.among], exact[part.among]),
+        expected=expected,
+        explanation=explanation if finding.verdict is Verdict.DIFFERS else "",
+    )
     return Printed(row, int(part.among.sum()), str(stands.text[index]), float(exact[index]))
 
 

@@ -1,19 +1,26 @@
-"""What a case expects of an adapter, beside what was found: the one definition of an expected difference.
+"""Expected differences: what a case expects of an adapter, and whether it was found.
 
 An expectation is met if every program that states the quantity fails there first, with that verdict and at
 that step; if at least one does; and if no program that hides it fails at an earlier line. Where it is to be
 undecided, nothing may differ later. What is expected then passes, with the case's words as its explanation.
-What is expected and not found is news, and fails.
+An expected difference that is not found fails, as pytest's strict xfail does.
+
+An engine that its case does not name inherits what is expected of its framework, if it shows. One that states
+fewer quantities cannot fail where it hides; it agrees, or fails first at a later line, where the expectation
+is then taken to be met.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final, NamedTuple
 
-from cases.case_schema import Expectation
-from reference import Finding, Verdict
-from reports.outcome import where
-from reports.rows import Row, first_failure, order
+from adapters import Adapter
+from cases import Case
+from cases.expectations import Expectation
+from cases.verdict import Verdict
+from reference import Finding
+from reports.runs.rows import Row, first_failure, order, places
+from reports.verdicts import where
 
 VERDICTS: Final = {
     "differs": Verdict.DIFFERS,
@@ -30,8 +37,31 @@ _TO_DO: Final = {
 }
 
 
-def settled(expectation: Expectation | None, rows: Sequence[Row]) -> list[Row]:
-    """Return an adapter's rows with what its case expects marked as expected, or with a row of news.
+def expects(case: Case, dtype: str, adapter: Adapter) -> bool:
+    """Whether a case expects of an adapter, or of the framework that it is an engine of, not to agree."""
+    return any(case.expectation(name, dtype) for name in (adapter.name, adapter.framework))
+
+
+def expectation_of(case: Case, dtype: str, adapter: Adapter, rows: Sequence[Row]) -> Expectation | None:
+    """Return what is expected of an adapter that gave these rows; None where it is to agree."""
+    own = case.expectation(adapter.name, dtype)
+    expected = own or case.expectation(adapter.framework, dtype)
+    if expected is None or expected is own or expected.kind == "no_equivalent":
+        return expected
+    if any(row.finding.quantity == expected.quantity for row in rows):
+        return expected
+    first = first_failure(rows)
+    if first is None:
+        return None
+    if order(first) < (expected.step, places(case.problem(dtype))[expected.quantity]):
+        return expected
+    return expected.model_copy(
+        update={expected.kind: first.finding.quantity, "step": first.finding.step},
+    )
+
+
+def marked(expectation: Expectation | None, rows: Sequence[Row]) -> list[Row]:
+    """Return an adapter's rows with those that its case expects marked, or with an error that contradicts it.
 
     Parameters
     ----------
@@ -42,18 +72,18 @@ def settled(expectation: Expectation | None, rows: Sequence[Row]) -> list[Row]:
     """
     if expectation is None:
         return list(rows)
-    news = _news(expectation, rows)
-    if news is not None:
-        return [_told(expectation, news), *rows]
+    contradiction = _contradiction(expectation, rows)
+    if contradiction is not None:
+        return [_error(expectation, contradiction), *rows]
     shown = next((row for row in rows if _is_at(expectation, row)), None)
-    explanation = f"Expected by its case: {expectation.description}."
+    explanation = f"Expected by its case: {expectation.told}."
     return [
         replace(row, expected=True, explanation=explanation) if _is_expected(row, shown) else row
         for row in rows
     ]
 
 
-class _News(NamedTuple):
+class _Contradiction(NamedTuple):
     """What is not as expected: by whom (any of its rows), in words, and the line that fails first."""
 
     by: Row
@@ -61,7 +91,7 @@ class _News(NamedTuple):
     instead: Row | None = None
 
 
-def _news(expectation: Expectation, rows: Sequence[Row]) -> _News | None:
+def _contradiction(expectation: Expectation, rows: Sequence[Row]) -> _Contradiction | None:
     """Return what contradicts the expectation, or None where it is met."""
     if expectation.kind == "no_equivalent":
         return _runs(rows)
@@ -70,50 +100,52 @@ def _news(expectation: Expectation, rows: Sequence[Row]) -> _News | None:
         failing = sorted((row for row in program if row.fails), key=order)
         here = next((row for row in program if row in shown), None)
         if here is not None and not failing:
-            return _News(here, "agrees now: the framework changed its mind, or the case is out of date")
+            return _Contradiction(
+                here, "agrees now: the framework changed its mind, or the case is out of date"
+            )
         first, weightiest = next(iter(failing), None), first_failure(failing)
         if first is None or weightiest is None:
             continue
         if here is None and shown and order(first) > order(shown[0]):
             continue  # it hides the quantity, and fails only after it
         if first is not here:
-            return _News(first, f"first fails{where(first)}", first)
+            return _Contradiction(first, f"first fails{where(first)}", first)
         if weightiest is not here:
-            return _News(weightiest, f"then fails{where(weightiest)}", weightiest)
+            return _Contradiction(weightiest, f"then fails{where(weightiest)}", weightiest)
         if _verdict(here) is not VERDICTS[expectation.kind]:
-            return _News(here, f"first fails{where(here)}", here)
+            return _Contradiction(here, f"first fails{where(here)}", here)
     return None if shown else _unseen(rows)
 
 
-def _runs(rows: Sequence[Row]) -> _News | None:
-    """Return the news of a program that takes a step although it should have no equivalent."""
+def _runs(rows: Sequence[Row]) -> _Contradiction | None:
+    """Return a program that takes a step although it should have no equivalent."""
     first = first_failure(rows)
     if first is not None:
-        return _News(first, f"runs, and fails{where(first)}", first)
+        return _Contradiction(first, f"runs, and fails{where(first)}", first)
     run = next((row for row in rows if _verdict(row) is not Verdict.NO_EQUIVALENT), None)
     return (
         None
         if run is None
-        else _News(run, "runs now: the framework has gained one, or the case is out of date")
+        else _Contradiction(run, "runs now: the framework has gained one, or the case is out of date")
     )
 
 
-def _unseen(rows: Sequence[Row]) -> _News:
-    """Return the news that nothing fails, and that no program states the quantity."""
+def _unseen(rows: Sequence[Row]) -> _Contradiction:
+    """Return that nothing fails, and that no program states the quantity."""
     declining = next((row for row in rows if _verdict(row) is Verdict.NO_EQUIVALENT), None)
     if declining is not None:
-        return _News(declining, f"has no equivalent: {declining.finding.reason}")
-    return _News(rows[0], "agrees in all that it states, and does not state that")
+        return _Contradiction(declining, f"has no equivalent: {declining.finding.reason}")
+    return _Contradiction(rows[0], "agrees in all that it states, and does not state that")
 
 
-def _told(expectation: Expectation, news: _News) -> Row:
-    """Put the news into a row that comes before all others; what fails instead follows in its own words."""
+def _error(expectation: Expectation, found: _Contradiction) -> Row:
+    """Return the error that comes before all other rows; what fails instead follows in its own words."""
     step = f", step {expectation.step}" if expectation.step > 1 else ""
     what = f"{_TO_DO[expectation.kind]}{expectation.quantity}{step}"
     why = ", ".join(filter(None, (expectation.cause, expectation.see)))
-    reason = f"was expected {what} ({why}), but {news.but}"
-    instead = news.instead.sentence if news.instead else ""
-    return Row(news.by.subject, Finding(0, "", Verdict.ERROR, reason), unexpected=True, explanation=instead)
+    reason = f"was expected {what} ({why}), but {found.but}"
+    instead = found.instead.sentence if found.instead else ""
+    return Row(found.by.subject, Finding(0, "", Verdict.ERROR, reason), unexpected=True, explanation=instead)
 
 
 def _is_expected(row: Row, shown: Row | None) -> bool:

@@ -1,0 +1,111 @@
+"""Options that the command lines and pytest share, and where a report goes; --help answers at once.
+
+So nothing but the standard library is imported here before the options are read.
+"""
+
+import argparse
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+DTYPES = ("float64", "float32", "bfloat16", "float16")
+
+ADAPTERS = (
+    "only this one: numpy, torch, jax, or package.module:function; @PATH behind it runs it under another "
+    "interpreter; may be repeated"
+)
+ENGINES = "also run torch-func, jax-eager, jax-forward and jax-vmap; torch-compile runs only by --adapter"
+DEVICE = "where PyTorch and JAX run: cuda is the first such device, and its absence a failure"
+ISOLATE = "run each adapter in a process of its own: a crash or a hang costs its own rows and nothing else"
+SECONDS = "isolate, and end what takes longer for one training step (default: 120)"
+MEMORY = "isolate, and let each take no more memory beside its framework; on Linux only (default: 4)"
+
+NO_ISOLATE = "run adapters in the workers themselves: a little faster, and a crash or a hang costs its task"
+SWEEP_SECONDS = "end what takes longer for one training step of a stack (default: 120)"
+SWEEP_MEMORY = "let each take no more memory beside its framework; on Linux only (default: 4)"
+
+
+def add_common(add: Callable[..., object], *, rows: str = "rows") -> None:
+    """Add what says by which adapters, where and in which formats to run, by argparse's `add` or pytest's.
+
+    Parameters
+    ----------
+    rows
+        What a crash costs.
+    """
+    add("--adapter", metavar="NAME", action="append", default=[], help=ADAPTERS)
+    add("--engines", action="store_true", help=ENGINES)
+    add("--device", choices=("cpu", "cuda"), default="cpu", help=DEVICE)
+    add("--isolate", action="store_true", help=ISOLATE.replace("rows", rows))
+    add("--time-limit", metavar="SECONDS", type=above_zero, help=SECONDS)
+    add("--memory-limit", metavar="GIB", type=above_zero, help=MEMORY)
+    add("--dtype", choices=DTYPES, action="append", default=[], help="only this number format")
+
+
+def above_zero(text: str) -> float:
+    """Return the number that is written.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        If it is none, or not finite, or not above 0.
+    """
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a finite number above 0")
+    return number
+
+
+def positive(text: str) -> int:
+    """Return a whole number of at least one.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        If it is none.
+    """
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
+    return int(text)
+
+
+def limits_of(options: argparse.Namespace) -> Any:  # noqa: ANN401 - its type would load NumPy
+    """Return the `adapters.isolation.Limits` of each adapter, or None to run them all in this process."""
+    from adapters.isolation import Limits  # noqa: PLC0415 - heavy, and --help answers at once
+
+    given = stated(options)
+    return Limits(**given) if options.isolate or given else None
+
+
+def stated(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the limits that were typed, by their names in `adapters.isolation.Limits`."""
+    typed = {"seconds": options.time_limit, "gib": options.memory_limit}
+    return {name: number for name, number in typed.items() if number is not None}
+
+
+def flags_of(limits: Any) -> tuple[str, ...]:  # noqa: ANN401 - the same
+    """Return what a person types for these `adapters.isolation.Limits`, or for None."""
+    if limits is None:
+        return ()
+    usual, flags = type(limits)(), {"seconds": "--time-limit", "gib": "--memory-limit"}
+    changed = {name: getattr(limits, name) for name in flags if getattr(limits, name) != getattr(usual, name)}
+    return ("--isolate", *(f"{flags[name]}={number:g}" for name, number in changed.items()))
+
+
+# Where these packages lie; a checkout, if its pyproject.toml lies there too.
+CHECKOUT = Path(__file__).resolve().parent.parent
+
+
+def out_folder(*, narrows: object = False, again: object = False) -> Path:
+    """Return where a report goes: `reports/out` of the checkout that this is run in, or here `parity-report`.
+
+    A run that `narrows`, so leaves something out, goes to a folder below it, and so does the report of a run
+    that was kept (`again`): none of them replaces the report of the whole, nor lies among installed modules.
+    """
+    is_checkout = (CHECKOUT / "pyproject.toml").exists() and Path.cwd().is_relative_to(CHECKOUT)
+    folder = CHECKOUT / "reports" / "out" if is_checkout else Path("parity-report")
+    return folder / "again" if again else folder / "narrowed" if narrows else folder

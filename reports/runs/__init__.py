@@ -1,0 +1,1 @@
+"""A run: every case by every adapter in lockstep, judged, measured and compared."""

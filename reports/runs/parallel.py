@@ -1,0 +1,207 @@
+"""A selection run in several processes at once, a case each time, and what becomes of one that ends early.
+
+A program that ended a process is isolated, named, and fails.
+"""
+
+import multiprocessing
+import signal
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final, TypeAlias
+
+from adapters import Choice
+from adapters.registry import of_ones_own
+from cases import case_of, crash
+from cases.defects import printable
+from cases.verdict import Verdict
+from reference import Finding, Subject, parts
+from reference.parts import FailedPart
+from reports import supervision
+from reports.environment import Selection
+from reports.runs.activation_errors import measure_selected
+from reports.runs.rows import Results, Row
+from reports.runs.runner import Watch, joined, run
+from reports.supervision import Activity, EarlyEnd, Note
+
+# Cases in number formats from which on it is worth to load the frameworks in other processes.
+ENOUGH: Final = 48
+
+# What a task is known by that measures the activations' errors; the others are the names of cases.
+ACTIVATIONS: Final = ""
+
+
+def run_all(selection: Selection, choice: Choice, workers: int, watch: Watch) -> Results:
+    """Run and judge everything, and measure the activations, in several processes if there is enough to do.
+
+    Where a program ends one of them, what is left begins again, with that program in a process of its own.
+    Where something else ends one, what is left is done in this one.
+    """
+    if workers == 1 or len(selection.runs) < ENOUGH:
+        return joined([run(selection, watch), measured(selection)])
+    found: dict[str, Results] = {}
+    seen: list[EarlyEnd] = []
+
+    def take(name: str, results: Results) -> None:
+        found[name] = results
+        for case, dtype in selection.runs:
+            if case.name == name:
+                watch(case, dtype, 0)
+                watch(case, dtype, case.steps)
+
+    every = {
+        ACTIVATIONS: selection,
+        **{case.name: replace(selection, cases=(case,)) for case in selection.cases},
+    }
+    while left := {name: task for name, task in every.items() if name not in found}:
+        try:
+            _run_in_pool(left, choice, workers, take)
+        except _BrokenError as broken:
+            seen += broken.ended
+            before, choice = choice.apart, replace(choice, apart=apart(seen, choice.names))
+            for early_end in broken.ended:
+                print(begins_again(early_end, "What is left"), file=sys.stderr)
+            if choice.apart == before:  # nothing more can be isolated
+                adapters = choice.found
+                for name in left.keys() - found.keys():
+                    found[name] = _task(name, replace(left[name], adapters=adapters), watch)
+    return with_ended(joined([found[name] for name in every]), selection, seen)
+
+
+def measured(selection: Selection) -> Results:
+    """Return the activations' errors, as all that is in some results."""
+    with parts.collected() as failed:
+        errors = parts.tried("the activations' errors", measure_selected, selection)
+    return Results(activations=() if isinstance(errors, FailedPart) else errors, failed=tuple(failed))
+
+
+class _BrokenError(Exception):
+    """Processes have ended too early: those that were ended by none of us."""
+
+    def __init__(self, ended: Sequence[EarlyEnd]) -> None:
+        super().__init__()
+        self.ended = tuple(ended)
+
+
+def _run_in_pool(
+    tasks: Mapping[str, Selection], choice: Choice, workers: int, take: Callable[[str, Results], None]
+) -> None:
+    """Give the results of each task to `take` as soon as they are there.
+
+    The longest go first, so that no process is left with one at the end.
+
+    Raises
+    ------
+    _BrokenError
+        If a process ends too early.
+    """
+    longest = sorted(tasks, key=lambda name: _steps(name, tasks[name]), reverse=True)
+    processes: list[BaseProcess] = []
+    with TemporaryDirectory(ignore_cleanup_errors=True) as notes:
+        how = multiprocessing.get_context("spawn"), supervision.keep_note_in, (Path(notes),)
+        pool = ProcessPoolExecutor(workers, *how)
+        try:
+            futures = {pool.submit(_run, *_sent(name, tasks[name]), choice): name for name in longest}
+            processes = multiprocessing.active_children()
+            for future in as_completed(futures):
+                take(futures[future], future.result())
+        except BrokenProcessPool:
+            pool.shutdown(cancel_futures=True)
+            raise _BrokenError(_ended(processes, Path(notes))) from None
+        except BaseException:
+            for process in multiprocessing.active_children():
+                process.kill()
+            raise
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _steps(name: str, task: Selection) -> int:
+    """Return how many steps a task takes, its printed ones among them; the activations' errors come first."""
+    if name == ACTIVATIONS:
+        return sys.maxsize
+    (case,) = task.cases
+    printed = case.published.steps[-1].step if case.published else 0
+    return max(case.steps, printed)
+
+
+def _ended(processes: Sequence[BaseProcess], folder: Path) -> list[EarlyEnd]:
+    """Return what has ended too early; the others the pool has terminated."""
+    codes = {process.pid or 0: process.exitcode for process in processes}
+    own = {pid: code for pid, code in codes.items() if code not in (None, -signal.SIGTERM)} or codes
+    ended = [EarlyEnd(code or 0, Note.of_process(folder, pid).read()) for pid, code in own.items()]
+    return [early_end for early_end in ended if early_end.activity]
+
+
+# A task as it is sent to a process: its name, each case's name, path and text, and the number formats.
+Sent: TypeAlias = tuple[str, tuple[tuple[str, Path, str], ...], tuple[str, ...]]
+
+
+def _sent(name: str, task: Selection) -> Sent:
+    return name, tuple((case.name, case.path, case.text) for case in task.cases), task.dtypes
+
+
+def _run(
+    name: str, texts: tuple[tuple[str, Path, str], ...], dtypes: tuple[str, ...], choice: Choice
+) -> Results:
+    """Run one task in a process of the pool."""
+    adapters = choice.load(lambda adapter: supervision.note(Activity(adapter)))
+    return _task(name, Selection(tuple(case_of(*text) for text in texts), adapters, dtypes))
+
+
+def _task(name: str, selection: Selection, watch: Watch = lambda *_: None) -> Results:
+    return measured(selection) if name == ACTIVATIONS else run(selection, watch)
+
+
+def apart(ended: Sequence[EarlyEnd], names: Sequence[str]) -> tuple[str, ...]:
+    """Return which adapters run in a process of their own, after what has ended so far.
+
+    They are those that were at work, and all that are not built in: one of these may have begun what ended
+    the process while another was at work, as by a thread.
+    """
+    suspects = [early_end.activity.adapter for early_end in ended if early_end.activity]
+    return tuple(dict.fromkeys((*suspects, *of_ones_own(names)))) if ended else ()
+
+
+def describe(ended: EarlyEnd) -> str:
+    """Say in one line which program ended the process, how, and on what."""
+    activity = ended.activity
+    if activity is None:
+        return printable(f"Something {crash.exit_reason(ended.status)} while no program ran.")
+    program = f"{activity.adapter} {activity.program}".strip()
+    where = f"on {activity.case} in {activity.dtype}" if activity.case else "while it was loaded"
+    return printable(f"{program} {crash.exit_reason(ended.status)} {where}.")
+
+
+def begins_again(ended: EarlyEnd, what: str) -> str:
+    """Say what has ended, and that the build or what is left of it begins again."""
+    isolated = ", with it in a process of its own" if ended.activity else ""
+    return f"{describe(ended)} {what} begins again{isolated}."
+
+
+def with_ended(results: Results, selection: Selection, ended: Sequence[EarlyEnd]) -> Results:
+    """Return results with an error for each adapter that ended the process; on its own it may not have."""
+    reported = {row.subject.adapter for row in results.rows if _is_early_end(row)}
+    left = [one for one in ended if one.activity and one.activity.adapter not in reported]
+    if reported:  # by one of these the process was ended while a built-in one was at work
+        left = [one for one in left if one.activity and of_ones_own([one.activity.adapter])]
+    return replace(results, rows=(*results.rows, *(_row(early_end, selection) for early_end in left)))
+
+
+def _is_early_end(row: Row) -> bool:
+    return row.finding.verdict is Verdict.ERROR and row.finding.reason.startswith(crash.ENDED)
+
+
+def _row(ended: EarlyEnd, selection: Selection) -> Row:
+    """Return the error; of what is done on no case, such as loading, it stands with the first."""
+    activity, runs = ended.activity or Activity(""), [(case.name, dtype) for case, dtype in selection.runs]
+    at = runs.index((activity.case, activity.dtype)) if (activity.case, activity.dtype) in runs else 0
+    program = activity.program if activity.case == runs[at][0] else ""
+    subject = Subject(runs[at][0], activity.adapter, program, runs[at][1])
+    reason = f"{crash.exit_reason(ended.status)}, though not again in a process of its own"
+    return Row(subject, Finding(0, "", Verdict.ERROR, reason))

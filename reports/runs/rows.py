@@ -1,0 +1,233 @@
+"""What a run gives: a row for each judged quantity, and everything else that is measured.
+
+In a long run one row stands for many steps, so that memory does not grow with their number and no count is
+lost.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, TypeAlias
+
+from cases import Problem
+from cases.verdict import Verdict
+from reference import Finding, Subject, sentence, tape
+from reference.parts import FailedPart
+from reports.runs.accuracy import Accuracy, LostDigits
+from reports.runs.activation_errors import ActivationError
+from reports.runs.comparison import Pair
+from reports.runs.parameter_drift import Drift
+from reports.runs.recorded import Bits, Loss
+
+# The implementation's name where the claim is printed.
+PUBLISHED = "published"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One judged quantity of one training step or, in a long run, of many.
+
+    Attributes
+    ----------
+    place
+        The quantity's place in the order of computation, by which the lines of one step are sorted; -1 for a
+        verdict on the claim as a whole.
+    max_abs_diff, max_rel_diff
+        The largest differences from the NumPy reference's own run; NaN where there is nothing to compare.
+    expected
+        Whether its case says that this is so: a printed number that is listed as wrong and was found wrong,
+        or an expected difference of this adapter.
+    unexpected
+        Whether its case says that this is otherwise: an expected difference that is none.
+    explanation
+        What explains the difference, in a sentence or two, where an implementation first fails.
+    steps
+        How many steps it stands for; the finding is that of one of them.
+    """
+
+    subject: Subject
+    finding: Finding
+    place: int = -1
+    max_abs_diff: float = math.nan
+    max_rel_diff: float = math.nan
+    expected: bool = False
+    unexpected: bool = False
+    explanation: str = ""
+    steps: int = 1
+
+    @property
+    def passes(self) -> bool:
+        """Whether it agrees, or is as its case says it must be."""
+        return self.finding.passes or self.expected
+
+    @property
+    def fails(self) -> bool:
+        """Whether it counts against the run.
+
+        A framework that is absent does not, unless it was asked for, nor does one that has no equivalent.
+        """
+        return not self.passes and self.finding.verdict not in (Verdict.NOT_RUN, Verdict.NO_EQUIVALENT)
+
+    @property
+    def compared(self) -> bool:
+        """Whether numbers were compared."""
+        return self.finding.index is not None
+
+    @property
+    def conventional(self) -> str:
+        """Whether the case's own rtol and atol hold: "within", "outside", or "" where it asks for none."""
+        return {None: "", True: "within", False: "outside"}[self.finding.conventional]
+
+    @property
+    def sentence(self) -> str:
+        """The finding in one sentence, and what explains it."""
+        text = sentence(self.finding, self.subject)
+        return f"{text}. {self.explanation}" if self.explanation else text
+
+
+@dataclass(frozen=True)
+class Printed:
+    """Printed numbers of one quantity: the one nearest its limit, and what follows exactly.
+
+    Attributes
+    ----------
+    numbers
+        How many printed numbers this stands for.
+    text
+        The number as it was printed.
+    exact
+        The float64 nearest to what follows from the inputs alone.
+    """
+
+    row: Row
+    numbers: int
+    text: str
+    exact: float
+
+
+@dataclass(frozen=True)
+class Results:
+    """Everything that was found, in the order of the cases.
+
+    It is saved whole (`reports.saved`): a further field needs a default, a type that is imported here at run
+    time, and no other code. `failed` are the parts of the run that failed; no verdict is among them.
+    """
+
+    rows: tuple[Row, ...] = ()
+    pairs: tuple[Pair, ...] = ()
+    printed: tuple[Printed, ...] = ()
+    drifts: tuple[Drift, ...] = ()
+    accuracy: tuple[Accuracy, ...] = ()
+    losses: tuple[Loss, ...] = ()
+    activations: tuple[ActivationError, ...] = ()
+    bits: tuple[Bits, ...] = ()
+    lost_digits: tuple[LostDigits, ...] = ()
+    failed: tuple[FailedPart, ...] = ()
+
+
+def first_failure(rows: Iterable[Row]) -> Row | None:
+    """Return the weightiest failing row, of equals the first in the order of computation."""
+    failing = (row for row in rows if row.fails)
+    return min(failing, key=lambda row: (-severity(row), *order(row)), default=None)
+
+
+def severity(row: Row) -> int:
+    """Return how much a row counts against the run: what differs outranks what is undecided."""
+    if not row.fails:
+        return 0
+    return 1 if row.finding.verdict is Verdict.UNDECIDED else 2
+
+
+def order(row: Row) -> tuple[int, int]:
+    """Return a row's place in the order of computation, to sort by."""
+    return row.finding.step, row.place
+
+
+def places(problem: Problem) -> dict[str, int]:
+    """Return the place of each quantity in the order of computation."""
+    return {line.name: place for place, line in enumerate(tape(problem))}
+
+
+# Steps of which every row is kept; of all further steps one row stands for each quantity.
+KEPT_STEPS: Final = 100
+
+# A quantity, its verdict, what its truth is, and whether the case's own tolerance holds.
+Key: TypeAlias = tuple[str, str, str, bool | None]
+
+
+class RowKeeper:
+    """The rows of one implementation over a run.
+
+    Rows of the first `KEPT_STEPS` steps are kept as they are, and so are those of the step that fails first
+    and, where that is undecided, of the first that is decided.
+    Of the others one row stands for each quantity with one verdict and one kind of truth: see `Merged`.
+    """
+
+    def __init__(self, rows: Iterable[Row] = ()) -> None:
+        self._kept = list(rows)
+        self._merged: dict[Key, Merged] = {}
+        self._worst = 0
+
+    @property
+    def rows(self) -> list[Row]:
+        """What has been kept so far."""
+        return [*self._kept, *(merged.row for merged in self._merged.values())]
+
+    def add(self, rows: Sequence[Row]) -> None:
+        """Take the rows of one step."""
+        if self.is_worse(rows) or (rows and rows[0].finding.step <= KEPT_STEPS):
+            self._kept += rows
+        else:
+            for row in rows:
+                self.merge(row.subject, row.finding, row.place, (row.max_abs_diff, row.max_rel_diff))
+        self._worst = max(self._worst, *map(severity, rows), 0)
+
+    def is_worse(self, rows: Sequence[Row]) -> bool:
+        """Whether a step fails more severely than every step before it; what comes later follows from it."""
+        return any(severity(row) > self._worst for row in rows)
+
+    def merge(self, subject: Subject, finding: Finding, place: int, apart: tuple[float, float]) -> None:
+        """Count one finding, with its largest plain differences, of a step that is not kept."""
+        key = finding.quantity, finding.verdict, finding.truth, finding.conventional
+        merged = self._merged.get(key)
+        if merged is None:
+            merged = self._merged[key] = Merged(subject, place, finding)
+        merged.add(finding, apart)
+
+
+@dataclass
+class Merged:
+    """Findings of one quantity over many steps, as one row: that of the largest `used`.
+
+    It has that step's numbers, but the fewest digits and the largest plain differences of all the steps.
+    """
+
+    subject: Subject
+    place: int
+    worst: Finding
+    steps: int = 0
+    digits: float = math.inf
+    apart: tuple[float, float] = (math.nan, math.nan)
+
+    def add(self, finding: Finding, apart: tuple[float, float]) -> None:
+        """Count one more; NaN, which is never within, is worse than any number."""
+        used, worst = finding.used, self.worst.used
+        if used > worst or (math.isnan(used) and not math.isnan(worst)):
+            self.worst = finding
+        self.steps += 1
+        self.digits = min(self.digits, finding.digits)
+        if apart != self.apart:
+            self.apart = _larger(self.apart[0], apart[0]), _larger(self.apart[1], apart[1])
+
+    @property
+    def row(self) -> Row:
+        is_compared = self.worst.index is not None
+        finding = replace(self.worst, digits=self.digits) if is_compared else self.worst
+        return Row(self.subject, finding, self.place, *self.apart, steps=self.steps)
+
+
+def _larger(number: float, other: float) -> float:
+    """Return the larger of two, the first of equals; NaN stands for nothing known."""
+    return other if other > number or math.isnan(number) else number

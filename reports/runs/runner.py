@@ -1,0 +1,298 @@
+"""Running a selection: all implementations of a case advance in lockstep, so that no run need be stored."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields, replace
+from functools import partial
+from itertools import chain
+from typing import Any, TypeAlias
+
+from adapters import Adapter, Unavailable
+from cases import Case, Problem
+from cases.verdict import Verdict
+from reference import Claim, Finding, JudgedStep, Subject, judge, parts, training_steps
+from reference.diagnosis import explain_step, inherited
+from reference.parts import FailedPart
+from reports import supervision
+from reports.environment import Selection
+from reports.runs.accuracy import AccuracyCounter, LostDigitsKeeper, added
+from reports.runs.comparison import REFERENCE, UNKNOWN, Differences, Pair, PairCounter, plain_differences
+from reports.runs.expected_differences import expectation_of, marked
+from reports.runs.parameter_drift import DriftMeter
+from reports.runs.printed_numbers import judge_case
+from reports.runs.recorded import BitKeeper, LossKeeper
+from reports.runs.rows import KEPT_STEPS, PUBLISHED, Results, Row, RowKeeper, first_failure, places
+from reports.runs.step_batches import OptionalMeasure, Step, StepBatch, batched
+from reports.supervision import Activity
+
+# Called before each case and number format (step 0), and after each step.
+Watch: TypeAlias = Callable[[Case, str, int], None]
+
+# What is measured, and no verdict: the field of `Results`, its name for a reader, what makes the measure.
+MEASURES: dict[str, tuple[str, Callable[[Problem], Any]]] = {
+    "pairs": ("the direct comparison", lambda _: PairCounter()),
+    "drifts": ("the drift", DriftMeter),
+    "accuracy": ("the accuracy", lambda _: AccuracyCounter()),
+    "losses": ("the losses", LossKeeper),
+    "bits": ("the bits", lambda _: BitKeeper()),
+    "lost_digits": ("the lost digits", lambda _: LostDigitsKeeper()),
+}
+
+
+def _ignore(case: Case, dtype: str, step: int) -> None:
+    """Watch nothing."""
+
+
+def run(selection: Selection, watch: Watch = _ignore) -> Results:
+    """Run and judge everything."""
+    with parts.collected() as failed:
+        results = joined([one for case in selection.cases for one in _each(case, selection, watch)])
+    return replace(results, failed=tuple(failed))
+
+
+def joined(several: Sequence[Results]) -> Results:
+    """Put results one after the other; what is counted over all cases is added up."""
+    names = [field.name for field in fields(Results)]
+    together = {name: tuple(chain.from_iterable(getattr(one, name) for one in several)) for name in names}
+    return Results(**together | {"accuracy": added(one.accuracy for one in several)})
+
+
+def _each(case: Case, selection: Selection, watch: Watch) -> Iterator[Results]:
+    """Give the results of one case in each number format, and then those of its printed numbers."""
+    for dtype in (dtype for of, dtype in selection.runs if of is case):
+        watch(case, dtype, 0)
+        yield _in_one_format(case, dtype, selection, watch)
+    if case.published:
+        watch(case, "printed numbers", 0)
+        yield _of_printed_numbers(case)
+
+
+def _in_one_format(case: Case, dtype: str, selection: Selection, watch: Watch) -> Results:
+    problem, about = case.problem(dtype), f"of {case.name} in {dtype}"
+    measures = _measures(problem)
+    rows = parts.tried(
+        f"the judging {about}", _run_problem, case, problem, selection.adapters, watch, [*measures.values()]
+    )
+    if isinstance(rows, FailedPart):
+        return Results(
+            tuple(_not_judged(subject, rows) for subject in _before_the_run(problem, selection.adapters))
+        )
+    return Results(tuple(rows), **{name: measure.finished() for name, measure in measures.items()})
+
+
+def _measures(problem: Problem) -> dict[str, OptionalMeasure[Any]]:
+    about = f"of {problem.case} in {problem.dtype}"
+    return {
+        name: OptionalMeasure(f"{part} {about}", partial(make, problem))
+        for name, (part, make) in MEASURES.items()
+    }
+
+
+def _of_printed_numbers(case: Case) -> Results:
+    printed = parts.tried(
+        f"the judging of the printed numbers of {case.name}", judge_case, case, explain=True
+    )
+    if isinstance(printed, FailedPart):
+        return Results((_not_judged(Subject(case.name, PUBLISHED, "", "printed"), printed),))
+    return Results(rows=tuple(one.row for one in printed), printed=tuple(printed))
+
+
+def _not_judged(subject: Subject, failed: FailedPart) -> Row:
+    """Return the error of an implementation where the judging itself failed: that is no agreement."""
+    return Row(subject, Finding(0, "", Verdict.ERROR, f"is not judged, because {failed}"))
+
+
+def run_case(
+    case: Case, dtype: str, adapters: Sequence[Adapter | Unavailable]
+) -> tuple[list[Row], tuple[Pair, ...]]:
+    """Run one case in one number format; return each program's rows together, and the pairs of programs."""
+    problem = case.problem(dtype)
+    pairs = _measures(problem)["pairs"]
+    return _run_problem(case, problem, adapters, _ignore, [pairs]), pairs.finished()
+
+
+def _run_problem(
+    case: Case,
+    problem: Problem,
+    adapters: Sequence[Adapter | Unavailable],
+    watch: Watch,
+    measures: Sequence[OptionalMeasure[Any]],
+) -> list[Row]:
+    """Return each program's rows together; every measure is given each batch of steps."""
+    rows = _before_the_run(problem, adapters)
+    present = [adapter for adapter in adapters if isinstance(adapter, Adapter)]
+    steps = _with_reference(problem, present, _watched(case, problem, present, watch))
+    for batch in batched(problem, steps):
+        _keep_rows(problem, batch, _differences(problem, batch), rows)
+        for measure in measures:
+            measure.add(batch)
+    return _with_expectations(case, problem, rows, present)
+
+
+def _watched(case: Case, problem: Problem, adapters: Sequence[Adapter], watch: Watch) -> Iterator[Step]:
+    for step in lockstep(problem, adapters):
+        yield step
+        watch(case, problem.dtype, max(judged.step for judged in step.values()))
+
+
+def _keep_rows(
+    problem: Problem,
+    batch: StepBatch,
+    differences: Mapping[Subject, Differences],
+    rows: Mapping[Subject, RowKeeper],
+) -> None:
+    place = places(problem)
+    for i, step in enumerate(batch.steps):
+        for subject, judged in step.items():
+            apart, keeper, failures = differences[subject], rows[subject], judged.failures
+            if judged.step > KEPT_STEPS and not failures:
+                for finding in judged.findings:
+                    keeper.merge(subject, finding, place[finding.quantity], _apart(finding, apart, i))
+                continue
+            found = _rows(subject, judged, place, apart, i)
+            if failures and keeper.is_worse(found):  # what comes later follows from it
+                found = explained(problem, judged, found)
+            keeper.add(found)
+
+
+def _with_expectations(
+    case: Case, problem: Problem, rows: Mapping[Subject, RowKeeper], present: Sequence[Adapter]
+) -> list[Row]:
+    """Return all rows; those of each adapter that is present are marked by what the case expects of it."""
+    by_adapter: dict[str, list[Row]] = {}
+    for subject, keeper in rows.items():
+        by_adapter.setdefault(subject.adapter, []).extend(keeper.rows)
+    expected = {
+        adapter.name: expectation_of(case, problem.dtype, adapter, by_adapter[adapter.name])
+        for adapter in present
+    }
+    return [row for name, found in by_adapter.items() for row in marked(expected.get(name), found)]
+
+
+def _before_the_run(problem: Problem, adapters: Sequence[Adapter | Unavailable]) -> dict[Subject, RowKeeper]:
+    """Return no rows yet for each program, and for each adapter that cannot run the row that says so."""
+    rows: dict[Subject, RowKeeper] = {}
+    for adapter in adapters:
+        if isinstance(adapter, Unavailable):
+            subject = _subject(problem, adapter)
+            rows[subject] = RowKeeper([Row(subject, Finding(0, "", adapter.verdict, adapter.reason))])
+        else:
+            rows |= {_subject(problem, adapter, program.name): RowKeeper() for program in adapter.programs}
+    return rows
+
+
+def _subject(problem: Problem, adapter: Adapter | Unavailable, program: str = "") -> Subject:
+    return Subject(problem.case, adapter.name, program, problem.dtype)
+
+
+def lockstep(problem: Problem, adapters: Sequence[Adapter]) -> Iterator[Step]:
+    """Advance every program of every adapter step by step, until the last has ended.
+
+    One that ends before the others is left out from there on: near the threshold of `until`, roundings decide
+    which step is the last.
+    """
+    runs = {
+        _subject(problem, adapter, program.name): judge(
+            problem, program.run, program.promises(problem.depth), accumulators=program.accumulators
+        )
+        for adapter in adapters
+        for program in adapter.programs
+    }
+    while runs:
+        judged = {subject: _next_step(subject, run) for subject, run in runs.items()}
+        taken = {subject: step for subject, step in judged.items() if step is not None}
+        runs = {subject: run for subject, run in runs.items() if subject in taken}
+        if taken:
+            yield taken
+    supervision.note(None)
+
+
+def _next_step(subject: Subject, run: Iterator[JudgedStep]) -> JudgedStep | None:
+    """Return the next step of one training, or None at its end."""
+    supervision.note(Activity(subject.adapter, subject.program, subject.case, subject.dtype))
+    return next(run, None)
+
+
+def _with_reference(
+    problem: Problem, adapters: Sequence[Adapter], steps: Iterable[Step]
+) -> Iterator[tuple[Step, Claim]]:
+    """Give each step with the NumPy reference's own claim, which runs unseen if it is not selected."""
+    is_selected = any(adapter.name == REFERENCE for adapter in adapters)
+    unseen = None if is_selected else training_steps(problem.copy())
+    part = f"the plain differences of {problem.case} in {problem.dtype}"
+    for step in steps:
+        claim = {} if unseen is None else parts.tried(part, next, unseen, {})
+        yield step, {} if isinstance(claim, FailedPart) else claim
+
+
+def _differences(problem: Problem, batch: StepBatch) -> dict[Subject, Differences]:
+    """Return each implementation's largest plain differences from the reference; none where that fails."""
+    selected = Subject(problem.case, REFERENCE, "", problem.dtype)
+    reference = batch.arrays.get(selected) or batch.unseen
+    found: dict[Subject, Differences] = {}
+    for subject, arrays in batch.arrays.items():
+        part = f"the plain differences of {subject.implementation} on {subject.case} in {subject.dtype}"
+        differences = parts.tried(part, plain_differences, arrays, reference)
+        found[subject] = {} if isinstance(differences, FailedPart) else differences
+    return found
+
+
+def rows_of(problem: Problem, subject: Subject, judged: JudgedStep) -> list[Row]:
+    """Return the rows of one judged step, without plain differences."""
+    return _rows(subject, judged, places(problem), {}, 0)
+
+
+def _rows(
+    subject: Subject, judged: JudgedStep, place: Mapping[str, int], differences: Differences, i: int
+) -> list[Row]:
+    """Return the rows of one judged step, the i-th of its batch."""
+    return [
+        Row(subject, finding, _place(finding, place), *_apart(finding, differences, i))
+        for finding in judged.findings
+    ]
+
+
+def _place(finding: Finding, place: Mapping[str, int]) -> int:
+    return place.get(finding.quantity, len(place)) if finding.quantity else -1
+
+
+def _apart(finding: Finding, differences: Differences, i: int) -> tuple[float, float]:
+    """Return the largest plain differences of a finding's quantity, where numbers were compared."""
+    if finding.index is None or finding.quantity not in differences:
+        return UNKNOWN
+    return differences[finding.quantity][i]
+
+
+def explained(problem: Problem, judged: JudgedStep, rows: Sequence[Row]) -> list[Row]:
+    """Return a step's rows with an explanation of the first that fails, if it is one of numbers or shapes.
+
+    What fails on the way to it is named in its place; the rows are otherwise as they were.
+    """
+    first = first_failure(rows)
+    return [
+        replace(row, explanation=_explanation(problem, judged, row)) if row is first else row for row in rows
+    ]
+
+
+def _explanation(problem: Problem, judged: JudgedStep, row: Row) -> str:
+    before, subject = parts.so_far(), row.subject
+    part = f"the diagnosis of {subject.implementation} on {subject.case} in {subject.dtype}"
+    text = parts.tried(part, _diagnosis, problem, judged, row.finding)
+    failed = parts.so_far()[len(before) :]
+    explanation = [text] if isinstance(text, str) and text else []
+    return " ".join((*explanation, *(f"Not told: {one}." for one in failed)))
+
+
+def _diagnosis(problem: Problem, judged: JudgedStep, finding: Finding) -> str:
+    diagnosis = explain_step(problem, judged, finding)
+    if not diagnosis.explanations and finding.verdict is not Verdict.DIFFERS:
+        return ""
+    follows = str(inherited(problem, judged.claim, judged.state, finding.quantity))
+    return f"{diagnosis} {follows}".strip()
+
+
+def diagnosed(problem: Problem, judged: JudgedStep, finding: Finding) -> tuple[frozenset[str], str]:
+    """Return the names of the mistakes that explain a finding, and the diagnosis in words."""
+    with parts.collected() as failed:
+        found = parts.tried("the diagnosis", explain_step, problem, judged, finding)
+    names, text = (frozenset[str](), "") if isinstance(found, FailedPart) else (found.names, str(found))
+    return frozenset(names), f"{text} {parts.counted(failed)}".strip()

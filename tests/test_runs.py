@@ -1,0 +1,307 @@
+"""A run: failures cost nothing else, implementations are compared, losses and printed numbers are kept."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from networks import network
+
+from adapters import Adapter, Program, Unavailable, find_adapters
+from cases import load_case, load_cases
+from cases.dtypes import DTYPES
+from cases.rounding import rounded_once
+from reference import JudgedStep, Subject, Verdict, training_steps
+from reports.environment import Selection
+from reports.runs.comparison import Comparison, bitwise_equal, largest_differences, ulp_distance
+from reports.runs.printed_numbers import judge_case
+from reports.runs.recorded import EVENLY_KEPT_LOSSES, LossKeeper
+from reports.runs.rows import first_failure
+from reports.runs.runner import lockstep, run, run_case
+from reports.runs.step_batches import MAX_STEPS_PER_BATCH, StepBatch, batched, is_recorded
+
+pytestmark = pytest.mark.usefixtures("implementations")
+
+# name of the implementation: verdict, first failing quantity, step, a part of the reason
+DAMAGES = {
+    "nan": (Verdict.DIFFERS, "loss", 1, ""),
+    "drops": (Verdict.ERROR, "dL/db1", 1, "was promised, but is not claimed"),
+    "wrong_shape": (Verdict.ERROR, "dL/db1", 1, "has shape (1, 3), expected (3,)"),
+    "wrong_dtype": (Verdict.ERROR, "dL/dW1", 1, "expected float64"),
+    "changes_its_inputs": (Verdict.ERROR, "x", 3, "changed in place"),
+    "raises": (Verdict.ERROR, "", 1, "raised ValueError: no such luck"),
+    "raises_in_step_2": (Verdict.ERROR, "", 2, "raised ValueError: no such luck"),
+    "ends_the_program": (Verdict.ERROR, "", 1, "SystemExit"),
+    "stops_early": (Verdict.ERROR, "", 2, "stopped after 1 of 3 steps"),
+    "forgets_the_factor": (Verdict.DIFFERS, "dL/da1", 2, ""),
+    "not_a_function": (Verdict.ERROR, "", 0, "expected an Adapter or a function"),
+}
+
+
+def results(folder, *names):
+    adapters = find_adapters([f"programs:{name}" for name in names])
+    return run(Selection(load_cases(folder), adapters, ("float64",)))
+
+
+def rows_of(found, name):
+    return [row for row in found.rows if row.subject.adapter.partition(":")[2] == name]
+
+
+def test_each_damage_has_its_own_verdict_and_the_others_are_unaffected(folder):
+    together = results(folder, "honest", *DAMAGES)
+    for name, (verdict, quantity, step, reason) in DAMAGES.items():
+        first = first_failure(rows_of(together, name))
+        assert first is not None, name
+        assert (first.finding.verdict, first.finding.quantity, first.finding.step) == (
+            verdict,
+            quantity,
+            step,
+        )
+        assert reason in first.finding.reason
+    assert all(row.passes for row in rows_of(together, "honest"))
+    assert repr(rows_of(together, "honest")) == repr(list(results(folder, "honest").rows))
+
+
+def test_a_single_wrong_quantity_costs_no_other_quantity(folder):
+    rows = results(folder, "nan").rows
+    assert {row.finding.quantity for row in rows if not row.passes} == {"loss"}
+    assert {row.finding.step for row in rows} == {1, 2, 3}
+
+
+def counting(name, order):
+    def train(problem):
+        for number, step in enumerate(training_steps(problem), start=1):
+            order.append((name, number))
+            yield step
+
+    return Program(name, train)
+
+
+def test_all_programs_advance_in_lockstep():
+    order = []
+    problem = replace(load_case("worked/document").problem("float64"), steps=3)
+    adapters = [
+        Adapter("one", "", "", (counting("a", order), counting("b", order))),
+        Adapter("other", "", "", (counting("c", order),)),
+    ]
+    taken = list(lockstep(problem, adapters))
+    assert order == [(name, step) for step in (1, 2, 3) for name in "abc"]
+    assert [len(judged) for judged in taken] == [3, 3, 3]
+
+
+def test_an_adapter_that_cannot_run_has_one_row_with_its_reason():
+    absent = Unavailable("jax", Verdict.NOT_RUN, "jax is not installed")
+    (row,), _ = run_case(load_case("worked/document"), "float32", [absent])
+    assert (row.finding.verdict, row.finding.reason) == ("not run", "jax is not installed")
+    assert (row.passes, row.fails) == (False, False)
+
+
+# plain comparisons
+
+
+def test_the_plain_difference_is_from_the_numpy_reference_whether_it_is_selected_or_not(folder):
+    (case,) = load_cases(folder)
+    (fake, numpy) = find_adapters(["programs:forgets_the_factor", "numpy"])
+    alone, _ = run_case(case, "float32", [fake])
+    with_numpy, _ = run_case(case, "float32", [numpy, fake])
+    assert repr(alone) == repr([row for row in with_numpy if row.subject.adapter != "numpy"])
+    assert max(row.max_abs_diff for row in alone) > 0
+    assert {row.max_abs_diff for row in with_numpy if row.subject.adapter == "numpy"} == {0.0}
+
+
+def test_two_implementations_are_counted_against_each_other_over_all_steps(folder):
+    pairs = {pair.quantity: pair for pair in results(folder, "honest", "nan").pairs}
+    assert (pairs["dL/dW1"].elements, pairs["dL/dW1"].equal, pairs["dL/dW1"].ulps) == (3 * 6, 3 * 6, 0)
+    assert (pairs["loss"].elements, pairs["loss"].equal, pairs["loss"].ulps) == (3, 0, math.inf)
+    assert (pairs["loss"].left, pairs["loss"].right) == ("programs:honest", "programs:nan")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_ulp_distance_counts_the_numbers_of_the_format(dtype):
+    one = np.ones(1, dtype)
+    tiny = np.finfo(dtype).smallest_subnormal
+    assert ulp_distance(one, np.nextafter(one, 2)).tolist() == [1]
+    assert ulp_distance(one, one + 8 * np.finfo(dtype).eps).tolist() == [8]
+    assert ulp_distance(one * 0, -one * 0).tolist() == [0]
+    assert ulp_distance(one * tiny, -one * tiny).tolist() == [2]
+    assert ulp_distance(one * np.nan, one * np.nan).tolist() == [0]
+    assert ulp_distance(one * np.nan, one).tolist() == [math.inf]
+    assert ulp_distance(one * np.finfo(dtype).max, one * np.inf).tolist() == [1]
+
+
+def test_plain_differences():
+    reference = np.array([2.0, 0.0, np.inf, -1.0])
+    assert largest_differences(reference, reference) == (0.0, 0.0)
+    assert largest_differences(np.array([2.5, 0.0, np.inf, -1.0]), reference) == (0.5, 0.25)
+    assert largest_differences(np.array([2.0, 1e-9, np.inf, -1.0]), reference) == (1e-9, math.inf)
+    assert math.isnan(largest_differences(np.array([np.nan, 0.0, np.inf, -1.0]), reference)[0])
+    assert bitwise_equal(np.array([0.0, 1.0]), np.array([-0.0, 1.0])).tolist() == [False, True]
+
+
+SHAPES = {"z1": (3, 2), "loss": (), "dL/dW1": (2, 4), "b1_new": (2,), "W1_new": (4, 1)}
+
+
+def arrays(seed, dtype, steps=2):
+    rng = np.random.default_rng(seed)
+    shapes = {name: (steps, *shape) for name, shape in SHAPES.items()}
+    return {
+        name: rounded_once(rng.choice([1, -2, 0.5, 0.0, -0.0], shape), dtype)
+        for name, shape in shapes.items()
+    }
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("odd", [None, 1.5, np.nan, np.inf, 0.0])
+def test_each_quantity_of_each_step_is_compared_as_if_alone(odd, dtype):
+    for seed in range(5):
+        left, right = arrays(seed, dtype), arrays(seed + 5, dtype)
+        if odd is not None:
+            left["b1_new"][0, 1] = right["b1_new"][1, 0] = left["z1"][0, 2, 1] = right["z1"][0, 2, 1] = odd
+        both = Comparison.of(left, right)
+        assert both is not None
+        assert both.names == tuple(SHAPES)
+        largest, equal, ulps = both.largest_differences(), both.equal(), both.ulps()
+        for i, name in enumerate(SHAPES):
+            for step in range(2):
+                mine, theirs = left[name][step], right[name][step]
+                alone = largest_differences(mine, theirs)
+                assert np.array_equal([one[i, step] for one in largest], alone, equal_nan=True)
+                assert equal[i, step] == np.count_nonzero(bitwise_equal(mine, theirs))
+                assert ulps[i, step] == ulp_distance(mine, theirs).max()
+
+
+def test_what_only_one_states_or_states_in_another_form_is_left_out():
+    who, other = Subject("case", "torch", "", "float64"), Subject("case", "jax", "plain", "float64")
+    left, right = ({name: array[0] for name, array in arrays(seed, "float64").items()} for seed in (0, 1))
+    right |= {"z1": right["z1"].T, "loss": 0.5, "b1_new": right["b1_new"].astype("float32")}
+    left["a1"] = right["a2"] = np.zeros((0, 3))
+    right["W1_new"] = np.asfortranarray(left["W1_new"])
+    stated = StepBatch([{who: JudgedStep(1, left), other: JudgedStep(1, right)}]).arrays
+    both = Comparison.of(stated[who], stated[other])
+    assert both is not None
+    assert both.names == ("dL/dW1", "W1_new")
+    assert both.equal()[1] == 4
+    assert Comparison.of(stated[who], {}) is None
+
+
+# batches of steps
+
+
+@given(forms=st.lists(st.sampled_from([(), (2,)]), max_size=12), most=st.integers(1, 5))
+def test_steps_are_batched_in_order_and_never_with_another_form(forms, most):
+    who, problem = Subject("case", "torch", "", "float64"), network()
+    steps = [({who: JudgedStep(i, {"a1": np.full(form, i, float)})}, {}) for i, form in enumerate(forms, 1)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("reports.runs.step_batches.MAX_STEPS_PER_BATCH", most)
+        batches = list(batched(problem, steps))
+    assert [number for batch in batches for number in batch.numbers] == list(range(1, len(forms) + 1))
+    for batch in batches:
+        assert len(batch.steps) <= most
+        assert batch.arrays[who]["a1"].shape == (len(batch.steps), *forms[batch.numbers[0] - 1])
+    assert MAX_STEPS_PER_BATCH == 100
+
+
+# the losses of a training
+
+WHO = Subject("case", "torch", "", "float64")
+
+
+def kept(steps, ended=0, loss=float, batch=1):
+    """Return what is kept of a training of so many steps that has ended after `ended` of them."""
+    keeper = LossKeeper(network(steps=steps))
+    judged = [
+        {WHO: JudgedStep(step, {"loss": np.array(loss(step))})} for step in range(1, (ended or steps) + 1)
+    ]
+    for start in range(0, len(judged), batch):
+        keeper.add(StepBatch(judged[start : start + batch]))
+    return keeper.finished()
+
+
+@given(steps=st.integers(2, 2000), data=st.data())
+def test_the_first_the_recorded_and_the_last_loss_are_kept_once_and_not_too_many(steps, data):
+    ended, batch = data.draw(st.integers(1, steps)), data.draw(st.integers(1, 100))
+    numbers = [one.step for one in kept(steps, ended, batch=batch)]
+    assert numbers == sorted(set(numbers))
+    assert set(numbers) >= {1, ended} | {step for step in range(1, ended + 1) if is_recorded(step)}
+    assert len(numbers) <= EVENLY_KEPT_LOSSES + 3 * len(str(steps)) + 1
+
+
+def test_a_short_training_is_kept_whole_with_what_was_stated():
+    found = kept(EVENLY_KEPT_LOSSES, loss=lambda step: 1 / step)
+    assert [(one.step, one.loss) for one in found] == [(k, 1 / k) for k in range(1, EVENLY_KEPT_LOSSES + 1)]
+    assert {(one.case, one.dtype, one.implementation) for one in found} == {("case", "float64", "torch")}
+    assert kept(1) == ()  # no training
+    found = kept(3, loss=lambda step: [1.0, math.inf, math.nan][step - 1])
+    assert found[1].loss == math.inf
+    assert math.isnan(found[2].loss)
+
+
+@pytest.mark.parametrize("loss", [np.array([1.0]), np.array(1.0, np.float32), 1.0, None])
+def test_a_malformed_loss_is_left_out(loss):
+    keeper = LossKeeper(network(steps=2))
+    keeper.add(StepBatch([{WHO: JudgedStep(1, {} if loss is None else {"loss": loss})}]))
+    assert keeper.finished() == ()
+
+
+def test_an_implementation_that_ends_first_has_a_last_loss_of_its_own():
+    keeper, other = LossKeeper(network(steps=1000)), Subject("case", "jax", "plain", "float64")
+    for step in range(1, 900):
+        taken = {WHO: JudgedStep(step, {"loss": np.array(1.0)})}
+        keeper.add(StepBatch([taken | ({other: taken[WHO]} if step <= 334 else {})]))
+    last = {}
+    for one in keeper.finished():
+        last[one.implementation] = max(one.step, last.get(one.implementation, 0))
+    assert last == {"torch": 899, "jax plain": 334}
+
+
+# printed numbers: what the case lists as wrong must be wrong, and nothing else may be; z1 = a1 = 0.3
+
+CASE = """
+about: One unit, the identity.
+layers: [{{W: [[0.4]], b: [0.1], activation: identity}}]
+x: [[0.5]]
+y: [[0.8]]
+loss: {{name: half_squared_error, reduction: sum}}
+optimizer: {{name: sgd, learning_rate: 0.1}}
+published: {{source: nobody, steps: [{{step: 1, values: {{z1: {z1}, a1: {a1}}}, rejected: {{{rejected}}}}}]}}
+"""
+
+
+def judged(folder, **printed):
+    text = CASE.format(**{"z1": "0.300", "a1": "0.300", "rejected": "", **printed})
+    (folder / "one.yaml").write_text(text, encoding="utf-8")
+    return judge_case(load_case(folder / "one.yaml"))
+
+
+def test_printed_numbers_that_agree(tmp_path):
+    for one in judged(tmp_path):
+        assert one.row.passes
+        assert (one.text, one.exact) == ("0.300", pytest.approx(0.3, rel=1e-15))
+
+
+def test_a_wrong_printed_number_fails_unless_it_is_listed(tmp_path):
+    z1, a1 = judged(tmp_path, z1="0.400", a1="0.400")
+    assert (z1.row.finding.verdict, z1.row.fails) == ("differs", True)
+    assert a1.row.passes  # judged from the printed z1, so the mistake is reported once
+    assert z1.row.sentence.startswith("z1[0, 0] is 0.4, but follows from its inputs as 0.3")
+    assert z1.row.sentence.endswith("(published, printed, one)")
+    z1, _ = judged(tmp_path, z1="0.400", a1="0.400", rejected="z1: a slip")
+    assert (z1.row.finding.verdict, z1.row.expected, z1.row.passes) == ("differs", True, True)
+    assert z1.row.finding.reason == "a slip"
+
+
+def test_a_right_printed_number_that_is_listed_as_wrong_fails(tmp_path):
+    first = first_failure(one.row for one in judged(tmp_path, rejected="z1: a slip"))
+    assert first is not None
+    assert first.finding.verdict == "error"
+    assert "is listed as rejected, but agrees" in first.sentence
+
+
+def test_the_document_has_one_wrong_number_of_eighteen():
+    printed = judge_case(load_case("worked/document"))
+    assert len(printed) == 18
+    assert [one.row.finding.quantity for one in printed if one.row.expected] == ["a2"]
+    assert all(one.row.passes for one in printed)
+    assert judge_case(load_case("nets/square")) == []
