@@ -8,10 +8,10 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from reports.accuracy import kind
-from reports.bits import Bits
-from reports.differences import bitwise_equal, ulp_distance
 from reports.results_file import SavedRun
+from reports.runs.accuracy import kind
+from reports.runs.comparison import bitwise_equal, ulp_distance
+from reports.runs.recorded import Bits
 
 # Of a `Subject`, in its order.
 SUBJECT: Final = ["case", "adapter", "program", "dtype"]

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from reports.formats import FORMATS
 from reports.options import add_common, positive
 from reports.supervision import EarlyEnd, supervised
+from reports.writers import FORMATS
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,7 +46,7 @@ def _build(
 ) -> int:
     """Build, and end with the process that waits for it, if there is one."""
     try:
-        from adapters.isolation.confinement import end_with_parent  # noqa: PLC0415 - after parsing, as the rest
+        from adapters.isolation.resource_limits import end_with_parent  # noqa: PLC0415 - after parsing, as the rest
 
         if parent is not None:
             end_with_parent(parent, with_thread=sys.platform == "linux")

@@ -10,19 +10,20 @@ from rich.console import Console
 
 from adapters import Choice, UnknownAdapterError
 from cases import SHIPPED, Case, CaseErrors, load_cases
-from cases.defects import printable
+from cases.errors import printable
 from reference import parts
 from reference.parts import FailedPart
-from reports import changes, environment, files, report, saved, step_summary, supervision, terminal
-from reports.changes import Changes
+from reports import environment, regression, report, results_file, supervision
+from reports.detection import Power, measure
 from reports.environment import Selection
 from reports.options import flags_of, limits_of, out_folder
-from reports.power import Power, measure
+from reports.regression import Changes
 from reports.report import Report
+from reports.results_file import SavedRun
 from reports.runs import parallel
 from reports.runs.parallel import apart, begins_again, with_ended
-from reports.saved import SavedRun
 from reports.supervision import Activity, EarlyEnd
+from reports.writers import report_files, summary_md, terminal
 
 
 class UsageError(Exception):
@@ -48,7 +49,7 @@ class Wanted:
     power
         Whether to measure what the suite would catch.
     formats
-        Of which of `reports.formats.FORMATS` its files are; none means the usual ones.
+        Of which of `reports.writers.FORMATS` its files are; none means the usual ones.
     baseline
         The saved run to compare with.
     kept
@@ -104,7 +105,7 @@ def make(wanted: Wanted, command: str) -> int:
     """Make the report, and return the exit code; which has `command` in it."""
     try:
         return _make(wanted, command)
-    except (UsageError, CaseErrors, UnknownAdapterError, saved.UnreadableError) as error:
+    except (UsageError, CaseErrors, UnknownAdapterError, results_file.UnreadableError) as error:
         print("\n".join(map(printable, str(error).split("\n"))), file=sys.stderr)
         return 2
     except OSError as error:
@@ -114,7 +115,8 @@ def make(wanted: Wanted, command: str) -> int:
 
 
 def _make(wanted: Wanted, command: str) -> int:
-    baseline = saved.read(wanted.baseline) if wanted.baseline else None  # which this report may replace
+    # Read first: this report may replace it.
+    baseline = results_file.read(wanted.baseline) if wanted.baseline else None
     out = terminal.console()
     made = _of_kept_run(wanted) if wanted.kept else _of_new_run(wanted, command, out)
     with parts.collected():
@@ -127,7 +129,7 @@ def _make(wanted: Wanted, command: str) -> int:
 
 
 def _compared(baseline: SavedRun, made: Report) -> Changes:
-    return changes.compare(baseline, made.run)
+    return regression.compare(baseline, made.run)
 
 
 def _write(made: Report, wanted: Wanted, out: Console) -> None:
@@ -139,11 +141,11 @@ def _write(made: Report, wanted: Wanted, out: Console) -> None:
         If a file cannot be written.
     """
     try:
-        files.write(made, wanted.out, wanted.formats)
+        report_files.write(made, wanted.out, wanted.formats)
     except Exception:
         terminal.show(made, None, out)
         raise
-    parts.tried("the summary of the workflow's step", step_summary.append, made)
+    parts.tried("the summary of the workflow's step", summary_md.append, made)
     terminal.show(made, wanted.out, out)
 
 
@@ -167,7 +169,7 @@ def _of_kept_run(wanted: Wanted) -> Report:
     """Return the report of a run that was kept."""
     if wanted.kept is None or wanted.chooses:
         raise UsageError("--from makes the report of a kept run again, so nothing else chooses what is in it")
-    kept = saved.read(wanted.kept)
+    kept = results_file.read(wanted.kept)
     return report.put_together(kept.results, kept.selection, kept.environment, kept.asked, kept.power)
 
 

@@ -9,7 +9,7 @@ from cases.errors import printable
 from reference import Verdict
 from reports.environment import Selection
 from reports.outcome import expected_differences, failures, grouped, verdict, without_equivalent
-from reports.rows import PUBLISHED, Printed, Results, Row
+from reports.runs.rows import PUBLISHED, Printed, Results, Row
 
 
 @dataclass(frozen=True)

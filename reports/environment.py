@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from adapters import Adapter, Unavailable
 from cases import Case
-from cases.defects import well_formed
+from cases.errors import well_formed
 
 PACKAGES = ("numpy", "torch", "jax", "jaxlib", "optax", "pandas")
 

@@ -8,7 +8,7 @@ from typing import Final, Self, TypeVar
 
 from cases.errors import printable
 from reference import Verdict
-from reports.rows import PUBLISHED, Row, first_failure, order
+from reports.runs.rows import PUBLISHED, Row, first_failure, order
 
 # Stands in a table where there is nothing to say.
 NOTHING: Final = "–"

@@ -14,16 +14,15 @@ from adapters import Adapter, Unavailable, UnknownAdapterError, find_adapters
 from adapters.isolation import Limits
 from adapters.registry import check, default_names
 from cases import SHIPPED, Case, CaseErrors, load_cases
-from cases.defects import printable
+from cases.errors import printable
 from reference import Verdict, parts
 from reference.parts import FailedPart
 from reports.options import flags_of
-from reports.quantities import badness
+from reports.outcome import Cell, agrees, at_step, badness, verdict, where
 from reports.runs.expected_differences import expects
 from reports.runs.printed_numbers import judge_case
 from reports.runs.rows import Row, first_failure, order
 from reports.runs.runner import explained, lockstep, rows_of, run_case
-from reports.verdicts import agrees, at_step, state, verdict, where
 
 # More steps of a case are judged only with `--slow`; a build always judges them all.
 FIRST_STEPS = 100
@@ -249,7 +248,7 @@ def properties(rows: Sequence[Row]) -> list[tuple[str, str]]:
         ("digits", f"{min(one.digits for one in compared):.4g}"),
         ("compared", str(sum(row.steps for row in rows if row.compared))),
     ]
-    found += [(row.finding.quantity, state([row]) + at_step(row)) for row in _worst(rows)]
+    found += [(row.finding.quantity, Cell.of([row]).state + at_step(row)) for row in _worst(rows)]
     return [(printable(name), printable(value)) for name, value in found]
 
 

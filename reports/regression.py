@@ -17,7 +17,7 @@ from reports.bit_changes import QUANTITY, SUBJECT, BitChanges, bit_changes, by_k
 from reports.environment import Environment
 from reports.outcome import NOTHING, group_by, verdict, where
 from reports.results_file import SavedRun
-from reports.rows import Row, order
+from reports.runs.rows import Row, order
 
 SHOWN: Final = ["case", "dtype", "implementation"]
 

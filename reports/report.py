@@ -15,7 +15,7 @@ from reports.environment import Environment, Selection
 from reports.regression import Changes
 from reports.report_tables import Table
 from reports.results_file import SavedRun, saved_run
-from reports.rows import Results
+from reports.runs.rows import Results
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,7 @@ from typing import Final
 import pandas as pd
 
 from cases import Case
-from reports.drift import Drift, by_pair
 from reports.environment import Selection
-from reports.lost_digits import LostDigits
 from reports.outcome import (
     NOTHING,
     Cell,
@@ -28,7 +26,10 @@ from reports.outcome import (
     grouped,
     without_equivalent,
 )
-from reports.rows import PUBLISHED, Pair, Printed, Results, Row
+from reports.runs.accuracy import LostDigits
+from reports.runs.comparison import Pair
+from reports.runs.parameter_drift import Drift, by_pair
+from reports.runs.rows import PUBLISHED, Printed, Results, Row
 
 LEGEND: Final = (
     "“agrees 0.42 (14.9)” means: no error is larger than 0.42 of what rounding alone may cause, and the "

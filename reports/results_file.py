@@ -25,7 +25,7 @@ from reports.columnar import form, written
 from reports.conclusion import Conclusion
 from reports.detection.answers import Power
 from reports.environment import Environment, Selection
-from reports.rows import Results
+from reports.runs.rows import Results
 from reports.writers.csv_json import to_json
 
 NAME: Final = "results.json"

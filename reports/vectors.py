@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from reports.places import out_folder
+from reports.options import out_folder
 
 NAME = "vectors.json"
 

@@ -15,7 +15,7 @@ from cases.published_values import PublishedStep
 from reference import Line, Verdict, tape, training_steps
 from reports.notation import Notation, numbers_of, with_powers
 from reports.outcome import verdict
-from reports.rows import PUBLISHED, Printed, Row
+from reports.runs.rows import PUBLISHED, Printed, Row
 
 # How walks look; the page's own colours are used.
 STYLE: Final = """

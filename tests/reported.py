@@ -13,7 +13,7 @@ from reports.conclusion import Conclusion
 from reports.environment import Selection
 from reports.outcome import expected_differences
 from reports.report_tables import Table
-from reports.rows import Results, Row
+from reports.runs.rows import Results, Row
 
 
 def row(case: str, adapter: str, verdict: Verdict, used: float = 0.5, reason: str = "", **more: bool) -> Row:

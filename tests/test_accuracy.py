@@ -13,7 +13,7 @@ from networks import damaged, network
 
 from adapters import Adapter, Program, find_adapters
 from reference import Subject, judge, training_steps
-from reference.formats import FORMATS
+from reference.arithmetic import FORMATS
 from reports.runs.accuracy import BEYOND, EDGES, UNKNOWN, AccuracyCounter, bins_of, kind
 from reports.runs.runner import lockstep
 from reports.runs.step_batches import StepBatch

@@ -14,8 +14,7 @@ from cases import load_case, names
 from cases.verdict import Fault
 from reference import Verdict, training_steps
 from reference.activations import ACTIVATIONS
-from reference.formats import FORMATS
-from reports import files
+from reference.arithmetic import FORMATS
 from reports.build import main
 from reports.environment import Selection
 from reports.runs.activation_errors import (
@@ -30,6 +29,7 @@ from reports.runs.activation_errors import (
     truths,
     worst_of_strips,
 )
+from reports.writers import report_files
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -179,7 +179,7 @@ def test_measured_are_the_activations_of_the_selected_cases_in_one_format():
 
 def test_a_build_collects_them_beside_the_verdicts(tmp_path, monkeypatch):
     told = []
-    monkeypatch.setattr(files, "write", lambda report, *_: told.append(report))
+    monkeypatch.setattr(report_files, "write", lambda report, *_: told.append(report))
     assert main(["--select", "training/rate-right", "--adapter", "numpy", "--out", str(tmp_path)]) == 0
     results = told[0].results
     assert {one.activation for one in results.activations} == {"tanh"}

@@ -27,16 +27,16 @@ from cases.load import case_of
 from cases.protocol import Program
 from reference import Finding, Subject, Verdict, judge, tape, training_steps
 from reference.mistakes import MISTAKES, Inexpressible, mistaken_steps
-from reports import environment, junit, results_file
-from reports.accuracy import UNKNOWN, Accuracy
-from reports.activations import ActivationError, measure_selected
-from reports.drift import TRUTH, Drift
+from reports import environment, parity, results_file
 from reports.environment import Selection
-from reports.explanations import explained
-from reports.losses import Loss
 from reports.report import Report, put_together
-from reports.rows import PUBLISHED, Pair, Printed, Results, Row
-from reports.run import rows_of, run
+from reports.runs.accuracy import UNKNOWN, Accuracy
+from reports.runs.activation_errors import ActivationError, measure_selected
+from reports.runs.comparison import Pair
+from reports.runs.parameter_drift import TRUTH, Drift
+from reports.runs.recorded import Loss
+from reports.runs.rows import PUBLISHED, Printed, Results, Row
+from reports.runs.runner import explained, rows_of, run
 from reports.writers import report_files, terminal
 
 few = settings(settings.get_profile("reports"), suppress_health_check=list(HealthCheck))
@@ -199,7 +199,7 @@ def test_any_numbers_go_through_every_picture_table_and_writer(
     selection = Selection((DOCUMENT,), find_adapters(["numpy"]))
     report = put_together(results, selection, environment.describe("a command"))
     text = written(report)["results.json"]
-    junit.properties([row for row in results.rows if row.subject.adapter == "mine"])
+    parity.properties([row for row in results.rows if row.subject.adapter == "mine"])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Path, "read_bytes", lambda _: text.encode())
         read = results_file.read(Path("results.json")).results

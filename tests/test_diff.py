@@ -13,12 +13,13 @@ import pytest
 from adapters import Adapter, Program, Unavailable
 from cases import load_cases
 from reference import Verdict, training_steps
-from reports import build, environment, regression_text, report, results_file, run
+from reports import build, environment, regression_text, report, results_file
 from reports.diff import main
 from reports.environment import Selection
 from reports.page import diff
 from reports.regression import compare
 from reports.regression_text import headline, markdown
+from reports.runs import runner
 
 pytestmark = pytest.mark.usefixtures("implementations", "without_pictures")
 
@@ -39,7 +40,7 @@ def ran(folder):
 
         mine = Adapter(name, name, "1.0", (Program("", program),))
         selection = Selection(tuple(load_cases(folder)), (mine,), dtypes)
-        return report.put_together(run.run(selection), selection, environment.describe("a test")).run
+        return report.put_together(runner.run(selection), selection, environment.describe("a test")).run
 
     return ran
 
@@ -209,7 +210,7 @@ def test_a_framework_that_is_absent_now_says_why(ran):
     before = ran(name="jax")
     absent = Unavailable("jax", Verdict.NOT_RUN, "jax is not installed")
     selection = Selection(before.selection.cases, (absent,), ("float64",))
-    now = report.put_together(run.run(selection), selection, environment.describe("a test")).run
+    now = report.put_together(runner.run(selection), selection, environment.describe("a test")).run
     assert [line[-1] for line in tables(before, now)["uncompared"]] == ["not run: jax is not installed"]
 
 

@@ -14,8 +14,8 @@ from networks import network
 from adapters import Adapter, Program, find_adapters
 from cases import load_case
 from reference import Subject, judge, training_steps
-from reference.formats import FORMATS
-from reference.trajectory import certified_trajectory
+from reference.arithmetic import FORMATS
+from reference.certified import certified_trajectory
 from reports.build import main
 from reports.runs import parameter_drift
 from reports.runs.parameter_drift import TRUTH, DriftMeter, TruthOfRun

@@ -12,10 +12,10 @@ from cases.case_schema import Expectation
 from cases.verdict import NoEquivalent
 from reference import Finding, Subject, Verdict, training_steps
 from reference.mistakes import MISTAKES, mistaken_steps
-from reports.expectations import VERDICTS, settled
 from reports.outcome import Cell
-from reports.rows import Row, first_failure, order
-from reports.run import run_case
+from reports.runs.expected_differences import VERDICTS, marked
+from reports.runs.rows import Row, first_failure, order
+from reports.runs.runner import run_case
 
 
 def shown(rows):
@@ -245,7 +245,7 @@ def programs_rows(draw):
 )
 def test_it_is_met_exactly_where_the_definition_says(rows, kind, quantity, step):
     expectation = Expectation.model_construct(**{kind: quantity}, because="why", step=step)
-    found = settled(expectation, rows)
+    found = marked(expectation, rows)
     here = (step, QUANTITIES.index(quantity))
     failing = {}
     for row in sorted(rows, key=order):

@@ -16,15 +16,16 @@ from adapters import Adapter, Unavailable
 from cases import load_case
 from reference import Finding, JudgedStep, Subject, Verdict
 from reports import report, report_tables
-from reports.bits import BitKeeper
-from reports.drift import TRUTH, Drift
 from reports.environment import Environment, Selection
-from reports.lost_digits import LostDigits
 from reports.page.case_sections import quantities
 from reports.regression import compare
 from reports.regression_text import markdown
 from reports.results_file import SavedRun
-from reports.rows import PUBLISHED, Pair, Printed, Results, Row
+from reports.runs.accuracy import LostDigits
+from reports.runs.comparison import Pair
+from reports.runs.parameter_drift import TRUTH, Drift
+from reports.runs.recorded import BitKeeper
+from reports.runs.rows import PUBLISHED, Printed, Results, Row
 from reports.writers.markdown_text import table_head, table_rows
 
 GOLDEN = Path(__file__).parent / "golden"

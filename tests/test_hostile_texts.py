@@ -25,10 +25,11 @@ from adapters import Unavailable, find_adapters
 from cases import Case, load_cases
 from cases.errors import printable, well_formed
 from reference import Verdict
-from reports import environment, report, results_file, run
+from reports import environment, report, results_file
 from reports.environment import Selection
 from reports.report import Report
-from reports.rows import Results, Row
+from reports.runs import runner
+from reports.runs.rows import Results, Row
 from reports.writers import FORMATS, report_files, terminal
 
 ROOT = Path(__file__).parent.parent
@@ -125,7 +126,7 @@ def hostile(folder: Path) -> Report:
     absent = Unavailable(TEXTS[0] + TEXTS[12], Verdict.NOT_RUN, " ".join(TEXTS))
     selection = Selection(load_cases(folder), (*adapters, absent), ("float64",))
     command = shlex.join(["python", "-m", "reports.build", *TEXTS])
-    return report.put_together(run.run(selection), selection, environment.describe(command))
+    return report.put_together(runner.run(selection), selection, environment.describe(command))
 
 
 @pytest.fixture(scope="module")
@@ -237,8 +238,8 @@ def test_junit_xml_and_pytests_own_output(folder: Path, tmp_path: Path) -> None:
         "test_parity and (pwned or cmd)",
     ]
     given = ["-p", "no:cacheprovider", f"--junitxml={tmp_path}/junit.xml", "tests/test_parity.py"]
-    run = [sys.executable, "-c", code, *given, *asked]
-    done = subprocess.run(run, cwd=ROOT, capture_output=True, check=False)
+    runner = [sys.executable, "-c", code, *given, *asked]
+    done = subprocess.run(runner, cwd=ROOT, capture_output=True, check=False)
     assert not strange(done.stdout.decode())
     suite = ET.parse(tmp_path / "junit.xml").getroot()[0]  # noqa: S314 - pytest has written it
     assert suite.get("failures") == "3"

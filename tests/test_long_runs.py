@@ -11,9 +11,8 @@ from adapters import Adapter, Program
 from cases import load_cases
 from reference import Finding, Subject, Verdict, training_steps
 from reports.conclusion import conclude
-from reports.long_runs import KEPT_STEPS, RowKeeper
-from reports.rows import Row, first_failure
-from reports.run import run_case
+from reports.runs.rows import KEPT_STEPS, Row, RowKeeper, first_failure
+from reports.runs.runner import run_case
 
 WHO = Subject("nets/long", "theirs", "", "float64")
 
@@ -160,7 +159,7 @@ def test_the_first_failure_of_a_long_run_is_explained(long_case):
 
 def test_certified_and_other_steps_are_counted_apart(long_case):
     from reports.environment import Selection
-    from reports.rows import Results
+    from reports.runs.rows import Results
 
     case = long_case(2_000)
     honest = Adapter("fake", "", "1", (Program("", training_steps),))

@@ -6,7 +6,7 @@ import pytest
 
 from reference import Finding, Subject, Verdict
 from reports.outcome import Cell, LineCell, Outcome, PrintedCell, outcome
-from reports.rows import Row
+from reports.runs.rows import Row
 
 AGREES, DIFFERS = Verdict.AGREES, Verdict.DIFFERS
 WHOLE = {"quantity": "", "index": None, "used": math.nan}

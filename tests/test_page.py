@@ -17,7 +17,7 @@ from cases import load_cases
 from cases.load import SHIPPED
 from reference import Bounded
 from reference.arithmetic import FLOAT64
-from reports import environment, page, report, run
+from reports import environment, page, report
 from reports.build import main
 from reports.environment import Selection
 from reports.page.case_sections import MAX_YAML, case_sections, network, yaml
@@ -27,6 +27,7 @@ from reports.page.rendering import anchor, case_anchor, failure_anchor, shown, t
 from reports.plots import Picture
 from reports.report import Report
 from reports.report_tables import counts
+from reports.runs import runner
 
 pytestmark = pytest.mark.usefixtures("implementations", "without_pictures")
 
@@ -37,7 +38,9 @@ WRONG = ("programs:forgets_the_factor", "programs:raises", "programs:declines")
 def made(folder: Path, *adapters: str, select: str = "", dtypes: tuple[str, ...] = ("float64",)) -> Report:
     cases = tuple(case for case in load_cases(SHIPPED, folder) if select in case.name)
     selection = Selection(cases, find_adapters(adapters), dtypes)
-    return report.put_together(run.run(selection), selection, environment.describe("python -m reports.build"))
+    return report.put_together(
+        runner.run(selection), selection, environment.describe("python -m reports.build")
+    )
 
 
 class Page(HTMLParser):

@@ -5,7 +5,7 @@ import os.path
 import pytest
 
 from adapters import Choice
-from adapters.registry import of_ones_own
+from adapters.registry import third_party
 from reference import parts
 from reports.options import limits_of
 from reports.parity import (
@@ -79,7 +79,7 @@ def conclude(request):
 def test_parity(case, adapter, dtype, conclude, request):
     slow = request.config.getoption("--slow")
     limits = limits_of(request.config.option)
-    found, apart = RowKeeper(), () if is_debugged(request.config) else of_ones_own([adapter])
+    found, apart = RowKeeper(), () if is_debugged(request.config) else third_party([adapter])
     failure = failure_of(case, adapter, dtype, slow=slow, limits=limits, apart=apart, watch=found.add)
     with parts.collected() as failed:
         record(request.node, found.rows)

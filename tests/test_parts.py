@@ -11,14 +11,14 @@ from cases import load_case, load_cases
 from reference import parts, worked_example
 from reference.mistakes import MISTAKES
 from reference.parts import FailedPart
-from reports import files, page, report, saved
+from reports import page, report, results_file
 from reports.build import main
 from reports.environment import Selection
-from reports.formats import FORMATS
 from reports.parity import Failure, failure_of, with_failed
 from reports.runs import parallel, runner
 from reports.sweep.implementations import Implementation
-from reports.sweep.shrinking.symptom import failure
+from reports.sweep.minimize.dedup import failure
+from reports.writers import FORMATS, report_files
 
 pytestmark = pytest.mark.usefixtures("implementations", "without_pictures", "parts_may_fail")
 
@@ -80,8 +80,8 @@ def wrong(cases, implementations, tmp_path_factory):
 
 def damage(monkeypatch, target):
     """Let a function raise; of a file's writer the name is the file's."""
-    if target in files.WRITERS:
-        monkeypatch.setitem(files.WRITERS, target, breaks)
+    if target in report_files.WRITERS:
+        monkeypatch.setitem(report_files.WRITERS, target, breaks)
     else:
         monkeypatch.setattr(target, breaks)
 
@@ -93,26 +93,26 @@ def whole(one, other, *but):
 
 
 OF_A_REPORT = {
-    "reports.tables.matrix": "“Each case by each adapter”",
-    "reports.known.differences": "“Expected differences”",
-    "reports.known.no_equivalent": "“No equivalent”",
-    "reports.tables.direct": "“The adapters directly”",
-    "reports.tables.lost": "“Within the bound, and yet without one right digit”",
-    "reports.drift_table.table": "“For information: how far the trainings have come apart”",
-    "reports.tables.printed": "“Printed numbers: worked/document”",
-    "reports.report.quantities": "the tables of mine/document",
-    "reports.page.page.counts": "“Each case by each adapter”",
-    "reports.page.page.sections": "“The cases, line by line”",
-    "reports.page.page.anatomy": "“What a tolerance is made of”",
-    "reports.walk.walk": "“worked/document, step by step”",
-    "reports.page.cases.tape_drawing": "the drawing of mine/document",
-    "reports.page.cases.summary": "the tables of mine/document",
-    "reports.pictures.pictures": "“Pictures”",
-    "reports.markdown._matrix": "“Each case by each adapter”",
-    "reports.latex.table": "“Each case by each adapter”",
-    "reports.terminal._matrix": "“Each case by each adapter”",
-    "reports.step_summary.append": "the summary of the workflow's step",
-    **{name: name for name in files.WRITERS},
+    "reports.report_tables.matrix": "“Each case by each adapter”",
+    "reports.report_tables.expected": "“Expected differences”",
+    "reports.report_tables.no_equivalent": "“No equivalent”",
+    "reports.report_tables.direct": "“The adapters directly”",
+    "reports.report_tables.lost": "“Within the bound, and yet without one right digit”",
+    "reports.report_tables.drift": "“For information: how far the trainings have come apart”",
+    "reports.report_tables.printed": "“Printed numbers: worked/document”",
+    "reports.page.case_sections.quantities": "the tables of mine/document",
+    "reports.report_tables.counts": "“Each case by each adapter”",
+    "reports.page.index_page.case_sections": "“The cases, line by line”",
+    "reports.page.index_page.anatomy": "“What a tolerance is made of”",
+    "reports.worked_example.walk": "“worked/document, step by step”",
+    "reports.page.case_sections.tape_table": "the drawing of mine/document",
+    "reports.page.case_sections.summary": "the tables of mine/document",
+    "reports.plots.pictures": "“Pictures”",
+    "reports.writers.summary_md._rank": "“Each case by each adapter”",
+    "reports.writers.latex.table": "“Each case by each adapter”",
+    "reports.writers.terminal._show_table": "“Each case by each adapter”",
+    "reports.writers.summary_md.append": "the summary of the workflow's step",
+    **{name: name for name in report_files.WRITERS},
 }
 
 
@@ -124,7 +124,10 @@ def test_a_part_of_a_report_fails_alone(target, part, right, tmp_path, monkeypat
     printed = capsys.readouterr().out
     assert "All agree" in printed
     assert f"failed: {part}, Broken: no such luck (" in printed
-    late = {"reports.terminal._matrix", "reports.step_summary.append"}  # the files are written by then
+    late = {
+        "reports.writers.terminal._show_table",
+        "reports.writers.summary_md.append",
+    }  # the files are written by then
     for name in ("index.html", "summary.md") if target not in late else ():
         text = (tmp_path / name).read_text(encoding="utf-8").replace("\\", "")
         assert "All agree" in text, name
@@ -132,8 +135,8 @@ def test_a_part_of_a_report_fails_alone(target, part, right, tmp_path, monkeypat
 
 
 def test_a_part_that_fails_is_named_in_its_place(right, tmp_path, monkeypatch):
-    monkeypatch.setattr("reports.page.page.anatomy", breaks)
-    monkeypatch.setattr("reports.page.cases.tape_drawing", breaks)
+    monkeypatch.setattr("reports.page.index_page.anatomy", breaks)
+    monkeypatch.setattr("reports.page.case_sections.tape_table", breaks)
     assert again(right, tmp_path / "damaged") == 1
     monkeypatch.undo()
     text = html.unescape((tmp_path / "damaged" / "index.html").read_text(encoding="utf-8"))
@@ -149,14 +152,14 @@ def test_a_part_that_fails_is_named_in_its_place(right, tmp_path, monkeypatch):
 WRONG = "programs:forgets_the_factor on mine/document"
 
 FAILURES = {
-    "reports.page.page.failures": "“What fails”",
-    "reports.page.failures._formula": f"the line of {WRONG} in float64",
-    "reports.page.failures._numbers": f"the numbers of {WRONG} in float64",
-    "reports.page.failures.repeat": f"the command that repeats {WRONG} in float64",
-    "reports.markdown._failures": "“What fails”",
-    "reports.changes.compare": "what has changed since the last run",
-    "reports.terminal.changes.show": "“What has changed since the last run”",
-    "reports.page.page.changes.to_page": "“What has changed since the last run”",
+    "reports.page.index_page.failures": "“What fails”",
+    "reports.page.failing._formula": f"the line of {WRONG} in float64",
+    "reports.page.failing._numbers": f"the numbers of {WRONG} in float64",
+    "reports.page.failing.repeat": f"the command that repeats {WRONG} in float64",
+    "reports.writers.summary_md._failures": "“What fails”",
+    "reports.regression_text.compare": "what has changed since the last run",
+    "reports.writers.terminal.changes.show": "“What has changed since the last run”",
+    "reports.page.index_page.changes.to_page": "“What has changed since the last run”",
 }
 
 
@@ -179,8 +182,8 @@ PICTURES = ("heat_map", "histogram", "activations", "losses", "drift", "power")
 def test_a_picture_fails_alone(name, right, tmp_path, monkeypatch):
     for other in PICTURES:
         nothing = () if other == "histogram" else None
-        monkeypatch.setattr(f"reports.pictures.{other}.picture", lambda *_, nothing=nothing: nothing)
-    monkeypatch.setattr(f"reports.pictures.{name}.picture", breaks)
+        monkeypatch.setattr(f"reports.plots.{other}.picture", lambda *_, nothing=nothing: nothing)
+    monkeypatch.setattr(f"reports.plots.{name}.picture", breaks)
     assert again(right, tmp_path) == 1
     whole(right, tmp_path)
     text = (tmp_path / "index.html").read_text(encoding="utf-8")
@@ -210,7 +213,9 @@ def without(results, *fields):
 
 def same(one, other, *but):
     """Two kept runs hold the same results; NaN is NaN."""
-    assert repr(without(saved.read(one).results, *but)) == repr(without(saved.read(other).results, *but))
+    assert repr(without(results_file.read(one).results, *but)) == repr(
+        without(results_file.read(other).results, *but)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -250,7 +255,7 @@ def test_a_build_with_a_part_that_failed_fails_and_so_does_its_report_again(case
 
 
 def test_what_failed_in_the_run_is_named_where_it_would_have_stood(right, tmp_path):
-    kept = saved.read(right)
+    kept = results_file.read(right)
     lost = {
         "the drift of a": "drift",
         "the lost digits of b": "lost",
@@ -316,7 +321,7 @@ def test_a_machine_that_cannot_be_described_costs_no_verdict(cases, right, tmp_p
     monkeypatch.setattr("platform.platform", breaks)
     assert build(cases, tmp_path) == 1
     same(tmp_path, right)
-    assert saved.read(tmp_path).environment.platform == "not known"
+    assert results_file.read(tmp_path).environment.platform == "not known"
 
 
 def test_a_parity_test_reports_its_verdict_and_what_failed(cases, monkeypatch):
@@ -346,16 +351,16 @@ def test_the_suites_power_fails_alone(cases, right, tmp_path, monkeypatch):
     monkeypatch.setattr("reports.build_report.measure", breaks)
     assert build(cases, tmp_path, "--format=json", "--format=csv", "--power") == 1
     same(tmp_path, right)
-    (failed,) = saved.read(tmp_path).results.failed
+    (failed,) = results_file.read(tmp_path).results.failed
     assert failed.part == "the suite's power"
-    assert saved.read(tmp_path).power is None
+    assert results_file.read(tmp_path).power is None
 
 
 def test_verdicts_are_printed_where_no_file_can_be_written(right, tmp_path, monkeypatch, capsys):
     def refuse(*_, **__):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(files, "publish", refuse)
+    monkeypatch.setattr(report_files, "publish", refuse)
     assert again(right, tmp_path) == 2
     told = capsys.readouterr()
     assert "All agree" in told.out

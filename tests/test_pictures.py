@@ -17,20 +17,20 @@ from colours import contrast
 from adapters import find_adapters
 from cases import load_case
 from reference import Finding, Subject, Verdict
-from reports.accuracy import BEYOND, EDGES, UNKNOWN, Accuracy
-from reports.activations import ActivationError
 from reports.detection import Alarm, Answer, MistakeResult, Power
 from reports.detection.answers import ASSERT_CLOSE, GRADCHECK, OURS, SUITE, TOOLS
 from reports.detection.detection_tables import ALARMS
-from reports.drift import TRUTH, Drift
 from reports.environment import Selection, describe
-from reports.losses import Loss
 from reports.plots import PLOTS, accuracy_plot, canvas, detection_plot, heat_map, panels, pictures
 from reports.plots.training_plots import DRIFT_COLUMNS, learning_rates
 from reports.report import put_together
 from reports.report_tables import matrix
-from reports.rows import PUBLISHED, Results, Row
-from reports.run import run
+from reports.runs.accuracy import BEYOND, EDGES, UNKNOWN, Accuracy
+from reports.runs.activation_errors import ActivationError
+from reports.runs.parameter_drift import TRUTH, Drift
+from reports.runs.recorded import Loss
+from reports.runs.rows import PUBLISHED, Results, Row
+from reports.runs.runner import run
 
 NAMES = ["heat-map", "histogram-float64", "activations", "losses", "drift"]
 PLOT = {plot.name: plot for plot in PLOTS}

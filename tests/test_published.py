@@ -19,8 +19,8 @@ from cases import CaseErrors, load_case, names
 from cases.published_values import Published, PublishedArray, PublishedStep
 from reference import Verdict, judge_published, training_steps
 from reference.printed_array import error_pattern
-from reports.published import judge_case
-from reports.rows import Row, first_failure
+from reports.runs.printed_numbers import judge_case
+from reports.runs.rows import Row, first_failure
 
 Judge: TypeAlias = Callable[..., list[Row]]
 Update: TypeAlias = Callable[[mpf, mpf, dict[str, mpf], int], mpf]

@@ -33,7 +33,7 @@ from adapters import find_adapters
 from adapters.registry import ENTRY_POINT_GROUP, default_names
 from cases import SHIPPED, load_cases
 from reference import tape, worked_example
-from reports import build, diff, places, vectors
+from reports import build, diff, options, vectors
 from reports.sweep import __main__ as sweep
 from reports.sweep.summary import COLUMNS
 from reports.writers import latex
@@ -120,7 +120,7 @@ def test_each_command_prints_what_is_shown(
     """A reader's files lie in a folder of their own, from where the commands are typed."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(places, "CHECKOUT", tmp_path.resolve())
+    monkeypatch.setattr(options, "CHECKOUT", tmp_path.resolve())
     (tmp_path / "pyproject.toml").touch()
     typed = [command for one in of("commands") if one.document == document for command, _ in one.commands]
     for block in (one for one in BLOCKS if one.document == document):

@@ -9,16 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from adapters import Adapter, Program, Unavailable, choice
+from adapters import Adapter, Program, Unavailable, registry
 from cases import load_case
 from reference import Verdict, training_steps
-from reports import files, saved, tables
+from reports import report_tables, results_file
 from reports.build import main
+from reports.conclusion import conclude
 from reports.environment import Selection
 from reports.runs.rows import Results
 from reports.runs.runner import run_case
-from reports.tables import COLUMNS
-from reports.verdicts import conclude
+from reports.writers import report_files
+from reports.writers.csv_json import COLUMNS
 
 ROOT = Path(__file__).parent.parent
 
@@ -79,7 +80,7 @@ def test_results_have_these_columns_and_say_how_to_repeat_them(build, tmp_path):
 
 def test_csv_and_json_hold_the_same_numbers_to_the_last_bit(build, tmp_path):
     build(adapters=("programs:honest", "programs:nan", "programs:raises"))
-    frame = tables.results(saved.read(tmp_path / "out").results.rows)
+    frame = report_tables.results(results_file.read(tmp_path / "out").results.rows)
     rows = [dict(zip(COLUMNS, row, strict=True)) for row in frame.itertuples(index=False, name=None)]
     for written, row in zip(results(tmp_path / "out"), rows, strict=True):
         for name in ("used", "error", "tolerance", "digits", "ulps", "claimed", "derived", "max_abs_diff"):
@@ -113,9 +114,9 @@ def test_when_nothing_was_compared_nothing_agrees(build, capsys):
 def test_an_absent_framework_fails_if_asked_for_or_if_one_adapter_is_left(
     build, monkeypatch, capsys, *, asked
 ):
-    found = choice.find_adapters(["numpy"])
+    found = registry.find_adapters(["numpy"])
     absent = Unavailable("jax", Verdict.NOT_RUN, "jax is not installed")
-    monkeypatch.setattr(choice, "find_adapters", lambda *_: (*found, absent))
+    monkeypatch.setattr(registry, "find_adapters", lambda *_: (*found, absent))
     assert build(adapters=("numpy", "jax") if asked else ()) == 1
     printed = capsys.readouterr().out
     assert "Not run: jax, because jax is not installed." in printed
@@ -202,7 +203,7 @@ def test_a_report_that_cannot_be_written(build, tmp_path, monkeypatch, capsys):
         raise PermissionError(13, "Permission denied", str(folder))
 
     with monkeypatch.context() as patch:
-        patch.setattr(files, "publish", refuse)
+        patch.setattr(report_files, "publish", refuse)
         assert build() == 2
         assert capsys.readouterr().err.endswith("out: Permission denied\n")
     (tmp_path / "out").rmdir()
@@ -219,7 +220,7 @@ def test_an_interrupted_build_leaves_the_last_report_whole(build, tmp_path, monk
     before = contents(tmp_path / "out")
     for name in FILES:
         with monkeypatch.context() as patch:
-            patch.setitem(files.WRITERS, name, interrupt)
+            patch.setitem(report_files.WRITERS, name, interrupt)
             assert build(adapters=("programs:nan",)) == 130
         assert contents(tmp_path / "out") == before
     assert "Interrupted; the last report is as it was." in capsys.readouterr().err
@@ -274,7 +275,7 @@ def test_power_is_measured_where_it_is_asked_for(build, tmp_path):
         text = (out / name).read_text(encoding="utf-8")
         assert "What this suite catches, beside the usual tools" in text
         assert "weight-factor-missing" in text
-    power = saved.read(out).power
+    power = results_file.read(out).power
     assert power is not None
     assert len(power.meetings) > 30
 

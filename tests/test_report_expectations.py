@@ -6,9 +6,9 @@ import re
 import pytest
 from conftest import TWO_LAYERS
 
-from reports import saved
+from reports import results_file
 from reports.build import main
-from reports.page.tints import is_news
+from reports.page.rendering import is_news
 
 pytestmark = pytest.mark.usefixtures("implementations", "without_pictures")
 
@@ -91,7 +91,7 @@ def test_what_is_expected_is_marked_in_every_row(build, tmp_path):
     marked = {(row["step"], row["quantity"]) for row in rows if row["expected"] == "True"}
     assert marked == {(step, name) for step in "23" for name in ("dL/da1", "dL/dz1")}
     assert {row["expected"] for row in rows if row["verdict"] == "agrees"} == {"False"}
-    told = saved.read(tmp_path / "out")
+    told = results_file.read(tmp_path / "out")
     assert sum(row.expected for row in told.results.rows) == 4
     assert len(told.conclusion.known) == 1
 

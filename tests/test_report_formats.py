@@ -13,7 +13,7 @@ from reports.build import main
 from reports.environment import Selection, describe
 from reports.outcome import Cell
 from reports.report_tables import Table
-from reports.rows import Results
+from reports.runs.rows import Results
 from reports.writers import FORMATS, USUAL, chosen, report_files
 
 EVERY = {"results.csv", "results.json", "drift.csv", "summary.md", "index.html", "badge.svg", "tables.tex"}

@@ -21,13 +21,14 @@ from adapters import Adapter, Program, find_adapters
 from cases import load_cases
 from cases.numbers import rounded_once
 from reference import Finding, JudgedStep, Subject, Verdict, training_steps
-from reports import environment, page, report, results_file, run
-from reports.bits import MOST, BitKeeper
+from reports import environment, page, report, results_file
 from reports.build import main
 from reports.columnar import form, table_form, written, written_table
 from reports.detection import Alarm, Answer, Coverage, FaultResult, MistakeResult, Power
 from reports.environment import Selection
-from reports.rows import Results, Row
+from reports.runs import runner
+from reports.runs.recorded import MAX_VALUES, BitKeeper
+from reports.runs.rows import Results, Row
 
 pytestmark = pytest.mark.usefixtures("implementations")
 
@@ -58,7 +59,7 @@ def told(implementations):
     )
     power = Power(7, 2, meetings, (fault,), alarms, (coverage,), ("torch is absent.",))
     made = environment.describe("a test")
-    return report.put_together(run.run(selection), selection, made, ("numpy",), power)
+    return report.put_together(runner.run(selection), selection, made, ("numpy",), power)
 
 
 @pytest.fixture
@@ -258,7 +259,7 @@ def test_a_digest_stands_for_every_step_since_the_last_one_kept():
     assert before[10].values == after[10].values
 
 
-@pytest.mark.parametrize(("size", "stride"), [(MOST, 1), (MOST + 1, 2), (78_400, 77)])
+@pytest.mark.parametrize(("size", "stride"), [(MAX_VALUES, 1), (MAX_VALUES + 1, 2), (78_400, 77)])
 def test_of_a_large_array_evenly_spaced_values_are_kept(size, stride):
     array = np.arange(float(size)).reshape(-1, 1)
     changed = array + (array == 1)
@@ -284,7 +285,7 @@ def test_arrays_that_a_program_reuses_change_nothing_kept():
     programs = Program("again", reuses), Program("fresh", training_steps)
     selection = Selection(shipped("nets/square"), (Adapter("mine", "", "", programs),), ("float64",))
     digests = {"again": [], "fresh": []}
-    for one in run.run(selection).bits:
+    for one in runner.run(selection).bits:
         digests[one.subject.program].append(one.digest)
     assert digests["again"] == digests["fresh"] != []
 
@@ -308,8 +309,8 @@ def test_a_report_is_made_again_without_running_anything(folder, tmp_path, capsy
 def test_a_build_leaves_a_run_that_can_be_read(folder, tmp_path):
     command = ["--cases", str(folder), "--select", "mine/", "--adapter", "numpy", "--out", str(tmp_path)]
     assert main(command) == 0
-    run = results_file.read(tmp_path)
-    assert [one.name for one in run.cases] == ["mine/two-layers"]
+    runner = results_file.read(tmp_path)
+    assert [one.name for one in runner.cases] == ["mine/two-layers"]
     for name in ("index.html", "summary.md"):
-        assert run.environment.run in (tmp_path / name).read_text(encoding="utf-8")
-    assert len(run.results.bits) == 3 * 2 * len({row.finding.quantity for row in run.results.rows})
+        assert runner.environment.run in (tmp_path / name).read_text(encoding="utf-8")
+    assert len(runner.results.bits) == 3 * 2 * len({row.finding.quantity for row in runner.results.rows})

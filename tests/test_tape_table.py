@@ -9,7 +9,7 @@ from cases import Rule, load_case
 from reference import Finding, Subject, Verdict, tape
 from reports.page.rendering import templates
 from reports.page.tape_table import MAX_COLUMNS, TapeCell, TapeTable, tape_table
-from reports.rows import PUBLISHED, Row
+from reports.runs.rows import PUBLISHED, Row
 
 ADAM = Rule("adam", (("beta1", 0.9), ("beta2", 0.99), ("eps", 1e-8), ("weight_decay", 0.1)))
 SCHEDULE = Rule("step", (("every", 2.0), ("factor", 0.5)))

@@ -15,7 +15,7 @@ from reference.certified import MAX_CERTIFIED_STEPS, is_certified
 from reference.line import leading_to
 from reference.mistakes import MISTAKES
 from reference.training import advance, exact_inputs, propagate
-from reports.run import lockstep
+from reports.runs.runner import lockstep
 
 
 def losses(problem):
@@ -122,7 +122,7 @@ published:
 """
     (tmp_path / "beyond.yaml").write_text(text, encoding="utf-8")
     case = load_case(tmp_path / "beyond.yaml")
-    from reports.published import judge_case
+    from reports.runs.printed_numbers import judge_case
 
     (printed,) = judge_case(case)
     assert printed.row.passes

@@ -12,10 +12,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from adapters import find_adapters
 from cases import SHIPPED, Case, load_case, load_cases
 from reference import tape
-from reports import environment, run
+from reports import environment
 from reports.environment import Selection
 from reports.notation import Notation, with_powers
 from reports.report import Report, put_together
+from reports.runs import runner
 from reports.worked_example import Walk, WalkLine
 from reports.worked_example import walk as walk_of
 
@@ -83,7 +84,7 @@ published:
 
 def report(case: Case, *adapters: str) -> Report:
     selection = Selection((case,), find_adapters(list(adapters) or ["numpy"]))
-    return put_together(run.run(selection), selection, environment.describe("a test"))
+    return put_together(runner.run(selection), selection, environment.describe("a test"))
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from reports.accuracy import kind
+from reports.runs.accuracy import kind
 
 # This suite, given everything that can be observed of an implementation.
 SUITE = "this suite"

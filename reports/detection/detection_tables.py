@@ -7,7 +7,6 @@ from typing import Any
 import pandas as pd
 
 from reference.mistakes import MISTAKES
-from reports.accuracy import kind
 from reports.detection.answers import (
     KINDS,
     OURS,
@@ -22,6 +21,7 @@ from reports.detection.answers import (
     upper_median,
 )
 from reports.outcome import NOTHING
+from reports.runs.accuracy import kind
 from reports.writers.markdown_text import Section, item, table_head, table_rows
 
 TITLE = "What this suite catches, beside the usual tools"

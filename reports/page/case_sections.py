@@ -15,7 +15,7 @@ from reports.outcome import NOTHING, Cell, LineCell, Outcome, at_step, badness, 
 from reports.page.rendering import case_anchor
 from reports.page.tape_table import TapeTable, tape_table
 from reports.report import Report
-from reports.rows import Row
+from reports.runs.rows import Row
 
 # Stands for the quantity where a verdict is on everything that a program claims.
 WHOLE: Final = "(the whole claim)"

@@ -12,8 +12,8 @@ from reports.environment import Environment
 from reports.outcome import group_by, verdict, where
 from reports.page.case_sections import yaml
 from reports.page.rendering import failure_anchor
-from reports.rows import PUBLISHED, Row
-from reports.run import REFERENCE
+from reports.runs.comparison import REFERENCE
+from reports.runs.rows import PUBLISHED, Row
 
 Numbers = tuple[tuple[str, str | FailedPart], ...]
 

@@ -22,7 +22,7 @@ from reports.page.rendering import anchor, templates
 from reports.regression import Changes
 from reports.report import Report
 from reports.report_tables import Table
-from reports.rows import PUBLISHED
+from reports.runs.rows import PUBLISHED
 
 # Kinds of failures that are named at the head of the page, and cases of each; all have their own part.
 MAX_AT_HEAD: Final = 6

@@ -13,8 +13,9 @@ import numpy as np
 from reference import Bounded, Finding, Line, Subject, judge, tape, training_steps, worked_example
 from reference.activations.sigmoid import ULPS
 from reference.arithmetic import FLOAT64, NEGLIGIBLE
-from reports.rows import PUBLISHED, Row
-from reports.run import REFERENCE, rows_of
+from reports.runs.comparison import REFERENCE
+from reports.runs.rows import PUBLISHED, Row
+from reports.runs.runner import rows_of
 
 CASE: Final = "worked/document"
 QUANTITY: Final = "dL/dW2"

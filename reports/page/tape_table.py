@@ -13,7 +13,7 @@ from cases.errors import printable
 from reference import Line, Verdict, tape
 from reports.conclusion import plural
 from reports.outcome import NOTHING, LineCell, agrees, at_step, group_by, verdict
-from reports.rows import PUBLISHED, Row
+from reports.runs.rows import PUBLISHED, Row
 
 # Of a network of more layers, `LAYERS_AT_EACH_END` at each end have a column of their own.
 MAX_COLUMNS: Final = 12

@@ -10,11 +10,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from cases.dtypes import DEFAULT_DTYPES, DTYPES, SIXTEEN_BITS
-from reports.accuracy import BEYOND, EDGES, UNKNOWN
 from reports.plots.canvas import in_order, looks
 from reports.plots.panels import Scale, Sheet, each_curve, each_part, power_of_ten
 from reports.plots.plot import Plot, side_by_side
 from reports.report import Report
+from reports.runs.accuracy import BEYOND, EDGES, UNKNOWN
 
 ABOUT: Final = (
     "Every number that was compared with certified truth, not only the worst: each against what follows "

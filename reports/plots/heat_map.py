@@ -13,7 +13,7 @@ from reports.outcome import Cell, Outcome, grouped
 from reports.plots.canvas import INK, NEWS, TINT, WIDTH, box, canvas, figure_of, fitted, in_order, write
 from reports.plots.plot import Plot, each_line, short, side_by_side
 from reports.report import Report
-from reports.rows import PUBLISHED, Row
+from reports.runs.rows import PUBLISHED, Row
 
 ABOUT: Final = (
     "A line for each case, a column for each adapter in each number format. The number is the largest "

@@ -7,11 +7,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from cases.dtypes import DTYPES
-from reports.drift import TRUTH, is_told
 from reports.plots.canvas import in_order, looks
 from reports.plots.panels import REACH, Scale, Sheet, each_curve, each_part, tens
 from reports.plots.plot import Plot, each_line, short, side_by_side
 from reports.report import Report
+from reports.runs.parameter_drift import TRUTH
+from reports.runs.step_batches import is_recorded
 
 ABOUT_LOSSES: Final = (
     "Trainings of 20 steps or more. Across: the training step. Up: the loss before that step's update, on "
@@ -73,7 +74,7 @@ def losses(report: Report) -> pd.DataFrame:
 def losses_told(table: pd.DataFrame) -> pd.DataFrame:
     """Return the losses at the steps 1, 2, 5, 10, … and at each implementation's last one."""
     last = table.groupby(["case", "dtype", "implementation"], sort=False)["step"].transform("max")
-    told = table[table["step"].map(is_told) | (table["step"] == last)]
+    told = table[table["step"].map(is_recorded) | (table["step"] == last)]
     return side_by_side(told, ("case", "dtype", "step"), "implementation", map(short, told["loss"]))
 
 

@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 from cases.verdict import Verdict
 from reference import Subject
 from reference.agreement import ONE_DIGIT
-from reference.bounded import Real
-from reference.formats import FORMATS
+from reference.arithmetic import FORMATS, Real
 from reports.runs.step_batches import Elements, StepBatch
 
 # Upper ends of the classes of |error| in ulps: exactly right, at most a quarter, …, at most 2²⁰.

@@ -20,9 +20,8 @@ from cases import Problem, names
 from cases.protocol import Program
 from cases.verdict import Fault
 from reference.activations import ACTIVATIONS
-from reference.balls import Ball, precision
-from reference.bounded import Real
-from reference.claims import Claim
+from reference.arithmetic import Ball, Real, precision
+from reference.claim import Claim
 from reports import supervision
 from reports.environment import Selection
 from reports.runs.accuracy import ulps

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from reference.bounded import maximum
+from reference.arithmetic import max_element
 from reports.runs.step_batches import StepBatch
 
 Real: TypeAlias = NDArray[np.float64]
@@ -65,7 +65,7 @@ def differences(claimed: NDArray[Any], reference: NDArray[Any]) -> tuple[Real, R
 def largest_differences(claimed: NDArray[Any], reference: NDArray[Any]) -> tuple[float, float]:
     """Return the largest absolute and the largest relative difference of two arrays of one shape."""
     distance, relative = differences(claimed, reference)
-    return maximum(distance), maximum(relative)
+    return max_element(distance), max_element(relative)
 
 
 def bitwise_equal(left: NDArray[Any], right: NDArray[Any]) -> NDArray[np.bool_]:

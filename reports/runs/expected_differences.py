@@ -16,11 +16,11 @@ from typing import Final, NamedTuple
 
 from adapters import Adapter
 from cases import Case
-from cases.expectations import Expectation
+from cases.case_schema import Expectation
 from cases.verdict import Verdict
 from reference import Finding
+from reports.outcome import where
 from reports.runs.rows import Row, first_failure, order, places
-from reports.verdicts import where
 
 VERDICTS: Final = {
     "differs": Verdict.DIFFERS,
@@ -76,7 +76,7 @@ def marked(expectation: Expectation | None, rows: Sequence[Row]) -> list[Row]:
     if contradiction is not None:
         return [_error(expectation, contradiction), *rows]
     shown = next((row for row in rows if _is_at(expectation, row)), None)
-    explanation = f"Expected by its case: {expectation.told}."
+    explanation = f"Expected by its case: {expectation.description}."
     return [
         replace(row, expected=True, explanation=explanation) if _is_expected(row, shown) else row
         for row in rows

@@ -16,9 +16,9 @@ from tempfile import TemporaryDirectory
 from typing import Final, TypeAlias
 
 from adapters import Choice
-from adapters.registry import of_ones_own
-from cases import case_of, crash
-from cases.defects import printable
+from adapters.registry import third_party
+from cases import case_of, errors
+from cases.errors import printable
 from cases.verdict import Verdict
 from reference import Finding, Subject, parts
 from reference.parts import FailedPart
@@ -67,7 +67,7 @@ def run_all(selection: Selection, choice: Choice, workers: int, watch: Watch) ->
             for early_end in broken.ended:
                 print(begins_again(early_end, "What is left"), file=sys.stderr)
             if choice.apart == before:  # nothing more can be isolated
-                adapters = choice.found
+                adapters = choice.load()
                 for name in left.keys() - found.keys():
                     found[name] = _task(name, replace(left[name], adapters=adapters), watch)
     return with_ended(joined([found[name] for name in every]), selection, seen)
@@ -165,17 +165,17 @@ def apart(ended: Sequence[EarlyEnd], names: Sequence[str]) -> tuple[str, ...]:
     the process while another was at work, as by a thread.
     """
     suspects = [early_end.activity.adapter for early_end in ended if early_end.activity]
-    return tuple(dict.fromkeys((*suspects, *of_ones_own(names)))) if ended else ()
+    return tuple(dict.fromkeys((*suspects, *third_party(names)))) if ended else ()
 
 
 def describe(ended: EarlyEnd) -> str:
     """Say in one line which program ended the process, how, and on what."""
     activity = ended.activity
     if activity is None:
-        return printable(f"Something {crash.exit_reason(ended.status)} while no program ran.")
+        return printable(f"Something {errors.exit_reason(ended.status)} while no program ran.")
     program = f"{activity.adapter} {activity.program}".strip()
     where = f"on {activity.case} in {activity.dtype}" if activity.case else "while it was loaded"
-    return printable(f"{program} {crash.exit_reason(ended.status)} {where}.")
+    return printable(f"{program} {errors.exit_reason(ended.status)} {where}.")
 
 
 def begins_again(ended: EarlyEnd, what: str) -> str:
@@ -189,12 +189,12 @@ def with_ended(results: Results, selection: Selection, ended: Sequence[EarlyEnd]
     reported = {row.subject.adapter for row in results.rows if _is_early_end(row)}
     left = [one for one in ended if one.activity and one.activity.adapter not in reported]
     if reported:  # by one of these the process was ended while a built-in one was at work
-        left = [one for one in left if one.activity and of_ones_own([one.activity.adapter])]
+        left = [one for one in left if one.activity and third_party([one.activity.adapter])]
     return replace(results, rows=(*results.rows, *(_row(early_end, selection) for early_end in left)))
 
 
 def _is_early_end(row: Row) -> bool:
-    return row.finding.verdict is Verdict.ERROR and row.finding.reason.startswith(crash.ENDED)
+    return row.finding.verdict is Verdict.ERROR and row.finding.reason.startswith(errors.ENDED)
 
 
 def _row(ended: EarlyEnd, selection: Selection) -> Row:
@@ -203,5 +203,5 @@ def _row(ended: EarlyEnd, selection: Selection) -> Row:
     at = runs.index((activity.case, activity.dtype)) if (activity.case, activity.dtype) in runs else 0
     program = activity.program if activity.case == runs[at][0] else ""
     subject = Subject(runs[at][0], activity.adapter, program, runs[at][1])
-    reason = f"{crash.exit_reason(ended.status)}, though not again in a process of its own"
+    reason = f"{errors.exit_reason(ended.status)}, though not again in a process of its own"
     return Row(subject, Finding(0, "", Verdict.ERROR, reason))

@@ -16,9 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cases import Problem, names
-from reference.balls import BITS, precision
-from reference.formats import FORMATS
-from reference.trajectory import certified_trajectory
+from reference.arithmetic import BITS, FORMATS, precision
+from reference.certified import certified_trajectory
 from reports.runs.step_batches import StepBatch, is_recorded
 
 Real: TypeAlias = NDArray[np.float64]

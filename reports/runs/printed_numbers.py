@@ -7,13 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cases import Case, Problem
-from cases.published import Published, Rejected
+from cases.published_values import Published, Rejected
 from reference import Finding, Subject, Verdict, judge_published, parts
 from reference.diagnosis import explain_published
-from reference.judged_print import JudgedArray
 from reference.parts import FailedPart
-from reference.patterns import NAMED
-from reference.published import JudgedPrint
+from reference.printed_array import MAX_NAMED, JudgedArray
+from reference.printed_numbers import JudgedPrint
 from reports.runs.comparison import largest_differences
 from reports.runs.rows import PUBLISHED, Printed, Row, places
 
@@ -97,7 +96,9 @@ def _which(judged: JudgedArray, reasons: Sequence[str]) -> str:
     wrong = np.argwhere(judged.printed.given & (judged.verdicts != Verdict.AGREES)).tolist()
     if not wrong:
         return f"is listed as rejected ({reasons[0]}), but agrees"
-    names = ", ".join(f"{judged.quantity}{place}" for place in wrong[:NAMED]) + ", …" * (len(wrong) > NAMED)
+    names = ", ".join(f"{judged.quantity}{place}" for place in wrong[:MAX_NAMED]) + ", …" * (
+        len(wrong) > MAX_NAMED
+    )
     several = f"but {len(wrong)} of its numbers are not right: name each that is rejected, as {names}"
     return f"{judged.quantity} is listed as rejected ({reasons[0]}), {several}"
 

@@ -111,8 +111,8 @@ class Printed:
 class Results:
     """Everything that was found, in the order of the cases.
 
-    It is saved whole (`reports.saved`): a further field needs a default, a type that is imported here at run
-    time, and no other code. `failed` are the parts of the run that failed; no verdict is among them.
+    It is saved whole (`reports.results_file`): a further field needs a default, a type that is imported here
+    at run time, and no other code. `failed` are the parts of the run that failed; no verdict is among them.
     """
 
     rows: tuple[Row, ...] = ()

@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 
 from cases import Problem
 from reference import Claim, Finding, JudgedStep, Subject, parts
-from reference.bounded import Real
-from reference.formats import Error
+from reference.arithmetic import Error, Real
 from reference.parts import FailedPart
 
 # One step of all implementations that took it.

@@ -16,7 +16,7 @@ from adapters import Adapter, Unavailable, UnknownAdapterError, find_adapters
 from adapters.isolation import Limits
 from adapters.registry import default_names
 from cases.errors import printable
-from reports.limits import flags_of
+from reports.options import flags_of
 from reports.sweep.engine import (
     FinishedTask,
     LostWorkersError,

@@ -16,7 +16,7 @@ from cases.verdict import NoEquivalent
 from reference import Claim, Finding, JudgedStep, Subject, Verdict, sentence
 from reference.agreement import AGREES, UNDECIDED, VERDICTS
 from reference.batched import StackFinding, judge_stack
-from reports.explanations import diagnosed
+from reports.runs.runner import diagnosed
 from reports.sweep.expected_regions import expected_alone, expected_in_stack
 from reports.sweep.implementations import Implementation
 

@@ -9,8 +9,8 @@ from typing import Final
 import pandas as pd
 
 from cases.errors import printable
-from reports.drift import Drift
-from reports.rows import Row
+from reports.runs.parameter_drift import Drift
+from reports.runs.rows import Row
 
 # The columns of results.csv.
 COLUMNS: Final = (

@@ -12,7 +12,7 @@ import pandas as pd
 from adapters import Adapter, Unavailable
 from cases import Problem
 from reference import Verdict
-from reports.accuracy import kind
+from reports.runs.accuracy import kind
 from reports.sweep.evaluate import FAILING, described
 from reports.sweep.expected_regions import expected_alone
 from reports.sweep.implementations import Implementation
