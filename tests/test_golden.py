@@ -26,6 +26,7 @@ from reports.runs.comparison import Pair
 from reports.runs.parameter_drift import TRUTH, Drift
 from reports.runs.recorded import BitKeeper
 from reports.runs.rows import PUBLISHED, Printed, Results, Row
+from reports.runs.step_batches import StepBatch
 from reports.writers.markdown_text import table_head, table_rows
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -133,7 +134,7 @@ def with_bits(run: SavedRun, values: dict[str, list[float]]) -> SavedRun:
     keeper, who = BitKeeper(), Subject(DOCUMENT.name, "jax", "plain", "float64")
     for step in (1, 2):
         claim = {name: np.array([[numbers[0]], [numbers[step]]]) for name, numbers in values.items()}
-        keeper.add({who: JudgedStep(step, claim)})
+        keeper.add(StepBatch([{who: JudgedStep(step, claim)}]))
     return dataclasses.replace(run, results=dataclasses.replace(run.results, bits=keeper.finished()))
 
 

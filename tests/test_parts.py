@@ -3,6 +3,7 @@
 import html
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 from conftest import TWO_LAYERS
 
@@ -15,6 +16,7 @@ from reports import page, report, results_file
 from reports.build import main
 from reports.environment import Selection
 from reports.parity import Failure, failure_of, with_failed
+from reports.plots import PLOTS
 from reports.runs import parallel, runner
 from reports.sweep.implementations import Implementation
 from reports.sweep.minimize.dedup import failure
@@ -105,7 +107,7 @@ OF_A_REPORT = {
     "reports.page.index_page.case_sections": "“The cases, line by line”",
     "reports.page.index_page.anatomy": "“What a tolerance is made of”",
     "reports.worked_example.walk": "“worked/document, step by step”",
-    "reports.page.case_sections.tape_table": "the drawing of mine/document",
+    "reports.page.case_sections.tape_table": "the tape of mine/document",
     "reports.page.case_sections.summary": "the tables of mine/document",
     "reports.plots.pictures": "“Pictures”",
     "reports.writers.summary_md._rank": "“Each case by each adapter”",
@@ -144,7 +146,7 @@ def test_a_part_that_fails_is_named_in_its_place(right, tmp_path, monkeypatch):
     assert "“What a tolerance is made of” failed: Broken: no such luck" in method.partition("</section>")[0]
     _, _, case = text.partition('<section class="case" id="case:mine/document"')
     case = case.partition("</section>")[0]
-    assert "the drawing of mine/document failed: Broken: no such luck" in case
+    assert "the tape of mine/document failed: Broken: no such luck" in case
     assert "dL/dz2 W2" in case
     assert "3 parts of the report failed: " in text
 
@@ -157,9 +159,9 @@ FAILURES = {
     "reports.page.failing._numbers": f"the numbers of {WRONG} in float64",
     "reports.page.failing.repeat": f"the command that repeats {WRONG} in float64",
     "reports.writers.summary_md._failures": "“What fails”",
-    "reports.regression_text.compare": "what has changed since the last run",
-    "reports.writers.terminal.changes.show": "“What has changed since the last run”",
-    "reports.page.index_page.changes.to_page": "“What has changed since the last run”",
+    "reports.regression.compare": "what has changed since the last run",
+    "reports.writers.terminal.regression_text.show": "“What has changed since the last run”",
+    "reports.page.index_page.regression_text.to_page": "“What has changed since the last run”",
 }
 
 
@@ -174,16 +176,11 @@ def test_what_describes_a_failure_fails_alone(target, part, wrong, tmp_path, mon
     assert "dL/da1" in (tmp_path / "index.html").read_text(encoding="utf-8")
 
 
-PICTURES = ("heat_map", "histogram", "activations", "losses", "drift", "power")
-
-
 @pytest.mark.usefixtures("drawn")
-@pytest.mark.parametrize("name", PICTURES)
+@pytest.mark.parametrize("name", [plot.name for plot in PLOTS])
 def test_a_picture_fails_alone(name, right, tmp_path, monkeypatch):
-    for other in PICTURES:
-        nothing = () if other == "histogram" else None
-        monkeypatch.setattr(f"reports.plots.{other}.picture", lambda *_, nothing=nothing: nothing)
-    monkeypatch.setattr(f"reports.plots.{name}.picture", breaks)
+    plots = (replace(one, numbers=breaks if one.name == name else lambda _: pd.DataFrame()) for one in PLOTS)
+    monkeypatch.setattr("reports.plots.PLOTS", tuple(plots))
     assert again(right, tmp_path) == 1
     whole(right, tmp_path)
     text = (tmp_path / "index.html").read_text(encoding="utf-8")
@@ -343,8 +340,8 @@ def test_a_sweeps_finding_is_reported_without_its_diagnosis(monkeypatch):
     found = failure(Implementation(adapter, adapter.programs[0]), worked_example())
     assert found is not None
     assert found.symptom.explanations == frozenset()
-    assert "_new" in found.told
-    assert "1 part of the report failed: the diagnosis, Broken: no such luck (" in found.told
+    assert "_new" in found.text
+    assert "1 part of the report failed: the diagnosis, Broken: no such luck (" in found.text
 
 
 def test_the_suites_power_fails_alone(cases, right, tmp_path, monkeypatch):

@@ -12,13 +12,13 @@ import pytest
 from adapters import Adapter, Program, Unavailable, registry
 from cases import load_case
 from reference import Verdict, training_steps
-from reports import report_tables, results_file
+from reports import results_file
 from reports.build import main
 from reports.conclusion import conclude
 from reports.environment import Selection
 from reports.runs.rows import Results
 from reports.runs.runner import run_case
-from reports.writers import report_files
+from reports.writers import csv_json, report_files
 from reports.writers.csv_json import COLUMNS
 
 ROOT = Path(__file__).parent.parent
@@ -80,7 +80,7 @@ def test_results_have_these_columns_and_say_how_to_repeat_them(build, tmp_path):
 
 def test_csv_and_json_hold_the_same_numbers_to_the_last_bit(build, tmp_path):
     build(adapters=("programs:honest", "programs:nan", "programs:raises"))
-    frame = report_tables.results(results_file.read(tmp_path / "out").results.rows)
+    frame = csv_json.results(results_file.read(tmp_path / "out").results.rows)
     rows = [dict(zip(COLUMNS, row, strict=True)) for row in frame.itertuples(index=False, name=None)]
     for written, row in zip(results(tmp_path / "out"), rows, strict=True):
         for name in ("used", "error", "tolerance", "digits", "ulps", "claimed", "derived", "max_abs_diff"):

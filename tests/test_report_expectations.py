@@ -8,7 +8,6 @@ from conftest import TWO_LAYERS
 
 from reports import results_file
 from reports.build import main
-from reports.page.rendering import is_news
 
 pytestmark = pytest.mark.usefixtures("implementations", "without_pictures")
 
@@ -124,22 +123,6 @@ def test_no_equivalent_that_no_case_states_is_no_failure(build, tmp_path, capsys
 def test_where_every_adapter_declines_nothing_is_compared_and_that_fails(expect, build, capsys):
     assert build(expect, "declines") == 1
     assert "Nothing was compared, so nothing is known to agree." in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(
-    ("cell", "news"),
-    [
-        ("differs at a1", True),
-        ("differs as expected at a1", False),
-        ("error as expected at a1", False),
-        ("no equivalent", False),
-        ("not as its case expects", True),
-        ("not run", True),
-        ("agrees exactly", False),
-    ],
-)
-def test_what_a_reader_must_not_overlook(cell, *, news):
-    assert is_news(cell) is news
 
 
 def test_jax_as_it_comes_computes_in_float32(tmp_path):

@@ -29,6 +29,7 @@ from reports.environment import Selection
 from reports.runs import runner
 from reports.runs.recorded import MAX_VALUES, BitKeeper
 from reports.runs.rows import Results, Row
+from reports.runs.step_batches import StepBatch
 
 pytestmark = pytest.mark.usefixtures("implementations")
 
@@ -226,7 +227,7 @@ def test_a_damaged_file_is_refused_with_the_path_in_it(told, tmp_path, name, col
 def bits_of(*claims, subject=SUBJECT):
     keeper = BitKeeper()
     for number, claim in enumerate(claims, start=1):
-        keeper.add({subject: JudgedStep(number, claim)})
+        keeper.add(StepBatch([{subject: JudgedStep(number, claim)}]))
     return keeper.finished()
 
 

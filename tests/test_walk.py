@@ -93,8 +93,8 @@ def document() -> Report:
 
 
 def walk(of: Report) -> Walk:
-    (example,) = of.examples
-    return walk_of(example.case, of.results.rows, of.results.printed)
+    (case,) = of.selection.cases
+    return walk_of(case, of.results.rows, of.results.printed)
 
 
 def lines(of: Walk) -> dict[tuple[int, str], WalkLine]:
