@@ -313,7 +313,7 @@ def ending(tmp_path, monkeypatch):
 
 
 def selected(choice):
-    return Selection(tuple(load_case(name) for name in CASES), choice.found, ("float64", "float32"))
+    return Selection(tuple(load_case(name) for name in CASES), choice.load(), ("float64", "float32"))
 
 
 def in_two_processes(choice, monkeypatch):
