@@ -65,7 +65,6 @@ def test_no_imports_run_in_a_circle():
     list(TopologicalSorter(dict(modules())).static_order())
 
 
-@pytest.mark.xfail(reason="being folded", strict=True)
 def test_no_file_has_the_name_of_another():
     stems = Counter(name.rpartition(".")[2] for name, _ in modules() if "." in name)
     assert [stem for stem, count in stems.items() if count > 1 and stem != "__main__"] == []

@@ -270,7 +270,7 @@ def test_what_failed_in_the_run_is_named_where_it_would_have_stood(right, tmp_pa
 DIAGNOSES = {
     "reports.runs.runner.explain_step": f"the diagnosis of {WRONG}",
     "reports.runs.runner.inherited": f"the diagnosis of {WRONG}",
-    "reports.runs.printed_numbers.explain_published": "the diagnosis of the printed numbers of worked/doc",
+    "reports.runs.published_cases.explain_published": "the diagnosis of the printed numbers of worked/doc",
     "reference.diagnosis.candidates.mistaken_tapes": "the search for known mistakes",
     "reference.diagnosis.candidates._derived": "the mistake weight-factor-missing",
 }

@@ -16,7 +16,7 @@ from cases.numbers import rounded_once
 from reference import JudgedStep, Subject, Verdict, training_steps
 from reports.environment import Selection
 from reports.runs.comparison import Comparison, bitwise_equal, largest_differences, ulp_distance
-from reports.runs.printed_numbers import judge_case
+from reports.runs.published_cases import judge_case
 from reports.runs.recorded import EVENLY_KEPT_LOSSES, LossKeeper
 from reports.runs.rows import first_failure
 from reports.runs.runner import lockstep, run, run_case

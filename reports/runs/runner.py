@@ -18,7 +18,7 @@ from reports.runs.accuracy import AccuracyCounter, LostDigitsKeeper, added
 from reports.runs.comparison import REFERENCE, UNKNOWN, Differences, Pair, PairCounter, plain_differences
 from reports.runs.expected_differences import expectation_of, marked
 from reports.runs.parameter_drift import DriftMeter
-from reports.runs.printed_numbers import judge_case
+from reports.runs.published_cases import judge_case
 from reports.runs.recorded import BitKeeper, LossKeeper
 from reports.runs.rows import KEPT_STEPS, PUBLISHED, Results, Row, RowKeeper, first_failure, places
 from reports.runs.step_batches import OptionalMeasure, Step, StepBatch, batched
