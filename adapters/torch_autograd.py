@@ -24,7 +24,6 @@ from torch.optim.lr_scheduler import LRScheduler
 from adapters.torch_functions import activate, loss_of
 from adapters.torch_optimizers import clip_all, clip_by_norm, optimizer_of, scheduler_of, states
 from cases import Problem, names
-from cases.dtypes import DTYPES
 from cases.protocol import Adapter, Claim, Program, Stacked, activations_of
 
 Tensors: TypeAlias = dict[str, Tensor]
@@ -34,9 +33,6 @@ Differentiate: TypeAlias = Callable[[Problem, Tensors, Tensor, Tensor], tuple[Te
 
 # Clips the gradients in place; returns what can be seen of it.
 Clip: TypeAlias = Callable[[Problem, Tensors], Tensors]
-
-# PyTorch's number formats, by the names they share with NumPy's.
-TORCH_DTYPES = {dtype: getattr(torch, dtype) for dtype in DTYPES}
 
 
 def to_torch(array: NDArray[Any], device: str = "cpu") -> Tensor:

@@ -75,15 +75,12 @@ class LossKind(Kind):
         "examples" or "elements".
     targets
         What y must be: "any", "probabilities" (of each element), "distributions" or "classes" (rows).
-    of_probabilities
-        Whether ŷ must lie between 0 and 1.
     reductions
         Those that it may have.
     """
 
     mean_over: str = "elements"
     targets: str = "any"
-    of_probabilities: bool = False
     reductions: tuple[str, ...] = ("sum", "mean")
 
 
@@ -115,7 +112,7 @@ LOSSES: Final[dict[str, LossKind]] = {
         "−y log σ(a) − (1 − y) log(1 − σ(a)), of logits a.", targets="probabilities"
     ),
     "binary_cross_entropy": LossKind(
-        "−y log a − (1 − y) log(1 − a), of probabilities a.", targets="probabilities", of_probabilities=True
+        "−y log a − (1 − y) log(1 − a), of probabilities a.", targets="probabilities"
     ),
     "huber": LossKind(
         "½ d² where |d| ≤ δ, else δ (|d| − ½δ), with d = a − y.",

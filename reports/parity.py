@@ -74,17 +74,19 @@ def asked_for(
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a case is no success: in words, and whether that is no fault.
+    """Why a case is no success, and whether that is no fault.
 
     Attributes
     ----------
+    text
+        The reason in words, as a person reads it.
     not_run
         Whether only the framework is absent.
     no_equivalent
         Whether only the framework has no form that equals what the case states.
     """
 
-    told: str
+    text: str
     not_run: bool = False
     no_equivalent: bool = False
 
@@ -130,7 +132,7 @@ def with_failed(found: Failure | None, failed: Sequence[FailedPart]) -> Failure 
     """Return a failure with the parts that failed; they are one themselves."""
     if not failed:
         return found
-    before = "" if found is None else f"{found.told}\n\n"
+    before = "" if found is None else f"{found.text}\n\n"
     return Failure(f"{before}{printable(parts.counted(failed))}")
 
 

@@ -33,9 +33,9 @@ def test_a_case_of_a_sweep(benchmark, widths, adapter):
     run_task(task, adapters)  # compiles
     benchmark.pedantic(run_task, (task, adapters), rounds=3)
     parameters = sum((before + 1) * after for before, after in pairwise(shape))
-    each = benchmark.stats.stats.mean / task.told
+    each = benchmark.stats.stats.mean / task.count
     benchmark.extra_info |= {
-        "cases": task.told,
+        "cases": task.count,
         "ms a case": round(1e3 * each, 4),
         "µs a parameter": round(1e6 * each / parameters, 4),
     }

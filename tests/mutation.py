@@ -134,7 +134,7 @@ def chosen(places: Sequence[str], *, few: bool) -> list[Mutant]:
     return list({mutant.place: mutant for mutant in reversed(wanted)}.values()) if few else wanted
 
 
-def told(mutant: Mutant, test: str) -> tuple[bool, str]:
+def outcome_of(mutant: Mutant, test: str) -> tuple[bool, str]:
     """Say whether it went as expected, and how."""
     if test:
         return not mutant.harmless, f"caught by {test.removeprefix('tests/')}"
@@ -161,7 +161,7 @@ def run(mutants: Sequence[Mutant], jobs: int) -> int:
             raise SystemExit(f"{failed} fails with nothing planted")
         found = [(mutant, pool.submit(seen, mutant, base)) for mutant in mutants]
         for mutant, future in found:
-            expected, how = told(mutant, future.result())
+            expected, how = outcome_of(mutant, future.result())
             unexpected, caught = unexpected + (not expected), caught + how.startswith("caught")
             change = f"{shortened(mutant.old)}  →  {shortened(mutant.new)}"
             print(f"{'' if expected else '!! '}{mutant.file}: {change}\n    {how}", flush=True)

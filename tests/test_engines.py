@@ -420,7 +420,7 @@ def test_an_engine_may_hide_what_is_expected_but_not_fail_before_it(folder, quan
     failure = failure_of(case, "jax-eager", "float64")
     assert (failure is None) is is_met
     if failure is not None:
-        assert "was expected to be in error at dL/dz1" in failure.told
+        assert "was expected to be in error at dL/dz1" in failure.text
 
 
 def test_an_engine_that_agrees_in_all_it_states_is_taken_at_its_word(folder):

@@ -55,13 +55,13 @@ def test_a_fault_whose_text_is_gone_or_stands_twice_is_stale(tmp_path, fault, te
 
 def test_what_is_seen_by_nobody_fails_the_run_and_so_does_a_harmless_fault_that_is_seen(fault):
     harmless = replace(fault, harmless="it is a spare")
-    assert mutation.told(fault, "tests/test_bounded.py::test_x") == (
+    assert mutation.outcome_of(fault, "tests/test_bounded.py::test_x") == (
         True,
         "caught by test_bounded.py::test_x",
     )
-    assert mutation.told(fault, "") == (False, "survived: SEEN BY NOBODY")
-    assert mutation.told(harmless, "") == (True, "survived: it is a spare")
-    assert mutation.told(harmless, "tests/test_bounded.py::test_x")[0] is False
+    assert mutation.outcome_of(fault, "") == (False, "survived: SEEN BY NOBODY")
+    assert mutation.outcome_of(harmless, "") == (True, "survived: it is a spare")
+    assert mutation.outcome_of(harmless, "tests/test_bounded.py::test_x")[0] is False
 
 
 def test_few_are_the_first_of_each_place():

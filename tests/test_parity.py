@@ -61,7 +61,7 @@ def conclude(request):
         if failure is None:
             return
         if failure.no_equivalent or (failure.not_run and not was_asked_for):
-            pytest.skip(failure.told)
+            pytest.skip(failure.text)
         file = os.path.relpath(request.path, request.config.invocation_params.dir)
         again = command(
             f"{file}::{request.node.name}",
@@ -71,7 +71,7 @@ def conclude(request):
             limits=limits_of(request.config.option),
             isolates=not request.config.getoption("--no-isolate"),
         )
-        pytest.fail(f"{failure.told}\n\nTo repeat this test alone:\n  {again}", pytrace=False)
+        pytest.fail(f"{failure.text}\n\nTo repeat this test alone:\n  {again}", pytrace=False)
 
     return conclude
 

@@ -326,8 +326,8 @@ def test_a_parity_test_reports_its_verdict_and_what_failed(cases, monkeypatch):
     (case,) = load_cases(cases)
     failure = failure_of(case, "programs:forgets_the_factor", "float64")
     assert failure is not None
-    assert failure.told.startswith("dL/da1[")
-    assert f"1 part of the report failed: the diagnosis of {WRONG} in float64, Broken: no" in failure.told
+    assert failure.text.startswith("dL/da1[")
+    assert f"1 part of the report failed: the diagnosis of {WRONG} in float64, Broken: no" in failure.text
     with_parts = with_failed(None, [parts.FailedPart("a part", "a reason")])
     assert with_parts == Failure("1 part of the report failed: a part, a reason.")
     assert with_failed(failure, []) is failure

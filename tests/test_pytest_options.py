@@ -338,7 +338,7 @@ def test_each_damage_is_named_first(name, told, folder):
     failure = failure_of(case, f"programs:{name}", "float32")
     assert failure is not None
     assert not failure.not_run
-    assert failure.told.startswith(told)
+    assert failure.text.startswith(told)
     assert failure_of(case, "programs:honest", "float32") is None
 
 

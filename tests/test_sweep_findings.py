@@ -111,7 +111,7 @@ def test_a_file_fails_as_the_sweep_did(tmp_path):
         assert re.fullmatch(r"\d+ numbers to ([4-9]|10)\.", numbers)
         assert sentence.endswith(f"{dtype}, {case.name}). Explained by: {MISTAKES[mistake].sentence}.")
         assert f"It is there to show that {sentence} Found by a sweep (seed 0, case " in case.about
-        assert failure_of(case, f"planted:{mistake}", dtype).told.startswith(sentence)
+        assert failure_of(case, f"planted:{mistake}", dtype).text.startswith(sentence)
         assert failure_of(case, "numpy", dtype) is None
         assert document(case.problem(dtype), case.about) == case.path.read_text(encoding="utf-8")
 

@@ -122,11 +122,11 @@ def describe(table: pd.DataFrame) -> str:
     nearest = count[table["at most"].abs() <= CLASSES[2]].sum()
     near = count[table["at most"].abs() <= CLASSES[4]].sum()
     none = count[table["at most"].isna()].sum()
-    told = (
+    text = (
         f"Of {total:,} numbers {nearest / total:.0%} are within half a unit in the last place of the truth, "
         f"and {near / total:.0%} within two."
     )
-    return f"{told} {none:,} are NaN or may have overflowed." if none else told
+    return f"{text} {none:,} are NaN or may have overflowed." if none else text
 
 
 def draw(table: pd.DataFrame) -> Figure:

@@ -53,9 +53,9 @@ def describe(table: pd.DataFrame) -> str:
     few = 4
     near = [name for name, which in largest.index if which == "value" and largest[name, which] <= few]
     gone = [f"{name} ({which})" for name, which in largest.index if largest[name, which] >= limit]
-    told = f"Everybody computes {', '.join(near)} to within {few} units in the last place" if near else ""
+    whole = f"Everybody computes {', '.join(near)} to within {few} units in the last place" if near else ""
     none = f"somebody loses every digit somewhere of {', '.join(gone)}" if gone else ""
-    sentence = "; ".join(part for part in (told, none) if part) or "Errors of some digits, none of all"
+    sentence = "; ".join(part for part in (whole, none) if part) or "Errors of some digits, none of all"
     return f"{sentence[0].upper()}{sentence[1:]}."
 
 

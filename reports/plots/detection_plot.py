@@ -48,12 +48,12 @@ def _share(line: Any) -> str:  # noqa: ANN401 - a line of the table
 
 def describe(table: pd.DataFrame) -> str:
     """Say for each number format what this suite catches of each kind of mistake, and the best usual tool."""
-    told = [
+    sentences = [
         f"{line.measure.capitalize()}, {line.dtype}: {_count(line)}{_best(table, line)}."
         for line in each_line(table[table["tool"] == SUITE])
         if line.asked
     ]
-    return " ".join(told)
+    return " ".join(sentences)
 
 
 def _best(table: pd.DataFrame, ours: Any) -> str:  # noqa: ANN401 - a line of the table

@@ -84,16 +84,16 @@ def tabulate(table: pd.DataFrame) -> pd.DataFrame:
 def describe(table: pd.DataFrame) -> str:
     """Say how many cells agree, the largest, and where something fails."""
     agreeing = table[table["state"] == "agrees"]
-    told = f"{len(agreeing):,} of {len(table):,} cells agree"
+    text = f"{len(agreeing):,} of {len(table):,} cells agree"
     if len(agreeing):
         worst = max(each_line(agreeing), key=lambda line: line.used)
         who = f"{worst.adapter} on {worst.case} in {worst.dtype}"
-        told += f"; the largest of them uses {100 * worst.used:.4g} % of what rounding may cause ({who})"
+        text += f"; the largest of them uses {100 * worst.used:.4g} % of what rounding may cause ({who})"
     counts = table["state"].value_counts()
     rest = [f"{counts[state]:,} {_said(state, int(counts[state]))}" for state in OTHERS if state in counts]
     failing = list(each_line(table[table["state"] == "fails"]))
     first = [f"the first is {line.adapter} on {line.case} in {line.dtype}" for line in failing[:1]]
-    return f"{told}. {'; '.join([*rest, *first])}.".replace(". .", ".")
+    return f"{text}. {'; '.join([*rest, *first])}.".replace(". .", ".")
 
 
 def _said(state: str, count: int) -> str:

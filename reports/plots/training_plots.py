@@ -71,25 +71,25 @@ def losses(report: Report) -> pd.DataFrame:
     return table.sort_values(["family", "rate", "case"], kind="stable")[LOSS_COLUMNS].reset_index(drop=True)
 
 
-def losses_told(table: pd.DataFrame) -> pd.DataFrame:
+def losses_at_round_steps(table: pd.DataFrame) -> pd.DataFrame:
     """Return the losses at the steps 1, 2, 5, 10, … and at each implementation's last one."""
     last = table.groupby(["case", "dtype", "implementation"], sort=False)["step"].transform("max")
-    told = table[table["step"].map(is_recorded) | (table["step"] == last)]
-    return side_by_side(told, ("case", "dtype", "step"), "implementation", map(short, told["loss"]))
+    shown = table[table["step"].map(is_recorded) | (table["step"] == last)]
+    return side_by_side(shown, ("case", "dtype", "step"), "implementation", map(short, shown["loss"]))
 
 
 def describe_losses(table: pd.DataFrame) -> str:
     """Say for each training where its loss begins and ends."""
-    told = []
+    ranges = []
     for case, part in table.groupby("case", sort=False):
         first, last = part["step"].min(), part["step"].max()
         begins, ends = (
             part[part["step"] == first]["loss"],
             part.groupby(["dtype", "implementation"])["loss"].last(),
         )
-        told.append(f"{case} from {begins.max():.2g} to {_range(ends)} in {last:,} steps")
-    more = f"; and {len(told) - MAX_DESCRIBED} more" if len(told) > MAX_DESCRIBED else ""
-    return f"The loss goes: {'; '.join(told[:MAX_DESCRIBED])}{more}."
+        ranges.append(f"{case} from {begins.max():.2g} to {_range(ends)} in {last:,} steps")
+    more = f"; and {len(ranges) - MAX_DESCRIBED} more" if len(ranges) > MAX_DESCRIBED else ""
+    return f"The loss goes: {'; '.join(ranges[:MAX_DESCRIBED])}{more}."
 
 
 def _range(losses: pd.Series) -> str:
@@ -140,7 +140,7 @@ LOSSES: Final = Plot(
     losses,
     draw_losses,
     describe_losses,
-    losses_told,
+    losses_at_round_steps,
 )
 
 
@@ -161,7 +161,7 @@ def drifts(report: Report) -> pd.DataFrame:
     return table[table["case"].isin(longest.index)].reset_index(drop=True)
 
 
-def drifts_told(table: pd.DataFrame) -> pd.DataFrame:
+def drifts_at_round_steps(table: pd.DataFrame) -> pd.DataFrame:
     """Return the drift in ulps at each step that is drawn."""
     return side_by_side(table, ("case", "dtype", "step"), "implementation", map(short, table["ulps"]))
 
@@ -172,11 +172,11 @@ def describe_drift(table: pd.DataFrame) -> str:
     if ends.empty:
         return "Every course ends in NaN."
     least, most = (pick(each_line(ends), key=lambda line: line.ulps) for pick in (min, max))
-    told = (
+    extremes = (
         f"{line.ulps:.2g} ulps ({line.implementation} on {line.case} in {line.dtype})"
         for line in (least, most)
     )
-    return f"After the last step that is compared the drift is between {' and '.join(told)}."
+    return f"After the last step that is compared the drift is between {' and '.join(extremes)}."
 
 
 def draw_drift(table: pd.DataFrame) -> Figure:
@@ -205,4 +205,4 @@ def _drift_scale(ulps: pd.Series) -> Scale:
 
 
 TITLE = "How far trainings drift from the truth"
-DRIFT: Final = Plot("drift", TITLE, ABOUT_DRIFT, drifts, draw_drift, describe_drift, drifts_told)
+DRIFT: Final = Plot("drift", TITLE, ABOUT_DRIFT, drifts, draw_drift, describe_drift, drifts_at_round_steps)
