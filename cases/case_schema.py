@@ -6,37 +6,29 @@ The models of losses, optimizers, schedules and clippings follow from their reco
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Final, Literal, TypeAlias
 
-from pydantic import (
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    GetCoreSchemaHandler,
-    GetPydanticSchema,
-    WithJsonSchema,
-    create_model,
-)
-from pydantic_core.core_schema import CoreSchema, tagged_union_schema
+from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, create_model
 
 from cases.case_values import (
     KINDS,
-    OPTIONAL_KINDS,
+    NOT_EMPTY,
     REAL,
     Count,
     IfGiven,
     Matrix,
     Model,
+    OneOf,
     Positive,
     Share,
     Some,
     Targets,
     Text,
     Vector,
-    not_empty,
+    optional,
     unexpected,
 )
-from cases.catalog import LOSSES, Activation, Key, Kind
-from cases.dtypes import DEFAULT_DTYPES, Format
+from cases.catalog import ACTIVATIONS, LOSSES, Key, Kind
 from cases.numbers import Number
+from cases.protocol import DEFAULT_DTYPES, Format
 from cases.skeleton import PATTERN
 from cases.update_rules import CLIPPING_NUMBERS, GLOBAL_NORM, OPTIMIZERS, SCHEDULES, Rule
 
@@ -49,17 +41,17 @@ class Stated(Model):
     kind: ClassVar[Kind]
 
     def written(self) -> dict[str, Any]:
-        """Return the value of each key of the record, by name."""
-        return {key: getattr(self, key) for key in self.kind.keys}
+        """Return the value of each key of the record, by the name of the rule's number."""
+        names = CLIPPING_NUMBERS if self.kind is GLOBAL_NORM else {}
+        return {names.get(key, key): getattr(self, key) for key in self.kind.keys}
 
     def rule(self) -> Rule:
         """Return the rule, each number as the nearest float64."""
-        written = self.written()
-        stated = {
-            key: value for key, value in written.items() if not (value is None or isinstance(value, bool))
-        }
-        numbers = tuple((key, getattr(value, "nearest", value)) for key, value in stated.items())
-        return Rule(self.form, numbers, frozenset(key for key, value in written.items() if value is True))
+        written = {key: value for key, value in self.written().items() if value not in (None, False)}
+        options = frozenset(key for key, value in written.items() if value is True)
+        numbers = {key: value for key, value in written.items() if key not in options}
+        nearest = tuple((key, getattr(value, "nearest", value)) for key, value in numbers.items())
+        return Rule(self.form, nearest, options)
 
 
 class LossForm(Stated):
@@ -86,19 +78,11 @@ class ScheduleForm(Stated):
     name: str
 
 
-class ClippingForm(Stated):
-    """The clipping of the gradients."""
-
-    def written(self) -> dict[str, Any]:
-        """Return the value of each key, by the name of the rule's number."""
-        return {CLIPPING_NUMBERS[key]: value for key, value in super().written().items()}
-
-
 def _field(key: Key) -> tuple[Any, Any]:
     if isinstance(key.default, str):
         return KINDS[key.kind], Field(default_factory=lambda: Number(str(key.default)), description=key.about)
-    kinds = OPTIONAL_KINDS if key.default is None else KINDS
-    return kinds[key.kind], Field(key.default, description=key.about)
+    kind = optional(key.kind) if key.default is None else KINDS[key.kind]
+    return kind, Field(key.default, description=key.about)
 
 
 def _reduction(name: str) -> tuple[Any, Any]:
@@ -110,40 +94,19 @@ def _reduction(name: str) -> tuple[Any, Any]:
     return Literal["sum", "mean"], Field(description=f"The sum over {of}, or {mean}.")
 
 
-def _models(base: type[Stated], kinds: Mapping[str, Kind]) -> dict[str, type[Model]]:
-    models: dict[str, type[Model]] = {}
-    for name, kind in kinds.items():
-        fields: dict[str, Any] = {"name": (Literal[name], ...)} if "name" in base.model_fields else {}
-        fields |= {"reduction": _reduction(name)} if base is LossForm else {}
-        fields |= {key: _field(stated) for key, stated in kind.keys.items()}
-        title = "".join(part.title() for part in name.split("_"))
-        model: type[Stated] = create_model(title, __base__=base, __doc__=kind.about, **fields)
-        model.form, model.kind = name, kind
-        models[name] = model
-    return models
+def _model(base: type[Stated], name: str, kind: Kind) -> type[Stated]:
+    fields: dict[str, Any] = {"name": (Literal[name], ...)} if "name" in base.model_fields else {}
+    fields |= {"reduction": _reduction(name)} if base is LossForm else {}
+    fields |= {key: _field(stated) for key, stated in kind.keys.items()}
+    title = "".join(part.title() for part in name.split("_"))
+    model: type[Stated] = create_model(title, __base__=base, __doc__=kind.about, **fields)
+    model.form, model.kind = name, kind
+    globals()[title] = model  # cases are pickled for other processes: a pickle finds a class by its name here
+    return model
 
 
-# The models below each base, by their names in a case file.
-FORMS: Final[dict[type[Model], dict[str, type[Model]]]] = {
-    LossForm: _models(LossForm, LOSSES),
-    OptimizerForm: _models(OptimizerForm, OPTIMIZERS),
-    ScheduleForm: _models(ScheduleForm, SCHEDULES),
-    ClippingForm: _models(ClippingForm, {"global_norm": GLOBAL_NORM}),
-}
-
-
-# Cases are pickled for other processes, and a pickle finds a class by its name in its module.
-globals().update({model.__name__: model for models in FORMS.values() for model in models.values()})
-
-
-def _one_form(base: type[Model]) -> GetPydanticSchema:
-    """Read one of the models below `base`; several are told apart by the name that is given."""
-
-    def schema(_: Any, handler: GetCoreSchemaHandler) -> CoreSchema:  # noqa: ANN401 - any type
-        models = {name: handler(model) for name, model in FORMS[base].items()}
-        return tagged_union_schema(models, "name") if "name" in base.model_fields else models.popitem()[1]
-
-    return GetPydanticSchema(schema)
+def _one_of(base: type[Stated], kinds: Mapping[str, Kind]) -> OneOf:
+    return OneOf({name: _model(base, name, kind) for name, kind in kinds.items()}, "name")
 
 
 class Layer(Model):
@@ -151,7 +114,9 @@ class Layer(Model):
 
     W: Matrix = Field(description="The weights, one row for each output: (n_out, n_in).")
     b: Vector = Field(description="The biases: (n_out,).")
-    activation: Activation = Field(description="The function applied to z, element by element.")
+    activation: Literal[ACTIVATIONS] = Field(  # type: ignore[valid-type]
+        description="The function applied to z, element by element."
+    )
 
 
 class Until(Model):
@@ -248,7 +213,7 @@ class PrintedStep(Model):
     """What was printed about one training step."""
 
     step: Count = Field(description="The training step, from 1; it may lie beyond `steps`.")
-    values: Annotated[dict[str, _Printed], BeforeValidator(not_empty)] = Field(
+    values: Annotated[dict[str, _Printed], NOT_EMPTY] = Field(
         description="Printed numbers by quantity: z1, a1, da1/dz1, loss, dL/da1, dL/dz1, dL/dW1, dL/db1, "
         "W1_new, b1_new, …; null for what was not printed.",
         json_schema_extra={"minProperties": 1, "propertyNames": {"pattern": f"^({PATTERN})$"}},
@@ -296,14 +261,14 @@ class File(Model):
     )
     x: Matrix = Field(description="The inputs, one row for each example: (N, n_in).")
     y: Targets = Field(description="The targets, one row for each example: (N, n_out).")
-    loss: Annotated[LossForm, _one_form(LossForm)] = Field(description="The loss.")
-    optimizer: Annotated[OptimizerForm, _one_form(OptimizerForm)] = Field(
+    loss: Annotated[LossForm, _one_of(LossForm, LOSSES)] = Field(description="The loss.")
+    optimizer: Annotated[OptimizerForm, _one_of(OptimizerForm, OPTIMIZERS)] = Field(
         description="The rule that updates the parameters."
     )
-    schedule: IfGiven[Annotated[ScheduleForm, _one_form(ScheduleForm)]] = Field(
+    schedule: IfGiven[Annotated[ScheduleForm, _one_of(ScheduleForm, SCHEDULES)]] = Field(
         None, description="How the learning rate changes from step to step."
     )
-    clipping: IfGiven[Annotated[ClippingForm, _one_form(ClippingForm)]] = Field(
+    clipping: IfGiven[Annotated[Stated, _one_of(Stated, {"global_norm": GLOBAL_NORM})]] = Field(
         None, description="How the gradients are clipped before the update."
     )
     steps: Count = Field(1, description="How many training steps are run at most, 1 if not given.")
@@ -317,7 +282,7 @@ class File(Model):
         description="stated (if not given): an adapter without a form equal to what is stated declines. "
         "defaults: each framework's function of that name runs as its defaults have it.",
     )
-    expect: Annotated[dict[str, Expectation], BeforeValidator(not_empty)] = Field(
+    expect: Annotated[dict[str, Expectation], NOT_EMPTY] = Field(
         {},
         description="By adapter: a difference that is known, or why it has no equivalent.",
         json_schema_extra={"minProperties": 1},

@@ -5,20 +5,28 @@ the marks of its elements known.
 """
 
 import math
-from collections.abc import Callable
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Final, TypeAlias, TypeVar
 
 from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
-    Discriminator,
     Field,
+    GetCoreSchemaHandler,
+    GetPydanticSchema,
     PlainValidator,
-    Tag,
+    ValidationInfo,
     WithJsonSchema,
 )
 from pydantic_core import PydanticCustomError
+from pydantic_core.core_schema import (
+    CoreSchema,
+    no_info_plain_validator_function,
+    tagged_union_schema,
+)
 
 from cases.numbers import MAX_LENGTH, Number
 
@@ -27,47 +35,40 @@ MAX_SEED: Final = 2**64 - 1
 
 _HEX = {"type": "string", "pattern": r"^[-+]?0x[0-9a-fA-F]+(\.[0-9a-fA-F]*)?[pP][-+]?[0-9]+$"}
 REAL: dict[str, Any] = {"anyOf": [{"type": "number"}, _HEX]}
+# What holds between a number and each limit, by JSON Schema's name of that.
+_HOLDS = {"minimum": operator.ge, "exclusiveMinimum": operator.gt, "exclusiveMaximum": operator.lt}
 
 _T = TypeVar("_T")
 
 
 def unexpected(expected: str) -> PydanticCustomError:
-    """Return the error that says what was expected; `cases.validation` adds what was found."""
+    """Return the error that says what was expected; `cases.validation` adds what stands there."""
     return PydanticCustomError("unexpected", "{expected}", {"expected": expected})
 
 
-def not_empty(value: object) -> object:
-    """Refuse a list or mapping without entries."""
-    if value in ([], {}):
-        raise unexpected("at least one entry")
-    return value
+def _checked(check: Callable[[Any], object], schema: dict[str, Any]) -> GetPydanticSchema:
+    """Return the annotation of a value that is validated by `check`, and is `schema` for editors."""
+    return GetPydanticSchema(lambda *_: no_info_plain_validator_function(check), lambda *_: schema)
 
 
-def _number(expected: str, accepts: Callable[[float], bool] = lambda _: True) -> PlainValidator:
+def _real(expected: str, **limits: float) -> GetPydanticSchema:
     def check(value: object) -> Number:
-        if not isinstance(value, Number) or not math.isfinite(value.nearest) or not accepts(value.nearest):
+        near = value.nearest if isinstance(value, Number) else math.nan
+        if not math.isfinite(near) or not all(_HOLDS[name](near, limit) for name, limit in limits.items()):
             raise unexpected(expected)
         return value
 
-    return PlainValidator(check)
+    return _checked(check, {"anyOf": [{"type": "number", **limits}, _HEX]})
 
 
-def _real(**limits: float) -> WithJsonSchema:
-    return WithJsonSchema({"anyOf": [{"type": "number", **limits}, _HEX]})
-
-
-def _whole(least: int, most: int) -> PlainValidator:
+def _whole(least: int, most: int) -> GetPydanticSchema:
     def check(value: object) -> int:
         number = value.whole if isinstance(value, Number) else None
         if number is None or not least <= number <= most:
             raise unexpected(f"a whole number from {least} to {most}")
         return number
 
-    return PlainValidator(check)
-
-
-def _integer(least: int, most: int) -> WithJsonSchema:
-    return WithJsonSchema({"type": "integer", "minimum": least, "maximum": most})
+    return _checked(check, {"type": "integer", "minimum": least, "maximum": most})
 
 
 def _to_text(value: object) -> str:
@@ -76,67 +77,47 @@ def _to_text(value: object) -> str:
     return value.strip()
 
 
-def _to_flag(value: object) -> object:
-    if not isinstance(value, bool):
-        raise unexpected("true or false")
-    return value
+def _refuse(is_wrong: Callable[[Any], bool], expected: str) -> BeforeValidator:
+    def check(value: object) -> object:
+        if is_wrong(value):
+            raise unexpected(expected)
+        return value
+
+    return BeforeValidator(check)
 
 
-def _not_blank(value: object) -> object:
-    if value is None:
-        raise unexpected("a value, or no such key at all")
-    return value
+NOT_EMPTY: Final = _refuse(lambda value: value in ([], {}), "at least one entry")
+_NOT_BLANK = _refuse(lambda value: value is None, "a value, or no such key at all")
 
+Text: TypeAlias = Annotated[str, _checked(_to_text, {"type": "string", "minLength": 1, "pattern": r"\S"})]
+Flag: TypeAlias = Annotated[bool, _refuse(lambda value: not isinstance(value, bool), "true or false")]
+Real: TypeAlias = Annotated[Number, _real("a finite number")]
+Positive: TypeAlias = Annotated[Number, _real("a finite number above 0", exclusiveMinimum=0)]
+Share: TypeAlias = Annotated[Number, _real("a finite number of at least 0", minimum=0)]
+_UpToOne: TypeAlias = Annotated[
+    Number, _real("a number above 0 and below 1", exclusiveMinimum=0, exclusiveMaximum=1)
+]
+_BelowOne: TypeAlias = Annotated[Number, _real("a number from 0 to below 1", minimum=0, exclusiveMaximum=1)]
+Length: TypeAlias = Annotated[int, _whole(1, MAX_LENGTH)]
+Count: TypeAlias = Annotated[int, _whole(1, MAX_STEPS)]
+Seed: TypeAlias = Annotated[int, _whole(0, MAX_SEED)]
+Some: TypeAlias = Annotated[_T, NOT_EMPTY, Field(json_schema_extra={"minItems": 1})]
+IfGiven: TypeAlias = Annotated[_T | None, _NOT_BLANK]
 
-Text: TypeAlias = Annotated[
-    str, PlainValidator(_to_text), WithJsonSchema({"type": "string", "minLength": 1, "pattern": r"\S"})
-]
-Flag: TypeAlias = Annotated[bool, BeforeValidator(_to_flag)]
-Real: TypeAlias = Annotated[Number, _number("a finite number"), _real()]
-Positive: TypeAlias = Annotated[
-    Number, _number("a finite number above 0", lambda near: near > 0), _real(exclusiveMinimum=0)
-]
-Share: TypeAlias = Annotated[
-    Number, _number("a finite number of at least 0", lambda near: near >= 0), _real(minimum=0)
-]
-Fraction: TypeAlias = Annotated[
-    Number,
-    _number("a number above 0 and below 1", lambda near: 0 < near < 1),
-    _real(exclusiveMinimum=0, exclusiveMaximum=1),
-]
-Smoothing: TypeAlias = Annotated[
-    Number,
-    _number("a number from 0 to below 1", lambda near: 0 <= near < 1),
-    _real(minimum=0, exclusiveMaximum=1),
-]
-Length: TypeAlias = Annotated[int, _whole(1, MAX_LENGTH), _integer(1, MAX_LENGTH)]
-Count: TypeAlias = Annotated[int, _whole(1, MAX_STEPS), _integer(1, MAX_STEPS)]
-Seed: TypeAlias = Annotated[int, _whole(0, MAX_SEED), _integer(0, MAX_SEED)]
-Some: TypeAlias = Annotated[_T, BeforeValidator(not_empty), Field(json_schema_extra={"minItems": 1})]
-IfGiven: TypeAlias = Annotated[_T | None, BeforeValidator(_not_blank)]
-
-# What may stand under a key of each kind (`cases.catalog.Key`).
+# What may stand under a key of each kind (`cases.catalog.Key`), and under one that may be left out.
 KINDS: Final[dict[str, Any]] = {
     "positive": Positive,
     "share": Share,
-    "fraction": Fraction,
-    "smoothing": Smoothing,
+    "fraction": _UpToOne,
+    "smoothing": _BelowOne,
     "count": Count,
     "flag": Flag,
 }
-_OptionalPositive: TypeAlias = IfGiven[Positive]
-_OptionalShare: TypeAlias = IfGiven[Share]
-_OptionalFraction: TypeAlias = IfGiven[Fraction]
-OPTIONAL_KINDS: Final[dict[str, Any]] = {
-    "positive": _OptionalPositive,
-    "share": _OptionalShare,
-    "fraction": _OptionalFraction,
-}
 
-_ROW: dict[str, Any] = {"type": "array", "items": REAL, "minItems": 1}
-_ROWS: dict[str, Any] = {"type": "array", "items": _ROW, "minItems": 1}
-ClassNumber: TypeAlias = Annotated[Any, WithJsonSchema({"type": "integer", "minimum": 0})]
-ShapeOfDrawn: TypeAlias = Some[tuple[Length, ...]]
+
+def optional(kind: str) -> Any:  # noqa: ANN401 - a type
+    """Return the type of a key that may be left out, but not left empty."""
+    return Annotated[KINDS[kind] | None, _NOT_BLANK]
 
 
 class Model(BaseModel):
@@ -146,11 +127,29 @@ class Model(BaseModel):
     form: ClassVar[str] = ""
 
 
+@dataclass(frozen=True)
+class OneOf:
+    """The annotation of a value that is read as one of several types, by its tag; a single one needs none.
+
+    `tag` is the key that gives it, or a function of the plain value that returns it, None for no tag.
+    """
+
+    types: Mapping[str, Any]
+    tag: str | Callable[[Any], str | None]
+
+    def __get_pydantic_core_schema__(self, _: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        schemas = {tag: handler.generate_schema(form) for tag, form in self.types.items()}
+        return tagged_union_schema(schemas, self.tag) if len(schemas) > 1 else schemas.popitem()[1]
+
+
+_ShapeOfDrawn: TypeAlias = Some[tuple[Length, ...]]
+
+
 class Normal(Model):
     """Numbers drawn from a normal distribution by numpy.random.Generator(PCG64(seed)), in float64."""
 
     form: ClassVar = "drawn by normal"
-    normal: ShapeOfDrawn = Field(description="The shape of the array.")
+    normal: _ShapeOfDrawn = Field(description="The shape of the array.")
     scale: Positive = Field(description="The standard deviation.")
     seed: Seed = Field(description="The seed of the generator; each array has its own.")
     mean: Real = Field(default_factory=lambda: Number("0"), description="The mean, 0 if not given.")
@@ -160,7 +159,7 @@ class Uniform(Model):
     """Numbers drawn uniformly from low to high by numpy.random.Generator(PCG64(seed)), in float64."""
 
     form: ClassVar = "drawn by uniform"
-    uniform: ShapeOfDrawn = Field(description="The shape of the array.")
+    uniform: _ShapeOfDrawn = Field(description="The shape of the array.")
     low: Real = Field(description="The lowest value.")
     high: Real = Field(description="The highest value.")
     seed: Seed = Field(description="The seed of the generator; each array has its own.")
@@ -170,50 +169,49 @@ class Constant(Model):
     """One number everywhere."""
 
     form: ClassVar = "filled by constant"
-    constant: ShapeOfDrawn = Field(description="The shape of the array.")
+    constant: _ShapeOfDrawn = Field(description="The shape of the array.")
     value: Real = Field(description="The number.")
+
+
+def _to_class(value: object, info: ValidationInfo) -> int:
+    """Return the number of a class, one of as many as stand under `of`, if that could be read."""
+    number, of = value.whole if isinstance(value, Number) else None, info.data.get("of")
+    if number is None or number < 0 or (of and number >= of):
+        raise unexpected(f"a whole number from 0 to {of - 1}, below y.of" if of else "a whole number from 0 on")
+    return number
+
+
+_Class: TypeAlias = Annotated[
+    int, PlainValidator(_to_class), WithJsonSchema({"type": "integer", "minimum": 0})
+]
 
 
 class Classes(Model):
     """Targets that are one-hot rows: a 1 at each example's class, and 0 elsewhere."""
 
     form: ClassVar = "given by classes"
-    classes: Some[tuple[ClassNumber, ...]] = Field(description="The class of each example, from 0.")
     of: Length = Field(description="How many classes there are: the number of outputs.")
+    classes: Some[tuple[_Class, ...]] = Field(description="The class of each example, from 0.")
 
 
-# Nested lists of `Number`, of one shape; in published values None for what was not printed.
-Nested: TypeAlias = list[Any]
+# What an array is drawn or filled by.
+DRAWN: Final[dict[str, type[Model]]] = {"normal": Normal, "uniform": Uniform, "constant": Constant}
 
 
-def _form_of_array(value: object) -> str | None:
-    if isinstance(value, list):
-        return "written out"
-    if not isinstance(value, dict):
-        return None
-    return next((f"{how} by {kind}" for kind, how in _DRAWN.items() if kind in value), None)
+def _array(written: dict[str, Any], by_key: Mapping[str, type[Model]] = DRAWN) -> OneOf:
+    """Return the annotation of an array: nested lists by that schema, or a mapping with one of the keys."""
+
+    def form(value: object) -> str | None:
+        if isinstance(value, dict):
+            return next((model.form for key, model in by_key.items() if key in value), None)
+        return "written out" if isinstance(value, list) else None
+
+    written_out = Annotated[list[Any], WithJsonSchema(written)]
+    return OneOf({"written out": written_out} | {model.form: model for model in by_key.values()}, form)
 
 
-def _form_of_targets(value: object) -> str | None:
-    by_class = isinstance(value, dict) and "classes" in value
-    return Classes.form if by_class else _form_of_array(value)
-
-
-_DRAWN = {"normal": "drawn", "uniform": "drawn", "constant": "filled"}
-_DrawnForms: TypeAlias = (
-    Annotated[Normal, Tag(Normal.form)]
-    | Annotated[Uniform, Tag(Uniform.form)]
-    | Annotated[Constant, Tag(Constant.form)]
-)
-Matrix: TypeAlias = Annotated[
-    Annotated[Nested, WithJsonSchema(_ROWS), Tag("written out")] | _DrawnForms, Discriminator(_form_of_array)
-]
-Vector: TypeAlias = Annotated[
-    Annotated[Nested, WithJsonSchema(_ROW), Tag("written out")] | _DrawnForms, Discriminator(_form_of_array)
-]
-Targets: TypeAlias = Annotated[
-    Annotated[Nested, WithJsonSchema(_ROWS), Tag("written out")]
-    | _DrawnForms
-    | Annotated[Classes, Tag(Classes.form)],
-    Discriminator(_form_of_targets),
-]
+_ROW: dict[str, Any] = {"type": "array", "items": REAL, "minItems": 1}
+_ROWS: dict[str, Any] = {"type": "array", "items": _ROW, "minItems": 1}
+Vector: TypeAlias = Annotated[Any, _array(_ROW)]
+Matrix: TypeAlias = Annotated[Any, _array(_ROWS)]
+Targets: TypeAlias = Annotated[Any, _array(_ROWS, {"classes": Classes, **DRAWN})]

@@ -7,30 +7,16 @@ same names. Nothing but Python is needed here.
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import EllipsisType
-from typing import Final, Literal, TypeAlias, get_args
+from typing import Final
 
 from cases import names
 from cases.names import Axis, Quantity
 
 # Applied element by element.
-Activation: TypeAlias = Literal[
-    "sigmoid",
-    "tanh",
-    "relu",
-    "identity",
-    "softplus",
-    "gelu_erf",
-    "gelu_tanh",
-    "silu",
-    "leaky_relu",
-    "elu",
-    "selu",
-    "hardtanh",
-    "relu6",
-    "softsign",
-    "log_sigmoid",
-]
-ACTIVATIONS: Final[tuple[str, ...]] = get_args(Activation)
+ACTIVATIONS: Final[tuple[str, ...]] = (
+    *("sigmoid", "tanh", "relu", "identity", "softplus", "gelu_erf", "gelu_tanh", "silu", "leaky_relu", "elu"),
+    *("selu", "hardtanh", "relu6", "softsign", "log_sigmoid"),
+)
 
 
 @dataclass(frozen=True)

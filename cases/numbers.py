@@ -11,13 +11,26 @@ import ml_dtypes  # which teaches NumPy the name of bfloat16
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cases.dtypes import DTYPES
+from cases.protocol import DTYPES
+
+_limits: Any = ml_dtypes.finfo  # it has no annotations
 
 
 def largest(dtype: str) -> float:
     """Return the largest finite number of a format."""
-    limits: Any = ml_dtypes.finfo  # it has no annotations
-    return float(limits(dtype).max)
+    return float(_limits(dtype).max)
+
+
+def _overflow(dtype: str) -> float:
+    """Return half a unit beyond the largest: what is below is rounded to a finite number, above it is not."""
+    return largest(dtype) + 2.0 ** (_limits(dtype).maxexp - _limits(dtype).nmant - 2)
+
+
+LARGEST: Final = {dtype: largest(dtype) for dtype in DTYPES}
+OVERFLOW: Final = {dtype: _overflow(dtype) for dtype in DTYPES}
+MAX_TEXT: Final = 1200  # characters; the longest float64 written out exactly in plain decimals takes 1077
+MAX_LENGTH: Final = 2**40  # of one axis of an array
+_SHORT: Final = 30  # characters of a number that a message shows
 
 
 def rounded_once(numbers: ArrayLike, dtype: str) -> NDArray[Any]:
@@ -52,30 +65,13 @@ def to_odd(exact: Fraction, near: float) -> float:
     """Return the float64 next to a value whose last bit is odd, or the value where that is a float64.
 
     Rounding that result to a shorter format cannot round twice: the odd bit remembers on which side of a tie
-    the value lies (Boldo and Melquiond, "Emulation of a FMA and correctly rounded sums", 2008).
-
-    Parameters
-    ----------
-    near
-        The float64 nearest to it.
+    the value lies (Boldo and Melquiond, as above). `near` is the float64 nearest to it.
     """
-    if not math.isfinite(near) or near == 0 or exact == Fraction(near):
-        return near
-    if int(np.float64(near).view(np.uint64)) & 1:
+    is_odd = math.isfinite(near) and int(np.float64(near).view(np.uint64)) & 1
+    if not math.isfinite(near) or near == 0 or is_odd or exact == Fraction(near):
         return near
     return math.nextafter(near, math.inf if exact > Fraction(near) else -math.inf)
 
-
-LARGEST: Final = {dtype: largest(dtype) for dtype in DTYPES}
-# Half a unit in the last place beyond: what is below is rounded to a finite number, what is above is not.
-OVERFLOW: Final = {
-    dtype: most + most * 2.0**-places / (4 - 2 * 2.0**-places)
-    for (dtype, most), places in zip(LARGEST.items(), (52, 23, 7, 10), strict=True)
-}
-
-MAX_TEXT: Final = 1200  # characters; the longest float64 written out exactly in plain decimals takes 1077
-MAX_LENGTH: Final = 2**40  # of one axis of an array
-_SHORT: Final = 30  # characters of a number that a message shows
 
 _DECIMAL = re.compile(r"[-+]?(?P<whole>[0-9]*)(?:\.(?P<part>[0-9]*))?(?:[eE](?P<exponent>[-+]?[0-9]+))?")
 _HEX_FLOAT = re.compile(
@@ -94,7 +90,6 @@ class Number:
     text: str
 
     def __str__(self) -> str:
-        """Return the text, shortened to what a message shows."""
         return self.text if len(self.text) <= _SHORT else self.text[: _SHORT - 1] + "…"
 
     @staticmethod
@@ -146,9 +141,7 @@ class Number:
     def fits(self, dtype: str) -> bool:
         """Say whether the value, rounded to `dtype`, is finite."""
         near = abs(self.nearest)
-        if near <= LARGEST[dtype] or near != OVERFLOW[dtype]:
-            return near < OVERFLOW[dtype]
-        return _is_finite(self, dtype)
+        return near < OVERFLOW[dtype] if near != OVERFLOW[dtype] else _is_finite(self, dtype)
 
     @property
     def half_unit(self) -> float:

@@ -1,15 +1,69 @@
-"""What an adapter is: a framework's name, its version, and the programs in which it trains."""
+"""What checker and adapters share: number formats, verdicts, exceptions, and the programs of a framework.
+
+Other interpreters import this too, where there may be NumPy alone.
+"""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from enum import StrEnum
+from typing import Any, Final, Literal, TypeAlias
 
 from numpy.typing import NDArray
 
 from cases import names
-from cases.dtypes import IN_FLOAT32, Accumulators
 from cases.problem import Problem
-from cases.verdict import Verdict
+
+# By NumPy's names, which knows bfloat16 only once ml_dtypes has been imported.
+Format: TypeAlias = Literal["float64", "float32", "bfloat16", "float16"]
+# What a case runs in that names none.
+DEFAULT_DTYPES: Final[tuple[Format, ...]] = ("float64", "float32")
+SIXTEEN_BITS: Final = ("bfloat16", "float16")
+DTYPES: Final[tuple[str, ...]] = (*DEFAULT_DTYPES, *SIXTEEN_BITS)
+
+Accumulator: TypeAlias = Literal["float32", "own"]
+
+
+class Verdict(StrEnum):
+    """What is known of one quantity, or of a whole claim."""
+
+    AGREES = "agrees"
+    DIFFERS = "differs"
+    UNDECIDED = "undecided"  # the bound certifies less than one digit: never counted as agreement
+    ERROR = "error"  # the implementation crashed, or stated a wrong name, shape or dtype
+    NOT_RUN = "not run"  # the framework is absent
+    NO_EQUIVALENT = "no equivalent"  # the framework has no form that equals what the case states
+
+    @property
+    def passes(self) -> bool:
+        """Whether this is agreement; nothing else is."""
+        return self is Verdict.AGREES
+
+
+class NoEquivalent(Exception):  # noqa: N818 - it is no error of the program: the implementation declines
+    """Raised by an adapter whose framework has no form equal to what a case states; the message says why."""
+
+
+class Fault(Exception):  # noqa: N818 - it is the implementation's, and becomes the reason of its verdict
+    """The adapter process crashed, hung or sent a corrupt reply.
+
+    The message is the reason in words, whole: "took more than 60 s and was ended".
+    """
+
+
+@dataclass(frozen=True)
+class Accumulators:
+    """What a program accumulates in when the format has 16 bits: float32, or the format's own 16 bits.
+
+    `products` is of matrix products, `sums` of sums along an axis (over the examples, for the gradient of a
+    bias), `totals` of sums over all elements (for the loss).
+    """
+
+    products: Accumulator = "float32"
+    sums: Accumulator = "float32"
+    totals: Accumulator = "float32"
+
+
+IN_FLOAT32 = Accumulators()
 
 # What a program states of one training step: quantities by the names of `cases.names`.
 Claim: TypeAlias = Mapping[str, NDArray[Any]]
@@ -56,7 +110,7 @@ class Program:
     promises
         From the network's depth, the quantities that every claim states; leaving one out is an error.
     accumulators
-        In what it accumulates where the problem's format has 16 bits; float32 if not given.
+        In what it accumulates where the problem's format has 16 bits.
     stacked
         The same over a stack of cases, or None where each case has to be run by itself.
     is_compiled
