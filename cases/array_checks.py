@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from cases.case_schema import DRAWN, MAX_LAYERS
+from cases.case_schema import MAX_LAYERS
+from cases.case_values import DRAWN
 from cases.catalog import DENSE
 from cases.errors import Mark, Report, counted
 from cases.numbers import LARGEST, MAX_LENGTH, Number

@@ -48,7 +48,7 @@ def unexpected(expected: str) -> PydanticCustomError:
 
 def _checked(check: Callable[[Any], object], schema: dict[str, Any]) -> GetPydanticSchema:
     """Return the annotation of a value that is validated by `check`, and is `schema` for editors."""
-    return GetPydanticSchema(lambda *_: no_info_plain_validator_function(check), lambda *_: schema)
+    return GetPydanticSchema(lambda *_: no_info_plain_validator_function(check), lambda *_: {**schema})
 
 
 def _real(expected: str, **limits: float) -> GetPydanticSchema:
@@ -127,7 +127,7 @@ class Model(BaseModel):
     form: ClassVar[str] = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class OneOf:
     """The annotation of a value that is read as one of several types, by its tag; a single one needs none.
 
@@ -177,7 +177,9 @@ def _to_class(value: object, info: ValidationInfo) -> int:
     """Return the number of a class, one of as many as stand under `of`, if that could be read."""
     number, of = value.whole if isinstance(value, Number) else None, info.data.get("of")
     if number is None or number < 0 or (of and number >= of):
-        raise unexpected(f"a whole number from 0 to {of - 1}, below y.of" if of else "a whole number from 0 on")
+        raise unexpected(
+            f"a whole number from 0 to {of - 1}, below y.of" if of else "a whole number from 0 on"
+        )
     return number
 
 

@@ -14,7 +14,18 @@ from cases.names import Axis, Quantity
 
 # Applied element by element.
 ACTIVATIONS: Final[tuple[str, ...]] = (
-    *("sigmoid", "tanh", "relu", "identity", "softplus", "gelu_erf", "gelu_tanh", "silu", "leaky_relu", "elu"),
+    *(
+        "sigmoid",
+        "tanh",
+        "relu",
+        "identity",
+        "softplus",
+        "gelu_erf",
+        "gelu_tanh",
+        "silu",
+        "leaky_relu",
+        "elu",
+    ),
     *("selu", "hardtanh", "relu6", "softsign", "log_sigmoid"),
 )
 

@@ -158,6 +158,4 @@ def _each(problem: Problem, change: Callable[[NDArray[Any]], NDArray[Any]]) -> P
 
 
 def _with(problem: Problem, inputs: dict[str, NDArray[Any]]) -> Problem:
-    return replace(
-        problem, x=inputs.pop("x"), y=inputs.pop("y"), parameters=MappingProxyType(inputs)
-    )
+    return replace(problem, x=inputs.pop("x"), y=inputs.pop("y"), parameters=MappingProxyType(inputs))

@@ -121,9 +121,7 @@ def _fields_at(loc: _Loc) -> dict[str, None]:
         if forms := [model for model in models if model.form == step]:
             models = forms
         elif fields:
-            models = [
-                model for field in fields for model in _models_in((field.annotation, *field.metadata))
-            ]
+            models = [model for field in fields for model in _models_in((field.annotation, *field.metadata))]
     return dict.fromkeys(name for model in models for name in model.model_fields)
 
 

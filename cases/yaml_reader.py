@@ -7,9 +7,8 @@ expand aliases, so only its parser is used: its events are composed here, under 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 import yaml
@@ -39,7 +38,7 @@ class Refused:
 
 _REFUSED: Final = Refused()
 
-Value: TypeAlias = "bool | Number | str | None | list[Node] | dict[str, Node] | Refused"
+Value: TypeAlias = "bool | Number | str | list[Node] | dict[str, Node] | Refused | None"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +47,7 @@ class Node:
 
     mark: Mark
     value: Value
-    keys: Mapping[str, Mark] = MappingProxyType({})
+    keys: dict[str, Mark] = field(default_factory=dict)
 
     def at(self, *path: str) -> Node:
         """Return what stands under the keys of `path`; if nothing does, a node that says nothing."""

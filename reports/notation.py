@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 from numpy.typing import NDArray
 
 from cases import Problem, names
-from cases.published_values import PublishedStep
+from cases.case import PublishedStep
 from cases.update_rules import SYMBOLS
 from reference import Line, evaluate, tape
 from reference.training import initial_values

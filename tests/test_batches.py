@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from networks import LOSSES, network
 
 from cases import SHIPPED, load_case, load_cases, names
-from cases.dtypes import DTYPES
 from cases.names import outcome
 from cases.problem import Tolerance, sliced, stacked, unstacked
+from cases.protocol import DTYPES
 from cases.update_rules import Rule
 from reference import Verdict, judge, training_steps
 from reference.agreement import VERDICTS

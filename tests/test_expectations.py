@@ -9,7 +9,7 @@ from networks import hiding
 from adapters import Adapter, Program, Unavailable
 from cases import load_case
 from cases.case_schema import Expectation
-from cases.verdict import NoEquivalent
+from cases.protocol import NoEquivalent
 from reference import Finding, Subject, Verdict, training_steps
 from reference.mistakes import MISTAKES, mistaken_steps
 from reports.outcome import Cell

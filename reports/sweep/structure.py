@@ -7,8 +7,8 @@ from typing import Final
 
 from cases import names
 from cases.catalog import ACTIVATIONS, LOSSES, REDUCED_LOSSES
-from cases.dtypes import DTYPES
 from cases.numbers import rounded_once
+from cases.protocol import DTYPES
 from cases.update_rules import GLOBAL_NORM, OPTIMIZERS, SCHEDULES, Rule
 from reports.sweep.randomness import Stream, round_robin
 

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cases import Problem, Rule
-from cases.dtypes import DTYPES
 from cases.numbers import Number, rounded_once
+from cases.protocol import DTYPES
 from cases.update_rules import NUMBERS
 from reports.sweep.minimize.edits import Edit, with_parameters
 
