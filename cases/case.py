@@ -26,21 +26,13 @@ from cases.update_rules import UpdateRules
 
 @dataclass(frozen=True, eq=False)
 class PublishedArray:
-    """One quantity as it was printed, in the quantity's full shape.
+    """One quantity as it was printed, in the quantity's full shape."""
 
-    Attributes
-    ----------
-    value
-        The printed numbers, rounded to float64; nan where none was printed.
-    half_unit
-        Half a unit in the last printed place: 0.60224 has 0.5e-5, 3.50e-05 has 0.5e-7; nan where none was.
-    text
-        The printed texts (an array of objects); None where none was printed.
-    """
-
-    value: NDArray[np.float64]
-    half_unit: NDArray[np.float64]
-    text: NDArray[np.object_]
+    value: NDArray[np.float64]  # nan where none was printed
+    half_unit: NDArray[
+        np.float64
+    ]  # in the last printed place: 0.60224 has 0.5e-5; nan where none was printed
+    text: NDArray[np.object_]  # None where none was printed
 
     @property
     def given(self) -> NDArray[np.bool_]:
@@ -85,42 +77,25 @@ class PublishedStep:
 
 @dataclass(frozen=True, eq=False)
 class Published:
-    """Numbers published for a case: where, and of which steps, in ascending order.
-
-    Attributes
-    ----------
-    computed_in
-        The number format of the program that printed them; None for numbers computed by hand, or in a format
-        that is far finer than what is printed.
-    inputs
-        The inputs and the rules' numbers by name as they are written, where they are written out.
-    """
+    """Numbers published for a case: where, and of which steps, in ascending order."""
 
     source: str
     steps: tuple[PublishedStep, ...]
+    # The number format of the program that printed them, if that is not far finer than what is printed.
     computed_in: str | None = None
+    # The inputs and the rules' numbers by name, where they are written out.
     inputs: Mapping[str, Written] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """A valid case file.
+    """A valid case file."""
 
-    Attributes
-    ----------
-    name
-        Its path under its folder of cases, without the suffix: "worked/document".
-    path, text
-        The file itself, and its text as it was read.
-    shapes
-        Of x, y, W1, b1, …: x is (N, n_0), y is (N, n_depth), Wk is (n_k, n_{k-1}), bk is (n_k,).
-    """
-
-    name: str
+    name: str  # its path under its folder of cases, without the suffix: "worked/document"
     path: Path
-    shapes: dict[str, tuple[int, ...]]
+    shapes: dict[str, tuple[int, ...]]  # x: (N, n_0), y: (N, n_depth), Wk: (n_k, n_{k-1}), bk: (n_k,)
     file: File
-    text: str
+    text: str  # the file's, as it was read
 
     @property
     def about(self) -> str:

@@ -52,7 +52,7 @@ def _checked(check: Callable[[Any], object], schema: dict[str, Any]) -> GetPydan
 
 
 def _real(expected: str, **limits: float) -> GetPydanticSchema:
-    def check(value: object) -> Number:
+    def check(value: object) -> object:
         near = value.nearest if isinstance(value, Number) else math.nan
         if not math.isfinite(near) or not all(_HOLDS[name](near, limit) for name, limit in limits.items()):
             raise unexpected(expected)

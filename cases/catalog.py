@@ -32,26 +32,17 @@ ACTIVATIONS: Final[tuple[str, ...]] = (
 
 @dataclass(frozen=True)
 class Key:
-    """A key beneath a loss, an optimizer, a schedule or a clipping in a case file.
+    """A key of a loss, an optimizer, a schedule or a clipping in a case file.
 
-    Attributes
-    ----------
-    kind
-        What may stand there: "positive", "share" (a number of at least 0), "fraction" (above 0 and below 1),
-        "smoothing" (at least 0 and below 1), "count" (a whole number from 1), "flag" (true or false).
-    about
-        What an editor shows.
-    default
-        Where the key is left out: a number's text, False, or None where the formula has no such part. By
-        default it must be given.
-    symbol
-        How equations write it, if not by its name.
+    What may stand there is said by `kind`: "positive", "share" (a number of at least 0), "fraction" (above 0
+    and below 1), "smoothing" (at least 0 and below 1), "count" (a whole number from 1), "flag".
     """
 
     kind: str
-    about: str
+    about: str  # what an editor shows
+    # Where it is left out: a number's text, False, or None if the formula has no such part; … if it must not.
     default: str | bool | EllipsisType | None = ...
-    symbol: str = ""
+    symbol: str = ""  # how equations write it, if not by its name
 
 
 @dataclass(frozen=True)
@@ -64,20 +55,10 @@ class Kind:
 
 @dataclass(frozen=True)
 class LossKind(Kind):
-    """A loss of predictions ŷ and targets y, both (N, n).
+    """A loss of predictions ŷ and targets y, both (N, n)."""
 
-    Attributes
-    ----------
-    mean_over
-        "examples" or "elements".
-    targets
-        What y must be: "any", "probabilities" (of each element), "distributions" or "classes" (rows).
-    reductions
-        Those that it may have.
-    """
-
-    mean_over: str = "elements"
-    targets: str = "any"
+    mean_over: str = "elements"  # or "examples"
+    targets: str = "any"  # or "probabilities" (of each element), "distributions" or "classes" (rows)
     reductions: tuple[str, ...] = ("sum", "mean")
 
 
@@ -128,22 +109,11 @@ REDUCED_LOSSES: Final = tuple((name, reduction) for name in LOSSES for reduction
 
 @dataclass(frozen=True)
 class LayerKind:
-    """A kind of layer: its parameters, and the lines between the activations before it and its own z.
+    """A kind of layer, by functions of the layer's number k."""
 
-    Each is a function of the layer's number k.
-
-    Attributes
-    ----------
-    parameters
-        The axes of each, by name.
-    forward
-        The lines from a of the layer before, last z.
-    backward
-        The lines from dL/dz: the gradient of each parameter and, unless k is 1, of a of the layer before.
-    """
-
-    parameters: Callable[[int], dict[str, tuple[Axis, ...]]]
-    forward: Callable[[int], Iterator[Quantity]]
+    parameters: Callable[[int], dict[str, tuple[Axis, ...]]]  # the axes of each, by name
+    forward: Callable[[int], Iterator[Quantity]]  # the lines from a of the layer before, last z
+    # The lines from dL/dz: the gradient of each parameter and, unless k is 1, of a of the layer before.
     backward: Callable[[int], Iterator[Quantity]]
 
 

@@ -18,38 +18,19 @@ from cases.names import LEARNING_RATE, STEP, Quantity
 
 @dataclass(frozen=True)
 class Rule:
-    """A formula that a case names, with the numbers it states for it: an optimizer, a schedule, a clipping.
+    """A formula that a case names, with its numbers: an optimizer, a schedule or a clipping."""
 
-    Attributes
-    ----------
-    name
-        As the case has it: "adam".
-    numbers
-        What it is given, by name, each the float64 nearest to what the case states.
-    options
-        The flags that are set: "nesterov", "centered".
-    """
-
-    name: str
-    numbers: tuple[tuple[str, float], ...] = ()
-    options: frozenset[str] = frozenset()
+    name: str  # as the case has it: "adam"
+    numbers: tuple[tuple[str, float], ...] = ()  # by name, each the float64 nearest to what is stated
+    options: frozenset[str] = frozenset()  # the flags that are set: "nesterov", "centered"
 
     def __getitem__(self, number: str) -> float:
-        """Return the number of that name.
-
-        Raises
-        ------
-        KeyError
-            If it has none of that name.
-        """
         return dict(self.numbers)[number]
 
     def get(self, number: str, default: float = 0.0) -> float:
-        """Return the number of that name, or the default where the rule states none."""
         return dict(self.numbers).get(number, default)
 
     def has(self, number: str) -> bool:
-        """Whether it states a number of that name."""
         return number in dict(self.numbers)
 
     @property
@@ -89,26 +70,14 @@ class UpdateRules:
 
 @dataclass(frozen=True)
 class OptimizerKind(Kind):
-    """An optimizer.
+    """An optimizer; its keys are those besides the name and the learning rate."""
 
-    Attributes
-    ----------
-    keys
-        Beside the name and the learning rate.
-    lines
-        From a parameter, its gradient and the rule: the lines of its update, each of the parameter's shape.
-        A line m_W_new that is computed from m_W makes m a state.
-    scalars
-        The lines that are computed once a step, for all parameters.
-    initial_state
-        The key of the number that its states start from; 0 if there is none.
-    is_decay_decoupled
-        Whether its own lines take the weight decay off; otherwise it is added to the gradient before them.
-    """
-
+    # From a parameter, its gradient and the rule: the lines of its update, each of the parameter's shape.
+    # A line m_W_new that is computed from m_W makes m a state.
     lines: Callable[[str, str, Rule], Iterator[Quantity]] = lambda *_: iter(())
-    scalars: tuple[Quantity, ...] = ()
-    initial_state: str = ""
+    scalars: tuple[Quantity, ...] = ()  # the lines that are computed once a step, for all parameters
+    initial_state: str = ""  # the key of the number that its states start from; 0 if there is none
+    # Whether its own lines take the weight decay off; otherwise it is added to the gradient before them.
     is_decay_decoupled: bool = False
 
 
@@ -134,9 +103,8 @@ def _adam(parameter: str, gradient: str, rule: Rule) -> Iterator[Quantity]:
     m_new, v_new, new = map(names.updated, (m, v, parameter))
     yield Quantity(m_new, "average", ("beta1", m, gradient))
     yield Quantity(v_new, "average of squares", ("beta2", v, gradient))
-    yield Quantity(
-        way, _of_eps("direction", rule), (m_new, v_new, names.CORRECTION1, names.CORRECTION2, "eps")
-    )
+    inputs = (m_new, v_new, names.CORRECTION1, names.CORRECTION2, "eps")
+    yield Quantity(way, _of_eps("direction", rule), inputs)
     if OPTIMIZERS[rule.name].is_decay_decoupled:
         yield Quantity(new, "descend with decay", (parameter, way, LEARNING_RATE, "weight_decay"))
     else:
@@ -165,11 +133,9 @@ def _rmsprop(parameter: str, gradient: str, rule: Rule) -> Iterator[Quantity]:
 
 def _adagrad(parameter: str, gradient: str, rule: Rule) -> Iterator[Quantity]:
     v, new = names.state("v", parameter), names.updated(parameter)
-    v_new = names.updated(v)
-    yield Quantity(v_new, "sum of squares", (v, gradient))
-    yield Quantity(
-        new, _of_eps("descend over root", rule), (parameter, gradient, v_new, "eps", LEARNING_RATE)
-    )
+    inputs = (parameter, gradient, names.updated(v), "eps", LEARNING_RATE)
+    yield Quantity(names.updated(v), "sum of squares", (v, gradient))
+    yield Quantity(new, _of_eps("descend over root", rule), inputs)
 
 
 def _of_eps(operation: str, rule: Rule) -> str:
@@ -197,25 +163,25 @@ _KEYS = {
 }
 
 
-def _keys(*keys: str) -> dict[str, Key]:
-    return {key: _KEYS[key] for key in keys}
+def _keys(keys: str) -> dict[str, Key]:
+    return {key: _KEYS[key] for key in keys.split()}
 
 
 OPTIMIZERS: Final[dict[str, OptimizerKind]] = {
     "sgd": OptimizerKind(
         "Stochastic gradient descent: W_new = W − η dL/dW; a momentum m_new = μ m + dL/dW in its place.",
-        _keys("momentum", "nesterov", "dampening", "weight_decay"),
+        _keys("momentum nesterov dampening weight_decay"),
         _sgd,
     ),
     "adam": OptimizerKind(
         "Adam: W_new = W − η m̂ / (√v̂ + ε).",
-        _keys("beta1", "beta2", "eps", "eps_in_sqrt", "weight_decay"),
+        _keys("beta1 beta2 eps eps_in_sqrt weight_decay"),
         _adam,
         _CORRECTIONS,
     ),
     "adamw": OptimizerKind(
         "AdamW: W_new = W − η (m̂ / (√v̂ + ε) + λ W).",
-        _keys("beta1", "beta2", "eps", "eps_in_sqrt")
+        _keys("beta1 beta2 eps eps_in_sqrt")
         | {"weight_decay": Key("positive", "λ, decoupled from the gradient.", symbol="λ")},
         _adam,
         _CORRECTIONS,
@@ -223,18 +189,18 @@ OPTIMIZERS: Final[dict[str, OptimizerKind]] = {
     ),
     "adamax": OptimizerKind(
         "Adamax: W_new = W − η m̂ / u, with u = max(β₂ u, |dL/dW| + ε).",
-        _keys("beta1", "beta2", "eps", "weight_decay"),
+        _keys("beta1 beta2 eps weight_decay"),
         _adamax,
         _CORRECTIONS[:1],
     ),
     "rmsprop": OptimizerKind(
         "RMSprop: W_new = W − η dL/dW / (√v + ε), with v = α v + (1 − α) (dL/dW)².",
-        _keys("alpha", "eps", "eps_in_sqrt", "centered", "weight_decay"),
+        _keys("alpha eps eps_in_sqrt centered weight_decay"),
         _rmsprop,
     ),
     "adagrad": OptimizerKind(
         "Adagrad: W_new = W − η dL/dW / (√v + ε), with v = v + (dL/dW)².",
-        _keys("initial_accumulator", "eps", "eps_in_sqrt", "weight_decay"),
+        _keys("initial_accumulator eps eps_in_sqrt weight_decay"),
         _adagrad,
         initial_state="initial_accumulator",
     ),
@@ -270,14 +236,9 @@ GLOBAL_NORM: Final = Kind(
 CLIPPING_NUMBERS: Final = {"max_norm": "max_norm", "eps": "clip_eps"}
 
 # Every number of a loss or a rule by its name, and every flag: the key that states it in a case file.
-NUMBERS: Final[dict[str, Key]] = {
-    **{
-        name: key
-        for kinds in (LOSSES, OPTIMIZERS, SCHEDULES)
-        for kind in kinds.values()
-        for name, key in kind.keys.items()
-    },
-    **{CLIPPING_NUMBERS[name]: key for name, key in GLOBAL_NORM.keys.items()},
+_KINDS: tuple[Kind, ...] = (*LOSSES.values(), *OPTIMIZERS.values(), *SCHEDULES.values())
+NUMBERS: Final[dict[str, Key]] = {name: key for kind in _KINDS for name, key in kind.keys.items()} | {
+    CLIPPING_NUMBERS[name]: key for name, key in GLOBAL_NORM.keys.items()
 }
 
 # How equations write a step's numbers, where that is not by their names.

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final, TypeAlias, get_args
 
 from pydantic import ValidationError
@@ -23,16 +22,8 @@ _ARRAY: Final = "nested lists of numbers, or a mapping with 'normal', 'uniform' 
 _TARGETS: Final = _ARRAY.replace(" or 'constant'", ", 'constant' or 'classes'")
 
 
-@dataclass(frozen=True)
-class Checked:
-    """A valid file: what it says, and the shapes of its arrays x, y, W1, b1, …."""
-
-    file: File
-    shapes: dict[str, tuple[int, ...]]
-
-
-def check(text: str, report: Report) -> Checked | None:
-    """Return what the file says, or None after adding its defects to `report`."""
+def check(text: str, report: Report) -> tuple[File, dict[str, tuple[int, ...]]] | None:
+    """Return what the file says and the shapes of x, y, W1, …, or None after adding its defects to `report`."""
     root = read_yaml(text, report)
     if root is None:
         return None
@@ -48,7 +39,7 @@ def check(text: str, report: Report) -> Checked | None:
         for error in details[:MAX_KEPT]:
             _explain(error, root, report)
     shapes = cross_check(root, report)
-    return None if file is None or report.pending else Checked(file, shapes)
+    return None if file is None or report.pending else (file, shapes)
 
 
 def _explain(error: ErrorDetails, root: Node, report: Report) -> None:
