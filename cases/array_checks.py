@@ -11,12 +11,11 @@ from typing import Final
 
 from cases.case_schema import MAX_LAYERS
 from cases.case_values import DRAWN
-from cases.catalog import DENSE
+from cases.catalog import DENSE, OPTIMIZERS, Rule, UpdateRules
 from cases.errors import Mark, Report, counted
 from cases.numbers import LARGEST, MAX_LENGTH, Number
 from cases.protocol import DEFAULT_DTYPES
 from cases.skeleton import Shape, Size, quantity_shapes
-from cases.update_rules import OPTIMIZERS, Rule, UpdateRules
 from cases.yaml_reader import Node
 
 # Standard deviations; NumPy's normal numbers, made of 53 random bits, stay within 14.

@@ -17,11 +17,10 @@ from numpy.typing import NDArray
 
 from cases.case_schema import Expectation, File, Part, PrintedStep
 from cases.case_values import Classes, Constant, Normal, Uniform
-from cases.catalog import DENSE
+from cases.catalog import DENSE, UpdateRules
 from cases.numbers import Number, rounded_once
 from cases.problem import Problem, Tolerance
 from cases.skeleton import Shape, quantity_shapes
-from cases.update_rules import UpdateRules
 
 
 @dataclass(frozen=True, eq=False)

@@ -26,11 +26,20 @@ from cases.case_values import (
     optional,
     unexpected,
 )
-from cases.catalog import ACTIVATIONS, LOSSES, Key, Kind
+from cases.catalog import (
+    ACTIVATIONS,
+    CLIPPING_NUMBERS,
+    GLOBAL_NORM,
+    LOSSES,
+    OPTIMIZERS,
+    SCHEDULES,
+    Key,
+    Kind,
+    Rule,
+)
 from cases.numbers import Number
 from cases.protocol import DEFAULT_DTYPES, Format
 from cases.skeleton import PATTERN
-from cases.update_rules import CLIPPING_NUMBERS, GLOBAL_NORM, OPTIMIZERS, SCHEDULES, Rule
 
 MAX_LAYERS: Final = 1000
 

@@ -90,8 +90,7 @@ def _checked(name: str, path: Path, text: str | None, report: Report) -> Case:
     checked = None if text is None else check(text, report)
     if text is None or checked is None or report.pending:
         raise CaseErrors(report.defects)
-    file, shapes = checked
-    return Case(name, path, shapes, file, text)
+    return Case(name, path, checked.shapes, checked.file, text)
 
 
 def _same(first: Path, second: Path) -> bool:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cases import names
-from cases.update_rules import Rule, UpdateRules
+from cases.catalog import Rule, UpdateRules
 
 SGD = Rule("sgd")
 
@@ -30,54 +30,31 @@ class Tolerance:
 
 @dataclass(frozen=True)
 class Problem:
-    """A training problem: a network, its data, its loss and its optimizer, all in one dtype.
+    """A training problem: a network, its data, its loss and its optimizer, all in one dtype."""
 
-    Attributes
-    ----------
-    case
-        The case's name: its path under its folder of cases, without the suffix.
-    activations
-        One name for each layer.
-    parameters
-        W1, b1, W2, b2, …, layers counted from 1: Wk has shape (n_out, n_in), bk has shape (n_out,).
-    x, y
-        Inputs (N, n_in) and targets (N, n_out); each row is one example.
-    loss_numbers
-        What else the loss is given, by name ("delta", "label_smoothing"), each a number of `dtype`.
-    learning_rate
-        η, exactly representable in `dtype`; with a schedule, the first one.
-    optimizer, schedule, clipping
-        The rule that updates the parameters; how η changes from step to step, and how gradients are clipped
-        before the update, or None.
-    forms
-        "stated": an adapter without an equal form raises `NoEquivalent`. "defaults": each framework's
-        function of that name runs as its defaults have it, so that what they really do can be seen.
-    steps
-        How many training steps are run at most, at least one.
-    until
-        Training ends after the first step whose loss, computed before its update, is at most this; if None,
-        after `steps`. Each implementation is ended by the loss that it states itself.
-    not_trained
-        Names of the parameters that the update leaves as they are.
-    """
-
-    case: str
+    case: str  # the case's name: its path under its folder of cases, without the suffix
     dtype: str
-    activations: tuple[str, ...]
+    activations: tuple[str, ...]  # one name for each layer
+    # W1, b1, W2, b2, …, layers counted from 1: Wk has shape (n_out, n_in), bk has shape (n_out,).
     parameters: Mapping[str, NDArray[Any]]
-    x: NDArray[Any]
-    y: NDArray[Any]
+    x: NDArray[Any]  # inputs (N, n_in), each row one example
+    y: NDArray[Any]  # targets (N, n_out)
     loss: str
     reduction: str
-    learning_rate: float
+    learning_rate: float  # η, exactly representable in `dtype`; with a schedule, the first one
+    # What else the loss is given, by name ("delta", "label_smoothing"), each a number of `dtype`.
     loss_numbers: tuple[tuple[str, float], ...] = ()
-    optimizer: Rule = SGD
-    schedule: Rule | None = None
-    clipping: Rule | None = None
+    optimizer: Rule = SGD  # how the parameters are updated
+    schedule: Rule | None = None  # how η changes from step to step
+    clipping: Rule | None = None  # how gradients are clipped before the update
+    # "stated": an adapter without an equal form raises `NoEquivalent`. "defaults": each framework's function
+    # of that name runs as its defaults have it, so that what they really do can be seen.
     forms: str = "stated"
-    steps: int = 1
+    steps: int = 1  # how many training steps are run at most
+    # Training ends after the first step whose loss, computed before its update, is at most this. Each
+    # implementation is ended by the loss that it states itself.
     until: float | None = None
-    not_trained: frozenset[str] = frozenset()
+    not_trained: frozenset[str] = frozenset()  # the parameters that the update leaves as they are
     tolerance: Tolerance | None = None
 
     @property

@@ -1,29 +1,46 @@
-"""From the text of a file to a valid case file, or to all of its defects in plain words with their marks."""
+"""From the text of a file to a valid case file, or to all of its defects in plain words with their marks.
 
+The models judge each value. What no single value shows (names, steps, rules that contradict themselves, the
+targets of a loss) is judged on whatever could be read, so that all defects are reported at once.
+"""
+
+import math
 import re
-from collections.abc import Iterable, Iterator
-from typing import Final, TypeAlias, get_args
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from itertools import islice
+from typing import Final, NamedTuple, TypeAlias, get_args
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from cases.case_schema import File
+from cases.array_checks import ArrayReader, Inputs, check_fit, check_memory, in_words, read_inputs
+from cases.case import rejected_element
+from cases.case_schema import AT_A_QUANTITY, EXPECTED_KINDS, Expectation, File
 from cases.case_values import Model, OneOf
-from cases.checks import cross_check
-from cases.errors import MAX_KEPT, Report, printable, quoted, suggestion
-from cases.names import DENSE
+from cases.catalog import LOSSES
+from cases.errors import MAX_KEPT, Mark, Report, printable, quoted, suggestion
+from cases.protocol import DEFAULT_DTYPES, DTYPES
+from cases.skeleton import Shape, parameter_shapes
 from cases.yaml_reader import Node, read_yaml
 
 _Loc: TypeAlias = tuple[int | str, ...]
 
-# Unknown keys of one mapping that are compared with a missing one.
-_MAX_UNKNOWN_KEYS: Final = 100
+# Unknown keys that are compared with a missing one; names that a message lists, and numbers of a row.
+_MAX_UNKNOWN_KEYS, _MAX_NAMES, _MAX_NUMBERS = 100, 20, 8
 _ARRAY: Final = "nested lists of numbers, or a mapping with 'normal', 'uniform' or 'constant'"
+_ONE_HOT: Final = "a 1 at the example's class and 0 elsewhere, because the loss is by class"
 _TARGETS: Final = _ARRAY.replace(" or 'constant'", ", 'constant' or 'classes'")
 
 
-def check(text: str, report: Report) -> tuple[File, dict[str, tuple[int, ...]]] | None:
-    """Return what the file says and the shapes of x, y, W1, …, or None after adding its defects to `report`."""
+class Checked(NamedTuple):
+    """A valid file: what it says, and the shapes of its arrays x, y, W1, b1, …."""
+
+    file: File
+    shapes: dict[str, tuple[int, ...]]
+
+
+def check(text: str, report: Report) -> Checked | None:
+    """Return what the file says, or None after adding its defects to `report`."""
     root = read_yaml(text, report)
     if root is None:
         return None
@@ -38,8 +55,8 @@ def check(text: str, report: Report) -> tuple[File, dict[str, tuple[int, ...]]] 
         report.more += max(0, len(details) - MAX_KEPT)
         for error in details[:MAX_KEPT]:
             _explain(error, root, report)
-    shapes = cross_check(root, report)
-    return None if file is None or report.pending else (file, shapes)
+    shapes = _cross_check(root, report)
+    return None if file is None or report.pending else Checked(file, shapes)
 
 
 def _explain(error: ErrorDetails, root: Node, report: Report) -> None:
@@ -132,7 +149,7 @@ def _label(path: _Loc) -> str:
             return "the case"
         case ("layers", int(index)):
             return f"layer {index + 1}"
-        case ("layers", int(index), str(array), *rest) if array in DENSE:
+        case ("layers", int(index), str(array), *rest) if array in ("W", "b"):
             return _dotted((f"{array}{index + 1}", *rest))
         case ("layers", int(index), *rest):
             return f"{_dotted(rest)} of layer {index + 1}"
@@ -141,3 +158,190 @@ def _label(path: _Loc) -> str:
 
 def _dotted(path: Iterable[int | str]) -> str:
     return "".join(f"[{step}]" if isinstance(step, int) else f".{printable(step)}" for step in path)[1:]
+
+
+def _cross_check(root: Node, report: Report) -> dict[str, tuple[int, ...]]:
+    """Report what no single value shows, even in a file with other defects; return the arrays' shapes."""
+    dtypes = _dtypes(root)
+    printed_in = root.at("published", "computed_in").text  # which the case itself need not run in
+    also = [printed_in] if printed_in in DTYPES else []
+    arrays = ArrayReader(report, tuple(dict.fromkeys([*dtypes, *also])))
+    inputs = read_inputs(root, arrays)
+    check_fit(inputs, report)
+    check_memory(inputs, report)
+    for key in ("dtypes", "not_trained"):
+        _check_once(root.at(key).items, f"{key} has", report)
+    _check_known(root.at("not_trained").items, parameter_shapes(inputs.widths), "parameter", report)
+    _check_published(root.at("published"), inputs.quantities, ArrayReader(report, ("float64",)))
+    _check_rules(root, arrays)
+    _check_targets(root, report)
+    steps = root.at("steps").whole or (0 if "steps" in root.entries else 1)
+    _check_expectations(root.at("expect"), inputs, steps, dtypes, report)
+    return {name: tuple(length or 0 for length in shape) for name, shape in inputs.shapes.items()}
+
+
+def _dtypes(root: Node) -> tuple[str, ...]:
+    if not isinstance(root.at("dtypes").value, list):
+        return DEFAULT_DTYPES
+    named = {item.text for item in root.at("dtypes").items}
+    return tuple(dtype for dtype in DTYPES if dtype in named)
+
+
+def _check_rules(root: Node, arrays: ArrayReader) -> None:
+    """Report numbers that a format would round to 0 or to infinity, and options that exclude each other."""
+    optimizer, report = root.at("optimizer"), arrays.report
+    arrays.check_positive(optimizer.at("learning_rate"), "learning_rate")
+    arrays.check_positive(root.at("until", "loss"), "until.loss")
+    keys = {name: key for loss in LOSSES.values() for name, key in loss.keys.items()}
+    for name in (name for name, key in keys.items() if key.kind == "positive"):
+        arrays.check_positive(root.at("loss", name), f"loss.{name}")
+    nesterov, dampening = optimizer.at("nesterov"), optimizer.at("dampening")
+    is_ahead, is_dampened = nesterov.value is True, "dampening" in optimizer.entries
+    if is_ahead and "momentum" not in optimizer.entries:
+        report.add(nesterov.mark, "nesterov is true without a momentum", "a momentum too")
+    if is_dampened and "momentum" not in optimizer.entries:
+        report.add(dampening.mark, "a dampening without a momentum", "a momentum too")
+    if is_dampened and is_ahead:
+        report.add(dampening.mark, "a dampening with Nesterov's momentum", "one of the two")
+
+
+def _check_targets(root: Node, report: Report) -> None:
+    """Report targets of a loss by class that are no classes: each row that is not one 1 among zeros."""
+    y, loss = root.at("y"), LOSSES.get(root.at("loss", "name").text)
+    if loss is None or loss.targets != "classes":
+        return
+    if y.entries and "classes" not in y.entries:
+        report.add(y.mark, "y is drawn or filled", "one-hot rows, or a mapping with 'classes' and 'of'")
+    for index, row in enumerate(y.items):
+        numbers = [item.number for item in row.items if item.number]
+        one_hot = [0.0] * (len(numbers) - 1) + [1.0]
+        is_read = isinstance(row.value, list) and len(numbers) == len(row.items)
+        if is_read and sorted(number.nearest for number in numbers) != one_hot:
+            shown = [*map(str, numbers[:_MAX_NUMBERS]), *["…"] * (len(numbers) > _MAX_NUMBERS)]
+            report.add(row.mark, f"y[{index}] is [{', '.join(shown)}]", _ONE_HOT)
+
+
+def _check_once(listed: Collection[Node], where: str, report: Report) -> None:
+    """Report names that stand twice in a list."""
+    seen: set[str] = set()
+    for node in listed:
+        if node.text and node.text in seen:
+            report.add(node.mark, f"{where} {quoted(node.text)} twice", "it once")
+        seen.add(node.text)
+
+
+def _check_known(listed: Collection[Node], known: Collection[str], what: str, report: Report) -> None:
+    """Report names that are none of those known, if any are."""
+    for node in listed:
+        if node.text and node.text not in known:
+            _report_unknown(node.text, node.mark, known, what, report)
+
+
+def _report_unknown(name: str, mark: Mark, known: Collection[str], what: str, report: Report) -> None:
+    if known:
+        expected = f"one of {', '.join(islice(known, _MAX_NAMES))}" + ", …" * (len(known) > _MAX_NAMES)
+        report.add(mark, f"unknown {what} {quoted(name)}", expected, name, known)
+
+
+def _check_published(published: Node, shapes: Mapping[str, Shape], arrays: ArrayReader) -> None:
+    """Report what is wrong with the printed values: names, shapes, numbers, the order of the steps."""
+    if "computed_in" in published.entries and published.at("inputs").text == "as printed":
+        mark = published.at("inputs").mark
+        arrays.report.add(mark, "inputs as printed together with computed_in", "one of the two")
+    last = 0
+    for step in published.at("steps").items:
+        number, values = step.at("step").whole or 0, step.at("values")
+        if 0 < number <= last:
+            wrong = f"step {number} after step {last}"
+            arrays.report.add(step.at("step").mark, wrong, "steps in ascending order")
+        last = max(last, number)
+        _check_walk(step.at("walk").items, values, shapes, arrays.report)
+        for name, node in values.entries.items():
+            if name in shapes:
+                _check_printed(name, node, shapes[name], arrays)
+            else:
+                _report_unknown(name, values.keys[name], shapes, "quantity", arrays.report)
+        for key, mark in step.at("rejected").keys.items() if isinstance(values.value, dict) else ():
+            _check_rejected(key, mark, values, shapes, arrays.report)
+
+
+def _check_printed(name: str, node: Node, shape: Shape, arrays: ArrayReader) -> None:
+    """Report a printed value that is neither a bare number for a single element nor has the full shape."""
+    if not isinstance(node.value, list | dict):
+        is_single = None in shape or math.prod(length or 1 for length in shape) == 1
+        if node.number and not is_single:
+            expected = f"nested lists of shape {in_words(shape)}"
+            arrays.report.add(node.mark, f"{name} is a single number", expected)
+        else:
+            arrays.written(node, name, rank=0)
+        return
+    actual = arrays.written(node, name, len(shape), blanks=bool(shape))
+    if actual and not all(None in pair or pair[0] == pair[1] for pair in zip(actual, shape, strict=True)):
+        arrays.report.add(node.mark, f"{name} has the shape {in_words(actual)}", in_words(shape))
+
+
+def _check_rejected(key: str, mark: Mark, values: Node, shapes: Mapping[str, Shape], report: Report) -> None:
+    """Report a rejected number that is none of those printed."""
+    name, index = rejected_element(key)
+    if name not in values.entries:
+        wrong = f"{quoted(key)} is rejected but not among the values of this step"
+        report.add(mark, wrong, "the name of one of them", key, values.entries)
+        return
+    printed: Node | None = values.at(name)
+    is_scalar = printed is not None and not isinstance(printed.value, list | dict)
+    if index is None or name not in shapes or (is_scalar and not any(index)):
+        return
+    for i in index:
+        printed = printed.items[i] if printed and i < len(printed.items) else None
+    if len(index) != len(shapes[name]) or printed is None:
+        expected = f"an element of its shape {in_words(shapes[name])}, counted from 0"
+        report.add(mark, f"{quoted(key)} is rejected but {name} has no such element", expected)
+    elif printed.value is None:
+        report.add(mark, f"{quoted(key)} is rejected but not printed", "an element with a number")
+
+
+def _check_walk(walk: Collection[Node], values: Node, known: Collection[str], report: Report) -> None:
+    """Report quantities of a walk that are unknown or listed twice, and printed ones that it leaves out."""
+    listed = [node for part in walk for node in part.at("quantities").items]
+    _check_known(listed, known, "quantity", report)
+    _check_once(listed, "the walk has", report)
+    seen = {node.text for node in listed}
+    for name, mark in values.keys.items() if seen - {""} else ():
+        if name in known and name not in seen:
+            report.add(mark, f"{name} is printed, but in no part of the walk", "it in one of them")
+
+
+def _check_expectations(
+    expect: Node, inputs: Inputs, steps: int, dtypes: tuple[str, ...], report: Report
+) -> None:
+    """Report an expectation that is none or several, or of a quantity, step or format that there is not."""
+    for adapter, node in expect.entries.items():
+        label, step, listed = f"expect.{printable(adapter)}", node.at("step"), node.at("dtypes").items
+        if not (adapter.strip() and adapter.isprintable()):
+            report.add(expect.keys[adapter], f"the adapter {quoted(adapter)}", "a name as after --adapter")
+        if isinstance(node.value, dict):
+            _check_kind(node, label, report)
+        quantities = [node.at(kind) for kind in AT_A_QUANTITY]
+        _check_known(quantities, inputs.quantities, "quantity", report)
+        if (step.whole or 0) > steps > 0:
+            wrong = f"{label}.step is {step.whole}"
+            report.add(step.mark, wrong, f"at most {steps}, the steps that the case runs")
+        _check_once(listed, f"{label}.dtypes has", report)
+        for item in listed:
+            if item.text in DTYPES and item.text not in dtypes:
+                wrong = f"{label}.dtypes has {quoted(item.text)}, in which the case does not run"
+                report.add(item.mark, wrong, f"one of {', '.join(dtypes)}")
+
+
+def _check_kind(node: Node, label: str, report: Report) -> None:
+    given = [key for key in node.entries if key in EXPECTED_KINDS]
+    one_of = f"exactly one of {', '.join(EXPECTED_KINDS)}"
+    for key in given[1:]:
+        report.add(node.keys[key], f"{label} has {given[0]!r} and {key!r}", one_of)
+    if not given and node.entries.keys() <= Expectation.model_fields.keys():  # else one may be misspelt
+        report.add(node.mark, f"{label} says nothing of what is expected", one_of)
+    if given and given[0] in AT_A_QUANTITY and "because" not in node.entries:
+        report.add(node.mark, f"{label} has no key 'because'", f"it with {given[0]!r}")
+    if given == ["no_equivalent"] and "step" in node.entries:
+        expected = "none, because an adapter without an equivalent runs none"
+        report.add(node.keys["step"], f"{label} has a step", expected)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from cases import Problem, names
 from cases.case import PublishedStep
-from cases.update_rules import SYMBOLS
+from cases.catalog import SYMBOLS
 from reference import Line, evaluate, tape
 from reference.training import initial_values
 

@@ -62,7 +62,7 @@ SQUARED_ERROR = [
 ]
 ADADELTA = [
     (
-        "cases/update_rules.py",
+        "cases/catalog.py",
         "    is_decay_decoupled: bool = False",
         """
 
@@ -74,7 +74,7 @@ def _adadelta(parameter: str, gradient: str, _: Rule) -> Iterator[Quantity]:
     yield Quantity(names.updated(parameter), "descend", (parameter, way, LEARNING_RATE))""",
     ),
     (
-        "cases/update_rules.py",
+        "cases/catalog.py",
         "OPTIMIZERS: Final[dict[str, OptimizerKind]] = {",
         """    "adadelta": OptimizerKind(
         "Adadelta: W_new = W − η √(u + ε) / √(v_new + ε) dL/dW.",

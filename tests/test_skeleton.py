@@ -9,10 +9,9 @@ from rules import COSINE, STEP, every_rule, ruled
 from rules import OPTIMIZERS as RULES
 
 from cases import catalog, names
-from cases.catalog import DENSE, LayerKind
+from cases.catalog import DENSE, OPTIMIZERS, LayerKind
 from cases.names import Quantity
 from cases.skeleton import FROM_NUMBERS, PATTERN, parameter_shapes, quantity_shapes, training_step
-from cases.update_rules import OPTIMIZERS
 from reference.arithmetic import FLOAT64, Bounded, as_row
 from reference.line import Formula, evaluate, line_of
 from reference.optimizers import FORMULAS
