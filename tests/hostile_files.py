@@ -4,7 +4,7 @@
     .venv/bin/python tests/hostile_files.py tags hex   for these
 
 Each is read in a process of its own, which is ended at 20 s of processor or 500 MB beyond what the package
-takes. With its numbers stands the first line of its message.
+takes (or MEMORY bytes). With its numbers stands the first line of its message.
 """
 
 import json
@@ -34,10 +34,8 @@ BY_CLASS = GOOD.replace("half_squared_error", "softmax_cross_entropy_with_intege
 
 def fill(unit, before="", after="", values=1):
     """Repeat a unit that has so many values; § in it stands for its number."""
-    room = MAX_BYTES - len((before + after).encode())
-    count = min(
-        room // len(unit.replace("§", "100000").encode()), (VALUES - 50) // values if values else MAX_BYTES
-    )
+    count = (MAX_BYTES - len((before + after).encode())) // len(unit.replace("§", "100000").encode())
+    count = min(count, (VALUES - 50) // values) if values else count
     return before + "".join(unit.replace("§", str(i)) for i in range(count)) + after
 
 
@@ -128,12 +126,6 @@ CHEAP = {
 }
 
 
-def content(name: str) -> bytes:
-    """Return a file's bytes."""
-    made = {**COSTLY, **CHEAP}[name]
-    return made if isinstance(made, bytes) else made.encode()
-
-
 def reading(path: Path) -> str:
     """Read a file, and build its arrays where they are few; return the first message."""
     from cases import CaseErrors, load_case
@@ -150,8 +142,9 @@ def reading(path: Path) -> str:
 def measured(name: str, folder: Path) -> dict[str, object]:
     """Read one in a process of its own, and return how that ends and what it takes."""
     path, result = folder / "case.yaml", folder / "result"
-    path.write_bytes(content(name))
-    result.write_text("", encoding="utf-8")
+    made = {**COSTLY, **CHEAP}[name]
+    path.write_bytes(made if isinstance(made, bytes) else made.encode())
+    result.write_text('{"message": ""}', encoding="utf-8")
     child = os.fork()
     if not child:
         before = resource.getrusage(resource.RUSAGE_SELF)
@@ -163,25 +156,21 @@ def measured(name: str, folder: Path) -> dict[str, object]:
         except BaseException as error:  # noqa: BLE001 - that is what is looked for
             message = f"raised {type(error).__name__}: {error}"
         after = resource.getrusage(resource.RUSAGE_SELF)
-        seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-        megabytes = (after.ru_maxrss - before.ru_maxrss) / 1000
-        taken = {"seconds": round(seconds, 2), "megabytes": round(megabytes), "message": message[:300]}
+        seconds = round(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, 2)
+        megabytes = round((after.ru_maxrss - before.ru_maxrss) / 1000)
+        taken = {"seconds": seconds, "megabytes": megabytes, "message": message[:300]}
         result.write_text(json.dumps(taken), encoding="utf-8")
         os._exit(0)
     _, status = os.waitpid(child, 0)
-    taken = json.loads(result.read_text(encoding="utf-8") or '{"message": ""}')
+    taken = json.loads(result.read_text(encoding="utf-8"))
     return {"name": name, "bytes": path.stat().st_size, "status": status, **taken}
 
 
-def main() -> None:
-    """Print a line of JSON for each."""
+if __name__ == "__main__":
     sys.path.insert(0, str(ROOT))
     import cases  # noqa: F401 - before anything is measured
 
+    MEMORY = int(os.environ.get("MEMORY", MEMORY))
     with tempfile.TemporaryDirectory() as folder:
         for name in sys.argv[1:] or [*COSTLY, *CHEAP]:
             print(json.dumps(measured(name, Path(folder))), flush=True)
-
-
-if __name__ == "__main__":
-    main()
