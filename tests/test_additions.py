@@ -1,4 +1,4 @@
-"""What it takes to add an activation, a loss and an optimizer (cases/README.md): one of each, in a copy."""
+"""What it takes to add an activation, a loss, an optimizer or a mistake (cases/README.md), in a copy."""
 
 import shutil
 import subprocess
@@ -9,9 +9,9 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 
-# Each of these: a file, the line below which a text is put, or "" for a new file, and the text.
+# Each of these: a file, the line below which a text is put, or "" for the end, and the text.
 CELU = [
-    ("cases/catalog.py", "Activation: TypeAlias = Literal[", '    "celu",'),
+    ("cases/catalog.py", "ACTIVATIONS: Final[tuple[str, ...]] = (", '    "celu",'),
     (
         "adapters/torch_functions.py",
         "ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {",
@@ -25,12 +25,7 @@ CELU = [
     (
         "reference/activations/celu.py",
         "",
-        '''"""CELU with α = 1, which is ELU with α = 1."""
-
-from reference.activations.elu import ELU
-
-CELU = ELU
-''',
+        "from reference.activations.elu import ELU as CELU  # with α = 1 the two are equal\n",
     ),
 ]
 SQUARED_ERROR = [
@@ -53,10 +48,7 @@ SQUARED_ERROR = [
         "reference/losses/squares.py",
         "SQUARES = {",
         """    ("squared_error", "sum"): Loss(
-        "Σ ({0} − {1})²",
-        "2 ({0} − {1})",
-        squared_error_sum,
-        lambda y_hat, y: 2 * (y_hat - y),
+        "Σ ({0} − {1})²", "2 ({0} − {1})", squared_error_sum, lambda y_hat, y: 2 * (y_hat - y)
     ),""",
     ),
 ]
@@ -93,9 +85,7 @@ def _adadelta(parameter: str, gradient: str, _: Rule) -> Iterator[Quantity]:
         "adapters/jax_optimizers.py",
         "OPTIMIZERS = {",
         """    "adadelta": OptaxOptimizer(
-        optax.adadelta,
-        {"v": "e_g", "u": "e_x"},
-        lambda rule: {"rho": rule["rho"], "eps": rule["eps"]},
+        optax.adadelta, {"v": "e_g", "u": "e_x"}, lambda rule: {"rho": rule["rho"], "eps": rule["eps"]}
     ),""",
     ),
     (
@@ -116,11 +106,25 @@ FORMULAS = {"adadelta direction": Formula(direction, "√({0} + {3}) / √({1} +
 ''',
     ),
 ]
+SLOPE_SQUARED = [
+    (
+        "reference/mistakes/wrong_updates.py",
+        "",
+        '''
+
+@mistake("the slope of the first layer was squared")
+def slope_squared(problem: Problem) -> Lines:
+    """dL/dz1 = dL/da1 σ'(z1)²."""
+    inputs = names.gradient("a1"), names.slope(1)
+    return [Line(names.gradient("z1"), lambda da, slope: da * slope * slope, inputs, "{0} ⊙ {1}²")]
+''',
+    ),
+]
 
 CASE = """\
 about: What was added.
 layers:
-  - {W: [[0.4, 0.1], [0.2, -0.3]], b: [0.1, 0.2], activation: celu}
+  - {W: [[0.4, 0.1], [0.2, -0.3]], b: [0.1, -0.5], activation: celu}
   - {W: [[0.6, -0.2]], b: [0.2], activation: sigmoid}
 x: [[0.5, -1.0], [0.25, 0.75]]
 y: [[0.8], [0.1]]
@@ -133,16 +137,20 @@ from adapters import find_adapters
 from cases import load_case
 from cases.write_schema import schema_text
 from reference import judge
+from reference.mistakes import MISTAKES, mistaken_steps
 
 assert all(name in schema_text() for name in ("celu", "squared_error", "adadelta", "rho"))
 case = load_case("added.yaml")
 for dtype in case.dtypes:
+    problem = case.problem(dtype)
     for adapter in find_adapters():
         program = adapter.programs[-1]
-        steps = list(judge(case.problem(dtype), program.run, program.promises(2)))
+        steps = list(judge(problem, program.run, program.promises(2)))
         assert len(steps) == 5
         assert {"a1", "loss", "u_W1_new", "v_b2_new"} <= steps[-1].claim.keys()
         print(adapter.name, dtype, [str(finding) for step in steps for finding in step.failures])
+    wrong = judge(problem, lambda problem: mistaken_steps(problem, MISTAKES["slope-squared"]), frozenset())
+    assert next(wrong).failures[0].quantity == "dL/dz1"
 """
 
 
@@ -151,24 +159,22 @@ def _copy(tmp_path):
     leave_out = shutil.ignore_patterns("__pycache__", "*.yaml")
     for package in ("cases", "reference", "adapters"):
         shutil.copytree(ROOT / package, tmp_path / package, ignore=leave_out)
-    for path, anchor, text in (*CELU, *SQUARED_ERROR, *ADADELTA):
+    for path, anchor, text in (*CELU, *SQUARED_ERROR, *ADADELTA, *SLOPE_SQUARED):
         add(tmp_path / path, anchor, text)
     return tmp_path
 
 
 def add(file, anchor, text):
-    if not anchor:
-        file.write_text(text, encoding="utf-8")
-        return
-    before, line, after = file.read_text(encoding="utf-8").partition(f"\n{anchor}\n")
-    assert line, f"{file} has no line {anchor}"
+    before = file.read_text(encoding="utf-8") if file.exists() else ""
+    before, line, after = before.partition(f"\n{anchor}\n") if anchor else (before, "", "")
+    assert line or not anchor, f"{file} has no line {anchor}"
     file.write_text(f"{before}{line}{text}\n{after}", encoding="utf-8")
 
 
 @pytest.mark.needs("torch", "jax")
-def test_an_activation_a_loss_and_an_optimizer_are_added_in_four_files_each(copy):
-    additions = (CELU, SQUARED_ERROR, ADADELTA)
-    assert [len({path for path, _, _ in addition}) for addition in additions] == [4, 4, 4]
+def test_an_activation_a_loss_and_an_optimizer_are_added_in_four_files_each_and_a_mistake_in_one(copy):
+    additions = (CELU, SQUARED_ERROR, ADADELTA, SLOPE_SQUARED)
+    assert [len({path for path, _, _ in addition}) for addition in additions] == [4, 4, 4, 1]
     (copy / "added.yaml").write_text(CASE, encoding="utf-8")
     command = [sys.executable, "-c", JUDGE]
     done = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)
