@@ -12,24 +12,11 @@ from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
 
+import documents
 import pytest
 import yaml
-from documents import (
-    ANY,
-    BUILD,
-    ROOT,
-    Block,
-    anchors,
-    blocks,
-    documents,
-    headings,
-    inline_commands,
-    is_shown,
-    links,
-    printed,
-)
+from documents import ANY, BUILD, ROOT, Block, blocks, is_shown
 
-from adapters import find_adapters
 from adapters.registry import ENTRY_POINT_GROUP, default_names
 from cases import SHIPPED, load_cases
 from reference import tape, worked_example
@@ -38,7 +25,7 @@ from reports.sweep import __main__ as sweep
 from reports.sweep.summary import COLUMNS
 from reports.writers import latex
 
-DOCUMENTS = documents()
+DOCUMENTS = documents.documents()
 BLOCKS = [block for path, text in DOCUMENTS.items() for block in blocks(path, text)]
 
 CONSTRAINTS = ".ci/constraints.txt"
@@ -117,7 +104,7 @@ def test_each_command_prints_what_is_shown(
             (tmp_path / path).write_text(block.text, encoding="utf-8")
         elif KINDS["commands"](block):
             for command, shown in block.commands:
-                output = printed(command, tmp_path, capsys)
+                output = documents.printed(command, tmp_path, capsys)
                 assert is_shown(shown, output), f"{block} shows\n{shown}\nbut {command} prints\n{output}"
 
 
@@ -171,38 +158,30 @@ def test_the_lines_of_the_tape_are_those_of_the_code() -> None:
         assert code.replace("sigmoid", "σ").replace(" ", "") == equation.replace(" ", ""), name
 
 
-def test_the_house_is_as_it_is_described() -> None:
+def test_the_packages_are_as_they_are_described() -> None:
     (block,) = of("the architecture")
-    rooms = [line.split("/")[0] for line in block.text.splitlines()]
-    assert rooms == ["cases", "reference", "adapters", "reports", "tests"]
-    assert all((ROOT / room).is_dir() for room in rooms)
+    listed = [line.split("/")[0] for line in block.text.splitlines()]
+    assert listed == ["cases", "reference", "adapters", "reports", "tests"]
 
 
-def test_an_adapter_is_offered_by_its_entry_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_complete_adapter_is_offered_by_its_entry_point_and_agrees_wherever_it_can_train(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     (block,) = of("an entry point")
     entries = tomllib.loads(block.text)["project"]["entry-points"]
     assert set(entries) == {ENTRY_POINT_GROUP}
     ((name, target),) = entries[ENTRY_POINT_GROUP].items()
     (adapter,) = [one for one in of("a reader's file") if one.document == block.document]
-    (tmp_path / adapter.file).write_text(adapter.text, encoding="utf-8")
+    assert adapter.text.count("\n") <= 30
     info = tmp_path / "theirs-1.0.dist-info"
     info.mkdir()
+    (tmp_path / adapter.file).write_text(adapter.text, encoding="utf-8")
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: theirs\nVersion: 1.0\n", encoding="utf-8")
     (info / "entry_points.txt").write_text(f"[{ENTRY_POINT_GROUP}]\n{name} = {target}\n", encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     assert default_names()[-1] == name
-    assert find_adapters([name])[0].programs
-
-
-def test_the_complete_adapter_is_short_and_agrees_on_every_network_that_it_can_train(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (block,) = [one for one in of("a reader's file") if one.document == "adapters/README.md"]
-    assert block.text.count("\n") <= 30
-    (tmp_path / block.file).write_text(block.text, encoding="utf-8")
-    monkeypatch.syspath_prepend(tmp_path)
-    chosen = ["--adapter", "autograd_adapter:train", "--select", "nets/", "--format", "csv"]
-    assert build.main([*chosen, "--out", str(tmp_path)]) == 0
+    chosen = ["--adapter", name, "--select", "nets/", "--format", "csv"]
+    assert build.main([*chosen, "--out", str(tmp_path / "out")]) == 0
     output = capsys.readouterr().out
     for dtype in ("float64", "float32"):
         assert len(re.findall(rf"^ nets/\S+ +{dtype} +agrees", output, re.MULTILINE)) >= 15
@@ -236,7 +215,7 @@ def test_the_paper_loads_what_its_tables_need() -> None:
 def test_two_releases_are_compared_in_the_form_that_is_printed() -> None:
     """They are not both here, so what is tested is the headings, the newer release, and the last line."""
     (block,) = of("two releases")
-    lines = {tuple(re.split(r" {2,}", line.strip())) for line in block.text.splitlines()}
+    lines = set(map(tuple, cells_of(block.text)))
     golden = (ROOT / "tests" / "golden" / "changes.md").read_text(encoding="utf-8")
     for title in ("Versions and platform", "Moved bits, by kind of quantity", "Headroom lost"):
         (head,) = re.findall(rf"^## {title}\n(?:.*\n)*?\| (.*) \|$", golden, re.MULTILINE)
@@ -257,16 +236,17 @@ def test_two_releases_side_by_side_are_shown_as_this_one_alone_is(
     (_, installed), (typed, shown) = block.commands
     assert installed == ""
     words = shlex.split(typed)
-    words = words[: words.index("jax") + 1]
-    build.main([*words[3:], "--out", str(tmp_path)])
-    rows = [re.split(r" {2,}", line.strip()) for line in shown.splitlines() if line.startswith(" ")]
-    head, *lines = (row for row in rows if "─" not in row[0])
+    build.main([*words[3 : words.index("jax") + 1], "--out", str(tmp_path)])
+    head, *lines = (row for row in cells_of(shown) if len(row) > 1 and "─" not in row[0])
     older = head.pop()
     assert re.fullmatch(r"jax@\d+\.\d+\.\d+", older)
-    alone = [head, *(line[:-1] for line in lines)]
-    printed_alone = [re.split(r" {2,}", line.strip()) for line in capsys.readouterr().out.splitlines()]
-    assert all(row in printed_alone for row in alone)
+    alone = cells_of(capsys.readouterr().out)
+    assert all(row in alone for row in (head, *(line[:-1] for line in lines)))
     assert f"jax {PINNED['jax']}, {older}; " in shown
+
+
+def cells_of(text: str) -> list[list[str]]:
+    return [re.split(r" {2,}", line.strip()) for line in text.splitlines()]
 
 
 def test_what_a_long_sweep_printed_has_its_form_and_adds_up() -> None:
@@ -300,7 +280,7 @@ def test_a_program_reads_results_with_nothing_but_python(
 
 def commands() -> list[str]:
     """Return what stands in running text, in workflows, in the flow chart, and what takes minutes."""
-    listed = [command for text in DOCUMENTS.values() for command in inline_commands(text)]
+    listed = [command for text in DOCUMENTS.values() for command in documents.inline_commands(text)]
     listed += [line for block in of("commands that take minutes") for line in block.text.splitlines()]
     for block in of("a workflow"):
         steps = next(iter(yaml.safe_load(block.text)["jobs"].values()))["steps"]
@@ -330,26 +310,26 @@ def test_each_command_in_running_text_can_be_typed(command: str, pytestconfig: p
 
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_headings_are_in_order_and_every_link_leads_somewhere(document: str) -> None:
-    levels = [level for level, _ in headings(DOCUMENTS[document])]
+    levels = [level for level, _ in documents.headings(DOCUMENTS[document])]
     assert (levels[0], levels.count(1)) == (1, 1)
     assert all(after <= before + 1 for before, after in pairwise(levels))
-    for link in links(DOCUMENTS[document]):
+    for link in documents.links(DOCUMENTS[document]):
         path, _, anchor = link.partition("#")
         target = (ROOT / document).parent / path if path else ROOT / document
         assert target.exists(), f"{document}: {link}"
         if anchor:
-            assert anchor in anchors(target.read_text(encoding="utf-8")), f"{document}: {link}"
+            assert anchor in documents.anchors(target.read_text(encoding="utf-8")), f"{document}: {link}"
 
 
 def test_the_readme_links_to_each_package_that_explains_itself() -> None:
     assert {f"{room}/README.md" for room in ("cases", "adapters", "reports")} <= set(
-        links(DOCUMENTS["README.md"])
+        documents.links(DOCUMENTS["README.md"])
     )
 
 
 def test_anchors_are_githubs() -> None:
     text = "# A title: `x` & “y”\n\n## Say it\n\n```sh\n# no heading\n```\n\n## Say it\n"
-    assert anchors(text) == {"a-title-x--y", "say-it", "say-it-1"}
+    assert documents.anchors(text) == {"a-title-x--y", "say-it", "say-it-1"}
 
 
 # What a document shows and a command prints, and whether it is that.
