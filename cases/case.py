@@ -28,9 +28,7 @@ class PublishedArray:
     """One quantity as it was printed, in the quantity's full shape."""
 
     value: NDArray[np.float64]  # nan where none was printed
-    half_unit: NDArray[
-        np.float64
-    ]  # in the last printed place: 0.60224 has 0.5e-5; nan where none was printed
+    half_unit: NDArray[np.float64]  # of the last printed place: 0.60224 has 0.5e-5; nan where none was
     text: NDArray[np.object_]  # None where none was printed
 
     @property

@@ -6,7 +6,7 @@ The models of losses, optimizers, schedules and clippings follow from their reco
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Final, Literal, TypeAlias
 
-from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, create_model
+from pydantic import ConfigDict, Field, WithJsonSchema, create_model
 
 from cases.case_values import (
     KINDS,
@@ -24,7 +24,7 @@ from cases.case_values import (
     Text,
     Vector,
     optional,
-    unexpected,
+    refuse,
 )
 from cases.catalog import (
     ACTIVATIONS,
@@ -118,6 +118,13 @@ def _one_of(base: type[Stated], kinds: Mapping[str, Kind]) -> OneOf:
     return OneOf({name: _model(base, name, kind) for name, kind in kinds.items()}, "name")
 
 
+_Loss: TypeAlias = Annotated[LossForm, _one_of(LossForm, LOSSES)]
+_Optimizer: TypeAlias = Annotated[OptimizerForm, _one_of(OptimizerForm, OPTIMIZERS)]
+_Schedule: TypeAlias = Annotated[ScheduleForm, _one_of(ScheduleForm, SCHEDULES)]
+_Clipping: TypeAlias = Annotated[Stated, _one_of(Stated, {"global_norm": GLOBAL_NORM})]
+_Formats: TypeAlias = Some[tuple[Format, ...]]
+
+
 class Layer(Model):
     """One layer: z = a Wᵀ + b, then the activation of z."""
 
@@ -131,9 +138,7 @@ class Layer(Model):
 class Until(Model):
     """When training is done: after the first step whose loss is at most this."""
 
-    loss: Positive = Field(
-        description="The threshold; compared with the loss that a step states, computed before its update."
-    )
+    loss: Positive = Field(description="Compared with each step's loss, computed before its update.")
 
 
 class ToleranceForm(Model):
@@ -172,9 +177,7 @@ class Expectation(Model):
     because: Text = Field("", description="The cause; required but with no_equivalent, which is its own.")
     see: Text = Field("", description="Where it is documented or discussed.")
     step: Count = Field(1, description="The training step at which it first shows, 1 if not given.")
-    dtypes: Some[tuple[Format, ...]] = Field(
-        (), description="The number formats in which it shows, all if not given."
-    )
+    dtypes: _Formats = Field((), description="The number formats in which it shows, all if not given.")
 
     @property
     def kind(self) -> ExpectedKind:
@@ -212,9 +215,7 @@ class Part(Model):
 
     section: Text = Field("", description="The heading of a section that begins here.")
     title: Text = Field(description="The heading of this part.")
-    quantities: Some[tuple[Text, ...]] = Field(
-        description="What it computes, in its order; also what it does not print."
-    )
+    quantities: Some[tuple[Text, ...]] = Field(description="What it computes, in order, printed or not.")
     note: Text = Field("", description="What a reader should know here: a slip, a rounding.")
 
 
@@ -255,37 +256,26 @@ class Printed(Model):
     steps: Some[tuple[PrintedStep, ...]]
 
 
-def _not_too_deep(value: object) -> object:
-    if isinstance(value, list) and len(value) > MAX_LAYERS:
-        raise unexpected(f"at most {MAX_LAYERS} layers")
-    return value
+_NOT_TOO_DEEP = refuse(
+    lambda value: isinstance(value, list) and len(value) > MAX_LAYERS, f"at most {MAX_LAYERS} layers"
+)
 
 
 class File(Model):
     """A case: a network, its data, and what is known about one or more training steps."""
 
     about: Text = Field(description="What the case is, and what mistake it is there to catch.")
-    layers: Annotated[Some[tuple[Layer, ...]], BeforeValidator(_not_too_deep)] = Field(
-        description="The layers, from the input to the output."
-    )
+    layers: Annotated[Some[tuple[Layer, ...]], _NOT_TOO_DEEP] = Field(description="From input to output.")
     x: Matrix = Field(description="The inputs, one row for each example: (N, n_in).")
     y: Targets = Field(description="The targets, one row for each example: (N, n_out).")
-    loss: Annotated[LossForm, _one_of(LossForm, LOSSES)] = Field(description="The loss.")
-    optimizer: Annotated[OptimizerForm, _one_of(OptimizerForm, OPTIMIZERS)] = Field(
-        description="The rule that updates the parameters."
-    )
-    schedule: IfGiven[Annotated[ScheduleForm, _one_of(ScheduleForm, SCHEDULES)]] = Field(
-        None, description="How the learning rate changes from step to step."
-    )
-    clipping: IfGiven[Annotated[Stated, _one_of(Stated, {"global_norm": GLOBAL_NORM})]] = Field(
-        None, description="How the gradients are clipped before the update."
-    )
+    loss: _Loss = Field(description="The loss.")
+    optimizer: _Optimizer = Field(description="The rule that updates the parameters.")
+    schedule: IfGiven[_Schedule] = Field(None, description="How the learning rate changes by steps.")
+    clipping: IfGiven[_Clipping] = Field(None, description="How gradients are clipped before the update.")
     steps: Count = Field(1, description="How many training steps are run at most, 1 if not given.")
     until: IfGiven[Until] = Field(None, description="What ends the training before `steps` are run.")
     not_trained: tuple[Text, ...] = Field((), description="Parameters that the update leaves as they are.")
-    dtypes: Some[tuple[Format, ...]] = Field(
-        DEFAULT_DTYPES, description="The number formats it runs in, float64 and float32 if not given."
-    )
+    dtypes: _Formats = Field(DEFAULT_DTYPES, description="float64 and float32 if not given.")
     forms: Literal["stated", "defaults"] = Field(
         "stated",
         description="stated (if not given): an adapter without a form equal to what is stated declines. "

@@ -77,7 +77,9 @@ def _to_text(value: object) -> str:
     return value.strip()
 
 
-def _refuse(is_wrong: Callable[[Any], bool], expected: str) -> BeforeValidator:
+def refuse(is_wrong: Callable[[Any], bool], expected: str) -> BeforeValidator:
+    """Return the annotation that lets all but some values through."""
+
     def check(value: object) -> object:
         if is_wrong(value):
             raise unexpected(expected)
@@ -86,11 +88,11 @@ def _refuse(is_wrong: Callable[[Any], bool], expected: str) -> BeforeValidator:
     return BeforeValidator(check)
 
 
-NOT_EMPTY: Final = _refuse(lambda value: value in ([], {}), "at least one entry")
-_NOT_BLANK = _refuse(lambda value: value is None, "a value, or no such key at all")
+NOT_EMPTY: Final = refuse(lambda value: value in ([], {}), "at least one entry")
+_NOT_BLANK = refuse(lambda value: value is None, "a value, or no such key at all")
 
 Text: TypeAlias = Annotated[str, _checked(_to_text, {"type": "string", "minLength": 1, "pattern": r"\S"})]
-Flag: TypeAlias = Annotated[bool, _refuse(lambda value: not isinstance(value, bool), "true or false")]
+Flag: TypeAlias = Annotated[bool, refuse(lambda value: not isinstance(value, bool), "true or false")]
 Real: TypeAlias = Annotated[Number, _real("a finite number")]
 Positive: TypeAlias = Annotated[Number, _real("a finite number above 0", exclusiveMinimum=0)]
 Share: TypeAlias = Annotated[Number, _real("a finite number of at least 0", minimum=0)]

@@ -21,11 +21,8 @@ SUFFIXES: Final = (".yaml", ".yml")
 def load_cases(*folders: Path) -> tuple[Case, ...]:
     """Load every *.yaml and *.yml file below each folder, sorted by name.
 
-    Raises
-    ------
-    CaseErrors
-        With every defect of every file; also for a folder that is missing or holds no case, and for two files
-        that give one case name.
+    Raises `CaseErrors` with every defect of every file; also for a folder that is missing or holds no case,
+    and for two files that give one case name.
     """
     defects: list[Defect] = []
     named: dict[str, Path] = {}
@@ -33,7 +30,7 @@ def load_cases(*folders: Path) -> tuple[Case, ...]:
         report = Report(folder)
         for name, path in _find(folder, report, closed=folder != SHIPPED):
             first = named.setdefault(name, path)
-            if not _same(first, path):
+            if os.path.realpath(first) != os.path.realpath(path):
                 wrong = f"the case {quoted(name)} is also in {printable(str(first))}"
                 defects.append(Defect(path, *START, f"{wrong}, expected different names"))
         defects += report.defects
@@ -51,10 +48,7 @@ def load_cases(*folders: Path) -> tuple[Case, ...]:
 def load_case(name: str | Path) -> Case:
     """Load one case: a shipped one by name ("worked/document"), or a YAML file by its path.
 
-    Raises
-    ------
-    CaseErrors
-        With every defect of the file, or because there is no such case.
+    Raises `CaseErrors` with every defect of the file, or because there is no such case.
     """
     path, report = Path(name), Report(SHIPPED)
     if path.suffix.lower() not in SUFFIXES:
@@ -76,13 +70,7 @@ def _load(path: Path, name: str) -> Case:
 
 
 def case_of(name: str, path: Path, text: str) -> Case:
-    """Return the case that a file's text states; the file itself need not be there any more.
-
-    Raises
-    ------
-    CaseErrors
-        With every defect of the text.
-    """
+    """Return the case that a file's text states; raises `CaseErrors` with every defect of the text."""
     return _checked(name, path, text, Report(path))
 
 
@@ -91,13 +79,6 @@ def _checked(name: str, path: Path, text: str | None, report: Report) -> Case:
     if text is None or checked is None or report.pending:
         raise CaseErrors(report.defects)
     return Case(name, path, checked.shapes, checked.file, text)
-
-
-def _same(first: Path, second: Path) -> bool:
-    try:
-        return first == second or first.resolve() == second.resolve()
-    except (OSError, RuntimeError):  # a loop of links
-        return False
 
 
 def _find(folder: Path, report: Report, *, closed: bool) -> Iterator[tuple[str, Path]]:
@@ -113,19 +94,13 @@ def _find(folder: Path, report: Report, *, closed: bool) -> Iterator[tuple[str, 
     is_empty = True
     for path in _walk(folder, report):
         is_empty = False
-        if closed and path.is_symlink() and not _is_within(path, folder):
+        target = Path(os.path.realpath(path)) if closed and path.is_symlink() else None
+        if target and not target.is_relative_to(os.path.realpath(folder)):
             report.add(START, f"the link {printable(str(path))} leads out of the folder", "a file within")
         else:
             yield path.relative_to(folder).with_suffix("").as_posix(), path
     if is_empty and not report.pending:
         report.add(START, "no case in this folder", f"files named *{' or *'.join(SUFFIXES)}")
-
-
-def _is_within(path: Path, folder: Path) -> bool:
-    try:
-        return path.resolve().is_relative_to(folder.resolve())
-    except (OSError, RuntimeError):  # a loop of links, which reading reports
-        return True
 
 
 def _walk(folder: Path, report: Report) -> Iterator[Path]:

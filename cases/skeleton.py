@@ -92,13 +92,6 @@ def _updated(parameter: str, rules: UpdateRules) -> Iterator[Quantity]:
         yield line._replace(inputs=tuple(rate if name == LEARNING_RATE else name for name in line.inputs))
 
 
-def parameter_shapes(widths: Sequence[Size], layers: Sequence[LayerKind] = ()) -> dict[str, Shape]:
-    """Return the shapes of W1, b1, W2, b2, …, given the widths of the input and of every layer."""
-    kinds = layers or (DENSE,) * (len(widths) - 1)
-    axes = {name: axes for k, kind in enumerate(kinds, start=1) for name, axes in kind.parameters(k).items()}
-    return {name: _shape(each, None, widths) for name, each in axes.items()}
-
-
 def quantity_shapes(batch: Size, widths: Sequence[Size], rules: UpdateRules) -> dict[str, Shape]:
     """Return the shape of every quantity of one training step of N examples by dense layers.
 

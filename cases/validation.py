@@ -19,8 +19,9 @@ from cases.case_schema import AT_A_QUANTITY, EXPECTED_KINDS, Expectation, File
 from cases.case_values import Model, OneOf
 from cases.catalog import LOSSES
 from cases.errors import MAX_KEPT, Mark, Report, printable, quoted, suggestion
+from cases.names import DENSE, parameters
 from cases.protocol import DEFAULT_DTYPES, DTYPES
-from cases.skeleton import Shape, parameter_shapes
+from cases.skeleton import Shape
 from cases.yaml_reader import Node, read_yaml
 
 _Loc: TypeAlias = tuple[int | str, ...]
@@ -149,7 +150,7 @@ def _label(path: _Loc) -> str:
             return "the case"
         case ("layers", int(index)):
             return f"layer {index + 1}"
-        case ("layers", int(index), str(array), *rest) if array in ("W", "b"):
+        case ("layers", int(index), str(array), *rest) if array in DENSE:
             return _dotted((f"{array}{index + 1}", *rest))
         case ("layers", int(index), *rest):
             return f"{_dotted(rest)} of layer {index + 1}"
@@ -171,7 +172,7 @@ def _cross_check(root: Node, report: Report) -> dict[str, tuple[int, ...]]:
     check_memory(inputs, report)
     for key in ("dtypes", "not_trained"):
         _check_once(root.at(key).items, f"{key} has", report)
-    _check_known(root.at("not_trained").items, parameter_shapes(inputs.widths), "parameter", report)
+    _check_known(root.at("not_trained").items, parameters(inputs.depth), "parameter", report)
     _check_published(root.at("published"), inputs.quantities, ArrayReader(report, ("float64",)))
     _check_rules(root, arrays)
     _check_targets(root, report)

@@ -91,7 +91,7 @@ def halfway_above(place: int) -> str:
     return f"{digits[:-places]}.{digits[-places:]}"
 
 
-ties = st.builds(  # halfway between two float32 numbers, or a hair beside it, subnormals included
+ties = st.builds(  # halfway between two float32 numbers, or a hair from it, subnormals included
     lambda place, hair: halfway_above(place) + hair,
     st.integers(0, 0x7F7FFFFE),
     st.sampled_from(["", "0" * 20 + "1"]),

@@ -1,4 +1,4 @@
-"""What a case expects of an adapter: found, it passes; not found, it fails as unexpected."""
+"""What a case expects of an adapter: if it is so, it passes; if not, it fails as unexpected."""
 
 from pathlib import Path
 
@@ -132,7 +132,7 @@ def test_an_expectation_of_another_format_changes_nothing():
     )
 
 
-# What is expected, of which programs, and parts of the sentence that says what was found instead.
+# What is expected, of which programs, and parts of the sentence that says what was observed instead.
 # ruff: noqa: E501
 UNEXPECTED = {
     "stale in one of two programs": (DL_DA1, [forgets_a_factor, honest], ["fake p2 was expected to differ at dL/da1 (", "but agrees now"]),

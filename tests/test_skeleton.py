@@ -11,7 +11,7 @@ from rules import OPTIMIZERS as RULES
 from cases import catalog, names
 from cases.catalog import DENSE, OPTIMIZERS, LayerKind
 from cases.names import Quantity
-from cases.skeleton import FROM_NUMBERS, PATTERN, parameter_shapes, quantity_shapes, training_step
+from cases.skeleton import FROM_NUMBERS, PATTERN, quantity_shapes, training_step
 from reference.arithmetic import FLOAT64, Bounded, as_row
 from reference.line import Formula, evaluate, line_of
 from reference.optimizers import FORMULAS
@@ -49,7 +49,6 @@ def test_each_line_has_the_shape_that_is_computed(problem):
     shapes = quantity_shapes(len(problem.x), widths, problem.update_rules)
     computed = next(training_steps(problem))
     assert shapes == {name: np.shape(array) for name, array in computed.items()}
-    assert parameter_shapes(widths) == {name: array.shape for name, array in problem.parameters.items()}
 
 
 def test_the_pattern_refuses_other_names():
@@ -156,8 +155,6 @@ def test_a_kind_of_layer_is_one_record_and_one_table_of_formulas():
             assert values[f"dL/d{name}"][i] == pytest.approx((above - below) / 2e-6, rel=1e-6, abs=1e-8)
         assert {f"m_{name}_new", f"v_{name}_new", f"{name}_new"} <= values.keys()
     assert "b1_new" not in values
-    shapes = parameter_shapes((2, 3, 2, 2), (SCALED, DENSE, SCALED))
-    assert shapes == {name: array.shape for name, array in parameters.items()}
     assert {line.name: line.equation for line in lines}["z3"] == "u3 ⊙ g3"
     bounded = {name: Bounded.exact(np.asarray(value), FLOAT64) for name, value in known.items()}
     within = evaluate(lines, bounded)
