@@ -248,7 +248,7 @@ def _check_published(published: Node, shapes: Mapping[str, Shape], arrays: Array
     """Report what is wrong with the printed values: names, shapes, numbers, the order of the steps."""
     if "computed_in" in published.entries and published.at("inputs").text == "as printed":
         mark = published.at("inputs").mark
-        arrays.report.add(mark, "inputs as printed together with computed_in", "one of the two")
+        arrays.report.add(mark, "inputs as printed beside computed_in", "one of the two")
     last = 0
     for step in published.at("steps").items:
         number, values = step.at("step").whole or 0, step.at("values")
