@@ -172,7 +172,7 @@ def _cross_check(root: Node, report: Report) -> dict[str, tuple[int, ...]]:
     check_memory(inputs, report)
     for key in ("dtypes", "not_trained"):
         _check_once(root.at(key).items, f"{key} has", report)
-    _check_known(root.at("not_trained").items, parameters(inputs.depth), "parameter", report)
+    _check_known(root.at("not_trained").items, dict.fromkeys(parameters(inputs.depth)), "parameter", report)
     _check_published(root.at("published"), inputs.quantities, ArrayReader(report, ("float64",)))
     _check_rules(root, arrays)
     _check_targets(root, report)

@@ -1,5 +1,6 @@
 """What it takes to add an activation, a loss, an optimizer or a mistake (cases/README.md), in a copy."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -9,117 +10,70 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 
-# Each of these: a file, the line below which a text is put, or "" for the end, and the text.
-CELU = [
-    ("cases/catalog.py", "ACTIVATIONS: Final[tuple[str, ...]] = (", '    "celu",'),
-    (
-        "adapters/torch_functions.py",
-        "ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {",
-        '    "celu": lambda z: F.celu(z, alpha=1.0),',
-    ),
-    (
-        "adapters/jax_functions.py",
-        "ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {",
-        '    "celu": lambda z: jax.nn.celu(z, alpha=1.0),',
-    ),
-    (
-        "reference/activations/celu.py",
-        "",
-        "from reference.activations.elu import ELU as CELU  # with α = 1 the two are equal\n",
-    ),
-]
-SQUARED_ERROR = [
-    (
-        "cases/catalog.py",
-        "LOSSES: Final[dict[str, LossKind]] = {",
-        '    "squared_error": LossKind("Σ (a − y)² over all elements.", reductions=("sum",)),',
-    ),
-    (
-        "adapters/torch_functions.py",
-        "LOSSES: dict[str, Callable[[Tensor, Tensor, str, dict[str, float]], Tensor]] = {",
-        '    "squared_error": lambda y_hat, y, reduction, _: F.mse_loss(y_hat, y, reduction=reduction),',
-    ),
-    (
-        "adapters/jax_functions.py",
-        "LOSSES: dict[str, Callable[[jax.Array, jax.Array, dict[str, float]], jax.Array]] = {",
-        '    "squared_error": lambda y_hat, y, _: optax.squared_error(y_hat, y),',
-    ),
-    (
-        "reference/losses/squares.py",
-        "SQUARES = {",
-        """    ("squared_error", "sum"): Loss(
+# What is added, a file, the beginning of the line below which a text is put (none: at the end), and the text.
+ADDED = '''
+=== celu | cases/catalog.py | ACTIVATIONS
+    "celu",
+=== celu | adapters/torch_functions.py | ACTIVATIONS
+    "celu": lambda z: F.celu(z, alpha=1.0),
+=== celu | adapters/jax_functions.py | ACTIVATIONS
+    "celu": lambda z: jax.nn.celu(z, alpha=1.0),
+=== celu | reference/activations/celu.py |
+from reference.activations.elu import ELU as CELU  # with α = 1 the two are equal
+
+=== squared error | cases/catalog.py | LOSSES
+    "squared_error": LossKind("Σ (a − y)² over all elements.", reductions=("sum",)),
+=== squared error | adapters/torch_functions.py | LOSSES
+    "squared_error": lambda y_hat, y, reduction, _: F.mse_loss(y_hat, y, reduction=reduction),
+=== squared error | adapters/jax_functions.py | LOSSES
+    "squared_error": lambda y_hat, y, _: optax.squared_error(y_hat, y),
+=== squared error | reference/losses/squares.py | SQUARES
+    ("squared_error", "sum"): Loss(
         "Σ ({0} − {1})²", "2 ({0} − {1})", squared_error_sum, lambda y_hat, y: 2 * (y_hat - y)
-    ),""",
     ),
-]
-ADADELTA = [
-    (
-        "cases/catalog.py",
-        "    is_decay_decoupled: bool = False",
-        """
+=== adadelta | cases/catalog.py | is_decay_decoupled
 
 def _adadelta(parameter: str, gradient: str, _: Rule) -> Iterator[Quantity]:
     v, u, way = (names.state(kind, parameter) for kind in ("v", "u", "direction"))
     yield Quantity(names.updated(v), "average of squares", ("rho", v, gradient))
     yield Quantity(way, "adadelta direction", (u, names.updated(v), gradient, "eps"))
     yield Quantity(names.updated(u), "average of squares", ("rho", u, way))
-    yield Quantity(names.updated(parameter), "descend", (parameter, way, LEARNING_RATE))""",
-    ),
-    (
-        "cases/catalog.py",
-        "OPTIMIZERS: Final[dict[str, OptimizerKind]] = {",
-        """    "adadelta": OptimizerKind(
+    yield Quantity(names.updated(parameter), "descend", (parameter, way, LEARNING_RATE))
+=== adadelta | cases/catalog.py | OPTIMIZERS
+    "adadelta": OptimizerKind(
         "Adadelta: W_new = W − η √(u + ε) / √(v_new + ε) dL/dW.",
         {"rho": Key("fraction", "ρ, of both averages; above 0 and below 1.", symbol="ρ"), **_keys("eps")},
         _adadelta,
-    ),""",
     ),
-    (
-        "adapters/torch_optimizers.py",
-        "OPTIMIZERS = {",
-        """    "adadelta": TorchOptimizer(
+=== adadelta | adapters/torch_optimizers.py | OPTIMIZERS
+    "adadelta": TorchOptimizer(
         torch.optim.Adadelta, {"v": "square_avg", "u": "acc_delta"}, lambda rule: {"rho": rule["rho"]}
-    ),""",
     ),
-    (
-        "adapters/jax_optimizers.py",
-        "OPTIMIZERS = {",
-        """    "adadelta": OptaxOptimizer(
+=== adadelta | adapters/jax_optimizers.py | OPTIMIZERS
+    "adadelta": OptaxOptimizer(
         optax.adadelta, {"v": "e_g", "u": "e_x"}, lambda rule: {"rho": rule["rho"], "eps": rule["eps"]}
-    ),""",
     ),
-    (
-        "reference/optimizers/adadelta.py",
-        "",
-        '''"""Adadelta: Zeiler, "ADADELTA: An Adaptive Learning Rate Method" (2012), algorithm 1."""
+=== adadelta | reference/optimizers/adadelta.py |
+"""Adadelta: Zeiler, "ADADELTA: An Adaptive Learning Rate Method" (2012), algorithm 1."""
 
 from reference.arithmetic import cast, sqrt
 from reference.line import Formula
 
+FORMULAS = {
+    "adadelta direction": Formula(
+        lambda u, v, g, eps: sqrt(u + cast(eps)) / sqrt(v + cast(eps)) * g, "√({0} + {3}) / √({1} + {3}) {2}"
+    )
+}
 
-def direction(u, v, g, eps):
-    """√(u + ε) / √(v + ε) g."""
-    return sqrt(u + cast(eps)) / sqrt(v + cast(eps)) * g
-
-
-FORMULAS = {"adadelta direction": Formula(direction, "√({0} + {3}) / √({1} + {3}) {2}")}
-''',
-    ),
-]
-SLOPE_SQUARED = [
-    (
-        "reference/mistakes/wrong_updates.py",
-        "",
-        '''
+=== slope squared | reference/mistakes/wrong_updates.py |
 
 @mistake("the slope of the first layer was squared")
 def slope_squared(problem: Problem) -> Lines:
     """dL/dz1 = dL/da1 σ'(z1)²."""
     inputs = names.gradient("a1"), names.slope(1)
     return [Line(names.gradient("z1"), lambda da, slope: da * slope * slope, inputs, "{0} ⊙ {1}²")]
-''',
-    ),
-]
+'''
+ADDITIONS = [re.split(r" \| ?|\n", part, maxsplit=3) for part in ADDED.split("\n=== ")[1:]]
 
 CASE = """\
 about: What was added.
@@ -159,22 +113,20 @@ def _copy(tmp_path):
     leave_out = shutil.ignore_patterns("__pycache__", "*.yaml")
     for package in ("cases", "reference", "adapters"):
         shutil.copytree(ROOT / package, tmp_path / package, ignore=leave_out)
-    for path, anchor, text in (*CELU, *SQUARED_ERROR, *ADADELTA, *SLOPE_SQUARED):
-        add(tmp_path / path, anchor, text)
+    for _, path, anchor, text in ADDITIONS:
+        file = tmp_path / path
+        before = file.read_text(encoding="utf-8") if file.exists() else ""
+        place = re.search(rf"^ *{anchor}\b.*\n", before, re.MULTILINE) if anchor else None
+        assert place or not anchor, f"{file} has no line {anchor}"
+        end = place.end() if place else len(before)
+        file.write_text(f"{before[:end]}{text}\n{before[end:]}", encoding="utf-8")
     return tmp_path
-
-
-def add(file, anchor, text):
-    before = file.read_text(encoding="utf-8") if file.exists() else ""
-    before, line, after = before.partition(f"\n{anchor}\n") if anchor else (before, "", "")
-    assert line or not anchor, f"{file} has no line {anchor}"
-    file.write_text(f"{before}{line}{text}\n{after}", encoding="utf-8")
 
 
 @pytest.mark.needs("torch", "jax")
 def test_an_activation_a_loss_and_an_optimizer_are_added_in_four_files_each_and_a_mistake_in_one(copy):
-    additions = (CELU, SQUARED_ERROR, ADADELTA, SLOPE_SQUARED)
-    assert [len({path for path, _, _ in addition}) for addition in additions] == [4, 4, 4, 1]
+    files = {name: {path for what, path, _, _ in ADDITIONS if what == name} for name, *_ in ADDITIONS}
+    assert [len(paths) for paths in files.values()] == [4, 4, 4, 1]
     (copy / "added.yaml").write_text(CASE, encoding="utf-8")
     command = [sys.executable, "-c", JUDGE]
     done = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)
