@@ -81,15 +81,12 @@ def test_the_schema_refuses_mistakes(old, new, schema):
     assert not schema.is_valid(as_an_editor_reads(text.replace(old, new)))
 
 
-def test_the_document_prints_eighteen_numbers_and_one_is_wrong():
+def test_what_the_document_and_mazur_print_and_what_of_it_is_wrong():
     [step] = load_case("worked/document").published.steps
     assert len(step.values) == 18
     assert [(one.quantity, one.index) for one in step.rejected] == [("a2", None)]
     assert step.values["W2_new"].text.tolist() == [["0.60224"]]
     assert step.values["dL/dz1"].half_unit.tolist() == [[0.5e-4]]
-
-
-def test_mazurs_figures_after_the_first_update_are_rejected():
     case = load_case("worked/mazur")
     assert case.problem("float64").not_trained == {"b1", "b2"}
     first, *later = case.published.steps
