@@ -58,7 +58,8 @@ def _backward(k: int, kind: LayerKind, activation: str) -> Iterator[Quantity]:
 def _update(parameters: Mapping[str, tuple[Axis, ...]], rules: UpdateRules) -> Iterator[Quantity]:
     trained = [name for name in parameters if name not in rules.not_trained]
     if rules.schedule:
-        yield _rate(rules.schedule)
+        inputs = (LEARNING_RATE, STEP, *SCHEDULES[rules.schedule.name].keys)
+        yield Quantity(RATE, f"{rules.schedule.name} schedule", inputs)
     if rules.clipping and trained:
         yield from _clipping({name: parameters[name] for name in trained})
     if trained:
@@ -68,10 +69,6 @@ def _update(parameters: Mapping[str, tuple[Axis, ...]], rules: UpdateRules) -> I
             yield Quantity(names.updated(name), "unchanged", (name,), axes)
         else:
             yield from (line._replace(axes=axes) for line in _updated(name, rules))
-
-
-def _rate(schedule: Rule) -> Quantity:
-    return Quantity(RATE, f"{schedule.name} schedule", (LEARNING_RATE, STEP, *SCHEDULES[schedule.name].keys))
 
 
 def _clipping(trained: Mapping[str, tuple[Axis, ...]]) -> Iterator[Quantity]:

@@ -163,7 +163,8 @@ def _dotted(path: Iterable[int | str]) -> str:
 
 def _cross_check(root: Node, report: Report) -> dict[str, tuple[int, ...]]:
     """Report what no single value shows, even in a file with other defects; return the arrays' shapes."""
-    dtypes = _dtypes(root)
+    named = {item.text for item in root.at("dtypes").items}
+    dtypes = tuple(dtype for dtype in DTYPES if dtype in named) or DEFAULT_DTYPES
     printed_in = root.at("published", "computed_in").text  # which the case itself need not run in
     also = [printed_in] if printed_in in DTYPES else []
     arrays = ArrayReader(report, tuple(dict.fromkeys([*dtypes, *also])))
@@ -179,13 +180,6 @@ def _cross_check(root: Node, report: Report) -> dict[str, tuple[int, ...]]:
     steps = root.at("steps").whole or (0 if "steps" in root.entries else 1)
     _check_expectations(root.at("expect"), inputs, steps, dtypes, report)
     return {name: tuple(length or 0 for length in shape) for name, shape in inputs.shapes.items()}
-
-
-def _dtypes(root: Node) -> tuple[str, ...]:
-    if not isinstance(root.at("dtypes").value, list):
-        return DEFAULT_DTYPES
-    named = {item.text for item in root.at("dtypes").items}
-    return tuple(dtype for dtype in DTYPES if dtype in named)
 
 
 def _check_rules(root: Node, arrays: ArrayReader) -> None:
