@@ -5,19 +5,17 @@ In these tests nobody collects the parts that fail (`conftest.failing_parts_rais
 
 import io
 import math
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from conftest import TWO_LAYERS
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from networks import hiding, network
+from networks import hiding, network, showing
 from rich.console import Console
 from rules import COSINE, STEP, clipping, every_rule, rule
 
@@ -87,16 +85,6 @@ def test_a_mistake_that_shows_only_its_outcome_is_judged_and_explained(
             explained(problem, step, list(rows_of(problem, subject, step)))
 
 
-def showing(names: frozenset[str]) -> Adapter:
-    """A right program that shows only these quantities, and promises nothing."""
-
-    def train(problem: Problem) -> Iterator[dict[str, Any]]:
-        for step in training_steps(problem):
-            yield {name: value for name, value in step.items() if name in names}
-
-    return Adapter("mine", "Mine", "1", (Program("", train, lambda _: frozenset()),))
-
-
 QUANTITIES = [line.name for line in tape(CASE.problem("float64"))]
 
 
@@ -105,7 +93,8 @@ QUANTITIES = [line.name for line in tape(CASE.problem("float64"))]
 @example(shown=frozenset({"dL/dz1", "loss"}))
 @given(shown=st.frozensets(st.sampled_from(QUANTITIES)))
 def test_any_subset_of_the_quantities_may_be_shown(shown: frozenset[str]) -> None:
-    selection = Selection((CASE,), (showing(shown),), ("float64",))
+    program = Program("", showing(training_steps, shown), lambda _: frozenset())
+    selection = Selection((CASE,), (Adapter("mine", "Mine", "1", (program,)),), ("float64",))
     results = replace(run(selection), activations=measure_selected(selection))
     report = put_together(results, selection, environment.describe("a command"), ("mine",))
     assert report.conclusion.passed == bool(shown)

@@ -12,26 +12,6 @@ from cases import yaml_reader as reader
 from cases.errors import MAX_DEFECTS
 from cases.write_schema import schema_text
 
-# Long lists that messages name. They are written here, and not taken from the code under test.
-LISTS = {
-    "{activations}": "'sigmoid', 'tanh', 'relu', 'identity', 'softplus', 'gelu_erf', 'gelu_tanh', 'silu', "
-    "'leaky_relu', 'elu', 'selu', 'hardtanh', 'relu6', 'softsign' or 'log_sigmoid'",
-    "{losses}": "'half_squared_error', 'mean_squared_error', 'softmax_cross_entropy', "
-    "'softmax_cross_entropy_with_integer_labels', 'binary_cross_entropy_with_logits', "
-    "'binary_cross_entropy', 'huber', 'smooth_l1' or 'l1'",
-    "{optimizers}": "'sgd', 'adam', 'adamw', 'adamax', 'rmsprop' or 'adagrad'",
-    "{formats}": "'float64', 'float32', 'bfloat16' or 'float16'",
-    "{arrays}": "nested lists of numbers, or a mapping with 'normal', 'uniform', 'constant' or 'classes'",
-    "{quantities}": "z1, a1, z2, a2, loss, dL/da2, da2/dz2, dL/dz2, dL/dW2, dL/db2, dL/da1, da1/dz1, dL/dz1, "
-    "dL/dW1, dL/db1, W2_new, b2_new, W1_new, b1_new",
-    "{keys of losses}": "the keys name, reduction, label_smoothing, delta, beta",
-    "{part}": "the keys section, title, quantities, note",
-    "{expectation}": "the keys differs, errs, undecided, no_equivalent, because, see, step, dtypes",
-    "{one}": "expected exactly one of differs, errs, undecided, no_equivalent",
-    "{one hot}": "a 1 at the example's class and 0 elsewhere, because the loss is by class",
-    "{float32}": "at most 3.40282347e+38 in magnitude, the largest float32 (or other dtypes)",
-}
-
 
 def spelled(text):
     text = re.sub(r"⟨(.+?)×(\d+)⟩", lambda repeated: repeated[1] * int(repeated[2]), text)
@@ -40,14 +20,16 @@ def spelled(text):
 
 def table():
     """Give each entry of malformed.txt by section and name: a file's text, and its defects."""
-    for section in Path(__file__).with_name("malformed.txt").read_text(encoding="utf-8").split("\n### ")[1:]:
+    text = Path(__file__).with_name("malformed.txt").read_text(encoding="utf-8")
+    lists = re.findall(r"^(\{.+\}) = (.+)$", text.replace("\n    ", " "), re.MULTILINE)
+    for section in text.split("\n### ")[1:]:
         good, *entries = section.split("\n= ")
         title, good = good.split("\n", 1)
         for entry in entries:
             head, *lines = re.sub(r"\n {8}", " ", entry).rstrip().split("\n    ")
             name, old, new = (spelled(part) for part in f"{head} ".split(" | "))
             assert old in good, head
-            for short, words in LISTS.items():
+            for short, words in lists:
                 lines = [line.replace(short, words) for line in lines]
             yield f"{title}: {name}", (good.rstrip() + "\n").replace(old, new.removesuffix(" "), 1), lines
 

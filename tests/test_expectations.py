@@ -35,8 +35,7 @@ def judged(case, *programs, dtype="float64"):
     return run_case(case, dtype, [Adapter("fake", "Fake", "", tuple(made))])[0]
 
 
-def honest(problem):
-    yield from training_steps(problem)
+honest = training_steps
 
 
 def forgets_a_factor(problem):
