@@ -4,7 +4,7 @@
     .venv/bin/python tests/hostile_files.py tags hex   for these
 
 Each is read in a process of its own, which is ended at 20 s of processor or 500 MB beyond what the package
-takes (or MEMORY bytes). With its numbers stands the first line of its message.
+takes (with NAME@BYTES beyond these). With its numbers stands the first line of its message.
 """
 
 import json
@@ -128,7 +128,7 @@ def reading(path: Path) -> str:
     return "a case"
 
 
-def measured(name: str, folder: Path) -> dict[str, object]:
+def measured(name: str, folder: Path, memory: int) -> dict[str, object]:
     """Read one in a process of its own, and return how that ends and what it takes."""
     path, result = folder / "case.yaml", folder / "result"
     made = {**COSTLY, **CHEAP}[name]
@@ -139,7 +139,7 @@ def measured(name: str, folder: Path) -> dict[str, object]:
         before = resource.getrusage(resource.RUSAGE_SELF)
         data = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[5]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
-        resource.setrlimit(resource.RLIMIT_DATA, (data + MEMORY,) * 2)
+        resource.setrlimit(resource.RLIMIT_DATA, (data + memory,) * 2)
         try:
             message = reading(path)
         except BaseException as error:  # noqa: BLE001 - that is what is looked for
@@ -159,7 +159,7 @@ if __name__ == "__main__":
     sys.path.insert(0, str(ROOT))
     import cases  # noqa: F401 - before anything is measured
 
-    MEMORY = int(os.environ.get("MEMORY", MEMORY))
     with tempfile.TemporaryDirectory() as folder:
-        for name in sys.argv[1:] or [*COSTLY, *CHEAP]:
-            print(json.dumps(measured(name, Path(folder))), flush=True)
+        for argument in sys.argv[1:] or [*COSTLY, *CHEAP]:
+            name, _, memory = argument.partition("@")
+            print(json.dumps(measured(name, Path(folder), int(memory or MEMORY))), flush=True)
