@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field, WithJsonSchema, create_model
 
 from cases.case_values import (
     KINDS,
+    NOT_BLANK,
     NOT_EMPTY,
     REAL,
     Count,
@@ -23,7 +24,6 @@ from cases.case_values import (
     Targets,
     Text,
     Vector,
-    optional,
     refuse,
 )
 from cases.catalog import (
@@ -90,8 +90,11 @@ class ScheduleForm(Stated):
 def _field(key: Key) -> tuple[Any, Any]:
     if isinstance(key.default, str):
         return KINDS[key.kind], Field(default_factory=lambda: Number(str(key.default)), description=key.about)
-    kind = optional(key.kind) if key.default is None else KINDS[key.kind]
-    return kind, Field(key.default, description=key.about)
+    kind = KINDS[key.kind]
+    is_optional = key.default is None
+    return Annotated[kind | None, NOT_BLANK] if is_optional else kind, Field(
+        key.default, description=key.about
+    )
 
 
 def _reduction(name: str) -> tuple[Any, Any]:

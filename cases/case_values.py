@@ -46,35 +46,37 @@ def unexpected(expected: str) -> PydanticCustomError:
     return PydanticCustomError("unexpected", "{expected}", {"expected": expected})
 
 
-def _checked(check: Callable[[Any], object], schema: dict[str, Any]) -> GetPydanticSchema:
-    """Return the annotation of a value that is validated by `check`, and is `schema` for editors."""
+def _value(expected: str, schema: dict[str, Any], read: Callable[[Any], object]) -> GetPydanticSchema:
+    """Return the annotation of a value that is `schema` for editors, and refused where `read` gives None."""
+
+    def check(value: object) -> object:
+        if (result := read(value)) is None:
+            raise unexpected(expected)
+        return result
+
     return GetPydanticSchema(lambda *_: no_info_plain_validator_function(check), lambda *_: {**schema})
 
 
 def _real(expected: str, **limits: float) -> GetPydanticSchema:
-    def check(value: object) -> object:
-        near = value.nearest if isinstance(value, Number) else math.nan
-        if not math.isfinite(near) or not all(_HOLDS[name](near, limit) for name, limit in limits.items()):
-            raise unexpected(expected)
-        return value
+    def read(value: object) -> Number | None:
+        if not isinstance(value, Number) or not math.isfinite(value.nearest):
+            return None
+        return value if all(_HOLDS[name](value.nearest, limit) for name, limit in limits.items()) else None
 
-    return _checked(check, {"anyOf": [{"type": "number", **limits}, _HEX]})
+    return _value(expected, {"anyOf": [{"type": "number", **limits}, _HEX]}, read)
 
 
 def _whole(least: int, most: int) -> GetPydanticSchema:
-    def check(value: object) -> int:
+    def read(value: object) -> int | None:
         number = value.whole if isinstance(value, Number) else None
-        if number is None or not least <= number <= most:
-            raise unexpected(f"a whole number from {least} to {most}")
-        return number
+        return number if number is not None and least <= number <= most else None
 
-    return _checked(check, {"type": "integer", "minimum": least, "maximum": most})
+    schema = {"type": "integer", "minimum": least, "maximum": most}
+    return _value(f"a whole number from {least} to {most}", schema, read)
 
 
-def _to_text(value: object) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise unexpected("text")
-    return value.strip()
+def _text(value: object) -> str | None:
+    return (value.strip() or None) if isinstance(value, str) else None
 
 
 def refuse(is_wrong: Callable[[Any], bool], expected: str) -> BeforeValidator:
@@ -89,9 +91,9 @@ def refuse(is_wrong: Callable[[Any], bool], expected: str) -> BeforeValidator:
 
 
 NOT_EMPTY: Final = refuse(lambda value: value in ([], {}), "at least one entry")
-_NOT_BLANK = refuse(lambda value: value is None, "a value, or no such key at all")
+NOT_BLANK: Final = refuse(lambda value: value is None, "a value, or no such key at all")
 
-Text: TypeAlias = Annotated[str, _checked(_to_text, {"type": "string", "minLength": 1, "pattern": r"\S"})]
+Text: TypeAlias = Annotated[str, _value("text", {"type": "string", "minLength": 1, "pattern": r"\S"}, _text)]
 Flag: TypeAlias = Annotated[bool, refuse(lambda value: not isinstance(value, bool), "true or false")]
 Real: TypeAlias = Annotated[Number, _real("a finite number")]
 Positive: TypeAlias = Annotated[Number, _real("a finite number above 0", exclusiveMinimum=0)]
@@ -104,9 +106,9 @@ Length: TypeAlias = Annotated[int, _whole(1, MAX_LENGTH)]
 Count: TypeAlias = Annotated[int, _whole(1, MAX_STEPS)]
 Seed: TypeAlias = Annotated[int, _whole(0, MAX_SEED)]
 Some: TypeAlias = Annotated[_T, NOT_EMPTY, Field(json_schema_extra={"minItems": 1})]
-IfGiven: TypeAlias = Annotated[_T | None, _NOT_BLANK]
+IfGiven: TypeAlias = Annotated[_T | None, NOT_BLANK]
 
-# What may stand under a key of each kind (`cases.catalog.Key`), and under one that may be left out.
+# What may stand under a key of each kind (`cases.catalog.Key`).
 KINDS: Final[dict[str, Any]] = {
     "positive": Positive,
     "share": Share,
@@ -115,11 +117,6 @@ KINDS: Final[dict[str, Any]] = {
     "count": Count,
     "flag": Flag,
 }
-
-
-def optional(kind: str) -> Any:  # noqa: ANN401 - a type
-    """Return the type of a key that may be left out, but not left empty."""
-    return Annotated[KINDS[kind] | None, _NOT_BLANK]
 
 
 class Model(BaseModel):
