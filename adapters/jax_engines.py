@@ -23,9 +23,16 @@ from adapters.jax_grad import (
     step_of,
 )
 from cases import Problem, names
-from cases.dtypes import Accumulators
-from cases.protocol import Adapter, Claim, Program, TrainingRun, Unavailable
-from cases.verdict import NoEquivalent, Verdict
+from cases.protocol import (
+    Accumulators,
+    Adapter,
+    Claim,
+    NoEquivalent,
+    Program,
+    TrainingRun,
+    Unavailable,
+    Verdict,
+)
 
 # Forward mode pushes one direction forward for each of P parameters, and so holds P × P numbers.
 #

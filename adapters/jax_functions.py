@@ -10,7 +10,7 @@ import optax
 from cases import Problem
 from cases.catalog import LOSSES as LOSS_KINDS
 from cases.catalog import REDUCED_LOSSES
-from cases.verdict import NoEquivalent
+from cases.protocol import NoEquivalent
 
 # JAX's function by the name that a case gives it, every parameter stated, but for a bare gelu's.
 ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {

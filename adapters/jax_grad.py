@@ -24,8 +24,7 @@ from numpy.typing import NDArray
 from adapters.jax_functions import LossKey, activate, loss_key, loss_of
 from adapters.jax_optimizers import Update, clip, optimizer_of, rate_of, states
 from cases import Problem, names
-from cases.dtypes import Accumulators
-from cases.protocol import Adapter, Claim, Program, Stacked, activations_of
+from cases.protocol import Accumulators, Adapter, Claim, Program, Stacked, activations_of
 
 try:
     from platformdirs import user_cache_path

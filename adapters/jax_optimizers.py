@@ -14,7 +14,7 @@ import jax
 import optax
 
 from cases import Problem, Rule, names
-from cases.verdict import NoEquivalent
+from cases.protocol import NoEquivalent
 
 Arrays: TypeAlias = dict[str, jax.Array]
 

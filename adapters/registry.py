@@ -15,8 +15,7 @@ from typing import Literal, NamedTuple
 
 from adapters.isolation import UNBOUNDED, Limits, isolated
 from cases.errors import well_formed
-from cases.protocol import Adapter, Program, Unavailable
-from cases.verdict import Verdict
+from cases.protocol import Adapter, Program, Unavailable, Verdict
 
 
 class BuiltIn(NamedTuple):

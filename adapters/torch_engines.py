@@ -21,8 +21,7 @@ from torch.func import grad_and_value
 from adapters import torch_autograd
 from adapters.torch_autograd import Tensors, objective
 from cases import Problem, names
-from cases.protocol import Adapter, Claim, Program, Unavailable
-from cases.verdict import Verdict
+from cases.protocol import Adapter, Claim, Program, Unavailable, Verdict
 
 PRECISION = "float32 products in full precision, TF32 off"
 

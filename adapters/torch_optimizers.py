@@ -13,7 +13,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, StepLR
 
 from cases import Problem, Rule, names
-from cases.verdict import NoEquivalent
+from cases.protocol import NoEquivalent
 
 # What `clip_grad_norm_` adds to the norm; it takes no other.
 CLIP_EPS = 1e-6

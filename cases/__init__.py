@@ -7,8 +7,8 @@
 
 from contextlib import suppress
 
+from cases.catalog import Rule
 from cases.problem import Problem
-from cases.update_rules import Rule
 
 # Under another interpreter there may be NumPy alone: an adapter reads no files.
 with suppress(ImportError):

@@ -1,46 +1,98 @@
-"""A case: one question put to every implementation, in each number format that its file asks for."""
+"""A case: one question put to every implementation, in each number format that its file asks for.
 
-from dataclasses import dataclass
+Numbers that somebody printed for it are a claim like any other, known to half a unit in the last place.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cases.case_schema import Expectation, File
+from cases.case_schema import Expectation, File, Part, PrintedStep
 from cases.case_values import Classes, Constant, Normal, Uniform
-from cases.catalog import DENSE
-from cases.names import b
-from cases.numbers import rounded_once
+from cases.catalog import DENSE, UpdateRules
+from cases.numbers import Number, rounded_once
 from cases.problem import Problem, Tolerance
-from cases.published_values import Published, read_published
-from cases.skeleton import quantity_shapes
-from cases.update_rules import UpdateRules
+from cases.skeleton import Shape, quantity_shapes
+
+
+@dataclass(frozen=True, eq=False)
+class PublishedArray:
+    """One quantity as it was printed, in the quantity's full shape."""
+
+    value: NDArray[np.float64]  # nan where none was printed
+    half_unit: NDArray[np.float64]  # of the last printed place: 0.60224 has 0.5e-5; nan where none was
+    text: NDArray[np.object_]  # None where none was printed
+
+    @property
+    def given(self) -> NDArray[np.bool_]:
+        """Which numbers were printed."""
+        return ~np.isnan(self.value)
+
+    @property
+    def exact(self) -> NDArray[np.object_]:
+        """The printed numbers as fractions; 0 where none was printed."""
+        return _each(self.text, lambda text: _exact(None if text is None else Number(text)), object)
+
+
+@dataclass(frozen=True, eq=False)
+class Written:
+    """An input as it is written: fractions in its shape, and half a unit of each where they were rounded."""
+
+    value: NDArray[np.object_]
+    half_unit: NDArray[np.object_] | None = None
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """A printed number known to be wrong, and why; `index` is None for the one wrong number of its array."""
+
+    quantity: str
+    index: tuple[int, ...] | None
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class PublishedStep:
+    """What was printed about one training step, which may lie beyond the steps that the case runs.
+
+    `rejected` are those of the values that are known to be wrong, `walk` the parts of the published text.
+    """
+
+    step: int
+    values: Mapping[str, PublishedArray]
+    rejected: tuple[Rejected, ...] = ()
+    walk: tuple[Part, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Published:
+    """Numbers published for a case: where, and of which steps, in ascending order."""
+
+    source: str
+    steps: tuple[PublishedStep, ...]
+    # The number format of the program that printed them, if that is not far finer than what is printed.
+    computed_in: str | None = None
+    # The inputs and the rules' numbers by name, where they are written out.
+    inputs: Mapping[str, Written] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """A valid case file.
+    """A valid case file."""
 
-    Attributes
-    ----------
-    name
-        Its path under its folder of cases, without the suffix: "worked/document".
-    path
-        The file itself.
-    shapes
-        Of x, y, W1, b1, …: x is (N, n_0), y is (N, n_depth), Wk is (n_k, n_{k-1}), bk is (n_k,).
-    text
-        The file's text, as it was read.
-    """
-
-    name: str
+    name: str  # its path under its folder of cases, without the suffix: "worked/document"
     path: Path
-    shapes: dict[str, tuple[int, ...]]
+    shapes: dict[str, tuple[int, ...]]  # x: (N, n_0), y: (N, n_depth), Wk: (n_k, n_{k-1}), bk: (n_k,)
     file: File
-    text: str
+    text: str  # the file's, as it was read
 
     @property
     def about(self) -> str:
@@ -67,15 +119,23 @@ class Case:
     @cached_property
     def published(self) -> Published | None:
         """The numbers that somebody printed for this problem."""
-        if self.file.published is None:
+        printed = self.file.published
+        if printed is None:
             return None
-        batch, inputs = self.shapes["x"]
-        widths = [inputs, *(self.shapes[b(k)][0] for k in range(1, self.depth + 1))]
+        batch, first = self.shapes["x"]
+        widths = [first, *(self.shapes[f"b{k}"][0] for k in range(1, self.depth + 1))]
         shapes = quantity_shapes(batch, widths, self._update_rules)
-        written = {"learning_rate": self.file.optimizer.learning_rate}
+        steps = tuple(_read_step(step, shapes) for step in printed.steps)
+        if printed.computed_in:
+            return Published(printed.source, steps, printed.computed_in)
+        rounded = printed.inputs == "as printed"
+        written = {name: _read_written(value, rounded=rounded) for name, value in self._inputs.items()}
+        rules = {"learning_rate": self.file.optimizer.learning_rate}  # somebody chose these: they are exact
         for stated in (self.file.optimizer, self.file.schedule, self.file.clipping):
-            written |= stated.written() if stated else {}
-        return read_published(self.file.published, shapes, self._inputs, written)
+            rules |= stated.written() if stated else {}
+        written |= {name: _read_written(value, rounded=False) for name, value in rules.items()}
+        known = {name: value for name, value in written.items() if value is not None}
+        return Published(printed.source, steps, inputs=known)
 
     def expectation(self, adapter: str, dtype: str) -> Expectation | None:
         """Return what is expected of an adapter in one number format, where that is not agreement."""
@@ -86,13 +146,8 @@ class Case:
         """Return the case in one number format: every number rounded once to `dtype`, ties to even.
 
         Arrays that the file does not write out are drawn once in float64, and rounded for each format. Each
-        call returns fresh arrays.
-
-        Parameters
-        ----------
-        dtype
-            "float64", "float32", "bfloat16" or "float16"; one that is not among `dtypes` gives a problem all
-            the same, but its numbers have not been checked to be finite there.
+        call returns fresh arrays. A format that is not among `dtypes` gives a problem all the same, but its
+        numbers have not been checked to be finite there.
         """
         arrays = {name: self._array(name, dtype) for name in self._inputs}
         file, rules = self.file, self._update_rules
@@ -118,7 +173,7 @@ class Case:
         )
 
     @property
-    def _inputs(self) -> dict[str, list[Any] | Normal | Uniform | Constant | Classes]:
+    def _inputs(self) -> dict[str, Any]:
         inputs: dict[str, Any] = {"x": self.file.x, "y": self.file.y}
         for k, layer in enumerate(self.file.layers, start=1):
             inputs |= {name: getattr(layer, name.removesuffix(str(k))) for name in DENSE.parameters(k)}
@@ -143,7 +198,13 @@ class Case:
         array = self._inputs[name]
         if isinstance(array, Normal | Uniform):
             return rounded_once(self._drawn[name], dtype)
-        return _one_hot(array, dtype) if isinstance(array, Classes) else _written(array, dtype)
+        if isinstance(array, Constant):
+            return np.full(array.constant, array.value.rounded(dtype), dtype)
+        if isinstance(array, Classes):
+            rows = np.zeros((len(array.classes), array.of), dtype)
+            rows[np.arange(len(rows)), list(array.classes)] = 1
+            return rows
+        return _each(np.array(array, object), lambda number: number.rounded(dtype), dtype)
 
 
 def _draw(array: Normal | Uniform) -> NDArray[np.float64]:
@@ -154,16 +215,50 @@ def _draw(array: Normal | Uniform) -> NDArray[np.float64]:
     return generator.uniform(array.low.nearest, array.high.nearest, array.uniform)
 
 
-def _written(array: list[Any] | Constant, dtype: str) -> NDArray[Any]:
-    """Return an array of numbers that stand in the file, each rounded once, from its exact value."""
-    if isinstance(array, Constant):
-        return np.full(array.constant, array.value.rounded(dtype), dtype)
-    numbers = np.array(array, object)
-    return np.array([number.rounded(dtype) for number in numbers.flat], dtype).reshape(numbers.shape)
+_ELEMENT: Final = re.compile(r"(?P<name>[^\[\]]+)\[(?P<index> *[0-9]{1,9} *(?:, *[0-9]{1,9} *)?)\]", re.ASCII)
 
 
-def _one_hot(array: Classes, dtype: str) -> NDArray[Any]:
-    """Return a row for each example, with a 1 at its class."""
-    rows = np.zeros((len(array.classes), array.of), dtype)
-    rows[np.arange(len(rows)), [number.whole for number in array.classes]] = 1
-    return rows
+def rejected_element(key: str) -> tuple[str, tuple[int, ...] | None]:
+    """Return the quantity and the index that a key of `rejected` names; no index for a bare name."""
+    element = _ELEMENT.fullmatch(key)
+    if element is None:
+        return key, None
+    return element["name"], tuple(int(i) for i in element["index"].split(","))
+
+
+def _read_step(step: PrintedStep, shapes: Mapping[str, Shape]) -> PublishedStep:
+    values = {name: _read_array(value, shapes[name]) for name, value in step.values.items()}
+    rejected = tuple(Rejected(*rejected_element(key), reason) for key, reason in step.rejected.items())
+    return PublishedStep(step.step, values, rejected, step.walk)
+
+
+def _read_array(value: Any, shape: Shape) -> PublishedArray:  # noqa: ANN401 - a number, or nested lists
+    numbers = np.array(value, object).reshape([length or 0 for length in shape])
+    return PublishedArray(
+        _each(numbers, lambda number: np.nan if number is None else number.nearest, np.float64),
+        _each(numbers, lambda number: np.nan if number is None else number.half_unit, np.float64),
+        _each(numbers, lambda number: None if number is None else number.text, object),
+    )
+
+
+def _read_written(value: Any, *, rounded: bool) -> Written | None:  # noqa: ANN401 - whatever a file may say
+    """Return what is written out; a number that is drawn, or that is no number, is left to the problem.
+
+    A whole number is exact where others were rounded: 1 is a label or a count, 1.0 was measured.
+    """
+    numbers = np.array(value, object)
+    if not all(isinstance(number, Number) for number in numbers.flat):
+        return None
+    half_unit = _each(numbers, lambda number: Fraction(number.half_unit * (number.whole is None)), object)
+    return Written(_each(numbers, _exact, object), half_unit if rounded else None)
+
+
+def _exact(number: Number | None) -> Fraction:
+    """Return a number's value; 0 where there is none, or where it is no more than that."""
+    return number.exact if number and number.nearest else Fraction(0)
+
+
+def _each(numbers: NDArray[np.object_], of: Callable[[Any], Any], dtype: Any) -> NDArray[Any]:  # noqa: ANN401
+    values = np.empty(numbers.size, dtype)
+    values[:] = [of(number) for number in numbers.flat]
+    return values.reshape(numbers.shape)

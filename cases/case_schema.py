@@ -6,39 +6,40 @@ The models of losses, optimizers, schedules and clippings follow from their reco
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Final, Literal, TypeAlias
 
-from pydantic import (
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    GetCoreSchemaHandler,
-    GetPydanticSchema,
-    WithJsonSchema,
-    create_model,
-)
-from pydantic_core.core_schema import CoreSchema, tagged_union_schema
+from pydantic import ConfigDict, Field, WithJsonSchema, create_model
 
 from cases.case_values import (
     KINDS,
-    OPTIONAL_KINDS,
+    NOT_BLANK,
+    NOT_EMPTY,
     REAL,
     Count,
     IfGiven,
     Matrix,
     Model,
+    OneOf,
     Positive,
     Share,
     Some,
     Targets,
     Text,
     Vector,
-    not_empty,
-    unexpected,
+    refuse,
 )
-from cases.catalog import LOSSES, Activation, Key, Kind
-from cases.dtypes import DEFAULT_DTYPES, Format
+from cases.catalog import (
+    ACTIVATIONS,
+    CLIPPING_NUMBERS,
+    GLOBAL_NORM,
+    LOSSES,
+    OPTIMIZERS,
+    SCHEDULES,
+    Key,
+    Kind,
+    Rule,
+)
 from cases.numbers import Number
+from cases.protocol import DEFAULT_DTYPES, Format
 from cases.skeleton import PATTERN
-from cases.update_rules import CLIPPING_NUMBERS, GLOBAL_NORM, OPTIMIZERS, SCHEDULES, Rule
 
 MAX_LAYERS: Final = 1000
 
@@ -49,17 +50,17 @@ class Stated(Model):
     kind: ClassVar[Kind]
 
     def written(self) -> dict[str, Any]:
-        """Return the value of each key of the record, by name."""
-        return {key: getattr(self, key) for key in self.kind.keys}
+        """Return the value of each key of the record, by the name of the rule's number."""
+        names = CLIPPING_NUMBERS if self.kind is GLOBAL_NORM else {}
+        return {names.get(key, key): getattr(self, key) for key in self.kind.keys}
 
     def rule(self) -> Rule:
         """Return the rule, each number as the nearest float64."""
-        written = self.written()
-        stated = {
-            key: value for key, value in written.items() if not (value is None or isinstance(value, bool))
-        }
-        numbers = tuple((key, getattr(value, "nearest", value)) for key, value in stated.items())
-        return Rule(self.form, numbers, frozenset(key for key, value in written.items() if value is True))
+        written = {key: value for key, value in self.written().items() if value not in (None, False)}
+        options = frozenset(key for key, value in written.items() if value is True)
+        numbers = {key: value for key, value in written.items() if key not in options}
+        nearest = tuple((key, getattr(value, "nearest", value)) for key, value in numbers.items())
+        return Rule(self.form, nearest, options)
 
 
 class LossForm(Stated):
@@ -86,19 +87,14 @@ class ScheduleForm(Stated):
     name: str
 
 
-class ClippingForm(Stated):
-    """The clipping of the gradients."""
-
-    def written(self) -> dict[str, Any]:
-        """Return the value of each key, by the name of the rule's number."""
-        return {CLIPPING_NUMBERS[key]: value for key, value in super().written().items()}
-
-
 def _field(key: Key) -> tuple[Any, Any]:
     if isinstance(key.default, str):
         return KINDS[key.kind], Field(default_factory=lambda: Number(str(key.default)), description=key.about)
-    kinds = OPTIONAL_KINDS if key.default is None else KINDS
-    return kinds[key.kind], Field(key.default, description=key.about)
+    kind = KINDS[key.kind]
+    is_optional = key.default is None
+    return Annotated[kind | None, NOT_BLANK] if is_optional else kind, Field(
+        key.default, description=key.about
+    )
 
 
 def _reduction(name: str) -> tuple[Any, Any]:
@@ -110,40 +106,26 @@ def _reduction(name: str) -> tuple[Any, Any]:
     return Literal["sum", "mean"], Field(description=f"The sum over {of}, or {mean}.")
 
 
-def _models(base: type[Stated], kinds: Mapping[str, Kind]) -> dict[str, type[Model]]:
-    models: dict[str, type[Model]] = {}
-    for name, kind in kinds.items():
-        fields: dict[str, Any] = {"name": (Literal[name], ...)} if "name" in base.model_fields else {}
-        fields |= {"reduction": _reduction(name)} if base is LossForm else {}
-        fields |= {key: _field(stated) for key, stated in kind.keys.items()}
-        title = "".join(part.title() for part in name.split("_"))
-        model: type[Stated] = create_model(title, __base__=base, __doc__=kind.about, **fields)
-        model.form, model.kind = name, kind
-        models[name] = model
-    return models
+def _model(base: type[Stated], name: str, kind: Kind) -> type[Stated]:
+    fields: dict[str, Any] = {"name": (Literal[name], ...)} if "name" in base.model_fields else {}
+    fields |= {"reduction": _reduction(name)} if base is LossForm else {}
+    fields |= {key: _field(stated) for key, stated in kind.keys.items()}
+    title = "".join(part.title() for part in name.split("_"))
+    model: type[Stated] = create_model(title, __base__=base, __doc__=kind.about, **fields)
+    model.form, model.kind = name, kind
+    globals()[title] = model  # cases are pickled for other processes: a pickle finds a class by its name here
+    return model
 
 
-# The models below each base, by their names in a case file.
-FORMS: Final[dict[type[Model], dict[str, type[Model]]]] = {
-    LossForm: _models(LossForm, LOSSES),
-    OptimizerForm: _models(OptimizerForm, OPTIMIZERS),
-    ScheduleForm: _models(ScheduleForm, SCHEDULES),
-    ClippingForm: _models(ClippingForm, {"global_norm": GLOBAL_NORM}),
-}
+def _one_of(base: type[Stated], kinds: Mapping[str, Kind]) -> OneOf:
+    return OneOf({name: _model(base, name, kind) for name, kind in kinds.items()}, "name")
 
 
-# Cases are pickled for other processes, and a pickle finds a class by its name in its module.
-globals().update({model.__name__: model for models in FORMS.values() for model in models.values()})
-
-
-def _one_form(base: type[Model]) -> GetPydanticSchema:
-    """Read one of the models below `base`; several are told apart by the name that is given."""
-
-    def schema(_: Any, handler: GetCoreSchemaHandler) -> CoreSchema:  # noqa: ANN401 - any type
-        models = {name: handler(model) for name, model in FORMS[base].items()}
-        return tagged_union_schema(models, "name") if "name" in base.model_fields else models.popitem()[1]
-
-    return GetPydanticSchema(schema)
+_Loss: TypeAlias = Annotated[LossForm, _one_of(LossForm, LOSSES)]
+_Optimizer: TypeAlias = Annotated[OptimizerForm, _one_of(OptimizerForm, OPTIMIZERS)]
+_Schedule: TypeAlias = Annotated[ScheduleForm, _one_of(ScheduleForm, SCHEDULES)]
+_Clipping: TypeAlias = Annotated[Stated, _one_of(Stated, {"global_norm": GLOBAL_NORM})]
+_Formats: TypeAlias = Some[tuple[Format, ...]]
 
 
 class Layer(Model):
@@ -151,15 +133,15 @@ class Layer(Model):
 
     W: Matrix = Field(description="The weights, one row for each output: (n_out, n_in).")
     b: Vector = Field(description="The biases: (n_out,).")
-    activation: Activation = Field(description="The function applied to z, element by element.")
+    activation: Literal[ACTIVATIONS] = Field(  # type: ignore[valid-type]
+        description="The function applied to z, element by element."
+    )
 
 
 class Until(Model):
     """When training is done: after the first step whose loss is at most this."""
 
-    loss: Positive = Field(
-        description="The threshold; compared with the loss that a step states, computed before its update."
-    )
+    loss: Positive = Field(description="Compared with each step's loss, computed before its update.")
 
 
 class ToleranceForm(Model):
@@ -198,9 +180,7 @@ class Expectation(Model):
     because: Text = Field("", description="The cause; required but with no_equivalent, which is its own.")
     see: Text = Field("", description="Where it is documented or discussed.")
     step: Count = Field(1, description="The training step at which it first shows, 1 if not given.")
-    dtypes: Some[tuple[Format, ...]] = Field(
-        (), description="The number formats in which it shows, all if not given."
-    )
+    dtypes: _Formats = Field((), description="The number formats in which it shows, all if not given.")
 
     @property
     def kind(self) -> ExpectedKind:
@@ -238,9 +218,7 @@ class Part(Model):
 
     section: Text = Field("", description="The heading of a section that begins here.")
     title: Text = Field(description="The heading of this part.")
-    quantities: Some[tuple[Text, ...]] = Field(
-        description="What it computes, in its order; also what it does not print."
-    )
+    quantities: Some[tuple[Text, ...]] = Field(description="What it computes, in order, printed or not.")
     note: Text = Field("", description="What a reader should know here: a slip, a rounding.")
 
 
@@ -248,7 +226,7 @@ class PrintedStep(Model):
     """What was printed about one training step."""
 
     step: Count = Field(description="The training step, from 1; it may lie beyond `steps`.")
-    values: Annotated[dict[str, _Printed], BeforeValidator(not_empty)] = Field(
+    values: Annotated[dict[str, _Printed], NOT_EMPTY] = Field(
         description="Printed numbers by quantity: z1, a1, da1/dz1, loss, dL/da1, dL/dz1, dL/dW1, dL/db1, "
         "W1_new, b1_new, …; null for what was not printed.",
         json_schema_extra={"minProperties": 1, "propertyNames": {"pattern": f"^({PATTERN})$"}},
@@ -281,43 +259,32 @@ class Printed(Model):
     steps: Some[tuple[PrintedStep, ...]]
 
 
-def _not_too_deep(value: object) -> object:
-    if isinstance(value, list) and len(value) > MAX_LAYERS:
-        raise unexpected(f"at most {MAX_LAYERS} layers")
-    return value
+_NOT_TOO_DEEP = refuse(
+    lambda value: isinstance(value, list) and len(value) > MAX_LAYERS, f"at most {MAX_LAYERS} layers"
+)
 
 
 class File(Model):
     """A case: a network, its data, and what is known about one or more training steps."""
 
     about: Text = Field(description="What the case is, and what mistake it is there to catch.")
-    layers: Annotated[Some[tuple[Layer, ...]], BeforeValidator(_not_too_deep)] = Field(
-        description="The layers, from the input to the output."
-    )
+    layers: Annotated[Some[tuple[Layer, ...]], _NOT_TOO_DEEP] = Field(description="From input to output.")
     x: Matrix = Field(description="The inputs, one row for each example: (N, n_in).")
     y: Targets = Field(description="The targets, one row for each example: (N, n_out).")
-    loss: Annotated[LossForm, _one_form(LossForm)] = Field(description="The loss.")
-    optimizer: Annotated[OptimizerForm, _one_form(OptimizerForm)] = Field(
-        description="The rule that updates the parameters."
-    )
-    schedule: IfGiven[Annotated[ScheduleForm, _one_form(ScheduleForm)]] = Field(
-        None, description="How the learning rate changes from step to step."
-    )
-    clipping: IfGiven[Annotated[ClippingForm, _one_form(ClippingForm)]] = Field(
-        None, description="How the gradients are clipped before the update."
-    )
+    loss: _Loss = Field(description="The loss.")
+    optimizer: _Optimizer = Field(description="The rule that updates the parameters.")
+    schedule: IfGiven[_Schedule] = Field(None, description="How the learning rate changes by steps.")
+    clipping: IfGiven[_Clipping] = Field(None, description="How gradients are clipped before the update.")
     steps: Count = Field(1, description="How many training steps are run at most, 1 if not given.")
     until: IfGiven[Until] = Field(None, description="What ends the training before `steps` are run.")
     not_trained: tuple[Text, ...] = Field((), description="Parameters that the update leaves as they are.")
-    dtypes: Some[tuple[Format, ...]] = Field(
-        DEFAULT_DTYPES, description="The number formats it runs in, float64 and float32 if not given."
-    )
+    dtypes: _Formats = Field(DEFAULT_DTYPES, description="float64 and float32 if not given.")
     forms: Literal["stated", "defaults"] = Field(
         "stated",
         description="stated (if not given): an adapter without a form equal to what is stated declines. "
         "defaults: each framework's function of that name runs as its defaults have it.",
     )
-    expect: Annotated[dict[str, Expectation], BeforeValidator(not_empty)] = Field(
+    expect: Annotated[dict[str, Expectation], NOT_EMPTY] = Field(
         {},
         description="By adapter: a difference that is known, or why it has no equivalent.",
         json_schema_extra={"minProperties": 1},

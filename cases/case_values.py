@@ -5,20 +5,28 @@ the marks of its elements known.
 """
 
 import math
-from collections.abc import Callable
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Final, TypeAlias, TypeVar
 
 from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
-    Discriminator,
     Field,
+    GetCoreSchemaHandler,
+    GetPydanticSchema,
     PlainValidator,
-    Tag,
+    ValidationInfo,
     WithJsonSchema,
 )
 from pydantic_core import PydanticCustomError
+from pydantic_core.core_schema import (
+    CoreSchema,
+    no_info_plain_validator_function,
+    tagged_union_schema,
+)
 
 from cases.numbers import MAX_LENGTH, Number
 
@@ -27,116 +35,88 @@ MAX_SEED: Final = 2**64 - 1
 
 _HEX = {"type": "string", "pattern": r"^[-+]?0x[0-9a-fA-F]+(\.[0-9a-fA-F]*)?[pP][-+]?[0-9]+$"}
 REAL: dict[str, Any] = {"anyOf": [{"type": "number"}, _HEX]}
+# What holds between a number and each limit, by JSON Schema's name of that.
+_HOLDS = {"minimum": operator.ge, "exclusiveMinimum": operator.gt, "exclusiveMaximum": operator.lt}
 
 _T = TypeVar("_T")
 
 
 def unexpected(expected: str) -> PydanticCustomError:
-    """Return the error that says what was expected; `cases.validation` adds what was found."""
+    """Return the error that says what was expected; `cases.validation` adds what stands there."""
     return PydanticCustomError("unexpected", "{expected}", {"expected": expected})
 
 
-def not_empty(value: object) -> object:
-    """Refuse a list or mapping without entries."""
-    if value in ([], {}):
-        raise unexpected("at least one entry")
-    return value
+def _value(expected: str, schema: dict[str, Any], read: Callable[[Any], object]) -> GetPydanticSchema:
+    """Return the annotation of a value that is `schema` for editors, and refused where `read` gives None."""
+
+    def check(value: object) -> object:
+        if (result := read(value)) is None:
+            raise unexpected(expected)
+        return result
+
+    return GetPydanticSchema(lambda *_: no_info_plain_validator_function(check), lambda *_: {**schema})
 
 
-def _number(expected: str, accepts: Callable[[float], bool] = lambda _: True) -> PlainValidator:
-    def check(value: object) -> Number:
-        if not isinstance(value, Number) or not math.isfinite(value.nearest) or not accepts(value.nearest):
+def _real(expected: str, **limits: float) -> GetPydanticSchema:
+    def read(value: object) -> Number | None:
+        if not isinstance(value, Number) or not math.isfinite(value.nearest):
+            return None
+        return value if all(_HOLDS[name](value.nearest, limit) for name, limit in limits.items()) else None
+
+    return _value(expected, {"anyOf": [{"type": "number", **limits}, _HEX]}, read)
+
+
+def _whole(least: int, most: int) -> GetPydanticSchema:
+    def read(value: object) -> int | None:
+        number = value.whole if isinstance(value, Number) else None
+        return number if number is not None and least <= number <= most else None
+
+    schema = {"type": "integer", "minimum": least, "maximum": most}
+    return _value(f"a whole number from {least} to {most}", schema, read)
+
+
+def _text(value: object) -> str | None:
+    return (value.strip() or None) if isinstance(value, str) else None
+
+
+def refuse(is_wrong: Callable[[Any], bool], expected: str) -> BeforeValidator:
+    """Return the annotation that lets all but some values through."""
+
+    def check(value: object) -> object:
+        if is_wrong(value):
             raise unexpected(expected)
         return value
 
-    return PlainValidator(check)
+    return BeforeValidator(check)
 
 
-def _real(**limits: float) -> WithJsonSchema:
-    return WithJsonSchema({"anyOf": [{"type": "number", **limits}, _HEX]})
+NOT_EMPTY: Final = refuse(lambda value: value in ([], {}), "at least one entry")
+NOT_BLANK: Final = refuse(lambda value: value is None, "a value, or no such key at all")
 
-
-def _whole(least: int, most: int) -> PlainValidator:
-    def check(value: object) -> int:
-        number = value.whole if isinstance(value, Number) else None
-        if number is None or not least <= number <= most:
-            raise unexpected(f"a whole number from {least} to {most}")
-        return number
-
-    return PlainValidator(check)
-
-
-def _integer(least: int, most: int) -> WithJsonSchema:
-    return WithJsonSchema({"type": "integer", "minimum": least, "maximum": most})
-
-
-def _to_text(value: object) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise unexpected("text")
-    return value.strip()
-
-
-def _to_flag(value: object) -> object:
-    if not isinstance(value, bool):
-        raise unexpected("true or false")
-    return value
-
-
-def _not_blank(value: object) -> object:
-    if value is None:
-        raise unexpected("a value, or no such key at all")
-    return value
-
-
-Text: TypeAlias = Annotated[
-    str, PlainValidator(_to_text), WithJsonSchema({"type": "string", "minLength": 1, "pattern": r"\S"})
+Text: TypeAlias = Annotated[str, _value("text", {"type": "string", "minLength": 1, "pattern": r"\S"}, _text)]
+Flag: TypeAlias = Annotated[bool, refuse(lambda value: not isinstance(value, bool), "true or false")]
+Real: TypeAlias = Annotated[Number, _real("a finite number")]
+Positive: TypeAlias = Annotated[Number, _real("a finite number above 0", exclusiveMinimum=0)]
+Share: TypeAlias = Annotated[Number, _real("a finite number of at least 0", minimum=0)]
+_UpToOne: TypeAlias = Annotated[
+    Number, _real("a number above 0 and below 1", exclusiveMinimum=0, exclusiveMaximum=1)
 ]
-Flag: TypeAlias = Annotated[bool, BeforeValidator(_to_flag)]
-Real: TypeAlias = Annotated[Number, _number("a finite number"), _real()]
-Positive: TypeAlias = Annotated[
-    Number, _number("a finite number above 0", lambda near: near > 0), _real(exclusiveMinimum=0)
-]
-Share: TypeAlias = Annotated[
-    Number, _number("a finite number of at least 0", lambda near: near >= 0), _real(minimum=0)
-]
-Fraction: TypeAlias = Annotated[
-    Number,
-    _number("a number above 0 and below 1", lambda near: 0 < near < 1),
-    _real(exclusiveMinimum=0, exclusiveMaximum=1),
-]
-Smoothing: TypeAlias = Annotated[
-    Number,
-    _number("a number from 0 to below 1", lambda near: 0 <= near < 1),
-    _real(minimum=0, exclusiveMaximum=1),
-]
-Length: TypeAlias = Annotated[int, _whole(1, MAX_LENGTH), _integer(1, MAX_LENGTH)]
-Count: TypeAlias = Annotated[int, _whole(1, MAX_STEPS), _integer(1, MAX_STEPS)]
-Seed: TypeAlias = Annotated[int, _whole(0, MAX_SEED), _integer(0, MAX_SEED)]
-Some: TypeAlias = Annotated[_T, BeforeValidator(not_empty), Field(json_schema_extra={"minItems": 1})]
-IfGiven: TypeAlias = Annotated[_T | None, BeforeValidator(_not_blank)]
+_BelowOne: TypeAlias = Annotated[Number, _real("a number from 0 to below 1", minimum=0, exclusiveMaximum=1)]
+Length: TypeAlias = Annotated[int, _whole(1, MAX_LENGTH)]
+Count: TypeAlias = Annotated[int, _whole(1, MAX_STEPS)]
+Seed: TypeAlias = Annotated[int, _whole(0, MAX_SEED)]
+Some: TypeAlias = Annotated[_T, NOT_EMPTY, Field(json_schema_extra={"minItems": 1})]
+IfGiven: TypeAlias = Annotated[_T | None, NOT_BLANK]
 
 # What may stand under a key of each kind (`cases.catalog.Key`).
 KINDS: Final[dict[str, Any]] = {
     "positive": Positive,
     "share": Share,
-    "fraction": Fraction,
-    "smoothing": Smoothing,
+    "fraction": _UpToOne,
+    "smoothing": _BelowOne,
     "count": Count,
     "flag": Flag,
 }
-_OptionalPositive: TypeAlias = IfGiven[Positive]
-_OptionalShare: TypeAlias = IfGiven[Share]
-_OptionalFraction: TypeAlias = IfGiven[Fraction]
-OPTIONAL_KINDS: Final[dict[str, Any]] = {
-    "positive": _OptionalPositive,
-    "share": _OptionalShare,
-    "fraction": _OptionalFraction,
-}
-
-_ROW: dict[str, Any] = {"type": "array", "items": REAL, "minItems": 1}
-_ROWS: dict[str, Any] = {"type": "array", "items": _ROW, "minItems": 1}
-ClassNumber: TypeAlias = Annotated[Any, WithJsonSchema({"type": "integer", "minimum": 0})]
-ShapeOfDrawn: TypeAlias = Some[tuple[Length, ...]]
 
 
 class Model(BaseModel):
@@ -146,11 +126,29 @@ class Model(BaseModel):
     form: ClassVar[str] = ""
 
 
+@dataclass(frozen=True, eq=False)
+class OneOf:
+    """The annotation of a value that is read as one of several types, by its tag; a single one needs none.
+
+    `tag` is the key that gives it, or a function of the plain value that returns it, None for no tag.
+    """
+
+    types: Mapping[str, Any]
+    tag: str | Callable[[Any], str | None]
+
+    def __get_pydantic_core_schema__(self, _: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        schemas = {tag: handler.generate_schema(form) for tag, form in self.types.items()}
+        return tagged_union_schema(schemas, self.tag) if len(schemas) > 1 else schemas.popitem()[1]
+
+
+_ShapeOfDrawn: TypeAlias = Some[tuple[Length, ...]]
+
+
 class Normal(Model):
     """Numbers drawn from a normal distribution by numpy.random.Generator(PCG64(seed)), in float64."""
 
     form: ClassVar = "drawn by normal"
-    normal: ShapeOfDrawn = Field(description="The shape of the array.")
+    normal: _ShapeOfDrawn = Field(description="The shape of the array.")
     scale: Positive = Field(description="The standard deviation.")
     seed: Seed = Field(description="The seed of the generator; each array has its own.")
     mean: Real = Field(default_factory=lambda: Number("0"), description="The mean, 0 if not given.")
@@ -160,7 +158,7 @@ class Uniform(Model):
     """Numbers drawn uniformly from low to high by numpy.random.Generator(PCG64(seed)), in float64."""
 
     form: ClassVar = "drawn by uniform"
-    uniform: ShapeOfDrawn = Field(description="The shape of the array.")
+    uniform: _ShapeOfDrawn = Field(description="The shape of the array.")
     low: Real = Field(description="The lowest value.")
     high: Real = Field(description="The highest value.")
     seed: Seed = Field(description="The seed of the generator; each array has its own.")
@@ -170,50 +168,51 @@ class Constant(Model):
     """One number everywhere."""
 
     form: ClassVar = "filled by constant"
-    constant: ShapeOfDrawn = Field(description="The shape of the array.")
+    constant: _ShapeOfDrawn = Field(description="The shape of the array.")
     value: Real = Field(description="The number.")
+
+
+def _to_class(value: object, info: ValidationInfo) -> int:
+    """Return the number of a class, one of as many as stand under `of`, if that could be read."""
+    number, of = value.whole if isinstance(value, Number) else None, info.data.get("of")
+    if number is None or number < 0 or (of and number >= of):
+        raise unexpected(
+            f"a whole number from 0 to {of - 1}, below y.of" if of else "a whole number from 0 on"
+        )
+    return number
+
+
+_Class: TypeAlias = Annotated[
+    int, PlainValidator(_to_class), WithJsonSchema({"type": "integer", "minimum": 0})
+]
 
 
 class Classes(Model):
     """Targets that are one-hot rows: a 1 at each example's class, and 0 elsewhere."""
 
     form: ClassVar = "given by classes"
-    classes: Some[tuple[ClassNumber, ...]] = Field(description="The class of each example, from 0.")
     of: Length = Field(description="How many classes there are: the number of outputs.")
+    classes: Some[tuple[_Class, ...]] = Field(description="The class of each example, from 0.")
 
 
-# Nested lists of `Number`, of one shape; in published values None for what was not printed.
-Nested: TypeAlias = list[Any]
+# What an array is drawn or filled by.
+DRAWN: Final[dict[str, type[Model]]] = {"normal": Normal, "uniform": Uniform, "constant": Constant}
 
 
-def _form_of_array(value: object) -> str | None:
-    if isinstance(value, list):
-        return "written out"
-    if not isinstance(value, dict):
-        return None
-    return next((f"{how} by {kind}" for kind, how in _DRAWN.items() if kind in value), None)
+def _array(written: dict[str, Any], by_key: Mapping[str, type[Model]] = DRAWN) -> OneOf:
+    """Return the annotation of an array: nested lists by that schema, or a mapping with one of the keys."""
+
+    def form(value: object) -> str | None:
+        if isinstance(value, dict):
+            return next((model.form for key, model in by_key.items() if key in value), None)
+        return "written out" if isinstance(value, list) else None
+
+    written_out = Annotated[list[Any], WithJsonSchema(written)]
+    return OneOf({"written out": written_out} | {model.form: model for model in by_key.values()}, form)
 
 
-def _form_of_targets(value: object) -> str | None:
-    by_class = isinstance(value, dict) and "classes" in value
-    return Classes.form if by_class else _form_of_array(value)
-
-
-_DRAWN = {"normal": "drawn", "uniform": "drawn", "constant": "filled"}
-_DrawnForms: TypeAlias = (
-    Annotated[Normal, Tag(Normal.form)]
-    | Annotated[Uniform, Tag(Uniform.form)]
-    | Annotated[Constant, Tag(Constant.form)]
-)
-Matrix: TypeAlias = Annotated[
-    Annotated[Nested, WithJsonSchema(_ROWS), Tag("written out")] | _DrawnForms, Discriminator(_form_of_array)
-]
-Vector: TypeAlias = Annotated[
-    Annotated[Nested, WithJsonSchema(_ROW), Tag("written out")] | _DrawnForms, Discriminator(_form_of_array)
-]
-Targets: TypeAlias = Annotated[
-    Annotated[Nested, WithJsonSchema(_ROWS), Tag("written out")]
-    | _DrawnForms
-    | Annotated[Classes, Tag(Classes.form)],
-    Discriminator(_form_of_targets),
-]
+_ROW: dict[str, Any] = {"type": "array", "items": REAL, "minItems": 1}
+_ROWS: dict[str, Any] = {"type": "array", "items": _ROW, "minItems": 1}
+Vector: TypeAlias = Annotated[Any, _array(_ROW)]
+Matrix: TypeAlias = Annotated[Any, _array(_ROWS)]
+Targets: TypeAlias = Annotated[Any, _array(_ROWS, {"classes": Classes, **DRAWN})]

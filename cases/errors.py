@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from cases.verdict import Fault
+from cases.protocol import Fault
 
 # Of one file: those that are reported, and those that are kept while it is read; more are only counted.
 MAX_DEFECTS, MAX_KEPT = 200, 2_000
@@ -42,13 +42,7 @@ class Defect:
 
 
 class CaseErrors(Exception):  # noqa: N818 - it holds the errors of all files, which its name says
-    """Every defect of every file that was read; `str()` gives one line for each.
-
-    Attributes
-    ----------
-    defects
-        Sorted by file and by position.
-    """
+    """Every defect of every file that was read, by file and by position; `str()` gives one line for each."""
 
     def __init__(self, defects: Iterable[Defect]) -> None:
         self.defects = tuple(defects)
@@ -57,15 +51,10 @@ class CaseErrors(Exception):  # noqa: N818 - it holds the errors of all files, w
 
 @dataclass
 class Report:
-    """Collects the defects of one file while it is read.
+    """Collects the defects of one file while it is read, and how many more there are.
 
-    Attributes
-    ----------
-    pending
-        Each with the names that a misspelt one may mean. They are put into words when all are known, because
-        of a hundred thousand only the first few will be.
-    more
-        How many more there are.
+    Those in `pending`, each with the names that a misspelt one may mean, are put into words when all are
+    known, because of a hundred thousand only the first few will be.
     """
 
     path: Path
@@ -82,16 +71,15 @@ class Report:
     @property
     def defects(self) -> list[Defect]:
         """The defects in the order of their marks, at most `MAX_DEFECTS` of them and a count of the rest."""
-        ordered = sorted(self.pending)
-        defects = [Defect(self.path, *one[0], self._message(*one)) for one in ordered[:MAX_DEFECTS]]
+        ordered, defects = sorted(self.pending), []
+        for mark, wrong, expected, name in ordered[:MAX_DEFECTS]:
+            near = suggestion(name, self.pending[mark, wrong, expected, name])
+            meant = f"; did you mean {near!r}?" if near else ""
+            defects.append(Defect(self.path, *mark, f"{wrong}, expected {expected}{meant}"))
         if rest := ordered[MAX_DEFECTS:]:
             message = f"{len(rest) + self.more} more defects from here on, expected none"
             defects.append(Defect(self.path, *rest[0][0], message))
         return defects
-
-    def _message(self, mark: Mark, wrong: str, expected: str, name: str) -> str:
-        near = suggestion(name, self.pending[mark, wrong, expected, name])
-        return f"{wrong}, expected {expected}" + (f"; did you mean {near!r}?" if near else "")
 
 
 def suggestion(name: str, known: Iterable[str]) -> str | None:
@@ -101,8 +89,6 @@ def suggestion(name: str, known: Iterable[str]) -> str | None:
 
 def printable(text: str) -> str:
     """Return `text` on one line, with what a terminal cannot show written as escapes."""
-    if text.isprintable():  # as nearly all is
-        return text
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
@@ -124,14 +110,10 @@ def quoted(text: str, longest: int = 60) -> str:
 
 def exit_reason(status: int) -> str:
     """Say how a process ended; `status` is its exit code, or a signal's number, negative."""
-    return f"{ENDED} by {_signal(-status)}" if status < 0 else f"{ENDED} with exit code {status}"
-
-
-def _signal(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:  # one of the real-time signals
-        return f"signal {number}"
+    if status >= 0:
+        return f"{ENDED} with exit code {status}"
+    known = {one.value: one.name for one in signal.Signals}
+    return f"{ENDED} by {known.get(-status, f'signal {-status}')}"  # one of the real-time signals
 
 
 def describe_exception(error: BaseException) -> str:

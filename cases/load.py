@@ -19,113 +19,70 @@ SUFFIXES: Final = (".yaml", ".yml")
 
 
 def load_cases(*folders: Path) -> tuple[Case, ...]:
-    """Load every *.yaml and *.yml file below each folder.
+    """Load every *.yaml and *.yml file below each folder, sorted by name.
 
-    Returns
-    -------
-    tuple[Case, ...]
-        Sorted by name.
-
-    Raises
-    ------
-    CaseErrors
-        With every defect of every file; also for a folder that is missing or holds no case, and for two files
-        that give one case name.
+    Raises `CaseErrors` with every defect of every file; also for a folder that is missing or holds no case,
+    and for two files that give one case name.
     """
     defects: list[Defect] = []
     named: dict[str, Path] = {}
     for folder in dict.fromkeys(map(Path, folders)):
         report = Report(folder)
-        for name, paths in _find(folder, report, closed=folder != SHIPPED).items():
-            for path in paths:
-                defects += _clash(name, path, named)
-                named.setdefault(name, path)
+        for name, path in _find(folder, report, closed=folder != SHIPPED):
+            first = named.setdefault(name, path)
+            if os.path.realpath(first) != os.path.realpath(path):
+                wrong = f"the case {quoted(name)} is also in {printable(str(first))}"
+                defects.append(Defect(path, *START, f"{wrong}, expected different names"))
         defects += report.defects
-    cases = [_load(path, name, defects) for name, path in sorted(named.items())]
+    cases: list[Case] = []
+    for name, path in sorted(named.items()):
+        try:
+            cases.append(_load(path, name))
+        except CaseErrors as errors:
+            defects += errors.defects
     if defects:
         raise CaseErrors(sorted(defects, key=lambda defect: (str(defect.path), defect.line, defect.column)))
-    return tuple(case for case in cases if case is not None)
+    return tuple(cases)
 
 
 def load_case(name: str | Path) -> Case:
     """Load one case: a shipped one by name ("worked/document"), or a YAML file by its path.
 
-    Raises
-    ------
-    CaseErrors
-        With every defect of the file, or because there is no such case.
+    Raises `CaseErrors` with every defect of the file, or because there is no such case.
     """
-    defects: list[Defect] = []
-    path = Path(name)
-    if path.suffix.lower() in SUFFIXES:
-        inside = path.is_relative_to(SHIPPED)
-        named = path.relative_to(SHIPPED) if inside else Path(path.name)
-        case = _load(path, named.with_suffix("").as_posix(), defects)
-    else:
-        case = _load_shipped(str(name), defects)
-    if case is None:
-        raise CaseErrors(defects)
-    return case
+    path, report = Path(name), Report(SHIPPED)
+    if path.suffix.lower() not in SUFFIXES:
+        shipped = dict(_find(SHIPPED, report, closed=False))
+        if str(name) not in shipped:
+            expected = "a name like 'worked/document' or the path of a YAML file"
+            report.add(START, f"no shipped case {quoted(str(name))}", expected, str(name), shipped)
+            raise CaseErrors(report.defects)
+        path = shipped[str(name)]
+    inside = path.relative_to(SHIPPED) if path.is_relative_to(SHIPPED) else Path(path.name)
+    return _load(path, inside.with_suffix("").as_posix())
 
 
-def _load_shipped(name: str, defects: list[Defect]) -> Case | None:
-    known = _find(SHIPPED, Report(SHIPPED), closed=False)
-    if name in known:
-        return _load(known[name][0], name, defects)
-    report = Report(SHIPPED)
-    expected = "a name like 'worked/document' or the path of a YAML file"
-    report.add(START, f"no shipped case {quoted(name)}", expected, name, known)
-    defects += report.defects
-    return None
-
-
-def _load(path: Path, name: str, defects: list[Defect]) -> Case | None:
+def _load(path: Path, name: str) -> Case:
     report = Report(path)
     if not name.isprintable():
         report.add(START, f"the name {name!a}", "a file name that can be printed")
-    text = _read_text(path, report)
-    case = None if text is None else _checked(name, path, text, report)
-    defects += report.defects
-    return case
+    return _checked(name, path, _read_text(path, report), report)
 
 
 def case_of(name: str, path: Path, text: str) -> Case:
-    """Return the case that a file's text states; the file itself need not be there any more.
+    """Return the case that a file's text states; raises `CaseErrors` with every defect of the text."""
+    return _checked(name, path, text, Report(path))
 
-    Raises
-    ------
-    CaseErrors
-        With every defect of the text.
-    """
-    report = Report(path)
-    case = _checked(name, path, text, report)
-    if case is None:
+
+def _checked(name: str, path: Path, text: str | None, report: Report) -> Case:
+    checked = None if text is None else check(text, report)
+    if text is None or checked is None or report.pending:
         raise CaseErrors(report.defects)
-    return case
+    return Case(name, path, checked.shapes, checked.file, text)
 
 
-def _checked(name: str, path: Path, text: str, report: Report) -> Case | None:
-    checked = check(text, report)
-    return Case(name, path, checked.shapes, checked.file, text) if checked else None
-
-
-def _clash(name: str, path: Path, named: dict[str, Path]) -> list[Defect]:
-    first = named.get(name)
-    if first is None or _same(first, path):
-        return []
-    wrong = f"the case {quoted(name)} is also in {printable(str(first))}"
-    return [Defect(path, *START, f"{wrong}, expected different names")]
-
-
-def _same(first: Path, second: Path) -> bool:
-    try:
-        return first.resolve() == second.resolve()
-    except (OSError, RuntimeError):  # a loop of links
-        return False
-
-
-def _find(folder: Path, report: Report, *, closed: bool = True) -> dict[str, list[Path]]:
-    """Return the YAML files below a folder by case name: the path under the folder, without the suffix.
+def _find(folder: Path, report: Report, *, closed: bool) -> Iterator[tuple[str, Path]]:
+    """Give the YAML files below a folder by case name: the path under the folder, without the suffix.
 
     Hidden files and folders (editors' own) are passed over. Two files may have one name: a.yaml and a.yml.
     Links to folders are not followed. With `closed`, a link to a file outside the folder is a defect:
@@ -133,24 +90,17 @@ def _find(folder: Path, report: Report, *, closed: bool = True) -> dict[str, lis
     """
     if not folder.is_dir():
         report.add(START, "no such folder", "a folder of YAML files")
-        return {}
-    files: dict[str, list[Path]] = {}
+        return
+    is_empty = True
     for path in _walk(folder, report):
-        if closed and path.is_symlink() and not _is_within(path, folder):
+        is_empty = False
+        target = Path(os.path.realpath(path)) if closed and path.is_symlink() else None
+        if target and not target.is_relative_to(os.path.realpath(folder)):
             report.add(START, f"the link {printable(str(path))} leads out of the folder", "a file within")
-            continue
-        name = path.relative_to(folder).with_suffix("").as_posix()
-        files.setdefault(name, []).append(path)
-    if not files and not report.pending:
+        else:
+            yield path.relative_to(folder).with_suffix("").as_posix(), path
+    if is_empty and not report.pending:
         report.add(START, "no case in this folder", f"files named *{' or *'.join(SUFFIXES)}")
-    return files
-
-
-def _is_within(path: Path, folder: Path) -> bool:
-    try:
-        return path.resolve().is_relative_to(folder.resolve())
-    except (OSError, RuntimeError):  # a loop of links, which reading reports
-        return True
 
 
 def _walk(folder: Path, report: Report) -> Iterator[Path]:
@@ -173,7 +123,13 @@ def _read_text(path: Path, report: Report) -> str | None:
         reason = getattr(error, "strerror", None) or error
         report.add(START, f"the file cannot be read: {reason}", "a readable file")
         return None
-    return None if content is None else _decode(content, report)
+    try:
+        return None if content is None else content.decode("utf-8").removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        before = error.object[: error.start].decode("utf-8").removeprefix("\ufeff")
+        wrong = f"the byte 0x{error.object[error.start]:02x} is not UTF-8"
+        report.add(mark_at(before, len(before)), wrong, "text in UTF-8")
+        return None
 
 
 def _read_bytes(path: Path, report: Report) -> bytes | None:
@@ -181,22 +137,11 @@ def _read_bytes(path: Path, report: Report) -> bytes | None:
     if not stat.S_ISREG(status.st_mode):  # a pipe would never end
         what = "a folder" if stat.S_ISDIR(status.st_mode) else "no regular file"
         report.add(START, f"this is {what}", "a regular file")
-    elif status.st_size > MAX_FILE_BYTES:
-        report.add(START, f"the file has {status.st_size} bytes", f"at most {MAX_FILE_BYTES} bytes (1 MiB)")
-    else:
-        with path.open("rb") as file:
-            content = file.read(MAX_FILE_BYTES + 1)
-        if len(content) <= MAX_FILE_BYTES:
-            return content
-        report.add(START, "the file grows while it is read", f"at most {MAX_FILE_BYTES} bytes (1 MiB)")
-    return None
-
-
-def _decode(content: bytes, report: Report) -> str | None:
-    try:
-        return content.decode("utf-8").removeprefix("\ufeff")
-    except UnicodeDecodeError as error:
-        before = content[: error.start].decode("utf-8").removeprefix("\ufeff")
-        byte = content[error.start]
-        report.add(mark_at(before, len(before)), f"the byte 0x{byte:02x} is not UTF-8", "text in UTF-8")
         return None
+    with path.open("rb") as file:
+        content = file.read(MAX_FILE_BYTES + 1)
+    if len(content) > MAX_FILE_BYTES:
+        size = max(status.st_size, len(content))  # a file may grow while it is read
+        report.add(START, f"the file has {size} bytes", f"at most {MAX_FILE_BYTES} bytes (1 MiB)")
+        return None
+    return content

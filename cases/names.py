@@ -10,30 +10,17 @@ Axis: TypeAlias = int | str
 
 
 class Quantity(NamedTuple):
-    """One quantity of a training step, as a line of its skeleton: `name` = `operation`(`inputs`).
-
-    Attributes
-    ----------
-    operation
-        What the reference's formulas and equations are looked up by.
-    axes
-        Of a single number ().
-    """
+    """One quantity of a training step, as a line of its skeleton: `name` = `operation`(`inputs`)."""
 
     name: str
-    operation: str
+    operation: str  # what the reference's formulas and equations are looked up by
     inputs: tuple[str, ...]
-    axes: tuple[Axis, ...] = ()
+    axes: tuple[Axis, ...] = ()  # none of a single number
 
 
-# η as the case states it.
-LEARNING_RATE = "learning_rate"
-
-# This step's learning rate, where a schedule changes it.
-RATE = "rate"
-
-# The number of the training step, from 1.
-STEP = "step"
+LEARNING_RATE = "learning_rate"  # η as the case states it
+RATE = "rate"  # this step's learning rate, where a schedule changes it
+STEP = "step"  # the number of the training step, from 1
 
 # 1 − β₁ᵗ and 1 − β₂ᵗ, by which averages that start at 0 are corrected.
 CORRECTION1, CORRECTION2 = "correction1", "correction2"
@@ -99,12 +86,10 @@ def parameters(depth: int) -> tuple[str, ...]:
 
 def outcome(depth: int) -> frozenset[str]:
     """What any training step shows: the loss, every parameter's gradient, every updated parameter."""
-    names = parameters(depth)
-    return frozenset({"loss"} | {gradient(p) for p in names} | {updated(p) for p in names})
+    return frozenset({"loss"} | {name(p) for p in parameters(depth) for name in (gradient, updated)})
 
 
 def observable(depth: int) -> frozenset[str]:
     """The outcome, and what can be observed on the way: each z and a, and the loss's gradient at each."""
-    layers = range(1, depth + 1)
-    inside = {name(k) for k in layers for name in (z, a)}
+    inside = {name(k) for k in range(1, depth + 1) for name in (z, a)}
     return outcome(depth) | inside | {gradient(name) for name in inside}

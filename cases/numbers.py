@@ -11,13 +11,26 @@ import ml_dtypes  # which teaches NumPy the name of bfloat16
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cases.dtypes import DTYPES
+from cases.protocol import DTYPES
+
+_limits: Any = ml_dtypes.finfo  # it has no annotations
 
 
 def largest(dtype: str) -> float:
     """Return the largest finite number of a format."""
-    limits: Any = ml_dtypes.finfo  # it has no annotations
-    return float(limits(dtype).max)
+    return float(_limits(dtype).max)
+
+
+def _overflow(dtype: str) -> float:
+    """Return half a unit beyond the largest: what is below is rounded to a finite number, above it is not."""
+    return largest(dtype) + 2.0 ** (_limits(dtype).maxexp - _limits(dtype).nmant - 2)
+
+
+LARGEST: Final = {dtype: largest(dtype) for dtype in DTYPES}
+OVERFLOW: Final = {dtype: _overflow(dtype) for dtype in DTYPES}
+MAX_TEXT: Final = 1200  # characters; the longest float64 written out exactly in plain decimals takes 1077
+MAX_LENGTH: Final = 2**40  # of one axis of an array
+_SHORT: Final = 30  # characters of a number that a message shows
 
 
 def rounded_once(numbers: ArrayLike, dtype: str) -> NDArray[Any]:
@@ -40,51 +53,27 @@ def _float32_to_odd(exact: NDArray[np.float64]) -> NDArray[np.float32]:
 
 
 def nearest(exact: Fraction, dtype: str) -> float:
-    """Return the number of a format nearest to an exact one, ties to even; infinite where it is too large."""
+    """Return the number of a format nearest to an exact one, ties to even; infinite where it is too large.
+
+    Rounding twice is avoided as above, by a float64 whose last bit is odd.
+    """
     try:
         near = float(exact)  # Python divides whole numbers with one rounding
     except OverflowError:
         near = math.copysign(math.inf, exact)
-    return near if dtype == "float64" else float(rounded_once(to_odd(exact, near), dtype))
+    if dtype == "float64" or near == 0 or not math.isfinite(near) or exact == Fraction(near):
+        return float(rounded_once(near, dtype))
+    is_odd = int(np.float64(near).view(np.uint64)) & 1
+    other_side = math.nextafter(near, math.inf if exact > Fraction(near) else -math.inf)
+    return float(rounded_once(near if is_odd else other_side, dtype))
 
 
-def to_odd(exact: Fraction, near: float) -> float:
-    """Return the float64 next to a value whose last bit is odd, or the value where that is a float64.
-
-    Rounding that result to a shorter format cannot round twice: the odd bit remembers on which side of a tie
-    the value lies (Boldo and Melquiond, "Emulation of a FMA and correctly rounded sums", 2008).
-
-    Parameters
-    ----------
-    near
-        The float64 nearest to it.
-    """
-    if not math.isfinite(near) or near == 0 or exact == Fraction(near):
-        return near
-    if int(np.float64(near).view(np.uint64)) & 1:
-        return near
-    return math.nextafter(near, math.inf if exact > Fraction(near) else -math.inf)
-
-
-LARGEST: Final = {dtype: largest(dtype) for dtype in DTYPES}
-# Half a unit in the last place beyond: what is below is rounded to a finite number, what is above is not.
-OVERFLOW: Final = {
-    dtype: most + most * 2.0**-places / (4 - 2 * 2.0**-places)
-    for (dtype, most), places in zip(LARGEST.items(), (52, 23, 7, 10), strict=True)
-}
-
-MAX_TEXT: Final = 1200  # characters; the longest float64 written out exactly in plain decimals takes 1077
-MAX_LENGTH: Final = 2**40  # of one axis of an array
-_SHORT: Final = 30  # characters of a number that a message shows
-
-_DECIMAL = re.compile(r"[-+]?(?P<whole>[0-9]*)(?:\.(?P<part>[0-9]*))?(?:[eE](?P<exponent>[-+]?[0-9]+))?")
+_FLOAT = re.compile(r"[-+]?(?=\.?[0-9])[0-9]*(?:\.(?P<part>[0-9]*))?(?:[eE](?P<exponent>[-+]?[0-9]+))?")
 _HEX_FLOAT = re.compile(
     r"(?P<sign>[-+]?)0x(?P<whole>[0-9a-fA-F]+)(?:\.(?P<part>[0-9a-fA-F]*))?[pP](?P<exponent>[-+]?[0-9]+)"
 )
 _INTEGER = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _SPECIAL = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
-_ANY = re.compile("|".join(f"(?:{form.pattern})" for form in (_FLOAT, _INTEGER, _HEX_FLOAT, _SPECIAL)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,25 +83,24 @@ class Number:
     text: str
 
     def __str__(self) -> str:
-        """Return the text, shortened to what a message shows."""
         return self.text if len(self.text) <= _SHORT else self.text[: _SHORT - 1] + "…"
 
     @staticmethod
     def is_one(text: str) -> bool:
         """Say whether a plain YAML scalar is a number: `1e-3` and `012` are, `1_000` and `-0x1F` are not."""
-        return _ANY.fullmatch(text) is not None
+        return any(form.fullmatch(text) for form in (_FLOAT, _INTEGER, _HEX_FLOAT, _SPECIAL))
 
     @property
     def whole(self) -> int | None:
         """The integer that is written, or None: `012` is 12, `0x1F` is 31, `1.0` is no integer."""
         if not _INTEGER.fullmatch(self.text):
             return None
-        return int(self.text) if _is_decimal(self.text) else int(self.text, 0)
+        return int(self.text) if _FLOAT.fullmatch(self.text) else int(self.text, 0)
 
     @property
     def nearest(self) -> float:
         """The nearest float64, ties to even; infinite where it is too large, nan for `.nan`."""
-        if _is_decimal(self.text):
+        if _FLOAT.fullmatch(self.text):
             return float(self.text)
         if _SPECIAL.fullmatch(self.text):
             return float(self.text.replace(".", ""))
@@ -127,7 +115,7 @@ class Number:
 
         Others, as `1e999999999`, would need more memory than there is.
         """
-        if _is_decimal(self.text):
+        if _FLOAT.fullmatch(self.text):
             return Fraction(self.text)
         if hexadecimal := _HEX_FLOAT.fullmatch(self.text):
             part = hexadecimal["part"] or ""
@@ -138,22 +126,18 @@ class Number:
     def rounded(self, dtype: str) -> float:
         """Return the value rounded once to `dtype`, ties to even; infinite where it is too large for it."""
         near = self.nearest
-        if dtype == "float64":
-            return near
-        has_value = math.isfinite(near) and near != 0
-        return float(rounded_once(to_odd(self.exact, near) if has_value else near, dtype))
+        has_value = math.isfinite(near) and near != 0 and dtype != "float64"
+        return nearest(self.exact, dtype) if has_value else float(rounded_once(near, dtype))
 
     def fits(self, dtype: str) -> bool:
         """Say whether the value, rounded to `dtype`, is finite."""
         near = abs(self.nearest)
-        if near <= LARGEST[dtype] or near != OVERFLOW[dtype]:
-            return near < OVERFLOW[dtype]
-        return _is_finite(self, dtype)
+        return near < OVERFLOW[dtype] if near != OVERFLOW[dtype] else _is_finite(self, dtype)
 
     @property
     def half_unit(self) -> float:
         """Half a unit in the last printed place: 0.60224 gives 0.5e-5; 0 for hexadecimal, which is exact."""
-        decimal = _DECIMAL.fullmatch(self.text)
+        decimal = _FLOAT.fullmatch(self.text)
         if decimal is None:
             return 0.0
         last_place = int(decimal["exponent"] or 0) - len(decimal["part"] or "")
@@ -164,7 +148,3 @@ class Number:
 def _is_finite(number: Number, dtype: str) -> bool:
     """Say whether a number next to the overflow threshold is rounded to a finite one: by its exact value."""
     return math.isfinite(number.rounded(dtype))
-
-
-def _is_decimal(text: str) -> bool:
-    return _FLOAT.fullmatch(text) is not None

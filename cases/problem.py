@@ -5,7 +5,7 @@ A batch ("stack") is many problems of one structure as one, each array with one 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from types import MappingProxyType
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cases import names
-from cases.update_rules import Rule, UpdateRules
+from cases.catalog import Rule, UpdateRules
 
 SGD = Rule("sgd")
 
@@ -30,61 +30,31 @@ class Tolerance:
 
 @dataclass(frozen=True)
 class Problem:
-    """A training problem: a network, its data, its loss and its optimizer, all in one dtype.
+    """A training problem: a network, its data, its loss and its optimizer, all in one dtype."""
 
-    Every array has dtype `dtype`; the learning rate is rounded to it too. Layers count from 1, as in the
-    document, so the parameters are named W1, b1, W2, b2, …
-
-    Attributes
-    ----------
-    case
-        The case's name: its path under its folder of cases, without the suffix.
-    activations
-        One name for each layer.
-    parameters
-        W1, b1, W2, b2, …: Wk has shape (n_out, n_in), bk has shape (n_out,).
-    x, y
-        Inputs (N, n_in) and targets (N, n_out); each row is one example.
-    loss, reduction
-        The loss's name and how it is reduced: "sum" or "mean".
-    loss_numbers
-        What else the loss is given, by name ("delta", "label_smoothing"), each a number of `dtype`.
-    learning_rate
-        η, exactly representable in `dtype`; with a schedule, the first one.
-    optimizer, schedule, clipping
-        The rule that updates the parameters; how η changes from step to step, and how gradients are clipped
-        before the update, or None.
-    forms
-        "stated": an adapter without an equal form raises `NoEquivalent`. "defaults": each framework's
-        function of that name runs as its defaults have it, so that what they really do can be seen.
-    steps
-        How many training steps are run at most, at least one.
-    until
-        Training ends after the first step whose loss, computed before its update, is at most this; if None,
-        after `steps`. Each implementation is ended by the loss that it states itself.
-    not_trained
-        Names of the parameters that the update leaves as they are.
-    tolerance
-        A conventional rtol and atol that the case asks for besides the derived tolerance, or None.
-    """
-
-    case: str
+    case: str  # the case's name: its path under its folder of cases, without the suffix
     dtype: str
-    activations: tuple[str, ...]
+    activations: tuple[str, ...]  # one name for each layer
+    # W1, b1, W2, b2, …, layers counted from 1: Wk has shape (n_out, n_in), bk has shape (n_out,).
     parameters: Mapping[str, NDArray[Any]]
-    x: NDArray[Any]
-    y: NDArray[Any]
+    x: NDArray[Any]  # inputs (N, n_in), each row one example
+    y: NDArray[Any]  # targets (N, n_out)
     loss: str
     reduction: str
-    learning_rate: float
+    learning_rate: float  # η, exactly representable in `dtype`; with a schedule, the first one
+    # What else the loss is given, by name ("delta", "label_smoothing"), each a number of `dtype`.
     loss_numbers: tuple[tuple[str, float], ...] = ()
-    optimizer: Rule = SGD
-    schedule: Rule | None = None
-    clipping: Rule | None = None
+    optimizer: Rule = SGD  # how the parameters are updated
+    schedule: Rule | None = None  # how η changes from step to step
+    clipping: Rule | None = None  # how gradients are clipped before the update
+    # "stated": an adapter without an equal form raises `NoEquivalent`. "defaults": each framework's function
+    # of that name runs as its defaults have it, so that what they really do can be seen.
     forms: str = "stated"
-    steps: int = 1
+    steps: int = 1  # how many training steps are run at most
+    # Training ends after the first step whose loss, computed before its update, is at most this. Each
+    # implementation is ended by the loss that it states itself.
     until: float | None = None
-    not_trained: frozenset[str] = frozenset()
+    not_trained: frozenset[str] = frozenset()  # the parameters that the update leaves as they are
     tolerance: Tolerance | None = None
 
     @property
@@ -141,35 +111,28 @@ class Problem:
 
     def copy(self) -> Problem:
         """Return the same problem in fresh memory, so that an implementation may write to it."""
-        parameters = {name: array.copy() for name, array in self.parameters.items()}
-        return replace(self, parameters=MappingProxyType(parameters), x=self.x.copy(), y=self.y.copy())
+        return _each(self, lambda array: array.copy())
 
 
 def stacked(problems: Sequence[Problem]) -> Problem:
     """Return problems that differ in their arrays alone as one, whose arrays have the shape (C, …)."""
-    first = problems[0]
-    parameters = {name: np.stack([one.parameters[name] for one in problems]) for name in first.parameters}
-    return replace(
-        first,
-        x=np.stack([one.x for one in problems]),
-        y=np.stack([one.y for one in problems]),
-        parameters=MappingProxyType(parameters),
-    )
+    inputs = [problem.inputs for problem in problems]
+    return _with(problems[0], {name: np.stack([given[name] for given in inputs]) for name in inputs[0]})
 
 
 def unstacked(stack: Problem, i: int, name: str = "") -> Problem:
     """Return one problem of a stack, in memory of its own, under its name if one is given."""
-    parameters = {key: array[i].copy() for key, array in stack.parameters.items()}
-    return replace(
-        stack,
-        case=name or stack.case,
-        x=stack.x[i].copy(),
-        y=stack.y[i].copy(),
-        parameters=MappingProxyType(parameters),
-    )
+    return replace(_each(stack, lambda array: array[i].copy()), case=name or stack.case)
 
 
 def sliced(stack: Problem, start: int, end: int) -> Problem:
     """Return the problems of a stack from one to before another, as a stack."""
-    parameters = {key: array[start:end] for key, array in stack.parameters.items()}
-    return replace(stack, x=stack.x[start:end], y=stack.y[start:end], parameters=MappingProxyType(parameters))
+    return _each(stack, lambda array: array[start:end])
+
+
+def _each(problem: Problem, change: Callable[[NDArray[Any]], NDArray[Any]]) -> Problem:
+    return _with(problem, {name: change(array) for name, array in problem.inputs.items()})
+
+
+def _with(problem: Problem, inputs: dict[str, NDArray[Any]]) -> Problem:
+    return replace(problem, x=inputs.pop("x"), y=inputs.pop("y"), parameters=MappingProxyType(inputs))

@@ -1,15 +1,62 @@
-"""What an adapter is: a framework's name, its version, and the programs in which it trains."""
+"""What checker and adapters share: number formats, verdicts, exceptions, and the programs of a framework.
+
+Other interpreters import this too, where there may be NumPy alone.
+"""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from enum import StrEnum
+from typing import Any, Final, Literal, TypeAlias
 
 from numpy.typing import NDArray
 
 from cases import names
-from cases.dtypes import IN_FLOAT32, Accumulators
 from cases.problem import Problem
-from cases.verdict import Verdict
+
+# By NumPy's names, which knows bfloat16 only once ml_dtypes has been imported.
+Format: TypeAlias = Literal["float64", "float32", "bfloat16", "float16"]
+# What a case runs in that names none.
+DEFAULT_DTYPES: Final[tuple[Format, ...]] = ("float64", "float32")
+SIXTEEN_BITS: Final = ("bfloat16", "float16")
+DTYPES: Final[tuple[str, ...]] = (*DEFAULT_DTYPES, *SIXTEEN_BITS)
+
+Accumulator: TypeAlias = Literal["float32", "own"]
+
+
+class Verdict(StrEnum):
+    """What is known of one quantity, or of a whole claim."""
+
+    AGREES = "agrees"
+    DIFFERS = "differs"
+    UNDECIDED = "undecided"  # the bound certifies less than one digit: never counted as agreement
+    ERROR = "error"  # the implementation crashed, or stated a wrong name, shape or dtype
+    NOT_RUN = "not run"  # the framework is absent
+    NO_EQUIVALENT = "no equivalent"  # the framework has no form that equals what the case states
+
+    @property
+    def passes(self) -> bool:
+        """Whether this is agreement; nothing else is."""
+        return self is Verdict.AGREES
+
+
+class NoEquivalent(Exception):  # noqa: N818 - it is no error of the program: the implementation declines
+    """Raised by an adapter whose framework has no form equal to what a case states; the message says why."""
+
+
+class Fault(Exception):  # noqa: N818 - it is the implementation's, and becomes the reason of its verdict
+    """The adapter process crashed, hung or sent a corrupt reply; the message is the whole reason in words."""
+
+
+@dataclass(frozen=True)
+class Accumulators:
+    """What a program accumulates in when the format has 16 bits: float32, or the format's own 16 bits."""
+
+    products: Accumulator = "float32"  # matrix products
+    sums: Accumulator = "float32"  # along an axis: over the examples, for the gradient of a bias
+    totals: Accumulator = "float32"  # over all elements, for the loss
+
+
+IN_FLOAT32 = Accumulators()
 
 # What a program states of one training step: quantities by the names of `cases.names`.
 Claim: TypeAlias = Mapping[str, NDArray[Any]]
@@ -32,71 +79,39 @@ def activations_of(problem: Problem) -> tuple[str, ...]:
 class Stacked:
     """How a program trains a stack of cases, whose arrays have one axis more in front.
 
-    Attributes
-    ----------
-    how
-        In a few words, for the report: it is not the program that a user runs.
-    run
-        Trains all of them, and yields for each step one claim, in arrays of the same kind. What is in
-        `cases.skeleton.FROM_NUMBERS`, such as the rate of a schedule, has no such axis.
+    For each step it yields one claim, in arrays of the same kind. What is in `cases.skeleton.FROM_NUMBERS`,
+    such as the rate of a schedule, has no such axis.
     """
 
-    how: str
+    how: str  # in a few words, for the report: it is not the program that a user runs
     run: TrainingRun
 
 
 @dataclass(frozen=True)
 class Program:
-    """One way in which a framework computes a training step.
+    """One way in which a framework computes a training step."""
 
-    Attributes
-    ----------
-    name
-        Shown after the adapter's name; "" where an adapter has one program.
-    promises
-        From the network's depth, the quantities that every claim states; leaving one out is an error.
-    accumulators
-        In what it accumulates where the problem's format has 16 bits; float32 if not given.
-    stacked
-        The same over a stack of cases, or None where each case has to be run by itself.
-    is_compiled
-        Whether a compiler may fuse its operations, and compute a value again where it is used.
-    """
-
-    name: str
+    name: str  # shown after the adapter's name; "" where an adapter has one program
     run: TrainingRun
+    # From the network's depth, the quantities that every claim states; leaving one out is an error.
     promises: Callable[[int], frozenset[str]] = names.outcome
     accumulators: Accumulators = IN_FLOAT32
-    stacked: Stacked | None = None
-    is_compiled: bool = False
+    stacked: Stacked | None = None  # None where each case has to be run by itself
+    is_compiled: bool = False  # a compiler may fuse operations, and compute a value again where it is used
 
 
 @dataclass(frozen=True)
 class Adapter:
-    """A framework with one or more programs.
+    """A framework with one or more programs."""
 
-    Attributes
-    ----------
-    name
-        As after `--adapter`; NAME@VERSION under another interpreter.
-    title
-        The framework's own spelling.
-    framework
-        Of an engine, the adapter whose forward pass, losses and updates it shares, and with them what cases
-        expect; "" for an adapter of its own.
-    runs_on
-        Under another interpreter: that Python, and the versions of what it has; "" under this one.
-    asked
-        What was given after `--adapter`, where that is not its name.
-    """
-
-    name: str
-    title: str
+    name: str  # as after `--adapter`; NAME@VERSION under another interpreter
+    title: str  # the framework's own spelling
     version: str
     programs: tuple[Program, ...]
+    # Of an engine, the adapter whose forward pass, losses and updates it shares, and what cases expect of it.
     framework: str = ""
-    runs_on: str = ""
-    asked: str = ""
+    runs_on: str = ""  # under another interpreter: that Python, and the versions of what it has
+    asked: str = ""  # what was given after `--adapter`, where that is not its name
 
 
 @dataclass(frozen=True)

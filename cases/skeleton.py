@@ -9,13 +9,10 @@ from itertools import chain
 from typing import Final, TypeAlias
 
 from cases import names
-from cases.catalog import DENSE, LayerKind
+from cases.catalog import DENSE, OPTIMIZERS, SCHEDULES, LayerKind, Rule, UpdateRules
 from cases.names import LEARNING_RATE, RATE, STEP, Axis, Quantity
-from cases.update_rules import OPTIMIZERS, SCHEDULES, Rule, UpdateRules
 
-# A length; None where the file does not let it be known.
-Size: TypeAlias = int | None
-
+Size: TypeAlias = int | None  # None where the file does not let it be known
 Shape: TypeAlias = tuple[Size, ...]
 
 # Numbers computed from numbers alone: the same for every case of a batch.
@@ -27,12 +24,7 @@ def training_step(
 ) -> tuple[Quantity, ...]:
     """Return the lines of one training step, in the order in which they are computed.
 
-    Parameters
-    ----------
-    activations
-        One name for each layer.
-    layers
-        The kind of each layer; all are dense if none is given.
+    There is one activation for each layer, and one kind in `layers`, if they are not all dense.
     """
     kinds = dict(enumerate(layers or (DENSE,) * len(activations), start=1))
     depth, named = len(activations), dict(enumerate(activations, start=1))
@@ -66,7 +58,8 @@ def _backward(k: int, kind: LayerKind, activation: str) -> Iterator[Quantity]:
 def _update(parameters: Mapping[str, tuple[Axis, ...]], rules: UpdateRules) -> Iterator[Quantity]:
     trained = [name for name in parameters if name not in rules.not_trained]
     if rules.schedule:
-        yield _rate(rules.schedule)
+        inputs = (LEARNING_RATE, STEP, *SCHEDULES[rules.schedule.name].keys)
+        yield Quantity(RATE, f"{rules.schedule.name} schedule", inputs)
     if rules.clipping and trained:
         yield from _clipping({name: parameters[name] for name in trained})
     if trained:
@@ -76,10 +69,6 @@ def _update(parameters: Mapping[str, tuple[Axis, ...]], rules: UpdateRules) -> I
             yield Quantity(names.updated(name), "unchanged", (name,), axes)
         else:
             yield from (line._replace(axes=axes) for line in _updated(name, rules))
-
-
-def _rate(schedule: Rule) -> Quantity:
-    return Quantity(RATE, f"{schedule.name} schedule", (LEARNING_RATE, STEP, *SCHEDULES[schedule.name].keys))
 
 
 def _clipping(trained: Mapping[str, tuple[Axis, ...]]) -> Iterator[Quantity]:
@@ -100,22 +89,10 @@ def _updated(parameter: str, rules: UpdateRules) -> Iterator[Quantity]:
         yield line._replace(inputs=tuple(rate if name == LEARNING_RATE else name for name in line.inputs))
 
 
-def parameter_shapes(widths: Sequence[Size], layers: Sequence[LayerKind] = ()) -> dict[str, Shape]:
-    """Return the shapes of W1, b1, W2, b2, …, given the widths of the input and of every layer."""
-    kinds = layers or (DENSE,) * (len(widths) - 1)
-    axes = {name: axes for k, kind in enumerate(kinds, start=1) for name, axes in kind.parameters(k).items()}
-    return {name: _shape(each, None, widths) for name, each in axes.items()}
-
-
 def quantity_shapes(batch: Size, widths: Sequence[Size], rules: UpdateRules) -> dict[str, Shape]:
-    """Return the shape of every quantity of one training step of dense layers.
+    """Return the shape of every quantity of one training step of N examples by dense layers.
 
-    Parameters
-    ----------
-    batch
-        The number of examples N.
-    widths
-        The widths of the input and of every layer: n_0, n_1, …, n_depth.
+    The widths are those of the input and of every layer: n_0, n_1, …, n_depth.
     """
     lines = training_step([""] * (len(widths) - 1), rules)
     return {line.name: _shape(line.axes, batch, widths) for line in lines}
@@ -135,8 +112,8 @@ def _pattern() -> str:
         lines += _update(
             parameters, UpdateRules(everything, Rule(next(iter(SCHEDULES))), Rule("global_norm"))
         )
-    found = dict.fromkeys(line.name for line in lines if str(k - 1) not in line.name)
-    return "|".join(found).replace(str(k), "[1-9][0-9]*")
+    every = dict.fromkeys(line.name for line in lines if str(k - 1) not in line.name)
+    return "|".join(every).replace(str(k), "[1-9][0-9]*")
 
 
 # For editors; which names there are depends on the depth and on the rules.

@@ -1,8 +1,6 @@
 """The JSON Schema of case files, for editors: `python -m cases.write_schema` writes case.schema.json.
 
-Each case file names it in its first line, so that an editor with a YAML language server completes keys,
-shows their descriptions and marks mistakes while typing. What only the reader can judge (shapes that fit each
-other, the range of a format, a number that is quoted) is not in it.
+What only the reader can judge (shapes that fit each other, the range of a format) is not in it.
 """
 
 import json
@@ -15,7 +13,6 @@ PATH: Final = SHIPPED / "case.schema.json"
 
 
 def schema_text() -> str:
-    """Return the JSON Schema that belongs to the models."""
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **File.model_json_schema()}
     schema["title"] = "A case of the backpropagation suite"
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"

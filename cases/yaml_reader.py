@@ -1,6 +1,6 @@
 """From the text of a YAML file to a tree of values with their marks: the strict subset that a case may use.
 
-PyYAML's own constructors follow YAML 1.1 (`no` is false, `1e-3` is text, `012` is ten), drop the places and
+PyYAML's own constructors follow YAML 1.1 (`no` is false, `1e-3` is text, `012` is ten), drop the marks and
 expand aliases, so only its parser is used: its events are composed here, under the core rules of YAML 1.2.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 import yaml
@@ -24,93 +24,89 @@ MAX_VALUES: Final = 100_000  # of one file, lists and keys among them; more numb
 _DIRECTIVE: Final = re.compile(r"(?:\A|[\r\n\x85\u2028\u2029])(%)")
 
 _LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_WORDS: Final[dict[str, Value]] = {
+_WORDS: Final[dict[str, bool | None]] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
-
-
-Value: TypeAlias = bool | Number | str | None
 _SPELLED = {"None": "empty", "True": "true", "False": "false"}
 
 
+class Refused:
+    """Stands for a value that has already been reported as a defect: nothing more is said of it."""
+
+
+_REFUSED: Final = Refused()
+
+Value: TypeAlias = "bool | Number | str | list[Node] | dict[str, Node] | Refused | None"
+
+
 @dataclass(frozen=True, slots=True)
-class Scalar:
-    """A single value."""
+class Node:
+    """A value and its mark; `keys` are the marks of a mapping's keys."""
 
     mark: Mark
     value: Value
+    keys: dict[str, Mark] = field(default_factory=dict)
+
+    def at(self, *path: str) -> Node:
+        """Return what stands under the keys of `path`; if nothing does, a node that says nothing."""
+        node = self
+        for key in path:
+            node = node.entries.get(key, _ABSENT)
+        return node
+
+    @property
+    def is_known(self) -> bool:
+        return not isinstance(self.value, Refused)
+
+    @property
+    def items(self) -> list[Node]:
+        """The items of a list, and none of anything else."""
+        return self.value if isinstance(self.value, list) else []
+
+    @property
+    def entries(self) -> dict[str, Node]:
+        """The entries of a mapping, and none of anything else."""
+        return self.value if isinstance(self.value, dict) else {}
+
+    @property
+    def number(self) -> Number | None:
+        return self.value if isinstance(self.value, Number) else None
+
+    @property
+    def whole(self) -> int | None:
+        return self.value.whole if isinstance(self.value, Number) else None
+
+    @property
+    def text(self) -> str:
+        """The text without spaces around it, or "" if it is none."""
+        return self.value.strip() if isinstance(self.value, str) else ""
+
+    @property
+    def plain(self) -> object:
+        """The tree as plain Python data: dicts, lists, `Number`, text, bool, None."""
+        if isinstance(self.value, list):
+            return [item.plain for item in self.value]
+        if isinstance(self.value, dict):
+            return {key: node.plain for key, node in self.value.items()}
+        return self.value
+
+    def __str__(self) -> str:
+        """Say in words what it is."""
+        match self.value:
+            case str(text):
+                return f"the text {quoted(text)}"
+            case list(items):
+                return "a list" if items else "an empty list"
+            case dict():
+                return "a mapping"
+            case Refused():
+                return "unreadable"
+        return _SPELLED.get(str(self.value), str(self.value))
 
 
-@dataclass(frozen=True, slots=True)
-class Sequence:
-    """A list."""
-
-    mark: Mark
-    items: tuple[Node, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Mapping:
-    """A mapping with text keys; `keys` holds the mark of each key."""
-
-    mark: Mark
-    entries: dict[str, Node]
-    keys: dict[str, Mark]
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """A value that has already been reported as a defect: nothing more is said of it."""
-
-    mark: Mark
-
-
-Node: TypeAlias = Scalar | Sequence | Mapping | Refused
-
-
-def plain(node: Node) -> object:
-    """Return the tree as plain Python data: dicts, lists, `Number`, text, bool, None."""
-    match node:
-        case Scalar():
-            return node.value
-        case Sequence():
-            return [plain(item) for item in node.items]
-        case Mapping():
-            return {key: plain(value) for key, value in node.entries.items()}
-        case Refused():
-            return node
-
-
-def describe(node: Node) -> str:
-    """Say in words what a node is."""
-    match node:
-        case Scalar(value=str(text)):
-            return f"the text {quoted(text)}"
-        case Scalar():
-            return _SPELLED.get(str(node.value), str(node.value))
-        case Sequence():
-            return "a list" if node.items else "an empty list"
-        case _:
-            return "a mapping" if isinstance(node, Mapping) else "unreadable"
-
-
-def child(node: Node | None, *path: str) -> Node | None:
-    """Return the node under the keys of `path`, or None where there is none or it was refused."""
-    for key in path:
-        node = node.entries.get(key) if isinstance(node, Mapping) else None
-    return None if isinstance(node, Refused) else node
-
-
-def items(node: Node | None) -> tuple[Node, ...]:
-    """Return the items of a list, and none of anything else."""
-    return node.items if isinstance(node, Sequence) else ()
-
-
-def entries(node: Node | None) -> dict[str, Node]:
-    """Return the entries of a mapping, and none of anything else."""
-    return node.entries if isinstance(node, Mapping) else {}
+_ABSENT: Final = Node(START, _REFUSED)
 
 
 class _StopReadingError(Exception):
@@ -121,36 +117,35 @@ def read_yaml(text: str, report: Report) -> Node | None:
     """Return the only document of `text`, or None where it cannot be read at all.
 
     Every defect is added to `report`; after one that leaves the structure clear (a duplicate key, an alias, a
-    tag) reading goes on, with a `Refused` node in its place.
+    tag) reading goes on, with a refused value in its place.
     """
     if strange := Reader.NON_PRINTABLE.search(text):
         report.add(mark_at(text, strange.start()), f"the character {strange[0]!a}", "printable text")
         return None
     if directive := _DIRECTIVE.search(text):
-        report.add(
-            mark_at(text, directive.start(1)), "a line that begins with %", "no instructions to YAML readers"
-        )
+        mark = mark_at(text, directive.start(1))
+        report.add(mark, "a line that begins with %", "no instructions to YAML readers")
         return None
     try:
         return _Composer(text, report).document()
     except _StopReadingError:
         return None
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
+        position = error.problem_mark or error.context_mark
         what = " ".join(part for part in (error.problem, error.context) if part)
-        report.add(_mark(mark) if mark else START, f"not YAML: {what}", "well-formed YAML")
+        report.add(_mark(position) if position else START, f"not YAML: {what}", "well-formed YAML")
     except (yaml.YAMLError, ValueError, OverflowError) as error:  # escapes beyond Unicode, absurd directives
         report.add(START, f"not YAML: {quoted(str(error))}", "well-formed YAML")
     return None
 
 
 def mark_at(text: str, index: int) -> Mark:
-    """Return the place of the character `text[index]`."""
+    """Return the position of the character `text[index]`."""
     before = text[:index]
     return Mark(before.count("\n") + 1, index - before.rfind("\n"))
 
 
-def resolve(text: str) -> Value:
+def resolve(text: str) -> bool | Number | str | None:
     """Return what a plain scalar means under the core rules of YAML 1.2: `no` is text, `1e-3` a number."""
     if text in _WORDS:
         return _WORDS[text]
@@ -162,80 +157,75 @@ class _Composer:
 
     def __init__(self, text: str, report: Report) -> None:
         self._events: Iterator[Any] = yaml.parse(text, Loader=_LOADER)
-        self._report, self._values = report, 0
+        self._add, self._values = report.add, 0
 
     def document(self) -> Node | None:
         next(self._events)  # the start of the stream
         if isinstance(next(self._events), yaml.StreamEndEvent):
-            self._report.add(START, "the file is empty", "a case")
+            self._add(START, "the file is empty", "a case")
             return None
         node = self._node(next(self._events), depth=1)
         next(self._events)  # the end of the document
         more = next(self._events)
         if not isinstance(more, yaml.StreamEndEvent):
-            self._report.add(_mark(more.start_mark), "a second document", "one case in one file")
+            self._add(_mark(more.start_mark), "a second document", "one case in one file")
         return node
 
     def _node(self, event: Any, depth: int) -> Node:  # noqa: ANN401 - PyYAML's events have no common type
         mark = _mark(event.start_mark)
         self._values += 1
         if self._values > MAX_VALUES:
-            self._report.add(mark, f"more than {MAX_VALUES:,} values", "fewer, or arrays that are drawn")
+            self._add(mark, f"more than {MAX_VALUES:,} values", "fewer, or arrays that are drawn")
             raise _StopReadingError
         if isinstance(event, yaml.AliasEvent):
-            self._report.add(mark, f"the alias {quoted(f'*{event.anchor}')}", "the value written out")
-            return Refused(mark)
+            self._add(mark, f"the alias {quoted(f'*{event.anchor}')}", "the value written out")
+            return Node(mark, _REFUSED)
         if event.anchor is not None:
-            self._report.add(mark, f"the anchor {quoted('&' + event.anchor)}", "a value without anchors")
-        if isinstance(event, yaml.ScalarEvent):
-            node = self._scalar(event, mark)
-        else:
-            node = self._collection(event, mark, depth)
+            self._add(mark, f"the anchor {quoted('&' + event.anchor)}", "a value without anchors")
+        is_scalar = isinstance(event, yaml.ScalarEvent)
+        node = self._scalar(event, mark) if is_scalar else self._collection(event, mark, depth)
         if event.tag is not None:
-            self._report.add(mark, f"the tag {quoted(event.tag)}", "a value without tags")
-            return Refused(mark)
+            self._add(mark, f"the tag {quoted(event.tag)}", "a value without tags")
+            return Node(mark, _REFUSED)
         return node
 
     def _scalar(self, event: yaml.ScalarEvent, mark: Mark) -> Node:
-        if event.style:  # quoted or block text, a plain scalar has none
-            return Scalar(mark, event.value)
-        value = resolve(event.value)
+        value = event.value if event.style else resolve(event.value)  # a plain scalar has no style
         if isinstance(value, Number) and len(value.text) > MAX_TEXT:
-            wrong = f"a number of {len(value.text)} characters"
-            self._report.add(mark, wrong, f"at most {MAX_TEXT}")
-            return Refused(mark)
-        return Scalar(mark, value)
+            self._add(mark, f"a number of {len(value.text)} characters", f"at most {MAX_TEXT}")
+            return Node(mark, _REFUSED)
+        return Node(mark, value)
 
     def _collection(self, event: Any, mark: Mark, depth: int) -> Node:  # noqa: ANN401 - as above
         if depth > MAX_DEPTH:
             wrong = f"lists and mappings nested more than {MAX_DEPTH} deep"
-            self._report.add(mark, wrong, f"a depth of at most {MAX_DEPTH}")
+            self._add(mark, wrong, f"a depth of at most {MAX_DEPTH}")
             raise _StopReadingError
         if isinstance(event, yaml.SequenceStartEvent):
-            return Sequence(mark, tuple(self._items(depth)))
+            return Node(mark, list(self._items(depth)))
         return self._mapping(mark, depth)
 
     def _items(self, depth: int) -> Iterator[Node]:
         while not isinstance(event := next(self._events), yaml.CollectionEndEvent):
             yield self._node(event, depth + 1)
 
-    def _mapping(self, mark: Mark, depth: int) -> Mapping:
+    def _mapping(self, mark: Mark, depth: int) -> Node:
         entries: dict[str, Node] = {}
         keys: dict[str, Mark] = {}
         nodes = self._items(depth)
         for key in nodes:
             value = next(nodes)
-            if isinstance(key, Refused):
+            if not key.is_known:
                 continue
-            if not (isinstance(key, Scalar) and isinstance(key.value, str)):
-                self._report.add(key.mark, f"a key that is {describe(key)}", "text")
+            if not isinstance(key.value, str):
+                self._add(key.mark, f"a key that is {key}", "text")
             elif key.value in entries:
                 first = keys[key.value].line
                 wrong = f"duplicate key {quoted(key.value)}"
-                self._report.add(key.mark, wrong, f"it once (it stands in line {first} too)")
+                self._add(key.mark, wrong, f"it once (it stands in line {first} too)")
             else:
                 entries[key.value], keys[key.value] = value, key.mark
-        return Mapping(mark, entries, keys)
+        return Node(mark, entries, keys)
 
 
 def _mark(mark: Any) -> Mark:  # noqa: ANN401 - the C parser's marks are of a class of their own

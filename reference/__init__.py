@@ -9,8 +9,7 @@ The worked example, in three lines:
 """
 
 from cases import Problem, load_case
-from cases.dtypes import Accumulators
-from cases.verdict import Verdict
+from cases.protocol import Accumulators, Verdict
 from reference.arithmetic import Bounded
 from reference.checker import judge
 from reference.claim import Claim, Implementation, JudgedStep

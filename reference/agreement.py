@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cases.problem import Tolerance
-from cases.verdict import Verdict
+from cases.protocol import Verdict
 from reference.arithmetic import EXACT, Bounded, Error, Format, Real, max_element
 from reference.findings import Finding
 

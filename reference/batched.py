@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cases import Problem
-from cases.dtypes import IN_FLOAT32, Accumulators
+from cases.protocol import IN_FLOAT32, Accumulators
 from cases.skeleton import FROM_NUMBERS
 from reference.agreement import compare_cases
 from reference.arithmetic import Bounded, Real, format_of

@@ -17,10 +17,9 @@ from typing import Any, Final
 import numpy as np
 
 from cases import Problem, names
-from cases.dtypes import IN_FLOAT32, Accumulators
 from cases.errors import well_formed
+from cases.protocol import IN_FLOAT32, Accumulators, Verdict
 from cases.skeleton import FROM_NUMBERS
-from cases.verdict import Verdict
 from reference.agreement import compare_array, compare_steps
 from reference.arithmetic import EXACT, Bounded, Format, for_each_element, once
 from reference.certified import CertifiedValues, is_certified, switch_certification

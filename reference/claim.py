@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from cases import Problem, errors
 from cases.errors import well_formed
-from cases.verdict import NoEquivalent, Verdict
+from cases.protocol import NoEquivalent, Verdict
 from reference.arithmetic import Bounded
 from reference.findings import Finding
 from reference.training import is_done

@@ -18,7 +18,7 @@ from typing import Final
 import numpy as np
 
 from cases import Problem, names
-from cases.published_values import Published, PublishedArray, Written
+from cases.case import Published, PublishedArray, Written
 from reference.arithmetic import BITS, PRINTED, Ball, Bounded, Real, format_of, precision
 from reference.certified import exact_balls, forward_steps
 from reference.line import evaluate, leading_to

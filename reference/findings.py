@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cases.dtypes import DTYPES
 from cases.numbers import rounded_once
-from cases.verdict import Verdict
+from cases.protocol import DTYPES, Verdict
 
 
 @dataclass(frozen=True)

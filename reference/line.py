@@ -6,8 +6,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from cases.catalog import SYMBOLS
 from cases.names import Quantity
-from cases.update_rules import SYMBOLS
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cases.published_values import PublishedArray
-from cases.verdict import Verdict
+from cases.case import PublishedArray
+from cases.protocol import Verdict
 from reference.agreement import ONE_DIGIT, certified_digits
 from reference.arithmetic import Bounded, Error, Real
 from reference.exact_run import NEGLIGIBLE, ExactStep

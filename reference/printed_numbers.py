@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cases import Problem, names
-from cases.published_values import Published, PublishedArray, PublishedStep
+from cases.case import Published, PublishedArray, PublishedStep
 from reference.agreement import ONE_DIGIT
 from reference.arithmetic import Bounded, Real
 from reference.claim import JudgedStep

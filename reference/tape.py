@@ -10,8 +10,8 @@ from functools import lru_cache
 from typing import TypeAlias
 
 from cases import Problem
+from cases.catalog import UpdateRules
 from cases.skeleton import training_step
-from cases.update_rules import UpdateRules
 from reference import optimizers
 from reference.activations import ACTIVATIONS
 from reference.formulas import bias_gradient, linear, through_activation, through_weights, weight_gradient

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from cases import Problem, names
-from cases.dtypes import IN_FLOAT32, SIXTEEN_BITS, Accumulators
+from cases.protocol import IN_FLOAT32, SIXTEEN_BITS, Accumulators
 from reference.arithmetic import Ball, Bounded, Format, format_of, to_int
 from reference.line import Line, Settle, evaluate, leading_to
 from reference.tape import tape

@@ -13,8 +13,8 @@ from markupsafe import Markup, escape
 from numpy.typing import NDArray
 
 from cases import Problem, names
-from cases.published_values import PublishedStep
-from cases.update_rules import SYMBOLS
+from cases.case import PublishedStep
+from cases.catalog import SYMBOLS
 from reference import Line, evaluate, tape
 from reference.training import initial_values
 

@@ -11,7 +11,7 @@ from typing import Final
 from markupsafe import Markup
 
 from cases import Case, Problem, names
-from cases.published_values import PublishedStep
+from cases.case import PublishedStep
 from reference import Line, Verdict, tape, training_steps
 from reports.notation import Notation, numbers_of, with_powers
 from reports.outcome import verdict

@@ -34,7 +34,7 @@ import os
 import numpy as np
 
 from reference import training_steps
-from cases.verdict import NoEquivalent
+from cases.protocol import NoEquivalent
 
 
 def honest(problem):

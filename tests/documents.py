@@ -22,17 +22,9 @@ ANY = "…"
 
 @dataclass(frozen=True)
 class Block:
-    """What stands between two fences.
+    """What stands between two fences: where the first is, the word behind it, and what follows."""
 
-    Attributes
-    ----------
-    document, line
-        Where: its path below the project, and the number of its first fence's line.
-    language, text
-        The word behind the first fence, and what follows.
-    """
-
-    document: str
+    document: str  # its path below the project
     line: int
     language: str
     text: str
@@ -62,7 +54,6 @@ def documents() -> dict[str, str]:
 
 
 def blocks(document: str, text: str) -> list[Block]:
-    """Return every block of a document."""
     fenced = re.finditer(r"^```([^\n]*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     return [Block(document, text.count("\n", 0, one.start()) + 1, one[1], one[2]) for one in fenced]
 
@@ -73,20 +64,21 @@ def without_blocks(text: str) -> str:
 
 def headings(text: str) -> list[tuple[int, str]]:
     """Return the level and the words of each heading."""
-    found = re.findall(r"^(#{1,6}) (.+)$", without_blocks(text), re.MULTILINE)
-    return [(len(marks), words) for marks, words in found]
+    lines = re.findall(r"^(#{1,6}) (.+)$", without_blocks(text), re.MULTILINE)
+    return [(len(marks), words) for marks, words in lines]
 
 
 def anchors(text: str) -> set[str]:
     """Return the anchors that GitHub gives the headings: words in small letters with hyphens between them."""
     slugs = [re.sub(r"[^\w\- ]", "", words.lower()).replace(" ", "-") for _, words in headings(text)]
-    return {f"{slug}-{n}" if (n := slugs[:place].count(slug)) else slug for place, slug in enumerate(slugs)}
+    counts = [slugs[:place].count(slug) for place, slug in enumerate(slugs)]
+    return {f"{slug}-{count}" if count else slug for slug, count in zip(slugs, counts, strict=True)}
 
 
 def links(text: str) -> list[str]:
     """Return where links lead, but for those that leave the project."""
-    found = re.findall(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)", without_blocks(text))
-    return [target for target in found if not target.startswith(("http:", "https:", "mailto:"))]
+    targets = re.findall(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)", without_blocks(text))
+    return [target for target in targets if not target.startswith(("http:", "https:", "mailto:"))]
 
 
 def inline_commands(text: str) -> list[str]:
@@ -102,8 +94,7 @@ def printed(command: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> s
     if command.startswith(f"{BUILD} "):
         capsys.readouterr()
         build.main(shlex.split(command.removeprefix(BUILD)))
-        told = capsys.readouterr()
-        return told.out + told.err
+        return "".join(capsys.readouterr())
     if command.startswith(f"{PYTEST} "):
         words = [re.sub(r"^--cases=", f"--cases={folder}/", word) for word in shlex.split(command)[1:]]
         run = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *words]
@@ -111,29 +102,13 @@ def printed(command: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> s
     raise AssertionError(f"nobody knows how to run {command!r}")
 
 
-def is_shown(shown: str, told: str) -> bool:
+def is_shown(shown: str, output: str) -> bool:
     """Whether a command's output is what a document shows of it.
 
     Spaces and empty lines are not compared. Numbers may differ in what roundings leave open: another
     processor orders its sums in another way.
     """
-    expected, found = _lines(shown), _lines(told)
-    chunks: list[list[str]] = [[]]
-    for line in expected:
-        chunks.append([]) if line == ANY else chunks[-1].append(line)
-    at = 0
-    for place, chunk in enumerate(chunks):
-        starts = range(at, len(found) - len(chunk) + 1)
-        if place == 0:
-            starts = starts[:1]
-        elif place == len(chunks) - 1 and chunk:
-            starts = starts[-1:]
-        fitting = (start for start in starts if _fit(chunk, found[start : start + len(chunk)]))
-        start = next(fitting, None)
-        if start is None:
-            return False
-        at = start + len(chunk)
-    return at == len(found) or expected[-1:] == [ANY]
+    return _match(_lines(shown), _lines(output))
 
 
 def _lines(text: str) -> list[str]:
@@ -141,18 +116,22 @@ def _lines(text: str) -> list[str]:
     return [line for line in squeezed if line]
 
 
-def _fit(expected: Sequence[str], found: Sequence[str]) -> bool:
-    return all(_fits(*pair) for pair in zip(expected, found, strict=True))
+def _match(expected: Sequence[str], lines: Sequence[str]) -> bool:
+    if not expected:
+        return not lines
+    if expected[0] == ANY:
+        return any(_match(expected[1:], lines[start:]) for start in range(len(lines) + 1))
+    return len(lines) > 0 and _fits(expected[0], lines[0]) and _match(expected[1:], lines[1:])
 
 
 NUMBER = r"-?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?"
 USED = r"agrees \d\.\d\d \(\d+\.\d\)"
 
 
-def _fits(expected: str, found: str) -> bool:
+def _fits(expected: str, line: str) -> bool:
     pieces = re.split(rf"({USED}|{NUMBER}|{ANY})", expected)
     kinds = [_pattern(piece) if place % 2 else re.escape(piece) for place, piece in enumerate(pieces)]
-    match = re.fullmatch("".join(kinds), found)
+    match = re.fullmatch("".join(kinds), line)
     numbers = [piece for piece in pieces[1::2] if piece != ANY and not piece.startswith("agrees")]
     return match is not None and all(map(_close, numbers, match.groups()))
 

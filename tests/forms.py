@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from cases.dtypes import SIXTEEN_BITS
+from cases.protocol import SIXTEEN_BITS
 
 SPLIT = {"float64": 2.0**27 + 1, "float32": 2.0**12 + 1}
 

@@ -4,7 +4,7 @@
     .venv/bin/python tests/hostile_files.py tags hex   for these
 
 Each is read in a process of its own, which is ended at 20 s of processor or 500 MB beyond what the package
-takes. With its numbers stands the first line of its message.
+takes (with NAME@BYTES beyond these). With its numbers stands the first line of its message.
 """
 
 import json
@@ -34,10 +34,8 @@ BY_CLASS = GOOD.replace("half_squared_error", "softmax_cross_entropy_with_intege
 
 def fill(unit, before="", after="", values=1):
     """Repeat a unit that has so many values; § in it stands for its number."""
-    room = MAX_BYTES - len((before + after).encode())
-    count = min(
-        room // len(unit.replace("§", "100000").encode()), (VALUES - 50) // values if values else MAX_BYTES
-    )
+    count = (MAX_BYTES - len((before + after).encode())) // len(unit.replace("§", "100000").encode())
+    count = min(count, (VALUES - 50) // values) if values else count
     return before + "".join(unit.replace("§", str(i)) for i in range(count)) + after
 
 
@@ -54,38 +52,30 @@ COSTLY = {
     "numbers in one row": instead("x", "1,", "[[", "1]]"),
     "numbers in rows": instead("x", "[1],", "[", "[1]]", 2),
     "words in one row": instead("x", "a,", "[[", "1]]"),
-    "rows that are empty": instead("x", "[],", "[", "[1]]"),
     "too many values": GOOD + "z: [" + "1," * 500_000 + "1]\n",
-    "numbers next to infinity": FORMATS + instead("x", "[65519.9],", "[", "[1]]", 2),
     "numbers at infinity": FORMATS + instead("x", "[65520.],", "[", "[1]]", 2),
-    "numbers beyond infinity": instead("x", "[4e38],", "[", "[1]]", 2),
     "hexadecimal numbers": instead("x", "[0x1p-1074],", "[", "[1]]", 2),
     "vast exponents": instead("x", "1e999999999,", "[[", "1]]"),
     "tiny exponents": instead("x", "1e-999999999,", "[[", "1]]"),
     "unknown keys": fill("k§: 1\n", GOOD, "", 2),
     "keys twice": fill("x: 1\n", GOOD, "", 2),
     "keys that are numbers": fill("1: 1\n", GOOD, "", 2),
-    "layers that are numbers": instead("layers", "1,", "[", "1]"),
     "layers of misspelt keys": instead(
         "layers", "{" + "".join(f"aktivation{j}: 1," for j in range(50)) + "},", "[", "]", 101
     ),
     "formats that are none": fill("a,", f"{GOOD}dtypes: [", "float64]\n"),
     "formats again and again": fill("float64,", f"{GOOD}dtypes: [", "float64]\n"),
     "parameters that are none": fill("W1§,", f"{GOOD}not_trained: [", "b1]\n"),
-    "adapters without expectations": fill("  a§: {}\n", f"{GOOD}expect:\n", "", 2),
     "adapters with misspelt ones": fill("  a§: {diffres: z1}\n", f"{GOOD}expect:\n", "", 4),
-    "printed steps": fill("    - {step: 1§, values: {z1: 1}}\n", PRINTED, "", 7),
     "printed steps without values": fill("    - {stp: 1}\n", PRINTED, "", 3),
     "printed steps of a deep network": fill(
         "    - {step: 1§, values: {q: 1}}\n", PRINTED.replace(GOOD, DEEP), "", 8
     ),
-    "printed names that are none": fill("      z9§: 1\n", f"{ONE_STEP}\n", "", 2),
     "printed names of a deep network": fill("      q§: 1\n", f"{ONE_STEP}\n".replace(GOOD, DEEP), "", 3),
     "printed numbers": fill("1,", f"{ONE_STEP} {{z1: [[", "1]]}\n"),
     "parts of a walk": fill(
         "      - {title: a, quantities: [z§]}\n", f"{ONE_STEP} {{z1: 1}}\n     walk:\n", "", 6
     ),
-    "classes": instead("y", "1,", "{of: 3, classes: [", "1]}"),
     "classes that are none": instead("y", "9,", "{of: 3, classes: [", "1]}"),
     "rows that are no classes": instead("y", "[1],", "[", "[2]]", 2, BY_CLASS),
     "lengths of a shape": instead("x", "1,", "{seed: 1, scale: 1, normal: [", "1]}"),
@@ -102,7 +92,6 @@ CHEAP = {
     "instructions to YAML readers": fill("%TAG !§! b\n", "", f"---\n{GOOD}", 0),
     "lists in lists": fill("[", "x: ", "", 0),
     "mappings in mappings": fill("{a: ", "x: ", "", 0),
-    "lists of lists by dashes": fill("- ", "", "\n", 0),
     "keys of keys": fill("? ", "", "\n", 0),
     "steps to the right": "".join(" " * i + "a:\n" for i in range(1400)),
     "a number of a million digits": fill("1", "x: ", "\n", 0),
@@ -113,8 +102,6 @@ CHEAP = {
     "a long text": fill("\\u0041", 'about: "', f'"\n{GOOD[9:]}', 0),
     "a text in many lines": fill("  a\n\n", "about: >\n", GOOD[9:], 0),
     "lines of comments": fill("#\n", "", GOOD, 0),
-    "spaces": fill(" ", "", GOOD, 0),
-    "tabs": fill("\t", "", GOOD, 0),
     "documents": fill("---\na\n", GOOD, "", 0),
     "colons": fill("b: ", "a: ", "", 0),
     "zeros": fill("\0", values=0),
@@ -126,12 +113,6 @@ CHEAP = {
     .replace("[1], act", "{constant: [100000], value: 1}, act")
     .replace("y: [[1]]", "y: {classes: [1], of: 100000}"),
 }
-
-
-def content(name: str) -> bytes:
-    """Return a file's bytes."""
-    made = {**COSTLY, **CHEAP}[name]
-    return made if isinstance(made, bytes) else made.encode()
 
 
 def reading(path: Path) -> str:
@@ -147,41 +128,38 @@ def reading(path: Path) -> str:
     return "a case"
 
 
-def measured(name: str, folder: Path) -> dict[str, object]:
+def measured(name: str, folder: Path, memory: int) -> dict[str, object]:
     """Read one in a process of its own, and return how that ends and what it takes."""
     path, result = folder / "case.yaml", folder / "result"
-    path.write_bytes(content(name))
-    result.write_text("", encoding="utf-8")
+    made = {**COSTLY, **CHEAP}[name]
+    path.write_bytes(made if isinstance(made, bytes) else made.encode())
+    result.write_text('{"message": ""}', encoding="utf-8")
     child = os.fork()
     if not child:
         before = resource.getrusage(resource.RUSAGE_SELF)
         data = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[5]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
-        resource.setrlimit(resource.RLIMIT_DATA, (data + MEMORY,) * 2)
+        resource.setrlimit(resource.RLIMIT_DATA, (data + memory,) * 2)
         try:
             message = reading(path)
         except BaseException as error:  # noqa: BLE001 - that is what is looked for
             message = f"raised {type(error).__name__}: {error}"
         after = resource.getrusage(resource.RUSAGE_SELF)
-        seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-        megabytes = (after.ru_maxrss - before.ru_maxrss) / 1000
-        taken = {"seconds": round(seconds, 2), "megabytes": round(megabytes), "message": message[:300]}
+        seconds = round(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, 2)
+        megabytes = round((after.ru_maxrss - before.ru_maxrss) / 1000)
+        taken = {"seconds": seconds, "megabytes": megabytes, "message": message[:300]}
         result.write_text(json.dumps(taken), encoding="utf-8")
         os._exit(0)
     _, status = os.waitpid(child, 0)
-    taken = json.loads(result.read_text(encoding="utf-8") or '{"message": ""}')
+    taken = json.loads(result.read_text(encoding="utf-8"))
     return {"name": name, "bytes": path.stat().st_size, "status": status, **taken}
 
 
-def main() -> None:
-    """Print a line of JSON for each."""
+if __name__ == "__main__":
     sys.path.insert(0, str(ROOT))
     import cases  # noqa: F401 - before anything is measured
 
     with tempfile.TemporaryDirectory() as folder:
-        for name in sys.argv[1:] or [*COSTLY, *CHEAP]:
-            print(json.dumps(measured(name, Path(folder))), flush=True)
-
-
-if __name__ == "__main__":
-    main()
+        for argument in sys.argv[1:] or [*COSTLY, *CHEAP]:
+            name, _, memory = argument.partition("@")
+            print(json.dumps(measured(name, Path(folder), int(memory or MEMORY))), flush=True)

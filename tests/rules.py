@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from networks import network
 
-from cases import Problem, Rule, update_rules
+from cases import Problem, Rule, catalog
 
 # The number under each key of an optimizer.
 NUMBERS = {
@@ -24,7 +24,7 @@ def stated(name: str, *optional: str) -> dict[str, Any]:
     """Return an optimizer with what it must be given, and some of what it may be given; a flag is true."""
     keys = {
         key: kind
-        for key, kind in update_rules.OPTIMIZERS[name].keys.items()
+        for key, kind in catalog.OPTIMIZERS[name].keys.items()
         if kind.default is ... or key in optional
     }
     return {"name": name} | {key: kind.kind == "flag" or NUMBERS[key] for key, kind in keys.items()}

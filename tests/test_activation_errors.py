@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 
 from adapters import Adapter, Program, Unavailable, find_adapters
 from cases import load_case, names
-from cases.verdict import Fault
+from cases.protocol import Fault
 from reference import Verdict, training_steps
 from reference.activations import ACTIVATIONS
 from reference.arithmetic import FORMATS

@@ -12,8 +12,8 @@ from networks import network, parametrize_pairs
 
 from adapters import Adapter, Unavailable, UnknownAdapterError, find_adapters
 from adapters.registry import BUILT_IN, ENTRY_POINT_GROUP, load_adapter
+from cases.catalog import Rule
 from cases.problem import stacked
-from cases.update_rules import Rule
 from reference import Verdict, judge
 
 FRAMEWORKS = ["torch", "jax"]

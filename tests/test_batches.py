@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from networks import LOSSES, network
 
 from cases import SHIPPED, load_case, load_cases, names
-from cases.dtypes import DTYPES
+from cases.catalog import Rule
 from cases.names import outcome
 from cases.problem import Tolerance, sliced, stacked, unstacked
-from cases.update_rules import Rule
+from cases.protocol import DTYPES
 from reference import Verdict, judge, training_steps
 from reference.agreement import VERDICTS
 from reference.arithmetic import SLACK

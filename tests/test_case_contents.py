@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from conftest import TWO_LAYERS
 
-from cases import load_case
+from cases import case_of
 
 GOOD = """\
 about: a test
@@ -22,17 +22,11 @@ X, Y, LOSS = "x: [[1, 2], [3, 4]]", "y: [[1, 2], [3, 4]]", "{name: half_squared_
 BY_CLASS = "{name: softmax_cross_entropy_with_integer_labels, reduction: mean, label_smoothing: 0.1}"
 
 
-@pytest.fixture(name="load")
-def _load(tmp_path: Path):
-    def load(text):
-        path = tmp_path / "case.yaml"
-        path.write_text(text, encoding="utf-8")
-        return load_case(path)
-
-    return load
+def load(text):
+    return case_of("case", Path("case.yaml"), text)
 
 
-def test_a_problem_holds_each_number_rounded_once(load):
+def test_a_problem_holds_each_number_rounded_once():
     case = load(GOOD.replace(X, "x: [[0.1, 1.00000005960464477540], [-0x1.8p-3, 3]]"))
     assert case.shapes == {"x": (2, 2), "y": (2, 2), "W1": (3, 2), "b1": (3,), "W2": (2, 3), "b2": (2,)}
     single, double = case.problem("float32"), case.problem("float64")
@@ -44,19 +38,14 @@ def test_a_problem_holds_each_number_rounded_once(load):
     assert (single.loss, single.reduction) == ("half_squared_error", "sum")
 
 
-def test_a_problem_is_in_fresh_memory(load):
-    case = load(GOOD.replace(X, "x: {normal: [2, 2], scale: 1, seed: 5}"))
-    for array in case.problem("float64").inputs.values():
-        array[...] = 99
-    assert not any((array == 99).any() for array in case.problem("float64").inputs.values())
-
-
-def test_arrays_are_drawn_as_the_file_says(load):
+def test_arrays_are_drawn_as_the_file_says_in_fresh_memory():
     case = load(
         GOOD.replace(X, "x: {normal: [2, 2], scale: 0.5, mean: -1, seed: 5}")
         .replace(Y, "y: {uniform: [2, 2], low: -2, high: 3, seed: 6}")
         .replace("b: [1, 2, 3]", "b: {constant: [3], value: 0.1}")
     )
+    for array in case.problem("float64").inputs.values():
+        array[...] = 99
     double, single = case.problem("float64"), case.problem("float32")
     normal = np.random.Generator(np.random.PCG64(5)).standard_normal((2, 2)) * 0.5 - 1
     np.testing.assert_array_equal(double.x, normal)
@@ -64,35 +53,32 @@ def test_arrays_are_drawn_as_the_file_says(load):
     np.testing.assert_array_equal(single.x, normal.astype("float32"))
     np.testing.assert_array_equal(double.parameters["b1"], [0.1] * 3)
     np.testing.assert_array_equal(single.parameters["b1"], np.full(3, 0.1, "float32"))
+    assert not any((array == 99).any() for array in double.inputs.values())
 
 
-def test_defaults(load):
+def test_defaults_and_optional_keys():
     case = load(GOOD.replace(LOSS, "{name: mean_squared_error}"))
     problem = case.problem("float64")
     assert (case.dtypes, case.steps, case.depth) == (("float64", "float32"), 1, 2)
     assert (case.published, case.tolerance, case.expectation("jax", "float64")) == (None, None, None)
     assert (problem.reduction, problem.not_trained, problem.tolerance) == ("mean", frozenset(), None)
     assert problem.forms == "stated"
-
-
-def test_optional_keys(load):
     more = "steps: 3\nnot_trained: [b1]\ndtypes: [float32]\ntolerance: {rtol: 1e-5, atol: 0, why: custom}\n"
     case = load(f"{GOOD}{more}forms: defaults\n")
     assert (case.about, case.dtypes, case.steps) == ("a test", ("float32",), 3)
     assert (case.tolerance.rtol, case.tolerance.atol, case.file.tolerance.why) == (1e-5, 0.0, "custom")
-    problem = case.problem("float32")
-    assert (problem.not_trained, problem.forms) == ({"b1"}, "defaults")
+    assert (case.problem("float32").not_trained, case.problem("float32").forms) == ({"b1"}, "defaults")
 
 
-def test_a_number_beyond_float32_is_no_defect_where_only_float64_runs(load):
+def test_a_number_beyond_float32_is_no_defect_where_only_float64_runs():
     case = load(GOOD.replace("y: [[1,", "dtypes: [float64]\ny: [[1e300,"))
     assert case.problem("float64").y[0, 0] == 1e300
 
 
-def test_published_values_have_their_full_shape_and_last_places(load):
+def test_published_values_have_their_full_shape_and_last_places():
     values = "{loss: 3.50e-05, z1: [[1.5, null, 12], [null, 2, 3]], b2_new: [0.60224, -1]}"
-    published = f"published: {{source: somewhere, steps: [{{step: 7, values: {values}}}]}}\n"
-    published = load(GOOD.replace("[3, 4], [5, 6]", "[3, 4], [5, 6]") + published).published
+    printed = f"published: {{source: somewhere, steps: [{{step: 7, values: {values}}}]}}\n"
+    published = load(GOOD + printed).published
     assert published.source == "somewhere"
     [step] = published.steps
     assert (step.step, step.rejected) == (7, ())
@@ -106,15 +92,9 @@ def test_published_values_have_their_full_shape_and_last_places(load):
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize(
-    ("y", "loss"),
-    [
-        ("{classes: [1, 0], of: 2}", BY_CLASS),
-        ("[[0.0, 1], [1e0, -0.0]]", BY_CLASS),
-        ("{classes: [1, 0], of: 2}", "{name: l1, reduction: sum}"),
-    ],
-)
-def test_classes_are_one_hot_rows(load, y, loss, dtype):
+@pytest.mark.parametrize("loss", [BY_CLASS, "{name: l1, reduction: sum}"])
+@pytest.mark.parametrize("y", ["{classes: [1, 0], of: 2}", "[[0.0, 1], [1e0, -0.0]]"])
+def test_classes_are_one_hot_rows(y, loss, dtype):
     problem = load(GOOD.replace(Y, f"y: {y}").replace(LOSS, loss)).problem(dtype)
     assert problem.y.dtype == dtype
     assert problem.y.tolist() == [[0, 1], [1, 0]]
@@ -123,44 +103,31 @@ def test_classes_are_one_hot_rows(load, y, loss, dtype):
 @pytest.mark.parametrize(
     ("loss", "numbers"),
     [
-        ("{name: softmax_cross_entropy, reduction: mean, label_smoothing: 0.1}", {"label_smoothing": 0.1}),
-        ("{name: softmax_cross_entropy, reduction: sum}", {"label_smoothing": 0.0}),
-        ("{name: softmax_cross_entropy, reduction: sum, label_smoothing: 1e-50}", {"label_smoothing": 0.0}),
-        ("{name: huber, reduction: sum, delta: 0.7}", {"delta": 0.7}),
-        ("{name: smooth_l1, reduction: mean, beta: 0x1.8p-1}", {"beta": 0.75}),
-        ("{name: binary_cross_entropy, reduction: mean}", {}),
-        ("{name: mean_squared_error}", {}),
+        ("softmax_cross_entropy, reduction: mean, label_smoothing: 0.1", {"label_smoothing": 0.1}),
+        ("softmax_cross_entropy, reduction: sum", {"label_smoothing": 0.0}),
+        ("softmax_cross_entropy, reduction: sum, label_smoothing: 1e-50", {"label_smoothing": 0.0}),
+        ("smooth_l1, reduction: mean, beta: 0x1.8p-1", {"beta": 0.75}),
+        ("mean_squared_error", {}),
     ],
 )
-def test_numbers_of_a_loss_are_rounded_to_the_format(load, loss, numbers):
+def test_numbers_of_a_loss_are_rounded_to_the_format(loss, numbers):
     rounded = tuple((name, float(np.float32(number))) for name, number in numbers.items())
-    assert load(GOOD.replace(LOSS, loss)).problem("float32").loss_numbers == rounded
+    assert load(GOOD.replace(LOSS, f"{{name: {loss}}}")).problem("float32").loss_numbers == rounded
 
 
-def expected(load, expect, adapter="jax", dtype="float64"):
-    return load(f"{TWO_LAYERS}expect: {{{expect}}}\n").expectation(adapter, dtype)
-
-
-def test_an_expected_difference(load):
-    found = expected(load, "jax: {differs: a1, because: tanh form, see: 'jax #4428', step: 2}")
-    assert (found.kind, found.quantity, found.step) == ("differs", "a1", 2)
-    assert found.description == "tanh form (jax #4428)"
-    assert expected(load, "jax: {differs: a1, because: why}", "torch") is None
-
-
-@pytest.mark.parametrize("kind", ["differs", "errs", "undecided"])
-def test_each_kind_at_a_quantity(load, kind):
-    adapter = "mine.module:f"
-    found = expected(load, f"'{adapter}': {{{kind}: dL/dW1, because: why}}", adapter)
-    assert (found.kind, found.quantity, found.step, found.description) == (kind, "dL/dW1", 1, "why")
-
-
-def test_no_equivalent(load):
-    found = expected(load, "torch: {no_equivalent: it has none}", "torch")
-    assert (found.kind, found.quantity, found.cause) == ("no_equivalent", "", "it has none")
-
-
-def test_only_in_some_formats(load):
-    expect = "jax: {differs: a1, because: why, dtypes: [float32]}"
-    assert expected(load, expect) is None
-    assert expected(load, expect, dtype="float32") is not None
+@pytest.mark.parametrize(
+    ("stated", "kind", "quantity", "step", "description"),
+    [
+        ("differs: a1, because: why, see: 'jax #4428', step: 2", "differs", "a1", 2, "why (jax #4428)"),
+        ("errs: dL/dW1, because: why", "errs", "dL/dW1", 1, "why"),
+        ("undecided: loss, because: why, dtypes: [float32]", "undecided", "loss", 1, "why"),
+        ("no_equivalent: it has none", "no_equivalent", "", 1, "it has none"),
+    ],
+)
+def test_an_expectation(stated, kind, quantity, step, description):
+    case = load(f"{TWO_LAYERS}expect: {{'mine.module:f': {{{stated}}}}}\n")
+    expected = case.expectation("mine.module:f", "float32")
+    assert (expected.kind, expected.quantity, expected.step) == (kind, quantity, step)
+    assert expected.description == description
+    assert case.expectation("torch", "float32") is None
+    assert (case.expectation("mine.module:f", "float64") is None) == ("dtypes" in stated)

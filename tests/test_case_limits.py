@@ -4,55 +4,26 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hostile_files import CHEAP, COSTLY
 
-MEASURE = Path(__file__).with_name("hostile_files.py")
-# Of the costly ones those that are read without --slow.
-SOME = (
-    "too many values",
-    "numbers at infinity",
-    "unknown keys",
-    "layers of misspelt keys",
-    "formats that are none",
-    "printed steps without values",
-)
+# Of the costly ones those that are read without --slow; and one with less memory than any file needs.
+SOME = ("numbers at infinity", "unknown keys", "layers of misspelt keys", "printed steps without values")
+TOO_LITTLE = "formats that are none@1000000"
 
 
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "name" in metafunc.fixturenames:
-        metafunc.parametrize("name", chosen(metafunc.config))
-
-
-def chosen(config: pytest.Config) -> list[str]:
-    return [*(COSTLY if config.getoption("--slow") else SOME), *CHEAP]
-
-
-@pytest.fixture(scope="module")
-def measured(request: pytest.FixtureRequest) -> dict[str, dict[str, Any]]:
-    """Return what reading each takes: it is ended at 20 s or 500 MB, far more than any of them needs."""
-    read = [sys.executable, MEASURE, *chosen(request.config)]
+def test_a_hostile_file_is_read_or_refused_and_one_that_takes_too_much_is_ended(
+    pytestconfig: pytest.Config,
+) -> None:
+    """Each is ended at 20 s or 500 MB, far more than any of them needs."""
+    names = [TOO_LITTLE, *(COSTLY if pytestconfig.getoption("--slow") else SOME), *CHEAP]
+    read = [sys.executable, Path(__file__).with_name("hostile_files.py"), *names]
     done = subprocess.run(read, capture_output=True, text=True, check=True)
-    return {one["name"]: one for one in map(json.loads, done.stdout.splitlines())}
-
-
-def test_a_hostile_file_is_read_or_refused(name: str, measured: dict[str, dict[str, Any]]) -> None:
-    assert measured[name]["status"] == 0
-    assert measured[name]["bytes"] <= 2**20
-    message = measured[name]["message"]
-    assert message == "a case" or ", expected " in message
-
-
-def test_a_file_that_takes_too_much_would_be_ended() -> None:
-    """The guard itself: with less than any file needs it trips."""
-    code = (
-        "import hostile_files as h, pathlib, sys, tempfile\n"
-        "h.MEMORY = 2**20; sys.path.insert(0, str(h.ROOT)); import cases\n"
-        "print(h.measured('formats that are none', pathlib.Path(tempfile.mkdtemp())))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=MEASURE.parent, capture_output=True, text=True, check=True
-    )
-    assert "raised MemoryError" in done.stdout
+    ended, *measured = map(json.loads, done.stdout.splitlines())
+    assert "raised MemoryError" in ended["message"]
+    assert len(measured) == len(names) - 1
+    for one in measured:
+        assert one["status"] == 0, one
+        assert one["bytes"] <= 2**20, one
+        assert one["message"] == "a case" or ", expected " in one["message"], one

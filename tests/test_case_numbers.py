@@ -4,90 +4,62 @@ import math
 from fractions import Fraction
 
 import numpy as np
-import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cases.numbers import Number
 from cases.yaml_reader import resolve
 
-
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [
-        ("1e-3", 1e-3),
-        ("012", 12.0),
-        ("0x1F", 31.0),
-        ("0o17", 15.0),
-        ("+.5", 0.5),
-        ("5.", 5.0),
-        ("-0", 0.0),
-        ("1E+2", 100.0),
-        ("0x1.8p-3", 0.1875),
-        ("-0x1.8p-3", -0.1875),
-        ("0x1p3", 8.0),
-    ],
-)
-def test_a_plain_scalar_is_a_number(text: str, value: float) -> None:
-    number = resolve(text)
-    assert isinstance(number, Number)
-    assert number.nearest == value
-    assert float(number.exact) == value
+NUMBERS = {"1e-3": 1e-3, "012": 12, "0x1F": 31, "0o17": 15, "+.5": 0.5, "5.": 5, "-0": 0, "1E+2": 100}
+NUMBERS |= {"0x1.8p-3": 0.1875, "-0x1.8p-3": -0.1875, "0x1p3": 8}
+WORDS = {"~": None, "": None, "null": None, "True": True, "false": False}
+TEXTS = "no yes on 1_000 -0x1F 0x1.8 1:30 0b1 1e . + inf nan 1,5 ١".split()
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["no", "yes", "on", "1_000", "-0x1F", "0x1.8", "1:30", "0b1", "1e", ".", "+", "inf", "nan", "1,5", "١"],
-)
-def test_a_plain_scalar_is_text(text: str) -> None:
-    assert resolve(text) == text
+def test_a_plain_scalar_is_a_number_a_word_or_text() -> None:
+    for text, value in NUMBERS.items():
+        number = resolve(text)
+        assert isinstance(number, Number), text
+        assert number.nearest == float(number.exact) == value
+    for text, word in WORDS.items():
+        assert resolve(text) is word
+    assert [resolve(text) for text in TEXTS] == TEXTS
 
 
-@pytest.mark.parametrize(
-    ("text", "value"), [("~", None), ("", None), ("null", None), ("True", True), ("false", False)]
-)
-def test_the_words_of_yaml(text: str, value: object) -> None:
-    assert resolve(text) is value
+def test_what_is_not_finite_fits_no_format() -> None:
+    for text in (".inf", "-.INF", ".nan", "1e400", "-1e999999999", "0x1p99999999", "-0x1p5000"):
+        assert not any(Number(text).fits(dtype) for dtype in ("float64", "float32")), text
 
 
-@pytest.mark.parametrize(
-    "text", [".inf", "-.INF", ".nan", "1e400", "-1e999999999", "0x1p99999999", "-0x1p5000"]
-)
-def test_what_is_not_finite_fits_no_format(text: str) -> None:
-    assert not Number(text).fits("float64")
-    assert not Number(text).fits("float32")
+def test_the_range_of_a_format_ends_half_a_unit_beyond_its_largest() -> None:
+    limits = {"float32": (128, 24), "bfloat16": (128, 8), "float16": (16, 11), "float64": (1024, 53)}
+    for dtype, (exponent, bits) in limits.items():
+        end = 2**exponent - 2 ** (exponent - bits - 1)
+        assert Number(str(end - 1)).fits(dtype)
+        assert not Number(str(end)).fits(dtype)
 
 
-def test_the_range_of_float32_ends_half_a_unit_beyond_its_largest() -> None:
-    assert Number(str(2**128 - 2**103 - 1)).fits("float32")
-    assert not Number(str(2**128 - 2**103)).fits("float32")
-    assert Number("1e39").fits("float64")
+def test_what_is_too_small_is_zero_and_keeps_its_sign() -> None:
+    for text in ("1e-999999999", "-0x1p-99999999", "0e999999999", "0.0", "-0"):
+        for dtype in ("float64", "float32"):
+            assert Number(text).rounded(dtype) == 0
+            assert math.copysign(1, Number(text).rounded(dtype)) == (-1 if text.startswith("-") else 1)
 
 
-@pytest.mark.parametrize("text", ["1e-999999999", "-0x1p-99999999", "0e999999999", "0.0"])
-def test_what_is_too_small_is_zero(text: str) -> None:
-    assert Number(text).rounded("float64") == Number(text).rounded("float32") == 0
+ONCE = {
+    "1.00000005960464477540": 1 + 2**-23,  # above a tie that float64 cannot tell from it
+    "1.000000059604644775390625": 1.0,  # the tie itself goes to even
+    "1.00000005960464477538": 1.0,
+    "1.000000178813934326171875": 1 + 2**-22,
+    "7.006492321624085354618e-46": 0.0,  # just below half the smallest subnormal, 2^-150
+    "7.006492321624085354619e-46": 2.0**-149,
+    "0x1.000001p0": 1.0,
+    "0x1.00000100000000000001p0": 1 + 2**-23,
+}
 
 
-def test_a_minus_zero_keeps_its_sign() -> None:
-    assert math.copysign(1, Number("-0").rounded("float32")) == -1
-
-
-@pytest.mark.parametrize(
-    ("text", "rounded"),
-    [
-        ("1.00000005960464477540", 1 + 2**-23),  # above a tie that float64 cannot tell from it
-        ("1.000000059604644775390625", 1.0),  # the tie itself goes to even
-        ("1.00000005960464477538", 1.0),
-        ("1.000000178813934326171875", 1 + 2**-22),
-        ("7.006492321624085354618e-46", 0.0),  # just below half the smallest subnormal, 2^-150
-        ("7.006492321624085354619e-46", 2.0**-149),
-        ("0x1.000001p0", 1.0),
-        ("0x1.00000100000000000001p0", 1 + 2**-23),
-    ],
-)
-def test_float32_is_rounded_once(text: str, rounded: float) -> None:
-    assert Number(text).rounded("float32") == rounded
+def test_float32_is_rounded_once() -> None:
+    assert {text: Number(text).rounded("float32") for text in ONCE} == ONCE
 
 
 def nearest_by_fractions(value: Fraction, digits: int, lowest: int) -> Fraction:
@@ -119,7 +91,7 @@ def halfway_above(place: int) -> str:
     return f"{digits[:-places]}.{digits[-places:]}"
 
 
-ties = st.builds(  # halfway between two float32 numbers, or a hair beside it, subnormals included
+ties = st.builds(  # halfway between two float32 numbers, or a hair from it, subnormals included
     lambda place, hair: halfway_above(place) + hair,
     st.integers(0, 0x7F7FFFFE),
     st.sampled_from(["", "0" * 20 + "1"]),
@@ -149,21 +121,12 @@ def test_every_float_is_read_back_from_hexadecimal_and_decimal(double: float, si
         assert Number(text).rounded("float32") == single
 
 
-@pytest.mark.parametrize(
-    ("text", "half_unit"),
-    [
-        ("0.60224", 0.5e-5),
-        ("3.50e-05", 0.5e-7),
-        ("0.0000351085", 0.5e-10),
-        ("12", 0.5),
-        ("1e3", 500.0),
-        ("-.5", 0.05),
-        ("5.", 0.5),
-        ("0x1.8p-3", 0.0),
-    ],
-)
-def test_half_a_unit_in_the_last_printed_place(text: str, half_unit: float) -> None:
-    assert Number(text).half_unit == half_unit
+PLACES = {"0.60224": 0.5e-5, "3.50e-05": 0.5e-7, "0.0000351085": 0.5e-10, "12": 0.5, "1e3": 500.0}
+PLACES |= {"-.5": 0.05, "5.": 0.5, "0x1.8p-3": 0.0}
+
+
+def test_half_a_unit_in_the_last_printed_place() -> None:
+    assert {text: Number(text).half_unit for text in PLACES} == PLACES
 
 
 def test_only_what_is_written_as_an_integer_is_whole() -> None:

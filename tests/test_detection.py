@@ -11,9 +11,8 @@ from test_random_networks import random_problems
 
 from adapters import Adapter, Program, find_adapters, registry
 from cases import SHIPPED, load_case, load_cases, names
-from cases.dtypes import SIXTEEN_BITS
 from cases.numbers import rounded_once
-from cases.verdict import NoEquivalent
+from cases.protocol import SIXTEEN_BITS, NoEquivalent
 from reference import Verdict, judge, tape, training_steps
 from reference.mistakes import MISTAKES, Inexpressible, mistaken_steps
 from reports.detection import baselines, measure, measurement, sentences, to_frames, to_page, to_sections

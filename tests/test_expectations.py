@@ -1,4 +1,6 @@
-"""What a case expects of an adapter: found, it passes; not found, it fails as unexpected."""
+"""What a case expects of an adapter: if it is so, it passes; if not, it fails as unexpected."""
+
+from pathlib import Path
 
 import pytest
 from conftest import TWO_LAYERS
@@ -7,9 +9,9 @@ from hypothesis import strategies as st
 from networks import hiding
 
 from adapters import Adapter, Program, Unavailable
-from cases import load_case
+from cases import case_of
 from cases.case_schema import Expectation
-from cases.verdict import NoEquivalent
+from cases.protocol import NoEquivalent
 from reference import Finding, Subject, Verdict, training_steps
 from reference.mistakes import MISTAKES, mistaken_steps
 from reports.outcome import Cell
@@ -22,14 +24,8 @@ def shown(rows):
     return str(Cell.of(rows))
 
 
-@pytest.fixture(name="expecting")
-def _expecting(tmp_path):
-    def expecting(expectation):
-        path = tmp_path / "case.yaml"
-        path.write_text(f"{TWO_LAYERS}expect:\n  fake: {expectation}\n", encoding="utf-8")
-        return load_case(path)
-
-    return expecting
+def expecting(expectation):
+    return case_of("case", Path("case.yaml"), f"{TWO_LAYERS}expect:\n  fake: {expectation}\n")
 
 
 def judged(case, *programs, dtype="float64"):
@@ -39,8 +35,7 @@ def judged(case, *programs, dtype="float64"):
     return run_case(case, dtype, [Adapter("fake", "Fake", "", tuple(made))])[0]
 
 
-def honest(problem):
-    yield from training_steps(problem)
+honest = training_steps
 
 
 def forgets_a_factor(problem):
@@ -103,7 +98,7 @@ def unexpected(rows):
     return first.sentence
 
 
-def test_a_difference_that_is_found_as_expected(expecting):
+def test_a_difference_as_expected():
     rows = judged(expecting(DL_DA1), forgets_a_factor)
     expected = [row for row in rows if row.expected]
     assert {(row.finding.step, row.finding.quantity) for row in expected} == {
@@ -114,7 +109,7 @@ def test_a_difference_that_is_found_as_expected(expecting):
     assert all(row.passes for row in rows)
 
 
-def test_a_difference_that_one_of_two_programs_hides(expecting):
+def test_a_difference_that_one_of_two_programs_hides():
     rows = judged(expecting(DL_DA1), HIDDEN, forgets_a_factor)
     first = {row.subject.program: row.finding.quantity for row in reversed(rows) if row.expected}
     assert first == {"p1": "dL/dW1", "p2": "dL/da1"}
@@ -123,24 +118,20 @@ def test_a_difference_that_one_of_two_programs_hides(expecting):
     assert all(row.passes for row in judged(expecting(DL_DA1), HIDDEN_HONEST, forgets_a_factor))
 
 
-def test_an_expectation_of_another_format_changes_nothing(expecting):
+def test_an_expectation_of_another_format_changes_nothing():
     case = expecting(DL_DA1.replace("dL/da1", "dL/da1, dtypes: [float32]"))
     rows = judged(case, forgets_a_factor)
     assert shown(rows) == "differs at dL/da1"
     assert not any(row.expected for row in rows)
     assert shown(judged(case, forgets_a_factor, dtype="float32")) == "differs as expected at dL/da1"
     assert shown(judged(case, honest)).startswith("agrees")
-    assert unexpected(judged(case, honest, dtype="float32"))
-
-
-def test_a_stale_expectation(expecting):
-    assert unexpected(judged(expecting(DL_DA1), honest)) == (
+    assert unexpected(judged(case, honest, dtype="float32")) == (
         "fake was expected to differ at dL/da1 (it forgets W2, fake #7), but agrees now: the framework "
-        "changed its mind, or the case is out of date (fake, float64, case)"
+        "changed its mind, or the case is out of date (fake, float32, case)"
     )
 
 
-# What is expected, of which programs, and parts of the sentence that says what was found instead.
+# What is expected, of which programs, and parts of the sentence that says what was observed instead.
 # ruff: noqa: E501
 UNEXPECTED = {
     "stale in one of two programs": (DL_DA1, [forgets_a_factor, honest], ["fake p2 was expected to differ at dL/da1 (", "but agrees now"]),
@@ -161,55 +152,48 @@ UNEXPECTED = {
 
 
 @pytest.mark.parametrize(("expectation", "programs", "parts"), UNEXPECTED.values(), ids=UNEXPECTED)
-def test_what_is_not_as_expected_fails(expectation, programs, parts, expecting):
+def test_what_is_not_as_expected_fails(expectation, programs, parts):
     sentence = unexpected(judged(expecting(expectation), *programs))
     assert [part for part in parts if part not in sentence] == []
 
 
+OTHER = "{differs: z1, because: why, dtypes: [float32]}"
 CELLS = {
-    "a difference": (DL_DA1, [forgets_a_factor], "differs as expected at dL/da1"),
     "a difference in the second step": (SECOND, [LATE], "differs as expected at dL/da1, step 2"),
     "an error": (ERRS, [IN_FLOAT32], "error as expected at dL/da1"),
     "a crash after a difference": (DL_DA1, [changing(crashing, 2, forgets_a_factor)], "error, step 2"),
     "no equivalent": (NONE, [declining, declining], "no equivalent"),
+    "no equivalent that nobody expects": (OTHER, [honest, declining], "no equivalent"),
+    "a difference and no equivalent": (OTHER, [forgets_a_factor, declining], "differs at dL/da1"),
 }
 
 
 @pytest.mark.parametrize(("expectation", "programs", "text"), CELLS.values(), ids=CELLS)
-def test_cell(expectation, programs, text, expecting):
+def test_cell(expectation, programs, text):
     assert shown(judged(expecting(expectation), *programs)) == text
 
 
-def test_an_error_of_the_same_words_follows_and_no_other(expecting):
+def test_an_error_of_the_same_words_follows_and_no_other():
     case = expecting("{errs: z1, because: why}")
     assert all(row.passes for row in judged(case, changing(halved()), hiding(changing(halved()))))
     rows = judged(case, changing(reshaped("dL/db1"), train=changing(halved("z1"))))
     assert [row.finding.quantity for row in rows if row.fails] == ["dL/db1"] * 3
     assert shown(rows) == "error at dL/db1"
-
-
-def test_no_error_follows_from_a_difference(expecting):
     rows = judged(expecting(DL_DA1), changing(halved("b1_new"), train=forgets_a_factor))
     assert {row.finding.quantity for row in rows if row.fails} == {"b1_new"}
 
 
-def test_no_equivalent_as_expected(expecting):
+def test_no_equivalent():
     rows = judged(expecting(NONE), declining, declining)
     assert all(row.passes and row.expected for row in rows)
     assert [row.finding.reason for row in rows] == ["it has none"] * 2
     assert first_failure(judged(expecting(NONE), declining, honest)) is not None
-
-
-def test_no_equivalent_that_nobody_expects_is_neither_agreement_nor_failure(expecting):
-    case = expecting("{differs: z1, because: why, dtypes: [float32]}")
-    (row,) = judged(case, declining)
+    (row,) = judged(expecting(OTHER), declining)  # which is neither agreement nor failure
     assert (row.passes, row.fails, shown([row])) == (False, False, "no equivalent")
-    assert shown(judged(case, honest, declining)) == "no equivalent"
-    assert shown(judged(case, forgets_a_factor, declining)) == "differs at dL/da1"
 
 
 @pytest.mark.parametrize("expectation", [DL_DA1, NONE])
-def test_an_absent_framework_fails_no_expectation(expectation, expecting):
+def test_an_absent_framework_fails_no_expectation(expectation):
     absent = Unavailable("fake", Verdict.NOT_RUN, "fake is not installed")
     (row,) = run_case(expecting(expectation), "float64", [absent])[0]
     assert (shown([row]), row.fails) == ("not run", False)
@@ -221,7 +205,7 @@ def test_an_absent_framework_fails_no_expectation(expectation, expecting):
 # The definition again, over any rows at all.
 
 QUANTITIES = ("z1", "a1", "loss")
-FOUND = [Verdict.AGREES, Verdict.DIFFERS, Verdict.UNDECIDED, Verdict.ERROR]
+VERDICTS_OF_ROWS = [Verdict.AGREES, Verdict.DIFFERS, Verdict.UNDECIDED, Verdict.ERROR]
 
 
 @st.composite
@@ -232,8 +216,8 @@ def programs_rows(draw):
         for step in range(1, draw(st.integers(1, 2)) + 1):
             for place, name in enumerate(QUANTITIES):
                 if name in stated:
-                    found = Finding(step, name, draw(st.sampled_from(FOUND)))
-                    rows.append(Row(Subject("case", "fake", program, "float64"), found, place))
+                    finding = Finding(step, name, draw(st.sampled_from(VERDICTS_OF_ROWS)))
+                    rows.append(Row(Subject("case", "fake", program, "float64"), finding, place))
     return rows
 
 
@@ -245,7 +229,7 @@ def programs_rows(draw):
 )
 def test_it_is_met_exactly_where_the_definition_says(rows, kind, quantity, step):
     expectation = Expectation.model_construct(**{kind: quantity}, because="why", step=step)
-    found = marked(expectation, rows)
+    judged_rows = marked(expectation, rows)
     here = (step, QUANTITIES.index(quantity))
     failing = {}
     for row in sorted(rows, key=order):
@@ -258,8 +242,7 @@ def test_it_is_met_exactly_where_the_definition_says(rows, kind, quantity, step)
         else all(order(row) > here for row in failed)
         for program, failed in failing.items()
     )
-    assert any(row.unexpected for row in found) is not met
-    assert any(row.expected for row in found) is met
-    assert [row.finding for row in found if not row.unexpected] == [row.finding for row in rows]
-    if not met:
-        assert first_failure(found) is found[0]
+    assert any(row.unexpected for row in judged_rows) is not met
+    assert any(row.expected for row in judged_rows) is met
+    assert [row.finding for row in judged_rows if not row.unexpected] == [row.finding for row in rows]
+    assert met or first_failure(judged_rows) is judged_rows[0]

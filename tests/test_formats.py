@@ -17,8 +17,8 @@ from networks import damaged, network
 
 from adapters import find_adapters
 from cases import names
-from cases.dtypes import SIXTEEN_BITS
 from cases.numbers import Number, rounded_once
+from cases.protocol import SIXTEEN_BITS
 from reference import Accumulators, Subject, Verdict, judge, sentence
 from reference.activations import ACTIVATIONS, sigmoid, tanh
 from reference.arithmetic import FORMATS, Bounded, format_of, precision

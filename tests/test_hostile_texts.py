@@ -71,7 +71,7 @@ NAMES = (
 HOSTILE = f"""
 from cases.protocol import Adapter, Program
 from reference import training_steps
-from cases.verdict import NoEquivalent
+from cases.protocol import NoEquivalent
 
 TEXTS = {TEXTS!a}
 

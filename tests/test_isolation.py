@@ -27,7 +27,7 @@ from adapters.isolation import Limits, child, isolated
 from adapters.isolation.messages import Corrupted, Message, encode, problem_header, problem_of, receive
 from cases import load_case
 from cases.problem import stacked
-from cases.verdict import Fault
+from cases.protocol import Fault
 from reference import Verdict, judge
 from reports.build import main
 from reports.runs.runner import run_case

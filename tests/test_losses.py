@@ -26,7 +26,7 @@ from adapters.jax_functions import loss_key
 from adapters.jax_functions import loss_of as jax_loss_of
 from adapters.torch_functions import loss_of as torch_loss_of
 from cases import Problem
-from cases.verdict import NoEquivalent
+from cases.protocol import NoEquivalent
 from reference import Verdict
 from reference.agreement import compare
 from reference.arithmetic import FORMATS, PRINTED, Ball, Bounded, Format, precision

@@ -16,7 +16,7 @@ from mpmath import mp, mpf, nstr
 from networks import network
 
 from cases import CaseErrors, load_case, names
-from cases.published_values import Published, PublishedArray, PublishedStep
+from cases.case import Published, PublishedArray, PublishedStep
 from reference import Verdict, judge_published, training_steps
 from reference.printed_array import error_pattern
 from reports.runs.published_cases import judge_case

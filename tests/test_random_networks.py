@@ -11,7 +11,7 @@ from networks import ACTIVATIONS, LOSSES, network
 
 from adapters import find_adapters
 from adapters.registry import ENGINES
-from cases.dtypes import DTYPES, SIXTEEN_BITS
+from cases.protocol import DTYPES, SIXTEEN_BITS
 from reference import Subject, Verdict, judge, sentence
 
 DRAWS = 12  # of each structure, so that JAX compiles 5 structures and not 60

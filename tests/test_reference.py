@@ -11,7 +11,7 @@ import pytest
 from networks import ACTIVATIONS, LOSSES, network
 
 from cases import load_case
-from cases.verdict import Verdict
+from cases.protocol import Verdict
 from reference import Bounded, evaluate, judge_published, tape, training_steps, worked_example
 from reference.arithmetic import PRINTED
 

@@ -11,8 +11,8 @@ from networks import network
 
 from adapters import Adapter, Program, Unavailable, find_adapters
 from cases import load_case, load_cases
-from cases.dtypes import DTYPES
 from cases.numbers import rounded_once
+from cases.protocol import DTYPES
 from reference import JudgedStep, Subject, Verdict, training_steps
 from reports.environment import Selection
 from reports.runs.comparison import Comparison, bitwise_equal, largest_differences, ulp_distance

@@ -9,10 +9,9 @@ from rules import COSINE, STEP, every_rule, ruled
 from rules import OPTIMIZERS as RULES
 
 from cases import catalog, names
-from cases.catalog import DENSE, LayerKind
+from cases.catalog import DENSE, OPTIMIZERS, LayerKind
 from cases.names import Quantity
-from cases.skeleton import FROM_NUMBERS, PATTERN, parameter_shapes, quantity_shapes, training_step
-from cases.update_rules import OPTIMIZERS
+from cases.skeleton import FROM_NUMBERS, PATTERN, quantity_shapes, training_step
 from reference.arithmetic import FLOAT64, Bounded, as_row
 from reference.line import Formula, evaluate, line_of
 from reference.optimizers import FORMULAS
@@ -30,10 +29,18 @@ EACH = pytest.mark.parametrize("problem", PROBLEMS.values(), ids=PROBLEMS)
 
 @EACH
 def test_the_tape_is_the_skeleton_with_formulas(problem):
+    lines = tape(problem)
     skeleton = training_step(problem.activations, problem.update_rules)
-    assert [(line.name, line.inputs) for line in tape(problem)] == [
-        (line.name, line.inputs) for line in skeleton
-    ]
+    stated = [(line.name, line.inputs) for line in skeleton]
+    assert [(line.name, line.inputs) for line in lines] == stated
+    assert [line.name for line in lines if not re.fullmatch(PATTERN, line.name)] == []
+    known = {"x", "y", names.STEP, *problem.constants, *problem.state}
+    numbers = {names.STEP, *problem.constants}
+    for line in skeleton:
+        assert known.issuperset(line.inputs), line  # it is computed from what stands above it
+        known.add(line.name)
+        numbers |= {line.name} if numbers.issuperset(line.inputs) else set()
+    assert numbers - {names.STEP, *problem.constants} == FROM_NUMBERS & {line.name for line in lines}
 
 
 @EACH
@@ -42,48 +49,15 @@ def test_each_line_has_the_shape_that_is_computed(problem):
     shapes = quantity_shapes(len(problem.x), widths, problem.update_rules)
     computed = next(training_steps(problem))
     assert shapes == {name: np.shape(array) for name, array in computed.items()}
-    assert parameter_shapes(widths) == {name: array.shape for name, array in problem.parameters.items()}
 
 
-@EACH
-def test_each_line_is_computed_from_what_stands_above_it(problem):
-    known = {"x", "y", names.STEP, *problem.constants, *problem.state}
-    for line in training_step(problem.activations, problem.update_rules):
-        assert known.issuperset(line.inputs), line
-        known.add(line.name)
+def test_the_pattern_refuses_other_names():
+    others = ["z0", "z", "dL/dx1", "W1", "b1_newer", "correction3", "m_z1_new", "z1 ", "w_W1_new"]
+    assert [name for name in others if re.fullmatch(PATTERN, name)] == []
 
 
-@EACH
-def test_what_follows_from_numbers_alone_is_common_to_a_batch(problem):
-    numbers = {names.STEP, *problem.constants}
-    for line in training_step(problem.activations, problem.update_rules):
-        if numbers.issuperset(line.inputs):
-            numbers.add(line.name)
-    lines = {line.name for line in tape(problem)}
-    assert numbers & lines == FROM_NUMBERS & lines
-
-
-@EACH
-def test_the_pattern_knows_each_name(problem):
-    assert [line.name for line in tape(problem) if not re.fullmatch(PATTERN, line.name)] == []
-
-
-@pytest.mark.parametrize(
-    "name", ["z0", "z", "dL/dx1", "W1", "b1_newer", "correction3", "m_z1_new", "z1 ", "w_W1_new"]
-)
-def test_the_pattern_refuses_other_names(name):
-    assert re.fullmatch(PATTERN, name) is None
-
-
-STATES = {
-    "sgd": "",
-    "momentum": "m",
-    "dampening": "m",
-    "nesterov-decay": "m",
-    "adam": "mv",
-    "adamw-inside": "mv",
-}
-STATES |= {"adamax": "mu", "rmsprop": "v", "centered-inside": "vm", "adagrad": "v"}
+STATES = {"sgd": "", "momentum": "m", "dampening": "m", "nesterov-decay": "m", "adam": "mv"}
+STATES |= {"adamw-inside": "mv", "adamax": "mu", "rmsprop": "v", "centered-inside": "vm", "adagrad": "v"}
 
 
 @pytest.mark.parametrize("name", STATES)
@@ -100,20 +74,28 @@ def test_the_states_of_an_optimizer_are_those_of_the_papers(name):
 def test_the_rate_of_a_schedule_takes_the_place_of_the_first():
     for schedule in (STEP, COSINE):
         lines = {line.name: line for line in tape(ruled("adam", schedule=schedule))}
-        assert "learning_rate" in lines["rate"].inputs
         assert [name for name, line in lines.items() if "learning_rate" in line.inputs] == ["rate"]
         assert "rate" in lines["W1_new"].inputs
 
 
-def test_the_rules_of_these_tests_are_all_that_there_are():
+def test_every_rule_is_tested_and_every_formula_is_used():
     stated = {(rule["name"], key) for rule in RULES.values() for key in rule.keys() - {"name"}}
     assert {(name, key) for name, kind in OPTIMIZERS.items() for key in kind.keys} == stated
     assert len(RULES) == 21
-
-
-def test_no_formula_is_left_over():
     every = (training_step(problem.activations, problem.update_rules) for problem in PROBLEMS.values())
     assert FORMULAS.keys() - {line.operation for lines in every for line in lines} == set()
+    assert list(catalog.REDUCED_LOSSES) == LOSSES
+
+
+@pytest.mark.needs("torch", "jax")
+def test_the_adapters_have_a_row_for_each_record():
+    from adapters import jax_functions, jax_optimizers, torch_functions, torch_optimizers
+
+    for module in (torch_functions, jax_functions):
+        assert set(catalog.ACTIVATIONS) == module.ACTIVATIONS.keys() - {"gelu"}
+        assert catalog.LOSSES.keys() == module.LOSSES.keys()
+    for module in (torch_optimizers, jax_optimizers):
+        assert OPTIMIZERS.keys() == module.OPTIMIZERS.keys()
 
 
 # A kind of layer with a scale γ, called g, and no bias: z = g ⊙ (a Wᵀ).
@@ -142,26 +124,16 @@ SCALED_FORMULAS = {
 
 
 def scaled_network():
-    """Give a net of a scaled, a dense and again a scaled layer, its parameters, and its lines."""
+    """Give a net of a scaled, a dense and again a scaled layer, its parameters, lines, and what is known."""
     problem, rng = ruled("adam", net=network((2, 3, 2, 2), 4, activations="tanh")), np.random.default_rng(3)
     parameters = {name: array for name, array in problem.parameters.items() if name not in {"b1", "b3"}}
     parameters |= {"g1": rng.standard_normal(3), "g3": rng.standard_normal(2)}
     loss = problem.loss, problem.reduction, problem.loss_numbers
     formulas = formulas_of(problem.activations, loss) | SCALED_FORMULAS
     skeleton = training_step(problem.activations, problem.update_rules, (SCALED, DENSE, SCALED))
-    return problem, parameters, [line_of(quantity, formulas) for quantity in skeleton]
-
-
-def before_the_step(problem, parameters):
     states = {f"{kind}_{name}": np.zeros_like(array) for kind in "mv" for name, array in parameters.items()}
-    return {
-        "x": problem.x,
-        "y": problem.y,
-        names.STEP: np.float64(1),
-        **problem.constants,
-        **parameters,
-        **states,
-    }
+    known = {"x": problem.x, "y": problem.y, names.STEP: np.float64(1)} | problem.constants
+    return problem, parameters, [line_of(line, formulas) for line in skeleton], known | parameters | states
 
 
 def loss_by_hand(problem, p):
@@ -172,8 +144,8 @@ def loss_by_hand(problem, p):
 
 
 def test_a_kind_of_layer_is_one_record_and_one_table_of_formulas():
-    problem, parameters, lines = scaled_network()
-    values = evaluate(lines, before_the_step(problem, parameters))
+    problem, parameters, lines, known = scaled_network()
+    values = evaluate(lines, known)
     assert float(values["loss"]) == pytest.approx(loss_by_hand(problem, parameters), rel=1e-14)
     for name, array in parameters.items():
         for i in np.ndindex(array.shape):
@@ -183,31 +155,10 @@ def test_a_kind_of_layer_is_one_record_and_one_table_of_formulas():
             assert values[f"dL/d{name}"][i] == pytest.approx((above - below) / 2e-6, rel=1e-6, abs=1e-8)
         assert {f"m_{name}_new", f"v_{name}_new", f"{name}_new"} <= values.keys()
     assert "b1_new" not in values
-    shapes = parameter_shapes((2, 3, 2, 2), (SCALED, DENSE, SCALED))
-    assert shapes == {name: array.shape for name, array in parameters.items()}
     assert {line.name: line.equation for line in lines}["z3"] == "u3 ⊙ g3"
-
-
-def test_bounds_follow_for_any_kind_of_layer():
-    problem, parameters, lines = scaled_network()
-    known = before_the_step(problem, parameters)
     bounded = {name: Bounded.exact(np.asarray(value), FLOAT64) for name, value in known.items()}
-    plain, within = evaluate(lines, known), evaluate(lines, bounded)
+    within = evaluate(lines, bounded)
     for name in ("z1", "dL/dg1", "dL/dW1", "g3_new"):
-        off, error = (
-            np.abs(plain[name] - within[name].value),
-            np.broadcast_to(within[name].error, plain[name].shape),
-        )
-        assert (off <= error).all()
+        error = np.broadcast_to(within[name].error, values[name].shape)
+        assert (np.abs(values[name] - within[name].value) <= error).all()
         assert 0 < error.max() < 1e-10
-
-
-def test_the_adapters_have_a_row_for_each_record():
-    from adapters import jax_functions, jax_optimizers, torch_functions, torch_optimizers
-
-    for module in (torch_functions, jax_functions):
-        assert set(catalog.ACTIVATIONS) == module.ACTIVATIONS.keys() - {"gelu"}
-        assert catalog.LOSSES.keys() == module.LOSSES.keys()
-    for module in (torch_optimizers, jax_optimizers):
-        assert OPTIMIZERS.keys() == module.OPTIMIZERS.keys()
-    assert list(catalog.REDUCED_LOSSES) == LOSSES

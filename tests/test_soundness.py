@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from networks import ACTIVATIONS, SQUARES, network
 from variants import SLOPE, SUMS, Variant
 
-from cases.dtypes import DTYPES
 from cases.names import outcome
+from cases.protocol import DTYPES
 from reference import Accumulators, Subject, Verdict, judge, sentence
 
 variants = st.builds(

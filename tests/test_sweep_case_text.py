@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from networks import network
 
 from cases import Case, Rule
-from cases.dtypes import DTYPES
 from cases.errors import Report
 from cases.numbers import largest, rounded_once
+from cases.protocol import DTYPES
 from cases.validation import check
 from cases.write_schema import schema_text
 from reports.sweep.minimize.case_text import document

@@ -9,8 +9,7 @@ from networks import network
 from adapters import Adapter, Program, find_adapters
 from cases import SHIPPED, load_cases, names
 from cases.problem import stacked
-from cases.protocol import Stacked
-from cases.verdict import NoEquivalent
+from cases.protocol import NoEquivalent, Stacked
 from reference import training_steps
 from reports.sweep.evaluate import MAX_SENTENCES, evaluate_alone, evaluate_stack
 from reports.sweep.expected_regions import RECOMPUTED, REGIONS

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from networks import network
 
+from cases.catalog import Rule
 from cases.problem import stacked
-from cases.update_rules import Rule
 from reference import training_steps
 from reference.arithmetic import FLOAT32, FLOAT64, Ball, Bounded, precision
 from reference.optimizers import clipping

@@ -11,8 +11,8 @@ import numpy as np
 from forms import SLOPES, VALUES
 
 from cases import Problem
-from cases.dtypes import SIXTEEN_BITS
 from cases.numbers import rounded_once
+from cases.protocol import SIXTEEN_BITS
 
 
 def in_turn(terms):

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 from adapters.isolation.messages import Corrupted, Message, encode, receive
 from adapters.isolation.resource_limits import Limits
 from cases.errors import exit_reason
-from cases.verdict import Fault, NoEquivalent
+from cases.protocol import Fault, NoEquivalent
 
 T = TypeVar("T")
 

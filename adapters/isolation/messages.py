@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cases.catalog import Rule
 from cases.problem import Problem
-from cases.update_rules import Rule
 
 MAGIC = b"BPP1"
 LENGTHS = struct.Struct("<IQ")

@@ -10,11 +10,19 @@ from adapters.isolation.child import AdapterProcess, Source
 from adapters.isolation.messages import ARRAY, Corrupted, Message, max_claim_bytes, problem_header
 from adapters.isolation.resource_limits import Limits
 from cases import names
-from cases.dtypes import Accumulators
 from cases.errors import printable
 from cases.problem import Problem
-from cases.protocol import Adapter, Claim, Program, Stacked, Unavailable
-from cases.verdict import Fault, NoEquivalent, Verdict
+from cases.protocol import (
+    Accumulators,
+    Adapter,
+    Claim,
+    Fault,
+    NoEquivalent,
+    Program,
+    Stacked,
+    Unavailable,
+    Verdict,
+)
 
 # Characters of the name of a type that are shown.
 MAX_TYPE_NAME = 100

@@ -17,8 +17,7 @@ from adapters.isolation.resource_limits import MAX_MEMORY, end_with_parent, limi
 from adapters.registry import load_adapter
 from cases.errors import describe_exception
 from cases.problem import Problem
-from cases.protocol import Adapter, Claim, TrainingRun, Unavailable
-from cases.verdict import Fault, NoEquivalent, Verdict
+from cases.protocol import Adapter, Claim, Fault, NoEquivalent, TrainingRun, Unavailable, Verdict
 
 # A header and arrays.
 Reply = tuple[dict[str, Any], dict[str, Any]]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cases.dtypes import IN_FLOAT32, SIXTEEN_BITS, Accumulators
+from cases.protocol import IN_FLOAT32, SIXTEEN_BITS, Accumulators
 from reference.arithmetic.real import EXACT, Error, Real, max_element, min_element
 
 # Unit roundoff of float64, in which every derived value is itself evaluated.

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TypeAlias
 
 from cases import Problem, names
-from cases.verdict import Verdict
+from cases.protocol import Verdict
 from reference.arithmetic import EVALUATION, Bounded, Format, format_of
 from reference.claim import Claim
 from reference.diagnosis.observed import Observed, observed_in_claim

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from cases import Problem
-from cases.verdict import Verdict
+from cases.protocol import Verdict
 from reference.claim import Claim, JudgedStep
 from reference.diagnosis.context import (
     EarlierStep,

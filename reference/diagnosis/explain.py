@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from cases.verdict import Verdict
+from cases.protocol import Verdict
 from reference import parts
 from reference.diagnosis.candidates import Candidate, Explanation, mistakes_before, part_name
 from reference.diagnosis.context import StepContext

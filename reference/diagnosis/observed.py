@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cases.verdict import Verdict
+from cases.protocol import Verdict
 from reference.agreement import ONE_DIGIT, compare
 from reference.arithmetic import EXACT, Bounded, Error
 from reference.printed_array import JudgedArray

@@ -1,6 +1,6 @@
 """The optimizers, one file each: what the operations of an update compute.
 
-The lines of an update are in `cases.update_rules`. Every optimizer begins with the same ones, where the
+The lines of an update are in `cases.catalog`. Every optimizer begins with the same ones, where the
 case asks for them: the rate of this step, the gradients clipped by their global norm, and the weight decay
 that is added to the gradient.
 """

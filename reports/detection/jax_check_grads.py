@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from adapters.jax_functions import LossKey, loss_key, loss_of
 from adapters.jax_grad import forward, use_compilation_cache
 from cases import Problem, names
-from cases.verdict import NoEquivalent
+from cases.protocol import NoEquivalent
 
 # What check_grads checks by default.
 BOTH_MODES = ("fwd", "rev")

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from cases.dtypes import DEFAULT_DTYPES, DTYPES, SIXTEEN_BITS
+from cases.protocol import DEFAULT_DTYPES, DTYPES, SIXTEEN_BITS
 from reports.plots.canvas import in_order, looks
 from reports.plots.panels import Scale, Sheet, each_curve, each_part, power_of_ten
 from reports.plots.plot import Plot, side_by_side

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from cases.dtypes import DTYPES, SIXTEEN_BITS
+from cases.protocol import DTYPES, SIXTEEN_BITS
 from reports.outcome import Cell, Outcome, grouped
 from reports.plots.canvas import INK, NEWS, TINT, WIDTH, box, canvas, figure_of, fitted, in_order, write
 from reports.plots.plot import Plot, each_line, short, side_by_side

@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from cases.verdict import Verdict
+from cases.protocol import Verdict
 from reference import Subject
 from reference.agreement import ONE_DIGIT
 from reference.arithmetic import FORMATS, Real

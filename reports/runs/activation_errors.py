@@ -17,8 +17,7 @@ import numpy as np
 
 from adapters import Adapter, Unavailable
 from cases import Problem, names
-from cases.protocol import Program
-from cases.verdict import Fault
+from cases.protocol import Fault, Program
 from reference.activations import ACTIVATIONS
 from reference.arithmetic import Ball, Real, precision
 from reference.claim import Claim

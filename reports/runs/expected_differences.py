@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 from adapters import Adapter
 from cases import Case
 from cases.case_schema import Expectation
-from cases.verdict import Verdict
+from cases.protocol import Verdict
 from reference import Finding
 from reports.outcome import where
 from reports.runs.rows import Row, first_failure, order, places

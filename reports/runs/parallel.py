@@ -19,7 +19,7 @@ from adapters import Choice
 from adapters.registry import third_party
 from cases import case_of, errors
 from cases.errors import printable
-from cases.verdict import Verdict
+from cases.protocol import Verdict
 from reference import Finding, Subject, parts
 from reference.parts import FailedPart
 from reports import supervision

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cases import Case, Problem
-from cases.published_values import Published, Rejected
+from cases.case import Published, Rejected
 from reference import Finding, Subject, Verdict, judge_published, parts
 from reference.diagnosis import explain_published
 from reference.parts import FailedPart

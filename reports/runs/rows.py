@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
 from cases import Problem
-from cases.verdict import Verdict
+from cases.protocol import Verdict
 from reference import Finding, Subject, sentence, tape
 from reference.parts import FailedPart
 from reports.runs.accuracy import Accuracy, LostDigits

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from adapters import Adapter, Unavailable
 from cases import Case, Problem
-from cases.verdict import Verdict
+from cases.protocol import Verdict
 from reference import Claim, Finding, JudgedStep, Subject, judge, parts, training_steps
 from reference.diagnosis import explain_step, inherited
 from reference.parts import FailedPart

@@ -12,7 +12,7 @@ import pandas as pd
 
 from cases import Problem
 from cases.problem import sliced, unstacked
-from cases.verdict import NoEquivalent
+from cases.protocol import NoEquivalent
 from reference import Claim, Finding, JudgedStep, Subject, Verdict, sentence
 from reference.agreement import AGREES, UNDECIDED, VERDICTS
 from reference.batched import StackFinding, judge_stack

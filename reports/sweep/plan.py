@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from cases import Problem, names
 from cases.catalog import LOSSES
-from cases.dtypes import DTYPES
 from cases.numbers import rounded_once
 from cases.problem import unstacked
+from cases.protocol import DTYPES
 from reference.arithmetic import FORMATS
 from reports.sweep.randomness import CaseStream
 from reports.sweep.structure import Structure, structure

@@ -6,10 +6,9 @@ from functools import partial
 from typing import Final
 
 from cases import names
-from cases.catalog import ACTIVATIONS, LOSSES, REDUCED_LOSSES
-from cases.dtypes import DTYPES
+from cases.catalog import ACTIVATIONS, GLOBAL_NORM, LOSSES, OPTIMIZERS, REDUCED_LOSSES, SCHEDULES, Rule
 from cases.numbers import rounded_once
-from cases.update_rules import GLOBAL_NORM, OPTIMIZERS, SCHEDULES, Rule
+from cases.protocol import DTYPES
 from reports.sweep.randomness import Stream, round_robin
 
 # The ranges of the numbers of losses and rules, as `cases.catalog.Key.kind` names them.

@@ -21,9 +21,9 @@ from rich.console import Console
 from adapters import Adapter, Unavailable
 from cases import Problem, Rule, names
 from cases.catalog import LOSSES
-from cases.dtypes import DTYPES
 from cases.errors import counted, printable
 from cases.load import MAX_FILE_BYTES
+from cases.protocol import DTYPES
 from reports.sweep.implementations import Implementation
 from reports.sweep.minimize import MAX_SECONDS, input_size, minimize
 from reports.sweep.minimize.dedup import (

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cases import Problem, Rule
-from cases.dtypes import DTYPES
+from cases.catalog import NUMBERS
 from cases.numbers import Number, rounded_once
-from cases.update_rules import NUMBERS
+from cases.protocol import DTYPES
 from reports.sweep.minimize.edits import Edit, with_parameters
 
 # From a number and its format, another number of the format.
