@@ -13,12 +13,10 @@ from cases.dtypes import Accumulators
 from cases.verdict import Verdict
 from reference.arithmetic import Bounded
 from reference.checker import judge
-from reference.claim import Claim, Implementation, JudgedStep
-from reference.findings import Finding, Subject, sentence
+from reference.findings import Claim, Finding, Implementation, JudgedStep, Subject, sentence
 from reference.line import Line, evaluate
 from reference.printed_numbers import judge_published
-from reference.tape import tape
-from reference.training import training_steps
+from reference.training import tape, training_steps
 
 __all__ = [
     "Accumulators",

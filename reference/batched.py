@@ -19,8 +19,7 @@ from reference.agreement import compare_cases
 from reference.arithmetic import Bounded, Real, format_of
 from reference.checker import Judging
 from reference.line import Line, evaluate
-from reference.tape import tape
-from reference.training import advance, exact_inputs
+from reference.training import advance, exact_inputs, tape
 
 # What is claimed of all cases of a stack, in arrays of the shape (C, …).
 StackClaim: TypeAlias = Mapping[str, NDArray[Any]]

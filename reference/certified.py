@@ -18,8 +18,7 @@ from cases import Problem, names
 from cases.numbers import nearest
 from reference.arithmetic import BITS, EVALUATION, Ball, Bounded, Real, format_of, precision
 from reference.line import Line, evaluate, leading_to
-from reference.tape import tape
-from reference.training import advance, exact_inputs, initial_values
+from reference.training import advance, exact_inputs, initial_values, tape
 
 # Parameters. Larger problems are judged against float64 values with their bound, unless asked otherwise.
 MAX_CERTIFIED_PARAMETERS: Final = 100_000

@@ -24,8 +24,9 @@ from cases.verdict import Verdict
 from reference.agreement import compare_array, compare_steps
 from reference.arithmetic import EXACT, Bounded, Format, for_each_element, once
 from reference.certified import CertifiedValues, is_certified, switch_certification
-from reference.claim import (
+from reference.findings import (
     Claim,
+    Finding,
     Implementation,
     JudgedStep,
     State,
@@ -33,10 +34,8 @@ from reference.claim import (
     is_last,
     wrong_kind,
 )
-from reference.findings import Finding
 from reference.line import Line, evaluate
-from reference.tape import tape
-from reference.training import advance, data, exact, initial_state
+from reference.training import advance, data, exact, initial_state, tape
 
 # Steps of a batch: further ones gain nothing, and an implementation is not run far ahead.
 MAX_STEPS_PER_BATCH: Final = 100

@@ -22,8 +22,7 @@ from cases.published_values import Published, PublishedArray, Written
 from reference.arithmetic import BITS, PRINTED, Ball, Bounded, Real, format_of, precision
 from reference.certified import exact_balls, forward_steps
 from reference.line import evaluate, leading_to
-from reference.tape import tape
-from reference.training import advance, exact_inputs, initial_values
+from reference.training import advance, exact_inputs, initial_values, tape
 
 # Bits that are worked with below a ball's radius.
 GUARD_BITS: Final = 64
@@ -46,20 +45,11 @@ NEGLIGIBLE: Final = 2.0**-20
 
 @dataclass(frozen=True, eq=False)
 class ExactStep:
-    """One step of the exact run.
+    """One step of the exact run, with all that it is computed from, by name: data, numbers, state.
 
-    Attributes
-    ----------
-    before
-        All that the step is computed from, by name: data, numbers, state.
-    values
-        Every quantity of the step.
-    balls
-        The same quantities' balls, of `bits` bits; none where a program's own roundings are allowed.
-    open_by
-        What may leave the values open, in words.
-    truth
-        What the values are, as `Finding.truth` has it: "certified", or "two runs" where balls take too long.
+    The `balls` of the same quantities, of `bits` bits, are none where a program's own roundings are allowed.
+    `open_by` says what may leave the values open, and `truth` what they are, as `Finding.truth` has it:
+    "certified", or "two runs" where balls take too long.
     """
 
     before: Mapping[str, Bounded]
@@ -102,44 +92,36 @@ def exact_run(problem: Problem, published: Published) -> dict[int, ExactStep]:
     bits, before = BITS, 0
     settled = _is_rounded(published)  # no bits make narrower what the inputs leave open
     while True:
-        run = _run(problem, published, steps, bits, to_the_end=settled)
-        if run.sharp or settled:
-            return run.found
-        settled = run.ended == before  # more bits did not help: the run is at a kink there
-        bits, before = (BITS if settled else run.more_bits), run.ended
+        run, ended, more_bits = _run(problem, published, bits, to_the_end=settled)
+        if settled or not ended:
+            return run
+        settled = ended == before  # more bits did not help: the run is at a kink there
+        bits, before = (BITS if settled else more_bits), ended
         if bits > MAX_BITS:
             return _by_two_runs(problem, published, steps)
 
 
-@dataclass(frozen=True)
-class _Run:
-    """Steps of a run; where its balls became too wide, if they did, and how many bits would have sufficed."""
-
-    found: dict[int, ExactStep]
-    ended: int = 0
-    more_bits: int = 0
-
-    @property
-    def sharp(self) -> bool:
-        return not self.ended
-
-
 def _run(
-    problem: Problem, published: Published, steps: Sequence[int], bits: int, *, to_the_end: bool
-) -> _Run:
-    """Run to the last step, or until a ball is too wide: the rate of losing bits tells how many it takes."""
-    found: dict[int, ExactStep] = {}
+    problem: Problem, published: Published, bits: int, *, to_the_end: bool
+) -> tuple[dict[int, ExactStep], int, int]:
+    """Run to the last step, or until a ball is too wide: the rate of losing bits tells how many it takes.
+
+    Returns
+    -------
+    The steps; the one at which a ball became too wide, and how many bits may do, or 0 and 0.
+    """
+    run: dict[int, ExactStep] = {}
     entries, widths = {entry.step: entry for entry in published.steps}, [-float(bits)]
-    for step, known, values in certified_at(problem, steps, published.inputs, bits):
+    for step, known, values in certified_at(problem, entries, published.inputs, bits):
         widths.append(_width_of_state(problem, known))
         if not to_the_end and not widths[-1] <= -SPARE:
-            return _Run(found, step, bits + max(bits, _lost(widths[:-1], max(steps) - step)))
-        if step in steps:
-            found[step] = _of_balls(problem, published, step, known, values, bits)
+            return run, step, bits + max(bits, _lost(widths[:-1], max(entries) - step))
+        if step in entries:
+            run[step] = _of_balls(problem, published, step, known, values, bits)
             printed = entries[step].values.items()
-            if not to_the_end and not all(_is_sharp(found[step], *one) for one in printed):
-                return _Run(found, step, 2 * bits)
-    return _Run(found)
+            if not to_the_end and not all(_is_sharp(run[step], *one) for one in printed):
+                return run, step, 2 * bits
+    return run, 0, 0
 
 
 def _by_two_runs(
@@ -151,7 +133,7 @@ def _by_two_runs(
     the second run, of twice the bits, shows what roundings have done to the first. Its own error is taken to
     be at most `MISTRUST` times their difference.
     """
-    found: dict[int, ExactStep] = {}
+    run: dict[int, ExactStep] = {}
     pair = (certified_at(problem, steps, published.inputs, each, middles=True) for each in (2 * bits, bits))
     for (step, known, values), (_, near_known, near_values) in zip(*pair, strict=True):
         if step in steps:
@@ -159,17 +141,17 @@ def _by_two_runs(
                 before = {name: ball.widened(near_known[name], MISTRUST) for name, ball in known.items()}
                 after = {name: ball.widened(near_values[name], MISTRUST) for name, ball in values.items()}
             estimated = _of_balls(problem, published, step, before, after, 2 * bits)
-            found[step] = replace(estimated, truth="two runs")
-    printed = ((found[entry.step], *one) for entry in published.steps for one in entry.values.items())
+            run[step] = replace(estimated, truth="two runs")
+    printed = ((run[entry.step], *one) for entry in published.steps for one in entry.values.items())
     if all(_is_sharp(*one) for one in printed) or 8 * bits > MAX_BITS:
-        return found
+        return run
     return _by_two_runs(problem, published, steps, 4 * bits)
 
 
 def certified_at(
     problem: Problem,
     steps: Collection[int],
-    given: Mapping[str, Written],
+    inputs: Mapping[str, Written],
     bits: int = BITS,
     *,
     middles: bool = False,
@@ -180,8 +162,8 @@ def certified_at(
 
     Parameters
     ----------
-    given
-        Inputs by name as they are written, in place of the problem's own binary numbers.
+    inputs
+        Those by name as they are written, in place of the problem's own binary numbers.
     middles
         Whether each step starts from the middles of the balls alone, so that nothing is certified.
 
@@ -192,7 +174,7 @@ def certified_at(
     every, known = tape(problem), exact_balls(initial_values(problem))
     needed = leading_to(map(names.updated, problem.state), every)
     with precision(bits):
-        known |= {name: Ball.of_fractions(one.value, one.half_unit) for name, one in given.items()}
+        known |= {name: Ball.of_fractions(one.value, one.half_unit) for name, one in inputs.items()}
     for step in range(1, max(steps) + 1):
         if bits > BITS and not middles:
             width = _width_of_state(problem, known)
@@ -255,6 +237,7 @@ def _start(ball: Ball) -> Bounded:
 
 
 def _allowed(problem: Problem, steps: Sequence[int]) -> dict[int, ExactStep]:
+    """Return the steps of a program's run, with all that a correct program may be off by."""
     form = format_of(problem.dtype)
     run = enumerate(islice(forward_steps(problem), max(steps)), start=1)
     return {

@@ -1,17 +1,62 @@
-"""Training: what a first step is computed from, what the next one starts from, and whole runs in NumPy."""
+"""Training: the tape of a step, what a first step is computed from, what the next one starts from, whole runs.
 
-from collections.abc import Iterator, Mapping, Sequence
+The tape holds the document's equations as lines, each computed from the lines above it. Such a straight-line
+list is called a tape, or a Wengert list, in automatic differentiation (Griewank and Walther, *Evaluating
+Derivatives*, 2nd ed., section 2.2). The NumPy reference, the bounds and the reports all follow from it.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from functools import lru_cache
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from cases import Problem, names
 from cases.dtypes import IN_FLOAT32, SIXTEEN_BITS, Accumulators
+from cases.skeleton import training_step
+from cases.update_rules import UpdateRules
+from reference import optimizers
+from reference.activations import ACTIVATIONS
 from reference.arithmetic import Ball, Bounded, Format, format_of, to_int
-from reference.line import Line, Settle, evaluate, leading_to
-from reference.tape import tape
+from reference.line import (
+    DENSE_FORMULAS,
+    Formula,
+    Line,
+    Settle,
+    evaluate,
+    leading_to,
+    line_of,
+)
+from reference.losses import loss_rule
+
+# A loss by its name, its reduction and its numbers.
+StatedLoss: TypeAlias = tuple[str, str, tuple[tuple[str, float], ...]]
+
+
+def tape(problem: Problem) -> tuple[Line, ...]:
+    """Return the lines of one training step of `problem`, in the order they are computed."""
+    loss = problem.loss, problem.reduction, problem.loss_numbers
+    return _tape(problem.activations, loss, problem.update_rules)
+
+
+@lru_cache(maxsize=1024)
+def _tape(activations: tuple[str, ...], loss: StatedLoss, rules: UpdateRules) -> tuple[Line, ...]:
+    formulas = formulas_of(activations, loss)
+    return tuple(line_of(quantity, formulas) for quantity in training_step(activations, rules))
+
+
+def formulas_of(activations: Iterable[str], loss: StatedLoss) -> dict[str, Formula]:
+    """Return the formula of each operation of a training step of dense layers."""
+    rule = loss_rule(*loss)
+    formulas = DENSE_FORMULAS | optimizers.FORMULAS
+    formulas["loss"] = Formula(rule.value, rule.equation)
+    formulas["loss gradient"] = Formula(rule.gradient, rule.gradient_equation)
+    for name in activations:
+        formulas[name] = Formula(ACTIVATIONS[name].value, f"{name}({{0}})")
+        formulas[f"{name}'"] = Formula(ACTIVATIONS[name].derivative, f"{name}'({{0}})")
+    return formulas
 
 
 def data(problem: Problem) -> dict[str, NDArray[Any]]:

@@ -258,7 +258,7 @@ MUTANTS = [
     ),
     *planted(
         "formulas",
-        "reference/formulas.py",
+        "reference/line.py",
         ("    return dL_dz @ W\n", "    return dL_dz @ (W * W)\n"),
         ("return w - eta * dL_dw", "return w + eta * dL_dw"),
         ("return x @ W.mT + as_row(b, x)", "return x @ W.mT - as_row(b, x)"),
@@ -312,7 +312,7 @@ MUTANTS = [
     ),
     *planted(
         "forms",
-        "reference/formulas.py",
+        "reference/line.py",
         ("return w_new.regrouped(eta.most * direction.addends, sums=2)", "return w_new"),
     ),
     *planted(

@@ -20,7 +20,7 @@ from reference.agreement import VERDICTS
 from reference.arithmetic import SLACK
 from reference.batched import MalformedError, judge_recomputed, judge_stack, known_values, stack_of_one
 from reference.checker import MAX_STEPS_PER_BATCH, batches
-from reference.claim import claims_of
+from reference.findings import claims_of
 
 # --- consecutive steps
 

@@ -9,8 +9,8 @@ from rules import STEP, every_rule, ruled
 
 from cases.names import outcome
 from reference import Subject, Verdict, judge, parts, tape, training_steps
-from reference.claim import MAX_SEARCHED_STEPS
 from reference.diagnosis import diagnose, explain_step
+from reference.findings import MAX_SEARCHED_STEPS
 from reference.mistakes import MISTAKES, PRECISION, Inexpressible, mistaken_steps
 from reports.runs.runner import explained, rows_of
 

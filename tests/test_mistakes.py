@@ -16,7 +16,7 @@ from reference import Verdict, judge, tape, training_steps, worked_example
 from reference.arithmetic import FORMATS
 from reference.diagnosis.context import derive
 from reference.mistakes import MISTAKES, PRECISION, STRUCTURAL, Inexpressible, mistaken_steps
-from reference.mistakes.wrong_precision import tf32
+from reference.mistakes.wrong_gradients import tf32
 from reference.training import exact_inputs
 
 SLOW = {"nets/digits", "nets/hundred-steps"}

@@ -21,7 +21,7 @@ from cases.protocol import Program
 from cases.verdict import Fault
 from reference.activations import ACTIVATIONS
 from reference.arithmetic import Ball, Real, precision
-from reference.claim import Claim
+from reference.findings import Claim
 from reports import supervision
 from reports.environment import Selection
 from reports.runs.accuracy import ulps
