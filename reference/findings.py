@@ -1,4 +1,4 @@
-"""What an implementation claims, step by step, and what is found of it: verdicts, and the sentence of each."""
+"""Claims: what an implementation states of each training step; and findings, the verdicts on them."""
 
 from __future__ import annotations
 
@@ -56,51 +56,27 @@ class Subject:
 
 @dataclass(frozen=True)
 class Finding:
-    """The verdict on one quantity of one step; the numbers are those of its worst element.
+    """The verdict on one quantity of one step; the numbers are those of its worst element."""
 
-    Attributes
-    ----------
-    step
-        The training step, from 1.
-    quantity
-        Its name on the tape, or "" for a verdict on the claim as a whole.
-    verdict, reason
-        The verdict, and for anything but agreement the reason in words.
-    index
-        The worst element's index, () for a scalar; None where nothing was compared.
-    claimed, derived
-        The number the implementation states, and the number that follows from its inputs.
-    error, tolerance, used
-        |claimed − derived|, the largest error a correct implementation may have, and their quotient.
-    ulps
-        The error in units in the last place of the implementation's format.
-    digits
-        Decimal digits that the comparison certifies: −log10(largest tolerance / largest |value|);
-        where the value is what is left of a sum that cancels, of its largest terms.
-    truth
-        What the derived number is: "certified" by a ball, or "float64", evaluated with its own bound. Of
-        printed numbers also "two runs": the middles of balls, with what a run of fewer bits is off from them.
-    conventional
-        Whether the case's own rtol and atol hold; None where the case asks for none.
-    note
-        A remark on the verdict: how many are wrong, and where; what alone it follows from.
-    """
-
-    step: int
-    quantity: str
+    step: int  # from 1
+    quantity: str  # its name on the tape, or "" for a verdict on the claim as a whole
     verdict: Verdict
-    reason: str = ""
-    index: tuple[int, ...] | None = None
+    reason: str = ""  # for anything but agreement, in words
+    index: tuple[int, ...] | None = None  # the worst element's, () for a scalar; None if nothing was compared
     claimed: float = math.nan
-    derived: float = math.nan
-    error: float = math.nan
-    tolerance: float = math.nan
-    used: float = math.nan
-    ulps: float = math.nan
+    derived: float = math.nan  # what follows from the implementation's own inputs
+    error: float = math.nan  # |claimed − derived|
+    tolerance: float = math.nan  # the largest error that a correct implementation may have
+    used: float = math.nan  # the error over the tolerance
+    ulps: float = math.nan  # the error in units in the last place of the implementation's format
+    # Decimal digits that the comparison certifies: −log10(largest tolerance / largest |value|); where the
+    # value is what is left of a sum that cancels, of its largest terms.
     digits: float = math.nan
+    # What the derived number is: "certified" by a ball, or "float64", evaluated with its own bound. Of
+    # printed numbers also "two runs": the middles of balls, with what a run of fewer bits is off from them.
     truth: str = ""
-    conventional: bool | None = None
-    note: str = ""
+    conventional: bool | None = None  # whether the case's own rtol and atol hold, if it asks for any
+    note: str = ""  # a remark: how many are wrong, and where; what alone it follows from
 
     @property
     def passes(self) -> bool:
@@ -148,19 +124,12 @@ def shortest(value: float, dtype: str) -> str:
 
 @dataclass(frozen=True)
 class JudgedStep:
-    """One training step of one implementation.
+    """One training step of one implementation, judged from the `state` before it.
 
-    Attributes
-    ----------
-    claim, findings
-        What it claimed, and what was found, in the order computed.
-    state
-        The parameters, the optimizer's state and the step's number, before the step.
-    previous
-        The step before. It has its own previous one only where some of the state before it is hidden, and
-        within `MAX_SEARCHED_STEPS`: a long run does not keep every step.
-    derived
-        What each claimed line was judged against, by name; nothing of a batch of steps that all agree.
+    The findings are in the order computed. `derived` is what each claimed line was judged against, by name;
+    nothing of a batch of steps that all agree. The step before, `previous`, has its own previous one only
+    where some of the state before it is hidden, and within `MAX_SEARCHED_STEPS`: a long run does not keep
+    every step.
     """
 
     step: int
@@ -183,17 +152,10 @@ class JudgedStep:
 
 
 def claims_of(implementation: Implementation, problem: Problem, given: Problem) -> Iterator[Claim | Finding]:
-    """Give what is claimed of each step up to the last, or why there is no more.
+    """Give one claim for each step up to the last; or a finding, after which nothing comes.
 
-    Parameters
-    ----------
-    given
-        The copy of the problem that the implementation works on.
-
-    Yields
-    ------
-    One claim for each step; or a finding, after which nothing comes. Whatever the implementation raises is
-    one; nothing but `KeyboardInterrupt` and its like passes through.
+    The implementation works on `given`, a copy of the problem. Whatever it raises is a finding; nothing but
+    `KeyboardInterrupt` and its like passes through.
     """
     claims: Iterator[Claim] | None = None
     for step in range(1, problem.steps + 1):
@@ -234,13 +196,7 @@ def wrong_kind(claimed: object, shape: tuple[int, ...], dtype: str) -> str:
 
 
 def _taken(claim: object) -> Claim:
-    """Take a claim as it is now, in memory of its own: its owner may write the next step into these arrays.
-
-    Raises
-    ------
-    TypeError
-        If it is no mapping; what its own methods raise passes through.
-    """
+    """Copy a claim as it is now: its owner may write the next step into these arrays."""
     if not isinstance(claim, Mapping):
         raise TypeError(f"yielded {type(claim).__name__}, expected a mapping from names to arrays")
     taken = dict(claim)
@@ -265,21 +221,12 @@ def error_pattern(
 ) -> str:
     """Say how many elements are wrong of how many, in which pattern, and by which factor if it is one.
 
-    Parameters
-    ----------
-    claimed, derived
-        What is claimed and what follows, arrays of one shape.
-    wrong
-        Which elements are wrong.
-    among
-        Which elements were compared; all, if not given.
-    within
-        What the claimed numbers are known to; a factor is named only if every wrong element has it to that.
+    All are arrays of one shape; `among` says which elements were compared, by default all. The claimed
+    numbers are known to `within`, and a factor is named only if every wrong element has it to that.
 
     Returns
     -------
-    str
-        "2 of 4 are wrong: row 1, each 2 times what it should be"; "" for one number alone.
+    "2 of 4 are wrong: row 1, each 2 times what it should be"; "" for one number alone.
     """
     compared = np.ones(wrong.shape, np.bool_) if among is None else among
     total, count = int(compared.sum()), int(wrong.sum())

@@ -24,10 +24,7 @@ class Formula:
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the tape: `name` = `formula`(`inputs`).
-
-    `template` is the equation with `{0}`, `{1}`, … for the inputs: "{0} {1}ᵀ + {2}".
-    """
+    """One line of the tape: `name` = `formula`(`inputs`), with the template of a `Formula`."""
 
     name: str
     formula: Callable[..., Any]
@@ -51,19 +48,10 @@ Settle: TypeAlias = Callable[[Line, Any], Any]
 
 
 def evaluate(lines: Iterable[Line], known: Mapping[str, Any], settle: Settle | None = None) -> dict[str, Any]:
-    """Compute lines in order, each from `known` inputs and the lines above it.
+    """Compute lines in order, each from `known` inputs and the lines above it; return their values by name.
 
-    Parameters
-    ----------
-    known
-        The inputs by name: all NumPy arrays, all `Bounded` numbers or all balls.
-    settle
-        Says what later lines take for a line: what is claimed, certified or printed. By default it is what
-        was computed.
-
-    Returns
-    -------
-    What was settled for each line, by name, in order.
+    The inputs are all NumPy arrays, all `Bounded` numbers or all balls. `settle` says what later lines take
+    for a line: what is claimed, certified or printed. By default it is what was computed.
     """
     values, settled = dict(known), {}
     with np.errstate(all="ignore"):  # an overflow is a value; a bound that becomes infinite or NaN is judged
@@ -78,12 +66,12 @@ def evaluate(lines: Iterable[Line], known: Mapping[str, Any], settle: Settle | N
 def leading_to(wanted: Iterable[str], lines: Sequence[Line]) -> tuple[Line, ...]:
     """Return the lines of these quantities and of all that they follow from, in the order of the tape."""
     needed = set(wanted)
-    found: list[Line] = []
+    leading: list[Line] = []
     for line in reversed(lines):
         if line.name in needed:
             needed.update(line.inputs)
-            found.append(line)
-    return tuple(reversed(found))
+            leading.append(line)
+    return tuple(reversed(leading))
 
 
 # The document's equations for whole layers. Rows of x are examples: x is (N, n_in), W is (n_out, n_in), b is

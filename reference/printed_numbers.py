@@ -139,7 +139,7 @@ class JudgedArray:
         return bool((self.left_open > 0).any())
 
     def instead_of(self, derived: Bounded) -> Bounded:
-        """Return what later lines take: each number ± what it leaves open, a derived one where none is printed."""
+        """Return what later lines take: each number ± what it leaves open, derived ones where none is printed."""
         given = self.printed.given
         error = np.where(given, self.left_open, derived.error)
         return Bounded(np.where(given, self.printed.value, derived.value), error, derived.format)
@@ -206,8 +206,8 @@ class JudgedArray:
             return f"{self.run.open_by} leaves ± {bound:.2g} open, too much to decide it"
         enough = too_short.half_unit * min(limit / bound if bound else 1.0, ONE_DIGIT)
         return (
-            f"{too_short.name} above it, printed as {too_short.text}, is too short, as it leaves ± {bound:.2g} "
-            f"open; printed as {rounded_to(too_short.exact, enough)} it would decide"
+            f"{too_short.name} above it, printed as {too_short.text}, is too short, as it leaves "
+            f"± {bound:.2g} open; printed as {rounded_to(too_short.exact, enough)} it would decide"
         )
 
 

@@ -1,4 +1,4 @@
-"""Training: the tape of a step, what a first step is computed from, what the next one starts from, whole runs.
+"""Training: the tape of a step, what a first step is computed from and the next one starts from, whole runs.
 
 The tape holds the document's equations as lines, each computed from the lines above it. Such a straight-line
 list is called a tape, or a Wengert list, in automatic differentiation (Griewank and Walther, *Evaluating
@@ -87,19 +87,11 @@ def initial_state(problem: Problem, accumulators: Accumulators = IN_FLOAT32) -> 
 def advance(known: Mapping[str, Any], values: Mapping[str, Any], problem: Problem) -> dict[str, Any]:
     """Return what is known before the next step: the data, the state as it was updated, and the count.
 
-    Parameters
-    ----------
-    known
-        What was known before this step.
-    values
-        What this step gave, among it every updated parameter and optimizer state.
+    `known` is what was known before this step, and `values` what it gave, among it every updated state.
     """
-    state = {name: _kept(values[names.updated(name)]) for name in problem.state}
-    return {**known, **state, names.STEP: _plus_one(known[names.STEP])}
-
-
-def _kept(value: Any) -> Any:  # noqa: ANN401 - in any arithmetic
-    return value.kept() if isinstance(value, Bounded) else value
+    state = {name: values[names.updated(name)] for name in problem.state}
+    kept = {name: one.kept() if isinstance(one, Bounded) else one for name, one in state.items()}
+    return {**known, **kept, names.STEP: _plus_one(known[names.STEP])}
 
 
 def _plus_one(step: Any) -> Any:  # noqa: ANN401 - in any arithmetic
@@ -114,14 +106,9 @@ def _plus_one(step: Any) -> Any:  # noqa: ANN401 - in any arithmetic
 def propagate(
     problem: Problem, lines: Sequence[Line], known: Mapping[str, Bounded], steps: int
 ) -> dict[str, Bounded]:
-    """Propagate bounds through steps of which nothing is observed; return what is known after them.
+    """Propagate bounds, by a right or mistaken tape, through steps of which nothing is observed.
 
-    Parameters
-    ----------
-    lines
-        The tape, the problem's own or a mistaken one.
-    known
-        What is known before the first of these steps.
+    `known` is what is known before the first of these steps; what is known after them is returned.
     """
     needed, after = leading_to(map(names.updated, problem.state), lines), dict(known)
     for _ in range(steps):
@@ -134,15 +121,9 @@ def training_steps(
 ) -> Iterator[dict[str, NDArray[Any]]]:
     """Train in plain NumPy, in the problem's dtype; in 16 bits each line in float32, rounded once.
 
-    Parameters
-    ----------
-    lines
-        Another tape than the problem's own: a mistaken one.
-
-    Yields
-    ------
-    For each step every quantity by name (z1, a1, …, loss, dL/da2, …, W1_new, …), in the order computed; the
-    last is the first whose loss is at most `problem.until`, if there is one before `problem.steps`.
+    For each step every quantity of the tape, or of a mistaken one, is yielded by name (z1, a1, …, loss, …),
+    in the order computed. The last step is the first whose loss is at most `problem.until`, if there is one
+    before `problem.steps`.
     """
     lines, known, settle = lines or tape(problem), initial_values(problem), as_array(problem.x.dtype)
     if problem.dtype in SIXTEEN_BITS:

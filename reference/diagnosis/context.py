@@ -176,7 +176,7 @@ def claimed_step(problem: Problem, claim: Claim, state: Values) -> StepContext:
 
 
 def _known_before(problem: Problem, state: Values) -> dict[str, Bounded]:
-    """Return all that a step is computed from, in the format of its state, for values that are not certified."""
+    """Return all that a step is computed from, in its state's format for values that are not certified."""
     formats = [replace(number.format, evaluation=EVALUATION) for number in state.values()]
     form = formats[0] if formats else format_of(problem.dtype)
     return exact_inputs(problem, form) | {

@@ -1,4 +1,4 @@
-"""Which mistakes explain a finding, of a run or of published numbers, and what is off only because of another.
+"""Which mistakes explain a finding, of a run or in print, and what is off only because something else is.
 
 A mistake is accepted only if it predicts everything it changes: none of these quantities may differ from what
 is observed, and the finding's own must agree, to at least one digit, where the right value does not. Of

@@ -1,4 +1,4 @@
-"""What a mistake is: lines of the tape with another formula, or with other inputs; and how a line gets them."""
+"""What a mistake is: lines of the tape with another formula or other inputs; and how a line gets them."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -173,14 +173,13 @@ def negative(array: Array) -> Array:
 
 
 def constant(array: Array, value: Callable[[Any], Any]) -> Array:
-    """What is known of an array without an error, as a function of its numbers: its zeros, t + 1 for a count."""
+    """Return a function of an array's numbers that has no error: zeros of its shape, t + 1 for a count t."""
     if isinstance(array, Bounded):
         return Bounded.exact(value(array.value), array.format)
     return value(array)
 
 
 def next_count(step: Array) -> Array:
-    """t + 1 for a count t."""
     return constant(step, lambda count: count + 1)
 
 

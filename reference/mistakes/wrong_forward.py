@@ -33,10 +33,8 @@ CROSS_ENTROPIES = {"softmax_cross_entropy", "softmax_cross_entropy_with_integer_
 def weights_not_transposed(problem: Problem) -> Lines:
     """z = x W + b, which a square W allows."""
     lines = lines_named(problem, map(names.z, square_layers(problem)))
-    return (
-        rewritten(lines, lambda x, W, b: x @ W + b, "{0} {1} + {2}")
-        or "no weight matrix is square and larger than 1 by 1"
-    )
+    wrong = rewritten(lines, lambda x, W, b: x @ W + b, "{0} {1} + {2}")
+    return wrong or "no weight matrix is square and larger than 1 by 1"
 
 
 @mistake("the bias was not added")
@@ -190,7 +188,7 @@ def softmax_applied_twice(problem: Problem) -> Lines:
     if problem.y.shape[1] == 1:
         return "with one output the softmax is 1, once or twice"
 
-    def through(g: Array, y_hat: Array, p: Array) -> Array:
+    def through(g: Array, _: Array, p: Array) -> Array:
         return p * (g - _row_sums(g * p))
 
     equation = "p ⊙ (g − Σ g p), p = softmax({{0}}), g = {}"

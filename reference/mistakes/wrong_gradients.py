@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from cases import Problem, names
 from reference.activations import ACTIVATIONS
+from reference.activations.contract import Activation
 from reference.line import Line, bias_gradient, linear, through_weights, unchanged, weight_gradient
 from reference.mistakes.mistake import (
     NO_HIDDEN_LAYER,
@@ -54,10 +55,8 @@ def derivative_missing_in_hidden_layers(problem: Problem) -> Lines:
     if problem.depth == 1:
         return NO_HIDDEN_LAYER
     curved = [k for k in layers(problem)[:-1] if not _is_identity(problem, k)]
-    return (
-        rewritten(_gradients(problem, names.z, curved), unchanged, "{0}", kept=1)
-        or "every hidden activation is the identity, with derivative 1"
-    )
+    lines = rewritten(_gradients(problem, names.z, curved), unchanged, "{0}", kept=1)
+    return lines or "every hidden activation is the identity, with derivative 1"
 
 
 @mistake("the activation's derivative was taken from the next layer")
@@ -73,15 +72,10 @@ def derivative_of_the_layer_before(problem: Problem) -> Lines:
 
 
 def _with_the_derivative_of(offset: int, problem: Problem) -> Lines:
-    others = {
-        names.slope(k): names.slope(k + offset)
-        for k in layers(problem)
-        if _can_be_mixed_up(problem, k, k + offset)
-    }
-    lines = [line for line in _gradients(problem, names.z, layers(problem)) if line.inputs[1] in others]
-    return [
-        rewired(line, others) for line in lines
-    ] or "no two neighbouring layers are equally wide and not both the identity"
+    alike = [k for k in layers(problem) if _can_be_mixed_up(problem, k, k + offset)]
+    others = {names.slope(k): names.slope(k + offset) for k in alike}
+    lines = [rewired(line, others) for line in _gradients(problem, names.z, alike)]
+    return lines or "no two neighbouring layers are equally wide and not both the identity"
 
 
 def _width(problem: Problem, k: int) -> int:
@@ -97,19 +91,14 @@ def _can_be_mixed_up(problem: Problem, k: int, j: int) -> bool:
 
 @mistake("the activation's derivative was taken at a, not at z")
 def derivative_at_a(problem: Problem) -> Lines:
-    """σ'(a) for σ'(z)."""
-    return [
-        _slope_at_a(k, activation)
-        for k, activation in enumerate(problem.activations, start=1)
-        if not ACTIVATIONS[activation].has_the_same_slope_at_a
-    ] or "every activation here has the same derivative at a as at z"
+    rules = {names.slope(k): ACTIVATIONS[name] for k, name in enumerate(problem.activations, start=1)}
+    curved = {name: rule for name, rule in rules.items() if not rule.has_the_same_slope_at_a}
+    lines = [_slope_at_a(line, curved[line.name]) for line in lines_named(problem, curved)]
+    return lines or "every activation here has the same derivative at a as at z"
 
 
-def _slope_at_a(k: int, activation: str) -> Line:
-    rule = ACTIVATIONS[activation]
-    return Line(
-        names.slope(k), lambda a: rule.derivative(a, rule.value(a)), (names.a(k),), f"{activation}'({{0}})"
-    )
+def _slope_at_a(line: Line, rule: Activation) -> Line:
+    return replace(line, formula=lambda a: rule.derivative(a, rule.value(a)), inputs=line.inputs[1:])
 
 
 # On to the layer before: ∂L/∂a_{k−1} = ∂L/∂z_k · w_k.
@@ -127,14 +116,13 @@ def weight_factor_missing(problem: Problem) -> Lines:
         return NO_HIDDEN_LAYER
     fitting = [k for k in layers(problem, 2) if _width(problem, k) in {_width(problem, k - 1), 1}]
     lines = [rewired(line, {names.W(k): names.a(k - 1)}) for k in fitting for line in _before(problem, [k])]
-    return (
-        rewritten(lines, _broadcast, "{0}")
-        or "no layer is as wide as the one before, so the shapes do not fit"
-    )
+    return rewritten(lines, _broadcast, "{0}") or NO_EQUAL_WIDTHS
+
+
+NO_EQUAL_WIDTHS = "no layer is as wide as the one before, so the shapes do not fit"
 
 
 def _broadcast(rows: Array, like: Array) -> Array:
-    """Repeat a single column until it has the shape of `like`, as NumPy does silently."""
     return rearranged(rows, lambda array: np.broadcast_to(array, like.shape))
 
 
@@ -143,11 +131,9 @@ def weights_transposed_backward(problem: Problem) -> Lines:
     """∂L/∂a_{k−1} = ∂L/∂z_k · w_kᵀ, which a square W allows."""
     if problem.depth == 1:
         return NO_HIDDEN_LAYER
-    lines = _before(problem, square_layers(problem, 2))
-    return (
-        rewritten(lines, lambda dL_dz, W: dL_dz @ W.mT, "{0} {1}ᵀ")
-        or "no weight matrix above the first is square and larger than 1 by 1"
-    )
+    before = _before(problem, square_layers(problem, 2))
+    lines = rewritten(before, lambda dL_dz, W: dL_dz @ W.mT, "{0} {1}ᵀ")
+    return lines or "no weight matrix above the first is square and larger than 1 by 1"
 
 
 @mistake("the hidden gradient was sent through |w| in place of w")
@@ -292,8 +278,5 @@ def _in_float32(array: Plain) -> Plain:
 
 def _no_float64(problem: Problem) -> str:
     """Say why nothing can be in float32 where float64 was promised; nothing, if it can."""
-    if problem.dtype == "float64":
-        return ""
-    return (
-        "everything is float32 already" if problem.dtype == "float32" else "float32 is more than is promised"
-    )
+    reasons = {"float64": "", "float32": "everything is float32 already"}
+    return reasons.get(problem.dtype, "float32 is more than is promised")

@@ -163,8 +163,9 @@ def squares_of_the_average(problem: Problem) -> Lines:
 
 # The root that the gradient is divided by, and the correction of the averages' start at 0.
 
-# From a formula, another one and its template.
-Exchange: TypeAlias = Mapping[Any, tuple[Callable[..., Any], str]]
+# A formula and its template; and another one for each of some formulas.
+Rewritten: TypeAlias = tuple[Callable[..., Any], str]
+Exchange: TypeAlias = Mapping[Any, Rewritten]
 
 
 def _exchanged(problem: Problem, formulas: Exchange, *dropped: str) -> list[Line]:
@@ -200,26 +201,12 @@ def bias_correction_off_by_one(problem: Problem) -> Lines:
 
 @mistake("ε was added inside the root, where it belongs outside")
 def eps_inside_the_root(problem: Problem) -> Lines:
-    """√(v + ε) for √v + ε."""
-    return _with_eps_elsewhere(problem, EPS_INSIDE)
+    return _with_eps_elsewhere(problem, {outside[0]: inside for outside, inside, _ in ROOTS})
 
 
 @mistake("ε was added outside the root, where it belongs inside")
 def eps_outside_the_root(problem: Problem) -> Lines:
-    """√v + ε for √(v + ε)."""
-    return _with_eps_elsewhere(problem, EPS_OUTSIDE)
-
-
-EPS_INSIDE: Exchange = {
-    adam.direction: (adam.direction_inside, "m̂ / √(v̂ + {4})"),
-    rmsprop.descend_over_root: (rmsprop.descend_over_root_inside, "{0} − {4} {1} / √({2} + {3})"),
-    rmsprop.descend_centered: (rmsprop.descend_centered_inside, "{0} − {5} {1} / √({2} − {3}² + {4})"),
-}
-EPS_OUTSIDE: Exchange = {
-    adam.direction_inside: (adam.direction, "m̂ / (√v̂ + {4})"),
-    rmsprop.descend_over_root_inside: (rmsprop.descend_over_root, "{0} − {4} {1} / (√{2} + {3})"),
-    rmsprop.descend_centered_inside: (rmsprop.descend_centered, "{0} − {5} {1} / (√({2} − {3}²) + {4})"),
-}
+    return _with_eps_elsewhere(problem, {inside[0]: outside for outside, inside, _ in ROOTS})
 
 
 def _with_eps_elsewhere(problem: Problem, formulas: Exchange) -> Lines:
@@ -232,45 +219,39 @@ def _with_eps_elsewhere(problem: Problem, formulas: Exchange) -> Lines:
 @mistake("the root is missing: the gradient was divided by its mean square")
 def root_missing(problem: Problem) -> Lines:
     """∂L/∂w / (v + ε) for ∂L/∂w / (√v + ε)."""
-    return _exchanged(problem, WITHOUT_ROOT) or "this optimizer divides by no root"
+    formulas = {right[0]: missing for *either, missing in ROOTS for right in either}
+    return _exchanged(problem, formulas) or "this optimizer divides by no root"
 
 
-def _direction_without_root(m: Array, v: Array, c1: Array, c2: Array, eps: Array) -> Array:
-    return (m / c1) / (v / c2 + eps)
-
-
-def _descend_without_root(w: Array, g: Array, v: Array, eps: Array, eta: Array) -> Array:
-    return w - eta * (g / (v + eps))
-
-
-def _descend_centered_without_root(w: Array, g: Array, v: Array, m: Array, eps: Array, eta: Array) -> Array:
-    return _descend_without_root(w, g, v - m * m, eps, eta)
-
-
-_DIRECTION = _direction_without_root, "m̂ / (v̂ + {4})"
-_DESCENT = _descend_without_root, "{0} − {4} {1} / ({2} + {3})"
-_CENTERED = _descend_centered_without_root, "{0} − {5} {1} / ({2} − {3}² + {4})"
-
-WITHOUT_ROOT: Exchange = {
-    adam.direction: _DIRECTION,
-    adam.direction_inside: _DIRECTION,
-    rmsprop.descend_over_root: _DESCENT,
-    rmsprop.descend_over_root_inside: _DESCENT,
-    rmsprop.descend_centered: _CENTERED,
-    rmsprop.descend_centered_inside: _CENTERED,
-}
+# Formulas and their templates: with ε outside the root, with ε inside it, and without the root.
+ROOTS: list[tuple[Rewritten, Rewritten, Rewritten]] = [
+    (
+        (adam.direction, "m̂ / (√v̂ + {4})"),
+        (adam.direction_inside, "m̂ / √(v̂ + {4})"),
+        (lambda m, v, c1, c2, eps: (m / c1) / (v / c2 + eps), "m̂ / (v̂ + {4})"),
+    ),
+    (
+        (rmsprop.descend_over_root, "{0} − {4} {1} / (√{2} + {3})"),
+        (rmsprop.descend_over_root_inside, "{0} − {4} {1} / √({2} + {3})"),
+        (lambda w, g, v, eps, eta: w - eta * (g / (v + eps)), "{0} − {4} {1} / ({2} + {3})"),
+    ),
+    (
+        (rmsprop.descend_centered, "{0} − {5} {1} / (√({2} − {3}²) + {4})"),
+        (rmsprop.descend_centered_inside, "{0} − {5} {1} / √({2} − {3}² + {4})"),
+        (
+            lambda w, g, v, m, eps, eta: w - eta * (g / (v - m * m + eps)),
+            "{0} − {5} {1} / ({2} − {3}² + {4})",
+        ),
+    ),
+]
 
 
 @mistake("the squared average of the gradients was not taken off the average of their squares")
 def mean_not_subtracted(problem: Problem) -> Lines:
     """√v for √(v − m²) in the centered RMSprop."""
-    return _exchanged(problem, NOT_CENTERED, "m_") or "this optimizer is not the centered RMSprop"
-
-
-NOT_CENTERED: Exchange = {
-    rmsprop.descend_centered: (rmsprop.descend_over_root, "{0} − {4} {1} / (√{2} + {3})"),
-    rmsprop.descend_centered_inside: (rmsprop.descend_over_root_inside, "{0} − {4} {1} / √({2} + {3})"),
-}
+    (outside, inside, _), (centered, centered_inside, _) = ROOTS[1:]
+    formulas = {centered[0]: outside, centered_inside[0]: inside}
+    return _exchanged(problem, formulas, "m_") or "this optimizer is not the centered RMSprop"
 
 
 # The step: w = w − η · ∂L/∂w, or another direction for the gradient.
