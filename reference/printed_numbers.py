@@ -139,7 +139,7 @@ class JudgedArray:
         return bool((self.left_open > 0).any())
 
     def instead_of(self, derived: Bounded) -> Bounded:
-        """Return what later lines take: each number ± what it leaves open, derived ones where none is printed."""
+        """Return what later lines take: each number ± what it leaves open, and derived ones for the rest."""
         given = self.printed.given
         error = np.where(given, self.left_open, derived.error)
         return Bounded(np.where(given, self.printed.value, derived.value), error, derived.format)

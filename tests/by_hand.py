@@ -5,11 +5,14 @@ Nothing here uses the reference: the file is read as text, and every formula is 
 
 from collections.abc import Callable, Iterator
 from decimal import Decimal
-from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import yaml
 from mpmath import mp, mpf
+
+# What an optimizer keeps of a number, by kind; and its own numbers, by key.
+State: TypeAlias = dict[str, mpf]
+Rule: TypeAlias = dict[str, Any]
 
 
 def sigmoid(z: mpf) -> mpf:
@@ -24,16 +27,10 @@ ACTIVATIONS: dict[str, tuple[Callable[[mpf], mpf], Callable[[mpf], mpf]]] = {  #
 }
 
 
-def softmax(a: list[mpf]) -> list[mpf]:
-    powers = [mp.exp(one) for one in a]
-    return [power / mp.fsum(powers) for power in powers]
-
-
 def cross_entropy(a: list[mpf], y: list[mpf]) -> tuple[mpf, list[mpf]]:
-    p = softmax(a)
-    return -mp.fsum(t * mp.log(q) for t, q in zip(y, p, strict=True)), [
-        q - t for q, t in zip(p, y, strict=True)
-    ]
+    powers = [mp.exp(one) for one in a]
+    pairs = [(power / mp.fsum(powers), t) for power, t in zip(powers, y, strict=True)]
+    return -mp.fsum(t * mp.log(p) for p, t in pairs), [p - t for p, t in pairs]
 
 
 def each(
@@ -59,10 +56,9 @@ LOSSES = {  # of one example: the loss and its derivative at each output
 
 
 class Example:
-    """A published example, read as text, and its training in fifty digits."""
+    """A published example, read as text, and its training in as many digits as mpmath works with."""
 
-    def __init__(self, path: Path) -> None:
-        text = path.read_text(encoding="utf-8")
+    def __init__(self, text: str) -> None:
         self.file: dict[str, Any] = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506 - every scalar stays text
         self.layers = [ACTIVATIONS[layer["activation"]] for layer in self.file["layers"]]
         self.loss = LOSSES[self.file["loss"]["name"]]
@@ -134,16 +130,15 @@ class Example:
         return RULES[rule["name"]](step, old, gradient, state, rule)
 
 
-def sgd(_: int, w: mpf, g: mpf, state: dict[str, mpf], rule: dict[str, Any]) -> tuple[mpf, dict[str, mpf]]:
+def sgd(_: int, w: mpf, g: mpf, state: State, rule: Rule) -> tuple[mpf, State]:
+    g += rule.get("weight_decay", 0) * w
     if "momentum" not in rule:
         return w - rule["learning_rate"] * g, {}
     m = rule["momentum"] * state.get("m", mpf(0)) + g
     return w - rule["learning_rate"] * m, {"m": m}
 
 
-def adam(
-    step: int, w: mpf, g: mpf, state: dict[str, mpf], rule: dict[str, Any]
-) -> tuple[mpf, dict[str, mpf]]:
+def adam(step: int, w: mpf, g: mpf, state: State, rule: Rule) -> tuple[mpf, State]:
     beta1, beta2 = rule["beta1"], rule["beta2"]
     m = beta1 * state.get("m", mpf(0)) + (1 - beta1) * g
     v = beta2 * state.get("v", mpf(0)) + (1 - beta2) * g**2
@@ -151,9 +146,7 @@ def adam(
     return w - rule["learning_rate"] * m / (1 - beta1**step) / (root + rule["eps"]), {"m": m, "v": v}
 
 
-def rmsprop(
-    _: int, w: mpf, g: mpf, state: dict[str, mpf], rule: dict[str, Any]
-) -> tuple[mpf, dict[str, mpf]]:
+def rmsprop(_: int, w: mpf, g: mpf, state: State, rule: Rule) -> tuple[mpf, State]:
     v = rule["alpha"] * state.get("v", mpf(0)) + (1 - rule["alpha"]) * g**2
     return w - rule["learning_rate"] * g / (mp.sqrt(v) + rule["eps"]), {"v": v}
 

@@ -1,4 +1,4 @@
-"""What a wrong number may be: a mistake at the implementation's own inputs, or another number in its place."""
+"""What a wrong number may be: a mistake at the implementation's own inputs, or some other number."""
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
