@@ -17,7 +17,6 @@ import os
 import shutil
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -43,11 +42,11 @@ def stale(mutant: Mutant, root: Path = ROOT) -> str:
 def copied(source: Path, target: Path) -> Path:
     """Copy packages and tests, with the times by which Python knows what it has compiled."""
     for name in COPIED:
-        one = source / name
-        if one.is_dir():
-            shutil.copytree(one, target / name, ignore=shutil.ignore_patterns("out", ".hypothesis"))
+        if (source / name).is_dir():
+            ignored = shutil.ignore_patterns("out", ".hypothesis")
+            shutil.copytree(source / name, target / name, ignore=ignored)
         else:
-            shutil.copy2(one, target / name)
+            shutil.copy2(source / name, target / name)
     return target
 
 
@@ -79,14 +78,10 @@ class FirstFailure:
         settings.load_profile("planted")
 
     def pytest_runtest_logreport(self, report):
-        self.remember(report)
-
-    def pytest_collectreport(self, report):
-        self.remember(report)
-
-    def remember(self, report):
         if report.failed and not self.name:
             self.name = report.nodeid
+
+    pytest_collectreport = pytest_runtest_logreport
 
 
 def tested(root: Path, files: Sequence[str]) -> str:
@@ -95,16 +90,14 @@ def tested(root: Path, files: Sequence[str]) -> str:
     Raises
     ------
     RuntimeError
-        If pytest could not run them.
+        If pytest could not run them, or ran them on other packages than the copy's.
     """
     import pytest
 
     os.chdir(root)
     os.environ["PYTHONPATH"] = str(root)
-    sys.path[:] = [
-        str(root),
-        *(path for path in sys.path if not Path(path or ".").is_relative_to(ROOT / "tests")),
-    ]
+    others = [path for path in sys.path if not Path(path or ".").is_relative_to(ROOT / "tests")]
+    sys.path[:] = [str(root), *others]
     with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
         os.dup2(nowhere.fileno(), 1)
         os.dup2(nowhere.fileno(), 2)
@@ -141,30 +134,23 @@ def outcome_of(mutant: Mutant, test: str) -> tuple[bool, str]:
     return bool(mutant.harmless), f"survived: {mutant.harmless or 'SEEN BY NOBODY'}"
 
 
-def shortened(text: str) -> str:
-    return " ".join(text.split()) or "nothing"
-
-
 def run(mutants: Sequence[Mutant], jobs: int) -> int:
     """Plant each, print the table, and return how many did not go as expected."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(LOADED)
+    pool = ProcessPoolExecutor(jobs, mp_context=context, max_tasks_per_child=1)
     unexpected, caught = 0, 0
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        ProcessPoolExecutor(jobs, mp_context=context, max_tasks_per_child=1) as pool,
-    ):
+    with tempfile.TemporaryDirectory() as folder, pool:
         base = copied(ROOT, Path(folder))
         compileall.compile_dir(base, quiet=2)
         files = sorted({name for mutant in mutants for name in TESTS[mutant.place]})
         if failed := pool.submit(tested, base, files).result():
             raise SystemExit(f"{failed} fails with nothing planted")
-        found = [(mutant, pool.submit(seen, mutant, base)) for mutant in mutants]
-        for mutant, future in found:
+        for mutant, future in [(mutant, pool.submit(seen, mutant, base)) for mutant in mutants]:
             expected, how = outcome_of(mutant, future.result())
             unexpected, caught = unexpected + (not expected), caught + how.startswith("caught")
-            change = f"{shortened(mutant.old)}  →  {shortened(mutant.new)}"
-            print(f"{'' if expected else '!! '}{mutant.file}: {change}\n    {how}", flush=True)
+            old, new = (" ".join(text.split()) or "nothing" for text in (mutant.old, mutant.new))
+            print(f"{'' if expected else '!! '}{mutant.file}: {old}  →  {new}\n    {how}", flush=True)
     harmless = sum(bool(mutant.harmless) for mutant in mutants)
     print(f"{len(mutants)} planted, {caught} caught by the tests of their place, {harmless} without effect.")
     return unexpected
@@ -176,13 +162,11 @@ def main() -> int:
     parser.add_argument("--few", action="store_true", help="the first of each place")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     given = parser.parse_args()
-    mutants, started = chosen(given.place, few=given.few), time.monotonic()
+    mutants = chosen(given.place, few=given.few)
     if reasons := [reason for mutant in mutants if (reason := stale(mutant))]:
         print(*reasons, sep="\n")
         return 1
-    unexpected = run(mutants, given.jobs)
-    print(f"{time.monotonic() - started:.0f} s.")
-    return 1 if unexpected else 0
+    return 1 if run(mutants, given.jobs) else 0
 
 
 if __name__ == "__main__":

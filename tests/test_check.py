@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from networks import damaged, network
+from networks import damaged, hiding, network, showing
 
 from cases.names import observable, outcome
 from reference import Subject, Verdict, judge, sentence, tape, training_steps
@@ -26,12 +26,7 @@ def failures(problem, implementation, promises=frozenset()):
 def failures_after(damage, problem=None, promises=None):
     problem = problem or network()
     shown = observable(problem.depth) if promises is None else promises
-
-    def show(problem):
-        for values in training_steps(problem):
-            yield {name: value for name, value in values.items() if name in shown}
-
-    return failures(problem, damaged(show, damage), shown)
+    return failures(problem, damaged(showing(training_steps, shown), damage), shown)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -49,14 +44,14 @@ def test_a_fault_of_1e_12_is_caught_at_its_own_line(line):
 
 
 def test_a_fault_in_a_wide_weight_gradient_is_caught():
-    problem = network((784, 100, 10), 64, scale=0.5)
+    problem = network((300, 40, 10), 64, scale=0.5)
 
     def damage(claim):
         gradient = claim["dL/dW1"]
-        gradient[17, 300] += 1e-12 * np.max(np.abs(gradient))
+        gradient[17, 200] += 1e-12 * np.max(np.abs(gradient))
 
     first, *others = failures_after(damage, problem)
-    assert (first.quantity, first.index) == ("dL/dW1", (17, 300))
+    assert (first.quantity, first.index) == ("dL/dW1", (17, 200))
     assert [finding.quantity for finding in others] == ["W1_new"]
 
 
@@ -77,27 +72,15 @@ def test_the_documents_missing_weight_factor_is_caught():
     found = failures(problem, literally)
     assert [finding.quantity for finding in found] == ["dL/da1"]
 
-    def hidden(problem):
-        yield {name: value for name, value in next(literally(problem)).items() if name in outcome(2)}
-
-    assert failures(problem, hidden, outcome(2))[0].quantity == "dL/dW1"
+    assert failures(problem, hiding(literally), outcome(2))[0].quantity == "dL/dW1"
 
 
-def test_nan_never_agrees():
-    def damage(claim):
-        claim["dL/dW1"][1, 0] = math.nan
-
-    first = failures_after(damage)[0]
-    assert (first.quantity, first.verdict, first.index) == ("dL/dW1", Verdict.DIFFERS, (1, 0))
-    assert math.isnan(first.used)
-
-
-def test_infinity_does_not_agree_with_a_finite_number():
-    def damage(claim):
-        claim["loss"][()] = math.inf
-
-    first = failures_after(damage)[0]
-    assert (first.quantity, first.verdict) == ("loss", Verdict.DIFFERS)
+@pytest.mark.parametrize(("name", "index"), [("dL/dW1", (1, 0)), ("loss", ())])
+@pytest.mark.parametrize("number", [math.nan, math.inf])
+def test_nan_never_agrees_and_infinity_not_with_a_finite_number(name, index, number):
+    first = failures_after(lambda claim: claim[name].__setitem__(index, number))[0]
+    assert (first.quantity, first.verdict, first.index) == (name, Verdict.DIFFERS, index)
+    assert not math.isfinite(first.used)
 
 
 @pytest.mark.parametrize(
@@ -164,21 +147,15 @@ def test_claims_may_be_written_over_by_the_next_step(certify):
     assert [step.failures for step in steps] == [(), (), ()]
 
 
-def test_what_comes_after_the_last_step_is_not_asked_for():
+def test_stopping_early_is_an_error_and_what_comes_after_the_last_step_is_not_asked_for():
     def crashing(problem):
-        yield from training_steps(problem)
-        raise ZeroDivisionError
+        yield from training_steps(replace(problem, steps=1))
+        if problem.steps == 1:
+            raise ZeroDivisionError
 
     assert failures(network(steps=1), crashing) == []
-
-
-def test_stopping_early_is_an_error():
-    def lazy(problem):
-        yield next(training_steps(problem))
-
-    steps = list(judge(network(steps=3), lazy, frozenset()))
-    assert [len(step.failures) for step in steps] == [0, 1]
-    assert steps[1].failures[0].reason == "stopped after 1 of 3 steps"
+    first, second = judge(network(steps=3), crashing, frozenset())
+    assert [one.reason for one in first.failures + second.failures] == ["stopped after 1 of 3 steps"]
 
 
 def test_writing_to_the_inputs_is_an_error_and_changes_no_others():
@@ -195,19 +172,13 @@ def test_writing_to_the_inputs_is_an_error_and_changes_no_others():
 
 
 def test_each_step_is_judged_from_the_implementations_own_state():
-    """A wrong first update is told once; the second step is right, from where the implementation stands."""
-    calls = []
-
-    def damage(claim):
-        calls.append(claim)
-        if len(calls) == 1:
-            claim["W1_new"] += 0.25
+    """A wrong first update is a finding once; the second step is right, from where the implementation is."""
 
     def own_steps(problem):
         state = problem
-        for _ in range(problem.steps):
+        for number in range(problem.steps):
             values = {k: v for k, v in next(training_steps(state)).items() if k in observable(2)}
-            damage(values)
+            values["W1_new"] += 0.25 * (number == 0)
             state = replace(state, parameters={name: values[f"{name}_new"] for name in state.parameters})
             yield values
 
@@ -217,16 +188,11 @@ def test_each_step_is_judged_from_the_implementations_own_state():
 
 def test_a_hidden_quantity_widens_the_bound_of_what_follows():
     problem = network((20, 30, 5), 8)
-
-    def hidden(problem):
-        yield {name: value for name, value in next(training_steps(problem)).items() if name in outcome(2)}
-
     (shown,) = judge(problem, training_steps, frozenset())
-    (plain,) = judge(problem, hidden, outcome(2))
+    (plain,) = judge(problem, hiding(training_steps), outcome(2))
     tolerance = {finding.quantity: finding.tolerance for finding in shown.findings}
     wider = {finding.quantity: finding.tolerance / tolerance[finding.quantity] for finding in plain.findings}
-    assert wider["dL/dW1"] > 2
-    assert wider["loss"] > 2
+    assert min(wider["dL/dW1"], wider["loss"]) > 2
 
 
 def test_a_bound_that_certifies_nothing_is_undecided_and_does_not_pass():
@@ -243,12 +209,7 @@ def test_a_bound_that_certifies_nothing_is_undecided_and_does_not_pass():
 
 def test_an_overflow_is_undecided():
     problem = network((2, 2), 3, activations="identity", dtype="float32", scale=1e25)
-
-    def run(problem):
-        with np.errstate(all="ignore"):
-            yield from training_steps(problem)
-
-    found = {finding.quantity: finding.verdict for finding in failures(problem, run)}
+    found = {finding.quantity: finding.verdict for finding in failures(problem, training_steps)}
     assert found["loss"] is Verdict.UNDECIDED
 
 
@@ -298,7 +259,7 @@ ODD_BOUNDS = st.sampled_from([0.0, 2**-52, 2**-51, 0.09, 0.11, 1e-310, 1e-292, 5
 
 
 @given(st.lists(st.tuples(ODD_NUMBERS, ODD_NUMBERS, ODD_BOUNDS), min_size=6, max_size=6))
-@settings(max_examples=500)
+@settings(max_examples=250)
 def test_each_of_many_arrays_is_compared_as_one_alone(elements):
     claimed, value, error = (np.array(part).reshape(3, 2) for part in zip(*elements, strict=True))
     with np.errstate(all="ignore"):
@@ -375,18 +336,12 @@ def test_a_conventional_tolerance_replaces_no_derived_verdict():
     assert (outside.verdict, outside.conventional, outside.passes) == (Verdict.AGREES, False, False)
 
 
-def test_the_sentence_names_the_element_both_numbers_and_the_bound():
-    def damage(claim):
-        claim["dL/dW1"][0, 1] *= 4
-
-    first = failures_after(damage)[0]
+def test_the_sentence_names_the_element_both_numbers_and_the_bound_or_what_is_wrong():
+    first = failures_after(lambda claim: claim["dL/dW1"].__setitem__((0, 1), 4))[0]
     text = sentence(first, SUBJECT)
-    both = f"dL/dW1[0, 1] is {first.claimed!r}, but follows from its inputs as {first.derived!r} ± "
-    assert text.startswith(both)
+    assert text.startswith(
+        f"dL/dW1[0, 1] is {first.claimed!r}, but follows from its inputs as {first.derived!r} ± "
+    )
     assert text.endswith(f": off by {first.error:.2g} (theirs, float64, nets/example)")
-
-
-def test_the_sentence_of_an_error_says_what_is_wrong():
     (error,) = failures_after(lambda claim: claim.pop("loss"))
-    expected = "loss was promised, but is not claimed (theirs, float64, nets/example)"
-    assert sentence(error, SUBJECT) == expected
+    assert sentence(error, SUBJECT) == "loss was promised, but is not claimed (theirs, float64, nets/example)"
