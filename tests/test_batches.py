@@ -43,7 +43,7 @@ def sizes(problem, implementation=training_steps, certifies=lambda _: False):
 
 
 def changing(change):
-    """Train rightly, but for what `change` gives of a step: its own quantities, or None for one that it hides."""
+    """Train rightly, but for what `change` gives of a step: other numbers, or None for what it hides."""
 
     def implementation(given):
         for number, claim in enumerate(training_steps(given), start=1):
