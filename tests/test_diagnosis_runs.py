@@ -16,7 +16,6 @@ from reports.runs.runner import explained, rows_of
 
 FORMATS = ("float64", "float32")
 EACH_FORMAT = pytest.mark.parametrize("dtype", FORMATS)
-IGNORED = "the schedule was ignored: the learning rate stayed what it was at first"
 
 
 def unit(optimizer, dtype, schedule=None, **others):
@@ -87,22 +86,27 @@ def first(problem, implementation):
     raise AssertionError("nothing failed")
 
 
-@EACH_FORMAT
-def test_a_schedule_that_was_ignored_is_named_in_the_step_where_it_first_matters(dtype):
-    found = first(unit("sgd", dtype, STEP), by_hand(plain))
-    assert (found.finding.step, found.finding.quantity) == (2, "W1_new")
-    assert str(found) == f"Explained by: {IGNORED}."
+ADAM = {"name": "adam", "beta1": 0.9, "beta2": 0.999, "eps": 1e-8}
+RUNS = [  # the rule, its schedule, the program, what it keeps and shows; the step and the quantity, the name
+    ("sgd", STEP, by_hand(plain), (2, "W1_new"), "schedule-ignored"),
+    ("momentum", None, by_hand(averaged, "m"), (1, "W1_new"), "momentum-as-an-average"),
+    ("momentum", STEP, by_hand(averaged, "m"), (1, "W1_new"), "momentum-as-an-average"),
+    ("momentum", STEP, by_hand(averaged, "m", "m"), (1, "m_W1_new"), "momentum-as-an-average"),
+    # corrected for its start, the first step is the same
+    (ADAM, None, by_hand(swapped, "mv"), (2, "W1_new"), "betas-swapped"),
+    (ADAM, None, by_hand(swapped, "mv", "mv"), (1, "m_W1_new"), "betas-swapped"),
+    ("momentum", STEP, by_hand(with_the_rate_inside, "m"), (2, "W1_new"), "rate-inside-the-momentum"),
+    ("momentum", STEP, by_hand(with_the_rate_inside, "m", "m"), (1, "m_W1_new"), "rate-inside-the-momentum"),
+]
 
 
 @EACH_FORMAT
-@pytest.mark.parametrize("schedule", [None, STEP])
-def test_momentum_as_an_average_has_a_name_of_its_own(dtype, schedule):
-    problem = unit("momentum", dtype, schedule, learning_rate=0.3)
-    hidden = first(problem, by_hand(averaged, "m"))
-    shown = first(problem, by_hand(averaged, "m", "m"))
-    assert (hidden.finding.quantity, shown.finding.quantity) == ("W1_new", "m_W1_new")
-    assert hidden.names == shown.names == ("momentum-as-an-average",)
-    assert str(shown).endswith(": the momentum was taken as an average, with 1 − μ before the gradient.")
+@pytest.mark.parametrize(("rule", "schedule", "program", "place", "name"), RUNS)
+def test_a_program_written_out_by_hand_is_explained(dtype, rule, schedule, program, place, name):
+    found = first(unit(rule, dtype, schedule, learning_rate=0.3), program)
+    assert (found.finding.step, found.finding.quantity) == place
+    assert found.names == (name,)
+    assert str(found) == f"Explained by: {MISTAKES[name].sentence}."
 
 
 @EACH_FORMAT
@@ -113,22 +117,6 @@ def test_where_1_less_the_momentum_is_the_rate_a_hidden_average_has_two_names(dt
     for step in judge(problem, by_hand(averaged, "m"), frozenset()):
         assert {explain_step(problem, step, one).names for one in step.failures} == {both}
     assert first(problem, by_hand(averaged, "m", "m")).names == both[:1]
-
-
-@EACH_FORMAT
-@pytest.mark.parametrize("shown", ["", "mv"])
-def test_swapped_betas_are_named_whether_the_averages_are_shown_or_hidden(dtype, shown):
-    rule = {"name": "adam", "beta1": 0.9, "beta2": 0.999, "eps": 1e-8}
-    found = first(unit(rule, dtype), by_hand(swapped, "mv", shown))
-    assert found.names == ("betas-swapped",)
-    assert found.finding.step == (1 if shown else 2)  # corrected for its start, the first step is the same
-
-
-@EACH_FORMAT
-@pytest.mark.parametrize("shown", ["", "m"])
-def test_a_rate_inside_the_momentum_is_named_whether_the_momentum_is_shown_or_hidden(dtype, shown):
-    found = first(unit("momentum", dtype, STEP), by_hand(with_the_rate_inside, "m", shown))
-    assert found.names == ("rate-inside-the-momentum",)
 
 
 # every mistake, on every rule
