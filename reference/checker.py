@@ -4,9 +4,8 @@ Each line is derived from what the implementation itself states above it, so onl
 allowed and the first line that differs is the faulty one. Where the implementation hides a quantity, later
 lines take the derived one with its bound, and the bound grows by what was hidden.
 
-Call overhead dominates for small arrays, so steps of a long run are judged in batches: a step is judged from
-the implementation's own state before it, so steps that state it do not wait for each other. A batch is a
-stack, as many cases are (`reference.batched`).
+Call overhead dominates for small arrays, so steps of a long run are judged in batches, as many cases are
+(`reference.batched`): steps that state what the next one starts from do not wait for each other.
 """
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence

@@ -1,9 +1,8 @@
 """The exact run that printed numbers are compared with: the training from the inputs as they are written.
 
 It runs in balls, which widen from step to step. Where they have become too wide, the whole is repeated with
-as many bits as the rate of losing them foretells for the last step, at least twice as many (Ziv, as in
-`reference.certified`). Plain descent loses none; Adam one or two a step, and what would need more than
-`MAX_BITS` is run twice without radii instead.
+twice as many bits (Ziv, as in `reference.certified`). Plain descent loses none; Adam one or two a step, and
+what would need more than `MAX_BITS` is run twice without radii instead.
 
 Numbers that a program printed are those of its number format: there the exact run is every quantity's
 certified value, with all that a correct program may be off by (`reference.certified`).
@@ -26,9 +25,6 @@ from reference.training import advance, exact_inputs, initial_values, tape
 
 # Bits that are worked with below a ball's radius.
 GUARD_BITS: Final = 64
-
-# The rate of losing bits grows: what is asked for is this much of what it foretells.
-MARGIN: Final = 1.3
 
 # With more a step takes too long. Adam needs this many after some 2,000 steps.
 MAX_BITS: Final = 4096
@@ -81,47 +77,37 @@ class ExactStep:
 def exact_run(problem: Problem, published: Published) -> dict[int, ExactStep]:
     """Return the steps of the exact run of which something is printed, by number.
 
-    Parameters
-    ----------
-    problem
-        The published example, in the format that printed it, or in float64.
+    The problem is the published example, in the format that printed it, or in float64.
     """
     steps = [entry.step for entry in published.steps]
     if published.computed_in is not None:
         return _allowed(problem, steps)
     bits, before = BITS, 0
-    settled = _is_rounded(published)  # no bits make narrower what the inputs leave open
-    while True:
-        run, ended, more_bits = _run(problem, published, bits, to_the_end=settled)
+    settled = bool(_rounded(published))  # no bits make narrower what the inputs leave open
+    while bits <= MAX_BITS:
+        run, ended = _run(problem, published, bits, to_the_end=settled)
         if settled or not ended:
             return run
-        settled = ended == before  # more bits did not help: the run is at a kink there
-        bits, before = (BITS if settled else more_bits), ended
-        if bits > MAX_BITS:
-            return _by_two_runs(problem, published, steps)
+        settled, before = ended == before, ended  # more bits did not help: the run is at a kink there
+        bits = BITS if settled else 2 * bits
+    return _by_two_runs(problem, published, steps)
 
 
 def _run(
     problem: Problem, published: Published, bits: int, *, to_the_end: bool
-) -> tuple[dict[int, ExactStep], int, int]:
-    """Run to the last step, or until a ball is too wide: the rate of losing bits tells how many it takes.
-
-    Returns
-    -------
-    The steps; the one at which a ball became too wide, and how many bits may do, or 0 and 0.
-    """
+) -> tuple[dict[int, ExactStep], int]:
+    """Run to the last step, or until a ball is too wide; return the steps, and the one where it was, or 0."""
     run: dict[int, ExactStep] = {}
-    entries, widths = {entry.step: entry for entry in published.steps}, [-float(bits)]
+    entries = {entry.step: entry for entry in published.steps}
     for step, known, values in certified_at(problem, entries, published.inputs, bits):
-        widths.append(_width_of_state(problem, known))
-        if not to_the_end and not widths[-1] <= -SPARE:
-            return run, step, bits + max(bits, _lost(widths[:-1], max(entries) - step))
+        if not to_the_end and not _width_of_state(problem, known) <= -SPARE:
+            return run, step
         if step in entries:
             run[step] = _of_balls(problem, published, step, known, values, bits)
             printed = entries[step].values.items()
             if not to_the_end and not all(_is_sharp(run[step], *one) for one in printed):
-                return run, step, 2 * bits
-    return run, 0, 0
+                return run, step
+    return run, 0
 
 
 def _by_two_runs(
@@ -156,20 +142,11 @@ def certified_at(
     *,
     middles: bool = False,
 ) -> Iterator[tuple[int, dict[str, Ball], dict[str, Ball]]]:
-    """Train in balls to the last of these steps; of the others only what leads to the next is computed.
+    """Train in balls to the last of these steps, from inputs as they are written.
 
-    As the balls widen, fewer bits are worked with: digits far below their radius mean nothing.
-
-    Parameters
-    ----------
-    inputs
-        Those by name as they are written, in place of the problem's own binary numbers.
-    middles
-        Whether each step starts from the middles of the balls alone, so that nothing is certified.
-
-    Yields
-    ------
-    Each step's number, what is known before it, and its quantities: all of them where it was asked for.
+    Yielded are each step's number, what is known before it, and its quantities: all of them where it was
+    asked for, else what leads to the next step. As the balls widen, fewer bits are worked with: digits far
+    below their radius mean nothing. With `middles` each step starts from those alone: nothing is certified.
     """
     every, known = tape(problem), exact_balls(initial_values(problem))
     needed = leading_to(map(names.updated, problem.state), every)
@@ -192,15 +169,9 @@ def _width_of_state(problem: Problem, known: Mapping[str, Ball]) -> float:
     return max((known[name].width() for name in problem.state), default=-math.inf)
 
 
-def _lost(widths: Sequence[float], steps: int) -> int:
-    """Return how many bits further steps will lose, at the rate of the later half of those before."""
-    half = len(widths) // 2
-    return math.ceil(MARGIN * max(0.0, widths[-1] - widths[half]) / max(half, 1) * steps)
-
-
-def _is_rounded(published: Published) -> bool:
-    """Whether the inputs themselves are known to their printed digits only: no bits make that narrower."""
-    return any(one.half_unit is not None for one in published.inputs.values())
+def _rounded(published: Published) -> set[str]:
+    """Return the inputs that are known to their printed digits only."""
+    return {name for name, one in published.inputs.items() if one.half_unit is not None}
 
 
 def _is_sharp(step: ExactStep, name: str, printed: PublishedArray) -> bool:
@@ -217,7 +188,7 @@ def _of_balls(
     bits: int,
 ) -> ExactStep:
     """Take balls as numbers with a bound; the rules' numbers, and data that is exact, as they are."""
-    rounded = {name for name, one in published.inputs.items() if one.half_unit is not None}
+    rounded = _rounded(published)
     before = exact_inputs(problem, PRINTED) | {names.STEP: Bounded.exact(float(step), PRINTED)}
     with precision(bits):
         before |= {name: _start(known[name]) for name in known.keys() & {*problem.state, *rounded}}

@@ -31,15 +31,11 @@ WORST_FIRST: Final = (Verdict.DIFFERS, Verdict.UNDECIDED, Verdict.AGREES)
 
 @dataclass(frozen=True, eq=False)
 class Influence:
-    """What a printed array above a line, of this `name`, makes of it.
+    """What a printed array above a line makes of it."""
 
-    For each element of the line `makes` is how far it would move, and what its bound would lose, if the array
-    were exact. Of the array's coarsest number there are the `text` as printed, the `exact` value, and half a
-    unit in its last place.
-    """
-
-    name: str
-    makes: Real
+    name: str  # the array's, with its step where that is the one before
+    makes: Real  # how far each element would move, and what its bound would lose, if the array were exact
+    # the coarsest number of the array as it was printed, the exact one, and half a unit in its last place
     text: str
     exact: float
     half_unit: float
@@ -47,17 +43,13 @@ class Influence:
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """What printed numbers are held against: the `derived` ones, `off` by |printed − derived| from them.
-
-    The derived ones are uncertain by `bound`, and `limit` is the widest bound that certifies a printed
-    number. With `is_exact` they are the exact ones, and the bound is what a program may add to them.
-    """
+    """What printed numbers are held against."""
 
     derived: Bounded
-    off: Real
-    bound: Real
-    limit: Real
-    is_exact: bool = False
+    off: Real  # |printed − derived|
+    bound: Real  # what the derived numbers themselves are uncertain by
+    limit: Real  # the widest bound that certifies the printed number
+    is_exact: bool = False  # whether the bound is what a program may add to the exact numbers
 
     def agrees(self, half_unit: Real) -> NDArray[np.bool_]:
         """Which numbers are within a bound that certifies them, or what the exact ones round to."""
@@ -80,27 +72,15 @@ class Reference:
 
 @dataclass(frozen=True, eq=False)
 class JudgedArray:
-    """Every printed number of one quantity of one step, with its verdict.
-
-    Attributes
-    ----------
-    half_unit
-        Half a unit in each last printed place.
-    exact, above
-        The exact run, and what follows from the printed numbers above; the same where none is above.
-    influences
-        What each printed array above makes of what follows, where a number is not the exact one.
-    run
-        The step of the exact run.
-    """
+    """Every printed number of one quantity of one step, with its verdict."""
 
     step: int
     quantity: str
     printed: PublishedArray
-    half_unit: Real
+    half_unit: Real  # of each last printed place
     exact: Reference
-    above: Reference
-    influences: tuple[Influence, ...]
+    above: Reference  # what follows from the printed numbers above; the exact one where none is above
+    influences: tuple[Influence, ...]  # of the printed arrays above, where a number is not the exact one
     run: ExactStep
 
     @cached_property
@@ -246,14 +226,8 @@ def judge_published(problem: Problem, published: Published) -> Iterator[JudgedPr
     each known to half a unit in its last place, and those leave at most its own last digit open. What crosses
     to the next step is the state: as printed where it was printed of the step before, else the exact one.
 
-    Parameters
-    ----------
-    problem
-        The published example, in float64 or in the format that computed the numbers.
-
-    Yields
-    ------
-    One judged step for each training step that has printed numbers, with the state that leads to it.
+    The problem is the published example, in float64 or in the format that computed the numbers. A step is
+    yielded for each training step that has printed numbers, with the state that leads to it.
     """
     run = exact_run(problem, published)
     before: JudgedPrint | None = None
@@ -268,22 +242,13 @@ def judge_published(problem: Problem, published: Published) -> Iterator[JudgedPr
 
 @dataclass(eq=False)
 class PrintedWalk:
-    """The walk over one step, each line derived from the printed numbers above it.
-
-    Attributes
-    ----------
-    problem, entry, exact
-        What is computed, what is printed of the step, and the exact run's step.
-    printed
-        The printed arrays by name; at first the state that was printed of the step before.
-    sources
-        The printed arrays that leave something open, from which each quantity follows.
-    """
+    """The walk over one step, each line derived from the printed numbers above it."""
 
     problem: Problem
     entry: PublishedStep
     exact: ExactStep
-    printed: dict[str, JudgedArray]
+    printed: dict[str, JudgedArray]  # by name; at first the state that was printed of the step before
+    # the printed arrays that leave something open, from which each quantity follows
     sources: dict[str, frozenset[str]] = field(init=False)
     arrays: dict[str, JudgedArray] = field(default_factory=dict)
 

@@ -119,16 +119,9 @@ def _holds(context: StepContext, quantity: str, candidate: Candidate) -> bool:
 
 
 def diagnose(problem: Problem, judged: Iterable[JudgedStep]) -> Iterator[Diagnosis]:
-    """Diagnose an implementation's run, each finding as `explain_step` does.
+    """Diagnose an implementation's run, from its first step on as `judge` yields it.
 
-    Parameters
-    ----------
-    judged
-        Its steps from the first on, as `judge` yields them.
-
-    Yields
-    ------
-    A diagnosis of each finding with numbers that differ, or an array of the wrong shape or dtype, in order.
+    Each finding with numbers that differ, or an array of the wrong shape or dtype, has a diagnosis, in order.
     """
     for step in judged:
         context = context_of(problem, step)
@@ -138,16 +131,9 @@ def diagnose(problem: Problem, judged: Iterable[JudgedStep]) -> Iterator[Diagnos
 
 
 def explain_step(problem: Problem, judged: JudgedStep, finding: Finding) -> Diagnosis:
-    """Diagnose one finding of one judged step.
+    """Diagnose any finding of a step that is not agreement; of the step as `judge` yields it.
 
     A mistake is taken to be made from the start of the run on, in hidden lines as in those that are shown.
-
-    Parameters
-    ----------
-    judged
-        The step, as `judge` yields it: with the steps before it that a hidden state follows from.
-    finding
-        A finding of the step that is not agreement; any of them, not only the first.
     """
     return explain_in(context_of(problem, judged), finding)
 
@@ -205,22 +191,12 @@ Site: TypeAlias = tuple[int, str]
 def explain_published(
     problem: Problem, published: Published, judged: Iterable[JudgedPrint] | None = None
 ) -> tuple[Diagnosis, ...]:
-    """Diagnose published numbers; one that agrees is accused of nothing, whatever precedes it.
+    """Diagnose each printed quantity of which a number differs, in order.
 
     Each mistake is run from the inputs to the last printed number, because what is printed may come from a
     program whose intermediate values are not; what no run explains is tried line by line, on the printed
-    numbers themselves, and then element by element.
-
-    Parameters
-    ----------
-    problem
-        The published example, in float64 or in the format that computed the numbers.
-    judged
-        What `judge_published` yields, if it is at hand.
-
-    Returns
-    -------
-    A diagnosis of each printed quantity of which a number differs, in order.
+    numbers themselves, and then element by element. The problem is the published example, in float64 or in
+    the format that computed the numbers; `judged` is what `judge_published` yields, if it is at hand.
     """
     steps = list(judge_published(problem, published) if judged is None else judged)
     differing = [(step, array) for step in steps for array in step.arrays.values() if array.wrong.any()]
