@@ -2,17 +2,15 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cases import Problem, names
 from reference.arithmetic import Bounded
-from reference.line import Line
+from reference.line import Array, Line
 from reference.training import tape
-
-Array = TypeVar("Array", NDArray[Any], Bounded)
 
 # The lines as a mistake has them, each for the tape's line of that name; or, in words, why it has none.
 Lines: TypeAlias = list[Line] | str
@@ -117,7 +115,7 @@ def lines_with(problem: Problem, *formulas: Any) -> list[Line]:  # noqa: ANN401 
 
 
 def update_lines(problem: Problem) -> list[Line]:
-    """Return the right lines of W_new and b_new, of the parameters that are trained."""
+    """Return the right lines of the trained parameters' updates."""
     return lines_named(problem, map(names.updated, problem.trained))
 
 
@@ -133,10 +131,10 @@ def rate_of(problem: Problem) -> str:
 
 
 def rewritten(
-    lines: Iterable[Line], formula: Callable[..., Any], template: str, kept: int | None = None
+    lines: Iterable[Line], formula: Callable[..., Any], template: str = "", kept: int | None = None
 ) -> list[Line]:
-    """Return lines with another formula, of the first `kept` of their inputs, or of all."""
-    return [Line(line.name, formula, line.inputs[:kept], template) for line in lines]
+    """Return lines with another formula and its template, of the first `kept` of their inputs, or of all."""
+    return [Line(line.name, formula, line.inputs[:kept], template or line.template) for line in lines]
 
 
 def rewired(line: Line, others: Mapping[str, str]) -> Line:
@@ -183,14 +181,18 @@ def next_count(step: Array) -> Array:
     return constant(step, lambda count: count + 1)
 
 
-def rearranged(rows: Array, move: Callable[[NDArray[Any]], NDArray[Any]]) -> Array:
-    """Return what `move` makes of the numbers' places, such as the first row alone."""
+def first_example(rows: Array) -> Array:
+    """Return the first row alone, shape (1, n)."""
+    return _rearranged(rows, lambda array: array[:1])
+
+
+def broadcast(rows: Array, shape: tuple[int, ...]) -> Array:
+    """Repeat a single column until it has this shape, as NumPy does silently."""
+    return _rearranged(rows, lambda array: np.broadcast_to(array, shape))
+
+
+def _rearranged(rows: Array, move: Callable[[NDArray[Any]], NDArray[Any]]) -> Array:
     if isinstance(rows, Bounded):
         error = rows.error if isinstance(rows.error, float) else move(rows.error)
         return Bounded(move(rows.value), error, rows.format)
     return move(rows)
-
-
-def first_example(rows: Array) -> Array:
-    """Return the first row alone, shape (1, n)."""
-    return rearranged(rows, lambda array: array[:1])

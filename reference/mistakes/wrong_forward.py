@@ -46,7 +46,6 @@ def bias_not_added(problem: Problem) -> Lines:
 
 
 def right_rule(problem: Problem) -> Loss:
-    """Return the loss as the case states it."""
     return loss_rule(problem.loss, problem.reduction, problem.loss_numbers)
 
 
@@ -61,7 +60,6 @@ def both(problem: Problem, wrong: Loss) -> list[Line]:
 
 @mistake("the mean over the batch was taken as a sum")
 def sum_for_mean(problem: Problem) -> Lines:
-    """½ Σ for 1/N · ½ Σ, or Σ for 1/(N·n) · Σ, in the loss and in its gradient."""
     if problem.reduction != "mean":
         return "this loss is a sum"
     if _is_mean_of_one(problem):
@@ -95,7 +93,6 @@ def mean_over_all_elements(problem: Problem) -> Lines:
 
 @mistake("the mean was taken over the examples only, not over all elements")
 def mean_over_examples(problem: Problem) -> Lines:
-    """1/N · Σ for 1/(N·n) · Σ, in the loss and in its gradient."""
     if LOSSES[problem.loss].mean_over == "examples" or problem.reduction != "mean":
         return "this loss is no mean over all elements"
     if 1 in problem.y.shape:
@@ -140,7 +137,6 @@ def half_applied_to_the_gradient(problem: Problem) -> Lines:
 
 @mistake("the 2 of the square's derivative is missing")
 def two_missing_in_the_gradient(problem: Problem) -> Lines:
-    """(ŷ − y) / (N·n) for 2 (ŷ − y) / (N·n)."""
     return _halved_gradient(problem) if problem.loss == MEAN else "this gradient has no 2"
 
 
@@ -165,7 +161,6 @@ def sign_of_the_error(problem: Problem) -> Lines:
 
 @mistake("the labels were not smoothed")
 def label_smoothing_missing(problem: Problem) -> Lines:
-    """y for (1 − s) y + s/n, in the loss and in its gradient."""
     if not dict(problem.loss_numbers).get("label_smoothing"):
         return "this loss smooths no labels"
     if problem.y.shape[1] == 1:

@@ -14,15 +14,14 @@ from reference.line import Line, bias_gradient, linear, through_weights, unchang
 from reference.mistakes.mistake import (
     NO_HIDDEN_LAYER,
     ONE_EXAMPLE,
-    Array,
     Lines,
+    broadcast,
     first_example,
     layers,
     lines_named,
     lines_with,
     magnitude,
     mistake,
-    rearranged,
     rewired,
     rewritten,
     square_layers,
@@ -37,13 +36,11 @@ def _is_identity(problem: Problem, k: int) -> bool:
 
 
 def _gradients(problem: Problem, of: Callable[[int], str], those: Iterable[int]) -> list[Line]:
-    """Return the right lines of the gradients at a quantity of these layers."""
     return lines_named(problem, (names.gradient(of(k)) for k in those))
 
 
 @mistake("the activation's derivative is missing in the output layer")
 def derivative_missing_in_the_output(problem: Problem) -> Lines:
-    """∂L/∂z = ∂L/∂a in the last layer."""
     if _is_identity(problem, problem.depth):
         return "the output's activation is the identity, with derivative 1"
     return rewritten(_gradients(problem, names.z, [problem.depth]), unchanged, "{0}", kept=1)
@@ -51,7 +48,6 @@ def derivative_missing_in_the_output(problem: Problem) -> Lines:
 
 @mistake("the activation's derivative is missing in the hidden layers")
 def derivative_missing_in_hidden_layers(problem: Problem) -> Lines:
-    """∂L/∂z = ∂L/∂a in every layer but the last."""
     if problem.depth == 1:
         return NO_HIDDEN_LAYER
     curved = [k for k in layers(problem)[:-1] if not _is_identity(problem, k)]
@@ -116,14 +112,8 @@ def weight_factor_missing(problem: Problem) -> Lines:
         return NO_HIDDEN_LAYER
     fitting = [k for k in layers(problem, 2) if _width(problem, k) in {_width(problem, k - 1), 1}]
     lines = [rewired(line, {names.W(k): names.a(k - 1)}) for k in fitting for line in _before(problem, [k])]
-    return rewritten(lines, _broadcast, "{0}") or NO_EQUAL_WIDTHS
-
-
-NO_EQUAL_WIDTHS = "no layer is as wide as the one before, so the shapes do not fit"
-
-
-def _broadcast(rows: Array, like: Array) -> Array:
-    return rearranged(rows, lambda array: np.broadcast_to(array, like.shape))
+    wrong = rewritten(lines, lambda dL_dz, a: broadcast(dL_dz, a.shape), "{0}")
+    return wrong or "no layer is as wide as the one before, so the shapes do not fit"
 
 
 @mistake("the hidden gradient was sent through the transposed weights")
@@ -159,7 +149,6 @@ def already_updated_weights(problem: Problem) -> Lines:
 
 @mistake("the weight gradient was taken from z of the layer before, not from its activation a")
 def weight_gradient_from_z(problem: Problem) -> Lines:
-    """∂L/∂w_k = ∂L/∂z_k · z_{k−1}."""
     if problem.depth == 1:
         return NO_HIDDEN_LAYER
     before = {names.a(k): names.z(k) for k in layers(problem)[:-1] if not _is_identity(problem, k)}
@@ -212,7 +201,7 @@ def float32_forward(problem: Problem) -> Lines:
     def linear_in_float32(x: Plain, W: Plain, b: Plain) -> Plain:
         return (_in_float32(x) @ _in_float32(W).mT).astype(x.dtype) + b
 
-    lines = [replace(line, formula=linear_in_float32) for line in lines_with(problem, linear)]
+    lines = rewritten(lines_with(problem, linear), linear_in_float32)
     return _no_float64(problem) or lines
 
 
@@ -254,15 +243,13 @@ def float32_learning_rate(problem: Problem) -> Lines:
     "the factors of the matrix products were rounded to TF32, to 10 bits after the point", numpy_only=True
 )
 def tf32_products(problem: Problem) -> Lines:
-    """Every matrix product of a float32 run as tensor cores compute it where TF32 is allowed."""
-
-    def of_rounded(right: Callable[..., Any]) -> Callable[..., Plain]:
-        return lambda first, second, *others: right(tf32(first), tf32(second), *others)
-
     if problem.dtype != "float32":
         return "TF32 takes the place of float32 only"
-    products = lines_with(problem, linear, weight_gradient, through_weights)
-    return [replace(line, formula=of_rounded(line.formula)) for line in products]
+    return list(map(_of_tf32, lines_with(problem, linear, weight_gradient, through_weights)))
+
+
+def _of_tf32(line: Line) -> Line:
+    return replace(line, formula=lambda x, W, *others: line.formula(tf32(x), tf32(W), *others))
 
 
 def tf32(array: Plain) -> Plain:

@@ -45,10 +45,11 @@ PYTORCH_CLIP_EPS = 1e-6
 
 @mistake("the schedule is one step ahead: the steps were counted from 1, not from 0")
 def schedule_off_by_one(problem: Problem) -> Lines:
-    return [
-        changed(line, names.STEP, next_count, line.template.replace("({1} − 1)", "{1}"))
-        for line in lines_named(problem, [names.RATE])
-    ] or NO_SCHEDULE
+    lines = lines_named(problem, [names.RATE])
+    ahead = [
+        changed(line, names.STEP, next_count, line.template.replace("({1} − 1)", "{1}")) for line in lines
+    ]
+    return ahead or NO_SCHEDULE
 
 
 @mistake("the schedule was ignored: the learning rate stayed what it was at first")
@@ -80,8 +81,6 @@ def clipped_by_value(problem: Problem) -> Lines:
 
 @mistake("each gradient was clipped by a norm of its own, not by that of all")
 def norm_of_each_parameter(problem: Problem) -> Lines:
-    """∂L/∂w · min(1, c / (‖∂L/∂w‖ + ε))."""
-
     def clipped(g: Array, max_norm: Array, eps: Array) -> Array:
         return clip(g, coefficient(NORM(g), max_norm, eps))
 
@@ -120,18 +119,19 @@ def clip_eps_missing(problem: Problem) -> Lines:
     if problem.clipping and problem.clipping["clip_eps"] == 0:
         return "ε is 0"
     return _of_factor(
-        problem, lambda total, max_norm, eps: coefficient(total, max_norm, 0 * eps), "min(1, {1} / {0})"
+        problem, lambda total, most, eps: coefficient(total, most, 0 * eps), "min(1, {1} / {0})"
     )
 
 
 @mistake("an ε of 1e-6 was added to the norm by which the gradients were clipped, as PyTorch does")
 def clip_eps_added(problem: Problem) -> Lines:
-    def with_pytorchs(total: Array, max_norm: Array, eps: Array) -> Array:
-        return coefficient(total, max_norm, _pytorch_eps(eps))
-
     if problem.clipping and problem.clipping["clip_eps"] != 0:
         return "an ε is stated"
-    return _of_factor(problem, with_pytorchs, "min(1, {1} / ({0} + 1e-6))")
+    return _of_factor(
+        problem,
+        lambda total, most, eps: coefficient(total, most, _pytorch_eps(eps)),
+        "min(1, {1} / ({0} + 1e-6))",
+    )
 
 
 def _pytorch_eps(eps: Any) -> Any:  # noqa: ANN401 - a number of the program's own, or a bounded one
@@ -155,7 +155,6 @@ def _of_factor(problem: Problem, formula: Callable[..., Any], template: str) -> 
 
 @mistake("the weight decay is missing")
 def decay_missing(problem: Problem) -> Lines:
-    """∂L/∂w as it is, or w = w − η m̂ / (√v̂ + ε)."""
     return _without_decay(problem, problem.trained) or NO_DECAY
 
 

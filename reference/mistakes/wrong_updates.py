@@ -105,9 +105,8 @@ def momentum_as_an_average(problem: Problem) -> Lines:
 def look_ahead_missing(problem: Problem) -> Lines:
     """w = w − η m for w − η (∂L/∂w + μ m)."""
     ahead = [(line.name, line.inputs) for line in lines_with(problem, DESCEND_AHEAD)]
-    return [
-        Line(name, descend, (w, m, rate), "{0} − {2} {1}") for name, (w, _, m, _, rate) in ahead
-    ] or "the momentum is not Nesterov's"
+    lines = [Line(name, descend, (w, m, rate), "{0} − {2} {1}") for name, (w, _, m, _, rate) in ahead]
+    return lines or "the momentum is not Nesterov's"
 
 
 @mistake("the learning rate was applied inside the momentum, which keeps the rates of earlier steps")
@@ -154,7 +153,6 @@ def betas_swapped(problem: Problem) -> Lines:
 
 @mistake("the squares are those of the averaged gradient, not of the gradient")
 def squares_of_the_average(problem: Problem) -> Lines:
-    """v = β₂ v + (1 − β₂) m²."""
     if not problem.optimizer.has("beta1"):
         return "this optimizer does not average both the gradients and their squares"
     averages = {line.inputs[2]: line.name for line in state_lines(problem, "m")}
@@ -179,7 +177,6 @@ def _exchanged(problem: Problem, formulas: Exchange, *dropped: str) -> list[Line
 
 @mistake("the averages were not corrected for their start at 0")
 def bias_correction_missing(problem: Problem) -> Lines:
-    """m / (√v + ε) for m̂ / (√v̂ + ε)."""
     return _exchanged(problem, UNCORRECTED, "correction") or NO_CORRECTION
 
 
@@ -193,10 +190,9 @@ UNCORRECTED: Exchange = {
 @mistake("the averages were corrected as those of the next step: the steps were counted from 2")
 def bias_correction_off_by_one(problem: Problem) -> Lines:
     """1 − βᵗ⁺¹ for 1 − βᵗ; with βᵗ⁻¹ the first step would divide by 0."""
-    return [
-        changed(line, names.STEP, next_count, line.template.replace("ᵗ", "ᵗ⁺¹"))
-        for line in lines_with(problem, CORRECTION)
-    ] or NO_CORRECTION
+    lines = lines_with(problem, CORRECTION)
+    later = [changed(line, names.STEP, next_count, line.template.replace("ᵗ", "ᵗ⁺¹")) for line in lines]
+    return later or NO_CORRECTION
 
 
 @mistake("ε was added inside the root, where it belongs outside")
@@ -218,7 +214,6 @@ def _with_eps_elsewhere(problem: Problem, formulas: Exchange) -> Lines:
 
 @mistake("the root is missing: the gradient was divided by its mean square")
 def root_missing(problem: Problem) -> Lines:
-    """∂L/∂w / (v + ε) for ∂L/∂w / (√v + ε)."""
     formulas = {right[0]: missing for *either, missing in ROOTS for right in either}
     return _exchanged(problem, formulas) or "this optimizer divides by no root"
 
