@@ -20,15 +20,7 @@ from cases.update_rules import UpdateRules
 from reference import optimizers
 from reference.activations import ACTIVATIONS
 from reference.arithmetic import Ball, Bounded, Format, format_of, to_int
-from reference.line import (
-    DENSE_FORMULAS,
-    Formula,
-    Line,
-    Settle,
-    evaluate,
-    leading_to,
-    line_of,
-)
+from reference.line import DENSE_FORMULAS, Formula, Line, Settle, evaluate, leading_to, line_of
 from reference.losses import loss_rule
 
 # A loss by its name, its reduction and its numbers.

@@ -19,10 +19,7 @@ from reference import judge, training_steps
 from reference.checker import judge_steps
 from reference.training import initial_state
 
-NETWORKS = {
-    "2-3-1, batch 4": network((2, 3, 1), 4),
-    "784-100-10, batch 64": network((784, 100, 10), 64),
-}
+NETWORKS = {"2-3-1, batch 4": network((2, 3, 1), 4), "784-100-10, batch 64": network((784, 100, 10), 64)}
 MEDIANS: dict[tuple[str, str], float] = {}
 
 networks = pytest.mark.parametrize("name", NETWORKS)

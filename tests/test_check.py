@@ -311,8 +311,7 @@ def test_the_low_part_of_a_certified_value_counts():
 
 @WAYS
 @pytest.mark.parametrize(
-    ("error", "verdict"),
-    [(0.0999, Verdict.AGREES), (0.101, Verdict.UNDECIDED), (0.9, Verdict.UNDECIDED)],
+    ("error", "verdict"), [(0.0999, Verdict.AGREES), (0.101, Verdict.UNDECIDED), (0.9, Verdict.UNDECIDED)]
 )
 def test_a_tenth_of_the_value_certifies_one_digit(judged, error, verdict):
     assert judged(np.ones(1), Bounded(np.ones(1), np.array([error]), FLOAT64)) is verdict

@@ -264,19 +264,17 @@ REASONS = {
     },
     "magnitude-of-the-weights": {"there is no hidden layer": network((3, 2))},
     "weight-factor-missing": {
-        "no layer is as wide as the one before, so the shapes do not fit": network((3, 4, 2)),
+        "no layer is as wide as the one before, so the shapes do not fit": network((3, 4, 2))
     },
     "derivative-of-the-wrong-layer": {
-        "no two neighbouring layers are equally wide and not both the identity": network((3, 4, 2)),
+        "no two neighbouring layers are equally wide and not both the identity": network((3, 4, 2))
     },
     "derivative-at-a": {
-        "every activation here has the same derivative at a as at z": network(activations="relu"),
+        "every activation here has the same derivative at a as at z": network(activations="relu")
     },
     "softmax-applied-twice": {"with one output the softmax is 1, once or twice": ONE_OUTPUT},
     "label-smoothing-missing": {"with one output the softmax is 1, whatever the label": ONE_OUTPUT},
-    "mean-over-all-elements": {
-        "this loss is the mean over all elements": network(loss=("huber", "mean")),
-    },
+    "mean-over-all-elements": {"this loss is the mean over all elements": network(loss=("huber", "mean"))},
     "mean-over-examples": {"this loss is no mean over all elements": network(loss=("l1", "sum"))},
     "rate-applied-twice": {"the learning rate is 1": network(learning_rate=1.0)},
     "float32-learning-rate": {"float32 holds this learning rate exactly": network(learning_rate=0.5)},
@@ -288,11 +286,11 @@ REASONS = {
     "clip-eps-added": {"an ε is stated": ruled(clip=(1.0, 1e-06))},
     "clipping-after-the-decay": {"no weight decay is added to the gradients": CLIPPED},
     "norm-of-each-parameter": {
-        "only one parameter is trained": replace(CLIPPED, not_trained=frozenset({"W1", "b1", "b2"})),
+        "only one parameter is trained": replace(CLIPPED, not_trained=frozenset({"W1", "b1", "b2"}))
     },
     "decay-decoupled": {"without a state both are the same update": ruled("sgd-decay")},
     "decay-missing-in-the-biases": {
-        "no weights are trained": ruled("adamw", not_trained=frozenset({"W1", "W2"})),
+        "no weights are trained": ruled("adamw", not_trained=frozenset({"W1", "W2"}))
     },
     "rate-inside-the-momentum": {
         "as long as the rate stays the same, so does the update": ruled("momentum"),
@@ -301,10 +299,10 @@ REASONS = {
     "momentum-not-carried-over": {"there is only one step": ruled("momentum", steps=1)},
     "schedule-ignored": {"there is only one step": SCHEDULED_MOMENTUM},
     "dampening-missing": {
-        "there is only one step, and the first has no dampening": ruled("dampening", steps=1),
+        "there is only one step, and the first has no dampening": ruled("dampening", steps=1)
     },
     "momentum-as-an-average": {
-        "the dampening is μ, so that it is an average from the second step on": DAMPENED_BY_MU,
+        "the dampening is μ, so that it is an average from the second step on": DAMPENED_BY_MU
     },
     "eps-inside-the-root": {
         "ε is 0": ruled({**OPTIMIZERS["adam"], "eps": 0.0}),
