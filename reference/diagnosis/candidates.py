@@ -12,16 +12,13 @@ from cases import Problem, names
 from reference import parts
 from reference.activations import ACTIVATIONS
 from reference.arithmetic import EVALUATION, FLOAT32, Bounded, Real
-from reference.diagnosis.context import Observed, StepContext, changed_by, derive
+from reference.diagnosis.context import Observed, StepContext, changed_by, derive, known_after
 from reference.line import Line, evaluate
 from reference.mistakes import MISTAKES, Inexpressible, Mistake
 from reference.parts import FailedPart
 from reference.training import as_array
 
 NEW = ", in this step and not in the one before it"
-
-# The lines that are wrong, and the tape with them.
-MistakenTape: TypeAlias = tuple[tuple[str, ...], tuple[Line, ...]]
 
 # A name, a sentence, and what the number would be.
 Relation: TypeAlias = tuple[str, str, Bounded]
@@ -46,14 +43,11 @@ class Candidate:
 
     explanation: Explanation
     predicted: Mapping[str, Bounded]
-    # whether the observed digits are the evidence, so that the prediction may meet the right value
-    known_by_digits: bool = False
-    # whether it was not made in the step before, where it would have shown
-    is_new: bool = False
+    known_by_digits: bool = False  # they are the evidence: the prediction may meet the right value
+    is_new: bool = False  # not made in the step before, where it would have shown
 
 
 def part_name(mistake: str) -> str:
-    """Return what the trial of a mistake is called where it fails."""
     return f"the mistake {mistake}"
 
 
@@ -65,7 +59,8 @@ def right_itself(context: StepContext, quantity: str) -> Iterator[Candidate]:
     if not context.observed[quantity].is_printed:
         sentence = "the number itself is right, but one that was stated before it is not"
         explanation = Explanation("right-itself", sentence, (quantity,))
-        yield Candidate(explanation, {quantity: context.unaided[quantity]})
+        unaided = derive(context.lines, context.known, {})
+        yield Candidate(explanation, {quantity: unaided[quantity]})
 
 
 # Known mistakes.
@@ -84,7 +79,9 @@ def mistaken_tapes(
             yield from ((mistake, wrong, lines) for wrong, lines in tapes)
 
 
-def _tapes(problem: Problem, mistake: Mistake, sites: Collection[str] | None) -> list[MistakenTape]:
+def _tapes(
+    problem: Problem, mistake: Mistake, sites: Collection[str] | None
+) -> list[tuple[tuple[str, ...], tuple[Line, ...]]]:
     changed = mistake.lines(problem)
     if isinstance(changed, Inexpressible):
         return []
@@ -207,7 +204,8 @@ def _of_other_steps(context: StepContext, quantity: str) -> Iterator[Relation]:
             total = context.right[quantity] + previous.as_input(quantity)
             yield "gradient-not-cleared", "the previous step's gradient was not cleared, but added to", total
     if quantity not in map(names.updated, context.problem.state):
-        following = derive(context.lines, context.after, {})
+        after = known_after(context.problem, context.known, context.observed, context.right)
+        following = derive(context.lines, after, {})
         yield "next-step", "the value is that of the next step, after the update", following[quantity]
 
 
@@ -232,19 +230,16 @@ def was_truncated(observed: Observed, right: Bounded) -> bool:
 
 
 def _in_float32(context: StepContext, quantity: str) -> Iterator[Relation]:
-    rounded = {name: _rounded_to_float32(number) for name, number in context.known.items()}
+    rounded = {
+        name: Bounded(number.value, number.error + FLOAT32.unit_roundoff * np.abs(number.value), FLOAT32)
+        for name, number in context.known.items()
+    }
     derived = derive(context.lines, rounded, context.observed)[quantity]
     if _are_float32(context.observed[quantity].value):
         yield "float32", "float32 was used where float64 was promised", derived
     elif _products_are_float32(context, quantity):
         forward = MISTAKES["float32-forward"]
         yield forward.name, forward.sentence, derived
-
-
-def _rounded_to_float32(number: Bounded) -> Bounded:
-    """Return the number as known to an implementation that rounds it, and all that follows, to float32."""
-    rounding = FLOAT32.unit_roundoff * np.abs(number.value)
-    return Bounded(number.value, number.error + rounding, FLOAT32)
 
 
 def _products_are_float32(context: StepContext, quantity: str) -> bool:
@@ -269,10 +264,8 @@ def _lossy_forms(context: StepContext, quantity: str) -> Iterator[Relation]:
     """
     activations = enumerate(context.problem.activations, start=1)
     sigmoids = {names.a(k): names.z(k) for k, activation in activations if activation == "sigmoid"}
-    if quantity not in sigmoids:
-        return
     unit = context.right[quantity].format.unit_roundoff
-    if _are_multiples(context.observed[quantity].value, unit / 2):
+    if quantity in sigmoids and _are_multiples(context.observed[quantity].value, unit / 2):
         z = context.as_input(sigmoids[quantity])
         by_tanh = (Bounded.exact(1.0, z.format) + ACTIVATIONS["tanh"].value(z / 2)) / 2
         sentence = "σ was computed as ½ (1 + tanh(z/2)), which loses its digits far out"

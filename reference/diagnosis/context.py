@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from types import MappingProxyType
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -35,7 +34,6 @@ class Observed:
 
     @property
     def is_printed(self) -> bool:
-        """Whether the numbers are known to their printed places only."""
         return not isinstance(self.half_unit, float)
 
     def fits(self, derived: Bounded) -> bool:
@@ -120,18 +118,12 @@ class StepContext:
 
     @property
     def lines(self) -> tuple[Line, ...]:
-        """The right tape."""
         return tape(self.problem)
 
     @cached_property
     def right(self) -> Values:
         """Every quantity as it follows, by the right tape, from the implementation's own numbers."""
-        return MappingProxyType(derive(self.lines, self.known, self.observed))
-
-    @cached_property
-    def unaided(self) -> Values:
-        """Every quantity as the right tape gives it from the inputs alone."""
-        return MappingProxyType(derive(self.lines, self.known, {}))
+        return derive(self.lines, self.known, self.observed)
 
     @cached_property
     def differing(self) -> frozenset[str]:
@@ -141,18 +133,12 @@ class StepContext:
             name for name in those if self.observed[name].verdict(self.right[name]) is Verdict.DIFFERS
         )
 
-    @cached_property
-    def after(self) -> Values:
-        """Everything known before the next step."""
-        return known_after(self.problem, self.known, self.observed, self.right)
-
     def as_input(self, quantity: str) -> Bounded:
         """Return what later lines take for a quantity: the observed numbers, or the derived ones."""
         return _as_input(quantity, self.observed, self.right[quantity])
 
     @cached_property
     def shown(self) -> frozenset[str]:
-        """The quantities of which later lines take the implementation's own numbers."""
         return shown_of(self.observed, self.right)
 
 
@@ -185,7 +171,7 @@ def _known_before(problem: Problem, state: Values) -> dict[str, Bounded]:
 
 
 def shown_of(observed: Observations, derived: Values) -> frozenset[str]:
-    """Return the quantities whose observed numbers fit, so that later lines take them."""
+    """Return the quantities of which later lines take the observed numbers, as these fit."""
     return frozenset(name for name, one in observed.items() if name in derived and one.fits(derived[name]))
 
 
@@ -248,8 +234,7 @@ class History:
     @property
     def hidden_state(self) -> frozenset[str]:
         """The names of the state that the last step does not show."""
-        observed = self.observed[-1]
-        return frozenset(name for name in self.problem.state if names.updated(name) not in observed)
+        return frozenset(name for name in self.problem.state if names.updated(name) not in self.observed[-1])
 
     def state_with(self, lines: Sequence[Line], wrong: Collection[str]) -> dict[str, Bounded] | None:
         """Return the hidden state that a mistake, made in all of the steps, has changed by the present one.

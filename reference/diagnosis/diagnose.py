@@ -37,6 +37,7 @@ from reference.diagnosis.context import (
     Observed,
     StepContext,
     Values,
+    changed_by,
     claimed_step,
     context_of,
     derive,
@@ -165,21 +166,12 @@ def inherited(problem: Problem, claim: Claim, state: Values, quantity: str) -> I
     longer agrees has inherited it. `state` is what was known before the step.
     """
     context = claimed_step(problem, claim, state)
-    after = _following(context, quantity)
+    after = changed_by(context.lines, (), (), {quantity})  # all that is computed from it, directly or not
     kept = {name: one for name, one in context.observed.items() if name not in after | {quantity}}
     mended = derive(context.lines, context.known, kept)
     later = {name: context.observed[name] for name in mended if name in after & context.observed.keys()}
     off = {name for name, one in later.items() if one.verdict(mended[name]) is Verdict.DIFFERS}
     return Inheritance(quantity, tuple(name for name in later if name in off - context.differing))
-
-
-def _following(context: StepContext, quantity: str) -> set[str]:
-    """Return every quantity of the step that is computed from `quantity`, directly or not."""
-    following = {quantity}
-    for line in context.lines:
-        if not following.isdisjoint(line.inputs):
-            following.add(line.name)
-    return following - {quantity}
 
 
 # Published numbers.
@@ -201,18 +193,19 @@ def explain_published(
     steps = list(judge_published(problem, published) if judged is None else judged)
     differing = [(step, array) for step in steps for array in step.arrays.values() if array.wrong.any()]
     form = PRINTED if published.computed_in is None else format_of(problem.dtype)
-    observed = {step.step: dict(_observed_in_print(step)) for step in steps}
+    observed: dict[int, Observations] = {
+        step.step: {
+            name: Observed(array.printed.value, array.half_unit, left_open=array.left_open)
+            for name, array in step.arrays.items()
+        }
+        for step in steps
+    }
     run = PrintedRun(problem, exact_inputs(problem, form), observed)
     explained = run.explanations([(array.step, array.quantity) for _, array in differing])
     return tuple(
         Diagnosis(array.finding(), explained[array.step, array.quantity] or _by_line(run, step, array))
         for step, array in differing
     )
-
-
-def _observed_in_print(step: JudgedPrint) -> Iterator[tuple[str, Observed]]:
-    for name, array in step.arrays.items():
-        yield name, Observed(array.printed.value, array.half_unit, left_open=array.left_open)
 
 
 @dataclass(frozen=True, eq=False)
@@ -294,8 +287,11 @@ def _by_element(context: StepContext, step: JudgedPrint, judged: JudgedArray) ->
     several = int(judged.printed.given.sum()) > 1
     causes = {}
     for index in np.argwhere(judged.wrong).tolist():
-        alone = _only(context.observed[name], tuple(index))
-        possible = (_cause(alone, right) for right in references)
+        alone = np.zeros(judged.wrong.shape, np.bool_)
+        alone[tuple(index)] = True
+        half_unit = np.where(alone, judged.half_unit, np.nan)
+        observed = Observed(np.where(alone, judged.printed.value, np.nan), half_unit)
+        possible = (_cause(observed, right) for right in references)
         causes[f"{name}{index}" if several else "the number"] = next(filter(None, possible), None)
     known = {cause[0] for cause in causes.values() if cause}
     if not known:
@@ -314,13 +310,3 @@ def _cause(alone: Observed, right: Bounded) -> tuple[str, str] | None:
         if alone.verdict(predicted) is Verdict.AGREES and alone.distinguishes(predicted, right):
             return name, f"is a multiple: {sentence}"
     return None
-
-
-def _only(observed: Observed, index: tuple[int, ...]) -> Observed:
-    """Return the same with one number alone."""
-    alone = np.zeros(observed.value.shape, np.bool_)
-    alone[index] = True
-    half_unit = np.where(alone, observed.half_unit, np.nan)
-    return replace(
-        observed, value=np.where(alone, observed.value, np.nan), half_unit=half_unit, left_open=None
-    )
