@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import LOSSES, hiding, network
+from rules import STEP, ruled, stated
 
 from cases import SHIPPED, load_case, load_cases, names
 from cases.dtypes import DTYPES
 from cases.problem import Tolerance, sliced, stacked, unstacked
-from cases.update_rules import Rule
 from reference import Verdict, judge, training_steps
 from reference.agreement import VERDICTS
 from reference.arithmetic import SLACK
@@ -180,28 +180,24 @@ def test_a_hidden_state_or_another_form_ends_a_batch():
 
 # --- cases of one structure
 
+DAMPENED = stated("sgd", "momentum", "dampening", "weight_decay")
 UPDATES = [
-    {},
-    {"optimizer": Rule("adam", (("beta1", 0.9), ("beta2", 0.99), ("eps", 1e-8)))},
+    {"optimizer": "sgd"},
+    {"optimizer": "adam"},
     {
-        "optimizer": Rule("sgd", (("momentum", 0.9), ("dampening", 0.5), ("weight_decay", 0.1))),
-        "schedule": Rule("step", (("every", 1), ("factor", 0.5))),
-        "clipping": Rule("global_norm", (("max_norm", 0.5), ("clip_eps", 1e-6))),
+        "optimizer": stated("sgd", "momentum", "dampening", "weight_decay"),
+        "schedule": STEP,
+        "clip": (0.5, 1e-6),
     },
-    {"optimizer": Rule("rmsprop", (("alpha", 0.9), ("eps", 1e-6)), frozenset({"centered"}))},
-    {
-        "clipping": Rule("global_norm", (("max_norm", 0.01), ("clip_eps", 0.0))),
-        "not_trained": frozenset({"b1", "W2"}),
-    },
+    {"optimizer": "centered"},
+    {"optimizer": "sgd", "clip": (0.01, 0.0), "not_trained": frozenset({"b1", "W2"})},
 ]
 
 
 def problems(loss, dtype, update, scales=(0.01, 1, 1, 30, 1e4)):
-    shape = {"activations": ["tanh", "softplus"], "loss": loss, "dtype": dtype, "steps": 2}
-    return [
-        network((3, 4, 2), 3, seed=i, scale=scale, **shape, **UPDATES[update])
-        for i, scale in enumerate(scales)
-    ]
+    shape = {"activations": ["tanh", "softplus"], "loss": loss, "dtype": dtype}
+    nets = [network((3, 4, 2), 3, seed=i, scale=scale, **shape) for i, scale in enumerate(scales)]
+    return [ruled(dtype=dtype, net=net, steps=2, **UPDATES[update]) for net in nets]
 
 
 def noisy(claims, seed):
@@ -261,13 +257,8 @@ def test_a_recomputed_value_may_be_off_by_its_own_bound_more():
     stack = stacked(problems(LOSSES[0], "float32", 0, scales=(1.0, 1.0)))
     claims = [dict(claim) for claim in training_steps(stack)]
     claims[0]["dL/da1"] = np.nextafter(claims[0]["dL/da1"], np.float32(9))  # dL/dz1 is of what it was before
-    plain, again = (
-        {one.quantity: VERDICTS[one.verdicts.max()] for one in next(steps)}
-        for steps in (
-            judge_stack(stack, lambda _: iter(claims), frozenset()),
-            judge_recomputed(stack, claims),
-        )
-    )
+    runs = judge_stack(stack, lambda _: iter(claims), frozenset()), judge_recomputed(stack, claims)
+    plain, again = ({one.quantity: VERDICTS[one.verdicts.max()] for one in next(run)} for run in runs)
     assert (plain["dL/da1"], plain["dL/dz1"]) == (Verdict.AGREES, Verdict.DIFFERS)
     assert (again["dL/da1"], again["dL/dz1"]) == (Verdict.AGREES, Verdict.AGREES)
 
@@ -308,9 +299,7 @@ def test_a_case_of_nan_or_infinity_changes_no_bound_of_another():
     for value in (np.nan, 3e38):
         stack = stacked([tiny[0], replace(tiny[1], x=np.full_like(tiny[1].x, value))])
         run = list(training_steps(stack))
-        found = [
-            one for step in judge_stack(stack, lambda _, run=run: iter(run), frozenset()) for one in step
-        ]
+        steps = judge_stack(stack, lambda _, run=run: iter(run), frozenset())
         single = judge(tiny[0], case_of(run, 0), frozenset(), certify=False)
-        for one, expected in zip(found, (f for step in single for f in step.findings), strict=True):
-            assert VERDICTS[one.verdicts[0]] is expected.verdict
+        verdicts = [VERDICTS[one.verdicts[0]] for step in steps for one in step]
+        assert verdicts == [one.verdict for step in single for one in step.findings]
