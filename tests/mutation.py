@@ -5,28 +5,26 @@
     python tests/mutation.py --few              the first of each place
 
 A fault is planted into a copy of the packages and the tests, never here, and the copy's tests run until one
-fails. Each run has a process of its own, which begins with the frameworks loaded. The exit code is 1 where a
-fault is seen by nobody that is not called harmless, where a harmless one is seen, and where the text that a
-fault is to replace does not stand exactly once in its file.
+fails. The exit code is 1 where a fault is seen by nobody that is not called harmless, where a harmless one is
+seen, and where the text that a fault is to replace does not stand exactly once in its file.
 """
 
 import argparse
 import compileall
-import multiprocessing
 import os
+import re
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from mutants import MUTANTS, TESTS, Mutant
 
 ROOT = Path(__file__).parent.parent
 COPIED = ("cases", "reference", "adapters", "reports", "tests", "pyproject.toml", "README.md")
-# What every run begins with, loaded once. pytest itself loads what it rewrites, such as hypothesis.
-LOADED = ["numpy", "flint", "mpmath", "ml_dtypes", "torch", "jax", "optax", "pytest"]
 
 
 class StaleError(Exception):
@@ -66,22 +64,12 @@ def plant(mutant: Mutant, root: Path) -> None:
         compiled.unlink()
 
 
-class FirstFailure:
-    """A plugin of pytest that remembers what failed first; hypothesis takes no time to make it smaller."""
+def pytest_sessionstart():
+    """Let hypothesis take no time to make a failure smaller, where pytest has this module as a plugin."""
+    from hypothesis import Phase, settings
 
-    name = ""
-
-    def pytest_sessionstart(self):
-        from hypothesis import Phase, settings
-
-        settings.register_profile("planted", settings(), phases=[Phase.explicit, Phase.generate])
-        settings.load_profile("planted")
-
-    def pytest_runtest_logreport(self, report):
-        if report.failed and not self.name:
-            self.name = report.nodeid
-
-    pytest_collectreport = pytest_runtest_logreport
+    settings.register_profile("planted", settings(), phases=[Phase.explicit, Phase.generate])
+    settings.load_profile("planted")
 
 
 def tested(root: Path, files: Sequence[str]) -> str:
@@ -90,27 +78,26 @@ def tested(root: Path, files: Sequence[str]) -> str:
     Raises
     ------
     RuntimeError
-        If pytest could not run them, or ran them on other packages than the copy's.
+        If pytest could not run them.
     """
-    import pytest
-
-    os.chdir(root)
-    os.environ["PYTHONPATH"] = str(root)
-    others = [path for path in sys.path if not Path(path or ".").is_relative_to(ROOT / "tests")]
-    sys.path[:] = [str(root), *others]
-    with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
-        os.dup2(nowhere.fileno(), 1)
-        os.dup2(nowhere.fileno(), 2)
-    first = FirstFailure()
-    asked = ["-x", "-q", "-p", "no:cacheprovider", "--hypothesis-seed=0", f"--rootdir={root}"]
-    code = pytest.main([*asked, *(f"tests/{name}.py" for name in files)], plugins=[first])
-    import reference
-
-    if code not in (0, 1, 2) or bool(code) != bool(first.name):
-        raise RuntimeError(f"pytest ended with {code!r} on {files}")
-    if not Path(reference.__file__).is_relative_to(root):
-        raise RuntimeError(f"{reference.__file__} was tested, expected the copy in {root}")
-    return first.name
+    options = [
+        "-x",
+        "-q",
+        "-rfE",
+        "--tb=no",
+        "--hypothesis-seed=0",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "mutation",
+    ]
+    command = [sys.executable, "-m", "pytest", *options, *(f"tests/{name}.py" for name in files)]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(root), str(root / "tests")])}
+    done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
+    failed = re.search(r"^(?:FAILED|ERROR) (\S+)", done.stdout, re.MULTILINE)
+    if done.returncode not in (0, 1, 2) or bool(done.returncode) != bool(failed):
+        raise RuntimeError(f"pytest ended with {done.returncode} on {files}: {done.stdout}{done.stderr}")
+    return failed[1] if failed else ""
 
 
 def seen(mutant: Mutant, base: Path) -> str:
@@ -136,15 +123,12 @@ def outcome_of(mutant: Mutant, test: str) -> tuple[bool, str]:
 
 def run(mutants: Sequence[Mutant], jobs: int) -> int:
     """Plant each, print the table, and return how many did not go as expected."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(LOADED)
-    pool = ProcessPoolExecutor(jobs, mp_context=context, max_tasks_per_child=1)
     unexpected, caught = 0, 0
-    with tempfile.TemporaryDirectory() as folder, pool:
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(jobs) as pool:
         base = copied(ROOT, Path(folder))
         compileall.compile_dir(base, quiet=2)
         files = sorted({name for mutant in mutants for name in TESTS[mutant.place]})
-        if failed := pool.submit(tested, base, files).result():
+        if failed := tested(base, files):
             raise SystemExit(f"{failed} fails with nothing planted")
         for mutant, future in [(mutant, pool.submit(seen, mutant, base)) for mutant in mutants]:
             expected, how = outcome_of(mutant, future.result())
