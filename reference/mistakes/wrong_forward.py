@@ -9,13 +9,12 @@ from cases import Problem, names
 from cases.catalog import LOSSES
 from reference.activations import ACTIVATIONS
 from reference.arithmetic import Bounded, Elementary
-from reference.line import Line, linear
+from reference.line import Array, Line, linear
 from reference.losses import loss_rule
 from reference.losses.cross_entropy import log_softmax, softmax_bounded
 from reference.losses.squares import SQUARES_SUMMED
 from reference.losses.terms import COUNTS, Loss, count
 from reference.mistakes.mistake import (
-    Array,
     Lines,
     lines_named,
     lines_with,

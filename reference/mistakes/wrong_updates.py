@@ -8,12 +8,11 @@ import numpy as np
 
 from cases import Problem, names
 from reference.arithmetic import sqrt
-from reference.line import Line, descend, unchanged
+from reference.line import Array, Line, descend, unchanged
 from reference.mistakes.mistake import (
     ALL_TRAINED,
     NO_STATE,
     ONE_STEP,
-    Array,
     Lines,
     changed,
     constant,
