@@ -13,7 +13,7 @@ from cases.dtypes import Accumulators
 from cases.verdict import Verdict
 from reference.arithmetic import Bounded
 from reference.checker import judge
-from reference.findings import Claim, Finding, Implementation, JudgedStep, Subject, sentence
+from reference.findings import Claim, Finding, JudgedStep, Subject, sentence
 from reference.line import Line, evaluate
 from reference.printed_numbers import judge_published
 from reference.training import tape, training_steps
@@ -23,7 +23,6 @@ __all__ = [
     "Bounded",
     "Claim",
     "Finding",
-    "Implementation",
     "JudgedStep",
     "Line",
     "Subject",
