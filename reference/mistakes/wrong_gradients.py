@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from cases import Problem, names
 from reference.activations import ACTIVATIONS
-from reference.activations.contract import Activation
 from reference.line import Line, bias_gradient, linear, through_weights, unchanged, weight_gradient
 from reference.mistakes.mistake import (
     NO_HIDDEN_LAYER,
@@ -87,13 +86,14 @@ def _can_be_mixed_up(problem: Problem, k: int, j: int) -> bool:
 
 @mistake("the activation's derivative was taken at a, not at z")
 def derivative_at_a(problem: Problem) -> Lines:
-    rules = {names.slope(k): ACTIVATIONS[name] for k, name in enumerate(problem.activations, start=1)}
-    curved = {name: rule for name, rule in rules.items() if not rule.has_the_same_slope_at_a}
-    lines = [_slope_at_a(line, curved[line.name]) for line in lines_named(problem, curved)]
+    activations = {names.slope(k): name for k, name in enumerate(problem.activations, start=1)}
+    curved = [slope for slope, name in activations.items() if not ACTIVATIONS[name].has_the_same_slope_at_a]
+    lines = [_slope_at_a(line, activations[line.name]) for line in lines_named(problem, curved)]
     return lines or "every activation here has the same derivative at a as at z"
 
 
-def _slope_at_a(line: Line, rule: Activation) -> Line:
+def _slope_at_a(line: Line, activation: str) -> Line:
+    rule = ACTIVATIONS[activation]
     return replace(line, formula=lambda a: rule.derivative(a, rule.value(a)), inputs=line.inputs[1:])
 
 
