@@ -234,8 +234,8 @@ def judge_published(problem: Problem, published: Published) -> Iterator[JudgedPr
     for entry in published.steps:
         printed: dict[str, JudgedArray] = {}
         if before and before.step == entry.step - 1:
-            arrays = before.arrays
-            printed = {w: arrays[new] for w in problem.state if (new := names.updated(w)) in arrays}
+            state = {names.updated(name): name for name in problem.state}
+            printed = {state[name]: array for name, array in before.arrays.items() if name in state}
         before = PrintedWalk(problem, entry, run[entry.step], printed).judge()
         yield before
 
