@@ -12,19 +12,16 @@ from cases import Problem, load_case
 from cases.protocol import Accumulators, Verdict
 from reference.arithmetic import Bounded
 from reference.checker import judge
-from reference.claim import Claim, Implementation, JudgedStep
-from reference.findings import Finding, Subject, sentence
+from reference.findings import Claim, Finding, JudgedStep, Subject, sentence
 from reference.line import Line, evaluate
 from reference.printed_numbers import judge_published
-from reference.tape import tape
-from reference.training import training_steps
+from reference.training import tape, training_steps
 
 __all__ = [
     "Accumulators",
     "Bounded",
     "Claim",
     "Finding",
-    "Implementation",
     "JudgedStep",
     "Line",
     "Subject",

@@ -18,10 +18,9 @@ from cases.protocol import Verdict
 from reference.arithmetic import EXACT, Bounded, Error, Format, Real, max_element
 from reference.findings import Finding
 
-# A bound of a tenth of the value certifies one digit; a larger one certifies nothing worth the name.
-#
-# What is left of a sum that cancels is compared with the terms that were added up, as each of them is known
-# to a bound of its own size (`Bounded.scale`).
+# A bound of a tenth of the value certifies one digit; a larger one certifies nothing worth the name. What is
+# left of a sum that cancels is compared with the terms that were added up, as each of them is known to a
+# bound of its own size (`Bounded.scale`).
 ONE_DIGIT = 0.1
 
 # The element that decides a case: its index, what is claimed, what is derived, its low part, its tolerance;
@@ -50,10 +49,8 @@ def compare(
 
     Parameters
     ----------
-    claimed
-        The claimed array, of the derived array's shape.
     derived
-        What follows from the implementation's own inputs, in the implementation's format.
+        What follows from the implementation's own inputs, in its format; of the claimed array's shape.
     half_unit
         For printed numbers: half a unit in the last printed place, which the claim itself leaves open.
     conventional
@@ -89,11 +86,12 @@ def compare_steps(
     conventional: Tolerance | None = None,
 ) -> list[Finding]:
     """Judge a quantity of consecutive steps, from the `first` on, as `compare` does; all are stacks."""
-    worst = _worst_of_each(compare_cases(claimed, derived, half_unit), claimed, derived, half_unit)
-    if conventional is None:
-        return [_finding(step, quantity, derived.format, one) for step, one in enumerate(worst, start=first)]
-    close = _are_close(claimed, derived.value, conventional)
-    return [_finding(first + i, quantity, derived.format, one, close[i]) for i, one in enumerate(worst)]
+    worst = list(_worst_of_each(compare_cases(claimed, derived, half_unit), claimed, derived, half_unit))
+    close: list[Any] = [None] * len(worst)
+    if conventional is not None:
+        close = _are_close(claimed, derived.value, conventional)
+    pairs = enumerate(zip(worst, close, strict=True), start=first)
+    return [_finding(step, quantity, derived.format, *pair) for step, pair in pairs]
 
 
 def _finding(
@@ -101,11 +99,13 @@ def _finding(
 ) -> Finding:
     index, claimed, derived, low, tolerance, bound, digits, verdict = worst
     off, ulp = abs(claimed - derived - low), form.ulp(derived)
+    certifying = "the bound certifies less than one digit"
+    reason = certifying if bound < math.inf else "the bound is infinite, because a step may overflow"
     return Finding(
         step=step,
         quantity=quantity,
         verdict=verdict,
-        reason=_why_undecided(bound) if verdict is Verdict.UNDECIDED else "",
+        reason=reason if verdict is Verdict.UNDECIDED else "",
         index=index,
         claimed=claimed,
         derived=derived,
@@ -117,12 +117,6 @@ def _finding(
         truth="float64" if form.evaluation else "certified",
         conventional=conventional,
     )
-
-
-def _why_undecided(bound: float) -> str:
-    if bound < math.inf:
-        return "the bound certifies less than one digit"
-    return "the bound is infinite, because a step may overflow"
 
 
 def _plain_agreement(stated: Real, derived: Bounded) -> Worst | None:
@@ -145,31 +139,20 @@ def _plain_agreement(stated: Real, derived: Bounded) -> Worst | None:
             size = max_element(derived.scale)
             if not certifies(bound, size, derived.format):
                 return None
-    numbers = stated.item(worst), derived.value.item(worst), _at(worst, derived.low), _at(worst, error)
+    low, tolerance = (part if isinstance(part, float) else part.item(worst) for part in (derived.low, error))
+    numbers = stated.item(worst), derived.value.item(worst), low, tolerance
     return _index(worst, stated.shape), *numbers, bound, certified_digits(bound, size), Verdict.AGREES
 
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """Many cases of one quantity compared, in arrays with one entry for each of C cases.
+    """Many cases of one quantity compared, in arrays with one entry for each of C cases."""
 
-    Attributes
-    ----------
-    verdicts
-        Indices in `VERDICTS`.
-    worst
-        The flat index of the element that decides.
-    used
-        The largest error divided by its tolerance; infinite where nothing is allowed and something is off.
-    bound, size
-        The largest bound; the largest value, or the largest terms, that it is compared with.
-    """
-
-    verdicts: NDArray[np.int8]
-    worst: NDArray[np.intp]
-    used: Real
-    bound: Real
-    size: Real
+    verdicts: NDArray[np.int8]  # indices in `VERDICTS`
+    worst: NDArray[np.intp]  # the flat index of the element that decides
+    used: Real  # the largest error over its tolerance; infinite where nothing is allowed and something is off
+    bound: Real  # the largest bound
+    size: Real  # the largest value, or the largest terms, that it is compared with
 
     @property
     def digits(self) -> Real:
@@ -209,11 +192,8 @@ def compare_cases(claimed: Real, derived: Bounded, half_unit: Error = EXACT) -> 
 def _look_closer(stated: Real, value: Real, off: Real, allowed: Real) -> tuple[Any, Any, Any, Any]:
     """Decide cases where something is 0, infinite, NaN or outside its bound: (C, n) elements.
 
-    A copy of an infinity is right, though the difference is NaN. What follows from NaN is not known.
-
-    Returns
-    -------
-    The verdicts, the elements that decide, and their shares of the tolerance; the largest tolerances.
+    A copy of an infinity is right, though the difference is NaN. What follows from NaN is not known. Returned
+    are the verdicts, the elements that decide, their shares of the tolerance, and the largest tolerances.
     """
     off[np.isinf(stated) & (stated == value)] = 0
     allowed = np.where(np.isnan(value), np.inf, allowed)
@@ -254,10 +234,6 @@ def distance(stated: Real, derived: Bounded) -> Real:
 def certifies(bound: Any, largest: Any, form: Format) -> Any:  # noqa: ANN401 - floats, or arrays of them
     """Whether the bound, at its largest, certifies a digit of the largest value, or is mere underflow."""
     return (bound <= ONE_DIGIT * largest) | (bound <= form.underflow_threshold)
-
-
-def _at(element: int, part: Error) -> float:
-    return part if isinstance(part, float) else part.item(element)
 
 
 def _stack_of_one(derived: Bounded) -> Bounded:

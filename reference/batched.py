@@ -19,8 +19,7 @@ from reference.agreement import compare_cases
 from reference.arithmetic import Bounded, Real, format_of
 from reference.checker import Judging
 from reference.line import Line, evaluate
-from reference.tape import tape
-from reference.training import advance, exact_inputs
+from reference.training import advance, exact_inputs, tape
 
 # What is claimed of all cases of a stack, in arrays of the shape (C, …).
 StackClaim: TypeAlias = Mapping[str, NDArray[Any]]
@@ -41,23 +40,13 @@ class MalformedError(Exception):
 
 @dataclass(frozen=True)
 class StackFinding:
-    """The verdicts on one quantity of one step, an entry for each case.
-
-    Attributes
-    ----------
-    verdicts
-        Indices in `reference.agreement.VERDICTS`, (C,).
-    used
-        The largest error divided by its tolerance, (C,); infinite where nothing is allowed and something off.
-    digits
-        Decimal digits that the comparison certifies, (C,), as in `reference.findings.Finding`.
-    """
+    """The verdicts on one quantity of one step, in arrays with an entry for each of C cases."""
 
     step: int
     quantity: str
-    verdicts: NDArray[np.int8]
-    used: Real
-    digits: Real
+    verdicts: NDArray[np.int8]  # indices in `reference.agreement.VERDICTS`
+    used: Real  # the largest error over its tolerance; infinite where nothing is allowed and something is off
+    digits: Real  # decimal digits that are certified, as in `reference.findings.Finding`
 
 
 def judge_stack(
@@ -68,14 +57,8 @@ def judge_stack(
 ) -> Iterator[tuple[StackFinding, ...]]:
     """Judge the training runs of a stack, step by step, each case from its own previous parameters.
 
-    Parameters
-    ----------
-    problem
-        Every array of which has the shape (C, …); it is given to the implementation by copy.
-    implementation
-        Yields for each step what it claims of all cases, in arrays of the shape (C, …).
-    promises, accumulators
-        As in `reference.checker.judge`.
+    Every array of the problem has the shape (C, …), as those that the implementation yields; it is given a
+    copy. Promises and accumulators are as in `reference.checker.judge`.
 
     Raises
     ------
@@ -115,8 +98,8 @@ class _StackStep(Judging):
         return claimed
 
     def finding(self, name: str, claimed: Bounded, derived: Bounded) -> StackFinding:
-        found = compare_cases(claimed.value, derived)
-        parts: Any = (found.verdicts, found.used, found.digits)
+        compared = compare_cases(claimed.value, derived)
+        parts: Any = (compared.verdicts, compared.used, compared.digits)
         return StackFinding(self.first, name, *(np.broadcast_to(one, len(self.problem.x)) for one in parts))
 
     def add_error(self, name: str, reason: str) -> None:

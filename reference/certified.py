@@ -1,4 +1,4 @@
-"""Certified values: balls beside the bounded numbers, so that no tolerance pays for our own rounding.
+"""Certified values: balls along with the bounded numbers, so that no tolerance pays for our own rounding.
 
 A run of balls from the inputs alone, with no program's numbers, says where the training that the equations
 describe goes, and how uncertain that is; with bounds, how far a correct program may be off.
@@ -18,8 +18,7 @@ from cases import Problem, names
 from cases.numbers import nearest
 from reference.arithmetic import BITS, EVALUATION, Ball, Bounded, Real, format_of, precision
 from reference.line import Line, evaluate, leading_to
-from reference.tape import tape
-from reference.training import advance, exact_inputs, initial_values
+from reference.training import advance, exact_inputs, initial_values, tape
 
 # Parameters. Larger problems are judged against float64 values with their bound, unless asked otherwise.
 MAX_CERTIFIED_PARAMETERS: Final = 100_000
@@ -42,11 +41,13 @@ def is_certified(problem: Problem, step: int, *, certify: bool | None = None) ->
     return problem.size <= MAX_CERTIFIED_PARAMETERS and (everywhere or step % CERTIFIED_STRIDE == 0)
 
 
-class CertifiedValues:
-    """The balls of everything known in a training step: inputs, what is claimed, and what is derived.
+def exact_balls(arrays: Mapping[str, ArrayLike]) -> dict[str, Ball]:
+    """Return arrays as balls of radius 0."""
+    return {name: Ball.exact(array) for name, array in arrays.items()}
 
-    It starts at the problem's own parameters, or at the state before any later step.
-    """
+
+class CertifiedValues:
+    """The balls of all that is known in a training step; from the problem's own state on, or a later one."""
 
     def __init__(self, problem: Problem, state: Mapping[str, ArrayLike] | None = None) -> None:
         self._problem = problem
@@ -79,18 +80,9 @@ def switch_certification(
 ) -> tuple[CertifiedValues | None, dict[str, Bounded]]:
     """Return the certified values of the next step, if it is to have any, and the state it starts from.
 
-    Each step is judged from the implementation's own state, so certified values can set in at any step whose
-    state is stated: nothing before it is needed. They do not where some of it is hidden or misstated, which
-    is known to a bound only.
-
-    Parameters
-    ----------
-    state
-        The parameters and the optimizer's state, as the step before left them.
-    certified
-        Those of the step before, or None where there were none.
-    certify
-        Whether the next step is to be certified.
+    Each step is judged from the implementation's own `state`, as the step before left it, so certified values
+    can set in at any step whose state is stated: nothing before it is needed. They do not where some of it is
+    hidden or misstated, which is known to a bound only. `certified` are those of the step before, if any.
     """
     if certify == (certified is not None):
         return certified, dict(state)
@@ -100,19 +92,12 @@ def switch_certification(
     return fresh, {name: number.in_format(form) for name, number in state.items()}
 
 
-def exact_balls(arrays: Mapping[str, ArrayLike]) -> dict[str, Ball]:
-    """Return arrays as balls of radius 0."""
-    return {name: Ball.exact(array) for name, array in arrays.items()}
-
-
 def certified_steps(
     problem: Problem, bits: int = BITS, lines: Sequence[Line] | None = None
 ) -> Iterator[dict[str, Ball]]:
     """Train in balls of `bits` bits, without an end: `steps` and `until` are the implementations'.
 
-    Yields
-    ------
-    For each step every quantity of `lines`, by default of the tape, by name in the order computed.
+    Every quantity of a step is yielded by name, in the order of `lines`, which by default are the tape.
     """
     lines, known = lines or tape(problem), exact_balls(initial_values(problem))
     while True:
@@ -170,10 +155,10 @@ def correctly_rounded(problem: Problem, steps: int = 1) -> list[dict[str, Real]]
     bits = BITS
     while True:
         balls = islice(certified_steps(problem, bits), steps)
-        found = [{name: _rounded(ball, problem.dtype) for name, ball in step.items()} for step in balls]
-        settled = not any(np.isnan(array).any() for step in found for array in step.values())
+        rounded = [{name: _rounded(ball, problem.dtype) for name, ball in step.items()} for step in balls]
+        settled = not any(np.isnan(array).any() for step in rounded for array in step.values())
         if settled or bits >= MAX_ROUNDING_BITS:
-            return found
+            return rounded
         bits *= 2
 
 

@@ -4,9 +4,8 @@ Each line is derived from what the implementation itself states above it, so onl
 allowed and the first line that differs is the faulty one. Where the implementation hides a quantity, later
 lines take the derived one with its bound, and the bound grows by what was hidden.
 
-Call overhead dominates for small arrays, so steps of a long run are judged in batches: a step is judged from
-the implementation's own state before it, so steps that state it do not wait for each other. A batch is a
-stack, as many cases are (`reference.batched`).
+Call overhead dominates for small arrays, so steps of a long run are judged in batches, as many cases are
+(`reference.batched`): steps that state what the next one starts from do not wait for each other.
 """
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
@@ -23,8 +22,9 @@ from cases.skeleton import FROM_NUMBERS
 from reference.agreement import compare_array, compare_steps
 from reference.arithmetic import EXACT, Bounded, Format, for_each_element, once
 from reference.certified import CertifiedValues, is_certified, switch_certification
-from reference.claim import (
+from reference.findings import (
     Claim,
+    Finding,
     Implementation,
     JudgedStep,
     State,
@@ -32,10 +32,8 @@ from reference.claim import (
     is_last,
     wrong_kind,
 )
-from reference.findings import Finding
 from reference.line import Line, evaluate
-from reference.tape import tape
-from reference.training import advance, data, exact, initial_state
+from reference.training import advance, data, exact, initial_state, tape
 
 # Steps of a batch: further ones gain nothing, and an implementation is not run far ahead.
 MAX_STEPS_PER_BATCH: Final = 100
@@ -54,6 +52,9 @@ def judge(
 ) -> Iterator[JudgedStep]:
     """Judge a program's training run, step by step, each from the program's own previous parameters.
 
+    Whatever the implementation raises or states wrongly is a finding; nothing but `KeyboardInterrupt` and its
+    like passes through.
+
     Parameters
     ----------
     implementation
@@ -65,11 +66,6 @@ def judge(
         Whether to derive values in ball arithmetic, at every step or at none; see `is_certified`.
     accumulators
         What the implementation declares to accumulate in where the problem's format has 16 bits.
-
-    Yields
-    ------
-    One judged step for each training step. Whatever the implementation raises or states wrongly is a finding;
-    nothing but `KeyboardInterrupt` and its like passes through.
     """
     certifies = partial(is_certified, problem, certify=certify)
     given, previous, certified = problem.copy(), None, None
@@ -95,34 +91,18 @@ def _changed_inputs(problem: Problem, given: Problem, step: int) -> list[Finding
 
 @dataclass(eq=False)
 class Judging:
-    """A step that is being judged, or a batch of steps, whose arrays then have one axis more in front.
-
-    Attributes
-    ----------
-    first, claims, states
-        The number of the first step; what is claimed of each step, and what each starts from.
-    known
-        All that the lines are computed from.
-    findings
-        What is found of each step, in the order computed.
-    values
-        What later lines take, by name.
-    derived
-        What each claimed line was judged against, by name.
-    is_batch
-        Whether there are several steps, of which no claim is unlike the others (see `batches`).
-    """
+    """A step that is judged, or a batch of steps, whose arrays then have one axis more in front."""
 
     problem: Problem
-    first: int
-    claims: Sequence[Claim]
-    states: Sequence[State]
-    known: Mapping[str, Bounded]
+    first: int  # the number of the first step
+    claims: Sequence[Claim]  # of each step; in a batch none is unlike the others (see `batches`)
+    states: Sequence[State]  # what each step starts from
+    known: Mapping[str, Bounded]  # all that the lines are computed from
     promises: frozenset[str]
     certified: CertifiedValues | None = None
-    findings: list[list[Any]] = field(init=False)
-    values: dict[str, Bounded] = field(init=False)
-    derived: dict[str, Bounded] = field(default_factory=dict)
+    findings: list[list[Any]] = field(init=False)  # of each step, in the order computed
+    values: dict[str, Bounded] = field(init=False)  # what later lines take, by name
+    derived: dict[str, Bounded] = field(default_factory=dict)  # what each claimed line was judged against
     is_batch: bool = field(init=False)
 
     def run(self) -> None:
@@ -159,13 +139,12 @@ class Judging:
         tolerance = self.problem.tolerance
         if self.is_batch:
             claimed = derived.stated(np.stack([claim[name] for claim in self.claims]))
-            found = compare_steps(self.first, name, claimed.value, derived, conventional=tolerance)
-            for findings, finding in zip(self.findings, found, strict=True):
-                findings.append(finding)
+            compared = compare_steps(self.first, name, claimed.value, derived, conventional=tolerance)
         else:
             claimed = derived.stated(self.claims[0][name])
-            finding = compare_array(self.first, name, claimed.value, derived, conventional=tolerance)
-            self.findings[0].append(finding)
+            compared = [compare_array(self.first, name, claimed.value, derived, conventional=tolerance)]
+        for findings, finding in zip(self.findings, compared, strict=True):
+            findings.append(finding)
         if self.certified:
             self.certified.take(name, claimed.value)
         return claimed
@@ -199,9 +178,8 @@ class Judging:
 
     @once
     def agrees(self) -> bool:
-        """Whether all that was found is agreement."""
-        every = (finding for findings in self.findings for finding in findings)
-        return all(one.verdict is Verdict.AGREES and one.conventional is not False for one in every)
+        """Whether nothing but agreement was found."""
+        return all(finding.passes for findings in self.findings for finding in findings)
 
     def derived_of(self, i: int) -> Mapping[str, Bounded]:
         """Return what the claims of a step were judged against; nothing of a batch that agrees."""
@@ -253,15 +231,11 @@ def for_each_step(line: Line) -> Line:
 
 def _numbers(line: Line, *inputs: Bounded) -> Bounded:
     """Evaluate a line that gives a number for each step from the step's own: a rate, a correction."""
-    stacked = inputs[0].format
-    form = replace(stacked, stacked=False)
-    steps = range(max(len(number.value) if number.shape else 1 for number in inputs))
-    each = [
-        line.formula(*(Bounded.exact(one.value[i] if one.shape else one.value, form) for one in inputs))
-        for i in steps
-    ]
+    form = replace(inputs[0].format, stacked=False)
+    steps = zip(*np.broadcast_arrays(*(number.value for number in inputs)), strict=True)
+    each = [line.formula(*(Bounded.exact(number, form) for number in step)) for step in steps]
     error = np.array([float(number.error) for number in each])
-    return Bounded(np.array([float(number.value) for number in each]), error, stacked)
+    return Bounded(np.array([float(number.value) for number in each]), error, inputs[0].format)
 
 
 def _with_numbers(line: Line, *inputs: Bounded) -> Bounded:
@@ -299,17 +273,14 @@ def batches(
         states = own.items() >= wanted.items()
         fits = states and follows_stated and not certifies(step)
         follows_stated = states
-        if waiting and not (fits and own == form):
+        if waiting and (len(waiting) == most or not fits or own != form):
             yield step - len(waiting), waiting
             waiting = []
-        if not fits:
+        if fits:
+            waiting.append(claim)
+            form = own
+        else:
             yield step, [claim]
-            continue
-        waiting.append(claim)
-        form = own
-        if len(waiting) == most:
-            yield step + 1 - most, waiting
-            waiting = []
     if waiting:
         yield step + 1 - len(waiting), waiting
 

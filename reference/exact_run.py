@@ -1,9 +1,8 @@
 """The exact run that printed numbers are compared with: the training from the inputs as they are written.
 
 It runs in balls, which widen from step to step. Where they have become too wide, the whole is repeated with
-as many bits as the rate of losing them foretells for the last step, at least twice as many (Ziv, as in
-`reference.certified`). Plain descent loses none; Adam one or two a step, and what would need more than
-`MAX_BITS` is run twice without radii instead.
+twice as many bits (Ziv, as in `reference.certified`). Plain descent loses none; Adam one or two a step, and
+what would need more than `MAX_BITS` is run twice without radii instead.
 
 Numbers that a program printed are those of its number format: there the exact run is every quantity's
 certified value, with all that a correct program may be off by (`reference.certified`).
@@ -22,14 +21,10 @@ from cases.case import Published, PublishedArray, Written
 from reference.arithmetic import BITS, PRINTED, Ball, Bounded, Real, format_of, precision
 from reference.certified import exact_balls, forward_steps
 from reference.line import evaluate, leading_to
-from reference.tape import tape
-from reference.training import advance, exact_inputs, initial_values
+from reference.training import advance, exact_inputs, initial_values, tape
 
 # Bits that are worked with below a ball's radius.
 GUARD_BITS: Final = 64
-
-# The rate of losing bits grows: what is asked for is this much of what it foretells.
-MARGIN: Final = 1.3
 
 # With more a step takes too long. Adam needs this many after some 2,000 steps.
 MAX_BITS: Final = 4096
@@ -46,20 +41,11 @@ NEGLIGIBLE: Final = 2.0**-20
 
 @dataclass(frozen=True, eq=False)
 class ExactStep:
-    """One step of the exact run.
+    """One step of the exact run, with all that it is computed from, by name: data, numbers, state.
 
-    Attributes
-    ----------
-    before
-        All that the step is computed from, by name: data, numbers, state.
-    values
-        Every quantity of the step.
-    balls
-        The same quantities' balls, of `bits` bits; none where a program's own roundings are allowed.
-    open_by
-        What may leave the values open, in words.
-    truth
-        What the values are, as `Finding.truth` has it: "certified", or "two runs" where balls take too long.
+    The `balls` of the same quantities, of `bits` bits, are none where a program's own roundings are allowed.
+    `open_by` says what may leave the values open, and `truth` what they are, as `Finding.truth` has it:
+    "certified", or "two runs" where balls take too long.
     """
 
     before: Mapping[str, Bounded]
@@ -91,55 +77,37 @@ class ExactStep:
 def exact_run(problem: Problem, published: Published) -> dict[int, ExactStep]:
     """Return the steps of the exact run of which something is printed, by number.
 
-    Parameters
-    ----------
-    problem
-        The published example, in the format that printed it, or in float64.
+    The problem is the published example, in the format that printed it, or in float64.
     """
     steps = [entry.step for entry in published.steps]
     if published.computed_in is not None:
         return _allowed(problem, steps)
     bits, before = BITS, 0
-    settled = _is_rounded(published)  # no bits make narrower what the inputs leave open
-    while True:
-        run = _run(problem, published, steps, bits, to_the_end=settled)
-        if run.sharp or settled:
-            return run.found
-        settled = run.ended == before  # more bits did not help: the run is at a kink there
-        bits, before = (BITS if settled else run.more_bits), run.ended
-        if bits > MAX_BITS:
-            return _by_two_runs(problem, published, steps)
-
-
-@dataclass(frozen=True)
-class _Run:
-    """Steps of a run; where its balls became too wide, if they did, and how many bits would have sufficed."""
-
-    found: dict[int, ExactStep]
-    ended: int = 0
-    more_bits: int = 0
-
-    @property
-    def sharp(self) -> bool:
-        return not self.ended
+    settled = bool(_rounded(published))  # no bits make narrower what the inputs leave open
+    while bits <= MAX_BITS:
+        run, ended = _run(problem, published, bits, to_the_end=settled)
+        if settled or not ended:
+            return run
+        settled, before = ended == before, ended  # more bits did not help: the run is at a kink there
+        bits = BITS if settled else 2 * bits
+    return _by_two_runs(problem, published, steps)
 
 
 def _run(
-    problem: Problem, published: Published, steps: Sequence[int], bits: int, *, to_the_end: bool
-) -> _Run:
-    """Run to the last step, or until a ball is too wide: the rate of losing bits tells how many it takes."""
-    found: dict[int, ExactStep] = {}
-    entries, widths = {entry.step: entry for entry in published.steps}, [-float(bits)]
-    for step, known, values in certified_at(problem, steps, published.inputs, bits):
-        widths.append(_width_of_state(problem, known))
-        if not to_the_end and not widths[-1] <= -SPARE:
-            return _Run(found, step, bits + max(bits, _lost(widths[:-1], max(steps) - step)))
-        if step in steps:
-            found[step] = _of_balls(problem, published, step, known, values, bits)
+    problem: Problem, published: Published, bits: int, *, to_the_end: bool
+) -> tuple[dict[int, ExactStep], int]:
+    """Run to the last step, or until a ball is too wide; return the steps, and the one where it was, or 0."""
+    run: dict[int, ExactStep] = {}
+    entries = {entry.step: entry for entry in published.steps}
+    for step, known, values in certified_at(problem, entries, published.inputs, bits):
+        if not to_the_end and not _width_of_state(problem, known) <= -SPARE:
+            return run, step
+        if step in entries:
+            run[step] = _of_balls(problem, published, step, known, values, bits)
             printed = entries[step].values.items()
-            if not to_the_end and not all(_is_sharp(found[step], *one) for one in printed):
-                return _Run(found, step, 2 * bits)
-    return _Run(found)
+            if not to_the_end and not all(_is_sharp(run[step], *one) for one in printed):
+                return run, step
+    return run, 0
 
 
 def _by_two_runs(
@@ -151,7 +119,7 @@ def _by_two_runs(
     the second run, of twice the bits, shows what roundings have done to the first. Its own error is taken to
     be at most `MISTRUST` times their difference.
     """
-    found: dict[int, ExactStep] = {}
+    run: dict[int, ExactStep] = {}
     pair = (certified_at(problem, steps, published.inputs, each, middles=True) for each in (2 * bits, bits))
     for (step, known, values), (_, near_known, near_values) in zip(*pair, strict=True):
         if step in steps:
@@ -159,40 +127,31 @@ def _by_two_runs(
                 before = {name: ball.widened(near_known[name], MISTRUST) for name, ball in known.items()}
                 after = {name: ball.widened(near_values[name], MISTRUST) for name, ball in values.items()}
             estimated = _of_balls(problem, published, step, before, after, 2 * bits)
-            found[step] = replace(estimated, truth="two runs")
-    printed = ((found[entry.step], *one) for entry in published.steps for one in entry.values.items())
+            run[step] = replace(estimated, truth="two runs")
+    printed = ((run[entry.step], *one) for entry in published.steps for one in entry.values.items())
     if all(_is_sharp(*one) for one in printed) or 8 * bits > MAX_BITS:
-        return found
+        return run
     return _by_two_runs(problem, published, steps, 4 * bits)
 
 
 def certified_at(
     problem: Problem,
     steps: Collection[int],
-    given: Mapping[str, Written],
+    inputs: Mapping[str, Written],
     bits: int = BITS,
     *,
     middles: bool = False,
 ) -> Iterator[tuple[int, dict[str, Ball], dict[str, Ball]]]:
-    """Train in balls to the last of these steps; of the others only what leads to the next is computed.
+    """Train in balls to the last of these steps, from inputs as they are written.
 
-    As the balls widen, fewer bits are worked with: digits far below their radius mean nothing.
-
-    Parameters
-    ----------
-    given
-        Inputs by name as they are written, in place of the problem's own binary numbers.
-    middles
-        Whether each step starts from the middles of the balls alone, so that nothing is certified.
-
-    Yields
-    ------
-    Each step's number, what is known before it, and its quantities: all of them where it was asked for.
+    Yielded are each step's number, what is known before it, and its quantities: all of them where it was
+    asked for, else what leads to the next step. As the balls widen, fewer bits are worked with: digits far
+    below their radius mean nothing. With `middles` each step starts from those alone: nothing is certified.
     """
     every, known = tape(problem), exact_balls(initial_values(problem))
     needed = leading_to(map(names.updated, problem.state), every)
     with precision(bits):
-        known |= {name: Ball.of_fractions(one.value, one.half_unit) for name, one in given.items()}
+        known |= {name: Ball.of_fractions(one.value, one.half_unit) for name, one in inputs.items()}
     for step in range(1, max(steps) + 1):
         if bits > BITS and not middles:
             width = _width_of_state(problem, known)
@@ -210,15 +169,9 @@ def _width_of_state(problem: Problem, known: Mapping[str, Ball]) -> float:
     return max((known[name].width() for name in problem.state), default=-math.inf)
 
 
-def _lost(widths: Sequence[float], steps: int) -> int:
-    """Return how many bits further steps will lose, at the rate of the later half of those before."""
-    half = len(widths) // 2
-    return math.ceil(MARGIN * max(0.0, widths[-1] - widths[half]) / max(half, 1) * steps)
-
-
-def _is_rounded(published: Published) -> bool:
-    """Whether the inputs themselves are known to their printed digits only: no bits make that narrower."""
-    return any(one.half_unit is not None for one in published.inputs.values())
+def _rounded(published: Published) -> set[str]:
+    """Return the inputs that are known to their printed digits only."""
+    return {name for name, one in published.inputs.items() if one.half_unit is not None}
 
 
 def _is_sharp(step: ExactStep, name: str, printed: PublishedArray) -> bool:
@@ -235,7 +188,7 @@ def _of_balls(
     bits: int,
 ) -> ExactStep:
     """Take balls as numbers with a bound; the rules' numbers, and data that is exact, as they are."""
-    rounded = {name for name, one in published.inputs.items() if one.half_unit is not None}
+    rounded = _rounded(published)
     before = exact_inputs(problem, PRINTED) | {names.STEP: Bounded.exact(float(step), PRINTED)}
     with precision(bits):
         before |= {name: _start(known[name]) for name in known.keys() & {*problem.state, *rounded}}
@@ -255,6 +208,7 @@ def _start(ball: Ball) -> Bounded:
 
 
 def _allowed(problem: Problem, steps: Sequence[int]) -> dict[int, ExactStep]:
+    """Return the steps of a program's run, with all that a correct program may be off by."""
     form = format_of(problem.dtype)
     run = enumerate(islice(forward_steps(problem), max(steps)), start=1)
     return {

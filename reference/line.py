@@ -1,13 +1,17 @@
-"""A line of the tape, and the one walk over its lines, in whatever arithmetic the inputs are of."""
+"""A line of the tape, the one walk over its lines in any arithmetic, and the formulas of a dense layer."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-from cases.catalog import SYMBOLS
 from cases.names import Quantity
+from cases.update_rules import SYMBOLS
+from reference.arithmetic import Bounded, Elementary, as_row
+
+Array = TypeVar("Array", NDArray[Any], Bounded)
 
 
 @dataclass(frozen=True)
@@ -20,10 +24,7 @@ class Formula:
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the tape: `name` = `formula`(`inputs`).
-
-    `template` is the equation with `{0}`, `{1}`, … for the inputs: "{0} {1}ᵀ + {2}".
-    """
+    """One line of the tape: `name` = `formula`(`inputs`), with the template of a `Formula`."""
 
     name: str
     formula: Callable[..., Any]
@@ -47,19 +48,10 @@ Settle: TypeAlias = Callable[[Line, Any], Any]
 
 
 def evaluate(lines: Iterable[Line], known: Mapping[str, Any], settle: Settle | None = None) -> dict[str, Any]:
-    """Compute lines in order, each from `known` inputs and the lines above it.
+    """Compute lines in order, each from `known` inputs and the lines above it; return their values by name.
 
-    Parameters
-    ----------
-    known
-        The inputs by name: all NumPy arrays, all `Bounded` numbers or all balls.
-    settle
-        Says what later lines take for a line: what is claimed, certified or printed. By default it is what
-        was computed.
-
-    Returns
-    -------
-    What was settled for each line, by name, in order.
+    The inputs are all NumPy arrays, all `Bounded` numbers or all balls. `settle` says what later lines take
+    for a line: what is claimed, certified or printed. By default it is what was computed.
     """
     values, settled = dict(known), {}
     with np.errstate(all="ignore"):  # an overflow is a value; a bound that becomes infinite or NaN is judged
@@ -74,9 +66,84 @@ def evaluate(lines: Iterable[Line], known: Mapping[str, Any], settle: Settle | N
 def leading_to(wanted: Iterable[str], lines: Sequence[Line]) -> tuple[Line, ...]:
     """Return the lines of these quantities and of all that they follow from, in the order of the tape."""
     needed = set(wanted)
-    found: list[Line] = []
+    leading: list[Line] = []
     for line in reversed(lines):
         if line.name in needed:
             needed.update(line.inputs)
-            found.append(line)
-    return tuple(reversed(found))
+            leading.append(line)
+    return tuple(reversed(leading))
+
+
+# The document's equations for whole layers. Rows of x are examples: x is (N, n_in), W is (n_out, n_in), b is
+# (n_out,); where the document writes one example, the batch is summed. Axes count from the last, so that
+# every array may have one more in front: many cases, stacked.
+
+
+def linear(x: Array, W: Array, b: Array) -> Array:
+    """z = w · x + b, for every example: x Wᵀ + b, shape (N, n_out)."""
+    return x @ W.mT + as_row(b, x)
+
+
+def through_activation(dL_da: Array, da_dz: Array) -> Array:
+    """∂L/∂z = ∂L/∂a · σ'(z), shape (N, n)."""
+    return dL_da * da_dz
+
+
+def weight_gradient(dL_dz: Array, x: Array) -> Array:
+    """∂L/∂w = ∂L/∂z · x, summed over the examples, shape (n_out, n_in)."""
+    return dL_dz.mT @ x
+
+
+def bias_gradient(dL_dz: Array) -> Array:
+    """∂L/∂b = ∂L/∂z · 1, summed over the examples, shape (n_out,)."""
+    return dL_dz.sum(axis=-2)
+
+
+def through_weights(dL_dz: Array, W: Array) -> Array:
+    """∂L/∂a of the layer before = ∂L/∂z · w, shape (N, n_in).
+
+    The factor w that step 3 of the document's general part omits, and its worked example has.
+    """
+    return dL_dz @ W
+
+
+def descend(w: Array, dL_dw: Array, eta: Array) -> Array:
+    """w = w − η · ∂L/∂w, with w's shape."""
+    return w - eta * dL_dw
+
+
+def _descend_bounded(w: Bounded, direction: Bounded, eta: Bounded) -> Bounded:
+    """Also cover the forms that take coupled weight decay, of a direction g + λw, off on its own.
+
+    With P = η|g| + ηλ|w|:
+
+    - (1 − ηλ) w − ηg (Nielsen, network2.py; MXNet, sgd_update): 1 − ηλ, its product and the difference, each
+      at most |w_new| + P, and ηλ and ηg
+    - (w − ηλw) − ηg (Keras, which decays before the update), (w − ηg) − ηλw: two differences, the first at
+      most |w_new| + P, and of ηλw two products, of ηg one
+
+    Beside the formula's own rounding of w_new that is 2, and 3 of P, whether the direction is stated or not.
+    A direction that is no sum leaves w − ηg alone, with fused multiply-add or without: `torch.optim` adds g
+    with alpha = −η, and optax (−η)g.
+    """
+    w_new = descend(w, direction, eta)
+    if type(direction.addends) is float:
+        return w_new
+    return w_new.regrouped(eta.most * direction.addends, sums=2)
+
+
+DESCEND = Elementary("w − η · ∂L/∂w", descend, _descend_bounded, descend)
+
+
+def unchanged(w: Array) -> Array:
+    """w = w: a parameter that is not trained."""
+    return w
+
+
+DENSE_FORMULAS = {
+    "linear": Formula(linear, "{0} {1}ᵀ + {2}"),
+    "through activation": Formula(through_activation, "{0} ⊙ {1}"),
+    "weight gradient": Formula(weight_gradient, "({0})ᵀ {1}"),
+    "bias gradient": Formula(bias_gradient, "Σ {0}"),
+    "through weights": Formula(through_weights, "{0} {1}"),
+}

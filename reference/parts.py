@@ -27,18 +27,10 @@ _collecting: ContextVar[list[FailedPart] | None] = ContextVar("_collecting", def
 
 @dataclass(frozen=True)
 class FailedPart:
-    """A part that raised.
+    """A part that raised."""
 
-    Attributes
-    ----------
-    part
-        What it would have been: "the drift of nets/deep in float32".
-    reason
-        The exception's type and message, and where it was raised, as file:line.
-    """
-
-    part: str
-    reason: str
+    part: str  # what it would have been: "the drift of nets/deep in float32"
+    reason: str  # the exception's type and message, and where it was raised, as file:line
 
     def __str__(self) -> str:
         """Return the line that is shown in the part's place."""
@@ -64,10 +56,7 @@ def so_far() -> tuple[FailedPart, ...]:
 def tried(part: str, make: Callable[P, Value], /, *args: P.args, **kwargs: P.kwargs) -> Value | FailedPart:
     """Return what `make` returns for these arguments, or that the part of this name failed.
 
-    Raises
-    ------
-    Exception
-        What `make` raises, where nobody collects; what is no `Exception`, as an interrupt, always.
+    What `make` raises passes through where nobody collects; what is no `Exception`, as an interrupt, always.
     """
     try:
         return make(*args, **kwargs)
@@ -75,20 +64,18 @@ def tried(part: str, make: Callable[P, Value], /, *args: P.args, **kwargs: P.kwa
         failed = _collecting.get()
         if failed is None:
             raise
-        one = FailedPart(part, reason(error))
-        failed.append(one)
-        return one
+        failed.append(FailedPart(part, reason(error)))
+        return failed[-1]
 
 
 def reason(error: Exception) -> str:
     """Name an exception and the last place of this project that it passed; else where it was raised."""
     frames = [(Path(frame.filename), frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
+    packages = [ROOT / name for name in PACKAGES]
     ours = [
         (path.relative_to(ROOT), line)
         for path, line in frames
-        if path.is_relative_to(ROOT)
-        and path.relative_to(ROOT).parts[0] in PACKAGES
-        and path != Path(__file__)
+        if path != Path(__file__) and any(map(path.is_relative_to, packages))
     ]
     path, line = (ours or [(Path(path.name), line) for path, line in frames])[-1]
     return f"{type_and_message(error)} ({path.as_posix()}:{line})"

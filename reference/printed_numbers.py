@@ -1,34 +1,217 @@
 """Published numbers as a claim: each held against the exact run and the numbers printed above it."""
 
-from __future__ import annotations
-
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cases import Problem, names
-from cases.case import Published, PublishedArray, PublishedStep
-from reference.agreement import ONE_DIGIT
+from cases.published_values import Published, PublishedArray, PublishedStep
+from cases.verdict import Verdict
+from reference.agreement import ONE_DIGIT, certified_digits
 from reference.arithmetic import Bounded, Real
-from reference.claim import JudgedStep
-from reference.exact_run import ExactStep, exact_run
+from reference.exact_run import NEGLIGIBLE, ExactStep, exact_run
+from reference.findings import Finding, JudgedStep, error_pattern
 from reference.line import Line, evaluate, leading_to
-from reference.printed_array import OPEN_HALF_UNITS, Influence, JudgedArray, Reference, verdicts_of
-from reference.tape import tape
+from reference.training import tape
+
+# Printed numbers are named that matter at least this much of what the one that matters most does.
+MATTERS: Final = 0.1
+
+# Half units of the last printed place, as many as are in half a unit of the place before it. A wider bound
+# leaves more open than the last printed digit, and certifies nothing.
+OPEN_HALF_UNITS: Final = 10
+
+WORST_FIRST: Final = (Verdict.DIFFERS, Verdict.UNDECIDED, Verdict.AGREES)
+
+
+@dataclass(frozen=True, eq=False)
+class Influence:
+    """What a printed array above a line makes of it."""
+
+    name: str  # the array's, with its step where that is the one before
+    makes: Real  # how far each element would move, and what its bound would lose, if the array were exact
+    # the coarsest number of the array as it was printed, the exact one, and half a unit in its last place
+    text: str
+    exact: float
+    half_unit: float
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """What printed numbers are held against."""
+
+    derived: Bounded
+    off: Real  # |printed − derived|
+    bound: Real  # what the derived numbers themselves are uncertain by
+    limit: Real  # the widest bound that certifies the printed number
+    is_exact: bool = False  # whether the bound is what a program may add to the exact numbers
+
+    def agrees(self, half_unit: Real) -> NDArray[np.bool_]:
+        """Which numbers are within a bound that certifies them, or what the exact ones round to."""
+        agrees = self.within(half_unit) & self.certifies
+        return agrees | (self.off <= half_unit) if self.is_exact else agrees
+
+    def within(self, half_unit: Real) -> NDArray[np.bool_]:
+        """Which numbers are as near as rounding and the bound allow."""
+        return self.off <= self.bound + half_unit
+
+    def outside(self, half_unit: Real) -> NDArray[np.bool_]:
+        """Which are certainly farther off; NaN, and what a bound that is none allows, is neither."""
+        return np.isfinite(self.bound) & ~self.within(half_unit)
+
+    @property
+    def certifies(self) -> NDArray[np.bool_]:
+        """Where the bound is narrow enough."""
+        return self.bound <= self.limit
+
+
+@dataclass(frozen=True, eq=False)
+class JudgedArray:
+    """Every printed number of one quantity of one step, with its verdict."""
+
+    step: int
+    quantity: str
+    printed: PublishedArray
+    half_unit: Real  # of each last printed place
+    exact: Reference
+    above: Reference  # what follows from the printed numbers above; the exact one where none is above
+    influences: tuple[Influence, ...]  # of the printed arrays above, where a number is not the exact one
+    run: ExactStep
+
+    @cached_property
+    def verdicts(self) -> NDArray[np.object_]:
+        """Agrees, differs or undecided for each number; None where none was printed."""
+        right, follows = self.exact.agrees(self.half_unit), self.above.agrees(self.half_unit)
+        unsettled = ~self.exact.certifies | self.exact.outside(self.half_unit)
+        verdicts = np.full(self.printed.value.shape, Verdict.UNDECIDED, dtype=object)
+        verdicts[self.above.outside(self.half_unit) & unsettled] = Verdict.DIFFERS
+        verdicts[right | follows] = Verdict.AGREES
+        verdicts[~self.printed.given] = None
+        return verdicts
+
+    @property
+    def right(self) -> NDArray[np.bool_]:
+        """The printed numbers that the exact ones round to."""
+        return self.printed.given & self.exact.agrees(self.half_unit)
+
+    @property
+    def wrong(self) -> NDArray[np.bool_]:
+        """The printed numbers that differ."""
+        return self.verdicts == Verdict.DIFFERS
+
+    @cached_property
+    def left_open(self) -> Real:
+        """What each printed number leaves open for later lines: half a unit, or nothing where it is exact.
+
+        It is exact where the exact run gives that number and no other.
+        """
+        exact = (self.exact.off <= self.exact.bound) & (self.exact.bound <= NEGLIGIBLE * self.half_unit)
+        return np.where(exact, np.abs(self.printed.value) * 2.0**-53 * (self.exact.bound > 0), self.half_unit)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a number was rounded in print, so that it leaves something open."""
+        return bool((self.left_open > 0).any())
+
+    def instead_of(self, derived: Bounded) -> Bounded:
+        """Return what later lines take: each number ± what it leaves open, and derived ones for the rest."""
+        given = self.printed.given
+        error = np.where(given, self.left_open, derived.error)
+        return Bounded(np.where(given, self.printed.value, derived.value), error, derived.format)
+
+    def finding(self, among: NDArray[np.bool_] | None = None) -> Finding:
+        """Return the verdict on the printed numbers, or on some of them; its numbers are the worst one's."""
+        chosen = self.printed.given if among is None else self.printed.given & among
+        verdict = next(one for one in WORST_FIRST if ((self.verdicts == one) & chosen).any())
+        alike = (self.verdicts == verdict) & chosen
+        if verdict is Verdict.AGREES and (alike & ~self.right).any():
+            alike &= ~self.right
+        off, allowed = self._either("off"), self._either("bound") + self.half_unit
+        with np.errstate(all="ignore"):  # what is not finite is the worst
+            used = np.where(off == 0, 0.0, np.nan_to_num(off / allowed, nan=np.inf))
+        worst = np.unravel_index(int(np.where(alike, used, -1.0).argmax()), used.shape)
+        place = tuple(int(i) for i in worst)
+        reference = self.exact if self._compared_with_exact[place] else self.above
+        largest = float(np.abs(self.printed.value[chosen]).max())
+        return Finding(
+            step=self.step,
+            quantity=self.quantity,
+            verdict=verdict,
+            reason=self._why_undecided(place) if verdict is Verdict.UNDECIDED else "",
+            index=place,
+            claimed=float(self.printed.value[place]),
+            derived=float(reference.derived.value[place]),
+            error=float(off[place]),
+            tolerance=float(allowed[place]),
+            used=float(used[place]),
+            digits=certified_digits(float(allowed[chosen].max()), largest),
+            truth=self.run.truth if reference is self.exact else "float64",
+            note=self._note(verdict, place, chosen),
+        )
+
+    def _either(self, name: str) -> Real:
+        return np.where(self._compared_with_exact, getattr(self.exact, name), getattr(self.above, name))
+
+    @property
+    def _compared_with_exact(self) -> NDArray[np.bool_]:
+        """Where a number is compared with the exact one: it is right, or the lines above are too coarse."""
+        coarse = self.wrong & ~self.above.certifies & self.exact.certifies
+        return self.right | coarse
+
+    def _note(self, verdict: Verdict, place: tuple[int, ...], chosen: NDArray[np.bool_]) -> str:
+        if verdict is Verdict.DIFFERS:
+            derived = np.where(self._compared_with_exact, self.exact.derived.value, self.above.derived.value)
+            wrong, within = self.wrong & chosen, self._either("bound") + self.half_unit
+            return error_pattern(self.printed.value, derived, wrong, among=chosen, within=within)
+        if verdict is Verdict.AGREES and not self.right[place]:
+            exact = rounded_to(float(self.exact.derived.value[place]), float(self.half_unit[place]) / 100)
+            *others, last = that_matter(self.influences, place) or ["numbers above it"]
+            sources = f"{', '.join(others)} and {last}" if others else last
+            return f"it follows only from {sources} as printed; the exact value is {exact}"
+        before = self.right & chosen & self.above.outside(self.half_unit)
+        if verdict is Verdict.AGREES and before.any():
+            return "right in itself; a number before it is not"
+        return ""
+
+    def _why_undecided(self, place: tuple[int, ...]) -> str:
+        """Name what is too coarse, and how it would have to be printed."""
+        bound, limit = float(self.above.bound[place]), float(self.above.limit[place])
+        too_short = max(self.influences, key=lambda one: float(one.makes[place]), default=None)
+        if too_short is None or too_short.makes[place] < MATTERS * bound:
+            return f"{self.run.open_by} leaves ± {bound:.2g} open, too much to decide it"
+        enough = too_short.half_unit * min(limit / bound if bound else 1.0, ONE_DIGIT)
+        return (
+            f"{too_short.name} above it, printed as {too_short.text}, is too short, as it leaves "
+            f"± {bound:.2g} open; printed as {rounded_to(too_short.exact, enough)} it would decide"
+        )
+
+
+def rounded_to(number: float, half_unit: float) -> str:
+    """Return a number with the decimal places of a half unit, or with all that float64 has."""
+    if not (math.isfinite(number) and 0 < half_unit < math.inf):
+        return repr(number)
+    places = -math.floor(math.log10(2 * half_unit))
+    digits = max(places + (math.floor(math.log10(abs(number))) + 1 if number else 1), 1)
+    return f"{number:.{min(digits, 17)}g}"
+
+
+def that_matter(influences: Iterable[Influence], index: tuple[int, ...]) -> list[str]:
+    """Return the names of those that matter for one element, in the order of the tape."""
+    sizes = {one.name: float(np.nan_to_num(one.makes[index], nan=np.inf)) for one in influences}
+    most = max(sizes.values(), default=0.0)
+    return [name for name, size in sizes.items() if size >= MATTERS * most and size > 0]
 
 
 @dataclass(frozen=True)
 class JudgedPrint(JudgedStep):
     """One training step of which numbers are printed.
 
-    Attributes
-    ----------
-    arrays
-        Each printed quantity with a verdict on each of its numbers, by name, in the order computed.
-    exact
-        The exact run's step.
+    `arrays` has each printed quantity, by name, in the order computed; `exact` is the exact run's step.
     """
 
     arrays: Mapping[str, JudgedArray] = field(default_factory=dict)
@@ -43,73 +226,29 @@ def judge_published(problem: Problem, published: Published) -> Iterator[JudgedPr
     each known to half a unit in its last place, and those leave at most its own last digit open. What crosses
     to the next step is the state: as printed where it was printed of the step before, else the exact one.
 
-    Parameters
-    ----------
-    problem
-        The published example, in float64 or in the format that computed the numbers.
-    published
-        The printed numbers, by step.
-
-    Yields
-    ------
-    One judged step for each training step that has printed numbers, with the state that leads to it.
+    The problem is the published example, in float64 or in the format that computed the numbers. A step is
+    yielded for each training step that has printed numbers, with the state that leads to it.
     """
     run = exact_run(problem, published)
     before: JudgedPrint | None = None
     for entry in published.steps:
-        printed = _printed_state(problem, before) if before and before.step == entry.step - 1 else {}
+        printed: dict[str, JudgedArray] = {}
+        if before and before.step == entry.step - 1:
+            state = {names.updated(name): name for name in problem.state}
+            printed = {state[name]: array for name, array in before.arrays.items() if name in state}
         before = PrintedWalk(problem, entry, run[entry.step], printed).judge()
         yield before
 
 
-def _printed_state(problem: Problem, before: JudgedPrint) -> dict[str, PrintedInput]:
-    """Return the state that was printed of the step before, by the names it has in this one."""
-    updated = {name: before.arrays.get(names.updated(name)) for name in problem.state}
-    return {name: PrintedInput.of(one) for name, one in updated.items() if one is not None}
-
-
-@dataclass(frozen=True, eq=False)
-class PrintedInput:
-    """What later lines take for a printed array: each number ± what it leaves open, NaN where none is."""
-
-    value: Real
-    error: Real
-    text: NDArray[np.object_]
-
-    @classmethod
-    def of(cls, judged: JudgedArray) -> PrintedInput:
-        return cls(judged.printed.value, judged.left_open, judged.printed.text)
-
-    def instead_of(self, derived: Bounded) -> Bounded:
-        """Put the printed numbers in the place of the derived ones."""
-        given = ~np.isnan(self.value)
-        value, error = np.where(given, self.value, derived.value), np.where(given, self.error, derived.error)
-        return Bounded(value, error, derived.format)
-
-    @property
-    def is_open(self) -> bool:
-        """Whether a number was rounded in print, so that it leaves something open."""
-        return bool((self.error > 0).any())
-
-
 @dataclass(eq=False)
 class PrintedWalk:
-    """The walk over one step, each line derived from the printed numbers above it.
-
-    Attributes
-    ----------
-    problem, entry, exact
-        What is computed, what is printed of the step, and the exact run's step.
-    printed
-        The printed arrays by name; at first the state that was printed of the step before.
-    sources
-        The printed arrays that leave something open, from which each quantity follows.
-    """
+    """The walk over one step, each line derived from the printed numbers above it."""
 
     problem: Problem
     entry: PublishedStep
     exact: ExactStep
-    printed: dict[str, PrintedInput]
+    printed: dict[str, JudgedArray]  # by name; at first the state that was printed of the step before
+    # the printed arrays that leave something open, from which each quantity follows
     sources: dict[str, frozenset[str]] = field(init=False)
     arrays: dict[str, JudgedArray] = field(default_factory=dict)
 
@@ -124,11 +263,9 @@ class PrintedWalk:
             self.entry.step, findings=findings, state=state, arrays=self.arrays, exact=self.exact
         )
 
-    def _start(self, printed: Mapping[str, PrintedInput]) -> dict[str, Bounded]:
-        before = self.exact.before
-        return {
-            name: printed[name].instead_of(one) if name in printed else one for name, one in before.items()
-        }
+    def _start(self, printed: Mapping[str, JudgedArray]) -> dict[str, Bounded]:
+        before = self.exact.before.items()
+        return {name: printed[name].instead_of(one) if name in printed else one for name, one in before}
 
     def _settle(self, line: Line, derived: Bounded) -> Bounded:
         """Judge what is printed of a line; return that, and what was derived where no number is printed."""
@@ -137,17 +274,16 @@ class PrintedWalk:
         self.sources[name] = sources
         if name not in self.entry.values:
             return derived
-        self.arrays[name] = self._judged(name, self.entry.values[name], derived)
-        self.printed[name] = printed = PrintedInput.of(self.arrays[name])
-        partly = np.isnan(printed.value).any()
-        self.sources[name] = frozenset({name} if printed.is_open else ()) | (
-            sources if partly else frozenset()
-        )
-        return printed.instead_of(derived)
+        self.arrays[name] = self.printed[name] = judged = self._judged(name, derived)
+        own = frozenset({name} if judged.is_open else ())
+        self.sources[name] = own if judged.printed.given.all() else own | sources
+        return judged.instead_of(derived)
 
-    def _judged(self, name: str, printed: PublishedArray, derived: Bounded) -> JudgedArray:
+    def _judged(self, name: str, derived: Bounded) -> JudgedArray:
         """Judge every printed number of one quantity, as it was derived from those above it."""
-        half_unit, right = _half_unit(printed), self.exact.values[name]
+        printed, right = self.entry.values[name], self.exact.values[name]
+        # of a hexadecimal number, which has no last place, half a unit is float64's
+        half_unit = np.where(printed.half_unit == 0, np.abs(printed.value) * 2.0**-53, printed.half_unit)
         off, bound = self.exact.distance(name, printed)
         bound, limit = np.where(np.isnan(bound), np.inf, bound), OPEN_HALF_UNITS * half_unit
         own: Real | float = 0.0
@@ -160,17 +296,8 @@ class PrintedWalk:
             off = np.abs(printed.value - derived.value)
             follows = Reference(derived, off, error, OPEN_HALF_UNITS * half_unit + own)
         certain = follows is exact or all(exact.agrees(half_unit)[printed.given])
-        return JudgedArray(
-            self.entry.step,
-            name,
-            printed,
-            half_unit,
-            exact,
-            follows,
-            () if certain else self._influences(name, derived),
-            verdicts_of(printed, half_unit, exact, follows),
-            self.exact,
-        )
+        influences = () if certain else self._influences(name, derived)
+        return JudgedArray(self.entry.step, name, printed, half_unit, exact, follows, influences, self.exact)
 
     def _influences(self, name: str, derived: Bounded) -> tuple[Influence, ...]:
         """Return what each printed array that a line follows from makes of it, in the order of the tape."""
@@ -179,14 +306,15 @@ class PrintedWalk:
         return tuple(self._influence(name, derived, source) for source in sources)
 
     def _influence(self, name: str, derived: Bounded, source: str) -> Influence:
-        without, printed = self._with_exact(name, source), self.printed[source]
+        without, judged = self._with_exact(name, source), self.printed[source]
         makes = np.abs(derived.value - without.value) + (derived.error - np.asarray(without.error))
-        coarsest = np.unravel_index(int(np.nan_to_num(printed.error).argmax()), printed.error.shape)
+        error = judged.left_open
+        coarsest = np.unravel_index(int(np.nan_to_num(error).argmax()), error.shape)
         is_state = source in self.exact.before
         exact = (self.exact.before if is_state else self.exact.values)[source].value[coarsest]
         named = f"{names.updated(source)} of the step before" if is_state else source
-        text, error = str(printed.text[coarsest]), float(printed.error[coarsest])
-        return Influence(named, makes, text, float(exact), error)
+        text = str(judged.printed.text[coarsest])
+        return Influence(named, makes, text, float(exact), float(error[coarsest]))
 
     def _with_exact(self, name: str, source: str) -> Bounded:
         """Derive a line again, with one of the printed arrays above it exact."""
@@ -197,10 +325,4 @@ class PrintedWalk:
                 return self.exact.values[source].in_format(derived.format)
             return printed[line.name].instead_of(derived) if line.name in printed else derived
 
-        lines = leading_to([name], tape(self.problem))
-        return evaluate(lines, self._start(printed), settle)[name]
-
-
-def _half_unit(printed: PublishedArray) -> Real:
-    """Return half a unit in each last place; of a hexadecimal number, which has none, half of float64's."""
-    return np.where(printed.half_unit == 0, np.abs(printed.value) * 2.0**-53, printed.half_unit)
+        return evaluate(leading_to([name], tape(self.problem)), self._start(printed), settle)[name]

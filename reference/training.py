@@ -1,17 +1,54 @@
-"""Training: what a first step is computed from, what the next one starts from, and whole runs in NumPy."""
+"""Training: the tape of a step, what a first step is computed from and the next one starts from, whole runs.
 
-from collections.abc import Iterator, Mapping, Sequence
+The tape holds the document's equations as lines, each computed from the lines above it. Such a straight-line
+list is called a tape, or a Wengert list, in automatic differentiation (Griewank and Walther, *Evaluating
+Derivatives*, 2nd ed., section 2.2). The NumPy reference, the bounds and the reports all follow from it.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from functools import lru_cache
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from cases import Problem, names
-from cases.protocol import IN_FLOAT32, SIXTEEN_BITS, Accumulators
+from cases.dtypes import IN_FLOAT32, SIXTEEN_BITS, Accumulators
+from cases.skeleton import training_step
+from cases.update_rules import UpdateRules
+from reference import optimizers
+from reference.activations import ACTIVATIONS
 from reference.arithmetic import Ball, Bounded, Format, format_of, to_int
-from reference.line import Line, Settle, evaluate, leading_to
-from reference.tape import tape
+from reference.line import DENSE_FORMULAS, Formula, Line, Settle, evaluate, leading_to, line_of
+from reference.losses import loss_rule
+
+# A loss by its name, its reduction and its numbers.
+StatedLoss: TypeAlias = tuple[str, str, tuple[tuple[str, float], ...]]
+
+
+def tape(problem: Problem) -> tuple[Line, ...]:
+    """Return the lines of one training step of `problem`, in the order they are computed."""
+    loss = problem.loss, problem.reduction, problem.loss_numbers
+    return _tape(problem.activations, loss, problem.update_rules)
+
+
+@lru_cache(maxsize=1024)
+def _tape(activations: tuple[str, ...], loss: StatedLoss, rules: UpdateRules) -> tuple[Line, ...]:
+    formulas = formulas_of(activations, loss)
+    return tuple(line_of(quantity, formulas) for quantity in training_step(activations, rules))
+
+
+def formulas_of(activations: Iterable[str], loss: StatedLoss) -> dict[str, Formula]:
+    """Return the formula of each operation of a training step of dense layers."""
+    rule = loss_rule(*loss)
+    formulas = DENSE_FORMULAS | optimizers.FORMULAS
+    formulas["loss"] = Formula(rule.value, rule.equation)
+    formulas["loss gradient"] = Formula(rule.gradient, rule.gradient_equation)
+    for name in activations:
+        formulas[name] = Formula(ACTIVATIONS[name].value, f"{name}({{0}})")
+        formulas[f"{name}'"] = Formula(ACTIVATIONS[name].derivative, f"{name}'({{0}})")
+    return formulas
 
 
 def data(problem: Problem) -> dict[str, NDArray[Any]]:
@@ -42,19 +79,11 @@ def initial_state(problem: Problem, accumulators: Accumulators = IN_FLOAT32) -> 
 def advance(known: Mapping[str, Any], values: Mapping[str, Any], problem: Problem) -> dict[str, Any]:
     """Return what is known before the next step: the data, the state as it was updated, and the count.
 
-    Parameters
-    ----------
-    known
-        What was known before this step.
-    values
-        What this step gave, among it every updated parameter and optimizer state.
+    `known` is what was known before this step, and `values` what it gave, among it every updated state.
     """
-    state = {name: _kept(values[names.updated(name)]) for name in problem.state}
-    return {**known, **state, names.STEP: _plus_one(known[names.STEP])}
-
-
-def _kept(value: Any) -> Any:  # noqa: ANN401 - in any arithmetic
-    return value.kept() if isinstance(value, Bounded) else value
+    state = {name: values[names.updated(name)] for name in problem.state}
+    kept = {name: one.kept() if isinstance(one, Bounded) else one for name, one in state.items()}
+    return {**known, **kept, names.STEP: _plus_one(known[names.STEP])}
 
 
 def _plus_one(step: Any) -> Any:  # noqa: ANN401 - in any arithmetic
@@ -69,14 +98,9 @@ def _plus_one(step: Any) -> Any:  # noqa: ANN401 - in any arithmetic
 def propagate(
     problem: Problem, lines: Sequence[Line], known: Mapping[str, Bounded], steps: int
 ) -> dict[str, Bounded]:
-    """Propagate bounds through steps of which nothing is observed; return what is known after them.
+    """Propagate bounds, by a right or mistaken tape, through steps of which nothing is observed.
 
-    Parameters
-    ----------
-    lines
-        The tape, the problem's own or a mistaken one.
-    known
-        What is known before the first of these steps.
+    `known` is what is known before the first of these steps; what is known after them is returned.
     """
     needed, after = leading_to(map(names.updated, problem.state), lines), dict(known)
     for _ in range(steps):
@@ -89,15 +113,9 @@ def training_steps(
 ) -> Iterator[dict[str, NDArray[Any]]]:
     """Train in plain NumPy, in the problem's dtype; in 16 bits each line in float32, rounded once.
 
-    Parameters
-    ----------
-    lines
-        Another tape than the problem's own: a mistaken one.
-
-    Yields
-    ------
-    For each step every quantity by name (z1, a1, …, loss, dL/da2, …, W1_new, …), in the order computed; the
-    last is the first whose loss is at most `problem.until`, if there is one before `problem.steps`.
+    For each step every quantity of the tape, or of a mistaken one, is yielded by name (z1, a1, …, loss, …),
+    in the order computed. The last step is the first whose loss is at most `problem.until`, if there is one
+    before `problem.steps`.
     """
     lines, known, settle = lines or tape(problem), initial_values(problem), as_array(problem.x.dtype)
     if problem.dtype in SIXTEEN_BITS:

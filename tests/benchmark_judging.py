@@ -1,4 +1,4 @@
-"""What judging costs, beside the step it judges and the usual gradient checks. Not part of `pytest`; run by
+"""What judging costs, next to the step it judges and the usual gradient checks. Not part of `pytest`; run by
 
     .venv/bin/pytest tests/benchmark_judging.py
 
@@ -8,21 +8,17 @@ PyTorch's gradcheck runs in its fast mode on the wide network, where the full on
 from functools import partial
 
 import jax
-import numpy as np
 import pytest
 import torch
 from jax.test_util import check_grads
-from networks import network
+from networks import network, showing
 
 from cases.names import observable
 from reference import judge, training_steps
 from reference.checker import judge_steps
 from reference.training import initial_state
 
-NETWORKS = {
-    "2-3-1, batch 4": network((2, 3, 1), 4),
-    "784-100-10, batch 64": network((784, 100, 10), 64),
-}
+NETWORKS = {"2-3-1, batch 4": network((2, 3, 1), 4), "784-100-10, batch 64": network((784, 100, 10), 64)}
 MEDIANS: dict[tuple[str, str], float] = {}
 
 networks = pytest.mark.parametrize("name", NETWORKS)
@@ -50,9 +46,9 @@ def test_reference_step(timed, name):
 def test_judge_observed_step(timed, name):
     problem = NETWORKS[name]
     shown = observable(problem.depth)
-    claim = {key: np.asarray(value) for key, value in next(training_steps(problem)).items() if key in shown}
+    claim = next(showing(training_steps, shown)(problem))
     state = initial_state(problem)
-    timed(lambda: judge_steps(problem, 1, state, claim, shown))
+    timed(lambda: judge_steps(problem, 1, [claim], state, shown))
 
 
 @networks

@@ -1,22 +1,25 @@
 """A published example trained once more, in mpmath: a dense network, its derivatives and its updates by hand.
 
-Nothing here uses the reference: the file is read as text, and every formula is written out by the element.
+Nothing here uses the reference: the file is read as text, and arrays hold mpmath's numbers.
 """
 
-from collections.abc import Callable, Iterator
 from decimal import Decimal
-from pathlib import Path
-from typing import Any
 
+import numpy as np
 import yaml
 from mpmath import mp, mpf
 
 
-def sigmoid(z: mpf) -> mpf:
+def of_each(function, inputs=1):
+    """Apply a function of numbers to each element of arrays of objects."""
+    return np.frompyfunc(function, inputs, 1)
+
+
+def sigmoid(z):
     return 1 / (1 + mp.exp(-z))
 
 
-ACTIVATIONS: dict[str, tuple[Callable[[mpf], mpf], Callable[[mpf], mpf]]] = {  # value and slope, of z
+ACTIVATIONS = {  # value and slope, of z
     "sigmoid": (sigmoid, lambda z: sigmoid(z) * (1 - sigmoid(z))),
     "tanh": (mp.tanh, lambda z: 1 - mp.tanh(z) ** 2),
     "relu": (lambda z: max(z, mpf(0)), lambda z: mpf(int(z > 0))),
@@ -24,33 +27,22 @@ ACTIVATIONS: dict[str, tuple[Callable[[mpf], mpf], Callable[[mpf], mpf]]] = {  #
 }
 
 
-def softmax(a: list[mpf]) -> list[mpf]:
-    powers = [mp.exp(one) for one in a]
-    return [power / mp.fsum(powers) for power in powers]
+def cross_entropy(a, y):
+    powers = of_each(mp.exp)(a)
+    p = powers / powers.sum(axis=1, keepdims=True)
+    return -(y * of_each(mp.log)(p)).sum(), p - y
 
 
-def cross_entropy(a: list[mpf], y: list[mpf]) -> tuple[mpf, list[mpf]]:
-    p = softmax(a)
-    return -mp.fsum(t * mp.log(q) for t, q in zip(y, p, strict=True)), [
-        q - t for q, t in zip(p, y, strict=True)
-    ]
+def terms(loss, slope):
+    """Return the sum over all outputs, and the derivative at each."""
+    return lambda a, y: (of_each(loss, 2)(a, y).sum(), of_each(slope, 2)(a, y))
 
 
-def each(
-    loss: Callable[[mpf, mpf], mpf], slope: Callable[[mpf, mpf], mpf]
-) -> Callable[[list[mpf], list[mpf]], tuple[mpf, list[mpf]]]:
-    """Return the sum over one example's outputs, and its derivative at each."""
-    return lambda a, y: (
-        mp.fsum(loss(p, t) for p, t in zip(a, y, strict=True)),
-        [slope(p, t) for p, t in zip(a, y, strict=True)],
-    )
-
-
-LOSSES = {  # of one example: the loss and its derivative at each output
-    "half_squared_error": each(lambda a, y: (a - y) ** 2 / 2, lambda a, y: a - y),
-    "mean_squared_error": each(lambda a, y: (a - y) ** 2, lambda a, y: 2 * (a - y)),
-    "l1": each(lambda a, y: abs(a - y), lambda a, y: mp.sign(a - y)),
-    "binary_cross_entropy": each(
+LOSSES = {  # summed, and its derivative at each output
+    "half_squared_error": terms(lambda a, y: (a - y) ** 2 / 2, lambda a, y: a - y),
+    "mean_squared_error": terms(lambda a, y: (a - y) ** 2, lambda a, y: 2 * (a - y)),
+    "l1": terms(lambda a, y: abs(a - y), lambda a, y: mp.sign(a - y)),
+    "binary_cross_entropy": terms(
         lambda a, y: -y * mp.log(a) - (1 - y) * mp.log(1 - a), lambda a, y: (a - y) / (a * (1 - a))
     ),
     "softmax_cross_entropy": cross_entropy,
@@ -59,132 +51,100 @@ LOSSES = {  # of one example: the loss and its derivative at each output
 
 
 class Example:
-    """A published example, read as text, and its training in fifty digits."""
+    """A published example, read as text, and its training in as many digits as mpmath works with."""
 
-    def __init__(self, path: Path) -> None:
-        text = path.read_text(encoding="utf-8")
-        self.file: dict[str, Any] = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506 - every scalar stays text
+    def __init__(self, text):
+        self.file = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506 - every scalar stays text
         self.layers = [ACTIVATIONS[layer["activation"]] for layer in self.file["layers"]]
         self.loss = LOSSES[self.file["loss"]["name"]]
-        self.x: list[list[mpf]] = numbers(self.file["x"])
-        self.y: list[list[mpf]] = numbers(self.file["y"])
+        self.x, self.y = numbers(self.file["x"]), numbers(self.file["y"])
         mean = self.file["loss"]["name"] == "mean_squared_error"
-        self.share = mpf(1) / (len(self.y) * len(self.y[0])) if mean else mpf(1)
+        self.share = mpf(1) / self.y.size if mean else mpf(1)
+        rule = self.file["optimizer"].items()
+        self.rule = {key: text if key == "name" else mpf(text) for key, text in rule}
 
-    def start(self) -> dict[str, Any]:
+    def start(self):
         layers = enumerate(self.file["layers"], start=1)
         return {f"{kind}{k}": numbers(layer[kind]) for k, layer in layers for kind in "Wb"}
 
-    def forward(self, parameters: dict[str, Any]) -> dict[str, Any]:
+    def forward(self, parameters):
         """Return z and a of each layer, one row for each example, and the loss."""
-        found: dict[str, Any] = {}
-        a = self.x
+        values, a = {}, self.x
         for k, (value, _) in enumerate(self.layers, start=1):
-            weights, biases = parameters[f"W{k}"], parameters[f"b{k}"]
-            z = [[dot(w, row) + b for w, b in zip(weights, biases, strict=True)] for row in a]
-            a = [[value(one) for one in row] for row in z]
-            found |= {f"z{k}": z, f"a{k}": a}
-        found["loss"] = self.share * mp.fsum(self.loss(p, t)[0] for p, t in zip(a, self.y, strict=True))
-        return found
+            z = a @ parameters[f"W{k}"].T + parameters[f"b{k}"]
+            a = of_each(value)(z)
+            values |= {f"z{k}": z, f"a{k}": a}
+        return values | {"loss": self.share * self.loss(a, self.y)[0]}
 
-    def backward(self, parameters: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
-        """Return every derivative, by the chain rule, an element at a time."""
-        last = len(self.layers)
-        outputs = zip(found[f"a{last}"], self.y, strict=True)
-        da = [[self.share * slope for slope in self.loss(a, y)[1]] for a, y in outputs]
-        back: dict[str, Any] = {}
+    def backward(self, parameters, values):
+        """Return every derivative, by the chain rule."""
+        last, back = len(self.layers), {}
+        da = self.share * self.loss(values[f"a{last}"], self.y)[1]
         for k in range(last, 0, -1):
-            slopes = [[self.layers[k - 1][1](z) for z in row] for row in found[f"z{k}"]]
-            dz = [[d * s for d, s in zip(*rows, strict=True)] for rows in zip(da, slopes, strict=True)]
-            below = found[f"a{k - 1}"] if k > 1 else self.x
-            columns = list(zip(*dz, strict=True))
-            dw = [[dot(column, x) for x in zip(*below, strict=True)] for column in columns]
+            slopes = of_each(self.layers[k - 1][1])(values[f"z{k}"])
+            dz = da * slopes
+            below = values[f"a{k - 1}"] if k > 1 else self.x
             back |= {f"dL/da{k}": da, f"da{k}/dz{k}": slopes, f"dL/dz{k}": dz}
-            back |= {f"dL/dW{k}": dw, f"dL/db{k}": [mp.fsum(column) for column in columns]}
-            da = [[dot(row, w) for w in zip(*parameters[f"W{k}"], strict=True)] for row in dz]
+            back |= {f"dL/dW{k}": dz.T @ below, f"dL/db{k}": dz.sum(axis=0)}
+            da = dz @ parameters[f"W{k}"]
         return back
 
-    def train(self, steps: int) -> Iterator[dict[str, Any]]:
+    def train(self, steps):
         """Yield everything that each step computes."""
-        parameters, state = self.start(), dict[str, Any]()
+        parameters, state = self.start(), {}
         trained = [name for name in parameters if name not in self.file.get("not_trained", [])]
         for step in range(1, steps + 1):
-            found = self.forward(parameters)
-            found |= self.backward(parameters, found)
+            values = self.forward(parameters)
+            values |= self.backward(parameters, values)
             for name in trained:
-                new, state[name] = self.updated(
-                    step, parameters[name], found[f"dL/d{name}"], state.get(name, {})
-                )
-                found |= {f"{name}_new": new, **{f"{kind}_{name}_new": v for kind, v in state[name].items()}}
-            parameters = {name: found.get(f"{name}_new", old) for name, old in parameters.items()}
-            yield found
-
-    def updated(
-        self, step: int, old: Any, gradient: Any, state: dict[str, Any]
-    ) -> tuple[Any, dict[str, Any]]:
-        """Return the new parameter and the optimizer's new state, element by element."""
-        if isinstance(old, list):
-            parts = [
-                self.updated(step, o, g, {kind: v[i] for kind, v in state.items()})
-                for i, (o, g) in enumerate(zip(old, gradient, strict=True))
-            ]
-            kinds = parts[0][1]
-            return [new for new, _ in parts], {kind: [s[kind] for _, s in parts] for kind in kinds}
-        rule = {key: text if key == "name" else mpf(text) for key, text in self.file["optimizer"].items()}
-        return RULES[rule["name"]](step, old, gradient, state, rule)
+                update, before = RULES[self.rule["name"]], state.get(name, {})
+                new, state[name] = update(step, parameters[name], values[f"dL/d{name}"], before, self.rule)
+                values |= {f"{name}_new": new}
+                values |= {f"{kind}_{name}_new": array for kind, array in state[name].items()}
+            parameters = {name: values.get(f"{name}_new", old) for name, old in parameters.items()}
+            yield values
 
 
-def sgd(_: int, w: mpf, g: mpf, state: dict[str, mpf], rule: dict[str, Any]) -> tuple[mpf, dict[str, mpf]]:
+def sgd(_, w, g, state, rule):
+    g = g + rule.get("weight_decay", 0) * w
     if "momentum" not in rule:
         return w - rule["learning_rate"] * g, {}
     m = rule["momentum"] * state.get("m", mpf(0)) + g
     return w - rule["learning_rate"] * m, {"m": m}
 
 
-def adam(
-    step: int, w: mpf, g: mpf, state: dict[str, mpf], rule: dict[str, Any]
-) -> tuple[mpf, dict[str, mpf]]:
+def adam(step, w, g, state, rule):
     beta1, beta2 = rule["beta1"], rule["beta2"]
     m = beta1 * state.get("m", mpf(0)) + (1 - beta1) * g
     v = beta2 * state.get("v", mpf(0)) + (1 - beta2) * g**2
-    root = mp.sqrt(v / (1 - beta2**step))
+    root = of_each(mp.sqrt)(v / (1 - beta2**step))
     return w - rule["learning_rate"] * m / (1 - beta1**step) / (root + rule["eps"]), {"m": m, "v": v}
 
 
-def rmsprop(
-    _: int, w: mpf, g: mpf, state: dict[str, mpf], rule: dict[str, Any]
-) -> tuple[mpf, dict[str, mpf]]:
+def rmsprop(_, w, g, state, rule):
     v = rule["alpha"] * state.get("v", mpf(0)) + (1 - rule["alpha"]) * g**2
-    return w - rule["learning_rate"] * g / (mp.sqrt(v) + rule["eps"]), {"v": v}
+    return w - rule["learning_rate"] * g / (of_each(mp.sqrt)(v) + rule["eps"]), {"v": v}
 
 
 RULES = {"sgd": sgd, "adam": adam, "rmsprop": rmsprop}
 
 
-def numbers(tree: Any) -> Any:
-    """Return an array of the file as nested lists."""
+def numbers(tree):
+    """Return an array of the file."""
     if isinstance(tree, dict) and "classes" in tree:
-        return [[mpf(int(k == int(one))) for k in range(int(tree["of"]))] for one in tree["classes"]]
+        rows = [[int(k == int(one)) for k in range(int(tree["of"]))] for one in tree["classes"]]
+        return of_each(mpf)(np.array(rows, object))
     if isinstance(tree, dict):
-        return [mpf(tree["value"])] * int(tree["constant"][0])
-    return [numbers(one) for one in tree] if isinstance(tree, list) else mpf(tree)
+        return np.array([mpf(tree["value"])] * int(tree["constant"][0]), object)
+    return of_each(mpf)(np.array(tree, object))
 
 
-def dot(left: Any, right: Any) -> mpf:
-    return mp.fdot(zip(left, right, strict=True))
+def elements(array):
+    """Give each element of an array, or of nested lists, with its index."""
+    return np.ndenumerate(np.array(array, object))
 
 
-def elements(tree: Any, index: tuple[int, ...] = ()) -> Iterator[tuple[tuple[int, ...], Any]]:
-    if not isinstance(tree, list):
-        yield index, tree
-        return
-    for i, one in enumerate(tree):
-        yield from elements(one, (*index, i))
-
-
-def rounds_to(exact: mpf, text: str) -> bool:
+def rounds_to(exact, text):
     """Say whether a value rounds to a printed text: within half a unit in its last place."""
-    decimal = Decimal(text)
-    exponent = decimal.as_tuple().exponent
-    assert isinstance(exponent, int)
+    exponent = Decimal(text).as_tuple().exponent
     return bool(abs(exact - mpf(text)) <= mpf(f"5e{exponent - 1}"))

@@ -6,8 +6,9 @@ stands twice the run fails, and the fault is to be written anew for what stands 
 
 # A fault is a row of the table, however long its texts are:
 # ruff: noqa: E501
-from dataclasses import dataclass
+from typing import NamedTuple
 
+# By place: the files of its own tests, in the order in which they run.
 TESTS = {
     "bounded": ("test_bounded",),
     "formats": ("test_formats",),
@@ -23,21 +24,12 @@ TESTS = {
     "forms": ("test_update_forms",),
     "zero": ("test_zero",),
 }
-"""By place: the files of its own tests, in the order in which they run."""
 
 
-@dataclass(frozen=True)
-class Mutant:
-    """A fault.
+class Mutant(NamedTuple):
+    """A fault: `old` stands in a file, and `new` in its stead is to be seen by the tests of its place.
 
-    Attributes
-    ----------
-    place
-        Whose tests are to see it.
-    file, old, new
-        Where it is planted, the text that stands there, and the wrong one.
-    harmless
-        Why no test can see it, if none can; a comment at the code says the same.
+    `harmless` says why no test can see it, if none can; a comment at the code says the same.
     """
 
     place: str
@@ -47,17 +39,12 @@ class Mutant:
     harmless: str = ""
 
 
-def planted(place: str, file: str, *pairs: tuple[str, str]) -> list[Mutant]:
-    return [Mutant(place, file, old, new) for old, new in pairs]
-
-
 SPARE_SUM = "n − 1 roundings are all that a sum of n terms has: the bound's n-th is a spare"
 SPARE_MATMUL = "the last of n + 1 roundings is that of z itself, which the sum with the bias allows anyway"
 
-MUTANTS = [
-    *planted(
-        "bounded",
-        "reference/arithmetic/bounded.py",
+# By place and file: what stands there, what is put in its stead, and why that is harmless, if it is.
+FAULTS = [
+    ("bounded", "reference/arithmetic/bounded.py", [
         ("value, reach, carried, roundings=n + 1, underflows", "value, reach, carried, roundings=(n + 1) // 2, underflows"),
         ("value, reach, carried, roundings=n + 1, underflows", "value, reach, carried, roundings=2 * n + 2, underflows"),
         ("    roundings=n,\n", "    roundings=(n + 1) // 2,\n"),
@@ -82,19 +69,15 @@ MUTANTS = [
         ("least = other.magnitude - other.error\n", "least = other.magnitude\n"),
         ("np.maximum(self.error, other.error) + np.zeros", "np.minimum(self.error, other.error) + np.zeros"),
         ("EXACT if self.is_exact else np.add.reduce(self.error, axis)", "EXACT"),
-    ),
-    *planted(
-        "bounded",
-        "reference/arithmetic/number_formats.py",
+        ("    roundings=n,\n", "    roundings=n - 1,\n", SPARE_SUM),
+        ("value, reach, carried, roundings=n + 1, underflows", "value, reach, carried, roundings=n, underflows", SPARE_MATMUL),
+    ]),
+    ("bounded", "reference/arithmetic/number_formats.py", [
         ("self._stored(value, error) if accumulator else error", "error"),
         ("self.gamma(1) * magnitude + self.underflow", "self.gamma(2) * magnitude + self.underflow"),
         ("reach <= form.largest) if not largest", "reach <= np.inf) if not largest"),
-    ),
-    Mutant("bounded", "reference/arithmetic/bounded.py", "    roundings=n,\n", "    roundings=n - 1,\n", SPARE_SUM),
-    Mutant("bounded", "reference/arithmetic/bounded.py", "value, reach, carried, roundings=n + 1, underflows", "value, reach, carried, roundings=n, underflows", SPARE_MATMUL),
-    *planted(
-        "formats",
-        "reference/arithmetic/number_formats.py",
+    ]),
+    ("formats", "reference/arithmetic/number_formats.py", [
         ("SLACK = 1 + 2.0**-30", "SLACK = 1.0"),
         ("self.underflow / self.unit_roundoff if", "1e6 * self.underflow / self.unit_roundoff if"),
         ("(1 if self.flushes else self.unit_roundoff)", "1"),
@@ -102,10 +85,8 @@ MUTANTS = [
         ("+ _gamma(n, self.evaluation)) * SLACK", ") * SLACK"),
         ('Format("bfloat16", 2.0**-8,', 'Format("bfloat16", 2.0**-7,'),
         ("n * u / (1 - n * u) if", "n * u if"),
-    ),
-    *planted(
-        "agreement",
-        "reference/agreement.py",
+    ]),
+    ("agreement", "reference/agreement.py", [
         ("if not (used.item(worst) <= 1 and bound < math.inf)", "if not (used.item(worst) <= 2 and bound < math.inf)"),
         ("outside = finite & ~(off <= allowed)", "outside = finite & ~(off <= 2 * allowed)"),
         ("ONE_DIGIT = 0.1\n", "ONE_DIGIT = 1.0\n"),
@@ -116,37 +97,27 @@ MUTANTS = [
         ("off, ulp = abs(claimed - derived - low)", "off, ulp = abs(claimed - derived)"),
         ("used=off / tolerance if tolerance else", "used=off / 2 / tolerance if tolerance else"),
         ("bound, certified_digits(bound, size), ", "bound, certified_digits(bound / 10, size), "),
-    ),
-    *planted(
-        "batches",
-        "reference/agreement.py",
+    ]),
+    ("batches", "reference/agreement.py", [
         ("agrees = (used <= 1) & (bound < np.inf)", "agrees = (used <= 2) & (bound < np.inf)"),
         ("verdicts[(verdicts == AGREES) & ~certifies(own, size, derived.format)] = UNDECIDED", "pass"),
         ("np.select(which, [DIFFERS, UNDECIDED], AGREES)", "np.select(which, [DIFFERS, AGREES], AGREES)"),
         ("off[np.isinf(stated) & (stated == value)] = 0", "pass"),
-    ),
-    *planted(
-        "batches",
-        "reference/checker.py",
+    ]),
+    ("batches", "reference/checker.py", [
         ("fits = states and follows_stated and not certifies(step)", "fits = states and not certifies(step)"),
-        ("if waiting and not (fits and own == form):", "if waiting and not fits:"),
+        ("(len(waiting) == most or not fits or own != form)", "(len(waiting) == most or not fits)"),
         ("return {} if self.agrees else", "return {} if True else"),
-    ),
-    *planted(
-        "batches",
-        "reference/batched.py",
+    ]),
+    ("batches", "reference/batched.py", [
         ("        known = advance(known, step.values, problem)\n", "        known = dict(known)\n"),
         (".widened(2 * self.derived[line.name].error)", ".widened(0.0)"),
-    ),
-    *planted(
-        "batches",
-        "reference/arithmetic/elementary.py",
+    ]),
+    ("batches", "reference/arithmetic/elementary.py", [
         ("reshaped = Bounded(number.value.reshape(shape), error", "reshaped = Bounded(number.value.reshape(shape)[:1], error"),
         ("    return number.reshape(shape)\n", "    return number.reshape(shape)[:1]\n"),
-    ),
-    *planted(
-        "truth",
-        "reference/certified.py",
+    ]),
+    ("truth", "reference/certified.py", [
         ("derived.error + np.where(np.isfinite(radius), radius, np.inf)", "derived.error + np.where(np.isfinite(radius), 0.0, np.inf)"),
         ("derived.terms, low, derived.parts, derived.sizes,", "derived.terms, low, 1.0, derived.sizes,"),
         ("low, derived.parts, derived.sizes,", "low, derived.parts, None,"),
@@ -154,127 +125,97 @@ MUTANTS = [
         ("kept = derived.terms, low,", "kept = derived.terms, 0.0,"),
         ("self._known = advance(self._known, self._known, self._problem)", "pass"),
         ("        self._known[name] = Ball.exact(claimed)\n", "        pass\n"),
-    ),
-    *planted(
-        "truth",
-        "reference/arithmetic/balls.py",
+    ]),
+    ("truth", "reference/arithmetic/balls.py", [
         ("self._array(low), self._array(radius)", "self._array(low), self._array([0.0] * len(radius))"),
         ("lambda a, b: a.max(b)", "lambda a, b: a.min(b)"),
-    ),
-    *planted(
-        "truth",
-        "reference/arithmetic/bounded.py",
-        ("else self.error + np.abs(self.low)", "else self.error"),
-    ),
-    *planted(
-        "truth",
-        "reference/training.py",
-        ("return Ball.exact(to_int(step) + 1)", "return step"),
-    ),
-    *planted("activations", "reference/activations/sigmoid.py", ("\nULPS = 4\n", "\nULPS = 8\n"), ("\nULPS = 4\n", "\nULPS = 3\n"), ("ULPS_OF_16_BITS = 2", "ULPS_OF_16_BITS = 4")),
-    *planted("activations", "reference/activations/tanh.py", ("\nULPS = 8\n", "\nULPS = 16\n"), ("parts=2.0", "parts=1.0")),
-    *planted("activations", "reference/activations/softplus.py", ("\nULPS = 4\n", "\nULPS = 8\n")),
-    *planted("activations", "reference/activations/silu.py", ("\nULPS = 6\n", "\nULPS = 12\n")),
-    *planted("activations", "reference/activations/elu.py", ("\nULPS = 6\n", "\nULPS = 4\n")),
-    *planted("activations", "reference/activations/selu.py", ("9852946", "9852947"), ("9916717", "9916718"), ("\nULPS = 8\n", "\nULPS = 16\n"), ("parts=slope.parts", "parts=1.0")),
-    *planted("activations", "reference/activations/softsign.py", ("\nULPS = 2\n", "\nULPS = 1\n")),
-    *planted("activations", "reference/activations/hardtanh.py", ("(np.abs(z) < 1).astype", "(np.abs(z) <= 1).astype")),
-    *planted("activations", "reference/activations/relu.py", ("(z > 0).astype", "(z >= 0).astype")),
-    *planted(
-        "activations",
-        "reference/activations/contract.py",
+    ]),
+    ("truth", "reference/arithmetic/bounded.py", [("else self.error + np.abs(self.low)", "else self.error")]),
+    ("truth", "reference/training.py", [("return Ball.exact(to_int(step) + 1)", "return step")]),
+    ("activations", "reference/activations/sigmoid.py", [
+        ("\nULPS = 4\n", "\nULPS = 8\n"),
+        ("\nULPS = 4\n", "\nULPS = 3\n"),
+        ("ULPS_OF_16_BITS = 2", "ULPS_OF_16_BITS = 4"),
+    ]),
+    ("activations", "reference/activations/tanh.py", [
+        ("\nULPS = 8\n", "\nULPS = 16\n"),
+        ("parts=2.0", "parts=1.0"),
+    ]),
+    ("activations", "reference/activations/softplus.py", [("\nULPS = 4\n", "\nULPS = 8\n")]),
+    ("activations", "reference/activations/silu.py", [("\nULPS = 6\n", "\nULPS = 12\n")]),
+    ("activations", "reference/activations/elu.py", [("\nULPS = 6\n", "\nULPS = 4\n")]),
+    ("activations", "reference/activations/selu.py", [
+        ("9852946", "9852947"),
+        ("9916717", "9916718"),
+        ("\nULPS = 8\n", "\nULPS = 16\n"),
+        ("parts=slope.parts", "parts=1.0"),
+    ]),
+    ("activations", "reference/activations/softsign.py", [("\nULPS = 2\n", "\nULPS = 1\n")]),
+    ("activations", "reference/activations/hardtanh.py", [("(np.abs(z) < 1).astype", "(np.abs(z) <= 1).astype")]),
+    ("activations", "reference/activations/relu.py", [("(z > 0).astype", "(z >= 0).astype")]),
+    ("activations", "reference/activations/contract.py", [
         ("(distance <= np.multiply(z.error, SLACK))", "(distance < np.multiply(z.error, SLACK))"),
         ("(distance <= np.multiply(z.error, SLACK))", "(distance <= np.multiply(z.error, 0.5))"),
         ("either * (1 - low) +", "either * 0.5 * (1 - low) +"),
-    ),
-    *planted(
-        "activations",
-        "reference/activations/contract.py",
         ("error = 2 * ulps.of(form) * unit * np.abs(value)", "error = ulps.of(form) * unit * np.abs(value)"),
         ("return 2 * ulps * unit * largest", "return ulps * unit * largest"),
-    ),
-    *planted(
-        "losses",
-        "reference/losses/terms.py",
+    ]),
+    ("losses", "reference/losses/terms.py", [
         ("\nLOG_ULPS = 4\n", "\nLOG_ULPS = 8\n"),
         ("\nEXP_ULPS = 5\n", "\nEXP_ULPS = 10\n"),
         ("\nSOFTPLUS_ULPS = 4\n", "\nSOFTPLUS_ULPS = 8\n"),
-    ),
-    *planted(
-        "losses",
-        "reference/losses/binary.py",
+    ]),
+    ("losses", "reference/losses/binary.py", [
         ("np.where(y.value == 1, -opposite, a - y.value)", "np.where(y.value == 1, opposite, a - y.value)"),
         ("form.gamma(7 + roundings) * reach", "form.gamma(14 + roundings) * reach"),
         ("reach + form.gamma(1) * wrong *", "reach + 0 * wrong *"),
-    ),
-    *planted(
-        "losses",
-        "reference/losses/absolute.py",
+    ]),
+    ("losses", "reference/losses/absolute.py", [
         ("undecided = (np.abs(d) <= y_hat.error)", "undecided = (np.abs(d) < y_hat.error)"),
         ("y_hat.format.gamma(6) * reach", "y_hat.format.gamma(12) * reach"),
         ("np.where(np.abs(d) - off <= delta, delta, 0.0)", "0.0"),
-    ),
-    *planted(
-        "losses",
-        "reference/losses/cross_entropy.py",
+    ]),
+    ("losses", "reference/losses/cross_entropy.py", [
         ("error = log_p.error + (form.gamma(2) * log_p.normalizer if self.by_class else 0.0)", "error = log_p.error"),
         ("form.gamma(2 * EXP_ULPS + n) * nearer", "form.gamma(4 * EXP_ULPS + n) * nearer"),
-    ),
-    *planted(
-        "updates",
-        "reference/optimizers/averages.py",
+    ]),
+    ("updates", "reference/optimizers/averages.py", [
         ("return m_new.widened(np.maximum(weight * apart - of_m * m.magnitude - of_g * g.magnitude, 0))", "return m_new"),
         ("np.maximum(weight * apart - of_m", "np.maximum(10 * weight * apart - of_m"),
         ("form.gamma(2) * newest.magnitude + newest.error\n", "0.0\n"),
         ("error = beta.format.gamma(10 + t) * np.abs(power) + beta", "error = beta"),
         ("error = beta.format.gamma(10 + t)", "error = beta.format.gamma(10 * (10 + t))"),
-    ),
-    *planted(
-        "updates",
-        "reference/optimizers/adam.py",
+    ]),
+    ("updates", "reference/optimizers/adam.py", [
         ("return w_new.regrouped(eta.most * addends, sums=2)", "return w_new"),
         ("w_new.regrouped(eta.most * addends, sums=2)", "w_new.regrouped(10 * eta.most * addends, sums=20)"),
         ("return (m / c1) / (sqrt(v / c2) + cast(eps))", "return (m / c1) / (sqrt(v) + cast(eps))"),
-    ),
-    *planted(
-        "updates",
-        "reference/optimizers/clipping.py",
+    ]),
+    ("updates", "reference/optimizers/clipping.py", [
         ("whole.widened(whole.format.gamma(4) * (whole.magnitude + whole.error))", "whole"),
         ("whole.format.gamma(4)", "whole.format.gamma(40)"),
-    ),
-    *planted(
-        "updates",
-        "reference/optimizers/schedules.py",
+    ]),
+    ("updates", "reference/optimizers/schedules.py", [
         ("done = flint.arb(min(to_int(step) - 1, to_int(over)))", "done = flint.arb(to_int(step) - 1)"),
         ("(eta.format.gamma(16) + 8", "(eta.format.gamma(160) + 8"),
         ("+ 8 * steps * EVALUATION)", ")"),
         ("done, last = min(to_int(step) - 1, to_int(over)) / to_int(over)", "done, last = (to_int(step) - 1) / to_int(over)"),
         ("eta.format.gamma(falls + 12)", "eta.format.gamma(10 * (falls + 12))"),
-    ),
-    *planted(
-        "updates",
-        "reference/optimizers/sgd.py",
-        ("return w - eta * (g + cast(mu) * m)", "return w - eta * (m + cast(mu) * m)"),
-    ),
-    *planted(
-        "formulas",
-        "reference/formulas.py",
+    ]),
+    ("updates", "reference/optimizers/sgd.py", [("return w - eta * (g + cast(mu) * m)", "return w - eta * (m + cast(mu) * m)")]),
+    ("formulas", "reference/line.py", [
         ("    return dL_dz @ W\n", "    return dL_dz @ (W * W)\n"),
         ("return w - eta * dL_dw", "return w + eta * dL_dw"),
         ("return x @ W.mT + as_row(b, x)", "return x @ W.mT - as_row(b, x)"),
-    ),
-    *planted("adapters", "adapters/numpy_reference.py", ("names.observable(depth) | {names.slope(k) for k in range(1, depth + 1)}", "names.outcome(depth)")),
-    *planted(
-        "adapters",
-        "adapters/jax_functions.py",
+    ]),
+    ("adapters", "adapters/numpy_reference.py", [("names.observable(depth) | {names.slope(k) for k in range(1, depth + 1)}", "names.outcome(depth)")]),
+    ("adapters", "adapters/jax_functions.py", [
         ("jnp.log(1 - a)", "jnp.log1p(-a)"),
         ("jax.nn.gelu(z, approximate=False)", "jax.nn.gelu(z, approximate=True)"),
         ("if of_elements_over_examples else each.mean()", "if loss else each.mean()"),
-    ),
-    *planted("adapters", "adapters/torch_engines.py", ("tensor.detach() for name", "tensor for name")),
-    *planted(
-        "adapters",
-        "adapters/torch_autograd.py",
+    ]),
+    ("adapters", "adapters/torch_engines.py", [("tensor.detach() for name", "tensor for name")]),
+    ("adapters", "adapters/torch_autograd.py", [
         ("        tensor.grad = None\n", ""),
         ("claim |= arrays(clip(problem, parameters))", "clip(problem, parameters)"),
         ("return {names.RATE: rate, **shown} if scheduler else shown", "return shown"),
@@ -282,57 +223,35 @@ MUTANTS = [
         ('Program("", train, names.observable', 'Program("", train, names.outcome'),
         ("part = stack.detach()[i]\n    part.grad = gradient(stack)[i]", "part = stack.detach()[0]\n    part.grad = gradient(stack)[0]"),
         ("for i in range(len(problem.x))", "for i in (0,) * len(problem.x)"),
-    ),
-    *planted(
-        "adapters",
-        "adapters/torch_functions.py",
+    ]),
+    ("adapters", "adapters/torch_functions.py", [
         ("total / len(y) if", "total / y.numel() if"),
-        ("F.gelu(z, approximate=\"none\")", "F.gelu(z, approximate=\"tanh\")"),
+        ('F.gelu(z, approximate="none")', 'F.gelu(z, approximate="tanh")'),
         ("negative_slope=0.01", "negative_slope=0.02"),
-    ),
-    *planted(
-        "adapters",
-        "adapters/torch_optimizers.py",
-        ('(rule["beta1"], rule["beta2"])', '(rule["beta2"], rule["beta1"])'),
-    ),
-    *planted(
-        "adapters",
-        "adapters/jax_grad.py",
+    ]),
+    ("adapters", "adapters/torch_optimizers.py", [('(rule["beta1"], rule["beta2"])', '(rule["beta2"], rule["beta1"])')]),
+    ("adapters", "adapters/jax_grad.py", [
         ('is_wide = problem.dtype == "float64" and problem.forms == "stated"', "is_wide = False"),
-        ("seen |= {\"loss\": value, **observed, **update_seen(structure.update, state, count, x.dtype)}", "seen |= {\"loss\": value, **observed}"),
+        ('seen |= {"loss": value, **observed, **update_seen(structure.update, state, count, x.dtype)}', 'seen |= {"loss": value, **observed}'),
         ('"observed", names.observable', '"observed", names.outcome'),
         ("seen, parameters, state = jax.tree.map", "seen, _, state = jax.tree.map"),
         ("seen | {names.updated(name): array for name, array in parameters.items()}", "seen"),
         ("claim[names.RATE] = claim[names.RATE][0]", "pass"),
-    ),
-    *planted(
-        "engines",
-        "adapters/jax_engines.py",
-        ('parts = len(x) if structure.loss[1] == "mean" else 1', "parts = 1"),
-    ),
-    *planted(
-        "forms",
-        "reference/formulas.py",
-        ("return w_new.regrouped(eta.most * direction.addends, sums=2)", "return w_new"),
-    ),
-    *planted(
-        "forms",
-        "reference/optimizers/sgd.py",
+    ]),
+    ("engines", "adapters/jax_engines.py", [('parts = len(x) if structure.loss[1] == "mean" else 1', "parts = 1")]),
+    ("forms", "reference/line.py", [("return w_new.regrouped(eta.most * direction.addends, sums=2)", "return w_new")]),
+    ("forms", "reference/optimizers/sgd.py", [
         ("regrouped(eta.most * m.addends, sums=1)", "regrouped(eta.most * m.addends, sums=-1)"),
         ("form.gamma(6) * m_most", "form.gamma(0) * m_most"),
         ("return m_new.widened(more).with_addends(addends)", "return m_new.with_addends(addends)"),
-    ),
-    *planted(
-        "zero",
-        "reference/arithmetic/bounded.py",
+    ]),
+    ("zero", "reference/arithmetic/bounded.py", [
         ("sizes=partial(_terms, np.add, self, other)", "sizes=None"),
         ("sizes=partial(_terms, np.multiply, self, other)", "sizes=None"),
         ("sizes=partial(_terms, np.matmul, self, other)", "sizes=None"),
         ("sizes=partial(_summed, self, axis)", "sizes=None"),
-    ),
-    *planted(
-        "zero",
-        "reference/agreement.py",
-        ("size = max_element(derived.scale)", "size = math.inf"),
-    ),
+    ]),
+    ("zero", "reference/agreement.py", [("size = max_element(derived.scale)", "size = math.inf")]),
 ]  # fmt: skip
+
+MUTANTS = [Mutant(place, file, *texts) for place, file, faults in FAULTS for texts in faults]

@@ -5,29 +5,26 @@
     python tests/mutation.py --few              the first of each place
 
 A fault is planted into a copy of the packages and the tests, never here, and the copy's tests run until one
-fails. Each run has a process of its own, which begins with the frameworks loaded. The exit code is 1 where a
-fault is seen by nobody that is not called harmless, where a harmless one is seen, and where the text that a
-fault is to replace does not stand exactly once in its file.
+fails. The exit code is 1 where a fault is seen by nobody that is not called harmless, where a harmless one is
+seen, and where the text that a fault is to replace does not stand exactly once in its file.
 """
 
 import argparse
 import compileall
-import multiprocessing
 import os
+import re
 import shutil
+import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from mutants import MUTANTS, TESTS, Mutant
 
 ROOT = Path(__file__).parent.parent
 COPIED = ("cases", "reference", "adapters", "reports", "tests", "pyproject.toml", "README.md")
-# What every run begins with, loaded once. pytest itself loads what it rewrites, such as hypothesis.
-LOADED = ["numpy", "flint", "mpmath", "ml_dtypes", "torch", "jax", "optax", "pytest"]
 
 
 class StaleError(Exception):
@@ -43,11 +40,11 @@ def stale(mutant: Mutant, root: Path = ROOT) -> str:
 def copied(source: Path, target: Path) -> Path:
     """Copy packages and tests, with the times by which Python knows what it has compiled."""
     for name in COPIED:
-        one = source / name
-        if one.is_dir():
-            shutil.copytree(one, target / name, ignore=shutil.ignore_patterns("out", ".hypothesis"))
+        if (source / name).is_dir():
+            ignored = shutil.ignore_patterns("out", ".hypothesis")
+            shutil.copytree(source / name, target / name, ignore=ignored)
         else:
-            shutil.copy2(one, target / name)
+            shutil.copy2(source / name, target / name)
     return target
 
 
@@ -67,26 +64,12 @@ def plant(mutant: Mutant, root: Path) -> None:
         compiled.unlink()
 
 
-class FirstFailure:
-    """A plugin of pytest that remembers what failed first; hypothesis takes no time to make it smaller."""
+def pytest_sessionstart():
+    """Let hypothesis take no time to make a failure smaller, where pytest has this module as a plugin."""
+    from hypothesis import Phase, settings
 
-    name = ""
-
-    def pytest_sessionstart(self):
-        from hypothesis import Phase, settings
-
-        settings.register_profile("planted", settings(), phases=[Phase.explicit, Phase.generate])
-        settings.load_profile("planted")
-
-    def pytest_runtest_logreport(self, report):
-        self.remember(report)
-
-    def pytest_collectreport(self, report):
-        self.remember(report)
-
-    def remember(self, report):
-        if report.failed and not self.name:
-            self.name = report.nodeid
+    settings.register_profile("planted", settings(), phases=[Phase.explicit, Phase.generate])
+    settings.load_profile("planted")
 
 
 def tested(root: Path, files: Sequence[str]) -> str:
@@ -97,27 +80,24 @@ def tested(root: Path, files: Sequence[str]) -> str:
     RuntimeError
         If pytest could not run them.
     """
-    import pytest
-
-    os.chdir(root)
-    os.environ["PYTHONPATH"] = str(root)
-    sys.path[:] = [
-        str(root),
-        *(path for path in sys.path if not Path(path or ".").is_relative_to(ROOT / "tests")),
+    options = [
+        "-x",
+        "-q",
+        "-rfE",
+        "--tb=no",
+        "--hypothesis-seed=0",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "mutation",
     ]
-    with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
-        os.dup2(nowhere.fileno(), 1)
-        os.dup2(nowhere.fileno(), 2)
-    first = FirstFailure()
-    asked = ["-x", "-q", "-p", "no:cacheprovider", "--hypothesis-seed=0", f"--rootdir={root}"]
-    code = pytest.main([*asked, *(f"tests/{name}.py" for name in files)], plugins=[first])
-    import reference
-
-    if code not in (0, 1, 2) or bool(code) != bool(first.name):
-        raise RuntimeError(f"pytest ended with {code!r} on {files}")
-    if not Path(reference.__file__).is_relative_to(root):
-        raise RuntimeError(f"{reference.__file__} was tested, expected the copy in {root}")
-    return first.name
+    command = [sys.executable, "-m", "pytest", *options, *(f"tests/{name}.py" for name in files)]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(root), str(root / "tests")])}
+    done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
+    failed = re.search(r"^(?:FAILED|ERROR) (\S+)", done.stdout, re.MULTILINE)
+    if done.returncode not in (0, 1, 2) or bool(done.returncode) != bool(failed):
+        raise RuntimeError(f"pytest ended with {done.returncode} on {files}: {done.stdout}{done.stderr}")
+    return failed[1] if failed else ""
 
 
 def seen(mutant: Mutant, base: Path) -> str:
@@ -141,30 +121,20 @@ def outcome_of(mutant: Mutant, test: str) -> tuple[bool, str]:
     return bool(mutant.harmless), f"survived: {mutant.harmless or 'SEEN BY NOBODY'}"
 
 
-def shortened(text: str) -> str:
-    return " ".join(text.split()) or "nothing"
-
-
 def run(mutants: Sequence[Mutant], jobs: int) -> int:
     """Plant each, print the table, and return how many did not go as expected."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(LOADED)
     unexpected, caught = 0, 0
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        ProcessPoolExecutor(jobs, mp_context=context, max_tasks_per_child=1) as pool,
-    ):
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(jobs) as pool:
         base = copied(ROOT, Path(folder))
         compileall.compile_dir(base, quiet=2)
         files = sorted({name for mutant in mutants for name in TESTS[mutant.place]})
-        if failed := pool.submit(tested, base, files).result():
+        if failed := tested(base, files):
             raise SystemExit(f"{failed} fails with nothing planted")
-        found = [(mutant, pool.submit(seen, mutant, base)) for mutant in mutants]
-        for mutant, future in found:
+        for mutant, future in [(mutant, pool.submit(seen, mutant, base)) for mutant in mutants]:
             expected, how = outcome_of(mutant, future.result())
             unexpected, caught = unexpected + (not expected), caught + how.startswith("caught")
-            change = f"{shortened(mutant.old)}  →  {shortened(mutant.new)}"
-            print(f"{'' if expected else '!! '}{mutant.file}: {change}\n    {how}", flush=True)
+            old, new = (" ".join(text.split()) or "nothing" for text in (mutant.old, mutant.new))
+            print(f"{'' if expected else '!! '}{mutant.file}: {old}  →  {new}\n    {how}", flush=True)
     harmless = sum(bool(mutant.harmless) for mutant in mutants)
     print(f"{len(mutants)} planted, {caught} caught by the tests of their place, {harmless} without effect.")
     return unexpected
@@ -176,13 +146,11 @@ def main() -> int:
     parser.add_argument("--few", action="store_true", help="the first of each place")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     given = parser.parse_args()
-    mutants, started = chosen(given.place, few=given.few), time.monotonic()
+    mutants = chosen(given.place, few=given.few)
     if reasons := [reason for mutant in mutants if (reason := stale(mutant))]:
         print(*reasons, sep="\n")
         return 1
-    unexpected = run(mutants, given.jobs)
-    print(f"{time.monotonic() - started:.0f} s.")
-    return 1 if unexpected else 0
+    return 1 if run(mutants, given.jobs) else 0
 
 
 if __name__ == "__main__":

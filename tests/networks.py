@@ -1,13 +1,10 @@
 """Networks for the tests: built from a few numbers, the same on every machine."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cases import Problem, catalog
 from cases.names import outcome
@@ -28,19 +25,17 @@ NUMBERS = {
     "l1": {},
 }
 
-Program = Callable[[Problem], Iterator[Mapping[str, Any]]]
-
 
 def network(
-    widths: Sequence[int] = (2, 3, 1),
-    batch: int = 4,
+    widths=(2, 3, 1),
+    batch=4,
     *,
-    activations: str | Sequence[str] = "sigmoid",
-    loss: tuple[str, str] = ("half_squared_error", "sum"),
-    dtype: str = "float64",
-    scale: float = 1.0,
-    seed: int = 0,
-    **others: Any,
+    activations="sigmoid",
+    loss=("half_squared_error", "sum"),
+    dtype="float64",
+    scale=1.0,
+    seed=0,
+    **others,
 ) -> Problem:
     """Draw a network whose pre-activations are of the order of `scale`, and targets that fit its loss.
 
@@ -72,12 +67,12 @@ def network(
     )
 
 
-def rounded(numbers: Mapping[str, float], dtype: str) -> tuple[tuple[str, float], ...]:
+def rounded(numbers, dtype):
     """Return a loss's numbers as a problem in `dtype` has them."""
     return tuple((name, float(rounded_once(number, dtype))) for name, number in numbers.items())
 
 
-def targets(loss: str, rng: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.float64]:
+def targets(loss, rng, shape):
     """Draw targets that a loss makes sense of: probabilities, classes, yes or no, or any numbers."""
     match loss:
         case "softmax_cross_entropy":
@@ -99,23 +94,23 @@ DRAWN = [
 ]
 
 
-def exactly(problem: Problem, dtype: str) -> Problem:
+def exactly(problem, dtype):
     """Return the same numbers in another format, without rounding where it is wider."""
     parameters = {name: array.astype(dtype) for name, array in problem.parameters.items()}
     x, y = problem.x.astype(dtype), problem.y.astype(dtype)
     return replace(problem, dtype=dtype, x=x, y=y, parameters=MappingProxyType(parameters))
 
 
-def in_format(problem: Problem, dtype: str) -> Problem:
+def in_format(problem, dtype):
     """Return the same problem in another format, its learning rate rounded as well."""
     rate = float(np.dtype(dtype).type(problem.learning_rate))
     return replace(exactly(problem, dtype), learning_rate=rate)
 
 
-def damaged(run: Program, damage: Callable[[dict[str, Any]], None]) -> Program:
+def damaged(run, damage):
     """Wrap an implementation so that `damage` changes each of its claims before they are judged."""
 
-    def implementation(problem: Problem) -> Iterator[Mapping[str, Any]]:
+    def implementation(problem):
         for claim in run(problem):
             changed = {name: np.array(value) for name, value in claim.items()}
             damage(changed)
@@ -124,17 +119,14 @@ def damaged(run: Program, damage: Callable[[dict[str, Any]], None]) -> Program:
     return implementation
 
 
-def showing(run: Program, names: set[str] | frozenset[str]) -> Program:
+def showing(run, names):
     """Wrap an implementation so that it shows only these quantities."""
-
-    def implementation(problem: Problem) -> Iterator[Mapping[str, Any]]:
-        for claim in run(problem):
-            yield {name: value for name, value in claim.items() if name in names}
-
-    return implementation
+    return lambda problem: (
+        {name: value for name, value in claim.items() if name in names} for claim in run(problem)
+    )
 
 
-def hiding(run: Program) -> Program:
+def hiding(run):
     """Wrap a program so that it shows only its outcome: the loss, the gradients, the updated parameters."""
     return lambda problem: showing(run, outcome(problem.depth))(problem)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from networks import damaged, network
+from networks import damaged, hiding, network, showing
 
 from cases.names import observable, outcome
 from reference import Subject, Verdict, judge, sentence, tape, training_steps
@@ -26,12 +26,7 @@ def failures(problem, implementation, promises=frozenset()):
 def failures_after(damage, problem=None, promises=None):
     problem = problem or network()
     shown = observable(problem.depth) if promises is None else promises
-
-    def show(problem):
-        for values in training_steps(problem):
-            yield {name: value for name, value in values.items() if name in shown}
-
-    return failures(problem, damaged(show, damage), shown)
+    return failures(problem, damaged(showing(training_steps, shown), damage), shown)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -49,55 +44,23 @@ def test_a_fault_of_1e_12_is_caught_at_its_own_line(line):
 
 
 def test_a_fault_in_a_wide_weight_gradient_is_caught():
-    problem = network((784, 100, 10), 64, scale=0.5)
+    problem = network((300, 40, 10), 64, scale=0.5)
 
     def damage(claim):
         gradient = claim["dL/dW1"]
-        gradient[17, 300] += 1e-12 * np.max(np.abs(gradient))
+        gradient[17, 200] += 1e-12 * np.max(np.abs(gradient))
 
     first, *others = failures_after(damage, problem)
-    assert (first.quantity, first.index) == ("dL/dW1", (17, 300))
+    assert (first.quantity, first.index) == ("dL/dW1", (17, 200))
     assert [finding.quantity for finding in others] == ["W1_new"]
 
 
-def test_the_documents_missing_weight_factor_is_caught():
-    """∂L/∂z = ∂L/∂a · σ'(z) with the next layer's ∂L/∂z for ∂L/∂a: the factor w is left out."""
-    problem = network((3, 3, 3), 4)
-
-    def literally(problem):
-        (values,) = training_steps(problem)
-        values["dL/da1"] = values["dL/dz2"]
-        values["dL/dz1"] = values["dL/da1"] * values["da1/dz1"]
-        values["dL/dW1"] = values["dL/dz1"].T @ problem.x
-        values["dL/db1"] = values["dL/dz1"].sum(axis=0)
-        for name in ("W1", "b1"):
-            values[f"{name}_new"] = problem.parameters[name] - problem.learning_rate * values[f"dL/d{name}"]
-        yield values
-
-    found = failures(problem, literally)
-    assert [finding.quantity for finding in found] == ["dL/da1"]
-
-    def hidden(problem):
-        yield {name: value for name, value in next(literally(problem)).items() if name in outcome(2)}
-
-    assert failures(problem, hidden, outcome(2))[0].quantity == "dL/dW1"
-
-
-def test_nan_never_agrees():
-    def damage(claim):
-        claim["dL/dW1"][1, 0] = math.nan
-
-    first = failures_after(damage)[0]
-    assert (first.quantity, first.verdict, first.index) == ("dL/dW1", Verdict.DIFFERS, (1, 0))
-    assert math.isnan(first.used)
-
-
-def test_infinity_does_not_agree_with_a_finite_number():
-    def damage(claim):
-        claim["loss"][()] = math.inf
-
-    first = failures_after(damage)[0]
-    assert (first.quantity, first.verdict) == ("loss", Verdict.DIFFERS)
+@pytest.mark.parametrize(("name", "index"), [("dL/dW1", (1, 0)), ("loss", ())])
+@pytest.mark.parametrize("number", [math.nan, math.inf])
+def test_nan_never_agrees_and_infinity_not_with_a_finite_number(name, index, number):
+    first = failures_after(lambda claim: claim[name].__setitem__(index, number))[0]
+    assert (first.quantity, first.verdict, first.index) == (name, Verdict.DIFFERS, index)
+    assert not math.isfinite(first.used)
 
 
 @pytest.mark.parametrize(
@@ -164,21 +127,15 @@ def test_claims_may_be_written_over_by_the_next_step(certify):
     assert [step.failures for step in steps] == [(), (), ()]
 
 
-def test_what_comes_after_the_last_step_is_not_asked_for():
+def test_stopping_early_is_an_error_and_what_comes_after_the_last_step_is_not_asked_for():
     def crashing(problem):
-        yield from training_steps(problem)
-        raise ZeroDivisionError
+        yield from training_steps(replace(problem, steps=1))
+        if problem.steps == 1:
+            raise ZeroDivisionError
 
     assert failures(network(steps=1), crashing) == []
-
-
-def test_stopping_early_is_an_error():
-    def lazy(problem):
-        yield next(training_steps(problem))
-
-    steps = list(judge(network(steps=3), lazy, frozenset()))
-    assert [len(step.failures) for step in steps] == [0, 1]
-    assert steps[1].failures[0].reason == "stopped after 1 of 3 steps"
+    first, second = judge(network(steps=3), crashing, frozenset())
+    assert [one.reason for one in first.failures + second.failures] == ["stopped after 1 of 3 steps"]
 
 
 def test_writing_to_the_inputs_is_an_error_and_changes_no_others():
@@ -195,19 +152,13 @@ def test_writing_to_the_inputs_is_an_error_and_changes_no_others():
 
 
 def test_each_step_is_judged_from_the_implementations_own_state():
-    """A wrong first update is told once; the second step is right, from where the implementation stands."""
-    calls = []
-
-    def damage(claim):
-        calls.append(claim)
-        if len(calls) == 1:
-            claim["W1_new"] += 0.25
+    """A wrong first update is a finding once; the second step is right, from where the implementation is."""
 
     def own_steps(problem):
         state = problem
-        for _ in range(problem.steps):
+        for number in range(problem.steps):
             values = {k: v for k, v in next(training_steps(state)).items() if k in observable(2)}
-            damage(values)
+            values["W1_new"] += 0.25 * (number == 0)
             state = replace(state, parameters={name: values[f"{name}_new"] for name in state.parameters})
             yield values
 
@@ -217,16 +168,11 @@ def test_each_step_is_judged_from_the_implementations_own_state():
 
 def test_a_hidden_quantity_widens_the_bound_of_what_follows():
     problem = network((20, 30, 5), 8)
-
-    def hidden(problem):
-        yield {name: value for name, value in next(training_steps(problem)).items() if name in outcome(2)}
-
     (shown,) = judge(problem, training_steps, frozenset())
-    (plain,) = judge(problem, hidden, outcome(2))
+    (plain,) = judge(problem, hiding(training_steps), outcome(2))
     tolerance = {finding.quantity: finding.tolerance for finding in shown.findings}
     wider = {finding.quantity: finding.tolerance / tolerance[finding.quantity] for finding in plain.findings}
-    assert wider["dL/dW1"] > 2
-    assert wider["loss"] > 2
+    assert min(wider["dL/dW1"], wider["loss"]) > 2
 
 
 def test_a_bound_that_certifies_nothing_is_undecided_and_does_not_pass():
@@ -243,24 +189,16 @@ def test_a_bound_that_certifies_nothing_is_undecided_and_does_not_pass():
 
 def test_an_overflow_is_undecided():
     problem = network((2, 2), 3, activations="identity", dtype="float32", scale=1e25)
-
-    def run(problem):
-        with np.errstate(all="ignore"):
-            yield from training_steps(problem)
-
-    found = {finding.quantity: finding.verdict for finding in failures(problem, run)}
+    found = {finding.quantity: finding.verdict for finding in failures(problem, training_steps)}
     assert found["loss"] is Verdict.UNDECIDED
 
 
-def test_zero_is_certified_where_nothing_but_zeros_is_combined():
+def test_zero_is_certified_where_nothing_but_zeros_is_combined_and_relu_is_decided_there():
     problem = network()
     problem.x[:] = 0
     (step,) = judge(problem, training_steps, frozenset())
     (finding,) = [finding for finding in step.findings if finding.quantity == "dL/dW1"]
     assert (finding.verdict, finding.claimed, finding.tolerance) == (Verdict.AGREES, 0, 0)
-
-
-def test_relu_at_zero_is_decided_where_zero_is_certain():
     at_zero = network((2, 2, 1), 3, activations="relu")
     at_zero.parameters["W1"][0] = 0
     at_zero.parameters["b1"][0] = 0
@@ -298,7 +236,7 @@ ODD_BOUNDS = st.sampled_from([0.0, 2**-52, 2**-51, 0.09, 0.11, 1e-310, 1e-292, 5
 
 
 @given(st.lists(st.tuples(ODD_NUMBERS, ODD_NUMBERS, ODD_BOUNDS), min_size=6, max_size=6))
-@settings(max_examples=500)
+@settings(max_examples=250)
 def test_each_of_many_arrays_is_compared_as_one_alone(elements):
     claimed, value, error = (np.array(part).reshape(3, 2) for part in zip(*elements, strict=True))
     with np.errstate(all="ignore"):
@@ -349,20 +287,13 @@ def test_the_low_part_of_a_certified_value_counts():
 
 
 @WAYS
-@pytest.mark.parametrize(
-    ("error", "verdict"),
-    [(0.0999, Verdict.AGREES), (0.101, Verdict.UNDECIDED), (0.9, Verdict.UNDECIDED)],
-)
-def test_a_tenth_of_the_value_certifies_one_digit(judged, error, verdict):
-    assert judged(np.ones(1), Bounded(np.ones(1), np.array([error]), FLOAT64)) is verdict
-
-
-@WAYS
-@pytest.mark.parametrize(("error", "verdict"), [(2.0**-969, Verdict.AGREES), (2.0**-960, Verdict.UNDECIDED)])
-def test_mere_underflow_agrees(judged, error, verdict):
+def test_a_tenth_of_the_value_certifies_one_digit_and_mere_underflow_agrees(judged):
     """η/u = 2⁻¹⁰²² / 2⁻⁵³ in float64: a number of that size has no digit that underflow may not take."""
-    derived = Bounded(np.array([2.0**-1000]), np.array([error]), FLOAT64)
-    assert judged(np.zeros(1), derived) is verdict
+    for error, verdict in ((0.0999, "agrees"), (0.101, "undecided"), (0.9, "undecided")):
+        assert judged(np.ones(1), Bounded(np.ones(1), np.array([error]), FLOAT64)) == verdict
+    for error, verdict in ((2.0**-969, "agrees"), (2.0**-960, "undecided")):
+        derived = Bounded(np.array([2.0**-1000]), np.array([error]), FLOAT64)
+        assert judged(np.zeros(1), derived) == verdict
 
 
 def test_a_conventional_tolerance_replaces_no_derived_verdict():
@@ -375,18 +306,12 @@ def test_a_conventional_tolerance_replaces_no_derived_verdict():
     assert (outside.verdict, outside.conventional, outside.passes) == (Verdict.AGREES, False, False)
 
 
-def test_the_sentence_names_the_element_both_numbers_and_the_bound():
-    def damage(claim):
-        claim["dL/dW1"][0, 1] *= 4
-
-    first = failures_after(damage)[0]
+def test_the_sentence_names_the_element_both_numbers_and_the_bound_or_what_is_wrong():
+    first = failures_after(lambda claim: claim["dL/dW1"].__setitem__((0, 1), 4))[0]
     text = sentence(first, SUBJECT)
-    both = f"dL/dW1[0, 1] is {first.claimed!r}, but follows from its inputs as {first.derived!r} ± "
-    assert text.startswith(both)
+    assert text.startswith(
+        f"dL/dW1[0, 1] is {first.claimed!r}, but follows from its inputs as {first.derived!r} ± "
+    )
     assert text.endswith(f": off by {first.error:.2g} (theirs, float64, nets/example)")
-
-
-def test_the_sentence_of_an_error_says_what_is_wrong():
     (error,) = failures_after(lambda claim: claim.pop("loss"))
-    expected = "loss was promised, but is not claimed (theirs, float64, nets/example)"
-    assert sentence(error, SUBJECT) == expected
+    assert sentence(error, SUBJECT) == "loss was promised, but is not claimed (theirs, float64, nets/example)"

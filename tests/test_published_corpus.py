@@ -1,11 +1,8 @@
-"""The published examples, checked by hand: every printed number beside its fifty digits.
+"""The published examples, checked by hand: every printed number with its fifty digits.
 
 The table is the truth that the verdicts are tested against; its right values come from
 `by_hand.py`, which uses nothing of the reference.
 """
-
-from collections.abc import Iterator
-from typing import Any, Final, TypeAlias
 
 import pytest
 from by_hand import Example, elements, rounds_to
@@ -15,17 +12,17 @@ from cases import SHIPPED, load_case
 from reference import Verdict
 from reports.runs.published_cases import judge_case
 
-FOLDER: Final = SHIPPED / "worked"
-NAMES: Final = sorted(path.stem for path in FOLDER.glob("*.yaml"))
-DIGITS: Final = 50
-LONG: Final = 1000  # steps; beyond, only with --slow
+FOLDER = SHIPPED / "worked"
+NAMES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
+DIGITS = 50
+LONG = 1000  # steps; beyond, only with --slow
 
 WRONG = "wrong"
 FOLLOWS = "follows from rounded numbers above it"
 FORMAT = "as a number format rounds"
 
 # case, step: quantity: the elements that the exact value does not round to, and why; it rounds to all others
-EXCEPTIONS: dict[tuple[str, int], dict[str, dict[tuple[int, ...], str]]] = {
+EXCEPTIONS = {
     ("adam-corrected-twice", 1): {"W1_new": {(0, 1): FORMAT}},
     ("adam-corrected-twice", 2): {"W1_new": {(0, 0): WRONG, (0, 1): WRONG}},
     ("adam-corrected-twice", 3): {"W1_new": {(0, 0): WRONG, (0, 1): WRONG}},
@@ -92,94 +89,86 @@ EXCEPTIONS: dict[tuple[str, int], dict[str, dict[tuple[int, ...], str]]] = {
 }
 
 
-Off: TypeAlias = dict[tuple[str, int], dict[str, set[tuple[int, ...]]]]
+def of_file(name):
+    return Example((FOLDER / f"{name}.yaml").read_text(encoding="utf-8"))
 
 
-def does_not_round(name: str, most: int) -> Off:
+def does_not_round(name, most):
     """Return the printed elements that the exact value does not round to, of the steps up to `most`."""
-    example = Example(FOLDER / f"{name}.yaml")
+    example = of_file(name)
     entries = {int(entry["step"]): entry["values"] for entry in example.file["published"]["steps"]}
     entries = {step: values for step, values in entries.items() if step <= most}
-    found: Off = {}
+    unlike = {}
     for step, exact in enumerate(example.train(max(entries)), start=1):
         for quantity, printed in entries.get(step, {}).items():
             values = dict(elements(exact[quantity]))
             # a single number may be printed for an array of one
             single = not isinstance(printed, list) and len(values) == 1
-            texts = [(next(iter(values)), printed)] if single else list(elements(printed))
-            texts = [(index, text) for index, text in texts if text != "null"]
-            off = {index for index, text in texts if not rounds_to(values[index], text)}
+            texts = [(next(iter(values)), printed)] if single else elements(printed)
+            off = {index for index, text in texts if text != "null" and not rounds_to(values[index], text)}
             if off:
-                found.setdefault((name, step), {})[quantity] = off
-    return found
+                unlike.setdefault(step, {})[quantity] = off
+    return unlike
+
+
+def reasons(name, most=10**6):
+    """Return what `EXCEPTIONS` has of a case, by step."""
+    return {step: why for (case, step), why in EXCEPTIONS.items() if case == name and step <= most}
 
 
 @pytest.fixture(autouse=True)
-def fifty_digits() -> Iterator[None]:
+def fifty_digits():
     with mp.workdps(DIGITS):
         yield
 
 
 @pytest.fixture
-def most(request: pytest.FixtureRequest) -> int:
+def most(request):
     return 10**6 if request.config.getoption("--slow") else LONG
 
 
-def test_there_are_at_least_ten_more_than_two() -> None:
+EACH = pytest.mark.parametrize("name", NAMES)
+
+
+@EACH
+def test_the_exact_value_rounds_to_all_but_known_numbers(name, most):
     assert len(NAMES) >= 12
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_the_exact_value_rounds_to_all_but_known_numbers(name: str, most: int) -> None:
-    known = {key: quantities for key, quantities in EXCEPTIONS.items() if key[0] == name and key[1] <= most}
-    assert does_not_round(name, most) == {
-        key: {quantity: set(why) for quantity, why in quantities.items()} for key, quantities in known.items()
+    known = {
+        step: {quantity: set(why) for quantity, why in quantities.items()}
+        for step, quantities in reasons(name, most).items()
     }
+    assert does_not_round(name, most) == known
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_each_derivative_is_that_of_the_loss(name: str) -> None:
+@EACH
+def test_each_derivative_is_that_of_the_loss(name):
     """By differences over 10⁻²⁰ of each parameter, twenty digits of the fifty are left."""
-    example, h = Example(FOLDER / f"{name}.yaml"), mpf("1e-20")
+    example, h = of_file(name), mpf("1e-20")
     parameters = example.start()
     back = example.backward(parameters, example.forward(parameters))
     for parameter, array in parameters.items():
-        for index, value in elements(array):
-            up, down = (
-                example.forward({**parameters, parameter: replaced(array, index, value + step)})["loss"]
-                for step in (h, -h)
-            )
-            stated = dict(elements(back[f"dL/d{parameter}"]))[index]
-            assert abs((up - down) / (2 * h) - stated) < mpf("1e-18") * (1 + abs(stated))
+        for index, stated in elements(back[f"dL/d{parameter}"]):
+            up, down = array.copy(), array.copy()
+            up[index] += h
+            down[index] -= h
+            above, below = (example.forward({**parameters, parameter: moved})["loss"] for moved in (up, down))
+            assert abs((above - below) / (2 * h) - stated) < mpf("1e-18") * (1 + abs(stated))
 
 
-def replaced(tree: Any, index: tuple[int, ...], value: mpf) -> Any:
-    if not index:
-        return value
-    return [replaced(one, index[1:], value) if i == index[0] else one for i, one in enumerate(tree)]
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_each_case_lists_what_is_wrong_and_nothing_else(name: str) -> None:
-    published = load_case(f"worked/{name}").published
-    assert published is not None
-    for step in published.steps:
-        reasons = EXCEPTIONS.get((name, step.step), {})
-        wrong = {quantity for quantity, why in reasons.items() if WRONG in why.values()}
-        assert {listed.quantity for listed in step.rejected} == wrong
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_the_judge_finds_what_is_wrong_and_nothing_else(name: str, most: int) -> None:
+@EACH
+def test_each_case_lists_what_is_wrong_and_the_judge_finds_it_and_nothing_else(name, most):
     """Wrong is what the exact value does not round to, and what no rounded number above it explains."""
-    case, found = load_case(f"worked/{name}"), dict[tuple[int, str], set[Verdict]]()
-    assert case.published is not None
-    if case.published.steps[-1].step > most:
+    case = load_case(f"worked/{name}")
+    wrong = {
+        (step, quantity)
+        for step, quantities in reasons(name).items()
+        for quantity, why in quantities.items()
+        if WRONG in why.values()
+    }
+    steps = case.published.steps
+    assert {(step.step, listed.quantity) for step in steps for listed in step.rejected} == wrong
+    if steps[-1].step > most:
         pytest.skip("thousands of steps, only with --slow")
-    for printed in judge_case(case):
-        finding = printed.row.finding
-        found.setdefault((finding.step, finding.quantity), set()).add(finding.verdict)
-    for (step, quantity), verdicts in found.items():
-        wrong = WRONG in EXCEPTIONS.get((name, step), {}).get(quantity, {}).values()
-        assert ((step, quantity), Verdict.DIFFERS in verdicts) == ((step, quantity), wrong)
-        assert verdicts <= {Verdict.DIFFERS, Verdict.AGREES}
+    rows = [printed.row.finding for printed in judge_case(case)]
+    assert {(row.step, row.quantity) for row in rows if row.verdict is Verdict.DIFFERS} == wrong
+    assert {row.verdict for row in rows} <= {Verdict.DIFFERS, Verdict.AGREES}

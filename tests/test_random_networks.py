@@ -73,11 +73,9 @@ def test_no_correct_framework_differs(name, structure, dtype):
             promises, accumulators = program.promises(problem.depth), program.accumulators
             for step in judge(problem, program.run, promises, accumulators=accumulators):
                 verdicts.update(finding.verdict for finding in step.findings)
-                alarms += [
-                    sentence(finding, subject)
-                    for finding in step.failures
-                    if finding.verdict not in {Verdict.UNDECIDED, Verdict.NO_EQUIVALENT}
-                    and not (is_torch and is_softplus_above_its_threshold(finding, step, problem))
-                ]
+                for finding in step.failures:
+                    excused = is_torch and is_softplus_above_its_threshold(finding, step, problem)
+                    if not excused and finding.verdict not in {Verdict.UNDECIDED, Verdict.NO_EQUIVALENT}:
+                        alarms.append(sentence(finding, subject))
     assert not alarms, "\n".join(alarms)
     assert verdicts[Verdict.AGREES] > 0 or name == "jax-forward"  # it declines the largest

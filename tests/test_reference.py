@@ -5,15 +5,11 @@ import sys
 from dataclasses import replace
 from decimal import Decimal
 
-import decimals
 import numpy as np
 import pytest
-from networks import ACTIVATIONS, LOSSES, network
+from networks import network
 
-from cases import load_case
-from cases.protocol import Verdict
-from reference import Bounded, evaluate, judge_published, tape, training_steps, worked_example
-from reference.arithmetic import PRINTED
+from reference import tape, training_steps, worked_example
 
 # From a separate evaluation in 60-digit decimals; the gradients by difference quotients, no chain rule.
 DOCUMENT = {
@@ -32,51 +28,16 @@ DOCUMENT = {
 }
 
 
-@pytest.mark.parametrize("quantity", DOCUMENT)
-def test_the_worked_example_to_fifteen_digits(quantity):
+def test_the_worked_example_to_fifteen_digits():
     values = next(training_steps(worked_example()))
-    printed = Decimal(DOCUMENT[quantity])
-    assert round(Decimal(float(np.squeeze(values[quantity]))), 15) == printed
-
-
-def bounds_from_the_inputs(problem):
-    """Every quantity of the first step with its bound, from nothing but the inputs, in real arithmetic."""
-    given = {**problem.inputs, "learning_rate": problem.learning_rate}
-    return evaluate(tape(problem), {name: Bounded.exact(value, PRINTED) for name, value in given.items()})
-
-
-@pytest.mark.parametrize("loss", LOSSES, ids="-".join)
-@pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_gradients_against_difference_quotients_of_the_forward_pass(activation, loss):
-    """The chain rule against no chain rule: each derived bound holds the 60-digit difference quotient."""
-    problem = network((2, 3, 2), 3, activations=(activation, "identity"), loss=loss, seed=5)
-    derived = bounds_from_the_inputs(problem)
-    exact_loss = decimals.loss(problem, {k: decimals.decimals(v) for k, v in problem.parameters.items()})
-    assert abs(exact_loss - Decimal(float(derived["loss"].value))) <= Decimal(float(derived["loss"].error))
-    for name, array in problem.parameters.items():
-        bounded = derived[f"dL/d{name}"]
-        for index in np.ndindex(array.shape):
-            quotient = decimals.gradient(problem, name, index)
-            off = abs(quotient - Decimal(float(bounded.value[index])))
-            assert off <= Decimal(float(bounded.error[index])) + Decimal("1e-35"), (name, index)
-        assert np.max(bounded.error) <= 1e-12 * np.max(np.abs(bounded.value)), "the bound says nothing"
-
-
-def test_a_mixed_deep_network_against_difference_quotients():
-    problem = network((2, 2, 2, 2, 1), 2, activations=("tanh", "sigmoid", "relu", "sigmoid"), seed=11)
-    derived = bounds_from_the_inputs(problem)
-    quotient = decimals.gradient(problem, "W1", (0, 1))
-    bounded = derived["dL/dW1"]
-    off = abs(quotient - Decimal(float(bounded.value[0, 1])))
-    assert off <= Decimal(float(bounded.error[0, 1])) + Decimal("1e-35")
+    rounded = {name: round(Decimal(float(np.squeeze(values[name]))), 15) for name in DOCUMENT}
+    assert rounded == {name: Decimal(printed) for name, printed in DOCUMENT.items()}
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_values_keep_the_dtype_of_the_problem(dtype):
     for values in training_steps(network(loss=("half_squared_error", "mean"), dtype=dtype, steps=2)):
-        assert {name: np.asarray(value).dtype for name, value in values.items()} == dict.fromkeys(
-            values, dtype
-        )
+        assert {np.asarray(value).dtype for value in values.values()} == {np.dtype(dtype)}
 
 
 def test_each_step_starts_from_the_parameters_of_the_last():
@@ -107,18 +68,6 @@ def test_the_tape_is_in_the_documents_order():
     for line in lines:
         assert set(line.inputs) <= known
         known.add(line.name)
-
-
-def test_of_the_documents_eighteen_numbers_exactly_one_is_rejected():
-    case = load_case("worked/document")
-    steps = judge_published(case.problem("float64"), case.published)
-    findings = {(step.step, finding.quantity): finding for step in steps for finding in step.findings}
-    assert len(findings) == 18
-    assert [key for key, finding in findings.items() if finding.verdict != Verdict.AGREES] == [(1, "a2")]
-    rejected = findings[1, "a2"]
-    assert rejected.verdict is Verdict.DIFFERS
-    assert rejected.claimed == 0.632
-    assert round(rejected.derived, 3) == 0.633
 
 
 def test_the_reference_needs_neither_torch_nor_jax_nor_pandas():

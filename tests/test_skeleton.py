@@ -15,8 +15,7 @@ from cases.skeleton import FROM_NUMBERS, PATTERN, quantity_shapes, training_step
 from reference.arithmetic import FLOAT64, Bounded, as_row
 from reference.line import Formula, evaluate, line_of
 from reference.optimizers import FORMULAS
-from reference.tape import formulas_of, tape
-from reference.training import training_steps
+from reference.training import formulas_of, tape, training_steps
 
 PROBLEMS = every_rule("float64") | {
     **{name: network((2, 3, 2), 3, activations=name) for name in ACTIVATIONS},

@@ -1,10 +1,11 @@
 """Training: when a run ends, which of thousands of steps are certified, what nothing is observed of."""
 
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 import pytest
-from networks import damaged, network
+from networks import damaged, network, showing
 
 from adapters import find_adapters
 from cases import load_case, names
@@ -15,6 +16,7 @@ from reference.certified import MAX_CERTIFIED_STEPS, is_certified
 from reference.line import leading_to
 from reference.mistakes import MISTAKES
 from reference.training import advance, exact_inputs, propagate
+from reports.runs.published_cases import judge_case
 from reports.runs.runner import lockstep
 
 
@@ -54,18 +56,15 @@ def test_each_adapter_is_ended_by_its_own_loss(name):
         assert all(finding.passes for step in steps for finding in step.findings)
 
 
+def ending(problem):
+    """The problem with a threshold that its sixth loss meets."""
+    return replace(problem, until=halfway(problem))
+
+
 def test_an_implementation_near_the_threshold_may_end_a_step_later():
-    problem = network(steps=20)
-    problem = replace(problem, until=halfway(problem))
-
-    def higher(claim):
-        claim["loss"] = np.nextafter(claim["loss"], np.inf)
-
-    def claims(run):
-        return replace(find_adapters(["numpy"])[0].programs[0], run=run)
-
-    numpy = find_adapters(["numpy"])[0]
-    other = replace(numpy, name="other", programs=(claims(damaged(endless, higher)),))
+    problem, (numpy,) = ending(network(steps=20)), find_adapters(["numpy"])
+    higher = damaged(endless, lambda claim: claim.update(loss=np.nextafter(claim["loss"], np.inf)))
+    other = replace(numpy, name="other", programs=(replace(numpy.programs[0], run=higher),))
     taken = list(lockstep(problem, [numpy, other]))
     assert [len(judged) for judged in taken] == [2] * 6 + [1]
     assert all(f.passes for judged in taken for step in judged.values() for f in step.findings)
@@ -75,12 +74,8 @@ def test_nan_and_a_malformed_loss_end_nothing():
     problem = replace(network(steps=5), until=1e9)
     assert len(list(judge(problem, endless, frozenset()))) == 1
     for wrong in (np.float64("nan"), np.float32(0), np.zeros((1, 1)), 0.0, "0"):
-
-        def spoilt(given, wrong=wrong):
-            for claim in endless(given):
-                yield {**claim, "loss": wrong}
-
-        assert len(list(judge(problem, spoilt, frozenset()))) == 5
+        run = ({**claim, "loss": wrong} for claim in endless(problem))
+        assert len(list(judge(problem, lambda _, run=run: run, frozenset()))) == 5
 
 
 def test_ending_before_the_threshold_is_an_error():
@@ -91,8 +86,7 @@ def test_ending_before_the_threshold_is_an_error():
 
 
 def test_inputs_changed_in_place_are_found_at_the_true_last_step():
-    problem = network(steps=20)
-    problem = replace(problem, until=halfway(problem))
+    problem = ending(network(steps=20))
 
     def writing(given):
         for claim in training_steps(given.copy()):
@@ -106,25 +100,18 @@ def test_inputs_changed_in_place_are_found_at_the_true_last_step():
 
 def test_printed_steps_may_lie_beyond_the_end(tmp_path):
     text = """
-about: It is there to show that a printed step beyond the end is judged.
-layers:
-  - {W: [[1]], b: [0], activation: identity}
+about: A printed step beyond the end is judged.
+layers: [{W: [[1]], b: [0], activation: identity}]
 x: [[1]]
 y: [[3]]
 loss: {name: half_squared_error, reduction: sum}
 optimizer: {name: sgd, learning_rate: 0.25}
 steps: 2
 until: {loss: 10}
-published:
-  source: nobody
-  steps:
-    - {step: 4, values: {loss: 0.03125}}
+published: {source: nobody, steps: [{step: 4, values: {loss: 0.03125}}]}
 """
     (tmp_path / "beyond.yaml").write_text(text, encoding="utf-8")
-    case = load_case(tmp_path / "beyond.yaml")
-    from reports.runs.published_cases import judge_case
-
-    (printed,) = judge_case(case)
+    (printed,) = judge_case(load_case(tmp_path / "beyond.yaml"))
     assert printed.row.passes
     assert printed.exact == 0.03125
 
@@ -138,37 +125,19 @@ def test_long_runs_are_certified_at_every_hundredth_step():
     assert [step for step in range(1, 500) if is_certified(long, step)] == [*range(1, 101), 200, 300, 400]
 
 
-@pytest.mark.parametrize("hides", [False, True])
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize(("hides", "dtype"), [(False, "float64"), (True, "float32")])
 def test_certification_sets_in_again_where_the_state_is_stated(hides, dtype):
     problem = network((2, 2, 1), 2, dtype=dtype, steps=1_001)
-
-    def implementation(given):
-        for claim in endless(given):
-            yield {name: value for name, value in claim.items() if not (hides and name == "W1_new")}
-
-    truths = {}
-    for step in judge(problem, implementation, frozenset()):
-        assert not (step.failures and not hides)
-        truths[step.step] = {finding.truth for finding in step.findings}
-        if step.step == 201:
-            break
-    certified = [step for step, found in truths.items() if found == {"certified"}]
-    assert certified == [*range(1, 101), *([] if hides else [200])]
-    assert {frozenset(found) for found in truths.values()} == {
-        frozenset({"certified"}),
-        frozenset({"float64"}),
-    }
-
-
-def test_a_step_certified_afresh_has_the_findings_of_one_certified_throughout():
-    problem = network((2, 2, 1), 2, steps=1_001)
-    always = judge(problem, endless, frozenset(), certify=True)
-    for usual, certified in zip(judge(problem, endless, frozenset()), always, strict=True):
-        if usual.step % 100 == 0:
-            assert usual.findings == certified.findings
-        if usual.step == 300:
-            break
+    shown = {line.name for line in tape(problem)} - ({"W1_new"} if hides else set())
+    usual = islice(judge(problem, showing(endless, shown), frozenset()), 201)
+    certified = {}
+    for step, always in zip(usual, judge(problem, endless, frozenset(), certify=True), strict=False):
+        assert hides or not step.failures
+        (truth,) = {finding.truth for finding in step.findings}
+        certified[step.step] = truth == "certified"
+        if certified[step.step] and not hides:  # certified afresh as throughout
+            assert step.findings == always.findings
+    assert [step for step, is_so in certified.items() if is_so] == [*range(1, 101), *([] if hides else [200])]
 
 
 # the learning rate
@@ -177,28 +146,22 @@ RATES = ("too-small", "right", "too-large")
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_the_loss_of_each_rate(dtype):
-    small, right, large = (load_case(f"training/rate-{name}").problem(dtype) for name in RATES)
-    found = losses(small)
-    assert len(found) == small.steps
-    assert (np.diff(found) < 0).all()
-    assert found[-1] > 0.8 * found[0]
-    found = losses(right)
-    assert len(found) < 0.6 * right.steps
-    assert found[-1] <= right.until < found[:-1].min()
-    found = losses(large)
-    assert len(found) == large.steps
-    assert np.isfinite(found).all()
-    assert (np.diff(found) > 0).sum() > large.steps / 3
-
-
-def test_the_three_rates_differ_in_nothing_else():
-    first, *others = (load_case(f"training/rate-{name}").problem("float64") for name in RATES)
-    for problem in others:
+def test_three_rates_that_differ_in_nothing_else_have_their_losses(dtype):
+    problems = [load_case(f"training/rate-{name}").problem(dtype) for name in RATES]
+    first, right, _ = problems
+    for problem in problems:
         assert all(np.array_equal(problem.inputs[name], array) for name, array in first.inputs.items())
         assert repr(replace(problem, case=first.case, learning_rate=first.learning_rate)) == repr(first)
-    rates = [problem.learning_rate for problem in (first, *others)]
+    rates = [problem.learning_rate for problem in problems]
     assert rates == sorted(rates)
+    falling, reaching, leaping = map(losses, problems)
+    assert len(falling) == len(leaping) == first.steps
+    assert (np.diff(falling) < 0).all()
+    assert falling[-1] > 0.8 * falling[0]
+    assert len(reaching) < 0.6 * first.steps
+    assert reaching[-1] <= right.until < reaching[:-1].min()
+    assert np.isfinite(leaping).all()
+    assert (np.diff(leaping) > 0).sum() > first.steps / 3
 
 
 @pytest.mark.needs("torch", "jax")

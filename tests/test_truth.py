@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from networks import ACTIVATIONS, LOSSES, damaged, network
+from networks import ACTIVATIONS, LOSSES, damaged, network, showing
 
 from cases import SHIPPED, Rule, load_cases
 from cases.names import observable, outcome
@@ -97,11 +97,7 @@ def test_certified_values_go_on_with_the_whole_state_and_the_count(shown):
     adam = Rule("adam", (("beta1", 0.5), ("beta2", 0.75), ("eps", 0.25)))
     problem = network(steps=4, optimizer=adam, schedule=Rule("step", (("every", 1), ("factor", 0.5))))
 
-    def hiding(problem):
-        for claim in training_steps(problem):
-            yield {name: array for name, array in claim.items() if name in shown}
-
-    steps = list(judge(problem, hiding, frozenset({"loss"}), certify=True))
+    steps = list(judge(problem, showing(training_steps, shown), frozenset({"loss"}), certify=True))
     assert [(step.step, step.failures) for step in steps] == [(number, ()) for number in range(1, 5)]
     assert {finding.truth for step in steps for finding in step.findings} == {"certified"}
 
@@ -120,26 +116,45 @@ def test_the_low_part_of_a_hidden_parameter_joins_its_bound(certify):
     assert (going_on["W1"].low, going_on["W1"].format) == (0.0, FLOAT64)
 
 
-def on_balls(problem):
-    return next(certified_steps(problem))
+def encloses_the_ball(ball, bounded):
+    """Real arithmetic rounded nowhere but in our own evaluation: value ± error must hold the ball."""
+    high, low, radius = ball.split()
+    return np.all(np.abs(bounded.value - high - low) <= bounded.error + radius)
 
 
-def decimal_of(entry):
-    """The midpoint of a ball; its radius is far below what is compared here."""
-    return Decimal(entry.mid().str(55, radius=False))
+def middles(ball):
+    """The midpoints of balls, in their shape; their radii are far below what is compared here."""
+    texts = [entry.mid().str(55, radius=False) for entry in ball.matrix.entries()]
+    return np.array(list(map(Decimal, texts)), object).reshape(ball.shape)
+
+
+def check_against_difference_quotients(problem, elements):
+    """Balls against quotients of 60 digits, without a chain rule; and bounds, which must be narrow."""
+    bounded = evaluate(tape(problem), exact_inputs(problem, PRINTED))
+    loss = decimals.loss(problem, {k: decimals.decimals(array) for k, array in problem.parameters.items()})
+    with precision():
+        values = next(certified_steps(problem))
+        assert all(encloses_the_ball(ball, bounded[name]) for name, ball in values.items())
+        assert abs(middles(values["loss"]) - loss) <= Decimal("1e-36")
+        for name, index in elements:
+            off = middles(values[f"dL/d{name}"])[index] - decimals.gradient(problem, name, index)
+            assert abs(off) <= Decimal("1e-36"), (name, index)
+    gradients = [bounded[f"dL/d{name}"] for name in problem.parameters]
+    largest = max(np.max(np.abs(gradient.value)) for gradient in gradients)
+    assert all(np.max(gradient.error) <= 1e-12 * largest for gradient in gradients), "the bound says nothing"
 
 
 @pytest.mark.parametrize("loss", LOSSES, ids="-".join)
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_balls_against_difference_quotients_without_a_chain_rule(activation, loss):
-    problem = network((2, 2, 2), 2, activations=(activation, "identity"), loss=loss, seed=3)
-    values = on_balls(problem)
-    with precision():
-        for name, array in problem.parameters.items():
-            entries = np.array(values[f"dL/d{name}"].matrix.entries(), dtype=object).reshape(array.shape)
-            for index in np.ndindex(array.shape):
-                quotient = decimals.gradient(problem, name, index)
-                assert abs(decimal_of(entries[index]) - quotient) <= Decimal("1e-36"), (name, index)
+def test_gradients_against_difference_quotients(activation, loss):
+    problem = network((2, 2, 2), 3, activations=(activation, "identity"), loss=loss, seed=5)
+    elements = [(name, i) for name, array in problem.parameters.items() for i in np.ndindex(array.shape)]
+    check_against_difference_quotients(problem, elements)
+
+
+def test_a_mixed_deep_network_against_difference_quotients():
+    problem = network((2, 2, 2, 2, 1), 2, activations=("tanh", "sigmoid", "relu", "sigmoid"), seed=11)
+    check_against_difference_quotients(problem, [("W1", (0, 1))])
 
 
 SMALL = [case for case in load_cases(SHIPPED) if case.problem("float64").size < 5000]
@@ -147,12 +162,10 @@ SMALL = [case for case in load_cases(SHIPPED) if case.problem("float64").size < 
 
 @pytest.mark.parametrize("case", SMALL, ids=lambda case: case.name)
 def test_the_float64_reference_is_inside_the_ball_and_its_own_bound(case):
-    """Real arithmetic rounded nowhere but in our own evaluation: value ± error must hold the ball."""
     problem = case.problem("float64")
     bounded = evaluate(tape(problem), exact_inputs(problem, PRINTED))
-    for name, ball in on_balls(problem).items():
-        high, low, radius = ball.split()
-        assert np.all(np.abs(bounded[name].value - high - low) <= bounded[name].error + radius), name
+    for name, ball in next(certified_steps(problem)).items():
+        assert encloses_the_ball(ball, bounded[name]), name
 
 
 @pytest.mark.parametrize("name", ["sigmoid", "tanh"])
@@ -180,29 +193,25 @@ def test_what_all_frameworks_get_wrong_alike_is_seen():
 
 def test_certified_tolerances_pay_for_no_evaluation():
     problem = network()
-    digits = []
-    for certify in (True, False):
-        (step,) = judge(problem, training_steps, frozenset(), certify=certify)
-        digits.append({finding.quantity: finding.digits for finding in step.findings})
-    certified, evaluated = digits
+    runs = (judge(problem, training_steps, frozenset(), certify=certify) for certify in (True, False))
+    certified, evaluated = (
+        {finding.quantity: finding.digits for finding in step.findings} for (step,) in runs
+    )
     assert all(certified[name] > evaluated[name] - 1e-6 for name in certified)
     assert certified["dL/dW1"] > evaluated["dL/dW1"] + 0.25  # a factor of 2 is 0.3 digits
 
 
 def test_large_problems_are_judged_against_float64_unless_asked_otherwise():
-    problem = network((400, 260, 2), 1)
-    assert problem.size > MAX_CERTIFIED_PARAMETERS
-    (step,) = judge(problem, training_steps, frozenset())
-    assert {finding.truth for finding in step.findings} == {"float64"}
-    (step,) = judge(network(), training_steps, frozenset())
-    assert {finding.truth for finding in step.findings} == {"certified"}
+    large = network((400, 260, 2), 1)
+    assert large.size > MAX_CERTIFIED_PARAMETERS
+    for problem, truth in ((large, "float64"), (network(), "certified")):
+        (step,) = judge(problem, training_steps, frozenset())
+        assert {finding.truth for finding in step.findings} == {truth}
 
 
 def test_what_follows_from_a_claimed_nan_is_undecided():
-    def damage(claim):
-        claim["z1"][0, 0] = np.nan
-
-    (step,) = judge(network(), damaged(training_steps, damage), frozenset())
+    wrong = damaged(training_steps, lambda claim: claim["z1"].__setitem__((0, 0), np.nan))
+    (step,) = judge(network(), wrong, frozenset())
     found = {finding.quantity: finding.verdict for finding in step.findings}
     assert found["z1"] is Verdict.DIFFERS
     assert found["a1"] is Verdict.UNDECIDED

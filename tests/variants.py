@@ -113,18 +113,17 @@ class Variant:
     def in_functions(self, function, name, *arguments):
         """Evaluate in 16 bits after every step, or in float32 and rounded once."""
         dtype = arguments[0].dtype
-        if dtype.name not in SIXTEEN_BITS or self.functions == "own":
-            return function(name, *arguments)
-        return function(name, *(one.astype(np.float32) for one in arguments)).astype(dtype)
+        with np.errstate(over="ignore", under="ignore"):
+            if dtype.name not in SIXTEEN_BITS or self.functions == "own":
+                return function(name, *arguments)
+            return function(name, *(one.astype(np.float32) for one in arguments)).astype(dtype)
 
     def derivative(self, activation, z, a):
-        with np.errstate(over="ignore", under="ignore"):
-            forms = SLOPES[activation]
-            return forms[min(SLOPE.index(self.slope), len(forms) - 1)](z, a)
+        forms = SLOPES[activation]
+        return forms[min(SLOPE.index(self.slope), len(forms) - 1)](z, a)
 
     def activation(self, name, z):
-        with np.errstate(over="ignore", under="ignore"):
-            return VALUES[name][self.slope != "from a"](z)
+        return VALUES[name][self.slope != "from a"](z)
 
     def outcome(self, problem: Problem):
         """The loss, the gradients and the updated parameters of one step."""
@@ -149,11 +148,10 @@ class Variant:
         return claim
 
     def loss(self, problem, error):
-        squares = (error * error).ravel()
-        scale = self.scale(problem)
-        half = error.dtype.type(1 if problem.loss == "mean_squared_error" else 0.5)
+        squares, scale = (error * error).ravel(), self.scale(problem)
+        half = error.dtype.type(0.5)
         if problem.loss == "mean_squared_error":
-            scale = scale / 2
+            scale, half = scale / 2, error.dtype.type(1)
         if self.mean == "in the error":
             terms = squares * scale * half
             pairwise = replace(self, summation="pairwise")
@@ -163,9 +161,6 @@ class Variant:
     def scale(self, problem):
         """The factor that the mean puts on the gradient: 1, 1/N, or 2/(N·n)."""
         one = problem.y.dtype.type(1)
-        match problem.loss, problem.reduction:
-            case "half_squared_error", "sum":
-                return one
-            case "half_squared_error", _:
-                return one / len(problem.y)
-        return 2 * one / problem.y.size
+        if problem.loss == "mean_squared_error":
+            return 2 * one / problem.y.size
+        return one if problem.reduction == "sum" else one / len(problem.y)

@@ -15,9 +15,14 @@ Explained by: the update has the wrong sign.
 """
 
 from reference.diagnosis.candidates import Explanation
-from reference.diagnosis.diagnose import Inheritance, diagnose, explain_step, inherited
-from reference.diagnosis.explain import Diagnosis
-from reference.diagnosis.search import explain_published
+from reference.diagnosis.diagnose import (
+    Diagnosis,
+    Inheritance,
+    diagnose,
+    explain_published,
+    explain_step,
+    inherited,
+)
 
 __all__ = [
     "Diagnosis",

@@ -5,20 +5,101 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from types import MappingProxyType
-from typing import TypeAlias
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
 
 from cases import Problem, names
-from cases.protocol import Verdict
-from reference.arithmetic import EVALUATION, Bounded, Format, format_of
-from reference.claim import Claim
-from reference.diagnosis.observed import Observed, observed_in_claim
+from cases.verdict import Verdict
+from reference.agreement import ONE_DIGIT, compare
+from reference.arithmetic import EVALUATION, EXACT, Bounded, Error, format_of
+from reference.findings import Claim, JudgedStep
 from reference.line import Line, evaluate
-from reference.tape import tape
-from reference.training import advance, exact_inputs
+from reference.training import advance, exact_inputs, tape
+
+
+@dataclass(frozen=True, eq=False)
+class Observed:
+    """One quantity as it is observed, from a program or in print."""
+
+    # as the implementation gave it; NaN where a publication prints no number
+    value: NDArray[Any]
+    # of printed numbers half a unit in the last place, NaN where none is printed
+    half_unit: Error = EXACT
+    # whether the array has the dtype of the problem
+    dtype_promised: bool = True
+    # what the numbers leave open for the lines that follow, where that is less than half a unit
+    left_open: Error | None = None
+
+    @property
+    def is_printed(self) -> bool:
+        return not isinstance(self.half_unit, float)
+
+    def fits(self, derived: Bounded) -> bool:
+        """Whether shape and dtype let later lines follow from these numbers."""
+        return self.dtype_promised and self.value.shape == derived.shape
+
+    def as_input(self, derived: Bounded) -> Bounded:
+        """Return what the lines that follow are derived from."""
+        if not self.fits(derived):
+            return derived
+        if not self.is_printed:
+            return derived.stated(self.value)
+        left_open = self.half_unit if self.left_open is None else self.left_open
+        error = np.where(self._given, left_open, derived.error)
+        return Bounded(self._completed(derived), error, derived.format)
+
+    @property
+    def _given(self) -> NDArray[np.bool_]:
+        return ~np.isnan(self.half_unit)
+
+    def _completed(self, derived: Bounded) -> NDArray[Any]:
+        """Return the printed numbers, and derived ones where none is printed."""
+        return np.where(self._given, self.value, derived.value)
+
+    def verdict(self, derived: Bounded) -> Verdict:
+        """Compare the observed numbers with derived ones; what does not fit differs.
+
+        Printed numbers agree only with what is known to their last places.
+        """
+        if not self.fits(derived):
+            return Verdict.DIFFERS
+        if not self.is_printed:
+            return compare(0, "", self.value, derived).verdict
+        given = self._given
+        half_unit = np.where(given, self.half_unit, 0.0)
+        verdict = compare(0, "", self._completed(derived), derived, half_unit=half_unit).verdict
+        to_the_last_place = bool((np.broadcast_to(derived.error, given.shape) <= half_unit)[given].all())
+        certified = to_the_last_place and float(half_unit.max()) <= ONE_DIGIT * derived.peak
+        return verdict if certified or verdict is not Verdict.AGREES else Verdict.UNDECIDED
+
+    def distinguishes(self, predicted: Bounded, right: Bounded) -> bool:
+        """Whether some observed element can be only one of the two: their bounds do not meet there."""
+        if predicted.shape != right.shape:
+            return True
+        with np.errstate(all="ignore"):  # NaN and infinity distinguish nothing
+            apart = np.abs(predicted.value - right.value) > predicted.error + np.asarray(right.error)
+        return bool((apart & self._given).any())
+
 
 Values: TypeAlias = Mapping[str, Bounded]
 Observations: TypeAlias = Mapping[str, Observed]
+
+
+def observed_in_claim(claim: Mapping[str, object], dtype: str) -> dict[str, Observed]:
+    """Return every array of real numbers of a claim; anything else is passed over.
+
+    NumPy does not count ml_dtypes' bfloat16 among its own floating-point formats.
+    """
+    arrays = {
+        name: np.asarray(value) for name, value in claim.items() if isinstance(value, np.ndarray | np.generic)
+    }
+    return {
+        name: Observed(array, dtype_promised=array.dtype == dtype)
+        for name, array in arrays.items()
+        if array.dtype.kind == "f" or array.dtype == "bfloat16"
+    }
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,31 +118,20 @@ class StepContext:
 
     @property
     def lines(self) -> tuple[Line, ...]:
-        """The right tape."""
         return tape(self.problem)
 
     @cached_property
     def right(self) -> Values:
         """Every quantity as it follows, by the right tape, from the implementation's own numbers."""
-        return MappingProxyType(derive(self.lines, self.known, self.observed))
-
-    @cached_property
-    def unaided(self) -> Values:
-        """Every quantity as the right tape gives it from the inputs alone."""
-        return MappingProxyType(derive(self.lines, self.known, {}))
+        return derive(self.lines, self.known, self.observed)
 
     @cached_property
     def differing(self) -> frozenset[str]:
         """The observed quantities that do not follow."""
-        verdicts = {
-            name: one.verdict(self.right[name]) for name, one in self.observed.items() if name in self.right
-        }
-        return frozenset(name for name, verdict in verdicts.items() if verdict is Verdict.DIFFERS)
-
-    @cached_property
-    def after(self) -> Values:
-        """Everything known before the next step."""
-        return known_after(self.problem, self.known, self.observed, self.right)
+        those = self.observed.keys() & self.right.keys()
+        return frozenset(
+            name for name in those if self.observed[name].verdict(self.right[name]) is Verdict.DIFFERS
+        )
 
     def as_input(self, quantity: str) -> Bounded:
         """Return what later lines take for a quantity: the observed numbers, or the derived ones."""
@@ -69,38 +139,39 @@ class StepContext:
 
     @cached_property
     def shown(self) -> frozenset[str]:
-        """The quantities of which later lines take the implementation's own numbers."""
         return shown_of(self.observed, self.right)
 
 
-def step_context(
-    problem: Problem,
-    claim: Claim,
-    state: Values,
-    previous: StepContext | None = None,
-    history: History | None = None,
-) -> StepContext:
-    """Return the context of a claimed step: every number taken as it is, in the problem's own format."""
-    observed = observed_in_claim(claim, problem.dtype)
-    return StepContext(problem, known_before(problem, state), observed, previous, history)
+def context_of(problem: Problem, judged: JudgedStep) -> StepContext:
+    """Return the context of a judged step, with those of the steps that it has before it."""
+    steps: list[JudgedStep] = []
+    earlier = judged.previous
+    while earlier is not None:
+        steps.insert(0, earlier)
+        earlier = earlier.previous
+    previous = claimed_step(problem, steps[-1].claim, steps[-1].state) if steps else None
+    history = None
+    if steps and all(number.is_exact for number in steps[0].state.values()):
+        history = History(problem, _known_before(problem, steps[0].state), tuple(steps))
+    return replace(claimed_step(problem, judged.claim, judged.state), previous=previous, history=history)
 
 
-def known_before(problem: Problem, state: Values) -> dict[str, Bounded]:
-    """Return everything that a step is computed from, given the state before it."""
-    form = _format_of(problem, state)
+def claimed_step(problem: Problem, claim: Claim, state: Values) -> StepContext:
+    """Return the context of a claim by itself: every number taken as it is, in the problem's own format."""
+    return StepContext(problem, _known_before(problem, state), observed_in_claim(claim, problem.dtype))
+
+
+def _known_before(problem: Problem, state: Values) -> dict[str, Bounded]:
+    """Return all that a step is computed from, in its state's format for values that are not certified."""
+    formats = [replace(number.format, evaluation=EVALUATION) for number in state.values()]
+    form = formats[0] if formats else format_of(problem.dtype)
     return exact_inputs(problem, form) | {
         name: replace(number, format=form) for name, number in state.items()
     }
 
 
-def _format_of(problem: Problem, state: Values) -> Format:
-    """Return the format in which a state was judged, for values that are not certified."""
-    formats = [replace(number.format, evaluation=EVALUATION) for number in state.values()]
-    return formats[0] if formats else format_of(problem.dtype)
-
-
 def shown_of(observed: Observations, derived: Values) -> frozenset[str]:
-    """Return the quantities whose observed numbers fit, so that later lines take them."""
+    """Return the quantities of which later lines take the observed numbers, as these fit."""
     return frozenset(name for name, one in observed.items() if name in derived and one.fits(derived[name]))
 
 
@@ -145,18 +216,6 @@ def changed_by(
 
 
 @dataclass(frozen=True, eq=False)
-class EarlierStep:
-    """What was observed of an earlier step, and the names of what agreed."""
-
-    observed: Observations
-    agreed: frozenset[str]
-
-    def refutes(self, derived: Values) -> bool:
-        """Whether something that agreed would have differed if this were how it was computed."""
-        return any(self.observed[name].verdict(derived[name]) is Verdict.DIFFERS for name in self.agreed)
-
-
-@dataclass(frozen=True, eq=False)
 class History:
     """The steps since all of a program's state was known exactly: at the start, or where it was shown.
 
@@ -165,26 +224,31 @@ class History:
 
     problem: Problem
     known: Values
-    steps: tuple[EarlierStep, ...]
+    steps: tuple[JudgedStep, ...]
+
+    @cached_property
+    def observed(self) -> tuple[Observations, ...]:
+        """What was observed of each step."""
+        return tuple(observed_in_claim(step.claim, self.problem.dtype) for step in self.steps)
 
     @property
     def hidden_state(self) -> frozenset[str]:
         """The names of the state that the last step does not show."""
-        observed = self.steps[-1].observed
-        return frozenset(name for name in self.problem.state if names.updated(name) not in observed)
+        return frozenset(name for name in self.problem.state if names.updated(name) not in self.observed[-1])
 
     def state_with(self, lines: Sequence[Line], wrong: Collection[str]) -> dict[str, Bounded] | None:
         """Return the hidden state that a mistake, made in all of the steps, has changed by the present one.
 
-        None where an earlier step shows that the mistake was not made there.
+        None where something of an earlier step that agreed shows that the mistake was not made there.
         """
         known, changed = dict(self.known), set[str]()
-        for step in self.steps:
-            derived = derive(lines, known, step.observed)
-            if step.refutes(derived):
+        for step, observed in zip(self.steps, self.observed, strict=True):
+            derived = derive(lines, known, observed)
+            agreed = {one.quantity for one in step.findings if one.verdict is Verdict.AGREES}
+            if any(observed[name].verdict(derived[name]) is Verdict.DIFFERS for name in agreed):
                 return None
-            shown = shown_of(step.observed, derived)
+            shown = shown_of(observed, derived)
             hidden = changed_by(lines, wrong, shown, changed) - shown
-            known = known_after(self.problem, known, step.observed, derived)
+            known = known_after(self.problem, known, observed, derived)
             changed = {name for name in self.problem.state if names.updated(name) in hidden}
         return {name: known[name] for name in changed}

@@ -1,80 +1,142 @@
-"""Runs and steps of an implementation diagnosed, and which later quantities are off only for the first."""
+"""Which mistakes explain a finding, of a run or in print, and what is off only because something else is.
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+A mistake is accepted only if it predicts everything it changes: none of these quantities may differ from what
+is observed, and the finding's own must agree, to at least one digit, where the right value does not. Of
+several, those that explain most are kept; if they explain equally much, all are named.
+
+Published numbers may mix what was computed by hand with what a program printed, and few of many are printed,
+to a few digits. So a run takes none of them over: each mistake is run from the inputs to the last printed
+number. It has to give the first number that differs, and to spoil no later one that agrees line by line; of
+several mistakes those are kept that give most of the later numbers that differ.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, TypeAlias
+
+import numpy as np
 
 from cases import Problem
-from cases.protocol import Verdict
-from reference.claim import Claim, JudgedStep
+from cases.published_values import Published
+from cases.verdict import Verdict
+from reference import parts
+from reference.arithmetic import PRINTED, Bounded, format_of
+from reference.diagnosis.candidates import (
+    Candidate,
+    Explanation,
+    mistaken_tapes,
+    mistakes_before,
+    multiples,
+    part_name,
+    relations,
+    right_itself,
+    was_truncated,
+)
 from reference.diagnosis.context import (
-    EarlierStep,
-    History,
+    Observations,
+    Observed,
     StepContext,
     Values,
+    changed_by,
+    claimed_step,
+    context_of,
     derive,
-    known_before,
-    step_context,
 )
-from reference.diagnosis.explain import Diagnosis, explain_in
-from reference.diagnosis.observed import observed_in_claim
-from reference.findings import Finding
+from reference.findings import MAX_SEARCHED_STEPS, Claim, Finding, JudgedStep
+from reference.line import Line
+from reference.parts import FailedPart
+from reference.printed_numbers import JudgedArray, JudgedPrint, judge_published
+from reference.training import advance, exact_inputs, propagate, tape
+
+# What is looked for, in this order, by what yields it.
+ATTEMPTS: Final = {
+    "a right number": right_itself,
+    "known mistakes": mistakes_before,
+    "another number in its place": relations,
+}
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """Everything that explains one finding; several explanations where they give the same numbers."""
+
+    finding: Finding
+    explanations: tuple[Explanation, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the mistakes."""
+        return tuple(explanation.mistake for explanation in self.explanations)
+
+    def __str__(self) -> str:
+        """Return one sentence, which follows the finding's own."""
+        if not self.explanations:
+            return "No known mistake explains it."
+        return f"Explained by: {'; or: '.join(one.sentence for one in self.explanations)}."
+
+
+def explain_in(context: StepContext, finding: Finding) -> Diagnosis:
+    """Explain a finding of the step in its context."""
+    quantity = finding.quantity
+    if quantity not in context.differing:
+        return Diagnosis(finding)
+    with np.errstate(all="ignore"):  # of a number without a bound every candidate is without one, too
+        for what, possible in ATTEMPTS.items():
+            part = f"the search for {what}"
+            best = parts.tried(part, _best, context, quantity, possible(context, quantity))
+            if best and not isinstance(best, FailedPart):
+                return Diagnosis(finding, best)
+    return Diagnosis(finding)
+
+
+def _best(context: StepContext, quantity: str, candidates: Iterable[Candidate]) -> tuple[Explanation, ...]:
+    """Return the explanations that hold and explain most, each mistake once.
+
+    What no earlier step speaks against comes before what is true of this step alone.
+    """
+    held = [
+        one
+        for one in candidates
+        if parts.tried(part_name(one.explanation.mistake), _holds, context, quantity, one) is True
+    ]
+    held = [one for one in held if not one.is_new] or held
+    extent = [len(context.differing & one.predicted.keys()) for one in held]
+    best = [one.explanation for one, reach in zip(held, extent, strict=True) if reach == max(extent)]
+    return tuple({explanation.sentence: explanation for explanation in reversed(best)}.values())[::-1]
+
+
+def _holds(context: StepContext, quantity: str, candidate: Candidate) -> bool:
+    """Whether all that is observed is as the candidate predicts, and the finding's own quantity certainly."""
+    observed, predicted = context.observed, candidate.predicted
+    if candidate.known_by_digits:
+        numbers = replace(observed[quantity], dtype_promised=True)
+        return numbers.verdict(predicted[quantity]) is Verdict.AGREES
+    if observed[quantity].verdict(predicted[quantity]) is not Verdict.AGREES:
+        return False
+    if not observed[quantity].distinguishes(predicted[quantity], context.right[quantity]):
+        return False
+    others = [name for name in predicted if name in observed and name != quantity]
+    return all(observed[name].verdict(predicted[name]) is not Verdict.DIFFERS for name in others)
 
 
 def diagnose(problem: Problem, judged: Iterable[JudgedStep]) -> Iterator[Diagnosis]:
-    """Diagnose an implementation's run, each finding as `explain_step` does.
+    """Diagnose an implementation's run, from its first step on as `judge` yields it.
 
-    Parameters
-    ----------
-    judged
-        Its steps from the first on, as `judge` yields them.
-
-    Yields
-    ------
-    A diagnosis of each finding with numbers that differ, or an array of the wrong shape or dtype, in order.
+    Each finding with numbers that differ, or an array of the wrong shape or dtype, has a diagnosis, in order.
     """
     for step in judged:
-        context = _context(problem, step)
+        context = context_of(problem, step)
         for finding in step.failures:
             if finding.verdict is Verdict.DIFFERS or finding.quantity in context.differing:
                 yield explain_in(context, finding)
 
 
 def explain_step(problem: Problem, judged: JudgedStep, finding: Finding) -> Diagnosis:
-    """Diagnose one finding of one judged step.
+    """Diagnose any finding of a step that is not agreement; of the step as `judge` yields it.
 
     A mistake is taken to be made from the start of the run on, in hidden lines as in those that are shown.
-
-    Parameters
-    ----------
-    judged
-        The step, as `judge` yields it: with the steps before it that a hidden state follows from.
-    finding
-        A finding of the step that is not agreement; any of them, not only the first.
     """
-    return explain_in(_context(problem, judged), finding)
-
-
-def _context(problem: Problem, judged: JudgedStep) -> StepContext:
-    earlier = judged.previous
-    previous = step_context(problem, earlier.claim, earlier.state) if earlier else None
-    return step_context(problem, judged.claim, judged.state, previous, _history(problem, earlier))
-
-
-def _history(problem: Problem, last: JudgedStep | None) -> History | None:
-    """Return the steps up to the last, from where all of the state is known exactly, if it is."""
-    steps: list[JudgedStep] = []
-    while last is not None:
-        steps.insert(0, last)
-        last = last.previous
-    if not steps or not all(number.is_exact for number in steps[0].state.values()):
-        return None
-    earlier = tuple(_earlier(problem, step) for step in steps)
-    return History(problem, known_before(problem, steps[0].state), earlier)
-
-
-def _earlier(problem: Problem, judged: JudgedStep) -> EarlierStep:
-    agreed = frozenset(one.quantity for one in judged.findings if one.verdict is Verdict.AGREES)
-    return EarlierStep(observed_in_claim(judged.claim, problem.dtype), agreed)
+    return explain_in(context_of(problem, judged), finding)
 
 
 @dataclass(frozen=True)
@@ -103,8 +165,8 @@ def inherited(problem: Problem, claim: Claim, state: Values, quantity: str) -> I
     Everything after `quantity`, usually the first that differs, is derived as if it were right; what then no
     longer agrees has inherited it. `state` is what was known before the step.
     """
-    context = step_context(problem, claim, state)
-    after = _following(context, quantity)
+    context = claimed_step(problem, claim, state)
+    after = changed_by(context.lines, (), (), {quantity})  # all that is computed from it, directly or not
     kept = {name: one for name, one in context.observed.items() if name not in after | {quantity}}
     mended = derive(context.lines, context.known, kept)
     later = {name: context.observed[name] for name in mended if name in after & context.observed.keys()}
@@ -112,10 +174,139 @@ def inherited(problem: Problem, claim: Claim, state: Values, quantity: str) -> I
     return Inheritance(quantity, tuple(name for name in later if name in off - context.differing))
 
 
-def _following(context: StepContext, quantity: str) -> set[str]:
-    """Return every quantity of the step that is computed from `quantity`, directly or not."""
-    following = {quantity}
-    for line in context.lines:
-        if not following.isdisjoint(line.inputs):
-            following.add(line.name)
-    return following - {quantity}
+# Published numbers.
+
+# A step and a quantity.
+Site: TypeAlias = tuple[int, str]
+
+
+def explain_published(
+    problem: Problem, published: Published, judged: Iterable[JudgedPrint] | None = None
+) -> tuple[Diagnosis, ...]:
+    """Diagnose each printed quantity of which a number differs, in order.
+
+    Each mistake is run from the inputs to the last printed number, because what is printed may come from a
+    program whose intermediate values are not; what no run explains is tried line by line, on the printed
+    numbers themselves, and then element by element. The problem is the published example, in float64 or in
+    the format that computed the numbers; `judged` is what `judge_published` yields, if it is at hand.
+    """
+    steps = list(judge_published(problem, published) if judged is None else judged)
+    differing = [(step, array) for step in steps for array in step.arrays.values() if array.wrong.any()]
+    form = PRINTED if published.computed_in is None else format_of(problem.dtype)
+    observed: dict[int, Observations] = {
+        step.step: {
+            name: Observed(array.printed.value, array.half_unit, left_open=array.left_open)
+            for name, array in step.arrays.items()
+        }
+        for step in steps
+    }
+    run = PrintedRun(problem, exact_inputs(problem, form), observed)
+    explained = run.explanations([(array.step, array.quantity) for _, array in differing])
+    return tuple(
+        Diagnosis(array.finding(), explained[array.step, array.quantity] or _by_line(run, step, array))
+        for step, array in differing
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class PrintedRun:
+    """A training run of which some quantities are printed: `known` before it, and `observed` by step."""
+
+    problem: Problem
+    known: Values
+    observed: Mapping[int, Observations]
+
+    def explanations(self, differing: Sequence[Site]) -> dict[Site, tuple[Explanation, ...]]:
+        """Return what explains each quantity that its own line does not give, in order.
+
+        The explanations are those of the first that can be explained, and of most others.
+        """
+        for i, first in enumerate(differing):
+            explained = self._search(differing[i:]) if first[0] <= MAX_SEARCHED_STEPS else {}
+            if explained:
+                reach = max(map(len, explained.values()))
+                best = {why: sites for why, sites in explained.items() if len(sites) == reach}
+                return {site: _each_once([why for why in best if site in best[why]]) for site in differing}
+        return dict.fromkeys(differing, ())
+
+    def _search(self, differing: Sequence[Site]) -> dict[Explanation, list[Site]]:
+        """Return the mistakes that explain the first of these, each with all that it explains."""
+        right = next(derived for _, derived in self._from(tape(self.problem), differing[0]))
+        explained = {}
+        for mistake, wrong, lines in mistaken_tapes(self.problem):
+            if not mistake.numpy_only:
+                part = part_name(mistake.name)
+                sites = parts.tried(part, self._reproduced, lines, differing, right)
+                if sites and not isinstance(sites, FailedPart):
+                    explained[Explanation(mistake.name, mistake.sentence, wrong)] = sites
+        return explained
+
+    def _reproduced(self, lines: Sequence[Line], differing: Sequence[Site], right: Bounded) -> list[Site]:
+        """Return the differing quantities that a mistaken tape gives; none, if it spoils one that agrees."""
+        first, reproduced = differing[0], []
+        for site, derived in self._from(lines, first):
+            observed = self.observed[site[0]][site[1]]
+            verdict = observed.verdict(derived)
+            is_proof = verdict is Verdict.AGREES and observed.distinguishes(derived, right)
+            if site == first and not is_proof:
+                return []
+            if verdict is Verdict.DIFFERS and site not in differing:
+                return []
+            if verdict is Verdict.AGREES and site in differing:
+                reproduced.append(site)
+        return reproduced
+
+    def _from(self, lines: Sequence[Line], first: Site) -> Iterator[tuple[Site, Bounded]]:
+        """Yield every printed quantity from the first differing one on, in the order of the right tape."""
+        order = [line.name for line in tape(self.problem)]
+        known, before = dict(self.known), 0
+        for step in sorted(number for number in self.observed if number >= first[0]):
+            known = propagate(self.problem, lines, known, step - before - 1)
+            derived, here = derive(lines, known, {}), self.observed[step]
+            start = order.index(first[1]) if step == first[0] else 0
+            yield from (((step, name), derived[name]) for name in order[start:] if name in here)
+            known, before = advance(known, derived, self.problem), step
+
+
+def _each_once(explanations: Sequence[Explanation]) -> tuple[Explanation, ...]:
+    """Return one explanation for each mistake: the one that changes most, which comes first."""
+    return tuple({one.mistake: one for one in reversed(explanations)}.values())[::-1]
+
+
+def _by_line(run: PrintedRun, step: JudgedPrint, judged: JudgedArray) -> tuple[Explanation, ...]:
+    """Explain a printed array from those printed above it, as a whole or each wrong element by itself."""
+    context = StepContext(run.problem, {**run.known, **step.state}, run.observed[step.step])
+    whole = explain_in(context, judged.finding()).explanations
+    return whole or _by_element(context, step, judged)
+
+
+def _by_element(context: StepContext, step: JudgedPrint, judged: JudgedArray) -> tuple[Explanation, ...]:
+    """Say of each wrong element what a writer may have done to it alone, if that explains any of them."""
+    name = judged.quantity
+    references = [context.right[name], *([step.exact.values[name]] if step.exact else [])]
+    several = int(judged.printed.given.sum()) > 1
+    causes = {}
+    for index in np.argwhere(judged.wrong).tolist():
+        alone = np.zeros(judged.wrong.shape, np.bool_)
+        alone[tuple(index)] = True
+        half_unit = np.where(alone, judged.half_unit, np.nan)
+        observed = Observed(np.where(alone, judged.printed.value, np.nan), half_unit)
+        possible = (_cause(observed, right) for right in references)
+        causes[f"{name}{index}" if several else "the number"] = next(filter(None, possible), None)
+    known = {cause[0] for cause in causes.values() if cause}
+    if not known:
+        return ()
+    clauses = (
+        f"{element} {cause[1] if cause else 'has no known cause'}" for element, cause in causes.items()
+    )
+    return (Explanation(known.pop() if len(known) == 1 else "by-element", "; ".join(clauses), (name,)),)
+
+
+def _cause(alone: Observed, right: Bounded) -> tuple[str, str] | None:
+    """Return what one number may be instead of the right one, by name and in words."""
+    if was_truncated(alone, right):
+        return "truncated", "was truncated, not rounded"
+    for name, sentence, predicted in multiples(right):
+        if alone.verdict(predicted) is Verdict.AGREES and alone.distinguishes(predicted, right):
+            return name, f"is a multiple: {sentence}"
+    return None

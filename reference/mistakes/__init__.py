@@ -19,29 +19,22 @@ from typing import Any
 from numpy.typing import NDArray
 
 from cases import Problem
-from reference.mistakes import (
-    wrong_forward,
-    wrong_gradients,
-    wrong_precision,
-    wrong_preparation,
-    wrong_updates,
-)
+from reference.mistakes import wrong_forward, wrong_gradients, wrong_preparation, wrong_updates
 from reference.mistakes.mistake import Inexpressible, Mistake
 from reference.training import training_steps
 
 __all__ = ["MISTAKES", "PRECISION", "STRUCTURAL", "Inexpressible", "Mistake", "mistaken_steps"]
 
-# In the order of the training step.
-_MODULES = wrong_forward, wrong_gradients, wrong_preparation, wrong_updates, wrong_precision
-
-# Every mistake by name: all that these modules define.
-MISTAKES = MappingProxyType(
-    {one.name: one for module in _MODULES for one in vars(module).values() if isinstance(one, Mistake)}
-)
+# All that these modules define, in the order of the training step.
+_MODULES = wrong_forward, wrong_gradients, wrong_preparation, wrong_updates
+_DEFINED = [one for module in _MODULES for one in vars(module).values() if isinstance(one, Mistake)]
 
 # Wrong formulas, and right formulas in a lower precision than promised.
-STRUCTURAL = tuple(one for one in MISTAKES.values() if not one.numpy_only)
-PRECISION = tuple(one for one in MISTAKES.values() if one.numpy_only)
+STRUCTURAL = tuple(one for one in _DEFINED if not one.numpy_only)
+PRECISION = tuple(one for one in _DEFINED if one.numpy_only)
+
+# Every mistake by name.
+MISTAKES = MappingProxyType({one.name: one for one in STRUCTURAL + PRECISION})
 
 
 def mistaken_steps(problem: Problem, mistake: Mistake) -> Iterator[dict[str, NDArray[Any]]]:

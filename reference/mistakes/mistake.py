@@ -1,12 +1,20 @@
-"""What a mistake is: lines of the tape with another formula, or with other inputs."""
+"""What a mistake is: lines of the tape with another formula or other inputs; and how a line gets them."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
 
-from cases import Problem
-from reference.line import Line
-from reference.tape import tape
+import numpy as np
+from numpy.typing import NDArray
+
+from cases import Problem, names
+from reference.arithmetic import Bounded
+from reference.line import Array, Line
+from reference.training import tape
+
+# The lines as a mistake has them, each for the tape's line of that name; or, in words, why it has none.
+Lines: TypeAlias = list[Line] | str
+Change: TypeAlias = Callable[[Problem], Lines]
 
 
 @dataclass(frozen=True)
@@ -14,13 +22,6 @@ class Inexpressible:
     """Why a mistake cannot be made on a problem, or could not be seen there: a clause in words."""
 
     reason: str
-
-
-CIRCULAR = Inexpressible("made in these lines alone, they would be computed from each other")
-
-# The lines as a mistake has them, each for the tape's line of that name; or why it has none.
-Lines: TypeAlias = list[Line] | Inexpressible
-Change: TypeAlias = Callable[[Problem], Lines]
 
 
 @dataclass(frozen=True)
@@ -40,12 +41,9 @@ class Mistake:
     def lines(self, problem: Problem) -> tuple[Line, ...] | Inexpressible:
         """Return the lines that the mistake changes, as it has them, in the order of the tape."""
         changed = self.change(problem)
-        if isinstance(changed, Inexpressible):
-            return changed
+        if isinstance(changed, str):
+            return Inexpressible(changed)
         order = [line.name for line in tape(problem)]
-        absent = [line.name for line in changed if line.name not in order]
-        if absent:
-            return Inexpressible(f"this training step has no {absent[0]}")
         return tuple(sorted(changed, key=lambda line: order.index(line.name)))
 
     def tape(self, problem: Problem, only: Collection[str] | None = None) -> tuple[Line, ...] | Inexpressible:
@@ -58,37 +56,143 @@ class Mistake:
             return changed
         wrong = {line.name: line for line in changed if only is None or line.name in only}
         lines = _in_order([wrong.get(line.name, line) for line in tape(problem)])
-        return lines if _is_computable(lines) else CIRCULAR
+        position = {line.name: i for i, line in enumerate(lines)}
+        if any(position.get(name, -1) >= i for i, line in enumerate(lines) for name in line.inputs):
+            return Inexpressible("made in these lines alone, they would be computed from each other")
+        return lines
 
 
 def mistake(sentence: str, *, numpy_only: bool = False) -> Callable[[Change], Mistake]:
     """Make a mistake of the function that gives its lines; its name is the function's, with hyphens."""
-
-    def made(change: Change) -> Mistake:
-        return Mistake(change.__name__.replace("_", "-"), sentence, change, numpy_only)
-
-    return made
+    return lambda change: Mistake(change.__name__.replace("_", "-"), sentence, change, numpy_only)
 
 
 def _in_order(lines: Sequence[Line]) -> tuple[Line, ...]:
     """Move a line up where another needs it earlier than the tape computes it."""
-    waiting = {line.name: line for line in lines}
+    waiting, ordered = {line.name: line for line in lines}, list[Line]()
 
-    def settle(name: str) -> Iterator[Line]:
+    def settle(name: str) -> None:
         line = waiting.pop(name, None)
         if line is not None:
             for needed in line.inputs:
-                yield from settle(needed)
-            yield line
+                settle(needed)
+            ordered.append(line)
 
-    return tuple(settled for line in lines for settled in settle(line.name))
-
-
-def _is_computable(lines: Sequence[Line]) -> bool:
-    """Whether no line needs one that comes after it."""
-    waiting = {line.name for line in lines}
     for line in lines:
-        if not waiting.isdisjoint(line.inputs):
-            return False
-        waiting.remove(line.name)
-    return True
+        settle(line.name)
+    return tuple(ordered)
+
+
+# Lines of the right tape, and what may be done to them.
+
+NO_HIDDEN_LAYER = "there is no hidden layer"
+ONE_EXAMPLE = "there is only one example"
+ONE_STEP = "there is only one step"
+ALL_TRAINED = "every parameter is trained"
+NO_STATE = "the optimizer keeps no state of a parameter that is not trained"
+
+
+def layers(problem: Problem, first: int = 1) -> range:
+    """Return the layers from `first` to the last, counted from 1 as in the document."""
+    return range(first, problem.depth + 1)
+
+
+def square_layers(problem: Problem, first: int = 1) -> list[int]:
+    """Return the layers from `first` on whose weights are square, and more than one number."""
+    shapes = {k: problem.parameters[names.W(k)].shape for k in layers(problem, first)}
+    return [k for k, (rows, columns) in shapes.items() if rows == columns > 1]
+
+
+def lines_named(problem: Problem, wanted: Iterable[str]) -> list[Line]:
+    """Return the right lines of these names, as far as there are any."""
+    those = set(wanted)
+    return [line for line in tape(problem) if line.name in those]
+
+
+def lines_with(problem: Problem, *formulas: Any) -> list[Line]:  # noqa: ANN401 - functions of any kind
+    """Return the right lines that have one of these formulas."""
+    return [line for line in tape(problem) if line.formula in formulas]
+
+
+def update_lines(problem: Problem) -> list[Line]:
+    """Return the right lines of the trained parameters' updates."""
+    return lines_named(problem, map(names.updated, problem.trained))
+
+
+def state_lines(problem: Problem, *kinds: str) -> list[Line]:
+    """Return the right lines of these kinds of an optimizer's state."""
+    states = (names.state(kind, name) for kind in kinds for name in problem.trained)
+    return lines_named(problem, map(names.updated, states))
+
+
+def rate_of(problem: Problem) -> str:
+    """Return the name of the rate that an update takes."""
+    return names.RATE if problem.schedule else names.LEARNING_RATE
+
+
+def rewritten(
+    lines: Iterable[Line], formula: Callable[..., Any], template: str = "", kept: int | None = None
+) -> list[Line]:
+    """Return lines with another formula and its template, of the first `kept` of their inputs, or of all."""
+    return [Line(line.name, formula, line.inputs[:kept], template or line.template) for line in lines]
+
+
+def rewired(line: Line, others: Mapping[str, str]) -> Line:
+    """Return the line with other inputs for some, by name."""
+    return replace(line, inputs=tuple(others.get(name, name) for name in line.inputs))
+
+
+def changed(line: Line, name: str, change: Callable[[Any], Any], template: str) -> Line:
+    """Return the line with one input changed before the formula takes it."""
+    i = line.inputs.index(name)
+
+    def formula(*given: Any) -> Any:  # noqa: ANN401 - arrays or bounded numbers, as the right formula's
+        return line.formula(*given[:i], change(given[i]), *given[i + 1 :])
+
+    return replace(line, formula=formula, template=template)
+
+
+def placeholder(line: Line, name: str) -> str:
+    """Return an input's {i} in the line's template."""
+    return f"{{{line.inputs.index(name)}}}"
+
+
+# Operations that only wrong formulas need, on arrays and on bounded numbers.
+
+
+def magnitude(w: Array) -> Array:
+    """|w|; an error bound stays what it is."""
+    return Bounded(np.abs(w.value), w.error, w.format) if isinstance(w, Bounded) else np.abs(w)
+
+
+def negative(array: Array) -> Array:
+    """−w, exact."""
+    return Bounded(-array.value, array.error, array.format) if isinstance(array, Bounded) else -array
+
+
+def constant(array: Array, value: Callable[[Any], Any]) -> Array:
+    """Return a function of an array's numbers that has no error: zeros of its shape, t + 1 for a count t."""
+    if isinstance(array, Bounded):
+        return Bounded.exact(value(array.value), array.format)
+    return value(array)
+
+
+def next_count(step: Array) -> Array:
+    return constant(step, lambda count: count + 1)
+
+
+def first_example(rows: Array) -> Array:
+    """Return the first row alone, shape (1, n)."""
+    return _rearranged(rows, lambda array: array[:1])
+
+
+def broadcast(rows: Array, shape: tuple[int, ...]) -> Array:
+    """Repeat a single column until it has this shape, as NumPy does silently."""
+    return _rearranged(rows, lambda array: np.broadcast_to(array, shape))
+
+
+def _rearranged(rows: Array, move: Callable[[NDArray[Any]], NDArray[Any]]) -> Array:
+    if isinstance(rows, Bounded):
+        error = rows.error if isinstance(rows.error, float) else move(rows.error)
+        return Bounded(move(rows.value), error, rows.format)
+    return move(rows)

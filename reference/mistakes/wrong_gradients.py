@@ -1,24 +1,31 @@
-"""Mistakes in the backward pass, from ∂L/∂a of the last layer to the gradients of weights and biases."""
+"""Mistakes in the backward pass; and of precision, a lower one somewhere inside than is promised."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
 
 from cases import Problem, names
 from reference.activations import ACTIVATIONS
-from reference.formulas import bias_gradient, through_activation, through_weights, unchanged, weight_gradient
-from reference.line import Line
-from reference.mistakes.line_edits import (
+from reference.line import Line, bias_gradient, linear, through_weights, unchanged, weight_gradient
+from reference.mistakes.mistake import (
     NO_HIDDEN_LAYER,
     ONE_EXAMPLE,
-    Array,
+    Lines,
     broadcast,
     first_example,
     layers,
+    lines_named,
+    lines_with,
     magnitude,
+    mistake,
+    rewired,
+    rewritten,
     square_layers,
-    width,
 )
-from reference.mistakes.mistake import Inexpressible, Lines, mistake
+from reference.mistakes.wrong_updates import at_another_rate
 
 # Through the activation: ∂L/∂z = ∂L/∂a · σ'(z).
 
@@ -27,26 +34,24 @@ def _is_identity(problem: Problem, k: int) -> bool:
     return problem.activations[k - 1] == "identity"
 
 
+def _gradients(problem: Problem, of: Callable[[int], str], those: Iterable[int]) -> list[Line]:
+    return lines_named(problem, (names.gradient(of(k)) for k in those))
+
+
 @mistake("the activation's derivative is missing in the output layer")
 def derivative_missing_in_the_output(problem: Problem) -> Lines:
-    """∂L/∂z = ∂L/∂a in the last layer."""
     if _is_identity(problem, problem.depth):
-        return Inexpressible("the output's activation is the identity, with derivative 1")
-    return [_without_derivative(problem.depth)]
+        return "the output's activation is the identity, with derivative 1"
+    return rewritten(_gradients(problem, names.z, [problem.depth]), unchanged, "{0}", kept=1)
 
 
 @mistake("the activation's derivative is missing in the hidden layers")
 def derivative_missing_in_hidden_layers(problem: Problem) -> Lines:
-    """∂L/∂z = ∂L/∂a in every layer but the last."""
     if problem.depth == 1:
         return NO_HIDDEN_LAYER
-    return [
-        _without_derivative(k) for k in layers(problem)[:-1] if not _is_identity(problem, k)
-    ] or Inexpressible("every hidden activation is the identity, with derivative 1")
-
-
-def _without_derivative(k: int) -> Line:
-    return Line(names.gradient(names.z(k)), unchanged, (names.gradient(names.a(k)),), "{0}")
+    curved = [k for k in layers(problem)[:-1] if not _is_identity(problem, k)]
+    lines = rewritten(_gradients(problem, names.z, curved), unchanged, "{0}", kept=1)
+    return lines or "every hidden activation is the identity, with derivative 1"
 
 
 @mistake("the activation's derivative was taken from the next layer")
@@ -62,48 +67,42 @@ def derivative_of_the_layer_before(problem: Problem) -> Lines:
 
 
 def _with_the_derivative_of(offset: int, problem: Problem) -> Lines:
-    inputs = {
-        k: (names.gradient(names.a(k)), names.slope(k + offset))
-        for k in layers(problem)
-        if _can_be_mixed_up(problem, k, k + offset)
-    }
-    return [
-        Line(names.gradient(names.z(k)), through_activation, pair, "{0} ⊙ {1}") for k, pair in inputs.items()
-    ] or Inexpressible("no two neighbouring layers are equally wide and not both the identity")
+    alike = [k for k in layers(problem) if _can_be_mixed_up(problem, k, k + offset)]
+    others = {names.slope(k): names.slope(k + offset) for k in alike}
+    lines = [rewired(line, others) for line in _gradients(problem, names.z, alike)]
+    return lines or "no two neighbouring layers are equally wide and not both the identity"
+
+
+def _width(problem: Problem, k: int) -> int:
+    return int(problem.parameters[names.b(k)].size)
 
 
 def _can_be_mixed_up(problem: Problem, k: int, j: int) -> bool:
     """Whether σ'(z_j) has the shape of σ'(z_k), and is another array."""
-    if j not in layers(problem) or width(problem, k) != width(problem, j):
+    if j not in layers(problem) or _width(problem, k) != _width(problem, j):
         return False
     return not (_is_identity(problem, k) and _is_identity(problem, j))
 
 
 @mistake("the activation's derivative was taken at a, not at z")
 def derivative_at_a(problem: Problem) -> Lines:
-    """σ'(a) for σ'(z)."""
-    return [
-        _slope_at_a(k, activation)
-        for k, activation in enumerate(problem.activations, start=1)
-        if not ACTIVATIONS[activation].has_the_same_slope_at_a
-    ] or Inexpressible("every activation here has the same derivative at a as at z")
+    activations = {names.slope(k): name for k, name in enumerate(problem.activations, start=1)}
+    curved = [slope for slope, name in activations.items() if not ACTIVATIONS[name].has_the_same_slope_at_a]
+    lines = [_slope_at_a(line, activations[line.name]) for line in lines_named(problem, curved)]
+    return lines or "every activation here has the same derivative at a as at z"
 
 
-def _slope_at_a(k: int, activation: str) -> Line:
+def _slope_at_a(line: Line, activation: str) -> Line:
     rule = ACTIVATIONS[activation]
-
-    def slope(a: Array) -> Array:
-        return rule.derivative(a, rule.value(a))
-
-    return Line(names.slope(k), slope, (names.a(k),), f"{activation}'({{0}})")
+    return replace(line, formula=lambda a: rule.derivative(a, rule.value(a)), inputs=line.inputs[1:])
 
 
 # On to the layer before: ∂L/∂a_{k−1} = ∂L/∂z_k · w_k.
 
 
-def _hidden(k: int, formula: Callable[..., Any], second: str, template: str) -> Line:
-    """Return the line of ∂L/∂a for the layer before layer k: a formula of ∂L/∂z_k and of `second`."""
-    return Line(names.gradient(names.a(k - 1)), formula, (names.gradient(names.z(k)), second), template)
+def _before(problem: Problem, those: Iterable[int]) -> list[Line]:
+    """Return the right lines of ∂L/∂a_{k−1}, of ∂L/∂z_k and W_k, for these layers k."""
+    return _gradients(problem, names.a, (k - 1 for k in those))
 
 
 @mistake("the factor w is missing from the hidden gradient, as in the document's step 3 taken literally")
@@ -111,10 +110,10 @@ def weight_factor_missing(problem: Problem) -> Lines:
     """∂L/∂a_{k−1} = ∂L/∂z_k, which equal widths allow; a single column NumPy repeats silently."""
     if problem.depth == 1:
         return NO_HIDDEN_LAYER
-    fitting = [k for k in layers(problem, 2) if width(problem, k) in {width(problem, k - 1), 1}]
-    return [_hidden(k, broadcast, names.a(k - 1), "{0}") for k in fitting] or Inexpressible(
-        "no layer is as wide as the one before, so the shapes do not fit"
-    )
+    fitting = [k for k in layers(problem, 2) if _width(problem, k) in {_width(problem, k - 1), 1}]
+    lines = [rewired(line, {names.W(k): names.a(k - 1)}) for k in fitting for line in _before(problem, [k])]
+    wrong = rewritten(lines, lambda dL_dz, a: broadcast(dL_dz, a.shape), "{0}")
+    return wrong or "no layer is as wide as the one before, so the shapes do not fit"
 
 
 @mistake("the hidden gradient was sent through the transposed weights")
@@ -122,17 +121,15 @@ def weights_transposed_backward(problem: Problem) -> Lines:
     """∂L/∂a_{k−1} = ∂L/∂z_k · w_kᵀ, which a square W allows."""
     if problem.depth == 1:
         return NO_HIDDEN_LAYER
-    return [
-        _hidden(k, lambda dL_dz, W: dL_dz @ W.mT, names.W(k), "{0} {1}ᵀ") for k in square_layers(problem, 2)
-    ] or Inexpressible("no weight matrix above the first is square and larger than 1 by 1")
+    before = _before(problem, square_layers(problem, 2))
+    lines = rewritten(before, lambda dL_dz, W: dL_dz @ W.mT, "{0} {1}ᵀ")
+    return lines or "no weight matrix above the first is square and larger than 1 by 1"
 
 
 @mistake("the hidden gradient was sent through |w| in place of w")
 def magnitude_of_the_weights(problem: Problem) -> Lines:
-    """∂L/∂a_{k−1} = ∂L/∂z_k · |w_k|."""
-    return [
-        _hidden(k, lambda dL_dz, W: dL_dz @ magnitude(W), names.W(k), "{0} |{1}|") for k in layers(problem, 2)
-    ] or NO_HIDDEN_LAYER
+    lines = lines_with(problem, through_weights)
+    return rewritten(lines, lambda dL_dz, W: dL_dz @ magnitude(W), "{0} |{1}|") or NO_HIDDEN_LAYER
 
 
 @mistake("the hidden gradient was sent through the already updated weights")
@@ -141,41 +138,30 @@ def already_updated_weights(problem: Problem) -> Lines:
     if problem.depth == 1:
         return NO_HIDDEN_LAYER
     if problem.clipping:
-        return Inexpressible("no gradient is clipped before all are known, so nothing is updated before")
-    trained = [k for k in layers(problem, 2) if names.W(k) not in problem.not_trained]
-    return [
-        _hidden(k, through_weights, names.updated(names.W(k)), "{0} {1}") for k in trained
-    ] or Inexpressible("no weights above the first layer are trained")
+        return "no gradient is clipped before all are known, so nothing is updated before"
+    updated = {name: names.updated(name) for name in problem.trained}
+    lines = [line for line in lines_with(problem, through_weights) if line.inputs[1] in updated]
+    return [rewired(line, updated) for line in lines] or "no weights above the first layer are trained"
 
 
 # The gradients of weights and biases.
 
 
-def _of_weights(k: int, formula: Callable[..., Any], before: str, template: str) -> Line:
-    return Line(names.gradient(names.W(k)), formula, (names.gradient(names.z(k)), before), template)
-
-
 @mistake("the weight gradient was taken from z of the layer before, not from its activation a")
 def weight_gradient_from_z(problem: Problem) -> Lines:
-    """∂L/∂w_k = ∂L/∂z_k · z_{k−1}."""
     if problem.depth == 1:
         return NO_HIDDEN_LAYER
-    curved = [k for k in layers(problem, 2) if not _is_identity(problem, k - 1)]
-    return [_of_weights(k, weight_gradient, names.z(k - 1), "({0})ᵀ {1}") for k in curved] or Inexpressible(
-        "every hidden activation is the identity, so a is z"
-    )
+    before = {names.a(k): names.z(k) for k in layers(problem)[:-1] if not _is_identity(problem, k)}
+    lines = [line for line in lines_with(problem, weight_gradient) if line.inputs[1] in before]
+    return [rewired(line, before) for line in lines] or "every hidden activation is the identity, so a is z"
 
 
 @mistake("the weight gradient is that of the first example only")
 def weight_gradient_of_the_first_example(problem: Problem) -> Lines:
-    """∂L/∂w of one example for the sum over the examples."""
-
-    def of_the_first(dL_dz: Array, x: Array) -> Array:
-        return first_example(dL_dz).mT @ first_example(x)
-
     if len(problem.x) == 1:
         return ONE_EXAMPLE
-    return [_of_weights(k, of_the_first, names.a(k - 1), "({0})[0]ᵀ {1}[0]") for k in layers(problem)]
+    lines = lines_with(problem, weight_gradient)
+    return rewritten(lines, lambda dL_dz, x: first_example(dL_dz).mT @ first_example(x), "({0})[0]ᵀ {1}[0]")
 
 
 @mistake("the bias gradient was not summed over the examples")
@@ -192,14 +178,92 @@ def bias_gradient_averaged(problem: Problem) -> Lines:
 
 @mistake("the bias gradient is that of the first example only")
 def bias_gradient_of_the_first_example(problem: Problem) -> Lines:
-    """∂L/∂b of one example for the sum over the examples."""
     return _of_biases(problem, lambda dL_dz: bias_gradient(first_example(dL_dz)), "({0})[0]")
 
 
 def _of_biases(problem: Problem, formula: Callable[..., Any], template: str) -> Lines:
-    if len(problem.x) == 1:
-        return ONE_EXAMPLE
-    return [
-        Line(names.gradient(names.b(k)), formula, (names.gradient(names.z(k)),), template)
-        for k in layers(problem)
-    ]
+    return (
+        ONE_EXAMPLE
+        if len(problem.x) == 1
+        else rewritten(lines_with(problem, bias_gradient), formula, template)
+    )
+
+
+# A lower precision somewhere inside than is promised: a mistake of NumPy's formulas alone.
+
+Plain: TypeAlias = NDArray[Any]
+
+
+@mistake("the products of the forward pass were accumulated in float32", numpy_only=True)
+def float32_forward(problem: Problem) -> Lines:
+    """z = x Wᵀ in float32, then + b in float64."""
+
+    def linear_in_float32(x: Plain, W: Plain, b: Plain) -> Plain:
+        return (_in_float32(x) @ _in_float32(W).mT).astype(x.dtype) + b
+
+    lines = rewritten(lines_with(problem, linear), linear_in_float32)
+    return _no_float64(problem) or lines
+
+
+@mistake("the activation was evaluated in float32", numpy_only=True)
+def float32_activation(problem: Problem) -> Lines:
+    return _inside_float32(problem, lines_named(problem, map(names.a, layers(problem))))
+
+
+@mistake("the weight gradient was accumulated in float32", numpy_only=True)
+def float32_weight_gradient(problem: Problem) -> Lines:
+    return _inside_float32(problem, lines_with(problem, weight_gradient))
+
+
+@mistake("the bias gradient was accumulated in float32", numpy_only=True)
+def float32_bias_gradient(problem: Problem) -> Lines:
+    return _inside_float32(problem, lines_with(problem, bias_gradient))
+
+
+def _inside_float32(problem: Problem, lines: Iterable[Line]) -> Lines:
+    """Return lines that are computed in float32, from rounded inputs, in a problem that promises float64."""
+
+    def rounded(line: Line) -> Line:
+        right = line.formula
+        return replace(line, formula=lambda *given: right(*map(_in_float32, given)).astype(given[0].dtype))
+
+    return _no_float64(problem) or list(map(rounded, lines))
+
+
+@mistake("the learning rate was rounded to float32", numpy_only=True)
+def float32_learning_rate(problem: Problem) -> Lines:
+    if problem.dtype != "float64":
+        return _no_float64(problem)
+    if problem.schedule is None and float(np.float32(problem.learning_rate)) == problem.learning_rate:
+        return "float32 holds this learning rate exactly"
+    return at_another_rate(problem, lambda eta: _in_float32(eta).astype(np.result_type(eta)), "− η")
+
+
+@mistake(
+    "the factors of the matrix products were rounded to TF32, to 10 bits after the point", numpy_only=True
+)
+def tf32_products(problem: Problem) -> Lines:
+    if problem.dtype != "float32":
+        return "TF32 takes the place of float32 only"
+    return list(map(_of_tf32, lines_with(problem, linear, weight_gradient, through_weights)))
+
+
+def _of_tf32(line: Line) -> Line:
+    return replace(line, formula=lambda x, W, *others: line.formula(tf32(x), tf32(W), *others))
+
+
+def tf32(array: Plain) -> Plain:
+    """Round float32 to TF32: to nearest, ties away from zero, 13 of the 23 bits after the point dropped."""
+    bits = array.view(np.uint32)
+    rounded = ((bits + np.uint32(1 << 12)) & np.uint32(0xFFFFE000)).view(np.float32)
+    return np.where(np.isfinite(array), rounded, array)
+
+
+def _in_float32(array: Plain) -> Plain:
+    return np.asarray(array, np.float32)
+
+
+def _no_float64(problem: Problem) -> str:
+    """Say why nothing can be in float32 where float64 was promised; nothing, if it can."""
+    reasons = {"float64": "", "float32": "everything is float32 already"}
+    return reasons.get(problem.dtype, "float32 is more than is promised")

@@ -8,31 +8,32 @@ import numpy as np
 
 from cases import Problem, names
 from reference.arithmetic import Bounded, maximum
-from reference.formulas import descend, unchanged
-from reference.line import Line
-from reference.mistakes.line_edits import (
+from reference.line import Array, Line, descend, unchanged
+from reference.mistakes.mistake import (
     ALL_TRAINED,
     NO_STATE,
     ONE_STEP,
-    Array,
+    Lines,
     changed,
-    lines_of,
+    lines_named,
     lines_with,
+    mistake,
     negative,
     next_count,
     rate_of,
     rewired,
+    rewritten,
+    state_lines,
     update_lines,
 )
-from reference.mistakes.mistake import Inexpressible, Lines, mistake
 from reference.optimizers.adam import DESCEND_DECAYED
 from reference.optimizers.clipping import COEFFICIENT, NORM, clip, coefficient
 from reference.optimizers.decay import ADD_DECAY, add_decay
-from reference.tape import tape
+from reference.training import tape
 
-NO_SCHEDULE = Inexpressible("there is no schedule")
-NO_CLIPPING = Inexpressible("no gradient is clipped")
-NO_DECAY = Inexpressible("there is no weight decay")
+NO_SCHEDULE = "there is no schedule"
+NO_CLIPPING = "no gradient is clipped"
+NO_DECAY = "there is no weight decay"
 
 # What `torch.nn.utils.clip_grad_norm_` adds to the norm.
 PYTORCH_CLIP_EPS = 1e-6
@@ -43,17 +44,15 @@ PYTORCH_CLIP_EPS = 1e-6
 
 @mistake("the schedule is one step ahead: the steps were counted from 1, not from 0")
 def schedule_off_by_one(problem: Problem) -> Lines:
-    """The rate of step t + 1 in step t."""
-    return [
-        changed(line, names.STEP, next_count, line.template.replace("({1} − 1)", "{1}"))
-        for line in tape(problem)
-        if line.name == names.RATE
-    ] or NO_SCHEDULE
+    lines = lines_named(problem, [names.RATE])
+    ahead = [
+        changed(line, names.STEP, next_count, line.template.replace("({1} − 1)", "{1}")) for line in lines
+    ]
+    return ahead or NO_SCHEDULE
 
 
 @mistake("the schedule was ignored: the learning rate stayed what it was at first")
 def schedule_ignored(problem: Problem) -> Lines:
-    """η in every step."""
     if problem.schedule is None:
         return NO_SCHEDULE
     if problem.steps == 1:
@@ -66,8 +65,7 @@ def schedule_ignored(problem: Problem) -> Lines:
 
 @mistake("the gradients were not clipped")
 def clipping_missing(problem: Problem) -> Lines:
-    """∂L/∂w as it is."""
-    return _of_gradients(problem, unchanged, (), "{0}")
+    return rewritten(lines_with(problem, clip), unchanged, "{0}", kept=1) or NO_CLIPPING
 
 
 @mistake("each element was clipped by itself, not the gradients by their norm")
@@ -82,13 +80,11 @@ def clipped_by_value(problem: Problem) -> Lines:
 
 @mistake("each gradient was clipped by a norm of its own, not by that of all")
 def norm_of_each_parameter(problem: Problem) -> Lines:
-    """∂L/∂w · min(1, c / (‖∂L/∂w‖ + ε))."""
-
     def clipped(g: Array, max_norm: Array, eps: Array) -> Array:
         return clip(g, coefficient(NORM(g), max_norm, eps))
 
     if len(problem.trained) == 1:
-        return Inexpressible("only one parameter is trained")
+        return "only one parameter is trained"
     return _of_gradients(problem, clipped, ("max_norm", "clip_eps"), "min(1, {1} / (‖{0}‖ + {2})) · {0}")
 
 
@@ -96,9 +92,8 @@ def _of_gradients(
     problem: Problem, formula: Callable[..., Any], others: tuple[str, ...], template: str
 ) -> Lines:
     """Return the line of every clipped gradient: a formula of the gradient and of others."""
-    return [
-        Line(line.name, formula, (line.inputs[0], *others), template) for line in lines_with(problem, clip)
-    ] or NO_CLIPPING
+    lines = [replace(line, inputs=(line.inputs[0], *others)) for line in lines_with(problem, clip)]
+    return rewritten(lines, formula, template) or NO_CLIPPING
 
 
 @mistake("the gradients were clipped after the weight decay was added to them, not before")
@@ -107,7 +102,7 @@ def clipping_after_the_decay(problem: Problem) -> Lines:
     if problem.clipping is None:
         return NO_CLIPPING
     if not problem.optimizer.adds_decay_to_gradient:
-        return Inexpressible("no weight decay is added to the gradients")
+        return "no weight decay is added to the gradients"
     exchanged: dict[str, str] = {}
     for name in problem.trained:
         gradient, clipped, decayed = names.gradient(name), names.clipped(name), names.decayed(name)
@@ -120,24 +115,22 @@ def clipping_after_the_decay(problem: Problem) -> Lines:
 
 @mistake("ε is missing from the norm by which the gradients were clipped")
 def clip_eps_missing(problem: Problem) -> Lines:
-    """min(1, c / norm)."""
     if problem.clipping and problem.clipping["clip_eps"] == 0:
-        return Inexpressible("ε is 0")
+        return "ε is 0"
     return _of_factor(
-        problem, lambda total, max_norm, eps: coefficient(total, max_norm, 0 * eps), "min(1, {1} / {0})"
+        problem, lambda total, most, eps: coefficient(total, most, 0 * eps), "min(1, {1} / {0})"
     )
 
 
 @mistake("an ε of 1e-6 was added to the norm by which the gradients were clipped, as PyTorch does")
 def clip_eps_added(problem: Problem) -> Lines:
-    """min(1, c / (norm + 1e-6))."""
-
-    def with_pytorchs(total: Array, max_norm: Array, eps: Array) -> Array:
-        return coefficient(total, max_norm, _pytorch_eps(eps))
-
     if problem.clipping and problem.clipping["clip_eps"] != 0:
-        return Inexpressible("an ε is stated")
-    return _of_factor(problem, with_pytorchs, "min(1, {1} / ({0} + 1e-6))")
+        return "an ε is stated"
+    return _of_factor(
+        problem,
+        lambda total, most, eps: coefficient(total, most, _pytorch_eps(eps)),
+        "min(1, {1} / ({0} + 1e-6))",
+    )
 
 
 def _pytorch_eps(eps: Any) -> Any:  # noqa: ANN401 - a number of the program's own, or a bounded one
@@ -153,9 +146,7 @@ def scaled_up_to_the_maximum(problem: Problem) -> Lines:
 
 
 def _of_factor(problem: Problem, formula: Callable[..., Any], template: str) -> Lines:
-    return [
-        replace(line, formula=formula, template=template) for line in lines_with(problem, COEFFICIENT)
-    ] or NO_CLIPPING
+    return rewritten(lines_with(problem, COEFFICIENT), formula, template) or NO_CLIPPING
 
 
 # Weight decay: λ w added to the gradient (coupled), or taken off with the update (decoupled).
@@ -163,8 +154,7 @@ def _of_factor(problem: Problem, formula: Callable[..., Any], template: str) -> 
 
 @mistake("the weight decay is missing")
 def decay_missing(problem: Problem) -> Lines:
-    """∂L/∂w as it is, or w = w − η m̂ / (√v̂ + ε)."""
-    return _without(problem, problem.trained) or NO_DECAY
+    return _without_decay(problem, problem.trained) or NO_DECAY
 
 
 @mistake("the weight decay is missing from the biases")
@@ -172,41 +162,37 @@ def decay_missing_in_the_biases(problem: Problem) -> Lines:
     """λ w for the weights alone, which many programs want, and this problem does not."""
     if not problem.optimizer.has("weight_decay"):
         return NO_DECAY
-    biases = [name for name in problem.trained if name.startswith("b")]
+    biases = tuple(name for name in problem.trained if name.startswith("b"))
     if len(biases) == len(problem.trained):
-        return Inexpressible("no weights are trained")
-    return _without(problem, biases) or Inexpressible("no bias is trained")
+        return "no weights are trained"
+    return _without_decay(problem, biases) or "no bias is trained"
 
 
-def _without(problem: Problem, parameters: tuple[str, ...] | list[str]) -> list[Line]:
-    right = lines_of(problem)
-    if problem.optimizer.adds_decay_to_gradient:
-        return [_gradient_itself(right[names.decayed(name)]) for name in parameters]
-    updated = [right[names.updated(name)] for name in parameters]
-    return [_without_decay(line) for line in updated if line.formula is DESCEND_DECAYED]
-
-
-def _gradient_itself(line: Line) -> Line:
-    return Line(line.name, unchanged, line.inputs[:1], "{0}")
-
-
-def _without_decay(line: Line) -> Line:
-    w, direction, rate, _ = line.inputs
-    return Line(line.name, descend, (w, direction, rate), "{0} − {2} {1}")
+def _without_decay(problem: Problem, parameters: tuple[str, ...]) -> list[Line]:
+    """Return the lines that add λ w, or take it off, without it."""
+    wanted = {*map(names.decayed, parameters), *map(names.updated, parameters)}
+    coupled, decoupled = (
+        [line for line in lines_with(problem, formula) if line.name in wanted]
+        for formula in (ADD_DECAY, DESCEND_DECAYED)
+    )
+    return [
+        *rewritten(coupled, unchanged, "{0}", kept=1),
+        *rewritten(decoupled, descend, "{0} − {2} {1}", kept=3),
+    ]
 
 
 @mistake("the weight decay was added to the gradient, where it is decoupled")
 def decay_coupled(problem: Problem) -> Lines:
     """m and v of ∂L/∂w + λ w, and w = w − η m̂ / (√v̂ + ε): Adam for AdamW."""
     if problem.optimizer.name != "adamw":
-        return Inexpressible("there is no decoupled weight decay")
-    right = lines_of(problem)
+        return "there is no decoupled weight decay"
     averages = [
-        _of_decayed(right[names.updated(names.state(kind, name))], name)
+        _of_decayed(line, name)
         for name in problem.trained
-        for kind in problem.optimizer.states
+        for line in state_lines(problem, *problem.optimizer.states)
+        if names.gradient(name) in line.inputs or names.clipped(name) in line.inputs
     ]
-    return averages + [_without_decay(line) for line in update_lines(problem)]
+    return averages + _without_decay(problem, problem.trained)
 
 
 def _of_decayed(line: Line, w: str) -> Line:
@@ -224,11 +210,11 @@ def decay_decoupled(problem: Problem) -> Lines:
     """w = w − η (… + λ w), and nothing added to the gradient: AdamW for Adam."""
     rule = problem.optimizer
     if not rule.adds_decay_to_gradient:
-        return Inexpressible("there is no coupled weight decay")
+        return "there is no coupled weight decay"
     if not rule.states:
-        return Inexpressible("without a state both are the same update")
-    gradients = [_gradient_itself(line) for line in lines_with(problem, ADD_DECAY)]
-    return gradients + [_taken_off(line, rate_of(problem)) for line in update_lines(problem)]
+        return "without a state both are the same update"
+    updates = [_taken_off(line, rate_of(problem)) for line in update_lines(problem)]
+    return _without_decay(problem, problem.trained) + updates
 
 
 def _taken_off(line: Line, rate: str) -> Line:
@@ -245,16 +231,10 @@ def _taken_off(line: Line, rate: str) -> Line:
 def decay_of_a_fixed_parameter(problem: Problem) -> Lines:
     """w = w − η λ w: its gradient was set to 0, but it was left to the optimizer."""
     rule = problem.optimizer
-
-    def shrunk(w: Array, eta: Array, weight_decay: Array) -> Array:
-        return w - eta * (weight_decay * w)
-
     if not rule.has("weight_decay"):
         return NO_DECAY
     if rule.states and rule.name != "adamw":
         return NO_STATE
-    return [
-        Line(names.updated(w), shrunk, (w, rate_of(problem), "weight_decay"), "{0} − {1} {2} {0}")
-        for w in problem.parameters
-        if w in problem.not_trained
-    ] or ALL_TRAINED
+    fixed = lines_named(problem, map(names.updated, problem.not_trained))
+    lines = [replace(line, inputs=(*line.inputs, rate_of(problem), "weight_decay")) for line in fixed]
+    return rewritten(lines, lambda w, eta, decay: w - eta * (decay * w), "{0} − {1} {2} {0}") or ALL_TRAINED

@@ -8,8 +8,7 @@ that is added to the gradient.
 from importlib import import_module
 from pkgutil import iter_modules
 
-from reference.formulas import unchanged
-from reference.line import Formula
+from reference.line import Formula, unchanged
 
 # The formula of each operation of an update, from every file here.
 FORMULAS: dict[str, Formula] = {"unchanged": Formula(unchanged, "{0} (not trained)")}

@@ -41,7 +41,7 @@ def _decayed_bounded(w: Bounded, direction: Bounded, eta: Bounded, decay: Bounde
     """Also cover the forms that take ηλw off on its own, before the direction or after it.
 
     (1 − ηλ)w − ηd (PyTorch), (w − ηλw) − ηd (PyTorch's fused kernel, Keras), (w − ηd) − ηλw: the roundings of
-    coupled decay in `reference.formulas`, of w, d and λw. optax has the formula.
+    coupled decay in `reference.line`, of w, d and λw. optax has the formula.
     """
     w_new = descend_decayed(w, direction, eta, decay)
     addends = direction.most + cast(decay).most * w.most

@@ -12,8 +12,7 @@ from typing import Any, TypeVar
 from numpy.typing import NDArray
 
 from reference.arithmetic import Bounded, Elementary, cast, to_int
-from reference.formulas import DESCEND, descend
-from reference.line import Formula
+from reference.line import DESCEND, Formula, descend
 
 Array = TypeVar("Array", NDArray[Any], Bounded)
 

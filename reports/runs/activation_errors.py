@@ -20,7 +20,7 @@ from cases import Problem, names
 from cases.protocol import Fault, Program
 from reference.activations import ACTIVATIONS
 from reference.arithmetic import Ball, Real, precision
-from reference.claim import Claim
+from reference.findings import Claim
 from reports import supervision
 from reports.environment import Selection
 from reports.runs.accuracy import ulps
