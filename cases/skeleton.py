@@ -1,6 +1,6 @@
 """The skeleton of a training step: which quantities there are, of what inputs, in the order computed.
 
-It holds no arithmetic. The reference attaches a formula to each line (`reference.tape`); shapes, the names
+It holds no arithmetic. The reference attaches a formula to each line (`reference.training.tape`); shapes, the names
 that a file may publish or expect, and what is common to a batch of cases follow from it too.
 """
 

@@ -12,10 +12,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cases import Problem, errors
-from cases.dtypes import DTYPES
 from cases.errors import well_formed
 from cases.numbers import rounded_once
-from cases.verdict import NoEquivalent, Verdict
+from cases.protocol import DTYPES, NoEquivalent, Verdict
 from reference.arithmetic import Bounded, Error, Real
 from reference.training import is_done
 

@@ -7,8 +7,8 @@ from typing import Any, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from cases.catalog import SYMBOLS
 from cases.names import Quantity
-from cases.update_rules import SYMBOLS
 from reference.arithmetic import Bounded, Elementary, as_row
 
 Array = TypeVar("Array", NDArray[Any], Bounded)

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cases import Problem, names
-from cases.published_values import Published, PublishedArray, PublishedStep
-from cases.verdict import Verdict
+from cases.case import Published, PublishedArray, PublishedStep
+from cases.protocol import Verdict
 from reference.agreement import ONE_DIGIT, certified_digits
 from reference.arithmetic import Bounded, Real
 from reference.exact_run import NEGLIGIBLE, ExactStep, exact_run

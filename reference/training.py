@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from cases import Problem, names
-from cases.dtypes import IN_FLOAT32, SIXTEEN_BITS, Accumulators
+from cases.catalog import UpdateRules
+from cases.protocol import IN_FLOAT32, SIXTEEN_BITS, Accumulators
 from cases.skeleton import training_step
-from cases.update_rules import UpdateRules
 from reference import optimizers
 from reference.activations import ACTIVATIONS
 from reference.arithmetic import Ball, Bounded, Format, format_of, to_int

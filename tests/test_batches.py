@@ -12,8 +12,8 @@ from networks import LOSSES, hiding, network
 from rules import STEP, ruled, stated
 
 from cases import SHIPPED, load_case, load_cases, names
-from cases.dtypes import DTYPES
 from cases.problem import Tolerance, sliced, stacked, unstacked
+from cases.protocol import DTYPES
 from reference import Verdict, judge, training_steps
 from reference.agreement import VERDICTS
 from reference.arithmetic import SLACK

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cases import Problem, names
-from cases.verdict import Verdict
+from cases.protocol import Verdict
 from reference.agreement import ONE_DIGIT, compare
 from reference.arithmetic import EVALUATION, EXACT, Bounded, Error, format_of
 from reference.findings import Claim, JudgedStep

@@ -17,8 +17,8 @@ from typing import Final, TypeAlias
 import numpy as np
 
 from cases import Problem
-from cases.published_values import Published
-from cases.verdict import Verdict
+from cases.case import Published
+from cases.protocol import Verdict
 from reference import parts
 from reference.arithmetic import PRINTED, Bounded, format_of
 from reference.diagnosis.candidates import (
