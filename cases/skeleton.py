@@ -1,7 +1,7 @@
 """The skeleton of a training step: which quantities there are, of what inputs, in the order computed.
 
-It holds no arithmetic. The reference attaches a formula to each line (`reference.training.tape`); shapes, the names
-that a file may publish or expect, and what is common to a batch of cases follow from it too.
+It holds no arithmetic. The reference attaches a formula to each line (`reference.training.tape`); shapes, the
+names that a file may publish or expect, and what is common to a batch of cases follow from it too.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
