@@ -238,7 +238,7 @@ MUTANTS = [
     ),
     *planted(
         "updates",
-        "reference/optimizers/clipping.py",
+        "reference/optimizers/gradients.py",
         ("whole.widened(whole.format.gamma(4) * (whole.magnitude + whole.error))", "whole"),
         ("whole.format.gamma(4)", "whole.format.gamma(40)"),
     ),

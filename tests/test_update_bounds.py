@@ -13,10 +13,10 @@ from cases.problem import stacked
 from cases.update_rules import Rule
 from reference import training_steps
 from reference.arithmetic import FLOAT32, FLOAT64, Ball, Bounded, precision
-from reference.optimizers import clipping
+from reference.optimizers import gradients
 from reference.optimizers.adam import DESCEND_DECAYED
 from reference.optimizers.averages import CORRECTION, MOVING_AVERAGE
-from reference.optimizers.clipping import NORM
+from reference.optimizers.gradients import NORM
 from reference.optimizers.schedules import BY_STEPS, COSINE
 
 U = 2.0**-24
@@ -139,11 +139,11 @@ def test_each_case_of_a_stack_is_clipped_by_its_own_norm():
     """Gradients (3, 4) and (6, 8), whose norms are 5 and 10, clipped to 5; and so on arrays and on bounds."""
     g = np.array([[[3.0, 4.0]], [[6.0, 8.0]]])
     for one in (g, Bounded.exact(g, FLOAT64)):
-        norm = clipping.norm(one)
-        factor = clipping.coefficient(
+        norm = gradients.norm(one)
+        factor = gradients.coefficient(
             norm, *(np.asarray(n) if one is g else known(n, form=FLOAT64)[0] for n in (5.0, 0.0))
         )
-        clipped = clipping.clip(one, factor)
+        clipped = gradients.clip(one, factor)
         values = [each if one is g else each.value for each in (norm, factor, clipped)]
         assert values[0].tolist() == [5.0, 10.0]
         assert values[1].tolist() == [1.0, 0.5]

@@ -26,8 +26,7 @@ from reference.mistakes.line_edits import (
 )
 from reference.mistakes.mistake import Inexpressible, Lines, mistake
 from reference.optimizers.adam import DESCEND_DECAYED
-from reference.optimizers.clipping import COEFFICIENT, NORM, clip, coefficient
-from reference.optimizers.decay import ADD_DECAY, add_decay
+from reference.optimizers.gradients import ADD_DECAY, COEFFICIENT, NORM, add_decay, clip, coefficient
 from reference.tape import tape
 
 NO_SCHEDULE = Inexpressible("there is no schedule")

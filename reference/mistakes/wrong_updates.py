@@ -25,7 +25,7 @@ from reference.mistakes.line_edits import (
     zeros_like,
 )
 from reference.mistakes.mistake import Inexpressible, Lines, mistake
-from reference.optimizers import adam, adamax, rmsprop
+from reference.optimizers import adam, rmsprop
 from reference.optimizers.averages import CORRECTION, MOVING_AVERAGE
 from reference.optimizers.sgd import DESCEND_AHEAD, accumulate, accumulate_dampened
 from reference.tape import tape
@@ -192,7 +192,7 @@ def bias_correction_missing(problem: Problem) -> Lines:
 UNCORRECTED: Exchange = {
     adam.direction: (lambda m, v, eps: m / (sqrt(v) + eps), "{0} / (√{1} + {2})"),
     adam.direction_inside: (lambda m, v, eps: m / sqrt(v + eps), "{0} / √({1} + {2})"),
-    adamax.descend_over_largest: (lambda w, m, u, eta: w - eta * (m / u), "{0} − {3} {1} / {2}"),
+    adam.descend_over_largest: (lambda w, m, u, eta: w - eta * (m / u), "{0} − {3} {1} / {2}"),
 }
 
 

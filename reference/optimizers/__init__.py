@@ -1,8 +1,7 @@
-"""The optimizers, one file each: what the operations of an update compute.
+"""What the operations of an update compute; its lines are in `cases.update_rules`.
 
-The lines of an update are in `cases.update_rules`. Every optimizer begins with the same ones, where the
-case asks for them: the rate of this step, the gradients clipped by their global norm, and the weight decay
-that is added to the gradient.
+Every optimizer begins with the same ones, where the case asks for them: the rate of this step (`schedules`),
+the gradients clipped, and the weight decay that is added to them (`gradients`).
 """
 
 from importlib import import_module
