@@ -4,16 +4,18 @@
 also returns every z and a, and their gradients, found by differentiating with respect to zeros added to them.
 Both are judged, because returning an intermediate changes what XLA fuses, and so the last bits.
 Over a stack of cases the training step is mapped by `jax.vmap`, and compiled once for each structure.
-The other engines differ in how they differentiate or run a step, and share all the rest of this module.
+
+The other engines differ in how they differentiate or run a step: not compiled, in forward mode and example by
+example, which state the loss, the gradients and the updates; and on a CUDA device, where products of float32
+are in full precision: TF32 is seen to be off.
 """
 
 import logging
 import os
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache, lru_cache, partial
-from typing import Any, Self, TypeAlias, cast
+from typing import Any, NamedTuple, TypeAlias, cast
 
 import jax
 import jax.numpy as jnp
@@ -22,22 +24,54 @@ import optax
 from numpy.typing import NDArray
 
 from adapters.jax_functions import LossKey, activate, loss_key, loss_of
-from adapters.jax_optimizers import Update, clip, optimizer_of, rate_of, states
+from adapters.jax_optimizers import Arrays, Update, clip, optimizer_of, rate_of, states, update_of
 from cases import Problem, names
 from cases.dtypes import Accumulators
-from cases.protocol import Adapter, Claim, Program, Stacked, activations_of
+from cases.protocol import Adapter, Claim, Program, Stacked, TrainingRun, Unavailable, activations_of
+from cases.verdict import NoEquivalent, Verdict
 
 try:
     from platformdirs import user_cache_path
 except ModuleNotFoundError:  # under another interpreter, which has the framework and little else
     user_cache_path = None  # type: ignore[assignment]
 
-Arrays: TypeAlias = dict[str, jax.Array]
-
 # In 16 bits XLA on CPU sums the gradient of a bias in those 16 bits: 60,000 ones in bfloat16 give 8192.
-#
 # Products and the loss accumulate in float32 (tests/test_formats.py measures all of it).
 ACCUMULATORS = Accumulators(sums="own")
+
+# Forward and by example even a weight's gradient is a sum over the examples, and no matrix product.
+ALL_IN_16_BITS = Accumulators(products="own", sums="own", totals="own")
+
+# Forward mode pushes one direction forward for each of P parameters, and so holds P × P numbers.
+# Of float64 they fill 256 MiB for this P, the largest that stays within it.
+MAX_PARAMETERS_FORWARD = 5792
+
+PRECISION = "float32 products in full precision, TF32 off"
+
+
+class Structure(NamedTuple):
+    """All that a compiled step depends on, apart from the arrays' shapes."""
+
+    activations: tuple[str, ...]
+    loss: LossKey
+    trained: tuple[str, ...]
+    update: Update
+
+
+def structure_of(problem: Problem) -> Structure:
+    """Return a problem's structure, or raise NoEquivalent as `update_of`."""
+    return Structure(activations_of(problem), loss_key(problem), problem.trained, update_of(problem))
+
+
+# Takes parameters, the optimizer's state, zeros to add (empty in the plain program), x, y, the learning rate
+# and the count of steps from 0. Returns everything that can be seen by the names of the tape, the updated
+# parameters, and the optimizer's state.
+Step: TypeAlias = Callable[..., tuple[Arrays, Arrays, Any]]
+# From parameters, what is added, x and y: the loss, and what is seen.
+Objective: TypeAlias = Callable[[Arrays, Arrays, jax.Array, jax.Array], tuple[jax.Array, Arrays]]
+# From an objective, a function of the same: its value and what is seen, and the gradients by both dicts.
+Differentiated: TypeAlias = Callable[..., tuple[tuple[jax.Array, Arrays], tuple[Arrays, Arrays]]]
+Differentiate: TypeAlias = Callable[[Structure, Objective], Differentiated]
 
 
 def forward(activations: tuple[str, ...], parameters: Arrays, added: Arrays, x: jax.Array) -> Arrays:
@@ -52,62 +86,51 @@ def forward(activations: tuple[str, ...], parameters: Arrays, added: Arrays, x: 
     return inside
 
 
-@dataclass(frozen=True)
-class Structure:
-    """All that a compiled step depends on, apart from the arrays' shapes."""
-
-    activations: tuple[str, ...]
-    loss: LossKey
-    trained: tuple[str, ...]
-    update: Update
-
-    @classmethod
-    def of(cls, problem: Problem) -> Self:
-        """Return a problem's structure, or raise NoEquivalent as `Update.of`."""
-        return cls(activations_of(problem), loss_key(problem), problem.trained, Update.of(problem))
-
-
-Seen: TypeAlias = dict[str, jax.Array]
-Step: TypeAlias = Callable[..., tuple[Seen, Arrays, Any]]
-Objective: TypeAlias = Callable[[Arrays, Arrays, jax.Array, jax.Array], tuple[jax.Array, Arrays]]
-# From an objective, a function of the same: its value and what is seen, and the gradients by both dicts.
-Differentiated: TypeAlias = Callable[..., tuple[tuple[jax.Array, Arrays], tuple[Arrays, Arrays]]]
-Differentiate: TypeAlias = Callable[[Structure, Objective], Differentiated]
-
-
 def reverse(_: Structure, objective: Objective) -> Differentiated:
-    """Differentiate backwards, as nearly everybody does."""
     return jax.value_and_grad(objective, argnums=(0, 1), has_aux=True)
 
 
-@lru_cache(maxsize=256)
-def compiled_step(structure: Structure, differentiate: Differentiate = reverse) -> Step:
-    """Build the training step of one structure; `jit` compiles it once for each set of shapes."""
-    return jax.jit(step_of(structure, differentiate))
+def forward_mode(_: Structure, objective: Objective) -> Differentiated:
+    """Differentiate by the parameters, forwards."""
+
+    def differentiated(parameters: Arrays, added: Arrays, x: jax.Array, y: jax.Array) -> Any:  # noqa: ANN401 - as `Differentiate` says
+        def twice(parameters: Arrays) -> tuple[jax.Array, jax.Array]:
+            value, _ = objective(parameters, added, x, y)
+            return value, value
+
+        gradients, value = jax.jacfwd(twice, has_aux=True)(parameters)
+        return (value, {}), (gradients, {})
+
+    return differentiated
 
 
-@lru_cache(maxsize=64)
-def stacked_step(structure: Structure) -> Step:
-    """Build the training step of one structure over a stack of cases.
+def by_example(structure: Structure, objective: Objective) -> Differentiated:
+    """Differentiate each example's share of the loss by itself, and sum the shares and their gradients.
 
-    One program for all steps would be simplified across them, and use a state that is not observed.
+    A loss that is a mean, over examples or over elements, is the mean of the losses of batches of one: every
+    example has as many elements. The share is then a batch of one's loss over the number of examples.
     """
-    return jax.jit(jax.vmap(step_of(structure), in_axes=(0, 0, 0, 0, 0, None, None)))
+
+    def differentiated(parameters: Arrays, _: Arrays, x: jax.Array, y: jax.Array) -> Any:  # noqa: ANN401 - as `Differentiate` says
+        parts = len(x) if structure.loss[1] == "mean" else 1
+
+        def share(parameters: Arrays, x: jax.Array, y: jax.Array) -> jax.Array:
+            return objective(parameters, {}, x[None], y[None])[0] / parts
+
+        shares = jax.vmap(jax.value_and_grad(share), in_axes=(None, 0, 0))(parameters, x, y)
+        value, gradients = jax.tree.map(lambda each: each.sum(axis=0), shares)
+        return (value, {}), (gradients, {})
+
+    return differentiated
 
 
 def step_of(structure: Structure, differentiate: Differentiate = reverse) -> Step:
-    """Build the training step of one structure, not compiled.
-
-    The step takes parameters, the optimizer's state, zeros to add (empty in the plain program), x, y, the
-    learning rate and the count of steps from 0. It returns everything that can be seen by the names of the
-    tape, the updated parameters, and the optimizer's state.
-    """
+    """Build the training step of one structure, not compiled."""
 
     def objective(parameters: Arrays, added: Arrays, x: jax.Array, y: jax.Array) -> tuple[jax.Array, Arrays]:
         inside = forward(structure.activations, parameters, added, x)
-        observed = inside if added else {}
         y_hat = inside[names.a(len(structure.activations))]
-        return loss_of(structure.loss, y_hat, y), observed
+        return loss_of(structure.loss, y_hat, y), inside if added else {}
 
     def step(  # noqa: PLR0913, PLR0917 - all that a training step takes
         parameters: Arrays,
@@ -117,7 +140,7 @@ def step_of(structure: Structure, differentiate: Differentiate = reverse) -> Ste
         y: jax.Array,
         learning_rate: jax.Array,
         count: jax.Array,
-    ) -> tuple[Seen, Arrays, Any]:
+    ) -> tuple[Arrays, Arrays, Any]:
         differentiated = differentiate(structure, objective)(parameters, added, x, y)
         (value, observed), (gradients, observed_gradients) = differentiated
         trained = {name: parameters[name] for name in structure.trained}
@@ -136,15 +159,26 @@ def update_seen(
     state: Any,  # noqa: ANN401 - a tree of named tuples
     count: jax.Array,
     dtype: jax.typing.DTypeLike,
-) -> Seen:
+) -> Arrays:
     """Return what can be seen of an update: the optimizer's state, and this step's rate as it is applied."""
-    seen = {
-        names.updated(names.state(kind, name)): array
-        for kind, kept in states(update, state).items()
-        for name, array in kept.items()
-    }
     rate = rate_of(update, count)
-    return {names.RATE: jnp.asarray(rate(count), dtype), **seen} if callable(rate) else seen
+    seen = {names.RATE: jnp.asarray(rate(count), dtype)} if callable(rate) else {}
+    return seen | states(update, state)
+
+
+@lru_cache(maxsize=256)
+def compiled_step(structure: Structure, differentiate: Differentiate = reverse) -> Step:
+    """Build the training step of one structure; `jit` compiles it once for each set of shapes."""
+    return jax.jit(step_of(structure, differentiate))
+
+
+@lru_cache(maxsize=64)
+def stacked_step(structure: Structure) -> Step:
+    """Build the training step of one structure over a stack of cases.
+
+    One program for all steps would be simplified across them, and use a state that is not observed.
+    """
+    return jax.jit(jax.vmap(step_of(structure), in_axes=(0, 0, 0, 0, 0, None, None)))
 
 
 def train(
@@ -161,7 +195,7 @@ def train(
     off, and float64 inputs are computed with in float32. Neither is left on between steps.
     """
     use_compilation_cache()
-    structure, device = Structure.of(problem), first_device(platform)
+    structure, device = structure_of(problem), first_device(platform)
     step, parameters = step_for(structure), dict(problem.parameters)
     added = zeros(problem) if observe else {}
     rate = np.asarray(problem.learning_rate, problem.dtype)
@@ -173,14 +207,9 @@ def train(
             taken = step(parameters, state, added, problem.x, problem.y, rate, np.int32(count))
         seen, parameters, state = jax.tree.map(np.asarray, taken)  # a tenth of device_get's time
         claim = seen | {names.updated(name): array for name, array in parameters.items()}
-        if is_stack(problem) and names.RATE in claim:  # the same for every case, and therefore stated once
+        if problem.x.ndim > 2 and names.RATE in claim:  # noqa: PLR2004 - of a stack it is the same for each case
             claim[names.RATE] = claim[names.RATE][0]
         yield {name: np.array(array) for name, array in claim.items()}
-
-
-def is_stack(problem: Problem) -> bool:
-    """Whether the arrays have one axis more in front, for the cases of a stack."""
-    return problem.x.ndim > 2  # noqa: PLR2004 - examples and features
 
 
 def initial_state(update: Update, problem: Problem) -> Any:  # noqa: ANN401 - a tree of named tuples
@@ -233,13 +262,65 @@ def first_device(platform: str) -> jax.Device | None:
         log.setLevel(before)
 
 
+@contextmanager
+def full_precision() -> Iterator[None]:
+    """Ask for the highest precision of products; JAX's own default on a CUDA device is TF32.
+
+    Raises
+    ------
+    RuntimeError
+        If another is in force all the same.
+    """
+    config: Any = jax.config
+    with jax.default_matmul_precision("highest"):
+        if config.jax_default_matmul_precision != "highest":
+            raise RuntimeError("TF32 cannot be switched off")
+        yield
+
+
+def train_forward(problem: Problem) -> Iterator[Claim]:
+    """Train in forward mode, or raise NoEquivalent for more parameters than there is memory for."""
+    if problem.size > MAX_PARAMETERS_FORWARD:
+        limit = f"forward mode is run for up to {MAX_PARAMETERS_FORWARD:,} parameters"
+        raise NoEquivalent(f"{limit}, not {problem.size:,}")
+    return train(problem, step_for=partial(compiled_step, differentiate=forward_mode))
+
+
+train_eagerly = partial(train, step_for=step_of, step_context=jax.disable_jit)
+train_by_example = partial(train, step_for=partial(compiled_step, differentiate=by_example))
+train_on_device = partial(train, step_context=full_precision)
+
+
+def find_cuda() -> Adapter | Unavailable:
+    device = first_device("cuda")
+    if device is None:
+        return Unavailable("jax-cuda", Verdict.NOT_RUN, "no CUDA device")
+    on_cuda = partial(train_on_device, platform="cuda")
+    programs = (
+        Program("plain", on_cuda, names.outcome),
+        Program("observed", partial(on_cuda, observe=True), promises=names.observable),
+    )
+    version = f"{jax.__version__} on {device.device_kind} ({PRECISION})"
+    return Adapter("jax-cuda", "JAX on CUDA", version, programs, framework="jax")
+
+
 def _program(name: str, promises: Callable[[int], frozenset[str]], *, observe: bool) -> Program:
     run = partial(train, observe=observe)
     stacked = Stacked("jax.vmap of the training step, compiled", partial(run, step_for=stacked_step))
     return Program(name, run, promises, ACCUMULATORS, stacked, is_compiled=True)
 
 
-PLAIN = _program("plain", names.outcome, observe=False)
-OBSERVED = _program("observed", names.observable, observe=True)
+def _engine(name: str, title: str, run: TrainingRun, accumulators: Accumulators = ALL_IN_16_BITS) -> Adapter:
+    program = Program("", run, accumulators=accumulators)
+    return Adapter(name, title, jax.__version__, (program,), framework="jax")
 
-adapter = Adapter("jax", "JAX", jax.__version__, (PLAIN, OBSERVED))
+
+PROGRAMS = (
+    _program("plain", names.outcome, observe=False),
+    _program("observed", names.observable, observe=True),
+)
+
+adapter = Adapter("jax", "JAX", jax.__version__, PROGRAMS)
+EAGER = _engine("jax-eager", "JAX, not compiled", train_eagerly, ACCUMULATORS)
+FORWARD = _engine("jax-forward", "JAX, forward mode", train_forward)
+VMAP = _engine("jax-vmap", "JAX, gradients by example", train_by_example)

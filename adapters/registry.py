@@ -20,12 +20,12 @@ from cases.verdict import Verdict
 
 
 class BuiltIn(NamedTuple):
-    """A built-in adapter: `location` is `module:attribute`, `runs` says when it does unless it is named.
+    """A built-in adapter, or a function that looks for it: `runs` says when it does unless it is named.
 
     With `--device cuda` an adapter that runs "on cuda" takes the place of its `framework`.
     """
 
-    location: str
+    location: str  # module:attribute
     runs: Literal["by default", "with --engines", "on cuda", "when named"] = "by default"
     framework: str = ""
 
@@ -34,14 +34,14 @@ BUILT_IN = {
     "numpy": BuiltIn("adapters.numpy_reference:adapter"),
     "torch": BuiltIn("adapters.torch_autograd:adapter"),
     "jax": BuiltIn("adapters.jax_grad:adapter"),
-    "torch-func": BuiltIn("adapters.torch_engines:func", "with --engines", "torch"),
+    "torch-func": BuiltIn("adapters.torch_autograd:FUNC", "with --engines", "torch"),
     # It compiles each structure with a C++ compiler, which takes many seconds.
-    "torch-compile": BuiltIn("adapters.torch_engines:compiled", "when named", "torch"),
-    "torch-cuda": BuiltIn("adapters.torch_engines:cuda", "on cuda", "torch"),
-    "jax-eager": BuiltIn("adapters.jax_engines:eager", "with --engines", "jax"),
-    "jax-forward": BuiltIn("adapters.jax_engines:forward", "with --engines", "jax"),
-    "jax-vmap": BuiltIn("adapters.jax_engines:vmap", "with --engines", "jax"),
-    "jax-cuda": BuiltIn("adapters.jax_engines:cuda", "on cuda", "jax"),
+    "torch-compile": BuiltIn("adapters.torch_autograd:find_compiled", "when named", "torch"),
+    "torch-cuda": BuiltIn("adapters.torch_autograd:find_cuda", "on cuda", "torch"),
+    "jax-eager": BuiltIn("adapters.jax_grad:EAGER", "with --engines", "jax"),
+    "jax-forward": BuiltIn("adapters.jax_grad:FORWARD", "with --engines", "jax"),
+    "jax-vmap": BuiltIn("adapters.jax_grad:VMAP", "with --engines", "jax"),
+    "jax-cuda": BuiltIn("adapters.jax_grad:find_cuda", "on cuda", "jax"),
 }
 
 ENGINES = tuple(name for name, row in BUILT_IN.items() if row.runs == "with --engines")
@@ -55,24 +55,20 @@ class UnknownAdapterError(LookupError):
 
 
 def known_adapters() -> dict[str, str]:
-    """Return every adapter's name with the object it is loaded from, `module:attribute`.
-
-    The built-in names cannot be taken by anyone else, and come first.
-    """
+    """Return every adapter's name with its `module:attribute`, the built-in first, which nobody else has."""
     built_in = {name: row.location for name, row in BUILT_IN.items()}
     return built_in | {entry.name: entry.value for entry in entry_points(group=ENTRY_POINT_GROUP)} | built_in
-
-
-def default_names() -> tuple[str, ...]:
-    """Return the names of the adapters that run unless others are named; third parties' run too."""
-    return tuple(
-        name for name in known_adapters() if name not in BUILT_IN or BUILT_IN[name].runs == "by default"
-    )
 
 
 def third_party(names: Sequence[str]) -> tuple[str, ...]:
     """Return those of some adapters' names that are not built in."""
     return tuple(name for name in names if name not in BUILT_IN)
+
+
+def default_names() -> tuple[str, ...]:
+    """Return the names of the adapters that run unless others are named; third parties' run too."""
+    default = tuple(name for name, row in BUILT_IN.items() if row.runs == "by default")
+    return default + third_party(tuple(known_adapters()))
 
 
 @dataclass(frozen=True)
@@ -214,7 +210,8 @@ def load_adapter(name: str, location: str) -> Adapter | Unavailable:
 def _imported(name: str, location: str) -> object:
     module, _, attribute = location.partition(":")
     try:
-        return getattr(import_module(module), attribute)
+        loaded = getattr(import_module(module), attribute)
+        return loaded() if name in BUILT_IN and callable(loaded) else loaded
     except ModuleNotFoundError as missing:
         if f"{module}.".startswith(f"{missing.name}."):
             return Unavailable(name, Verdict.ERROR, f"there is no module {missing.name}")

@@ -81,7 +81,7 @@ def forge(header, body=b"", announced=None):
 
 def forge_arrays(**header):
     """Reply with 8 bytes of arrays."""
-    rest = {"claim": {"loss": ""}, "number": request_number(), "checksum": zlib.crc32(bytes(8))}
+    rest = {"types": {}, "number": request_number(), "checksum": zlib.crc32(bytes(8))}
     forge(rest | header, bytes(8))
 
 
@@ -137,14 +137,13 @@ FORGED = {
     "has a huge shape": (lambda: forge_loss("<f8", [2**40, 2**40]), UNREADABLE),
     "has a negative shape": (lambda: forge_loss("<f8", [-1]), f"{UNREADABLE}the shape [-1]"),
     "has less than announced": (lambda: forge_loss("<f4", []), f"{UNREADABLE}8 bytes, expected 4 by their"),
-    "names what it has not": (lambda: reply({"claim": {"loss": ""}}), "names other quantities than it holds"),
     "names nothing": (lambda: reply({}), "states no claim"),
     "invents an input": (
-        lambda: reply({"claim": {}}, **{"input q": Q}),
+        lambda: reply({"types": {}}, **{"input q": Q}),
         "holds the input 'q', which the problem",
     ),
     "reshapes an input": (
-        lambda: reply({"claim": {}}, **{"input x": Q}),
+        lambda: reply({"types": {}}, **{"input x": Q}),
         "holds the input 'x', which the problem",
     ),
 }

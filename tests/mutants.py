@@ -271,7 +271,7 @@ MUTANTS = [
         ("jax.nn.gelu(z, approximate=False)", "jax.nn.gelu(z, approximate=True)"),
         ("if of_elements_over_examples else each.mean()", "if loss else each.mean()"),
     ),
-    *planted("adapters", "adapters/torch_engines.py", ("tensor.detach() for name", "tensor for name")),
+    *planted("adapters", "adapters/torch_autograd.py", ("tensor.detach() for name", "tensor for name")),
     *planted(
         "adapters",
         "adapters/torch_autograd.py",
@@ -307,7 +307,7 @@ MUTANTS = [
     ),
     *planted(
         "engines",
-        "adapters/jax_engines.py",
+        "adapters/jax_grad.py",
         ('parts = len(x) if structure.loss[1] == "mean" else 1', "parts = 1"),
     ),
     *planted(

@@ -227,12 +227,12 @@ def test_jaxs_binary_cross_entropy_is_right_where_xlas_log1p_is_not():
 @pytest.mark.needs("torch")
 def test_torch_func_differentiates_tensors_that_record_nothing():
     """Parameters that require a gradient of their own would be recorded as well as transformed."""
-    from adapters import torch_engines
+    from adapters import torch_autograd
     from adapters.torch_autograd import to_torch
 
     problem = network()
     parameters = {name: to_torch(array).requires_grad_() for name, array in problem.parameters.items()}
-    seen, gradients = torch_engines.functional(problem, parameters, to_torch(problem.x), to_torch(problem.y))
+    seen, gradients = torch_autograd.functional(problem, parameters, to_torch(problem.x), to_torch(problem.y))
     assert gradients.keys() == parameters.keys()
     assert not any(tensor.requires_grad for tensor in [*seen.values(), *gradients.values()])
 

@@ -5,7 +5,7 @@ whose sending to a stopped process has no timeout, and which neither names what 
 nor gives a process a session and a standard error of its own.
 """
 
+from adapters.isolation.child import UNBOUNDED, Limits
 from adapters.isolation.remote import isolated
-from adapters.isolation.resource_limits import UNBOUNDED, Limits
 
 __all__ = ["UNBOUNDED", "Limits", "isolated"]
