@@ -215,7 +215,7 @@ def test_a_request_that_is_not_read_in_time_ends_the_process(impatient):
     (program,) = impatient.programs
     next(program.run(network()))
     os.kill(child_of(program).pid, signal.SIGSTOP)
-    with pytest.raises(Fault, match="gave no reply within 1.5 s and was ended"):
+    with pytest.raises(Fault, match=r"gave no reply within 1\.5 s and was ended"):
         next(program.run(network((300, 300, 1))))
 
 
