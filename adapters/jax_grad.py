@@ -21,10 +21,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jax import Array
 from numpy.typing import NDArray
 
 from adapters.jax_functions import LossKey, activate, loss_key, loss_of
-from adapters.jax_optimizers import Arrays, Update, clip, optimizer_of, rate_of, states, update_of
+from adapters.jax_optimizers import Arrays, State, Update, clip, optimizer_of, rate_of, states, update_of
 from cases import Problem, names
 from cases.dtypes import Accumulators
 from cases.protocol import Adapter, Claim, Program, Stacked, TrainingRun, Unavailable, activations_of
@@ -66,15 +67,15 @@ def structure_of(problem: Problem) -> Structure:
 # Takes parameters, the optimizer's state, zeros to add (empty in the plain program), x, y, the learning rate
 # and the count of steps from 0. Returns everything that can be seen by the names of the tape, the updated
 # parameters, and the optimizer's state.
-Step: TypeAlias = Callable[..., tuple[Arrays, Arrays, Any]]
+Step: TypeAlias = Callable[..., tuple[Arrays, Arrays, State]]
 # From parameters, what is added, x and y: the loss, and what is seen.
-Objective: TypeAlias = Callable[[Arrays, Arrays, jax.Array, jax.Array], tuple[jax.Array, Arrays]]
+Objective: TypeAlias = Callable[[Arrays, Arrays, Array, Array], tuple[Array, Arrays]]
 # From an objective, a function of the same: its value and what is seen, and the gradients by both dicts.
-Differentiated: TypeAlias = Callable[..., tuple[tuple[jax.Array, Arrays], tuple[Arrays, Arrays]]]
+Differentiated: TypeAlias = Callable[..., tuple[tuple[Array, Arrays], tuple[Arrays, Arrays]]]
 Differentiate: TypeAlias = Callable[[Structure, Objective], Differentiated]
 
 
-def forward(activations: tuple[str, ...], parameters: Arrays, added: Arrays, x: jax.Array) -> Arrays:
+def forward(activations: tuple[str, ...], parameters: Arrays, added: Arrays, x: Array) -> Arrays:
     """Compute z1, a1, z2, a2, …, adding to each what `added` holds for it."""
     inside: Arrays = {}
     a = x
@@ -93,8 +94,8 @@ def reverse(_: Structure, objective: Objective) -> Differentiated:
 def forward_mode(_: Structure, objective: Objective) -> Differentiated:
     """Differentiate by the parameters, forwards."""
 
-    def differentiated(parameters: Arrays, added: Arrays, x: jax.Array, y: jax.Array) -> Any:  # noqa: ANN401 - as `Differentiate` says
-        def twice(parameters: Arrays) -> tuple[jax.Array, jax.Array]:
+    def differentiated(parameters: Arrays, added: Arrays, x: Array, y: Array) -> Any:  # noqa: ANN401 - as `Differentiate` says
+        def twice(parameters: Arrays) -> tuple[Array, Array]:
             value, _ = objective(parameters, added, x, y)
             return value, value
 
@@ -111,10 +112,10 @@ def by_example(structure: Structure, objective: Objective) -> Differentiated:
     example has as many elements. The share is then a batch of one's loss over the number of examples.
     """
 
-    def differentiated(parameters: Arrays, _: Arrays, x: jax.Array, y: jax.Array) -> Any:  # noqa: ANN401 - as `Differentiate` says
+    def differentiated(parameters: Arrays, _: Arrays, x: Array, y: Array) -> Any:  # noqa: ANN401 - as `Differentiate` says
         parts = len(x) if structure.loss[1] == "mean" else 1
 
-        def share(parameters: Arrays, x: jax.Array, y: jax.Array) -> jax.Array:
+        def share(parameters: Arrays, x: Array, y: Array) -> Array:
             return objective(parameters, {}, x[None], y[None])[0] / parts
 
         shares = jax.vmap(jax.value_and_grad(share), in_axes=(None, 0, 0))(parameters, x, y)
@@ -125,22 +126,20 @@ def by_example(structure: Structure, objective: Objective) -> Differentiated:
 
 
 def step_of(structure: Structure, differentiate: Differentiate = reverse) -> Step:
-    """Build the training step of one structure, not compiled."""
-
-    def objective(parameters: Arrays, added: Arrays, x: jax.Array, y: jax.Array) -> tuple[jax.Array, Arrays]:
+    def objective(parameters: Arrays, added: Arrays, x: Array, y: Array) -> tuple[Array, Arrays]:
         inside = forward(structure.activations, parameters, added, x)
         y_hat = inside[names.a(len(structure.activations))]
         return loss_of(structure.loss, y_hat, y), inside if added else {}
 
     def step(  # noqa: PLR0913, PLR0917 - all that a training step takes
         parameters: Arrays,
-        state: Any,  # noqa: ANN401 - a tree of named tuples
+        state: State,
         added: Arrays,
-        x: jax.Array,
-        y: jax.Array,
-        learning_rate: jax.Array,
-        count: jax.Array,
-    ) -> tuple[Arrays, Arrays, Any]:
+        x: Array,
+        y: Array,
+        learning_rate: Array,
+        count: Array,
+    ) -> tuple[Arrays, Arrays, State]:
         differentiated = differentiate(structure, objective)(parameters, added, x, y)
         (value, observed), (gradients, observed_gradients) = differentiated
         trained = {name: parameters[name] for name in structure.trained}
@@ -154,12 +153,7 @@ def step_of(structure: Structure, differentiate: Differentiate = reverse) -> Ste
     return step
 
 
-def update_seen(
-    update: Update,
-    state: Any,  # noqa: ANN401 - a tree of named tuples
-    count: jax.Array,
-    dtype: jax.typing.DTypeLike,
-) -> Arrays:
+def update_seen(update: Update, state: State, count: Array, dtype: jax.typing.DTypeLike) -> Arrays:
     """Return what can be seen of an update: the optimizer's state, and this step's rate as it is applied."""
     rate = rate_of(update, count)
     seen = {names.RATE: jnp.asarray(rate(count), dtype)} if callable(rate) else {}
@@ -168,13 +162,13 @@ def update_seen(
 
 @lru_cache(maxsize=256)
 def compiled_step(structure: Structure, differentiate: Differentiate = reverse) -> Step:
-    """Build the training step of one structure; `jit` compiles it once for each set of shapes."""
+    """Compile the training step of one structure, once for each set of shapes."""
     return jax.jit(step_of(structure, differentiate))
 
 
 @lru_cache(maxsize=64)
 def stacked_step(structure: Structure) -> Step:
-    """Build the training step of one structure over a stack of cases.
+    """Compile the same over a stack of cases.
 
     One program for all steps would be simplified across them, and use a state that is not observed.
     """
@@ -191,8 +185,8 @@ def train(
 ) -> Iterator[Claim]:
     """Train one case, or a stack of them with a `step_for` a stack, by one engine's step.
 
-    Each step runs in `step_context`, with float64 switched on where it is wanted: by JAX's defaults it is
-    off, and float64 inputs are computed with in float32. Neither is left on between steps.
+    Each step runs in `step_context`, with float64 switched on where it is wanted, which by JAX's defaults is
+    computed with in float32. Neither is left on between steps.
     """
     use_compilation_cache()
     structure, device = structure_of(problem), first_device(platform)
@@ -212,7 +206,7 @@ def train(
         yield {name: np.array(array) for name, array in claim.items()}
 
 
-def initial_state(update: Update, problem: Problem) -> Any:  # noqa: ANN401 - a tree of named tuples
+def initial_state(update: Update, problem: Problem) -> State:
     """Return the optimizer's state before the first step; of a stack the same for every case."""
     cases = problem.x.shape[:-2]
     trained = {name: problem.parameters[name][(0,) * len(cases)] for name in problem.trained}
@@ -222,11 +216,11 @@ def initial_state(update: Update, problem: Problem) -> Any:  # noqa: ANN401 - a 
 
 def zeros(problem: Problem) -> dict[str, NDArray[Any]]:
     """Return the zeros that are added to each z and a, to differentiate by."""
-    added: dict[str, NDArray[Any]] = {}
-    for k in range(1, problem.depth + 1):
-        shape = (*problem.x.shape[:-1], problem.parameters[names.b(k)].shape[-1])
-        added |= {name: np.zeros(shape, problem.dtype) for name in (names.z(k), names.a(k))}
-    return added
+    layers, rows = range(1, problem.depth + 1), problem.x.shape[:-1]
+    widths = {
+        name(k): problem.parameters[names.b(k)].shape[-1] for k in layers for name in (names.z, names.a)
+    }
+    return {name: np.zeros((*rows, width), problem.dtype) for name, width in widths.items()}
 
 
 @cache
@@ -246,9 +240,8 @@ def use_compilation_cache() -> None:
 def first_device(platform: str) -> jax.Device | None:
     """Return the first device of a platform, "cpu" or "cuda", or None where there is none.
 
-    The processor is named where it is meant: a JAX built for CUDA prefers another. What JAX logs while it
-    looks, such as that there is a GPU and no CUDA in this jaxlib, is not printed: the report says it. Without
-    preallocation it leaves memory on the device to PyTorch.
+    What JAX logs while it looks, such as that there is a GPU and no CUDA in this jaxlib, is not printed: the
+    report says it. Without preallocation it leaves memory on the device to PyTorch.
     """
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     log = logging.getLogger("jax._src.xla_bridge")
@@ -264,13 +257,7 @@ def first_device(platform: str) -> jax.Device | None:
 
 @contextmanager
 def full_precision() -> Iterator[None]:
-    """Ask for the highest precision of products; JAX's own default on a CUDA device is TF32.
-
-    Raises
-    ------
-    RuntimeError
-        If another is in force all the same.
-    """
+    """Ask for the highest precision of products; on a CUDA device JAX's own default is TF32."""
     config: Any = jax.config
     with jax.default_matmul_precision("highest"):
         if config.jax_default_matmul_precision != "highest":

@@ -14,6 +14,7 @@ from cases import Problem, Rule, names
 from cases.verdict import NoEquivalent
 
 Arrays: TypeAlias = dict[str, jax.Array]
+State: TypeAlias = Any  # optax's trees of named tuples
 
 
 class OptaxOptimizer(NamedTuple):
@@ -117,12 +118,11 @@ def optimizer_of(update: Update, learning_rate: jax.Array | float) -> optax.Grad
     if update.forms == "defaults":
         return optimizer.make(rate)
     made = optimizer.make(rate, **optimizer.arguments(rule))
-    if rule.adds_decay_to_gradient:
-        return optax.chain(optax.add_decayed_weights(rule["weight_decay"]), made)
-    return made
+    decayed = optax.add_decayed_weights(rule["weight_decay"]) if rule.adds_decay_to_gradient else None
+    return optax.chain(decayed, made) if decayed else made
 
 
-def states(update: Update, state: Any) -> Arrays:  # noqa: ANN401 - a tree of named tuples
+def states(update: Update, state: State) -> Arrays:
     """Return the optimizer's state of every parameter, as it is after the update."""
     called = OPTIMIZERS[update.optimizer.name].states
     return {

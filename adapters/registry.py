@@ -123,22 +123,15 @@ def find_adapters(
     apart: Collection[str] = (),
     watch: Callable[[str], None] = lambda _: None,
 ) -> tuple[Adapter | Unavailable, ...]:
-    """Load the adapters named, or the default ones.
+    """Load the adapters named, or the default ones; `watch` is called with each name before it is loaded.
 
     Parameters
     ----------
     wanted
         Names, or `package.module:function` for one that is not registered; each with `@PATH` behind it to run
-        under another interpreter, and then in a process of its own.
+        under another interpreter, and then in a process of its own. All are checked first, as by `check`.
     limits, apart
         As `Choice` has them.
-    watch
-        Called with each name before that adapter is loaded.
-
-    Raises
-    ------
-    UnknownAdapterError
-        As `check`, before any is loaded.
     """
     check(wanted)
     known = known_adapters()
@@ -222,13 +215,9 @@ def _imported(name: str, location: str) -> object:
 
 def _well_formed(adapter: Adapter) -> Adapter:
     """Return an adapter with texts that any file can hold."""
-    programs = tuple(
-        replace(
-            program,
-            name=well_formed(program.name),
-            stacked=program.stacked and replace(program.stacked, how=well_formed(str(program.stacked.how))),
-        )
-        for program in adapter.programs
-    )
+    programs = []
+    for program in adapter.programs:
+        stacked = program.stacked and replace(program.stacked, how=well_formed(str(program.stacked.how)))
+        programs.append(replace(program, name=well_formed(program.name), stacked=stacked))
     texts = {field: well_formed(str(getattr(adapter, field))) for field in ("name", "title", "version")}
-    return replace(adapter, programs=programs, **texts)
+    return replace(adapter, programs=tuple(programs), **texts)

@@ -131,10 +131,7 @@ def train(
 
 
 def clip(problem: Problem, parameters: Tensors) -> Tensors:
-    """Clip the gradients in place, if the problem says so, each case's of a stack by their own norm.
-
-    Returns what can be seen of it.
-    """
+    """Clip the gradients in place, of a stack each case's by their norm; return what can be seen of it."""
     if problem.clipping is None or not problem.trained:
         return {}
     by_norm = partial(clip_by_norm, problem.clipping, problem.forms)
@@ -176,13 +173,7 @@ def functional(problem: Problem, parameters: Tensors, x: Tensor, y: Tensor) -> t
 
 
 def train_compiled(problem: Problem) -> Iterator[Claim]:
-    """Train with a loss that is compiled anew: nothing that was compiled for another structure is left.
-
-    Raises
-    ------
-    torch._dynamo.exc.TorchDynamoException
-        If a part cannot be compiled; none runs uncompiled.
-    """
+    """Train with a loss that is compiled anew and whole; what was compiled before is dropped."""
     torch.compiler.reset()
 
     def loss_of_parameters(parameters: Tensors, x: Tensor, y: Tensor) -> Tensor:
@@ -209,13 +200,7 @@ def without_compiler_deprecations() -> Iterator[None]:
 
 @contextmanager
 def full_precision() -> Iterator[None]:
-    """Switch TF32 off, which keeps 10 bits of float32's 23, and leave the setting as it was.
-
-    Raises
-    ------
-    RuntimeError
-        If it is still on.
-    """
+    """Switch TF32 off, which keeps 10 bits of float32's 23, and leave the setting as it was."""
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("highest")
     try:

@@ -36,22 +36,20 @@ MAX_MEMORY: Final = 2**56
 
 @dataclass(frozen=True)
 class Limits:
-    """The limits of one adapter process.
+    """The limits of one adapter process; to start, and load its framework, it may take five times as much.
 
     Attributes
     ----------
     seconds
-        For one reply: a training step. To start, five times as much.
+        For one reply: a training step.
     gib
-        Memory of its own, in GiB, beyond what it has taken when it has loaded its framework, which may be
-        five times as much; and the size of any file that it writes. On Linux only.
-    may_print
-        Whether what it writes to standard output is printed here, and no fault.
+        Memory of its own, in GiB, beyond what it has when it is loaded, and the size of any file that it
+        writes. On Linux only.
     """
 
     seconds: float = 120.0
     gib: float = 4.0
-    may_print: bool = False
+    may_print: bool = False  # whether what it writes to standard output is printed here, and no fault
 
     @property
     def memory(self) -> int:
@@ -69,13 +67,7 @@ UNBOUNDED: Final = Limits(math.inf, math.inf, may_print=True)
 
 
 class Child:
-    """A child process, spawned and never forked, with a pipe to it and one from it.
-
-    Raises
-    ------
-    OSError
-        If there is no such program.
-    """
+    """A child process, spawned and never forked, with a pipe to it and one from it, or an OSError."""
 
     def __init__(self, *command: str) -> None:
         self._mark = uuid.uuid4().hex

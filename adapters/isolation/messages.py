@@ -63,19 +63,9 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever JSON has no kind of
 
 
 def receive(read: Callable[[int], bytes | bytearray], max_array_bytes: int) -> Message:
-    """Read one message.
+    """Read one message, or raise Corrupted if what arrives is none.
 
-    Parameters
-    ----------
-    read
-        Returns exactly as many bytes as it is asked for.
-    max_array_bytes
-        How many bytes the arrays may take; more are not read.
-
-    Raises
-    ------
-    Corrupted
-        If what arrives is no message. What `read` raises passes through.
+    `read` returns exactly as many bytes as it is asked for; no more than `max_array_bytes` of arrays is read.
     """
     start = bytes(read(len(MAGIC) + LENGTHS.size))
     if not start.startswith(MAGIC):
@@ -83,21 +73,16 @@ def receive(read: Callable[[int], bytes | bytearray], max_array_bytes: int) -> M
     head, body = LENGTHS.unpack(start[len(MAGIC) :])
     if head > MAX_HEADER_BYTES or body > max_array_bytes:
         raise Corrupted(f"announces {head:,} and {body:,} bytes, which is too much")
-    header = _header(read(head))
     try:
-        return Message(header, _arrays(header.pop("arrays"), header.pop("checksum"), read(body)))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise Corrupted(f"has arrays that cannot be read: {error}") from None
-
-
-def _header(text: bytes | bytearray) -> dict[str, Any]:
-    try:
-        header = json.loads(text.decode())
+        header = json.loads(read(head).decode())
     except (ValueError, RecursionError) as error:  # Unicode's errors and JSON's are of the first kind
         raise Corrupted(f"has a header that is not JSON: {error}") from None
     if not isinstance(header, dict):
         raise Corrupted(f"has a header that is a {type(header).__name__}, expected names and values")
-    return header
+    try:
+        return Message(header, _arrays(header.pop("arrays"), header.pop("checksum"), read(body)))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise Corrupted(f"has arrays that cannot be read: {error}") from None
 
 
 def _arrays(kinds: dict[str, Any], checksum: int, body: bytes | bytearray) -> dict[str, NDArray[Any]]:

@@ -35,17 +35,9 @@ _run_numbers = count(1)
 
 
 def isolated(name: str, location: str, limits: Limits, python: str = "") -> Adapter | Unavailable:
-    """Return an adapter each program of which runs in a process of its own.
+    """Return an adapter each program of which runs in a process of its own, under this `python` or another.
 
-    Parameters
-    ----------
-    name, location
-        As the registry knows it.
-    limits
-        What each process may take.
-    python
-        The interpreter; this one, if not given. Under another the adapter is called NAME@VERSION, with the
-        version of its framework there.
+    Under another it is called NAME@VERSION, with the version of its framework there.
     """
     new_process = partial(AdapterProcess, name, location, limits, python or sys.executable)
     process = new_process()
@@ -116,15 +108,10 @@ class AdapterProcess:
         arrays: Mapping[str, Any] | None = None,
         max_array_bytes: int = 0,
     ) -> T:
-        """Send a request, and return what `read` makes of the reply.
+        """Send a request, and return what `read` makes of the reply, or raise NoEquivalent as the adapter.
 
-        Raises
-        ------
-        Fault
-            If the child has ended, crashes, hangs, or replies with what is no reply (`read` may raise
-            `Corrupted`); it is ended then. Also if the adapter has raised an exception; it lives on then.
-        NoEquivalent
-            As the adapter.
+        It raises Fault if the child has ended, crashes, hangs, or replies with what is no reply (`read` may
+        raise Corrupted), and ends it; also if the adapter has raised an exception, and then it lives on.
         """
         with self._ended_by_any_failure(self._limits.seconds):
             if self._child is None or not self._child.is_alive():
@@ -138,8 +125,8 @@ class AdapterProcess:
             if not reply.header.keys() & {"fault", "no equivalent"}:
                 return read(reply)
         if "fault" in reply.header:
-            more = self._limits.shown_memory * bool(reply.header.get("memory"))
-            raise Fault(str(reply.header["fault"]) + more)
+            of_memory = self._limits.shown_memory if reply.header.get("memory") else ""
+            raise Fault(f"{reply.header['fault']}{of_memory}")
         raise NoEquivalent(str(reply.header["no equivalent"]))
 
     def _receive(self, child: Child, deadline: float, max_array_bytes: int) -> Message:
@@ -268,7 +255,10 @@ def _step(problem: Problem, reply: Message) -> dict[str, Any] | None:
     types = reply.header.get("types")
     if not isinstance(types, dict) or not all(isinstance(name, str) for name in types.values()):
         raise Corrupted("states no claim")
-    claim = {name: _of_type(type_name) for name, type_name in types.items()}
+    # objects of types of these names, for the judge to say what was stated in place of an array
+    claim: dict[str, Any] = {
+        name: type(printable(kind[:MAX_TYPE_NAME]), (), {})() for name, kind in types.items()
+    }
     for key, array in reply.arrays.items():
         part, _, name = key.partition(" ")
         own = problem.inputs.get(name)
@@ -279,8 +269,3 @@ def _step(problem: Problem, reply: Message) -> dict[str, Any] | None:
         else:
             raise Corrupted(f"holds the input {name!r:.40}, which the problem has not")
     return claim
-
-
-def _of_type(name: str) -> object:
-    """Return an object of a type of that name, for the judge to say what was stated in place of an array."""
-    return type(printable(name[:MAX_TYPE_NAME]), (), {})()

@@ -12,7 +12,7 @@ from contextlib import suppress
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
@@ -62,7 +62,7 @@ def limit_memory(more: int) -> None:
 def end_with_parent(parent: int | None = None, *, with_thread: bool) -> None:
     """Have this process end when its parent does, however that comes; it may have ended already.
 
-    Linux can see to that, but counts the thread that started this process as its parent; where that thread
+    Linux can see to that, but takes the thread that started this process for its parent; where that thread
     may end before, `with_thread` is false, and a thread of this process looks every second.
     """
     parent = os.getppid() if parent is None else parent
@@ -102,8 +102,14 @@ def serve(requests: int, replies: int, settings: Mapping[str, Any]) -> None:
     _take_output()  # what a framework says of itself while it is loaded is no part of any training
     runs: dict[int, Iterator[Message]] = {}
     with os.fdopen(requests, "rb") as stream, suppress(EOFError):
+
+        def read(count: int) -> bytes:
+            if len(data := stream.read(count)) < count:
+                raise EOFError
+            return data
+
         while True:
-            request = receive(lambda count: _read_exactly(stream, count), MAX_MEMORY)
+            request = receive(read, MAX_MEMORY)
             header, arrays = _answer(adapter, runs, request)
             if settings["may print"]:
                 header["printed"] = _take_output(MAX_PRINTED_OUTPUT)
@@ -111,13 +117,6 @@ def serve(requests: int, replies: int, settings: Mapping[str, Any]) -> None:
                 wrote = f"wrote to standard output, where a program like this has nothing to say: {text!r}"
                 header, arrays = {"fault": wrote}, {}
             send(request.header["number"], header, arrays)
-
-
-def _read_exactly(stream: BinaryIO, count: int) -> bytes:
-    data = stream.read(count)
-    if len(data) < count:
-        raise EOFError
-    return data
 
 
 def _description(adapter: Adapter | Unavailable) -> dict[str, Any]:
@@ -135,11 +134,12 @@ def _description(adapter: Adapter | Unavailable) -> dict[str, Any]:
         for program in adapter.programs
     ]
     texts = {name: str(getattr(adapter, name)) for name in ("name", "title", "version", "framework")}
-    runs_on = ", ".join([f"Python {platform.python_version()}", *_versions()])
-    return {**texts, "programs": programs, "runs_on": runs_on, "bfloat16": _has_bfloat16()}
+    has = {"runs_on": ", ".join(_runs_on()), "bfloat16": _has_bfloat16()}
+    return {**texts, **has, "programs": programs}
 
 
-def _versions() -> Iterator[str]:
+def _runs_on() -> Iterator[str]:
+    yield f"Python {platform.python_version()}"
     for package in PACKAGES:
         with suppress(PackageNotFoundError):
             yield f"{package} {version(package)}"
@@ -147,9 +147,8 @@ def _versions() -> Iterator[str]:
 
 def _has_bfloat16() -> bool:
     """Whether NumPy knows bfloat16 here, which it does by ml_dtypes."""
-    with suppress(ImportError):
+    with suppress(ImportError, TypeError):
         import_module("ml_dtypes")
-    with suppress(TypeError):
         return np.dtype("bfloat16").itemsize > 0
     return False
 
@@ -182,36 +181,23 @@ def _answer(adapter: Adapter, runs: dict[int, Iterator[Message]], request: Messa
 
 
 def _steps(train: TrainingRun, problem: Problem, max_bytes: int) -> Iterator[Message]:
-    """Train; give what is claimed of each step, and the inputs that the adapter has written to.
-
-    Raises
-    ------
-    Fault
-        If it states more than any step can hold. What the adapter raises passes through.
-    """
+    """Train; give what is claimed of each step, and the inputs that the adapter has written to."""
     before = {name: array.tobytes() for name, array in problem.inputs.items()}
     for claim in train(problem):
         if not isinstance(claim, Mapping):
             raise TypeError(f"yielded {type(claim).__name__}, expected a mapping from names to arrays")
-        values = {str(name): value for name, value in claim.items()}
-        arrays = {f"claim {name}": np.asarray(one) for name, one in values.items() if _holds_numbers(one)}
+        arrays, types = {}, {}
+        for name, value in claim.items():
+            is_array = isinstance(value, np.ndarray | np.generic)
+            if is_array and (value.dtype.kind in "fiubc" or value.dtype.name == "bfloat16"):
+                arrays[f"claim {name}"] = np.asarray(value)
+            else:
+                types[str(name)] = type(value).__name__ + (f" of {value.dtype}" if is_array else "")
         if (size := sum(array.nbytes for array in arrays.values())) > max_bytes:
             raise Fault(f"stated {size:,} bytes of arrays in one step, expected at most {max_bytes:,}")
-        types = {name: _type_name(one) for name, one in values.items() if not _holds_numbers(one)}
         inputs = problem.inputs.items()
         changed = {f"input {name}": now for name, now in inputs if now.tobytes() != before[name]}
         yield Message({"types": types}, arrays | changed)
-
-
-def _holds_numbers(value: object) -> bool:
-    if not isinstance(value, np.ndarray | np.generic):
-        return False
-    return value.dtype.kind in "fiubc" or value.dtype.name == "bfloat16"
-
-
-def _type_name(value: object) -> str:
-    name = type(value).__name__
-    return f"{name} of {value.dtype}" if isinstance(value, np.ndarray | np.generic) else name
 
 
 def _take_output(max_bytes: int = MAX_QUOTED_OUTPUT) -> str:
