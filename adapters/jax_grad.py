@@ -60,7 +60,6 @@ class Structure(NamedTuple):
 
 
 def structure_of(problem: Problem) -> Structure:
-    """Return a problem's structure, or raise NoEquivalent as `update_of`."""
     return Structure(activations_of(problem), loss_key(problem), problem.trained, update_of(problem))
 
 
@@ -70,7 +69,7 @@ def structure_of(problem: Problem) -> Structure:
 Step: TypeAlias = Callable[..., tuple[Arrays, Arrays, State]]
 # From parameters, what is added, x and y: the loss, and what is seen.
 Objective: TypeAlias = Callable[[Arrays, Arrays, Array, Array], tuple[Array, Arrays]]
-# From an objective, a function of the same: its value and what is seen, and the gradients by both dicts.
+# A function of the same: the loss and what is seen, and the gradients by both dicts.
 Differentiated: TypeAlias = Callable[..., tuple[tuple[Array, Arrays], tuple[Arrays, Arrays]]]
 Differentiate: TypeAlias = Callable[[Structure, Objective], Differentiated]
 
@@ -132,19 +131,13 @@ def step_of(structure: Structure, differentiate: Differentiate = reverse) -> Ste
         return loss_of(structure.loss, y_hat, y), inside if added else {}
 
     def step(  # noqa: PLR0913, PLR0917 - all that a training step takes
-        parameters: Arrays,
-        state: State,
-        added: Arrays,
-        x: Array,
-        y: Array,
-        learning_rate: Array,
-        count: Array,
+        parameters: Arrays, state: State, added: Arrays, x: Array, y: Array, rate: Array, count: Array
     ) -> tuple[Arrays, Arrays, State]:
         differentiated = differentiate(structure, objective)(parameters, added, x, y)
         (value, observed), (gradients, observed_gradients) = differentiated
         trained = {name: parameters[name] for name in structure.trained}
         used, seen = clip(structure.update, {name: gradients[name] for name in trained})
-        updates, state = optimizer_of(structure.update, learning_rate).update(used, state, trained)
+        updates, state = optimizer_of(structure.update, rate).update(used, state, trained)
         after = parameters | cast("Arrays", optax.apply_updates(trained, updates))
         seen |= {"loss": value, **observed, **update_seen(structure.update, state, count, x.dtype)}
         seen |= {names.gradient(name): array for name, array in (gradients | observed_gradients).items()}
@@ -161,18 +154,15 @@ def update_seen(update: Update, state: State, count: Array, dtype: jax.typing.DT
 
 
 @lru_cache(maxsize=256)
-def compiled_step(structure: Structure, differentiate: Differentiate = reverse) -> Step:
-    """Compile the training step of one structure, once for each set of shapes."""
-    return jax.jit(step_of(structure, differentiate))
-
-
-@lru_cache(maxsize=64)
-def stacked_step(structure: Structure) -> Step:
-    """Compile the same over a stack of cases.
+def compiled_step(
+    structure: Structure, differentiate: Differentiate = reverse, *, is_stack: bool = False
+) -> Step:
+    """Compile the training step of one structure, or of a stack, once for each set of shapes.
 
     One program for all steps would be simplified across them, and use a state that is not observed.
     """
-    return jax.jit(jax.vmap(step_of(structure), in_axes=(0, 0, 0, 0, 0, None, None)))
+    step = step_of(structure, differentiate)
+    return jax.jit(jax.vmap(step, in_axes=(0, 0, 0, 0, 0, None, None)) if is_stack else step)
 
 
 def train(
@@ -266,7 +256,6 @@ def full_precision() -> Iterator[None]:
 
 
 def train_forward(problem: Problem) -> Iterator[Claim]:
-    """Train in forward mode, or raise NoEquivalent for more parameters than there is memory for."""
     if problem.size > MAX_PARAMETERS_FORWARD:
         limit = f"forward mode is run for up to {MAX_PARAMETERS_FORWARD:,} parameters"
         raise NoEquivalent(f"{limit}, not {problem.size:,}")
@@ -293,7 +282,8 @@ def find_cuda() -> Adapter | Unavailable:
 
 def _program(name: str, promises: Callable[[int], frozenset[str]], *, observe: bool) -> Program:
     run = partial(train, observe=observe)
-    stacked = Stacked("jax.vmap of the training step, compiled", partial(run, step_for=stacked_step))
+    of_stack = partial(run, step_for=partial(compiled_step, is_stack=True))
+    stacked = Stacked("jax.vmap of the training step, compiled", of_stack)
     return Program(name, run, promises, ACCUMULATORS, stacked, is_compiled=True)
 
 

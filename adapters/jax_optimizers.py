@@ -25,6 +25,9 @@ class OptaxOptimizer(NamedTuple):
     arguments: Callable[[Rule], dict[str, Any]]
 
 
+MOMENTS = {"m": "mu", "v": "nu"}
+
+
 def _adam(rule: Rule) -> dict[str, Any]:
     eps, eps_root = (0.0, rule["eps"]) if "eps_in_sqrt" in rule.options else (rule["eps"], 0.0)
     return {"b1": rule["beta1"], "b2": rule["beta2"], "eps": eps, "eps_root": eps_root}
@@ -39,11 +42,9 @@ OPTIMIZERS = {
             "nesterov": "nesterov" in rule.options,
         },
     ),
-    "adam": OptaxOptimizer(optax.adam, {"m": "mu", "v": "nu"}, _adam),
+    "adam": OptaxOptimizer(optax.adam, MOMENTS, _adam),
     "adamw": OptaxOptimizer(
-        optax.adamw,
-        {"m": "mu", "v": "nu"},
-        lambda rule: {**_adam(rule), "weight_decay": rule["weight_decay"]},
+        optax.adamw, MOMENTS, lambda rule: {**_adam(rule), "weight_decay": rule["weight_decay"]}
     ),
     "adamax": OptaxOptimizer(
         optax.adamax,
@@ -52,7 +53,7 @@ OPTIMIZERS = {
     ),
     "rmsprop": OptaxOptimizer(
         optax.rmsprop,
-        {"v": "nu", "m": "mu"},
+        MOMENTS,
         lambda rule: {
             "decay": rule["alpha"],
             "eps": rule["eps"],

@@ -79,8 +79,6 @@ class Choice:
     ----------
     wanted
         Names of adapters; none means the default ones.
-    engines
-        Whether the other engines run too.
     device
         "cpu", or "cuda": PyTorch and JAX then run on the first CUDA device, and not on the processor.
     limits
@@ -90,7 +88,7 @@ class Choice:
     """
 
     wanted: tuple[str, ...] = ()
-    engines: bool = False
+    engines: bool = False  # whether the other engines run too
     device: str = "cpu"
     limits: Limits | None = None
     apart: tuple[str, ...] = ()
@@ -145,20 +143,16 @@ def find_adapters(
         else:
             loaded[asked] = load_adapter(name, location)
     names = [adapter.name for adapter in loaded.values()]
-    return tuple(
-        _named(adapter, asked, is_unique=names.count(adapter.name) == 1) for asked, adapter in loaded.items()
-    )
-
-
-def _named(adapter: Adapter | Unavailable, asked: str, *, is_unique: bool) -> Adapter | Unavailable:
-    """Name an adapter as it was asked for, but for one that has a shorter name to itself."""
-    if isinstance(adapter, Unavailable) or not is_unique:
-        return replace(adapter, name=asked)
-    return adapter if adapter.name == asked else replace(adapter, asked=asked)
+    for asked, adapter in loaded.items():  # named as asked for, but for one that has a shorter name to itself
+        if isinstance(adapter, Unavailable) or names.count(adapter.name) > 1:
+            loaded[asked] = replace(adapter, name=asked)
+        elif adapter.name != asked:
+            loaded[asked] = replace(adapter, asked=asked)
+    return tuple(loaded.values())
 
 
 def split(asked: str) -> tuple[str, str]:
-    """Return an adapter's name and the interpreter behind its @, "" for this one."""
+    """Return an adapter's name and the interpreter after its @, "" for this one."""
     name, at, python = asked.partition("@")
     if at and not python:
         raise UnknownAdapterError(f"{asked!r} names no interpreter, expected one behind the @: {asked}PATH")

@@ -77,15 +77,14 @@ def objective(problem: Problem, parameters: Tensors, x: Tensor, y: Tensor) -> tu
 
 
 def backward(problem: Problem, parameters: Tensors, x: Tensor, y: Tensor) -> tuple[Tensors, Tensors]:
-    """Differentiate the loss eagerly."""
-    loss, inside = objective(problem, parameters, x, y)
-    return {"loss": loss, **inside}, gradients_of(loss, {**inside, **parameters})
+    """Differentiate the loss eagerly, of a stack the sum of all: each case gets the gradient of its own."""
+    of_case = partial(objective, problem)
+    loss, inside = (torch.vmap(of_case) if is_stack(problem) else of_case)(parameters, x, y)
+    return {"loss": loss, **inside}, gradients_of(loss.sum(), {**inside, **parameters})
 
 
-def backward_of_each(problem: Problem, parameters: Tensors, x: Tensor, y: Tensor) -> tuple[Tensors, Tensors]:
-    """Differentiate the sum of a stack's losses, which gives each case the gradient of its own."""
-    losses, inside = torch.vmap(partial(objective, problem))(parameters, x, y)
-    return {"loss": losses, **inside}, gradients_of(losses.sum(), {**inside, **parameters})
+def is_stack(problem: Problem) -> bool:
+    return problem.x.ndim > 2  # noqa: PLR2004 - cases, examples and features
 
 
 def gradients_of(loss: Tensor, tensors: Tensors) -> Tensors:
@@ -136,7 +135,7 @@ def clip(problem: Problem, parameters: Tensors) -> Tensors:
         return {}
     by_norm = partial(clip_by_norm, problem.clipping, problem.forms)
     trained = [parameters[name] for name in problem.trained]
-    if problem.x.ndim > 2:  # noqa: PLR2004 - a stack: cases, examples and features
+    if is_stack(problem):
         norm = torch.stack([by_norm([_case(stack, i) for stack in trained]) for i in range(len(problem.x))])
     else:
         norm = by_norm(trained)
@@ -241,8 +240,9 @@ def find_cuda() -> Adapter | Unavailable:
     return Adapter("torch-cuda", "PyTorch on CUDA", version, (program,), framework="torch")
 
 
-STACKED = Stacked("torch.vmap of the forward pass, autograd", partial(train, differentiate=backward_of_each))
-PROGRAM = Program("", train, names.observable, stacked=STACKED)
+STACKED = Stacked("torch.vmap of the forward pass, autograd", train)
 
-adapter = Adapter("torch", "PyTorch", torch.__version__, (PROGRAM,))
+adapter = Adapter(
+    "torch", "PyTorch", torch.__version__, (Program("", train, names.observable, stacked=STACKED),)
+)
 FUNC = _engine("torch-func", "PyTorch torch.func", partial(train, differentiate=functional))

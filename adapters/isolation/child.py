@@ -84,10 +84,8 @@ class Child:
         except OSError:
             self._stderr.close()
             raise
-        self._requests, self._replies = (
-            stream.fileno()  # type: ignore[union-attr]  # both are pipes
-            for stream in (self._process.stdin, self._process.stdout)
-        )
+        streams = self._process.stdin, self._process.stdout
+        self._requests, self._replies = (stream.fileno() for stream in streams if stream)
         for pipe in (self._requests, self._replies):
             os.set_blocking(pipe, False)
 
@@ -136,23 +134,18 @@ class Child:
                 with suppress(OSError):  # what it was still to read
                     stream.close()
 
-    def exit_reason(self, of_signals: str) -> str:
-        """Say how the process ended, with the end of its standard error, and end what is left of it.
-
-        `of_signals` is appended where a signal ended it, as exhausted memory does.
-        """
+    def exit_reason(self, of_signal: str) -> str:
+        """Say how the process ended, if `of_signal` that too, and its last words; end what is left of it."""
         try:
             code = self._process.wait(timeout=1)
         except subprocess.TimeoutExpired:
             self.end()
             return "closed its pipes and was ended"
         self._stderr.seek(max(0, self._stderr.seek(0, os.SEEK_END) - STDERR_TAIL))
-        lines = self._stderr.read().decode(errors="replace").strip().splitlines()
+        *_, last = ["", *self._stderr.read().decode(errors="replace").strip().splitlines()]
         self.end()
         return (
-            exit_reason(code)
-            + of_signals * (code < 0)
-            + "".join(f"; its last words: {line.strip()}" for line in lines[-1:])
+            exit_reason(code) + of_signal * (code < 0) + (f"; its last words: {last.strip()}" if last else "")
         )
 
 

@@ -120,7 +120,7 @@ def problem_of(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) ->
 
 
 def _rule(given: Mapping[str, Any] | None) -> Rule | None:
-    return given and Rule(given["name"], _pairs(given["numbers"]), frozenset(given["options"]))
+    return Rule(given["name"], _pairs(given["numbers"]), frozenset(given["options"])) if given else None
 
 
 def _pairs(listed: list[tuple[str, float]]) -> tuple[tuple[str, float], ...]:
