@@ -23,7 +23,7 @@ from adapters import jax_functions, torch_functions
 from reference.activations import ACTIVATIONS, sigmoid, tanh
 from reference.arithmetic import FORMATS, Ball, Bounded, precision
 
-# How many ulps a function may be off, and the function in balls; those that are named alike are methods there.
+# How many ulps a function may be off, and the function in balls, where most are methods of that name.
 CONTRACT = {
     "exp": 5,
     "sigmoid": sigmoid.ULPS,
