@@ -184,7 +184,7 @@ def _in_a_child(build: Build, shared: Note, ended: tuple[EarlyEnd, ...]) -> int:
     before = {number: signal.signal(number, pass_on) for number in asking}
     signal.pthread_sigmask(signal.SIG_UNBLOCK, asking)
     while (waited := os.waitpid(child, os.WNOHANG)) == (0, 0):
-        time.sleep(LOOKS_EVERY_S)  # a signal that comes just before a call that waits is handled only after it
+        time.sleep(LOOKS_EVERY_S)  # a signal that comes just before waitpid would be handled only after it
     status = waited[1]
     for number, handler in before.items():
         signal.signal(number, handler)

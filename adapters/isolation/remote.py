@@ -168,11 +168,7 @@ def _adapter(
     """Return the adapter that a process describes; its first program runs there, the others in others."""
     match description:
         case {
-            "name": str(name),
-            "title": str(title),
-            "version": str(version),
-            "framework": str(framework),
-            "runs_on": str(runs_on),
+            "adapter": [str(name), str(title), str(version), str(framework), str(runs_on)],
             "programs": [_, *others] as listed,
         }:
             processes = [process, *(new_process() for _ in others)]
@@ -183,15 +179,12 @@ def _adapter(
 
 def _program(process: AdapterProcess, number: int, described: object) -> Program:
     match described:
-        case {
-            "name": str(name),
-            "accumulators": {"products": products, "sums": sums, "totals": totals},
-            "stacked": str() | None as how,
-            "compiled": bool(is_compiled),
-        } if all(format_ in ("float32", "own") for format_ in (products, sums, totals)):
+        case [str(name), [_, _, _] as formats, str() | None as how, bool(is_compiled)] if all(
+            one in ("float32", "own") for one in formats
+        ):
             remote = _Remote(process, number)
             stacked = None if how is None else Stacked(how, partial(remote.run, is_stack=True))
-            accumulators = Accumulators(products, sums, totals)
+            accumulators = Accumulators(*formats)
             return Program(name, remote.run, remote.promises, accumulators, stacked, is_compiled)
     raise Corrupted("describes no program")
 

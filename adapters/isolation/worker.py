@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import astuple
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -125,17 +126,15 @@ def _description(adapter: Adapter | Unavailable) -> dict[str, Any]:
     if not adapter.programs:
         return {"unavailable": [str(Verdict.ERROR), "has no program"]}
     programs = [
-        {
-            "name": program.name,
-            "accumulators": vars(program.accumulators),
-            "stacked": program.stacked and program.stacked.how,
-            "compiled": program.is_compiled,
-        }
-        for program in adapter.programs
+        [one.name, astuple(one.accumulators), one.stacked and one.stacked.how, one.is_compiled]
+        for one in adapter.programs
     ]
-    texts = {name: str(getattr(adapter, name)) for name in ("name", "title", "version", "framework")}
-    has = {"runs_on": ", ".join(_runs_on()), "bfloat16": _has_bfloat16()}
-    return {**texts, **has, "programs": programs}
+    texts = [str(getattr(adapter, name)) for name in ("name", "title", "version", "framework")]
+    return {
+        "adapter": [*texts, ", ".join(_runs_on())],
+        "programs": programs,
+        "bfloat16": _has_bfloat16(),
+    }
 
 
 def _runs_on() -> Iterator[str]:
