@@ -1,7 +1,7 @@
 """JAX: jitted `value_and_grad`, `jax.nn` and optax, judged as two programs.
 
 `plain` is what a user would run: it returns the loss, the gradients and the updated parameters. `observed`
-also returns every z and a, and their gradients, found by differentiating with respect to zeros added to them.
+also returns every z and a, and their gradients, by differentiating with respect to zeros added to them.
 Both are judged, because returning an intermediate changes what XLA fuses, and so the last bits.
 Over a stack of cases the training step is mapped by `jax.vmap`, and compiled once for each structure.
 

@@ -1,6 +1,6 @@
 """The adapters: which there are, which of them run, and how each is loaded.
 
-The built-in ones are the rows of one table; a third party's is found by its entry point, and any function by
+The built-in ones are the rows of one table; a third party's has an entry point, and any function is named
 `package.module:function`.
 """
 

@@ -42,9 +42,9 @@ without_cuda = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a 
 
 
 def engine(name):
-    (found,) = find_adapters([name])
-    assert isinstance(found, Adapter), found
-    (program,) = found.programs
+    (adapter,) = find_adapters([name])
+    assert isinstance(adapter, Adapter), adapter
+    (program,) = adapter.programs
     return program.run
 
 
@@ -168,9 +168,9 @@ def test_forward_mode_meets_no_custom_vjp(monkeypatch):
         return function(z)
 
     monkeypatch.setattr(jax_grad, "activate", planted)
-    (found,) = failures(network(), engine("jax-forward"))
-    assert found.verdict is Verdict.ERROR
-    assert "forward-mode" in found.reason
+    (finding,) = failures(network(), engine("jax-forward"))
+    assert finding.verdict is Verdict.ERROR
+    assert "forward-mode" in finding.reason
     for name in ("jax-eager", "jax-vmap"):
         assert failures(network(), engine(name))[0].verdict is Verdict.DIFFERS
 
@@ -178,9 +178,9 @@ def test_forward_mode_meets_no_custom_vjp(monkeypatch):
 def test_forward_mode_declines_what_its_memory_does_not_hold():
     limit = jax_grad.MAX_PARAMETERS_FORWARD
     assert 8 * limit**2 <= 2**28 < 8 * (limit + 1) ** 2
-    (found,) = failures(network((80, 80), 1), engine("jax-forward"))
-    assert found.verdict is Verdict.NO_EQUIVALENT
-    assert found.reason == "forward mode is run for up to 5,792 parameters, not 6,480"
+    (finding,) = failures(network((80, 80), 1), engine("jax-forward"))
+    assert finding.verdict is Verdict.NO_EQUIVALENT
+    assert finding.reason == "forward mode is run for up to 5,792 parameters, not 6,480"
 
 
 @slow
@@ -289,8 +289,8 @@ def test_pytorchs_tf32_is_off_in_every_step_and_as_it_was_between_them_or_it_is_
     assert seen == [("highest", False)] * 4
     with monkeypatch.context() as patch:
         patch.setattr(torch, "set_float32_matmul_precision", lambda _: None)
-        (found,) = failures(network(), torch_autograd.train_on_device)
-    assert (found.verdict, "TF32 cannot be switched off" in found.reason) == (Verdict.ERROR, True)
+        (finding,) = failures(network(), torch_autograd.train_on_device)
+    assert (finding.verdict, "TF32 cannot be switched off" in finding.reason) == (Verdict.ERROR, True)
 
 
 def test_jax_asks_for_full_precision_in_every_product_and_nowhere_else():
@@ -319,9 +319,9 @@ def test_jax_asks_for_full_precision_in_every_product_and_nowhere_else():
 
 
 def test_every_built_in_adapter_can_be_named_and_knows_its_framework():
-    for (name, row), found in zip(BUILT_IN.items(), find_adapters(tuple(BUILT_IN)), strict=True):
-        assert (found.name, row.framework) == (name, name.split("-")[0] if "-" in name else "")
-        assert isinstance(found, Unavailable) or found.framework == row.framework
+    for (name, row), adapter in zip(BUILT_IN.items(), find_adapters(tuple(BUILT_IN)), strict=True):
+        assert (adapter.name, row.framework) == (name, name.split("-")[0] if "-" in name else "")
+        assert isinstance(adapter, Unavailable) or adapter.framework == row.framework
 
 
 USUAL, ON_CUDA = ("numpy", "torch", "jax"), ("torch-cuda", "jax-cuda")

@@ -45,9 +45,9 @@ def interruptible():
 
 
 def isolate(name, limits=None):
-    found = isolated(f"faulty:{name}", f"faulty:{name}", limits or Limits(seconds=60, gib=0.25))
-    assert isinstance(found, Adapter), found
-    return found
+    adapter = isolated(f"faulty:{name}", f"faulty:{name}", limits or Limits(seconds=60, gib=0.25))
+    assert isinstance(adapter, Adapter), adapter
+    return adapter
 
 
 @pytest.fixture(scope="module")
