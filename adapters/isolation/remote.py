@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from adapters.isolation.child import Child, Limits
 from adapters.isolation.messages import Corrupted, Message, encode, max_claim_bytes, problem_header, receive
@@ -184,7 +184,7 @@ def _program(process: AdapterProcess, number: int, described: object) -> Program
         ):
             remote = _Remote(process, number)
             stacked = None if how is None else Stacked(how, partial(remote.run, is_stack=True))
-            accumulators = Accumulators(*formats)
+            accumulators = Accumulators(*cast("Any", formats))
             return Program(name, remote.run, remote.promises, accumulators, stacked, is_compiled)
     raise Corrupted("describes no program")
 
