@@ -15,23 +15,12 @@ from typing import Final
 
 from cases.errors import exit_reason
 
-# Seconds after which it is looked whether the child lives: what it has forked may hold its pipes open.
-POLL_INTERVAL_S = 0.25
-
-# Seconds that a killed process may take to be gone.
-KILL_TIMEOUT_S = 10.0
-
-# Characters of the end of standard error that an exit reason quotes.
-STDERR_TAIL = 300
-
-# The environment variable that marks a child, all that it starts, and what those start in turn.
-MARK = "BACKPROP_PARITY_ADAPTER"
-
-# Orphans are looked for this often, because one may be starting another while it is ended.
-ORPHAN_ROUNDS = 10
-
-# Bytes that no machine has; the system takes no limit that is infinite.
-MAX_MEMORY: Final = 2**56
+POLL_INTERVAL_S = 0.25  # to look whether the child lives: what it has forked may hold its pipes open
+KILL_TIMEOUT_S = 10.0  # that a killed process may take to be gone
+STDERR_TAIL = 300  # characters of the end of standard error that an exit reason quotes
+MARK = "BACKPROP_PARITY_ADAPTER"  # a variable that is set in a child and in all that descends from it
+ORPHAN_ROUNDS = 10  # because one may be starting another while it is ended
+MAX_MEMORY: Final = 2**56  # bytes that no machine has; the system takes no limit that is infinite
 
 
 @dataclass(frozen=True)

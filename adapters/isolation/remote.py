@@ -25,11 +25,8 @@ from cases.verdict import Fault, NoEquivalent, Verdict
 
 T = TypeVar("T")
 
-# Loading a framework may take this many times the time and the memory of anything else.
-STARTUP_FACTOR = 5
-
-# Characters of the name of a type that are shown.
-MAX_TYPE_NAME = 100
+STARTUP_FACTOR = 5  # how much more time and memory than anything else loading a framework may take
+MAX_TYPE_NAME = 100  # characters that are shown
 
 _run_numbers = count(1)
 

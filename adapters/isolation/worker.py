@@ -25,14 +25,9 @@ from cases.problem import Problem
 from cases.protocol import Adapter, TrainingRun, Unavailable
 from cases.verdict import Fault, NoEquivalent, Verdict
 
-# Linux's PR_SET_PDEATHSIG.
-SET_PARENT_DEATH_SIGNAL = 1
-
-# Bytes of what an adapter writes to standard output that are quoted as its fault.
-MAX_QUOTED_OUTPUT = 200
-
-# The same where it may write, of one training step.
-MAX_PRINTED_OUTPUT = 2**20
+SET_PARENT_DEATH_SIGNAL = 1  # Linux's PR_SET_PDEATHSIG
+MAX_QUOTED_OUTPUT = 200  # bytes of what an adapter writes to standard output that are quoted as its fault
+MAX_PRINTED_OUTPUT = 2**20  # the same where it may write, of one training step
 
 # Those whose versions are shown of another interpreter.
 PACKAGES = ("numpy", "ml_dtypes", "torch", "jax", "jaxlib", "optax")
