@@ -10,9 +10,9 @@ import warnings
 from dataclasses import replace
 from functools import partial
 from itertools import product
-from pathlib import Path
 
 import jax
+import test_parity
 import torch
 from networks import ACTIVATIONS, LOSSES, network, parametrize_pairs
 
@@ -24,9 +24,6 @@ from reports.build import main
 from reports.parity import failure_of
 from reports.runs.expected_differences import expectation_of
 
-pytest_plugins = ("pytester",)
-
-ROOT = Path(__file__).parent.parent
 HALF = 0.5  # exact in every format, as every number of a rule must be
 OPTIMIZERS = {
     "momentum": Rule("sgd", (("momentum", HALF),)),
@@ -215,29 +212,33 @@ def test_only_the_compilers_own_deprecation_is_ignored():
 
 
 @pytest.fixture
-def parity(pytester, monkeypatch):
-    """Give a function that runs the parity tests of the document's case, in this process."""
-    monkeypatch.chdir(ROOT)
-    asked = ["-p", "no:cacheprovider", "tests/test_parity.py", "-k", "document and float32 and not published"]
-    return lambda *options: pytester.runpytest_inprocess(*asked, *options)
+def asking(request, monkeypatch):
+    """Give a function that returns what the parity tests choose where pytest is given an option."""
+
+    def asking(option, value):
+        monkeypatch.setattr(request.config.option, option, value)
+        return test_parity.choice(request.config)
+
+    return asking
 
 
+USUAL, ON_CUDA = ("numpy", "torch", "jax"), ("torch-cuda", "jax-cuda")
 DOCUMENT = ["--select", "worked/document", "--dtype", "float32"]
 
 
 @without_cuda
 @pytest.mark.usefixtures("without_pictures")
-def test_a_device_that_was_asked_for_and_is_absent_fails_report_and_tests(parity, tmp_path, capsys):
+def test_a_device_that_was_asked_for_and_is_absent_fails_report_and_tests(asking, tmp_path, capsys):
     assert main([*DOCUMENT, "--device", "cuda", "--out", str(tmp_path / "out")]) == 1
     printed = capsys.readouterr().out
     assert "Asked for, but not run: torch-cuda, jax-cuda." in printed
     assert "Not run: torch-cuda, because no CUDA device." in printed
     assert "agrees" in printed  # NumPy, all the same
-    done = parity("--device", "cuda")
-    done.assert_outcomes(failed=2, passed=1)
-    assert "not run: no CUDA device" in str(done.stdout)
-    assert "--adapter jax-cuda" in str(done.stdout)  # the command that repeats it
-    assert "Warning" not in str(done.stdout) + str(done.stderr)
+    choice = asking("device", "cuda")
+    assert (choice.names, choice.required) == (("numpy", *ON_CUDA), ON_CUDA)
+    for name in ON_CUDA:
+        failure = failure_of(load_case("worked/document"), name, "float32")
+        assert (failure.not_run, "not run: no CUDA device" in failure.text) == (True, True)
 
 
 def test_what_jax_logs_while_it_looks_for_a_device_is_not_printed(monkeypatch, caplog):
@@ -324,7 +325,6 @@ def test_every_built_in_adapter_can_be_named_and_knows_its_framework():
         assert isinstance(adapter, Unavailable) or adapter.framework == row.framework
 
 
-USUAL, ON_CUDA = ("numpy", "torch", "jax"), ("torch-cuda", "jax-cuda")
 CHOSEN = [
     (Choice(), USUAL, ()),
     (Choice(engines=True), (*USUAL, "torch-func", "jax-eager", "jax-forward", "jax-vmap"), ()),
@@ -349,12 +349,11 @@ def test_what_runs_and_what_is_required(choice, run, required):
 
 
 @pytest.mark.usefixtures("without_pictures")
-def test_the_options_add_the_engines(parity, tmp_path, capsys):
+def test_the_options_add_the_engines(asking, tmp_path, capsys):
     assert main([*DOCUMENT, "--engines", "--out", str(tmp_path / "out")]) == 0
     header = next(line for line in capsys.readouterr().out.splitlines() if "numpy" in line)
     assert header.split() == ["case", "dtype", *USUAL, *ENGINES]
-    collected = parity("--collect-only", "-q", "--engines").stdout.lines
-    assert len([line for line in collected if "test_parity[" in line]) == 3 + len(ENGINES)
+    assert asking("engines", True).names == (*USUAL, *ENGINES)
 
 
 # what cases expect of the frameworks
