@@ -15,23 +15,15 @@ import jax
 import test_parity
 import torch
 from networks import ACTIVATIONS, LOSSES, network, parametrize_pairs
+from rules import OPTIMIZERS, rule
 
 from adapters import Adapter, Choice, Unavailable, find_adapters, jax_grad, torch_autograd
 from adapters.registry import BUILT_IN, ENGINES
-from cases import Rule, load_case, load_cases, names
+from cases import load_case, load_cases, names
 from reference import Verdict, judge
 from reports.build import main
 from reports.parity import failure_of
 from reports.runs.expected_differences import expectation_of
-
-HALF = 0.5  # exact in every format, as every number of a rule must be
-OPTIMIZERS = {
-    "momentum": Rule("sgd", (("momentum", HALF),)),
-    "nesterov": Rule("sgd", (("momentum", HALF),), frozenset({"nesterov"})),
-    "adam": Rule("adam", (("beta1", HALF), ("beta2", 0.75), ("eps", 2.0**-20))),
-    "adamw": Rule("adamw", (("beta1", HALF), ("beta2", 0.75), ("eps", 2.0**-20), ("weight_decay", 0.125))),
-    "rmsprop": Rule("rmsprop", (("alpha", 0.75), ("eps", 2.0**-20)), frozenset({"centered"})),
-}
 
 EACH_ENGINE = pytest.mark.parametrize("name", ENGINES)
 slow = pytest.mark.skipif("not config.getoption('--slow')", reason="each structure is compiled: --slow")
@@ -66,7 +58,7 @@ def test_every_activation_and_loss_agrees(name, activation, loss, dtype):
 QUICK = [("momentum", "float64"), ("adam", "float32")]
 UPDATES = [
     pytest.param(*update, marks=() if update in QUICK else slow)
-    for update in product(OPTIMIZERS, ["float64", "float32"])
+    for update in product(("momentum", "nesterov", "adam", "adamw", "centered"), ("float64", "float32"))
 ]
 
 
@@ -74,7 +66,7 @@ UPDATES = [
 @EACH_ENGINE
 def test_every_engine_updates_by_the_frameworks_optimizer_and_shows_its_state(name, optimizer, dtype):
     loss = ("half_squared_error", "mean")
-    problem = network(dtype=dtype, steps=3, optimizer=OPTIMIZERS[optimizer], loss=loss)
+    problem = network(dtype=dtype, steps=3, optimizer=rule(dtype, **OPTIMIZERS[optimizer]), loss=loss)
     assert failures(problem, engine(name)) == []
     assert problem.updated_states <= set(next(engine(name)(problem.copy())))
 
@@ -91,7 +83,7 @@ def test_shipped_cases_agree(name, case):
 
 COMPILED = [
     *({"activations": name, "dtype": dtype} for name in ACTIVATIONS for dtype in ("float64", "float32")),
-    *({"loss": loss, "optimizer": OPTIMIZERS["adam"]} for loss in LOSSES),
+    *({"loss": loss, "optimizer": rule("float64", **OPTIMIZERS["adam"])} for loss in LOSSES),
 ]
 
 
@@ -260,7 +252,7 @@ def test_what_jax_logs_while_it_looks_for_a_device_is_not_printed(monkeypatch, c
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_what_runs_on_a_device_agrees(dtype):
-    problem = network(dtype=dtype, optimizer=OPTIMIZERS["adam"], steps=2)
+    problem = network(dtype=dtype, optimizer=rule(dtype, **OPTIMIZERS["adam"]), steps=2)
     assert failures(problem, torch_autograd.train_on_device, names.observable) == []
     for observe, promises in ((False, names.outcome), (True, names.observable)):
         assert failures(problem, partial(jax_grad.train_on_device, observe=observe), promises) == []
