@@ -34,7 +34,6 @@ ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
 
 
 def activate(activation: str, z: jax.Array) -> jax.Array:
-    """Apply JAX's function of that name."""
     if activation not in ACTIVATIONS:
         raise NotImplementedError(f"JAX adapter: no activation {activation!r}")
     return ACTIVATIONS[activation](z)
@@ -44,28 +43,29 @@ def activate(activation: str, z: jax.Array) -> jax.Array:
 LossKey: TypeAlias = tuple[str, str, tuple[tuple[str, float], ...]]
 
 
-def _of_classes(y_hat: jax.Array, y: jax.Array, given: dict[str, float]) -> jax.Array:
-    if given.get("label_smoothing", 0.0):
+def _of_probabilities(y_hat: jax.Array, y: jax.Array, label_smoothing: float = 0.0) -> jax.Array:
+    return optax.softmax_cross_entropy(y_hat, optax.smooth_labels(y, alpha=label_smoothing))
+
+
+def _of_classes(y_hat: jax.Array, y: jax.Array, label_smoothing: float = 0.0) -> jax.Array:
+    if label_smoothing:
         raise NoEquivalent("optax.softmax_cross_entropy_with_integer_labels has no label smoothing")
     return optax.softmax_cross_entropy_with_integer_labels(y_hat, y.argmax(axis=1))
 
 
-# The loss of each element, or of each example where the mean is over those: of ŷ, y and the numbers by name.
-#
+# The loss of each element, or of each example where the mean is over those: of ŷ, y and the loss's numbers.
 # Neither optax nor JAX names a loss of probabilities, or |d|. XLA's log1p(−a) loses up to 7 bits in float64,
 # so log(1 − a) stands there.
-LOSSES: dict[str, Callable[[jax.Array, jax.Array, dict[str, float]], jax.Array]] = {
-    "half_squared_error": lambda y_hat, y, _: optax.l2_loss(y_hat, y),
-    "mean_squared_error": lambda y_hat, y, _: optax.squared_error(y_hat, y),
-    "softmax_cross_entropy": lambda y_hat, y, given: optax.softmax_cross_entropy(
-        y_hat, optax.smooth_labels(y, alpha=given.get("label_smoothing", 0.0))
-    ),
+LOSSES: dict[str, Callable[..., jax.Array]] = {
+    "half_squared_error": optax.l2_loss,
+    "mean_squared_error": optax.squared_error,
+    "softmax_cross_entropy": _of_probabilities,
     "softmax_cross_entropy_with_integer_labels": _of_classes,
-    "binary_cross_entropy_with_logits": lambda y_hat, y, _: optax.sigmoid_binary_cross_entropy(y_hat, y),
-    "binary_cross_entropy": lambda a, y, _: -y * jnp.log(a) - (1 - y) * jnp.log(1 - a),
-    "huber": lambda y_hat, y, given: optax.huber_loss(y_hat, y, delta=given["delta"]),
-    "smooth_l1": lambda y_hat, y, given: optax.huber_loss(y_hat, y, delta=given["beta"]) / given["beta"],
-    "l1": lambda y_hat, y, _: jnp.abs(y_hat - y),
+    "binary_cross_entropy_with_logits": optax.sigmoid_binary_cross_entropy,
+    "binary_cross_entropy": lambda a, y: -y * jnp.log(a) - (1 - y) * jnp.log(1 - a),
+    "huber": optax.huber_loss,
+    "smooth_l1": lambda y_hat, y, beta: optax.huber_loss(y_hat, y, delta=beta) / beta,
+    "l1": lambda y_hat, y: jnp.abs(y_hat - y),
 }
 
 
@@ -75,17 +75,11 @@ def loss_key(problem: Problem) -> LossKey:
 
 
 def loss_of(key: LossKey, y_hat: jax.Array, y: jax.Array) -> jax.Array:
-    """Apply optax's loss, with every number that it takes stated; optax's losses are not reduced.
-
-    Raises
-    ------
-    NoEquivalent
-        Where optax has no such loss with these numbers.
-    """
+    """Apply optax's loss, with every number stated, and reduce it; NoEquivalent where optax has none such."""
     loss, reduction, numbers = key
     if loss not in LOSSES or (loss, reduction) not in REDUCED_LOSSES:
         raise NotImplementedError(f"JAX adapter: no loss {loss!r} with reduction {reduction!r}")
-    each = LOSSES[loss](y_hat, y, dict(numbers))
+    each = LOSSES[loss](y_hat, y, **dict(numbers))
     if reduction == "sum":
         return each.sum()
     of_elements_over_examples = LOSS_KINDS[loss].mean_over == "examples" and each.ndim > 1

@@ -4,11 +4,8 @@ With `forms: defaults` the optimizer is given the learning rate and nothing else
 steps is `exponential_decay`, which computes in float32 whatever is asked for: its count is a 32-bit integer.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import jax
 import optax
@@ -17,23 +14,18 @@ from cases import Problem, Rule, names
 from cases.protocol import NoEquivalent
 
 Arrays: TypeAlias = dict[str, jax.Array]
+State: TypeAlias = Any  # optax's trees of named tuples
 
 
-@dataclass(frozen=True)
-class OptaxOptimizer:
-    """One of optax's optimizers.
-
-    Attributes
-    ----------
-    states
-        What it calls the states that the tape calls m, v and u.
-    arguments
-        Every number under its name, but for the rate.
-    """
+class OptaxOptimizer(NamedTuple):
+    """An optimizer, what it calls the states m, v and u, and its numbers but for the rate."""
 
     make: Any
     states: dict[str, str]
     arguments: Callable[[Rule], dict[str, Any]]
+
+
+MOMENTS = {"m": "mu", "v": "nu"}
 
 
 def _adam(rule: Rule) -> dict[str, Any]:
@@ -50,11 +42,9 @@ OPTIMIZERS = {
             "nesterov": "nesterov" in rule.options,
         },
     ),
-    "adam": OptaxOptimizer(optax.adam, {"m": "mu", "v": "nu"}, _adam),
+    "adam": OptaxOptimizer(optax.adam, MOMENTS, _adam),
     "adamw": OptaxOptimizer(
-        optax.adamw,
-        {"m": "mu", "v": "nu"},
-        lambda rule: {**_adam(rule), "weight_decay": rule["weight_decay"]},
+        optax.adamw, MOMENTS, lambda rule: {**_adam(rule), "weight_decay": rule["weight_decay"]}
     ),
     "adamax": OptaxOptimizer(
         optax.adamax,
@@ -63,7 +53,7 @@ OPTIMIZERS = {
     ),
     "rmsprop": OptaxOptimizer(
         optax.rmsprop,
-        {"v": "nu", "m": "mu"},
+        MOMENTS,
         lambda rule: {
             "decay": rule["alpha"],
             "eps": rule["eps"],
@@ -80,54 +70,39 @@ OPTIMIZERS = {
 }
 
 
-@dataclass(frozen=True)
-class Update:
-    """How a case updates its parameters: all that a compiled step depends on, except for the first rate.
+class Update(NamedTuple):
+    """How parameters are updated: all that a compiled step depends on.
 
-    Attributes
-    ----------
-    initial_rate
-        The learning rate where a schedule makes others of it, else None: it is then given at every step.
-    steps
-        How many steps there are, where a schedule depends on it.
+    With a schedule the rate of the first step and the number of steps belong to it; without one the rate is
+    given at every step.
     """
 
     optimizer: Rule
     schedule: Rule | None
     clipping: Rule | None
     forms: str
-    initial_rate: float | None
-    steps: int | None
-
-    @classmethod
-    def of(cls, problem: Problem) -> Update:
-        """Return how the problem is updated.
-
-        Raises
-        ------
-        NoEquivalent
-            If optax has no form equal to what is stated.
-        """
-        if problem.forms == "stated":
-            _refuse(problem.optimizer, problem.clipping)
-        rules = (problem.optimizer, problem.schedule, problem.clipping, problem.forms)
-        return cls(*rules, *((problem.learning_rate, problem.steps) if problem.schedule else (None, None)))
+    first_rate: float
+    steps: int
 
 
-def _refuse(rule: Rule, clipping: Rule | None) -> None:
-    """Decline what optax has no equal form of."""
-    if rule.has("dampening"):
-        raise NoEquivalent("optax.sgd has no dampening")
-    if rule.name == "adagrad" and "eps_in_sqrt" not in rule.options and rule["eps"] != 0:
-        raise NoEquivalent("optax.adagrad adds ε inside the root, not to it")
-    if clipping is not None and clipping["clip_eps"] != 0:
-        raise NoEquivalent("optax.clip_by_global_norm adds nothing to the norm")
+def update_of(problem: Problem) -> Update:
+    """Return how the problem is updated, or raise NoEquivalent where optax has no equal form."""
+    rule, clipping = problem.optimizer, problem.clipping
+    if problem.forms == "stated":
+        if rule.has("dampening"):
+            raise NoEquivalent("optax.sgd has no dampening")
+        if rule.name == "adagrad" and "eps_in_sqrt" not in rule.options and rule["eps"] != 0:
+            raise NoEquivalent("optax.adagrad adds ε inside the root, not to it")
+        if clipping is not None and clipping["clip_eps"] != 0:
+            raise NoEquivalent("optax.clip_by_global_norm adds nothing to the norm")
+    scheduled = (problem.learning_rate, problem.steps) if problem.schedule else (0.0, 0)
+    return Update(rule, problem.schedule, clipping, problem.forms, *scheduled)
 
 
 def rate_of(update: Update, learning_rate: jax.Array | float) -> Any:  # noqa: ANN401 - a number or a function of the step
     """Return what optax takes for a learning rate: the number, or a schedule of the count from 0."""
-    schedule, first = update.schedule, update.initial_rate
-    if schedule is None or first is None or update.steps is None:
+    schedule, first = update.schedule, update.first_rate
+    if schedule is None:
         return learning_rate
     if schedule.name == "cosine":
         return optax.cosine_decay_schedule(first, decay_steps=int(schedule["over"]), alpha=schedule["final"])
@@ -144,20 +119,21 @@ def optimizer_of(update: Update, learning_rate: jax.Array | float) -> optax.Grad
     if update.forms == "defaults":
         return optimizer.make(rate)
     made = optimizer.make(rate, **optimizer.arguments(rule))
-    if rule.adds_decay_to_gradient:
-        return optax.chain(optax.add_decayed_weights(rule["weight_decay"]), made)
-    return made
+    decayed = optax.add_decayed_weights(rule["weight_decay"]) if rule.adds_decay_to_gradient else None
+    return optax.chain(decayed, made) if decayed else made
 
 
-def states(update: Update, state: Any) -> dict[str, dict[str, jax.Array]]:  # noqa: ANN401 - a tree of named tuples
-    """Return the optimizer's state by kind and parameter: {"m": {"W1": …}, …}."""
+def states(update: Update, state: State) -> Arrays:
+    """Return the optimizer's state of every parameter, as it is after the update."""
     called = OPTIMIZERS[update.optimizer.name].states
-    return {kind: optax.tree.get(state, called[kind]) for kind in update.optimizer.states}
+    return {
+        names.updated(names.state(kind, name)): array
+        for kind in update.optimizer.states
+        for name, array in optax.tree.get(state, called[kind]).items()
+    }
 
 
-def clip(
-    update: Update, gradients: dict[str, jax.Array]
-) -> tuple[dict[str, jax.Array], dict[str, jax.Array]]:
+def clip(update: Update, gradients: Arrays) -> tuple[Arrays, Arrays]:
     """Clip the gradients, if the case says so; return them, and what can be seen of it."""
     if update.clipping is None or not gradients:
         return gradients, {}

@@ -1,6 +1,6 @@
 """The adapters: which there are, which of them run, and how each is loaded.
 
-The built-in ones are the rows of one table; a third party's is found by its entry point, and any function by
+The built-in ones are the rows of one table; a third party's has an entry point, and any function is named
 `package.module:function`.
 """
 
@@ -19,12 +19,12 @@ from cases.protocol import Adapter, Program, Unavailable, Verdict
 
 
 class BuiltIn(NamedTuple):
-    """A built-in adapter: `location` is `module:attribute`, `runs` says when it does unless it is named.
+    """A built-in adapter, or a function that looks for it: `runs` says when it does unless it is named.
 
     With `--device cuda` an adapter that runs "on cuda" takes the place of its `framework`.
     """
 
-    location: str
+    location: str  # module:attribute
     runs: Literal["by default", "with --engines", "on cuda", "when named"] = "by default"
     framework: str = ""
 
@@ -33,14 +33,14 @@ BUILT_IN = {
     "numpy": BuiltIn("adapters.numpy_reference:adapter"),
     "torch": BuiltIn("adapters.torch_autograd:adapter"),
     "jax": BuiltIn("adapters.jax_grad:adapter"),
-    "torch-func": BuiltIn("adapters.torch_engines:func", "with --engines", "torch"),
+    "torch-func": BuiltIn("adapters.torch_autograd:FUNC", "with --engines", "torch"),
     # It compiles each structure with a C++ compiler, which takes many seconds.
-    "torch-compile": BuiltIn("adapters.torch_engines:compiled", "when named", "torch"),
-    "torch-cuda": BuiltIn("adapters.torch_engines:cuda", "on cuda", "torch"),
-    "jax-eager": BuiltIn("adapters.jax_engines:eager", "with --engines", "jax"),
-    "jax-forward": BuiltIn("adapters.jax_engines:forward", "with --engines", "jax"),
-    "jax-vmap": BuiltIn("adapters.jax_engines:vmap", "with --engines", "jax"),
-    "jax-cuda": BuiltIn("adapters.jax_engines:cuda", "on cuda", "jax"),
+    "torch-compile": BuiltIn("adapters.torch_autograd:find_compiled", "when named", "torch"),
+    "torch-cuda": BuiltIn("adapters.torch_autograd:find_cuda", "on cuda", "torch"),
+    "jax-eager": BuiltIn("adapters.jax_grad:EAGER", "with --engines", "jax"),
+    "jax-forward": BuiltIn("adapters.jax_grad:FORWARD", "with --engines", "jax"),
+    "jax-vmap": BuiltIn("adapters.jax_grad:VMAP", "with --engines", "jax"),
+    "jax-cuda": BuiltIn("adapters.jax_grad:find_cuda", "on cuda", "jax"),
 }
 
 ENGINES = tuple(name for name, row in BUILT_IN.items() if row.runs == "with --engines")
@@ -54,24 +54,20 @@ class UnknownAdapterError(LookupError):
 
 
 def known_adapters() -> dict[str, str]:
-    """Return every adapter's name with the object it is loaded from, `module:attribute`.
-
-    The built-in names cannot be taken by anyone else, and come first.
-    """
+    """Return every adapter's name with its `module:attribute`, the built-in first, which nobody else has."""
     built_in = {name: row.location for name, row in BUILT_IN.items()}
     return built_in | {entry.name: entry.value for entry in entry_points(group=ENTRY_POINT_GROUP)} | built_in
-
-
-def default_names() -> tuple[str, ...]:
-    """Return the names of the adapters that run unless others are named; third parties' run too."""
-    return tuple(
-        name for name in known_adapters() if name not in BUILT_IN or BUILT_IN[name].runs == "by default"
-    )
 
 
 def third_party(names: Sequence[str]) -> tuple[str, ...]:
     """Return those of some adapters' names that are not built in."""
     return tuple(name for name in names if name not in BUILT_IN)
+
+
+def default_names() -> tuple[str, ...]:
+    """Return the names of the adapters that run unless others are named; third parties' run too."""
+    default = tuple(name for name, row in BUILT_IN.items() if row.runs == "by default")
+    return default + third_party(tuple(known_adapters()))
 
 
 @dataclass(frozen=True)
@@ -82,8 +78,6 @@ class Choice:
     ----------
     wanted
         Names of adapters; none means the default ones.
-    engines
-        Whether the other engines run too.
     device
         "cpu", or "cuda": PyTorch and JAX then run on the first CUDA device, and not on the processor.
     limits
@@ -93,7 +87,7 @@ class Choice:
     """
 
     wanted: tuple[str, ...] = ()
-    engines: bool = False
+    engines: bool = False  # whether the other engines run too
     device: str = "cpu"
     limits: Limits | None = None
     apart: tuple[str, ...] = ()
@@ -126,22 +120,15 @@ def find_adapters(
     apart: Collection[str] = (),
     watch: Callable[[str], None] = lambda _: None,
 ) -> tuple[Adapter | Unavailable, ...]:
-    """Load the adapters named, or the default ones.
+    """Load the adapters named, or the default ones; `watch` is called with each name before it is loaded.
 
     Parameters
     ----------
     wanted
         Names, or `package.module:function` for one that is not registered; each with `@PATH` behind it to run
-        under another interpreter, and then in a process of its own.
+        under another interpreter, and then in a process of its own. All are checked first, as by `check`.
     limits, apart
         As `Choice` has them.
-    watch
-        Called with each name before that adapter is loaded.
-
-    Raises
-    ------
-    UnknownAdapterError
-        As `check`, before any is loaded.
     """
     check(wanted)
     known = known_adapters()
@@ -155,20 +142,16 @@ def find_adapters(
         else:
             loaded[asked] = load_adapter(name, location)
     names = [adapter.name for adapter in loaded.values()]
-    return tuple(
-        _named(adapter, asked, is_unique=names.count(adapter.name) == 1) for asked, adapter in loaded.items()
-    )
-
-
-def _named(adapter: Adapter | Unavailable, asked: str, *, is_unique: bool) -> Adapter | Unavailable:
-    """Name an adapter as it was asked for, but for one that has a shorter name to itself."""
-    if isinstance(adapter, Unavailable) or not is_unique:
-        return replace(adapter, name=asked)
-    return adapter if adapter.name == asked else replace(adapter, asked=asked)
+    for asked, adapter in loaded.items():  # named as asked for, but for one that has a shorter name to itself
+        if isinstance(adapter, Unavailable) or names.count(adapter.name) > 1:
+            loaded[asked] = replace(adapter, name=asked)
+        elif adapter.name != asked:
+            loaded[asked] = replace(adapter, asked=asked)
+    return tuple(loaded.values())
 
 
 def split(asked: str) -> tuple[str, str]:
-    """Return an adapter's name and the interpreter behind its @, "" for this one."""
+    """Return an adapter's name and the interpreter after its @, "" for this one."""
     name, at, python = asked.partition("@")
     if at and not python:
         raise UnknownAdapterError(f"{asked!r} names no interpreter, expected one behind the @: {asked}PATH")
@@ -213,7 +196,8 @@ def load_adapter(name: str, location: str) -> Adapter | Unavailable:
 def _imported(name: str, location: str) -> object:
     module, _, attribute = location.partition(":")
     try:
-        return getattr(import_module(module), attribute)
+        loaded = getattr(import_module(module), attribute)
+        return loaded() if name in BUILT_IN and callable(loaded) else loaded
     except ModuleNotFoundError as missing:
         if f"{module}.".startswith(f"{missing.name}."):
             return Unavailable(name, Verdict.ERROR, f"there is no module {missing.name}")
@@ -224,13 +208,9 @@ def _imported(name: str, location: str) -> object:
 
 def _well_formed(adapter: Adapter) -> Adapter:
     """Return an adapter with texts that any file can hold."""
-    programs = tuple(
-        replace(
-            program,
-            name=well_formed(program.name),
-            stacked=program.stacked and replace(program.stacked, how=well_formed(str(program.stacked.how))),
-        )
-        for program in adapter.programs
-    )
+    programs = []
+    for program in adapter.programs:
+        stacked = program.stacked and replace(program.stacked, how=well_formed(str(program.stacked.how)))
+        programs.append(replace(program, name=well_formed(program.name), stacked=stacked))
     texts = {field: well_formed(str(getattr(adapter, field))) for field in ("name", "title", "version")}
-    return replace(adapter, programs=programs, **texts)
+    return replace(adapter, programs=tuple(programs), **texts)

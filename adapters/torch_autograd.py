@@ -1,38 +1,44 @@
-"""PyTorch: eager autograd, `torch.nn.functional` and `torch.optim`, one case at a time and over a stack.
+"""PyTorch: the forward pass and the loss by its own functions, differentiated and updated by its own engines.
 
-The forward pass and the loss are written with PyTorch's own functions, and no derivative is written at all.
-The other engines differ in how they differentiate, and share all the rest of this module.
+No derivative is written at all. The adapter itself is eager autograd, one case at a time and over a stack:
+there by `torch.vmap` of the forward pass and the loss, and one backward pass. The updates are element by
+element, so one optimizer serves the stack; a norm is taken case by case.
 
-Over a stack of cases it is `torch.vmap` of the forward pass and the loss, then one backward pass: the sum of
-the cases' losses is differentiated, and so each case gets the gradient of its own. The updates of
-`torch.optim` are element by element, so one optimizer serves the stack; a norm is taken case by case.
+The other engines are `torch.func`, `torch.compile` (by TorchInductor in C++, many seconds for each structure
+and set of shapes) and a CUDA device, where products of float32 are in full precision: TF32 is seen to be off.
 """
 
+import os
+import shutil
+import sysconfig
+import warnings
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.func import grad_and_value
 from torch.nn import functional as F  # noqa: N812 - the name PyTorch's own documentation uses
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from adapters.torch_functions import activate, loss_of
-from adapters.torch_optimizers import clip_all, clip_by_norm, optimizer_of, scheduler_of, states
+from adapters.torch_optimizers import clip_by_norm, optimizer_of, scheduler_of, states
 from cases import Problem, names
-from cases.protocol import Adapter, Claim, Program, Stacked, activations_of
+from cases.protocol import Adapter, Claim, Program, Stacked, TrainingRun, Unavailable, activations_of
+from cases.verdict import Verdict
 
 Tensors: TypeAlias = dict[str, Tensor]
 
 # From a problem, parameters, x and y: what is seen of the forward pass, and gradients by their names.
 Differentiate: TypeAlias = Callable[[Problem, Tensors, Tensor, Tensor], tuple[Tensors, Tensors]]
 
-# Clips the gradients in place; returns what can be seen of it.
-Clip: TypeAlias = Callable[[Problem, Tensors], Tensors]
+PRECISION = "float32 products in full precision, TF32 off"
 
 
 def to_torch(array: NDArray[Any], device: str = "cpu") -> Tensor:
@@ -47,6 +53,10 @@ def to_numpy(tensor: Tensor) -> NDArray[Any]:
     if tensor.dtype == torch.bfloat16:
         return tensor.float().numpy(force=True).astype("bfloat16")
     return tensor.numpy(force=True).copy()
+
+
+def arrays(tensors: Tensors) -> dict[str, NDArray[Any]]:
+    return {name: to_numpy(tensor) for name, tensor in tensors.items()}
 
 
 def forward(problem: Problem, parameters: Tensors, x: Tensor) -> Tensors:
@@ -67,15 +77,14 @@ def objective(problem: Problem, parameters: Tensors, x: Tensor, y: Tensor) -> tu
 
 
 def backward(problem: Problem, parameters: Tensors, x: Tensor, y: Tensor) -> tuple[Tensors, Tensors]:
-    """Differentiate the loss eagerly."""
-    loss, inside = objective(problem, parameters, x, y)
-    return {"loss": loss, **inside}, gradients_of(loss, {**inside, **parameters})
+    """Differentiate the loss eagerly, of a stack the sum of all: each case gets the gradient of its own."""
+    of_case = partial(objective, problem)
+    loss, inside = (torch.vmap(of_case) if is_stack(problem) else of_case)(parameters, x, y)
+    return {"loss": loss, **inside}, gradients_of(loss.sum(), {**inside, **parameters})
 
 
-def backward_of_each(problem: Problem, parameters: Tensors, x: Tensor, y: Tensor) -> tuple[Tensors, Tensors]:
-    """Differentiate each case's loss of a stack."""
-    losses, inside = torch.vmap(partial(objective, problem))(parameters, x, y)
-    return {"loss": losses, **inside}, gradients_of(losses.sum(), {**inside, **parameters})
+def is_stack(problem: Problem) -> bool:
+    return problem.x.ndim > 2  # noqa: PLR2004 - cases, examples and features
 
 
 def gradients_of(loss: Tensor, tensors: Tensors) -> Tensors:
@@ -88,7 +97,6 @@ def gradients_of(loss: Tensor, tensors: Tensors) -> Tensors:
 
 
 def gradient(tensor: Tensor) -> Tensor:
-    """Return what backward left in `tensor`."""
     if tensor.grad is None:
         raise RuntimeError("backward left no gradient")
     return tensor.grad
@@ -98,7 +106,6 @@ def train(
     problem: Problem,
     device: str = "cpu",
     differentiate: Differentiate = backward,
-    clip: Clip = clip_all,
     step_context: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> Iterator[Claim]:
     """Train with one engine; `step_context` is entered for each step, and left before its claim is given."""
@@ -122,6 +129,26 @@ def train(
         yield claim
 
 
+def clip(problem: Problem, parameters: Tensors) -> Tensors:
+    """Clip the gradients in place, of a stack each case's by their norm; return what can be seen of it."""
+    if problem.clipping is None or not problem.trained:
+        return {}
+    by_norm = partial(clip_by_norm, problem.clipping, problem.forms)
+    trained = [parameters[name] for name in problem.trained]
+    if is_stack(problem):
+        norm = torch.stack([by_norm([_case(stack, i) for stack in trained]) for i in range(len(problem.x))])
+    else:
+        norm = by_norm(trained)
+    return {"norm": norm} | {names.clipped(name): gradient(parameters[name]) for name in problem.trained}
+
+
+def _case(stack: Tensor, i: int) -> Tensor:
+    """Return one case's part of a parameter, whose gradient is its part of the stack's own memory."""
+    part = stack.detach()[i]
+    part.grad = gradient(stack)[i]
+    return part
+
+
 def update(
     problem: Problem, optimizer: Optimizer, scheduler: LRScheduler | None, parameters: Tensors
 ) -> dict[str, NDArray[Any]]:
@@ -134,36 +161,88 @@ def update(
     return {names.RATE: rate, **shown} if scheduler else shown
 
 
-def arrays(tensors: Tensors) -> dict[str, NDArray[Any]]:
-    """Return the tensors' numbers, in memory of their own."""
-    return {name: to_numpy(tensor) for name, tensor in tensors.items()}
+# ---------------------------------------------------------------------------------------- the other engines
 
 
-def train_stack(problem: Problem) -> Iterator[Claim]:
-    """Train a stack of cases."""
-    return train(problem, differentiate=backward_of_each, clip=clip_each)
+def functional(problem: Problem, parameters: Tensors, x: Tensor, y: Tensor) -> tuple[Tensors, Tensors]:
+    """Differentiate by a transformation of functions, on tensors that record nothing themselves."""
+    plain = {name: tensor.detach() for name, tensor in parameters.items()}
+    gradients, (loss, _) = grad_and_value(partial(objective, problem), has_aux=True)(plain, x, y)
+    return {"loss": loss}, gradients
 
 
-def clip_each(problem: Problem, parameters: Tensors) -> Tensors:
-    """Clip each case's gradients in place by their own norm, if the problem says so."""
-    if problem.clipping is None or not problem.trained:
-        return {}
-    norms = [
-        clip_by_norm(problem, [_case(parameters[name], i) for name in problem.trained])
-        for i in range(len(problem.x))
-    ]
-    clipped = {names.clipped(name): gradient(parameters[name]).clone() for name in problem.trained}
-    return {"norm": torch.stack(norms), **clipped}
+def train_compiled(problem: Problem) -> Iterator[Claim]:
+    """Train with a loss that is compiled anew and whole; what was compiled before is dropped."""
+    torch.compiler.reset()
+
+    def loss_of_parameters(parameters: Tensors, x: Tensor, y: Tensor) -> Tensor:
+        return objective(problem, parameters, x, y)[0]
+
+    compiled = torch.compile(loss_of_parameters, fullgraph=True, dynamic=False)
+
+    def differentiate(_: Problem, parameters: Tensors, x: Tensor, y: Tensor) -> tuple[Tensors, Tensors]:
+        loss = compiled(parameters, x, y)
+        gradients = torch.autograd.grad(loss, list(parameters.values()))
+        return {"loss": loss}, dict(zip(parameters, gradients, strict=True))
+
+    return train(problem, differentiate=differentiate, step_context=without_compiler_deprecations)
 
 
-def _case(stack: Tensor, i: int) -> Tensor:
-    """Return one case's part of a parameter, whose gradient is its part of the stack's own memory."""
-    part = stack.detach()[i]
-    part.grad = gradient(stack)[i]
-    return part
+@contextmanager
+def without_compiler_deprecations() -> Iterator[None]:
+    """Ignore that PyTorch's compiler still uses what PyTorch deprecates; other warnings are shown."""
+    with warnings.catch_warnings():
+        deprecated = r"`torch\.jit\.\w+` is deprecated"
+        warnings.filterwarnings("ignore", deprecated, DeprecationWarning)
+        yield
 
 
-STACKED = Stacked("torch.vmap of the forward pass, autograd", train_stack)
-PROGRAM = Program("", train, names.observable, stacked=STACKED)
+@contextmanager
+def full_precision() -> Iterator[None]:
+    """Switch TF32 off, which keeps 10 bits of float32's 23, and leave the setting as it was."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        if torch.backends.cuda.matmul.allow_tf32:
+            raise RuntimeError("TF32 cannot be switched off")
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
 
-adapter = Adapter("torch", "PyTorch", torch.__version__, (PROGRAM,))
+
+train_on_device = partial(train, step_context=full_precision)
+
+
+def missing_compiler() -> str:
+    """Return why nothing can be compiled here, or ""; it takes a compiler and Python's headers."""
+    compiler = os.environ.get("CXX", "g++")
+    if shutil.which(compiler) is None:
+        return f"no C++ compiler: {compiler} is not installed"
+    headers = Path(sysconfig.get_paths()["include"]) / "Python.h"
+    return "" if headers.exists() else f"no Python headers: there is no {headers}"
+
+
+def _engine(name: str, title: str, run: TrainingRun) -> Adapter:
+    return Adapter(name, title, torch.__version__, (Program("", run),), framework="torch")
+
+
+def find_compiled() -> Adapter | Unavailable:
+    if reason := missing_compiler():
+        return Unavailable("torch-compile", Verdict.NOT_RUN, reason)
+    return _engine("torch-compile", "PyTorch torch.compile", train_compiled)
+
+
+def find_cuda() -> Adapter | Unavailable:
+    if not torch.cuda.is_available():
+        return Unavailable("torch-cuda", Verdict.NOT_RUN, "no CUDA device")
+    version = f"{torch.__version__} on {torch.cuda.get_device_name()} ({PRECISION})"
+    program = Program("", partial(train_on_device, device="cuda"), names.observable)
+    return Adapter("torch-cuda", "PyTorch on CUDA", version, (program,), framework="torch")
+
+
+STACKED = Stacked("torch.vmap of the forward pass, autograd", train)
+
+adapter = Adapter(
+    "torch", "PyTorch", torch.__version__, (Program("", train, names.observable, stacked=STACKED),)
+)
+FUNC = _engine("torch-func", "PyTorch torch.func", partial(train, differentiate=functional))

@@ -1,6 +1,7 @@
 """PyTorch's own functions, by the names that a case gives them. No derivative is written here."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -31,41 +32,32 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 def activate(activation: str, z: Tensor) -> Tensor:
-    """Apply PyTorch's function of that name."""
     if activation not in ACTIVATIONS:
         raise NotImplementedError(f"PyTorch adapter: no activation {activation!r}")
     return ACTIVATIONS[activation](z)
 
 
-def _half_squares(y_hat: Tensor, y: Tensor, reduction: str, _: dict[str, float]) -> Tensor:
+def _half_squares(y_hat: Tensor, y: Tensor, reduction: str) -> Tensor:
     """`mse_loss` has no ½, and its mean is over all elements."""
     total = F.mse_loss(y_hat, y, reduction="sum") / 2
     return total / len(y) if reduction == "mean" else total
 
 
-# PyTorch's function by the loss's name: of ŷ, y, the reduction and the loss's numbers by name.
-LOSSES: dict[str, Callable[[Tensor, Tensor, str, dict[str, float]], Tensor]] = {
+def _of_classes(y_hat: Tensor, y: Tensor, **given: Any) -> Tensor:  # noqa: ANN401 - a reduction and a number
+    return F.cross_entropy(y_hat, y.argmax(dim=1), **given)
+
+
+# PyTorch's function by the loss's name: of ŷ, y, the reduction and the loss's numbers by their names.
+LOSSES: dict[str, Callable[..., Tensor]] = {
     "half_squared_error": _half_squares,
-    "mean_squared_error": lambda y_hat, y, reduction, _: F.mse_loss(y_hat, y, reduction=reduction),
-    "softmax_cross_entropy": lambda y_hat, y, reduction, given: F.cross_entropy(
-        y_hat, y, reduction=reduction, label_smoothing=given.get("label_smoothing", 0.0)
-    ),
-    "softmax_cross_entropy_with_integer_labels": lambda y_hat, y, reduction, given: F.cross_entropy(
-        y_hat, y.argmax(dim=1), reduction=reduction, label_smoothing=given.get("label_smoothing", 0.0)
-    ),
-    "binary_cross_entropy_with_logits": lambda y_hat, y, reduction, _: F.binary_cross_entropy_with_logits(
-        y_hat, y, reduction=reduction
-    ),
-    "binary_cross_entropy": lambda y_hat, y, reduction, _: F.binary_cross_entropy(
-        y_hat, y, reduction=reduction
-    ),
-    "huber": lambda y_hat, y, reduction, given: F.huber_loss(
-        y_hat, y, reduction=reduction, delta=given["delta"]
-    ),
-    "smooth_l1": lambda y_hat, y, reduction, given: F.smooth_l1_loss(
-        y_hat, y, reduction=reduction, beta=given["beta"]
-    ),
-    "l1": lambda y_hat, y, reduction, _: F.l1_loss(y_hat, y, reduction=reduction),
+    "mean_squared_error": F.mse_loss,
+    "softmax_cross_entropy": F.cross_entropy,
+    "softmax_cross_entropy_with_integer_labels": _of_classes,
+    "binary_cross_entropy_with_logits": F.binary_cross_entropy_with_logits,
+    "binary_cross_entropy": F.binary_cross_entropy,
+    "huber": F.huber_loss,
+    "smooth_l1": F.smooth_l1_loss,
+    "l1": F.l1_loss,
 }
 
 
@@ -74,4 +66,4 @@ def loss_of(problem: Problem, y_hat: Tensor, y: Tensor) -> Tensor:
     loss, reduction = problem.loss, problem.reduction
     if loss not in LOSSES or (loss, reduction) not in REDUCED_LOSSES:
         raise NotImplementedError(f"PyTorch adapter: no loss {loss!r} with reduction {reduction!r}")
-    return LOSSES[loss](y_hat, y, reduction, dict(problem.loss_numbers))
+    return LOSSES[loss](y_hat, y, reduction=reduction, **dict(problem.loss_numbers))

@@ -1,11 +1,11 @@
 """`torch.optim` by the names that a case gives its optimizers, with every number stated.
 
-With `forms: defaults` the optimizer is given the learning rate and nothing else.
+With `forms: defaults` the optimizer is given the learning rate and nothing else. What PyTorch has no equal
+form of raises NoEquivalent.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -19,19 +19,10 @@ from cases.protocol import NoEquivalent
 CLIP_EPS = 1e-6
 
 
-@dataclass(frozen=True)
-class TorchOptimizer:
-    """One of PyTorch's optimizers.
+class TorchOptimizer(NamedTuple):
+    """An optimizer, what it calls the states m, v and u, and the numbers that others do not have."""
 
-    Attributes
-    ----------
-    states
-        What it calls the states that the tape calls m, v and u.
-    arguments
-        Every number of its own under its name; the rate, the weight decay and ε have the same names in all.
-    """
-
-    make: type[Optimizer]
+    make: Any  # one of torch.optim's classes
     states: dict[str, str]
     arguments: Callable[[Rule], dict[str, Any]]
 
@@ -67,36 +58,19 @@ OPTIMIZERS = {
 
 
 def optimizer_of(problem: Problem, trained: Iterable[Tensor]) -> Optimizer:
-    """Make the optimizer that the problem states.
-
-    Raises
-    ------
-    NoEquivalent
-        If `torch.optim` has no form equal to it.
-    """
-    rule, rate = problem.optimizer, problem.learning_rate
-    make: Any = OPTIMIZERS[rule.name].make
-    return (
-        make(trained, lr=rate) if problem.forms == "defaults" else make(trained, lr=rate, **_arguments(rule))
-    )
-
-
-def _arguments(rule: Rule) -> dict[str, Any]:
-    optimizer = OPTIMIZERS[rule.name]
-    if "eps_in_sqrt" in rule.options and rule["eps"] != 0:
-        raise NoEquivalent(f"torch.optim.{optimizer.make.__name__} adds ε to the root, not inside it")
-    eps = {"eps": rule["eps"]} if rule.has("eps") else {}
-    return {"weight_decay": rule.get("weight_decay"), **eps, **optimizer.arguments(rule)}
+    rule, optimizer = problem.optimizer, OPTIMIZERS[problem.optimizer.name]
+    given = {"lr": problem.learning_rate}
+    if problem.forms == "stated":
+        if "eps_in_sqrt" in rule.options and rule["eps"] != 0:
+            raise NoEquivalent(f"torch.optim.{optimizer.make.__name__} adds ε to the root, not inside it")
+        eps = {"eps": rule["eps"]} if rule.has("eps") else {}
+        given |= {"weight_decay": rule.get("weight_decay"), **eps, **optimizer.arguments(rule)}
+    made: Optimizer = optimizer.make(trained, **given)
+    return made
 
 
 def scheduler_of(problem: Problem, optimizer: Optimizer) -> LRScheduler | None:
-    """Make the schedule that the problem states, if it states one.
-
-    Raises
-    ------
-    NoEquivalent
-        If it runs longer than PyTorch's, whose cosine climbs again.
-    """
+    """Make the schedule that the problem states, if any; PyTorch's cosine climbs again after its end."""
     schedule = problem.schedule
     if schedule is None:
         return None
@@ -108,34 +82,9 @@ def scheduler_of(problem: Problem, optimizer: Optimizer) -> LRScheduler | None:
     return CosineAnnealingLR(optimizer, T_max=int(schedule["over"]), eta_min=lowest)
 
 
-def clip_all(problem: Problem, parameters: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Clip the trained parameters' gradients in place, if the problem says so; return what can be seen of it.
-
-    Raises
-    ------
-    NoEquivalent
-        If another ε than PyTorch's is stated.
-    """
-    if problem.clipping is None or not problem.trained:
-        return {}
-    trained = {name: parameters[name] for name in problem.trained}
-    norm = clip_by_norm(problem, trained.values())
-    seen = {names.clipped(name): tensor.grad for name, tensor in trained.items() if tensor.grad is not None}
-    return {"norm": norm, **{name: grad.clone() for name, grad in seen.items()}}
-
-
-def clip_by_norm(problem: Problem, tensors: Iterable[Tensor]) -> Tensor:
-    """Clip gradients in place by their norm, as the problem says; return it.
-
-    Raises
-    ------
-    NoEquivalent
-        If another ε than PyTorch's is stated.
-    """
-    clipping = problem.clipping
-    if clipping is None:
-        raise ValueError("the problem clips nothing")
-    if problem.forms == "stated" and clipping["clip_eps"] != CLIP_EPS:
+def clip_by_norm(clipping: Rule, forms: str, tensors: Iterable[Tensor]) -> Tensor:
+    """Clip gradients in place by their global norm, and return it."""
+    if forms == "stated" and clipping["clip_eps"] != CLIP_EPS:
         raise NoEquivalent(f"clip_grad_norm_ adds {CLIP_EPS} to the norm, and takes no other ε")
     return torch.nn.utils.clip_grad_norm_(tensors, clipping["max_norm"])
 

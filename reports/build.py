@@ -46,7 +46,7 @@ def _build(
 ) -> int:
     """Build, and end with the process that waits for it, if there is one."""
     try:
-        from adapters.isolation.resource_limits import end_with_parent  # noqa: PLC0415 - after parsing, as the rest
+        from adapters.isolation.worker import end_with_parent  # noqa: PLC0415 - after parsing, as the rest
 
         if parent is not None:
             end_with_parent(parent, with_thread=sys.platform == "linux")

@@ -128,6 +128,9 @@ SAME_CTRL_C_S = 1.0
 
 INTERRUPTED = 130
 
+# Seconds between two looks whether the child has ended.
+LOOKS_EVERY_S = 0.02
+
 
 def supervised(build: Build, give_up: Callable[[EarlyEnd], int]) -> int:
     """Run a build in a child process, begin again where something ends it, and return the exit code.
@@ -180,7 +183,9 @@ def _in_a_child(build: Build, shared: Note, ended: tuple[EarlyEnd, ...]) -> int:
 
     before = {number: signal.signal(number, pass_on) for number in asking}
     signal.pthread_sigmask(signal.SIG_UNBLOCK, asking)
-    _, status = os.waitpid(child, 0)
+    while (waited := os.waitpid(child, os.WNOHANG)) == (0, 0):
+        time.sleep(LOOKS_EVERY_S)  # a signal that comes just before waitpid would be handled only after it
+    status = waited[1]
     for number, handler in before.items():
         signal.signal(number, handler)
     if asked and shared.code is None:

@@ -13,6 +13,7 @@ ATen/native/cuda/fused_adam_utils.cuh), optax 0.2 (transforms, _src/transform.py
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Step:
-    """What a form is given beside the arrays: numbers of the rule, this step's rate and its count."""
+    """What a form is given besides the arrays: numbers of the rule, this step's rate and its count."""
 
     numbers: dict[str, float]
     eta: Any
@@ -33,6 +34,10 @@ class Step:
         """The number, rounded to the dtype."""
         return self.dtype(self.numbers[name])
 
+    mu = property(lambda self: self["momentum"])
+    decay = property(lambda self: self["weight_decay"])
+    eps = property(lambda self: self["eps"])
+
     def rest(self, name):
         """1 − the number, taken before it is rounded, as in programs that keep it in Python."""
         return self.dtype(1 - self.numbers[name])
@@ -41,168 +46,107 @@ class Step:
         return 1 - self.numbers[name] ** self.t
 
 
-# ---------------------------------------------------------------------------------------------------- decay
-
-
 def coupled(s, w, g):
-    return s.fma(g, s["weight_decay"], w) if "weight_decay" in s.numbers else g
+    return s.fma(g, s.decay, w) if "weight_decay" in s.numbers else g
 
 
-def plain(s, w, g, kept):
-    return s.fma(w, -s.eta, coupled(s, w, g)), kept
+def shrinking_in_double(s):
+    return s.dtype(1 - float(s.eta) * s.numbers["weight_decay"])
 
 
-def shrunk(s, w, g, kept):
-    """Nielsen, and MXNet's sgd_update."""
-    return s.fma((1 - s.eta * s["weight_decay"]) * w, -s.eta, g), kept
+def stateless(update):
+    return lambda s, w, g, kept: (update(s, w, g), kept)
 
 
-def shrunk_in_double(s, w, g, kept):
-    factor = s.dtype(1 - float(s.eta) * s.numbers["weight_decay"])
-    return s.fma(w * factor, -s.eta, g), kept
+PLAIN = stateless(lambda s, w, g: s.fma(w, -s.eta, coupled(s, w, g)))
 
-
-def shrunk_by_fma(s, w, g, kept):
-    return s.fma(-(s.eta * g), 1 - s.eta * s["weight_decay"], w), kept
-
-
-def before(s, w, g, kept):
-    """Keras, `_apply_weight_decay`."""
-    return s.fma(w - w * s["weight_decay"] * s.eta, -s.eta, g), kept
-
-
-def before_by_fma(s, w, g, kept):
-    return s.fma(s.fma(w, -(s.eta * s["weight_decay"]), w), -s.eta, g), kept
-
-
-def after(s, w, g, kept):
-    return s.fma(s.fma(w, -s.eta, g), -(s.eta * s["weight_decay"]), w), kept
-
-
-DECAY = {
-    "added": plain,
-    "(1 - eta lambda) w": shrunk,
-    "(1 - eta lambda) w, in double": shrunk_in_double,
-    "(1 - eta lambda) w, added": shrunk_by_fma,
-    "before": before,
-    "before, by one factor": before_by_fma,
-    "after": after,
+SHRUNK = {
+    "(1 - eta lambda) w": lambda s, w, g: s.fma((1 - s.eta * s.decay) * w, -s.eta, g),  # Nielsen, MXNet
+    "(1 - eta lambda) w, in double": lambda s, w, g: s.fma(w * shrinking_in_double(s), -s.eta, g),
+    "(1 - eta lambda) w, added": lambda s, w, g: s.fma(-(s.eta * g), 1 - s.eta * s.decay, w),
+    "before": lambda s, w, g: s.fma(w - w * s.decay * s.eta, -s.eta, g),  # Keras, `_apply_weight_decay`
+    "before, by one factor": lambda s, w, g: s.fma(s.fma(w, -(s.eta * s.decay), w), -s.eta, g),
+    "after": lambda s, w, g: s.fma(s.fma(w, -s.eta, g), -(s.eta * s.decay), w),
 }
+DECAY = {"added": PLAIN} | {name: stateless(update) for name, update in SHRUNK.items()}
 
 # ------------------------------------------------------------------------------------------------- momentum
 
 
-def buffer(s, w, g, kept):
-    """PyTorch, optax, TensorFlow."""
-    m = s.fma(coupled(s, w, g), s["momentum"], kept["m"])
-    return s.fma(w, -s.eta, m), {"m": m}
+def by_buffer(update, accumulate=lambda s, g, m: s.fma(g, s.mu, m)):
+    """A form that keeps m = μm + g."""
+
+    def form(s, w, g, kept):
+        g, m = coupled(s, w, g), kept["m"]
+        m_new = accumulate(s, g, m)
+        return update(s, w, g, m, m_new), {"m": m_new}
+
+    return form
 
 
-def buffer_from_product(s, w, g, kept):
-    m = s.fma(s["momentum"] * kept["m"], s.dtype(1), coupled(s, w, g))
-    return w - s.eta * m, {"m": m}
-
-
-def multiplied_out(s, w, g, kept):
-    g = coupled(s, w, g)
-    m = s.fma(g, s["momentum"], kept["m"])
-    return s.fma(s.fma(w, -s.eta, s["momentum"] * kept["m"]), -s.eta, g), {"m": m}
-
-
-def multiplied_out_by_one_factor(s, w, g, kept):
-    g = coupled(s, w, g)
-    m = s.fma(g, s["momentum"], kept["m"])
-    return s.fma(s.fma(w, -(s.eta * s["momentum"]), kept["m"]), -s.eta, g), {"m": m}
-
-
-def velocity_of(s, g, v):
-    return s.fma(-(s.eta * g), s["momentum"], v)
-
-
-def velocity_by_rate(s, g, v):
-    return s.fma(s["momentum"] * v, -s.eta, g)
-
-
-def by_velocity(update, of=velocity_of):
+def by_velocity(update, accumulate=lambda s, w, g, v: s.fma(-(s.eta * coupled(s, w, g)), s.mu, v)):
     """A form that keeps v = μv − ηg, and states m = −v/η."""
 
     def form(s, w, g, kept):
-        g, v = coupled(s, w, g), kept.get("_v", np.zeros_like(w))
-        v_new = of(s, g, v)
-        return update(s, w, g, v, v_new), {"m": -v_new / s.eta, "_v": v_new}
+        v = kept.get("_v", np.zeros_like(w))
+        v_new = accumulate(s, w, g, v)
+        return update(s, w, coupled(s, w, g), v, v_new), {"m": -v_new / s.eta, "_v": v_new}
 
     form.velocity = True
     return form
 
 
-def mxnets_velocity(s, w, g, kept):
-    """MXNet, sgd_mom_update: the decay inside."""
-    v = kept.get("_v", np.zeros_like(w))
-    v = s.fma(s.fma(s["momentum"] * v, -(s.eta * s["weight_decay"]), w), -s.eta, g)
-    return w + v, {"m": -v / s.eta, "_v": v}
+def along(s, w, g, m, m_new):
+    return s.fma(w, -s.eta, m_new)
+
+
+def moved(s, w, g, v, v_new):
+    return w + v_new
 
 
 MOMENTUM = {
-    "buffer": buffer,
-    "buffer, product first": buffer_from_product,
-    "buffer, multiplied out": multiplied_out,
-    "buffer, multiplied out by one factor": multiplied_out_by_one_factor,
-    "velocity": by_velocity(lambda s, w, g, v, v_new: w + v_new),
-    "velocity, product first": by_velocity(lambda s, w, g, v, v_new: w + v_new, velocity_by_rate),
-    "(w + mu v) - eta g": by_velocity(lambda s, w, g, v, v_new: s.fma(s.fma(w, s["momentum"], v), -s.eta, g)),
-    "(w - eta g) + mu v": by_velocity(lambda s, w, g, v, v_new: s.fma(s.fma(w, -s.eta, g), s["momentum"], v)),
+    "buffer": by_buffer(along),  # PyTorch, optax, TensorFlow
+    "buffer, product first": by_buffer(
+        lambda s, w, g, m, m_new: w - s.eta * m_new,
+        lambda s, g, m: s.fma(s.mu * m, s.dtype(1), g),
+    ),
+    "buffer, multiplied out": by_buffer(
+        lambda s, w, g, m, m_new: s.fma(s.fma(w, -s.eta, s.mu * m), -s.eta, g)
+    ),
+    "buffer, multiplied out by one factor": by_buffer(
+        lambda s, w, g, m, m_new: s.fma(s.fma(w, -(s.eta * s.mu), m), -s.eta, g)
+    ),
+    "velocity": by_velocity(moved),
+    "velocity, product first": by_velocity(
+        moved, lambda s, w, g, v: s.fma(s.mu * v, -s.eta, coupled(s, w, g))
+    ),
+    "(w + mu v) - eta g": by_velocity(lambda s, w, g, v, v_new: s.fma(s.fma(w, s.mu, v), -s.eta, g)),
+    "(w - eta g) + mu v": by_velocity(lambda s, w, g, v, v_new: s.fma(s.fma(w, -s.eta, g), s.mu, v)),
 }
 
+# sgd_mom_update: the decay inside
+MXNETS = by_velocity(moved, lambda s, w, g, v: s.fma(s.fma(s.mu * v, -(s.eta * s.decay), w), -s.eta, g))
+
+AHEAD = {
+    "Keras": lambda s, w, g, v, v_new: w + s.fma(s.mu * v_new, -s.eta, g),
+    "(w + mu v) - eta g": lambda s, w, g, v, v_new: s.fma(s.fma(w, s.mu, v_new), -s.eta, g),
+    "(w - eta g) + mu v": lambda s, w, g, v, v_new: s.fma(s.fma(w, -s.eta, g), s.mu, v_new),
+    "CS231n": lambda s, w, g, v, v_new: w + s.fma(-s.mu * v, 1 + s.mu, v_new),
+    "CS231n, left to right": lambda s, w, g, v, v_new: s.fma(s.fma(w, -s.mu, v), 1 + s.mu, v_new),
+}
 NESTEROV = {
-    "PyTorch": lambda s, w, g, kept: _buffer_ahead(
-        s, w, g, kept, lambda g, m: s.fma(w, -s.eta, s.fma(g, s["momentum"], m))
-    ),
-    "TensorFlow": lambda s, w, g, kept: _buffer_ahead(
-        s, w, g, kept, lambda g, m: w - s.fma(s.eta * g, m * s["momentum"], s.eta)
-    ),
-    "Keras": by_velocity(lambda s, w, g, v, v_new: w + s.fma(s["momentum"] * v_new, -s.eta, g)),
-    "(w + mu v) - eta g": by_velocity(
-        lambda s, w, g, v, v_new: s.fma(s.fma(w, s["momentum"], v_new), -s.eta, g)
-    ),
-    "(w - eta g) + mu v": by_velocity(
-        lambda s, w, g, v, v_new: s.fma(s.fma(w, -s.eta, g), s["momentum"], v_new)
-    ),
-    "CS231n": by_velocity(lambda s, w, g, v, v_new: w + s.fma(-s["momentum"] * v, 1 + s["momentum"], v_new)),
-    "CS231n, left to right": by_velocity(
-        lambda s, w, g, v, v_new: s.fma(s.fma(w, -s["momentum"], v), 1 + s["momentum"], v_new)
+    "PyTorch": by_buffer(lambda s, w, g, m, m_new: s.fma(w, -s.eta, s.fma(g, s.mu, m_new))),
+    "TensorFlow": by_buffer(lambda s, w, g, m, m_new: w - s.fma(s.eta * g, m_new * s.mu, s.eta)),
+} | {name: by_velocity(update) for name, update in AHEAD.items()}
+
+DAMPENING = {
+    "PyTorch": by_buffer(along, lambda s, g, m: g if s.t == 1 else s.fma(m * s.mu, s.rest("dampening"), g)),
+    "other product fused": by_buffer(
+        along, lambda s, g, m: g if s.t == 1 else s.fma(s.rest("dampening") * g, s.mu, m)
     ),
 }
-
-
-def _buffer_ahead(s, w, g, kept, update):
-    g = coupled(s, w, g)
-    m = s.fma(g, s["momentum"], kept["m"])
-    return update(g, m), {"m": m}
-
-
-def dampened(s, w, g, kept):
-    g = coupled(s, w, g)
-    m = g if s.t == 1 else s.fma(kept["m"] * s["momentum"], s.rest("dampening"), g)
-    return s.fma(w, -s.eta, m), {"m": m}
-
-
-def dampened_other_product_fused(s, w, g, kept):
-    g = coupled(s, w, g)
-    m = g if s.t == 1 else s.fma(s.rest("dampening") * g, s["momentum"], kept["m"])
-    return s.fma(w, -s.eta, m), {"m": m}
-
-
-DAMPENING = {"PyTorch": dampened, "other product fused": dampened_other_product_fused}
 
 # ------------------------------------------------------------------------------------------------- averages
-
-AVERAGES = {
-    "b m + (1 - b) g": lambda s, b, m, g: s.fma(s[b] * m, s.rest(b), g),
-    "(1 - b) g + b m": lambda s, b, m, g: s.fma(s.rest(b) * g, s[b], m),
-    "m + (1 - b) (g - m)": lambda s, b, m, g: s.fma(m, s.rest(b), g - m),
-    "g + b (m - g)": lambda s, b, m, g: s.fma(g, s[b], m - g),
-    "g - (g - m) b": lambda s, b, m, g: s.fma(g, -(g - m), s[b]),
-}
 
 
 def lerp(s, b, m, g):
@@ -212,7 +156,14 @@ def lerp(s, b, m, g):
     return s.fma(g, -(g - m), s.dtype(1) - s.rest(b))
 
 
-AVERAGES["lerp"] = lerp
+AVERAGES = {
+    "b m + (1 - b) g": lambda s, b, m, g: s.fma(s[b] * m, s.rest(b), g),
+    "(1 - b) g + b m": lambda s, b, m, g: s.fma(s.rest(b) * g, s[b], m),
+    "m + (1 - b) (g - m)": lambda s, b, m, g: s.fma(m, s.rest(b), g - m),
+    "g + b (m - g)": lambda s, b, m, g: s.fma(g, s[b], m - g),
+    "g - (g - m) b": lambda s, b, m, g: s.fma(g, -(g - m), s[b]),
+    "lerp": lerp,
+}
 SQUARES = {
     **{
         name: lambda s, b, v, g, of=of: of(s, b, v, g * g)
@@ -226,54 +177,51 @@ SQUARES = {
 # ----------------------------------------------------------------------------------------------------- Adam
 
 
-def textbook(s, w, m, v, c, root):
-    return s.fma(w, -s.eta, (m / s.dtype(c[0])) / root(v / s.dtype(c[1])))
+def of_pytorch(update):
+    """The update by −η/c₁ and √v/√c₂ + ε."""
 
+    def form(s, w, m, v, c, root):
+        return update(s, w, m, s.dtype(-float(s.eta) / c[0]), np.sqrt(v) / s.dtype(c[1] ** 0.5) + s.eps)
 
-def by_reciprocal(s, w, m, v, c, root):
-    return w - s.eta * ((m * s.dtype(1 / c[0])) * (1 / root(v * s.dtype(1 / c[1]))))
-
-
-def pytorchs(s, w, m, v, c, root):
-    size, denominator = s.dtype(-float(s.eta) / c[0]), np.sqrt(v) / s.dtype(c[1] ** 0.5) + s["eps"]
-    return w + size * m / denominator
-
-
-def pytorchs_other_order(s, w, m, v, c, root):
-    size, denominator = s.dtype(-float(s.eta) / c[0]), np.sqrt(v) / s.dtype(c[1] ** 0.5) + s["eps"]
-    return s.fma(w, size, m / denominator)
+    return form
 
 
 def pytorchs_capturable(s, w, m, v, c, root):
     size = -(s.eta / s.dtype(c[0]))
-    return w + m / (np.sqrt(v) / (np.sqrt(s.dtype(c[1])) * size) + s["eps"] / size)
+    return w + m / (np.sqrt(v) / (np.sqrt(s.dtype(c[1])) * size) + s.eps / size)
 
 
 def scaled_eps(s, w, m, v, c, root):
-    """Kingma and Ba's, of TensorFlow and Keras, with ε̂ = ε √(1 − β₂ᵗ)."""
+    """With ε̂ = ε √(1 − β₂ᵗ), of TensorFlow and Keras."""
     alpha = s.eta * np.sqrt(s.dtype(c[1])) / s.dtype(c[0])
-    return w - (m * alpha) / (np.sqrt(v) + s["eps"] * np.sqrt(s.dtype(c[1])))
+    return w - (m * alpha) / (np.sqrt(v) + s.eps * np.sqrt(s.dtype(c[1])))
 
 
-DIRECTIONS = {
-    "textbook": textbook,
-    "reciprocals": by_reciprocal,
-    "PyTorch": pytorchs,
-    "PyTorch, quotient first": pytorchs_other_order,
+INSIDE = {
+    "textbook": lambda s, w, m, v, c, root: s.fma(
+        w, -s.eta, (m / s.dtype(c[0])) / root(s, v / s.dtype(c[1]))
+    ),
+    "reciprocals": lambda s, w, m, v, c, root: (
+        w - s.eta * ((m * s.dtype(1 / c[0])) * (1 / root(s, v * s.dtype(1 / c[1]))))
+    ),
+}
+DIRECTIONS = INSIDE | {
+    "PyTorch": of_pytorch(lambda s, w, m, size, divisor: w + size * m / divisor),
+    "PyTorch, quotient first": of_pytorch(lambda s, w, m, size, divisor: s.fma(w, size, m / divisor)),
     "PyTorch, capturable": pytorchs_capturable,
     "Kingma and Ba's scaled": scaled_eps,
 }
 
 
 def outside(s, v):
-    return np.sqrt(v) + s["eps"]
+    return np.sqrt(v) + s.eps
 
 
 def inside(s, v):
-    return np.sqrt(v + s["eps"])
+    return np.sqrt(v + s.eps)
 
 
-def adam(average, squares, update, *, root=outside):
+def adam(average, squares, update, root):
     """Adam with these forms of the averages and of the update."""
 
     def form(s, w, g, kept):
@@ -281,33 +229,25 @@ def adam(average, squares, update, *, root=outside):
             g = coupled(s, w, g)
         m, v = AVERAGES[average](s, "beta1", kept["m"], g), SQUARES[squares](s, "beta2", kept["v"], g)
         corrections = s.correction("beta1"), s.correction("beta2")
-        return update(s, w, m, v, corrections, lambda v: root(s, v)), {"m": m, "v": v}
+        return update(s, w, m, v, corrections, root), {"m": m, "v": v}
 
     return form
 
 
-def with_averages(forms, first, second, **options):
+def every_adam(updates, root=outside):
     """Each form of the averages with the first update; each other update with one form of the averages."""
-    (one, update), *others = forms.items()
-    found = {f"{a}; {b}; {one}": adam(a, b, update, **options) for a, b in zip(first, second, strict=True)}
-    return found | {name: adam("b m + (1 - b) g", second[-1], other, **options) for name, other in others}
+    (one, update), *others = updates.items()
+    pairs = zip(AVERAGES, SQUARES, strict=True)
+    forms = {f"{first}; {second}; {one}": adam(first, second, update, root) for first, second in pairs}
+    return forms | {name: adam("b m + (1 - b) g", "g g - v fused", other, root) for name, other in others}
 
-
-EVERY_AVERAGE, EVERY_SQUARE = [*AVERAGES], [*SQUARES]
-ADAM = with_averages(DIRECTIONS, EVERY_AVERAGE, EVERY_SQUARE)
-ADAM_INSIDE = with_averages(
-    {name: DIRECTIONS[name] for name in ("textbook", "reciprocals")},
-    EVERY_AVERAGE,
-    EVERY_SQUARE,
-    root=inside,
-)
 
 # PyTorch's, the same in the format, its fused kernel's, and Keras'.
 DECOUPLED = {
-    "times 1 - eta lambda, in double": lambda s, w: w * s.dtype(1 - float(s.eta) * s.numbers["weight_decay"]),
-    "times 1 - eta lambda": lambda s, w: w * (1 - s.eta * s["weight_decay"]),
-    "less eta lambda w": lambda s, w: s.fma(w, -(s.eta * s["weight_decay"]), w),
-    "less w lambda eta": lambda s, w: w - w * s["weight_decay"] * s.eta,
+    "times 1 - eta lambda, in double": lambda s, w: w * shrinking_in_double(s),
+    "times 1 - eta lambda": lambda s, w: w * (1 - s.eta * s.decay),
+    "less eta lambda w": lambda s, w: s.fma(w, -(s.eta * s.decay), w),
+    "less w lambda eta": lambda s, w: w - w * s.decay * s.eta,
 }
 
 
@@ -316,26 +256,21 @@ def decay_before(decay, update):
 
 
 def decay_after(update):
-    return lambda s, w, *others: s.fma(update(s, w, *others), -(s.eta * s["weight_decay"]), w)
+    return lambda s, w, *others: s.fma(update(s, w, *others), -(s.eta * s.decay), w)
 
 
 def decay_added(s, w, m, v, c, root):
     """optax."""
-    way = (m / s.dtype(c[0])) / root(v / s.dtype(c[1]))
-    return s.fma(w, -s.eta, s.fma(way, s["weight_decay"], w))
+    way = (m / s.dtype(c[0])) / root(s, v / s.dtype(c[1]))
+    return s.fma(w, -s.eta, s.fma(way, s.decay, w))
 
 
-def adamw(directions, root):
-    updates = {"added": decay_added}
-    updates |= {
-        f"{name}, {d}": decay_before(DECOUPLED[name], directions[d]) for name in DECOUPLED for d in directions
-    }
-    updates |= {f"after, {d}": decay_after(directions[d]) for d in directions}
-    return with_averages(updates, EVERY_AVERAGE, EVERY_SQUARE, root=root)
+def every_adamw(directions, root=outside):
+    pairs = product(DECOUPLED, directions)
+    before = {f"{name}, {d}": decay_before(DECOUPLED[name], directions[d]) for name, d in pairs}
+    after = {f"after, {d}": decay_after(directions[d]) for d in directions}
+    return every_adam({"added": decay_added} | before | after, root)
 
-
-ADAMW = adamw(DIRECTIONS, outside)
-ADAMW_INSIDE = adamw({"textbook": textbook}, inside)
 
 # ----------------------------------------------------------------------------- RMSprop, Adagrad and Adamax
 
@@ -348,10 +283,12 @@ OVER_ROOT = {
 }
 
 
-def rmsprop(squares, update, average=None, *, root=outside):
+def over_root(square, update, root, average=None):
+    """RMSprop and Adagrad with these forms; centered, if there is a form of the gradients' average."""
+
     def form(s, w, g, kept):
         g = coupled(s, w, g)
-        v = SQUARES[squares](s, "alpha", kept["v"], g)
+        v = square(s, "alpha", kept["v"], g)
         if average is None:
             return OVER_ROOT[update](s, w, g, root(s, v)), {"v": v}
         m = AVERAGES[average](s, "alpha", kept["m"], g)
@@ -360,24 +297,22 @@ def rmsprop(squares, update, average=None, *, root=outside):
     return form
 
 
-def every_rmsprop(averages, **options):
-    first, second = [*OVER_ROOT], [*SQUARES]
-    found = {f"{squares}; {first[0]}": rmsprop(squares, first[0], averages[i % len(averages)], **options)
-             for i, squares in enumerate(second)}  # fmt: skip
-    return found | {one: rmsprop(second[0], one, averages[0], **options) for one in first[1:]}
+def every_rmsprop(averages=(None,), root=outside):
+    """Each form of the averages with the first quotient; the other quotients with one form."""
+    (one, *others), (first, *_) = OVER_ROOT, SQUARES.values()
+    forms = {
+        f"{name}; {one}": over_root(square, one, root, averages[i % len(averages)])
+        for i, (name, square) in enumerate(SQUARES.items())
+    }
+    return forms | {other: over_root(first, other, root, averages[0]) for other in others}
 
 
-def adagrad(update, *, root=outside):
-    def form(s, w, g, kept):
-        g = coupled(s, w, g)
-        v = s.fma(kept["v"], g, g)
-        return OVER_ROOT[update](s, w, g, root(s, v)), {"v": v}
-
-    return form
+def every_adagrad(root=outside):
+    return {name: over_root(lambda s, _, v, g: s.fma(v, g, g), name, root) for name in OVER_ROOT}
 
 
 OVER_LARGEST = {
-    "eta ((m / c) / u)": lambda s, w, m, u, c: s.fma(w, -s.eta, (m / s.dtype(c)) / u),
+    "textbook": lambda s, w, m, u, c: s.fma(w, -s.eta, (m / s.dtype(c)) / u),
     "PyTorch": lambda s, w, m, u, c: w + s.dtype(-float(s.eta) / c) * m / u,
     "PyTorch, capturable": lambda s, w, m, u, c: w + m / (u * (s.dtype(-c) / s.eta)),
     "Keras": lambda s, w, m, u, c: w - (s.eta * m) / (s.dtype(c) * u),
@@ -388,80 +323,74 @@ def adamax(average, update):
     def form(s, w, g, kept):
         g = coupled(s, w, g)
         m = AVERAGES[average](s, "beta1", kept["m"], g)
-        u = np.maximum(s["beta2"] * kept["u"], np.abs(g) + s["eps"])
+        u = np.maximum(s["beta2"] * kept["u"], np.abs(g) + s.eps)
         return OVER_LARGEST[update](s, w, m, u, s.correction("beta1")), {"m": m, "u": u}
 
     return form
 
 
+ADAM = every_adam(DIRECTIONS)
 ADAMAX = {
-    **{f"{name}; textbook": adamax(name, "eta ((m / c) / u)") for name in AVERAGES},
-    **{name: adamax("b m + (1 - b) g", name) for name in [*OVER_LARGEST][1:]},
+    **{f"{name}; textbook": adamax(name, "textbook") for name in AVERAGES},
+    **{name: adamax("b m + (1 - b) g", name) for name in OVER_LARGEST if name != "textbook"},
 }
 
 # The forms of each rule of `rules.OPTIMIZERS`, by what they are called.
 FORMS = {
-    "sgd": {"w - eta g": plain},
+    "sgd": {"w - eta g": PLAIN},
     "sgd-decay": DECAY,
     "momentum": MOMENTUM,
-    "momentum-decay": MOMENTUM | {"MXNet": mxnets_velocity},
+    "momentum-decay": MOMENTUM | {"MXNet": MXNETS},
     "nesterov": NESTEROV,
     "nesterov-decay": NESTEROV,
     "dampening": DAMPENING,
     "adam": ADAM,
-    "adam-inside": ADAM_INSIDE,
+    "adam-inside": every_adam(INSIDE, inside),
     "adam-decay": ADAM,
-    "adamw": ADAMW,
-    "adamw-inside": ADAMW_INSIDE,
+    "adamw": every_adamw(DIRECTIONS),
+    "adamw-inside": every_adamw({"textbook": INSIDE["textbook"]}, inside),
     "adamax": ADAMAX,
     "adamax-decay": ADAMAX,
-    "rmsprop": every_rmsprop([None]),
-    "rmsprop-inside": every_rmsprop([None], root=inside),
-    "rmsprop-decay": every_rmsprop([None]),
+    "rmsprop": every_rmsprop(),
+    "rmsprop-inside": every_rmsprop(root=inside),
+    "rmsprop-decay": every_rmsprop(),
     "centered": every_rmsprop([*AVERAGES]),
-    "centered-inside": every_rmsprop([*AVERAGES], root=inside),
-    "adagrad": {name: adagrad(name) for name in OVER_ROOT},
-    "adagrad-inside": {name: adagrad(name, root=inside) for name in OVER_ROOT},
-    "adagrad-decay": {name: adagrad(name) for name in OVER_ROOT},
+    "centered-inside": every_rmsprop([*AVERAGES], inside),
+    "adagrad": every_adagrad(),
+    "adagrad-inside": every_adagrad(inside),
+    "adagrad-decay": every_adagrad(),
 }
 
 # -------------------------------------------------------------------------------------------------- clipping
 
 
-def root_of_squares(s, gradients):
-    total = sum((g * g).sum(axis=tuple(range(1, g.ndim))) for g in gradients)
-    return np.sqrt(total)
+def squares_of(gradients):
+    return [(g * g).sum(axis=tuple(range(1, g.ndim))) for g in gradients]
 
 
-def norm_of_norms(s, gradients):
-    norms = [np.sqrt((g * g).sum(axis=tuple(range(1, g.ndim)))) for g in gradients]
-    return np.sqrt(sum(norm * norm for norm in norms))
+NORMS = {
+    "root_of_squares": lambda gradients: np.sqrt(sum(squares_of(gradients))),
+    "norm_of_norms": lambda gradients: np.sqrt(
+        sum(norm * norm for norm in map(np.sqrt, squares_of(gradients)))
+    ),
+}
+# PyTorch's, optax's, and TensorFlow's and Keras', where nothing is added to the norm.
+CLIPPED = {
+    "by_factor": lambda g, norm, most: g * np.minimum(most / norm, g.dtype.type(1)),
+    "by_quotient": lambda g, norm, most: np.where(norm < most, g, g / norm * most),
+    "by_reciprocals": lambda g, norm, most: g * (most * np.minimum(1 / norm, 1 / most)),
+}
 
 
-def by_factor(s, norm, gradients):
-    """PyTorch."""
-    factor = np.minimum(s["max_norm"] / (norm + s["clip_eps"]), s.dtype(1))
-    return [g * _for_each(factor, g) for g in gradients]
+def clipping(norm, clipped):
+    def form(s, gradients):
+        total = norm(gradients) + s["clip_eps"]
+        shaped = [(g, total.reshape(total.shape + (1,) * (g.ndim - 1))) for g in gradients]
+        return [clipped(g, total, s["max_norm"]) for g, total in shaped]
 
-
-def by_quotient(s, norm, gradients):
-    """optax."""
-    total, most = norm + s["clip_eps"], s["max_norm"]
-    return [np.where(_for_each(total < most, g), g, g / _for_each(total, g) * most) for g in gradients]
-
-
-def by_reciprocals(s, norm, gradients):
-    """TensorFlow and Keras, where nothing is added to the norm."""
-    factor = s["max_norm"] * np.minimum(1 / (norm + s["clip_eps"]), 1 / s["max_norm"])
-    return [g * _for_each(factor, g) for g in gradients]
-
-
-def _for_each(factor, g):
-    return factor.reshape(factor.shape + (1,) * (g.ndim - 1))
+    return form
 
 
 CLIPPING = {
-    f"{clip.__name__} of {norm.__name__}": (norm, clip)
-    for norm in (root_of_squares, norm_of_norms)
-    for clip in (by_factor, by_quotient, by_reciprocals)
+    f"{clip} of {norm}": clipping(NORMS[norm], CLIPPED[clip]) for norm, clip in product(NORMS, CLIPPED)
 }

@@ -9,15 +9,8 @@ from networks import network
 from cases import Problem, Rule, catalog
 
 # The number under each key of an optimizer.
-NUMBERS = {
-    "momentum": 0.9,
-    "dampening": 0.3,
-    "weight_decay": 0.05,
-    "beta1": 0.9,
-    "beta2": 0.999,
-    "alpha": 0.9,
-}
-NUMBERS |= {"eps": 1e-3, "initial_accumulator": 0.1}
+NUMBERS = {"momentum": 0.9, "dampening": 0.3, "weight_decay": 0.05, "beta1": 0.9, "beta2": 0.999}
+NUMBERS |= {"alpha": 0.9, "eps": 1e-3, "initial_accumulator": 0.1}
 
 
 def stated(name: str, *optional: str) -> dict[str, Any]:
@@ -53,17 +46,10 @@ COSINE = {"name": "cosine", "over": 5, "final": 0.1}
 def rule(dtype: str, name: str, **stated: Any) -> Rule:
     """Make a rule; each number is rounded to `dtype`, and what is True is an option."""
     options = frozenset(key for key, value in stated.items() if value is True)
-    numbers = {key: value for key, value in stated.items() if key not in options}
-    rounded = {
-        key: rounded_to(dtype, value) if key not in {"every", "over"} else value
-        for key, value in numbers.items()
-    }
-    return Rule(name, tuple(rounded.items()), options)
-
-
-def rounded_to(dtype: str, number: float) -> float:
-    """Round a number to the format."""
-    return float(np.dtype(dtype).type(number))
+    exact = options | {"every", "over"}
+    rounded = {key: float(np.dtype(dtype).type(value)) for key, value in stated.items() if key not in exact}
+    whole = {key: value for key, value in stated.items() if key in ("every", "over")}
+    return Rule(name, tuple((whole | rounded).items()), options)
 
 
 def clipping(dtype: str, max_norm: float, eps: float) -> Rule:

@@ -10,6 +10,8 @@ pytest.importorskip("jax")
 pytest.importorskip("torch")
 
 from functools import cache
+from itertools import product
+from operator import methodcaller
 
 import flint
 import jax
@@ -21,6 +23,7 @@ from adapters import jax_functions, torch_functions
 from reference.activations import ACTIVATIONS, sigmoid, tanh
 from reference.arithmetic import FORMATS, Ball, Bounded, precision
 
+# How many ulps a function may be off, and the function in balls, where most are methods of that name.
 CONTRACT = {
     "exp": 5,
     "sigmoid": sigmoid.ULPS,
@@ -30,44 +33,19 @@ CONTRACT = {
     "log": 4,
     "erf": 6,
 }
-
-TRUTH = {
-    "exp": lambda t: t.exp(),
+TRUTH = {name: methodcaller(name) for name in CONTRACT} | {
     "sigmoid": lambda t: (1 + (t / 2).tanh()) / 2 if t > 0 else t.exp() / (1 + t.exp()),
-    "tanh": lambda t: t.tanh(),
     "softplus": lambda t: t.max(0) + (-abs(t)).exp().log1p(),
-    "log1p": lambda t: t.log1p(),
-    "log": lambda t: t.log(),
-    "erf": lambda t: t.erf(),
 }
 
+PLAIN = ("exp", "tanh", "log1p", "log")  # every framework has them under these names
 FUNCTIONS = {
-    "numpy": {
-        "exp": np.exp,
-        "sigmoid": sigmoid.sigmoid,
-        "tanh": np.tanh,
-        "softplus": lambda z: np.logaddexp(z, z.dtype.type(0)),
-        "log1p": np.log1p,
-        "log": np.log,
-    },
-    "torch": {
-        "exp": torch.exp,
-        "sigmoid": torch.sigmoid,
-        "tanh": torch.tanh,
-        "softplus": torch.nn.functional.softplus,
-        "log1p": torch.log1p,
-        "log": torch.log,
-        "erf": torch.erf,
-    },
-    "jax": {
-        "exp": jnp.exp,
-        "sigmoid": jax.nn.sigmoid,
-        "tanh": jnp.tanh,
-        "softplus": jax.nn.softplus,
-        "log1p": jnp.log1p,
-        "log": jnp.log,
-        "erf": jax.scipy.special.erf,
-    },
+    "numpy": {name: getattr(np, name) for name in PLAIN}
+    | {"sigmoid": sigmoid.sigmoid, "softplus": lambda z: np.logaddexp(z, z.dtype.type(0))},
+    "torch": {name: getattr(torch, name) for name in (*PLAIN, "sigmoid", "erf")}
+    | {"softplus": torch.nn.functional.softplus},
+    "jax": {name: getattr(jnp, name) for name in PLAIN}
+    | {"sigmoid": jax.nn.sigmoid, "softplus": jax.nn.softplus, "erf": jax.scipy.special.erf},
 }
 
 # Where the installed releases leave the contract: findings, each of which must still hold.
@@ -90,10 +68,8 @@ def grid(dtype, function, dense):
     edges = [0.0, 1.0, form.smallest_normal, 17.0, 20.0, 36.0, 37.0, 40.0, 88.0, 709.0, form.largest]
     points = np.concatenate([small, np.linspace(-24, 24, n), wide, edges])
     points = np.concatenate([points, -points]).astype(dtype)
-    least = {"log1p": -1, "log": 0.99 * form.smallest_normal}.get(
-        function, -np.inf
-    )  # XLA reads subnormals as 0
-    return np.unique(points[points > least])
+    least = {"log1p": -1, "log": 0.99 * form.smallest_normal}  # XLA reads subnormals as 0
+    return np.unique(points[points > least.get(function, -np.inf)])
 
 
 def evaluated(by, function, points):
@@ -153,12 +129,9 @@ NEW = [name for name in ACTIVATIONS if name not in {"sigmoid", "tanh", "relu", "
 
 # Where a framework's own function leaves its bound: findings, each of which must still hold.
 OUTSIDE = {
-    ("torch", "softplus", "float64", "value"): "linear above its threshold of 20 (pytorch #31110)",
-    ("torch", "softplus", "float64", "derivative"): "1 above its threshold of 20, where it is 1 − e⁻²⁰",
-    ("jax", "leaky_relu", "float64", "derivative"): "1 at the kink, not 0.01",
-    ("jax", "leaky_relu", "float32", "derivative"): "1 at the kink, not 0.01",
-    ("jax", "hardtanh", "float64", "derivative"): "1 at both kinks, not 0",
-    ("jax", "hardtanh", "float32", "derivative"): "1 at both kinks, not 0",
+    ("torch", "softplus", "float64", "value"),  # linear above its threshold of 20 (pytorch #31110)
+    ("torch", "softplus", "float64", "derivative"),  # 1 above its threshold of 20, where it is 1 − e⁻²⁰
+    *product(("jax",), ("leaky_relu", "hardtanh"), ("float64", "float32"), ("derivative",)),  # see KINKS
 }
 
 # Where an intermediate overflows though the result does not: at this z the framework states this.

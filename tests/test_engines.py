@@ -5,44 +5,25 @@ import pytest
 pytest.importorskip("jax")
 pytest.importorskip("torch")
 
-import subprocess
-import sys
+import logging
 import warnings
 from dataclasses import replace
 from functools import partial
 from itertools import product
-from pathlib import Path
 
 import jax
+import test_parity
 import torch
 from networks import ACTIVATIONS, LOSSES, network, parametrize_pairs
+from rules import OPTIMIZERS, rule
 
-from adapters import (
-    Adapter,
-    Choice,
-    Unavailable,
-    find_adapters,
-    jax_engines,
-    jax_grad,
-    torch_autograd,
-    torch_engines,
-)
+from adapters import Adapter, Choice, Unavailable, find_adapters, jax_grad, torch_autograd
 from adapters.registry import BUILT_IN, ENGINES
-from cases import Rule, load_case, load_cases, names
+from cases import load_case, load_cases, names
 from reference import Verdict, judge
 from reports.build import main
 from reports.parity import failure_of
 from reports.runs.expected_differences import expectation_of
-
-ROOT = Path(__file__).parent.parent
-HALF = 0.5  # exact in every format, as every number of a rule must be
-OPTIMIZERS = {
-    "momentum": Rule("sgd", (("momentum", HALF),)),
-    "nesterov": Rule("sgd", (("momentum", HALF),), frozenset({"nesterov"})),
-    "adam": Rule("adam", (("beta1", HALF), ("beta2", 0.75), ("eps", 2.0**-20))),
-    "adamw": Rule("adamw", (("beta1", HALF), ("beta2", 0.75), ("eps", 2.0**-20), ("weight_decay", 0.125))),
-    "rmsprop": Rule("rmsprop", (("alpha", 0.75), ("eps", 2.0**-20)), frozenset({"centered"})),
-}
 
 EACH_ENGINE = pytest.mark.parametrize("name", ENGINES)
 slow = pytest.mark.skipif("not config.getoption('--slow')", reason="each structure is compiled: --slow")
@@ -50,10 +31,10 @@ without_cuda = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a 
 
 
 def engine(name):
-    (found,) = find_adapters([name])
-    assert isinstance(found, Adapter), found
-    (program,) = found.programs
-    return program
+    (adapter,) = find_adapters([name])
+    assert isinstance(adapter, Adapter), adapter
+    (program,) = adapter.programs
+    return program.run
 
 
 def failures(problem, run, promises=names.outcome):
@@ -71,13 +52,13 @@ def pytest_generate_tests(metafunc):
 @EACH_ENGINE
 def test_every_activation_and_loss_agrees(name, activation, loss, dtype):
     problem = network((3, 4, 2), 5, activations=(activation, "identity"), loss=loss, dtype=dtype, steps=2)
-    assert failures(problem, engine(name).run) == []
+    assert failures(problem, engine(name)) == []
 
 
 QUICK = [("momentum", "float64"), ("adam", "float32")]
 UPDATES = [
     pytest.param(*update, marks=() if update in QUICK else slow)
-    for update in product(OPTIMIZERS, ["float64", "float32"])
+    for update in product(("momentum", "nesterov", "adam", "adamw", "centered"), ("float64", "float32"))
 ]
 
 
@@ -85,10 +66,9 @@ UPDATES = [
 @EACH_ENGINE
 def test_every_engine_updates_by_the_frameworks_optimizer_and_shows_its_state(name, optimizer, dtype):
     loss = ("half_squared_error", "mean")
-    problem = network(dtype=dtype, steps=3, optimizer=OPTIMIZERS[optimizer], loss=loss)
-    run = engine(name).run
-    assert failures(problem, run) == []
-    assert problem.updated_states <= set(next(run(problem.copy())))
+    problem = network(dtype=dtype, steps=3, optimizer=rule(dtype, **OPTIMIZERS[optimizer]), loss=loss)
+    assert failures(problem, engine(name)) == []
+    assert problem.updated_states <= set(next(engine(name)(problem.copy())))
 
 
 CASES = ["worked/document", "nets/not-trained", "edges/relu-at-zero", pytest.param("nets/deep", marks=slow)]
@@ -102,35 +82,26 @@ def test_shipped_cases_agree(name, case):
 
 
 COMPILED = [
-    *(
-        {"activations": activation, "dtype": dtype}
-        for activation in ACTIVATIONS
-        for dtype in ("float64", "float32")
-    ),
-    *({"loss": loss, "optimizer": OPTIMIZERS["adam"]} for loss in LOSSES),
+    *({"activations": name, "dtype": dtype} for name in ACTIVATIONS for dtype in ("float64", "float32")),
+    *({"loss": loss, "optimizer": rule("float64", **OPTIMIZERS["adam"])} for loss in LOSSES),
 ]
 
 
 @slow
 @pytest.mark.parametrize("given", COMPILED, ids=str)
 def test_torch_compile_agrees_for_every_activation_and_loss(given):
-    assert failures(network((3, 4, 2), 5, steps=2, **given), engine("torch-compile").run) == []
+    assert failures(network((3, 4, 2), 5, steps=2, **given), engine("torch-compile")) == []
 
 
-# each is what it says
+# each is what it says; of torch.func that is in test_adapters.py
 
 
 @pytest.fixture
 def fresh():
     """Compile anew in this test, and leave nothing behind that was compiled with what it plants."""
-
-    def clear():
-        jax_grad.compiled_step.cache_clear()
-        jax.clear_caches()
-
-    clear()
+    jax_grad.compiled_step.cache_clear()
     yield
-    clear()
+    jax_grad.compiled_step.cache_clear()
 
 
 @pytest.fixture
@@ -147,38 +118,26 @@ def calls(monkeypatch, fresh):
     return recorded
 
 
-def test_the_functional_engine_records_nothing_in_its_tensors(monkeypatch):
-    def forbidden(*_, **__):
-        raise AssertionError("backward was called")
-
-    monkeypatch.setattr(torch.Tensor, "backward", forbidden)
-    assert failures(network(), engine("torch-func").run) == []
-    assert [found.verdict for found in failures(network(), torch_autograd.train)] == [Verdict.ERROR]
+CALLS = {
+    "jax-eager": [((4, 3), True), ((4, 1), True)] * 3,  # Python runs in every step
+    "jax-forward": [((4, 3), False), ((4, 1), False)],  # once, to be compiled
+    "jax-vmap": [((1, 3), False), ((1, 1), False)],  # one example at a time
+}
 
 
-def test_the_eager_engine_runs_python_in_every_step_and_compiles_nothing(calls):
-    list(engine("jax-eager").run(network((2, 3, 1), 4, steps=3)))
-    assert calls == [((4, 3), True), ((4, 1), True)] * 3
+@pytest.mark.parametrize("name", CALLS)
+def test_what_is_compiled_and_for_what_shapes(name, calls):
+    list(engine(name)(network((2, 3, 1), 4, steps=3)))
+    assert calls == CALLS[name]
     assert not jax.config.jax_disable_jit
-    assert jax_grad.compiled_step.cache_info().currsize == 0
+    assert jax_grad.compiled_step.cache_info().currsize == (name != "jax-eager")
 
 
-@pytest.mark.parametrize("name", ["jax-forward", "jax-vmap"])
-def test_the_other_engines_are_compiled_once(name, calls):
-    list(engine(name).run(network((2, 3, 1), 4, steps=3)))
-    assert len(calls) == 2
-
-
-def test_the_engine_by_example_sees_one_example_at_a_time(calls):
-    list(engine("jax-vmap").run(network((2, 3, 1), 4)))
-    assert [shape for shape, _ in calls] == [(1, 3), (1, 1)]
-
-
-def test_a_mean_without_its_factor_is_caught(fresh):
+def test_a_mean_without_its_factor_is_caught():
     def wrong(problem):
         def by_sum(structure, objective):
             name, _, numbers = structure.loss
-            return jax_engines.by_example(replace(structure, loss=(name, "sum", numbers)), objective)
+            return jax_grad.by_example(structure._replace(loss=(name, "sum", numbers)), objective)
 
         return jax_grad.train(problem, step_for=partial(jax_grad.step_of, differentiate=by_sum))
 
@@ -187,7 +146,8 @@ def test_a_mean_without_its_factor_is_caught(fresh):
     assert failures(network(), wrong) == []
 
 
-def test_forward_mode_meets_no_custom_vjp(fresh, monkeypatch):
+@pytest.mark.usefixtures("fresh")
+def test_forward_mode_meets_no_custom_vjp(monkeypatch):
     """JAX has no forward mode for it, and says so: an engine that went backwards would run it."""
     activate = jax_grad.activate
 
@@ -197,39 +157,32 @@ def test_forward_mode_meets_no_custom_vjp(fresh, monkeypatch):
         return function(z)
 
     monkeypatch.setattr(jax_grad, "activate", planted)
-    (found,) = failures(network(), engine("jax-forward").run)
-    assert found.verdict is Verdict.ERROR
-    assert "forward-mode" in found.reason
+    (finding,) = failures(network(), engine("jax-forward"))
+    assert finding.verdict is Verdict.ERROR
+    assert "forward-mode" in finding.reason
     for name in ("jax-eager", "jax-vmap"):
-        assert failures(network(), engine(name).run)[0].verdict is Verdict.DIFFERS
+        assert failures(network(), engine(name))[0].verdict is Verdict.DIFFERS
 
 
 def test_forward_mode_declines_what_its_memory_does_not_hold():
-    limit = jax_engines.MAX_PARAMETERS_FORWARD
+    limit = jax_grad.MAX_PARAMETERS_FORWARD
     assert 8 * limit**2 <= 2**28 < 8 * (limit + 1) ** 2
-    problem = network((80, 80), 1)
-    assert problem.size > limit
-    (found,) = failures(problem, engine("jax-forward").run)
-    assert found.verdict is Verdict.NO_EQUIVALENT
-    assert found.reason == "forward mode is run for up to 5,792 parameters, not 6,480"
+    (finding,) = failures(network((80, 80), 1), engine("jax-forward"))
+    assert finding.verdict is Verdict.NO_EQUIVALENT
+    assert finding.reason == "forward mode is run for up to 5,792 parameters, not 6,480"
 
 
 @slow
-def test_pytorchs_compiler_compiles_one_whole_graph():
+def test_pytorch_compiles_one_whole_graph_and_that_is_judged(monkeypatch):
     from torch._dynamo.utils import counters
 
     counters.clear()
-    list(engine("torch-compile").run(network(steps=3)))
+    activate = torch_autograd.activate
+    monkeypatch.setattr(torch_autograd, "activate", lambda name, z: activate(name, z) * (1 + 1e-12))
+    assert failures(network(), engine("torch-compile"))[0].quantity == "loss"
     assert counters["stats"]["unique_graphs"] == 1
     assert not counters["graph_break"]
     assert counters["inductor"] or counters["aot_autograd"]["ok"]
-
-
-@slow
-def test_what_pytorch_compiles_is_judged_and_no_copy_of_it(monkeypatch):
-    activate = torch_autograd.activate
-    monkeypatch.setattr(torch_autograd, "activate", lambda name, z: activate(name, z) * (1 + 1e-12))
-    assert failures(network(), engine("torch-compile").run)[0].quantity == "loss"
 
 
 # where one cannot run
@@ -237,54 +190,61 @@ def test_what_pytorch_compiles_is_judged_and_no_copy_of_it(monkeypatch):
 
 def test_without_a_compiler_or_pythons_headers_nothing_is_compiled(monkeypatch):
     monkeypatch.setattr("sysconfig.get_paths", lambda: {"include": "/nowhere"})
-    assert torch_engines.missing_compiler() == "no Python headers: there is no /nowhere/Python.h"
+    assert torch_autograd.missing_compiler() == "no Python headers: there is no /nowhere/Python.h"
     monkeypatch.setenv("CXX", "no-such-compiler")
     reason = "no C++ compiler: no-such-compiler is not installed"
-    assert torch_engines.find_compiled() == Unavailable("torch-compile", Verdict.NOT_RUN, reason)
+    assert torch_autograd.find_compiled() == Unavailable("torch-compile", Verdict.NOT_RUN, reason)
 
 
 def test_only_the_compilers_own_deprecation_is_ignored():
-    with torch_engines.without_compiler_deprecations():
+    with torch_autograd.without_compiler_deprecations():
         warnings.warn("`torch.jit.script_method` is deprecated. Please switch", DeprecationWarning, 1)
         with pytest.raises(DeprecationWarning, match="something else"):
             warnings.warn("something else is deprecated", DeprecationWarning, 1)
 
 
+@pytest.fixture
+def asking(request, monkeypatch):
+    """Give a function that returns what the parity tests choose where pytest is given an option."""
+
+    def asking(option, value):
+        monkeypatch.setattr(request.config.option, option, value)
+        return test_parity.choice(request.config)
+
+    return asking
+
+
+USUAL, ON_CUDA = ("numpy", "torch", "jax"), ("torch-cuda", "jax-cuda")
+DOCUMENT = ["--select", "worked/document", "--dtype", "float32"]
+
+
 @without_cuda
 @pytest.mark.usefixtures("without_pictures")
-def test_a_device_that_was_asked_for_and_is_absent_fails_the_report(tmp_path, capsys):
-    asked = ["--select", "worked/document", "--dtype", "float32", "--out", str(tmp_path / "out")]
-    assert main([*asked, "--device", "cuda"]) == 1
+def test_a_device_that_was_asked_for_and_is_absent_fails_report_and_tests(asking, tmp_path, capsys):
+    assert main([*DOCUMENT, "--device", "cuda", "--out", str(tmp_path / "out")]) == 1
     printed = capsys.readouterr().out
     assert "Asked for, but not run: torch-cuda, jax-cuda." in printed
     assert "Not run: torch-cuda, because no CUDA device." in printed
     assert "agrees" in printed  # NumPy, all the same
+    choice = asking("device", "cuda")
+    assert (choice.names, choice.required) == (("numpy", *ON_CUDA), ON_CUDA)
+    for name in ON_CUDA:
+        failure = failure_of(load_case("worked/document"), name, "float32")
+        assert (failure.not_run, "not run: no CUDA device" in failure.text) == (True, True)
 
 
-def pytest_of_document(*arguments):
-    run = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "tests/test_parity.py", *arguments]
-    return subprocess.run(run, cwd=ROOT, capture_output=True, text=True, check=False)
+def test_what_jax_logs_while_it_looks_for_a_device_is_not_printed(monkeypatch, caplog):
+    log = logging.getLogger("jax._src.xla_bridge")
 
+    def devices(platform):
+        log.warning("An NVIDIA GPU may be present on this machine")
+        raise RuntimeError(f"unknown backend {platform}")
 
-@without_cuda
-def test_a_device_that_was_asked_for_and_is_absent_fails_the_parity_tests():
-    done = pytest_of_document("--device", "cuda", "-k", "document and float32 and not published")
-    assert done.returncode == 1
-    assert "2 failed, 1 passed" in done.stdout
-    assert "not run: no CUDA device" in done.stdout
-    assert "--adapter jax-cuda" in done.stdout  # the command that repeats it
-    assert "Warning" not in done.stdout + done.stderr
-
-
-@without_cuda
-def test_looking_for_a_device_says_so_and_prints_nothing_else():
-    code = (
-        "from adapters import find_adapters\nfound = find_adapters(['jax', 'jax-cuda', 'torch-cuda'])[1:]\n"
-    )
-    code += "for one in found: print(one.verdict, one.reason)"
-    looked = [sys.executable, "-W", "error", "-c", code]
-    done = subprocess.run(looked, cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout + done.stderr == "not run no CUDA device\n" * 2
+    monkeypatch.setattr(jax, "devices", devices)
+    level = log.level
+    assert jax_grad.first_device.__wrapped__("cuda") is None
+    assert log.level == level
+    assert not caplog.records
 
 
 # on a device: the same code, here on the processor
@@ -292,11 +252,10 @@ def test_looking_for_a_device_says_so_and_prints_nothing_else():
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_what_runs_on_a_device_agrees(dtype):
-    problem = network(dtype=dtype, optimizer=OPTIMIZERS["adam"], steps=2)
-    assert failures(problem, partial(torch_engines.run_on_device, device="cpu"), names.observable) == []
+    problem = network(dtype=dtype, optimizer=rule(dtype, **OPTIMIZERS["adam"]), steps=2)
+    assert failures(problem, torch_autograd.train_on_device, names.observable) == []
     for observe, promises in ((False, names.outcome), (True, names.observable)):
-        run = partial(jax_engines.train_on_device, observe=observe, platform="cpu")
-        assert failures(problem, run, promises) == []
+        assert failures(problem, partial(jax_grad.train_on_device, observe=observe), promises) == []
 
 
 @pytest.fixture
@@ -309,7 +268,7 @@ def low_precision():
 
 
 @pytest.mark.usefixtures("low_precision")
-def test_pytorchs_tf32_is_off_in_every_step_and_as_it_was_between_them(monkeypatch):
+def test_pytorchs_tf32_is_off_in_every_step_and_as_it_was_between_them_or_it_is_an_error(monkeypatch):
     seen = []
     linear = torch.nn.functional.linear
 
@@ -318,20 +277,16 @@ def test_pytorchs_tf32_is_off_in_every_step_and_as_it_was_between_them(monkeypat
         return linear(*given)
 
     monkeypatch.setattr(torch_autograd.F, "linear", spy)
-    for _ in torch_engines.run_on_device(network(dtype="float32", steps=2), "cpu"):
+    for _ in torch_autograd.train_on_device(network(dtype="float32", steps=2)):
         assert torch.get_float32_matmul_precision() == "high"
     assert seen == [("highest", False)] * 4
-
-
-@pytest.mark.usefixtures("low_precision")
-def test_tf32_that_cannot_be_switched_off_is_an_error(monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(torch, "set_float32_matmul_precision", lambda _: None)
-        (found,) = failures(network(), partial(torch_engines.run_on_device, device="cpu"))
-    assert (found.verdict, "TF32 cannot be switched off" in found.reason) == (Verdict.ERROR, True)
+        (finding,) = failures(network(), torch_autograd.train_on_device)
+    assert (finding.verdict, "TF32 cannot be switched off" in finding.reason) == (Verdict.ERROR, True)
 
 
-def test_jax_asks_for_full_precision_in_every_product_and_nowhere_else(monkeypatch):
+def test_jax_asks_for_full_precision_in_every_product_and_nowhere_else():
     lowered = []
 
     def spy(structure):
@@ -343,11 +298,8 @@ def test_jax_asks_for_full_precision_in_every_product_and_nowhere_else(monkeypat
 
         return run
 
-    problem = network(dtype="float32")
-    train = jax_grad.train
-    monkeypatch.setattr(jax_grad, "train", lambda *given, **options: train(*given, step_for=spy, **options))
-    list(jax_engines.train_on_device(problem, observe=False, platform="cpu"))
-    list(jax_grad.train(problem))
+    for train in (jax_grad.train_on_device, jax_grad.train):
+        list(train(network(dtype="float32"), step_for=spy))
     on_device, plain = [
         [line for line in text.splitlines() if "stablehlo.dot_general" in line] for text in lowered
     ]
@@ -360,41 +312,40 @@ def test_jax_asks_for_full_precision_in_every_product_and_nowhere_else(monkeypat
 
 
 def test_every_built_in_adapter_can_be_named_and_knows_its_framework():
-    for (name, row), found in zip(BUILT_IN.items(), find_adapters(tuple(BUILT_IN)), strict=True):
-        assert (found.name, row.framework) == (name, name.split("-")[0] if "-" in name else "")
-        if isinstance(found, Adapter):
-            assert found.framework == row.framework
+    for (name, row), adapter in zip(BUILT_IN.items(), find_adapters(tuple(BUILT_IN)), strict=True):
+        assert (adapter.name, row.framework) == (name, name.split("-")[0] if "-" in name else "")
+        assert isinstance(adapter, Unavailable) or adapter.framework == row.framework
 
 
-def test_engines_run_where_they_are_asked_for():
-    assert ENGINES == ("torch-func", "jax-eager", "jax-forward", "jax-vmap")
-    assert [adapter.name for adapter in find_adapters()] == ["numpy", "torch", "jax"]
-    assert Choice().names == ("numpy", "torch", "jax")
-    assert Choice(engines=True).names == ("numpy", "torch", "jax", *ENGINES)
-    assert Choice(("torch-compile",)).names == ("torch-compile",)
-    assert Choice(("jax-vmap",), engines=True).names[:2] == ("jax-vmap", "torch-func")
+CHOSEN = [
+    (Choice(), USUAL, ()),
+    (Choice(engines=True), (*USUAL, "torch-func", "jax-eager", "jax-forward", "jax-vmap"), ()),
+    (Choice(("torch-compile",)), ("torch-compile",), ("torch-compile",)),
+    (
+        Choice(("jax-vmap",), engines=True),
+        ("jax-vmap", "torch-func", "jax-eager", "jax-forward"),
+        ("jax-vmap",),
+    ),
+    (Choice(device="cuda"), ("numpy", *ON_CUDA), ON_CUDA),
+    (
+        Choice(("torch", "jax@../old/bin/python"), device="cuda"),
+        ("torch-cuda", "jax-cuda@../old/bin/python"),
+        ("torch-cuda", "jax-cuda@../old/bin/python", *ON_CUDA),
+    ),
+]
 
 
-def test_a_device_takes_the_place_of_the_processor_and_is_required():
-    assert Choice(device="cuda").names == ("numpy", "torch-cuda", "jax-cuda")
-    assert Choice(device="cuda").required == ("torch-cuda", "jax-cuda")
-    assert Choice(("torch", "jax@../old/bin/python"), device="cuda").names == (
-        "torch-cuda",
-        "jax-cuda@../old/bin/python",
-    )
-    assert Choice(("torch", "numpy")).required == ("torch", "numpy")
-    assert Choice(engines=True).required == ()
+@pytest.mark.parametrize(("choice", "run", "required"), CHOSEN)
+def test_what_runs_and_what_is_required(choice, run, required):
+    assert (choice.names, choice.required) == (run, required)
 
 
 @pytest.mark.usefixtures("without_pictures")
-def test_the_options_add_the_engines(tmp_path, capsys):
-    asked = ["--select", "worked/document", "--dtype", "float64", "--out", str(tmp_path / "out")]
-    assert main([*asked, "--engines"]) == 0
+def test_the_options_add_the_engines(asking, tmp_path, capsys):
+    assert main([*DOCUMENT, "--engines", "--out", str(tmp_path / "out")]) == 0
     header = next(line for line in capsys.readouterr().out.splitlines() if "numpy" in line)
-    assert header.split() == ["case", "dtype", "numpy", "torch", "jax", *ENGINES]
-    done = pytest_of_document("--collect-only", "-q", "--engines", "-k", "document and float64")
-    collected = [line for line in done.stdout.splitlines() if "test_parity[" in line]
-    assert len(collected) == 3 + len(ENGINES)
+    assert header.split() == ["case", "dtype", *USUAL, *ENGINES]
+    assert asking("engines", True).names == (*USUAL, *ENGINES)
 
 
 # what cases expect of the frameworks
@@ -405,31 +356,30 @@ def test_what_a_case_expects_of_a_framework_holds_for_its_engines(name):
     assert failure_of(load_case("divergences/x64-off"), name, "float64") is None
 
 
-EXPECTS = """
-forms: defaults
-dtypes: [float64]
-expect: {{jax: {{errs: {quantity}, because: float64 is off}}}}
-"""
+@pytest.fixture
+def expecting(folder):
+    """Give a function that loads the case of two layers with what it expects of JAX at a quantity."""
+
+    def expecting(quantity, forms):
+        path = folder / "mine" / "two-layers.yaml"
+        expects = f"expect: {{jax: {{errs: {quantity}, because: float64 is off}}}}"
+        path.write_text(f"{path.read_text()}\nforms: {forms}\ndtypes: [float64]\n{expects}\n")
+        return load_cases(folder)[0]
+
+    return expecting
 
 
 @pytest.mark.parametrize(("quantity", "is_met"), [("z1", True), ("a2", True), ("dL/dz1", False)])
-def test_an_engine_may_hide_what_is_expected_but_not_fail_before_it(folder, quantity, is_met):
-    path = folder / "mine" / "two-layers.yaml"
-    path.write_text(path.read_text() + EXPECTS.format(quantity=quantity))
-    (case,) = load_cases(folder)
-    failure = failure_of(case, "jax-eager", "float64")
+def test_an_engine_may_hide_what_is_expected_but_not_fail_before_it(expecting, quantity, is_met):
+    failure = failure_of(expecting(quantity, "defaults"), "jax-eager", "float64")
     assert (failure is None) is is_met
-    if failure is not None:
-        assert "was expected to be in error at dL/dz1" in failure.text
+    assert is_met or "was expected to be in error at dL/dz1" in failure.text
 
 
-def test_an_engine_that_agrees_in_all_it_states_is_taken_at_its_word(folder):
-    path = folder / "mine" / "two-layers.yaml"
-    path.write_text(path.read_text() + EXPECTS.format(quantity="z1").replace("forms: defaults", ""))
-    (case,) = load_cases(folder)
+def test_an_engine_that_agrees_in_all_it_states_is_taken_at_its_word(expecting):
+    case = expecting("z1", "stated")
     (eager,) = find_adapters(["jax-eager"])
     assert expectation_of(case, "float64", eager, []) is None
     assert failure_of(case, "jax-eager", "float64") is None
     assert failure_of(case, "jax", "float64") is not None  # it shows z1, which agrees: news
-    named = replace(eager, name="jax")
-    assert expectation_of(case, "float64", named, []) is not None
+    assert expectation_of(case, "float64", replace(eager, name="jax"), []) is not None

@@ -23,7 +23,7 @@ from networks import network
 from rules import OPTIMIZERS, rule
 
 from adapters import Adapter, find_adapters
-from adapters.isolation import Limits, child, isolated
+from adapters.isolation import Limits, isolated, remote
 from adapters.isolation.messages import Corrupted, Message, encode, problem_header, problem_of, receive
 from cases import load_case
 from cases.problem import stacked
@@ -45,9 +45,9 @@ def interruptible():
 
 
 def isolate(name, limits=None):
-    found = isolated(f"faulty:{name}", f"faulty:{name}", limits or Limits(seconds=60, gib=0.25))
-    assert isinstance(found, Adapter), found
-    return found
+    adapter = isolated(f"faulty:{name}", f"faulty:{name}", limits or Limits(seconds=60, gib=0.25))
+    assert isinstance(adapter, Adapter), adapter
+    return adapter
 
 
 @pytest.fixture(scope="module")
@@ -60,8 +60,8 @@ def as_named():
 def impatient():
     """Give the same with little patience, but for its start: the machine may be busy."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(child, "STARTUP_FACTOR", 60)
-        yield isolate("as_named", Limits(seconds=2))
+        patch.setattr(remote, "STARTUP_FACTOR", 60)
+        yield isolate("as_named", Limits(seconds=1.5))
 
 
 def reasons(adapter, what):
@@ -124,14 +124,11 @@ def test_a_damaged_message_is_corrupted_and_nothing_worse(data):
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_a_problem_arrives_as_it_was_sent(optimizer):
-    problem = network(
-        optimizer=rule("float32", **OPTIMIZERS[optimizer]), steps=3, dtype="float32", until=0.25
-    )
-    message = received(encode(problem_header(problem), problem.inputs))
-    arrived = problem_of(message.header, message.arrays)
-    assert arrived.constants == problem.constants
-    for name in ("activations", "loss", "reduction", "optimizer", "steps", "until", "not_trained", "dtype"):
-        assert getattr(arrived, name) == getattr(problem, name)
+    made = rule("float32", **OPTIMIZERS[optimizer])
+    problem = network(optimizer=made, steps=3, dtype="float32", until=0.25)
+    arrived = problem_of(*received(encode(problem_header(problem), problem.inputs)))
+    assert problem_header(arrived) == problem_header(problem)
+    assert_same(arrived.inputs, problem.inputs)
 
 
 # the same numbers
@@ -143,21 +140,14 @@ def test_isolated_adapters_state_the_same_numbers(name, dtype):
     (plain,), (alone,) = find_adapters([name]), find_adapters([name], Limits())
     assert (plain.name, plain.version) == (alone.name, alone.version)
     problem = load_case("formats/small" if "16" in dtype else "nets/mixed-activations").problem(dtype)
+    stack = stacked([network((2, 3, 2), 3, seed=seed, dtype=dtype) for seed in range(5)])
     for one, other in zip(plain.programs, alone.programs, strict=True):
         assert (one.name, one.accumulators) == (other.name, other.accumulators)
-        for left, right in zip(one.run(problem.copy()), other.run(problem.copy()), strict=False):
-            assert_same(left, right)
-
-
-@pytest.mark.parametrize("name", ["numpy", "torch", "jax"])
-def test_isolated_adapters_state_the_same_numbers_of_a_stack(name):
-    (plain,), (alone,) = find_adapters([name]), find_adapters([name], Limits())
-    stack = stacked([network((2, 3, 2), 3, seed=seed) for seed in range(5)])
-    for one, other in zip(plain.programs, alone.programs, strict=True):
         assert one.stacked.how == other.stacked.how
-        pairs = zip(one.stacked.run(stack.copy()), other.stacked.run(stack.copy()), strict=True)
-        for left, right in pairs:
-            assert_same(left, right)
+        runs = [(one.run, other.run, problem), (one.stacked.run, other.stacked.run, stack)]
+        for here, there, alike in runs:
+            for left, right in zip(here(alike.copy()), there(alike.copy()), strict=True):
+                assert_same(left, right)
 
 
 def test_a_crash_in_a_stack_is_a_fault_and_the_next_stack_is_trained():
@@ -194,7 +184,7 @@ def test_what_does_no_harm_is_no_fault(what, as_named):
 
 @pytest.mark.parametrize("what", faulty.HANGS)
 def test_a_program_that_gives_no_reply_is_ended(what, impatient):
-    assert reasons(impatient, what) == ["", "gave no reply within 2 s and was ended"]
+    assert reasons(impatient, what) == ["", "gave no reply within 1.5 s and was ended"]
 
 
 def test_a_process_that_ends_between_two_requests_says_how(as_named):
@@ -206,18 +196,31 @@ def test_a_process_that_ends_between_two_requests_says_how(as_named):
         list(run)
 
 
+def test_a_training_whose_process_another_has_ended_says_so(as_named):
+    problem, run = RATE_RIGHT.problem("float64"), as_named.programs[0].run
+    training = run(replace(problem, case="honest", steps=9, until=None))
+    next(training)
+    assert reasons(as_named, "exits")[1] == "ended the process with exit code 3"
+    assert reasons(as_named, "honest") == ["", "", ""]
+    with pytest.raises(Fault, match="its process was ended because of what another training did in it"):
+        next(training)
+
+
+def child_of(program):
+    return program.run.__self__._process._child._process  # noqa: SLF001 - the test looks behind
+
+
 def test_a_request_that_is_not_read_in_time_ends_the_process(impatient):
     """A stopped process reads nothing; the problem is larger than a pipe holds."""
-    run = impatient.programs[0].run
-    next(run(network()))
-    process = run.__self__._process  # noqa: SLF001 - the test stops it from outside
-    os.kill(process._child._process.pid, signal.SIGSTOP)  # noqa: SLF001 - the same
-    with pytest.raises(Fault, match="gave no reply within 2 s and was ended"):
-        next(run(network((300, 300, 1))))
+    (program,) = impatient.programs
+    next(program.run(network()))
+    os.kill(child_of(program).pid, signal.SIGSTOP)
+    with pytest.raises(Fault, match=r"gave no reply within 1\.5 s and was ended"):
+        next(program.run(network((300, 300, 1))))
 
 
-def test_the_other_adapters_go_on_after_a_crash():
-    adapters = [isolate("as_named"), *find_adapters(["numpy"])]
+def test_the_other_adapters_go_on_after_a_crash(as_named):
+    adapters = [as_named, *find_adapters(["numpy"])]
     rows, _ = run_case(replace(RATE_RIGHT, name="crashes"), "float64", adapters)
     crashed, numpy = ([row for row in rows if row.subject.adapter == one.name] for one in adapters)
     assert failures(crashed)[0].startswith("ended the process by SIGSEGV")
@@ -287,14 +290,15 @@ def holds(condition, seconds=100):
 
 
 def test_a_process_outlives_the_thread_that_started_it():
-    found = []
-    started = ("numpy", "adapters.numpy_reference:adapter", Limits(gib=3))
-    thread = threading.Thread(target=lambda: found.append(isolated(*started)))
+    started = []
+    given = ("numpy", "adapters.numpy_reference:adapter", Limits(gib=3))
+    thread = threading.Thread(target=lambda: started.append(isolated(*given)))
     thread.start()
     thread.join()
-    assert not failures(rows_of(found[0], "worked/document"))
-    process = found[0].programs[0].run.__self__._process  # noqa: SLF001 - the test looks behind
-    assert process.generation == 1
+    (program,) = started[0].programs
+    child = child_of(program)
+    assert not failures(rows_of(started[0], "worked/document"))
+    assert child_of(program) is child
 
 
 def test_ctrl_c_ends_a_build_and_its_adapter_processes_at_once(tmp_path):
@@ -313,9 +317,8 @@ def test_ctrl_c_ends_a_build_and_its_adapter_processes_at_once(tmp_path):
 def test_an_adapter_process_ends_when_its_parent_is_killed():
     code = """if True:
         import time
-        from adapters.isolation import Limits
-        from adapters.registry import load_isolated
-        load_isolated('numpy', 'adapters.numpy_reference:adapter', Limits(gib=3.25))
+        from adapters.isolation import Limits, isolated
+        isolated('numpy', 'adapters.numpy_reference:adapter', Limits(gib=3.25))
         print('ready', flush=True)
         time.sleep(600)
     """

@@ -1,8 +1,7 @@
 """The start of an adapter process: `python adapters/isolation SETTINGS`, perhaps of another Python.
 
 That Python needs to be 3.11 or later, with NumPy and the framework; an older one must still be able to read
-this file, and then says so. Requests arrive by what was standard input, and replies leave by what was
-standard output. An adapter that reads finds nothing there; what it writes goes to a file.
+this file, and then says so.
 """
 
 from __future__ import annotations
@@ -42,18 +41,17 @@ def make_packages_importable(path: list[str], folder: str) -> None:
     vars(sys.modules["cases"]).update(Problem=problem.Problem, Rule=problem.Rule)
 
 
-def divert_standard_streams() -> None:
-    """Put an empty file in place of standard input, and one that is read back in place of output."""
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    os.dup2(os.memfd_create("stdout") if hasattr(os, "memfd_create") else os.open(os.devnull, os.O_RDWR), 1)
-
-
 def main() -> None:
-    """Serve until there are no more requests."""
+    """Serve until there are no more requests.
+
+    They arrive by what was standard input, and replies leave by what was standard output. An adapter that
+    reads finds nothing there; what it writes goes to a file that is read back.
+    """
     if sys.version_info < OLDEST:
         sys.exit("it is Python {}.{}.{}, expected {}.{} or later".format(*sys.version_info[:3], *OLDEST))
     settings = json.loads(sys.argv[1])
-    divert_standard_streams()
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(os.memfd_create("stdout") if hasattr(os, "memfd_create") else os.open(os.devnull, os.O_RDWR), 1)
     make_packages_importable(settings["path"], settings["folder"])
     import_module("adapters.isolation.worker").serve(REQUESTS, REPLIES, settings)
 

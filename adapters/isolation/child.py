@@ -1,66 +1,62 @@
-"""An adapter in a child process: spawned, asked with a time limit, ended with all that it has started."""
+"""A child process, spawned and asked with a time limit, and ended with all that it has started."""
 
-import atexit
-import json
 import math
 import os
 import select
 import signal
 import subprocess
-import sys
 import tempfile
-import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Final
 
-from adapters.isolation.messages import Corrupted, Message, encode, receive
-from adapters.isolation.resource_limits import Limits
 from cases.errors import exit_reason
-from cases.protocol import Fault, NoEquivalent
 
-T = TypeVar("T")
-
-# Loading a framework may take this many times the time and the memory of anything else.
-STARTUP_FACTOR = 5
-
-# Seconds after which it is looked whether the child lives: what it has forked may hold its pipes open.
-POLL_INTERVAL_S = 0.25
-
-# Seconds that a killed process may take to be gone.
-KILL_TIMEOUT_S = 10.0
-
-# Characters of the end of standard error that an exit reason quotes.
-STDERR_TAIL = 300
-
-# The environment variable that marks a child, all that it starts, and what those start in turn.
-MARK = "BACKPROP_PARITY_ADAPTER"
-
-# Orphans are looked for this often, because one may be starting another while it is ended.
-ORPHAN_ROUNDS = 10
+POLL_INTERVAL_S = 0.25  # to look whether the child lives: what it has forked may hold its pipes open
+KILL_TIMEOUT_S = 10.0  # that a killed process may take to be gone
+STDERR_TAIL = 300  # characters of the end of standard error that an exit reason quotes
+MARK = "BACKPROP_PARITY_ADAPTER"  # a variable that is set in a child and in all that descends from it
+ORPHAN_ROUNDS = 10  # because one may be starting another while it is ended
+MAX_MEMORY: Final = 2**56  # bytes that no machine has; the system takes no limit that is infinite
 
 
 @dataclass(frozen=True)
-class Source:
-    """An adapter's name, where it is loaded from, and under which interpreter."""
+class Limits:
+    """The limits of one adapter process; to start, and load its framework, it may take five times as much.
 
-    name: str
-    location: str
-    python: str
+    Attributes
+    ----------
+    seconds
+        For one reply: a training step.
+    gib
+        Memory of its own, in GiB, beyond what it has when it is loaded, and the size of any file that it
+        writes. On Linux only.
+    """
+
+    seconds: float = 120.0
+    gib: float = 4.0
+    may_print: bool = False  # whether what it writes to standard output is printed here, and no fault
+
+    @property
+    def memory(self) -> int:
+        """The memory in bytes."""
+        return int(min(self.gib * 2**30, MAX_MEMORY))
+
+    @property
+    def shown_memory(self) -> str:
+        """What is said of the memory where a process may have wanted more."""
+        return f" (it may take {self.gib:g} GiB of memory)" if self.gib < math.inf else ""
+
+
+# A process of its own and nothing else: a program that is right in this process is right there.
+UNBOUNDED: Final = Limits(math.inf, math.inf, may_print=True)
 
 
 class Child:
-    """A child process, spawned and never forked, with a pipe to it and one from it.
-
-    Raises
-    ------
-    OSError
-        If there is no such program.
-    """
+    """A child process, spawned and never forked, with a pipe to it and one from it, or an OSError."""
 
     def __init__(self, *command: str) -> None:
         self._mark = uuid.uuid4().hex
@@ -77,24 +73,20 @@ class Child:
         except OSError:
             self._stderr.close()
             raise
-        self._requests, self._replies = (
-            stream.fileno()  # type: ignore[union-attr]  # both are pipes
-            for stream in (self._process.stdin, self._process.stdout)
-        )
+        streams = self._process.stdin, self._process.stdout
+        self._requests, self._replies = (stream.fileno() for stream in streams if stream)
         for pipe in (self._requests, self._replies):
             os.set_blocking(pipe, False)
 
     def is_alive(self) -> bool:
-        """Whether it has not ended."""
         return self._process.poll() is None
 
     def read_exactly(self, count: int, deadline: float) -> bytearray:
         """Read exactly `count` bytes, or raise TimeoutError, or EOFError if no more can come."""
         data, filled = bytearray(count), 0
-        left = memoryview(data)
         while filled < count:
             self._wait(self._replies, select.POLLIN, deadline)
-            taken = os.readv(self._replies, [left[filled:]])
+            taken = os.readv(self._replies, [memoryview(data)[filled:]])
             if not taken:
                 raise EOFError
             filled += taken
@@ -131,25 +123,19 @@ class Child:
                 with suppress(OSError):  # what it was still to read
                     stream.close()
 
-    def exit_reason(self, memory_limit: str) -> str:
-        """Say how the process ended, with the end of its standard error, and end what is left of it.
-
-        `memory_limit` is appended where a signal ended it, as exhausted memory does.
-        """
+    def exit_reason(self, of_signal: str) -> str:
+        """Say how the process ended, if `of_signal` that too, and its last words; end what is left of it."""
         try:
             code = self._process.wait(timeout=1)
         except subprocess.TimeoutExpired:
             self.end()
             return "closed its pipes and was ended"
-        tail = self._stderr_tail()
+        self._stderr.seek(max(0, self._stderr.seek(0, os.SEEK_END) - STDERR_TAIL))
+        *_, last = ["", *self._stderr.read().decode(errors="replace").strip().splitlines()]
         self.end()
-        return exit_reason(code) + memory_limit * (code < 0) + (f"; its last words: {tail}" if tail else "")
-
-    def _stderr_tail(self) -> str:
-        size = self._stderr.seek(0, os.SEEK_END)
-        self._stderr.seek(max(0, size - STDERR_TAIL))
-        lines = self._stderr.read().decode(errors="replace").strip().splitlines()
-        return lines[-1].strip() if lines else ""
+        return (
+            exit_reason(code) + of_signal * (code < 0) + (f"; its last words: {last.strip()}" if last else "")
+        )
 
 
 def end_orphans(mark: str) -> None:
@@ -170,109 +156,3 @@ def _variables(environment: Path) -> list[bytes]:
         return environment.read_bytes().split(b"\0")
     except OSError:  # another user's, or it has ended meanwhile
         return []
-
-
-class AdapterProcess:
-    """One adapter in a child process, spawned when it is first wanted, and again after each fault.
-
-    `generation` counts the children: what was under way in one is gone with it.
-    """
-
-    def __init__(self, source: Source, limits: Limits) -> None:
-        self.source, self.limits, self.generation = source, limits, 0
-        self.description: dict[str, Any] = {}
-        self._child: Child | None = None
-        self._number = 0
-        atexit.register(self.end)
-
-    def start(self) -> dict[str, Any]:
-        """Spawn the child if there is none, and return how it describes its adapter, or raise Fault."""
-        if self._child is None or not self._child.is_alive():
-            self.end()
-            child, seconds = self._spawn(), STARTUP_FACTOR * self.limits.seconds
-            with self._ended_by_any_failure(seconds):
-                self.description = self._receive(child, time.monotonic() + seconds, 0).header
-        return self.description
-
-    def ask(
-        self,
-        request: Mapping[str, Any],
-        read: Callable[[Message], T],
-        arrays: Mapping[str, Any] | None = None,
-        max_array_bytes: int = 0,
-    ) -> T:
-        """Send a request, and return what `read` makes of the reply.
-
-        Raises
-        ------
-        Fault
-            If the child has ended, crashes, hangs, or replies with what is no reply (`read` may raise
-            `Corrupted`); it is ended then. Also if the adapter has raised an exception; it lives on then.
-        NoEquivalent
-            As the adapter.
-        """
-        with self._ended_by_any_failure(self.limits.seconds):
-            if self._child is None or not self._child.is_alive():
-                raise EOFError
-            self._number += 1
-            deadline = time.monotonic() + self.limits.seconds
-            self._child.write_all(encode({**request, "number": self._number}, arrays), deadline)
-            reply = self._receive(self._child, deadline, max_array_bytes)
-            if not reply.header.keys() & {"fault", "no equivalent"}:
-                return read(reply)
-        if "fault" in reply.header:
-            raise Fault(str(reply.header["fault"]) + self._memory_limit * bool(reply.header.get("memory")))
-        raise NoEquivalent(str(reply.header["no equivalent"]))
-
-    def end(self) -> None:
-        """End the child and all that it has started, at once."""
-        child, self._child = self._child, None
-        if child is not None:
-            child.end()
-
-    def _spawn(self) -> Child:
-        here = os.getcwd()  # noqa: PTH109 - as Python itself has it
-        settings = asdict(self.source) | {
-            "path": [entry or here for entry in sys.path] if self.source.python == sys.executable else [],
-            "folder": here,
-            "memory": self.limits.memory,
-            "memory while starting": STARTUP_FACTOR * self.limits.memory,
-            "may print": self.limits.may_print,
-            "dies with its thread": threading.current_thread() is threading.main_thread(),
-        }
-        script = str(Path(__file__).with_name("__main__.py"))
-        try:
-            self._child = Child(self.source.python, script, json.dumps(settings))
-        except OSError as error:
-            raise Fault(f"{self.source.python} cannot be started: {error.strerror}") from None
-        self.generation, self._number = self.generation + 1, 0
-        return self._child
-
-    @contextmanager
-    def _ended_by_any_failure(self, seconds: float) -> Iterator[None]:
-        """End the child when an exchange fails, even by Ctrl-C: half of one leaves no sense in the next."""
-        try:
-            yield
-        except Corrupted as error:
-            self.end()
-            raise Fault(f"sent a reply that is none: it {error}") from None
-        except TimeoutError:
-            self.end()
-            raise Fault(f"gave no reply within {seconds:g} s and was ended") from None
-        except (EOFError, BrokenPipeError):
-            child, self._child = self._child, None
-            raise Fault(child.exit_reason(self._memory_limit) if child else "its process has ended") from None
-        except BaseException:
-            self.end()
-            raise
-
-    def _receive(self, child: Child, deadline: float, max_array_bytes: int) -> Message:
-        reply = receive(lambda count: child.read_exactly(count, deadline), max_array_bytes)
-        if (number := reply.header.pop("number", None)) != self._number:
-            raise Corrupted(f"answers the request {number!r:.20}, and {self._number} was asked")
-        print(reply.header.pop("printed", ""), end="")
-        return reply
-
-    @property
-    def _memory_limit(self) -> str:
-        return f" (it may take {self.limits.gib:g} GiB of memory)" if self.limits.gib < math.inf else ""

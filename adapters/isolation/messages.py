@@ -12,8 +12,8 @@ import re
 import struct
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
-from typing import Any
+from dataclasses import fields
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,64 +27,43 @@ MAX_HEADER_BYTES = 2**24
 
 # NumPy's notation of the dtypes that hold numbers, with the byte order; bfloat16 has none.
 NUMBERS = re.compile(r"[<>|][fiubc]\d+|bfloat16")
-
-# A problem's arrays, and what only the judge needs.
-NOT_IN_HEADER = ("parameters", "x", "y", "tolerance")
+NOT_IN_HEADER = ("parameters", "x", "y", "tolerance")  # a problem's arrays, and what only the judge needs
 
 # A step states each parameter eight times over at most, and of each unit five numbers; in a wider format.
 BYTES_PER_NUMBER = 64 * 8
 MIN_CLAIM_BYTES = 2**20
-
-# What a claim's header has of a quantity that is an array; of another object the name of its type.
-ARRAY = ""
 
 
 class Corrupted(Exception):  # noqa: N818 - it is what the message is
     """A message that is none; the text says what is wrong with it."""
 
 
-@dataclass(frozen=True)
-class Message:
-    """A header, and the arrays that belong to it."""
-
+class Message(NamedTuple):
     header: dict[str, Any]
-    arrays: dict[str, NDArray[Any]] = field(default_factory=dict)
+    arrays: Mapping[str, NDArray[Any]]
 
 
-def encode(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]] | None = None) -> bytes:
-    """Return a message's bytes."""
-    arrays = arrays or {}
+def encode(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """Return a message's bytes; every number in the header reads back as it is."""
     body = b"".join(array.tobytes() for array in arrays.values())
-    kinds = {name: (_dtype_name(array.dtype), array.shape) for name, array in arrays.items()}
+    kinds = {
+        name: (array.dtype.name if array.dtype.name == "bfloat16" else array.dtype.str, array.shape)
+        for name, array in arrays.items()
+    }
     head = json.dumps({**header, "arrays": kinds, "checksum": zlib.crc32(body)}, default=_plain).encode()
     return b"".join((MAGIC, LENGTHS.pack(len(head), len(body)), head, body))
 
 
-def _dtype_name(dtype: np.dtype[Any]) -> str:
-    return dtype.name if dtype.name == "bfloat16" else dtype.str
-
-
 def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever JSON has no kind of
-    """Return in JSON's kinds what a problem has of others."""
     if isinstance(value, Rule):
         return vars(value)
     return sorted(value) if isinstance(value, frozenset) else float(value)
 
 
 def receive(read: Callable[[int], bytes | bytearray], max_array_bytes: int) -> Message:
-    """Read one message.
+    """Read one message, or raise Corrupted if what arrives is none.
 
-    Parameters
-    ----------
-    read
-        Returns exactly as many bytes as it is asked for.
-    max_array_bytes
-        How many bytes the arrays may take; more are not read.
-
-    Raises
-    ------
-    Corrupted
-        If what arrives is no message. What `read` raises passes through.
+    `read` returns exactly as many bytes as it is asked for; no more than `max_array_bytes` of arrays is read.
     """
     start = bytes(read(len(MAGIC) + LENGTHS.size))
     if not start.startswith(MAGIC):
@@ -92,21 +71,16 @@ def receive(read: Callable[[int], bytes | bytearray], max_array_bytes: int) -> M
     head, body = LENGTHS.unpack(start[len(MAGIC) :])
     if head > MAX_HEADER_BYTES or body > max_array_bytes:
         raise Corrupted(f"announces {head:,} and {body:,} bytes, which is too much")
-    header = _header(read(head))
     try:
-        return Message(header, _arrays(header.pop("arrays"), header.pop("checksum"), read(body)))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise Corrupted(f"has arrays that cannot be read: {error}") from None
-
-
-def _header(text: bytes | bytearray) -> dict[str, Any]:
-    try:
-        header = json.loads(text.decode())
+        header = json.loads(read(head).decode())
     except (ValueError, RecursionError) as error:  # Unicode's errors and JSON's are of the first kind
         raise Corrupted(f"has a header that is not JSON: {error}") from None
     if not isinstance(header, dict):
         raise Corrupted(f"has a header that is a {type(header).__name__}, expected names and values")
-    return header
+    try:
+        return Message(header, _arrays(header.pop("arrays"), header.pop("checksum"), read(body)))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise Corrupted(f"has arrays that cannot be read: {error}") from None
 
 
 def _arrays(kinds: dict[str, Any], checksum: int, body: bytes | bytearray) -> dict[str, NDArray[Any]]:
@@ -114,27 +88,19 @@ def _arrays(kinds: dict[str, Any], checksum: int, body: bytes | bytearray) -> di
         raise ValueError("the checksum is wrong")
     arrays, start = {}, 0
     for name, (dtype, shape) in kinds.items():
-        array = np.ndarray(_shape(shape), _dtype(dtype), body, start).copy()
+        if not NUMBERS.fullmatch(dtype):
+            raise TypeError(f"dtype {dtype!r:.40} is none of numbers")
+        if not all(type(length) is int and length >= 0 for length in shape):
+            raise ValueError(f"the shape {shape!r:.40}")
+        array = np.ndarray(tuple(shape), np.dtype(dtype), body, start).copy()
         arrays[name], start = array, start + array.nbytes
     if start != len(body):
         raise ValueError(f"{len(body):,} bytes, expected {start:,} by their dtypes and shapes")
     return arrays
 
 
-def _dtype(name: str) -> np.dtype[Any]:
-    if not NUMBERS.fullmatch(name):
-        raise TypeError(f"dtype {name!r:.40} is none of numbers")
-    return np.dtype(name)
-
-
-def _shape(lengths: list[Any]) -> tuple[int, ...]:
-    if not all(type(length) is int and length >= 0 for length in lengths):
-        raise ValueError(f"the shape {lengths!r:.40}")
-    return tuple(lengths)
-
-
 def problem_header(problem: Problem) -> dict[str, Any]:
-    """Return everything of a problem but its arrays; `encode` writes it so that every number reads back."""
+    """Return everything of a problem but its arrays."""
     names = [item.name for item in fields(problem) if item.name not in NOT_IN_HEADER]
     return {name: getattr(problem, name) for name in names}
 
@@ -152,9 +118,7 @@ def problem_of(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) ->
 
 
 def _rule(given: Mapping[str, Any] | None) -> Rule | None:
-    if given is None:
-        return None
-    return Rule(given["name"], _pairs(given["numbers"]), frozenset(given["options"]))
+    return Rule(given["name"], _pairs(given["numbers"]), frozenset(given["options"])) if given else None
 
 
 def _pairs(listed: list[tuple[str, float]]) -> tuple[tuple[str, float], ...]:
@@ -162,10 +126,7 @@ def _pairs(listed: list[tuple[str, float]]) -> tuple[tuple[str, float], ...]:
 
 
 def max_claim_bytes(problem: Problem) -> int:
-    """Return how much the claim of one step may take: far more than any that is nearly right.
-
-    Of a stack it is that of all its cases.
-    """
+    """Return what a step's claim may take, of a stack all cases' together: far more than it needs."""
     examples = problem.x.shape[-2]
     sizes = [array.size * (1 + examples * name.startswith("b")) for name, array in problem.parameters.items()]
     return MIN_CLAIM_BYTES + BYTES_PER_NUMBER * (problem.x.size + problem.y.size + sum(sizes))

@@ -1,14 +1,21 @@
 """An adapter whose programs run in processes of their own: the judge sees no other difference."""
 
+import atexit
+import json
+import os
 import sys
-from collections.abc import Iterator, Mapping
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from itertools import count
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar, cast
 
-from adapters.isolation.child import AdapterProcess, Source
-from adapters.isolation.messages import ARRAY, Corrupted, Message, max_claim_bytes, problem_header
-from adapters.isolation.resource_limits import Limits
+from adapters.isolation.child import Child, Limits
+from adapters.isolation.messages import Corrupted, Message, encode, max_claim_bytes, problem_header, receive
 from cases import names
 from cases.errors import printable
 from cases.problem import Problem
@@ -24,32 +31,31 @@ from cases.protocol import (
     Verdict,
 )
 
-# Characters of the name of a type that are shown.
-MAX_TYPE_NAME = 100
+T = TypeVar("T")
+
+STARTUP_FACTOR = 5  # how much more time and memory than anything else loading a framework may take
+MAX_TYPE_NAME = 100  # characters that are shown
 
 _run_numbers = count(1)
 
 
 def isolated(name: str, location: str, limits: Limits, python: str = "") -> Adapter | Unavailable:
-    """Return an adapter each program of which runs in a process of its own.
+    """Return an adapter each program of which runs in a process of its own, under this `python` or another.
 
-    Parameters
-    ----------
-    name, location
-        As the registry knows it.
-    limits
-        What each process may take.
-    python
-        The interpreter; this one, if not given. Under another the adapter is called NAME@VERSION, with the
-        version of its framework there.
+    Under another it is called NAME@VERSION, with the version of its framework there.
     """
-    process = AdapterProcess(Source(name, location, python or sys.executable), limits)
+    new_process = partial(AdapterProcess, name, location, limits, python or sys.executable)
+    process = new_process()
     try:
         match process.start():
             case {"unavailable": [str(verdict), str(reason)]} if verdict in {*map(str, Verdict)}:
                 why = Verdict(verdict), reason
             case description:
-                return _adapter(process, description, python)
+                adapter = _adapter(process, new_process, description)
+                if not python:
+                    return replace(adapter, runs_on="")
+                called, framework = f"{adapter.name}@{adapter.version or python}", adapter.framework
+                return replace(adapter, name=called, framework=framework or adapter.name)
     except Fault as fault:
         why = Verdict.ERROR, str(fault)
     except Corrupted as error:
@@ -58,37 +64,132 @@ def isolated(name: str, location: str, limits: Limits, python: str = "") -> Adap
     return Unavailable(f"{name}@{python}" if python else name, *why)
 
 
-def _adapter(process: AdapterProcess, description: Mapping[str, Any], python: str) -> Adapter:
+class AdapterProcess:
+    """One adapter in a child process, spawned when it is first wanted, and again after each fault.
+
+    `ended` takes the numbers of trainings that are over: the next request says that they can be forgotten.
+    """
+
+    def __init__(self, name: str, location: str, limits: Limits, python: str) -> None:
+        self._name, self._location, self._limits, self._python = name, location, limits, python
+        self._child: Child | None = None
+        self._description: dict[str, Any] = {}
+        self._number = 0
+        self.ended: list[int] = []
+        atexit.register(self.end)
+
+    def start(self) -> dict[str, Any]:
+        """Spawn the child if there is none, and return how it describes its adapter, or raise Fault."""
+        if self._child is None or not self._child.is_alive():
+            self.end()
+            self._child, self._number = self._spawn(), 0
+            seconds = STARTUP_FACTOR * self._limits.seconds
+            with self._ended_by_any_failure(seconds):
+                self._description = self._receive(self._child, time.monotonic() + seconds, 0).header
+        return self._description
+
+    def _spawn(self) -> Child:
+        here = os.getcwd()  # noqa: PTH109 - as Python itself has it
+        settings = {
+            "name": self._name,
+            "location": self._location,
+            "path": [entry or here for entry in sys.path] if self._python == sys.executable else [],
+            "folder": here,
+            "memory": self._limits.memory,
+            "memory while starting": STARTUP_FACTOR * self._limits.memory,
+            "may print": self._limits.may_print,
+            "dies with its thread": threading.current_thread() is threading.main_thread(),
+        }
+        script = str(Path(__file__).with_name("__main__.py"))
+        try:
+            return Child(self._python, script, json.dumps(settings))
+        except OSError as error:
+            raise Fault(f"{self._python} cannot be started: {error.strerror}") from None
+
+    def ask(
+        self,
+        request: Mapping[str, Any],
+        read: Callable[[Message], T],
+        arrays: Mapping[str, Any] | None = None,
+        max_array_bytes: int = 0,
+    ) -> T:
+        """Send a request, and return what `read` makes of the reply, or raise NoEquivalent as the adapter.
+
+        It raises Fault if the child has ended, crashes, hangs, or replies with what is no reply (`read` may
+        raise Corrupted), and ends it; also if the adapter has raised an exception, and then it lives on.
+        """
+        with self._ended_by_any_failure(self._limits.seconds):
+            if self._child is None or not self._child.is_alive():
+                raise EOFError
+            self._number += 1
+            ended, self.ended = self.ended, []
+            deadline = time.monotonic() + self._limits.seconds
+            asked = encode({**request, "number": self._number, "ended": ended}, arrays or {})
+            self._child.write_all(asked, deadline)
+            reply = self._receive(self._child, deadline, max_array_bytes)
+            if not reply.header.keys() & {"fault", "no equivalent"}:
+                return read(reply)
+        if "fault" in reply.header:
+            of_memory = self._limits.shown_memory if reply.header.get("memory") else ""
+            raise Fault(f"{reply.header['fault']}{of_memory}")
+        raise NoEquivalent(str(reply.header["no equivalent"]))
+
+    def _receive(self, child: Child, deadline: float, max_array_bytes: int) -> Message:
+        reply = receive(lambda count: child.read_exactly(count, deadline), max_array_bytes)
+        if (number := reply.header.pop("number", None)) != self._number:
+            raise Corrupted(f"answers the request {number!r:.20}, and {self._number} was asked")
+        print(reply.header.pop("printed", ""), end="")
+        return reply
+
+    def end(self) -> None:
+        """End the child and all that it has started, at once."""
+        child, self._child = self._child, None
+        if child is not None:
+            child.end()
+
+    @contextmanager
+    def _ended_by_any_failure(self, seconds: float) -> Iterator[None]:
+        """End the child when an exchange fails, even by Ctrl-C: half of one leaves no sense in the next."""
+        try:
+            yield
+        except Corrupted as error:
+            self.end()
+            raise Fault(f"sent a reply that is none: it {error}") from None
+        except TimeoutError:
+            self.end()
+            raise Fault(f"gave no reply within {seconds:g} s and was ended") from None
+        except (EOFError, BrokenPipeError):
+            child, self._child = self._child, None
+            reason = child.exit_reason(self._limits.shown_memory) if child else "its process has ended"
+            raise Fault(reason) from None
+        except BaseException:
+            self.end()
+            raise
+
+
+def _adapter(
+    process: AdapterProcess, new_process: Callable[[], AdapterProcess], description: Mapping[str, Any]
+) -> Adapter:
     """Return the adapter that a process describes; its first program runs there, the others in others."""
     match description:
         case {
-            "name": str(name),
-            "title": str(title),
-            "version": str(version),
-            "framework": str(framework),
-            "runs_on": str(runs_on),
-            "programs": [_, *_] as listed,
+            "adapter": [str(name), str(title), str(version), str(framework), str(runs_on)],
+            "programs": [_, *others] as listed,
         }:
-            others = [AdapterProcess(process.source, process.limits) for _ in listed[1:]]
-            programs = tuple(map(_program, [process, *others], count(), listed))
-            if not python:
-                return Adapter(name, title, version, programs, framework)
-            called = f"{name}@{version or python}"
-            return Adapter(called, title, version, programs, framework or name, runs_on)
+            processes = [process, *(new_process() for _ in others)]
+            programs = tuple(map(_program, processes, count(), listed))
+            return Adapter(name, title, version, programs, framework, runs_on)
     raise Corrupted("describes no adapter")
 
 
 def _program(process: AdapterProcess, number: int, described: object) -> Program:
     match described:
-        case {
-            "name": str(name),
-            "accumulators": {"products": products, "sums": sums, "totals": totals},
-            "stacked": str() | None as how,
-            "compiled": bool(is_compiled),
-        } if all(format_ in ("float32", "own") for format_ in (products, sums, totals)):
+        case [str(name), [_, _, _] as formats, str() | None as how, bool(is_compiled)] if all(
+            one in ("float32", "own") for one in formats
+        ):
             remote = _Remote(process, number)
             stacked = None if how is None else Stacked(how, partial(remote.run, is_stack=True))
-            accumulators = Accumulators(products, sums, totals)
+            accumulators = Accumulators(*cast("Any", formats))
             return Program(name, remote.run, remote.promises, accumulators, stacked, is_compiled)
     raise Corrupted("describes no program")
 
@@ -100,7 +201,6 @@ class _Remote:
         self._process, self._number = process, number
         self._promised: dict[int, frozenset[str]] = {}
         self._fault: Fault | None = None
-        self._ended: list[int] = []
 
     def promises(self, depth: int) -> frozenset[str]:
         """Return what the program promises; should the process fail at it, the next run says so."""
@@ -119,29 +219,21 @@ class _Remote:
         if self._fault is not None:
             fault, self._fault = self._fault, None
             raise fault
-        process, run, size = self._process, next(_run_numbers), max_claim_bytes(problem)
-        if not process.start().get("bfloat16") and problem.dtype == "bfloat16":
+        run, size = next(_run_numbers), max_claim_bytes(problem)
+        if not self._process.start().get("bfloat16") and problem.dtype == "bfloat16":
             raise NoEquivalent("NumPy knows bfloat16 only with ml_dtypes, which is not installed there")
-        generation = process.generation
         start = {"ask": "start", "run": run, "program": self._number, "is_stack": is_stack, "size": size}
-        start |= {"problem": problem_header(problem), "ended": self._ended_runs()}
-        process.ask(start, lambda _: True, problem.inputs)
+        start |= {"problem": problem_header(problem)}
+        self._process.ask(start, lambda _: True, problem.inputs)
         try:
+            request = {"ask": "next", "run": run}
             while True:
-                if process.generation != generation:
-                    raise Fault("its process was ended because of what another training did in it")
-                request = {"ask": "next", "run": run, "ended": self._ended_runs()}
-                step = process.ask(request, partial(_step, problem), max_array_bytes=size)
-                if step is None:
+                claim = self._process.ask(request, partial(_step, problem), max_array_bytes=size)
+                if claim is None:
                     return
-                yield step
+                yield claim
         finally:
-            self._ended.append(run)  # sent with the next request: nothing is waited for when a run is dropped
-
-    def _ended_runs(self) -> list[int]:
-        """Return the runs that have ended since the last request, so that the process forgets them."""
-        ended, self._ended = self._ended, []
-        return ended
+            self._process.ended.append(run)  # nothing is waited for when a run is dropped
 
 
 def _promised(reply: Message) -> frozenset[str]:
@@ -155,33 +247,23 @@ def _step(problem: Problem, reply: Message) -> dict[str, Any] | None:
     """Return what is claimed of a step by name, or None at the end: arrays, and objects of other types.
 
     What the adapter has written to its inputs is written to the problem's, for the judge to see.
-
-    Raises
-    ------
-    Corrupted
-        If the reply names what it does not hold, or holds what it does not name, or an input is none.
     """
     if "end" in reply.header:
         return None
-    kinds = reply.header.get("claim")
-    if not isinstance(kinds, dict) or not all(isinstance(kind, str) for kind in kinds.values()):
+    types = reply.header.get("types")
+    if not isinstance(types, dict) or not all(isinstance(name, str) for name in types.values()):
         raise Corrupted("states no claim")
-    arrays = _of_prefix("claim ", reply)
-    if {name for name, kind in kinds.items() if kind == ARRAY} != arrays.keys():
-        raise Corrupted("names other quantities than it holds")
-    for name, array in _of_prefix("input ", reply).items():
+    # objects of types of these names, for the judge to say what was stated in place of an array
+    claim: dict[str, Any] = {
+        name: type(printable(kind[:MAX_TYPE_NAME]), (), {})() for name, kind in types.items()
+    }
+    for key, array in reply.arrays.items():
+        part, _, name = key.partition(" ")
         own = problem.inputs.get(name)
-        if own is None or (own.shape, own.dtype) != (array.shape, array.dtype):
+        if part == "claim":
+            claim[name] = array
+        elif own is not None and (own.shape, own.dtype) == (array.shape, array.dtype):
+            own[...] = array
+        else:
             raise Corrupted(f"holds the input {name!r:.40}, which the problem has not")
-        own[...] = array
-    return {name: arrays[name] if kind == ARRAY else _of_type(kind) for name, kind in kinds.items()}
-
-
-def _of_prefix(prefix: str, reply: Message) -> dict[str, Any]:
-    arrays = reply.arrays.items()
-    return {name.removeprefix(prefix): array for name, array in arrays if name.startswith(prefix)}
-
-
-def _of_type(name: str) -> object:
-    """Return an object of a type of that name, for the judge to say what was stated in place of an array."""
-    return type(printable(name[:MAX_TYPE_NAME]), (), {})()
+    return claim

@@ -1,71 +1,80 @@
-"""What an adapter process does on request: load its adapter, promise, train step by step."""
+"""What an adapter process does on request, within its limits: promise, and train step by step."""
 
+import ctypes
 import os
 import platform
+import signal
 import sys
+import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import astuple
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, BinaryIO
+from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from adapters.isolation.messages import ARRAY, Message, encode, problem_of, receive
-from adapters.isolation.resource_limits import MAX_MEMORY, end_with_parent, limit_memory
+from adapters.isolation.child import MAX_MEMORY
+from adapters.isolation.messages import Message, encode, problem_of, receive
 from adapters.registry import load_adapter
 from cases.errors import describe_exception
 from cases.problem import Problem
-from cases.protocol import Adapter, Claim, Fault, NoEquivalent, TrainingRun, Unavailable, Verdict
+from cases.protocol import Adapter, TrainingRun, Unavailable
+from cases.verdict import Fault, NoEquivalent, Verdict
 
-# A header and arrays.
-Reply = tuple[dict[str, Any], dict[str, Any]]
-
-# Bytes of what an adapter writes to standard output that are quoted as its fault.
-MAX_QUOTED_OUTPUT = 200
-
-# The same where it may write, of one training step.
-MAX_PRINTED_OUTPUT = 2**20
+SET_PARENT_DEATH_SIGNAL = 1  # Linux's PR_SET_PDEATHSIG
+MAX_QUOTED_OUTPUT = 200  # bytes of what an adapter writes to standard output that are quoted as its fault
+MAX_PRINTED_OUTPUT = 2**20  # the same where it may write, of one training step
 
 # Those whose versions are shown of another interpreter.
 PACKAGES = ("numpy", "ml_dtypes", "torch", "jax", "jaxlib", "optax")
 
 
-class Run:
-    """A training that is under way, or begins with its first step; and what it was given, as it was given."""
+def limit_memory(more: int) -> None:
+    """Let this process take `more` bytes beyond what it has now, write no larger file, and dump no core.
 
-    def __init__(self, train: TrainingRun, problem: Problem, max_bytes: int) -> None:
-        self._train, self._problem, self._max_bytes = train, problem, max_bytes
-        self._before = {name: array.tobytes() for name, array in problem.inputs.items()}
-        self._steps: Iterator[Claim] | None = None
+    There is no limit outside Linux. A limit that was set before is lowered, and never raised.
+    """
+    try:
+        import resource  # noqa: PLC0415 - Windows has none
 
-    def step(self) -> Reply:
-        """Return what is claimed of the next step, and the inputs that the adapter has written to.
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[5])
+    except (ImportError, OSError):
+        return
+    taken = pages * resource.getpagesize()
+    for kind, size in (
+        (resource.RLIMIT_DATA, taken + more),
+        (resource.RLIMIT_FSIZE, more),  # standard output is a file in memory
+        (resource.RLIMIT_CORE, 0),
+    ):
+        _, hard = resource.getrlimit(kind)
+        lower = size if hard == resource.RLIM_INFINITY else min(size, hard)
+        resource.setrlimit(kind, (lower, lower))
 
-        Raises
-        ------
-        StopIteration
-            If there is none. What the adapter raises passes through.
-        Fault
-            If it states more than any step can hold.
-        """
-        self._steps = iter(self._train(self._problem)) if self._steps is None else self._steps
-        claim = next(self._steps)
-        if not isinstance(claim, Mapping):
-            raise TypeError(f"yielded {type(claim).__name__}, expected a mapping from names to arrays")
-        values = {str(name): value for name, value in claim.items()}
-        arrays = {name: np.asarray(value) for name, value in values.items() if _holds_numbers(value)}
-        if (size := sum(array.nbytes for array in arrays.values())) > self._max_bytes:
-            raise Fault(f"stated {size:,} bytes of arrays in one step, expected at most {self._max_bytes:,}")
-        kinds = {name: ARRAY if name in arrays else _kind(value) for name, value in values.items()}
-        sent = {f"claim {name}": array for name, array in arrays.items()}
-        return {"claim": kinds}, sent | {f"input {name}": array for name, array in self._changed.items()}
 
-    @property
-    def _changed(self) -> dict[str, NDArray[Any]]:
-        now = self._problem.inputs
-        return {name: array for name, array in now.items() if array.tobytes() != self._before[name]}
+def end_with_parent(parent: int | None = None, *, with_thread: bool) -> None:
+    """Have this process end when its parent does, however that comes; it may have ended already.
+
+    Linux can see to that, but takes the thread that started this process for its parent; where that thread
+    may end before, `with_thread` is false, and a thread of this process looks every second.
+    """
+    parent = os.getppid() if parent is None else parent
+    if with_thread:
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
+    else:
+        threading.Thread(target=_watch, args=(parent,), daemon=True).start()
+    if os.getppid() != parent:  # it has ended meanwhile
+        os._exit(1)
+
+
+def _watch(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(1)
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def serve(requests: int, replies: int, settings: Mapping[str, Any]) -> None:
@@ -87,10 +96,16 @@ def serve(requests: int, replies: int, settings: Mapping[str, Any]) -> None:
         return
     limit_memory(settings["memory"])
     _take_output()  # what a framework says of itself while it is loaded is no part of any training
-    runs: dict[int, Run] = {}
+    runs: dict[int, Iterator[Message]] = {}
     with os.fdopen(requests, "rb") as stream, suppress(EOFError):
+
+        def read(count: int) -> bytes:
+            if len(data := stream.read(count)) < count:
+                raise EOFError
+            return data
+
         while True:
-            request = receive(lambda count: _read_exactly(stream, count), MAX_MEMORY)
+            request = receive(read, MAX_MEMORY)
             header, arrays = _answer(adapter, runs, request)
             if settings["may print"]:
                 header["printed"] = _take_output(MAX_PRINTED_OUTPUT)
@@ -100,73 +115,83 @@ def serve(requests: int, replies: int, settings: Mapping[str, Any]) -> None:
             send(request.header["number"], header, arrays)
 
 
-def _answer(adapter: Adapter, runs: dict[int, Run], request: Message) -> Reply:
-    """Return a reply; whatever the adapter raises meanwhile is its own fault."""
-    asked = request.header
-    try:
-        for run in asked.get("ended", ()):
-            runs.pop(run, None)
-        match asked["ask"]:
-            case "promises":
-                return {"promises": sorted(adapter.programs[asked["program"]].promises(asked["depth"]))}, {}
-            case "start":
-                program = adapter.programs[asked["program"]]
-                train = program.stacked.run if asked["is_stack"] and program.stacked else program.run
-                runs[asked["run"]] = Run(train, problem_of(asked["problem"], request.arrays), asked["size"])
-                return {"started": True}, {}
-        return runs[asked["run"]].step()
-    except StopIteration:
-        return {"end": True}, {}
-    except NoEquivalent as reason:
-        return {"no equivalent": str(reason)}, {}
-    except BaseException as error:  # noqa: BLE001 - even what ends a program ends only this training
-        return {"fault": describe_exception(error), "memory": isinstance(error, MemoryError)}, {}
-
-
-def _holds_numbers(value: object) -> bool:
-    if not isinstance(value, np.ndarray | np.generic):
-        return False
-    return value.dtype.kind in "fiubc" or value.dtype.name == "bfloat16"
-
-
-def _kind(value: object) -> str:
-    """Name the type of what a claim states in place of an array."""
-    kind = type(value).__name__
-    return f"{kind} of {value.dtype}" if isinstance(value, np.ndarray | np.generic) else kind
-
-
 def _description(adapter: Adapter | Unavailable) -> dict[str, Any]:
     if isinstance(adapter, Unavailable):
         return {"unavailable": [str(adapter.verdict), adapter.reason]}
-    programs = [
-        {
-            "name": program.name,
-            "accumulators": vars(program.accumulators),
-            "stacked": program.stacked and program.stacked.how,
-            "compiled": program.is_compiled,
-        }
-        for program in adapter.programs
-    ]
-    if not programs:
+    if not adapter.programs:
         return {"unavailable": [str(Verdict.ERROR), "has no program"]}
-    texts = {name: str(getattr(adapter, name)) for name in ("name", "title", "version", "framework")}
-    runs_on = ", ".join([f"Python {platform.python_version()}", *_versions()])
-    return {**texts, "programs": programs, "runs_on": runs_on, "bfloat16": _has_bfloat16()}
+    programs = [
+        [one.name, astuple(one.accumulators), one.stacked and one.stacked.how, one.is_compiled]
+        for one in adapter.programs
+    ]
+    texts = [str(getattr(adapter, name)) for name in ("name", "title", "version", "framework")]
+    return {
+        "adapter": [*texts, ", ".join(_runs_on())],
+        "programs": programs,
+        "bfloat16": _has_bfloat16(),
+    }
+
+
+def _runs_on() -> Iterator[str]:
+    yield f"Python {platform.python_version()}"
+    for package in PACKAGES:
+        with suppress(PackageNotFoundError):
+            yield f"{package} {version(package)}"
 
 
 def _has_bfloat16() -> bool:
     """Whether NumPy knows bfloat16 here, which it does by ml_dtypes."""
-    with suppress(ImportError):
+    with suppress(ImportError, TypeError):
         import_module("ml_dtypes")
-    with suppress(TypeError):
         return np.dtype("bfloat16").itemsize > 0
     return False
 
 
-def _versions() -> Iterator[str]:
-    for package in PACKAGES:
-        with suppress(PackageNotFoundError):
-            yield f"{package} {version(package)}"
+def _answer(adapter: Adapter, runs: dict[int, Iterator[Message]], request: Message) -> Message:
+    """Return a reply; whatever the adapter raises meanwhile is its own fault."""
+    asked = request.header
+    try:
+        for run in asked["ended"]:
+            runs.pop(run, None)
+        match asked["ask"]:
+            case "promises":
+                promised = adapter.programs[asked["program"]].promises(asked["depth"])
+                return Message({"promises": sorted(promised)}, {})
+            case "start":
+                program = adapter.programs[asked["program"]]
+                train = program.stacked.run if asked["is_stack"] and program.stacked else program.run
+                problem = problem_of(asked["problem"], request.arrays)
+                runs[asked["run"]] = _steps(train, problem, asked["size"])
+                return Message({"started": True}, {})
+        if asked["run"] not in runs:
+            lost = "its process was ended because of what another training did in it"
+            return Message({"fault": lost}, {})
+        return next(runs[asked["run"]], Message({"end": True}, {}))
+    except NoEquivalent as reason:
+        return Message({"no equivalent": str(reason)}, {})
+    except BaseException as error:  # noqa: BLE001 - even what ends a program ends only this training
+        memory = isinstance(error, MemoryError)
+        return Message({"fault": describe_exception(error), "memory": memory}, {})
+
+
+def _steps(train: TrainingRun, problem: Problem, max_bytes: int) -> Iterator[Message]:
+    """Train; give what is claimed of each step, and the inputs that the adapter has written to."""
+    before = {name: array.tobytes() for name, array in problem.inputs.items()}
+    for claim in train(problem):
+        if not isinstance(claim, Mapping):
+            raise TypeError(f"yielded {type(claim).__name__}, expected a mapping from names to arrays")
+        arrays, types = {}, {}
+        for name, value in claim.items():
+            is_array = isinstance(value, np.ndarray | np.generic)
+            if is_array and (value.dtype.kind in "fiubc" or value.dtype.name == "bfloat16"):
+                arrays[f"claim {name}"] = np.asarray(value)
+            else:
+                types[str(name)] = type(value).__name__ + (f" of {value.dtype}" if is_array else "")
+        if (size := sum(array.nbytes for array in arrays.values())) > max_bytes:
+            raise Fault(f"stated {size:,} bytes of arrays in one step, expected at most {max_bytes:,}")
+        inputs = problem.inputs.items()
+        changed = {f"input {name}": now for name, now in inputs if now.tobytes() != before[name]}
+        yield Message({"types": types}, arrays | changed)
 
 
 def _take_output(max_bytes: int = MAX_QUOTED_OUTPUT) -> str:
@@ -180,10 +205,3 @@ def _take_output(max_bytes: int = MAX_QUOTED_OUTPUT) -> str:
         os.lseek(1, 0, os.SEEK_SET)
         return text
     return ""
-
-
-def _read_exactly(stream: BinaryIO, count: int) -> bytes:
-    data = stream.read(count)
-    if len(data) < count:
-        raise EOFError
-    return data

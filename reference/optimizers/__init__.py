@@ -1,14 +1,14 @@
-"""The optimizers, one file each: what the operations of an update compute.
+"""What the operations of an update compute; its lines are in `cases.update_rules`.
 
-The lines of an update are in `cases.catalog`. Every optimizer begins with the same ones, where the
-case asks for them: the rate of this step, the gradients clipped by their global norm, and the weight decay
-that is added to the gradient.
+Every optimizer begins with the same ones, where the case asks for them: the rate of this step (`schedules`),
+the gradients clipped, and the weight decay that is added to them (`gradients`).
 """
 
 from importlib import import_module
 from pkgutil import iter_modules
 
-from reference.line import Formula, unchanged
+from reference.formulas import unchanged
+from reference.line import Formula
 
 # The formula of each operation of an update, from every file here.
 FORMULAS: dict[str, Formula] = {"unchanged": Formula(unchanged, "{0} (not trained)")}

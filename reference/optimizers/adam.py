@@ -1,18 +1,13 @@
-"""Adam, and AdamW, whose weight decay is decoupled from the gradient.
+"""Adam; AdamW, with weight decay apart from the gradient; Adamax, with the infinity norm of the gradients.
 
-Sources: Kingma and Ba, "Adam: A Method for Stochastic Optimization" (2015), algorithm 1; Loshchilov and
-Hutter, "Decoupled Weight Decay Regularization" (2019), algorithm 2, with the rate η before λ as in PyTorch
-and optax.
+Sources: Kingma and Ba, "Adam: A Method for Stochastic Optimization" (2015), algorithm 1, and 2 for Adamax,
+where ε is added to |g| as in PyTorch and optax; Loshchilov and Hutter, "Decoupled Weight Decay
+Regularization" (2019), algorithm 2, with the rate η before λ as in PyTorch and optax.
 """
 
-from typing import Any, TypeVar
-
-from numpy.typing import NDArray
-
-from reference.arithmetic import Ball, Bounded, Elementary, cast, sqrt
+from reference.arithmetic import Bounded, Elementary, cast, maximum, sqrt
+from reference.arithmetic.elementary import Array
 from reference.line import Formula
-
-Array = TypeVar("Array", NDArray[Any], Bounded, Ball)
 
 
 def direction(m: Array, v: Array, c1: Array, c2: Array, eps: Array) -> Array:
@@ -28,12 +23,10 @@ def direction(m: Array, v: Array, c1: Array, c2: Array, eps: Array) -> Array:
 
 
 def direction_inside(m: Array, v: Array, c1: Array, c2: Array, eps: Array) -> Array:
-    """m̂ / √(v̂ + ε): the form with ε inside the root."""
     return (m / c1) / sqrt(v / c2 + cast(eps))
 
 
 def descend_decayed(w: Array, direction: Array, eta: Array, decay: Array) -> Array:
-    """w = w − η (m̂ / (√v̂ + ε) + λ w)."""
     return w - eta * (direction + cast(decay) * w)
 
 
@@ -51,8 +44,20 @@ def _decayed_bounded(w: Bounded, direction: Bounded, eta: Bounded, decay: Bounde
 DESCEND_DECAYED = Elementary("w − η (d + λ w)", descend_decayed, _decayed_bounded, descend_decayed)
 
 
+def descend_over_largest(w: Array, m: Array, u: Array, c1: Array, eta: Array) -> Array:
+    """w − η / (1 − β₁ᵗ) · m / u.
+
+    As well (η/c₁) m / u (PyTorch) and ηm / (c₁u) (Keras): as many products and quotients, in another order.
+    """
+    return w - eta * ((m / c1) / u)
+
+
 FORMULAS = {
     "direction": Formula(direction, "m̂ / (√v̂ + {4})"),
     "direction, ε inside": Formula(direction_inside, "m̂ / √(v̂ + {4})"),
     "descend with decay": Formula(DESCEND_DECAYED, "{0} − {2} ({1} + {3} {0})"),
+    "decayed maximum": Formula(
+        lambda beta, u, g, eps: maximum(cast(beta) * u, abs(g) + cast(eps)), "max({0} {1}, |{2}| + {3})"
+    ),
+    "descend over maximum": Formula(descend_over_largest, "{0} − {4} / (1 − β₁ᵗ) {1} / {2}"),
 }

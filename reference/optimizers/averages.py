@@ -3,19 +3,14 @@
 Source: Kingma and Ba, "Adam: A Method for Stochastic Optimization" (2015), sections 2 and 3.
 """
 
-from typing import Any, TypeVar
-
 import numpy as np
-from numpy.typing import NDArray
 
-from reference.arithmetic import Ball, Bounded, Elementary, Real, cast, to_int
+from reference.arithmetic import Bounded, Elementary, Real, cast, to_int
+from reference.arithmetic.elementary import Array
 from reference.line import Formula
-
-Array = TypeVar("Array", NDArray[Any], Bounded, Ball)
 
 
 def average(beta: Array, m: Array, g: Array) -> Array:
-    """β m + (1 − β) g."""
     return cast(beta) * m + (1 - beta) * g
 
 
@@ -28,8 +23,7 @@ def _average_bounded(beta: Bounded, m: Bounded, g: Bounded) -> Bounded:
     - g + β(m − g) (PyTorch's `lerp` for other weights, and by hand): of β|m − g| the difference, the product,
       and β where it is rounded
     """
-    newest = cast(beta)
-    form = newest.format
+    newest, form = cast(beta), beta.format
     weight = np.maximum(
         form.gamma(3) * np.abs(1 - beta.value), form.gamma(2) * newest.magnitude + newest.error
     )
@@ -52,7 +46,6 @@ MOVING_AVERAGE = Elementary("β m + (1 − β) g", average, _average_bounded, av
 
 
 def average_of_squares(beta: Array, v: Array, g: Array) -> Array:
-    """β v + (1 − β) g²."""
     return cast(beta) * v + (1 - beta) * (g * g)
 
 
@@ -71,11 +64,6 @@ AVERAGE_OF_SQUARES = Elementary(
 )
 
 
-def correction(beta: float, step: NDArray[Any]) -> float:
-    """1 − βᵗ, a number of the program's own, in float64."""
-    return 1 - float(beta) ** to_int(step)
-
-
 def _correction_bounded(beta: Bounded, step: Bounded) -> Bounded:
     """Allow it to be taken in the format itself, however much it then cancels.
 
@@ -89,11 +77,12 @@ def _correction_bounded(beta: Bounded, step: Bounded) -> Bounded:
     return Bounded(np.asarray(1 - power), np.asarray(error), beta.format)
 
 
-def _correction_balls(beta: Ball, step: Ball) -> Ball:
-    return beta.map(lambda entry: 1 - entry ** to_int(step))
-
-
-CORRECTION = Elementary("1 − βᵗ", correction, _correction_bounded, _correction_balls)
+CORRECTION = Elementary(
+    "1 − βᵗ",
+    lambda beta, step: 1 - float(beta) ** to_int(step),  # a number of the program's own, in float64
+    _correction_bounded,
+    lambda beta, step: beta.map(lambda entry: 1 - entry ** to_int(step)),
+)
 
 FORMULAS = {
     "average": Formula(MOVING_AVERAGE, "{0} {1} + (1 − {0}) {2}"),

@@ -1,13 +1,10 @@
-"""Schedules: the learning rate of each step, counted from 1.
-
-`step` multiplies the rate by a factor after every k steps. `cosine` lowers it along half a cosine over T
-steps to a final fraction, where it stays.
+"""Schedules: the learning rate of each step, counted from 1, in float64.
 
 Source of the cosine: Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts" (2017).
 """
 
 import math
-from typing import Any, TypeAlias
+from typing import Any
 
 import flint
 import numpy as np
@@ -15,13 +12,6 @@ from numpy.typing import NDArray
 
 from reference.arithmetic import EVALUATION, Ball, Bounded, Elementary, to_int
 from reference.line import Formula
-
-Plain: TypeAlias = NDArray[Any]
-
-
-def by_steps(eta: Plain, step: Plain, every: float, factor: float) -> float:
-    """η · factor^⌊(t − 1) / every⌋, in float64."""
-    return float(eta) * factor ** _falls(step, every)
 
 
 def _falls(step: Any, every: Any) -> int:  # noqa: ANN401 - an array, a bounded number or a ball
@@ -35,15 +25,16 @@ def _by_steps_bounded(eta: Bounded, step: Bounded, every: Bounded, factor: Bound
     return Bounded(rate, np.asarray(eta.format.gamma(falls + 12) * np.abs(rate)), eta.format)
 
 
-def _by_steps_balls(eta: Ball, step: Ball, every: Ball, factor: Ball) -> Ball:
-    return eta * factor.map(lambda entry: entry ** _falls(step, every))
+BY_STEPS = Elementary(
+    "η γ^⌊(t − 1) / k⌋",
+    lambda eta, step, every, factor: float(eta) * factor ** _falls(step, every),
+    _by_steps_bounded,
+    lambda eta, step, every, factor: eta * factor.map(lambda entry: entry ** _falls(step, every)),
+)
 
 
-BY_STEPS = Elementary("η γ^⌊(t − 1) / k⌋", by_steps, _by_steps_bounded, _by_steps_balls)
-
-
-def cosine(eta: Plain, step: Plain, over: float, final: float) -> float:
-    """η · (f + (1 − f) · ½ (1 + cos π (t − 1)/T)), and η f from step T + 1 on, in float64."""
+def cosine(eta: NDArray[Any], step: NDArray[Any], over: float, final: float) -> float:
+    """From step T + 1 on it is η f."""
     done, last = min(to_int(step) - 1, to_int(over)) / to_int(over), float(final)
     return float(eta) * (last + (1 - last) * (1 + math.cos(math.pi * done)) / 2)
 
@@ -58,12 +49,10 @@ def _cosine_bounded(eta: Bounded, step: Bounded, over: Bounded, final: Bounded) 
 
 def _cosine_balls(eta: Ball, step: Ball, over: Ball, final: Ball) -> Ball:
     done = flint.arb(min(to_int(step) - 1, to_int(over))) / to_int(over)
-    wave = (1 + done.cos_pi()) / 2
-    return eta * final.map(lambda last: last + (1 - last) * wave)
+    return eta * final.map(lambda last: last + (1 - last) * (1 + done.cos_pi()) / 2)
 
 
 COSINE = Elementary("η (f + (1 − f) ½ (1 + cos π (t − 1)/T))", cosine, _cosine_bounded, _cosine_balls)
-
 
 FORMULAS = {
     "step schedule": Formula(BY_STEPS, "{0} {3}^⌊({1} − 1) / {2}⌋"),

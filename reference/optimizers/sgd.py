@@ -1,24 +1,16 @@
-"""Stochastic gradient descent: the document's update, with momentum if it is stated.
-
-The momentum is PyTorch's and optax's: the rate stands outside the buffer, m = μ m + g and w = w − η m.
-Dampening is PyTorch's, which leaves it out in the first step.
+"""Stochastic gradient descent, with momentum as PyTorch and optax have it: the rate is outside the buffer.
 
 Source: Sutskever, Martens, Dahl and Hinton, "On the importance of initialization and momentum in deep
 learning" (2013); PyTorch's documentation of `torch.optim.SGD`.
 """
 
-from typing import Any, TypeVar
-
-from numpy.typing import NDArray
-
 from reference.arithmetic import Bounded, Elementary, cast, to_int
-from reference.line import DESCEND, Formula, descend
-
-Array = TypeVar("Array", NDArray[Any], Bounded)
+from reference.arithmetic.elementary import Array
+from reference.formulas import DESCEND, descend
+from reference.line import Formula
 
 
 def accumulate(m: Array, g: Array, mu: Array) -> Array:
-    """m = μ m + g."""
     return cast(mu) * m + g
 
 
@@ -31,9 +23,8 @@ def _accumulate_bounded(m: Bounded, g: Bounded, mu: Bounded) -> Bounded:
     Where g is g + λw and not formed, v = μv − ηλw − ηg (MXNet, sgd_mom_update) has a product and a sum more.
     """
     m_new = accumulate(m, g, mu)
-    decayed = type(g.addends) is not float
+    decayed, form = type(g.addends) is not float, m_new.format
     addends = cast(mu).most * m.most + (g.addends if decayed else g.most)
-    form = m_new.format
     more = form.gamma(2 if decayed else 1) * addends + form.gamma(1) * m_new.most
     return m_new.widened(more).with_addends(addends)
 
@@ -42,10 +33,8 @@ ACCUMULATE = Elementary("μ m + g", accumulate, _accumulate_bounded, accumulate)
 
 
 def accumulate_dampened(m: Array, g: Array, mu: Array, tau: Array, step: Array) -> Array:
-    """m = g in the first step, then μ m + (1 − τ) g."""
-    if to_int(step) == 1:
-        return g
-    return cast(mu) * m + (1 - tau) * g
+    """Without dampening in the first step, as in PyTorch."""
+    return g if to_int(step) == 1 else cast(mu) * m + (1 - tau) * g
 
 
 def _descend_along_bounded(w: Bounded, m: Bounded, eta: Bounded) -> Bounded:
@@ -66,7 +55,7 @@ DESCEND_ALONG = Elementary("w − η m", descend, _descend_along_bounded, descen
 
 
 def descend_ahead(w: Array, g: Array, m: Array, mu: Array, eta: Array) -> Array:
-    """w = w − η (g + μ m), Nesterov's momentum, with m already updated."""
+    """Nesterov's momentum, with m already updated."""
     return w - eta * (g + cast(mu) * m)
 
 
@@ -89,7 +78,6 @@ def _descend_ahead_bounded(w: Bounded, g: Bounded, m: Bounded, mu: Bounded, eta:
 
 
 DESCEND_AHEAD = Elementary("w − η (g + μ m)", descend_ahead, _descend_ahead_bounded, descend_ahead)
-
 
 FORMULAS = {
     "descend": Formula(DESCEND, "{0} − {2} {1}"),
