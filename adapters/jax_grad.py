@@ -27,9 +27,18 @@ from numpy.typing import NDArray
 from adapters.jax_functions import LossKey, activate, loss_key, loss_of
 from adapters.jax_optimizers import Arrays, State, Update, clip, optimizer_of, rate_of, states, update_of
 from cases import Problem, names
-from cases.dtypes import Accumulators
-from cases.protocol import Adapter, Claim, Program, Stacked, TrainingRun, Unavailable, activations_of
-from cases.verdict import NoEquivalent, Verdict
+from cases.protocol import (
+    Accumulators,
+    Adapter,
+    Claim,
+    NoEquivalent,
+    Program,
+    Stacked,
+    TrainingRun,
+    Unavailable,
+    Verdict,
+    activations_of,
+)
 
 try:
     from platformdirs import user_cache_path

@@ -30,8 +30,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from adapters.torch_functions import activate, loss_of
 from adapters.torch_optimizers import clip_by_norm, optimizer_of, scheduler_of, states
 from cases import Problem, names
-from cases.protocol import Adapter, Claim, Program, Stacked, TrainingRun, Unavailable, activations_of
-from cases.verdict import Verdict
+from cases.protocol import Adapter, Claim, Program, Stacked, TrainingRun, Unavailable, Verdict, activations_of
 
 Tensors: TypeAlias = dict[str, Tensor]
 

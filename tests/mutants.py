@@ -191,7 +191,7 @@ FAULTS = [
         ("w_new.regrouped(eta.most * addends, sums=2)", "w_new.regrouped(10 * eta.most * addends, sums=20)"),
         ("return (m / c1) / (sqrt(v / c2) + cast(eps))", "return (m / c1) / (sqrt(v) + cast(eps))"),
     ]),
-    ("updates", "reference/optimizers/clipping.py", [
+    ("updates", "reference/optimizers/gradients.py", [
         ("whole.widened(whole.format.gamma(4) * (whole.magnitude + whole.error))", "whole"),
         ("whole.format.gamma(4)", "whole.format.gamma(40)"),
     ]),
@@ -214,7 +214,7 @@ FAULTS = [
         ("jax.nn.gelu(z, approximate=False)", "jax.nn.gelu(z, approximate=True)"),
         ("if of_elements_over_examples else each.mean()", "if loss else each.mean()"),
     ]),
-    ("adapters", "adapters/torch_engines.py", [("tensor.detach() for name", "tensor for name")]),
+    ("adapters", "adapters/torch_autograd.py", [("tensor.detach() for name", "tensor for name")]),
     ("adapters", "adapters/torch_autograd.py", [
         ("        tensor.grad = None\n", ""),
         ("claim |= arrays(clip(problem, parameters))", "clip(problem, parameters)"),
@@ -238,7 +238,7 @@ FAULTS = [
         ("seen | {names.updated(name): array for name, array in parameters.items()}", "seen"),
         ("claim[names.RATE] = claim[names.RATE][0]", "pass"),
     ]),
-    ("engines", "adapters/jax_engines.py", [('parts = len(x) if structure.loss[1] == "mean" else 1', "parts = 1")]),
+    ("engines", "adapters/jax_grad.py", [('parts = len(x) if structure.loss[1] == "mean" else 1', "parts = 1")]),
     ("forms", "reference/line.py", [("return w_new.regrouped(eta.most * direction.addends, sums=2)", "return w_new")]),
     ("forms", "reference/optimizers/sgd.py", [
         ("regrouped(eta.most * m.addends, sums=1)", "regrouped(eta.most * m.addends, sums=-1)"),

@@ -24,9 +24,9 @@ from reference.activations.elu import ELU as CELU  # with α = 1 the two are equ
 === squared error | cases/catalog.py | LOSSES
     "squared_error": LossKind("Σ (a − y)² over all elements.", reductions=("sum",)),
 === squared error | adapters/torch_functions.py | LOSSES
-    "squared_error": lambda y_hat, y, reduction, _: F.mse_loss(y_hat, y, reduction=reduction),
+    "squared_error": F.mse_loss,
 === squared error | adapters/jax_functions.py | LOSSES
-    "squared_error": lambda y_hat, y, _: optax.squared_error(y_hat, y),
+    "squared_error": optax.squared_error,
 === squared error | reference/losses/squares.py | SQUARES
     ("squared_error", "sum"): Loss(
         "Σ ({0} − {1})²", "2 ({0} − {1})", squared_error_sum, lambda y_hat, y: 2 * (y_hat - y)

@@ -22,8 +22,7 @@ from adapters.isolation.messages import Message, encode, problem_of, receive
 from adapters.registry import load_adapter
 from cases.errors import describe_exception
 from cases.problem import Problem
-from cases.protocol import Adapter, TrainingRun, Unavailable
-from cases.verdict import Fault, NoEquivalent, Verdict
+from cases.protocol import Adapter, Fault, NoEquivalent, TrainingRun, Unavailable, Verdict
 
 SET_PARENT_DEATH_SIGNAL = 1  # Linux's PR_SET_PDEATHSIG
 MAX_QUOTED_OUTPUT = 200  # bytes of what an adapter writes to standard output that are quoted as its fault

@@ -27,8 +27,7 @@ from reference.mistakes.mistake import (
     update_lines,
 )
 from reference.optimizers.adam import DESCEND_DECAYED
-from reference.optimizers.clipping import COEFFICIENT, NORM, clip, coefficient
-from reference.optimizers.decay import ADD_DECAY, add_decay
+from reference.optimizers.gradients import ADD_DECAY, COEFFICIENT, NORM, add_decay, clip, coefficient
 from reference.training import tape
 
 NO_SCHEDULE = "there is no schedule"

@@ -28,7 +28,7 @@ from reference.mistakes.mistake import (
     state_lines,
     update_lines,
 )
-from reference.optimizers import adam, adamax, rmsprop
+from reference.optimizers import adam, rmsprop
 from reference.optimizers.averages import CORRECTION, MOVING_AVERAGE
 from reference.optimizers.sgd import DESCEND_AHEAD, accumulate, accumulate_dampened
 from reference.training import tape
@@ -182,7 +182,7 @@ def bias_correction_missing(problem: Problem) -> Lines:
 UNCORRECTED: Exchange = {
     adam.direction: (lambda m, v, eps: m / (sqrt(v) + eps), "{0} / (√{1} + {2})"),
     adam.direction_inside: (lambda m, v, eps: m / sqrt(v + eps), "{0} / √({1} + {2})"),
-    adamax.descend_over_largest: (lambda w, m, u, eta: w - eta * (m / u), "{0} − {3} {1} / {2}"),
+    adam.descend_over_largest: (lambda w, m, u, eta: w - eta * (m / u), "{0} − {3} {1} / {2}"),
 }
 
 

@@ -6,8 +6,7 @@ learning" (2013); PyTorch's documentation of `torch.optim.SGD`.
 
 from reference.arithmetic import Bounded, Elementary, cast, to_int
 from reference.arithmetic.elementary import Array
-from reference.formulas import DESCEND, descend
-from reference.line import Formula
+from reference.line import DESCEND, Formula, descend
 
 
 def accumulate(m: Array, g: Array, mu: Array) -> Array:
