@@ -16,8 +16,7 @@ from cases.numbers import rounded_once
 from cases.verdict import NoEquivalent
 from reference import Verdict, judge, tape, training_steps
 from reference.mistakes import MISTAKES, Inexpressible, mistaken_steps
-from reports.detection import baselines, measure, measurement, sentences, to_frames, to_page, to_sections
-from reports.detection.answers import (
+from reports.detection import (
     ALLCLOSE,
     ASSERT_CLOSE,
     CHECK_GRADS,
@@ -28,9 +27,12 @@ from reports.detection.answers import (
     TOOLS,
     Answer,
     MistakeResult,
+    baselines,
     cover,
+    measurement,
 )
-from reports.detection.measurement import MISTAKEN_STEPS, CaseRun, judged, only
+from reports.detection.detection_tables import sentences, to_frames, to_page, to_sections
+from reports.detection.measurement import MISTAKEN_STEPS, CaseRun, judged, measure, only
 from reports.page.rendering import templates
 
 SMALL = ("nets/not-trained", "worked/document")

@@ -13,8 +13,7 @@ from cases.protocol import Stacked
 from cases.verdict import NoEquivalent
 from reference import training_steps
 from reports.sweep.evaluate import MAX_SENTENCES, evaluate_alone, evaluate_stack
-from reports.sweep.expected_regions import RECOMPUTED, REGIONS
-from reports.sweep.implementations import Implementation, implementations
+from reports.sweep.implementations import RECOMPUTED, REGIONS, Implementation, implementations
 
 COUNT = 12
 

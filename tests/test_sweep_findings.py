@@ -20,13 +20,14 @@ from cases.protocol import Stacked
 from reference import training_steps
 from reference.mistakes import MISTAKES, Inexpressible
 from reports.parity import failure_of
+from reports.sweep import case_text
+from reports.sweep.case_text import document
+from reports.sweep.distinct import Minimized, Symptom, command, failure, groups, write_minimized
 from reports.sweep.engine import run_task
 from reports.sweep.implementations import Implementation
-from reports.sweep.minimize import case_text, input_size, minimize
-from reports.sweep.minimize.case_text import Minimized, command, document, write_minimized
-from reports.sweep.minimize.dedup import Symptom, failure, groups
+from reports.sweep.minimize import input_size, minimize
 from reports.sweep.plan import Plan, blocks, tasks
-from reports.sweep.summary import FINDING, summarize
+from reports.sweep.store import FINDING, summarize
 
 ROOT = Path(__file__).parent.parent
 PLAN = Plan(0, 1000)
@@ -62,11 +63,11 @@ def first_failing(mistake):
 
 def fails_alike(implementation, problem):
     """Whether it fails on another problem as on this one, and the symptom."""
-    first = failure(implementation, problem).symptom
+    first = failure(implementation, problem)
 
     def fails(other):
         now = failure(implementation, other)
-        return now is not None and now.symptom.is_as_clear_as(first)
+        return now is not None and now.is_as_clear_as(first)
 
     return fails, first
 
@@ -217,7 +218,7 @@ def test_a_failure_that_does_not_come_again_is_reported(tmp_path):
 
 
 def test_a_case_too_large_for_a_file_is_reported(tmp_path, monkeypatch):
-    monkeypatch.setattr(case_text, "document", lambda *_: " " * 2**25)
+    monkeypatch.setattr(distinct, "document", lambda *_: " " * 2**25)
     (one,) = written([wrong("dL/db", by=3)], 8, tmp_path)
     assert one.path is None
     assert "In 60 s it was not reduced to what a case file can hold." in one.text
@@ -255,7 +256,7 @@ def test_findings_are_grouped_by_their_sentences(rows, expected):
 
 
 def symptom(kind="z", explanations=("one",), *, is_first=True):
-    return Symptom(kind, frozenset(explanations), is_first)
+    return Failure(kind, frozenset(explanations), is_first)
 
 
 def test_a_symptom_with_fewer_explanations_stands_for_one_with_more():

@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from cases.catalog import ACTIVATIONS, LOSSES, REDUCED_LOSSES
 from cases.dtypes import DTYPES
 from reports.sweep.plan import MAX_CASES_PER_STACK, Plan, block_of, blocks, draw, tasks
-from reports.sweep.randomness import CaseStream, Stream, round_robin
-from reports.sweep.structure import UPDATES, structure
+from reports.sweep.structure import UPDATES, CaseStream, Stream, round_robin, structure
 
 WORD = 2**64
 

@@ -2,13 +2,12 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import pairwise
+from dataclasses import dataclass, replace
+from itertools import chain, pairwise, repeat
 from types import MappingProxyType
-from typing import Final, TypeAlias
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cases import Problem, names
 from cases.catalog import LOSSES
@@ -16,10 +15,7 @@ from cases.dtypes import DTYPES
 from cases.numbers import rounded_once
 from cases.problem import unstacked
 from reference.arithmetic import FORMATS
-from reports.sweep.randomness import CaseStream
-from reports.sweep.structure import Structure, structure
-
-Real: TypeAlias = NDArray[np.float64]
+from reports.sweep.structure import CaseStream, Real, Structure, structure
 
 # (count, length) of the first blocks, 101,536 cases together. They start short, so that the first thousand
 # cases have forty structures; the later ones are long, so that compiling costs little of a long sweep.
@@ -60,20 +56,13 @@ class Block:
 
 def blocks(start: int, end: int) -> Iterator[Block]:
     """Give every block that has a case from `start` to before `end`, whole."""
-    for block in _all_blocks():
-        if block.start >= end:
+    first = 0
+    for number, length in enumerate(chain(*(repeat(n, k) for k, n in FIRST_BLOCKS), repeat(BLOCK_LENGTH))):
+        if first >= end:
             return
-        if block.end > start:
-            yield block
-
-
-def _all_blocks() -> Iterator[Block]:
-    number = first = 0
-    lengths = [length for count, length in FIRST_BLOCKS for _ in range(count)]
-    while True:
-        length = lengths[number] if number < len(lengths) else BLOCK_LENGTH
-        yield Block(number, first, first + length)
-        number, first = number + 1, first + length
+        if first + length > start:
+            yield Block(number, first, first + length)
+        first += length
 
 
 def block_of(case: int) -> Block:
@@ -138,8 +127,7 @@ class Task:
     @property
     def stacks(self) -> tuple[range, ...]:
         """The cases of each stack."""
-        end = min(self.cases.stop, self.plan.count - self.block.start)
-        starts = range(self.cases.start, end, self.stack)
+        starts = range(self.cases.start, self.cases.start + self.count, self.stack)
         return tuple(range(start, min(start + self.stack, len(self.block))) for start in starts)
 
     @property
@@ -165,25 +153,12 @@ def _power_of_two(number: int) -> int:
 
 def draw(seed: int, block: int, cases: range, shared: Structure) -> Problem:
     """Draw cases of a block, counted from its first, as a stack: each array has the shape (C, …)."""
-    drawer = _Drawer(seed, block, cases, shared)
-    parameters = {name: rounded_once(array, shared.dtype) for name, array in drawer.parameters().items()}
-    return Problem(
-        case=f"sweep/{seed}/{block}",
-        dtype=shared.dtype,
-        activations=shared.activations,
-        parameters=MappingProxyType(parameters),
-        x=rounded_once(drawer.numbers("x", shared.batch, shared.widths[0]), shared.dtype),
-        y=rounded_once(drawer.targets(), shared.dtype),
-        loss=shared.loss,
-        reduction=shared.reduction,
-        loss_numbers=shared.loss_numbers,
-        learning_rate=shared.learning_rate,
-        optimizer=shared.optimizer,
-        schedule=shared.schedule,
-        clipping=shared.clipping,
-        steps=shared.steps,
-        not_trained=shared.not_trained,
-    )
+    arrays = {
+        name: rounded_once(array, shared.problem.dtype)
+        for name, array in _Drawer(seed, block, cases, shared).arrays()
+    }
+    data = {"x": arrays.pop("x"), "y": arrays.pop("y")}
+    return replace(shared.problem, parameters=MappingProxyType(arrays), **data)
 
 
 @dataclass(frozen=True)
@@ -195,15 +170,16 @@ class _Drawer:
     cases: range
     structure: Structure
 
-    def parameters(self) -> dict[str, Real]:
-        arrays = {}
-        for k, (before, after) in enumerate(pairwise(self.structure.widths), start=1):
-            weights = self.numbers(names.W(k), after, before)
-            arrays[names.W(k)] = weights if self.structure.regime.grid else weights / math.sqrt(before)
-            arrays[names.b(k)] = self.numbers(names.b(k), after)
-        return arrays
+    def arrays(self) -> Iterator[tuple[str, Real]]:
+        is_gridded, widths = bool(self.structure.regime.grid), self.structure.widths
+        yield "x", self._numbers("x", self.structure.batch, widths[0])
+        yield "y", self._targets(self.structure.batch, widths[-1])
+        for k, (before, after) in enumerate(pairwise(widths), start=1):
+            weights = self._numbers(names.W(k), after, before)
+            yield names.W(k), weights if is_gridded else weights / math.sqrt(before)
+            yield names.b(k), self._numbers(names.b(k), after)
 
-    def numbers(self, name: str, *shape: int) -> Real:
+    def _numbers(self, name: str, *shape: int) -> Real:
         """Draw nearly normal numbers, each case's scaled by a power of 2 of its own."""
         regime = self.structure.regime
         numbers = self._on_grid(self._stream(name).approx_normal(*shape))
@@ -213,10 +189,10 @@ class _Drawer:
         scale = low + self._stream(name, "scale").below(high - low + 1)
         return np.ldexp(numbers, scale.reshape(-1, *(1,) * len(shape)))
 
-    def targets(self) -> Real:
+    def _targets(self, batch: int, outputs: int) -> Real:
         """Draw targets that the loss allows."""
-        batch, outputs, stream = self.structure.batch, self.structure.widths[-1], self._stream("y")
-        match LOSSES[self.structure.loss].targets:
+        stream = self._stream("y")
+        match LOSSES[self.structure.problem.loss].targets:
             case "classes":
                 return np.eye(outputs)[stream.below(outputs, batch)]
             case "distributions":
@@ -238,5 +214,6 @@ class _Drawer:
         return np.round(numbers / grid) * grid if grid else numbers
 
     def _exponents(self, given: tuple[float, float]) -> tuple[int, int]:
-        reach = math.log2(FORMATS[self.structure.dtype].largest) if self.structure.regime.of_format else 1
+        largest = FORMATS[self.structure.problem.dtype].largest
+        reach = math.log2(largest) if self.structure.regime.of_format else 1
         return round(given[0] * reach), round(given[1] * reach)
