@@ -58,18 +58,15 @@ def make(
 
 def _counted(content: dict[str, Any]) -> str:
     vectors = content["vectors"]
-    cases, left_out = (
-        len({entry["case"] for entry in entries})
-        for entries in (vectors, [entry for entry in content["left_out"] if entry["what"] == "all"])
-    )
+    left_out = len({entry["case"] for entry in content["left_out"] if entry["what"] == "all"})
+    cases = f"{len({entry['case'] for entry in vectors})}{f' ({left_out} left out)' if left_out else ''}"
     quantities = [quantity for entry in vectors for step in entry["steps"] for quantity in step.values()]
     values = sum(len(quantity["decimal"]) for quantity in quantities)
-    without = f" ({left_out} left out)" if left_out else ""
-    return f"Cases: {cases}{without}, in all their number formats: {len(vectors)}, values: {values:,}"
+    return f"Cases: {cases}, in all their number formats: {len(vectors)}, values: {values:,}"
 
 
 def _write(content: dict[str, Any], out: Path) -> None:
-    """Write a temporary file in the same folder, and move it to `out` when it is whole."""
+    """Write a temporary file, and move it to `out` when it is whole."""
     out.parent.mkdir(parents=True, exist_ok=True)
     unfinished = out.with_name(f".{out.name}-{uuid4().hex[:12]}")
     try:
@@ -135,7 +132,10 @@ def vector(case: Case, problem: Problem, most_steps: int) -> dict[str, Any]:
         "schedule": _rule(problem.schedule),
         "clipping": _rule(problem.clipping),
         "not_trained": sorted(problem.not_trained),
-        "inputs": {name: exact(array, problem.dtype) for name, array in _arrays(problem).items()},
+        "inputs": {
+            name: exact(array, problem.dtype)
+            for name, array in {**problem.inputs, **problem.optimizer_state}.items()
+        },
         "numbers": _numbers(problem),
         "tape": [{"name": one.name, "equation": one.equation, "inputs": list(one.inputs)} for one in lines],
         "steps": _steps(problem, min(most_steps, problem.steps)),
@@ -146,17 +146,12 @@ def _rule(rule: Rule | None) -> dict[str, Any] | None:
     return None if rule is None else {"name": rule.name, "options": sorted(rule.options)}
 
 
-def _arrays(problem: Problem) -> dict[str, Any]:
-    return {**problem.inputs, **problem.optimizer_state}
-
-
 def _numbers(problem: Problem) -> dict[str, Any]:
     """Return the rates and what else the rules and the loss are given; those of the rules are float64."""
     of_loss = {name: exact(number, problem.dtype) for name, number in problem.loss_numbers}
-    constants = problem.constants.items()
     return of_loss | {
         name: exact(number, problem.dtype if isinstance(number, np.ndarray) else "float64")
-        for name, number in constants
+        for name, number in problem.constants.items()
     }
 
 
@@ -180,24 +175,20 @@ def _written(value: float, write: Callable[[float], str]) -> str | None:
 
 
 def _steps(problem: Problem, steps: int) -> list[dict[str, Any]]:
-    values, bounds = correctly_rounded(problem, steps), forward_bounds(problem, steps)
-    last = next((place for place, step in enumerate(values, 1) if _is_done(problem, step)), steps)
-    return [
-        {name: _quantity(array, bound[name], problem.dtype) for name, array in step.items() if name != STEP}
-        for step, bound in zip(values[:last], bounds[:last], strict=True)
-    ]
-
-
-def _is_done(problem: Problem, step: dict[str, Real]) -> bool:
-    return problem.until is not None and bool(step["loss"] <= problem.until)
+    """Return every quantity of each step, until the loss is small enough."""
+    stated = []
+    for values, bounds in zip(correctly_rounded(problem, steps), forward_bounds(problem, steps), strict=True):
+        stated.append(
+            {name: _quantity(values[name], bounds[name], problem.dtype) for name in values if name != STEP}
+        )
+        if problem.until is not None and values["loss"] <= problem.until:
+            break
+    return stated
 
 
 def _quantity(rounded: Real, bound: Bounded, dtype: str) -> dict[str, Any]:
-    values = exact(rounded, dtype)
-    del values["dtype"]
-    return values | {
-        "within": [_up(allowed) for allowed in error_from_rounded(bound, rounded).ravel().tolist()]
-    }
+    within = [_up(allowed) for allowed in error_from_rounded(bound, rounded).ravel().tolist()]
+    return {key: value for key, value in exact(rounded, dtype).items() if key != "dtype"} | {"within": within}
 
 
 def _up(bound: float) -> str | None:

@@ -1,4 +1,4 @@
-"""Minimizing: every edit gives a sound problem, only simpler ones are asked about, and the text reads back."""
+"""Minimizing: edits give sound problems, only simpler ones are asked about, and their text reads back."""
 
 import json
 from dataclasses import replace
@@ -92,7 +92,14 @@ def test_every_kind_of_update_reads_back_and_so_does_what_is_never_drawn():
         assert "over: 1000, final: 0}" in reads_back(problem)
 
 
-ODD = ["a: b # no comment", "--- | > & * ! % @ `", "one\n  two\tthree", "\x07 bell\u2028\ufeff", "“ŷ” − ✓ 中", "- x"]
+ODD = [
+    "a: b # no comment",
+    "--- | > & * ! % @ `",
+    "one\n  two\tthree",
+    "\x07 bell\u2028\ufeff",
+    "“ŷ” − ✓ 中",
+    "- x",
+]
 
 
 @given(st.text(min_size=1).filter(lambda text: text.strip()) | st.sampled_from(ODD))

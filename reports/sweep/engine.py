@@ -29,10 +29,9 @@ from reports.sweep.implementations import Implementation, implementations
 from reports.sweep.plan import Task
 from reports.sweep.store import Store, SweepError, summarize
 
-# How a program is run that takes one case at a time, as a user runs it.
+# How a program is run that takes one case at a time, as a user runs it. In every 8th block, 16 cases of a
+# program over stacks are run alone as well.
 ALONE: Final = "alone"
-
-# In every 8th block, 16 cases of a program over stacks are run alone as well.
 ALONE_EVERY_BLOCKS, CASES_ALONE = 8, 16
 
 # Columns of few different words: Parquet keeps each word once.
@@ -84,13 +83,11 @@ def run_task(task: Task, adapters: Sequence[Adapter | Unavailable]) -> pd.DataFr
 
 def _runs(implementation: Implementation, stack: Problem, sampled: int) -> Iterator[tuple[str, pd.DataFrame]]:
     """Run an implementation over the stack, and on `sampled` of its cases alone; or on all of them alone."""
-    over_stack = implementation.program.stacked
-    if over_stack is None:
+    if over_stack := implementation.program.stacked:
+        yield over_stack.how, evaluate_stack(implementation, stack)
+        stack = sliced(stack, 0, min(sampled, len(stack.x)))
+    if len(stack.x):
         yield ALONE, evaluate_alone(implementation, stack)
-        return
-    yield over_stack.how, evaluate_stack(implementation, stack)
-    if sampled:
-        yield ALONE, evaluate_alone(implementation, sliced(stack, 0, min(sampled, len(stack.x))))
 
 
 # All tasks
@@ -102,14 +99,7 @@ Engine: TypeAlias = Callable[[], AbstractContextManager[tuple[Executor, int]]]
 def run_tasks(
     tasks: Iterable[Task], engine: Engine, store: Store, limits: Limits | None = None
 ) -> Iterator[tuple[Task, int]]:
-    """Do and write tasks; give each in the order in which they are done, with the number of its findings.
-
-    Parameters
-    ----------
-    tasks
-        Taken as workers become free.
-    limits
-        With them each adapter runs in a process of its own.
+    """Do and write tasks, taken as workers become free; give each with the number of its findings when done.
 
     Raises
     ------

@@ -57,14 +57,10 @@ def implementations(adapters: Iterable[Adapter | Unavailable], block: int) -> It
 
 @dataclass(frozen=True)
 class ExpectedRegion:
-    """Where a difference is expected.
+    """Where a difference of a framework's activation or loss is expected, as a case shows and explains it.
 
     Attributes
     ----------
-    case
-        The case that shows and explains it.
-    function
-        The framework's activation or loss.
     lines
         Where it first shows: "a", "dL/dz" or "dL/da" of the layer, "loss".
     contains
@@ -134,7 +130,7 @@ def expected_in_stack(
     quantities: NDArray[Any],
     claims: Sequence[Claim],
 ) -> NDArray[Any]:
-    """Return for each case of a stack why its first difference is expected, or "".
+    """Return for each case of a stack why its first difference is expected: a case, `RECOMPUTED`, or "".
 
     Parameters
     ----------
@@ -142,10 +138,6 @@ def expected_in_stack(
         Where each case first differs, (C,); the quantity is "" where it does not differ.
     claims
         What the program stated of the stack, step by step.
-
-    Returns
-    -------
-    The name of a case of `cases/divergences/`, or `RECOMPUTED`, or "", (C,).
     """
     reasons, differs = np.full(len(stack.x), "", object), quantities != ""
     if not differs.any():
@@ -181,10 +173,10 @@ def _regions(
 ) -> NDArray[Any]:
     """Return for each case of a stack the first region that has an element of it, as the name of its case.
 
-    `values` are the program's own numbers or, where it hides them, bounds on them. If it hides any, a
-    difference shows where it is first stated.
+    `values` are the program's own numbers or, where it hides them, bounds on them.
     """
     reasons, y = np.full(len(stack.x), "", object), np.asarray(stack.y, np.float64)
+    # If it hides any number, a difference shows where it is first stated.
     hides_some = not names.observable(1) <= implementation.program.promises(1)
     for region in REGIONS:
         lines = region.lines_of(stack) if region.framework == implementation.framework else {}

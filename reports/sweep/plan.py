@@ -43,7 +43,7 @@ CERTAIN_TARGETS: Final = 0.7
 class Block:
     """Cases that share a structure, so that one compiled program serves them all: `start` to before `end`.
 
-    `number` is its place among the blocks. Which case is in which block depends on the case's number alone.
+    Which case is in which block depends on the case's number alone.
     """
 
     number: int
@@ -71,17 +71,7 @@ def block_of(case: int) -> Block:
 
 @dataclass(frozen=True)
 class Plan:
-    """What was asked for.
-
-    Attributes
-    ----------
-    seed, count
-        Cases 0 to before `count` of this seed.
-    dtypes, widths
-        As `reports.sweep.structure.structure` takes them: they decide what is drawn.
-    adapters
-        The names of those that are judged.
-    """
+    """What was asked for: cases 0 to before `count` of a seed; formats and widths decide what is drawn."""
 
     seed: int
     count: int
@@ -121,7 +111,7 @@ class Task:
 
     @property
     def name(self) -> str:
-        """A name that sorts by the number of the first case."""
+        """It sorts by the number of the first case."""
         return f"{self.block.start + self.cases.start:012d}"
 
     @property
@@ -140,15 +130,11 @@ def tasks(plan: Plan) -> Iterator[Task]:
     """Cut a sweep into tasks, in the order of its cases."""
     for block in blocks(0, plan.count):
         size = plan.structure(block).numbers_per_case
-        stack = min(len(block), MAX_CASES_PER_STACK, _power_of_two(MAX_NUMBERS_PER_STACK // size))
+        power_of_two = 1 << max((MAX_NUMBERS_PER_STACK // size).bit_length() - 1, 0)
+        stack = min(len(block), MAX_CASES_PER_STACK, power_of_two)
         length = stack * max(1, MAX_NUMBERS_PER_TASK // (size * stack))
         for start in range(0, min(len(block), plan.count - block.start), length):
             yield Task(plan, block, range(start, min(start + length, len(block))), stack)
-
-
-def _power_of_two(number: int) -> int:
-    """Return the largest power of 2 that is not above a number, at least 1."""
-    return 1 << max(number.bit_length() - 1, 0)
 
 
 def draw(seed: int, block: int, cases: range, shared: Structure) -> Problem:

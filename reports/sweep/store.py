@@ -61,7 +61,7 @@ class Store:
         return self.folder / "rows"
 
     def open(self, plan: Plan, versions: dict[str, str], *, resume: bool) -> None:
-        """Begin a sweep, or go on with the one that is here.
+        """Begin a sweep, or go on with the one that is here, if that is the same.
 
         Raises
         ------
@@ -115,31 +115,16 @@ def write_whole(path: Path, text: str) -> None:
 
 @dataclass(frozen=True)
 class Summary:
-    """What all tasks add up to.
-
-    Attributes
-    ----------
-    cases
-        How many cases were judged, each counted once.
-    implementations
-        A line for each implementation and each way of running it.
-    features
-        A line for each value of each feature, over all implementations.
-    known
-        How often each expected difference was met, by implementation.
-    findings
-        What differs or is in error and is not expected: case, implementation, first line, sentence.
-    """
+    """What all tasks add up to: how many cases, each counted once, and four tables."""
 
     cases: int
-    implementations: pd.DataFrame
-    features: pd.DataFrame
-    known: pd.DataFrame
-    findings: pd.DataFrame
+    implementations: pd.DataFrame  # a line for each implementation and each way of running it
+    features: pd.DataFrame  # a line for each value of each feature, over all implementations
+    known: pd.DataFrame  # how often each expected difference was met, by implementation
+    findings: pd.DataFrame  # what differs or is in error and is not expected
 
     @property
     def headline(self) -> str:
-        """The result in one sentence."""
         sums = self.implementations[SUMS].sum()
         expected = f"{sums['known']:,} trials" if sums["known"] else "no trial"
         findings = f"{sums['findings']:,}" if sums["findings"] else "no"
@@ -147,9 +132,9 @@ class Summary:
         return f"{counted} compared: {findings} findings; {expected} met an expected difference."
 
     def shortfalls(self, adapters: Iterable[Adapter | Unavailable], *, is_asked_for: bool) -> tuple[str, ...]:
-        """Say, a sentence each, why a sweep without findings shows no agreement, if it does not.
+        """Say why a sweep without findings shows no agreement, if it does not.
 
-        `is_asked_for` is whether the adapters were named: then each has to run, and a single one is enough.
+        If the adapters were asked for by name, each has to run, and a single one is enough.
         """
         sums = self.implementations.groupby("adapter")[SUMS].sum()
         compared = sums.index[sums["quantities"] > 0]

@@ -150,24 +150,15 @@ SHOWN_LATER: Final = frozenset({"dampening", "cosine", "step"})
 class MagnitudeRegime:
     """How large numbers are, and how often they are special.
 
-    Attributes
-    ----------
-    weights, inputs
-        Exponents of 2, the least and the most: each array of each case is scaled by one of them.
-    of_format
-        Whether those exponents are shares of the format's own largest (or smallest) exponent.
-    grid
-        Numbers are rounded to multiples of this, so that sums are often 0 or exactly at a kink; 0 for none.
-    zeros
-        The share of numbers that are exactly 0.
+    Each array of each case is scaled by a power of 2, with an exponent from the least to the most.
     """
 
     name: str
-    weights: tuple[float, float] = (0, 0)
-    inputs: tuple[float, float] = (0, 0)
-    of_format: bool = False
-    grid: float = 0.0
-    zeros: float = 0.0
+    weights: tuple[float, float]
+    inputs: tuple[float, float]
+    of_format: bool = False  # whether those exponents are shares of the format's own largest exponent
+    grid: float = 0.0  # numbers are rounded to multiples of it: sums are often 0 or at a kink; 0 for none
+    zeros: float = 0.0  # the share of numbers that are exactly 0
 
 
 ORDINARY: Final = MagnitudeRegime("ordinary", (-2, 1), (-2, 1))
@@ -189,24 +180,12 @@ REGIMES: Final = (
 
 @dataclass(frozen=True)
 class Structure:
-    """What all cases of a block share.
-
-    Attributes
-    ----------
-    problem
-        Without numbers: the activations, the loss, the rules, the number format.
-    widths
-        Of the input and of each layer's output.
-    batch
-        The number of examples.
-    update
-        The kind of update in a few words, of `UPDATES`.
-    """
+    """What all cases of a block share: `problem` has no numbers, and `widths` begin with the input's."""
 
     problem: Problem
     widths: tuple[int, ...]
     batch: int
-    update: str
+    update: str  # of `UPDATES`
     regime: MagnitudeRegime
 
     @property
