@@ -3,12 +3,9 @@
 Here are the names of the tools, and the records of a measurement, in the order of the cases.
 """
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
-
-from reports.runs.accuracy import kind
 
 # This suite, given everything that can be observed of an implementation; or no more than the loss, the
 # gradients and the updated parameters.
@@ -30,18 +27,10 @@ KINDS: Final = {STRUCTURAL: "wrong formula", PRECISION: "too low a precision"}
 
 @dataclass(frozen=True)
 class Answer:
-    """What one tool says of one claim.
-
-    Attributes
-    ----------
-    objects
-        Whether it objects; None where it did not run, with the `reason`.
-    step, quantity
-        The first line that it objects to; 0 and "" where it names none.
-    """
+    """What one tool says of one claim, with the first line that it objects to, if it names one."""
 
     tool: str
-    objects: bool | None
+    objects: bool | None  # None where it did not run, with the reason
     step: int = 0
     quantity: str = ""
     reason: str = ""
@@ -54,24 +43,14 @@ class Answer:
 
 @dataclass(frozen=True)
 class MistakeResult:
-    """One mistake on one case in one number format.
-
-    Attributes
-    ----------
-    inexpressible
-        Why the mistake cannot be made here, or "".
-    changes
-        Whether it changes any observable number; if not, there is nothing to catch.
-    answers
-        What each tool says, this suite first; none where the mistake cannot be made.
-    """
+    """One mistake on one case in one number format, and what each tool says, this suite first."""
 
     case: str
     dtype: str
     mistake: str
     kind: str
-    inexpressible: str = ""
-    changes: bool = False
+    inexpressible: str = ""  # why the mistake cannot be made here; then there are no answers
+    changes: bool = False  # any observable number; if not, there is nothing to catch
     answers: tuple[Answer, ...] = ()
 
     def by(self, tool: str) -> Answer | None:
@@ -87,13 +66,8 @@ class MistakeResult:
 class FaultResult:
     """The smallest relative faults that one tool catches in one quantity.
 
-    Attributes
-    ----------
-    smallest
-        For each element tried the smallest 10⁻ᵏ, added relative to its value, that is caught; infinite where
-        not even a doubled value is.
-    reason
-        Why nothing was measured, or "".
+    For each element tried the smallest 10⁻ᵏ, added relative to its value, that is caught; infinite where not
+    even a doubled value is.
     """
 
     case: str
@@ -101,17 +75,7 @@ class FaultResult:
     quantity: str
     tool: str
     smallest: tuple[float, ...] = ()
-    reason: str = ""
-
-    @property
-    def kind(self) -> str:
-        """The quantity without its layer: dL/dW."""
-        return kind(self.quantity)
-
-
-def upper_median(numbers: tuple[float, ...]) -> float:
-    """Return the median, of two middle numbers the larger; NaN of none."""
-    return sorted(numbers)[len(numbers) // 2] if numbers else math.nan
+    reason: str = ""  # why nothing was measured
 
 
 @dataclass(frozen=True)
@@ -126,43 +90,27 @@ class Alarm:
 
 @dataclass(frozen=True)
 class Coverage:
-    """What one case adds to the others.
-
-    Attributes
-    ----------
-    catches
-        How many mistakes it catches, counted once for each number format.
-    alone
-        Those that no other case catches: "fixed-parameter-updated (float64)"; if none, it is redundant.
-    needed
-        Whether it belongs to a small set of cases that together catch everything that any case catches.
-    """
+    """What one case adds to the others, where mistakes are counted once for each number format."""
 
     case: str
     catches: int
-    alone: tuple[str, ...]
-    needed: bool
+    alone: tuple[
+        str, ...
+    ]  # what no other case catches: "fixed-parameter-updated (float64)"; or it is redundant
+    needed: bool  # for a small set of cases that together catch everything that any case catches
 
 
 @dataclass(frozen=True)
 class Power:
-    """Everything that was measured.
+    """Everything that was measured."""
 
-    Attributes
-    ----------
-    seed, trials
-        What the faults were drawn from, and in how many elements of each quantity they were injected.
-    not_run
-        For each tool that did not run at all, the reason in a sentence.
-    """
-
-    seed: int
-    trials: int
+    seed: int  # from which the faults were drawn
+    trials: int  # in how many elements of each quantity they were injected
     meetings: tuple[MistakeResult, ...]
     faults: tuple[FaultResult, ...]
     alarms: tuple[Alarm, ...]
     coverage: tuple[Coverage, ...]
-    not_run: tuple[str, ...] = ()
+    not_run: tuple[str, ...] = ()  # a sentence for each tool that did not run at all
 
 
 def cover(results: Iterable[MistakeResult]) -> tuple[Coverage, ...]:

@@ -35,17 +35,11 @@ class NotRunError(Exception):
 
 @dataclass(frozen=True)
 class Baselines:
-    """The usual tools for one problem, by name.
-
-    Attributes
-    ----------
-    own_gradients
-        Each check of gradients on its framework's own derivative of the loss.
-    """
+    """The usual tools for one problem, by name."""
 
     comparisons: Mapping[str, Comparison]
     gradient_checks: Mapping[str, GradientCheck]
-    own_gradients: Mapping[str, Callable[[], bool]]
+    own_gradients: Mapping[str, Callable[[], bool]]  # each on its framework's own derivative of the loss
 
 
 def baselines(problem: Problem, excluded: Collection[str] = ()) -> Baselines:

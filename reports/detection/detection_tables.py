@@ -14,13 +14,11 @@ from reports.detection import (
     SUITE,
     SUITE_OUTCOME,
     TOOLS,
-    Alarm,
     Answer,
     Coverage,
     FaultResult,
     MistakeResult,
     Power,
-    upper_median,
 )
 from reports.outcome import NOTHING
 from reports.runs.accuracy import kind
@@ -67,22 +65,15 @@ MAX_MISSES_NAMED = 5
 
 
 def to_frames(power: Power) -> dict[str, pd.DataFrame]:
-    """Return every table by name.
-
-    For reading: "tools", "by_kind", "by_mistake", "by_case", "matrix", "by_quantity". In full, a line for
-    each measurement: "mistakes", "faults", "false_alarms".
-    """
+    """Return every table by name, as `SECTIONS` has them, and "by_quantity"."""
     kinds, quantities = ("quantity", "dtype"), ("case", "dtype", "quantity")
     return {
         "tools": tools(power),
-        "by_kind": by_fault(power.faults, lambda fault: (fault.kind, fault.dtype), kinds),
+        "by_kind": by_fault(power.faults, lambda one: (kind(one.quantity), one.dtype), kinds),
         "by_mistake": pd.DataFrame(list(_by_mistake(power.meetings))),
         "by_case": pd.DataFrame(list(_by_case(power.coverage))),
         "matrix": matrix(power.meetings),
         "by_quantity": by_fault(power.faults, lambda one: (one.case, one.dtype, one.quantity), quantities),
-        "mistakes": pd.DataFrame([_mistake_record(result) for result in power.meetings]),
-        "faults": pd.DataFrame([_fault_record(result) for result in power.faults]),
-        "false_alarms": pd.DataFrame([_alarm_record(alarm) for alarm in power.alarms]),
     }
 
 
@@ -175,6 +166,11 @@ def _extent(faults: Sequence[FaultResult]) -> str:
     return next((fault.reason for fault in faults), NOTHING)
 
 
+def upper_median(numbers: tuple[float, ...]) -> float:
+    """Return the median, of two middle numbers the larger; NaN of none."""
+    return sorted(numbers)[len(numbers) // 2] if numbers else math.nan
+
+
 def _fraction(smallest: float) -> str:
     if smallest == math.inf:
         return "none"
@@ -238,39 +234,6 @@ def _merged(by_dtype: dict[str, str]) -> str:
     if len(set(lines.values())) <= 1:
         return next(iter(lines.values()), NOTHING)
     return "; ".join(f"{text} ({dtype})" for dtype, text in lines.items())
-
-
-def _mistake_record(result: MistakeResult) -> dict[str, object]:
-    suite, outcome_only = result.by(SUITE), result.by(SUITE_OUTCOME)
-    row: dict[str, object] = {
-        "case": result.case, "dtype": result.dtype, "mistake": result.mistake, "kind": KINDS[result.kind],
-        "cannot be made because": result.inexpressible, "changes a number": result.changes,
-        "first at": suite.where if suite else "",
-        "first at, outcome only": outcome_only.where if outcome_only else "",
-    }  # fmt: skip
-    return row | {tool: _said(result.by(tool), "caught", "missed") for tool in (*OURS, *TOOLS)}
-
-
-def _said(answer: Answer | None, objects: str, silent: str) -> str:
-    if answer is None:
-        return ""
-    return answer.reason or (objects if answer.objects else silent)
-
-
-def _fault_record(fault: FaultResult) -> dict[str, object]:
-    return {
-        "case": fault.case, "dtype": fault.dtype, "quantity": fault.quantity, "tool": fault.tool,
-        "elements": len(fault.smallest), "median": upper_median(fault.smallest),
-        "worst": max(fault.smallest, default=math.nan), "reason": fault.reason,
-    }  # fmt: skip
-
-
-def _alarm_record(alarm: Alarm) -> dict[str, object]:
-    answer = alarm.answer
-    return {
-        "case": alarm.case, "dtype": alarm.dtype, "implementation": alarm.implementation,
-        "tool": answer.tool, "verdict": _said(answer, "false alarm", "silent"), "first at": answer.where,
-    }  # fmt: skip
 
 
 # Sentences

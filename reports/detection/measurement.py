@@ -79,21 +79,13 @@ def measure(
     seed: int = SEED,
     trials: int = TRIALS,
 ) -> Power:
-    """Measure on these cases; the same seed gives the same numbers.
+    """Measure on these cases, in these of their number formats if any are given; a seed decides the numbers.
 
-    Parameters
-    ----------
-    dtypes
-        Narrows each case's own number formats; empty means all of them.
-    watch
-        Called with what comes next, how much is done, and how much there is to do.
-    trials
-        In how many elements of each quantity faults are injected, at most.
+    `watch` is called with what comes next, how much is done, and how much there is to do. In at most `trials`
+    elements of each quantity a fault is injected.
     """
     runs = [(case, dtype) for case in cases for dtype in case.dtypes if not dtypes or dtype in dtypes]
-    mistakes: list[MistakeResult] = []
-    faults: list[FaultResult] = []
-    alarms: list[Alarm] = []
+    mistakes, faults, alarms = list[MistakeResult](), list[FaultResult](), list[Alarm]()
     for done, (case, dtype) in enumerate(runs):
         watch(f"{case.name} {dtype}", done, len(runs))
         run = CaseRun.of(case, dtype)
@@ -130,7 +122,7 @@ class CaseRun:
 
     @property
     def observable(self) -> frozenset[str]:
-        """What can be observed in any framework, among it the optimizer's state."""
+        """What any framework can show, among it the optimizer's state."""
         return names.observable(self.problem.depth) | self.problem.updated_states
 
     @property
@@ -173,7 +165,7 @@ def run_mistakes(run: CaseRun, tools: Baselines) -> Iterator[MistakeResult]:
 def _on_mistake(run: CaseRun, claims: Sequence[Claim], tools: Baselines) -> Iterator[Answer]:
     yield judged(run, claims, SUITE)
     yield judged(run, [only(claim, run.outcome) for claim in claims], SUITE_OUTCOME)
-    yield from _compared(run, claims, tools)
+    yield from (_compared(run, claims, tool, objects) for tool, objects in tools.comparisons.items())
     for tool, check in tools.gradient_checks.items():
         yield ask(tool, check, run.gradients(claims[0]))
 
@@ -189,19 +181,15 @@ def judged(run: CaseRun, claims: Sequence[Claim], tool: str) -> Answer:
 
 
 def _first_caught(tool: str, steps: Iterable[JudgedStep]) -> Answer:
-    findings = (finding for step in steps for finding in step.findings if finding.verdict in CAUGHT)
-    for first in findings:
-        return Answer(tool, objects=True, step=first.step, quantity=first.quantity)
+    for step in steps:
+        for finding in step.findings:
+            if finding.verdict in CAUGHT:
+                return Answer(tool, objects=True, step=finding.step, quantity=finding.quantity)
     return Answer(tool, objects=False)
 
 
-def _compared(run: CaseRun, claims: Sequence[Claim], tools: Baselines) -> Iterator[Answer]:
-    """Compare a run, quantity by quantity, with the reference's own run in the same format, by each tool."""
-    for tool, objects in tools.comparisons.items():
-        yield _first_objection(run, claims, tool, objects)
-
-
-def _first_objection(run: CaseRun, claims: Sequence[Claim], tool: str, objects: Comparison) -> Answer:
+def _compared(run: CaseRun, claims: Sequence[Claim], tool: str, objects: Comparison) -> Answer:
+    """Compare a run, quantity by quantity, with the reference's own run in the same format."""
     for step, (claim, right) in enumerate(zip(claims, run.right, strict=False), start=1):
         for name, array in claim.items():
             answer = ask(tool, objects, array, right[name])
@@ -243,7 +231,8 @@ def _on_program(run: CaseRun, program: Program, tools: Baselines) -> Iterator[An
     if any(finding.verdict is Verdict.NO_EQUIVALENT for step in steps for finding in step.findings):
         return
     yield _first_caught(SUITE, steps)
-    yield from _compared(run, [only(step.claim, run.outcome) for step in steps], tools)
+    claims = [only(step.claim, run.outcome) for step in steps]
+    yield from (_compared(run, claims, tool, objects) for tool, objects in tools.comparisons.items())
 
 
 # Faults in single elements
@@ -289,8 +278,7 @@ def _derived(run: CaseRun) -> dict[str, Bounded]:
 def _elements(array: NDArray[Any], trials: int, draw: np.random.Generator) -> list[tuple[int, ...]]:
     """Draw different elements that a relative fault changes."""
     fitting = np.argwhere(np.isfinite(array) & (array != 0))
-    drawn = draw.permutation(len(fitting))[:trials]
-    return [tuple(int(i) for i in fitting[place]) for place in drawn]
+    return [tuple(fitting[i].tolist()) for i in draw.permutation(len(fitting))[:trials]]
 
 
 def _checks_of(run: CaseRun, name: str, derived: Bounded, tools: Baselines) -> Iterator[tuple[str, Objects]]:

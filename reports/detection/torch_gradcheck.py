@@ -47,31 +47,27 @@ class Claimed(torch.autograd.Function):
 
 def claimed(problem: Problem) -> Callable[[Mapping[str, NDArray[Any]]], bool]:
     """Return a function of claimed gradients by parameter: whether gradcheck objects."""
-    loss, point = _remembered(_loss(problem)), _point(problem)
-    apply: Callable[..., Tensor] = Claimed.apply
+    loss, apply = _remembered(_loss(problem)), Claimed.apply
 
     def objects(gradients: Mapping[str, NDArray[Any]]) -> bool:
         tensors = [torch.tensor(gradients[name]) for name in problem.parameters]
-        return _objects(partial(apply, loss, tensors), point)
+        return _objects(partial(apply, loss, tensors), problem)
 
     return objects
 
 
 def right(problem: Problem) -> bool:
     """Whether gradcheck objects to PyTorch's own gradients."""
-    return _objects(_loss(problem), _point(problem))
+    return _objects(_loss(problem), problem)
 
 
-def _objects(function: Callable[..., Any], point: tuple[Tensor, ...]) -> bool:
+def _objects(function: Callable[..., Any], problem: Problem) -> bool:
+    point = tuple(torch.tensor(array, requires_grad=True) for array in problem.parameters.values())
     try:
         gradcheck(function, point)
     except RuntimeError:  # GradcheckError is one, and so is a gradient of the wrong shape
         return True
     return False
-
-
-def _point(problem: Problem) -> tuple[Tensor, ...]:
-    return tuple(torch.tensor(array, requires_grad=True) for array in problem.parameters.values())
 
 
 def _loss(problem: Problem) -> Callable[..., Tensor]:

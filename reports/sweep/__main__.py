@@ -6,6 +6,7 @@ interrupted.
 """
 
 import argparse
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -46,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--dtype", choices=shared.DTYPES, action="append", default=[], help=dtypes)
     widths = "networks of these widths, in place of small ones"
     add("--widths", type=_widths, metavar="784-100-10", help=widths)
-    add("--minutes", type=float, help="begin no task after this time; --resume goes on")
+    add("--minutes", type=float, default=math.inf, help="begin no task after this time; --resume goes on")
     add("--out", metavar="DIR", type=Path, default=Path("sweep"), help="where to write (default: sweep)")
     minimized = "reduce each distinct finding to a smallest case, and write it here as a YAML file"
     add("--found", metavar="DIR", type=Path, help=minimized)

@@ -4,10 +4,11 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from importlib.util import find_spec
+from itertools import takewhile
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -15,11 +16,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from adapters import Adapter, Unavailable, UnknownAdapterError, find_adapters
 from adapters.isolation import Limits
 from adapters.registry import default_names
+from cases.dtypes import DTYPES
 from cases.errors import printable
 from reports.options import flags_of
 from reports.sweep.distinct import show_minimized, write_minimized
 from reports.sweep.engine import dask_workers, local_workers, run_tasks
-from reports.sweep.plan import Plan, Task, tasks
+from reports.sweep.plan import Plan, tasks
 from reports.sweep.store import Store, SweepError, summarize
 from reports.writers import terminal
 
@@ -42,22 +44,26 @@ def sweep(options: argparse.Namespace, limits: Limits | None) -> int:
 def _sweep(options: argparse.Namespace, limits: Limits | None) -> int:
     if find_spec("pyarrow") is None:
         raise SweepError("rows are kept by pyarrow, which is not installed: pip install '.[sweep]'")
-    dtypes = {"dtypes": tuple(options.dtype)} if options.dtype else {}
-    names = tuple(options.adapter) or default_names()
-    plan = Plan(options.seed, options.count, widths=options.widths, adapters=names, **dtypes)
+    dtypes, names = tuple(options.dtype) or DTYPES, tuple(options.adapter) or default_names()
+    plan = Plan(options.seed, options.count, dtypes, options.widths, names)
     adapters = find_adapters(plan.adapters, limits)
     store = Store(options.out)
-    store.open(plan, _versions(adapters), resume=options.resume)
+    versions = {adapter.name: adapter.version for adapter in adapters if isinstance(adapter, Adapter)}
+    if not versions:
+        asked = ", ".join(adapter.name for adapter in adapters)
+        raise SweepError(f"none of {asked} can run here, so nothing would be judged")
+    store.open(plan, versions, resume=options.resume)
     done = store.done
     left = [task for task in tasks(plan) if task.name not in done]
     workers = options.workers or os.cpu_count() or 1
-    is_local = options.engine == "local"
-    engine = (
-        partial(local_workers, workers) if is_local else partial(dask_workers, workers, options.scheduler)
-    )
+    engine = partial(local_workers, workers)
+    if options.engine == "dask":
+        engine = partial(dask_workers, workers, options.scheduler)
+    end = time.monotonic() + 60 * options.minutes
+    in_time = takewhile(lambda _: time.monotonic() <= end, left)
     with _progress(terminal.console(), plan.count, plan.count - sum(task.count for task in left)) as watch:
-        for finished in run_tasks(_in_time(left, options.minutes), engine, store, limits):
-            watch(*finished)
+        for task, findings in run_tasks(in_time, engine, store, limits):
+            watch(task.count, findings)
     return _report(store, plan, adapters, options, limits)
 
 
@@ -85,26 +91,8 @@ def _report(
     return 1 if len(summary.findings) or vacuous else 0
 
 
-def _versions(adapters: Iterable[Adapter | Unavailable]) -> dict[str, str]:
-    """Return the version of each adapter that can run, if any can."""
-    present = {adapter.name: adapter.version for adapter in adapters if isinstance(adapter, Adapter)}
-    if not present:
-        names = ", ".join(adapter.name for adapter in adapters)
-        raise SweepError(f"none of {names} can run here, so nothing would be judged")
-    return present
-
-
-def _in_time(left: Iterable[Task], minutes: float | None) -> Iterator[Task]:
-    """Give tasks until the time is over."""
-    end = time.monotonic() + 60 * minutes if minutes is not None else None
-    for task in left:
-        if end is not None and time.monotonic() > end:
-            return
-        yield task
-
-
 @contextmanager
-def _progress(out: Console, count: int, already: int) -> Iterator[Callable[[Task, int], None]]:
+def _progress(out: Console, count: int, already: int) -> Iterator[Callable[[int, int], None]]:
     """Show how many cases are judged, at what rate, and the time left."""
     columns = (
         TextColumn("judging {task.fields[rate]}"),
@@ -116,10 +104,10 @@ def _progress(out: Console, count: int, already: int) -> Iterator[Callable[[Task
         shown = bar.add_task("", total=count, completed=already, rate="")
         findings = 0
 
-        def watch(task: Task, its_findings: int) -> None:
+        def watch(cases: int, more_findings: int) -> None:
             nonlocal findings
-            findings += its_findings
-            bar.advance(shown, task.count)
+            findings += more_findings
+            bar.advance(shown, cases)
             rate = f"{bar.tasks[0].speed or 0:,.0f} cases a second"
             bar.update(shown, rate=f"{rate}, {findings} findings" if findings else rate)
 

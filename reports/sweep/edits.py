@@ -297,3 +297,7 @@ def _with_rule_number(problem: Problem, owner: str, name: str, number: float) ->
     if rule:
         return replace(problem, **{owner: replace(rule, numbers=numbers)})
     return replace(problem, loss_numbers=numbers) if owner == "loss" else None
+
+
+# In this order, so that the most is cut off first.
+PASSES: Final = (shorter, narrower, simpler, rounder)

@@ -76,8 +76,7 @@ def run_task(task: Task, adapters: Sequence[Adapter | Unavailable]) -> pd.DataFr
                     "how": how,
                 }
                 parts.append(rows.assign(**about)[[*about, *rows]].head(plan.count - first))
-    table = pd.concat(parts, ignore_index=True)
-    table = table.assign(block=block.number, **plan.structure(block).features)
+    table = pd.concat(parts, ignore_index=True).assign(block=block.number, **plan.structure(block).features)
     return table.astype(dict.fromkeys(CATEGORIES, "category"))
 
 

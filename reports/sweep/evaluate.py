@@ -36,24 +36,11 @@ NUMBERS: Final = {
 def evaluate_stack(implementation: Implementation, stack: Problem) -> pd.DataFrame:
     """Run and judge a program over a stack; where it fails as a whole, halves are tried, then single cases.
 
-    Returns
-    -------
-    A row for each case, with the columns
-
-    verdict
-        "differs" before "undecided" before "agrees"; "error" and "no equivalent" stand alone.
-    step, first
-        The step and the quantity that are the first with that verdict; 0 and "" where all agree.
-    used
-        The largest share of a tolerance that was used, of what is not undecided.
-    digits
-        The fewest decimal digits certified, of what agrees.
-    compared, undecided
-        How many quantities, over all steps.
-    known
-        Why a difference is expected, as `expected_in_stack` names it; or "".
-    told
-        A finding in a sentence; or "".
+    Returns a row for each case: its `verdict` ("differs" before "undecided" before "agrees"; "error" and "no
+    equivalent" stand alone); `step` and `first`, the first quantity with it (0 and "" where all agree);
+    `used`, the largest share of a tolerance, of what is not undecided; `digits`, the fewest certified, of
+    what agrees; `compared` and `undecided`, how many quantities; `known`, why a difference is expected;
+    `told`, a finding in a sentence.
     """
     program, claims = implementation.program, list[Claim]()
     if program.stacked is None:

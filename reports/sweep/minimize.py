@@ -16,20 +16,10 @@ import numpy as np
 from cases import Problem
 from cases.catalog import LOSSES
 from reports.sweep.case_text import shortest
-from reports.sweep.edits import (
-    SIMPLE_ACTIVATIONS,
-    SIMPLE_LOSSES,
-    narrower,
-    rounder,
-    rule_numbers,
-    shorter,
-    simpler,
-)
+from reports.sweep.edits import PASSES, SIMPLE_ACTIVATIONS, SIMPLE_LOSSES, rule_numbers
 
 # The time for one failure.
 MAX_SECONDS: Final = 60.0
-
-PASSES: Final = (shorter, narrower, simpler, rounder)
 
 
 def minimize(
@@ -44,10 +34,8 @@ def minimize(
 
     Parameters
     ----------
-    problem
-        One on which it fails.
     fails
-        Whether it still does; asked only of sound problems that are simpler than the best so far.
+        Whether it fails on a problem; asked only of sound ones that are simpler than the best so far.
     seconds
         When the clock has advanced by this much, the best so far is returned.
     """
@@ -77,20 +65,15 @@ def input_size(problem: Problem) -> int:
 
 
 def _size(problem: Problem) -> tuple[int, ...]:
-    return problem.depth, input_size(problem), problem.steps, _complexity(problem)
-
-
-def _complexity(problem: Problem) -> int:
-    """Count what is not as simple as can be in the rules, the loss and the activations."""
+    """Return the layers, the numbers, the steps, and what is not as simple as can be in the rules."""
     rules = [rule for rule in (problem.optimizer, problem.schedule, problem.clipping) if rule]
     of_rules = [10 * (rule.name != "sgd") + 2 * len(rule.numbers) + len(rule.options) for rule in rules]
-    simple, loss = len(SIMPLE_LOSSES), (problem.loss, problem.reduction)
-    of_loss = SIMPLE_LOSSES.index(loss) if loss in SIMPLE_LOSSES else 2 * simple + (loss[1] == "mean")
-    each = [
-        SIMPLE_ACTIVATIONS.index(name) if name in SIMPLE_ACTIVATIONS else len(SIMPLE_ACTIVATIONS)
-        for name in problem.activations
-    ]
-    return sum(of_rules) + of_loss + sum(each) + len(problem.not_trained)
+    of_loss = (*SIMPLE_LOSSES, (problem.loss, problem.reduction)).index((problem.loss, problem.reduction))
+    if of_loss == len(SIMPLE_LOSSES):
+        of_loss = 2 * of_loss + (problem.reduction == "mean")
+    each = [(*SIMPLE_ACTIVATIONS, name).index(name) for name in problem.activations]
+    complexity = sum(of_rules) + of_loss + sum(each) + len(problem.not_trained)
+    return problem.depth, input_size(problem), problem.steps, complexity
 
 
 def _weight(problem: Problem, other: Problem) -> int:
