@@ -60,8 +60,7 @@ SECTIONS = (
 
 ALARMS = "false alarms"
 
-# More misses than this are left to the tables.
-MAX_MISSES_NAMED = 5
+MAX_MISSES_NAMED = 5  # more misses than this are left to the tables
 
 
 def to_frames(power: Power) -> dict[str, pd.DataFrame]:

@@ -54,17 +54,13 @@ Objects: TypeAlias = Callable[[NDArray[Any]], bool]
 
 SEED, TRIALS = 0, 20
 
-# Of a longer run only these first steps are put to the tools.
-MAX_STEPS = 100
-
-# A mistake that three steps do not show is counted as missed.
-MISTAKEN_STEPS = 3
+MAX_STEPS = 100  # of a longer run only these first steps are put to the tools
+MISTAKEN_STEPS = 3  # a mistake that three steps do not show is counted as missed
 
 # An error is a gradient of the wrong shape; what is undecided is not caught.
 CAUGHT = (Verdict.DIFFERS, Verdict.ERROR)
 
-# 1 + 10⁻ᵏ is 1 from this k on.
-FINEST = {"float64": 17, "float32": 9, "float16": 5, "bfloat16": 4}
+FINEST = {"float64": 17, "float32": 9, "float16": 5, "bfloat16": 4}  # 1 + 10⁻ᵏ is 1 from this k on
 
 # Checks of gradients differentiate again for each element, and none of them sees a fault of 10⁻⁷: how many
 # elements, and the finest fault, that they are given.

@@ -17,8 +17,7 @@ from adapters.torch_autograd import forward
 from adapters.torch_functions import loss_of
 from cases import Problem, names
 
-# It runs the forward pass twice for each parameter.
-MAX_PARAMETERS = 300
+MAX_PARAMETERS = 300  # it runs the forward pass twice for each parameter
 
 
 def not_run(problem: Problem) -> str:

@@ -18,8 +18,7 @@ SCHEMA: Final = "../case.schema.json"
 
 LINE_WIDTH: Final = 108
 
-# The exponents of 10 with which a number is written without one.
-PLAIN_EXPONENTS: Final = range(-4, 7)
+PLAIN_EXPONENTS: Final = range(-4, 7)  # the exponents of 10 with which a number is written without one
 
 
 def document(problem: Problem, about: str) -> str:

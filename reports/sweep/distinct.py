@@ -29,11 +29,8 @@ from reports.sweep.minimize import MAX_SECONDS, input_size, minimize
 from reports.sweep.plan import Plan, block_of
 from reports.sweep.store import show_line
 
-# How many cases of a group are run alone until one fails.
-MAX_TRIED: Final = 5
-
-# Among how many of its first cases the smallest are chosen.
-MAX_COMPARED: Final = 200
+MAX_TRIED: Final = 5  # how many cases of a group are run alone until one fails
+MAX_COMPARED: Final = 200  # among how many of its first cases the smallest are chosen
 
 
 @dataclass(frozen=True)

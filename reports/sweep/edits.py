@@ -34,11 +34,8 @@ SIMPLE_LOSSES: Final = (
     ("mean_squared_error", "mean"),
 )
 
-# An activation whose derivative is nowhere 0: a unit at rest shows nothing.
-SMOOTH: Final = "sigmoid"
-
-# Widths to which layers are cut.
-CUT_WIDTHS: Final = (1, 2, 3, 4, 8, 16, 32, 64, 128, 256)
+SMOOTH: Final = "sigmoid"  # an activation whose derivative is nowhere 0: a unit at rest shows nothing
+CUT_WIDTHS: Final = (1, 2, 3, 4, 8, 16, 32, 64, 128, 256)  # widths to which layers are cut
 
 # Each unit or example is tried as the only one, and each pair of units in neighbouring layers, if there are
 # no more than this.
@@ -51,8 +48,7 @@ OPTIONAL_NUMBERS: Final = ("weight_decay", "dampening", "momentum")
 ARRAY_DIGITS: Final = (1, 2, 3)
 NUMBER_DIGITS: Final = (1, 2, 3, 4, 6, 8, 12)
 
-# The numbers of rules are float64 in every format.
-RULE_DTYPE: Final = DTYPES[0]
+RULE_DTYPE: Final = DTYPES[0]  # the numbers of rules are float64 in every format
 
 _UP: Final = Context(prec=1, rounding=ROUND_UP)
 

@@ -40,14 +40,9 @@ CATEGORIES: Final = (
     *("dtype", "widths", "activations", "loss", "update", "regime"),
 )
 
-# How many tasks wait for each worker: memory does not grow with the sweep.
-TASKS_PER_WORKER: Final = 2
-
-# A task that has ended its worker so often is given up.
-MAX_ATTEMPTS: Final = 3
-
-# Seconds that a scheduler may take to answer.
-SCHEDULER_TIMEOUT_S = 5.0
+TASKS_PER_WORKER: Final = 2  # how many tasks wait for each worker: memory does not grow with the sweep
+MAX_ATTEMPTS: Final = 3  # a task that has ended its worker so often is given up
+SCHEDULER_TIMEOUT_S = 5.0  # seconds that a scheduler may take to answer
 
 ONE_THREAD: Final = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 

@@ -18,8 +18,7 @@ from cases.catalog import LOSSES
 from reports.sweep.case_text import shortest
 from reports.sweep.edits import PASSES, SIMPLE_ACTIVATIONS, SIMPLE_LOSSES, rule_numbers
 
-# The time for one failure.
-MAX_SECONDS: Final = 60.0
+MAX_SECONDS: Final = 60.0  # the time for one failure
 
 
 def minimize(

@@ -21,8 +21,7 @@ from reports.sweep.structure import CaseStream, Real, Structure, structure
 # cases have forty structures; the later ones are long, so that compiling costs little of a long sweep.
 FIRST_BLOCKS: Final = ((12, 8), (12, 16), (12, 32), (4, 128), (2, 1024), (12, 8192))
 
-# The length of every block after those.
-BLOCK_LENGTH: Final = 4096
+BLOCK_LENGTH: Final = 4096  # the length of every block after those
 
 # Numbers that the arrays of a stack hold, at most: some ten MB for each line of the tape.
 MAX_NUMBERS_PER_STACK: Final = 2**21
@@ -32,11 +31,8 @@ MAX_CASES_PER_STACK: Final = 2048
 # The same of a task, whose stacks are judged one after the other: some seconds.
 MAX_NUMBERS_PER_TASK: Final = 2**23
 
-# Drawn targets are multiples of an eighth, which every format holds exactly.
-EIGHTHS: Final = 8
-
-# The share of binary targets that are 0 or 1.
-CERTAIN_TARGETS: Final = 0.7
+EIGHTHS: Final = 8  # drawn targets are multiples of an eighth, which every format holds exactly
+CERTAIN_TARGETS: Final = 0.7  # the share of binary targets that are 0 or 1
 
 
 @dataclass(frozen=True)

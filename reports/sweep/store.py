@@ -24,8 +24,7 @@ from reports.conclusion import one_implementation
 from reports.sweep.plan import Plan, Task
 from reports.writers.csv_json import csv
 
-# The version of the columns; it grows whenever their meaning changes.
-SCHEMA: Final = 1
+SCHEMA: Final = 1  # the version of the columns; it grows whenever their meaning changes
 
 BY_IMPLEMENTATION: Final = ["adapter", "program", "how"]
 
@@ -43,8 +42,7 @@ COLUMNS: Final = {
     "undecided_share": "undecided quantities",
 }  # fmt: skip
 
-# Findings that the terminal shows; all are in findings.csv.
-MAX_SHOWN: Final = 10
+MAX_SHOWN: Final = 10  # findings that the terminal shows; all are in findings.csv
 
 
 class SweepError(Exception):

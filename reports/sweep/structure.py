@@ -29,8 +29,7 @@ Option = TypeVar("Option")
 
 # Random numbers
 
-# How many numbers one count of the generator's counter gives.
-NUMBERS_PER_COUNT: Final = 4
+NUMBERS_PER_COUNT: Final = 4  # how many numbers one count of the generator's counter gives
 
 
 def _generator(seed: int, purpose: tuple[str | int, ...]) -> np.random.Philox:
@@ -142,8 +141,7 @@ UPDATES: Final = (
 OPTIONAL_NUMBERS: Final = {"momentum": "momentum", "dampening": "dampening", "weight_decay": "decay"}
 OPTIONS: Final = {"nesterov": "nesterov", "centered": "centered", "inside": "eps_in_sqrt"}
 
-# What shows in the second step only.
-SHOWN_LATER: Final = frozenset({"dampening", "cosine", "step"})
+SHOWN_LATER: Final = frozenset({"dampening", "cosine", "step"})  # what shows in the second step only
 
 
 @dataclass(frozen=True)
