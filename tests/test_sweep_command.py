@@ -103,21 +103,19 @@ def test_a_sweep_says_what_it_did(whole):
     assert features["worst"].max() <= 1
 
 
-def test_a_finding_is_shown_and_fails(implementations, tmp_path):
-    code, text = here(tmp_path, count=12, adapter="programs:nan")
+def test_a_finding_is_shown_and_fails_and_so_does_a_sweep_in_which_nothing_was_compared(
+    implementations, tmp_path
+):
+    code, text = here(tmp_path / "nan", count=12, adapter="programs:nan")
     assert code == 1
-    assert "loss is nan, but follows from its inputs as" in text
-    assert "12 cases, 12 trials" in text
-    assert "12 findings" in text
-    findings = pd.read_csv(tmp_path / "findings.csv")
+    for shown in ("loss is nan, but follows from its inputs as", "12 cases, 12 trials", "12 findings"):
+        assert shown in text
+    findings = pd.read_csv(tmp_path / "nan" / "findings.csv")
     assert findings["case"].tolist() == list(range(12))
     assert set(findings["first"]) == {"loss"}
-
-
-def test_a_sweep_in_which_nothing_was_compared_fails(implementations, tmp_path):
-    code, text = here(tmp_path, count=8, adapter="programs:declines")
+    code, text = here(tmp_path / "none", count=8, adapter="programs:declines")
     assert code == 1
-    assert "Nothing was compared, so nothing is known to agree." in text
+    assert NOTHING in text
     assert "no findings" in text
 
 
@@ -183,16 +181,6 @@ def test_what_is_missing_is_named(tmp_path, monkeypatch):
     code, text = here(tmp_path)
     assert code == 2
     assert "pyarrow, which is not installed: pip install '.[sweep]'" in text
-
-
-def test_help_loads_no_numpy():
-    script = "import sys, runpy; sys.argv = ['sweep', '--help']\n"
-    script += "try: runpy.run_module('reports.sweep', run_name='__main__')\n"
-    script += "except SystemExit: print('numpy' in sys.modules, 'torch' in sys.modules)\n"
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    assert done.stdout.endswith("False False\n")
 
 
 # Resuming
@@ -290,35 +278,6 @@ def test_a_task_that_always_ends_its_worker_is_given_up(tmp_path):
         list(run_tasks(tasks(several), engines, opened(tmp_path, several)))
 
 
-ENDING = """
-import os
-from pathlib import Path
-from reference import training_steps
-
-MARK = Path(__file__).parent / "mark"
-
-def train(problem):
-    if not MARK.exists():
-        MARK.touch()
-        os._exit(7)
-    yield from training_steps(problem)
-"""
-
-
-@slow
-def test_what_ends_a_worker_is_done_again_by_another(tmp_path, monkeypatch):
-    """The adapter ends its whole process, once."""
-    (tmp_path / "ending.py").write_text(ENDING, encoding="utf-8")
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setenv("PYTHONPATH", f"{ROOT}{os.pathsep}{tmp_path}")
-    plan = Plan(0, 20, adapters=("ending:train",))
-    store = opened(tmp_path / "sweep", plan)
-    finished = [task for task, _ in run_tasks(tasks(plan), lambda: local_workers(1), store)]
-    assert sorted(task.name for task in finished) == sorted(store.done)
-    assert sum(task.count for task in finished) == 20
-    assert set(rows(store.folder)["verdict"]) <= {"agrees", "undecided"}
-
-
 ABORTING = """
 import os
 import numpy as np
@@ -344,6 +303,7 @@ def test_an_abort_on_one_case_is_the_error_of_that_case(engine_name, tmp_path, m
     one = Plan(0, 8).problem(5).x.astype(float).tolist()
     (tmp_path / "aborting.py").write_text(ABORTING.format(one=one), encoding="utf-8")
     monkeypatch.setenv("PYTHONPATH", f"{ROOT}{os.pathsep}{tmp_path}")
+    monkeypatch.syspath_prepend(tmp_path)
     given = {"count": 8, "adapter": "aborting:adapter"}
     if engine_name == "here":
         code, text = here(tmp_path / "sweep", isolation=(), **given)
@@ -360,12 +320,6 @@ def test_an_abort_on_one_case_is_the_error_of_that_case(engine_name, tmp_path, m
 
 
 @slow
-def test_a_dask_cluster_gives_the_same_rows(whole, tmp_path):
-    succeeds(started(tmp_path, "--engine", "dask"))
-    pd.testing.assert_frame_equal(rows(tmp_path), rows(whole[0]))
-
-
-@slow
 def test_a_scheduler_that_does_not_answer_is_reported(tmp_path, monkeypatch):
     monkeypatch.setattr(engine, "SCHEDULER_TIMEOUT_S", 0.5)
     code, text = here(tmp_path, "--engine", "dask", "--scheduler", "tcp://127.0.0.1:9", count=8)
@@ -374,14 +328,19 @@ def test_a_scheduler_that_does_not_answer_is_reported(tmp_path, monkeypatch):
 
 
 @slow
-def test_what_a_dask_worker_was_doing_when_it_died_is_done_by_another(whole, tmp_path):
-    from distributed import Client, LocalCluster
+@pytest.mark.parametrize("workers", [local_workers, dask_workers])
+def test_what_a_worker_was_doing_when_it_died_is_done_by_another(workers, whole, tmp_path):
+    pids = []
 
-    store, own = opened(tmp_path), {"threads_per_worker": 1, "dashboard_address": None}
-    with LocalCluster(n_workers=2, **own) as local, Client(local) as client:
-        run = run_tasks(tasks(PLAN), lambda: dask_workers(2, local.scheduler_address), store)
-        finished = [next(run)]
-        os.kill(next(iter(client.run(os.getpid).values())), signal.SIGKILL)
-        finished += run
+    @contextmanager
+    def two_workers():
+        with workers(2) as (executor, count):
+            pids.extend(executor.submit(os.getpid).result() for _ in range(count))
+            yield executor, count
+
+    run = run_tasks(tasks(PLAN), two_workers, opened(tmp_path))
+    finished = [next(run)]
+    os.kill(pids[0], signal.SIGKILL)
+    finished += run
     assert sum(task.count for task, _ in finished) == COUNT
     pd.testing.assert_frame_equal(rows(tmp_path), rows(whole[0]))
