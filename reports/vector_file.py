@@ -44,8 +44,8 @@ def make(
     with terminal.bar(console) as watch:
         content = document(cases, dtypes, limits, watch)
     if not content["vectors"]:
-        none = f"no case that has {select!r} in its name is within the limits"
-        print(f"nothing to write: {none}", file=sys.stderr)
+        within = f"no case that has {select!r} in its name is within the limits"
+        print(f"nothing to write: {within}", file=sys.stderr)
         return 2
     try:
         _write(content, out)
@@ -82,16 +82,10 @@ def document(
     limits: tuple[int, int],
     watch: Callable[[str, int, int], None] = lambda *_: None,
 ) -> dict[str, Any]:
-    """Return the content of the file.
+    """Return the content of the file: cases in these of their formats, if any are given.
 
-    Parameters
-    ----------
-    dtypes
-        Only these; none means those of each case.
-    limits
-        The most parameters of a case, and the most steps.
-    watch
-        Called before each case and format with what comes, how many are done, and of how many.
+    `limits` are the most parameters of a case, and the most steps. `watch` is called before each case and
+    format with what comes, how many are done, and of how many.
     """
     asked = [(case, dtype) for case in cases for dtype in case.dtypes if not dtypes or dtype in dtypes]
     problems = [(case, case.problem(dtype)) for case, dtype in asked]
@@ -99,7 +93,7 @@ def document(
     vectors = []
     for done, (case, problem) in enumerate(small):
         watch(f"{case.name} {problem.dtype}", done, len(small))
-        vectors.append(vector(case, problem, limits[1]))
+        vectors.append(_vector(case, problem, limits[1]))
     return {
         "format": FORMAT,
         "schema": SCHEMA,
@@ -119,9 +113,8 @@ def _left_out(problems: Sequence[tuple[Case, Problem]], limits: tuple[int, int])
             yield about | {"what": f"steps {limits[1] + 1} to {problem.steps}", "why": "they are many"}
 
 
-def vector(case: Case, problem: Problem, most_steps: int) -> dict[str, Any]:
-    """Return one case in one number format."""
-    lines = tape(problem)
+def _vector(case: Case, problem: Problem, most_steps: int) -> dict[str, Any]:
+    arrays, lines = {**problem.inputs, **problem.optimizer_state}, tape(problem)
     return {
         "case": case.name,
         "about": case.about,
@@ -132,13 +125,10 @@ def vector(case: Case, problem: Problem, most_steps: int) -> dict[str, Any]:
         "schedule": _rule(problem.schedule),
         "clipping": _rule(problem.clipping),
         "not_trained": sorted(problem.not_trained),
-        "inputs": {
-            name: exact(array, problem.dtype)
-            for name, array in {**problem.inputs, **problem.optimizer_state}.items()
-        },
+        "inputs": {name: exact(array, problem.dtype) for name, array in arrays.items()},
         "numbers": _numbers(problem),
         "tape": [{"name": one.name, "equation": one.equation, "inputs": list(one.inputs)} for one in lines],
-        "steps": _steps(problem, min(most_steps, problem.steps)),
+        "steps": list(_steps(problem, min(most_steps, problem.steps))),
     }
 
 
@@ -174,16 +164,12 @@ def _written(value: float, write: Callable[[float], str]) -> str | None:
     return None if math.isnan(value) else write(value)
 
 
-def _steps(problem: Problem, steps: int) -> list[dict[str, Any]]:
-    """Return every quantity of each step, until the loss is small enough."""
-    stated = []
+def _steps(problem: Problem, steps: int) -> Iterator[dict[str, Any]]:
+    """Give every quantity of each step, until the loss is small enough."""
     for values, bounds in zip(correctly_rounded(problem, steps), forward_bounds(problem, steps), strict=True):
-        stated.append(
-            {name: _quantity(values[name], bounds[name], problem.dtype) for name in values if name != STEP}
-        )
+        yield {name: _quantity(values[name], bounds[name], problem.dtype) for name in values if name != STEP}
         if problem.until is not None and values["loss"] <= problem.until:
-            break
-    return stated
+            return
 
 
 def _quantity(rounded: Real, bound: Bounded, dtype: str) -> dict[str, Any]:
@@ -193,6 +179,4 @@ def _quantity(rounded: Real, bound: Bounded, dtype: str) -> dict[str, Any]:
 
 def _up(bound: float) -> str | None:
     """Return a bound to three digits, rounded up; None where there is none."""
-    if math.isnan(bound):
-        return None
-    return str(float(UP.create_decimal_from_float(bound)))
+    return None if math.isnan(bound) else str(float(UP.create_decimal_from_float(bound)))

@@ -1,4 +1,4 @@
-"""A fault in one case of a stack is found there, a crash costs one case, expected differences are known."""
+"""A fault or a crash in one case of a stack is that case's alone; expected differences are known."""
 
 from dataclasses import replace
 
@@ -42,9 +42,13 @@ def sentences(rows):
     return {i: text for i, text in enumerate(rows["told"]) if text}
 
 
-def test_a_fault_in_one_case_is_found_in_that_case():
+def test_a_fault_in_one_case_is_reported_of_that_case_and_a_mistake_is_named():
     def third(problem, claim):
         claim["dL/dW1"][3] *= 1 + 1e-9
+
+    def negative(_, claim):
+        for name in ("dL/da2", "dL/dz2"):
+            claim[name][2] = -claim[name][2]
 
     rows = evaluate_stack(implementation(damaging(third)), stack_of())
     assert rows["verdict"].tolist() == ["agrees"] * 3 + ["differs"] + ["agrees"] * (COUNT - 4)
@@ -53,13 +57,6 @@ def test_a_fault_in_one_case_is_found_in_that_case():
     assert rows["told"][3].startswith("dL/dW1[")
     assert "(mine, float64, sweep of seed 7, case 103)" in rows["told"][3]
     assert set(rows["known"]) == {""}
-
-
-def test_a_mistake_is_named():
-    def negative(_, claim):
-        for name in ("dL/da2", "dL/dz2"):
-            claim[name][2] = -claim[name][2]
-
     rows = evaluate_stack(implementation(damaging(negative), promises=names.observable), stack_of())
     assert rows["first"][2] == "dL/da2"
     assert "Explained by: " in rows["told"][2]
@@ -162,7 +159,7 @@ def test_each_expected_region_is_that_of_a_case(region):
 
 
 @pytest.mark.parametrize(("moved", "known"), [(2, RECOMPUTED), (1000, "")])
-def test_a_value_that_a_compiler_computes_twice_is_told_from_a_fault(moved, known):
+def test_a_value_that_a_compiler_computes_twice_is_distinguished_from_a_fault(moved, known):
     """The update goes on with a gradient that is a few roundings away from the one that is stated."""
     tiny = np.finfo("float32").eps
 

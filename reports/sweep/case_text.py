@@ -22,12 +22,7 @@ PLAIN_EXPONENTS: Final = range(-4, 7)  # the exponents of 10 with which a number
 
 
 def document(problem: Problem, about: str) -> str:
-    """Return the text of a case file in the problem's own number format.
-
-    Parameters
-    ----------
-    about
-        What the case is there to show.
+    """Return the text of a case file in the problem's own number format, which says what it is about.
 
     Raises
     ------
@@ -39,7 +34,11 @@ def document(problem: Problem, about: str) -> str:
         break_long_words=False, break_on_hyphens=False,
     )  # fmt: skip
     content = _content(problem).items()
-    layers = (_layer(problem, k) for k in range(1, problem.depth + 1))
+    parameters = {name: array.tolist() for name, array in problem.parameters.items()}
+    layers = (
+        {"W": parameters[names.W(k)], "b": parameters[names.b(k)], "activation": activation}
+        for k, activation in enumerate(problem.activations, start=1)
+    )
     return "\n".join(
         [
             f"# yaml-language-server: $schema={SCHEMA}",
@@ -63,11 +62,6 @@ def widths(problem: Problem) -> tuple[int, ...]:
     """Return the widths of the input and of each layer's output."""
     layers = range(1, problem.depth + 1)
     return (problem.x.shape[1], *(len(problem.parameters[names.b(k)]) for k in layers))
-
-
-def _layer(problem: Problem, k: int) -> dict[str, Any]:
-    arrays = {name[0]: problem.parameters[name].tolist() for name in (names.W(k), names.b(k))}
-    return arrays | {"activation": problem.activations[k - 1]}
 
 
 def _content(problem: Problem) -> dict[str, Any]:

@@ -29,30 +29,19 @@ from reports.sweep.minimize import MAX_SECONDS, input_size, minimize
 from reports.sweep.plan import Plan, block_of
 from reports.sweep.store import show_line
 
+NUMBER: Final = re.compile(r"\d+")
 MAX_TRIED: Final = 5  # how many cases of a group are run alone until one fails
 MAX_COMPARED: Final = 200  # among how many of its first cases the smallest are chosen
 
 
 @dataclass(frozen=True)
 class Failure:
-    """The first failure of an implementation on a case.
+    """The first failure of an implementation on a case."""
 
-    Attributes
-    ----------
-    kind
-        Of the quantity, without its layer: "dL/dW"; "" of the claim as a whole.
-    explanations
-        The mistakes that explain it by name; of an error the reason, without its numbers.
-    is_first
-        Whether all that comes before it agrees: nothing is undecided.
-    text
-        A sentence, with what explains it.
-    """
-
-    kind: str
-    explanations: frozenset[str]
-    is_first: bool
-    text: str = ""
+    kind: str  # of the quantity, without its layer: "dL/dW"; "" of the claim as a whole
+    explanations: frozenset[str]  # the mistakes that explain it; of an error the reason, without its numbers
+    is_first: bool  # whether all that comes before it agrees: nothing is undecided
+    text: str = ""  # a sentence, with what explains it
 
     def is_as_clear_as(self, other: Failure) -> bool:
         """Whether it is the same as another, and shows as well."""
@@ -77,14 +66,10 @@ def failure(implementation: Implementation, problem: Problem) -> Failure | None:
                     return None
                 explanations, text = described(implementation, problem, step, finding)
                 if not is_number:
-                    explanations = frozenset({_without_numbers(finding.reason)})
+                    explanations = frozenset({NUMBER.sub("", finding.reason)})
                 return Failure(kind(finding.quantity), explanations, is_first, text)
             is_first = is_first and finding.passes
     return None
-
-
-def _without_numbers(text: str) -> str:
-    return re.sub(r"\d+", "", text)
 
 
 @dataclass(frozen=True)
@@ -127,19 +112,16 @@ def groups(findings: pd.DataFrame, adapters: Iterable[Adapter | Unavailable]) ->
 def _explanation(text: str) -> str:
     """Return what follows a finding's sentence, or of an error the sentence itself, without its numbers."""
     sentence, _, explanation = text.rpartition("). ")
-    return _without_numbers(explanation if sentence else re.sub(r" \(.*\)\.$", "", text))
+    return NUMBER.sub("", explanation if sentence else re.sub(r" \(.*\)\.$", "", text))
 
 
 @dataclass(frozen=True)
 class Minimized:
-    """A distinct finding: its case file, if it has one, what is said of it, and whose it is.
-
-    `adapter` is what a person types for that.
-    """
+    """A distinct finding: its case file, if it has one, and what is said of it."""
 
     path: Path | None
     text: str
-    adapter: str = ""
+    adapter: str = ""  # as a person types it
 
 
 def write_minimized(
@@ -149,21 +131,21 @@ def write_minimized(
     folder: Path,
     seconds: float = MAX_SECONDS,
 ) -> Iterator[Minimized]:
-    """Minimize every distinct finding, each for some seconds, and write the smallest case into a folder.
+    """Minimize every distinct finding, each for some seconds; give each as soon as its case file is written.
 
     Two findings are the same if they are of one implementation, at one kind of line, and if what explains the
-    one is among what explains the other.
-
-    Yields
-    ------
-    Each as soon as its file is written. One that only the program over a stack shows has no file, because a
+    one is among what explains the other. One that only the program over a stack shows has no file, because a
     case file is run alone.
     """
     seen: list[tuple[Implementation, Failure]] = []
     for group in groups(findings, adapters):
         failing = _failing_alone(plan, group)
         if failing is None:
-            yield Minimized(None, _only_in_the_stack(plan, group))
+            cases = ", ".join(map(str, group.cases[:MAX_TRIED]))
+            swept = f"only as swept, {group.how} (seed {plan.seed}, cases {cases})"
+            alone = "run alone it does not, or only as is known, so no case file shows it."
+            what = f"{group.implementation.name} fails at {group.kind or 'once'}"
+            yield Minimized(None, f"{what} {swept}: {alone}")
             continue
         problem, first = failing
         if not any(owner == group.implementation and first.shows(other) for owner, other in seen):
@@ -179,14 +161,6 @@ def _failing_alone(plan: Plan, group: Group) -> tuple[Problem, Failure] | None:
         if first := failure(group.implementation, problem):
             return problem, first
     return None
-
-
-def _only_in_the_stack(plan: Plan, group: Group) -> str:
-    cases = ", ".join(map(str, group.cases[:MAX_TRIED]))
-    return (
-        f"{group.implementation.name} fails at {group.kind or 'once'} only as swept, {group.how} (seed "
-        f"{plan.seed}, cases {cases}): run alone it does not, or only as is known, so no case file shows it."
-    )
 
 
 def _written(

@@ -29,7 +29,6 @@ class Implementation:
 
     @property
     def name(self) -> str:
-        """The adapter, with its program where it has several."""
         return f"{self.adapter.name} {self.program.name}".strip()
 
     @property
@@ -59,22 +58,16 @@ def implementations(adapters: Iterable[Adapter | Unavailable], block: int) -> It
 class ExpectedRegion:
     """Where a difference of a framework's activation or loss is expected, as a case shows and explains it.
 
-    Attributes
-    ----------
-    lines
-        Where it first shows: "a", "dL/dz" or "dL/da" of the layer, "loss".
-    contains
-        From z of the layer (or ŷ, of a loss), what it may be off by, and y: which elements may lie in it.
-    dtypes
-        The formats in which it is, all if empty.
+    `contains` says, from z of the layer (or ŷ, of a loss), what it may be off by, and y, which elements may
+    lie in the region.
     """
 
     case: str
     framework: str
     function: str
-    lines: tuple[str, ...]
+    lines: tuple[str, ...]  # where it first shows: "a", "dL/dz" or "dL/da" of the layer, "loss"
     contains: Callable[[Any, Any, Any], Any]
-    dtypes: tuple[str, ...] = ()
+    dtypes: tuple[str, ...] = ()  # all if empty
 
     def lines_of(self, problem: Problem) -> dict[str, str]:
         """Return each line of a problem at which it may show, with the quantity that decides where."""
@@ -85,11 +78,6 @@ class ExpectedRegion:
             return {line if line == "loss" else f"{line}{problem.depth}": last for line in self.lines}
         layers = [k for k, name in enumerate(problem.activations, start=1) if name == self.function]
         return {f"{line}{k}": names.z(k) for k in layers for line in self.lines}
-
-
-def _is_saturated(least: float) -> Callable[[Any, Any, Any], Any]:
-    """Return whether a probability, or its complement, may be below the least that PyTorch goes on with."""
-    return lambda a, off, _: np.minimum(a, 1 - a) - off < least
 
 
 # PyTorch's numbers are as the cases say.
@@ -109,10 +97,12 @@ REGIONS: Final = (
         "divergences/l1-at-zero", "jax", "l1", ("dL/da",), lambda a, off, y: np.abs(a - y) <= off
     ),
     ExpectedRegion(
-        "divergences/log-clamped", "torch", "binary_cross_entropy", ("loss",), _is_saturated(np.exp(-100))
+        "divergences/log-clamped", "torch", "binary_cross_entropy", ("loss",),
+        lambda a, off, _: np.minimum(a, 1 - a) - off < np.exp(-100),
     ),
     ExpectedRegion(
-        "divergences/probability-clamped", "torch", "binary_cross_entropy", ("dL/da",), _is_saturated(1e-12)
+        "divergences/probability-clamped", "torch", "binary_cross_entropy", ("dL/da",),
+        lambda a, off, _: np.minimum(a, 1 - a) - off < 1e-12,  # noqa: PLR2004
     ),
 )  # fmt: skip
 

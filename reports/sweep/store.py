@@ -55,7 +55,6 @@ class Store:
 
     @property
     def rows(self) -> Path:
-        """The Parquet dataset."""
         return self.folder / "rows"
 
     def open(self, plan: Plan, versions: dict[str, str], *, resume: bool) -> None:
@@ -67,10 +66,10 @@ class Store:
             If there is one already and it is not to be resumed, or it was asked for something else.
         """
         description = self.folder / "sweep.json"
-        asked = json.loads(json.dumps({"schema": SCHEMA, "plan": asdict(plan), "versions": versions}))
+        text = json.dumps({"schema": SCHEMA, "plan": asdict(plan), "versions": versions}, indent=2)
         if not description.exists():
             self.rows.mkdir(parents=True, exist_ok=True)
-            write_whole(description, json.dumps(asked, indent=2) + "\n")
+            write_whole(description, f"{text}\n")
             return
         try:
             present = {**json.loads(description.read_bytes())}
@@ -78,8 +77,8 @@ class Store:
             raise SweepError(f"{description} is not of a sweep") from None
         if not resume:
             raise SweepError(f"{self.folder} holds a sweep already; --resume goes on with it")
-        if present != asked:
-            raise SweepError(f"{self.folder} holds another sweep: {_difference(present, asked)}")
+        if different := _difference(present, json.loads(text)):
+            raise SweepError(f"{self.folder} holds another sweep: {different}")
 
     @property
     def done(self) -> frozenset[str]:
@@ -98,10 +97,12 @@ class Store:
 
 
 def _difference(present: dict[str, Any], asked: dict[str, Any]) -> str:
-    """Say in which entries two descriptions differ."""
+    """Say in which entries two descriptions differ, if they do."""
     old, new = ({**given.get("plan", {}), **given, "plan": None} for given in (present, asked))
-    names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
-    return "; ".join(f"its {name} is {old.get(name)}, asked for is {new.get(name)}" for name in names)
+    both = {name: (old.get(name), new.get(name)) for name in {**old, **new}}
+    return "; ".join(
+        f"its {name} is {was}, asked for is {now}" for name, (was, now) in both.items() if was != now
+    )
 
 
 def write_whole(path: Path, text: str) -> None:
