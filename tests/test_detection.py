@@ -4,17 +4,12 @@ import sys
 from dataclasses import replace
 from itertools import islice
 
-import numpy as np
 import pytest
-from networks import exactly
-from test_random_networks import random_problems
 
-from adapters import Adapter, Program, find_adapters, registry
+from adapters import Adapter, Program, registry
 from cases import SHIPPED, load_case, load_cases, names
-from cases.dtypes import SIXTEEN_BITS
-from cases.numbers import rounded_once
 from cases.verdict import NoEquivalent
-from reference import Verdict, judge, tape, training_steps
+from reference import Verdict, judge, tape
 from reference.mistakes import MISTAKES, Inexpressible, mistaken_steps
 from reports.detection import (
     ALLCLOSE,
@@ -52,7 +47,7 @@ def watched():
 
 @pytest.fixture(scope="module")
 def power(frameworks, watched):
-    return measure([load_case(name) for name in SMALL], trials=5, watch=lambda *seen: watched.append(seen))
+    return measure([load_case(name) for name in SMALL], trials=3, watch=lambda *seen: watched.append(seen))
 
 
 def of(power, case, mistake, dtype="float64"):
@@ -107,7 +102,7 @@ def test_gradcheck_is_left_out_of_large_problems_with_its_reason():
 
 
 def test_the_same_seed_gives_the_same_answers_whatever_else_is_measured(power):
-    alone = measure([load_case("worked/document")], ["float64"], trials=5)
+    alone = measure([load_case("worked/document")], ["float64"], trials=3)
     for name in ("meetings", "faults", "alarms"):
         same = [
             one for one in getattr(power, name) if (one.case, one.dtype) == ("worked/document", "float64")
@@ -246,32 +241,3 @@ def test_ball_arithmetic_catches_the_same_at_the_same_lines():
             step = next(judge(problem, lambda _, claims=claims: claims, promises, certify=certify))
             first.append([one.quantity for one in step.findings if one.verdict is Verdict.DIFFERS][:1])
         assert first[0] == first[1], mistake.name
-
-
-def first_claim(name, problem):
-    (adapter,) = find_adapters([name])
-    return next(adapter.programs[0].run(problem.copy()))
-
-
-@pytest.mark.usefixtures("frameworks")
-@pytest.mark.parametrize("dtype", SIXTEEN_BITS)
-def test_assert_close_objects_to_most_correct_claims_in_16_bits(dtype, request):
-    """This is why bounds are derived in 16 bits.
-
-    Of 300 networks, to 86 % in bfloat16 and to 75 % in float16, against the reference in float64, rounded; to
-    PyTorch against JAX, 91 % and 85 %. This suite objects to none of them (tests/test_random_networks.py).
-    """
-    objects = baselines.baselines(load_case("worked/document").problem("float64")).comparisons[ASSERT_CLOSE]
-    to_reference, to_jax = [], []
-    # Structures of twelve networks each; on all 300 networks the shares are the same within 3 %.
-    for structure in range(5 if request.config.getoption("--slow") else 2):
-        for problem in random_problems(structure, dtype, with_kinks=False):
-            claimed, other = first_claim("torch", problem), first_claim("jax", problem)
-            exact, quantities = (
-                next(training_steps(exactly(problem, "float64"))),
-                names.outcome(problem.depth),
-            )
-            to_reference.append(any(objects(claimed[q], rounded_once(exact[q], dtype)) for q in quantities))
-            to_jax.append(any(objects(claimed[q], other[q]) for q in quantities))
-    assert np.mean(to_reference) > 0.5
-    assert np.mean(to_jax) > 0.5

@@ -182,12 +182,15 @@ def _by_mistake(results: Sequence[MistakeResult]) -> Iterator[dict[str, str]]:
         for dtype in dict.fromkeys(result.dtype for result in results):
             group = [r for r in results if (r.mistake, r.dtype) == (name, dtype) and r.changes]
             if group:
-                first = dict.fromkeys(kind(r.by(SUITE).quantity) for r in group if r.caught_by(SUITE))
+                answers = [result.by(SUITE) for result in group]
+                first = dict.fromkeys(
+                    kind(answer.quantity) for answer in answers if answer and answer.objects
+                )
                 yield {
                     "mistake": name,
                     "what happened": mistake.sentence,
                     "dtype": dtype,
-                    "caught": share([result.by(SUITE) for result in group]),
+                    "caught": share(answers),
                     "caught by the outcome only": share([result.by(SUITE_OUTCOME) for result in group]),
                     "first at": ", ".join(first) or NOTHING,
                 }

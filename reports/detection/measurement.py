@@ -282,10 +282,14 @@ def _checks_of(run: CaseRun, name: str, derived: Bounded, tools: Baselines) -> I
     right, gradients = run.right[0][name], run.gradients(run.right[0])
     yield SUITE, lambda claimed: compare(1, name, claimed, derived).verdict is Verdict.DIFFERS
     for tool, comparison in tools.comparisons.items():
-        yield tool, lambda claimed, objects=comparison: objects(claimed, right)
+        yield tool, _after(comparison, lambda claimed: (claimed, right))
     parameter = name.removeprefix(names.gradient(""))
     for tool, check in tools.gradient_checks.items() if parameter in gradients else ():
-        yield tool, lambda claimed, objects=check: objects({**gradients, parameter: claimed})
+        yield tool, _after(check, lambda claimed: ({**gradients, parameter: claimed},))
+
+
+def _after(check: Callable[..., bool], given: Callable[[NDArray[Any]], tuple[object, ...]]) -> Objects:
+    return lambda claimed: check(*given(claimed))
 
 
 def _smallest_faults(

@@ -56,8 +56,8 @@ _UP: Final = Context(prec=1, rounding=ROUND_UP)
 def with_inputs(problem: Problem, arrays: dict[str, NDArray[Any]]) -> Problem:
     """Return the problem with another x, y, W1, …."""
     changed = problem.inputs | arrays
-    data = {"x": changed.pop("x"), "y": changed.pop("y")}
-    return replace(problem, parameters=MappingProxyType(changed), **data)
+    x, y = changed.pop("x"), changed.pop("y")
+    return replace(problem, x=x, y=y, parameters=MappingProxyType(changed))
 
 
 # Fewer layers and steps
@@ -290,9 +290,8 @@ def _with_rule_number(problem: Problem, owner: str, name: str, number: float) ->
     rule: Rule | None = None if owner == "loss" else getattr(problem, owner)
     given = problem.loss_numbers if owner == "loss" else rule.numbers if rule else ()
     numbers = tuple((key, number if key == name else value) for key, value in given)
-    if rule:
-        return replace(problem, **{owner: replace(rule, numbers=numbers)})
-    return replace(problem, loss_numbers=numbers) if owner == "loss" else None
+    changed: dict[str, Any] = {owner: replace(rule, numbers=numbers)} if rule else {"loss_numbers": numbers}
+    return replace(problem, **changed) if given else None
 
 
 # In this order, so that the most is cut off first.

@@ -93,7 +93,8 @@ def weight(number: float, dtype: str) -> int:
 
 def sound(problem: Problem) -> Problem | None:
     """Return a problem with targets that its loss allows; None where a number is not finite."""
-    if not all(np.isfinite(array).all() for array in (problem.learning_rate, *problem.inputs.values())):
+    is_finite = all(np.isfinite(array).all() for array in problem.inputs.values())
+    if not is_finite or not math.isfinite(problem.learning_rate):
         return None
     y, targets = problem.y.astype(np.float64), LOSSES[problem.loss].targets
     is_distribution = (y >= 0).all() and (y.sum(axis=1) == 1).all()

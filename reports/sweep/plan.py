@@ -139,8 +139,8 @@ def draw(seed: int, block: int, cases: range, shared: Structure) -> Problem:
         name: rounded_once(array, shared.problem.dtype)
         for name, array in _Drawer(seed, block, cases, shared).arrays()
     }
-    data = {"x": arrays.pop("x"), "y": arrays.pop("y")}
-    return replace(shared.problem, parameters=MappingProxyType(arrays), **data)
+    x, y = arrays.pop("x"), arrays.pop("y")
+    return replace(shared.problem, x=x, y=y, parameters=MappingProxyType(arrays))
 
 
 @dataclass(frozen=True)
