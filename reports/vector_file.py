@@ -47,8 +47,14 @@ def make(
         within = f"no case that has {select!r} in its name is within the limits"
         print(f"nothing to write: {within}", file=sys.stderr)
         return 2
+    unfinished = out.with_name(f".{out.name}-{uuid4().hex[:12]}")
     try:
-        _write(content, out)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            unfinished.write_text(f"{to_json(content)}\n", encoding="utf-8", newline="\n")
+            unfinished.replace(out)
+        finally:
+            unfinished.unlink(missing_ok=True)
     except OSError as error:
         print(f"{out} cannot be written: {error.strerror or error}", file=sys.stderr)
         return 2
@@ -63,17 +69,6 @@ def _counted(content: dict[str, Any]) -> str:
     quantities = [quantity for entry in vectors for step in entry["steps"] for quantity in step.values()]
     values = sum(len(quantity["decimal"]) for quantity in quantities)
     return f"Cases: {cases}, in all their number formats: {len(vectors)}, values: {values:,}"
-
-
-def _write(content: dict[str, Any], out: Path) -> None:
-    """Write a temporary file, and move it to `out` when it is whole."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = out.with_name(f".{out.name}-{uuid4().hex[:12]}")
-    try:
-        unfinished.write_text(f"{to_json(content)}\n", encoding="utf-8", newline="\n")
-        unfinished.replace(out)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def document(

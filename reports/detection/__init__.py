@@ -115,21 +115,18 @@ class Power:
 
 def cover(results: Iterable[MistakeResult]) -> tuple[Coverage, ...]:
     """Weigh each case against all others, by the mistakes it catches in each number format."""
-    catches: dict[str, set[tuple[str, str]]] = {}
+    catches: dict[str, set[str]] = {}
     for result in results:
         caught = catches.setdefault(result.case, set())
-        if result.caught_by(SUITE):
-            caught.add((result.mistake, result.dtype))
-    needed = _small_set(catches)
-    coverage = []
+        caught |= {f"{result.mistake} ({result.dtype})"} if result.caught_by(SUITE) else set()
+    needed, coverage = _small_set(catches), []
     for case, caught in catches.items():
         alone = caught.difference(*(other for name, other in catches.items() if name != case))
-        named = tuple(f"{mistake} ({dtype})" for mistake, dtype in sorted(alone))
-        coverage.append(Coverage(case, len(caught), named, case in needed))
+        coverage.append(Coverage(case, len(caught), tuple(sorted(alone)), case in needed))
     return tuple(coverage)
 
 
-def _small_set(catches: Mapping[str, set[tuple[str, str]]]) -> list[str]:
+def _small_set(catches: Mapping[str, set[str]]) -> list[str]:
     """Choose greedily: always the case that catches most of what is still uncaught, the earlier of equals.
 
     A case that the later choices have made superfluous is dropped again, so none can be left out.

@@ -70,7 +70,7 @@ def to_frames(power: Power) -> dict[str, pd.DataFrame]:
         "tools": tools(power),
         "by_kind": by_fault(power.faults, lambda one: (kind(one.quantity), one.dtype), kinds),
         "by_mistake": pd.DataFrame(list(_by_mistake(power.meetings))),
-        "by_case": pd.DataFrame(list(_by_case(power.coverage))),
+        "by_case": pd.DataFrame(map(_coverage_line, power.coverage)),
         "matrix": matrix(power.meetings),
         "by_quantity": by_fault(power.faults, lambda one: (one.case, one.dtype, one.quantity), quantities),
     }
@@ -196,15 +196,13 @@ def _by_mistake(results: Sequence[MistakeResult]) -> Iterator[dict[str, str]]:
                 }
 
 
-def _by_case(coverage: Iterable[Coverage]) -> Iterator[dict[str, object]]:
-    """Give for each case what it catches, and what no other case catches."""
-    for one in coverage:
-        yield {
-            "case": one.case,
-            "mistakes caught": one.catches,
-            "caught by no other case": ", ".join(one.alone) or "redundant: nothing",
-            "in the small set that catches all": "yes" if one.needed else NOTHING,
-        }
+def _coverage_line(of: Coverage) -> dict[str, object]:
+    return {
+        "case": of.case,
+        "mistakes caught": of.catches,
+        "caught by no other case": ", ".join(of.alone) or "redundant: nothing",
+        "in the small set that catches all": "yes" if of.needed else NOTHING,
+    }
 
 
 def matrix(results: Sequence[MistakeResult]) -> pd.DataFrame:

@@ -3,7 +3,6 @@
 import math
 import textwrap
 from decimal import Decimal
-from functools import lru_cache
 from typing import Any, Final
 
 from cases import Problem, Rule, names
@@ -114,13 +113,6 @@ def shortest(number: float, dtype: str) -> str:
     ValueError
         If it is not finite.
     """
-    if number == 0:  # which is equal to −0, but not written alike
-        return "-0" if math.copysign(1, number) < 0 else "0"
-    return _shortest(number, dtype)
-
-
-@lru_cache(maxsize=2**16)
-def _shortest(number: float, dtype: str) -> str:
     if not math.isfinite(number):
         raise ValueError(f"{number} is no finite number of {dtype}")
     decimal = Decimal(findings.shortest(number, dtype)).normalize()

@@ -52,7 +52,11 @@ def evaluate_stack(implementation: Implementation, stack: Problem) -> pd.DataFra
     except NoEquivalent:
         return pd.DataFrame([_row([], Verdict.NO_EQUIVALENT)] * len(stack.x)).astype(NUMBERS)
     except (Exception, SystemExit):  # noqa: BLE001 - each case is then run by itself, and has its own error
-        return _evaluate_halves(implementation, stack)
+        middle = len(stack.x) // 2
+        if middle == 0:
+            return evaluate_alone(implementation, stack)
+        halves = sliced(stack, 0, middle), sliced(stack, middle, len(stack.x))
+        return pd.concat([evaluate_stack(implementation, half) for half in halves], ignore_index=True)
     rows = _worst(findings)
     differs = (rows["verdict"] == str(Verdict.DIFFERS)).to_numpy()
     first = np.where(differs, rows["first"], "")
@@ -77,14 +81,6 @@ def _recording(run: Callable[..., Iterator[Claim]], claims: list[Claim]) -> Call
             yield claim
 
     return recorded
-
-
-def _evaluate_halves(implementation: Implementation, stack: Problem) -> pd.DataFrame:
-    middle = len(stack.x) // 2
-    if middle == 0:
-        return evaluate_alone(implementation, stack)
-    halves = sliced(stack, 0, middle), sliced(stack, middle, len(stack.x))
-    return pd.concat([evaluate_stack(implementation, half) for half in halves], ignore_index=True)
 
 
 def _worst(findings: Sequence[StackFinding]) -> pd.DataFrame:
