@@ -1,7 +1,6 @@
 """Case i of a seed is the same case on any machine and in any partition, and the space is covered evenly."""
 
 import hashlib
-import zlib
 from collections import Counter
 from itertools import pairwise
 
@@ -13,29 +12,7 @@ from hypothesis import strategies as st
 from cases.catalog import ACTIVATIONS, REDUCED_LOSSES
 from cases.dtypes import DTYPES
 from reports.sweep.plan import MAX_CASES_PER_STACK, Plan, block_of, blocks, draw, tasks
-from reports.sweep.structure import UPDATES, CaseStream, round_robin, structure
-
-WORD = 2**64
-
-
-def philox(key: tuple[int, int], counter: int) -> list[int]:
-    """Philox4x64-10 in whole numbers, from the paper: Salmon et al., "Parallel Random Numbers" (2011)."""
-    x, (k0, k1) = [counter % WORD, counter // WORD % WORD, 0, 0], key
-    for _ in range(10):
-        a, b = 0xD2E7470EE14C6C93 * x[0], 0xCA5A826395121157 * x[2]
-        x = [b // WORD ^ x[1] ^ k0, b % WORD, a // WORD ^ x[3] ^ k1, a % WORD]
-        k0, k1 = (k0 + 0x9E3779B97F4A7C15) % WORD, (k1 + 0xBB67AE8584CAA73B) % WORD
-    return x
-
-
-@given(st.integers(0, 2**64 - 1), st.integers(0, 50))
-@settings(max_examples=25)
-def test_bits_are_those_of_philox_from_any_case_on(seed, start):
-    rows = CaseStream(seed, (3, "W1"), range(start, start + 2)).uniform(5)
-    key = seed, zlib.crc32(b"3/W1")
-    for i, row in enumerate(rows, start=start):  # five numbers take two counts, and the first count is 1
-        bits = [*philox(key, 2 * i + 1), *philox(key, 2 * i + 2)][:5]
-        assert row.tolist() == [(bit >> 11) * 2.0**-53 for bit in bits]
+from reports.sweep.structure import UPDATES, round_robin, structure
 
 
 @given(st.integers(0, 200), st.data())

@@ -8,8 +8,9 @@ A file appears whole or not at all, so a sweep can be killed at any moment and r
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -69,7 +70,7 @@ class Store:
         text = json.dumps({"schema": SCHEMA, "plan": asdict(plan), "versions": versions}, indent=2)
         if not description.exists():
             self.rows.mkdir(parents=True, exist_ok=True)
-            write_whole(description, f"{text}\n")
+            write_whole(description, partial(Path.write_bytes, data=f"{text}\n".encode()))
             return
         try:
             present = {**json.loads(description.read_bytes())}
@@ -87,9 +88,7 @@ class Store:
 
     def write(self, task: Task, table: pd.DataFrame) -> None:
         """Add the rows of a task."""
-        unfinished = self.rows / f".{task.name}-{os.getpid()}"
-        table.to_parquet(unfinished, index=False)
-        unfinished.replace(self.rows / f"{task.name}.parquet")
+        write_whole(self.rows / f"{task.name}.parquet", lambda path: table.to_parquet(path, index=False))
 
     def tables(self) -> Iterator[pd.DataFrame]:
         """Give the tables of all finished tasks, in the order of their cases."""
@@ -105,10 +104,10 @@ def _difference(present: dict[str, Any], asked: dict[str, Any]) -> str:
     )
 
 
-def write_whole(path: Path, text: str) -> None:
+def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     """Write a temporary file in the same folder, and move it to `path`."""
     unfinished = path.with_name(f".{path.name}-{os.getpid()}")
-    unfinished.write_text(text, encoding="utf-8", newline="\n")
+    write(unfinished)
     unfinished.replace(path)
 
 
@@ -149,7 +148,8 @@ class Summary:
     def write(self, folder: Path) -> None:
         """Write each part as CSV."""
         for name in ("implementations", "features", "known", "findings"):
-            write_whole(folder / f"{name}.csv", csv(getattr(self, name)))
+            text = csv(getattr(self, name)).encode()
+            write_whole(folder / f"{name}.csv", partial(Path.write_bytes, data=text))
 
     def show(self, folder: Path, vacuous: Iterable[str], out: Console) -> None:
         """Show the programs, expected differences and first findings; why it may show no agreement."""
