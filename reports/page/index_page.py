@@ -15,7 +15,7 @@ from cases import Case
 from reference import parts
 from reference.parts import FailedPart
 from reports import regression_text, report_tables, worked_example
-from reports.detection import detection_tables
+from reports.detection import detection_tables as detection
 from reports.page.case_sections import case_sections
 from reports.page.failing import Failure, alike, failures
 from reports.page.method import anatomy
@@ -138,12 +138,7 @@ def _parts(report: Report, failing: tuple[Failure, ...] | FailedPart) -> Iterato
     yield Part("cases", "The cases, line by line", lambda: {"cases": case_sections(report)}, plain)
     yield Part("method", "What a tolerance is made of", lambda: {"anatomy": anatomy(report.results.rows)})
     measured = ("the suite's power",)
-    yield Part(
-        "power",
-        detection_tables.TITLE,
-        lambda: _made("power", report.power, detection_tables.to_page),
-        measured,
-    )
+    yield Part("power", detection.TITLE, lambda: _made("power", report.power, detection.to_page), measured)
     yield Part("environment", "How this was made", made_from=("how this was made",))
 
 

@@ -14,7 +14,7 @@ from typing import Final
 from reference import parts
 from reference.parts import FailedPart
 from reports import regression_text
-from reports.detection import detection_tables
+from reports.detection import detection_tables as detection
 from reports.outcome import Cell, Outcome, badness, failures
 from reports.report import Report
 from reports.report_tables import Table
@@ -73,7 +73,7 @@ def _made(report: Report) -> Iterator[tuple[str, Callable[[], Iterable[Section]]
     yield regression_text.TITLE, lambda: regression_text.to_sections(report.changes) if report.changes else ()
     for table in report.tables:
         yield table.heading, partial(_table, table)
-    yield detection_tables.TITLE, lambda: detection_tables.to_sections(report.power) if report.power else ()
+    yield detection.TITLE, lambda: detection.to_sections(report.power) if report.power else ()
 
 
 def _failures(report: Report) -> Iterator[Section]:
