@@ -17,7 +17,6 @@ MAX_PARAMETERS, MAX_STEPS = 1_000, 3
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the file, and return the exit code."""
     options = _parser().parse_args(arguments)
     try:
         from reports.vector_file import make  # noqa: PLC0415 - after parsing, so that --help answers at once

@@ -54,7 +54,6 @@ class MistakeResult:
     answers: tuple[Answer, ...] = ()
 
     def by(self, tool: str) -> Answer | None:
-        """Return what a tool says, if it was asked."""
         return next((answer for answer in self.answers if answer.tool == tool), None)
 
     def caught_by(self, tool: str) -> bool:
@@ -102,8 +101,6 @@ class Coverage:
 
 @dataclass(frozen=True)
 class Power:
-    """Everything that was measured."""
-
     seed: int  # from which the faults were drawn
     trials: int  # in how many elements of each quantity they were injected
     meetings: tuple[MistakeResult, ...]

@@ -35,8 +35,6 @@ class NotRunError(Exception):
 
 @dataclass(frozen=True)
 class Baselines:
-    """The usual tools for one problem, by name."""
-
     comparisons: Mapping[str, Comparison]
     gradient_checks: Mapping[str, GradientCheck]
     own_gradients: Mapping[str, Callable[[], bool]]  # each on its framework's own derivative of the loss

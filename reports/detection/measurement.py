@@ -123,11 +123,9 @@ class CaseRun:
 
     @property
     def outcome(self) -> frozenset[str]:
-        """The loss, the gradients and the updated parameters."""
         return names.outcome(self.problem.depth)
 
     def gradients(self, claim: Claim) -> dict[str, NDArray[Any]]:
-        """Return a claim's gradients of the loss by parameter."""
         return {name: np.asarray(claim[names.gradient(name)]) for name in self.problem.parameters}
 
 
@@ -272,7 +270,6 @@ def _derived(run: CaseRun) -> dict[str, Bounded]:
 
 
 def _elements(array: NDArray[Any], trials: int, draw: np.random.Generator) -> list[tuple[int, ...]]:
-    """Draw different elements that a relative fault changes."""
     fitting = np.argwhere(np.isfinite(array) & (array != 0))
     return [tuple(fitting[i].tolist()) for i in draw.permutation(len(fitting))[:trials]]
 

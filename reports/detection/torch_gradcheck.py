@@ -21,7 +21,6 @@ MAX_PARAMETERS = 300  # it runs the forward pass twice for each parameter
 
 
 def not_run(problem: Problem) -> str:
-    """Say why it is not run on a problem, or nothing."""
     if problem.dtype != "float64":
         return "not run: it is made for float64"
     if problem.size > MAX_PARAMETERS:
@@ -34,7 +33,6 @@ class Claimed(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, loss: Callable[..., Tensor], claimed: Sequence[Tensor], *given: Tensor) -> Tensor:  # noqa: ANN401 - PyTorch gives it no type on which anything may be kept
-        """Compute the loss."""
         ctx.claimed = claimed
         return loss(*given)
 

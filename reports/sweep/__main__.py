@@ -15,7 +15,6 @@ from reports import options as shared
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Sweep, and return the exit code."""
     parser = _parser()
     options = parser.parse_args(arguments)
     if shared.stated(options) and not options.isolate:

@@ -93,7 +93,6 @@ def _report(
 
 @contextmanager
 def _progress(out: Console, count: int, already: int) -> Iterator[Callable[[int, int], None]]:
-    """Show how many cases are judged, at what rate, and the time left."""
     columns = (
         TextColumn("judging {task.fields[rate]}"),
         BarColumn(),

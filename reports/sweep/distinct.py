@@ -166,7 +166,6 @@ def _failing_alone(plan: Plan, group: Group) -> tuple[Problem, Failure] | None:
 def _written(
     plan: Plan, implementation: Implementation, given: Problem, first: Failure, folder: Path, seconds: float
 ) -> Minimized:
-    """Minimize a failing case and write it."""
 
     def still_fails(problem: Problem) -> bool:
         now = failure(implementation, problem)

@@ -211,7 +211,6 @@ def _without(problem: Problem, part: str) -> Problem | None:
 
 
 def _activated(problem: Problem, layers: range, by: str) -> Problem:
-    """Replace the activations of some layers, counted from 0."""
     activations = [by if k in layers else name for k, name in enumerate(problem.activations)]
     return replace(problem, activations=tuple(activations))
 

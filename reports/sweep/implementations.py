@@ -22,8 +22,6 @@ from reference.batched import MalformedError, judge_recomputed, known_values, st
 
 @dataclass(frozen=True)
 class Implementation:
-    """A program of an adapter."""
-
     adapter: Adapter
     program: Program
 

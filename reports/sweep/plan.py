@@ -83,7 +83,6 @@ class Plan:
         return draw(self.seed, block.number, cases, self.structure(block))
 
     def problem(self, case: int) -> Problem:
-        """Draw one case."""
         block = block_of(case)
         place = case - block.start
         return unstacked(self.drawn(block, range(place, place + 1)), 0, self.name(case))
@@ -112,7 +111,6 @@ class Task:
 
     @property
     def stacks(self) -> tuple[range, ...]:
-        """The cases of each stack."""
         starts = range(self.cases.start, self.cases.start + self.count, self.stack)
         return tuple(range(start, min(start + self.stack, len(self.block))) for start in starts)
 
@@ -123,7 +121,6 @@ class Task:
 
 
 def tasks(plan: Plan) -> Iterator[Task]:
-    """Cut a sweep into tasks, in the order of its cases."""
     for block in blocks(0, plan.count):
         size = plan.structure(block).numbers_per_case
         power_of_two = 1 << max((MAX_NUMBERS_PER_STACK // size).bit_length() - 1, 0)
@@ -172,7 +169,6 @@ class _Drawer:
         return np.ldexp(numbers, scale.reshape(-1, *(1,) * len(shape)))
 
     def _targets(self, batch: int, outputs: int) -> Real:
-        """Draw targets that the loss allows."""
         stream = self._stream("y")
         match LOSSES[self.structure.problem.loss].targets:
             case "classes":

@@ -83,11 +83,9 @@ class Store:
 
     @property
     def done(self) -> frozenset[str]:
-        """The names of the finished tasks."""
         return frozenset(path.stem for path in self.rows.glob("*.parquet"))
 
     def write(self, task: Task, table: pd.DataFrame) -> None:
-        """Add the rows of a task."""
         write_whole(self.rows / f"{task.name}.parquet", lambda path: table.to_parquet(path, index=False))
 
     def tables(self) -> Iterator[pd.DataFrame]:
@@ -96,7 +94,6 @@ class Store:
 
 
 def _difference(present: dict[str, Any], asked: dict[str, Any]) -> str:
-    """Say in which entries two descriptions differ, if they do."""
     old, new = ({**given.get("plan", {}), **given, "plan": None} for given in (present, asked))
     both = {name: (old.get(name), new.get(name)) for name in {**old, **new}}
     return "; ".join(
@@ -146,7 +143,6 @@ class Summary:
         return (alone,) if alone else ()
 
     def write(self, folder: Path) -> None:
-        """Write each part as CSV."""
         for name in ("implementations", "features", "known", "findings"):
             text = csv(getattr(self, name)).encode()
             write_whole(folder / f"{name}.csv", partial(Path.write_bytes, data=text))
