@@ -49,12 +49,9 @@ class Stream:
     def __init__(self, seed: int, *purpose: str | int) -> None:
         self._generator = _generator(seed, purpose)
 
-    def uniform(self, count: int) -> Real:
-        return _uniform(self._generator, count)
-
     def below(self, end: int) -> int:
         """Draw a whole number from 0 to below `end`."""
-        return int(self.uniform(1)[0] * end)
+        return int(_uniform(self._generator, 1)[0] * end)
 
     def choice(self, options: Sequence[Option]) -> Option:
         return options[self.below(len(options))]
@@ -66,7 +63,7 @@ def round_robin(seed: int, purpose: str, options: Sequence[Option], turn: int) -
     So every option comes soon, and each as often as any other.
     """
     cycle, position = divmod(turn, len(options))
-    order = np.argsort(Stream(seed, purpose, cycle).uniform(len(options)), kind="stable")
+    order = np.argsort(_uniform(_generator(seed, (purpose, cycle)), len(options)), kind="stable")
     return options[int(order[position])]
 
 
