@@ -19,14 +19,11 @@ from numpy.typing import NDArray
 
 from adapters import Program, Unavailable, find_adapters
 from cases import Case, Problem, names
-from reference import Claim, JudgedStep, Verdict, judge, tape, training_steps
+from reference import Claim, JudgedStep, Verdict, judge, training_steps
 from reference.agreement import compare
-from reference.arithmetic import Bounded, format_of
-from reference.certified import MAX_CERTIFIED_PARAMETERS, CertifiedValues
-from reference.line import Line, evaluate
+from reference.arithmetic import Bounded
 from reference.mistakes import MISTAKES, Inexpressible, mistaken_steps
 from reference.mistakes import STRUCTURAL as WRONG_FORMULAS
-from reference.training import exact_inputs
 from reports.detection import (
     PRECISION,
     STRUCTURAL,
@@ -238,8 +235,10 @@ def inject_faults(run: CaseRun, tools: Baselines, trials: int, seed: int) -> Ite
     A fault is one element's value × (1 + 10⁻ᵏ) in a correct claim of everything. This suite is asked about
     that quantity's line alone, so what the lines that follow would also show is not counted.
     """
-    for name, derived in _derived(run).items():
-        array = run.right[0][name]
+    right = run.right[0]
+    first = next(judge(replace(run.problem, steps=1), lambda _: iter([right]), frozenset(right)))
+    for name, derived in first.derived.items():
+        array = right[name]
         # So the elements that are drawn for a quantity do not depend on what else is measured.
         key = zlib.crc32(f"{run.case} {run.dtype}".encode()), zlib.crc32(name.encode())
         elements = _elements(array, trials, np.random.default_rng([seed, *key]))
@@ -249,24 +248,6 @@ def inject_faults(run: CaseRun, tools: Baselines, trials: int, seed: int) -> Ite
                 some, finest = elements[:GRADIENT_ELEMENTS], FINEST_IN_GRADIENTS
             caught, reason = _smallest_faults(objects, array, some, finest)
             yield FaultResult(run.case, run.dtype, name, tool, caught, reason)
-
-
-def _derived(run: CaseRun) -> dict[str, Bounded]:
-    """Return each quantity as it follows from the reference's own values, certified as in the report."""
-    problem, claim, derived = run.problem, run.right[0], dict[str, Bounded]()
-    certified = CertifiedValues(problem) if problem.size <= MAX_CERTIFIED_PARAMETERS else None
-    form = format_of(problem.dtype)
-    form = form.certified if certified else form
-
-    def settle(line: Line, value: Bounded) -> Bounded:
-        derived[line.name] = certified.certify(line, value) if certified else value
-        stated = Bounded.exact(claim[line.name], form)
-        if certified:
-            certified.take(line.name, stated.value)
-        return stated
-
-    evaluate(tape(problem), exact_inputs(problem, form), settle)
-    return derived
 
 
 def _elements(array: NDArray[Any], trials: int, draw: np.random.Generator) -> list[tuple[int, ...]]:
