@@ -49,8 +49,6 @@ from reports.detection.baselines import (
 # From a quantity as it is claimed to whether a tool objects.
 Objects: TypeAlias = Callable[[NDArray[Any]], bool]
 
-SEED, TRIALS = 0, 20
-
 MAX_STEPS = 100  # of a longer run only these first steps are put to the tools
 MISTAKEN_STEPS = 3  # a mistake that three steps do not show is counted as missed
 
@@ -69,8 +67,8 @@ def measure(
     dtypes: Sequence[str] = (),
     watch: Callable[[str, int, int], None] = lambda *_: None,
     *,
-    seed: int = SEED,
-    trials: int = TRIALS,
+    seed: int = 0,
+    trials: int = 20,
 ) -> Power:
     """Measure on these cases, in these of their number formats if any are given; a seed decides the numbers.
 
