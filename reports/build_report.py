@@ -14,7 +14,8 @@ from cases.errors import printable
 from reference import parts
 from reference.parts import FailedPart
 from reports import environment, regression, report, results_file, supervision
-from reports.detection import Power, measure
+from reports.detection import Power
+from reports.detection.measurement import measure
 from reports.environment import Selection
 from reports.options import flags_of, limits_of, out_folder
 from reports.regression import Changes

@@ -23,7 +23,7 @@ from cases.errors import printable
 from reference import Verdict
 from reports.columnar import form, written
 from reports.conclusion import Conclusion
-from reports.detection.answers import Power
+from reports.detection import Power
 from reports.environment import Environment, Selection
 from reports.runs.rows import Results
 from reports.writers.csv_json import to_json

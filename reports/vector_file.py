@@ -44,11 +44,17 @@ def make(
     with terminal.bar(console) as watch:
         content = document(cases, dtypes, limits, watch)
     if not content["vectors"]:
-        none = f"no case that has {select!r} in its name is within the limits"
-        print(f"nothing to write: {none}", file=sys.stderr)
+        within = f"no case that has {select!r} in its name is within the limits"
+        print(f"nothing to write: {within}", file=sys.stderr)
         return 2
+    unfinished = out.with_name(f".{out.name}-{uuid4().hex[:12]}")
     try:
-        _write(content, out)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            unfinished.write_text(f"{to_json(content)}\n", encoding="utf-8", newline="\n")
+            unfinished.replace(out)
+        finally:
+            unfinished.unlink(missing_ok=True)
     except OSError as error:
         print(f"{out} cannot be written: {error.strerror or error}", file=sys.stderr)
         return 2
@@ -58,25 +64,11 @@ def make(
 
 def _counted(content: dict[str, Any]) -> str:
     vectors = content["vectors"]
-    cases, left_out = (
-        len({entry["case"] for entry in entries})
-        for entries in (vectors, [entry for entry in content["left_out"] if entry["what"] == "all"])
-    )
+    left_out = len({entry["case"] for entry in content["left_out"] if entry["what"] == "all"})
+    cases = f"{len({entry['case'] for entry in vectors})}{f' ({left_out} left out)' if left_out else ''}"
     quantities = [quantity for entry in vectors for step in entry["steps"] for quantity in step.values()]
     values = sum(len(quantity["decimal"]) for quantity in quantities)
-    without = f" ({left_out} left out)" if left_out else ""
-    return f"Cases: {cases}{without}, in all their number formats: {len(vectors)}, values: {values:,}"
-
-
-def _write(content: dict[str, Any], out: Path) -> None:
-    """Write a temporary file in the same folder, and move it to `out` when it is whole."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = out.with_name(f".{out.name}-{uuid4().hex[:12]}")
-    try:
-        unfinished.write_text(f"{to_json(content)}\n", encoding="utf-8", newline="\n")
-        unfinished.replace(out)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    return f"Cases: {cases}, in all their number formats: {len(vectors)}, values: {values:,}"
 
 
 def document(
@@ -85,16 +77,10 @@ def document(
     limits: tuple[int, int],
     watch: Callable[[str, int, int], None] = lambda *_: None,
 ) -> dict[str, Any]:
-    """Return the content of the file.
+    """Return the content of the file: cases in these of their formats, if any are given.
 
-    Parameters
-    ----------
-    dtypes
-        Only these; none means those of each case.
-    limits
-        The most parameters of a case, and the most steps.
-    watch
-        Called before each case and format with what comes, how many are done, and of how many.
+    `limits` are the most parameters of a case, and the most steps. `watch` is called before each case and
+    format with what comes, how many are done, and of how many.
     """
     asked = [(case, dtype) for case in cases for dtype in case.dtypes if not dtypes or dtype in dtypes]
     problems = [(case, case.problem(dtype)) for case, dtype in asked]
@@ -102,7 +88,7 @@ def document(
     vectors = []
     for done, (case, problem) in enumerate(small):
         watch(f"{case.name} {problem.dtype}", done, len(small))
-        vectors.append(vector(case, problem, limits[1]))
+        vectors.append(_vector(case, problem, limits[1]))
     return {
         "format": FORMAT,
         "schema": SCHEMA,
@@ -122,9 +108,8 @@ def _left_out(problems: Sequence[tuple[Case, Problem]], limits: tuple[int, int])
             yield about | {"what": f"steps {limits[1] + 1} to {problem.steps}", "why": "they are many"}
 
 
-def vector(case: Case, problem: Problem, most_steps: int) -> dict[str, Any]:
-    """Return one case in one number format."""
-    lines = tape(problem)
+def _vector(case: Case, problem: Problem, most_steps: int) -> dict[str, Any]:
+    arrays, lines = {**problem.inputs, **problem.optimizer_state}, tape(problem)
     return {
         "case": case.name,
         "about": case.about,
@@ -135,10 +120,10 @@ def vector(case: Case, problem: Problem, most_steps: int) -> dict[str, Any]:
         "schedule": _rule(problem.schedule),
         "clipping": _rule(problem.clipping),
         "not_trained": sorted(problem.not_trained),
-        "inputs": {name: exact(array, problem.dtype) for name, array in _arrays(problem).items()},
+        "inputs": {name: exact(array, problem.dtype) for name, array in arrays.items()},
         "numbers": _numbers(problem),
         "tape": [{"name": one.name, "equation": one.equation, "inputs": list(one.inputs)} for one in lines],
-        "steps": _steps(problem, min(most_steps, problem.steps)),
+        "steps": list(_steps(problem, min(most_steps, problem.steps))),
     }
 
 
@@ -146,17 +131,12 @@ def _rule(rule: Rule | None) -> dict[str, Any] | None:
     return None if rule is None else {"name": rule.name, "options": sorted(rule.options)}
 
 
-def _arrays(problem: Problem) -> dict[str, Any]:
-    return {**problem.inputs, **problem.optimizer_state}
-
-
 def _numbers(problem: Problem) -> dict[str, Any]:
     """Return the rates and what else the rules and the loss are given; those of the rules are float64."""
     of_loss = {name: exact(number, problem.dtype) for name, number in problem.loss_numbers}
-    constants = problem.constants.items()
     return of_loss | {
         name: exact(number, problem.dtype if isinstance(number, np.ndarray) else "float64")
-        for name, number in constants
+        for name, number in problem.constants.items()
     }
 
 
@@ -179,29 +159,19 @@ def _written(value: float, write: Callable[[float], str]) -> str | None:
     return None if math.isnan(value) else write(value)
 
 
-def _steps(problem: Problem, steps: int) -> list[dict[str, Any]]:
-    values, bounds = correctly_rounded(problem, steps), forward_bounds(problem, steps)
-    last = next((place for place, step in enumerate(values, 1) if _is_done(problem, step)), steps)
-    return [
-        {name: _quantity(array, bound[name], problem.dtype) for name, array in step.items() if name != STEP}
-        for step, bound in zip(values[:last], bounds[:last], strict=True)
-    ]
-
-
-def _is_done(problem: Problem, step: dict[str, Real]) -> bool:
-    return problem.until is not None and bool(step["loss"] <= problem.until)
+def _steps(problem: Problem, steps: int) -> Iterator[dict[str, Any]]:
+    """Give every quantity of each step, until the loss is small enough."""
+    for values, bounds in zip(correctly_rounded(problem, steps), forward_bounds(problem, steps), strict=True):
+        yield {name: _quantity(values[name], bounds[name], problem.dtype) for name in values if name != STEP}
+        if problem.until is not None and values["loss"] <= problem.until:
+            return
 
 
 def _quantity(rounded: Real, bound: Bounded, dtype: str) -> dict[str, Any]:
-    values = exact(rounded, dtype)
-    del values["dtype"]
-    return values | {
-        "within": [_up(allowed) for allowed in error_from_rounded(bound, rounded).ravel().tolist()]
-    }
+    within = [_up(allowed) for allowed in error_from_rounded(bound, rounded).ravel().tolist()]
+    return {key: value for key, value in exact(rounded, dtype).items() if key != "dtype"} | {"within": within}
 
 
 def _up(bound: float) -> str | None:
     """Return a bound to three digits, rounded up; None where there is none."""
-    if math.isnan(bound):
-        return None
-    return str(float(UP.create_decimal_from_float(bound)))
+    return None if math.isnan(bound) else str(float(UP.create_decimal_from_float(bound)))

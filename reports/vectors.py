@@ -8,18 +8,15 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from reports.options import out_folder
+from reports.options import DTYPES, out_folder, positive
 
 NAME = "vectors.json"
 
 # The defaults of the limits: a case with more parameters is left out, and so are later steps.
 MAX_PARAMETERS, MAX_STEPS = 1_000, 3
 
-DTYPES = ("float64", "float32", "bfloat16", "float16")
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the file, and return the exit code."""
     options = _parser().parse_args(arguments)
     try:
         from reports.vector_file import make  # noqa: PLC0415 - after parsing, so that --help answers at once
@@ -49,14 +46,8 @@ def _parser() -> argparse.ArgumentParser:
     most = "leave out cases with more parameters (default: %(default)s)"
     add("--parameters", metavar="COUNT", type=int, default=MAX_PARAMETERS, help=most)
     steps = "how many training steps of each case (default: %(default)s)"
-    add("--steps", metavar="COUNT", type=_positive, default=MAX_STEPS, help=steps)
+    add("--steps", metavar="COUNT", type=positive, default=MAX_STEPS, help=steps)
     return parser
-
-
-def _positive(text: str) -> int:
-    if int(text) < 1:
-        raise ValueError
-    return int(text)
 
 
 if __name__ == "__main__":

@@ -4,19 +4,14 @@ import sys
 from dataclasses import replace
 from itertools import islice
 
-import numpy as np
 import pytest
-from networks import exactly
-from test_random_networks import random_problems
 
-from adapters import Adapter, Program, find_adapters, registry
+from adapters import Adapter, Program, registry
 from cases import SHIPPED, load_case, load_cases, names
-from cases.numbers import rounded_once
-from cases.protocol import SIXTEEN_BITS, NoEquivalent
-from reference import Verdict, judge, tape, training_steps
+from cases.verdict import NoEquivalent
+from reference import Verdict, judge, tape
 from reference.mistakes import MISTAKES, Inexpressible, mistaken_steps
-from reports.detection import baselines, measure, measurement, sentences, to_frames, to_page, to_sections
-from reports.detection.answers import (
+from reports.detection import (
     ALLCLOSE,
     ASSERT_CLOSE,
     CHECK_GRADS,
@@ -27,9 +22,12 @@ from reports.detection.answers import (
     TOOLS,
     Answer,
     MistakeResult,
+    baselines,
     cover,
+    measurement,
 )
-from reports.detection.measurement import MISTAKEN_STEPS, CaseRun, judged, only
+from reports.detection.detection_tables import sentences, to_frames, to_page, to_sections
+from reports.detection.measurement import MISTAKEN_STEPS, CaseRun, judged, measure, only
 from reports.page.rendering import templates
 
 SMALL = ("nets/not-trained", "worked/document")
@@ -49,7 +47,7 @@ def watched():
 
 @pytest.fixture(scope="module")
 def power(frameworks, watched):
-    return measure([load_case(name) for name in SMALL], trials=5, watch=lambda *seen: watched.append(seen))
+    return measure([load_case(name) for name in SMALL], trials=3, watch=lambda *seen: watched.append(seen))
 
 
 def of(power, case, mistake, dtype="float64"):
@@ -58,7 +56,7 @@ def of(power, case, mistake, dtype="float64"):
 
 
 def test_nothing_is_left_out(power, watched):
-    assert len(power.meetings) == 2 * len(SMALL) * len(MISTAKES) == len(to_frames(power)["mistakes"])
+    assert len(power.meetings) == 2 * len(SMALL) * len(MISTAKES)
     made = [result for result in power.meetings if not result.inexpressible]
     assert all([answer.tool for answer in result.answers] == [*OURS, *TOOLS] for result in made)
     for case in SMALL:
@@ -68,33 +66,26 @@ def test_nothing_is_left_out(power, watched):
     assert watched == [(run, done, 4) for done, run in enumerate([*runs, ""])]
 
 
-def test_a_mistake_that_cannot_be_made_says_why(power):
-    result = of(power, "worked/document", "weights-not-transposed")
-    assert result.inexpressible == "no weight matrix is square and larger than 1 by 1"
-    assert result.answers == ()
-
-
-def test_a_mistake_that_changes_no_number_is_no_miss(power):
-    """All weights of the document's example are positive, so |w| is w."""
-    result = of(power, "worked/document", "magnitude-of-the-weights")
-    assert not result.changes
-    assert not result.caught_by(SUITE)
-
-
-def test_the_document_taken_literally_is_caught_where_it_is_made(power):
-    answer = of(power, "worked/document", "weight-factor-missing").by(SUITE)
-    assert (answer.objects, answer.where) == (True, "dL/da1")
-
-
-def test_a_mistake_of_precision_is_not_seen_by_default_tolerances(power):
-    result = of(power, "nets/not-trained", "float32-weight-gradient")
-    assert [result.caught_by(tool) for tool in (SUITE, ASSERT_CLOSE, ALLCLOSE)] == [True, False, False]
+def test_single_mistakes_are_caught_where_they_are_made_or_have_a_reason(power):
+    impossible = of(power, "worked/document", "weights-not-transposed")
+    assert impossible.inexpressible == "no weight matrix is square and larger than 1 by 1"
+    assert impossible.answers == ()
+    same = of(power, "worked/document", "magnitude-of-the-weights")  # all of them are positive: |w| is w
+    assert (same.changes, same.caught_by(SUITE)) == (False, False)
+    literal = of(power, "worked/document", "weight-factor-missing").by(SUITE)
+    assert (literal.objects, literal.where) == (True, "dL/da1")
+    precision = of(power, "nets/not-trained", "float32-weight-gradient")
+    assert [precision.caught_by(tool) for tool in (SUITE, ASSERT_CLOSE, ALLCLOSE)] == [True, False, False]
 
 
 def test_faults_of_1e_10_are_seen_by_the_bounds_and_by_no_default_tolerance(power):
-    faults = [fault for fault in power.faults if fault.dtype == "float64"]
-    assert all(fault.worst <= 1e-10 for fault in faults if fault.tool == SUITE)
-    assert all(min(fault.smallest) > 1e-10 for fault in faults if fault.tool in {ASSERT_CLOSE, ALLCLOSE})
+    """And the right gradients pass the checks of gradients, so an objection is to the fault."""
+    for fault in power.faults:
+        assert not fault.reason or fault.reason.startswith("not run"), fault
+        if fault.dtype == "float64" and fault.tool == SUITE:
+            assert max(fault.smallest) <= 1e-10
+        elif fault.dtype == "float64" and fault.tool in {ASSERT_CLOSE, ALLCLOSE}:
+            assert min(fault.smallest) > 1e-10
 
 
 def test_this_suite_gives_no_false_alarm(power):
@@ -103,20 +94,15 @@ def test_this_suite_gives_no_false_alarm(power):
     assert all(answer.objects is False for answer in ours)
 
 
-def test_the_right_gradients_pass_the_checks_of_gradients(power):
-    """So an objection is to the mistake, not to the way in which a claim is put to the check."""
-    for fault in power.faults:
-        assert not fault.reason or fault.reason.startswith("not run"), fault
-
-
 @pytest.mark.usefixtures("frameworks")
 def test_gradcheck_is_left_out_of_large_problems_with_its_reason():
     tool = baselines.baselines(load_case("nets/wide").problem("float64")).gradient_checks[GRADCHECK]
-    assert tool == baselines.NotRun("not run: too many parameters (4,810)")
+    with pytest.raises(baselines.NotRunError, match=r"^not run: too many parameters \(4,810\)$"):
+        tool({})
 
 
 def test_the_same_seed_gives_the_same_answers_whatever_else_is_measured(power):
-    alone = measure([load_case("worked/document")], ["float64"], trials=5)
+    alone = measure([load_case("worked/document")], ["float64"], trials=3)
     for name in ("meetings", "faults", "alarms"):
         same = [
             one for one in getattr(power, name) if (one.case, one.dtype) == ("worked/document", "float64")
@@ -126,11 +112,11 @@ def test_the_same_seed_gives_the_same_answers_whatever_else_is_measured(power):
 
 def test_the_same_case_twice_is_redundant(power):
     """Only `not-trained` has a parameter to leave alone, until it has a twin."""
-    found = {one.case: one for one in power.coverage}
-    assert "fixed-parameter-updated (float64)" in found["nets/not-trained"].alone
+    (alone,) = (one.alone for one in power.coverage if one.case == "nets/not-trained")
+    assert "fixed-parameter-updated (float64)" in alone
     twins = [replace(one, case="nets/twin") for one in power.meetings if one.case == "nets/not-trained"]
     pair = replace(power, coverage=cover([*power.meetings, *twins]))
-    redundant = [one.case for one in pair.coverage if one.redundant]
+    redundant = [one.case for one in pair.coverage if not one.alone]
     assert {"nets/not-trained", "nets/twin"} <= set(redundant)
     assert "nets/twin" not in [one.case for one in pair.coverage if one.needed]
     assert any("Redundant" in sentence and "nets/twin" in sentence for sentence in sentences(pair))
@@ -142,14 +128,14 @@ def test_the_small_set_is_chosen_for_what_it_catches():
         return MistakeResult(case, "float64", mistake, STRUCTURAL, changes=True, answers=(answer,))
 
     catches = {"first": "ab", "both": "abcd", "last": "cde", "nothing-new": "e"}
-    found = cover([result(case, mistake) for case, mistakes in catches.items() for mistake in mistakes])
-    assert [one.case for one in found if one.needed] == ["both", "last"]
-    assert [one.case for one in found if not one.redundant] == []
+    weighed = cover([result(case, mistake) for case, mistakes in catches.items() for mistake in mistakes])
+    assert [one.case for one in weighed if one.needed] == ["both", "last"]
+    assert [one.case for one in weighed if one.alone] == []
 
 
 @pytest.fixture
 def without_torch(monkeypatch):
-    for name in ("adapters.torch_autograd", "adapters.torch_autograd", "reports.detection.torch_gradcheck"):
+    for name in ("adapters.torch_autograd", "reports.detection.torch_gradcheck"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     monkeypatch.setitem(sys.modules, "torch", None)
     registry.load_adapter.cache_clear()
@@ -253,35 +239,5 @@ def test_ball_arithmetic_catches_the_same_at_the_same_lines():
         for certify in (True, False):
             claims = (only(claim, promises) for claim in mistaken_steps(problem, mistake))
             step = next(judge(problem, lambda _, claims=claims: claims, promises, certify=certify))
-            first.append([found.quantity for found in step.findings if found.verdict is Verdict.DIFFERS][:1])
+            first.append([one.quantity for one in step.findings if one.verdict is Verdict.DIFFERS][:1])
         assert first[0] == first[1], mistake.name
-
-
-def first_claim(name, problem):
-    (adapter,) = find_adapters([name])
-    return next(adapter.programs[0].run(problem.copy()))
-
-
-@pytest.mark.usefixtures("frameworks")
-@pytest.mark.parametrize("dtype", SIXTEEN_BITS)
-def test_assert_close_objects_to_most_correct_claims_in_16_bits(dtype, request):
-    """This is why bounds are derived in 16 bits.
-
-    Of 300 networks, to 86 % in bfloat16 and to 75 % in float16, against the reference in float64, rounded. To
-    PyTorch against JAX, 91 % and 85 %. Some are saturated or overflow: little to object to. To none of them
-    does this suite object (tests/test_random_networks.py).
-    """
-    objects = baselines.baselines(load_case("worked/document").problem("float64")).comparisons[ASSERT_CLOSE]
-    to_reference, to_jax = [], []
-    # Structures of twelve networks each; on all 300 networks the shares are the same within 3 %.
-    for structure in range(5 if request.config.getoption("--slow") else 2):
-        for problem in random_problems(structure, dtype, with_kinks=False):
-            claimed, other = first_claim("torch", problem), first_claim("jax", problem)
-            exact, quantities = (
-                next(training_steps(exactly(problem, "float64"))),
-                names.outcome(problem.depth),
-            )
-            to_reference.append(any(objects(claimed[q], rounded_once(exact[q], dtype)) for q in quantities))
-            to_jax.append(any(objects(claimed[q], other[q]) for q in quantities))
-    assert np.mean(to_reference) > 0.5
-    assert np.mean(to_jax) > 0.5

@@ -357,7 +357,7 @@ def test_a_baseline_that_cannot_be_read_is_refused_before_anything_runs(folder, 
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("module", ["reports.diff", "reports.vectors", "reports.build"])
+@pytest.mark.parametrize("module", ["reports.diff", "reports.vectors", "reports.build", "reports.sweep"])
 def test_help_loads_nothing_heavy(module):
     code = (
         f"import sys, runpy\nsys.argv = ['x', '--help']\n"

@@ -18,8 +18,8 @@ from reports.environment import Selection
 from reports.parity import Failure, failure_of, with_failed
 from reports.plots import PLOTS
 from reports.runs import parallel, runner
+from reports.sweep.distinct import failure
 from reports.sweep.implementations import Implementation
-from reports.sweep.minimize.dedup import failure
 from reports.writers import FORMATS, report_files
 
 pytestmark = pytest.mark.usefixtures("implementations", "without_pictures", "parts_may_fail")
@@ -339,7 +339,7 @@ def test_a_sweeps_finding_is_reported_without_its_diagnosis(monkeypatch):
     assert isinstance(adapter, Adapter)
     found = failure(Implementation(adapter, adapter.programs[0]), worked_example())
     assert found is not None
-    assert found.symptom.explanations == frozenset()
+    assert found.explanations == frozenset()
     assert "_new" in found.text
     assert "1 part of the report failed: the diagnosis, Broken: no such luck (" in found.text
 

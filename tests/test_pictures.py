@@ -17,8 +17,7 @@ from colours import contrast
 from adapters import find_adapters
 from cases import load_case
 from reference import Finding, Subject, Verdict
-from reports.detection import Alarm, Answer, MistakeResult, Power
-from reports.detection.answers import ASSERT_CLOSE, GRADCHECK, OURS, SUITE, TOOLS
+from reports.detection import ASSERT_CLOSE, GRADCHECK, OURS, SUITE, TOOLS, Alarm, Answer, MistakeResult, Power
 from reports.detection.detection_tables import ALARMS
 from reports.environment import Selection, describe
 from reports.plots import PLOTS, accuracy_plot, canvas, detection_plot, heat_map, panels, pictures

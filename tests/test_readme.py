@@ -22,7 +22,7 @@ from cases import SHIPPED, load_cases
 from reference import tape, worked_example
 from reports import build, diff, options, vectors
 from reports.sweep import __main__ as sweep
-from reports.sweep.summary import COLUMNS
+from reports.sweep.store import COLUMNS
 from reports.writers import latex
 
 DOCUMENTS = documents.documents()

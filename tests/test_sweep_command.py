@@ -20,12 +20,11 @@ from adapters import Adapter, Program, Unavailable
 from reference import Verdict, training_steps
 from reports.sweep import __main__ as sweep
 from reports.sweep import engine
-from reports.sweep.engine import LostWorkersError, dask_workers, local_workers, run_tasks
+from reports.sweep.engine import dask_workers, local_workers, run_tasks
 from reports.sweep.plan import Plan, tasks
-from reports.sweep.store import Store
-from reports.sweep.summary import SUMS, Summary, shortfalls
+from reports.sweep.store import SUMS, Store, Summary, SweepError
 
-COUNT = 104
+COUNT = 56
 ROOT = Path(__file__).parent.parent
 PLAN = Plan(0, COUNT, adapters=("numpy",))
 slow = pytest.mark.skipif("not config.getoption('--slow')", reason="it starts many processes: --slow")
@@ -37,9 +36,8 @@ def arguments(folder, *words, count=COUNT, adapter="numpy"):
 
 def started(*given, **options):
     command = [sys.executable, "-m", "reports.sweep", *arguments(*given, **options)]
-    return subprocess.Popen(
-        command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
-    )
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(command, cwd=ROOT, text=True, start_new_session=True, **pipes)
 
 
 def succeeds(process, code=0):
@@ -54,13 +52,13 @@ def threads(workers=1):
         yield executor, workers
 
 
-def here(folder, *words, **options):
+def here(folder, *words, isolation=("--no-isolate",), **options):
     """Sweep in this process, in a thread; return the exit code and what is printed."""
     text = io.StringIO()
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(text), redirect_stderr(text):
         patch.setattr("reports.sweep.command.local_workers", threads)
         try:
-            code = sweep.main(arguments(folder, "--no-isolate", *words, **options))
+            code = sweep.main(arguments(folder, *isolation, *words, **options))
         except SystemExit as left:
             code = left.code
     return code, text.getvalue()
@@ -90,7 +88,7 @@ def opened(folder, plan=PLAN):
 # What is shown, and the exit code
 
 
-def test_a_sweep_says_what_it_found(whole):
+def test_a_sweep_says_what_it_did(whole):
     folder, text = whole
     assert f"{COUNT} cases, " in text
     assert "no findings" in text
@@ -105,21 +103,19 @@ def test_a_sweep_says_what_it_found(whole):
     assert features["worst"].max() <= 1
 
 
-def test_a_finding_is_shown_and_fails(implementations, tmp_path):
-    code, text = here(tmp_path, count=12, adapter="programs:nan")
+def test_a_finding_is_shown_and_fails_and_so_does_a_sweep_in_which_nothing_was_compared(
+    implementations, tmp_path
+):
+    code, text = here(tmp_path / "nan", count=12, adapter="programs:nan")
     assert code == 1
-    assert "loss is nan, but follows from its inputs as" in text
-    assert "12 cases, 12 trials" in text
-    assert "12 findings" in text
-    findings = pd.read_csv(tmp_path / "findings.csv")
+    for shown in ("loss is nan, but follows from its inputs as", "12 cases, 12 trials", "12 findings"):
+        assert shown in text
+    findings = pd.read_csv(tmp_path / "nan" / "findings.csv")
     assert findings["case"].tolist() == list(range(12))
     assert set(findings["first"]) == {"loss"}
-
-
-def test_a_sweep_in_which_nothing_was_compared_fails(implementations, tmp_path):
-    code, text = here(tmp_path, count=8, adapter="programs:declines")
+    code, text = here(tmp_path / "none", count=8, adapter="programs:declines")
     assert code == 1
-    assert "Nothing was compared, so nothing is known to agree." in text
+    assert NOTHING in text
     assert "no findings" in text
 
 
@@ -158,13 +154,13 @@ NOT_RUN = "Asked for, but not run: torch, because torch is not installed."
     ],
 )
 def test_a_sweep_that_shows_no_agreement_says_why(summary, adapters, asked, reason):
-    assert shortfalls(summary, adapters, is_asked_for=asked) == reason
+    assert summary.shortfalls(adapters, is_asked_for=asked) == reason
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--count", "0"], "0 is not a positive number"),
+        (["--count", "0"], "'0' is not a positive number"),
         (["--widths", "3"], "3 has no layer"),
         (["--time-limit", "5"], "--no-isolate leaves nothing to limit"),
         (["--memory-limit", "0"], "'0' is not a finite number above 0"),
@@ -177,47 +173,29 @@ def test_bad_usage_is_reported(words, message, tmp_path):
     assert message in text
 
 
-def test_without_pyarrow_it_says_what_to_install(tmp_path, monkeypatch):
+def test_what_is_missing_is_named(tmp_path, monkeypatch):
+    code, text = here(tmp_path, adapter="no_such_module:train")
+    assert code == 2
+    assert "none of no_such_module:train can run here, so nothing would be judged" in text
     monkeypatch.setattr("reports.sweep.command.find_spec", lambda _: None)
     code, text = here(tmp_path)
     assert code == 2
     assert "pyarrow, which is not installed: pip install '.[sweep]'" in text
 
 
-def test_without_an_adapter_that_runs_nothing_is_judged(tmp_path):
-    code, text = here(tmp_path, adapter="no_such_module:train")
-    assert code == 2
-    assert "none of no_such_module:train can run here, so nothing would be judged" in text
-
-
-def test_help_loads_no_numpy():
-    script = "import sys, runpy; sys.argv = ['sweep', '--help']\n"
-    script += "try: runpy.run_module('reports.sweep', run_name='__main__')\n"
-    script += "except SystemExit: print('numpy' in sys.modules, 'torch' in sys.modules)\n"
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    assert done.stdout.endswith("False False\n")
-
-
 # Resuming
 
 
-def test_a_folder_holds_one_sweep(whole):
-    for words, message in (
-        ([], "holds a sweep already; --resume goes on with it"),
-        (["--resume", "--seed", "8"], "its seed is 0, asked for is 8"),
+def test_a_folder_holds_one_sweep(whole, tmp_path):
+    (tmp_path / "sweep.json").write_text(json.dumps([1]))
+    for folder, words, message in (
+        (whole[0], [], "holds a sweep already; --resume goes on with it"),
+        (whole[0], ["--resume", "--seed", "8"], "its seed is 0, asked for is 8"),
+        (tmp_path, ["--resume"], "sweep.json is not of a sweep"),
     ):
-        code, text = here(whole[0], *words)
+        code, text = here(folder, *words)
         assert code == 2
         assert message in text
-
-
-def test_a_folder_that_is_no_sweep_is_reported(tmp_path):
-    (tmp_path / "sweep.json").write_text(json.dumps([1]))
-    code, text = here(tmp_path, "--resume", count=8)
-    assert code == 2
-    assert "sweep.json is not of a sweep" in text
 
 
 def test_after_its_minutes_no_task_is_begun_and_the_rest_is_resumed(whole, tmp_path):
@@ -228,16 +206,19 @@ def test_after_its_minutes_no_task_is_begun_and_the_rest_is_resumed(whole, tmp_p
     pd.testing.assert_frame_equal(rows(tmp_path), rows(whole[0]))
 
 
-@pytest.mark.parametrize("kills", [1, pytest.param(10, marks=slow)])
+@pytest.mark.parametrize("kills", [0, pytest.param(10, marks=slow)])
 def test_killed_and_resumed_it_is_the_same(kills, whole, tmp_path):
-    """Each adapter runs in a process of its own; the sweep and all its processes are killed."""
+    """Each adapter runs in a process of its own; all are killed, at last when a task has been written."""
     moments = random.Random(kills)  # noqa: S311 - moments, no secrets
-    for _ in range(kills):
+    for kill in range(kills + 1):
         running = started(tmp_path, "--resume")
-        time.sleep(moments.uniform(0.5, 3))
+        if kill < kills:
+            time.sleep(moments.uniform(0.5, 3))
+        while kill == kills and running.poll() is None and not Store(tmp_path).done:
+            time.sleep(0.01)
         os.killpg(running.pid, signal.SIGKILL)
         running.communicate()
-    succeeds(started(tmp_path, "--resume"))
+    assert here(tmp_path, "--resume")[0] == 0
     pd.testing.assert_frame_equal(rows(tmp_path), rows(whole[0]))
 
 
@@ -246,9 +227,8 @@ def test_killed_and_resumed_it_is_the_same(kills, whole, tmp_path):
 
 def test_tasks_are_taken_as_workers_become_free(tmp_path):
     plan, taken = Plan(0, 8 * 6, adapters=("numpy",)), []
-    finished = run_tasks(
-        (taken.append(task) or task for task in tasks(plan)), threads, opened(tmp_path, plan)
-    )
+    given = (taken.append(task) or task for task in tasks(plan))
+    finished = run_tasks(given, threads, opened(tmp_path, plan))
     next(finished)
     assert len(taken) <= 1 + engine.TASKS_PER_WORKER
     assert len(list(finished)) + 1 == len(taken) == 6
@@ -273,58 +253,29 @@ class Breaking(ThreadPoolExecutor):
         raise BrokenProcessPool
 
 
-@pytest.mark.parametrize("at", ["submitting", "running"])
-def test_tasks_of_a_broken_pool_are_done_again(at, whole, tmp_path):
-    pools = iter([Breaking(at), Breaking(at), ThreadPoolExecutor(1)])
+def pools(*executors):
+    left = iter(executors)
 
     @contextmanager
     def next_pool():
-        with next(pools) as pool:
+        with next(left) as pool:
             yield pool, 1
 
-    finished = list(run_tasks(tasks(PLAN), next_pool, opened(tmp_path)))
-    assert sum(task.cases for task in finished) == COUNT
+    return next_pool
+
+
+@pytest.mark.parametrize("at", ["submitting", "running"])
+def test_tasks_of_a_broken_pool_are_done_again(at, whole, tmp_path):
+    engines = pools(Breaking(at), Breaking(at), ThreadPoolExecutor(1))
+    finished = list(run_tasks(tasks(PLAN), engines, opened(tmp_path)))
+    assert sum(task.count for task, _ in finished) == COUNT
     pd.testing.assert_frame_equal(rows(tmp_path), rows(whole[0]))
 
 
 def test_a_task_that_always_ends_its_worker_is_given_up(tmp_path):
-    @contextmanager
-    def breaking():
-        with Breaking("running") as pool:
-            yield pool, 1
-
-    several = Plan(0, 8 * 6, adapters=("numpy",))
-    with pytest.raises(LostWorkersError, match=r"3 tasks have ended their workers 3 times: 0{9}\d\d\d, …"):
-        list(run_tasks(tasks(several), breaking, opened(tmp_path, several)))
-
-
-ENDING = """
-import os
-from pathlib import Path
-from reference import training_steps
-
-MARK = Path(__file__).parent / "mark"
-
-def train(problem):
-    if not MARK.exists():
-        MARK.touch()
-        os._exit(7)
-    yield from training_steps(problem)
-"""
-
-
-@slow
-def test_what_ends_a_worker_is_done_again_by_another(tmp_path, monkeypatch):
-    """The adapter ends its whole process, once."""
-    (tmp_path / "ending.py").write_text(ENDING, encoding="utf-8")
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setenv("PYTHONPATH", f"{ROOT}{os.pathsep}{tmp_path}")
-    plan = Plan(0, 20, adapters=("ending:train",))
-    store = opened(tmp_path / "sweep", plan)
-    finished = list(run_tasks(tasks(plan), lambda: local_workers(1), store))
-    assert sorted(task.name for task in finished) == sorted(store.done)
-    assert sum(task.cases for task in finished) == 20
-    assert set(rows(store.folder)["verdict"]) <= {"agrees", "undecided"}
+    several, engines = Plan(0, 8 * 6, adapters=("numpy",)), pools(*(Breaking("running") for _ in range(3)))
+    with pytest.raises(SweepError, match=r"3 tasks have ended their workers 3 times: 0{9}\d\d\d, …"):
+        list(run_tasks(tasks(several), engines, opened(tmp_path, several)))
 
 
 ABORTING = """
@@ -345,13 +296,20 @@ adapter = Adapter("aborting", "", "", (Program("", run, names.observable, stacke
 """
 
 
-@pytest.mark.parametrize("engine_name", ["local", pytest.param("dask", marks=slow)])
+@pytest.mark.parametrize(
+    "engine_name", ["here", pytest.param("local", marks=slow), pytest.param("dask", marks=slow)]
+)
 def test_an_abort_on_one_case_is_the_error_of_that_case(engine_name, tmp_path, monkeypatch):
     one = Plan(0, 8).problem(5).x.astype(float).tolist()
     (tmp_path / "aborting.py").write_text(ABORTING.format(one=one), encoding="utf-8")
     monkeypatch.setenv("PYTHONPATH", f"{ROOT}{os.pathsep}{tmp_path}")
-    words = ["--engine", engine_name]
-    text = succeeds(started(tmp_path / "sweep", *words, count=8, adapter="aborting:adapter"), code=1)
+    monkeypatch.syspath_prepend(tmp_path)
+    given = {"count": 8, "adapter": "aborting:adapter"}
+    if engine_name == "here":
+        code, text = here(tmp_path / "sweep", isolation=(), **given)
+        assert code == 1, text
+    else:
+        text = succeeds(started(tmp_path / "sweep", "--engine", engine_name, **given), code=1)
     assert "ended the process by SIGABRT" in text
     assert ": 2 findings; " in text  # in the stack, and alone, as some of this block are run too
     frame = rows(tmp_path / "sweep")
@@ -359,12 +317,6 @@ def test_an_abort_on_one_case_is_the_error_of_that_case(engine_name, tmp_path, m
     assert verdicts.pop("5") == "error"
     assert len(verdicts) == 7
     assert set(verdicts.values()) <= {"agrees", "undecided"}
-
-
-@slow
-def test_a_dask_cluster_gives_the_same_rows(whole, tmp_path):
-    succeeds(started(tmp_path, "--engine", "dask"))
-    pd.testing.assert_frame_equal(rows(tmp_path), rows(whole[0]))
 
 
 @slow
@@ -376,18 +328,19 @@ def test_a_scheduler_that_does_not_answer_is_reported(tmp_path, monkeypatch):
 
 
 @slow
-def test_what_a_dask_worker_was_doing_when_it_died_is_done_by_another(whole, tmp_path):
-    from distributed import Client, LocalCluster
+@pytest.mark.parametrize("workers", [local_workers, dask_workers])
+def test_what_a_worker_was_doing_when_it_died_is_done_by_another(workers, whole, tmp_path):
+    pids = []
 
-    store = opened(tmp_path)
-    with (
-        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as local,
-        Client(local) as client,
-    ):
-        run = run_tasks(tasks(PLAN), lambda: dask_workers(2, local.scheduler_address), store)
-        finished = [next(run)]
-        pids = client.run(os.getpid)
-        os.kill(next(iter(pids.values())), signal.SIGKILL)
-        finished += run
-    assert sum(task.cases for task in finished) == COUNT
+    @contextmanager
+    def two_workers():
+        with workers(2) as (executor, count):
+            pids.extend(executor.submit(os.getpid).result() for _ in range(count))
+            yield executor, count
+
+    run = run_tasks(tasks(PLAN), two_workers, opened(tmp_path))
+    finished = [next(run)]
+    os.kill(pids[0], signal.SIGKILL)
+    finished += run
+    assert sum(task.count for task, _ in finished) == COUNT
     pd.testing.assert_frame_equal(rows(tmp_path), rows(whole[0]))

@@ -1,4 +1,4 @@
-"""A fault in one case of a stack is found there, a crash costs one case, expected differences are known."""
+"""A fault or a crash in one case of a stack is that case's alone; expected differences are known."""
 
 from dataclasses import replace
 
@@ -12,8 +12,7 @@ from cases.problem import stacked
 from cases.protocol import NoEquivalent, Stacked
 from reference import training_steps
 from reports.sweep.evaluate import MAX_SENTENCES, evaluate_alone, evaluate_stack
-from reports.sweep.expected_regions import RECOMPUTED, REGIONS
-from reports.sweep.implementations import Implementation, implementations
+from reports.sweep.implementations import RECOMPUTED, REGIONS, Implementation, implementations
 
 COUNT = 12
 
@@ -42,73 +41,67 @@ def sentences(rows):
     return {i: text for i, text in enumerate(rows["told"]) if text}
 
 
-def test_a_fault_in_one_case_is_found_in_that_case():
-    def third(problem, claim):
-        claim["dL/dW1"][3] *= 1 + 1e-9
+def changing(cases, *quantities, by):
+    """A program that states a multiple of the right numbers in some cases."""
 
-    rows = evaluate_stack(implementation(damaging(third)), stack_of())
+    def damage(_, claim):
+        for name in quantities:
+            claim[name][cases] *= by
+
+    return damaging(damage)
+
+
+def test_a_fault_is_reported_of_its_case_and_of_many_a_few_have_a_sentence():
+    rows = evaluate_stack(implementation(changing(3, "dL/dW1", by=1 + 1e-9)), stack_of())
     assert rows["verdict"].tolist() == ["agrees"] * 3 + ["differs"] + ["agrees"] * (COUNT - 4)
     assert (rows["first"][3], rows["step"][3]) == ("dL/dW1", 1)
     assert list(sentences(rows)) == [3]
     assert rows["told"][3].startswith("dL/dW1[")
     assert "(mine, float64, sweep of seed 7, case 103)" in rows["told"][3]
     assert set(rows["known"]) == {""}
-
-
-def test_a_mistake_is_named():
-    def negative(_, claim):
-        for name in ("dL/da2", "dL/dz2"):
-            claim[name][2] = -claim[name][2]
-
-    rows = evaluate_stack(implementation(damaging(negative), promises=names.observable), stack_of())
+    mistake = changing(2, "dL/da2", "dL/dz2", by=-1)
+    rows = evaluate_stack(implementation(mistake, promises=names.observable), stack_of())
     assert rows["first"][2] == "dL/da2"
     assert "Explained by: " in rows["told"][2]
-
-
-def test_a_crash_on_one_case_is_the_error_of_that_case():
-    marked = stack_of()
-    marked.x[5, 0, 0] = 7.0
-
-    def crashing(problem):
-        if (problem.x == 7.0).any():
-            raise FloatingPointError("no such number")
-        yield from training_steps(problem)
-
-    rows = evaluate_stack(implementation(crashing, crashing), marked)
-    assert rows["verdict"].tolist() == ["agrees"] * 5 + ["error"] + ["agrees"] * (COUNT - 6)
-    assert "FloatingPointError: no such number" in rows["told"][5]
-    assert len(rows) == COUNT
-
-
-def test_a_malformed_claim_of_a_stack_is_run_case_by_case():
-    def forgetful(problem):
-        for claim in training_steps(problem):
-            yield {name: array for name, array in claim.items() if name != "dL/db1" or problem.x.ndim == 2}
-
-    assert set(evaluate_stack(implementation(forgetful), stack_of())["verdict"]) == {"agrees"}
-    rows = evaluate_stack(implementation(forgetful, lambda p: ({} for _ in range(1))), stack_of(3))
-    assert set(rows["verdict"]) == {"error"}
-
-
-def test_an_implementation_may_have_no_equivalent():
-    def declining(problem):
-        raise NoEquivalent("it has no such form")
-        yield
-
-    one = implementation(declining, declining)
-    over_stack, alone = evaluate_stack(one, stack_of(2)), evaluate_alone(one, stack_of(2))
-    assert set(over_stack["verdict"]) == set(alone["verdict"]) == {"no equivalent"}
-    assert (over_stack.dtypes == alone.dtypes).all()
-    assert list(over_stack) == list(alone)
-
-
-def test_all_findings_are_counted_and_a_few_have_a_sentence():
-    def everywhere(problem, claim):
-        claim["loss"] *= 1 + 1e-9
-
-    rows = evaluate_stack(implementation(damaging(everywhere)), stack_of())
+    rows = evaluate_stack(implementation(changing(slice(None), "loss", by=1 + 1e-9)), stack_of())
     assert set(rows["verdict"]) == {"differs"}
     assert len(sentences(rows)) == MAX_SENTENCES
+
+
+def crashing(problem):
+    if (problem.x == 7.0).any():
+        raise FloatingPointError("no such number")
+    yield from training_steps(problem)
+
+
+def declining(problem):
+    raise NoEquivalent("it has no such form")
+    yield
+
+
+def forgetful(problem):
+    for claim in training_steps(problem):
+        yield {name: array for name, array in claim.items() if name != "dL/db1" or problem.x.ndim == 2}
+
+
+@pytest.mark.parametrize(
+    ("run", "alone", "verdicts"),
+    [
+        (crashing, crashing, ["agrees", "error", "agrees", "agrees", "agrees"]),
+        (forgetful, training_steps, ["agrees"] * 5),
+        (forgetful, lambda _: iter([{}]), ["error"] * 5),
+        (declining, declining, ["no equivalent"] * 5),
+    ],
+)
+def test_where_a_stack_fails_as_a_whole_each_case_has_its_own_verdict(run, alone, verdicts):
+    marked = stack_of(5)
+    marked.x[1, 0, 0] = 7.0
+    one = implementation(run, alone)
+    over_stack, by_itself = evaluate_stack(one, marked), evaluate_alone(one, marked)
+    assert over_stack["verdict"].tolist() == by_itself["verdict"].tolist() == verdicts
+    assert (over_stack.dtypes == by_itself.dtypes).all()
+    assert list(over_stack) == list(by_itself)
+    assert ("FloatingPointError: no such number" in over_stack["told"][1]) == (run is crashing)
 
 
 @pytest.mark.needs("torch")
@@ -162,7 +155,7 @@ def test_each_expected_region_is_that_of_a_case(region):
 
 
 @pytest.mark.parametrize(("moved", "known"), [(2, RECOMPUTED), (1000, "")])
-def test_a_value_that_a_compiler_computes_twice_is_told_from_a_fault(moved, known):
+def test_a_value_that_a_compiler_computes_twice_is_distinguished_from_a_fault(moved, known):
     """The update goes on with a gradient that is a few roundings away from the one that is stated."""
     tiny = np.finfo("float32").eps
 

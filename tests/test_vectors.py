@@ -22,7 +22,7 @@ from cases.load import SHIPPED
 from cases.numbers import nearest
 from reference import training_steps
 from reference.certified import correctly_rounded
-from reports.vector_file import document, exact, vector
+from reports.vector_file import document, exact
 from reports.vectors import MAX_PARAMETERS, main
 
 FORMATS = {
@@ -32,17 +32,28 @@ FORMATS = {
     "float16": np.float16,
 }
 SOME = ("worked/document", "worked/mazur", "formats/small", "optimizers/adam", "nets/square", "losses/huber")
+CASES = [case for case in load_cases(SHIPPED) if case.name.startswith(SOME)]
 
 
 @pytest.fixture(scope="module")
 def some():
-    cases = [case for case in load_cases(SHIPPED) if case.name.startswith(SOME)]
-    return document(cases, (), (MAX_PARAMETERS, 3))
+    return document(CASES, (), (MAX_PARAMETERS, 3))
 
 
 def vector_of(document, case, dtype):
-    (found,) = [one for one in document["vectors"] if (one["case"], one["dtype"]) == (case, dtype)]
-    return found
+    (entry,) = [one for one in document["vectors"] if (one["case"], one["dtype"]) == (case, dtype)]
+    return entry
+
+
+def numbers(texts):
+    return np.array([float(text) for text in texts])
+
+
+def from_hex(stated):
+    return [float.fromhex(text) for text in stated["hex"]]
+
+
+# The values
 
 
 def test_the_documents_example_has_the_values_that_follow_by_hand(some):
@@ -63,9 +74,11 @@ def test_the_documents_example_has_the_values_that_follow_by_hand(some):
             "W1_new": w1 - rate * dz1 * x, "b1_new": b1 - rate * dz1,
         }  # fmt: skip
     (step,) = vector_of(some, "worked/document", "float64")["steps"]
-    assert {name: told["decimal"] for name, told in step.items()} == {
+    assert {name: stated["decimal"] for name, stated in step.items()} == {
         name: [repr(float(as_fraction(value)))] for name, value in by_hand.items()
     }
+    printed = {"a1": "0.574", "z2": "0.5446", "dL/dz2": "-0.0388", "dL/dW2": "-0.02230", "W1_new": "0.40028"}
+    assert all(step[name]["decimal"][0].startswith(digits) for name, digits in printed.items())
 
 
 def as_fraction(number):
@@ -73,28 +86,21 @@ def as_fraction(number):
     return (-1) ** sign * mantissa * Fraction(2) ** exponent
 
 
-def test_printed_digits_of_the_document_come_first(some):
-    (step,) = vector_of(some, "worked/document", "float64")["steps"]
-    printed = {"a1": "0.574", "z2": "0.5446", "dL/dz2": "-0.0388", "dL/dW2": "-0.02230", "W1_new": "0.40028"}
-    assert all(step[name]["decimal"][0].startswith(digits) for name, digits in printed.items())
-
-
 DYADIC = st.builds(lambda m, e: m * Fraction(2) ** e, st.integers(), st.integers(-1200, 200))
 
 
 @given(st.fractions() | DYADIC, st.sampled_from([*FORMATS]))
 def test_no_other_number_of_the_format_is_nearer(number, dtype):
-    found = nearest(number, dtype)
-    kind = FORMATS[dtype]
-    assert float(kind(found)) == found
+    near, kind = nearest(number, dtype), FORMATS[dtype]
+    assert float(kind(near)) == near
     largest = float(ml_dtypes.finfo(kind).max)
-    below, above = (float(np.nextafter(kind(found), kind(end))) for end in (-inf, inf))
-    if isinf(found):
+    below, above = (float(np.nextafter(kind(near), kind(end))) for end in (-inf, inf))
+    if isinf(near):
         step = Fraction(largest) - Fraction(float(np.nextafter(kind(largest), kind(0))))
         assert abs(number) >= Fraction(largest) + step / 2
     else:
         others = [Fraction(other) for other in (below, above) if not isinf(other)]
-        assert all(abs(number - Fraction(found)) <= abs(number - other) for other in others)
+        assert all(abs(number - Fraction(near)) <= abs(number - other) for other in others)
 
 
 def test_ties_go_to_even():
@@ -105,81 +111,75 @@ def test_ties_go_to_even():
             assert nearest(tie + Fraction(1, 2**200), dtype) == 1 + (odd + 1) // 2 * 2.0 ** (1 - bits)
 
 
-@pytest.mark.parametrize(
-    "case", [case for case in load_cases(SHIPPED) if case.name.startswith(SOME)], ids=lambda case: case.name
-)
-def test_every_value_is_settled_and_every_correct_program_is_within(case):
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_every_value_is_settled_and_every_correct_program_is_within(some, case):
     for dtype in case.dtypes:
-        problem = case.problem(dtype)
-        told = vector(case, problem, 3)["steps"]
-        for step, mine in zip(told, training_steps(problem), strict=False):
+        steps = vector_of(some, case.name, dtype)["steps"]
+        for step, mine in zip(steps, training_steps(case.problem(dtype)), strict=False):
             for name, quantity in step.items():
-                values = np.array([float.fromhex(text) for text in quantity["hex"]])
-                allowed = numbers(quantity["within"])
+                values, allowed = np.array(from_hex(quantity)), numbers(quantity["within"])
                 off = np.abs(np.asarray(mine[name], np.float64).ravel() - values)
                 assert not np.isnan(values).any(), name
                 assert (off <= allowed).all(), (dtype, name)
 
 
-def numbers(texts):
-    return np.array([float(text) for text in texts])
-
-
 def test_a_wrong_program_is_outside(some):
-    told = vector_of(some, "nets/square", "float64")["steps"][0]["dL/dW1"]
-    values, allowed = numbers(told["decimal"]), numbers(told["within"])
+    stated = vector_of(some, "nets/square", "float64")["steps"][0]["dL/dW1"]
+    values, allowed = numbers(stated["decimal"]), numbers(stated["within"])
     assert (allowed < np.abs(values) * 1e-12).all()  # where one digit in the twelfth place is wrong, it shows
-
-
-def test_decimals_and_hexadecimals_are_the_same_numbers(some):
-    """Also where a language has float64 only: its nearest to the decimal rounds to the number itself."""
-    for one in some["vectors"]:
-        kind = FORMATS[one["dtype"]]
-        quantities = [quantity for step in one["steps"] for quantity in step.values()]
-        for told in [*quantities, *one["inputs"].values()]:
-            values = [float.fromhex(text) for text in told["hex"]]
-            assert [float(kind(float(text))) for text in told["decimal"]] == values
-            assert int(np.prod(told["shape"])) == len(values)
-
-
-def test_the_inputs_are_those_that_every_implementation_is_given(some):
-    problem = load_case("nets/square").problem("float32")
-    told = vector_of(some, "nets/square", "float32")["inputs"]
-    assert {name: [float.fromhex(text) for text in one["hex"]] for name, one in told.items()} == {
-        name: array.ravel().tolist() for name, array in problem.inputs.items()
-    }
-
-
-def test_every_name_on_the_tape_is_given_or_stands_above(some):
-    for one in some["vectors"]:
-        known = {*one["inputs"], *one["numbers"], "step"}
-        for line in one["tape"]:
-            assert set(line["inputs"]) <= known, (one["case"], line)
-            known.add(line["name"])
-        assert [line["name"] for line in one["tape"]] == [*one["steps"][0]]
 
 
 def test_a_value_at_a_kink_that_no_ball_settles_is_left_open():
     """A relu of log 2 − log 2 has no side: that is 0, but no number of bits shows it."""
     problem = network((1, 2, 1), 1, activations=("softplus", "relu"))
     weights = {"W1": np.zeros((2, 1)), "b1": np.zeros(2), "W2": np.array([[1.0, -1.0]]), "b2": np.zeros(1)}
-    problem = replace(problem, parameters=MappingProxyType(weights))
-    (step,) = correctly_rounded(problem)
+    (step,) = correctly_rounded(replace(problem, parameters=MappingProxyType(weights)))
     assert step["a1"].tolist() == [[0.6931471805599453] * 2]
     assert step["z2"].tolist() == [[0.0]]  # settled: it is less than half of the smallest number there is
     assert np.isnan(step["da2/dz2"]).all()
-    told = exact(step["da2/dz2"], "float64")
-    assert (told["decimal"], told["hex"]) == ([None], [None])
+    stated = exact(step["da2/dz2"], "float64")
+    assert (stated["decimal"], stated["hex"]) == ([None], [None])
+
+
+# The file
+
+
+def test_it_is_whole_and_its_decimals_and_hexadecimals_are_the_same_numbers(some):
+    """Also where a language has float64 only: its nearest to the decimal rounds to the number itself."""
+    for one in some["vectors"]:
+        kind, known = FORMATS[one["dtype"]], {*one["inputs"], *one["numbers"], "step"}
+        quantities = [quantity for step in one["steps"] for quantity in step.values()]
+        for stated in [*quantities, *one["inputs"].values()]:
+            values = from_hex(stated)
+            assert [float(kind(float(text))) for text in stated["decimal"]] == values
+            assert int(np.prod(stated["shape"])) == len(values)
+        for line in one["tape"]:  # every name is given, or stands above
+            assert set(line["inputs"]) <= known, (one["case"], line)
+            known.add(line["name"])
+        assert [line["name"] for line in one["tape"]] == [*one["steps"][0]]
+    problem = load_case("nets/square").problem("float32")
+    inputs = vector_of(some, "nets/square", "float32")["inputs"]
+    assert {name: from_hex(stated) for name, stated in inputs.items()} == {
+        name: array.ravel().tolist() for name, array in problem.inputs.items()
+    }
 
 
 def test_what_is_left_out_is_said():
     cases = [load_case(name) for name in ("nets/wide", "worked/document", "nets/hundred-steps")]
-    told = document(cases, ("float32",), (1_000, 1))
-    assert [one["case"] for one in told["vectors"]] == ["worked/document", "nets/hundred-steps"]
-    assert told["left_out"] == [
+    content = document(cases, ("float32",), (1_000, 1))
+    assert [one["case"] for one in content["vectors"]] == ["worked/document", "nets/hundred-steps"]
+    assert content["left_out"] == [
         {"case": "nets/wide", "dtype": "float32", "what": "all", "why": "it has 4,810 parameters"},
         {"case": "nets/hundred-steps", "dtype": "float32", "what": "steps 2 to 100", "why": "they are many"},
     ]
+
+
+def test_every_field_is_described_in_the_manual(some):
+    manual = (SHIPPED.parent / "reports" / "README.md").read_text(encoding="utf-8")
+    one = some["vectors"][0]
+    arrays = [one["inputs"]["x"], *one["steps"][0].values()]
+    parts = (some, one, one["loss"], one["optimizer"], one["tape"][0], *arrays)
+    assert {name for part in parts for name in part if f"`{name}`" not in manual} == set()
 
 
 PLAIN = '''
@@ -190,72 +190,62 @@ import json, math, sys
 assert not {"numpy", "reference", "cases"} & set(sys.modules)
 
 
-def numbers(told):
-    return [float.fromhex(text) for text in told["hex"]]
+def numbers(stated):
+    return [float.fromhex(text) for text in stated["hex"]]
+
+
+def rows(values, width):
+    return [values[i : i + width] for i in range(0, len(values), width)]
+
+
+def layer(x, W, b):
+    return [sum(a * w for a, w in zip(x, row)) + bias for row, bias in zip(W, b)]
+
+
+def sigmoid(z):
+    return [[1 / (1 + math.exp(-one)) for one in row] for row in z]
 
 
 def check(one):
-    given = {name: numbers(told) for name, told in (one["inputs"] | one["numbers"]).items()}
-    n, inputs = one["inputs"]["x"]["shape"]
-    hidden, outputs = one["inputs"]["W1"]["shape"][0], one["inputs"]["W2"]["shape"][0]
-    sigmoid = lambda z: 1 / (1 + math.exp(-z))
-    layer = lambda x, W, b, width: [
-        sum(x[k] * W[i * len(x) + k] for k in range(len(x))) + b[i] for i in range(width)
-    ]
+    given = {name: numbers(stated) for name, stated in (one["inputs"] | one["numbers"]).items()}
+    (hidden, inputs), outputs = one["inputs"]["W1"]["shape"], one["inputs"]["W2"]["shape"][0]
     for step in one["steps"]:
-        rows = [given["x"][i * inputs:(i + 1) * inputs] for i in range(n)]
-        z1 = [layer(x, given["W1"], given["b1"], hidden) for x in rows]
-        a1 = [[sigmoid(z) for z in row] for row in z1]
-        z2 = [layer(a, given["W2"], given["b2"], outputs) for a in a1]
-        a2 = [[sigmoid(z) for z in row] for row in z2]
-        y = [given["y"][i * outputs:(i + 1) * outputs] for i in range(n)]
+        W1, W2 = rows(given["W1"], inputs), rows(given["W2"], hidden)
+        z1 = [layer(x, W1, given["b1"]) for x in rows(given["x"], inputs)]
+        a1 = sigmoid(z1)
+        a2 = sigmoid([layer(a, W2, given["b2"]) for a in a1])
+        y = rows(given["y"], outputs)
         dz2 = [[(a - t) * a * (1 - a) for a, t in zip(*pair)] for pair in zip(a2, y)]
-        dW2 = [sum(dz2[r][i] * a1[r][k] for r in range(n)) for i in range(outputs) for k in range(hidden)]
-        W2 = given["W2"]
-        da1 = [[sum(d[i] * W2[i * hidden + k] for i in range(outputs)) for k in range(hidden)] for d in dz2]
-        mine = {"z1": sum(z1, []), "a2": sum(a2, []), "dL/dW2": dW2, "dL/da1": sum(da1, [])}
-        for name, found in mine.items():
-            told = step[name]
-            for number, right, within in zip(found, numbers(told), told["within"], strict=True):
+        dW2 = [[sum(d[i] * a[k] for d, a in zip(dz2, a1)) for k in range(hidden)] for i in range(outputs)]
+        da1 = [[sum(d * row[k] for d, row in zip(ds, W2)) for k in range(hidden)] for ds in dz2]
+        for name, mine in {"z1": z1, "a2": a2, "dL/dW2": dW2, "dL/da1": da1}.items():
+            stated = step[name]
+            for number, right, within in zip(sum(mine, []), numbers(stated), stated["within"], strict=True):
                 assert abs(number - right) <= float(within), (one["case"], name, number, right, within)
-        new = {name: numbers(told) for name, told in step.items() if name.endswith("_new")}
+        new = {name: numbers(stated) for name, stated in step.items() if name.endswith("_new")}
         given |= {name.removesuffix("_new"): values for name, values in new.items()}
 
 
 with open(sys.argv[1], encoding="utf-8") as file:
     document = json.load(file)
 assert (document["format"], document["schema"]) == ("backprop-parity vectors", 1)
-used = [one for one in document["vectors"]
-        if one["dtype"] == "float64" and one["activations"] == ["sigmoid", "sigmoid"]
-        and one["loss"] == {"name": "half_squared_error", "reduction": "sum"}]
-for one in used:
-    check(one)
-print(*(one["case"] for one in used))
+for one in document["vectors"]:
+    if (one["dtype"], one["activations"]) == ("float64", ["sigmoid", "sigmoid"]):
+        if one["loss"] == {"name": "half_squared_error", "reduction": "sum"}:
+            check(one)
+            print(one["case"])
 '''
 
 
-def test_every_field_is_described_in_the_manual(some):
-    manual = (SHIPPED.parent / "reports" / "README.md").read_text(encoding="utf-8")
-    one = some["vectors"][0]
-    arrays = [one["inputs"]["x"], *one["steps"][0].values()]
-    named = {
-        *some,
-        *one,
-        *one["loss"],
-        *one["optimizer"],
-        *one["tape"][0],
-        *(name for told in arrays for name in told),
-    }
-    assert {name for name in named if f"`{name}`" not in manual} == set()
-
-
-def test_a_program_in_plain_python_can_use_it(tmp_path):
-    out = tmp_path / "vectors.json"
+def test_a_program_in_plain_python_can_use_it_and_no_reader_rounds_a_number(tmp_path):
+    out, floats = tmp_path / "vectors.json", []
     assert main(["--select", "worked/", "--out", str(out), "--steps", "1"]) == 0
     command = [sys.executable, "-I", "-S", "-c", PLAIN, str(out)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert {"worked/document", "worked/mazur", "worked/han-kamber"} <= set(done.stdout.split())
+    json.loads(out.read_text(encoding="utf-8"), parse_float=floats.append)
+    assert floats == []
 
 
 def test_the_command_says_what_it_wrote_or_why_not(tmp_path, capsys):
@@ -263,25 +253,18 @@ def test_the_command_says_what_it_wrote_or_why_not(tmp_path, capsys):
     chosen = ["--dtype", "float64", "--steps", "1", "--out", str(out)]
     assert main(["--select", "worked/document", *chosen]) == 0
     assert capsys.readouterr().out.startswith("Cases: 1, in all their number formats: 1, values: 19: ")
+    for words, message in (
+        (["--select", "nothing-like-it", *chosen], "nothing to write"),
+        (["--cases", str(tmp_path / "absent"), *chosen], "no such folder"),
+        (["--select", "worked/document", *chosen[:-1], str(tmp_path / "new")], "cannot be written"),
+    ):
+        assert main(words) == 2
+        assert message in capsys.readouterr().err
     assert [path.name for path in out.parent.iterdir()] == ["vectors.json"]
-    assert main(["--select", "nothing-like-it", *chosen]) == 2
-    assert "nothing to write" in capsys.readouterr().err
-    assert main(["--cases", str(tmp_path / "absent"), *chosen]) == 2
-    assert "no such folder" in capsys.readouterr().err
-    assert main(["--select", "worked/document", *chosen[:-1], str(tmp_path / "new")]) == 2
-    assert "cannot be written" in capsys.readouterr().err
     for wrong in ("0", "x"):
         with pytest.raises(SystemExit) as stop:
             main(["--steps", wrong])
         assert stop.value.code == 2
-
-
-def test_json_has_no_numbers_that_readers_may_round(tmp_path):
-    out = tmp_path / "vectors.json"
-    assert main(["--select", "worked/document", "--out", str(out)]) == 0
-    floats = []
-    json.loads(out.read_text(encoding="utf-8"), parse_float=floats.append)
-    assert floats == []
 
 
 @pytest.mark.parametrize(("words", "narrower"), [([], ""), (["--select", "nets"], "narrowed")])

@@ -1,28 +1,141 @@
 """Detection power: which mistakes this suite catches that the usual tools miss, and its false alarms.
 
->>> from cases import load_case
->>> from reports.detection import measure, to_frames
->>> power = measure([load_case("nets/square")], ["float64"])
->>> to_frames(power)["tools"][["tool", "caught: too low a precision"]].head(1).to_string(header=False)
-'0  this suite  5 of 5 (100%)'
+Here are the names of the tools, and the records of a measurement, in the order of the cases.
 """
 
-from reports.detection.answers import Alarm, Answer, Coverage, FaultResult, MistakeResult, Power
-from reports.detection.detection_tables import TITLE, sentences, to_frames, to_page, to_sections, uncaught
-from reports.detection.measurement import measure
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
 
-__all__ = [
-    "TITLE",
-    "Alarm",
-    "Answer",
-    "Coverage",
-    "FaultResult",
-    "MistakeResult",
-    "Power",
-    "measure",
-    "sentences",
-    "to_frames",
-    "to_page",
-    "to_sections",
-    "uncaught",
-]
+# This suite, given everything that can be observed of an implementation; or no more than the loss, the
+# gradients and the updated parameters.
+SUITE: Final = "this suite"
+SUITE_OUTCOME: Final = "this suite, outcome only"
+OURS: Final = (SUITE, SUITE_OUTCOME)
+
+# The usual tools, each with its defaults.
+ASSERT_CLOSE: Final = "torch.testing.assert_close"
+ALLCLOSE: Final = "numpy.allclose"
+GRADCHECK: Final = "torch.autograd.gradcheck"
+CHECK_GRADS: Final = "jax.test_util.check_grads"
+TOOLS: Final = (ASSERT_CLOSE, ALLCLOSE, GRADCHECK, CHECK_GRADS)
+
+# The kinds of mistakes, and what the tables call them.
+STRUCTURAL, PRECISION = "structural", "precision"
+KINDS: Final = {STRUCTURAL: "wrong formula", PRECISION: "too low a precision"}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one tool says of one claim, with the first line that it objects to, if it names one."""
+
+    tool: str
+    objects: bool | None  # None where it did not run, with the reason
+    step: int = 0
+    quantity: str = ""
+    reason: str = ""
+
+    @property
+    def where(self) -> str:
+        """The line it objects to first: "dL/dW1", or "dL/dW1, step 2"."""
+        return f"{self.quantity}, step {self.step}" if self.step > 1 else self.quantity
+
+
+@dataclass(frozen=True)
+class MistakeResult:
+    """One mistake on one case in one number format, and what each tool says, this suite first."""
+
+    case: str
+    dtype: str
+    mistake: str
+    kind: str
+    inexpressible: str = ""  # why the mistake cannot be made here; then there are no answers
+    changes: bool = False  # any observable number; if not, there is nothing to catch
+    answers: tuple[Answer, ...] = ()
+
+    def by(self, tool: str) -> Answer | None:
+        return next((answer for answer in self.answers if answer.tool == tool), None)
+
+    def caught_by(self, tool: str) -> bool:
+        answer = self.by(tool)
+        return answer is not None and answer.objects is True
+
+
+@dataclass(frozen=True)
+class FaultResult:
+    """The smallest relative faults that one tool catches in one quantity.
+
+    For each element tried the smallest 10⁻ᵏ, added relative to its value, that is caught; infinite where not
+    even a doubled value is.
+    """
+
+    case: str
+    dtype: str
+    quantity: str
+    tool: str
+    smallest: tuple[float, ...] = ()
+    reason: str = ""  # why nothing was measured
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """What one tool says of a correct claim: where it objects, the alarm is false."""
+
+    case: str
+    dtype: str
+    implementation: str
+    answer: Answer
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """What one case adds to the others, where mistakes are counted once for each number format."""
+
+    case: str
+    catches: int
+    alone: tuple[
+        str, ...
+    ]  # what no other case catches: "fixed-parameter-updated (float64)"; or it is redundant
+    needed: bool  # for a small set of cases that together catch everything that any case catches
+
+
+@dataclass(frozen=True)
+class Power:
+    seed: int  # from which the faults were drawn
+    trials: int  # in how many elements of each quantity they were injected
+    meetings: tuple[MistakeResult, ...]
+    faults: tuple[FaultResult, ...]
+    alarms: tuple[Alarm, ...]
+    coverage: tuple[Coverage, ...]
+    not_run: tuple[str, ...] = ()  # a sentence for each tool that did not run at all
+
+
+def cover(results: Iterable[MistakeResult]) -> tuple[Coverage, ...]:
+    """Weigh each case against all others, by the mistakes it catches in each number format."""
+    catches: dict[str, set[str]] = {}
+    for result in results:
+        caught = catches.setdefault(result.case, set())
+        caught |= {f"{result.mistake} ({result.dtype})"} if result.caught_by(SUITE) else set()
+    needed, coverage = _small_set(catches), []
+    for case, caught in catches.items():
+        alone = caught.difference(*(other for name, other in catches.items() if name != case))
+        coverage.append(Coverage(case, len(caught), tuple(sorted(alone)), case in needed))
+    return tuple(coverage)
+
+
+def _small_set(catches: Mapping[str, set[str]]) -> list[str]:
+    """Choose greedily: always the case that catches most of what is still uncaught, the earlier of equals.
+
+    A case that the later choices have made superfluous is dropped again, so none can be left out.
+    """
+    uncaught = set().union(*catches.values())
+    chosen: list[str] = []
+    while uncaught:
+        best = max(catches, key=lambda case: len(catches[case] & uncaught))
+        chosen.append(best)
+        uncaught -= catches[best]
+    for case in tuple(chosen):
+        rest = [other for other in chosen if other != case]
+        if catches[case] <= set().union(*(catches[other] for other in rest)):
+            chosen = rest
+    return chosen

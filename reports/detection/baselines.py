@@ -1,54 +1,43 @@
-"""The usual tools, each with its defaults; where a framework is missing, the reason is kept."""
+"""The usual tools, each with its defaults: functions of a claim, which say whether the tool objects.
 
-from collections.abc import Callable, Collection, Mapping
+One that does not run raises `NotRunError` with the reason, as where its framework is missing.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
-from types import ModuleType
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cases import Problem
-from reports.detection.answers import ALLCLOSE, ASSERT_CLOSE, CHECK_GRADS, GRADCHECK, Answer
+from reports.detection import ALLCLOSE, ASSERT_CLOSE, CHECK_GRADS, GRADCHECK, Answer
 
-# From what is claimed and what is expected to whether a tool objects.
+# Of what is claimed and what is expected.
 Comparison: TypeAlias = Callable[[NDArray[Any], NDArray[Any]], bool]
 
-# From the claimed gradients by parameter to whether a tool objects.
+# Of the claimed gradients by parameter.
 GradientCheck: TypeAlias = Callable[[Mapping[str, NDArray[Any]]], bool]
 
-# Where each check of gradients is; the modules load their frameworks.
+# Whose derivative each check of gradients checks, and where it is; the modules load their frameworks.
+OWNERS = {GRADCHECK: "torch", CHECK_GRADS: "jax"}
 GRADIENT_CHECKS = {
     GRADCHECK: "reports.detection.torch_gradcheck",
     CHECK_GRADS: "reports.detection.jax_check_grads",
 }
 
-# Whose derivative each check of gradients checks.
-OWNERS = {GRADCHECK: "torch", CHECK_GRADS: "jax"}
 
-
-@dataclass(frozen=True)
-class NotRun:
-    """Why a tool does not run, in words that begin with "not run"."""
-
-    reason: str
+class NotRunError(Exception):
+    """A tool does not run; the message begins with "not run"."""
 
 
 @dataclass(frozen=True)
 class Baselines:
-    """The usual tools for one problem, by name.
-
-    Attributes
-    ----------
-    own_gradients
-        Each check of gradients on its framework's own derivative of the loss.
-    """
-
-    comparisons: Mapping[str, Comparison | NotRun]
-    gradient_checks: Mapping[str, GradientCheck | NotRun]
-    own_gradients: Mapping[str, Callable[[], bool] | NotRun]
+    comparisons: Mapping[str, Comparison]
+    gradient_checks: Mapping[str, GradientCheck]
+    own_gradients: Mapping[str, Callable[[], bool]]  # each on its framework's own derivative of the loss
 
 
 def baselines(problem: Problem, excluded: Collection[str] = ()) -> Baselines:
@@ -56,46 +45,50 @@ def baselines(problem: Problem, excluded: Collection[str] = ()) -> Baselines:
 
     A check of gradients does not run where its framework is `excluded`: its case expects a difference.
     """
-    claimed: dict[str, GradientCheck | NotRun] = {}
-    own: dict[str, Callable[[], bool] | NotRun] = {}
-    for tool, name in GRADIENT_CHECKS.items():
-        module = _load(name)
-        reason = module.reason if isinstance(module, NotRun) else module.not_run(problem)
-        if OWNERS[tool] in excluded:
-            reason = f"not run: the case expects {OWNERS[tool]} not to agree"
-        if isinstance(module, NotRun) or reason:
-            claimed[tool] = own[tool] = NotRun(reason)
+    claimed, own = dict[str, GradientCheck](), dict[str, Callable[[], bool]]()
+    for tool, owner in OWNERS.items():
+        try:
+            module = _load(GRADIENT_CHECKS[tool])
+            reason = module.not_run(problem)
+        except NotRunError as absent:
+            reason = str(absent)
+        if owner in excluded:
+            reason = f"not run: the case expects {owner} not to agree"
+        if reason:
+            claimed[tool] = own[tool] = partial(_decline, reason)
         else:
             claimed[tool], own[tool] = _remembering(module.claimed(problem)), partial(module.right, problem)
-    return Baselines({ASSERT_CLOSE: _assert_close(), ALLCLOSE: _allclose}, claimed, own)
+    return Baselines({ASSERT_CLOSE: _assert_close, ALLCLOSE: _allclose}, claimed, own)
 
 
-def ask(tool: str, check: Callable[..., bool] | NotRun, *claimed: object) -> Answer:
+def ask(tool: str, check: Callable[..., bool], *claimed: object) -> Answer:
     """Return what a tool says of a claim, or why it does not run."""
-    if isinstance(check, NotRun):
-        return Answer(tool, objects=None, reason=check.reason)
-    return Answer(tool, objects=check(*claimed))
+    try:
+        return Answer(tool, objects=check(*claimed))
+    except NotRunError as reason:
+        return Answer(tool, objects=None, reason=str(reason))
 
 
-def missing_frameworks() -> tuple[str, ...]:
-    """Return a sentence for each tool whose framework is missing."""
-    loaded = {tool: _load(module) for tool, module in {ASSERT_CLOSE: "torch", **GRADIENT_CHECKS}.items()}
-    return tuple(f"{tool}: {module.reason}" for tool, module in loaded.items() if isinstance(module, NotRun))
-
-
-def _assert_close() -> Comparison | NotRun:
-    torch, bridge = _load("torch"), _load("adapters.torch_autograd")
-    if isinstance(torch, NotRun) or isinstance(bridge, NotRun):
-        return NotRun("not run: torch is not installed")
-
-    def objects(claimed: NDArray[Any], expected: NDArray[Any]) -> bool:
+def missing_frameworks() -> Iterator[str]:
+    """Give a sentence for each tool whose framework is missing."""
+    for tool, module in {ASSERT_CLOSE: "torch", **GRADIENT_CHECKS}.items():
         try:
-            torch.testing.assert_close(bridge.to_torch(claimed), bridge.to_torch(expected))
-        except AssertionError:
-            return True
-        return False
+            _load(module)
+        except NotRunError as reason:
+            yield f"{tool}: {reason}"
 
-    return objects
+
+def _decline(reason: str, *_: object) -> bool:
+    raise NotRunError(reason)
+
+
+def _assert_close(claimed: NDArray[Any], expected: NDArray[Any]) -> bool:
+    torch, bridge = _load("torch"), _load("adapters.torch_autograd")
+    try:
+        torch.testing.assert_close(bridge.to_torch(claimed), bridge.to_torch(expected))
+    except AssertionError:
+        return True
+    return False
 
 
 def _allclose(claimed: NDArray[Any], expected: NDArray[Any]) -> bool:
@@ -118,8 +111,9 @@ def _remembering(objects: GradientCheck) -> GradientCheck:
     return remembering
 
 
-def _load(module: str) -> ModuleType | NotRun:
+def _load(module: str) -> Any:  # noqa: ANN401 - a module, of which mypy knows no more
     try:
         return import_module(module)
     except ModuleNotFoundError as missing:
-        return NotRun(f"not run: {(missing.name or module).partition('.')[0]} is not installed")
+        name = (missing.name or module).partition(".")[0]
+        raise NotRunError(f"not run: {name} is not installed") from None

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from reference.mistakes import MISTAKES
-from reports.detection.answers import (
+from reports.detection import (
     KINDS,
     OURS,
     PRECISION,
@@ -15,10 +15,10 @@ from reports.detection.answers import (
     SUITE_OUTCOME,
     TOOLS,
     Answer,
+    Coverage,
     FaultResult,
     MistakeResult,
     Power,
-    upper_median,
 )
 from reports.outcome import NOTHING
 from reports.runs.accuracy import kind
@@ -60,27 +60,19 @@ SECTIONS = (
 
 ALARMS = "false alarms"
 
-# More misses than this are left to the tables.
-MAX_MISSES_NAMED = 5
+MAX_MISSES_NAMED = 5  # more misses than this are left to the tables
 
 
 def to_frames(power: Power) -> dict[str, pd.DataFrame]:
-    """Return every table by name.
-
-    For reading: "tools", "by_kind", "by_mistake", "by_case", "matrix", "by_quantity". In full, a line for
-    each measurement: "mistakes", "faults", "false_alarms".
-    """
+    """Return every table by name, as `SECTIONS` has them, and "by_quantity"."""
     kinds, quantities = ("quantity", "dtype"), ("case", "dtype", "quantity")
     return {
         "tools": tools(power),
-        "by_kind": by_fault(power.faults, lambda fault: (fault.kind, fault.dtype), kinds),
-        "by_mistake": by_mistake(power.meetings),
-        "by_case": by_case(power),
+        "by_kind": by_fault(power.faults, lambda one: (kind(one.quantity), one.dtype), kinds),
+        "by_mistake": pd.DataFrame(list(_by_mistake(power.meetings))),
+        "by_case": pd.DataFrame(map(_coverage_line, power.coverage)),
         "matrix": matrix(power.meetings),
         "by_quantity": by_fault(power.faults, lambda one: (one.case, one.dtype, one.quantity), quantities),
-        "mistakes": pd.DataFrame([_mistake_record(result) for result in power.meetings]),
-        "faults": pd.DataFrame([_fault_record(result) for result in power.faults]),
-        "false_alarms": pd.DataFrame([_alarm_record(alarm.answer, vars(alarm)) for alarm in power.alarms]),
     }
 
 
@@ -92,8 +84,7 @@ def to_sections(power: Power) -> Iterator[Section]:
     frames = to_frames(power)
     yield Section(TITLE, lines=tuple(map(item, sentences(power))))
     for title, legend, name in SECTIONS:
-        frame = frames[name]
-        yield Section(title, legend, table_head(frame), table_rows(frame), level=3)
+        yield Section(title, legend, table_head(frames[name]), table_rows(frames[name]), level=3)
 
 
 def to_page(power: Power) -> dict[str, Any]:
@@ -170,70 +161,59 @@ def _extent(faults: Sequence[FaultResult]) -> str:
     """Return the median and the worst: "1e-15 (1e-11)"; if nothing was tried, why."""
     smallest = tuple(number for fault in faults for number in fault.smallest)
     if smallest:
-        return f"{fraction(upper_median(smallest))} ({fraction(max(smallest))})"
+        return f"{_fraction(upper_median(smallest))} ({_fraction(max(smallest))})"
     return next((fault.reason for fault in faults), NOTHING)
 
 
-def fraction(smallest: float) -> str:
-    """Write a relative fault; one that is not caught even where it doubles the value is "none"."""
+def upper_median(numbers: tuple[float, ...]) -> float:
+    """Return the median, of two middle numbers the larger; NaN of none."""
+    return sorted(numbers)[len(numbers) // 2] if numbers else math.nan
+
+
+def _fraction(smallest: float) -> str:
     if smallest == math.inf:
         return "none"
     return f"1e-{round(-math.log10(smallest))}" if smallest < 1 else "1"
 
 
-def by_mistake(results: Sequence[MistakeResult]) -> pd.DataFrame:
-    """Return for each mistake in how many cases it is caught, of those where it changes any number."""
-    groups: dict[tuple[str, str], list[MistakeResult]] = {}
-    for result in results:
-        if result.changes:
-            groups.setdefault((result.mistake, result.dtype), []).append(result)
-    dtypes = dict.fromkeys(result.dtype for result in results)
-    rows = [
-        {
-            "mistake": name,
-            "what happened": mistake.sentence,
-            "dtype": dtype,
-            "caught": share([result.by(SUITE) for result in groups[name, dtype]]),
-            "caught by the outcome only": share([result.by(SUITE_OUTCOME) for result in groups[name, dtype]]),
-            "first at": _first_lines(groups[name, dtype]),
-        }
-        for name, mistake in MISTAKES.items()
-        for dtype in dtypes
-        if (name, dtype) in groups
-    ]
-    return pd.DataFrame(rows)
+def _by_mistake(results: Sequence[MistakeResult]) -> Iterator[dict[str, str]]:
+    """Give for each mistake in how many cases it is caught, of those where it changes any number."""
+    for name, mistake in MISTAKES.items():
+        for dtype in dict.fromkeys(result.dtype for result in results):
+            group = [r for r in results if (r.mistake, r.dtype) == (name, dtype) and r.changes]
+            if group:
+                answers = [result.by(SUITE) for result in group]
+                first = dict.fromkeys(
+                    kind(answer.quantity) for answer in answers if answer and answer.objects
+                )
+                yield {
+                    "mistake": name,
+                    "what happened": mistake.sentence,
+                    "dtype": dtype,
+                    "caught": share(answers),
+                    "caught by the outcome only": share([result.by(SUITE_OUTCOME) for result in group]),
+                    "first at": ", ".join(first) or NOTHING,
+                }
 
 
-def _first_lines(group: Iterable[MistakeResult]) -> str:
-    """Name the kinds of lines at which a mistake is caught first."""
-    caught = [result.by(SUITE) for result in group]
-    lines = dict.fromkeys(kind(answer.quantity) for answer in caught if answer is not None and answer.objects)
-    return ", ".join(lines) or NOTHING
-
-
-def by_case(power: Power) -> pd.DataFrame:
-    """Return for each case what it catches, and what no other case catches."""
-    rows = [
-        {
-            "case": one.case,
-            "mistakes caught": one.catches,
-            "caught by no other case": ", ".join(one.alone) or "redundant: nothing",
-            "in the small set that catches all": "yes" if one.needed else NOTHING,
-        }
-        for one in power.coverage
-    ]
-    return pd.DataFrame(rows)
+def _coverage_line(of: Coverage) -> dict[str, object]:
+    return {
+        "case": of.case,
+        "mistakes caught": of.catches,
+        "caught by no other case": ", ".join(of.alone) or "redundant: nothing",
+        "in the small set that catches all": "yes" if of.needed else NOTHING,
+    }
 
 
 def matrix(results: Sequence[MistakeResult]) -> pd.DataFrame:
     """Return the table mistake × case: the line at which each is caught first."""
-    cells: dict[tuple[str, str], dict[str, str]] = {}
+    cells: dict[str, dict[str, dict[str, str]]] = {}
     for result in results:
-        cells.setdefault((result.mistake, result.case), {})[result.dtype] = _first_line(result)
+        of_mistake = cells.setdefault(result.mistake, {})
+        of_mistake.setdefault(result.case, {})[result.dtype] = _first_line(result)
     cases = dict.fromkeys(result.case for result in results)
-    made = {result.mistake for result in results}
     rows = [
-        (name, *(_merged(cells.get((name, case), {})) for case in cases)) for name in MISTAKES if name in made
+        (name, *(_merged(cells[name].get(case, {})) for case in cases)) for name in MISTAKES if name in cells
     ]
     return pd.DataFrame(rows, columns=["mistake", *cases])
 
@@ -256,88 +236,49 @@ def _merged(by_dtype: dict[str, str]) -> str:
     return "; ".join(f"{text} ({dtype})" for dtype, text in lines.items())
 
 
-def _mistake_record(result: MistakeResult) -> dict[str, object]:
-    suite, outcome_only = result.by(SUITE), result.by(SUITE_OUTCOME)
-    row: dict[str, object] = {
-        "case": result.case, "dtype": result.dtype, "mistake": result.mistake, "kind": KINDS[result.kind],
-        "cannot be made because": result.inexpressible, "changes a number": result.changes,
-        "first at": suite.where if suite else "",
-        "first at, outcome only": outcome_only.where if outcome_only else "",
-    }  # fmt: skip
-    return row | {tool: _said(result.by(tool), "caught", "missed") for tool in (*OURS, *TOOLS)}
-
-
-def _said(answer: Answer | None, objects: str, silent: str) -> str:
-    if answer is None:
-        return ""
-    return answer.reason or (objects if answer.objects else silent)
-
-
-def _fault_record(fault: FaultResult) -> dict[str, object]:
-    return {
-        "case": fault.case, "dtype": fault.dtype, "quantity": fault.quantity, "tool": fault.tool,
-        "elements": len(fault.smallest), "median": fault.median, "worst": fault.worst, "reason": fault.reason,
-    }  # fmt: skip
-
-
-def _alarm_record(answer: Answer, about: dict[str, object]) -> dict[str, object]:
-    verdict = _said(answer, "false alarm", "silent")
-    named = {name: value for name, value in about.items() if name != "answer"}
-    return named | {"tool": answer.tool, "verdict": verdict, "first at": answer.where}
-
-
 # Sentences
 
 
 def sentences(power: Power) -> Iterator[str]:
     """Say what is caught, what is missed, what the usual tools miss, what alarms are false, what is spare."""
-    yield _caught(power)
-    yield from _precision(power)
+    yield _caught(power.meetings)
+    changing = [result for result in power.meetings if result.changes]
+    of_float64 = [result for result in changing if (result.kind, result.dtype) == (PRECISION, "float64")]
+    if of_float64:  # where the tools differ most
+        shares = [f"{tool} {share([result.by(tool) for result in of_float64])}" for tool in (*OURS, *TOOLS)]
+        yield f"Of the mistakes of {KINDS[PRECISION]} in float64 are caught: {'; '.join(shares)}."
     alarms = [alarm.answer for alarm in power.alarms if alarm.answer.tool == SUITE]
     given = [answer for answer in alarms if answer.objects is not None]
     yield f"False alarms of this suite on correct claims by PyTorch and JAX: {share(given)}."
-    yield from _coverage(power)
+    yield from _coverage(power.coverage)
     yield from power.not_run
 
 
-def uncaught(power: Power) -> tuple[str, ...]:
-    """Name the mistakes that can be made, and are caught in no case: "sum-for-mean (float32)"."""
-    made = [result for result in power.meetings if not result.inexpressible]
-    caught = {(result.mistake, result.dtype) for result in made if result.caught_by(SUITE)}
-    names = dict.fromkeys((result.mistake, result.dtype) for result in made)
-    return tuple(f"{mistake} ({dtype})" for mistake, dtype in names if (mistake, dtype) not in caught)
-
-
-def _caught(power: Power) -> str:
-    changing = [result for result in power.meetings if result.changes]
+def _caught(results: Sequence[MistakeResult]) -> str:
+    changing = [result for result in results if result.changes]
     missed = [f"{one.mistake} in {one.case} {one.dtype}" for one in changing if not one.caught_by(SUITE)]
     misses = f"; missed: {', '.join(missed)}" if 0 < len(missed) <= MAX_MISSES_NAMED else ""
     overall = f"Over all cases this suite catches {share([one.by(SUITE) for one in changing])}{misses}."
-    possible = {result.mistake for result in power.meetings if not result.inexpressible}
-    nowhere = [name for name in dict.fromkeys(one.mistake for one in power.meetings) if name not in possible]
+    made = [result for result in results if not result.inexpressible]
+    possible = {result.mistake for result in made}
+    nowhere = [name for name in dict.fromkeys(one.mistake for one in results) if name not in possible]
     if nowhere:
         overall += f" Not possible in any of these cases: {', '.join(nowhere)}."
-    if uncaught(power):
-        return f"Caught in no case: {', '.join(uncaught(power))}. {overall}"
+    caught = {(result.mistake, result.dtype) for result in made if result.caught_by(SUITE)}
+    uncaught = dict.fromkeys((r.mistake, r.dtype) for r in made if (r.mistake, r.dtype) not in caught)
+    if uncaught:
+        named = (f"{mistake} ({dtype})" for mistake, dtype in uncaught)
+        return f"Caught in no case: {', '.join(named)}. {overall}"
     each = f"Each of {len(possible)} mistakes is caught by at least one case"
     return f"{each}, in each number format in which it can be made. {overall}"
 
 
-def _precision(power: Power) -> Iterator[str]:
-    """Compare the tools where they differ most."""
-    results = [one for one in power.meetings if (one.kind, one.dtype) == (PRECISION, "float64")]
-    changing = [result for result in results if result.changes]
-    if changing:
-        shares = [f"{tool} {share([result.by(tool) for result in changing])}" for tool in (*OURS, *TOOLS)]
-        yield f"Of the mistakes of {KINDS[PRECISION]} in float64 are caught: {'; '.join(shares)}."
-
-
-def _coverage(power: Power) -> Iterator[str]:
-    spare = [one.case for one in power.coverage if one.redundant]
-    needed = [one.case for one in power.coverage if one.needed]
-    yield f"{len(needed)} of {len(power.coverage)} cases together catch all of this: {', '.join(needed)}."
+def _coverage(coverage: Sequence[Coverage]) -> Iterator[str]:
+    spare = [one.case for one in coverage if not one.alone]
+    needed = [one.case for one in coverage if one.needed]
+    yield f"{len(needed)} of {len(coverage)} cases together catch all of this: {', '.join(needed)}."
     if spare:
-        which = "every single case" if len(spare) == len(power.coverage) else ", ".join(spare)
+        which = "every single case" if len(spare) == len(coverage) else ", ".join(spare)
         yield (
             f"Redundant for these mistakes, because other cases catch all that it does: {which}. Each could "
             "be left out, but not all at once; a case may be there for another reason, which its description "

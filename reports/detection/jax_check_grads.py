@@ -16,8 +16,7 @@ from adapters.jax_grad import forward, use_compilation_cache
 from cases import Problem, names
 from cases.protocol import NoEquivalent
 
-# What check_grads checks by default.
-BOTH_MODES = ("fwd", "rev")
+BOTH_MODES = ("fwd", "rev")  # what check_grads checks by default
 
 
 def not_run(problem: Problem) -> str:

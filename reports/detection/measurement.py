@@ -1,4 +1,11 @@
-"""Measuring detection power: mistakes, faults and correct claims, put to this suite and the usual tools."""
+"""Measuring detection power: mistakes, faults and correct claims, put to this suite and the usual tools.
+
+>>> from cases import load_case
+>>> from reports.detection.detection_tables import to_frames
+>>> power = measure([load_case("nets/square")], ["float64"])
+>>> to_frames(power)["tools"][["tool", "caught: too low a precision"]].head(1).to_string(header=False)
+'0  this suite  5 of 5 (100%)'
+"""
 
 import math
 import zlib
@@ -12,15 +19,12 @@ from numpy.typing import NDArray
 
 from adapters import Program, Unavailable, find_adapters
 from cases import Case, Problem, names
-from reference import Claim, JudgedStep, Verdict, judge, tape, training_steps
+from reference import Claim, JudgedStep, Verdict, judge, training_steps
 from reference.agreement import compare
-from reference.arithmetic import Bounded, format_of
-from reference.certified import MAX_CERTIFIED_PARAMETERS, CertifiedValues
-from reference.line import Line, evaluate
+from reference.arithmetic import Bounded
 from reference.mistakes import MISTAKES, Inexpressible, mistaken_steps
 from reference.mistakes import STRUCTURAL as WRONG_FORMULAS
-from reference.training import exact_inputs
-from reports.detection.answers import (
+from reports.detection import (
     PRECISION,
     STRUCTURAL,
     SUITE,
@@ -32,30 +36,30 @@ from reports.detection.answers import (
     Power,
     cover,
 )
-from reports.detection.baselines import OWNERS, Baselines, NotRun, ask, baselines, missing_frameworks
+from reports.detection.baselines import (
+    OWNERS,
+    Baselines,
+    Comparison,
+    NotRunError,
+    ask,
+    baselines,
+    missing_frameworks,
+)
 
 # From a quantity as it is claimed to whether a tool objects.
 Objects: TypeAlias = Callable[[NDArray[Any]], bool]
 
-SEED, TRIALS = 0, 20
-
-# Of a longer run only these first steps are put to the tools.
-MAX_STEPS = 100
-
-# A mistake that three steps do not show is counted as missed.
-MISTAKEN_STEPS = 3
+MAX_STEPS = 100  # of a longer run only these first steps are put to the tools
+MISTAKEN_STEPS = 3  # a mistake that three steps do not show is counted as missed
 
 # An error is a gradient of the wrong shape; what is undecided is not caught.
 CAUGHT = (Verdict.DIFFERS, Verdict.ERROR)
 
-# 1 + 10⁻ᵏ is 1 from this k on.
-FINEST = {"float64": 17, "float32": 9, "float16": 5, "bfloat16": 4}
+FINEST = {"float64": 17, "float32": 9, "float16": 5, "bfloat16": 4}  # 1 + 10⁻ᵏ is 1 from this k on
 
-# The finest fault put to a check of gradients: none of them sees one of 10⁻⁷.
-FINEST_IN_GRADIENTS = 7
-
-# Elements of each gradient put to a check of gradients, which differentiates again for each.
-GRADIENT_ELEMENTS = 3
+# Checks of gradients differentiate again for each element, and none of them sees a fault of 10⁻⁷: how many
+# elements, and the finest fault, that they are given.
+GRADIENT_ELEMENTS, FINEST_IN_GRADIENTS = 3, 7
 
 
 def measure(
@@ -63,24 +67,16 @@ def measure(
     dtypes: Sequence[str] = (),
     watch: Callable[[str, int, int], None] = lambda *_: None,
     *,
-    seed: int = SEED,
-    trials: int = TRIALS,
+    seed: int = 0,
+    trials: int = 20,
 ) -> Power:
-    """Measure on these cases; the same seed gives the same numbers.
+    """Measure on these cases, in these of their number formats if any are given; a seed decides the numbers.
 
-    Parameters
-    ----------
-    dtypes
-        Narrows each case's own number formats; empty means all of them.
-    watch
-        Called with what comes next, how much is done, and how much there is to do.
-    trials
-        In how many elements of each quantity faults are injected, at most.
+    `watch` is called with what comes next, how much is done, and how much there is to do. In at most `trials`
+    elements of each quantity a fault is injected.
     """
     runs = [(case, dtype) for case in cases for dtype in case.dtypes if not dtypes or dtype in dtypes]
-    mistakes: list[MistakeResult] = []
-    faults: list[FaultResult] = []
-    alarms: list[Alarm] = []
+    mistakes, faults, alarms = list[MistakeResult](), list[FaultResult](), list[Alarm]()
     for done, (case, dtype) in enumerate(runs):
         watch(f"{case.name} {dtype}", done, len(runs))
         run = CaseRun.of(case, dtype)
@@ -90,19 +86,14 @@ def measure(
         alarms += false_alarms(run, tools)
     watch("", len(runs), len(runs))
     records = tuple(mistakes), tuple(faults), tuple(alarms)
-    return Power(seed, trials, *records, cover(mistakes), missing_frameworks())
+    return Power(seed, trials, *records, cover(mistakes), tuple(missing_frameworks()))
 
 
 @dataclass(frozen=True)
 class CaseRun:
-    """A case in one number format, with the NumPy reference's own run of it.
+    """A case in one number format, with the NumPy reference's own run of it, step by step.
 
-    Attributes
-    ----------
-    right
-        What the reference states of each step.
-    excluded
-        The adapters that the case expects not to agree: no correct implementations of this problem.
+    `excluded` are the adapters that the case expects not to agree: they are not correct here.
     """
 
     case: str
@@ -122,16 +113,14 @@ class CaseRun:
 
     @property
     def observable(self) -> frozenset[str]:
-        """What can be observed in any framework, among it the optimizer's state."""
-        return names.observable(self.problem.depth) | {*map(names.updated, self.problem.optimizer_state)}
+        """What any framework can show, among it the optimizer's state."""
+        return names.observable(self.problem.depth) | self.problem.updated_states
 
     @property
     def outcome(self) -> frozenset[str]:
-        """The loss, the gradients and the updated parameters."""
         return names.outcome(self.problem.depth)
 
     def gradients(self, claim: Claim) -> dict[str, NDArray[Any]]:
-        """Return a claim's gradients of the loss by parameter."""
         return {name: np.asarray(claim[names.gradient(name)]) for name in self.problem.parameters}
 
 
@@ -154,15 +143,18 @@ def run_mistakes(run: CaseRun, tools: Baselines) -> Iterator[MistakeResult]:
             continue
         steps = islice(mistaken_steps(run.problem.copy(), mistake), MISTAKEN_STEPS)
         claims = [only(claim, run.observable) for claim in steps]
-        answers = tuple(_on_mistake(run, claims, tools))
-        yield MistakeResult(*about, changes=_changes(run, claims), answers=answers)
+        changes = any(
+            not np.array_equal(array, right[name], equal_nan=True)
+            for claim, right in zip(claims, run.right, strict=False)
+            for name, array in claim.items()
+        )
+        yield MistakeResult(*about, changes=changes, answers=tuple(_on_mistake(run, claims, tools)))
 
 
 def _on_mistake(run: CaseRun, claims: Sequence[Claim], tools: Baselines) -> Iterator[Answer]:
     yield judged(run, claims, SUITE)
     yield judged(run, [only(claim, run.outcome) for claim in claims], SUITE_OUTCOME)
-    for tool, comparison in tools.comparisons.items():
-        yield _compared(run, claims, tool, comparison)
+    yield from (_compared(run, claims, tool, objects) for tool, objects in tools.comparisons.items())
     for tool, check in tools.gradient_checks.items():
         yield ask(tool, check, run.gradients(claims[0]))
 
@@ -178,32 +170,23 @@ def judged(run: CaseRun, claims: Sequence[Claim], tool: str) -> Answer:
 
 
 def _first_caught(tool: str, steps: Iterable[JudgedStep]) -> Answer:
-    findings = (finding for step in steps for finding in step.findings if finding.verdict in CAUGHT)
-    for first in findings:
-        return Answer(tool, objects=True, step=first.step, quantity=first.quantity)
+    for step in steps:
+        for finding in step.findings:
+            if finding.verdict in CAUGHT:
+                return Answer(tool, objects=True, step=finding.step, quantity=finding.quantity)
     return Answer(tool, objects=False)
 
 
-def _compared(
-    run: CaseRun, claims: Sequence[Claim], tool: str, objects: Callable[..., bool] | NotRun
-) -> Answer:
+def _compared(run: CaseRun, claims: Sequence[Claim], tool: str, objects: Comparison) -> Answer:
     """Compare a run, quantity by quantity, with the reference's own run in the same format."""
-    if isinstance(objects, NotRun):
-        return Answer(tool, objects=None, reason=objects.reason)
     for step, (claim, right) in enumerate(zip(claims, run.right, strict=False), start=1):
         for name, array in claim.items():
-            if objects(array, right[name]):
-                return Answer(tool, objects=True, step=step, quantity=name)
+            answer = ask(tool, objects, array, right[name])
+            if answer.reason:
+                return answer
+            if answer.objects:
+                return replace(answer, step=step, quantity=name)
     return Answer(tool, objects=False)
-
-
-def _changes(run: CaseRun, claims: Sequence[Claim]) -> bool:
-    """Whether any observable number is another one."""
-    return not all(
-        np.array_equal(array, right[name], equal_nan=True)
-        for claim, right in zip(claims, run.right, strict=False)
-        for name, array in claim.items()
-    )
 
 
 # Correct claims
@@ -214,8 +197,9 @@ def false_alarms(run: CaseRun, tools: Baselines) -> Iterator[Alarm]:
     about = (run.case, run.dtype)
     for adapter in find_adapters(tuple(name for name in OWNERS.values() if name not in run.excluded)):
         if isinstance(adapter, Unavailable):
-            absent = NotRun(f"{adapter.verdict}: {adapter.reason}")
-            yield from (Alarm(*about, adapter.name, ask(t, absent)) for t in (SUITE, *tools.comparisons))
+            reason = f"{adapter.verdict}: {adapter.reason}"
+            for tool in (SUITE, *tools.comparisons):
+                yield Alarm(*about, adapter.name, Answer(tool, objects=None, reason=reason))
             continue
         for program in adapter.programs:
             name = f"{adapter.name} {program.name}".strip()
@@ -237,8 +221,7 @@ def _on_program(run: CaseRun, program: Program, tools: Baselines) -> Iterator[An
         return
     yield _first_caught(SUITE, steps)
     claims = [only(step.claim, run.outcome) for step in steps]
-    for tool, comparison in tools.comparisons.items():
-        yield _compared(run, claims, tool, comparison)
+    yield from (_compared(run, claims, tool, objects) for tool, objects in tools.comparisons.items())
 
 
 # Faults in single elements
@@ -250,9 +233,13 @@ def inject_faults(run: CaseRun, tools: Baselines, trials: int, seed: int) -> Ite
     A fault is one element's value × (1 + 10⁻ᵏ) in a correct claim of everything. This suite is asked about
     that quantity's line alone, so what the lines that follow would also show is not counted.
     """
-    for name, derived in _derived(run).items():
-        array = run.right[0][name]
-        elements = _elements(array, trials, np.random.default_rng([seed, *_key(run, name)]))
+    right = run.right[0]
+    first = next(judge(replace(run.problem, steps=1), lambda _: iter([right]), frozenset(right)))
+    for name, derived in first.derived.items():
+        array = right[name]
+        # So the elements that are drawn for a quantity do not depend on what else is measured.
+        key = zlib.crc32(f"{run.case} {run.dtype}".encode()), zlib.crc32(name.encode())
+        elements = _elements(array, trials, np.random.default_rng([seed, *key]))
         for tool, objects in _checks_of(run, name, derived, tools):
             some, finest = elements, FINEST[run.dtype]
             if tool in tools.gradient_checks:
@@ -261,40 +248,13 @@ def inject_faults(run: CaseRun, tools: Baselines, trials: int, seed: int) -> Ite
             yield FaultResult(run.case, run.dtype, name, tool, caught, reason)
 
 
-def _key(run: CaseRun, quantity: str) -> tuple[int, int]:
-    """Make the elements drawn for a quantity independent of what else is measured."""
-    return zlib.crc32(f"{run.case} {run.dtype}".encode()), zlib.crc32(quantity.encode())
-
-
-def _derived(run: CaseRun) -> dict[str, Bounded]:
-    """Return each quantity as it follows from the reference's own values, certified as in the report."""
-    problem, claim, derived = run.problem, run.right[0], dict[str, Bounded]()
-    certified = CertifiedValues(problem) if problem.size <= MAX_CERTIFIED_PARAMETERS else None
-    form = format_of(problem.dtype)
-    form = form.certified if certified else form
-
-    def settle(line: Line, value: Bounded) -> Bounded:
-        derived[line.name] = certified.certify(line, value) if certified else value
-        stated = Bounded.exact(claim[line.name], form)
-        if certified:
-            certified.take(line.name, stated.value)
-        return stated
-
-    evaluate(tape(problem), exact_inputs(problem, form), settle)
-    return derived
-
-
 def _elements(array: NDArray[Any], trials: int, draw: np.random.Generator) -> list[tuple[int, ...]]:
-    """Draw different elements that a relative fault changes."""
     fitting = np.argwhere(np.isfinite(array) & (array != 0))
-    drawn = draw.permutation(len(fitting))[:trials]
-    return [tuple(int(i) for i in fitting[place]) for place in drawn]
+    return [tuple(fitting[i].tolist()) for i in draw.permutation(len(fitting))[:trials]]
 
 
-def _checks_of(
-    run: CaseRun, name: str, derived: Bounded, tools: Baselines
-) -> Iterator[tuple[str, Objects | NotRun]]:
-    """Give for each tool a function from a claimed quantity to whether it objects, or why it does not run."""
+def _checks_of(run: CaseRun, name: str, derived: Bounded, tools: Baselines) -> Iterator[tuple[str, Objects]]:
+    """Give for each tool a function from a claimed quantity to whether it objects."""
     right, gradients = run.right[0][name], run.gradients(run.right[0])
     yield SUITE, lambda claimed: compare(1, name, claimed, derived).verdict is Verdict.DIFFERS
     for tool, comparison in tools.comparisons.items():
@@ -304,26 +264,26 @@ def _checks_of(
         yield tool, _after(check, lambda claimed: ({**gradients, parameter: claimed},))
 
 
-def _after(
-    check: Callable[..., bool] | NotRun, given: Callable[[NDArray[Any]], tuple[object, ...]]
-) -> Objects | NotRun:
-    return check if isinstance(check, NotRun) else lambda claimed: check(*given(claimed))
+def _after(check: Callable[..., bool], given: Callable[[NDArray[Any]], tuple[object, ...]]) -> Objects:
+    return lambda claimed: check(*given(claimed))
 
 
 def _smallest_faults(
-    objects: Objects | NotRun, array: NDArray[Any], elements: Sequence[tuple[int, ...]], finest: int
+    objects: Objects, array: NDArray[Any], elements: Sequence[tuple[int, ...]], finest: int
 ) -> tuple[tuple[float, ...], str]:
     """Return the smallest fault that is caught in each element; or none, and why."""
-    if isinstance(objects, NotRun):
-        return (), objects.reason
+    try:
+        objects_already = objects(np.array(array))
+    except NotRunError as reason:
+        return (), str(reason)
     if not elements:
         return (), "every element is 0, which no relative fault changes"
-    if objects(np.array(array)):
+    if objects_already:
         return (), "objects to the right value already"
-    return tuple(smallest(objects, array, element, finest) for element in elements), ""
+    return tuple(_smallest(objects, array, element, finest) for element in elements), ""
 
 
-def smallest(objects: Objects, array: NDArray[Any], element: tuple[int, ...], finest: int) -> float:
+def _smallest(objects: Objects, array: NDArray[Any], element: tuple[int, ...], finest: int) -> float:
     """Return the smallest 10⁻ᵏ that is caught, by bisection: if a fault is caught, so is a larger one.
 
     Infinite where even a doubled value is not.

@@ -17,12 +17,10 @@ from adapters.torch_autograd import forward
 from adapters.torch_functions import loss_of
 from cases import Problem, names
 
-# It runs the forward pass twice for each parameter.
-MAX_PARAMETERS = 300
+MAX_PARAMETERS = 300  # it runs the forward pass twice for each parameter
 
 
 def not_run(problem: Problem) -> str:
-    """Say why it is not run on a problem, or nothing."""
     if problem.dtype != "float64":
         return "not run: it is made for float64"
     if problem.size > MAX_PARAMETERS:
@@ -35,7 +33,6 @@ class Claimed(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, loss: Callable[..., Tensor], claimed: Sequence[Tensor], *given: Tensor) -> Tensor:  # noqa: ANN401 - PyTorch gives it no type on which anything may be kept
-        """Compute the loss."""
         ctx.claimed = claimed
         return loss(*given)
 
@@ -47,31 +44,27 @@ class Claimed(torch.autograd.Function):
 
 def claimed(problem: Problem) -> Callable[[Mapping[str, NDArray[Any]]], bool]:
     """Return a function of claimed gradients by parameter: whether gradcheck objects."""
-    loss, point = _remembered(_loss(problem)), _point(problem)
-    apply: Callable[..., Tensor] = Claimed.apply
+    loss, apply = _remembered(_loss(problem)), Claimed.apply
 
     def objects(gradients: Mapping[str, NDArray[Any]]) -> bool:
         tensors = [torch.tensor(gradients[name]) for name in problem.parameters]
-        return _objects(partial(apply, loss, tensors), point)
+        return _objects(partial(apply, loss, tensors), problem)
 
     return objects
 
 
 def right(problem: Problem) -> bool:
     """Whether gradcheck objects to PyTorch's own gradients."""
-    return _objects(_loss(problem), _point(problem))
+    return _objects(_loss(problem), problem)
 
 
-def _objects(function: Callable[..., Any], point: tuple[Tensor, ...]) -> bool:
+def _objects(function: Callable[..., Any], problem: Problem) -> bool:
+    point = tuple(torch.tensor(array, requires_grad=True) for array in problem.parameters.values())
     try:
         gradcheck(function, point)
     except RuntimeError:  # GradcheckError is one, and so is a gradient of the wrong shape
         return True
     return False
-
-
-def _point(problem: Problem) -> tuple[Tensor, ...]:
-    return tuple(torch.tensor(array, requires_grad=True) for array in problem.parameters.values())
 
 
 def _loss(problem: Problem) -> Callable[..., Tensor]:

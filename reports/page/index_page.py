@@ -14,7 +14,8 @@ from markupsafe import Markup
 from cases import Case
 from reference import parts
 from reference.parts import FailedPart
-from reports import detection, regression_text, report_tables, worked_example
+from reports import regression_text, report_tables, worked_example
+from reports.detection import detection_tables as detection
 from reports.page.case_sections import case_sections
 from reports.page.failing import Failure, alike, failures
 from reports.page.method import anatomy

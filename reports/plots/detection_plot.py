@@ -6,7 +6,7 @@ from typing import Any, Final
 import pandas as pd
 from matplotlib.figure import Figure
 
-from reports.detection.answers import OURS, SUITE, TOOLS
+from reports.detection import OURS, SUITE, TOOLS
 from reports.detection.detection_tables import measured, objections
 from reports.plots.canvas import INK, TINT
 from reports.plots.panels import Panel, Scale, Sheet

@@ -4,10 +4,11 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from importlib.util import find_spec
+from itertools import takewhile
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -15,35 +16,24 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from adapters import Adapter, Unavailable, UnknownAdapterError, find_adapters
 from adapters.isolation import Limits
 from adapters.registry import default_names
+from cases.dtypes import DTYPES
 from cases.errors import printable
 from reports.options import flags_of
-from reports.sweep.engine import (
-    FinishedTask,
-    LostWorkersError,
-    NoDaskError,
-    dask_workers,
-    local_workers,
-    run_tasks,
-)
-from reports.sweep.minimize.case_text import show_minimized, write_minimized
-from reports.sweep.plan import Plan, Task, tasks
-from reports.sweep.store import OtherSweepError, Store
-from reports.sweep.summary import shortfalls, show, summarize, write
+from reports.sweep.distinct import show_minimized, write_minimized
+from reports.sweep.engine import dask_workers, local_workers, run_tasks
+from reports.sweep.plan import Plan, tasks
+from reports.sweep.store import Store, SweepError, summarize
 from reports.writers import terminal
 
 
-class CannotSweepError(Exception):
-    """What was asked for cannot be done here; the message says why."""
-
-
 def sweep(options: argparse.Namespace, limits: Limits | None) -> int:
-    """Do all that is asked for and not done yet, and show what was found; return the exit code.
+    """Do all that is asked for and not done yet, and show what the sweep found; return the exit code.
 
     With `limits` each adapter runs in a process of its own.
     """
     try:
         return _sweep(options, limits)
-    except (UnknownAdapterError, CannotSweepError, OtherSweepError, LostWorkersError, NoDaskError) as error:
+    except (UnknownAdapterError, SweepError) as error:
         message = str(error)
     except OSError as error:
         message = f"{error.filename or options.out} cannot be written to: {error.strerror or error}"
@@ -53,21 +43,27 @@ def sweep(options: argparse.Namespace, limits: Limits | None) -> int:
 
 def _sweep(options: argparse.Namespace, limits: Limits | None) -> int:
     if find_spec("pyarrow") is None:
-        raise CannotSweepError("rows are kept by pyarrow, which is not installed: pip install '.[sweep]'")
-    plan = _plan(options)
+        raise SweepError("rows are kept by pyarrow, which is not installed: pip install '.[sweep]'")
+    dtypes, names = tuple(options.dtype) or DTYPES, tuple(options.adapter) or default_names()
+    plan = Plan(options.seed, options.count, dtypes, options.widths, names)
     adapters = find_adapters(plan.adapters, limits)
     store = Store(options.out)
-    store.open(plan, _versions(adapters), resume=options.resume)
+    versions = {adapter.name: adapter.version for adapter in adapters if isinstance(adapter, Adapter)}
+    if not versions:
+        asked = ", ".join(adapter.name for adapter in adapters)
+        raise SweepError(f"none of {asked} can run here, so nothing would be judged")
+    store.open(plan, versions, resume=options.resume)
     done = store.done
     left = [task for task in tasks(plan) if task.name not in done]
     workers = options.workers or os.cpu_count() or 1
-    is_local = options.engine == "local"
-    engine = (
-        partial(local_workers, workers) if is_local else partial(dask_workers, workers, options.scheduler)
-    )
+    engine = partial(local_workers, workers)
+    if options.engine == "dask":
+        engine = partial(dask_workers, workers, options.scheduler)
+    end = time.monotonic() + 60 * options.minutes
+    in_time = takewhile(lambda _: time.monotonic() <= end, left)
     with _progress(terminal.console(), plan.count, plan.count - sum(task.count for task in left)) as watch:
-        for finished in run_tasks(_in_time(left, options.minutes), engine, store, limits):
-            watch(finished)
+        for task, findings in run_tasks(in_time, engine, store, limits):
+            watch(task.count, findings)
     return _report(store, plan, adapters, options, limits)
 
 
@@ -78,15 +74,15 @@ def _report(
     options: argparse.Namespace,
     limits: Limits | None,
 ) -> int:
-    """Show what has been found so far, and write it as cases if that is asked for; return the exit code."""
+    """Show what has been judged so far, and write findings as cases if that is asked for."""
     out = terminal.console()
     if not store.done:
         out.print("Nothing has been judged yet, so nothing is known to agree; --resume goes on")
         return 1
     summary = summarize(store.tables())
-    vacuous = shortfalls(summary, adapters, is_asked_for=bool(options.adapter))
-    write(summary, store.folder)
-    show(summary, store.folder, vacuous, out)
+    vacuous = summary.shortfalls(adapters, is_asked_for=bool(options.adapter))
+    summary.write(store.folder)
+    summary.show(store.folder, vacuous, out)
     if options.found is not None:
         minimized = write_minimized(plan, summary.findings, adapters, options.found)
         show_minimized(minimized, options.found, flags_of(limits), out)
@@ -95,56 +91,23 @@ def _report(
     return 1 if len(summary.findings) or vacuous else 0
 
 
-def _plan(options: argparse.Namespace) -> Plan:
-    chosen = {"dtypes": tuple(options.dtype)} if options.dtype else {}
-    names = tuple(options.adapter) or default_names()
-    return Plan(options.seed, options.count, widths=options.widths, adapters=names, **chosen)
-
-
-def _versions(adapters: Iterable[Adapter | Unavailable]) -> dict[str, str]:
-    """Return the version of each adapter that can run.
-
-    Raises
-    ------
-    CannotSweepError
-        If none can.
-    """
-    present = {adapter.name: adapter.version for adapter in adapters if isinstance(adapter, Adapter)}
-    if not present:
-        names = ", ".join(adapter.name for adapter in adapters)
-        raise CannotSweepError(f"none of {names} can run here, so nothing would be judged")
-    return present
-
-
-def _in_time(left: Iterable[Task], minutes: float | None) -> Iterator[Task]:
-    """Give tasks until the time is over."""
-    end = time.monotonic() + 60 * minutes if minutes is not None else None
-    for task in left:
-        if end is not None and time.monotonic() > end:
-            return
-        yield task
-
-
 @contextmanager
-def _progress(out: Console, count: int, already: int) -> Iterator[Callable[[FinishedTask], None]]:
-    """Show how many cases are judged, at what rate, and the time left."""
+def _progress(out: Console, count: int, already: int) -> Iterator[Callable[[int, int], None]]:
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("judging {task.fields[rate]}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=out, transient=True) as bar:
-        bar_task = bar.add_task("judging", total=count, completed=already, rate="")
+        shown = bar.add_task("", total=count, completed=already, rate="")
         findings = 0
 
-        def watch(finished: FinishedTask) -> None:
+        def watch(cases: int, more_findings: int) -> None:
             nonlocal findings
-            findings += finished.findings
-            bar.advance(bar_task, finished.cases)
-            speed = bar.tasks[0].speed
-            rate = f"{speed:,.0f} cases a second" if speed else ""
-            bar.update(bar_task, rate=f"{rate}, {findings} findings" if findings else rate)
+            findings += more_findings
+            bar.advance(shown, cases)
+            rate = f"{bar.tasks[0].speed or 0:,.0f} cases a second"
+            bar.update(shown, rate=f"{rate}, {findings} findings" if findings else rate)
 
         yield watch

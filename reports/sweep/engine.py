@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib import import_module
 from typing import Any, Final, TypeAlias
 
@@ -27,13 +27,11 @@ from cases.problem import sliced
 from reports.sweep.evaluate import evaluate_alone, evaluate_stack
 from reports.sweep.implementations import Implementation, implementations
 from reports.sweep.plan import Task
-from reports.sweep.store import Store
-from reports.sweep.summary import summarize
+from reports.sweep.store import Store, SweepError, summarize
 
-# How a program is run that takes one case at a time, as a user runs it.
+# How a program is run that takes one case at a time, as a user runs it. In every 8th block, 16 cases of a
+# program over stacks are run alone as well.
 ALONE: Final = "alone"
-
-# In every 8th block, 16 cases of a program over stacks are run alone as well.
 ALONE_EVERY_BLOCKS, CASES_ALONE = 8, 16
 
 # Columns of few different words: Parquet keeps each word once.
@@ -42,33 +40,19 @@ CATEGORIES: Final = (
     *("dtype", "widths", "activations", "loss", "update", "regime"),
 )
 
-# How many tasks wait for each worker: memory does not grow with the sweep.
-TASKS_PER_WORKER: Final = 2
+TASKS_PER_WORKER: Final = 2  # how many tasks wait for each worker: memory does not grow with the sweep
+MAX_ATTEMPTS: Final = 3  # a task that has ended its worker so often is given up
+SCHEDULER_TIMEOUT_S = 5.0  # seconds that a scheduler may take to answer
 
-# A task that has ended its worker so often is given up.
-MAX_ATTEMPTS: Final = 3
-
-# Seconds that a scheduler may take to answer.
-SCHEDULER_TIMEOUT_S = 5.0
-
-THREADS: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+ONE_THREAD: Final = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
-class LostWorkersError(Exception):
-    """Workers have ended again and again over the same tasks."""
+# One task, in a worker
 
 
-class NoDaskError(Exception):
-    """Dask is not installed, or its scheduler cannot be reached; the message says which."""
-
-
-@dataclass(frozen=True)
-class FinishedTask:
-    """A task that is done and written."""
-
-    name: str
-    cases: int
-    findings: int
+def compute(task: Task, limits: Limits | None) -> pd.DataFrame:
+    """Do a task in a worker; adapters are loaded once in a process."""
+    return run_task(task, find_adapters(task.plan.adapters, limits))
 
 
 def run_task(task: Task, adapters: Sequence[Adapter | Unavailable]) -> pd.DataFrame:
@@ -87,26 +71,20 @@ def run_task(task: Task, adapters: Sequence[Adapter | Unavailable]) -> pd.DataFr
                     "how": how,
                 }
                 parts.append(rows.assign(**about)[[*about, *rows]].head(plan.count - first))
-    table = pd.concat(parts, ignore_index=True)
-    table = table.assign(block=block.number, **plan.structure(block).features)
+    table = pd.concat(parts, ignore_index=True).assign(block=block.number, **plan.structure(block).features)
     return table.astype(dict.fromkeys(CATEGORIES, "category"))
 
 
 def _runs(implementation: Implementation, stack: Problem, sampled: int) -> Iterator[tuple[str, pd.DataFrame]]:
     """Run an implementation over the stack, and on `sampled` of its cases alone; or on all of them alone."""
-    over_stack = implementation.program.stacked
-    if over_stack is None:
+    if over_stack := implementation.program.stacked:
+        yield over_stack.how, evaluate_stack(implementation, stack)
+        stack = sliced(stack, 0, min(sampled, len(stack.x)))
+    if len(stack.x):
         yield ALONE, evaluate_alone(implementation, stack)
-        return
-    yield over_stack.how, evaluate_stack(implementation, stack)
-    if sampled:
-        yield ALONE, evaluate_alone(implementation, sliced(stack, 0, min(sampled, len(stack.x))))
 
 
-def compute(task: Task, limits: Limits | None) -> pd.DataFrame:
-    """Do a task in a worker; adapters are loaded once in a process."""
-    return run_task(task, find_adapters(task.plan.adapters, limits))
-
+# All tasks
 
 # Gives an executor, with the number of its workers.
 Engine: TypeAlias = Callable[[], AbstractContextManager[tuple[Executor, int]]]
@@ -114,22 +92,13 @@ Engine: TypeAlias = Callable[[], AbstractContextManager[tuple[Executor, int]]]
 
 def run_tasks(
     tasks: Iterable[Task], engine: Engine, store: Store, limits: Limits | None = None
-) -> Iterator[FinishedTask]:
-    """Do and write tasks; give each in the order in which they are done.
-
-    Parameters
-    ----------
-    tasks
-        Taken as workers become free.
-    limits
-        With them each adapter runs in a process of its own.
+) -> Iterator[tuple[Task, int]]:
+    """Do and write tasks, taken as workers become free; give each with the number of its findings when done.
 
     Raises
     ------
-    LostWorkersError
-        If tasks have ended their workers too often.
-    NoDaskError
-        If there is no cluster.
+    SweepError
+        If tasks have ended their workers too often, or there is no cluster.
     """
     left = tasks
     for _ in range(MAX_ATTEMPTS):
@@ -137,12 +106,12 @@ def run_tasks(
         with engine() as (executor, workers):
             for task, table in _as_done(executor, left, limits, lost, TASKS_PER_WORKER * workers):
                 store.write(task, table)
-                yield FinishedTask(task.name, task.count, len(summarize([table]).findings))
+                yield task, len(summarize([table]).findings)
         if not lost:
             return
         left = lost
     many = f"{len(lost)} tasks have ended their workers {MAX_ATTEMPTS} times"
-    raise LostWorkersError(f"{many}: {lost[0].name}, …")
+    raise SweepError(f"{many}: {lost[0].name}, …")
 
 
 def _as_done(
@@ -169,8 +138,8 @@ def _as_done(
 @contextmanager
 def local_workers(workers: int) -> Iterator[tuple[Executor, int]]:
     """Start processes on this machine, spawned and never forked, each with one thread for its arithmetic."""
-    before = {name: os.environ.get(name) for name in THREADS}
-    os.environ |= dict.fromkeys(THREADS, "1")  # inherited by what is spawned
+    before = {name: os.environ.get(name) for name in ONE_THREAD}
+    os.environ |= ONE_THREAD  # inherited by what is spawned
     pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"))
     try:
         yield pool, workers
@@ -184,7 +153,11 @@ def local_workers(workers: int) -> Iterator[tuple[Executor, int]]:
 @contextmanager
 def dask_workers(workers: int, scheduler: str = "") -> Iterator[tuple[Executor, int]]:
     """Connect to the cluster of a scheduler, or start a local one, whose workers have one thread each."""
-    dask = _dask()
+    try:
+        dask: Any = import_module("distributed")
+    except ModuleNotFoundError as missing:
+        needed = f"--engine dask needs {missing.name}, which is not installed: pip install '.[dask]'"
+        raise SweepError(needed) from None
     if not scheduler:
         local = dask.LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None)
         with local as cluster, dask.Client(cluster) as client:
@@ -193,14 +166,6 @@ def dask_workers(workers: int, scheduler: str = "") -> Iterator[tuple[Executor, 
     try:
         client = dask.Client(scheduler, timeout=SCHEDULER_TIMEOUT_S)
     except (OSError, ValueError) as error:
-        raise NoDaskError(f"no scheduler answers at {scheduler}: {error}") from None
+        raise SweepError(f"no scheduler answers at {scheduler}: {error}") from None
     with client:
         yield client.get_executor(pure=False), max(1, len(client.scheduler_info()["workers"]))
-
-
-def _dask() -> Any:  # noqa: ANN401 - it has no annotations
-    try:
-        return import_module("distributed")
-    except ModuleNotFoundError as missing:
-        needed = f"--engine dask needs {missing.name}, which is not installed: pip install '.[dask]'"
-        raise NoDaskError(needed) from None

@@ -17,10 +17,12 @@ from reference import Claim, Finding, JudgedStep, Subject, Verdict, sentence
 from reference.agreement import AGREES, UNDECIDED, VERDICTS
 from reference.batched import StackFinding, judge_stack
 from reports.runs.runner import diagnosed
-from reports.sweep.expected_regions import expected_alone, expected_in_stack
-from reports.sweep.implementations import Implementation
+from reports.sweep.implementations import Implementation, expected_alone, expected_in_stack
 
 FAILING: Final = frozenset({Verdict.DIFFERS, Verdict.ERROR})
+
+# The first of these that a case has is its verdict; else it agrees.
+WORST_FIRST: Final = (Verdict.ERROR, Verdict.NO_EQUIVALENT, Verdict.DIFFERS, Verdict.UNDECIDED)
 
 # How many findings of a stack are written out in a sentence; the others are only counted.
 MAX_SENTENCES: Final = 3
@@ -34,24 +36,11 @@ NUMBERS: Final = {
 def evaluate_stack(implementation: Implementation, stack: Problem) -> pd.DataFrame:
     """Run and judge a program over a stack; where it fails as a whole, halves are tried, then single cases.
 
-    Returns
-    -------
-    A row for each case, with the columns
-
-    verdict
-        "differs" before "undecided" before "agrees"; "error" and "no equivalent" stand alone.
-    step, first
-        The step and the quantity that are the first with that verdict; 0 and "" where all agree.
-    used
-        The largest share of a tolerance that was used, of what is not undecided.
-    digits
-        The fewest decimal digits certified, of what agrees.
-    compared, undecided
-        How many quantities, over all steps.
-    known
-        Why a difference is expected, as `expected_regions` names it; or "".
-    told
-        A finding in a sentence; or "".
+    Returns a row for each case: its `verdict` ("differs" before "undecided" before "agrees"; "error" and "no
+    equivalent" stand alone); `step` and `first`, the first quantity with it (0 and "" where all agree);
+    `used`, the largest share of a tolerance, of what is not undecided; `digits`, the fewest certified, of
+    what agrees; `compared` and `undecided`, how many quantities; `known`, why a difference is expected;
+    `told`, a finding in a sentence.
     """
     program, claims = implementation.program, list[Claim]()
     if program.stacked is None:
@@ -61,16 +50,20 @@ def evaluate_stack(implementation: Implementation, stack: Problem) -> pd.DataFra
         steps = judge_stack(stack, run, program.promises(stack.depth), program.accumulators)
         findings = [finding for step in steps for finding in step]
     except NoEquivalent:
-        return _no_equivalent(len(stack.x))
+        return pd.DataFrame([_row([], Verdict.NO_EQUIVALENT)] * len(stack.x)).astype(NUMBERS)
     except (Exception, SystemExit):  # noqa: BLE001 - each case is then run by itself, and has its own error
-        return _evaluate_halves(implementation, stack)
+        middle = len(stack.x) // 2
+        if middle == 0:
+            return evaluate_alone(implementation, stack)
+        halves = sliced(stack, 0, middle), sliced(stack, middle, len(stack.x))
+        return pd.concat([evaluate_stack(implementation, half) for half in halves], ignore_index=True)
     rows = _worst(findings)
     differs = (rows["verdict"] == str(Verdict.DIFFERS)).to_numpy()
     first = np.where(differs, rows["first"], "")
     known = expected_in_stack(implementation, stack, rows["step"].to_numpy(), first, claims)
     unexpected = np.flatnonzero(differs & (known == ""))[:MAX_SENTENCES].tolist()
-    told = {i: _sentence_in_stack(implementation, stack, i, claims) for i in unexpected}
-    return rows.assign(known=known, told=[told.get(i, "") for i in range(len(rows))])
+    sentences = {i: _sentence_in_stack(implementation, stack, i, claims) for i in unexpected}
+    return rows.assign(known=known, told=[sentences.get(i, "") for i in range(len(rows))])
 
 
 def evaluate_alone(implementation: Implementation, stack: Problem) -> pd.DataFrame:
@@ -88,14 +81,6 @@ def _recording(run: Callable[..., Iterator[Claim]], claims: list[Claim]) -> Call
             yield claim
 
     return recorded
-
-
-def _evaluate_halves(implementation: Implementation, stack: Problem) -> pd.DataFrame:
-    middle = len(stack.x) // 2
-    if middle == 0:
-        return evaluate_alone(implementation, stack)
-    halves = sliced(stack, 0, middle), sliced(stack, middle, len(stack.x))
-    return pd.concat([evaluate_stack(implementation, half) for half in halves], ignore_index=True)
 
 
 def _worst(findings: Sequence[StackFinding]) -> pd.DataFrame:
@@ -119,26 +104,25 @@ def _worst(findings: Sequence[StackFinding]) -> pd.DataFrame:
     return pd.DataFrame(columns).astype(NUMBERS)
 
 
-def _no_equivalent(count: int) -> pd.DataFrame:
-    row = {
-        "verdict": str(Verdict.NO_EQUIVALENT), "step": 0, "first": "", "used": 0.0, "digits": np.inf,
-        "compared": 0, "undecided": 0, "known": "", "told": "",
-    }  # fmt: skip
-    return pd.DataFrame([row] * count).astype(NUMBERS)
-
-
 def _evaluate_case(implementation: Implementation, problem: Problem) -> dict[str, object]:
     steps = list(implementation.judge(problem))
     findings = [finding for step in steps for finding in step.findings]
-    order = (Verdict.ERROR, Verdict.NO_EQUIVALENT, Verdict.DIFFERS, Verdict.UNDECIDED)
     given = {finding.verdict for finding in findings}
-    worst = next((verdict for verdict in order if verdict in given), Verdict.AGREES)
+    worst = next((verdict for verdict in WORST_FIRST if verdict in given), Verdict.AGREES)
+    row = _row(findings, worst)
+    if worst is Verdict.DIFFERS:
+        first = next(finding for finding in findings if finding.verdict is worst)
+        row["known"] = expected_alone(implementation, problem, first, steps)
+    if worst in FAILING and not row["known"]:
+        row["told"] = _first_sentence(implementation, problem, steps)
+    return row
+
+
+def _row(findings: Sequence[Finding], worst: Verdict) -> dict[str, object]:
+    """Return what `evaluate_stack` says of one case, of which `worst` is the verdict."""
     first = next((one for one in findings if one.verdict is worst is not Verdict.AGREES), None)
     compared = [finding for finding in findings if finding.index is not None]
     used = [finding.used for finding in compared if finding.verdict is not Verdict.UNDECIDED]
-    known = ""
-    if first and worst is Verdict.DIFFERS:
-        known = expected_alone(implementation, problem, first, steps)
     return {
         "verdict": str(worst),
         "step": first.step if first else 0,
@@ -147,8 +131,8 @@ def _evaluate_case(implementation: Implementation, problem: Problem) -> dict[str
         "digits": min((one.digits for one in compared if one.verdict is Verdict.AGREES), default=np.inf),
         "compared": len(compared),
         "undecided": sum(finding.verdict is Verdict.UNDECIDED for finding in findings),
-        "known": known,
-        "told": _first_sentence(implementation, problem, steps) if worst in FAILING and not known else "",
+        "known": "",
+        "told": "",
     }
 
 
@@ -164,7 +148,7 @@ def _sentence_in_stack(
     """Judge what was claimed of one case again, by itself."""
     own = [{name: array[i] if array.ndim else array for name, array in claim.items()} for claim in claims]
     problem = _case(stack, i)
-    return _first_sentence(implementation, problem, list(implementation.judge(problem, lambda _: iter(own))))
+    return _first_sentence(implementation, problem, implementation.judge(problem, lambda _: iter(own)))
 
 
 def _first_sentence(implementation: Implementation, problem: Problem, steps: Iterable[JudgedStep]) -> str:

@@ -2,13 +2,12 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import pairwise
+from dataclasses import dataclass, replace
+from itertools import chain, pairwise, repeat
 from types import MappingProxyType
-from typing import Final, TypeAlias
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cases import Problem, names
 from cases.catalog import LOSSES
@@ -16,17 +15,13 @@ from cases.numbers import rounded_once
 from cases.problem import unstacked
 from cases.protocol import DTYPES
 from reference.arithmetic import FORMATS
-from reports.sweep.randomness import CaseStream
-from reports.sweep.structure import Structure, structure
-
-Real: TypeAlias = NDArray[np.float64]
+from reports.sweep.structure import CaseStream, Real, Structure, structure
 
 # (count, length) of the first blocks, 101,536 cases together. They start short, so that the first thousand
 # cases have forty structures; the later ones are long, so that compiling costs little of a long sweep.
 FIRST_BLOCKS: Final = ((12, 8), (12, 16), (12, 32), (4, 128), (2, 1024), (12, 8192))
 
-# The length of every block after those.
-BLOCK_LENGTH: Final = 4096
+BLOCK_LENGTH: Final = 4096  # the length of every block after those
 
 # Numbers that the arrays of a stack hold, at most: some ten MB for each line of the tape.
 MAX_NUMBERS_PER_STACK: Final = 2**21
@@ -36,18 +31,15 @@ MAX_CASES_PER_STACK: Final = 2048
 # The same of a task, whose stacks are judged one after the other: some seconds.
 MAX_NUMBERS_PER_TASK: Final = 2**23
 
-# Drawn targets are multiples of an eighth, which every format holds exactly.
-EIGHTHS: Final = 8
-
-# The share of binary targets that are 0 or 1.
-CERTAIN_TARGETS: Final = 0.7
+EIGHTHS: Final = 8  # drawn targets are multiples of an eighth, which every format holds exactly
+CERTAIN_TARGETS: Final = 0.7  # the share of binary targets that are 0 or 1
 
 
 @dataclass(frozen=True)
 class Block:
     """Cases that share a structure, so that one compiled program serves them all: `start` to before `end`.
 
-    `number` is its place among the blocks. Which case is in which block depends on the case's number alone.
+    Which case is in which block depends on the case's number alone.
     """
 
     number: int
@@ -60,20 +52,13 @@ class Block:
 
 def blocks(start: int, end: int) -> Iterator[Block]:
     """Give every block that has a case from `start` to before `end`, whole."""
-    for block in _all_blocks():
-        if block.start >= end:
+    first = 0
+    for number, length in enumerate(chain(*(repeat(n, k) for k, n in FIRST_BLOCKS), repeat(BLOCK_LENGTH))):
+        if first >= end:
             return
-        if block.end > start:
-            yield block
-
-
-def _all_blocks() -> Iterator[Block]:
-    number = first = 0
-    lengths = [length for count, length in FIRST_BLOCKS for _ in range(count)]
-    while True:
-        length = lengths[number] if number < len(lengths) else BLOCK_LENGTH
-        yield Block(number, first, first + length)
-        number, first = number + 1, first + length
+        if first + length > start:
+            yield Block(number, first, first + length)
+        first += length
 
 
 def block_of(case: int) -> Block:
@@ -82,17 +67,7 @@ def block_of(case: int) -> Block:
 
 @dataclass(frozen=True)
 class Plan:
-    """What was asked for.
-
-    Attributes
-    ----------
-    seed, count
-        Cases 0 to before `count` of this seed.
-    dtypes, widths
-        As `reports.sweep.structure.structure` takes them: they decide what is drawn.
-    adapters
-        The names of those that are judged.
-    """
+    """What was asked for: cases 0 to before `count` of a seed; formats and widths decide what is drawn."""
 
     seed: int
     count: int
@@ -108,7 +83,6 @@ class Plan:
         return draw(self.seed, block.number, cases, self.structure(block))
 
     def problem(self, case: int) -> Problem:
-        """Draw one case."""
         block = block_of(case)
         place = case - block.start
         return unstacked(self.drawn(block, range(place, place + 1)), 0, self.name(case))
@@ -132,14 +106,12 @@ class Task:
 
     @property
     def name(self) -> str:
-        """A name that sorts by the number of the first case."""
+        """It sorts by the number of the first case."""
         return f"{self.block.start + self.cases.start:012d}"
 
     @property
     def stacks(self) -> tuple[range, ...]:
-        """The cases of each stack."""
-        end = min(self.cases.stop, self.plan.count - self.block.start)
-        starts = range(self.cases.start, end, self.stack)
+        starts = range(self.cases.start, self.cases.start + self.count, self.stack)
         return tuple(range(start, min(start + self.stack, len(self.block))) for start in starts)
 
     @property
@@ -149,41 +121,23 @@ class Task:
 
 
 def tasks(plan: Plan) -> Iterator[Task]:
-    """Cut a sweep into tasks, in the order of its cases."""
     for block in blocks(0, plan.count):
         size = plan.structure(block).numbers_per_case
-        stack = min(len(block), MAX_CASES_PER_STACK, _power_of_two(MAX_NUMBERS_PER_STACK // size))
+        power_of_two = 1 << max((MAX_NUMBERS_PER_STACK // size).bit_length() - 1, 0)
+        stack = min(len(block), MAX_CASES_PER_STACK, power_of_two)
         length = stack * max(1, MAX_NUMBERS_PER_TASK // (size * stack))
         for start in range(0, min(len(block), plan.count - block.start), length):
             yield Task(plan, block, range(start, min(start + length, len(block))), stack)
 
 
-def _power_of_two(number: int) -> int:
-    """Return the largest power of 2 that is not above a number, at least 1."""
-    return 1 << max(number.bit_length() - 1, 0)
-
-
 def draw(seed: int, block: int, cases: range, shared: Structure) -> Problem:
     """Draw cases of a block, counted from its first, as a stack: each array has the shape (C, …)."""
-    drawer = _Drawer(seed, block, cases, shared)
-    parameters = {name: rounded_once(array, shared.dtype) for name, array in drawer.parameters().items()}
-    return Problem(
-        case=f"sweep/{seed}/{block}",
-        dtype=shared.dtype,
-        activations=shared.activations,
-        parameters=MappingProxyType(parameters),
-        x=rounded_once(drawer.numbers("x", shared.batch, shared.widths[0]), shared.dtype),
-        y=rounded_once(drawer.targets(), shared.dtype),
-        loss=shared.loss,
-        reduction=shared.reduction,
-        loss_numbers=shared.loss_numbers,
-        learning_rate=shared.learning_rate,
-        optimizer=shared.optimizer,
-        schedule=shared.schedule,
-        clipping=shared.clipping,
-        steps=shared.steps,
-        not_trained=shared.not_trained,
-    )
+    arrays = {
+        name: rounded_once(array, shared.problem.dtype)
+        for name, array in _Drawer(seed, block, cases, shared).arrays()
+    }
+    x, y = arrays.pop("x"), arrays.pop("y")
+    return replace(shared.problem, x=x, y=y, parameters=MappingProxyType(arrays))
 
 
 @dataclass(frozen=True)
@@ -195,15 +149,16 @@ class _Drawer:
     cases: range
     structure: Structure
 
-    def parameters(self) -> dict[str, Real]:
-        arrays = {}
-        for k, (before, after) in enumerate(pairwise(self.structure.widths), start=1):
-            weights = self.numbers(names.W(k), after, before)
-            arrays[names.W(k)] = weights if self.structure.regime.grid else weights / math.sqrt(before)
-            arrays[names.b(k)] = self.numbers(names.b(k), after)
-        return arrays
+    def arrays(self) -> Iterator[tuple[str, Real]]:
+        is_gridded, widths = bool(self.structure.regime.grid), self.structure.widths
+        yield "x", self._numbers("x", self.structure.batch, widths[0])
+        yield "y", self._targets(self.structure.batch, widths[-1])
+        for k, (before, after) in enumerate(pairwise(widths), start=1):
+            weights = self._numbers(names.W(k), after, before)
+            yield names.W(k), weights if is_gridded else weights / math.sqrt(before)
+            yield names.b(k), self._numbers(names.b(k), after)
 
-    def numbers(self, name: str, *shape: int) -> Real:
+    def _numbers(self, name: str, *shape: int) -> Real:
         """Draw nearly normal numbers, each case's scaled by a power of 2 of its own."""
         regime = self.structure.regime
         numbers = self._on_grid(self._stream(name).approx_normal(*shape))
@@ -213,10 +168,9 @@ class _Drawer:
         scale = low + self._stream(name, "scale").below(high - low + 1)
         return np.ldexp(numbers, scale.reshape(-1, *(1,) * len(shape)))
 
-    def targets(self) -> Real:
-        """Draw targets that the loss allows."""
-        batch, outputs, stream = self.structure.batch, self.structure.widths[-1], self._stream("y")
-        match LOSSES[self.structure.loss].targets:
+    def _targets(self, batch: int, outputs: int) -> Real:
+        stream = self._stream("y")
+        match LOSSES[self.structure.problem.loss].targets:
             case "classes":
                 return np.eye(outputs)[stream.below(outputs, batch)]
             case "distributions":
@@ -238,5 +192,6 @@ class _Drawer:
         return np.round(numbers / grid) * grid if grid else numbers
 
     def _exponents(self, given: tuple[float, float]) -> tuple[int, int]:
-        reach = math.log2(FORMATS[self.structure.dtype].largest) if self.structure.regime.of_format else 1
+        largest = FORMATS[self.structure.problem.dtype].largest
+        reach = math.log2(largest) if self.structure.regime.of_format else 1
         return round(given[0] * reach), round(given[1] * reach)

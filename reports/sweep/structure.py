@@ -1,22 +1,99 @@
-"""What all cases of a block share: the network, the loss, the update, the number format, the magnitudes."""
+"""What is drawn from a seed: random numbers, and the structure that all cases of a block share.
 
+It is the same on every machine. NumPy may change how it draws normal numbers, and a logarithm may differ in
+its last bit from one processor to the next; so nothing is used but random bits of a counter-based generator,
+whole numbers and exact sums.
+
+Source: Salmon, Moraes, Dror and Shaw, "Parallel Random Numbers: As Easy as 1, 2, 3" (2011), for Philox.
+"""
+
+import math
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from itertools import pairwise
+from typing import Final, TypeAlias, TypeVar
 
-from cases import names
-from cases.catalog import ACTIVATIONS, GLOBAL_NORM, LOSSES, OPTIMIZERS, REDUCED_LOSSES, SCHEDULES, Rule
+import numpy as np
+from numpy.typing import NDArray
+
+from cases import Problem, names
+from cases.catalog import ACTIVATIONS, REDUCED_LOSSES
+from cases.dtypes import DTYPES
 from cases.numbers import rounded_once
-from cases.protocol import DTYPES
-from reports.sweep.randomness import Stream, round_robin
+from cases.update_rules import OPTIMIZERS, Rule
 
-# The ranges of the numbers of losses and rules, as `cases.catalog.Key.kind` names them.
-RANGES: Final = {
-    name: key.kind
-    for kind in (*LOSSES.values(), *OPTIMIZERS.values(), *SCHEDULES.values())
-    for name, key in kind.keys.items()
-} | {"max_norm": GLOBAL_NORM.keys["max_norm"].kind, "clip_eps": GLOBAL_NORM.keys["eps"].kind}
+Real: TypeAlias = NDArray[np.float64]
+Option = TypeVar("Option")
+
+# Random numbers
+
+NUMBERS_PER_COUNT: Final = 4  # how many numbers one count of the generator's counter gives
+
+
+def _generator(seed: int, purpose: tuple[str | int, ...]) -> np.random.Philox:
+    key = zlib.crc32("/".join(map(str, purpose)).encode())
+    return np.random.Philox(key=np.array([seed % 2**64, key], np.uint64))
+
+
+def _uniform(generator: np.random.Philox, count: int) -> Real:
+    """Draw multiples of 2⁻⁵³ from 0 to below 1, (count,)."""
+    raw = np.asarray(generator.random_raw(count), np.uint64)
+    return np.multiply(raw >> np.uint64(11), 2.0**-53, dtype=np.float64)
+
+
+class Stream:
+    """Random numbers for one purpose, one after the other."""
+
+    def __init__(self, seed: int, *purpose: str | int) -> None:
+        self._generator = _generator(seed, purpose)
+
+    def below(self, end: int) -> int:
+        """Draw a whole number from 0 to below `end`."""
+        return int(_uniform(self._generator, 1)[0] * end)
+
+    def choice(self, options: Sequence[Option]) -> Option:
+        return options[self.below(len(options))]
+
+
+def round_robin(seed: int, purpose: str, options: Sequence[Option], turn: int) -> Option:
+    """Return the option of a turn: all options in a random order, then all in another, and so on.
+
+    So every option comes soon, and each as often as any other.
+    """
+    cycle, position = divmod(turn, len(options))
+    order = np.argsort(_uniform(_generator(seed, (purpose, cycle)), len(options)), kind="stable")
+    return options[int(order[position])]
+
+
+@dataclass(frozen=True)
+class CaseStream:
+    """Random numbers for one purpose in each case of a range: those of a case do not depend on the range."""
+
+    seed: int
+    purpose: tuple[str | int, ...]
+    cases: range
+
+    def uniform(self, *shape: int) -> Real:
+        """Draw multiples of 2⁻⁵³ from 0 to below 1, (C, *shape)."""
+        count = math.prod(shape)
+        counts = -(-count // NUMBERS_PER_COUNT)
+        generator = _generator(self.seed, self.purpose)
+        generator.advance(self.cases.start * counts)
+        numbers = _uniform(generator, len(self.cases) * counts * NUMBERS_PER_COUNT)
+        return numbers.reshape(len(self.cases), -1)[:, :count].reshape(len(self.cases), *shape)
+
+    def approx_normal(self, *shape: int) -> Real:
+        """Draw sums of three uniform numbers, of mean 0 and standard deviation 1, between −3 and 3."""
+        return 2 * (self.uniform(3, *shape).sum(axis=1) - 1.5)
+
+    def below(self, end: int, *shape: int) -> NDArray[np.int64]:
+        """Draw whole numbers from 0 to below `end`, (C, *shape)."""
+        return np.floor(self.uniform(*shape) * end).astype(np.int64)
+
+
+# What a block shares
 
 # How many blocks of each cycle are of a format.
 DTYPE_SHARES: Final = {"float32": 4, "float64": 3, "bfloat16": 1, "float16": 1}
@@ -48,12 +125,6 @@ VALUES: Final = {
     "clip_eps": (1e-6, 0.1),  # PyTorch's, and one that is seen in every format
 }
 
-# Numbers that an update has only if its kind names them, by the words for them.
-OPTIONAL_NUMBERS: Final = {"momentum": "momentum", "dampening": "dampening", "weight_decay": "decay"}
-
-# The options of optimizers, by their words in a kind of update.
-OPTIONS: Final = {"nesterov": "nesterov", "centered": "centered", "inside": "eps_in_sqrt"}
-
 # The kinds of updates: an optimizer, then what belongs to it; "fixed": a parameter is not trained.
 UPDATES: Final = (
     "sgd", "sgd decay fixed", "sgd decay", "sgd momentum", "sgd momentum nesterov", "sgd momentum dampening",
@@ -63,32 +134,26 @@ UPDATES: Final = (
     "sgd clipped eps", "sgd momentum clipped eps",
 )  # fmt: skip
 
-# What shows in the second step only.
-SHOWN_LATER: Final = frozenset({"dampening", "cosine", "step"})
+# By their words: numbers that an update has only if its kind names them, and the options of optimizers.
+OPTIONAL_NUMBERS: Final = {"momentum": "momentum", "dampening": "dampening", "weight_decay": "decay"}
+OPTIONS: Final = {"nesterov": "nesterov", "centered": "centered", "inside": "eps_in_sqrt"}
+
+SHOWN_LATER: Final = frozenset({"dampening", "cosine", "step"})  # what shows in the second step only
 
 
 @dataclass(frozen=True)
 class MagnitudeRegime:
     """How large numbers are, and how often they are special.
 
-    Attributes
-    ----------
-    weights, inputs
-        Exponents of 2, the least and the most: each array of each case is scaled by one of them.
-    of_format
-        Whether those exponents are shares of the format's own largest (or smallest) exponent.
-    grid
-        Numbers are rounded to multiples of this, so that sums are often 0 or exactly at a kink; 0 for none.
-    zeros
-        The share of numbers that are exactly 0.
+    Each array of each case is scaled by a power of 2, with an exponent from the least to the most.
     """
 
     name: str
-    weights: tuple[float, float] = (0, 0)
-    inputs: tuple[float, float] = (0, 0)
-    of_format: bool = False
-    grid: float = 0.0
-    zeros: float = 0.0
+    weights: tuple[float, float]
+    inputs: tuple[float, float]
+    of_format: bool = False  # whether those exponents are shares of the format's own largest exponent
+    grid: float = 0.0  # numbers are rounded to multiples of it: sums are often 0 or at a kink; 0 for none
+    zeros: float = 0.0  # the share of numbers that are exactly 0
 
 
 ORDINARY: Final = MagnitudeRegime("ordinary", (-2, 1), (-2, 1))
@@ -110,54 +175,33 @@ REGIMES: Final = (
 
 @dataclass(frozen=True)
 class Structure:
-    """What all cases of a block share.
+    """What all cases of a block share: `problem` has no numbers, and `widths` begin with the input's."""
 
-    Attributes
-    ----------
-    widths
-        Of the input and of each layer's output.
-    batch
-        The number of examples.
-    update
-        The kind of update in a few words, of `UPDATES`.
-    """
-
-    dtype: str
+    problem: Problem
     widths: tuple[int, ...]
     batch: int
-    activations: tuple[str, ...]
-    loss: str
-    reduction: str
-    loss_numbers: tuple[tuple[str, float], ...]
-    update: str
-    optimizer: Rule
-    schedule: Rule | None
-    clipping: Rule | None
-    learning_rate: float
-    steps: int
-    not_trained: frozenset[str]
+    update: str  # of `UPDATES`
     regime: MagnitudeRegime
 
     @property
     def features(self) -> dict[str, str | int]:
         """What the summary counts by."""
         return {
-            "dtype": self.dtype,
+            "dtype": self.problem.dtype,
             "widths": "-".join(map(str, self.widths)),
-            "depth": len(self.activations),
+            "depth": self.problem.depth,
             "batch": self.batch,
-            "activations": " ".join(self.activations),
-            "loss": f"{self.loss} {self.reduction}",
+            "activations": " ".join(self.problem.activations),
+            "loss": f"{self.problem.loss} {self.problem.reduction}",
             "update": self.update,
-            "steps": self.steps,
+            "steps": self.problem.steps,
             "regime": self.regime.name,
         }
 
     @property
     def numbers_per_case(self) -> int:
         """How many numbers the arrays of one case hold: its parameters, and what each layer computes."""
-        pairs = zip(self.widths, self.widths[1:], strict=False)
-        return sum((before + 1) * after + 4 * self.batch * after for before, after in pairs)
+        return sum((before + 1) * after + 4 * self.batch * after for before, after in pairwise(self.widths))
 
 
 def structure(
@@ -178,23 +222,25 @@ def structure(
         activations[-1] = "sigmoid"
         regime = ORDINARY if regime.of_format or dtype == "float16" else regime
         steps = 1 if dtype == "float16" else steps
-    return Structure(
+    batch = 1 + stream.below(MAX_BATCH)
+    problem = Problem(
+        case=f"sweep/{seed}/{block}",
         dtype=dtype,
-        widths=tuple(widths),
-        batch=1 + stream.below(MAX_BATCH),
         activations=tuple(activations),
+        parameters={},
+        x=np.empty(0),
+        y=np.empty(0),
         loss=loss,
         reduction=reduction,
         loss_numbers=_loss_numbers(loss, stream, dtype),
-        update=update,
         optimizer=_optimizer(update, stream),
         schedule=_schedule(update, steps),
         clipping=_clipping(update, stream),
         learning_rate=float(rounded_once(stream.choice(RATES), dtype)),
         steps=steps,
         not_trained=_not_trained(len(activations), update, stream),
-        regime=regime,
     )
+    return Structure(problem, tuple(widths), batch, update, regime)
 
 
 def _loss_numbers(loss: str, stream: Stream, dtype: str) -> tuple[tuple[str, float], ...]:

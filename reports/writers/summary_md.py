@@ -13,7 +13,8 @@ from typing import Final
 
 from reference import parts
 from reference.parts import FailedPart
-from reports import detection, regression_text
+from reports import regression_text
+from reports.detection import detection_tables as detection
 from reports.outcome import Cell, Outcome, badness, failures
 from reports.report import Report
 from reports.report_tables import Table

@@ -17,7 +17,8 @@ from cases.errors import printable
 from reference import parts
 from reference.parts import FailedPart
 from reports import regression_text
-from reports.detection import TITLE, Power, sentences
+from reports.detection import Power
+from reports.detection.detection_tables import TITLE, sentences
 from reports.environment import Selection
 from reports.report import Report
 from reports.report_tables import Table

@@ -1,7 +1,7 @@
 """Minimizing: from a problem on which something fails to a smallest one on which it still does.
 
 A greedy loop and not `hypothesis.find`: Hypothesis minimizes what it has drawn itself, and would have to find
-again what the sweep has found; and every try may compile a program, so that the order of edits, the largest
+again what the sweep has met; and every try may compile a program, so that the order of edits, the largest
 first, decides how far one gets in a minute.
 """
 
@@ -15,13 +15,10 @@ import numpy as np
 
 from cases import Problem
 from cases.catalog import LOSSES
-from reports.sweep.minimize.edits import SIMPLE_ACTIVATIONS, SIMPLE_LOSSES, narrower, shorter, simpler
-from reports.sweep.minimize.short_numbers import rounder, rule_numbers, weight
+from reports.sweep.case_text import shortest
+from reports.sweep.edits import PASSES, SIMPLE_ACTIVATIONS, SIMPLE_LOSSES, rule_numbers
 
-# The time for one failure.
-MAX_SECONDS: Final = 60.0
-
-PASSES: Final = (shorter, narrower, simpler, rounder)
+MAX_SECONDS: Final = 60.0  # the time for one failure
 
 
 def minimize(
@@ -30,32 +27,28 @@ def minimize(
     seconds: float = MAX_SECONDS,
     clock: Callable[[], float] = time.monotonic,
 ) -> Problem:
-    """Return the simplest problem that was found on which `fails` is still true.
+    """Return the simplest problem on which `fails` is still true, of those that were tried.
 
     Every edit is tried on the best problem so far, over and over until none of them makes it simpler.
 
     Parameters
     ----------
-    problem
-        One on which it fails.
     fails
-        Whether it still does; asked only of sound problems that are simpler than the best so far.
+        Whether it fails on a problem; asked only of sound ones that are simpler than the best so far.
     seconds
         When the clock has advanced by this much, the best so far is returned.
     """
-    end, best = clock() + seconds, problem
-    while True:
+    end, best, before = clock() + seconds, problem, None
+    while best is not before:
         before = best
-        for edits in PASSES:
-            for edit in edits(best):
-                if clock() > end:
-                    return best
-                edited = edit(best)
-                candidate = None if edited is None else sound(edited)
-                if candidate is not None and is_simpler(candidate, best) and fails(candidate):
-                    best = candidate
-        if best is before:
-            return best
+        for edit in (edit for edits in PASSES for edit in edits(best)):
+            if clock() > end:
+                return best
+            edited = edit(best)
+            candidate = edited and sound(edited)
+            if candidate and is_simpler(candidate, best) and fails(candidate):
+                best = candidate
+    return best
 
 
 def is_simpler(problem: Problem, other: Problem) -> bool:
@@ -71,20 +64,15 @@ def input_size(problem: Problem) -> int:
 
 
 def _size(problem: Problem) -> tuple[int, ...]:
-    return problem.depth, input_size(problem), problem.steps, _complexity(problem)
-
-
-def _complexity(problem: Problem) -> int:
-    """Count what is not as simple as can be in the rules, the loss and the activations."""
+    """Return the layers, the numbers, the steps, and what is not as simple as can be in the rules."""
     rules = [rule for rule in (problem.optimizer, problem.schedule, problem.clipping) if rule]
-    simple, loss = len(SIMPLE_LOSSES), (problem.loss, problem.reduction)
-    of_loss = SIMPLE_LOSSES.index(loss) if loss in SIMPLE_LOSSES else 2 * simple + (loss[1] == "mean")
-    each = [
-        SIMPLE_ACTIVATIONS.index(name) if name in SIMPLE_ACTIVATIONS else len(SIMPLE_ACTIVATIONS)
-        for name in problem.activations
-    ]
     of_rules = [10 * (rule.name != "sgd") + 2 * len(rule.numbers) + len(rule.options) for rule in rules]
-    return sum(of_rules) + of_loss + sum(each) + len(problem.not_trained)
+    of_loss = (*SIMPLE_LOSSES, (problem.loss, problem.reduction)).index((problem.loss, problem.reduction))
+    if of_loss == len(SIMPLE_LOSSES):
+        of_loss = 2 * of_loss + (problem.reduction == "mean")
+    each = [(*SIMPLE_ACTIVATIONS, name).index(name) for name in problem.activations]
+    complexity = sum(of_rules) + of_loss + sum(each) + len(problem.not_trained)
+    return problem.depth, input_size(problem), problem.steps, complexity
 
 
 def _weight(problem: Problem, other: Problem) -> int:
@@ -95,11 +83,18 @@ def _weight(problem: Problem, other: Problem) -> int:
     return sum(elements) + sum(weight(number, dtype) for *_, number, dtype in rule_numbers(problem))
 
 
+def weight(number: float, dtype: str) -> int:
+    """Return how far from simple a number is: 0 is the simplest, then 1, then fewer digits and no sign."""
+    if number == 0:
+        return int(math.copysign(1, number) < 0)
+    text = shortest(number, dtype)
+    return 2 if text == "1" else 1 + 2 * len(text.strip("-")) + text.startswith("-")
+
+
 def sound(problem: Problem) -> Problem | None:
     """Return a problem with targets that its loss allows; None where a number is not finite."""
-    if not all(np.isfinite(array).all() for array in problem.inputs.values()):
-        return None
-    if not math.isfinite(problem.learning_rate):
+    is_finite = all(np.isfinite(array).all() for array in problem.inputs.values())
+    if not is_finite or not math.isfinite(problem.learning_rate):
         return None
     y, targets = problem.y.astype(np.float64), LOSSES[problem.loss].targets
     is_distribution = (y >= 0).all() and (y.sum(axis=1) == 1).all()
