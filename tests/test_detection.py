@@ -8,7 +8,7 @@ import pytest
 
 from adapters import Adapter, Program, registry
 from cases import SHIPPED, load_case, load_cases, names
-from cases.verdict import NoEquivalent
+from cases.protocol import NoEquivalent
 from reference import Verdict, judge, tape
 from reference.mistakes import MISTAKES, Inexpressible, mistaken_steps
 from reports.detection import (

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from networks import LOSSES, network
 
 from cases import Case, Rule
-from cases.dtypes import DTYPES
 from cases.errors import Report
 from cases.numbers import Number, largest, rounded_once
+from cases.protocol import DTYPES
 from cases.validation import check
 from cases.write_schema import schema_text
 from reference import tape, training_steps

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cases.catalog import ACTIVATIONS, REDUCED_LOSSES
-from cases.dtypes import DTYPES
+from cases.protocol import DTYPES
 from reports.sweep.plan import MAX_CASES_PER_STACK, Plan, block_of, blocks, draw, tasks
 from reports.sweep.structure import UPDATES, round_robin, structure
 

@@ -6,10 +6,9 @@ from decimal import Decimal
 from typing import Any, Final
 
 from cases import Problem, Rule, names
-from cases.catalog import LOSSES
-from cases.dtypes import DTYPES
+from cases.catalog import LOSSES, NUMBERS
 from cases.errors import counted, printable
-from cases.update_rules import NUMBERS
+from cases.protocol import DTYPES
 from reference import findings
 
 # Where the schema is from the folder of a case that comes with the suite, such as cases/found/.

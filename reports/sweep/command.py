@@ -16,8 +16,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from adapters import Adapter, Unavailable, UnknownAdapterError, find_adapters
 from adapters.isolation import Limits
 from adapters.registry import default_names
-from cases.dtypes import DTYPES
 from cases.errors import printable
+from cases.protocol import DTYPES
 from reports.options import flags_of
 from reports.sweep.distinct import show_minimized, write_minimized
 from reports.sweep.engine import dask_workers, local_workers, run_tasks

@@ -17,9 +17,9 @@ from rich.console import Console
 
 from adapters import Adapter, Unavailable
 from cases import Problem
-from cases.dtypes import DTYPES
 from cases.errors import counted
 from cases.load import MAX_FILE_BYTES
+from cases.protocol import DTYPES
 from reference import Verdict
 from reports.runs.accuracy import kind
 from reports.sweep.case_text import document, widths

@@ -13,12 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cases import Problem, Rule, names
-from cases.catalog import DENSE, LOSSES
-from cases.dtypes import DTYPES
+from cases.catalog import DENSE, LOSSES, NUMBERS
 from cases.names import Axis
 from cases.numbers import rounded_once
 from cases.problem import SGD
-from cases.update_rules import NUMBERS
+from cases.protocol import DTYPES
 from reference import training_steps
 from reports.sweep.case_text import shortest, widths
 

@@ -19,10 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cases import Problem, names
-from cases.catalog import ACTIVATIONS, REDUCED_LOSSES
-from cases.dtypes import DTYPES
+from cases.catalog import ACTIVATIONS, OPTIMIZERS, REDUCED_LOSSES, Rule
 from cases.numbers import rounded_once
-from cases.update_rules import OPTIMIZERS, Rule
+from cases.protocol import DTYPES
 
 Real: TypeAlias = NDArray[np.float64]
 Option = TypeVar("Option")
