@@ -1,18 +1,9 @@
 """The sigmoid linear unit, z·σ(z), also called swish."""
 
-import flint
 import numpy as np
 
 from reference.activations import sigmoid as logistic
-from reference.activations.contract import (
-    Activation,
-    Contract,
-    bounded_by,
-    of_z,
-    overflows,
-    quadratic,
-    relative,
-)
+from reference.activations.contract import Activation, Contract, overflows, quadratic, relative
 from reference.activations.sigmoid import sigmoid
 from reference.arithmetic import Error, Format, Real
 
@@ -27,12 +18,10 @@ SATURATED = 40.0
 
 
 def silu(z: Real) -> Real:
-    """z·σ(z)."""
     return z * sigmoid(z)
 
 
 def _plain_slope(z: Real) -> Real:
-    """silu'(z) = σ(z)·(1 + z·(1 − σ(z)))."""
     s = sigmoid(z)
     return s * (1 + z * (1 - s))
 
@@ -47,11 +36,14 @@ def bend(z: Real) -> Real:
     return logistic.slope(z) * (2 - z * np.tanh(z / 2))
 
 
+_spread = quadratic(slope, M2, M1)
+
+
 def _slope_rounding(z: Real, e: Error, unit: float) -> Real:
     """What σ(1 + z(1 − σ)), σ + z·σ(1 − σ) and σ + a(1 − σ) lose, all in σ's 12 units (its forms' most).
 
     1 − σ has the absolute error of σ, 8σ units and never more than 4 (4 ulps below 1), so z(1 − σ) loses
-    |z|·8·min(σ, ½), and nothing where σ is exactly 1; products and sums lose up to 15|z|(1 − σ) besides.
+    |z|·8·min(σ, ½), and nothing where σ is exactly 1; products and sums lose up to 15|z|(1 − σ) more.
     """
     grown = np.exp(e)
     here = np.minimum(sigmoid(z) * grown, 1)
@@ -63,7 +55,7 @@ def _slope_rounding(z: Real, e: Error, unit: float) -> Real:
 
 def _lost(z: Real, e: Error, form: Format) -> Real:
     """All that is left of z·σ(z) where e⁻ᶻ may overflow, and σ(z) be 0."""
-    left = np.abs(silu(z)) + (0 if type(e) is float else _SPREAD(z, e))
+    left = np.abs(silu(z)) + (0 if type(e) is float else _spread(z, e))
     return np.where(overflows(e - z, form), left, 0)
 
 
@@ -73,26 +65,20 @@ def _slope_lost(z: Real, e: Error, form: Format) -> Real:
     return np.where(overflows(e - z, form), here * (1 + np.abs(z) + e), 0)
 
 
-def _ball(t: flint.arb) -> flint.arb:
-    return t * logistic.ball(t)
-
-
-def _slope_ball(t: flint.arb) -> flint.arb:
-    return logistic.ball(t) * (1 + t * logistic.ball(-t))
-
-
-_SPREAD = quadratic(slope, M2, M1)
-_VALUE = Contract(silu, _SPREAD, relative(silu, _SPREAD, ULPS), times_z=True, lost=_lost)
-_SLOPE = Contract(
-    slope,
-    quadratic(bend, M3, M2),
-    _slope_rounding,
-    times_z=True,
-    lost=_slope_lost,
-    parts=lambda size: np.maximum(size, 1),  # g·z·σ(z)·(1 − σ(z))
-)
-
 SILU = Activation(
-    of_z("{0} · σ({0})", silu, bounded_by(_VALUE), _ball),
-    of_z("σ({0}) · (1 + {0} · (1 − σ({0})))", _plain_slope, bounded_by(_SLOPE), _slope_ball),
+    Contract(silu, _spread, relative(silu, _spread, ULPS), times_z=True, lost=_lost).as_elementary(
+        "{0} · σ({0})", lambda t: t * logistic.ball(t)
+    ),
+    Contract(
+        slope,
+        quadratic(bend, M3, M2),
+        _slope_rounding,
+        times_z=True,
+        lost=_slope_lost,
+        parts=lambda size: np.maximum(size, 1),  # g·z·σ(z)·(1 − σ(z))
+    ).as_elementary(
+        "σ({0}) · (1 + {0} · (1 − σ({0})))",
+        lambda t: logistic.ball(t) * (1 + t * logistic.ball(-t)),
+        plain=_plain_slope,
+    ),
 )

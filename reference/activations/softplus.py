@@ -1,10 +1,10 @@
-"""Softplus, ln(1 + eᶻ), whose derivative is the sigmoid."""
+"""Softplus, ln(1 + eᶻ), whose derivative is the sigmoid, and its mirror image ln σ(z) = −softplus(−z)."""
 
 import flint
 import numpy as np
 
 from reference.activations import sigmoid as logistic
-from reference.activations.contract import Activation, Contract, bounded_by, of_z, overflows, relative
+from reference.activations.contract import Activation, Contract, overflows, relative
 from reference.activations.sigmoid import sigmoid
 from reference.arithmetic import Error, Format, Real
 
@@ -17,18 +17,22 @@ def softplus(z: Real) -> Real:
     return np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))
 
 
-def spread(z: Real, e: Error) -> Real:
-    """sup |f(t) − f(z)| over |t − z| ≤ e, from f'(t) = σ(t) ≤ min(σ(z)·e^{|t−z|}, 1)."""
+def log_sigmoid(z: Real) -> Real:
+    """ln σ(z) = min(z, 0) − ln(1 + e^{−|z|}): nothing overflows, and no logarithm of 0 is taken."""
+    return np.minimum(z, 0) - np.log1p(np.exp(-np.abs(z)))
+
+
+def _spread(z: Real, e: Error) -> Real:
+    """From f'(t) = σ(t) ≤ min(σ(z)·e^{|t−z|}, 1)."""
     return np.minimum(sigmoid(z) * np.expm1(e), e)
 
 
-def slope_spread(z: Real, e: Error) -> Real:
-    """sup |σ(t) − σ(z)| over |t − z| ≤ e, from σ'(t) ≤ σ'(z)·e^{|t−z|}."""
-    return np.minimum(logistic.slope(z) * np.expm1(e), 1)
+def _mirrored_spread(z: Real, e: Error) -> Real:
+    return _spread(-z, e)
 
 
-def slope_rounding(z: Real, e: Error, unit: float) -> Real:
-    """What the forms of σ(z) lose: σ(z) and eᶻ/(1 + eᶻ) 12 units, and e^{z − a} its exponent's error besides.
+def _slope_rounding(z: Real, e: Error, unit: float) -> Real:
+    """What the forms of σ(z) lose: σ(z) and eᶻ/(1 + eᶻ) 12 units, and e^{z − a} its exponent's error as well.
 
     a and z − a are rounded. Rounding to nearest never loses more than the distance to z, which is a number of
     the format: l = ln(1 + e^{−|z|}). What a has lost in l itself is 4 ulps, and a few roundings of it.
@@ -39,20 +43,36 @@ def slope_rounding(z: Real, e: Error, unit: float) -> Real:
     return form * np.minimum(sigmoid(z) * np.exp(e), 1)
 
 
+def _mirrored_slope_rounding(z: Real, e: Error, unit: float) -> Real:
+    """What softplus's forms lose at −z, or the forms 1 − σ(z) and 1 − eᵃ, whose error is absolute.
+
+    The last has a's error in its exponent: 4 ulps of |a|, and |a|·eᵃ ≤ 1/e wherever a is.
+    """
+    absolute = 12 * unit * np.minimum(sigmoid(z) * np.exp(e), 1) + 4 * unit
+    return np.maximum(_slope_rounding(-z, e, unit), absolute)
+
+
 def _slope_lost(z: Real, e: Error, form: Format) -> Real:
     """All that is left of σ(z) where e⁻ᶻ may overflow."""
     return np.where(overflows(e - z, form), np.minimum(sigmoid(z) * np.exp(e), 1), 0)
 
 
-def ball(t: flint.arb) -> flint.arb:
+def _ball(t: flint.arb) -> flint.arb:
     """max(z, 0) + ln(1 + e^{−|z|}), without |z|, which would not be monotone within a ball."""
     return t.exp().log1p() if t < 0 else t + (-t).exp().log1p()
 
 
-_VALUE = Contract(softplus, spread, relative(softplus, spread, ULPS))
-_SLOPE = Contract(sigmoid, slope_spread, slope_rounding, lost=_slope_lost)
-
 SOFTPLUS = Activation(
-    of_z("ln(1 + e^({0}))", softplus, bounded_by(_VALUE), ball),
-    of_z("σ({0})", sigmoid, bounded_by(_SLOPE), logistic.ball),
+    Contract(softplus, _spread, relative(softplus, _spread, ULPS)).as_elementary("ln(1 + e^({0}))", _ball),
+    Contract(sigmoid, logistic.spread, _slope_rounding, lost=_slope_lost).as_elementary(
+        "σ({0})", logistic.ball
+    ),
+)
+LOG_SIGMOID = Activation(
+    Contract(log_sigmoid, _mirrored_spread, relative(log_sigmoid, _mirrored_spread, ULPS)).as_elementary(
+        "ln σ({0})", lambda t: -_ball(-t)
+    ),
+    Contract(
+        lambda z: sigmoid(-z), lambda z, e: logistic.spread(-z, e), _mirrored_slope_rounding
+    ).as_elementary("σ(−{0})", lambda t: logistic.ball(-t)),
 )

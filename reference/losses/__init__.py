@@ -18,12 +18,9 @@ TERMS = {**cross_entropy.TERMS, **binary.TERMS, **absolute.TERMS}
 def loss_rule(name: str, reduction: str, numbers: tuple[tuple[str, float], ...] = ()) -> Loss:
     """Return a loss by its name, its reduction and the numbers that the case states for it.
 
-    Raises
-    ------
-    KeyError
-        If there is no such loss, or a number that it needs is missing.
+    Raises KeyError if there is no such loss, or a number that it needs is missing.
     """
     if name not in TERMS or reduction not in LOSSES[name].reductions:
         return SQUARES[name, reduction]
     terms = TERMS[name](dict(numbers))
-    return terms.summed() if reduction == "sum" else terms.averaged(LOSSES[name].mean_over)
+    return terms.reduced("" if reduction == "sum" else LOSSES[name].mean_over)

@@ -1,25 +1,17 @@
 """Binary cross-entropy, −y log a − (1 − y) log(1 − a): of logits, a = σ(ŷ), or of probabilities, a = ŷ."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
-
 import flint
 import numpy as np
 from numpy.typing import NDArray
 
 from reference.activations import sigmoid
-from reference.arithmetic import Ball, Bounded, Elementary
-from reference.losses.terms import EXP_ULPS, LOG_ULPS, SOFTPLUS_ULPS, Terms, pairwise, with_error
+from reference.arithmetic import Bounded, Elementary
+from reference.losses.terms import EXP_ULPS, LOG_ULPS, SOFTPLUS_ULPS, Array, Terms, pairwise, with_error
 
 
-def with_logits(z: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
+def with_logits(z: Array, y: Array) -> Array:
     """max(z, 0) − z y + log(1 + e^{−|z|}), which is −y log σ(z) − (1 − y) log(1 − σ(z))."""
     return np.maximum(z, 0) - z * y + np.log1p(np.exp(-np.abs(z)))
-
-
-def with_logits_gradient(z: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
-    """σ(z) − y."""
-    return sigmoid.sigmoid(z) - y
 
 
 def _with_logits_bounded(z: Bounded, y: Bounded) -> Bounded:
@@ -58,17 +50,15 @@ def _with_logits_gradient_bounded(z: Bounded, y: Bounded, roundings: int) -> Bou
     return with_error(value, error + moved, promised, form).sized(lambda: reach)
 
 
-def probabilities(a: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
-    """−y log a − (1 − y) log(1 − a)."""
+def probabilities(a: Array, y: Array) -> Array:
     with np.errstate(divide="ignore", invalid="ignore"):  # log 0 is −∞, as it is in a framework
-        terms: NDArray[Any] = -y * np.log(a) - (1 - y) * np.log1p(-a)
+        terms: Array = -y * np.log(a) - (1 - y) * np.log1p(-a)
     return terms
 
 
-def probabilities_gradient(a: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
-    """(1 − y) / (1 − a) − y / a."""
+def probabilities_gradient(a: Array, y: Array) -> Array:
     with np.errstate(divide="ignore", invalid="ignore"):
-        dL_da: NDArray[Any] = (1 - y) / (1 - a) - y / a
+        dL_da: Array = (1 - y) / (1 - a) - y / a
     return dL_da
 
 
@@ -107,10 +97,6 @@ def _with_logits_ball(z: flint.arb, y: flint.arb) -> flint.arb:
     return z.max(0) - z * y + (-abs(z)).exp().log1p()
 
 
-def _with_logits_gradient_balls(z: Ball, y: Ball) -> Ball:
-    return sigmoid.SIGMOID.value.balls(z) - y
-
-
 def _probabilities_ball(a: flint.arb, y: flint.arb) -> flint.arb:
     return -y * a.log() - (1 - y) * (-a).log1p()
 
@@ -127,10 +113,12 @@ WITH_LOGITS = Terms(
         pairwise(_with_logits_ball),
     ),
     Elementary(
-        "σ({0}) − {1}", with_logits_gradient, _with_logits_gradient_bounded, _with_logits_gradient_balls
+        "σ({0}) − {1}",
+        lambda z, y: sigmoid.sigmoid(z) - y,
+        _with_logits_gradient_bounded,
+        lambda z, y: sigmoid.SIGMOID.value.balls(z) - y,
     ),
 )
-
 OF_PROBABILITIES = Terms(
     Elementary(
         "(−{1} log {0} − (1 − {1}) log(1 − {0}))",
@@ -146,7 +134,7 @@ OF_PROBABILITIES = Terms(
     ),
 )
 
-TERMS: dict[str, Callable[[Mapping[str, float]], Terms]] = {
+TERMS = {
     "binary_cross_entropy_with_logits": lambda _: WITH_LOGITS,
     "binary_cross_entropy": lambda _: OF_PROBABILITIES,
 }

@@ -6,22 +6,22 @@ softmax functions", IMA Journal of Numerical Analysis 41 (2021): the algorithms 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import flint
 import numpy as np
-from numpy.typing import NDArray
 
 from reference.arithmetic import Ball, Bounded, Elementary, Format, Real
-from reference.losses.terms import EXP_ULPS, LOG_ULPS, Terms, with_error
+from reference.losses.terms import EXP_ULPS, LOG_ULPS, Array, Terms, with_error
 
 # Roundings of (1 − s) y + s/n: of 1 − s, s/n, the product and the sum; frameworks also add s/n · Σ later.
 SMOOTHING_ROUNDINGS = 5
 
 
-def log_softmax(z: NDArray[Any]) -> NDArray[Any]:
+def log_softmax(z: Array) -> Array:
     """z − max z − log Σ e^{z − max z}, for each row."""
     shifted = z - z.max(axis=-1, keepdims=True)
     return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
@@ -29,12 +29,14 @@ def log_softmax(z: NDArray[Any]) -> NDArray[Any]:
 
 @dataclass(frozen=True)
 class LogSoftmax:
-    """log softmax(ŷ), evaluated in float64, and what an implementation's may be off by."""
+    """log softmax(ŷ), evaluated in float64, and what an implementation's may be off by.
+
+    `normalizer`, (N, 1), bounds |log Σ eᶻ| of each row: it counts where z is taken off log Σ eᶻ, and not shifted.
+    """
 
     value: Real
     error: Real
     normalizer: Real
-    """A bound on |log Σ eᶻ| of each row, (N, 1): it counts where z is taken off log Σ eᶻ, and not shifted."""
 
     @classmethod
     def of(cls, z: Bounded) -> LogSoftmax:
@@ -67,7 +69,6 @@ class LogSoftmax:
 
 
 def softmax_bounded(z: Bounded) -> Bounded:
-    """softmax(z), as one function of its own."""
     log_p = LogSoftmax.of(z)
     p = np.exp(log_p.value)
     return with_error(p, log_p.softmax_error(z.format), p, z.format)
@@ -75,30 +76,25 @@ def softmax_bounded(z: Bounded) -> Bounded:
 
 @dataclass(frozen=True)
 class CrossEntropy:
-    """Softmax cross-entropy.
+    """Softmax cross-entropy with the targets y' = (1 − s) y + s/n, where s is `smoothing`.
 
-    Attributes
-    ----------
-    smoothing
-        s: the targets are y' = (1 − s) y + s/n.
-    by_class
-        Each row of y is one-hot; then log Σ eᶻ may also be computed before the class's z is taken off it.
+    `by_class` says that each row of y is one-hot: log Σ eᶻ may then come before the class's z is taken off it.
     """
 
     smoothing: float
     by_class: bool = False
 
-    def smooth(self, y: NDArray[Any]) -> NDArray[Any]:
+    def smooth(self, y: Array) -> Array:
         return (1 - self.smoothing) * y + self.smoothing / y.shape[-1] if self.smoothing else y
 
     def weight(self, y: Bounded) -> Real:
         """Return the largest size of each target."""
         return (1 - self.smoothing) * y.magnitude + self.smoothing / y.shape[-1]
 
-    def value(self, y_hat: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
+    def value(self, y_hat: Array, y: Array) -> Array:
         return -self.smooth(y) * log_softmax(y_hat)
 
-    def gradient(self, y_hat: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
+    def gradient(self, y_hat: Array, y: Array) -> Array:
         targets = self.smooth(y)
         return np.exp(log_softmax(y_hat)) * targets.sum(axis=-1, keepdims=True) - targets
 
@@ -132,10 +128,10 @@ class CrossEntropy:
         return with_error(value, error, total + np.abs(value), form).sized(lambda: p * total + weight)
 
     def value_balls(self, y_hat: Ball, y: Ball) -> Ball:
-        rows = zip(_rows(y_hat), self._targets(y), strict=True)
-        return _ball(
-            [-t * log_p for z, target in rows for t, log_p in zip(target, _log_p(z), strict=True)], y
-        )
+        values = []
+        for z, target in zip(_rows(y_hat), self._targets(y), strict=True):
+            values += [-t * log_p for t, log_p in zip(target, _log_p(z), strict=True)]
+        return _ball(values, y)
 
     def gradient_balls(self, y_hat: Ball, y: Ball) -> Ball:
         gradients = []
@@ -176,13 +172,11 @@ def _log_p(z: list[Any]) -> list[Any]:
     return [t - peak - total for t in z]
 
 
-def _smoothing(given: Mapping[str, float]) -> float:
-    return given.get("label_smoothing", 0.0)
+def _terms(given: Mapping[str, float], *, by_class: bool = False) -> Terms:
+    return CrossEntropy(given.get("label_smoothing", 0.0), by_class).terms()
 
 
-TERMS: dict[str, Callable[[Mapping[str, float]], Terms]] = {
-    "softmax_cross_entropy": lambda given: CrossEntropy(_smoothing(given)).terms(),
-    "softmax_cross_entropy_with_integer_labels": lambda given: CrossEntropy(
-        _smoothing(given), by_class=True
-    ).terms(),
+TERMS = {
+    "softmax_cross_entropy": _terms,
+    "softmax_cross_entropy_with_integer_labels": partial(_terms, by_class=True),
 }
