@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import flint
@@ -31,7 +30,7 @@ def log_softmax(z: Array) -> Array:
 class LogSoftmax:
     """log softmax(ŷ), evaluated in float64, and what an implementation's may be off by.
 
-    `normalizer`, (N, 1), bounds |log Σ eᶻ| of each row: it counts where z is taken off log Σ eᶻ, and not shifted.
+    `normalizer`, (N, 1), bounds |log Σ eᶻ| of each row: it counts where z is taken off that, not shifted.
     """
 
     value: Real
@@ -78,7 +77,7 @@ def softmax_bounded(z: Bounded) -> Bounded:
 class CrossEntropy:
     """Softmax cross-entropy with the targets y' = (1 − s) y + s/n, where s is `smoothing`.
 
-    `by_class` says that each row of y is one-hot: log Σ eᶻ may then come before the class's z is taken off it.
+    `by_class` says that each row of y is one-hot: log Σ eᶻ may come before the class's z is taken off it.
     """
 
     smoothing: float
@@ -178,5 +177,5 @@ def _terms(given: Mapping[str, float], *, by_class: bool = False) -> Terms:
 
 TERMS = {
     "softmax_cross_entropy": _terms,
-    "softmax_cross_entropy_with_integer_labels": partial(_terms, by_class=True),
+    "softmax_cross_entropy_with_integer_labels": lambda given: _terms(given, by_class=True),
 }
