@@ -13,9 +13,7 @@ from reference.arithmetic.elementary import (
     to_int,
 )
 from reference.arithmetic.number_formats import (
-    BFLOAT16,
     EVALUATION,
-    FLOAT16,
     FLOAT32,
     FLOAT64,
     FORMATS,
@@ -28,11 +26,9 @@ from reference.arithmetic.number_formats import (
 from reference.arithmetic.real import EXACT, Error, Real, max_element, once
 
 __all__ = [
-    "BFLOAT16",
     "BITS",
     "EVALUATION",
     "EXACT",
-    "FLOAT16",
     "FLOAT32",
     "FLOAT64",
     "FORMATS",

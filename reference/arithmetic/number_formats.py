@@ -16,11 +16,10 @@ from reference.arithmetic.real import EXACT, Error, Real, max_element, min_eleme
 # Unit roundoff of float64, in which every derived value is itself evaluated.
 EVALUATION = 2.0**-53
 
-# Pays for evaluating the bounds themselves in float64.
+# Pays for evaluating the bounds themselves in float64, with a relative error of (n + 4)·2⁻⁵³ for n terms.
 #
-# A bound of n terms is evaluated with a relative error of (n + 4)·2⁻⁵³ at most. Each bound is enlarged by
-# this factor where it arises, which is enough for 2²³ such roundings on its way through the lines that
-# follow.
+# Each bound is enlarged by this factor where it arises, which is enough for 2²³ such roundings on its way
+# through the lines that follow.
 SLACK = 1 + 2.0**-30
 
 # A part of a bound so small next to the rest that `SLACK` has paid for it.
@@ -37,10 +36,8 @@ class Format:
         NumPy's name of the dtype, or "printed" for published decimals.
     unit_roundoff
         u: the largest relative error of one rounding to nearest.
-    smallest_normal
-        The smallest normal number: below it numbers have fewer digits.
-    largest
-        The largest finite number.
+    smallest_normal, largest
+        Below the first numbers have fewer digits; the second is the largest finite number.
     evaluation
         Unit roundoff of the arithmetic in which the derived value is evaluated: float64's, or 0 where the
         value is certified and has no rounding of its own to pay for.
@@ -51,8 +48,7 @@ class Format:
         The format in which matrix products, sums along an axis and sums of everything accumulate before the
         result is rounded to this one; None where that is this format itself.
     stacked
-        Whether the first axis of every array counts cases that have nothing to do with one another: what is
-        found of one is no part of another's bound.
+        Whether the first axis of every array counts cases, of which none is part of another's bound.
     """
 
     name: str
@@ -185,8 +181,5 @@ def format_of(dtype: str, accumulators: Accumulators = IN_FLOAT32) -> Format:
     form = FORMATS[dtype]
     if not form.has_16_bits:
         return form
-    products, sums, totals = (
-        FLOAT32 if declared == "float32" else None
-        for declared in (accumulators.products, accumulators.sums, accumulators.totals)
-    )
-    return replace(form, products=products, sums=sums, totals=totals)
+    wide = {kind: FLOAT32 for kind, declared in vars(accumulators).items() if declared == "float32"}
+    return replace(form, **wide)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, Generic, TypeAlias, TypeVar, overload
+from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,14 +30,9 @@ def min_element(array: Real) -> float:
     return float(array.min()) if array.size > MAX_SIZE_FOR_ARGMAX else array.item(array.argmin())
 
 
-def max_of_each(array: Real) -> Real:
-    """Return each case's largest element in a stack, in an array that broadcasts; NaN, if there is one."""
-    return np.max(array, axis=tuple(range(1, array.ndim)), keepdims=True)
-
-
-def min_of_each(array: Real) -> Real:
-    """Return each case's smallest element in a stack, in an array that broadcasts."""
-    return np.min(array, axis=tuple(range(1, array.ndim)), keepdims=True)
+def of_each_case(extreme: Callable[..., Real], stack: Real) -> Real:
+    """Return each case's extreme element in a stack, in an array that broadcasts; NaN, if there is one."""
+    return extreme(stack, axis=tuple(range(1, stack.ndim)), keepdims=True)
 
 
 def both_errors(one: Error, other: Error) -> Error:
@@ -56,13 +51,7 @@ class once(Generic[T]):  # noqa: N801 - written as a decorator, like property
     def __init__(self, compute: Callable[[Any], T]) -> None:
         self.compute, self.name, self.__doc__ = compute, compute.__name__, compute.__doc__
 
-    @overload
-    def __get__(self, instance: None, owner: type) -> once[T]: ...
-    @overload
-    def __get__(self, instance: object, owner: type) -> T: ...
-    def __get__(self, instance: object | None, owner: type) -> T | once[T]:
+    def __get__(self, instance: object, owner: type) -> T:
         """Compute the attribute; it is then in the instance's `__dict__`, and this is not called again."""
-        if instance is None:
-            return self
         value = instance.__dict__[self.name] = self.compute(instance)
         return value

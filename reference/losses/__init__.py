@@ -3,15 +3,20 @@
 A name states its convention, so none is assumed. ŷ is the last layer's activation, (N, n); y is (N, n).
 """
 
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 from cases.catalog import LOSSES
 from reference.losses import absolute, binary, cross_entropy
 from reference.losses.squares import SQUARES
-from reference.losses.terms import Loss
+from reference.losses.terms import Loss, Terms
 
 # The terms of each loss that is reduced either way, from its numbers by name.
-TERMS = {**cross_entropy.TERMS, **binary.TERMS, **absolute.TERMS}
+TERMS: dict[str, Callable[[Mapping[str, float]], Terms]] = {
+    **cross_entropy.TERMS,
+    **binary.TERMS,
+    **absolute.TERMS,
+}
 
 
 @lru_cache(maxsize=1024)
