@@ -3,14 +3,13 @@
 It shares no code with the reference, so what the tests derive from it is independent.
 """
 
+from collections.abc import Iterable
 from decimal import Decimal, getcontext, localcontext
 
 from cases import Problem
 
 getcontext().prec = 60
 STEP = Decimal("1e-20")
-
-Matrix = list[list[Decimal]]
 
 
 def decimals(array) -> list:
@@ -74,19 +73,23 @@ ACTIVATIONS = {
 
 def loss(problem: Problem, parameters: dict[str, list]) -> Decimal:
     """The loss as its name defines it, from the given parameters."""
-    total = Decimal(0)
-    x, y = decimals(problem.x), decimals(problem.y)
-    for example, target in zip(x, y, strict=True):
-        a = example
+    pairs = []
+    for a, target in zip(decimals(problem.x), decimals(problem.y), strict=True):
         for k, activation in enumerate(problem.activations, start=1):
             rows = zip(parameters[f"W{k}"], parameters[f"b{k}"], strict=True)
             z = [sum((w * v for w, v in zip(row, a, strict=True)), b) for row, b in rows]
             a = [ACTIVATIONS[activation](value) for value in z]
-        total += of_example(problem, a, target)
+        pairs.append((a, target))
+    return reduced(problem, pairs)
+
+
+def reduced(problem: Problem, pairs: Iterable[tuple[list[Decimal], list[Decimal]]]) -> Decimal:
+    """The sum over the examples' predictions and targets, or the mean that the loss's name stands for."""
+    total = sum(of_example(problem, a, y) for a, y in pairs)
     if problem.reduction == "sum":
         return total
-    examples = "half_squared_error", "softmax_cross_entropy", "softmax_cross_entropy_with_integer_labels"
-    return total / (len(y) if problem.loss in examples else len(y) * len(y[0]))
+    over_examples = problem.loss == "half_squared_error" or problem.loss.startswith("softmax")
+    return total / (len(problem.y) if over_examples else problem.y.size)
 
 
 def of_example(problem: Problem, a: list[Decimal], y: list[Decimal]) -> Decimal:  # noqa: PLR0911 - one for each loss

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -181,5 +182,7 @@ def format_of(dtype: str, accumulators: Accumulators = IN_FLOAT32) -> Format:
     form = FORMATS[dtype]
     if not form.has_16_bits:
         return form
-    wide = {kind: FLOAT32 for kind, declared in vars(accumulators).items() if declared == "float32"}
+    wide: dict[str, Any] = {
+        kind: FLOAT32 for kind, declared in vars(accumulators).items() if declared == "float32"
+    }
     return replace(form, **wide)
