@@ -74,7 +74,8 @@ ACTIVATIONS = {
 def loss(problem: Problem, parameters: dict[str, list]) -> Decimal:
     """The loss as its name defines it, from the given parameters."""
     pairs = []
-    for a, target in zip(decimals(problem.x), decimals(problem.y), strict=True):
+    for example, target in zip(decimals(problem.x), decimals(problem.y), strict=True):
+        a = example
         for k, activation in enumerate(problem.activations, start=1):
             rows = zip(parameters[f"W{k}"], parameters[f"b{k}"], strict=True)
             z = [sum((w * v for w, v in zip(row, a, strict=True)), b) for row, b in rows]
