@@ -65,10 +65,8 @@ class Contract:
 
     Attributes
     ----------
-    function
-        The function, evaluated in float64 within the same contract.
-    spread
-        How far it moves where z is only known to ± e.
+    function, spread
+        The function, evaluated in float64 within the same contract, and how far it moves.
     rounding
         From z, e and the unit of `rounding_unit`, the sup over |t − z| ≤ e of what implementations lose at t.
     times_z

@@ -27,16 +27,8 @@ ULPS_OF_16_BITS = 2
 class Saturating:
     """A function that implementations compute to within `ulps`, and the two forms of its derivative.
 
-    Attributes
-    ----------
-    function, spread, ulps
-        The function, how far it moves where z is only known to ± e, and the units in the last place.
-    slope, slope_spread
-        From z: f'(z) to full relative accuracy, and how far that moves.
-    slope_from_a, a_spread
-        From a: the document's form and, from a, its error and the unit roundoff, how far that moves.
-    parts
-        See `Bounded.parts`.
+    These are from z, to full relative accuracy, and from a, as the document has it. The spreads say how far each
+    moves where z, or a, is only known to ± e; that of a takes the unit roundoff as well.
     """
 
     function: Function
@@ -46,7 +38,7 @@ class Saturating:
     slope_spread: Spread
     slope_from_a: Function
     a_spread: Callable[[Real, Error, float], Real | float]
-    parts: float = 1.0
+    parts: float = 1.0  # see `Bounded.parts`
 
     def ulps_of(self, form: Format) -> int:
         return ULPS_OF_16_BITS if form.has_16_bits else self.ulps
@@ -117,6 +109,11 @@ def slope(z: Real) -> Real:
 def spread(z: Real, e: Error) -> Real:
     """From σ'(t) ≤ σ'(z)·e^|t−z|."""
     return np.minimum(slope(z) * np.expm1(e), 1)
+
+
+def highest(z: Real, e: Error) -> Real:
+    """At least σ(t), wherever t is."""
+    return np.minimum(sigmoid(z) * np.exp(e), 1)
 
 
 def _slope_spread(z: Real, e: Error) -> Real:

@@ -1,15 +1,24 @@
-"""Softplus, ln(1 + eᶻ), whose derivative is the sigmoid, and its mirror image ln σ(z) = −softplus(−z)."""
+"""Softplus, ln(1 + eᶻ), its mirror image ln σ(z) = −softplus(−z), and silu (also called swish), z·σ(z)."""
 
 import flint
 import numpy as np
 
 from reference.activations import sigmoid as logistic
-from reference.activations.contract import Activation, Contract, overflows, relative
-from reference.activations.sigmoid import sigmoid
+from reference.activations.contract import Activation, Contract, overflows, quadratic, relative
+from reference.activations.sigmoid import highest, sigmoid
 from reference.arithmetic import Error, Format, Real
 
 # Measured by tests/test_contract.py: at most 2.8 (XLA), PyTorch apart, above its threshold in float64.
 ULPS = 4
+
+# Of silu: σ's 4 and the product, or e⁻ᶻ's 5, a sum and a quotient. Measured by tests/test_contract.py.
+SILU_ULPS = 6
+
+# sup |f'| = 1.0998, |f''| = ½ and |f'''| = 0.3082 of silu, to which tests/test_activations.py holds them.
+M1, M2, M3 = 1.1, 0.5, 0.31
+
+# Beyond it every implementation's σ(z) is exactly 1: e⁻⁴⁰ is 4e-18.
+SATURATED = 40.0
 
 
 def softplus(z: Real) -> Real:
@@ -40,7 +49,7 @@ def _slope_rounding(z: Real, e: Error, unit: float) -> Real:
     small = np.log1p(np.exp(-np.abs(z)) * np.exp(e))  # at least l, wherever t is
     exponent = np.minimum(unit * (np.abs(z) + e + small), small) + 11 * unit * small
     form = np.expm1(exponent) * (1 + 12 * unit) + 12 * unit
-    return form * np.minimum(sigmoid(z) * np.exp(e), 1)
+    return form * highest(z, e)
 
 
 def _mirrored_slope_rounding(z: Real, e: Error, unit: float) -> Real:
@@ -48,18 +57,63 @@ def _mirrored_slope_rounding(z: Real, e: Error, unit: float) -> Real:
 
     The last has a's error in its exponent: 4 ulps of |a|, and |a|·eᵃ ≤ 1/e wherever a is.
     """
-    absolute = 12 * unit * np.minimum(sigmoid(z) * np.exp(e), 1) + 4 * unit
+    absolute = 12 * unit * highest(z, e) + 4 * unit
     return np.maximum(_slope_rounding(-z, e, unit), absolute)
 
 
 def _slope_lost(z: Real, e: Error, form: Format) -> Real:
     """All that is left of σ(z) where e⁻ᶻ may overflow."""
-    return np.where(overflows(e - z, form), np.minimum(sigmoid(z) * np.exp(e), 1), 0)
+    return np.where(overflows(e - z, form), highest(z, e), 0)
 
 
 def _ball(t: flint.arb) -> flint.arb:
     """max(z, 0) + ln(1 + e^{−|z|}), without |z|, which would not be monotone within a ball."""
     return t.exp().log1p() if t < 0 else t + (-t).exp().log1p()
+
+
+def silu(z: Real) -> Real:
+    return z * sigmoid(z)
+
+
+def _plain_silu_slope(z: Real) -> Real:
+    s = sigmoid(z)
+    return s * (1 + z * (1 - s))
+
+
+def silu_slope(z: Real) -> Real:
+    """σ(z)·(1 + z·σ(−z)), which does not lose σ(−z) where σ(z) is near 1."""
+    return sigmoid(z) * (1 + z * sigmoid(-z))
+
+
+def silu_bend(z: Real) -> Real:
+    """silu''(z) = σ'(z)·(2 + z·(1 − 2σ(z)))."""
+    return logistic.slope(z) * (2 - z * np.tanh(z / 2))
+
+
+_silu_spread = quadratic(silu_slope, M2, M1)
+
+
+def _silu_slope_rounding(z: Real, e: Error, unit: float) -> Real:
+    """What σ(1 + z(1 − σ)), σ + z·σ(1 − σ) and σ + a(1 − σ) lose, all in σ's 12 units (its forms' most).
+
+    1 − σ has the absolute error of σ, 8σ units and never more than 4 (4 ulps below 1), so z(1 − σ) loses
+    |z|·8·min(σ, ½), and nothing where σ is exactly 1; products and sums lose up to 15|z|(1 − σ) more.
+    """
+    here, rest = highest(z, e), highest(-z, e)
+    saturated = z - e > SATURATED
+    lost = np.where(saturated, 0, 8 * np.minimum(here, 0.5)) + 15 * rest
+    return unit * here * (12 + (np.abs(z) + e) * lost)
+
+
+def _silu_lost(z: Real, e: Error, form: Format) -> Real:
+    """All that is left of z·σ(z) where e⁻ᶻ may overflow, and σ(z) be 0."""
+    left = np.abs(silu(z)) + (0 if type(e) is float else _silu_spread(z, e))
+    return np.where(overflows(e - z, form), left, 0)
+
+
+def _silu_slope_lost(z: Real, e: Error, form: Format) -> Real:
+    """The same of the derivative, at most σ(z)·(1 + |z|) in size."""
+    return np.where(overflows(e - z, form), highest(z, e) * (1 + np.abs(z) + e), 0)
 
 
 SOFTPLUS = Activation(
@@ -75,4 +129,21 @@ LOG_SIGMOID = Activation(
     Contract(
         lambda z: sigmoid(-z), lambda z, e: logistic.spread(-z, e), _mirrored_slope_rounding
     ).as_elementary("σ(−{0})", lambda t: logistic.ball(-t)),
+)
+SILU = Activation(
+    Contract(
+        silu, _silu_spread, relative(silu, _silu_spread, SILU_ULPS), times_z=True, lost=_silu_lost
+    ).as_elementary("{0} · σ({0})", lambda t: t * logistic.ball(t)),
+    Contract(
+        silu_slope,
+        quadratic(silu_bend, M3, M2),
+        _silu_slope_rounding,
+        times_z=True,
+        lost=_silu_slope_lost,
+        parts=lambda size: np.maximum(size, 1),  # g·z·σ(z)·(1 − σ(z))
+    ).as_elementary(
+        "σ({0}) · (1 + {0} · (1 − σ({0})))",
+        lambda t: logistic.ball(t) * (1 + t * logistic.ball(-t)),
+        plain=_plain_silu_slope,
+    ),
 )

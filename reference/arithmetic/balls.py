@@ -21,7 +21,7 @@ import flint
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reference.arithmetic.real import Real
+from reference.arithmetic.number_formats import Real
 
 # Working precision: three times float64's, so that what cancels or saturates in float64 keeps its digits.
 BITS = 160

@@ -22,10 +22,11 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from reference.arithmetic.number_formats import FLOAT64, Format
-from reference.arithmetic.real import (
+from reference.arithmetic.number_formats import (
     EXACT,
+    FLOAT64,
     Error,
+    Format,
     Real,
     both_errors,
     max_element,

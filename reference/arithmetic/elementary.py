@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from reference.arithmetic.balls import Ball
 from reference.arithmetic.bounded import Bounded
-from reference.arithmetic.real import Real
+from reference.arithmetic.number_formats import Real
 
 Array = TypeVar("Array", NDArray[Any], Bounded, Ball)
 
@@ -19,16 +19,8 @@ Array = TypeVar("Array", NDArray[Any], Bounded, Ball)
 class Elementary:
     """A function of arrays with its bound: calling it takes whichever its arguments are.
 
-    Attributes
-    ----------
-    equation
-        The formula, in the document's notation.
-    plain
-        The formula on NumPy arrays, in their own dtype; or on Python's own numbers.
-    bounded
-        The same on bounded numbers: the value, and an error that covers every correct implementation.
-    balls
-        The same on balls: what the formula says, enclosed.
+    `equation` is in the document's notation. `plain` takes NumPy arrays, in their dtype, or Python's numbers;
+    `bounded` gives the value, and an error that covers every correct implementation; `balls` enclose it.
     """
 
     equation: str

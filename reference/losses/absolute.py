@@ -43,7 +43,9 @@ class Huber:
         reach = near * (far + near / 2) / self.over
         error = near * off / self.over + y_hat.format.gamma(6) * reach
         underflows, most = 4 * (1 + 1 / self.over), np.maximum(reach * max(self.over, 1), far)
-        bounded = with_error(self.value(y_hat.value, y.value), error, most, y_hat.format, underflows)
+        bounded = with_error(
+            self.value(y_hat.value, y.value), error, most, y_hat.format, underflows=underflows
+        )
         return bounded.sized(lambda: self.value(y_hat.scale + y.scale, np.zeros(y.shape)))
 
     def gradient_bounded(self, y_hat: Bounded, y: Bounded, roundings: int) -> Bounded:
@@ -91,8 +93,7 @@ def _smooth_l1(given: Mapping[str, float]) -> Terms:
 
 def _distance_bounded(y_hat: Bounded, y: Bounded) -> Bounded:
     d, off = difference(y_hat, y)
-    bounded = with_error(np.abs(d), off, np.abs(d) + off, y_hat.format)
-    return bounded.sized(lambda: y_hat.scale + y.scale)
+    return with_error(np.abs(d), off, np.abs(d) + off, y_hat.format, lambda: y_hat.scale + y.scale)
 
 
 def _sign_bounded(y_hat: Bounded, y: Bounded, roundings: int) -> Bounded:

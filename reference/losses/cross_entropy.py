@@ -112,7 +112,7 @@ class CrossEntropy:
         if self.smoothing:  # PyTorch sums all of log softmax(ŷ) before it multiplies by s/n
             promised = np.maximum(promised, (np.abs(log_p.value) + error).sum(axis=(-2, -1), keepdims=True))
         cancelling = weight * (np.abs(log_p.value) + log_p.normalizer + y_hat.magnitude)
-        return with_error(value, off, promised, form).sized(lambda: cancelling)
+        return with_error(value, off, promised, form, lambda: cancelling)
 
     def gradient_bounded(self, y_hat: Bounded, y: Bounded, roundings: int) -> Bounded:
         log_p, form, n = LogSoftmax.of(y_hat), y_hat.format, y.shape[-1]
@@ -124,7 +124,7 @@ class CrossEntropy:
         error = error + form.gamma(common) * weight + (n + 4) * form.underflow * (1 + total)
         targets = self.smooth(y.value)
         value = p * targets.sum(axis=-1, keepdims=True) - targets
-        return with_error(value, error, total + np.abs(value), form).sized(lambda: p * total + weight)
+        return with_error(value, error, total + np.abs(value), form, lambda: p * total + weight)
 
     def value_balls(self, y_hat: Ball, y: Ball) -> Ball:
         values = []

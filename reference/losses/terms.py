@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reference.arithmetic import SLACK, Ball, Bounded, Elementary, Error, Format, Real
+from reference.arithmetic.bounded import Sizes
 
 Array: TypeAlias = NDArray[Any]
 
@@ -119,14 +120,16 @@ def _roundings(divisor: int, form: Format) -> int:
     return lost if divisor & (divisor - 1) == 0 else FACTOR_ROUNDINGS + lost
 
 
-def with_error(value: Real, error: Error, reach: Real, form: Format, underflows: Error = 4.0) -> Bounded:
+def with_error(
+    value: Real, error: Error, reach: Real, form: Format, sizes: Sizes = None, underflows: Error = 4.0
+) -> Bounded:
     """Return the bounded value; nothing is promised where a partial result, at most `reach`, may overflow.
 
-    Nor is anything where the value or the bound is no number, as after log 0.
+    Nor is anything where the value or the bound is no number, as after log 0. `sizes` as in `Bounded`.
     """
     error = (error + underflows * form.underflow) * SLACK
     promised = np.isfinite(value) & np.isfinite(error) & (reach <= form.largest)
-    return Bounded(value, np.where(promised, error, np.inf), form)
+    return Bounded(value, np.where(promised, error, np.inf), form, sizes=sizes)
 
 
 def difference(y_hat: Bounded, y: Bounded) -> tuple[Real, Real]:
