@@ -63,19 +63,12 @@ class Contract:
     A derivative's implementations are as free in their form as they like: what the forms in use lose is their
     common `rounding`, a function of z, so that a wrong activation a does not widen the derivative's bound.
 
-    Attributes
-    ----------
-    function, spread
-        The function, evaluated in float64 within the same contract, and how far it moves.
-    rounding
-        From z, e and the unit of `rounding_unit`, the sup over |t − z| ≤ e of what implementations lose at t.
-    times_z
-        Whether something that underflows is multiplied by z.
-    lost
-        From z, e and the format, what an intermediate result that leaves the format's range may cost as well.
-    parts
-        Of a derivative, from |z| + e: the largest factor by which automatic differentiation may multiply on
-        the way, if it is more than 1. See `Bounded.parts`.
+    - `function`, `spread`: the function, in float64 within the same contract, and how far it moves
+    - `rounding`: from z, e and the unit of `rounding_unit`, the sup over |t − z| ≤ e of what is lost at t
+    - `times_z`: whether something that underflows is multiplied by z
+    - `lost`: from z, e and the format, what else an intermediate result outside the format's range may cost
+    - `parts`: of a derivative, from |z| + e, by how much automatic differentiation may multiply on the way, if
+      that is more than 1; see `Bounded.parts`
     """
 
     function: Function

@@ -27,8 +27,8 @@ ULPS_OF_16_BITS = 2
 class Saturating:
     """A function that implementations compute to within `ulps`, and the two forms of its derivative.
 
-    These are from z, to full relative accuracy, and from a, as the document has it. The spreads say how far each
-    moves where z, or a, is only known to ± e; that of a takes the unit roundoff as well.
+    These are from z, to full relative accuracy, and from a, as the document has it. The spreads say how far
+    each moves where z, or a, is only known to ± e; that of a takes the unit roundoff as well.
     """
 
     function: Function

@@ -72,13 +72,9 @@ class Ball:
 
     def __add__(self, other: Ball) -> Ball:
         """Element-wise sum; a vector is added to every row."""
-        if self.shape == other.shape:  # FLINT adds matrices at once
-            return Ball(self.matrix + other.matrix, self.shape)
         return self.combined(other, operator.add)
 
     def __sub__(self, other: Ball) -> Ball:
-        if self.shape == other.shape:
-            return Ball(self.matrix - other.matrix, self.shape)
         return self.combined(other, operator.sub)
 
     def __mul__(self, other: Ball) -> Ball:
@@ -120,7 +116,9 @@ class Ball:
 
     def combined(self, other: Ball, operation: Callable[[Any, Any], Any]) -> Ball:
         """Apply a function of two `flint.arb` to each pair of elements, broadcast to one shape."""
-        shape = self.shape if self.shape == other.shape else np.broadcast_shapes(self.shape, other.shape)
+        if self.shape == other.shape and operation in {operator.add, operator.sub}:
+            return Ball(operation(self.matrix, other.matrix), self.shape)  # FLINT does it at once
+        shape = np.broadcast_shapes(self.shape, other.shape)
         size = math.prod(shape)
         return Ball.of(list(map(operation, self._repeated(size), other._repeated(size))), shape)
 
@@ -138,7 +136,7 @@ class Ball:
         high = list(map(float, entries))  # a ball's middle, as everywhere here
         rests = list(map(flint.arb.__sub__, entries, high))
         low = list(map(float, rests))
-        radius = [float(left.abs_upper()) for left in map(flint.arb.__sub__, rests, low)]
+        radius = list(map(float, map(flint.arb.abs_upper, map(flint.arb.__sub__, rests, low))))
         return self._array(high), self._array(low), self._array(radius)
 
     def _array(self, elements: list[float]) -> Real:
@@ -157,7 +155,7 @@ class Ball:
 
     def middle(self) -> Ball:
         """Return the middles alone, as balls of radius 0."""
-        return self.map(flint.arb.mid)
+        return Ball(self.matrix.mid(), self.shape)
 
     def widened(self, other: Ball, times: int) -> Ball:
         """Return balls that also hold what is `times` times as far away as the other's middles."""

@@ -46,27 +46,17 @@ TINIEST = 2.0**-1074
 class Bounded:
     """A float64 array and a bound on the absolute error of each of its elements. Nothing writes to one.
 
-    Attributes
-    ----------
-    value
-        The evaluated array.
-    error
-        An array of the same shape, or `EXACT`. An infinite or NaN bound promises nothing.
-    format
-        The format whose roundings the bound allows.
-    terms
-        How many roundings a further addend of the same accumulation may meet. After a dot product of length
-        n it is n: BLAS may start its accumulator with the bias instead of adding it last.
-    low
-        What is left of a certified value beyond `value`, its nearest float64; 0 where it is not certified.
-    parts
-        The largest factor, at least 1, on the way to this one where it is not multiplied in at once but part
-        by part, as a derivative is by automatic differentiation: g·z·e^{−z} overflows before z·e^{−z} does.
-    sizes
-        Computes `scale`; None where the terms are no larger than the value itself.
-    addends
-        Σ|terms| of a sum whose terms a later line may add up in another order, as the update does with
-        those of the momentum: w − ημm − ηg. `EXACT` where none does.
+    - `value`: the evaluated array
+    - `error`: an array of the same shape, or `EXACT`; an infinite or NaN bound promises nothing
+    - `format`: whose roundings the bound allows
+    - `terms`: how many roundings a further addend of the same accumulation may meet. After a dot product of
+      length n it is n: BLAS may start its accumulator with the bias instead of adding it last.
+    - `low`: what is left of a certified value beyond `value`, its nearest float64; else 0
+    - `parts`: the largest factor, at least 1, on the way to this one where it is not multiplied in at once
+      but by parts, as a derivative is by automatic differentiation: g·z·e^{−z} overflows before z·e^{−z} does
+    - `sizes`: computes `scale`; None where the terms are no larger than the value itself
+    - `addends`: Σ|terms| of a sum whose terms a later line may add up in another order, as the update does
+      with those of the momentum: w − ημm − ηg. `EXACT` where none does.
     """
 
     value: Real

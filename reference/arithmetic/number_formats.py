@@ -81,25 +81,17 @@ NEGLIGIBLE = 2.0**-32
 class Format:
     """A floating-point format.
 
-    Attributes
-    ----------
-    name
-        NumPy's name of the dtype, or "printed" for published decimals.
-    unit_roundoff
-        u: the largest relative error of one rounding to nearest.
-    smallest_normal, largest
-        Below the first numbers have fewer digits; the second is the largest finite number.
-    evaluation
-        Unit roundoff of the arithmetic in which the derived value is evaluated: float64's, or 0 where the
-        value is certified and has no rounding of its own to pay for.
-    flushes
-        Whether some implementation flushes subnormal results to zero and reads subnormal operands as zero,
-        as XLA on CPU does in every format but float16 (tests/test_formats.py measures it).
-    products, sums, totals
-        The format in which matrix products, sums along an axis and sums of everything accumulate before the
-        result is rounded to this one; None where that is this format itself.
-    stacked
-        Whether the first axis of every array counts cases, of which none is part of another's bound.
+    - `name`: NumPy's name of the dtype, or "printed" for published decimals
+    - `unit_roundoff`: u, the largest relative error of one rounding to nearest
+    - `smallest_normal`: below it numbers have fewer digits
+    - `largest`: the largest finite number
+    - `evaluation`: unit roundoff of the arithmetic in which the derived value is evaluated: float64's, or 0
+      where the value is certified and has no rounding of its own to pay for
+    - `flushes`: whether some implementation flushes subnormal results to zero and reads subnormal operands as
+      zero, as XLA on CPU does in every format but float16 (tests/test_formats.py measures it)
+    - `products`, `sums`, `totals`: in what matrix products, sums along an axis and sums of everything
+      accumulate before the result is rounded to this format; None where that is this format itself
+    - `stacked`: whether the first axis of every array counts cases, of which none is part of another's bound
     """
 
     name: str

@@ -11,7 +11,7 @@ from reference.losses import absolute, binary, cross_entropy
 from reference.losses.squares import SQUARES
 from reference.losses.terms import Loss, Terms
 
-# The terms of each loss that is reduced either way, from its numbers by name.
+# The terms of each loss that is reduced either way, made from its numbers by name.
 TERMS: dict[str, Callable[[Mapping[str, float]], Terms]] = {
     **cross_entropy.TERMS,
     **binary.TERMS,
