@@ -67,8 +67,8 @@ class Contract:
     - `rounding`: from z, e and the unit of `rounding_unit`, the sup over |t − z| ≤ e of what is lost at t
     - `times_z`: whether something that underflows is multiplied by z
     - `lost`: from z, e and the format, what else an intermediate result outside the format's range may cost
-    - `parts`: of a derivative, from |z| + e, by how much automatic differentiation may multiply on the way, if
-      that is more than 1; see `Bounded.parts`
+    - `parts`: of a derivative, from |z| + e, by how much automatic differentiation may multiply on the way,
+      if that is more than 1; see `Bounded.parts`
     """
 
     function: Function
