@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from reference.arithmetic import EVALUATION, SLACK, Bounded, Elementary, Error, Format, Real
 
 Function: TypeAlias = Callable[[Real], Real]
+Enclosure: TypeAlias = Callable[[Any], flint.arb]
 
 # From z and e, sup |f(t) − f(z)| over |t − z| ≤ e.
 Spread: TypeAlias = Callable[[Real, Error], Real]
@@ -45,10 +46,7 @@ class Activation:
 
 
 def of_z(
-    equation: str,
-    plain: Function,
-    bounded: Callable[[Bounded], Bounded],
-    enclosure: Callable[[Any], flint.arb],
+    equation: str, plain: Function, bounded: Callable[[Bounded], Bounded], enclosure: Enclosure
 ) -> Elementary:
     """Make a function of z alone; a derivative of that kind is given a as well, and leaves it alone."""
     return Elementary(
@@ -90,9 +88,7 @@ class Contract:
             parts = 1.0 if self.parts is None else self.parts(size)
         return Bounded(value, np.where(fits, error * SLACK, np.inf), form, parts=parts)
 
-    def as_elementary(
-        self, equation: str, enclosure: Callable[[Any], flint.arb], plain: Function | None = None
-    ) -> Elementary:
+    def as_elementary(self, equation: str, enclosure: Enclosure, plain: Function | None = None) -> Elementary:
         """Return the function with its bound, computed in the form `plain`, or else as it stands here."""
         return of_z(equation, plain or self.function, self.bounded, enclosure)
 

@@ -41,10 +41,6 @@ def _density(z: Real) -> Real:
         return np.exp(-z * z / 2) * (1 / math.sqrt(2 * math.pi))
 
 
-def gelu_erf(z: Real) -> Real:
-    return z * _cdf(z)
-
-
 def erf_slope(z: Real) -> Real:
     return _cdf(z) + z * _density(z)
 
@@ -80,10 +76,6 @@ def _inner(z: Real) -> Real:
 
 def _inner_slope(z: Real) -> Real:
     return SCALE * (1 + 3 * CUBIC * (z * z))
-
-
-def gelu_tanh(z: Real) -> Real:
-    return 0.5 * z * (1 + np.tanh(_inner(z)))
 
 
 def tanh_slope(z: Real) -> Real:
@@ -159,7 +151,7 @@ def _tanh_slope_ball(t: flint.arb) -> flint.arb:
 
 
 GELU_ERF = Activation(
-    Contract(gelu_erf, quadratic(erf_slope, M2, M1), _erf_rounding, times_z=True).as_elementary(
+    Contract(lambda z: z * _cdf(z), quadratic(erf_slope, M2, M1), _erf_rounding, times_z=True).as_elementary(
         "{0} · Φ({0})", lambda t: t * _cdf_ball(t)
     ),
     Contract(
@@ -171,7 +163,12 @@ GELU_ERF = Activation(
     ).as_elementary("Φ({0}) + {0} · φ({0})", _erf_slope_ball),
 )
 GELU_TANH = Activation(
-    Contract(gelu_tanh, quadratic(tanh_slope, M2, M1), _tanh_rounding, times_z=True).as_elementary(
+    Contract(
+        lambda z: 0.5 * z * (1 + np.tanh(_inner(z))),
+        quadratic(tanh_slope, M2, M1),
+        _tanh_rounding,
+        times_z=True,
+    ).as_elementary(
         "½{0} · (1 + tanh(√(2/π) · ({0} + 0.044715·{0}³)))", lambda t: t * logistic.ball(_argument(t))
     ),
     Contract(

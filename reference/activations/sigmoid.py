@@ -5,12 +5,11 @@ So their bounds are narrower than those of a `Contract`, and a's own error count
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import flint
 import numpy as np
 
-from reference.activations.contract import Activation, Function, Spread, of_z
+from reference.activations.contract import Activation, Enclosure, Function, Spread, of_z
 from reference.arithmetic import EVALUATION, SLACK, Bounded, Elementary, Error, Format, Real
 
 # Measured by tests/test_contract.py: at most 2.4 in float64 and 2.6 in float32 (NumPy).
@@ -68,19 +67,11 @@ class Saturating:
         return Bounded(value, error, z.format, parts=parts)
 
     def activation(
-        self,
-        equation: str,
-        ball: Callable[[Any], flint.arb],
-        slope_equation: str,
-        slope_ball: Callable[[Any], flint.arb],
+        self, equation: str, ball: Enclosure, slope_equation: str, slope_ball: Enclosure
     ) -> Activation:
-        slope = Elementary(
-            slope_equation,
-            lambda _, a: self.slope_from_a(a),
-            self.slope_bounded,
-            lambda z, _: z.map(slope_ball),
-        )
-        return Activation(of_z(equation, self.function, self.value_bounded, ball), slope)
+        value = of_z(equation, self.function, self.value_bounded, ball)
+        from_a, balls = lambda _, a: self.slope_from_a(a), lambda z, _: z.map(slope_ball)
+        return Activation(value, Elementary(slope_equation, from_a, self.slope_bounded, balls))
 
 
 def _assembled(z: Bounded, value: Real, error: Real) -> Real:

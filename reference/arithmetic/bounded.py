@@ -15,8 +15,7 @@ Source of the bounds: Higham, *Accuracy and Stability of Numerical Algorithms*, 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -98,8 +97,7 @@ class Bounded:
 
     def with_addends(self, addends: Error) -> Bounded:
         """Return the same with what its terms add up to in magnitude."""
-        same = self.value, self.error, self.format, self.terms, self.low, self.parts, self.sizes
-        return Bounded(*same, addends)
+        return replace(self, addends=addends)
 
     def widened(self, more: Error) -> Bounded:
         """Return the same with a larger bound, for another form that implementations compute."""
@@ -187,7 +185,7 @@ class Bounded:
         value = self.value @ other.value
         reach = self._with_lost_products(reach, other, np.matmul)
         error = self.format.error_bound(value, reach, carried, n + 1, underflows, accumulator)
-        return Bounded(value, error, self.format, terms=n, sizes=partial(_terms, np.matmul, self, other))
+        return Bounded(value, error, self.format, terms=n, sizes=lambda: self.scale @ other.scale)
 
     def __mul__(self, other: Bounded) -> Bounded:
         """Element-wise product: |a|·e_b + e_a·(|b| + e_b), and one rounding.
@@ -199,7 +197,7 @@ class Bounded:
         underflows = self.format.underflows(self.peak + other.peak)
         reach = self._with_lost_products(np.abs(value), other, np.multiply)
         error = self.format.error_bound(value, reach, carried, 1, underflows)
-        product = Bounded(value, error, self.format, sizes=partial(_terms, np.multiply, self, other))
+        product = Bounded(value, error, self.format, sizes=lambda: self.scale * other.scale)
         if type(other.parts) is float:
             return product
         fits = (self.magnitude + self.error) * other.parts <= self.format.largest
@@ -232,7 +230,7 @@ class Bounded:
                 gamma = self.format.gamma(product.terms, self.format.products)
                 carried = carried + gamma * (addend.magnitude + addend.error)
         error = self.format.error_bound(value, np.abs(value), carried, roundings=1, underflows=1)
-        return Bounded(value, error, self.format, sizes=partial(_terms, np.add, self, other))
+        return Bounded(value, error, self.format, sizes=lambda: self.scale + other.scale)
 
     def sum(self, axis: int | tuple[int, ...] | None = None) -> Bounded:
         """Sum over an axis, over several, or over all n elements, in any order: γ_n Σ(|v| + e) + Σe.
@@ -244,7 +242,7 @@ class Bounded:
         carried = EXACT if self.is_exact else np.add.reduce(self.error, axis)
         accumulator = self.format.sums if isinstance(axis, int) else self.format.totals
         error = self.format.error_bound(value, reach, carried, n, n, accumulator)
-        return Bounded(value, error, self.format, sizes=partial(_summed, self, axis))
+        return Bounded(value, error, self.format, sizes=lambda: np.add.reduce(self.scale, axis))
 
     def __truediv__(self, divisor: int | Bounded) -> Bounded:
         """Divide by a whole number: exact for a power of two, else 3 roundings.
@@ -273,7 +271,7 @@ class Bounded:
 
     def _scaled(self, value: Real, scale: float, factor: int) -> Bounded:
         carried = EXACT if self.is_exact else self.error * scale
-        roundings, lost = 0 if _is_power_of_two(factor) else 3, self.format.lost_in_scaling(factor)
+        roundings, lost = 0 if factor & (factor - 1) == 0 else 3, self.format.lost_in_scaling(factor)
         if lost:
             carried = carried + lost * np.abs(value)
         error = self.format.error_bound(value, np.abs(value), carried, roundings, underflows=3)
@@ -292,20 +290,11 @@ class Bounded:
         """The larger of two, element by element: exact, and no error grows."""
         value = np.maximum(self.value, other.value)
         error = np.maximum(self.error, other.error) + np.zeros(value.shape)
-        return Bounded(value, error, self.format, sizes=partial(_terms, np.maximum, self, other))
+        return Bounded(value, error, self.format, sizes=lambda: np.maximum(self.scale, other.scale))
 
     def __abs__(self) -> Bounded:
         """|v|: exact, and no error grows."""
         return Bounded(self.magnitude, self.error, self.format, sizes=self.sizes)
-
-
-def _terms(operation: Callable[[Real, Real], Real], a: Bounded, b: Bounded) -> Real:
-    """Return how large the terms of a result are, where its operands are as large as theirs."""
-    return operation(a.scale, b.scale)
-
-
-def _summed(terms: Bounded, axis: int | tuple[int, ...] | None) -> Real:
-    return np.add.reduce(terms.scale, axis)
 
 
 def _carried(a: Bounded, b: Bounded, product: Callable[[Real, Real], Real]) -> Error:
@@ -313,7 +302,3 @@ def _carried(a: Bounded, b: Bounded, product: Callable[[Real, Real], Real]) -> E
     from_right = EXACT if b.is_exact else product(a.magnitude, np.asarray(b.error))
     from_left = EXACT if a.is_exact else product(np.asarray(a.error), b.magnitude + b.error)
     return both_errors(from_left, from_right)
-
-
-def _is_power_of_two(n: int) -> bool:
-    return n > 0 and n & (n - 1) == 0

@@ -86,10 +86,6 @@ class CrossEntropy:
     def smooth(self, y: Array) -> Array:
         return (1 - self.smoothing) * y + self.smoothing / y.shape[-1] if self.smoothing else y
 
-    def weight(self, y: Bounded) -> Real:
-        """Return the largest size of each target."""
-        return (1 - self.smoothing) * y.magnitude + self.smoothing / y.shape[-1]
-
     def value(self, y_hat: Array, y: Array) -> Array:
         return -self.smooth(y) * log_softmax(y_hat)
 
@@ -104,7 +100,7 @@ class CrossEntropy:
     def value_bounded(self, y_hat: Bounded, y: Bounded) -> Bounded:
         log_p, form = LogSoftmax.of(y_hat), y_hat.format
         error = log_p.error + (form.gamma(2) * log_p.normalizer if self.by_class else 0.0)
-        weight = self.weight(y)
+        weight = self.smooth(y.magnitude)
         reach = weight * (np.abs(log_p.value) + error)
         off = np.where(weight > 0, weight * error + form.gamma(2 + self.roundings) * reach, 0.0)
         value = np.where(weight > 0, -self.smooth(y.value) * log_p.value, 0.0)
@@ -117,7 +113,7 @@ class CrossEntropy:
     def gradient_bounded(self, y_hat: Bounded, y: Bounded, roundings: int) -> Bounded:
         log_p, form, n = LogSoftmax.of(y_hat), y_hat.format, y.shape[-1]
         p, off = np.exp(log_p.value), log_p.softmax_error(form)
-        weight = self.weight(y)
+        weight = self.smooth(y.magnitude)
         total = weight.sum(axis=-1, keepdims=True)
         common = self.roundings + 2 + roundings
         error = off * total * (1 + form.gamma(n + common)) + form.gamma(n + common) * p * total
@@ -130,14 +126,14 @@ class CrossEntropy:
         values = []
         for z, target in zip(_rows(y_hat), self._targets(y), strict=True):
             values += [-t * log_p for t, log_p in zip(target, _log_p(z), strict=True)]
-        return _ball(values, y)
+        return Ball.of(values, y.shape)
 
     def gradient_balls(self, y_hat: Ball, y: Ball) -> Ball:
         gradients = []
         for z, target in zip(_rows(y_hat), self._targets(y), strict=True):
             total = sum(target, flint.arb(0))
             gradients += [log_p.exp() * total - t for t, log_p in zip(target, _log_p(z), strict=True)]
-        return _ball(gradients, y)
+        return Ball.of(gradients, y.shape)
 
     def _targets(self, y: Ball) -> list[list[Any]]:
         s = flint.arb(self.smoothing)
@@ -158,10 +154,6 @@ class CrossEntropy:
 def _rows(ball: Ball) -> list[list[Any]]:
     entries, n = ball.matrix.entries(), ball.shape[1]
     return [entries[i : i + n] for i in range(0, len(entries), n)]
-
-
-def _ball(entries: list[Any], like: Ball) -> Ball:
-    return Ball(flint.arb_mat(len(entries) // like.shape[1], like.shape[1], entries), like.shape)
 
 
 def _log_p(z: list[Any]) -> list[Any]:
