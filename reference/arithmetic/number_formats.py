@@ -107,12 +107,10 @@ class Format:
 
     @property
     def certified(self) -> Format:
-        """The same format for certified values."""
         return replace(self, evaluation=0.0)
 
     @property
     def has_16_bits(self) -> bool:
-        """Whether this is bfloat16 or float16."""
         return self.name in SIXTEEN_BITS
 
     @property

@@ -77,22 +77,18 @@ def pairwise(function: Callable[[flint.arb, flint.arb], flint.arb]) -> Callable[
 
 
 def _divided_value(terms: Terms, over: str) -> Elementary:
-    def plain(y_hat: Array, y: Array) -> Array:
-        total = terms.value.plain(y_hat, y).sum(axis=(-2, -1))
-        return total / count(y.shape, over)
+    def divided(line: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda y_hat, y: line(y_hat, y).sum(axis=(-2, -1)) / count(y.shape, over)
 
     def bounded(y_hat: Bounded, y: Bounded) -> Bounded:
         """Divide each term, which is the wider bound; but the sum may overflow where the mean does not."""
         each = terms.value.bounded(y_hat, y)
-        divided = (each / count(y.shape, over)).sum(axis=(-2, -1))
+        mean = (each / count(y.shape, over)).sum(axis=(-2, -1))
         overflows = ~np.isfinite(each.sum(axis=(-2, -1)).error)
-        error = np.where(overflows, np.inf, divided.error)
-        return Bounded(divided.value, error, y.format, sizes=divided.sizes)
+        return Bounded(mean.value, np.where(overflows, np.inf, mean.error), y.format, sizes=mean.sizes)
 
-    def balls(y_hat: Ball, y: Ball) -> Ball:
-        return terms.value.balls(y_hat, y).sum(axis=(-2, -1)) / count(y.shape, over)
-
-    return Elementary(terms.value.equation, plain, bounded, balls)
+    value = terms.value
+    return Elementary(value.equation, divided(value.plain), bounded, divided(value.balls))
 
 
 def _divided_gradient(terms: Terms, over: str) -> Elementary:
