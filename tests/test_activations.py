@@ -162,32 +162,22 @@ uncertain = st.tuples(
 )
 
 
-@EACH
-@settings(max_examples=40)
-@given(drawn=st.lists(uncertain, min_size=30, max_size=30))
-def test_wherever_z_is_within_its_error_the_truth_is_within_the_bound(name, drawn):
-    z, e, part = (np.array(column) for column in zip(*drawn, strict=True))
-    t = z + part * e
-    e = np.maximum(e, np.abs(t - z) * (1 + 2.0**-52))  # both are rounded
-    true = truth(name, t)
-    for form in FORMATS.values():
-        for line, split in zip(bounds(name, z, form, e), true, strict=True):
-            assert not outside(line.value, line, split).any()
-
-
 @EACH_FORMAT
 @EACH
-def test_wherever_z_is_within_its_error_each_form_is_within_the_bound(name, dtype):
+@settings(max_examples=15)
+@given(drawn=st.lists(uncertain, min_size=40, max_size=40))
+def test_wherever_z_is_within_its_error_the_truth_and_each_form_are_within_the_bound(name, dtype, drawn):
     """The rounding that is allowed is that at t, not that at z."""
-    rng = np.random.default_rng(11)
-    for e in (1e-6, 0.01, 0.3, 3.0):
-        t = rng.uniform(-25, 25, 400).astype(DTYPES[dtype]).astype(np.float64)
-        z = t + e * rng.uniform(-1, 1, t.shape)
-        lines = bounds(name, z, FORMATS[dtype], np.full(z.shape, e * (1 + 1e-9)))
-        for claims in in_each_form(name, t, dtype):
-            for array, line in zip(claims, lines, strict=True):
-                apart = np.abs(array.astype(np.float64) - line.value)
-                assert not (apart > line.error).any(), (e, t[apart > line.error])
+    t, e, part = (np.array(column) for column in zip(*drawn, strict=True))
+    t = t.astype(DTYPES[dtype]).astype(np.float64)
+    z = t + part * e
+    lines = bounds(name, z, FORMATS[dtype], np.maximum(e, np.abs(t - z) * (1 + 2.0**-52)))  # both are rounded
+    for line, split in zip(lines, truth(name, t), strict=True):
+        assert not outside(line.value, line, split).any()
+    for claims in in_each_form(name, t, dtype):
+        for array, line in zip(claims, lines, strict=True):
+            apart = np.abs(array.astype(np.float64) - line.value)
+            assert not (apart > line.error).any(), t[apart > line.error]
 
 
 # Constants, and tightness.
@@ -261,24 +251,6 @@ def test_no_bound_at_an_exact_z_is_looser_than_documented(name, form):
         most = allowed(z, line.value) * unit * (1 + 1e-5) + underflow * 1.001
         error = np.broadcast_to(line.error, z.shape)
         assert not z[error > most].tolist(), (error / most).max()
-
-
-# Each guard trips.
-
-
-def test_the_two_gelus_differ_in_every_format_that_can_show_it():
-    z = np.array([1.0, -1.0, 2.0])
-    for one, other in (("gelu_erf", "gelu_tanh"), ("gelu_tanh", "gelu_erf")):
-        for form in (FLOAT64, FLOAT32):
-            for line, (claimed, _, _) in zip(bounds(one, z, form), truth(other, z), strict=True):
-                assert np.all(np.abs(claimed - line.value) > line.error)
-
-
-def test_a_softplus_that_is_z_above_20_is_outside_in_float64_and_inside_in_float32():
-    z = np.linspace(20.1, 30, 50).astype(np.float32).astype(np.float64)
-    for form, differs in ((FLOAT64, True), (FLOAT32, False)):
-        for claimed, line in zip((z, 1), bounds("softplus", z, form), strict=True):
-            assert np.all((np.abs(claimed - line.value) > line.error) == differs)
 
 
 @pytest.mark.parametrize("name", ["gelu_erf", "gelu_tanh", "silu", "softplus", "elu", "log_sigmoid"])

@@ -159,25 +159,18 @@ def test_balls_against_sixty_digits_and_difference_quotients(name, reduction, sm
 @EVERY
 @DTYPES
 def test_every_program_is_within_the_bound_at_random_and_extreme_points(name, reduction, dtype):
-    points = [draw(name, dtype, seed, spread=spread) for seed in range(8) for spread in (1e-3, 1, 3, 10)]
+    """So is the float64 value where nothing is certified: the evaluation's own rounding is in the bound."""
+    points = [draw(name, dtype, seed, spread=spread) for seed in range(4) for spread in (1e-3, 1, 3, 10)]
     rule = rule_of(name, reduction, dtype)
     for y_hat, y in [*points, extreme(name, dtype)]:
-        derived = [certified(line, y_hat, y) for line in (rule.value, rule.gradient)]
+        lines = rule.value, rule.gradient
+        derived = [certified(line, y_hat, y) for line in lines]
         assert all(np.isfinite(line.error).all() for line in derived)
         for run in (through_numpy, *FRAMEWORKS):
             assert all(map(is_within, run(name, reduction, y_hat, y), derived)), run
-
-
-@EVERY
-def test_the_float64_value_is_within_its_own_bound(name, reduction):
-    """Where nothing is certified, the evaluation's own rounding is in the bound."""
-    rule = rule_of(name, reduction, "float64")
-    points = [draw(name, "float64", seed, spread=5.0) for seed in range(5)]
-    for y_hat, y in [*points, extreme(name, "float64")]:
-        for line in (rule.value, rule.gradient):
-            derived = line(Bounded.exact(y_hat, PRINTED), Bounded.exact(y, PRINTED))
-            high, low, radius = in_balls(line, y_hat, y).split()
-            assert (np.abs(derived.value - high - low) <= derived.error + radius).all()
+        for line, ball in zip(lines, derived, strict=True):
+            own = line(Bounded.exact(y_hat, PRINTED), Bounded.exact(y, PRINTED))
+            assert (np.abs(own.value - ball.value - ball.low) <= own.error).all()
 
 
 @EVERY
@@ -297,25 +290,18 @@ def test_l1_is_a_slope_of_0_where_the_prediction_is_the_target_and_jax_has_1_the
 
 
 @DTYPES
-def test_huber_is_smooth_at_delta(dtype):
+def test_huber_is_smooth_at_delta_and_optax_slope_of_a_small_difference_may_be_0(dtype):
+    """δ + (m − δ) is off by u·δ, and is 0 for a difference of 1e-20: correct, and no digit is certified."""
     delta = np.dtype(dtype).type(0.7)
-    d = np.array([[np.nextafter(delta, 0), delta, np.nextafter(delta, 9), -delta]], dtype)
+    around = [np.nextafter(delta, 0), delta, np.nextafter(delta, 9), -delta]
+    d = np.array([[1e-20, 0.01, 0.03, *around]], dtype)
     y = np.zeros_like(d)
     for name, number in (("huber", {"delta": 0.7}), ("smooth_l1", {"beta": 0.7})):
-        rule = rule_of(name, "mean", dtype, **number)
+        rule = rule_of(name, "sum", dtype, **number)
         derived = [certified(line, d, y) for line in (rule.value, rule.gradient)]
         for run in FRAMEWORKS:
-            assert all(map(is_within, run(name, "mean", d, y, **number), derived))
-
-
-@DTYPES
-def test_optax_slope_of_a_small_difference_may_be_0(dtype):
-    """δ + (m − δ) is off by u·δ, and is 0 for a difference of 1e-20: correct, and no digit is certified."""
-    y_hat, y = np.array([[1e-20, 0.01, 0.03, 0.05]], dtype), np.zeros((1, 4), dtype)
-    derived = certified(rule_of("huber", "sum", dtype).gradient, y_hat, y)
-    gradients = [run("huber", "sum", y_hat, y)[1] for run in FRAMEWORKS]
-    assert all(is_within(gradient, derived) for gradient in gradients)
-    assert gradients[1][0, 0] == 0
+            assert all(map(is_within, run(name, "sum", d, y, **number), derived))
+    assert through_jax("huber", "sum", d, y, delta=0.7)[1][0, 0] == 0
 
 
 # what is promised nowhere
