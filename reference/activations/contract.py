@@ -93,9 +93,9 @@ class Contract:
         return of_z(equation, plain or self.function, self.bounded, enclosure)
 
 
-def overflows(exponent: Real, form: Format) -> NDArray[np.bool_]:
-    """Say where e to this power may overflow, as an implementation computes it."""
-    return exponent > math.log(form.largest / 2)
+def with_exponential(left: Spread) -> Callable[[Real, Error, Format], Real]:
+    """All that is `left` of a function, from z and e, is lost where e⁻ᶻ may overflow, and σ(z) be 0."""
+    return lambda z, e, form: np.where(e - z > math.log(form.largest / 2), left(z, e), 0)
 
 
 def rounding_unit(form: Format) -> float:

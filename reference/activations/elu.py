@@ -76,10 +76,6 @@ def _selu_slope_bounded(z: Bounded) -> Bounded:
     return Bounded(slope.value, slope.error + jump * SLACK, z.format, parts=slope.parts)
 
 
-def _selu_ball(t: flint.arb) -> flint.arb:
-    return flint.arb(LAMBDA) * (t.max(0) + flint.arb(ALPHA) * t.min(0).expm1())
-
-
 def _selu_slope_ball(t: flint.arb) -> flint.arb:
     """λ, λαeᶻ, or all between where the ball holds points on both sides of the kink."""
     above = flint.arb(LAMBDA)
@@ -106,7 +102,8 @@ _SELU_SLOPE = Contract(
 )
 SELU = Activation(
     Contract(selu, lambda z, e: BELOW * _spread(z, e), _selu_rounding).as_elementary(
-        "λ{0} where {0} > 0, else λα(e^({0}) − 1)", _selu_ball
+        "λ{0} where {0} > 0, else λα(e^({0}) − 1)",
+        lambda t: flint.arb(LAMBDA) * (t.max(0) + flint.arb(ALPHA) * t.min(0).expm1()),
     ),
     of_z("λ where {0} > 0, else λαe^({0})", _selu_slope, _selu_slope_bounded, _selu_slope_ball),
 )

@@ -134,10 +134,6 @@ def _cdf_ball(t: flint.arb) -> flint.arb:
     return (-t / flint.arb(2).sqrt()).erfc() / 2
 
 
-def _erf_slope_ball(t: flint.arb) -> flint.arb:
-    return _cdf_ball(t) + t * (-t * t / 2).exp() / (2 * flint.arb.pi()).sqrt()
-
-
 def _argument(t: flint.arb) -> flint.arb:
     """2p, because ½(1 + tanh p) = σ(2p), which keeps its digits in the lower tail."""
     cubic = flint.arb(flint.fmpq(44715, 10**6))
@@ -160,7 +156,10 @@ GELU_ERF = Activation(
         _erf_slope_rounding,
         times_z=True,
         parts=lambda size: np.maximum(size, 1),  # g·z·φ(z)
-    ).as_elementary("Φ({0}) + {0} · φ({0})", _erf_slope_ball),
+    ).as_elementary(
+        "Φ({0}) + {0} · φ({0})",
+        lambda t: _cdf_ball(t) + t * (-t * t / 2).exp() / (2 * flint.arb.pi()).sqrt(),
+    ),
 )
 GELU_TANH = Activation(
     Contract(

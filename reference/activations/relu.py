@@ -7,7 +7,7 @@ import flint
 import numpy as np
 
 from reference.activations.contract import Activation, Contract, of_z, rounding_unit, undecided
-from reference.arithmetic import EXACT, SLACK, Bounded, Elementary, Error, Real
+from reference.arithmetic import EXACT, SLACK, Bounded, Elementary, Real
 
 LEAK = Fraction(1, 100)
 
@@ -83,15 +83,6 @@ def leaky_relu(z: Real) -> Real:
     return np.where(z > 0, z, float(LEAK) * z)
 
 
-def _leaky_spread(z: Real, e: Error) -> Real:
-    return np.where(z + e > 0, e, np.multiply(float(LEAK), e))
-
-
-def _leaky_rounding(z: Real, e: Error, unit: float) -> Real:
-    """Two roundings below 0, of 0.01 and of the product; z itself is exact."""
-    return 2 * unit * float(LEAK) * np.maximum(e - z, 0)
-
-
 IDENTITY = Activation(
     of_z("{0}", lambda z: z, lambda z: z, lambda t: t),
     of_z("1", np.ones_like, lambda z: Bounded.exact(np.ones(z.shape), z.format), lambda _: flint.arb(1)),
@@ -103,7 +94,12 @@ RELU = Activation(
     has_the_same_slope_at_a=True,
 )
 LEAKY_RELU = Activation(
-    Contract(leaky_relu, _leaky_spread, _leaky_rounding).as_elementary(
+    Contract(
+        leaky_relu,
+        lambda z, e: np.where(z + e > 0, e, np.multiply(float(LEAK), e)),
+        # two roundings below 0, of 0.01 and of the product; z itself is exact
+        lambda z, e, unit: 2 * unit * float(LEAK) * np.maximum(e - z, 0),
+    ).as_elementary(
         "{0} where {0} > 0, else 0.01·{0}", lambda t: t.max(0) + flint.arb(flint.fmpq(1, 100)) * t.min(0)
     ),
     Step((0,), low=LEAK).elementary("1 where {0} > 0, else 0.01"),

@@ -4,9 +4,9 @@ import flint
 import numpy as np
 
 from reference.activations import sigmoid as logistic
-from reference.activations.contract import Activation, Contract, overflows, quadratic, relative
+from reference.activations.contract import Activation, Contract, quadratic, relative, with_exponential
 from reference.activations.sigmoid import highest, sigmoid
-from reference.arithmetic import Error, Format, Real
+from reference.arithmetic import Error, Real
 
 # Measured by tests/test_contract.py: at most 2.8 (XLA), PyTorch apart, above its threshold in float64.
 ULPS = 4
@@ -61,11 +61,6 @@ def _mirrored_slope_rounding(z: Real, e: Error, unit: float) -> Real:
     return np.maximum(_slope_rounding(-z, e, unit), absolute)
 
 
-def _slope_lost(z: Real, e: Error, form: Format) -> Real:
-    """All that is left of σ(z) where e⁻ᶻ may overflow."""
-    return np.where(overflows(e - z, form), highest(z, e), 0)
-
-
 def _ball(t: flint.arb) -> flint.arb:
     """max(z, 0) + ln(1 + e^{−|z|}), without |z|, which would not be monotone within a ball."""
     return t.exp().log1p() if t < 0 else t + (-t).exp().log1p()
@@ -105,20 +100,17 @@ def _silu_slope_rounding(z: Real, e: Error, unit: float) -> Real:
     return unit * here * (12 + (np.abs(z) + e) * lost)
 
 
-def _silu_lost(z: Real, e: Error, form: Format) -> Real:
-    """All that is left of z·σ(z) where e⁻ᶻ may overflow, and σ(z) be 0."""
-    left = np.abs(silu(z)) + (0 if type(e) is float else _silu_spread(z, e))
-    return np.where(overflows(e - z, form), left, 0)
+def _silu_highest(z: Real, e: Error) -> Real:
+    return np.abs(silu(z)) + (0 if type(e) is float else _silu_spread(z, e))
 
 
-def _silu_slope_lost(z: Real, e: Error, form: Format) -> Real:
-    """The same of the derivative, at most σ(z)·(1 + |z|) in size."""
-    return np.where(overflows(e - z, form), highest(z, e) * (1 + np.abs(z) + e), 0)
+def _silu_slope_highest(z: Real, e: Error) -> Real:
+    return highest(z, e) * (1 + np.abs(z) + e)
 
 
 SOFTPLUS = Activation(
     Contract(softplus, _spread, relative(softplus, _spread, ULPS)).as_elementary("ln(1 + e^({0}))", _ball),
-    Contract(sigmoid, logistic.spread, _slope_rounding, lost=_slope_lost).as_elementary(
+    Contract(sigmoid, logistic.spread, _slope_rounding, lost=with_exponential(highest)).as_elementary(
         "σ({0})", logistic.ball
     ),
 )
@@ -132,14 +124,18 @@ LOG_SIGMOID = Activation(
 )
 SILU = Activation(
     Contract(
-        silu, _silu_spread, relative(silu, _silu_spread, SILU_ULPS), times_z=True, lost=_silu_lost
+        silu,
+        _silu_spread,
+        relative(silu, _silu_spread, SILU_ULPS),
+        times_z=True,
+        lost=with_exponential(_silu_highest),
     ).as_elementary("{0} · σ({0})", lambda t: t * logistic.ball(t)),
     Contract(
         silu_slope,
         quadratic(silu_bend, M3, M2),
         _silu_slope_rounding,
         times_z=True,
-        lost=_silu_slope_lost,
+        lost=with_exponential(_silu_slope_highest),
         parts=lambda size: np.maximum(size, 1),  # g·z·σ(z)·(1 − σ(z))
     ).as_elementary(
         "σ({0}) · (1 + {0} · (1 − σ({0})))",

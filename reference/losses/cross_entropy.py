@@ -136,6 +136,8 @@ class CrossEntropy:
         return Ball.of(gradients, y.shape)
 
     def _targets(self, y: Ball) -> list[list[Any]]:
+        if not self.smoothing:
+            return _rows(y)
         s = flint.arb(self.smoothing)
         return [[(1 - s) * target + s / len(row) for target in row] for row in _rows(y)]
 
