@@ -45,23 +45,25 @@ class Saturating:
     def value_bounded(self, z: Bounded) -> Bounded:
         value, form = self.function(z.value), z.format
         unit = form.unit_roundoff + EVALUATION
-        error = 2 * self.ulps_of(form) * unit * np.abs(value) + 2 * form.underflow
-        error = error if z.is_exact else error + self.spread(z.value, z.error)
+        moved = 0.0 if z.is_exact else self.spread(z.value, z.error)
+        error = 2 * self.ulps_of(form) * unit * (np.abs(value) + moved) + 2 * form.underflow + moved
         return Bounded(value, _assembled(z, value, error), form)
 
     def slope_bounded(self, z: Bounded, a: Bounded) -> Bounded:
         """Bound the derivative whichever form an implementation computes.
 
         The value is the form from z, which keeps its digits where the unit is saturated. The form from a
-        differs from it by what σ(z) was allowed, so the bound holds the distance between the two.
+        differs from it by what σ(z) was allowed, so the bound holds the distance between the two. What is
+        rounded is as large as it is at t; where z is exact, 8 units pay for that of the form from a, too.
         """
         value, other = self.slope(z.value), self.slope_from_a(a.value)
         unit = z.format.unit_roundoff + EVALUATION
-        by_z = 4 * self.ulps_of(z.format) * unit * value
+        units, moved = 4 * self.ulps_of(z.format) * unit, self.a_spread(a.value, a.error, unit)
+        by_z, by_a = units * value, np.abs(value - other) + moved + 8 * unit * np.abs(other)
         if not z.is_exact:
-            by_z = by_z + self.slope_spread(z.value, z.error)
-        by_a = np.abs(value - other) + self.a_spread(a.value, a.error, unit)
-        by_a = by_a + 8 * unit * np.abs(other)
+            by_a = by_a + 8 * unit * moved
+            moved = self.slope_spread(z.value, z.error)
+            by_z = by_z + units * moved + moved
         error = _assembled(z, value, np.maximum(by_a, by_z) + 2 * z.format.underflow)
         parts = 1.0 if self.parts == 1 else np.full(z.shape, self.parts)
         return Bounded(value, error, z.format, parts=parts)
