@@ -111,13 +111,10 @@ def test_a_sum_stays_inside_its_bound_in_any_order(values, order):
     assert inside(pairs, bounded)
 
 
-def test_what_is_exactly_zero_has_no_error():
+def test_what_is_exactly_zero_has_no_error_and_scaling_by_a_power_of_two_is_exact():
     zero = exact(np.zeros((2, 3)), "float64") @ exact(np.ones((3, 2)), "float64")
     assert np.all(zero.value == 0)
     assert np.all(zero.error == 0)
-
-
-def test_scaling_by_a_power_of_two_is_exact():
     values = exact(np.array([0.1, 0.2]), "float64")
     underflow = 3 * FLOAT64.smallest_normal
     assert np.all((values / 2).error <= underflow)
@@ -134,11 +131,8 @@ def test_nothing_is_promised_where_a_step_may_overflow():
     assert np.isinf(cancelling.error)
 
 
-def test_printed_numbers_have_no_roundings_of_a_format():
+def test_gamma_of_a_million_roundings_and_of_printed_numbers_which_have_no_format():
     assert np.all((Bounded.exact(np.array([1.0]), PRINTED) / 3).error <= 1e-15)
-
-
-def test_gamma_of_a_million_roundings():
     # (1 + u)ⁿ − 1 would be exactly 0 in float64 for float64's u; γ_n is not
     assert FLOAT64.gamma(10**6) == pytest.approx(2e6 * 2.0**-53, rel=1e-6)
     assert FLOAT64.gamma(1) < FLOAT32.gamma(1) < FLOAT32.gamma(2)

@@ -62,19 +62,14 @@ def extreme(name, dtype):
     return y_hat, y
 
 
-def numbers_of(name, dtype, numbers):
-    return rounded({**NUMBERS.get(name, {}), **numbers}, dtype)
-
-
 def rule_of(name, reduction, dtype, **numbers):
-    return loss_rule(name, reduction, numbers_of(name, dtype, numbers))
+    return loss_rule(name, reduction, rounded({**NUMBERS.get(name, {}), **numbers}, dtype))
 
 
 def problem_of(name, reduction, y_hat, y, **numbers):
     """A problem whose last activation is ŷ, for what takes a problem."""
-    dtype = str(y.dtype)
-    given = numbers_of(name, dtype, numbers)
-    return Problem("a test", dtype, (), MappingProxyType({}), y_hat, y, name, reduction, 0.1, given)
+    given = rounded({**NUMBERS.get(name, {}), **numbers}, str(y.dtype))
+    return Problem("a test", str(y.dtype), (), MappingProxyType({}), y_hat, y, name, reduction, 0.1, given)
 
 
 def in_balls(line, y_hat, y):
@@ -139,21 +134,16 @@ def test_balls_against_sixty_digits_and_difference_quotients(name, reduction, sm
     rule = rule_of(name, reduction, "float64", **numbers)
     problem = problem_of(name, reduction, y_hat, y, **numbers)
 
-    def exact(moved=(), step=Decimal(0)):
+    def exact(i=0, j=0, step=Decimal(0)):
         rows = decimals.decimals(y_hat)
-        if moved:
-            rows[moved[0]][moved[1]] += step
+        rows[i][j] += step
         return decimals.reduced(problem, zip(rows, decimals.decimals(y), strict=True))
 
-    def is_near(ball, number):
-        return abs(Decimal(ball.mid().str(55, radius=False)) - number) < Decimal("1e-36")
-
-    (value,) = in_balls(rule.value, y_hat, y).matrix.entries()
-    assert is_near(value, exact())
-    gradient = in_balls(rule.gradient, y_hat, y).matrix.entries()
-    for entry, index in zip(gradient, np.ndindex(y.shape), strict=True):
-        up, down = exact(index, decimals.STEP), exact(index, -decimals.STEP)
-        assert is_near(entry, (up - down) / (2 * decimals.STEP)), index
+    sides = [[exact(i, j, side * decimals.STEP) for i, j in np.ndindex(y.shape)] for side in (1, -1)]
+    quotients = [(up - down) / (2 * decimals.STEP) for up, down in zip(*sides, strict=True)]
+    for line, numbers in ((rule.value, [exact()]), (rule.gradient, quotients)):
+        for ball, number in zip(in_balls(line, y_hat, y).matrix.entries(), numbers, strict=True):
+            assert abs(Decimal(ball.mid().str(55, radius=False)) - number) < Decimal("1e-36")
 
 
 @EVERY
@@ -336,14 +326,12 @@ def test_mistaken_losses_differ(name, reduction, dtype):
     wrong = [rule_of(name, {"sum": "mean", "mean": "sum"}[reduction], dtype, **numbers)]
     others = {"label_smoothing": 0.0, "delta": 1.0, "beta": 1.0}.items()
     wrong += [rule_of(name, reduction, dtype, **{n: other}) for n, other in others if n in NUMBERS[name]]
-    claims = [(rule.value(y_hat, y), rule.gradient(y_hat, y)) for rule in wrong]
-    if "softmax" in name:
-        claims.append((right.value(y_hat, y) / 4, right.gradient(y_hat, y) / 4))
-    if name == "binary_cross_entropy_with_logits":
-        claims.append((right.value(stable(y_hat), y), right.gradient(stable(y_hat), y)))
-    for value, gradient in claims:
-        assert differs(value, right.value, y_hat, y)
-        assert differs(gradient, right.gradient, y_hat, y)
+    for which in ("value", "gradient"):
+        line = getattr(right, which)
+        claims = [getattr(rule, which)(y_hat, y) for rule in wrong]
+        claims += [line(y_hat, y) / 4] if "softmax" in name else []
+        claims += [line(stable(y_hat), y)] if name.endswith("with_logits") else []
+        assert all(differs(claimed, line, y_hat, y) for claimed in claims)
 
 
 def test_pytorch_clamps_the_logarithm_and_the_gradient_of_a_probability():
