@@ -3,14 +3,13 @@
 It shares no code with the reference, so what the tests derive from it is independent.
 """
 
+from collections.abc import Iterable
 from decimal import Decimal, getcontext, localcontext
 
 from cases import Problem
 
 getcontext().prec = 60
 STEP = Decimal("1e-20")
-
-Matrix = list[list[Decimal]]
 
 
 def decimals(array) -> list:
@@ -74,46 +73,51 @@ ACTIVATIONS = {
 
 def loss(problem: Problem, parameters: dict[str, list]) -> Decimal:
     """The loss as its name defines it, from the given parameters."""
-    total = Decimal(0)
-    x, y = decimals(problem.x), decimals(problem.y)
-    for example, target in zip(x, y, strict=True):
+    pairs = []
+    for example, target in zip(decimals(problem.x), decimals(problem.y), strict=True):
         a = example
         for k, activation in enumerate(problem.activations, start=1):
             rows = zip(parameters[f"W{k}"], parameters[f"b{k}"], strict=True)
             z = [sum((w * v for w, v in zip(row, a, strict=True)), b) for row, b in rows]
             a = [ACTIVATIONS[activation](value) for value in z]
-        total += of_example(problem, a, target)
+        pairs.append((a, target))
+    return reduced(problem, pairs)
+
+
+def reduced(problem: Problem, pairs: Iterable[tuple[list[Decimal], list[Decimal]]]) -> Decimal:
+    """The sum over the examples' predictions and targets, or the mean that the loss's name stands for."""
+    total = sum(of_example(problem, a, y) for a, y in pairs)
     if problem.reduction == "sum":
         return total
-    examples = "half_squared_error", "softmax_cross_entropy", "softmax_cross_entropy_with_integer_labels"
-    return total / (len(y) if problem.loss in examples else len(y) * len(y[0]))
-
-
-def of_example(problem: Problem, a: list[Decimal], y: list[Decimal]) -> Decimal:  # noqa: PLR0911 - one for each loss
-    """One example's part of the loss's sum."""
-    given = {name: Decimal(number) for name, number in problem.loss_numbers}
-    pairs = list(zip(a, y, strict=True))
-    match problem.loss:
-        case "half_squared_error":
-            return sum((p - t) ** 2 for p, t in pairs) / 2
-        case "mean_squared_error":
-            return sum((p - t) ** 2 for p, t in pairs)
-        case "softmax_cross_entropy" | "softmax_cross_entropy_with_integer_labels":
-            s, total = given.get("label_smoothing", Decimal(0)), sum(p.exp() for p in a)
-            return -sum(((1 - s) * t + s / len(y)) * (p.exp() / total).ln() for p, t in pairs)
-        case "binary_cross_entropy_with_logits":
-            return -sum(t * sigmoid(p).ln() + (1 - t) * sigmoid(-p).ln() for p, t in pairs)
-        case "binary_cross_entropy":
-            return -sum(t * p.ln() + (1 - t) * (1 - p).ln() for p, t in pairs)
-        case "huber":
-            return sum(huber(p - t, given["delta"]) for p, t in pairs)
-        case "smooth_l1":
-            return sum(huber(p - t, given["beta"]) / given["beta"] for p, t in pairs)
-    return sum(abs(p - t) for p, t in pairs)
+    over_examples = problem.loss == "half_squared_error" or problem.loss.startswith("softmax")
+    return total / (len(problem.y) if over_examples else problem.y.size)
 
 
 def huber(d: Decimal, delta: Decimal) -> Decimal:
     return d * d / 2 if abs(d) <= delta else delta * (abs(d) - delta / 2)
+
+
+# The losses that are a sum over the elements, from a prediction, its target and the loss's numbers.
+OF_ELEMENTS = {
+    "half_squared_error": lambda p, t, _: (p - t) ** 2 / 2,
+    "mean_squared_error": lambda p, t, _: (p - t) ** 2,
+    "binary_cross_entropy_with_logits": lambda p, t, _: -t * sigmoid(p).ln() - (1 - t) * sigmoid(-p).ln(),
+    "binary_cross_entropy": lambda p, t, _: -t * p.ln() - (1 - t) * (1 - p).ln(),
+    "huber": lambda p, t, given: huber(p - t, given["delta"]),
+    "smooth_l1": lambda p, t, given: huber(p - t, given["beta"]) / given["beta"],
+    "l1": lambda p, t, _: abs(p - t),
+}
+
+
+def of_example(problem: Problem, a: list[Decimal], y: list[Decimal]) -> Decimal:
+    """One example's part of the loss's sum."""
+    given = {name: Decimal(number) for name, number in problem.loss_numbers}
+    pairs = list(zip(a, y, strict=True))
+    if problem.loss in OF_ELEMENTS:
+        return sum(OF_ELEMENTS[problem.loss](p, t, given) for p, t in pairs)
+    assert problem.loss.startswith("softmax_cross_entropy")
+    s, total = given.get("label_smoothing", Decimal(0)), sum(p.exp() for p in a)
+    return -sum(((1 - s) * t + s / len(y)) * (p.exp() / total).ln() for p, t in pairs)
 
 
 def gradient(problem: Problem, name: str, index: tuple[int, ...]) -> Decimal:

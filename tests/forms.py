@@ -75,13 +75,8 @@ def two_terms(z):
     return np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))
 
 
-def log_sigmoid_slope(z, a):
-    e = np.exp(-np.abs(z))
-    return np.where(z < 0, 1 - e / (1 + e), e / (1 + e))
-
-
-def density(z):
-    return np.exp(-(z * z) / 2) * z.dtype.type(1 / math.sqrt(2 * math.pi))
+def z_density(z):
+    return z * (np.exp(-(z * z) / 2) * z.dtype.type(1 / math.sqrt(2 * math.pi)))
 
 
 def half(z):
@@ -106,32 +101,21 @@ def gelu_sigmoid_slope(z, a):
     return s + z * (s * (1 - s)) * (2 * inner_slope(z))
 
 
-def silu_slope(z, a):
-    s = plain_sigmoid(z)
-    return s * (1 + z * (1 - s))
-
-
-def silu_slope_from_a(z, a):
-    s = stable_sigmoid(z)
-    return s + a * (1 - s)
-
-
-def silu_slope_multiplied_out(z, a):
-    s = plain_sigmoid(z)
-    return s + z * (s - s * s)
+def of_sigmoid(sigmoid, function):
+    """A derivative as a function of z, of a and of σ(z)."""
+    return lambda z, a: function(z, a, sigmoid(z))
 
 
 def below(z):
     return np.minimum(z, 0)
 
 
-def softsign_difference(z, a):
-    r = 1 / (1 + np.abs(z))
-    return r - np.abs(z) / ((1 + np.abs(z)) * (1 + np.abs(z)))
+def step(low, high, inside=1, outside=0, of_a=False):
+    def slope(z, a):
+        t = a if of_a else z
+        return np.where((t > low) & (t < high), z.dtype.type(inside), z.dtype.type(outside))
 
-
-def step(z, low, high, inside, outside):
-    return np.where((z > low) & (z < high), z.dtype.type(inside), z.dtype.type(outside))
+    return slope
 
 
 VALUES = {
@@ -148,7 +132,7 @@ VALUES = {
     "silu": (lambda z: z / (1 + np.exp(-z)), lambda z: z * stable_sigmoid(z)),
     "leaky_relu": (
         lambda z: np.where(z > 0, z, z.dtype.type(0.01) * z),
-        lambda z: np.maximum(z, 0) + z.dtype.type(0.01) * np.minimum(z, 0),
+        lambda z: np.maximum(z, 0) + z.dtype.type(0.01) * below(z),
     ),
     "elu": (
         lambda z: np.where(z > 0, z, np.expm1(below(z))),
@@ -179,16 +163,20 @@ SLOPES = {
         lambda z, a: (1 / np.cosh(z)) * (1 / np.cosh(z)),
         lambda z, a: fused(np.ones_like(a), -a, a),
     ),
-    "relu": (lambda z, a: step(z, 0, np.inf, 1, 0), lambda z, a: step(a, 0, np.inf, 1, 0)),
+    "relu": (step(0, np.inf), step(0, np.inf, of_a=True)),
     "identity": (lambda z, a: np.ones_like(z), lambda z, a: np.ones_like(z)),
     "softplus": (lambda z, a: np.exp(z - a), lambda z, a: stable_sigmoid(z)),
     "gelu_erf": (
-        lambda z, a: 0.5 * (1 + ERF(half(z))) + z * density(z),
-        lambda z, a: 0.5 * ERFC(-half(z)) + z * density(z),
+        lambda z, a: 0.5 * (1 + ERF(half(z))) + z_density(z),
+        lambda z, a: 0.5 * ERFC(-half(z)) + z_density(z),
     ),
     "gelu_tanh": (gelu_tanh_slope, gelu_sigmoid_slope),
-    "silu": (silu_slope_from_a, silu_slope, silu_slope_multiplied_out),
-    "leaky_relu": (lambda z, a: step(z, 0, np.inf, 1, 0.01), lambda z, a: step(a, 0, np.inf, 1, 0.01)),
+    "silu": (
+        of_sigmoid(stable_sigmoid, lambda z, a, s: s + a * (1 - s)),
+        of_sigmoid(plain_sigmoid, lambda z, a, s: s * (1 + z * (1 - s))),
+        of_sigmoid(plain_sigmoid, lambda z, a, s: s + z * (s - s * s)),
+    ),
+    "leaky_relu": (step(0, np.inf, 1, 0.01), step(0, np.inf, 1, 0.01, of_a=True)),
     "elu": (lambda z, a: np.where(z > 0, z.dtype.type(1), a + 1), lambda z, a: np.exp(below(z))),
     "selu": (
         lambda z, a: np.where(z > 0, z.dtype.type(LAMBDA), a + z.dtype.type(LAMBDA * ALPHA)),
@@ -196,8 +184,14 @@ SLOPES = {
             z.dtype.type(LAMBDA) * np.where(z > 0, z.dtype.type(1), z.dtype.type(ALPHA) * np.exp(below(z)))
         ),
     ),
-    "hardtanh": (lambda z, a: step(a, -1, 1, 1, 0), lambda z, a: step(z, -1, 1, 1, 0)),
-    "relu6": (lambda z, a: step(a, 0, 6, 1, 0), lambda z, a: step(z, 0, 6, 1, 0)),
-    "softsign": (lambda z, a: (1 - np.abs(a)) * (1 - np.abs(a)), softsign_difference),
-    "log_sigmoid": (lambda z, a: 1 - np.exp(a), log_sigmoid_slope),
+    "hardtanh": (step(-1, 1, of_a=True), step(-1, 1)),
+    "relu6": (step(0, 6, of_a=True), step(0, 6)),
+    "softsign": (
+        lambda z, a: (1 - np.abs(a)) * (1 - np.abs(a)),
+        lambda z, a: 1 / (1 + np.abs(z)) - np.abs(z) / ((1 + np.abs(z)) * (1 + np.abs(z))),
+    ),
+    "log_sigmoid": (
+        lambda z, a: 1 - np.exp(a),
+        lambda z, a: np.where(z < 0, 1 - stable_sigmoid(z), stable_sigmoid(-z)),
+    ),
 }

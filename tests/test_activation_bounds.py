@@ -9,7 +9,7 @@ import mpmath
 import numpy as np
 import pytest
 
-from reference.activations import ACTIVATIONS, selu
+from reference.activations import ACTIVATIONS, elu
 from reference.activations.contract import undecided
 from reference.arithmetic import FLOAT32, FLOAT64, FORMATS, PRINTED, Bounded
 
@@ -36,7 +36,7 @@ ULPS = {
 
 @pytest.mark.parametrize("name", ULPS)
 def test_the_ulps_are_inside_and_half_as_many_again_are_outside(name):
-    """A unit in the last place is 2u of the number at most; float64 pays for its own evaluation as well."""
+    """A unit in the last place is 2u of the number at most; float64 pays for its own evaluation, too."""
     ulps, at, function = ULPS[name]
     with mpmath.workdps(40):
         exact = function(mpmath.mpf(at))
@@ -59,7 +59,7 @@ def test_the_ulps_of_16_bits_are_2_and_3_are_outside():
 
 @pytest.mark.parametrize("name", ["sigmoid", "tanh"])
 def test_a_slope_may_lose_what_its_activation_has_lost_and_no_four_times_its_plain_form(name):
-    """a is off by 4 or 8 ulps, which count in a(1 − a) and in 1 − a², beside 3 roundings of each."""
+    """a is off by 4 or 8 ulps, which count in a(1 − a) and in 1 − a², and 3 roundings of each."""
     z, unit = np.array([0.25, 0.75, -1.5]), 2.0**-24
     slope = bounds(name, z, FLOAT32)[1]
     if name == "sigmoid":
@@ -85,36 +85,38 @@ def scaled_elu():
 
 def test_selus_constants_are_the_papers_to_their_last_digit():
     with mpmath.workdps(60):
-        for stated, exact in zip((selu.LAMBDA, selu.ALPHA), scaled_elu(), strict=True):
+        for stated, exact in zip((elu.LAMBDA, elu.ALPHA), scaled_elu(), strict=True):
             assert abs(mpmath.mpf(stated) - exact) <= mpmath.mpf("0.5e-31")
-        assert abs(mpmath.mpf(selu.SCALE) - scaled_elu()[0]) <= mpmath.mpf(2) ** -53
-        assert abs(mpmath.mpf(selu.BELOW) - scaled_elu()[0] * scaled_elu()[1]) <= 6 * mpmath.mpf(2) ** -53
+        assert abs(mpmath.mpf(elu.SCALE) - scaled_elu()[0]) <= mpmath.mpf(2) ** -53
+        assert abs(mpmath.mpf(elu.BELOW) - scaled_elu()[0] * scaled_elu()[1]) <= 6 * mpmath.mpf(2) ** -53
 
 
-@pytest.mark.parametrize("side", [-1, 1])
-@pytest.mark.parametrize(
-    ("name", "kink"),
-    [
-        ("relu", 0),
-        ("leaky_relu", 0),
-        ("hardtanh", -1),
-        ("hardtanh", 1),
-        ("relu6", 0),
-        ("relu6", 6),
-        ("selu", 0),
-    ],
-)
-def test_a_z_exactly_as_far_from_a_kink_as_it_is_uncertain_is_undecided(name, kink, side):
-    e = 2.0**-6
-    for far, jumps in ((e, True), (e * (1 + 1e-6), False)):
-        slope = bounds(name, np.array([kink + side * far]), FLOAT64, np.array([e]))[1]
-        assert (np.max(slope.error) > 0.5) == jumps
+# By activation: its kinks, and the jump of its derivative there.
+KINKS = {"relu": ([0], 1), "leaky_relu": ([0], 0.99), "hardtanh": ([-1, 1], 1), "relu6": ([0, 6], 1)}
+KINKS["selu"] = ([0], 0.7073983534920435)
+
+
+@pytest.mark.parametrize("form", [FORMATS["float64"], FORMATS["float32"], FORMATS["bfloat16"]])
+@pytest.mark.parametrize("name", KINKS)
+def test_as_near_to_a_kink_as_z_is_uncertain_the_whole_jump_is_the_error_and_elsewhere_nothing(name, form):
+    kinks, jump = KINKS[name]
+    rounding, e = 40 * form.unit_roundoff + 4e-3, 2.0**-10
+    for z in [kink + side * e for kink in kinks for side in (-1, 1)]:
+        for share, least, most in ((1, jump, jump + rounding), (1 - 1e-6, 0, rounding)):
+            error = bounds(name, np.array([z]), form, np.array([e * share]))[1].error
+            assert least <= np.max(error) <= most
 
 
 def test_a_distance_too_small_for_the_slack_is_compared_as_it_is():
     """Printed numbers have no underflow: 2⁻¹⁰⁷⁰ ± 2⁻¹⁰⁷⁰ may be 0, and what is nearer to itself may not."""
     z, e = np.full(2, 2.0**-1070), np.array([2.0**-1070, 2.0**-1071])
     assert undecided(Bounded(z, e, PRINTED), 0).tolist() == [True, False]
+
+
+def test_a_subnormal_z_may_be_read_as_zero_at_a_kink():
+    error = bounds("leaky_relu", np.array([1e-320, 1e-300]), FLOAT64)[1].error
+    assert error[0] >= 0.99
+    assert error[1] == 0
 
 
 # At z = −8 the largest factor that is multiplied in on its own: 1 − a, λα, z, or zp'.

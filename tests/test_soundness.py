@@ -48,20 +48,15 @@ def never_outside(problem, variant, certify):
         with np.errstate(over="ignore", invalid="ignore"):  # float16 overflows where others do not
             yield variant.outcome(problem)
 
-    one = variant.accumulator
-    declared = Accumulators(products=one, sums=one, totals=one)
+    declared = Accumulators(*[variant.accumulator] * 3)
     promises = outcome(problem.depth)
     (step,) = judge(problem, implementation, promises, certify=certify, accumulators=declared)
     subject = Subject(problem.case, str(variant), "", problem.dtype)
-    alarms = [
-        sentence(finding, subject) for finding in step.failures if finding.verdict is not Verdict.UNDECIDED
-    ]
-    assert not alarms, "\n".join(alarms)
+    alarms = [one for one in step.failures if one.verdict is not Verdict.UNDECIDED]
+    assert not alarms, "\n".join(sentence(one, subject) for one in alarms)
 
 
 def test_a_correct_variant_is_never_outside_its_bound(request):
-    many = settings(
-        max_examples=request.config.getoption("--random"),
-        suppress_health_check=[HealthCheck.too_slow],
-    )
+    count = request.config.getoption("--random")
+    many = settings(max_examples=count, suppress_health_check=[HealthCheck.too_slow])
     many(given(problems(), variants, st.booleans())(never_outside))()

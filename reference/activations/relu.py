@@ -1,22 +1,74 @@
-"""The rectified linear unit, max(z, 0), and its kink at 0."""
+"""Activations of straight pieces: the identity, and those with a kink where two pieces meet."""
+
+from dataclasses import dataclass
+from fractions import Fraction
 
 import flint
 import numpy as np
 
-from reference.activations.contract import Activation, of_z, stepped_slope
-from reference.arithmetic import Bounded, Real
+from reference.activations.contract import Activation, Contract, of_z, rounding_unit, undecided
+from reference.arithmetic import EXACT, SLACK, Bounded, Elementary, Real
+
+LEAK = Fraction(1, 100)
+
+
+@dataclass(frozen=True)
+class Step:
+    """A derivative that is 1 above the first kink and below the second, if there is one, and else `low`.
+
+    At a kink it is `low`, as in PyTorch; JAX has 1 at those of leaky_relu and hardtanh.
+    """
+
+    kinks: tuple[float, ...]
+    low: Fraction = Fraction(0)
+
+    def plain(self, z: Real) -> Real:
+        inside = z > self.kinks[0]
+        for top in self.kinks[1:]:
+            inside &= z < top
+        return np.where(inside, z.dtype.type(1), z.dtype.type(float(self.low)))
+
+    def bounded(self, z: Bounded) -> Bounded:
+        """Exact, or off by the whole jump where z may lie on either side; a `low` of 0.01 is rounded."""
+        value, either, low = self.plain(z.value), undecided(z, *self.kinks), float(self.low)
+        error = either * (1 - low) + rounding_unit(z.format) * low * (either | (value < 1)) * SLACK
+        return Bounded(value, error if error.any() else EXACT, z.format, sizes=lambda: np.ones(z.shape))
+
+    def ball(self, t: flint.arb) -> flint.arb:
+        """1, `low`, or all between where the ball holds points on both sides of a kink."""
+        low, tops = flint.arb(flint.fmpq(self.low.numerator, self.low.denominator)), self.kinks[1:]
+        if t > self.kinks[0] and all(t < top for top in tops):
+            return flint.arb(1)
+        is_outside = t <= self.kinks[0] or any(t >= top for top in tops)
+        return low if is_outside else flint.arb((1 + low) / 2, (1 - low) / 2)
+
+    def elementary(self, equation: str) -> Elementary:
+        return of_z(equation, self.plain, self.bounded, self.ball)
+
+
+def clipped(low: int, high: int, equation: str, slope_equation: str) -> Activation:
+    """z from `low` to `high`, and constant outside."""
+
+    def plain(z: Real) -> Real:
+        return np.clip(z, low, high)
+
+    def bounded(z: Bounded) -> Bounded:
+        """Exact, and steepest inside."""
+        if z.is_exact:
+            return Bounded(plain(z.value), EXACT, z.format)
+        reach = np.multiply(z.error, SLACK)
+        moves = (z.value + reach >= low) & (z.value - reach <= high)
+        return Bounded(plain(z.value), np.where(moves, z.error, EXACT), z.format)
+
+    value = of_z(equation, plain, bounded, lambda t: t.max(low).min(high))
+    return Activation(value, Step((low, high)).elementary(slope_equation), has_the_same_slope_at_a=True)
 
 
 def relu(z: Real) -> Real:
     return np.maximum(z, 0)
 
 
-def _slope(z: Real) -> Real:
-    """1 where z > 0, else 0; at the kink z = 0 it is 0, as in PyTorch and JAX."""
-    return (z > 0).astype(z.dtype)
-
-
-def _bounded(z: Bounded) -> Bounded:
+def _relu_bounded(z: Bounded) -> Bounded:
     """Relu is exact, never spreads an error, and is exactly 0 wherever all of z ± e is negative.
 
     What is subnormal may be flushed.
@@ -27,15 +79,31 @@ def _bounded(z: Bounded) -> Bounded:
     return Bounded(value, error + flushed * value if flushed.any() else error, z.format)
 
 
-def _slope_ball(z: flint.arb) -> flint.arb:
-    """0, 1, or all that lies between where the ball holds points on both sides of the kink."""
-    if z > 0:
-        return flint.arb(1)
-    return flint.arb(0) if z <= 0 else flint.arb(0.5, 0.5)
+def leaky_relu(z: Real) -> Real:
+    return np.where(z > 0, z, float(LEAK) * z)
 
 
-RELU = Activation(
-    of_z("max({0}, 0)", relu, _bounded, lambda t: t.max(0)),
-    of_z("1 where {0} > 0, else 0", _slope, stepped_slope(_slope, (0,)), _slope_ball),
+IDENTITY = Activation(
+    of_z("{0}", lambda z: z, lambda z: z, lambda t: t),
+    of_z("1", np.ones_like, lambda z: Bounded.exact(np.ones(z.shape), z.format), lambda _: flint.arb(1)),
     has_the_same_slope_at_a=True,
 )
+RELU = Activation(
+    of_z("max({0}, 0)", relu, _relu_bounded, lambda t: t.max(0)),
+    Step((0,)).elementary("1 where {0} > 0, else 0"),
+    has_the_same_slope_at_a=True,
+)
+LEAKY_RELU = Activation(
+    Contract(
+        leaky_relu,
+        lambda z, e: np.where(z + e > 0, e, np.multiply(float(LEAK), e)),
+        # two roundings below 0, of 0.01 and of the product; z itself is exact
+        lambda z, e, unit: 2 * unit * float(LEAK) * np.maximum(e - z, 0),
+    ).as_elementary(
+        "{0} where {0} > 0, else 0.01·{0}", lambda t: t.max(0) + flint.arb(flint.fmpq(1, 100)) * t.min(0)
+    ),
+    Step((0,), low=LEAK).elementary("1 where {0} > 0, else 0.01"),
+    has_the_same_slope_at_a=True,
+)
+HARDTANH = clipped(-1, 1, "min(max({0}, −1), 1)", "1 where |{0}| < 1, else 0")
+RELU6 = clipped(0, 6, "min(max({0}, 0), 6)", "1 where 0 < {0} < 6, else 0")

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from reference.activations.contract import Activation, Contract, bounded_by, of_z, relative
+from reference.activations.contract import Activation, Contract, relative
 from reference.arithmetic import Error, Format, Real
 
 # A sum and a quotient: two roundings, or 2 ulps. Measured by tests/test_contract.py.
@@ -10,7 +10,6 @@ ULPS = 2
 
 
 def softsign(z: Real) -> Real:
-    """z / (1 + |z|)."""
     return z / (1 + np.abs(z))
 
 
@@ -25,12 +24,12 @@ def _nearest(z: Real, e: Error) -> Real:
 
 
 def _spread(z: Real, e: Error) -> Real:
-    """sup |f(t) − f(z)| over |t − z| ≤ e, from f' ≤ 1/(1 + |t|)² at the t nearest to 0."""
+    """From f' ≤ 1/(1 + |t|)² at the t nearest to 0."""
     return np.minimum(np.square(_nearest(z, e)) * e, 2)
 
 
 def _slope_spread(z: Real, e: Error) -> Real:
-    """sup |f'(t) − f'(z)| over |t − z| ≤ e, from |f''| = 2/(1 + |t|)³ at the t nearest to 0."""
+    """From |f''| = 2/(1 + |t|)³ at the t nearest to 0."""
     return np.minimum(2 * _nearest(z, e) ** 3 * e, 1)
 
 
@@ -52,17 +51,16 @@ def _slope_lost(z: Real, e: Error, form: Format) -> Real:
     return np.where(np.square(1 + np.abs(z) + e) * form.smallest_normal > 1, _nearest(z, e), 0)
 
 
-_VALUE = Contract(softsign, _spread, relative(softsign, _spread, ULPS), lost=_lost)
-_SLOPE = Contract(
-    slope,
-    _slope_spread,
-    _slope_rounding,
-    times_z=True,
-    lost=_slope_lost,
-    parts=lambda size: np.maximum(size, 1),  # g·z·(1/(1 + |z|)²)
-)
-
 SOFTSIGN = Activation(
-    of_z("{0} / (1 + |{0}|)", softsign, bounded_by(_VALUE), lambda t: t / (1 + abs(t))),
-    of_z("1 / (1 + |{0}|)²", slope, bounded_by(_SLOPE), lambda t: 1 / (1 + abs(t)) ** 2),
+    Contract(softsign, _spread, relative(softsign, _spread, ULPS), lost=_lost).as_elementary(
+        "{0} / (1 + |{0}|)", lambda t: t / (1 + abs(t))
+    ),
+    Contract(
+        slope,
+        _slope_spread,
+        _slope_rounding,
+        times_z=True,
+        lost=_slope_lost,
+        parts=lambda size: np.maximum(size, 1),  # g·z·(1/(1 + |z|)²)
+    ).as_elementary("1 / (1 + |{0}|)²", lambda t: 1 / (1 + abs(t)) ** 2),
 )

@@ -13,46 +13,31 @@ from reference.arithmetic.elementary import (
     to_int,
 )
 from reference.arithmetic.number_formats import (
-    BFLOAT16,
     EVALUATION,
-    FLOAT16,
+    EXACT,
     FLOAT32,
     FLOAT64,
     FORMATS,
     NEGLIGIBLE,
     PRINTED,
     SLACK,
+    Error,
     Format,
+    Real,
     format_of,
+    max_element,
+    once,
 )
-from reference.arithmetic.real import EXACT, Error, Real, max_element, once
 
-__all__ = [
-    "BFLOAT16",
-    "BITS",
-    "EVALUATION",
-    "EXACT",
-    "FLOAT16",
-    "FLOAT32",
-    "FLOAT64",
-    "FORMATS",
-    "NEGLIGIBLE",
-    "PRINTED",
-    "SLACK",
-    "Ball",
-    "Bounded",
+__all__ = ["BITS", "Ball", "Bounded", "precision"]
+__all__ += ["EVALUATION", "EXACT", "FLOAT32", "FLOAT64", "FORMATS", "NEGLIGIBLE", "PRINTED", "SLACK"]
+__all__ += ["Error", "Format", "Real", "format_of", "max_element", "once"]
+__all__ += [
     "Elementary",
-    "Error",
-    "Format",
-    "Real",
     "as_row",
     "cast",
     "for_each_element",
-    "format_of",
-    "max_element",
     "maximum",
-    "once",
-    "precision",
     "quotient_up_to_one",
     "sqrt",
     "to_int",

@@ -21,7 +21,7 @@ import flint
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reference.arithmetic.real import Real
+from reference.arithmetic.number_formats import Real
 
 # Working precision: three times float64's, so that what cancels or saturates in float64 keeps its digits.
 BITS = 160
@@ -36,12 +36,7 @@ def precision(bits: int = BITS) -> AbstractContextManager[None]:
 class Ball:
     """An array of balls of any of the shapes the tape knows: (), (n,) and (m, n).
 
-    Attributes
-    ----------
-    matrix
-        The balls as an `arb_mat`; a vector is one row, a scalar is 1 by 1.
-    shape
-        The array's shape.
+    `matrix` holds them as an `arb_mat`; a vector is one row, a scalar is 1 by 1.
     """
 
     matrix: Any
@@ -50,20 +45,23 @@ class Ball:
     __array_ufunc__ = None  # so that `array @ ball` is left to this class
 
     @classmethod
+    def of(cls, entries: list[Any], shape: tuple[int, ...]) -> Ball:
+        """Make an array of its elements, which may be plain numbers, in the order of its rows."""
+        return cls(flint.arb_mat(*_rows_and_columns(shape), entries), shape)
+
+    @classmethod
     def exact(cls, value: ArrayLike) -> Ball:
         """Take binary numbers as they are; each is a ball of radius 0."""
         array = np.asarray(value, dtype=np.float64)
-        rows, columns = _rows_and_columns(array.shape)
-        return cls(flint.arb_mat(rows, columns, array.ravel().tolist()), array.shape)
+        return cls.of(array.ravel().tolist(), array.shape)
 
     @classmethod
     def of_fractions(cls, value: NDArray[Any], radius: NDArray[Any] | None = None) -> Ball:
         """Take fractions, each known to ± its radius if there is one; what is not binary widens its ball."""
-        rows, columns = _rows_and_columns(value.shape)
-        entries = [_ball(one) for one in value.flat]
+        entries = list(map(_ball, value.flat))
         if radius is not None:
-            entries = [flint.arb(entry, _ball(one)) for entry, one in zip(entries, radius.flat, strict=True)]
-        return cls(flint.arb_mat(rows, columns, entries), value.shape)
+            entries = list(map(flint.arb, entries, map(_ball, radius.flat)))
+        return cls.of(entries, value.shape)
 
     @property
     def mT(self) -> Ball:  # noqa: N802 - NumPy's name
@@ -74,10 +72,10 @@ class Ball:
 
     def __add__(self, other: Ball) -> Ball:
         """Element-wise sum; a vector is added to every row."""
-        return self._combined(other, operator.add)
+        return self.combined(other, operator.add)
 
     def __sub__(self, other: Ball) -> Ball:
-        return self._combined(other, operator.sub)
+        return self.combined(other, operator.sub)
 
     def __mul__(self, other: Ball) -> Ball:
         """Element-wise product; a scalar multiplies every element."""
@@ -93,10 +91,10 @@ class Ball:
         return self.map(abs)
 
     def sqrt(self) -> Ball:
-        return self.map(lambda entry: entry.sqrt())
+        return self.map(flint.arb.sqrt)
 
     def maximum(self, other: Ball) -> Ball:
-        return self.combined(other, lambda a, b: a.max(b))
+        return self.combined(other, flint.arb.max)
 
     def __truediv__(self, divisor: int | Ball) -> Ball:
         """Divide by a whole number, or element by element by another array."""
@@ -114,27 +112,20 @@ class Ball:
 
     def map(self, function: Callable[[Any], Any]) -> Ball:
         """Apply a function of one `flint.arb` to each element."""
-        rows, columns = _rows_and_columns(self.shape)
-        entries = [function(entry) for entry in self.matrix.entries()]
-        return Ball(flint.arb_mat(rows, columns, entries), self.shape)
-
-    def _combined(self, other: Ball, operation: Callable[[Any, Any], Any]) -> Ball:
-        """Add or subtract: of two arrays of one shape a matrix of FLINT does it at once."""
-        if self.shape == other.shape:
-            return Ball(operation(self.matrix, other.matrix), self.shape)
-        return self.combined(other, operation)
+        return Ball.of(list(map(function, self.matrix.entries())), self.shape)
 
     def combined(self, other: Ball, operation: Callable[[Any, Any], Any]) -> Ball:
         """Apply a function of two `flint.arb` to each pair of elements, broadcast to one shape."""
+        if self.shape == other.shape and operation in {operator.add, operator.sub}:
+            return Ball(operation(self.matrix, other.matrix), self.shape)  # FLINT does it at once
         shape = np.broadcast_shapes(self.shape, other.shape)
-        rows, columns = _rows_and_columns(shape)
-        pairs = zip(self._entries(rows, columns), other._entries(rows, columns), strict=True)
-        return Ball(flint.arb_mat(rows, columns, [operation(a, b) for a, b in pairs]), shape)
+        size = math.prod(shape)
+        return Ball.of(list(map(operation, self._repeated(size), other._repeated(size))), shape)
 
-    def _entries(self, rows: int, columns: int) -> list[Any]:
-        """Return the elements as if broadcast to that many rows and columns."""
+    def _repeated(self, size: int) -> list[Any]:
+        """Return the elements as if broadcast to so large an array: a scalar, or one row for all."""
         entries: list[Any] = self.matrix.entries()
-        return entries * (rows * columns // len(entries))
+        return entries * (size // len(entries))
 
     def split(self) -> tuple[Real, Real, Real]:
         """Return (high, low, radius): the exact value is within `radius` of high + low, element by element.
@@ -142,11 +133,14 @@ class Ball:
         One float64 would lose half an ulp, which is as much as a correct float64 result may be off by.
         """
         entries = self.matrix.entries()
-        high = [float(entry) for entry in entries]  # a ball's middle, as everywhere here
-        rests = [entry - near for entry, near in zip(entries, high, strict=True)]
-        low = [float(rest) for rest in rests]
-        radius = [float((rest - near).abs_upper()) for rest, near in zip(rests, low, strict=True)]
+        high = list(map(float, entries))  # a ball's middle, as everywhere here
+        rests = list(map(flint.arb.__sub__, entries, high))
+        low = list(map(float, rests))
+        radius = list(map(float, map(flint.arb.abs_upper, map(flint.arb.__sub__, rests, low))))
         return self._array(high), self._array(low), self._array(radius)
+
+    def _array(self, elements: list[float]) -> Real:
+        return np.array(elements).reshape(self.shape)
 
     def width(self) -> float:
         """Return log2 of the largest radius, relative to 1 and to the largest number: −∞ where all are exact.
@@ -161,17 +155,11 @@ class Ball:
 
     def middle(self) -> Ball:
         """Return the middles alone, as balls of radius 0."""
-        return self.map(lambda entry: entry.mid())
+        return Ball(self.matrix.mid(), self.shape)
 
     def widened(self, other: Ball, times: int) -> Ball:
         """Return balls that also hold what is `times` times as far away as the other's middles."""
-        pairs = zip(self.matrix.entries(), other.matrix.entries(), strict=True)
-        rows, columns = _rows_and_columns(self.shape)
-        entries = [one + flint.arb(0, (times * (one - another)).abs_upper()) for one, another in pairs]
-        return Ball(flint.arb_mat(rows, columns, entries), self.shape)
-
-    def _array(self, elements: list[float]) -> Real:
-        return np.array(elements).reshape(self.shape)
+        return self.combined(other, lambda a, b: a + flint.arb(0, (times * (a - b)).abs_upper()))
 
 
 def _log2(number: Any) -> float:  # noqa: ANN401 - python-flint has no types
@@ -185,11 +173,7 @@ def _ball(number: Fraction) -> Any:  # noqa: ANN401 - python-flint has no types
 
 
 def _rows_and_columns(shape: tuple[int, ...]) -> tuple[int, int]:
-    match shape:
-        case ():
-            return 1, 1
-        case (n,):
-            return 1, n
-        case (m, n):
-            return m, n
-    raise ValueError(f"a ball array of shape {shape}, expected at most two axes")
+    if len(shape) > 2:  # noqa: PLR2004 - the axes of a matrix
+        raise ValueError(f"a ball array of shape {shape}, expected at most two axes")
+    rows, columns = (1, 1, *shape)[-2:]
+    return rows, columns

@@ -15,23 +15,22 @@ Source of the bounds: Higham, *Accuracy and Stability of Numerical Algorithms*, 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from reference.arithmetic.number_formats import FLOAT64, Format
-from reference.arithmetic.real import (
+from reference.arithmetic.number_formats import (
     EXACT,
+    FLOAT64,
     Error,
+    Format,
     Real,
     both_errors,
     max_element,
-    max_of_each,
     min_element,
-    min_of_each,
+    of_each_case,
     once,
 )
 
@@ -42,31 +41,21 @@ Sizes: TypeAlias = Callable[[], Real] | None
 TINIEST = 2.0**-1074
 
 
-@dataclass(frozen=True, eq=False, init=False)
+@dataclass(eq=False)
 class Bounded:
-    """A float64 array and a bound on the absolute error of each of its elements.
+    """A float64 array and a bound on the absolute error of each of its elements. Nothing writes to one.
 
-    Attributes
-    ----------
-    value
-        The evaluated array.
-    error
-        An array of the same shape, or `EXACT`. An infinite or NaN bound promises nothing.
-    format
-        The format whose roundings the bound allows.
-    terms
-        How many roundings a further addend of the same accumulation may meet. After a dot product of length
-        n it is n: BLAS may start its accumulator with the bias instead of adding it last.
-    low
-        What is left of a certified value beyond `value`, its nearest float64; 0 where it is not certified.
-    parts
-        The largest factor, at least 1, on the way to this one where it is not multiplied in at once but part
-        by part, as a derivative is by automatic differentiation: g·z·e^{−z} overflows before z·e^{−z} does.
-    sizes
-        Computes `scale`; None where the terms are no larger than the value itself.
-    addends
-        Σ|terms| of a sum whose terms a later line may add up in another order, as the update does with
-        those of the momentum: w − ημm − ηg. `EXACT` where none does.
+    - `value`: the evaluated array
+    - `error`: an array of the same shape, or `EXACT`; an infinite or NaN bound promises nothing
+    - `format`: whose roundings the bound allows
+    - `terms`: how many roundings a further addend of the same accumulation may meet. After a dot product of
+      length n it is n: BLAS may start its accumulator with the bias instead of adding it last.
+    - `low`: what is left of a certified value beyond `value`, its nearest float64; else 0
+    - `parts`: the largest factor, at least 1, on the way to this one where it is not multiplied in at once
+      but by parts, as a derivative is by automatic differentiation: g·z·e^{−z} overflows before z·e^{−z} does
+    - `sizes`: computes `scale`; None where the terms are no larger than the value itself
+    - `addends`: Σ|terms| of a sum whose terms a later line may add up in another order, as the update does
+      with those of the momentum: w − ημm − ηg. `EXACT` where none does.
     """
 
     value: Real
@@ -79,23 +68,6 @@ class Bounded:
     addends: Error = EXACT
 
     __array_ufunc__ = None  # so that `array @ bounded` is left to this class
-
-    def __init__(  # noqa: PLR0913, PLR0917 - every attribute, by name or in their order
-        self,
-        value: Real,
-        error: Error,
-        format: Format,  # noqa: A002 - as the attribute
-        terms: int = 1,
-        low: Error = EXACT,
-        parts: Error = 1.0,
-        sizes: Sizes = None,
-        addends: Error = EXACT,
-    ) -> None:
-        """Set all attributes at once: judging a step makes a hundred of these."""
-        attributes = self.__dict__
-        attributes["value"], attributes["error"], attributes["format"] = value, error, format
-        attributes["terms"], attributes["low"], attributes["parts"] = terms, low, parts
-        attributes["sizes"], attributes["addends"] = sizes, addends
 
     @classmethod
     def exact(cls, value: ArrayLike, form: Format) -> Bounded:
@@ -118,6 +90,30 @@ class Bounded:
         error = self.error if type(self.low) is float else self.error + np.abs(self.low)
         return Bounded(self.value, error, form, sizes=self.sizes)
 
+    def sized(self, sizes: Sizes) -> Bounded:
+        """Return the same, with the size of its terms."""
+        same = self.value, self.error, self.format, self.terms, self.low, self.parts
+        return Bounded(*same, sizes, self.addends)
+
+    def with_addends(self, addends: Error) -> Bounded:
+        """Return the same with what its terms add up to in magnitude."""
+        return replace(self, addends=addends)
+
+    def widened(self, more: Error) -> Bounded:
+        """Return the same with a larger bound, for another form that implementations compute."""
+        error = np.asarray(self.error + more)
+        if error.shape != self.shape:  # an array of its own, as a plain number would mean exact
+            error = np.zeros(self.shape) + error
+        return Bounded(self.value, error, self.format, self.terms, sizes=self.sizes, addends=self.addends)
+
+    def regrouped(self, addends: Real, sums: int) -> Bounded:
+        """Return the same as a sum that is added up in another order, of terms that are multiplied out.
+
+        To its own roundings come `sums` more of the sum, and 3 of each term, whose magnitudes are `addends`.
+        """
+        form = self.format
+        return self.widened(form.gamma(sums) * self.most + form.gamma(3) * addends)
+
     @property
     def shape(self) -> tuple[int, ...]:
         return self.value.shape
@@ -133,10 +129,15 @@ class Bounded:
         return np.abs(self.value)
 
     @once
+    def most(self) -> Real:
+        """|value| + error, kept because several terms are bounded by it."""
+        return self.magnitude if self.is_exact else self.magnitude + self.error
+
+    @once
     def peak(self) -> Any:  # noqa: ANN401 - a float, or an array of a stack's
         """The largest magnitude, a float; in a stack one for each case, in an array that broadcasts."""
         if self.format.stacked:
-            return max_of_each(self.magnitude)
+            return of_each_case(np.max, self.magnitude)
         if "magnitude" in self.__dict__:
             return max_element(self.magnitude)
         return max(max_element(self.value), -min_element(self.value))
@@ -155,12 +156,18 @@ class Bounded:
             return np.fmax(np.broadcast_to(self.sizes(), self.shape), self.magnitude)
 
     @once
+    def rounded(self) -> Bounded:
+        """A number of a program's own as it meets arrays: rounded to the format, where it must be."""
+        rounding = self.format.rounding_of(float(self.value))
+        return self.widened(rounding) if rounding else self
+
+    @once
     def mT(self) -> Bounded:  # noqa: N802 - NumPy's name
         """The transpose, exact; in a stack that of each matrix."""
         error = self.error if self.is_exact else np.asarray(self.error).mT
         sizes = None if self.is_exact else lambda: self.scale.mT  # which would keep both alive in a cycle
         transpose = Bounded(self.value.mT, error, self.format, sizes=sizes)
-        transpose.__dict__["magnitude"] = self.magnitude.mT  # frozen, and known already
+        transpose.__dict__["magnitude"] = self.magnitude.mT  # known already
         return transpose
 
     def __matmul__(self, other: Bounded) -> Bounded:
@@ -171,17 +178,14 @@ class Bounded:
         and each operand that is subnormal. In 16 bits the roundings are the accumulator's, and the product
         may be rounded to the format before something is added.
         """
-        n = self.shape[-1]
+        n, accumulator = self.shape[-1], self.format.products
         reach = self.magnitude @ other.magnitude
         carried = _carried(self, other, np.matmul)
-        accumulator = self.format.products
         underflows = n * (1 + (accumulator or self.format).underflows(self.peak + other.peak))
         value = self.value @ other.value
         reach = self._with_lost_products(reach, other, np.matmul)
-        error = self.format.error_bound(
-            value, reach, carried, roundings=n + 1, underflows=underflows, accumulator=accumulator
-        )
-        return Bounded(value, error, self.format, terms=n, sizes=partial(_terms, np.matmul, self, other))
+        error = self.format.error_bound(value, reach, carried, n + 1, underflows, accumulator)
+        return Bounded(value, error, self.format, terms=n, sizes=lambda: self.scale @ other.scale)
 
     def __mul__(self, other: Bounded) -> Bounded:
         """Element-wise product: |a|·e_b + e_a·(|b| + e_b), and one rounding.
@@ -192,14 +196,8 @@ class Bounded:
         carried = _carried(self, other, np.multiply)
         underflows = self.format.underflows(self.peak + other.peak)
         reach = self._with_lost_products(np.abs(value), other, np.multiply)
-        product = self._assembled(
-            value,
-            reach,
-            carried,
-            roundings=1,
-            underflows=underflows,
-            sizes=partial(_terms, np.multiply, self, other),
-        )
+        error = self.format.error_bound(value, reach, carried, 1, underflows)
+        product = Bounded(value, error, self.format, sizes=lambda: self.scale * other.scale)
         if type(other.parts) is float:
             return product
         fits = (self.magnitude + self.error) * other.parts <= self.format.largest
@@ -222,20 +220,17 @@ class Bounded:
     def __sub__(self, other: Bounded) -> Bounded:
         return self._combined(self.value - other.value, other)
 
+    def __rsub__(self, whole: int) -> Bounded:
+        return Bounded.exact(whole, self.format) - self
+
     def _combined(self, value: Real, other: Bounded) -> Bounded:
         carried = both_errors(self.error, other.error)
         for product, addend in ((self, other), (other, self)):
             if product.terms > 1:
                 gamma = self.format.gamma(product.terms, self.format.products)
                 carried = carried + gamma * (addend.magnitude + addend.error)
-        return self._assembled(
-            value,
-            np.abs(value),
-            carried,
-            roundings=1,
-            underflows=1,
-            sizes=partial(_terms, np.add, self, other),
-        )
+        error = self.format.error_bound(value, np.abs(value), carried, roundings=1, underflows=1)
+        return Bounded(value, error, self.format, sizes=lambda: self.scale + other.scale)
 
     def sum(self, axis: int | tuple[int, ...] | None = None) -> Bounded:
         """Sum over an axis, over several, or over all n elements, in any order: γ_n Σ(|v| + e) + Σe.
@@ -246,15 +241,8 @@ class Bounded:
         n = self.value.size // value.size
         carried = EXACT if self.is_exact else np.add.reduce(self.error, axis)
         accumulator = self.format.sums if isinstance(axis, int) else self.format.totals
-        return self._assembled(
-            value,
-            reach,
-            carried,
-            roundings=n,
-            underflows=n,
-            accumulator=accumulator,
-            sizes=partial(_summed, self, axis),
-        )
+        error = self.format.error_bound(value, reach, carried, n, n, accumulator)
+        return Bounded(value, error, self.format, sizes=lambda: np.add.reduce(self.scale, axis))
 
     def __truediv__(self, divisor: int | Bounded) -> Bounded:
         """Divide by a whole number: exact for a power of two, else 3 roundings.
@@ -272,75 +260,10 @@ class Bounded:
         least = np.where(least > eta, least, 0.0)  # one that may be 0 promises nothing
         nearest = self.error + np.abs(value) * other.error
         carried = np.where(nearest > 0, nearest / least, np.where(least > 0, 0.0, np.inf))
-        smallest = min_of_each(least) if self.format.stacked else least.min()
+        smallest = of_each_case(np.min, least) if self.format.stacked else least.min()
         underflows = 1 + np.where(smallest > 0, 1 / smallest, 0.0)
-        return self._assembled(
-            value,
-            np.abs(value),
-            carried,
-            roundings=2,
-            underflows=underflows,
-            sizes=lambda: self.scale / other.magnitude,
-        )
-
-    def __rsub__(self, whole: int) -> Bounded:
-        return Bounded.exact(whole, self.format) - self
-
-    def sqrt(self) -> Bounded:
-        """√v: |√t − √v| ≤ min(√e, e/√v) for |t − v| ≤ e, and 2 roundings, as of 1/√ and a product."""
-        tiny = (self.value > 0) & (self.value < self.format.underflow)
-        error = self.error + np.where(tiny, self.value, 0.0)  # a subnormal may be flushed
-        root = np.sqrt(self.value)
-        carried = np.fmin(np.sqrt(error), error / root) if np.any(error) else EXACT  # 0/0 is left out
-        return self._assembled(
-            root, root.copy(), carried, roundings=2, underflows=1, sizes=lambda: np.sqrt(self.scale)
-        )
-
-    def maximum(self, other: Bounded) -> Bounded:
-        """The larger of two, element by element: exact, and no error grows."""
-        value = np.maximum(self.value, other.value)
-        error = np.maximum(self.error, other.error) + np.zeros(value.shape)
-        return Bounded(value, error, self.format, sizes=partial(_terms, np.maximum, self, other))
-
-    def sized(self, sizes: Sizes) -> Bounded:
-        """Return the same, with the size of its terms."""
-        same = self.value, self.error, self.format, self.terms, self.low, self.parts
-        return Bounded(*same, sizes, self.addends)
-
-    def __abs__(self) -> Bounded:
-        """|v|: exact, and no error grows."""
-        return Bounded(self.magnitude, self.error, self.format, sizes=self.sizes)
-
-    def widened(self, more: Error) -> Bounded:
-        """Return the same with a larger bound, for another form that implementations compute."""
-        error = np.asarray(self.error + more)
-        if error.shape != self.shape:  # an array of its own, as a plain number would mean exact
-            error = np.zeros(self.shape) + error
-        return Bounded(self.value, error, self.format, self.terms, sizes=self.sizes, addends=self.addends)
-
-    def with_addends(self, addends: Error) -> Bounded:
-        """Return the same with what its terms add up to in magnitude."""
-        same = self.value, self.error, self.format, self.terms, self.low, self.parts, self.sizes
-        return Bounded(*same, addends)
-
-    def regrouped(self, addends: Real, sums: int) -> Bounded:
-        """Return the same as a sum that is added up in another order, of terms that are multiplied out.
-
-        Beside its own roundings `sums` more of the sum, and 3 of each term, whose magnitudes are `addends`.
-        """
-        form = self.format
-        return self.widened(form.gamma(sums) * self.most + form.gamma(3) * addends)
-
-    @once
-    def rounded(self) -> Bounded:
-        """A number of a program's own as it meets arrays: rounded to the format, where it must be."""
-        rounding = self.format.rounding_of(float(self.value))
-        return self.widened(rounding) if rounding else self
-
-    @once
-    def most(self) -> Real:
-        """|value| + error, kept because several terms are bounded by it."""
-        return self.magnitude if self.is_exact else self.magnitude + self.error
+        error = self.format.error_bound(value, np.abs(value), carried, 2, underflows)
+        return Bounded(value, error, self.format, sizes=lambda: self.scale / other.magnitude)
 
     def __rmul__(self, factor: int) -> Bounded:
         """Multiply by a whole number: exact for a power of two, else 3 roundings."""
@@ -348,41 +271,30 @@ class Bounded:
 
     def _scaled(self, value: Real, scale: float, factor: int) -> Bounded:
         carried = EXACT if self.is_exact else self.error * scale
-        roundings, lost = 0 if _is_power_of_two(factor) else 3, self.format.lost_in_scaling(factor)
+        roundings, lost = 0 if factor & (factor - 1) == 0 else 3, self.format.lost_in_scaling(factor)
         if lost:
             carried = carried + lost * np.abs(value)
-        return self._assembled(
-            value,
-            np.abs(value),
-            carried,
-            roundings=roundings,
-            underflows=3,
-            sizes=lambda: self.scale * scale,
-        )
+        error = self.format.error_bound(value, np.abs(value), carried, roundings, underflows=3)
+        return Bounded(value, error, self.format, sizes=lambda: self.scale * scale)
 
-    def _assembled(  # noqa: PLR0913 - a result has so many parts, each named where it is called
-        self,
-        value: Real,
-        reach: Real,
-        carried: Error,
-        *,
-        roundings: int,
-        underflows: Error,
-        accumulator: Format | None = None,
-        sizes: Sizes = None,
-    ) -> Bounded:
-        """Return a result with the bound that `Format.error_bound` puts together for it."""
-        error = self.format.error_bound(value, reach, carried, roundings, underflows, accumulator)
-        return Bounded(value, error, self.format, sizes=sizes)
+    def sqrt(self) -> Bounded:
+        """√v: |√t − √v| ≤ min(√e, e/√v) for |t − v| ≤ e, and 2 roundings, as of 1/√ and a product."""
+        tiny = (self.value > 0) & (self.value < self.format.underflow)
+        error = self.error + np.where(tiny, self.value, 0.0)  # a subnormal may be flushed
+        root = np.sqrt(self.value)
+        carried = np.fmin(np.sqrt(error), error / root) if np.any(error) else EXACT  # 0/0 is left out
+        error = self.format.error_bound(root, root.copy(), carried, roundings=2, underflows=1)
+        return Bounded(root, error, self.format, sizes=lambda: np.sqrt(self.scale))
 
+    def maximum(self, other: Bounded) -> Bounded:
+        """The larger of two, element by element: exact, and no error grows."""
+        value = np.maximum(self.value, other.value)
+        error = np.maximum(self.error, other.error) + np.zeros(value.shape)
+        return Bounded(value, error, self.format, sizes=lambda: np.maximum(self.scale, other.scale))
 
-def _terms(operation: Callable[[Real, Real], Real], a: Bounded, b: Bounded) -> Real:
-    """Return how large the terms of a result are, where its operands are as large as theirs."""
-    return operation(a.scale, b.scale)
-
-
-def _summed(terms: Bounded, axis: int | tuple[int, ...] | None) -> Real:
-    return np.add.reduce(terms.scale, axis)
+    def __abs__(self) -> Bounded:
+        """|v|: exact, and no error grows."""
+        return Bounded(self.magnitude, self.error, self.format, sizes=self.sizes)
 
 
 def _carried(a: Bounded, b: Bounded, product: Callable[[Real, Real], Real]) -> Error:
@@ -390,7 +302,3 @@ def _carried(a: Bounded, b: Bounded, product: Callable[[Real, Real], Real]) -> E
     from_right = EXACT if b.is_exact else product(a.magnitude, np.asarray(b.error))
     from_left = EXACT if a.is_exact else product(np.asarray(a.error), b.magnitude + b.error)
     return both_errors(from_left, from_right)
-
-
-def _is_power_of_two(n: int) -> bool:
-    return n > 0 and n & (n - 1) == 0

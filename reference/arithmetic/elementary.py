@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar, overload
+from typing import Any, TypeVar
 
 import flint
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from reference.arithmetic.balls import Ball
 from reference.arithmetic.bounded import Bounded
-from reference.arithmetic.real import Real
+from reference.arithmetic.number_formats import Real
 
 Array = TypeVar("Array", NDArray[Any], Bounded, Ball)
 
@@ -19,16 +19,8 @@ Array = TypeVar("Array", NDArray[Any], Bounded, Ball)
 class Elementary:
     """A function of arrays with its bound: calling it takes whichever its arguments are.
 
-    Attributes
-    ----------
-    equation
-        The formula, in the document's notation.
-    plain
-        The formula on NumPy arrays, in their own dtype; or on Python's own numbers.
-    bounded
-        The same on bounded numbers: the value, and an error that covers every correct implementation.
-    balls
-        The same on balls: what the formula says, enclosed.
+    `equation` is in the document's notation. `plain` takes NumPy arrays, in their dtype, or Python's numbers;
+    `bounded` gives the value, and an error that covers every correct implementation; `balls` enclose it.
     """
 
     equation: str
@@ -36,20 +28,15 @@ class Elementary:
     bounded: Callable[..., Bounded]
     balls: Callable[..., Ball]
 
-    @overload
-    def __call__(self, *arguments: Bounded) -> Bounded: ...
-    @overload
-    def __call__(self, *arguments: Ball) -> Ball: ...
-    @overload
-    def __call__(self, *arguments: NDArray[Any]) -> NDArray[Any]: ...
-    def __call__(self, *arguments: NDArray[Any] | Bounded | Ball) -> NDArray[Any] | Bounded | Ball:
+    def __call__(self, *arguments: Array) -> Array:
         """Evaluate on arrays, on bounded numbers, or on balls."""
-        match arguments[0]:
-            case Bounded():
-                return self._sized(self.bounded(*arguments), *arguments)
-            case Ball():
-                return self.balls(*arguments)
-        return self.plain(*arguments)
+        first: Any = arguments[0]
+        result: Any
+        if isinstance(first, Bounded):
+            result = self._sized(self.bounded(*arguments), *arguments)
+        else:
+            result = (self.balls if isinstance(first, Ball) else self.plain)(*arguments)
+        return result
 
     def _sized(self, result: Bounded, first: Any, *others: Any) -> Bounded:  # noqa: ANN401 - see __call__
         """Say how large the function is where its first argument is as large as the terms it is made of."""
@@ -69,42 +56,36 @@ def as_row(b: Array, x: Array) -> Array:
 
     What has as many axes as x, as a bias that somebody forgot to sum over the examples, stays as it is.
     """
-    if len(b.shape) == len(x.shape):
-        return b
-    if isinstance(b, Bounded):
-        error = b.error if isinstance(b.error, float) else b.error[..., None, :]
-        low = b.low if isinstance(b.low, float) else b.low[..., None, :]
-        value = b.value[..., None, :]
-        return Bounded(value, error, b.format, b.terms, low, sizes=lambda: b.scale[..., None, :])
-    if isinstance(b, Ball):
-        return Ball(b.matrix, (1, *b.shape))
-    return b[..., None, :]
+    return b if len(b.shape) == len(x.shape) else _reshaped(b, (*b.shape[:-1], 1, b.shape[-1]))
 
 
 def for_each_element(number: Array, array: Array) -> Array:
     """Shape a number, of a stack one for each case, so that it broadcasts over an array's elements."""
     if not number.shape or isinstance(number, Ball):  # balls are not stacked
         return number
-    shape = (*number.shape, *(1,) * (len(array.shape) - len(number.shape)))
-    if isinstance(number, Bounded):
-        error = number.error if isinstance(number.error, float) else number.error.reshape(shape)
-        reshaped = Bounded(number.value.reshape(shape), error, number.format)
-        return reshaped.sized(lambda: number.scale.reshape(shape))
-    return number.reshape(shape)
+    return _reshaped(number, (*number.shape, *(1,) * (len(array.shape) - len(number.shape))))
+
+
+def _reshaped(array: Array, shape: tuple[int, ...]) -> Array:
+    if isinstance(array, Ball):
+        return Ball(array.matrix, shape)
+    if isinstance(array, Bounded):
+        error, low = (
+            part if isinstance(part, float) else part.reshape(shape) for part in (array.error, array.low)
+        )
+        value, scale = array.value.reshape(shape), lambda: array.scale.reshape(shape)
+        return Bounded(value, error, array.format, array.terms, low, sizes=scale)
+    return array.reshape(shape)
 
 
 def sqrt(v: Array) -> Array:
     """√v, element by element."""
-    if isinstance(v, Bounded | Ball):
-        return v.sqrt()
-    return np.sqrt(v)
+    return v.sqrt() if isinstance(v, Bounded | Ball) else np.sqrt(v)
 
 
 def maximum(a: Array, b: Array) -> Array:
     """The larger of two, element by element."""
-    if isinstance(a, Bounded | Ball):
-        return a.maximum(b)
-    return np.maximum(a, b)
+    return a.maximum(b) if isinstance(a, Bounded | Ball) else np.maximum(a, b)
 
 
 def quotient_up_to_one(a: Array, b: Array) -> Array:
@@ -127,9 +108,6 @@ def cast(number: Any) -> Any:  # noqa: ANN401 - a number, or a bounded number or
 
 def to_int(number: float | NDArray[Any] | Bounded | Ball) -> int:
     """Return a single whole number, such as the count of the training step, as Python's own."""
-    match number:
-        case Bounded():
-            return int(number.value)
-        case Ball():
-            return int(float(number.matrix.entries()[0]))
-    return int(number)
+    if isinstance(number, Ball):
+        return int(float(number.matrix[0, 0]))
+    return int(number.value if isinstance(number, Bounded) else number)

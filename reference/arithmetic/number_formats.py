@@ -1,4 +1,4 @@
-"""Number formats: what one rounding costs in each.
+"""Number formats, what one rounding costs in each, and the float64 arrays in which errors are computed.
 
 Source: Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd ed., sections 2.1, 2.2 and 3.1.
 """
@@ -6,21 +6,71 @@ Source: Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd ed., secti
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-from cases.protocol import IN_FLOAT32, SIXTEEN_BITS, Accumulators
-from reference.arithmetic.real import EXACT, Error, Real, max_element, min_element
+from cases.dtypes import IN_FLOAT32, SIXTEEN_BITS, Accumulators
+
+T = TypeVar("T")
+
+Real: TypeAlias = NDArray[np.float64]
+
+# An array of error bounds, or the plain number `EXACT`: an exact operand costs no arithmetic.
+Error: TypeAlias = Real | float
+EXACT = 0.0
+
+# Elements up to which the index of the largest is found quicker than `max` runs, which goes through Python.
+MAX_SIZE_FOR_ARGMAX: Final = 1000
+
+
+def max_element(array: Real) -> float:
+    """Return the largest element; NaN, if there is one."""
+    return float(array.max()) if array.size > MAX_SIZE_FOR_ARGMAX else array.item(array.argmax())
+
+
+def min_element(array: Real) -> float:
+    """Return the smallest element; NaN, if there is one."""
+    return float(array.min()) if array.size > MAX_SIZE_FOR_ARGMAX else array.item(array.argmin())
+
+
+def of_each_case(extreme: Callable[..., Real], stack: Real) -> Real:
+    """Return each case's extreme element in a stack, in an array that broadcasts; NaN, if there is one."""
+    return extreme(stack, axis=tuple(range(1, stack.ndim)), keepdims=True)
+
+
+def both_errors(one: Error, other: Error) -> Error:
+    """Add two errors, where either may be `EXACT`."""
+    if type(one) is float:
+        return other
+    return one if type(other) is float else one + other
+
+
+class once(Generic[T]):  # noqa: N801 - written as a decorator, like property
+    """`functools.cached_property` without the lock it has in Python 3.11, which costs 3 times as much.
+
+    Judging a step computes a hundred such attributes.
+    """
+
+    def __init__(self, compute: Callable[[Any], T]) -> None:
+        self.compute, self.name, self.__doc__ = compute, compute.__name__, compute.__doc__
+
+    def __get__(self, instance: object, owner: type) -> T:
+        """Compute the attribute; it is then in the instance's `__dict__`, and this is not called again."""
+        value = instance.__dict__[self.name] = self.compute(instance)
+        return value
+
 
 # Unit roundoff of float64, in which every derived value is itself evaluated.
 EVALUATION = 2.0**-53
 
-# Pays for evaluating the bounds themselves in float64.
+# Pays for evaluating the bounds themselves in float64, with a relative error of (n + 4)·2⁻⁵³ for n terms.
 #
-# A bound of n terms is evaluated with a relative error of (n + 4)·2⁻⁵³ at most. Each bound is enlarged by
-# this factor where it arises, which is enough for 2²³ such roundings on its way through the lines that
-# follow.
+# Each bound is enlarged by this factor where it arises, which is enough for 2²³ such roundings on its way
+# through the lines that follow.
 SLACK = 1 + 2.0**-30
 
 # A part of a bound so small next to the rest that `SLACK` has paid for it.
@@ -31,28 +81,17 @@ NEGLIGIBLE = 2.0**-32
 class Format:
     """A floating-point format.
 
-    Attributes
-    ----------
-    name
-        NumPy's name of the dtype, or "printed" for published decimals.
-    unit_roundoff
-        u: the largest relative error of one rounding to nearest.
-    smallest_normal
-        The smallest normal number: below it numbers have fewer digits.
-    largest
-        The largest finite number.
-    evaluation
-        Unit roundoff of the arithmetic in which the derived value is evaluated: float64's, or 0 where the
-        value is certified and has no rounding of its own to pay for.
-    flushes
-        Whether some implementation flushes subnormal results to zero and reads subnormal operands as zero,
-        as XLA on CPU does in every format but float16 (tests/test_formats.py measures it).
-    products, sums, totals
-        The format in which matrix products, sums along an axis and sums of everything accumulate before the
-        result is rounded to this one; None where that is this format itself.
-    stacked
-        Whether the first axis of every array counts cases that have nothing to do with one another: what is
-        found of one is no part of another's bound.
+    - `name`: NumPy's name of the dtype, or "printed" for published decimals
+    - `unit_roundoff`: u, the largest relative error of one rounding to nearest
+    - `smallest_normal`: below it numbers have fewer digits
+    - `largest`: the largest finite number
+    - `evaluation`: unit roundoff of the arithmetic in which the derived value is evaluated: float64's, or 0
+      where the value is certified and has no rounding of its own to pay for
+    - `flushes`: whether some implementation flushes subnormal results to zero and reads subnormal operands as
+      zero, as XLA on CPU does in every format but float16 (tests/test_formats.py measures it)
+    - `products`, `sums`, `totals`: in what matrix products, sums along an axis and sums of everything
+      accumulate before the result is rounded to this format; None where that is this format itself
+    - `stacked`: whether the first axis of every array counts cases, of which none is part of another's bound
     """
 
     name: str
@@ -68,12 +107,10 @@ class Format:
 
     @property
     def certified(self) -> Format:
-        """The same format for certified values."""
         return replace(self, evaluation=0.0)
 
     @property
     def has_16_bits(self) -> bool:
-        """Whether this is bfloat16 or float16."""
         return self.name in SIXTEEN_BITS
 
     @property
@@ -185,8 +222,7 @@ def format_of(dtype: str, accumulators: Accumulators = IN_FLOAT32) -> Format:
     form = FORMATS[dtype]
     if not form.has_16_bits:
         return form
-    products, sums, totals = (
-        FLOAT32 if declared == "float32" else None
-        for declared in (accumulators.products, accumulators.sums, accumulators.totals)
-    )
-    return replace(form, products=products, sums=sums, totals=totals)
+    wide: dict[str, Any] = {
+        kind: FLOAT32 for kind, declared in vars(accumulators).items() if declared == "float32"
+    }
+    return replace(form, **wide)

@@ -1,15 +1,13 @@
 """Losses that are linear far from the target: |d|, and Huber's, a square where |d| is small; d = ŷ − y."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import flint
 import numpy as np
-from numpy.typing import NDArray
 
 from reference.arithmetic import Bounded, Elementary
-from reference.losses.terms import Terms, difference, pairwise, with_error
+from reference.losses.terms import Array, Terms, difference, pairwise, with_error
 
 
 @dataclass(frozen=True)
@@ -22,12 +20,18 @@ class Huber:
     delta: float
     over: float = 1.0
 
-    def value(self, y_hat: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
+    def terms(self, equation: str, gradient_equation: str) -> Terms:
+        return Terms(
+            Elementary(equation, self.value, self.value_bounded, pairwise(self.value_ball)),
+            Elementary(gradient_equation, self.gradient, self.gradient_bounded, pairwise(self.gradient_ball)),
+        )
+
+    def value(self, y_hat: Array, y: Array) -> Array:
         far = np.abs(y_hat - y)
         near = np.minimum(far, y.dtype.type(self.delta))
         return near * (far - near / 2) / y.dtype.type(self.over)
 
-    def gradient(self, y_hat: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
+    def gradient(self, y_hat: Array, y: Array) -> Array:
         limit = y.dtype.type(self.delta)
         return np.clip(y_hat - y, -limit, limit) / y.dtype.type(self.over)
 
@@ -39,7 +43,9 @@ class Huber:
         reach = near * (far + near / 2) / self.over
         error = near * off / self.over + y_hat.format.gamma(6) * reach
         underflows, most = 4 * (1 + 1 / self.over), np.maximum(reach * max(self.over, 1), far)
-        bounded = with_error(self.value(y_hat.value, y.value), error, most, y_hat.format, underflows)
+        bounded = with_error(
+            self.value(y_hat.value, y.value), error, most, y_hat.format, underflows=underflows
+        )
         return bounded.sized(lambda: self.value(y_hat.scale + y.scale, np.zeros(y.shape)))
 
     def gradient_bounded(self, y_hat: Bounded, y: Bounded, roundings: int) -> Bounded:
@@ -68,42 +74,26 @@ class Huber:
         limit = flint.arb(self.delta)
         return (a - y).max(-limit).min(limit) / flint.arb(self.over)
 
-    def terms(self, equation: str, gradient_equation: str) -> Terms:
-        return Terms(
-            Elementary(equation, self.value, self.value_bounded, pairwise(self.value_ball)),
-            Elementary(gradient_equation, self.gradient, self.gradient_bounded, pairwise(self.gradient_ball)),
-        )
 
-
-def huber(delta: float) -> Terms:
-    """½ d² where |d| ≤ δ, else δ (|d| − ½δ)."""
+def _huber(given: Mapping[str, float]) -> Terms:
+    delta = given["delta"]
     equation = f"½ d² where |d| ≤ δ, else δ (|d| − ½δ), d = {{0}} − {{1}}, δ = {delta:.6g}"
     return Huber(delta).terms(equation, "clip({0} − {1}, −δ, δ)")
 
 
-def smooth_l1(beta: float) -> Terms:
-    """½ d²/β where |d| < β, else |d| − ½β: Huber's loss with δ = β, divided by β.
+def _smooth_l1(given: Mapping[str, float]) -> Terms:
+    """Huber's loss with δ = β, divided by β.
 
     Source: R. Girshick, "Fast R-CNN", ICCV 2015, with the β that frameworks have added.
     """
+    beta = given["beta"]
     equation = f"½ d²/β where |d| < β, else |d| − ½β, d = {{0}} − {{1}}, β = {beta:.6g}"
     return Huber(beta, over=beta).terms(equation, "clip({0} − {1}, −β, β) / β")
 
 
-def distance(y_hat: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
-    """|ŷ − y|."""
-    return np.abs(y_hat - y)
-
-
-def sign(y_hat: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
-    """1 where ŷ > y, −1 where ŷ < y, and 0 where they are equal."""
-    return np.sign(y_hat - y)
-
-
 def _distance_bounded(y_hat: Bounded, y: Bounded) -> Bounded:
     d, off = difference(y_hat, y)
-    bounded = with_error(np.abs(d), off, np.abs(d) + off, y_hat.format)
-    return bounded.sized(lambda: y_hat.scale + y.scale)
+    return with_error(np.abs(d), off, np.abs(d) + off, y_hat.format, lambda: y_hat.scale + y.scale)
 
 
 def _sign_bounded(y_hat: Bounded, y: Bounded, roundings: int) -> Bounded:
@@ -130,12 +120,10 @@ def _sign_ball(a: flint.arb, y: flint.arb) -> flint.arb:
 
 # |d|, whose derivative at the kink d = 0 is stated to be 0.
 L1 = Terms(
-    Elementary("|{0} − {1}|", distance, _distance_bounded, pairwise(lambda a, y: abs(a - y))),
-    Elementary("sign({0} − {1})", sign, _sign_bounded, pairwise(_sign_ball)),
+    Elementary(
+        "|{0} − {1}|", lambda a, y: np.abs(a - y), _distance_bounded, pairwise(lambda a, y: abs(a - y))
+    ),
+    Elementary("sign({0} − {1})", lambda a, y: np.sign(a - y), _sign_bounded, pairwise(_sign_ball)),
 )
 
-TERMS: dict[str, Callable[[Mapping[str, float]], Terms]] = {
-    "huber": lambda given: huber(given["delta"]),
-    "smooth_l1": lambda given: smooth_l1(given["beta"]),
-    "l1": lambda _: L1,
-}
+TERMS = {"huber": _huber, "smooth_l1": _smooth_l1, "l1": lambda _: L1}

@@ -1,25 +1,16 @@
 """Binary cross-entropy, −y log a − (1 − y) log(1 − a): of logits, a = σ(ŷ), or of probabilities, a = ŷ."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
-
-import flint
 import numpy as np
 from numpy.typing import NDArray
 
 from reference.activations import sigmoid
-from reference.arithmetic import Ball, Bounded, Elementary
-from reference.losses.terms import EXP_ULPS, LOG_ULPS, SOFTPLUS_ULPS, Terms, pairwise, with_error
+from reference.arithmetic import Bounded, Elementary
+from reference.losses.terms import EXP_ULPS, LOG_ULPS, SOFTPLUS_ULPS, Array, Terms, pairwise, with_error
 
 
-def with_logits(z: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
+def with_logits(z: Array, y: Array) -> Array:
     """max(z, 0) − z y + log(1 + e^{−|z|}), which is −y log σ(z) − (1 − y) log(1 − σ(z))."""
     return np.maximum(z, 0) - z * y + np.log1p(np.exp(-np.abs(z)))
-
-
-def with_logits_gradient(z: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
-    """σ(z) − y."""
-    return sigmoid.sigmoid(z) - y
 
 
 def _with_logits_bounded(z: Bounded, y: Bounded) -> Bounded:
@@ -36,8 +27,7 @@ def _with_logits_bounded(z: Bounded, y: Bounded) -> Bounded:
     tail = (1 + y.magnitude + np.abs(1 - y.value)) * np.log1p(np.exp(np.minimum(z.error - z.magnitude, 0)))
     error = form.gamma(2 * SOFTPLUS_ULPS + 4) * linear
     error = error + form.gamma(2 * (EXP_ULPS + SOFTPLUS_ULPS) + 4) * tail
-    bounded = with_error(value, error + moved, linear + tail, form, underflows=4 + 4 * y.peak)
-    return bounded.sized(lambda: linear + tail)
+    return with_error(value, error + moved, linear + tail, form, lambda: linear + tail, 4 + 4 * y.peak)
 
 
 def _with_logits_gradient_bounded(z: Bounded, y: Bounded, roundings: int) -> Bounded:
@@ -55,20 +45,18 @@ def _with_logits_gradient_bounded(z: Bounded, y: Bounded, roundings: int) -> Bou
     error = error + lost
     promised = np.where(np.isfinite(z.error), reach, np.inf)
     value = np.where(y.value == 1, -opposite, a - y.value)
-    return with_error(value, error + moved, promised, form).sized(lambda: reach)
+    return with_error(value, error + moved, promised, form, lambda: reach)
 
 
-def probabilities(a: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
-    """−y log a − (1 − y) log(1 − a)."""
+def probabilities(a: Array, y: Array) -> Array:
     with np.errstate(divide="ignore", invalid="ignore"):  # log 0 is −∞, as it is in a framework
-        terms: NDArray[Any] = -y * np.log(a) - (1 - y) * np.log1p(-a)
+        terms: Array = -y * np.log(a) - (1 - y) * np.log1p(-a)
     return terms
 
 
-def probabilities_gradient(a: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
-    """(1 − y) / (1 − a) − y / a."""
+def probabilities_gradient(a: Array, y: Array) -> Array:
     with np.errstate(divide="ignore", invalid="ignore"):
-        dL_da: NDArray[Any] = (1 - y) / (1 - a) - y / a
+        dL_da: Array = (1 - y) / (1 - a) - y / a
     return dL_da
 
 
@@ -80,8 +68,7 @@ def _probabilities_bounded(a: Bounded, y: Bounded) -> Bounded:
     reach = y.magnitude * (np.abs(np.log(a.value)) + down) + wrong * (np.abs(np.log1p(-a.value)) + up)
     error = form.gamma(2 * LOG_ULPS + 4) * reach + form.gamma(1) * wrong * (1 + form.gamma(2 * LOG_ULPS + 4))
     value = probabilities(a.value, y.value)
-    bounded = with_error(value, error + moved, np.where(_inside(a), reach, np.inf), form)
-    return bounded.sized(lambda: reach)
+    return with_error(value, error + moved, np.where(_inside(a), reach, np.inf), form, lambda: reach)
 
 
 def _probabilities_gradient_bounded(a: Bounded, y: Bounded, roundings: int) -> Bounded:
@@ -93,8 +80,7 @@ def _probabilities_gradient_bounded(a: Bounded, y: Bounded, roundings: int) -> B
     error = form.gamma(7 + roundings) * reach + down + up
     value = probabilities_gradient(a.value, y.value)
     underflows = 4 + 4 * (1 + reach) / np.minimum(a.value, rest)  # of a(1 − a), by which one may divide
-    bounded = with_error(value, error, np.where(_inside(a), reach, np.inf), form, underflows)
-    return bounded.sized(lambda: reach)
+    return with_error(value, error, np.where(_inside(a), reach, np.inf), form, lambda: reach, underflows)
 
 
 def _inside(a: Bounded) -> NDArray[np.bool_]:
@@ -103,50 +89,36 @@ def _inside(a: Bounded) -> NDArray[np.bool_]:
     return (lowest > 2 * a.format.underflow) & (highest < 1)
 
 
-def _with_logits_ball(z: flint.arb, y: flint.arb) -> flint.arb:
-    return z.max(0) - z * y + (-abs(z)).exp().log1p()
-
-
-def _with_logits_gradient_balls(z: Ball, y: Ball) -> Ball:
-    return sigmoid.SIGMOID.value.balls(z) - y
-
-
-def _probabilities_ball(a: flint.arb, y: flint.arb) -> flint.arb:
-    return -y * a.log() - (1 - y) * (-a).log1p()
-
-
-def _probabilities_gradient_ball(a: flint.arb, y: flint.arb) -> flint.arb:
-    return (1 - y) / (1 - a) - y / a
-
-
 WITH_LOGITS = Terms(
     Elementary(
         "(−{1} log σ({0}) − (1 − {1}) log σ(−{0}))",
         with_logits,
         _with_logits_bounded,
-        pairwise(_with_logits_ball),
+        pairwise(lambda z, y: z.max(0) - z * y + (-abs(z)).exp().log1p()),
     ),
     Elementary(
-        "σ({0}) − {1}", with_logits_gradient, _with_logits_gradient_bounded, _with_logits_gradient_balls
+        "σ({0}) − {1}",
+        lambda z, y: sigmoid.sigmoid(z) - y,
+        _with_logits_gradient_bounded,
+        lambda z, y: sigmoid.SIGMOID.value.balls(z) - y,
     ),
 )
-
 OF_PROBABILITIES = Terms(
     Elementary(
         "(−{1} log {0} − (1 − {1}) log(1 − {0}))",
         probabilities,
         _probabilities_bounded,
-        pairwise(_probabilities_ball),
+        pairwise(lambda a, y: -y * a.log() - (1 - y) * (-a).log1p()),
     ),
     Elementary(
         "(1 − {1}) / (1 − {0}) − {1} / {0}",
         probabilities_gradient,
         _probabilities_gradient_bounded,
-        pairwise(_probabilities_gradient_ball),
+        pairwise(lambda a, y: (1 - y) / (1 - a) - y / a),
     ),
 )
 
-TERMS: dict[str, Callable[[Mapping[str, float]], Terms]] = {
+TERMS = {
     "binary_cross_entropy_with_logits": lambda _: WITH_LOGITS,
     "binary_cross_entropy": lambda _: OF_PROBABILITIES,
 }

@@ -6,22 +6,21 @@ softmax functions", IMA Journal of Numerical Analysis 41 (2021): the algorithms 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import flint
 import numpy as np
-from numpy.typing import NDArray
 
 from reference.arithmetic import Ball, Bounded, Elementary, Format, Real
-from reference.losses.terms import EXP_ULPS, LOG_ULPS, Terms, with_error
+from reference.losses.terms import EXP_ULPS, LOG_ULPS, Array, Terms, with_error
 
 # Roundings of (1 − s) y + s/n: of 1 − s, s/n, the product and the sum; frameworks also add s/n · Σ later.
 SMOOTHING_ROUNDINGS = 5
 
 
-def log_softmax(z: NDArray[Any]) -> NDArray[Any]:
+def log_softmax(z: Array) -> Array:
     """z − max z − log Σ e^{z − max z}, for each row."""
     shifted = z - z.max(axis=-1, keepdims=True)
     return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
@@ -29,12 +28,14 @@ def log_softmax(z: NDArray[Any]) -> NDArray[Any]:
 
 @dataclass(frozen=True)
 class LogSoftmax:
-    """log softmax(ŷ), evaluated in float64, and what an implementation's may be off by."""
+    """log softmax(ŷ), evaluated in float64, and what an implementation's may be off by.
+
+    `normalizer`, (N, 1), bounds |log Σ eᶻ| of each row: it counts where z is taken off that, not shifted.
+    """
 
     value: Real
     error: Real
     normalizer: Real
-    """A bound on |log Σ eᶻ| of each row, (N, 1): it counts where z is taken off log Σ eᶻ, and not shifted."""
 
     @classmethod
     def of(cls, z: Bounded) -> LogSoftmax:
@@ -67,7 +68,6 @@ class LogSoftmax:
 
 
 def softmax_bounded(z: Bounded) -> Bounded:
-    """softmax(z), as one function of its own."""
     log_p = LogSoftmax.of(z)
     p = np.exp(log_p.value)
     return with_error(p, log_p.softmax_error(z.format), p, z.format)
@@ -75,30 +75,21 @@ def softmax_bounded(z: Bounded) -> Bounded:
 
 @dataclass(frozen=True)
 class CrossEntropy:
-    """Softmax cross-entropy.
+    """Softmax cross-entropy with the targets y' = (1 − s) y + s/n, where s is `smoothing`.
 
-    Attributes
-    ----------
-    smoothing
-        s: the targets are y' = (1 − s) y + s/n.
-    by_class
-        Each row of y is one-hot; then log Σ eᶻ may also be computed before the class's z is taken off it.
+    `by_class` says that each row of y is one-hot: log Σ eᶻ may come before the class's z is taken off it.
     """
 
     smoothing: float
     by_class: bool = False
 
-    def smooth(self, y: NDArray[Any]) -> NDArray[Any]:
+    def smooth(self, y: Array) -> Array:
         return (1 - self.smoothing) * y + self.smoothing / y.shape[-1] if self.smoothing else y
 
-    def weight(self, y: Bounded) -> Real:
-        """Return the largest size of each target."""
-        return (1 - self.smoothing) * y.magnitude + self.smoothing / y.shape[-1]
-
-    def value(self, y_hat: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
+    def value(self, y_hat: Array, y: Array) -> Array:
         return -self.smooth(y) * log_softmax(y_hat)
 
-    def gradient(self, y_hat: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
+    def gradient(self, y_hat: Array, y: Array) -> Array:
         targets = self.smooth(y)
         return np.exp(log_softmax(y_hat)) * targets.sum(axis=-1, keepdims=True) - targets
 
@@ -109,7 +100,7 @@ class CrossEntropy:
     def value_bounded(self, y_hat: Bounded, y: Bounded) -> Bounded:
         log_p, form = LogSoftmax.of(y_hat), y_hat.format
         error = log_p.error + (form.gamma(2) * log_p.normalizer if self.by_class else 0.0)
-        weight = self.weight(y)
+        weight = self.smooth(y.magnitude)
         reach = weight * (np.abs(log_p.value) + error)
         off = np.where(weight > 0, weight * error + form.gamma(2 + self.roundings) * reach, 0.0)
         value = np.where(weight > 0, -self.smooth(y.value) * log_p.value, 0.0)
@@ -117,34 +108,36 @@ class CrossEntropy:
         if self.smoothing:  # PyTorch sums all of log softmax(ŷ) before it multiplies by s/n
             promised = np.maximum(promised, (np.abs(log_p.value) + error).sum(axis=(-2, -1), keepdims=True))
         cancelling = weight * (np.abs(log_p.value) + log_p.normalizer + y_hat.magnitude)
-        return with_error(value, off, promised, form).sized(lambda: cancelling)
+        return with_error(value, off, promised, form, lambda: cancelling)
 
     def gradient_bounded(self, y_hat: Bounded, y: Bounded, roundings: int) -> Bounded:
         log_p, form, n = LogSoftmax.of(y_hat), y_hat.format, y.shape[-1]
         p, off = np.exp(log_p.value), log_p.softmax_error(form)
-        weight = self.weight(y)
+        weight = self.smooth(y.magnitude)
         total = weight.sum(axis=-1, keepdims=True)
         common = self.roundings + 2 + roundings
         error = off * total * (1 + form.gamma(n + common)) + form.gamma(n + common) * p * total
         error = error + form.gamma(common) * weight + (n + 4) * form.underflow * (1 + total)
         targets = self.smooth(y.value)
         value = p * targets.sum(axis=-1, keepdims=True) - targets
-        return with_error(value, error, total + np.abs(value), form).sized(lambda: p * total + weight)
+        return with_error(value, error, total + np.abs(value), form, lambda: p * total + weight)
 
     def value_balls(self, y_hat: Ball, y: Ball) -> Ball:
-        rows = zip(_rows(y_hat), self._targets(y), strict=True)
-        return _ball(
-            [-t * log_p for z, target in rows for t, log_p in zip(target, _log_p(z), strict=True)], y
-        )
+        values = []
+        for z, target in zip(_rows(y_hat), self._targets(y), strict=True):
+            values += [-t * log_p for t, log_p in zip(target, _log_p(z), strict=True)]
+        return Ball.of(values, y.shape)
 
     def gradient_balls(self, y_hat: Ball, y: Ball) -> Ball:
         gradients = []
         for z, target in zip(_rows(y_hat), self._targets(y), strict=True):
             total = sum(target, flint.arb(0))
             gradients += [log_p.exp() * total - t for t, log_p in zip(target, _log_p(z), strict=True)]
-        return _ball(gradients, y)
+        return Ball.of(gradients, y.shape)
 
     def _targets(self, y: Ball) -> list[list[Any]]:
+        if not self.smoothing:
+            return _rows(y)
         s = flint.arb(self.smoothing)
         return [[(1 - s) * target + s / len(row) for target in row] for row in _rows(y)]
 
@@ -165,10 +158,6 @@ def _rows(ball: Ball) -> list[list[Any]]:
     return [entries[i : i + n] for i in range(0, len(entries), n)]
 
 
-def _ball(entries: list[Any], like: Ball) -> Ball:
-    return Ball(flint.arb_mat(len(entries) // like.shape[1], like.shape[1], entries), like.shape)
-
-
 def _log_p(z: list[Any]) -> list[Any]:
     """Shift by a point, not by a ball, so that the shift itself adds no radius."""
     peak = max((t.mid() for t in z), key=float)
@@ -176,13 +165,11 @@ def _log_p(z: list[Any]) -> list[Any]:
     return [t - peak - total for t in z]
 
 
-def _smoothing(given: Mapping[str, float]) -> float:
-    return given.get("label_smoothing", 0.0)
+def _terms(given: Mapping[str, float], *, by_class: bool = False) -> Terms:
+    return CrossEntropy(given.get("label_smoothing", 0.0), by_class).terms()
 
 
-TERMS: dict[str, Callable[[Mapping[str, float]], Terms]] = {
-    "softmax_cross_entropy": lambda given: CrossEntropy(_smoothing(given)).terms(),
-    "softmax_cross_entropy_with_integer_labels": lambda given: CrossEntropy(
-        _smoothing(given), by_class=True
-    ).terms(),
+TERMS = {
+    "softmax_cross_entropy": _terms,
+    "softmax_cross_entropy_with_integer_labels": lambda given: _terms(given, by_class=True),
 }

@@ -20,16 +20,6 @@ def squared_error_sum(y_hat: Array, y: Array) -> Array:
     return ((y_hat - y) * (y_hat - y)).sum(axis=(-2, -1))
 
 
-def half_squared_error_sum(y_hat: Array, y: Array) -> Array:
-    """L = ½ Σ (y − ŷ)², the document's loss, summed over outputs and examples."""
-    return squared_error_sum(y_hat, y) / 2
-
-
-def half_squared_error_sum_gradient(y_hat: Array, y: Array) -> Array:
-    """∂L/∂ŷ = ŷ − y."""
-    return y_hat - y
-
-
 def _by_autodiff(equation: str, gradient: Callable[[Any, Any], Any]) -> Elementary:
     """Promise nothing where 2 (ŷ − y) may overflow: that is the derivative of the square, before the ½."""
 
@@ -44,52 +34,27 @@ def _by_autodiff(equation: str, gradient: Callable[[Any, Any], Any]) -> Elementa
     return Elementary(equation, gradient, bounded, gradient)
 
 
-def half_squared_error_mean(y_hat: Array, y: Array) -> Array:
-    """L = 1/N · ½ Σ (y − ŷ)², the mean over the examples."""
-    return half_squared_error_sum(y_hat, y) / y.shape[-2]
-
-
-def half_squared_error_mean_gradient(y_hat: Array, y: Array) -> Array:
-    """∂L/∂ŷ = (ŷ − y) / N."""
-    return (y_hat - y) / y.shape[-2]
-
-
-def mean_squared_error(y_hat: Array, y: Array) -> Array:
-    """L = 1/(N·n_out) · Σ (y − ŷ)², the mean over all elements, without the ½ (torch's mse_loss)."""
-    return squared_error_sum(y_hat, y) / count(y.shape, "elements")
-
-
-def mean_squared_error_gradient(y_hat: Array, y: Array) -> Array:
-    """∂L/∂ŷ = 2 (ŷ − y) / (N·n_out)."""
-    return 2 * (y_hat - y) / count(y.shape, "elements")
-
-
-# By (name, reduction).
+# By (name, reduction): summed, the mean over the examples, and the mean over all elements (torch's mse_loss).
 SQUARES = {
     ("half_squared_error", "sum"): Loss(
         "½ Σ ({0} − {1})²",
         "{0} − {1}",
-        half_squared_error_sum,
-        _by_autodiff("ŷ − y", half_squared_error_sum_gradient),
+        lambda y_hat, y: squared_error_sum(y_hat, y) / 2,
+        _by_autodiff("ŷ − y", lambda y_hat, y: y_hat - y),
     ),
     ("half_squared_error", "mean"): Loss(
         "1/N · ½ Σ ({0} − {1})²",
         "({0} − {1}) / N",
-        half_squared_error_mean,
-        _by_autodiff("(ŷ − y) / N", half_squared_error_mean_gradient),
+        lambda y_hat, y: squared_error_sum(y_hat, y) / 2 / y.shape[-2],
+        _by_autodiff("(ŷ − y) / N", lambda y_hat, y: (y_hat - y) / y.shape[-2]),
     ),
     ("mean_squared_error", "mean"): Loss(
         "1/(N·n) · Σ ({0} − {1})²",
         "2 ({0} − {1}) / (N·n)",
-        mean_squared_error,
-        mean_squared_error_gradient,
+        lambda y_hat, y: squared_error_sum(y_hat, y) / count(y.shape, "elements"),
+        lambda y_hat, y: 2 * (y_hat - y) / count(y.shape, "elements"),
     ),
 }
 
 # The sum whose mean is the mean squared error; it is no loss of its own.
-SQUARES_SUMMED = Loss(
-    "Σ ({0} − {1})²",
-    "2 ({0} − {1})",
-    squared_error_sum,
-    lambda y_hat, y: 2 * (y_hat - y),
-)
+SQUARES_SUMMED = Loss("Σ ({0} − {1})²", "2 ({0} − {1})", squared_error_sum, lambda y_hat, y: 2 * (y_hat - y))

@@ -9,13 +9,16 @@ of the parts.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import flint
 import numpy as np
 from numpy.typing import NDArray
 
 from reference.arithmetic import SLACK, Ball, Bounded, Elementary, Error, Format, Real
+from reference.arithmetic.bounded import Sizes
+
+Array: TypeAlias = NDArray[Any]
 
 # Units in the last place, measured by tests/test_contract.py.
 EXP_ULPS = 5
@@ -46,31 +49,20 @@ class Loss:
 class Terms:
     """A loss before its reduction. Every function takes ŷ and y, both (N, n); y is exact.
 
-    Their equations are templates over ŷ, {0}, and y, {1}.
-
-    Attributes
-    ----------
-    value
-        The terms, (N, n): their sum over outputs and examples is the loss's sum.
-    gradient
-        The gradient of the sum. Its bounded form takes how many roundings the mean's factor may add, too.
+    The values are (N, n), and the gradient is that of their sum; its bounded form takes, too, how many
+    roundings the mean's factor may add. The equations are templates over ŷ, {0}, and y, {1}.
     """
 
     value: Elementary
     gradient: Elementary
 
-    def summed(self) -> Loss:
-        value, gradient = _divided_value(self, ""), _divided_gradient(self, "")
-        return Loss(f"Σ {self.value.equation}", self.gradient.equation, value, gradient)
-
-    def averaged(self, over: str) -> Loss:
-        """Return the mean over "examples" or "elements"."""
-        return Loss(
-            f"1/{COUNTS[over]} · Σ {self.value.equation}",
-            f"({self.gradient.equation}) / {COUNTS[over]}",
-            _divided_value(self, over),
-            _divided_gradient(self, over),
-        )
+    def reduced(self, over: str) -> Loss:
+        """Return the mean over "examples" or "elements", or for "" the sum."""
+        equation, gradient_equation = f"Σ {self.value.equation}", self.gradient.equation
+        if over:
+            equation = f"1/{COUNTS[over]} · {equation}"
+            gradient_equation = f"({gradient_equation}) / {COUNTS[over]}"
+        return Loss(equation, gradient_equation, _divided_value(self, over), _divided_gradient(self, over))
 
 
 def count(shape: tuple[int, ...], over: str) -> int:
@@ -85,31 +77,23 @@ def pairwise(function: Callable[[flint.arb, flint.arb], flint.arb]) -> Callable[
 
 
 def _divided_value(terms: Terms, over: str) -> Elementary:
-    def plain(y_hat: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
-        total = terms.value.plain(y_hat, y).sum(axis=(-2, -1))
-        return total / count(y.shape, over)
+    def divided(line: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda y_hat, y: line(y_hat, y).sum(axis=(-2, -1)) / count(y.shape, over)
 
     def bounded(y_hat: Bounded, y: Bounded) -> Bounded:
         """Divide each term, which is the wider bound; but the sum may overflow where the mean does not."""
         each = terms.value.bounded(y_hat, y)
-        divided = (each / count(y.shape, over)).sum(axis=(-2, -1))
+        mean = (each / count(y.shape, over)).sum(axis=(-2, -1))
         overflows = ~np.isfinite(each.sum(axis=(-2, -1)).error)
-        return Bounded(
-            divided.value,
-            np.where(overflows, np.inf, divided.error),
-            y.format,
-            sizes=divided.sizes,
-        )
+        return Bounded(mean.value, np.where(overflows, np.inf, mean.error), y.format, sizes=mean.sizes)
 
-    def balls(y_hat: Ball, y: Ball) -> Ball:
-        return terms.value.balls(y_hat, y).sum(axis=(-2, -1)) / count(y.shape, over)
-
-    return Elementary(terms.value.equation, plain, bounded, balls)
+    value = terms.value
+    return Elementary(value.equation, divided(value.plain), bounded, divided(value.balls))
 
 
 def _divided_gradient(terms: Terms, over: str) -> Elementary:
-    def plain(y_hat: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
-        return terms.gradient.plain(y_hat, y) / count(y.shape, over)
+    def divided(line: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda y_hat, y: line(y_hat, y) / count(y.shape, over)
 
     def bounded(y_hat: Bounded, y: Bounded) -> Bounded:
         divisor, form = count(y.shape, over), y.format
@@ -121,10 +105,8 @@ def _divided_gradient(terms: Terms, over: str) -> Elementary:
         error = np.where(divisor <= form.largest, error, np.inf)
         return Bounded(whole.value / divisor, error, form, sizes=lambda: whole.scale / divisor)
 
-    def balls(y_hat: Ball, y: Ball) -> Ball:
-        return terms.gradient.balls(y_hat, y) / count(y.shape, over)
-
-    return Elementary(terms.gradient.equation, plain, bounded, balls)
+    gradient = terms.gradient
+    return Elementary(gradient.equation, divided(gradient.plain), bounded, divided(gradient.balls))
 
 
 def _roundings(divisor: int, form: Format) -> int:
@@ -134,14 +116,16 @@ def _roundings(divisor: int, form: Format) -> int:
     return lost if divisor & (divisor - 1) == 0 else FACTOR_ROUNDINGS + lost
 
 
-def with_error(value: Real, error: Error, reach: Real, form: Format, underflows: Error = 4.0) -> Bounded:
+def with_error(
+    value: Real, error: Error, reach: Real, form: Format, sizes: Sizes = None, underflows: Error = 4.0
+) -> Bounded:
     """Return the bounded value; nothing is promised where a partial result, at most `reach`, may overflow.
 
-    Nor is anything where the value or the bound is no number, as after log 0.
+    Nor is anything where the value or the bound is no number, as after log 0. `sizes` as in `Bounded`.
     """
     error = (error + underflows * form.underflow) * SLACK
     promised = np.isfinite(value) & np.isfinite(error) & (reach <= form.largest)
-    return Bounded(value, np.where(promised, error, np.inf), form)
+    return Bounded(value, np.where(promised, error, np.inf), form, sizes=sizes)
 
 
 def difference(y_hat: Bounded, y: Bounded) -> tuple[Real, Real]:
