@@ -13,7 +13,7 @@ from typing import Any, Final, Generic, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from cases.dtypes import IN_FLOAT32, SIXTEEN_BITS, Accumulators
+from cases.protocol import IN_FLOAT32, SIXTEEN_BITS, Accumulators
 
 T = TypeVar("T")
 
