@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from operator import attrgetter
-from typing import Final, TypeVar
+from typing import Final
 
 import pandas as pd
 from jinja2 import Environment
@@ -14,14 +14,13 @@ from markupsafe import Markup
 from cases import Case
 from reference import parts
 from reference.parts import FailedPart
-from reports import detection, regression_text, report_tables, worked_example
-from reports.page.case_sections import case_sections
-from reports.page.failing import Failure, alike, failures
+from reports import detection, regression_text, report, worked_example
+from reports.outcome import group_by
 from reports.page.method import anatomy
 from reports.page.rendering import anchor, templates
+from reports.page.sections import Failure, case_sections, failures, network, yaml
 from reports.regression import Changes
-from reports.report import Report
-from reports.report_tables import Table
+from reports.report import Report, Table
 from reports.runs.rows import PUBLISHED
 
 # Kinds of failures that are named at the head of the page, and cases of each; all have their own part.
@@ -30,24 +29,20 @@ MAX_AT_HEAD: Final = 6
 # Lines of a picture's table that are shown: thousands would outweigh the page.
 MAX_PICTURE_LINES: Final = 600
 
-Measured = TypeVar("Measured")
+# What a template shows; None where there is nothing to show.
 Shown = Mapping[str, object] | None
 
 
 @dataclass(frozen=True)
 class Part:
-    """A part of the page.
+    """A part of the page: its link, its heading, and what returns what its template shows.
 
     Attributes
     ----------
-    name, title
-        Its link, and its heading. The name of its template is what its link begins with.
-    shows
-        Returns what its template shows; None if it has nothing to show.
     made_from
         How the names of those parts of the run begin that it is made from: one that failed is named here.
     template
-        The name of its template, where that is another.
+        The name of its template, where that is not what its link begins with.
     """
 
     name: str
@@ -61,9 +56,6 @@ class Part:
         """What its link begins with: "walk" of every worked example."""
         return self.name.partition(":")[0]
 
-    def missing(self, failed: Iterable[FailedPart]) -> list[FailedPart]:
-        return [part for part in failed if part.part.startswith(self.made_from)]
-
     def rendered(self, made: Environment) -> Markup | None:
         """Return its body, or None if it has nothing to show."""
         shown = self.shows()
@@ -73,36 +65,34 @@ class Part:
         return Markup(template.render(shown))  # noqa: S704 - escaped there
 
 
-def index(report: Report) -> str:
+def index(made: Report) -> str:
     """Return the page; everything that comes from cases and adapters is escaped.
 
     A part that fails is there with its reason in its place.
     """
-    made = templates(row.subject.case for row in report.results.rows if row.subject.adapter != PUBLISHED)
-    cases = {case.name: case for case in report.selection.cases}
-    found = parts.tried("“What fails”", failures, report.results.rows, cases, report.environment)
+    results, cases = made.results, {case.name: case for case in made.selection.cases}
+    found = parts.tried("“What fails”", failures, results.rows, cases, made.environment)
     failing = () if isinstance(found, FailedPart) else found
-    made.globals.update(
-        report=report,
+    page = templates({row.subject.case for row in results.rows if row.subject.adapter != PUBLISHED})
+    page.globals.update(
+        report=made,
+        style=Markup(worked_example.STYLE),  # noqa: S704 - a constant
         max_at_head=MAX_AT_HEAD,
         max_picture_lines=MAX_PICTURE_LINES,
         failures=failing,
         failing={failure.anchor for failure in failing},
-        alike=alike(failing),
+        alike=group_by(failing, attrgetter("title")),
+        network=network,
+        yaml=yaml,
     )
-    bodies = [
-        (part, parts.tried(f"“{part.title}”", part.rendered, made), part.missing(report.results.failed))
-        for part in _parts(report, found)
-    ]
-    shown = [body for body in bodies if body[1] is not None or body[2]]
+    shown = []
+    for part in _parts(made, found):
+        body = parts.tried(f"“{part.title}”", part.rendered, page)
+        missing = [one for one in results.failed if one.part.startswith(part.made_from)]
+        if body is not None or missing:
+            shown.append((part, body, missing))
     contents = [list(same) for _, same in groupby((part for part, *_ in shown), attrgetter("kind"))]
-    page = made.get_template("index.html")
-    return page.render(
-        style=Markup(worked_example.STYLE),  # noqa: S704 - a constant
-        contents=contents,
-        parts=shown,
-        failed=report.failed,
-    )
+    return page.get_template("index.html").render(contents=contents, parts=shown, failed=made.failed)
 
 
 def diff(changed: Changes) -> str:
@@ -111,38 +101,45 @@ def diff(changed: Changes) -> str:
     return page.render(title=regression_text.TITLE, changes=regression_text.to_page(changed))
 
 
-def _parts(report: Report, failing: tuple[Failure, ...] | FailedPart) -> Iterator[Part]:
+def _parts(made: Report, failing: tuple[Failure, ...] | FailedPart) -> Iterator[Part]:
     """Give the parts in their order: the matrix, what explains it, the other tables, the cases."""
-    matrix, *others = report.tables
+    matrix, *others = made.tables
     yield Part(matrix.name, matrix.title, partial(_matrix, matrix))
     yield Part("failures", "What fails", lambda: {"found": failing} if failing else None)
     for case in filter(None, (table.case for table in others)):
-        shows = partial(_walk, report, case)
-        yield Part(anchor("walk", case.name), f"{case.name}, step by step", shows)
-    bits = ("the bits of ",)
-    yield Part(
-        "changes",
-        regression_text.TITLE,
-        lambda: _made("changes", report.changes, regression_text.to_page),
-        bits,
-    )
-    drawn = ("the losses of ", "the accuracy of ", "the activations' errors")
-    yield Part("pictures", "Pictures", lambda: _pictures(report), drawn)
-    for title, alike_tables in groupby(others, lambda table: table.title):
-        tables = list(alike_tables)
-        yield Part(
-            tables[0].name.partition(":")[0], title, partial(_tables, tables), tables[0].made_from, "tables"
-        )
+        title = f"{case.name}, step by step"
+        yield Part(anchor("walk", case.name), title, partial(_walk, made, case))
+    yield Part("changes", regression_text.TITLE, partial(_changes, made), ("the bits of ",))
+    drawn = "the losses of ", "the accuracy of ", "the activations' errors"
+    yield Part("pictures", "Pictures", partial(_pictures, made), drawn)
+    for title, alike in groupby(others, attrgetter("title")):
+        first, *more = alike
+        name = first.name.partition(":")[0]
+        yield Part(name, title, partial(_tables, (first, *more)), first.made_from, "tables")
     plain = ("the plain differences of ",)
-    yield Part("cases", "The cases, line by line", lambda: {"cases": case_sections(report)}, plain)
-    yield Part("method", "What a tolerance is made of", lambda: {"anatomy": anatomy(report.results.rows)})
-    measured = ("the suite's power",)
-    yield Part("power", detection.TITLE, lambda: _made("power", report.power, detection.to_page), measured)
+    yield Part("cases", "The cases, line by line", lambda: {"cases": case_sections(made)}, plain)
+    yield Part("method", "What a tolerance is made of", lambda: {"anatomy": anatomy(made.results.rows)})
+    yield Part("power", detection.TITLE, partial(_power, made), ("the suite's power",))
     yield Part("environment", "How this was made", made_from=("how this was made",))
 
 
 def _matrix(matrix: Table) -> Shown:
-    return {"matrix": matrix, "counts": report_tables.counts(matrix.frame)}
+    return {"matrix": matrix, "counts": report.counts(matrix.frame)}
+
+
+def _walk(made: Report, case: Case) -> Shown:
+    return {"one": worked_example.walk(case, made.results.rows, made.results.printed)}
+
+
+def _changes(made: Report) -> Shown:
+    return {"changes": regression_text.to_page(made.changes)} if made.changes else None
+
+
+def _pictures(made: Report) -> Shown:
+    from reports.plots import pictures  # noqa: PLC0415 - matplotlib is loaded where there is a page to write
+
+    drawn = pictures(made)
+    return {"pictures": drawn} if drawn else None
 
 
 def _tables(tables: Iterable[Table]) -> Shown:
@@ -157,16 +154,5 @@ def _frame(table: Table) -> pd.DataFrame:
     return table.frame[[*first, *table.page_last]]
 
 
-def _made(name: str, measured: Measured | None, show: Callable[[Measured], object]) -> Shown:
-    return None if measured is None else {name: show(measured)}
-
-
-def _walk(report: Report, case: Case) -> Shown:
-    return {"one": worked_example.walk(case, report.results.rows, report.results.printed)}
-
-
-def _pictures(report: Report) -> Shown:
-    from reports.plots import pictures  # noqa: PLC0415 - matplotlib is loaded where there is a page to write
-
-    drawn = pictures(report)
-    return {"pictures": drawn} if drawn else None
+def _power(made: Report) -> Shown:
+    return {"power": detection.to_page(made.power)} if made.power else None

@@ -4,7 +4,7 @@ Each cell has the worst that any implementation shows of its line, over all step
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -86,19 +86,23 @@ def tape_table(problem: Problem, rows: Iterable[Row]) -> TapeTable:
     adapters = _adapters(wrong, first) if first else ""
     columns, by_quantity = _columns(problem), group_by(judged, lambda row: row.finding.quantity)
 
-    def cell(lines: Sequence[Line]) -> TapeCell:
-        names = [line.name for line in lines]
-        found = [row for name in names for row in by_quantity.get(name, ())]
-        return _cell(lines, found, adapters if first and first.finding.quantity in names else "")
+    def cell(lines: Sequence[Line]) -> TapeCell | None:
+        if not lines:
+            return None
+        found = [row for line in lines for row in by_quantity.get(line.name, ())]
+        is_first = first is not None and first.finding.quantity in {line.name for line in lines}
+        return _cell(lines, found, adapters if is_first else "")
 
-    given: dict[str, Cells] = {"": tuple(map(_given, columns.values()))}
-    groups = [
-        (group, {kind: _cells(lines, columns.values(), cell) for kind, lines in kinds.items()})
-        for group, kinds in _groups(tape(problem)).items()
-    ]
+    groups: list[tuple[str, Mapping[str, Cells]]] = [("given", {"": tuple(map(_given, columns.values()))})]
+    for group, kinds in _groups(tape(problem)).items():
+        by_layer = {kind: group_by(lines, _layer) for kind, lines in kinds.items()}
+        groups.append((group, {
+            kind: tuple(cell([line for k in layers for line in own.get(k, ())]) for layers in columns.values())
+            for kind, own in by_layer.items()
+        }))  # fmt: skip
     title = f"The training step of {printable(problem.case)} as its tape"
-    sentence = _sentence(judged, first, adapters)
-    return TapeTable(title, printable(sentence), tuple(columns), (("given", given), *groups))
+    sentence = printable(_sentence(judged, first, adapters))
+    return TapeTable(title, sentence, tuple(columns), tuple(groups))
 
 
 def _adapters(wrong: Iterable[Row], first: Row) -> str:
@@ -133,14 +137,14 @@ def _columns(problem: Problem) -> dict[str, range]:
 def _groups(lines: Sequence[Line]) -> dict[str, dict[str, list[Line]]]:
     """Collect the lines by the part of the step, and in it by kind, in the order of computation."""
     order = [line.name for line in lines]
-    forward = order[: order.index("loss") + 1]
-    parts = group_by(
-        lines,
-        lambda line: (
-            "forward →" if line.name in forward else "← backward" if _kind(line) in BACKWARD else "update"
-        ),
-    )
-    return {part: group_by(those, _kind) for part, those in parts.items()}
+    forward = set(order[: order.index("loss") + 1])
+
+    def part(line: Line) -> str:
+        if line.name in forward:
+            return "forward →"
+        return "← backward" if _kind(line) in BACKWARD else "update"
+
+    return {name: group_by(own, _kind) for name, own in group_by(lines, part).items()}
 
 
 def _kind(line: Line) -> str:
@@ -153,19 +157,12 @@ def _layer(line: Line) -> int:
     return int(number[0]) if number else 0
 
 
-def _cells(
-    lines: Sequence[Line], columns: Iterable[range], cell: Callable[[Sequence[Line]], TapeCell]
-) -> Cells:
-    by_layer = {_layer(line): line for line in lines}
-    found = ([by_layer[k] for k in layers if k in by_layer] for layers in columns)
-    return tuple(cell(here) if here else None for here in found)
-
-
 def _cell(lines: Sequence[Line], rows: Sequence[Row], first: str) -> TapeCell:
     equation = f"{lines[0].name} = {lines[0].equation}" + (f" … {lines[-1].name}" if lines[1:] else "")
     if not rows:
         return TapeCell(NOTHING, about=equation)
-    worst = LineCell.of(rows)
+    wrong = [row for row in rows if not agrees(row)]
+    worst = LineCell.of(wrong or [max(rows, key=lambda row: row.finding.used)])
     by = f"{worst.row.subject.implementation}, {worst.row.subject.dtype}{at_step(worst.row)}"
     return TapeCell(str(worst), worst.css_class, printable(f"{equation} ({by})"), printable(first))
 

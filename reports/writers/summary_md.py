@@ -15,8 +15,7 @@ from reference import parts
 from reference.parts import FailedPart
 from reports import detection, regression_text
 from reports.outcome import Cell, Outcome, badness, failures
-from reports.report import Report
-from reports.report_tables import Table
+from reports.report import Report, Table
 from reports.writers.markdown_text import (
     Section,
     code,

@@ -19,8 +19,7 @@ from reference.parts import FailedPart
 from reports import regression_text
 from reports.detection import TITLE, Power, sentences
 from reports.environment import Selection
-from reports.report import Report
-from reports.report_tables import Table
+from reports.report import Report, Table
 
 P = ParamSpec("P")
 
