@@ -27,6 +27,7 @@ from reports.outcome import (
     PrintedCell,
     at_step,
     expected_differences,
+    failures,
     group_by,
     grouped,
     without_equivalent,
@@ -157,8 +158,19 @@ class Report:
         return tuple(dict.fromkeys((*self.results.failed, *parts.so_far())))
 
     @cached_property
+    def cells(self) -> dict[Group, Cell]:
+        """How each case comes out in each number format by each adapter, printed numbers left out."""
+        judged = (row for row in self.results.rows if row.subject.adapter != PUBLISHED)
+        return {group: Cell.of(rows) for group, rows in grouped(judged).items()}
+
+    @cached_property
+    def failures(self) -> list[Row]:
+        """For each case, number format and adapter that fails its first failing line."""
+        return failures(self.results.rows)
+
+    @cached_property
     def tables(self) -> tuple[Table, ...]:
-        return tables(self.results, self.selection)
+        return tables(self)
 
     @property
     def run(self) -> SavedRun:
@@ -178,15 +190,16 @@ def put_together(
     return Report(conclusion, environment, results, selection, tuple(asked), power)
 
 
-def tables(results: Results, selection: Selection) -> tuple[Table, ...]:
+def tables(report: Report) -> tuple[Table, ...]:
     """Return every table in its order, those included that have no line."""
-    rows, cases = results.rows, {case.name: case for case in selection.cases}
+    results, rows = report.results, report.results.rows
+    cases = {case.name: case for case in report.selection.cases}
     return (
         Table(
-            "matrix", "Each case by each adapter", LEGEND, lambda: matrix(rows),
+            "matrix", "Each case by each adapter", LEGEND, lambda: matrix(report.cells),
             worst_first=True, also_in=PAPER | {"terminal"},
         ),
-        *_printed_tables(results.printed, selection.cases),
+        *_printed_tables(results.printed, cases.values()),
         Table(
             "known", "Expected differences", EXPECTED, lambda: expected(rows, cases),
             also_in=PAPER, page_last=("claimed", "should be"),
@@ -208,12 +221,11 @@ def tables(results: Results, selection: Selection) -> tuple[Table, ...]:
     )  # fmt: skip
 
 
-def matrix(rows: Iterable[Row]) -> pd.DataFrame:
+def matrix(cells: Mapping[Group, Cell]) -> pd.DataFrame:
     """Return the case × adapter table: a line for each case and number format, a column for each adapter."""
-    groups = {group: Cell.of(found) for group, found in grouped(rows).items() if group[2] != PUBLISHED}
-    adapters = dict.fromkeys(adapter for _, _, adapter in groups)
-    lines = dict.fromkeys((case, dtype) for case, dtype, _ in groups)
-    table = [(*line, *(groups.get((*line, adapter), NOTHING) for adapter in adapters)) for line in lines]
+    adapters = dict.fromkeys(adapter for _, _, adapter in cells)
+    lines = dict.fromkeys((case, dtype) for case, dtype, _ in cells)
+    table = [(*line, *(cells.get((*line, adapter), NOTHING) for adapter in adapters)) for line in lines]
     return pd.DataFrame(table, columns=["case", "dtype", *adapters])
 
 

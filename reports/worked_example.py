@@ -1,8 +1,8 @@
 """The worked examples, step by step through the texts that printed them, with the numbers of each program.
 
-Everything is taken from a report; only the NumPy reference is evaluated again, for what was not printed. Lines
-stand in the document's notation: ∂L/∂z₂ for dL/dz2, ŷ for the last activation, numbers put in. A network of
-single units and one example is written with w and products of numbers, any other with matrices.
+Everything is taken from a report; only the NumPy reference is evaluated again, for what was not printed.
+Lines stand in the document's notation: ∂L/∂z₂ for dL/dz2, ŷ for the last activation, numbers put in. A
+network of single units and one example is written with w and products of numbers, any other with matrices.
 """
 
 import math

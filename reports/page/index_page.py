@@ -1,6 +1,6 @@
 """index.html and diff.html: each one page that needs nothing else, neither scripts nor a network."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
@@ -15,13 +15,13 @@ from cases import Case
 from reference import parts
 from reference.parts import FailedPart
 from reports import detection, regression_text, report, worked_example
-from reports.outcome import group_by
+from reports.outcome import by_case, group_by
 from reports.page.method import anatomy
 from reports.page.rendering import anchor, templates
 from reports.page.sections import Failure, case_sections, failures, network, yaml
 from reports.regression import Changes
 from reports.report import Report, Table
-from reports.runs.rows import PUBLISHED
+from reports.runs.rows import Printed, Row
 
 # Kinds of failures that are named at the head of the page, and cases of each; all have their own part.
 MAX_AT_HEAD: Final = 6
@@ -70,10 +70,9 @@ def index(made: Report) -> str:
 
     A part that fails is there with its reason in its place.
     """
-    results, cases = made.results, {case.name: case for case in made.selection.cases}
-    found = parts.tried("“What fails”", failures, results.rows, cases, made.environment)
+    found = parts.tried("“What fails”", failures, made)
     failing = () if isinstance(found, FailedPart) else found
-    page = templates({row.subject.case for row in results.rows if row.subject.adapter != PUBLISHED})
+    page = templates({case for case, *_ in made.cells})
     page.globals.update(
         report=made,
         style=Markup(worked_example.STYLE),  # noqa: S704 - a constant
@@ -88,7 +87,7 @@ def index(made: Report) -> str:
     shown = []
     for part in _parts(made, found):
         body = parts.tried(f"“{part.title}”", part.rendered, page)
-        missing = [one for one in results.failed if one.part.startswith(part.made_from)]
+        missing = [one for one in made.results.failed if one.part.startswith(part.made_from)]
         if body is not None or missing:
             shown.append((part, body, missing))
     contents = [list(same) for _, same in groupby((part for part, *_ in shown), attrgetter("kind"))]
@@ -106,9 +105,10 @@ def _parts(made: Report, failing: tuple[Failure, ...] | FailedPart) -> Iterator[
     matrix, *others = made.tables
     yield Part(matrix.name, matrix.title, partial(_matrix, matrix))
     yield Part("failures", "What fails", lambda: {"found": failing} if failing else None)
+    rows = by_case(made.results.rows)
     for case in filter(None, (table.case for table in others)):
-        title = f"{case.name}, step by step"
-        yield Part(anchor("walk", case.name), title, partial(_walk, made, case))
+        shows = partial(_walk, case, rows.get(case.name, ()), made.results.printed)
+        yield Part(anchor("walk", case.name), f"{case.name}, step by step", shows)
     yield Part("changes", regression_text.TITLE, partial(_changes, made), ("the bits of ",))
     drawn = "the losses of ", "the accuracy of ", "the activations' errors"
     yield Part("pictures", "Pictures", partial(_pictures, made), drawn)
@@ -127,8 +127,8 @@ def _matrix(matrix: Table) -> Shown:
     return {"matrix": matrix, "counts": report.counts(matrix.frame)}
 
 
-def _walk(made: Report, case: Case) -> Shown:
-    return {"one": worked_example.walk(case, made.results.rows, made.results.printed)}
+def _walk(case: Case, rows: Sequence[Row], printed: Sequence[Printed]) -> Shown:
+    return {"one": worked_example.walk(case, rows, printed)}
 
 
 def _changes(made: Report) -> Shown:

@@ -37,7 +37,7 @@ class Anatomy:
     reach, gamma
         Σ|aᵢbᵢ|, and γ of so many roundings.
     rest
-        What the tolerance holds besides their product, if that shows: underflow, and the exact value's radius.
+        What the tolerance holds besides their product, if that shows: underflow, the exact value's radius.
     ulps_of_sigmoid
         The contract of the activation, in units in the last place.
     """

@@ -4,6 +4,7 @@ import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Final
 
 import pandas as pd
@@ -38,6 +39,7 @@ MAX_YAML: Final = 6_000
 MAX_LAYERS: Final = 5
 
 Numbers = tuple[tuple[str, str | FailedPart], ...]
+Badness = tuple[bool, bool, float]
 
 
 @dataclass(frozen=True)
@@ -81,17 +83,18 @@ def quantities(case: Case, rows: Iterable[Row]) -> dict[str, pd.DataFrame]:
 
 def _table(rows: Sequence[Row], formulas: Mapping[str, str]) -> pd.DataFrame:
     implementations = dict.fromkeys(row.subject.implementation for row in rows)
-    by_quantity = group_by(sorted(rows, key=lambda row: row.place), lambda row: row.finding.quantity)
+    by_quantity: dict[str, dict[str, tuple[Badness, Row]]] = {}
+    for row in sorted(rows, key=lambda row: row.place):
+        worst, bad = by_quantity.setdefault(row.finding.quantity, {}), badness(row)
+        before = worst.get(row.subject.implementation)
+        if before is None or bad > before[0]:
+            worst[row.subject.implementation] = bad, row
     lines = []
-    for name, found in by_quantity.items():
-        worst = {
-            implementation: max(own, key=badness)
-            for implementation, own in group_by(found, lambda row: row.subject.implementation).items()
-        }
-        cells = (LineCell.of([worst[one]]) if one in worst else NOTHING for one in implementations)
-        numbers = _worst_numbers(max(worst.values(), key=badness))
+    for name, worst in by_quantity.items():
+        cells = (LineCell.of([worst[one][1]]) if one in worst else NOTHING for one in implementations)
+        numbers = _worst_numbers(max(worst.values(), key=itemgetter(0))[1])
         lines.append((name or WHOLE, formulas.get(name, ""), *cells, *numbers))
-    return pd.DataFrame(lines, columns=[*BEFORE, *implementations, *AFTER])
+    return pd.DataFrame(lines, columns=[*BEFORE, *implementations, *AFTER], dtype=object)
 
 
 def _worst_numbers(row: Row) -> tuple[str, ...]:
@@ -168,14 +171,13 @@ class Failure:
         return f"{sentence(self.row.finding, self.row.subject)}."
 
 
-def failures(
-    rows: Iterable[Row], cases: Mapping[str, Case], made: Environment | None = None
-) -> tuple[Failure, ...]:
-    """Return every failure, in the order of the cases; `made` says how to repeat it."""
-    return tuple(_failure(row, cases[row.subject.case], made) for row in outcome.failures(rows))
+def failures(report: Report) -> tuple[Failure, ...]:
+    """Return every failure, in the order of the cases."""
+    cases = {case.name: case for case in report.selection.cases}
+    return tuple(_failure(row, cases[row.subject.case], report.environment) for row in report.failures)
 
 
-def _failure(row: Row, case: Case, made: Environment | None) -> Failure:
+def _failure(row: Row, case: Case, made: Environment) -> Failure:
     dtype, adapter = row.subject.dtype, row.subject.adapter
     about = f"{adapter} on {case.name} in {dtype}"
     formula = parts.tried(f"the line of {about}", _formula, case, row.finding.quantity)

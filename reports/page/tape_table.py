@@ -93,16 +93,18 @@ def tape_table(problem: Problem, rows: Iterable[Row]) -> TapeTable:
         is_first = first is not None and first.finding.quantity in {line.name for line in lines}
         return _cell(lines, found, adapters if is_first else "")
 
-    groups: list[tuple[str, Mapping[str, Cells]]] = [("given", {"": tuple(map(_given, columns.values()))})]
-    for group, kinds in _groups(tape(problem)).items():
-        by_layer = {kind: group_by(lines, _layer) for kind, lines in kinds.items()}
-        groups.append((group, {
-            kind: tuple(cell([line for k in layers for line in own.get(k, ())]) for layers in columns.values())
-            for kind, own in by_layer.items()
-        }))  # fmt: skip
+    def cells(lines: Iterable[Line]) -> Cells:
+        by_layer = {_layer(line): line for line in lines}
+        return tuple(cell([by_layer[k] for k in layers if k in by_layer]) for layers in columns.values())
+
+    given: dict[str, Cells] = {"": tuple(map(_given, columns.values()))}
+    groups = [
+        (group, {kind: cells(lines) for kind, lines in kinds.items()})
+        for group, kinds in _groups(tape(problem)).items()
+    ]
     title = f"The training step of {printable(problem.case)} as its tape"
     sentence = printable(_sentence(judged, first, adapters))
-    return TapeTable(title, sentence, tuple(columns), tuple(groups))
+    return TapeTable(title, sentence, tuple(columns), (("given", given), *groups))
 
 
 def _adapters(wrong: Iterable[Row], first: Row) -> str:

@@ -1,7 +1,6 @@
 """What a plot is, the picture that it makes of a report, and how tables of numbers are shown."""
 
 import base64
-import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,10 +19,8 @@ class Picture:
 
     Attributes
     ----------
-    name
-        What its link begins with: "heat-map".
-    title
-        A heading.
+    name, title
+        What its link begins with ("heat-map"), and a heading.
     caption
         What the axes and signs mean, for somebody who has seen none of this before.
     alternative
@@ -53,12 +50,10 @@ class Picture:
 
 @dataclass(frozen=True)
 class Plot:
-    """How a picture is made.
+    """How a picture is made: `name`, `title` and `about` are its name, title and caption.
 
     Attributes
     ----------
-    name, title, about
-        As `Picture` has name, title and caption.
     numbers
         Returns what is drawn: a table without lines where there is nothing to draw.
     draw
@@ -94,18 +89,9 @@ def each_line(table: pd.DataFrame) -> Iterator[Any]:
 def side_by_side(
     table: pd.DataFrame, lines: Sequence[str], column: str, cells: Iterable[str]
 ) -> pd.DataFrame:
-    """Return a table as people read it, with a column for each implementation.
+    """Return a table as people read it: `lines` name a line of it, and `column` its further columns.
 
-    Parameters
-    ----------
-    table
-        A line for each number.
-    lines
-        Its columns that name a line of the new table.
-    column
-        Its column that names the columns of the new table.
-    cells
-        What a cell shows, for each line of `table`.
+    `cells` has what is shown for each line of `table`.
     """
     by_line: dict[tuple[object, ...], dict[str, str]] = {}
     keys = zip(*(table[name] for name in lines), strict=True)
@@ -114,8 +100,3 @@ def side_by_side(
     names = list(in_order(table[column], IMPLEMENTATIONS))
     rows = [(*key, *(shown.get(name, NOTHING) for name in names)) for key, shown in by_line.items()]
     return pd.DataFrame(rows, columns=[*lines, *names])
-
-
-def short(number: float) -> str:
-    """Write a number in four digits at most; NaN and infinity are words."""
-    return f"{number:.4g}" if math.isfinite(number) else {math.inf: "∞", -math.inf: "−∞"}.get(number, "NaN")

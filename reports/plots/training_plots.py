@@ -7,9 +7,18 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from cases.dtypes import DTYPES
-from reports.plots.canvas import in_order, looks
-from reports.plots.panels import REACH, Scale, Sheet, each_curve, each_part, tens
-from reports.plots.plot import Plot, each_line, short, side_by_side
+from reports.plots.canvas import (
+    REACH,
+    Scale,
+    Sheet,
+    each_curve,
+    each_part,
+    in_order,
+    looks,
+    short,
+    tens,
+)
+from reports.plots.plot import Plot, each_line, side_by_side
 from reports.report import Report
 from reports.runs.parameter_drift import TRUTH
 from reports.runs.step_batches import is_recorded
@@ -29,10 +38,6 @@ ABOUT_DRIFT: Final = (
     "less stands on the lowest line. Both scales are logarithmic. Drawn are the cases in which the most "
     "steps were compared."
 )
-
-LOSS_COLUMNS: Final = ["case", "dtype", "implementation", "step", "loss", "rate"]
-
-DRIFT_COLUMNS: Final = ["case", "dtype", "implementation", "step", "ulps"]
 
 # Shorter trainings are not drawn.
 MIN_STEPS: Final = 20
@@ -62,13 +67,14 @@ def losses(report: Report) -> pd.DataFrame:
 
     Cases are of one family whose names begin with the same word: training/rate-….
     """
-    rows = [(one.case, one.dtype, one.implementation, one.step, one.loss) for one in report.results.losses]
-    table = pd.DataFrame(rows, columns=LOSS_COLUMNS[:-1])
+    columns = ["case", "dtype", "implementation", "step", "loss"]
+    table = pd.DataFrame(list(map(vars, report.results.losses)), columns=columns)
     longest = table.groupby("case")["step"].transform("max")
     table = table[longest >= MIN_STEPS].copy()
     table["rate"] = table["case"].map(learning_rates(report)).astype(float)
     table["family"] = table["case"].str.extract(r"^((?:.*/)?[^-]*)")
-    return table.sort_values(["family", "rate", "case"], kind="stable")[LOSS_COLUMNS].reset_index(drop=True)
+    ordered = table.sort_values(["family", "rate", "case"], kind="stable", ignore_index=True)
+    return ordered[[*columns, "rate"]]
 
 
 def losses_at_round_steps(table: pd.DataFrame) -> pd.DataFrame:
@@ -82,12 +88,9 @@ def describe_losses(table: pd.DataFrame) -> str:
     """Say for each training where its loss begins and ends."""
     ranges = []
     for case, part in table.groupby("case", sort=False):
-        first, last = part["step"].min(), part["step"].max()
-        begins, ends = (
-            part[part["step"] == first]["loss"],
-            part.groupby(["dtype", "implementation"])["loss"].last(),
-        )
-        ranges.append(f"{case} from {begins.max():.2g} to {_range(ends)} in {last:,} steps")
+        begins = part[part["step"] == part["step"].min()]["loss"]
+        ends = part.groupby(["dtype", "implementation"])["loss"].last()
+        ranges.append(f"{case} from {begins.max():.2g} to {_range(ends)} in {part['step'].max():,} steps")
     more = f"; and {len(ranges) - MAX_DESCRIBED} more" if len(ranges) > MAX_DESCRIBED else ""
     return f"The loss goes: {'; '.join(ranges[:MAX_DESCRIBED])}{more}."
 
@@ -150,12 +153,8 @@ def drifts(report: Report) -> pd.DataFrame:
     A step of which the truth is not known is left out; NaN stands where an implementation's own numbers are
     NaN.
     """
-    rows = [
-        (one.case, one.dtype, one.implementation, one.step, one.ulps)
-        for one in report.results.drifts
-        if one.against == TRUTH and not one.not_known
-    ]
-    table = pd.DataFrame(rows, columns=DRIFT_COLUMNS)
+    known = [vars(one) for one in report.results.drifts if one.against == TRUTH and not one.not_known]
+    table = pd.DataFrame(known, columns=["case", "dtype", "implementation", "step", "ulps"])
     points = table.groupby("case")["step"].nunique()
     longest = points[points >= MIN_POINTS].sort_values(ascending=False, kind="stable").head(MAX_CASES)
     return table[table["case"].isin(longest.index)].reset_index(drop=True)
@@ -171,10 +170,9 @@ def describe_drift(table: pd.DataFrame) -> str:
     ends = table.groupby(["case", "dtype", "implementation"], sort=False).last().reset_index().dropna()
     if ends.empty:
         return "Every course ends in NaN."
-    least, most = (pick(each_line(ends), key=lambda line: line.ulps) for pick in (min, max))
     extremes = (
         f"{line.ulps:.2g} ulps ({line.implementation} on {line.case} in {line.dtype})"
-        for line in (least, most)
+        for line in (pick(each_line(ends), key=lambda line: line.ulps) for pick in (min, max))
     )
     return f"After the last step that is compared the drift is between {' and '.join(extremes)}."
 
@@ -204,5 +202,12 @@ def _drift_scale(ulps: pd.Series) -> Scale:
     return tens(MIN_ULPS, max(10 * MIN_ULPS, 3 * largest) if largest > 0 else 10)
 
 
-TITLE = "How far trainings drift from the truth"
-DRIFT: Final = Plot("drift", TITLE, ABOUT_DRIFT, drifts, draw_drift, describe_drift, drifts_at_round_steps)
+DRIFT: Final = Plot(
+    "drift",
+    "How far trainings drift from the truth",
+    ABOUT_DRIFT,
+    drifts,
+    draw_drift,
+    describe_drift,
+    drifts_at_round_steps,
+)

@@ -6,7 +6,7 @@ from markupsafe import escape
 
 from cases.errors import printable
 from reports.conclusion import plural
-from reports.outcome import Outcome, failures, outcome
+from reports.outcome import Outcome, outcome
 from reports.report import Report
 from reports.writers.markdown_text import shortened
 
@@ -81,7 +81,7 @@ def message(report: Report) -> tuple[str, str]:
     count = len({row.subject.case for row in rows})
     if not any(row.compared for row in rows):
         return "nothing compared", RED
-    if first := failures(rows):
+    if first := report.failures:
         failing = len({row.subject.case for row in first})
         differ = all(outcome(row) is Outcome.DIFFERS for row in first)
         verb = ("differs" if failing == 1 else "differ") if differ else "not in agreement"

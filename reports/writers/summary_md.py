@@ -14,7 +14,7 @@ from typing import Final
 from reference import parts
 from reference.parts import FailedPart
 from reports import detection, regression_text
-from reports.outcome import Cell, Outcome, badness, failures
+from reports.outcome import Cell, Outcome, badness
 from reports.report import Report, Table
 from reports.writers.markdown_text import (
     Section,
@@ -75,7 +75,7 @@ def _made(report: Report) -> Iterator[tuple[str, Callable[[], Iterable[Section]]
 
 
 def _failures(report: Report) -> Iterator[Section]:
-    worst = sorted(failures(report.results.rows), key=badness, reverse=True)
+    worst = sorted(report.failures, key=badness, reverse=True)
     for section in _lines("What fails", "", (row.sentence for row in worst)):
         yield Section(section.title, lines=section.lines, failing=len(section.lines))
 
