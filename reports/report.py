@@ -88,26 +88,12 @@ PAPER: Final = frozenset({"latex"})
 class Table:
     """One table of a report; its frame is made where it is first asked for, so that it may fail alone.
 
-    Attributes
-    ----------
-    name
-        Its link on the page and its label in LaTeX.
-    title, about
-        Its heading, and what its numbers mean.
-    make
-        Returns the frame, with a line for each row and names for columns.
-    case
-        What it is about, where there is one such table for each of several cases.
-    worst_first
-        Whether lines with a failing cell go first where there is room for a part only.
-    also_in
-        Writers that show it besides Markdown and the page: "terminal", "latex".
-    page_last
-        Columns that the page shows after all others, where there may be no room for them.
-    folded
-        On the page, what stands in its place until it is asked for.
-    made_from
-        How the names of those parts of the run begin that it is made from: one that failed is named with it.
+    `name` is its link on the page and its label in LaTeX, and `about` what its numbers mean. Of tables with
+    one title each is about a `case`. Markdown and the page show all tables, and the writers `also_in`
+    ("terminal", "latex"). If `worst_first`, lines with a failing cell go first where there is room for a part
+    only. The page shows the columns `page_last` after all others, and on demand only a table that has words
+    for its `folded` state. `made_from` is how the names of those parts of the run begin that it is made from:
+    one that failed is named with it.
     """
 
     name: str
@@ -132,17 +118,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Report:
-    """The conclusion, and tables.
-
-    Attributes
-    ----------
-    selection, asked
-        What was run; the adapters whose absence is a failure.
-    power
-        What the suite would catch, where that was measured.
-    changes
-        What has changed since the baseline, where there is one.
-    """
+    """What a report shows: of what was run (`selection`), and of the adapters that had to run (`asked`)."""
 
     conclusion: Conclusion
     environment: Environment

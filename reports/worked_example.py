@@ -23,27 +23,6 @@ from reference.training import initial_values
 from reports.outcome import verdict
 from reports.runs.rows import PUBLISHED, Printed, Row
 
-# How walks look; the page's own colours are used.
-STYLE: Final = """
-.stage { border-left: .25rem solid var(--line, #d4d4d4); padding-left: 1rem; margin: 1.5rem 0 }
-.stage h4 { margin: 0 0 .5rem }
-.stage .line { margin: .75rem 0 1.25rem }
-.stage .line p { margin: .25rem 0 }
-.stage .equation { font: 1.15rem/1.6 "Cambria Math", "STIX Two Math", Cambria, Georgia, serif }
-.stage .equation sup { line-height: 0 }
-.stage dl { display: flex; flex-wrap: wrap; gap: .5rem 1rem; margin: .25rem 0; font-size: .875rem;
-  font-variant-numeric: tabular-nums }
-.stage dl div { flex: 1 0 13rem }
-.stage dl .short { flex: 1 0 7rem }
-.stage dd { margin: 0 }
-.stage small { white-space: nowrap }
-.stage .found { font-size: .9rem }
-.stage .wrong .equation, .stage .wrong .found { border-left: .25rem solid var(--news, #a4161a);
-  padding-left: .75rem }
-.stage .note { background: var(--soft, #f5f5f3); padding: .5rem .75rem }
-@media print { .stage .line { break-inside: avoid } }
-"""
-
 DISPLAY_NAMES: Final = {"numpy": "NumPy", "torch": "PyTorch", "jax": "JAX"}
 NOT_PRINTED: Final = "–"
 
@@ -147,18 +126,10 @@ class AdapterValue:
 class WalkLine:
     """One line of a worked example.
 
-    Attributes
-    ----------
-    quantity, symbol
-        Its name in the tables, and in the document's notation: dL/dW2, ∂L/∂w₂.
-    formula, put_in, gives
-        What it is computed by, that with the numbers of the text, and what those give to six digits.
-    element
-        Of several numbers the printed one, "[0, 1]".
-    printed, exact
-        As it was printed, or `NOT_PRINTED`; and what follows from the inputs alone.
-    verdict, wrong
-        On the printed number, in words; and whether it is not what follows from those above it.
+    `formula` is what it is computed by, `put_in` that with the numbers of the text, and `gives` what those
+    give, to six digits. Of several numbers `element` names the printed one, "[0, 1]". `exact` follows from
+    the inputs alone. `verdict` is that on the printed number, which is `wrong` if it is not what follows from
+    those above it.
     """
 
     quantity: str
@@ -192,12 +163,8 @@ class Stage:
 
 @dataclass(frozen=True)
 class Walk:
-    """A worked example: its training steps in order, each with its number and its parts.
+    """A worked example: its steps by number, each in its parts; numbers are put in where each is `single`."""
 
-    `single` says whether every quantity is a single number, so that numbers can be put in.
-    """
-
-    case: str
     about: str
     source: str
     single: bool
@@ -214,7 +181,7 @@ def walk(case: Case, rows: Sequence[Row], printed: Sequence[Printed]) -> Walk:
         for entry in (published.steps if published else ())
     )
     source = published.source if published else ""
-    return Walk(case.name, case.about, source, _is_single(problem), steps)
+    return Walk(case.about, source, _is_single(problem), steps)
 
 
 def _is_single(problem: Problem) -> bool:

@@ -37,12 +37,8 @@ Shown = Mapping[str, object] | None
 class Part:
     """A part of the page: its link, its heading, and what returns what its template shows.
 
-    Attributes
-    ----------
-    made_from
-        How the names of those parts of the run begin that it is made from: one that failed is named here.
-    template
-        The name of its template, where that is not what its link begins with.
+    `made_from` is how the names of those parts of the run begin that it is made from: one that failed is
+    named here. Its template has the name that its link begins with, unless it says which.
     """
 
     name: str
@@ -75,7 +71,6 @@ def index(made: Report) -> str:
     page = templates({case for case, *_ in made.cells})
     page.globals.update(
         report=made,
-        style=Markup(worked_example.STYLE),  # noqa: S704 - a constant
         max_at_head=MAX_AT_HEAD,
         max_picture_lines=MAX_PICTURE_LINES,
         failures=failing,

@@ -24,22 +24,12 @@ QUANTITY: Final = "dL/dW2"
 
 @dataclass(frozen=True)
 class Anatomy:
-    """One comparison, taken apart.
+    """One comparison, taken apart: `line`, computed from `inputs`, the implementation's own numbers above it.
 
-    Attributes
-    ----------
-    implementation, afresh
-        Whose number it is, and whether it was computed for the page because the run has not that case.
-    line, inputs
-        The line of the tape, and the implementation's own numbers above it.
-    roundings
-        How many the tolerance allows: one for each term and each sum, and one more.
-    reach, gamma
-        Σ|aᵢbᵢ|, and γ of so many roundings.
-    rest
-        What the tolerance holds besides their product, if that shows: underflow, the exact value's radius.
-    ulps_of_sigmoid
-        The contract of the activation, in units in the last place.
+    It is `afresh` where it was computed for the page, because the run has not that case. The tolerance allows
+    so many `roundings`: one for each term and each sum, and one more. `reach` is Σ|aᵢbᵢ|, and `gamma` is γ of
+    so many roundings; `rest` is what the tolerance holds besides their product, if that shows: underflow, and
+    the exact value's radius.
     """
 
     implementation: str

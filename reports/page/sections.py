@@ -140,14 +140,8 @@ def network(case: Case) -> str:
 class Failure:
     """The first line that fails of one case, in one number format, by one adapter.
 
-    Attributes
-    ----------
-    formula
-        The line of the tape: "dL/da1 = dL/dz2 W2"; "" where the claim as a whole is in error.
-    numbers
-        Claimed and derived, the tolerance, the error: each by name; none where nothing was compared.
-    command
-        What repeats it.
+    `formula` is the line of the tape, "dL/da1 = dL/dz2 W2"; "" where the claim as a whole is in error. There
+    are no `numbers` where nothing was compared. `command` is what repeats it.
     """
 
     row: Row

@@ -32,14 +32,9 @@ BACKWARD: Final = ("dL/da", "da/dz", "dL/dz", "dL/dW", "dL/db")
 class TapeCell:
     """One line of the tape, or those of several layers together.
 
-    Attributes
-    ----------
-    text
-        "0.42", the largest part that is used of any tolerance; "differs"; or `NOTHING`.
-    about
-        The equation, and whose the worst is: "z1 = x W1ᵀ + b1 (torch, float32)".
-    first
-        Those who do not agree here, where this is the first line that does not: "jax, torch".
+    `text` is the largest part that is used of any tolerance, "0.42", or "differs", or `NOTHING`; `about` the
+    equation, and whose the worst is: "z1 = x W1ᵀ + b1 (torch, float32)". Where this is the first line that
+    does not agree, `first` names those who do not: "jax, torch".
     """
 
     text: str
@@ -53,17 +48,10 @@ Cells = Sequence[TapeCell | None]
 
 @dataclass(frozen=True)
 class TapeTable:
-    """The whole table.
+    """The whole table: a column for each layer, and one for what serves all.
 
-    Attributes
-    ----------
-    sentence
-        Which line is the first that does not agree.
-    columns
-        The layers, and what serves all of them.
-    groups
-        What is given, forward, backward and update, each with its rows: for each kind of quantity a cell for
-        each column, None where the tape has no such line.
+    `sentence` names the first line that does not agree. The groups are what is given, forward, backward and
+    update; each has for each kind of quantity a cell for each column, None where the tape has no such line.
     """
 
     title: str
@@ -73,13 +61,7 @@ class TapeTable:
 
 
 def tape_table(problem: Problem, rows: Iterable[Row]) -> TapeTable:
-    """Return the table of one training step of `problem`, in any of its number formats.
-
-    Parameters
-    ----------
-    rows
-        What was found on this case, by all implementations in all steps and formats.
-    """
+    """Return the table of a training step; `rows` are of all implementations in all steps and formats."""
     judged = [row for row in rows if row.subject.adapter != PUBLISHED and row.finding.verdict not in SILENT]
     wrong = [row for row in judged if not agrees(row)]
     first = LineCell.of(wrong).row if wrong else None

@@ -247,20 +247,11 @@ class Panel:
 
 @dataclass
 class Sheet:
-    """A figure of panels, each so many points high with a gap below for words, and a legend above them.
+    """A figure of panels, so many `rows` of them below each other, in a column for each of `heads`.
 
-    Attributes
-    ----------
-    rows, heads
-        How many panels stand below each other, and what stands above each column of them.
-    across, up
-        What the scales show.
-    left
-        The room for the labels of the first column.
-    names
-        The implementations of the legend.
-    shared
-        Whether all panels have the same scales, which are then labelled at the left and at the bottom only.
+    Each is `height` points high with a gap below for words, and has room for labels on the left of the first
+    column. Above them is a legend of `names`. `across` and `up` say what the scales show; if they are
+    `shared`, they are labelled at the left and at the bottom only.
     """
 
     rows: int

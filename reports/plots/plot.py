@@ -15,23 +15,12 @@ from reports.report import Report
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """One picture of a report.
+    """One picture of a report; `name` is what its link begins with: "heat-map".
 
-    Attributes
-    ----------
-    name, title
-        What its link begins with ("heat-map"), and a heading.
-    caption
-        What the axes and signs mean, for somebody who has seen none of this before.
-    alternative
-        What is to be seen, in a sentence or two made from the numbers: the text alternative.
-    svg
-        The drawing, a file of its own, which is dark where its reader prefers that.
-    table
-        The numbers it is drawn from.
-    shown
-        The same for people to read: in few lines, with a column for each implementation, rounded; of a curve
-        some of its points.
+    `caption` says what the axes and signs mean, to somebody who has seen none of this before; `alternative`
+    what is to be seen, in a sentence or two made from the numbers. `svg` is a file of its own, which is dark
+    where its reader prefers that. `table` has the numbers it is drawn from, and `shown` the same for people
+    to read: in few lines, with a column for each implementation, rounded; of a curve some of its points.
     """
 
     name: str
@@ -52,14 +41,8 @@ class Picture:
 class Plot:
     """How a picture is made: `name`, `title` and `about` are its name, title and caption.
 
-    Attributes
-    ----------
-    numbers
-        Returns what is drawn: a table without lines where there is nothing to draw.
-    draw
-        Draws these numbers.
-    describe, tabulate
-        Return the picture's `alternative` and `shown`.
+    `numbers` returns what `draw` draws, a table without lines where there is nothing to draw; `describe` and
+    `tabulate` return the picture's `alternative` and `shown`.
     """
 
     name: str
