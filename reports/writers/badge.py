@@ -15,10 +15,8 @@ LABEL: Final = "backprop parity"
 # White letters stand out from each by more than the 4.5 to 1 that WCAG 2.1 (1.4.3) asks for.
 GREEN, RED, GREY = "#2e6b34", "#a4161a", "#444444"
 
-# Of the letters, in pixels.
+# In pixels: the size of the letters, and the room on either side of the words.
 FONT_SIZE: Final = 11
-
-# Room on either side of the words, in pixels.
 PADDING: Final = 7
 
 # Characters of an adapter's name.

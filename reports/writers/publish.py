@@ -31,18 +31,10 @@ LOCK = ".lock"
 def publish(
     texts: Mapping[str, str], folder: Path, kind: str = "report", others: Collection[str] = ()
 ) -> None:
-    """Put files into a folder, all at once; what else lies there stays as it is.
+    """Put files into a folder, all at once, which is made if it is not there; what else lies there stays.
 
-    Parameters
-    ----------
-    texts
-        The files' texts by name.
-    folder
-        Made if it is not there.
-    kind
-        What they are together. Files that an earlier build of this kind put there, and this one does not, go.
-    others
-        Further names of this kind: such files go too where they are no links.
+    Files that an earlier build of this `kind` put there, and this one does not, go; those named by `others`
+    go too where they are no links.
 
     Raises
     ------
@@ -53,20 +45,28 @@ def publish(
     with _locked(folder):
         current = folder / f".{kind}"
         _clear(current)
-        build = current.with_name(f"{current.name}-{uuid4().hex[:12]}")
+        build = _unique(current)
         try:
             _write(texts, build)
             if _has_links(build):
-                plain = [name for name in others if _is_plain(current.with_name(name))]
-                _adopt((*texts, *plain), current)
-                _link((*texts, *plain), current)
-                _replace_by_link(current, build.name)
+                names = (*texts, *(name for name in others if _is_plain(folder / name)))
+                _adopt(names, current)
+                for name in names:
+                    if not _leads_through(current, folder / name):
+                        _replace_by_link(folder / name, f"{current.name}/{name}", current)
+                _replace_by_link(current, build.name, current)
             else:
-                _move(texts, build)
-                _remove(others, folder)
+                for name in texts:
+                    (build / name).replace(folder / name)
+                for name in others:
+                    (folder / name).unlink(missing_ok=True)
         finally:
             _clear(current)
         _synchronize(folder)
+
+
+def _unique(current: Path) -> Path:
+    return current.with_name(f"{current.name}-{uuid4().hex[:12]}")
 
 
 @contextmanager
@@ -107,29 +107,20 @@ def _write(texts: Mapping[str, str], build: Path) -> None:
 def _adopt(names: Iterable[str], current: Path) -> None:
     """Make a build of the files that an older version of the suite left, so that they too go all at once."""
     there = [path for path in map(current.with_name, names) if _is_plain(path)]
-    if not there or current.is_symlink():
-        return
-    adopted = current.with_name(f"{current.name}-{uuid4().hex[:12]}")
-    adopted.mkdir()
-    for path in there:
-        shutil.copy2(path, adopted)
-    _replace_by_link(current, adopted.name)
+    if there and not current.is_symlink():
+        adopted = _unique(current)
+        adopted.mkdir()
+        for path in there:
+            shutil.copy2(path, adopted)
+        _replace_by_link(current, adopted.name, current)
 
 
 def _is_plain(path: Path) -> bool:
     return path.is_file() and not path.is_symlink()
 
 
-def _link(names: Iterable[str], current: Path) -> None:
-    """Make each visible name a link into the current build, whichever that is."""
-    for name in names:
-        path = current.with_name(name)
-        if not _leads_through(current, path):
-            _replace_by_link(path, f"{current.name}/{name}", current)
-
-
-def _replace_by_link(path: Path, target: str, current: Path | None = None) -> None:
-    new = path.with_name(f"{(current or path).name}-{uuid4().hex[:12]}")
+def _replace_by_link(path: Path, target: str, current: Path) -> None:
+    new = _unique(current)
     new.symlink_to(target)
     new.replace(path)
 
@@ -142,16 +133,6 @@ def _has_links(build: Path) -> bool:
         return False
     probe.unlink()
     return True
-
-
-def _move(names: Iterable[str], build: Path) -> None:
-    for name in names:
-        (build / name).replace(build.parent / name)
-
-
-def _remove(names: Iterable[str], folder: Path) -> None:
-    for name in names:
-        (folder / name).unlink(missing_ok=True)
 
 
 def _synchronize(folder: Path) -> None:

@@ -48,10 +48,6 @@ def _bare_page(report: Report) -> str:
     return f"{head}{lines}\n</html>\n"
 
 
-def _bare_summary(report: Report) -> str:
-    return "\n".join(map(item, _bare(report))) + "\n"
-
-
 def _bare(report: Report) -> tuple[str, ...]:
     return tuple(map(printable, (*report.conclusion.lines, parts.counted(report.failed))))
 
@@ -68,4 +64,7 @@ WRITERS: dict[str, Callable[[Report], str]] = {
 }
 
 # The files that people read, which name what failed; each with what is written if it fails itself.
-BARE: dict[str, Callable[[Report], str]] = {"summary.md": _bare_summary, "index.html": _bare_page}
+BARE: dict[str, Callable[[Report], str]] = {
+    "summary.md": lambda report: "".join(f"{item(line)}\n" for line in _bare(report)),
+    "index.html": _bare_page,
+}

@@ -38,6 +38,7 @@ VARIABLE: Final = "GITHUB_STEP_SUMMARY"
 # Bytes: with less room than this nothing is appended.
 MIN_ROOM: Final = 100_000
 
+FAILS, NOT_RUN, FAILED = "What fails", "What did not run", "Parts of this report that failed"
 WORST_FIRST: Final = "What fails stands first, then what is known to differ."
 
 
@@ -54,20 +55,15 @@ def _head(report: Report) -> str:
 def _sections(report: Report) -> Iterator[Section]:
     """Give the sections; in the place of one that fails is its title with the reason."""
     for title, make in _made(report):
-        made = parts.tried(f"“{title}”", _all, make)
+        made = parts.tried(f"“{title}”", lambda make=make: tuple(make()))
         yield from (Section(title, escape(str(made))),) if isinstance(made, FailedPart) else made
-
-
-def _all(make: Callable[[], Iterable[Section]]) -> tuple[Section, ...]:
-    return tuple(make())
 
 
 def _made(report: Report) -> Iterator[tuple[str, Callable[[], Iterable[Section]]]]:
     """Give the titles of the sections, each with what makes it: none where there is nothing to say."""
-    yield "What fails", lambda: _failures(report)
-    yield "What did not run", lambda: _lines("What did not run", "", report.conclusion.not_run)
-    failed = "Parts of this report that failed"
-    yield failed, lambda: _lines(failed, "No verdict rests on them.", map(str, report.failed))
+    yield FAILS, lambda: _failures(report)
+    yield NOT_RUN, lambda: _lines(NOT_RUN, report.conclusion.not_run)
+    yield FAILED, lambda: _lines(FAILED, map(str, report.failed), "No verdict rests on them.")
     yield regression_text.TITLE, lambda: regression_text.to_sections(report.changes) if report.changes else ()
     for table in report.tables:
         yield table.heading, partial(_table, table)
@@ -76,14 +72,14 @@ def _made(report: Report) -> Iterator[tuple[str, Callable[[], Iterable[Section]]
 
 def _failures(report: Report) -> Iterator[Section]:
     worst = sorted(report.failures, key=badness, reverse=True)
-    for section in _lines("What fails", "", (row.sentence for row in worst)):
-        yield Section(section.title, lines=section.lines, failing=len(section.lines))
+    return _lines(FAILS, (row.sentence for row in worst), failing=len(worst))
 
 
-def _lines(title: str, about: str, texts: Iterable[str]) -> Iterator[Section]:
-    lines = tuple(item(shortened(text, MAX_LINE)) for text in texts)
-    if lines:
-        yield Section(title, about, lines=lines)
+def _lines(
+    title: str, texts: Iterable[str], about: str = "", failing: int | None = None
+) -> Iterator[Section]:
+    if lines := tuple(item(shortened(text, MAX_LINE)) for text in texts):
+        yield Section(title, about, lines=lines, failing=failing)
 
 
 def _table(table: Table) -> Iterator[Section]:
@@ -92,7 +88,7 @@ def _table(table: Table) -> Iterator[Section]:
         return
     if table.worst_first:
         ranks = [_rank(line) for line in frame.itertuples(index=False, name=None)]
-        frame = frame.iloc[sorted(range(len(ranks)), key=lambda place: -ranks[place])]
+        frame = frame.iloc[sorted(range(len(ranks)), key=lambda line: -ranks[line])]
         about += f" {WORST_FIRST}" if any(ranks) else ""
         failing = ranks.count(Outcome.DIFFERS.rank)
     yield Section(table.heading, about, table_head(frame), table_rows(frame), failing)
@@ -106,9 +102,9 @@ def _rank(line: Iterable[object]) -> int:
 def _environment(report: Report) -> str:
     made = report.environment
     versions = ", ".join(f"{name} {version}" for name, version in made.versions.items())
-    when = f"{made.made}, run {made.run}"
     others = (f"{name} is {other.asked}: {other.runs_on}" for name, other in made.others.items())
-    lines = (when, f"Python {made.python}, {versions}", *others, made.platform, made.cpu, made.seed)
+    made_with = f"{made.made}, run {made.run}", f"Python {made.python}, {versions}"
+    lines = (*made_with, *others, made.platform, made.cpu, made.seed)
     command = code(shortened(made.command, MAX_LINE))
     return "\n".join(("## How this was made", "", f"- {command}", *(item(shortened(line)) for line in lines)))
 
