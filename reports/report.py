@@ -78,9 +78,7 @@ DRIFT: Final = (
     "trainings part for good."
 )
 
-# A distance in ulps from which on it is written with a power of ten.
-LARGE_DISTANCE: Final = 10**6
-
+LARGE_DISTANCE: Final = 10**6  # a distance in ulps from which on it is written with a power of ten
 PAPER: Final = frozenset({"latex"})
 
 

@@ -29,7 +29,6 @@ NOT_PRINTED: Final = "–"
 # Decimal digits that every float64 holds; a quotient beyond `MAX_RATIO` asks for all of them.
 FLOAT64_DIGITS: Final = 15
 MAX_RATIO: Final = 1e13
-
 _INPUT: Final = re.compile(r"\{(\d)\}")
 _FACTORS: Final = re.compile(r"(?<=[})]) (?=[{(])")
 # What is no input of the line, so that no number is known for it.

@@ -25,9 +25,7 @@ from reports.runs.rows import Printed, Row
 
 # Kinds of failures that are named at the head of the page, and cases of each; all have their own part.
 MAX_AT_HEAD: Final = 6
-
-# Lines of a picture's table that are shown: thousands would outweigh the page.
-MAX_PICTURE_LINES: Final = 600
+MAX_PICTURE_LINES: Final = 600  # lines of a picture's table that are shown: thousands would outweigh the page
 
 # What a template shows; None where there is nothing to show.
 Shown = Mapping[str, object] | None

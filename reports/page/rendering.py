@@ -15,9 +15,7 @@ from reports.outcome import Cell
 # Where an expected difference is discussed.
 PROJECTS: Final = {"pytorch": "pytorch/pytorch", "jax": "jax-ml/jax", "optax": "google-deepmind/optax"}
 _THREAD: Final = re.compile(r"(\w+) #(\d+)")
-
-# Characters from which on a cell's text is folded.
-LONG_TEXT: Final = 36
+LONG_TEXT: Final = 36  # characters from which on a cell's text is folded
 
 
 def anchor(kind: str, *parts: str) -> str:

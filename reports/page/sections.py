@@ -28,15 +28,11 @@ WHOLE: Final = "(the whole claim)"
 # The columns before and after those of the implementations.
 BEFORE: Final = ("quantity", "formula")
 AFTER: Final = ("worst by", "element", "claimed", "should be", "ulps")
-
-# Ulps from which on they are written with a power of ten.
-MANY_ULPS: Final = 10_000
+MANY_ULPS: Final = 10_000  # ulps from which on they are written with a power of ten
 
 # Characters of one file that are shown; the largest of the shipped ones has a third of that.
 MAX_YAML: Final = 6_000
-
-# A network of more layers is abbreviated.
-MAX_LAYERS: Final = 5
+MAX_LAYERS: Final = 5  # a network of more layers is abbreviated
 
 Numbers = tuple[tuple[str, str | FailedPart], ...]
 Badness = tuple[bool, bool, float]

@@ -18,13 +18,8 @@ from reports.runs.rows import PUBLISHED, Row
 # Of a network of more layers, `LAYERS_AT_EACH_END` at each end have a column of their own.
 MAX_COLUMNS: Final = 12
 LAYERS_AT_EACH_END: Final = 5
-
-# Adapters that compared nothing.
-SILENT: Final = (Verdict.NOT_RUN, Verdict.NO_EQUIVALENT)
-
-# The number of a layer in a quantity's name.
-_LAYER: Final = re.compile(r"(?<=[azWb])[1-9]\d*")
-
+SILENT: Final = (Verdict.NOT_RUN, Verdict.NO_EQUIVALENT)  # adapters that compared nothing
+_LAYER: Final = re.compile(r"(?<=[azWb])[1-9]\d*")  # the number of a layer in a quantity's name
 BACKWARD: Final = ("dL/da", "da/dz", "dL/dz", "dL/dW", "dL/db")
 
 

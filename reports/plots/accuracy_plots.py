@@ -172,11 +172,8 @@ HISTOGRAM_OF_16_BITS: Final = _histogram("histogram-bfloat16", "bfloat16 and flo
 
 # The activations
 
-# Ulps: the lowest line.
-MIN_ULPS: Final = 0.1
-
-# At most so many ulps everywhere is worth a mention.
-FEW_ULPS: Final = 4
+MIN_ULPS: Final = 0.1  # ulps: the lowest line
+FEW_ULPS: Final = 4  # at most so many ulps everywhere is worth a mention
 
 
 def errors(report: Report) -> pd.DataFrame:

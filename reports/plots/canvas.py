@@ -26,8 +26,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from cases.errors import printable
 
-# Of every picture, in points: a telephone shows its 8-point text at little less than that.
-WIDTH: Final = 460
+WIDTH: Final = 460  # of every picture, in points: a telephone shows its 8-point text at little less than that
 
 # Stands for the colour of text, light or dark; no other part has this colour.
 INK: Final = "#010203"
@@ -35,7 +34,6 @@ LIGHT_INK, DARK_INK = "#1b1d1f", "#e6e7e9"
 
 # The colour of a filled area. Where it is weaker it is more transparent, which suits both modes.
 TINT: Final = "#2a78d0"
-
 NEWS: Final = "#c9400f"
 
 # These stand before all others, and have the same look in every picture of every report.
@@ -76,7 +74,6 @@ LOOKS: Final = (
 
 # A logarithmic scale reaches no further: near the ends of float64 its limits would overflow.
 REACH: Final = (1e-300, 1e300)
-
 MAX_TICKS: Final = 6
 
 # The height of a line of the legend, and the distances around and between panels, in points.

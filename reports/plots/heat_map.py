@@ -42,9 +42,7 @@ SIGNS: Final = {"fails": "✗", "expected": "≠", "undecided": "?", "nothing": 
 # The width of the cases' names, and the height of a cell, in points.
 LABEL: Final = 128.0
 LINE: Final = 11.0
-
-# The logarithm at which the tint is faintest, and the number of its steps.
-FAINTEST, SHADES = -0.6, 6
+FAINTEST, SHADES = -0.6, 6  # the logarithm at which the tint is faintest, and the number of its steps
 
 
 def numbers(report: Report) -> pd.DataFrame:

@@ -39,20 +39,11 @@ ABOUT_DRIFT: Final = (
     "steps were compared."
 )
 
-# Shorter trainings are not drawn.
-MIN_STEPS: Final = 20
-
-# Of more trainings the text alternative names the first.
-MAX_DESCRIBED: Final = 6
-
-# Each scale reaches at least so far down, so that a loss that hardly falls looks so.
-TWO_DECADES: Final = 200
-
+MIN_STEPS: Final = 20  # shorter trainings are not drawn
+MAX_DESCRIBED: Final = 6  # of more trainings the text alternative names the first
+TWO_DECADES: Final = 200  # each scale reaches at least so far down, so that a loss that hardly falls looks so
 MAX_CASES: Final = 8
-
-# A shorter course is not drawn.
-MIN_POINTS: Final = 5
-
+MIN_POINTS: Final = 5  # a shorter course is not drawn
 MIN_ULPS: Final = 0.1
 
 

@@ -18,9 +18,7 @@ GREEN, RED, GREY = "#2e6b34", "#a4161a", "#444444"
 # In pixels: the size of the letters, and the room on either side of the words.
 FONT_SIZE: Final = 11
 PADDING: Final = 7
-
-# Characters of an adapter's name.
-MAX_NAME: Final = 30
+MAX_NAME: Final = 30  # characters of an adapter's name
 
 # How far each letter of DejaVu Sans advances, of 2048 for its size; Verdana's are about the same.
 _WIDTHS: Final = {

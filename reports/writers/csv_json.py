@@ -26,9 +26,7 @@ DRIFT_COLUMNS: Final = (
     "case", "dtype", "implementation", "against", "step", "difference", "ulps", "not known because",
 )  # fmt: skip
 
-# What a spreadsheet takes for the beginning of a formula.
-FORMULA: Final = ("=", "+", "-", "@")
-
+FORMULA: Final = ("=", "+", "-", "@")  # what a spreadsheet takes for the beginning of a formula
 _BEYOND_ASCII: Final = re.compile(r"[^\x00-\x7e]")
 
 

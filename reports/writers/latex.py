@@ -31,12 +31,8 @@ WIDTHS: Final = {
 
 # The columns that name quantities, which are set as mathematics.
 QUANTITIES: Final = ("quantity", "first at", "element")
-
-# A column that a paper has no room for: the case's own reason says as much.
-LEFT_OUT: Final = "explanation"
-
+LEFT_OUT: Final = "explanation"  # a column that a paper has no room for: the case's own reason says as much
 MATRICES: Final = Notation(0, scalar=False)
-
 _SYMBOLS: Final = re.compile(r"[∂LσWwbzaŷxy'()/₀-₉\u0302]+")
 
 # What LaTeX reads as a command, or prints as something else.

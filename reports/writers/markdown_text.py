@@ -17,21 +17,11 @@ _MARKS: Final = str.maketrans(
 # Text that would open a heading, a quotation, a list or a rule at the start of a line.
 _OPENING: Final = re.compile(r"(\d{0,9})([-+=#>.)].*)", re.DOTALL)
 
-# Bytes that are kept for naming the sections that are left out.
-OMITTED_BYTES: Final = 5_000
-
-# Bytes that are kept in a section for saying how much of it is left out.
-NOTE_BYTES: Final = 300
-
-# More sections that are left out are counted, and not named.
-MAX_NAMED: Final = 5
-
-# Characters of such a name.
-MAX_NAME: Final = 50
-
-# A text of more characters is shortened, where it is no line that could be left out.
-MAX_TEXT: Final = 500
-
+OMITTED_BYTES: Final = 5_000  # bytes that are kept for naming the sections that are left out
+NOTE_BYTES: Final = 300  # bytes that are kept in a section for saying how much of it is left out
+MAX_NAMED: Final = 5  # more sections that are left out are counted, and not named
+MAX_NAME: Final = 50  # characters of such a name
+MAX_TEXT: Final = 500  # a text of more characters is shortened, where it is no line that could be left out
 ELSEWHERE: Final = "The report's other files hold everything."
 
 

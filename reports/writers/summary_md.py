@@ -27,17 +27,10 @@ from reports.writers.markdown_text import (
     table_rows,
 )
 
-# Bytes; what is less than 1 MiB is left to whatever else a workflow's step may say.
-LIMIT: Final = 1_000_000
-
-# Characters of a failure or of a command; an exception's words may be a book.
-MAX_LINE: Final = 2_000
-
+LIMIT: Final = 1_000_000  # bytes; what is less than 1 MiB is left to whatever else a workflow's step may say
+MAX_LINE: Final = 2_000  # characters of a failure or of a command; an exception's words may be a book
 VARIABLE: Final = "GITHUB_STEP_SUMMARY"
-
-# Bytes: with less room than this nothing is appended.
-MIN_ROOM: Final = 100_000
-
+MIN_ROOM: Final = 100_000  # bytes: with less room than this nothing is appended
 FAILS, NOT_RUN, FAILED = "What fails", "What did not run", "Parts of this report that failed"
 WORST_FIRST: Final = "What fails stands first, then what is known to differ."
 

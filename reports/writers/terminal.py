@@ -20,11 +20,8 @@ from reports import detection, regression_text
 from reports.environment import Selection
 from reports.report import Report, Table
 
-# Columns where the output is no terminal: a log is not folded.
-LOG_COLUMNS = 160
-
-# More lines of one kind than this are left to the report's files.
-MAX_LINES = 20
+LOG_COLUMNS = 160  # columns where the output is no terminal: a log is not folded
+MAX_LINES = 20  # more lines of one kind than this are left to the report's files
 
 
 def console() -> Console:
