@@ -20,13 +20,11 @@ from reference.arithmetic import FLOAT64
 from reports import environment, page, report
 from reports.build import main
 from reports.environment import Selection
-from reports.page.case_sections import MAX_YAML, case_sections, network, yaml
-from reports.page.failing import repeat
 from reports.page.method import anatomy
 from reports.page.rendering import anchor, case_anchor, failure_anchor, shown, thread
+from reports.page.sections import MAX_YAML, case_sections, network, repeat, yaml
 from reports.plots import Picture
-from reports.report import Report
-from reports.report_tables import counts
+from reports.report import Report, counts
 from reports.runs import runner
 
 pytestmark = pytest.mark.usefixtures("implementations", "without_pictures")

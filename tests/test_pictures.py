@@ -23,8 +23,7 @@ from reports.detection.detection_tables import ALARMS
 from reports.environment import Selection, describe
 from reports.plots import PLOTS, accuracy_plot, canvas, detection_plot, heat_map, panels, pictures
 from reports.plots.training_plots import DRIFT_COLUMNS, learning_rates
-from reports.report import put_together
-from reports.report_tables import matrix
+from reports.report import matrix, put_together
 from reports.runs.accuracy import BEYOND, EDGES, UNKNOWN, Accuracy
 from reports.runs.activation_errors import ActivationError
 from reports.runs.parameter_drift import TRUTH, Drift
