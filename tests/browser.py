@@ -7,7 +7,6 @@ Source: https://chromedevtools.github.io/devtools-protocol/
 Without Chromium the tests are skipped, but for CI (`CI=true`), where they fail.
 """
 
-import base64
 import json
 import os
 import select
@@ -40,9 +39,8 @@ FLAGS = (
 # Seconds until an answer counts as missing, on a busy machine too.
 TIMEOUT = 60
 
-# Links on a page that lead to no part of it.
-BROKEN_LINKS = """[...document.querySelectorAll('a[href^="#"], use[href^="#"]')]
-  .map(one => one.getAttribute('href')).filter(to => !document.getElementById(to.slice(1)))"""
+# Functions in JavaScript that tests ask of a page.
+CHECKS = (Path(__file__).parent / "page_checks.js").read_text(encoding="utf-8")
 
 
 class Browser:
@@ -88,14 +86,10 @@ class Browser:
 
     def ask(self, expression: str) -> Any:
         """Evaluate JavaScript on the page, as its own scripts are forbidden and this one is not."""
-        done = self.send("Runtime.evaluate", expression=expression, returnByValue=True)
+        whole = f"(() => {{ {CHECKS}; return {expression} }})()"
+        done = self.send("Runtime.evaluate", expression=whole, returnByValue=True)
         assert "exceptionDetails" not in done, done["exceptionDetails"]
         return done["result"].get("value")
-
-    def screenshot(self, path: Path, *, whole: bool = False) -> None:
-        """Write what is seen, or the whole page, as PNG."""
-        shot = self.send("Page.captureScreenshot", format="png", captureBeyondViewport=whole)
-        path.write_bytes(base64.b64decode(shot["data"]))
 
     def happened(self, *methods: str) -> list[dict[str, Any]]:
         """Return the events of these kinds since the page was opened."""
