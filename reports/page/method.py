@@ -4,13 +4,12 @@ Its arrays have one element each, so the findings on the lines above hold all nu
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import chain
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
-from reference import Bounded, Finding, Line, Subject, judge, tape, training_steps, worked_example
+from reference import Bounded, Finding, Subject, judge, tape, training_steps, worked_example
 from reference.activations.sigmoid import ULPS
 from reference.arithmetic import FLOAT64, NEGLIGIBLE
 from reports.outcome import group_by
@@ -22,39 +21,21 @@ CASE: Final = "worked/document"
 QUANTITY: Final = "dL/dW2"
 
 
-@dataclass(frozen=True)
-class Anatomy:
-    """One comparison, taken apart: `line`, computed from `inputs`, the implementation's own numbers above it.
+def anatomy(rows: Iterable[Row]) -> dict[str, Any]:
+    """Take the line apart for a framework, if the run has one on that case; else for the NumPy reference.
 
-    It is `afresh` where it was computed for the page, because the run has not that case. The tolerance allows
-    so many `roundings`: one for each term and each sum, and one more. `reach` is Σ|aᵢbᵢ|, and `gamma` is γ of
-    so many roundings; `rest` is what the tolerance holds besides their product, if that shows: underflow, and
-    the exact value's radius.
+    Returns ------- Whose number it is (`implementation`), and whether it was computed `afresh`, because the
+    run has not that case; the `line`, its `finding`, and its `inputs`, the implementation's own numbers above
+    it. The tolerance allows so many `roundings`: one for each term and each sum, and one more. `reach` is
+    Σ|aᵢbᵢ|, `gamma` is γ of so many roundings, and `rest` what the tolerance holds besides their product, if
+    that shows: underflow, and the exact value's radius. `ulps_of_sigmoid` is the activation's contract.
     """
-
-    implementation: str
-    afresh: bool
-    line: Line
-    inputs: tuple[tuple[str, float], ...]
-    finding: Finding
-    roundings: int
-    reach: float
-    gamma: float
-    rest: float
-    unit_roundoff: float = FLOAT64.unit_roundoff
-    ulps_of_sigmoid: int = ULPS
-
-
-def anatomy(rows: Iterable[Row]) -> Anatomy:
-    """Take the line apart for a framework, if the run has one on that case; else for the NumPy reference."""
     line = next(line for line in tape(worked_example()) if line.name == QUANTITY)
-    all_stated = _stated(rows)
-    stated = {name: own for name, own in all_stated.items() if {QUANTITY, *line.inputs} <= own.keys()}
-    afresh = not stated
-    stated = stated or _stated(_reference())
+    complete = {name: own for name, own in _stated(rows).items() if {QUANTITY, *line.inputs} <= own.keys()}
+    stated = complete or _stated(_reference())
     implementation = next((name for name in stated if name != REFERENCE), REFERENCE)
-    findings = stated[implementation]
-    inputs, finding = tuple((name, findings[name].claimed) for name in line.inputs), findings[QUANTITY]
+    finding = stated[implementation][QUANTITY]
+    inputs = [(name, stated[implementation][name].claimed) for name in line.inputs]
     form = FLOAT64.certified if finding.truth == "certified" else FLOAT64
     left, right = (Bounded.exact([[value]], form) for _, value in inputs)
     roundings = left.shape[-1] + 1
@@ -62,8 +43,12 @@ def anatomy(rows: Iterable[Row]) -> Anatomy:
         reach = float((left.magnitude @ right.magnitude).item())
     gamma = form.gamma(roundings)
     rest = finding.tolerance - gamma * reach
-    shown_rest = rest if rest > NEGLIGIBLE * gamma * reach else 0.0
-    return Anatomy(implementation, afresh, line, inputs, finding, roundings, reach, gamma, shown_rest)
+    return {
+        "implementation": implementation, "afresh": not complete, "line": line, "inputs": inputs,
+        "finding": finding, "roundings": roundings, "reach": reach, "gamma": gamma,
+        "rest": rest if rest > NEGLIGIBLE * gamma * reach else 0.0,
+        "unit_roundoff": FLOAT64.unit_roundoff, "ulps_of_sigmoid": ULPS,
+    }  # fmt: skip
 
 
 def _stated(rows: Iterable[Row]) -> dict[str, dict[str, Finding]]:

@@ -2,11 +2,10 @@
 
 from typing import Final
 
-from markupsafe import escape
-
 from cases.errors import printable
 from reports.conclusion import plural
 from reports.outcome import Outcome, outcome
+from reports.page.rendering import templates
 from reports.report import Report
 from reports.writers.markdown_text import shortened
 
@@ -36,40 +35,16 @@ _WIDTHS: Final = {
     for letter in letters
 }  # fmt: skip
 
-_TEMPLATE: Final = """\
-<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="20" viewBox="0 0 {width} 20" role="img" \
-aria-label="{label}: {words}">
-<title>{title}</title>
-<path d="M3 0H{left}V20H3A3 3 0 0 1 0 17V3A3 3 0 0 1 3 0" fill="{grey}"/>
-<path d="M{left} 0H{right}A3 3 0 0 1 {width} 3V17A3 3 0 0 1 {right} 20H{left}" fill="{colour}"/>
-<g fill="#ffffff" font-family="Verdana, DejaVu Sans, sans-serif" font-size="{size}">
-<text x="{padding}" y="14" textLength="{first}" lengthAdjust="spacingAndGlyphs">{label}</text>
-<text x="{second_at}" y="14" textLength="{second}" lengthAdjust="spacingAndGlyphs">{words}</text>
-</g>
-</svg>
-"""
-
 
 def badge(report: Report) -> str:
     """Return the badge. What a pointer over it shows, and a screen reader reads, is the whole verdict."""
     words, colour = message(report)
     first, second = width(LABEL), width(words)
-    left, whole = first + 2 * PADDING, first + second + 4 * PADDING
-    return _TEMPLATE.format(
-        label=LABEL,
-        words=escape(words),
-        title=escape(shortened(report.conclusion.headline)),
-        width=whole,
-        left=left,
-        right=whole - 3,
-        first=first,
-        second=second,
-        second_at=left + PADDING,
-        padding=PADDING,
-        size=FONT_SIZE,
-        grey=GREY,
-        colour=colour,
-    )
+    return templates(()).get_template("badge.svg").render(
+        label=LABEL, words=words, title=shortened(report.conclusion.headline), colour=colour, grey=GREY,
+        first=first, second=second, left=first + 2 * PADDING, whole=first + second + 4 * PADDING,
+        padding=PADDING, size=FONT_SIZE,
+    )  # fmt: skip
 
 
 def message(report: Report) -> tuple[str, str]:

@@ -103,11 +103,9 @@ def tables(report: Report) -> str:
 
 def _tables(report: Report) -> Iterator[str]:
     """Give the tables; in the place of one that fails is a line with the reason."""
-    for one in report.tables:
-        if "latex" in one.also_in:
-            text = parts.tried(f"“{one.heading}”", _table, one)
-            if text:
-                yield f"{escape(str(text))}\n" if isinstance(text, FailedPart) else text
+    for one in (table for table in report.tables if "latex" in table.also_in):
+        if text := parts.tried(f"“{one.heading}”", _table, one):
+            yield f"{escape(str(text))}\n" if isinstance(text, FailedPart) else text
 
 
 def _table(of: Table) -> str:
@@ -123,16 +121,9 @@ def _table(of: Table) -> str:
 def table(
     frame: pd.DataFrame, caption: str, label: str, about: str = "", notation: Notation = MATRICES
 ) -> str:
-    """Return a frame as a `longtable` in small type, with everything in it escaped.
+    """Return a frame as a `longtable` in small type below what it is `about`, with everything in it escaped.
 
-    Parameters
-    ----------
-    caption
-        As text.
-    label
-        Written after `tab:`, with a hyphen for each sign that a label had better not have.
-    about
-        What is set before it, as text.
+    The label is written after `tab:`, with a hyphen for each sign that a label had better not have.
     """
     cells = frame.reset_index(drop=True).astype(object)
     for name in cells.columns:

@@ -61,18 +61,8 @@ def _row(values: Iterable[object]) -> str:
 class Section:
     """A part of a text: a heading, something about it, and lines of which the last may be left out.
 
-    Attributes
-    ----------
-    title, about
-        The heading as text, the rest as Markdown.
-    head
-        The lines before the others: a table's first two.
-    lines
-        The worst first.
-    failing
-        How many of the lines are failures: they are the first. None where that is no question.
-    level
-        Of the heading.
+    All but the title is Markdown. `head` stands before the lines, as a table's first two; of `lines` the
+    worst are first, and the first `failing` of them are failures; None where that is no question.
     """
 
     title: str
@@ -105,16 +95,12 @@ class Section:
 def fitted(head: str, sections: Iterable[Section], tail: str, limit: int) -> str:
     """Return all parts in at most `limit` bytes; a section may take half of what those before it leave.
 
-    Parameters
-    ----------
-    head, tail
-        Always written; with `OMITTED_BYTES` they must have fewer bytes than the limit.
+    `head` and `tail` are always written; with `OMITTED_BYTES` they must have fewer bytes than the limit.
     """
     left = limit - size(head) - size(tail) - OMITTED_BYTES
     texts, omitted = [head], []
     for section in sections:
-        text = section.within(left // 2)
-        if text:
+        if text := section.within(left // 2):
             texts.append(text)
             left -= size(text)
         else:
@@ -142,5 +128,5 @@ def shortened(text: str, longest: int = MAX_TEXT) -> str:
 
 
 def size(text: str) -> int:
-    """Return a text's size in UTF-8 with the empty line after it, in bytes."""
+    """Return a text's size in bytes, with the empty line after it."""
     return len(text.encode()) + 2

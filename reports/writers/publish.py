@@ -1,11 +1,10 @@
 """Publishing files together: whoever looks into the folder sees all of one build, or all of the last one.
 
-The files of a build lie in a hidden folder of their own, `.report-…`. The visible names are links through one
-link, `.report`, to the build that is current: `index.html` → `.report/index.html` → `.report-…/index.html`. A
-build is published by putting a new `.report` in the place of the old one, which POSIX does in one step. So a
-build that is killed, before that step or after it, leaves the files of one build; the next one clears away
-what it left. Two builds into one folder wait for each other: the second finds a lock until the first is done,
-or has died.
+The files of a build lie in a hidden folder, `.report-…`. The visible names are links through one link,
+`.report`, to the build that is current: `index.html` → `.report/index.html` → `.report-…/index.html`. A build
+is published by putting a new `.report` in the place of the old one, which POSIX does in one step, so a build
+that is killed at any time leaves the files of one build; the next one clears away what it left. Of two builds
+into one folder the second finds a lock until the first is done, or has died.
 
 Where a file system has no links (FAT, Windows without the right to make them) the files are moved one by one,
 each whole; a build that is killed between two of them then leaves files of both. Where there are no locks
