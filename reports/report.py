@@ -16,22 +16,11 @@ import pandas as pd
 from cases import Case
 from reference import parts
 from reference.parts import FailedPart
+from reports import outcome
 from reports.conclusion import Conclusion, conclude
 from reports.detection import Power
 from reports.environment import Environment, Selection
-from reports.outcome import (
-    NOTHING,
-    Cell,
-    Group,
-    Outcome,
-    PrintedCell,
-    at_step,
-    expected_differences,
-    failures,
-    group_by,
-    grouped,
-    without_equivalent,
-)
+from reports.outcome import NOTHING, Cell, Group, Outcome, PrintedCell, at_step, group_by, grouped
 from reports.regression import Changes
 from reports.results_file import SavedRun, saved_run
 from reports.runs.accuracy import LostDigits
@@ -140,7 +129,7 @@ class Report:
     @cached_property
     def failures(self) -> list[Row]:
         """For each case, number format and adapter that fails its first failing line."""
-        return failures(self.results.rows)
+        return outcome.failures(self.results.rows)
 
     @cached_property
     def tables(self) -> tuple[Table, ...]:
@@ -215,16 +204,13 @@ FAIL: Final = "fail"
 
 def counts(matrix: pd.DataFrame) -> pd.DataFrame:
     """Count for each adapter of the matrix how its cases, each in each number format, come out."""
-    adapters = matrix.columns[2:]
-    kinds = (*COUNTED.values(), FAIL)
-    table = [(name, *_counted(matrix[name], kinds)) for name in adapters]
-    frame = pd.DataFrame(table, columns=["adapter", *kinds])
+    kinds, lines = (*COUNTED.values(), FAIL), []
+    for adapter in matrix.columns[2:]:
+        cells = (value for value in matrix[adapter] if isinstance(value, Cell))
+        found = Counter(COUNTED.get(cell.outcome, FAIL) for cell in cells)
+        lines.append((adapter, *(str(found[kind] or NOTHING) for kind in kinds)))
+    frame = pd.DataFrame(lines, columns=["adapter", *kinds])
     return frame.drop(columns=[name for name in kinds[1:-1] if set(frame[name]) == {NOTHING}])
-
-
-def _counted(column: Iterable[object], kinds: Sequence[str]) -> Iterator[str]:
-    found = Counter(COUNTED.get(value.outcome, FAIL) for value in column if isinstance(value, Cell))
-    return (str(found[kind] or NOTHING) for kind in kinds)
 
 
 def _printed_tables(lines: Iterable[Printed], cases: Iterable[Case]) -> Iterator[Table]:
@@ -237,43 +223,32 @@ def _printed_tables(lines: Iterable[Printed], cases: Iterable[Case]) -> Iterator
             yield Table(f"printed:{case.name}", "Printed numbers", about, make, case, also_in=PAPER)
 
 
-def printed(lines: Iterable[Printed]) -> pd.DataFrame:
+def printed(printed: Iterable[Printed]) -> pd.DataFrame:
     """Return the printed numbers of one case in the order of computation, each with what it should be."""
+    lines = []
+    for line in printed:
+        finding = line.row.finding
+        element = finding.element + (f" (worst of {line.numbers})" if line.numbers > 1 else "")
+        follows = f"{finding.derived:.10g} ± {finding.tolerance:.2g}", f"{line.exact:.15g}"
+        reason = "; ".join(filter(None, (finding.reason, finding.note)))
+        verdict = PrintedCell.of([line.row]), reason, line.row.explanation
+        lines.append((finding.step, element, line.text, *follows, *verdict))
     columns = ["step", "quantity", "printed", "what follows", "exact", "verdict", "reason", "explanation"]
-    return pd.DataFrame([_printed(line) for line in lines], columns=columns)
-
-
-def _printed(line: Printed) -> tuple[object, ...]:
-    finding = line.row.finding
-    several = f" (worst of {line.numbers})" if line.numbers > 1 else ""
-    return (
-        finding.step,
-        finding.element + several,
-        line.text,
-        f"{finding.derived:.10g} ± {finding.tolerance:.2g}",
-        f"{line.exact:.15g}",
-        PrintedCell.of([line.row]),
-        "; ".join(filter(None, (finding.reason, finding.note))),
-        line.row.explanation,
-    )
+    return pd.DataFrame(lines, columns=columns)
 
 
 def expected(rows: Iterable[Row], cases: Mapping[str, Case]) -> pd.DataFrame:
     """Return the expected differences: where each first shows, how large it is, its cause and the thread."""
+    lines = []
+    for row in outcome.expected_differences(rows):
+        finding, numbers = row.finding, (row.finding.reason, NOTHING, NOTHING)
+        if row.compared:
+            numbers = (*claimed_and_derived(row), f"{finding.error:.2g}")
+        stated = cases[row.subject.case].expectation(row.subject.adapter, row.subject.dtype)
+        why = (stated.cause, stated.see) if stated else ("", "")
+        lines.append((*_group(row), finding.element + at_step(row), *numbers, *why))
     columns = ["case", "dtype", "adapter", "first at", "claimed", "should be", "off by", "cause", "see"]
-    table = [_difference(row, cases[row.subject.case]) for row in expected_differences(rows)]
-    return pd.DataFrame(table, columns=columns)
-
-
-def _difference(row: Row, case: Case) -> tuple[str, ...]:
-    finding = row.finding
-    expectation = case.expectation(row.subject.adapter, row.subject.dtype)
-    why = (expectation.cause, expectation.see) if expectation else ("", "")
-    if row.compared:
-        numbers = (*claimed_and_derived(row), f"{finding.error:.2g}")
-    else:
-        numbers = finding.reason, NOTHING, NOTHING
-    return (*_group(row), finding.element + at_step(row), *numbers, *why)
+    return pd.DataFrame(lines, columns=columns)
 
 
 def claimed_and_derived(row: Row) -> tuple[str, str]:
@@ -284,10 +259,8 @@ def claimed_and_derived(row: Row) -> tuple[str, str]:
 
 def no_equivalent(rows: Iterable[Row]) -> pd.DataFrame:
     """Return who declines which case, why, and whether the case says so too."""
-    table = [
-        (*_group(row), row.finding.reason, "yes" if row.expected else "no")
-        for row in without_equivalent(rows)
-    ]
+    declined = outcome.without_equivalent(rows)
+    table = [(*_group(row), row.finding.reason, "yes" if row.expected else "no") for row in declined]
     return pd.DataFrame(table, columns=["case", "dtype", "adapter", "reason", "said by the case"])
 
 
@@ -331,23 +304,20 @@ def lost(lost_digits: Iterable[LostDigits]) -> pd.DataFrame:
         lost_digits,
         lambda number: (number.subject.case, number.subject.dtype, number.element, f"{number.exact:.3g}"),
     )
-    table = [(*key, *_shared(several)) for key, several in together.items()]
-    return pd.DataFrame(table, columns=["case", "dtype", "element", "true value", "claimed", "off by ulps"])
-
-
-def _shared(several: Sequence[LostDigits]) -> tuple[str, str]:
-    claims = dict.fromkeys(f"{number.subject.implementation}: {number.claimed:.3g}" for number in several)
-    return ", ".join(claims), _distance(max(number.ulps for number in several))
+    lines = []
+    for key, several in together.items():
+        claims = dict.fromkeys(f"{number.subject.implementation}: {number.claimed:.3g}" for number in several)
+        lines.append((*key, ", ".join(claims), _distance(max(number.ulps for number in several))))
+    return pd.DataFrame(lines, columns=["case", "dtype", "element", "true value", "claimed", "off by ulps"])
 
 
 def drift(drifts: Sequence[Drift]) -> pd.DataFrame:
     """Return one line for each pair: the course of its drift in ulps, and the difference at the end."""
+    lines = []
+    for course in by_pair(drifts):
+        last = course[-1]
+        steps = " · ".join(f"{drift.step}: {drift.ulps:.3g}" for drift in course if not drift.not_known)
+        end = f"not known: {last.not_known}" if last.not_known else f"{last.difference:.2g}"
+        lines.append((last.case, last.dtype, last.implementation, last.against, steps, end))
     columns = ["case", "dtype", "implementation", "against", "ulps after step", "difference at the end"]
-    return pd.DataFrame([_course(course) for course in by_pair(drifts)], columns=columns)
-
-
-def _course(course: Sequence[Drift]) -> tuple[str, ...]:
-    last = course[-1]
-    steps = " · ".join(f"{drift.step}: {drift.ulps:.3g}" for drift in course if not drift.not_known)
-    end = f"not known: {last.not_known}" if last.not_known else f"{last.difference:.2g}"
-    return last.case, last.dtype, last.implementation, last.against, steps, end
+    return pd.DataFrame(lines, columns=columns)

@@ -110,7 +110,7 @@ def _parts(made: Report, failing: tuple[Failure, ...] | FailedPart) -> Iterator[
         name = first.name.partition(":")[0]
         yield Part(name, title, partial(_tables, (first, *more)), first.made_from, "tables")
     plain = ("the plain differences of ",)
-    yield Part("cases", "The cases, line by line", lambda: {"cases": case_sections(made)}, plain)
+    yield Part("cases", "The cases, line by line", lambda: {"cases": [*case_sections(made)]}, plain)
     yield Part("method", "What a tolerance is made of", lambda: {"anatomy": anatomy(made.results.rows)})
     yield Part("power", detection.TITLE, partial(_power, made), ("the suite's power",))
     yield Part("environment", "How this was made", made_from=("how this was made",))

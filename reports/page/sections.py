@@ -2,7 +2,7 @@
 
 import shlex
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Final
@@ -47,19 +47,12 @@ class CaseSection:
     tables: Mapping[str, tuple[str, pd.DataFrame]] | FailedPart
 
 
-def case_sections(report: Report) -> tuple[CaseSection, ...]:
+def case_sections(report: Report) -> Iterator[CaseSection]:
     cases = {case.name: case for case in report.selection.cases}
-    return tuple(_section(cases[name], rows) for name, rows in by_case(report.results.rows).items())
-
-
-def _section(case: Case, rows: Sequence[Row]) -> CaseSection:
-    table = parts.tried(f"the tape of {case.name}", _tape, case, rows)
-    tables = parts.tried(f"the tables of {case.name}", _tables, case, rows)
-    return CaseSection(case, table, tables)
-
-
-def _tape(case: Case, rows: Sequence[Row]) -> TapeTable:
-    return tape_table(case.problem(case.dtypes[0]), rows)
+    for name, rows in by_case(report.results.rows).items():
+        case = cases[name]
+        table = parts.tried(f"the tape of {name}", tape_table, case.problem(case.dtypes[0]), rows)
+        yield CaseSection(case, table, parts.tried(f"the tables of {name}", _tables, case, rows))
 
 
 def _tables(case: Case, rows: Sequence[Row]) -> dict[str, tuple[str, pd.DataFrame]]:

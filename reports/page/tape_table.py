@@ -115,15 +115,11 @@ def _columns(problem: Problem) -> dict[str, range]:
 
 def _groups(lines: Sequence[Line]) -> dict[str, dict[str, list[Line]]]:
     """Collect the lines by the part of the step, and in it by kind, in the order of computation."""
-    order = [line.name for line in lines]
-    forward = set(order[: order.index("loss") + 1])
-
-    def part(line: Line) -> str:
-        if line.name in forward:
-            return "forward →"
-        return "← backward" if _kind(line) in BACKWARD else "update"
-
-    return {name: group_by(own, _kind) for name, own in group_by(lines, part).items()}
+    end = [line.name for line in lines].index("loss") + 1
+    backward = [line for line in lines[end:] if _kind(line) in BACKWARD]
+    update = [line for line in lines[end:] if _kind(line) not in BACKWARD]
+    parts = {"forward →": lines[:end], "← backward": backward, "update": update}
+    return {name: group_by(own, _kind) for name, own in parts.items() if own}
 
 
 def _kind(line: Line) -> str:

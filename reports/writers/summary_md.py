@@ -110,17 +110,15 @@ def append(report: Report) -> None:
     """
     if not os.environ.get(VARIABLE):
         return
-    path = Path(os.environ[VARIABLE])
+    path, reason = Path(os.environ[VARIABLE]), ""
     try:
         room = LIMIT - (path.stat().st_size if path.exists() else 0)
-        if room < MIN_ROOM:
-            _warn(path, "it has too little room left")
-            return
-        with path.open("a", encoding="utf-8", newline="\n") as file:
-            file.write(summary(report, room - 1) + "\n")
+        if room >= MIN_ROOM:
+            with path.open("a", encoding="utf-8", newline="\n") as file:
+                file.write(summary(report, room - 1) + "\n")
+        else:
+            reason = "it has too little room left"
     except OSError as error:
-        _warn(path, error.strerror or str(error))
-
-
-def _warn(path: Path, reason: str) -> None:
-    print(f"the summary is not appended to {path} (${VARIABLE}): {reason}", file=sys.stderr)
+        reason = error.strerror or str(error)
+    if reason:
+        print(f"the summary is not appended to {path} (${VARIABLE}): {reason}", file=sys.stderr)
