@@ -206,11 +206,13 @@ def test_tables_of_a_case_follow_the_tape_and_show_the_worst_step(failing: Repor
 def test_anatomy_of_a_tolerance_adds_up(folder: Path) -> None:
     taken = anatomy(made(folder, "numpy", "programs:honest", select="worked/document").results.rows)
     assert (taken["implementation"], taken["afresh"]) == ("programs:honest", False)
-    assert taken["gamma"] * taken["reach"] + taken["rest"] == pytest.approx(taken["finding"].tolerance, rel=1e-9)
-    assert taken["finding"].used == pytest.approx(taken["finding"].error / taken["finding"].tolerance)
-    derived = taken["line"].formula(*(Bounded.exact([[value]], FLOAT64.certified) for _, value in taken["inputs"]))
-    assert derived.error.item() == pytest.approx(taken["finding"].tolerance, rel=1e-9)
-    assert derived.value.item() == pytest.approx(taken["finding"].derived, rel=1e-15)
+    finding, inputs = taken["finding"], taken["inputs"]
+    allowed = taken["gamma"] * taken["reach"] + taken["rest"]
+    assert allowed == pytest.approx(finding.tolerance, rel=1e-9)
+    assert finding.used == pytest.approx(finding.error / finding.tolerance)
+    derived = taken["line"].formula(*(Bounded.exact([[value]], FLOAT64.certified) for _, value in inputs))
+    assert derived.error.item() == pytest.approx(finding.tolerance, rel=1e-9)
+    assert derived.value.item() == pytest.approx(finding.derived, rel=1e-15)
 
 
 def test_anatomy_is_computed_where_the_run_lacks_its_case(failing: Report, whole: str) -> None:

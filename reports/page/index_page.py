@@ -136,7 +136,6 @@ def _pictures(made: Report) -> Shown:
 
 
 def _tables(tables: Iterable[Table]) -> Shown:
-    """Return tables that have lines, each with its frame, or with why there is none."""
     frames = [(table, parts.tried(f"“{table.heading}”", _frame, table)) for table in tables]
     shown = [(table, frame) for table, frame in frames if isinstance(frame, FailedPart) or len(frame)]
     return {"tables": shown} if shown else None

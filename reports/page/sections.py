@@ -141,7 +141,6 @@ class Failure:
 
     @property
     def anchor(self) -> str:
-        """Its own link."""
         return failure_anchor(self.case.name, self.row.subject.dtype, self.row.subject.adapter)
 
     @property

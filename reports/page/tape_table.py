@@ -85,7 +85,6 @@ def tape_table(problem: Problem, rows: Iterable[Row]) -> TapeTable:
 
 
 def _adapters(wrong: Iterable[Row], first: Row) -> str:
-    """Name those who do not agree at the first wrong line, in that step."""
     at = (first.finding.quantity, first.finding.step, first.fails)
     same = (row for row in wrong if (row.finding.quantity, row.finding.step, row.fails) == at)
     return ", ".join(dict.fromkeys(row.subject.adapter for row in same))

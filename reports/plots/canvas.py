@@ -51,12 +51,10 @@ class Look:
 
     @property
     def outline(self) -> dict[str, Any]:
-        """Keywords of a matplotlib line."""
         return {"color": self.color, "linestyle": self.line, "linewidth": self.width}
 
     @property
     def curve(self) -> dict[str, Any]:
-        """Keywords of a matplotlib curve with markers."""
         return {**self.outline, "marker": self.marker, "markersize": 1.6 + 1.3 * self.width}
 
 
@@ -204,7 +202,6 @@ class Panel:
         return self.x + left_to_right * self.width, self.y + (1 - bottom_to_top) * self.height
 
     def curve(self, xs: ArrayLike, ys: ArrayLike, *, cut: bool = True, **style: Any) -> None:  # noqa: ANN401
-        """Draw a curve; `cut` at the edges of the panel, where its markers would reach beyond."""
         line = Line2D(*self.points(xs, ys), **style)
         if cut:
             corners = Bbox.from_extents(self.x, self.y, self.x + self.width, self.y + self.height)
@@ -212,7 +209,6 @@ class Panel:
         self.canvas.add(line)
 
     def bar(self, y: float, length: float, thickness: float, **style: Any) -> None:  # noqa: ANN401
-        """Draw a bar from the left edge."""
         (left, right), (top, bottom) = self.points([0, length], [y - thickness / 2, y + thickness / 2])
         self.canvas.box(left, top, right - left, bottom - top, **style)
 

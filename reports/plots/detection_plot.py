@@ -35,7 +35,6 @@ def numbers(report: Report) -> pd.DataFrame:
 
 
 def tabulate(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a line for each number format and tool, with a column for each measure."""
     return side_by_side(table, ("dtype", "tool"), "measure", map(_share, each_line(table)))
 
 

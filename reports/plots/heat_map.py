@@ -100,7 +100,6 @@ def draw(table: pd.DataFrame) -> Figure:
 
 
 def folders(block: pd.DataFrame) -> dict[str, list[str]]:
-    """Return the cases of each folder."""
     return group_by(dict.fromkeys(block["case"]), lambda case: str(case).rpartition("/")[0])
 
 
@@ -174,7 +173,6 @@ def percent(used: float) -> str:
 
 
 def _draw_key(canvas: Canvas, y: float) -> None:
-    """Show what the tints and signs mean."""
     for index, used in enumerate((0.0, 0.25, 0.35, 0.5, 0.7, 1.0)):
         _draw_cell(canvas, 26 * index, y, 26, "agrees", used)
     canvas.write(160, y + LINE / 2, "% of the bound", va="center", size=7)

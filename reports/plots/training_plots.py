@@ -99,7 +99,6 @@ def draw_losses(table: pd.DataFrame) -> Figure:
 
 
 def _names(table: pd.DataFrame) -> tuple[list[str], list[str], list[str]]:
-    """Return the names of cases, number formats and implementations in their order."""
     dtypes = in_order(table["dtype"], DTYPES)
     return list(dict.fromkeys(table["case"])), list(dtypes), list(looks(table["implementation"]))
 
@@ -142,7 +141,6 @@ def drifts(report: Report) -> pd.DataFrame:
 
 
 def drifts_at_round_steps(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the drift in ulps at each step that is drawn."""
     return side_by_side(table, ("case", "dtype", "step"), "implementation", map(short, table["ulps"]))
 
 

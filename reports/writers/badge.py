@@ -19,22 +19,6 @@ FONT_SIZE: Final = 11
 PADDING: Final = 7
 MAX_NAME: Final = 30  # characters of an adapter's name
 
-# How far each letter of DejaVu Sans advances, of 2048 for its size; Verdana's are about the same.
-_WIDTHS: Final = {
-    letter: width
-    for letters, width in (
-        ("'", 563), ("ijl", 569), ("IJ", 604), (" ,.", 651), ("/:;\\|", 690), ("f", 721), ("-", 739),
-        ("()[]", 799), ("t", 803), ("!", 821), ("r", 842), ('"', 942), ("*_`", 1024), ("s", 1067),
-        ("z", 1075), ("?", 1087), ("c", 1126), ("L", 1141), ("F", 1178), ("k", 1186), ("vxy", 1212),
-        ("P", 1235), ("TY", 1251), ("o", 1253), ("a", 1255), ("e", 1260), ("E", 1294), ("hnu", 1298),
-        ("Sbdgpq", 1300), ("$0123456789{}", 1303), ("K", 1343), ("AV", 1401), ("XZ", 1403), ("B", 1405),
-        ("R", 1423), ("C", 1430), ("U", 1499), ("N", 1532), ("H", 1540), ("D", 1577), ("G", 1587),
-        ("&", 1597), ("OQ", 1612), ("w", 1675), ("#+<=>^~", 1716), ("M", 1767), ("%", 1946), ("m", 1995),
-        ("W", 2025), ("@", 2048),
-    )
-    for letter in letters
-}  # fmt: skip
-
 
 def badge(report: Report) -> str:
     """Return the badge. What a pointer over it shows, and a screen reader reads, is the whole verdict."""
@@ -64,5 +48,10 @@ def message(report: Report) -> tuple[str, str]:
 
 
 def width(text: str) -> int:
-    """Return how wide a text is at this size in DejaVu Sans, in whole pixels."""
-    return round(sum(_WIDTHS.get(letter, 1300) for letter in text) * FONT_SIZE / 2048)
+    """Return how wide a text is in DejaVu Sans, in whole pixels; Verdana's letters are about as wide."""
+    import matplotlib as mpl  # noqa: PLC0415 - it is loaded where there is a badge to write
+    from matplotlib.ft2font import FT2Font, LoadFlags  # noqa: PLC0415 - the same
+
+    font = FT2Font(f"{mpl.get_data_path()}/fonts/ttf/DejaVuSans.ttf")
+    glyphs = (font.load_glyph(font.get_char_index(ord(letter)), LoadFlags.NO_SCALE) for letter in text)
+    return round(sum(glyph.horiAdvance for glyph in glyphs) * FONT_SIZE / font.units_per_EM)

@@ -198,7 +198,6 @@ def _run(piece: re.Match[str]) -> str:
 
 
 def _sign(sign: str) -> str:
-    """Return one sign; an accented letter as the letter beneath its accent."""
     if sign in MATHEMATICS:
         return _math(MATHEMATICS[sign])
     command = MARKS.get(sign) or SIGNS.get(sign)

@@ -36,7 +36,6 @@ WORST_FIRST: Final = "What fails stands first, then what is known to differ."
 
 
 def summary(report: Report, limit: int = LIMIT) -> str:
-    """Return the whole of summary.md, in at most `limit` bytes."""
     return fitted(_head(report), _sections(report), _environment(report), limit)
 
 
@@ -88,7 +87,6 @@ def _table(table: Table) -> Iterator[Section]:
 
 
 def _rank(line: Iterable[object]) -> int:
-    """Return how bad a line is: the rank of its worst cell."""
     return max((value.outcome.rank for value in line if isinstance(value, Cell)), default=0)
 
 
