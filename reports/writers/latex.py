@@ -6,9 +6,11 @@ What LaTeX would read as a command is escaped, and mathematics is written as suc
 
 import math
 import re
+import tomllib
 import unicodedata
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 import pandas as pd
@@ -35,52 +37,9 @@ LEFT_OUT: Final = "explanation"  # a column that a paper has no room for: the ca
 MATRICES: Final = Notation(0, scalar=False)
 _SYMBOLS: Final = re.compile(r"[∂LσWwbzaŷxy'()/₀-₉\u0302]+")
 
-# What LaTeX reads as a command, or prints as something else.
-MARKS: Final = {
-    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "_": r"\_",
-    "%": r"\%", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}",
-    ">": r"\textgreater{}", "|": r"\textbar{}", '"': "''", "`": r"\textasciigrave{}",
-    "[": "{[}", "]": "{]}", "*": "{*}",  # after the end of a row, \\[ and \\* are commands
-}  # fmt: skip
-
-SIGNS: Final = {
-    "–": "--", "—": "---", "…": r"\ldots{}", "“": "``", "”": "''", "‘": "`{}", "’": "'{}",
-    "«": r"\textless{}\textless{}", "»": r"\textgreater{}\textgreater{}",
-    "ß": r"\ss{}", "æ": r"\ae{}", "Æ": r"\AE{}", "ø": r"\o{}", "Ø": r"\O{}", "œ": r"\oe{}", "ł": r"\l{}",
-    "§": r"\S{}", "©": r"\copyright{}", "\u00a0": "~", "\u202f": r"\,", "\u2009": r"\,",
-    "\u2060": "{}",
-}  # fmt: skip
-
-_LOWER: Final = (
-    "α β γ δ ε ζ η θ ι κ λ μ ν ξ π ρ σ τ υ φ χ ψ ω",
-    (
-        "alpha beta gamma delta varepsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau "
-        "upsilon varphi chi psi omega"
-    ),
-)
-_UPPER: Final = "Γ Δ Θ Λ Ξ Π Σ Φ Ψ Ω", "Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega"
-
-# What stands in mathematics only.
-MATHEMATICS: Final = {
-    **{
-        letter: f"\\{name}"
-        for letters, names in (_LOWER, _UPPER)
-        for letter, name in zip(letters.split(), names.split(), strict=True)
-    },
-    "−": "-", "×": r"\times", "·": r"\cdot", "±": r"\pm", "÷": r"\div", "⊙": r"\odot", "⊗": r"\otimes",
-    "≤": r"\le", "≥": r"\ge", "≠": r"\ne", "≈": r"\approx", "≡": r"\equiv", "∝": r"\propto", "∞": r"\infty",
-    "→": r"\to", "←": r"\leftarrow", "⇒": r"\Rightarrow", "⇔": r"\Leftrightarrow", "∈": r"\in",
-    "∂": r"\partial", "∇": r"\nabla", "∑": r"\sum", "∏": r"\prod", "∫": r"\int", "√": r"\surd",
-    "∥": r"\parallel", "‖": r"\|",
-    "½": r"\frac{1}{2}", "¼": r"\frac{1}{4}", "¾": r"\frac{3}{4}",
-    "µ": r"\mu", "ϵ": r"\epsilon", "°": r"^{\circ}",
-    "⌊": r"\lfloor", "⌋": r"\rfloor", "⌈": r"\lceil", "⌉": r"\rceil", "⟨": r"\langle", "⟩": r"\rangle",
-}  # fmt: skip
-
-ACCENTS: Final = {
-    "\u0300": r"\`", "\u0301": r"\'", "\u0302": r"\^", "\u0303": r"\~", "\u0304": r"\=", "\u0306": r"\u",
-    "\u0307": r"\.", "\u0308": r"\"", "\u030a": r"\r", "\u030b": r"\H", "\u030c": r"\v", "\u0327": r"\c",
-}  # fmt: skip
+# Signs as LaTeX writes them: such as it reads as a command, others of text, of mathematics only, and accents.
+_SIGNS: Final = tomllib.loads(Path(__file__).with_name("latex_signs.toml").read_text(encoding="utf-8"))
+MARKS, SIGNS, MATHEMATICS, ACCENTS = (_SIGNS[name] for name in ("MARKS", "SIGNS", "MATHEMATICS", "ACCENTS"))
 
 _RAISED: Final = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ⁿⁱᵀᵗᶻˣʸ", "0123456789+-()niTtzxy")
 _LOWERED: Final = str.maketrans("₀₁₂₃₄₅₆₇₈₉₊₋₍₎ₐₑᵢⱼₖₙₓ", "0123456789+-()aeijknx")
