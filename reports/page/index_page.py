@@ -96,13 +96,15 @@ def diff(changed: Changes) -> str:
 def _parts(made: Report, failing: tuple[Failure, ...] | FailedPart) -> Iterator[Part]:
     """Give the parts in their order: the matrix, what explains it, the other tables, the cases."""
     matrix, *others = made.tables
-    yield Part(matrix.name, matrix.title, partial(_matrix, matrix))
+    results, changes, power = made.results, made.changes, made.power
+    yield Part("matrix", matrix.title, lambda: {"matrix": matrix, "counts": report.counts(matrix.frame)})
     yield Part("failures", "What fails", lambda: {"found": failing} if failing else None)
-    rows = by_case(made.results.rows)
+    rows = by_case(results.rows)
     for case in filter(None, (table.case for table in others)):
-        shows = partial(_walk, case, rows.get(case.name, ()), made.results.printed)
+        shows = partial(_walk, case, rows.get(case.name, ()), results.printed)
         yield Part(anchor("walk", case.name), f"{case.name}, step by step", shows)
-    yield Part("changes", regression_text.TITLE, partial(_changes, made), ("the bits of ",))
+    changed = (lambda: {"changes": regression_text.to_page(changes)}) if changes else _nothing
+    yield Part("changes", regression_text.TITLE, changed, ("the bits of ",))
     drawn = "the losses of ", "the accuracy of ", "the activations' errors"
     yield Part("pictures", "Pictures", partial(_pictures, made), drawn)
     for title, alike in groupby(others, attrgetter("title")):
@@ -111,21 +113,18 @@ def _parts(made: Report, failing: tuple[Failure, ...] | FailedPart) -> Iterator[
         yield Part(name, title, partial(_tables, (first, *more)), first.made_from, "tables")
     plain = ("the plain differences of ",)
     yield Part("cases", "The cases, line by line", lambda: {"cases": [*case_sections(made)]}, plain)
-    yield Part("method", "What a tolerance is made of", lambda: {"anatomy": anatomy(made.results.rows)})
-    yield Part("power", detection.TITLE, partial(_power, made), ("the suite's power",))
+    yield Part("method", "What a tolerance is made of", lambda: {"anatomy": anatomy(results.rows)})
+    measured = (lambda: {"power": detection.to_page(power)}) if power else _nothing
+    yield Part("power", detection.TITLE, measured, ("the suite's power",))
     yield Part("environment", "How this was made", made_from=("how this was made",))
 
 
-def _matrix(matrix: Table) -> Shown:
-    return {"matrix": matrix, "counts": report.counts(matrix.frame)}
+def _nothing() -> Shown:
+    return None
 
 
 def _walk(case: Case, rows: Sequence[Row], printed: Sequence[Printed]) -> Shown:
     return {"one": worked_example.walk(case, rows, printed)}
-
-
-def _changes(made: Report) -> Shown:
-    return {"changes": regression_text.to_page(made.changes)} if made.changes else None
 
 
 def _pictures(made: Report) -> Shown:
@@ -144,7 +143,3 @@ def _tables(tables: Iterable[Table]) -> Shown:
 def _frame(table: Table) -> pd.DataFrame:
     first = [name for name in table.frame.columns if name not in table.page_last]
     return table.frame[[*first, *table.page_last]]
-
-
-def _power(made: Report) -> Shown:
-    return {"power": detection.to_page(made.power)} if made.power else None

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterable
+from functools import partial
 from typing import Final
 from urllib.parse import quote
 
@@ -26,13 +27,8 @@ def anchor(kind: str, *parts: str) -> str:
     return ":".join((kind, *(quote(part, safe="/", errors="backslashreplace") for part in parts)))
 
 
-def case_anchor(name: str) -> str:
-    return anchor("case", name)
-
-
-def failure_anchor(case: str, dtype: str, adapter: str) -> str:
-    """Return the id of a failure's section: there is one for each case, number format and adapter."""
-    return anchor("failure", case, dtype, adapter)
+case_anchor = partial(anchor, "case")
+failure_anchor = partial(anchor, "failure")  # of a case, a number format and an adapter
 
 
 def thread(see: str) -> str:

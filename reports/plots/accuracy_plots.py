@@ -47,8 +47,6 @@ ABOUT_ACTIVATIONS: Final = (
     "which frameworks take different ones."
 )
 
-# The histogram
-
 # The ends of the classes that are drawn, from those of `EDGES`, and their words.
 CLASSES: Final = {
     0.0: "0", 0.25: "¼", 0.5: "½", 1.0: "1", 2.0: "2", 4.0: "4", 16.0: "16", 1024.0: "1024", 2.0**20: "2²⁰",
@@ -71,23 +69,16 @@ def counts(report: Report, dtypes: Collection[str] = DTYPES) -> pd.DataFrame:
     """Return a line for each class that is drawn and not empty, with its share of all numbers of its kind.
 
     "class" is 0 for what is exactly right and ±k for an error of more than ENDS[k − 1] ulps and at most
-    ENDS[k]; ±`OUTSIDE` is beyond, and `OUTSIDE` + 1 has no distance. Kinds that an implementation shows
-    none of have no line.
+    ENDS[k]; ±`OUTSIDE` is beyond, and `OUTSIDE` + 1 has no distance.
     """
-    rows = [
-        (one.dtype, one.implementation, _drawn_kind(one.kind), drawn_class(one.bin), one.count)
-        for one in report.results.accuracy
-        if one.dtype in dtypes
-    ]
-    key = ["dtype", "implementation", "kind"]
-    counted = pd.DataFrame(rows, columns=[*key, "class", "count"])
+    columns, key = ["dtype", "implementation", "kind", "bin", "count"], ["dtype", "implementation", "kind"]
+    counted = pd.DataFrame(list(map(vars, report.results.accuracy)), columns=columns)
+    counted = counted[counted["dtype"].isin(dtypes)]
+    counted["kind"] = counted["kind"].where(counted["kind"].isin(FORWARD), OTHERS)
+    counted["class"] = [drawn_class(counted_in) for counted_in in counted["bin"]]
     by = counted.groupby([*key, "class"], sort=False)["count"].sum().reset_index()
     by["share"] = by["count"] / by.groupby(key, sort=False)["count"].transform("sum")
     return by
-
-
-def _drawn_kind(kind: str) -> str:
-    return kind if kind in FORWARD else OTHERS
 
 
 def drawn_class(counted: int) -> int:
@@ -170,8 +161,6 @@ def _histogram(name: str, of: str, dtypes: Iterable[str]) -> Plot:
 HISTOGRAM: Final = _histogram("histogram-float64", "float64 and float32", DEFAULT_DTYPES)
 HISTOGRAM_OF_16_BITS: Final = _histogram("histogram-bfloat16", "bfloat16 and float16", SIXTEEN_BITS)
 
-# The activations
-
 MIN_ULPS: Final = 0.1  # ulps: the lowest line
 FEW_ULPS: Final = 4  # at most so many ulps everywhere is worth a mention
 
@@ -233,12 +222,6 @@ def _ulps(top: float) -> Scale:
     return Scale(MIN_ULPS, top, {tick: power_of_ten(tick) for tick in ticks}, is_log=True)
 
 
-ACTIVATIONS: Final = Plot(
-    "activations",
-    "The activations and their derivatives against the truth",
-    ABOUT_ACTIVATIONS,
-    errors,
-    draw_errors,
-    describe_errors,
-    tabulate_errors,
-)
+TITLE: Final = "The activations and their derivatives against the truth"
+FUNCTIONS: Final = errors, draw_errors, describe_errors, tabulate_errors
+ACTIVATIONS: Final = Plot("activations", TITLE, ABOUT_ACTIVATIONS, *FUNCTIONS)

@@ -76,6 +76,7 @@ MAX_TICKS: Final = 6
 
 # The height of a line of the legend, and the distances around and between panels, in points.
 LEGEND_LINE: Final = 12.0
+LEGEND_NAME: Final = {columns: WIDTH / columns - 42 for columns in (2, 3, 4)}  # the room for each name
 RIGHT, BETWEEN, HEAD, FOOT = 8.0, 30.0, 32.0, 34.0
 
 STYLE: Final[Mapping[str, Any]] = {
@@ -282,7 +283,7 @@ class Sheet:
         for index, (name, look) in enumerate(looks(self.names).items()):
             x, y = WIDTH / columns * (index % columns), LEGEND_LINE * (index // columns + 0.5)
             self.canvas.add(Line2D((x, x + 13, x + 26), (y, y, y), **look.curve, markevery=(1, 2)))
-            self.canvas.write(x + 32, y, fitted(name, _room(columns), 8), va="center_baseline")
+            self.canvas.write(x + 32, y, fitted(name, LEGEND_NAME[columns], 8), va="center_baseline")
 
     def panel(self, row: int, column: int, across: Scale, up: Scale, title: str = "") -> Panel:
         """Return a panel with its frame; rows and columns count from 0."""
@@ -296,12 +297,7 @@ class Sheet:
 def legend_columns(names: Iterable[str]) -> int:
     """Return how many names of a legend stand next to each other."""
     longest = max(names, key=len, default="")
-    return next((count for count in (4, 3) if fitted(longest, _room(count), 8) == longest), 2)
-
-
-def _room(columns: int) -> float:
-    """Return how many points a name of the legend has, after the line that it explains."""
-    return WIDTH / columns - 42
+    return next((count for count in (4, 3) if fitted(longest, LEGEND_NAME[count], 8) == longest), 2)
 
 
 def each_part(

@@ -58,7 +58,7 @@ def losses(report: Report) -> pd.DataFrame:
     return ordered[[*columns, "rate"]]
 
 
-def losses_at_round_steps(table: pd.DataFrame) -> pd.DataFrame:
+def tabulate_losses(table: pd.DataFrame) -> pd.DataFrame:
     """Return the losses at the steps 1, 2, 5, 10, … and at each implementation's last one."""
     last = table.groupby(["case", "dtype", "implementation"], sort=False)["step"].transform("max")
     shown = table[table["step"].map(is_recorded) | (table["step"] == last)]
@@ -116,15 +116,8 @@ def _loss_scale(losses: pd.Series) -> Scale:
     return tens(min(least, top / TWO_DECADES), top)
 
 
-LOSSES: Final = Plot(
-    "losses",
-    "How the loss falls, or does not",
-    ABOUT_LOSSES,
-    losses,
-    draw_losses,
-    describe_losses,
-    losses_at_round_steps,
-)
+TITLE: Final = "How the loss falls, or does not"
+LOSSES: Final = Plot("losses", TITLE, ABOUT_LOSSES, losses, draw_losses, describe_losses, tabulate_losses)
 
 
 def drifts(report: Report) -> pd.DataFrame:
@@ -140,7 +133,7 @@ def drifts(report: Report) -> pd.DataFrame:
     return table[table["case"].isin(longest.index)].reset_index(drop=True)
 
 
-def drifts_at_round_steps(table: pd.DataFrame) -> pd.DataFrame:
+def tabulate_drift(table: pd.DataFrame) -> pd.DataFrame:
     return side_by_side(table, ("case", "dtype", "step"), "implementation", map(short, table["ulps"]))
 
 
@@ -181,12 +174,5 @@ def _drift_scale(ulps: pd.Series) -> Scale:
     return tens(MIN_ULPS, max(10 * MIN_ULPS, 3 * largest) if largest > 0 else 10)
 
 
-DRIFT: Final = Plot(
-    "drift",
-    "How far trainings drift from the truth",
-    ABOUT_DRIFT,
-    drifts,
-    draw_drift,
-    describe_drift,
-    drifts_at_round_steps,
-)
+DRIFT_TITLE: Final = "How far trainings drift from the truth"
+DRIFT: Final = Plot("drift", DRIFT_TITLE, ABOUT_DRIFT, drifts, draw_drift, describe_drift, tabulate_drift)

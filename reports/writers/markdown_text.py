@@ -1,8 +1,9 @@
 """Markdown as GitHub reads it: tables, text that is not read as Markdown, sections that may be cut short."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Final
 
 import pandas as pd
@@ -77,8 +78,9 @@ class Section:
         whole = self._text(self.lines)
         if size(whole) <= limit:
             return whole
-        kept = tuple(_first(self.lines, limit - size(self._text(())) - NOTE_BYTES))
-        return f"{self._text(kept)}\n\n{self._left_out(len(kept))}" if kept else ""
+        room = limit - size(self._text(())) - NOTE_BYTES
+        kept = sum(total <= room for total in accumulate(map(size, self.lines)))
+        return f"{self._text(self.lines[:kept])}\n\n{self._left_out(kept)}" if kept else ""
 
     def _text(self, lines: tuple[str, ...]) -> str:
         block = "\n".join((*self.head, *lines))
@@ -105,22 +107,11 @@ def fitted(head: str, sections: Iterable[Section], tail: str, limit: int) -> str
             left -= size(text)
         else:
             omitted.append(section.title)
-    return "\n\n".join((*texts, *_omitted(omitted), tail)) + "\n"
-
-
-def _first(lines: Iterable[str], limit: int) -> Iterator[str]:
-    for line in lines:
-        limit -= size(line)
-        if limit < 0:
-            return
-        yield line
-
-
-def _omitted(titles: list[str]) -> Iterator[str]:
-    if titles:
-        named = ", ".join(escape(shortened(title, MAX_NAME)) for title in titles[:MAX_NAMED])
-        more = f" and {len(titles) - MAX_NAMED:,} more" if len(titles) > MAX_NAMED else ""
-        yield f"**Left out here for their size: {named}{more}.** {ELSEWHERE}"
+    if omitted:
+        named = ", ".join(escape(shortened(title, MAX_NAME)) for title in omitted[:MAX_NAMED])
+        more = f" and {len(omitted) - MAX_NAMED:,} more" if len(omitted) > MAX_NAMED else ""
+        texts.append(f"**Left out here for their size: {named}{more}.** {ELSEWHERE}")
+    return "\n\n".join((*texts, tail)) + "\n"
 
 
 def shortened(text: str, longest: int = MAX_TEXT) -> str:
