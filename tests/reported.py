@@ -14,12 +14,15 @@ from reports.report import Report, Table, put_together
 from reports.runs.rows import Results, Row
 
 
-def row(case: str, adapter: str, verdict: Verdict, used: float = 0.5, reason: str = "", **more: bool) -> Row:
+def row(
+    case: str, adapter: str, verdict: Verdict = Verdict.AGREES, used: float = 0.5, reason: str = "",
+    dtype: str = "float64", **more: bool,
+) -> Row:  # fmt: skip
     """Return a row of dL/dW1; with a `used` of NaN nothing was compared."""
     numbers = () if math.isnan(used) else ((0, 0), 0.25, 0.5, used / 8, 0.125, used, 1.0, 14.0)
     quantity = "dL/dW1" if numbers else ""
     finding = Finding(1, quantity, verdict, reason, *numbers)
-    return Row(Subject(case, adapter, "", "float64"), finding, 5, **more)
+    return Row(Subject(case, adapter, "", dtype), finding, 5, **more)
 
 
 def report_of(rows: Sequence[Row], *others: Table, **conclusion: Any) -> Report:
