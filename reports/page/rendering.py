@@ -111,5 +111,5 @@ def td(value: object, content: Markup | None = None, link: str = "") -> Markup:
 
 def case_link(name: str, cases: Collection[str]) -> Markup:
     """Return a case's name, which may break after its folder, with a link where the page has the case."""
-    text = Markup("/<wbr>").join(map(shown, name.split("/")))
+    text = Markup("/<wbr>").join(str(shown(part)) for part in name.split("/"))
     return Markup('<a href="#{}">{}</a>').format(case_anchor(name), text) if name in cases else text

@@ -1,7 +1,7 @@
 """How far numbers are from the truth: all that were compared, and each activation over a range of z."""
 
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from functools import partial
 from typing import Final
 
@@ -152,7 +152,7 @@ def _classes(last: int) -> Scale:
     return Scale(-OUTSIDE - 0.5, last + 0.5, ticks)
 
 
-def _histogram(name: str, of: str, dtypes: Iterable[str]) -> Plot:
+def _histogram(name: str, of: str, dtypes: Collection[str]) -> Plot:
     title = f"How far the numbers are from the truth: {of}"
     numbers = partial(counts, dtypes=dtypes)
     return Plot(name, title, ABOUT_HISTOGRAM, numbers, draw_counts, describe_counts, tabulate_counts)

@@ -47,8 +47,12 @@ def _head(report: Report) -> str:
 def _sections(report: Report) -> Iterator[Section]:
     """Give the sections; in the place of one that fails is its title with the reason."""
     for title, make in _made(report):
-        made = parts.tried(f"“{title}”", lambda make=make: tuple(make()))
+        made = parts.tried(f"“{title}”", _all, make)
         yield from (Section(title, escape(str(made))),) if isinstance(made, FailedPart) else made
+
+
+def _all(make: Callable[[], Iterable[Section]]) -> tuple[Section, ...]:
+    return tuple(make())
 
 
 def _made(report: Report) -> Iterator[tuple[str, Callable[[], Iterable[Section]]]]:
