@@ -21,23 +21,15 @@ from typing import Any
 import pytest
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
+NOT_NEEDED = "gpu dev-shm-usage background-networking component-update extensions sync".split()
 FLAGS = (
-    "--headless=new",
-    "--remote-debugging-pipe",
+    "--headless=new", "--remote-debugging-pipe", "--no-first-run", "--hide-scrollbars",
     "--no-sandbox",  # it opens nothing but the report, and as root it has none
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-extensions",
-    "--disable-sync",
-    "--no-first-run",
-    "--hide-scrollbars",
     "--force-color-profile=srgb",
     "--host-resolver-rules=MAP * ~NOTFOUND",  # so that no name is looked up on any network
-)
-# Seconds until an answer counts as missing, on a busy machine too.
-TIMEOUT = 60
+    *(f"--disable-{feature}" for feature in NOT_NEEDED),
+)  # fmt: skip
+TIMEOUT = 60  # seconds until an answer counts as missing, on a busy machine too
 
 # Functions in JavaScript that tests ask of a page.
 CHECKS = (Path(__file__).parent / "page_checks.js").read_text(encoding="utf-8")
@@ -59,9 +51,8 @@ class Browser:
     def send(self, method: str, **params: object) -> dict[str, Any]:
         """Send a command, and return its result."""
         self._count += 1
-        message = {"id": self._count, "method": method, "params": params}
-        if self._session:
-            message["sessionId"] = self._session
+        session = {"sessionId": self._session} if self._session else {}
+        message = {"id": self._count, "method": method, "params": params, **session}
         os.write(self._writing, json.dumps(message).encode() + b"\0")
         while True:
             answer = self._next()
@@ -122,12 +113,9 @@ def browser(profile: Path) -> Iterator[Browser]:
     reading, answers = os.pipe()
     # the shell moves the two ends to where Chromium expects them
     script = f'exec "$0" "$@" 3<&{commands} 4>&{answers}'
-    started = subprocess.Popen(
-        ["bash", "-c", script, program, *FLAGS, f"--user-data-dir={profile}", "about:blank"],
-        pass_fds=(commands, answers),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    command = ["bash", "-c", script, program, *FLAGS, f"--user-data-dir={profile}", "about:blank"]
+    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    started = subprocess.Popen(command, pass_fds=(commands, answers), **silent)
     os.close(commands)
     os.close(answers)
     try:

@@ -34,6 +34,7 @@ from reports.runs.rows import PUBLISHED, Results
 from reports.runs.runner import run
 
 NAMES = ["heat-map", "histogram-float64", "activations", "losses", "drift"]
+WIDE = [-300, -180, -60, 60, 180, 300]  # exponents
 PLOT = {plot.name: plot for plot in PLOTS}
 
 
@@ -130,9 +131,6 @@ def test_ticks_are_plain_letters():
     numbers = (1e-300, 1e-6, 0.01, 1, 100, 1e3, 1e12, 1e300, math.inf, math.nan)
     texts = "10⁻³⁰⁰ 10⁻⁶ 0.01 1 100 10³ 10¹² 10³⁰⁰ ∞ NaN"
     assert " ".join(map(canvas.power_of_ten, numbers)) == texts
-
-
-WIDE = [-300, -180, -60, 60, 180, 300]
 
 
 @pytest.mark.parametrize(
@@ -303,12 +301,12 @@ def with_rate(name, rate):
 
 
 def test_only_trainings_of_many_steps_are_drawn_and_a_family_in_the_order_of_its_rates():
-    names = ("b/rate-x", "b/rate-y", "b/other")
-    found = [one for name in names for one in losses_of(name)] + losses_of("a/short", steps=3)
-    table = of("losses", map(with_rate, names, (2.0, 1.0, 1.5)), losses=found).table
+    names, short = ("b/rate-x", "b/rate-y", "b/other"), losses_of("a/short", steps=3)
+    found = [one for name in names for one in losses_of(name)]
+    table = of("losses", map(with_rate, names, (2.0, 1.0, 1.5)), losses=found + short).table
     assert list(dict.fromkeys(table["case"])) == ["b/other", "b/rate-y", "b/rate-x"]
     assert table.groupby("case")["step"].apply(list).tolist() == [list(range(1, 26))] * 3
-    assert of("losses", losses=losses_of("a/short", steps=3)) is None
+    assert of("losses", losses=short) is None
 
 
 @pytest.mark.parametrize(
