@@ -80,10 +80,16 @@ def _table(rows: Sequence[Row], formulas: Mapping[str, str]) -> pd.DataFrame:
             worst[row.subject.implementation] = bad, row
     lines = []
     for name, worst in by_quantity.items():
-        cells = (LineCell.of([worst[one][1]]) if one in worst else NOTHING for one in implementations)
+        cells = (_line_cell(*worst[one]) if one in worst else NOTHING for one in implementations)
         numbers = _worst_numbers(max(worst.values(), key=itemgetter(0))[1])
         lines.append((name or WHOLE, formulas.get(name, ""), *cells, *numbers))
     return pd.DataFrame(lines, columns=[*BEFORE, *implementations, *AFTER], dtype=object)
+
+
+def _line_cell(bad: Badness, row: Row) -> LineCell:
+    disagrees = bad[1]
+    how = outcome.outcome(row) if disagrees else Outcome.AGREES
+    return LineCell(how, row.finding.used, row.finding.digits, row)
 
 
 def _worst_numbers(row: Row) -> tuple[str, ...]:

@@ -61,12 +61,14 @@ def tape_table(problem: Problem, rows: Iterable[Row]) -> TapeTable:
     wrong = [row for row in judged if not agrees(row)]
     first = LineCell.of(wrong).row if wrong else None
     adapters = _adapters(wrong, first) if first else ""
-    columns, by_quantity = _columns(problem), group_by(judged, lambda row: row.finding.quantity)
+    columns = _columns(problem)
+    judged_by, wrong_by = (group_by(own, lambda row: row.finding.quantity) for own in (judged, wrong))
+    worst = {name: [max(own, key=lambda row: row.finding.used)] for name, own in judged_by.items()} | wrong_by
 
     def cell(lines: Sequence[Line]) -> TapeCell | None:
         if not lines:
             return None
-        found = [row for line in lines for row in by_quantity.get(line.name, ())]
+        found = [row for line in lines for row in worst.get(line.name, ())]
         is_first = first is not None and first.finding.quantity in {line.name for line in lines}
         return _cell(lines, found, adapters if is_first else "")
 
@@ -135,8 +137,7 @@ def _cell(lines: Sequence[Line], rows: Sequence[Row], first: str) -> TapeCell:
     equation = f"{lines[0].name} = {lines[0].equation}" + (f" … {lines[-1].name}" if lines[1:] else "")
     if not rows:
         return TapeCell(NOTHING, about=equation)
-    wrong = [row for row in rows if not agrees(row)]
-    worst = LineCell.of(wrong or [max(rows, key=lambda row: row.finding.used)])
+    worst = LineCell.of(rows)
     by = f"{worst.row.subject.implementation}, {worst.row.subject.dtype}{at_step(worst.row)}"
     return TapeCell(str(worst), worst.css_class, printable(f"{equation} ({by})"), printable(first))
 
