@@ -50,7 +50,7 @@ NO_EQUIVALENT: Final = (
 
 DIRECTLY: Final = (
     "Against each other, without a reference, over all cases and steps. A number near 0 may be very many "
-    "ulps from another, where one of them was rounded to 0; the difference beside it says how little that is."
+    "ulps from another, where one of them was rounded to 0; the difference next to it says how little it is."
 )
 
 LOST: Final = (
@@ -61,7 +61,7 @@ LOST: Final = (
 
 DRIFT: Final = (
     "No verdict rests on this. All start at the same parameters and run free, each with its own roundings; "
-    "what is told is the largest difference between any two parameters after a step, in units in the last "
+    "what is shown is the largest difference between any two parameters after a step, in units in the last "
     "place (ulps) of the largest parameter. “certified” is the training without any rounding, in balls, from "
     "the inputs alone. Where each step spreads differences apart, as at a rate that is too large, correct "
     "trainings part for good."
@@ -207,8 +207,8 @@ def counts(matrix: pd.DataFrame) -> pd.DataFrame:
     kinds, lines = (*COUNTED.values(), FAIL), []
     for adapter in matrix.columns[2:]:
         cells = (value for value in matrix[adapter] if isinstance(value, Cell))
-        found = Counter(COUNTED.get(cell.outcome, FAIL) for cell in cells)
-        lines.append((adapter, *(str(found[kind] or NOTHING) for kind in kinds)))
+        counted = Counter(COUNTED.get(cell.outcome, FAIL) for cell in cells)
+        lines.append((adapter, *(str(counted[kind] or NOTHING) for kind in kinds)))
     frame = pd.DataFrame(lines, columns=["adapter", *kinds])
     return frame.drop(columns=[name for name in kinds[1:-1] if set(frame[name]) == {NOTHING}])
 
@@ -258,7 +258,7 @@ def claimed_and_derived(row: Row) -> tuple[str, str]:
 
 
 def no_equivalent(rows: Iterable[Row]) -> pd.DataFrame:
-    """Return who declines which case, why, and whether the case says so too."""
+    """Return which adapter declines which case, why, and whether the case says so too."""
     declined = outcome.without_equivalent(rows)
     table = [(*_group(row), row.finding.reason, "yes" if row.expected else "no") for row in declined]
     return pd.DataFrame(table, columns=["case", "dtype", "adapter", "reason", "said by the case"])

@@ -71,7 +71,7 @@ class Notation:
         used = {line.inputs[int(i)] for i in _INPUT.findall(template)}
         if not self.scalar or not used or not used <= numbers.keys() or _OPEN.search(template):
             return ""
-        return _INPUT.sub(lambda found: _in_brackets(numbers[line.inputs[int(found[1])]], found), template)
+        return _INPUT.sub(lambda match: _in_brackets(numbers[line.inputs[int(match[1])]], match), template)
 
     def _templates(self, line: Line) -> list[str]:
         """Return a line's template, and what an activation in it is short for; of a derivative that alone."""
@@ -92,9 +92,9 @@ def _of_numbers(template: str) -> str:
     return _FACTORS.sub(" · ", template)
 
 
-def _in_brackets(number: str, found: re.Match[str]) -> str:
+def _in_brackets(number: str, match: re.Match[str]) -> str:
     """Put brackets around a negative number, unless it stands first or has them already."""
-    before, after = found.string[: found.start()], found.string[found.end() :]
+    before, after = match.string[: match.start()], match.string[match.end() :]
     is_alone = before in ("", "(") and not after.startswith("²")
     return f"({number})" if number.startswith("−") and not is_alone else number
 

@@ -57,7 +57,7 @@ def test_thousands_of_cases_are_cut_with_the_worst_first_and_the_rest_counted() 
     cells = re.findall(rf"^\| {LONG}/case-\d+ \| float64 \| (\w+)", matrix, re.MULTILINE)
     assert cells == sorted(cells, reverse=True)  # "differs" before "agrees"
     left, failing = 9_000 - len(cells), 3_000 - cells.count("differs")
-    expected = f", of which {failing:,} tell of a failure" if failing else ", and none of them fails"
+    expected = f", of which {failing:,} are failures" if failing else ", and none of them fails"
     assert f"**{left:,} more lines are left out here for their size{expected}.**" in matrix
     assert re.search(r"\*\*Left out here for their size: .* and [\d,]+ more\.\*\*", text)
     assert text.count("\n## How this was made\n") == 1
@@ -129,7 +129,7 @@ def test_a_section_keeps_its_first_lines_and_counts_the_others() -> None:
         assert len(text.encode()) <= limit
         kept = [int(number) for number in re.findall(r"^\| (\d+) \|$", text, re.MULTILINE)]
         assert kept == list(range(len(kept)))
-        failing = f"of which {400 - len(kept)} tell" if len(kept) < 400 else "none of them fails"
+        failing = f"of which {400 - len(kept)} are" if len(kept) < 400 else "none of them fails"
         assert f"**{1_000 - len(kept)} more lines are left out here for their size, " in text
         assert failing in text
     assert section.within(330) == ""

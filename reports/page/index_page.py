@@ -64,8 +64,8 @@ def index(made: Report) -> str:
 
     A part that fails is there with its reason in its place.
     """
-    found = parts.tried("“What fails”", failures, made)
-    failing = () if isinstance(found, FailedPart) else found
+    listed = parts.tried("“What fails”", failures, made)
+    failing = () if isinstance(listed, FailedPart) else listed
     page = templates({case for case, *_ in made.cells})
     page.globals.update(
         report=made,
@@ -78,7 +78,7 @@ def index(made: Report) -> str:
         yaml=yaml,
     )
     shown = []
-    for part in _parts(made, found):
+    for part in _parts(made, listed):
         body = parts.tried(f"“{part.title}”", part.rendered, page)
         missing = [one for one in made.results.failed if one.part.startswith(part.made_from)]
         if body is not None or missing:
@@ -98,7 +98,7 @@ def _parts(made: Report, failing: tuple[Failure, ...] | FailedPart) -> Iterator[
     matrix, *others = made.tables
     results, changes, power = made.results, made.changes, made.power
     yield Part("matrix", matrix.title, lambda: {"matrix": matrix, "counts": report.counts(matrix.frame)})
-    yield Part("failures", "What fails", lambda: {"found": failing} if failing else None)
+    yield Part("failures", "What fails", lambda: {"listed": failing} if failing else None)
     rows = by_case(results.rows)
     for case in filter(None, (table.case for table in others)):
         shows = partial(_walk, case, rows.get(case.name, ()), results.printed)

@@ -26,7 +26,7 @@ def anatomy(rows: Iterable[Row]) -> dict[str, Any]:
 
     Returns ------- Whose number it is (`implementation`), and whether it was computed `afresh`, because the
     run has not that case; the `line`, its `finding`, and its `inputs`, the implementation's own numbers above
-    it. The tolerance allows so many `roundings`: one for each term and each sum, and one more. `reach` is
+    it. The tolerance allows `roundings`: one for each term and each sum, and one more. `reach` is
     Σ|aᵢbᵢ|, `gamma` is γ of so many roundings, and `rest` what the tolerance holds besides their product, if
     that shows: underflow, and the exact value's radius. `ulps_of_sigmoid` is the activation's contract.
     """

@@ -68,9 +68,9 @@ def tape_table(problem: Problem, rows: Iterable[Row]) -> TapeTable:
     def cell(lines: Sequence[Line]) -> TapeCell | None:
         if not lines:
             return None
-        found = [row for line in lines for row in worst.get(line.name, ())]
+        own = [row for line in lines for row in worst.get(line.name, ())]
         is_first = first is not None and first.finding.quantity in {line.name for line in lines}
-        return _cell(lines, found, adapters if is_first else "")
+        return _cell(lines, own, adapters if is_first else "")
 
     def cells(lines: Iterable[Line]) -> Cells:
         by_layer = {_layer(line): line for line in lines}

@@ -137,7 +137,7 @@ class Canvas:
 
 
 def fitted(text: str, room: float, size: float) -> str:
-    """Cut a text that is too long for so many points; a letter is some 0.56 of its size wide."""
+    """Cut a text that is too long for its room in points; a letter is some 0.56 of its size wide."""
     letters = int(room / (0.56 * size))
     return text if len(text) <= letters else f"{text[: max(letters - 1, 1)]}…"
 
@@ -241,7 +241,7 @@ class Panel:
 
 @dataclass
 class Sheet:
-    """A figure of panels, so many `rows` of them below each other, in a column for each of `heads`.
+    """A figure of panels, `rows` of them below each other, in a column for each of `heads`.
 
     Each is `height` points high with a gap below for words, and has room for labels on the left of the first
     column. Above them is a legend of `names`. `across` and `up` say what the scales show; if they are
@@ -336,4 +336,4 @@ def svg(figure: Figure) -> str:
         warnings.filterwarnings("ignore", r"Glyph .* missing from font", UserWarning)
         figure.savefig(file, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
     text = file.getvalue().replace(INK, "currentColor").replace(_STYLE, _STYLE + COLOURS, 1)
-    return _COORDINATE.sub(lambda found: f"{float(found[0]):.1f}", " ".join(text.split()))
+    return _COORDINATE.sub(lambda number: f"{float(number[0]):.1f}", " ".join(text.split()))

@@ -75,8 +75,8 @@ def describe(table: pd.DataFrame) -> str:
     text = f"{len(agreeing):,} of {len(table):,} cells agree"
     if len(agreeing):
         worst = max(each_line(agreeing), key=lambda line: line.used)
-        who = f"{worst.adapter} on {worst.case} in {worst.dtype}"
-        text += f"; the largest of them uses {100 * worst.used:.4g} % of what rounding may cause ({who})"
+        where = f"{worst.adapter} on {worst.case} in {worst.dtype}"
+        text += f"; the largest of them uses {100 * worst.used:.4g} % of what rounding may cause ({where})"
     counts = Counter(table["state"])
     rest = [
         f"{counts[state]:,} {words[counts[state] > 1]}" for state, words in OTHERS.items() if counts[state]

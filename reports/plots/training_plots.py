@@ -82,7 +82,7 @@ def _range(losses: pd.Series) -> str:
 
 
 def draw_losses(table: pd.DataFrame) -> Figure:
-    """Draw for each case its number formats beside each other, with one scale for all of them."""
+    """Draw for each case its number formats in one row, with one scale for all of them."""
     cases, dtypes, names = _names(table)
     sheet = Sheet(len(cases), dtypes, "step", "loss", height=70, gap=28, names=names)
     by_case = dict(list(table.groupby("case")))
@@ -150,7 +150,7 @@ def describe_drift(table: pd.DataFrame) -> str:
 
 
 def draw_drift(table: pd.DataFrame) -> Figure:
-    """Draw for each case its number formats beside each other."""
+    """Draw for each case its number formats in one row."""
     cases, dtypes, names = _names(table)
     sheet = Sheet(len(cases), dtypes, "step", "ulps", height=62, gap=28, names=names)
     last = table.groupby("case")["step"].max()

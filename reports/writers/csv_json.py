@@ -36,24 +36,24 @@ def results(rows: Iterable[Row]) -> pd.DataFrame:
 
 
 def _record(row: Row) -> tuple[object, ...]:
-    subject, found = row.subject, row.finding
-    index = str([*found.index]) if found.index else ""
+    subject, finding = row.subject, row.finding
+    index = str([*finding.index]) if finding.index else ""
     numbers: tuple[object, ...] = (
-        found.used, found.error, found.tolerance, found.digits, found.ulps, index,
-        found.claimed, found.derived, row.max_abs_diff, row.max_rel_diff,
+        finding.used, finding.error, finding.tolerance, finding.digits, finding.ulps, index,
+        finding.claimed, finding.derived, row.max_abs_diff, row.max_rel_diff,
     )  # fmt: skip
     if not row.compared:
         numbers = (None,) * len(numbers)
     return (
-        subject.case, subject.adapter, subject.program, subject.dtype, found.step or None, row.steps,
-        found.quantity, str(found.verdict), *numbers, row.conventional, found.reason, found.truth,
+        subject.case, subject.adapter, subject.program, subject.dtype, finding.step or None, row.steps,
+        finding.quantity, str(finding.verdict), *numbers, row.conventional, finding.reason, finding.truth,
         row.explanation, row.expected,
     )  # fmt: skip
 
 
-def drifts(found: Sequence[Drift]) -> pd.DataFrame:
+def drifts(drifts: Sequence[Drift]) -> pd.DataFrame:
     """Return one line for each pair and step; where a difference is not known, the reason is given."""
-    lines = [tuple(vars(drift).values()) for drift in found]
+    lines = [tuple(vars(drift).values()) for drift in drifts]
     return pd.DataFrame(lines, columns=list(DRIFT_COLUMNS), dtype=object)
 
 

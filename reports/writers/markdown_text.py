@@ -90,7 +90,7 @@ class Section:
         note = f"{len(self.lines) - kept:,} more lines are left out here for their size"
         if self.failing is not None:
             failing = max(self.failing - kept, 0)
-            note += f", of which {failing:,} tell of a failure" if failing else ", and none of them fails"
+            note += f", of which {failing:,} are failures" if failing else ", and none of them fails"
         return f"**{note}.** {ELSEWHERE}"
 
 

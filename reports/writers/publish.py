@@ -1,4 +1,4 @@
-"""Publishing files together: whoever looks into the folder sees all of one build, or all of the last one.
+"""Publishing files together: the folder always shows all files of one build.
 
 The files of a build lie in a hidden folder, `.report-…`. The visible names are links through one link,
 `.report`, to the build that is current: `index.html` → `.report/index.html` → `.report-…/index.html`. A build
@@ -8,7 +8,7 @@ into one folder the second finds a lock until the first is done, or has died.
 
 Where a file system has no links (FAT, Windows without the right to make them) the files are moved one by one,
 each whole; a build that is killed between two of them then leaves files of both. Where there are no locks
-(Windows), two builds at once are told apart by their folders' names, and the later one stays.
+(Windows), two builds at once differ by their folders' names, and the later one stays.
 """
 
 import os
@@ -70,7 +70,7 @@ def _unique(current: Path) -> Path:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Wait until nobody else publishes here; the system lets go of the lock of whoever has died."""
+    """Wait until nobody else publishes here; the system lets go of the lock of a process that has died."""
     with (folder / LOCK).open("a", encoding="utf-8") as lock:
         if fcntl is not None:
             fcntl.flock(lock, fcntl.LOCK_EX)
