@@ -3,11 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from markupsafe import Markup
+
 from cases.errors import printable
 from reference import parts
 from reference.parts import FailedPart
 from reports import page, results_file
-from reports.page.rendering import templates
 from reports.report import Report
 from reports.writers import badge, chosen, csv_json, latex, summary_md
 from reports.writers.markdown_text import item
@@ -45,6 +46,12 @@ def _bare(report: Report) -> tuple[str, ...]:
     return tuple(map(printable, (*report.conclusion.lines, parts.counted(report.failed))))
 
 
+def _bare_page(report: Report) -> str:
+    lines = Markup("\n").join(Markup("<p>{}</p>").format(line) for line in _bare(report))
+    head = '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>Report</title>\n'
+    return f"{head}{lines}\n</html>\n"
+
+
 # The files of a report, each of the format that its name ends in (`reports.writers.FORMATS`).
 WRITERS: dict[str, Callable[[Report], str]] = {
     "results.csv": lambda report: csv_json.csv(csv_json.results(report.results.rows)),
@@ -59,5 +66,5 @@ WRITERS: dict[str, Callable[[Report], str]] = {
 # The files that people read, which name what failed; each with what is written if it fails itself.
 BARE: dict[str, Callable[[Report], str]] = {
     "summary.md": lambda report: "".join(f"{item(line)}\n" for line in _bare(report)),
-    "index.html": lambda report: templates(()).get_template("bare.html").render(lines=_bare(report)),
+    "index.html": _bare_page,
 }
