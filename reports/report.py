@@ -15,7 +15,6 @@ import pandas as pd
 
 from cases import Case
 from reference import parts
-from reference.parts import FailedPart
 from reports import outcome
 from reports.conclusion import Conclusion, conclude
 from reports.detection import Power
@@ -116,7 +115,7 @@ class Report:
     changes: Changes | None = None
 
     @property
-    def failed(self) -> tuple[FailedPart, ...]:
+    def failed(self) -> tuple[parts.FailedPart, ...]:
         """The parts that have failed so far, of the run and of this report, each once."""
         return tuple(dict.fromkeys((*self.results.failed, *parts.so_far())))
 

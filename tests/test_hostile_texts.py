@@ -3,6 +3,7 @@
 import csv
 import html
 import io
+import json
 import re
 import shlex
 import subprocess
@@ -32,39 +33,11 @@ from reports.writers import FORMATS, report_files, terminal
 
 ROOT = Path(__file__).parent.parent
 
-SCRIPT = "<script>pwned()</script>"
-TEXTS = (
-    SCRIPT,
-    "</script></style></title></svg></code></pre>--><img src=x onerror=pwned()>",
-    "\" onmouseover=pwned() '",
-    "=HYPERLINK(0)",
-    "+1",
-    "-cmd|' /C calc'!A0",
-    "@SUM(1)",
-    "[red]marked[/red] :smile:",
-    "[](javascript:pwned()) ![](x) <b> *b* _i_ `c` ~~s~~ | a | b",
-    "{{ 7 * 7 }}{% raw %}${7*7}",
-    "# heading",
-    "- [ ] item",
-    "\x1b[31m\x1b]0;title\x07\x9b31m\rover",
-    "two\nlines\u2028three\u202eback\x00\ufeff\ud800",
-    "&lt;b&gt;&amp;",
-    "]]>",
-    "%s %(x)s {0}",
-    "\x7f\U000e0001",
-)
+TEXTS, NAMES = json.loads((Path(__file__).parent / "hostile.json").read_text(encoding="utf-8")).values()
+SCRIPT = TEXTS[0]
 
 # Those that are shown as they are; of the others what cannot be printed is shown as an escape.
 PLAIN = tuple(text for text in TEXTS if text.isprintable())
-
-# Of cases; a slash makes a folder.
-NAMES = (
-    f"{SCRIPT}x",
-    "=cmd()|calc",
-    "[red]a[/red] `b` *c* |",
-    "\" onmouseover=pwned() '",
-    "{{7*7}} & <img src=x>",
-)
 
 HOSTILE = f"""
 from cases.protocol import Adapter, Program

@@ -13,7 +13,6 @@ from markupsafe import Markup
 
 from cases import Case
 from reference import parts
-from reference.parts import FailedPart
 from reports import detection, regression_text, report, worked_example
 from reports.outcome import by_case, group_by
 from reports.page.method import anatomy
@@ -65,7 +64,7 @@ def index(made: Report) -> str:
     A part that fails is there with its reason in its place.
     """
     listed = parts.tried("“What fails”", failures, made)
-    failing = () if isinstance(listed, FailedPart) else listed
+    failing = () if isinstance(listed, parts.FailedPart) else listed
     page = templates({case for case, *_ in made.cells})
     page.globals.update(
         report=made,
@@ -93,7 +92,7 @@ def diff(changed: Changes) -> str:
     return page.render(title=regression_text.TITLE, changes=regression_text.to_page(changed))
 
 
-def _parts(made: Report, failing: tuple[Failure, ...] | FailedPart) -> Iterator[Part]:
+def _parts(made: Report, failing: tuple[Failure, ...] | parts.FailedPart) -> Iterator[Part]:
     """Give the parts in their order: the matrix, what explains it, the other tables, the cases."""
     matrix, *others = made.tables
     results, changes, power = made.results, made.changes, made.power
@@ -136,7 +135,7 @@ def _pictures(made: Report) -> Shown:
 
 def _tables(tables: Iterable[Table]) -> Shown:
     frames = [(table, parts.tried(f"“{table.heading}”", _frame, table)) for table in tables]
-    shown = [(table, frame) for table, frame in frames if isinstance(frame, FailedPart) or len(frame)]
+    shown = [(table, frame) for table, frame in frames if isinstance(frame, parts.FailedPart) or len(frame)]
     return {"tables": shown} if shown else None
 
 

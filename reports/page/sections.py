@@ -11,7 +11,6 @@ import pandas as pd
 
 from cases import SHIPPED, Case
 from reference import parts, sentence, tape
-from reference.parts import FailedPart
 from reports import outcome
 from reports.conclusion import plural
 from reports.environment import Environment
@@ -34,7 +33,7 @@ MANY_ULPS: Final = 10_000  # ulps from which on they are written with a power of
 MAX_YAML: Final = 6_000
 MAX_LAYERS: Final = 5  # a network of more layers is abbreviated
 
-Numbers = tuple[tuple[str, str | FailedPart], ...]
+Numbers = tuple[tuple[str, str | parts.FailedPart], ...]
 Badness = tuple[bool, bool, float]
 
 
@@ -43,8 +42,8 @@ class CaseSection:
     """A case with its tape, and for each number format the table of its quantities."""
 
     case: Case
-    tape: TapeTable | FailedPart
-    tables: Mapping[str, tuple[str, pd.DataFrame]] | FailedPart
+    tape: TapeTable | parts.FailedPart
+    tables: Mapping[str, tuple[str, pd.DataFrame]] | parts.FailedPart
 
 
 def case_sections(report: Report) -> Iterator[CaseSection]:
@@ -141,9 +140,9 @@ class Failure:
 
     row: Row
     case: Case
-    formula: str | FailedPart
+    formula: str | parts.FailedPart
     numbers: Numbers
-    command: str | FailedPart
+    command: str | parts.FailedPart
 
     @property
     def anchor(self) -> str:
@@ -171,7 +170,7 @@ def _failure(row: Row, case: Case, made: Environment) -> Failure:
     formula = parts.tried(f"the line of {about}", _formula, case, row.finding.quantity)
     numbers = parts.tried(f"the numbers of {about}", _numbers, row)
     command = parts.tried(f"the command that repeats {about}", repeat, case, dtype, adapter, made)
-    shown = (("numbers", numbers),) if isinstance(numbers, FailedPart) else numbers
+    shown = (("numbers", numbers),) if isinstance(numbers, parts.FailedPart) else numbers
     return Failure(row, case, formula, shown, command)
 
 

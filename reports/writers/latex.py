@@ -17,7 +17,6 @@ import pandas as pd
 
 from cases.errors import printable
 from reference import parts
-from reference.parts import FailedPart
 from reports.report import Report, Table
 from reports.worked_example import Notation
 
@@ -64,7 +63,7 @@ def _tables(report: Report) -> Iterator[str]:
     """Give the tables; in the place of one that fails is a line with the reason."""
     for one in (table for table in report.tables if "latex" in table.also_in):
         if text := parts.tried(f"“{one.heading}”", _table, one):
-            yield f"{escape(str(text))}\n" if isinstance(text, FailedPart) else text
+            yield f"{escape(str(text))}\n" if isinstance(text, parts.FailedPart) else text
 
 
 def _table(of: Table) -> str:

@@ -7,7 +7,6 @@ from markupsafe import Markup
 
 from cases.errors import printable
 from reference import parts
-from reference.parts import FailedPart
 from reports import page, results_file
 from reports.report import Report
 from reports.writers import badge, chosen, csv_json, latex, summary_md
@@ -36,9 +35,9 @@ def _texts(report: Report, writers: Mapping[str, Callable[[Report], str]]) -> di
     """Return the files' texts: in the place of one that fails, if people read it, the bare conclusion."""
     made = {name: parts.tried(name, text, report) for name, text in writers.items()}
     return {
-        name: BARE[name](report) if isinstance(text, FailedPart) else text
+        name: BARE[name](report) if isinstance(text, parts.FailedPart) else text
         for name, text in made.items()
-        if name in BARE or not isinstance(text, FailedPart)
+        if name in BARE or not isinstance(text, parts.FailedPart)
     }
 
 

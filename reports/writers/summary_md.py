@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Final
 
 from reference import parts
-from reference.parts import FailedPart
 from reports import detection, regression_text
 from reports.outcome import Cell, Outcome, badness
 from reports.report import Report, Table
@@ -36,19 +35,16 @@ WORST_FIRST: Final = "What fails stands first, then what is known to differ."
 
 
 def summary(report: Report, limit: int = LIMIT) -> str:
-    return fitted(_head(report), _sections(report), _environment(report), limit)
-
-
-def _head(report: Report) -> str:
     headline = escape(shortened(report.conclusion.headline, MAX_LINE))
-    return f"# Backpropagation: do the frameworks agree?\n\n**{headline}**"
+    head = f"# Backpropagation: do the frameworks agree?\n\n**{headline}**"
+    return fitted(head, _sections(report), _environment(report), limit)
 
 
 def _sections(report: Report) -> Iterator[Section]:
     """Give the sections; in the place of one that fails is its title with the reason."""
     for title, make in _made(report):
         made = parts.tried(f"“{title}”", _all, make)
-        yield from (Section(title, escape(str(made))),) if isinstance(made, FailedPart) else made
+        yield from (Section(title, escape(str(made))),) if isinstance(made, parts.FailedPart) else made
 
 
 def _all(make: Callable[[], Iterable[Section]]) -> tuple[Section, ...]:

@@ -15,7 +15,6 @@ from rich.table import Table as RichTable
 from cases import Case
 from cases.errors import printable
 from reference import parts
-from reference.parts import FailedPart
 from reports import detection, regression_text
 from reports.environment import Selection
 from reports.report import Report, Table
@@ -82,7 +81,7 @@ def show(report: Report, folder: Path | None, out: Console) -> None:
 def _try(part: str, out: Console, show: Callable[[], object]) -> None:
     """Print a part or, in its place, why it failed."""
     failed = parts.tried(part, show)
-    if isinstance(failed, FailedPart):
+    if isinstance(failed, parts.FailedPart):
         _print([str(failed)], out)
 
 
