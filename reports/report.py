@@ -222,10 +222,10 @@ def _printed_tables(lines: Iterable[Printed], cases: Iterable[Case]) -> Iterator
             yield Table(f"printed:{case.name}", "Printed numbers", about, make, case, also_in=PAPER)
 
 
-def printed(printed: Iterable[Printed]) -> pd.DataFrame:
+def printed(numbers: Iterable[Printed]) -> pd.DataFrame:
     """Return the printed numbers of one case in the order of computation, each with what it should be."""
     lines = []
-    for line in printed:
+    for line in numbers:
         finding = line.row.finding
         element = finding.element + (f" (worst of {line.numbers})" if line.numbers > 1 else "")
         follows = f"{finding.derived:.10g} ± {finding.tolerance:.2g}", f"{line.exact:.15g}"

@@ -54,11 +54,9 @@ def describe(table: pd.DataFrame) -> str:
 def _best(table: pd.DataFrame, ours: Any) -> str:  # noqa: ANN401 - a line of the table
     """Name the usual tool that catches the largest share; of the false alarms, the one that gives most."""
     same = (table["dtype"] == ours.dtype) & (table["measure"] == ours.measure) & (table["asked"] > 0)
-    others = list(each_line(table[same & table["tool"].isin(TOOLS)]))
-    if not others:
-        return ""
-    most = max(others, key=lambda line: line.share)
-    return f", and most of the usual tools {most.tool}, {_share(most)}"
+    others = each_line(table[same & table["tool"].isin(TOOLS)])
+    most = max(others, key=lambda line: line.share, default=None)
+    return f", and most of the usual tools {most.tool}, {_share(most)}" if most else ""
 
 
 def draw(table: pd.DataFrame) -> Figure:

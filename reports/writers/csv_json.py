@@ -51,9 +51,9 @@ def _record(row: Row) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-def drifts(drifts: Sequence[Drift]) -> pd.DataFrame:
+def drifts(courses: Sequence[Drift]) -> pd.DataFrame:
     """Return one line for each pair and step; where a difference is not known, the reason is given."""
-    lines = [tuple(vars(drift).values()) for drift in drifts]
+    lines = [tuple(vars(drift).values()) for drift in courses]
     return pd.DataFrame(lines, columns=list(DRIFT_COLUMNS), dtype=object)
 
 

@@ -34,12 +34,8 @@ def console() -> Console:
 @contextmanager
 def bar(out: Console) -> Iterator[Callable[[str, int, int], None]]:
     """Show a bar, on a terminal only; give the function that moves it: what is next, how much is done."""
-    columns = (
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.description}", markup=False),
-    )
+    text = TextColumn("{task.description}", markup=False)
+    columns = BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), text
     with Progress(*columns, console=out, transient=True, disable=not out.is_terminal) as shown:
         task = shown.add_task("")
         yield lambda what, done, of: shown.update(task, description=what, completed=done, total=of)
