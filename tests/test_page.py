@@ -142,6 +142,12 @@ def test_a_shipped_case_is_repeated_without_naming_its_folder() -> None:
     assert repeat(case, "printed", "published").endswith("--select worked/document --adapter numpy")
 
 
+def test_nothing_is_loaded_and_nothing_may_run(whole: str) -> None:
+    page = re.sub(r'<img alt="[^"]*" src="data:image/svg\+xml;base64,[\w+/=]*">', "", whole)
+    assert not re.search(r"<script|<link|<img|<iframe|\ssrc=|url\((?!#)|@import|javascript:| on\w+=", page)
+    assert "default-src 'none'" in whole
+
+
 @given(st.lists(st.text(), max_size=3), st.lists(st.text(), max_size=3))
 @example(["a:b", "c"], ["a", "b:c"])
 @example(["a b", "c"], ["a", "b c"])
