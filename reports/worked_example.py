@@ -1,42 +1,27 @@
 """The worked examples, step by step through the texts that printed them, with the numbers of each program.
 
 Everything is taken from a report; only the NumPy reference is evaluated again, for what was not printed.
+Lines stand in the document's notation: ∂L/∂z₂ for dL/dz2, ŷ for the last activation, numbers put in. A
+network of single units and one example is written with w and products of numbers, any other with matrices.
 """
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from markupsafe import Markup
+import numpy as np
+from markupsafe import Markup, escape
+from numpy.typing import NDArray
 
 from cases import Case, Problem, names
-from cases.case import PublishedStep
-from reference import Line, Verdict, tape, training_steps
-from reports.notation import Notation, numbers_of, with_powers
+from cases.published_values import PublishedStep
+from cases.update_rules import SYMBOLS
+from reference import Line, Verdict, evaluate, tape, training_steps
+from reference.training import initial_values
 from reports.outcome import verdict
 from reports.runs.rows import PUBLISHED, Printed, Row
-
-# How walks look; the page's own colours are used.
-STYLE: Final = """
-.stage { border-left: .25rem solid var(--line, #d4d4d4); padding-left: 1rem; margin: 1.5rem 0 }
-.stage h4 { margin: 0 0 .5rem }
-.stage .line { margin: .75rem 0 1.25rem }
-.stage .line p { margin: .25rem 0 }
-.stage .equation { font: 1.15rem/1.6 "Cambria Math", "STIX Two Math", Cambria, Georgia, serif }
-.stage .equation sup { line-height: 0 }
-.stage dl { display: flex; flex-wrap: wrap; gap: .5rem 1rem; margin: .25rem 0; font-size: .875rem;
-  font-variant-numeric: tabular-nums }
-.stage dl div { flex: 1 0 13rem }
-.stage dl .short { flex: 1 0 7rem }
-.stage dd { margin: 0 }
-.stage small { white-space: nowrap }
-.stage .found { font-size: .9rem }
-.stage .wrong .equation, .stage .wrong .found { border-left: .25rem solid var(--news, #a4161a);
-  padding-left: .75rem }
-.stage .note { background: var(--soft, #f5f5f3); padding: .5rem .75rem }
-@media print { .stage .line { break-inside: avoid } }
-"""
 
 DISPLAY_NAMES: Final = {"numpy": "NumPy", "torch": "PyTorch", "jax": "JAX"}
 NOT_PRINTED: Final = "–"
@@ -44,6 +29,79 @@ NOT_PRINTED: Final = "–"
 # Decimal digits that every float64 holds; a quotient beyond `MAX_RATIO` asks for all of them.
 FLOAT64_DIGITS: Final = 15
 MAX_RATIO: Final = 1e13
+_INPUT: Final = re.compile(r"\{(\d)\}")
+_FACTORS: Final = re.compile(r"(?<=[})]) (?=[{(])")
+# What is no input of the line, so that no number is known for it.
+_OPEN: Final = re.compile(r"['βδλᵗ\u0302]|\b[tnp]\b|without")
+_POWER: Final = re.compile(r"\^\(((?:[^()]|\([^()]*\))*)\)")
+_SUBSCRIPTS: Final = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+_KINDS: Final = {"clipped": "clipped", "decayed": "with decay", "new": "new"}
+
+
+@dataclass(frozen=True)
+class Notation:
+    """How a network of `depth` layers is written; `scalar` says that every quantity is a single number."""
+
+    depth: int
+    scalar: bool
+
+    def name(self, name: str) -> str:
+        """Return a quantity's name: "∂L/∂w₁" for dL/dW1, "w₁ (new)" for W1_new."""
+        stem, _, kind = name.rpartition("_")
+        if kind in _KINDS and stem:
+            return f"{self.name(stem)} ({_KINDS[kind]})"
+        if name.startswith("dL/d"):
+            return f"∂L/∂{self.name(name[4:])}"
+        if "/" in name:
+            return f"σ'({self.name(name.partition('/d')[2])})"
+        if name == names.a(self.depth):
+            return "ŷ"
+        text = {"loss": "L"}.get(name, name).translate(_SUBSCRIPTS)
+        return text.replace("W", "w") if self.scalar else text
+
+    def formula(self, line: Line) -> str:
+        """Return what a line is computed by: "w₁ · x + b₁", "σ(z₁) = 1 / (1 + e^(−z₁))"."""
+        inputs = [SYMBOLS.get(name) or self.name(name) for name in line.inputs]
+        text = " = ".join(template.format(*inputs) for template in self._templates(line))
+        return text.replace("dL/d", "∂L/∂")
+
+    def put_in(self, line: Line, numbers: Mapping[str, str]) -> str:
+        """Return the same with numbers for names: "0.4 · 0.5 + 0.1"; "" if not all of them are known."""
+        template = self._templates(line)[-1].replace("N", "1")  # of single numbers there is one example
+        used = {line.inputs[int(i)] for i in _INPUT.findall(template)}
+        if not self.scalar or not used or not used <= numbers.keys() or _OPEN.search(template):
+            return ""
+        return _INPUT.sub(lambda match: _in_brackets(numbers[line.inputs[int(match[1])]], match), template)
+
+    def _templates(self, line: Line) -> list[str]:
+        """Return a line's template, and what an activation in it is short for; of a derivative that alone."""
+        activation = re.fullmatch(r"\w+('?)\(\{0\}\)", line.template)
+        if activation is None:
+            return [_of_numbers(line.template) if self.scalar else line.template]
+        called, meaning = re.sub("^sigmoid", "σ", line.template), getattr(line.formula, "equation", "")
+        templates = [meaning] if activation[1] else [called, meaning]
+        return [one for one in dict.fromkeys(templates) if one] or [called]
+
+
+def _of_numbers(template: str) -> str:
+    """Write an equation of matrices for single numbers: x W1ᵀ is W1 · x, and a sum of one is itself."""
+    if template == "Σ {0}":  # ∂z/∂b = 1, as the document has it
+        return "{0} · 1"
+    template = re.sub(r"(\{\d\}) (\{\d\})ᵀ", r"\2 · \1", template)
+    template = re.sub(r"\((\{\d\})\)ᵀ", r"\1", template).replace("Σ ", "").replace("⊙", "·")
+    return _FACTORS.sub(" · ", template)
+
+
+def _in_brackets(number: str, match: re.Match[str]) -> str:
+    """Put brackets around a negative number, unless it stands first or has them already."""
+    before, after = match.string[: match.start()], match.string[match.end() :]
+    is_alone = before in ("", "(") and not after.startswith("²")
+    return f"({number})" if number.startswith("−") and not is_alone else number
+
+
+def with_powers(text: str) -> Markup:
+    """Return text as HTML, with e^(−z) as e and a raised −z."""
+    return Markup(_POWER.sub(r"<sup>\1</sup>", str(escape(text))))  # noqa: S704 - escaped before the tags are put in
 
 
 @dataclass(frozen=True)
@@ -65,22 +123,23 @@ class AdapterValue:
 
 @dataclass(frozen=True)
 class WalkLine:
-    """One line of a worked example."""
+    """One line of a worked example.
 
-    # its name in the tables, and in the document's notation: dL/dW2, ∂L/∂w₂
+    `formula` is what it is computed by, `put_in` that with the numbers of the text, and `gives` what those
+    give, to six digits. Of several numbers `element` names the printed one, "[0, 1]". `exact` follows from
+    the inputs alone. `verdict` is that on the printed number, which is `wrong` if it is not what follows from
+    those above it.
+    """
+
     quantity: str
     symbol: str
-    # what it is computed by, with the numbers of the text, and what those give to six digits
     formula: str
     put_in: str
     gives: str
-    # of several numbers the printed one, "[0, 1]"
     element: str
-    # as it was printed, or `NOT_PRINTED`; and what follows from the inputs alone
     printed: str
     exact: str
     computed: tuple[AdapterValue, ...]
-    # on the printed number, in words; and whether it is not what follows from those above it
     verdict: str
     wrong: bool
 
@@ -103,12 +162,8 @@ class Stage:
 
 @dataclass(frozen=True)
 class Walk:
-    """A worked example: its training steps in order, each with its number and its parts.
+    """A worked example: its steps by number, each in its parts; numbers are put in where each is `single`."""
 
-    `single` says whether every quantity is a single number, so that numbers can be put in.
-    """
-
-    case: str
     about: str
     source: str
     single: bool
@@ -119,11 +174,13 @@ def walk(case: Case, rows: Sequence[Row], printed: Sequence[Printed]) -> Walk:
     """Return the walk through a case that has printed numbers; of the rows and numbers its own are taken."""
     own = [row for row in rows if row.subject.case == case.name and row.subject.adapter != PUBLISHED]
     of_case = [number for number in printed if number.row.subject.case == case.name]
-    published = case.published
-    entries = published.steps if published else ()
-    steps = tuple((entry.step, tuple(_stages(case, entry, own, of_case))) for entry in entries)
-    single = _is_single(case.problem("float64"))
-    return Walk(case.name, case.about, published.source if published else "", single, steps)
+    problem, published = case.problem("float64"), case.published
+    steps = tuple(
+        (entry.step, tuple(_stages(problem, entry, own, of_case)))
+        for entry in (published.steps if published else ())
+    )
+    source = published.source if published else ""
+    return Walk(case.about, source, _is_single(problem), steps)
 
 
 def _is_single(problem: Problem) -> bool:
@@ -131,21 +188,20 @@ def _is_single(problem: Problem) -> bool:
 
 
 def _stages(
-    case: Case, entry: PublishedStep, rows: Sequence[Row], printed: Sequence[Printed]
+    problem: Problem, entry: PublishedStep, rows: Sequence[Row], printed: Sequence[Printed]
 ) -> Iterator[Stage]:
     of_step = [row for row in rows if row.finding.step == entry.step]
     by_quantity = {one.row.finding.quantity: one for one in printed if one.row.finding.step == entry.step}
-    renderer = LineRenderer(case.problem("float64"), entry, of_step, by_quantity)
-    for section, title, quantities, note in _parts(tape(renderer.problem), entry):
+    renderer = LineRenderer(problem, entry, of_step, by_quantity)
+    for section, title, quantities, note in _parts([*renderer.lines], entry):
         yield Stage(section, title, note, tuple(map(renderer.line, quantities)))
 
 
-def _parts(lines: Sequence[Line], entry: PublishedStep) -> Iterator[tuple[str, str, Sequence[str], str]]:
+def _parts(order: Sequence[str], entry: PublishedStep) -> Iterator[tuple[str, str, Sequence[str], str]]:
     """Give the parts that the case states or, if it states none, the three of any training step."""
     if entry.walk:
         yield from ((part.section, part.title, part.quantities, part.note) for part in entry.walk)
         return
-    order = [line.name for line in lines]
     ends = order.index("loss") + 1, order.index(names.gradient(names.b(1))) + 1
     thirds = order[: ends[0]], order[ends[0] : ends[1]], order[ends[1] :]
     for title, third in zip(("Forward pass", "Backward pass", "Update"), thirds, strict=True):
@@ -160,7 +216,7 @@ class LineRenderer:
     def __init__(
         self, problem: Problem, entry: PublishedStep, rows: Sequence[Row], printed: Mapping[str, Printed]
     ) -> None:
-        self.problem, self.printed, self.rows = problem, printed, rows
+        self.printed, self.rows = printed, rows
         self.lines = {line.name: line for line in tape(problem)}
         self.notation = Notation(problem.depth, _is_single(problem))
         is_first = entry.step == 1
@@ -172,23 +228,24 @@ class LineRenderer:
         line, printed = self.lines[name], self.printed.get(name)
         put_in = self.notation.put_in(line, self.given)
         return WalkLine(
-            name,
-            self.notation.name(name),
-            self.notation.formula(line),
-            put_in,
-            self.follows[name] if put_in else "",
-            printed.row.finding.element.removeprefix(name) if printed and not self.notation.scalar else "",
-            printed.text if printed else NOT_PRINTED,
-            self._exact(name),
-            tuple(self._computed(name)),
-            _on_printed(printed) if printed else "not printed",
-            printed is not None and printed.row.finding.verdict is not Verdict.AGREES,
+            quantity=name,
+            symbol=self.notation.name(name),
+            formula=self.notation.formula(line),
+            put_in=put_in,
+            gives=self.follows[name] if put_in else "",
+            element=self._index(printed.row) if printed else "",
+            printed=printed.text if printed else NOT_PRINTED,
+            exact=f"{printed.exact:.10g}" if printed else self._exact(name),
+            computed=tuple(self._computed(name)),
+            verdict=_on_printed(printed) if printed else "not printed",
+            wrong=printed is not None and printed.row.finding.verdict is not Verdict.AGREES,
         )
 
+    def _index(self, row: Row) -> str:
+        """Return which of several numbers a row is about: "[0, 1]"."""
+        return "" if self.notation.scalar else row.finding.element.removeprefix(row.finding.quantity)
+
     def _exact(self, name: str) -> str:
-        """Return the exact number of the printed element or, where none was printed, of a single number."""
-        if name in self.printed:
-            return f"{self.printed[name].exact:.10g}"
         array = self.exact.get(name)
         return f"{array.item():.10g}" if array is not None and array.size == 1 else NOT_PRINTED
 
@@ -198,20 +255,47 @@ class LineRenderer:
         for row in self.rows:
             if row.finding.quantity == name and row.compared:
                 number, _ = row.finding.digits_told(row.subject.dtype)
-                index = "" if self.notation.scalar else row.finding.element.removeprefix(name)
+                index = self._index(row)
                 value = Value(row.subject.dtype, f"{index}: {number}" if index else number, verdict(row))
                 by_adapter[row.subject.adapter].setdefault(row.subject.dtype, value)
         for adapter, values in by_adapter.items():
             yield AdapterValue(DISPLAY_NAMES.get(adapter, adapter), tuple(values.values()))
 
 
+def numbers_of(problem: Problem, entry: PublishedStep) -> tuple[dict[str, str], dict[str, str]]:
+    """Follow a network of single numbers as its text does, from the printed numbers where there are any.
+
+    Returns
+    -------
+    The numbers that lines are computed from, and what follows from them for each line, both as text.
+    """
+    known = initial_values(problem)
+    given = {name: _short(value) for name, value in known.items() if name != names.STEP}
+    follows: dict[str, str] = {}
+
+    def settle(line: Line, value: Any) -> Any:  # noqa: ANN401 - an array, or a number of a schedule
+        follows[line.name] = given[line.name] = _short(value, digits=6)
+        if line.name not in entry.values:
+            return value
+        printed = entry.values[line.name]
+        given[line.name] = str(printed.text.flat[0]).replace("-", "−")
+        return printed.value
+
+    evaluate(tape(problem), known, settle)
+    return given, follows
+
+
+def _short(value: NDArray[Any] | float, digits: int = 10) -> str:
+    return f"{np.asarray(value).item():.{digits}g}".replace("-", "−")
+
+
 def _on_printed(printed: Printed) -> str:
     """Say in words what the verdict on a printed number is, and why."""
     finding, expected = printed.row.finding, printed.row.expected
-    text = "wrong, as the case says" if expected else str(finding.verdict)
-    text += f": {'the numbers above give' if finding.truth == 'float64' else 'exact is'}"
-    text += f" {_to_its_error(finding.derived, finding.tolerance)}"
-    text += "".join(f"; {more}" for more in (finding.reason, finding.note) if more)
+    outcome = "wrong, as the case says" if expected else str(finding.verdict)
+    source = "the numbers above give" if finding.truth == "float64" else "exact is"
+    derived = f"{source} {_to_its_error(finding.derived, finding.tolerance)}"
+    text = f"{outcome}: {'; '.join(filter(None, (derived, finding.reason, finding.note)))}"
     several = f" (of {printed.numbers} printed, the one nearest its limit)" if printed.numbers > 1 else ""
     return f"{text}{several}. {printed.row.explanation}".strip()
 

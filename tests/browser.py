@@ -7,7 +7,6 @@ Source: https://chromedevtools.github.io/devtools-protocol/
 Without Chromium the tests are skipped, but for CI (`CI=true`), where they fail.
 """
 
-import base64
 import json
 import os
 import select
@@ -22,27 +21,18 @@ from typing import Any
 import pytest
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
+NOT_NEEDED = "gpu dev-shm-usage background-networking component-update extensions sync".split()
 FLAGS = (
-    "--headless=new",
-    "--remote-debugging-pipe",
+    "--headless=new", "--remote-debugging-pipe", "--no-first-run", "--hide-scrollbars",
     "--no-sandbox",  # it opens nothing but the report, and as root it has none
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-extensions",
-    "--disable-sync",
-    "--no-first-run",
-    "--hide-scrollbars",
     "--force-color-profile=srgb",
     "--host-resolver-rules=MAP * ~NOTFOUND",  # so that no name is looked up on any network
-)
-# Seconds until an answer counts as missing, on a busy machine too.
-TIMEOUT = 60
+    *(f"--disable-{feature}" for feature in NOT_NEEDED),
+)  # fmt: skip
+TIMEOUT = 60  # seconds until an answer counts as missing, on a busy machine too
 
-# Links on a page that lead to no part of it.
-BROKEN_LINKS = """[...document.querySelectorAll('a[href^="#"], use[href^="#"]')]
-  .map(one => one.getAttribute('href')).filter(to => !document.getElementById(to.slice(1)))"""
+# Functions in JavaScript that tests ask of a page.
+CHECKS = (Path(__file__).parent / "page_checks.js").read_text(encoding="utf-8")
 
 
 class Browser:
@@ -61,9 +51,8 @@ class Browser:
     def send(self, method: str, **params: object) -> dict[str, Any]:
         """Send a command, and return its result."""
         self._count += 1
-        message = {"id": self._count, "method": method, "params": params}
-        if self._session:
-            message["sessionId"] = self._session
+        session = {"sessionId": self._session} if self._session else {}
+        message = {"id": self._count, "method": method, "params": params, **session}
         os.write(self._writing, json.dumps(message).encode() + b"\0")
         while True:
             answer = self._next()
@@ -88,14 +77,10 @@ class Browser:
 
     def ask(self, expression: str) -> Any:
         """Evaluate JavaScript on the page, as its own scripts are forbidden and this one is not."""
-        done = self.send("Runtime.evaluate", expression=expression, returnByValue=True)
+        whole = f"(() => {{ {CHECKS}; return {expression} }})()"
+        done = self.send("Runtime.evaluate", expression=whole, returnByValue=True)
         assert "exceptionDetails" not in done, done["exceptionDetails"]
         return done["result"].get("value")
-
-    def screenshot(self, path: Path, *, whole: bool = False) -> None:
-        """Write what is seen, or the whole page, as PNG."""
-        shot = self.send("Page.captureScreenshot", format="png", captureBeyondViewport=whole)
-        path.write_bytes(base64.b64decode(shot["data"]))
 
     def happened(self, *methods: str) -> list[dict[str, Any]]:
         """Return the events of these kinds since the page was opened."""
@@ -128,12 +113,9 @@ def browser(profile: Path) -> Iterator[Browser]:
     reading, answers = os.pipe()
     # the shell moves the two ends to where Chromium expects them
     script = f'exec "$0" "$@" 3<&{commands} 4>&{answers}'
-    started = subprocess.Popen(
-        ["bash", "-c", script, program, *FLAGS, f"--user-data-dir={profile}", "about:blank"],
-        pass_fds=(commands, answers),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    command = ["bash", "-c", script, program, *FLAGS, f"--user-data-dir={profile}", "about:blank"]
+    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    started = subprocess.Popen(command, pass_fds=(commands, answers), **silent)
     os.close(commands)
     os.close(answers)
     try:

@@ -1,11 +1,12 @@
 """The badge: its few words, as wide as they are, in colours that they can be read on, and nothing to load."""
 
 import math
-from dataclasses import replace
 from xml.etree import ElementTree as ET
 
+import matplotlib as mpl
 import pytest
 from colours import READABLE, contrast
+from fontTools.ttLib import TTFont
 from reported import report_of, row
 
 from reference import Verdict
@@ -40,43 +41,32 @@ def not_run(name: str = "jax") -> object:
 )
 def test_words_and_colour(found: list[object], words: str, colour: str) -> None:
     assert message(report_of(found)) == (words, colour)
-
-
-def test_an_adapter_asked_for_that_did_not_run_is_red() -> None:
-    report = report_of([*rows(AGREES), not_run()])
-    report.conclusion = replace(report.conclusion, passed=False)
-    assert message(report) == ("1 case agrees, jax not run", RED)
+    if colour == GREEN:  # an adapter that was asked for did not run
+        assert message(report_of(found, passed=False)) == (words, RED)
 
 
 def test_svg_has_a_title_shows_names_as_text_and_loads_nothing() -> None:
     hostile = '"><script>&'
-    report = report_of([*rows(AGREES), not_run(hostile)])
-    report.conclusion = replace(report.conclusion, headline=hostile)
-    svg = badge.badge(report)
+    svg = badge.badge(report_of([*rows(AGREES), not_run(hostile)], headline=hostile))
     picture = ET.fromstring(svg)  # noqa: S314 - it was made just now
     assert {one.tag.removeprefix(SVG) for one in picture.iter()} == {"svg", "title", "path", "g", "text"}
     assert picture.findtext(f"{SVG}title") == hostile
     assert picture.attrib["role"] == "img"
     assert picture.attrib["aria-label"] == f"backprop parity: 1 case agrees, {hostile} not run"
     assert not any(word in svg for word in ("href", "url("))
-
-
-def test_each_text_is_within_its_half() -> None:
-    picture = ET.fromstring(badge.badge(report_of(rows(AGREES, DIFFERS))))  # noqa: S314 - the same
-    texts = list(picture.iter(f"{SVG}text"))
-    (label, length), words = ((float(one.attrib["x"]), float(one.attrib["textLength"])) for one in texts)
-    assert words[0] == label + length + 2 * badge.PADDING
+    (label, length), words = (
+        (float(one.attrib["x"]), float(one.attrib["textLength"])) for one in picture.iter(f"{SVG}text")
+    )
+    assert words[0] == label + length + 2 * badge.PADDING  # each text is within its half
     assert float(picture.attrib["width"]) == sum(words) + badge.PADDING
-    assert [one.text for one in texts] == ["backprop parity", "1 of 2 cases differs"]
 
 
-@pytest.mark.parametrize("text", ["backprop parity", "1,234 cases agree", "".join(map(chr, range(32, 127)))])
-def test_widths_are_those_of_the_font(text: str) -> None:
-    manager = pytest.importorskip("matplotlib.font_manager")
-    font = pytest.importorskip("matplotlib.ft2font")
-    face = font.FT2Font(manager.findfont("DejaVu Sans"))
-    advances = [face.load_char(ord(letter), flags=font.LoadFlags.NO_SCALE).horiAdvance for letter in text]
-    assert badge.width(text) == round(sum(advances) * badge.FONT_SIZE / face.units_per_EM)
+def test_widths_are_those_of_the_font() -> None:
+    font = TTFont(f"{mpl.get_data_path()}/fonts/ttf/DejaVuSans.ttf")
+    text = "".join(map(chr, range(32, 127)))
+    advances = [font["hmtx"][font.getBestCmap()[ord(letter)]][0] for letter in text]
+    assert badge.width(text) == round(sum(advances) * badge.FONT_SIZE / font["head"].unitsPerEm)
+    assert badge.width("反\x00") > 0
 
 
 @pytest.mark.parametrize("ground", [GREEN, RED, GREY])

@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from adapters import Adapter, Unavailable
+from adapters import Adapter
 from cases import load_case
 from reference import Finding, JudgedStep, Subject, Verdict
-from reports import report, report_tables
+from reports import report
 from reports.environment import Environment, Selection
-from reports.page.case_sections import quantities
+from reports.page.sections import quantities
 from reports.regression import compare
 from reports.regression_text import markdown
 from reports.results_file import SavedRun
@@ -86,48 +86,37 @@ LOST_DIGITS = [
     LostDigits(Subject(DOCUMENT.name, who, "", "float32"), "a2[0, 0]", -0.0, -5.06e-20, 2e6)
     for who in ("numpy", "torch")
 ]
-CASES = {one.name: one for one in (DOCUMENT, HARDTANH)}
+HERE = Environment("", "python -m reports.build", "", "3.11.7", {"jax": "0.9.2"}, "Linux", "a processor")
+ADAPTERS = Adapter("jax", "JAX", "", ()), Adapter("torch", "PyTorch", "", ())
 
 
-def sections() -> dict[str, str]:
-    matrix = report_tables.matrix(ROWS)
-    by_quantity = quantities(DOCUMENT, [row for row in ROWS if row.subject.case == DOCUMENT.name])
-    frames = {
-        "matrix": matrix,
-        "counts": report_tables.counts(matrix),
-        "expected differences": report_tables.expected(ROWS, CASES),
-        "no equivalent": report_tables.no_equivalent(ROWS),
-        "printed numbers": report_tables.printed(PRINTED),
-        "directly": report_tables.direct(PAIRS),
-        "without one right digit": report_tables.lost(LOST_DIGITS),
-        "quantities in float64": by_quantity["float64"],
-        "quantities in float32": by_quantity["float32"],
-        "drift": report_tables.drift(DRIFTS),
-    }
-    return {title: "\n".join((*table_head(frame), *table_rows(frame))) for title, frame in frames.items()}
+def report_of(results: Results, **environment: object) -> report.Report:
+    selection = Selection((DOCUMENT, HARDTANH), ADAPTERS)
+    return report.put_together(results, selection, dataclasses.replace(HERE, **environment))
+
+
+WHOLE = report_of(Results(ROWS, PAIRS, PRINTED, DRIFTS, lost_digits=tuple(LOST_DIGITS)))
+TITLES = {
+    "matrix": "matrix", "counts": "counts", "known": "expected differences", "no-equivalent": "no equivalent",
+    f"printed:{DOCUMENT.name}": "printed numbers", "direct": "directly", "lost": "without one right digit",
+    "float64": "quantities in float64", "float32": "quantities in float32", "drift": "drift",
+}  # fmt: skip
 
 
 def test_every_table_of_a_report_is_listed_once_and_in_order() -> None:
-    results = Results(ROWS, PAIRS, PRINTED, DRIFTS, lost_digits=tuple(LOST_DIGITS))
-    tables = report_tables.tables(results, Selection((DOCUMENT, HARDTANH), ()))
     names = ["matrix", f"printed:{DOCUMENT.name}", "known", "no-equivalent", "direct", "lost", "drift"]
-    assert [table.name for table in tables] == names
-    assert all(len(table.frame) and table.title and table.about for table in tables)
-    assert not any(len(table.frame) for table in report_tables.tables(Results(), Selection((), ())))
+    assert [table.name for table in WHOLE.tables] == names
+    assert all(len(table.frame) and table.title and table.about for table in WHOLE.tables)
+    assert not any(len(table.frame) for table in report_of(Results()).tables)
 
 
 def test_the_tables_of_a_report(tmp_path: Path) -> None:
-    same("tables.md", "\n".join(f"## {title}\n\n{text}\n" for title, text in sections().items()), tmp_path)
-
-
-def run_of(
-    rows: tuple[Row, ...], adapters: tuple[Adapter | Unavailable, ...], **environment: str
-) -> SavedRun:
-    here = Environment("", "python -m reports.build", "", "3.11.7", {"jax": "0.9.2"}, "Linux", "a processor")
-    made = dataclasses.replace(here, **{name: value for name, value in environment.items() if name != "jax"})
-    if "jax" in environment:
-        made = dataclasses.replace(made, versions={"jax": environment["jax"]})
-    return report.put_together(Results(rows), Selection((DOCUMENT, HARDTANH), adapters), made).run
+    frames = {table.name: table.frame for table in WHOLE.tables}
+    frames["counts"] = report.counts(frames["matrix"])
+    frames |= quantities(DOCUMENT, [row for row in ROWS if row.subject.case == DOCUMENT.name])
+    shown = {title: (*table_head(frames[name]), *table_rows(frames[name])) for name, title in TITLES.items()}
+    text = "\n".join(f"## {title}\n\n" + "\n".join(lines) + "\n" for title, lines in shown.items())
+    same("tables.md", text, tmp_path)
 
 
 def with_bits(run: SavedRun, values: dict[str, list[float]]) -> SavedRun:
@@ -139,9 +128,8 @@ def with_bits(run: SavedRun, values: dict[str, list[float]]) -> SavedRun:
 
 
 def test_the_tables_of_a_comparison(tmp_path: Path) -> None:
-    jax, torch = Adapter("jax", "JAX", "", ()), Adapter("torch", "PyTorch", "", ())
     failed = row("torch", "dL/dz2", 2.0), row("torch", "a2", 2.0, "float32")
-    before = run_of((*AGREE, *failed), (jax, torch), run="aaa", made="2026-01-01")
+    before = report_of(Results((*AGREE, *failed)), run="aaa", made="2026-01-01").run
     kept = [one for one in AGREE if one.subject.adapter != "numpy"]
     more = [dataclasses.replace(one.finding, used=one.finding.used * 1.5) for one in kept]
     grown = [dataclasses.replace(one, finding=found) for one, found in zip(kept, more, strict=True)]
@@ -150,7 +138,8 @@ def test_the_tables_of_a_comparison(tmp_path: Path) -> None:
         row("torch", "a2", 0.5, "float32"),
         row("jax plain", "dL/dz2", 7.0, claimed=0.75, error=0.25),
     )
-    after = run_of(now, (jax, torch), run="bbb", made="2026-02-02", jax="0.10.2", cpu="another | one")
+    there = {"versions": {"jax": "0.10.2"}, "cpu": "another | one"}
+    after = report_of(Results(now), run="bbb", made="2026-02-02", **there).run
     old = {"z1": [0.5, 1.0, 1.0], "a1": [0.25, 1.0, 1.0], "loss": [1.0, 1.0, 1.0]}
     new = {"z1": [0.5, 1.0, 1.0], "a1": [0.25, 1.0 + 2**-52, 1.0 + 2**-50], "loss": [1.0, 1.0, math.nan]}
     same("changes.md", markdown(compare(with_bits(before, old), with_bits(after, new))), tmp_path)

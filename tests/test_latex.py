@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from reported import report_of, row, table_of
 
 from reference import Verdict
-from reports.notation import Notation
+from reports.worked_example import Notation
 from reports.writers import latex
 
 SINGLE = Notation(2, scalar=True)
@@ -27,16 +27,16 @@ TABLES = (latex.MARKS, latex.SIGNS, latex.MATHEMATICS, latex.ACCENTS)
 
 def special(text: str) -> list[tuple[str, bool]]:
     """Return each special sign of plain text, and whether it is in \\ensuremath; braces must be balanced."""
-    inside: list[bool] = [False]
-    found, tokens = [], TOKEN.findall(text)
-    for number, sign in enumerate(tokens):
+    inside, found, before = [False], [], ""
+    for sign in TOKEN.findall(text):
         if sign == "{":
-            inside.append(inside[-1] or (number > 0 and tokens[number - 1] == r"\ensuremath"))
+            inside.append(inside[-1] or before == r"\ensuremath")
         elif sign == "}":
             inside.pop()
             assert inside, "a brace too many"
         elif sign in set("$&#_%^~"):
             found.append((sign, inside[-1]))
+        before = sign
     assert inside == [False], "a brace too few"
     return found
 
@@ -93,33 +93,8 @@ def test_quantities_are_mathematics(name: str, written: str) -> None:
 
 def test_a_small_table() -> None:
     frame = pd.DataFrame({"quantity": ["dL/dW2", "a2"], "off by": ["2.8e-17", "–"], "see": ["#1", "x_y"]})
-    assert latex.table(frame, "So & so", "so:a b_c", "All of it.", Notation(2, scalar=False)) == GOLDEN
-
-
-GOLDEN = r"""{\scriptsize\setlength{\tabcolsep}{3pt}
-All of it.
-\begin{longtable}{ll>{\raggedright\arraybackslash}p{0.09\linewidth}}
-\caption{So \& so} \label{tab:so:a-b-c} \\
-\toprule
-quantity & off by & see \\
-\midrule
-\endfirsthead
-\caption[]{So \& so} \\
-\toprule
-quantity & off by & see \\
-\midrule
-\endhead
-\midrule
-\multicolumn{3}{r}{Continued on next page} \\
-\midrule
-\endfoot
-\bottomrule
-\endlastfoot
-\ensuremath{\partial L/\partial W_{2}} & \ensuremath{2.8 \times 10^{-17}} & \#1 \\
-\ensuremath{\hat{y}} & -- & x\_y \\
-\end{longtable}
-}
-"""
+    golden = (Path(__file__).parent / "golden" / "table.tex").read_text(encoding="utf-8")
+    assert latex.table(frame, "So & so", "so:a b_c", "All of it.", Notation(2, scalar=False)) == golden
 
 
 def tables() -> str:

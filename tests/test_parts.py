@@ -95,20 +95,20 @@ def whole(one, other, *but):
 
 
 OF_A_REPORT = {
-    "reports.report_tables.matrix": "“Each case by each adapter”",
-    "reports.report_tables.expected": "“Expected differences”",
-    "reports.report_tables.no_equivalent": "“No equivalent”",
-    "reports.report_tables.direct": "“The adapters directly”",
-    "reports.report_tables.lost": "“Within the bound, and yet without one right digit”",
-    "reports.report_tables.drift": "“For information: how far the trainings have come apart”",
-    "reports.report_tables.printed": "“Printed numbers: worked/document”",
-    "reports.page.case_sections.quantities": "the tables of mine/document",
-    "reports.report_tables.counts": "“Each case by each adapter”",
+    "reports.report.matrix": "“Each case by each adapter”",
+    "reports.report.expected": "“Expected differences”",
+    "reports.report.no_equivalent": "“No equivalent”",
+    "reports.report.direct": "“The adapters directly”",
+    "reports.report.lost": "“Within the bound, and yet without one right digit”",
+    "reports.report.drift": "“For information: how far the trainings have come apart”",
+    "reports.report.printed": "“Printed numbers: worked/document”",
+    "reports.page.sections.quantities": "the tables of mine/document",
+    "reports.report.counts": "“Each case by each adapter”",
     "reports.page.index_page.case_sections": "“The cases, line by line”",
     "reports.page.index_page.anatomy": "“What a tolerance is made of”",
     "reports.worked_example.walk": "“worked/document, step by step”",
-    "reports.page.case_sections.tape_table": "the tape of mine/document",
-    "reports.page.case_sections.summary": "the tables of mine/document",
+    "reports.page.sections.tape_table": "the tape of mine/document",
+    "reports.page.sections.summary": "the tables of mine/document",
     "reports.plots.pictures": "“Pictures”",
     "reports.writers.summary_md._rank": "“Each case by each adapter”",
     "reports.writers.latex.table": "“Each case by each adapter”",
@@ -138,7 +138,7 @@ def test_a_part_of_a_report_fails_alone(target, part, right, tmp_path, monkeypat
 
 def test_a_part_that_fails_is_named_in_its_place(right, tmp_path, monkeypatch):
     monkeypatch.setattr("reports.page.index_page.anatomy", breaks)
-    monkeypatch.setattr("reports.page.case_sections.tape_table", breaks)
+    monkeypatch.setattr("reports.page.sections.tape_table", breaks)
     assert again(right, tmp_path / "damaged") == 1
     monkeypatch.undo()
     text = html.unescape((tmp_path / "damaged" / "index.html").read_text(encoding="utf-8"))
@@ -155,9 +155,9 @@ WRONG = "programs:forgets_the_factor on mine/document"
 
 FAILURES = {
     "reports.page.index_page.failures": "“What fails”",
-    "reports.page.failing._formula": f"the line of {WRONG} in float64",
-    "reports.page.failing._numbers": f"the numbers of {WRONG} in float64",
-    "reports.page.failing.repeat": f"the command that repeats {WRONG} in float64",
+    "reports.page.sections._formula": f"the line of {WRONG} in float64",
+    "reports.page.sections._numbers": f"the numbers of {WRONG} in float64",
+    "reports.page.sections.repeat": f"the command that repeats {WRONG} in float64",
     "reports.writers.summary_md._failures": "“What fails”",
     "reports.regression.compare": "what has changed since the last run",
     "reports.writers.terminal.regression_text.show": "“What has changed since the last run”",

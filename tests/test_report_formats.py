@@ -8,22 +8,22 @@ import reported
 
 from cases import load_case
 from reference import Verdict
-from reports import report, report_tables
+from reports import report
 from reports.build import main
 from reports.environment import Selection, describe
 from reports.outcome import Cell
-from reports.report_tables import Table
 from reports.runs.rows import Results
-from reports.writers import FORMATS, USUAL, chosen, report_files
+from reports.writers import FORMATS, USUAL, chosen
+from reports.writers.report_files import WRITERS
 
 EVERY = {"results.csv", "results.json", "drift.csv", "summary.md", "index.html", "badge.svg", "tables.tex"}
 
 
 def test_every_file_is_of_a_format_and_every_format_has_a_file() -> None:
-    assert set(report_files.WRITERS) >= EVERY
-    assert set(chosen(report_files.WRITERS, tuple(FORMATS))) == set(report_files.WRITERS)
-    assert all(chosen(report_files.WRITERS, [name]) for name in FORMATS)
-    assert set(report_files.WRITERS) - set(chosen(report_files.WRITERS)) == {"tables.tex"}
+    assert set(WRITERS) >= EVERY
+    assert set(chosen(WRITERS, tuple(FORMATS))) == set(WRITERS)
+    assert all(chosen(WRITERS, [name]) for name in FORMATS)
+    assert set(WRITERS) - set(chosen(WRITERS)) == {"tables.tex"}
     assert set(FORMATS) - set(USUAL) == {"latex"}
 
 
@@ -41,15 +41,12 @@ def test_a_build_leaves_files_of_what_was_asked_for_and_none_of_an_earlier_run(
     assert capsys.readouterr().out.endswith("out\n")
     (out / "notes.txt").write_text("kept", encoding="utf-8")
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(step))
-    assert build() == {*set(report_files.WRITERS) - {"tables.tex"}, "notes.txt"}
+    assert build() == {*set(WRITERS) - {"tables.tex"}, "notes.txt"}
     assert capsys.readouterr().out.endswith("index.html\n")
     assert step.read_text(encoding="utf-8") == (out / "summary.md").read_text(encoding="utf-8") + "\n"
     assert build("csv") == {"results.csv", "drift.csv", "notes.txt"}
-
-
-def test_an_unknown_format_is_bad_usage(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
-        main(["--format", "pdf"])
+        build("pdf")
     assert stop.value.code == 2
     assert "'pdf'" in capsys.readouterr().err
 
@@ -59,12 +56,11 @@ def test_a_table_added_to_the_list_is_in_every_file(monkeypatch: pytest.MonkeyPa
     case = load_case("worked/document")
     row = reported.row(case.name, "torch", Verdict.DIFFERS)
     frame = pd.DataFrame({"case": [case.name], "adapter": [Cell.of([row])]})
-    added = Table("added", "Another table", "What it means.", lambda: frame, also_in=frozenset({"latex"}))
-    before = report_tables.tables
-    monkeypatch.setattr(report_tables, "tables", lambda *given: (*before(*given), added))
+    before, added = report.tables, reported.table_of("another table", frame, "What it means.")
+    monkeypatch.setattr(report, "tables", lambda made: (*before(made), added))
     made = report.put_together(Results((row,)), Selection((case,), ()), describe("a test"))
     for name in ("summary.md", "tables.tex", "index.html"):
-        text = report_files.WRITERS[name](made)
+        text = WRITERS[name](made)
         assert "Another table" in text, name
         assert text.index("What it means.") < text.rindex("differs at dL/dW1"), name
     assert '<td class="news">differs at dL/dW1</td>' in text

@@ -11,27 +11,21 @@ from reports.page.rendering import templates
 from reports.page.tape_table import MAX_COLUMNS, TapeCell, TapeTable, tape_table
 from reports.runs.rows import PUBLISHED, Row
 
-ADAM = Rule("adam", (("beta1", 0.9), ("beta2", 0.99), ("eps", 1e-8), ("weight_decay", 0.1)))
-SCHEDULE = Rule("step", (("every", 2.0), ("factor", 0.5)))
-CLIPPING = Rule("clipping", (("max_norm", 1.0), ("eps", 0.0)))
-EVERYTHING = {"optimizer": ADAM, "schedule": SCHEDULE, "clipping": CLIPPING}
+EVERYTHING = {
+    "optimizer": Rule("adam", (("beta1", 0.9), ("beta2", 0.99), ("eps", 1e-8), ("weight_decay", 0.1))),
+    "schedule": Rule("step", (("every", 2.0), ("factor", 0.5))),
+    "clipping": Rule("clipping", (("max_norm", 1.0), ("eps", 0.0))),
+}
+PLACES = {line.name: place for place, line in enumerate(tape(network()))}
 
 
 def row(
-    quantity: str,
-    verdict: Verdict = Verdict.AGREES,
-    used: float = 0.25,
-    step: int = 1,
-    adapter: str = "torch",
-    dtype: str = "float64",
-    *,
-    expected: bool = False,
-) -> Row:
+    quantity: str, verdict: Verdict = Verdict.AGREES, used: float = 0.25, adapter: str = "torch",
+    dtype: str = "float64", step: int = 1, *, expected: bool = False,
+) -> Row:  # fmt: skip
     index = None if verdict is Verdict.NO_EQUIVALENT else (0,)
-    names = [line.name for line in tape(network())]
-    place = names.index(quantity) if quantity in names else -1
     finding = Finding(step, quantity, verdict, index=index, used=used)
-    return Row(Subject("a case", adapter, "", dtype), finding, place, expected=expected)
+    return Row(Subject("a case", adapter, "", dtype), finding, PLACES.get(quantity, -1), expected=expected)
 
 
 def cells(table: TapeTable) -> dict[tuple[str, int], TapeCell]:
@@ -40,13 +34,12 @@ def cells(table: TapeTable) -> dict[tuple[str, int], TapeCell]:
     return {(kind, k): cell for kind, row in rows for k, cell in enumerate(row, 1) if cell}
 
 
-@pytest.mark.parametrize("depth", [1, 2, MAX_COLUMNS, MAX_COLUMNS + 1, 30])
+@pytest.mark.parametrize("depth", [1, 2, MAX_COLUMNS, MAX_COLUMNS + 1])
 def test_each_line_is_in_one_cell_of_its_layer(depth: int) -> None:
     problem = network([1] * (depth + 1), batch=1, not_trained=frozenset({"W1"}), **EVERYTHING)
     for line in tape(problem):
-        wrong = Row(Subject("a case", "torch", "", "float64"), Finding(1, line.name, Verdict.DIFFERS, "", ()))
-        table = tape_table(problem, [wrong])
-        ((_, column),) = [place for place, cell in cells(table).items() if cell.first]
+        table = tape_table(problem, [row(line.name, Verdict.DIFFERS)])
+        ((_, column),) = [at for at, cell in cells(table).items() if cell.first]
         k = next((k for k in range(depth, 0, -1) if any(f"{x}{k}" in line.name for x in "azWb")), 0)
         hidden = depth > MAX_COLUMNS and 5 < k <= depth - 5
         assert table.columns[column - 1].startswith("…" if hidden else f"layer {k}:" if k else "all layers")
@@ -66,20 +59,13 @@ def test_layers_between_the_ends_share_a_column() -> None:
     assert not any("…" in column for column in few.columns)
     assert many.columns[5] == "… 3 more layers"
     assert len(more.columns) == len(many.columns) == 12
-    assert more.columns[4:7] == (
-        "layer 5: sigmoid, 1 unit",
-        "… 390 more layers",
-        "layer 396: sigmoid, 1 unit",
-    )
+    ends = [f"layer {k}: sigmoid, 1 unit" for k in (5, 396)]
+    assert list(more.columns[4:7]) == [ends[0], "… 390 more layers", ends[1]]
 
 
 def test_a_cell_has_the_largest_part_that_anybody_used() -> None:
-    rows = [
-        row("z1", used=0.1),
-        row("z1", used=0.6, adapter="jax", dtype="float32", step=2),
-        row("a1", used=1.0),
-        row("a1", used=7.0, adapter=PUBLISHED),
-    ]
+    other = row("z1", used=0.6, adapter="jax", dtype="float32", step=2)
+    rows = [row("z1", used=0.1), other, row("a1", used=1.0), row("a1", used=7.0, adapter=PUBLISHED)]
     found = cells(tape_table(network(), rows))
     assert found["z", 1] == TapeCell("0.60", "t2", "z1 = x W1ᵀ + b1 (jax, float32, step 2)")
     assert (found["a", 1].text, found["a", 1].css_class) == ("1.00", "t3")
@@ -87,13 +73,8 @@ def test_a_cell_has_the_largest_part_that_anybody_used() -> None:
 
 
 def test_the_first_wrong_line_is_marked_and_named() -> None:
-    rows = [
-        row("z1"),
-        row("dL/dz1", Verdict.DIFFERS, used=1e9, adapter="jax", step=2),
-        row("dL/dz1", Verdict.DIFFERS, used=1e9, adapter="torch", step=2),
-        row("dL/dW1", Verdict.UNDECIDED, used=float("nan"), step=2),
-    ]
-    table = tape_table(network(), rows)
+    wrong = [row("dL/dz1", Verdict.DIFFERS, 1e9, adapter, step=2) for adapter in ("jax", "torch")]
+    table = tape_table(network(), [row("z1"), *wrong, row("dL/dW1", Verdict.UNDECIDED, float("nan"), step=2)])
     found = cells(table)
     assert (found["dL/dz", 1].css_class, found["dL/dz", 1].first) == ("news", "jax, torch")
     assert (found["dL/dW", 1].text, found["dL/dW", 1].first) == ("undecided, step 2", "")

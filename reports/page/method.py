@@ -1,18 +1,18 @@
 """What a tolerance is made of, for one line of the run itself: dL/dW2 of the document's worked example.
 
-Its arrays have one element each, so what was found on the lines above tells all that this one follows from.
+Its arrays have one element each, so the findings on the lines above hold all numbers that it follows from.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from itertools import chain
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
-from reference import Bounded, Finding, Line, Subject, judge, tape, training_steps, worked_example
+from reference import Bounded, Finding, Subject, judge, tape, training_steps, worked_example
 from reference.activations.sigmoid import ULPS
 from reference.arithmetic import FLOAT64, NEGLIGIBLE
+from reports.outcome import group_by
 from reports.runs.comparison import REFERENCE
 from reports.runs.rows import PUBLISHED, Row
 from reports.runs.runner import rows_of
@@ -21,58 +21,51 @@ CASE: Final = "worked/document"
 QUANTITY: Final = "dL/dW2"
 
 
-@dataclass(frozen=True)
-class Anatomy:
-    """One comparison, taken apart.
+def anatomy(rows: Iterable[Row]) -> dict[str, Any]:
+    """Take the line apart for a framework, if the run has one on that case; else for the NumPy reference.
 
-    Attributes
-    ----------
-    implementation, version
-        Whose number it is, and whether it was computed for the page because the run has not that case.
-    line, inputs
-        The line of the tape, and the implementation's own numbers above it.
-    roundings
-        How many the tolerance allows: one for each term and each sum, and one more.
-    reach, gamma
-        Σ|aᵢbᵢ|, and γ of so many roundings.
-    rest
-        What the tolerance holds beside their product, if that shows: underflow, and the exact value's radius.
-    ulps_of_sigmoid
-        The contract of the activation, in units in the last place.
+    Returns ------- Whose number it is (`implementation`), and whether it was computed `afresh`, because the
+    run has not that case; the `line`, its `finding`, and its `inputs`, the implementation's own numbers above
+    it. The tolerance allows `roundings`: one for each term and each sum, and one more. `reach` is
+    Σ|aᵢbᵢ|, `gamma` is γ of so many roundings, and `rest` what the tolerance holds besides their product, if
+    that shows: underflow, and the exact value's radius. `ulps_of_sigmoid` is the activation's contract.
     """
-
-    implementation: str
-    afresh: bool
-    line: Line
-    inputs: tuple[tuple[str, float], ...]
-    finding: Finding
-    roundings: int
-    reach: float
-    gamma: float
-    rest: float
-    unit_roundoff: float = FLOAT64.unit_roundoff
-    ulps_of_sigmoid: int = ULPS
-
-
-def anatomy(rows: Iterable[Row]) -> Anatomy:
-    """Take the line apart for a framework, if the run has one on that case; else for the NumPy reference."""
     line = next(line for line in tape(worked_example()) if line.name == QUANTITY)
-    stated = {who: found for who, found in _stated(rows).items() if {QUANTITY, *line.inputs} <= set(found)}
-    afresh = not stated
-    if afresh:
-        stated = _stated(_reference())
-    implementation = next((who for who in stated if who != REFERENCE), REFERENCE)
-    return _apart(implementation, line, stated[implementation], afresh=afresh)
+    complete = {name: own for name, own in _stated(rows).items() if {QUANTITY, *line.inputs} <= own.keys()}
+    stated = complete or _stated(_reference())
+    implementation = next((name for name in stated if name != REFERENCE), REFERENCE)
+    finding = stated[implementation][QUANTITY]
+    inputs = [(name, stated[implementation][name].claimed) for name in line.inputs]
+    form = FLOAT64.certified if finding.truth == "certified" else FLOAT64
+    left, right = (Bounded.exact([[value]], form) for _, value in inputs)
+    roundings = left.shape[-1] + 1
+    with np.errstate(all="ignore"):  # an overflow is a number that is shown
+        reach = float((left.magnitude @ right.magnitude).item())
+    gamma = form.gamma(roundings)
+    rest = finding.tolerance - gamma * reach
+    return {
+        "implementation": implementation, "afresh": not complete, "line": line, "inputs": inputs,
+        "finding": finding, "roundings": roundings, "reach": reach, "gamma": gamma,
+        "rest": rest if rest > NEGLIGIBLE * gamma * reach else 0.0,
+        "unit_roundoff": FLOAT64.unit_roundoff, "ulps_of_sigmoid": ULPS,
+    }  # fmt: skip
 
 
 def _stated(rows: Iterable[Row]) -> dict[str, dict[str, Finding]]:
-    """Collect by implementation what was found on each quantity of the first step, where it was compared."""
-    found: dict[str, dict[str, Finding]] = {}
-    for row in rows:
-        who, about = row.subject, (row.subject.case, row.subject.dtype, row.finding.step)
-        if about == (CASE, FLOAT64.name, 1) and who.adapter != PUBLISHED and row.compared and row.passes:
-            found.setdefault(who.implementation, {})[row.finding.quantity] = row.finding
-    return found
+    """Collect by implementation the findings on the first step's quantities, where they were compared."""
+    wanted = CASE, FLOAT64.name, 1
+    compared = (
+        row
+        for row in rows
+        if (row.subject.case, row.subject.dtype, row.finding.step) == wanted
+        and row.subject.adapter != PUBLISHED
+        and row.compared
+        and row.passes
+    )
+    by_implementation = group_by(compared, lambda row: row.subject.implementation)
+    return {
+        name: {row.finding.quantity: row.finding for row in own} for name, own in by_implementation.items()
+    }
 
 
 def _reference() -> Iterator[Row]:
@@ -80,18 +73,3 @@ def _reference() -> Iterator[Row]:
     subject = Subject(CASE, REFERENCE, "", problem.dtype)
     steps = judge(problem, training_steps, frozenset())
     return chain.from_iterable(rows_of(problem, subject, step) for step in steps)
-
-
-def _apart(implementation: str, line: Line, found: Mapping[str, Finding], *, afresh: bool) -> Anatomy:
-    inputs = tuple((name, found[name].claimed) for name in line.inputs)
-    form = FLOAT64.certified if found[QUANTITY].truth == "certified" else FLOAT64
-    factors = [Bounded.exact([[value]], form) for _, value in inputs]
-    roundings = factors[0].shape[-1] + 1
-    with np.errstate(all="ignore"):  # an overflow is a number that is told
-        reach = float((factors[0].magnitude @ factors[1].magnitude).item())
-    gamma = form.gamma(roundings)
-    rest = found[QUANTITY].tolerance - gamma * reach
-    shows = rest > NEGLIGIBLE * gamma * reach
-    return Anatomy(
-        implementation, afresh, line, inputs, found[QUANTITY], roundings, reach, gamma, rest if shows else 0.0
-    )

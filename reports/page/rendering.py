@@ -1,12 +1,14 @@
 """The templates of the page, and what they may call; whatever they show is escaped."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from functools import partial
 from typing import Final
 from urllib.parse import quote
 
+import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from reference.parts import FailedPart, counted
 from reports.outcome import Cell
@@ -14,6 +16,7 @@ from reports.outcome import Cell
 # Where an expected difference is discussed.
 PROJECTS: Final = {"pytorch": "pytorch/pytorch", "jax": "jax-ml/jax", "optax": "google-deepmind/optax"}
 _THREAD: Final = re.compile(r"(\w+) #(\d+)")
+LONG_TEXT: Final = 36  # characters from which on a cell's text is folded
 
 
 def anchor(kind: str, *parts: str) -> str:
@@ -24,13 +27,8 @@ def anchor(kind: str, *parts: str) -> str:
     return ":".join((kind, *(quote(part, safe="/", errors="backslashreplace") for part in parts)))
 
 
-def case_anchor(name: str) -> str:
-    return anchor("case", name)
-
-
-def failure_anchor(case: str, dtype: str, adapter: str) -> str:
-    """Return the id of a failure's section: there is one for each case, number format and adapter."""
-    return anchor("failure", case, dtype, adapter)
+case_anchor = partial(anchor, "case")
+failure_anchor = partial(anchor, "failure")  # of a case, a number format and an adapter
 
 
 def thread(see: str) -> str:
@@ -41,12 +39,7 @@ def thread(see: str) -> str:
     return f"https://github.com/{PROJECTS[named[1]]}/issues/{named[2]}"
 
 
-def css_class(value: object) -> str:
-    """Return the class of a table's cell, which repeats what its words say: no cell needs it to be read."""
-    return value.css_class if isinstance(value, Cell) else ""
-
-
-def templates(cases: Iterable[str]) -> Environment:
+def templates(cases: Collection[str]) -> Environment:
     """Return the templates; a table links the names of these cases to their sections."""
     made = Environment(
         loader=PackageLoader("reports"),
@@ -59,11 +52,11 @@ def templates(cases: Iterable[str]) -> Environment:
     made.tests["failed"] = lambda value: isinstance(value, FailedPart)
     made.globals.update(
         counted=counted,
-        css_class=css_class,
-        thread=thread,
+        td=td,
+        table_rows=lambda frame: table_rows(frame, cases),
+        case_link=lambda name: case_link(name, cases),
         case_anchor=case_anchor,
         failure_anchor=failure_anchor,
-        has_section=set(cases).__contains__,
     )
     return made
 
@@ -80,3 +73,43 @@ def shown(value: object) -> object:
     if type(value) is not str or value.isprintable():
         return value
     return "".join(char if char.isprintable() or char in "\n\t" else ascii(char)[1:-1] for char in value)
+
+
+# Rows are built here and not by macros, because the page has fifty thousand cells.
+
+
+def table_rows(frame: pd.DataFrame, cases: Collection[str]) -> Markup:
+    """Return the rows of a table; the first cell of each is its header."""
+    columns = list(frame.columns)
+    rows = (_row(columns, values, cases) for values in frame.itertuples(index=False, name=None))
+    return Markup("".join(rows))  # noqa: S704 - escaped cell by cell
+
+
+def _row(columns: Iterable[str], values: Iterable[object], cases: Collection[str]) -> str:
+    head, *cells = [
+        (value, _content(column, value, cases)) for column, value in zip(columns, values, strict=True)
+    ]
+    return f'<tr><th scope="row">{head[1]}</th>{"".join(td(*cell) for cell in cells)}</tr>\n'
+
+
+def _content(column: str, value: object, cases: Collection[str]) -> Markup:
+    if column == "case":
+        return case_link(str(value), cases)
+    if column == "see" and (address := thread(str(value))):
+        return Markup('<a class="out" href="{}" rel="noreferrer">{}</a>').format(address, value)
+    return escape(shown(value))
+
+
+def td(value: object, content: Markup | None = None, link: str = "") -> Markup:
+    """Return a table's cell: how a comparison comes out is tinted, which its words say too."""
+    content = escape(shown(value)) if content is None else content
+    name = "long" if isinstance(value, str) and len(value) > LONG_TEXT else getattr(value, "css_class", "")
+    body = f'<a href="#{link}">{content}</a>' if link else content
+    attribute = f' class="{name}"' if name else ""
+    return Markup(f"<td{attribute}>{body}</td>")  # noqa: S704 - escaped, and no link has a quote
+
+
+def case_link(name: str, cases: Collection[str]) -> Markup:
+    """Return a case's name, which may break after its folder, with a link where the page has the case."""
+    text = Markup("/<wbr>").join(str(shown(part)) for part in name.split("/"))
+    return Markup('<a href="#{}">{}</a>').format(case_anchor(name), text) if name in cases else text

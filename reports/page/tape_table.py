@@ -4,7 +4,7 @@ Each cell has the worst that any implementation shows of its line, over all step
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,13 +18,8 @@ from reports.runs.rows import PUBLISHED, Row
 # Of a network of more layers, `LAYERS_AT_EACH_END` at each end have a column of their own.
 MAX_COLUMNS: Final = 12
 LAYERS_AT_EACH_END: Final = 5
-
-# Adapters that compared nothing.
-SILENT: Final = (Verdict.NOT_RUN, Verdict.NO_EQUIVALENT)
-
-# The number of a layer in a quantity's name.
-_LAYER: Final = re.compile(r"(?<=[azWb])[1-9]\d*")
-
+SILENT: Final = (Verdict.NOT_RUN, Verdict.NO_EQUIVALENT)  # adapters that compared nothing
+_LAYER: Final = re.compile(r"(?<=[azWb])[1-9]\d*")  # the number of a layer in a quantity's name
 BACKWARD: Final = ("dL/da", "da/dz", "dL/dz", "dL/dW", "dL/db")
 
 
@@ -32,14 +27,9 @@ BACKWARD: Final = ("dL/da", "da/dz", "dL/dz", "dL/dW", "dL/db")
 class TapeCell:
     """One line of the tape, or those of several layers together.
 
-    Attributes
-    ----------
-    text
-        "0.42", the largest part that is used of any tolerance; "differs"; or `NOTHING`.
-    about
-        The equation, and whose the worst is: "z1 = x W1ᵀ + b1 (torch, float32)".
-    first
-        Those who do not agree here, where this is the first line that does not: "jax, torch".
+    `text` is the largest part that is used of any tolerance, "0.42", or "differs", or `NOTHING`; `about` the
+    equation, and whose the worst is: "z1 = x W1ᵀ + b1 (torch, float32)". Where this is the first line that
+    does not agree, `first` names those who do not: "jax, torch".
     """
 
     text: str
@@ -53,17 +43,10 @@ Cells = Sequence[TapeCell | None]
 
 @dataclass(frozen=True)
 class TapeTable:
-    """The whole table.
+    """The whole table: a column for each layer, and one for what serves all.
 
-    Attributes
-    ----------
-    sentence
-        Which line is the first that does not agree.
-    columns
-        The layers, and what serves all of them.
-    groups
-        What is given, forward, backward and update, each with its rows: for each kind of quantity a cell for
-        each column, None where the tape has no such line.
+    `sentence` names the first line that does not agree. The groups are what is given, forward, backward and
+    update; each has for each kind of quantity a cell for each column, None where the tape has no such line.
     """
 
     title: str
@@ -73,36 +56,37 @@ class TapeTable:
 
 
 def tape_table(problem: Problem, rows: Iterable[Row]) -> TapeTable:
-    """Return the table of one training step of `problem`, in any of its number formats.
-
-    Parameters
-    ----------
-    rows
-        What was found on this case, by all implementations in all steps and formats.
-    """
+    """Return the table of a training step; `rows` are of all implementations in all steps and formats."""
     judged = [row for row in rows if row.subject.adapter != PUBLISHED and row.finding.verdict not in SILENT]
     wrong = [row for row in judged if not agrees(row)]
     first = LineCell.of(wrong).row if wrong else None
     adapters = _adapters(wrong, first) if first else ""
-    columns, by_quantity = _columns(problem), group_by(judged, lambda row: row.finding.quantity)
+    columns = _columns(problem)
+    judged_by, wrong_by = (group_by(own, lambda row: row.finding.quantity) for own in (judged, wrong))
+    worst = {name: [max(own, key=lambda row: row.finding.used)] for name, own in judged_by.items()} | wrong_by
 
-    def cell(lines: Sequence[Line]) -> TapeCell:
-        names = [line.name for line in lines]
-        found = [row for name in names for row in by_quantity.get(name, ())]
-        return _cell(lines, found, adapters if first and first.finding.quantity in names else "")
+    def cell(lines: Sequence[Line]) -> TapeCell | None:
+        if not lines:
+            return None
+        own = [row for line in lines for row in worst.get(line.name, ())]
+        is_first = first is not None and first.finding.quantity in {line.name for line in lines}
+        return _cell(lines, own, adapters if is_first else "")
+
+    def cells(lines: Iterable[Line]) -> Cells:
+        by_layer = {_layer(line): line for line in lines}
+        return tuple(cell([by_layer[k] for k in layers if k in by_layer]) for layers in columns.values())
 
     given: dict[str, Cells] = {"": tuple(map(_given, columns.values()))}
     groups = [
-        (group, {kind: _cells(lines, columns.values(), cell) for kind, lines in kinds.items()})
+        (group, {kind: cells(lines) for kind, lines in kinds.items()})
         for group, kinds in _groups(tape(problem)).items()
     ]
     title = f"The training step of {printable(problem.case)} as its tape"
-    sentence = _sentence(judged, first, adapters)
-    return TapeTable(title, printable(sentence), tuple(columns), (("given", given), *groups))
+    sentence = printable(_sentence(judged, first, adapters))
+    return TapeTable(title, sentence, tuple(columns), (("given", given), *groups))
 
 
 def _adapters(wrong: Iterable[Row], first: Row) -> str:
-    """Name those who do not agree at the first wrong line, in that step."""
     at = (first.finding.quantity, first.finding.step, first.fails)
     same = (row for row in wrong if (row.finding.quantity, row.finding.step, row.fails) == at)
     return ", ".join(dict.fromkeys(row.subject.adapter for row in same))
@@ -132,15 +116,11 @@ def _columns(problem: Problem) -> dict[str, range]:
 
 def _groups(lines: Sequence[Line]) -> dict[str, dict[str, list[Line]]]:
     """Collect the lines by the part of the step, and in it by kind, in the order of computation."""
-    order = [line.name for line in lines]
-    forward = order[: order.index("loss") + 1]
-    parts = group_by(
-        lines,
-        lambda line: (
-            "forward →" if line.name in forward else "← backward" if _kind(line) in BACKWARD else "update"
-        ),
-    )
-    return {part: group_by(those, _kind) for part, those in parts.items()}
+    end = [line.name for line in lines].index("loss") + 1
+    backward = [line for line in lines[end:] if _kind(line) in BACKWARD]
+    update = [line for line in lines[end:] if _kind(line) not in BACKWARD]
+    parts = {"forward →": lines[:end], "← backward": backward, "update": update}
+    return {name: group_by(own, _kind) for name, own in parts.items() if own}
 
 
 def _kind(line: Line) -> str:
@@ -151,14 +131,6 @@ def _layer(line: Line) -> int:
     """Return the number of the layer that a line belongs to; 0 where it serves all."""
     number = _LAYER.search(line.name)
     return int(number[0]) if number else 0
-
-
-def _cells(
-    lines: Sequence[Line], columns: Iterable[range], cell: Callable[[Sequence[Line]], TapeCell]
-) -> Cells:
-    by_layer = {_layer(line): line for line in lines}
-    found = ([by_layer[k] for k in layers if k in by_layer] for layers in columns)
-    return tuple(cell(here) if here else None for here in found)
 
 
 def _cell(lines: Sequence[Line], rows: Sequence[Row], first: str) -> TapeCell:

@@ -10,9 +10,7 @@ A plot is one record in its own module, and stands in `PLOTS`, in the order of t
 from typing import Final
 
 from reference import parts
-from reference.parts import FailedPart
-from reports.plots.accuracy_plot import HISTOGRAM, HISTOGRAM_OF_16_BITS
-from reports.plots.activation_plot import ACTIVATIONS
+from reports.plots.accuracy_plots import ACTIVATIONS, HISTOGRAM, HISTOGRAM_OF_16_BITS
 from reports.plots.detection_plot import DETECTION
 from reports.plots.heat_map import HEAT_MAP
 from reports.plots.plot import Picture, Plot
@@ -24,7 +22,7 @@ __all__ = ["PLOTS", "Picture", "Plot", "pictures"]
 PLOTS: Final = (HEAT_MAP, HISTOGRAM, HISTOGRAM_OF_16_BITS, ACTIVATIONS, LOSSES, DRIFT, DETECTION)
 
 
-def pictures(report: Report) -> tuple[Picture | FailedPart, ...]:
+def pictures(report: Report) -> tuple[Picture | parts.FailedPart, ...]:
     """Draw what there are numbers for; one may fail alone. The same report gives the same bytes."""
     drawn = (parts.tried(f"the picture “{plot.title}”", plot.picture, report) for plot in PLOTS)
-    return tuple(one for one in drawn if one is not None)
+    return tuple(picture for picture in drawn if picture is not None)

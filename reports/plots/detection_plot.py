@@ -8,8 +8,7 @@ from matplotlib.figure import Figure
 
 from reports.detection import OURS, SUITE, TOOLS
 from reports.detection.detection_tables import measured, objections
-from reports.plots.canvas import INK, TINT
-from reports.plots.panels import Panel, Scale, Sheet
+from reports.plots.canvas import INK, TINT, Panel, Scale, Sheet
 from reports.plots.plot import Plot, each_line, side_by_side
 from reports.report import Report
 
@@ -20,8 +19,6 @@ ABOUT: Final = (
     "with everything shown and with the outcome of a step only; hatched ones are the usual tools with "
     "their defaults. “Not asked” is a tool that does not run in that number format, or was not tried."
 )
-
-COLUMNS: Final = ["dtype", "tool", "measure", "objections", "asked", "share"]
 
 
 def numbers(report: Report) -> pd.DataFrame:
@@ -34,11 +31,10 @@ def numbers(report: Report) -> pd.DataFrame:
     for dtype, tool, measure, answers in measured(report.power) if report.power else ():
         objecting, asked = objections(answers)
         lines.append((dtype, tool, measure, objecting, asked, objecting / asked if asked else math.nan))
-    return pd.DataFrame(lines, columns=COLUMNS)
+    return pd.DataFrame(lines, columns=["dtype", "tool", "measure", "objections", "asked", "share"])
 
 
 def tabulate(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a line for each number format and tool, with a column for each measure."""
     return side_by_side(table, ("dtype", "tool"), "measure", map(_share, each_line(table)))
 
 
@@ -48,27 +44,19 @@ def _share(line: Any) -> str:  # noqa: ANN401 - a line of the table
 
 def describe(table: pd.DataFrame) -> str:
     """Say for each number format what this suite catches of each kind of mistake, and the best usual tool."""
-    sentences = [
-        f"{line.measure.capitalize()}, {line.dtype}: {_count(line)}{_best(table, line)}."
-        for line in each_line(table[table["tool"] == SUITE])
-        if line.asked
-    ]
-    return " ".join(sentences)
+    ours = table[(table["tool"] == SUITE) & (table["asked"] > 0)]
+    return " ".join(
+        f"{line.measure.capitalize()}, {line.dtype}: {SUITE} {_share(line)}{_best(table, line)}."
+        for line in each_line(ours)
+    )
 
 
 def _best(table: pd.DataFrame, ours: Any) -> str:  # noqa: ANN401 - a line of the table
     """Name the usual tool that catches the largest share; of the false alarms, the one that gives most."""
     same = (table["dtype"] == ours.dtype) & (table["measure"] == ours.measure) & (table["asked"] > 0)
-    others = list(each_line(table[same & table["tool"].isin(TOOLS)]))
-    if not others:
-        return ""
-    most = max(others, key=lambda line: line.share)
-    return f", and most of the usual tools {most.tool}, {_count(most)}"
-
-
-def _count(line: Any) -> str:  # noqa: ANN401 - a line of the table
-    who = f"{SUITE} " if line.tool == SUITE else ""
-    return f"{who}{line.objections:,} of {line.asked:,}"
+    others = each_line(table[same & table["tool"].isin(TOOLS)])
+    most = max(others, key=lambda line: line.share, default=None)
+    return f", and most of the usual tools {most.tool}, {_share(most)}" if most else ""
 
 
 def draw(table: pd.DataFrame) -> Figure:
@@ -83,12 +71,12 @@ def draw(table: pd.DataFrame) -> Figure:
 
 
 def _draw_bars(panel: Panel, part: pd.DataFrame) -> None:
-    for place, line in enumerate(each_line(part)):
+    for y, line in enumerate(each_line(part)):
         share = 0.0 if math.isnan(line.share) else line.share
         is_ours = line.tool in OURS
         fill = {"facecolor": TINT, "alpha": 0.55} if is_ours else {"facecolor": "none", "hatch": "////"}
-        panel.bar(place, share, 0.7, edgecolor=INK, linewidth=0.6, **fill)
-        panel.write(share + 0.01, place, _share(line), va="center", size=7)
+        panel.bar(y, share, 0.7, edgecolor=INK, linewidth=0.6, **fill)
+        panel.write(share + 0.01, y, _share(line), va="center", size=7)
 
 
 DETECTION: Final = Plot(

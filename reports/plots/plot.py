@@ -1,7 +1,6 @@
 """What a plot is, the picture that it makes of a report, and how tables of numbers are shown."""
 
 import base64
-import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,25 +15,12 @@ from reports.report import Report
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """One picture of a report.
+    """One picture of a report; `name` is what its link begins with: "heat-map".
 
-    Attributes
-    ----------
-    name
-        What its link begins with: "heat-map".
-    title
-        A heading.
-    caption
-        What the axes and signs mean, for somebody who has seen none of this before.
-    alternative
-        What is to be seen, in a sentence or two made from the numbers: the text alternative.
-    svg
-        The drawing, a file of its own, which is dark where its reader prefers that.
-    table
-        The numbers it is drawn from.
-    shown
-        The same for people to read: in few lines, with a column for each implementation, rounded; of a curve
-        some of its points.
+    `caption` says what the axes and signs mean, to somebody who has seen none of this before; `alternative`
+    what is to be seen, in a sentence or two made from the numbers. `svg` is a file of its own, which is dark
+    where its reader prefers that. `table` has the numbers it is drawn from, and `shown` the same for people
+    to read: in few lines, with a column for each implementation, rounded; of a curve some of its points.
     """
 
     name: str
@@ -53,18 +39,10 @@ class Picture:
 
 @dataclass(frozen=True)
 class Plot:
-    """How a picture is made.
+    """How a picture is made: `name`, `title` and `about` are its name, title and caption.
 
-    Attributes
-    ----------
-    name, title, about
-        As `Picture` has name, title and caption.
-    numbers
-        Returns what is drawn: a table without lines where there is nothing to draw.
-    draw
-        Draws these numbers.
-    describe, tabulate
-        Return the picture's `alternative` and `shown`.
+    `numbers` returns what `draw` draws, a table without lines where there is nothing to draw; `describe` and
+    `tabulate` return the picture's `alternative` and `shown`.
     """
 
     name: str
@@ -94,18 +72,9 @@ def each_line(table: pd.DataFrame) -> Iterator[Any]:
 def side_by_side(
     table: pd.DataFrame, lines: Sequence[str], column: str, cells: Iterable[str]
 ) -> pd.DataFrame:
-    """Return a table as people read it, with a column for each implementation.
+    """Return a table as people read it: `lines` name a line of it, and `column` its further columns.
 
-    Parameters
-    ----------
-    table
-        A line for each number.
-    lines
-        Its columns that name a line of the new table.
-    column
-        Its column that names the columns of the new table.
-    cells
-        What a cell shows, for each line of `table`.
+    `cells` has what is shown for each line of `table`.
     """
     by_line: dict[tuple[object, ...], dict[str, str]] = {}
     keys = zip(*(table[name] for name in lines), strict=True)
@@ -114,8 +83,3 @@ def side_by_side(
     names = list(in_order(table[column], IMPLEMENTATIONS))
     rows = [(*key, *(shown.get(name, NOTHING) for name in names)) for key, shown in by_line.items()]
     return pd.DataFrame(rows, columns=[*lines, *names])
-
-
-def short(number: float) -> str:
-    """Write a number in four digits at most; NaN and infinity are words."""
-    return f"{number:.4g}" if math.isfinite(number) else {math.inf: "∞", -math.inf: "−∞"}.get(number, "NaN")

@@ -6,10 +6,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from cases.protocol import DTYPES
-from reports.plots.canvas import in_order, looks
-from reports.plots.panels import REACH, Scale, Sheet, each_curve, each_part, tens
-from reports.plots.plot import Plot, each_line, short, side_by_side
+from cases.dtypes import DTYPES
+from reports.plots.canvas import REACH, Scale, Sheet, each_curve, each_part, in_order, looks, short, tens
+from reports.plots.plot import Plot, each_line, side_by_side
 from reports.report import Report
 from reports.runs.parameter_drift import TRUTH
 from reports.runs.step_batches import is_recorded
@@ -30,24 +29,11 @@ ABOUT_DRIFT: Final = (
     "steps were compared."
 )
 
-LOSS_COLUMNS: Final = ["case", "dtype", "implementation", "step", "loss", "rate"]
-
-DRIFT_COLUMNS: Final = ["case", "dtype", "implementation", "step", "ulps"]
-
-# Shorter trainings are not drawn.
-MIN_STEPS: Final = 20
-
-# Of more trainings the text alternative names the first.
-MAX_DESCRIBED: Final = 6
-
-# Each scale reaches at least so far down, so that a loss that hardly falls looks so.
-TWO_DECADES: Final = 200
-
+MIN_STEPS: Final = 20  # shorter trainings are not drawn
+MAX_DESCRIBED: Final = 6  # of more trainings the text alternative names the first
+TWO_DECADES: Final = 200  # each scale reaches at least so far down, so that a loss that hardly falls looks so
 MAX_CASES: Final = 8
-
-# A shorter course is not drawn.
-MIN_POINTS: Final = 5
-
+MIN_POINTS: Final = 5  # a shorter course is not drawn
 MIN_ULPS: Final = 0.1
 
 
@@ -62,16 +48,17 @@ def losses(report: Report) -> pd.DataFrame:
 
     Cases are of one family whose names begin with the same word: training/rate-….
     """
-    rows = [(one.case, one.dtype, one.implementation, one.step, one.loss) for one in report.results.losses]
-    table = pd.DataFrame(rows, columns=LOSS_COLUMNS[:-1])
+    columns = ["case", "dtype", "implementation", "step", "loss"]
+    table = pd.DataFrame(list(map(vars, report.results.losses)), columns=columns)
     longest = table.groupby("case")["step"].transform("max")
     table = table[longest >= MIN_STEPS].copy()
     table["rate"] = table["case"].map(learning_rates(report)).astype(float)
     table["family"] = table["case"].str.extract(r"^((?:.*/)?[^-]*)")
-    return table.sort_values(["family", "rate", "case"], kind="stable")[LOSS_COLUMNS].reset_index(drop=True)
+    ordered = table.sort_values(["family", "rate", "case"], kind="stable", ignore_index=True)
+    return ordered[[*columns, "rate"]]
 
 
-def losses_at_round_steps(table: pd.DataFrame) -> pd.DataFrame:
+def tabulate_losses(table: pd.DataFrame) -> pd.DataFrame:
     """Return the losses at the steps 1, 2, 5, 10, … and at each implementation's last one."""
     last = table.groupby(["case", "dtype", "implementation"], sort=False)["step"].transform("max")
     shown = table[table["step"].map(is_recorded) | (table["step"] == last)]
@@ -82,12 +69,9 @@ def describe_losses(table: pd.DataFrame) -> str:
     """Say for each training where its loss begins and ends."""
     ranges = []
     for case, part in table.groupby("case", sort=False):
-        first, last = part["step"].min(), part["step"].max()
-        begins, ends = (
-            part[part["step"] == first]["loss"],
-            part.groupby(["dtype", "implementation"])["loss"].last(),
-        )
-        ranges.append(f"{case} from {begins.max():.2g} to {_range(ends)} in {last:,} steps")
+        begins = part[part["step"] == part["step"].min()]["loss"]
+        ends = part.groupby(["dtype", "implementation"])["loss"].last()
+        ranges.append(f"{case} from {begins.max():.2g} to {_range(ends)} in {part['step'].max():,} steps")
     more = f"; and {len(ranges) - MAX_DESCRIBED} more" if len(ranges) > MAX_DESCRIBED else ""
     return f"The loss goes: {'; '.join(ranges[:MAX_DESCRIBED])}{more}."
 
@@ -98,7 +82,7 @@ def _range(losses: pd.Series) -> str:
 
 
 def draw_losses(table: pd.DataFrame) -> Figure:
-    """Draw for each case its number formats beside each other, with one scale for all of them."""
+    """Draw for each case its number formats in one row, with one scale for all of them."""
     cases, dtypes, names = _names(table)
     sheet = Sheet(len(cases), dtypes, "step", "loss", height=70, gap=28, names=names)
     by_case = dict(list(table.groupby("case")))
@@ -115,7 +99,6 @@ def draw_losses(table: pd.DataFrame) -> Figure:
 
 
 def _names(table: pd.DataFrame) -> tuple[list[str], list[str], list[str]]:
-    """Return the names of cases, number formats and implementations in their order."""
     dtypes = in_order(table["dtype"], DTYPES)
     return list(dict.fromkeys(table["case"])), list(dtypes), list(looks(table["implementation"]))
 
@@ -133,15 +116,8 @@ def _loss_scale(losses: pd.Series) -> Scale:
     return tens(min(least, top / TWO_DECADES), top)
 
 
-LOSSES: Final = Plot(
-    "losses",
-    "How the loss falls, or does not",
-    ABOUT_LOSSES,
-    losses,
-    draw_losses,
-    describe_losses,
-    losses_at_round_steps,
-)
+TITLE: Final = "How the loss falls, or does not"
+LOSSES: Final = Plot("losses", TITLE, ABOUT_LOSSES, losses, draw_losses, describe_losses, tabulate_losses)
 
 
 def drifts(report: Report) -> pd.DataFrame:
@@ -150,19 +126,14 @@ def drifts(report: Report) -> pd.DataFrame:
     A step of which the truth is not known is left out; NaN stands where an implementation's own numbers are
     NaN.
     """
-    rows = [
-        (one.case, one.dtype, one.implementation, one.step, one.ulps)
-        for one in report.results.drifts
-        if one.against == TRUTH and not one.not_known
-    ]
-    table = pd.DataFrame(rows, columns=DRIFT_COLUMNS)
+    known = [vars(one) for one in report.results.drifts if one.against == TRUTH and not one.not_known]
+    table = pd.DataFrame(known, columns=["case", "dtype", "implementation", "step", "ulps"])
     points = table.groupby("case")["step"].nunique()
     longest = points[points >= MIN_POINTS].sort_values(ascending=False, kind="stable").head(MAX_CASES)
     return table[table["case"].isin(longest.index)].reset_index(drop=True)
 
 
-def drifts_at_round_steps(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the drift in ulps at each step that is drawn."""
+def tabulate_drift(table: pd.DataFrame) -> pd.DataFrame:
     return side_by_side(table, ("case", "dtype", "step"), "implementation", map(short, table["ulps"]))
 
 
@@ -171,16 +142,15 @@ def describe_drift(table: pd.DataFrame) -> str:
     ends = table.groupby(["case", "dtype", "implementation"], sort=False).last().reset_index().dropna()
     if ends.empty:
         return "Every course ends in NaN."
-    least, most = (pick(each_line(ends), key=lambda line: line.ulps) for pick in (min, max))
     extremes = (
         f"{line.ulps:.2g} ulps ({line.implementation} on {line.case} in {line.dtype})"
-        for line in (least, most)
+        for line in (pick(each_line(ends), key=lambda line: line.ulps) for pick in (min, max))
     )
     return f"After the last step that is compared the drift is between {' and '.join(extremes)}."
 
 
 def draw_drift(table: pd.DataFrame) -> Figure:
-    """Draw for each case its number formats beside each other."""
+    """Draw for each case its number formats in one row."""
     cases, dtypes, names = _names(table)
     sheet = Sheet(len(cases), dtypes, "step", "ulps", height=62, gap=28, names=names)
     last = table.groupby("case")["step"].max()
@@ -204,5 +174,5 @@ def _drift_scale(ulps: pd.Series) -> Scale:
     return tens(MIN_ULPS, max(10 * MIN_ULPS, 3 * largest) if largest > 0 else 10)
 
 
-TITLE = "How far trainings drift from the truth"
-DRIFT: Final = Plot("drift", TITLE, ABOUT_DRIFT, drifts, draw_drift, describe_drift, drifts_at_round_steps)
+DRIFT_TITLE: Final = "How far trainings drift from the truth"
+DRIFT: Final = Plot("drift", DRIFT_TITLE, ABOUT_DRIFT, drifts, draw_drift, describe_drift, tabulate_drift)

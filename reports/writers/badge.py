@@ -2,11 +2,10 @@
 
 from typing import Final
 
-from markupsafe import escape
-
 from cases.errors import printable
 from reports.conclusion import plural
-from reports.outcome import Outcome, failures, outcome
+from reports.outcome import Outcome, outcome
+from reports.page.rendering import templates
 from reports.report import Report
 from reports.writers.markdown_text import shortened
 
@@ -15,65 +14,21 @@ LABEL: Final = "backprop parity"
 # White letters stand out from each by more than the 4.5 to 1 that WCAG 2.1 (1.4.3) asks for.
 GREEN, RED, GREY = "#2e6b34", "#a4161a", "#444444"
 
-# Of the letters, in pixels.
+# In pixels: the size of the letters, and the room on either side of the words.
 FONT_SIZE: Final = 11
-
-# Room on either side of the words, in pixels.
 PADDING: Final = 7
-
-# Characters of an adapter's name.
-MAX_NAME: Final = 30
-
-# How far each letter of DejaVu Sans advances, of 2048 for its size; Verdana's are about the same.
-_WIDTHS: Final = {
-    letter: width
-    for letters, width in (
-        ("'", 563), ("ijl", 569), ("IJ", 604), (" ,.", 651), ("/:;\\|", 690), ("f", 721), ("-", 739),
-        ("()[]", 799), ("t", 803), ("!", 821), ("r", 842), ('"', 942), ("*_`", 1024), ("s", 1067),
-        ("z", 1075), ("?", 1087), ("c", 1126), ("L", 1141), ("F", 1178), ("k", 1186), ("vxy", 1212),
-        ("P", 1235), ("TY", 1251), ("o", 1253), ("a", 1255), ("e", 1260), ("E", 1294), ("hnu", 1298),
-        ("Sbdgpq", 1300), ("$0123456789{}", 1303), ("K", 1343), ("AV", 1401), ("XZ", 1403), ("B", 1405),
-        ("R", 1423), ("C", 1430), ("U", 1499), ("N", 1532), ("H", 1540), ("D", 1577), ("G", 1587),
-        ("&", 1597), ("OQ", 1612), ("w", 1675), ("#+<=>^~", 1716), ("M", 1767), ("%", 1946), ("m", 1995),
-        ("W", 2025), ("@", 2048),
-    )
-    for letter in letters
-}  # fmt: skip
-
-_TEMPLATE: Final = """\
-<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="20" viewBox="0 0 {width} 20" role="img" \
-aria-label="{label}: {words}">
-<title>{title}</title>
-<path d="M3 0H{left}V20H3A3 3 0 0 1 0 17V3A3 3 0 0 1 3 0" fill="{grey}"/>
-<path d="M{left} 0H{right}A3 3 0 0 1 {width} 3V17A3 3 0 0 1 {right} 20H{left}" fill="{colour}"/>
-<g fill="#ffffff" font-family="Verdana, DejaVu Sans, sans-serif" font-size="{size}">
-<text x="{padding}" y="14" textLength="{first}" lengthAdjust="spacingAndGlyphs">{label}</text>
-<text x="{second_at}" y="14" textLength="{second}" lengthAdjust="spacingAndGlyphs">{words}</text>
-</g>
-</svg>
-"""
+MAX_NAME: Final = 30  # characters of an adapter's name
 
 
 def badge(report: Report) -> str:
     """Return the badge. What a pointer over it shows, and a screen reader reads, is the whole verdict."""
     words, colour = message(report)
     first, second = width(LABEL), width(words)
-    left, whole = first + 2 * PADDING, first + second + 4 * PADDING
-    return _TEMPLATE.format(
-        label=LABEL,
-        words=escape(words),
-        title=escape(shortened(report.conclusion.headline)),
-        width=whole,
-        left=left,
-        right=whole - 3,
-        first=first,
-        second=second,
-        second_at=left + PADDING,
-        padding=PADDING,
-        size=FONT_SIZE,
-        grey=GREY,
-        colour=colour,
-    )
+    return templates(()).get_template("badge.svg").render(
+        label=LABEL, words=words, title=shortened(report.conclusion.headline), colour=colour, grey=GREY,
+        first=first, second=second, left=first + 2 * PADDING, whole=first + second + 4 * PADDING,
+        padding=PADDING, size=FONT_SIZE,
+    )  # fmt: skip
 
 
 def message(report: Report) -> tuple[str, str]:
@@ -81,7 +36,7 @@ def message(report: Report) -> tuple[str, str]:
     count = len({row.subject.case for row in rows})
     if not any(row.compared for row in rows):
         return "nothing compared", RED
-    if first := failures(rows):
+    if first := report.failures:
         failing = len({row.subject.case for row in first})
         differ = all(outcome(row) is Outcome.DIFFERS for row in first)
         verb = ("differs" if failing == 1 else "differ") if differ else "not in agreement"
@@ -93,5 +48,10 @@ def message(report: Report) -> tuple[str, str]:
 
 
 def width(text: str) -> int:
-    """Return how wide a text is at this size in DejaVu Sans, in whole pixels."""
-    return round(sum(_WIDTHS.get(letter, 1300) for letter in text) * FONT_SIZE / 2048)
+    """Return how wide a text is in DejaVu Sans, in whole pixels; Verdana's letters are about as wide."""
+    import matplotlib as mpl  # noqa: PLC0415 - it is loaded where there is a badge to write
+    from matplotlib.ft2font import FT2Font, LoadFlags  # noqa: PLC0415 - the same
+
+    font = FT2Font(f"{mpl.get_data_path()}/fonts/ttf/DejaVuSans.ttf")
+    glyphs = (font.load_glyph(font.get_char_index(ord(letter)), LoadFlags.NO_SCALE) for letter in text)
+    return round(sum(glyph.horiAdvance for glyph in glyphs) * FONT_SIZE / font.units_per_EM)

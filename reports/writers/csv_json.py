@@ -1,9 +1,11 @@
 """CSV and JSON for programs: no character of a text does anything where the file is opened."""
 
 import json
-import math
 import re
 from collections.abc import Iterable, Sequence
+from csv import writer
+from functools import lru_cache
+from io import StringIO
 from typing import Final
 
 import pandas as pd
@@ -24,9 +26,7 @@ DRIFT_COLUMNS: Final = (
     "case", "dtype", "implementation", "against", "step", "difference", "ulps", "not known because",
 )  # fmt: skip
 
-# What a spreadsheet takes for the beginning of a formula.
-FORMULA: Final = ("=", "+", "-", "@")
-
+FORMULA: Final = ("=", "+", "-", "@")  # what a spreadsheet takes for the beginning of a formula
 _BEYOND_ASCII: Final = re.compile(r"[^\x00-\x7e]")
 
 
@@ -36,24 +36,24 @@ def results(rows: Iterable[Row]) -> pd.DataFrame:
 
 
 def _record(row: Row) -> tuple[object, ...]:
-    subject, found = row.subject, row.finding
-    index = str([*found.index]) if found.index else ""
+    subject, finding = row.subject, row.finding
+    index = str([*finding.index]) if finding.index else ""
     numbers: tuple[object, ...] = (
-        found.used, found.error, found.tolerance, found.digits, found.ulps, index,
-        found.claimed, found.derived, row.max_abs_diff, row.max_rel_diff,
+        finding.used, finding.error, finding.tolerance, finding.digits, finding.ulps, index,
+        finding.claimed, finding.derived, row.max_abs_diff, row.max_rel_diff,
     )  # fmt: skip
     if not row.compared:
         numbers = (None,) * len(numbers)
     return (
-        subject.case, subject.adapter, subject.program, subject.dtype, found.step or None, row.steps,
-        found.quantity, str(found.verdict), *numbers, row.conventional, found.reason, found.truth,
+        subject.case, subject.adapter, subject.program, subject.dtype, finding.step or None, row.steps,
+        finding.quantity, str(finding.verdict), *numbers, row.conventional, finding.reason, finding.truth,
         row.explanation, row.expected,
     )  # fmt: skip
 
 
-def drifts(found: Sequence[Drift]) -> pd.DataFrame:
+def drifts(courses: Sequence[Drift]) -> pd.DataFrame:
     """Return one line for each pair and step; where a difference is not known, the reason is given."""
-    lines = [tuple(vars(drift).values()) for drift in found]
+    lines = [tuple(vars(drift).values()) for drift in courses]
     return pd.DataFrame(lines, columns=list(DRIFT_COLUMNS), dtype=object)
 
 
@@ -63,23 +63,18 @@ def csv(frame: pd.DataFrame) -> str:
     Text that a spreadsheet would take for a formula has an apostrophe before it, and what cannot be printed
     is written as an escape.
     """
-    return str(frame.apply(_column).to_csv(index=False, lineterminator="\n"))
+    file = StringIO()
+    lines = writer(file, lineterminator="\n")
+    lines.writerow(frame.columns)
+    columns = ([_text(cell) if isinstance(cell, str) else cell for cell in frame[name]] for name in frame)
+    lines.writerows(zip(*columns, strict=True))
+    return file.getvalue()
 
 
-def _column(column: pd.Series) -> pd.Series:
-    """Return a column as it is written; numbers without NaN are written as they are."""
-    if column.dtype.kind in "biu" or (column.dtype.kind == "f" and column.notna().all()):
-        return column
-    return column.astype(object).map(_cell)
-
-
-def _cell(value: object) -> object:
-    if isinstance(value, float) and math.isnan(value):
-        return "nan"
-    if not isinstance(value, str):
-        return value
-    text = printable(value)
-    return f"'{text}" if text.startswith(FORMULA) else text
+@lru_cache(10_000)
+def _text(text: str) -> str:
+    plain = printable(text)
+    return f"'{plain}" if plain.startswith(FORMULA) else plain
 
 
 def to_json(value: object) -> str:

@@ -6,19 +6,19 @@ What LaTeX would read as a command is escaped, and mathematics is written as suc
 
 import math
 import re
+import tomllib
 import unicodedata
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 import pandas as pd
 
 from cases.errors import printable
 from reference import parts
-from reference.parts import FailedPart
-from reports.notation import Notation
-from reports.report import Report
-from reports.report_tables import Table
+from reports.report import Report, Table
+from reports.worked_example import Notation
 
 HEAD: Final = """% Made by {command}, {made}.
 % In the preamble: \\usepackage{{array,booktabs,longtable}}
@@ -32,60 +32,13 @@ WIDTHS: Final = {
 
 # The columns that name quantities, which are set as mathematics.
 QUANTITIES: Final = ("quantity", "first at", "element")
-
-# A column that a paper has no room for: the case's own reason says as much.
-LEFT_OUT: Final = "explanation"
-
+LEFT_OUT: Final = "explanation"  # a column that a paper has no room for: the case's own reason says as much
 MATRICES: Final = Notation(0, scalar=False)
-
 _SYMBOLS: Final = re.compile(r"[∂LσWwbzaŷxy'()/₀-₉\u0302]+")
 
-# What LaTeX reads as a command, or prints as something else.
-MARKS: Final = {
-    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "_": r"\_",
-    "%": r"\%", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}",
-    ">": r"\textgreater{}", "|": r"\textbar{}", '"': "''", "`": r"\textasciigrave{}",
-    "[": "{[}", "]": "{]}", "*": "{*}",  # after the end of a row, \\[ and \\* are commands
-}  # fmt: skip
-
-SIGNS: Final = {
-    "–": "--", "—": "---", "…": r"\ldots{}", "“": "``", "”": "''", "‘": "`{}", "’": "'{}",
-    "«": r"\textless{}\textless{}", "»": r"\textgreater{}\textgreater{}",
-    "ß": r"\ss{}", "æ": r"\ae{}", "Æ": r"\AE{}", "ø": r"\o{}", "Ø": r"\O{}", "œ": r"\oe{}", "ł": r"\l{}",
-    "§": r"\S{}", "©": r"\copyright{}", "\u00a0": "~", "\u202f": r"\,", "\u2009": r"\,",
-    "\u2060": "{}",
-}  # fmt: skip
-
-_LOWER: Final = (
-    "α β γ δ ε ζ η θ ι κ λ μ ν ξ π ρ σ τ υ φ χ ψ ω",
-    (
-        "alpha beta gamma delta varepsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau "
-        "upsilon varphi chi psi omega"
-    ),
-)
-_UPPER: Final = "Γ Δ Θ Λ Ξ Π Σ Φ Ψ Ω", "Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega"
-
-# What stands in mathematics only.
-MATHEMATICS: Final = {
-    **{
-        letter: f"\\{name}"
-        for letters, names in (_LOWER, _UPPER)
-        for letter, name in zip(letters.split(), names.split(), strict=True)
-    },
-    "−": "-", "×": r"\times", "·": r"\cdot", "±": r"\pm", "÷": r"\div", "⊙": r"\odot", "⊗": r"\otimes",
-    "≤": r"\le", "≥": r"\ge", "≠": r"\ne", "≈": r"\approx", "≡": r"\equiv", "∝": r"\propto", "∞": r"\infty",
-    "→": r"\to", "←": r"\leftarrow", "⇒": r"\Rightarrow", "⇔": r"\Leftrightarrow", "∈": r"\in",
-    "∂": r"\partial", "∇": r"\nabla", "∑": r"\sum", "∏": r"\prod", "∫": r"\int", "√": r"\surd",
-    "∥": r"\parallel", "‖": r"\|",
-    "½": r"\frac{1}{2}", "¼": r"\frac{1}{4}", "¾": r"\frac{3}{4}",
-    "µ": r"\mu", "ϵ": r"\epsilon", "°": r"^{\circ}",
-    "⌊": r"\lfloor", "⌋": r"\rfloor", "⌈": r"\lceil", "⌉": r"\rceil", "⟨": r"\langle", "⟩": r"\rangle",
-}  # fmt: skip
-
-ACCENTS: Final = {
-    "\u0300": r"\`", "\u0301": r"\'", "\u0302": r"\^", "\u0303": r"\~", "\u0304": r"\=", "\u0306": r"\u",
-    "\u0307": r"\.", "\u0308": r"\"", "\u030a": r"\r", "\u030b": r"\H", "\u030c": r"\v", "\u0327": r"\c",
-}  # fmt: skip
+# Signs as LaTeX writes them: such as it reads as a command, others of text, of mathematics only, and accents.
+_SIGNS: Final = tomllib.loads(Path(__file__).with_name("latex_signs.toml").read_text(encoding="utf-8"))
+MARKS, SIGNS, MATHEMATICS, ACCENTS = (_SIGNS[name] for name in ("MARKS", "SIGNS", "MATHEMATICS", "ACCENTS"))
 
 _RAISED: Final = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ⁿⁱᵀᵗᶻˣʸ", "0123456789+-()niTtzxy")
 _LOWERED: Final = str.maketrans("₀₁₂₃₄₅₆₇₈₉₊₋₍₎ₐₑᵢⱼₖₙₓ", "0123456789+-()aeijknx")
@@ -108,11 +61,9 @@ def tables(report: Report) -> str:
 
 def _tables(report: Report) -> Iterator[str]:
     """Give the tables; in the place of one that fails is a line with the reason."""
-    for one in report.tables:
-        if "latex" in one.also_in:
-            text = parts.tried(f"“{one.heading}”", _table, one)
-            if text:
-                yield f"{escape(str(text))}\n" if isinstance(text, FailedPart) else text
+    for one in (table for table in report.tables if "latex" in table.also_in):
+        if text := parts.tried(f"“{one.heading}”", _table, one):
+            yield f"{escape(str(text))}\n" if isinstance(text, parts.FailedPart) else text
 
 
 def _table(of: Table) -> str:
@@ -128,16 +79,9 @@ def _table(of: Table) -> str:
 def table(
     frame: pd.DataFrame, caption: str, label: str, about: str = "", notation: Notation = MATRICES
 ) -> str:
-    """Return a frame as a `longtable` in small type, with everything in it escaped.
+    """Return a frame as a `longtable` in small type below what it is `about`, with everything in it escaped.
 
-    Parameters
-    ----------
-    caption
-        As text.
-    label
-        Written after `tab:`, with a hyphen for each sign that a label had better not have.
-    about
-        What is set before it, as text.
+    The label is written after `tab:`, with a hyphen for each sign that a label had better not have.
     """
     cells = frame.reset_index(drop=True).astype(object)
     for name in cells.columns:
@@ -212,7 +156,6 @@ def _run(piece: re.Match[str]) -> str:
 
 
 def _sign(sign: str) -> str:
-    """Return one sign; an accented letter as the letter beneath its accent."""
     if sign in MATHEMATICS:
         return _math(MATHEMATICS[sign])
     command = MARKS.get(sign) or SIGNS.get(sign)

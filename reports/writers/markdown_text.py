@@ -1,8 +1,9 @@
 """Markdown as GitHub reads it: tables, text that is not read as Markdown, sections that may be cut short."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Final
 
 import pandas as pd
@@ -17,21 +18,11 @@ _MARKS: Final = str.maketrans(
 # Text that would open a heading, a quotation, a list or a rule at the start of a line.
 _OPENING: Final = re.compile(r"(\d{0,9})([-+=#>.)].*)", re.DOTALL)
 
-# Bytes that are kept for naming the sections that are left out.
-OMITTED_BYTES: Final = 5_000
-
-# Bytes that are kept in a section for saying how much of it is left out.
-NOTE_BYTES: Final = 300
-
-# More sections that are left out are counted, and not named.
-MAX_NAMED: Final = 5
-
-# Characters of such a name.
-MAX_NAME: Final = 50
-
-# A text of more characters is shortened, where it is no line that could be left out.
-MAX_TEXT: Final = 500
-
+OMITTED_BYTES: Final = 5_000  # bytes that are kept for naming the sections that are left out
+NOTE_BYTES: Final = 300  # bytes that are kept in a section for saying how much of it is left out
+MAX_NAMED: Final = 5  # more sections that are left out are counted, and not named
+MAX_NAME: Final = 50  # characters of such a name
+MAX_TEXT: Final = 500  # a text of more characters is shortened, where it is no line that could be left out
 ELSEWHERE: Final = "The report's other files hold everything."
 
 
@@ -71,18 +62,8 @@ def _row(values: Iterable[object]) -> str:
 class Section:
     """A part of a text: a heading, something about it, and lines of which the last may be left out.
 
-    Attributes
-    ----------
-    title, about
-        The heading as text, the rest as Markdown.
-    head
-        The lines before the others: a table's first two.
-    lines
-        The worst first.
-    failing
-        How many of the lines are failures: they are the first. None where that is no question.
-    level
-        Of the heading.
+    All but the title is Markdown. `head` stands before the lines, as a table's first two; of `lines` the
+    worst are first, and the first `failing` of them are failures; None where that is no question.
     """
 
     title: str
@@ -97,8 +78,9 @@ class Section:
         whole = self._text(self.lines)
         if size(whole) <= limit:
             return whole
-        kept = tuple(_first(self.lines, limit - size(self._text(())) - NOTE_BYTES))
-        return f"{self._text(kept)}\n\n{self._left_out(len(kept))}" if kept else ""
+        room = limit - size(self._text(())) - NOTE_BYTES
+        kept = sum(total <= room for total in accumulate(map(size, self.lines)))
+        return f"{self._text(self.lines[:kept])}\n\n{self._left_out(kept)}" if kept else ""
 
     def _text(self, lines: tuple[str, ...]) -> str:
         block = "\n".join((*self.head, *lines))
@@ -108,43 +90,28 @@ class Section:
         note = f"{len(self.lines) - kept:,} more lines are left out here for their size"
         if self.failing is not None:
             failing = max(self.failing - kept, 0)
-            note += f", of which {failing:,} tell of a failure" if failing else ", and none of them fails"
+            note += f", of which {failing:,} are failures" if failing else ", and none of them fails"
         return f"**{note}.** {ELSEWHERE}"
 
 
 def fitted(head: str, sections: Iterable[Section], tail: str, limit: int) -> str:
     """Return all parts in at most `limit` bytes; a section may take half of what those before it leave.
 
-    Parameters
-    ----------
-    head, tail
-        Always written; with `OMITTED_BYTES` they must have fewer bytes than the limit.
+    `head` and `tail` are always written; with `OMITTED_BYTES` they must have fewer bytes than the limit.
     """
     left = limit - size(head) - size(tail) - OMITTED_BYTES
     texts, omitted = [head], []
     for section in sections:
-        text = section.within(left // 2)
-        if text:
+        if text := section.within(left // 2):
             texts.append(text)
             left -= size(text)
         else:
             omitted.append(section.title)
-    return "\n\n".join((*texts, *_omitted(omitted), tail)) + "\n"
-
-
-def _first(lines: Iterable[str], limit: int) -> Iterator[str]:
-    for line in lines:
-        limit -= size(line)
-        if limit < 0:
-            return
-        yield line
-
-
-def _omitted(titles: list[str]) -> Iterator[str]:
-    if titles:
-        named = ", ".join(escape(shortened(title, MAX_NAME)) for title in titles[:MAX_NAMED])
-        more = f" and {len(titles) - MAX_NAMED:,} more" if len(titles) > MAX_NAMED else ""
-        yield f"**Left out here for their size: {named}{more}.** {ELSEWHERE}"
+    if omitted:
+        named = ", ".join(escape(shortened(title, MAX_NAME)) for title in omitted[:MAX_NAMED])
+        more = f" and {len(omitted) - MAX_NAMED:,} more" if len(omitted) > MAX_NAMED else ""
+        texts.append(f"**Left out here for their size: {named}{more}.** {ELSEWHERE}")
+    return "\n\n".join((*texts, tail)) + "\n"
 
 
 def shortened(text: str, longest: int = MAX_TEXT) -> str:
@@ -152,5 +119,5 @@ def shortened(text: str, longest: int = MAX_TEXT) -> str:
 
 
 def size(text: str) -> int:
-    """Return a text's size in UTF-8 with the empty line after it, in bytes."""
+    """Return a text's size in bytes, with the empty line after it."""
     return len(text.encode()) + 2

@@ -1,15 +1,14 @@
-"""Publishing files together: whoever looks into the folder sees all of one build, or all of the last one.
+"""Publishing files together: the folder always shows all files of one build.
 
-The files of a build lie in a hidden folder of their own, `.report-…`. The visible names are links through one
-link, `.report`, to the build that is current: `index.html` → `.report/index.html` → `.report-…/index.html`. A
-build is published by putting a new `.report` in the place of the old one, which POSIX does in one step. So a
-build that is killed, before that step or after it, leaves the files of one build; the next one clears away
-what it left. Two builds into one folder wait for each other: the second finds a lock until the first is done,
-or has died.
+The files of a build lie in a hidden folder, `.report-…`. The visible names are links through one link,
+`.report`, to the build that is current: `index.html` → `.report/index.html` → `.report-…/index.html`. A build
+is published by putting a new `.report` in the place of the old one, which POSIX does in one step, so a build
+that is killed at any time leaves the files of one build; the next one clears away what it left. Of two builds
+into one folder the second finds a lock until the first is done, or has died.
 
 Where a file system has no links (FAT, Windows without the right to make them) the files are moved one by one,
 each whole; a build that is killed between two of them then leaves files of both. Where there are no locks
-(Windows), two builds at once are told apart by their folders' names, and the later one stays.
+(Windows), two builds at once differ by their folders' names, and the later one stays.
 """
 
 import os
@@ -31,18 +30,10 @@ LOCK = ".lock"
 def publish(
     texts: Mapping[str, str], folder: Path, kind: str = "report", others: Collection[str] = ()
 ) -> None:
-    """Put files into a folder, all at once; what else lies there stays as it is.
+    """Put files into a folder, all at once, which is made if it is not there; what else lies there stays.
 
-    Parameters
-    ----------
-    texts
-        The files' texts by name.
-    folder
-        Made if it is not there.
-    kind
-        What they are together. Files that an earlier build of this kind put there, and this one does not, go.
-    others
-        Further names of this kind: such files go too where they are no links.
+    Files that an earlier build of this `kind` put there, and this one does not, go; those named by `others`
+    go too where they are no links.
 
     Raises
     ------
@@ -53,25 +44,33 @@ def publish(
     with _locked(folder):
         current = folder / f".{kind}"
         _clear(current)
-        build = current.with_name(f"{current.name}-{uuid4().hex[:12]}")
+        build = _unique(current)
         try:
             _write(texts, build)
             if _has_links(build):
-                plain = [name for name in others if _is_plain(current.with_name(name))]
-                _adopt((*texts, *plain), current)
-                _link((*texts, *plain), current)
-                _replace_by_link(current, build.name)
+                names = (*texts, *(name for name in others if _is_plain(folder / name)))
+                _adopt(names, current)
+                for name in names:
+                    if not _leads_through(current, folder / name):
+                        _replace_by_link(folder / name, f"{current.name}/{name}", current)
+                _replace_by_link(current, build.name, current)
             else:
-                _move(texts, build)
-                _remove(others, folder)
+                for name in texts:
+                    (build / name).replace(folder / name)
+                for name in others:
+                    (folder / name).unlink(missing_ok=True)
         finally:
             _clear(current)
         _synchronize(folder)
 
 
+def _unique(current: Path) -> Path:
+    return current.with_name(f"{current.name}-{uuid4().hex[:12]}")
+
+
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Wait until nobody else publishes here; the system lets go of the lock of whoever has died."""
+    """Wait until nobody else publishes here; the system lets go of the lock of a process that has died."""
     with (folder / LOCK).open("a", encoding="utf-8") as lock:
         if fcntl is not None:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -107,29 +106,20 @@ def _write(texts: Mapping[str, str], build: Path) -> None:
 def _adopt(names: Iterable[str], current: Path) -> None:
     """Make a build of the files that an older version of the suite left, so that they too go all at once."""
     there = [path for path in map(current.with_name, names) if _is_plain(path)]
-    if not there or current.is_symlink():
-        return
-    adopted = current.with_name(f"{current.name}-{uuid4().hex[:12]}")
-    adopted.mkdir()
-    for path in there:
-        shutil.copy2(path, adopted)
-    _replace_by_link(current, adopted.name)
+    if there and not current.is_symlink():
+        adopted = _unique(current)
+        adopted.mkdir()
+        for path in there:
+            shutil.copy2(path, adopted)
+        _replace_by_link(current, adopted.name, current)
 
 
 def _is_plain(path: Path) -> bool:
     return path.is_file() and not path.is_symlink()
 
 
-def _link(names: Iterable[str], current: Path) -> None:
-    """Make each visible name a link into the current build, whichever that is."""
-    for name in names:
-        path = current.with_name(name)
-        if not _leads_through(current, path):
-            _replace_by_link(path, f"{current.name}/{name}", current)
-
-
-def _replace_by_link(path: Path, target: str, current: Path | None = None) -> None:
-    new = path.with_name(f"{(current or path).name}-{uuid4().hex[:12]}")
+def _replace_by_link(path: Path, target: str, current: Path) -> None:
+    new = _unique(current)
     new.symlink_to(target)
     new.replace(path)
 
@@ -142,16 +132,6 @@ def _has_links(build: Path) -> bool:
         return False
     probe.unlink()
     return True
-
-
-def _move(names: Iterable[str], build: Path) -> None:
-    for name in names:
-        (build / name).replace(build.parent / name)
-
-
-def _remove(names: Iterable[str], folder: Path) -> None:
-    for name in names:
-        (folder / name).unlink(missing_ok=True)
 
 
 def _synchronize(folder: Path) -> None:

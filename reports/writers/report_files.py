@@ -7,7 +7,6 @@ from markupsafe import Markup
 
 from cases.errors import printable
 from reference import parts
-from reference.parts import FailedPart
 from reports import page, results_file
 from reports.report import Report
 from reports.writers import badge, chosen, csv_json, latex, summary_md
@@ -36,24 +35,20 @@ def _texts(report: Report, writers: Mapping[str, Callable[[Report], str]]) -> di
     """Return the files' texts: in the place of one that fails, if people read it, the bare conclusion."""
     made = {name: parts.tried(name, text, report) for name, text in writers.items()}
     return {
-        name: BARE[name](report) if isinstance(text, FailedPart) else text
+        name: BARE[name](report) if isinstance(text, parts.FailedPart) else text
         for name, text in made.items()
-        if name in BARE or not isinstance(text, FailedPart)
+        if name in BARE or not isinstance(text, parts.FailedPart)
     }
+
+
+def _bare(report: Report) -> tuple[str, ...]:
+    return tuple(map(printable, (*report.conclusion.lines, parts.counted(report.failed))))
 
 
 def _bare_page(report: Report) -> str:
     lines = Markup("\n").join(Markup("<p>{}</p>").format(line) for line in _bare(report))
     head = '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>Report</title>\n'
     return f"{head}{lines}\n</html>\n"
-
-
-def _bare_summary(report: Report) -> str:
-    return "\n".join(map(item, _bare(report))) + "\n"
-
-
-def _bare(report: Report) -> tuple[str, ...]:
-    return tuple(map(printable, (*report.conclusion.lines, parts.counted(report.failed))))
 
 
 # The files of a report, each of the format that its name ends in (`reports.writers.FORMATS`).
@@ -68,4 +63,7 @@ WRITERS: dict[str, Callable[[Report], str]] = {
 }
 
 # The files that people read, which name what failed; each with what is written if it fails itself.
-BARE: dict[str, Callable[[Report], str]] = {"summary.md": _bare_summary, "index.html": _bare_page}
+BARE: dict[str, Callable[[Report], str]] = {
+    "summary.md": lambda report: "".join(f"{item(line)}\n" for line in _bare(report)),
+    "index.html": _bare_page,
+}

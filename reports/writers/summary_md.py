@@ -12,12 +12,9 @@ from pathlib import Path
 from typing import Final
 
 from reference import parts
-from reference.parts import FailedPart
-from reports import regression_text
-from reports.detection import detection_tables as detection
-from reports.outcome import Cell, Outcome, badness, failures
-from reports.report import Report
-from reports.report_tables import Table
+from reports import detection, regression_text
+from reports.outcome import Cell, Outcome, badness
+from reports.report import Report, Table
 from reports.writers.markdown_text import (
     Section,
     code,
@@ -29,35 +26,25 @@ from reports.writers.markdown_text import (
     table_rows,
 )
 
-# Bytes; what is less than 1 MiB is left to whatever else a workflow's step may say.
-LIMIT: Final = 1_000_000
-
-# Characters of a failure or of a command; an exception's words may be a book.
-MAX_LINE: Final = 2_000
-
+LIMIT: Final = 1_000_000  # bytes; what is less than 1 MiB is left to whatever else a workflow's step may say
+MAX_LINE: Final = 2_000  # characters of a failure or of a command; an exception's words may be a book
 VARIABLE: Final = "GITHUB_STEP_SUMMARY"
-
-# Bytes: with less room than this nothing is appended.
-MIN_ROOM: Final = 100_000
-
+MIN_ROOM: Final = 100_000  # bytes: with less room than this nothing is appended
+FAILS, NOT_RUN, FAILED = "What fails", "What did not run", "Parts of this report that failed"
 WORST_FIRST: Final = "What fails stands first, then what is known to differ."
 
 
 def summary(report: Report, limit: int = LIMIT) -> str:
-    """Return the whole of summary.md, in at most `limit` bytes."""
-    return fitted(_head(report), _sections(report), _environment(report), limit)
-
-
-def _head(report: Report) -> str:
     headline = escape(shortened(report.conclusion.headline, MAX_LINE))
-    return f"# Backpropagation: do the frameworks agree?\n\n**{headline}**"
+    head = f"# Backpropagation: do the frameworks agree?\n\n**{headline}**"
+    return fitted(head, _sections(report), _environment(report), limit)
 
 
 def _sections(report: Report) -> Iterator[Section]:
     """Give the sections; in the place of one that fails is its title with the reason."""
     for title, make in _made(report):
         made = parts.tried(f"“{title}”", _all, make)
-        yield from (Section(title, escape(str(made))),) if isinstance(made, FailedPart) else made
+        yield from (Section(title, escape(str(made))),) if isinstance(made, parts.FailedPart) else made
 
 
 def _all(make: Callable[[], Iterable[Section]]) -> tuple[Section, ...]:
@@ -66,10 +53,9 @@ def _all(make: Callable[[], Iterable[Section]]) -> tuple[Section, ...]:
 
 def _made(report: Report) -> Iterator[tuple[str, Callable[[], Iterable[Section]]]]:
     """Give the titles of the sections, each with what makes it: none where there is nothing to say."""
-    yield "What fails", lambda: _failures(report)
-    yield "What did not run", lambda: _lines("What did not run", "", report.conclusion.not_run)
-    failed = "Parts of this report that failed"
-    yield failed, lambda: _lines(failed, "No verdict rests on them.", map(str, report.failed))
+    yield FAILS, lambda: _failures(report)
+    yield NOT_RUN, lambda: _lines(NOT_RUN, report.conclusion.not_run)
+    yield FAILED, lambda: _lines(FAILED, map(str, report.failed), "No verdict rests on them.")
     yield regression_text.TITLE, lambda: regression_text.to_sections(report.changes) if report.changes else ()
     for table in report.tables:
         yield table.heading, partial(_table, table)
@@ -77,15 +63,15 @@ def _made(report: Report) -> Iterator[tuple[str, Callable[[], Iterable[Section]]
 
 
 def _failures(report: Report) -> Iterator[Section]:
-    worst = sorted(failures(report.results.rows), key=badness, reverse=True)
-    for section in _lines("What fails", "", (row.sentence for row in worst)):
-        yield Section(section.title, lines=section.lines, failing=len(section.lines))
+    worst = sorted(report.failures, key=badness, reverse=True)
+    return _lines(FAILS, (row.sentence for row in worst), failing=len(worst))
 
 
-def _lines(title: str, about: str, texts: Iterable[str]) -> Iterator[Section]:
-    lines = tuple(item(shortened(text, MAX_LINE)) for text in texts)
-    if lines:
-        yield Section(title, about, lines=lines)
+def _lines(
+    title: str, texts: Iterable[str], about: str = "", failing: int | None = None
+) -> Iterator[Section]:
+    if lines := tuple(item(shortened(text, MAX_LINE)) for text in texts):
+        yield Section(title, about, lines=lines, failing=failing)
 
 
 def _table(table: Table) -> Iterator[Section]:
@@ -94,23 +80,22 @@ def _table(table: Table) -> Iterator[Section]:
         return
     if table.worst_first:
         ranks = [_rank(line) for line in frame.itertuples(index=False, name=None)]
-        frame = frame.iloc[sorted(range(len(ranks)), key=lambda place: -ranks[place])]
+        frame = frame.iloc[sorted(range(len(ranks)), key=lambda line: -ranks[line])]
         about += f" {WORST_FIRST}" if any(ranks) else ""
         failing = ranks.count(Outcome.DIFFERS.rank)
     yield Section(table.heading, about, table_head(frame), table_rows(frame), failing)
 
 
 def _rank(line: Iterable[object]) -> int:
-    """Return how bad a line is: the rank of its worst cell."""
     return max((value.outcome.rank for value in line if isinstance(value, Cell)), default=0)
 
 
 def _environment(report: Report) -> str:
     made = report.environment
     versions = ", ".join(f"{name} {version}" for name, version in made.versions.items())
-    when = f"{made.made}, run {made.run}"
     others = (f"{name} is {other.asked}: {other.runs_on}" for name, other in made.others.items())
-    lines = (when, f"Python {made.python}, {versions}", *others, made.platform, made.cpu, made.seed)
+    made_with = f"{made.made}, run {made.run}", f"Python {made.python}, {versions}"
+    lines = (*made_with, *others, made.platform, made.cpu, made.seed)
     command = code(shortened(made.command, MAX_LINE))
     return "\n".join(("## How this was made", "", f"- {command}", *(item(shortened(line)) for line in lines)))
 
@@ -123,17 +108,15 @@ def append(report: Report) -> None:
     """
     if not os.environ.get(VARIABLE):
         return
-    path = Path(os.environ[VARIABLE])
+    path, reason = Path(os.environ[VARIABLE]), ""
     try:
         room = LIMIT - (path.stat().st_size if path.exists() else 0)
-        if room < MIN_ROOM:
-            _warn(path, "it has too little room left")
-            return
-        with path.open("a", encoding="utf-8", newline="\n") as file:
-            file.write(summary(report, room - 1) + "\n")
+        if room >= MIN_ROOM:
+            with path.open("a", encoding="utf-8", newline="\n") as file:
+                file.write(summary(report, room - 1) + "\n")
+        else:
+            reason = "it has too little room left"
     except OSError as error:
-        _warn(path, error.strerror or str(error))
-
-
-def _warn(path: Path, reason: str) -> None:
-    print(f"the summary is not appended to {path} (${VARIABLE}): {reason}", file=sys.stderr)
+        reason = error.strerror or str(error)
+    if reason:
+        print(f"the summary is not appended to {path} (${VARIABLE}): {reason}", file=sys.stderr)

@@ -2,10 +2,10 @@
 
 import io
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import ParamSpec
 
 from rich import box
 from rich.console import Console
@@ -15,21 +15,12 @@ from rich.table import Table as RichTable
 from cases import Case
 from cases.errors import printable
 from reference import parts
-from reference.parts import FailedPart
-from reports import regression_text
-from reports.detection import Power
-from reports.detection.detection_tables import TITLE, sentences
+from reports import detection, regression_text
 from reports.environment import Selection
-from reports.report import Report
-from reports.report_tables import Table
+from reports.report import Report, Table
 
-P = ParamSpec("P")
-
-# Columns where the output is no terminal: a log is not folded.
-LOG_COLUMNS = 160
-
-# More lines of one kind than this are left to the report's files.
-MAX_LINES = 20
+LOG_COLUMNS = 160  # columns where the output is no terminal: a log is not folded
+MAX_LINES = 20  # more lines of one kind than this are left to the report's files
 
 
 def console() -> Console:
@@ -43,12 +34,8 @@ def console() -> Console:
 @contextmanager
 def bar(out: Console) -> Iterator[Callable[[str, int, int], None]]:
     """Show a bar, on a terminal only; give the function that moves it: what is next, how much is done."""
-    columns = (
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.description}", markup=False),
-    )
+    text = TextColumn("{task.description}", markup=False)
+    columns = BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), text
     with Progress(*columns, console=out, transient=True, disable=not out.is_terminal) as shown:
         task = shown.add_task("")
         yield lambda what, done, of: shown.update(task, description=what, completed=done, total=of)
@@ -72,26 +59,31 @@ def show(report: Report, folder: Path | None, out: Console) -> None:
     """Print tables with their legends, the conclusion, what failed, and where the report is, if it is."""
     for table in report.tables:
         if "terminal" in table.also_in:
-            _try(f"“{table.heading}”", out, _show_table, table, out)
+            _try(f"“{table.heading}”", out, partial(_show_table, table, out))
             out.print(table.about, end="\n\n")
     _conclusion(report, out)
-    if report.changes is not None:
+    if changes := report.changes:
         out.print("\nSince the last run:")
-        _try(f"“{regression_text.TITLE}”", out, regression_text.show, report.changes, out)
-    if report.power is not None:
-        _try(f"“{TITLE}”", out, _power, report.power, out)
+        _try(f"“{regression_text.TITLE}”", out, lambda: regression_text.show(changes, out))
+    if power := report.power:
+        _try(f"“{detection.TITLE}”", out, lambda: _print(detection.sentences(power), out))
     if failed := parts.counted(report.failed):
-        out.print(printable(failed), soft_wrap=True)
+        _print([failed], out)
     if folder is not None:
         index = folder / "index.html"
         out.print(f"Report: {shown(index if index.exists() else folder.resolve())}", soft_wrap=True)
 
 
-def _try(part: str, out: Console, show: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
+def _try(part: str, out: Console, show: Callable[[], object]) -> None:
     """Print a part or, in its place, why it failed."""
-    failed = parts.tried(part, show, *args, **kwargs)
-    if isinstance(failed, FailedPart):
-        out.print(printable(str(failed)), soft_wrap=True)
+    failed = parts.tried(part, show)
+    if isinstance(failed, parts.FailedPart):
+        _print([str(failed)], out)
+
+
+def _print(lines: Iterable[str], out: Console) -> None:
+    for line in lines:
+        out.print(printable(line), soft_wrap=True)
 
 
 def _show_table(table: Table, out: Console) -> None:
@@ -103,19 +95,12 @@ def _show_table(table: Table, out: Console) -> None:
     out.print(rich)
 
 
-def _power(power: Power, out: Console) -> None:
-    for line in sentences(power):
-        out.print(printable(line), soft_wrap=True)
-
-
 def _conclusion(report: Report, out: Console) -> None:
     conclusion = report.conclusion
-    for line in (conclusion.headline, *_first(conclusion.failures), *conclusion.not_run):
-        out.print(line, soft_wrap=True)
+    _print((conclusion.headline, *_first(conclusion.failures), *conclusion.not_run), out)
     if conclusion.known:
         out.print("\nExpected differences, as their cases say:")
-    for line in (*_first(conclusion.known), *_first(conclusion.no_equivalent)):
-        out.print(line, soft_wrap=True)
+    _print((*_first(conclusion.known), *_first(conclusion.no_equivalent)), out)
 
 
 def shown(path: Path) -> str:

@@ -1,0 +1,227 @@
+"""How far numbers are from the truth: all that were compared, and each activation over a range of z."""
+
+import math
+from collections.abc import Collection
+from functools import partial
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from cases.dtypes import DEFAULT_DTYPES, DTYPES, SIXTEEN_BITS
+from reference.arithmetic import FORMATS
+from reports.plots.canvas import (
+    INK,
+    Scale,
+    Sheet,
+    each_curve,
+    each_part,
+    in_order,
+    looks,
+    power_of_ten,
+    short,
+)
+from reports.plots.plot import Plot, each_line, side_by_side
+from reports.report import Report
+from reports.runs.accuracy import BEYOND, EDGES, UNKNOWN
+
+ABOUT_HISTOGRAM: Final = (
+    "Every number that was compared with certified truth, not only the worst: each against what follows "
+    "exactly from the same program's numbers on the lines above it. Across: the error in units in the "
+    "last place (ulps), left too small, right too large; “0” is exactly right, and within ½ nothing "
+    "nearer can be written. Up: what share of the numbers has such an error; each line across is a "
+    "hundredth of the one above it. A last step at the right, “NaN”, has no distance: what was claimed "
+    "is NaN, or the truth may overflow. Far out are numbers of which rounding leaves little, as a "
+    "saturated unit's derivative, and the expected differences between the frameworks. A program that "
+    "shows nothing inside a step, as “jax plain”, is judged over many lines at once, and so is further "
+    "off."
+)
+
+ABOUT_ACTIVATIONS: Final = (
+    "Across: the input z. Up: how far the activation (left) or its derivative (right) is from certified "
+    "truth, in units in the last place (ulps) of the number format, on a logarithmic scale. Lower is better; "
+    "what is exact, or off by 0.1 or less, stands on the lowest line. Each point is the worst of some six. "
+    "At the dotted line no digit is right: the number was rounded away to 0, which costs little in absolute "
+    "terms where it is nearly 0. What lies higher is drawn at the upper edge, as the slopes at a kink, of "
+    "which frameworks take different ones."
+)
+
+# The ends of the classes that are drawn, from those of `EDGES`, and their words.
+CLASSES: Final = {
+    0.0: "0", 0.25: "¼", 0.5: "½", 1.0: "1", 2.0: "2", 4.0: "4", 16.0: "16", 1024.0: "1024", 2.0**20: "2²⁰",
+}  # fmt: skip
+ENDS: Final = (*CLASSES, math.inf)
+
+# The class of all that is further off; after it on the right comes the one that has no distance.
+OUTSIDE: Final = len(CLASSES)
+
+# The lowest share that is drawn; the outline of an empty class runs below it.
+MIN_SHARE: Final = 1e-6
+UNSEEN: Final = MIN_SHARE / 100
+
+# The kinds in the order of computation; all others are the optimizer's own.
+FORWARD: Final = ("z", "a", "loss", "dL/da", "da/dz", "dL/dz", "dL/dW", "dL/db", "W_new", "b_new")
+OTHERS: Final = "optimizer"
+
+
+def counts(report: Report, dtypes: Collection[str] = DTYPES) -> pd.DataFrame:
+    """Return a line for each class that is drawn and not empty, with its share of all numbers of its kind.
+
+    "class" is 0 for what is exactly right and ±k for an error of more than ENDS[k − 1] ulps and at most
+    ENDS[k]; ±`OUTSIDE` is beyond, and `OUTSIDE` + 1 has no distance.
+    """
+    columns, key = ["dtype", "implementation", "kind", "bin", "count"], ["dtype", "implementation", "kind"]
+    counted = pd.DataFrame(list(map(vars, report.results.accuracy)), columns=columns)
+    counted = counted[counted["dtype"].isin(dtypes)]
+    counted["kind"] = counted["kind"].where(counted["kind"].isin(FORWARD), OTHERS)
+    counted["class"] = [drawn_class(counted_in) for counted_in in counted["bin"]]
+    by = counted.groupby([*key, "class"], sort=False)["count"].sum().reset_index()
+    by["share"] = by["count"] / by.groupby(key, sort=False)["count"].transform("sum")
+    return by
+
+
+def drawn_class(counted: int) -> int:
+    """Return the class that is drawn for one that was counted."""
+    if counted == UNKNOWN:
+        return OUTSIDE + 1
+    if abs(counted) == BEYOND:
+        return int(math.copysign(OUTSIDE, counted))
+    within = next(index for index, end in enumerate(CLASSES) if EDGES[abs(counted)] <= end)
+    return int(math.copysign(within, counted))
+
+
+def class_text(drawn: int) -> str:
+    """Return which errors a class has, in words: "+ ½ to 1 ulps", "− 1 to 2 ulps", "exact"."""
+    if drawn in (0, OUTSIDE + 1):
+        return "exact" if drawn == 0 else "NaN, or the truth may overflow"
+    words, sign = (*CLASSES.values(),), "−" if drawn < 0 else "+"
+    if abs(drawn) == OUTSIDE:
+        return f"{sign} more than {words[-1]}"
+    return f"{sign} {words[abs(drawn) - 1]} to {words[abs(drawn)]} ulps"
+
+
+def tabulate_counts(table: pd.DataFrame) -> pd.DataFrame:
+    """Return how many numbers there are in each class that is not empty, by implementation."""
+    named = table.assign(quantity=table["kind"], error=table["class"].map(class_text))
+    ranks = {"dtype": DTYPES, "kind": (*FORWARD, OTHERS)}
+    ordered = named.sort_values(
+        ["dtype", "kind", "class"],
+        key=lambda column: column.map(ranks[column.name].index) if column.name in ranks else column,
+    )
+    cells = [f"{count:,}" for count in ordered["count"]]
+    return side_by_side(ordered, ("dtype", "quantity", "error"), "implementation", cells)
+
+
+def describe_counts(table: pd.DataFrame) -> str:
+    """Say how many numbers there are, how many are as near as can be, and of how many that is not known."""
+    count, drawn = table["count"], table["class"].abs()
+    total, none = count.sum(), count[drawn > OUTSIDE].sum()
+    nearest, near = (count[drawn <= ENDS.index(ulps)].sum() / total for ulps in (0.5, 2.0))
+    text = (
+        f"Of {total:,} numbers {nearest:.0%} are within half a unit in the last place of the truth, "
+        f"and {near:.0%} within two."
+    )
+    return f"{text} {none:,} are NaN or may have overflowed." if none else text
+
+
+def draw_counts(table: pd.DataFrame) -> Figure:
+    """Draw a panel for each kind and number format, all implementations in each."""
+    kinds = list(in_order(table["kind"], (*FORWARD, OTHERS)))
+    dtypes = list(in_order(table["dtype"], DTYPES))
+    names = list(looks(table["implementation"]))
+    last = OUTSIDE + 1 if (table["class"] > OUTSIDE).any() else OUTSIDE
+    edges = np.arange(-OUTSIDE, last + 2) - 0.5
+    up = Scale(MIN_SHARE, 2, {x: power_of_ten(x) for x in (1e-6, 1e-4, 1e-2, 1)}, is_log=True)
+    sheet = Sheet(len(kinds), dtypes, "error in ulps", "share", height=46, gap=17, names=names, shared=True)
+    for row, column, part in each_part(table, ("kind", kinds), ("dtype", dtypes)):
+        panel = sheet.panel(row, column, _classes(last), up, kinds[row])
+        for _, look, mine in each_curve(part, names):
+            shares = dict(zip(mine["class"], mine["share"], strict=True))
+            steps = [UNSEEN, *(shares.get(drawn, UNSEEN) for drawn in range(-OUTSIDE, last + 1)), UNSEEN]
+            panel.curve(np.repeat(edges, 2), np.repeat(steps, 2)[1:-1], **look.outline)
+    return sheet.figure
+
+
+def _classes(last: int) -> Scale:
+    """Return the scale of the classes, with ticks at the ends of some of them, in ulps."""
+    ends = {2.5: "½", 4.5: "2", 6.5: "16", 8.5: "10⁶"}
+    ticks = {**{-x: f"−{text}" for x, text in ends.items()}, 0.0: "0", **ends}
+    if last > OUTSIDE:  # its text takes the room of its neighbour's
+        ticks = {x: text for x, text in ticks.items() if x < OUTSIDE} | {float(last): "NaN"}
+    return Scale(-OUTSIDE - 0.5, last + 0.5, ticks)
+
+
+def _histogram(name: str, of: str, dtypes: Collection[str]) -> Plot:
+    title = f"How far the numbers are from the truth: {of}"
+    numbers = partial(counts, dtypes=dtypes)
+    return Plot(name, title, ABOUT_HISTOGRAM, numbers, draw_counts, describe_counts, tabulate_counts)
+
+
+HISTOGRAM: Final = _histogram("histogram-float64", "float64 and float32", DEFAULT_DTYPES)
+HISTOGRAM_OF_16_BITS: Final = _histogram("histogram-bfloat16", "bfloat16 and float16", SIXTEEN_BITS)
+
+MIN_ULPS: Final = 0.1  # ulps: the lowest line
+FEW_ULPS: Final = 4  # at most so many ulps everywhere is worth a mention
+
+
+def errors(report: Report) -> pd.DataFrame:
+    """Return a line for each strip of the range, of each implementation's value and derivative."""
+    columns = ["activation", "quantity", "dtype", "implementation", "z", "ulps"]
+    return pd.DataFrame(list(map(vars, report.results.activations)), columns=columns)
+
+
+def tabulate_errors(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the largest error of each curve, and where it is."""
+    size = table["ulps"].fillna(math.inf)
+    curves = ["activation", "quantity", "implementation"]
+    worst = table.loc[size.groupby([table[name] for name in curves], sort=False).idxmax()]
+    cells = (f"{short(line.ulps)} ulps at z = {short(line.z)}" for line in each_line(worst))
+    return side_by_side(worst, ("activation", "quantity", "dtype"), "implementation", cells)
+
+
+def describe_errors(table: pd.DataFrame) -> str:
+    """Name the activations that all compute to within a few ulps, and those of which somebody loses all."""
+    worst = table.assign(ulps=table["ulps"].fillna(math.inf)).groupby(["activation", "quantity"], sort=False)
+    largest = dict(worst["ulps"].max())
+    near = [name for (name, which), ulps in largest.items() if which == "value" and ulps <= FEW_ULPS]
+    gone = [f"{name} ({which})" for (name, which), ulps in largest.items() if ulps >= _lost(table)]
+    whole = (
+        f"Everybody computes {', '.join(near)} to within {FEW_ULPS} units in the last place" if near else ""
+    )
+    none = f"somebody loses every digit somewhere of {', '.join(gone)}" if gone else ""
+    sentence = "; ".join(filter(None, (whole, none))) or "Errors of some digits, none of all"
+    return f"{sentence[0].upper()}{sentence[1:]}."
+
+
+def _lost(table: pd.DataFrame) -> float:
+    """Return the least error in ulps of a number that was rounded away to 0: 2²³ or more in float32."""
+    return 0.5 / FORMATS[str(table["dtype"].iloc[0])].unit_roundoff
+
+
+def draw_errors(table: pd.DataFrame) -> Figure:
+    """Draw for each activation its value and, on its right, its derivative."""
+    functions, names = list(dict.fromkeys(table["activation"])), list(looks(table["implementation"]))
+    which, limit = ("value", "derivative"), _lost(table)
+    up, across = _ulps(10 * limit), Scale(-24, 24, {z: f"{z}".replace("-", "−") for z in range(-24, 25, 8)})
+    sheet = Sheet(len(functions), which, "z", "ulps", height=46, gap=17, names=names, shared=True)
+    for row, column, part in each_part(table, ("activation", functions), ("quantity", which)):
+        panel = sheet.panel(row, column, across, up, functions[row] + "'" * column)
+        panel.curve([-24, 24], [limit, limit], color=INK, linestyle=":", linewidth=0.8)
+        if part.empty:
+            panel.write(0, math.sqrt(up.low * up.high), "shown by nobody", ha="center", va="center")
+        for index, look, mine in each_curve(part, names):
+            ulps = np.nan_to_num(mine["ulps"], nan=math.inf).clip(up.low, up.high)
+            panel.curve(mine["z"], ulps, cut=False, **look.curve, markevery=(3 * index, 9))
+    return sheet.figure
+
+
+def _ulps(top: float) -> Scale:
+    double = 1e12  # only the ulps of float64 reach further
+    ticks = (MIN_ULPS, 10, 1e3, 1e5, 1e7) if top < double else (MIN_ULPS, 1e3, 1e7, 1e11, 1e15)
+    return Scale(MIN_ULPS, top, {tick: power_of_ten(tick) for tick in ticks}, is_log=True)
+
+
+TITLE: Final = "The activations and their derivatives against the truth"
+FUNCTIONS: Final = errors, draw_errors, describe_errors, tabulate_errors
+ACTIVATIONS: Final = Plot("activations", TITLE, ABOUT_ACTIVATIONS, *FUNCTIONS)
