@@ -16,8 +16,8 @@ from markupsafe import Markup, escape
 from numpy.typing import NDArray
 
 from cases import Case, Problem, names
-from cases.published_values import PublishedStep
-from cases.update_rules import SYMBOLS
+from cases.case import PublishedStep
+from cases.catalog import SYMBOLS
 from reference import Line, Verdict, evaluate, tape, training_steps
 from reference.training import initial_values
 from reports.outcome import verdict

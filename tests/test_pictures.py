@@ -19,8 +19,7 @@ from adapters import find_adapters
 from cases import load_case
 from reference import Verdict
 from reports.conclusion import Conclusion
-from reports.detection import Alarm, Answer, MistakeResult, Power
-from reports.detection.answers import ASSERT_CLOSE, GRADCHECK, OURS, SUITE, TOOLS
+from reports.detection import ASSERT_CLOSE, GRADCHECK, OURS, SUITE, TOOLS, Alarm, Answer, MistakeResult, Power
 from reports.detection.detection_tables import ALARMS
 from reports.environment import Selection, describe
 from reports.plots import PLOTS, accuracy_plots, canvas, heat_map, pictures

@@ -12,9 +12,9 @@ from cases import SHIPPED, load_case, load_cases
 from reference import tape
 from reports import environment
 from reports.environment import Selection
-from reports.notation import Notation, with_powers
 from reports.report import put_together
 from reports.runs import runner
+from reports.worked_example import Notation, with_powers
 from reports.worked_example import walk as walk_of
 
 # Formulas, numbers put in and printed numbers are the document's own, but for ∂L/∂a₁, which it has within

@@ -13,7 +13,8 @@ from markupsafe import Markup
 
 from cases import Case
 from reference import parts
-from reports import detection, regression_text, report, worked_example
+from reports import regression_text, report, worked_example
+from reports.detection import detection_tables as detection
 from reports.outcome import by_case, group_by
 from reports.page.method import anatomy
 from reports.page.rendering import anchor, templates

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from cases.dtypes import DEFAULT_DTYPES, DTYPES, SIXTEEN_BITS
+from cases.protocol import DEFAULT_DTYPES, DTYPES, SIXTEEN_BITS
 from reference.arithmetic import FORMATS
 from reports.plots.canvas import (
     INK,

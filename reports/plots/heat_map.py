@@ -8,7 +8,7 @@ from typing import Final
 import pandas as pd
 from matplotlib.figure import Figure
 
-from cases.dtypes import DTYPES, SIXTEEN_BITS
+from cases.protocol import DTYPES, SIXTEEN_BITS
 from reports.outcome import Cell, Outcome, group_by
 from reports.plots.canvas import INK, NEWS, TINT, WIDTH, Canvas, fitted, in_order, short
 from reports.plots.plot import Plot, each_line, side_by_side

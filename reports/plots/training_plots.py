@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from cases.dtypes import DTYPES
+from cases.protocol import DTYPES
 from reports.plots.canvas import REACH, Scale, Sheet, each_curve, each_part, in_order, looks, short, tens
 from reports.plots.plot import Plot, each_line, side_by_side
 from reports.report import Report

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Final
 
 from reference import parts
-from reports import detection, regression_text
+from reports import regression_text
+from reports.detection import detection_tables as detection
 from reports.outcome import Cell, Outcome, badness
 from reports.report import Report, Table
 from reports.writers.markdown_text import (

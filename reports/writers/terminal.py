@@ -15,7 +15,8 @@ from rich.table import Table as RichTable
 from cases import Case
 from cases.errors import printable
 from reference import parts
-from reports import detection, regression_text
+from reports import regression_text
+from reports.detection import detection_tables as detection
 from reports.environment import Selection
 from reports.report import Report, Table
 
