@@ -115,6 +115,7 @@ def make(wanted: Wanted, command: str) -> int:
 
 
 def _make(wanted: Wanted, command: str) -> int:
+    parallel.collect_seldom()
     # Read first: this report may replace it.
     baseline = results_file.read(wanted.baseline) if wanted.baseline else None
     out = terminal.console()
@@ -191,6 +192,8 @@ def select(wanted: Wanted) -> Selection:
     selection = Selection(_cases(wanted), (), wanted.dtypes)
     if not selection.runs:
         raise UsageError(f"none of the selected cases runs in {' or '.join(wanted.dtypes)}")
+    if parallel.is_worth_it(selection, wanted.workers):
+        parallel.load_ahead(wanted.adapters)
     adapters = wanted.adapters.load(lambda name: supervision.note(Activity(name)))
     supervision.note(None)
     return replace(selection, adapters=adapters)

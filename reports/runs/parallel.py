@@ -3,6 +3,7 @@
 A program that ended a process is isolated, named, and fails.
 """
 
+import gc
 import multiprocessing
 import signal
 import sys
@@ -10,13 +11,14 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
+from multiprocessing import forkserver
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final, TypeAlias
 
 from adapters import Choice
-from adapters.registry import third_party
+from adapters.registry import known_adapters, third_party
 from cases import case_of, errors
 from cases.errors import printable
 from cases.verdict import Verdict
@@ -35,6 +37,29 @@ ENOUGH: Final = 48
 # What a task is known by that measures the activations' errors; the others are the names of cases.
 ACTIVATIONS: Final = ""
 
+# New objects after which the garbage collector looks: a run makes millions, and hardly any in cycles.
+OBJECTS_BETWEEN_COLLECTIONS: Final = 50_000
+
+# One server loads the frameworks once; each process of a pool is forked from it.
+_can_fork = "forkserver" in multiprocessing.get_all_start_methods()
+_context = multiprocessing.get_context("forkserver" if _can_fork else "spawn")
+
+
+def is_worth_it(selection: Selection, workers: int) -> bool:
+    """Whether there is enough to do for several processes."""
+    return workers > 1 and len(selection.runs) >= ENOUGH
+
+
+def load_ahead(choice: Choice) -> None:
+    """Load what the processes of a pool need in their server, while this process loads its own."""
+    if _can_fork:
+        locations = [] if choice.limits else map(known_adapters().get, choice.names)
+        modules = [location.partition(":")[0] for location in locations if location]
+        # PyTorch loads this with its first optimizer, which takes a second.
+        modules += ["torch._dynamo"] if "adapters.torch_autograd" in modules else []
+        multiprocessing.set_forkserver_preload([__name__, *modules])
+        forkserver.ensure_running()
+
 
 def run_all(selection: Selection, choice: Choice, workers: int, watch: Watch) -> Results:
     """Run and judge everything, and measure the activations, in several processes if there is enough to do.
@@ -42,23 +67,21 @@ def run_all(selection: Selection, choice: Choice, workers: int, watch: Watch) ->
     Where a program ends one of them, what is left begins again, with that program in a process of its own.
     Where something else ends one, what is left is done in this one.
     """
-    if workers == 1 or len(selection.runs) < ENOUGH:
+    if not is_worth_it(selection, workers):
         return joined([run(selection, watch), measured(selection)])
-    found: dict[str, Results] = {}
+    done: dict[str, Results] = {}
     seen: list[EarlyEnd] = []
 
     def take(name: str, results: Results) -> None:
-        found[name] = results
+        done[name] = results
         for case, dtype in selection.runs:
             if case.name == name:
                 watch(case, dtype, 0)
                 watch(case, dtype, case.steps)
 
-    every = {
-        ACTIVATIONS: selection,
-        **{case.name: replace(selection, cases=(case,)) for case in selection.cases},
-    }
-    while left := {name: task for name, task in every.items() if name not in found}:
+    each = {case.name: replace(selection, cases=(case,)) for case in selection.cases}
+    every = {ACTIVATIONS: selection, **each}
+    while left := {name: task for name, task in every.items() if name not in done}:
         try:
             _run_in_pool(left, choice, workers, take)
         except _BrokenError as broken:
@@ -68,9 +91,9 @@ def run_all(selection: Selection, choice: Choice, workers: int, watch: Watch) ->
                 print(begins_again(early_end, "What is left"), file=sys.stderr)
             if choice.apart == before:  # nothing more can be isolated
                 adapters = choice.load()
-                for name in left.keys() - found.keys():
-                    found[name] = _task(name, replace(left[name], adapters=adapters), watch)
-    return with_ended(joined([found[name] for name in every]), selection, seen)
+                for name in left.keys() - done.keys():
+                    done[name] = _task(name, replace(left[name], adapters=adapters), watch)
+    return with_ended(joined([done[name] for name in every]), selection, seen)
 
 
 def measured(selection: Selection) -> Results:
@@ -91,9 +114,7 @@ class _BrokenError(Exception):
 def _run_in_pool(
     tasks: Mapping[str, Selection], choice: Choice, workers: int, take: Callable[[str, Results], None]
 ) -> None:
-    """Give the results of each task to `take` as soon as they are there.
-
-    The longest go first, so that no process is left with one at the end.
+    """Give the results of each task to `take` as soon as they are there, the longest tasks first.
 
     Raises
     ------
@@ -103,8 +124,7 @@ def _run_in_pool(
     longest = sorted(tasks, key=lambda name: _steps(name, tasks[name]), reverse=True)
     processes: list[BaseProcess] = []
     with TemporaryDirectory(ignore_cleanup_errors=True) as notes:
-        how = multiprocessing.get_context("spawn"), supervision.keep_note_in, (Path(notes),)
-        pool = ProcessPoolExecutor(workers, *how)
+        pool = ProcessPoolExecutor(workers, _context, _begin, (Path(notes),))
         try:
             futures = {pool.submit(_run, *_sent(name, tasks[name]), choice): name for name in longest}
             processes = multiprocessing.active_children()
@@ -119,6 +139,18 @@ def _run_in_pool(
             raise
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _begin(notes: Path) -> None:
+    """Begin a process of the pool."""
+    supervision.keep_note_in(notes)
+    collect_seldom()
+
+
+def collect_seldom() -> None:
+    """Have the garbage collector leave alone what is loaded, and look seldom at what is new."""
+    gc.freeze()
+    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
 
 
 def _steps(name: str, task: Selection) -> int:
