@@ -9,9 +9,9 @@ import pandas as pd
 from reference import parts
 from reference.parts import FailedPart
 from reports import report_tables
-from reports.conclusion import Conclusion, conclude
 from reports.detection import Power
 from reports.environment import Environment, Selection
+from reports.outcome import Conclusion, conclude
 from reports.regression import Changes
 from reports.report_tables import Table
 from reports.results_file import SavedRun, saved_run

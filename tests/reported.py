@@ -9,9 +9,8 @@ import pandas as pd
 
 from reference import Finding, Subject, Verdict
 from reports import environment, report_tables
-from reports.conclusion import Conclusion
 from reports.environment import Selection
-from reports.outcome import expected_differences
+from reports.outcome import Conclusion, expected_differences
 from reports.report_tables import Table
 from reports.runs.rows import Results, Row
 

@@ -14,8 +14,8 @@ from cases import load_case
 from reference import Verdict, training_steps
 from reports import results_file
 from reports.build import main
-from reports.conclusion import conclude
 from reports.environment import Selection
+from reports.outcome import conclude
 from reports.runs.rows import Results
 from reports.runs.runner import run_case
 from reports.writers import csv_json, report_files

@@ -10,8 +10,7 @@ import pandas as pd
 from cases import Case
 from reference import parts, tape
 from reference.parts import FailedPart
-from reports.conclusion import plural
-from reports.outcome import NOTHING, Cell, LineCell, Outcome, at_step, badness, by_case, group_by
+from reports.outcome import NOTHING, Cell, LineCell, Outcome, at_step, badness, by_case, group_by, plural
 from reports.page.rendering import case_anchor
 from reports.page.tape_table import TapeTable, tape_table
 from reports.report import Report

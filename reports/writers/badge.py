@@ -5,8 +5,7 @@ from typing import Final
 from markupsafe import escape
 
 from cases.errors import printable
-from reports.conclusion import plural
-from reports.outcome import Outcome, failures, outcome
+from reports.outcome import Outcome, failures, outcome, plural
 from reports.report import Report
 from reports.writers.markdown_text import shortened
 
