@@ -71,7 +71,7 @@ class Environment:
     versions: dict[str, str]
     platform: str
     cpu: str
-    seed: str = SEED
+    seed: str = ""
     others: dict[str, Other] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
 
@@ -88,6 +88,7 @@ def describe(
         versions={package: _version(package) for package in PACKAGES},
         platform=platform.platform(),
         cpu=_cpu(),
+        seed=SEED,
         others={
             one.name: Other(one.asked or one.name, one.runs_on)
             for one in adapters
@@ -99,7 +100,7 @@ def describe(
 
 def undescribed(command: str) -> Environment:
     """Return what is known of a report whose machine cannot be described."""
-    return Environment(uuid4().hex[:12], command, NOT_KNOWN, NOT_KNOWN, {}, NOT_KNOWN, NOT_KNOWN)
+    return Environment(uuid4().hex[:12], command, NOT_KNOWN, NOT_KNOWN, {}, NOT_KNOWN, NOT_KNOWN, SEED)
 
 
 def _version(package: str) -> str:

@@ -1,4 +1,4 @@
-"""How comparisons come out: `Outcome` of a row, `Cell` of the rows of a table's cell, `Conclusion` of a run."""
+"""How comparisons come out: `Outcome` of a row, `Cell` of a table's rows, `Conclusion` of a whole run."""
 
 import math
 from collections import Counter
