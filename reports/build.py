@@ -50,9 +50,9 @@ def _build(
 
         if parent is not None:
             end_with_parent(parent, with_thread=sys.platform == "linux")
-        from reports.build_report import make, wanted_by  # noqa: PLC0415 - so that --help answers at once
+        from reports.build_report import Wanted, make  # noqa: PLC0415 - so that --help answers at once
 
-        return make(wanted_by(options, ended), shlex.join(["python", "-m", "reports.build", *given]))
+        return make(Wanted.of(options, ended), shlex.join(["python", "-m", "reports.build", *given]))
     except KeyboardInterrupt:
         print("Interrupted; the last report is as it was.", file=sys.stderr)
         return 130

@@ -5,11 +5,12 @@ import os
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 from rich.console import Console
 
 from adapters import Choice, UnknownAdapterError
-from cases import SHIPPED, Case, CaseErrors, load_cases
+from cases import SHIPPED, CaseErrors, load_cases
 from cases.errors import printable
 from reference import parts
 from reference.parts import FailedPart
@@ -17,9 +18,7 @@ from reports import environment, regression, report, results_file, supervision
 from reports.detection import Power, measure
 from reports.environment import Selection
 from reports.options import flags_of, limits_of, out_folder
-from reports.regression import Changes
 from reports.report import Report
-from reports.results_file import SavedRun
 from reports.runs import parallel
 from reports.runs.parallel import apart, begins_again, with_ended
 from reports.supervision import Activity, EarlyEnd
@@ -32,32 +31,20 @@ class UsageError(Exception):
 
 @dataclass(frozen=True)
 class Wanted:
-    """What was asked for; an empty tuple or text narrows nothing.
+    """What was asked for, and what has ended this build before; an empty tuple or text narrows nothing.
 
     Attributes
     ----------
     folders
         Folders of cases, besides those that come with the suite.
-    adapters
-        Which of them, and where.
-    dtypes
-        Names.
     select
         A part of the cases' names.
-    out
-        The report's folder.
-    power
-        Whether to measure what the suite would catch.
     formats
-        Of which of `reports.writers.FORMATS` its files are; none means the usual ones.
-    baseline
-        The saved run to compare with.
-    kept
-        The saved run whose report is made again; nothing is run then.
+        Of which of `reports.writers.FORMATS` the files are; none means the usual ones.
+    baseline, kept
+        The saved run to compare with; the one whose report is made again, where nothing is run.
     workers
         Processes that run cases at once, where there are many.
-    ended
-        What has ended this build before.
     """
 
     folders: tuple[Path, ...]
@@ -65,12 +52,34 @@ class Wanted:
     dtypes: tuple[str, ...]
     select: str
     out: Path
-    power: bool = False
-    formats: tuple[str, ...] = ()
-    baseline: Path | None = None
-    kept: Path | None = None
-    workers: int = 1
-    ended: tuple[EarlyEnd, ...] = ()
+    power: bool
+    formats: tuple[str, ...]
+    baseline: Path | None
+    kept: Path | None
+    workers: int
+    ended: tuple[EarlyEnd, ...]
+
+    @classmethod
+    def of(cls, options: argparse.Namespace, ended: tuple[EarlyEnd, ...]) -> Self:
+        """Return what the options of `reports.build` ask for; what has ended this build before is isolated."""
+        choice = Choice(tuple(options.adapter), options.engines, options.device, limits_of(options))
+        if ended:
+            print(begins_again(ended[-1], "The build"), file=sys.stderr)
+            choice = replace(choice, apart=apart(ended, choice.names))
+        narrows = options.select or options.adapter or options.dtype or options.device != "cpu"
+        return cls(
+            folders=tuple(options.cases),
+            adapters=choice,
+            dtypes=tuple(options.dtype),
+            select=options.select,
+            out=options.out or out_folder(narrows=narrows, again=options.kept),
+            power=options.power,
+            formats=tuple(options.format),
+            baseline=options.baseline,
+            kept=options.kept,
+            workers=options.workers or os.cpu_count() or 1,
+            ended=ended,
+        )
 
     @property
     def chooses(self) -> bool:
@@ -79,39 +88,16 @@ class Wanted:
         return any(chosen) or self.adapters != Choice()
 
 
-def wanted_by(options: argparse.Namespace, ended: tuple[EarlyEnd, ...] = ()) -> Wanted:
-    """Return what the options of `reports.build` ask for; what has ended this build before is isolated."""
-    choice = Choice(tuple(options.adapter), options.engines, options.device, limits_of(options))
-    if ended:
-        print(begins_again(ended[-1], "The build"), file=sys.stderr)
-        choice = replace(choice, apart=apart(ended, choice.names))
-    narrows = options.select or options.adapter or options.dtype or options.device != "cpu"
-    return Wanted(
-        folders=tuple(options.cases),
-        adapters=choice,
-        dtypes=tuple(options.dtype),
-        select=options.select,
-        out=options.out or out_folder(narrows=narrows, again=options.kept),
-        power=options.power,
-        formats=tuple(options.format),
-        baseline=options.baseline,
-        kept=options.kept,
-        workers=options.workers or os.cpu_count() or 1,
-        ended=ended,
-    )
-
-
 def make(wanted: Wanted, command: str) -> int:
-    """Make the report, and return the exit code; which has `command` in it."""
+    """Make the report, which has `command` in it, and return the exit code."""
     try:
         return _make(wanted, command)
     except (UsageError, CaseErrors, UnknownAdapterError, results_file.UnreadableError) as error:
         print("\n".join(map(printable, str(error).split("\n"))), file=sys.stderr)
-        return 2
     except OSError as error:
         message = f"the report cannot be written to {wanted.out}: {error.strerror or error}"
         print(printable(message), file=sys.stderr)
-        return 2
+    return 2
 
 
 def _make(wanted: Wanted, command: str) -> int:
@@ -122,15 +108,12 @@ def _make(wanted: Wanted, command: str) -> int:
     made = _of_kept_run(wanted) if wanted.kept else _of_new_run(wanted, command, out)
     with parts.collected():
         if baseline is not None:
-            changed = parts.tried("what has changed since the last run", _compared, baseline, made)
+            title = "what has changed since the last run"
+            changed = parts.tried(title, lambda: regression.compare(baseline, made.run))
             made = made if isinstance(changed, FailedPart) else replace(made, changes=changed)
         _write(made, wanted, out)
         passed = made.conclusion.passed and not made.failed
     return 0 if passed and not (made.changes and made.changes.regressed) else 1
-
-
-def _compared(baseline: SavedRun, made: Report) -> Changes:
-    return regression.compare(baseline, made.run)
 
 
 def _write(made: Report, wanted: Wanted, out: Console) -> None:
@@ -141,8 +124,9 @@ def _write(made: Report, wanted: Wanted, out: Console) -> None:
     OSError
         If a file cannot be written.
     """
+    is_large = made.power is None and parallel.is_worth_it(made.selection, wanted.workers)
     try:
-        report_files.write(made, wanted.out, wanted.formats)
+        report_files.write(made, wanted.out, wanted.formats, forks=is_large and parallel.can_fork)
     except Exception:
         terminal.show(made, None, out)
         raise
@@ -152,7 +136,7 @@ def _write(made: Report, wanted: Wanted, out: Console) -> None:
 
 def _of_new_run(wanted: Wanted, command: str, out: Console) -> Report:
     """Run what is wanted, and return the report of it."""
-    selection = select(wanted)
+    selection = _selected(wanted)
     wanted.out.mkdir(parents=True, exist_ok=True)  # before the work, so that it is not done for nothing
     with terminal.progress(selection, out) as watch:
         results = parallel.run_all(selection, wanted.adapters, wanted.workers, watch)
@@ -179,7 +163,7 @@ def _measure(selection: Selection, out: Console) -> Power:
         return measure(selection.cases, selection.dtypes, watch)
 
 
-def select(wanted: Wanted) -> Selection:
+def _selected(wanted: Wanted) -> Selection:
     """Load what was asked for.
 
     Raises
@@ -189,7 +173,12 @@ def select(wanted: Wanted) -> Selection:
     UsageError
         If nothing is left to run.
     """
-    selection = Selection(_cases(wanted), (), wanted.dtypes)
+    cases = load_cases(SHIPPED, *wanted.folders)
+    chosen = tuple(case for case in cases if wanted.select in case.name)
+    if not chosen:
+        known = ", ".join(case.name for case in cases[:5])
+        raise UsageError(f"no case has {wanted.select!r} in its name; there are {len(cases)}: {known}, …")
+    selection = Selection(chosen, (), wanted.dtypes)
     if not selection.runs:
         raise UsageError(f"none of the selected cases runs in {' or '.join(wanted.dtypes)}")
     if parallel.is_worth_it(selection, wanted.workers):
@@ -197,12 +186,3 @@ def select(wanted: Wanted) -> Selection:
     adapters = wanted.adapters.load(lambda name: supervision.note(Activity(name)))
     supervision.note(None)
     return replace(selection, adapters=adapters)
-
-
-def _cases(wanted: Wanted) -> tuple[Case, ...]:
-    cases = load_cases(SHIPPED, *wanted.folders)
-    chosen = tuple(case for case in cases if wanted.select in case.name)
-    if not chosen:
-        known = ", ".join(case.name for case in cases[:5])
-        raise UsageError(f"no case has {wanted.select!r} in its name; there are {len(cases)}: {known}, …")
-    return chosen

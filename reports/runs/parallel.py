@@ -5,11 +5,14 @@ A program that ended a process is isolated, named, and fails.
 
 import gc
 import multiprocessing
+import os
+import pickle
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from dataclasses import replace
 from multiprocessing import forkserver
 from multiprocessing.process import BaseProcess
@@ -41,8 +44,8 @@ ACTIVATIONS: Final = ""
 OBJECTS_BETWEEN_COLLECTIONS: Final = 50_000
 
 # One server loads the frameworks once; each process of a pool is forked from it.
-_can_fork = "forkserver" in multiprocessing.get_all_start_methods()
-_context = multiprocessing.get_context("forkserver" if _can_fork else "spawn")
+can_fork = "forkserver" in multiprocessing.get_all_start_methods()
+_context = multiprocessing.get_context("forkserver" if can_fork else "spawn")
 
 
 def is_worth_it(selection: Selection, workers: int) -> bool:
@@ -52,7 +55,7 @@ def is_worth_it(selection: Selection, workers: int) -> bool:
 
 def load_ahead(choice: Choice) -> None:
     """Load what the processes of a pool need in their server, while this process loads its own."""
-    if _can_fork:
+    if can_fork:
         locations = [] if choice.limits else map(known_adapters().get, choice.names)
         modules = [location.partition(":")[0] for location in locations if location]
         # PyTorch loads this with its first optimizer, which takes a second.
@@ -101,6 +104,30 @@ def measured(selection: Selection) -> Results:
     with parts.collected() as failed:
         errors = parts.tried("the activations' errors", measure_selected, selection)
     return Results(activations=() if isinstance(errors, FailedPart) else errors, failed=tuple(failed))
+
+
+def begun(make: Callable[[], str]) -> Callable[[], str]:
+    """Begin to make a text in a process that is forked from this one; return what waits for it.
+
+    Where a part of it fails there, or the process does, it is made again here. No thread may run when it is
+    forked, so no framework may have computed here.
+    """
+    end, begin = os.pipe()
+    child = os.fork()
+    if child == 0:
+        with suppress(BaseException), parts.collected() as failed, os.fdopen(begin, "wb") as file:
+            text = pickle.dumps(make())
+            file.write(b"" if failed else text)
+        os._exit(0)
+    os.close(begin)
+
+    def finish() -> str:
+        with os.fdopen(end, "rb") as file:
+            text = file.read()
+        _, status = os.waitpid(child, 0)
+        return str(pickle.loads(text)) if text and status == 0 else make()  # noqa: S301 - our own
+
+    return finish
 
 
 class _BrokenError(Exception):
