@@ -61,7 +61,7 @@ class Wanted:
 
     @classmethod
     def of(cls, options: argparse.Namespace, ended: tuple[EarlyEnd, ...]) -> Self:
-        """Return what the options of `reports.build` ask for; what has ended this build before is isolated."""
+        """Return what the options of `reports.build` ask for; what has ended it before is isolated."""
         choice = Choice(tuple(options.adapter), options.engines, options.device, limits_of(options))
         if ended:
             print(begins_again(ended[-1], "The build"), file=sys.stderr)

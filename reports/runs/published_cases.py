@@ -107,11 +107,12 @@ def _printed(case: Case, judged: JudgedArray, place: int, part: _Part, explanati
     finding, stands, exact = judged.finding(part.among), judged.printed, judged.exact.derived.value
     index = finding.index or ()
     finding, expected = _against_the_list(finding, part)
+    apart = largest_differences(stands.value[part.among][None], exact[part.among][None])
     row = Row(
         Subject(case.name, PUBLISHED, "", "printed"),
         finding,
         place,
-        *largest_differences(stands.value[part.among], exact[part.among]),
+        *(largest.item() for largest in apart),
         expected=expected,
         explanation=explanation if finding.verdict is Verdict.DIFFERS else "",
     )
