@@ -47,16 +47,10 @@ QUANTITIES: Final = {"value": names.a(1), "derivative": names.gradient(names.z(1
 
 @dataclass(frozen=True)
 class ActivationError:
-    """The largest error of an activation or its derivative in one strip of the range.
+    """The largest error of an activation or its derivative ("value", "derivative") in one strip of the range.
 
-    Attributes
-    ----------
-    quantity
-        "value" or "derivative".
-    z
-        Where in the strip the error is largest.
-    ulps
-        |claimed − true| in units in the last place of the true number; NaN or infinite where the claim is.
+    It is at `z`, and is |claimed − true| in units in the last place of the true number; NaN or infinite where
+    the claim is.
     """
 
     activation: str
@@ -85,17 +79,14 @@ def measure(
         if isinstance(adapter, Adapter)
         for program in adapter.programs
     ]
-    claims = {
-        implementation: _claims(adapter, program, [(one, dtype) for one in activations for dtype in dtypes])
-        for implementation, adapter, program in programs
-    }
+    asked = [(activation, dtype) for activation in activations for dtype in dtypes]
+    claims = {name: _claims(adapter, program, asked) for name, adapter, program in programs}
     supervision.note(None)
     return tuple(
         error
-        for activation in activations
-        for dtype in dtypes
-        for implementation, found in claims.items()
-        for error in _errors(activation, dtype, implementation, found.get((activation, dtype), {}))
+        for one in asked
+        for implementation, of_each in claims.items()
+        for error in _errors(*one, implementation, of_each.get(one, {}))
     )
 
 

@@ -133,5 +133,4 @@ class PairCounter:
         self._counted[about] = Pair(*about, before.elements + left.size, equal, ulps, distance)
 
     def finished(self) -> tuple[Pair, ...]:
-        """Return what has been counted, quantity by quantity in the order first met."""
         return tuple(self._counted.values())

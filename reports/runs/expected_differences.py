@@ -1,16 +1,16 @@
-"""Expected differences: what a case expects of an adapter, and whether it was found.
+"""Expected differences: what a case expects of an adapter, and whether it is so.
 
 An expectation is met if every program that states the quantity fails there first, with that verdict and at
 that step; if at least one does; and if no program that hides it fails at an earlier line. Where it is to be
 undecided, nothing may differ later. What is expected then passes, with the case's words as its explanation.
-An expected difference that is not found fails, as pytest's strict xfail does.
+An expected difference that does not show fails, as pytest's strict xfail does.
 
 An engine that its case does not name inherits what is expected of its framework, if it shows. One that states
 fewer quantities cannot fail where it hides; it agrees, or fails first at a later line, where the expectation
 is then taken to be met.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final, NamedTuple
 
@@ -19,7 +19,7 @@ from cases import Case
 from cases.case_schema import Expectation
 from cases.verdict import Verdict
 from reference import Finding
-from reports.outcome import where
+from reports.outcome import group_by, where
 from reports.runs.rows import Row, first_failure, order, places
 
 VERDICTS: Final = {
@@ -35,6 +35,10 @@ _TO_DO: Final = {
     "undecided": "to be undecided at ",
     "no_equivalent": "to have no equivalent",
 }
+
+
+AGREES_NOW: Final = "agrees now: the framework changed its mind, or the case is out of date"
+RUNS_NOW: Final = "runs now: the framework has gained one, or the case is out of date"
 
 
 def expects(case: Case, dtype: str, adapter: Adapter) -> bool:
@@ -55,20 +59,13 @@ def expectation_of(case: Case, dtype: str, adapter: Adapter, rows: Sequence[Row]
         return None
     if order(first) < (expected.step, places(case.problem(dtype))[expected.quantity]):
         return expected
-    return expected.model_copy(
-        update={expected.kind: first.finding.quantity, "step": first.finding.step},
-    )
+    return expected.model_copy(update={expected.kind: first.finding.quantity, "step": first.finding.step})
 
 
 def marked(expectation: Expectation | None, rows: Sequence[Row]) -> list[Row]:
     """Return an adapter's rows with those that its case expects marked, or with an error that contradicts it.
 
-    Parameters
-    ----------
-    expectation
-        Of this adapter, on this case in this number format; None where it is to agree.
-    rows
-        Of all its programs and all steps. An adapter that is absent has none that could be settled.
+    The rows are those of all its programs and steps, on one case in one number format.
     """
     if expectation is None:
         return list(rows)
@@ -96,13 +93,11 @@ def _contradiction(expectation: Expectation, rows: Sequence[Row]) -> _Contradict
     if expectation.kind == "no_equivalent":
         return _runs(rows)
     shown = [row for row in rows if _is_at(expectation, row)]
-    for program in _programs(rows):
+    for program in group_by(rows, lambda row: row.subject.program).values():
         failing = sorted((row for row in program if row.fails), key=order)
         here = next((row for row in program if row in shown), None)
         if here is not None and not failing:
-            return _Contradiction(
-                here, "agrees now: the framework changed its mind, or the case is out of date"
-            )
+            return _Contradiction(here, AGREES_NOW)
         first, weightiest = next(iter(failing), None), first_failure(failing)
         if first is None or weightiest is None:
             continue
@@ -112,7 +107,7 @@ def _contradiction(expectation: Expectation, rows: Sequence[Row]) -> _Contradict
             return _Contradiction(first, f"first fails{where(first)}", first)
         if weightiest is not here:
             return _Contradiction(weightiest, f"then fails{where(weightiest)}", weightiest)
-        if _verdict(here) is not VERDICTS[expectation.kind]:
+        if here.finding.verdict is not VERDICTS[expectation.kind]:
             return _Contradiction(here, f"first fails{where(here)}", here)
     return None if shown else _unseen(rows)
 
@@ -122,30 +117,26 @@ def _runs(rows: Sequence[Row]) -> _Contradiction | None:
     first = first_failure(rows)
     if first is not None:
         return _Contradiction(first, f"runs, and fails{where(first)}", first)
-    run = next((row for row in rows if _verdict(row) is not Verdict.NO_EQUIVALENT), None)
-    return (
-        None
-        if run is None
-        else _Contradiction(run, "runs now: the framework has gained one, or the case is out of date")
-    )
+    run = next((row for row in rows if row.finding.verdict is not Verdict.NO_EQUIVALENT), None)
+    return None if run is None else _Contradiction(run, RUNS_NOW)
 
 
 def _unseen(rows: Sequence[Row]) -> _Contradiction:
     """Return that nothing fails, and that no program states the quantity."""
-    declining = next((row for row in rows if _verdict(row) is Verdict.NO_EQUIVALENT), None)
+    declining = next((row for row in rows if row.finding.verdict is Verdict.NO_EQUIVALENT), None)
     if declining is not None:
         return _Contradiction(declining, f"has no equivalent: {declining.finding.reason}")
     return _Contradiction(rows[0], "agrees in all that it states, and does not state that")
 
 
-def _error(expectation: Expectation, found: _Contradiction) -> Row:
+def _error(expectation: Expectation, contradiction: _Contradiction) -> Row:
     """Return the error that comes before all other rows; what fails instead follows in its own words."""
     step = f", step {expectation.step}" if expectation.step > 1 else ""
     what = f"{_TO_DO[expectation.kind]}{expectation.quantity}{step}"
     why = ", ".join(filter(None, (expectation.cause, expectation.see)))
-    reason = f"was expected {what} ({why}), but {found.but}"
-    instead = found.instead.sentence if found.instead else ""
-    return Row(found.by.subject, Finding(0, "", Verdict.ERROR, reason), unexpected=True, explanation=instead)
+    finding = Finding(0, "", Verdict.ERROR, f"was expected {what} ({why}), but {contradiction.but}")
+    instead = contradiction.instead.sentence if contradiction.instead else ""
+    return Row(contradiction.by.subject, finding, unexpected=True, explanation=instead)
 
 
 def _is_expected(row: Row, shown: Row | None) -> bool:
@@ -155,7 +146,7 @@ def _is_expected(row: Row, shown: Row | None) -> bool:
     """
     if shown is None or not row.fails:
         return shown is None
-    if _verdict(row) is Verdict.ERROR:
+    if row.finding.verdict is Verdict.ERROR:
         return row.finding.quantity != "" and row.finding.reason == shown.finding.reason
     return True
 
@@ -163,14 +154,3 @@ def _is_expected(row: Row, shown: Row | None) -> bool:
 def _is_at(expectation: Expectation, row: Row) -> bool:
     at = (expectation.step, expectation.quantity)
     return expectation.quantity != "" and (row.finding.step, row.finding.quantity) == at
-
-
-def _programs(rows: Iterable[Row]) -> list[list[Row]]:
-    programs: dict[str, list[Row]] = {}
-    for row in rows:
-        programs.setdefault(row.subject.program, []).append(row)
-    return list(programs.values())
-
-
-def _verdict(row: Row) -> Verdict:
-    return row.finding.verdict

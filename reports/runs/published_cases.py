@@ -20,12 +20,8 @@ from reports.runs.rows import PUBLISHED, Printed, Row, places
 def judge_case(case: Case, *, explain: bool = False) -> list[Printed]:
     """Judge the numbers published for a case, in the order computed.
 
-    Numbers of one quantity that the case rejects for one reason are one entry, apart from its others.
-
-    Parameters
-    ----------
-    explain
-        Whether to look for the mistakes behind the wrong ones, which takes a run for each mistake.
+    Numbers of one quantity that the case rejects for one reason are one entry, apart from its others. To
+    `explain` the wrong ones takes a run for each known mistake.
     """
     published = case.published
     if published is None:
@@ -96,9 +92,8 @@ def _which(judged: JudgedArray, reasons: Sequence[str]) -> str:
     wrong = np.argwhere(judged.printed.given & (judged.verdicts != Verdict.AGREES)).tolist()
     if not wrong:
         return f"is listed as rejected ({reasons[0]}), but agrees"
-    names = ", ".join(f"{judged.quantity}{place}" for place in wrong[:MAX_NAMED]) + ", …" * (
-        len(wrong) > MAX_NAMED
-    )
+    names = ", ".join(f"{judged.quantity}{place}" for place in wrong[:MAX_NAMED])
+    names += ", …" * (len(wrong) > MAX_NAMED)
     several = f"but {len(wrong)} of its numbers are not right: name each that is rejected, as {names}"
     return f"{judged.quantity} is listed as rejected ({reasons[0]}), {several}"
 
@@ -121,15 +116,14 @@ def _printed(case: Case, judged: JudgedArray, place: int, part: _Part, explanati
 
 def _against_the_list(finding: Finding, part: _Part) -> tuple[Finding, bool]:
     """Return the finding with the case's own words, and whether it is what the case expects."""
-    if part.ambiguous:
-        agrees = finding.verdict is Verdict.AGREES
-        return replace(
-            finding, verdict=Verdict.ERROR if agrees else finding.verdict, reason=part.ambiguous
-        ), False
-    if not part.reason:
-        return finding, False
-    if finding.verdict is Verdict.DIFFERS:
+    verdict, reason = finding.verdict, part.ambiguous
+    if part.reason and verdict is Verdict.DIFFERS:
         return replace(finding, reason=part.reason), True
-    if finding.verdict is Verdict.AGREES:
-        return replace(finding, verdict=Verdict.ERROR, reason="is listed as rejected, but agrees"), False
-    return replace(finding, reason=f"{finding.reason}; it is listed as rejected ({part.reason})"), False
+    if part.reason and verdict is Verdict.AGREES:
+        reason = "is listed as rejected, but agrees"
+    elif part.reason:
+        reason = f"{finding.reason}; it is listed as rejected ({part.reason})"
+    if not reason:
+        return finding, False
+    verdict = Verdict.ERROR if verdict is Verdict.AGREES else verdict
+    return replace(finding, verdict=verdict, reason=reason), False

@@ -77,18 +77,15 @@ class Elements:
     @classmethod
     def of(cls, judged: JudgedStep) -> Elements | None:
         """Return the elements of a judged step; None where it keeps nothing to compare with."""
-        findings = tuple(
-            finding
-            for finding in (judged.findings if judged.derived else ())
-            if finding.index is not None and finding.quantity in judged.derived
-        )
-        if not findings:
+        known = judged.derived
+        compared = [one for one in judged.findings if one.index is not None and one.quantity in known]
+        if not compared:
             return None
-        derived = [judged.derived[finding.quantity] for finding in findings]
+        derived = [known[finding.quantity] for finding in compared]
         shapes = tuple(bounded.shape for bounded in derived)
-        claimed = [judged.claim[finding.quantity] for finding in findings]
+        claimed = [judged.claim[finding.quantity] for finding in compared]
         columns = claimed, *([getattr(one, name) for one in derived] for name in ("value", "low", "error"))
-        return cls(findings, shapes, *(_joined(arrays, shapes) for arrays in columns))
+        return cls(tuple(compared), shapes, *(_joined(arrays, shapes) for arrays in columns))
 
     @cached_property
     def sizes(self) -> tuple[int, ...]:
@@ -183,18 +180,13 @@ class Measure(Protocol[Recorded]):
         """Take one batch; an implementation that is missing in it has ended with the batch before."""
 
     def finished(self) -> Sequence[Recorded]:
-        """Return what is recorded, after the last step."""
+        """Return what is recorded, after the last step, in the order first met."""
 
 
 class OptionalMeasure(Generic[Recorded]):
     """A measure that may fail: from then on it is given no more, and nothing of it is recorded.
 
-    Parameters
-    ----------
-    part
-        What it is for a reader: "the drift of nets/deep in float32".
-    make
-        Makes the measure, which may fail too.
+    `part` is what it is for a reader: "the drift of nets/deep in float32"; to make it may fail too.
     """
 
     def __init__(self, part: str, make: Callable[[], Measure[Recorded]]) -> None:
@@ -208,5 +200,5 @@ class OptionalMeasure(Generic[Recorded]):
     def finished(self) -> tuple[Recorded, ...]:
         if isinstance(self._measure, FailedPart):
             return ()
-        found = parts.tried(self._part, self._measure.finished)
-        return () if isinstance(found, FailedPart) else tuple(found)
+        recorded = parts.tried(self._part, self._measure.finished)
+        return () if isinstance(recorded, FailedPart) else tuple(recorded)
