@@ -28,16 +28,14 @@ WORSE: Final = ("failures", "uncompared")
 def headline(changes: Changes) -> str:
     """Say in one line what it comes to."""
     failures, uncompared = (changes.count(name) for name in WORSE)
-    worse = _joined(", and ", (
+    worse = ", and ".join(filter(None, (
         _count(failures, "comparison fails that did not before", "comparisons fail that did not before"),
         _count(uncompared, "comparison is no longer made in full", "comparisons are no longer made in full"),
-    ))  # fmt: skip
+    )))  # fmt: skip
     fixed = _count(changes.count("fixed"), "failure is fixed", "failures are fixed")
-    return _joined("; ", (f"Worse: {worse}" if worse else "Nothing is worse", fixed, f"{changes.bits}."))
-
-
-def _joined(separator: str, parts: tuple[str, ...]) -> str:
-    return separator.join(filter(None, parts))
+    return "; ".join(
+        filter(None, (f"Worse: {worse}" if worse else "Nothing is worse", fixed, f"{changes.bits}."))
+    )
 
 
 def _count(number: int, singular: str, plural: str) -> str:
@@ -86,9 +84,8 @@ def to_sections(changes: Changes) -> Iterator[markdown_text.Section]:
 def _in_markdown(section: Section, level: int = 2) -> markdown_text.Section:
     """Return a table's first lines as Markdown, of which a summary may show fewer."""
     count, most = len(section.table), MAX_LINES_IN_MARKDOWN
-    about = _joined(
-        " ", (section.about, f"These are the first {most}, of {count:,}." if count > most else "")
-    )
+    more = f" These are the first {most}, of {count:,}." if count > most else ""
+    about = f"{section.about}{more}".strip()
     rows = table_rows(section.table.head(most))
     failing = len(rows) if section.name in WORSE else None
     return markdown_text.Section(section.title, about, table_head(section.table), rows, failing, level)

@@ -49,12 +49,7 @@ MAX_SHOWN_LETTERS: Final = 40
 class SavedCase:
     """A case: its name, and the text of its file.
 
-    Attributes
-    ----------
-    path
-        Where the file was; of a case that comes with the suite, relative to its folder of cases.
-    is_shipped
-        Whether it comes with the suite.
+    Of a case that comes with the suite (`is_shipped`) the path is relative to the suite's folder of cases.
     """
 
     name: str
@@ -70,27 +65,12 @@ class SavedCase:
 
     @property
     def case(self) -> Case:
-        """The case itself.
-
-        Raises
-        ------
-        CaseErrors
-            If this version of the suite does not take its file.
-        """
         return case_of(self.name, SHIPPED / self.path if self.is_shipped else Path(self.path), self.text)
 
 
 @dataclass(frozen=True)
 class SavedAdapter:
-    """An adapter without its programs: its version, or why it did not run.
-
-    Attributes
-    ----------
-    name, title, version, framework
-        As `adapters.Adapter` has them.
-    verdict, reason
-        As `adapters.Unavailable` has them; None and "" of one that ran.
-    """
+    """An adapter without its programs; where it did not run, with the verdict and the reason."""
 
     name: str
     title: str = ""
@@ -146,8 +126,8 @@ class SavedRun:
         CaseErrors
             If this version of the suite does not take the file of a case.
         """
-        cases = tuple(one.case for one in self.cases)
-        return Selection(cases, tuple(one.adapter for one in self.adapters), self.dtypes)
+        cases = tuple(saved.case for saved in self.cases)
+        return Selection(cases, tuple(saved.adapter for saved in self.adapters), self.dtypes)
 
 
 def saved_run(

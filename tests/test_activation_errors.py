@@ -179,7 +179,7 @@ def test_measured_are_the_activations_of_the_selected_cases_in_one_format():
 
 def test_a_build_collects_them_beside_the_verdicts(tmp_path, monkeypatch):
     told = []
-    monkeypatch.setattr(report_files, "write", lambda report, *_: told.append(report))
+    monkeypatch.setattr(report_files, "write", lambda report, *_, **__: told.append(report))
     assert main(["--select", "training/rate-right", "--adapter", "numpy", "--out", str(tmp_path)]) == 0
     results = told[0].results
     assert {one.activation for one in results.activations} == {"tanh"}
