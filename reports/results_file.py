@@ -251,6 +251,8 @@ class _Schema(GenerateJsonSchema):
 def schema_text() -> str:
     """Return the JSON Schema of results.json, as reports/results.schema.json holds it."""
     schema = _form().json_schema(schema_generator=_Schema)
+    for kind in (schema, *schema["$defs"].values()):
+        kind.pop("description", None)  # its docstring
     head = {"format": {"const": FORMAT}, "schema": {"const": SCHEMA}, "numbers": {"type": "string"}}
     document = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

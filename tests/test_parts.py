@@ -50,12 +50,7 @@ def cases(tmp_path_factory):
 
 def build(cases, out, *more, wrong=False):
     """Build a report of two cases, with a program that is wrong from the second step on where asked for."""
-    adapters = [
-        "numpy",
-        "programs:honest",
-        RIGHT,
-        *(["programs:forgets_the_factor"] if wrong else []),
-    ]
+    adapters = ["numpy", "programs:honest", RIGHT, *(["programs:forgets_the_factor"] if wrong else [])]
     chosen = [f"--adapter={name}" for name in adapters]
     narrowed = ["--cases", str(cases), "--select", BOTH, "--dtype", "float64", "--workers", "1"]
     return main([*narrowed, *chosen, "--out", str(out), *more])
@@ -188,6 +183,7 @@ def test_a_picture_fails_alone(name, right, tmp_path, monkeypatch):
     assert "” failed: Broken: no such luck (" in section.partition("</section>")[0]
 
 
+# What follows a run: the field of its results that is then empty, if any, and how the part's name begins.
 OF_A_RUN = {
     "reports.runs.parameter_drift.DriftMeter.__init__": ("drifts", "the drift of "),
     "reports.runs.parameter_drift.DriftMeter.add": ("drifts", "the drift of "),
@@ -198,6 +194,14 @@ OF_A_RUN = {
     "reports.runs.accuracy.LostDigitsKeeper.add": ("lost_digits", "the lost digits of "),
     "reports.runs.comparison.PairCounter.add": ("pairs", "the direct comparison of "),
     "reports.runs.activation_errors.measure": ("activations", "the activations' errors"),
+    "reports.runs.runner.explain_step": ("", f"the diagnosis of {WRONG}"),
+    "reports.runs.runner.inherited": ("", f"the diagnosis of {WRONG}"),
+    "reports.runs.published_cases.explain_published": (
+        "",
+        "the diagnosis of the printed numbers of worked/doc",
+    ),
+    "reference.diagnosis.candidates.mistaken_tapes": ("", "the search for known mistakes"),
+    "reference.diagnosis.candidates._derived": ("", "the mistake weight-factor-missing"),
 }
 
 
@@ -210,9 +214,8 @@ def without(results, *fields):
 
 def same(one, other, *but):
     """Two kept runs hold the same results; NaN is NaN."""
-    assert repr(without(results_file.read(one).results, *but)) == repr(
-        without(results_file.read(other).results, *but)
-    )
+    first, second = (repr(without(results_file.read(kept).results, *but)) for kept in (one, other))
+    assert first == second
 
 
 @pytest.fixture(scope="module")
@@ -234,12 +237,15 @@ def unbroken(selection):
 @pytest.mark.parametrize(("target", "field", "part"), [(key, *value) for key, value in OF_A_RUN.items()])
 def test_what_follows_a_run_fails_alone(target, field, part, selection, unbroken, monkeypatch):
     monkeypatch.setattr(target, breaks)
-    found = run(selection)
-    assert repr(without(found, field)) == repr(without(unbroken, field))
-    assert getattr(found, field) == ()
-    assert getattr(unbroken, field) or field == "lost_digits"  # this case loses none
-    assert found.failed
-    assert all(one.part.startswith(part) for one in found.failed)
+    broken, but = run(selection), [field] if field else []
+    assert repr(without(broken, *but)) == repr(without(unbroken, *but))
+    assert any(one.part.startswith(part) for one in broken.failed)
+    if field:
+        assert getattr(broken, field) == ()
+        assert getattr(unbroken, field) or field == "lost_digits"  # this case loses none
+        assert all(one.part.startswith(part) for one in broken.failed)
+    else:  # a diagnosis
+        assert any(f"Not told: {part}" in row.explanation for row in broken.rows)
 
 
 def test_a_build_with_a_part_that_failed_fails_and_so_does_its_report_again(cases, right, tmp_path):
@@ -267,24 +273,6 @@ def test_what_failed_in_the_run_is_named_where_it_would_have_stood(right, tmp_pa
         assert f"{part} failed: Broken: no such luck" in html.unescape(after.partition("</section>")[0])
 
 
-DIAGNOSES = {
-    "reports.runs.runner.explain_step": f"the diagnosis of {WRONG}",
-    "reports.runs.runner.inherited": f"the diagnosis of {WRONG}",
-    "reports.runs.published_cases.explain_published": "the diagnosis of the printed numbers of worked/doc",
-    "reference.diagnosis.candidates.mistaken_tapes": "the search for known mistakes",
-    "reference.diagnosis.candidates._derived": "the mistake weight-factor-missing",
-}
-
-
-@pytest.mark.parametrize(("target", "part"), DIAGNOSES.items())
-def test_a_diagnosis_fails_alone(target, part, selection, unbroken, monkeypatch):
-    monkeypatch.setattr(target, breaks)
-    found = run(selection)
-    assert repr(without(found)) == repr(without(unbroken))
-    assert any(one.part.startswith(part) for one in found.failed)
-    assert any(f"Not told: {part}" in row.explanation for row in found.rows)
-
-
 def test_where_one_mistake_fails_the_others_are_tried(selection, monkeypatch):
     broken = replace(MISTAKES["sum-for-mean"], change=breaks)
     monkeypatch.setattr("reference.diagnosis.candidates.MISTAKES", {**MISTAKES, broken.name: broken})
@@ -305,20 +293,12 @@ def test_where_judging_itself_fails_the_other_cases_are_judged(selection, unbrok
     kept = [one for one in unbroken.rows if one.subject.case == "worked/document"]
     judged = [one for one in rows if one.finding.verdict != "error"]
     assert repr(judged) == repr([one for one in kept if one.subject.adapter != "published"])
-    errors = {
-        (one.subject.adapter, one.finding.reason.partition(":")[0]) for one in rows if one not in judged
-    }
+    failed = [one for one in rows if one not in judged]
+    errors = {(one.subject.adapter, one.finding.reason.partition(":")[0]) for one in failed}
     why = "is not judged, because the judging of mine/document in float64 failed"
     printed = "is not judged, because the judging of the printed numbers of worked/document failed"
     names = {adapter.name for adapter in selection.adapters}
     assert errors == {*((name, why) for name in names), ("published", printed)}
-
-
-def test_a_machine_that_cannot_be_described_costs_no_verdict(cases, right, tmp_path, monkeypatch):
-    monkeypatch.setattr("platform.platform", breaks)
-    assert build(cases, tmp_path) == 1
-    same(tmp_path, right)
-    assert results_file.read(tmp_path).environment.platform == "not known"
 
 
 def test_a_parity_test_reports_its_verdict_and_what_failed(cases, monkeypatch):
@@ -344,13 +324,16 @@ def test_a_sweeps_finding_is_reported_without_its_diagnosis(monkeypatch):
     assert "1 part of the report failed: the diagnosis, Broken: no such luck (" in found.text
 
 
-def test_the_suites_power_fails_alone(cases, right, tmp_path, monkeypatch):
+def test_the_suites_power_and_a_machine_that_cannot_be_described_cost_no_verdict(
+    cases, right, tmp_path, monkeypatch
+):
     monkeypatch.setattr("reports.build_report.measure", breaks)
+    monkeypatch.setattr("platform.platform", breaks)
     assert build(cases, tmp_path, "--format=json", "--format=csv", "--power") == 1
     same(tmp_path, right)
-    (failed,) = results_file.read(tmp_path).results.failed
-    assert failed.part == "the suite's power"
-    assert results_file.read(tmp_path).power is None
+    kept = results_file.read(tmp_path)
+    assert [one.part for one in kept.results.failed] == ["how this was made", "the suite's power"]
+    assert (kept.power, kept.environment.platform) == (None, "not known")
 
 
 def test_verdicts_are_printed_where_no_file_can_be_written(right, tmp_path, monkeypatch, capsys):
@@ -359,7 +342,7 @@ def test_verdicts_are_printed_where_no_file_can_be_written(right, tmp_path, monk
 
     monkeypatch.setattr(report_files, "publish", refuse)
     assert again(right, tmp_path) == 2
-    told = capsys.readouterr()
-    assert "All agree" in told.out
-    assert "Report: " not in told.out
-    assert "Permission denied" in told.err
+    printed = capsys.readouterr()
+    assert "All agree" in printed.out
+    assert "Report: " not in printed.out
+    assert "Permission denied" in printed.err

@@ -117,7 +117,9 @@ def test_only_what_is_not_built_in_is_isolated_unasked_and_never_in_a_debugger(w
 
 
 def test_what_an_isolated_program_prints_is_no_fault_and_is_shown(parity, implementations):
-    text = "from programs import honest\n\ndef train(problem):\n    print('here I am')\n    yield from honest(problem)\n"
+    text = (
+        "import programs\ndef train(problem):\n    print('here I am')\n    return programs.honest(problem)\n"
+    )
     (implementations / "printing.py").write_text(text, encoding="utf-8")
     done = parity(PARITY, "--adapter=printing:train", "-k", "worked/document-printing", "-rP")
     assert (done.returncode, counts(done)) == (0, "2 passed")
