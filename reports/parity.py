@@ -19,8 +19,7 @@ from reference import Verdict, parts
 from reference.parts import FailedPart
 from reports.options import flags_of
 from reports.outcome import Cell, agrees, at_step, badness, group_by, verdict, where
-from reports.runs.expected_differences import expects
-from reports.runs.published_cases import judge_case
+from reports.runs.expectations import expects, judge_case
 from reports.runs.rows import Row, first_failure, order
 from reports.runs.runner import explained, lockstep, rows_of, run_case
 

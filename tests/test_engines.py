@@ -32,7 +32,7 @@ from cases import Rule, load_case, load_cases, names
 from reference import Verdict, judge
 from reports.build import main
 from reports.parity import failure_of
-from reports.runs.expected_differences import expectation_of
+from reports.runs.expectations import expectation_of
 
 ROOT = Path(__file__).parent.parent
 HALF = 0.5  # exact in every format, as every number of a rule must be

@@ -196,7 +196,7 @@ OF_A_RUN = {
     "reports.runs.activation_errors.measure": ("activations", "the activations' errors"),
     "reports.runs.runner.explain_step": ("", f"the diagnosis of {WRONG}"),
     "reports.runs.runner.inherited": ("", f"the diagnosis of {WRONG}"),
-    "reports.runs.published_cases.explain_published": (
+    "reports.runs.expectations.explain_published": (
         "",
         "the diagnosis of the printed numbers of worked/doc",
     ),

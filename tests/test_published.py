@@ -19,7 +19,7 @@ from cases import CaseErrors, load_case, names
 from cases.published_values import Published, PublishedArray, PublishedStep
 from reference import Verdict, judge_published, training_steps
 from reference.printed_array import error_pattern
-from reports.runs.published_cases import judge_case
+from reports.runs.expectations import judge_case
 from reports.runs.rows import Row, first_failure
 
 Judge: TypeAlias = Callable[..., list[Row]]

@@ -150,7 +150,7 @@ def test_two_implementations_suffice_and_an_engine_is_not_another():
 )
 def test_a_partial_run_never_replaces_the_whole_report(words, narrower, tmp_path, monkeypatch):
     made = []
-    monkeypatch.setattr("reports.build_report.make", lambda wanted, _: made.append(wanted.out))
+    monkeypatch.setattr("reports.build_report.make", lambda options, *_: made.append(options.out))
     for folder in (ROOT, ROOT / "tests", tmp_path):
         monkeypatch.chdir(folder)
         main(words)

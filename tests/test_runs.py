@@ -20,7 +20,7 @@ from reports.runs.comparison import (
     plain_differences,
     ulp_distance,
 )
-from reports.runs.published_cases import judge_case
+from reports.runs.expectations import judge_case
 from reports.runs.recorded import EVENLY_KEPT_LOSSES, LossKeeper
 from reports.runs.rows import first_failure
 from reports.runs.runner import lockstep, run, run_case

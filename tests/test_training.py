@@ -122,7 +122,7 @@ published:
 """
     (tmp_path / "beyond.yaml").write_text(text, encoding="utf-8")
     case = load_case(tmp_path / "beyond.yaml")
-    from reports.runs.published_cases import judge_case
+    from reports.runs.expectations import judge_case
 
     (printed,) = judge_case(case)
     assert printed.row.passes

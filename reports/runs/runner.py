@@ -17,9 +17,8 @@ from reports import supervision
 from reports.environment import Selection
 from reports.runs.accuracy import AccuracyCounter, LostDigitsKeeper, added
 from reports.runs.comparison import REFERENCE, UNKNOWN, Differences, Pair, PairCounter, plain_differences
-from reports.runs.expected_differences import expectation_of, marked
+from reports.runs.expectations import expectation_of, judge_case, marked
 from reports.runs.parameter_drift import DriftMeter
-from reports.runs.published_cases import judge_case
 from reports.runs.recorded import BitKeeper, LossKeeper
 from reports.runs.rows import KEPT_STEPS, PUBLISHED, Results, Row, RowKeeper, first_failure, places
 from reports.runs.step_batches import OptionalMeasure, Step, StepBatch, batched
@@ -76,7 +75,7 @@ def _in_one_format(case: Case, dtype: str, selection: Selection, watch: Watch) -
     return Results(tuple(rows), **{name: measure.finished() for name, measure in measures.items()})
 
 
-def _measure(name: str, problem: Problem) -> OptionalMeasure[Any]:
+def _measure(name: str, problem: Problem) -> OptionalMeasure:
     part, make = MEASURES[name]
     return OptionalMeasure(f"{part} of {problem.case} in {problem.dtype}", partial(make, problem))
 
@@ -108,7 +107,7 @@ def _run_problem(
     problem: Problem,
     adapters: Sequence[Adapter | Unavailable],
     watch: Watch,
-    measures: Sequence[OptionalMeasure[Any]],
+    measures: Sequence[OptionalMeasure],
 ) -> list[Row]:
     """Return each program's rows together; every measure is given each batch of steps."""
     rows = _before_the_run(problem, adapters)
