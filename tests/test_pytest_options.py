@@ -259,15 +259,6 @@ def test_bad_usage(argument, parity):
     assert "Traceback" not in done.stdout + done.stderr
 
 
-def test_the_options_import_nothing_heavy():
-    code = (
-        "import reports.pytest_options, sys\n"
-        "print({'numpy', 'pandas', 'torch', 'jax', 'pydantic', 'cases'} & {*sys.modules})"
-    )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "set()"
-
-
 def test_options_narrow_what_is_run(folder):
     asked = asked_for((str(folder),), ("torch", "programs:honest"), ("float32",))
     run = {(name, dtype) for _, name, dtype in asked.runs}

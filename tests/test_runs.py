@@ -68,21 +68,21 @@ def test_each_damage_has_its_own_verdict_and_the_others_are_unaffected(folder):
     assert {row.finding.step for row in one_wrong} == {1, 2, 3}
 
 
-def counting(name, order):
-    def train(problem):
-        for number, step in enumerate(training_steps(problem), start=1):
-            order.append((name, number))
-            yield step
-
-    return Program(name, train)
-
-
 def test_all_programs_advance_in_lockstep():
     order = []
+
+    def counting(name):
+        def train(problem):
+            for number, step in enumerate(training_steps(problem), start=1):
+                order.append((name, number))
+                yield step
+
+        return Program(name, train)
+
     problem = replace(load_case("worked/document").problem("float64"), steps=3)
     adapters = [
-        Adapter("one", "", "", (counting("a", order), counting("b", order))),
-        Adapter("other", "", "", (counting("c", order),)),
+        Adapter("one", "", "", (counting("a"), counting("b"))),
+        Adapter("other", "", "", (counting("c"),)),
     ]
     taken = list(lockstep(problem, adapters))
     assert order == [(name, step) for step in (1, 2, 3) for name in "abc"]
