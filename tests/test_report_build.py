@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import os
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from reports import results_file
 from reports.build import main
 from reports.environment import Selection
 from reports.outcome import conclude
+from reports.report import put_together
 from reports.runs.rows import Results
 from reports.runs.runner import run_case
 from reports.writers import csv_json, report_files
@@ -200,6 +202,24 @@ def test_a_report_that_cannot_be_written(build, tmp_path, monkeypatch, capsys):
     (tmp_path / "out").write_text("a file, and no folder", encoding="utf-8")
     assert build() == 2
     assert "the report cannot be written to" in capsys.readouterr().err
+
+
+@pytest.mark.filterwarnings("ignore:os.fork")
+def test_a_page_is_made_in_another_process_and_here_where_that_fails(build, tmp_path, monkeypatch):
+    def of_process(report):
+        if os.getpid() != here and fails:
+            os._exit(3)
+        return f"made {'here' if os.getpid() == here else 'there'}"
+
+    here = os.getpid()
+    build("--dtype", "float64")
+    before, run = contents(tmp_path / "out"), results_file.read(tmp_path / "out")
+    made = put_together(run.results, run.selection, run.environment, run.asked)
+    monkeypatch.setitem(report_files.WRITERS, "index.html", of_process)
+    for fails in (False, True):
+        report_files.write(made, tmp_path / "out", forks=True)
+        page = b"made here" if fails else b"made there"
+        assert contents(tmp_path / "out") == {**before, "index.html": page}
 
 
 def test_an_interrupted_build_leaves_the_last_report_whole(build, tmp_path, monkeypatch, capsys):

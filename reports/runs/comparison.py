@@ -21,6 +21,9 @@ Stated: TypeAlias = Mapping[str, NDArray[Any]]
 # The largest absolute and relative difference by quantity, at each step.
 Differences: TypeAlias = Mapping[str, Sequence[tuple[float, float]]]
 
+# The first fields of a `Pair`.
+About: TypeAlias = tuple[str, str, str, str, str]
+
 # The adapter that plain differences are measured from; it is judged like the others.
 REFERENCE = "numpy"
 
@@ -112,7 +115,7 @@ class PairCounter:
     """Counts over the pairs of implementations that belong to different adapters, but for the reference."""
 
     def __init__(self) -> None:
-        self._counted: dict[tuple[str, ...], Pair] = {}
+        self._counted: dict[About, Pair] = {}
 
     def add(self, batch: StepBatch) -> None:
         subjects = [subject for subject in batch.arrays if subject.adapter != REFERENCE]
@@ -122,7 +125,7 @@ class PairCounter:
                 for name, *arrays in _in_both(batch.arrays[left], batch.arrays[right]):
                     self._count((*about, name), *arrays)
 
-    def _count(self, about: tuple[str, ...], left: NDArray[Any], right: NDArray[Any]) -> None:
+    def _count(self, about: About, left: NDArray[Any], right: NDArray[Any]) -> None:
         before = self._counted.get(about, Pair(*about, 0, 0, 0.0, 0.0))
         equal, ulps, distance = before.equal + left.size, before.ulps, before.max_abs_diff
         is_equal = bitwise_equal(left, right)

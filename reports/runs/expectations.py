@@ -251,12 +251,13 @@ def _printed(case: Case, judged: JudgedArray, place: int, part: _Part, explanati
     finding, stands, exact = judged.finding(part.among), judged.printed, judged.exact.derived.value
     index = finding.index or ()
     finding, expected = _against_the_list(finding, part)
-    apart = largest_differences(stands.value[part.among][None], exact[part.among][None])
+    distance, relative = largest_differences(stands.value[part.among][None], exact[part.among][None])
     row = Row(
         Subject(case.name, PUBLISHED, "", "printed"),
         finding,
         place,
-        *(largest.item() for largest in apart),
+        max_abs_diff=distance.item(),
+        max_rel_diff=relative.item(),
         expected=expected,
         explanation=explanation if finding.verdict is Verdict.DIFFERS else "",
     )
