@@ -51,7 +51,7 @@ def test_z_is_the_point_and_the_gradient_of_the_loss_is_one(name, dtype):
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_the_errors_are_those_of_a_count_by_hand(name):
-    found = measure([name], find_adapters(["numpy"]), ["float32"])
+    found = measure([name], find_adapters(["numpy"]), "float32")
     claim = next(training_steps(problem(name, "float32")))
     points = grid("float32").tolist()
     for quantity, stated in (("value", "a1"), ("derivative", "dL/dz1")):
@@ -91,7 +91,7 @@ def test_a_wrong_value_shows_where_it_is_wrong_and_nan_and_infinity_as_they_are(
             a[given.x > 20] *= 1.5
             yield {**claim, "a1": a}
 
-    found = measure(["softplus"], [adapter_of(wrong)], ["float64"])
+    found = measure(["softplus"], [adapter_of(wrong)], "float64")
     far = [one.z for one in found if one.quantity == "value" and one.ulps > 1e6]
     assert min(far) > 20
     assert len(far) >= STRIPS * 4 / 48 - 1
@@ -101,7 +101,7 @@ def test_a_wrong_value_shows_where_it_is_wrong_and_nan_and_infinity_as_they_are(
         for claim in training_steps(given):
             yield {**claim, "a1": np.full_like(claim["a1"], np.nan), "dL/dz1": claim["a1"] * np.inf}
 
-    found = measure(["sigmoid"], [adapter_of(broken)], ["float32"])
+    found = measure(["sigmoid"], [adapter_of(broken)], "float32")
     assert all(math.isnan(one.ulps) for one in found if one.quantity == "value")
     assert {one.ulps for one in found if one.quantity == "derivative"} == {math.inf}
 
@@ -125,7 +125,7 @@ def ends_the_program(given):
     ],
 )
 def test_who_cannot_show_it_is_left_out(adapter):
-    assert measure(["sigmoid"], [adapter], ["float32"]) == ()
+    assert measure(["sigmoid"], [adapter], "float32") == ()
 
 
 def test_after_a_failure_the_next_activation_is_asked_for_but_not_after_a_hang():
@@ -140,7 +140,7 @@ def test_after_a_failure_the_next_activation_is_asked_for_but_not_after_a_hang()
     def drawn(fault):
         asked.clear()
         adapter = adapter_of(lambda given: some(given, "tanh", fault))
-        return {one.activation for one in measure(["sigmoid", "tanh", "relu"], [adapter], ["float32"])}
+        return {one.activation for one in measure(["sigmoid", "tanh", "relu"], [adapter], "float32")}
 
     assert drawn(KeyError("tanh")) == {"sigmoid", "relu"}
     assert drawn(Fault("took more than 60 s and was ended")) == {"sigmoid"}
@@ -155,9 +155,9 @@ def test_what_shows_only_the_outcome_is_asked_once_and_what_promises_less_than_i
         for claim in training_steps(given):
             yield {name: claim[name] for name in names.outcome(1)}
 
-    assert measure(["sigmoid", "tanh"], [adapter_of(outcome)], ["float32"]) == ()
+    assert measure(["sigmoid", "tanh"], [adapter_of(outcome)], "float32") == ()
     assert len(asked) == 1
-    assert measure(["sigmoid"], [adapter_of(training_steps, names.outcome)], ["float32"]) != ()
+    assert measure(["sigmoid"], [adapter_of(training_steps, names.outcome)], "float32") != ()
 
 
 def test_measured_are_the_activations_of_the_selected_cases_in_one_format():

@@ -65,28 +65,27 @@ def measure_selected(selection: Selection) -> tuple[ActivationError, ...]:
     """Measure the activations of the selected cases in one format, by the selected adapters."""
     used = {layer.activation for case in selection.cases for layer in case.file.layers}
     asked = {dtype for _, dtype in selection.runs}
-    dtypes = [dtype for dtype in DTYPES if dtype in asked]
-    return measure([name for name in ACTIVATIONS if name in used], selection.adapters, dtypes[:1])
+    activations = [name for name in ACTIVATIONS if name in used]
+    dtypes = (dtype for dtype in DTYPES if dtype in asked)
+    return next((measure(activations, selection.adapters, dtype) for dtype in dtypes), ())
 
 
 def measure(
-    activations: Sequence[str], adapters: Sequence[Adapter | Unavailable], dtypes: Sequence[str]
+    activations: Sequence[str], adapters: Sequence[Adapter | Unavailable], dtype: str
 ) -> tuple[ActivationError, ...]:
     """Measure what every program states of a1 and dL/dz1; one that fails here is left out."""
-    programs = [
-        (f"{adapter.name} {program.name}".strip(), adapter, program)
-        for adapter in adapters
-        if isinstance(adapter, Adapter)
+    present = [adapter for adapter in adapters if isinstance(adapter, Adapter)]
+    claims = {
+        f"{adapter.name} {program.name}".strip(): _claims(adapter, program, activations, dtype)
+        for adapter in present
         for program in adapter.programs
-    ]
-    asked = [(activation, dtype) for activation in activations for dtype in dtypes]
-    claims = {name: _claims(adapter, program, asked) for name, adapter, program in programs}
+    }
     supervision.note(None)
     return tuple(
         error
-        for one in asked
+        for activation in activations
         for implementation, of_each in claims.items()
-        for error in _errors(*one, implementation, of_each.get(one, {}))
+        for error in _errors(activation, dtype, implementation, of_each.get(activation, {}))
     )
 
 
@@ -98,22 +97,19 @@ def _errors(activation: str, dtype: str, implementation: str, claim: Claim) -> I
             continue
         with np.errstate(all="ignore"):  # an infinite claim is infinitely far off
             off = np.abs(ulps(claimed.astype(np.float64).ravel(), high, low, dtype))
+        about = activation, dtype, implementation, quantity
         for worst in worst_of_strips(points, off):
-            yield ActivationError(
-                activation, dtype, implementation, quantity, points.item(worst), off.item(worst)
-            )
+            yield ActivationError(*about, points.item(worst), off.item(worst))
 
 
-def _claims(
-    adapter: Adapter, program: Program, asked: Iterable[tuple[str, str]]
-) -> dict[tuple[str, str], Claim]:
-    """Return what a program states of one step with each activation in each format.
+def _claims(adapter: Adapter, program: Program, activations: Iterable[str], dtype: str) -> dict[str, Claim]:
+    """Return what a program states of one step with each activation.
 
     Where it fails there is nothing: the cases report failures. After a hang or a crash of its process it is
     not run again, because each could take as long; nor is one that shows only the outcome of a step.
     """
-    claims: dict[tuple[str, str], Claim] = {}
-    for activation, dtype in asked:
+    claims: dict[str, Claim] = {}
+    for activation in activations:
         given = problem(activation, dtype)
         supervision.note(Activity(adapter.name, program.name, given.case, dtype))
         try:
@@ -124,7 +120,7 @@ def _claims(
             continue
         if claim.keys().isdisjoint(QUANTITIES.values()):
             break
-        claims[activation, dtype] = claim
+        claims[activation] = claim
     return claims
 
 
