@@ -318,7 +318,6 @@ def _what(results: Results, selection: Selection, compared: Sequence[Row]) -> st
 
 
 def _versioned(adapter: Adapter) -> str:
-    """Name an adapter with its framework's version, once."""
     named = adapter.name.endswith(f"@{adapter.version}")
     return adapter.name if named else f"{adapter.name} {adapter.version}".strip()
 

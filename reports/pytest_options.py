@@ -17,7 +17,6 @@ PROJECT = Path(__file__).parent.parent
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the options."""
     add = parser.getgroup("parity", "the cases, and what is judged on them").addoption
     cases = "add a folder of YAML cases; if outside the project: --cases=DIR"
     add("--cases", metavar="DIR", action="append", default=[], help=cases)

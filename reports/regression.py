@@ -255,7 +255,6 @@ def _in_words(moved: pd.DataFrame, compared: int) -> str:
 
 
 def _steps(run: SavedRun) -> pd.DataFrame:
-    """Return a line for each quantity and step whose bits are kept."""
     lines = [
         (*vars(kept.subject).values(), kept.quantity, kept.step, kept.digest, kept)
         for kept in run.results.bits
@@ -305,7 +304,6 @@ def _distance(old: Bits, new: Bits) -> tuple[int, int, float]:
 
 
 def _ended(before: pd.DataFrame, now: pd.DataFrame, compared: pd.DataFrame) -> pd.DataFrame:
-    """Return the trainings whose last step is another one."""
     last = [
         table.groupby(QUANTITY)["step"].max().rename(name)
         for name, table in (("before", before), ("now", now))
@@ -328,7 +326,6 @@ def _by_kind(moved: pd.DataFrame, compared: pd.DataFrame) -> pd.DataFrame:
 
 
 def _by_quantity(moved: pd.DataFrame) -> pd.DataFrame:
-    """Return a line for each quantity that has moved, the largest distance first."""
     counts = zip(moved["elements"], moved["of"], strict=True)
     table = moved.assign(
         ulps=moved["ulps"].fillna(-1),
@@ -340,7 +337,6 @@ def _by_quantity(moved: pd.DataFrame) -> pd.DataFrame:
 
 
 def _with_ulps(table: pd.DataFrame) -> pd.DataFrame:
-    """Sort by the distance, and write distances as text."""
     table = table.sort_values("ulps", ascending=False, kind="stable", ignore_index=True)
     ulps = ["earlier" if number < 0 else _shown(number) for number in table["ulps"]]
     later = ["–" if math.isnan(number) else _shown(number) for number in table["later"]]

@@ -26,7 +26,6 @@ WORSE: Final = ("failures", "uncompared")
 
 
 def headline(changes: Changes) -> str:
-    """Say in one line what it comes to."""
     failures, uncompared = (changes.count(name) for name in WORSE)
     worse = ", and ".join(filter(None, (
         _count(failures, "comparison fails that did not before", "comparisons fail that did not before"),
@@ -47,7 +46,6 @@ def _made(run: Environment) -> str:
 
 
 def show(changes: Changes, out: Console) -> None:
-    """Print it."""
     for section in changes.sections:
         if section.name != "bit_changes":  # the table by kind says it in fewer lines
             out.print(f"{section.title}:", soft_wrap=True)
@@ -67,7 +65,6 @@ def _on_screen(section: Section) -> Table:
 
 
 def markdown(changes: Changes) -> str:
-    """Return the whole of diff.md."""
     head = f"# {TITLE}", f"**{escape(headline(changes))}**"
     runs = f"- before: {escape(_made(changes.old))}\n- now: {escape(_made(changes.new))}"
     tables = (_in_markdown(section).within(sys.maxsize) for section in changes.sections)
@@ -92,7 +89,6 @@ def _in_markdown(section: Section, level: int = 2) -> markdown_text.Section:
 
 
 def to_page(changes: Changes) -> dict[str, object]:
-    """Return what the template of this part shows."""
     return {
         "headline": headline(changes),
         "regressed": changes.regressed,

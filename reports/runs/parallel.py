@@ -170,7 +170,6 @@ def _run_in_pool(
 
 
 def _begin(notes: Path) -> None:
-    """Begin a process of the pool."""
     supervision.keep_note_in(notes)
     collect_seldom()
 
@@ -209,7 +208,6 @@ def _sent(name: str, task: Selection) -> Sent:
 def _run(
     name: str, texts: tuple[tuple[str, Path, str], ...], dtypes: tuple[str, ...], choice: Choice
 ) -> Results:
-    """Run one task in a process of the pool."""
     adapters = choice.load(lambda adapter: supervision.note(Activity(adapter)))
     return _task(name, Selection(tuple(case_of(*text) for text in texts), adapters, dtypes))
 

@@ -166,11 +166,9 @@ class RowKeeper:
 
     @property
     def rows(self) -> list[Row]:
-        """What has been kept so far."""
         return [*self._kept, *(merged.row for merged in self._merged.values())]
 
     def add(self, rows: Sequence[Row]) -> None:
-        """Take the rows of one step."""
         if self.is_worse(rows) or (rows and rows[0].finding.step <= KEPT_STEPS):
             self._kept += rows
         else:

@@ -134,7 +134,6 @@ class StepBatch:
 
     @property
     def numbers(self) -> range:
-        """The steps' numbers."""
         first = max(judged.step for judged in self.steps[0].values())
         return range(first, first + len(self.steps))
 
