@@ -192,11 +192,11 @@ def _explanations(
 ) -> Mapping[tuple[int, str], str]:
     """Return what explains the wrong numbers, or why that is not known, by step and quantity."""
     part = f"the diagnosis of the printed numbers of {problem.case}"
-    found = parts.tried(part, explain_published, problem, published, steps)
-    if isinstance(found, FailedPart):
+    diagnoses = parts.tried(part, explain_published, problem, published, steps)
+    if isinstance(diagnoses, FailedPart):
         wrong = [(judged.step, judged.quantity) for step in steps for judged in step.failures]
-        return dict.fromkeys(wrong, f"Not told: {found}.")
-    return {(one.finding.step, one.finding.quantity): str(one) for one in found}
+        return dict.fromkeys(wrong, f"Not told: {diagnoses}.")
+    return {(one.finding.step, one.finding.quantity): str(one) for one in diagnoses}
 
 
 @dataclass(frozen=True, eq=False)

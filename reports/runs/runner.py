@@ -150,7 +150,7 @@ def _with_expectations(
         adapter.name: expectation_of(case, problem.dtype, adapter, by_adapter[adapter.name])
         for adapter in present
     }
-    return [row for name, found in by_adapter.items() for row in marked(expected.get(name), found)]
+    return [row for name, own in by_adapter.items() for row in marked(expected.get(name), own)]
 
 
 def _before_the_run(problem: Problem, adapters: Sequence[Adapter | Unavailable]) -> dict[Subject, RowKeeper]:
@@ -211,12 +211,12 @@ def _differences(problem: Problem, batch: StepBatch) -> dict[Subject, Difference
     """Return each implementation's largest plain differences from the reference; none where that fails."""
     selected = Subject(problem.case, REFERENCE, "", problem.dtype)
     reference = batch.arrays.get(selected) or batch.unseen
-    found: dict[Subject, Differences] = {}
+    of_each: dict[Subject, Differences] = {}
     for subject, arrays in batch.arrays.items():
         part = f"the plain differences of {subject.implementation} on {subject.case} in {subject.dtype}"
         differences = parts.tried(part, plain_differences, arrays, reference)
-        found[subject] = {} if isinstance(differences, FailedPart) else differences
-    return found
+        of_each[subject] = {} if isinstance(differences, FailedPart) else differences
+    return of_each
 
 
 def rows_of(
@@ -273,6 +273,7 @@ def _diagnosis(problem: Problem, judged: JudgedStep, finding: Finding) -> str:
 def diagnosed(problem: Problem, judged: JudgedStep, finding: Finding) -> tuple[frozenset[str], str]:
     """Return the names of the mistakes that explain a finding, and the diagnosis in words."""
     with parts.collected() as failed:
-        found = parts.tried("the diagnosis", explain_step, problem, judged, finding)
-    names, text = (frozenset[str](), "") if isinstance(found, FailedPart) else (found.names, str(found))
-    return frozenset(names), f"{text} {parts.counted(failed)}".strip()
+        diagnosis = parts.tried("the diagnosis", explain_step, problem, judged, finding)
+    if isinstance(diagnosis, FailedPart):
+        return frozenset(), parts.counted(failed)
+    return frozenset(diagnosis.names), f"{diagnosis} {parts.counted(failed)}".strip()
