@@ -9,10 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from networks import network
 
-from adapters import Adapter, Program, Unavailable, find_adapters
+from adapters import Adapter, Choice, Program, Unavailable, find_adapters
+from adapters.isolation import Limits
 from cases import load_case, load_cases
 from reference import JudgedStep, Subject, Verdict, training_steps
 from reports.environment import Selection
+from reports.runs import parallel
 from reports.runs.comparison import (
     PairCounter,
     bitwise_equal,
@@ -87,6 +89,17 @@ def test_all_programs_advance_in_lockstep():
     taken = list(lockstep(problem, adapters))
     assert order == [(name, step) for step in (1, 2, 3) for name in "abc"]
     assert [len(judged) for judged in taken] == [3, 3, 3]
+
+
+@pytest.mark.skipif(not parallel.can_fork, reason="the processes of a pool are not forked here")
+def test_the_server_of_a_pool_loads_built_in_adapters_unless_they_are_isolated(monkeypatch):
+    loaded = []
+    monkeypatch.setattr("multiprocessing.set_forkserver_preload", loaded.append)
+    monkeypatch.setattr("multiprocessing.forkserver.ensure_running", lambda: None)
+    for limits in (None, Limits()):
+        parallel.load_ahead(Choice(("numpy", "torch", "programs:honest"), limits=limits))
+    own, adapters = "reports.runs.parallel", ("adapters.numpy_reference", "adapters.torch_autograd")
+    assert loaded == [[own, *adapters, "torch._dynamo"], [own]]
 
 
 def test_an_adapter_that_cannot_run_has_one_row_with_its_reason():
