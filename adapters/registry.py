@@ -5,6 +5,7 @@ The built-in ones are the rows of one table; a third party's has an entry point,
 """
 
 import shutil
+import sys
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -56,7 +57,13 @@ class UnknownAdapterError(LookupError):
 def known_adapters() -> dict[str, str]:
     """Return every adapter's name with its `module:attribute`, the built-in first, which nobody else has."""
     built_in = {name: row.location for name, row in BUILT_IN.items()}
-    return built_in | {entry.name: entry.value for entry in entry_points(group=ENTRY_POINT_GROUP)} | built_in
+    return built_in | _installed(tuple(sys.path)) | built_in
+
+
+@cache
+def _installed(path: tuple[str, ...]) -> dict[str, str]:  # noqa: ARG001 - what it depends on
+    """Return the adapters that other packages bring, by name; to look takes 15 ms."""
+    return {entry.name: entry.value for entry in entry_points(group=ENTRY_POINT_GROUP)}
 
 
 def third_party(names: Sequence[str]) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from reports.options import add_common, positive
+from reports.options import add_common, out_folder, positive
 from reports.supervision import EarlyEnd, supervised
 from reports.writers import FORMATS
 
@@ -44,15 +44,17 @@ def _build(
     ended: tuple[EarlyEnd, ...] = (),
     parent: int | None = None,
 ) -> int:
-    """Build, and end with the process that waits for it, if there is one."""
+    """Build, and end with the process that waits for it (`parent`), if there is one."""
     try:
         from adapters.isolation.worker import end_with_parent  # noqa: PLC0415 - after parsing, as the rest
 
         if parent is not None:
             end_with_parent(parent, with_thread=sys.platform == "linux")
-        from reports.build_report import make, wanted_by  # noqa: PLC0415 - so that --help answers at once
+        from reports.build_report import make  # noqa: PLC0415 - so that --help answers at once
 
-        return make(wanted_by(options, ended), shlex.join(["python", "-m", "reports.build", *given]))
+        narrows = options.select or options.adapter or options.dtype or options.device != "cpu"
+        options.out = options.out or out_folder(narrows=narrows, again=options.kept)
+        return make(options, ended, shlex.join(["python", "-m", "reports.build", *given]))
     except KeyboardInterrupt:
         print("Interrupted; the last report is as it was.", file=sys.stderr)
         return 130

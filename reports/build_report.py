@@ -1,15 +1,15 @@
 """Making a report from what was asked for: load, run, judge, write, print."""
 
-import argparse
 import os
 import sys
-from dataclasses import dataclass, replace
-from pathlib import Path
+from argparse import Namespace
+from collections.abc import Sequence
+from dataclasses import replace
 
 from rich.console import Console
 
 from adapters import Choice, UnknownAdapterError
-from cases import SHIPPED, Case, CaseErrors, load_cases
+from cases import SHIPPED, CaseErrors, load_cases
 from cases.errors import printable
 from reference import parts
 from reference.parts import FailedPart
@@ -17,123 +17,65 @@ from reports import environment, regression, report, results_file, supervision
 from reports.detection import Power
 from reports.detection.measurement import measure
 from reports.environment import Selection
-from reports.options import flags_of, limits_of, out_folder
-from reports.regression import Changes
+from reports.options import flags_of, limits_of
 from reports.report import Report
-from reports.results_file import SavedRun
 from reports.runs import parallel
 from reports.runs.parallel import apart, begins_again, with_ended
 from reports.supervision import Activity, EarlyEnd
 from reports.writers import report_files, summary_md, terminal
+
+NOTHING_ELSE = "--from makes the report of a kept run again, so nothing else chooses what is in it"
 
 
 class UsageError(Exception):
     """What was asked for cannot be done; the message says why."""
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """What was asked for; an empty tuple or text narrows nothing.
+def make(options: Namespace, ended: Sequence[EarlyEnd], command: str) -> int:
+    """Make the report that the options of `reports.build` ask for, and return the exit code.
 
-    Attributes
-    ----------
-    folders
-        Folders of cases, besides those that come with the suite.
-    adapters
-        Which of them, and where.
-    dtypes
-        Names.
-    select
-        A part of the cases' names.
-    out
-        The report's folder.
-    power
-        Whether to measure what the suite would catch.
-    formats
-        Of which of `reports.writers.FORMATS` its files are; none means the usual ones.
-    baseline
-        The saved run to compare with.
-    kept
-        The saved run whose report is made again; nothing is run then.
-    workers
-        Processes that run cases at once, where there are many.
-    ended
-        What has ended this build before.
+    What has `ended` this build before is isolated; the report has `command` in it.
     """
-
-    folders: tuple[Path, ...]
-    adapters: Choice
-    dtypes: tuple[str, ...]
-    select: str
-    out: Path
-    power: bool = False
-    formats: tuple[str, ...] = ()
-    baseline: Path | None = None
-    kept: Path | None = None
-    workers: int = 1
-    ended: tuple[EarlyEnd, ...] = ()
-
-    @property
-    def chooses(self) -> bool:
-        """Whether it says what to run."""
-        chosen = self.folders, self.dtypes, self.select, self.power
-        return any(chosen) or self.adapters != Choice()
-
-
-def wanted_by(options: argparse.Namespace, ended: tuple[EarlyEnd, ...] = ()) -> Wanted:
-    """Return what the options of `reports.build` ask for; what has ended this build before is isolated."""
     choice = Choice(tuple(options.adapter), options.engines, options.device, limits_of(options))
+    chooses = any((options.cases, options.dtype, options.select, options.power)) or choice != Choice()
     if ended:
         print(begins_again(ended[-1], "The build"), file=sys.stderr)
         choice = replace(choice, apart=apart(ended, choice.names))
-    narrows = options.select or options.adapter or options.dtype or options.device != "cpu"
-    return Wanted(
-        folders=tuple(options.cases),
-        adapters=choice,
-        dtypes=tuple(options.dtype),
-        select=options.select,
-        out=options.out or out_folder(narrows=narrows, again=options.kept),
-        power=options.power,
-        formats=tuple(options.format),
-        baseline=options.baseline,
-        kept=options.kept,
-        workers=options.workers or os.cpu_count() or 1,
-        ended=ended,
-    )
-
-
-def make(wanted: Wanted, command: str) -> int:
-    """Make the report, and return the exit code; which has `command` in it."""
+    options.workers = options.workers or os.cpu_count() or 1
+    if options.kept and chooses:
+        print(NOTHING_ELSE, file=sys.stderr)
+        return 2
     try:
-        return _make(wanted, command)
+        return _make(options, choice, ended, command)
     except (UsageError, CaseErrors, UnknownAdapterError, results_file.UnreadableError) as error:
         print("\n".join(map(printable, str(error).split("\n"))), file=sys.stderr)
-        return 2
     except OSError as error:
-        message = f"the report cannot be written to {wanted.out}: {error.strerror or error}"
+        message = f"the report cannot be written to {options.out}: {error.strerror or error}"
         print(printable(message), file=sys.stderr)
-        return 2
+    return 2
 
 
-def _make(wanted: Wanted, command: str) -> int:
+def _make(options: Namespace, choice: Choice, ended: Sequence[EarlyEnd], command: str) -> int:
+    parallel.collect_seldom()
     # Read first: this report may replace it.
-    baseline = results_file.read(wanted.baseline) if wanted.baseline else None
+    baseline = results_file.read(options.baseline) if options.baseline else None
     out = terminal.console()
-    made = _of_kept_run(wanted) if wanted.kept else _of_new_run(wanted, command, out)
+    if options.kept:
+        kept = results_file.read(options.kept)
+        made = report.put_together(kept.results, kept.selection, kept.environment, kept.asked, kept.power)
+    else:
+        made = _of_new_run(options, choice, ended, command, out)
     with parts.collected():
         if baseline is not None:
-            changed = parts.tried("what has changed since the last run", _compared, baseline, made)
+            title = "what has changed since the last run"
+            changed = parts.tried(title, lambda: regression.compare(baseline, made.run))
             made = made if isinstance(changed, FailedPart) else replace(made, changes=changed)
-        _write(made, wanted, out)
+        _write(made, options, out)
         passed = made.conclusion.passed and not made.failed
     return 0 if passed and not (made.changes and made.changes.regressed) else 1
 
 
-def _compared(baseline: SavedRun, made: Report) -> Changes:
-    return regression.compare(baseline, made.run)
-
-
-def _write(made: Report, wanted: Wanted, out: Console) -> None:
+def _write(made: Report, options: Namespace, out: Console) -> None:
     """Write the files and print the verdicts, which are printed too where the files cannot be written.
 
     Raises
@@ -141,37 +83,31 @@ def _write(made: Report, wanted: Wanted, out: Console) -> None:
     OSError
         If a file cannot be written.
     """
+    is_large = made.power is None and parallel.is_worth_it(made.selection, options.workers)
     try:
-        report_files.write(made, wanted.out, wanted.formats)
+        report_files.write(made, options.out, options.format, forks=is_large and parallel.can_fork)
     except Exception:
         terminal.show(made, None, out)
         raise
     parts.tried("the summary of the workflow's step", summary_md.append, made)
-    terminal.show(made, wanted.out, out)
+    terminal.show(made, options.out, out)
 
 
-def _of_new_run(wanted: Wanted, command: str, out: Console) -> Report:
-    """Run what is wanted, and return the report of it."""
-    selection = select(wanted)
-    wanted.out.mkdir(parents=True, exist_ok=True)  # before the work, so that it is not done for nothing
+def _of_new_run(
+    options: Namespace, choice: Choice, ended: Sequence[EarlyEnd], command: str, out: Console
+) -> Report:
+    selection = _selected(options, choice)
+    options.out.mkdir(parents=True, exist_ok=True)  # before the work, so that it is not done for nothing
     with terminal.progress(selection, out) as watch:
-        results = parallel.run_all(selection, wanted.adapters, wanted.workers, watch)
+        results = parallel.run_all(selection, choice, options.workers, watch)
     with parts.collected() as failed:
-        flags = flags_of(wanted.adapters.limits)
+        flags = flags_of(choice.limits)
         here = parts.tried("how this was made", environment.describe, command, selection.adapters, flags)
-        power = parts.tried("the suite's power", _measure, selection, out) if wanted.power else None
-    results = with_ended(replace(results, failed=(*results.failed, *failed)), selection, wanted.ended)
+        power = parts.tried("the suite's power", _measure, selection, out) if options.power else None
+    results = with_ended(replace(results, failed=(*results.failed, *failed)), selection, ended)
     power = None if isinstance(power, FailedPart) else power
     here = environment.undescribed(command) if isinstance(here, FailedPart) else here
-    return report.put_together(results, selection, here, wanted.adapters.required, power)
-
-
-def _of_kept_run(wanted: Wanted) -> Report:
-    """Return the report of a run that was kept."""
-    if wanted.kept is None or wanted.chooses:
-        raise UsageError("--from makes the report of a kept run again, so nothing else chooses what is in it")
-    kept = results_file.read(wanted.kept)
-    return report.put_together(kept.results, kept.selection, kept.environment, kept.asked, kept.power)
+    return report.put_together(results, selection, here, choice.required, power)
 
 
 def _measure(selection: Selection, out: Console) -> Power:
@@ -179,28 +115,18 @@ def _measure(selection: Selection, out: Console) -> Power:
         return measure(selection.cases, selection.dtypes, watch)
 
 
-def select(wanted: Wanted) -> Selection:
-    """Load what was asked for.
-
-    Raises
-    ------
-    CaseErrors, UnknownAdapterError
-        As their modules say.
-    UsageError
-        If nothing is left to run.
-    """
-    selection = Selection(_cases(wanted), (), wanted.dtypes)
-    if not selection.runs:
-        raise UsageError(f"none of the selected cases runs in {' or '.join(wanted.dtypes)}")
-    adapters = wanted.adapters.load(lambda name: supervision.note(Activity(name)))
-    supervision.note(None)
-    return replace(selection, adapters=adapters)
-
-
-def _cases(wanted: Wanted) -> tuple[Case, ...]:
-    cases = load_cases(SHIPPED, *wanted.folders)
-    chosen = tuple(case for case in cases if wanted.select in case.name)
+def _selected(options: Namespace, choice: Choice) -> Selection:
+    """Load what was asked for, or raise why nothing is left to run."""
+    cases = load_cases(SHIPPED, *options.cases)
+    chosen = tuple(case for case in cases if options.select in case.name)
     if not chosen:
         known = ", ".join(case.name for case in cases[:5])
-        raise UsageError(f"no case has {wanted.select!r} in its name; there are {len(cases)}: {known}, …")
-    return chosen
+        raise UsageError(f"no case has {options.select!r} in its name; there are {len(cases)}: {known}, …")
+    selection = Selection(chosen, (), tuple(options.dtype))
+    if not selection.runs:
+        raise UsageError(f"none of the selected cases runs in {' or '.join(options.dtype)}")
+    if parallel.is_worth_it(selection, options.workers):
+        parallel.load_ahead(choice)
+    adapters = choice.load(lambda name: supervision.note(Activity(name)))
+    supervision.note(None)
+    return replace(selection, adapters=adapters)

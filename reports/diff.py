@@ -21,7 +21,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _compare(old: Path, new: Path, out: Path | None) -> int:
-    """Compare two runs, print and write what has changed, and return the exit code."""
     # Imported after parsing, so that --help answers at once.
     from reports import regression, regression_text, results_file  # noqa: PLC0415
     from reports.page import diff  # noqa: PLC0415

@@ -30,10 +30,8 @@ class Selection:
     @property
     def runs(self) -> tuple[tuple[Case, str], ...]:
         """Each case in each number format."""
-        return tuple((case, dtype) for case in self.cases for dtype in case.dtypes if self._wants(dtype))
-
-    def _wants(self, dtype: str) -> bool:
-        return not self.dtypes or dtype in self.dtypes
+        each = ((case, dtype) for case in self.cases for dtype in case.dtypes)
+        return tuple((case, dtype) for case, dtype in each if dtype in (self.dtypes or case.dtypes))
 
 
 @dataclass(frozen=True)
@@ -54,12 +52,8 @@ class Environment:
         Names the run, as every file of its report that has room for it does.
     command, made
         What was typed, and when, in UTC.
-    python, versions, platform, cpu
-        The interpreter, the packages by name, the system, the processor.
-    seed
-        What was drawn from which seeds.
     others
-        For each adapter under another interpreter what a person types for it, and what it runs on.
+        The adapters under another interpreter, by name.
     flags
         What a person types for the limits of adapters in processes of their own.
     """
@@ -71,7 +65,7 @@ class Environment:
     versions: dict[str, str]
     platform: str
     cpu: str
-    seed: str = SEED
+    seed: str = ""
     others: dict[str, Other] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
 
@@ -80,6 +74,7 @@ def describe(
     command: str, adapters: Iterable[Adapter | Unavailable] = (), flags: tuple[str, ...] = ()
 ) -> Environment:
     """Describe this machine, now, and the other interpreters that adapters run under."""
+    present = [adapter for adapter in adapters if isinstance(adapter, Adapter)]
     return Environment(
         run=uuid4().hex[:12],
         command=well_formed(command),
@@ -88,18 +83,15 @@ def describe(
         versions={package: _version(package) for package in PACKAGES},
         platform=platform.platform(),
         cpu=_cpu(),
-        others={
-            one.name: Other(one.asked or one.name, one.runs_on)
-            for one in adapters
-            if isinstance(one, Adapter) and one.runs_on
-        },
+        seed=SEED,
+        others={one.name: Other(one.asked or one.name, one.runs_on) for one in present if one.runs_on},
         flags=flags,
     )
 
 
 def undescribed(command: str) -> Environment:
     """Return what is known of a report whose machine cannot be described."""
-    return Environment(uuid4().hex[:12], command, NOT_KNOWN, NOT_KNOWN, {}, NOT_KNOWN, NOT_KNOWN)
+    return Environment(uuid4().hex[:12], command, NOT_KNOWN, NOT_KNOWN, {}, NOT_KNOWN, NOT_KNOWN, SEED)
 
 
 def _version(package: str) -> str:

@@ -29,10 +29,7 @@ SWEEP_MEMORY = "let each take no more memory beside its framework; on Linux only
 def add_common(add: Callable[..., object], *, rows: str = "rows") -> None:
     """Add what says by which adapters, where and in which formats to run, by argparse's `add` or pytest's.
 
-    Parameters
-    ----------
-    rows
-        What a crash costs.
+    A crash costs its own `rows`, or tests.
     """
     add("--adapter", metavar="NAME", action="append", default=[], help=ADAPTERS)
     add("--engines", action="store_true", help=ENGINES)
@@ -44,13 +41,7 @@ def add_common(add: Callable[..., object], *, rows: str = "rows") -> None:
 
 
 def above_zero(text: str) -> float:
-    """Return the number that is written.
-
-    Raises
-    ------
-    argparse.ArgumentTypeError
-        If it is none, or not finite, or not above 0.
-    """
+    """Return the number that is written, or raise argparse's error if it is not finite or not above 0."""
     try:
         number = float(text)
     except ValueError:
@@ -61,13 +52,7 @@ def above_zero(text: str) -> float:
 
 
 def positive(text: str) -> int:
-    """Return a whole number of at least one.
-
-    Raises
-    ------
-    argparse.ArgumentTypeError
-        If it is none.
-    """
+    """Return the whole number that is written, or raise argparse's error if it is not above 0."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
     return int(text)

@@ -1,14 +1,17 @@
-"""How a comparison comes out: one `Outcome` for each row, and one `Cell` for the rows of a table's cell."""
+"""How comparisons come out: `Outcome` of a row, `Cell` of a table's rows, `Conclusion` of a whole run."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Self, TypeVar
 
+from adapters import Adapter, Unavailable
 from cases.errors import printable
 from reference import Verdict
-from reports.runs.rows import PUBLISHED, Row, first_failure, order
+from reports.environment import Selection
+from reports.runs.rows import PUBLISHED, Printed, Results, Row, first_failure, order
 
 # Stands in a table where there is nothing to say.
 NOTHING: Final = "–"
@@ -126,7 +129,7 @@ class Cell:
         return cls(Outcome.AGREES, worst.finding.used, digits, worst)
 
     def __str__(self) -> str:
-        """Say it in a few words: "agrees 0.42 (14.9)", "differs at dL/dW1", "not run"."""
+        """Return "agrees 0.42 (14.9)", "differs at dL/dW1", "not run"."""
         return self.state if self.outcome is Outcome.AGREES else self.state + where(self.row)
 
     @property
@@ -204,3 +207,137 @@ def without_equivalent(rows: Iterable[Row]) -> list[Row]:
     """Return for each case, number format and adapter that declines the line that says so."""
     groups = grouped(row for row in rows if row.finding.verdict is Verdict.NO_EQUIVALENT).values()
     return [group[0] for group in groups]
+
+
+@dataclass(frozen=True)
+class Conclusion:
+    """How a run comes out as a whole.
+
+    Attributes
+    ----------
+    passed
+        Whether everything that was compared agrees, something was, and every adapter asked for ran; where
+        none was asked for, also whether at least two implementations were compared.
+    failures
+        For each case, number format and adapter that fails, the sentence of its first failing line.
+    not_run
+        For each adapter that did not run, its name and the reason.
+    known, no_equivalent
+        The same of each that differs as its case expects, and of each that has no equivalent.
+    """
+
+    passed: bool
+    headline: str
+    failures: tuple[str, ...]
+    not_run: tuple[str, ...]
+    known: tuple[str, ...] = ()
+    no_equivalent: tuple[str, ...] = ()
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """All sentences, the headline first."""
+        return (self.headline, *self.failures, *self.not_run, *self.known, *self.no_equivalent)
+
+
+def conclude(results: Results, selection: Selection, asked: Sequence[str] = ()) -> Conclusion:
+    """Draw the conclusion; `asked` names the adapters whose absence is a failure.
+
+    An implementation may be alone only where it was asked for.
+    """
+    first, expected = failures(results.rows), expected_differences(results.rows)
+    declined = without_equivalent(results.rows)
+    absent = [adapter for adapter in selection.adapters if isinstance(adapter, Unavailable)]
+    missing = {one.name: one.reason for one in absent if one.verdict is Verdict.NOT_RUN}
+    missed = [name for name in missing if name in asked]
+    compared = [row for row in results.rows if row.compared and row.subject.adapter != PUBLISHED]
+    names = {row.subject.adapter for row in compared}
+    alone = "" if asked else one_implementation(selection.adapters, names)
+    if not compared:
+        headline = "Nothing was compared, so nothing is known to agree."
+    elif first:
+        of = len(grouped(results.rows)) - len(missing) * len(selection.runs)
+        headline = f"{alone} Not all agree: {_count(first, of)}."
+    else:
+        headline = f"Asked for, but not run: {', '.join(missed)}." if missed else alone
+        headline += " What was compared agrees" if headline else "All agree"
+        headline += f"{_but(expected)}: {_what(results, selection, compared)}{_declined(declined)}"
+    texts = (
+        [row.sentence for row in first],
+        [f"Not run: {name}, because {reason}." for name, reason in missing.items()],
+        [row.sentence for row in expected],
+        map(_why_none, declined),
+    )
+    passed = bool(compared) and not first and not missed and not alone
+    return Conclusion(passed, printable(headline.strip()), *(tuple(map(printable, text)) for text in texts))
+
+
+def one_implementation(adapters: Iterable[Adapter | Unavailable], compared: Collection[str]) -> str:
+    """Say that fewer than two implementations were compared, if so; an engine is that of its framework.
+
+    `compared` are the names of the adapters of which numbers were compared.
+    """
+    present = [adapter for adapter in adapters if isinstance(adapter, Adapter) and adapter.name in compared]
+    names = list(dict.fromkeys(adapter.framework or adapter.name for adapter in present))
+    return f"Only {names[0]} ran, compared with no other implementation." if len(names) == 1 else ""
+
+
+def _why_none(row: Row) -> str:
+    subject, reason = row.subject, row.finding.reason.rstrip(".")
+    return f"No equivalent: {subject.implementation} on {subject.case} in {subject.dtype}, because {reason}."
+
+
+def _but(expected: Sequence[Row]) -> str:
+    said = "its case says" if len(expected) == 1 else "their cases say"
+    return f", but for {plural(len(expected), 'expected difference')} as {said}" if expected else ""
+
+
+def _declined(declined: Sequence[Row]) -> str:
+    have = "has" if len(declined) == 1 else "have"
+    return f" {plural(len(declined), 'comparison')} {have} no equivalent." if declined else ""
+
+
+def _count(first: Sequence[Row], of: int) -> str:
+    verdicts = ", ".join(f"{count} × {text}" for text, count in Counter(map(verdict, first)).items())
+    return f"{verdicts}, of {plural(of, 'comparison')}, each of one case in one number format by one adapter"
+
+
+def _what(results: Results, selection: Selection, compared: Sequence[Row]) -> str:
+    """Say what was compared: how many cases, in which formats, by which versions, how many quantities."""
+    present = (adapter for adapter in selection.adapters if isinstance(adapter, Adapter))
+    parts = (
+        plural(len({case.name for case, _ in selection.runs}), "case"),
+        " and ".join(dict.fromkeys(dtype for _, dtype in selection.runs)),
+        ", ".join(map(_versioned, present)),
+    )
+    quantities = sum(row.steps for row in compared)
+    certified = sum(row.steps for row in compared if row.finding.truth == "certified")
+    rest = " with certified truth."
+    if certified < quantities:  # large cases and long runs have float64 values
+        rest = f", {certified:,} with certified truth and the others with float64 values and their own bound."
+    return f"{', '.join(parts)}; {plural(quantities, 'quantity')} compared{rest}{_published(results)}"
+
+
+def _versioned(adapter: Adapter) -> str:
+    named = adapter.name.endswith(f"@{adapter.version}")
+    return adapter.name if named else f"{adapter.name} {adapter.version}".strip()
+
+
+def _published(results: Results) -> str:
+    printed = {_quantity(printed): False for printed in results.printed}
+    printed |= {_quantity(printed): True for printed in results.printed if printed.row.expected}
+    listed = sum(printed.values())
+    right = len(printed) - listed
+    agree = f" {plural(right, 'printed quantity')} {'agrees' if right == 1 else 'agree'}"
+    wrong = "is wrong as its case says" if listed == 1 else "are wrong as their cases say"
+    return (f"{agree}, {listed} {wrong}." if listed else f"{agree}.") if printed else ""
+
+
+def _quantity(printed: Printed) -> tuple[str, int, str]:
+    finding = printed.row.finding
+    return printed.row.subject.case, finding.step, finding.quantity
+
+
+def plural(count: int, word: str) -> str:
+    """Return "1 case", "1,234 cases", "2 quantities"."""
+    several = f"{word[:-1]}ies" if word.endswith("y") else f"{word}s"
+    return f"{count:,} {word if count == 1 else several}"

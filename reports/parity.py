@@ -18,9 +18,8 @@ from cases.errors import printable
 from reference import Verdict, parts
 from reference.parts import FailedPart
 from reports.options import flags_of
-from reports.outcome import Cell, agrees, at_step, badness, verdict, where
-from reports.runs.expected_differences import expects
-from reports.runs.published_cases import judge_case
+from reports.outcome import Cell, agrees, at_step, badness, group_by, verdict, where
+from reports.runs.expectations import expects, judge_case
 from reports.runs.rows import Row, first_failure, order
 from reports.runs.runner import explained, lockstep, rows_of, run_case
 
@@ -74,16 +73,10 @@ def asked_for(
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a case is no success, and whether that is no fault.
+    """Why a case is no success, in words.
 
-    Attributes
-    ----------
-    text
-        The reason in words, as a person reads it.
-    not_run
-        Whether only the framework is absent.
-    no_equivalent
-        Whether only the framework has no form that equals what the case states.
+    It is no fault where only the framework is absent (`not_run`), or has no form that equals what the case
+    states.
     """
 
     text: str
@@ -111,42 +104,46 @@ def failure_of(  # noqa: PLR0913 - what is judged, by what, how far, and in whic
 
     Judging stops at the first step with a failure: what comes after it follows from it. Only where the case
     expects one, all steps are judged, because the expectation is of the whole run. It stops after
-    `FIRST_STEPS` steps, too, unless `slow`. With `limits` the adapter runs in a process of its own; without
-    a limit it does where it is one of `apart`.
-
-    What is judged is given to `watch`, a step's rows at a time.
+    `FIRST_STEPS` steps, too, unless `slow`. The adapter runs in a process of its own where there are
+    `limits`, or where it is one of `apart`. What is judged is given to `watch`, a step's rows at a time.
     """
     with parts.collected() as failed:
         (adapter,) = find_adapters([name], limits, apart)
         if isinstance(adapter, Unavailable):
             reason = f"{adapter.verdict}: {printable(adapter.reason)}"
-            found: Failure | None = Failure(reason, not_run=adapter.verdict is Verdict.NOT_RUN)
-        elif expects(case, dtype, adapter):
-            found = _first_failure([run_case(case, dtype, [adapter])[0]], watch)
+            failure: Failure | None = Failure(reason, not_run=adapter.verdict is Verdict.NOT_RUN)
         else:
-            found = _first_failure(_step_by_step(case, adapter, dtype, slow=slow), watch)
-    return with_failed(found, failed)
+            whole = expects(case, dtype, adapter)
+            steps = (
+                [run_case(case, dtype, [adapter])[0]] if whole else _steps(case, adapter, dtype, slow=slow)
+            )
+            failure = _first_failure(steps, watch)
+    return with_failed(failure, failed)
 
 
-def with_failed(found: Failure | None, failed: Sequence[FailedPart]) -> Failure | None:
+def with_failed(failure: Failure | None, failed: Sequence[FailedPart]) -> Failure | None:
     """Return a failure with the parts that failed; they are one themselves."""
     if not failed:
-        return found
-    before = "" if found is None else f"{found.text}\n\n"
+        return failure
+    before = "" if failure is None else f"{failure.text}\n\n"
     return Failure(f"{before}{printable(parts.counted(failed))}")
 
 
 def _first_failure(judged: Iterable[Sequence[Row]], watch: Callable[[Sequence[Row]], None]) -> Failure | None:
+    """Return the first failure, else the first row that has no equivalent though its case expects one."""
     declined: Failure | None = None
     for rows in judged:
         watch(rows)
         if any(row.fails for row in rows):
             return Failure(in_words(rows))
-        declined = declined or _declined(rows)
+        for row in rows:
+            if row.finding.verdict is Verdict.NO_EQUIVALENT and not row.expected and declined is None:
+                text = f"{verdict(row)}: {printable(row.finding.reason)}"
+                declined = Failure(text, no_equivalent=True)
     return declined
 
 
-def _step_by_step(case: Case, adapter: Adapter, dtype: str, *, slow: bool) -> Iterator[list[Row]]:
+def _steps(case: Case, adapter: Adapter, dtype: str, *, slow: bool) -> Iterator[list[Row]]:
     problem = case.problem(dtype)
     for judged in islice(lockstep(problem, (adapter,)), None if slow else FIRST_STEPS):
         yield [
@@ -156,17 +153,7 @@ def _step_by_step(case: Case, adapter: Adapter, dtype: str, *, slow: bool) -> It
         ]
 
 
-def _declined(rows: Sequence[Row]) -> Failure | None:
-    """Return the first that has no equivalent, unless its case expects that."""
-    for row in rows:
-        if row.finding.verdict is Verdict.NO_EQUIVALENT and not row.expected:
-            return Failure(f"{verdict(row)}: {printable(row.finding.reason)}", no_equivalent=True)
-    return None
-
-
-def published_failure_of(
-    case: Case, watch: Callable[[Sequence[Row]], None] = lambda _: None
-) -> Failure | None:
+def published_failure_of(case: Case, watch: Callable[[Sequence[Row]], None]) -> Failure | None:
     """Judge the numbers published for a case; return what is wrong; `watch` is given the rows."""
     rows = [printed.row for printed in judge_case(case)]
     watch(rows)
@@ -180,26 +167,23 @@ def in_words(rows: Sequence[Row]) -> str:
         return "Nothing was compared."
     ordered = sorted(rows, key=lambda row: (not row.fails, row.finding.step, row.place))
     table = [_HEAD, *map(_line, ordered[:MAX_TABLE_LINES])]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    lines = ["  ".join(map(str.ljust, line, widths)).rstrip() for line in table]
     more = [f"… and {len(rows) - MAX_TABLE_LINES} more lines"] if len(rows) > MAX_TABLE_LINES else []
-    return "\n".join([printable(first.sentence), "", *aligned(table), *more])
+    return "\n".join([printable(first.sentence), "", *lines, *more])
 
 
 _HEAD = ("quantity", "by", "step", "verdict", "used", "error", "tolerance", "claimed", "derived")
 
 
 def _line(row: Row) -> tuple[str, ...]:
-    found = row.finding
-    words = (found.element or "(the whole claim)", row.subject.implementation, str(found.step), verdict(row))
+    finding = row.finding
+    element = finding.element or "(the whole claim)"
+    texts = map(printable, (element, row.subject.implementation, str(finding.step), verdict(row)))
     if not row.compared:
-        return (*map(printable, words), *"–––––")
-    small = (f"{number:.2g}" for number in (found.used, found.error, found.tolerance))
-    return (*map(printable, words), *small, f"{found.claimed:.17g}", f"{found.derived:.17g}")
-
-
-def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return rows of cells as lines with straight columns."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+        return (*texts, *"–––––")
+    small = (f"{number:.2g}" for number in (finding.used, finding.error, finding.tolerance))
+    return (*texts, *small, f"{finding.claimed:.17g}", f"{finding.derived:.17g}")
 
 
 def command(
@@ -219,46 +203,35 @@ def command(
 
 
 def record(item: pytest.Item, rows: Sequence[Row]) -> None:
-    """Add what was found to a test, as `user_properties`, which pytest-xdist carries from its workers.
+    """Add the numbers of a test's verdict to its `user_properties`, which pytest-xdist carries on.
 
     The strict schema (xunit2) has no place for them in a test case: it holds none.
     """
     config = item.config
     if not config.getoption("xmlpath", None) or config.getini("junit_family") != "xunit2":
-        found = parts.tried("the verdict in numbers", properties, rows)
-        item.user_properties += [("failed", str(found))] if isinstance(found, FailedPart) else found
+        made = parts.tried("the verdict in numbers", properties, rows)
+        item.user_properties += [("failed", str(made))] if isinstance(made, FailedPart) else made
 
 
 def properties(rows: Sequence[Row]) -> list[tuple[str, str]]:
     """Return names and values: the verdict, what it rests on, and each quantity in the order of computation.
 
-    Parameters
-    ----------
-    rows
-        Of one case, in one number format, by all programs of one adapter; in any order.
+    The rows are of one case, in one number format, by all programs of one adapter, in any order.
     """
     compared = [row.finding for row in rows if row.compared]
     if not compared:
         return [("verdict", verdict(rows[0]) if rows else "nothing compared")]
     first = max(rows, key=lambda row: (row.fails, not agrees(row), *(-place for place in order(row))))
-    found = [("verdict", verdict(first))]
+    made = [("verdict", verdict(first))]
     if not agrees(first):
-        found += [("first difference", where(first).removeprefix(" at "))]
+        made += [("first difference", where(first).removeprefix(" at "))]
     used = max(math.inf if math.isnan(one.used) else one.used for one in compared)
-    found += [
+    made += [
         ("used", f"{used:.4g}"),
         ("digits", f"{min(one.digits for one in compared):.4g}"),
         ("compared", str(sum(row.steps for row in rows if row.compared))),
     ]
-    found += [(row.finding.quantity, Cell.of([row]).state + at_step(row)) for row in _worst(rows)]
-    return [(printable(name), printable(value)) for name, value in found]
-
-
-def _worst(rows: Sequence[Row]) -> list[Row]:
-    """Return the worst row of each quantity, along the tape."""
-    worst: dict[str, Row] = {}
-    for row in sorted(rows, key=lambda row: row.place):
-        name = row.finding.quantity
-        if name and (name not in worst or badness(row) > badness(worst[name])):
-            worst[name] = row
-    return list(worst.values())
+    by_quantity = group_by(sorted(rows, key=lambda row: row.place), lambda row: row.finding.quantity)
+    worst = [max(of_one, key=badness) for quantity, of_one in by_quantity.items() if quantity]
+    made += [(row.finding.quantity, Cell.of([row]).state + at_step(row)) for row in worst]
+    return [(printable(name), printable(value)) for name, value in made]

@@ -17,7 +17,6 @@ PROJECT = Path(__file__).parent.parent
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the options."""
     add = parser.getgroup("parity", "the cases, and what is judged on them").addoption
     cases = "add a folder of YAML cases; if outside the project: --cases=DIR"
     add("--cases", metavar="DIR", action="append", default=[], help=cases)
@@ -51,7 +50,7 @@ def pytest_configure(config: pytest.Config) -> None:
             f"Run it in {PROJECT}, and write a folder of cases with an equals sign: --cases=DIR"
         )
     here = str(config.invocation_params.dir)
-    if here not in sys.path:  # as with `python -m`, so that package.module:function is found from here
+    if here not in sys.path:  # as with `python -m`, so that package.module:function can be imported from here
         sys.path.insert(0, here)
     from adapters.registry import Choice  # noqa: PLC0415 - heavy, and not every test needs the cases
     from reports.parity import Unusable, asked_for  # noqa: PLC0415 - the same

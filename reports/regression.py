@@ -1,25 +1,35 @@
-"""Two runs compared: what fails now, what is fixed, what is no longer compared, what has lost margin.
+"""Two runs compared: what fails now, what is fixed, what is compared no longer, which bits have moved.
 
-The quantities of both runs are one outer merge by case, implementation and number format; what has changed
-are lines of it.
+The quantities of both runs are one outer merge by case, implementation and number format, and so are the
+steps whose bits are kept; what has changed are lines of these.
 """
 
+import math
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Final
 
+import numpy as np
 import pandas as pd
 
 from cases.errors import printable
 from reference import Subject
-from reports.bit_changes import QUANTITY, SUBJECT, BitChanges, bit_changes, by_kind, by_quantity
 from reports.environment import Environment
 from reports.outcome import NOTHING, group_by, verdict, where
 from reports.results_file import SavedRun
+from reports.runs.accuracy import kind
+from reports.runs.comparison import bitwise_equal, ulp_distance
+from reports.runs.recorded import Bits
 from reports.runs.rows import Row, order
 
+# Of a `Subject`, in its order.
+SUBJECT: Final = ["case", "adapter", "program", "dtype"]
+QUANTITY: Final = [*SUBJECT, "quantity"]
 SHOWN: Final = ["case", "dtype", "implementation"]
+
+# Ulps from which on they are printed as a power of ten.
+MANY_ULPS: Final = 10**6
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,16 +44,19 @@ class Section:
 
 @dataclass(frozen=True, eq=False)
 class Changes:
-    """What has changed from one run to another, made in these environments; the worst section is first."""
+    """What has changed from one run to another, made in these environments; the worst section is first.
+
+    `bits` says in a few words how many quantities have moved.
+    """
 
     old: Environment
     new: Environment
     sections: tuple[Section, ...]
-    bits: BitChanges
+    bits: str
 
     def count(self, name: str) -> int:
         """Return how many lines the section of this name has; 0 where there is none."""
-        return sum(len(one.table) for one in self.sections if one.name == name)
+        return sum(len(section.table) for section in self.sections if section.name == name)
 
     @property
     def regressed(self) -> bool:
@@ -53,28 +66,27 @@ class Changes:
 
 def compare(old: SavedRun, new: SavedRun) -> Changes:
     """Compare two runs."""
-    texts = {one.name: one.text for one in old.cases}
-    edited = [one.name for one in new.cases if texts.get(one.name, one.text) != one.text]
-    bits = bit_changes(old, new, edited)
-    tables = _tables(old, new, edited, bits)
-    sections = tuple(Section(name, *TEXTS[name], table) for name, table in tables if len(table))
-    return Changes(old.environment, new.environment, sections, bits)
-
-
-def _tables(
-    old: SavedRun, new: SavedRun, edited: list[str], bits: BitChanges
-) -> Iterator[tuple[str, pd.DataFrame]]:
+    texts = {case.name: case.text for case in old.cases}
+    edited = [case.name for case in new.cases if texts.get(case.name, case.text) != case.text]
     both = _quantities(old).merge(_quantities(new), how="outer", on=QUANTITY, suffixes=("_before", "_now"))
-    yield "failures", _new_failures(both, new)
-    yield "uncompared", _uncompared(both, new)
-    yield "fixed", _fixed(both, old)
-    yield "versions", _different(_versions(old), _versions(new))
-    yield "selected", _different(_selected(old), _selected(new))
-    yield "edited", pd.DataFrame({"case": edited})
-    yield "kinds", by_kind(bits)
-    yield "bit_changes", by_quantity(bits)
-    yield "ended", bits.ended
-    yield "margin", _lost_margin(both, edited)
+    before, now = _steps(old), _steps(new)
+    compared = _named(now.merge(before[QUANTITY].drop_duplicates())[QUANTITY].drop_duplicates())
+    compared = compared[~compared["case"].isin(edited)]  # which have other numbers anyway
+    moved = _moved(before, now, compared, new)
+    tables = {
+        "failures": _new_failures(both, new),
+        "uncompared": _uncompared(both, new),
+        "fixed": _fixed(both, old),
+        "versions": _different(_versions(old), _versions(new)),
+        "selected": _different(_selected(old), _selected(new)),
+        "edited": pd.DataFrame({"case": edited}),
+        "kinds": _by_kind(moved, compared),
+        "bit_changes": _by_quantity(moved),
+        "ended": _ended(before, now, compared),
+        "margin": _lost_margin(both, edited),
+    }
+    sections = tuple(Section(name, *TEXTS[name], table) for name, table in tables.items() if len(table))
+    return Changes(old.environment, new.environment, sections, _in_words(moved, len(compared)))
 
 
 BY_KIND: Final = (
@@ -89,36 +101,29 @@ BY_QUANTITY: Final = (
     "“earlier” means that only steps have moved of which no values are kept."
 )
 
+NEW_FAILURES: Final = (
+    "What fails now, and did not fail before: the first line of each implementation, and how many more."
+)
+EDITED: Final = "Their files are others, so their numbers are, and are not compared with those of before."
+ENDED: Final = (
+    "A training ends with the first loss that is small enough, and roundings decide which step that is."
+)
+MARGIN: Final = (
+    "These agree as before, and use more of their tolerance; 1 would be all of it. The largest loss first."
+)
+
 # The title of each section, and what its table means.
 TEXTS: Final = {
-    "failures": (
-        "New failures",
-        "What fails now, and did not fail before: the first line of each implementation, and how many more.",
-    ),
-    "uncompared": (
-        "Compared before, and not now",
-        "A comparison that is no longer made can no longer fail.",
-    ),
+    "failures": ("New failures", NEW_FAILURES),
+    "uncompared": ("Compared before, and not now", "A comparison that is no longer made can no longer fail."),
     "fixed": ("Fixed", "What failed before, and does not fail now."),
     "versions": ("Versions and platform", ""),
     "selected": ("Cases, adapters and number formats", "Only one of the two runs has these."),
-    "edited": (
-        "Cases that were edited",
-        "Their files are others, so their numbers are, and are not compared with those of before.",
-    ),
+    "edited": ("Cases that were edited", EDITED),
     "kinds": ("Moved bits, by kind of quantity", BY_KIND),
     "bit_changes": ("Moved bits, each quantity", BY_QUANTITY),
-    "ended": (
-        "Trainings that end elsewhere",
-        "A training ends with the first loss that is small enough, and roundings decide which step that is.",
-    ),
-    "margin": (
-        "Headroom lost",
-        (
-            "These agree as before, and use more of their tolerance; 1 would be all of it. The largest loss "
-            "first."
-        ),
-    ),
+    "ended": ("Trainings that end elsewhere", ENDED),
+    "margin": ("Headroom lost", MARGIN),
 }
 
 
@@ -192,7 +197,9 @@ def _why(subject: Subject, new: SavedRun) -> str:
         return "the case is not in this run"
     if subject.adapter not in {row.subject.adapter for row in new.results.rows}:
         return "the adapter is not in this run"
-    absent = {one.name: f"{one.verdict}: {one.reason}" for one in new.adapters if one.verdict is not None}
+    absent = {
+        saved.name: f"{saved.verdict}: {saved.reason}" for saved in new.adapters if saved.verdict is not None
+    }
     if subject.adapter in absent:
         return absent[subject.adapter]
     if not any(
@@ -235,3 +242,106 @@ def _selected(run: SavedRun) -> dict[str, str]:
     names = [f"case {one.name}" for one in run.cases] + [f"adapter {one.name}" for one in run.adapters]
     names += [f"number format {one}" for one in dict.fromkeys(row.subject.dtype for row in run.results.rows)]
     return dict.fromkeys(names, "there")
+
+
+def _in_words(moved: pd.DataFrame, compared: int) -> str:
+    if not compared:
+        return "no quantity is in both runs"
+    if moved.empty:
+        return f"all {compared:,} quantities are the same to the last bit"
+    largest = moved["ulps"].max() if moved["ulps"].notna().any() else 0.0
+    count = f"{len(moved):,} of {compared:,} quantities have moved"
+    return f"{count}, by up to {largest:,.4g} ulps in the values that are kept"
+
+
+def _steps(run: SavedRun) -> pd.DataFrame:
+    lines = [
+        (*vars(kept.subject).values(), kept.quantity, kept.step, kept.digest, kept)
+        for kept in run.results.bits
+    ]
+    return pd.DataFrame(lines, columns=[*QUANTITY, "step", "digest", "bits"])
+
+
+def _named(table: pd.DataFrame) -> pd.DataFrame:
+    implementation = (table["adapter"] + " " + table["program"]).str.strip()
+    return table.assign(implementation=implementation, kind=[kind(name) for name in table["quantity"]])
+
+
+def _moved(before: pd.DataFrame, now: pd.DataFrame, compared: pd.DataFrame, new: SavedRun) -> pd.DataFrame:
+    """Return a line for each quantity whose bits have moved, by implementation and order of computation.
+
+    It has the first kept `step` at which it has, how many of the kept `elements` have moved there, `of` how
+    many, their largest distance there in `ulps` and at any `later` step, and whether nothing above it in its
+    step, and nothing in the steps before, has moved (`begins_here`). Ulps are NaN where the kept values are
+    the same, and those of a step before it are not.
+    """
+    steps = now.merge(before, on=[*QUANTITY, "step"], suffixes=("_now", "_before"))
+    steps = steps[steps["digest_now"] != steps["digest_before"]].sort_values("step", kind="stable")
+    pairs = zip(steps["bits_before"], steps["bits_now"], strict=True)
+    distances = pd.DataFrame([_distance(*pair) for pair in pairs], columns=["elements", "of", "ulps"])
+    steps = pd.concat([steps[[*QUANTITY, "step"]].reset_index(drop=True), distances], axis=1)
+    later = steps[steps.duplicated(QUANTITY)].groupby(QUANTITY)["ulps"].max().rename("later")
+    moved = compared.merge(steps.drop_duplicates(QUANTITY).join(later, on=QUANTITY), on=QUANTITY)
+    places = {
+        (row.subject.case, row.finding.quantity): row.place for row in new.results.rows if row.place >= 0
+    }
+    keys = zip(moved["case"], moved["quantity"], strict=True)
+    moved["place"] = [places.get(key, math.inf) for key in keys]
+    moved["subject"] = moved.groupby(SUBJECT, sort=False).ngroup()
+    moved = moved.sort_values(["subject", "step", "place"], kind="stable", ignore_index=True)
+    return moved.assign(begins_here=~moved["subject"].duplicated())
+
+
+def _distance(old: Bits, new: Bits) -> tuple[int, int, float]:
+    """Return how many kept elements have changed, of how many, and their largest distance in ulps."""
+    before, now = old.array, new.array
+    if old.shape != new.shape:
+        return now.size, now.size, math.inf
+    if old.values == new.values:  # noqa: PD011 - a text
+        return 0, now.size, math.nan
+    changed = int(np.count_nonzero(~bitwise_equal(before, now)))
+    return changed, now.size, float(ulp_distance(before, now).max(initial=0))
+
+
+def _ended(before: pd.DataFrame, now: pd.DataFrame, compared: pd.DataFrame) -> pd.DataFrame:
+    last = [
+        table.groupby(QUANTITY)["step"].max().rename(name)
+        for name, table in (("before", before), ("now", now))
+    ]
+    ends = compared.join(last[0], on=QUANTITY).join(last[1], on=QUANTITY).drop_duplicates(SUBJECT)
+    return ends.loc[ends["before"] != ends["now"], [*SHOWN, "before", "now"]]
+
+
+def _by_kind(moved: pd.DataFrame, compared: pd.DataFrame) -> pd.DataFrame:
+    """Return a line for each number format, program and kind of quantity of which something has moved."""
+    by = ["dtype", "implementation", "kind"]
+    table = moved.assign(ulps=moved["ulps"].fillna(-1))  # less than any distance
+    kinds = table.groupby(by, sort=False).agg(
+        moved=("quantity", "size"), begin=("begins_here", "sum"), ulps=("ulps", "max"), later=("later", "max")
+    )
+    worst = table.sort_values("ulps", ascending=False, kind="stable").drop_duplicates(by).set_index(by)
+    kinds = kinds.join(worst["case"].rename("in")).join(compared.groupby(by).size().rename("quantities"))
+    columns = [*by, "quantities", "moved", "begin", "ulps", "in", "later"]
+    return _with_ulps(kinds.reset_index()[columns]).rename(columns={"begin": "begin here"})
+
+
+def _by_quantity(moved: pd.DataFrame) -> pd.DataFrame:
+    counts = zip(moved["elements"], moved["of"], strict=True)
+    table = moved.assign(
+        ulps=moved["ulps"].fillna(-1),
+        elements=[f"{some:,} of {all_:,}" for some, all_ in counts],
+        begins_here=moved["begins_here"].map({True: "yes", False: ""}),
+    )
+    columns = [*SHOWN, "quantity", "step", "elements", "ulps", "later", "begins_here"]
+    return _with_ulps(table[columns]).rename(columns={"step": "from step", "begins_here": "begins here"})
+
+
+def _with_ulps(table: pd.DataFrame) -> pd.DataFrame:
+    table = table.sort_values("ulps", ascending=False, kind="stable", ignore_index=True)
+    ulps = ["earlier" if number < 0 else _shown(number) for number in table["ulps"]]
+    later = ["–" if math.isnan(number) else _shown(number) for number in table["later"]]
+    return table.assign(ulps=ulps, later=later)
+
+
+def _shown(ulps: float) -> str:
+    return f"{ulps:,.0f}" if ulps < MANY_ULPS else f"{ulps:.1e}"

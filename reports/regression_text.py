@@ -26,18 +26,15 @@ WORSE: Final = ("failures", "uncompared")
 
 
 def headline(changes: Changes) -> str:
-    """Say in one line what it comes to."""
     failures, uncompared = (changes.count(name) for name in WORSE)
-    worse = _joined(", and ", (
+    worse = ", and ".join(filter(None, (
         _count(failures, "comparison fails that did not before", "comparisons fail that did not before"),
         _count(uncompared, "comparison is no longer made in full", "comparisons are no longer made in full"),
-    ))  # fmt: skip
+    )))  # fmt: skip
     fixed = _count(changes.count("fixed"), "failure is fixed", "failures are fixed")
-    return _joined("; ", (f"Worse: {worse}" if worse else "Nothing is worse", fixed, f"{changes.bits}."))
-
-
-def _joined(separator: str, parts: tuple[str, ...]) -> str:
-    return separator.join(filter(None, parts))
+    return "; ".join(
+        filter(None, (f"Worse: {worse}" if worse else "Nothing is worse", fixed, f"{changes.bits}."))
+    )
 
 
 def _count(number: int, singular: str, plural: str) -> str:
@@ -49,7 +46,6 @@ def _made(run: Environment) -> str:
 
 
 def show(changes: Changes, out: Console) -> None:
-    """Print it."""
     for section in changes.sections:
         if section.name != "bit_changes":  # the table by kind says it in fewer lines
             out.print(f"{section.title}:", soft_wrap=True)
@@ -69,7 +65,6 @@ def _on_screen(section: Section) -> Table:
 
 
 def markdown(changes: Changes) -> str:
-    """Return the whole of diff.md."""
     head = f"# {TITLE}", f"**{escape(headline(changes))}**"
     runs = f"- before: {escape(_made(changes.old))}\n- now: {escape(_made(changes.new))}"
     tables = (_in_markdown(section).within(sys.maxsize) for section in changes.sections)
@@ -86,16 +81,14 @@ def to_sections(changes: Changes) -> Iterator[markdown_text.Section]:
 def _in_markdown(section: Section, level: int = 2) -> markdown_text.Section:
     """Return a table's first lines as Markdown, of which a summary may show fewer."""
     count, most = len(section.table), MAX_LINES_IN_MARKDOWN
-    about = _joined(
-        " ", (section.about, f"These are the first {most}, of {count:,}." if count > most else "")
-    )
+    more = f" These are the first {most}, of {count:,}." if count > most else ""
+    about = f"{section.about}{more}".strip()
     rows = table_rows(section.table.head(most))
     failing = len(rows) if section.name in WORSE else None
     return markdown_text.Section(section.title, about, table_head(section.table), rows, failing, level)
 
 
 def to_page(changes: Changes) -> dict[str, object]:
-    """Return what the template of this part shows."""
     return {
         "headline": headline(changes),
         "regressed": changes.regressed,

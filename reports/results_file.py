@@ -1,32 +1,32 @@
 """results.json: a run saved whole, and read back as it was; other files are refused in one line.
 
-`python -m reports.results_file` prints the JSON Schema of the file.
+pydantic writes and reads the dataclasses as they are, but for the fields that have their default: these are
+left out. So a new field needs no code, only a default, by which older files are still read.
 
->>> from reports.results_file import SavedRun
->>> [field for field in SavedRun.__dataclass_fields__][:3]
-['conclusion', 'environment', 'cases']
+`python -m reports.results_file` prints the JSON Schema of the file.
 """
 
+import gc
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, ClassVar, Final, Self
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.json_schema import GenerateJsonSchema
+from pydantic_core import PydanticSerializationError, from_json
 
 from adapters import Adapter, Unavailable
 from cases import SHIPPED, Case, case_of
-from cases.errors import printable
+from cases.errors import printable, well_formed
 from reference import Verdict
-from reports.columnar import form, written
-from reports.conclusion import Conclusion
-from reports.detection import Power
+from reports.detection.answers import Power
 from reports.environment import Environment, Selection
+from reports.outcome import Conclusion
 from reports.runs.rows import Results
-from reports.writers.csv_json import to_json
+from reports.writers.csv_json import escaped
 
 NAME: Final = "results.json"
 FORMAT: Final = "backprop-parity results"
@@ -34,8 +34,7 @@ FORMAT: Final = "backprop-parity results"
 # The version of the format. It rises when an older reader would misread a file: when something is taken
 # away, or comes to mean something else. What is added does not raise it, because readers pass over what they
 # do not know, and take the default for what is missing.
-SCHEMA: Final = 2
-READABLE_SCHEMAS: Final = (1, 2)
+SCHEMA: Final = 3
 
 NUMBERS: Final = (
     'Numbers are written so that they read back exactly. "NaN", "Infinity" and "-Infinity" stand as text, '
@@ -50,12 +49,7 @@ MAX_SHOWN_LETTERS: Final = 40
 class SavedCase:
     """A case: its name, and the text of its file.
 
-    Attributes
-    ----------
-    path
-        Where the file was; of a case that comes with the suite, relative to its folder of cases.
-    is_shipped
-        Whether it comes with the suite.
+    Of a case that comes with the suite (`is_shipped`) the path is relative to the suite's folder of cases.
     """
 
     name: str
@@ -71,27 +65,12 @@ class SavedCase:
 
     @property
     def case(self) -> Case:
-        """The case itself.
-
-        Raises
-        ------
-        CaseErrors
-            If this version of the suite does not take its file.
-        """
         return case_of(self.name, SHIPPED / self.path if self.is_shipped else Path(self.path), self.text)
 
 
 @dataclass(frozen=True)
 class SavedAdapter:
-    """An adapter without its programs: its version, or why it did not run.
-
-    Attributes
-    ----------
-    name, title, version, framework
-        As `adapters.Adapter` has them.
-    verdict, reason
-        As `adapters.Unavailable` has them; None and "" of one that ran.
-    """
+    """An adapter without its programs; where it did not run, with the verdict and the reason."""
 
     name: str
     title: str = ""
@@ -136,6 +115,8 @@ class SavedRun:
     results: Results
     power: Power | None = None
 
+    __pydantic_config__: ClassVar = ConfigDict(ser_json_inf_nan="strings")
+
     @property
     def selection(self) -> Selection:
         """What was run: the cases as they were, the adapters without their programs.
@@ -145,8 +126,8 @@ class SavedRun:
         CaseErrors
             If this version of the suite does not take the file of a case.
         """
-        cases = tuple(one.case for one in self.cases)
-        return Selection(cases, tuple(one.adapter for one in self.adapters), self.dtypes)
+        cases = tuple(saved.case for saved in self.cases)
+        return Selection(cases, tuple(saved.adapter for saved in self.adapters), self.dtypes)
 
 
 def saved_run(
@@ -171,9 +152,22 @@ class UnreadableError(Exception):
 
 
 def dumps(run: SavedRun) -> str:
-    """Return the text of results.json."""
-    head = {"format": FORMAT, "schema": SCHEMA, "numbers": NUMBERS}
-    return to_json(head | written(run)) + "\n"
+    """Return the text of results.json, in one line."""
+    head = json.dumps({"format": FORMAT, "schema": SCHEMA, "numbers": NUMBERS})
+    try:
+        text = _form().dump_json(run, exclude_defaults=True)
+    except PydanticSerializationError:  # half a surrogate pair, as in the name of a file that is not UTF-8
+        whole = _form().validate_python(_well_formed(_form().dump_python(run, mode="json")))
+        text = _form().dump_json(whole, exclude_defaults=True)
+    return f"{head[:-1]},{escaped(text.decode().removeprefix('{'))}\n"
+
+
+def _well_formed(value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
+    if isinstance(value, str):
+        return well_formed(value, len(value))
+    if isinstance(value, dict):
+        return {name: _well_formed(item) for name, item in value.items()}
+    return list(map(_well_formed, value)) if isinstance(value, list) else value
 
 
 def read(path: Path) -> SavedRun:
@@ -185,26 +179,29 @@ def read(path: Path) -> SavedRun:
         If there is none, or none that can be read.
     """
     path = path / NAME if path.is_dir() else path
-    document = _parsed(path)
-    _check_format(path, document)
+    gc.disable()  # which would look through a million new objects again and again
     try:
-        return _reader().validate_python(document)
+        document = _parsed(path)
+        _check_format(path, document)
+        return _form().validate_python(document)
     except ValidationError as error:
         wanted = f"a run as schema {SCHEMA} describes it"
         raise UnreadableError(path, _described(error), wanted, f"the file is damaged: {REBUILD}") from None
+    finally:
+        gc.enable()
 
 
 def _parsed(path: Path) -> object:
     wanted = f"the {NAME} of a report"
     try:
-        return json.loads(path.read_bytes().decode("utf-8"))
+        return from_json(path.read_bytes())
     except FileNotFoundError:
         remedy = f"name a {NAME} or the folder of a report"
         raise UnreadableError(path, "there is no such file", wanted, remedy) from None
     except OSError as error:
         observed = f"the file cannot be read ({error.strerror or error})"
         raise UnreadableError(path, observed, wanted, "see to its permissions") from None
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         remedy = f"if it was one, it is cut off or damaged: {REBUILD}"
         raise UnreadableError(path, f"this is no JSON ({error})", wanted, remedy) from None
 
@@ -218,9 +215,9 @@ def _check_format(path: Path, document: object) -> None:
         keys = ", ".join(map(repr, list(document)[:4])) or "none"
         observed = f"this is another JSON file (its first keys: {keys})"
         raise UnreadableError(path, observed, f'one with "format": "{FORMAT}"', remedy)
-    if (schema := document.get("schema")) not in READABLE_SCHEMAS:
-        is_newer = isinstance(schema, int) and schema > SCHEMA
-        remedy = "it is from a newer version of the suite: read it with that one" if is_newer else REBUILD
+    if (schema := document.get("schema")) != SCHEMA:
+        age = "a newer" if isinstance(schema, int) and schema > SCHEMA else "an older"
+        remedy = f"it is from {age} version of the suite: read it with that one, or {REBUILD}"
         raise UnreadableError(path, f"this is schema {schema!r}", f"schema {SCHEMA}", remedy)
 
 
@@ -231,28 +228,31 @@ def _described(error: ValidationError) -> str:
     where = "".join(steps).removeprefix(".")
     if first["type"] == "missing":
         return f"{where} is missing"
-    if first["type"] == "value_error":
-        return f"{where}.{first['ctx']['error']}"
     text = repr(first["input"])
     shown = text if len(text) <= MAX_SHOWN_LETTERS else f"{text[:MAX_SHOWN_LETTERS]}…"
     return f"{where} is {shown}, expected {first['msg'].removeprefix('Input should be ')}"
 
 
 @cache
-def _reader() -> TypeAdapter[SavedRun]:
-    return TypeAdapter(form(SavedRun))
+def _form() -> TypeAdapter[SavedRun]:
+    return TypeAdapter(SavedRun)
 
 
-class _WithoutTitles(GenerateJsonSchema):
-    """Gives fields no titles, which would only repeat their names."""
+class _Schema(GenerateJsonSchema):
+    """Gives fields no titles, which would only repeat their names, and numbers their texts."""
 
     def field_title_should_be_set(self, schema: object) -> bool:  # noqa: ARG002 - of every field
         return False
 
+    def float_schema(self, schema: object) -> dict[str, Any]:  # noqa: ARG002 - of every number
+        return {"anyOf": [{"type": "number"}, {"enum": ["NaN", "Infinity", "-Infinity"]}]}
+
 
 def schema_text() -> str:
     """Return the JSON Schema of results.json, as reports/results.schema.json holds it."""
-    schema = _reader().json_schema(schema_generator=_WithoutTitles)
+    schema = _form().json_schema(schema_generator=_Schema)
+    for kind in (schema, *schema["$defs"].values()):
+        kind.pop("description", None)  # its docstring
     head = {"format": {"const": FORMAT}, "schema": {"const": SCHEMA}, "numbers": {"type": "string"}}
     document = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -43,15 +43,7 @@ class Activity:
 
 @dataclass(frozen=True)
 class EarlyEnd:
-    """A process that ended too early.
-
-    Attributes
-    ----------
-    status
-        Its exit code, or a signal's number, negative.
-    activity
-        What it did last, or None if no adapter was at work.
-    """
+    """A process that ended too early: its exit code, or a signal's number, negative, and what it did last."""
 
     status: int
     activity: Activity | None
@@ -62,11 +54,6 @@ class Note:
 
     def __init__(self, memory: mmap.mmap) -> None:
         self._memory = memory
-
-    @classmethod
-    def shared(cls) -> Note:
-        """Return an empty note that is shared with what is forked from this process."""
-        return cls(mmap.mmap(-1, NOTE_SIZE))
 
     @classmethod
     def of_process(cls, folder: Path, process: int) -> Note:
@@ -104,14 +91,9 @@ class Note:
 _notes: list[Note] = []
 
 
-def keep_note(shared: Note) -> None:
-    """Have this process note here what it does."""
-    _notes[:] = [shared]
-
-
 def keep_note_in(folder: Path) -> None:
     """Have this process note what it does in a file of its own, which is named by its number."""
-    keep_note(Note.of_process(folder, os.getpid()))
+    _notes[:] = [Note.of_process(folder, os.getpid())]
 
 
 def note(activity: Activity | None) -> None:
@@ -128,8 +110,7 @@ SAME_CTRL_C_S = 1.0
 
 INTERRUPTED = 130
 
-# Seconds between two looks whether the child has ended.
-LOOKS_EVERY_S = 0.02
+ASK_TO_END = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 def supervised(build: Build, give_up: Callable[[EarlyEnd], int]) -> int:
@@ -149,7 +130,7 @@ def supervised(build: Build, give_up: Callable[[EarlyEnd], int]) -> int:
         return build((), None)
     ended: list[EarlyEnd] = []
     while True:
-        shared = Note.shared()
+        shared = Note(mmap.mmap(-1, NOTE_SIZE))  # what is forked from this process shares it
         early_end = EarlyEnd(_in_a_child(build, shared, tuple(ended)), shared.read())
         if shared.code is not None:
             return shared.code or int(bool(ended))
@@ -169,7 +150,9 @@ def _in_a_child(build: Build, shared: Note, ended: tuple[EarlyEnd, ...]) -> int:
     """
     sys.stdout.flush()
     sys.stderr.flush()
-    parent, asking = os.getpid(), _asking()
+    usual = signal.SIG_DFL, signal.default_int_handler  # not those that are ignored here
+    asking = [number for number in ASK_TO_END if signal.getsignal(number) in usual]
+    parent = os.getpid()
     signal.pthread_sigmask(signal.SIG_BLOCK, asking)  # until there is a handler
     child = os.fork()
     if child == 0:
@@ -183,9 +166,7 @@ def _in_a_child(build: Build, shared: Note, ended: tuple[EarlyEnd, ...]) -> int:
 
     before = {number: signal.signal(number, pass_on) for number in asking}
     signal.pthread_sigmask(signal.SIG_UNBLOCK, asking)
-    while (waited := os.waitpid(child, os.WNOHANG)) == (0, 0):
-        time.sleep(LOOKS_EVERY_S)  # a signal that comes just before waitpid would be handled only after it
-    status = waited[1]
+    _, status = os.waitpid(child, 0)
     for number, handler in before.items():
         signal.signal(number, handler)
     if asked and shared.code is None:
@@ -195,18 +176,11 @@ def _in_a_child(build: Build, shared: Note, ended: tuple[EarlyEnd, ...]) -> int:
     return os.waitstatus_to_exitcode(status)
 
 
-def _asking() -> list[int]:
-    """Return the signals that ask a process to end, but for those that are ignored here."""
-    usual = signal.SIG_DFL, signal.default_int_handler
-    numbers = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
-    return [number for number in numbers if signal.getsignal(number) in usual]
-
-
 def _build(build: Callable[[], int], shared: Note, asking: list[int]) -> NoReturn:
     """Build, and note the exit code, however Python leaves; what ends the process leaves no code behind."""
     code, own = 1, os.getpid()
     try:
-        keep_note(shared)
+        _notes[:] = [shared]
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             signal.signal(signal.SIGINT, _interrupts_once())
         signal.pthread_sigmask(signal.SIG_UNBLOCK, asking)

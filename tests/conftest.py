@@ -37,29 +37,24 @@ from reference import training_steps
 from cases.protocol import NoEquivalent
 
 
-def honest(problem):
-    yield from training_steps(problem)
+def stating(change):
+    """Train, and state what `change` makes of each step's number, values and problem."""
+
+    def train(problem):
+        for number, step in enumerate(training_steps(problem), start=1):
+            yield change(number, step, problem)
+
+    return train
 
 
-def nan(problem):
-    for step in training_steps(problem):
-        yield {**step, "loss": step["loss"] * np.nan}
-
-
-def drops(problem):
-    for step in training_steps(problem):
-        yield {name: array for name, array in step.items() if name != "dL/db1"}
-
-
-def wrong_shape(problem):
-    for step in training_steps(problem):
-        yield {**step, "dL/db1": step["dL/db1"].reshape(1, 3)}
-
-
-def wrong_dtype(problem):
-    other = {"float64": "float32", "float32": "float64"}[problem.dtype]
-    for step in training_steps(problem):
-        yield {**step, "dL/dW1": step["dL/dW1"].astype(other)}
+honest = stating(lambda number, step, problem: step)
+nan = stating(lambda number, step, problem: {**step, "loss": step["loss"] * np.nan})
+drops = stating(lambda number, step, problem: {name: step[name] for name in step if name != "dL/db1"})
+wrong_shape = stating(lambda number, step, problem: {**step, "dL/db1": step["dL/db1"].reshape(1, 3)})
+OTHER = {"float64": "float32", "float32": "float64"}
+wrong_dtype = stating(
+    lambda number, step, problem: {**step, "dL/dW1": step["dL/dW1"].astype(OTHER[problem.dtype])}
+)
 
 
 def changes_its_inputs(problem):
@@ -92,12 +87,14 @@ def stops_early(problem):
     yield next(training_steps(problem))
 
 
-def forgets_the_factor(problem):
+def without_w2(number, step, problem):
     """The hidden gradient without W2: from the second step on."""
-    for number, step in enumerate(training_steps(problem), start=1):
-        if number > 1:
-            step["dL/da1"] = np.broadcast_to(step["dL/dz2"], step["dL/da1"].shape).copy()
-        yield step
+    if number > 1:
+        step["dL/da1"] = np.broadcast_to(step["dL/dz2"], step["dL/da1"].shape).copy()
+    return step
+
+
+forgets_the_factor = stating(without_w2)
 
 
 def declines(problem):

@@ -91,29 +91,21 @@ def tables(old, new):
     }
 
 
-def test_the_same_run_again_has_not_changed(ran):
-    changes = compare(ran(), ran())
-    assert headline(changes) == "Nothing is worse; all 19 quantities are the same to the last bit."
-    assert changes.sections == ()
-    assert not changes.regressed
-
-
 def test_one_bit_of_one_step_is_seen_with_where_it_begins(ran):
     """Nothing follows from it, because the implementation states all the rest as before."""
-    found = tables(ran(), ran(ulps_of("a1", 2, 3)))
-    assert found["bit_changes"] == [(*MINE, "a1", 2, "1 of 6", "3", "–", "yes")]
-    assert found["kinds"] == [("float64", "mine", "a", 2, 1, 1, "3", "mine/two-layers", "–")]
+    same = compare(ran(), ran())
+    assert headline(same) == "Nothing is worse; all 19 quantities are the same to the last bit."
+    assert (same.sections, same.regressed) == ((), False)
+    changed = tables(ran(), ran(ulps_of("a1", 2, 3)))
+    assert changed["bit_changes"] == [(*MINE, "a1", 2, "1 of 6", "3", "–", "yes")]
+    assert changed["kinds"] == [("float64", "mine", "a", 2, 1, 1, "3", "mine/two-layers", "–")]
 
 
-def test_a_step_whose_values_are_not_kept_is_seen_too(ran, case_file):
+def test_steps_whose_values_are_not_kept_are_seen_and_later_steps_count(ran, case_file):
     edit(case_file, "steps: 3", "steps: 12")
-    found = tables(ran(), ran(ulps_of("a1", 7)))
-    assert found["bit_changes"] == [(*MINE, "a1", 10, "0 of 6", "earlier", "–", "yes")]
-    assert found["kinds"] == [("float64", "mine", "a", 2, 1, 1, "earlier", "mine/two-layers", "–")]
-
-
-def test_later_steps_count_where_no_values_of_the_first_are_kept(ran, case_file):
-    edit(case_file, "steps: 3", "steps: 12")
+    changed = tables(ran(), ran(ulps_of("a1", 7)))
+    assert changed["bit_changes"] == [(*MINE, "a1", 10, "0 of 6", "earlier", "–", "yes")]
+    assert changed["kinds"] == [("float64", "mine", "a", 2, 1, 1, "earlier", "mine/two-layers", "–")]
 
     def damage(claim, number):
         ulps_of("a1", 4)(claim, number)
@@ -122,25 +114,17 @@ def test_later_steps_count_where_no_values_of_the_first_are_kept(ran, case_file)
     assert tables(ran(), ran(damage))["bit_changes"] == [(*MINE, "a1", 5, "0 of 6", "earlier", "5", "yes")]
 
 
-def test_the_first_of_several_is_the_one_computed_first(ran):
+def test_the_first_moved_is_the_one_computed_first_nan_is_far_and_the_sign_of_zero_is_a_bit(ran):
     def damage(claim, number):
         for name in ("W1_new", "dL/dz2", "loss"):
             ulps_of(name, 1)(claim, number)
 
-    found = tables(ran(), ran(damage))["bit_changes"]
-    assert {(line[3], line[-1]) for line in found} == {("loss", "yes"), ("dL/dz2", ""), ("W1_new", "")}
-
-
-@pytest.mark.parametrize(
-    ("damages", "quantity", "expected"),
-    [
-        ([wrong("loss", factor=1), wrong("loss", factor=math.nan)], "loss", ("1 of 1", "inf", "inf")),
-        ([wrong("b1_new", factor=0.0), wrong("b1_new", factor=-0.0)], "b1_new", ("3 of 3", "0", "0")),
-    ],
-)
-def test_nan_is_infinitely_far_and_the_sign_of_zero_is_a_bit(ran, damages, quantity, expected):
-    (line,) = tables(*map(ran, damages))["bit_changes"]
-    assert (line[3], line[5:8]) == (quantity, expected)
+    moved = tables(ran(), ran(damage))["bit_changes"]
+    assert {(line[3], line[-1]) for line in moved} == {("loss", "yes"), ("dL/dz2", ""), ("W1_new", "")}
+    (line,) = tables(ran(), ran(wrong("loss", factor=math.nan)))["bit_changes"]
+    assert (line[3], line[5:8]) == ("loss", ("1 of 1", "inf", "inf"))
+    (line,) = tables(ran(wrong("b1_new", factor=0.0)), ran(wrong("b1_new", factor=-0.0)))["bit_changes"]
+    assert (line[3], line[5:8]) == ("b1_new", ("3 of 3", "0", "0"))
 
 
 def test_a_new_failure_is_a_regression_and_the_other_way_it_is_fixed(ran):
@@ -197,8 +181,12 @@ def test_what_is_no_longer_compared_has_a_reason_and_is_worse(ran, now, why, sel
     assert compare(before, after).regressed
 
 
-def test_a_case_that_is_gone_is_worse_and_a_new_one_is_not(ran, case_file):
+def test_a_case_or_a_framework_that_is_gone_is_worse_and_a_new_one_is_not(ran, case_file):
     one = ran()
+    absent = Unavailable("mine", Verdict.NOT_RUN, "mine is not installed")
+    selection = Selection(one.selection.cases, (absent,), ("float64",))
+    none = report.put_together(runner.run(selection), selection, environment.describe("a test")).run
+    assert [line[-1] for line in tables(one, none)["uncompared"]] == ["not run: mine is not installed"]
     case_file.with_name("again.yaml").write_text(case_file.read_text(encoding="utf-8"), encoding="utf-8")
     two = ran()
     assert tables(one, two) == {"selected": [("case mine/again", "–", "there")]}
@@ -206,37 +194,25 @@ def test_a_case_that_is_gone_is_worse_and_a_new_one_is_not(ran, case_file):
     assert tables(two, one)["uncompared"] == [gone]
 
 
-def test_a_framework_that_is_absent_now_says_why(ran):
-    before = ran(name="jax")
-    absent = Unavailable("jax", Verdict.NOT_RUN, "jax is not installed")
-    selection = Selection(before.selection.cases, (absent,), ("float64",))
-    now = report.put_together(runner.run(selection), selection, environment.describe("a test")).run
-    assert [line[-1] for line in tables(before, now)["uncompared"]] == ["not run: jax is not installed"]
-
-
-def test_the_bits_of_an_edited_case_are_not_compared(ran, case_file):
-    before = ran()
-    edit(case_file, "0.4", "0.45")
-    changes = compare(before, ran())
-    assert [(one.name, list(one.table["case"])) for one in changes.sections] == [("edited", [MINE[0]])]
-    assert "no quantity is in both runs" in headline(changes)
-
-
 def test_lost_margin_is_shown_the_largest_loss_first(ran):
     before = ran()
-    rows = [
-        dataclasses.replace(row, finding=dataclasses.replace(row.finding, used=0.75 + row.place / 100))
-        if row.finding.quantity in ("z1", "loss") and row.finding.step == 3
-        else row
-        for row in before.results.rows
-    ]
+    rows = list(before.results.rows)
+    for i, row in enumerate(rows):
+        if row.finding.quantity in ("z1", "loss") and row.finding.step == 3:
+            finding = dataclasses.replace(row.finding, used=0.75 + row.place / 100)
+            rows[i] = dataclasses.replace(row, finding=finding)
     now = dataclasses.replace(before, results=dataclasses.replace(before.results, rows=tuple(rows)))
     lost = tables(before, now)["margin"]
     assert {(line[3], line[5]) for line in lost} == {("loss", "0.79"), ("z1", "0.75")}
     assert [float(line[6]) for line in lost] == sorted((float(line[6]) for line in lost), reverse=True)
 
 
-def test_a_training_that_ends_at_another_step_is_shown(ran, case_file):
+def test_the_bits_of_an_edited_case_are_not_compared_and_a_training_ends_at_another_step(ran, case_file):
+    before = ran()
+    edit(case_file, "0.4", "0.45")
+    changes = compare(before, ran())
+    assert [(one.name, list(one.table["case"])) for one in changes.sections] == [("edited", [MINE[0]])]
+    assert "no quantity is in both runs" in headline(changes)
     edit(case_file, "steps: 3", "steps: 3\nuntil: {loss: 1e-9}")
 
     def ends(claim, number):
@@ -250,10 +226,8 @@ def test_other_versions_and_another_platform_are_shown(ran):
     now = ran()
     made = now.environment
     old = dataclasses.replace(made, versions=made.versions | {"jax": "0.9.2"}, cpu="an older processor")
-    assert tables(dataclasses.replace(now, environment=old), now)["versions"] == [
-        ("jax", "0.9.2", made.versions["jax"]),
-        ("processor", "an older processor", made.cpu),
-    ]
+    changed = [("jax", "0.9.2", made.versions["jax"]), ("processor", "an older processor", made.cpu)]
+    assert tables(dataclasses.replace(now, environment=old), now)["versions"] == changed
 
 
 @pytest.fixture
@@ -264,7 +238,7 @@ def saved(ran, tmp_path):
     return tmp_path
 
 
-def test_the_command_takes_folders_and_files_and_ends_with_1_where_it_is_worse(saved, capsys):
+def test_the_command_takes_folders_and_files_and_says_what_it_cannot_read_or_write(saved, capsys):
     old, new, out = str(saved / "old"), str(saved / "new" / results_file.NAME), saved / "out"
     assert main([old, new, "--out", str(out)]) == 1
     printed = capsys.readouterr().out
@@ -274,24 +248,15 @@ def test_the_command_takes_folders_and_files_and_ends_with_1_where_it_is_worse(s
     assert {path.name for path in out.iterdir() if not path.name.startswith(".")} == {"diff.md", "diff.html"}
     assert main([new, old]) == 0
     assert "1 failure is fixed" in capsys.readouterr().out
-    assert main([new, new]) == 0
-
-
-def test_what_cannot_be_read_or_written_is_one_line(saved, capsys):
-    old = str(saved / "old")
     (saved / "file").write_text("", encoding="utf-8")
-    for command in (
-        [old, str(saved / "nowhere")],
-        [str(saved), old],
-        [old, old, "--out", str(saved / "file")],
-    ):
-        assert main(command) == 2
+    bad = [old, str(saved / "nowhere")], [str(saved), old], [old, old, "--out", str(saved / "file")]
+    assert [main(command) for command in bad] == [2, 2, 2]
     *unread, unwritten = capsys.readouterr().err.splitlines()
     assert [line.partition(": ")[2].partition(",")[0] for line in unread] == ["there is no such file"] * 2
     assert unwritten.startswith("the comparison cannot be written to ")
 
 
-def test_the_files_say_what_the_terminal_says(ran):
+def test_the_files_say_what_the_terminal_says(ran, monkeypatch):
     changes = compare(ran(name="<script>"), ran(wrong("dL/dW1"), name="<script>"))
     page, text = diff(changes), markdown(changes)
     assert page.startswith("<!doctype html>")
@@ -306,10 +271,7 @@ def test_the_files_say_what_the_terminal_says(ran):
         assert f"## {section.title}" in text
     assert "differs at dL/dW1" in page
     assert "differs at dL/dW1" in text
-
-
-def test_a_summary_shows_a_tables_first_lines_and_counts_them(ran, monkeypatch):
-    monkeypatch.setattr(regression_text, "MAX_LINES_IN_MARKDOWN", 2)
+    monkeypatch.setattr(regression_text, "MAX_LINES_IN_MARKDOWN", 2)  # a summary counts the others
     changes = compare(ran(), ran(hides("z1")))
     changes.sections[0].table.loc[1] = changes.sections[0].table.loc[2] = changes.sections[0].table.loc[0]
     head, uncompared, *_ = regression_text.to_sections(changes)
@@ -341,23 +303,16 @@ def test_a_build_with_a_baseline_shows_what_has_changed_and_fails_where_it_is_wo
 
 
 def test_a_baseline_that_cannot_be_read_is_refused_before_anything_runs(folder, tmp_path, capsys):
-    command = [
-        "--cases",
-        str(folder),
-        "--select",
-        "mine/",
-        "--adapter",
-        "numpy",
-        "--out",
-        str(tmp_path / "out"),
-    ]
+    command = ["--cases", str(folder), "--select", "mine/", "--out", str(tmp_path / "out")]
     assert build.main([*command, "--baseline", str(tmp_path / "nowhere.json")]) == 2
     expected = "nowhere.json: there is no such file, expected the results.json of a report"
     assert expected in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("module", ["reports.diff", "reports.vectors", "reports.build", "reports.sweep"])
+@pytest.mark.parametrize(
+    "module", ["reports.diff", "reports.vectors", "reports.build", "reports.pytest_options"]
+)
 def test_help_loads_nothing_heavy(module):
     code = (
         f"import sys, runpy\nsys.argv = ['x', '--help']\n"

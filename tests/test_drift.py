@@ -35,19 +35,13 @@ def linear(dtype="float64", **others):
 def exactly(problem, steps):
     """The same training in fractions, by the document's equations written out for one of each."""
     w1, b1, w2, b2 = (Fraction(float(array.item())) for array in problem.parameters.values())
-    x, y, rate = (
-        Fraction(float(value)) for value in (problem.x.item(), problem.y.item(), problem.learning_rate)
-    )
+    x, y, rate = map(Fraction, (problem.x.item(), problem.y.item(), problem.learning_rate))
     for _ in range(steps):
         a1 = w1 * x + b1
         error = w2 * a1 + b2 - y
         hidden = error * w2
-        w1, b1, w2, b2 = (
-            w1 - rate * hidden * x,
-            b1 - rate * hidden,
-            w2 - rate * error * a1,
-            b2 - rate * error,
-        )
+        w1, b1 = w1 - rate * hidden * x, b1 - rate * hidden
+        w2, b2 = w2 - rate * error * a1, b2 - rate * error
     return w1, b1, w2, b2
 
 
@@ -71,16 +65,16 @@ def test_the_certified_trajectory_of_a_linear_net_is_what_fractions_give():
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_the_reference_drifts_by_what_fractions_say(dtype):
     problem = linear(dtype, steps=6)  # a fraction has three times the digits after each step
-    told = {one.step: one for one in measured(problem, training_steps) if one.against == TRUTH}
-    assert list(told) == [1, 2, 5, 6]
+    drifts = {one.step: one for one in measured(problem, training_steps) if one.against == TRUTH}
+    assert list(drifts) == [1, 2, 5, 6]
     for step, claim in enumerate(training_steps(problem), start=1):
-        if step in told:
+        if step in drifts:
             claimed = [Fraction(float(claim[f"{name}_new"].item())) for name in problem.parameters]
             truth = exactly(problem, step)
             largest = max(abs(one - other) for one, other in zip(claimed, truth, strict=True))
             ulp = FORMATS[dtype].ulp(float(max(map(abs, truth))))
-            assert math.isclose(told[step].difference, largest, rel_tol=1e-12, abs_tol=1e-40)
-            assert math.isclose(told[step].ulps, float(largest) / ulp, rel_tol=1e-12, abs_tol=1e-20)
+            assert math.isclose(drifts[step].difference, largest, rel_tol=1e-12, abs_tol=1e-40)
+            assert math.isclose(drifts[step].ulps, float(largest) / ulp, rel_tol=1e-12, abs_tol=1e-20)
 
 
 def test_a_relative_error_of_every_step_drifts_as_computed():
@@ -103,9 +97,9 @@ def test_a_relative_error_of_every_step_drifts_as_computed():
         b2, wrong = (b - rate * (fixed_part + b) for b in (b2, wrong))
         wrong *= 1 + Fraction(1, 2**20)
         expected[step] = float(abs(wrong - b2))
-    told = {one.step: one.difference for one in measured(problem, growing) if one.against == TRUTH}
-    assert list(told) == [1, 2, 5, 10, 12]
-    for step, difference in told.items():
+    drifts = {one.step: one.difference for one in measured(problem, growing) if one.against == TRUTH}
+    assert list(drifts) == [1, 2, 5, 10, 12]
+    for step, difference in drifts.items():
         assert math.isclose(difference, expected[step], rel_tol=1e-8)
 
 
@@ -118,30 +112,26 @@ def test_implementations_are_compared_at_the_last_step_that_both_took():
     pairs = [one for one in measured(problem, training_steps, short) if one.against == "c1"]
     assert [one.step for one in pairs] == [1, 2, 5, 7]
     assert {one.difference for one in pairs} == {0.0}
-    ends = {
-        one.implementation: one.step
-        for one in measured(problem, training_steps, short)
-        if one.against == TRUTH
-    }
-    assert ends == {"c0": 20, "c1": 7}
+    to_truth = [one for one in measured(problem, training_steps, short) if one.against == TRUTH]
+    assert {one.implementation: one.step for one in to_truth} == {"c0": 20, "c1": 7}
 
 
 def test_a_difference_is_in_ulps_of_the_largest_parameter():
     problem = linear("float32", steps=2)
 
-    def beside(given):
+    def off(given):
         for values in training_steps(given):
             yield {**values, "b2_new": values["b2_new"] + np.float32(2.0**-20)}
 
-    first, *_ = [one for one in measured(problem, beside, training_steps) if one.against == "c1"]
+    first, *_ = [one for one in measured(problem, off, training_steps) if one.against == "c1"]
     assert (first.difference, first.ulps) == (2.0**-20, 16.0)  # the largest is W2, between ½ and 1
 
 
 def test_what_is_not_known_says_why(monkeypatch):
     monkeypatch.setattr(parameter_drift, "MAX_WORK", 10)
-    told = [one for one in measured(linear(steps=5), training_steps) if one.against == TRUTH]
-    assert {one.not_known for one in told} == {"the run is too large for balls from the inputs alone"}
-    assert all(math.isnan(one.difference) for one in told)
+    drifts = [one for one in measured(linear(steps=5), training_steps) if one.against == TRUTH]
+    assert {one.not_known for one in drifts} == {"the run is too large for balls from the inputs alone"}
+    assert all(math.isnan(one.difference) for one in drifts)
 
 
 def test_balls_that_become_too_wide_are_followed_again_with_more_bits():
@@ -164,31 +154,15 @@ def test_an_overflow_and_a_malformed_claim_drift_without_a_number():
         for values in training_steps(given):
             yield {**values, "W1_new": values["W1_new"].ravel()}
 
-    told = measured(linear(steps=2), infinite, malformed)
-    assert {(one.implementation, one.against) for one in told} == {("c0", TRUTH)}
-    assert not any(math.isfinite(one.difference) for one in told)
+    drifts = measured(linear(steps=2), infinite, malformed)
+    assert {(one.implementation, one.against) for one in drifts} == {("c0", TRUTH)}
+    assert not any(math.isfinite(one.difference) for one in drifts)
+    assert measured(linear(steps=1), training_steps, training_steps) == ()  # one step is no drift
 
 
-def test_one_step_is_no_drift():
-    assert measured(linear(steps=1), training_steps, training_steps) == ()
-
-
-def test_recorded_steps():
-    assert [step for step in range(1, 1001) if is_recorded(step)] == [
-        1,
-        2,
-        5,
-        10,
-        20,
-        50,
-        100,
-        200,
-        500,
-        1000,
-    ]
-
-
-def test_no_step_but_the_latest_is_held():
+def test_recorded_steps_and_no_step_but_the_latest_is_held():
+    recorded = [step for step in range(1, 1001) if is_recorded(step)]
+    assert recorded == [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000]
     problem = linear(steps=40)
     meter = DriftMeter(problem)
     who = Subject("", "numpy", "", "float64")
@@ -207,11 +181,8 @@ def test_drift_is_in_every_file_and_changes_no_conclusion(folder, tmp_path, caps
     with_it = capsys.readouterr().out
     lines = list(csv.DictReader((tmp_path / "out" / "drift.csv").read_text(encoding="utf-8").splitlines()))
     assert {line["step"] for line in lines} == {"1", "2", "3"}
-    assert {(line["implementation"], line["against"]) for line in lines} == {
-        ("numpy", "certified"),
-        ("programs:honest", "certified"),
-        ("numpy", "programs:honest"),
-    }
+    pairs = {("numpy", "certified"), ("programs:honest", "certified"), ("numpy", "programs:honest")}
+    assert {(line["implementation"], line["against"]) for line in lines} == pairs
     for name in ("summary.md", "index.html"):
         text = (tmp_path / "out" / name).read_text(encoding="utf-8")
         assert "For information: how far the trainings have come apart" in text

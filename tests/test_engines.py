@@ -23,7 +23,7 @@ from cases import load_case, load_cases, names
 from reference import Verdict, judge
 from reports.build import main
 from reports.parity import failure_of
-from reports.runs.expected_differences import expectation_of
+from reports.runs.expectations import expectation_of
 
 EACH_ENGINE = pytest.mark.parametrize("name", ENGINES)
 slow = pytest.mark.skipif("not config.getoption('--slow')", reason="each structure is compiled: --slow")

@@ -15,7 +15,7 @@ from cases.protocol import NoEquivalent
 from reference import Finding, Subject, Verdict, training_steps
 from reference.mistakes import MISTAKES, mistaken_steps
 from reports.outcome import Cell
-from reports.runs.expected_differences import VERDICTS, marked
+from reports.runs.expectations import VERDICTS, marked
 from reports.runs.rows import Row, first_failure, order
 from reports.runs.runner import run_case
 

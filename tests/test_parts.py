@@ -3,7 +3,6 @@
 import html
 from dataclasses import replace
 
-import pandas as pd
 import pytest
 from conftest import TWO_LAYERS
 
@@ -18,8 +17,8 @@ from reports.environment import Selection
 from reports.parity import Failure, failure_of, with_failed
 from reports.plots import PLOTS
 from reports.runs import parallel, runner
-from reports.sweep.distinct import failure
 from reports.sweep.implementations import Implementation
+from reports.sweep.minimize.dedup import failure
 from reports.writers import FORMATS, report_files
 
 pytestmark = pytest.mark.usefixtures("implementations", "without_pictures", "parts_may_fail")
@@ -50,12 +49,7 @@ def cases(tmp_path_factory):
 
 def build(cases, out, *more, wrong=False):
     """Build a report of two cases, with a program that is wrong from the second step on where asked for."""
-    adapters = [
-        "numpy",
-        "programs:honest",
-        RIGHT,
-        *(["programs:forgets_the_factor"] if wrong else []),
-    ]
+    adapters = ["numpy", "programs:honest", RIGHT, *(["programs:forgets_the_factor"] if wrong else [])]
     chosen = [f"--adapter={name}" for name in adapters]
     narrowed = ["--cases", str(cases), "--select", BOTH, "--dtype", "float64", "--workers", "1"]
     return main([*narrowed, *chosen, "--out", str(out), *more])
@@ -94,100 +88,115 @@ def whole(one, other, *but):
         assert (one / name).read_bytes() == (other / name).read_bytes(), name
 
 
-OF_A_REPORT = {
-    "reports.report.matrix": "“Each case by each adapter”",
-    "reports.report.expected": "“Expected differences”",
-    "reports.report.no_equivalent": "“No equivalent”",
-    "reports.report.direct": "“The adapters directly”",
-    "reports.report.lost": "“Within the bound, and yet without one right digit”",
-    "reports.report.drift": "“For information: how far the trainings have come apart”",
-    "reports.report.printed": "“Printed numbers: worked/document”",
-    "reports.page.sections.quantities": "the tables of mine/document",
-    "reports.report.counts": "“Each case by each adapter”",
-    "reports.page.index_page.case_sections": "“The cases, line by line”",
-    "reports.page.index_page.anatomy": "“What a tolerance is made of”",
-    "reports.worked_example.walk": "“worked/document, step by step”",
-    "reports.page.sections.tape_table": "the tape of mine/document",
-    "reports.page.sections.summary": "the tables of mine/document",
-    "reports.plots.pictures": "“Pictures”",
-    "reports.writers.summary_md._rank": "“Each case by each adapter”",
-    "reports.writers.latex.table": "“Each case by each adapter”",
-    "reports.writers.terminal._show_table": "“Each case by each adapter”",
+MATRIX, WRONG = "“Each case by each adapter”", "programs:forgets_the_factor on mine/document"
+CHANGED = "“What has changed since the last run”"
+
+# What fails at once, each with its name for a reader; what would hide another stands in another group.
+OF_A_REPORT = (
+    {
+        "reports.report_tables.expected": "“Expected differences”",
+        "reports.report_tables.no_equivalent": "“No equivalent”",
+        "reports.report_tables.direct": "“The adapters directly”",
+        "reports.report_tables.lost": "“Within the bound, and yet without one right digit”",
+        "reports.report_tables.drift": "“For information: how far the trainings have come apart”",
+        "reports.report_tables.printed": "“Printed numbers: worked/document”",
+        "reports.report_tables.counts": MATRIX,
+        "reports.page.case_sections.quantities": "the tables of mine/document",
+        "reports.page.case_sections.tape_table": "the tape of mine/document",
+        "reports.page.index_page.anatomy": "“What a tolerance is made of”",
+        "reports.worked_example.walk": "“worked/document, step by step”",
+        "reports.plots.pictures": "“Pictures”",
+        "reports.writers.latex.table": MATRIX,
+    },
+    {"reports.report_tables.matrix": MATRIX},
+    {
+        "reports.page.index_page.case_sections": "“The cases, line by line”",
+        "reports.writers.summary_md._rank": MATRIX,
+    },
+    {"reports.page.case_sections.summary": "the tables of mine/document"},
+    {name: name for name in ("results.csv", "badge.svg", "tables.tex")},
+    {name: name for name in ("results.json", "drift.csv")},
+    {"summary.md": "summary.md"},
+    {"index.html": "index.html"},
+)
+
+# The files are written by then.
+LATE = {
+    "reports.writers.terminal._show_table": MATRIX,
     "reports.writers.summary_md.append": "the summary of the workflow's step",
-    **{name: name for name in report_files.WRITERS},
 }
 
 
-@pytest.mark.parametrize(("target", "part"), OF_A_REPORT.items())
-def test_a_part_of_a_report_fails_alone(target, part, right, tmp_path, monkeypatch, capsys):
-    damage(monkeypatch, target)
+@pytest.mark.parametrize("group", [*OF_A_REPORT, LATE])
+def test_parts_of_a_report_fail_alone(group, right, tmp_path, monkeypatch, capsys):
+    for target in group:
+        damage(monkeypatch, target)
     assert again(right, tmp_path) == 1
-    whole(right, tmp_path, target)
+    whole(right, tmp_path, *group)
     printed = capsys.readouterr().out
     assert "All agree" in printed
-    assert f"failed: {part}, Broken: no such luck (" in printed
-    late = {
-        "reports.writers.terminal._show_table",
-        "reports.writers.summary_md.append",
-    }  # the files are written by then
-    for name in ("index.html", "summary.md") if target not in late else ():
-        text = (tmp_path / name).read_text(encoding="utf-8").replace("\\", "")
-        assert "All agree" in text, name
-        assert f"{part} failed: Broken: no such luck (" in html.unescape(text) or target == name, name
+    for target, part in group.items():
+        assert f"{part}, Broken: no such luck (" in printed
+        for name in ("index.html", "summary.md") if group is not LATE else ():
+            text = html.unescape((tmp_path / name).read_text(encoding="utf-8").replace("\\", ""))
+            assert "All agree" in text, name
+            assert f"{part} failed: Broken: no such luck (" in text or target == name, name
 
 
 def test_a_part_that_fails_is_named_in_its_place(right, tmp_path, monkeypatch):
     monkeypatch.setattr("reports.page.index_page.anatomy", breaks)
-    monkeypatch.setattr("reports.page.sections.tape_table", breaks)
+    monkeypatch.setattr("reports.page.case_sections.tape_table", breaks)
     assert again(right, tmp_path / "damaged") == 1
-    monkeypatch.undo()
     text = html.unescape((tmp_path / "damaged" / "index.html").read_text(encoding="utf-8"))
-    _, _, method = text.partition('<section id="method"')
-    assert "“What a tolerance is made of” failed: Broken: no such luck" in method.partition("</section>")[0]
-    _, _, case = text.partition('<section class="case" id="case:mine/document"')
-    case = case.partition("</section>")[0]
+    method, case = (
+        text.partition(f"<section {begin}")[2].partition("</section>")[0]
+        for begin in ('id="method"', 'class="case" id="case:mine/document"')
+    )
+    assert "“What a tolerance is made of” failed: Broken: no such luck" in method
     assert "the tape of mine/document failed: Broken: no such luck" in case
     assert "dL/dz2 W2" in case
     assert "3 parts of the report failed: " in text
 
 
-WRONG = "programs:forgets_the_factor on mine/document"
+OF_A_FAILURE = (
+    {
+        "reports.page.failing._formula": f"the line of {WRONG} in float64",
+        "reports.page.failing._numbers": f"the numbers of {WRONG} in float64",
+        "reports.page.failing.repeat": f"the command that repeats {WRONG} in float64",
+        "reports.writers.terminal.regression_text.show": CHANGED,
+        "reports.page.index_page.regression_text.to_page": CHANGED,
+    },
+    {
+        "reports.page.index_page.failures": "“What fails”",
+        "reports.writers.summary_md._failures": "“What fails”",
+        "reports.regression.compare": "what has changed since the last run",
+    },
+)
 
-FAILURES = {
-    "reports.page.index_page.failures": "“What fails”",
-    "reports.page.sections._formula": f"the line of {WRONG} in float64",
-    "reports.page.sections._numbers": f"the numbers of {WRONG} in float64",
-    "reports.page.sections.repeat": f"the command that repeats {WRONG} in float64",
-    "reports.writers.summary_md._failures": "“What fails”",
-    "reports.regression.compare": "what has changed since the last run",
-    "reports.writers.terminal.regression_text.show": "“What has changed since the last run”",
-    "reports.page.index_page.regression_text.to_page": "“What has changed since the last run”",
-}
 
-
-@pytest.mark.parametrize(("target", "part"), FAILURES.items())
-def test_what_describes_a_failure_fails_alone(target, part, wrong, tmp_path, monkeypatch, capsys):
-    damage(monkeypatch, target)
+@pytest.mark.parametrize("group", OF_A_FAILURE)
+def test_what_describes_a_failure_fails_alone(group, wrong, tmp_path, monkeypatch, capsys):
+    for target in group:
+        damage(monkeypatch, target)
     assert again(wrong, tmp_path, "--baseline", str(wrong)) == 1
     whole(wrong, tmp_path)
     printed = capsys.readouterr().out
     assert "Not all agree: 1 × differs" in printed
-    assert f"{part}, Broken: no such luck (" in printed
+    assert [part for part in group.values() if f"{part}, Broken: no such luck (" not in printed] == []
     assert "dL/da1" in (tmp_path / "index.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.usefixtures("drawn")
-@pytest.mark.parametrize("name", [plot.name for plot in PLOTS])
-def test_a_picture_fails_alone(name, right, tmp_path, monkeypatch):
-    plots = (replace(one, numbers=breaks if one.name == name else lambda _: pd.DataFrame()) for one in PLOTS)
-    monkeypatch.setattr("reports.plots.PLOTS", tuple(plots))
+def test_pictures_fail_alone(right, tmp_path, monkeypatch):
+    monkeypatch.setattr("reports.plots.PLOTS", tuple(replace(plot, numbers=breaks) for plot in PLOTS))
     assert again(right, tmp_path) == 1
     whole(right, tmp_path)
     text = (tmp_path / "index.html").read_text(encoding="utf-8")
-    _, _, section = text.partition('<section id="pictures"')
-    assert "” failed: Broken: no such luck (" in section.partition("</section>")[0]
+    section = text.partition('<section id="pictures"')[2].partition("</section>")[0]
+    assert section.count("” failed: Broken: no such luck (") == len(PLOTS)
 
 
+# What follows a run: the field of its results that is then empty, if any, and how the part's name begins.
 OF_A_RUN = {
     "reports.runs.parameter_drift.DriftMeter.__init__": ("drifts", "the drift of "),
     "reports.runs.parameter_drift.DriftMeter.add": ("drifts", "the drift of "),
@@ -198,6 +207,14 @@ OF_A_RUN = {
     "reports.runs.accuracy.LostDigitsKeeper.add": ("lost_digits", "the lost digits of "),
     "reports.runs.comparison.PairCounter.add": ("pairs", "the direct comparison of "),
     "reports.runs.activation_errors.measure": ("activations", "the activations' errors"),
+    "reports.runs.runner.explain_step": ("", f"the diagnosis of {WRONG}"),
+    "reports.runs.runner.inherited": ("", f"the diagnosis of {WRONG}"),
+    "reports.runs.expectations.explain_published": (
+        "",
+        "the diagnosis of the printed numbers of worked/doc",
+    ),
+    "reference.diagnosis.candidates.mistaken_tapes": ("", "the search for known mistakes"),
+    "reference.diagnosis.candidates._derived": ("", "the mistake weight-factor-missing"),
 }
 
 
@@ -210,9 +227,8 @@ def without(results, *fields):
 
 def same(one, other, *but):
     """Two kept runs hold the same results; NaN is NaN."""
-    assert repr(without(results_file.read(one).results, *but)) == repr(
-        without(results_file.read(other).results, *but)
-    )
+    first, second = (repr(without(results_file.read(kept).results, *but)) for kept in (one, other))
+    assert first == second
 
 
 @pytest.fixture(scope="module")
@@ -234,12 +250,15 @@ def unbroken(selection):
 @pytest.mark.parametrize(("target", "field", "part"), [(key, *value) for key, value in OF_A_RUN.items()])
 def test_what_follows_a_run_fails_alone(target, field, part, selection, unbroken, monkeypatch):
     monkeypatch.setattr(target, breaks)
-    found = run(selection)
-    assert repr(without(found, field)) == repr(without(unbroken, field))
-    assert getattr(found, field) == ()
-    assert getattr(unbroken, field) or field == "lost_digits"  # this case loses none
-    assert found.failed
-    assert all(one.part.startswith(part) for one in found.failed)
+    broken, but = run(selection), [field] if field else []
+    assert repr(without(broken, *but)) == repr(without(unbroken, *but))
+    assert any(one.part.startswith(part) for one in broken.failed)
+    if field:
+        assert getattr(broken, field) == ()
+        assert getattr(unbroken, field) or field == "lost_digits"  # this case loses none
+        assert all(one.part.startswith(part) for one in broken.failed)
+    else:  # a diagnosis
+        assert any(f"Not told: {part}" in row.explanation for row in broken.rows)
 
 
 def test_a_build_with_a_part_that_failed_fails_and_so_does_its_report_again(cases, right, tmp_path):
@@ -267,24 +286,6 @@ def test_what_failed_in_the_run_is_named_where_it_would_have_stood(right, tmp_pa
         assert f"{part} failed: Broken: no such luck" in html.unescape(after.partition("</section>")[0])
 
 
-DIAGNOSES = {
-    "reports.runs.runner.explain_step": f"the diagnosis of {WRONG}",
-    "reports.runs.runner.inherited": f"the diagnosis of {WRONG}",
-    "reports.runs.published_cases.explain_published": "the diagnosis of the printed numbers of worked/doc",
-    "reference.diagnosis.candidates.mistaken_tapes": "the search for known mistakes",
-    "reference.diagnosis.candidates._derived": "the mistake weight-factor-missing",
-}
-
-
-@pytest.mark.parametrize(("target", "part"), DIAGNOSES.items())
-def test_a_diagnosis_fails_alone(target, part, selection, unbroken, monkeypatch):
-    monkeypatch.setattr(target, breaks)
-    found = run(selection)
-    assert repr(without(found)) == repr(without(unbroken))
-    assert any(one.part.startswith(part) for one in found.failed)
-    assert any(f"Not told: {part}" in row.explanation for row in found.rows)
-
-
 def test_where_one_mistake_fails_the_others_are_tried(selection, monkeypatch):
     broken = replace(MISTAKES["sum-for-mean"], change=breaks)
     monkeypatch.setattr("reference.diagnosis.candidates.MISTAKES", {**MISTAKES, broken.name: broken})
@@ -305,20 +306,12 @@ def test_where_judging_itself_fails_the_other_cases_are_judged(selection, unbrok
     kept = [one for one in unbroken.rows if one.subject.case == "worked/document"]
     judged = [one for one in rows if one.finding.verdict != "error"]
     assert repr(judged) == repr([one for one in kept if one.subject.adapter != "published"])
-    errors = {
-        (one.subject.adapter, one.finding.reason.partition(":")[0]) for one in rows if one not in judged
-    }
+    failed = [one for one in rows if one not in judged]
+    errors = {(one.subject.adapter, one.finding.reason.partition(":")[0]) for one in failed}
     why = "is not judged, because the judging of mine/document in float64 failed"
     printed = "is not judged, because the judging of the printed numbers of worked/document failed"
     names = {adapter.name for adapter in selection.adapters}
     assert errors == {*((name, why) for name in names), ("published", printed)}
-
-
-def test_a_machine_that_cannot_be_described_costs_no_verdict(cases, right, tmp_path, monkeypatch):
-    monkeypatch.setattr("platform.platform", breaks)
-    assert build(cases, tmp_path) == 1
-    same(tmp_path, right)
-    assert results_file.read(tmp_path).environment.platform == "not known"
 
 
 def test_a_parity_test_reports_its_verdict_and_what_failed(cases, monkeypatch):
@@ -339,18 +332,21 @@ def test_a_sweeps_finding_is_reported_without_its_diagnosis(monkeypatch):
     assert isinstance(adapter, Adapter)
     found = failure(Implementation(adapter, adapter.programs[0]), worked_example())
     assert found is not None
-    assert found.explanations == frozenset()
+    assert found.symptom.explanations == frozenset()
     assert "_new" in found.text
     assert "1 part of the report failed: the diagnosis, Broken: no such luck (" in found.text
 
 
-def test_the_suites_power_fails_alone(cases, right, tmp_path, monkeypatch):
+def test_the_suites_power_and_a_machine_that_cannot_be_described_cost_no_verdict(
+    cases, right, tmp_path, monkeypatch
+):
     monkeypatch.setattr("reports.build_report.measure", breaks)
+    monkeypatch.setattr("platform.platform", breaks)
     assert build(cases, tmp_path, "--format=json", "--format=csv", "--power") == 1
     same(tmp_path, right)
-    (failed,) = results_file.read(tmp_path).results.failed
-    assert failed.part == "the suite's power"
-    assert results_file.read(tmp_path).power is None
+    kept = results_file.read(tmp_path)
+    assert [one.part for one in kept.results.failed] == ["how this was made", "the suite's power"]
+    assert (kept.power, kept.environment.platform) == (None, "not known")
 
 
 def test_verdicts_are_printed_where_no_file_can_be_written(right, tmp_path, monkeypatch, capsys):
@@ -359,7 +355,7 @@ def test_verdicts_are_printed_where_no_file_can_be_written(right, tmp_path, monk
 
     monkeypatch.setattr(report_files, "publish", refuse)
     assert again(right, tmp_path) == 2
-    told = capsys.readouterr()
-    assert "All agree" in told.out
-    assert "Report: " not in told.out
-    assert "Permission denied" in told.err
+    printed = capsys.readouterr()
+    assert "All agree" in printed.out
+    assert "Report: " not in printed.out
+    assert "Permission denied" in printed.err

@@ -10,7 +10,7 @@ from mpmath import mp, mpf
 
 from cases import SHIPPED, load_case
 from reference import Verdict
-from reports.runs.published_cases import judge_case
+from reports.runs.expectations import judge_case
 
 FOLDER = SHIPPED / "worked"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.yaml"))

@@ -9,14 +9,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from networks import network
 
-from adapters import Adapter, Program, Unavailable, find_adapters
+from adapters import Adapter, Choice, Program, Unavailable, find_adapters
+from adapters.isolation import Limits
 from cases import load_case, load_cases
-from cases.numbers import rounded_once
-from cases.protocol import DTYPES
 from reference import JudgedStep, Subject, Verdict, training_steps
 from reports.environment import Selection
-from reports.runs.comparison import Comparison, bitwise_equal, largest_differences, ulp_distance
-from reports.runs.published_cases import judge_case
+from reports.runs import parallel
+from reports.runs.comparison import (
+    PairCounter,
+    bitwise_equal,
+    largest_differences,
+    plain_differences,
+    ulp_distance,
+)
+from reports.runs.expectations import judge_case
 from reports.runs.recorded import EVENLY_KEPT_LOSSES, LossKeeper
 from reports.runs.rows import first_failure
 from reports.runs.runner import lockstep, run, run_case
@@ -54,41 +60,46 @@ def test_each_damage_has_its_own_verdict_and_the_others_are_unaffected(folder):
     for name, (verdict, quantity, step, reason) in DAMAGES.items():
         first = first_failure(rows_of(together, name))
         assert first is not None, name
-        assert (first.finding.verdict, first.finding.quantity, first.finding.step) == (
-            verdict,
-            quantity,
-            step,
-        )
+        assert (first.finding.verdict, first.finding.quantity) == (verdict, quantity)
+        assert first.finding.step == step
         assert reason in first.finding.reason
     assert all(row.passes for row in rows_of(together, "honest"))
     assert repr(rows_of(together, "honest")) == repr(list(results(folder, "honest").rows))
-
-
-def test_a_single_wrong_quantity_costs_no_other_quantity(folder):
-    rows = results(folder, "nan").rows
-    assert {row.finding.quantity for row in rows if not row.passes} == {"loss"}
-    assert {row.finding.step for row in rows} == {1, 2, 3}
-
-
-def counting(name, order):
-    def train(problem):
-        for number, step in enumerate(training_steps(problem), start=1):
-            order.append((name, number))
-            yield step
-
-    return Program(name, train)
+    one_wrong = rows_of(together, "nan")  # which costs no other quantity
+    assert {row.finding.quantity for row in one_wrong if not row.passes} == {"loss"}
+    assert {row.finding.step for row in one_wrong} == {1, 2, 3}
 
 
 def test_all_programs_advance_in_lockstep():
     order = []
+
+    def counting(name):
+        def train(problem):
+            for number, step in enumerate(training_steps(problem), start=1):
+                order.append((name, number))
+                yield step
+
+        return Program(name, train)
+
     problem = replace(load_case("worked/document").problem("float64"), steps=3)
     adapters = [
-        Adapter("one", "", "", (counting("a", order), counting("b", order))),
-        Adapter("other", "", "", (counting("c", order),)),
+        Adapter("one", "", "", (counting("a"), counting("b"))),
+        Adapter("other", "", "", (counting("c"),)),
     ]
     taken = list(lockstep(problem, adapters))
     assert order == [(name, step) for step in (1, 2, 3) for name in "abc"]
     assert [len(judged) for judged in taken] == [3, 3, 3]
+
+
+@pytest.mark.skipif(not parallel.can_fork, reason="the processes of a pool are not forked here")
+def test_the_server_of_a_pool_loads_built_in_adapters_unless_they_are_isolated(monkeypatch):
+    loaded = []
+    monkeypatch.setattr("multiprocessing.set_forkserver_preload", loaded.append)
+    monkeypatch.setattr("multiprocessing.forkserver.ensure_running", lambda: None)
+    for limits in (None, Limits()):
+        parallel.load_ahead(Choice(("numpy", "torch", "programs:honest"), limits=limits))
+    own, adapters = "reports.runs.parallel", ("adapters.numpy_reference", "adapters.torch_autograd")
+    assert loaded == [[own, *adapters, "torch._dynamo"], [own]]
 
 
 def test_an_adapter_that_cannot_run_has_one_row_with_its_reason():
@@ -131,59 +142,54 @@ def test_ulp_distance_counts_the_numbers_of_the_format(dtype):
     assert ulp_distance(one * np.finfo(dtype).max, one * np.inf).tolist() == [1]
 
 
-def test_plain_differences():
-    reference = np.array([2.0, 0.0, np.inf, -1.0])
-    assert largest_differences(reference, reference) == (0.0, 0.0)
-    assert largest_differences(np.array([2.5, 0.0, np.inf, -1.0]), reference) == (0.5, 0.25)
-    assert largest_differences(np.array([2.0, 1e-9, np.inf, -1.0]), reference) == (1e-9, math.inf)
-    assert math.isnan(largest_differences(np.array([np.nan, 0.0, np.inf, -1.0]), reference)[0])
+def test_plain_differences_and_bits():
+    reference = np.array([[2.0, 0.0, np.inf, -1.0]] * 4)
+    claimed = reference.copy()
+    claimed[1, 0], claimed[2, 1], claimed[3, 0] = 2.5, 1e-9, np.nan
+    largest, relative = largest_differences(claimed, reference)
+    assert (largest[:3].tolist(), relative[:3].tolist()) == ([0.0, 0.5, 1e-9], [0.0, 0.25, math.inf])
+    assert math.isnan(largest[3])
     assert bitwise_equal(np.array([0.0, 1.0]), np.array([-0.0, 1.0])).tolist() == [False, True]
 
 
 SHAPES = {"z1": (3, 2), "loss": (), "dL/dW1": (2, 4), "b1_new": (2,), "W1_new": (4, 1)}
+WHO, OTHER = Subject("case", "torch", "", "float64"), Subject("case", "jax", "plain", "float64")
 
 
-def arrays(seed, dtype, steps=2):
+def claim(seed):
     rng = np.random.default_rng(seed)
-    shapes = {name: (steps, *shape) for name, shape in SHAPES.items()}
-    return {
-        name: rounded_once(rng.choice([1, -2, 0.5, 0.0, -0.0], shape), dtype)
-        for name, shape in shapes.items()
-    }
+    return {name: rng.choice([1, -2, 0.5, 0.0, -0.0], shape) for name, shape in SHAPES.items()}
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("odd", [None, 1.5, np.nan, np.inf, 0.0])
-def test_each_quantity_of_each_step_is_compared_as_if_alone(odd, dtype):
-    for seed in range(5):
-        left, right = arrays(seed, dtype), arrays(seed + 5, dtype)
-        if odd is not None:
-            left["b1_new"][0, 1] = right["b1_new"][1, 0] = left["z1"][0, 2, 1] = right["z1"][0, 2, 1] = odd
-        both = Comparison.of(left, right)
-        assert both is not None
-        assert both.names == tuple(SHAPES)
-        largest, equal, ulps = both.largest_differences(), both.equal(), both.ulps()
-        for i, name in enumerate(SHAPES):
-            for step in range(2):
-                mine, theirs = left[name][step], right[name][step]
-                alone = largest_differences(mine, theirs)
-                assert np.array_equal([one[i, step] for one in largest], alone, equal_nan=True)
-                assert equal[i, step] == np.count_nonzero(bitwise_equal(mine, theirs))
-                assert ulps[i, step] == ulp_distance(mine, theirs).max()
+@pytest.mark.parametrize("odd", [1.5, np.nan, np.inf, 0.0])
+def test_pairs_over_a_batch_are_those_of_its_steps_one_by_one(odd):
+    left, right = ([claim(seed + start) for seed in range(3)] for start in (0, 3))
+    left[0]["b1_new"][1] = right[1]["b1_new"][0] = left[0]["z1"][2, 1] = right[0]["z1"][2, 1] = odd
+    steps = [
+        {WHO: JudgedStep(i, mine), OTHER: JudgedStep(i, theirs)}
+        for i, (mine, theirs) in enumerate(zip(left, right, strict=True), 1)
+    ]
+    together, apart = PairCounter(), PairCounter()
+    together.add(StepBatch(steps))
+    for step in steps:
+        apart.add(StepBatch([step]))
+    assert [pair.quantity for pair in together.finished()] == list(SHAPES)
+    assert repr(together.finished()) == repr(apart.finished())
+    for pair in together.finished():
+        mine, theirs = (np.array([step[pair.quantity] for step in steps]) for steps in (left, right))
+        assert (pair.elements, pair.equal) == (mine.size, np.count_nonzero(bitwise_equal(mine, theirs)))
+        assert pair.ulps == ulp_distance(mine, theirs).max()
 
 
 def test_what_only_one_states_or_states_in_another_form_is_left_out():
-    who, other = Subject("case", "torch", "", "float64"), Subject("case", "jax", "plain", "float64")
-    left, right = ({name: array[0] for name, array in arrays(seed, "float64").items()} for seed in (0, 1))
+    left, right = claim(0), claim(1)
     right |= {"z1": right["z1"].T, "loss": 0.5, "b1_new": right["b1_new"].astype("float32")}
     left["a1"] = right["a2"] = np.zeros((0, 3))
     right["W1_new"] = np.asfortranarray(left["W1_new"])
-    stated = StepBatch([{who: JudgedStep(1, left), other: JudgedStep(1, right)}]).arrays
-    both = Comparison.of(stated[who], stated[other])
-    assert both is not None
-    assert both.names == ("dL/dW1", "W1_new")
-    assert both.equal()[1] == 4
-    assert Comparison.of(stated[who], {}) is None
+    stated = StepBatch([{WHO: JudgedStep(1, left), OTHER: JudgedStep(1, right)}]).arrays
+    assert plain_differences(stated[WHO], stated[OTHER]).keys() == {"dL/dW1", "W1_new"}
+    assert plain_differences(stated[WHO], stated[OTHER])["W1_new"] == [(0.0, 0.0)]
+    assert plain_differences(stated[WHO], {}) == {}
 
 
 # batches of steps
@@ -191,21 +197,18 @@ def test_what_only_one_states_or_states_in_another_form_is_left_out():
 
 @given(forms=st.lists(st.sampled_from([(), (2,)]), max_size=12), most=st.integers(1, 5))
 def test_steps_are_batched_in_order_and_never_with_another_form(forms, most):
-    who, problem = Subject("case", "torch", "", "float64"), network()
-    steps = [({who: JudgedStep(i, {"a1": np.full(form, i, float)})}, {}) for i, form in enumerate(forms, 1)]
+    steps = [({WHO: JudgedStep(i, {"a1": np.full(form, i, float)})}, {}) for i, form in enumerate(forms, 1)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("reports.runs.step_batches.MAX_STEPS_PER_BATCH", most)
-        batches = list(batched(problem, steps))
+        batches = list(batched(network(), steps))
     assert [number for batch in batches for number in batch.numbers] == list(range(1, len(forms) + 1))
     for batch in batches:
         assert len(batch.steps) <= most
-        assert batch.arrays[who]["a1"].shape == (len(batch.steps), *forms[batch.numbers[0] - 1])
+        assert batch.arrays[WHO]["a1"].shape == (len(batch.steps), *forms[batch.numbers[0] - 1])
     assert MAX_STEPS_PER_BATCH == 100
 
 
 # the losses of a training
-
-WHO = Subject("case", "torch", "", "float64")
 
 
 def kept(steps, ended=0, loss=float, batch=1):
@@ -228,7 +231,7 @@ def test_the_first_the_recorded_and_the_last_loss_are_kept_once_and_not_too_many
     assert len(numbers) <= EVENLY_KEPT_LOSSES + 3 * len(str(steps)) + 1
 
 
-def test_a_short_training_is_kept_whole_with_what_was_stated():
+def test_a_short_training_is_kept_whole_with_what_was_stated_and_no_malformed_loss():
     found = kept(EVENLY_KEPT_LOSSES, loss=lambda step: 1 / step)
     assert [(one.step, one.loss) for one in found] == [(k, 1 / k) for k in range(1, EVENLY_KEPT_LOSSES + 1)]
     assert {(one.case, one.dtype, one.implementation) for one in found} == {("case", "float64", "torch")}
@@ -236,20 +239,17 @@ def test_a_short_training_is_kept_whole_with_what_was_stated():
     found = kept(3, loss=lambda step: [1.0, math.inf, math.nan][step - 1])
     assert found[1].loss == math.inf
     assert math.isnan(found[2].loss)
-
-
-@pytest.mark.parametrize("loss", [np.array([1.0]), np.array(1.0, np.float32), 1.0, None])
-def test_a_malformed_loss_is_left_out(loss):
-    keeper = LossKeeper(network(steps=2))
-    keeper.add(StepBatch([{WHO: JudgedStep(1, {} if loss is None else {"loss": loss})}]))
-    assert keeper.finished() == ()
+    for claim in ({}, *({"loss": loss} for loss in (np.array([1.0]), np.array(1.0, np.float32), 1.0))):
+        keeper = LossKeeper(network(steps=2))
+        keeper.add(StepBatch([{WHO: JudgedStep(1, claim)}]))
+        assert keeper.finished() == ()
 
 
 def test_an_implementation_that_ends_first_has_a_last_loss_of_its_own():
-    keeper, other = LossKeeper(network(steps=1000)), Subject("case", "jax", "plain", "float64")
+    keeper = LossKeeper(network(steps=1000))
     for step in range(1, 900):
         taken = {WHO: JudgedStep(step, {"loss": np.array(1.0)})}
-        keeper.add(StepBatch([taken | ({other: taken[WHO]} if step <= 334 else {})]))
+        keeper.add(StepBatch([taken | ({OTHER: taken[WHO]} if step <= 334 else {})]))
     last = {}
     for one in keeper.finished():
         last[one.implementation] = max(one.step, last.get(one.implementation, 0))
@@ -275,13 +275,10 @@ def judged(folder, **printed):
     return judge_case(load_case(folder / "one.yaml"))
 
 
-def test_printed_numbers_that_agree(tmp_path):
+def test_a_wrong_printed_number_fails_unless_it_is_listed(tmp_path):
     for one in judged(tmp_path):
         assert one.row.passes
         assert (one.text, one.exact) == ("0.300", pytest.approx(0.3, rel=1e-15))
-
-
-def test_a_wrong_printed_number_fails_unless_it_is_listed(tmp_path):
     z1, a1 = judged(tmp_path, z1="0.400", a1="0.400")
     assert (z1.row.finding.verdict, z1.row.fails) == ("differs", True)
     assert a1.row.passes  # judged from the printed z1, so the mistake is reported once
@@ -290,9 +287,6 @@ def test_a_wrong_printed_number_fails_unless_it_is_listed(tmp_path):
     z1, _ = judged(tmp_path, z1="0.400", a1="0.400", rejected="z1: a slip")
     assert (z1.row.finding.verdict, z1.row.expected, z1.row.passes) == ("differs", True, True)
     assert z1.row.finding.reason == "a slip"
-
-
-def test_a_right_printed_number_that_is_listed_as_wrong_fails(tmp_path):
     first = first_failure(one.row for one in judged(tmp_path, rejected="z1: a slip"))
     assert first is not None
     assert first.finding.verdict == "error"

@@ -11,8 +11,7 @@ from typing import Final
 from cases import Problem, names
 from cases.errors import printable
 from reference import Line, Verdict, tape
-from reports.conclusion import plural
-from reports.outcome import NOTHING, LineCell, agrees, at_step, group_by, verdict
+from reports.outcome import NOTHING, LineCell, agrees, at_step, group_by, plural, verdict
 from reports.runs.rows import PUBLISHED, Row
 
 # Of a network of more layers, `LAYERS_AT_EACH_END` at each end have a column of their own.

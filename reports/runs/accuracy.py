@@ -6,6 +6,7 @@ against what follows exactly from the implementation's own numbers on the lines 
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -57,16 +58,10 @@ class Accuracy:
 
 
 class AccuracyCounter:
-    """Counts over all cases; what it holds does not grow with them."""
+    """Counts over a run, without the classes that stay empty; what it holds does not grow with the steps."""
 
     def __init__(self) -> None:
         self._counted: dict[tuple[str, str], dict[str, NDArray[np.int64]]] = {}
-
-    def take(self, accuracy: Accuracy) -> None:
-        """Add what has been counted elsewhere."""
-        counted = self._counted.setdefault((accuracy.dtype, accuracy.implementation), {})
-        counts = counted.setdefault(accuracy.kind, np.zeros(CLASSES, np.int64))
-        counts[accuracy.bin + UNKNOWN] += accuracy.count
 
     def add(self, batch: StepBatch) -> None:
         """Count a batch; what is malformed, or of no certified truth, adds nothing."""
@@ -83,7 +78,6 @@ class AccuracyCounter:
             counted[what] = counted[what] + new if what in counted else new
 
     def finished(self) -> tuple[Accuracy, ...]:
-        """Return what has been counted, without the classes that are empty."""
         return tuple(
             Accuracy(*subject, what, place - UNKNOWN, int(counts[place]))
             for subject, kinds in self._counted.items()
@@ -93,11 +87,17 @@ class AccuracyCounter:
 
 
 def added(counted: Iterable[Iterable[Accuracy]]) -> tuple[Accuracy, ...]:
-    """Return several counts as one."""
-    together = AccuracyCounter()
+    """Return several counts as one; the classes of each kind ascend."""
+    sums: dict[tuple[str, str], dict[str, Counter[int]]] = {}
     for accuracy in chain.from_iterable(counted):
-        together.take(accuracy)
-    return together.finished()
+        kinds = sums.setdefault((accuracy.dtype, accuracy.implementation), {})
+        kinds.setdefault(accuracy.kind, Counter())[accuracy.bin] += accuracy.count
+    return tuple(
+        Accuracy(*subject, what, bin_, counts[bin_])
+        for subject, kinds in sums.items()
+        for what, counts in kinds.items()
+        for bin_ in sorted(counts)
+    )
 
 
 @lru_cache(maxsize=64)

@@ -46,16 +46,10 @@ QUANTITIES: Final = {"value": names.a(1), "derivative": names.gradient(names.z(1
 
 @dataclass(frozen=True)
 class ActivationError:
-    """The largest error of an activation or its derivative in one strip of the range.
+    """The largest error of an activation or its derivative ("value", "derivative") in one strip of the range.
 
-    Attributes
-    ----------
-    quantity
-        "value" or "derivative".
-    z
-        Where in the strip the error is largest.
-    ulps
-        |claimed − true| in units in the last place of the true number; NaN or infinite where the claim is.
+    It is at `z`, and is |claimed − true| in units in the last place of the true number; NaN or infinite where
+    the claim is.
     """
 
     activation: str
@@ -70,31 +64,27 @@ def measure_selected(selection: Selection) -> tuple[ActivationError, ...]:
     """Measure the activations of the selected cases in one format, by the selected adapters."""
     used = {layer.activation for case in selection.cases for layer in case.file.layers}
     asked = {dtype for _, dtype in selection.runs}
-    dtypes = [dtype for dtype in DTYPES if dtype in asked]
-    return measure([name for name in ACTIVATIONS if name in used], selection.adapters, dtypes[:1])
+    activations = [name for name in ACTIVATIONS if name in used]
+    dtypes = (dtype for dtype in DTYPES if dtype in asked)
+    return next((measure(activations, selection.adapters, dtype) for dtype in dtypes), ())
 
 
 def measure(
-    activations: Sequence[str], adapters: Sequence[Adapter | Unavailable], dtypes: Sequence[str]
+    activations: Sequence[str], adapters: Sequence[Adapter | Unavailable], dtype: str
 ) -> tuple[ActivationError, ...]:
     """Measure what every program states of a1 and dL/dz1; one that fails here is left out."""
-    programs = [
-        (f"{adapter.name} {program.name}".strip(), adapter, program)
-        for adapter in adapters
-        if isinstance(adapter, Adapter)
-        for program in adapter.programs
-    ]
+    present = [adapter for adapter in adapters if isinstance(adapter, Adapter)]
     claims = {
-        implementation: _claims(adapter, program, [(one, dtype) for one in activations for dtype in dtypes])
-        for implementation, adapter, program in programs
+        f"{adapter.name} {program.name}".strip(): _claims(adapter, program, activations, dtype)
+        for adapter in present
+        for program in adapter.programs
     }
     supervision.note(None)
     return tuple(
         error
         for activation in activations
-        for dtype in dtypes
-        for implementation, found in claims.items()
-        for error in _errors(activation, dtype, implementation, found.get((activation, dtype), {}))
+        for implementation, of_each in claims.items()
+        for error in _errors(activation, dtype, implementation, of_each.get(activation, {}))
     )
 
 
@@ -106,22 +96,19 @@ def _errors(activation: str, dtype: str, implementation: str, claim: Claim) -> I
             continue
         with np.errstate(all="ignore"):  # an infinite claim is infinitely far off
             off = np.abs(ulps(claimed.astype(np.float64).ravel(), high, low, dtype))
+        about = activation, dtype, implementation, quantity
         for worst in worst_of_strips(points, off):
-            yield ActivationError(
-                activation, dtype, implementation, quantity, points.item(worst), off.item(worst)
-            )
+            yield ActivationError(*about, points.item(worst), off.item(worst))
 
 
-def _claims(
-    adapter: Adapter, program: Program, asked: Iterable[tuple[str, str]]
-) -> dict[tuple[str, str], Claim]:
-    """Return what a program states of one step with each activation in each format.
+def _claims(adapter: Adapter, program: Program, activations: Iterable[str], dtype: str) -> dict[str, Claim]:
+    """Return what a program states of one step with each activation.
 
     Where it fails there is nothing: the cases report failures. After a hang or a crash of its process it is
     not run again, because each could take as long; nor is one that shows only the outcome of a step.
     """
-    claims: dict[tuple[str, str], Claim] = {}
-    for activation, dtype in asked:
+    claims: dict[str, Claim] = {}
+    for activation in activations:
         given = problem(activation, dtype)
         supervision.note(Activity(adapter.name, program.name, given.case, dtype))
         try:
@@ -132,7 +119,7 @@ def _claims(
             continue
         if claim.keys().isdisjoint(QUANTITIES.values()):
             break
-        claims[activation, dtype] = claim
+        claims[activation] = claim
     return claims
 
 

@@ -3,20 +3,24 @@
 A program that ended a process is isolated, named, and fails.
 """
 
+import gc
 import multiprocessing
+import os
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from dataclasses import replace
+from multiprocessing import forkserver
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final, TypeAlias
 
 from adapters import Choice
-from adapters.registry import third_party
+from adapters.registry import known_adapters, third_party
 from cases import case_of, errors
 from cases.errors import printable
 from cases.protocol import Verdict
@@ -35,6 +39,29 @@ ENOUGH: Final = 48
 # What a task is known by that measures the activations' errors; the others are the names of cases.
 ACTIVATIONS: Final = ""
 
+# New objects after which the garbage collector looks: a run makes millions, and hardly any in cycles.
+OBJECTS_BETWEEN_COLLECTIONS: Final = 50_000
+
+# One server loads the frameworks once; each process of a pool is forked from it.
+can_fork = "forkserver" in multiprocessing.get_all_start_methods()
+_context = multiprocessing.get_context("forkserver" if can_fork else "spawn")
+
+
+def is_worth_it(selection: Selection, workers: int) -> bool:
+    """Whether there is enough to do for several processes."""
+    return workers > 1 and len(selection.runs) >= ENOUGH
+
+
+def load_ahead(choice: Choice) -> None:
+    """Load what the processes of a pool need in their server, while this process loads its own."""
+    if can_fork:
+        locations = [] if choice.limits else map(known_adapters().get, choice.names)
+        modules = [location.partition(":")[0] for location in locations if location]
+        # PyTorch loads this with its first optimizer, which takes a second.
+        modules += ["torch._dynamo"] if "adapters.torch_autograd" in modules else []
+        multiprocessing.set_forkserver_preload([__name__, *modules])
+        forkserver.ensure_running()
+
 
 def run_all(selection: Selection, choice: Choice, workers: int, watch: Watch) -> Results:
     """Run and judge everything, and measure the activations, in several processes if there is enough to do.
@@ -42,23 +69,21 @@ def run_all(selection: Selection, choice: Choice, workers: int, watch: Watch) ->
     Where a program ends one of them, what is left begins again, with that program in a process of its own.
     Where something else ends one, what is left is done in this one.
     """
-    if workers == 1 or len(selection.runs) < ENOUGH:
+    if not is_worth_it(selection, workers):
         return joined([run(selection, watch), measured(selection)])
-    found: dict[str, Results] = {}
+    done: dict[str, Results] = {}
     seen: list[EarlyEnd] = []
 
     def take(name: str, results: Results) -> None:
-        found[name] = results
+        done[name] = results
         for case, dtype in selection.runs:
             if case.name == name:
                 watch(case, dtype, 0)
                 watch(case, dtype, case.steps)
 
-    every = {
-        ACTIVATIONS: selection,
-        **{case.name: replace(selection, cases=(case,)) for case in selection.cases},
-    }
-    while left := {name: task for name, task in every.items() if name not in found}:
+    each = {case.name: replace(selection, cases=(case,)) for case in selection.cases}
+    every = {ACTIVATIONS: selection, **each}
+    while left := {name: task for name, task in every.items() if name not in done}:
         try:
             _run_in_pool(left, choice, workers, take)
         except _BrokenError as broken:
@@ -68,9 +93,9 @@ def run_all(selection: Selection, choice: Choice, workers: int, watch: Watch) ->
                 print(begins_again(early_end, "What is left"), file=sys.stderr)
             if choice.apart == before:  # nothing more can be isolated
                 adapters = choice.load()
-                for name in left.keys() - found.keys():
-                    found[name] = _task(name, replace(left[name], adapters=adapters), watch)
-    return with_ended(joined([found[name] for name in every]), selection, seen)
+                for name in left.keys() - done.keys():
+                    done[name] = _task(name, replace(left[name], adapters=adapters), watch)
+    return with_ended(joined([done[name] for name in every]), selection, seen)
 
 
 def measured(selection: Selection) -> Results:
@@ -78,6 +103,32 @@ def measured(selection: Selection) -> Results:
     with parts.collected() as failed:
         errors = parts.tried("the activations' errors", measure_selected, selection)
     return Results(activations=() if isinstance(errors, FailedPart) else errors, failed=tuple(failed))
+
+
+def begun(make: Callable[[], str]) -> Callable[[], str]:
+    """Begin to make a text in a process that is forked from this one; return what waits for it.
+
+    Where a part of it fails there, or the process does, it is made again here. No thread may run when it is
+    forked, so no framework may have computed here.
+    """
+    end, begin = os.pipe()
+    child = os.fork()
+    if child == 0:
+        code = 1
+        with suppress(BaseException), parts.collected() as failed, os.fdopen(begin, "wb") as file:
+            file.write(make().encode())
+            file.flush()
+            code = int(bool(failed))
+        os._exit(code)
+    os.close(begin)
+
+    def finish() -> str:
+        with os.fdopen(end, "rb") as file:
+            text = file.read().decode()
+        _, status = os.waitpid(child, 0)
+        return text if status == 0 else make()
+
+    return finish
 
 
 class _BrokenError(Exception):
@@ -91,9 +142,7 @@ class _BrokenError(Exception):
 def _run_in_pool(
     tasks: Mapping[str, Selection], choice: Choice, workers: int, take: Callable[[str, Results], None]
 ) -> None:
-    """Give the results of each task to `take` as soon as they are there.
-
-    The longest go first, so that no process is left with one at the end.
+    """Give the results of each task to `take` as soon as they are there, the longest tasks first.
 
     Raises
     ------
@@ -103,8 +152,7 @@ def _run_in_pool(
     longest = sorted(tasks, key=lambda name: _steps(name, tasks[name]), reverse=True)
     processes: list[BaseProcess] = []
     with TemporaryDirectory(ignore_cleanup_errors=True) as notes:
-        how = multiprocessing.get_context("spawn"), supervision.keep_note_in, (Path(notes),)
-        pool = ProcessPoolExecutor(workers, *how)
+        pool = ProcessPoolExecutor(workers, _context, _begin, (Path(notes),))
         try:
             futures = {pool.submit(_run, *_sent(name, tasks[name]), choice): name for name in longest}
             processes = multiprocessing.active_children()
@@ -119,6 +167,17 @@ def _run_in_pool(
             raise
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _begin(notes: Path) -> None:
+    supervision.keep_note_in(notes)
+    collect_seldom()
+
+
+def collect_seldom() -> None:
+    """Have the garbage collector leave alone what is loaded, and look seldom at what is new."""
+    gc.freeze()
+    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
 
 
 def _steps(name: str, task: Selection) -> int:
@@ -149,7 +208,6 @@ def _sent(name: str, task: Selection) -> Sent:
 def _run(
     name: str, texts: tuple[tuple[str, Path, str], ...], dtypes: tuple[str, ...], choice: Choice
 ) -> Results:
-    """Run one task in a process of the pool."""
     adapters = choice.load(lambda adapter: supervision.note(Activity(adapter)))
     return _task(name, Selection(tuple(case_of(*text) for text in texts), adapters, dtypes))
 

@@ -44,14 +44,12 @@ class Drift:
     ----------
     implementation, against
         The two: "torch", and "jax plain" or `TRUTH`.
-    step
-        The step after which they are compared.
     difference
         The largest |difference| over all parameters; NaN where it is not known, or where one of them is NaN.
     ulps
         The same in units in the last place of the largest parameter.
     not_known
-        Why there is no number, or "".
+        Why there is no number.
     """
 
     case: str
@@ -87,7 +85,6 @@ class DriftMeter:
                 self._measure(taken.keys())
 
     def finished(self) -> tuple[Drift, ...]:
-        """Return everything measured, after the last step; nothing of a training of one step."""
         self._measure(self._latest.keys())
         return tuple(self._measured)
 
@@ -99,18 +96,12 @@ class DriftMeter:
         done = {(drift.implementation, drift.against) for drift in self._measured if drift.step == self._step}
         for name, against in chain(((name, TRUTH) for name in self._latest), pairs):
             if ended & {name, against} and (name, against) not in done:
-                distance = self._distance(name, against)
+                truth = self._truth.after(self._step) if against == TRUTH else (self._latest[against], 0.0)
+                if isinstance(truth, str):
+                    distance: tuple[Any, ...] = math.nan, math.nan, truth
+                else:
+                    distance = _distance(self._problem, self._latest[name], *truth[:2])
                 self._measured.append(Drift(*about, name, against, self._step, *distance))
-
-    def _distance(self, name: str, against: str) -> tuple[Any, ...]:
-        """Return the last fields of a `Drift`."""
-        if against != TRUTH:
-            return _distance(self._problem, self._latest[name], self._latest[against])
-        balls = self._truth.after(self._step)
-        if isinstance(balls, str):
-            return math.nan, math.nan, balls
-        high, low, _ = balls
-        return _distance(self._problem, self._latest[name], high, low)
 
 
 class TruthOfRun:
@@ -153,13 +144,13 @@ class TruthOfRun:
 
 def _parameters(problem: Problem, arrays: Mapping[str, NDArray[Any]]) -> Real | None:
     """Return all updated parameters of each step as (steps, parameters); None where one is not stated."""
-    found: list[Real] = []
+    stated: list[Real] = []
     for name, given in problem.parameters.items():
         array = arrays.get(names.updated(name))
         if array is None or array.shape[1:] != given.shape:
             return None
-        found.append(array.astype(np.float64).reshape(len(array), -1))
-    return np.concatenate(found, axis=1)
+        stated.append(array.astype(np.float64).reshape(len(array), -1))
+    return np.concatenate(stated, axis=1)
 
 
 def _distance(problem: Problem, claimed: Real, other: Real, low: Real | float = 0.0) -> tuple[float, float]:

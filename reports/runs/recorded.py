@@ -8,7 +8,6 @@ bit, and where they differ, by how much.
 import base64
 import hashlib
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
@@ -31,8 +30,6 @@ class Bits:
 
     Attributes
     ----------
-    shape
-        The array's.
     digest
         BLAKE2b, 128 bits in hexadecimal, of the bytes of this step and of all steps since the last one kept.
     values
@@ -45,11 +42,6 @@ class Bits:
     shape: tuple[int, ...]
     digest: str
     values: str
-
-    @property
-    def stride(self) -> int:
-        """Every how many-th element is kept."""
-        return _stride(math.prod(self.shape))
 
     @property
     def array(self) -> NDArray[Any]:
@@ -130,25 +122,16 @@ class LossKeeper:
     def add(self, batch: StepBatch) -> None:
         if not self._is_training:
             return
-        losses = {
-            subject: arrays["loss"].tolist() for subject, arrays in batch.arrays.items() if _is_loss(arrays)
-        }
+        scalars = {who: stated["loss"] for who, stated in batch.arrays.items() if "loss" in stated}
+        losses = {who: array.tolist() for who, array in scalars.items() if array.ndim == 1}
         for i, step in enumerate(batch.numbers):
-            for subject, of_steps in losses.items():
-                self._take(
-                    subject, Loss(subject.case, subject.dtype, subject.implementation, step, of_steps[i])
-                )
-
-    def _take(self, subject: Subject, loss: Loss) -> None:
-        if is_recorded(loss.step) or loss.step % self._every == 0:
-            self._kept.append(loss)
-            self._latest.pop(subject, None)
-        else:
-            self._latest[subject] = loss
+            for who, of_steps in losses.items():
+                loss = Loss(who.case, who.dtype, who.implementation, step, of_steps[i])
+                if is_recorded(step) or step % self._every == 0:
+                    self._kept.append(loss)
+                    self._latest.pop(who, None)
+                else:
+                    self._latest[who] = loss
 
     def finished(self) -> tuple[Loss, ...]:
         return *self._kept, *self._latest.values()
-
-
-def _is_loss(arrays: Mapping[str, NDArray[Any]]) -> bool:
-    return "loss" in arrays and arrays["loss"].ndim == 1

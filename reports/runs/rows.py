@@ -32,15 +32,12 @@ class Row:
     Attributes
     ----------
     place
-        The quantity's place in the order of computation, by which the lines of one step are sorted; -1 for a
-        verdict on the claim as a whole.
+        The quantity's place in the order of computation; -1 for a verdict on the claim as a whole.
     max_abs_diff, max_rel_diff
         The largest differences from the NumPy reference's own run; NaN where there is nothing to compare.
-    expected
-        Whether its case says that this is so: a printed number that is listed as wrong and was found wrong,
-        or an expected difference of this adapter.
-    unexpected
-        Whether its case says that this is otherwise: an expected difference that is none.
+    expected, unexpected
+        Whether its case says that this is so (a printed number that is listed as wrong and is wrong, or an
+        expected difference of this adapter), or that it is otherwise.
     explanation
         What explains the difference, in a sentence or two, where an implementation first fails.
     steps
@@ -64,10 +61,7 @@ class Row:
 
     @property
     def fails(self) -> bool:
-        """Whether it counts against the run.
-
-        A framework that is absent does not, unless it was asked for, nor does one that has no equivalent.
-        """
+        """Whether it counts against the run; a framework that is absent, or has no equivalent, does not."""
         return not self.passes and self.finding.verdict not in (Verdict.NOT_RUN, Verdict.NO_EQUIVALENT)
 
     @property
@@ -77,7 +71,7 @@ class Row:
 
     @property
     def conventional(self) -> str:
-        """Whether the case's own rtol and atol hold: "within", "outside", or "" where it asks for none."""
+        """Whether the case's own rtol and atol hold; "" where it asks for none."""
         return {None: "", True: "within", False: "outside"}[self.finding.conventional]
 
     @property
@@ -109,10 +103,10 @@ class Printed:
 
 @dataclass(frozen=True)
 class Results:
-    """Everything that was found, in the order of the cases.
+    """All that a run gives, in the order of the cases; `failed` are its parts that failed, never a verdict.
 
     It is saved whole (`reports.results_file`): a further field needs a default, a type that is imported here
-    at run time, and no other code. `failed` are the parts of the run that failed; no verdict is among them.
+    at run time, and no other code.
     """
 
     rows: tuple[Row, ...] = ()
@@ -141,7 +135,7 @@ def severity(row: Row) -> int:
 
 
 def order(row: Row) -> tuple[int, int]:
-    """Return a row's place in the order of computation, to sort by."""
+    """Return a row's step and its place in the order of computation, to sort by."""
     return row.finding.step, row.place
 
 
@@ -161,8 +155,8 @@ class RowKeeper:
     """The rows of one implementation over a run.
 
     Rows of the first `KEPT_STEPS` steps are kept as they are, and so are those of the step that fails first
-    and, where that is undecided, of the first that is decided.
-    Of the others one row stands for each quantity with one verdict and one kind of truth: see `Merged`.
+    and, where that is undecided, of the first that is decided. Of the others one row stands for each quantity
+    with one verdict and one kind of truth: see `Merged`.
     """
 
     def __init__(self, rows: Iterable[Row] = ()) -> None:
@@ -172,11 +166,9 @@ class RowKeeper:
 
     @property
     def rows(self) -> list[Row]:
-        """What has been kept so far."""
         return [*self._kept, *(merged.row for merged in self._merged.values())]
 
     def add(self, rows: Sequence[Row]) -> None:
-        """Take the rows of one step."""
         if self.is_worse(rows) or (rows and rows[0].finding.step <= KEPT_STEPS):
             self._kept += rows
         else:

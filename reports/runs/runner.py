@@ -1,9 +1,10 @@
 """Running a selection: all implementations of a case advance in lockstep, so that no run need be stored."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from functools import partial
 from itertools import chain
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from adapters import Adapter, Unavailable
@@ -16,13 +17,14 @@ from reports import supervision
 from reports.environment import Selection
 from reports.runs.accuracy import AccuracyCounter, LostDigitsKeeper, added
 from reports.runs.comparison import REFERENCE, UNKNOWN, Differences, Pair, PairCounter, plain_differences
-from reports.runs.expected_differences import expectation_of, marked
+from reports.runs.expectations import expectation_of, judge_case, marked
 from reports.runs.parameter_drift import DriftMeter
-from reports.runs.published_cases import judge_case
 from reports.runs.recorded import BitKeeper, LossKeeper
 from reports.runs.rows import KEPT_STEPS, PUBLISHED, Results, Row, RowKeeper, first_failure, places
 from reports.runs.step_batches import OptionalMeasure, Step, StepBatch, batched
 from reports.supervision import Activity
+
+EMPTY: Differences = MappingProxyType({})
 
 # Called before each case and number format (step 0), and after each step.
 Watch: TypeAlias = Callable[[Case, str, int], None]
@@ -38,11 +40,7 @@ MEASURES: dict[str, tuple[str, Callable[[Problem], Any]]] = {
 }
 
 
-def _ignore(case: Case, dtype: str, step: int) -> None:
-    """Watch nothing."""
-
-
-def run(selection: Selection, watch: Watch = _ignore) -> Results:
+def run(selection: Selection, watch: Watch = lambda *_: None) -> Results:
     """Run and judge everything."""
     with parts.collected() as failed:
         results = joined([one for case in selection.cases for one in _each(case, selection, watch)])
@@ -67,30 +65,24 @@ def _each(case: Case, selection: Selection, watch: Watch) -> Iterator[Results]:
 
 
 def _in_one_format(case: Case, dtype: str, selection: Selection, watch: Watch) -> Results:
-    problem, about = case.problem(dtype), f"of {case.name} in {dtype}"
-    measures = _measures(problem)
-    rows = parts.tried(
-        f"the judging {about}", _run_problem, case, problem, selection.adapters, watch, [*measures.values()]
-    )
+    problem, adapters = case.problem(dtype), selection.adapters
+    measures = {name: _measure(name, problem) for name in MEASURES}
+    part = f"the judging of {case.name} in {dtype}"
+    rows = parts.tried(part, _run_problem, case, problem, adapters, watch, [*measures.values()])
     if isinstance(rows, FailedPart):
-        return Results(
-            tuple(_not_judged(subject, rows) for subject in _before_the_run(problem, selection.adapters))
-        )
+        subjects = _before_the_run(problem, adapters)
+        return Results(tuple(_not_judged(subject, rows) for subject in subjects))
     return Results(tuple(rows), **{name: measure.finished() for name, measure in measures.items()})
 
 
-def _measures(problem: Problem) -> dict[str, OptionalMeasure[Any]]:
-    about = f"of {problem.case} in {problem.dtype}"
-    return {
-        name: OptionalMeasure(f"{part} {about}", partial(make, problem))
-        for name, (part, make) in MEASURES.items()
-    }
+def _measure(name: str, problem: Problem) -> OptionalMeasure:
+    part, make = MEASURES[name]
+    return OptionalMeasure(f"{part} of {problem.case} in {problem.dtype}", partial(make, problem))
 
 
 def _of_printed_numbers(case: Case) -> Results:
-    printed = parts.tried(
-        f"the judging of the printed numbers of {case.name}", judge_case, case, explain=True
-    )
+    part = f"the judging of the printed numbers of {case.name}"
+    printed = parts.tried(part, judge_case, case, explain=True)
     if isinstance(printed, FailedPart):
         return Results((_not_judged(Subject(case.name, PUBLISHED, "", "printed"), printed),))
     return Results(rows=tuple(one.row for one in printed), printed=tuple(printed))
@@ -106,8 +98,8 @@ def run_case(
 ) -> tuple[list[Row], tuple[Pair, ...]]:
     """Run one case in one number format; return each program's rows together, and the pairs of programs."""
     problem = case.problem(dtype)
-    pairs = _measures(problem)["pairs"]
-    return _run_problem(case, problem, adapters, _ignore, [pairs]), pairs.finished()
+    pairs = _measure("pairs", problem)
+    return _run_problem(case, problem, adapters, lambda *_: None, [pairs]), pairs.finished()
 
 
 def _run_problem(
@@ -115,23 +107,16 @@ def _run_problem(
     problem: Problem,
     adapters: Sequence[Adapter | Unavailable],
     watch: Watch,
-    measures: Sequence[OptionalMeasure[Any]],
+    measures: Sequence[OptionalMeasure],
 ) -> list[Row]:
     """Return each program's rows together; every measure is given each batch of steps."""
     rows = _before_the_run(problem, adapters)
     present = [adapter for adapter in adapters if isinstance(adapter, Adapter)]
-    steps = _with_reference(problem, present, _watched(case, problem, present, watch))
-    for batch in batched(problem, steps):
+    for batch in batched(problem, _with_reference(case, problem, present, watch)):
         _keep_rows(problem, batch, _differences(problem, batch), rows)
         for measure in measures:
             measure.add(batch)
     return _with_expectations(case, problem, rows, present)
-
-
-def _watched(case: Case, problem: Problem, adapters: Sequence[Adapter], watch: Watch) -> Iterator[Step]:
-    for step in lockstep(problem, adapters):
-        yield step
-        watch(case, problem.dtype, max(judged.step for judged in step.values()))
 
 
 def _keep_rows(
@@ -148,10 +133,10 @@ def _keep_rows(
                 for finding in judged.findings:
                     keeper.merge(subject, finding, place[finding.quantity], _apart(finding, apart, i))
                 continue
-            found = _rows(subject, judged, place, apart, i)
-            if failures and keeper.is_worse(found):  # what comes later follows from it
-                found = explained(problem, judged, found)
-            keeper.add(found)
+            of_step = rows_of(problem, subject, judged, apart, i)
+            if failures and keeper.is_worse(of_step):  # what comes later follows from it
+                of_step = explained(problem, judged, of_step)
+            keeper.add(of_step)
 
 
 def _with_expectations(
@@ -165,7 +150,7 @@ def _with_expectations(
         adapter.name: expectation_of(case, problem.dtype, adapter, by_adapter[adapter.name])
         for adapter in present
     }
-    return [row for name, found in by_adapter.items() for row in marked(expected.get(name), found)]
+    return [row for name, own in by_adapter.items() for row in marked(expected.get(name), own)]
 
 
 def _before_the_run(problem: Problem, adapters: Sequence[Adapter | Unavailable]) -> dict[Subject, RowKeeper]:
@@ -198,61 +183,56 @@ def lockstep(problem: Problem, adapters: Sequence[Adapter]) -> Iterator[Step]:
         for program in adapter.programs
     }
     while runs:
-        judged = {subject: _next_step(subject, run) for subject, run in runs.items()}
-        taken = {subject: step for subject, step in judged.items() if step is not None}
+        taken: dict[Subject, JudgedStep] = {}
+        for subject, run in runs.items():
+            supervision.note(Activity(subject.adapter, subject.program, subject.case, subject.dtype))
+            if (step := next(run, None)) is not None:
+                taken[subject] = step
         runs = {subject: run for subject, run in runs.items() if subject in taken}
         if taken:
             yield taken
     supervision.note(None)
 
 
-def _next_step(subject: Subject, run: Iterator[JudgedStep]) -> JudgedStep | None:
-    """Return the next step of one training, or None at its end."""
-    supervision.note(Activity(subject.adapter, subject.program, subject.case, subject.dtype))
-    return next(run, None)
-
-
 def _with_reference(
-    problem: Problem, adapters: Sequence[Adapter], steps: Iterable[Step]
+    case: Case, problem: Problem, adapters: Sequence[Adapter], watch: Watch
 ) -> Iterator[tuple[Step, Claim]]:
     """Give each step with the NumPy reference's own claim, which runs unseen if it is not selected."""
     is_selected = any(adapter.name == REFERENCE for adapter in adapters)
     unseen = None if is_selected else training_steps(problem.copy())
     part = f"the plain differences of {problem.case} in {problem.dtype}"
-    for step in steps:
+    for step in lockstep(problem, adapters):
         claim = {} if unseen is None else parts.tried(part, next, unseen, {})
         yield step, {} if isinstance(claim, FailedPart) else claim
+        watch(case, problem.dtype, max(judged.step for judged in step.values()))
 
 
 def _differences(problem: Problem, batch: StepBatch) -> dict[Subject, Differences]:
     """Return each implementation's largest plain differences from the reference; none where that fails."""
     selected = Subject(problem.case, REFERENCE, "", problem.dtype)
     reference = batch.arrays.get(selected) or batch.unseen
-    found: dict[Subject, Differences] = {}
+    of_each: dict[Subject, Differences] = {}
     for subject, arrays in batch.arrays.items():
         part = f"the plain differences of {subject.implementation} on {subject.case} in {subject.dtype}"
         differences = parts.tried(part, plain_differences, arrays, reference)
-        found[subject] = {} if isinstance(differences, FailedPart) else differences
-    return found
+        of_each[subject] = {} if isinstance(differences, FailedPart) else differences
+    return of_each
 
 
-def rows_of(problem: Problem, subject: Subject, judged: JudgedStep) -> list[Row]:
-    """Return the rows of one judged step, without plain differences."""
-    return _rows(subject, judged, places(problem), {}, 0)
-
-
-def _rows(
-    subject: Subject, judged: JudgedStep, place: Mapping[str, int], differences: Differences, i: int
+def rows_of(
+    problem: Problem, subject: Subject, judged: JudgedStep, differences: Differences = EMPTY, i: int = 0
 ) -> list[Row]:
-    """Return the rows of one judged step, the i-th of its batch."""
+    """Return the rows of one judged step, the i-th of the batch that the plain differences are of."""
+    place = places(problem)
     return [
-        Row(subject, finding, _place(finding, place), *_apart(finding, differences, i))
+        Row(
+            subject,
+            finding,
+            place.get(finding.quantity, len(place)) if finding.quantity else -1,
+            *_apart(finding, differences, i),
+        )
         for finding in judged.findings
     ]
-
-
-def _place(finding: Finding, place: Mapping[str, int]) -> int:
-    return place.get(finding.quantity, len(place)) if finding.quantity else -1
 
 
 def _apart(finding: Finding, differences: Differences, i: int) -> tuple[float, float]:
@@ -293,6 +273,7 @@ def _diagnosis(problem: Problem, judged: JudgedStep, finding: Finding) -> str:
 def diagnosed(problem: Problem, judged: JudgedStep, finding: Finding) -> tuple[frozenset[str], str]:
     """Return the names of the mistakes that explain a finding, and the diagnosis in words."""
     with parts.collected() as failed:
-        found = parts.tried("the diagnosis", explain_step, problem, judged, finding)
-    names, text = (frozenset[str](), "") if isinstance(found, FailedPart) else (found.names, str(found))
-    return frozenset(names), f"{text} {parts.counted(failed)}".strip()
+        diagnosis = parts.tried("the diagnosis", explain_step, problem, judged, finding)
+    if isinstance(diagnosis, FailedPart):
+        return frozenset(), parts.counted(failed)
+    return frozenset(diagnosis.names), f"{diagnosis} {parts.counted(failed)}".strip()

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias
 
 import ml_dtypes  # noqa: F401 - which teaches NumPy the name of bfloat16
 import numpy as np
@@ -27,8 +27,6 @@ MAX_STEPS_PER_BATCH: Final = 100
 
 # Inputs and parameters times steps, at most.
 MAX_ELEMENTS_PER_BATCH: Final = 100_000
-
-Recorded = TypeVar("Recorded", covariant=True)  # noqa: PLC0105 - a longer name says no more
 
 
 def is_recorded(step: int) -> bool:
@@ -77,18 +75,15 @@ class Elements:
     @classmethod
     def of(cls, judged: JudgedStep) -> Elements | None:
         """Return the elements of a judged step; None where it keeps nothing to compare with."""
-        findings = tuple(
-            finding
-            for finding in (judged.findings if judged.derived else ())
-            if finding.index is not None and finding.quantity in judged.derived
-        )
-        if not findings:
+        known = judged.derived
+        compared = [one for one in judged.findings if one.index is not None and one.quantity in known]
+        if not compared:
             return None
-        derived = [judged.derived[finding.quantity] for finding in findings]
+        derived = [known[finding.quantity] for finding in compared]
         shapes = tuple(bounded.shape for bounded in derived)
-        claimed = [judged.claim[finding.quantity] for finding in findings]
+        claimed = [judged.claim[finding.quantity] for finding in compared]
         columns = claimed, *([getattr(one, name) for one in derived] for name in ("value", "low", "error"))
-        return cls(findings, shapes, *(_joined(arrays, shapes) for arrays in columns))
+        return cls(tuple(compared), shapes, *(_joined(arrays, shapes) for arrays in columns))
 
     @cached_property
     def sizes(self) -> tuple[int, ...]:
@@ -139,7 +134,6 @@ class StepBatch:
 
     @property
     def numbers(self) -> range:
-        """The steps' numbers."""
         first = max(judged.step for judged in self.steps[0].values())
         return range(first, first + len(self.steps))
 
@@ -176,28 +170,15 @@ def _kind(stated: tuple[str, Any]) -> tuple[object, ...]:
     return (name, array.shape, array.dtype) if isinstance(array, (np.ndarray, np.generic)) else (name, None)
 
 
-class Measure(Protocol[Recorded]):
-    """Records something of each batch of a run; no verdict rests on it."""
-
-    def add(self, batch: StepBatch, /) -> None:
-        """Take one batch; an implementation that is missing in it has ended with the batch before."""
-
-    def finished(self) -> Sequence[Recorded]:
-        """Return what is recorded, after the last step."""
-
-
-class OptionalMeasure(Generic[Recorded]):
+class OptionalMeasure:
     """A measure that may fail: from then on it is given no more, and nothing of it is recorded.
 
-    Parameters
-    ----------
-    part
-        What it is for a reader: "the drift of nets/deep in float32".
-    make
-        Makes the measure, which may fail too.
+    A measure records something of each batch of a run by `add`, where an implementation that is missing has
+    ended with the batch before; after the last step `finished` returns what is recorded. No verdict rests on
+    it. `part` is what it is for a reader: "the drift of nets/deep in float32"; to make it may fail too.
     """
 
-    def __init__(self, part: str, make: Callable[[], Measure[Recorded]]) -> None:
+    def __init__(self, part: str, make: Callable[[], Any]) -> None:
         self._part, self._measure = part, parts.tried(part, make)
 
     def add(self, batch: StepBatch) -> None:
@@ -205,8 +186,8 @@ class OptionalMeasure(Generic[Recorded]):
             done = parts.tried(self._part, self._measure.add, batch)
             self._measure = done if isinstance(done, FailedPart) else self._measure
 
-    def finished(self) -> tuple[Recorded, ...]:
+    def finished(self) -> tuple[Any, ...]:
         if isinstance(self._measure, FailedPart):
             return ()
-        found = parts.tried(self._part, self._measure.finished)
-        return () if isinstance(found, FailedPart) else tuple(found)
+        recorded = parts.tried(self._part, self._measure.finished)
+        return () if isinstance(recorded, FailedPart) else tuple(recorded)

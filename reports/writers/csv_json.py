@@ -79,12 +79,13 @@ def _text(text: str) -> str:
 
 def to_json(value: object) -> str:
     """Return a value as JSON in one line, with what cannot be printed as JSON's own escapes."""
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return escaped(json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")))
+
+
+def escaped(text: str) -> str:
+    """Return a text of JSON with JSON's own escapes for what cannot be printed."""
     return _BEYOND_ASCII.sub(_in_json, text)
 
 
 def _in_json(char: re.Match[str]) -> str:
-    if char[0].isprintable():
-        return char[0]
-    units = char[0].encode("utf-16-be", "surrogatepass").hex()
-    return "".join(f"\\u{units[start : start + 4]}" for start in range(0, len(units), 4))
+    return char[0] if char[0].isprintable() else json.dumps(char[0])[1:-1]

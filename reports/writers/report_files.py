@@ -1,6 +1,7 @@
 """The files of a report, each as a text."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from markupsafe import Markup
@@ -9,13 +10,14 @@ from cases.errors import printable
 from reference import parts
 from reports import page, results_file
 from reports.report import Report
+from reports.runs.parallel import begun
 from reports.writers import badge, chosen, csv_json, latex, summary_md
 from reports.writers.markdown_text import item
 from reports.writers.publish import publish
 
 
-def write(report: Report, folder: Path, formats: Sequence[str] = ()) -> None:
-    """Write every file of a report into `folder`, all at once.
+def write(report: Report, folder: Path, formats: Sequence[str] = (), *, forks: bool = False) -> None:
+    """Write every file of a report into `folder`, all at once; where it `forks`, the page beside the others.
 
     All are of one run: a file of a format that is not asked for, which an earlier run left, is removed.
 
@@ -25,6 +27,9 @@ def write(report: Report, folder: Path, formats: Sequence[str] = ()) -> None:
         If a file cannot be written; the files of the last report are then as they were.
     """
     writers = chosen(WRITERS, formats)
+    if forks and "index.html" in writers and not parts.so_far():
+        page_of_child = begun(partial(writers["index.html"], report))
+        writers = {**writers, "index.html": lambda _: page_of_child()}
     texts = _texts(report, writers)
     if parts.so_far():  # the files that name what failed may have been written before it was known
         texts |= _texts(report, {name: writer for name, writer in writers.items() if name in BARE})
