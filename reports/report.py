@@ -16,10 +16,20 @@ import pandas as pd
 from cases import Case
 from reference import parts
 from reports import outcome
-from reports.conclusion import Conclusion, conclude
 from reports.detection import Power
 from reports.environment import Environment, Selection
-from reports.outcome import NOTHING, Cell, Group, Outcome, PrintedCell, at_step, group_by, grouped
+from reports.outcome import (
+    NOTHING,
+    Cell,
+    Conclusion,
+    Group,
+    Outcome,
+    PrintedCell,
+    at_step,
+    conclude,
+    group_by,
+    grouped,
+)
 from reports.regression import Changes
 from reports.results_file import SavedRun, saved_run
 from reports.runs.accuracy import LostDigits

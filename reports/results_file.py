@@ -22,7 +22,7 @@ from adapters import Adapter, Unavailable
 from cases import SHIPPED, Case, case_of
 from cases.errors import printable, well_formed
 from reference import Verdict
-from reports.detection.answers import Power
+from reports.detection import Power
 from reports.environment import Environment, Selection
 from reports.outcome import Conclusion
 from reports.runs.rows import Results

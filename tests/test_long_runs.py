@@ -10,8 +10,8 @@ from networks import network
 from adapters import Adapter, Program
 from cases import load_cases
 from reference import Finding, Subject, Verdict, tape, training_steps
-from reports.conclusion import conclude
 from reports.environment import Selection
+from reports.outcome import conclude
 from reports.runs.rows import KEPT_STEPS, Results, Row, RowKeeper, first_failure
 from reports.runs.runner import run_case
 

@@ -17,8 +17,8 @@ from reports.environment import Selection
 from reports.parity import Failure, failure_of, with_failed
 from reports.plots import PLOTS
 from reports.runs import parallel, runner
+from reports.sweep.distinct import failure
 from reports.sweep.implementations import Implementation
-from reports.sweep.minimize.dedup import failure
 from reports.writers import FORMATS, report_files
 
 pytestmark = pytest.mark.usefixtures("implementations", "without_pictures", "parts_may_fail")
@@ -94,26 +94,26 @@ CHANGED = "“What has changed since the last run”"
 # What fails at once, each with its name for a reader; what would hide another stands in another group.
 OF_A_REPORT = (
     {
-        "reports.report_tables.expected": "“Expected differences”",
-        "reports.report_tables.no_equivalent": "“No equivalent”",
-        "reports.report_tables.direct": "“The adapters directly”",
-        "reports.report_tables.lost": "“Within the bound, and yet without one right digit”",
-        "reports.report_tables.drift": "“For information: how far the trainings have come apart”",
-        "reports.report_tables.printed": "“Printed numbers: worked/document”",
-        "reports.report_tables.counts": MATRIX,
-        "reports.page.case_sections.quantities": "the tables of mine/document",
-        "reports.page.case_sections.tape_table": "the tape of mine/document",
+        "reports.report.expected": "“Expected differences”",
+        "reports.report.no_equivalent": "“No equivalent”",
+        "reports.report.direct": "“The adapters directly”",
+        "reports.report.lost": "“Within the bound, and yet without one right digit”",
+        "reports.report.drift": "“For information: how far the trainings have come apart”",
+        "reports.report.printed": "“Printed numbers: worked/document”",
+        "reports.report.counts": MATRIX,
+        "reports.page.sections.quantities": "the tables of mine/document",
+        "reports.page.sections.tape_table": "the tape of mine/document",
         "reports.page.index_page.anatomy": "“What a tolerance is made of”",
         "reports.worked_example.walk": "“worked/document, step by step”",
         "reports.plots.pictures": "“Pictures”",
         "reports.writers.latex.table": MATRIX,
     },
-    {"reports.report_tables.matrix": MATRIX},
+    {"reports.report.matrix": MATRIX},
     {
         "reports.page.index_page.case_sections": "“The cases, line by line”",
         "reports.writers.summary_md._rank": MATRIX,
     },
-    {"reports.page.case_sections.summary": "the tables of mine/document"},
+    {"reports.page.sections.summary": "the tables of mine/document"},
     {name: name for name in ("results.csv", "badge.svg", "tables.tex")},
     {name: name for name in ("results.json", "drift.csv")},
     {"summary.md": "summary.md"},
@@ -145,7 +145,7 @@ def test_parts_of_a_report_fail_alone(group, right, tmp_path, monkeypatch, capsy
 
 def test_a_part_that_fails_is_named_in_its_place(right, tmp_path, monkeypatch):
     monkeypatch.setattr("reports.page.index_page.anatomy", breaks)
-    monkeypatch.setattr("reports.page.case_sections.tape_table", breaks)
+    monkeypatch.setattr("reports.page.sections.tape_table", breaks)
     assert again(right, tmp_path / "damaged") == 1
     text = html.unescape((tmp_path / "damaged" / "index.html").read_text(encoding="utf-8"))
     method, case = (
@@ -160,9 +160,9 @@ def test_a_part_that_fails_is_named_in_its_place(right, tmp_path, monkeypatch):
 
 OF_A_FAILURE = (
     {
-        "reports.page.failing._formula": f"the line of {WRONG} in float64",
-        "reports.page.failing._numbers": f"the numbers of {WRONG} in float64",
-        "reports.page.failing.repeat": f"the command that repeats {WRONG} in float64",
+        "reports.page.sections._formula": f"the line of {WRONG} in float64",
+        "reports.page.sections._numbers": f"the numbers of {WRONG} in float64",
+        "reports.page.sections.repeat": f"the command that repeats {WRONG} in float64",
         "reports.writers.terminal.regression_text.show": CHANGED,
         "reports.page.index_page.regression_text.to_page": CHANGED,
     },

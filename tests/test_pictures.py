@@ -18,10 +18,10 @@ from reported import row
 from adapters import find_adapters
 from cases import load_case
 from reference import Verdict
-from reports.conclusion import Conclusion
 from reports.detection import ASSERT_CLOSE, GRADCHECK, OURS, SUITE, TOOLS, Alarm, Answer, MistakeResult, Power
 from reports.detection.detection_tables import ALARMS
 from reports.environment import Selection, describe
+from reports.outcome import Conclusion
 from reports.plots import PLOTS, accuracy_plots, canvas, heat_map, pictures
 from reports.plots.training_plots import learning_rates
 from reports.report import Report, put_together

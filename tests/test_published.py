@@ -16,7 +16,7 @@ from cases import CaseErrors, load_case, names
 from cases.case import Published, PublishedArray, PublishedStep
 from reference import Verdict, judge_published, training_steps
 from reference.findings import error_pattern
-from reports.runs.published_cases import judge_case
+from reports.runs.expectations import judge_case
 from reports.runs.rows import first_failure
 
 mp.dps = 50

@@ -16,7 +16,7 @@ from reference.certified import MAX_CERTIFIED_STEPS, is_certified
 from reference.line import leading_to
 from reference.mistakes import MISTAKES
 from reference.training import advance, exact_inputs, propagate
-from reports.runs.published_cases import judge_case
+from reports.runs.expectations import judge_case
 from reports.runs.runner import lockstep
 
 

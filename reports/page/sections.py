@@ -12,9 +12,8 @@ import pandas as pd
 from cases import SHIPPED, Case
 from reference import parts, sentence, tape
 from reports import outcome
-from reports.conclusion import plural
 from reports.environment import Environment
-from reports.outcome import NOTHING, Cell, LineCell, Outcome, at_step, badness, by_case, group_by
+from reports.outcome import NOTHING, Cell, LineCell, Outcome, at_step, badness, by_case, group_by, plural
 from reports.page.rendering import failure_anchor
 from reports.page.tape_table import TapeTable, tape_table
 from reports.report import Report, claimed_and_derived

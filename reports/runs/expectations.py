@@ -21,13 +21,13 @@ from numpy.typing import NDArray
 
 from adapters import Adapter
 from cases import Case, Problem
+from cases.case import Published, Rejected
 from cases.case_schema import Expectation
-from cases.published_values import Published, Rejected
 from reference import Finding, Subject, Verdict, judge_published, parts
 from reference.diagnosis import explain_published
+from reference.findings import MAX_NAMED
 from reference.parts import FailedPart
-from reference.printed_array import MAX_NAMED, JudgedArray
-from reference.printed_numbers import JudgedPrint
+from reference.printed_numbers import JudgedArray, JudgedPrint
 from reports.outcome import group_by, where
 from reports.runs.comparison import largest_differences
 from reports.runs.rows import PUBLISHED, Printed, Row, first_failure, order, places

@@ -21,7 +21,7 @@ from rich.text import Text
 
 from adapters import Adapter, Unavailable
 from cases.errors import printable
-from reports.conclusion import one_implementation
+from reports.outcome import one_implementation
 from reports.sweep.plan import Plan, Task
 from reports.writers.csv_json import csv
 

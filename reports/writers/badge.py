@@ -3,8 +3,7 @@
 from typing import Final
 
 from cases.errors import printable
-from reports.conclusion import plural
-from reports.outcome import Outcome, outcome
+from reports.outcome import Outcome, outcome, plural
 from reports.page.rendering import templates
 from reports.report import Report
 from reports.writers.markdown_text import shortened
