@@ -332,7 +332,7 @@ def test_a_sweeps_finding_is_reported_without_its_diagnosis(monkeypatch):
     assert isinstance(adapter, Adapter)
     found = failure(Implementation(adapter, adapter.programs[0]), worked_example())
     assert found is not None
-    assert found.symptom.explanations == frozenset()
+    assert found.explanations == frozenset()
     assert "_new" in found.text
     assert "1 part of the report failed: the diagnosis, Broken: no such luck (" in found.text
 
