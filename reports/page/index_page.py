@@ -56,7 +56,7 @@ class Part:
         if shown is None:
             return None
         return getattr(
-            made.get_template("parts.html").make_module(shown), f"part_{self.template or self.kind}"
+            made.get_template("parts.html").make_module(dict(shown)), f"part_{self.template or self.kind}"
         )()
 
 
