@@ -10,7 +10,6 @@ from pydantic import ConfigDict, Field, WithJsonSchema, create_model
 
 from cases.case_values import (
     KINDS,
-    NOT_BLANK,
     NOT_EMPTY,
     REAL,
     Count,
@@ -88,21 +87,18 @@ class ScheduleForm(Stated):
 
 
 def _field(key: Key) -> tuple[Any, Any]:
-    if isinstance(key.default, str):
-        return KINDS[key.kind], Field(default_factory=lambda: Number(str(key.default)), description=key.about)
-    kind = KINDS[key.kind]
-    is_optional = key.default is None
-    return Annotated[kind | None, NOT_BLANK] if is_optional else kind, Field(
-        key.default, description=key.about
-    )
+    kind, default = KINDS[key.kind], key.default
+    if isinstance(default, str):
+        return kind, Field(default_factory=lambda: Number(default), description=key.about)
+    return IfGiven[kind] if default is None else kind, Field(default, description=key.about)
 
 
 def _reduction(name: str) -> tuple[Any, Any]:
     loss = LOSSES[name]
     if len(loss.reductions) == 1:
         return ClassVar[str], loss.reductions[0]
-    mean = "their mean" if loss.mean_over == "examples" else "the mean over all of them"
-    of = "the examples" if loss.mean_over == "examples" else "all elements"
+    by_example = loss.mean_over == "examples"
+    of, mean = ("the examples", "their mean") if by_example else ("all elements", "the mean over all of them")
     return Literal["sum", "mean"], Field(description=f"The sum over {of}, or {mean}.")
 
 
