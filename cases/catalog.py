@@ -148,7 +148,7 @@ class Rule:
 
     @cached_property
     def states(self) -> tuple[str, ...]:
-        """What an optimizer carries from step to step for each parameter: m, v, u, by its lines m_W_new, …."""
+        """What an optimizer carries from step to step for each parameter: m, v, u; by lines m_W_new."""
         updated = [line.name for line in OPTIMIZERS[self.name].lines("W", "dL/dW", self)]
         suffix = names.updated(names.state("", "W"))
         return tuple(name.removesuffix(suffix) for name in updated if name.endswith(suffix))
