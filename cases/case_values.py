@@ -94,14 +94,10 @@ NOT_EMPTY: Final = refuse(lambda value: value in ([], {}), "at least one entry")
 NOT_BLANK: Final = refuse(lambda value: value is None, "a value, or no such key at all")
 
 Text: TypeAlias = Annotated[str, _value("text", {"type": "string", "minLength": 1, "pattern": r"\S"}, _text)]
-Flag: TypeAlias = Annotated[bool, refuse(lambda value: not isinstance(value, bool), "true or false")]
 Real: TypeAlias = Annotated[Number, _real("a finite number")]
 Positive: TypeAlias = Annotated[Number, _real("a finite number above 0", exclusiveMinimum=0)]
 Share: TypeAlias = Annotated[Number, _real("a finite number of at least 0", minimum=0)]
-_UpToOne: TypeAlias = Annotated[
-    Number, _real("a number above 0 and below 1", exclusiveMinimum=0, exclusiveMaximum=1)
-]
-_BelowOne: TypeAlias = Annotated[Number, _real("a number from 0 to below 1", minimum=0, exclusiveMaximum=1)]
+_inside = _real("a number above 0 and below 1", exclusiveMinimum=0, exclusiveMaximum=1)
 Length: TypeAlias = Annotated[int, _whole(1, MAX_LENGTH)]
 Count: TypeAlias = Annotated[int, _whole(1, MAX_STEPS)]
 Seed: TypeAlias = Annotated[int, _whole(0, MAX_SEED)]
@@ -112,10 +108,10 @@ IfGiven: TypeAlias = Annotated[_T | None, NOT_BLANK]
 KINDS: Final[dict[str, Any]] = {
     "positive": Positive,
     "share": Share,
-    "fraction": _UpToOne,
-    "smoothing": _BelowOne,
+    "fraction": Annotated[Number, _inside],
+    "smoothing": Annotated[Number, _real("a number from 0 to below 1", minimum=0, exclusiveMaximum=1)],
     "count": Count,
-    "flag": Flag,
+    "flag": Annotated[bool, refuse(lambda value: not isinstance(value, bool), "true or false")],
 }
 
 

@@ -54,11 +54,8 @@ class LossKind(Kind):
     reductions: tuple[str, ...] = ("sum", "mean")
 
 
-_SMOOTHING = {
-    "label_smoothing": Key(
-        "smoothing", "s: the targets are (1 − s) y + s/n; 0, as they stand, if not given.", "0"
-    )
-}
+_SMOOTHED = Key("smoothing", "s: the targets are (1 − s) y + s/n; 0, as they stand, if not given.", "0")
+_SMOOTHING = {"label_smoothing": _SMOOTHED}
 
 # By name; a name states its convention.
 LOSSES: Final[dict[str, LossKind]] = {

@@ -109,7 +109,7 @@ def problem_of(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) ->
     """Return the problem of a header as JSON has it; `arrays` holds x, y and the parameters, by name."""
     given = dict(header) | {
         "activations": tuple(header["activations"]),
-        "loss_numbers": _pairs(header["loss_numbers"]),
+        "loss_numbers": tuple(map(tuple, header["loss_numbers"])),
         "not_trained": frozenset(header["not_trained"]),
         **{name: _rule(header[name]) for name in ("optimizer", "schedule", "clipping")},
     }
@@ -118,11 +118,9 @@ def problem_of(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) ->
 
 
 def _rule(given: Mapping[str, Any] | None) -> Rule | None:
-    return Rule(given["name"], _pairs(given["numbers"]), frozenset(given["options"])) if given else None
-
-
-def _pairs(listed: list[tuple[str, float]]) -> tuple[tuple[str, float], ...]:
-    return tuple((name, number) for name, number in listed)
+    if given is None:
+        return None
+    return Rule(given["name"], tuple(map(tuple, given["numbers"])), frozenset(given["options"]))
 
 
 def max_claim_bytes(problem: Problem) -> int:
