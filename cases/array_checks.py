@@ -157,7 +157,6 @@ class Inputs:
         return quantity_shapes(batch, self.widths, self.rules) if self.depth else {}
 
     def size(self, name: str, axis: int) -> Size:
-        """Return the length of one axis of an array."""
         return self.shapes[name][axis] if name in self.shapes else None
 
 

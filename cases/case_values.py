@@ -21,12 +21,7 @@ from pydantic import (
     ValidationInfo,
     WithJsonSchema,
 )
-from pydantic_core import PydanticCustomError
-from pydantic_core.core_schema import (
-    CoreSchema,
-    no_info_plain_validator_function,
-    tagged_union_schema,
-)
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from cases.numbers import MAX_LENGTH, Number
 
@@ -54,7 +49,9 @@ def _value(expected: str, schema: dict[str, Any], read: Callable[[Any], object])
             raise unexpected(expected)
         return result
 
-    return GetPydanticSchema(lambda *_: no_info_plain_validator_function(check), lambda *_: {**schema})
+    return GetPydanticSchema(
+        lambda *_: core_schema.no_info_plain_validator_function(check), lambda *_: {**schema}
+    )
 
 
 def _real(expected: str, **limits: float) -> GetPydanticSchema:
@@ -134,7 +131,9 @@ class OneOf:
 
     def __get_pydantic_core_schema__(self, _: object, handler: GetCoreSchemaHandler) -> CoreSchema:
         schemas = {tag: handler.generate_schema(form) for tag, form in self.types.items()}
-        return tagged_union_schema(schemas, self.tag) if len(schemas) > 1 else schemas.popitem()[1]
+        if len(schemas) == 1:
+            return schemas.popitem()[1]
+        return core_schema.tagged_union_schema(schemas, self.tag)
 
 
 _ShapeOfDrawn: TypeAlias = Some[tuple[Length, ...]]

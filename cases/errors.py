@@ -126,6 +126,5 @@ def describe_exception(error: BaseException) -> str:
 
 
 def type_and_message(error: BaseException) -> str:
-    """Name an exception's type and message."""
     message = well_formed(" ".join(str(error).split()))
     return f"{type(error).__name__}{': ' * bool(message)}{message}"

@@ -269,7 +269,6 @@ def _check_printed(name: str, node: Node, shape: Shape, arrays: ArrayReader) -> 
 
 
 def _check_rejected(key: str, mark: Mark, values: Node, shapes: Mapping[str, Shape], report: Report) -> None:
-    """Report a rejected number that is none of those printed."""
     name, index = rejected_element(key)
     if name not in values.entries:
         wrong = f"{quoted(key)} is rejected but not among the values of this step"
@@ -289,7 +288,6 @@ def _check_rejected(key: str, mark: Mark, values: Node, shapes: Mapping[str, Sha
 
 
 def _check_walk(walk: Collection[Node], values: Node, known: Collection[str], report: Report) -> None:
-    """Report quantities of a walk that are unknown or listed twice, and printed ones that it leaves out."""
     listed = [node for part in walk for node in part.at("quantities").items]
     _check_known(_marks(listed), known, "quantity", report)
     _check_once(listed, "the walk has", report)
@@ -302,7 +300,6 @@ def _check_walk(walk: Collection[Node], values: Node, known: Collection[str], re
 def _check_expectations(
     expect: Node, inputs: Inputs, steps: int, dtypes: tuple[str, ...], report: Report
 ) -> None:
-    """Report an expectation that is none or several, or of a quantity, step or format that there is not."""
     for adapter, node in expect.entries.items():
         label, step, listed = f"expect.{printable(adapter)}", node.at("step"), node.at("dtypes").items
         if not (adapter.strip() and adapter.isprintable()):

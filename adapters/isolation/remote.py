@@ -19,17 +19,7 @@ from adapters.isolation.messages import Corrupted, Message, encode, max_claim_by
 from cases import names
 from cases.errors import printable
 from cases.problem import Problem
-from cases.protocol import (
-    Accumulators,
-    Adapter,
-    Claim,
-    Fault,
-    NoEquivalent,
-    Program,
-    Stacked,
-    Unavailable,
-    Verdict,
-)
+from cases.protocol import Accumulators, Adapter, Fault, NoEquivalent, Program, Stacked, Unavailable, Verdict
 
 T = TypeVar("T")
 
@@ -214,7 +204,7 @@ class _Remote:
             self._fault = fault
         return names.outcome(depth)
 
-    def run(self, problem: Problem, *, is_stack: bool = False) -> Iterator[Claim]:
+    def run(self, problem: Problem, *, is_stack: bool = False) -> Iterator[dict[str, Any]]:
         """Train one case, or a stack of them, in the process: a step whenever the next claim is wanted."""
         if self._fault is not None:
             fault, self._fault = self._fault, None
