@@ -11,6 +11,7 @@ from pydantic import ConfigDict, Field, WithJsonSchema, create_model
 from cases import catalog
 from cases.case_values import (
     KINDS,
+    NOT_BLANK,
     NOT_EMPTY,
     REAL,
     Count,
@@ -80,7 +81,8 @@ def _field(key: catalog.Key) -> tuple[Any, Any]:
     kind, default = KINDS[key.kind], key.default
     if isinstance(default, str):
         return kind, Field(default_factory=lambda: Number(default), description=key.about)
-    return IfGiven[kind] if default is None else kind, Field(default, description=key.about)
+    field = Field(default, description=key.about)
+    return Annotated[kind | None, NOT_BLANK] if default is None else kind, field
 
 
 def _reduction(name: str) -> tuple[Any, Any]:

@@ -12,7 +12,7 @@ import re
 import struct
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import fields
+from dataclasses import asdict, fields
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -56,7 +56,7 @@ def encode(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> byt
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever JSON has no kind of
     if isinstance(value, Rule):
-        return vars(value)
+        return asdict(value)
     return sorted(value) if isinstance(value, frozenset) else float(value)
 
 

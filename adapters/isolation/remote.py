@@ -215,13 +215,9 @@ class _Remote:
         start = {"ask": "start", "run": run, "program": self._number, "is_stack": is_stack, "size": size}
         start |= {"problem": problem_header(problem)}
         self._process.ask(start, lambda _: True, problem.inputs)
+        request, read = {"ask": "next", "run": run}, partial(_step, problem)
         try:
-            request = {"ask": "next", "run": run}
-            while True:
-                claim = self._process.ask(request, partial(_step, problem), max_array_bytes=size)
-                if claim is None:
-                    return
-                yield claim
+            yield from iter(lambda: self._process.ask(request, read, max_array_bytes=size), None)
         finally:
             self._process.ended.append(run)  # nothing is waited for when a run is dropped
 
