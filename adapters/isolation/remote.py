@@ -175,7 +175,7 @@ def _adapter(
 def _program(process: AdapterProcess, number: int, described: object) -> Program:
     match described:
         case [str(name), [_, _, _] as formats, str() | None as how, bool(is_compiled)] if all(
-            one in ("float32", "own") for one in formats
+            kind in ("float32", "own") for kind in formats
         ):
             remote = _Remote(process, number)
             stacked = None if how is None else Stacked(how, partial(remote.run, is_stack=True))

@@ -118,8 +118,8 @@ def _description(adapter: Adapter | Unavailable) -> dict[str, Any]:
     if not adapter.programs:
         return {"unavailable": [str(Verdict.ERROR), "has no program"]}
     programs = [
-        [one.name, astuple(one.accumulators), one.stacked and one.stacked.how, one.is_compiled]
-        for one in adapter.programs
+        [each.name, astuple(each.accumulators), each.stacked and each.stacked.how, each.is_compiled]
+        for each in adapter.programs
     ]
     texts = [str(getattr(adapter, name)) for name in ("name", "title", "version", "framework")]
     return {"adapter": [*texts, ", ".join(_runs_on())], "programs": programs, "bfloat16": _has_bfloat16()}
