@@ -94,7 +94,7 @@ Text: TypeAlias = Annotated[str, _value("text", {"type": "string", "minLength": 
 Real: TypeAlias = Annotated[Number, _real("a finite number")]
 Positive: TypeAlias = Annotated[Number, _real("a finite number above 0", exclusiveMinimum=0)]
 Share: TypeAlias = Annotated[Number, _real("a finite number of at least 0", minimum=0)]
-_inside = _real("a number above 0 and below 1", exclusiveMinimum=0, exclusiveMaximum=1)
+_FRACTION = _real("a number above 0 and below 1", exclusiveMinimum=0, exclusiveMaximum=1)
 Length: TypeAlias = Annotated[int, _whole(1, MAX_LENGTH)]
 Count: TypeAlias = Annotated[int, _whole(1, MAX_STEPS)]
 Seed: TypeAlias = Annotated[int, _whole(0, MAX_SEED)]
@@ -105,7 +105,7 @@ IfGiven: TypeAlias = Annotated[_T | None, NOT_BLANK]
 KINDS: Final[dict[str, Any]] = {
     "positive": Positive,
     "share": Share,
-    "fraction": Annotated[Number, _inside],
+    "fraction": Annotated[Number, _FRACTION],
     "smoothing": Annotated[Number, _real("a number from 0 to below 1", minimum=0, exclusiveMaximum=1)],
     "count": Count,
     "flag": Annotated[bool, refuse(lambda value: not isinstance(value, bool), "true or false")],
