@@ -29,13 +29,8 @@ from reports.supervision import Activity
 
 # The range is −24 to 24: beyond softplus' threshold of 20, and to where σ(z) is 1 in float64.
 REACH: Final = 24.0
-
-# Strips that the range is cut into; of each the point with the largest error is reported.
-STRIPS: Final = 64
-
-# Points in each strip, besides the kinks.
-POINTS: Final = 6
-
+STRIPS: Final = 64  # that it is cut into; of each the point with the largest error is reported
+POINTS: Final = 6  # in each strip, besides the kinks
 KINKS: Final = (-1.0, 0.0, 1.0, 6.0)
 
 # The format in which it is measured: the first of these that was asked for. One halves what JAX compiles.

@@ -28,12 +28,7 @@ MAX_VALUES: Final = 1_024
 class Bits:
     """What one implementation stated of one quantity, after a step whose values are kept.
 
-    Attributes
-    ----------
-    digest
-        BLAKE2b, 128 bits in hexadecimal, of the bytes of this step and of all steps since the last one kept.
-    values
-        The kept values of this step, in the format's own little-endian bytes, as base64.
+    `digest` is BLAKE2b, 128 bits in hexadecimal, of the bytes of this step and of all since the last kept.
     """
 
     subject: Subject
@@ -41,7 +36,7 @@ class Bits:
     step: int
     shape: tuple[int, ...]
     digest: str
-    values: str
+    values: str  # those kept of this step, in the format's own little-endian bytes, as base64
 
     @property
     def array(self) -> NDArray[Any]:

@@ -248,18 +248,14 @@ def explained(problem: Problem, judged: JudgedStep, rows: Sequence[Row]) -> list
     What fails on the way to it is named in its place; the rows are otherwise as they were.
     """
     first = first_failure(rows)
-    return [
-        replace(row, explanation=_explanation(problem, judged, row)) if row is first else row for row in rows
-    ]
-
-
-def _explanation(problem: Problem, judged: JudgedStep, row: Row) -> str:
-    before, subject = parts.so_far(), row.subject
+    if first is None:
+        return list(rows)
+    before, subject = parts.so_far(), first.subject
     part = f"the diagnosis of {subject.implementation} on {subject.case} in {subject.dtype}"
-    text = parts.tried(part, _diagnosis, problem, judged, row.finding)
-    failed = parts.so_far()[len(before) :]
-    explanation = [text] if isinstance(text, str) and text else []
-    return " ".join((*explanation, *(f"Not told: {one}." for one in failed)))
+    text = parts.tried(part, _diagnosis, problem, judged, first.finding)
+    failed = [f"Not told: {one}." for one in parts.so_far()[len(before) :]]
+    explanation = " ".join(([text] if isinstance(text, str) and text else []) + failed)
+    return [replace(row, explanation=explanation) if row is first else row for row in rows]
 
 
 def _diagnosis(problem: Problem, judged: JudgedStep, finding: Finding) -> str:
