@@ -13,30 +13,19 @@ from reference import Verdict
 from reports.environment import Selection
 from reports.runs.rows import PUBLISHED, Printed, Results, Row, first_failure, order
 
-# Stands in a table where there is nothing to say.
-NOTHING: Final = "–"
+NOTHING: Final = "–"  # stands in a table where there is nothing to say
+TINTS: Final = 4  # from 0 to 1, the whole tolerance
 
-# Tints from 0 to 1, the whole tolerance.
-TINTS: Final = 4
-
-# A case, a number format, an adapter.
-Group = tuple[str, str, str]
-
+Group = tuple[str, str, str]  # a case, a number format, an adapter
 Item = TypeVar("Item")
 Key = TypeVar("Key")
 
 
 class Outcome(Enum):
-    """How one comparison, or several together, come out.
+    """How one comparison, or several together, come out: in words, with a rank and the class of a cell.
 
-    Attributes
-    ----------
-    text
-        In words; an expected difference is worded by what it would be otherwise.
-    rank
-        2 counts against the run, 1 is known not to agree, 0 is neither.
-    css_class
-        Of a table's cell; one that agrees is tinted by the part of the tolerance that is used.
+    An expected difference is worded by what it would be otherwise. The rank 2 counts against the run, 1 is
+    known not to agree, 0 is neither. A cell that agrees is tinted by the part of the tolerance that is used.
     """
 
     AGREES = "agrees", 0, ""
@@ -98,19 +87,13 @@ def at_step(row: Row) -> str:
 class Cell:
     """How the rows of one cell come out together; its text is what every table shows.
 
-    Attributes
-    ----------
-    used, digits
-        Where it agrees, the largest part that is used of any tolerance, and the fewest decimal digits that
-        any comparison certifies; else those of `row`.
-    row
-        The row that decides: the first failure, else the first that is no plain agreement, else the one that
-        uses most of its tolerance.
+    `row` decides: the first failure, else the first that is no plain agreement, else the one that uses most
+    of its tolerance. `used` and `digits` are that row's or, of agreement, the largest and the fewest of all.
     """
 
     outcome: Outcome
-    used: float
-    digits: float
+    used: float  # the part of a tolerance
+    digits: float  # decimal ones that a comparison certifies
     row: Row
 
     @classmethod
@@ -213,25 +196,16 @@ def without_equivalent(rows: Iterable[Row]) -> list[Row]:
 class Conclusion:
     """How a run comes out as a whole.
 
-    Attributes
-    ----------
-    passed
-        Whether everything that was compared agrees, something was, and every adapter asked for ran; where
-        none was asked for, also whether at least two implementations were compared.
-    failures
-        For each case, number format and adapter that fails, the sentence of its first failing line.
-    not_run
-        For each adapter that did not run, its name and the reason.
-    known, no_equivalent
-        The same of each that differs as its case expects, and of each that has no equivalent.
+    It has `passed` if everything that was compared agrees, something was, and every adapter asked for ran;
+    where none was asked for, at least two implementations must have been compared, too.
     """
 
     passed: bool
     headline: str
-    failures: tuple[str, ...]
-    not_run: tuple[str, ...]
-    known: tuple[str, ...] = ()
-    no_equivalent: tuple[str, ...] = ()
+    failures: tuple[str, ...]  # for each case, format and adapter the sentence of its first failing line
+    not_run: tuple[str, ...]  # for each adapter that did not run, its name and the reason
+    known: tuple[str, ...] = ()  # a sentence for each that differs as its case expects
+    no_equivalent: tuple[str, ...] = ()  # and for each that has no equivalent
 
     @property
     def lines(self) -> tuple[str, ...]:
