@@ -11,7 +11,6 @@ from pathlib import Path
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Compare two runs, tell what has changed, and return the exit code."""
     options = _parser().parse_args(arguments)
     try:
         return _compare(options.old, options.new, options.out)

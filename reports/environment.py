@@ -27,7 +27,6 @@ class Selection:
 
     @property
     def runs(self) -> tuple[tuple[Case, str], ...]:
-        """Each case in each number format."""
         each = ((case, dtype) for case in self.cases for dtype in case.dtypes)
         return tuple((case, dtype) for case, dtype in each if dtype in (self.dtypes or case.dtypes))
 

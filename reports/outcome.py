@@ -54,7 +54,6 @@ def outcome(row: Row) -> Outcome:
 
 
 def _judged(row: Row) -> Outcome:
-    """Return how a row comes out whatever its case expects."""
     outside = row.finding.verdict is Verdict.AGREES and row.conventional == "outside"
     return Outcome.OUTSIDE if outside else _OF_VERDICT[row.finding.verdict]
 
@@ -164,7 +163,6 @@ def group_by(items: Iterable[Item], key: Callable[[Item], Key]) -> dict[Key, lis
 
 
 def grouped(rows: Iterable[Row]) -> dict[Group, list[Row]]:
-    """Collect the rows of each case, number format and adapter, over all programs and steps."""
     return group_by(rows, lambda row: (row.subject.case, row.subject.dtype, row.subject.adapter))
 
 
@@ -209,7 +207,6 @@ class Conclusion:
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """All sentences, the headline first."""
         return (self.headline, *self.failures, *self.not_run, *self.known, *self.no_equivalent)
 
 

@@ -62,7 +62,6 @@ class Changes:
 
 
 def compare(old: SavedRun, new: SavedRun) -> Changes:
-    """Compare two runs."""
     texts = {case.name: case.text for case in old.cases}
     edited = [case.name for case in new.cases if texts.get(case.name, case.text) != case.text]
     both = _quantities(old).merge(_quantities(new), how="outer", on=QUANTITY, suffixes=("_before", "_now"))

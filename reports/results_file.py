@@ -125,7 +125,6 @@ def saved_run(
     conclusion: Conclusion,
     power: Power | None,
 ) -> SavedRun:
-    """Collect what is saved of a run."""
     cases = tuple(map(SavedCase.of, selection.cases))
     adapters = tuple(map(SavedAdapter.of, selection.adapters))
     return SavedRun(conclusion, environment, cases, adapters, selection.dtypes, tuple(asked), results, power)

@@ -70,7 +70,6 @@ class Note:
             self._memory[LENGTH] = len(text).to_bytes(2, "little")
 
     def read(self) -> Activity | None:
-        """Return what ran last."""
         length = int.from_bytes(self._memory[LENGTH], "little")
         words = self._memory[TEXT : TEXT + length].decode(errors="replace").split("\0")
         return Activity(*words[:4]) if length else None

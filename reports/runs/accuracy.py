@@ -53,17 +53,14 @@ class AccuracyCounter:
 
     def add(self, batch: StepBatch) -> None:
         """Count a batch; what is malformed, or of no certified truth, adds nothing."""
-        for subject, elements in batch.elements:
-            if elements.findings[0].truth == "certified":
-                self._add(subject, elements)
-
-    def _add(self, subject: Subject, elements: Elements) -> None:
-        bins = bins_of(elements.claimed, elements.high, elements.low, elements.error, subject.dtype)
-        kinds, rows = _rows(tuple(finding.quantity for finding in elements.findings), elements.sizes)
-        counts = np.bincount(rows + bins, minlength=len(kinds) * CLASSES)
-        counted = self._counted.setdefault((subject.dtype, subject.implementation), {})
-        for what, new in zip(kinds, counts.reshape(-1, CLASSES), strict=True):
-            counted[what] = counted[what] + new if what in counted else new
+        certified = (each for each in batch.elements if each[1].findings[0].truth == "certified")
+        for subject, elements in certified:
+            bins = bins_of(elements.claimed, elements.high, elements.low, elements.error, subject.dtype)
+            kinds, rows = _rows(tuple(finding.quantity for finding in elements.findings), elements.sizes)
+            counts = np.bincount(rows + bins, minlength=len(kinds) * CLASSES)
+            counted = self._counted.setdefault((subject.dtype, subject.implementation), {})
+            for what, new in zip(kinds, counts.reshape(-1, CLASSES), strict=True):
+                counted[what] = counted[what] + new if what in counted else new
 
     def finished(self) -> tuple[Accuracy, ...]:
         return tuple(

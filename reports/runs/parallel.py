@@ -232,15 +232,12 @@ def begins_again(ended: EarlyEnd, what: str) -> str:
 
 def with_ended(results: Results, selection: Selection, ended: Sequence[EarlyEnd]) -> Results:
     """Return results with an error for each adapter that ended the process; on its own it may not have."""
-    reported = {row.subject.adapter for row in results.rows if _is_early_end(row)}
+    in_error = [row for row in results.rows if row.finding.verdict is Verdict.ERROR]
+    reported = {row.subject.adapter for row in in_error if row.finding.reason.startswith(errors.ENDED)}
     left = [one for one in ended if one.activity and one.activity.adapter not in reported]
     if reported:  # by one of these the process was ended while a built-in one was at work
         left = [one for one in left if one.activity and third_party([one.activity.adapter])]
     return replace(results, rows=(*results.rows, *(_row(early_end, selection) for early_end in left)))
-
-
-def _is_early_end(row: Row) -> bool:
-    return row.finding.verdict is Verdict.ERROR and row.finding.reason.startswith(errors.ENDED)
 
 
 def _row(ended: EarlyEnd, selection: Selection) -> Row:

@@ -104,7 +104,9 @@ class TruthOfRun:
         while not self._why_not:
             while self._step < step:
                 self._balls, self._step = next(self._run), self._step + 1
-            if self._narrow(split := self._split()):
+            high, _, radius = split = self._split()
+            ulp = FORMATS[self._problem.dtype].ulp(float(np.abs(high).max()))
+            if radius.max() <= MAX_RADIUS_ULPS * ulp:
                 return split
             self._bits *= 2
             if self._bits > MAX_BITS:
@@ -117,12 +119,6 @@ class TruthOfRun:
             parts = [ball.split() for ball in self._balls.values()]
         high, low, radius = (np.concatenate([part[i].ravel() for part in parts]) for i in range(3))
         return high, low, radius
-
-    def _narrow(self, split: Balls) -> bool:
-        high, _, radius = split
-        return bool(
-            radius.max() <= MAX_RADIUS_ULPS * FORMATS[self._problem.dtype].ulp(float(np.abs(high).max()))
-        )
 
 
 def _parameters(problem: Problem, arrays: Mapping[str, NDArray[Any]]) -> Real | None:

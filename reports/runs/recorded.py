@@ -72,7 +72,8 @@ class BitKeeper:
 
     def _keep(self, key: Key) -> None:
         (step, array), since = self._latest.pop(key), self._since.pop(key)
-        values = base64.b64encode(array.ravel()[:: _stride(array.size)].tobytes()).decode("ascii")
+        kept = array.ravel()[:: max(1, -(-array.size // MAX_VALUES))]
+        values = base64.b64encode(kept.tobytes()).decode("ascii")
         self._kept.append(Bits(*key, step, array.shape, since.hexdigest(), values))
 
     def finished(self) -> tuple[Bits, ...]:
@@ -84,10 +85,6 @@ class BitKeeper:
 def _little_endian(array: NDArray[Any]) -> NDArray[Any]:
     size = array.itemsize
     return np.ascontiguousarray(array).view(f"u{size}").astype(f"<u{size}", copy=False)
-
-
-def _stride(size: int) -> int:
-    return max(1, -(-size // MAX_VALUES))
 
 
 # Losses kept of a longer training, about; the steps 1, 2, 5, 10, … and the last are kept besides.

@@ -54,7 +54,6 @@ class Row:
 
     @property
     def compared(self) -> bool:
-        """Whether numbers were compared."""
         return self.finding.index is not None
 
     @property

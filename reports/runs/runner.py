@@ -41,7 +41,6 @@ MEASURES: dict[str, tuple[str, Callable[[Problem], Any]]] = {
 
 
 def run(selection: Selection, watch: Watch = lambda *_: None) -> Results:
-    """Run and judge everything."""
     with parts.collected() as failed:
         results = joined([one for case in selection.cases for one in _each(case, selection, watch)])
     return replace(results, failed=tuple(failed))

@@ -74,16 +74,13 @@ def failure(implementation: Implementation, problem: Problem) -> Failure | None:
 
 @dataclass(frozen=True)
 class Group:
-    """Findings of one implementation at one kind of line, with one explanation in their sentences.
-
-    `how` is how the implementation was run, and `cases` are their numbers, in order.
-    """
+    """Findings of one implementation at one kind of line, with one explanation in their sentences."""
 
     implementation: Implementation
     kind: str
     explanation: str
-    how: str
-    cases: tuple[int, ...]
+    how: str  # the implementation was run
+    cases: tuple[int, ...]  # their numbers, in order
 
 
 def groups(findings: pd.DataFrame, adapters: Iterable[Adapter | Unavailable]) -> list[Group]:

@@ -104,10 +104,8 @@ REGIONS: Final = (
     ),
 )  # fmt: skip
 
-# Why a compiled program may differ that goes on with another value than the one it states.
-#
 # XLA may fuse a product into the sums that use it, and compute it once more for the output, in another order;
-# in 16 bits it may go on with what it has not rounded yet.
+# in 16 bits it may go on with what it has not rounded yet. So it goes on with another value than it states.
 RECOMPUTED: Final = "computed twice by the compiler"
 
 
@@ -120,12 +118,7 @@ def expected_in_stack(
 ) -> NDArray[Any]:
     """Return for each case of a stack why its first difference is expected: a case, `RECOMPUTED`, or "".
 
-    Parameters
-    ----------
-    steps, quantities
-        Where each case first differs, (C,); the quantity is "" where it does not differ.
-    claims
-        What the program stated of the stack, step by step.
+    `steps` and `quantities`, (C,), say where each case first differs; the quantity is "" where it does not.
     """
     reasons, differs = np.full(len(stack.x), "", object), quantities != ""
     if not differs.any():

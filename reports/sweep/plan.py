@@ -23,13 +23,9 @@ FIRST_BLOCKS: Final = ((12, 8), (12, 16), (12, 32), (4, 128), (2, 1024), (12, 81
 
 BLOCK_LENGTH: Final = 4096  # the length of every block after those
 
-# Numbers that the arrays of a stack hold, at most: some ten MB for each line of the tape.
-MAX_NUMBERS_PER_STACK: Final = 2**21
-
+MAX_NUMBERS_PER_STACK: Final = 2**21  # that its arrays hold: some ten MB for each line of the tape
 MAX_CASES_PER_STACK: Final = 2048
-
-# The same of a task, whose stacks are judged one after the other: some seconds.
-MAX_NUMBERS_PER_TASK: Final = 2**23
+MAX_NUMBERS_PER_TASK: Final = 2**23  # whose stacks are judged one after the other: some seconds
 
 EIGHTHS: Final = 8  # drawn targets are multiples of an eighth, which every format holds exactly
 CERTAIN_TARGETS: Final = 0.7  # the share of binary targets that are 0 or 1

@@ -28,10 +28,8 @@ from reports.writers.csv_json import csv
 SCHEMA: Final = 1  # the version of the columns; it grows whenever their meaning changes
 
 BY_IMPLEMENTATION: Final = ["adapter", "program", "how"]
-
 # Besides the activations, of which a case may have several.
 FEATURES: Final = ["dtype", "depth", "batch", "steps", "loss", "update", "regime"]
-
 FINDING: Final = ["case", *BY_IMPLEMENTATION, "verdict", "step", "first", "used", "told"]
 SUMS: Final = ["cases", "quantities", "undecided", "agrees", "differs", "known", "findings"]
 BY_EXPECTED: Final = ["known", "adapter", "program"]
@@ -61,10 +59,7 @@ class Store:
     def open(self, plan: Plan, versions: dict[str, str], *, resume: bool) -> None:
         """Begin a sweep, or go on with the one that is here, if that is the same.
 
-        Raises
-        ------
-        SweepError
-            If there is one already and it is not to be resumed, or it was asked for something else.
+        Raises `SweepError` if there is one and it is not to be resumed, or it was asked for something else.
         """
         description = self.folder / "sweep.json"
         text = json.dumps({"schema": SCHEMA, "plan": asdict(plan), "versions": versions}, indent=2)

@@ -184,7 +184,6 @@ class Structure:
 
     @property
     def features(self) -> dict[str, str | int]:
-        """What the summary counts by."""
         return {
             "dtype": self.problem.dtype,
             "widths": "-".join(map(str, self.widths)),
