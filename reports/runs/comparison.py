@@ -20,8 +20,7 @@ Stated: TypeAlias = Mapping[str, NDArray[Any]]
 # The largest absolute and relative difference by quantity, at each step.
 Differences: TypeAlias = Mapping[str, Sequence[tuple[float, float]]]
 
-# The first fields of a `Pair`.
-About: TypeAlias = tuple[str, str, str, str, str]
+About: TypeAlias = tuple[str, str, str, str, str]  # the first fields of a `Pair`
 
 REFERENCE = "numpy"  # the adapter that plain differences are measured from; it is judged like the others
 UNKNOWN = math.nan, math.nan  # the differences where there is nothing to compare

@@ -121,7 +121,7 @@ def _runs(rows: Sequence[Row]) -> tuple[Row, str] | None:
 
 
 def _unseen(rows: Sequence[Row]) -> tuple[Row, str]:
-    """Return that nothing fails, and that no program states the quantity."""
+    """Return what is where nothing fails, and no program states the quantity."""
     declining = next((row for row in rows if row.finding.verdict is Verdict.NO_EQUIVALENT), None)
     if declining is not None:
         return declining, f"has no equivalent: {declining.finding.reason}"
@@ -240,15 +240,9 @@ def _printed(case: Case, judged: JudgedArray, place: int, part: _Part, explanati
     index = finding.index or ()
     finding, expected = _against_the_list(finding, part)
     distance, relative = largest_differences(stands.value[part.among][None], exact[part.among][None])
-    row = Row(
-        Subject(case.name, PUBLISHED, "", "printed"),
-        finding,
-        place,
-        max_abs_diff=distance.item(),
-        max_rel_diff=relative.item(),
-        expected=expected,
-        explanation=explanation if finding.verdict is Verdict.DIFFERS else "",
-    )
+    subject, apart = Subject(case.name, PUBLISHED, "", "printed"), (distance.item(), relative.item())
+    explanation = explanation if finding.verdict is Verdict.DIFFERS else ""
+    row = Row(subject, finding, place, *apart, expected=expected, explanation=explanation)
     return Printed(row, int(part.among.sum()), str(stands.text[index]), float(exact[index]))
 
 

@@ -145,11 +145,10 @@ def _with_expectations(
     by_adapter: dict[str, list[Row]] = {}
     for subject, keeper in rows.items():
         by_adapter.setdefault(subject.adapter, []).extend(keeper.rows)
-    expected = {
-        adapter.name: expectation_of(case, problem.dtype, adapter, by_adapter[adapter.name])
-        for adapter in present
-    }
-    return [row for name, own in by_adapter.items() for row in marked(expected.get(name), own)]
+    for adapter in present:
+        own = by_adapter[adapter.name]
+        by_adapter[adapter.name] = marked(expectation_of(case, problem.dtype, adapter, own), own)
+    return [*chain.from_iterable(by_adapter.values())]
 
 
 def _before_the_run(problem: Problem, adapters: Sequence[Adapter | Unavailable]) -> dict[Subject, RowKeeper]:
@@ -223,13 +222,9 @@ def rows_of(
 ) -> list[Row]:
     """Return the rows of one judged step, the i-th of the batch that the plain differences are of."""
     place = places(problem)
+    ranks = {"": -1} | place
     return [
-        Row(
-            subject,
-            finding,
-            place.get(finding.quantity, len(place)) if finding.quantity else -1,
-            *_apart(finding, differences, i),
-        )
+        Row(subject, finding, ranks.get(finding.quantity, len(place)), *_apart(finding, differences, i))
         for finding in judged.findings
     ]
 

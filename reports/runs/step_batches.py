@@ -20,8 +20,7 @@ from reference import Claim, Finding, JudgedStep, Subject, parts
 from reference.arithmetic import Error, Real
 from reference.parts import FailedPart
 
-# One step of all implementations that took it.
-Step: TypeAlias = Mapping[Subject, JudgedStep]
+Step: TypeAlias = Mapping[Subject, JudgedStep]  # of all implementations that took it
 
 MAX_STEPS_PER_BATCH: Final = 100
 MAX_ELEMENTS_PER_BATCH: Final = 100_000  # inputs and parameters times steps
