@@ -47,14 +47,11 @@ MAX_SHOWN_LETTERS: Final = 40
 
 @dataclass(frozen=True)
 class SavedCase:
-    """A case: its name, and the text of its file.
-
-    Of a case that comes with the suite (`is_shipped`) the path is relative to the suite's folder of cases.
-    """
+    """A case: its name, and the text of its file."""
 
     name: str
-    path: str
-    is_shipped: bool
+    path: str  # of a case that comes with the suite relative to the suite's folder of cases
+    is_shipped: bool  # whether it comes with the suite
     text: str
 
     @classmethod

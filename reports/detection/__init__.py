@@ -63,17 +63,13 @@ class MistakeResult:
 
 @dataclass(frozen=True)
 class FaultResult:
-    """The smallest relative faults that one tool catches in one quantity.
-
-    For each element tried the smallest 10⁻ᵏ, added relative to its value, that is caught; infinite where not
-    even a doubled value is.
-    """
+    """The smallest relative faults that one tool catches in one quantity."""
 
     case: str
     dtype: str
     quantity: str
     tool: str
-    smallest: tuple[float, ...] = ()
+    smallest: tuple[float, ...] = ()  # 10⁻ᵏ of each element tried; infinite where its double is not caught
     reason: str = ""  # why nothing was measured
 
 

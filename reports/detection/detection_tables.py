@@ -102,11 +102,7 @@ def to_page(power: Power) -> dict[str, Any]:
 
 
 def measured(power: Power) -> Iterator[tuple[str, str, str, list[Answer | None]]]:
-    """Give the answers by number format, tool and measure.
-
-    The measures are what is caught of each kind of mistake, of those that change any number, and the false
-    alarms.
-    """
+    """Give the answers by number format, tool and measure: mistakes that change a number, by kind; alarms."""
     for dtype in dict.fromkeys(result.dtype for result in power.meetings):
         changing = [result for result in power.meetings if result.dtype == dtype and result.changes]
         alarms = [alarm.answer for alarm in power.alarms if alarm.dtype == dtype]

@@ -202,10 +202,7 @@ def false_alarms(run: CaseRun, tools: Baselines) -> Iterator[Alarm]:
 
 
 def _on_program(run: CaseRun, program: Program, tools: Baselines) -> Iterator[Answer]:
-    """Run a program once; judge everything it shows, as the report does, and compare its outcome.
-
-    A program that has no equivalent claims nothing, so no tool is asked about it.
-    """
+    """Judge all that a program shows, and compare its outcome; nothing where it has no equivalent."""
     problem = run.problem
     promises, accumulators = program.promises(problem.depth), program.accumulators
     steps = list(judge(problem, program.run, promises, accumulators=accumulators))

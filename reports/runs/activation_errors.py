@@ -41,18 +41,14 @@ QUANTITIES: Final = {"value": names.a(1), "derivative": names.gradient(names.z(1
 
 @dataclass(frozen=True)
 class ActivationError:
-    """The largest error of an activation or its derivative ("value", "derivative") in one strip of the range.
-
-    It is at `z`, and is |claimed − true| in units in the last place of the true number; NaN or infinite where
-    the claim is.
-    """
+    """The largest error of an activation or its derivative in one strip of the range, at the point `z`."""
 
     activation: str
     dtype: str
     implementation: str
-    quantity: str
+    quantity: str  # "value", "derivative"
     z: float
-    ulps: float
+    ulps: float  # |claimed − true| in units in the last place of the true number; NaN where the claim is
 
 
 def measure_selected(selection: Selection) -> tuple[ActivationError, ...]:

@@ -20,8 +20,7 @@ from reports.runs.step_batches import StepBatch, is_recorded
 
 Key: TypeAlias = tuple[Subject, str]
 
-# Of a larger array every k-th element along its rows is kept, k = ⌈size / MAX_VALUES⌉.
-MAX_VALUES: Final = 1_024
+MAX_VALUES: Final = 1_024  # of a larger array every k-th along its rows is kept, k = ⌈size / MAX_VALUES⌉
 
 
 @dataclass(frozen=True)

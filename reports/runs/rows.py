@@ -121,8 +121,7 @@ def places(problem: Problem) -> dict[str, int]:
     return {line.name: place for place, line in enumerate(tape(problem))}
 
 
-# Steps of which every row is kept; of all further steps one row stands for each quantity.
-KEPT_STEPS: Final = 100
+KEPT_STEPS: Final = 100  # steps with every row; of all further ones one row stands for each quantity
 
 # A quantity, its verdict, what its truth is, and whether the case's own tolerance holds.
 Key: TypeAlias = tuple[str, str, str, bool | None]

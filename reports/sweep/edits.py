@@ -278,5 +278,4 @@ def _with_rule_number(problem: Problem, owner: str, name: str, number: float) ->
     return replace(problem, **changed) if given else None
 
 
-# In this order, so that the most is cut off first.
-PASSES: Final = (shorter, narrower, simpler, rounder)
+PASSES: Final = (shorter, narrower, simpler, rounder)  # so that the most is cut off first

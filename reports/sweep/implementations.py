@@ -54,16 +54,13 @@ def implementations(adapters: Iterable[Adapter | Unavailable], block: int) -> It
 
 @dataclass(frozen=True)
 class ExpectedRegion:
-    """Where a difference of a framework's activation or loss is expected, as a case shows and explains it.
-
-    `contains` says, from z of the layer (or ŷ, of a loss), what it may be off by, and y, which elements may
-    lie in the region.
-    """
+    """Where a difference of a framework's activation or loss is expected, as a case shows and explains it."""
 
     case: str
     framework: str
     function: str
     lines: tuple[str, ...]  # where it first shows: "a", "dL/dz" or "dL/da" of the layer, "loss"
+    # From z of the layer (ŷ, of a loss), what it may be off by, and y: which elements may lie in the region.
     contains: Callable[[Any, Any, Any], Any]
     dtypes: tuple[str, ...] = ()  # all if empty
 
