@@ -11,7 +11,7 @@ from adapters import Adapter, Unavailable
 from cases.errors import printable
 from reference import Verdict
 from reports.environment import Selection
-from reports.runs.rows import PUBLISHED, Printed, Results, Row, first_failure, order
+from reports.runs.rows import PUBLISHED, Results, Row, first_failure, order
 
 NOTHING: Final = "–"  # stands in a table where there is nothing to say
 TINTS: Final = 4  # from 0 to 1, the whole tolerance
@@ -294,18 +294,13 @@ def _versioned(adapter: Adapter) -> str:
 
 
 def _published(results: Results) -> str:
-    printed = {_quantity(printed): False for printed in results.printed}
-    printed |= {_quantity(printed): True for printed in results.printed if printed.row.expected}
-    listed = sum(printed.values())
-    right = len(printed) - listed
+    each = (printed.row for printed in results.printed)
+    quantities = group_by(each, lambda row: (row.subject.case, row.finding.step, row.finding.quantity))
+    listed = sum(any(row.expected for row in rows) for rows in quantities.values())
+    right = len(quantities) - listed
     agree = f" {plural(right, 'printed quantity')} {'agrees' if right == 1 else 'agree'}"
     wrong = "is wrong as its case says" if listed == 1 else "are wrong as their cases say"
-    return (f"{agree}, {listed} {wrong}." if listed else f"{agree}.") if printed else ""
-
-
-def _quantity(printed: Printed) -> tuple[str, int, str]:
-    finding = printed.row.finding
-    return printed.row.subject.case, finding.step, finding.quantity
+    return (f"{agree}, {listed} {wrong}." if listed else f"{agree}.") if quantities else ""
 
 
 def plural(count: int, word: str) -> str:

@@ -152,8 +152,5 @@ def worst_of_strips(points: Real, off: Real) -> list[int]:
     """Return for each strip of the range the place of its largest error; NaN is larger than any."""
     strips = np.minimum((points + REACH) * (STRIPS / (2 * REACH)), STRIPS - 1).astype(int)
     size = np.where(np.isnan(off), math.inf, off)
-    return [
-        int(members[np.argmax(size[members])])
-        for strip in range(STRIPS)
-        if (members := np.flatnonzero(strips == strip)).size
-    ]
+    members = (np.flatnonzero(strips == strip) for strip in np.unique(strips))
+    return [int(places[np.argmax(size[places])]) for places in members]
