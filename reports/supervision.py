@@ -17,7 +17,6 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import astuple, dataclass
 from functools import partial
 from pathlib import Path
@@ -141,38 +140,37 @@ def _in_a_child(build: Build, shared: Note, ended: tuple[EarlyEnd, ...]) -> int:
     sys.stderr.flush()
     usual = signal.SIG_DFL, signal.default_int_handler  # not those that are ignored here
     asking = [number for number in ASK_TO_END if signal.getsignal(number) in usual]
-    parent = os.getpid()
-    signal.pthread_sigmask(signal.SIG_BLOCK, asking)  # until there is a handler
+    parent, awaited = os.getpid(), [*asking, signal.SIGCHLD]
+    # All are blocked and waited for, so that none can come between a look and the wait that follows it.
+    signal.pthread_sigmask(signal.SIG_BLOCK, awaited)
+    before = signal.signal(signal.SIGCHLD, lambda *_: None)  # one that is ignored need not be kept
     child = os.fork()
     if child == 0:
-        _build(partial(build, ended, parent), shared, asking)
+        signal.signal(signal.SIGCHLD, before)
+        _build(partial(build, ended, parent), shared, awaited)
     asked: list[int] = []
-
-    def pass_on(number: int, _: FrameType | None) -> None:
-        asked.append(number)
-        with suppress(ProcessLookupError):
+    while (waited := os.waitpid(child, os.WNOHANG)) == (0, 0):
+        number = signal.sigwait(awaited)
+        if number != signal.SIGCHLD:
+            asked.append(number)
             os.kill(child, number)
-
-    before = {number: signal.signal(number, pass_on) for number in asking}
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, asking)
-    _, status = os.waitpid(child, 0)
-    for number, handler in before.items():
-        signal.signal(number, handler)
+    signal.signal(signal.SIGCHLD, before)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, awaited)
     if asked and shared.code is None:
         if asked[-1] == signal.SIGINT:
             sys.exit(INTERRUPTED)
         os.kill(os.getpid(), asked[-1])
-    return os.waitstatus_to_exitcode(status)
+    return os.waitstatus_to_exitcode(waited[1])
 
 
-def _build(build: Callable[[], int], shared: Note, asking: list[int]) -> NoReturn:
+def _build(build: Callable[[], int], shared: Note, blocked: list[signal.Signals]) -> NoReturn:
     """Build, and note the exit code, however Python leaves; what ends the process leaves no code behind."""
     code, own = 1, os.getpid()
     try:
         _notes[:] = [shared]
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             signal.signal(signal.SIGINT, _interrupts_once())
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, asking)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, blocked)
         code = build()
         sys.exit(code)
     finally:
