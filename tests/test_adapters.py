@@ -1,7 +1,6 @@
 """The adapters: the frameworks' own functions, what each program promises and states, how they are loaded."""
 
 import sys
-import textwrap
 from dataclasses import replace
 from functools import partial
 
@@ -11,7 +10,7 @@ import pytest
 from networks import network, parametrize_pairs
 
 from adapters import Adapter, Unavailable, UnknownAdapterError, find_adapters
-from adapters.registry import BUILT_IN, ENTRY_POINT_GROUP, load_adapter
+from adapters.registry import BUILT_IN, load_adapter
 from cases.catalog import Rule
 from cases.problem import stacked
 from reference import Verdict, judge
@@ -266,32 +265,6 @@ def test_an_unknown_name_lists_the_known_ones(name):
     expected = "unknown adapter 'tensorflow', expected one of numpy, torch, jax"
     with pytest.raises(UnknownAdapterError, match=expected):
         find_adapters([name])
-
-
-THIRD_PARTY = """
-    import numpy as np
-
-    def run(problem):
-        W, b, x, y = problem.parameters["W1"], problem.parameters["b1"], problem.x, problem.y
-        a = 1 / (1 + np.exp(-(x @ W.T + b)))
-        dz = (a - y) * a * (1 - a)
-        dW, db = dz.T @ x, dz.sum(0)
-        yield {"loss": np.square(a - y).sum() / 2, "dL/dW1": dW, "dL/db1": db,
-               "W1_new": W - problem.learning_rate * dW, "b1_new": b - problem.learning_rate * db}
-"""
-
-
-def test_a_third_partys_function_is_found_by_its_name_and_by_an_entry_point(tmp_path, monkeypatch):
-    (tmp_path / "their_package.py").write_text(textwrap.dedent(THIRD_PARTY))
-    info = tmp_path / "their_package-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: their-package\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(f"[{ENTRY_POINT_GROUP}]\ntheirs = their_package:run\n")
-    monkeypatch.syspath_prepend(tmp_path)
-    (adapter,) = find_adapters(["their_package:run"])
-    assert failures(network((4, 3), 5), adapter.programs[0]) == []
-    assert [adapter.name for adapter in find_adapters()] == ["numpy", "torch", "jax", "theirs"]
-    assert find_adapters(["theirs"])[0].programs[0].run is adapter.programs[0].run
 
 
 def test_an_adapter_is_loaded_once():

@@ -20,14 +20,14 @@ from rich.console import Console
 from rules import COSINE, STEP, clipping, every_rule, rule
 
 from adapters import Adapter, find_adapters
-from cases import Problem, load_case
+from cases import load_case
 from cases.load import case_of
 from cases.protocol import Program
 from reference import Finding, Subject, Verdict, judge, tape, training_steps
 from reference.mistakes import MISTAKES, Inexpressible, mistaken_steps
 from reports import environment, parity, results_file
 from reports.environment import Selection
-from reports.report import Report, put_together
+from reports.report import put_together
 from reports.runs.accuracy import UNKNOWN, Accuracy
 from reports.runs.activation_errors import ActivationError, measure_selected
 from reports.runs.comparison import Pair
@@ -42,7 +42,7 @@ few = settings(settings.get_profile("reports"), suppress_health_check=list(Healt
 CASE = case_of("mine/two-layers", Path("mine/two-layers.yaml"), TWO_LAYERS.replace("steps: 3", "steps: 20"))
 
 
-def written(report: Report) -> dict[str, str]:
+def written(report):
     """Write a report in every format, and print it; return the files."""
     texts = {name: write(report) for name, write in report_files.WRITERS.items()}
     terminal.show(report, Path("out"), Console(file=io.StringIO(), width=160))
@@ -51,7 +51,7 @@ def written(report: Report) -> dict[str, str]:
 
 
 @cache
-def problems(dtype: str, schedule: str) -> tuple[Problem, ...]:
+def problems(dtype, schedule):
     """Networks and rules among which every mistake can be made that this format allows."""
     nets = (
         network((3, 4, 4, 2), 5, activations=("tanh", "sigmoid", "sigmoid"), dtype=dtype),
@@ -66,9 +66,7 @@ def problems(dtype: str, schedule: str) -> tuple[Problem, ...]:
 
 
 @pytest.mark.parametrize("name", MISTAKES)
-def test_a_mistake_that_shows_only_its_outcome_is_judged_and_explained(
-    name: str, request: pytest.FixtureRequest
-) -> None:
+def test_a_mistake_that_shows_only_its_outcome_is_judged_and_explained(name, request):
     """By default in one format with a schedule; in each, with and without one, with --slow."""
     mistake, chosen = MISTAKES[name], [("float32" if name == "tf32-products" else "float64", "step")]
     if request.config.getoption("--slow"):
@@ -92,7 +90,7 @@ QUANTITIES = [line.name for line in tape(CASE.problem("float64"))]
 @example(shown=frozenset())
 @example(shown=frozenset({"dL/dz1", "loss"}))
 @given(shown=st.frozensets(st.sampled_from(QUANTITIES)))
-def test_any_subset_of_the_quantities_may_be_shown(shown: frozenset[str]) -> None:
+def test_any_subset_of_the_quantities_may_be_shown(shown):
     program = Program("", showing(training_steps, shown), lambda _: frozenset())
     selection = Selection((CASE,), (Adapter("mine", "Mine", "1", (program,)),), ("float64",))
     results = replace(run(selection), activations=measure_selected(selection))
@@ -109,14 +107,14 @@ DOCUMENT = load_case("worked/document")
 LINES = [line.name for line in tape(DOCUMENT.problem("float64"))]
 
 
-def results_of(numbers: list[float], verdict: Verdict) -> Results:
+def results_of(numbers, verdict):
     """Return results that hold these numbers, each wherever a number may stand."""
     count = len(numbers)
 
-    def number(place: int) -> float:
+    def number(place):
         return numbers[place % count]
 
-    def row(adapter: str, dtype: str, place: int, name: str) -> Row:
+    def row(adapter, dtype, place, name):
         given = (number(place + k) for k in range(7))
         claimed, derived, error, tolerance, used, ulps, digits = given
         shape = () if name == "loss" else (0, 0)
@@ -160,9 +158,7 @@ def results_of(numbers: list[float], verdict: Verdict) -> Results:
     numbers=st.lists(NUMBERS, min_size=1, max_size=9),
     verdict=st.sampled_from((Verdict.AGREES, Verdict.DIFFERS, Verdict.UNDECIDED)),
 )
-def test_any_numbers_go_through_every_picture_table_and_writer(
-    numbers: list[float], verdict: Verdict
-) -> None:
+def test_any_numbers_go_through_every_picture_table_and_writer(numbers, verdict):
     results = results_of(numbers, verdict)
     selection = Selection((DOCUMENT,), find_adapters(["numpy"]))
     report = put_together(results, selection, environment.describe("a command"))

@@ -176,6 +176,9 @@ def test_more_layers_than_any_network_has(complaints):
 NOT_IN_SCHEMA = {"a format twice", "a format that the case does not run in", "an adapter without a name"}
 NOT_IN_SCHEMA |= {"a step that is not run", "an unknown quantity"}
 NOT_IN_SCHEMA |= {"one that stands twice", "a printed number left out"}
+# What a schema says of the other sections, for example.
+IN_SCHEMA = ("reading: misspelt activation", "reading: unknown key", "reading: missing key")
+IN_SCHEMA += ("reading: unknown reduction", "reading: array that is a number", "printed: an unknown quantity")
 
 
 def test_an_editor_marks_what_a_schema_can_say():
@@ -184,6 +187,7 @@ def test_an_editor_marks_what_a_schema_can_say():
     for name in (name for name in MALFORMED if name.startswith(("expectations: ", "walk: "))):
         accepted = is_valid(yaml.safe_load(MALFORMED[name][0]))
         assert accepted == (name.partition(": ")[2] in NOT_IN_SCHEMA), name
+    assert [name for name in IN_SCHEMA if is_valid(yaml.safe_load(MALFORMED[name][0]))] == []
     assert is_valid(yaml.safe_load(f"{GOOD}expect: {{jax: {{differs: a1, because: x}}}}"))
     without_title = MALFORMED["walk: no title"][0]
     assert is_valid(yaml.safe_load(without_title.replace("{quantities", "{title: one, quantities")))
