@@ -70,9 +70,7 @@ def headings(text: str) -> list[tuple[int, str]]:
 
 def anchors(text: str) -> set[str]:
     """Return the anchors that GitHub gives the headings: words in small letters with hyphens between them."""
-    slugs = [re.sub(r"[^\w\- ]", "", words.lower()).replace(" ", "-") for _, words in headings(text)]
-    counts = [slugs[:place].count(slug) for place, slug in enumerate(slugs)]
-    return {f"{slug}-{count}" if count else slug for slug, count in zip(slugs, counts, strict=True)}
+    return {re.sub(r"[^\w\- ]", "", words.lower()).replace(" ", "-") for _, words in headings(text)}
 
 
 def links(text: str) -> list[str]:

@@ -6,8 +6,6 @@ In these tests nobody collects the parts that fail (`conftest.failing_parts_rais
 import io
 import math
 from dataclasses import replace
-from functools import cache
-from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -15,16 +13,14 @@ import pytest
 from conftest import TWO_LAYERS
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from networks import hiding, network, showing
+from networks import showing
 from rich.console import Console
-from rules import COSINE, STEP, clipping, every_rule, rule
 
 from adapters import Adapter, find_adapters
 from cases import load_case
 from cases.load import case_of
 from cases.protocol import Program
-from reference import Finding, Subject, Verdict, judge, tape, training_steps
-from reference.mistakes import MISTAKES, Inexpressible, mistaken_steps
+from reference import Finding, Subject, Verdict, tape, training_steps
 from reports import environment, parity, results_file
 from reports.environment import Selection
 from reports.report import put_together
@@ -34,7 +30,7 @@ from reports.runs.comparison import Pair
 from reports.runs.parameter_drift import TRUTH, Drift
 from reports.runs.recorded import Loss
 from reports.runs.rows import PUBLISHED, Printed, Results, Row
-from reports.runs.runner import explained, rows_of, run
+from reports.runs.runner import run
 from reports.writers import report_files, terminal
 
 few = settings(settings.get_profile("reports"), suppress_health_check=list(HealthCheck))
@@ -48,39 +44,6 @@ def written(report):
     terminal.show(report, Path("out"), Console(file=io.StringIO(), width=160))
     assert not report.failed
     return texts
-
-
-@cache
-def problems(dtype, schedule):
-    """Networks and rules among which every mistake can be made that this format allows."""
-    nets = (
-        network((3, 4, 4, 2), 5, activations=("tanh", "sigmoid", "sigmoid"), dtype=dtype),
-        network((4, 4, 4), 3, activations="tanh", loss=("mean_squared_error", "mean"), dtype=dtype),
-        network((3, 4, 3), 4, loss=("softmax_cross_entropy", "mean"), dtype=dtype),
-        network((3, 4, 3), 4, loss=("binary_cross_entropy_with_logits", "sum"), dtype=dtype),
-    )
-    chosen = {"": None, "step": rule(dtype, **STEP), "cosine": rule(dtype, **COSINE)}[schedule]
-    clipped = replace(nets[0], clipping=clipping(dtype, 50.0, 1e-3))
-    every = (*nets, *every_rule(dtype).values(), clipped)
-    return tuple(replace(one, schedule=chosen, steps=2) for one in every)
-
-
-@pytest.mark.parametrize("name", MISTAKES)
-def test_a_mistake_that_shows_only_its_outcome_is_judged_and_explained(name, request):
-    """By default in one format with a schedule; in each, with and without one, with --slow."""
-    mistake, chosen = MISTAKES[name], [("float32" if name == "tf32-products" else "float64", "step")]
-    if request.config.getoption("--slow"):
-        chosen = list(product(("float64", "float32", "bfloat16", "float16"), ("", "step", "cosine")))
-    possible = [
-        next((one for one in problems(*form) if not isinstance(mistake.tape(one), Inexpressible)), None)
-        for form in chosen
-    ]
-    assert any(possible)
-    implementation = hiding(lambda given: mistaken_steps(given, mistake))
-    for problem in filter(None, possible):
-        subject = Subject(problem.case, "mine", "", problem.dtype)
-        for step in judge(problem, implementation, frozenset()):
-            explained(problem, step, list(rows_of(problem, subject, step)))
 
 
 QUANTITIES = [line.name for line in tape(CASE.problem("float64"))]

@@ -17,7 +17,6 @@ from adapters import Adapter, Choice, Program
 from adapters.registry import load_adapter
 from cases import load_case
 from reference import Finding, Subject, Verdict, training_steps
-from reports.build import main
 from reports.environment import Selection
 from reports.runs import parallel
 from reports.runs.parallel import apart, begins_again, describe, with_ended
@@ -355,10 +354,3 @@ def test_where_there_is_little_to_do_no_process_is_begun(workers, enough, ending
     monkeypatch.setattr(parallel, "ENOUGH", enough)
     run_all(Choice(("ending:train",)), workers)
     assert set((ending / "pids").read_text().split()) == {str(os.getpid())}
-
-
-def test_a_number_of_processes_is_positive(capsys):
-    with pytest.raises(SystemExit) as left:
-        main(["--workers", "0"])
-    assert left.value.code == 2
-    assert "--workers: '0' is not a positive number" in capsys.readouterr().err

@@ -320,11 +320,6 @@ def test_the_readme_links_to_each_package_that_explains_itself():
     )
 
 
-def test_anchors_are_githubs():
-    text = "# A title: `x` & “y”\n\n## Say it\n\n```sh\n# no heading\n```\n\n## Say it\n"
-    assert documents.anchors(text) == {"a-title-x--y", "say-it", "say-it-1"}
-
-
 # What a document shows and a command prints, and whether it is that.
 SHOWN = [
     ("a\n…\nd\n…", "a\nb\nc\nd", True),
