@@ -38,7 +38,11 @@ PROGRAMS = {"reports.build": build, "reports.diff": diff, "reports.sweep": sweep
 KINDS = {
     "the whole build": lambda one: one.language == "console" and f"$ {BUILD}\n" in one.text,
     "commands": lambda one: one.language == "console" and f"$ {BUILD}\n" not in one.text,
-    "a reader's file": lambda one: one.language in {"python", "yaml"} and _is_a_readers(one),
+    "a reader's file": lambda one: (
+        one.file[:1] not in ("", ".")
+        and not (ROOT / one.file).exists()
+        and one.language in {"python", "yaml"}
+    ),
     "a part of a file": lambda one: one.language == "yaml" and (ROOT / one.file).is_file() and one.file != "",
     "python's prompt": lambda one: one.language == "pycon",
     "installation": lambda one: one.language == "sh" and one.text.startswith("python3.11 -m venv "),
@@ -48,20 +52,12 @@ KINDS = {
     "a flow chart": lambda one: one.language == "mermaid",
     "a paper": lambda one: one.language == "latex",
     "a workflow": lambda one: one.file.startswith(".github/workflows/"),
-    "commands that take minutes": lambda one: one.language == "sh" and _is_of_this_environment(one),
+    "commands that take minutes": lambda one: re.fullmatch(r"(\.venv/bin/.*\n)+", one.text) is not None,
     "two releases": lambda one: one.language == "text" and one.text.startswith("Versions and platform:\n"),
     "two releases side by side": lambda one: one.language == "text" and one.text.startswith("$ python3.11 "),
     "a long sweep": lambda one: one.language == "text" and one.text.startswith("adapter "),
     "a reader of results": lambda one: one.language == "python" and 'open("results.json"' in one.text,
 }
-
-
-def _is_a_readers(one):
-    return one.file != "" and not one.file.startswith(".") and not (ROOT / one.file).exists()
-
-
-def _is_of_this_environment(one):
-    return all(line.startswith(".venv/bin/") for line in one.text.splitlines())
 
 
 def kinds(block):
