@@ -4,7 +4,7 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -70,9 +70,7 @@ def headings(text: str) -> list[tuple[int, str]]:
 
 def anchors(text: str) -> set[str]:
     """Return the anchors that GitHub gives the headings: words in small letters with hyphens between them."""
-    slugs = [re.sub(r"[^\w\- ]", "", words.lower()).replace(" ", "-") for _, words in headings(text)]
-    counts = [slugs[:place].count(slug) for place, slug in enumerate(slugs)]
-    return {f"{slug}-{count}" if count else slug for slug, count in zip(slugs, counts, strict=True)}
+    return {re.sub(r"[^\w\- ]", "", words.lower()).replace(" ", "-") for _, words in headings(text)}
 
 
 def links(text: str) -> list[str]:
@@ -102,44 +100,31 @@ def printed(command: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> s
     raise AssertionError(f"nobody knows how to run {command!r}")
 
 
+NUMBER = r"-?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?"
+USED = r"agrees \d\.\d\d \(\d+\.\d\)"
+# What may differ, and by which pattern: any lines, the rest of a line, a share of a bound, a number.
+OPEN = {f"^{ANY}\n": "(?:.*\n)*?", ANY: ".*?", USED: USED, NUMBER: f"({NUMBER})"}
+
+
 def is_shown(shown: str, output: str) -> bool:
     """Whether a command's output is what a document shows of it.
 
     Spaces and empty lines are not compared. Numbers may differ in what roundings leave open: another
     processor orders its sums in another way.
     """
-    return _match(_lines(shown), _lines(output))
-
-
-def _lines(text: str) -> list[str]:
-    squeezed = (re.sub("─+", "─", " ".join(line.split())) for line in text.splitlines())
-    return [line for line in squeezed if line]
-
-
-def _match(expected: Sequence[str], lines: Sequence[str]) -> bool:
-    if not expected:
-        return not lines
-    if expected[0] == ANY:
-        return any(_match(expected[1:], lines[start:]) for start in range(len(lines) + 1))
-    return len(lines) > 0 and _fits(expected[0], lines[0]) and _match(expected[1:], lines[1:])
-
-
-NUMBER = r"-?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?"
-USED = r"agrees \d\.\d\d \(\d+\.\d\)"
-
-
-def _fits(expected: str, line: str) -> bool:
-    pieces = re.split(rf"({USED}|{NUMBER}|{ANY})", expected)
-    kinds = [_pattern(piece) if place % 2 else re.escape(piece) for place, piece in enumerate(pieces)]
-    match = re.fullmatch("".join(kinds), line)
-    numbers = [piece for piece in pieces[1::2] if piece != ANY and not piece.startswith("agrees")]
+    pattern, numbers, end, text = "", [], 0, _squeezed(shown)
+    for part in re.finditer("|".join(f"({kind})" for kind in OPEN), text, re.MULTILINE):
+        kind = list(OPEN)[part.lastindex - 1]
+        pattern += re.escape(text[end : part.start()]) + OPEN[kind]
+        numbers += [part[0]] if kind == NUMBER else []
+        end = part.end()
+    match = re.fullmatch(pattern + re.escape(text[end:]), _squeezed(output))
     return match is not None and all(map(_close, numbers, match.groups()))
 
 
-def _pattern(piece: str) -> str:
-    if piece == ANY:
-        return ".*?"
-    return USED if piece.startswith("agrees") else f"({NUMBER})"
+def _squeezed(text: str) -> str:
+    lines = (re.sub("─+", "─", " ".join(line.split())) for line in text.splitlines())
+    return "".join(f"{line}\n" for line in lines if line)
 
 
 def _close(one: str, other: str) -> bool:

@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 from networks import network
 
-from cases import Problem, Rule, catalog
+from cases import Rule, catalog
 
 # The number under each key of an optimizer.
 NUMBERS = {"momentum": 0.9, "dampening": 0.3, "weight_decay": 0.05, "beta1": 0.9, "beta2": 0.999}
 NUMBERS |= {"alpha": 0.9, "eps": 1e-3, "initial_accumulator": 0.1}
 
 
-def stated(name: str, *optional: str) -> dict[str, Any]:
+def stated(name, *optional):
     """Return an optimizer with what it must be given, and some of what it may be given; a flag is true."""
     keys = {
         key: kind
@@ -43,7 +43,7 @@ STEP = {"name": "step", "every": 1, "factor": 0.5}
 COSINE = {"name": "cosine", "over": 5, "final": 0.1}
 
 
-def rule(dtype: str, name: str, **stated: Any) -> Rule:
+def rule(dtype, name, **stated):
     """Make a rule; each number is rounded to `dtype`, and what is True is an option."""
     options = frozenset(key for key, value in stated.items() if value is True)
     exact = options | {"every", "over"}
@@ -52,21 +52,12 @@ def rule(dtype: str, name: str, **stated: Any) -> Rule:
     return Rule(name, tuple((whole | rounded).items()), options)
 
 
-def clipping(dtype: str, max_norm: float, eps: float) -> Rule:
+def clipping(dtype, max_norm, eps):
     """Make a clipping by the global norm."""
     return rule(dtype, "global_norm", max_norm=max_norm, clip_eps=eps)
 
 
-def ruled(
-    optimizer: str | dict[str, Any] = "sgd",
-    dtype: str = "float64",
-    *,
-    net: Problem | None = None,
-    schedule: dict[str, Any] | None = None,
-    clip: tuple[float, float] | None = None,
-    steps: int = 3,
-    **others: Any,
-) -> Problem:
+def ruled(optimizer="sgd", dtype="float64", *, net=None, schedule=None, clip=None, steps=3, **others):
     """Draw a small network, or take one of the same format, with a rule that updates it."""
     net = net or network((2, 3, 2), 3, activations="tanh", dtype=dtype)
     return replace(
@@ -79,7 +70,7 @@ def ruled(
     )
 
 
-def every_rule(dtype: str) -> dict[str, Problem]:
+def every_rule(dtype):
     """Return a problem for every optimizer, schedule and clipping, and for mixtures of them."""
     problems = {name: ruled(name, dtype) for name in OPTIMIZERS}
     fixed = frozenset({"b1"})

@@ -6,8 +6,6 @@ In these tests nobody collects the parts that fail (`conftest.failing_parts_rais
 import io
 import math
 from dataclasses import replace
-from functools import cache
-from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -15,26 +13,24 @@ import pytest
 from conftest import TWO_LAYERS
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from networks import hiding, network, showing
+from networks import showing
 from rich.console import Console
-from rules import COSINE, STEP, clipping, every_rule, rule
 
 from adapters import Adapter, find_adapters
-from cases import Problem, load_case
+from cases import load_case
 from cases.load import case_of
 from cases.protocol import Program
-from reference import Finding, Subject, Verdict, judge, tape, training_steps
-from reference.mistakes import MISTAKES, Inexpressible, mistaken_steps
+from reference import Finding, Subject, Verdict, tape, training_steps
 from reports import environment, parity, results_file
 from reports.environment import Selection
-from reports.report import Report, put_together
+from reports.report import put_together
 from reports.runs.accuracy import UNKNOWN, Accuracy
 from reports.runs.activation_errors import ActivationError, measure_selected
 from reports.runs.comparison import Pair
 from reports.runs.parameter_drift import TRUTH, Drift
 from reports.runs.recorded import Loss
 from reports.runs.rows import PUBLISHED, Printed, Results, Row
-from reports.runs.runner import explained, rows_of, run
+from reports.runs.runner import run
 from reports.writers import report_files, terminal
 
 few = settings(settings.get_profile("reports"), suppress_health_check=list(HealthCheck))
@@ -42,47 +38,12 @@ few = settings(settings.get_profile("reports"), suppress_health_check=list(Healt
 CASE = case_of("mine/two-layers", Path("mine/two-layers.yaml"), TWO_LAYERS.replace("steps: 3", "steps: 20"))
 
 
-def written(report: Report) -> dict[str, str]:
+def written(report):
     """Write a report in every format, and print it; return the files."""
     texts = {name: write(report) for name, write in report_files.WRITERS.items()}
     terminal.show(report, Path("out"), Console(file=io.StringIO(), width=160))
     assert not report.failed
     return texts
-
-
-@cache
-def problems(dtype: str, schedule: str) -> tuple[Problem, ...]:
-    """Networks and rules among which every mistake can be made that this format allows."""
-    nets = (
-        network((3, 4, 4, 2), 5, activations=("tanh", "sigmoid", "sigmoid"), dtype=dtype),
-        network((4, 4, 4), 3, activations="tanh", loss=("mean_squared_error", "mean"), dtype=dtype),
-        network((3, 4, 3), 4, loss=("softmax_cross_entropy", "mean"), dtype=dtype),
-        network((3, 4, 3), 4, loss=("binary_cross_entropy_with_logits", "sum"), dtype=dtype),
-    )
-    chosen = {"": None, "step": rule(dtype, **STEP), "cosine": rule(dtype, **COSINE)}[schedule]
-    clipped = replace(nets[0], clipping=clipping(dtype, 50.0, 1e-3))
-    every = (*nets, *every_rule(dtype).values(), clipped)
-    return tuple(replace(one, schedule=chosen, steps=2) for one in every)
-
-
-@pytest.mark.parametrize("name", MISTAKES)
-def test_a_mistake_that_shows_only_its_outcome_is_judged_and_explained(
-    name: str, request: pytest.FixtureRequest
-) -> None:
-    """By default in one format with a schedule; in each, with and without one, with --slow."""
-    mistake, chosen = MISTAKES[name], [("float32" if name == "tf32-products" else "float64", "step")]
-    if request.config.getoption("--slow"):
-        chosen = list(product(("float64", "float32", "bfloat16", "float16"), ("", "step", "cosine")))
-    possible = [
-        next((one for one in problems(*form) if not isinstance(mistake.tape(one), Inexpressible)), None)
-        for form in chosen
-    ]
-    assert any(possible)
-    implementation = hiding(lambda given: mistaken_steps(given, mistake))
-    for problem in filter(None, possible):
-        subject = Subject(problem.case, "mine", "", problem.dtype)
-        for step in judge(problem, implementation, frozenset()):
-            explained(problem, step, list(rows_of(problem, subject, step)))
 
 
 QUANTITIES = [line.name for line in tape(CASE.problem("float64"))]
@@ -92,7 +53,7 @@ QUANTITIES = [line.name for line in tape(CASE.problem("float64"))]
 @example(shown=frozenset())
 @example(shown=frozenset({"dL/dz1", "loss"}))
 @given(shown=st.frozensets(st.sampled_from(QUANTITIES)))
-def test_any_subset_of_the_quantities_may_be_shown(shown: frozenset[str]) -> None:
+def test_any_subset_of_the_quantities_may_be_shown(shown):
     program = Program("", showing(training_steps, shown), lambda _: frozenset())
     selection = Selection((CASE,), (Adapter("mine", "Mine", "1", (program,)),), ("float64",))
     results = replace(run(selection), activations=measure_selected(selection))
@@ -109,14 +70,14 @@ DOCUMENT = load_case("worked/document")
 LINES = [line.name for line in tape(DOCUMENT.problem("float64"))]
 
 
-def results_of(numbers: list[float], verdict: Verdict) -> Results:
+def results_of(numbers, verdict):
     """Return results that hold these numbers, each wherever a number may stand."""
     count = len(numbers)
 
-    def number(place: int) -> float:
+    def number(place):
         return numbers[place % count]
 
-    def row(adapter: str, dtype: str, place: int, name: str) -> Row:
+    def row(adapter, dtype, place, name):
         given = (number(place + k) for k in range(7))
         claimed, derived, error, tolerance, used, ulps, digits = given
         shape = () if name == "loss" else (0, 0)
@@ -160,9 +121,7 @@ def results_of(numbers: list[float], verdict: Verdict) -> Results:
     numbers=st.lists(NUMBERS, min_size=1, max_size=9),
     verdict=st.sampled_from((Verdict.AGREES, Verdict.DIFFERS, Verdict.UNDECIDED)),
 )
-def test_any_numbers_go_through_every_picture_table_and_writer(
-    numbers: list[float], verdict: Verdict
-) -> None:
+def test_any_numbers_go_through_every_picture_table_and_writer(numbers, verdict):
     results = results_of(numbers, verdict)
     selection = Selection((DOCUMENT,), find_adapters(["numpy"]))
     report = put_together(results, selection, environment.describe("a command"))

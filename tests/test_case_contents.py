@@ -100,34 +100,35 @@ def test_classes_are_one_hot_rows(y, loss, dtype):
     assert problem.y.tolist() == [[0, 1], [1, 0]]
 
 
-@pytest.mark.parametrize(
-    ("loss", "numbers"),
-    [
-        ("softmax_cross_entropy, reduction: mean, label_smoothing: 0.1", {"label_smoothing": 0.1}),
-        ("softmax_cross_entropy, reduction: sum", {"label_smoothing": 0.0}),
-        ("softmax_cross_entropy, reduction: sum, label_smoothing: 1e-50", {"label_smoothing": 0.0}),
-        ("smooth_l1, reduction: mean, beta: 0x1.8p-1", {"beta": 0.75}),
-        ("mean_squared_error", {}),
-    ],
-)
-def test_numbers_of_a_loss_are_rounded_to_the_format(loss, numbers):
-    rounded = tuple((name, float(np.float32(number))) for name, number in numbers.items())
-    assert load(GOOD.replace(LOSS, f"{{name: {loss}}}")).problem("float32").loss_numbers == rounded
+LOSS_NUMBERS = {
+    "softmax_cross_entropy, reduction: mean, label_smoothing: 0.1": {
+        "label_smoothing": float(np.float32(0.1))
+    },
+    "softmax_cross_entropy, reduction: sum": {"label_smoothing": 0.0},
+    "softmax_cross_entropy, reduction: sum, label_smoothing: 1e-50": {"label_smoothing": 0.0},
+    "smooth_l1, reduction: mean, beta: 0x1.8p-1": {"beta": 0.75},
+    "mean_squared_error": {},
+}
 
 
-@pytest.mark.parametrize(
-    ("stated", "kind", "quantity", "step", "description"),
-    [
-        ("differs: a1, because: why, see: 'jax #4428', step: 2", "differs", "a1", 2, "why (jax #4428)"),
-        ("errs: dL/dW1, because: why", "errs", "dL/dW1", 1, "why"),
-        ("undecided: loss, because: why, dtypes: [float32]", "undecided", "loss", 1, "why"),
-        ("no_equivalent: it has none", "no_equivalent", "", 1, "it has none"),
-    ],
-)
-def test_an_expectation(stated, kind, quantity, step, description):
+def test_numbers_of_a_loss_are_rounded_to_the_format():
+    for loss, numbers in LOSS_NUMBERS.items():
+        problem = load(GOOD.replace(LOSS, f"{{name: {loss}}}")).problem("float32")
+        assert dict(problem.loss_numbers) == numbers
+
+
+EXPECTED = {
+    "differs: a1, because: why, see: 'jax #4428', step: 2": ("differs", "a1", 2, "why (jax #4428)"),
+    "errs: dL/dW1, because: why": ("errs", "dL/dW1", 1, "why"),
+    "undecided: loss, because: why, dtypes: [float32]": ("undecided", "loss", 1, "why"),
+    "no_equivalent: it has none": ("no_equivalent", "", 1, "it has none"),
+}
+
+
+@pytest.mark.parametrize("stated", EXPECTED)
+def test_an_expectation(stated):
     case = load(f"{TWO_LAYERS}expect: {{'mine.module:f': {{{stated}}}}}\n")
-    expected = case.expectation("mine.module:f", "float32")
-    assert (expected.kind, expected.quantity, expected.step) == (kind, quantity, step)
-    assert expected.description == description
+    one = case.expectation("mine.module:f", "float32")
+    assert (one.kind, one.quantity, one.step, one.description) == EXPECTED[stated]
     assert case.expectation("torch", "float32") is None
     assert (case.expectation("mine.module:f", "float64") is None) == ("dtypes" in stated)

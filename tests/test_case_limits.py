@@ -5,7 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 from hostile_files import CHEAP, COSTLY
 
 # Of the costly ones those that are read without --slow; and one with less memory than any file needs.
@@ -13,9 +12,7 @@ SOME = ("numbers at infinity", "unknown keys", "layers of misspelt keys", "print
 TOO_LITTLE = "formats that are none@1000000"
 
 
-def test_a_hostile_file_is_read_or_refused_and_one_that_takes_too_much_is_ended(
-    pytestconfig: pytest.Config,
-) -> None:
+def test_a_hostile_file_is_read_or_refused_and_one_that_takes_too_much_is_ended(pytestconfig):
     """Each is ended at 20 s or 500 MB, far more than any of them needs."""
     names = [TOO_LITTLE, *(COSTLY if pytestconfig.getoption("--slow") else SOME), *CHEAP]
     read = [sys.executable, Path(__file__).with_name("hostile_files.py"), *names]

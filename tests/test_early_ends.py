@@ -17,7 +17,6 @@ from adapters import Adapter, Choice, Program
 from adapters.registry import load_adapter
 from cases import load_case
 from reference import Finding, Subject, Verdict, training_steps
-from reports.build import main
 from reports.environment import Selection
 from reports.runs import parallel
 from reports.runs.parallel import apart, begins_again, describe, with_ended
@@ -216,18 +215,18 @@ def test_what_runs_is_noted_while_it_runs_and_no_longer(tmp_path, monkeypatch):
 ON = Activity("jax", "plain", "nets/tanh", "float32")
 
 
-@pytest.mark.parametrize(
-    ("ended", "words"),
-    [
-        (EarlyEnd(0, ON), "jax plain ended the process with exit code 0 on nets/tanh in float32."),
-        (EarlyEnd(-11, Activity("mine:f")), "mine:f ended the process by SIGSEGV while it was loaded."),
-        (EarlyEnd(-9, None), "Something ended the process by SIGKILL while no program ran."),
-    ],
-)
-def test_an_early_end_is_described_in_one_line(ended, words):
-    assert describe(ended) == words
-    isolated = ", with it in a process of its own" if ended.activity else ""
-    assert begins_again(ended, "The build") == f"{words} The build begins again{isolated}."
+DESCRIBED = [
+    (EarlyEnd(0, ON), "jax plain ended the process with exit code 0 on nets/tanh in float32."),
+    (EarlyEnd(-11, Activity("mine:f")), "mine:f ended the process by SIGSEGV while it was loaded."),
+    (EarlyEnd(-9, None), "Something ended the process by SIGKILL while no program ran."),
+]
+
+
+def test_an_early_end_is_described_in_one_line():
+    for ended, words in DESCRIBED:
+        assert describe(ended) == words
+        isolated = ", with it in a process of its own" if ended.activity else ""
+        assert begins_again(ended, "The build") == f"{words} The build begins again{isolated}."
 
 
 def test_what_was_at_work_is_isolated_and_all_that_is_not_built_in():
@@ -355,10 +354,3 @@ def test_where_there_is_little_to_do_no_process_is_begun(workers, enough, ending
     monkeypatch.setattr(parallel, "ENOUGH", enough)
     run_all(Choice(("ending:train",)), workers)
     assert set((ending / "pids").read_text().split()) == {str(os.getpid())}
-
-
-def test_a_number_of_processes_is_positive(capsys):
-    with pytest.raises(SystemExit) as left:
-        main(["--workers", "0"])
-    assert left.value.code == 2
-    assert "--workers: '0' is not a positive number" in capsys.readouterr().err

@@ -98,17 +98,6 @@ def unexpected(rows):
     return first.sentence
 
 
-def test_a_difference_as_expected():
-    rows = judged(expecting(DL_DA1), forgets_a_factor)
-    expected = [row for row in rows if row.expected]
-    assert {(row.finding.step, row.finding.quantity) for row in expected} == {
-        (step, "dL/da1") for step in (1, 2, 3)
-    }
-    assert {row.finding.verdict for row in expected} == {Verdict.DIFFERS}
-    assert {row.explanation for row in expected} == {"Expected by its case: it forgets W2 (fake #7)."}
-    assert all(row.passes for row in rows)
-
-
 def test_a_difference_that_one_of_two_programs_hides():
     rows = judged(expecting(DL_DA1), HIDDEN, forgets_a_factor)
     first = {row.subject.program: row.finding.quantity for row in reversed(rows) if row.expected}

@@ -8,14 +8,13 @@ import shlex
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable
 from itertools import pairwise
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 import documents
 import pytest
 import yaml
-from documents import ANY, BUILD, ROOT, Block, blocks, is_shown
+from documents import ANY, BUILD, ROOT, blocks, is_shown
 
 from adapters.registry import ENTRY_POINT_GROUP, default_names
 from cases import SHIPPED, load_cases
@@ -36,10 +35,14 @@ PINNED = dict(re.findall(r"^([\w.-]+)==(\S+)$", (ROOT / CONSTRAINTS).read_text("
 PROGRAMS = {"reports.build": build, "reports.diff": diff, "reports.sweep": sweep, "reports.vectors": vectors}
 
 # What each block is, by which the test that holds it true finds it.
-KINDS: dict[str, Callable[[Block], bool]] = {
+KINDS = {
     "the whole build": lambda one: one.language == "console" and f"$ {BUILD}\n" in one.text,
     "commands": lambda one: one.language == "console" and f"$ {BUILD}\n" not in one.text,
-    "a reader's file": lambda one: one.language in {"python", "yaml"} and _is_a_readers(one),
+    "a reader's file": lambda one: (
+        one.file[:1] not in ("", ".")
+        and not (ROOT / one.file).exists()
+        and one.language in {"python", "yaml"}
+    ),
     "a part of a file": lambda one: one.language == "yaml" and (ROOT / one.file).is_file() and one.file != "",
     "python's prompt": lambda one: one.language == "pycon",
     "installation": lambda one: one.language == "sh" and one.text.startswith("python3.11 -m venv "),
@@ -49,7 +52,7 @@ KINDS: dict[str, Callable[[Block], bool]] = {
     "a flow chart": lambda one: one.language == "mermaid",
     "a paper": lambda one: one.language == "latex",
     "a workflow": lambda one: one.file.startswith(".github/workflows/"),
-    "commands that take minutes": lambda one: one.language == "sh" and _is_of_this_environment(one),
+    "commands that take minutes": lambda one: re.fullmatch(r"(\.venv/bin/.*\n)+", one.text) is not None,
     "two releases": lambda one: one.language == "text" and one.text.startswith("Versions and platform:\n"),
     "two releases side by side": lambda one: one.language == "text" and one.text.startswith("$ python3.11 "),
     "a long sweep": lambda one: one.language == "text" and one.text.startswith("adapter "),
@@ -57,23 +60,15 @@ KINDS: dict[str, Callable[[Block], bool]] = {
 }
 
 
-def _is_a_readers(one: Block) -> bool:
-    return one.file != "" and not one.file.startswith(".") and not (ROOT / one.file).exists()
-
-
-def _is_of_this_environment(one: Block) -> bool:
-    return all(line.startswith(".venv/bin/") for line in one.text.splitlines())
-
-
-def kinds(block: Block) -> list[str]:
+def kinds(block):
     return [name for name, is_one in KINDS.items() if is_one(block)]
 
 
-def of(kind: str) -> list[Block]:
+def of(kind):
     return [block for block in BLOCKS if KINDS[kind](block)]
 
 
-def test_every_block_is_held_true_by_one_test() -> None:
+def test_every_block_is_held_true_by_one_test():
     assert len(BLOCKS) > 15
     assert [f"{block} is {kinds(block)}" for block in BLOCKS if len(kinds(block)) != 1] == []
     assert [kind for kind in KINDS if not of(kind)] == []
@@ -86,9 +81,7 @@ def test_every_block_is_held_true_by_one_test() -> None:
 @pytest.mark.parametrize(
     "document", [path for path in DOCUMENTS if any(b.document == path for b in of("commands"))]
 )
-def test_each_command_prints_what_is_shown(
-    document: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_each_command_prints_what_is_shown(document, tmp_path, monkeypatch, capsys):
     """A reader's files lie in a folder of their own, from where the commands are typed."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
@@ -108,7 +101,7 @@ def test_each_command_prints_what_is_shown(
                 assert is_shown(shown, output), f"{block} shows\n{shown}\nbut {command} prints\n{output}"
 
 
-def test_the_whole_build_is_of_these_cases_and_versions() -> None:
+def test_the_whole_build_is_of_these_cases_and_versions():
     """CI runs it, and sets BUILD_OUTPUT to the file with what it printed."""
     (block,) = of("the whole build")
     ((_, shown),) = block.commands
@@ -125,20 +118,20 @@ def test_the_whole_build_is_of_these_cases_and_versions() -> None:
             assert is_shown(shown, file.read())
 
 
-def test_python_prints_what_its_prompt_shows() -> None:
+def test_python_prints_what_its_prompt_shows():
     for block in of("python's prompt"):
         test = doctest.DocTestParser().get_doctest(block.text, {}, str(block), block.document, block.line)
         assert doctest.DocTestRunner().run(test).failed == 0
 
 
-def test_a_part_of_a_file_is_one() -> None:
+def test_a_part_of_a_file_is_one():
     for block in of("a part of a file"):
         whole = yaml.safe_load((ROOT / block.file).read_text(encoding="utf-8"))
         part = yaml.safe_load(block.text)
         assert part.items() <= whole.items(), block
 
 
-def test_two_commands_of_one_line_each_install_all() -> None:
+def test_two_commands_of_one_line_each_install_all():
     """CI runs them, word for word."""
     first, second = (block.text for block in of("installation"))
     assert first.count("\n") == second.count("\n") == 1
@@ -147,7 +140,7 @@ def test_two_commands_of_one_line_each_install_all() -> None:
     assert "^python3\\.11 -m venv " in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
 
 
-def test_the_lines_of_the_tape_are_those_of_the_code() -> None:
+def test_the_lines_of_the_tape_are_those_of_the_code():
     (block,) = of("the tape")
     equations = {line.name: line.equation for line in tape(worked_example())}
     pieces = [piece for piece in re.split(r"\n|\s{2,}", block.text.strip()) if piece != ANY]
@@ -158,15 +151,15 @@ def test_the_lines_of_the_tape_are_those_of_the_code() -> None:
         assert code.replace("sigmoid", "σ").replace(" ", "") == equation.replace(" ", ""), name
 
 
-def test_the_packages_are_as_they_are_described() -> None:
+def test_the_packages_are_as_they_are_described():
     (block,) = of("the architecture")
     listed = [line.split("/")[0] for line in block.text.splitlines()]
     assert listed == ["cases", "reference", "adapters", "reports", "tests"]
 
 
 def test_the_complete_adapter_is_offered_by_its_entry_point_and_agrees_wherever_it_can_train(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+    tmp_path, monkeypatch, capsys
+):
     (block,) = of("an entry point")
     entries = tomllib.loads(block.text)["project"]["entry-points"]
     assert set(entries) == {ENTRY_POINT_GROUP}
@@ -187,7 +180,7 @@ def test_the_complete_adapter_is_offered_by_its_entry_point_and_agrees_wherever_
         assert len(re.findall(rf"^ nets/\S+ +{dtype} +agrees", output, re.MULTILINE)) >= 15
 
 
-def test_the_flow_chart_leads_from_its_start_to_every_end() -> None:
+def test_the_flow_chart_leads_from_its_start_to_every_end():
     (block,) = of("a flow chart")
     first, *lines = block.text.splitlines()
     assert first == "flowchart TD"
@@ -205,14 +198,14 @@ def test_the_flow_chart_leads_from_its_start_to_every_end() -> None:
     assert questions == set(re.findall(r'(\w+)\{"[^"{}]+\?"\}', block.text))
 
 
-def test_the_paper_loads_what_its_tables_need() -> None:
+def test_the_paper_loads_what_its_tables_need():
     (block,) = of("a paper")
     needed = latex.HEAD.split(r"\usepackage{{")[1].split("}}")[0]
     assert rf"\usepackage{{{needed}}}" in block.text
     assert r"\input{tables}" in block.text
 
 
-def test_two_releases_are_compared_in_the_form_that_is_printed() -> None:
+def test_two_releases_are_compared_in_the_form_that_is_printed():
     """They are not both here, so what is tested is the headings, the newer release, and the last line."""
     (block,) = of("two releases")
     lines = set(map(tuple, cells_of(block.text)))
@@ -228,9 +221,7 @@ def test_two_releases_are_compared_in_the_form_that_is_printed() -> None:
 
 
 @pytest.mark.needs("jax")
-def test_two_releases_side_by_side_are_shown_as_this_one_alone_is(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_two_releases_side_by_side_are_shown_as_this_one_alone_is(tmp_path, capsys):
     """The other one is not here, so what is tested is all that stands in this one's own report."""
     (block,) = of("two releases side by side")
     (_, installed), (typed, shown) = block.commands
@@ -245,11 +236,11 @@ def test_two_releases_side_by_side_are_shown_as_this_one_alone_is(
     assert f"jax {PINNED['jax']}, {older}; " in shown
 
 
-def cells_of(text: str) -> list[list[str]]:
+def cells_of(text):
     return [re.split(r" {2,}", line.strip()) for line in text.splitlines()]
 
 
-def test_what_a_long_sweep_printed_has_its_form_and_adds_up() -> None:
+def test_what_a_long_sweep_printed_has_its_form_and_adds_up():
     """It takes minutes, so it is not run here: its columns, its cases and its last line are held."""
     (block,) = of("a long sweep")
     head, *lines = block.text.splitlines()
@@ -265,9 +256,7 @@ def test_what_a_long_sweep_printed_has_its_form_and_adds_up() -> None:
 
 
 @pytest.mark.needs("jax")
-def test_a_program_reads_results_with_nothing_but_python(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_program_reads_results_with_nothing_but_python(tmp_path, capsys):
     (block,) = of("a reader of results")
     chosen = "--select divergences/hardtanh-at-one --dtype float64 --adapter jax --format json --out".split()
     assert build.main([*chosen, str(tmp_path)]) == 0
@@ -278,7 +267,7 @@ def test_a_program_reads_results_with_nothing_but_python(
     assert "differs as expected at dL/dz1" in output
 
 
-def commands() -> list[str]:
+def commands():
     """Return what stands in running text, in workflows, in the flow chart, and what takes minutes."""
     listed = [command for text in DOCUMENTS.values() for command in documents.inline_commands(text)]
     listed += [line for block in of("commands that take minutes") for line in block.text.splitlines()]
@@ -289,7 +278,7 @@ def commands() -> list[str]:
 
 
 @pytest.mark.parametrize("command", dict.fromkeys(commands()))
-def test_each_command_in_running_text_can_be_typed(command: str, pytestconfig: pytest.Config) -> None:
+def test_each_command_in_running_text_can_be_typed(command, pytestconfig):
     """They take minutes, so they are not run here; what they do is tested elsewhere."""
     words = shlex.split(command)
     if words[:2] == [".venv/bin/python", "-m"]:
@@ -309,7 +298,7 @@ def test_each_command_in_running_text_can_be_typed(command: str, pytestconfig: p
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
-def test_headings_are_in_order_and_every_link_leads_somewhere(document: str) -> None:
+def test_headings_are_in_order_and_every_link_leads_somewhere(document):
     levels = [level for level, _ in documents.headings(DOCUMENTS[document])]
     assert (levels[0], levels.count(1)) == (1, 1)
     assert all(after <= before + 1 for before, after in pairwise(levels))
@@ -321,15 +310,10 @@ def test_headings_are_in_order_and_every_link_leads_somewhere(document: str) -> 
             assert anchor in documents.anchors(target.read_text(encoding="utf-8")), f"{document}: {link}"
 
 
-def test_the_readme_links_to_each_package_that_explains_itself() -> None:
+def test_the_readme_links_to_each_package_that_explains_itself():
     assert {f"{room}/README.md" for room in ("cases", "adapters", "reports")} <= set(
         documents.links(DOCUMENTS["README.md"])
     )
-
-
-def test_anchors_are_githubs() -> None:
-    text = "# A title: `x` & “y”\n\n## Say it\n\n```sh\n# no heading\n```\n\n## Say it\n"
-    assert documents.anchors(text) == {"a-title-x--y", "say-it", "say-it-1"}
 
 
 # What a document shows and a command prints, and whether it is that.
@@ -347,11 +331,11 @@ SHOWN = [
 ]
 
 
-def test_what_is_shown_is_compared_strictly_but_for_roundings() -> None:
+def test_what_is_shown_is_compared_strictly_but_for_roundings():
     assert [(shown, output, is_shown(shown, output)) for shown, output, _ in SHOWN] == SHOWN
 
 
 @pytest.mark.parametrize("module", ["cases", "reference", "reference.mistakes"])
-def test_the_examples_in_the_packages_own_words_are_true(module: str) -> None:
+def test_the_examples_in_the_packages_own_words_are_true(module):
     failed, tried = doctest.testmod(importlib.import_module(module))
     assert (failed, tried > 0) == (0, True)

@@ -5,8 +5,8 @@ import re
 import numpy as np
 import pytest
 from networks import ACTIVATIONS, LOSSES, network
-from rules import COSINE, STEP, every_rule, ruled
 from rules import OPTIMIZERS as RULES
+from rules import every_rule, ruled
 
 from cases import catalog, names
 from cases.catalog import DENSE, OPTIMIZERS, LayerKind
@@ -68,13 +68,6 @@ def test_the_states_of_an_optimizer_are_those_of_the_papers(name):
     }
     start = 0.1 if name == "adagrad" else 0.0
     assert all((array == start).all() for array in problem.optimizer_state.values())
-
-
-def test_the_rate_of_a_schedule_takes_the_place_of_the_first():
-    for schedule in (STEP, COSINE):
-        lines = {line.name: line for line in tape(ruled("adam", schedule=schedule))}
-        assert [name for name, line in lines.items() if "learning_rate" in line.inputs] == ["rate"]
-        assert "rate" in lines["W1_new"].inputs
 
 
 def test_every_rule_is_tested_and_every_formula_is_used():

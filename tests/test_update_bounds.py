@@ -29,53 +29,56 @@ def allows(bounded, exact, off):
     return is_inside
 
 
-def test_an_average_may_be_that_of_a_difference_and_no_more():
-    """¾ · 1 + ¼ · (−3) = 0 is off by 2¼ u; 1 + ¼(−3 − 1) by 3 roundings of 1, −3 + ¾(1 + 3) by 2 of 3."""
-    average = MOVING_AVERAGE(*known(0.75, [1.0], [-3.0]))
-    plain = (0.75 + 2 * 0.75) * U
-    for difference in (3 * U, 2 * 3 * U):
-        assert plain < 0.99 * difference
-        assert allows(average, 0.0, 0.99 * difference)
-    assert not allows(average, 0.0, 4 * plain)
-
-
-def test_a_decoupled_decay_may_come_first_and_no_more():
-    """w = d = 1, η = ½, λ = ¼. η(d + λw): λw, its sum, its product and the difference from w. PyTorch has
-    (1 − ηλ)w − ηd: ηλ, 1 − ηλ, its product, ηd, and the difference."""
-    w_new = DESCEND_DECAYED(*known([1.0], [1.0], 0.5, 0.25))
-    plain = (0.5 * (0.25 + 1.25) + 0.625 + 0.375) * U
-    first = (0.125 + 0.875 + 0.875 + 0.5 + 0.375) * U
-    assert 0.99 * first > plain
-    assert allows(w_new, 0.375, 0.99 * first)
-    assert not allows(w_new, 0.375, 4 * plain)
-
-
-def test_a_norm_may_be_that_of_norms_and_no_more():
-    """Of one number: a square and a root by its reciprocal, 2½ roundings; and both once more."""
-    norm = NORM(*known([[4.0]]))
-    of_norms = ((2.5 * 2 + 1) / 2 + 2) * 4 * U
-    plain = 2.5 * 4 * U
-    assert allows(norm, 4.0, 0.99 * of_norms)
-    assert not allows(norm, 4.0, 5 * plain)
-
-
-@pytest.mark.parametrize("t", [1, 10, 1000])
-def test_a_correction_may_be_taken_in_the_format_itself(t):
-    """β is rounded, which counts t times in βᵗ; a power is 5 ulps off; and the difference is rounded."""
-    with mpmath.workdps(40):
-        power = float(mpmath.mpf(0.99) ** t)
-        exact = float(1 - mpmath.mpf(0.99) ** t)
-    correction = CORRECTION(*known(0.99, float(t)))
-    inside, allowed = (10 + t) * power + exact, (10 + t) * power + 2 * exact
-    assert allows(correction, exact, 0.99 * inside * U)
-    assert not allows(correction, exact, 2 * allowed * U)
-
-
 def cosine_at(step, eta, over, final):
     """The schedule's rate in 40 digits, which stays at its last."""
     with mpmath.workdps(40):
         done = mpmath.mpf(min(step - 1, over)) / over
         return mpmath.mpf(eta) * (final + (1 - mpmath.mpf(final)) * (1 + mpmath.cos(mpmath.pi * done)) / 2)
+
+
+FALLEN = 0.5 * 0.75**5
+# What is computed, its exact value, by how many u a form in use is off, and by how many nothing may be.
+BOTH_SIDES = {
+    # ¾ · 1 + ¼ · (−3) = 0 is off by 2¼ u; 1 + ¼(−3 − 1) by 3 roundings of 1, −3 + ¾(1 + 3) by 2 of 3
+    "an average of a difference": (MOVING_AVERAGE, (0.75, [1.0], [-3.0]), 0.0, 2 * 3, 4 * (0.75 + 2 * 0.75)),
+    # w = d = 1, η = ½, λ = ¼. η(d + λw): λw, its sum, its product and the difference from w; PyTorch has
+    # (1 − ηλ)w − ηd: ηλ, 1 − ηλ, its product, ηd, and the difference
+    "a decoupled decay that comes first": (
+        DESCEND_DECAYED,
+        ([1.0], [1.0], 0.5, 0.25),
+        0.375,
+        0.125 + 0.875 + 0.875 + 0.5 + 0.375,
+        4 * (0.5 * (0.25 + 1.25) + 0.625 + 0.375),
+    ),
+    # of one number: a square and a root by its reciprocal, 2½ roundings; and both once more
+    "a norm of norms": (NORM, ([[4.0]],), 4.0, ((2.5 * 2 + 1) / 2 + 2) * 4, 5 * 2.5 * 4),
+    "a cosine": (COSINE, (0.5, 4.0, 10.0, 0.25), float(cosine_at(4, 0.5, 10, 0.25)), 16 * 0.5, 24 * 0.5),
+    # step 11 is after the fifth fall: 5 products, or a power that is 5 ulps off and a product
+    "a rate by steps": (BY_STEPS, (0.5, 11.0, 2.0, 0.75), FALLEN, (5 + 10 + 1) * FALLEN, 1.5 * 17 * FALLEN),
+}
+# β is rounded, which counts t times in βᵗ; a power is 5 ulps off; and the difference is rounded.
+for t in (1, 10, 1000):
+    with mpmath.workdps(40):
+        power, exact = float(mpmath.mpf(0.99) ** t), float(1 - mpmath.mpf(0.99) ** t)
+    inside, allowed = (10 + t) * power + exact, (10 + t) * power + 2 * exact
+    BOTH_SIDES[f"a correction of step {t}"] = (CORRECTION, (0.99, float(t)), exact, inside, 2 * allowed)
+
+
+@pytest.mark.parametrize(
+    ("formula", "given", "exact", "inside", "outside"), BOTH_SIDES.values(), ids=BOTH_SIDES
+)
+def test_a_form_in_use_is_inside_and_no_more(formula, given, exact, inside, outside):
+    bounded = formula(*known(*given))
+    assert allows(bounded, exact, 0.99 * inside * U)
+    assert not allows(bounded, exact, outside * U)
+
+
+def test_a_rate_by_steps_is_exact_in_balls_and_in_plain_numbers():
+    inputs = 0.5, 11.0, 2.0, 0.75
+    with precision():
+        high, _, radius = BY_STEPS(*map(Ball.exact, inputs)).split()
+    assert (high, radius) == (FALLEN, 0)
+    assert BY_STEPS.plain(*map(np.asarray, inputs)) == FALLEN
 
 
 @pytest.mark.needs("torch")
@@ -98,13 +101,6 @@ def test_pytorchs_cosine_recurrence_is_inside():
     assert attained > 2 * 16
 
 
-def test_a_cosine_in_float32_may_be_off_by_sixteen_roundings():
-    derived = COSINE(*known(0.5, 4.0, 10.0, 0.25))
-    exact = float(cosine_at(4, 0.5, 10, 0.25))
-    assert allows(derived, exact, 15.9 * 0.5 * U)
-    assert not allows(derived, exact, 1.5 * 16 * 0.5 * U)
-
-
 @pytest.mark.parametrize("step", [1, 4, 10, 11, 12, 19, 21, 1000])
 def test_the_cosine_stays_at_its_last_rate(step):
     exact = cosine_at(step, 0.5, 10, 0.25)
@@ -116,18 +112,6 @@ def test_the_cosine_stays_at_its_last_rate(step):
     plain = COSINE.plain(np.asarray(0.5), np.asarray(float(step)), 10.0, 0.25)
     assert plain == pytest.approx(float(exact), rel=1e-14)
     assert COSINE(*known(0.5, float(step), 10.0, 0.25)).value == pytest.approx(float(exact), rel=1e-14)
-
-
-def test_a_rate_by_steps_may_be_products_or_a_power():
-    """Step 11 is after the fifth fall: 5 products, or a power that is 5 ulps off and a product."""
-    inputs = 0.5, 11.0, 2.0, 0.75
-    derived, exact = BY_STEPS(*known(*inputs)), 0.5 * 0.75**5
-    assert allows(derived, exact, 0.99 * (5 + 10 + 1) * exact * U)
-    assert not allows(derived, exact, 1.5 * (5 + 12) * exact * U)
-    with precision():
-        high, _, radius = BY_STEPS(*map(Ball.exact, inputs)).split()
-    assert (high, radius) == (exact, 0)
-    assert BY_STEPS.plain(*map(np.asarray, inputs)) == exact
 
 
 def test_each_case_of_a_stack_is_clipped_by_its_own_norm():

@@ -208,13 +208,6 @@ def test_no_form_is_outside_its_bound_where_the_rate_changes(schedule, dtype):
             assert bool(differ) == (run.keeps_the_rate), f"{way}: {used}"
 
 
-def test_what_is_not_trained_stays_as_it_is_in_every_form():
-    for name in ("sgd-decay", "momentum-decay", "adamw"):
-        problem = drawn(name, "float32", 1, 5, not_trained=frozenset({"W1", "b1"}))
-        for way, run in every_way(name, 2):
-            assert not largest(problem, run)[1], way
-
-
 def test_a_decay_taken_off_the_updated_parameter_is_another_algorithm():
     """(1 − ηλ)(w − ηg): every form of decay is so near to it that only the bound tells them apart."""
 
