@@ -209,10 +209,7 @@ OF_A_RUN = {
     "reports.runs.activation_errors.measure": ("activations", "the activations' errors"),
     "reports.runs.runner.explain_step": ("", f"the diagnosis of {WRONG}"),
     "reports.runs.runner.inherited": ("", f"the diagnosis of {WRONG}"),
-    "reports.runs.expectations.explain_published": (
-        "",
-        "the diagnosis of the printed numbers of worked/doc",
-    ),
+    "reports.runs.expectations.explain_published": ("", "the diagnosis of the printed numbers of worked/doc"),
     "reference.diagnosis.candidates.mistaken_tapes": ("", "the search for known mistakes"),
     "reference.diagnosis.candidates._derived": ("", "the mistake weight-factor-missing"),
 }
