@@ -20,19 +20,19 @@ LEAST = {
 }
 
 
-def test_the_ratio_is_the_one_that_is_defined() -> None:
+def test_the_ratio_is_the_one_that_is_defined():
     assert contrast("#000000", "#ffffff") == pytest.approx(21)
     assert contrast("#777777", "#ffffff") == pytest.approx(4.48, abs=0.005)  # known to fail, by a little
     assert contrast("#a4161a", "#a4161a") == 1
 
 
 @pytest.mark.parametrize("colours", [LIGHT, DARK], ids=["light", "dark"])
-def test_words_can_be_read_and_marks_are_seen(colours: dict[str, str]) -> None:
+def test_words_can_be_read_and_marks_are_seen(colours):
     ratios = {pair: contrast(colours[pair[0]], colours[pair[1]]) for pair in LEAST}
     assert [pair for pair, ratio in ratios.items() if ratio < LEAST[pair]] == []
 
 
-def test_both_schemes_have_the_same_colours_and_none_stands_outside_them() -> None:
+def test_both_schemes_have_the_same_colours_and_none_stands_outside_them():
     assert set(LIGHT) == set(DARK)
     outside = re.sub(r":root \{.*?\}", "", STYLE, flags=re.DOTALL)
     assert not re.search(r"#[0-9a-fA-F]{3,8}\b|\brgba?\(|\bhsla?\(", outside)

@@ -259,23 +259,6 @@ def test_options_narrow_what_is_run(folder):
         asked_for((), (), ("float8",))
 
 
-@pytest.mark.usefixtures("implementations")
-def test_a_failure_begins_with_what_is_wrong(folder):
-    """`test_runs.py` has the verdict on each damage."""
-    begins = {
-        "nan": "loss is nan, but follows from",
-        "wrong_shape": "dL/db1 has shape (1, 3), expected (3,)",
-        "raises": "programs:raises raised ValueError: no such luck at programs.py",
-        "not_a_function": "error: is of type int, expected an Adapter or a function",
-    }
-    for name, text in begins.items():
-        failure = failure_of(case_of(folder), f"programs:{name}", "float32")
-        assert failure is not None
-        assert not failure.not_run
-        assert failure.text.startswith(text)
-    assert failure_of(case_of(folder), "programs:honest", "float32") is None
-
-
 def test_a_command_is_quoted_for_a_shell():
     quoted = command("tests/x.py::t[a b-é]", ["my cases"], "m:f")
     assert quoted == "python -m pytest 'tests/x.py::t[a b-é]' '--cases=my cases' --adapter m:f"

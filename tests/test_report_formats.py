@@ -1,7 +1,5 @@
 """`--format`: which files a build leaves, all of one run; and what one more table takes."""
 
-from pathlib import Path
-
 import pandas as pd
 import pytest
 import reported
@@ -19,7 +17,7 @@ from reports.writers.report_files import WRITERS
 EVERY = {"results.csv", "results.json", "drift.csv", "summary.md", "index.html", "badge.svg", "tables.tex"}
 
 
-def test_every_file_is_of_a_format_and_every_format_has_a_file() -> None:
+def test_every_file_is_of_a_format_and_every_format_has_a_file():
     assert set(WRITERS) >= EVERY
     assert set(chosen(WRITERS, tuple(FORMATS))) == set(WRITERS)
     assert all(chosen(WRITERS, [name]) for name in FORMATS)
@@ -28,12 +26,12 @@ def test_every_file_is_of_a_format_and_every_format_has_a_file() -> None:
 
 
 def test_a_build_leaves_files_of_what_was_asked_for_and_none_of_an_earlier_run(
-    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+    folder, tmp_path, capsys, monkeypatch
+):
     out, step = tmp_path / "out", tmp_path / "step.md"
     chosen = ["--cases", str(folder), "--select", "mine/", "--adapter", "numpy", "--dtype", "float64"]
 
-    def build(*formats: str) -> set[str]:
+    def build(*formats):
         assert main([*chosen, "--out", str(out), *(f"--format={name}" for name in formats)]) == 0
         return {path.name for path in out.iterdir() if not path.name.startswith(".")}
 
@@ -52,7 +50,7 @@ def test_a_build_leaves_files_of_what_was_asked_for_and_none_of_an_earlier_run(
 
 
 @pytest.mark.usefixtures("without_pictures")
-def test_a_table_added_to_the_list_is_in_every_file(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_table_added_to_the_list_is_in_every_file(monkeypatch):
     case = load_case("worked/document")
     row = reported.row(case.name, "torch", Verdict.DIFFERS)
     frame = pd.DataFrame({"case": [case.name], "adapter": [Cell.of([row])]})
