@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from browser import browser
+from conftest import TWO_LAYERS
 
 from adapters import find_adapters
 from cases import load_cases
@@ -17,15 +18,7 @@ pytestmark = [pytest.mark.usefixtures("implementations"), pytest.mark.xdist_grou
 
 ADAPTERS = ("numpy", "programs:honest", "programs:nan", "programs:raises")
 SELECTIONS = {"agrees": ADAPTERS[:2], "fails": ADAPTERS}
-LONG = """
-about: Long enough for pictures of its loss and its drift.
-layers: [{W: [[0.4]], b: [0.1], activation: tanh}]
-x: [[0.5]]
-y: [[0.8]]
-loss: {name: half_squared_error, reduction: sum}
-optimizer: {name: sgd, learning_rate: 0.1}
-steps: 20
-"""
+LONG = TWO_LAYERS.replace("steps: 3", "steps: 20")  # for pictures of its loss and its drift
 PICTURES = ["heat-map", "histogram-float64", "activations", "losses", "drift"]
 CHECKS = ["overflowing", "faint", "brokenLinks", "idsThatAreThereTwice", "nameless"]
 SIZES = [(390, False), (390, True), (1440, False), (1440, True)]

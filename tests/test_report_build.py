@@ -44,15 +44,6 @@ def contents(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir() if not path.name.startswith(".")}
 
 
-def results(out):
-    with (out / "results.csv").open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def number(value):
-    return math.nan if value is None or value == "" else float(value)
-
-
 @pytest.mark.usefixtures("drawn")
 def test_all_agree(build, tmp_path, capsys):
     assert build(adapters=("numpy", "programs:honest")) == 0
@@ -86,10 +77,11 @@ def test_csv_and_json_hold_the_same_numbers_to_the_last_bit(build, tmp_path):
     build(adapters=("programs:honest", "programs:nan", "programs:raises"))
     frame = csv_json.results(results_file.read(tmp_path / "out").results.rows)
     rows = [dict(zip(COLUMNS, row, strict=True)) for row in frame.itertuples(index=False, name=None)]
-    for written, row in zip(results(tmp_path / "out"), rows, strict=True):
+    text = (tmp_path / "out" / "results.csv").read_text(encoding="utf-8")
+    for written, row in zip(csv.DictReader(text.splitlines()), rows, strict=True):
         for name in ("used", "error", "tolerance", "digits", "ulps", "claimed", "derived", "max_abs_diff"):
-            assert repr(number(written[name])) == repr(number(row[name])), name
-            assert (written[name] == "") == (row[name] is None)
+            number = float(written[name]) if written[name] else None
+            assert repr(number) == repr(row[name] if row[name] is None else float(row[name])), name
     nan = [row for row in rows if row["adapter"] == "programs:nan" and row["quantity"] == "loss"]
     assert nan
     assert all(math.isnan(row["claimed"]) for row in nan)
@@ -193,15 +185,7 @@ def test_bad_usage(arguments, message, capsys, tmp_path, folder):
     assert "float8" in capsys.readouterr().err
 
 
-def test_a_report_that_cannot_be_written(build, tmp_path, monkeypatch, capsys):
-    def refuse(texts, folder, **_):
-        raise PermissionError(13, "Permission denied", str(folder))
-
-    with monkeypatch.context() as patch:
-        patch.setattr(report_files, "publish", refuse)
-        assert build() == 2
-        assert capsys.readouterr().err.endswith("out: Permission denied\n")
-    (tmp_path / "out").rmdir()
+def test_a_report_that_cannot_be_written(build, tmp_path, capsys):
     (tmp_path / "out").write_text("a file, and no folder", encoding="utf-8")
     assert build() == 2
     assert "the report cannot be written to" in capsys.readouterr().err
