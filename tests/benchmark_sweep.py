@@ -2,16 +2,11 @@
 
 `pytest tests/benchmark_sweep.py` measures; nothing here is asserted. The figure to look at is the mean over
 the cases of a round, which `extra_info` has in milliseconds, with the cost of each parameter in microseconds.
-Beside it stands what it takes Hypothesis to draw a network of the same kind, with no implementation and no
-judge.
 """
 
 from itertools import pairwise
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 
 from adapters import find_adapters
 from reports.sweep.engine import run_task
@@ -39,18 +34,3 @@ def test_a_case_of_a_sweep(benchmark, widths, adapter):
         "ms a case": round(1e3 * each, 4),
         "µs a parameter": round(1e6 * each / parameters, 4),
     }
-
-
-def test_hypothesis_draws_a_network(benchmark):
-    """The peer that generates cases one by one: 100 networks of 8-8-8 with a batch of 4."""
-    shapes = [(8, 8), (8,), (8, 8), (8,), (4, 8), (4, 8)]
-    numbers = st.floats(-3, 3, width=32)
-
-    @settings(max_examples=100, phases=[Phase.generate], database=None, deadline=None,
-              suppress_health_check=list(HealthCheck))  # fmt: skip
-    @given(st.tuples(*(arrays("float32", shape, elements=numbers) for shape in shapes)))
-    def draw(_):
-        pass
-
-    benchmark.pedantic(draw, rounds=2)
-    benchmark.extra_info |= {"cases": 100, "ms a case": round(10 * benchmark.stats.stats.mean, 4)}

@@ -13,7 +13,6 @@ import select
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -38,7 +37,7 @@ CHECKS = (Path(__file__).parent / "page_checks.js").read_text(encoding="utf-8")
 class Browser:
     """One tab."""
 
-    def __init__(self, reading: int, writing: int) -> None:
+    def __init__(self, reading, writing):
         self._reading, self._writing = reading, writing
         self._rest, self._count, self._session = b"", 0, None
         self.events: list[dict[str, Any]] = []
@@ -48,7 +47,7 @@ class Browser:
         for domain in ("Page", "Network", "Runtime", "Log"):
             self.send(f"{domain}.enable")
 
-    def send(self, method: str, **params: object) -> dict[str, Any]:
+    def send(self, method, **params):
         """Send a command, and return its result."""
         self._count += 1
         session = {"sessionId": self._session} if self._session else {}
@@ -61,37 +60,37 @@ class Browser:
                 return answer["result"]
             self.events.append(answer)
 
-    def open(self, path: Path) -> None:
+    def open(self, path):
         """Open a file, and wait until it is loaded."""
         self.events.clear()
         self.send("Page.navigate", url=path.resolve().as_uri())
         while not any(event.get("method") == "Page.loadEventFired" for event in self.events):
             self.events.append(self._next())
 
-    def resize(self, width: int, height: int = 900, *, dark: bool = False) -> None:
+    def resize(self, width, height=900, *, dark=False):
         """Set the size of the window, and the colours that its reader prefers."""
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
         self.send("Emulation.setDeviceMetricsOverride", **size)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.send("Emulation.setEmulatedMedia", media="screen", features=[scheme])
 
-    def ask(self, expression: str) -> Any:
+    def ask(self, expression):
         """Evaluate JavaScript on the page, as its own scripts are forbidden and this one is not."""
         whole = f"(() => {{ {CHECKS}; return {expression} }})()"
         done = self.send("Runtime.evaluate", expression=whole, returnByValue=True)
         assert "exceptionDetails" not in done, done["exceptionDetails"]
         return done["result"].get("value")
 
-    def happened(self, *methods: str) -> list[dict[str, Any]]:
+    def happened(self, *methods):
         """Return the events of these kinds since the page was opened."""
         return [event["params"] for event in self.events if event.get("method") in methods]
 
-    def requests(self) -> list[str]:
+    def requests(self):
         """Return the addresses that were asked for since the page was opened, its own first."""
         sent = self.happened("Network.requestWillBeSent")
         return [url for one in sent if not (url := one["request"]["url"]).startswith("data:")]
 
-    def _next(self) -> dict[str, Any]:
+    def _next(self):
         end = time.monotonic() + TIMEOUT
         while b"\0" not in self._rest:
             ready, _, _ = select.select([self._reading], [], [], max(0, end - time.monotonic()))
@@ -103,7 +102,7 @@ class Browser:
 
 
 @contextmanager
-def browser(profile: Path) -> Iterator[Browser]:
+def browser(profile):
     """Start a Chromium with an empty profile, give its one tab, and end it."""
     program = next(filter(None, map(shutil.which, NAMES)), None)
     if program is None:

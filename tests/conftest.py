@@ -1,7 +1,6 @@
 """What the tests of the reports share: a folder with one case, and implementations wrong in one way each."""
 
 import sys
-from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,7 +9,6 @@ import pytest
 from hypothesis import settings
 
 from reference import parts
-from reference.parts import FailedPart
 
 COLLECTED = parts.collected
 
@@ -106,7 +104,7 @@ not_a_function = 3
 '''
 
 
-def pytest_configure(config: pytest.Config) -> None:
+def pytest_configure(config):
     """Set how many damaged files the reader of cases is given; no test fails because a machine is slow."""
     settings.register_profile("unhurried", settings(), deadline=None)
     settings.load_profile("unhurried")
@@ -115,13 +113,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @contextmanager
-def nobody_collects() -> Iterator[list[FailedPart]]:
+def nobody_collects():
     """Collect nothing, so that a part that fails raises."""
     yield []
 
 
 @pytest.fixture(autouse=True, scope="session")
-def failing_parts_raise() -> Iterator[None]:
+def failing_parts_raise():
     """Let a part of a report that fails fail the test, but where a test asks that `parts_may_fail`."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(parts, "collected", nobody_collects)
@@ -129,7 +127,7 @@ def failing_parts_raise() -> Iterator[None]:
 
 
 @pytest.fixture
-def parts_may_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+def parts_may_fail(monkeypatch):
     """Collect the parts that fail, as a build does."""
     monkeypatch.setattr(parts, "collected", COLLECTED)
 
@@ -137,7 +135,7 @@ def parts_may_fail(monkeypatch: pytest.MonkeyPatch) -> None:
 FRAMEWORKS = ("torch", "jax", "optax")
 
 
-def pytest_runtest_setup(item: pytest.Item) -> None:
+def pytest_runtest_setup(item):
     """Skip what needs a framework that is not installed: it is marked so, or has its name as an argument.
 
     The parity tests tell of that themselves, and fail where the framework was asked for.
@@ -152,7 +150,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 @pytest.fixture(scope="session")
-def implementations(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def implementations(tmp_path_factory):
     """Give the folder of an importable module `programs`, to be named as `--adapter programs:honest`."""
     folder: Path = tmp_path_factory.mktemp("implementations")
     (folder / "programs.py").write_text(IMPLEMENTATIONS, encoding="utf-8")
@@ -162,7 +160,7 @@ def implementations(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(tmp_path):
     """Give a folder with one case, `mine/two-layers`."""
     (tmp_path / "cases" / "mine").mkdir(parents=True)
     (tmp_path / "cases" / "mine" / "two-layers.yaml").write_text(TWO_LAYERS, encoding="utf-8")
@@ -170,19 +168,19 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def without_pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def without_pictures(request, monkeypatch):
     """Draw no pictures, which take most of a small build, but where a test asks to have them `drawn`."""
     if "drawn" not in request.fixturenames:
         monkeypatch.setattr("reports.plots.pictures", lambda _: ())
 
 
 @pytest.fixture
-def drawn() -> None:
+def drawn():
     """Draw pictures all the same."""
 
 
 @pytest.fixture(autouse=True, scope="session")
-def workflows_page_is_left_alone() -> Iterator[None]:
+def workflows_page_is_left_alone():
     """Let no build of a test append to the page of a workflow that runs the tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("GITHUB_STEP_SUMMARY", raising=False)
@@ -190,7 +188,7 @@ def workflows_page_is_left_alone() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True, scope="module")
-def programs_are_let_go() -> Iterator[None]:
+def programs_are_let_go():
     """Forget what JAX has compiled after each file: thousands of programs exhaust a process's memory maps."""
     yield
     if "adapters.jax_grad" in sys.modules:

@@ -17,11 +17,11 @@ SVG = "{http://www.w3.org/2000/svg}"
 AGREES, DIFFERS, ERROR = Verdict.AGREES, Verdict.DIFFERS, Verdict.ERROR
 
 
-def rows(*verdicts: Verdict) -> list[object]:
+def rows(*verdicts):
     return [row(f"mine/{number}", "torch", verdict) for number, verdict in enumerate(verdicts)]
 
 
-def not_run(name: str = "jax") -> object:
+def not_run(name="jax"):
     return row("mine/0", name, Verdict.NOT_RUN, math.nan)
 
 
@@ -39,13 +39,13 @@ def not_run(name: str = "jax") -> object:
         ([not_run()], "nothing compared", RED),
     ],
 )
-def test_words_and_colour(found: list[object], words: str, colour: str) -> None:
+def test_words_and_colour(found, words, colour):
     assert message(report_of(found)) == (words, colour)
     if colour == GREEN:  # an adapter that was asked for did not run
         assert message(report_of(found, passed=False)) == (words, RED)
 
 
-def test_svg_has_a_title_shows_names_as_text_and_loads_nothing() -> None:
+def test_svg_has_a_title_shows_names_as_text_and_loads_nothing():
     hostile = '"><script>&'
     svg = badge.badge(report_of([*rows(AGREES), not_run(hostile)], headline=hostile))
     picture = ET.fromstring(svg)  # noqa: S314 - it was made just now
@@ -61,7 +61,7 @@ def test_svg_has_a_title_shows_names_as_text_and_loads_nothing() -> None:
     assert float(picture.attrib["width"]) == sum(words) + badge.PADDING
 
 
-def test_widths_are_those_of_the_font() -> None:
+def test_widths_are_those_of_the_font():
     font = TTFont(f"{mpl.get_data_path()}/fonts/ttf/DejaVuSans.ttf")
     text = "".join(map(chr, range(32, 127)))
     advances = [font["hmtx"][font.getBestCmap()[ord(letter)]][0] for letter in text]
@@ -70,5 +70,5 @@ def test_widths_are_those_of_the_font() -> None:
 
 
 @pytest.mark.parametrize("ground", [GREEN, RED, GREY])
-def test_white_words_can_be_read_on_its_colours(ground: str) -> None:
+def test_white_words_can_be_read_on_its_colours(ground):
     assert contrast("#ffffff", ground) >= READABLE

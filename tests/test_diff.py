@@ -311,8 +311,7 @@ def test_a_baseline_that_cannot_be_read_is_refused_before_anything_runs(folder, 
 
 
 @pytest.mark.parametrize(
-    "module",
-    ["reports.diff", "reports.vectors", "reports.build", "reports.sweep", "reports.pytest_options"],
+    "module", ["reports.diff", "reports.vectors", "reports.build", "reports.sweep", "reports.pytest_options"]
 )
 def test_help_loads_nothing_heavy(module):
     code = (

@@ -20,7 +20,6 @@ from reports.environment import Environment, Selection
 from reports.page.sections import quantities
 from reports.regression import compare
 from reports.regression_text import markdown
-from reports.results_file import SavedRun
 from reports.runs.accuracy import LostDigits
 from reports.runs.comparison import Pair
 from reports.runs.parameter_drift import TRUTH, Drift
@@ -34,9 +33,7 @@ DOCUMENT, HARDTANH = load_case("worked/document"), load_case("divergences/hardta
 PLACES = {"z1": 0, "a1": 1, "a2": 3, "loss": 4, "dL/dz2": 7, "dL/dW1": 13, "dL/dz1": 12}
 
 
-def row(
-    who: str, quantity: str, used: float, dtype: str = "float64", case: str = DOCUMENT.name, **others: object
-) -> Row:
+def row(who, quantity, used, dtype="float64", case=DOCUMENT.name, **others):
     adapter, _, program = who.partition(" ")
     verdict = Verdict.AGREES if used <= 1 else Verdict.DIFFERS
     numbers = {
@@ -47,7 +44,7 @@ def row(
     return Row(Subject(case, adapter, program, dtype), finding, PLACES.get(quantity, -1), **others)
 
 
-def whole(who: str, verdict: Verdict, reason: str, dtype: str = "float64", **others: object) -> Row:
+def whole(who, verdict, reason, dtype="float64", **others):
     adapter, _, program = who.partition(" ")
     return Row(Subject(DOCUMENT.name, adapter, program, dtype), Finding(1, "", verdict, reason), **others)
 
@@ -90,7 +87,7 @@ HERE = Environment("", "python -m reports.build", "", "3.11.7", {"jax": "0.9.2"}
 ADAPTERS = Adapter("jax", "JAX", "", ()), Adapter("torch", "PyTorch", "", ())
 
 
-def report_of(results: Results, **environment: object) -> report.Report:
+def report_of(results, **environment):
     selection = Selection((DOCUMENT, HARDTANH), ADAPTERS)
     return report.put_together(results, selection, dataclasses.replace(HERE, **environment))
 
@@ -103,14 +100,14 @@ TITLES = {
 }  # fmt: skip
 
 
-def test_every_table_of_a_report_is_listed_once_and_in_order() -> None:
+def test_every_table_of_a_report_is_listed_once_and_in_order():
     names = ["matrix", f"printed:{DOCUMENT.name}", "known", "no-equivalent", "direct", "lost", "drift"]
     assert [table.name for table in WHOLE.tables] == names
     assert all(len(table.frame) and table.title and table.about for table in WHOLE.tables)
     assert not any(len(table.frame) for table in report_of(Results()).tables)
 
 
-def test_the_tables_of_a_report(tmp_path: Path) -> None:
+def test_the_tables_of_a_report(tmp_path):
     frames = {table.name: table.frame for table in WHOLE.tables}
     frames["counts"] = report.counts(frames["matrix"])
     frames |= quantities(DOCUMENT, [row for row in ROWS if row.subject.case == DOCUMENT.name])
@@ -119,7 +116,7 @@ def test_the_tables_of_a_report(tmp_path: Path) -> None:
     same("tables.md", text, tmp_path)
 
 
-def with_bits(run: SavedRun, values: dict[str, list[float]]) -> SavedRun:
+def with_bits(run, values):
     keeper, who = BitKeeper(), Subject(DOCUMENT.name, "jax", "plain", "float64")
     for step in (1, 2):
         claim = {name: np.array([[numbers[0]], [numbers[step]]]) for name, numbers in values.items()}
@@ -127,7 +124,7 @@ def with_bits(run: SavedRun, values: dict[str, list[float]]) -> SavedRun:
     return dataclasses.replace(run, results=dataclasses.replace(run.results, bits=keeper.finished()))
 
 
-def test_the_tables_of_a_comparison(tmp_path: Path) -> None:
+def test_the_tables_of_a_comparison(tmp_path):
     failed = row("torch", "dL/dz2", 2.0), row("torch", "a2", 2.0, "float32")
     before = report_of(Results((*AGREE, *failed)), run="aaa", made="2026-01-01").run
     kept = [one for one in AGREE if one.subject.adapter != "numpy"]
@@ -145,7 +142,7 @@ def test_the_tables_of_a_comparison(tmp_path: Path) -> None:
     same("changes.md", markdown(compare(with_bits(before, old), with_bits(after, new))), tmp_path)
 
 
-def same(name: str, text: str, folder: Path) -> None:
+def same(name, text, folder):
     written = (GOLDEN / name).read_text(encoding="utf-8") if (GOLDEN / name).exists() else ""
     if text != written:
         (folder / name).write_text(text, encoding="utf-8")

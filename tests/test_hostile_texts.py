@@ -26,9 +26,8 @@ from cases.errors import printable, well_formed
 from reference import Verdict
 from reports import environment, report, results_file
 from reports.environment import Selection
-from reports.report import Report
 from reports.runs import runner
-from reports.runs.rows import Results, Row
+from reports.runs.rows import Results
 from reports.writers import FORMATS, report_files, terminal
 
 ROOT = Path(__file__).parent.parent
@@ -70,7 +69,7 @@ other = Adapter("=declines" + TEXTS[7], "", TEXTS[0], (Program("", declines),))
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(tmp_path_factory):
     """Give a folder of cases whose names and texts are hostile, as far as files can have such names."""
     made = tmp_path_factory.mktemp("hostile")
     good = yaml.safe_load((SHIPPED / "worked" / "document.yaml").read_text(encoding="utf-8"))
@@ -85,7 +84,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def hostile(folder: Path) -> Report:
+def hostile(folder):
     """Run those cases by hostile adapters, and put the report together."""
     sys.path.insert(0, str(folder))
     adapters = find_adapters(["numpy", "hostile:adapter", "hostile:other"])
@@ -97,19 +96,17 @@ def hostile(folder: Path) -> Report:
 
 
 @pytest.fixture(scope="module")
-def out(hostile: Report, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def out(hostile, tmp_path_factory):
     made: Path = tmp_path_factory.mktemp("out")
     report_files.write(hostile, made, FORMATS)
     return made
 
 
-def strange(text: str, allowed: str = "\n") -> set[str]:
+def strange(text, allowed="\n"):
     return {char for char in text if not char.isprintable() and char not in allowed}
 
 
-def test_every_file_and_the_terminal_hold_nothing_that_cannot_be_shown(
-    hostile: Report, out: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_every_file_and_the_terminal_hold_nothing_that_cannot_be_shown(hostile, out, capsys):
     for name in report_files.WRITERS:
         assert not strange((out / name).read_text(encoding="utf-8")), name
     terminal.show(hostile, out, terminal.console())
@@ -120,7 +117,7 @@ def test_every_file_and_the_terminal_hold_nothing_that_cannot_be_shown(
     assert ":smile:" in printed
 
 
-def test_a_spreadsheet_finds_no_formula(out: Path) -> None:
+def test_a_spreadsheet_finds_no_formula(out):
     for name in ("drift.csv", "results.csv"):
         with (out / name).open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
@@ -131,7 +128,7 @@ def test_a_spreadsheet_finds_no_formula(out: Path) -> None:
     assert {"'=cmd()|calc", f"{SCRIPT}x"} <= {row["case"] for row in rows}
 
 
-def test_a_run_of_hostile_texts_is_read_back_as_it_was(out: Path) -> None:
+def test_a_run_of_hostile_texts_is_read_back_as_it_was(out):
     kept = results_file.read(out)
     assert {well_formed(text) for text in TEXTS} <= {row.finding.quantity for row in kept.results.rows}
     assert results_file.dumps(kept) == (out / results_file.NAME).read_text(encoding="utf-8")
@@ -140,7 +137,7 @@ def test_a_run_of_hostile_texts_is_read_back_as_it_was(out: Path) -> None:
 TAGS = {*"h1 h2 h3 p ul li strong table thead tbody tr th td code em span".split()}
 
 
-def test_markdown_renders_as_text(out: Path) -> None:
+def test_markdown_renders_as_text(out):
     github = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
     rendered = github.render((out / "summary.md").read_text(encoding="utf-8"))
     assert {*re.findall(r"<([a-z][a-z0-9]*)", rendered)} <= TAGS
@@ -148,7 +145,7 @@ def test_markdown_renders_as_text(out: Path) -> None:
     assert [text for text in (*PLAIN, "two\\nlines") if text not in shown] == []
 
 
-def test_the_page_runs_nothing_and_shows_all(out: Path, tmp_path: Path) -> None:
+def test_the_page_runs_nothing_and_shows_all(out, tmp_path):
     page = (out / "index.html").read_text(encoding="utf-8")
     bare = tmp_path / "bare.html"  # without the policy that would keep a script from running
     policy = re.search('<meta http-equiv="Content-Security-Policy"[^>]*>', page)
@@ -173,7 +170,7 @@ def test_the_page_runs_nothing_and_shows_all(out: Path, tmp_path: Path) -> None:
             assert tab.requests() == [path.resolve().as_uri()]
 
 
-def test_junit_xml_and_pytests_own_output(folder: Path, tmp_path: Path) -> None:
+def test_junit_xml_and_pytests_own_output(folder, tmp_path):
     code = f"import sys; sys.path.append({str(folder)!r}); import pytest; sys.exit(pytest.main())"
     asked = f"--cases={folder}", "--adapter=hostile:adapter", "--dtype=float64", "-k", "pwned or cmd"
     given = "-p", "no:cacheprovider", f"--junitxml={tmp_path}/junit.xml", "tests/test_parity.py::test_parity"
@@ -189,7 +186,7 @@ def test_junit_xml_and_pytests_own_output(folder: Path, tmp_path: Path) -> None:
     assert all(SCRIPT in (failure.text or "") for failure in failed.values() if failure is not None)
 
 
-def test_a_bar_on_a_terminal_shows_names_as_they_are() -> None:
+def test_a_bar_on_a_terminal_shows_names_as_they_are():
     text = io.StringIO()
     with terminal.bar(Console(file=text, force_terminal=True, width=200)) as move:
         move("[/red] [bold]x[/bold]", 1, 2)
@@ -200,7 +197,7 @@ ANY = st.text(min_size=1, max_size=30) | st.sampled_from([well_formed(text) for 
 
 
 @pytest.fixture(scope="module")
-def failing(hostile: Report) -> list[Row]:
+def failing(hostile):
     """Give the failing rows of one case."""
     rows = [row for row in hostile.results.rows if row.subject.case == f"{SCRIPT}x" and row.fails]
     return [row for row in rows if row.subject.adapter != "published"]
@@ -208,9 +205,7 @@ def failing(hostile: Report) -> list[Row]:
 
 @settings(max_examples=5, suppress_health_check=list(HealthCheck))
 @given(st.lists(ANY, min_size=5, max_size=5, unique=True))
-def test_any_texts_go_through_every_writer(
-    hostile: Report, failing: list[Row], tmp_path_factory: pytest.TempPathFactory, texts: list[str]
-) -> None:
+def test_any_texts_go_through_every_writer(hostile, failing, tmp_path_factory, texts):
     """Names, reasons and explanations of any characters, where only control and formula characters change."""
     name, adapter, reason, explanation, quantity = texts
     case = replace(hostile.selection.cases[0], name=name.replace("/", "|"))  # a slash is that of a folder

@@ -25,7 +25,7 @@ TOKEN = re.compile(r"\\[A-Za-z]+|\\.|.", re.DOTALL)
 TABLES = (latex.MARKS, latex.SIGNS, latex.MATHEMATICS, latex.ACCENTS)
 
 
-def special(text: str) -> list[tuple[str, bool]]:
+def special(text):
     """Return each special sign of plain text, and whether it is in \\ensuremath; braces must be balanced."""
     inside, found, before = [False], [], ""
     for sign in TOKEN.findall(text):
@@ -42,7 +42,7 @@ def special(text: str) -> list[tuple[str, bool]]:
 
 
 @given(st.text(max_size=40) | st.text(HOSTILE + UNICODE + "-e0123456789.", max_size=20))
-def test_any_text_is_ascii_and_balanced_and_holds_no_command_of_its_own(text: str) -> None:
+def test_any_text_is_ascii_and_balanced_and_holds_no_command_of_its_own(text):
     written = latex.escape(text)
     assert written.isascii()
     assert "\n" not in written
@@ -70,7 +70,7 @@ def test_any_text_is_ascii_and_balanced_and_holds_no_command_of_its_own(text: st
         ("用", "U+7528"),
     ],
 )
-def test_escape(text: str, written: str) -> None:
+def test_escape(text, written):
     assert latex.escape(text) == written
 
 
@@ -87,17 +87,17 @@ def test_escape(text: str, written: str) -> None:
         ("", ""),
     ],
 )
-def test_quantities_are_mathematics(name: str, written: str) -> None:
+def test_quantities_are_mathematics(name, written):
     assert latex.quantity(name, SINGLE) == written
 
 
-def test_a_small_table() -> None:
+def test_a_small_table():
     frame = pd.DataFrame({"quantity": ["dL/dW2", "a2"], "off by": ["2.8e-17", "–"], "see": ["#1", "x_y"]})
     golden = (Path(__file__).parent / "golden" / "table.tex").read_text(encoding="utf-8")
     assert latex.table(frame, "So & so", "so:a b_c", "All of it.", Notation(2, scalar=False)) == golden
 
 
-def tables() -> str:
+def tables():
     hostile = pd.DataFrame(
         {HOSTILE: [HOSTILE, UNICODE], "quantity": [UNICODE, "W2_new"], "cause": [HOSTILE, "*"]}
     )
@@ -106,7 +106,7 @@ def tables() -> str:
     return latex.tables(report_of(rows, *others))
 
 
-def test_each_table_is_whole_and_is_there_once() -> None:
+def test_each_table_is_whole_and_is_there_once():
     written = tables()
     assert written.isascii()
     assert written.count(r"\begin{longtable}") == written.count(r"\end{longtable}") == 3
@@ -116,7 +116,7 @@ def test_each_table_is_whole_and_is_there_once() -> None:
         assert len(re.split(r"(?<!\\)&", line)) == 1 or line.endswith(r" \\")
 
 
-def test_pdflatex_sets_it(tmp_path: Path) -> None:
+def test_pdflatex_sets_it(tmp_path):
     if shutil.which("pdflatex") is None:
         pytest.skip("pdflatex is not installed")
     (tmp_path / "tables.tex").write_text(tables(), encoding="ascii")

@@ -12,7 +12,7 @@ AGREES, DIFFERS = Verdict.AGREES, Verdict.DIFFERS
 WHOLE = {"quantity": "", "index": None, "used": math.nan}
 
 
-def row(verdict: Verdict, used: float = 0.5, step: int = 1, digits: float = 14.94, **more: object) -> Row:
+def row(verdict, used=0.5, step=1, digits=14.94, **more):
     flags = {name: more.pop(name) for name in ("expected", "unexpected") if name in more}
     numbers = {"quantity": "a1", "index": (0,), "used": used, "digits": digits} | more
     return Row(Subject("mine", "jax", "", "float64"), Finding(step, verdict=verdict, **numbers), 1, **flags)
@@ -43,7 +43,7 @@ def row(verdict: Verdict, used: float = 0.5, step: int = 1, digits: float = 14.9
         ),
     ],
 )
-def test_a_cell(rows: list[Row], text: str, line: str, css_class: str) -> None:
+def test_a_cell(rows, text, line, css_class):
     cell = Cell.of(rows)
     assert (str(cell), cell.css_class) == (text, css_class)
     assert text.startswith(cell.state)
@@ -60,12 +60,12 @@ def test_a_cell(rows: list[Row], text: str, line: str, css_class: str) -> None:
         (row(DIFFERS, expected=True), "differs, as its case says", "known"),
     ],
 )
-def test_a_printed_number(printed: Row, text: str, css_class: str) -> None:
+def test_a_printed_number(printed, text, css_class):
     cell = PrintedCell.of([printed])
     assert (str(cell), cell.css_class) == (text, css_class)
 
 
-def test_every_verdict_has_its_outcome() -> None:
+def test_every_verdict_has_its_outcome():
     assert all(outcome(row(verdict)).text == verdict for verdict in Verdict)
     assert {Outcome.EXPECTED, Outcome.OUTSIDE, Outcome.UNEXPECTED} == {*Outcome} - {
         outcome(row(verdict)) for verdict in Verdict

@@ -2,12 +2,10 @@
 
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from reports import results_file
 from reports.writers import publish as publishing
 from reports.writers.publish import publish
 
@@ -72,24 +70,22 @@ print(k, *sorted(seen))
 """
 
 
-def texts(build: str, names: Sequence[str] = NAMES) -> dict[str, str]:
+def texts(build, names=NAMES):
     return dict.fromkeys(names, build)
 
 
-def visible(folder: Path) -> dict[str, str]:
+def visible(folder):
     return {path.name: path.read_text() for path in folder.iterdir() if not path.name.startswith(".")}
 
 
-def start(code: str, *arguments: object, **options: object) -> subprocess.Popen[str]:
+def start(code, *arguments, **options):
     command = [sys.executable, "-c", code, *map(str, arguments)]
     return subprocess.Popen(command, cwd=ROOT, text=True, **options)
 
 
 @pytest.mark.skipif(not hasattr(publishing.os, "fork"), reason="needs fork")
 @pytest.mark.parametrize(("before", "seen"), [("links", "a b"), ("files", "a b"), ("nothing", "b")])
-def test_a_build_killed_at_any_operation_leaves_the_files_of_one(
-    tmp_path: Path, before: str, seen: str
-) -> None:
+def test_a_build_killed_at_any_operation_leaves_the_files_of_one(tmp_path, before, seen):
     run = start(KILLED, before, tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     printed, errors = run.communicate()
     assert run.returncode == 0, errors
@@ -109,7 +105,7 @@ for number in range(60):
 """
 
 
-def test_builds_at_once_into_one_folder_do_not_mix(tmp_path: Path) -> None:
+def test_builds_at_once_into_one_folder_do_not_mix(tmp_path):
     publish(texts("first 0"), tmp_path)
     running = [start(MANY, name, tmp_path) for name in "abc"]
     looks = 0
@@ -121,27 +117,7 @@ def test_builds_at_once_into_one_folder_do_not_mix(tmp_path: Path) -> None:
     assert len(list(tmp_path.glob(".*"))) == 3  # the lock, the link, and the one build
 
 
-def test_two_builds_at_once_leave_the_report_of_one(
-    tmp_path: Path, folder: Path, implementations: Path
-) -> None:
-    asked = ["--cases", folder, "--select", "mine/", "--dtype", "float64", "--out", tmp_path / "out"]
-    names = {"programs:honest", "programs:forgets_the_factor"}
-    build = (
-        f"import sys, types; sys.path[:0] = [{str(implementations)!r}]\n"
-        "sys.modules['reports.plots'] = types.SimpleNamespace(pictures=lambda _: ())\n"  # they take long
-        "from reports.build import main; main(sys.argv[1:])"
-    )
-    running = [start(build, *asked, "--adapter", name, stdout=subprocess.DEVNULL) for name in names]
-    assert [one.wait() for one in running] == [0, 0]
-    kept, found = results_file.read(tmp_path / "out"), visible(tmp_path / "out")
-    ((name,), run) = [one.name for one in kept.adapters], kept.environment.run
-    assert all(run in found[file] for file in ("index.html", "summary.md", "results.json"))
-    (other,) = names - {name}
-    assert all(other not in text for text in found.values())
-    assert all(name in text for file, text in found.items() if file != "badge.svg")
-
-
-def one_look(folder: Path) -> bool:
+def one_look(folder):
     """Read all files of the build that is current now, unless the next one has come before they were read."""
     build = (folder / ".report").resolve()
     try:
@@ -152,7 +128,7 @@ def one_look(folder: Path) -> bool:
     return True
 
 
-def test_other_files_stay_and_those_no_longer_made_go(tmp_path: Path) -> None:
+def test_other_files_stay_and_those_no_longer_made_go(tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
     (tmp_path / "more").mkdir()
     publish(texts("a", (*NAMES, "power.csv")), tmp_path)
@@ -163,9 +139,7 @@ def test_other_files_stay_and_those_no_longer_made_go(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("has_links", [True, False])
-def test_files_of_an_older_version_go_where_not_made_now(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, has_links: bool
-) -> None:
+def test_files_of_an_older_version_go_where_not_made_now(tmp_path, monkeypatch, *, has_links):
     for name in (*NAMES, "notes.txt"):
         (tmp_path / name).write_text("old")
     monkeypatch.setattr(publishing, "_has_links", lambda _: has_links)
@@ -173,7 +147,7 @@ def test_files_of_an_older_version_go_where_not_made_now(
     assert visible(tmp_path) == {"results.json": "a", "notes.txt": "old"}
 
 
-def test_a_copy_of_the_folder_is_whole(tmp_path: Path) -> None:
+def test_a_copy_of_the_folder_is_whole(tmp_path):
     publish(texts("a"), tmp_path / "out")
     subprocess.run(["cp", "-r", tmp_path / "out", tmp_path / "copy"], check=True)
     publish(texts("b"), tmp_path / "out")
@@ -181,8 +155,8 @@ def test_a_copy_of_the_folder_is_whole(tmp_path: Path) -> None:
     assert (visible(tmp_path / "copy"), visible(tmp_path / "moved")) == (texts("a"), texts("b"))
 
 
-def test_without_links_each_file_is_moved_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
+def test_without_links_each_file_is_moved_whole(tmp_path, monkeypatch):
+    def refuse(*_):
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr(Path, "symlink_to", refuse)
@@ -193,7 +167,7 @@ def test_without_links_each_file_is_moved_whole(tmp_path: Path, monkeypatch: pyt
     assert [path.name for path in tmp_path.glob(".*")] == [".lock"]
 
 
-def test_a_failed_write_leaves_the_last_build(tmp_path: Path) -> None:
+def test_a_failed_write_leaves_the_last_build(tmp_path):
     publish(texts("a"), tmp_path)
     with pytest.raises(UnicodeEncodeError):
         publish(texts("b") | {"new.csv": "\ud800"}, tmp_path)

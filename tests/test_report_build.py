@@ -8,20 +8,23 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
+import reported
 
 from adapters import Adapter, Program, Unavailable, registry
 from cases import load_case
 from reference import Verdict, training_steps
-from reports import results_file
+from reports import report, results_file
 from reports.build import main
-from reports.environment import Selection
-from reports.outcome import conclude
+from reports.environment import Selection, describe
+from reports.outcome import Cell, conclude
 from reports.report import put_together
 from reports.runs.rows import Results
 from reports.runs.runner import run_case
-from reports.writers import csv_json, report_files
+from reports.writers import FORMATS, USUAL, chosen, csv_json, report_files
 from reports.writers.csv_json import COLUMNS
+from reports.writers.report_files import WRITERS
 
 ROOT = Path(__file__).parent.parent
 
@@ -42,15 +45,6 @@ def build(folder, tmp_path):
 
 def contents(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir() if not path.name.startswith(".")}
-
-
-def results(out):
-    with (out / "results.csv").open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def number(value):
-    return math.nan if value is None or value == "" else float(value)
 
 
 @pytest.mark.usefixtures("drawn")
@@ -86,10 +80,11 @@ def test_csv_and_json_hold_the_same_numbers_to_the_last_bit(build, tmp_path):
     build(adapters=("programs:honest", "programs:nan", "programs:raises"))
     frame = csv_json.results(results_file.read(tmp_path / "out").results.rows)
     rows = [dict(zip(COLUMNS, row, strict=True)) for row in frame.itertuples(index=False, name=None)]
-    for written, row in zip(results(tmp_path / "out"), rows, strict=True):
+    text = (tmp_path / "out" / "results.csv").read_text(encoding="utf-8")
+    for written, row in zip(csv.DictReader(text.splitlines()), rows, strict=True):
         for name in ("used", "error", "tolerance", "digits", "ulps", "claimed", "derived", "max_abs_diff"):
-            assert repr(number(written[name])) == repr(number(row[name])), name
-            assert (written[name] == "") == (row[name] is None)
+            number = float(written[name]) if written[name] else None
+            assert repr(number) == repr(row[name] if row[name] is None else float(row[name])), name
     nan = [row for row in rows if row["adapter"] == "programs:nan" and row["quantity"] == "loss"]
     assert nan
     assert all(math.isnan(row["claimed"]) for row in nan)
@@ -193,15 +188,7 @@ def test_bad_usage(arguments, message, capsys, tmp_path, folder):
     assert "float8" in capsys.readouterr().err
 
 
-def test_a_report_that_cannot_be_written(build, tmp_path, monkeypatch, capsys):
-    def refuse(texts, folder, **_):
-        raise PermissionError(13, "Permission denied", str(folder))
-
-    with monkeypatch.context() as patch:
-        patch.setattr(report_files, "publish", refuse)
-        assert build() == 2
-        assert capsys.readouterr().err.endswith("out: Permission denied\n")
-    (tmp_path / "out").rmdir()
+def test_a_report_that_cannot_be_written(build, tmp_path, capsys):
     (tmp_path / "out").write_text("a file, and no folder", encoding="utf-8")
     assert build() == 2
     assert "the report cannot be written to" in capsys.readouterr().err
@@ -281,3 +268,52 @@ def test_digits_that_two_frameworks_lose_alike_are_shown(tmp_path):
     element = "float64 | dL/dz1\\[0, 0\\] | -5.06e-20"
     (line,) = [line for line in summary.splitlines() if element in line]
     assert "torch: -0, jax observed: -0" in line
+
+
+# The files of each format
+
+
+def test_every_file_is_of_a_format_and_every_format_has_a_file():
+    assert set(WRITERS) >= {*FILES, "tables.tex"}
+    assert set(chosen(WRITERS, tuple(FORMATS))) == set(WRITERS)
+    assert all(chosen(WRITERS, [name]) for name in FORMATS)
+    assert set(WRITERS) - set(chosen(WRITERS)) == {"tables.tex"}
+    assert set(FORMATS) - set(USUAL) == {"latex"}
+
+
+def test_a_build_leaves_files_of_what_was_asked_for_and_none_of_an_earlier_run(
+    folder, tmp_path, capsys, monkeypatch
+):
+    out, step = tmp_path / "out", tmp_path / "step.md"
+    chosen = ["--cases", str(folder), "--select", "mine/", "--adapter", "numpy", "--dtype", "float64"]
+
+    def build(*formats):
+        assert main([*chosen, "--out", str(out), *(f"--format={name}" for name in formats)]) == 0
+        return {path.name for path in out.iterdir() if not path.name.startswith(".")}
+
+    assert build("latex", "svg") == {"tables.tex", "badge.svg"}
+    assert capsys.readouterr().out.endswith("out\n")
+    (out / "notes.txt").write_text("kept", encoding="utf-8")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(step))
+    assert build() == {*set(WRITERS) - {"tables.tex"}, "notes.txt"}
+    assert capsys.readouterr().out.endswith("index.html\n")
+    assert step.read_text(encoding="utf-8") == (out / "summary.md").read_text(encoding="utf-8") + "\n"
+    assert build("csv") == {"results.csv", "drift.csv", "notes.txt"}
+    with pytest.raises(SystemExit) as stop:
+        build("pdf")
+    assert stop.value.code == 2
+    assert "'pdf'" in capsys.readouterr().err
+
+
+def test_a_table_added_to_the_list_is_in_every_file(monkeypatch):
+    case = load_case("worked/document")
+    row = reported.row(case.name, "torch", Verdict.DIFFERS)
+    frame = pd.DataFrame({"case": [case.name], "adapter": [Cell.of([row])]})
+    before, added = report.tables, reported.table_of("another table", frame, "What it means.")
+    monkeypatch.setattr(report, "tables", lambda made: (*before(made), added))
+    made = put_together(Results((row,)), Selection((case,), ()), describe("a test"))
+    for name in ("summary.md", "tables.tex", "index.html"):
+        text = WRITERS[name](made)
+        assert "Another table" in text, name
+        assert text.index("What it means.") < text.rindex("differs at dL/dW1"), name
+    assert '<td class="news">differs at dL/dW1</td>' in text

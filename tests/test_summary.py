@@ -4,10 +4,8 @@ import html
 import re
 from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path
 
 import pandas as pd
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
@@ -15,7 +13,6 @@ from reported import report_of, row, table_of
 
 from cases.errors import printable
 from reference import Verdict
-from reports.report import Report
 from reports.writers import markdown_text, summary_md
 
 # What GitHub shows, in bytes: docs.github.com, "Workflow commands", "Step isolation and limits".
@@ -24,7 +21,7 @@ MIB = 2**20
 GITHUB = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 
 
-def read(text: str) -> tuple[set[str], str]:
+def read(text):
     """Return the tags of rendered Markdown, and its words."""
     page = GITHUB.render(text)
     return {*re.findall(r"<([a-z]\w*)", page)}, html.unescape(re.sub("<[^>]*>", "", page))
@@ -33,7 +30,7 @@ def read(text: str) -> tuple[set[str], str]:
 LONG = "mine/with-a-name-that-says-what-it-is-there-to-catch/and-in-which-of-all-networks"
 
 
-def thousands(count: int) -> Report:
+def thousands(count):
     """Return a report of thousands of cases: one in three fails, and each fails worse than the one before."""
     verdicts = [Verdict.DIFFERS if number % 3 == 0 else Verdict.AGREES for number in range(count)]
     rows = [
@@ -45,7 +42,7 @@ def thousands(count: int) -> Report:
     return report_of(rows, *printed, *(table_of(name, many) for name in ("known", "lost", "drift")))
 
 
-def test_thousands_of_cases_are_cut_with_the_worst_first_and_the_rest_counted() -> None:
+def test_thousands_of_cases_are_cut_with_the_worst_first_and_the_rest_counted():
     text = summary_md.summary(thousands(9_000))
     assert 0.8 * MIB < len(text.encode()) <= summary_md.LIMIT < MIB
     titles = "What fails", "Each case by each adapter"
@@ -63,7 +60,7 @@ def test_thousands_of_cases_are_cut_with_the_worst_first_and_the_rest_counted() 
     assert text.count("\n## How this was made\n") == 1
 
 
-def test_a_report_with_room_is_whole() -> None:
+def test_a_report_with_room_is_whole():
     text = summary_md.summary(thousands(30))
     assert "left out here" not in text.split("## Known")[0]
     assert text.count(f"| {LONG}/case-") == 30
@@ -72,14 +69,14 @@ def test_a_report_with_room_is_whole() -> None:
 
 @settings(max_examples=10)
 @given(st.integers(30_000, 200_000))
-def test_no_limit_is_passed(limit: int) -> None:
+def test_no_limit_is_passed(limit):
     assert len(summary_md.summary(FEW, limit).encode()) <= limit
 
 
 FEW = thousands(600)
 
 
-def test_one_line_of_half_a_megabyte_is_shortened() -> None:
+def test_one_line_of_half_a_megabyte_is_shortened():
     hostile = "€$<" * 100_000
     rows = [row(hostile, "torch", Verdict.ERROR, reason=hostile)]
     others = table_of(hostile, pd.DataFrame({"a": [1]}), hostile)
@@ -95,7 +92,7 @@ WORDS = st.text(st.characters(codec="utf-8"), max_size=30) | st.text("\\`*_[]~|<
 
 
 @given(WORDS)
-def test_text_stays_text(words: str) -> None:
+def test_text_stays_text(words):
     plain = " ".join(printable(words).split())
     for text in (
         f"| {markdown_text.escape(words)} |\n| --- |\n| {markdown_text.escape(words)} |",
@@ -107,21 +104,21 @@ def test_text_stays_text(words: str) -> None:
 
 
 @given(WORDS)
-def test_code_stays_code(words: str) -> None:
+def test_code_stays_code(words):
     tags, seen = read(f"- {markdown_text.code(words)}")
     if words.strip():
         assert seen.strip() == printable(words).strip()
         assert tags == {"ul", "li", "code"}
 
 
-def test_escaped_marks() -> None:
+def test_escaped_marks():
     assert markdown_text.escape("a|b *c* d_e_ `f` [g](h) ~i~") == r"a\|b \*c\* d\_e\_ \`f\` \[g\](h) \~i\~"
     assert markdown_text.escape("<b> & $x$") == "&lt;b> &amp; <span>$</span>x<span>$</span>"
     items = [markdown_text.item(text) for text in ("# a", "1. b", "- c", "-0.5")]
     assert items == [r"- \# a", r"- 1\. b", r"- \- c", r"- \-0.5"]
 
 
-def test_a_section_keeps_its_first_lines_and_counts_the_others() -> None:
+def test_a_section_keeps_its_first_lines_and_counts_the_others():
     lines = tuple(f"| {number} |" for number in range(1_000))
     section = markdown_text.Section("Numbers", "All of them.", ("| n |", "| --- |"), lines, failing=400)
     for limit in (3_000, 5_000):
@@ -136,9 +133,7 @@ def test_a_section_keeps_its_first_lines_and_counts_the_others() -> None:
     assert all(len(section.within(a)) <= len(section.within(b)) for a, b in pairwise(range(0, 20_000, 500)))
 
 
-def test_append_to_the_workflows_summary(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_append_to_the_workflows_summary(tmp_path, monkeypatch, capsys):
     path = tmp_path / "step.md"
     summary_md.append(FEW)
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(path))
