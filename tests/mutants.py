@@ -15,7 +15,7 @@ TESTS = {
     "agreement": ("test_check",),
     "batches": ("test_check", "test_update_bounds", "test_batches"),
     "truth": ("test_truth",),
-    "activations": ("test_activation_bounds", "test_activations"),
+    "activations": ("test_activations",),
     "losses": ("test_loss_bounds", "test_losses"),
     "updates": ("test_update_bounds", "test_optimizers"),
     "formulas": ("test_check", "test_reference"),
