@@ -18,7 +18,7 @@ TESTS = {
     "activations": ("test_activations",),
     "losses": ("test_loss_bounds", "test_losses"),
     "updates": ("test_update_bounds", "test_optimizers"),
-    "formulas": ("test_check", "test_reference"),
+    "formulas": ("test_check", "test_training"),
     "adapters": ("test_adapters",),
     "engines": ("test_engines",),
     "forms": ("test_update_forms",),

@@ -80,17 +80,7 @@ def tested(root: Path, files: Sequence[str]) -> str:
     RuntimeError
         If pytest could not run them.
     """
-    options = [
-        "-x",
-        "-q",
-        "-rfE",
-        "--tb=no",
-        "--hypothesis-seed=0",
-        "-p",
-        "no:cacheprovider",
-        "-p",
-        "mutation",
-    ]
+    options = "-x -q -rfE --tb=no --hypothesis-seed=0 -p no:cacheprovider -p mutation".split()
     command = [sys.executable, "-m", "pytest", *options, *(f"tests/{name}.py" for name in files)]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(root), str(root / "tests")])}
     done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)

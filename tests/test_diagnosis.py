@@ -8,7 +8,6 @@ from dataclasses import replace
 
 import numpy as np
 from networks import ACTIVATIONS, DRAWN, SQUARES, damaged, hiding, in_format, network, showing
-from rules import COSINE, STEP, ruled
 from torch.nn import functional as F  # noqa: N812 - the name PyTorch's own documentation uses
 
 from adapters import torch_autograd
@@ -107,7 +106,7 @@ def test_a_right_number_behind_a_wrong_one_is_not_called_a_mistake():
 # what no mistake explains is not explained
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", range(36))
 def test_one_damaged_line_of_a_random_network_is_not_explained_nor_is_what_follows_from_it(seed):
     rng = np.random.default_rng(seed)
     depth = int(rng.integers(1, 4))
@@ -222,17 +221,6 @@ def test_the_previous_or_the_next_steps_value_is_named():
 
     assert names_by_step(with_losses_of(0, 0, 1)) == [(step, ("previous-step",)) for step in (2, 3)]
     assert {one.names for one in with_losses_of(1, 2, 3)} == {("next-step",)}
-
-
-@pytest.mark.parametrize(("dtype", "schedule"), [("float64", STEP), ("float32", COSINE)])
-def test_an_update_that_ignores_its_schedule_is_named_by_its_outcome(schedule, dtype):
-    """The rate of a schedule is Python's own number: every mistake of the update is tried on it."""
-    problem = ruled("sgd", dtype, schedule=schedule, steps=2)
-    plain = replace(problem, schedule=None)
-    run = showing(lambda _: training_steps(plain), outcome(problem.depth))
-    found = diagnoses(problem, run)
-    assert set(names_by_step(found)) == {(2, ("schedule-ignored",))}
-    assert {one.finding.quantity for one in found} == {"W1_new", "b1_new", "W2_new", "b2_new"}
 
 
 def test_a_gradient_that_was_not_cleared_is_named():

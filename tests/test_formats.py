@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from networks import damaged, network
 
 from adapters import find_adapters
-from cases import names
 from cases.numbers import Number, rounded_once
 from cases.protocol import SIXTEEN_BITS
 from reference import Accumulators, Subject, Verdict, judge, sentence
@@ -138,7 +137,6 @@ def test_torch_and_back_is_every_number_itself(dtype):
     ("dtype", "value", "text"),
     [
         ("bfloat16", 0.10009765625, "0.1"),
-        ("bfloat16", 1 / 3, "0.334"),
         ("bfloat16", np.inf, "inf"),
         ("bfloat16", np.nan, "nan"),
         ("float16", 1 / 3, "0.3333"),
@@ -348,22 +346,18 @@ def test_a_nan_bound_keeps_the_underflow_of_other_elements():
 
 
 @pytest.mark.parametrize(("dtype", "fault"), [("bfloat16", 2e-2), ("float16", 3e-3)])
-@pytest.mark.parametrize(("widths", "batch"), [((2, 3, 1), 4), ((8, 8, 4), 8)])
+@pytest.mark.parametrize("quantity", ["dL/dW1", "dL/dW2"])
 @pytest.mark.parametrize(("name", "i"), [("torch", 0), ("jax", 1)])
-def test_a_small_fault_in_a_weight_gradient_is_caught(name, i, widths, batch, dtype, fault):
+def test_a_small_fault_in_a_weight_gradient_is_caught(name, i, quantity, dtype, fault):
+    def raised(claim):
+        array = claim[quantity]
+        largest = np.unravel_index(np.abs(array.astype(float)).argmax(), array.shape)
+        array[largest] = rounded_once(float(array[largest]) * (1 + fault), dtype)
+
     implementation = program(name, i)
     for seed in range(3):
-        problem = network(widths, batch, dtype=dtype, seed=seed)
-        for k in range(1, problem.depth + 1):
-            quantity = names.gradient(names.W(k))
-
-            def raised(claim, quantity=quantity):
-                array = claim[quantity]
-                largest = np.unravel_index(np.abs(array.astype(float)).argmax(), array.shape)
-                array[largest] = rounded_once(float(array[largest]) * (1 + fault), dtype)
-
-            claims = damaged(implementation.run, raised)
-            promises, accumulators = implementation.promises(problem.depth), implementation.accumulators
-            (step,) = judge(problem, claims, promises, accumulators=accumulators)
-            first = next(one for one in step.failures if one.verdict is Verdict.DIFFERS)
-            assert first.quantity == quantity
+        problem = network((8, 8, 4), 8, dtype=dtype, seed=seed)
+        claims, promises = damaged(implementation.run, raised), implementation.promises(2)
+        (step,) = judge(problem, claims, promises, accumulators=implementation.accumulators)
+        first = next(one for one in step.failures if one.verdict is Verdict.DIFFERS)
+        assert first.quantity == quantity
