@@ -115,15 +115,6 @@ def test_numbers_are_rounded_once(i, hair, dtype):
     assert float(rounded_once(float(middle) * (1 + hair * 2.0**-50), dtype)) == nearest
 
 
-def test_rounding_by_way_of_float32_would_be_another_number():
-    number = 1 + 2.0**-8 + 2.0**-40
-    assert float(np.asarray(number).astype("bfloat16")) == 1  # ml_dtypes rounds twice
-    assert float(rounded_once(number, "bfloat16")) == 1 + 2.0**-7
-    assert Number("65519.999999999999999999999").rounded("float16") == 65504
-    assert Number("65520").rounded("float16") == np.inf
-    assert not Number("65520").fits("float16")
-
-
 @pytest.mark.needs("torch")
 @pytest.mark.parametrize("dtype", SIXTEEN_BITS)
 def test_torch_and_back_is_every_number_itself(dtype):
@@ -249,15 +240,12 @@ def test_a_loss_that_overflows_before_its_division_is_undecided():
 
 
 def test_an_accumulator_of_float32_does_not_overflow_where_float16_would():
-    def product(a, b, form):
-        return Bounded.exact(a, form) @ Bounded.exact(b, form)
-
-    wide, narrow = format_of("float16"), format_of("float16", OWN)
-    cancelling = [[60_000.0, -60_000.0]], [[2.0], [1.5]]
-    assert product(*cancelling, wide).value == 30_000
-    assert product(*cancelling, wide).error < 40
-    assert np.isinf(product(*cancelling, narrow).error)
-    assert np.isinf(product([[60_000.0]], [[2.0]], wide).error)
+    a, b = [[60_000.0, -60_000.0]], [[2.0], [1.5]]
+    forms = format_of("float16"), format_of("float16", OWN)
+    wide, narrow = (Bounded.exact(a, form) @ Bounded.exact(b, form) for form in forms)
+    assert wide.value == 30_000
+    assert wide.error < 40
+    assert np.isinf(narrow.error)
 
 
 def test_a_mean_over_more_examples_than_float16_can_count_promises_nothing():

@@ -196,20 +196,6 @@ def smoothed(y):
     return (1 - s) * y + s / y.shape[1]
 
 
-def smoothed_apart(z, y):
-    """PyTorch's way with classes: the smoothing's part is a term of its own."""
-    s = z.dtype.type(0.1)
-    log_p = z - z.max(axis=1, keepdims=True)
-    log_p = log_p - np.log(np.exp(log_p).sum(axis=1, keepdims=True))
-    return -(1 - s) * (y * log_p).sum(axis=1) - s / y.shape[1] * log_p.sum(axis=1)
-
-
-def optax_huber(d, delta):
-    """The square up to δ, and δ times what is beyond."""
-    square = np.minimum(abs(d), delta)
-    return square * square / 2 + delta * (abs(d) - square)
-
-
 def of_difference(function, number):
     """From a function of d = ŷ − y and of δ, one of ŷ and y."""
     return lambda p, y: function(p - y, p.dtype.type(number))
@@ -217,7 +203,10 @@ def of_difference(function, number):
 
 # Each loss once or more in another form, by hand: its terms, and their gradient.
 FORMS = {
-    "softmax_cross_entropy": ([smoothed_apart], [lambda z, y: quotient_of_powers(z, smoothed(y))]),
+    "softmax_cross_entropy": (
+        [lambda z, y: through_a_loop(z, smoothed(y))],
+        [lambda z, y: quotient_of_powers(z, smoothed(y))],
+    ),
     "softmax_cross_entropy_with_integer_labels": ([through_a_loop], [quotient_of_powers]),
     "binary_cross_entropy_with_logits": (
         [
@@ -243,7 +232,7 @@ FORMS = {
         [of_difference(lambda d, delta: np.sign(d) * np.minimum(abs(d), delta), 0.7)],
     ),
     "smooth_l1": (
-        [of_difference(lambda d, beta: optax_huber(d, beta) / beta, 0.3)],
+        [of_difference(lambda d, beta: np.where(abs(d) < beta, d * d / beta / 2, abs(d) - beta / 2), 0.3)],
         [of_difference(lambda d, beta: np.where(abs(d) < beta, d / beta, np.sign(d)), 0.3)],
     ),
     "l1": ([lambda p, y: np.maximum(p - y, y - p)], [lambda p, y: (p > y) * p.dtype.type(1) - (p < y)]),
