@@ -309,18 +309,6 @@ def test_a_wrong_function_in_pytorch_is_named(monkeypatch, quantity, name, wrong
     assert names_of(diagnoses(SQUARE, run))[0] == (quantity, (name,))
 
 
-def test_a_bias_gradient_that_was_not_summed_in_pytorch_is_named(monkeypatch):
-    def a_bias_for_each_example(problem):
-        biases = {name: np.tile(problem.parameters[name], (4, 1)) for name in ("b1", "b2")}
-        return torch_autograd.train(replace(problem, parameters={**problem.parameters, **biases}))
-
-    # F.linear takes one bias only, so the product is written out
-    monkeypatch.setattr(F, "linear", lambda x, W, b: x @ W.T + b)
-    found = diagnoses(SQUARE, a_bias_for_each_example)[0]
-    assert found.finding.reason == "has shape (4, 3), expected (3,)"
-    assert (found.finding.quantity, found.names) == ("dL/db2", ("bias-gradient-not-summed",))
-
-
 # what was published
 
 

@@ -166,7 +166,7 @@ def roundings_off(problem, claim):
 @pytest.mark.parametrize(("name", "i"), PROGRAMS)
 def test_each_implementation_accumulates_in_what_its_adapter_declares(name, i, dtype):
     implementation = program(name, i)
-    problems = [long_sums(dtype, n, seed) for n in (500, 1000, 4096, 60_000) for seed in range(3)]
+    problems = [long_sums(dtype, n, seed) for n in (1000, 4096, 60_000) for seed in range(2)]
     off = [roundings_off(problem, next(implementation.run(problem))) for problem in problems]
     for kind, most in zip(("products", "sums", "totals"), np.max(off, axis=0), strict=True):
         one = "float32" if most <= 1 else "own"  # float32, rounded once, is off by one rounding at most

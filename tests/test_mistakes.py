@@ -211,11 +211,6 @@ def test_made_in_one_line_alone_it_needs_nothing_that_comes_later_or_it_says_why
     assert circular == {"clipping-after-the-decay"}  # the norm after the decay, which is of what is clipped
 
 
-def test_already_updated_weights_are_computed_before_the_gradient_that_passes_them():
-    order = [line.name for line in MISTAKES["already-updated-weights"].tape(worked_example())]
-    assert order.index("W2_new") < order.index("dL/da1") < order.index("W1_new")
-
-
 # Reasons why a mistake cannot be made, by the mistake.
 
 CLIPPED = ruled(clip=(1.0, 0.0))
@@ -288,15 +283,7 @@ def test_a_mistake_that_a_problem_does_not_allow_says_why(name):
             next(mistaken_steps(problem, MISTAKES[name]))
 
 
-# Two mistakes in print, and what TF32 is.
-
-
-def test_the_documents_step_3_as_written_is_caught_on_its_own_worked_example():
-    """There dL/da1 would be dL/dz2, −0.038824423477730, in place of 0.6 times that."""
-    finding = first_failure(worked_example(), MISTAKES["weight-factor-missing"])
-    assert finding.quantity == "dL/da1"
-    assert finding.claimed == pytest.approx(-0.038824423477730, rel=1e-13)
-    assert finding.derived == pytest.approx(-0.038824423477730 * 0.6, rel=1e-13)
+# A mistake in print, and what TF32 is.
 
 
 def test_mazurs_program_sent_the_hidden_gradient_through_the_already_updated_weights():
