@@ -150,7 +150,7 @@ def test_balls_against_sixty_digits_and_difference_quotients(name, reduction, sm
 @DTYPES
 def test_every_program_is_within_the_bound_at_random_and_extreme_points(name, reduction, dtype):
     """So is the float64 value where nothing is certified: the evaluation's own rounding is in the bound."""
-    points = [draw(name, dtype, seed, spread=spread) for seed in range(4) for spread in (1e-3, 1, 3, 10)]
+    points = [draw(name, dtype, seed, spread=spread) for seed in range(2) for spread in (1e-3, 1, 3, 10)]
     rule = rule_of(name, reduction, dtype)
     for y_hat, y in [*points, extreme(name, dtype)]:
         lines = rule.value, rule.gradient
@@ -243,7 +243,7 @@ FORMS = {
 @pytest.mark.parametrize("name", FORMS)
 def test_every_usual_form_is_within_the_bound_wherever_the_mean_is_applied(name, dtype):
     terms, slopes = FORMS[name]
-    points = [draw(name, dtype, seed, (3, 5), spread) for seed in range(5) for spread in (0.1, 3.0, 30.0)]
+    points = [draw(name, dtype, seed, (3, 5), spread) for seed in range(3) for spread in (0.1, 3.0, 30.0)]
     for (y_hat, y), reduction in itertools.product([*points, extreme(name, dtype)], ("sum", "mean")):
         rule = rule_of(name, reduction, dtype)
         loss, slope = certified(rule.value, y_hat, y), certified(rule.gradient, y_hat, y)

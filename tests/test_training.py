@@ -46,29 +46,6 @@ def test_the_worked_example_to_fifteen_digits():
     assert rounded == {name: Decimal(printed) for name, printed in DOCUMENT.items()}
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_values_keep_the_dtype_of_the_problem(dtype):
-    for values in training_steps(network(loss=("half_squared_error", "mean"), dtype=dtype, steps=2)):
-        assert {np.asarray(value).dtype for value in values.values()} == {np.dtype(dtype)}
-
-
-def test_each_step_starts_from_the_parameters_of_the_last():
-    problem = network(steps=2)
-    first, second = training_steps(problem)
-    again = replace(problem, parameters={name: first[f"{name}_new"] for name in problem.parameters}, steps=1)
-    assert np.array_equal(next(training_steps(again))["loss"], second["loss"])
-    assert second["loss"] != first["loss"]
-
-
-def test_parameters_not_trained_stay_and_have_gradients():
-    problem = network(not_trained=frozenset({"b1", "W2"}))
-    values = next(training_steps(problem))
-    assert np.array_equal(values["b1_new"], problem.parameters["b1"])
-    assert np.array_equal(values["W2_new"], problem.parameters["W2"])
-    assert not np.array_equal(values["W1_new"], problem.parameters["W1"])
-    assert np.any(values["dL/db1"] != 0)
-
-
 def test_the_tape_is_in_the_documents_order():
     assert [line.name for line in tape(worked_example())] == (
         "z1 a1 z2 a2 loss dL/da2 da2/dz2 dL/dz2 dL/dW2 dL/db2 dL/da1 da1/dz1 dL/dz1 dL/dW1 dL/db1 "
