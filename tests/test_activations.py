@@ -80,9 +80,6 @@ def in_each_form(name, z, dtype):
             yield a, slope(work, a.astype(work.dtype)).astype(DTYPES[dtype])
 
 
-# Derivatives, against quotients.
-
-
 def of_arb(line, *points):
     return line(*(Ball(flint.arb_mat(1, 1, [t]), ()) for t in points)).matrix[0, 0]
 
@@ -118,9 +115,6 @@ def test_at_a_kink_the_derivative_is_a_one_sided_limit_and_as_stated(name):
         assert [both(name, z)[1].item(), high.item()] == pytest.approx([expected] * 2, rel=1e-15)
         assert radius < 1e-30
         assert bounds(name, z, FLOAT64)[1].error < 1e-14  # z is exact, so nothing is undecided
-
-
-# Bounds at an exact z.
 
 
 @EACH_FORMAT

@@ -260,9 +260,6 @@ def test_losses_alone_are_explained_by_the_run_up_to_them():
     assert names_by_step(found) == [(step, ("already-updated-weights",)) for step in (2, 3)]
 
 
-# what is inherited
-
-
 def test_later_quantities_that_are_off_only_because_of_the_first_are_named():
     problem = network((3, 3, 3), 4)
     (step,) = judge(problem, planted("weight-factor-missing"), frozenset())
@@ -286,9 +283,6 @@ def test_a_later_line_that_is_wrong_itself_inherits_nothing():
     assert (nothing.inherited, str(nothing)) == ((), "")
 
 
-# planted into PyTorch
-
-
 LINEAR = F.linear
 SQUARE = network((3, 3, 3), 4, activations=("tanh", "sigmoid"), loss=("half_squared_error", "mean"))
 
@@ -307,9 +301,6 @@ def test_a_wrong_function_in_pytorch_is_named(monkeypatch, quantity, name, wrong
     monkeypatch.setattr(target, function, wrong)
     run = showing(torch_autograd.train, {quantity, quantity.replace("z", "a")})
     assert names_of(diagnoses(SQUARE, run))[0] == (quantity, (name,))
-
-
-# what was published
 
 
 def published(name, last=10**6):
@@ -339,9 +330,6 @@ def test_mazurs_outputs_after_ten_thousand_updates_come_from_the_already_updated
     """
     found = {(one.finding.step, one.finding.quantity): str(one) for one in published("worked/mazur")}
     assert found == {(2, "loss"): UPDATED, (10001, "a2"): UPDATED, (10001, "loss"): NONE}
-
-
-# a form that loses digits is named
 
 
 def sigmoid_by_tanh(problem):

@@ -198,9 +198,6 @@ def test_accumulating_in_less_than_declared_differs():
     assert set(verdicts.values()) <= {Verdict.AGREES, Verdict.UNDECIDED, Verdict.DIFFERS}
 
 
-# --- the activations
-
-
 def evaluated(way, name, z):
     if way.startswith("numpy"):
         function = sigmoid if name == "sigmoid" else np.tanh
@@ -328,9 +325,6 @@ def test_a_nan_bound_keeps_the_underflow_of_other_elements():
         product = Bounded.exact([np.inf, 2.0**-14], form) * Bounded.exact([0.0, 2.0**-10], form)
     assert not np.isfinite(product.error[0])
     assert product.error[1] >= 2.0**-25
-
-
-# --- power
 
 
 @pytest.mark.parametrize(("dtype", "fault"), [("bfloat16", 2e-2), ("float16", 3e-3)])

@@ -177,9 +177,6 @@ def test_predictions_anywhere_within_their_error_stay_inside_the_bound(name, red
             assert is_within(line(y_hat + 0.999 * e * part * signs, y), derived)
 
 
-# other forms of the same
-
-
 def through_a_loop(z, y):
     """Row by row, the class's logit taken off log Σ eᶻ."""
     peak = z.max(axis=1)
@@ -256,9 +253,6 @@ def test_every_usual_form_is_within_the_bound_wherever_the_mean_is_applied(name,
             assert is_within(form(y_hat, y) * (1 / n), slope)
 
 
-# kinks
-
-
 @DTYPES
 def test_l1_is_a_slope_of_0_where_the_prediction_is_the_target_and_jax_has_1_there(dtype):
     y_hat, y = np.array([[0.5, 0.25, 0.75]], dtype), np.array([[0.5, 0.5, 0.5]], dtype)
@@ -283,9 +277,6 @@ def test_huber_is_smooth_at_delta_and_optax_slope_of_a_small_difference_may_be_0
     assert through_jax("huber", "sum", d, y, delta=0.7)[1][0, 0] == 0
 
 
-# what is promised nowhere
-
-
 def test_nothing_is_promised_where_the_error_reaches_0_or_1_or_logits_overflow():
     rule = rule_of("binary_cross_entropy", "sum", "float64")
     y_hat, y = np.array([[0.25, 0.5, 0.75]]), np.array([[0.0, 1.0, 1.0]])
@@ -296,9 +287,6 @@ def test_nothing_is_promised_where_the_error_reaches_0_or_1_or_logits_overflow()
     assert np.isinf(certified(rule.value, y_hat[:, 1:], y[:, 1:]).error)
     logits, shares = np.array([[3e38, -3e38]], "float32"), np.array([[0.5, 0.5]], "float32")
     assert np.isinf(certified(rule_of("softmax_cross_entropy", "sum", "float32").value, logits, shares).error)
-
-
-# what differs
 
 
 def differs(claimed, line, y_hat, y):
@@ -331,9 +319,6 @@ def test_pytorch_clamps_the_logarithm_and_the_gradient_of_a_probability():
         loss, gradient = run("binary_cross_entropy", "sum", a, y)
         assert differs(loss, rule.value, a, y) == differs(gradient, rule.gradient, a, y) == clamps
         assert ((loss, gradient.item()) == (100, pytest.approx(-1e12))) == clamps
-
-
-# the frameworks' definitions
 
 
 def test_smoothed_labels_are_those_of_both_frameworks_and_optax_has_none_for_classes():

@@ -283,9 +283,6 @@ def test_a_mistake_that_a_problem_does_not_allow_says_why(name):
             next(mistaken_steps(problem, MISTAKES[name]))
 
 
-# A mistake in print, and what TF32 is.
-
-
 def test_mazurs_program_sent_the_hidden_gradient_through_the_already_updated_weights():
     """He printed 0.291027924 for the loss after one update; without the mistake it is 0.29102777369."""
     problem = replace(load_case("worked/mazur").problem("float64"), steps=2)

@@ -158,8 +158,6 @@ def test_a_printed_decimal_that_is_exact_leaves_nothing_open(judge):
         assert verdicts(judge(document(printed, net))) == [AGREES, verdict]
 
 
-# what printed the numbers, and what the inputs are known to
-
 THIRD = """
 about: The gradient is a third.
 layers: [{W: [[0.0]], b: [0.0], activation: identity}]
@@ -273,8 +271,6 @@ def test_of_two_slips_in_one_array_each_is_named(judge):
     )
 
 
-# the pattern of what is wrong
-
 RIGHT = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [7.0, 8.0, 9.5]])
 
 
@@ -324,8 +320,6 @@ def test_any_numbers_have_a_pattern(claimed, derived, wrong):
     assert bool(text) == bool(wrong.any())
     assert not text or text.startswith(f"{wrong.sum()} of 6 ")
 
-
-# any network
 
 DECIMALS = st.integers(-300, 300).map(lambda number: f"{number / 100:.2f}")
 NETS = st.fixed_dictionaries(dict.fromkeys(NET, DECIMALS))

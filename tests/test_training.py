@@ -155,9 +155,6 @@ published: {source: nobody, steps: [{step: 4, values: {loss: 0.03125}}]}
     assert printed.exact == 0.03125
 
 
-# thousands of steps
-
-
 def test_long_runs_are_certified_at_every_hundredth_step():
     short, long = network(steps=MAX_CERTIFIED_STEPS), network(steps=MAX_CERTIFIED_STEPS + 1)
     assert all(is_certified(short, step) for step in range(1, MAX_CERTIFIED_STEPS + 1))
@@ -178,8 +175,6 @@ def test_certification_sets_in_again_where_the_state_is_stated(hides, dtype):
             assert step.findings == always.findings
     assert [step for step, is_so in certified.items() if is_so] == [*range(1, 101), *([] if hides else [200])]
 
-
-# the learning rate
 
 RATES = ("too-small", "right", "too-large")
 
@@ -202,8 +197,6 @@ def test_three_rates_that_differ_in_nothing_else_have_their_losses(dtype):
     assert np.isfinite(leaping).all()
     assert (np.diff(leaping) > 0).sum() > first.steps / 3
 
-
-# bounds of steps of which nothing is observed
 
 MOMENTUM = load_case("optimizers/sgd-dampening").problem("float64")
 ADAM = load_case("optimizers/adam").problem("float64")
