@@ -21,8 +21,6 @@ from reference.training import advance, exact_inputs, propagate
 from reports.runs.expectations import judge_case
 from reports.runs.runner import lockstep
 
-# what the document says, without the reference's own arithmetic
-
 # From a separate evaluation in 60-digit decimals; the gradients by difference quotients, no chain rule.
 DOCUMENT = {
     "a1": "0.574442516811659",
