@@ -49,13 +49,7 @@ def copied(source: Path, target: Path) -> Path:
 
 
 def plant(mutant: Mutant, root: Path) -> None:
-    """Replace the text, and what Python has compiled of the file.
-
-    Raises
-    ------
-    StaleError
-        If the text does not stand there exactly once.
-    """
+    """Replace the text, which must stand there exactly once, and what Python has compiled of the file."""
     if reason := stale(mutant, root):
         raise StaleError(reason)
     file = root / mutant.file
@@ -73,24 +67,8 @@ def pytest_sessionstart():
 
 
 def tested(root: Path, files: Sequence[str]) -> str:
-    """Run test files of a copy, in a process of its own; return the first that fails, or nothing.
-
-    Raises
-    ------
-    RuntimeError
-        If pytest could not run them.
-    """
-    options = [
-        "-x",
-        "-q",
-        "-rfE",
-        "--tb=no",
-        "--hypothesis-seed=0",
-        "-p",
-        "no:cacheprovider",
-        "-p",
-        "mutation",
-    ]
+    """Run test files of a copy, in a process of its own; return the first that fails, or nothing."""
+    options = "-x -q -rfE --tb=no --hypothesis-seed=0 -p no:cacheprovider -p mutation".split()
     command = [sys.executable, "-m", "pytest", *options, *(f"tests/{name}.py" for name in files)]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(root), str(root / "tests")])}
     done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)

@@ -29,11 +29,6 @@ def failures_after(damage, problem=None, promises=None):
     return failures(problem, damaged(showing(training_steps, shown), damage), shown)
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_the_undamaged_reference_agrees_everywhere(dtype):
-    assert failures_after(lambda claim: None, network(dtype=dtype, steps=3)) == []
-
-
 @pytest.mark.parametrize("line", [line.name for line in tape(network()) if not line.name.startswith("da")])
 def test_a_fault_of_1e_12_is_caught_at_its_own_line(line):
     def damage(claim):
@@ -41,18 +36,6 @@ def test_a_fault_of_1e_12_is_caught_at_its_own_line(line):
         claim[line][worst] *= 1 + 1e-12
 
     assert failures_after(damage)[0].quantity == line
-
-
-def test_a_fault_in_a_wide_weight_gradient_is_caught():
-    problem = network((300, 40, 10), 64, scale=0.5)
-
-    def damage(claim):
-        gradient = claim["dL/dW1"]
-        gradient[17, 200] += 1e-12 * np.max(np.abs(gradient))
-
-    first, *others = failures_after(damage, problem)
-    assert (first.quantity, first.index) == ("dL/dW1", (17, 200))
-    assert [finding.quantity for finding in others] == ["W1_new"]
 
 
 @pytest.mark.parametrize(("name", "index"), [("dL/dW1", (1, 0)), ("loss", ())])
@@ -193,16 +176,7 @@ def test_an_overflow_is_undecided():
     assert found["loss"] is Verdict.UNDECIDED
 
 
-def test_zero_is_certified_where_nothing_but_zeros_is_combined_and_relu_is_decided_there():
-    problem = network()
-    problem.x[:] = 0
-    (step,) = judge(problem, training_steps, frozenset())
-    (finding,) = [finding for finding in step.findings if finding.quantity == "dL/dW1"]
-    assert (finding.verdict, finding.claimed, finding.tolerance) == (Verdict.AGREES, 0, 0)
-    at_zero = network((2, 2, 1), 3, activations="relu")
-    at_zero.parameters["W1"][0] = 0
-    at_zero.parameters["b1"][0] = 0
-    assert failures_after(lambda claim: None, at_zero, outcome(2)) == []
+def test_a_kink_that_cancellation_comes_near_is_undecided():
     cancelling = network((1, 1), 1, activations="relu")
     cancelling.parameters["W1"][:], cancelling.parameters["b1"][:], cancelling.x[:] = 0.2, -0.1, 0.5
     found = failures_after(lambda claim: None, cancelling, outcome(1))

@@ -8,7 +8,6 @@ from dataclasses import replace
 
 import numpy as np
 from networks import ACTIVATIONS, DRAWN, SQUARES, damaged, hiding, in_format, network, showing
-from rules import COSINE, STEP, ruled
 from torch.nn import functional as F  # noqa: N812 - the name PyTorch's own documentation uses
 
 from adapters import torch_autograd
@@ -49,12 +48,13 @@ def names_by_step(found):
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("mistake", MISTAKES.values(), ids=lambda mistake: mistake.name)
 def test_the_mistake_that_was_planted_is_named_whether_lines_are_shown_or_hidden(mistake, dtype):
-    for drawn in DRAWN:
+    """One network after another shows every line and the outcome alone, in the other format the other way."""
+    for i, drawn in enumerate(DRAWN, start=dtype == "float32"):
         problem = in_format(drawn, dtype)
         if not isinstance(mistake.lines(problem), Inexpressible):
-            for names in ({line.name for line in tape(problem)}, outcome(problem.depth)):
-                judged = judge(problem, showing(planted(mistake.name), names), frozenset())
-                assert next(diagnose(problem, judged)).names == (mistake.name,)
+            names = outcome(problem.depth) if i % 2 else {line.name for line in tape(problem)}
+            judged = judge(problem, showing(planted(mistake.name), names), frozenset())
+            assert next(diagnose(problem, judged)).names == (mistake.name,)
 
 
 def test_a_diagnosis_is_one_sentence_and_of_two_that_explain_as_much_both_are_named():
@@ -106,7 +106,7 @@ def test_a_right_number_behind_a_wrong_one_is_not_called_a_mistake():
 # what no mistake explains is not explained
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", range(36))
 def test_one_damaged_line_of_a_random_network_is_not_explained_nor_is_what_follows_from_it(seed):
     rng = np.random.default_rng(seed)
     depth = int(rng.integers(1, 4))
@@ -223,17 +223,6 @@ def test_the_previous_or_the_next_steps_value_is_named():
     assert {one.names for one in with_losses_of(1, 2, 3)} == {("next-step",)}
 
 
-@pytest.mark.parametrize(("dtype", "schedule"), [("float64", STEP), ("float32", COSINE)])
-def test_an_update_that_ignores_its_schedule_is_named_by_its_outcome(schedule, dtype):
-    """The rate of a schedule is Python's own number: every mistake of the update is tried on it."""
-    problem = ruled("sgd", dtype, schedule=schedule, steps=2)
-    plain = replace(problem, schedule=None)
-    run = showing(lambda _: training_steps(plain), outcome(problem.depth))
-    found = diagnoses(problem, run)
-    assert set(names_by_step(found)) == {(2, ("schedule-ignored",))}
-    assert {one.finding.quantity for one in found} == {"W1_new", "b1_new", "W2_new", "b2_new"}
-
-
 def test_a_gradient_that_was_not_cleared_is_named():
     problem, total = network(steps=2), np.zeros((1, 3))
 
@@ -271,9 +260,6 @@ def test_losses_alone_are_explained_by_the_run_up_to_them():
     assert names_by_step(found) == [(step, ("already-updated-weights",)) for step in (2, 3)]
 
 
-# what is inherited
-
-
 def test_later_quantities_that_are_off_only_because_of_the_first_are_named():
     problem = network((3, 3, 3), 4)
     (step,) = judge(problem, planted("weight-factor-missing"), frozenset())
@@ -297,9 +283,6 @@ def test_a_later_line_that_is_wrong_itself_inherits_nothing():
     assert (nothing.inherited, str(nothing)) == ((), "")
 
 
-# planted into PyTorch
-
-
 LINEAR = F.linear
 SQUARE = network((3, 3, 3), 4, activations=("tanh", "sigmoid"), loss=("half_squared_error", "mean"))
 
@@ -318,21 +301,6 @@ def test_a_wrong_function_in_pytorch_is_named(monkeypatch, quantity, name, wrong
     monkeypatch.setattr(target, function, wrong)
     run = showing(torch_autograd.train, {quantity, quantity.replace("z", "a")})
     assert names_of(diagnoses(SQUARE, run))[0] == (quantity, (name,))
-
-
-def test_a_bias_gradient_that_was_not_summed_in_pytorch_is_named(monkeypatch):
-    def a_bias_for_each_example(problem):
-        biases = {name: np.tile(problem.parameters[name], (4, 1)) for name in ("b1", "b2")}
-        return torch_autograd.train(replace(problem, parameters={**problem.parameters, **biases}))
-
-    # F.linear takes one bias only, so the product is written out
-    monkeypatch.setattr(F, "linear", lambda x, W, b: x @ W.T + b)
-    found = diagnoses(SQUARE, a_bias_for_each_example)[0]
-    assert found.finding.reason == "has shape (4, 3), expected (3,)"
-    assert (found.finding.quantity, found.names) == ("dL/db2", ("bias-gradient-not-summed",))
-
-
-# what was published
 
 
 def published(name, last=10**6):
@@ -362,9 +330,6 @@ def test_mazurs_outputs_after_ten_thousand_updates_come_from_the_already_updated
     """
     found = {(one.finding.step, one.finding.quantity): str(one) for one in published("worked/mazur")}
     assert found == {(2, "loss"): UPDATED, (10001, "a2"): UPDATED, (10001, "loss"): NONE}
-
-
-# a form that loses digits is named
 
 
 def sigmoid_by_tanh(problem):

@@ -119,9 +119,6 @@ def test_where_1_less_the_momentum_is_the_rate_a_hidden_average_has_two_names(dt
     assert first(problem, by_hand(averaged, "m", "m")).names == both[:1]
 
 
-# every mistake, on every rule
-
-
 def of_outcomes(mistake):
     """An implementation with this mistake that states its losses, gradients and parameters, and no more."""
     return hiding(lambda problem: mistaken_steps(problem, mistake))
@@ -205,9 +202,6 @@ def test_where_a_state_is_hidden_the_first_of_the_steps_refutes_as_well():
 
     found = first(ruled("momentum"), implementation)
     assert (found.finding.step, found.names) == (3, ())
-
-
-# how much of a run is kept
 
 
 def kept(problem, names):

@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from networks import damaged, network
 
 from adapters import find_adapters
-from cases import names
 from cases.numbers import Number, rounded_once
 from cases.protocol import SIXTEEN_BITS
 from reference import Accumulators, Subject, Verdict, judge, sentence
@@ -116,15 +115,6 @@ def test_numbers_are_rounded_once(i, hair, dtype):
     assert float(rounded_once(float(middle) * (1 + hair * 2.0**-50), dtype)) == nearest
 
 
-def test_rounding_by_way_of_float32_would_be_another_number():
-    number = 1 + 2.0**-8 + 2.0**-40
-    assert float(np.asarray(number).astype("bfloat16")) == 1  # ml_dtypes rounds twice
-    assert float(rounded_once(number, "bfloat16")) == 1 + 2.0**-7
-    assert Number("65519.999999999999999999999").rounded("float16") == 65504
-    assert Number("65520").rounded("float16") == np.inf
-    assert not Number("65520").fits("float16")
-
-
 @pytest.mark.needs("torch")
 @pytest.mark.parametrize("dtype", SIXTEEN_BITS)
 def test_torch_and_back_is_every_number_itself(dtype):
@@ -138,7 +128,6 @@ def test_torch_and_back_is_every_number_itself(dtype):
     ("dtype", "value", "text"),
     [
         ("bfloat16", 0.10009765625, "0.1"),
-        ("bfloat16", 1 / 3, "0.334"),
         ("bfloat16", np.inf, "inf"),
         ("bfloat16", np.nan, "nan"),
         ("float16", 1 / 3, "0.3333"),
@@ -177,7 +166,7 @@ def roundings_off(problem, claim):
 @pytest.mark.parametrize(("name", "i"), PROGRAMS)
 def test_each_implementation_accumulates_in_what_its_adapter_declares(name, i, dtype):
     implementation = program(name, i)
-    problems = [long_sums(dtype, n, seed) for n in (500, 1000, 4096, 60_000) for seed in range(3)]
+    problems = [long_sums(dtype, n, seed) for n in (1000, 4096, 60_000) for seed in range(2)]
     off = [roundings_off(problem, next(implementation.run(problem))) for problem in problems]
     for kind, most in zip(("products", "sums", "totals"), np.max(off, axis=0), strict=True):
         one = "float32" if most <= 1 else "own"  # float32, rounded once, is off by one rounding at most
@@ -207,9 +196,6 @@ def test_accumulating_in_less_than_declared_differs():
     verdicts = {finding.quantity: finding.verdict for finding in step.findings}
     assert verdicts["dL/db1"] is Verdict.UNDECIDED
     assert set(verdicts.values()) <= {Verdict.AGREES, Verdict.UNDECIDED, Verdict.DIFFERS}
-
-
-# --- the activations
 
 
 def evaluated(way, name, z):
@@ -251,15 +237,12 @@ def test_a_loss_that_overflows_before_its_division_is_undecided():
 
 
 def test_an_accumulator_of_float32_does_not_overflow_where_float16_would():
-    def product(a, b, form):
-        return Bounded.exact(a, form) @ Bounded.exact(b, form)
-
-    wide, narrow = format_of("float16"), format_of("float16", OWN)
-    cancelling = [[60_000.0, -60_000.0]], [[2.0], [1.5]]
-    assert product(*cancelling, wide).value == 30_000
-    assert product(*cancelling, wide).error < 40
-    assert np.isinf(product(*cancelling, narrow).error)
-    assert np.isinf(product([[60_000.0]], [[2.0]], wide).error)
+    a, b = [[60_000.0, -60_000.0]], [[2.0], [1.5]]
+    forms = format_of("float16"), format_of("float16", OWN)
+    wide, narrow = (Bounded.exact(a, form) @ Bounded.exact(b, form) for form in forms)
+    assert wide.value == 30_000
+    assert wide.error < 40
+    assert np.isinf(narrow.error)
 
 
 def test_a_mean_over_more_examples_than_float16_can_count_promises_nothing():
@@ -344,26 +327,19 @@ def test_a_nan_bound_keeps_the_underflow_of_other_elements():
     assert product.error[1] >= 2.0**-25
 
 
-# --- power
-
-
 @pytest.mark.parametrize(("dtype", "fault"), [("bfloat16", 2e-2), ("float16", 3e-3)])
-@pytest.mark.parametrize(("widths", "batch"), [((2, 3, 1), 4), ((8, 8, 4), 8)])
+@pytest.mark.parametrize("quantity", ["dL/dW1", "dL/dW2"])
 @pytest.mark.parametrize(("name", "i"), [("torch", 0), ("jax", 1)])
-def test_a_small_fault_in_a_weight_gradient_is_caught(name, i, widths, batch, dtype, fault):
+def test_a_small_fault_in_a_weight_gradient_is_caught(name, i, quantity, dtype, fault):
+    def raised(claim):
+        array = claim[quantity]
+        largest = np.unravel_index(np.abs(array.astype(float)).argmax(), array.shape)
+        array[largest] = rounded_once(float(array[largest]) * (1 + fault), dtype)
+
     implementation = program(name, i)
     for seed in range(3):
-        problem = network(widths, batch, dtype=dtype, seed=seed)
-        for k in range(1, problem.depth + 1):
-            quantity = names.gradient(names.W(k))
-
-            def raised(claim, quantity=quantity):
-                array = claim[quantity]
-                largest = np.unravel_index(np.abs(array.astype(float)).argmax(), array.shape)
-                array[largest] = rounded_once(float(array[largest]) * (1 + fault), dtype)
-
-            claims = damaged(implementation.run, raised)
-            promises, accumulators = implementation.promises(problem.depth), implementation.accumulators
-            (step,) = judge(problem, claims, promises, accumulators=accumulators)
-            first = next(one for one in step.failures if one.verdict is Verdict.DIFFERS)
-            assert first.quantity == quantity
+        problem = network((8, 8, 4), 8, dtype=dtype, seed=seed)
+        claims, promises = damaged(implementation.run, raised), implementation.promises(2)
+        (step,) = judge(problem, claims, promises, accumulators=implementation.accumulators)
+        first = next(one for one in step.failures if one.verdict is Verdict.DIFFERS)
+        assert first.quantity == quantity

@@ -150,7 +150,7 @@ def test_balls_against_sixty_digits_and_difference_quotients(name, reduction, sm
 @DTYPES
 def test_every_program_is_within_the_bound_at_random_and_extreme_points(name, reduction, dtype):
     """So is the float64 value where nothing is certified: the evaluation's own rounding is in the bound."""
-    points = [draw(name, dtype, seed, spread=spread) for seed in range(4) for spread in (1e-3, 1, 3, 10)]
+    points = [draw(name, dtype, seed, spread=spread) for seed in range(2) for spread in (1e-3, 1, 3, 10)]
     rule = rule_of(name, reduction, dtype)
     for y_hat, y in [*points, extreme(name, dtype)]:
         lines = rule.value, rule.gradient
@@ -177,9 +177,6 @@ def test_predictions_anywhere_within_their_error_stay_inside_the_bound(name, red
             assert is_within(line(y_hat + 0.999 * e * part * signs, y), derived)
 
 
-# other forms of the same
-
-
 def through_a_loop(z, y):
     """Row by row, the class's logit taken off log Σ eᶻ."""
     peak = z.max(axis=1)
@@ -196,20 +193,6 @@ def smoothed(y):
     return (1 - s) * y + s / y.shape[1]
 
 
-def smoothed_apart(z, y):
-    """PyTorch's way with classes: the smoothing's part is a term of its own."""
-    s = z.dtype.type(0.1)
-    log_p = z - z.max(axis=1, keepdims=True)
-    log_p = log_p - np.log(np.exp(log_p).sum(axis=1, keepdims=True))
-    return -(1 - s) * (y * log_p).sum(axis=1) - s / y.shape[1] * log_p.sum(axis=1)
-
-
-def optax_huber(d, delta):
-    """The square up to δ, and δ times what is beyond."""
-    square = np.minimum(abs(d), delta)
-    return square * square / 2 + delta * (abs(d) - square)
-
-
 def of_difference(function, number):
     """From a function of d = ŷ − y and of δ, one of ŷ and y."""
     return lambda p, y: function(p - y, p.dtype.type(number))
@@ -217,7 +200,10 @@ def of_difference(function, number):
 
 # Each loss once or more in another form, by hand: its terms, and their gradient.
 FORMS = {
-    "softmax_cross_entropy": ([smoothed_apart], [lambda z, y: quotient_of_powers(z, smoothed(y))]),
+    "softmax_cross_entropy": (
+        [lambda z, y: through_a_loop(z, smoothed(y))],
+        [lambda z, y: quotient_of_powers(z, smoothed(y))],
+    ),
     "softmax_cross_entropy_with_integer_labels": ([through_a_loop], [quotient_of_powers]),
     "binary_cross_entropy_with_logits": (
         [
@@ -243,7 +229,7 @@ FORMS = {
         [of_difference(lambda d, delta: np.sign(d) * np.minimum(abs(d), delta), 0.7)],
     ),
     "smooth_l1": (
-        [of_difference(lambda d, beta: optax_huber(d, beta) / beta, 0.3)],
+        [of_difference(lambda d, beta: np.where(abs(d) < beta, d * d / beta / 2, abs(d) - beta / 2), 0.3)],
         [of_difference(lambda d, beta: np.where(abs(d) < beta, d / beta, np.sign(d)), 0.3)],
     ),
     "l1": ([lambda p, y: np.maximum(p - y, y - p)], [lambda p, y: (p > y) * p.dtype.type(1) - (p < y)]),
@@ -254,7 +240,7 @@ FORMS = {
 @pytest.mark.parametrize("name", FORMS)
 def test_every_usual_form_is_within_the_bound_wherever_the_mean_is_applied(name, dtype):
     terms, slopes = FORMS[name]
-    points = [draw(name, dtype, seed, (3, 5), spread) for seed in range(5) for spread in (0.1, 3.0, 30.0)]
+    points = [draw(name, dtype, seed, (3, 5), spread) for seed in range(3) for spread in (0.1, 3.0, 30.0)]
     for (y_hat, y), reduction in itertools.product([*points, extreme(name, dtype)], ("sum", "mean")):
         rule = rule_of(name, reduction, dtype)
         loss, slope = certified(rule.value, y_hat, y), certified(rule.gradient, y_hat, y)
@@ -265,9 +251,6 @@ def test_every_usual_form_is_within_the_bound_wherever_the_mean_is_applied(name,
         for form in slopes:
             assert is_within(form(y_hat, y) / n, slope)
             assert is_within(form(y_hat, y) * (1 / n), slope)
-
-
-# kinks
 
 
 @DTYPES
@@ -294,9 +277,6 @@ def test_huber_is_smooth_at_delta_and_optax_slope_of_a_small_difference_may_be_0
     assert through_jax("huber", "sum", d, y, delta=0.7)[1][0, 0] == 0
 
 
-# what is promised nowhere
-
-
 def test_nothing_is_promised_where_the_error_reaches_0_or_1_or_logits_overflow():
     rule = rule_of("binary_cross_entropy", "sum", "float64")
     y_hat, y = np.array([[0.25, 0.5, 0.75]]), np.array([[0.0, 1.0, 1.0]])
@@ -307,9 +287,6 @@ def test_nothing_is_promised_where_the_error_reaches_0_or_1_or_logits_overflow()
     assert np.isinf(certified(rule.value, y_hat[:, 1:], y[:, 1:]).error)
     logits, shares = np.array([[3e38, -3e38]], "float32"), np.array([[0.5, 0.5]], "float32")
     assert np.isinf(certified(rule_of("softmax_cross_entropy", "sum", "float32").value, logits, shares).error)
-
-
-# what differs
 
 
 def differs(claimed, line, y_hat, y):
@@ -342,9 +319,6 @@ def test_pytorch_clamps_the_logarithm_and_the_gradient_of_a_probability():
         loss, gradient = run("binary_cross_entropy", "sum", a, y)
         assert differs(loss, rule.value, a, y) == differs(gradient, rule.gradient, a, y) == clamps
         assert ((loss, gradient.item()) == (100, pytest.approx(-1e12))) == clamps
-
-
-# the frameworks' definitions
 
 
 def test_smoothed_labels_are_those_of_both_frameworks_and_optax_has_none_for_classes():

@@ -158,8 +158,6 @@ def test_a_printed_decimal_that_is_exact_leaves_nothing_open(judge):
         assert verdicts(judge(document(printed, net))) == [AGREES, verdict]
 
 
-# what printed the numbers, and what the inputs are known to
-
 THIRD = """
 about: The gradient is a third.
 layers: [{W: [[0.0]], b: [0.0], activation: identity}]
@@ -273,8 +271,6 @@ def test_of_two_slips_in_one_array_each_is_named(judge):
     )
 
 
-# the pattern of what is wrong
-
 RIGHT = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [7.0, 8.0, 9.5]])
 
 
@@ -286,36 +282,31 @@ def marked(*places):
 
 
 ALL = np.ones(RIGHT.shape, bool)
+ROW = marked((0, 0), (0, 1))
 PATTERNS = [
     (marked((1, 2)), "1 of 9 is wrong: [1, 2]"),
     (marked((1, 0), (1, 1), (1, 2)), "3 of 9 are wrong: row 1"),
     (marked((0, 2), (1, 2), (2, 2)), "3 of 9 are wrong: column 2"),
     (marked((0, 0), (1, 1), (2, 2)), "3 of 9 are wrong: the diagonal"),
     (~np.eye(3, dtype=bool), "6 of 9 are wrong: all off the diagonal"),
-    (marked((0, 0), (0, 1)), "2 of 9 are wrong: [0, 0], [0, 1]"),
+    (ROW, "2 of 9 are wrong: [0, 0], [0, 1]"),
     (marked((0, 0), (0, 1), (1, 1), (2, 2)), "4 of 9 are wrong: [0, 0], [0, 1], [1, 1], …"),
     (marked(), ""),
 ]
-FACTORS = [
-    (2, "each 2 times what it should be"),
-    (1 / 3, "each 1/3 times what it should be"),
-    (-1, "each with the other sign"),
-    (-2.5, "each −5/2 times what it should be"),
-]
+FACTORS = {2: "2", 1 / 3: "1/3", -2.5: "−5/2"}
 
 
 def test_the_pattern_of_wrong_elements():
     for wrong, text in PATTERNS:
         assert error_pattern(np.where(wrong, RIGHT**2 + 0.3, RIGHT), RIGHT, wrong) == text
-    for factor, text in FACTORS:
-        assert error_pattern(factor * RIGHT, RIGHT, ALL) == f"9 of 9 are wrong: {text}"
+    assert error_pattern(-RIGHT, RIGHT, ALL) == "9 of 9 are wrong: each with the other sign"
+    for factor, text in FACTORS.items():
+        expected = f"9 of 9 are wrong: each {text} times what it should be"
+        assert error_pattern(factor * RIGHT, RIGHT, ALL) == expected
         spoiled = factor * RIGHT + np.where(marked((0, 0)), 1e-3, 0)
         assert error_pattern(spoiled, RIGHT, ALL) == "9 of 9 are wrong"
-    row, among = (
-        marked((0, 0), (0, 1)),
-        marked((0, 0), (0, 1), (1, 0)),
-    )  # what was not compared is not counted
-    assert error_pattern(RIGHT + 0.1, RIGHT, row, among=among) == "2 of 3 are wrong: row 0"
+    compared = marked((0, 0), (0, 1), (1, 0))  # what was not compared is not counted
+    assert error_pattern(RIGHT + 0.1, RIGHT, ROW, among=compared) == "2 of 3 are wrong: row 0"
     assert error_pattern(RIGHT + 0.1, RIGHT, marked((0, 0)), among=marked((0, 0))) == ""
 
 
@@ -329,8 +320,6 @@ def test_any_numbers_have_a_pattern(claimed, derived, wrong):
     assert bool(text) == bool(wrong.any())
     assert not text or text.startswith(f"{wrong.sum()} of 6 ")
 
-
-# any network
 
 DECIMALS = st.integers(-300, 300).map(lambda number: f"{number / 100:.2f}")
 NETS = st.fixed_dictionaries(dict.fromkeys(NET, DECIMALS))

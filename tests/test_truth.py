@@ -15,7 +15,6 @@ from networks import ACTIVATIONS, LOSSES, damaged, network, showing
 from cases import SHIPPED, Rule, load_cases
 from cases.names import observable, outcome
 from reference import Verdict, evaluate, judge, tape, training_steps
-from reference.activations import ACTIVATIONS as REFERENCE_ACTIVATIONS
 from reference.arithmetic import FLOAT64, PRINTED, Ball, Bounded, Elementary, precision
 from reference.certified import (
     MAX_CERTIFIED_PARAMETERS,
@@ -50,19 +49,10 @@ def test_ball_operations_enclose_the_exact_rational_results(a, b, c):
         p, q, r = Ball.exact(a), Ball.exact(b), Ball.exact(c)
         assert encloses(p @ q + r, x @ y + z)
         assert encloses(p * q.mT - p, x * y.mT - x)
+        assert encloses(p + q.mT, x + y.mT)
         assert encloses(p.sum(), x.sum())
         assert encloses(p.sum(axis=0), x.sum(axis=0))
         assert encloses(2 * p / 3, 2 * x / 3)
-
-
-def test_arrays_of_balls_are_added_by_the_element():
-    rng = np.random.default_rng(0)
-    with precision():
-        a, b = (Ball.exact(rng.standard_normal((3, 4))) / 3 for _ in range(2))
-        entries = list(zip(a.matrix.entries(), b.matrix.entries(), strict=True))
-        for found, balls in ((a + b, [p + q for p, q in entries]), (a - b, [p - q for p, q in entries])):
-            assert found.shape == (3, 4)
-            assert list(map(repr, found.matrix.entries())) == list(map(repr, balls))
 
 
 def test_a_certified_value_keeps_what_one_float64_would_lose():
@@ -144,17 +134,13 @@ def check_against_difference_quotients(problem, elements):
     assert all(np.max(gradient.error) <= 1e-12 * largest for gradient in gradients), "the bound says nothing"
 
 
-@pytest.mark.parametrize("loss", LOSSES, ids="-".join)
-@pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_gradients_against_difference_quotients(activation, loss):
-    problem = network((2, 2, 2), 3, activations=(activation, "identity"), loss=loss, seed=5)
+@pytest.mark.parametrize(("i", "loss"), list(enumerate(LOSSES)))
+def test_gradients_against_difference_quotients(i, loss):
+    """Of two or three layers, so that each activation is passed through as well as met by a loss."""
+    drawn = [ACTIVATIONS[(i + 4 * k) % len(ACTIVATIONS)] for k in range(2 + i % 2)]
+    problem = network((2,) * (len(drawn) + 1), 3, activations=drawn, loss=loss, seed=5)
     elements = [(name, i) for name, array in problem.parameters.items() for i in np.ndindex(array.shape)]
     check_against_difference_quotients(problem, elements)
-
-
-def test_a_mixed_deep_network_against_difference_quotients():
-    problem = network((2, 2, 2, 2, 1), 2, activations=("tanh", "sigmoid", "relu", "sigmoid"), seed=11)
-    check_against_difference_quotients(problem, [("W1", (0, 1))])
 
 
 SMALL = [case for case in load_cases(SHIPPED) if case.problem("float64").size < 5000]
@@ -166,17 +152,6 @@ def test_the_float64_reference_is_inside_the_ball_and_its_own_bound(case):
     bounded = evaluate(tape(problem), exact_inputs(problem, PRINTED))
     for name, ball in next(certified_steps(problem)).items():
         assert encloses_the_ball(ball, bounded[name]), name
-
-
-@pytest.mark.parametrize("name", ["sigmoid", "tanh"])
-def test_derivatives_against_the_complex_step(name):
-    """f'(z) = Im f(z + ih) / h, with no subtraction and so no cancellation (Squire and Trapp, 1998)."""
-    activation = REFERENCE_ACTIVATIONS[name]
-    z, h = np.linspace(-12, 12, 97), 1e-150
-    stepped = activation.value.plain(z + 1j * h).imag / h
-    exact = Bounded.exact(z, FLOAT64)
-    slope = activation.derivative(exact, activation.value(exact))
-    assert np.all(np.abs(stepped - slope.value) <= slope.error)
 
 
 def test_what_all_frameworks_get_wrong_alike_is_seen():
