@@ -23,12 +23,9 @@ from reports.regression import Changes
 from reports.report import Report, Table
 from reports.runs.rows import Printed, Row
 
-# Kinds of failures that are named at the head of the page, and cases of each; all have their own part.
-MAX_AT_HEAD: Final = 6
+MAX_AT_HEAD: Final = 6  # kinds of failures that are named at the head of the page, and cases of each
 MAX_PICTURE_LINES: Final = 600  # lines of a picture's table that are shown: thousands would outweigh the page
-
-# What a template shows; None where there is nothing to show.
-Shown = Mapping[str, object] | None
+Shown = Mapping[str, object] | None  # what a template shows; None where there is nothing to show
 
 
 @dataclass(frozen=True)
@@ -94,7 +91,6 @@ def diff(changed: Changes) -> str:
 
 
 def _parts(made: Report, failing: tuple[Failure, ...] | parts.FailedPart) -> Iterator[Part]:
-    """Give the parts in their order: the matrix, what explains it, the other tables, the cases."""
     matrix, *others = made.tables
     results, changes, power = made.results, made.changes, made.power
     yield Part("matrix", matrix.title, lambda: {"matrix": matrix, "counts": report.counts(matrix.frame)})
@@ -103,7 +99,7 @@ def _parts(made: Report, failing: tuple[Failure, ...] | parts.FailedPart) -> Ite
     for case in filter(None, (table.case for table in others)):
         shows = partial(_walk, case, rows.get(case.name, ()), results.printed)
         yield Part(anchor("walk", case.name), f"{case.name}, step by step", shows)
-    changed = (lambda: {"changes": regression_text.to_page(changes)}) if changes else _nothing
+    changed = (lambda: {"changes": regression_text.to_page(changes)}) if changes else lambda: None
     yield Part("changes", regression_text.TITLE, changed, ("the bits of ",))
     drawn = "the losses of ", "the accuracy of ", "the activations' errors"
     yield Part("pictures", "Pictures", partial(_pictures, made), drawn)
@@ -114,13 +110,9 @@ def _parts(made: Report, failing: tuple[Failure, ...] | parts.FailedPart) -> Ite
     plain = ("the plain differences of ",)
     yield Part("cases", "The cases, line by line", lambda: {"cases": [*case_sections(made)]}, plain)
     yield Part("method", "What a tolerance is made of", lambda: {"anatomy": anatomy(results.rows)})
-    measured = (lambda: {"power": detection.to_page(power)}) if power else _nothing
+    measured = (lambda: {"power": detection.to_page(power)}) if power else lambda: None
     yield Part("power", detection.TITLE, measured, ("the suite's power",))
     yield Part("environment", "How this was made", made_from=("how this was made",))
-
-
-def _nothing() -> Shown:
-    return None
 
 
 def _walk(case: Case, rows: Sequence[Row], printed: Sequence[Printed]) -> Shown:

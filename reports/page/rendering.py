@@ -20,10 +20,7 @@ LONG_TEXT: Final = 36  # characters from which on a cell's text is folded
 
 
 def anchor(kind: str, *parts: str) -> str:
-    """Return an id, which is its link after "#" too: "failure:nets/square:float64:torch".
-
-    Different parts give different ids, because what joins them is escaped within each.
-    """
+    """Return an id, "failure:nets/square:float64:torch": what joins the parts is escaped within each."""
     return ":".join((kind, *(quote(part, safe="/", errors="backslashreplace") for part in parts)))
 
 
@@ -42,13 +39,9 @@ def thread(see: str) -> str:
 def templates(cases: Collection[str]) -> Environment:
     """Return the templates; a table links the names of these cases to their sections."""
     made = Environment(
-        loader=PackageLoader("reports"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=shown,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+        loader=PackageLoader("reports"), autoescape=True, undefined=StrictUndefined, finalize=shown,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
     made.tests["failed"] = lambda value: isinstance(value, FailedPart)
     made.globals.update(
         counted=counted,
@@ -62,10 +55,7 @@ def templates(cases: Collection[str]) -> Environment:
 
 
 def shown(value: object) -> object:
-    """Write what no screen can show as escapes: an adapter's message may hold anything.
-
-    A part that failed is named in its place.
-    """
+    """Write what no screen can show, in an adapter's message, as escapes; name a part that failed."""
     if isinstance(value, FailedPart):
         return Markup('<span class="failed">{}.</span>').format(shown(str(value)))
     if isinstance(value, Cell):
@@ -79,7 +69,6 @@ def shown(value: object) -> object:
 
 
 def table_rows(frame: pd.DataFrame, cases: Collection[str]) -> Markup:
-    """Return the rows of a table; the first cell of each is its header."""
     columns = list(frame.columns)
     rows = (_row(columns, values, cases) for values in frame.itertuples(index=False, name=None))
     return Markup("".join(rows))  # noqa: S704 - escaped cell by cell
