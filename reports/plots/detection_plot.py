@@ -60,7 +60,6 @@ def _best(table: pd.DataFrame, ours: Any) -> str:  # noqa: ANN401 - a line of th
 
 
 def draw(table: pd.DataFrame) -> Figure:
-    """Draw bars: for each number format and measure a panel, and in it a bar for each tool."""
     parts = table.groupby(["dtype", "measure"], sort=False)
     sheet = Sheet(len(parts), [""], "share of those asked about", "", height=74, gap=26, left=120)
     across = Scale(0, 1.2, {0: "0", 0.25: "25 %", 0.5: "50 %", 0.75: "75 %", 1: "100 %"})

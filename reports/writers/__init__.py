@@ -5,13 +5,8 @@ from typing import Final, TypeVar
 
 # How the files of each format end.
 FORMATS: Final = {
-    "html": ".html",
-    "markdown": ".md",
-    "csv": ".csv",
-    "json": ".json",
-    "svg": ".svg",
-    "latex": ".tex",
-}
+    "html": ".html", "markdown": ".md", "csv": ".csv", "json": ".json", "svg": ".svg", "latex": ".tex",
+}  # fmt: skip
 
 # What is written where nothing is asked for: a paper's tables are wanted by few.
 USUAL: Final = tuple(name for name in FORMATS if name != "latex")
