@@ -1,7 +1,7 @@
 """The templates of the page, and what they may call; whatever they show is escaped."""
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from functools import partial
 from typing import Final
 from urllib.parse import quote
@@ -69,16 +69,12 @@ def shown(value: object) -> object:
 
 
 def table_rows(frame: pd.DataFrame, cases: Collection[str]) -> Markup:
-    columns = list(frame.columns)
-    rows = (_row(columns, values, cases) for values in frame.itertuples(index=False, name=None))
+    columns, rows = list(frame.columns), []
+    for values in frame.itertuples(index=False, name=None):
+        pairs = zip(columns, values, strict=True)
+        head, *cells = [(value, _content(column, value, cases)) for column, value in pairs]
+        rows.append(f'<tr><th scope="row">{head[1]}</th>{"".join(td(*cell) for cell in cells)}</tr>\n')
     return Markup("".join(rows))  # noqa: S704 - escaped cell by cell
-
-
-def _row(columns: Iterable[str], values: Iterable[object], cases: Collection[str]) -> str:
-    head, *cells = [
-        (value, _content(column, value, cases)) for column, value in zip(columns, values, strict=True)
-    ]
-    return f'<tr><th scope="row">{head[1]}</th>{"".join(td(*cell) for cell in cells)}</tr>\n'
 
 
 def _content(column: str, value: object, cases: Collection[str]) -> Markup:

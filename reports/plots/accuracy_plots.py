@@ -146,8 +146,9 @@ def _histogram(name: str, of: str, dtypes: Collection[str]) -> Plot:
 HISTOGRAM: Final = _histogram("histogram-float64", "float64 and float32", DEFAULT_DTYPES)
 HISTOGRAM_OF_16_BITS: Final = _histogram("histogram-bfloat16", "bfloat16 and float16", SIXTEEN_BITS)
 
-MIN_ULPS: Final = 0.1  # ulps: the lowest line
-FEW_ULPS: Final = 4  # at most so many ulps everywhere is worth a mention
+MIN_ULPS: Final = 0.1  # the lowest line
+FAR_ULPS: Final = 1e12  # only the errors of float64 reach further
+FEW_ULPS: Final = 4  # at most that many ulps everywhere is worth a mention
 
 
 def errors(report: Report) -> pd.DataFrame:
@@ -185,7 +186,9 @@ def _lost(table: pd.DataFrame) -> float:
 def draw_errors(table: pd.DataFrame) -> Figure:
     functions, names = list(dict.fromkeys(table["activation"])), list(looks(table["implementation"]))
     which, limit = ("value", "derivative"), _lost(table)
-    up, across = _ulps(10 * limit), Scale(-24, 24, {z: f"{z}".replace("-", "−") for z in range(-24, 25, 8)})
+    ticks = (1e3, 1e7, 1e11, 1e15) if limit > FAR_ULPS else (10, 1e3, 1e5, 1e7)
+    up = log_scale(MIN_ULPS, 10 * limit, (MIN_ULPS, *ticks))
+    across = Scale(-24, 24, {z: f"{z}".replace("-", "−") for z in range(-24, 25, 8)})
     sheet = Sheet(len(functions), which, "z", "ulps", height=46, gap=17, names=names, shared=True)
     for row, column, part in each_part(table, ("activation", functions), ("quantity", which)):
         panel = sheet.panel(row, column, across, up, functions[row] + "'" * column)
@@ -196,12 +199,6 @@ def draw_errors(table: pd.DataFrame) -> Figure:
             ulps = np.nan_to_num(mine["ulps"], nan=math.inf).clip(up.low, up.high)
             panel.curve(mine["z"], ulps, cut=False, **look.curve, markevery=(3 * index, 9))
     return sheet.figure
-
-
-def _ulps(top: float) -> Scale:
-    double = 1e12  # only the ulps of float64 reach further
-    ticks = (MIN_ULPS, 10, 1e3, 1e5, 1e7) if top < double else (MIN_ULPS, 1e3, 1e7, 1e11, 1e15)
-    return log_scale(MIN_ULPS, top, ticks)
 
 
 ACTIVATIONS: Final = Plot(

@@ -238,9 +238,9 @@ class Panel:
 class Sheet:
     """A figure of panels, `rows` of them below each other, in a column for each of `heads`.
 
-    Each is `height` points high with a gap below for words, and has room for labels on the left of the first
-    column. Above them is a legend of `names`. `across` and `up` say what the scales show; if they are
-    `shared`, they are labelled at the left and at the bottom only.
+    Each is `height` points high with a gap below for words; at the `left` of all is room for labels, and
+    above them a legend of `names`. If the scales, of what `across` and `up` say, are `shared`, they are
+    labelled at the left and at the bottom only.
     """
 
     rows: int
@@ -258,6 +258,7 @@ class Sheet:
         self.top = HEAD + LEGEND_LINE * -(-len(set(self.names)) // legend_columns(self.names))
         total = self.top + self.rows * (self.height + self.gap) - self.gap + FOOT
         self.canvas = Canvas(total)
+        self.figure = self.canvas.figure
         self._draw_legend()
         for column, head in enumerate(self.heads):
             middle = self._x(column) + self.width / 2
@@ -265,10 +266,6 @@ class Sheet:
         if self.up:
             self.canvas.write(0, self.top - 20, f"↑ {self.up}", va="top", size=7)
         self.canvas.write(WIDTH / 2, total - 3, f"{self.across} →", ha="center", va="bottom")
-
-    @property
-    def figure(self) -> Figure:
-        return self.canvas.figure
 
     def _x(self, column: int) -> float:
         return self.left + column * (self.width + BETWEEN)

@@ -8,7 +8,6 @@ import math
 import re
 import tomllib
 import unicodedata
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -39,10 +38,8 @@ _SYMBOLS: Final = re.compile(r"[∂LσWwbzaŷxy'()/₀-₉\u0302]+")
 # Signs as LaTeX writes them: such as it reads as a command, others of text, of mathematics only, and accents.
 _SIGNS: Final = tomllib.loads(Path(__file__).with_name("latex_signs.toml").read_text(encoding="utf-8"))
 MARKS, SIGNS, MATHEMATICS, ACCENTS = (_SIGNS[name] for name in ("MARKS", "SIGNS", "MATHEMATICS", "ACCENTS"))
-
 _RAISED: Final = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ⁿⁱᵀᵗᶻˣʸ", "0123456789+-()niTtzxy")
 _LOWERED: Final = str.maketrans("₀₁₂₃₄₅₆₇₈₉₊₋₍₎ₐₑᵢⱼₖₙₓ", "0123456789+-()aeijknx")
-
 _PIECES: Final = re.compile(
     rf"(?P<raised>[{''.join(map(chr, _RAISED))}]+)|(?P<lowered>[{''.join(map(chr, _LOWERED))}]+)"
     r"|(?<![\w.])(?P<number>-?\d+(?:\.\d+)?)(?:e(?P<power>[+-]?\d+))?(?![\w.])"
@@ -56,14 +53,10 @@ _LIGATURES: Final = re.compile(r"(?<=-)(?=-)|(?<=')(?=')|(?<=,)(?=,)|(?<=[!?])(?
 def tables(report: Report) -> str:
     made = report.environment
     command = printable(made.command).encode("ascii", "backslashreplace").decode()  # in a comment
-    return "\n".join((HEAD.format(command=command, made=made.made), *_tables(report)))
-
-
-def _tables(report: Report) -> Iterator[str]:
-    """Give the tables; in the place of one that fails is a line with the reason."""
-    for one in (table for table in report.tables if "latex" in table.also_in):
-        if text := parts.tried(f"“{one.heading}”", _table, one):
-            yield f"{escape(str(text))}\n" if isinstance(text, parts.FailedPart) else text
+    chosen = (table for table in report.tables if "latex" in table.also_in)
+    made_each = filter(None, (parts.tried(f"“{one.heading}”", _table, one) for one in chosen))
+    texts = (f"{escape(str(one))}\n" if isinstance(one, parts.FailedPart) else one for one in made_each)
+    return "\n".join((HEAD.format(command=command, made=made.made), *texts))
 
 
 def _table(of: Table) -> str:
