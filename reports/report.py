@@ -72,8 +72,7 @@ class Table:
     one title each is about a `case`. Markdown and the page show all tables, and the writers `also_in`
     ("terminal", "latex"). If `worst_first`, lines with a failing cell go first where there is room for a part
     only. The page shows the columns `page_last` after all others, and on demand only a table that has words
-    for its `folded` state. `made_from` is how the names of those parts of the run begin that it is made from:
-    one that failed is named with it.
+    for its `folded` state. `made_from` is as in `reports.page.index_page.Part`.
     """
 
     name: str
@@ -183,11 +182,9 @@ def matrix(cells: Mapping[Group, Cell]) -> pd.DataFrame:
 
 # The columns of `counts`, each with what it counts; the last one counts everything else.
 COUNTED: Final = {
-    Outcome.AGREES: "agree",
-    Outcome.EXPECTED: "differ as their cases say",
-    Outcome.NO_EQUIVALENT: "no equivalent",
-    Outcome.NOT_RUN: "not run",
-}
+    Outcome.AGREES: "agree", Outcome.EXPECTED: "differ as their cases say",
+    Outcome.NO_EQUIVALENT: "no equivalent", Outcome.NOT_RUN: "not run",
+}  # fmt: skip
 FAIL: Final = "fail"
 
 

@@ -125,10 +125,9 @@ class AdapterValue:
 class WalkLine:
     """One line of a worked example.
 
-    `formula` is what it is computed by, `put_in` that with the numbers of the text, and `gives` what those
-    give, to six digits. Of several numbers `element` names the printed one, "[0, 1]". `exact` follows from
-    the inputs alone. `verdict` is that on the printed number, which is `wrong` if it is not what follows from
-    those above it.
+    `put_in` is the formula with the numbers of the text, and `gives` what those give, to six digits. Of
+    several numbers `element` names the printed one, "[0, 1]". `exact` follows from the inputs alone. The
+    printed number is `wrong` if it is not what follows from those above it.
     """
 
     quantity: str
@@ -218,18 +217,15 @@ class LineRenderer:
         line, printed = self.lines[name], self.printed.get(name)
         put_in = self.notation.put_in(line, self.given)
         return WalkLine(
-            quantity=name,
-            symbol=self.notation.name(name),
-            formula=self.notation.formula(line),
-            put_in=put_in,
-            gives=self.follows[name] if put_in else "",
+            quantity=name, symbol=self.notation.name(name), formula=self.notation.formula(line),
+            put_in=put_in, gives=self.follows[name] if put_in else "",
             element=self._index(printed.row) if printed else "",
             printed=printed.text if printed else NOT_PRINTED,
             exact=f"{printed.exact:.10g}" if printed else self._exact(name),
             computed=tuple(self._computed(name)),
             verdict=_on_printed(printed) if printed else "not printed",
             wrong=printed is not None and printed.row.finding.verdict is not Verdict.AGREES,
-        )
+        )  # fmt: skip
 
     def _index(self, row: Row) -> str:
         return "" if self.notation.scalar else row.finding.element.removeprefix(row.finding.quantity)

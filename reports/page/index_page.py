@@ -33,7 +33,7 @@ class Part:
     """A part of the page: its link, its heading, and what returns what its template shows.
 
     `made_from` is how the names of those parts of the run begin that it is made from: one that failed is
-    named here. Its template has the name that its link begins with, unless it says which.
+    named here. The template's name is `template`, or else what the link begins with.
     """
 
     name: str
@@ -44,11 +44,9 @@ class Part:
 
     @property
     def kind(self) -> str:
-        """What its link begins with: "walk" of every worked example."""
         return self.name.partition(":")[0]
 
     def rendered(self, made: Environment) -> Markup | None:
-        """Return its body, or None if it has nothing to show."""
         shown = self.shows()
         if shown is None:
             return None
@@ -57,23 +55,16 @@ class Part:
 
 
 def index(made: Report) -> str:
-    """Return the page; everything that comes from cases and adapters is escaped.
-
-    A part that fails is there with its reason in its place.
-    """
+    """Return the page; in the place of a part that fails is its reason."""
     listed = parts.tried("“What fails”", failures, made)
     failing = () if isinstance(listed, parts.FailedPart) else listed
     page = templates({case for case, *_ in made.cells})
     page.globals.update(
-        report=made,
-        max_at_head=MAX_AT_HEAD,
-        max_picture_lines=MAX_PICTURE_LINES,
-        failures=failing,
-        failing={failure.anchor for failure in failing},
+        report=made, network=network, yaml=yaml,
+        max_at_head=MAX_AT_HEAD, max_picture_lines=MAX_PICTURE_LINES,
+        failures=failing, failing={failure.anchor for failure in failing},
         alike=group_by(failing, attrgetter("title")),
-        network=network,
-        yaml=yaml,
-    )
+    )  # fmt: skip
     shown = []
     for part in _parts(made, listed):
         body = parts.tried(f"“{part.title}”", part.rendered, page)

@@ -44,13 +44,9 @@ def templates(cases: Collection[str]) -> Environment:
     )  # fmt: skip
     made.tests["failed"] = lambda value: isinstance(value, FailedPart)
     made.globals.update(
-        counted=counted,
-        td=td,
-        table_rows=lambda frame: table_rows(frame, cases),
-        case_link=lambda name: case_link(name, cases),
-        case_anchor=case_anchor,
-        failure_anchor=failure_anchor,
-    )
+        counted=counted, td=td, case_anchor=case_anchor, failure_anchor=failure_anchor,
+        table_rows=partial(table_rows, cases=cases), case_link=partial(case_link, cases=cases),
+    )  # fmt: skip
     return made
 
 

@@ -55,8 +55,7 @@ def _tables(case: Case, rows: Sequence[Row]) -> dict[str, tuple[str, pd.DataFram
 def quantities(case: Case, rows: Iterable[Row]) -> dict[str, pd.DataFrame]:
     """Return for each number format a table of the quantities in the order of computation.
 
-    Each implementation has a `LineCell` for the worst of all its steps. Then the worst of these, with its
-    numbers.
+    Each implementation has a cell for the worst of all its steps, and the worst of these has its numbers.
     """
     formulas = {line.name: line.equation for line in tape(case.problem(case.dtypes[0]))}
     by_dtype = group_by(rows, lambda row: row.subject.dtype)
@@ -123,8 +122,7 @@ def network(case: Case) -> str:
 class Failure:
     """The first line that fails of one case, in one number format, by one adapter.
 
-    `formula` is the line of the tape, "dL/da1 = dL/dz2 W2"; "" where the claim as a whole is in error. There
-    are no `numbers` where nothing was compared. `command` is what repeats it.
+    `formula` is the line of the tape, "dL/da1 = dL/dz2 W2"; "" where the claim as a whole is in error.
     """
 
     row: Row
@@ -165,15 +163,14 @@ def _failure(row: Row, case: Case, made: Environment) -> Failure:
 def repeat(case: Case, dtype: str, adapter: str, made: Environment | None = None) -> str:
     """Return the build of one case in one number format by one adapter, quoted for a shell.
 
-    What a person types for the adapter, and for the limits of its process, is taken from `made`. Printed
-    numbers are judged in every build of their case, so any adapter will do.
+    What a person types for the adapter, and for the limits of its process, is taken from `made`.
     """
     words = ["python", "-m", "reports.build"]
     folder = case.path.parents[case.name.count("/")]
     if folder.resolve() != SHIPPED.resolve():
         words += ["--cases", str(folder)]
     words += ["--select", case.name]
-    if adapter == PUBLISHED:
+    if adapter == PUBLISHED:  # judged in every build of its case, so any adapter will do
         return shlex.join([*words, "--adapter", REFERENCE])
     if made is not None and adapter in made.others:
         adapter = made.others[adapter].asked

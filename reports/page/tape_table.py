@@ -41,10 +41,10 @@ Cells = Sequence[TapeCell | None]
 
 @dataclass(frozen=True)
 class TapeTable:
-    """The whole table: a column for each layer, and one for what serves all.
+    """The whole table; `sentence` names the first line that does not agree.
 
-    `sentence` names the first line that does not agree. The groups are what is given, forward, backward and
-    update; each has for each kind of quantity a cell for each column, None where the tape has no such line.
+    The groups are what is given, forward, backward and update; each has for each kind of quantity a cell for
+    each column, None where the tape has no such line.
     """
 
     title: str
@@ -123,9 +123,8 @@ def _kind(line: Line) -> str:
 
 
 def _layer(line: Line) -> int:
-    """Return the number of the layer that a line belongs to; 0 where it serves all."""
     number = _LAYER.search(line.name)
-    return int(number[0]) if number else 0
+    return int(number[0]) if number else 0  # what serves all layers
 
 
 def _cell(lines: Sequence[Line], rows: Sequence[Row], first: str) -> TapeCell:

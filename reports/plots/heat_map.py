@@ -23,12 +23,9 @@ ABOUT: Final = (
 
 # Any other outcome fails.
 STATES: Final = {
-    Outcome.AGREES: "agrees",
-    Outcome.EXPECTED: "expected",
-    Outcome.NO_EQUIVALENT: "nothing",
-    Outcome.NOT_RUN: "nothing",
-    Outcome.UNDECIDED: "undecided",
-}
+    Outcome.AGREES: "agrees", Outcome.EXPECTED: "expected", Outcome.UNDECIDED: "undecided",
+    Outcome.NO_EQUIVALENT: "nothing", Outcome.NOT_RUN: "nothing",
+}  # fmt: skip
 
 # What is said of a cell, and of several.
 OTHERS: Final = {
@@ -47,9 +44,8 @@ FAINTEST, SHADES = -0.6, 6  # the logarithm at which the tint is faintest, and t
 def numbers(report: Report) -> pd.DataFrame:
     """Return a line for each case, number format and adapter.
 
-    `state` is "agrees", "expected" (differs as its case says), "fails", "undecided" or "nothing" (no
-    equivalent, or not run). `used` is the largest over all compared quantities where it agrees, and NaN
-    elsewhere.
+    `state` is "agrees" or of `OTHERS`. `used` is the largest over all compared quantities where it agrees,
+    and NaN elsewhere.
     """
     lines = []
     for group, cell in report.cells.items():

@@ -38,10 +38,10 @@ class Picture:
 
 @dataclass(frozen=True)
 class Plot:
-    """How a picture is made: `name`, `title` and `about` are its name, title and caption.
+    """How a picture is made.
 
-    `numbers` returns what `draw` draws, a table without lines where there is nothing to draw; `describe` and
-    `tabulate` return the picture's `alternative` and `shown`.
+    `numbers` returns what `draw` draws, a table without lines where there is nothing to draw; `about`,
+    `describe` and `tabulate` give the picture's `caption`, `alternative` and `shown`.
     """
 
     name: str

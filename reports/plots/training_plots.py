@@ -44,16 +44,13 @@ def learning_rates(report: Report) -> dict[str, float]:
 
 
 def losses(report: Report) -> pd.DataFrame:
-    """Return a line for each loss of each training of many steps, those of one family by learning rate.
-
-    Cases are of one family whose names begin with the same word: training/rate-….
-    """
+    """Return a line for each loss of each training of many steps, those of one family by learning rate."""
     columns = ["case", "dtype", "implementation", "step", "loss"]
     table = pd.DataFrame(list(map(vars, report.results.losses)), columns=columns)
     longest = table.groupby("case")["step"].transform("max")
     table = table[longest >= MIN_STEPS].copy()
     table["rate"] = table["case"].map(learning_rates(report)).astype(float)
-    table["family"] = table["case"].str.extract(r"^((?:.*/)?[^-]*)")
+    table["family"] = table["case"].str.extract(r"^((?:.*/)?[^-]*)")  # the first word: training/rate-…
     ordered = table.sort_values(["family", "rate", "case"], kind="stable", ignore_index=True)
     return ordered[[*columns, "rate"]]
 
