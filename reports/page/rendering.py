@@ -61,10 +61,8 @@ def shown(value: object) -> object:
     return "".join(char if char.isprintable() or char in "\n\t" else ascii(char)[1:-1] for char in value)
 
 
-# Rows are built here and not by macros, because the page has fifty thousand cells.
-
-
 def table_rows(frame: pd.DataFrame, cases: Collection[str]) -> Markup:
+    """Return the rows of a table; they are built here and not by a macro: a page has 50,000 cells."""
     columns, rows = list(frame.columns), []
     for values in frame.itertuples(index=False, name=None):
         pairs = zip(columns, values, strict=True)

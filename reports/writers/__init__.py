@@ -7,9 +7,7 @@ from typing import Final, TypeVar
 FORMATS: Final = {
     "html": ".html", "markdown": ".md", "csv": ".csv", "json": ".json", "svg": ".svg", "latex": ".tex",
 }  # fmt: skip
-
-# What is written where nothing is asked for: a paper's tables are wanted by few.
-USUAL: Final = tuple(name for name in FORMATS if name != "latex")
+USUAL: Final = tuple(name for name in FORMATS if name != "latex")  # a paper's tables are wanted by few
 
 Writer = TypeVar("Writer")
 

@@ -53,9 +53,9 @@ _LIGATURES: Final = re.compile(r"(?<=-)(?=-)|(?<=')(?=')|(?<=,)(?=,)|(?<=[!?])(?
 def tables(report: Report) -> str:
     made = report.environment
     command = printable(made.command).encode("ascii", "backslashreplace").decode()  # in a comment
-    chosen = (table for table in report.tables if "latex" in table.also_in)
-    made_each = filter(None, (parts.tried(f"“{one.heading}”", _table, one) for one in chosen))
-    texts = (f"{escape(str(one))}\n" if isinstance(one, parts.FailedPart) else one for one in made_each)
+    chosen = (one for one in report.tables if "latex" in one.also_in)
+    tried = [parts.tried(f"“{one.heading}”", _table, one) for one in chosen]
+    texts = (f"{escape(str(one))}\n" if isinstance(one, parts.FailedPart) else one for one in tried if one)
     return "\n".join((HEAD.format(command=command, made=made.made), *texts))
 
 
@@ -132,8 +132,7 @@ def mathematics(text: str) -> str:
 
 def _piece(piece: re.Match[str]) -> str:
     """Return a number with its power of ten, or what is raised or lowered, or a single sign."""
-    run = _run(piece)
-    if run:
+    if run := _run(piece):
         return _math(run)
     if piece["number"] is None:
         return _sign(piece["sign"])
@@ -151,8 +150,7 @@ def _run(piece: re.Match[str]) -> str:
 def _sign(sign: str) -> str:
     if sign in MATHEMATICS:
         return _math(MATHEMATICS[sign])
-    command = MARKS.get(sign) or SIGNS.get(sign)
-    if command is not None:
+    if command := MARKS.get(sign) or SIGNS.get(sign):
         return command
     if sign.isascii():
         return sign if sign.isprintable() else " "
