@@ -1,7 +1,7 @@
 """A report: everything that its files show, put together once and then written in each format.
 
-A new table is added to `Report.tables`, in whose order all writers show them. What compares holds a `Cell`;
-its text is what a writer shows.
+A new table is added to `tables`, in whose order all writers show them. What compares holds a `Cell`; its text
+is what a writer shows.
 """
 
 import re
@@ -125,34 +125,7 @@ class Report:
 
     @cached_property
     def tables(self) -> tuple[Table, ...]:
-        """Every table in its order, those included that have no line."""
-        results, rows = self.results, self.results.rows
-        cases = {case.name: case for case in self.selection.cases}
-        return (
-            Table(
-                "matrix", "Each case by each adapter", LEGEND, lambda: matrix(self.cells),
-                worst_first=True, also_in=PAPER | {"terminal"},
-            ),
-            *_printed_tables(results.printed, cases.values()),
-            Table(
-                "known", "Expected differences", EXPECTED, lambda: expected(rows, cases),
-                also_in=PAPER, page_last=("claimed", "should be"),
-            ),
-            Table("no-equivalent", "No equivalent", NO_EQUIVALENT, lambda: no_equivalent(rows)),
-            Table(
-                "direct", _directly(results.pairs), DIRECTLY, lambda: direct(results.pairs),
-                also_in=PAPER, made_from=("the direct comparison of ",),
-            ),
-            Table(
-                "lost", "Within the bound, and yet without one right digit", LOST,
-                lambda: lost(results.lost_digits), made_from=("the lost digits of ",),
-            ),
-            Table(
-                "drift", "For information: how far the trainings have come apart", DRIFT,
-                lambda: drift(results.drifts), folded="Each pair in each case of several steps",
-                made_from=("the drift of ",),
-            ),
-        )  # fmt: skip
+        return tables(self)
 
     @property
     def run(self) -> SavedRun:
@@ -170,6 +143,37 @@ def put_together(
     """Draw the conclusion; `asked` names the adapters that were asked for."""
     conclusion = conclude(results, selection, asked)
     return Report(conclusion, environment, results, selection, tuple(asked), power)
+
+
+def tables(report: Report) -> tuple[Table, ...]:
+    """Return every table in its order, those included that have no line."""
+    results, rows = report.results, report.results.rows
+    cases = {case.name: case for case in report.selection.cases}
+    return (
+        Table(
+            "matrix", "Each case by each adapter", LEGEND, lambda: matrix(report.cells),
+            worst_first=True, also_in=PAPER | {"terminal"},
+        ),
+        *_printed_tables(results.printed, cases.values()),
+        Table(
+            "known", "Expected differences", EXPECTED, lambda: expected(rows, cases),
+            also_in=PAPER, page_last=("claimed", "should be"),
+        ),
+        Table("no-equivalent", "No equivalent", NO_EQUIVALENT, lambda: no_equivalent(rows)),
+        Table(
+            "direct", _directly(results.pairs), DIRECTLY, lambda: direct(results.pairs),
+            also_in=PAPER, made_from=("the direct comparison of ",),
+        ),
+        Table(
+            "lost", "Within the bound, and yet without one right digit", LOST,
+            lambda: lost(results.lost_digits), made_from=("the lost digits of ",),
+        ),
+        Table(
+            "drift", "For information: how far the trainings have come apart", DRIFT,
+            lambda: drift(results.drifts), folded="Each pair in each case of several steps",
+            made_from=("the drift of ",),
+        ),
+    )  # fmt: skip
 
 
 def matrix(cells: Mapping[Group, Cell]) -> pd.DataFrame:
