@@ -180,7 +180,7 @@ def test_an_adapter_without_an_equivalent_gives_no_false_alarm(monkeypatch):
 
 
 def test_the_page_and_the_summary_say_what_was_measured(power):
-    page = templates(()).get_template("parts/power.html").render(power=to_page(power))
+    page = templates(()).get_template("parts.html").make_module({"power": to_page(power)}).part_power()
     text = "\n\n".join(section.within(10**6) for section in to_sections(power))
     assert text.startswith("## What this suite catches")
     for shown in (text, page):

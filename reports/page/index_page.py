@@ -50,8 +50,9 @@ class Part:
         shown = self.shows()
         if shown is None:
             return None
-        template = made.get_template(f"parts/{self.template or self.kind}.html")
-        return Markup(template.render(shown))  # noqa: S704 - escaped there
+        return getattr(
+            made.get_template("parts.html").make_module(shown), f"part_{self.template or self.kind}"
+        )()
 
 
 def index(made: Report) -> str:
