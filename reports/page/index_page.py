@@ -50,9 +50,8 @@ class Part:
         shown = self.shows()
         if shown is None:
             return None
-        return getattr(
-            made.get_template("parts.html").make_module(shown), f"part_{self.template or self.kind}"
-        )()
+        macros = made.get_template("parts.html").make_module(dict(shown))
+        return getattr(macros, f"part_{self.template or self.kind}")()
 
 
 def index(made: Report) -> str:
