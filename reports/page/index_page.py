@@ -33,7 +33,7 @@ class Part:
     """A part of the page: its link, its heading, and what returns what its template shows.
 
     `made_from` is how the names of those parts of the run begin that it is made from: one that failed is
-    named here. The template's name is `template`, or else what the link begins with.
+    named here. Its macro in parts.html is named by `template`, or else by what the link begins with.
     """
 
     name: str
