@@ -70,7 +70,6 @@ LOSSES: dict[str, Callable[..., jax.Array]] = {
 
 
 def loss_key(problem: Problem) -> LossKey:
-    """Return what `loss_of` needs to know of a problem."""
     return problem.loss, problem.reduction, problem.loss_numbers
 
 

@@ -100,8 +100,6 @@ def reverse(_: Structure, objective: Objective) -> Differentiated:
 
 
 def forward_mode(_: Structure, objective: Objective) -> Differentiated:
-    """Differentiate by the parameters, forwards."""
-
     def differentiated(parameters: Arrays, added: Arrays, x: Array, y: Array) -> Any:  # noqa: ANN401 - as `Differentiate` says
         def twice(parameters: Arrays) -> tuple[Array, Array]:
             value, _ = objective(parameters, added, x, y)
@@ -281,12 +279,10 @@ def find_cuda() -> Adapter | Unavailable:
     if device is None:
         return Unavailable("jax-cuda", Verdict.NOT_RUN, "no CUDA device")
     on_cuda = partial(train_on_device, platform="cuda")
-    programs = (
-        Program("plain", on_cuda, names.outcome),
-        Program("observed", partial(on_cuda, observe=True), promises=names.observable),
-    )
+    plain = Program("plain", on_cuda, names.outcome)
+    observed = Program("observed", partial(on_cuda, observe=True), names.observable)
     version = f"{jax.__version__} on {device.device_kind} ({PRECISION})"
-    return Adapter("jax-cuda", "JAX on CUDA", version, programs, framework="jax")
+    return Adapter("jax-cuda", "JAX on CUDA", version, (plain, observed), framework="jax")
 
 
 def _program(name: str, promises: Callable[[int], frozenset[str]], *, observe: bool) -> Program:
@@ -301,12 +297,9 @@ def _engine(name: str, title: str, run: TrainingRun, accumulators: Accumulators 
     return Adapter(name, title, jax.__version__, (program,), framework="jax")
 
 
-PROGRAMS = (
-    _program("plain", names.outcome, observe=False),
-    _program("observed", names.observable, observe=True),
-)
-
-adapter = Adapter("jax", "JAX", jax.__version__, PROGRAMS)
+_plain = _program("plain", names.outcome, observe=False)
+_observed = _program("observed", names.observable, observe=True)
+adapter = Adapter("jax", "JAX", jax.__version__, (_plain, _observed))
 EAGER = _engine("jax-eager", "JAX, not compiled", train_eagerly, ACCUMULATORS)
 FORWARD = _engine("jax-forward", "JAX, forward mode", train_forward)
 VMAP = _engine("jax-vmap", "JAX, gradients by example", train_by_example)

@@ -37,10 +37,7 @@ OPTIMIZERS = {
     "sgd": OptaxOptimizer(
         optax.sgd,
         {"m": "trace"},
-        lambda rule: {
-            "momentum": rule["momentum"] if rule.has("momentum") else None,
-            "nesterov": "nesterov" in rule.options,
-        },
+        lambda rule: {"momentum": rule.get("momentum") or None, "nesterov": "nesterov" in rule.options},
     ),
     "adam": OptaxOptimizer(optax.adam, MOMENTS, _adam),
     "adamw": OptaxOptimizer(

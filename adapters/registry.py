@@ -67,7 +67,6 @@ def _installed(path: tuple[str, ...]) -> dict[str, str]:  # noqa: ARG001 - what 
 
 
 def third_party(names: Sequence[str]) -> tuple[str, ...]:
-    """Return those of some adapters' names that are not built in."""
     return tuple(name for name in names if name not in BUILT_IN)
 
 
@@ -79,25 +78,13 @@ def default_names() -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Choice:
-    """What was asked for.
+    """What was asked for."""
 
-    Attributes
-    ----------
-    wanted
-        Names of adapters; none means the default ones.
-    device
-        "cpu", or "cuda": PyTorch and JAX then run on the first CUDA device, and not on the processor.
-    limits
-        What each may take in a process of its own, or None to run them all in this one.
-    apart
-        Names of those that run in a process of their own all the same, without a limit.
-    """
-
-    wanted: tuple[str, ...] = ()
+    wanted: tuple[str, ...] = ()  # names of adapters; none means the default ones
     engines: bool = False  # whether the other engines run too
-    device: str = "cpu"
-    limits: Limits | None = None
-    apart: tuple[str, ...] = ()
+    device: str = "cpu"  # or "cuda": PyTorch and JAX then run on the first CUDA device alone
+    limits: Limits | None = None  # what each may take in a process of its own; None to run all in this one
+    apart: tuple[str, ...] = ()  # those that run in a process of their own all the same, without a limit
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -129,13 +116,8 @@ def find_adapters(
 ) -> tuple[Adapter | Unavailable, ...]:
     """Load the adapters named, or the default ones; `watch` is called with each name before it is loaded.
 
-    Parameters
-    ----------
-    wanted
-        Names, or `package.module:function` for one that is not registered; each with `@PATH` behind it to run
-        under another interpreter, and then in a process of its own. All are checked first, as by `check`.
-    limits, apart
-        As `Choice` has them.
+    `wanted` are names, or `package.module:function` for one that is not registered; each with `@PATH` behind
+    it to run under another interpreter, in a process of its own. `limits` and `apart` are as in `Choice`.
     """
     check(wanted)
     known = known_adapters()
@@ -214,7 +196,6 @@ def _imported(name: str, location: str) -> object:
 
 
 def _well_formed(adapter: Adapter) -> Adapter:
-    """Return an adapter with texts that any file can hold."""
     programs = []
     for program in adapter.programs:
         stacked = program.stacked and replace(program.stacked, how=well_formed(str(program.stacked.how)))

@@ -160,9 +160,6 @@ def update(
     return {names.RATE: rate, **shown} if scheduler else shown
 
 
-# ---------------------------------------------------------------------------------------- the other engines
-
-
 def functional(problem: Problem, parameters: Tensors, x: Tensor, y: Tensor) -> tuple[Tensors, Tensors]:
     """Differentiate by a transformation of functions, on tensors that record nothing themselves."""
     plain = {name: tensor.detach() for name, tensor in parameters.items()}
@@ -191,8 +188,7 @@ def train_compiled(problem: Problem) -> Iterator[Claim]:
 def without_compiler_deprecations() -> Iterator[None]:
     """Ignore that PyTorch's compiler still uses what PyTorch deprecates; other warnings are shown."""
     with warnings.catch_warnings():
-        deprecated = r"`torch\.jit\.\w+` is deprecated"
-        warnings.filterwarnings("ignore", deprecated, DeprecationWarning)
+        warnings.filterwarnings("ignore", r"`torch\.jit\.\w+` is deprecated", DeprecationWarning)
         yield
 
 
@@ -239,9 +235,7 @@ def find_cuda() -> Adapter | Unavailable:
     return Adapter("torch-cuda", "PyTorch on CUDA", version, (program,), framework="torch")
 
 
-STACKED = Stacked("torch.vmap of the forward pass, autograd", train)
-
-adapter = Adapter(
-    "torch", "PyTorch", torch.__version__, (Program("", train, names.observable, stacked=STACKED),)
-)
+_stacked = Stacked("torch.vmap of the forward pass, autograd", train)
+_eager = Program("", train, names.observable, stacked=_stacked)
+adapter = Adapter("torch", "PyTorch", torch.__version__, (_eager,))
 FUNC = _engine("torch-func", "PyTorch torch.func", partial(train, differentiate=functional))

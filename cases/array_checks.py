@@ -33,11 +33,6 @@ class ArrayReader:
     report: Report
     dtypes: tuple[str, ...] = DEFAULT_DTYPES
 
-    @cached_property
-    def _fits_all(self) -> float:
-        """The largest number that is finite in each of the formats."""
-        return min(LARGEST[dtype] for dtype in ("float64", *self.dtypes))
-
     def shape(self, node: Node, name: str, rank: int) -> Shape | None:
         """Return the shape of an input: written out, or to be drawn."""
         if isinstance(node.value, list):
@@ -85,8 +80,6 @@ class ArrayReader:
 
     def check_range(self, number: Number, mark: Mark, name: str) -> None:
         """Report a number that is not finite in each of the formats."""
-        if abs(number.nearest) <= self._fits_all:
-            return
         if not number.fits("float64"):
             self.report.add(mark, f"{name} is {number}", "a finite number within float64")
             return
@@ -164,7 +157,6 @@ class Inputs:
         return quantity_shapes(batch, self.widths, self.rules) if self.depth else {}
 
     def size(self, name: str, axis: int) -> Size:
-        """Return the length of one axis of an array."""
         return self.shapes[name][axis] if name in self.shapes else None
 
 

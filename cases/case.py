@@ -145,11 +145,11 @@ class Case:
     def problem(self, dtype: str) -> Problem:
         """Return the case in one number format: every number rounded once to `dtype`, ties to even.
 
-        Arrays that the file does not write out are drawn once in float64, and rounded for each format. Each
-        call returns fresh arrays. A format that is not among `dtypes` gives a problem all the same, but its
+        Arrays that the file does not write out are drawn in float64, and rounded. Each call returns fresh
+        arrays. A format that is not among `dtypes` gives a problem all the same, but its
         numbers have not been checked to be finite there.
         """
-        arrays = {name: self._array(name, dtype) for name in self._inputs}
+        arrays = {name: _array(given, dtype) for name, given in self._inputs.items()}
         file, rules = self.file, self._update_rules
         return Problem(
             case=self.name,
@@ -189,30 +189,27 @@ class Case:
             frozenset(file.not_trained),
         )
 
-    @cached_property
-    def _drawn(self) -> dict[str, NDArray[np.float64]]:
-        inputs = self._inputs.items()
-        return {name: _draw(array) for name, array in inputs if isinstance(array, Normal | Uniform)}
 
-    def _array(self, name: str, dtype: str) -> NDArray[Any]:
-        array = self._inputs[name]
-        if isinstance(array, Normal | Uniform):
-            return rounded_once(self._drawn[name], dtype)
-        if isinstance(array, Constant):
-            return np.full(array.constant, array.value.rounded(dtype), dtype)
-        if isinstance(array, Classes):
-            rows = np.zeros((len(array.classes), array.of), dtype)
-            rows[np.arange(len(rows)), list(array.classes)] = 1
+def _array(given: Any, dtype: str) -> NDArray[Any]:  # noqa: ANN401 - a form of `case_values`, or nested lists
+    """Return an input of a file; one that is drawn has the same numbers for every format and every run."""
+    match given:
+        case Normal():
+            drawn = _generator(given.seed).standard_normal(given.normal)
+            return rounded_once(drawn * given.scale.nearest + given.mean.nearest, dtype)
+        case Uniform():
+            low, high = given.low.nearest, given.high.nearest
+            return rounded_once(_generator(given.seed).uniform(low, high, given.uniform), dtype)
+        case Constant():
+            return np.full(given.constant, given.value.rounded(dtype), dtype)
+        case Classes():
+            rows = np.zeros((len(given.classes), given.of), dtype)
+            rows[np.arange(len(rows)), list(given.classes)] = 1
             return rows
-        return _each(np.array(array, object), lambda number: number.rounded(dtype), dtype)
+    return _each(np.array(given, object), lambda number: number.rounded(dtype), dtype)
 
 
-def _draw(array: Normal | Uniform) -> NDArray[np.float64]:
-    """Draw an array in float64; the same file gives the same numbers for every format and every run."""
-    generator = np.random.Generator(np.random.PCG64(array.seed))
-    if isinstance(array, Normal):
-        return generator.standard_normal(array.normal) * array.scale.nearest + array.mean.nearest
-    return generator.uniform(array.low.nearest, array.high.nearest, array.uniform)
+def _generator(seed: int) -> np.random.Generator:
+    return np.random.Generator(np.random.PCG64(seed))
 
 
 _ELEMENT: Final = re.compile(r"(?P<name>[^\[\]]+)\[(?P<index> *[0-9]{1,9} *(?:, *[0-9]{1,9} *)?)\]", re.ASCII)

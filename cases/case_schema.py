@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal, TypeAlias
 
 from pydantic import ConfigDict, Field, WithJsonSchema, create_model
 
+from cases import catalog
 from cases.case_values import (
     KINDS,
     NOT_BLANK,
@@ -26,17 +27,6 @@ from cases.case_values import (
     Vector,
     refuse,
 )
-from cases.catalog import (
-    ACTIVATIONS,
-    CLIPPING_NUMBERS,
-    GLOBAL_NORM,
-    LOSSES,
-    OPTIMIZERS,
-    SCHEDULES,
-    Key,
-    Kind,
-    Rule,
-)
 from cases.numbers import Number
 from cases.protocol import DEFAULT_DTYPES, Format
 from cases.skeleton import PATTERN
@@ -47,20 +37,20 @@ MAX_LAYERS: Final = 1000
 class Stated(Model):
     """A loss, an optimizer, a schedule or a clipping: the base of one model for each record."""
 
-    kind: ClassVar[Kind]
+    kind: ClassVar[catalog.Kind]
 
     def written(self) -> dict[str, Any]:
         """Return the value of each key of the record, by the name of the rule's number."""
-        names = CLIPPING_NUMBERS if self.kind is GLOBAL_NORM else {}
+        names = catalog.CLIPPING_NUMBERS if self.kind is catalog.GLOBAL_NORM else {}
         return {names.get(key, key): getattr(self, key) for key in self.kind.keys}
 
-    def rule(self) -> Rule:
+    def rule(self) -> catalog.Rule:
         """Return the rule, each number as the nearest float64."""
         written = {key: value for key, value in self.written().items() if value not in (None, False)}
         options = frozenset(key for key, value in written.items() if value is True)
         numbers = {key: value for key, value in written.items() if key not in options}
         nearest = tuple((key, getattr(value, "nearest", value)) for key, value in numbers.items())
-        return Rule(self.form, nearest, options)
+        return catalog.Rule(self.form, nearest, options)
 
 
 class LossForm(Stated):
@@ -87,26 +77,24 @@ class ScheduleForm(Stated):
     name: str
 
 
-def _field(key: Key) -> tuple[Any, Any]:
-    if isinstance(key.default, str):
-        return KINDS[key.kind], Field(default_factory=lambda: Number(str(key.default)), description=key.about)
-    kind = KINDS[key.kind]
-    is_optional = key.default is None
-    return Annotated[kind | None, NOT_BLANK] if is_optional else kind, Field(
-        key.default, description=key.about
-    )
+def _field(key: catalog.Key) -> tuple[Any, Any]:
+    kind, default = KINDS[key.kind], key.default
+    if isinstance(default, str):
+        return kind, Field(default_factory=lambda: Number(default), description=key.about)
+    field = Field(default, description=key.about)
+    return Annotated[kind | None, NOT_BLANK] if default is None else kind, field
 
 
 def _reduction(name: str) -> tuple[Any, Any]:
-    loss = LOSSES[name]
+    loss = catalog.LOSSES[name]
     if len(loss.reductions) == 1:
         return ClassVar[str], loss.reductions[0]
-    mean = "their mean" if loss.mean_over == "examples" else "the mean over all of them"
-    of = "the examples" if loss.mean_over == "examples" else "all elements"
+    by_example = loss.mean_over == "examples"
+    of, mean = ("the examples", "their mean") if by_example else ("all elements", "the mean over all of them")
     return Literal["sum", "mean"], Field(description=f"The sum over {of}, or {mean}.")
 
 
-def _model(base: type[Stated], name: str, kind: Kind) -> type[Stated]:
+def _model(base: type[Stated], name: str, kind: catalog.Kind) -> type[Stated]:
     fields: dict[str, Any] = {"name": (Literal[name], ...)} if "name" in base.model_fields else {}
     fields |= {"reduction": _reduction(name)} if base is LossForm else {}
     fields |= {key: _field(stated) for key, stated in kind.keys.items()}
@@ -117,14 +105,14 @@ def _model(base: type[Stated], name: str, kind: Kind) -> type[Stated]:
     return model
 
 
-def _one_of(base: type[Stated], kinds: Mapping[str, Kind]) -> OneOf:
+def _one_of(base: type[Stated], kinds: Mapping[str, catalog.Kind]) -> OneOf:
     return OneOf({name: _model(base, name, kind) for name, kind in kinds.items()}, "name")
 
 
-_Loss: TypeAlias = Annotated[LossForm, _one_of(LossForm, LOSSES)]
-_Optimizer: TypeAlias = Annotated[OptimizerForm, _one_of(OptimizerForm, OPTIMIZERS)]
-_Schedule: TypeAlias = Annotated[ScheduleForm, _one_of(ScheduleForm, SCHEDULES)]
-_Clipping: TypeAlias = Annotated[Stated, _one_of(Stated, {"global_norm": GLOBAL_NORM})]
+_Loss: TypeAlias = Annotated[LossForm, _one_of(LossForm, catalog.LOSSES)]
+_Optimizer: TypeAlias = Annotated[OptimizerForm, _one_of(OptimizerForm, catalog.OPTIMIZERS)]
+_Schedule: TypeAlias = Annotated[ScheduleForm, _one_of(ScheduleForm, catalog.SCHEDULES)]
+_Clipping: TypeAlias = Annotated[Stated, _one_of(Stated, {"global_norm": catalog.GLOBAL_NORM})]
 _Formats: TypeAlias = Some[tuple[Format, ...]]
 
 
@@ -133,7 +121,7 @@ class Layer(Model):
 
     W: Matrix = Field(description="The weights, one row for each output: (n_out, n_in).")
     b: Vector = Field(description="The biases: (n_out,).")
-    activation: Literal[ACTIVATIONS] = Field(  # type: ignore[valid-type]
+    activation: Literal[catalog.ACTIVATIONS] = Field(  # type: ignore[valid-type]
         description="The function applied to z, element by element."
     )
 
@@ -194,7 +182,6 @@ class Expectation(Model):
 
     @property
     def cause(self) -> str:
-        """The cause, in words."""
         return self.because or self.no_equivalent
 
     @property

@@ -21,12 +21,7 @@ from pydantic import (
     ValidationInfo,
     WithJsonSchema,
 )
-from pydantic_core import PydanticCustomError
-from pydantic_core.core_schema import (
-    CoreSchema,
-    no_info_plain_validator_function,
-    tagged_union_schema,
-)
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from cases.numbers import MAX_LENGTH, Number
 
@@ -54,7 +49,9 @@ def _value(expected: str, schema: dict[str, Any], read: Callable[[Any], object])
             raise unexpected(expected)
         return result
 
-    return GetPydanticSchema(lambda *_: no_info_plain_validator_function(check), lambda *_: {**schema})
+    return GetPydanticSchema(
+        lambda *_: core_schema.no_info_plain_validator_function(check), lambda *_: {**schema}
+    )
 
 
 def _real(expected: str, **limits: float) -> GetPydanticSchema:
@@ -94,14 +91,10 @@ NOT_EMPTY: Final = refuse(lambda value: value in ([], {}), "at least one entry")
 NOT_BLANK: Final = refuse(lambda value: value is None, "a value, or no such key at all")
 
 Text: TypeAlias = Annotated[str, _value("text", {"type": "string", "minLength": 1, "pattern": r"\S"}, _text)]
-Flag: TypeAlias = Annotated[bool, refuse(lambda value: not isinstance(value, bool), "true or false")]
 Real: TypeAlias = Annotated[Number, _real("a finite number")]
 Positive: TypeAlias = Annotated[Number, _real("a finite number above 0", exclusiveMinimum=0)]
 Share: TypeAlias = Annotated[Number, _real("a finite number of at least 0", minimum=0)]
-_UpToOne: TypeAlias = Annotated[
-    Number, _real("a number above 0 and below 1", exclusiveMinimum=0, exclusiveMaximum=1)
-]
-_BelowOne: TypeAlias = Annotated[Number, _real("a number from 0 to below 1", minimum=0, exclusiveMaximum=1)]
+_FRACTION = _real("a number above 0 and below 1", exclusiveMinimum=0, exclusiveMaximum=1)
 Length: TypeAlias = Annotated[int, _whole(1, MAX_LENGTH)]
 Count: TypeAlias = Annotated[int, _whole(1, MAX_STEPS)]
 Seed: TypeAlias = Annotated[int, _whole(0, MAX_SEED)]
@@ -112,10 +105,10 @@ IfGiven: TypeAlias = Annotated[_T | None, NOT_BLANK]
 KINDS: Final[dict[str, Any]] = {
     "positive": Positive,
     "share": Share,
-    "fraction": _UpToOne,
-    "smoothing": _BelowOne,
+    "fraction": Annotated[Number, _FRACTION],
+    "smoothing": Annotated[Number, _real("a number from 0 to below 1", minimum=0, exclusiveMaximum=1)],
     "count": Count,
-    "flag": Flag,
+    "flag": Annotated[bool, refuse(lambda value: not isinstance(value, bool), "true or false")],
 }
 
 
@@ -138,7 +131,9 @@ class OneOf:
 
     def __get_pydantic_core_schema__(self, _: object, handler: GetCoreSchemaHandler) -> CoreSchema:
         schemas = {tag: handler.generate_schema(form) for tag, form in self.types.items()}
-        return tagged_union_schema(schemas, self.tag) if len(schemas) > 1 else schemas.popitem()[1]
+        if len(schemas) == 1:
+            return schemas.popitem()[1]
+        return core_schema.tagged_union_schema(schemas, self.tag)
 
 
 _ShapeOfDrawn: TypeAlias = Some[tuple[Length, ...]]

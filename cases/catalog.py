@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property
 from types import EllipsisType
 from typing import Final
 
@@ -17,19 +17,8 @@ from cases.names import LEARNING_RATE, STEP, Axis, Quantity
 
 # Applied element by element.
 ACTIVATIONS: Final[tuple[str, ...]] = (
-    *(
-        "sigmoid",
-        "tanh",
-        "relu",
-        "identity",
-        "softplus",
-        "gelu_erf",
-        "gelu_tanh",
-        "silu",
-        "leaky_relu",
-        "elu",
-    ),
-    *("selu", "hardtanh", "relu6", "softsign", "log_sigmoid"),
+    *("sigmoid", "tanh", "relu", "identity", "softplus", "gelu_erf", "gelu_tanh", "silu", "leaky_relu"),
+    *("elu", "selu", "hardtanh", "relu6", "softsign", "log_sigmoid"),
 )
 
 
@@ -65,11 +54,8 @@ class LossKind(Kind):
     reductions: tuple[str, ...] = ("sum", "mean")
 
 
-_SMOOTHING = {
-    "label_smoothing": Key(
-        "smoothing", "s: the targets are (1 − s) y + s/n; 0, as they stand, if not given.", "0"
-    )
-}
+_SMOOTHED = Key("smoothing", "s: the targets are (1 − s) y + s/n; 0, as they stand, if not given.", "0")
+_SMOOTHING = {"label_smoothing": _SMOOTHED}
 
 # By name; a name states its convention.
 LOSSES: Final[dict[str, LossKind]] = {
@@ -157,10 +143,12 @@ class Rule:
     def has(self, number: str) -> bool:
         return number in dict(self.numbers)
 
-    @property
+    @cached_property
     def states(self) -> tuple[str, ...]:
-        """What an optimizer carries from step to step for each parameter: "m", "v", "u"."""
-        return _states(self)
+        """What an optimizer carries from step to step for each parameter: m, v, u; by lines m_W_new."""
+        updated = [line.name for line in OPTIMIZERS[self.name].lines("W", "dL/dW", self)]
+        suffix = names.updated(names.state("", "W"))
+        return tuple(name.removesuffix(suffix) for name in updated if name.endswith(suffix))
 
     @property
     def initial_state(self) -> float:
@@ -172,14 +160,6 @@ class Rule:
     def adds_decay_to_gradient(self) -> bool:
         """Whether λ times the parameter is added to its gradient; AdamW's decay is not."""
         return self.has("weight_decay") and not OPTIMIZERS[self.name].is_decay_decoupled
-
-
-@lru_cache(maxsize=1024)
-def _states(rule: Rule) -> tuple[str, ...]:
-    """Return the states by their lines: an update has m_W_new for each state m_W."""
-    updated = [line.name for line in OPTIMIZERS[rule.name].lines("W", "dL/dW", rule)]
-    suffix = names.updated(names.state("", "W"))
-    return tuple(name.removesuffix(suffix) for name in updated if name.endswith(suffix))
 
 
 @dataclass(frozen=True)

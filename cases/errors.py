@@ -112,7 +112,7 @@ def exit_reason(status: int) -> str:
     """Say how a process ended; `status` is its exit code, or a signal's number, negative."""
     if status >= 0:
         return f"{ENDED} with exit code {status}"
-    known = {one.value: one.name for one in signal.Signals}
+    known = {each.value: each.name for each in signal.Signals}
     return f"{ENDED} by {known.get(-status, f'signal {-status}')}"  # one of the real-time signals
 
 
@@ -126,6 +126,5 @@ def describe_exception(error: BaseException) -> str:
 
 
 def type_and_message(error: BaseException) -> str:
-    """Name an exception's type and message."""
     message = well_formed(" ".join(str(error).split()))
     return f"{type(error).__name__}{': ' * bool(message)}{message}"

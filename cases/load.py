@@ -116,7 +116,6 @@ def _walk(folder: Path, report: Report) -> Iterator[Path]:
 
 
 def _read_text(path: Path, report: Report) -> str | None:
-    """Return the text of a file, or None after reporting why it cannot be read."""
     try:
         content = _read_bytes(path, report)
     except (OSError, ValueError) as error:

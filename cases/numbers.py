@@ -4,7 +4,6 @@ import math
 import re
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
 from typing import Any, Final
 
 import ml_dtypes  # which teaches NumPy the name of bfloat16
@@ -17,17 +16,14 @@ _limits: Any = ml_dtypes.finfo  # it has no annotations
 
 
 def largest(dtype: str) -> float:
-    """Return the largest finite number of a format."""
     return float(_limits(dtype).max)
 
 
-def _overflow(dtype: str) -> float:
-    """Return half a unit beyond the largest: what is below is rounded to a finite number, above it is not."""
-    return largest(dtype) + 2.0 ** (_limits(dtype).maxexp - _limits(dtype).nmant - 2)
-
-
 LARGEST: Final = {dtype: largest(dtype) for dtype in DTYPES}
-OVERFLOW: Final = {dtype: _overflow(dtype) for dtype in DTYPES}
+# Half a unit beyond the largest: what is below is rounded to a finite number, above it is not.
+OVERFLOW: Final = {
+    dtype: LARGEST[dtype] + 2.0 ** (_limits(dtype).maxexp - _limits(dtype).nmant - 2) for dtype in DTYPES
+}
 MAX_TEXT: Final = 1200  # characters; the longest float64 written out exactly in plain decimals takes 1077
 MAX_LENGTH: Final = 2**40  # of one axis of an array
 _SHORT: Final = 30  # characters of a number that a message shows
@@ -132,7 +128,7 @@ class Number:
     def fits(self, dtype: str) -> bool:
         """Say whether the value, rounded to `dtype`, is finite."""
         near = abs(self.nearest)
-        return near < OVERFLOW[dtype] if near != OVERFLOW[dtype] else _is_finite(self, dtype)
+        return near < OVERFLOW[dtype] if near != OVERFLOW[dtype] else math.isfinite(self.rounded(dtype))
 
     @property
     def half_unit(self) -> float:
@@ -142,9 +138,3 @@ class Number:
             return 0.0
         last_place = int(decimal["exponent"] or 0) - len(decimal["part"] or "")
         return float(f"5e{last_place - 1}")
-
-
-@lru_cache(maxsize=64)
-def _is_finite(number: Number, dtype: str) -> bool:
-    """Say whether a number next to the overflow threshold is rounded to a finite one: by its exact value."""
-    return math.isfinite(number.rounded(dtype))

@@ -82,7 +82,6 @@ class Problem:
 
     @cached_property
     def update_rules(self) -> UpdateRules:
-        """All that decides how the parameters are updated."""
         return UpdateRules(self.optimizer, self.schedule, self.clipping, self.not_trained)
 
     @cached_property

@@ -95,11 +95,8 @@ def quantity_shapes(batch: Size, widths: Sequence[Size], rules: UpdateRules) -> 
     The widths are those of the input and of every layer: n_0, n_1, …, n_depth.
     """
     lines = training_step([""] * (len(widths) - 1), rules)
-    return {line.name: _shape(line.axes, batch, widths) for line in lines}
-
-
-def _shape(axes: tuple[Axis, ...], batch: Size, widths: Sequence[Size]) -> Shape:
-    return tuple(batch if isinstance(axis, str) else widths[axis] for axis in axes)
+    lengths: dict[Axis, Size] = {"N": batch, **dict(enumerate(widths))}
+    return {line.name: tuple(lengths[axis] for axis in line.axes) for line in lines}
 
 
 def _pattern() -> str:
@@ -107,11 +104,10 @@ def _pattern() -> str:
     k = 987_654_321
     lines = [*_forward(k, DENSE, ""), *_loss(k), *_backward(k, DENSE, "")]
     parameters = DENSE.parameters(k)
+    schedule, clipping = Rule(next(iter(SCHEDULES))), Rule("global_norm")
     for name, kind in OPTIMIZERS.items():
         everything = Rule(name, tuple((key, 0.0) for key in kind.keys), frozenset(kind.keys))
-        lines += _update(
-            parameters, UpdateRules(everything, Rule(next(iter(SCHEDULES))), Rule("global_norm"))
-        )
+        lines += _update(parameters, UpdateRules(everything, schedule, clipping))
     every = dict.fromkeys(line.name for line in lines if str(k - 1) not in line.name)
     return "|".join(every).replace(str(k), "[1-9][0-9]*")
 

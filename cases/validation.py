@@ -34,8 +34,6 @@ _TARGETS: Final = _ARRAY.replace(" or 'constant'", ", 'constant' or 'classes'")
 
 
 class Checked(NamedTuple):
-    """A valid file: what it says, and the shapes of its arrays x, y, W1, b1, …."""
-
     file: File
     shapes: dict[str, tuple[int, ...]]
 
@@ -61,7 +59,6 @@ def check(text: str, report: Report) -> Checked | None:
 
 
 def _explain(error: ErrorDetails, root: Node, report: Report) -> None:
-    """Add an error as a defect, unless it is about what has been reported already."""
     kind, loc, context = error["type"], error["loc"], error.get("ctx", {})
     is_of_a_key = kind in ("missing", "extra_forbidden")
     node, path = _follow(root, loc[:-1] if is_of_a_key else loc)
@@ -101,10 +98,7 @@ def _expected(kind: str, loc: _Loc, known: Iterable[str], context: dict[str, str
 
 
 def _follow(root: Node, loc: _Loc) -> tuple[Node, _Loc]:
-    """Return the innermost node on the way to `loc`, and the steps that led to it.
-
-    Steps that lead nowhere are the forms of a union.
-    """
+    """Return the innermost node on the way to `loc`, and the steps that led to it."""
     node, path = root, []
     for step in loc:
         if step in node.entries:
@@ -112,7 +106,7 @@ def _follow(root: Node, loc: _Loc) -> tuple[Node, _Loc]:
         elif node.items and isinstance(step, int):
             node = node.items[step]
         else:
-            continue
+            continue  # the form of a union
         path.append(step)
     return node, tuple(path)
 
@@ -173,7 +167,8 @@ def _cross_check(root: Node, report: Report) -> dict[str, tuple[int, ...]]:
     check_memory(inputs, report)
     for key in ("dtypes", "not_trained"):
         _check_once(root.at(key).items, f"{key} has", report)
-    _check_known(root.at("not_trained").items, dict.fromkeys(parameters(inputs.depth)), "parameter", report)
+    known = dict.fromkeys(parameters(inputs.depth))
+    _check_known(_marks(root.at("not_trained").items), known, "parameter", report)
     _check_published(root.at("published"), inputs.quantities, ArrayReader(report, ("float64",)))
     _check_rules(root, arrays)
     _check_targets(root, report)
@@ -187,9 +182,9 @@ def _check_rules(root: Node, arrays: ArrayReader) -> None:
     optimizer, report = root.at("optimizer"), arrays.report
     arrays.check_positive(optimizer.at("learning_rate"), "learning_rate")
     arrays.check_positive(root.at("until", "loss"), "until.loss")
-    keys = {name: key for loss in LOSSES.values() for name, key in loss.keys.items()}
-    for name in (name for name, key in keys.items() if key.kind == "positive"):
-        arrays.check_positive(root.at("loss", name), f"loss.{name}")
+    for name, key in (item for loss in LOSSES.values() for item in loss.keys.items()):
+        if key.kind == "positive":
+            arrays.check_positive(root.at("loss", name), f"loss.{name}")
     nesterov, dampening = optimizer.at("nesterov"), optimizer.at("dampening")
     is_ahead, is_dampened = nesterov.value is True, "dampening" in optimizer.entries
     if is_ahead and "momentum" not in optimizer.entries:
@@ -216,30 +211,29 @@ def _check_targets(root: Node, report: Report) -> None:
             report.add(row.mark, f"y[{index}] is [{', '.join(shown)}]", _ONE_HOT)
 
 
-def _check_once(listed: Collection[Node], where: str, report: Report) -> None:
-    """Report names that stand twice in a list."""
+def _marks(listed: Iterable[Node]) -> Iterator[tuple[str, Mark]]:
+    return ((node.text, node.mark) for node in listed if node.text)
+
+
+def _check_once(listed: Iterable[Node], where: str, report: Report) -> None:
     seen: set[str] = set()
-    for node in listed:
-        if node.text and node.text in seen:
-            report.add(node.mark, f"{where} {quoted(node.text)} twice", "it once")
-        seen.add(node.text)
+    for name, mark in _marks(listed):
+        if name in seen:
+            report.add(mark, f"{where} {quoted(name)} twice", "it once")
+        seen.add(name)
 
 
-def _check_known(listed: Collection[Node], known: Collection[str], what: str, report: Report) -> None:
+def _check_known(
+    named: Iterable[tuple[str, Mark]], known: Collection[str], what: str, report: Report
+) -> None:
     """Report names that are none of those known, if any are."""
-    for node in listed:
-        if node.text and node.text not in known:
-            _report_unknown(node.text, node.mark, known, what, report)
-
-
-def _report_unknown(name: str, mark: Mark, known: Collection[str], what: str, report: Report) -> None:
-    if known:
-        expected = f"one of {', '.join(islice(known, _MAX_NAMES))}" + ", …" * (len(known) > _MAX_NAMES)
-        report.add(mark, f"unknown {what} {quoted(name)}", expected, name, known)
+    expected = f"one of {', '.join(islice(known, _MAX_NAMES))}" + ", …" * (len(known) > _MAX_NAMES)
+    for name, mark in named:
+        if known and name not in known:
+            report.add(mark, f"unknown {what} {quoted(name)}", expected, name, known)
 
 
 def _check_published(published: Node, shapes: Mapping[str, Shape], arrays: ArrayReader) -> None:
-    """Report what is wrong with the printed values: names, shapes, numbers, the order of the steps."""
     if "computed_in" in published.entries and published.at("inputs").text == "as printed":
         mark = published.at("inputs").mark
         arrays.report.add(mark, "inputs as printed beside computed_in", "one of the two")
@@ -251,11 +245,10 @@ def _check_published(published: Node, shapes: Mapping[str, Shape], arrays: Array
             arrays.report.add(step.at("step").mark, wrong, "steps in ascending order")
         last = max(last, number)
         _check_walk(step.at("walk").items, values, shapes, arrays.report)
+        _check_known(values.keys.items(), shapes, "quantity", arrays.report)
         for name, node in values.entries.items():
             if name in shapes:
                 _check_printed(name, node, shapes[name], arrays)
-            else:
-                _report_unknown(name, values.keys[name], shapes, "quantity", arrays.report)
         for key, mark in step.at("rejected").keys.items() if isinstance(values.value, dict) else ():
             _check_rejected(key, mark, values, shapes, arrays.report)
 
@@ -276,7 +269,6 @@ def _check_printed(name: str, node: Node, shape: Shape, arrays: ArrayReader) -> 
 
 
 def _check_rejected(key: str, mark: Mark, values: Node, shapes: Mapping[str, Shape], report: Report) -> None:
-    """Report a rejected number that is none of those printed."""
     name, index = rejected_element(key)
     if name not in values.entries:
         wrong = f"{quoted(key)} is rejected but not among the values of this step"
@@ -296,9 +288,8 @@ def _check_rejected(key: str, mark: Mark, values: Node, shapes: Mapping[str, Sha
 
 
 def _check_walk(walk: Collection[Node], values: Node, known: Collection[str], report: Report) -> None:
-    """Report quantities of a walk that are unknown or listed twice, and printed ones that it leaves out."""
     listed = [node for part in walk for node in part.at("quantities").items]
-    _check_known(listed, known, "quantity", report)
+    _check_known(_marks(listed), known, "quantity", report)
     _check_once(listed, "the walk has", report)
     seen = {node.text for node in listed}
     for name, mark in values.keys.items() if seen - {""} else ():
@@ -309,14 +300,13 @@ def _check_walk(walk: Collection[Node], values: Node, known: Collection[str], re
 def _check_expectations(
     expect: Node, inputs: Inputs, steps: int, dtypes: tuple[str, ...], report: Report
 ) -> None:
-    """Report an expectation that is none or several, or of a quantity, step or format that there is not."""
     for adapter, node in expect.entries.items():
         label, step, listed = f"expect.{printable(adapter)}", node.at("step"), node.at("dtypes").items
         if not (adapter.strip() and adapter.isprintable()):
             report.add(expect.keys[adapter], f"the adapter {quoted(adapter)}", "a name as after --adapter")
         if isinstance(node.value, dict):
             _check_kind(node, label, report)
-        quantities = [node.at(kind) for kind in AT_A_QUANTITY]
+        quantities = _marks(node.at(kind) for kind in AT_A_QUANTITY)
         _check_known(quantities, inputs.quantities, "quantity", report)
         if (step.whole or 0) > steps > 0:
             wrong = f"{label}.step is {step.whole}"

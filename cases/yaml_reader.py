@@ -93,7 +93,6 @@ class Node:
         return self.value
 
     def __str__(self) -> str:
-        """Say in words what it is."""
         match self.value:
             case str(text):
                 return f"the text {quoted(text)}"

@@ -64,10 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m reports.build",
         description="Run every case through NumPy, PyTorch and JAX, judge each quantity, and write a report.",
-        epilog="Exit code 0: all agree, but for what their cases expect. "
-        "1: something else differs, is undecided or is in error, or is worse than in the baseline, or fewer "
-        "than two implementations ran and none was asked for, or a part of the report failed. "
-        "2: bad usage or bad input.",
+        epilog=(__doc__ or "").partition("\n\n")[2],
         allow_abbrev=False,
     )
     add = parser.add_argument

@@ -76,13 +76,7 @@ def _make(options: Namespace, choice: Choice, ended: Sequence[EarlyEnd], command
 
 
 def _write(made: Report, options: Namespace, out: Console) -> None:
-    """Write the files and print the verdicts, which are printed too where the files cannot be written.
-
-    Raises
-    ------
-    OSError
-        If a file cannot be written.
-    """
+    """Write the files and print the verdicts, which are printed too where the files cannot be written."""
     is_large = made.power is None and parallel.is_worth_it(made.selection, options.workers)
     try:
         report_files.write(made, options.out, options.format, forks=is_large and parallel.can_fork)

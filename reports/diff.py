@@ -11,7 +11,6 @@ from pathlib import Path
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Compare two runs, tell what has changed, and return the exit code."""
     options = _parser().parse_args(arguments)
     try:
         return _compare(options.old, options.new, options.out)
@@ -50,8 +49,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m reports.diff",
         description="Tell what has changed between two runs: new failures and fixed ones, quantities whose "
         "bits have moved and by how many ulps, headroom lost, cases and adapters added or gone, versions.",
-        epilog="Exit code 0: nothing is worse. 1: something fails that did not, or is compared no longer. "
-        "2: bad usage, or a file that cannot be read.",
+        epilog=(__doc__ or "").partition("\n\n")[2],
         allow_abbrev=False,
     )
     run = "a results.json, or the folder of a report: the {} run"

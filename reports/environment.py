@@ -13,9 +13,7 @@ from cases import Case
 from cases.errors import well_formed
 
 PACKAGES = ("numpy", "torch", "jax", "jaxlib", "optax", "pandas")
-
 NOT_KNOWN = "not known"
-
 SEED = "Nothing is drawn but from the seeds that stand in the cases' files, one for each array."
 
 
@@ -29,7 +27,6 @@ class Selection:
 
     @property
     def runs(self) -> tuple[tuple[Case, str], ...]:
-        """Each case in each number format."""
         each = ((case, dtype) for case in self.cases for dtype in case.dtypes)
         return tuple((case, dtype) for case, dtype in each if dtype in (self.dtypes or case.dtypes))
 
@@ -44,30 +41,18 @@ class Other:
 
 @dataclass(frozen=True)
 class Environment:
-    """What a reader needs to repeat a report.
+    """What a reader needs to repeat a report."""
 
-    Attributes
-    ----------
-    run
-        Names the run, as every file of its report that has room for it does.
-    command, made
-        What was typed, and when, in UTC.
-    others
-        The adapters under another interpreter, by name.
-    flags
-        What a person types for the limits of adapters in processes of their own.
-    """
-
-    run: str
-    command: str
-    made: str
+    run: str  # names the run, as every file of its report that has room for it does
+    command: str  # what was typed
+    made: str  # when, in UTC
     python: str
     versions: dict[str, str]
     platform: str
     cpu: str
     seed: str = ""
-    others: dict[str, Other] = field(default_factory=dict)
-    flags: tuple[str, ...] = ()
+    others: dict[str, Other] = field(default_factory=dict)  # the adapters under another interpreter, by name
+    flags: tuple[str, ...] = ()  # what a person types for the limits of adapters in processes of their own
 
 
 def describe(

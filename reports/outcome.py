@@ -11,32 +11,21 @@ from adapters import Adapter, Unavailable
 from cases.errors import printable
 from reference import Verdict
 from reports.environment import Selection
-from reports.runs.rows import PUBLISHED, Printed, Results, Row, first_failure, order
+from reports.runs.rows import PUBLISHED, Results, Row, first_failure, order
 
-# Stands in a table where there is nothing to say.
-NOTHING: Final = "–"
+NOTHING: Final = "–"  # stands in a table where there is nothing to say
+TINTS: Final = 4  # from 0 to 1, the whole tolerance
 
-# Tints from 0 to 1, the whole tolerance.
-TINTS: Final = 4
-
-# A case, a number format, an adapter.
-Group = tuple[str, str, str]
-
+Group = tuple[str, str, str]  # a case, a number format, an adapter
 Item = TypeVar("Item")
 Key = TypeVar("Key")
 
 
 class Outcome(Enum):
-    """How one comparison, or several together, come out.
+    """How one comparison, or several together, come out: in words, with a rank and the class of a cell.
 
-    Attributes
-    ----------
-    text
-        In words; an expected difference is worded by what it would be otherwise.
-    rank
-        2 counts against the run, 1 is known not to agree, 0 is neither.
-    css_class
-        Of a table's cell; one that agrees is tinted by the part of the tolerance that is used.
+    An expected difference is worded by what it would be otherwise. The rank 2 counts against the run, 1 is
+    known not to agree, 0 is neither. A cell that agrees is tinted by the part of the tolerance that is used.
     """
 
     AGREES = "agrees", 0, ""
@@ -65,7 +54,6 @@ def outcome(row: Row) -> Outcome:
 
 
 def _judged(row: Row) -> Outcome:
-    """Return how a row comes out whatever its case expects."""
     outside = row.finding.verdict is Verdict.AGREES and row.conventional == "outside"
     return Outcome.OUTSIDE if outside else _OF_VERDICT[row.finding.verdict]
 
@@ -98,19 +86,13 @@ def at_step(row: Row) -> str:
 class Cell:
     """How the rows of one cell come out together; its text is what every table shows.
 
-    Attributes
-    ----------
-    used, digits
-        Where it agrees, the largest part that is used of any tolerance, and the fewest decimal digits that
-        any comparison certifies; else those of `row`.
-    row
-        The row that decides: the first failure, else the first that is no plain agreement, else the one that
-        uses most of its tolerance.
+    `row` decides: the first failure, else the first that is no plain agreement, else the one that uses most
+    of its tolerance. `used` and `digits` are that row's or, of agreement, the largest and the fewest of all.
     """
 
     outcome: Outcome
-    used: float
-    digits: float
+    used: float  # the part of a tolerance
+    digits: float  # decimal ones that a comparison certifies
     row: Row
 
     @classmethod
@@ -181,7 +163,6 @@ def group_by(items: Iterable[Item], key: Callable[[Item], Key]) -> dict[Key, lis
 
 
 def grouped(rows: Iterable[Row]) -> dict[Group, list[Row]]:
-    """Collect the rows of each case, number format and adapter, over all programs and steps."""
     return group_by(rows, lambda row: (row.subject.case, row.subject.dtype, row.subject.adapter))
 
 
@@ -213,29 +194,19 @@ def without_equivalent(rows: Iterable[Row]) -> list[Row]:
 class Conclusion:
     """How a run comes out as a whole.
 
-    Attributes
-    ----------
-    passed
-        Whether everything that was compared agrees, something was, and every adapter asked for ran; where
-        none was asked for, also whether at least two implementations were compared.
-    failures
-        For each case, number format and adapter that fails, the sentence of its first failing line.
-    not_run
-        For each adapter that did not run, its name and the reason.
-    known, no_equivalent
-        The same of each that differs as its case expects, and of each that has no equivalent.
+    It has `passed` if everything that was compared agrees, something was, and every adapter asked for ran;
+    where none was asked for, at least two implementations must have been compared, too.
     """
 
     passed: bool
     headline: str
-    failures: tuple[str, ...]
-    not_run: tuple[str, ...]
-    known: tuple[str, ...] = ()
-    no_equivalent: tuple[str, ...] = ()
+    failures: tuple[str, ...]  # for each case, format and adapter the sentence of its first failing line
+    not_run: tuple[str, ...]  # for each adapter that did not run, its name and the reason
+    known: tuple[str, ...] = ()  # a sentence for each that differs as its case expects
+    no_equivalent: tuple[str, ...] = ()  # and for each that has no equivalent
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """All sentences, the headline first."""
         return (self.headline, *self.failures, *self.not_run, *self.known, *self.no_equivalent)
 
 
@@ -323,18 +294,13 @@ def _versioned(adapter: Adapter) -> str:
 
 
 def _published(results: Results) -> str:
-    printed = {_quantity(printed): False for printed in results.printed}
-    printed |= {_quantity(printed): True for printed in results.printed if printed.row.expected}
-    listed = sum(printed.values())
-    right = len(printed) - listed
+    each = (printed.row for printed in results.printed)
+    quantities = group_by(each, lambda row: (row.subject.case, row.finding.step, row.finding.quantity))
+    listed = sum(any(row.expected for row in rows) for rows in quantities.values())
+    right = len(quantities) - listed
     agree = f" {plural(right, 'printed quantity')} {'agrees' if right == 1 else 'agree'}"
     wrong = "is wrong as its case says" if listed == 1 else "are wrong as their cases say"
-    return (f"{agree}, {listed} {wrong}." if listed else f"{agree}.") if printed else ""
-
-
-def _quantity(printed: Printed) -> tuple[str, int, str]:
-    finding = printed.row.finding
-    return printed.row.subject.case, finding.step, finding.quantity
+    return (f"{agree}, {listed} {wrong}." if listed else f"{agree}.") if quantities else ""
 
 
 def plural(count: int, word: str) -> str:

@@ -23,9 +23,7 @@ from reports.runs.expectations import expects, judge_case
 from reports.runs.rows import Row, first_failure, order
 from reports.runs.runner import explained, lockstep, rows_of, run_case
 
-# More steps of a case are judged only with `--slow`; a build always judges them all.
-FIRST_STEPS = 100
-
+FIRST_STEPS = 100  # more of a case are judged only with `--slow`; a build always judges them all
 MAX_TABLE_LINES = 12
 
 
@@ -47,12 +45,8 @@ def asked_for(
 ) -> Asked:
     """Load the shipped cases and those in `folders`; empty `adapters` and `dtypes` mean the usual ones.
 
-    No adapter is loaded here, only its name is checked.
-
-    Raises
-    ------
-    Unusable
-        With a line for each defect of each case, for an unknown adapter, or if nothing is left to run.
+    No adapter is loaded here, only its name is checked. Raises `Unusable` with a line for each defect of each
+    case, for an unknown adapter, or if nothing is left to run.
     """
     try:
         cases = load_cases(SHIPPED, *map(Path, folders))
@@ -73,15 +67,11 @@ def asked_for(
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a case is no success, in words.
-
-    It is no fault where only the framework is absent (`not_run`), or has no form that equals what the case
-    states.
-    """
+    """Why a case is no success, in words; that is a fault unless the framework lacks something."""
 
     text: str
-    not_run: bool = False
-    no_equivalent: bool = False
+    not_run: bool = False  # it is absent
+    no_equivalent: bool = False  # it has no form that equals what the case states
 
 
 def id_of(case: Case, name: str, dtype: str, *, slow: bool = False) -> str:
@@ -113,10 +103,9 @@ def failure_of(  # noqa: PLR0913 - what is judged, by what, how far, and in whic
             reason = f"{adapter.verdict}: {printable(adapter.reason)}"
             failure: Failure | None = Failure(reason, not_run=adapter.verdict is Verdict.NOT_RUN)
         else:
-            whole = expects(case, dtype, adapter)
-            steps = (
-                [run_case(case, dtype, [adapter])[0]] if whole else _steps(case, adapter, dtype, slow=slow)
-            )
+            steps: Iterable[Sequence[Row]] = _steps(case, adapter, dtype, slow=slow)
+            if expects(case, dtype, adapter):
+                steps = [run_case(case, dtype, [adapter])[0]]
             failure = _first_failure(steps, watch)
     return with_failed(failure, failed)
 

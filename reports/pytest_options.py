@@ -32,13 +32,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Check the options, so that a mistake in them or in a case is reported in plain lines.
-
-    Raises
-    ------
-    pytest.UsageError
-        With a line for each defect of each case, or what else is wrong.
-    """
+    """Check the options; `pytest.UsageError` has a line for each defect of each case, or what is wrong."""
     option = config.getoption
     folders, adapters, dtypes = (tuple(option(f"--{name}")) for name in ("cases", "adapter", "dtype"))
     engines, device = option("--engines"), option("--device")

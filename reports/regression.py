@@ -23,13 +23,10 @@ from reports.runs.comparison import bitwise_equal, ulp_distance
 from reports.runs.recorded import Bits
 from reports.runs.rows import Row, order
 
-# Of a `Subject`, in its order.
-SUBJECT: Final = ["case", "adapter", "program", "dtype"]
+SUBJECT: Final = ["case", "adapter", "program", "dtype"]  # of a `Subject`, in its order
 QUANTITY: Final = [*SUBJECT, "quantity"]
 SHOWN: Final = ["case", "dtype", "implementation"]
-
-# Ulps from which on they are printed as a power of ten.
-MANY_ULPS: Final = 10**6
+MANY_ULPS: Final = 10**6  # from which on they are printed as a power of ten
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +62,6 @@ class Changes:
 
 
 def compare(old: SavedRun, new: SavedRun) -> Changes:
-    """Compare two runs."""
     texts = {case.name: case.text for case in old.cases}
     edited = [case.name for case in new.cases if texts.get(case.name, case.text) != case.text]
     both = _quantities(old).merge(_quantities(new), how="outer", on=QUANTITY, suffixes=("_before", "_now"))
@@ -197,16 +193,12 @@ def _why(subject: Subject, new: SavedRun) -> str:
         return "the case is not in this run"
     if subject.adapter not in {row.subject.adapter for row in new.results.rows}:
         return "the adapter is not in this run"
-    absent = {
-        saved.name: f"{saved.verdict}: {saved.reason}" for saved in new.adapters if saved.verdict is not None
-    }
-    if subject.adapter in absent:
-        return absent[subject.adapter]
-    if not any(
-        (row.subject.case, row.subject.dtype) == (subject.case, subject.dtype) for row in new.results.rows
-    ):
-        return f"the case did not run in {subject.dtype}"
-    return "it is not stated any more"
+    for saved in new.adapters:
+        if saved.name == subject.adapter and saved.verdict is not None:
+            return f"{saved.verdict}: {saved.reason}"
+    runs = {(row.subject.case, row.subject.dtype) for row in new.results.rows}
+    is_run = (subject.case, subject.dtype) in runs
+    return "it is not stated any more" if is_run else f"the case did not run in {subject.dtype}"
 
 
 def _lost_margin(both: pd.DataFrame, edited: Collection[str]) -> pd.DataFrame:
@@ -255,10 +247,8 @@ def _in_words(moved: pd.DataFrame, compared: int) -> str:
 
 
 def _steps(run: SavedRun) -> pd.DataFrame:
-    lines = [
-        (*vars(kept.subject).values(), kept.quantity, kept.step, kept.digest, kept)
-        for kept in run.results.bits
-    ]
+    bits = run.results.bits
+    lines = [(*vars(kept.subject).values(), kept.quantity, kept.step, kept.digest, kept) for kept in bits]
     return pd.DataFrame(lines, columns=[*QUANTITY, "step", "digest", "bits"])
 
 
@@ -304,11 +294,9 @@ def _distance(old: Bits, new: Bits) -> tuple[int, int, float]:
 
 
 def _ended(before: pd.DataFrame, now: pd.DataFrame, compared: pd.DataFrame) -> pd.DataFrame:
-    last = [
-        table.groupby(QUANTITY)["step"].max().rename(name)
-        for name, table in (("before", before), ("now", now))
-    ]
-    ends = compared.join(last[0], on=QUANTITY).join(last[1], on=QUANTITY).drop_duplicates(SUBJECT)
+    ends = compared.drop_duplicates(SUBJECT)
+    for name, table in (("before", before), ("now", now)):
+        ends = ends.join(table.groupby(QUANTITY)["step"].max().rename(name), on=QUANTITY)
     return ends.loc[ends["before"] != ends["now"], [*SHOWN, "before", "now"]]
 
 

@@ -17,12 +17,9 @@ from reports.writers.markdown_text import escape, table_head, table_rows
 TITLE: Final = "What has changed since the last run"
 
 # Lines of one table; the files show more than a terminal.
-MAX_LINES_ON_SCREEN: Final = 8
-MAX_LINES_IN_MARKDOWN: Final = 100
-MAX_LINES_ON_PAGE: Final = 400
+MAX_LINES_ON_SCREEN, MAX_LINES_IN_MARKDOWN, MAX_LINES_ON_PAGE = 8, 100, 400
 
-# The sections in which each line is a failure.
-WORSE: Final = ("failures", "uncompared")
+WORSE: Final = ("failures", "uncompared")  # the sections in which each line is a failure
 
 
 def headline(changes: Changes) -> str:

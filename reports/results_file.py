@@ -47,14 +47,11 @@ MAX_SHOWN_LETTERS: Final = 40
 
 @dataclass(frozen=True)
 class SavedCase:
-    """A case: its name, and the text of its file.
-
-    Of a case that comes with the suite (`is_shipped`) the path is relative to the suite's folder of cases.
-    """
+    """A case: its name, and the text of its file."""
 
     name: str
-    path: str
-    is_shipped: bool
+    path: str  # of a case that comes with the suite relative to the suite's folder of cases
+    is_shipped: bool  # whether it comes with the suite
     text: str
 
     @classmethod
@@ -94,26 +91,16 @@ class SavedAdapter:
 
 @dataclass(frozen=True)
 class SavedRun:
-    """Everything that a report shows: enough to make it again, and to compare it with another run.
-
-    Attributes
-    ----------
-    cases, adapters, dtypes
-        What was run; no dtypes are those of each case.
-    asked
-        The adapters whose absence is a failure.
-    power
-        What the suite would catch, where that was measured.
-    """
+    """Everything that a report shows: enough to make it again, and to compare it with another run."""
 
     conclusion: Conclusion
     environment: Environment
     cases: tuple[SavedCase, ...]
     adapters: tuple[SavedAdapter, ...]
-    dtypes: tuple[str, ...]
-    asked: tuple[str, ...]
+    dtypes: tuple[str, ...]  # none are those of each case
+    asked: tuple[str, ...]  # the adapters whose absence is a failure
     results: Results
-    power: Power | None = None
+    power: Power | None = None  # what the suite would catch, where that was measured
 
     __pydantic_config__: ClassVar = ConfigDict(ser_json_inf_nan="strings")
 
@@ -121,10 +108,7 @@ class SavedRun:
     def selection(self) -> Selection:
         """What was run: the cases as they were, the adapters without their programs.
 
-        Raises
-        ------
-        CaseErrors
-            If this version of the suite does not take the file of a case.
+        Raises `CaseErrors` if this version of the suite does not take the file of a case.
         """
         cases = tuple(saved.case for saved in self.cases)
         return Selection(cases, tuple(saved.adapter for saved in self.adapters), self.dtypes)
@@ -138,7 +122,6 @@ def saved_run(
     conclusion: Conclusion,
     power: Power | None,
 ) -> SavedRun:
-    """Collect what is saved of a run."""
     cases = tuple(map(SavedCase.of, selection.cases))
     adapters = tuple(map(SavedAdapter.of, selection.adapters))
     return SavedRun(conclusion, environment, cases, adapters, selection.dtypes, tuple(asked), results, power)
@@ -171,13 +154,7 @@ def _well_formed(value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
 
 
 def read(path: Path) -> SavedRun:
-    """Read a saved run from its file, or from the folder of its report.
-
-    Raises
-    ------
-    UnreadableError
-        If there is none, or none that can be read.
-    """
+    """Read a saved run from its file, or from the folder of its report; raises `UnreadableError`."""
     path = path / NAME if path.is_dir() else path
     gc.disable()  # which would look through a million new objects again and again
     try:

@@ -26,7 +26,6 @@ from typing import NoReturn, TypeAlias
 
 # Bytes of a shared note: its state, the exit code, the text's length, and the text.
 NOTE_SIZE = 4096
-
 STATE, CODE, LENGTH, TEXT = 0, 1, slice(2, 4), 4
 FINISHED = 1
 
@@ -71,7 +70,6 @@ class Note:
             self._memory[LENGTH] = len(text).to_bytes(2, "little")
 
     def read(self) -> Activity | None:
-        """Return what ran last."""
         length = int.from_bytes(self._memory[LENGTH], "little")
         words = self._memory[TEXT : TEXT + length].decode(errors="replace").split("\0")
         return Activity(*words[:4]) if length else None
@@ -107,24 +105,15 @@ Build: TypeAlias = Callable[[tuple[EarlyEnd, ...], int | None], int]
 
 # Seconds within which a second Ctrl-C is the first one: the terminal sends it to both processes.
 SAME_CTRL_C_S = 1.0
-
 INTERRUPTED = 130
-
 ASK_TO_END = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 def supervised(build: Build, give_up: Callable[[EarlyEnd], int]) -> int:
     """Run a build in a child process, begin again where something ends it, and return the exit code.
 
-    Parameters
-    ----------
-    give_up
-        Reports what ends the build again although that was isolated, and returns the exit code.
-
-    Raises
-    ------
-    SystemExit
-        In the child, when it is done.
+    `give_up` reports what ends the build again although that was isolated, and returns the exit code. In the
+    child, `SystemExit` is raised when it is done.
     """
     if not hasattr(os, "fork") or sys.gettrace() or sys.getprofile():  # a debugger follows one process
         return build((), None)

@@ -34,7 +34,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m reports.vectors",
         description="Write the cases with correctly rounded values of every quantity, as a JSON file that a "
         "test in any language can use. reports/README.md describes it.",
-        epilog="Exit code 0: written. 2: bad usage or bad input.",
+        epilog=(__doc__ or "").partition("\n\n")[2],
         allow_abbrev=False,
     )
     add = parser.add_argument

@@ -25,18 +25,10 @@ MAX_MEMORY: Final = 2**56  # bytes that no machine has; the system takes no limi
 
 @dataclass(frozen=True)
 class Limits:
-    """The limits of one adapter process; to start, and load its framework, it may take five times as much.
+    """The limits of one adapter process; to start, and load its framework, it may take five times as much."""
 
-    Attributes
-    ----------
-    seconds
-        For one reply: a training step.
-    gib
-        Memory of its own, in GiB, beyond what it has when it is loaded, and the size of any file that it
-        writes. On Linux only.
-    """
-
-    seconds: float = 120.0
+    seconds: float = 120.0  # for one reply: a training step
+    # Memory beyond what it has when it is loaded, in GiB, and the size of any file it writes. On Linux only.
     gib: float = 4.0
     may_print: bool = False  # whether what it writes to standard output is printed here, and no fault
 
@@ -133,9 +125,8 @@ class Child:
         self._stderr.seek(max(0, self._stderr.seek(0, os.SEEK_END) - STDERR_TAIL))
         *_, last = ["", *self._stderr.read().decode(errors="replace").strip().splitlines()]
         self.end()
-        return (
-            exit_reason(code) + of_signal * (code < 0) + (f"; its last words: {last.strip()}" if last else "")
-        )
+        reason = exit_reason(code) + of_signal * (code < 0)
+        return f"{reason}; its last words: {last.strip()}" if last else reason
 
 
 def end_orphans(mark: str) -> None:

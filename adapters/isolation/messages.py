@@ -12,7 +12,7 @@ import re
 import struct
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import fields
+from dataclasses import asdict, fields
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -56,7 +56,7 @@ def encode(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> byt
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever JSON has no kind of
     if isinstance(value, Rule):
-        return vars(value)
+        return asdict(value)
     return sorted(value) if isinstance(value, frozenset) else float(value)
 
 
@@ -109,7 +109,7 @@ def problem_of(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) ->
     """Return the problem of a header as JSON has it; `arrays` holds x, y and the parameters, by name."""
     given = dict(header) | {
         "activations": tuple(header["activations"]),
-        "loss_numbers": _pairs(header["loss_numbers"]),
+        "loss_numbers": tuple(map(tuple, header["loss_numbers"])),
         "not_trained": frozenset(header["not_trained"]),
         **{name: _rule(header[name]) for name in ("optimizer", "schedule", "clipping")},
     }
@@ -118,11 +118,9 @@ def problem_of(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) ->
 
 
 def _rule(given: Mapping[str, Any] | None) -> Rule | None:
-    return Rule(given["name"], _pairs(given["numbers"]), frozenset(given["options"])) if given else None
-
-
-def _pairs(listed: list[tuple[str, float]]) -> tuple[tuple[str, float], ...]:
-    return tuple((name, number) for name, number in listed)
+    if given is None:
+        return None
+    return Rule(given["name"], tuple(map(tuple, given["numbers"])), frozenset(given["options"]))
 
 
 def max_claim_bytes(problem: Problem) -> int:

@@ -19,17 +19,7 @@ from adapters.isolation.messages import Corrupted, Message, encode, max_claim_by
 from cases import names
 from cases.errors import printable
 from cases.problem import Problem
-from cases.protocol import (
-    Accumulators,
-    Adapter,
-    Claim,
-    Fault,
-    NoEquivalent,
-    Program,
-    Stacked,
-    Unavailable,
-    Verdict,
-)
+from cases.protocol import Accumulators, Adapter, Fault, NoEquivalent, Program, Stacked, Unavailable, Verdict
 
 T = TypeVar("T")
 
@@ -185,7 +175,7 @@ def _adapter(
 def _program(process: AdapterProcess, number: int, described: object) -> Program:
     match described:
         case [str(name), [_, _, _] as formats, str() | None as how, bool(is_compiled)] if all(
-            one in ("float32", "own") for one in formats
+            kind in ("float32", "own") for kind in formats
         ):
             remote = _Remote(process, number)
             stacked = None if how is None else Stacked(how, partial(remote.run, is_stack=True))
@@ -214,7 +204,7 @@ class _Remote:
             self._fault = fault
         return names.outcome(depth)
 
-    def run(self, problem: Problem, *, is_stack: bool = False) -> Iterator[Claim]:
+    def run(self, problem: Problem, *, is_stack: bool = False) -> Iterator[dict[str, Any]]:
         """Train one case, or a stack of them, in the process: a step whenever the next claim is wanted."""
         if self._fault is not None:
             fault, self._fault = self._fault, None
@@ -225,13 +215,9 @@ class _Remote:
         start = {"ask": "start", "run": run, "program": self._number, "is_stack": is_stack, "size": size}
         start |= {"problem": problem_header(problem)}
         self._process.ask(start, lambda _: True, problem.inputs)
+        request, read = {"ask": "next", "run": run}, partial(_step, problem)
         try:
-            request = {"ask": "next", "run": run}
-            while True:
-                claim = self._process.ask(request, partial(_step, problem), max_array_bytes=size)
-                if claim is None:
-                    return
-                yield claim
+            yield from iter(lambda: self._process.ask(request, read, max_array_bytes=size), None)
         finally:
             self._process.ended.append(run)  # nothing is waited for when a run is dropped
 

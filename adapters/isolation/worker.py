@@ -44,11 +44,9 @@ def limit_memory(more: int) -> None:
     except (ImportError, OSError):
         return
     taken = pages * resource.getpagesize()
-    for kind, size in (
-        (resource.RLIMIT_DATA, taken + more),
-        (resource.RLIMIT_FSIZE, more),  # standard output is a file in memory
-        (resource.RLIMIT_CORE, 0),
-    ):
+    # standard output is a file, in memory
+    limits = {resource.RLIMIT_DATA: taken + more, resource.RLIMIT_FSIZE: more, resource.RLIMIT_CORE: 0}
+    for kind, size in limits.items():
         _, hard = resource.getrlimit(kind)
         lower = size if hard == resource.RLIM_INFINITY else min(size, hard)
         resource.setrlimit(kind, (lower, lower))
@@ -120,15 +118,11 @@ def _description(adapter: Adapter | Unavailable) -> dict[str, Any]:
     if not adapter.programs:
         return {"unavailable": [str(Verdict.ERROR), "has no program"]}
     programs = [
-        [one.name, astuple(one.accumulators), one.stacked and one.stacked.how, one.is_compiled]
-        for one in adapter.programs
+        [each.name, astuple(each.accumulators), each.stacked and each.stacked.how, each.is_compiled]
+        for each in adapter.programs
     ]
     texts = [str(getattr(adapter, name)) for name in ("name", "title", "version", "framework")]
-    return {
-        "adapter": [*texts, ", ".join(_runs_on())],
-        "programs": programs,
-        "bfloat16": _has_bfloat16(),
-    }
+    return {"adapter": [*texts, ", ".join(_runs_on())], "programs": programs, "bfloat16": _has_bfloat16()}
 
 
 def _runs_on() -> Iterator[str]:

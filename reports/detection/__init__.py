@@ -13,7 +13,7 @@ SUITE: Final = "this suite"
 SUITE_OUTCOME: Final = "this suite, outcome only"
 OURS: Final = (SUITE, SUITE_OUTCOME)
 
-# The usual tools, each with its defaults.
+# The usual tools.
 ASSERT_CLOSE: Final = "torch.testing.assert_close"
 ALLCLOSE: Final = "numpy.allclose"
 GRADCHECK: Final = "torch.autograd.gradcheck"
@@ -63,17 +63,13 @@ class MistakeResult:
 
 @dataclass(frozen=True)
 class FaultResult:
-    """The smallest relative faults that one tool catches in one quantity.
-
-    For each element tried the smallest 10⁻ᵏ, added relative to its value, that is caught; infinite where not
-    even a doubled value is.
-    """
+    """The smallest relative faults that one tool catches in one quantity."""
 
     case: str
     dtype: str
     quantity: str
     tool: str
-    smallest: tuple[float, ...] = ()
+    smallest: tuple[float, ...] = ()  # 10⁻ᵏ of each element tried; infinite where its double is not caught
     reason: str = ""  # why nothing was measured
 
 
@@ -93,9 +89,7 @@ class Coverage:
 
     case: str
     catches: int
-    alone: tuple[
-        str, ...
-    ]  # what no other case catches: "fixed-parameter-updated (float64)"; or it is redundant
+    alone: tuple[str, ...]  # what no other case catches: "fixed-parameter-updated (float64)"
     needed: bool  # for a small set of cases that together catch everything that any case catches
 
 
@@ -135,7 +129,6 @@ def _small_set(catches: Mapping[str, set[str]]) -> list[str]:
         chosen.append(best)
         uncaught -= catches[best]
     for case in tuple(chosen):
-        rest = [other for other in chosen if other != case]
-        if catches[case] <= set().union(*(catches[other] for other in rest)):
-            chosen = rest
+        if catches[case] <= set().union(*(catches[other] for other in chosen if other != case)):
+            chosen.remove(case)
     return chosen

@@ -15,11 +15,8 @@ from numpy.typing import NDArray
 from cases import Problem
 from reports.detection import ALLCLOSE, ASSERT_CLOSE, CHECK_GRADS, GRADCHECK, Answer
 
-# Of what is claimed and what is expected.
-Comparison: TypeAlias = Callable[[NDArray[Any], NDArray[Any]], bool]
-
-# Of the claimed gradients by parameter.
-GradientCheck: TypeAlias = Callable[[Mapping[str, NDArray[Any]]], bool]
+Comparison: TypeAlias = Callable[[NDArray[Any], NDArray[Any]], bool]  # of what is claimed and expected
+GradientCheck: TypeAlias = Callable[[Mapping[str, NDArray[Any]]], bool]  # of those claimed, by parameter
 
 # Whose derivative each check of gradients checks, and where it is; the modules load their frameworks.
 OWNERS = {GRADCHECK: "torch", CHECK_GRADS: "jax"}

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import product
 from typing import Any
 
 import pandas as pd
@@ -59,7 +60,6 @@ SECTIONS = (
 )
 
 ALARMS = "false alarms"
-
 MAX_MISSES_NAMED = 5  # more misses than this are left to the tables
 
 
@@ -102,11 +102,7 @@ def to_page(power: Power) -> dict[str, Any]:
 
 
 def measured(power: Power) -> Iterator[tuple[str, str, str, list[Answer | None]]]:
-    """Give the answers by number format, tool and measure.
-
-    The measures are what is caught of each kind of mistake, of those that change any number, and the false
-    alarms.
-    """
+    """Give the answers by number format, tool and measure: mistakes that change a number, by kind; alarms."""
     for dtype in dict.fromkeys(result.dtype for result in power.meetings):
         changing = [result for result in power.meetings if result.dtype == dtype and result.changes]
         alarms = [alarm.answer for alarm in power.alarms if alarm.dtype == dtype]
@@ -158,16 +154,11 @@ def by_fault(
 
 
 def _extent(faults: Sequence[FaultResult]) -> str:
-    """Return the median and the worst: "1e-15 (1e-11)"; if nothing was tried, why."""
-    smallest = tuple(number for fault in faults for number in fault.smallest)
+    """Return the median, of two middle ones the larger, and the worst: "1e-15 (1e-11)"; of none, why."""
+    smallest = sorted(number for fault in faults for number in fault.smallest)
     if smallest:
-        return f"{_fraction(upper_median(smallest))} ({_fraction(max(smallest))})"
+        return f"{_fraction(smallest[len(smallest) // 2])} ({_fraction(smallest[-1])})"
     return next((fault.reason for fault in faults), NOTHING)
-
-
-def upper_median(numbers: tuple[float, ...]) -> float:
-    """Return the median, of two middle numbers the larger; NaN of none."""
-    return sorted(numbers)[len(numbers) // 2] if numbers else math.nan
 
 
 def _fraction(smallest: float) -> str:
@@ -178,22 +169,20 @@ def _fraction(smallest: float) -> str:
 
 def _by_mistake(results: Sequence[MistakeResult]) -> Iterator[dict[str, str]]:
     """Give for each mistake in how many cases it is caught, of those where it changes any number."""
-    for name, mistake in MISTAKES.items():
-        for dtype in dict.fromkeys(result.dtype for result in results):
-            group = [r for r in results if (r.mistake, r.dtype) == (name, dtype) and r.changes]
-            if group:
-                answers = [result.by(SUITE) for result in group]
-                first = dict.fromkeys(
-                    kind(answer.quantity) for answer in answers if answer and answer.objects
-                )
-                yield {
-                    "mistake": name,
-                    "what happened": mistake.sentence,
-                    "dtype": dtype,
-                    "caught": share(answers),
-                    "caught by the outcome only": share([result.by(SUITE_OUTCOME) for result in group]),
-                    "first at": ", ".join(first) or NOTHING,
-                }
+    dtypes = dict.fromkeys(result.dtype for result in results)
+    for name, dtype in product(MISTAKES, dtypes):
+        group = [r for r in results if (r.mistake, r.dtype) == (name, dtype) and r.changes]
+        answers = [result.by(SUITE) for result in group]
+        first = dict.fromkeys(kind(answer.quantity) for answer in answers if answer and answer.objects)
+        if group:
+            yield {
+                "mistake": name,
+                "what happened": MISTAKES[name].sentence,
+                "dtype": dtype,
+                "caught": share(answers),
+                "caught by the outcome only": share([result.by(SUITE_OUTCOME) for result in group]),
+                "first at": ", ".join(first) or NOTHING,
+            }
 
 
 def _coverage_line(of: Coverage) -> dict[str, object]:
@@ -247,8 +236,8 @@ def sentences(power: Power) -> Iterator[str]:
     if of_float64:  # where the tools differ most
         shares = [f"{tool} {share([result.by(tool) for result in of_float64])}" for tool in (*OURS, *TOOLS)]
         yield f"Of the mistakes of {KINDS[PRECISION]} in float64 are caught: {'; '.join(shares)}."
-    alarms = [alarm.answer for alarm in power.alarms if alarm.answer.tool == SUITE]
-    given = [answer for answer in alarms if answer.objects is not None]
+    answers = [alarm.answer for alarm in power.alarms if alarm.answer.tool == SUITE]
+    given = [answer for answer in answers if answer.objects is not None]
     yield f"False alarms of this suite on correct claims by PyTorch and JAX: {share(given)}."
     yield from _coverage(power.coverage)
     yield from power.not_run

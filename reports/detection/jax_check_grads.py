@@ -60,7 +60,6 @@ def _objects(function: Callable[..., jax.Array], problem: Problem, modes: Sequen
 
 
 def _loss(problem: Problem) -> Callable[[Mapping[str, jax.Array]], jax.Array]:
-    """Return the loss as JAX computes it, as a function of the parameters."""
     compiled = _compiled(problem.activations, loss_key(problem))
     return lambda parameters: compiled(parameters, problem.x, problem.y)
 

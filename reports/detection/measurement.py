@@ -46,15 +46,11 @@ from reports.detection.baselines import (
     missing_frameworks,
 )
 
-# From a quantity as it is claimed to whether a tool objects.
-Objects: TypeAlias = Callable[[NDArray[Any]], bool]
+Objects: TypeAlias = Callable[[NDArray[Any]], bool]  # whether a tool objects to a quantity as claimed
 
 MAX_STEPS = 100  # of a longer run only these first steps are put to the tools
 MISTAKEN_STEPS = 3  # a mistake that three steps do not show is counted as missed
-
-# An error is a gradient of the wrong shape; what is undecided is not caught.
-CAUGHT = (Verdict.DIFFERS, Verdict.ERROR)
-
+CAUGHT = (Verdict.DIFFERS, Verdict.ERROR)  # an error is a gradient of the wrong shape
 FINEST = {"float64": 17, "float32": 9, "float16": 5, "bfloat16": 4}  # 1 + 10⁻ᵏ is 1 from this k on
 
 # Checks of gradients differentiate again for each element, and none of them sees a fault of 10⁻⁷: how many
@@ -91,15 +87,12 @@ def measure(
 
 @dataclass(frozen=True)
 class CaseRun:
-    """A case in one number format, with the NumPy reference's own run of it, step by step.
-
-    `excluded` are the adapters that the case expects not to agree: they are not correct here.
-    """
+    """A case in one number format, with the NumPy reference's own run of it, step by step."""
 
     case: str
     problem: Problem
     right: tuple[dict[str, NDArray[Any]], ...]
-    excluded: frozenset[str] = frozenset()
+    excluded: frozenset[str] = frozenset()  # the adapters that the case expects not to agree
 
     @classmethod
     def of(cls, case: Case, dtype: str) -> Self:
@@ -125,7 +118,6 @@ class CaseRun:
 
 
 def only(claim: Claim, quantities: frozenset[str]) -> dict[str, NDArray[Any]]:
-    """Keep these quantities of a claim, in the claim's order."""
     return {name: array for name, array in claim.items() if name in quantities}
 
 
@@ -210,10 +202,7 @@ def false_alarms(run: CaseRun, tools: Baselines) -> Iterator[Alarm]:
 
 
 def _on_program(run: CaseRun, program: Program, tools: Baselines) -> Iterator[Answer]:
-    """Run a program once; judge everything it shows, as the report does, and compare its outcome.
-
-    A program that has no equivalent claims nothing, so no tool is asked about it.
-    """
+    """Judge all that a program shows, and compare its outcome; nothing where it has no equivalent."""
     problem = run.problem
     promises, accumulators = program.promises(problem.depth), program.accumulators
     steps = list(judge(problem, program.run, promises, accumulators=accumulators))
@@ -254,7 +243,6 @@ def _elements(array: NDArray[Any], trials: int, draw: np.random.Generator) -> li
 
 
 def _checks_of(run: CaseRun, name: str, derived: Bounded, tools: Baselines) -> Iterator[tuple[str, Objects]]:
-    """Give for each tool a function from a claimed quantity to whether it objects."""
     right, gradients = run.right[0][name], run.gradients(run.right[0])
     yield SUITE, lambda claimed: compare(1, name, claimed, derived).verdict is Verdict.DIFFERS
     for tool, comparison in tools.comparisons.items():

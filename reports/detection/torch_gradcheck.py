@@ -68,7 +68,6 @@ def _objects(function: Callable[..., Any], problem: Problem) -> bool:
 
 
 def _loss(problem: Problem) -> Callable[..., Tensor]:
-    """Return the loss as PyTorch computes it, as a function of the parameters."""
     x, y, output = torch.tensor(problem.x), torch.tensor(problem.y), names.a(problem.depth)
 
     def loss(*given: Tensor) -> Tensor:

@@ -25,36 +25,24 @@ from reports.runs.step_batches import Elements, StepBatch
 # Upper ends of the classes of |error| in ulps: exactly right, at most a quarter, …, at most 2²⁰.
 EDGES: Final = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, *(2.0**k for k in range(1, 21)))
 
-# The class of all that is further off, infinitely far too.
-BEYOND: Final = len(EDGES)
-
-# The class where there is no distance: what is claimed is NaN, or what is true may overflow.
-UNKNOWN: Final = BEYOND + 1
-
-# The classes of errors below and above the truth, with 0 between them; one of them stays empty.
-CLASSES: Final = 2 * UNKNOWN + 1
+BEYOND: Final = len(EDGES)  # the class of all that is further off, infinitely far too
+UNKNOWN: Final = BEYOND + 1  # where there is no distance: a claim is NaN, or what is true may overflow
+CLASSES: Final = 2 * UNKNOWN + 1  # below and above the truth, with 0 between them; one stays empty
 
 
 @dataclass(frozen=True)
 class Accuracy:
     """How many numbers of one kind an implementation has in one class of distance from the truth.
 
-    Attributes
-    ----------
-    kind
-        A quantity without its layer: "dL/dW".
-    bin
-        0 is exactly right. k is an error above the truth of more than EDGES[k − 1] ulps and at most EDGES[k],
-        and −k is one below; ±`BEYOND` is all that is further off, and `UNKNOWN` has no distance.
-    count
-        How many numbers, over all cases and steps.
+    The class (`bin`) 0 is exactly right. k is an error above the truth of more than EDGES[k − 1] ulps and at
+    most EDGES[k], and −k is one below; ±`BEYOND` is all that is further off, and `UNKNOWN` has no distance.
     """
 
     dtype: str
     implementation: str
-    kind: str
+    kind: str  # a quantity without its layer: "dL/dW"
     bin: int
-    count: int
+    count: int  # over all cases and steps
 
 
 class AccuracyCounter:
@@ -65,17 +53,14 @@ class AccuracyCounter:
 
     def add(self, batch: StepBatch) -> None:
         """Count a batch; what is malformed, or of no certified truth, adds nothing."""
-        for subject, elements in batch.elements:
-            if elements.findings[0].truth == "certified":
-                self._add(subject, elements)
-
-    def _add(self, subject: Subject, elements: Elements) -> None:
-        bins = bins_of(elements.claimed, elements.high, elements.low, elements.error, subject.dtype)
-        kinds, rows = _rows(tuple(finding.quantity for finding in elements.findings), elements.sizes)
-        counts = np.bincount(rows + bins, minlength=len(kinds) * CLASSES)
-        counted = self._counted.setdefault((subject.dtype, subject.implementation), {})
-        for what, new in zip(kinds, counts.reshape(-1, CLASSES), strict=True):
-            counted[what] = counted[what] + new if what in counted else new
+        certified = (each for each in batch.elements if each[1].findings[0].truth == "certified")
+        for subject, elements in certified:
+            bins = bins_of(elements.claimed, elements.high, elements.low, elements.error, subject.dtype)
+            kinds, rows = _rows(tuple(finding.quantity for finding in elements.findings), elements.sizes)
+            counts = np.bincount(rows + bins, minlength=len(kinds) * CLASSES)
+            counted = self._counted.setdefault((subject.dtype, subject.implementation), {})
+            for what, new in zip(kinds, counts.reshape(-1, CLASSES), strict=True):
+                counted[what] = counted[what] + new if what in counted else new
 
     def finished(self) -> tuple[Accuracy, ...]:
         return tuple(
@@ -137,22 +122,13 @@ class LostDigits:
     """A number that agrees and has no right digit: of one quantity of one program, in the first such step.
 
     Within the bound, because a formula rounds all digits away.
-
-    Attributes
-    ----------
-    element
-        The quantity with its index: "dL/dz1[0, 0]".
-    claimed, exact
-        The number as it is stated, and as it follows.
-    ulps
-        How far it is off, in units in the last place of the format.
     """
 
     subject: Subject
-    element: str
+    element: str  # the quantity with its index: "dL/dz1[0, 0]"
     claimed: float
-    exact: float
-    ulps: float
+    exact: float  # as it follows
+    ulps: float  # how far it is off, in units in the last place of the format
 
 
 class LostDigitsKeeper:

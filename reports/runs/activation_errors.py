@@ -29,13 +29,8 @@ from reports.supervision import Activity
 
 # The range is −24 to 24: beyond softplus' threshold of 20, and to where σ(z) is 1 in float64.
 REACH: Final = 24.0
-
-# Strips that the range is cut into; of each the point with the largest error is reported.
-STRIPS: Final = 64
-
-# Points in each strip, besides the kinks.
-POINTS: Final = 6
-
+STRIPS: Final = 64  # that it is cut into; of each the point with the largest error is reported
+POINTS: Final = 6  # in each strip, besides the kinks
 KINKS: Final = (-1.0, 0.0, 1.0, 6.0)
 
 # The format in which it is measured: the first of these that was asked for. One halves what JAX compiles.
@@ -46,18 +41,14 @@ QUANTITIES: Final = {"value": names.a(1), "derivative": names.gradient(names.z(1
 
 @dataclass(frozen=True)
 class ActivationError:
-    """The largest error of an activation or its derivative ("value", "derivative") in one strip of the range.
-
-    It is at `z`, and is |claimed − true| in units in the last place of the true number; NaN or infinite where
-    the claim is.
-    """
+    """The largest error of an activation or its derivative in one strip of the range, at the point `z`."""
 
     activation: str
     dtype: str
     implementation: str
-    quantity: str
+    quantity: str  # "value", "derivative"
     z: float
-    ulps: float
+    ulps: float  # |claimed − true| in units in the last place of the true number; NaN where the claim is
 
 
 def measure_selected(selection: Selection) -> tuple[ActivationError, ...]:
@@ -161,8 +152,5 @@ def worst_of_strips(points: Real, off: Real) -> list[int]:
     """Return for each strip of the range the place of its largest error; NaN is larger than any."""
     strips = np.minimum((points + REACH) * (STRIPS / (2 * REACH)), STRIPS - 1).astype(int)
     size = np.where(np.isnan(off), math.inf, off)
-    return [
-        int(members[np.argmax(size[members])])
-        for strip in range(STRIPS)
-        if (members := np.flatnonzero(strips == strip)).size
-    ]
+    members = (np.flatnonzero(strips == strip) for strip in np.unique(strips))
+    return [int(places[np.argmax(size[places])]) for places in members]

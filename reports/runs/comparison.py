@@ -11,9 +11,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from reference.arithmetic import Real
 from reports.runs.step_batches import StepBatch
-
-Real: TypeAlias = NDArray[np.float64]
 
 # What an implementation states, by name: arrays whose first axis is the step.
 Stated: TypeAlias = Mapping[str, NDArray[Any]]
@@ -21,40 +20,24 @@ Stated: TypeAlias = Mapping[str, NDArray[Any]]
 # The largest absolute and relative difference by quantity, at each step.
 Differences: TypeAlias = Mapping[str, Sequence[tuple[float, float]]]
 
-# The first fields of a `Pair`.
-About: TypeAlias = tuple[str, str, str, str, str]
+About: TypeAlias = tuple[str, str, str, str, str]  # the first fields of a `Pair`
 
-# The adapter that plain differences are measured from; it is judged like the others.
-REFERENCE = "numpy"
-
-# The differences where there is nothing to compare.
-UNKNOWN = math.nan, math.nan
+REFERENCE = "numpy"  # the adapter that plain differences are measured from; it is judged like the others
+UNKNOWN = math.nan, math.nan  # the differences where there is nothing to compare
 
 
 @dataclass(frozen=True)
 class Pair:
-    """One quantity of two implementations against each other, over all steps that both took.
-
-    Attributes
-    ----------
-    left, right
-        The implementations: "torch" and "jax plain".
-    elements, equal
-        How many numbers were compared, and how many are the same bit for bit.
-    ulps
-        The largest distance, counted in numbers of the format; infinite where only one of the two is NaN.
-    max_abs_diff
-        The largest absolute difference.
-    """
+    """One quantity of two implementations against each other, over all steps that both took."""
 
     case: str
     dtype: str
-    left: str
+    left: str  # an implementation: "torch", "jax plain"
     right: str
     quantity: str
-    elements: int
-    equal: int
-    ulps: float
+    elements: int  # how many numbers were compared
+    equal: int  # how many of them are the same bit for bit
+    ulps: float  # the largest distance, in numbers of the format; infinite where only one of the two is NaN
     max_abs_diff: float
 
 

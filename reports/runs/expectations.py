@@ -14,7 +14,7 @@ is then taken to be met.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,15 +38,12 @@ VERDICTS: Final = {
     "undecided": Verdict.UNDECIDED,
     "no_equivalent": Verdict.NO_EQUIVALENT,
 }
-
 _TO_DO: Final = {
     "differs": "to differ at ",
     "errs": "to be in error at ",
     "undecided": "to be undecided at ",
     "no_equivalent": "to have no equivalent",
 }
-
-
 AGREES_NOW: Final = "agrees now: the framework changed its mind, or the case is out of date"
 RUNS_NOW: Final = "runs now: the framework has gained one, or the case is out of date"
 
@@ -81,7 +78,7 @@ def marked(expectation: Expectation | None, rows: Sequence[Row]) -> list[Row]:
         return list(rows)
     contradiction = _contradiction(expectation, rows)
     if contradiction is not None:
-        return [_error(expectation, contradiction), *rows]
+        return [_error(expectation, *contradiction), *rows]
     shown = next((row for row in rows if _is_at(expectation, row)), None)
     explanation = f"Expected by its case: {expectation.description}."
     return [
@@ -90,16 +87,8 @@ def marked(expectation: Expectation | None, rows: Sequence[Row]) -> list[Row]:
     ]
 
 
-class _Contradiction(NamedTuple):
-    """What is not as expected: by whom (any of its rows), in words, and the line that fails first."""
-
-    by: Row
-    but: str
-    instead: Row | None = None
-
-
-def _contradiction(expectation: Expectation, rows: Sequence[Row]) -> _Contradiction | None:
-    """Return what contradicts the expectation, or None where it is met."""
+def _contradiction(expectation: Expectation, rows: Sequence[Row]) -> tuple[Row, str] | None:
+    """Return a row that contradicts the expectation, with what it does in words, or None where it is met."""
     if expectation.kind == "no_equivalent":
         return _runs(rows)
     shown = [row for row in rows if _is_at(expectation, row)]
@@ -107,46 +96,45 @@ def _contradiction(expectation: Expectation, rows: Sequence[Row]) -> _Contradict
         failing = sorted((row for row in program if row.fails), key=order)
         here = next((row for row in program if row in shown), None)
         if here is not None and not failing:
-            return _Contradiction(here, AGREES_NOW)
+            return here, AGREES_NOW
         first, weightiest = next(iter(failing), None), first_failure(failing)
         if first is None or weightiest is None:
             continue
         if here is None and shown and order(first) > order(shown[0]):
             continue  # it hides the quantity, and fails only after it
         if first is not here:
-            return _Contradiction(first, f"first fails{where(first)}", first)
+            return first, f"first fails{where(first)}"
         if weightiest is not here:
-            return _Contradiction(weightiest, f"then fails{where(weightiest)}", weightiest)
+            return weightiest, f"then fails{where(weightiest)}"
         if here.finding.verdict is not VERDICTS[expectation.kind]:
-            return _Contradiction(here, f"first fails{where(here)}", here)
+            return here, f"first fails{where(here)}"
     return None if shown else _unseen(rows)
 
 
-def _runs(rows: Sequence[Row]) -> _Contradiction | None:
+def _runs(rows: Sequence[Row]) -> tuple[Row, str] | None:
     """Return a program that takes a step although it should have no equivalent."""
     first = first_failure(rows)
     if first is not None:
-        return _Contradiction(first, f"runs, and fails{where(first)}", first)
+        return first, f"runs, and fails{where(first)}"
     run = next((row for row in rows if row.finding.verdict is not Verdict.NO_EQUIVALENT), None)
-    return None if run is None else _Contradiction(run, RUNS_NOW)
+    return None if run is None else (run, RUNS_NOW)
 
 
-def _unseen(rows: Sequence[Row]) -> _Contradiction:
-    """Return that nothing fails, and that no program states the quantity."""
+def _unseen(rows: Sequence[Row]) -> tuple[Row, str]:
+    """Return what is where nothing fails, and no program states the quantity."""
     declining = next((row for row in rows if row.finding.verdict is Verdict.NO_EQUIVALENT), None)
     if declining is not None:
-        return _Contradiction(declining, f"has no equivalent: {declining.finding.reason}")
-    return _Contradiction(rows[0], "agrees in all that it states, and does not state that")
+        return declining, f"has no equivalent: {declining.finding.reason}"
+    return rows[0], "agrees in all that it states, and does not state that"
 
 
-def _error(expectation: Expectation, contradiction: _Contradiction) -> Row:
+def _error(expectation: Expectation, by: Row, but: str) -> Row:
     """Return the error that comes before all other rows; what fails instead follows in its own words."""
     step = f", step {expectation.step}" if expectation.step > 1 else ""
     what = f"{_TO_DO[expectation.kind]}{expectation.quantity}{step}"
     why = ", ".join(filter(None, (expectation.cause, expectation.see)))
-    finding = Finding(0, "", Verdict.ERROR, f"was expected {what} ({why}), but {contradiction.but}")
-    instead = contradiction.instead.sentence if contradiction.instead else ""
-    return Row(contradiction.by.subject, finding, unexpected=True, explanation=instead)
+    finding = Finding(0, "", Verdict.ERROR, f"was expected {what} ({why}), but {but}")
+    return Row(by.subject, finding, unexpected=True, explanation=by.sentence if by.fails else "")
 
 
 def _is_expected(row: Row, shown: Row | None) -> bool:
@@ -252,15 +240,9 @@ def _printed(case: Case, judged: JudgedArray, place: int, part: _Part, explanati
     index = finding.index or ()
     finding, expected = _against_the_list(finding, part)
     distance, relative = largest_differences(stands.value[part.among][None], exact[part.among][None])
-    row = Row(
-        Subject(case.name, PUBLISHED, "", "printed"),
-        finding,
-        place,
-        max_abs_diff=distance.item(),
-        max_rel_diff=relative.item(),
-        expected=expected,
-        explanation=explanation if finding.verdict is Verdict.DIFFERS else "",
-    )
+    subject, apart = Subject(case.name, PUBLISHED, "", "printed"), (distance.item(), relative.item())
+    explanation = explanation if finding.verdict is Verdict.DIFFERS else ""
+    row = Row(subject, finding, place, *apart, expected=expected, explanation=explanation)
     return Printed(row, int(part.among.sum()), str(stands.text[index]), float(exact[index]))
 
 

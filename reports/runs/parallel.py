@@ -33,11 +33,8 @@ from reports.runs.rows import Results, Row
 from reports.runs.runner import Watch, joined, run
 from reports.supervision import Activity, EarlyEnd, Note
 
-# Cases in number formats from which on it is worth to load the frameworks in other processes.
-ENOUGH: Final = 48
-
-# What a task is known by that measures the activations' errors; the others are the names of cases.
-ACTIVATIONS: Final = ""
+ENOUGH: Final = 48  # runs from which on it is worth to load the frameworks in other processes
+ACTIVATIONS: Final = ""  # names the task that measures their errors; the other names are those of cases
 
 # New objects after which the garbage collector looks: a run makes millions, and hardly any in cycles.
 OBJECTS_BETWEEN_COLLECTIONS: Final = 50_000
@@ -87,9 +84,10 @@ def run_all(selection: Selection, choice: Choice, workers: int, watch: Watch) ->
         try:
             _run_in_pool(left, choice, workers, take)
         except _BrokenError as broken:
-            seen += broken.ended
+            (ended,) = broken.args
+            seen += ended
             before, choice = choice.apart, replace(choice, apart=apart(seen, choice.names))
-            for early_end in broken.ended:
+            for early_end in ended:
                 print(begins_again(early_end, "What is left"), file=sys.stderr)
             if choice.apart == before:  # nothing more can be isolated
                 adapters = choice.load()
@@ -132,11 +130,7 @@ def begun(make: Callable[[], str]) -> Callable[[], str]:
 
 
 class _BrokenError(Exception):
-    """Processes have ended too early: those that were ended by none of us."""
-
-    def __init__(self, ended: Sequence[EarlyEnd]) -> None:
-        super().__init__()
-        self.ended = tuple(ended)
+    """Its one argument lists the processes that have ended too early, and were ended by none of us."""
 
 
 def _run_in_pool(
@@ -144,17 +138,14 @@ def _run_in_pool(
 ) -> None:
     """Give the results of each task to `take` as soon as they are there, the longest tasks first.
 
-    Raises
-    ------
-    _BrokenError
-        If a process ends too early.
+    Raises `_BrokenError` if a process ends too early.
     """
     longest = sorted(tasks, key=lambda name: _steps(name, tasks[name]), reverse=True)
     processes: list[BaseProcess] = []
     with TemporaryDirectory(ignore_cleanup_errors=True) as notes:
         pool = ProcessPoolExecutor(workers, _context, _begin, (Path(notes),))
         try:
-            futures = {pool.submit(_run, *_sent(name, tasks[name]), choice): name for name in longest}
+            futures = {pool.submit(_run, name, *_sent(tasks[name]), choice): name for name in longest}
             processes = multiprocessing.active_children()
             for future in as_completed(futures):
                 take(futures[future], future.result())
@@ -197,17 +188,14 @@ def _ended(processes: Sequence[BaseProcess], folder: Path) -> list[EarlyEnd]:
     return [early_end for early_end in ended if early_end.activity]
 
 
-# A task as it is sent to a process: its name, each case's name, path and text, and the number formats.
-Sent: TypeAlias = tuple[str, tuple[tuple[str, Path, str], ...], tuple[str, ...]]
+Texts: TypeAlias = tuple[tuple[str, Path, str], ...]  # each case's name, path and text
 
 
-def _sent(name: str, task: Selection) -> Sent:
-    return name, tuple((case.name, case.path, case.text) for case in task.cases), task.dtypes
+def _sent(task: Selection) -> tuple[Texts, tuple[str, ...]]:
+    return tuple((case.name, case.path, case.text) for case in task.cases), task.dtypes
 
 
-def _run(
-    name: str, texts: tuple[tuple[str, Path, str], ...], dtypes: tuple[str, ...], choice: Choice
-) -> Results:
+def _run(name: str, texts: Texts, dtypes: tuple[str, ...], choice: Choice) -> Results:
     adapters = choice.load(lambda adapter: supervision.note(Activity(adapter)))
     return _task(name, Selection(tuple(case_of(*text) for text in texts), adapters, dtypes))
 
@@ -244,15 +232,12 @@ def begins_again(ended: EarlyEnd, what: str) -> str:
 
 def with_ended(results: Results, selection: Selection, ended: Sequence[EarlyEnd]) -> Results:
     """Return results with an error for each adapter that ended the process; on its own it may not have."""
-    reported = {row.subject.adapter for row in results.rows if _is_early_end(row)}
+    in_error = [row for row in results.rows if row.finding.verdict is Verdict.ERROR]
+    reported = {row.subject.adapter for row in in_error if row.finding.reason.startswith(errors.ENDED)}
     left = [one for one in ended if one.activity and one.activity.adapter not in reported]
     if reported:  # by one of these the process was ended while a built-in one was at work
         left = [one for one in left if one.activity and third_party([one.activity.adapter])]
     return replace(results, rows=(*results.rows, *(_row(early_end, selection) for early_end in left)))
-
-
-def _is_early_end(row: Row) -> bool:
-    return row.finding.verdict is Verdict.ERROR and row.finding.reason.startswith(errors.ENDED)
 
 
 def _row(ended: EarlyEnd, selection: Selection) -> Row:

@@ -16,50 +16,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cases import Problem, names
-from reference.arithmetic import BITS, FORMATS, precision
+from reference.arithmetic import BITS, FORMATS, Real, precision
 from reference.certified import certified_trajectory
 from reports.runs.step_batches import StepBatch, is_recorded
 
-Real: TypeAlias = NDArray[np.float64]
 Balls: TypeAlias = tuple[Real, Real, Real]
 
-# Stands for the certified trajectory where another implementation's name could stand.
-TRUTH: Final = "certified"
-
-# Parameters × examples × steps up to which the certified trajectory is followed: some seconds.
-MAX_WORK: Final = 200_000
-
-# Where the balls have become too wide, the run is repeated with twice the bits, up to these.
-MAX_BITS: Final = 8 * BITS
-
-# Of one ulp: what the balls may leave open, so that a drift's first three digits are certain in ulps.
-MAX_RADIUS_ULPS: Final = 1e-3
+TRUTH: Final = "certified"  # the certified trajectory, where another implementation's name could stand
+MAX_WORK: Final = 200_000  # parameters × examples × steps up to which it is followed: some seconds
+MAX_BITS: Final = 8 * BITS  # where the balls have become too wide, the bits are doubled, up to these
+MAX_RADIUS_ULPS: Final = 1e-3  # what the balls may leave open: a drift's first three digits are certain
 
 
 @dataclass(frozen=True)
 class Drift:
     """How far an implementation's parameters are from another's after a step, both run from the inputs alone.
 
-    Attributes
-    ----------
-    implementation, against
-        The two: "torch", and "jax plain" or `TRUTH`.
-    difference
-        The largest |difference| over all parameters; NaN where it is not known, or where one of them is NaN.
-    ulps
-        The same in units in the last place of the largest parameter.
-    not_known
-        Why there is no number.
+    `difference` is the largest over all parameters; NaN where it is not known, or where one of them is NaN.
     """
 
     case: str
     dtype: str
     implementation: str
-    against: str
+    against: str  # "jax plain", or `TRUTH`
     step: int
     difference: float = math.nan
-    ulps: float = math.nan
-    not_known: str = ""
+    ulps: float = math.nan  # the same in units in the last place of the largest parameter
+    not_known: str = ""  # why there is no number
 
 
 class DriftMeter:
@@ -121,7 +104,9 @@ class TruthOfRun:
         while not self._why_not:
             while self._step < step:
                 self._balls, self._step = next(self._run), self._step + 1
-            if self._narrow(split := self._split()):
+            high, _, radius = split = self._split()
+            ulp = FORMATS[self._problem.dtype].ulp(float(np.abs(high).max()))
+            if radius.max() <= MAX_RADIUS_ULPS * ulp:
                 return split
             self._bits *= 2
             if self._bits > MAX_BITS:
@@ -134,12 +119,6 @@ class TruthOfRun:
             parts = [ball.split() for ball in self._balls.values()]
         high, low, radius = (np.concatenate([part[i].ravel() for part in parts]) for i in range(3))
         return high, low, radius
-
-    def _narrow(self, split: Balls) -> bool:
-        high, _, radius = split
-        return bool(
-            radius.max() <= MAX_RADIUS_ULPS * FORMATS[self._problem.dtype].ulp(float(np.abs(high).max()))
-        )
 
 
 def _parameters(problem: Problem, arrays: Mapping[str, NDArray[Any]]) -> Real | None:

@@ -20,20 +20,14 @@ from reports.runs.step_batches import StepBatch, is_recorded
 
 Key: TypeAlias = tuple[Subject, str]
 
-# Of a larger array every k-th element along its rows is kept, k = ⌈size / MAX_VALUES⌉.
-MAX_VALUES: Final = 1_024
+MAX_VALUES: Final = 1_024  # of a larger array every k-th along its rows is kept, k = ⌈size / MAX_VALUES⌉
 
 
 @dataclass(frozen=True)
 class Bits:
     """What one implementation stated of one quantity, after a step whose values are kept.
 
-    Attributes
-    ----------
-    digest
-        BLAKE2b, 128 bits in hexadecimal, of the bytes of this step and of all steps since the last one kept.
-    values
-        The kept values of this step, in the format's own little-endian bytes, as base64.
+    `digest` is BLAKE2b, 128 bits in hexadecimal, of the bytes of this step and of all since the last kept.
     """
 
     subject: Subject
@@ -41,7 +35,7 @@ class Bits:
     step: int
     shape: tuple[int, ...]
     digest: str
-    values: str
+    values: str  # those kept of this step, in the format's own little-endian bytes, as base64
 
     @property
     def array(self) -> NDArray[Any]:
@@ -77,7 +71,8 @@ class BitKeeper:
 
     def _keep(self, key: Key) -> None:
         (step, array), since = self._latest.pop(key), self._since.pop(key)
-        values = base64.b64encode(array.ravel()[:: _stride(array.size)].tobytes()).decode("ascii")
+        kept = array.ravel()[:: max(1, -(-array.size // MAX_VALUES))]
+        values = base64.b64encode(kept.tobytes()).decode("ascii")
         self._kept.append(Bits(*key, step, array.shape, since.hexdigest(), values))
 
     def finished(self) -> tuple[Bits, ...]:
@@ -89,10 +84,6 @@ class BitKeeper:
 def _little_endian(array: NDArray[Any]) -> NDArray[Any]:
     size = array.itemsize
     return np.ascontiguousarray(array).view(f"u{size}").astype(f"<u{size}", copy=False)
-
-
-def _stride(size: int) -> int:
-    return max(1, -(-size // MAX_VALUES))
 
 
 # Losses kept of a longer training, about; the steps 1, 2, 5, 10, … and the last are kept besides.

@@ -21,38 +21,26 @@ from reports.runs.comparison import Pair
 from reports.runs.parameter_drift import Drift
 from reports.runs.recorded import Bits, Loss
 
-# The implementation's name where the claim is printed.
-PUBLISHED = "published"
+PUBLISHED = "published"  # the implementation's name where the claim is printed
 
 
 @dataclass(frozen=True)
 class Row:
     """One judged quantity of one training step or, in a long run, of many.
 
-    Attributes
-    ----------
-    place
-        The quantity's place in the order of computation; -1 for a verdict on the claim as a whole.
-    max_abs_diff, max_rel_diff
-        The largest differences from the NumPy reference's own run; NaN where there is nothing to compare.
-    expected, unexpected
-        Whether its case says that this is so (a printed number that is listed as wrong and is wrong, or an
-        expected difference of this adapter), or that it is otherwise.
-    explanation
-        What explains the difference, in a sentence or two, where an implementation first fails.
-    steps
-        How many steps it stands for; the finding is that of one of them.
+    It is `expected` where its case says that this is so (a printed number that is listed as wrong and is
+    wrong, or an expected difference of this adapter), and `unexpected` where that says otherwise.
     """
 
     subject: Subject
     finding: Finding
-    place: int = -1
-    max_abs_diff: float = math.nan
+    place: int = -1  # in the order of computation; -1 for a verdict on the claim as a whole
+    max_abs_diff: float = math.nan  # from the NumPy reference's own run; NaN where nothing is to compare
     max_rel_diff: float = math.nan
     expected: bool = False
     unexpected: bool = False
-    explanation: str = ""
-    steps: int = 1
+    explanation: str = ""  # of the difference, in a sentence or two, where an implementation first fails
+    steps: int = 1  # how many it stands for; the finding is that of one of them
 
     @property
     def passes(self) -> bool:
@@ -66,7 +54,6 @@ class Row:
 
     @property
     def compared(self) -> bool:
-        """Whether numbers were compared."""
         return self.finding.index is not None
 
     @property
@@ -83,22 +70,12 @@ class Row:
 
 @dataclass(frozen=True)
 class Printed:
-    """Printed numbers of one quantity: the one nearest its limit, and what follows exactly.
-
-    Attributes
-    ----------
-    numbers
-        How many printed numbers this stands for.
-    text
-        The number as it was printed.
-    exact
-        The float64 nearest to what follows from the inputs alone.
-    """
+    """Printed numbers of one quantity: the one nearest its limit, and what follows exactly."""
 
     row: Row
-    numbers: int
-    text: str
-    exact: float
+    numbers: int  # how many printed ones this stands for
+    text: str  # as it was printed
+    exact: float  # the float64 nearest to what follows from the inputs alone
 
 
 @dataclass(frozen=True)
@@ -144,8 +121,7 @@ def places(problem: Problem) -> dict[str, int]:
     return {line.name: place for place, line in enumerate(tape(problem))}
 
 
-# Steps of which every row is kept; of all further steps one row stands for each quantity.
-KEPT_STEPS: Final = 100
+KEPT_STEPS: Final = 100  # steps with every row; of all further ones one row stands for each quantity
 
 # A quantity, its verdict, what its truth is, and whether the case's own tolerance holds.
 Key: TypeAlias = tuple[str, str, str, bool | None]

@@ -41,7 +41,6 @@ MEASURES: dict[str, tuple[str, Callable[[Problem], Any]]] = {
 
 
 def run(selection: Selection, watch: Watch = lambda *_: None) -> Results:
-    """Run and judge everything."""
     with parts.collected() as failed:
         results = joined([one for case in selection.cases for one in _each(case, selection, watch)])
     return replace(results, failed=tuple(failed))
@@ -146,11 +145,10 @@ def _with_expectations(
     by_adapter: dict[str, list[Row]] = {}
     for subject, keeper in rows.items():
         by_adapter.setdefault(subject.adapter, []).extend(keeper.rows)
-    expected = {
-        adapter.name: expectation_of(case, problem.dtype, adapter, by_adapter[adapter.name])
-        for adapter in present
-    }
-    return [row for name, own in by_adapter.items() for row in marked(expected.get(name), own)]
+    for adapter in present:
+        own = by_adapter[adapter.name]
+        by_adapter[adapter.name] = marked(expectation_of(case, problem.dtype, adapter, own), own)
+    return [*chain.from_iterable(by_adapter.values())]
 
 
 def _before_the_run(problem: Problem, adapters: Sequence[Adapter | Unavailable]) -> dict[Subject, RowKeeper]:
@@ -224,13 +222,9 @@ def rows_of(
 ) -> list[Row]:
     """Return the rows of one judged step, the i-th of the batch that the plain differences are of."""
     place = places(problem)
+    ranks = {"": -1} | place
     return [
-        Row(
-            subject,
-            finding,
-            place.get(finding.quantity, len(place)) if finding.quantity else -1,
-            *_apart(finding, differences, i),
-        )
+        Row(subject, finding, ranks.get(finding.quantity, len(place)), *_apart(finding, differences, i))
         for finding in judged.findings
     ]
 
@@ -248,18 +242,14 @@ def explained(problem: Problem, judged: JudgedStep, rows: Sequence[Row]) -> list
     What fails on the way to it is named in its place; the rows are otherwise as they were.
     """
     first = first_failure(rows)
-    return [
-        replace(row, explanation=_explanation(problem, judged, row)) if row is first else row for row in rows
-    ]
-
-
-def _explanation(problem: Problem, judged: JudgedStep, row: Row) -> str:
-    before, subject = parts.so_far(), row.subject
+    if first is None:
+        return list(rows)
+    before, subject = parts.so_far(), first.subject
     part = f"the diagnosis of {subject.implementation} on {subject.case} in {subject.dtype}"
-    text = parts.tried(part, _diagnosis, problem, judged, row.finding)
-    failed = parts.so_far()[len(before) :]
-    explanation = [text] if isinstance(text, str) and text else []
-    return " ".join((*explanation, *(f"Not told: {one}." for one in failed)))
+    text = parts.tried(part, _diagnosis, problem, judged, first.finding)
+    failed = [f"Not told: {one}." for one in parts.so_far()[len(before) :]]
+    explanation = " ".join(([text] if isinstance(text, str) and text else []) + failed)
+    return [replace(row, explanation=explanation) if row is first else row for row in rows]
 
 
 def _diagnosis(problem: Problem, judged: JudgedStep, finding: Finding) -> str:

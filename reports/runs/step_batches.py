@@ -20,13 +20,10 @@ from reference import Claim, Finding, JudgedStep, Subject, parts
 from reference.arithmetic import Error, Real
 from reference.parts import FailedPart
 
-# One step of all implementations that took it.
-Step: TypeAlias = Mapping[Subject, JudgedStep]
+Step: TypeAlias = Mapping[Subject, JudgedStep]  # of all implementations that took it
 
 MAX_STEPS_PER_BATCH: Final = 100
-
-# Inputs and parameters times steps, at most.
-MAX_ELEMENTS_PER_BATCH: Final = 100_000
+MAX_ELEMENTS_PER_BATCH: Final = 100_000  # inputs and parameters times steps
 
 
 def is_recorded(step: int) -> bool:
@@ -55,22 +52,14 @@ def stacked(claims: Sequence[Claim], dtype: str) -> dict[str, NDArray[Any]]:
 
 @dataclass(frozen=True, eq=False)
 class Elements:
-    """All elements of the quantities of one step that were compared, one-dimensional.
-
-    Attributes
-    ----------
-    findings, shapes
-        The quantities' findings, and their arrays' shapes.
-    claimed, high, low, error
-        What is claimed; the truth, which is high + low; the largest error of a correct implementation.
-    """
+    """All elements of the quantities of one step that were compared, one-dimensional; truth is high + low."""
 
     findings: tuple[Finding, ...]
     shapes: tuple[tuple[int, ...], ...]
     claimed: Real
     high: Real
     low: Real
-    error: Real
+    error: Real  # the largest of a correct implementation
 
     @classmethod
     def of(cls, judged: JudgedStep) -> Elements | None:
@@ -101,16 +90,10 @@ def _joined(arrays: Sequence[Error | NDArray[Any]], shapes: Sequence[tuple[int, 
 
 @dataclass(frozen=True, eq=False)
 class StepBatch:
-    """Consecutive steps, in which each implementation states the same quantities in the same shapes.
-
-    Attributes
-    ----------
-    references
-        For each step the claim of a NumPy reference that is not selected, empty where there is none.
-    """
+    """Consecutive steps, in which each implementation states the same quantities in the same shapes."""
 
     steps: Sequence[Step]
-    references: Sequence[Claim] = ({},)
+    references: Sequence[Claim] = ({},)  # of the NumPy reference if it is not selected, at each step
 
     @cached_property
     def arrays(self) -> Mapping[Subject, Mapping[str, NDArray[Any]]]:

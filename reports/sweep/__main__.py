@@ -32,8 +32,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m reports.sweep",
         description="Draw networks from a seed, run them through NumPy, PyTorch and JAX, and judge them.",
-        epilog="Exit code 0: nothing was found but expected differences. 1: something was, or nothing was "
-        "compared. 2: bad usage.",
+        epilog=(__doc__ or "").partition("\n\n")[2],
         allow_abbrev=False,
     )
     add = parser.add_argument

@@ -11,21 +11,15 @@ from cases.errors import counted, printable
 from cases.protocol import DTYPES
 from reference import findings
 
-# Where the schema is from the folder of a case that comes with the suite, such as cases/found/.
-SCHEMA: Final = "../case.schema.json"
-
+SCHEMA: Final = "../case.schema.json"  # from the folder of a case that comes with the suite
 LINE_WIDTH: Final = 108
-
 PLAIN_EXPONENTS: Final = range(-4, 7)  # the exponents of 10 with which a number is written without one
 
 
 def document(problem: Problem, about: str) -> str:
     """Return the text of a case file in the problem's own number format, which says what it is about.
 
-    Raises
-    ------
-    ValueError
-        If a number is not finite, which no case file can state.
+    Raises ValueError if a number is not finite, which no case file can state.
     """
     lines = textwrap.wrap(
         printable(" ".join(about.split())), LINE_WIDTH, initial_indent="  ", subsequent_indent="  ",
@@ -107,10 +101,7 @@ def _flow(value: Any, dtype: str) -> str:  # noqa: ANN401 - what YAML can state
 def shortest(number: float, dtype: str) -> str:
     """Write a number of a format in few digits that read back as it: 0.1, -0, 2e-8.
 
-    Raises
-    ------
-    ValueError
-        If it is not finite.
+    Raises ValueError if it is not finite.
     """
     if not math.isfinite(number):
         raise ValueError(f"{number} is no finite number of {dtype}")

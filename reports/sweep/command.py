@@ -56,9 +56,8 @@ def _sweep(options: argparse.Namespace, limits: Limits | None) -> int:
     done = store.done
     left = [task for task in tasks(plan) if task.name not in done]
     workers = options.workers or os.cpu_count() or 1
-    engine = partial(local_workers, workers)
-    if options.engine == "dask":
-        engine = partial(dask_workers, workers, options.scheduler)
+    is_dask = options.engine == "dask"
+    engine = partial(dask_workers, workers, options.scheduler) if is_dask else partial(local_workers, workers)
     end = time.monotonic() + 60 * options.minutes
     in_time = takewhile(lambda _: time.monotonic() <= end, left)
     with _progress(terminal.console(), plan.count, plan.count - sum(task.count for task in left)) as watch:
@@ -93,12 +92,8 @@ def _report(
 
 @contextmanager
 def _progress(out: Console, count: int, already: int) -> Iterator[Callable[[int, int], None]]:
-    columns = (
-        TextColumn("judging {task.fields[rate]}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
+    judging = TextColumn("judging {task.fields[rate]}")
+    columns = judging, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     with Progress(*columns, console=out, transient=True) as bar:
         shown = bar.add_task("", total=count, completed=already, rate="")
         findings = 0

@@ -74,16 +74,13 @@ def failure(implementation: Implementation, problem: Problem) -> Failure | None:
 
 @dataclass(frozen=True)
 class Group:
-    """Findings of one implementation at one kind of line, with one explanation in their sentences.
-
-    `how` is how the implementation was run, and `cases` are their numbers, in order.
-    """
+    """Findings of one implementation at one kind of line, with one explanation in their sentences."""
 
     implementation: Implementation
     kind: str
     explanation: str
-    how: str
-    cases: tuple[int, ...]
+    how: str  # the implementation was run
+    cases: tuple[int, ...]  # their numbers, in order
 
 
 def groups(findings: pd.DataFrame, adapters: Iterable[Adapter | Unavailable]) -> list[Group]:
@@ -91,12 +88,8 @@ def groups(findings: pd.DataFrame, adapters: Iterable[Adapter | Unavailable]) ->
 
     Of a stack only some have a sentence: the others of their kind are taken to be like them.
     """
-    programs = {
-        (adapter.name, program.name): Implementation(adapter, program)
-        for adapter in adapters
-        if isinstance(adapter, Adapter)
-        for program in adapter.programs
-    }
+    present = [adapter for adapter in adapters if isinstance(adapter, Adapter)]
+    programs = {(one.name, of.name): Implementation(one, of) for one in present for of in one.programs}
     marked = findings.assign(kind=findings["first"].map(kind), explanation=findings["told"].map(_explanation))
     made = []
     for key, rows in marked.groupby(["adapter", "program", "kind", "explanation"]):

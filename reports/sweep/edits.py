@@ -35,20 +35,12 @@ SIMPLE_LOSSES: Final = (
 
 SMOOTH: Final = "sigmoid"  # an activation whose derivative is nowhere 0: a unit at rest shows nothing
 CUT_WIDTHS: Final = (1, 2, 3, 4, 8, 16, 32, 64, 128, 256)  # widths to which layers are cut
-
-# Each unit or example is tried as the only one, and each pair of units in neighbouring layers, if there are
-# no more than this.
-MAX_SINGLES, MAX_PAIRS = 16, 64
-
-# Parts that are left out of an optimizer, in this order.
-OPTIONAL_NUMBERS: Final = ("weight_decay", "dampening", "momentum")
-
-# The digits to which all numbers of an array are rounded at once, and to which single numbers are.
-ARRAY_DIGITS: Final = (1, 2, 3)
-NUMBER_DIGITS: Final = (1, 2, 3, 4, 6, 8, 12)
-
+MAX_SINGLES: Final = 16  # up to so many, each unit or example is tried as the only one
+MAX_PAIRS: Final = 64  # the same of pairs of units in neighbouring layers
+OPTIONAL_NUMBERS: Final = ("weight_decay", "dampening", "momentum")  # of an optimizer, left out in this order
+ARRAY_DIGITS: Final = (1, 2, 3)  # to which all numbers of an array are rounded at once
+NUMBER_DIGITS: Final = (1, 2, 3, 4, 6, 8, 12)  # to which single numbers are
 RULE_DTYPE: Final = DTYPES[0]  # the numbers of rules are float64 in every format
-
 _UP: Final = Context(prec=1, rounding=ROUND_UP)
 
 
@@ -161,11 +153,8 @@ def _keep(problem: Problem, axis: Axis, kept: Sequence[int], *, drop: bool = Fal
     arrays = problem.inputs
     count = min(arrays[name].shape[place] for name, place in on_axis.items())
     left = [i for i in range(count) if (i in kept) != drop]
-    return (
-        with_inputs(problem, {n: arrays[n].take(left, place) for n, place in on_axis.items()})
-        if left
-        else None
-    )
+    taken = {name: arrays[name].take(left, place) for name, place in on_axis.items()}
+    return with_inputs(problem, taken) if left else None
 
 
 def _keep_pair(problem: Problem, layer: int, pair: tuple[int, int], *, drop: bool = False) -> Problem | None:
@@ -190,9 +179,8 @@ def simpler(problem: Problem) -> Iterator[Edit]:
     yield from (partial(replace, **{name: None}) for name in ("schedule", "clipping"))
     yield partial(replace, optimizer=SGD)
     yield partial(replace, not_trained=frozenset())
-    yield from (
-        partial(_without, part=part) for part in (*sorted(problem.optimizer.options), *OPTIONAL_NUMBERS)
-    )
+    for part in (*sorted(problem.optimizer.options), *OPTIONAL_NUMBERS):
+        yield partial(_without, part=part)
     yield from (partial(replace, loss=loss, reduction=of, loss_numbers=()) for loss, of in SIMPLE_LOSSES)
     yield lambda edited: replace(edited, reduction="sum") if "sum" in LOSSES[edited.loss].reductions else None
     for layers in (range(problem.depth), *(range(k, k + 1) for k in range(problem.depth))):
@@ -221,10 +209,8 @@ def rounder(problem: Problem) -> Iterator[Edit]:
     """Give edits of whole arrays, then of the numbers of rules, then of single elements, y before W."""
     arrays = sorted(problem.inputs, key=lambda name: "ybxW".index(name[0]))
     for name in arrays:
-        array = problem.inputs[name]
-        yield from (
-            partial(with_inputs, arrays={name: like(array)}) for like in (np.zeros_like, np.ones_like)
-        )
+        for like in (np.zeros_like, np.ones_like):
+            yield partial(with_inputs, arrays={name: like(problem.inputs[name])})
         yield from (partial(_rounded, name=name, digits=digits) for digits in ARRAY_DIGITS)
     for owner, name, number, dtype in rule_numbers(problem):
         for simple in (0.5, to_digits(0.1, 1, dtype), *simple_numbers(number, dtype)):
@@ -292,5 +278,4 @@ def _with_rule_number(problem: Problem, owner: str, name: str, number: float) ->
     return replace(problem, **changed) if given else None
 
 
-# In this order, so that the most is cut off first.
-PASSES: Final = (shorter, narrower, simpler, rounder)
+PASSES: Final = (shorter, narrower, simpler, rounder)  # so that the most is cut off first

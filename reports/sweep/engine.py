@@ -86,8 +86,7 @@ def _runs(implementation: Implementation, stack: Problem, sampled: int) -> Itera
 
 # All tasks
 
-# Gives an executor, with the number of its workers.
-Engine: TypeAlias = Callable[[], AbstractContextManager[tuple[Executor, int]]]
+Engine: TypeAlias = Callable[[], AbstractContextManager[tuple[Executor, int]]]  # with how many workers
 
 
 def run_tasks(
@@ -95,10 +94,7 @@ def run_tasks(
 ) -> Iterator[tuple[Task, int]]:
     """Do and write tasks, taken as workers become free; give each with the number of its findings when done.
 
-    Raises
-    ------
-    SweepError
-        If tasks have ended their workers too often, or there is no cluster.
+    Raises `SweepError` if tasks have ended their workers too often, or there is no cluster.
     """
     left = tasks
     for _ in range(MAX_ATTEMPTS):

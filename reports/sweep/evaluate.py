@@ -24,8 +24,7 @@ FAILING: Final = frozenset({Verdict.DIFFERS, Verdict.ERROR})
 # The first of these that a case has is its verdict; else it agrees.
 WORST_FIRST: Final = (Verdict.ERROR, Verdict.NO_EQUIVALENT, Verdict.DIFFERS, Verdict.UNDECIDED)
 
-# How many findings of a stack are written out in a sentence; the others are only counted.
-MAX_SENTENCES: Final = 3
+MAX_SENTENCES: Final = 3  # how many findings of a stack have one; the others are only counted
 
 # The types of the columns of numbers.
 NUMBERS: Final = {
@@ -73,8 +72,6 @@ def evaluate_alone(implementation: Implementation, stack: Problem) -> pd.DataFra
 
 
 def _recording(run: Callable[..., Iterator[Claim]], claims: list[Claim]) -> Callable[..., Iterator[Claim]]:
-    """Add what a program claims to `claims`, as it runs."""
-
     def recorded(problem: Problem) -> Iterator[Claim]:
         for claim in run(problem):
             claims.append(claim)

@@ -54,16 +54,13 @@ def implementations(adapters: Iterable[Adapter | Unavailable], block: int) -> It
 
 @dataclass(frozen=True)
 class ExpectedRegion:
-    """Where a difference of a framework's activation or loss is expected, as a case shows and explains it.
-
-    `contains` says, from z of the layer (or ŷ, of a loss), what it may be off by, and y, which elements may
-    lie in the region.
-    """
+    """Where a difference of a framework's activation or loss is expected, as a case shows and explains it."""
 
     case: str
     framework: str
     function: str
     lines: tuple[str, ...]  # where it first shows: "a", "dL/dz" or "dL/da" of the layer, "loss"
+    # From z of the layer (ŷ, of a loss), what it may be off by, and y: which elements may lie in the region.
     contains: Callable[[Any, Any, Any], Any]
     dtypes: tuple[str, ...] = ()  # all if empty
 
@@ -104,10 +101,8 @@ REGIONS: Final = (
     ),
 )  # fmt: skip
 
-# Why a compiled program may differ that goes on with another value than the one it states.
-#
 # XLA may fuse a product into the sums that use it, and compute it once more for the output, in another order;
-# in 16 bits it may go on with what it has not rounded yet.
+# in 16 bits it may go on with what it has not rounded yet. So it goes on with another value than it states.
 RECOMPUTED: Final = "computed twice by the compiler"
 
 
@@ -120,12 +115,7 @@ def expected_in_stack(
 ) -> NDArray[Any]:
     """Return for each case of a stack why its first difference is expected: a case, `RECOMPUTED`, or "".
 
-    Parameters
-    ----------
-    steps, quantities
-        Where each case first differs, (C,); the quantity is "" where it does not differ.
-    claims
-        What the program stated of the stack, step by step.
+    `steps` and `quantities`, (C,), say where each case first differs; the quantity is "" where it does not.
     """
     reasons, differs = np.full(len(stack.x), "", object), quantities != ""
     if not differs.any():

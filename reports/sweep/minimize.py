@@ -29,14 +29,8 @@ def minimize(
 ) -> Problem:
     """Return the simplest problem on which `fails` is still true, of those that were tried.
 
-    Every edit is tried on the best problem so far, over and over until none of them makes it simpler.
-
-    Parameters
-    ----------
-    fails
-        Whether it fails on a problem; asked only of sound ones that are simpler than the best so far.
-    seconds
-        When the clock has advanced by this much, the best so far is returned.
+    Every edit is tried on the best problem so far, over and over until none of them makes it simpler, or
+    until the clock has advanced by `seconds`. `fails` is asked only of sound problems that are simpler.
     """
     end, best, before = clock() + seconds, problem, None
     while best is not before:

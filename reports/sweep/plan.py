@@ -23,13 +23,9 @@ FIRST_BLOCKS: Final = ((12, 8), (12, 16), (12, 32), (4, 128), (2, 1024), (12, 81
 
 BLOCK_LENGTH: Final = 4096  # the length of every block after those
 
-# Numbers that the arrays of a stack hold, at most: some ten MB for each line of the tape.
-MAX_NUMBERS_PER_STACK: Final = 2**21
-
+MAX_NUMBERS_PER_STACK: Final = 2**21  # that its arrays hold: some ten MB for each line of the tape
 MAX_CASES_PER_STACK: Final = 2048
-
-# The same of a task, whose stacks are judged one after the other: some seconds.
-MAX_NUMBERS_PER_TASK: Final = 2**23
+MAX_NUMBERS_PER_TASK: Final = 2**23  # whose stacks are judged one after the other: some seconds
 
 EIGHTHS: Final = 8  # drawn targets are multiples of an eighth, which every format holds exactly
 CERTAIN_TARGETS: Final = 0.7  # the share of binary targets that are 0 or 1
@@ -37,10 +33,7 @@ CERTAIN_TARGETS: Final = 0.7  # the share of binary targets that are 0 or 1
 
 @dataclass(frozen=True)
 class Block:
-    """Cases that share a structure, so that one compiled program serves them all: `start` to before `end`.
-
-    Which case is in which block depends on the case's number alone.
-    """
+    """Cases that share a structure, so also a compiled program; which case is where depends on its number."""
 
     number: int
     start: int
@@ -95,13 +88,12 @@ class Plan:
 class Task:
     """Some cases of one block, in stacks of one length, so that one compiled program serves them all.
 
-    `cases` counts from the block's first case. A stack that reaches beyond the plan's last case is judged
-    whole, so that it is the same program, and what lies beyond is dropped.
+    A stack that reaches beyond the plan's last case is judged whole, and what lies beyond is dropped.
     """
 
     plan: Plan
     block: Block
-    cases: range
+    cases: range  # counted from the block's first
     stack: int
 
     @property
@@ -132,10 +124,8 @@ def tasks(plan: Plan) -> Iterator[Task]:
 
 def draw(seed: int, block: int, cases: range, shared: Structure) -> Problem:
     """Draw cases of a block, counted from its first, as a stack: each array has the shape (C, …)."""
-    arrays = {
-        name: rounded_once(array, shared.problem.dtype)
-        for name, array in _Drawer(seed, block, cases, shared).arrays()
-    }
+    drawn = _Drawer(seed, block, cases, shared).arrays()
+    arrays = {name: rounded_once(array, shared.problem.dtype) for name, array in drawn}
     x, y = arrays.pop("x"), arrays.pop("y")
     return replace(shared.problem, x=x, y=y, parameters=MappingProxyType(arrays))
 
@@ -175,9 +165,7 @@ class _Drawer:
                 return np.eye(outputs)[stream.below(outputs, batch)]
             case "distributions":
                 cuts = np.sort(stream.below(EIGHTHS + 1, batch, outputs - 1), axis=-1)
-                ends = [(0, 0), (0, 0), (1, 1)]
-                edges = np.pad(cuts, ends, constant_values=((0, 0), (0, 0), (0, EIGHTHS)))
-                return np.diff(edges, axis=-1) / EIGHTHS
+                return np.diff(cuts, axis=-1, prepend=0, append=EIGHTHS) / EIGHTHS
             case "probabilities":
                 shares = stream.below(EIGHTHS + 1, batch, outputs) / EIGHTHS
                 is_certain = self._stream("y", "sure").uniform(batch, outputs) < CERTAIN_TARGETS

@@ -28,10 +28,8 @@ from reports.writers.csv_json import csv
 SCHEMA: Final = 1  # the version of the columns; it grows whenever their meaning changes
 
 BY_IMPLEMENTATION: Final = ["adapter", "program", "how"]
-
 # Besides the activations, of which a case may have several.
 FEATURES: Final = ["dtype", "depth", "batch", "steps", "loss", "update", "regime"]
-
 FINDING: Final = ["case", *BY_IMPLEMENTATION, "verdict", "step", "first", "used", "told"]
 SUMS: Final = ["cases", "quantities", "undecided", "agrees", "differs", "known", "findings"]
 BY_EXPECTED: Final = ["known", "adapter", "program"]
@@ -61,10 +59,7 @@ class Store:
     def open(self, plan: Plan, versions: dict[str, str], *, resume: bool) -> None:
         """Begin a sweep, or go on with the one that is here, if that is the same.
 
-        Raises
-        ------
-        SweepError
-            If there is one already and it is not to be resumed, or it was asked for something else.
+        Raises `SweepError` if there is one and it is not to be resumed, or it was asked for something else.
         """
         description = self.folder / "sweep.json"
         text = json.dumps({"schema": SCHEMA, "plan": asdict(plan), "versions": versions}, indent=2)
@@ -95,10 +90,8 @@ class Store:
 
 def _difference(present: dict[str, Any], asked: dict[str, Any]) -> str:
     old, new = ({**given.get("plan", {}), **given, "plan": None} for given in (present, asked))
-    both = {name: (old.get(name), new.get(name)) for name in {**old, **new}}
-    return "; ".join(
-        f"its {name} is {was}, asked for is {now}" for name, (was, now) in both.items() if was != now
-    )
+    differing = [name for name in {**old, **new} if old.get(name) != new.get(name)]
+    return "; ".join(f"its {name} is {old.get(name)}, asked for is {new.get(name)}" for name in differing)
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
@@ -199,10 +192,9 @@ def _by_feature(sums: pd.DataFrame) -> pd.DataFrame:
     """Add up by each feature; a case counts once for each of its different activations."""
     each = sums["activations"].map(lambda names: list(dict.fromkeys(names.split())))
     rows = {**dict.fromkeys(FEATURES, sums), "activation": sums.assign(activation=each).explode("activation")}
-    parts = [
-        _sums(of, [name]).rename(columns={name: "value"}).assign(feature=name) for name, of in rows.items()
-    ]
-    return pd.concat(parts, ignore_index=True)[["feature", "value", *SUMS, "worst", "undecided_share"]]
+    parts = {name: _sums(of, [name]).rename(columns={name: "value"}) for name, of in rows.items()}
+    table = pd.concat(parts, names=["feature", None]).reset_index("feature").reset_index(drop=True)
+    return table[["feature", "value", *SUMS, "worst", "undecided_share"]]
 
 
 def show_line(line: str, out: Console) -> None:

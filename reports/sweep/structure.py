@@ -142,13 +142,10 @@ SHOWN_LATER: Final = frozenset({"dampening", "cosine", "step"})  # what shows in
 
 @dataclass(frozen=True)
 class MagnitudeRegime:
-    """How large numbers are, and how often they are special.
-
-    Each array of each case is scaled by a power of 2, with an exponent from the least to the most.
-    """
+    """How large numbers are, and how often they are special: each array of each case is scaled by 2ᵏ."""
 
     name: str
-    weights: tuple[float, float]
+    weights: tuple[float, float]  # the least k and the most
     inputs: tuple[float, float]
     of_format: bool = False  # whether those exponents are shares of the format's own largest exponent
     grid: float = 0.0  # numbers are rounded to multiples of it: sums are often 0 or at a kink; 0 for none
@@ -184,7 +181,6 @@ class Structure:
 
     @property
     def features(self) -> dict[str, str | int]:
-        """What the summary counts by."""
         return {
             "dtype": self.problem.dtype,
             "widths": "-".join(map(str, self.widths)),
