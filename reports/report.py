@@ -18,18 +18,7 @@ from reference import parts
 from reports import outcome
 from reports.detection import Power
 from reports.environment import Environment, Selection
-from reports.outcome import (
-    NOTHING,
-    Cell,
-    Conclusion,
-    Group,
-    Outcome,
-    PrintedCell,
-    at_step,
-    conclude,
-    group_by,
-    grouped,
-)
+from reports.outcome import NOTHING, Cell, Conclusion, Group, Outcome, PrintedCell, at_step, conclude
 from reports.regression import Changes
 from reports.results_file import SavedRun, saved_run
 from reports.runs.accuracy import LostDigits
@@ -37,37 +26,32 @@ from reports.runs.comparison import Pair
 from reports.runs.parameter_drift import Drift, by_pair
 from reports.runs.rows import PUBLISHED, Printed, Results, Row
 
+# What the numbers of each table mean.
 LEGEND: Final = (
     "“agrees 0.42 (14.9)” means: no error is larger than 0.42 of what rounding alone may cause, and the "
     "comparison certifies at least 14.9 decimal digits."
 )
-
 PRINTED: Final = (
     "Each number is held against the exact one, which follows from the inputs alone, and against what the "
     "printed numbers above it give."
 )
-
 EXPECTED: Final = (
     "Each of these cases says that a framework does not agree, where that first shows, and why; and so it is "
     "found. Were the framework to agree now, or to fail at another line first, that would be a failure."
 )
-
 NO_EQUIVALENT: Final = (
     "These frameworks have no function that equals what the case states, so nothing was compared: neither "
     "agreement nor failure."
 )
-
 DIRECTLY: Final = (
     "Against each other, without a reference, over all cases and steps. A number near 0 may be very many "
     "ulps from another, where one of them was rounded to 0; the difference next to it says how little it is."
 )
-
 LOST: Final = (
     "These agree, because the usual formulas, a(1 − a) and 1 − a², round a saturated unit's derivative away, "
     "and no more is asked of them than the formula can give. Frameworks set against each other cannot show "
     "this, least of all where both lose the same; certified truth does."
 )
-
 DRIFT: Final = (
     "No verdict rests on this. All start at the same parameters and run free, each with its own roundings; "
     "what is shown is the largest difference between any two parameters after a step, in units in the last "
@@ -88,8 +72,7 @@ class Table:
     one title each is about a `case`. Markdown and the page show all tables, and the writers `also_in`
     ("terminal", "latex"). If `worst_first`, lines with a failing cell go first where there is room for a part
     only. The page shows the columns `page_last` after all others, and on demand only a table that has words
-    for its `folded` state. `made_from` is how the names of those parts of the run begin that it is made from:
-    one that failed is named with it.
+    for its `folded` state. `made_from` is as in `reports.page.index_page.Part`.
     """
 
     name: str
@@ -133,7 +116,7 @@ class Report:
     def cells(self) -> dict[Group, Cell]:
         """How each case comes out in each number format by each adapter, printed numbers left out."""
         judged = (row for row in self.results.rows if row.subject.adapter != PUBLISHED)
-        return {group: Cell.of(rows) for group, rows in grouped(judged).items()}
+        return {group: Cell.of(rows) for group, rows in outcome.grouped(judged).items()}
 
     @cached_property
     def failures(self) -> list[Row]:
@@ -203,11 +186,9 @@ def matrix(cells: Mapping[Group, Cell]) -> pd.DataFrame:
 
 # The columns of `counts`, each with what it counts; the last one counts everything else.
 COUNTED: Final = {
-    Outcome.AGREES: "agree",
-    Outcome.EXPECTED: "differ as their cases say",
-    Outcome.NO_EQUIVALENT: "no equivalent",
-    Outcome.NOT_RUN: "not run",
-}
+    Outcome.AGREES: "agree", Outcome.EXPECTED: "differ as their cases say",
+    Outcome.NO_EQUIVALENT: "no equivalent", Outcome.NOT_RUN: "not run",
+}  # fmt: skip
 FAIL: Final = "fail"
 
 
@@ -224,7 +205,7 @@ def counts(matrix: pd.DataFrame) -> pd.DataFrame:
 
 def _printed_tables(lines: Iterable[Printed], cases: Iterable[Case]) -> Iterator[Table]:
     """Give a table for each case with printed numbers, in the order of the cases."""
-    by_case = group_by(lines, lambda line: line.row.subject.case)
+    by_case = outcome.group_by(lines, lambda line: line.row.subject.case)
     for case in cases:
         if case.published and case.name in by_case:
             about = f"Source: {case.published.source}. {PRINTED}"
@@ -299,8 +280,7 @@ def direct(pairs: Iterable[Pair]) -> pd.DataFrame:
 
 
 def _share(equal: int, of: int) -> str:
-    """Return a percentage that is 100 only if all are equal."""
-    return "100%" if equal == of else f"{min(equal / of, 0.999):.1%}"
+    return "100%" if equal == of else f"{min(equal / of, 0.999):.1%}"  # 100 only if all are equal
 
 
 def _distance(ulps: float) -> str:
@@ -309,12 +289,12 @@ def _distance(ulps: float) -> str:
 
 def lost(lost_digits: Iterable[LostDigits]) -> pd.DataFrame:
     """Return the numbers that agree within their bound and have not one right digit: two may share them."""
-    together = group_by(
-        lost_digits,
-        lambda number: (number.subject.case, number.subject.dtype, number.element, f"{number.exact:.3g}"),
-    )
+
+    def key_of(number: LostDigits) -> tuple[str, ...]:
+        return number.subject.case, number.subject.dtype, number.element, f"{number.exact:.3g}"
+
     lines = []
-    for key, several in together.items():
+    for key, several in outcome.group_by(lost_digits, key_of).items():
         claims = dict.fromkeys(f"{number.subject.implementation}: {number.claimed:.3g}" for number in several)
         lines.append((*key, ", ".join(claims), _distance(max(number.ulps for number in several))))
     return pd.DataFrame(lines, columns=["case", "dtype", "element", "true value", "claimed", "off by ulps"])

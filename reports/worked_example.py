@@ -7,7 +7,7 @@ network of single units and one example is written with w and products of number
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from cases import Case, Problem, names
 from cases.case import PublishedStep
+from cases.case_schema import Part
 from cases.catalog import SYMBOLS
 from reference import Line, Verdict, evaluate, tape, training_steps
 from reference.training import initial_values
@@ -25,7 +26,6 @@ from reports.runs.rows import PUBLISHED, Printed, Row
 
 DISPLAY_NAMES: Final = {"numpy": "NumPy", "torch": "PyTorch", "jax": "JAX"}
 NOT_PRINTED: Final = "–"
-
 # Decimal digits that every float64 holds; a quotient beyond `MAX_RATIO` asks for all of them.
 FLOAT64_DIGITS: Final = 15
 MAX_RATIO: Final = 1e13
@@ -125,10 +125,9 @@ class AdapterValue:
 class WalkLine:
     """One line of a worked example.
 
-    `formula` is what it is computed by, `put_in` that with the numbers of the text, and `gives` what those
-    give, to six digits. Of several numbers `element` names the printed one, "[0, 1]". `exact` follows from
-    the inputs alone. `verdict` is that on the printed number, which is `wrong` if it is not what follows from
-    those above it.
+    `put_in` is the formula with the numbers of the text, and `gives` what those give, to six digits. Of
+    several numbers `element` names the printed one, "[0, 1]". `exact` follows from the inputs alone. The
+    printed number is `wrong` if it is not what follows from those above it.
     """
 
     quantity: str
@@ -174,49 +173,39 @@ def walk(case: Case, rows: Sequence[Row], printed: Sequence[Printed]) -> Walk:
     """Return the walk through a case that has printed numbers; of the rows and numbers its own are taken."""
     own = [row for row in rows if row.subject.case == case.name and row.subject.adapter != PUBLISHED]
     of_case = [number for number in printed if number.row.subject.case == case.name]
-    problem, published = case.problem("float64"), case.published
-    steps = tuple(
-        (entry.step, tuple(_stages(problem, entry, own, of_case)))
-        for entry in (published.steps if published else ())
-    )
-    source = published.source if published else ""
-    return Walk(case.about, source, _is_single(problem), steps)
+    problem, published, steps = case.problem("float64"), case.published, []
+    for entry in published.steps if published else ():
+        renderer = LineRenderer(problem, entry, own, of_case)
+        stages = [
+            Stage(part.section, part.title, part.note, tuple(map(renderer.line, part.quantities)))
+            for part in entry.walk or _usual_parts([*renderer.lines], entry)
+        ]
+        steps.append((entry.step, tuple(stages)))
+    return Walk(case.about, published.source if published else "", _is_single(problem), tuple(steps))
 
 
 def _is_single(problem: Problem) -> bool:
     return all(array.size == 1 for array in problem.inputs.values())
 
 
-def _stages(
-    problem: Problem, entry: PublishedStep, rows: Sequence[Row], printed: Sequence[Printed]
-) -> Iterator[Stage]:
-    of_step = [row for row in rows if row.finding.step == entry.step]
-    by_quantity = {one.row.finding.quantity: one for one in printed if one.row.finding.step == entry.step}
-    renderer = LineRenderer(problem, entry, of_step, by_quantity)
-    for section, title, quantities, note in _parts([*renderer.lines], entry):
-        yield Stage(section, title, note, tuple(map(renderer.line, quantities)))
-
-
-def _parts(order: Sequence[str], entry: PublishedStep) -> Iterator[tuple[str, str, Sequence[str], str]]:
-    """Give the parts that the case states or, if it states none, the three of any training step."""
-    if entry.walk:
-        yield from ((part.section, part.title, part.quantities, part.note) for part in entry.walk)
-        return
+def _usual_parts(order: Sequence[str], entry: PublishedStep) -> Iterator[Part]:
+    """Give the three parts of any training step: of later steps than the first only what was printed."""
     ends = order.index("loss") + 1, order.index(names.gradient(names.b(1))) + 1
     thirds = order[: ends[0]], order[ends[0] : ends[1]], order[ends[1] :]
     for title, third in zip(("Forward pass", "Backward pass", "Update"), thirds, strict=True):
-        quantities = [name for name in third if entry.step == 1 or name in entry.values]
-        if quantities:
-            yield "", title, quantities, ""
+        if quantities := tuple(name for name in third if entry.step == 1 or name in entry.values):
+            yield Part(title=title, quantities=quantities)
 
 
 class LineRenderer:
     """Renders the lines of one training step of one case."""
 
     def __init__(
-        self, problem: Problem, entry: PublishedStep, rows: Sequence[Row], printed: Mapping[str, Printed]
+        self, problem: Problem, entry: PublishedStep, rows: Iterable[Row], printed: Iterable[Printed]
     ) -> None:
-        self.printed, self.rows = printed, rows
+        of_step = [one for one in printed if one.row.finding.step == entry.step]
+        self.printed = {one.row.finding.quantity: one for one in of_step}
+        self.rows = [row for row in rows if row.finding.step == entry.step]
         self.lines = {line.name: line for line in tape(problem)}
         self.notation = Notation(problem.depth, _is_single(problem))
         is_first = entry.step == 1
@@ -228,21 +217,17 @@ class LineRenderer:
         line, printed = self.lines[name], self.printed.get(name)
         put_in = self.notation.put_in(line, self.given)
         return WalkLine(
-            quantity=name,
-            symbol=self.notation.name(name),
-            formula=self.notation.formula(line),
-            put_in=put_in,
-            gives=self.follows[name] if put_in else "",
+            quantity=name, symbol=self.notation.name(name), formula=self.notation.formula(line),
+            put_in=put_in, gives=self.follows[name] if put_in else "",
             element=self._index(printed.row) if printed else "",
             printed=printed.text if printed else NOT_PRINTED,
             exact=f"{printed.exact:.10g}" if printed else self._exact(name),
             computed=tuple(self._computed(name)),
             verdict=_on_printed(printed) if printed else "not printed",
             wrong=printed is not None and printed.row.finding.verdict is not Verdict.AGREES,
-        )
+        )  # fmt: skip
 
     def _index(self, row: Row) -> str:
-        """Return which of several numbers a row is about: "[0, 1]"."""
         return "" if self.notation.scalar else row.finding.element.removeprefix(row.finding.quantity)
 
     def _exact(self, name: str) -> str:
@@ -265,9 +250,7 @@ class LineRenderer:
 def numbers_of(problem: Problem, entry: PublishedStep) -> tuple[dict[str, str], dict[str, str]]:
     """Follow a network of single numbers as its text does, from the printed numbers where there are any.
 
-    Returns
-    -------
-    The numbers that lines are computed from, and what follows from them for each line, both as text.
+    Return the numbers that lines are computed from, and what follows from them for each line, both as text.
     """
     known = initial_values(problem)
     given = {name: _short(value) for name, value in known.items() if name != names.STEP}
@@ -290,7 +273,6 @@ def _short(value: NDArray[Any] | float, digits: int = 10) -> str:
 
 
 def _on_printed(printed: Printed) -> str:
-    """Say in words what the verdict on a printed number is, and why."""
     finding, expected = printed.row.finding, printed.row.expected
     outcome = "wrong, as the case says" if expected else str(finding.verdict)
     source = "the numbers above give" if finding.truth == "float64" else "exact is"

@@ -23,12 +23,9 @@ from reports.regression import Changes
 from reports.report import Report, Table
 from reports.runs.rows import Printed, Row
 
-# Kinds of failures that are named at the head of the page, and cases of each; all have their own part.
-MAX_AT_HEAD: Final = 6
+MAX_AT_HEAD: Final = 6  # kinds of failures that are named at the head of the page, and cases of each
 MAX_PICTURE_LINES: Final = 600  # lines of a picture's table that are shown: thousands would outweigh the page
-
-# What a template shows; None where there is nothing to show.
-Shown = Mapping[str, object] | None
+Shown = Mapping[str, object] | None  # what a template shows; None where there is nothing to show
 
 
 @dataclass(frozen=True)
@@ -36,7 +33,7 @@ class Part:
     """A part of the page: its link, its heading, and what returns what its template shows.
 
     `made_from` is how the names of those parts of the run begin that it is made from: one that failed is
-    named here. Its template has the name that its link begins with, unless it says which.
+    named here. Its macro in parts.html is named by `template`, or else by what the link begins with.
     """
 
     name: str
@@ -47,11 +44,9 @@ class Part:
 
     @property
     def kind(self) -> str:
-        """What its link begins with: "walk" of every worked example."""
         return self.name.partition(":")[0]
 
     def rendered(self, made: Environment) -> Markup | None:
-        """Return its body, or None if it has nothing to show."""
         shown = self.shows()
         if shown is None:
             return None
@@ -60,23 +55,16 @@ class Part:
 
 
 def index(made: Report) -> str:
-    """Return the page; everything that comes from cases and adapters is escaped.
-
-    A part that fails is there with its reason in its place.
-    """
+    """Return the page; in the place of a part that fails is its reason."""
     listed = parts.tried("“What fails”", failures, made)
     failing = () if isinstance(listed, parts.FailedPart) else listed
     page = templates({case for case, *_ in made.cells})
     page.globals.update(
-        report=made,
-        max_at_head=MAX_AT_HEAD,
-        max_picture_lines=MAX_PICTURE_LINES,
-        failures=failing,
-        failing={failure.anchor for failure in failing},
+        report=made, network=network, yaml=yaml,
+        max_at_head=MAX_AT_HEAD, max_picture_lines=MAX_PICTURE_LINES,
+        failures=failing, failing={failure.anchor for failure in failing},
         alike=group_by(failing, attrgetter("title")),
-        network=network,
-        yaml=yaml,
-    )
+    )  # fmt: skip
     shown = []
     for part in _parts(made, listed):
         body = parts.tried(f"“{part.title}”", part.rendered, page)
@@ -94,7 +82,6 @@ def diff(changed: Changes) -> str:
 
 
 def _parts(made: Report, failing: tuple[Failure, ...] | parts.FailedPart) -> Iterator[Part]:
-    """Give the parts in their order: the matrix, what explains it, the other tables, the cases."""
     matrix, *others = made.tables
     results, changes, power = made.results, made.changes, made.power
     yield Part("matrix", matrix.title, lambda: {"matrix": matrix, "counts": report.counts(matrix.frame)})
@@ -103,7 +90,7 @@ def _parts(made: Report, failing: tuple[Failure, ...] | parts.FailedPart) -> Ite
     for case in filter(None, (table.case for table in others)):
         shows = partial(_walk, case, rows.get(case.name, ()), results.printed)
         yield Part(anchor("walk", case.name), f"{case.name}, step by step", shows)
-    changed = (lambda: {"changes": regression_text.to_page(changes)}) if changes else _nothing
+    changed = (lambda: {"changes": regression_text.to_page(changes)}) if changes else lambda: None
     yield Part("changes", regression_text.TITLE, changed, ("the bits of ",))
     drawn = "the losses of ", "the accuracy of ", "the activations' errors"
     yield Part("pictures", "Pictures", partial(_pictures, made), drawn)
@@ -114,13 +101,9 @@ def _parts(made: Report, failing: tuple[Failure, ...] | parts.FailedPart) -> Ite
     plain = ("the plain differences of ",)
     yield Part("cases", "The cases, line by line", lambda: {"cases": [*case_sections(made)]}, plain)
     yield Part("method", "What a tolerance is made of", lambda: {"anatomy": anatomy(results.rows)})
-    measured = (lambda: {"power": detection.to_page(power)}) if power else _nothing
+    measured = (lambda: {"power": detection.to_page(power)}) if power else lambda: None
     yield Part("power", detection.TITLE, measured, ("the suite's power",))
     yield Part("environment", "How this was made", made_from=("how this was made",))
-
-
-def _nothing() -> Shown:
-    return None
 
 
 def _walk(case: Case, rows: Sequence[Row], printed: Sequence[Printed]) -> Shown:

@@ -24,11 +24,10 @@ QUANTITY: Final = "dL/dW2"
 def anatomy(rows: Iterable[Row]) -> dict[str, Any]:
     """Take the line apart for a framework, if the run has one on that case; else for the NumPy reference.
 
-    Returns ------- Whose number it is (`implementation`), and whether it was computed `afresh`, because the
-    run has not that case; the `line`, its `finding`, and its `inputs`, the implementation's own numbers above
-    it. The tolerance allows `roundings`: one for each term and each sum, and one more. `reach` is
-    Σ|aᵢbᵢ|, `gamma` is γ of so many roundings, and `rest` what the tolerance holds besides their product, if
-    that shows: underflow, and the exact value's radius. `ulps_of_sigmoid` is the activation's contract.
+    It is computed `afresh` where the run has not that case. `inputs` are the implementation's own numbers
+    above the line. The tolerance allows `roundings`: one for each term and each sum, and one more. `reach` is
+    Σ|aᵢbᵢ|, `gamma` is γ of that many roundings, and `rest` what the tolerance holds besides their product,
+    if that shows: underflow, and the exact value's radius.
     """
     line = next(line for line in tape(worked_example()) if line.name == QUANTITY)
     complete = {name: own for name, own in _stated(rows).items() if {QUANTITY, *line.inputs} <= own.keys()}
@@ -52,16 +51,10 @@ def anatomy(rows: Iterable[Row]) -> dict[str, Any]:
 
 
 def _stated(rows: Iterable[Row]) -> dict[str, dict[str, Finding]]:
-    """Collect by implementation the findings on the first step's quantities, where they were compared."""
     wanted = CASE, FLOAT64.name, 1
-    compared = (
-        row
-        for row in rows
-        if (row.subject.case, row.subject.dtype, row.finding.step) == wanted
-        and row.subject.adapter != PUBLISHED
-        and row.compared
-        and row.passes
-    )
+    first = (row for row in rows if (row.subject.case, row.subject.dtype, row.finding.step) == wanted)
+    own = (row for row in first if row.subject.adapter != PUBLISHED)
+    compared = (row for row in own if row.compared and row.passes)
     by_implementation = group_by(compared, lambda row: row.subject.implementation)
     return {
         name: {row.finding.quantity: row.finding for row in own} for name, own in by_implementation.items()

@@ -1,7 +1,7 @@
 """The templates of the page, and what they may call; whatever they show is escaped."""
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from functools import partial
 from typing import Final
 from urllib.parse import quote
@@ -20,10 +20,7 @@ LONG_TEXT: Final = 36  # characters from which on a cell's text is folded
 
 
 def anchor(kind: str, *parts: str) -> str:
-    """Return an id, which is its link after "#" too: "failure:nets/square:float64:torch".
-
-    Different parts give different ids, because what joins them is escaped within each.
-    """
+    """Return an id, "failure:nets/square:float64:torch": what joins the parts is escaped within each."""
     return ":".join((kind, *(quote(part, safe="/", errors="backslashreplace") for part in parts)))
 
 
@@ -42,30 +39,19 @@ def thread(see: str) -> str:
 def templates(cases: Collection[str]) -> Environment:
     """Return the templates; a table links the names of these cases to their sections."""
     made = Environment(
-        loader=PackageLoader("reports"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=shown,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+        loader=PackageLoader("reports"), autoescape=True, undefined=StrictUndefined, finalize=shown,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
     made.tests["failed"] = lambda value: isinstance(value, FailedPart)
     made.globals.update(
-        counted=counted,
-        td=td,
-        table_rows=lambda frame: table_rows(frame, cases),
-        case_link=lambda name: case_link(name, cases),
-        case_anchor=case_anchor,
-        failure_anchor=failure_anchor,
-    )
+        counted=counted, td=td, case_anchor=case_anchor, failure_anchor=failure_anchor,
+        table_rows=partial(table_rows, cases=cases), case_link=partial(case_link, cases=cases),
+    )  # fmt: skip
     return made
 
 
 def shown(value: object) -> object:
-    """Write what no screen can show as escapes: an adapter's message may hold anything.
-
-    A part that failed is named in its place.
-    """
+    """Write what no screen can show, in an adapter's message, as escapes; name a part that failed."""
     if isinstance(value, FailedPart):
         return Markup('<span class="failed">{}.</span>').format(shown(str(value)))
     if isinstance(value, Cell):
@@ -75,21 +61,14 @@ def shown(value: object) -> object:
     return "".join(char if char.isprintable() or char in "\n\t" else ascii(char)[1:-1] for char in value)
 
 
-# Rows are built here and not by macros, because the page has fifty thousand cells.
-
-
 def table_rows(frame: pd.DataFrame, cases: Collection[str]) -> Markup:
-    """Return the rows of a table; the first cell of each is its header."""
-    columns = list(frame.columns)
-    rows = (_row(columns, values, cases) for values in frame.itertuples(index=False, name=None))
+    """Return the rows of a table; they are built here and not by a macro: a page has 50,000 cells."""
+    columns, rows = list(frame.columns), []
+    for values in frame.itertuples(index=False, name=None):
+        pairs = zip(columns, values, strict=True)
+        head, *cells = [(value, _content(column, value, cases)) for column, value in pairs]
+        rows.append(f'<tr><th scope="row">{head[1]}</th>{"".join(td(*cell) for cell in cells)}</tr>\n')
     return Markup("".join(rows))  # noqa: S704 - escaped cell by cell
-
-
-def _row(columns: Iterable[str], values: Iterable[object], cases: Collection[str]) -> str:
-    head, *cells = [
-        (value, _content(column, value, cases)) for column, value in zip(columns, values, strict=True)
-    ]
-    return f'<tr><th scope="row">{head[1]}</th>{"".join(td(*cell) for cell in cells)}</tr>\n'
 
 
 def _content(column: str, value: object, cases: Collection[str]) -> Markup:

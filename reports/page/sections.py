@@ -4,7 +4,6 @@ import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
 from typing import Final
 
 import pandas as pd
@@ -20,20 +19,16 @@ from reports.report import Report, claimed_and_derived
 from reports.runs.comparison import REFERENCE
 from reports.runs.rows import PUBLISHED, Row
 
-# Stands for the quantity where a verdict is on everything that a program claims.
-WHOLE: Final = "(the whole claim)"
+WHOLE: Final = "(the whole claim)"  # the quantity where a verdict is on everything that a program claims
 
 # The columns before and after those of the implementations.
 BEFORE: Final = ("quantity", "formula")
 AFTER: Final = ("worst by", "element", "claimed", "should be", "ulps")
 MANY_ULPS: Final = 10_000  # ulps from which on they are written with a power of ten
-
-# Characters of one file that are shown; the largest of the shipped ones has a third of that.
-MAX_YAML: Final = 6_000
+MAX_YAML: Final = 6_000  # characters of one file that are shown: three times the largest of the shipped ones
 MAX_LAYERS: Final = 5  # a network of more layers is abbreviated
 
 Numbers = tuple[tuple[str, str | parts.FailedPart], ...]
-Badness = tuple[bool, bool, float]
 
 
 @dataclass(frozen=True)
@@ -60,8 +55,7 @@ def _tables(case: Case, rows: Sequence[Row]) -> dict[str, tuple[str, pd.DataFram
 def quantities(case: Case, rows: Iterable[Row]) -> dict[str, pd.DataFrame]:
     """Return for each number format a table of the quantities in the order of computation.
 
-    Each implementation has a `LineCell` for the worst of all its steps. Then the worst of these, with its
-    numbers.
+    Each implementation has a cell for the worst of all its steps, and the worst of these has its numbers.
     """
     formulas = {line.name: line.equation for line in tape(case.problem(case.dtypes[0]))}
     by_dtype = group_by(rows, lambda row: row.subject.dtype)
@@ -70,23 +64,18 @@ def quantities(case: Case, rows: Iterable[Row]) -> dict[str, pd.DataFrame]:
 
 def _table(rows: Sequence[Row], formulas: Mapping[str, str]) -> pd.DataFrame:
     implementations = dict.fromkeys(row.subject.implementation for row in rows)
-    by_quantity: dict[str, dict[str, tuple[Badness, Row]]] = {}
-    for row in sorted(rows, key=lambda row: row.place):
-        worst, bad = by_quantity.setdefault(row.finding.quantity, {}), badness(row)
-        before = worst.get(row.subject.implementation)
-        if before is None or bad > before[0]:
-            worst[row.subject.implementation] = bad, row
-    lines = []
-    for name, worst in by_quantity.items():
-        cells = (_line_cell(*worst[one]) if one in worst else NOTHING for one in implementations)
-        numbers = _worst_numbers(max(worst.values(), key=itemgetter(0))[1])
+    lines, ordered = [], sorted(rows, key=lambda row: row.place)
+    for name, of_quantity in group_by(ordered, lambda row: row.finding.quantity).items():
+        by_implementation = group_by(of_quantity, lambda row: row.subject.implementation)
+        worst = {one: max(own, key=badness) for one, own in by_implementation.items()}
+        cells = (_line_cell(worst[one]) if one in worst else NOTHING for one in implementations)
+        numbers = _worst_numbers(max(worst.values(), key=badness))
         lines.append((name or WHOLE, formulas.get(name, ""), *cells, *numbers))
     return pd.DataFrame(lines, columns=[*BEFORE, *implementations, *AFTER], dtype=object)
 
 
-def _line_cell(bad: Badness, row: Row) -> LineCell:
-    disagrees = bad[1]
-    how = outcome.outcome(row) if disagrees else Outcome.AGREES
+def _line_cell(row: Row) -> LineCell:
+    how = Outcome.AGREES if outcome.agrees(row) else outcome.outcome(row)
     return LineCell(how, row.finding.used, row.finding.digits, row)
 
 
@@ -133,8 +122,7 @@ def network(case: Case) -> str:
 class Failure:
     """The first line that fails of one case, in one number format, by one adapter.
 
-    `formula` is the line of the tape, "dL/da1 = dL/dz2 W2"; "" where the claim as a whole is in error. There
-    are no `numbers` where nothing was compared. `command` is what repeats it.
+    `formula` is the line of the tape, "dL/da1 = dL/dz2 W2"; "" where the claim as a whole is in error.
     """
 
     row: Row
@@ -158,7 +146,6 @@ class Failure:
 
 
 def failures(report: Report) -> tuple[Failure, ...]:
-    """Return every failure, in the order of the cases."""
     cases = {case.name: case for case in report.selection.cases}
     return tuple(_failure(row, cases[row.subject.case], report.environment) for row in report.failures)
 
@@ -176,15 +163,14 @@ def _failure(row: Row, case: Case, made: Environment) -> Failure:
 def repeat(case: Case, dtype: str, adapter: str, made: Environment | None = None) -> str:
     """Return the build of one case in one number format by one adapter, quoted for a shell.
 
-    What a person types for the adapter, and for the limits of its process, is taken from `made`. Printed
-    numbers are judged in every build of their case, so any adapter will do.
+    What a person types for the adapter, and for the limits of its process, is taken from `made`.
     """
     words = ["python", "-m", "reports.build"]
     folder = case.path.parents[case.name.count("/")]
     if folder.resolve() != SHIPPED.resolve():
         words += ["--cases", str(folder)]
     words += ["--select", case.name]
-    if adapter == PUBLISHED:
+    if adapter == PUBLISHED:  # judged in every build of its case, so any adapter will do
         return shlex.join([*words, "--adapter", REFERENCE])
     if made is not None and adapter in made.others:
         adapter = made.others[adapter].asked

@@ -14,9 +14,8 @@ from reference import Line, Verdict, tape
 from reports.outcome import NOTHING, LineCell, agrees, at_step, group_by, plural, verdict
 from reports.runs.rows import PUBLISHED, Row
 
-# Of a network of more layers, `LAYERS_AT_EACH_END` at each end have a column of their own.
 MAX_COLUMNS: Final = 12
-LAYERS_AT_EACH_END: Final = 5
+LAYERS_AT_EACH_END: Final = 5  # of a network of more layers, these have a column of their own
 SILENT: Final = (Verdict.NOT_RUN, Verdict.NO_EQUIVALENT)  # adapters that compared nothing
 _LAYER: Final = re.compile(r"(?<=[azWb])[1-9]\d*")  # the number of a layer in a quantity's name
 BACKWARD: Final = ("dL/da", "da/dz", "dL/dz", "dL/dW", "dL/db")
@@ -26,9 +25,9 @@ BACKWARD: Final = ("dL/da", "da/dz", "dL/dz", "dL/dW", "dL/db")
 class TapeCell:
     """One line of the tape, or those of several layers together.
 
-    `text` is the largest part that is used of any tolerance, "0.42", or "differs", or `NOTHING`; `about` the
-    equation, and whose the worst is: "z1 = x W1ᵀ + b1 (torch, float32)". Where this is the first line that
-    does not agree, `first` names those who do not: "jax, torch".
+    `text` is the largest part that is used of any tolerance, "0.42", or "differs"; `about` the equation, and
+    whose that is: "z1 = x W1ᵀ + b1 (torch, float32)". Of the first line that does not agree `first` names by
+    whom: "jax, torch".
     """
 
     text: str
@@ -42,10 +41,10 @@ Cells = Sequence[TapeCell | None]
 
 @dataclass(frozen=True)
 class TapeTable:
-    """The whole table: a column for each layer, and one for what serves all.
+    """The whole table; `sentence` names the first line that does not agree.
 
-    `sentence` names the first line that does not agree. The groups are what is given, forward, backward and
-    update; each has for each kind of quantity a cell for each column, None where the tape has no such line.
+    The groups are what is given, forward, backward and update; each has for each kind of quantity a cell for
+    each column, None where the tape has no such line.
     """
 
     title: str
@@ -55,11 +54,11 @@ class TapeTable:
 
 
 def tape_table(problem: Problem, rows: Iterable[Row]) -> TapeTable:
-    """Return the table of a training step; `rows` are of all implementations in all steps and formats."""
     judged = [row for row in rows if row.subject.adapter != PUBLISHED and row.finding.verdict not in SILENT]
     wrong = [row for row in judged if not agrees(row)]
     first = LineCell.of(wrong).row if wrong else None
-    adapters = _adapters(wrong, first) if first else ""
+    alike = (row for row in wrong if first and _at(row) == _at(first))
+    adapters = ", ".join(dict.fromkeys(row.subject.adapter for row in alike))
     columns = _columns(problem)
     judged_by, wrong_by = (group_by(own, lambda row: row.finding.quantity) for own in (judged, wrong))
     worst = {name: [max(own, key=lambda row: row.finding.used)] for name, own in judged_by.items()} | wrong_by
@@ -85,10 +84,8 @@ def tape_table(problem: Problem, rows: Iterable[Row]) -> TapeTable:
     return TapeTable(title, sentence, tuple(columns), (("given", given), *groups))
 
 
-def _adapters(wrong: Iterable[Row], first: Row) -> str:
-    at = (first.finding.quantity, first.finding.step, first.fails)
-    same = (row for row in wrong if (row.finding.quantity, row.finding.step, row.fails) == at)
-    return ", ".join(dict.fromkeys(row.subject.adapter for row in same))
+def _at(row: Row) -> tuple[str, int, bool]:
+    return row.finding.quantity, row.finding.step, row.fails
 
 
 def _sentence(judged: Iterable[Row], first: Row | None, adapters: str) -> str:
@@ -114,7 +111,6 @@ def _columns(problem: Problem) -> dict[str, range]:
 
 
 def _groups(lines: Sequence[Line]) -> dict[str, dict[str, list[Line]]]:
-    """Collect the lines by the part of the step, and in it by kind, in the order of computation."""
     end = [line.name for line in lines].index("loss") + 1
     backward = [line for line in lines[end:] if _kind(line) in BACKWARD]
     update = [line for line in lines[end:] if _kind(line) not in BACKWARD]
@@ -127,9 +123,8 @@ def _kind(line: Line) -> str:
 
 
 def _layer(line: Line) -> int:
-    """Return the number of the layer that a line belongs to; 0 where it serves all."""
     number = _LAYER.search(line.name)
-    return int(number[0]) if number else 0
+    return int(number[0]) if number else 0  # what serves all layers
 
 
 def _cell(lines: Sequence[Line], rows: Sequence[Row], first: str) -> TapeCell:

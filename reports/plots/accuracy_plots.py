@@ -11,17 +11,7 @@ from matplotlib.figure import Figure
 
 from cases.protocol import DEFAULT_DTYPES, DTYPES, SIXTEEN_BITS
 from reference.arithmetic import FORMATS
-from reports.plots.canvas import (
-    INK,
-    Scale,
-    Sheet,
-    each_curve,
-    each_part,
-    in_order,
-    looks,
-    power_of_ten,
-    short,
-)
+from reports.plots.canvas import INK, Scale, Sheet, each_curve, each_part, in_order, log_scale, looks, short
 from reports.plots.plot import Plot, each_line, side_by_side
 from reports.report import Report
 from reports.runs.accuracy import BEYOND, EDGES, UNKNOWN
@@ -56,10 +46,8 @@ ENDS: Final = (*CLASSES, math.inf)
 # The class of all that is further off; after it on the right comes the one that has no distance.
 OUTSIDE: Final = len(CLASSES)
 
-# The lowest share that is drawn; the outline of an empty class runs below it.
-MIN_SHARE: Final = 1e-6
-UNSEEN: Final = MIN_SHARE / 100
-
+MIN_SHARE: Final = 1e-6  # the lowest share that is drawn
+UNSEEN: Final = MIN_SHARE / 100  # where the outline of an empty class runs
 # The kinds in the order of computation; all others are the optimizer's own.
 FORWARD: Final = ("z", "a", "loss", "dL/da", "da/dz", "dL/dz", "dL/dW", "dL/db", "W_new", "b_new")
 OTHERS: Final = "optimizer"
@@ -82,7 +70,6 @@ def counts(report: Report, dtypes: Collection[str] = DTYPES) -> pd.DataFrame:
 
 
 def drawn_class(counted: int) -> int:
-    """Return the class that is drawn for one that was counted."""
     if counted == UNKNOWN:
         return OUTSIDE + 1
     if abs(counted) == BEYOND:
@@ -102,7 +89,6 @@ def class_text(drawn: int) -> str:
 
 
 def tabulate_counts(table: pd.DataFrame) -> pd.DataFrame:
-    """Return how many numbers there are in each class that is not empty, by implementation."""
     named = table.assign(quantity=table["kind"], error=table["class"].map(class_text))
     ranks = {"dtype": DTYPES, "kind": (*FORWARD, OTHERS)}
     ordered = named.sort_values(
@@ -126,13 +112,12 @@ def describe_counts(table: pd.DataFrame) -> str:
 
 
 def draw_counts(table: pd.DataFrame) -> Figure:
-    """Draw a panel for each kind and number format, all implementations in each."""
     kinds = list(in_order(table["kind"], (*FORWARD, OTHERS)))
     dtypes = list(in_order(table["dtype"], DTYPES))
     names = list(looks(table["implementation"]))
     last = OUTSIDE + 1 if (table["class"] > OUTSIDE).any() else OUTSIDE
     edges = np.arange(-OUTSIDE, last + 2) - 0.5
-    up = Scale(MIN_SHARE, 2, {x: power_of_ten(x) for x in (1e-6, 1e-4, 1e-2, 1)}, is_log=True)
+    up = log_scale(MIN_SHARE, 2, (1e-6, 1e-4, 1e-2, 1))
     sheet = Sheet(len(kinds), dtypes, "error in ulps", "share", height=46, gap=17, names=names, shared=True)
     for row, column, part in each_part(table, ("kind", kinds), ("dtype", dtypes)):
         panel = sheet.panel(row, column, _classes(last), up, kinds[row])
@@ -161,8 +146,9 @@ def _histogram(name: str, of: str, dtypes: Collection[str]) -> Plot:
 HISTOGRAM: Final = _histogram("histogram-float64", "float64 and float32", DEFAULT_DTYPES)
 HISTOGRAM_OF_16_BITS: Final = _histogram("histogram-bfloat16", "bfloat16 and float16", SIXTEEN_BITS)
 
-MIN_ULPS: Final = 0.1  # ulps: the lowest line
-FEW_ULPS: Final = 4  # at most so many ulps everywhere is worth a mention
+MIN_ULPS: Final = 0.1  # the lowest line
+FAR_ULPS: Final = 1e12  # only the errors of float64 reach further
+FEW_ULPS: Final = 4  # at most that many ulps everywhere is worth a mention
 
 
 def errors(report: Report) -> pd.DataFrame:
@@ -172,7 +158,6 @@ def errors(report: Report) -> pd.DataFrame:
 
 
 def tabulate_errors(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the largest error of each curve, and where it is."""
     size = table["ulps"].fillna(math.inf)
     curves = ["activation", "quantity", "implementation"]
     worst = table.loc[size.groupby([table[name] for name in curves], sort=False).idxmax()]
@@ -186,9 +171,8 @@ def describe_errors(table: pd.DataFrame) -> str:
     largest = dict(worst["ulps"].max())
     near = [name for (name, which), ulps in largest.items() if which == "value" and ulps <= FEW_ULPS]
     gone = [f"{name} ({which})" for (name, which), ulps in largest.items() if ulps >= _lost(table)]
-    whole = (
-        f"Everybody computes {', '.join(near)} to within {FEW_ULPS} units in the last place" if near else ""
-    )
+    within = f"to within {FEW_ULPS} units in the last place"
+    whole = f"Everybody computes {', '.join(near)} {within}" if near else ""
     none = f"somebody loses every digit somewhere of {', '.join(gone)}" if gone else ""
     sentence = "; ".join(filter(None, (whole, none))) or "Errors of some digits, none of all"
     return f"{sentence[0].upper()}{sentence[1:]}."
@@ -200,10 +184,11 @@ def _lost(table: pd.DataFrame) -> float:
 
 
 def draw_errors(table: pd.DataFrame) -> Figure:
-    """Draw for each activation its value and, on its right, its derivative."""
     functions, names = list(dict.fromkeys(table["activation"])), list(looks(table["implementation"]))
     which, limit = ("value", "derivative"), _lost(table)
-    up, across = _ulps(10 * limit), Scale(-24, 24, {z: f"{z}".replace("-", "−") for z in range(-24, 25, 8)})
+    ticks = (1e3, 1e7, 1e11, 1e15) if limit > FAR_ULPS else (10, 1e3, 1e5, 1e7)
+    up = log_scale(MIN_ULPS, 10 * limit, (MIN_ULPS, *ticks))
+    across = Scale(-24, 24, {z: f"{z}".replace("-", "−") for z in range(-24, 25, 8)})
     sheet = Sheet(len(functions), which, "z", "ulps", height=46, gap=17, names=names, shared=True)
     for row, column, part in each_part(table, ("activation", functions), ("quantity", which)):
         panel = sheet.panel(row, column, across, up, functions[row] + "'" * column)
@@ -216,12 +201,7 @@ def draw_errors(table: pd.DataFrame) -> Figure:
     return sheet.figure
 
 
-def _ulps(top: float) -> Scale:
-    double = 1e12  # only the ulps of float64 reach further
-    ticks = (MIN_ULPS, 10, 1e3, 1e5, 1e7) if top < double else (MIN_ULPS, 1e3, 1e7, 1e11, 1e15)
-    return Scale(MIN_ULPS, top, {tick: power_of_ten(tick) for tick in ticks}, is_log=True)
-
-
-TITLE: Final = "The activations and their derivatives against the truth"
-FUNCTIONS: Final = errors, draw_errors, describe_errors, tabulate_errors
-ACTIVATIONS: Final = Plot("activations", TITLE, ABOUT_ACTIVATIONS, *FUNCTIONS)
+ACTIVATIONS: Final = Plot(
+    "activations", "The activations and their derivatives against the truth", ABOUT_ACTIVATIONS,
+    errors, draw_errors, describe_errors, tabulate_errors,
+)  # fmt: skip

@@ -31,7 +31,6 @@ WIDTH: Final = 460  # of every picture, in points: a telephone shows its 8-point
 # Stands for the colour of text, light or dark; no other part has this colour.
 INK: Final = "#010203"
 LIGHT_INK, DARK_INK = "#1b1d1f", "#e6e7e9"
-
 # The colour of a filled area. Where it is weaker it is more transparent, which suits both modes.
 TINT: Final = "#2a78d0"
 NEWS: Final = "#c9400f"
@@ -73,7 +72,6 @@ LOOKS: Final = (
 # A logarithmic scale reaches no further: near the ends of float64 its limits would overflow.
 REACH: Final = (1e-300, 1e300)
 MAX_TICKS: Final = 6
-
 # The height of a line of the legend, and the distances around and between panels, in points.
 LEGEND_LINE: Final = 12.0
 LEGEND_NAME: Final = {columns: WIDTH / columns - 42 for columns in (2, 3, 4)}  # the room for each name
@@ -105,10 +103,7 @@ def in_order(names: Iterable[str], first: Iterable[str]) -> Iterator[str]:
 
 
 def looks(implementations: Iterable[str]) -> dict[str, Look]:
-    """Return each implementation's look; after more than there are, they begin again.
-
-    Each is thinner than the one before, so that of curves that lie on each other all can be seen.
-    """
+    """Return each implementation's look, thinner than the one before: all curves in one place can be seen."""
     there = list(in_order(implementations, IMPLEMENTATIONS))
     places = {name: place for place, name in enumerate(dict.fromkeys((*IMPLEMENTATIONS, *there)))}
     widths = {name: max(2.6 - 0.45 * place, 1.1) for place, name in enumerate(there)}
@@ -132,7 +127,6 @@ class Canvas:
         self.add(Text(x, y, printable(text), **style))
 
     def box(self, x: float, y: float, width: float, height: float, **style: Any) -> None:  # noqa: ANN401
-        """Draw a rectangle from its left upper corner."""
         self.add(Rectangle((x, y), width, height, **style))
 
 
@@ -165,12 +159,16 @@ class Scale:
         return np.clip((values - low) / (high - low), -0.05, 1.05)
 
 
+def log_scale(low: float, high: float, ticks: Iterable[float]) -> Scale:
+    return Scale(low, high, {tick: power_of_ten(tick) for tick in ticks}, is_log=True)
+
+
 def tens(low: float, high: float) -> Scale:
     """Return a logarithmic scale with ticks at powers of ten, no more than there is room for."""
     low, high = np.clip((low, high), *REACH)
     first, last = math.ceil(math.log10(low)), math.floor(math.log10(high))
-    powers = [10.0**k for k in range(first, last + 1, max(1, -(-(last - first) // (MAX_TICKS - 1))))]
-    return Scale(low, high, {power: power_of_ten(power) for power in powers}, is_log=True)
+    every = max(1, -(-(last - first) // (MAX_TICKS - 1)))
+    return log_scale(low, high, (10.0**k for k in range(first, last + 1, every)))
 
 
 def power_of_ten(number: float) -> str:
@@ -198,7 +196,6 @@ class Panel:
     up: Scale
 
     def points(self, xs: ArrayLike, ys: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return where points of the scales lie on the canvas."""
         left_to_right, bottom_to_top = self.across.fractions(xs), self.up.fractions(ys)
         return self.x + left_to_right * self.width, self.y + (1 - bottom_to_top) * self.height
 
@@ -214,7 +211,6 @@ class Panel:
         self.canvas.box(left, top, right - left, bottom - top, **style)
 
     def write(self, x: float, y: float, text: str, **style: Any) -> None:  # noqa: ANN401
-        """Write a text at a point of the scales."""
         (left,), (top,) = self.points([x], [y])
         self.canvas.write(left, top, text, **style)
 
@@ -234,7 +230,6 @@ class Panel:
             self.canvas.write(self.x - 3.5, y, text, size=7.5, ha="right", va="center_baseline")
 
     def _lines(self, lines: Iterable[tuple[Sequence[float], Sequence[float]]], **style: Any) -> None:  # noqa: ANN401
-        """Draw several straight lines as one path with gaps."""
         xs, ys = ([part for line in lines for part in (*line[which], math.nan)] for which in (0, 1))
         self.canvas.add(Line2D(xs, ys, color=INK, zorder=1, **style))
 
@@ -243,9 +238,9 @@ class Panel:
 class Sheet:
     """A figure of panels, `rows` of them below each other, in a column for each of `heads`.
 
-    Each is `height` points high with a gap below for words, and has room for labels on the left of the first
-    column. Above them is a legend of `names`. `across` and `up` say what the scales show; if they are
-    `shared`, they are labelled at the left and at the bottom only.
+    Each is `height` points high with a gap below for words; at the `left` of all is room for labels, and
+    above them a legend of `names`. If the scales, of what `across` and `up` say, are `shared`, they are
+    labelled at the left and at the bottom only.
     """
 
     rows: int
@@ -263,6 +258,7 @@ class Sheet:
         self.top = HEAD + LEGEND_LINE * -(-len(set(self.names)) // legend_columns(self.names))
         total = self.top + self.rows * (self.height + self.gap) - self.gap + FOOT
         self.canvas = Canvas(total)
+        self.figure = self.canvas.figure
         self._draw_legend()
         for column, head in enumerate(self.heads):
             middle = self._x(column) + self.width / 2
@@ -270,10 +266,6 @@ class Sheet:
         if self.up:
             self.canvas.write(0, self.top - 20, f"↑ {self.up}", va="top", size=7)
         self.canvas.write(WIDTH / 2, total - 3, f"{self.across} →", ha="center", va="bottom")
-
-    @property
-    def figure(self) -> Figure:
-        return self.canvas.figure
 
     def _x(self, column: int) -> float:
         return self.left + column * (self.width + BETWEEN)
@@ -324,7 +316,6 @@ COLOURS: Final = (
     "text{font-family:system-ui,sans-serif!important}"
 )
 _STYLE: Final = '<style type="text/css">'
-
 # Numbers inside a tag, where a tenth of a point is the finest that can be seen.
 _COORDINATE: Final = re.compile(r"(?<!: )(?<![\d.])-?\d+\.\d{2,}(?=[^<>]*>)")
 

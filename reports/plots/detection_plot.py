@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from reports.detection import OURS, SUITE, TOOLS
 from reports.detection.detection_tables import measured, objections
-from reports.plots.canvas import INK, TINT, Panel, Scale, Sheet
+from reports.plots.canvas import INK, TINT, Scale, Sheet
 from reports.plots.plot import Plot, each_line, side_by_side
 from reports.report import Report
 
@@ -60,23 +60,20 @@ def _best(table: pd.DataFrame, ours: Any) -> str:  # noqa: ANN401 - a line of th
 
 
 def draw(table: pd.DataFrame) -> Figure:
-    """Draw bars: for each number format and measure a panel, and in it a bar for each tool."""
     parts = table.groupby(["dtype", "measure"], sort=False)
     sheet = Sheet(len(parts), [""], "share of those asked about", "", height=74, gap=26, left=120)
+    ours: dict[str, Any] = {"facecolor": TINT, "alpha": 0.55}
+    others: dict[str, Any] = {"facecolor": "none", "hatch": "////"}
     across = Scale(0, 1.2, {0: "0", 0.25: "25 %", 0.5: "50 %", 0.75: "75 %", 1: "100 %"})
     for row, ((dtype, measure), part) in enumerate(parts):
         up = Scale(len(part) - 0.5, -0.5, dict(enumerate(part["tool"])))
-        _draw_bars(sheet.panel(row, 0, across, up, f"{measure} ({dtype})"), part)
+        panel = sheet.panel(row, 0, across, up, f"{measure} ({dtype})")
+        for y, line in enumerate(each_line(part)):
+            share = 0.0 if math.isnan(line.share) else line.share
+            fill = ours if line.tool in OURS else others
+            panel.bar(y, share, 0.7, edgecolor=INK, linewidth=0.6, **fill)
+            panel.write(share + 0.01, y, _share(line), va="center", size=7)
     return sheet.figure
-
-
-def _draw_bars(panel: Panel, part: pd.DataFrame) -> None:
-    for y, line in enumerate(each_line(part)):
-        share = 0.0 if math.isnan(line.share) else line.share
-        is_ours = line.tool in OURS
-        fill = {"facecolor": TINT, "alpha": 0.55} if is_ours else {"facecolor": "none", "hatch": "////"}
-        panel.bar(y, share, 0.7, edgecolor=INK, linewidth=0.6, **fill)
-        panel.write(share + 0.01, y, _share(line), va="center", size=7)
 
 
 DETECTION: Final = Plot(

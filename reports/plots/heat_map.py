@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from cases.protocol import DTYPES, SIXTEEN_BITS
-from reports.outcome import Cell, Outcome, group_by
+from reports.outcome import Outcome, group_by
 from reports.plots.canvas import INK, NEWS, TINT, WIDTH, Canvas, fitted, in_order, short
 from reports.plots.plot import Plot, each_line, side_by_side
 from reports.report import Report
@@ -23,12 +23,9 @@ ABOUT: Final = (
 
 # Any other outcome fails.
 STATES: Final = {
-    Outcome.AGREES: "agrees",
-    Outcome.EXPECTED: "expected",
-    Outcome.NO_EQUIVALENT: "nothing",
-    Outcome.NOT_RUN: "nothing",
-    Outcome.UNDECIDED: "undecided",
-}
+    Outcome.AGREES: "agrees", Outcome.EXPECTED: "expected", Outcome.UNDECIDED: "undecided",
+    Outcome.NO_EQUIVALENT: "nothing", Outcome.NOT_RUN: "nothing",
+}  # fmt: skip
 
 # What is said of a cell, and of several.
 OTHERS: Final = {
@@ -40,37 +37,30 @@ OTHERS: Final = {
 SIGNS: Final = {"fails": "✗", "expected": "≠", "undecided": "?", "nothing": "–"}
 
 # The width of the cases' names, and the height of a cell, in points.
-LABEL: Final = 128.0
-LINE: Final = 11.0
+LABEL, LINE = 128.0, 11.0
 FAINTEST, SHADES = -0.6, 6  # the logarithm at which the tint is faintest, and the number of its steps
 
 
 def numbers(report: Report) -> pd.DataFrame:
     """Return a line for each case, number format and adapter.
 
-    `state` is "agrees", "expected" (differs as its case says), "fails", "undecided" or "nothing" (no
-    equivalent, or not run). `used` is the largest over all compared quantities where it agrees, and NaN
-    elsewhere.
+    `state` is "agrees" or of `OTHERS`. `used` is the largest over all compared quantities where it agrees,
+    and NaN elsewhere.
     """
-    lines = [(*group, *_state(cell)) for group, cell in report.cells.items()]
+    lines = []
+    for group, cell in report.cells.items():
+        used = cell.used if cell.outcome is Outcome.AGREES else math.nan
+        lines.append((*group, STATES.get(cell.outcome, "fails"), used))
     return pd.DataFrame(lines, columns=["case", "dtype", "adapter", "state", "used"])
-
-
-def _state(cell: Cell) -> tuple[str, float]:
-    agrees = cell.outcome is Outcome.AGREES
-    return STATES.get(cell.outcome, "fails"), cell.used if agrees else math.nan
 
 
 def tabulate(table: pd.DataFrame) -> pd.DataFrame:
     """Return a line for each case and number format: the part of the bound that is used, or the state."""
-    cells = (
-        short(line.used) if line.state == "agrees" else OTHERS[line.state][0] for line in each_line(table)
-    )
+    cells = (OTHERS[line.state][0] if line.state in OTHERS else short(line.used) for line in each_line(table))
     return side_by_side(table, ("case", "dtype"), "adapter", cells)
 
 
 def describe(table: pd.DataFrame) -> str:
-    """Say how many cells agree, the largest, and where something fails."""
     agreeing = table[table["state"] == "agrees"]
     text = f"{len(agreeing):,} of {len(table):,} cells agree"
     if len(agreeing):
@@ -78,9 +68,8 @@ def describe(table: pd.DataFrame) -> str:
         where = f"{worst.adapter} on {worst.case} in {worst.dtype}"
         text += f"; the largest of them uses {100 * worst.used:.4g} % of what rounding may cause ({where})"
     counts = Counter(table["state"])
-    rest = [
-        f"{counts[state]:,} {words[counts[state] > 1]}" for state, words in OTHERS.items() if counts[state]
-    ]
+    there = {state: words for state, words in OTHERS.items() if counts[state]}
+    rest = [f"{counts[state]:,} {words[counts[state] > 1]}" for state, words in there.items()]
     failing = each_line(table[table["state"] == "fails"].head(1))
     rest += [f"the first is {line.adapter} on {line.case} in {line.dtype}" for line in failing]
     return f"{text}. {'; '.join(rest)}.".replace(". .", ".")
@@ -90,8 +79,7 @@ def draw(table: pd.DataFrame) -> Figure:
     """Draw the formats of 64 and 32 bits, and below them those of 16: few cases run in those."""
     is_short = table["dtype"].isin(SIXTEEN_BITS)
     blocks = [part for part in (table[~is_short], table[is_short]) if len(part)]
-    canvas = Canvas(sum(map(_height, blocks)) + 2 * LINE)
-    top = 0.0
+    canvas, top = Canvas(sum(map(_height, blocks)) + 2 * LINE), 0.0
     for block in blocks:
         _draw_block(canvas, block, top)
         top += _height(block)
@@ -108,7 +96,6 @@ def _height(block: pd.DataFrame) -> float:
 
 
 def _draw_block(canvas: Canvas, block: pd.DataFrame, top: float) -> None:
-    """Draw the formats as a headline, and under each folder's name its cases."""
     dtypes = list(in_order(block["dtype"], DTYPES))  # the most exact first
     pairs = dict.fromkeys(zip(block["dtype"], block["adapter"], strict=True))
     columns = sorted(pairs, key=lambda pair: dtypes.index(pair[0]))
@@ -177,8 +164,7 @@ def _draw_key(canvas: Canvas, y: float) -> None:
         _draw_cell(canvas, 26 * index, y, 26, "agrees", used)
     canvas.write(160, y + LINE / 2, "% of the bound", va="center", size=7)
     x = 236.0
-    key = {"fails": "fails", "expected": "expected difference", "undecided": "undecided"}
-    for state, text in key.items():
+    for state, text in (("fails", "fails"), ("expected", "expected difference"), ("undecided", "undecided")):
         _draw_cell(canvas, x, y, 18, state, math.nan)
         canvas.write(x + 21, y + LINE / 2, text, va="center", size=7)
         x += 28 + 4.4 * len(text)

@@ -18,9 +18,8 @@ class Picture:
     """One picture of a report; `name` is what its link begins with: "heat-map".
 
     `caption` says what the axes and signs mean, to somebody who has seen none of this before; `alternative`
-    what is to be seen, in a sentence or two made from the numbers. `svg` is a file of its own, which is dark
-    where its reader prefers that. `table` has the numbers it is drawn from, and `shown` the same for people
-    to read: in few lines, with a column for each implementation, rounded; of a curve some of its points.
+    what is to be seen, in a sentence or two. `svg` is a file, which is dark where its reader prefers that.
+    `table` has the numbers it is drawn from; `shown` has few lines of them, rounded, for people to read.
     """
 
     name: str
@@ -39,10 +38,10 @@ class Picture:
 
 @dataclass(frozen=True)
 class Plot:
-    """How a picture is made: `name`, `title` and `about` are its name, title and caption.
+    """How a picture is made.
 
-    `numbers` returns what `draw` draws, a table without lines where there is nothing to draw; `describe` and
-    `tabulate` return the picture's `alternative` and `shown`.
+    `numbers` returns what `draw` draws, a table without lines where there is nothing to draw; `about`,
+    `describe` and `tabulate` give the picture's `caption`, `alternative` and `shown`.
     """
 
     name: str
@@ -54,7 +53,6 @@ class Plot:
     tabulate: Callable[[pd.DataFrame], pd.DataFrame]
 
     def picture(self, report: Report) -> Picture | None:
-        """Return the picture, or None where there is nothing to draw."""
         numbers = self.numbers(report)
         if numbers.empty:
             return None

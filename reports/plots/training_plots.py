@@ -44,16 +44,13 @@ def learning_rates(report: Report) -> dict[str, float]:
 
 
 def losses(report: Report) -> pd.DataFrame:
-    """Return a line for each loss of each training of many steps, those of one family by learning rate.
-
-    Cases are of one family whose names begin with the same word: training/rate-….
-    """
+    """Return a line for each loss of each training of many steps, those of one family by learning rate."""
     columns = ["case", "dtype", "implementation", "step", "loss"]
     table = pd.DataFrame(list(map(vars, report.results.losses)), columns=columns)
     longest = table.groupby("case")["step"].transform("max")
     table = table[longest >= MIN_STEPS].copy()
     table["rate"] = table["case"].map(learning_rates(report)).astype(float)
-    table["family"] = table["case"].str.extract(r"^((?:.*/)?[^-]*)")
+    table["family"] = table["case"].str.extract(r"^((?:.*/)?[^-]*)")  # the first word: training/rate-…
     ordered = table.sort_values(["family", "rate", "case"], kind="stable", ignore_index=True)
     return ordered[[*columns, "rate"]]
 
@@ -66,7 +63,6 @@ def tabulate_losses(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def describe_losses(table: pd.DataFrame) -> str:
-    """Say for each training where its loss begins and ends."""
     ranges = []
     for case, part in table.groupby("case", sort=False):
         begins = part[part["step"] == part["step"].min()]["loss"]
@@ -82,7 +78,6 @@ def _range(losses: pd.Series) -> str:
 
 
 def draw_losses(table: pd.DataFrame) -> Figure:
-    """Draw for each case its number formats in one row, with one scale for all of them."""
     cases, dtypes, names = _names(table)
     sheet = Sheet(len(cases), dtypes, "step", "loss", height=70, gap=28, names=names)
     by_case = dict(list(table.groupby("case")))
@@ -123,8 +118,7 @@ LOSSES: Final = Plot("losses", TITLE, ABOUT_LOSSES, losses, draw_losses, describ
 def drifts(report: Report) -> pd.DataFrame:
     """Return the courses against certified truth of the cases in which most steps were compared.
 
-    A step of which the truth is not known is left out; NaN stands where an implementation's own numbers are
-    NaN.
+    A step of which the truth is not known is left out; the ulps of numbers that are NaN are NaN.
     """
     known = [vars(one) for one in report.results.drifts if one.against == TRUTH and not one.not_known]
     table = pd.DataFrame(known, columns=["case", "dtype", "implementation", "step", "ulps"])
@@ -138,19 +132,15 @@ def tabulate_drift(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def describe_drift(table: pd.DataFrame) -> str:
-    """Say who has drifted least and most at the end, and where."""
     ends = table.groupby(["case", "dtype", "implementation"], sort=False).last().reset_index().dropna()
     if ends.empty:
         return "Every course ends in NaN."
-    extremes = (
-        f"{line.ulps:.2g} ulps ({line.implementation} on {line.case} in {line.dtype})"
-        for line in (pick(each_line(ends), key=lambda line: line.ulps) for pick in (min, max))
-    )
+    lines = (pick(each_line(ends), key=lambda line: line.ulps) for pick in (min, max))
+    extremes = (f"{one.ulps:.2g} ulps ({one.implementation} on {one.case} in {one.dtype})" for one in lines)
     return f"After the last step that is compared the drift is between {' and '.join(extremes)}."
 
 
 def draw_drift(table: pd.DataFrame) -> Figure:
-    """Draw for each case its number formats in one row."""
     cases, dtypes, names = _names(table)
     sheet = Sheet(len(cases), dtypes, "step", "ulps", height=62, gap=28, names=names)
     last = table.groupby("case")["step"].max()

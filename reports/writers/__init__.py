@@ -5,16 +5,9 @@ from typing import Final, TypeVar
 
 # How the files of each format end.
 FORMATS: Final = {
-    "html": ".html",
-    "markdown": ".md",
-    "csv": ".csv",
-    "json": ".json",
-    "svg": ".svg",
-    "latex": ".tex",
-}
-
-# What is written where nothing is asked for: a paper's tables are wanted by few.
-USUAL: Final = tuple(name for name in FORMATS if name != "latex")
+    "html": ".html", "markdown": ".md", "csv": ".csv", "json": ".json", "svg": ".svg", "latex": ".tex",
+}  # fmt: skip
+USUAL: Final = tuple(name for name in FORMATS if name != "latex")  # a paper's tables are wanted by few
 
 Writer = TypeVar("Writer")
 

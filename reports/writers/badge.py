@@ -13,9 +13,7 @@ LABEL: Final = "backprop parity"
 # White letters stand out from each by more than the 4.5 to 1 that WCAG 2.1 (1.4.3) asks for.
 GREEN, RED, GREY = "#2e6b34", "#a4161a", "#444444"
 
-# In pixels: the size of the letters, and the room on either side of the words.
-FONT_SIZE: Final = 11
-PADDING: Final = 7
+FONT_SIZE, PADDING = 11, 7  # in pixels: of the letters, and on either side of the words
 MAX_NAME: Final = 30  # characters of an adapter's name
 
 

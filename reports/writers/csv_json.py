@@ -84,8 +84,6 @@ def to_json(value: object) -> str:
 
 def escaped(text: str) -> str:
     """Return a text of JSON with JSON's own escapes for what cannot be printed."""
-    return _BEYOND_ASCII.sub(_in_json, text)
-
-
-def _in_json(char: re.Match[str]) -> str:
-    return char[0] if char[0].isprintable() else json.dumps(char[0])[1:-1]
+    return _BEYOND_ASCII.sub(
+        lambda char: char[0] if char[0].isprintable() else json.dumps(char[0])[1:-1], text
+    )

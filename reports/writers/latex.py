@@ -8,7 +8,6 @@ import math
 import re
 import tomllib
 import unicodedata
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -39,10 +38,8 @@ _SYMBOLS: Final = re.compile(r"[∂LσWwbzaŷxy'()/₀-₉\u0302]+")
 # Signs as LaTeX writes them: such as it reads as a command, others of text, of mathematics only, and accents.
 _SIGNS: Final = tomllib.loads(Path(__file__).with_name("latex_signs.toml").read_text(encoding="utf-8"))
 MARKS, SIGNS, MATHEMATICS, ACCENTS = (_SIGNS[name] for name in ("MARKS", "SIGNS", "MATHEMATICS", "ACCENTS"))
-
 _RAISED: Final = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ⁿⁱᵀᵗᶻˣʸ", "0123456789+-()niTtzxy")
 _LOWERED: Final = str.maketrans("₀₁₂₃₄₅₆₇₈₉₊₋₍₎ₐₑᵢⱼₖₙₓ", "0123456789+-()aeijknx")
-
 _PIECES: Final = re.compile(
     rf"(?P<raised>[{''.join(map(chr, _RAISED))}]+)|(?P<lowered>[{''.join(map(chr, _LOWERED))}]+)"
     r"|(?<![\w.])(?P<number>-?\d+(?:\.\d+)?)(?:e(?P<power>[+-]?\d+))?(?![\w.])"
@@ -56,14 +53,10 @@ _LIGATURES: Final = re.compile(r"(?<=-)(?=-)|(?<=')(?=')|(?<=,)(?=,)|(?<=[!?])(?
 def tables(report: Report) -> str:
     made = report.environment
     command = printable(made.command).encode("ascii", "backslashreplace").decode()  # in a comment
-    return "\n".join((HEAD.format(command=command, made=made.made), *_tables(report)))
-
-
-def _tables(report: Report) -> Iterator[str]:
-    """Give the tables; in the place of one that fails is a line with the reason."""
-    for one in (table for table in report.tables if "latex" in table.also_in):
-        if text := parts.tried(f"“{one.heading}”", _table, one):
-            yield f"{escape(str(text))}\n" if isinstance(text, parts.FailedPart) else text
+    chosen = (one for one in report.tables if "latex" in one.also_in)
+    tried = [parts.tried(f"“{one.heading}”", _table, one) for one in chosen]
+    texts = (f"{escape(str(one))}\n" if isinstance(one, parts.FailedPart) else one for one in tried if one)
+    return "\n".join((HEAD.format(command=command, made=made.made), *texts))
 
 
 def _table(of: Table) -> str:
@@ -139,8 +132,7 @@ def mathematics(text: str) -> str:
 
 def _piece(piece: re.Match[str]) -> str:
     """Return a number with its power of ten, or what is raised or lowered, or a single sign."""
-    run = _run(piece)
-    if run:
+    if run := _run(piece):
         return _math(run)
     if piece["number"] is None:
         return _sign(piece["sign"])
@@ -158,8 +150,7 @@ def _run(piece: re.Match[str]) -> str:
 def _sign(sign: str) -> str:
     if sign in MATHEMATICS:
         return _math(MATHEMATICS[sign])
-    command = MARKS.get(sign) or SIGNS.get(sign)
-    if command is not None:
+    if command := MARKS.get(sign) or SIGNS.get(sign):
         return command
     if sign.isascii():
         return sign if sign.isprintable() else " "

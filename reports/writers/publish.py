@@ -33,12 +33,7 @@ def publish(
     """Put files into a folder, all at once, which is made if it is not there; what else lies there stays.
 
     Files that an earlier build of this `kind` put there, and this one does not, go; those named by `others`
-    go too where they are no links.
-
-    Raises
-    ------
-    OSError
-        If something cannot be written; the files are then as they were.
+    go too where they are no links. What cannot be written raises `OSError`; the files are then as they were.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with _locked(folder):

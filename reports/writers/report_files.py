@@ -19,12 +19,8 @@ from reports.writers.publish import publish
 def write(report: Report, folder: Path, formats: Sequence[str] = (), *, forks: bool = False) -> None:
     """Write every file of a report into `folder`, all at once; where it `forks`, the page beside the others.
 
-    All are of one run: a file of a format that is not asked for, which an earlier run left, is removed.
-
-    Raises
-    ------
-    OSError
-        If a file cannot be written; the files of the last report are then as they were.
+    All are of one run: a file of a format that is not asked for, which an earlier run left, is removed. What
+    cannot be written raises `OSError`; the files of the last report are then as they were.
     """
     writers = chosen(WRITERS, formats)
     if forks and "index.html" in writers and not parts.so_far():

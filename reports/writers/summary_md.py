@@ -6,7 +6,7 @@ room is left out and counted. `append` puts the summary where `$GITHUB_STEP_SUMM
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -16,16 +16,8 @@ from reports import regression_text
 from reports.detection import detection_tables as detection
 from reports.outcome import Cell, Outcome, badness
 from reports.report import Report, Table
-from reports.writers.markdown_text import (
-    Section,
-    code,
-    escape,
-    fitted,
-    item,
-    shortened,
-    table_head,
-    table_rows,
-)
+from reports.writers import markdown_text as markdown
+from reports.writers.markdown_text import Section, escape, item, shortened
 
 LIMIT: Final = 1_000_000  # bytes; what is less than 1 MiB is left to whatever else a workflow's step may say
 MAX_LINE: Final = 2_000  # characters of a failure or of a command; an exception's words may be a book
@@ -38,53 +30,51 @@ WORST_FIRST: Final = "What fails stands first, then what is known to differ."
 def summary(report: Report, limit: int = LIMIT) -> str:
     headline = escape(shortened(report.conclusion.headline, MAX_LINE))
     head = f"# Backpropagation: do the frameworks agree?\n\n**{headline}**"
-    return fitted(head, _sections(report), _environment(report), limit)
+    return markdown.fitted(head, _sections(report), _environment(report), limit)
 
 
 def _sections(report: Report) -> Iterator[Section]:
     """Give the sections; in the place of one that fails is its title with the reason."""
     for title, make in _made(report):
-        made = parts.tried(f"“{title}”", _all, make)
+        made = parts.tried(f"“{title}”", make)
         yield from (Section(title, escape(str(made))),) if isinstance(made, parts.FailedPart) else made
 
 
-def _all(make: Callable[[], Iterable[Section]]) -> tuple[Section, ...]:
-    return tuple(make())
-
-
-def _made(report: Report) -> Iterator[tuple[str, Callable[[], Iterable[Section]]]]:
+def _made(report: Report) -> Iterator[tuple[str, Callable[[], Sequence[Section]]]]:
     """Give the titles of the sections, each with what makes it: none where there is nothing to say."""
     yield FAILS, lambda: _failures(report)
     yield NOT_RUN, lambda: _lines(NOT_RUN, report.conclusion.not_run)
     yield FAILED, lambda: _lines(FAILED, map(str, report.failed), "No verdict rests on them.")
-    yield regression_text.TITLE, lambda: regression_text.to_sections(report.changes) if report.changes else ()
+    changes, power = report.changes, report.power
+    yield regression_text.TITLE, lambda: [*regression_text.to_sections(changes)] if changes else ()
     for table in report.tables:
         yield table.heading, partial(_table, table)
-    yield detection.TITLE, lambda: detection.to_sections(report.power) if report.power else ()
+    yield detection.TITLE, lambda: [*detection.to_sections(power)] if power else ()
 
 
-def _failures(report: Report) -> Iterator[Section]:
+def _failures(report: Report) -> Sequence[Section]:
     worst = sorted(report.failures, key=badness, reverse=True)
     return _lines(FAILS, (row.sentence for row in worst), failing=len(worst))
 
 
 def _lines(
     title: str, texts: Iterable[str], about: str = "", failing: int | None = None
-) -> Iterator[Section]:
-    if lines := tuple(item(shortened(text, MAX_LINE)) for text in texts):
-        yield Section(title, about, lines=lines, failing=failing)
+) -> Sequence[Section]:
+    lines = tuple(item(shortened(text, MAX_LINE)) for text in texts)
+    return [Section(title, about, lines=lines, failing=failing)] if lines else ()
 
 
-def _table(table: Table) -> Iterator[Section]:
+def _table(table: Table) -> Sequence[Section]:
     frame, about, failing = table.frame, escape(shortened(table.about, MAX_LINE)), None
     if frame.empty:
-        return
+        return ()
     if table.worst_first:
         ranks = [_rank(line) for line in frame.itertuples(index=False, name=None)]
         frame = frame.iloc[sorted(range(len(ranks)), key=lambda line: -ranks[line])]
         about += f" {WORST_FIRST}" if any(ranks) else ""
         failing = ranks.count(Outcome.DIFFERS.rank)
-    yield Section(table.heading, about, table_head(frame), table_rows(frame), failing)
+    head, rows = markdown.table_head(frame), markdown.table_rows(frame)
+    return [Section(table.heading, about, head, rows, failing)]
 
 
 def _rank(line: Iterable[object]) -> int:
@@ -97,7 +87,7 @@ def _environment(report: Report) -> str:
     others = (f"{name} is {other.asked}: {other.runs_on}" for name, other in made.others.items())
     made_with = f"{made.made}, run {made.run}", f"Python {made.python}, {versions}"
     lines = (*made_with, *others, made.platform, made.cpu, made.seed)
-    command = code(shortened(made.command, MAX_LINE))
+    command = markdown.code(shortened(made.command, MAX_LINE))
     return "\n".join(("## How this was made", "", f"- {command}", *(item(shortened(line)) for line in lines)))
 
 
