@@ -42,7 +42,6 @@ def is_certified(problem: Problem, step: int, *, certify: bool | None = None) ->
 
 
 def exact_balls(arrays: Mapping[str, ArrayLike]) -> dict[str, Ball]:
-    """Return arrays as balls of radius 0."""
     return {name: Ball.exact(array) for name, array in arrays.items()}
 
 
@@ -67,7 +66,6 @@ class CertifiedValues:
         return Bounded(high, error, derived.format, *kept)
 
     def take(self, name: str, claimed: Real) -> None:
-        """Go on from what is claimed."""
         self._known[name] = Ball.exact(claimed)
 
     def advance(self) -> None:
@@ -176,6 +174,5 @@ def _rounded_entry(entry: Any, dtype: str) -> float:  # noqa: ANN401 - python-fl
 
 
 def _exact(number: Any) -> Fraction:  # noqa: ANN401 - the same
-    """Return a ball of radius 0 as the fraction that it is."""
     mantissa, exponent = number.man_exp()
     return int(mantissa) * Fraction(2) ** int(exponent)

@@ -102,10 +102,9 @@ def sentence(finding: Finding, subject: Subject) -> str:
     follows = f"follows from its inputs as {derived} ± {finding.tolerance:.2g}"
     what = f"{finding.element} is {claimed}"
     note = f"; {finding.note}" if finding.note else ""
-    if finding.verdict is Verdict.AGREES and finding.conventional is not False:
-        return f"{what}, and {follows}{note} {where}"
-    if finding.reason:
-        return f"{what}, and {follows}: {finding.reason}{note} {where}"
+    if finding.passes or finding.reason:
+        reason = "" if finding.passes else f": {finding.reason}"
+        return f"{what}, and {follows}{reason}{note} {where}"
     return f"{what}, but {follows}: off by {finding.error:.2g}{note} {where}"
 
 
@@ -140,7 +139,6 @@ class JudgedStep:
 
     @property
     def failures(self) -> tuple[Finding, ...]:
-        """The findings that are not agreement, first line first."""
         return tuple(finding for finding in self.findings if not finding.passes)
 
     def as_previous(self) -> JudgedStep:
@@ -198,8 +196,7 @@ def _taken(claim: object) -> Claim:
     """Copy a claim as it is now: its owner may write the next step into these arrays."""
     if not isinstance(claim, Mapping):
         raise TypeError(f"yielded {type(claim).__name__}, expected a mapping from names to arrays")
-    taken = dict(claim)
-    return {name: array.copy() if isinstance(array, np.ndarray) else array for name, array in taken.items()}
+    return {name: one.copy() if isinstance(one, np.ndarray) else one for name, one in dict(claim).items()}
 
 
 def _too_early(problem: Problem, step: int) -> str:
@@ -218,14 +215,10 @@ def error_pattern(
     among: NDArray[np.bool_] | None = None,
     within: Error = 0.0,
 ) -> str:
-    """Say how many elements are wrong of how many, in which pattern, and by which factor if it is one.
+    """Say what is wrong: "2 of 4 are wrong: row 1, each 2 times what it should be"; "" for one number alone.
 
     All are arrays of one shape; `among` says which elements were compared, by default all. The claimed
     numbers are known to `within`, and a factor is named only if every wrong element has it to that.
-
-    Returns
-    -------
-    "2 of 4 are wrong: row 1, each 2 times what it should be"; "" for one number alone.
     """
     compared = np.ones(wrong.shape, np.bool_) if among is None else among
     total, count = int(compared.sum()), int(wrong.sum())

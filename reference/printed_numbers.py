@@ -66,7 +66,6 @@ class Reference:
 
     @property
     def certifies(self) -> NDArray[np.bool_]:
-        """Where the bound is narrow enough."""
         return self.bound <= self.limit
 
 
@@ -101,7 +100,6 @@ class JudgedArray:
 
     @property
     def wrong(self) -> NDArray[np.bool_]:
-        """The printed numbers that differ."""
         return self.verdicts == Verdict.DIFFERS
 
     @cached_property
@@ -115,7 +113,6 @@ class JudgedArray:
 
     @property
     def is_open(self) -> bool:
-        """Whether a number was rounded in print, so that it leaves something open."""
         return bool((self.left_open > 0).any())
 
     def instead_of(self, derived: Bounded) -> Bounded:
@@ -253,7 +250,6 @@ class PrintedWalk:
     arrays: dict[str, JudgedArray] = field(default_factory=dict)
 
     def judge(self) -> JudgedPrint:
-        """Judge what is printed of the step."""
         self.sources = {name: frozenset({name}) for name, one in self.printed.items() if one.is_open}
         known = self._start(self.printed)
         evaluate(tape(self.problem), known, self._settle)
@@ -280,7 +276,6 @@ class PrintedWalk:
         return judged.instead_of(derived)
 
     def _judged(self, name: str, derived: Bounded) -> JudgedArray:
-        """Judge every printed number of one quantity, as it was derived from those above it."""
         printed, right = self.entry.values[name], self.exact.values[name]
         # of a hexadecimal number, which has no last place, half a unit is float64's
         half_unit = np.where(printed.half_unit == 0, np.abs(printed.value) * 2.0**-53, printed.half_unit)
@@ -317,7 +312,6 @@ class PrintedWalk:
         return Influence(named, makes, text, float(exact), float(error[coarsest]))
 
     def _with_exact(self, name: str, source: str) -> Bounded:
-        """Derive a line again, with one of the printed arrays above it exact."""
         printed = {one: array for one, array in self.printed.items() if one != source}
 
         def settle(line: Line, derived: Bounded) -> Bounded:

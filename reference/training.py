@@ -28,7 +28,6 @@ StatedLoss: TypeAlias = tuple[str, str, tuple[tuple[str, float], ...]]
 
 
 def tape(problem: Problem) -> tuple[Line, ...]:
-    """Return the lines of one training step of `problem`, in the order they are computed."""
     loss = problem.loss, problem.reduction, problem.loss_numbers
     return _tape(problem.activations, loss, problem.update_rules)
 
@@ -40,7 +39,6 @@ def _tape(activations: tuple[str, ...], loss: StatedLoss, rules: UpdateRules) ->
 
 
 def formulas_of(activations: Iterable[str], loss: StatedLoss) -> dict[str, Formula]:
-    """Return the formula of each operation of a training step of dense layers."""
     rule = loss_rule(*loss)
     formulas = DENSE_FORMULAS | optimizers.FORMULAS
     formulas["loss"] = Formula(rule.value, rule.equation)
@@ -62,12 +60,10 @@ def initial_values(problem: Problem) -> dict[str, NDArray[Any]]:
 
 
 def exact(arrays: Mapping[str, NDArray[Any]], form: Format) -> dict[str, Bounded]:
-    """Return arrays as bounded numbers that are known exactly."""
     return {name: Bounded.exact(array, form) for name, array in arrays.items()}
 
 
 def exact_inputs(problem: Problem, form: Format) -> dict[str, Bounded]:
-    """Return `initial_values` as bounded numbers."""
     return exact(initial_values(problem), form)
 
 

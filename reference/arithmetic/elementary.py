@@ -29,7 +29,6 @@ class Elementary:
     balls: Callable[..., Ball]
 
     def __call__(self, *arguments: Array) -> Array:
-        """Evaluate on arrays, on bounded numbers, or on balls."""
         first: Any = arguments[0]
         result: Any
         if isinstance(first, Bounded):
@@ -79,12 +78,10 @@ def _reshaped(array: Array, shape: tuple[int, ...]) -> Array:
 
 
 def sqrt(v: Array) -> Array:
-    """√v, element by element."""
     return v.sqrt() if isinstance(v, Bounded | Ball) else np.sqrt(v)
 
 
 def maximum(a: Array, b: Array) -> Array:
-    """The larger of two, element by element."""
     return a.maximum(b) if isinstance(a, Bounded | Ball) else np.maximum(a, b)
 
 

@@ -59,7 +59,6 @@ class once(Generic[T]):  # noqa: N801 - written as a decorator, like property
         self.compute, self.name, self.__doc__ = compute, compute.__name__, compute.__doc__
 
     def __get__(self, instance: object, owner: type) -> T:
-        """Compute the attribute; it is then in the instance's `__dict__`, and this is not called again."""
         value = instance.__dict__[self.name] = self.compute(instance)
         return value
 

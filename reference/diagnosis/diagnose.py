@@ -65,23 +65,19 @@ class Diagnosis:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of the mistakes."""
         return tuple(explanation.mistake for explanation in self.explanations)
 
     def __str__(self) -> str:
-        """Return one sentence, which follows the finding's own."""
         if not self.explanations:
             return "No known mistake explains it."
         return f"Explained by: {'; or: '.join(one.sentence for one in self.explanations)}."
 
 
 def explain_in(context: StepContext, finding: Finding) -> Diagnosis:
-    """Explain a finding of the step in its context."""
     quantity = finding.quantity
-    if quantity not in context.differing:
-        return Diagnosis(finding)
+    searched = ATTEMPTS if quantity in context.differing else {}
     with np.errstate(all="ignore"):  # of a number without a bound every candidate is without one, too
-        for what, possible in ATTEMPTS.items():
+        for what, possible in searched.items():
             part = f"the search for {what}"
             best = parts.tried(part, _best, context, quantity, possible(context, quantity))
             if best and not isinstance(best, FailedPart):
@@ -111,9 +107,9 @@ def _holds(context: StepContext, quantity: str, candidate: Candidate) -> bool:
     if candidate.known_by_digits:
         numbers = replace(observed[quantity], dtype_promised=True)
         return numbers.verdict(predicted[quantity]) is Verdict.AGREES
-    if observed[quantity].verdict(predicted[quantity]) is not Verdict.AGREES:
-        return False
-    if not observed[quantity].distinguishes(predicted[quantity], context.right[quantity]):
+    own, prediction = observed[quantity], predicted[quantity]
+    agrees = own.verdict(prediction) is Verdict.AGREES
+    if not (agrees and own.distinguishes(prediction, context.right[quantity])):
         return False
     others = [name for name in predicted if name in observed and name != quantity]
     return all(observed[name].verdict(predicted[name]) is not Verdict.DIFFERS for name in others)
@@ -296,9 +292,7 @@ def _by_element(context: StepContext, step: JudgedPrint, judged: JudgedArray) ->
     known = {cause[0] for cause in causes.values() if cause}
     if not known:
         return ()
-    clauses = (
-        f"{element} {cause[1] if cause else 'has no known cause'}" for element, cause in causes.items()
-    )
+    clauses = [f"{one} {cause[1] if cause else 'has no known cause'}" for one, cause in causes.items()]
     return (Explanation(known.pop() if len(known) == 1 else "by-element", "; ".join(clauses), (name,)),)
 
 

@@ -72,7 +72,6 @@ def count(shape: tuple[int, ...], over: str) -> int:
 
 
 def pairwise(function: Callable[[flint.arb, flint.arb], flint.arb]) -> Callable[[Ball, Ball], Ball]:
-    """Apply a function of one prediction and its target to each pair of elements."""
     return lambda y_hat, y: y_hat.combined(y, function)
 
 

@@ -49,7 +49,6 @@ def right_rule(problem: Problem) -> Loss:
 
 
 def both(problem: Problem, wrong: Loss) -> list[Line]:
-    """Return the loss and its gradient as `wrong` has them."""
     output = names.a(problem.depth)
     return [
         Line("loss", wrong.value, (output, "y"), wrong.equation),
@@ -100,7 +99,6 @@ def mean_over_examples(problem: Problem) -> Lines:
 
 
 def _summed(problem: Problem) -> Loss:
-    """Return the loss's sum; the mean squared error has none of its own."""
     if problem.loss == MEAN:
         return SQUARES_SUMMED
     return loss_rule(problem.loss, "sum", problem.loss_numbers)
@@ -147,7 +145,6 @@ def _halved_gradient(problem: Problem) -> list[Line]:
 
 @mistake("the error was taken with the wrong sign, y − ŷ")
 def sign_of_the_error(problem: Problem) -> Lines:
-    """∂L/∂ŷ of (y, ŷ) for (ŷ, y)."""
     if problem.loss not in {HALF, MEAN}:
         return "this loss has no error ŷ − y"
     output = names.a(problem.depth)

@@ -19,7 +19,6 @@ from reference.mistakes.mistake import (
     layers,
     lines_named,
     lines_with,
-    magnitude,
     mistake,
     rewired,
     rewritten,
@@ -129,7 +128,7 @@ def weights_transposed_backward(problem: Problem) -> Lines:
 @mistake("the hidden gradient was sent through |w| in place of w")
 def magnitude_of_the_weights(problem: Problem) -> Lines:
     lines = lines_with(problem, through_weights)
-    return rewritten(lines, lambda dL_dz, W: dL_dz @ magnitude(W), "{0} |{1}|") or NO_HIDDEN_LAYER
+    return rewritten(lines, lambda dL_dz, W: dL_dz @ abs(W), "{0} |{1}|") or NO_HIDDEN_LAYER
 
 
 @mistake("the hidden gradient was sent through the already updated weights")
@@ -182,11 +181,8 @@ def bias_gradient_of_the_first_example(problem: Problem) -> Lines:
 
 
 def _of_biases(problem: Problem, formula: Callable[..., Any], template: str) -> Lines:
-    return (
-        ONE_EXAMPLE
-        if len(problem.x) == 1
-        else rewritten(lines_with(problem, bias_gradient), formula, template)
-    )
+    lines = rewritten(lines_with(problem, bias_gradient), formula, template)
+    return ONE_EXAMPLE if len(problem.x) == 1 else lines
 
 
 # A lower precision somewhere inside than is promised: a mistake of NumPy's formulas alone.
@@ -201,8 +197,7 @@ def float32_forward(problem: Problem) -> Lines:
     def linear_in_float32(x: Plain, W: Plain, b: Plain) -> Plain:
         return (_in_float32(x) @ _in_float32(W).mT).astype(x.dtype) + b
 
-    lines = rewritten(lines_with(problem, linear), linear_in_float32)
-    return _no_float64(problem) or lines
+    return _no_float64(problem) or rewritten(lines_with(problem, linear), linear_in_float32)
 
 
 @mistake("the activation was evaluated in float32", numpy_only=True)
@@ -245,11 +240,11 @@ def float32_learning_rate(problem: Problem) -> Lines:
 def tf32_products(problem: Problem) -> Lines:
     if problem.dtype != "float32":
         return "TF32 takes the place of float32 only"
-    return list(map(_of_tf32, lines_with(problem, linear, weight_gradient, through_weights)))
 
+    def rounded(line: Line) -> Line:
+        return replace(line, formula=lambda x, W, *others: line.formula(tf32(x), tf32(W), *others))
 
-def _of_tf32(line: Line) -> Line:
-    return replace(line, formula=lambda x, W, *others: line.formula(tf32(x), tf32(W), *others))
+    return list(map(rounded, lines_with(problem, linear, weight_gradient, through_weights)))
 
 
 def tf32(array: Plain) -> Plain:
@@ -264,6 +259,5 @@ def _in_float32(array: Plain) -> Plain:
 
 
 def _no_float64(problem: Problem) -> str:
-    """Say why nothing can be in float32 where float64 was promised; nothing, if it can."""
     reasons = {"float64": "", "float32": "everything is float32 already"}
     return reasons.get(problem.dtype, "float32 is more than is promised")

@@ -69,7 +69,6 @@ def clipping_missing(problem: Problem) -> Lines:
 
 @mistake("each element was clipped by itself, not the gradients by their norm")
 def clipped_by_value(problem: Problem) -> Lines:
-    """∂L/∂w cut off at −c and c."""
 
     def clipped(g: Array, most: Array) -> Array:
         return negative(maximum(negative(maximum(g, negative(most))), negative(most)))
@@ -168,7 +167,6 @@ def decay_missing_in_the_biases(problem: Problem) -> Lines:
 
 
 def _without_decay(problem: Problem, parameters: tuple[str, ...]) -> list[Line]:
-    """Return the lines that add λ w, or take it off, without it."""
     wanted = {*map(names.decayed, parameters), *map(names.updated, parameters)}
     coupled, decoupled = (
         [line for line in lines_with(problem, formula) if line.name in wanted]
@@ -195,7 +193,6 @@ def decay_coupled(problem: Problem) -> Lines:
 
 
 def _of_decayed(line: Line, w: str) -> Line:
-    """Return the line of an average, of ∂L/∂w + λ w for the gradient."""
 
     def averaged(beta: Array, before: Array, g: Array, w: Array, weight_decay: Array) -> Array:
         return line.formula(beta, before, add_decay(g, w, weight_decay))

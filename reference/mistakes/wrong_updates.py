@@ -28,7 +28,7 @@ from reference.mistakes.mistake import (
     state_lines,
     update_lines,
 )
-from reference.optimizers import adam, rmsprop
+from reference.optimizers import adam
 from reference.optimizers.averages import CORRECTION, MOVING_AVERAGE
 from reference.optimizers.sgd import DESCEND_AHEAD, accumulate, accumulate_dampened
 from reference.training import tape
@@ -225,13 +225,13 @@ ROOTS: list[tuple[Rewritten, Rewritten, Rewritten]] = [
         (lambda m, v, c1, c2, eps: (m / c1) / (v / c2 + eps), "m̂ / (v̂ + {4})"),
     ),
     (
-        (rmsprop.descend_over_root, "{0} − {4} {1} / (√{2} + {3})"),
-        (rmsprop.descend_over_root_inside, "{0} − {4} {1} / √({2} + {3})"),
+        (adam.descend_over_root, "{0} − {4} {1} / (√{2} + {3})"),
+        (adam.descend_over_root_inside, "{0} − {4} {1} / √({2} + {3})"),
         (lambda w, g, v, eps, eta: w - eta * (g / (v + eps)), "{0} − {4} {1} / ({2} + {3})"),
     ),
     (
-        (rmsprop.descend_centered, "{0} − {5} {1} / (√({2} − {3}²) + {4})"),
-        (rmsprop.descend_centered_inside, "{0} − {5} {1} / √({2} − {3}² + {4})"),
+        (adam.descend_centered, "{0} − {5} {1} / (√({2} − {3}²) + {4})"),
+        (adam.descend_centered_inside, "{0} − {5} {1} / √({2} − {3}² + {4})"),
         (
             lambda w, g, v, m, eps, eta: w - eta * (g / (v - m * m + eps)),
             "{0} − {5} {1} / ({2} − {3}² + {4})",
