@@ -161,18 +161,18 @@ def correctly_rounded(problem: Problem, steps: int = 1) -> list[dict[str, Real]]
 
 
 def _rounded(ball: Ball, dtype: str) -> Real:
-    values = [_rounded_entry(entry, dtype) for entry in ball.matrix.entries()]
+    values = [_settled(entry, dtype) for entry in ball.matrix.entries()]
     return np.array(values, np.float64).reshape(ball.shape)
 
 
-def _rounded_entry(entry: Any, dtype: str) -> float:  # noqa: ANN401 - python-flint has no types
+def _settled(entry: Any, dtype: str) -> float:  # noqa: ANN401 - python-flint has no types
     if not entry.is_finite():
         return math.nan
-    middle, radius = _exact(entry.mid()), _exact(entry.rad())
+    middle, radius = _fraction(entry.mid()), _fraction(entry.rad())
     low, high = (nearest(end, dtype) for end in (middle - radius, middle + radius))
     return low + 0.0 if low == high else math.nan
 
 
-def _exact(number: Any) -> Fraction:  # noqa: ANN401 - the same
+def _fraction(number: Any) -> Fraction:  # noqa: ANN401 - the same
     mantissa, exponent = number.man_exp()
     return int(mantissa) * Fraction(2) ** int(exponent)

@@ -20,7 +20,7 @@ from cases.errors import well_formed
 from cases.protocol import IN_FLOAT32, Accumulators, Verdict
 from cases.skeleton import FROM_NUMBERS
 from reference.agreement import compare_array, compare_steps
-from reference.arithmetic import EXACT, Bounded, Format, for_each_element, once
+from reference.arithmetic import Bounded, Format, for_each_element, once
 from reference.certified import CertifiedValues, is_certified, switch_certification
 from reference.findings import (
     Claim,
@@ -198,13 +198,10 @@ def judge_steps(
 
 
 def _stacked(problem: Problem, states: Sequence[State], form: Format) -> dict[str, Bounded]:
-    known = exact(data(problem), form)
-    for name in ("x", "y"):
-        array = known[name].value
-        known[name] = Bounded(np.broadcast_to(array, (len(states), *array.shape)), EXACT, form)
-    for name in states[0]:
-        known[name] = Bounded(np.stack([state[name].value for state in states]), EXACT, form)
-    return known
+    examples = {"x": problem.x, "y": problem.y}
+    repeated = {name: np.broadcast_to(one, (len(states), *one.shape)) for name, one in examples.items()}
+    stacked = {name: np.stack([state[name].value for state in states]) for name in states[0]}
+    return exact({**data(problem), **repeated, **stacked}, form)
 
 
 def for_each_step(line: Line) -> Line:

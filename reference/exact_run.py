@@ -69,9 +69,8 @@ class ExactStep:
             high, low, radius = apart.split()
             beyond = np.isinf(high)  # a ball that is finite, and beyond float64
             return np.abs(high), np.where(beyond, 0.0, np.abs(low) + radius)
-        return np.abs((printed.value - value.value) - value.low), np.broadcast_to(
-            value.error, printed.value.shape
-        )
+        bound = np.broadcast_to(value.error, printed.value.shape)
+        return np.abs((printed.value - value.value) - value.low), bound
 
 
 def exact_run(problem: Problem, published: Published) -> dict[int, ExactStep]:
@@ -209,10 +208,8 @@ def _start(ball: Ball) -> Bounded:
 
 def _allowed(problem: Problem, steps: Sequence[int]) -> dict[int, ExactStep]:
     """Return the steps of a program's run, with all that a correct program may be off by."""
-    form = format_of(problem.dtype)
-    run = enumerate(islice(forward_steps(problem), max(steps)), start=1)
-    return {
-        step: ExactStep({name: one.in_format(form) for name, one in known.items()}, values)
-        for step, (known, values) in run
-        if step in steps
-    }
+    run, form = {}, format_of(problem.dtype)
+    for step, (known, values) in enumerate(islice(forward_steps(problem), max(steps)), start=1):
+        if step in steps:
+            run[step] = ExactStep({name: one.in_format(form) for name, one in known.items()}, values)
+    return run

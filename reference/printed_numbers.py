@@ -53,16 +53,12 @@ class Reference:
 
     def agrees(self, half_unit: Real) -> NDArray[np.bool_]:
         """Which numbers are within a bound that certifies them, or what the exact ones round to."""
-        agrees = self.within(half_unit) & self.certifies
+        agrees = (self.off <= self.bound + half_unit) & self.certifies
         return agrees | (self.off <= half_unit) if self.is_exact else agrees
 
-    def within(self, half_unit: Real) -> NDArray[np.bool_]:
-        """Which numbers are as near as rounding and the bound allow."""
-        return self.off <= self.bound + half_unit
-
     def outside(self, half_unit: Real) -> NDArray[np.bool_]:
-        """Which are certainly farther off; NaN, and what a bound that is none allows, is neither."""
-        return np.isfinite(self.bound) & ~self.within(half_unit)
+        """Which are certainly farther off than rounding and the bound allow; none where there is no bound."""
+        return np.isfinite(self.bound) & ~(self.off <= self.bound + half_unit)
 
     @property
     def certifies(self) -> NDArray[np.bool_]:
@@ -255,9 +251,8 @@ class PrintedWalk:
         evaluate(tape(self.problem), known, self._settle)
         findings = tuple(judged.finding() for judged in self.arrays.values())
         state = {name: known[name] for name in (*self.problem.state, names.STEP)}
-        return JudgedPrint(
-            self.entry.step, findings=findings, state=state, arrays=self.arrays, exact=self.exact
-        )
+        step = self.entry.step
+        return JudgedPrint(step, findings=findings, state=state, arrays=self.arrays, exact=self.exact)
 
     def _start(self, printed: Mapping[str, JudgedArray]) -> dict[str, Bounded]:
         before = self.exact.before.items()

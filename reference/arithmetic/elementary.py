@@ -29,12 +29,11 @@ class Elementary:
     balls: Callable[..., Ball]
 
     def __call__(self, *arguments: Array) -> Array:
-        first: Any = arguments[0]
         result: Any
-        if isinstance(first, Bounded):
+        if isinstance(arguments[0], Bounded):
             result = self._sized(self.bounded(*arguments), *arguments)
         else:
-            result = (self.balls if isinstance(first, Ball) else self.plain)(*arguments)
+            result = (self.balls if isinstance(arguments[0], Ball) else self.plain)(*arguments)
         return result
 
     def _sized(self, result: Bounded, first: Any, *others: Any) -> Bounded:  # noqa: ANN401 - see __call__

@@ -66,10 +66,8 @@ class once(Generic[T]):  # noqa: N801 - written as a decorator, like property
 # Unit roundoff of float64, in which every derived value is itself evaluated.
 EVALUATION = 2.0**-53
 
-# Pays for evaluating the bounds themselves in float64, with a relative error of (n + 4)·2⁻⁵³ for n terms.
-#
-# Each bound is enlarged by this factor where it arises, which is enough for 2²³ such roundings on its way
-# through the lines that follow.
+# Pays for evaluating the bounds themselves in float64, with a relative error of (n + 4)·2⁻⁵³ for n terms: each
+# is enlarged by this factor where it arises, enough for 2²³ such roundings in the lines that follow.
 SLACK = 1 + 2.0**-30
 
 # A part of a bound so small next to the rest that `SLACK` has paid for it.
@@ -114,10 +112,7 @@ class Format:
 
     @property
     def underflow(self) -> float:
-        """η: the largest absolute error of one underflow.
-
-        The smallest *normal* number where subnormals may be flushed, else half the smallest subnormal.
-        """
+        """η, lost in one underflow: the smallest *normal* number if flushed, else half the smallest subnormal."""
         return self.smallest_normal * (1 if self.flushes else self.unit_roundoff)
 
     def underflows(self, operands: Error) -> Error:
@@ -219,9 +214,5 @@ FORMATS = {form.name: form for form in (FLOAT64, FLOAT32, BFLOAT16, FLOAT16)}
 def format_of(dtype: str, accumulators: Accumulators = IN_FLOAT32) -> Format:
     """Return the format of a program's numbers; with the accumulators it declares, if it has 16 bits."""
     form = FORMATS[dtype]
-    if not form.has_16_bits:
-        return form
-    wide: dict[str, Any] = {
-        kind: FLOAT32 for kind, declared in vars(accumulators).items() if declared == "float32"
-    }
-    return replace(form, **wide)
+    wide: Any = {kind: FLOAT32 for kind, declared in vars(accumulators).items() if declared == "float32"}
+    return replace(form, **wide) if form.has_16_bits else form

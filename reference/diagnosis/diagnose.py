@@ -227,7 +227,7 @@ class PrintedRun:
 
     def _search(self, differing: Sequence[Site]) -> dict[Explanation, list[Site]]:
         """Return the mistakes that explain the first of these, each with all that it explains."""
-        right = next(derived for _, derived in self._from(tape(self.problem), differing[0]))
+        _, right = next(self._from(tape(self.problem), differing[0]))
         explained = {}
         for mistake, wrong, lines in mistaken_tapes(self.problem):
             if not mistake.numpy_only:
@@ -244,9 +244,8 @@ class PrintedRun:
             observed = self.observed[site[0]][site[1]]
             verdict = observed.verdict(derived)
             is_proof = verdict is Verdict.AGREES and observed.distinguishes(derived, right)
-            if site == first and not is_proof:
-                return []
-            if verdict is Verdict.DIFFERS and site not in differing:
+            spoils = verdict is Verdict.DIFFERS and site not in differing
+            if spoils or (site == first and not is_proof):
                 return []
             if verdict is Verdict.AGREES and site in differing:
                 reproduced.append(site)

@@ -8,7 +8,7 @@ import numpy as np
 from cases import Problem, names
 from cases.catalog import LOSSES
 from reference.activations import ACTIVATIONS
-from reference.arithmetic import Bounded, Elementary
+from reference.arithmetic import Elementary
 from reference.line import Array, Line, linear
 from reference.losses import loss_rule
 from reference.losses.cross_entropy import log_softmax, softmax_bounded
@@ -16,6 +16,7 @@ from reference.losses.squares import SQUARES_SUMMED
 from reference.losses.terms import COUNTS, Loss, count
 from reference.mistakes.mistake import (
     Lines,
+    constant,
     lines_named,
     lines_with,
     mistake,
@@ -60,9 +61,8 @@ def both(problem: Problem, wrong: Loss) -> list[Line]:
 def sum_for_mean(problem: Problem) -> Lines:
     if problem.reduction != "mean":
         return "this loss is a sum"
-    if _is_mean_of_one(problem):
-        return "the mean of one number is its sum"
-    return both(problem, _summed(problem))
+    alike = _is_mean_of_one(problem)
+    return "the mean of one number is its sum" if alike else both(problem, _summed(problem))
 
 
 @mistake("the sum over the batch was taken as a mean")
@@ -122,8 +122,8 @@ def half_missing_in_the_loss(problem: Problem) -> Lines:
     if problem.loss != HALF:
         return "this loss has no ½"
     right = right_rule(problem)
-    lines, equation = lines_named(problem, ["loss"]), right.equation.replace("½ ", "")
-    return rewritten(lines, lambda y_hat, y: 2 * right.value(y_hat, y), equation)
+    equation = right.equation.replace("½ ", "")
+    return rewritten(lines_named(problem, ["loss"]), lambda *pair: 2 * right.value(*pair), equation)
 
 
 @mistake("the ½ of the loss was applied to its gradient")
@@ -226,7 +226,4 @@ def _of_probabilities(
 
 def _row_sums(rows: Array) -> Array:
     """Return each row's sum in each of its elements: shape (N, n)."""
-    ones = np.ones((rows.shape[1], rows.shape[1]))
-    if isinstance(rows, Bounded):
-        return rows @ Bounded.exact(ones, rows.format)
-    return rows @ ones.astype(rows.dtype)
+    return rows @ constant(rows, lambda array: np.ones((array.shape[1],) * 2, array.dtype))

@@ -78,9 +78,8 @@ def _width(problem: Problem, k: int) -> int:
 
 def _can_be_mixed_up(problem: Problem, k: int, j: int) -> bool:
     """Whether σ'(z_j) has the shape of σ'(z_k), and is another array."""
-    if j not in layers(problem) or _width(problem, k) != _width(problem, j):
-        return False
-    return not (_is_identity(problem, k) and _is_identity(problem, j))
+    fits = j in layers(problem) and _width(problem, k) == _width(problem, j)
+    return fits and not (_is_identity(problem, k) and _is_identity(problem, j))
 
 
 @mistake("the activation's derivative was taken at a, not at z")
@@ -227,11 +226,10 @@ def _inside_float32(problem: Problem, lines: Iterable[Line]) -> Lines:
 
 @mistake("the learning rate was rounded to float32", numpy_only=True)
 def float32_learning_rate(problem: Problem) -> Lines:
-    if problem.dtype != "float64":
-        return _no_float64(problem)
     if problem.schedule is None and float(np.float32(problem.learning_rate)) == problem.learning_rate:
-        return "float32 holds this learning rate exactly"
-    return at_another_rate(problem, lambda eta: _in_float32(eta).astype(np.result_type(eta)), "− η")
+        return _no_float64(problem) or "float32 holds this learning rate exactly"
+    lines = at_another_rate(problem, lambda eta: _in_float32(eta).astype(np.result_type(eta)), "− η")
+    return _no_float64(problem) or lines
 
 
 @mistake(
