@@ -93,10 +93,7 @@ def switch_certification(
 def certified_steps(
     problem: Problem, bits: int = BITS, lines: Sequence[Line] | None = None
 ) -> Iterator[dict[str, Ball]]:
-    """Train in balls of `bits` bits, without an end: `steps` and `until` are the implementations'.
-
-    Every quantity of a step is yielded by name, in the order of `lines`, which by default are the tape.
-    """
+    """Train in balls, without an end; yield each step's quantities by name, in the order of the lines."""
     lines, known = lines or tape(problem), exact_balls(initial_values(problem))
     while True:
         with precision(bits):
@@ -133,10 +130,7 @@ def forward_steps(problem: Problem) -> Iterator[tuple[dict[str, Bounded], dict[s
 
 
 def error_from_rounded(derived: Bounded, rounded: Real) -> Real:
-    """Return how far a correct program may be from correctly rounded values: its own error, and theirs.
-
-    NaN where there is no bound.
-    """
+    """How far a correct program may be from correctly rounded values; NaN where there is no bound."""
     off = np.abs((derived.value - rounded) + derived.low)  # the difference of two near float64 is exact
     bound = np.broadcast_to(derived.error, rounded.shape) + off
     return np.where(np.isfinite(bound), bound, np.nan)

@@ -74,10 +74,7 @@ class ExactStep:
 
 
 def exact_run(problem: Problem, published: Published) -> dict[int, ExactStep]:
-    """Return the steps of the exact run of which something is printed, by number.
-
-    The problem is the published example, in the format that printed it, or in float64.
-    """
+    """Return the steps of which something is printed, by number; the problem is as in `judge_published`."""
     steps = [entry.step for entry in published.steps]
     if published.computed_in is not None:
         return _allowed(problem, steps)
@@ -164,7 +161,6 @@ def certified_at(
 
 
 def _width_of_state(problem: Problem, known: Mapping[str, Ball]) -> float:
-    """Return log2 of the largest radius in the state, as `Ball.width` does."""
     return max((known[name].width() for name in problem.state), default=-math.inf)
 
 
@@ -207,7 +203,6 @@ def _start(ball: Ball) -> Bounded:
 
 
 def _allowed(problem: Problem, steps: Sequence[int]) -> dict[int, ExactStep]:
-    """Return the steps of a program's run, with all that a correct program may be off by."""
     run, form = {}, format_of(problem.dtype)
     for step, (known, values) in enumerate(islice(forward_steps(problem), max(steps)), start=1):
         if step in steps:

@@ -125,9 +125,8 @@ class JudgedStep:
     """One training step of one implementation, judged from the `state` before it.
 
     The findings are in the order computed. `derived` is what each claimed line was judged against, by name;
-    nothing of a batch of steps that all agree. The step before, `previous`, has its own previous one only
-    where some of the state before it is hidden, and within `MAX_SEARCHED_STEPS`: a long run does not keep
-    every step.
+    nothing of a batch of steps that all agree. `previous`, the step before, has its own previous one only if
+    state before it is hidden, and within `MAX_SEARCHED_STEPS`: a long run does not keep every step.
     """
 
     step: int
@@ -151,8 +150,7 @@ class JudgedStep:
 def claims_of(implementation: Implementation, problem: Problem, given: Problem) -> Iterator[Claim | Finding]:
     """Give one claim for each step up to the last; or a finding, after which nothing comes.
 
-    The implementation works on `given`, a copy of the problem. Whatever it raises is a finding; nothing but
-    `KeyboardInterrupt` and its like passes through.
+    It works on `given`, a copy of the problem. All that it raises is a finding, but `KeyboardInterrupt`.
     """
     claims: Iterator[Claim] | None = None
     for step in range(1, problem.steps + 1):

@@ -35,10 +35,9 @@ class Influence:
 
     name: str  # the array's, with its step where that is the one before
     makes: Real  # how far each element would move, and what its bound would lose, if the array were exact
-    # the coarsest number of the array as it was printed, the exact one, and half a unit in its last place
-    text: str
-    exact: float
-    half_unit: float
+    text: str  # the array's coarsest number, as it was printed
+    exact: float  # the exact number in its stead
+    half_unit: float  # in its last place
 
 
 @dataclass(frozen=True, eq=False)
@@ -241,8 +240,7 @@ class PrintedWalk:
     entry: PublishedStep
     exact: ExactStep
     printed: dict[str, JudgedArray]  # by name; at first the state that was printed of the step before
-    # the printed arrays that leave something open, from which each quantity follows
-    sources: dict[str, frozenset[str]] = field(init=False)
+    sources: dict[str, frozenset[str]] = field(init=False)  # open arrays that each quantity follows from
     arrays: dict[str, JudgedArray] = field(default_factory=dict)
 
     def judge(self) -> JudgedPrint:

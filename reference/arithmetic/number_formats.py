@@ -23,22 +23,21 @@ Real: TypeAlias = NDArray[np.float64]
 Error: TypeAlias = Real | float
 EXACT = 0.0
 
-# Elements up to which the index of the largest is found quicker than `max` runs, which goes through Python.
+# Elements up to which the index of the largest takes less time than `max`, which goes through Python. What
+# these three functions return is NaN, if there is one.
 MAX_SIZE_FOR_ARGMAX: Final = 1000
 
 
 def max_element(array: Real) -> float:
-    """Return the largest element; NaN, if there is one."""
     return float(array.max()) if array.size > MAX_SIZE_FOR_ARGMAX else array.item(array.argmax())
 
 
 def min_element(array: Real) -> float:
-    """Return the smallest element; NaN, if there is one."""
     return float(array.min()) if array.size > MAX_SIZE_FOR_ARGMAX else array.item(array.argmin())
 
 
 def of_each_case(extreme: Callable[..., Real], stack: Real) -> Real:
-    """Return each case's extreme element in a stack, in an array that broadcasts; NaN, if there is one."""
+    """Return each case's extreme element in a stack, in an array that broadcasts."""
     return extreme(stack, axis=tuple(range(1, stack.ndim)), keepdims=True)
 
 
@@ -66,8 +65,8 @@ class once(Generic[T]):  # noqa: N801 - written as a decorator, like property
 # Unit roundoff of float64, in which every derived value is itself evaluated.
 EVALUATION = 2.0**-53
 
-# Pays for evaluating the bounds themselves in float64, with a relative error of (n + 4)·2⁻⁵³ for n terms: each
-# is enlarged by this factor where it arises, enough for 2²³ such roundings in the lines that follow.
+# Pays for evaluating the bounds themselves in float64, with a relative error of (n + 4)·2⁻⁵³ for n terms:
+# each is enlarged by this factor where it arises, enough for 2²³ such roundings in the lines that follow.
 SLACK = 1 + 2.0**-30
 
 # A part of a bound so small next to the rest that `SLACK` has paid for it.
@@ -112,7 +111,7 @@ class Format:
 
     @property
     def underflow(self) -> float:
-        """η, lost in one underflow: the smallest *normal* number if flushed, else half the smallest subnormal."""
+        """η, of one underflow: the smallest *normal* number if flushed, else half the smallest subnormal."""
         return self.smallest_normal * (1 if self.flushes else self.unit_roundoff)
 
     def underflows(self, operands: Error) -> Error:

@@ -68,10 +68,7 @@ def right_itself(context: StepContext, quantity: str) -> Iterator[Candidate]:
 def mistaken_tapes(
     problem: Problem, sites: Collection[str] | None = None
 ) -> Iterator[tuple[Mistake, tuple[str, ...], tuple[Line, ...]]]:
-    """Yield every mistake: made wherever it can be, and in one line alone; with its lines and its tape.
-
-    With `sites` only mistakes that change one of these lines.
-    """
+    """Yield each mistake, wherever it can be made and in one line alone; only those that change `sites`."""
     for mistake in MISTAKES.values():
         tapes = parts.tried(part_name(mistake.name), _tapes, problem, mistake, sites)
         if not isinstance(tapes, FailedPart):

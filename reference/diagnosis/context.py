@@ -23,14 +23,10 @@ from reference.training import advance, exact_inputs, tape
 class Observed:
     """One quantity as it is observed, from a program or in print."""
 
-    # as the implementation gave it; NaN where a publication prints no number
-    value: NDArray[Any]
-    # of printed numbers half a unit in the last place, NaN where none is printed
-    half_unit: Error = EXACT
-    # whether the array has the dtype of the problem
-    dtype_promised: bool = True
-    # what the numbers leave open for the lines that follow, where that is less than half a unit
-    left_open: Error | None = None
+    value: NDArray[Any]  # as the implementation gave it; NaN where a publication prints no number
+    half_unit: Error = EXACT  # of printed numbers, in the last place; NaN where none is printed
+    dtype_promised: bool = True  # whether the array has the dtype of the problem
+    left_open: Error | None = None  # what is left open for later lines, if less than half a unit
 
     @property
     def is_printed(self) -> bool:
@@ -54,7 +50,6 @@ class Observed:
         return ~np.isnan(self.half_unit)
 
     def _completed(self, derived: Bounded) -> NDArray[Any]:
-        """Return the printed numbers, and derived ones where none is printed."""
         return np.where(self.given, self.value, derived.value)
 
     def verdict(self, derived: Bounded) -> Verdict:
@@ -166,7 +161,6 @@ def _known_before(problem: Problem, state: Values) -> dict[str, Bounded]:
 
 
 def shown_of(observed: Observations, derived: Values) -> frozenset[str]:
-    """Return the quantities of which later lines take the observed numbers, as these fit."""
     return frozenset(name for name, one in observed.items() if name in derived and one.fits(derived[name]))
 
 
@@ -177,7 +171,6 @@ def _as_input(name: str, observed: Observations, derived: Bounded) -> Bounded:
 def known_after(
     problem: Problem, known: Values, observed: Observations, derived: Values
 ) -> dict[str, Bounded]:
-    """Return everything known before the next step: the data, the rate and the updated state."""
     updated = map(names.updated, problem.state)
     return advance(known, {name: _as_input(name, observed, derived[name]) for name in updated}, problem)
 
@@ -227,7 +220,6 @@ class History:
 
     @property
     def hidden_state(self) -> frozenset[str]:
-        """The names of the state that the last step does not show."""
         return frozenset(name for name in self.problem.state if names.updated(name) not in self.observed[-1])
 
     def state_with(self, lines: Sequence[Line], wrong: Collection[str]) -> dict[str, Bounded] | None:

@@ -156,10 +156,9 @@ class Inheritance:
 
 
 def inherited(problem: Problem, claim: Claim, state: Values, quantity: str) -> Inheritance:
-    """Return which later quantities of a step are wrong only because `quantity` is.
+    """Derive all after `quantity`, usually the first that differs, as if it were right.
 
-    Everything after `quantity`, usually the first that differs, is derived as if it were right; what then no
-    longer agrees has inherited it. `state` is what was known before the step.
+    What then no longer agrees has inherited it. `state` is what was known before the step.
     """
     context = claimed_step(problem, claim, state)
     after = changed_by(context.lines, (), (), {quantity})  # all that is computed from it, directly or not
@@ -181,10 +180,9 @@ def explain_published(
 ) -> tuple[Diagnosis, ...]:
     """Diagnose each printed quantity of which a number differs, in order.
 
-    Each mistake is run from the inputs to the last printed number, because what is printed may come from a
-    program whose intermediate values are not; what no run explains is tried line by line, on the printed
-    numbers themselves, and then element by element. The problem is the published example, in float64 or in
-    the format that computed the numbers; `judged` is what `judge_published` yields, if it is at hand.
+    What no run of a mistake explains is tried line by line, on the printed numbers themselves, and then
+    element by element. Problem and numbers are as in `judge_published`; `judged` is what that yields, if it
+    is at hand.
     """
     steps = list(judge_published(problem, published) if judged is None else judged)
     differing = [(step, array) for step in steps for array in step.arrays.values() if array.wrong.any()]

@@ -178,12 +178,8 @@ def softmax_applied_twice(problem: Problem) -> Lines:
         return "this loss has no softmax"
     if problem.y.shape[1] == 1:
         return "with one output the softmax is 1, once or twice"
-
-    def through(g: Array, _: Array, p: Array) -> Array:
-        return p * (g - _row_sums(g * p))
-
-    equation = "p ⊙ (g − Σ g p), p = softmax({{0}}), g = {}"
-    return both(problem, _of_probabilities(problem, SOFTMAX, through, ("p", "softmax({0})", equation)))
+    equations = "p", "softmax({0})", "p ⊙ (g − Σ g p), p = softmax({{0}}), g = {}"
+    return _of_probabilities(problem, SOFTMAX, lambda g, _, p: p * (g - _row_sums(g * p)), equations)
 
 
 @mistake("a sigmoid was applied before the loss of logits, which has its own")
@@ -192,12 +188,8 @@ def sigmoid_before_the_logits_loss(problem: Problem) -> Lines:
     if problem.loss != "binary_cross_entropy_with_logits":
         return "this loss has no sigmoid"
     sigmoid = ACTIVATIONS["sigmoid"]
-
-    def through(g: Array, y_hat: Array, p: Array) -> Array:
-        return g * sigmoid.derivative(y_hat, p)
-
     equations = "σ({0})", "σ({0})", "σ'({{0}}) ⊙ ({})"
-    return both(problem, _of_probabilities(problem, sigmoid.value, through, equations))
+    return _of_probabilities(problem, sigmoid.value, lambda g, z, p: g * sigmoid.derivative(z, p), equations)
 
 
 def _of_probabilities(
@@ -205,8 +197,8 @@ def _of_probabilities(
     probabilities: Callable[[Any], Any],
     through: Callable[..., Any],
     equations: tuple[str, str, str],
-) -> Loss:
-    """Return the loss of p, a function of ŷ; `through` takes its gradient at p to the one at ŷ.
+) -> list[Line]:
+    """Return the lines of the loss of p, a function of ŷ; `through` takes its gradient at p to that at ŷ.
 
     The equations are what the loss's gradient has for ŷ, what the loss has, and the gradient of the whole.
     """
@@ -216,12 +208,13 @@ def _of_probabilities(
         p = probabilities(y_hat)
         return through(right.gradient(p, y), y_hat, p)
 
-    return Loss(
+    wrong = Loss(
         right.equation.replace("{0}", outer),
         whole.format(right.gradient_equation.replace("{0}", inner)),
         lambda y_hat, y: right.value(probabilities(y_hat), y),
         gradient,
     )
+    return both(problem, wrong)
 
 
 def _row_sums(rows: Array) -> Array:

@@ -71,12 +71,10 @@ def clipped_by_value(problem: Problem) -> Lines:
 
 @mistake("each gradient was clipped by a norm of its own, not by that of all")
 def norm_of_each_parameter(problem: Problem) -> Lines:
-    def clipped(g: Array, max_norm: Array, eps: Array) -> Array:
-        return clip(g, coefficient(NORM(g), max_norm, eps))
-
+    others, template = ("max_norm", "clip_eps"), "min(1, {1} / (‖{0}‖ + {2})) · {0}"
     if len(problem.trained) == 1:
         return "only one parameter is trained"
-    return _of_gradients(problem, clipped, ("max_norm", "clip_eps"), "min(1, {1} / (‖{0}‖ + {2})) · {0}")
+    return _of_gradients(problem, lambda g, c, eps: clip(g, coefficient(NORM(g), c, eps)), others, template)
 
 
 def _of_gradients(
