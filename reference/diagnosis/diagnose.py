@@ -86,10 +86,7 @@ def explain_in(context: StepContext, finding: Finding) -> Diagnosis:
 
 
 def _best(context: StepContext, quantity: str, candidates: Iterable[Candidate]) -> tuple[Explanation, ...]:
-    """Return the explanations that hold and explain most, each mistake once.
-
-    What no earlier step speaks against comes before what is true of this step alone.
-    """
+    """Return what holds and explains most, each mistake once; what is true of this step alone comes last."""
     held = [
         one
         for one in candidates
@@ -128,10 +125,7 @@ def diagnose(problem: Problem, judged: Iterable[JudgedStep]) -> Iterator[Diagnos
 
 
 def explain_step(problem: Problem, judged: JudgedStep, finding: Finding) -> Diagnosis:
-    """Diagnose any finding of a step that is not agreement; of the step as `judge` yields it.
-
-    A mistake is taken to be made from the start of the run on, in hidden lines as in those that are shown.
-    """
+    """Diagnose any finding of a step, as `judge` yields it, that is not agreement."""
     return explain_in(context_of(problem, judged), finding)
 
 
@@ -211,10 +205,7 @@ class PrintedRun:
     observed: Mapping[int, Observations]
 
     def explanations(self, differing: Sequence[Site]) -> dict[Site, tuple[Explanation, ...]]:
-        """Return what explains each quantity that its own line does not give, in order.
-
-        The explanations are those of the first that can be explained, and of most others.
-        """
+        """Return what explains the first of these that can be explained, and most of the others."""
         for i, first in enumerate(differing):
             explained = self._search(differing[i:]) if first[0] <= MAX_SEARCHED_STEPS else {}
             if explained:

@@ -47,10 +47,7 @@ class Mistake:
         return tuple(sorted(changed, key=lambda line: order.index(line.name)))
 
     def tape(self, problem: Problem, only: Collection[str] | None = None) -> tuple[Line, ...] | Inexpressible:
-        """Return the mistaken tape of one training step, or why there is none.
-
-        With `only` the mistake is made in the lines of these names and in no others.
-        """
+        """Return the mistaken tape of a step, or why there is none; `only` these lines are wrong, or all."""
         changed = self.lines(problem)
         if isinstance(changed, Inexpressible):
             return changed

@@ -80,7 +80,6 @@ def norm_of_each_parameter(problem: Problem) -> Lines:
 def _of_gradients(
     problem: Problem, formula: Callable[..., Array], others: tuple[str, ...], template: str
 ) -> Lines:
-    """Return the line of every clipped gradient: a formula of the gradient and of others."""
     lines = [replace(line, inputs=(line.inputs[0], *others)) for line in lines_with(problem, clip)]
     return rewritten(lines, formula, template) or NO_CLIPPING
 
