@@ -23,9 +23,8 @@ from reference.training import advance, exact_inputs, initial_values, tape
 # Parameters. Larger problems are judged against float64 values with their bound, unless asked otherwise.
 MAX_CERTIFIED_PARAMETERS: Final = 100_000
 
-# Steps of a run that is certified throughout. Of a longer run a prefix is certified, and then every step that
-# is a multiple of the stride. The others are judged by float64 values, and the bound pays for their rounding;
-# `Finding.truth` says which of the two it was.
+# Steps of a run that is certified throughout. Of a longer run a prefix is, and then every multiple of the
+# stride; other steps are judged by float64 values, whose rounding the bound pays for (`Finding.truth`).
 MAX_CERTIFIED_STEPS: Final = 1_000
 CERTIFIED_PREFIX_STEPS, CERTIFIED_STRIDE = 100, 100
 

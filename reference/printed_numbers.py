@@ -99,10 +99,7 @@ class JudgedArray:
 
     @cached_property
     def left_open(self) -> Real:
-        """What each printed number leaves open for later lines: half a unit, or nothing where it is exact.
-
-        It is exact where the exact run gives that number and no other.
-        """
+        """What is left open for later lines: nothing where the exact run gives that number and no other."""
         exact = (self.exact.off <= self.exact.bound) & (self.exact.bound <= NEGLIGIBLE * self.half_unit)
         return np.where(exact, np.abs(self.printed.value) * 2.0**-53 * (self.exact.bound > 0), self.half_unit)
 

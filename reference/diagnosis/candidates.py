@@ -106,8 +106,7 @@ def _derived(
 ) -> tuple[dict[str, Bounded], bool]:
     """Derive what the mistake changes, and whether an earlier step shows that it was not made there.
 
-    Then the mistake can be made in this step alone, and only from a state that is shown: a hidden one would
-    have to come from the mistake itself.
+    Then it is made in this step alone, and only from a state that is shown: a hidden one would come from it.
     """
     history = context.history
     state = history.state_with(lines, wrong) if history else {}
