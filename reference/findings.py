@@ -33,7 +33,7 @@ MAX_NAMED: Final = 3
 # The largest term of a fraction as which a constant factor is named.
 MAX_TERM: Final = 12
 
-# A run is searched for mistakes if the first number that differs is within these steps: beyond it takes minutes.
+# A run is searched for mistakes if the first number that differs is within these steps; more takes minutes.
 MAX_SEARCHED_STEPS: Final = 200
 
 
