@@ -17,23 +17,8 @@ from reference.line import Line, evaluate
 from reference.printed_numbers import judge_published
 from reference.training import tape, training_steps
 
-__all__ = [
-    "Accumulators",
-    "Bounded",
-    "Claim",
-    "Finding",
-    "JudgedStep",
-    "Line",
-    "Subject",
-    "Verdict",
-    "evaluate",
-    "judge",
-    "judge_published",
-    "sentence",
-    "tape",
-    "training_steps",
-    "worked_example",
-]
+__all__ = ["Accumulators", "Bounded", "Claim", "Finding", "JudgedStep", "Line", "Subject", "Verdict"]
+__all__ += ["evaluate", "judge", "judge_published", "sentence", "tape", "training_steps", "worked_example"]
 
 
 def worked_example(dtype: str = "float64") -> Problem:

@@ -6,7 +6,7 @@ a leading axis; one array that plainly agrees, as nearly all do, is decided befo
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
@@ -41,20 +41,12 @@ def compare(
     half_unit: Error = EXACT,
     conventional: Tolerance | None = None,
 ) -> Finding:
-    """Judge a claimed array: it agrees if |claimed − derived| ≤ the derived error bound in every element.
+    """Judge a claimed array; `derived`, of its shape, is what follows from the implementation's own inputs.
 
-    NaN never agrees. A bound that certifies less than one digit of the value, or of the terms that it is left
-    of, decides nothing, and nor does an infinite one; but an element outside a finite bound differs whatever
-    the others do.
-
-    Parameters
-    ----------
-    derived
-        What follows from the implementation's own inputs, in its format; of the claimed array's shape.
-    half_unit
-        For printed numbers: half a unit in the last printed place, which the claim itself leaves open.
-    conventional
-        An rtol and atol to try as well; the finding has both results, and the derived verdict counts.
+    A bound that certifies less than one digit of the value, or of the terms that it is left of, decides
+    nothing, and nor does an infinite one; but an element outside a finite bound differs whatever the others
+    do. Of printed numbers `half_unit`, of the last place, is left open by the claim itself. `conventional` is
+    an rtol and atol to try as well: the finding has both results, and the derived verdict counts.
     """
     with np.errstate(all="ignore"):  # NaN and infinity are judged
         return compare_array(step, quantity, claimed, derived, half_unit, conventional)
@@ -86,10 +78,8 @@ def compare_steps(
     conventional: Tolerance | None = None,
 ) -> list[Finding]:
     """Judge a quantity of consecutive steps, from the `first` on, as `compare` does; all are stacks."""
-    worst = list(_worst_of_each(compare_cases(claimed, derived, half_unit), claimed, derived, half_unit))
-    close: list[Any] = [None] * len(worst)
-    if conventional is not None:
-        close = _are_close(claimed, derived.value, conventional)
+    worst = _worst_of_each(compare_cases(claimed, derived, half_unit), claimed, derived, half_unit)
+    close = _are_close(claimed, derived.value, conventional) if conventional else [None] * len(claimed)
     pairs = enumerate(zip(worst, close, strict=True), start=first)
     return [_finding(step, quantity, derived.format, *pair) for step, pair in pairs]
 
@@ -242,7 +232,7 @@ def _stack_of_one(derived: Bounded) -> Bounded:
     return Bounded(derived.value[None], error, form, low=low, sizes=lambda: derived.scale[None])
 
 
-def _are_close(claimed: Real, derived: Real, tolerance: Tolerance) -> list[bool]:
+def _are_close(claimed: Real, derived: Real, tolerance: Tolerance) -> Sequence[bool | None]:
     close = np.isclose(claimed, derived, rtol=tolerance.rtol, atol=tolerance.atol)
     return [bool(case.all()) for case in close.reshape(len(claimed), -1)]
 
@@ -255,7 +245,6 @@ def certified_digits(bound: float, size: float) -> float:
 
 
 def _index(element: int, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the index of an element by its flat index, of which only that within `shape` counts."""
     index = []
     for size in reversed(shape):
         element, i = divmod(element, size)

@@ -58,12 +58,8 @@ def judge_stack(
     """Judge the training runs of a stack, step by step, each case from its own previous parameters.
 
     Every array of the problem has the shape (C, …), as those that the implementation yields; it is given a
-    copy. Promises and accumulators are as in `reference.checker.judge`.
-
-    Raises
-    ------
-    MalformedError
-        If a claim is not what it should be. What the implementation raises passes through.
+    copy. Promises and accumulators are as in `reference.checker.judge`. A claim that is not what it should be
+    raises MalformedError; what the implementation raises passes through.
     """
     for step in _steps(problem, implementation(problem.copy()), promises, accumulators):
         yield tuple(step.findings[0])
@@ -90,8 +86,6 @@ def judge_recomputed(
 
 @dataclass(eq=False)
 class _StackStep(Judging):
-    """One step of a stack that is being judged."""
-
     def compare(self, name: str, derived: Bounded) -> Bounded:
         claimed = derived.stated(self.claims[0][name])
         self.findings[0].append(self.finding(name, claimed, derived))
@@ -123,7 +117,6 @@ class _StackStep(Judging):
 def _steps(
     problem: Problem, claims: Iterable[StackClaim], promises: frozenset[str], accumulators: Accumulators
 ) -> Iterator[_StackStep]:
-    """Walk over the tape of each step with what is claimed of it."""
     known = exact_inputs(problem, replace(format_of(problem.dtype, accumulators), stacked=True))
     waiting = iter(claims)
     for number in range(1, problem.steps + 1):

@@ -23,9 +23,8 @@ from reference.training import advance, exact_inputs, initial_values, tape
 # Parameters. Larger problems are judged against float64 values with their bound, unless asked otherwise.
 MAX_CERTIFIED_PARAMETERS: Final = 100_000
 
-# Steps of a run that is certified throughout. Of a longer run a prefix is certified, and then every step that
-# is a multiple of the stride. The others are judged by float64 values, and the bound pays for their rounding;
-# `Finding.truth` says which of the two it was.
+# Steps of a run that is certified throughout. Of a longer run a prefix is, and then every multiple of the
+# stride; other steps are judged by float64 values, whose rounding the bound pays for (`Finding.truth`).
 MAX_CERTIFIED_STEPS: Final = 1_000
 CERTIFIED_PREFIX_STEPS, CERTIFIED_STRIDE = 100, 100
 
@@ -42,7 +41,6 @@ def is_certified(problem: Problem, step: int, *, certify: bool | None = None) ->
 
 
 def exact_balls(arrays: Mapping[str, ArrayLike]) -> dict[str, Ball]:
-    """Return arrays as balls of radius 0."""
     return {name: Ball.exact(array) for name, array in arrays.items()}
 
 
@@ -67,7 +65,6 @@ class CertifiedValues:
         return Bounded(high, error, derived.format, *kept)
 
     def take(self, name: str, claimed: Real) -> None:
-        """Go on from what is claimed."""
         self._known[name] = Ball.exact(claimed)
 
     def advance(self) -> None:
@@ -95,10 +92,7 @@ def switch_certification(
 def certified_steps(
     problem: Problem, bits: int = BITS, lines: Sequence[Line] | None = None
 ) -> Iterator[dict[str, Ball]]:
-    """Train in balls of `bits` bits, without an end: `steps` and `until` are the implementations'.
-
-    Every quantity of a step is yielded by name, in the order of `lines`, which by default are the tape.
-    """
+    """Train in balls, without an end; yield each step's quantities by name, in the order of the lines."""
     lines, known = lines or tape(problem), exact_balls(initial_values(problem))
     while True:
         with precision(bits):
@@ -135,10 +129,7 @@ def forward_steps(problem: Problem) -> Iterator[tuple[dict[str, Bounded], dict[s
 
 
 def error_from_rounded(derived: Bounded, rounded: Real) -> Real:
-    """Return how far a correct program may be from correctly rounded values: its own error, and theirs.
-
-    NaN where there is no bound.
-    """
+    """How far a correct program may be from correctly rounded values; NaN where there is no bound."""
     off = np.abs((derived.value - rounded) + derived.low)  # the difference of two near float64 is exact
     bound = np.broadcast_to(derived.error, rounded.shape) + off
     return np.where(np.isfinite(bound), bound, np.nan)
@@ -163,19 +154,18 @@ def correctly_rounded(problem: Problem, steps: int = 1) -> list[dict[str, Real]]
 
 
 def _rounded(ball: Ball, dtype: str) -> Real:
-    values = [_rounded_entry(entry, dtype) for entry in ball.matrix.entries()]
+    values = [_settled(entry, dtype) for entry in ball.matrix.entries()]
     return np.array(values, np.float64).reshape(ball.shape)
 
 
-def _rounded_entry(entry: Any, dtype: str) -> float:  # noqa: ANN401 - python-flint has no types
+def _settled(entry: Any, dtype: str) -> float:  # noqa: ANN401 - python-flint has no types
     if not entry.is_finite():
         return math.nan
-    middle, radius = _exact(entry.mid()), _exact(entry.rad())
+    middle, radius = _fraction(entry.mid()), _fraction(entry.rad())
     low, high = (nearest(end, dtype) for end in (middle - radius, middle + radius))
     return low + 0.0 if low == high else math.nan
 
 
-def _exact(number: Any) -> Fraction:  # noqa: ANN401 - the same
-    """Return a ball of radius 0 as the fraction that it is."""
+def _fraction(number: Any) -> Fraction:  # noqa: ANN401 - the same
     mantissa, exponent = number.man_exp()
     return int(mantissa) * Fraction(2) ** int(exponent)

@@ -20,7 +20,7 @@ from cases.errors import well_formed
 from cases.protocol import IN_FLOAT32, Accumulators, Verdict
 from cases.skeleton import FROM_NUMBERS
 from reference.agreement import compare_array, compare_steps
-from reference.arithmetic import EXACT, Bounded, Format, for_each_element, once
+from reference.arithmetic import Bounded, Format, for_each_element, once
 from reference.certified import CertifiedValues, is_certified, switch_certification
 from reference.findings import (
     Claim,
@@ -53,19 +53,13 @@ def judge(
     """Judge a program's training run, step by step, each from the program's own previous parameters.
 
     Whatever the implementation raises or states wrongly is a finding; nothing but `KeyboardInterrupt` and its
-    like passes through.
+    like passes through. It is called once with a copy of `problem`, and advanced step by step, or by a batch
+    of steps. It may go on for ever: `problem.steps` ends it, or the first loss of its own that is at most
+    `problem.until`.
 
-    Parameters
-    ----------
-    implementation
-        Called once with a copy of `problem`, and advanced step by step, or by a batch of steps. It may go on
-        for ever: `problem.steps` ends it, or the first loss of its own that is at most `problem.until`.
-    promises
-        Quantities it must state at every step; others of the tape it may state.
-    certify
-        Whether to derive values in ball arithmetic, at every step or at none; see `is_certified`.
-    accumulators
-        What the implementation declares to accumulate in where the problem's format has 16 bits.
+    - `promises`: quantities it must state at every step; others of the tape it may state
+    - `certify`: whether to derive values in balls, at every step or at none; else as `is_certified` has it
+    - `accumulators`: in what the implementation declares to accumulate if the problem's format has 16 bits
     """
     certifies = partial(is_certified, problem, certify=certify)
     given, previous, certified = problem.copy(), None, None
@@ -106,7 +100,6 @@ class Judging:
     is_batch: bool = field(init=False)
 
     def run(self) -> None:
-        """Walk over the tape, and add what concerns no line."""
         claim, lines = self.claims[0], tape(self.problem)
         self.findings, self.is_batch = [[] for _ in self.claims], len(self.claims) > 1
         self.values = evaluate(map(for_each_step, lines) if self.is_batch else lines, self.known, self.settle)
@@ -135,7 +128,6 @@ class Judging:
         return self.compare(name, derived)
 
     def compare(self, name: str, derived: Bounded) -> Bounded:
-        """Compare what is claimed with what was derived; return the claim."""
         tolerance = self.problem.tolerance
         if self.is_batch:
             claimed = derived.stated(np.stack([claim[name] for claim in self.claims]))
@@ -150,7 +142,6 @@ class Judging:
         return claimed
 
     def add_error(self, name: str, reason: str) -> None:
-        """Add to each step that nothing was compared, and why."""
         for step, findings in enumerate(self.findings, start=self.first):
             findings.append(Finding(step, name, Verdict.ERROR, reason))
 
@@ -178,11 +169,9 @@ class Judging:
 
     @once
     def agrees(self) -> bool:
-        """Whether nothing but agreement was found."""
         return all(finding.passes for findings in self.findings for finding in findings)
 
     def derived_of(self, i: int) -> Mapping[str, Bounded]:
-        """Return what the claims of a step were judged against; nothing of a batch that agrees."""
         if not self.is_batch:
             return self.derived
         return {} if self.agrees else {name: _case(stack, i) for name, stack in self.derived.items()}
@@ -196,7 +185,6 @@ def judge_steps(
     promises: frozenset[str],
     certified: CertifiedValues | None = None,
 ) -> Judging:
-    """Judge what is claimed of one step, or of a batch of steps, from the state before the first."""
     form = next(iter(state.values())).format
     states, known = [state], {**exact(data(problem), form), **state}
     if len(claims) > 1:
@@ -210,14 +198,10 @@ def judge_steps(
 
 
 def _stacked(problem: Problem, states: Sequence[State], form: Format) -> dict[str, Bounded]:
-    """Return what a batch is computed from: the same data in each step, and each one's own state."""
-    known = exact(data(problem), form)
-    for name in ("x", "y"):
-        array = known[name].value
-        known[name] = Bounded(np.broadcast_to(array, (len(states), *array.shape)), EXACT, form)
-    for name in states[0]:
-        known[name] = Bounded(np.stack([state[name].value for state in states]), EXACT, form)
-    return known
+    examples = {"x": problem.x, "y": problem.y}
+    repeated = {name: np.broadcast_to(one, (len(states), *one.shape)) for name, one in examples.items()}
+    stacked = {name: np.stack([state[name].value for state in states]) for name in states[0]}
+    return exact({**data(problem), **repeated, **stacked}, form)
 
 
 def for_each_step(line: Line) -> Line:
@@ -239,7 +223,6 @@ def _numbers(line: Line, *inputs: Bounded) -> Bounded:
 
 
 def _with_numbers(line: Line, *inputs: Bounded) -> Bounded:
-    """Evaluate a line where each step's own numbers meet its arrays."""
     largest = max(inputs, key=lambda one: len(one.shape))
     pairs = zip(line.inputs, inputs, strict=True)
     return line.formula(
@@ -248,7 +231,6 @@ def _with_numbers(line: Line, *inputs: Bounded) -> Bounded:
 
 
 def _case(stack: Bounded, i: int) -> Bounded:
-    """Return one case of a stack as an array of its own."""
     error = stack.error if isinstance(stack.error, float) else stack.error[i]
     form = replace(stack.format, stacked=False)
     return Bounded(stack.value[i], error, form, sizes=lambda: stack.scale[i])
@@ -295,7 +277,6 @@ def _max_steps(problem: Problem) -> int:
 
 
 def _form(claim: Claim) -> dict[str, Any]:
-    """Return the dtype and shape of each array of a claim, and the type of what is none."""
     return {
         name: (array.dtype, array.shape) if isinstance(array, np.ndarray | np.generic) else type(array)
         for name, array in claim.items()

@@ -69,16 +69,12 @@ class ExactStep:
             high, low, radius = apart.split()
             beyond = np.isinf(high)  # a ball that is finite, and beyond float64
             return np.abs(high), np.where(beyond, 0.0, np.abs(low) + radius)
-        return np.abs((printed.value - value.value) - value.low), np.broadcast_to(
-            value.error, printed.value.shape
-        )
+        bound = np.broadcast_to(value.error, printed.value.shape)
+        return np.abs((printed.value - value.value) - value.low), bound
 
 
 def exact_run(problem: Problem, published: Published) -> dict[int, ExactStep]:
-    """Return the steps of the exact run of which something is printed, by number.
-
-    The problem is the published example, in the format that printed it, or in float64.
-    """
+    """Return the steps of which something is printed, by number; the problem is as in `judge_published`."""
     steps = [entry.step for entry in published.steps]
     if published.computed_in is not None:
         return _allowed(problem, steps)
@@ -165,7 +161,6 @@ def certified_at(
 
 
 def _width_of_state(problem: Problem, known: Mapping[str, Ball]) -> float:
-    """Return log2 of the largest radius in the state, as `Ball.width` does."""
     return max((known[name].width() for name in problem.state), default=-math.inf)
 
 
@@ -208,11 +203,8 @@ def _start(ball: Ball) -> Bounded:
 
 
 def _allowed(problem: Problem, steps: Sequence[int]) -> dict[int, ExactStep]:
-    """Return the steps of a program's run, with all that a correct program may be off by."""
-    form = format_of(problem.dtype)
-    run = enumerate(islice(forward_steps(problem), max(steps)), start=1)
-    return {
-        step: ExactStep({name: one.in_format(form) for name, one in known.items()}, values)
-        for step, (known, values) in run
-        if step in steps
-    }
+    run, form = {}, format_of(problem.dtype)
+    for step, (known, values) in enumerate(islice(forward_steps(problem), max(steps)), start=1):
+        if step in steps:
+            run[step] = ExactStep({name: one.in_format(form) for name, one in known.items()}, values)
+    return run

@@ -33,8 +33,7 @@ MAX_NAMED: Final = 3
 # The largest term of a fraction as which a constant factor is named.
 MAX_TERM: Final = 12
 
-# A run is searched for mistakes, from its start on, if the first number that differs lies within these steps.
-# Beyond, trying each mistake would take minutes.
+# A run is searched for mistakes if the first number that differs is within these steps; more takes minutes.
 MAX_SEARCHED_STEPS: Final = 200
 
 
@@ -102,10 +101,9 @@ def sentence(finding: Finding, subject: Subject) -> str:
     follows = f"follows from its inputs as {derived} ± {finding.tolerance:.2g}"
     what = f"{finding.element} is {claimed}"
     note = f"; {finding.note}" if finding.note else ""
-    if finding.verdict is Verdict.AGREES and finding.conventional is not False:
-        return f"{what}, and {follows}{note} {where}"
-    if finding.reason:
-        return f"{what}, and {follows}: {finding.reason}{note} {where}"
+    if finding.passes or finding.reason:
+        reason = "" if finding.passes else f": {finding.reason}"
+        return f"{what}, and {follows}{reason}{note} {where}"
     return f"{what}, but {follows}: off by {finding.error:.2g}{note} {where}"
 
 
@@ -126,9 +124,8 @@ class JudgedStep:
     """One training step of one implementation, judged from the `state` before it.
 
     The findings are in the order computed. `derived` is what each claimed line was judged against, by name;
-    nothing of a batch of steps that all agree. The step before, `previous`, has its own previous one only
-    where some of the state before it is hidden, and within `MAX_SEARCHED_STEPS`: a long run does not keep
-    every step.
+    nothing of a batch of steps that all agree. `previous`, the step before, has its own previous one only if
+    state before it is hidden, and within `MAX_SEARCHED_STEPS`: a long run does not keep every step.
     """
 
     step: int
@@ -140,7 +137,6 @@ class JudgedStep:
 
     @property
     def failures(self) -> tuple[Finding, ...]:
-        """The findings that are not agreement, first line first."""
         return tuple(finding for finding in self.findings if not finding.passes)
 
     def as_previous(self) -> JudgedStep:
@@ -153,8 +149,7 @@ class JudgedStep:
 def claims_of(implementation: Implementation, problem: Problem, given: Problem) -> Iterator[Claim | Finding]:
     """Give one claim for each step up to the last; or a finding, after which nothing comes.
 
-    The implementation works on `given`, a copy of the problem. Whatever it raises is a finding; nothing but
-    `KeyboardInterrupt` and its like passes through.
+    It works on `given`, a copy of the problem. All that it raises is a finding, but `KeyboardInterrupt`.
     """
     claims: Iterator[Claim] | None = None
     for step in range(1, problem.steps + 1):
@@ -198,8 +193,7 @@ def _taken(claim: object) -> Claim:
     """Copy a claim as it is now: its owner may write the next step into these arrays."""
     if not isinstance(claim, Mapping):
         raise TypeError(f"yielded {type(claim).__name__}, expected a mapping from names to arrays")
-    taken = dict(claim)
-    return {name: array.copy() if isinstance(array, np.ndarray) else array for name, array in taken.items()}
+    return {name: one.copy() if isinstance(one, np.ndarray) else one for name, one in dict(claim).items()}
 
 
 def _too_early(problem: Problem, step: int) -> str:
@@ -218,14 +212,10 @@ def error_pattern(
     among: NDArray[np.bool_] | None = None,
     within: Error = 0.0,
 ) -> str:
-    """Say how many elements are wrong of how many, in which pattern, and by which factor if it is one.
+    """Say what is wrong: "2 of 4 are wrong: row 1, each 2 times what it should be"; "" for one number alone.
 
     All are arrays of one shape; `among` says which elements were compared, by default all. The claimed
     numbers are known to `within`, and a factor is named only if every wrong element has it to that.
-
-    Returns
-    -------
-    "2 of 4 are wrong: row 1, each 2 times what it should be"; "" for one number alone.
     """
     compared = np.ones(wrong.shape, np.bool_) if among is None else among
     total, count = int(compared.sum()), int(wrong.sum())

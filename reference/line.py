@@ -38,7 +38,6 @@ class Line:
 
 
 def line_of(quantity: Quantity, formulas: Mapping[str, Formula]) -> Line:
-    """Attach the formula of its operation to a line of the skeleton."""
     formula = formulas[quantity.operation]
     return Line(quantity.name, formula.function, quantity.inputs, formula.template)
 
@@ -136,7 +135,6 @@ DESCEND = Elementary("w − η · ∂L/∂w", descend, _descend_bounded, descend
 
 
 def unchanged(w: Array) -> Array:
-    """w = w: a parameter that is not trained."""
     return w
 
 

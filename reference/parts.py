@@ -27,13 +27,10 @@ _collecting: ContextVar[list[FailedPart] | None] = ContextVar("_collecting", def
 
 @dataclass(frozen=True)
 class FailedPart:
-    """A part that raised."""
-
     part: str  # what it would have been: "the drift of nets/deep in float32"
     reason: str  # the exception's type and message, and where it was raised, as file:line
 
     def __str__(self) -> str:
-        """Return the line that is shown in the part's place."""
         return f"{self.part} failed: {self.reason}"
 
 

@@ -35,10 +35,9 @@ class Influence:
 
     name: str  # the array's, with its step where that is the one before
     makes: Real  # how far each element would move, and what its bound would lose, if the array were exact
-    # the coarsest number of the array as it was printed, the exact one, and half a unit in its last place
-    text: str
-    exact: float
-    half_unit: float
+    text: str  # the array's coarsest number, as it was printed
+    exact: float  # the exact number in its stead
+    half_unit: float  # in its last place
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,20 +52,15 @@ class Reference:
 
     def agrees(self, half_unit: Real) -> NDArray[np.bool_]:
         """Which numbers are within a bound that certifies them, or what the exact ones round to."""
-        agrees = self.within(half_unit) & self.certifies
+        agrees = (self.off <= self.bound + half_unit) & self.certifies
         return agrees | (self.off <= half_unit) if self.is_exact else agrees
 
-    def within(self, half_unit: Real) -> NDArray[np.bool_]:
-        """Which numbers are as near as rounding and the bound allow."""
-        return self.off <= self.bound + half_unit
-
     def outside(self, half_unit: Real) -> NDArray[np.bool_]:
-        """Which are certainly farther off; NaN, and what a bound that is none allows, is neither."""
-        return np.isfinite(self.bound) & ~self.within(half_unit)
+        """Which are certainly farther off than rounding and the bound allow; none where there is no bound."""
+        return np.isfinite(self.bound) & ~(self.off <= self.bound + half_unit)
 
     @property
     def certifies(self) -> NDArray[np.bool_]:
-        """Where the bound is narrow enough."""
         return self.bound <= self.limit
 
 
@@ -101,21 +95,16 @@ class JudgedArray:
 
     @property
     def wrong(self) -> NDArray[np.bool_]:
-        """The printed numbers that differ."""
         return self.verdicts == Verdict.DIFFERS
 
     @cached_property
     def left_open(self) -> Real:
-        """What each printed number leaves open for later lines: half a unit, or nothing where it is exact.
-
-        It is exact where the exact run gives that number and no other.
-        """
+        """What is left open for later lines: nothing where the exact run gives that number and no other."""
         exact = (self.exact.off <= self.exact.bound) & (self.exact.bound <= NEGLIGIBLE * self.half_unit)
         return np.where(exact, np.abs(self.printed.value) * 2.0**-53 * (self.exact.bound > 0), self.half_unit)
 
     @property
     def is_open(self) -> bool:
-        """Whether a number was rounded in print, so that it leaves something open."""
         return bool((self.left_open > 0).any())
 
     def instead_of(self, derived: Bounded) -> Bounded:
@@ -248,20 +237,17 @@ class PrintedWalk:
     entry: PublishedStep
     exact: ExactStep
     printed: dict[str, JudgedArray]  # by name; at first the state that was printed of the step before
-    # the printed arrays that leave something open, from which each quantity follows
-    sources: dict[str, frozenset[str]] = field(init=False)
+    sources: dict[str, frozenset[str]] = field(init=False)  # open arrays that each quantity follows from
     arrays: dict[str, JudgedArray] = field(default_factory=dict)
 
     def judge(self) -> JudgedPrint:
-        """Judge what is printed of the step."""
         self.sources = {name: frozenset({name}) for name, one in self.printed.items() if one.is_open}
         known = self._start(self.printed)
         evaluate(tape(self.problem), known, self._settle)
         findings = tuple(judged.finding() for judged in self.arrays.values())
         state = {name: known[name] for name in (*self.problem.state, names.STEP)}
-        return JudgedPrint(
-            self.entry.step, findings=findings, state=state, arrays=self.arrays, exact=self.exact
-        )
+        step = self.entry.step
+        return JudgedPrint(step, findings=findings, state=state, arrays=self.arrays, exact=self.exact)
 
     def _start(self, printed: Mapping[str, JudgedArray]) -> dict[str, Bounded]:
         before = self.exact.before.items()
@@ -280,7 +266,6 @@ class PrintedWalk:
         return judged.instead_of(derived)
 
     def _judged(self, name: str, derived: Bounded) -> JudgedArray:
-        """Judge every printed number of one quantity, as it was derived from those above it."""
         printed, right = self.entry.values[name], self.exact.values[name]
         # of a hexadecimal number, which has no last place, half a unit is float64's
         half_unit = np.where(printed.half_unit == 0, np.abs(printed.value) * 2.0**-53, printed.half_unit)
@@ -317,7 +302,6 @@ class PrintedWalk:
         return Influence(named, makes, text, float(exact), float(error[coarsest]))
 
     def _with_exact(self, name: str, source: str) -> Bounded:
-        """Derive a line again, with one of the printed arrays above it exact."""
         printed = {one: array for one, array in self.printed.items() if one != source}
 
         def settle(line: Line, derived: Bounded) -> Bounded:

@@ -28,7 +28,6 @@ StatedLoss: TypeAlias = tuple[str, str, tuple[tuple[str, float], ...]]
 
 
 def tape(problem: Problem) -> tuple[Line, ...]:
-    """Return the lines of one training step of `problem`, in the order they are computed."""
     loss = problem.loss, problem.reduction, problem.loss_numbers
     return _tape(problem.activations, loss, problem.update_rules)
 
@@ -40,7 +39,6 @@ def _tape(activations: tuple[str, ...], loss: StatedLoss, rules: UpdateRules) ->
 
 
 def formulas_of(activations: Iterable[str], loss: StatedLoss) -> dict[str, Formula]:
-    """Return the formula of each operation of a training step of dense layers."""
     rule = loss_rule(*loss)
     formulas = DENSE_FORMULAS | optimizers.FORMULAS
     formulas["loss"] = Formula(rule.value, rule.equation)
@@ -62,12 +60,10 @@ def initial_values(problem: Problem) -> dict[str, NDArray[Any]]:
 
 
 def exact(arrays: Mapping[str, NDArray[Any]], form: Format) -> dict[str, Bounded]:
-    """Return arrays as bounded numbers that are known exactly."""
     return {name: Bounded.exact(array, form) for name, array in arrays.items()}
 
 
 def exact_inputs(problem: Problem, form: Format) -> dict[str, Bounded]:
-    """Return `initial_values` as bounded numbers."""
     return exact(initial_values(problem), form)
 
 
@@ -77,10 +73,7 @@ def initial_state(problem: Problem, accumulators: Accumulators = IN_FLOAT32) -> 
 
 
 def advance(known: Mapping[str, Any], values: Mapping[str, Any], problem: Problem) -> dict[str, Any]:
-    """Return what is known before the next step: the data, the state as it was updated, and the count.
-
-    `known` is what was known before this step, and `values` what it gave, among it every updated state.
-    """
+    """Return what is known before the next step; this one gave `values`, among it every updated state."""
     state = {name: values[names.updated(name)] for name in problem.state}
     kept = {name: one.kept() if isinstance(one, Bounded) else one for name, one in state.items()}
     return {**known, **kept, names.STEP: _plus_one(known[names.STEP])}
@@ -98,10 +91,7 @@ def _plus_one(step: Any) -> Any:  # noqa: ANN401 - in any arithmetic
 def propagate(
     problem: Problem, lines: Sequence[Line], known: Mapping[str, Bounded], steps: int
 ) -> dict[str, Bounded]:
-    """Propagate bounds, by a right or mistaken tape, through steps of which nothing is observed.
-
-    `known` is what is known before the first of these steps; what is known after them is returned.
-    """
+    """Propagate what is known, by a right or mistaken tape, through steps of which nothing is observed."""
     needed, after = leading_to(map(names.updated, problem.state), lines), dict(known)
     for _ in range(steps):
         after = advance(after, evaluate(needed, after), problem)
@@ -113,9 +103,8 @@ def training_steps(
 ) -> Iterator[dict[str, NDArray[Any]]]:
     """Train in plain NumPy, in the problem's dtype; in 16 bits each line in float32, rounded once.
 
-    For each step every quantity of the tape, or of a mistaken one, is yielded by name (z1, a1, …, loss, …),
-    in the order computed. The last step is the first whose loss is at most `problem.until`, if there is one
-    before `problem.steps`.
+    Every quantity of a step's lines is yielded by name, in the order computed. The last step is the first
+    whose loss is at most `problem.until`, if there is one before `problem.steps`.
     """
     lines, known, settle = lines or tape(problem), initial_values(problem), as_array(problem.x.dtype)
     if problem.dtype in SIXTEEN_BITS:

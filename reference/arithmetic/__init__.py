@@ -32,13 +32,5 @@ from reference.arithmetic.number_formats import (
 __all__ = ["BITS", "Ball", "Bounded", "precision"]
 __all__ += ["EVALUATION", "EXACT", "FLOAT32", "FLOAT64", "FORMATS", "NEGLIGIBLE", "PRINTED", "SLACK"]
 __all__ += ["Error", "Format", "Real", "format_of", "max_element", "once"]
-__all__ += [
-    "Elementary",
-    "as_row",
-    "cast",
-    "for_each_element",
-    "maximum",
-    "quotient_up_to_one",
-    "sqrt",
-    "to_int",
-]
+__all__ += ["Elementary", "as_row", "cast", "for_each_element", "maximum", "quotient_up_to_one"]
+__all__ += ["sqrt", "to_int"]

@@ -46,7 +46,6 @@ class Ball:
 
     @classmethod
     def of(cls, entries: list[Any], shape: tuple[int, ...]) -> Ball:
-        """Make an array of its elements, which may be plain numbers, in the order of its rows."""
         return cls(flint.arb_mat(*_rows_and_columns(shape), entries), shape)
 
     @classmethod
@@ -71,7 +70,6 @@ class Ball:
         return Ball(self.matrix * other.matrix, (self.shape[0], other.shape[1]))
 
     def __add__(self, other: Ball) -> Ball:
-        """Element-wise sum; a vector is added to every row."""
         return self.combined(other, operator.add)
 
     def __sub__(self, other: Ball) -> Ball:
@@ -111,7 +109,6 @@ class Ball:
         return Ball(by_column * flint.arb_mat(columns, 1, [1] * columns), ())
 
     def map(self, function: Callable[[Any], Any]) -> Ball:
-        """Apply a function of one `flint.arb` to each element."""
         return Ball.of(list(map(function, self.matrix.entries())), self.shape)
 
     def combined(self, other: Ball, operation: Callable[[Any, Any], Any]) -> Ball:
@@ -154,7 +151,6 @@ class Ball:
         return widest - max(0.0, *(_log2(entry.mid()) for entry in entries))
 
     def middle(self) -> Ball:
-        """Return the middles alone, as balls of radius 0."""
         return Ball(self.matrix.mid(), self.shape)
 
     def widened(self, other: Ball, times: int) -> Ball:
@@ -163,7 +159,6 @@ class Ball:
 
 
 def _log2(number: Any) -> float:  # noqa: ANN401 - python-flint has no types
-    """Return log2 of the magnitude of a ball of radius 0, rounded up to a whole number."""
     mantissa, exponent = number.man_exp()
     return int(exponent) + int(mantissa).bit_length() if mantissa else -math.inf
 

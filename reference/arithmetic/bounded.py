@@ -91,12 +91,10 @@ class Bounded:
         return Bounded(self.value, error, form, sizes=self.sizes)
 
     def sized(self, sizes: Sizes) -> Bounded:
-        """Return the same, with the size of its terms."""
         same = self.value, self.error, self.format, self.terms, self.low, self.parts
         return Bounded(*same, sizes, self.addends)
 
     def with_addends(self, addends: Error) -> Bounded:
-        """Return the same with what its terms add up to in magnitude."""
         return replace(self, addends=addends)
 
     def widened(self, more: Error) -> Bounded:
@@ -120,7 +118,6 @@ class Bounded:
 
     @property
     def is_exact(self) -> bool:
-        """Whether every element is known exactly."""
         return type(self.error) is float
 
     @once

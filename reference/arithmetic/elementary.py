@@ -29,13 +29,11 @@ class Elementary:
     balls: Callable[..., Ball]
 
     def __call__(self, *arguments: Array) -> Array:
-        """Evaluate on arrays, on bounded numbers, or on balls."""
-        first: Any = arguments[0]
         result: Any
-        if isinstance(first, Bounded):
+        if isinstance(arguments[0], Bounded):
             result = self._sized(self.bounded(*arguments), *arguments)
         else:
-            result = (self.balls if isinstance(first, Ball) else self.plain)(*arguments)
+            result = (self.balls if isinstance(arguments[0], Ball) else self.plain)(*arguments)
         return result
 
     def _sized(self, result: Bounded, first: Any, *others: Any) -> Bounded:  # noqa: ANN401 - see __call__
@@ -79,12 +77,10 @@ def _reshaped(array: Array, shape: tuple[int, ...]) -> Array:
 
 
 def sqrt(v: Array) -> Array:
-    """√v, element by element."""
     return v.sqrt() if isinstance(v, Bounded | Ball) else np.sqrt(v)
 
 
 def maximum(a: Array, b: Array) -> Array:
-    """The larger of two, element by element."""
     return a.maximum(b) if isinstance(a, Bounded | Ball) else np.maximum(a, b)
 
 

@@ -23,22 +23,21 @@ Real: TypeAlias = NDArray[np.float64]
 Error: TypeAlias = Real | float
 EXACT = 0.0
 
-# Elements up to which the index of the largest is found quicker than `max` runs, which goes through Python.
+# Elements up to which the index of the largest takes less time than `max`, which goes through Python. What
+# these three functions return is NaN, if there is one.
 MAX_SIZE_FOR_ARGMAX: Final = 1000
 
 
 def max_element(array: Real) -> float:
-    """Return the largest element; NaN, if there is one."""
     return float(array.max()) if array.size > MAX_SIZE_FOR_ARGMAX else array.item(array.argmax())
 
 
 def min_element(array: Real) -> float:
-    """Return the smallest element; NaN, if there is one."""
     return float(array.min()) if array.size > MAX_SIZE_FOR_ARGMAX else array.item(array.argmin())
 
 
 def of_each_case(extreme: Callable[..., Real], stack: Real) -> Real:
-    """Return each case's extreme element in a stack, in an array that broadcasts; NaN, if there is one."""
+    """Return each case's extreme element in a stack, in an array that broadcasts."""
     return extreme(stack, axis=tuple(range(1, stack.ndim)), keepdims=True)
 
 
@@ -59,7 +58,6 @@ class once(Generic[T]):  # noqa: N801 - written as a decorator, like property
         self.compute, self.name, self.__doc__ = compute, compute.__name__, compute.__doc__
 
     def __get__(self, instance: object, owner: type) -> T:
-        """Compute the attribute; it is then in the instance's `__dict__`, and this is not called again."""
         value = instance.__dict__[self.name] = self.compute(instance)
         return value
 
@@ -67,10 +65,8 @@ class once(Generic[T]):  # noqa: N801 - written as a decorator, like property
 # Unit roundoff of float64, in which every derived value is itself evaluated.
 EVALUATION = 2.0**-53
 
-# Pays for evaluating the bounds themselves in float64, with a relative error of (n + 4)·2⁻⁵³ for n terms.
-#
-# Each bound is enlarged by this factor where it arises, which is enough for 2²³ such roundings on its way
-# through the lines that follow.
+# Pays for evaluating the bounds themselves in float64, with a relative error of (n + 4)·2⁻⁵³ for n terms:
+# each is enlarged by this factor where it arises, enough for 2²³ such roundings in the lines that follow.
 SLACK = 1 + 2.0**-30
 
 # A part of a bound so small next to the rest that `SLACK` has paid for it.
@@ -115,10 +111,7 @@ class Format:
 
     @property
     def underflow(self) -> float:
-        """η: the largest absolute error of one underflow.
-
-        The smallest *normal* number where subnormals may be flushed, else half the smallest subnormal.
-        """
+        """η, of one underflow: the smallest *normal* number if flushed, else half the smallest subnormal."""
         return self.smallest_normal * (1 if self.flushes else self.unit_roundoff)
 
     def underflows(self, operands: Error) -> Error:
@@ -220,9 +213,5 @@ FORMATS = {form.name: form for form in (FLOAT64, FLOAT32, BFLOAT16, FLOAT16)}
 def format_of(dtype: str, accumulators: Accumulators = IN_FLOAT32) -> Format:
     """Return the format of a program's numbers; with the accumulators it declares, if it has 16 bits."""
     form = FORMATS[dtype]
-    if not form.has_16_bits:
-        return form
-    wide: dict[str, Any] = {
-        kind: FLOAT32 for kind, declared in vars(accumulators).items() if declared == "float32"
-    }
-    return replace(form, **wide)
+    wide: Any = {kind: FLOAT32 for kind, declared in vars(accumulators).items() if declared == "float32"}
+    return replace(form, **wide) if form.has_16_bits else form

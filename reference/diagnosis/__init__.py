@@ -24,12 +24,5 @@ from reference.diagnosis.diagnose import (
     inherited,
 )
 
-__all__ = [
-    "Diagnosis",
-    "Explanation",
-    "Inheritance",
-    "diagnose",
-    "explain_published",
-    "explain_step",
-    "inherited",
-]
+__all__ = ["Diagnosis", "Explanation", "Inheritance"]
+__all__ += ["diagnose", "explain_published", "explain_step", "inherited"]

@@ -58,9 +58,8 @@ def right_itself(context: StepContext, quantity: str) -> Iterator[Candidate]:
     """
     if not context.observed[quantity].is_printed:
         sentence = "the number itself is right, but one that was stated before it is not"
-        explanation = Explanation("right-itself", sentence, (quantity,))
-        unaided = derive(context.lines, context.known, {})
-        yield Candidate(explanation, {quantity: unaided[quantity]})
+        unaided = derive(context.lines, context.known, {})[quantity]
+        yield Candidate(Explanation("right-itself", sentence, (quantity,)), {quantity: unaided})
 
 
 # Known mistakes.
@@ -69,10 +68,7 @@ def right_itself(context: StepContext, quantity: str) -> Iterator[Candidate]:
 def mistaken_tapes(
     problem: Problem, sites: Collection[str] | None = None
 ) -> Iterator[tuple[Mistake, tuple[str, ...], tuple[Line, ...]]]:
-    """Yield every mistake: made wherever it can be, and in one line alone; with its lines and its tape.
-
-    With `sites` only mistakes that change one of these lines.
-    """
+    """Yield each mistake, wherever it can be made and in one line alone; only those that change `sites`."""
     for mistake in MISTAKES.values():
         tapes = parts.tried(part_name(mistake.name), _tapes, problem, mistake, sites)
         if not isinstance(tapes, FailedPart):
@@ -86,8 +82,8 @@ def _tapes(
     if isinstance(changed, Inexpressible):
         return []
     everywhere = tuple(line.name for line in changed)
-    alone = [(name,) for name in everywhere] if len(everywhere) > 1 else []
-    wanted = [wrong for wrong in (everywhere, *alone) if sites is None or not set(wrong).isdisjoint(sites)]
+    each = dict.fromkeys([everywhere, *((name,) for name in everywhere)])  # one line is everywhere and alone
+    wanted = [wrong for wrong in each if sites is None or not set(wrong).isdisjoint(sites)]
     tapes = [(wrong, mistake.tape(problem, only=wrong)) for wrong in wanted]
     return [(wrong, lines) for wrong, lines in tapes if not isinstance(lines, Inexpressible)]
 
@@ -110,8 +106,7 @@ def _derived(
 ) -> tuple[dict[str, Bounded], bool]:
     """Derive what the mistake changes, and whether an earlier step shows that it was not made there.
 
-    Then the mistake can be made in this step alone, and only from a state that is shown: a hidden one would
-    have to come from the mistake itself.
+    Then it is made in this step alone, and only from a state that is shown: a hidden one would come from it.
     """
     history = context.history
     state = history.state_with(lines, wrong) if history else {}
@@ -162,7 +157,6 @@ def _hidden_lines(context: StepContext, quantity: str) -> set[str] | None:
 
 
 def relations(context: StepContext, quantity: str) -> Iterator[Candidate]:
-    """Yield what else the observed numbers of a quantity may be."""
     for name, sentence, predicted in _other_numbers(context, quantity):
         yield Candidate(Explanation(name, sentence, (quantity,)), {quantity: predicted})
     for name, sentence, predicted in _other_roundings(context, quantity):
@@ -173,8 +167,10 @@ def _other_numbers(context: StepContext, quantity: str) -> Iterator[Relation]:
     right, examples = context.right[quantity], len(context.problem.x)
     if len(right.shape) > 1:
         yield "transposed", "the array is transposed", right.mT
-    for other in _of_other_layers(context, quantity):
-        yield "another-layer", f"{other}, another layer's, stands in its place", context.right[other]
+    for k in range(1, context.problem.depth + 1):
+        other = re.sub(r"(?<=[zaWb])\d+", str(k), quantity)  # of the same role: dL/dW2 of dL/dW1
+        if other != quantity and other in context.right:
+            yield "another-layer", f"{other}, another layer's, stands in its place", context.right[other]
     yield from _of_other_steps(context, quantity)
     if examples > 1:
         what = f"the {examples} examples"
@@ -184,16 +180,8 @@ def _other_numbers(context: StepContext, quantity: str) -> Iterator[Relation]:
 
 
 def multiples(right: Bounded) -> Iterator[Relation]:
-    """Yield what any number may be a multiple of."""
     yield "twice", "a factor ½ is missing", 2 * right
     yield "half", "there is a factor ½ too many", right / 2
-
-
-def _of_other_layers(context: StepContext, quantity: str) -> list[str]:
-    """Return the names of the other layers' quantities of the same role: dL/dW2 of dL/dW1."""
-    layers = range(1, context.problem.depth + 1)
-    others = (re.sub(r"(?<=[zaWb])\d+", str(k), quantity) for k in layers)
-    return [name for name in others if name != quantity and name in context.right]
 
 
 def _of_other_steps(context: StepContext, quantity: str) -> Iterator[Relation]:
@@ -222,11 +210,10 @@ def _other_roundings(context: StepContext, quantity: str) -> Iterator[Relation]:
 
 def was_truncated(observed: Observed, right: Bounded) -> bool:
     """Whether cutting off the digits that were not printed gives all that were, across the whole bound."""
-    given, unit = ~np.isnan(observed.half_unit), 2 * np.asarray(observed.half_unit)
-    ends = [np.abs(right.value) + sign * np.asarray(right.error) for sign in (-1, 1)]
-    cut = [np.floor(end / unit) for end in ends]
+    unit = 2 * np.asarray(observed.half_unit)
     printed = np.round(np.abs(observed.value) / unit)
-    return bool(all((digits == printed)[given].all() for digits in cut))
+    ends = (np.abs(right.value) + sign * np.asarray(right.error) for sign in (-1, 1))
+    return all(bool((np.floor(end / unit) == printed)[observed.given].all()) for end in ends)
 
 
 def _in_float32(context: StepContext, quantity: str) -> Iterator[Relation]:

@@ -23,14 +23,10 @@ from reference.training import advance, exact_inputs, tape
 class Observed:
     """One quantity as it is observed, from a program or in print."""
 
-    # as the implementation gave it; NaN where a publication prints no number
-    value: NDArray[Any]
-    # of printed numbers half a unit in the last place, NaN where none is printed
-    half_unit: Error = EXACT
-    # whether the array has the dtype of the problem
-    dtype_promised: bool = True
-    # what the numbers leave open for the lines that follow, where that is less than half a unit
-    left_open: Error | None = None
+    value: NDArray[Any]  # as the implementation gave it; NaN where a publication prints no number
+    half_unit: Error = EXACT  # of printed numbers, in the last place; NaN where none is printed
+    dtype_promised: bool = True  # whether the array has the dtype of the problem
+    left_open: Error | None = None  # what is left open for later lines, if less than half a unit
 
     @property
     def is_printed(self) -> bool:
@@ -41,22 +37,20 @@ class Observed:
         return self.dtype_promised and self.value.shape == derived.shape
 
     def as_input(self, derived: Bounded) -> Bounded:
-        """Return what the lines that follow are derived from."""
         if not self.fits(derived):
             return derived
         if not self.is_printed:
             return derived.stated(self.value)
         left_open = self.half_unit if self.left_open is None else self.left_open
-        error = np.where(self._given, left_open, derived.error)
+        error = np.where(self.given, left_open, derived.error)
         return Bounded(self._completed(derived), error, derived.format)
 
     @property
-    def _given(self) -> NDArray[np.bool_]:
+    def given(self) -> NDArray[np.bool_]:
         return ~np.isnan(self.half_unit)
 
     def _completed(self, derived: Bounded) -> NDArray[Any]:
-        """Return the printed numbers, and derived ones where none is printed."""
-        return np.where(self._given, self.value, derived.value)
+        return np.where(self.given, self.value, derived.value)
 
     def verdict(self, derived: Bounded) -> Verdict:
         """Compare the observed numbers with derived ones; what does not fit differs.
@@ -67,7 +61,7 @@ class Observed:
             return Verdict.DIFFERS
         if not self.is_printed:
             return compare(0, "", self.value, derived).verdict
-        given = self._given
+        given = self.given
         half_unit = np.where(given, self.half_unit, 0.0)
         verdict = compare(0, "", self._completed(derived), derived, half_unit=half_unit).verdict
         to_the_last_place = bool((np.broadcast_to(derived.error, given.shape) <= half_unit)[given].all())
@@ -80,7 +74,7 @@ class Observed:
             return True
         with np.errstate(all="ignore"):  # NaN and infinity distinguish nothing
             apart = np.abs(predicted.value - right.value) > predicted.error + np.asarray(right.error)
-        return bool((apart & self._given).any())
+        return bool((apart & self.given).any())
 
 
 Values: TypeAlias = Mapping[str, Bounded]
@@ -92,13 +86,11 @@ def observed_in_claim(claim: Mapping[str, object], dtype: str) -> dict[str, Obse
 
     NumPy does not count ml_dtypes' bfloat16 among its own floating-point formats.
     """
-    arrays = {
-        name: np.asarray(value) for name, value in claim.items() if isinstance(value, np.ndarray | np.generic)
-    }
     return {
-        name: Observed(array, dtype_promised=array.dtype == dtype)
-        for name, array in arrays.items()
-        if array.dtype.kind == "f" or array.dtype == "bfloat16"
+        name: Observed(np.asarray(value), dtype_promised=value.dtype == dtype)
+        for name, value in claim.items()
+        if isinstance(value, np.ndarray | np.generic)
+        and (value.dtype.kind == "f" or value.dtype == "bfloat16")
     }
 
 
@@ -134,7 +126,6 @@ class StepContext:
         )
 
     def as_input(self, quantity: str) -> Bounded:
-        """Return what later lines take for a quantity: the observed numbers, or the derived ones."""
         return _as_input(quantity, self.observed, self.right[quantity])
 
     @cached_property
@@ -165,13 +156,11 @@ def _known_before(problem: Problem, state: Values) -> dict[str, Bounded]:
     """Return all that a step is computed from, in its state's format for values that are not certified."""
     formats = [replace(number.format, evaluation=EVALUATION) for number in state.values()]
     form = formats[0] if formats else format_of(problem.dtype)
-    return exact_inputs(problem, form) | {
-        name: replace(number, format=form) for name, number in state.items()
-    }
+    before = {name: replace(number, format=form) for name, number in state.items()}
+    return exact_inputs(problem, form) | before
 
 
 def shown_of(observed: Observations, derived: Values) -> frozenset[str]:
-    """Return the quantities of which later lines take the observed numbers, as these fit."""
     return frozenset(name for name, one in observed.items() if name in derived and one.fits(derived[name]))
 
 
@@ -182,7 +171,6 @@ def _as_input(name: str, observed: Observations, derived: Bounded) -> Bounded:
 def known_after(
     problem: Problem, known: Values, observed: Observations, derived: Values
 ) -> dict[str, Bounded]:
-    """Return everything known before the next step: the data, the rate and the updated state."""
     updated = map(names.updated, problem.state)
     return advance(known, {name: _as_input(name, observed, derived[name]) for name in updated}, problem)
 
@@ -228,12 +216,10 @@ class History:
 
     @cached_property
     def observed(self) -> tuple[Observations, ...]:
-        """What was observed of each step."""
         return tuple(observed_in_claim(step.claim, self.problem.dtype) for step in self.steps)
 
     @property
     def hidden_state(self) -> frozenset[str]:
-        """The names of the state that the last step does not show."""
         return frozenset(name for name in self.problem.state if names.updated(name) not in self.observed[-1])
 
     def state_with(self, lines: Sequence[Line], wrong: Collection[str]) -> dict[str, Bounded] | None:

@@ -65,23 +65,19 @@ class Diagnosis:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of the mistakes."""
         return tuple(explanation.mistake for explanation in self.explanations)
 
     def __str__(self) -> str:
-        """Return one sentence, which follows the finding's own."""
         if not self.explanations:
             return "No known mistake explains it."
         return f"Explained by: {'; or: '.join(one.sentence for one in self.explanations)}."
 
 
 def explain_in(context: StepContext, finding: Finding) -> Diagnosis:
-    """Explain a finding of the step in its context."""
     quantity = finding.quantity
-    if quantity not in context.differing:
-        return Diagnosis(finding)
+    searched = ATTEMPTS if quantity in context.differing else {}
     with np.errstate(all="ignore"):  # of a number without a bound every candidate is without one, too
-        for what, possible in ATTEMPTS.items():
+        for what, possible in searched.items():
             part = f"the search for {what}"
             best = parts.tried(part, _best, context, quantity, possible(context, quantity))
             if best and not isinstance(best, FailedPart):
@@ -90,10 +86,7 @@ def explain_in(context: StepContext, finding: Finding) -> Diagnosis:
 
 
 def _best(context: StepContext, quantity: str, candidates: Iterable[Candidate]) -> tuple[Explanation, ...]:
-    """Return the explanations that hold and explain most, each mistake once.
-
-    What no earlier step speaks against comes before what is true of this step alone.
-    """
+    """Return what holds and explains most, each mistake once; what is true of this step alone comes last."""
     held = [
         one
         for one in candidates
@@ -111,9 +104,9 @@ def _holds(context: StepContext, quantity: str, candidate: Candidate) -> bool:
     if candidate.known_by_digits:
         numbers = replace(observed[quantity], dtype_promised=True)
         return numbers.verdict(predicted[quantity]) is Verdict.AGREES
-    if observed[quantity].verdict(predicted[quantity]) is not Verdict.AGREES:
-        return False
-    if not observed[quantity].distinguishes(predicted[quantity], context.right[quantity]):
+    own, prediction = observed[quantity], predicted[quantity]
+    agrees = own.verdict(prediction) is Verdict.AGREES
+    if not (agrees and own.distinguishes(prediction, context.right[quantity])):
         return False
     others = [name for name in predicted if name in observed and name != quantity]
     return all(observed[name].verdict(predicted[name]) is not Verdict.DIFFERS for name in others)
@@ -132,10 +125,7 @@ def diagnose(problem: Problem, judged: Iterable[JudgedStep]) -> Iterator[Diagnos
 
 
 def explain_step(problem: Problem, judged: JudgedStep, finding: Finding) -> Diagnosis:
-    """Diagnose any finding of a step that is not agreement; of the step as `judge` yields it.
-
-    A mistake is taken to be made from the start of the run on, in hidden lines as in those that are shown.
-    """
+    """Diagnose any finding of a step, as `judge` yields it, that is not agreement."""
     return explain_in(context_of(problem, judged), finding)
 
 
@@ -160,10 +150,9 @@ class Inheritance:
 
 
 def inherited(problem: Problem, claim: Claim, state: Values, quantity: str) -> Inheritance:
-    """Return which later quantities of a step are wrong only because `quantity` is.
+    """Derive all after `quantity`, usually the first that differs, as if it were right.
 
-    Everything after `quantity`, usually the first that differs, is derived as if it were right; what then no
-    longer agrees has inherited it. `state` is what was known before the step.
+    What then no longer agrees has inherited it. `state` is what was known before the step.
     """
     context = claimed_step(problem, claim, state)
     after = changed_by(context.lines, (), (), {quantity})  # all that is computed from it, directly or not
@@ -185,10 +174,9 @@ def explain_published(
 ) -> tuple[Diagnosis, ...]:
     """Diagnose each printed quantity of which a number differs, in order.
 
-    Each mistake is run from the inputs to the last printed number, because what is printed may come from a
-    program whose intermediate values are not; what no run explains is tried line by line, on the printed
-    numbers themselves, and then element by element. The problem is the published example, in float64 or in
-    the format that computed the numbers; `judged` is what `judge_published` yields, if it is at hand.
+    What no run of a mistake explains is tried line by line, on the printed numbers themselves, and then
+    element by element. Problem and numbers are as in `judge_published`; `judged` is what that yields, if it
+    is at hand.
     """
     steps = list(judge_published(problem, published) if judged is None else judged)
     differing = [(step, array) for step in steps for array in step.arrays.values() if array.wrong.any()]
@@ -217,10 +205,7 @@ class PrintedRun:
     observed: Mapping[int, Observations]
 
     def explanations(self, differing: Sequence[Site]) -> dict[Site, tuple[Explanation, ...]]:
-        """Return what explains each quantity that its own line does not give, in order.
-
-        The explanations are those of the first that can be explained, and of most others.
-        """
+        """Return what explains the first of these that can be explained, and most of the others."""
         for i, first in enumerate(differing):
             explained = self._search(differing[i:]) if first[0] <= MAX_SEARCHED_STEPS else {}
             if explained:
@@ -231,7 +216,7 @@ class PrintedRun:
 
     def _search(self, differing: Sequence[Site]) -> dict[Explanation, list[Site]]:
         """Return the mistakes that explain the first of these, each with all that it explains."""
-        right = next(derived for _, derived in self._from(tape(self.problem), differing[0]))
+        _, right = next(self._from(tape(self.problem), differing[0]))
         explained = {}
         for mistake, wrong, lines in mistaken_tapes(self.problem):
             if not mistake.numpy_only:
@@ -248,9 +233,8 @@ class PrintedRun:
             observed = self.observed[site[0]][site[1]]
             verdict = observed.verdict(derived)
             is_proof = verdict is Verdict.AGREES and observed.distinguishes(derived, right)
-            if site == first and not is_proof:
-                return []
-            if verdict is Verdict.DIFFERS and site not in differing:
+            spoils = verdict is Verdict.DIFFERS and site not in differing
+            if spoils or (site == first and not is_proof):
                 return []
             if verdict is Verdict.AGREES and site in differing:
                 reproduced.append(site)
@@ -296,9 +280,7 @@ def _by_element(context: StepContext, step: JudgedPrint, judged: JudgedArray) ->
     known = {cause[0] for cause in causes.values() if cause}
     if not known:
         return ()
-    clauses = (
-        f"{element} {cause[1] if cause else 'has no known cause'}" for element, cause in causes.items()
-    )
+    clauses = [f"{one} {cause[1] if cause else 'has no known cause'}" for one, cause in causes.items()]
     return (Explanation(known.pop() if len(known) == 1 else "by-element", "; ".join(clauses), (name,)),)
 
 

@@ -123,9 +123,8 @@ class CrossEntropy:
         return with_error(value, error, total + np.abs(value), form, lambda: p * total + weight)
 
     def value_balls(self, y_hat: Ball, y: Ball) -> Ball:
-        values = []
-        for z, target in zip(_rows(y_hat), self._targets(y), strict=True):
-            values += [-t * log_p for t, log_p in zip(target, _log_p(z), strict=True)]
+        pairs = zip(_rows(y_hat), self._targets(y), strict=True)
+        values = [-t * log_p for z, target in pairs for t, log_p in zip(target, _log_p(z), strict=True)]
         return Ball.of(values, y.shape)
 
     def gradient_balls(self, y_hat: Ball, y: Ball) -> Ball:

@@ -4,15 +4,13 @@ Written in operators that NumPy arrays and `Bounded` numbers share. N is the num
 """
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from reference.arithmetic import Bounded, Elementary
+from reference.line import Array
 from reference.losses.terms import Loss, count
-
-Array = TypeVar("Array", NDArray[Any], Bounded)
 
 
 def squared_error_sum(y_hat: Array, y: Array) -> Array:

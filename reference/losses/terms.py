@@ -72,7 +72,6 @@ def count(shape: tuple[int, ...], over: str) -> int:
 
 
 def pairwise(function: Callable[[flint.arb, flint.arb], flint.arb]) -> Callable[[Ball, Ball], Ball]:
-    """Apply a function of one prediction and its target to each pair of elements."""
     return lambda y_hat, y: y_hat.combined(y, function)
 
 
@@ -119,10 +118,7 @@ def _roundings(divisor: int, form: Format) -> int:
 def with_error(
     value: Real, error: Error, reach: Real, form: Format, sizes: Sizes = None, underflows: Error = 4.0
 ) -> Bounded:
-    """Return the bounded value; nothing is promised where a partial result, at most `reach`, may overflow.
-
-    Nor is anything where the value or the bound is no number, as after log 0. `sizes` as in `Bounded`.
-    """
+    """Promise nothing where a partial result, at most `reach`, may overflow, nor for what is no number."""
     error = (error + underflows * form.underflow) * SLACK
     promised = np.isfinite(value) & np.isfinite(error) & (reach <= form.largest)
     return Bounded(value, np.where(promised, error, np.inf), form, sizes=sizes)

@@ -38,16 +38,9 @@ MISTAKES = MappingProxyType({one.name: one for one in STRUCTURAL + PRECISION})
 
 
 def mistaken_steps(problem: Problem, mistake: Mistake) -> Iterator[dict[str, NDArray[Any]]]:
-    """Train in plain NumPy, in the problem's dtype, with a mistake: an implementation that is wrong.
+    """Train as `training_steps` does, with a mistake: an implementation that is wrong.
 
-    Returns
-    -------
-    For each step every quantity by name, as `reference.training.training_steps` does.
-
-    Raises
-    ------
-    ValueError
-        If the mistake cannot be made on this problem; the message says why.
+    Raises ValueError, with the reason, if the mistake cannot be made on this problem.
     """
     lines = mistake.tape(problem)
     if isinstance(lines, Inexpressible):

@@ -47,10 +47,7 @@ class Mistake:
         return tuple(sorted(changed, key=lambda line: order.index(line.name)))
 
     def tape(self, problem: Problem, only: Collection[str] | None = None) -> tuple[Line, ...] | Inexpressible:
-        """Return the mistaken tape of one training step, or why there is none.
-
-        With `only` the mistake is made in the lines of these names and in no others.
-        """
+        """Return the mistaken tape of a step, or why there is none; `only` these lines are wrong, or all."""
         changed = self.lines(problem)
         if isinstance(changed, Inexpressible):
             return changed
@@ -93,7 +90,6 @@ NO_STATE = "the optimizer keeps no state of a parameter that is not trained"
 
 
 def layers(problem: Problem, first: int = 1) -> range:
-    """Return the layers from `first` to the last, counted from 1 as in the document."""
     return range(first, problem.depth + 1)
 
 
@@ -104,29 +100,24 @@ def square_layers(problem: Problem, first: int = 1) -> list[int]:
 
 
 def lines_named(problem: Problem, wanted: Iterable[str]) -> list[Line]:
-    """Return the right lines of these names, as far as there are any."""
     those = set(wanted)
     return [line for line in tape(problem) if line.name in those]
 
 
 def lines_with(problem: Problem, *formulas: Any) -> list[Line]:  # noqa: ANN401 - functions of any kind
-    """Return the right lines that have one of these formulas."""
     return [line for line in tape(problem) if line.formula in formulas]
 
 
 def update_lines(problem: Problem) -> list[Line]:
-    """Return the right lines of the trained parameters' updates."""
     return lines_named(problem, map(names.updated, problem.trained))
 
 
 def state_lines(problem: Problem, *kinds: str) -> list[Line]:
-    """Return the right lines of these kinds of an optimizer's state."""
     states = (names.state(kind, name) for kind in kinds for name in problem.trained)
     return lines_named(problem, map(names.updated, states))
 
 
 def rate_of(problem: Problem) -> str:
-    """Return the name of the rate that an update takes."""
     return names.RATE if problem.schedule else names.LEARNING_RATE
 
 
@@ -138,7 +129,6 @@ def rewritten(
 
 
 def rewired(line: Line, others: Mapping[str, str]) -> Line:
-    """Return the line with other inputs for some, by name."""
     return replace(line, inputs=tuple(others.get(name, name) for name in line.inputs))
 
 
@@ -153,20 +143,13 @@ def changed(line: Line, name: str, change: Callable[[Any], Any], template: str) 
 
 
 def placeholder(line: Line, name: str) -> str:
-    """Return an input's {i} in the line's template."""
     return f"{{{line.inputs.index(name)}}}"
 
 
 # Operations that only wrong formulas need, on arrays and on bounded numbers.
 
 
-def magnitude(w: Array) -> Array:
-    """|w|; an error bound stays what it is."""
-    return Bounded(np.abs(w.value), w.error, w.format) if isinstance(w, Bounded) else np.abs(w)
-
-
 def negative(array: Array) -> Array:
-    """−w, exact."""
     return Bounded(-array.value, array.error, array.format) if isinstance(array, Bounded) else -array
 
 
@@ -182,7 +165,6 @@ def next_count(step: Array) -> Array:
 
 
 def first_example(rows: Array) -> Array:
-    """Return the first row alone, shape (1, n)."""
     return _rearranged(rows, lambda array: array[:1])
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from cases import Problem, names
 from cases.catalog import LOSSES
 from reference.activations import ACTIVATIONS
-from reference.arithmetic import Bounded, Elementary
+from reference.arithmetic import Elementary
 from reference.line import Array, Line, linear
 from reference.losses import loss_rule
 from reference.losses.cross_entropy import log_softmax, softmax_bounded
@@ -16,6 +16,7 @@ from reference.losses.squares import SQUARES_SUMMED
 from reference.losses.terms import COUNTS, Loss, count
 from reference.mistakes.mistake import (
     Lines,
+    constant,
     lines_named,
     lines_with,
     mistake,
@@ -49,7 +50,6 @@ def right_rule(problem: Problem) -> Loss:
 
 
 def both(problem: Problem, wrong: Loss) -> list[Line]:
-    """Return the loss and its gradient as `wrong` has them."""
     output = names.a(problem.depth)
     return [
         Line("loss", wrong.value, (output, "y"), wrong.equation),
@@ -61,9 +61,8 @@ def both(problem: Problem, wrong: Loss) -> list[Line]:
 def sum_for_mean(problem: Problem) -> Lines:
     if problem.reduction != "mean":
         return "this loss is a sum"
-    if _is_mean_of_one(problem):
-        return "the mean of one number is its sum"
-    return both(problem, _summed(problem))
+    alike = _is_mean_of_one(problem)
+    return "the mean of one number is its sum" if alike else both(problem, _summed(problem))
 
 
 @mistake("the sum over the batch was taken as a mean")
@@ -100,7 +99,6 @@ def mean_over_examples(problem: Problem) -> Lines:
 
 
 def _summed(problem: Problem) -> Loss:
-    """Return the loss's sum; the mean squared error has none of its own."""
     if problem.loss == MEAN:
         return SQUARES_SUMMED
     return loss_rule(problem.loss, "sum", problem.loss_numbers)
@@ -124,8 +122,8 @@ def half_missing_in_the_loss(problem: Problem) -> Lines:
     if problem.loss != HALF:
         return "this loss has no ½"
     right = right_rule(problem)
-    lines, equation = lines_named(problem, ["loss"]), right.equation.replace("½ ", "")
-    return rewritten(lines, lambda y_hat, y: 2 * right.value(y_hat, y), equation)
+    equation = right.equation.replace("½ ", "")
+    return rewritten(lines_named(problem, ["loss"]), lambda *pair: 2 * right.value(*pair), equation)
 
 
 @mistake("the ½ of the loss was applied to its gradient")
@@ -147,7 +145,6 @@ def _halved_gradient(problem: Problem) -> list[Line]:
 
 @mistake("the error was taken with the wrong sign, y − ŷ")
 def sign_of_the_error(problem: Problem) -> Lines:
-    """∂L/∂ŷ of (y, ŷ) for (ŷ, y)."""
     if problem.loss not in {HALF, MEAN}:
         return "this loss has no error ŷ − y"
     output = names.a(problem.depth)
@@ -181,12 +178,8 @@ def softmax_applied_twice(problem: Problem) -> Lines:
         return "this loss has no softmax"
     if problem.y.shape[1] == 1:
         return "with one output the softmax is 1, once or twice"
-
-    def through(g: Array, _: Array, p: Array) -> Array:
-        return p * (g - _row_sums(g * p))
-
-    equation = "p ⊙ (g − Σ g p), p = softmax({{0}}), g = {}"
-    return both(problem, _of_probabilities(problem, SOFTMAX, through, ("p", "softmax({0})", equation)))
+    equations = "p", "softmax({0})", "p ⊙ (g − Σ g p), p = softmax({{0}}), g = {}"
+    return _of_probabilities(problem, SOFTMAX, lambda g, _, p: p * (g - _row_sums(g * p)), equations)
 
 
 @mistake("a sigmoid was applied before the loss of logits, which has its own")
@@ -195,12 +188,8 @@ def sigmoid_before_the_logits_loss(problem: Problem) -> Lines:
     if problem.loss != "binary_cross_entropy_with_logits":
         return "this loss has no sigmoid"
     sigmoid = ACTIVATIONS["sigmoid"]
-
-    def through(g: Array, y_hat: Array, p: Array) -> Array:
-        return g * sigmoid.derivative(y_hat, p)
-
     equations = "σ({0})", "σ({0})", "σ'({{0}}) ⊙ ({})"
-    return both(problem, _of_probabilities(problem, sigmoid.value, through, equations))
+    return _of_probabilities(problem, sigmoid.value, lambda g, z, p: g * sigmoid.derivative(z, p), equations)
 
 
 def _of_probabilities(
@@ -208,8 +197,8 @@ def _of_probabilities(
     probabilities: Callable[[Any], Any],
     through: Callable[..., Any],
     equations: tuple[str, str, str],
-) -> Loss:
-    """Return the loss of p, a function of ŷ; `through` takes its gradient at p to the one at ŷ.
+) -> list[Line]:
+    """Return the lines of the loss of p, a function of ŷ; `through` takes its gradient at p to that at ŷ.
 
     The equations are what the loss's gradient has for ŷ, what the loss has, and the gradient of the whole.
     """
@@ -219,17 +208,15 @@ def _of_probabilities(
         p = probabilities(y_hat)
         return through(right.gradient(p, y), y_hat, p)
 
-    return Loss(
+    wrong = Loss(
         right.equation.replace("{0}", outer),
         whole.format(right.gradient_equation.replace("{0}", inner)),
         lambda y_hat, y: right.value(probabilities(y_hat), y),
         gradient,
     )
+    return both(problem, wrong)
 
 
 def _row_sums(rows: Array) -> Array:
     """Return each row's sum in each of its elements: shape (N, n)."""
-    ones = np.ones((rows.shape[1], rows.shape[1]))
-    if isinstance(rows, Bounded):
-        return rows @ Bounded.exact(ones, rows.format)
-    return rows @ ones.astype(rows.dtype)
+    return rows @ constant(rows, lambda array: np.ones((array.shape[1],) * 2, array.dtype))

@@ -19,7 +19,6 @@ from reference.mistakes.mistake import (
     layers,
     lines_named,
     lines_with,
-    magnitude,
     mistake,
     rewired,
     rewritten,
@@ -79,9 +78,8 @@ def _width(problem: Problem, k: int) -> int:
 
 def _can_be_mixed_up(problem: Problem, k: int, j: int) -> bool:
     """Whether σ'(z_j) has the shape of σ'(z_k), and is another array."""
-    if j not in layers(problem) or _width(problem, k) != _width(problem, j):
-        return False
-    return not (_is_identity(problem, k) and _is_identity(problem, j))
+    fits = j in layers(problem) and _width(problem, k) == _width(problem, j)
+    return fits and not (_is_identity(problem, k) and _is_identity(problem, j))
 
 
 @mistake("the activation's derivative was taken at a, not at z")
@@ -129,7 +127,7 @@ def weights_transposed_backward(problem: Problem) -> Lines:
 @mistake("the hidden gradient was sent through |w| in place of w")
 def magnitude_of_the_weights(problem: Problem) -> Lines:
     lines = lines_with(problem, through_weights)
-    return rewritten(lines, lambda dL_dz, W: dL_dz @ magnitude(W), "{0} |{1}|") or NO_HIDDEN_LAYER
+    return rewritten(lines, lambda dL_dz, W: dL_dz @ abs(W), "{0} |{1}|") or NO_HIDDEN_LAYER
 
 
 @mistake("the hidden gradient was sent through the already updated weights")
@@ -182,11 +180,8 @@ def bias_gradient_of_the_first_example(problem: Problem) -> Lines:
 
 
 def _of_biases(problem: Problem, formula: Callable[..., Any], template: str) -> Lines:
-    return (
-        ONE_EXAMPLE
-        if len(problem.x) == 1
-        else rewritten(lines_with(problem, bias_gradient), formula, template)
-    )
+    lines = rewritten(lines_with(problem, bias_gradient), formula, template)
+    return ONE_EXAMPLE if len(problem.x) == 1 else lines
 
 
 # A lower precision somewhere inside than is promised: a mistake of NumPy's formulas alone.
@@ -201,8 +196,7 @@ def float32_forward(problem: Problem) -> Lines:
     def linear_in_float32(x: Plain, W: Plain, b: Plain) -> Plain:
         return (_in_float32(x) @ _in_float32(W).mT).astype(x.dtype) + b
 
-    lines = rewritten(lines_with(problem, linear), linear_in_float32)
-    return _no_float64(problem) or lines
+    return _no_float64(problem) or rewritten(lines_with(problem, linear), linear_in_float32)
 
 
 @mistake("the activation was evaluated in float32", numpy_only=True)
@@ -232,11 +226,10 @@ def _inside_float32(problem: Problem, lines: Iterable[Line]) -> Lines:
 
 @mistake("the learning rate was rounded to float32", numpy_only=True)
 def float32_learning_rate(problem: Problem) -> Lines:
-    if problem.dtype != "float64":
-        return _no_float64(problem)
     if problem.schedule is None and float(np.float32(problem.learning_rate)) == problem.learning_rate:
-        return "float32 holds this learning rate exactly"
-    return at_another_rate(problem, lambda eta: _in_float32(eta).astype(np.result_type(eta)), "− η")
+        return _no_float64(problem) or "float32 holds this learning rate exactly"
+    lines = at_another_rate(problem, lambda eta: _in_float32(eta).astype(np.result_type(eta)), "− η")
+    return _no_float64(problem) or lines
 
 
 @mistake(
@@ -245,11 +238,11 @@ def float32_learning_rate(problem: Problem) -> Lines:
 def tf32_products(problem: Problem) -> Lines:
     if problem.dtype != "float32":
         return "TF32 takes the place of float32 only"
-    return list(map(_of_tf32, lines_with(problem, linear, weight_gradient, through_weights)))
 
+    def rounded(line: Line) -> Line:
+        return replace(line, formula=lambda x, W, *others: line.formula(tf32(x), tf32(W), *others))
 
-def _of_tf32(line: Line) -> Line:
-    return replace(line, formula=lambda x, W, *others: line.formula(tf32(x), tf32(W), *others))
+    return list(map(rounded, lines_with(problem, linear, weight_gradient, through_weights)))
 
 
 def tf32(array: Plain) -> Plain:
@@ -264,6 +257,5 @@ def _in_float32(array: Plain) -> Plain:
 
 
 def _no_float64(problem: Problem) -> str:
-    """Say why nothing can be in float32 where float64 was promised; nothing, if it can."""
     reasons = {"float64": "", "float32": "everything is float32 already"}
     return reasons.get(problem.dtype, "float32 is more than is promised")

@@ -2,12 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
-
-import numpy as np
 
 from cases import Problem, names
-from reference.arithmetic import Bounded, maximum
+from reference.arithmetic import maximum
 from reference.line import Array, Line, descend, unchanged
 from reference.mistakes.mistake import (
     ALL_TRAINED,
@@ -15,6 +12,7 @@ from reference.mistakes.mistake import (
     ONE_STEP,
     Lines,
     changed,
+    constant,
     lines_named,
     lines_with,
     mistake,
@@ -43,20 +41,15 @@ PYTORCH_CLIP_EPS = 1e-6
 
 @mistake("the schedule is one step ahead: the steps were counted from 1, not from 0")
 def schedule_off_by_one(problem: Problem) -> Lines:
-    lines = lines_named(problem, [names.RATE])
-    ahead = [
-        changed(line, names.STEP, next_count, line.template.replace("({1} − 1)", "{1}")) for line in lines
-    ]
-    return ahead or NO_SCHEDULE
+    lines = ((line, line.template.replace("({1} − 1)", "{1}")) for line in lines_named(problem, [names.RATE]))
+    return [changed(line, names.STEP, next_count, template) for line, template in lines] or NO_SCHEDULE
 
 
 @mistake("the schedule was ignored: the learning rate stayed what it was at first")
 def schedule_ignored(problem: Problem) -> Lines:
     if problem.schedule is None:
         return NO_SCHEDULE
-    if problem.steps == 1:
-        return ONE_STEP
-    return [Line(names.RATE, unchanged, (names.LEARNING_RATE,), "{0}")]
+    return ONE_STEP if problem.steps == 1 else [Line(names.RATE, unchanged, (names.LEARNING_RATE,), "{0}")]
 
 
 # Gradients clipped by their global norm.
@@ -69,7 +62,6 @@ def clipping_missing(problem: Problem) -> Lines:
 
 @mistake("each element was clipped by itself, not the gradients by their norm")
 def clipped_by_value(problem: Problem) -> Lines:
-    """∂L/∂w cut off at −c and c."""
 
     def clipped(g: Array, most: Array) -> Array:
         return negative(maximum(negative(maximum(g, negative(most))), negative(most)))
@@ -79,18 +71,15 @@ def clipped_by_value(problem: Problem) -> Lines:
 
 @mistake("each gradient was clipped by a norm of its own, not by that of all")
 def norm_of_each_parameter(problem: Problem) -> Lines:
-    def clipped(g: Array, max_norm: Array, eps: Array) -> Array:
-        return clip(g, coefficient(NORM(g), max_norm, eps))
-
+    others, template = ("max_norm", "clip_eps"), "min(1, {1} / (‖{0}‖ + {2})) · {0}"
     if len(problem.trained) == 1:
         return "only one parameter is trained"
-    return _of_gradients(problem, clipped, ("max_norm", "clip_eps"), "min(1, {1} / (‖{0}‖ + {2})) · {0}")
+    return _of_gradients(problem, lambda g, c, eps: clip(g, coefficient(NORM(g), c, eps)), others, template)
 
 
 def _of_gradients(
-    problem: Problem, formula: Callable[..., Any], others: tuple[str, ...], template: str
+    problem: Problem, formula: Callable[..., Array], others: tuple[str, ...], template: str
 ) -> Lines:
-    """Return the line of every clipped gradient: a formula of the gradient and of others."""
     lines = [replace(line, inputs=(line.inputs[0], *others)) for line in lines_with(problem, clip)]
     return rewritten(lines, formula, template) or NO_CLIPPING
 
@@ -116,26 +105,18 @@ def clipping_after_the_decay(problem: Problem) -> Lines:
 def clip_eps_missing(problem: Problem) -> Lines:
     if problem.clipping and problem.clipping["clip_eps"] == 0:
         return "ε is 0"
-    return _of_factor(
-        problem, lambda total, most, eps: coefficient(total, most, 0 * eps), "min(1, {1} / {0})"
-    )
+    return _of_factor(problem, lambda norm, c, eps: coefficient(norm, c, 0 * eps), "min(1, {1} / {0})")
 
 
 @mistake("an ε of 1e-6 was added to the norm by which the gradients were clipped, as PyTorch does")
 def clip_eps_added(problem: Problem) -> Lines:
     if problem.clipping and problem.clipping["clip_eps"] != 0:
         return "an ε is stated"
-    return _of_factor(
-        problem,
-        lambda total, most, eps: coefficient(total, most, _pytorch_eps(eps)),
-        "min(1, {1} / ({0} + 1e-6))",
-    )
 
+    def with_pytorch_eps(norm: Array, c: Array, eps: Array) -> Array:
+        return coefficient(norm, c, constant(eps, lambda _: PYTORCH_CLIP_EPS))
 
-def _pytorch_eps(eps: Any) -> Any:  # noqa: ANN401 - a number of the program's own, or a bounded one
-    if isinstance(eps, Bounded):
-        return replace(eps, value=np.asarray(PYTORCH_CLIP_EPS))
-    return PYTORCH_CLIP_EPS
+    return _of_factor(problem, with_pytorch_eps, "min(1, {1} / ({0} + 1e-6))")
 
 
 @mistake("gradients whose norm is below the maximum were scaled up to it")
@@ -144,7 +125,7 @@ def scaled_up_to_the_maximum(problem: Problem) -> Lines:
     return _of_factor(problem, lambda total, max_norm, eps: max_norm / (total + eps), "{1} / ({0} + {2})")
 
 
-def _of_factor(problem: Problem, formula: Callable[..., Any], template: str) -> Lines:
+def _of_factor(problem: Problem, formula: Callable[..., Array], template: str) -> Lines:
     return rewritten(lines_with(problem, COEFFICIENT), formula, template) or NO_CLIPPING
 
 
@@ -168,16 +149,10 @@ def decay_missing_in_the_biases(problem: Problem) -> Lines:
 
 
 def _without_decay(problem: Problem, parameters: tuple[str, ...]) -> list[Line]:
-    """Return the lines that add λ w, or take it off, without it."""
     wanted = {*map(names.decayed, parameters), *map(names.updated, parameters)}
-    coupled, decoupled = (
-        [line for line in lines_with(problem, formula) if line.name in wanted]
-        for formula in (ADD_DECAY, DESCEND_DECAYED)
-    )
-    return [
-        *rewritten(coupled, unchanged, "{0}", kept=1),
-        *rewritten(decoupled, descend, "{0} − {2} {1}", kept=3),
-    ]
+    coupled = rewritten(lines_with(problem, ADD_DECAY), unchanged, "{0}", kept=1)
+    decoupled = rewritten(lines_with(problem, DESCEND_DECAYED), descend, "{0} − {2} {1}", kept=3)
+    return [line for line in coupled + decoupled if line.name in wanted]
 
 
 @mistake("the weight decay was added to the gradient, where it is decoupled")
@@ -195,7 +170,6 @@ def decay_coupled(problem: Problem) -> Lines:
 
 
 def _of_decayed(line: Line, w: str) -> Line:
-    """Return the line of an average, of ∂L/∂w + λ w for the gradient."""
 
     def averaged(beta: Array, before: Array, g: Array, w: Array, weight_decay: Array) -> Array:
         return line.formula(beta, before, add_decay(g, w, weight_decay))

@@ -28,7 +28,7 @@ from reference.mistakes.mistake import (
     state_lines,
     update_lines,
 )
-from reference.optimizers import adam, rmsprop
+from reference.optimizers import adam
 from reference.optimizers.averages import CORRECTION, MOVING_AVERAGE
 from reference.optimizers.sgd import DESCEND_AHEAD, accumulate, accumulate_dampened
 from reference.training import tape
@@ -68,11 +68,8 @@ def _from_the_start(problem: Problem, line: Line) -> Line:
 
 @mistake("the dampening was applied in the first step too")
 def dampening_in_the_first_step(problem: Problem) -> Lines:
-    def always(m: Array, g: Array, mu: Array, tau: Array) -> Array:
-        return mu * m + (1 - tau) * g
-
-    lines = lines_with(problem, accumulate_dampened)
-    return rewritten(lines, always, "{2} {0} + (1 − {3}) {1}", kept=4) or NO_DAMPENING
+    lines, template = lines_with(problem, accumulate_dampened), "{2} {0} + (1 − {3}) {1}"
+    return rewritten(lines, lambda m, g, mu, tau: mu * m + (1 - tau) * g, template, kept=4) or NO_DAMPENING
 
 
 @mistake("the dampening is missing")
@@ -130,11 +127,9 @@ def _with_rate_inside(line: Line, rate: str) -> Line:
 
 
 def _without_rate(line: Line) -> Line:
-    def descend_by_ahead(w: Array, g: Array, m: Array, mu: Array, eta: Array) -> Array:
-        return w - (eta * g + mu * m)
-
     if line.formula is DESCEND_AHEAD:
-        return replace(line, formula=descend_by_ahead, template="{0} − ({4} {1} + {3} {2})")
+        template = "{0} − ({4} {1} + {3} {2})"
+        return replace(line, formula=lambda w, g, m, mu, eta: w - (eta * g + mu * m), template=template)
     return Line(line.name, lambda w, m: w - m, line.inputs[:2], "{0} − {1}")
 
 
@@ -225,13 +220,13 @@ ROOTS: list[tuple[Rewritten, Rewritten, Rewritten]] = [
         (lambda m, v, c1, c2, eps: (m / c1) / (v / c2 + eps), "m̂ / (v̂ + {4})"),
     ),
     (
-        (rmsprop.descend_over_root, "{0} − {4} {1} / (√{2} + {3})"),
-        (rmsprop.descend_over_root_inside, "{0} − {4} {1} / √({2} + {3})"),
+        (adam.descend_over_root, "{0} − {4} {1} / (√{2} + {3})"),
+        (adam.descend_over_root_inside, "{0} − {4} {1} / √({2} + {3})"),
         (lambda w, g, v, eps, eta: w - eta * (g / (v + eps)), "{0} − {4} {1} / ({2} + {3})"),
     ),
     (
-        (rmsprop.descend_centered, "{0} − {5} {1} / (√({2} − {3}²) + {4})"),
-        (rmsprop.descend_centered_inside, "{0} − {5} {1} / √({2} − {3}² + {4})"),
+        (adam.descend_centered, "{0} − {5} {1} / (√({2} − {3}²) + {4})"),
+        (adam.descend_centered_inside, "{0} − {5} {1} / √({2} − {3}² + {4})"),
         (
             lambda w, g, v, m, eps, eta: w - eta * (g / (v - m * m + eps)),
             "{0} − {5} {1} / ({2} − {3}² + {4})",

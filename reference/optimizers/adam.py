@@ -1,13 +1,37 @@
-"""Adam; AdamW, with weight decay apart from the gradient; Adamax, with the infinity norm of the gradients.
+"""Updates by the gradient over a root: RMSprop, Adagrad, Adam, AdamW and Adamax.
 
-Sources: Kingma and Ba, "Adam: A Method for Stochastic Optimization" (2015), algorithm 1, and 2 for Adamax,
-where ε is added to |g| as in PyTorch and optax; Loshchilov and Hutter, "Decoupled Weight Decay
-Regularization" (2019), algorithm 2, with the rate η before λ as in PyTorch and optax.
+Sources: Tieleman and Hinton, "Lecture 6.5 - rmsprop" (2012); Graves, "Generating Sequences With Recurrent
+Neural Networks" (2013), section 2.3, for the centered form; Duchi, Hazan and Singer, "Adaptive Subgradient
+Methods for Online Learning and Stochastic Optimization" (2011), for Adagrad, which has the sum of the squares
+for their mean; Kingma and Ba, "Adam: A Method for Stochastic Optimization" (2015), algorithm 1, and 2 for
+Adamax, where ε is added to |g| as in PyTorch and optax; Loshchilov and Hutter, "Decoupled Weight Decay
+Regularization" (2019), algorithm 2, for AdamW, with the rate η before λ as in PyTorch and optax.
 """
 
 from reference.arithmetic import Bounded, Elementary, cast, maximum, sqrt
 from reference.arithmetic.elementary import Array
 from reference.line import Formula
+
+
+def descend_over_root(w: Array, g: Array, v: Array, eps: Array, eta: Array) -> Array:
+    """w − η g / (√v + ε).
+
+    As well (ηg) / (√v + ε) (TensorFlow, Keras), g · (1 / (√v + ε)) (optax) and (η / (√v + ε)) g: a product, a
+    quotient or a reciprocal and its product, which the bound counts as 2.
+    """
+    return w - eta * (g / (sqrt(v) + cast(eps)))
+
+
+def descend_over_root_inside(w: Array, g: Array, v: Array, eps: Array, eta: Array) -> Array:
+    return w - eta * (g / sqrt(v + cast(eps)))
+
+
+def descend_centered(w: Array, g: Array, v: Array, m: Array, eps: Array, eta: Array) -> Array:
+    return descend_over_root(w, g, v - m * m, eps, eta)
+
+
+def descend_centered_inside(w: Array, g: Array, v: Array, m: Array, eps: Array, eta: Array) -> Array:
+    return descend_over_root_inside(w, g, v - m * m, eps, eta)
 
 
 def direction(m: Array, v: Array, c1: Array, c2: Array, eps: Array) -> Array:
@@ -53,6 +77,15 @@ def descend_over_largest(w: Array, m: Array, u: Array, c1: Array, eta: Array) ->
 
 
 FORMULAS = {
+    "sum of squares": Formula(lambda v, g: v + g * g, "{0} + ({1})²"),
+    "descend over root": Formula(descend_over_root, "{0} − {4} {1} / (√{2} + {3})"),
+    "descend over root, ε inside": Formula(descend_over_root_inside, "{0} − {4} {1} / √({2} + {3})"),
+    "descend over mean root": Formula(descend_over_root, "{0} − {4} {1} / (√({2}) + {3})"),
+    "descend over mean root, ε inside": Formula(descend_over_root_inside, "{0} − {4} {1} / √({2} + {3})"),
+    "descend over deviation": Formula(descend_centered, "{0} − {5} {1} / (√({2} − {3}²) + {4})"),
+    "descend over deviation, ε inside": Formula(
+        descend_centered_inside, "{0} − {5} {1} / √({2} − {3}² + {4})"
+    ),
     "direction": Formula(direction, "m̂ / (√v̂ + {4})"),
     "direction, ε inside": Formula(direction_inside, "m̂ / √(v̂ + {4})"),
     "descend with decay": Formula(DESCEND_DECAYED, "{0} − {2} ({1} + {3} {0})"),
