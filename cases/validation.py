@@ -236,7 +236,7 @@ def _check_known(
 def _check_published(published: Node, shapes: Mapping[str, Shape], arrays: ArrayReader) -> None:
     if "computed_in" in published.entries and published.at("inputs").text == "as printed":
         mark = published.at("inputs").mark
-        arrays.report.add(mark, "inputs as printed beside computed_in", "one of the two")
+        arrays.report.add(mark, "inputs as printed together with computed_in", "one of the two")
     last = 0
     for step in published.at("steps").items:
         number, values = step.at("step").whole or 0, step.at("values")

@@ -73,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--select", metavar="TEXT", default="", help="only the cases that have TEXT in their name")
     workers = "processes that run cases at once, where there are many (default: one for each core)"
     add("--workers", type=positive, metavar="N", help=workers)
-    power = "also measure what the suite would catch, beside the usual tools (takes minutes)"
+    power = "also measure what the suite would catch, compared with the usual tools (takes minutes)"
     add("--power", action="store_true", help=power)
     formats = "write only this format; may be repeated (default: all but latex)"
     add("--format", choices=FORMATS, action="append", default=[], help=formats)

@@ -19,11 +19,11 @@ ENGINES = "also run torch-func, jax-eager, jax-forward and jax-vmap; torch-compi
 DEVICE = "where PyTorch and JAX run: cuda is the first such device, and its absence a failure"
 ISOLATE = "run each adapter in a process of its own: a crash or a hang costs its own rows and nothing else"
 SECONDS = "isolate, and end what takes longer for one training step (default: 120)"
-MEMORY = "isolate, and let each take no more memory beside its framework; on Linux only (default: 4)"
+MEMORY = "isolate, and limit the memory of each, on top of its framework's; on Linux only (default: 4)"
 
 NO_ISOLATE = "run adapters in the workers themselves: a little faster, and a crash or a hang costs its task"
 SWEEP_SECONDS = "end what takes longer for one training step of a stack (default: 120)"
-SWEEP_MEMORY = "let each take no more memory beside its framework; on Linux only (default: 4)"
+SWEEP_MEMORY = "limit the memory of each, on top of its framework's; on Linux only (default: 4)"
 
 
 def add_common(add: Callable[..., object], *, rows: str = "rows") -> None:

@@ -151,7 +151,7 @@ def _facts(row: Row) -> tuple[object, ...]:
 def _new_failures(both: pd.DataFrame, new: SavedRun) -> pd.DataFrame:
     is_new = both["first_failing_now"].notna() & both["first_failing_before"].isna()
     lines = list(_first_lines(new, both["first_failing_now"][is_new]))
-    return pd.DataFrame(lines, columns=[*SHOWN, "now", "more quantities", "told"])
+    return pd.DataFrame(lines, columns=[*SHOWN, "now", "more quantities", "sentence"])
 
 
 def _fixed(both: pd.DataFrame, old: SavedRun) -> pd.DataFrame:

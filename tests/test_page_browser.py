@@ -39,8 +39,8 @@ def pages(tmp_path_factory, implementations):
     for name, adapters in SELECTIONS.items():
         selection = Selection(tuple(cases), find_adapters(adapters), ("float64", "float32"))
         results = replace(runner.run(selection), activations=activation_errors.measure_selected(selection))
-        told = report.put_together(results, selection, environment.describe("a test"))
-        (folder / f"{name}.html").write_text(page.index(told), encoding="utf-8")
+        made = report.put_together(results, selection, environment.describe("a test"))
+        (folder / f"{name}.html").write_text(page.index(made), encoding="utf-8")
     return {name: folder / f"{name}.html" for name in SELECTIONS}
 
 

@@ -54,7 +54,7 @@ def pytest_generate_tests(metafunc):
 
 @pytest.fixture
 def conclude(request):
-    """Fail with what is told and how to repeat this test; skip where a framework is absent or declines."""
+    """Fail with the reason and how to repeat this test; skip where a framework is absent or declines."""
 
     def conclude(failure, adapter=""):
         was_asked_for = adapter in choice(request.config).required
@@ -79,10 +79,10 @@ def conclude(request):
 def test_parity(case, adapter, dtype, conclude, request):
     slow = request.config.getoption("--slow")
     limits = limits_of(request.config.option)
-    found, apart = RowKeeper(), () if is_debugged(request.config) else third_party([adapter])
-    failure = failure_of(case, adapter, dtype, slow=slow, limits=limits, apart=apart, watch=found.add)
+    keeper, apart = RowKeeper(), () if is_debugged(request.config) else third_party([adapter])
+    failure = failure_of(case, adapter, dtype, slow=slow, limits=limits, apart=apart, watch=keeper.add)
     with parts.collected() as failed:
-        record(request.node, found.rows)
+        record(request.node, keeper.rows)
     conclude(with_failed(failure, failed), adapter)
 
 

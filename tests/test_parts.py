@@ -255,7 +255,7 @@ def test_what_follows_a_run_fails_alone(target, field, part, selection, unbroken
         assert getattr(unbroken, field) or field == "lost_digits"  # this case loses none
         assert all(one.part.startswith(part) for one in broken.failed)
     else:  # a diagnosis
-        assert any(f"Not told: {part}" in row.explanation for row in broken.rows)
+        assert any(f"Not diagnosed: {part}" in row.explanation for row in broken.rows)
 
 
 def test_what_failed_in_the_run_is_named_where_it_would_have_stood(right, tmp_path):
@@ -279,7 +279,7 @@ def test_where_one_mistake_fails_the_others_are_tried(selection, monkeypatch):
     monkeypatch.setattr("reference.diagnosis.candidates.MISTAKES", {**MISTAKES, broken.name: broken})
     (text,) = [row.explanation for row in run(selection).rows if row.fails and row.explanation]
     assert text.startswith("Explained by: the factor w is missing from the hidden gradient")
-    assert "Not told: the mistake sum-for-mean failed: Broken: no such luck (reference/mistakes/" in text
+    assert "Not diagnosed: the mistake sum-for-mean failed: Broken: no such luck (reference/mistakes/" in text
 
 
 def test_where_judging_itself_fails_the_other_cases_are_judged(selection, unbroken, monkeypatch):

@@ -257,7 +257,9 @@ def test_a_rejected_element_that_is_not_printed_is_reported(judge, rejected, com
 
 
 def test_inputs_as_printed_are_no_programs(judge):
-    with pytest.raises(CaseErrors, match="inputs as printed beside computed_in, expected one of the two"):
+    with pytest.raises(
+        CaseErrors, match="inputs as printed together with computed_in, expected one of the two"
+    ):
         judge(THIRD.replace("ORIGIN", "computed_in: float32, inputs: as printed").replace("PRINTED", "1"))
 
 

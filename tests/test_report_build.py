@@ -248,11 +248,11 @@ def test_printed_numbers_and_the_direct_comparison_in_the_summary(build, tmp_pat
 def test_power_is_measured_where_it_is_asked_for(build, tmp_path):
     build("--dtype", "float64")
     out = tmp_path / "out"
-    assert "beside the usual tools" not in (out / "summary.md").read_text(encoding="utf-8")
+    assert "compared with the usual tools" not in (out / "summary.md").read_text(encoding="utf-8")
     assert build("--dtype", "float64", "--power") == 0
     for name in ("summary.md", "index.html"):
         text = (out / name).read_text(encoding="utf-8")
-        assert "What this suite catches, beside the usual tools" in text
+        assert "What this suite catches, compared with the usual tools" in text
         assert "weight-factor-missing" in text
     power = results_file.read(out).power
     assert power is not None

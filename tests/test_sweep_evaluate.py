@@ -38,7 +38,7 @@ def damaging(damage):
 
 
 def sentences(rows):
-    return {i: text for i, text in enumerate(rows["told"]) if text}
+    return {i: text for i, text in enumerate(rows["sentence"]) if text}
 
 
 def changing(cases, *quantities, by):
@@ -56,13 +56,13 @@ def test_a_fault_is_reported_of_its_case_and_of_many_a_few_have_a_sentence():
     assert rows["verdict"].tolist() == ["agrees"] * 3 + ["differs"] + ["agrees"] * (COUNT - 4)
     assert (rows["first"][3], rows["step"][3]) == ("dL/dW1", 1)
     assert list(sentences(rows)) == [3]
-    assert rows["told"][3].startswith("dL/dW1[")
-    assert "(mine, float64, sweep of seed 7, case 103)" in rows["told"][3]
+    assert rows["sentence"][3].startswith("dL/dW1[")
+    assert "(mine, float64, sweep of seed 7, case 103)" in rows["sentence"][3]
     assert set(rows["known"]) == {""}
     mistake = changing(2, "dL/da2", "dL/dz2", by=-1)
     rows = evaluate_stack(implementation(mistake, promises=names.observable), stack_of())
     assert rows["first"][2] == "dL/da2"
-    assert "Explained by: " in rows["told"][2]
+    assert "Explained by: " in rows["sentence"][2]
     rows = evaluate_stack(implementation(changing(slice(None), "loss", by=1 + 1e-9)), stack_of())
     assert set(rows["verdict"]) == {"differs"}
     assert len(sentences(rows)) == MAX_SENTENCES
@@ -101,7 +101,7 @@ def test_where_a_stack_fails_as_a_whole_each_case_has_its_own_verdict(run, alone
     assert over_stack["verdict"].tolist() == by_itself["verdict"].tolist() == verdicts
     assert (over_stack.dtypes == by_itself.dtypes).all()
     assert list(over_stack) == list(by_itself)
-    assert ("FloatingPointError: no such number" in over_stack["told"][1]) == (run is crashing)
+    assert ("FloatingPointError: no such number" in over_stack["sentence"][1]) == (run is crashing)
 
 
 @pytest.mark.needs("torch")

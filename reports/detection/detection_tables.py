@@ -25,7 +25,7 @@ from reports.outcome import NOTHING
 from reports.runs.accuracy import kind
 from reports.writers.markdown_text import Section, item, table_head, table_rows
 
-TITLE = "What this suite catches, beside the usual tools"
+TITLE = "What this suite catches, compared with the usual tools"
 
 LEGEND = (
     "Every tool has its defaults. The two that compare values hold each quantity against the NumPy "

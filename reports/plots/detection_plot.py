@@ -77,5 +77,5 @@ def draw(table: pd.DataFrame) -> Figure:
 
 
 DETECTION: Final = Plot(
-    "power", "What is caught, beside the usual tools", ABOUT, numbers, draw, describe, tabulate
+    "power", "What is caught, compared with the usual tools", ABOUT, numbers, draw, describe, tabulate
 )

@@ -183,7 +183,7 @@ def _explanations(
     diagnoses = parts.tried(part, explain_published, problem, published, steps)
     if isinstance(diagnoses, FailedPart):
         wrong = [(judged.step, judged.quantity) for step in steps for judged in step.failures]
-        return dict.fromkeys(wrong, f"Not told: {diagnoses}.")
+        return dict.fromkeys(wrong, f"Not diagnosed: {diagnoses}.")
     return {(one.finding.step, one.finding.quantity): str(one) for one in diagnoses}
 
 

@@ -247,7 +247,7 @@ def explained(problem: Problem, judged: JudgedStep, rows: Sequence[Row]) -> list
     before, subject = parts.so_far(), first.subject
     part = f"the diagnosis of {subject.implementation} on {subject.case} in {subject.dtype}"
     text = parts.tried(part, _diagnosis, problem, judged, first.finding)
-    failed = [f"Not told: {one}." for one in parts.so_far()[len(before) :]]
+    failed = [f"Not diagnosed: {one}." for one in parts.so_far()[len(before) :]]
     explanation = " ".join(([text] if isinstance(text, str) and text else []) + failed)
     return [replace(row, explanation=explanation) if row is first else row for row in rows]
 

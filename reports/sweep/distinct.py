@@ -90,7 +90,9 @@ def groups(findings: pd.DataFrame, adapters: Iterable[Adapter | Unavailable]) ->
     """
     present = [adapter for adapter in adapters if isinstance(adapter, Adapter)]
     programs = {(one.name, of.name): Implementation(one, of) for one in present for of in one.programs}
-    marked = findings.assign(kind=findings["first"].map(kind), explanation=findings["told"].map(_explanation))
+    marked = findings.assign(
+        kind=findings["first"].map(kind), explanation=findings["sentence"].map(_explanation)
+    )
     made = []
     for key, rows in marked.groupby(["adapter", "program", "kind", "explanation"]):
         adapter, program, of, explanation = map(str, key)

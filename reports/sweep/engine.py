@@ -36,7 +36,7 @@ ALONE_EVERY_BLOCKS, CASES_ALONE = 8, 16
 
 # Columns of few different words: Parquet keeps each word once.
 CATEGORIES: Final = (
-    *("adapter", "program", "how", "verdict", "first", "known", "told"),
+    *("adapter", "program", "how", "verdict", "first", "known", "sentence"),
     *("dtype", "widths", "activations", "loss", "update", "regime"),
 )
 

@@ -39,7 +39,7 @@ def evaluate_stack(implementation: Implementation, stack: Problem) -> pd.DataFra
     equivalent" stand alone); `step` and `first`, the first quantity with it (0 and "" where all agree);
     `used`, the largest share of a tolerance, of what is not undecided; `digits`, the fewest certified, of
     what agrees; `compared` and `undecided`, how many quantities; `known`, why a difference is expected;
-    `told`, a finding in a sentence.
+    `sentence`, a finding in a sentence.
     """
     program, claims = implementation.program, list[Claim]()
     if program.stacked is None:
@@ -62,7 +62,7 @@ def evaluate_stack(implementation: Implementation, stack: Problem) -> pd.DataFra
     known = expected_in_stack(implementation, stack, rows["step"].to_numpy(), first, claims)
     unexpected = np.flatnonzero(differs & (known == ""))[:MAX_SENTENCES].tolist()
     sentences = {i: _sentence_in_stack(implementation, stack, i, claims) for i in unexpected}
-    return rows.assign(known=known, told=[sentences.get(i, "") for i in range(len(rows))])
+    return rows.assign(known=known, sentence=[sentences.get(i, "") for i in range(len(rows))])
 
 
 def evaluate_alone(implementation: Implementation, stack: Problem) -> pd.DataFrame:
@@ -111,7 +111,7 @@ def _evaluate_case(implementation: Implementation, problem: Problem) -> dict[str
         first = next(finding for finding in findings if finding.verdict is worst)
         row["known"] = expected_alone(implementation, problem, first, steps)
     if worst in FAILING and not row["known"]:
-        row["told"] = _first_sentence(implementation, problem, steps)
+        row["sentence"] = _first_sentence(implementation, problem, steps)
     return row
 
 
@@ -129,7 +129,7 @@ def _row(findings: Sequence[Finding], worst: Verdict) -> dict[str, object]:
         "compared": len(compared),
         "undecided": sum(finding.verdict is Verdict.UNDECIDED for finding in findings),
         "known": "",
-        "told": "",
+        "sentence": "",
     }
 
 

@@ -30,7 +30,7 @@ SCHEMA: Final = 1  # the version of the columns; it grows whenever their meaning
 BY_IMPLEMENTATION: Final = ["adapter", "program", "how"]
 # Besides the activations, of which a case may have several.
 FEATURES: Final = ["dtype", "depth", "batch", "steps", "loss", "update", "regime"]
-FINDING: Final = ["case", *BY_IMPLEMENTATION, "verdict", "step", "first", "used", "told"]
+FINDING: Final = ["case", *BY_IMPLEMENTATION, "verdict", "step", "first", "used", "sentence"]
 SUMS: Final = ["cases", "quantities", "undecided", "agrees", "differs", "known", "findings"]
 BY_EXPECTED: Final = ["known", "adapter", "program"]
 
@@ -145,7 +145,7 @@ class Summary:
         out.print(_table(self.implementations[list(COLUMNS)].rename(columns=COLUMNS)))
         if len(self.known):
             out.print(_table(self.known))
-        findings = self.findings["told"]
+        findings = self.findings["sentence"]
         first = findings[findings != ""].dropna().head(MAX_SHOWN)
         for line in (*first, *vacuous, self.headline, f"Rows and summary: {folder}"):
             show_line(line, out)

@@ -17,7 +17,7 @@ from reports.writers.publish import publish
 
 
 def write(report: Report, folder: Path, formats: Sequence[str] = (), *, forks: bool = False) -> None:
-    """Write every file of a report into `folder`, all at once; where it `forks`, the page beside the others.
+    """Write every file of a report into `folder`, all at once; with `forks` the page in a process of its own.
 
     All are of one run: a file of a format that is not asked for, which an earlier run left, is removed. What
     cannot be written raises `OSError`; the files of the last report are then as they were.
