@@ -113,9 +113,12 @@ class Ball:
 
     def combined(self, other: Ball, operation: Callable[[Any, Any], Any]) -> Ball:
         """Apply a function of two `flint.arb` to each pair of elements, broadcast to one shape."""
-        if self.shape == other.shape and operation in {operator.add, operator.sub}:
+        if self.shape != other.shape:
+            shape = np.broadcast_shapes(self.shape, other.shape)
+        elif operation in {operator.add, operator.sub}:
             return Ball(operation(self.matrix, other.matrix), self.shape)  # FLINT does it at once
-        shape = np.broadcast_shapes(self.shape, other.shape)
+        else:
+            shape = self.shape
         size = math.prod(shape)
         return Ball.of(list(map(operation, self._repeated(size), other._repeated(size))), shape)
 

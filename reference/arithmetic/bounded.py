@@ -150,7 +150,7 @@ class Bounded:
         if self.is_exact or self.sizes is None:
             return self.magnitude
         with np.errstate(all="ignore"):  # a term that overflows says nothing, and a NaN is left out
-            return np.fmax(np.broadcast_to(self.sizes(), self.shape), self.magnitude)
+            return np.fmax(self.sizes(), self.magnitude)
 
     @once
     def rounded(self) -> Bounded:
