@@ -32,12 +32,11 @@ VERDICTS: Final = (Verdict.AGREES, Verdict.UNDECIDED, Verdict.DIFFERS)
 AGREES, UNDECIDED, DIFFERS = range(3)
 
 
-def compare(
+def compare_array(
     step: int,
     quantity: str,
     claimed: ArrayLike,
     derived: Bounded,
-    *,
     half_unit: Error = EXACT,
     conventional: Tolerance | None = None,
 ) -> Finding:
@@ -47,26 +46,19 @@ def compare(
     nothing, and nor does an infinite one; but an element outside a finite bound differs whatever the others
     do. Of printed numbers `half_unit`, of the last place, is left open by the claim itself. `conventional` is
     an rtol and atol to try as well: the finding has both results, and the derived verdict counts.
+
+    It is called inside a walk, where NumPy's warnings are off; elsewhere call `compare`.
     """
-    with np.errstate(all="ignore"):  # NaN and infinity are judged
-        return compare_array(step, quantity, claimed, derived, half_unit, conventional)
-
-
-def compare_array(
-    step: int,
-    quantity: str,
-    claimed: ArrayLike,
-    derived: Bounded,
-    half_unit: Error = EXACT,
-    conventional: Tolerance | None = None,
-) -> Finding:
-    """Judge as `compare` does, inside a walk, where NumPy's warnings are off: that alone takes 2 µs."""
     stated = np.asarray(claimed, dtype=np.float64)
     worst = _plain_agreement(stated, derived) if type(half_unit) is float else None
     if worst is None:
         return compare_steps(step, quantity, stated[None], _stack_of_one(derived), half_unit, conventional)[0]
     close = None if conventional is None else _are_close(stated[None], derived.value, conventional)[0]
     return _finding(step, quantity, derived.format, worst, close)
+
+
+# The same where NaN and infinity, which are judged too, would raise warnings; to turn these off takes 2 µs.
+compare = np.errstate(all="ignore")(compare_array)
 
 
 def compare_steps(
@@ -77,7 +69,7 @@ def compare_steps(
     half_unit: Error = EXACT,
     conventional: Tolerance | None = None,
 ) -> list[Finding]:
-    """Judge a quantity of consecutive steps, from the `first` on, as `compare` does; all are stacks."""
+    """Judge a quantity of consecutive steps, from the `first` on, as `compare_array` does; all are stacks."""
     worst = _worst_of_each(compare_cases(claimed, derived, half_unit), claimed, derived, half_unit)
     close = _are_close(claimed, derived.value, conventional) if conventional else [None] * len(claimed)
     pairs = enumerate(zip(worst, close, strict=True), start=first)

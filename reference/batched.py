@@ -94,7 +94,7 @@ class _StackStep(Judging):
     def finding(self, name: str, claimed: Bounded, derived: Bounded) -> StackFinding:
         compared = compare_cases(claimed.value, derived)
         parts: Any = (compared.verdicts, compared.used, compared.digits)
-        return StackFinding(self.first, name, *(np.broadcast_to(one, len(self.problem.x)) for one in parts))
+        return StackFinding(self.first, name, *(np.broadcast_to(part, len(self.problem.x)) for part in parts))
 
     def add_error(self, name: str, reason: str) -> None:
         raise MalformedError(f"{name} {reason}".strip())

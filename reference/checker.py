@@ -223,7 +223,7 @@ def _numbers(line: Line, *inputs: Bounded) -> Bounded:
 
 
 def _with_numbers(line: Line, *inputs: Bounded) -> Bounded:
-    largest = max(inputs, key=lambda one: len(one.shape))
+    largest = max(inputs, key=lambda array: len(array.shape))
     pairs = zip(line.inputs, inputs, strict=True)
     return line.formula(
         *(for_each_element(one, largest) if name in FROM_NUMBERS else one for name, one in pairs)

@@ -101,7 +101,7 @@ def _run(
         if step in entries:
             run[step] = _of_balls(problem, published, step, known, values, bits)
             printed = entries[step].values.items()
-            if not to_the_end and not all(_is_sharp(run[step], *one) for one in printed):
+            if not to_the_end and not all(_is_sharp(run[step], *item) for item in printed):
                 return run, step
     return run, 0
 
@@ -124,8 +124,8 @@ def _by_two_runs(
                 after = {name: ball.widened(near_values[name], MISTRUST) for name, ball in values.items()}
             estimated = _of_balls(problem, published, step, before, after, 2 * bits)
             run[step] = replace(estimated, truth="two runs")
-    printed = ((run[entry.step], *one) for entry in published.steps for one in entry.values.items())
-    if all(_is_sharp(*one) for one in printed) or 8 * bits > MAX_BITS:
+    printed = ((run[entry.step], *item) for entry in published.steps for item in entry.values.items())
+    if all(_is_sharp(*item) for item in printed) or 8 * bits > MAX_BITS:
         return run
     return _by_two_runs(problem, published, steps, 4 * bits)
 

@@ -82,4 +82,4 @@ def counted(failed: Iterable[FailedPart]) -> str:
     """Return in one line how many parts failed, each once: "2 parts of the report failed: …"; "" for none."""
     each = list(dict.fromkeys(map(str, failed)))
     count = f"{len(each):,} part{'s' * (len(each) != 1)} of the report failed"
-    return f"{count}: {'; '.join(one.replace(' failed: ', ', ', 1) for one in each)}." if each else ""
+    return f"{count}: {'; '.join(part.replace(' failed: ', ', ', 1) for part in each)}." if each else ""

@@ -116,7 +116,7 @@ class JudgedArray:
     def finding(self, among: NDArray[np.bool_] | None = None) -> Finding:
         """Return the verdict on the printed numbers, or on some of them; its numbers are the worst one's."""
         chosen = self.printed.given if among is None else self.printed.given & among
-        verdict = next(one for one in WORST_FIRST if ((self.verdicts == one) & chosen).any())
+        verdict = next(verdict for verdict in WORST_FIRST if ((self.verdicts == verdict) & chosen).any())
         alike = (self.verdicts == verdict) & chosen
         if verdict is Verdict.AGREES and (alike & ~self.right).any():
             alike &= ~self.right
@@ -170,7 +170,7 @@ class JudgedArray:
     def _why_undecided(self, place: tuple[int, ...]) -> str:
         """Name what is too coarse, and how it would have to be printed."""
         bound, limit = float(self.above.bound[place]), float(self.above.limit[place])
-        too_short = max(self.influences, key=lambda one: float(one.makes[place]), default=None)
+        too_short = max(self.influences, key=lambda influence: float(influence.makes[place]), default=None)
         if too_short is None or too_short.makes[place] < MATTERS * bound:
             return f"{self.run.open_by} leaves ± {bound:.2g} open, too much to decide it"
         enough = too_short.half_unit * min(limit / bound if bound else 1.0, ONE_DIGIT)
@@ -302,7 +302,7 @@ class PrintedWalk:
         return Influence(named, makes, text, float(exact), float(error[coarsest]))
 
     def _with_exact(self, name: str, source: str) -> Bounded:
-        printed = {one: array for one, array in self.printed.items() if one != source}
+        printed = {other: array for other, array in self.printed.items() if other != source}
 
         def settle(line: Line, derived: Bounded) -> Bounded:
             if line.name == source:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from reports.options import add_common, out_folder, positive
+from reports.options import add_common, command_parser, out_folder, positive
 from reports.supervision import EarlyEnd, supervised
 from reports.writers import FORMATS
 
@@ -61,12 +61,8 @@ def _build(
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m reports.build",
-        description="Run every case through NumPy, PyTorch and JAX, judge each quantity, and write a report.",
-        epilog=(__doc__ or "").partition("\n\n")[2],
-        allow_abbrev=False,
-    )
+    description = "Run every case through NumPy, PyTorch and JAX, judge each quantity, and write a report."
+    parser = command_parser("reports.build", description, __doc__)
     add = parser.add_argument
     add("--cases", metavar="DIR", type=Path, action="append", default=[], help="add a folder of YAML cases")
     add_common(add)

@@ -9,6 +9,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from reports.options import command_parser
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
@@ -45,13 +47,11 @@ def _compare(old: Path, new: Path, out: Path | None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m reports.diff",
-        description="Tell what has changed between two runs: new failures and fixed ones, quantities whose "
-        "bits have moved and by how many ulps, headroom lost, cases and adapters added or gone, versions.",
-        epilog=(__doc__ or "").partition("\n\n")[2],
-        allow_abbrev=False,
+    description = (
+        "Tell what has changed between two runs: new failures and fixed ones, quantities whose "
+        "bits have moved and by how many ulps, headroom lost, cases and adapters added or gone, versions."
     )
+    parser = command_parser("reports.diff", description, __doc__)
     run = "a results.json, or the folder of a report: the {} run"
     parser.add_argument("old", metavar="OLD", type=Path, help=run.format("earlier"))
     parser.add_argument("new", metavar="NEW", type=Path, help=run.format("later"))

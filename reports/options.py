@@ -26,6 +26,14 @@ SWEEP_SECONDS = "end what takes longer for one training step of a stack (default
 SWEEP_MEMORY = "limit the memory of each, on top of its framework's; on Linux only (default: 4)"
 
 
+def command_parser(module: str, description: str, doc: str | None) -> argparse.ArgumentParser:
+    """Return a parser without options for `python -m module`; the end of its `doc` is that of --help."""
+    epilog = (doc or "").partition("\n\n")[2]
+    return argparse.ArgumentParser(
+        prog=f"python -m {module}", description=description, epilog=epilog, allow_abbrev=False
+    )
+
+
 def add_common(add: Callable[..., object], *, rows: str = "rows") -> None:
     """Add what says by which adapters, where and in which formats to run, by argparse's `add` or pytest's.
 

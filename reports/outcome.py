@@ -218,7 +218,7 @@ def conclude(results: Results, selection: Selection, asked: Sequence[str] = ()) 
     first, expected = failures(results.rows), expected_differences(results.rows)
     declined = without_equivalent(results.rows)
     absent = [adapter for adapter in selection.adapters if isinstance(adapter, Unavailable)]
-    missing = {one.name: one.reason for one in absent if one.verdict is Verdict.NOT_RUN}
+    missing = {adapter.name: adapter.reason for adapter in absent if adapter.verdict is Verdict.NOT_RUN}
     missed = [name for name in missing if name in asked]
     compared = [row for row in results.rows if row.compared and row.subject.adapter != PUBLISHED]
     names = {row.subject.adapter for row in compared}

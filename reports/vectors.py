@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from reports.options import DTYPES, out_folder, positive
+from reports.options import DTYPES, command_parser, out_folder, positive
 
 NAME = "vectors.json"
 
@@ -30,13 +30,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m reports.vectors",
-        description="Write the cases with correctly rounded values of every quantity, as a JSON file that a "
-        "test in any language can use. reports/README.md describes it.",
-        epilog=(__doc__ or "").partition("\n\n")[2],
-        allow_abbrev=False,
+    description = (
+        "Write the cases with correctly rounded values of every quantity, as a JSON file that a "
+        "test in any language can use. reports/README.md describes it."
     )
+    parser = command_parser("reports.vectors", description, __doc__)
     add = parser.add_argument
     out = f"default: {NAME} where a report of these cases would go: reports/out in a checkout"
     add("--out", metavar="FILE", type=Path, help=out)

@@ -80,7 +80,7 @@ class Notation:
             return [_of_numbers(line.template) if self.scalar else line.template]
         called, meaning = re.sub("^sigmoid", "σ", line.template), getattr(line.formula, "equation", "")
         templates = [meaning] if activation[1] else [called, meaning]
-        return [one for one in dict.fromkeys(templates) if one] or [called]
+        return [template for template in dict.fromkeys(templates) if template] or [called]
 
 
 def _of_numbers(template: str) -> str:

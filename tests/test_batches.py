@@ -179,11 +179,7 @@ DAMPENED = stated("sgd", "momentum", "dampening", "weight_decay")
 UPDATES = [
     {"optimizer": "sgd"},
     {"optimizer": "adam"},
-    {
-        "optimizer": stated("sgd", "momentum", "dampening", "weight_decay"),
-        "schedule": STEP,
-        "clip": (0.5, 1e-6),
-    },
+    {"optimizer": DAMPENED, "schedule": STEP, "clip": (0.5, 1e-6)},
     {"optimizer": "centered"},
     {"optimizer": "sgd", "clip": (0.01, 0.0), "not_trained": frozenset({"b1", "W2"})},
 ]

@@ -5,6 +5,8 @@ import json
 import math
 import os
 import re
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -195,21 +197,26 @@ def test_a_report_that_cannot_be_written(build, tmp_path, capsys):
 
 
 @pytest.mark.filterwarnings("ignore:os.fork")
-def test_a_page_is_made_in_another_process_and_here_where_that_fails(build, tmp_path, monkeypatch):
-    def of_process(report):
-        if os.getpid() != here and fails:
-            os._exit(3)
-        return f"made {'here' if os.getpid() == here else 'there'}"
+def test_a_page_is_made_in_another_process_and_here_where_that_fails_or_hangs(build, tmp_path, monkeypatch):
+    def written(end):
+        def of_process(report):
+            if os.getpid() == here:
+                return "made here"
+            end()
+            return "made there"
+
+        monkeypatch.setitem(report_files.WRITERS, "index.html", of_process)
+        report_files.write(made, tmp_path / "out", forks=True)
+        return contents(tmp_path / "out")
 
     here = os.getpid()
     build("--dtype", "float64")
     before, run = contents(tmp_path / "out"), results_file.read(tmp_path / "out")
     made = put_together(run.results, run.selection, run.environment, run.asked)
-    monkeypatch.setitem(report_files.WRITERS, "index.html", of_process)
-    for fails in (False, True):
-        report_files.write(made, tmp_path / "out", forks=True)
-        page = b"made here" if fails else b"made there"
-        assert contents(tmp_path / "out") == {**before, "index.html": page}
+    assert written(lambda: None) == {**before, "index.html": b"made there"}
+    assert written(sys.exit) == written(lambda: os._exit(3)) == {**before, "index.html": b"made here"}
+    monkeypatch.setattr("reports.runs.parallel.TEXT_TIMEOUT_S", 0.1)
+    assert written(lambda: time.sleep(3600)) == {**before, "index.html": b"made here"}
 
 
 def test_an_interrupted_build_leaves_the_last_report_whole(build, tmp_path, monkeypatch, capsys):

@@ -206,7 +206,7 @@ class Bounded:
         In the shorter formats nothing does: the product of their smallest numbers is one of float64's.
         """
         if self.format.smallest_normal == FLOAT64.smallest_normal and min_element(reach) == 0:
-            factors = ((one.value != 0).astype(np.float64) for one in (self, other))
+            factors = ((factor.value != 0).astype(np.float64) for factor in (self, other))
             reach += TINIEST * product(*factors)
         return reach
 

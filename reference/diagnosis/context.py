@@ -230,7 +230,7 @@ class History:
         known, changed = dict(self.known), set[str]()
         for step, observed in zip(self.steps, self.observed, strict=True):
             derived = derive(lines, known, observed)
-            agreed = {one.quantity for one in step.findings if one.verdict is Verdict.AGREES}
+            agreed = {finding.quantity for finding in step.findings if finding.verdict is Verdict.AGREES}
             if any(observed[name].verdict(derived[name]) is Verdict.DIFFERS for name in agreed):
                 return None
             shown = shown_of(observed, derived)

@@ -70,7 +70,7 @@ class Diagnosis:
     def __str__(self) -> str:
         if not self.explanations:
             return "No known mistake explains it."
-        return f"Explained by: {'; or: '.join(one.sentence for one in self.explanations)}."
+        return f"Explained by: {'; or: '.join(explanation.sentence for explanation in self.explanations)}."
 
 
 def explain_in(context: StepContext, finding: Finding) -> Diagnosis:
@@ -88,12 +88,12 @@ def explain_in(context: StepContext, finding: Finding) -> Diagnosis:
 def _best(context: StepContext, quantity: str, candidates: Iterable[Candidate]) -> tuple[Explanation, ...]:
     """Return what holds and explains most, each mistake once; what is true of this step alone comes last."""
     held = [
-        one
-        for one in candidates
-        if parts.tried(part_name(one.explanation.mistake), _holds, context, quantity, one) is True
+        candidate
+        for candidate in candidates
+        if parts.tried(part_name(candidate.explanation.mistake), _holds, context, quantity, candidate) is True
     ]
-    held = [one for one in held if not one.is_new] or held
-    extent = [len(context.differing & one.predicted.keys()) for one in held]
+    held = [candidate for candidate in held if not candidate.is_new] or held
+    extent = [len(context.differing & candidate.predicted.keys()) for candidate in held]
     best = [one.explanation for one, reach in zip(held, extent, strict=True) if reach == max(extent)]
     return tuple({explanation.sentence: explanation for explanation in reversed(best)}.values())[::-1]
 
@@ -254,7 +254,7 @@ class PrintedRun:
 
 def _each_once(explanations: Sequence[Explanation]) -> tuple[Explanation, ...]:
     """Return one explanation for each mistake: the one that changes most, which comes first."""
-    return tuple({one.mistake: one for one in reversed(explanations)}.values())[::-1]
+    return tuple({explanation.mistake: explanation for explanation in reversed(explanations)}.values())[::-1]
 
 
 def _by_line(run: PrintedRun, step: JudgedPrint, judged: JudgedArray) -> tuple[Explanation, ...]:

@@ -27,14 +27,14 @@ __all__ = ["MISTAKES", "PRECISION", "STRUCTURAL", "Inexpressible", "Mistake", "m
 
 # All that these modules define, in the order of the training step.
 _MODULES = wrong_forward, wrong_gradients, wrong_preparation, wrong_updates
-_DEFINED = [one for module in _MODULES for one in vars(module).values() if isinstance(one, Mistake)]
+_DEFINED = [value for module in _MODULES for value in vars(module).values() if isinstance(value, Mistake)]
 
 # Wrong formulas, and right formulas in a lower precision than promised.
-STRUCTURAL = tuple(one for one in _DEFINED if not one.numpy_only)
-PRECISION = tuple(one for one in _DEFINED if one.numpy_only)
+STRUCTURAL = tuple(known for known in _DEFINED if not known.numpy_only)
+PRECISION = tuple(known for known in _DEFINED if known.numpy_only)
 
 # Every mistake by name.
-MISTAKES = MappingProxyType({one.name: one for one in STRUCTURAL + PRECISION})
+MISTAKES = MappingProxyType({known.name: known for known in STRUCTURAL + PRECISION})
 
 
 def mistaken_steps(problem: Problem, mistake: Mistake) -> Iterator[dict[str, NDArray[Any]]]:

@@ -68,7 +68,7 @@ def index(made: Report) -> str:
     shown = []
     for part in _parts(made, listed):
         body = parts.tried(f"“{part.title}”", part.rendered, page)
-        missing = [one for one in made.results.failed if one.part.startswith(part.made_from)]
+        missing = [failed for failed in made.results.failed if failed.part.startswith(part.made_from)]
         if body is not None or missing:
             shown.append((part, body, missing))
     contents = [list(same) for _, same in groupby((part for part, *_ in shown), attrgetter("kind"))]

@@ -67,7 +67,7 @@ def _table(rows: Sequence[Row], formulas: Mapping[str, str]) -> pd.DataFrame:
     lines, ordered = [], sorted(rows, key=lambda row: row.place)
     for name, of_quantity in group_by(ordered, lambda row: row.finding.quantity).items():
         by_implementation = group_by(of_quantity, lambda row: row.subject.implementation)
-        worst = {one: max(own, key=badness) for one, own in by_implementation.items()}
+        worst = {implementation: max(own, key=badness) for implementation, own in by_implementation.items()}
         cells = (_line_cell(worst[one]) if one in worst else NOTHING for one in implementations)
         numbers = _worst_numbers(max(worst.values(), key=badness))
         lines.append((name or WHOLE, formulas.get(name, ""), *cells, *numbers))

@@ -120,7 +120,7 @@ def drifts(report: Report) -> pd.DataFrame:
 
     A step of which the truth is not known is left out; the ulps of numbers that are NaN are NaN.
     """
-    known = [vars(one) for one in report.results.drifts if one.against == TRUTH and not one.not_known]
+    known = [vars(drift) for drift in report.results.drifts if drift.against == TRUTH and not drift.not_known]
     table = pd.DataFrame(known, columns=["case", "dtype", "implementation", "step", "ulps"])
     points = table.groupby("case")["step"].nunique()
     longest = points[points >= MIN_POINTS].sort_values(ascending=False, kind="stable").head(MAX_CASES)

@@ -5,7 +5,6 @@ A program that ended a process is isolated, named, and fails.
 
 import gc
 import multiprocessing
-import os
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +13,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import replace
 from multiprocessing import forkserver
+from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -38,6 +38,9 @@ ACTIVATIONS: Final = ""  # names the task that measures their errors; the other 
 
 # New objects after which the garbage collector looks: a run makes millions, and hardly any in cycles.
 OBJECTS_BETWEEN_COLLECTIONS: Final = 50_000
+
+# Seconds to wait for a text that another process makes; the page of the whole corpus takes 5.
+TEXT_TIMEOUT_S: Final = 60
 
 # One server loads the frameworks once; each process of a pool is forked from it.
 can_fork = "forkserver" in multiprocessing.get_all_start_methods()
@@ -106,27 +109,33 @@ def measured(selection: Selection) -> Results:
 def begun(make: Callable[[], str]) -> Callable[[], str]:
     """Begin to make a text in a process that is forked from this one; return what waits for it.
 
-    Where a part of it fails there, or the process does, it is made again here. No thread may run when it is
-    forked, so no framework may have computed here.
+    Where a part of it fails there, or the process ends or hangs, it is made again here. It may hang where a
+    framework has computed in this process, because a fork does not have the threads that hold locks.
     """
-    end, begin = os.pipe()
-    child = os.fork()
-    if child == 0:
-        code = 1
-        with suppress(BaseException), parts.collected() as failed, os.fdopen(begin, "wb") as file:
-            file.write(make().encode())
-            file.flush()
-            code = int(bool(failed))
-        os._exit(code)
-    os.close(begin)
+    context = multiprocessing.get_context("fork")
+    receiver, sender = context.Pipe(duplex=False)
+    child = context.Process(target=_send, args=(make, sender), daemon=True)
+    child.start()
+    sender.close()
 
     def finish() -> str:
-        with os.fdopen(end, "rb") as file:
-            text = file.read().decode()
-        _, status = os.waitpid(child, 0)
-        return text if status == 0 else make()
+        with receiver, suppress(EOFError):
+            if receiver.poll(TEXT_TIMEOUT_S):
+                return receiver.recv_bytes().decode()
+        child.kill()
+        return make()
 
     return finish
+
+
+def _send(make: Callable[[], str], sender: Connection) -> None:
+    with (
+        suppress(BaseException),
+        parts.collected() as failed,
+    ):  # what fails is made again, and reported, there
+        text = make()
+        if not failed:
+            sender.send_bytes(text.encode())
 
 
 class _BrokenError(Exception):

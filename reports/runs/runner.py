@@ -42,15 +42,15 @@ MEASURES: dict[str, tuple[str, Callable[[Problem], Any]]] = {
 
 def run(selection: Selection, watch: Watch = lambda *_: None) -> Results:
     with parts.collected() as failed:
-        results = joined([one for case in selection.cases for one in _each(case, selection, watch)])
+        results = joined([part for case in selection.cases for part in _each(case, selection, watch)])
     return replace(results, failed=tuple(failed))
 
 
 def joined(several: Sequence[Results]) -> Results:
     """Put results one after the other; what is counted over all cases is added up."""
     names = [field.name for field in fields(Results)]
-    together = {name: tuple(chain.from_iterable(getattr(one, name) for one in several)) for name in names}
-    return Results(**together | {"accuracy": added(one.accuracy for one in several)})
+    together = {name: tuple(chain.from_iterable(getattr(part, name) for part in several)) for name in names}
+    return Results(**together | {"accuracy": added(part.accuracy for part in several)})
 
 
 def _each(case: Case, selection: Selection, watch: Watch) -> Iterator[Results]:
@@ -84,7 +84,7 @@ def _of_printed_numbers(case: Case) -> Results:
     printed = parts.tried(part, judge_case, case, explain=True)
     if isinstance(printed, FailedPart):
         return Results((_not_judged(Subject(case.name, PUBLISHED, "", "printed"), printed),))
-    return Results(rows=tuple(one.row for one in printed), printed=tuple(printed))
+    return Results(rows=tuple(entry.row for entry in printed), printed=tuple(printed))
 
 
 def _not_judged(subject: Subject, failed: FailedPart) -> Row:
@@ -247,7 +247,7 @@ def explained(problem: Problem, judged: JudgedStep, rows: Sequence[Row]) -> list
     before, subject = parts.so_far(), first.subject
     part = f"the diagnosis of {subject.implementation} on {subject.case} in {subject.dtype}"
     text = parts.tried(part, _diagnosis, problem, judged, first.finding)
-    failed = [f"Not diagnosed: {one}." for one in parts.so_far()[len(before) :]]
+    failed = [f"Not diagnosed: {part}." for part in parts.so_far()[len(before) :]]
     explanation = " ".join(([text] if isinstance(text, str) and text else []) + failed)
     return [replace(row, explanation=explanation) if row is first else row for row in rows]
 

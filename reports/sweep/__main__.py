@@ -29,12 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m reports.sweep",
-        description="Draw networks from a seed, run them through NumPy, PyTorch and JAX, and judge them.",
-        epilog=(__doc__ or "").partition("\n\n")[2],
-        allow_abbrev=False,
-    )
+    description = "Draw networks from a seed, run them through NumPy, PyTorch and JAX, and judge them."
+    parser = shared.command_parser("reports.sweep", description, __doc__)
     add = parser.add_argument
     add("--count", type=shared.positive, default=10_000, help="how many cases (default: 10000)")
     seed = "which ones: case i of a seed is the same everywhere (default: 0)"

@@ -197,9 +197,9 @@ def _origin(plan: Plan, number: str, adapter: Adapter, given: Problem) -> str:
 def show_minimized(findings: Iterable[Minimized], folder: Path, flags: Iterable[str], out: Console) -> None:
     """Show each distinct finding as it is written, and how to see it again; `flags` are for the limits."""
     written: list[Minimized] = []
-    for one in findings:
-        show_line(f"{one.path or 'no case file'}: {one.text}", out)
-        written += [] if one.path is None else [one]
+    for finding in findings:
+        show_line(f"{finding.path or 'no case file'}: {finding.text}", out)
+        written += [] if finding.path is None else [finding]
     if written:
         again = f"to see {'it' if len(written) == 1 else 'them'} again: {command(written, folder, flags)}"
         show_line(f"{counted(len(written), 'case')} written; {again}", out)
@@ -207,8 +207,8 @@ def show_minimized(findings: Iterable[Minimized], folder: Path, flags: Iterable[
 
 def command(written: Iterable[Minimized], folder: Path, flags: Iterable[str]) -> str:
     """Return the command that shows findings again, quoted for a shell: by their adapters, and no others."""
-    stems = [one.path.stem for one in written if one.path is not None]
-    adapters = dict.fromkeys(one.adapter for one in written)
+    stems = [file.path.stem for file in written if file.path is not None]
+    adapters = dict.fromkeys(file.adapter for file in written)
     words = ["python", "-m", "reports.build", "--cases", str(folder)]
     words += [word for name in adapters for word in ("--adapter", name)]
     common = os.path.commonprefix(stems)  # noqa: RUF071 - of names, not of paths

@@ -117,7 +117,7 @@ def _evaluate_case(implementation: Implementation, problem: Problem) -> dict[str
 
 def _row(findings: Sequence[Finding], worst: Verdict) -> dict[str, object]:
     """Return what `evaluate_stack` says of one case, of which `worst` is the verdict."""
-    first = next((one for one in findings if one.verdict is worst is not Verdict.AGREES), None)
+    first = next((finding for finding in findings if finding.verdict is worst is not Verdict.AGREES), None)
     compared = [finding for finding in findings if finding.index is not None]
     used = [finding.used for finding in compared if finding.verdict is not Verdict.UNDECIDED]
     return {

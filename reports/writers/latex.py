@@ -53,8 +53,8 @@ _LIGATURES: Final = re.compile(r"(?<=-)(?=-)|(?<=')(?=')|(?<=,)(?=,)|(?<=[!?])(?
 def tables(report: Report) -> str:
     made = report.environment
     command = printable(made.command).encode("ascii", "backslashreplace").decode()  # in a comment
-    chosen = (one for one in report.tables if "latex" in one.also_in)
-    tried = [parts.tried(f"“{one.heading}”", _table, one) for one in chosen]
+    chosen = (table for table in report.tables if "latex" in table.also_in)
+    tried = [parts.tried(f"“{table.heading}”", _table, table) for table in chosen]
     texts = (f"{escape(str(one))}\n" if isinstance(one, parts.FailedPart) else one for one in tried if one)
     return "\n".join((HEAD.format(command=command, made=made.made), *texts))
 
