@@ -8,7 +8,7 @@ from networks import DRAWN, damaged, hiding, network, showing
 from rules import STEP, every_rule, ruled
 
 from cases.names import outcome
-from reference import Subject, Verdict, judge, parts, tape, training_steps
+from reference import Subject, judge, parts, tape, training_steps
 from reference.diagnosis import diagnose, explain_step
 from reference.findings import MAX_SEARCHED_STEPS
 from reference.mistakes import MISTAKES, STRUCTURAL, Inexpressible, mistaken_steps
@@ -75,7 +75,7 @@ def first(problem, implementation):
     """The first failure of a run, as a report tells it and as `diagnose` does, which must be the same."""
     for step in judge(problem, implementation, frozenset()):
         if step.failures:
-            found = explain_step(problem, step, step.failures[0])
+            found = explain_step(problem, step)[0]
             assert next(diagnose(problem, [step])) == found
             rows = rows_of(problem, Subject(problem.case, "mine", "", problem.dtype), step)
             with parts.collected() as failed:
@@ -115,7 +115,7 @@ def test_where_1_less_the_momentum_is_the_rate_a_hidden_average_has_two_names(dt
     problem = unit("momentum", dtype, learning_rate=0.1)
     both = ("momentum-as-an-average", "rate-applied-twice")
     for step in judge(problem, by_hand(averaged, "m"), frozenset()):
-        assert {explain_step(problem, step, one).names for one in step.failures} == {both}
+        assert {found.names for found in explain_step(problem, step)} <= {both}
     assert first(problem, by_hand(averaged, "m", "m")).names == both[:1]
 
 
@@ -128,9 +128,7 @@ def first_decided(problem, mistake):
     """The diagnosis of the first failure that is not undecided, if there is one; no part of it may fail."""
     with parts.collected() as failed:
         steps = judge(problem, of_outcomes(mistake), frozenset())
-        failures = ((step, finding) for step in steps for finding in step.failures)
-        decided = (pair for pair in failures if pair[1].verdict is not Verdict.UNDECIDED)
-        found = next((explain_step(problem, *pair) for pair in decided), None)
+        found = next(diagnose(problem, steps), None)
     assert failed == []
     return found
 

@@ -16,7 +16,7 @@ from reference import Verdict, judge, tape, training_steps, worked_example
 from reference.arithmetic import FORMATS
 from reference.diagnosis.context import derive
 from reference.mistakes import MISTAKES, STRUCTURAL, Inexpressible, mistaken_steps
-from reference.mistakes.wrong_gradients import tf32
+from reference.mistakes.low_precision import tf32
 from reference.training import exact_inputs
 
 
@@ -119,7 +119,7 @@ def test_mistakes_have_names_that_can_be_typed_sentences_that_are_clauses_and_a_
         assert mistake.sentence[0].islower()
         assert not mistake.sentence.endswith(".")
     assert len({mistake.sentence for mistake in MISTAKES.values()}) == len(MISTAKES)
-    modules = Path(reference.mistakes.__file__).parent.glob("wrong_*")
+    modules = Path(reference.mistakes.__file__).parent.glob("*_*.py")
     assert sum(path.read_text(encoding="utf-8").count("\n@mistake(") for path in modules) == len(MISTAKES)
 
 

@@ -15,14 +15,8 @@ Explained by: the update has the wrong sign.
 """
 
 from reference.diagnosis.candidates import Explanation
-from reference.diagnosis.diagnose import (
-    Diagnosis,
-    Inheritance,
-    diagnose,
-    explain_published,
-    explain_step,
-    inherited,
-)
+from reference.diagnosis.diagnose import Diagnosis, Inheritance, diagnose, explain_step, inherited
+from reference.diagnosis.printed import explain_published
 
 __all__ = ["Diagnosis", "Explanation", "Inheritance"]
 __all__ += ["diagnose", "explain_published", "explain_step", "inherited"]

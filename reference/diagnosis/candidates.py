@@ -78,12 +78,7 @@ def mistaken_tapes(
 def _tapes(
     problem: Problem, mistake: Mistake, sites: Collection[str] | None
 ) -> list[tuple[tuple[str, ...], tuple[Line, ...]]]:
-    changed = mistake.lines(problem)
-    if isinstance(changed, Inexpressible):
-        return []
-    everywhere = tuple(line.name for line in changed)
-    each = dict.fromkeys([everywhere, *((name,) for name in everywhere)])  # one line is everywhere and alone
-    wanted = [wrong for wrong in each if sites is None or not set(wrong).isdisjoint(sites)]
+    wanted = [wrong for wrong in mistake.sites(problem) if sites is None or not set(wrong).isdisjoint(sites)]
     tapes = [(wrong, mistake.tape(problem, only=wrong)) for wrong in wanted]
     return [(wrong, lines) for wrong, lines in tapes if not isinstance(lines, Inexpressible)]
 

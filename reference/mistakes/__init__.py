@@ -19,14 +19,21 @@ from typing import Any
 from numpy.typing import NDArray
 
 from cases import Problem
-from reference.mistakes import wrong_forward, wrong_gradients, wrong_preparation, wrong_updates
+from reference.mistakes import (
+    low_precision,
+    wrong_forward,
+    wrong_gradients,
+    wrong_losses,
+    wrong_preparation,
+    wrong_updates,
+)
 from reference.mistakes.mistake import Inexpressible, Mistake
 from reference.training import training_steps
 
 __all__ = ["MISTAKES", "PRECISION", "STRUCTURAL", "Inexpressible", "Mistake", "mistaken_steps"]
 
 # All that these modules define, in the order of the training step.
-_MODULES = wrong_forward, wrong_gradients, wrong_preparation, wrong_updates
+_MODULES = wrong_forward, wrong_losses, wrong_gradients, low_precision, wrong_preparation, wrong_updates
 _DEFINED = [value for module in _MODULES for value in vars(module).values() if isinstance(value, Mistake)]
 
 # Wrong formulas, and right formulas in a lower precision than promised.

@@ -1,5 +1,6 @@
 """What a mistake is: lines of the tape with another formula or other inputs; and how a line gets them."""
 
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
@@ -29,13 +30,17 @@ class Mistake:
     """A mistake that people make in backpropagation.
 
     `name` is what a person types, "sum-for-mean"; `sentence` is what happened, as a clause: "the mean over
-    the batch was taken as a sum". With `numpy_only` the formulas are NumPy's alone: a mistake of precision is
-    no exact function of its inputs, so it cannot be expressed on `Bounded` numbers.
+    the batch was taken as a sum"; `source` where it was seen: a thread, a paper, a program. With `by_layer`
+    the lines of a layer are wrong together, such as z and what automatic differentiation makes of it. With
+    `numpy_only` the formulas are NumPy's alone: a mistake of precision is no exact function of its inputs, so
+    it cannot be expressed on `Bounded` numbers.
     """
 
     name: str
     sentence: str
     change: Change
+    source: str = ""
+    by_layer: bool = False
     numpy_only: bool = False
 
     def lines(self, problem: Problem) -> tuple[Line, ...] | Inexpressible:
@@ -45,6 +50,16 @@ class Mistake:
             return Inexpressible(changed)
         order = [line.name for line in tape(problem)]
         return tuple(sorted(changed, key=lambda line: order.index(line.name)))
+
+    def sites(self, problem: Problem) -> tuple[tuple[str, ...], ...]:
+        """Return where it can be made, by the names of lines: everywhere, and in a line or a layer alone."""
+        changed = self.lines(problem)
+        if isinstance(changed, Inexpressible):
+            return ()
+        layer = {line.name: _layer(problem, line.name) if self.by_layer else line.name for line in changed}
+        parts = [tuple(name for name in layer if layer[name] == part) for part in layer.values()]
+        hidden = tuple(name for name in layer if layer[name] != problem.depth) if self.by_layer else ()
+        return tuple(dict.fromkeys(filter(None, [tuple(layer), hidden, *parts])))
 
     def tape(self, problem: Problem, only: Collection[str] | None = None) -> tuple[Line, ...] | Inexpressible:
         """Return the mistaken tape of a step, or why there is none; `only` these lines are wrong, or all."""
@@ -59,9 +74,26 @@ class Mistake:
         return lines
 
 
-def mistake(sentence: str, *, numpy_only: bool = False) -> Callable[[Change], Mistake]:
+def mistake(
+    sentence: str, *, source: str = "", by_layer: bool = False, numpy_only: bool = False
+) -> Callable[[Change], Mistake]:
     """Make a mistake of the function that gives its lines; its name is the function's, with hyphens."""
-    return lambda change: Mistake(change.__name__.replace("_", "-"), sentence, change, numpy_only)
+
+    def named(change: Change) -> Mistake:
+        return Mistake(change.__name__.replace("_", "-"), sentence, change, source, by_layer, numpy_only)
+
+    return named
+
+
+def _layer(problem: Problem, quantity: str) -> int:
+    """Return the layer whose line, or whose line's derivative, this is; L + 1 for the loss and its gradient.
+
+    ∂L/∂a_{k−1} comes out of layer k, through whose weights it is sent.
+    """
+    number = re.search(r"[zaWb](\d+)", quantity)
+    if number is None:
+        return problem.depth + 1 if quantity == "loss" else 0
+    return int(number[1]) + quantity.startswith("dL/da")
 
 
 def _in_order(lines: Sequence[Line]) -> tuple[Line, ...]:

@@ -1,6 +1,6 @@
 """Running a selection: all implementations of a case advance in lockstep, so that no run need be stored."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from functools import partial
 from itertools import chain
@@ -11,7 +11,7 @@ from adapters import Adapter, Unavailable
 from cases import Case, Problem
 from cases.protocol import Verdict
 from reference import Claim, Finding, JudgedStep, Subject, judge, parts, training_steps
-from reference.diagnosis import explain_step, inherited
+from reference.diagnosis import Diagnosis, explain_step, inherited
 from reference.parts import FailedPart
 from reports import supervision
 from reports.environment import Selection
@@ -253,17 +253,22 @@ def explained(problem: Problem, judged: JudgedStep, rows: Sequence[Row]) -> list
 
 
 def _diagnosis(problem: Problem, judged: JudgedStep, finding: Finding) -> str:
-    diagnosis = explain_step(problem, judged, finding)
+    diagnosis = _of(finding, explain_step(problem, judged))
     if not diagnosis.explanations and finding.verdict is not Verdict.DIFFERS:
         return ""
     follows = str(inherited(problem, judged.claim, judged.state, finding.quantity))
     return f"{diagnosis} {follows}".strip()
 
 
+def _of(finding: Finding, diagnoses: Iterable[Diagnosis]) -> Diagnosis:
+    return next((diagnosis for diagnosis in diagnoses if diagnosis.finding == finding), Diagnosis(finding))
+
+
 def diagnosed(problem: Problem, judged: JudgedStep, finding: Finding) -> tuple[frozenset[str], str]:
     """Return the names of the mistakes that explain a finding, and the diagnosis in words."""
     with parts.collected() as failed:
-        diagnosis = parts.tried("the diagnosis", explain_step, problem, judged, finding)
-    if isinstance(diagnosis, FailedPart):
+        diagnoses = parts.tried("the diagnosis", explain_step, problem, judged)
+    if isinstance(diagnoses, FailedPart):
         return frozenset(), parts.counted(failed)
+    diagnosis = _of(finding, diagnoses)
     return frozenset(diagnosis.names), f"{diagnosis} {parts.counted(failed)}".strip()
