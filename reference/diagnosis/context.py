@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from cases import Problem, names
 from cases.protocol import Verdict
-from reference.agreement import ONE_DIGIT, compare
+from reference.agreement import ONE_DIGIT, compare, distance
 from reference.arithmetic import EVALUATION, EXACT, Bounded, Error, format_of
 from reference.findings import Claim, JudgedStep
 from reference.line import Line, evaluate
@@ -96,55 +96,102 @@ def observed_in_claim(claim: Mapping[str, object], dtype: str) -> dict[str, Obse
 
 @dataclass(frozen=True, eq=False)
 class StepContext:
-    """One training step of one implementation.
+    """One training step of one implementation, and the tape that it is held against.
 
     `known` holds the data, the rates and the state before the step, `observed` what the implementation shows
-    of it; `previous` is the step before, `history` all since the state was known exactly, if there are any.
+    of it; `previous` is the step before, and `earlier` are all steps since the state was known exactly, if
+    there are any. The tape is the right one, or one with mistakes that are known already.
     """
 
     problem: Problem
     known: Values
     observed: Observations
     previous: StepContext | None = field(default=None, repr=False)
-    history: History | None = field(default=None, repr=False)
+    earlier: tuple[StepContext, ...] = field(default=(), repr=False)
+    mistaken: tuple[Line, ...] = field(default=(), repr=False)  # the tape with mistakes, if there are any
 
     @property
     def lines(self) -> tuple[Line, ...]:
-        return tape(self.problem)
+        return self.mistaken or tape(self.problem)
 
     @cached_property
     def right(self) -> Values:
-        """Every quantity as it follows, by the right tape, from the implementation's own numbers."""
+        """Every quantity as it follows, by the tape, from the implementation's own numbers."""
         return derive(self.lines, self.known, self.observed)
+
+    @cached_property
+    def taken(self) -> Values:
+        """What later lines take: what is known before the step, and each quantity as shown or derived."""
+        return {**self.known, **{name: self.as_input(name) for name in self.right}}
+
+    @cached_property
+    def verdicts(self) -> Mapping[str, Verdict]:
+        """The verdict on each observed quantity of the tape, from the implementation's own numbers."""
+        here = [name for name in self.right if name in self.observed]
+        return {name: self.observed[name].verdict(self.right[name]) for name in here}
 
     @cached_property
     def differing(self) -> frozenset[str]:
         """The observed quantities that do not follow."""
-        those = self.observed.keys() & self.right.keys()
-        return frozenset(
-            name for name in those if self.observed[name].verdict(self.right[name]) is Verdict.DIFFERS
-        )
-
-    def as_input(self, quantity: str) -> Bounded:
-        return _as_input(quantity, self.observed, self.right[quantity])
+        return frozenset(name for name, verdict in self.verdicts.items() if verdict is Verdict.DIFFERS)
 
     @cached_property
     def shown(self) -> frozenset[str]:
         return shown_of(self.observed, self.right)
 
+    @property
+    def hidden_state(self) -> frozenset[str]:
+        """The state before the step that the steps before it do not show."""
+        if not self.earlier:
+            return frozenset()
+        shown = self.earlier[-1].observed
+        return frozenset(name for name in self.problem.state if names.updated(name) not in shown)
+
+    def as_input(self, quantity: str) -> Bounded:
+        return _as_input(quantity, self.observed, self.right[quantity])
+
+    @cached_property
+    def order(self) -> Mapping[str, int]:
+        return {line.name: i for i, line in enumerate(tape(self.problem))}
+
+    def refutes(self, quantity: str, predicted: Bounded) -> bool:
+        """Whether a quantity that agrees as it is differs from a prediction."""
+        agrees = self.verdicts.get(quantity) is Verdict.AGREES
+        return agrees and self.observed[quantity].verdict(predicted) is Verdict.DIFFERS
+
+    def wrong_elements(self, quantity: str) -> NDArray[np.bool_] | None:
+        """Return which elements of an observed quantity do not follow; None where they cannot be compared."""
+        observed, right = self.observed[quantity], self.right[quantity]
+        if observed.value.shape != right.shape:
+            return None
+        half_unit = np.where(observed.given, observed.half_unit, np.inf)
+        with np.errstate(all="ignore"):  # NaN and infinity are outside every bound
+            return ~(distance(np.asarray(observed.value, np.float64), right) <= right.error + half_unit)
+
+    def with_mistake(self, lines: tuple[Line, ...], wrong: Collection[str]) -> StepContext:
+        """Return the same step held against a tape with a mistake, made in the steps before it as well."""
+        states = states_with(self, lines, wrong) or [{} for _ in range(len(self.earlier) + 1)]
+        steps = [
+            replace(step, known={**step.known, **state}, mistaken=lines)
+            for step, state in zip((*self.earlier, self), states, strict=True)
+        ]
+        return replace(steps[-1], earlier=tuple(steps[:-1]))
+
 
 def context_of(problem: Problem, judged: JudgedStep) -> StepContext:
     """Return the context of a judged step, with those of the steps that it has before it."""
     steps: list[JudgedStep] = []
-    earlier = judged.previous
-    while earlier is not None:
-        steps.insert(0, earlier)
-        earlier = earlier.previous
-    previous = claimed_step(problem, steps[-1].claim, steps[-1].state) if steps else None
-    history = None
-    if steps and all(number.is_exact for number in steps[0].state.values()):
-        history = History(problem, _known_before(problem, steps[0].state), tuple(steps))
-    return replace(claimed_step(problem, judged.claim, judged.state), previous=previous, history=history)
+    before = judged.previous
+    while before is not None:
+        steps.insert(0, before)
+        before = before.previous
+    earlier = tuple(claimed_step(problem, step.claim, step.state) for step in steps)
+    from_the_start = bool(steps) and all(number.is_exact for number in steps[0].state.values())
+    return replace(
+        claimed_step(problem, judged.claim, judged.state),
+        previous=earlier[-1] if earlier else None,
+        earlier=earlier if from_the_start else (),
+    )
 
 
 def claimed_step(problem: Problem, claim: Claim, state: Values) -> StepContext:
@@ -203,38 +250,48 @@ def changed_by(
     return changed
 
 
-@dataclass(frozen=True, eq=False)
-class History:
-    """The steps since all of a program's state was known exactly: at the start, or where it was shown.
+class Refuted(Exception):  # noqa: N818 - no error: what is shown is not as a mistake predicts it
+    """What is shown, and agrees, is not as a mistake predicts it."""
 
-    `known` holds the data, the rates and the state before the first; the last comes before the present step.
+
+def predicted_by(
+    context: StepContext,
+    lines: Sequence[Line],
+    wrong: Collection[str],
+    state: Values,
+) -> dict[str, Bounded]:
+    """Return every quantity that a mistake in the `wrong` lines changes, as it is with it.
+
+    `state` is the hidden state that it has changed in earlier steps. Raises `Refuted` where a quantity that
+    agrees as it is would differ.
     """
+    changed, predicted = changed_by(lines, wrong, context.shown, state), dict[str, Bounded]()
 
-    problem: Problem
-    known: Values
-    steps: tuple[JudgedStep, ...]
+    def settle(line: Line, value: Bounded) -> Bounded:
+        name = line.name
+        predicted[name] = value
+        if context.refutes(name, value):
+            raise Refuted(name)
+        return _as_input(name, context.observed, value)
 
-    @cached_property
-    def observed(self) -> tuple[Observations, ...]:
-        return tuple(observed_in_claim(step.claim, self.problem.dtype) for step in self.steps)
+    evaluate([line for line in lines if line.name in changed], {**context.taken, **state}, settle)
+    return predicted
 
-    @property
-    def hidden_state(self) -> frozenset[str]:
-        return frozenset(name for name in self.problem.state if names.updated(name) not in self.observed[-1])
 
-    def state_with(self, lines: Sequence[Line], wrong: Collection[str]) -> dict[str, Bounded] | None:
-        """Return the hidden state that a mistake, made in all of the steps, has changed by the present one.
+def states_with(
+    context: StepContext, lines: Sequence[Line], wrong: Collection[str]
+) -> list[dict[str, Bounded]] | None:
+    """Return the hidden state that a mistake has changed before each earlier step and before the present one.
 
-        None where something of an earlier step that agreed shows that the mistake was not made there.
-        """
-        known, changed = dict(self.known), set[str]()
-        for step, observed in zip(self.steps, self.observed, strict=True):
-            derived = derive(lines, known, observed)
-            agreed = {finding.quantity for finding in step.findings if finding.verdict is Verdict.AGREES}
-            if any(observed[name].verdict(derived[name]) is Verdict.DIFFERS for name in agreed):
-                return None
-            shown = shown_of(observed, derived)
-            hidden = changed_by(lines, wrong, shown, changed) - shown
-            known = known_after(self.problem, known, observed, derived)
-            changed = {name for name in self.problem.state if names.updated(name) in hidden}
-        return {name: known[name] for name in changed}
+    None where something that agrees in an earlier step shows that the mistake was not made there.
+    """
+    states: list[dict[str, Bounded]] = [{}]
+    for step in context.earlier:
+        try:
+            predicted = predicted_by(step, lines, wrong, states[-1])
+        except Refuted:
+            return None
+        hidden = {name: predicted.get(names.updated(name)) for name in context.problem.state}
+        after = {name: number.kept() for name, number in hidden.items() if number is not None}
+        states.append({name: after[name] for name in after if names.updated(name) not in step.shown})
+    return states

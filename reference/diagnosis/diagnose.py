@@ -1,11 +1,12 @@
-"""Which mistakes explain a finding, of a run or in print, and what is off only because something else is.
+"""Which mistakes explain the findings of a step, and what is off only because something else is.
 
-A mistake is accepted only if it predicts everything it changes: none of these quantities may differ from what
-is observed, and the finding's own must agree, to at least one digit, where the right value does not. Of
-several, those that explain most are kept; if they explain equally much, all are named.
+The first wrong line decides: a mistake is accepted if it gives that line, where the right formula cannot, and
+nothing that agrees speaks against it. The step is then held against the tape with this mistake: what that
+gives is explained with it, and the next line that it does not give is wrong in its own right. Of several
+mistakes those are kept that give most of what differs; if they give equally much, all are named.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -14,22 +15,11 @@ import numpy as np
 from cases import Problem
 from cases.protocol import Verdict
 from reference import parts
-from reference.diagnosis.candidates import (
-    Candidate,
-    Explanation,
-    mistakes_before,
-    part_name,
-    relations,
-    right_itself,
-)
-from reference.diagnosis.context import (
-    StepContext,
-    Values,
-    changed_by,
-    claimed_step,
-    context_of,
-    derive,
-)
+from reference.diagnosis.candidates import Candidate, Explanation, mistakes_before
+from reference.diagnosis.context import StepContext, Values, changed_by, claimed_step, context_of, derive
+from reference.diagnosis.hints import hint
+from reference.diagnosis.ratios import constant_ratios
+from reference.diagnosis.relations import relations, right_itself
 from reference.findings import Claim, Finding, JudgedStep
 from reference.parts import FailedPart
 
@@ -38,6 +28,7 @@ ATTEMPTS: Final = {
     "a right number": right_itself,
     "known mistakes": mistakes_before,
     "another number in its place": relations,
+    "a constant ratio": constant_ratios,
 }
 
 
@@ -64,45 +55,6 @@ class Diagnosis:
         return f"Explained by: {'; or: '.join(explanation.sentence for explanation in self.explanations)}."
 
 
-def explain_in(context: StepContext, finding: Finding) -> Diagnosis:
-    quantity = finding.quantity
-    searched = ATTEMPTS if quantity in context.differing else {}
-    with np.errstate(all="ignore"):  # of a number without a bound every candidate is without one, too
-        for what, possible in searched.items():
-            part = f"the search for {what}"
-            best = parts.tried(part, _best, context, quantity, possible(context, quantity))
-            if best and not isinstance(best, FailedPart):
-                return Diagnosis(finding, best)
-    return Diagnosis(finding)
-
-
-def _best(context: StepContext, quantity: str, candidates: Iterable[Candidate]) -> tuple[Explanation, ...]:
-    """Return what holds and explains most, each mistake once; what is true of this step alone comes last."""
-    held = [
-        candidate
-        for candidate in candidates
-        if parts.tried(part_name(candidate.explanation.mistake), _holds, context, quantity, candidate) is True
-    ]
-    held = [candidate for candidate in held if not candidate.is_new] or held
-    extent = [len(context.differing & candidate.predicted.keys()) for candidate in held]
-    best = [one.explanation for one, reach in zip(held, extent, strict=True) if reach == max(extent)]
-    return tuple({explanation.sentence: explanation for explanation in reversed(best)}.values())[::-1]
-
-
-def _holds(context: StepContext, quantity: str, candidate: Candidate) -> bool:
-    """Whether all that is observed is as the candidate predicts, and the finding's own quantity certainly."""
-    observed, predicted = context.observed, candidate.predicted
-    if candidate.known_by_digits:
-        numbers = replace(observed[quantity], dtype_promised=True)
-        return numbers.verdict(predicted[quantity]) is Verdict.AGREES
-    own, prediction = observed[quantity], predicted[quantity]
-    agrees = own.verdict(prediction) is Verdict.AGREES
-    if not (agrees and own.distinguishes(prediction, context.right[quantity])):
-        return False
-    others = [name for name in predicted if name in observed and name != quantity]
-    return all(observed[name].verdict(predicted[name]) is not Verdict.DIFFERS for name in others)
-
-
 def diagnose(problem: Problem, judged: Iterable[JudgedStep]) -> Iterator[Diagnosis]:
     """Diagnose an implementation's run, from its first step on as `judge` yields it, step by step."""
     for step in judged:
@@ -115,11 +67,68 @@ def explain_step(problem: Problem, judged: JudgedStep) -> tuple[Diagnosis, ...]:
     Each finding with numbers that differ, or an array of the wrong shape or dtype, has a diagnosis, in order.
     """
     context = context_of(problem, judged)
-    return tuple(
-        explain_in(context, finding)
+    those = [
+        finding
         for finding in judged.failures
         if finding.verdict is Verdict.DIFFERS or finding.quantity in context.differing
-    )
+    ]
+    return tuple(_in_turn(context, those))
+
+
+def _in_turn(context: StepContext, findings: Iterable[Finding]) -> Iterator[Diagnosis]:
+    """Diagnose findings in the order of the tape, each from what explains those before it."""
+    explained: dict[str, Diagnosis] = {}  # by the quantities that an accepted mistake gives
+    for finding in findings:
+        quantity = finding.quantity
+        if quantity not in explained:
+            diagnosis, best = _search(context, finding)
+            explained[quantity] = _made_before(diagnosis, explained.values())
+            for cause in best[:1]:
+                given = replace(diagnosis, follows=explained[quantity].follows or quantity, hint="")
+                explained = dict.fromkeys(cause.given(context), given) | explained
+                if cause.tape and not cause.partly:
+                    context = context.with_mistake(cause.tape, cause.explanation.lines)
+        yield replace(explained[quantity], finding=finding)
+
+
+def _made_before(diagnosis: Diagnosis, others: Iterable[Diagnosis]) -> Diagnosis:
+    """Return a diagnosis, as following from an earlier one with the same mistakes if there is any."""
+    same = (other for other in others if other.explanations and str(other) == str(diagnosis))
+    earlier = next(same, None)
+    return replace(diagnosis, follows=earlier.follows or earlier.finding.quantity) if earlier else diagnosis
+
+
+def explain_in(context: StepContext, finding: Finding) -> Diagnosis:
+    return _search(context, finding)[0]
+
+
+def _search(context: StepContext, finding: Finding) -> tuple[Diagnosis, Sequence[Candidate]]:
+    """Return the diagnosis of a finding by itself, and the candidates that it names, the best first."""
+    quantity = finding.quantity
+    if quantity not in context.differing:
+        return Diagnosis(finding), ()
+    with np.errstate(all="ignore"):  # of a number without a bound every candidate is without one, too
+        for what, possible in ATTEMPTS.items():
+            best = parts.tried(f"the search for {what}", _best, context, possible(context, quantity))
+            if best and not isinstance(best, FailedPart):
+                break
+        else:
+            best = ()
+        advice = parts.tried("the hint", hint, context, quantity, best)
+    explanations = tuple(candidate.explanation for candidate in best)
+    return Diagnosis(finding, explanations, hint=advice if isinstance(advice, str) else ""), best
+
+
+def _best(context: StepContext, candidates: Iterable[Candidate]) -> Sequence[Candidate]:
+    """Return those that explain most, each mistake once; all elements outweigh some."""
+
+    def weight(candidate: Candidate) -> tuple[bool, int]:
+        return not candidate.partly, len(candidate.given(context))
+
+    weighed = [(weight(candidate), candidate) for candidate in candidates]
+    most = max((size for size, _ in weighed), default=None)
+    best = [candidate for size, candidate in weighed if size == most]
+    return list({one.explanation.sentence: one for one in reversed(best)}.values())[::-1]
 
 
 @dataclass(frozen=True)

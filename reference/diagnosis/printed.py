@@ -16,9 +16,10 @@ from cases.case import Published
 from cases.protocol import Verdict
 from reference import parts
 from reference.arithmetic import PRINTED, Bounded, format_of
-from reference.diagnosis.candidates import Explanation, mistaken_tapes, multiples, part_name, was_truncated
+from reference.diagnosis.candidates import Explanation, mistaken_tapes, part_name
 from reference.diagnosis.context import Observations, Observed, StepContext, Values, derive
 from reference.diagnosis.diagnose import Diagnosis, explain_in
+from reference.diagnosis.relations import multiples, was_truncated
 from reference.findings import MAX_SEARCHED_STEPS
 from reference.line import Line
 from reference.parts import FailedPart

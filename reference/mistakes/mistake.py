@@ -61,13 +61,20 @@ class Mistake:
         hidden = tuple(name for name in layer if layer[name] != problem.depth) if self.by_layer else ()
         return tuple(dict.fromkeys(filter(None, [tuple(layer), hidden, *parts])))
 
-    def tape(self, problem: Problem, only: Collection[str] | None = None) -> tuple[Line, ...] | Inexpressible:
-        """Return the mistaken tape of a step, or why there is none; `only` these lines are wrong, or all."""
-        changed = self.lines(problem)
+    def tape(
+        self, problem: Problem, only: Collection[str] | None = None, base: Sequence[Line] = ()
+    ) -> tuple[Line, ...] | Inexpressible:
+        """Return the mistaken tape of a step, or why there is none; `only` these lines are wrong, or all.
+
+        It is made in the `base`, by default the right tape, in lines that no other mistake has changed there.
+        """
+        changed, right = self.lines(problem), tape(problem)
         if isinstance(changed, Inexpressible):
             return changed
         wrong = {line.name: line for line in changed if only is None or line.name in only}
-        lines = _in_order([wrong.get(line.name, line) for line in tape(problem)])
+        if base and any(line.name in wrong for line in set(base).difference(right)):
+            return Inexpressible("another mistake is made in this line")
+        lines = _in_order([wrong.get(line.name, line) for line in base or right])
         position = {line.name: i for i, line in enumerate(lines)}
         if any(position.get(name, -1) >= i for i, line in enumerate(lines) for name in line.inputs):
             return Inexpressible("made in these lines alone, they would be computed from each other")

@@ -1,0 +1,104 @@
+"""A constant ratio: every element of a number, or of every gradient, is the same multiple of what follows."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from cases import Problem, names
+from cases.catalog import SYMBOLS
+from reference.arithmetic import Bounded
+from reference.diagnosis.candidates import Candidate, Explanation, fitted
+from reference.diagnosis.context import StepContext
+from reference.line import Line
+
+# The largest denominator of a ratio that is named as a fraction.
+MAX_DENOMINATOR = 64
+
+# Digits that distinguish any two numbers of float64.
+MAX_DIGITS = 17
+
+
+def constant_ratios(context: StepContext, quantity: str) -> Iterator[Candidate]:
+    """Yield the one factor that all elements share: of every gradient, or else of the number alone.
+
+    Of one element alone any number is a multiple, so there must be two.
+    """
+    ratio = _ratio(context, quantity)
+    if ratio is None:
+        return
+    factor, size = _recognized(context, ratio)
+    at_the_loss = names.gradient(names.a(context.problem.depth))
+    sites = {
+        "every gradient": () if at_the_loss in context.observed else (at_the_loss,),
+        "every parameter's gradient": tuple(map(names.gradient, context.problem.parameters)),
+        quantity: (quantity,),
+    }
+    for what, wrong in sites.items():
+        lines = tuple(_times(line, factor) if line.name in wrong else line for line in context.lines)
+        fit = fitted(context, quantity, wrong, lines) if wrong else None
+        if fit is not None and not fit[1]:
+            sentence = f"{what} is {size} times what follows"
+            yield Candidate(Explanation("constant-ratio", sentence, wrong), fit[0], lines)
+            return
+
+
+def _times(line: Line, factor: Bounded) -> Line:
+    def multiplied(*given: Any) -> Any:  # noqa: ANN401 - bounded numbers, or arrays where a precision is tried
+        value = line.formula(*given)
+        return (factor if isinstance(value, Bounded) else float(factor.value)) * value
+
+    return replace(line, formula=multiplied)
+
+
+def _ratio(context: StepContext, quantity: str) -> tuple[float, float] | None:
+    """Return the least and the largest factor that all elements have, where that excludes 1 and 0."""
+    observed, right = context.observed[quantity], context.right[quantity]
+    if not observed.fits(right) or right.value.size <= 1:
+        return None
+    stated = np.asarray(observed.value, np.float64)
+    left_open = np.where(observed.given, observed.half_unit, np.inf)
+    rounding = right.format.unit_roundoff * np.abs(stated) + left_open
+    known = np.abs(right.value) > right.error
+    if int(known.sum()) <= 1 or (np.abs(stated) > rounding)[~known & (right.error == 0)].any():
+        return None
+    tops, belows = (
+        (value - off, value + off) for value, off in ((stated, rounding), (right.value, right.error))
+    )
+    ends = [top[known] / below[known] for top in tops for below in belows]
+    low, high = float(np.min(ends, axis=0).max()), float(np.max(ends, axis=0).min())
+    is_ratio = low <= high and math.isfinite(low + high) and not low <= 1 <= high and low * high > 0
+    return (low, high) if is_ratio else None
+
+
+def _recognized(context: StepContext, ratio: tuple[float, float]) -> tuple[Bounded, str]:
+    """Return the ratio as a number that it may be, exactly, or as its bounds; and in words."""
+    low, high = ratio
+    form = context.known["x"].format
+    for value, text in _known_numbers(context.problem, (low + high) / 2):
+        if low <= value <= high:
+            return Bounded.exact(value, form), text
+    middle, half = (low + high) / 2, (high - low) / 2
+    digits = math.ceil(-math.log10(half / abs(middle))) if half else MAX_DIGITS
+    return Bounded(np.asarray(middle), np.asarray(half), form), f"{middle:.{min(digits, MAX_DIGITS)}g}"
+
+
+def _known_numbers(problem: Problem, near: float) -> Iterator[tuple[float, str]]:
+    """Yield what a ratio is likely to be, and in words: a count, a rule's number, a small fraction."""
+    counts = {"N": len(problem.x), "n": problem.y.shape[1], "N n": problem.y.size}
+    rules = {SYMBOLS.get(name, name): float(number) for name, number in problem.constants.items()}
+    for symbol, number in (counts | rules).items():
+        over = f"1/({symbol})" if " " in symbol else f"1/{symbol}"
+        yield float(number), f"{number:.6g} = {symbol}"
+        yield 1 - number, f"{1 - number:.6g} = 1 − {symbol}"
+        if number:
+            yield 1 / number, f"{1 / number:.6g} = {over}"
+    for fraction in (_fraction(near), 1 / _fraction(1 / near)):
+        yield float(fraction), str(fraction)
+
+
+def _fraction(number: float) -> Fraction:
+    return Fraction(number).limit_denominator(MAX_DENOMINATOR) or Fraction(1)
