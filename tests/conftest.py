@@ -85,15 +85,15 @@ def stops_early(problem):
     yield next(training_steps(problem))
 
 
-def without_w2(number, step, problem):
-    """The hidden gradient without W2: from the second step on."""
-    if number > 1:
+def without_w2(number, step, problem, first=2):
+    """The hidden gradient without W2: from the second step on, so that the first does not show it."""
+    if number >= first:
         step["dL/da1"] = np.broadcast_to(step["dL/dz2"], step["dL/da1"].shape).copy()
     return step
 
 
 forgets_the_factor = stating(without_w2)
-always_forgets_it = stating(lambda number, step, problem: without_w2(2, step, problem))
+always_forgets_it = stating(lambda *step: without_w2(*step, first=1))
 
 
 def declines(problem):

@@ -11,7 +11,7 @@ import numpy as np
 from cases import Problem, names
 from cases.catalog import SYMBOLS
 from reference.arithmetic import Bounded
-from reference.diagnosis.candidates import Candidate, Explanation, fitted
+from reference.diagnosis.candidates import UNLIKELY, Candidate, Explanation, fitted
 from reference.diagnosis.context import StepContext
 from reference.line import Line
 
@@ -25,12 +25,12 @@ MAX_DIGITS = 17
 def constant_ratios(context: StepContext, quantity: str) -> Iterator[Candidate]:
     """Yield the one factor that all elements share: of every gradient, or else of the number alone.
 
-    Of one element alone any number is a multiple, so there must be two.
+    One element alone is a multiple by some factor, so there must be two, or a factor that is known.
     """
     ratio = _ratio(context, quantity)
-    if ratio is None:
+    factor, size = _recognized(context, quantity, ratio) if ratio else (None, "")
+    if factor is None:
         return
-    factor, size = _recognized(context, ratio)
     at_the_loss = names.gradient(names.a(context.problem.depth))
     sites = {
         "every gradient": () if at_the_loss in context.observed else (at_the_loss,),
@@ -57,13 +57,13 @@ def _times(line: Line, factor: Bounded) -> Line:
 def _ratio(context: StepContext, quantity: str) -> tuple[float, float] | None:
     """Return the least and the largest factor that all elements have, where that excludes 1 and 0."""
     observed, right = context.observed[quantity], context.right[quantity]
-    if not observed.fits(right) or right.value.size <= 1:
+    if not observed.fits(right):
         return None
     stated = np.asarray(observed.value, np.float64)
     left_open = np.where(observed.given, observed.half_unit, np.inf)
     rounding = right.format.unit_roundoff * np.abs(stated) + left_open
     known = np.abs(right.value) > right.error
-    if int(known.sum()) <= 1 or (np.abs(stated) > rounding)[~known & (right.error == 0)].any():
+    if not known.any() or (np.abs(stated) > rounding)[~known & (right.error == 0)].any():
         return None
     tops, belows = (
         (value - off, value + off) for value, off in ((stated, rounding), (right.value, right.error))
@@ -74,14 +74,19 @@ def _ratio(context: StepContext, quantity: str) -> tuple[float, float] | None:
     return (low, high) if is_ratio else None
 
 
-def _recognized(context: StepContext, ratio: tuple[float, float]) -> tuple[Bounded, str]:
+def _recognized(
+    context: StepContext, quantity: str, ratio: tuple[float, float]
+) -> tuple[Bounded | None, str]:
     """Return the ratio as a number that it may be, exactly, or as its bounds; and in words."""
-    low, high = ratio
+    middle, half = (ratio[0] + ratio[1]) / 2, (ratio[1] - ratio[0]) / 2
     form = context.known["x"].format
-    for value, text in _known_numbers(context.problem, (low + high) / 2):
-        if low <= value <= high:
-            return Bounded.exact(value, form), text
-    middle, half = (low + high) / 2, (high - low) / 2
+    several = context.right[quantity].value.size > 1
+    if several or half <= UNLIKELY * abs(middle):
+        for value, text in _known_numbers(context.problem, middle):
+            if ratio[0] <= value <= ratio[1]:
+                return Bounded.exact(value, form), text
+    if not several:
+        return None, ""
     digits = math.ceil(-math.log10(half / abs(middle))) if half else MAX_DIGITS
     return Bounded(np.asarray(middle), np.asarray(half), form), f"{middle:.{min(digits, MAX_DIGITS)}g}"
 
