@@ -5,7 +5,7 @@ agrees as it is, in this step or an earlier one, is evidence against it wherever
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -173,25 +173,31 @@ def fit(context: StepContext, quantity: str, predicted: Mapping[str, Bounded]) -
 
 
 def _share(context: StepContext, quantity: str, predicted: Bounded) -> str | None:
-    """Return ", in 2 of 6 elements" if a mistake was made in the wrong elements alone, and surely so."""
-    wrong, observed = context.wrong_elements(quantity), context.observed[quantity]
-    if wrong is None or wrong.all() or not wrong.any() or predicted.shape != wrong.shape:
-        return None
-    elsewhere = np.where(wrong, observed.value, predicted.value)
-    as_predicted = replace(observed, value=elsewhere.astype(observed.value.dtype))
-    chance = chance_of(predicted, context.right[quantity], wrong)
-    if as_predicted.verdict(predicted) is not Verdict.AGREES or chance > UNLIKELY:
-        return None
-    return f", in {int(wrong.sum())} of the {wrong.size} elements"
+    """Return the share of the elements in which a mistake was made, if it gives all that are wrong.
 
-
-def chance_of(predicted: Bounded, right: Bounded, wrong: NDArray[np.bool_]) -> float:
-    """Return how likely wrong numbers are as predicted by chance: the bounds over the distances."""
-    with np.errstate(all="ignore"):  # what is not finite is no evidence
-        shares = (predicted.error + right.error) / np.abs(predicted.value - right.value)
-    return float(
-        np.prod(np.minimum(np.nan_to_num(np.broadcast_to(shares, wrong.shape)[wrong], nan=1.0), 1.0))
+    "" where only such others differ from it as have no bound, in which nothing can be told.
+    """
+    observed, right, wrong = (
+        context.observed[quantity],
+        context.right[quantity],
+        context.wrong_elements(quantity),
     )
+    if wrong is None or predicted.shape != right.shape or not observed.dtype_promised:
+        return None
+    stated, bounded = np.asarray(observed.value, np.float64), np.isfinite(predicted.error)
+    alike = (stated == predicted.value) | (np.isnan(stated) & np.isnan(predicted.value))  # infinite, or NaN
+    as_predicted = np.where(bounded, observed.is_within(predicted), alike)
+    if not as_predicted[wrong].all() or chance_of(predicted, right, wrong & bounded) > UNLIKELY:
+        return None
+    spoiled = np.isfinite(right.error) & bounded & ~wrong & ~as_predicted
+    return f", in {int(wrong.sum())} of the {wrong.size} elements" if spoiled.any() else ""
+
+
+def chance_of(predicted: Bounded, right: Bounded, those: NDArray[np.bool_]) -> float:
+    """Return how likely these elements are as predicted by chance: the bounds over the distances."""
+    shares = (predicted.error + right.error) / np.abs(predicted.value - right.value)
+    each = np.nan_to_num(np.broadcast_to(shares, those.shape)[those], nan=1.0)
+    return float(np.minimum(each, 1.0).prod())
 
 
 def sites_of(context: StepContext, quantity: str) -> set[str] | None:

@@ -68,6 +68,11 @@ class Observed:
         certified = to_the_last_place and float(half_unit.max()) <= ONE_DIGIT * derived.peak
         return verdict if certified or verdict is not Verdict.AGREES else Verdict.UNDECIDED
 
+    def is_within(self, derived: Bounded) -> NDArray[np.bool_]:
+        """Return which elements are within the bound of a derived array of the same shape; NaN never is."""
+        off = distance(np.asarray(self.value, np.float64), derived)
+        return np.asarray(off <= derived.error + np.asarray(self.half_unit))
+
     def distinguishes(self, predicted: Bounded, right: Bounded) -> bool:
         """Whether some observed element can be only one of the two: their bounds do not meet there."""
         if predicted.shape != right.shape:
@@ -164,9 +169,7 @@ class StepContext:
         observed, right = self.observed[quantity], self.right[quantity]
         if observed.value.shape != right.shape:
             return None
-        half_unit = np.where(observed.given, observed.half_unit, np.inf)
-        with np.errstate(all="ignore"):  # NaN and infinity are outside every bound
-            return ~(distance(np.asarray(observed.value, np.float64), right) <= right.error + half_unit)
+        return np.isfinite(right.error) & observed.given & ~observed.is_within(right)
 
     def with_mistake(self, lines: tuple[Line, ...], wrong: Collection[str]) -> StepContext:
         """Return the same step held against a tape with a mistake, made in the steps before it as well."""

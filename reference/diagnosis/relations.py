@@ -76,15 +76,17 @@ def multiples(right: Bounded) -> Iterator[Relation]:
 def _untouched(context: StepContext, quantity: str) -> Iterator[Relation]:
     """Yield what it is where some elements were skipped: still as before the update, or gradients of 0.
 
-    Kernels that work in blocks skip whole ranges of them.
+    Kernels that work in blocks skip whole ranges of them. A gradient so small that float32 has no number for
+    it is 0 for another reason.
     """
     wrong, right = context.wrong_elements(quantity), context.right[quantity]
     before = {names.updated(name): name for name in context.problem.state}
+    gradients = map(names.gradient, context.problem.parameters)
     if wrong is None or wrong.all() or not wrong.any():
         return
     if quantity in before:
         what, old = "untouched", context.known[before[quantity]].value
-    elif quantity in map(names.gradient, context.problem.parameters):
+    elif quantity in gradients and float(np.abs(right.value[wrong]).min()) >= FLOAT32.smallest_normal:
         what, old = "0, as if skipped", np.zeros(right.shape)
     else:
         return
