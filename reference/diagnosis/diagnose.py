@@ -18,6 +18,7 @@ from reference import parts
 from reference.diagnosis.candidates import Candidate, Explanation, mistakes_before
 from reference.diagnosis.context import StepContext, Values, changed_by, claimed_step, context_of, derive
 from reference.diagnosis.hints import hint
+from reference.diagnosis.pairs import two_mistakes
 from reference.diagnosis.ratios import constant_ratios
 from reference.diagnosis.relations import relations, right_itself
 from reference.findings import Claim, Finding, JudgedStep
@@ -29,6 +30,7 @@ ATTEMPTS: Final = {
     "known mistakes": mistakes_before,
     "another number in its place": relations,
     "a constant ratio": constant_ratios,
+    "two mistakes at once": two_mistakes,
 }
 
 
@@ -47,7 +49,8 @@ class Diagnosis:
 
     @property
     def names(self) -> tuple[str, ...]:
-        return tuple(explanation.mistake for explanation in self.explanations)
+        each = (name for explanation in self.explanations for name in explanation.mistake.split(" and "))
+        return tuple(dict.fromkeys(each))
 
     def __str__(self) -> str:
         if not self.explanations:
