@@ -24,12 +24,18 @@ from reference.diagnosis.relations import relations, right_itself
 from reference.findings import Claim, Finding, JudgedStep
 from reference.parts import FailedPart
 
+
+def others(context: StepContext, quantity: str) -> Iterator[Candidate]:
+    """Yield other numbers in the place of this one, and the factor of every gradient or of it alone."""
+    yield from relations(context, quantity)
+    yield from constant_ratios(context, quantity)
+
+
 # What is looked for, in this order, by what yields it.
 ATTEMPTS: Final = {
     "a right number": right_itself,
     "known mistakes": mistakes_before,
-    "another number in its place": relations,
-    "a constant ratio": constant_ratios,
+    "another number in its place": others,
     "two mistakes at once": two_mistakes,
 }
 

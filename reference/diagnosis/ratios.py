@@ -15,8 +15,8 @@ from reference.diagnosis.candidates import UNLIKELY, Candidate, Explanation, fit
 from reference.diagnosis.context import StepContext
 from reference.line import Line
 
-# The largest denominator of a ratio that is named as a fraction.
-MAX_DENOMINATOR = 64
+# The largest term of a ratio that is named as a fraction.
+MAX_TERM = 64
 
 # Digits that distinguish any two numbers of float64.
 MAX_DIGITS = 17
@@ -29,13 +29,15 @@ def constant_ratios(context: StepContext, quantity: str) -> Iterator[Candidate]:
     """
     ratio = _ratio(context, quantity)
     factor, size = _recognized(context, quantity, ratio) if ratio else (None, "")
-    if factor is None:
+    if ratio is None or factor is None:
         return
     at_the_loss = names.gradient(names.a(context.problem.depth))
+    examples = len(context.problem.x)
+    has_a_name = any(ratio[0] <= value <= ratio[1] for value in (2, 1 / 2, examples, 1 / examples))
     sites = {
         "every gradient": () if at_the_loss in context.observed else (at_the_loss,),
         "every parameter's gradient": tuple(map(names.gradient, context.problem.parameters)),
-        quantity: (quantity,),
+        quantity: () if has_a_name else (quantity,),  # a relation of its own
     }
     for what, wrong in sites.items():
         lines = tuple(_times(line, factor) if line.name in wrong else line for line in context.lines)
@@ -82,7 +84,7 @@ def _recognized(
     form = context.known["x"].format
     several = context.right[quantity].value.size > 1
     if several or half <= UNLIKELY * abs(middle):
-        for value, text in _known_numbers(context.problem, middle):
+        for value, text in _known_numbers(context.problem, *ratio):
             if ratio[0] <= value <= ratio[1]:
                 return Bounded.exact(value, form), text
     if not several:
@@ -91,8 +93,8 @@ def _recognized(
     return Bounded(np.asarray(middle), np.asarray(half), form), f"{middle:.{min(digits, MAX_DIGITS)}g}"
 
 
-def _known_numbers(problem: Problem, near: float) -> Iterator[tuple[float, str]]:
-    """Yield what a ratio is likely to be, and in words: a count, a rule's number, a small fraction."""
+def _known_numbers(problem: Problem, low: float, high: float) -> Iterator[tuple[float, str]]:
+    """Yield what a ratio between these may be, and in words: a count, a rule's number, a small fraction."""
     counts = {"N": len(problem.x), "n": problem.y.shape[1], "N n": problem.y.size}
     rules = {SYMBOLS.get(name, name): float(number) for name, number in problem.constants.items()}
     for symbol, number in (counts | rules).items():
@@ -101,9 +103,18 @@ def _known_numbers(problem: Problem, near: float) -> Iterator[tuple[float, str]]
         yield 1 - number, f"{1 - number:.6g} = 1 − {symbol}"
         if number:
             yield 1 / number, f"{1 / number:.6g} = {over}"
-    for fraction in (_fraction(near), 1 / _fraction(1 / near)):
-        yield float(fraction), str(fraction)
+    sign = math.copysign(1, low)
+    least, most = sorted((abs(low), abs(high)))
+    power = Fraction(2) ** round(math.log2(most))
+    for fraction in (simplest_between(Fraction(least), Fraction(most)), power):
+        if fraction == power or max(fraction.numerator, fraction.denominator) <= MAX_TERM:
+            yield sign * float(fraction), f"{'−' if sign < 0 else ''}{fraction}"
 
 
-def _fraction(number: float) -> Fraction:
-    return Fraction(number).limit_denominator(MAX_DENOMINATOR) or Fraction(1)
+def simplest_between(low: Fraction, high: Fraction) -> Fraction:
+    """Return the simplest fraction from `low` to `high`, both positive, as a continued fraction."""
+    whole = Fraction(math.ceil(low))
+    if whole <= high:
+        return whole
+    below = whole - 1
+    return below + 1 / simplest_between(1 / (high - below), 1 / (low - below))

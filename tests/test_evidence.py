@@ -1,0 +1,147 @@
+"""What counts as evidence: the first wrong line, what agrees, shares, ratios, and what a hint leads on to."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from networks import DRAWN, damaged, in_format, network, showing
+from rules import ruled
+
+from cases.names import outcome
+from reference import judge, tape, training_steps
+from reference.diagnosis import diagnose
+from reference.mistakes import MISTAKES
+
+NET = network((3, 4, 4, 2), 5)
+OUTCOME = outcome(3)
+
+
+def diagnoses(run, problem=NET, shown=None):
+    implementation = run if shown is None else showing(run, shown)
+    return list(diagnose(problem, judge(problem, implementation, frozenset())))
+
+
+def with_lines(lines):
+    return lambda given: training_steps(given, tuple(lines))
+
+
+def with_both(first, second, problem=NET):
+    base = MISTAKES[first].tape(problem)
+    return with_lines(MISTAKES[second].tape(problem, base=base))
+
+
+def multiplied(those, factor, problem=NET):
+    """The right tape, but these lines times a factor."""
+
+    def times(formula):
+        return lambda *given: (factor * formula(*given)).astype(given[0].dtype)
+
+    return with_lines(
+        replace(one, formula=times(one.formula)) if one.name in those else one for one in tape(problem)
+    )
+
+
+def own(found):
+    """What is wrong in its own right: each quantity, and the names of what explains it."""
+    return [(one.finding.quantity, one.names) for one in found if not one.follows]
+
+
+# two mistakes
+
+
+@pytest.mark.parametrize("shown", [None, OUTCOME])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_each_of_two_mistakes_is_named_at_its_own_line_and_what_follows_says_from_where(shown, dtype):
+    problem = in_format(NET, dtype)
+    run = with_both("derivative-missing-in-hidden-layers", "bias-not-updated", problem)
+    found = diagnoses(run, problem, shown)
+    first = "dL/dz2" if shown is None else "dL/dW2"
+    names = [("derivative-missing-in-hidden-layers",), ("bias-not-updated",)]
+    assert own(found) == list(zip([first, "b3_new"], names, strict=True))
+    assert {one.follows for one in found if one.names == names[0]} == {"", first}
+    assert all(str(one).startswith("Explained by: ") for one in found)
+
+
+def test_of_two_mistakes_that_meet_in_one_number_both_are_named_together():
+    run = with_both("derivative-missing-in-the-output", "weight-gradient-from-z")
+    (quantity, names), *_ = own(diagnoses(run, shown=OUTCOME))
+    assert (quantity, names) == ("dL/dW3", ("derivative-missing-in-the-output", "weight-gradient-from-z"))
+
+
+def test_a_second_error_that_nothing_explains_does_not_take_the_firsts_name():
+    def damage(claim):
+        claim["b1_new"] = claim["b1_new"] + 0.125
+
+    run = damaged(lambda given: training_steps(given, MISTAKES["bias-not-added"].tape(given)), damage)
+    assert own(diagnoses(run)) == [("z1", ("bias-not-added",)), ("b1_new", ())]
+
+
+# parts of an array
+
+
+def test_skipped_elements_are_counted_and_called_the_first_or_the_last():
+    def damage(claim):
+        claim["dL/dW1"][-1] = 0
+        claim["W2_new"][0, :3] = NET.parameters["W2"][0, :3]
+
+    found = {one.finding.quantity: str(one) for one in diagnoses(damaged(training_steps, damage))}
+    skipped = "Explained by: the last 3 of the 12 elements are 0, as if skipped; the others are right."
+    assert found["dL/dW1"] == skipped
+    assert found["W2_new"] == (
+        "Explained by: the first 3 of the 16 elements are untouched; the others are right."
+    )
+
+
+def test_one_element_that_a_mistake_would_give_by_chance_in_few_digits_is_not_evidence():
+    """In float32 a number that is off by ten of its bounds is near to many: no share is named."""
+    problem = in_format(DRAWN[1], "float32")
+
+    def damage(claim):
+        claim["z1"][0, 0] *= np.float32(1 + 1e-5)
+
+    (first, *_) = diagnoses(damaged(training_steps, damage), problem)
+    assert first.explanations == ()
+
+
+# constant ratios
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize(("factor", "size"), [(3, "3"), (-1.5, "−3/2"), (5, "5 = N"), (1 / 65536, "1/65536")])
+def test_every_gradient_by_the_same_factor_is_said_once(dtype, factor, size):
+    problem = in_format(NET, dtype)
+    found = diagnoses(multiplied({"dL/da3"}, factor, problem), problem, OUTCOME)
+    assert str(found[0]) == f"Explained by: every gradient is {size} times what follows."
+    assert own(found) == [("dL/dW3", ("constant-ratio",))]
+    assert [one.finding.quantity for one in found] == [f"dL/d{w}{k}" for k in (3, 2, 1) for w in "Wb"]
+
+
+def test_a_factor_of_the_parameters_gradients_alone_and_one_without_a_name_are_said_as_they_are():
+    parameters = {f"dL/d{w}{k}" for k in (1, 2, 3) for w in "Wb"}
+    first, *_ = diagnoses(multiplied(parameters, 7))
+    assert str(first) == "Explained by: every parameter's gradient is 7 times what follows."
+    alone, *_ = diagnoses(multiplied({"dL/da3"}, 1.2345678))
+    assert str(alone).startswith("Explained by: dL/da3 is 1.2345678")
+
+
+# hints
+
+
+def test_where_nothing_explains_a_number_a_hint_says_which_hidden_ones_to_state():
+    def damage(claim):
+        claim["dL/dW1"] = claim["dL/dW1"] + np.linspace(0.1, 0.3, 12).reshape(4, 3)
+
+    (first, *_) = diagnoses(damaged(training_steps, damage), shown=OUTCOME)
+    assert first.hint == "State dL/dz2, dL/da1 and dL/dz1 too: dL/dW1 follows from what is not shown."
+    assert diagnoses(damaged(training_steps, damage))[0].hint == ""
+
+
+def test_names_that_the_cases_numbers_make_equal_are_both_given_with_the_number_to_change():
+    """With μ = 0.9 and η = 0.1 the update of an average is that of a rate applied twice."""
+    problem = ruled("momentum")
+    run = showing(
+        lambda given: training_steps(given, MISTAKES["momentum-as-an-average"].tape(given)), outcome(2)
+    )
+    first, *_ = diagnoses(run, problem)
+    assert set(first.names) == {"momentum-as-an-average", "rate-applied-twice"}
+    assert first.hint
