@@ -167,9 +167,19 @@ def fit(context: StepContext, quantity: str, predicted: Mapping[str, Bounded]) -
     ):
         return None
     observed, value, right = context.observed[quantity], predicted[quantity], context.right[quantity]
+    if _misses(context, quantity, value):
+        return None
     if observed.verdict(value) is Verdict.AGREES:
         return "" if observed.distinguishes(value, right) else None
     return _share(context, quantity, value)
+
+
+def _misses(context: StepContext, quantity: str, predicted: Bounded) -> bool:
+    """Whether a prediction is plainly not what is observed, in an element that is wrong: most are."""
+    wrong, observed = context.wrong.get(quantity), context.observed[quantity]
+    if wrong is None or predicted.shape != wrong.shape:
+        return False
+    return bool((wrong & np.isfinite(predicted.error) & ~observed.is_within(predicted)).any())
 
 
 def _share(context: StepContext, quantity: str, predicted: Bounded) -> str | None:
@@ -177,11 +187,8 @@ def _share(context: StepContext, quantity: str, predicted: Bounded) -> str | Non
 
     "" where only such others differ from it as have no bound, in which nothing can be told.
     """
-    observed, right, wrong = (
-        context.observed[quantity],
-        context.right[quantity],
-        context.wrong_elements(quantity),
-    )
+    observed, right = context.observed[quantity], context.right[quantity]
+    wrong = context.wrong.get(quantity)
     if wrong is None or predicted.shape != right.shape or not observed.dtype_promised:
         return None
     stated, bounded = np.asarray(observed.value, np.float64), np.isfinite(predicted.error)

@@ -164,12 +164,14 @@ class StepContext:
         agrees = self.verdicts.get(quantity) is Verdict.AGREES
         return agrees and self.observed[quantity].verdict(predicted) is Verdict.DIFFERS
 
-    def wrong_elements(self, quantity: str) -> NDArray[np.bool_] | None:
-        """Return which elements of an observed quantity do not follow; None where they cannot be compared."""
-        observed, right = self.observed[quantity], self.right[quantity]
-        if observed.value.shape != right.shape:
-            return None
-        return np.isfinite(right.error) & observed.given & ~observed.is_within(right)
+    @cached_property
+    def wrong(self) -> Mapping[str, NDArray[np.bool_]]:
+        """Which elements of each quantity that differs do not follow, where shapes let them be compared."""
+        return {
+            name: np.isfinite(self.right[name].error) & observed.given & ~observed.is_within(self.right[name])
+            for name, observed in self.observed.items()
+            if name in self.differing and observed.value.shape == self.right[name].shape
+        }
 
     def with_mistake(self, lines: tuple[Line, ...], wrong: Collection[str]) -> StepContext:
         """Return the same step held against a tape with a mistake, made in the steps before it as well."""

@@ -79,7 +79,7 @@ def _untouched(context: StepContext, quantity: str) -> Iterator[Relation]:
     Kernels that work in blocks skip whole ranges of them. A gradient so small that float32 has no number for
     it is 0 for another reason.
     """
-    wrong, right = context.wrong_elements(quantity), context.right[quantity]
+    wrong, right = context.wrong.get(quantity), context.right[quantity]
     before = {names.updated(name): name for name in context.problem.state}
     gradients = map(names.gradient, context.problem.parameters)
     if wrong is None or wrong.all() or not wrong.any():

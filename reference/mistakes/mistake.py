@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -45,11 +46,7 @@ class Mistake:
 
     def lines(self, problem: Problem) -> tuple[Line, ...] | Inexpressible:
         """Return the lines that the mistake changes, as it has them, in the order of the tape."""
-        changed = self.change(problem)
-        if isinstance(changed, str):
-            return Inexpressible(changed)
-        order = [line.name for line in tape(problem)]
-        return tuple(sorted(changed, key=lambda line: order.index(line.name)))
+        return _lines_of(self.change, _ByIdentity(problem))
 
     def sites(self, problem: Problem) -> tuple[tuple[str, ...], ...]:
         """Return where it can be made, by the names of lines: everywhere, and in a line or a layer alone."""
@@ -72,13 +69,48 @@ class Mistake:
         if isinstance(changed, Inexpressible):
             return changed
         wrong = {line.name: line for line in changed if only is None or line.name in only}
-        if base and any(line.name in wrong for line in set(base).difference(right)):
+        if base and any(line.name in wrong and line not in right for line in base):
             return Inexpressible("another mistake is made in this line")
-        lines = _in_order([wrong.get(line.name, line) for line in base or right])
-        position = {line.name: i for i, line in enumerate(lines)}
-        if any(position.get(name, -1) >= i for i, line in enumerate(lines) for name in line.inputs):
-            return Inexpressible("made in these lines alone, they would be computed from each other")
-        return lines
+        lines = tuple(wrong.get(line.name, line) for line in base or right)
+        if _is_ordered(lines, wrong):
+            return lines
+        lines = _in_order(lines)
+        if _is_ordered(lines, wrong):
+            return lines
+        return Inexpressible("made in these lines alone, they would be computed from each other")
+
+
+@dataclass(frozen=True, eq=False)
+class _ByIdentity:
+    """A problem as the key of a cache: its arrays are not compared, as it is the same object or another."""
+
+    problem: Problem
+
+    def __hash__(self) -> int:
+        return id(self.problem)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _ByIdentity) and self.problem is other.problem
+
+
+@lru_cache(maxsize=1024)
+def _lines_of(change: Change, of: _ByIdentity) -> tuple[Line, ...] | Inexpressible:
+    changed = change(of.problem)
+    if isinstance(changed, str):
+        return Inexpressible(changed)
+    order = {line.name: i for i, line in enumerate(tape(of.problem))}
+    return tuple(sorted(changed, key=lambda line: order[line.name]))
+
+
+def _is_ordered(lines: Sequence[Line], wrong: Collection[str]) -> bool:
+    """Whether these wrong lines, and with them all, take nothing that comes later."""
+    position = {line.name: i for i, line in enumerate(lines)}
+    return all(
+        position.get(name, -1) < position[line.name]
+        for line in lines
+        if line.name in wrong
+        for name in line.inputs
+    )
 
 
 def mistake(
