@@ -75,7 +75,7 @@ class Mistake:
         if _is_ordered(lines, wrong):
             return lines
         lines = _in_order(lines)
-        if _is_ordered(lines, wrong):
+        if _is_ordered(lines, {line.name for line in lines}):
             return lines
         return Inexpressible("made in these lines alone, they would be computed from each other")
 
@@ -102,13 +102,13 @@ def _lines_of(change: Change, of: _ByIdentity) -> tuple[Line, ...] | Inexpressib
     return tuple(sorted(changed, key=lambda line: order[line.name]))
 
 
-def _is_ordered(lines: Sequence[Line], wrong: Collection[str]) -> bool:
-    """Whether these wrong lines, and with them all, take nothing that comes later."""
+def _is_ordered(lines: Sequence[Line], those: Collection[str]) -> bool:
+    """Whether these of the lines take nothing that comes later."""
     position = {line.name: i for i, line in enumerate(lines)}
     return all(
         position.get(name, -1) < position[line.name]
         for line in lines
-        if line.name in wrong
+        if line.name in those
         for name in line.inputs
     )
 
