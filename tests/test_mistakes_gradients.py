@@ -118,10 +118,12 @@ def test_another_derivative_is_that_of_pytorch(mistake):
     other = "softplus" if activation == "sigmoid" else "sigmoid"
     problem = network((3, 4, 2), 5, activations=(other, activation))
     bounded = evaluate(mistake.tape(problem), exact_inputs(problem, FORMATS["float64"]))["da1/dz1"]
-    z = torch.tensor(next(mistaken_steps(problem, mistake))["z1"], requires_grad=True)
+    claim = next(mistaken_steps(problem, mistake))
+    z = torch.tensor(claim["z1"], requires_grad=True)
     (slope,) = torch.autograd.grad(functions[activation](z).sum(), z)
-    assert (np.abs(slope.numpy() - bounded.value) <= bounded.error).all()
-    assert [line.name for line in mistake.lines(problem)] == ["da1/dz1"]
+    for value in (slope.numpy(), claim["da1/dz1"]):
+        assert (np.abs(value - bounded.value) <= bounded.error).all()
+    assert [(line.name, line.inputs) for line in mistake.lines(problem)] == [("da1/dz1", ("z1",))]
 
 
 # Precision.

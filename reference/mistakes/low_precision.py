@@ -205,7 +205,17 @@ def _float32_constant(key: str) -> Mistake:
 
 FLOAT32_CONSTANTS = tuple(
     _float32_constant(key)
-    for key in ("momentum", "dampening", "beta1", "beta2", "alpha", "eps", "weight_decay", "max_norm", "final")
+    for key in (
+        "momentum",
+        "dampening",
+        "beta1",
+        "beta2",
+        "alpha",
+        "eps",
+        "weight_decay",
+        "max_norm",
+        "final",
+    )
 )
 
 

@@ -1,7 +1,6 @@
 """Mistakes on the way through the activation: ∂L/∂z = ∂L/∂a · σ'(z)."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import Any
 
 from cases import Problem, names
@@ -153,7 +152,7 @@ def _with_the_function_of(offset: int, problem: Problem) -> Lines:
     neighbours = {k: k + offset for k in layers(problem) if k + offset in layers(problem)}
     others = {names.slope(k): activation(problem, j) for k, j in neighbours.items()}
     mixed = [k for k, j in neighbours.items() if activation(problem, k) != activation(problem, j)]
-    lines = [_derivative_of(others[line.name], line) for line in _slopes(problem, mixed)]
+    lines = [_derivative_of(others[line.name], line, line.inputs[0]) for line in _slopes(problem, mixed)]
     return lines or "no two neighbouring layers have different activations"
 
 
@@ -166,7 +165,11 @@ def _with_the_function_of(offset: int, problem: Problem) -> Lines:
 def derivative_at_a(problem: Problem) -> Lines:
     """σ'(a_k), as where a has been written over z."""
     curved = [k for k in layers(problem) if not ACTIVATIONS[activation(problem, k)].has_the_same_slope_at_a]
-    lines = [_at(names.a(k), problem, k, line) for k in curved for line in _slopes(problem, [k])]
+    lines = [
+        _derivative_of(activation(problem, k), line, names.a(k))
+        for k in curved
+        for line in _slopes(problem, [k])
+    ]
     return lines or "every activation here has the same derivative at a as at z"
 
 
@@ -174,14 +177,18 @@ def derivative_at_a(problem: Problem) -> Lines:
 def derivative_at_the_input_of_the_layer(problem: Problem) -> Lines:
     """σ'(a_{k−1}), which equal widths allow."""
     fitting = [k for k in _curved(problem) if width(problem, k) == width(problem, k - 1)]
-    lines = [_at(names.a(k - 1), problem, k, line) for k in fitting for line in _slopes(problem, [k])]
+    lines = [
+        _derivative_of(activation(problem, k), line, names.a(k - 1))
+        for k in fitting
+        for line in _slopes(problem, [k])
+    ]
     return lines or "no layer but those of the identity is as wide as its input"
 
 
-def _at(place: str, problem: Problem, k: int, line: Line) -> Line:
-    """Return the line of σ'(z_k) with another array than z_k, and what σ would be there."""
-    rule = ACTIVATIONS[activation(problem, k)]
-    return replace(line, formula=lambda at: rule.derivative(at, rule.value(at)), inputs=(place,))
+def _derivative_of(name: str, line: Line, place: str) -> Line:
+    """Return the line of σ'(z_k) as the derivative of this activation at this array, by its own value there."""
+    rule = ACTIVATIONS[name]
+    return Line(line.name, lambda at: rule.derivative(at, rule.value(at)), (place,), f"{name}'({{0}})")
 
 
 # The derivatives that programs write as functions of a, with the template of their argument.
@@ -237,16 +244,12 @@ def _all_are(name: str) -> str:
 SEEN = {"relu": "scientific-computing/FKB #15", "sigmoid": "jeffheaton/encog-dotnet-core #124"}
 
 
-def _derivative_of(name: str, line: Line) -> Line:
-    return Line(line.name, ACTIVATIONS[name].derivative, line.inputs, f"{name}'({{0}})")
-
-
 def _another_derivative(name: str) -> Mistake:
     """σ'(z_k) with the σ of this name."""
 
     def change(problem: Problem) -> Lines:
         lines = _slopes(problem, _others_than(name, problem))
-        return [_derivative_of(name, line) for line in lines] or _all_are(name)
+        return [_derivative_of(name, line, line.inputs[0]) for line in lines] or _all_are(name)
 
     sentence = f"the derivative is that of {name}, where that of another activation is asked for"
     named = f"derivative-of-{name.replace('_', '-')}"
