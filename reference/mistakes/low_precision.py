@@ -11,6 +11,7 @@ from cases import Problem, names
 from cases.numbers import rounded_once
 from reference.line import Line, bias_gradient, linear, through_weights, weight_gradient
 from reference.mistakes.mistake import (
+    NO_HIDDEN_LAYER,
     ONE_STEP,
     Lines,
     Mistake,
@@ -22,6 +23,7 @@ from reference.mistakes.mistake import (
     state_lines,
     update_lines,
 )
+from reference.mistakes.wrong_slopes import STRAIGHT
 from reference.mistakes.wrong_updates import at_another_rate
 from reference.training import tape
 
@@ -51,6 +53,26 @@ def float32_activation(problem: Problem) -> Lines:
 def float32_loss(problem: Problem) -> Lines:
     """The loss of ŷ and y rounded to float32; its gradient is right."""
     return _inside_float32(problem, lines_named(problem, ["loss"]))
+
+
+@mistake("the loss's gradient was computed in float32", numpy_only=True)
+def float32_loss_gradient(problem: Problem) -> Lines:
+    """∂L/∂a_L of ŷ and y rounded to float32; the loss is right."""
+    return _inside_float32(problem, lines_named(problem, [names.gradient(names.a(problem.depth))]))
+
+
+@mistake("the activation's derivative was computed in float32", numpy_only=True)
+def float32_derivative(problem: Problem) -> Lines:
+    """σ'(z), of z and a rounded to float32."""
+    curved = [k for k in layers(problem) if problem.activations[k - 1] not in STRAIGHT]
+    lines = _inside_float32(problem, lines_named(problem, map(names.slope, curved)))
+    return lines or "every derivative here is 0 or 1"
+
+
+@mistake("the hidden gradient was accumulated in float32", numpy_only=True)
+def float32_hidden_gradient(problem: Problem) -> Lines:
+    """∂L/∂a_{k−1} = ∂L/∂z_k w_k, of both rounded to float32."""
+    return _inside_float32(problem, lines_with(problem, through_weights)) or NO_HIDDEN_LAYER
 
 
 @mistake("the weight gradient was accumulated in float32", numpy_only=True)
@@ -249,14 +271,12 @@ def _no_float32(problem: Problem, instead: str) -> str:
     return "" if problem.dtype == "float32" else f"{instead} takes the place of float32 only"
 
 
-def _products_in(dtype: str, source: str) -> Mistake:
-    """x Wᵀ, (∂L/∂z)ᵀ a and ∂L/∂z W of factors rounded to this format, accumulated in float32."""
-
-    def change(problem: Problem) -> Lines:
-        return _no_float32(problem, dtype) or _of_rounded_factors(problem, _rounding_to(dtype))
-
-    sentence = f"the factors of the matrix products were rounded to {dtype}"
-    return Mistake(f"{dtype}-products", sentence, change, source, numpy_only=True)
+@mistake(
+    "the factors of the matrix products were rounded to bfloat16", source="jax-ml/jax #1856", numpy_only=True
+)
+def bfloat16_products(problem: Problem) -> Lines:
+    """x Wᵀ, (∂L/∂z)ᵀ a and ∂L/∂z W of rounded factors, accumulated in float32."""
+    return _no_float32(problem, "bfloat16") or _of_rounded_factors(problem, _rounding_to("bfloat16"))
 
 
 def _parameters_in(dtype: str, source: str) -> Mistake:
@@ -277,9 +297,7 @@ def _rounding_to(dtype: str) -> Round:
     return lambda array: rounded_once(array, dtype).astype(array.dtype)
 
 
-IN_SIXTEEN_BITS = (
-    _products_in("bfloat16", "jax-ml/jax #1856"),
-    _products_in("float16", "pytorch/pytorch #53635"),
+SIXTEEN_BIT_PARAMETERS = (
     _parameters_in("bfloat16", "NVIDIA/apex #1728"),
     _parameters_in("float16", "pytorch/pytorch #8860"),
 )

@@ -1,5 +1,7 @@
 """Mistakes in the gradients of the parameters: ∂L/∂w = ∂L/∂z · a and ∂L/∂b = ∂L/∂z, summed over examples."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from cases import Problem, names
@@ -165,9 +167,13 @@ def bias_gradient_of_magnitudes(problem: Problem) -> Lines:
 @mistake("the bias gradient is that of the next layer")
 def bias_gradient_of_the_next_layer(problem: Problem) -> Lines:
     """∂L/∂b_k = Σ ∂L/∂z_{k+1}, which equal widths allow."""
+    return _from_the_next_layer(problem, names.b)
+
+
+def _from_the_next_layer(problem: Problem, *those: Callable[[int], str]) -> Lines:
     alike = [k for k in layers(problem)[:-1] if width(problem, k) == width(problem, k + 1)]
     others = {names.gradient(names.z(k)): names.gradient(names.z(k + 1)) for k in alike}
-    lines = [rewired(line, others) for line in gradients(problem, names.b, alike)]
+    lines = [rewired(line, others) for of in those for line in gradients(problem, of, alike)]
     return lines or "no two neighbouring layers are equally wide"
 
 
@@ -203,3 +209,13 @@ def gradients_past_the_activation(problem: Problem) -> Lines:
     past = {names.gradient(names.z(k)): names.gradient(names.a(k)) for k in curved}
     lines = [line for line in lines_with(problem, weight_gradient, bias_gradient) if line.inputs[0] in past]
     return [rewired(line, past) for line in lines] or "every activation is the identity, with derivative 1"
+
+
+@mistake(
+    "the gradients of weights and biases were taken from ∂L/∂z of the next layer",
+    source="unda-ml/unda #1",
+    by_layer=True,
+)
+def gradients_from_the_next_layer(problem: Problem) -> Lines:
+    """∂L/∂w_k = (∂L/∂z_{k+1})ᵀ a_{k−1} and ∂L/∂b_k = Σ ∂L/∂z_{k+1}, which equal widths allow."""
+    return _from_the_next_layer(problem, names.W, names.b)

@@ -1,6 +1,7 @@
 """Mistakes on the way to the layer before: ∂L/∂a_{k−1} = ∂L/∂z_k · w_k."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from reference.mistakes.mistake import (
     Lines,
     broadcast,
     constant,
+    first_example,
     layers,
     lines_with,
     mistake,
@@ -20,6 +22,7 @@ from reference.mistakes.mistake import (
     rewritten,
     square_layers,
 )
+from reference.mistakes.wrong_batches import last_example
 from reference.mistakes.wrong_slopes import gradients, is_identity, width
 
 NOTHING_UPDATED_BEFORE = "no gradient is clipped before all are known, so nothing is updated before"
@@ -122,6 +125,30 @@ def error_sent_past_the_activation(problem: Problem) -> Lines:
     past = {names.gradient(names.z(k)): names.gradient(names.a(k)) for k in curved}
     lines = [rewired(line, past) for line in _before(problem, curved)]
     return lines or "every activation above the first layer is the identity, with derivative 1"
+
+
+@mistake(
+    "the hidden gradient is what the first unit of the next layer sends back, not the sum over its units",
+    source="prakashjayy/medium_blogs #2",
+)
+def hidden_gradient_of_the_first_unit(problem: Problem) -> Lines:
+    """∂L/∂a_{k−1} = ∂L/∂z_k1 · w_k1."""
+    return _of_a_unit(problem, first_example, "0")
+
+
+@mistake("the hidden gradient is what the last unit of the next layer sends back, which overwrote the others")
+def hidden_gradient_of_the_last_unit(problem: Problem) -> Lines:
+    """∂L/∂a_{k−1} = ∂L/∂z_kn · w_kn, as = does in place of += in a loop over units."""
+    return _of_a_unit(problem, last_example, "−1")
+
+
+def _of_a_unit(problem: Problem, pick: Callable[[Any], Any], at: str) -> Lines:
+    if problem.depth == 1:
+        return NO_HIDDEN_LAYER
+    lines = _before(problem, [k for k in layers(problem, 2) if width(problem, k) > 1])
+    template = f"{{0}}[:, {at}] {{1}}[{at}]"
+    wrong = rewritten(lines, lambda dL_dz, W: pick(dL_dz.mT).mT @ pick(W), template)
+    return wrong or "every layer above the first has one unit"
 
 
 @mistake("the hidden gradient has the wrong sign")

@@ -186,7 +186,7 @@ def derivative_at_the_input_of_the_layer(problem: Problem) -> Lines:
 
 
 def _derivative_of(name: str, line: Line, place: str) -> Line:
-    """Return the line of σ'(z_k) as the derivative of this activation at this array, by its own value there."""
+    """Return the line of σ'(z_k) with this activation's derivative, by its own value, at this array."""
     rule = ACTIVATIONS[name]
     return Line(line.name, lambda at: rule.derivative(at, rule.value(at)), (place,), f"{name}'({{0}})")
 
