@@ -43,7 +43,7 @@ def float32_forward(problem: Problem) -> Lines:
     return _no_float64(problem) or rewritten(lines_with(problem, linear), linear_in_float32)
 
 
-@mistake("the activation was evaluated in float32", numpy_only=True)
+@mistake("the activation was evaluated in float32", source="modular/modular #6082", numpy_only=True)
 def float32_activation(problem: Problem) -> Lines:
     """a = σ(z), of z rounded to float32."""
     return _inside_float32(problem, lines_named(problem, map(names.a, layers(problem))))

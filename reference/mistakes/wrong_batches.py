@@ -29,7 +29,7 @@ def _over_examples(problem: Problem, lines: list[Line]) -> Lines:
 # Something else than the sum.
 
 
-@mistake("the bias gradient was not summed over the examples")
+@mistake("the bias gradient was not summed over the examples", source="jimfleming/differentiation #1")
 def bias_gradient_not_summed(problem: Problem) -> Lines:
     """∂L/∂b = ∂L/∂z as it is: a row for each example, where one row is asked for."""
     return _over_examples(problem, rewritten(lines_with(problem, bias_gradient), unchanged, "{0}"))

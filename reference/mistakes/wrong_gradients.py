@@ -90,7 +90,7 @@ def _from_the_updated(problem: Problem, k: int) -> Line:
 # The weight gradient by another product.
 
 
-@mistake("the weight gradient was transposed", source="nntrainer/nntrainer #705")
+@mistake("the weight gradient was transposed", source="iamtrask/Grokking-Deep-Learning #23")
 def weight_gradient_transposed(problem: Problem) -> Lines:
     """∂L/∂w_k = a_{k−1}ᵀ ∂L/∂z_k, which a square W allows."""
     lines = gradients(problem, names.W, square_layers(problem))
@@ -103,6 +103,23 @@ def input_factor_missing(problem: Problem) -> Lines:
     """∂L/∂w_k = (∂L/∂z_k)ᵀ 1: the gradient of the bias for each weight."""
     lines = lines_with(problem, weight_gradient)
     return rewritten(lines, lambda dL_dz, x: dL_dz.mT @ constant(x, np.ones_like), "({0})ᵀ 1")
+
+
+@mistake(
+    "the weight gradient has the weight itself as a factor, in place of a",
+    source="Stack Overflow, “Backpropagation demo gives always the same result after training”",
+)
+def weight_for_the_input(problem: Problem) -> Lines:
+    """∂L/∂w_k = (∂L/∂z_k)ᵀ 1 ⊙ w_k."""
+    return [
+        Line(line.name, _times_the_weight, (*line.inputs, names.W(k)), "({0})ᵀ 1 ⊙ {2}")
+        for k in layers(problem)
+        for line in gradients(problem, names.W, [k])
+    ]
+
+
+def _times_the_weight(dL_dz: Array, x: Array, W: Array) -> Array:
+    return (dL_dz.mT @ constant(x, np.ones_like)) * W
 
 
 @mistake(

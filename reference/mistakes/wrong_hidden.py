@@ -41,10 +41,30 @@ def weight_factor_missing(problem: Problem) -> Lines:
     """∂L/∂a_{k−1} = ∂L/∂z_k, which equal widths allow; a single column NumPy repeats silently."""
     if problem.depth == 1:
         return NO_HIDDEN_LAYER
-    fitting = [k for k in layers(problem, 2) if width(problem, k) in {width(problem, k - 1), 1}]
-    lines = [rewired(line, {names.W(k): names.a(k - 1)}) for k in fitting for line in _before(problem, [k])]
-    wrong = rewritten(lines, lambda dL_dz, a: broadcast(dL_dz, a.shape), "{0}")
-    return wrong or "no layer is as wide as the one before, so the shapes do not fit"
+    lines = _without_weights(problem, layers(problem, 2), names.z)
+    return lines or "no layer is as wide as the one before, so the shapes do not fit"
+
+
+@mistake(
+    "the hidden layer was given the next layer's error itself, without weights and derivative",
+    source="Stack Overflow, “Backpropagation: Why doesn't error approach zero”",
+)
+def error_without_weights(problem: Problem) -> Lines:
+    """∂L/∂a_{k−1} = ∂L/∂a_k, which equal widths allow; a single column NumPy repeats silently."""
+    if problem.depth == 1:
+        return NO_HIDDEN_LAYER
+    curved = [k for k in layers(problem, 2) if not is_identity(problem, k)]
+    lines = _without_weights(problem, curved, names.a)
+    return lines or "no layer is as wide as the one before, or its derivative is 1"
+
+
+def _without_weights(problem: Problem, those: Iterable[int], sent: Callable[[int], str]) -> list[Line]:
+    fitting = [k for k in those if width(problem, k) in {width(problem, k - 1), 1}]
+    inputs = {names.gradient(names.a(k - 1)): (names.gradient(sent(k)), names.a(k - 1)) for k in fitting}
+    return [
+        Line(line.name, lambda error, a: broadcast(error, a.shape), inputs[line.name], "{0}")
+        for line in _before(problem, fitting)
+    ]
 
 
 @mistake("the hidden gradient was sent through the transposed weights")

@@ -173,7 +173,11 @@ def derivative_at_a(problem: Problem) -> Lines:
     return lines or "every activation here has the same derivative at a as at z"
 
 
-@mistake("the activation's derivative was taken at the layer's input, not at z", by_layer=True)
+@mistake(
+    "the activation's derivative was taken at the layer's input, not at z",
+    source="ooples/AiDotNet.Tensors #186",
+    by_layer=True,
+)
 def derivative_at_the_input_of_the_layer(problem: Problem) -> Lines:
     """σ'(a_{k−1}), which equal widths allow."""
     fitting = [k for k in _curved(problem) if width(problem, k) == width(problem, k - 1)]
