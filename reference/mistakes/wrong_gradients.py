@@ -1,180 +1,238 @@
-"""Mistakes in the backward pass."""
+"""Mistakes in the gradients of the parameters: ∂L/∂w = ∂L/∂z · a and ∂L/∂b = ∂L/∂z, summed over examples."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import replace
-from typing import Any
+from collections.abc import Callable
+
+import numpy as np
 
 from cases import Problem, names
 from reference.activations import ACTIVATIONS
-from reference.line import Line, bias_gradient, through_weights, unchanged, weight_gradient
+from reference.line import Array, Line, bias_gradient, linear, weight_gradient
 from reference.mistakes.mistake import (
     NO_HIDDEN_LAYER,
-    ONE_EXAMPLE,
     Lines,
-    broadcast,
-    first_example,
+    constant,
     layers,
-    lines_named,
     lines_with,
     mistake,
     rewired,
     rewritten,
     square_layers,
 )
+from reference.mistakes.wrong_hidden import NOTHING_UPDATED_BEFORE
+from reference.mistakes.wrong_slopes import activation, gradients, is_identity, width
 
-# Through the activation: ∂L/∂z = ∂L/∂a · σ'(z).
-
-
-def _is_identity(problem: Problem, k: int) -> bool:
-    return problem.activations[k - 1] == "identity"
+# The weight gradient of another array than the layer's input.
 
 
-def _gradients(problem: Problem, of: Callable[[int], str], those: Iterable[int]) -> list[Line]:
-    return lines_named(problem, (names.gradient(of(k)) for k in those))
-
-
-@mistake("the activation's derivative is missing in the output layer")
-def derivative_missing_in_the_output(problem: Problem) -> Lines:
-    if _is_identity(problem, problem.depth):
-        return "the output's activation is the identity, with derivative 1"
-    return rewritten(_gradients(problem, names.z, [problem.depth]), unchanged, "{0}", kept=1)
-
-
-@mistake("the activation's derivative is missing in the hidden layers")
-def derivative_missing_in_hidden_layers(problem: Problem) -> Lines:
-    if problem.depth == 1:
-        return NO_HIDDEN_LAYER
-    curved = [k for k in layers(problem)[:-1] if not _is_identity(problem, k)]
-    lines = rewritten(_gradients(problem, names.z, curved), unchanged, "{0}", kept=1)
-    return lines or "every hidden activation is the identity, with derivative 1"
-
-
-@mistake("the activation's derivative was taken from the next layer")
-def derivative_of_the_wrong_layer(problem: Problem) -> Lines:
-    """∂L/∂z_k = ∂L/∂a_k ⊙ σ'(z_{k+1}), which equal widths allow."""
-    return _with_the_derivative_of(+1, problem)
-
-
-@mistake("the activation's derivative was taken from the layer before")
-def derivative_of_the_layer_before(problem: Problem) -> Lines:
-    """∂L/∂z_k = ∂L/∂a_k ⊙ σ'(z_{k−1}), which equal widths allow."""
-    return _with_the_derivative_of(-1, problem)
-
-
-def _with_the_derivative_of(offset: int, problem: Problem) -> Lines:
-    alike = [k for k in layers(problem) if _can_be_mixed_up(problem, k, k + offset)]
-    others = {names.slope(k): names.slope(k + offset) for k in alike}
-    lines = [rewired(line, others) for line in _gradients(problem, names.z, alike)]
-    return lines or "no two neighbouring layers are equally wide and not both the identity"
-
-
-def _width(problem: Problem, k: int) -> int:
-    return int(problem.parameters[names.b(k)].size)
-
-
-def _can_be_mixed_up(problem: Problem, k: int, j: int) -> bool:
-    """Whether σ'(z_j) has the shape of σ'(z_k), and is another array."""
-    fits = j in layers(problem) and _width(problem, k) == _width(problem, j)
-    return fits and not (_is_identity(problem, k) and _is_identity(problem, j))
-
-
-@mistake("the activation's derivative was taken at a, not at z")
-def derivative_at_a(problem: Problem) -> Lines:
-    activations = {names.slope(k): name for k, name in enumerate(problem.activations, start=1)}
-    curved = [slope for slope, name in activations.items() if not ACTIVATIONS[name].has_the_same_slope_at_a]
-    lines = [_slope_at_a(line, activations[line.name]) for line in lines_named(problem, curved)]
-    return lines or "every activation here has the same derivative at a as at z"
-
-
-def _slope_at_a(line: Line, activation: str) -> Line:
-    rule = ACTIVATIONS[activation]
-    return replace(line, formula=lambda a: rule.derivative(a, rule.value(a)), inputs=line.inputs[1:])
-
-
-# On to the layer before: ∂L/∂a_{k−1} = ∂L/∂z_k · w_k.
-
-
-def _before(problem: Problem, those: Iterable[int]) -> list[Line]:
-    """Return the right lines of ∂L/∂a_{k−1}, of ∂L/∂z_k and W_k, for these layers k."""
-    return _gradients(problem, names.a, (k - 1 for k in those))
-
-
-@mistake("the factor w is missing from the hidden gradient, as in the document's step 3 taken literally")
-def weight_factor_missing(problem: Problem) -> Lines:
-    """∂L/∂a_{k−1} = ∂L/∂z_k, which equal widths allow; a single column NumPy repeats silently."""
-    if problem.depth == 1:
-        return NO_HIDDEN_LAYER
-    fitting = [k for k in layers(problem, 2) if _width(problem, k) in {_width(problem, k - 1), 1}]
-    lines = [rewired(line, {names.W(k): names.a(k - 1)}) for k in fitting for line in _before(problem, [k])]
-    wrong = rewritten(lines, lambda dL_dz, a: broadcast(dL_dz, a.shape), "{0}")
-    return wrong or "no layer is as wide as the one before, so the shapes do not fit"
-
-
-@mistake("the hidden gradient was sent through the transposed weights")
-def weights_transposed_backward(problem: Problem) -> Lines:
-    """∂L/∂a_{k−1} = ∂L/∂z_k · w_kᵀ, which a square W allows."""
-    if problem.depth == 1:
-        return NO_HIDDEN_LAYER
-    before = _before(problem, square_layers(problem, 2))
-    lines = rewritten(before, lambda dL_dz, W: dL_dz @ W.mT, "{0} {1}ᵀ")
-    return lines or "no weight matrix above the first is square and larger than 1 by 1"
-
-
-@mistake("the hidden gradient was sent through |w| in place of w")
-def magnitude_of_the_weights(problem: Problem) -> Lines:
-    lines = lines_with(problem, through_weights)
-    return rewritten(lines, lambda dL_dz, W: dL_dz @ abs(W), "{0} |{1}|") or NO_HIDDEN_LAYER
-
-
-@mistake("the hidden gradient was sent through the already updated weights")
-def already_updated_weights(problem: Problem) -> Lines:
-    """∂L/∂a_{k−1} = ∂L/∂z_k · w_k_new: the weights are updated before the gradient has passed them."""
-    if problem.depth == 1:
-        return NO_HIDDEN_LAYER
-    if problem.clipping:
-        return "no gradient is clipped before all are known, so nothing is updated before"
-    updated = {name: names.updated(name) for name in problem.trained}
-    lines = [line for line in lines_with(problem, through_weights) if line.inputs[1] in updated]
-    return [rewired(line, updated) for line in lines] or "no weights above the first layer are trained"
-
-
-# The gradients of weights and biases.
-
-
-@mistake("the weight gradient was taken from z of the layer before, not from its activation a")
+@mistake(
+    "the weight gradient was taken from z of the layer before, not from its activation a",
+    source="maziarraissi/backprop #1",
+)
 def weight_gradient_from_z(problem: Problem) -> Lines:
+    """∂L/∂w_k = (∂L/∂z_k)ᵀ z_{k−1}."""
     if problem.depth == 1:
         return NO_HIDDEN_LAYER
-    before = {names.a(k): names.z(k) for k in layers(problem)[:-1] if not _is_identity(problem, k)}
+    before = {names.a(k): names.z(k) for k in layers(problem)[:-1] if not is_identity(problem, k)}
     lines = [line for line in lines_with(problem, weight_gradient) if line.inputs[1] in before]
     return [rewired(line, before) for line in lines] or "every hidden activation is the identity, so a is z"
 
 
-@mistake("the weight gradient is that of the first example only")
-def weight_gradient_of_the_first_example(problem: Problem) -> Lines:
-    if len(problem.x) == 1:
-        return ONE_EXAMPLE
+@mistake(
+    "the weight gradient was taken from the layer's own output, not its input", source="gHashTag/trinity #571"
+)
+def weight_gradient_from_the_output(problem: Problem) -> Lines:
+    """∂L/∂w_k = (∂L/∂z_k)ᵀ a_k, which equal widths allow."""
+    fitting = [k for k in layers(problem) if width(problem, k) == width(problem, k - 1)]
+    return _taken_from(problem, {k: names.a(k) for k in fitting}) or "no layer is as wide as its input"
+
+
+@mistake("the weight gradient was taken from the network's inputs x, not from the layer's")
+def weight_gradient_from_x(problem: Problem) -> Lines:
+    """∂L/∂w_k = (∂L/∂z_k)ᵀ x, which equal widths allow."""
+    if problem.depth == 1:
+        return NO_HIDDEN_LAYER
+    fitting = [k for k in layers(problem, 2) if width(problem, k - 1) == width(problem, 0)]
+    return _taken_from(problem, dict.fromkeys(fitting, "x")) or "no hidden layer is as wide as x"
+
+
+def _taken_from(problem: Problem, sources: dict[int, str]) -> list[Line]:
+    lines = {k: gradients(problem, names.W, [k]) for k in sources}
+    return [rewired(line, {names.a(k - 1): sources[k]}) for k in sources for line in lines[k]]
+
+
+@mistake("the weight gradient was taken from an activation computed again, by weights already updated")
+def weight_gradient_from_the_updated_activation(problem: Problem) -> Lines:
+    """∂L/∂w_k = (∂L/∂z_k)ᵀ σ(a_{k−2} w_{k−1}_newᵀ + b_{k−1}_new)."""
+    if problem.depth == 1:
+        return NO_HIDDEN_LAYER
+    if problem.clipping:
+        return NOTHING_UPDATED_BEFORE
+    below = [k for k in layers(problem)[:-1] if {names.W(k), names.b(k)} & set(problem.trained)]
+    return [_from_the_updated(problem, k) for k in below] or "no layer below another is trained"
+
+
+def _from_the_updated(problem: Problem, k: int) -> Line:
+    """Return the line of ∂L/∂W_{k+1} with the activation of layer k after its update."""
+    sigma = ACTIVATIONS[activation(problem, k)].value
+    return Line(
+        names.gradient(names.W(k + 1)),
+        lambda dL_dz, x, W, b: weight_gradient(dL_dz, sigma(linear(x, W, b))),
+        (
+            names.gradient(names.z(k + 1)),
+            names.a(k - 1),
+            names.updated(names.W(k)),
+            names.updated(names.b(k)),
+        ),
+        f"({{0}})ᵀ {activation(problem, k)}({{1}} {{2}}ᵀ + {{3}})",
+    )
+
+
+# The weight gradient by another product.
+
+
+@mistake("the weight gradient was transposed", source="iamtrask/Grokking-Deep-Learning #23")
+def weight_gradient_transposed(problem: Problem) -> Lines:
+    """∂L/∂w_k = a_{k−1}ᵀ ∂L/∂z_k, which a square W allows."""
+    lines = gradients(problem, names.W, square_layers(problem))
+    wrong = rewritten(lines, lambda dL_dz, x: x.mT @ dL_dz, "{1}ᵀ {0}")
+    return wrong or "no weight matrix is square and larger than 1 by 1"
+
+
+@mistake("the factor a is missing from the weight gradient")
+def input_factor_missing(problem: Problem) -> Lines:
+    """∂L/∂w_k = (∂L/∂z_k)ᵀ 1: the gradient of the bias for each weight."""
     lines = lines_with(problem, weight_gradient)
-    return rewritten(lines, lambda dL_dz, x: first_example(dL_dz).mT @ first_example(x), "({0})[0]ᵀ {1}[0]")
+    return rewritten(lines, lambda dL_dz, x: dL_dz.mT @ constant(x, np.ones_like), "({0})ᵀ 1")
 
 
-@mistake("the bias gradient was not summed over the examples")
-def bias_gradient_not_summed(problem: Problem) -> Lines:
-    """∂L/∂b = ∂L/∂z as it is: a row for each example, where one row is asked for."""
-    return _of_biases(problem, unchanged, "{0}")
+@mistake(
+    "the weight gradient has the weight itself as a factor, in place of a",
+    source="Stack Overflow, “Backpropagation demo gives always the same result after training”",
+)
+def weight_for_the_input(problem: Problem) -> Lines:
+    """∂L/∂w_k = (∂L/∂z_k)ᵀ 1 ⊙ w_k."""
+    return [
+        Line(line.name, _times_the_weight, (*line.inputs, names.W(k)), "({0})ᵀ 1 ⊙ {2}")
+        for k in layers(problem)
+        for line in gradients(problem, names.W, [k])
+    ]
 
 
-@mistake("the bias gradient was averaged over the examples, not summed")
-def bias_gradient_averaged(problem: Problem) -> Lines:
-    """∂L/∂b = 1/N · Σ ∂L/∂z, where any mean of the loss is in ∂L/∂z already."""
-    return _of_biases(problem, lambda dL_dz: bias_gradient(dL_dz) / dL_dz.shape[0], "1/N Σ {0}")
+def _times_the_weight(dL_dz: Array, x: Array, W: Array) -> Array:
+    return (dL_dz.mT @ constant(x, np.ones_like)) * W
 
 
-@mistake("the bias gradient is that of the first example only")
-def bias_gradient_of_the_first_example(problem: Problem) -> Lines:
-    return _of_biases(problem, lambda dL_dz: bias_gradient(first_example(dL_dz)), "({0})[0]")
+@mistake(
+    "the weight gradient has the factor a twice",
+    source="udacity/deep-learning-v2-pytorch #409",
+    by_layer=True,
+)
+def input_factor_twice(problem: Problem) -> Lines:
+    """∂L/∂w_k = (∂L/∂z_k)ᵀ (a_{k−1} ⊙ a_{k−1})."""
+    same = np.array_equal(problem.x, np.square(problem.x))
+    lines = gradients(problem, names.W, layers(problem, 2 if same else 1))
+    wrong = rewritten(lines, lambda dL_dz, x: dL_dz.mT @ (x * x), "({0})ᵀ ({1} ⊙ {1})")
+    return wrong or "every input is 0 or 1, which is its own square"
 
 
-def _of_biases(problem: Problem, formula: Callable[..., Any], template: str) -> Lines:
-    lines = rewritten(lines_with(problem, bias_gradient), formula, template)
-    return ONE_EXAMPLE if len(problem.x) == 1 else lines
+@mistake("the weight gradient was added up from magnitudes")
+def weight_gradient_of_magnitudes(problem: Problem) -> Lines:
+    """∂L/∂w_k = |∂L/∂z_k|ᵀ |a_{k−1}|."""
+    lines = lines_with(problem, weight_gradient)
+    return rewritten(lines, lambda dL_dz, x: abs(dL_dz).mT @ abs(x), "|{0}|ᵀ |{1}|")
+
+
+# The bias gradient by another sum.
+
+
+@mistake(
+    "the bias gradient was summed over the units too, one number for a layer",
+    source="rasbt/stat453-deep-learning-ss21 #5",
+)
+def bias_gradient_summed_over_the_units(problem: Problem) -> Lines:
+    """∂L/∂b_kj = Σ ∂L/∂z_k over examples and units, the same for every j."""
+    wide = [k for k in layers(problem) if width(problem, k) > 1]
+    lines = rewritten(gradients(problem, names.b, wide), _summed_over_units, "Σ Σ {0}")
+    return lines or "every layer has one unit"
+
+
+def _summed_over_units(dL_dz: Array) -> Array:
+    ones = constant(dL_dz, lambda array: np.ones((array.shape[1],) * 2, array.dtype))
+    return bias_gradient(dL_dz @ ones)
+
+
+@mistake(
+    "the bias gradient was summed from the rows of the weight gradient",
+    source="rust0258/Deeplearning.ai-Natural-Language-Processing-Specialization #62",
+)
+def bias_gradient_from_the_weight_gradient(problem: Problem) -> Lines:
+    """∂L/∂b_k = Σ ∂L/∂w_k over the columns."""
+    rows = [(line.name, line.name.replace("/db", "/dW")) for line in lines_with(problem, bias_gradient)]
+    return [Line(name, _row_sums, (of_weights,), "Σ {0}ᵀ") for name, of_weights in rows]
+
+
+def _row_sums(dL_dW: Array) -> Array:
+    return bias_gradient(dL_dW.mT)
+
+
+@mistake("the bias gradient was added up from magnitudes")
+def bias_gradient_of_magnitudes(problem: Problem) -> Lines:
+    """∂L/∂b_k = Σ |∂L/∂z_k|."""
+    return rewritten(lines_with(problem, bias_gradient), lambda dL_dz: bias_gradient(abs(dL_dz)), "Σ |{0}|")
+
+
+@mistake("the bias gradient is that of the next layer")
+def bias_gradient_of_the_next_layer(problem: Problem) -> Lines:
+    """∂L/∂b_k = Σ ∂L/∂z_{k+1}, which equal widths allow."""
+    return _from_the_next_layer(problem, names.b)
+
+
+def _from_the_next_layer(problem: Problem, *those: Callable[[int], str]) -> Lines:
+    alike = [k for k in layers(problem)[:-1] if width(problem, k) == width(problem, k + 1)]
+    others = {names.gradient(names.z(k)): names.gradient(names.z(k + 1)) for k in alike}
+    lines = [rewired(line, others) for of in those for line in gradients(problem, of, alike)]
+    return lines or "no two neighbouring layers are equally wide"
+
+
+@mistake("the bias gradient is 0, as if the bias were a constant", source="OpenANN/OpenANN #76")
+def bias_gradient_missing(problem: Problem) -> Lines:
+    """∂L/∂b_k = 0."""
+    return [_nothing(line) for line in lines_with(problem, bias_gradient)]
+
+
+def _nothing(line: Line) -> Line:
+    """Return the line of ∂L/∂w with zeros in the shape of w."""
+    parameter = line.name.removeprefix("dL/d")
+    return Line(line.name, lambda w: constant(w, np.zeros_like), (parameter,), "0")
+
+
+# Both gradients of a layer, or each alone.
+
+
+@mistake("the gradients of the parameters are 0", source="cloneofsimo/lora #263", by_layer=True)
+def parameters_without_gradients(problem: Problem) -> Lines:
+    """∂L/∂w = 0 and ∂L/∂b = 0, as of a layer that was frozen, or of gradients cleared before the update."""
+    return [_nothing(line) for line in lines_with(problem, weight_gradient, bias_gradient)]
+
+
+@mistake(
+    "the gradients of the parameters were taken from that of a, without the activation's derivative",
+    source="arthurdouillard/deepcourse #6",
+    by_layer=True,
+)
+def gradients_past_the_activation(problem: Problem) -> Lines:
+    """∂L/∂w_k = (∂L/∂a_k)ᵀ a_{k−1} and ∂L/∂b_k = Σ ∂L/∂a_k; what is sent on to the layer before is right."""
+    curved = [k for k in layers(problem) if not is_identity(problem, k)]
+    past = {names.gradient(names.z(k)): names.gradient(names.a(k)) for k in curved}
+    lines = [line for line in lines_with(problem, weight_gradient, bias_gradient) if line.inputs[0] in past]
+    return [rewired(line, past) for line in lines] or "every activation is the identity, with derivative 1"
+
+
+@mistake(
+    "the gradients of weights and biases were taken from ∂L/∂z of the next layer",
+    source="unda-ml/unda #1",
+    by_layer=True,
+)
+def gradients_from_the_next_layer(problem: Problem) -> Lines:
+    """∂L/∂w_k = (∂L/∂z_{k+1})ᵀ a_{k−1} and ∂L/∂b_k = Σ ∂L/∂z_{k+1}, which equal widths allow."""
+    return _from_the_next_layer(problem, names.W, names.b)
