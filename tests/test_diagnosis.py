@@ -54,7 +54,7 @@ def test_the_mistake_that_was_planted_is_named_whether_lines_are_shown_or_hidden
         if not isinstance(mistake.lines(problem), Inexpressible):
             names = outcome(problem.depth) if i % 2 else {line.name for line in tape(problem)}
             judged = judge(problem, showing(planted(mistake.name), names), frozenset())
-            assert next(diagnose(problem, judged)).names == (mistake.name,)
+            assert mistake.name in next(diagnose(problem, judged)).names
 
 
 def test_a_diagnosis_is_one_sentence_and_of_two_that_explain_as_much_both_are_named():
@@ -193,11 +193,11 @@ SWAPPED = {"dL/db1": "dL/db2", "dL/db2": "dL/db1"}
 @pytest.mark.parametrize(
     ("name", "verdict", "change"),
     [
-        ("transposed", "differs", lambda claim: {"dL/dW2": claim["dL/dW2"].T}),
+        ("transposed", "error", lambda claim: {"dL/dz2": claim["dL/dz2"].T}),
         ("transposed", "error", lambda claim: {"dL/dW1": claim["dL/dW1"].T}),
         ("another-layer", "differs", lambda claim: {name: claim[other] for name, other in SWAPPED.items()}),
-        ("times-batch", "differs", lambda claim: {"dL/dW2": claim["dL/dW2"] * 5}),  # the number of examples
-        ("over-batch", "differs", lambda claim: {"dL/dW2": claim["dL/dW2"] / 5}),
+        ("times-batch", "differs", lambda claim: {"dL/dz2": claim["dL/dz2"] * 5}),  # the number of examples
+        ("over-batch", "differs", lambda claim: {"dL/dz2": claim["dL/dz2"] / 5}),
         ("twice", "differs", lambda claim: {"dL/dW2": claim["dL/dW2"] * 2}),
         ("half", "differs", lambda claim: {"dL/dW2": claim["dL/dW2"] / 2}),
         ("float32", "error", lambda claim: {"z1": claim["z1"].astype("float32")}),
@@ -242,7 +242,8 @@ def test_float32_where_float64_was_promised_is_named():
 
     shown = diagnoses(network(), in_float32)
     hidden = diagnoses(network(), showing(in_float32, outcome(2)))
-    assert {one.names for one in shown[:1] + hidden} == {("float32",)}
+    assert {one.names for one in shown + hidden} == {("float32",)}
+    assert {one.follows for one in shown} == {"", "z1"}
     assert str(shown[0]) == "Explained by: float32 was used where float64 was promised."
 
 

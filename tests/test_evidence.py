@@ -107,7 +107,7 @@ def test_one_element_that_a_mistake_would_give_by_chance_in_few_digits_is_not_ev
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize(("factor", "size"), [(3, "3"), (-1.5, "−3/2"), (5, "5 = N"), (1 / 65536, "1/65536")])
+@pytest.mark.parametrize(("factor", "size"), [(3, "3"), (-1.5, "−3/2"), (6, "6"), (1 / 65536, "1/65536")])
 def test_every_gradient_by_the_same_factor_is_said_once(dtype, factor, size):
     problem = in_format(NET, dtype)
     found = diagnoses(multiplied({"dL/da3"}, factor, problem), problem, OUTCOME)

@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 from cases import Problem, names
 from cases.protocol import Verdict
 from reference import parts
+from reference.agreement import ONE_DIGIT
 from reference.arithmetic import Bounded
 from reference.diagnosis.context import (
     Refuted,
     StepContext,
+    Values,
     changed_by,
     predicted_by,
     states_with,
@@ -96,18 +98,26 @@ def _tapes(
 
 
 def mistakes_before(context: StepContext, quantity: str) -> Iterator[Candidate]:
-    """Yield every mistake in the line of `quantity`, or in a hidden line that it follows from, that fits."""
-    for mistake, wrong, lines in mistaken_tapes(
-        context.problem, sites_of(context, quantity), context.mistaken
-    ):
-        if mistake.numpy_only and context.observed[quantity].is_printed:
-            continue
-        fitting = _replayed if mistake.numpy_only else fitted
-        candidate = parts.tried(part_name(mistake.name), fitting, context, quantity, wrong, lines)
-        if isinstance(candidate, tuple):
-            explanation = Explanation(mistake.name, mistake.sentence + candidate[1], wrong)
-            base = () if mistake.numpy_only else lines
-            yield Candidate(explanation, candidate[0], base, partly=bool(candidate[1]))
+    """Yield every wrong formula in the line of `quantity`, or in a hidden line before it, that fits."""
+    for mistake, wrong, lines in _tapes_before(context, quantity, numpy_only=False):
+        fit = parts.tried(part_name(mistake.name), fitted, context, quantity, wrong, lines)
+        if isinstance(fit, tuple):
+            explanation = Explanation(mistake.name, mistake.sentence + fit[1], wrong)
+            yield Candidate(explanation, fit[0], lines, partly=bool(fit[1]))
+
+
+def lower_precisions(context: StepContext, quantity: str) -> Iterator[Candidate]:
+    """Yield every right formula in too low a precision, in that line or a hidden one before it, that fits."""
+    for mistake, wrong, lines in _tapes_before(context, quantity, numpy_only=True):
+        fit = parts.tried(part_name(mistake.name), _replayed, context, quantity, wrong, lines)
+        if isinstance(fit, tuple) and not fit[1]:
+            yield Candidate(Explanation(mistake.name, mistake.sentence, wrong), fit[0])
+
+
+def _tapes_before(context: StepContext, quantity: str, *, numpy_only: bool) -> Iterator[MistakenTape]:
+    if not (numpy_only and context.observed[quantity].is_printed):
+        tapes = mistaken_tapes(context.problem, sites_of(context, quantity), context.mistaken)
+        yield from (tape for tape in tapes if tape[0].numpy_only == numpy_only)
 
 
 # What a mistake changes, as it is with it; and in how many elements it was made, if not in all.
@@ -122,12 +132,32 @@ def fitted(context: StepContext, quantity: str, wrong: Collection[str], lines: S
     states = states_with(context, lines, wrong)
     if states is None:
         return None
-    end = next(i for i, line in enumerate(lines, start=1) if line.name == quantity)
+    state, end = states[-1], next(i for i, line in enumerate(lines, start=1) if line.name == quantity)
+    if _is_elsewhere(context, quantity, wrong, lines[:end], state):
+        return None
     try:
-        share = fit(context, quantity, predicted_by(context, lines[:end], wrong, states[-1]))
-        return None if share is None else (predicted_by(context, lines, wrong, states[-1]), share)
+        share = fit(context, quantity, predicted_by(context, lines[:end], wrong, state))
+        return None if share is None else (predicted_by(context, lines, wrong, state), share)
     except Refuted:
         return None
+
+
+def _is_elsewhere(
+    context: StepContext, quantity: str, wrong: Collection[str], lines: Sequence[Line], state: Values
+) -> bool:
+    """Whether a mistake plainly gives another number: in float64 and without bounds, which is cheap.
+
+    A prediction agrees only if its bound certifies a digit, so what is farther off than that does not.
+    """
+    changed, those = changed_by(lines, wrong, context.shown, state), context.wrong.get(quantity)
+    values = {name: number.value for name, number in {**context.taken, **state}.items()}
+    shown = {name: values[name] for name in context.shown if name != quantity}
+    needed = [line for line in lines if line.name in changed]
+    made = evaluate(needed, values, lambda line, value: shown.get(line.name, value)).get(quantity)
+    if made is None or those is None or np.shape(made) != those.shape:
+        return made is None
+    off = np.abs(np.asarray(context.observed[quantity].value, np.float64) - made)
+    return bool((off > ONE_DIGIT * np.abs(made).max())[those].any())
 
 
 def _replayed(
@@ -145,10 +175,15 @@ def _replayed(
     def settle(line: Line, result: Any) -> Any:  # noqa: ANN401 - an array, or a number of a schedule
         right, value = context.right[line.name], as_arrays(line, result)
         predicted[line.name] = Bounded(np.asarray(value, np.float64), right.error, right.format)
-        return context.observed[line.name].value if line.name in context.shown else value
+        return shown.get(line.name, value)
 
-    evaluate(lines, values, settle)
-    changes = {name: predicted[name] for name in changed_by(lines, wrong, context.shown)}
+    changed = changed_by(lines, wrong, context.shown)
+    needed = set(changed)
+    for line in reversed(lines):  # and what is hidden of that which they follow from
+        needed |= set(line.inputs).difference(context.shown) if line.name in needed else set()
+    shown = {name: observed.value for name, observed in context.observed.items() if name in context.shown}
+    evaluate([line for line in lines if line.name in needed], values | shown, settle)
+    changes = {name: predicted[name] for name in changed}
     refuted = any(context.refutes(name, value) for name, value in changes.items())
     share = None if refuted else fit(context, quantity, changes)
     return None if share is None else (changes, share)

@@ -15,7 +15,7 @@ import numpy as np
 from cases import Problem
 from cases.protocol import Verdict
 from reference import parts
-from reference.diagnosis.candidates import Candidate, Explanation, mistakes_before
+from reference.diagnosis.candidates import Candidate, Explanation, lower_precisions, mistakes_before
 from reference.diagnosis.context import StepContext, Values, changed_by, claimed_step, context_of, derive
 from reference.diagnosis.hints import hint
 from reference.diagnosis.pairs import two_mistakes
@@ -26,8 +26,9 @@ from reference.parts import FailedPart
 
 
 def others(context: StepContext, quantity: str) -> Iterator[Candidate]:
-    """Yield other numbers in the place of this one, and the factor of every gradient or of it alone."""
+    """Yield other numbers in the place of this one, its roundings, and one factor of it or every gradient."""
     yield from relations(context, quantity)
+    yield from lower_precisions(context, quantity)
     yield from constant_ratios(context, quantity)
 
 
@@ -38,6 +39,10 @@ ATTEMPTS: Final = {
     "another number in its place": others,
     "two mistakes at once": two_mistakes,
 }
+
+
+# Mistakes that are named where several give the same numbers; of more only their number is said.
+MAX_NAMED: Final = 3
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,11 @@ class Diagnosis:
     def __str__(self) -> str:
         if not self.explanations:
             return "No known mistake explains it."
-        return f"Explained by: {'; or: '.join(explanation.sentence for explanation in self.explanations)}."
+        clauses = [explanation.sentence for explanation in self.explanations]
+        more = [f"{len(clauses) - MAX_NAMED} more that give the same numbers"] * (
+            len(clauses) > MAX_NAMED + 1
+        )
+        return f"Explained by: {'; or: '.join([*clauses[: MAX_NAMED if more else None], *more])}."
 
 
 def diagnose(problem: Problem, judged: Iterable[JudgedStep]) -> Iterator[Diagnosis]:

@@ -1,7 +1,7 @@
 """Another number in the place of a wrong one: another quantity's, another step's, a multiple, a rounding."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import chain
 from typing import Any, TypeAlias
@@ -18,8 +18,9 @@ from reference.diagnosis.context import Observed, StepContext, derive, known_aft
 from reference.mistakes import MISTAKES
 from reference.training import tape
 
-# A name, a sentence, and what the number would be.
+# A name, a sentence, and what the number would be; or what it and others would be.
 Relation: TypeAlias = tuple[str, str, Bounded]
+Rounding: TypeAlias = tuple[str, str, Mapping[str, Bounded]]
 
 
 def right_itself(context: StepContext, quantity: str) -> Iterator[Candidate]:
@@ -40,8 +41,8 @@ def relations(context: StepContext, quantity: str) -> Iterator[Candidate]:
         yield from _fitting(context, quantity, *relation)
     for name, sentence, predicted in _other_roundings(context, quantity):
         numbers = replace(context.observed[quantity], dtype_promised=True)
-        if numbers.verdict(predicted) is Verdict.AGREES:  # the prediction may meet the right value
-            yield Candidate(Explanation(name, sentence, (quantity,)), {quantity: predicted})
+        if numbers.verdict(predicted[quantity]) is Verdict.AGREES:  # the prediction may meet the right value
+            yield Candidate(Explanation(name, sentence, (quantity,)), predicted)
 
 
 def _fitting(
@@ -116,7 +117,7 @@ def _of_other_steps(context: StepContext, quantity: str) -> Iterator[Relation]:
         yield "next-step", "the value is that of the next step, after the update", following[quantity]
 
 
-def _other_roundings(context: StepContext, quantity: str) -> Iterator[Relation]:
+def _other_roundings(context: StepContext, quantity: str) -> Iterator[Rounding]:
     observed, right = context.observed[quantity], context.right[quantity]
     if not observed.is_printed:
         yield from _lossy_forms(context, quantity)
@@ -124,7 +125,7 @@ def _other_roundings(context: StepContext, quantity: str) -> Iterator[Relation]:
             yield from _in_float32(context, quantity)
     elif was_truncated(observed, right):
         number = replace(observed.as_input(right), error=0.0)
-        yield "truncated", "the number was truncated, not rounded", number
+        yield "truncated", "the number was truncated, not rounded", {quantity: number}
 
 
 def was_truncated(observed: Observed, right: Bounded) -> bool:
@@ -135,17 +136,19 @@ def was_truncated(observed: Observed, right: Bounded) -> bool:
     return all(bool((np.floor(end / unit) == printed)[observed.given].all()) for end in ends)
 
 
-def _in_float32(context: StepContext, quantity: str) -> Iterator[Relation]:
+def _in_float32(context: StepContext, quantity: str) -> Iterator[Rounding]:
+    """Yield float32 for all that holds its numbers; or in the products of the forward pass alone."""
     rounded = {
         name: Bounded(number.value, number.error + FLOAT32.unit_roundoff * np.abs(number.value), FLOAT32)
         for name, number in context.known.items()
     }
-    derived = derive(context.lines, rounded, context.observed)[quantity]
-    if _are_float32(context.observed[quantity].value):
-        yield "float32", "float32 was used where float64 was promised", derived
+    derived = derive(context.lines, rounded, context.observed)
+    those = {name: derived[name] for name in context.differing if _are_float32(context.observed[name].value)}
+    if quantity in those:
+        yield "float32", "float32 was used where float64 was promised", those
     elif _products_are_float32(context, quantity):
         forward = MISTAKES["float32-forward"]
-        yield forward.name, forward.sentence, derived
+        yield forward.name, forward.sentence, {quantity: derived[quantity]}
 
 
 def _products_are_float32(context: StepContext, quantity: str) -> bool:
@@ -163,7 +166,7 @@ def _are_float32(array: NDArray[Any], rounding: NDArray[Any] | float = 0.0) -> b
         return bool((np.abs(array.astype(np.float32) - array) <= rounding).all())
 
 
-def _lossy_forms(context: StepContext, quantity: str) -> Iterator[Relation]:
+def _lossy_forms(context: StepContext, quantity: str) -> Iterator[Rounding]:
     """Yield a form that loses digits, right on paper but off by more than a correct program may be.
 
     Of σ that is ½ (1 + tanh(z/2)): 1 + tanh keeps the absolute error of tanh, however small it is itself.
@@ -175,7 +178,7 @@ def _lossy_forms(context: StepContext, quantity: str) -> Iterator[Relation]:
         z = context.as_input(sigmoids[quantity])
         by_tanh = (Bounded.exact(1.0, z.format) + ACTIVATIONS["tanh"].value(z / 2)) / 2
         sentence = "σ was computed as ½ (1 + tanh(z/2)), which loses its digits far out"
-        yield "sigmoid-by-tanh", sentence, by_tanh
+        yield "sigmoid-by-tanh", sentence, {quantity: by_tanh}
 
 
 def _are_multiples(array: Real, unit: float) -> bool:

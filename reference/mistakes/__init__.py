@@ -12,8 +12,9 @@ Inexpressible(reason='no weight matrix is square and larger than 1 by 1')
 ['dL/dz2 W2_new']
 """
 
-from collections.abc import Iterable, Iterator
-from types import MappingProxyType
+from collections.abc import Iterator
+from itertools import chain
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 from numpy.typing import NDArray
@@ -49,14 +50,17 @@ _MODULES = (
 )
 
 
-def _defined_in(namespace: Iterable[object]) -> Iterator[Mistake]:
-    """Yield every mistake that a module defines, by itself or in a tuple: a family."""
-    for value in namespace:
-        members = value if isinstance(value, tuple) else (value,)
-        yield from (member for member in members if isinstance(member, Mistake))
+def _defined_in(module: ModuleType) -> tuple[list[Mistake], list[Mistake]]:
+    """Return the mistakes that a module defines by themselves, and the members of its families, in tuples."""
+    values = vars(module).values()
+    families = (value for value in values if isinstance(value, tuple))
+    members = [one for family in families for one in family if isinstance(one, Mistake)]
+    return [value for value in values if isinstance(value, Mistake)], members
 
 
-_DEFINED = [known for module in _MODULES for known in _defined_in(vars(module).values())]
+# The families come last: where one of their members is the same as a mistake with a name of its own, that
+# name is given first.
+_DEFINED = [*chain.from_iterable(chain.from_iterable(zip(*map(_defined_in, _MODULES), strict=True)))]
 
 # Wrong formulas, and right formulas in a lower precision than promised.
 STRUCTURAL = tuple(known for known in _DEFINED if not known.numpy_only)
