@@ -1,10 +1,9 @@
 """Mistakes in the averages of gradients and of their squares: what is averaged, and with which weights."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from cases import Problem
-from reference.arithmetic import cast, maximum
 from reference.line import Array, Line
 from reference.mistakes.mistake import (
     Lines,
@@ -14,8 +13,13 @@ from reference.mistakes.mistake import (
     rewritten,
     state_lines,
 )
-from reference.mistakes.wrong_states import NEGATIVE_ROOT, NO_AVERAGE, NO_SQUARES, SUM_OF_SQUARES, swapped_average
-from reference.optimizers import adam
+from reference.mistakes.wrong_states import (
+    NEGATIVE_ROOT,
+    NO_AVERAGE,
+    NO_SQUARES,
+    SUM_OF_SQUARES,
+    swapped_average,
+)
 from reference.optimizers.averages import AVERAGE_OF_SQUARES, MOVING_AVERAGE, average
 from reference.optimizers.sgd import accumulate
 from reference.training import tape
@@ -36,7 +40,7 @@ def squares_averaged_with_beta1(problem: Problem) -> Lines:
     return _of_other_betas(problem, {"beta2": "beta1"}, state_lines(problem, "v", "u"))
 
 
-def _of_other_betas(problem: Problem, others: dict[str, str], lines: Iterable[Line]) -> Lines:
+def _of_other_betas(problem: Problem, others: Mapping[str, str], lines: Iterable[Line]) -> Lines:
     rule = problem.optimizer
     if not rule.has("beta1"):
         return NO_TWO_BETAS
@@ -72,17 +76,15 @@ def weight_of_the_gradient_missing(problem: Problem) -> Lines:
 @mistake("1 − β is missing before the square, so that the average is a sum")
 def weight_of_the_square_missing(problem: Problem) -> Lines:
     """v = β v + (∂L/∂w)²."""
-    return _of_squares(problem, lambda beta, v, g: accumulate(v, g * g, beta), "{0} {1} + ({2})²")
+    lines = lines_with(problem, AVERAGE_OF_SQUARES)
+    return rewritten(lines, lambda beta, v, g: accumulate(v, g * g, beta), "{0} {1} + ({2})²") or NO_SQUARES
 
 
-@mistake("the squares were summed up, not averaged, as in Adagrad", source="tensorflow/swift-apis #733, the reverse")
+@mistake("the squares were summed up, not averaged, as in Adagrad")
 def squares_summed(problem: Problem) -> Lines:
     """v = v + (∂L/∂w)²."""
-    return _of_squares(problem, lambda beta, v, g: v + g * g, "{1} + ({2})²")
-
-
-def _of_squares(problem: Problem, formula: Callable[..., Any], template: str) -> Lines:
-    return rewritten(lines_with(problem, AVERAGE_OF_SQUARES), formula, template) or NO_SQUARES
+    lines = [replace(line, inputs=line.inputs[1:]) for line in lines_with(problem, AVERAGE_OF_SQUARES)]
+    return rewritten(lines, SUM_OF_SQUARES, "{0} + ({1})²") or NO_SQUARES
 
 
 @mistake("the square is missing: the magnitudes of the gradient were averaged, or summed up")

@@ -123,7 +123,9 @@ def clipping_after_the_decay(problem: Problem) -> Lines:
 # The norm.
 
 
-@mistake("the root is missing from the norm by which the gradients were clipped", source="paiml/entrenar #311")
+@mistake(
+    "the root is missing from the norm by which the gradients were clipped", source="paiml/entrenar #311"
+)
 def root_missing_from_the_norm(problem: Problem) -> Lines:
     """Σ g², which was compared with the maximum as it is."""
 
@@ -211,7 +213,9 @@ def maximum_squared(problem: Problem) -> Lines:
     """min(1, c² / (norm + ε))."""
     if problem.clipping and problem.clipping["max_norm"] == 1:
         return "the maximum is 1"
-    return _of_factor(problem, lambda norm, c, eps: coefficient(norm, c * c, eps), "min(1, {1}² / ({0} + {2}))")
+    return _of_factor(
+        problem, lambda norm, c, eps: coefficient(norm, c * c, eps), "min(1, {1}² / ({0} + {2}))"
+    )
 
 
 def _of_factor(problem: Problem, formula: Callable[..., Array], template: str) -> Lines:

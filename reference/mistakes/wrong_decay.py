@@ -1,4 +1,4 @@
-"""Mistakes in the weight decay: λ w added to the gradient (coupled), or taken off with the update (decoupled)."""
+"""Mistakes in the weight decay: λ w added to the gradient (coupled), or taken off in the update (decoupled)."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -190,7 +190,9 @@ def decay_of_the_sign(problem: Problem) -> Lines:
     return gradients + updates or NO_DECAY
 
 
-@mistake("the gradient was multiplied by 1 + λ w, where λ w belongs to it as a term", source="apache/mxnet #8925")
+@mistake(
+    "the gradient was multiplied by 1 + λ w, where λ w belongs to it as a term", source="apache/mxnet #8925"
+)
 def decay_multiplied(problem: Problem) -> Lines:
     """∂L/∂w (1 + λ w): `grad *= scale + decay * w`."""
     lines = lines_with(problem, ADD_DECAY)
@@ -211,7 +213,9 @@ def decay_not_scaled_by_the_rate(problem: Problem) -> Lines:
     return _decayed_on_its_own(problem, (), lambda: 1, "")
 
 
-@mistake("the weight decay was scaled by the learning rate of the first step, which the schedule has changed since")
+@mistake(
+    "the weight decay was scaled by the learning rate of the first step, which the schedule has changed since"
+)
 def decay_at_the_first_rate(problem: Problem) -> Lines:
     """w − ηₜ d − η₁ λ w."""
     if problem.optimizer.has("weight_decay") and problem.schedule is None:
@@ -277,7 +281,12 @@ def decay_after_the_update(problem: Problem) -> Lines:
     bare = _without_decay(problem, problem.trained)
     gradients = [line for line in bare if line.name.endswith("_decayed")]
     updates = [
-        Line(line.name, shrunk, (*line.inputs[:2], rate_of(problem), "weight_decay"), "({0} − {2} {1}) (1 − {2} {3})")
+        Line(
+            line.name,
+            shrunk,
+            (*line.inputs[:2], rate_of(problem), "weight_decay"),
+            "({0} − {2} {1}) (1 − {2} {3})",
+        )
         for line in update_lines(problem)
     ]
     return gradients + updates

@@ -38,7 +38,8 @@ def schedule_off_by_one(problem: Problem) -> Lines:
 
 
 @mistake(
-    "the schedule is one step behind: the first two steps have the same rate", source="verl-project/verl #3674"
+    "the schedule is one step behind: the first two steps have the same rate",
+    source="verl-project/verl #3674",
 )
 def schedule_one_step_behind(problem: Problem) -> Lines:
     """The rate of step max(t − 1, 1): the rate of a step is set after its update."""
@@ -46,7 +47,8 @@ def schedule_one_step_behind(problem: Problem) -> Lines:
 
 
 @mistake(
-    "the schedule was counted in examples, not in steps", source="ludwig-ai/ludwig #1044, of decay by the batch"
+    "the schedule was counted in examples, not in steps",
+    source="ludwig-ai/ludwig #1044, of decay by the batch",
 )
 def schedule_counted_in_examples(problem: Problem) -> Lines:
     """The rate of step (t − 1) N + 1: it was advanced N times in each step."""
@@ -123,7 +125,9 @@ def schedule_applied_twice(problem: Problem) -> Lines:
     return _with_another_rate(problem, twice)
 
 
-@mistake("the schedule's factor of each step was applied to the rate of the step before, not to the first one")
+@mistake(
+    "the schedule's factor of each step was applied to the rate of the step before, not to the first one"
+)
 def schedule_compounded(problem: Problem) -> Lines:
     """η s₁ s₂ … sₜ, with sₜ = γ^⌊(t − 1) / k⌋: `rate = rate * factor(t)`.
 
@@ -142,7 +146,9 @@ def schedule_compounded(problem: Problem) -> Lines:
     return _by_steps(problem, compounded, "{0} {3}^Σ ⌊(i − 1) / {2}⌋, i = 1 … {1}")
 
 
-@mistake("the learning rate was divided by the factor of its fall, or the cosine has the wrong sign: it rises")
+@mistake(
+    "the learning rate was divided by the factor of its fall, or the cosine has the wrong sign: it rises"
+)
 def schedule_rising(problem: Problem) -> Lines:
     """η γ^−⌊(t − 1) / k⌋; and η (f + (1 − f) ½ (1 − cos)), which is η (1 + f) less the right rate."""
     if problem.schedule and problem.schedule.name == "step":

@@ -26,7 +26,7 @@ from reference.mistakes.mistake import (
     update_lines,
 )
 from reference.optimizers import adam
-from reference.optimizers.averages import AVERAGE_OF_SQUARES, MOVING_AVERAGE, average
+from reference.optimizers.averages import MOVING_AVERAGE
 from reference.optimizers.sgd import (
     ACCUMULATE,
     DESCEND_AHEAD,
@@ -90,7 +90,7 @@ def _begun_anew_at(k: int) -> Mistake:
         states = {line.name for line in state_lines(problem, *problem.optimizer.states)}
         lines = [line for line in tape(problem) if line.name in states or _counts(line)]
         counted = [_recounted(line, k) if _counts(line) else line for line in lines]
-        start = problem.optimizer.initial_state
+        start = _rounded(problem, problem.optimizer.initial_state)
         return [_started_at(line, k, start) if line.name in states else line for line in counted]
 
     sentence = f"the optimizer's state was begun anew at step {k}, as after a resume without it"
@@ -131,16 +131,23 @@ def sum_started_at_zero(problem: Problem) -> Lines:
     return _sum_started_at(problem, 0.0)
 
 
-@mistake("the sum of the squares was started at 0.1", source="Keras' and optax's Adagrad, whose default that is")
+@mistake(
+    "the sum of the squares was started at 0.1", source="Keras' and optax's Adagrad, whose default that is"
+)
 def sum_started_at_a_tenth(problem: Problem) -> Lines:
     return _sum_started_at(problem, 0.1)
 
 
 def _sum_started_at(problem: Problem, start: float) -> Lines:
-    if problem.optimizer.get("initial_accumulator", 1.0) == start:
+    if not problem.optimizer.has("initial_accumulator"):
+        return "this optimizer has no sum of squares"
+    if _rounded(problem, problem.optimizer.initial_state) == _rounded(problem, start):
         return f"it starts at {start:g}"
-    lines = lines_with(problem, SUM_OF_SQUARES)
-    return [_started_at(line, 1, start) for line in lines] or "this optimizer has no sum of squares"
+    return [_started_at(line, 1, _rounded(problem, start)) for line in lines_with(problem, SUM_OF_SQUARES)]
+
+
+def _rounded(problem: Problem, number: float) -> float:
+    return float(np.asarray(number, problem.dtype))
 
 
 @mistake("the first gradient was averaged into the momentum, with 1 − μ before it")
@@ -203,7 +210,11 @@ def momentum_as_an_average(problem: Problem) -> Lines:
 @mistake("the momentum was multiplied by 1 − μ, and the gradient by μ")
 def momentum_swapped(problem: Problem) -> Lines:
     """m = (1 − μ) m + μ ∂L/∂w."""
-    return _averaged_momentum(problem, _swapped_average, "(1 − {0}) {1} + {0} {2}")
+    return _averaged_momentum(problem, swapped_average, "(1 − {0}) {1} + {0} {2}")
+
+
+def swapped_average(beta: Array, m: Array, g: Array) -> Array:
+    return (1 - beta) * m + cast(beta) * g
 
 
 def _averaged_momentum(problem: Problem, formula: Callable[..., Any], template: str) -> Lines:
@@ -221,7 +232,9 @@ def momentum_with_the_wrong_sign(problem: Problem) -> Lines:
     if problem.steps == 1:
         return ONE_STEP
     lines = [(line, placeholder(line, "momentum")) for line in state_lines(problem, "m")]
-    return [changed(line, _state_in(line), negative, line.template.replace(mu, f"−{mu}")) for line, mu in lines]
+    return [
+        changed(line, _state_in(line), negative, line.template.replace(mu, f"−{mu}")) for line, mu in lines
+    ]
 
 
 @mistake("the update took the momentum, or the average of the gradients, as it was before this step")
