@@ -1,4 +1,4 @@
-"""Mistakes in the weight decay: λ w added to the gradient (coupled), or taken off in the update (decoupled)."""
+"""Mistakes in the weight decay, coupled (λ w added to the gradient) or decoupled (taken off with the update)."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -49,7 +49,7 @@ def _rates(problem: Problem) -> tuple[str, ...]:
 
 @mistake(
     "the parameters were updated after each example, not once for the batch",
-    source="Keras' `fit` with batches smaller than the data; Mazur's program, for two examples",
+    source="mattm/simple-neural-network; Keras' `fit`, whose batches are smaller than the data",
 )
 def updates_after_each_example(problem: Problem) -> Lines:
     """A step for each example in order, w = w − η ∂Lᵢ/∂w; the loss is the sum or the mean of those met.
