@@ -13,12 +13,12 @@ from reference.mistakes.mistake import (
     rewritten,
     state_lines,
 )
+from reference.mistakes.wrong_momentum import swapped_average
 from reference.mistakes.wrong_states import (
     NEGATIVE_ROOT,
     NO_AVERAGE,
     NO_SQUARES,
     SUM_OF_SQUARES,
-    swapped_average,
 )
 from reference.optimizers.averages import AVERAGE_OF_SQUARES, MOVING_AVERAGE, average
 from reference.optimizers.sgd import accumulate
@@ -49,7 +49,10 @@ def _of_other_betas(problem: Problem, others: Mapping[str, str], lines: Iterable
     return [rewired(line, others) for line in lines if not others.keys().isdisjoint(line.inputs)]
 
 
-@mistake("the weights of the averages were swapped: 1 − β stands before what they were, β before what is new")
+@mistake(
+    "the weights of the averages were swapped: 1 − β stands before what they were, β before what is new",
+    source="mila-iqia/blocks #1159",
+)
 def weights_of_the_averages_swapped(problem: Problem) -> Lines:
     """m = (1 − β) m + β ∂L/∂w, and v so too."""
     rates = [problem.optimizer[key] for key in ("beta1", "beta2", "alpha") if problem.optimizer.has(key)]
@@ -73,7 +76,7 @@ def weight_of_the_gradient_missing(problem: Problem) -> Lines:
     return rewritten(lines, lambda beta, m, g: accumulate(m, g, beta), "{0} {1} + {2}") or NO_AVERAGE
 
 
-@mistake("1 − β is missing before the square, so that the average is a sum")
+@mistake("1 − β is missing before the square, so that the average is a sum", source="fastai/fastbook #342")
 def weight_of_the_square_missing(problem: Problem) -> Lines:
     """v = β v + (∂L/∂w)²."""
     lines = lines_with(problem, AVERAGE_OF_SQUARES)

@@ -38,7 +38,7 @@ def clipping_missing(problem: Problem) -> Lines:
 
 @mistake(
     "the gradients were clipped only after the update, which took them as they were",
-    source="the order `optimizer.step()`, `clip_grad_norm_`",
+    source="VGraphRNN/VGRNN #4; awslabs/graphstorm #1366; jongwook/onsets-and-frames #24",
 )
 def clipped_after_the_update(problem: Problem) -> Lines:
     """Each line of the update takes ∂L/∂w for the clipped gradient, which is right itself."""

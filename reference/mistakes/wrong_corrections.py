@@ -168,7 +168,7 @@ def correction_outside_the_root(problem: Problem) -> Lines:
 
 @mistake(
     "ε was added before the squares were corrected, so that it is corrected too",
-    source="tensorflow/tensorflow #35102; scikit-learn; Keras; aiqm/torchani #261",
+    source="tensorflow/tensorflow #35102 and #9047; karpathy/nanochat #304; scikit-learn; Keras",
 )
 def eps_before_the_correction(problem: Problem) -> Lines:
     """m̂ √(1 − β₂ᵗ) / (√v + ε), the ε̂ of Kingma and Ba, end of section 2."""

@@ -1,4 +1,4 @@
-"""Mistakes in the weight decay, coupled (λ w added to the gradient) or decoupled (taken off with the update)."""
+"""Mistakes in the weight decay: added to the gradient (coupled), or taken off with the update (decoupled)."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -39,7 +39,7 @@ RATE_ONE = "the learning rate is 1"
 # Left out, or applied where it is not asked for.
 
 
-@mistake("the weight decay is missing", source="tensorflow/addons #1902")
+@mistake("the weight decay is missing", source="ml-explore/mlx #473; Oneflow-Inc/oneflow #5755")
 def decay_missing(problem: Problem) -> Lines:
     return _without_decay(problem, problem.trained) or NO_DECAY
 
@@ -214,7 +214,8 @@ def decay_not_scaled_by_the_rate(problem: Problem) -> Lines:
 
 
 @mistake(
-    "the weight decay was scaled by the learning rate of the first step, which the schedule has changed since"
+    "the weight decay was scaled by the learning rate of the first step, which the schedule has changed since",
+    source="tensorflow/addons #1902",
 )
 def decay_at_the_first_rate(problem: Problem) -> Lines:
     """w − ηₜ d − η₁ λ w."""

@@ -86,6 +86,7 @@ def _row(rows: Array, i: int) -> Array:
 
 @mistake(
     "the update was made twice, with the same gradients",
+    source="mzolfaghari/ECO-pytorch #1; nntrainer/nntrainer #219, of the biases",
 )
 def update_made_twice(problem: Problem) -> Lines:
     """w = w − η d, and again with the same ∂L/∂w; so are the state updated and the steps counted."""

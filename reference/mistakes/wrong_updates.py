@@ -52,7 +52,7 @@ def rate_applied_twice(problem: Problem) -> Lines:
     return _rate_is_one(problem) or at_another_rate(problem, lambda eta: eta * eta, "− η η")
 
 
-@mistake("the learning rate is missing from the update")
+@mistake("the learning rate is missing from the update", source="aimacode/aima-python #285")
 def rate_missing(problem: Problem) -> Lines:
     """w − ∂L/∂w, as at a rate of 1."""
     return _rate_is_one(problem) or at_another_rate(problem, lambda eta: constant(eta, np.ones_like), "− 1 ·")
@@ -69,7 +69,10 @@ def rate_over_the_batch(problem: Problem) -> Lines:
     return ONE_EXAMPLE if n == 1 else at_another_rate(problem, lambda eta: eta / n, f"− η / {n}")
 
 
-@mistake("the learning rate was multiplied by the number of examples")
+@mistake(
+    "the learning rate was multiplied by the number of examples",
+    source="TheIndependentCode/Neural-Network #1",
+)
 def rate_times_the_batch(problem: Problem) -> Lines:
     """w − η N ∂L/∂w."""
     n = len(problem.x)
@@ -97,7 +100,7 @@ def _rate_by_default(rate: float, written: str) -> Mistake:
 RATE_BY_DEFAULT = (_rate_by_default(0.001, "1e-3"), _rate_by_default(0.01, "1e-2"))
 
 
-@mistake("the update has the wrong sign")
+@mistake("the update has the wrong sign", source="pytorch/pytorch #1871, of a tutorial")
 def update_with_the_wrong_sign(problem: Problem) -> Lines:
     return at_another_rate(problem, negative, "+ η")
 
@@ -125,7 +128,7 @@ def assigned_for_subtracted(problem: Problem) -> Lines:
 
 @mistake(
     "the parameters were left as they were: not updated, or not given to the optimizer",
-    source="spro/practical-pytorch #9",
+    source="spro/practical-pytorch #9; zjunlp/HVPNeT #5; ikostrikov/pytorch-meta-optimizer #11",
     by_layer=True,
 )
 def parameters_not_updated(problem: Problem) -> Lines:
@@ -159,6 +162,17 @@ def gradient_of_another_layer(problem: Problem) -> Lines:
     ] or "no two layers have parameters of the same shape"
 
 
+@mistake("the parameter stands where its gradient belongs", source="apache/systemds #2330, of the biases")
+def parameter_for_its_gradient(problem: Problem) -> Lines:
+    """w = w − η w, or the optimizer's state and the update of w for those of ∂L/∂w."""
+    return [
+        rewired(line, {_gradient_used(problem, name): name})
+        for name in problem.trained
+        for line in _lines_of_update(problem, name)
+        if _gradient_used(problem, name) in line.inputs
+    ] or NONE_TRAINED
+
+
 def _gradient_used(problem: Problem, name: str) -> str:
     return names.clipped(name) if problem.clipping else names.gradient(name)
 
@@ -176,7 +190,10 @@ def _lines_of_update(problem: Problem, name: str) -> list[Line]:
     return lines_named(problem, [names.decayed(name), *states, names.updated(name)])
 
 
-@mistake("the bias was not updated")
+@mistake(
+    "the bias was not updated",
+    source="nntrainer/nntrainer #219; keras-team/keras #463; mattm/simple-neural-network #5",
+)
 def bias_not_updated(problem: Problem) -> Lines:
     biases = (name for name in problem.trained if name.startswith("b"))
     lines = lines_named(problem, map(names.updated, biases))
