@@ -214,7 +214,7 @@ def decay_not_scaled_by_the_rate(problem: Problem) -> Lines:
 
 
 @mistake(
-    "the weight decay was scaled by the learning rate of the first step, which the schedule has changed since",
+    "the weight decay was scaled by the learning rate of the first step, not by that of this one",
     source="tensorflow/addons #1902",
 )
 def decay_at_the_first_rate(problem: Problem) -> Lines:
