@@ -1,19 +1,21 @@
 """Mistakes in the loop: how often, and after how many examples, the parameters are updated in a step."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import wraps
 from typing import Any, TypeAlias
 
 from cases import Problem, names
 from reference.line import Array, Line, evaluate
 from reference.mistakes.mistake import (
     ONE_EXAMPLE,
+    Change,
     Lines,
     constant,
-    lines_named,
     mistake,
     next_count,
 )
+from reference.mistakes.wrong_updates import NONE_TRAINED, gradient_used, lines_of_update
 from reference.training import advance, tape
 
 # What is computed, and what is known, by name: arrays or bounded numbers.
@@ -42,6 +44,21 @@ class _Loop:
         return results
 
 
+def _kept(change: Change) -> Change:
+    """Keep the lines of the last problem: a tape for each of its sites then shares one run of the loop."""
+    last: list[tuple[Problem | None, Lines]] = [(None, "")]
+
+    @wraps(change)
+    def lines_of(problem: Problem) -> Lines:
+        known, lines = last[0]
+        if known is not problem:
+            lines = change(problem)
+            last[0] = problem, lines
+        return lines
+
+    return lines_of
+
+
 def _rates(problem: Problem) -> tuple[str, ...]:
     """Return the names of all numbers that an update takes, besides the state."""
     return (*problem.constants, names.STEP, *((names.RATE,) if problem.schedule else ()))
@@ -51,6 +68,7 @@ def _rates(problem: Problem) -> tuple[str, ...]:
     "the parameters were updated after each example, not once for the batch",
     source="mattm/simple-neural-network; Keras' `fit`, whose batches are smaller than the data",
 )
+@_kept
 def updates_after_each_example(problem: Problem) -> Lines:
     """A step for each example in order, w = w − η ∂Lᵢ/∂w; the loss is the sum or the mean of those met.
 
@@ -76,7 +94,7 @@ def updates_after_each_example(problem: Problem) -> Lines:
     updated = [names.updated(name) for name in problem.state if name not in problem.not_trained]
     after = "{0} and {1}, one example after another: "
     if not updated:
-        return "no parameter is trained"
+        return NONE_TRAINED
     return [loop.line(name, f"{after}{name}") for name in ("loss", *updated)]
 
 
@@ -88,33 +106,23 @@ def _row(rows: Array, i: int) -> Array:
     "the update was made twice, with the same gradients",
     source="mzolfaghari/ECO-pytorch #1; nntrainer/nntrainer #219, of the biases",
 )
+@_kept
 def update_made_twice(problem: Problem) -> Lines:
     """w = w − η d, and again with the same ∂L/∂w; so are the state updated and the steps counted."""
-    return [
-        line for name in problem.trained for line in _updated_twice(problem, name)
-    ] or "no parameter is trained"
+    return [line for name in problem.trained for line in _updated_twice(problem, name)] or NONE_TRAINED
 
 
 def _updated_twice(problem: Problem, name: str) -> list[Line]:
     own = [name, *(names.state(kind, name) for kind in problem.optimizer.states)]
-    lines = _lines_of_update(problem, name)
-    gradient = names.clipped(name) if problem.clipping else names.gradient(name)
+    lines = lines_of_update(problem, name)
 
     def run(known: Values) -> Values:
         state = {**known, names.STEP: constant(known[names.STEP], lambda t: 2 * t - 1)}
         for _ in range(2):
             values = evaluate(lines, state)
-            moved = {one: values[names.updated(one)] for one in own}
+            moved = {old: values[names.updated(old)] for old in own}
             state = {**state, **moved, names.STEP: next_count(state[names.STEP])}
         return values
 
-    loop = _Loop((gradient, *own, *_rates(problem)), run)
-    return [loop.line(names.updated(one), f"{one}, updated twice with {{0}}") for one in own]
-
-
-def _lines_of_update(problem: Problem, name: str) -> Sequence[Line]:
-    """Return the lines of one parameter's update, and the corrections that it takes."""
-    kinds = (*problem.optimizer.states, "direction")
-    states = [names.state(kind, name) for kind in kinds]
-    wanted = [names.CORRECTION1, names.CORRECTION2, names.decayed(name), *map(names.updated, states), *states]
-    return lines_named(problem, [*wanted, names.updated(name)])
+    loop = _Loop((gradient_used(problem, name), *own, *_rates(problem)), run)
+    return [loop.line(names.updated(old), f"{old}, updated twice with {{0}}") for old in own]

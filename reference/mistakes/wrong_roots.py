@@ -32,7 +32,9 @@ Exchange: TypeAlias = Mapping[Any, Rewritten]
 def exchanged(problem: Problem, formulas: Exchange, *dropped: str) -> list[Line]:
     """Return lines with another formula, without the inputs whose names begin with one of `dropped`."""
     return [
-        Line(line.name, formula, tuple(one for one in line.inputs if not one.startswith(dropped)), template)
+        Line(
+            line.name, formula, tuple(name for name in line.inputs if not name.startswith(dropped)), template
+        )
         for line in lines_with(problem, *formulas)
         for formula, template in [formulas[line.formula]]
     ]

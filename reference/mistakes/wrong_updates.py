@@ -155,9 +155,9 @@ def gradient_of_another_layer(problem: Problem) -> Lines:
         rewired(line, {own: other})
         for name in problem.trained
         for own, other in [
-            (_gradient_used(problem, name), _gradient_used(problem, _next_of_its_shape(problem, name)))
+            (gradient_used(problem, name), gradient_used(problem, _next_of_its_shape(problem, name)))
         ]
-        for line in _lines_of_update(problem, name)
+        for line in lines_of_update(problem, name)
         if own != other and own in line.inputs
     ] or "no two layers have parameters of the same shape"
 
@@ -166,14 +166,14 @@ def gradient_of_another_layer(problem: Problem) -> Lines:
 def parameter_for_its_gradient(problem: Problem) -> Lines:
     """w = w − η w, or the optimizer's state and the update of w for those of ∂L/∂w."""
     return [
-        rewired(line, {_gradient_used(problem, name): name})
+        rewired(line, {gradient_used(problem, name): name})
         for name in problem.trained
-        for line in _lines_of_update(problem, name)
-        if _gradient_used(problem, name) in line.inputs
+        for line in lines_of_update(problem, name)
+        if gradient_used(problem, name) in line.inputs
     ] or NONE_TRAINED
 
 
-def _gradient_used(problem: Problem, name: str) -> str:
+def gradient_used(problem: Problem, name: str) -> str:
     return names.clipped(name) if problem.clipping else names.gradient(name)
 
 
@@ -185,9 +185,11 @@ def _next_of_its_shape(problem: Problem, name: str) -> str:
     return next(w for w in others if w in problem.trained and problem.parameters[w].shape == shape)
 
 
-def _lines_of_update(problem: Problem, name: str) -> list[Line]:
+def lines_of_update(problem: Problem, name: str) -> list[Line]:
+    """Return the lines of one parameter's update, and the corrections that it takes."""
     states = (names.updated(names.state(kind, name)) for kind in problem.optimizer.states)
-    return lines_named(problem, [names.decayed(name), *states, names.updated(name)])
+    corrections, direction = (names.CORRECTION1, names.CORRECTION2), names.state("direction", name)
+    return lines_named(problem, [*corrections, names.decayed(name), *states, direction, names.updated(name)])
 
 
 @mistake(
