@@ -79,7 +79,7 @@ def norm_of_each_layer(problem: Problem) -> Lines:
     if problem.clipping and len(list(filter(None, trained))) == 1:
         return "only one layer is trained"
 
-    def clipped(g: Array, *others: Array) -> Array:
+    def clipped(g: Any, *others: Any) -> Any:  # noqa: ANN401 - arrays or bounded numbers
         *gradients, c, eps = others
         return clip(g, coefficient(NORM(*gradients), c, eps))
 

@@ -187,11 +187,11 @@ def _of_direction(
     outside: Callable[..., Any],
     inside: Callable[..., Any],
     templates: tuple[str, str],
-    dropped: str = "(nothing)",
+    *dropped: str,
 ) -> Lines:
     """Return Adam's directions by another formula: for ε outside the root, and inside."""
     formulas = {adam.direction: (outside, templates[0]), adam.direction_inside: (inside, templates[1])}
-    return exchanged(problem, formulas, dropped) or NOT_TWO
+    return exchanged(problem, formulas, *dropped) or NOT_TWO
 
 
 @mistake(

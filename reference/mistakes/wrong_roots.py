@@ -31,13 +31,12 @@ Exchange: TypeAlias = Mapping[Any, Rewritten]
 
 def exchanged(problem: Problem, formulas: Exchange, *dropped: str) -> list[Line]:
     """Return lines with another formula, without the inputs whose names begin with one of `dropped`."""
-    return [
-        Line(
-            line.name, formula, tuple(name for name in line.inputs if not name.startswith(dropped)), template
-        )
-        for line in lines_with(problem, *formulas)
-        for formula, template in [formulas[line.formula]]
-    ]
+    lines = []
+    for line in lines_with(problem, *formulas):
+        formula, template = formulas[line.formula]
+        inputs = tuple(name for name in line.inputs if not name.startswith(dropped))
+        lines.append(Line(line.name, formula, inputs, template))
+    return lines
 
 
 @mistake(

@@ -172,9 +172,9 @@ def schedule_rising(problem: Problem) -> Lines:
 def staircase_missing(problem: Problem) -> Lines:
     """η γ^((t − 1) / k), without ⌊ ⌋."""
 
-    def smooth(eta: Array, step: Array, every: Array, factor: Array) -> Array:
+    def smooth(eta: Array, step: Array, every: Array, factor: Array) -> Any:  # noqa: ANN401 - as it is given
         share = (to_int(step) - 1) / to_int(every)
-        rate = eta * constant(factor, lambda gamma: gamma**share)
+        rate: Any = eta * constant(factor, lambda gamma: gamma**share)
         if isinstance(rate, Bounded):
             return rate.widened(rate.format.gamma(POWER_ROUNDINGS) * rate.magnitude)
         return rate
