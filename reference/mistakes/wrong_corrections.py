@@ -44,7 +44,7 @@ def bias_correction_off_by_one(problem: Problem) -> Lines:
 
 @mistake(
     "the averages were corrected by 1 − β, without the power that counts the steps",
-    source="eriklindernoren/ML-From-Scratch #35; PennyLaneAI/pennylane #1929",
+    source="eriklindernoren/ML-From-Scratch #35; PennyLaneAI/pennylane #1929, of the documentation",
 )
 def correction_without_the_power(problem: Problem) -> Lines:
     """1 − β for 1 − βᵗ: the same in the first step, too small in all others."""
@@ -141,9 +141,7 @@ def only_the_gradients_corrected(problem: Problem) -> Lines:
     )
 
 
-@mistake(
-    "only the average of the squares was corrected, not that of the gradients", source="clovaai/AdamP #14"
-)
+@mistake("only the average of the squares was corrected, not that of the gradients")
 def only_the_squares_corrected(problem: Problem) -> Lines:
     """m / (√v̂ + ε)."""
     return _of_direction(
@@ -196,7 +194,7 @@ def _of_direction(
 
 @mistake(
     "the corrected averages were stored, and carried on to the next step",
-    source="PennyLaneAI/pennylane #1929",
+    source="PennyLaneAI/pennylane #1929, of the documentation",
 )
 def corrected_averages_stored(problem: Problem) -> Lines:
     """m = (β₁ m + (1 − β₁) ∂L/∂w) / (1 − β₁ᵗ), v so too; and the update divides m by √v + ε."""

@@ -131,13 +131,16 @@ def decay_of_a_fixed_parameter(problem: Problem) -> Lines:
 # Another number for λ, or another one than w.
 
 
-@mistake("the weight decay has a factor of 2: λ was taken for half of it", source="titu1994/DenseNet #57")
+@mistake(
+    "the weight decay has a factor of 2: λ was taken for half of it",
+    source="titu1994/DenseNet #57; mlcommons/hpc #22",
+)
 def decay_doubled(problem: Problem) -> Lines:
     """2 λ w, the gradient of a penalty of λ w² in the loss, where that of ½ λ w² is asked for."""
     return _of_another_decay(problem, lambda decay: 2 * decay, "2 ")
 
 
-@mistake("the weight decay has a factor of ½ too many", source="mlcommons/hpc #22")
+@mistake("the weight decay has a factor of ½ too many")
 def decay_halved(problem: Problem) -> Lines:
     """½ λ w."""
     return _of_another_decay(problem, lambda decay: decay / 2, "½ ")

@@ -165,7 +165,7 @@ def _without_rate(line: Line) -> Line:
     return Line(line.name, lambda w, m: w - m, line.inputs[:2], "{0} − {1}")
 
 
-@mistake("the momentum was multiplied by the learning rate once more", source="BRML/climin #29")
+@mistake("the momentum was multiplied by the learning rate once more", source="BRML/climin #29, of Adadelta")
 def momentum_times_the_rate(problem: Problem) -> Lines:
     """m = η μ m + ∂L/∂w."""
     if not problem.optimizer.has("momentum"):

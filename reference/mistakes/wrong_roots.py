@@ -99,7 +99,7 @@ def mean_not_subtracted(problem: Problem) -> Lines:
 # ε.
 
 
-@mistake("ε is missing")
+@mistake("the optimizer's ε is missing")
 def eps_missing(problem: Problem) -> Lines:
     return _with_another_eps(problem, 0.0, "0")
 

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from cases import Problem, names
 from reference.arithmetic import Bounded, to_int
 from reference.line import Array, Line, unchanged
@@ -27,6 +29,9 @@ SAME_RATES = "in these steps the rate is the same"
 
 # How many roundings a rate may have that is no product of a few factors, as a power with a fraction has not.
 POWER_ROUNDINGS = 12
+
+# How many roundings each step adds to a rate that is computed from that of the step before.
+STEP_ROUNDINGS = 8
 
 
 @mistake(
@@ -194,6 +199,27 @@ def final_share_taken_as_a_rate(problem: Problem) -> Lines:
         return COSINE(eta, step, over, least)
 
     return _along_cosine(problem, absolute, "{3} + ({0} − {3}) ½ (1 + cos π ({1} − 1)/{2})")
+
+
+@mistake(
+    "the rate rises again after the end of the cosine",
+    source="PyTorch's CosineAnnealingLR, after `T_max` steps",
+)
+def cosine_rising_after_its_end(problem: Problem) -> Lines:
+    """cos π (t − 1) / T, whose share (t − 1) / T is not at most 1."""
+
+    def reflected(step: Array, over: Array) -> float:
+        last = to_int(over)
+        done = (to_int(step) - 1) % (2 * last)
+        return float(min(done, 2 * last - done) + 1)
+
+    def risen(eta: Array, step: Array, over: Array, final: Array) -> Any:  # noqa: ANN401 - as it is given
+        rate: Any = COSINE(eta, constant(step, lambda _: reflected(step, over)), over, final)
+        if isinstance(rate, Bounded):  # PyTorch multiplies a rate of the step before
+            return rate.widened(rate.format.gamma(STEP_ROUNDINGS * to_int(step)) * np.abs(eta.value))
+        return rate
+
+    return _along_cosine(problem, risen, "{0} ({3} + (1 − {3}) ½ (1 + cos π ({1} − 1)/{2})), not ended")
 
 
 @mistake("the cosine ends one step too early")

@@ -47,6 +47,8 @@ def momentum_not_carried_over(problem: Problem) -> Lines:
 @mistake("the average, the sum or the maximum of the squared gradients was begun anew in every step")
 def squares_not_carried_over(problem: Problem) -> Lines:
     """v = (1 − β₂) (∂L/∂w)², or what Adagrad starts from and one square."""
+    if "centered" in problem.optimizer.options:
+        return NEGATIVE_ROOT
     return _begun_anew(problem, "v", "u") or NO_SQUARES
 
 
