@@ -70,7 +70,20 @@ def _rates(problem: Problem) -> tuple[str, ...]:
 )
 @_kept
 def updates_after_each_example(problem: Problem) -> Lines:
-    """A step for each example in order, w = w − η ∂Lᵢ/∂w; the loss is the sum or the mean of those met.
+    """A step for each example in order, w = w − η ∂Lᵢ/∂w; the loss is the sum or the mean of those met."""
+    return _after_each_example(problem, "loss")
+
+
+@mistake(
+    "the parameters were updated after each example, not once for the batch, whose loss was computed first"
+)
+@_kept
+def updates_after_each_example_but_for_the_loss(problem: Problem) -> Lines:
+    return _after_each_example(problem)
+
+
+def _after_each_example(problem: Problem, *others: str) -> Lines:
+    """Return the lines of all that is updated, and `others`, as they are after the last example.
 
     The optimizer counts each update as a step; a schedule counts the passes over all examples.
     """
@@ -92,10 +105,12 @@ def updates_after_each_example(problem: Problem) -> Lines:
 
     loop = _Loop(("x", "y", *problem.state, *_rates(problem)), run)
     updated = [names.updated(name) for name in problem.state if name not in problem.not_trained]
-    after = "{0} and {1}, one example after another: "
-    if not updated:
-        return NONE_TRAINED
-    return [loop.line(name, f"{after}{name}") for name in ("loss", *updated)]
+    equation = "{0} and {1}, one example after another"
+    return (
+        [loop.line(name, f"{name} of {equation}") for name in (*others, *updated)]
+        if updated
+        else NONE_TRAINED
+    )
 
 
 def _row(rows: Array, i: int) -> Array:

@@ -213,10 +213,10 @@ def cosine_rising_after_its_end(problem: Problem) -> Lines:
         done = (to_int(step) - 1) % (2 * last)
         return float(min(done, 2 * last - done) + 1)
 
-    def risen(eta: Array, step: Array, over: Array, final: Array) -> Any:  # noqa: ANN401 - as it is given
-        rate: Any = COSINE(eta, constant(step, lambda _: reflected(step, over)), over, final)
+    def risen(eta: Any, step: Any, over: Any, final: Any) -> Any:  # noqa: ANN401 - arrays or bounded numbers
+        rate = COSINE(eta, constant(step, lambda _: reflected(step, over)), over, final)
         if isinstance(rate, Bounded):  # PyTorch multiplies a rate of the step before
-            return rate.widened(rate.format.gamma(STEP_ROUNDINGS * to_int(step)) * np.abs(eta.value))
+            return rate.widened(rate.format.gamma(STEP_ROUNDINGS * to_int(step)) * eta.magnitude)
         return rate
 
     return _along_cosine(problem, risen, "{0} ({3} + (1 − {3}) ½ (1 + cos π ({1} − 1)/{2})), not ended")
