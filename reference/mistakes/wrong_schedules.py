@@ -4,8 +4,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from cases import Problem, names
 from reference.arithmetic import Bounded, to_int
 from reference.line import Array, Line, unchanged
