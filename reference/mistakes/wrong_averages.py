@@ -67,7 +67,7 @@ def weights_of_the_averages_swapped(problem: Problem) -> Lines:
     return averages + squares or NO_AVERAGE
 
 
-@mistake("1 − β is missing before the gradient, so that the average is a sum")
+@mistake("the weight 1 − β of the gradient is missing, so that the average is a sum")
 def weight_of_the_gradient_missing(problem: Problem) -> Lines:
     """m = β m + ∂L/∂w."""
     if "centered" in problem.optimizer.options:
@@ -76,7 +76,9 @@ def weight_of_the_gradient_missing(problem: Problem) -> Lines:
     return rewritten(lines, lambda beta, m, g: accumulate(m, g, beta), "{0} {1} + {2}") or NO_AVERAGE
 
 
-@mistake("1 − β is missing before the square, so that the average is a sum", source="fastai/fastbook #342")
+@mistake(
+    "the weight 1 − β of the square is missing, so that the average is a sum", source="fastai/fastbook #342"
+)
 def weight_of_the_square_missing(problem: Problem) -> Lines:
     """v = β v + (∂L/∂w)²."""
     lines = lines_with(problem, AVERAGE_OF_SQUARES)
