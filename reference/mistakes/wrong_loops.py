@@ -2,14 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import wraps
 from typing import Any, TypeAlias
 
 from cases import Problem, names
 from reference.line import Array, Line, evaluate
 from reference.mistakes.mistake import (
     ONE_EXAMPLE,
-    Change,
     Lines,
     constant,
     mistake,
@@ -44,21 +42,6 @@ class _Loop:
         return results
 
 
-def _kept(change: Change) -> Change:
-    """Keep the lines of the last problem: a tape for each of its sites then shares one run of the loop."""
-    last: list[tuple[Problem | None, Lines]] = [(None, "")]
-
-    @wraps(change)
-    def lines_of(problem: Problem) -> Lines:
-        known, lines = last[0]
-        if known is not problem:
-            lines = change(problem)
-            last[0] = problem, lines
-        return lines
-
-    return lines_of
-
-
 def _rates(problem: Problem) -> tuple[str, ...]:
     """Return the names of all numbers that an update takes, besides the state."""
     return (*problem.constants, names.STEP, *((names.RATE,) if problem.schedule else ()))
@@ -68,7 +51,6 @@ def _rates(problem: Problem) -> tuple[str, ...]:
     "the parameters were updated after each example, not once for the batch",
     source="mattm/simple-neural-network; Keras' `fit`, whose batches are smaller than the data",
 )
-@_kept
 def updates_after_each_example(problem: Problem) -> Lines:
     """A step for each example in order, w = w − η ∂Lᵢ/∂w; the loss is the sum or the mean of those met."""
     return _after_each_example(problem, "loss")
@@ -77,7 +59,6 @@ def updates_after_each_example(problem: Problem) -> Lines:
 @mistake(
     "the parameters were updated after each example, not once for the batch, whose loss was computed first"
 )
-@_kept
 def updates_after_each_example_but_for_the_loss(problem: Problem) -> Lines:
     return _after_each_example(problem)
 
@@ -121,7 +102,6 @@ def _row(rows: Array, i: int) -> Array:
     "the update was made twice, with the same gradients",
     source="mzolfaghari/ECO-pytorch #1; nntrainer/nntrainer #219, of the biases",
 )
-@_kept
 def update_made_twice(problem: Problem) -> Lines:
     """w = w − η d, and again with the same ∂L/∂w; so are the state updated and the steps counted."""
     return [line for name in problem.trained for line in _updated_twice(problem, name)] or NONE_TRAINED
