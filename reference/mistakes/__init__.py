@@ -22,13 +22,21 @@ from numpy.typing import NDArray
 from cases import Problem
 from reference.mistakes import (
     low_precision,
+    wrong_averages,
     wrong_batches,
+    wrong_clipping,
+    wrong_corrections,
+    wrong_decay,
     wrong_forward,
     wrong_gradients,
     wrong_hidden,
+    wrong_loops,
     wrong_losses,
-    wrong_preparation,
+    wrong_momentum,
+    wrong_roots,
+    wrong_schedules,
     wrong_slopes,
+    wrong_states,
     wrong_updates,
 )
 from reference.mistakes.mistake import Inexpressible, Mistake
@@ -45,8 +53,16 @@ _MODULES = (
     wrong_gradients,
     wrong_batches,
     low_precision,
-    wrong_preparation,
+    wrong_schedules,
+    wrong_clipping,
+    wrong_decay,
+    wrong_states,
+    wrong_momentum,
+    wrong_averages,
+    wrong_corrections,
+    wrong_roots,
     wrong_updates,
+    wrong_loops,
 )
 
 
