@@ -12,7 +12,7 @@ Inexpressible(reason='no weight matrix is square and larger than 1 by 1')
 ['dL/dz2 W2_new']
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import MappingProxyType
 from typing import Any
 
@@ -21,10 +21,12 @@ from numpy.typing import NDArray
 from cases import Problem
 from reference.mistakes import (
     low_precision,
+    wrong_cross_entropy,
     wrong_forward,
     wrong_gradients,
     wrong_losses,
     wrong_preparation,
+    wrong_reductions,
     wrong_updates,
 )
 from reference.mistakes.mistake import Inexpressible, Mistake
@@ -32,9 +34,27 @@ from reference.training import training_steps
 
 __all__ = ["MISTAKES", "PRECISION", "STRUCTURAL", "Inexpressible", "Mistake", "mistaken_steps"]
 
-# All that these modules define, in the order of the training step.
-_MODULES = wrong_forward, wrong_losses, wrong_gradients, low_precision, wrong_preparation, wrong_updates
-_DEFINED = [value for module in _MODULES for value in vars(module).values() if isinstance(value, Mistake)]
+# In the order of the training step.
+_MODULES = (
+    wrong_forward,
+    wrong_reductions,
+    wrong_losses,
+    wrong_cross_entropy,
+    wrong_gradients,
+    low_precision,
+    wrong_preparation,
+    wrong_updates,
+)
+
+
+def _defined_in(namespace: Iterable[object]) -> Iterator[Mistake]:
+    """Yield every mistake that a module defines, by itself or in a tuple: a family."""
+    for value in namespace:
+        members = value if isinstance(value, tuple) else (value,)
+        yield from (member for member in members if isinstance(member, Mistake))
+
+
+_DEFINED = [known for module in _MODULES for known in _defined_in(vars(module).values())]
 
 # Wrong formulas, and right formulas in a lower precision than promised.
 STRUCTURAL = tuple(known for known in _DEFINED if not known.numpy_only)
