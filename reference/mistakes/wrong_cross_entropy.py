@@ -126,7 +126,7 @@ def classes_counted_from_1(problem: Problem) -> Lines:
     return _classes_moved(problem, _next, "next({1})")
 
 
-@mistake("1 was taken off classes that are counted from 0", source="EricFillion/happy-transformer #248")
+@mistake("a 1 was taken off classes that are counted from 0", source="EricFillion/happy-transformer #248")
 def one_taken_off_the_classes(problem: Problem) -> Lines:
     """y of class c is 1 in column c − 1; of the first class in the last, as NumPy takes index −1."""
     return _classes_moved(problem, lambda y: np.roll(y, -1, axis=1), "before({1})")
