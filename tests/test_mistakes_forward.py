@@ -1,0 +1,162 @@
+"""Mistakes in the forward pass and in the loss: their gradients are those of PyTorch for the same pass."""
+
+import pytest
+
+pytest.importorskip("torch")
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+from networks import DRAWN, in_format, network
+from torch.nn import functional as F  # noqa: N812 - the name PyTorch's own documentation uses
+
+from adapters import torch_functions
+from reference.activations import ACTIVATIONS
+from reference.arithmetic import FORMATS
+from reference.diagnosis.context import derive
+from reference.mistakes import MISTAKES, Inexpressible
+from reference.training import exact_inputs
+
+OUTPUT = network((3, 3, 1), 3, activations=("leaky_relu", "sigmoid"), loss=("huber", "mean"))
+PROBABILITIES = network((2, 3, 2), 4, loss=("binary_cross_entropy", "mean"))
+PROBLEMS = [*DRAWN, OUTPUT, PROBABILITIES]
+
+
+def leak(slope):
+    return lambda z, f: F.leaky_relu(z, slope) if f is torch_functions.ACTIVATIONS["leaky_relu"] else f(z)
+
+
+def each(activate):
+    return lambda x, W, b, f, last: activate(x @ W.T + b, f)
+
+
+def is_square(W):
+    return W.shape[0] == W.shape[1] > 1
+
+
+# A layer as it is wrong: of its input, its weights and bias, its activation, and whether it is the last.
+LAYERS = {
+    "weights-not-transposed": lambda x, W, b, f, last: f(x @ (W if is_square(W) else W.T) + b),
+    "bias-not-added": lambda x, W, b, f, last: f(x @ W.T),
+    "hidden-layer-left-out": lambda x, W, b, f, last: x if is_square(W) and not last else f(x @ W.T + b),
+    "last-activation-forgotten": lambda x, W, b, f, last: x @ W.T + b if last else f(x @ W.T + b),
+    "activation-applied-twice": each(lambda z, f: f(f(z))),
+    "leaky-relu-of-tensorflow": each(leak(0.2)),
+    "leaky-relu-of-keras": each(leak(0.3)),
+    **{
+        f"activation-{name.replace('_', '-')}": each(lambda z, _, f=torch_functions.ACTIVATIONS[name]: f(z))
+        for name in ACTIVATIONS
+    },
+}
+
+
+def right(problem, y_hat, y):
+    return torch_functions.loss_of(problem, y_hat, y)
+
+
+def another(name, **numbers):
+    loss = torch_functions.LOSSES[name]
+    fixed = {"mean_squared_error": "mean"}
+    return lambda problem, y_hat, y: loss(y_hat, y, reduction=fixed.get(name, problem.reduction), **numbers)
+
+
+def mean_of_means(size):
+    return lambda problem, y_hat, y: torch.stack([
+        right(problem, *part) for part in zip(y_hat.split(size), y.split(size), strict=True)
+    ]).mean()  # fmt: skip
+
+
+def smoothed(targets):
+    """Softmax cross-entropy of other targets, from s, n and y."""
+    return lambda problem, y_hat, y: F.cross_entropy(
+        y_hat, targets(problem.loss_numbers[0][1], y.shape[1], y), reduction=problem.reduction
+    )
+
+
+def likelihoods(of):
+    """−1/N Σ y' of(ŷ): what takes the place of log softmax(ŷ)."""
+
+    def loss(problem, y_hat, y):
+        s = problem.loss_numbers[0][1]
+        return -(((1 - s) * y + s / y.shape[1]) * of(y_hat)).sum() / len(y)
+
+    return loss
+
+
+def half(problem, y_hat, y):
+    return F.mse_loss(y_hat, y, reduction="sum") / (len(y) if problem.reduction == "mean" else 1)
+
+
+# A loss as it is wrong, of the problem, ŷ and y.
+LOSSES = {
+    "divided-by-n-once-more": lambda problem, y_hat, y: right(problem, y_hat, y) / len(y),
+    **{f"mean-of-means-of-{size}": mean_of_means(size) for size in (2, 3, 4)},
+    "targets-broadcast": lambda problem, y_hat, y: right(problem, *torch.broadcast_tensors(y_hat, y[:, 0])),
+    "targets-broadcast-over-examples": lambda problem, y_hat, y: (
+        right(replace(problem, reduction="sum"), *torch.broadcast_tensors(y_hat, y[:, 0])) / len(y)
+    ),
+    "half-missing-differentiated": half,
+    "half-added": lambda problem, y_hat, y: F.mse_loss(y_hat, y) / 2,
+    "root-of-the-squared-error": lambda problem, y_hat, y: right(problem, y_hat, y).sqrt(),
+    "where-the-square-ends": another("huber", delta=1.0),
+    "outputs-negated": lambda problem, y_hat, y: right(problem, -y_hat, y),
+    **{
+        f"loss-{name.replace('_', '-')}": another(name, **{"huber": {"delta": 1.0}}.get(name, {}))
+        for name in torch_functions.LOSSES
+        if not name.endswith("labels")
+    },
+    "label-smoothing-over-the-other-classes": smoothed(lambda s, n, y: (1 - s) * y + s * (1 - y) / (n - 1)),
+    "label-smoothing-takes-too-little-off": smoothed(lambda s, n, y: y - y * s / n + s / n),
+    "label-smoothing-adds-too-much": smoothed(lambda s, n, y: (1 - s) * y + 1 / n),
+    "classes-counted-from-1": lambda problem, y_hat, y: right(problem, y_hat, F.pad(y, (1, 0))[:, :-1]),
+    "one-taken-off-the-classes": lambda problem, y_hat, y: right(problem, y_hat, torch.roll(y, -1, 1)),
+    "softmax-over-the-examples": likelihoods(lambda y_hat: y_hat.log_softmax(0)),
+    "logarithm-missing": likelihoods(lambda y_hat: y_hat.softmax(1)),
+    "log-likelihood": lambda problem, y_hat, y: -right(problem, y_hat, y),
+    "second-term-missing": lambda problem, y_hat, y: (
+        -(y * y_hat.log()).mean()
+        if problem.loss == "binary_cross_entropy"
+        else -(y * F.logsigmoid(y_hat)).sum()
+    ),
+    "softmax-applied-twice": lambda problem, y_hat, y: right(problem, y_hat.softmax(1), y),
+    "sigmoid-before-the-logits-loss": lambda problem, y_hat, y: right(problem, y_hat.sigmoid(), y),
+}
+
+
+def autograd(problem, layer, loss):
+    """Return the loss and every gradient, as PyTorch gives them of a forward pass."""
+    given = {name: torch.tensor(array, requires_grad=True) for name, array in problem.parameters.items()}
+    a, y = torch.tensor(problem.x), torch.tensor(problem.y)
+    for k, activation in enumerate(problem.activations, start=1):
+        f = torch_functions.ACTIVATIONS[activation]
+        a = layer(a, given[f"W{k}"], given[f"b{k}"], f, k == problem.depth)
+    value = loss(problem, a, y)
+    gradients = torch.autograd.grad(value, list(given.values()), materialize_grads=True)
+    named = {f"dL/d{name}": one for name, one in zip(given, gradients, strict=True)}
+    return {name: one.detach().numpy() for name, one in {"loss": value, **named}.items()}
+
+
+PASSES = {f"{name}-differentiated": (layer, right) for name, layer in LAYERS.items()}
+RIGHT = each(lambda z, f: f(z))
+PASSES |= {name: (RIGHT, loss) for name, loss in LOSSES.items()}
+
+
+def expressible(name, dtype):
+    """Where it can be made; no other activation than σ goes before a loss of probabilities."""
+    drawn = PROBLEMS if name in LOSSES else PROBLEMS[:-1]
+    problems = [one if dtype == "float64" else in_format(one, dtype) for one in drawn]
+    return [one for one in problems if not isinstance(MISTAKES[name].lines(one), Inexpressible)]
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("name", PASSES)
+def test_its_gradients_are_those_that_pytorch_finds_of_the_same_pass(name, dtype):
+    problems = expressible(name, dtype)
+    assert problems
+    for problem in problems:
+        bounded = derive(MISTAKES[name].tape(problem), exact_inputs(problem, FORMATS[dtype]), {})
+        for quantity, value in autograd(problem, *PASSES[name]).items():
+            off = np.abs(value - bounded[quantity].value)
+            assert (off <= bounded[quantity].error).all(), (problem.case, problem.loss, quantity)
+            assert np.isfinite(bounded[quantity].error).all()
