@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from networks import DRAWN, in_format, network
+from networks import DRAWN, SQUARES, in_format, network
 from torch.nn import functional as F  # noqa: N812 - the name PyTorch's own documentation uses
 
 from adapters import torch_functions
@@ -124,6 +124,32 @@ LOSSES = {
 }
 
 
+def with_gradient(of):
+    """A number whose gradient at ŷ is this function of the problem, ŷ and y: the loss itself is right."""
+    return lambda problem, y_hat, y: (y_hat * of(problem, y_hat.detach(), y)).sum()
+
+
+def not_cancelled(problem, y_hat, y):
+    if problem.loss == "binary_cross_entropy_with_logits":
+        return (y_hat.sigmoid() - y) * y_hat.sigmoid() * y_hat.sigmoid().neg().add(1)
+    if problem.loss == "binary_cross_entropy":
+        return (y_hat - y) / y.numel()
+    p, s = y_hat.softmax(1), problem.loss_numbers[0][1]
+    return (p - (1 - s) * y - s / y.shape[1]) * p * (1 - p) / len(y)
+
+
+def diagonal(problem, y_hat, y):
+    p, s = y_hat.softmax(1), problem.loss_numbers[0][1]
+    return -((1 - s) * y + s / y.shape[1]) / p * (p * (1 - p)) / len(y)
+
+
+ALONE = {
+    "gradient-of-the-outputs": lambda problem, y_hat, y: y_hat.sum(),
+    "cancelled-derivative-again": with_gradient(not_cancelled),
+    "softmax-diagonal-only": with_gradient(diagonal),
+}
+
+
 def autograd(problem, layer, loss):
     """Return the loss and every gradient, as PyTorch gives them of a forward pass."""
     given = {name: torch.tensor(array, requires_grad=True) for name, array in problem.parameters.items()}
@@ -139,12 +165,12 @@ def autograd(problem, layer, loss):
 
 PASSES = {f"{name}-differentiated": (layer, right) for name, layer in LAYERS.items()}
 RIGHT = each(lambda z, f: f(z))
-PASSES |= {name: (RIGHT, loss) for name, loss in LOSSES.items()}
+PASSES |= {name: (RIGHT, loss) for name, loss in (LOSSES | ALONE).items()}
 
 
 def expressible(name, dtype):
     """Where it can be made; no other activation than σ goes before a loss of probabilities."""
-    drawn = PROBLEMS if name in LOSSES else PROBLEMS[:-1]
+    drawn = PROBLEMS[:-1] if name.endswith("-differentiated") else PROBLEMS
     problems = [one if dtype == "float64" else in_format(one, dtype) for one in drawn]
     return [one for one in problems if not isinstance(MISTAKES[name].lines(one), Inexpressible)]
 
@@ -156,7 +182,56 @@ def test_its_gradients_are_those_that_pytorch_finds_of_the_same_pass(name, dtype
     assert problems
     for problem in problems:
         bounded = derive(MISTAKES[name].tape(problem), exact_inputs(problem, FORMATS[dtype]), {})
-        for quantity, value in autograd(problem, *PASSES[name]).items():
+        given = autograd(problem, *PASSES[name])
+        for quantity, value in list(given.items())[name in ALONE :]:  # the loss comes first
             off = np.abs(value - bounded[quantity].value)
             assert (off <= bounded[quantity].error).all(), (problem.case, problem.loss, quantity)
             assert np.isfinite(bounded[quantity].error).all()
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_before_the_right_backward_pass_the_same_layers_are_wrong_and_nothing_else(name):
+    for problem in expressible(name, "float64"):
+        by_hand, differentiated = (MISTAKES[form].lines(problem) for form in (name, f"{name}-differentiated"))
+        forward = [line for line in differentiated if line.name[0] in "za"]
+        assert [(line.name, line.equation) for line in by_hand] == [
+            (line.name, line.equation) for line in forward
+        ]
+        assert len(differentiated) > len(by_hand)
+
+
+def test_a_wrong_activation_is_looked_for_everywhere_in_the_hidden_layers_and_in_each_layer():
+    layers = [(f"a{k}", f"da{k}/dz{k}") for k in (1, 2, 3)]
+    sites = {frozenset(site) for site in MISTAKES["activation-relu-differentiated"].sites(DRAWN[1])}
+    assert sites == {frozenset(sum(some, ())) for some in (layers, layers[:2], *([one] for one in layers))}
+
+
+L1, CLASSES = network(loss=("l1", "mean")), ("softmax_cross_entropy_with_integer_labels", "sum")
+BINARY = network(loss=("binary_cross_entropy", "sum"))
+
+# Why it would make no difference, on which problem.
+SAME = {
+    "loss-mean-squared-error": ("the two are the same number", network((3, 2), loss=SQUARES[1])),
+    "loss-half-squared-error": ("the two are the same number", network((3, 2), loss=SQUARES[2])),
+    "loss-smooth-l1": (
+        "the two are the same, as δ or β is 1",
+        network(loss=("huber", "sum"), loss_numbers={"delta": 1}),
+    ),
+    "where-the-square-ends": ("it is 1", network(loss=("smooth_l1", "sum"), loss_numbers={"beta": 1})),
+    "loss-softmax-cross-entropy": ("this loss is asked for", network((3, 2), loss=CLASSES)),
+    "mean-of-means-of-2": ("all micro-batches of 2 examples are equally large", L1),
+    "mean-of-means-of-4": ("there are no more than 4 examples", L1),
+    "targets-broadcast": ("every target is the same", replace(L1, y=np.ones_like(L1.y))),
+    "outputs-negated": ("every target is 0", replace(L1, y=np.zeros_like(L1.y))),
+    "second-term-missing": ("every target is 1", replace(BINARY, y=np.ones_like(BINARY.y))),
+    "activation-applied-twice": (
+        "applied twice, every activation here is the same as once",
+        network(activations="relu6"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SAME)
+def test_what_would_make_no_difference_is_no_mistake(name):
+    reason, problem = SAME[name]
+    assert MISTAKES[name].lines(problem) == Inexpressible(reason)
