@@ -97,7 +97,7 @@ LOSSES = {
         right(replace(problem, reduction="sum"), *torch.broadcast_tensors(y_hat, y[:, 0])) / len(y)
     ),
     "half-missing-differentiated": half,
-    "half-added": lambda problem, y_hat, y: F.mse_loss(y_hat, y) / 2,
+    "half-added": lambda problem, y_hat, y: right(problem, y_hat, y) / 2,
     "root-of-the-squared-error": lambda problem, y_hat, y: right(problem, y_hat, y).sqrt(),
     "where-the-square-ends": another("huber", delta=1.0),
     "outputs-negated": lambda problem, y_hat, y: right(problem, -y_hat, y),

@@ -16,7 +16,7 @@ from reference.losses import TERMS, loss_rule
 from reference.losses.cross_entropy import CrossEntropy, log_softmax, softmax_bounded
 from reference.losses.terms import Loss
 from reference.mistakes.mistake import Lines, Mistake, constant, mistake, negative
-from reference.mistakes.wrong_losses import both, mean_of, right_rule
+from reference.mistakes.wrong_losses import both, mean_of, right_rule, scaled
 
 SOFTMAX_LOSSES = frozenset({"softmax_cross_entropy", "softmax_cross_entropy_with_integer_labels"})
 BINARY_LOSSES = frozenset({"binary_cross_entropy", "binary_cross_entropy_with_logits"})
@@ -300,14 +300,7 @@ def log_likelihood(problem: Problem) -> Lines:
         return NO_CROSS_ENTROPY
     if problem.loss in SOFTMAX_LOSSES and problem.y.shape[1] == 1:
         return ONE_OUTPUT
-    right = right_rule(problem)
-    wrong = Loss(
-        f"−({right.equation})",
-        f"−({right.gradient_equation})",
-        lambda y_hat, y: negative(right.value(y_hat, y)),
-        lambda y_hat, y: negative(right.gradient(y_hat, y)),
-    )
-    return both(problem, wrong)
+    return both(problem, scaled(right_rule(problem), "−", negative))
 
 
 @mistake("the term of 1 − y is missing from the loss", source="deeplearning4j/nd4j #1328")

@@ -6,7 +6,7 @@ the gradients of what was computed: `…-differentiated`.
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -99,7 +99,7 @@ def hidden_layer_left_out(problem: Problem, *, differentiated: bool) -> Lines:
 # a = σ(z).
 
 # Two functions in place of σ and σ', with their templates; σ' takes z and a.
-Functions: TypeAlias = tuple[Callable[..., Array], str, Callable[..., Array], str]
+Functions: TypeAlias = tuple[Callable[..., Any], str, Callable[..., Any], str]
 
 
 def _replaced(problem: Problem, functions: dict[int, Functions], *, differentiated: bool) -> list[Line]:

@@ -4,6 +4,9 @@ The loss and its gradient are two lines: as automatic differentiation gives them
 that is written by hand may have either right. So each mistake that changes both is tried in one alone, too.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from cases import Problem, names
@@ -57,8 +60,17 @@ def mean_of(rule: Loss, over: str) -> Loss:
     )
 
 
-# Squares.
+def scaled(rule: Loss, factor: str, scale: Callable[[Any], Any]) -> Loss:
+    """Return a loss and its gradient times a factor, which equations write before them."""
+    return Loss(
+        f"{factor}({rule.equation})",
+        f"{factor}({rule.gradient_equation})",
+        lambda y_hat, y: scale(rule.value(y_hat, y)),
+        lambda y_hat, y: scale(rule.gradient(y_hat, y)),
+    )
 
+
+# Squares.
 
 NO_HALF = "this loss has no ½"
 NO_SQUARES = "this loss has no error ŷ − y"
@@ -77,31 +89,17 @@ def half_missing_in_the_loss(problem: Problem) -> Lines:
 @mistake("the ½ of the loss is missing, and it was differentiated like that", source="davisking/dlib #1169")
 def half_missing_differentiated(problem: Problem) -> Lines:
     """Σ (ŷ − y)² for ½ Σ (ŷ − y)²; 2 (ŷ − y) for ŷ − y."""
-    return both(problem, _times_2(right_rule(problem))) if problem.loss == HALF else NO_HALF
+    if problem.loss != HALF:
+        return NO_HALF
+    return both(problem, scaled(right_rule(problem), "2 ", lambda number: 2 * number))
 
 
-def _times_2(rule: Loss) -> Loss:
-    return Loss(
-        rule.equation.replace("½ ", ""),
-        f"2 ({rule.gradient_equation})",
-        lambda y_hat, y: 2 * rule.value(y_hat, y),
-        lambda y_hat, y: 2 * rule.gradient(y_hat, y),
-    )
-
-
-@mistake("a ½ was put before the mean of squares", source="snowkylin/tensorflow-handbook #23")
+@mistake("a ½ was put before the squares, or one more", source="snowkylin/tensorflow-handbook #23")
 def half_added(problem: Problem) -> Lines:
-    """½ · 1/(N·n) Σ (ŷ − y)² for 1/(N·n) Σ (ŷ − y)²; half the gradient."""
-    if problem.loss != MEAN:
-        return "this loss is no mean of squares without a ½"
-    right = right_rule(problem)
-    wrong = Loss(
-        f"½ · {right.equation}",
-        f"½ ({right.gradient_equation})",
-        lambda y_hat, y: right.value(y_hat, y) / 2,
-        lambda y_hat, y: right.gradient(y_hat, y) / 2,
-    )
-    return both(problem, wrong)
+    """½ L for L; ½ ∂L/∂ŷ."""
+    if problem.loss not in {HALF, MEAN}:
+        return NO_SQUARES
+    return both(problem, scaled(right_rule(problem), "½ ", lambda number: number / 2))
 
 
 @mistake("the ½ of the loss was applied to its gradient")
@@ -203,8 +201,8 @@ def _why_not(problem: Problem, name: str) -> str:
     """Return why another loss cannot be taken, or makes no difference; "" if it can."""
     y, asked = problem.y, {problem.loss, name}
     of_probabilities = LOSSES[name].targets in {"probabilities", "distributions"}
-    alike = {
-        "this loss is asked for": name in problem.loss,
+    holding = {
+        "this loss is asked for": name == problem.loss.removesuffix("_with_integer_labels"),
         "the two are the same, as δ or β is 1": asked == {"huber", "smooth_l1"}
         and problem.loss_numbers[0][1] == 1,
         "the two are the same number": asked == {HALF, MEAN} and _halves(problem) == y.size,
@@ -212,7 +210,7 @@ def _why_not(problem: Problem, name: str) -> str:
         "the outputs are no probabilities": name == "binary_cross_entropy"
         and problem.activations[-1] != "sigmoid",
     }
-    return next((reason for reason, holds in alike.items() if holds), "")
+    return next((reason for reason, holds in holding.items() if holds), "")
 
 
 def _halves(problem: Problem) -> int:

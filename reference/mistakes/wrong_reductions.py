@@ -53,7 +53,9 @@ def mean_over_all_elements(problem: Problem) -> Lines:
     return both(problem, mean_of(summed(problem), "elements"))
 
 
-@mistake("the mean was taken over the examples only, not over all elements")
+@mistake(
+    "the mean was taken over the examples only, not over all elements", source="oysteijo/simd_neuralnet #1"
+)
 def mean_over_examples(problem: Problem) -> Lines:
     if LOSSES[problem.loss].mean_over == "examples" or problem.reduction != "mean":
         return "this loss is no mean over all elements"
@@ -102,9 +104,7 @@ def _weighted(right: Loss, starts: range, size: int, examples: int) -> Loss:
 
     def gradient(y_hat: Array, y: Array) -> Array:
         dL_da = examples * right.gradient(y_hat, y)
-        return dL_da / constant(
-            dL_da, lambda array: np.broadcast_to(divisors, array.shape).astype(array.dtype)
-        )
+        return dL_da / constant(dL_da, lambda array: np.ones_like(array) * divisors.astype(array.dtype))
 
     return Loss(
         f"mean over micro-batches of ({right.equation})",
