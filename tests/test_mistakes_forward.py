@@ -4,6 +4,7 @@ import pytest
 
 pytest.importorskip("torch")
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -28,19 +29,22 @@ def leak(slope):
 
 
 def each(activate):
-    return lambda x, W, b, f, last: activate(x @ W.T + b, f)
+    return lambda a, W, b, f, last, x: activate(a @ W.T + b, f)
 
 
 def is_square(W):
     return W.shape[0] == W.shape[1] > 1
 
 
-# A layer as it is wrong: of its input, its weights and bias, its activation, and whether it is the last.
+# A layer as it is wrong: of its input a, weights, bias and activation, whether it is the last, and x.
 LAYERS = {
-    "weights-not-transposed": lambda x, W, b, f, last: f(x @ (W if is_square(W) else W.T) + b),
-    "bias-not-added": lambda x, W, b, f, last: f(x @ W.T),
-    "hidden-layer-left-out": lambda x, W, b, f, last: x if is_square(W) and not last else f(x @ W.T + b),
-    "last-activation-forgotten": lambda x, W, b, f, last: x @ W.T + b if last else f(x @ W.T + b),
+    "weights-not-transposed": lambda a, W, b, f, last, x: f(a @ (W if is_square(W) else W.T) + b),
+    "bias-not-added": lambda a, W, b, f, last, x: f(a @ W.T),
+    "hidden-layer-left-out": lambda a, W, b, f, last, x: a if is_square(W) and not last else f(a @ W.T + b),
+    "layer-fed-with-the-input": lambda a, W, b, f, last, x: f(
+        (x if W.shape[1] == x.shape[1] else a) @ W.T + b
+    ),
+    "last-activation-forgotten": lambda a, W, b, f, last, x: a @ W.T + b if last else f(a @ W.T + b),
     "activation-applied-twice": each(lambda z, f: f(f(z))),
     "leaky-relu-of-tensorflow": each(leak(0.2)),
     "leaky-relu-of-keras": each(leak(0.3)),
@@ -65,6 +69,10 @@ def mean_of_means(size):
     return lambda problem, y_hat, y: torch.stack([
         right(problem, *part) for part in zip(y_hat.split(size), y.split(size), strict=True)
     ]).mean()  # fmt: skip
+
+
+def left_out(kept):
+    return lambda problem, y_hat, y: right(problem, y_hat[: kept(len(y))], y[: kept(len(y))])
 
 
 def smoothed(targets):
@@ -92,6 +100,11 @@ def half(problem, y_hat, y):
 LOSSES = {
     "divided-by-n-once-more": lambda problem, y_hat, y: right(problem, y_hat, y) / len(y),
     **{f"mean-of-means-of-{size}": mean_of_means(size) for size in (2, 3, 4)},
+    **{
+        f"last-of-micro-batches-of-{size}-left-out": left_out(lambda examples, m=size: examples // m * m)
+        for size in (2, 3, 4)
+    },
+    "loss-of-the-last-example": lambda problem, y_hat, y: right(problem, y_hat[-1:], y[-1:]),
     "targets-broadcast": lambda problem, y_hat, y: right(problem, *torch.broadcast_tensors(y_hat, y[:, 0])),
     "targets-broadcast-over-examples": lambda problem, y_hat, y: (
         right(replace(problem, reduction="sum"), *torch.broadcast_tensors(y_hat, y[:, 0])) / len(y)
@@ -113,6 +126,13 @@ LOSSES = {
     "one-taken-off-the-classes": lambda problem, y_hat, y: right(problem, y_hat, torch.roll(y, -1, 1)),
     "softmax-over-the-examples": likelihoods(lambda y_hat: y_hat.log_softmax(0)),
     "logarithm-missing": likelihoods(lambda y_hat: y_hat.softmax(1)),
+    **{
+        f"logarithm-to-base-{base}": lambda problem, y_hat, y, b=base: right(problem, y_hat, y) / math.log(b)
+        for base in (2, 10)
+    },
+    "sigmoid-for-softmax": likelihoods(F.logsigmoid),
+    "outputs-and-targets-swapped": lambda problem, y_hat, y: right(problem, y, y_hat),
+    "targets-inverted": lambda problem, y_hat, y: right(problem, y_hat, 1 - y),
     "log-likelihood": lambda problem, y_hat, y: -right(problem, y_hat, y),
     "second-term-missing": lambda problem, y_hat, y: (
         -(y * y_hat.log()).mean()
@@ -153,10 +173,11 @@ ALONE = {
 def autograd(problem, layer, loss):
     """Return the loss and every gradient, as PyTorch gives them of a forward pass."""
     given = {name: torch.tensor(array, requires_grad=True) for name, array in problem.parameters.items()}
-    a, y = torch.tensor(problem.x), torch.tensor(problem.y)
+    x, y = torch.tensor(problem.x), torch.tensor(problem.y)
+    a = x
     for k, activation in enumerate(problem.activations, start=1):
         f = torch_functions.ACTIVATIONS[activation]
-        a = layer(a, given[f"W{k}"], given[f"b{k}"], f, k == problem.depth)
+        a = layer(a, given[f"W{k}"], given[f"b{k}"], f, k == problem.depth, x)
     value = loss(problem, a, y)
     gradients = torch.autograd.grad(value, list(given.values()), materialize_grads=True)
     named = {f"dL/d{name}": one for name, one in zip(given, gradients, strict=True)}

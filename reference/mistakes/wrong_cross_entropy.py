@@ -1,135 +1,33 @@
-"""Mistakes in cross-entropies: in targets and classes, in the softmax and the sigmoid, in logarithms."""
+"""Mistakes in cross-entropies: in the softmax and the sigmoid, in logarithms and their signs."""
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cases import Problem, names
-from cases.catalog import LOSSES
 from reference.activations import ACTIVATIONS
-from reference.arithmetic import Elementary
+from reference.arithmetic import Elementary, cast
 from reference.line import Array, Line
 from reference.losses import TERMS, loss_rule
-from reference.losses.cross_entropy import CrossEntropy, log_softmax, softmax_bounded
+from reference.losses.cross_entropy import log_softmax, softmax_bounded
 from reference.losses.terms import Loss
 from reference.mistakes.mistake import Lines, Mistake, constant, mistake, negative
-from reference.mistakes.wrong_losses import both, mean_of, right_rule, scaled
+from reference.mistakes.wrong_labels import (
+    ONE_OUTPUT,
+    SOFTMAX_LOSSES,
+    OtherTargets,
+    smoothed,
+    smoothing,
+    smoothing_number,
+)
+from reference.mistakes.wrong_losses import both, mean_of, over, right_rule, scaled
 
-SOFTMAX_LOSSES = frozenset({"softmax_cross_entropy", "softmax_cross_entropy_with_integer_labels"})
 BINARY_LOSSES = frozenset({"binary_cross_entropy", "binary_cross_entropy_with_logits"})
 NO_SOFTMAX = "this loss has no softmax"
+SWAPPED = "cleverhans-lab/cleverhans #25, isaaccorley/detcon-pytorch #1"
 NO_CROSS_ENTROPY = "this loss is no cross-entropy"
-ONE_OUTPUT = "with one output the softmax is 1, whatever the label"
-
-
-# Labels smoothed: y' = (1 − s) y + s/n.
-
-
-@mistake("the labels were not smoothed")
-def label_smoothing_missing(problem: Problem) -> Lines:
-    return _not_smoothed_right(problem) or both(problem, loss_rule(problem.loss, problem.reduction))
-
-
-def _not_smoothed_right(problem: Problem) -> str:
-    if not _smoothing(problem):
-        return "this loss smooths no labels"
-    return ONE_OUTPUT if problem.y.shape[1] == 1 else ""
-
-
-def _smoothing(problem: Problem) -> float:
-    return dict(problem.loss_numbers).get("label_smoothing", 0.0)
-
-
-# How labels are smoothed, from s, n and y.
-Smoothing = Callable[[float, int, Any], Any]
-
-
-@dataclass(frozen=True)
-class OtherTargets(CrossEntropy):
-    """Softmax cross-entropy of targets that are smoothed in another way."""
-
-    formula: Smoothing = lambda s, n, y: (1 - s) * y + s / n
-
-    def smooth(self, y: NDArray[Any]) -> NDArray[Any]:
-        return self.formula(self.smoothing, y.shape[-1], y)
-
-
-def _smoothed_otherwise(name: str, what: str, equation: str, formula: Smoothing, source: str) -> Mistake:
-    """−Σ y' log softmax(ŷ), and softmax(ŷ) Σ y' − y', with another y'."""
-
-    def change(problem: Problem) -> Lines:
-        if unfit := _not_smoothed_right(problem):
-            return unfit
-        terms = OtherTargets(_smoothing(problem), formula=formula).terms()
-        wrong = mean_of(terms.reduced(""), _over(problem))
-        return both(problem, replace(wrong, equation=f"{wrong.equation.partition(',')[0]}, {equation}"))
-
-    return Mistake(f"label-smoothing-{name}", f"the labels were smoothed to {what}", change, source)
-
-
-OTHER_SMOOTHINGS: tuple[Mistake, ...] = (
-    _smoothed_otherwise(
-        "over-the-other-classes",
-        "s/(n − 1) in all classes but the right one",
-        "y' = (1 − s) {1} + s/(n − 1) (1 − {1})",
-        lambda s, n, y: (1 - s) * y + s / (n - 1) * (1 - y),
-        "mindspore-ai/mindspore #73",
-    ),
-    _smoothed_otherwise(
-        "takes-too-little-off",
-        "1 in the right class, with s/n taken off and put on",
-        "y' = (1 − s/n) {1} + s/n",
-        lambda s, n, y: (1 - s / n) * y + s / n,
-        "ildoonet/pytorch-randaugment #30",
-    ),
-    _smoothed_otherwise(
-        "adds-too-much",
-        "sums above 1: 1/n was added, not s/n",
-        "y' = (1 − s) {1} + 1/n",
-        lambda s, n, y: (1 - s) * y + 1 / n,
-        "TimDettmers/ConvE #55",
-    ),
-)
-
-
-# Classes counted from another number.
-
-
-def _classes_moved(problem: Problem, move: Callable[[NDArray[Any]], NDArray[Any]], equation: str) -> Lines:
-    is_one_hot = (np.sort(problem.y)[:, :-1] == 0).all() and (problem.y.max(axis=1) == 1).all()
-    if problem.y.shape[1] == 1:
-        return "there is only one class"
-    if problem.loss not in SOFTMAX_LOSSES and not is_one_hot:
-        return "the targets are no classes"
-    if np.array_equal(move(problem.y), problem.y):
-        return "every class is equally likely"
-    right = right_rule(problem)
-    wrong = Loss(
-        right.equation.replace("{1}", equation),
-        right.gradient_equation.replace("{1}", equation),
-        lambda y_hat, y: right.value(y_hat, constant(y, move)),
-        lambda y_hat, y: right.gradient(y_hat, constant(y, move)),
-    )
-    return both(problem, wrong)
-
-
-def _next(y: NDArray[Any]) -> NDArray[Any]:
-    return np.concatenate([np.zeros_like(y[:, :1]), y[:, :-1]], axis=1)
-
-
-@mistake("the classes were counted from 1, where they are counted from 0", source="BVLC/caffe #6318")
-def classes_counted_from_1(problem: Problem) -> Lines:
-    """y of class c is 1 in column c + 1; of the last class it is 0, as `jax.nn.one_hot` has it."""
-    return _classes_moved(problem, _next, "next({1})")
-
-
-@mistake("a 1 was taken off classes that are counted from 0", source="EricFillion/happy-transformer #248")
-def one_taken_off_the_classes(problem: Problem) -> Lines:
-    """y of class c is 1 in column c − 1; of the first class in the last, as NumPy takes index −1."""
-    return _classes_moved(problem, lambda y: np.roll(y, -1, axis=1), "before({1})")
 
 
 # The softmax and the sigmoid: forgotten parts of their derivative, applied twice, over the wrong axis.
@@ -203,7 +101,7 @@ def softmax_over_the_examples(problem: Problem) -> Lines:
     if problem.loss not in SOFTMAX_LOSSES:
         return NO_SOFTMAX
     n = problem.y.shape[1]
-    terms = OtherTargets(_smoothing(problem), formula=lambda s, _, y: (1 - s) * y + s / n).terms()
+    terms = OtherTargets(smoothing(problem), formula=lambda s, _, y: (1 - s) * y + s / n).terms()
     upright, equations = terms.reduced(""), (terms.value.equation, terms.gradient.equation)
     value, gradient = (one.replace("softmax({0})", "softmax({0}ᵀ)ᵀ") for one in equations)
     wrong = Loss(
@@ -212,11 +110,7 @@ def softmax_over_the_examples(problem: Problem) -> Lines:
         lambda y_hat, y: upright.value(y_hat.mT, y.mT),
         lambda y_hat, y: upright.gradient(y_hat.mT, y.mT).mT,
     )
-    return both(problem, mean_of(wrong, _over(problem)))
-
-
-def _over(problem: Problem) -> str:
-    return LOSSES[problem.loss].mean_over if problem.reduction == "mean" else ""
+    return both(problem, mean_of(wrong, over(problem)))
 
 
 @mistake(
@@ -230,23 +124,15 @@ def softmax_diagonal_only(problem: Problem) -> Lines:
         return ONE_OUTPUT
 
     def gradient(y_hat: Array, y: Array) -> Array:
-        return negative(_smoothed(problem, y) * (1 - SOFTMAX(y_hat)))
+        return negative(smoothed(problem, y) * (1 - SOFTMAX(y_hat)))
 
     return _gradient_alone(problem, gradient, "−{1} ⊙ (1 − softmax({0}))")
-
-
-def _smoothed(problem: Problem, y: Array) -> Array:
-    """(1 − s) y + s/n, in operators."""
-    if not _smoothing(problem):
-        return y
-    s = constant(y, lambda array: array.dtype.type(_smoothing(problem)))
-    return (1 - s) * y + s / problem.y.shape[1]
 
 
 def _gradient_alone(problem: Problem, gradient: Callable[[Any, Any], Any], equation: str) -> list[Line]:
     """Return the line of another gradient: that of the loss summed, and divided as the loss is."""
     right = right_rule(problem)
-    wrong = mean_of(Loss(right.equation, equation, right.value, gradient), _over(problem))
+    wrong = mean_of(Loss(right.equation, equation, right.value, gradient), over(problem))
     output = names.a(problem.depth)
     return [Line(names.gradient(output), wrong.gradient, (output, "y"), wrong.gradient_equation)]
 
@@ -283,14 +169,14 @@ def logarithm_missing(problem: Problem) -> Lines:
         return NO_SOFTMAX
 
     def value(y_hat: Array, y: Array) -> Array:
-        return negative((_smoothed(problem, y) * SOFTMAX(y_hat)).sum(axis=(-2, -1)))
+        return negative((smoothed(problem, y) * SOFTMAX(y_hat)).sum(axis=(-2, -1)))
 
     def gradient(y_hat: Array, y: Array) -> Array:
-        p, targets = SOFTMAX(y_hat), _smoothed(problem, y)
+        p, targets = SOFTMAX(y_hat), smoothed(problem, y)
         return p * (_row_sums(targets * p) - targets)
 
     wrong = Loss("−Σ {1} p, p = softmax({0})", "p ⊙ (Σₖ yₖ pₖ − {1}), p = softmax({0})", value, gradient)
-    return both(problem, mean_of(wrong, _over(problem)))
+    return both(problem, mean_of(wrong, over(problem)))
 
 
 @mistake("the loss has no minus: it is the log-likelihood", source="haifengl/smile #151")
@@ -318,4 +204,87 @@ def second_term_missing(problem: Problem) -> Lines:
         lambda y_hat, y: (y * terms.value(y_hat, constant(y, np.ones_like))).sum(axis=(-2, -1)),
         lambda y_hat, y: y * summed.gradient(y_hat, constant(y, np.ones_like)),
     )
-    return both(problem, mean_of(wrong, _over(problem)))
+    return both(problem, mean_of(wrong, over(problem)))
+
+
+def _another_base(base: int, source: str) -> Mistake:
+    """−Σ y log_b p for −Σ y ln p; ∂L/∂ŷ / ln b."""
+
+    def change(problem: Problem) -> Lines:
+        if problem.loss not in SOFTMAX_LOSSES | BINARY_LOSSES:
+            return NO_CROSS_ENTROPY
+        if problem.loss in SOFTMAX_LOSSES and problem.y.shape[1] == 1:
+            return ONE_OUTPUT
+        return both(problem, scaled(right_rule(problem), f"1/ln {base} ", in_base))
+
+    def in_base(number: Array) -> Array:
+        return number * cast(constant(number, lambda array: array.dtype.type(1 / math.log(base))))
+
+    return Mistake(f"logarithm-to-base-{base}", f"the logarithm is to the base {base}, not e", change, source)
+
+
+ANOTHER_BASE: tuple[Mistake, ...] = (
+    _another_base(2, "huawei-noah/Efficient-Computing #12"),
+    _another_base(10, "srendle/libfm #21"),
+)
+
+
+# Outputs and targets in each other's place, or probabilities of the wrong kind.
+
+
+@mistake("the outputs were given to the loss as targets, and the targets as outputs", source=SWAPPED)
+def outputs_and_targets_swapped(problem: Problem) -> Lines:
+    """−Σ ŷ log softmax(y), or −Σ ŷ log σ(y) + (1 − ŷ) log(1 − σ(y)); its gradient has no ŷ."""
+    if problem.loss not in SOFTMAX_LOSSES | BINARY_LOSSES:
+        return "of outputs and targets this loss is symmetric"
+    if problem.loss in SOFTMAX_LOSSES:
+        return _of_softmax_swapped(problem)
+    if problem.loss == "binary_cross_entropy" and not ((problem.y > 0) & (problem.y < 1)).all():
+        return "of targets that are 0 or 1 the loss would be infinite"
+    terms = TERMS[problem.loss]({})
+
+    def of_one(y: Array) -> Array:
+        return terms.value(y, constant(y, np.ones_like))
+
+    def of_zero(y: Array) -> Array:
+        return terms.value(y, constant(y, np.zeros_like))
+
+    wrong = Loss(
+        "Σ {0} f + (1 − {0}) g, f = −log {1}, g = −log(1 − {1})",
+        "f − g, f = −log {1}, g = −log(1 − {1})",
+        lambda a, y: (a * of_one(y) + (1 - a) * of_zero(y)).sum(axis=(-2, -1)),
+        lambda _, y: of_one(y) - of_zero(y),
+    )
+    return both(problem, mean_of(wrong, over(problem)))
+
+
+def _of_softmax_swapped(problem: Problem) -> Lines:
+    if problem.y.shape[1] == 1:
+        return ONE_OUTPUT
+    terms = TERMS["softmax_cross_entropy"]({})
+
+    def logarithms(y: Array) -> Array:
+        return terms.value(y, constant(y, np.ones_like))
+
+    wrong = Loss(
+        "−Σ {0} log softmax({1})",
+        "−log softmax({1})",
+        lambda y_hat, y: (smoothed(problem, y_hat) * logarithms(y)).sum(axis=(-2, -1)),
+        lambda _, y: (1 - smoothing_number(problem, y)) * logarithms(y),
+    )
+    return both(problem, mean_of(wrong, over(problem)))
+
+
+@mistake("a sigmoid takes the place of the softmax", source="hunkim/DeepLearningZeroToAll #51")
+def sigmoid_for_softmax(problem: Problem) -> Lines:
+    """−Σ y log σ(ŷ) for −Σ y log softmax(ŷ); −y σ(−ŷ)."""
+    if problem.loss not in SOFTMAX_LOSSES:
+        return NO_SOFTMAX
+    softplus, sigmoid = ACTIVATIONS["softplus"].value, ACTIVATIONS["sigmoid"].value
+    wrong = Loss(
+        "−Σ {1} log σ({0})",
+        "−{1} σ(−{0})",
+        lambda z, y: (smoothed(problem, y) * softplus(negative(z))).sum(axis=(-2, -1)),
+        lambda z, y: negative(smoothed(problem, y) * sigmoid(negative(z))),
+    )
+    return both(problem, mean_of(wrong, over(problem)))

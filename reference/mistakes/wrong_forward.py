@@ -23,6 +23,7 @@ from reference.mistakes.mistake import (
     lines_named,
     lines_with,
     negative,
+    rewired,
     rewritten,
     square_layers,
 )
@@ -94,6 +95,21 @@ def hidden_layer_left_out(problem: Problem, *, differentiated: bool) -> Lines:
         wrong += [Line(gradients[k - 1], unchanged, (gradients[k],), "{0}") for k in left_out if k > 1]
         wrong += rewritten(_gradients(problem, map(names.z, left_out)), _zeros, "0", kept=1)
     return wrong or "no hidden layer is as wide as what it is computed from"
+
+
+@in_two_forms("a layer was given the input x in place of the layer before it", "vislearn/FrEIA #1")
+def layer_fed_with_the_input(problem: Problem, *, differentiated: bool) -> Lines:
+    """z_k = x W_kᵀ + b_k, which equal widths allow; ∂L/∂W_k = (∂L/∂z_k)ᵀ x and ∂L/∂a_{k−1} = 0."""
+    if problem.depth == 1:
+        return NO_HIDDEN_LAYER
+    fed = [k for k in layers(problem, 2) if problem.parameters[names.W(k)].shape[1] == problem.x.shape[1]]
+    inputs = {names.a(k - 1): names.a(0) for k in fed}
+    wrong = [rewired(line, inputs) for line in lines_named(problem, map(names.z, fed))]
+    if differentiated:
+        wrong += [rewired(line, inputs) for line in _gradients(problem, map(names.W, fed))]
+        before = _gradients(problem, (names.a(k - 1) for k in fed))
+        wrong += rewritten(before, lambda dL_dz, W: _zeros(dL_dz @ W), "0")
+    return wrong or "no hidden layer is as wide as the input"
 
 
 # a = σ(z).

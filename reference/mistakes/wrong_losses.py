@@ -60,6 +60,11 @@ def mean_of(rule: Loss, over: str) -> Loss:
     )
 
 
+def over(problem: Problem) -> str:
+    """Return what the problem's loss is a mean over, and "" for a sum."""
+    return LOSSES[problem.loss].mean_over if problem.reduction == "mean" else ""
+
+
 def scaled(rule: Loss, factor: str, scale: Callable[[Any], Any]) -> Loss:
     """Return a loss and its gradient times a factor, which equations write before them."""
     return Loss(
@@ -224,7 +229,7 @@ ANOTHER_LOSS: tuple[Mistake, ...] = tuple(
     for name, source in {
         "half_squared_error": "KevinMenden/scaden #37",
         "mean_squared_error": "hengchuan/RDN-TensorFlow #12",
-        "softmax_cross_entropy": "oysteijo/simd_neuralnet #1",
+        "softmax_cross_entropy": "nfmcclure/tensorflow_cookbook #109",
         "binary_cross_entropy_with_logits": "oysteijo/simd_neuralnet #1",
         "binary_cross_entropy": "oysteijo/simd_neuralnet #1",
         "huber": "xuannianz/EfficientDet #93",

@@ -1,6 +1,9 @@
 """Mistakes in how a loss is reduced: over what its terms are averaged, and which terms there are."""
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from cases import Problem
 from cases.catalog import LOSSES
@@ -82,16 +85,20 @@ def _mean_of_means(size: int) -> Mistake:
         examples = len(problem.x)
         if problem.reduction != "mean":
             return IS_A_SUM
-        if examples <= size:
-            return f"there are no more than {size} examples"
+        uneven = _why_not_uneven(problem, size)
         starts = range(0, examples, size)
-        if examples % size == 0:
-            return f"all micro-batches of {size} examples are equally large"
-        return both(problem, _weighted(right_rule(problem), starts, size, examples))
+        return uneven or both(problem, _weighted(right_rule(problem), starts, size, examples))
 
     sentence = f"the mean was taken of the means of micro-batches of {size} examples, the last of fewer"
     source = "huggingface/transformers #34191, #24725, ml-explore/mlx-lm #1413"
     return Mistake(f"mean-of-means-of-{size}", sentence, change, source)
+
+
+def _why_not_uneven(problem: Problem, size: int) -> str:
+    if len(problem.x) <= size:
+        return f"there are no more than {size} examples"
+    even = len(problem.x) % size == 0
+    return f"all micro-batches of {size} examples are equally large" if even else ""
 
 
 def _weighted(right: Loss, starts: range, size: int, examples: int) -> Loss:
@@ -119,6 +126,55 @@ def _rows(array: Array, start: int, size: int) -> Array:
 
 
 MEAN_OF_MEANS: tuple[Mistake, ...] = tuple(map(_mean_of_means, (2, 3, 4)))
+
+
+# Some of the examples only.
+
+
+def _of_examples(problem: Problem, kept: slice) -> Lines:
+    """Return the lines of the loss of these examples alone; ∂L/∂ŷ of the others is 0."""
+    right, examples = right_rule(problem), len(problem.x)
+    start, stop, _ = kept.indices(examples)
+
+    def value(y_hat: Array, y: Array) -> Array:
+        return right.value(_rows(y_hat, start, stop - start), _rows(y, start, stop - start))
+
+    def gradient(y_hat: Array, y: Array) -> Array:
+        dL_da = right.gradient(y_hat, y)
+        if problem.reduction == "mean":
+            dL_da = examples * dL_da / (stop - start)
+        return dL_da * constant(dL_da, mask)
+
+    def mask(array: NDArray[Any]) -> NDArray[Any]:
+        ones = np.zeros_like(array)
+        ones[kept] = 1
+        return ones
+
+    rows = f"[{start}:{stop}]"
+    wrong = Loss(f"{right.equation}{rows}", f"({right.gradient_equation}){rows}", value, gradient)
+    return both(problem, wrong)
+
+
+@mistake("the loss is that of the last example only", source="lucidrains/med-seg-diff-pytorch #17")
+def loss_of_the_last_example(problem: Problem) -> Lines:
+    """ℓ(ŷ_N, y_N) for Σᵢ ℓ(ŷᵢ, yᵢ) or its mean, as a loop leaves it that does not add up."""
+    return _of_examples(problem, slice(-1, None)) if len(problem.x) > 1 else ONE_EXAMPLE
+
+
+def _last_left_out(size: int) -> Mistake:
+    """The loss of the first N − (N mod m) examples."""
+
+    def change(problem: Problem) -> Lines:
+        kept = len(problem.x) // size * size
+        uneven = _why_not_uneven(problem, size)
+        return uneven or _of_examples(problem, slice(0, kept))
+
+    sentence = f"the last examples, which fill no micro-batch of {size}, were left out"
+    source = "UK-Digital-Heart-Project/4Dsurvival #11, ml-explore/mlx-lm #1413"
+    return Mistake(f"last-of-micro-batches-of-{size}-left-out", sentence, change, source)
+
+
+LAST_LEFT_OUT: tuple[Mistake, ...] = tuple(map(_last_left_out, (2, 3, 4)))
 
 # Targets of shape (N,), which broadcast against the outputs of shape (N, 1) to all N × N differences.
 
