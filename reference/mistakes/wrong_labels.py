@@ -141,7 +141,7 @@ def one_taken_off_the_classes(problem: Problem) -> Lines:
     return _classes_moved(problem, lambda y: np.roll(y, -1, axis=1), "before({1})")
 
 
-@mistake("0 and 1 were mixed up in the targets", source="PrashanthaTP/wav2mov #6")
+@mistake("the targets 0 and 1 were mixed up", source="PrashanthaTP/wav2mov #6")
 def targets_inverted(problem: Problem) -> Lines:
     """L(ŷ, 1 − y) for L(ŷ, y)."""
     y = problem.y
