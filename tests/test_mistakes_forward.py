@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 from networks import DRAWN, SQUARES, in_format, network
+from networks import LOSSES as REDUCED
 from torch.nn import functional as F  # noqa: N812 - the name PyTorch's own documentation uses
 
 from adapters import torch_functions
@@ -22,6 +23,7 @@ from reference.training import exact_inputs
 OUTPUT = network((3, 3, 1), 3, activations=("leaky_relu", "sigmoid"), loss=("huber", "mean"))
 PROBABILITIES = network((2, 3, 2), 4, loss=("binary_cross_entropy", "mean"))
 PROBLEMS = [*DRAWN, OUTPUT, PROBABILITIES]
+ONE_OUTPUT = [network((2, 3, 1), 3, loss=loss) for loss in REDUCED if "softmax" not in loss[0]]
 
 
 def leak(slope):
@@ -59,8 +61,8 @@ def right(problem, y_hat, y):
     return torch_functions.loss_of(problem, y_hat, y)
 
 
-def another(name, **numbers):
-    loss = torch_functions.LOSSES[name]
+def another(name):
+    loss, numbers = torch_functions.LOSSES[name], {"delta": 1.0} if name == "huber" else {}
     fixed = {"mean_squared_error": "mean"}
     return lambda problem, y_hat, y: loss(y_hat, y, reduction=fixed.get(name, problem.reduction), **numbers)
 
@@ -69,6 +71,11 @@ def mean_of_means(size):
     return lambda problem, y_hat, y: torch.stack([
         right(problem, *part) for part in zip(y_hat.split(size), y.split(size), strict=True)
     ]).mean()  # fmt: skip
+
+
+def every_pair(problem, y_hat, y):
+    pairs = torch.broadcast_tensors(y_hat, y[:, 0])
+    return torch_functions.LOSSES[problem.loss](*pairs, reduction="sum", **dict(problem.loss_numbers))
 
 
 def left_out(kept):
@@ -105,17 +112,17 @@ LOSSES = {
         for size in (2, 3, 4)
     },
     "loss-of-the-last-example": lambda problem, y_hat, y: right(problem, y_hat[-1:], y[-1:]),
-    "targets-broadcast": lambda problem, y_hat, y: right(problem, *torch.broadcast_tensors(y_hat, y[:, 0])),
-    "targets-broadcast-over-examples": lambda problem, y_hat, y: (
-        right(replace(problem, reduction="sum"), *torch.broadcast_tensors(y_hat, y[:, 0])) / len(y)
+    "targets-broadcast": lambda problem, y_hat, y: (
+        every_pair(problem, y_hat, y) / {"sum": 1, "mean": len(y) ** 2}[problem.reduction]
     ),
+    "targets-broadcast-over-examples": lambda problem, y_hat, y: every_pair(problem, y_hat, y) / len(y),
     "half-missing-differentiated": half,
     "half-added": lambda problem, y_hat, y: right(problem, y_hat, y) / 2,
     "root-of-the-squared-error": lambda problem, y_hat, y: right(problem, y_hat, y).sqrt(),
-    "where-the-square-ends": another("huber", delta=1.0),
+    "where-the-square-ends": another("huber"),
     "outputs-negated": lambda problem, y_hat, y: right(problem, -y_hat, y),
     **{
-        f"loss-{name.replace('_', '-')}": another(name, **{"huber": {"delta": 1.0}}.get(name, {}))
+        f"loss-{name.replace('_', '-')}": another(name)
         for name in torch_functions.LOSSES
         if not name.endswith("labels")
     },
@@ -192,6 +199,7 @@ PASSES |= {name: (RIGHT, loss) for name, loss in (LOSSES | ALONE).items()}
 def expressible(name, dtype):
     """Where it can be made; no other activation than σ goes before a loss of probabilities."""
     drawn = PROBLEMS[:-1] if name.endswith("-differentiated") else PROBLEMS
+    drawn = drawn + ONE_OUTPUT * name.startswith("targets-broadcast")
     problems = [one if dtype == "float64" else in_format(one, dtype) for one in drawn]
     return [one for one in problems if not isinstance(MISTAKES[name].lines(one), Inexpressible)]
 
@@ -214,10 +222,8 @@ def test_its_gradients_are_those_that_pytorch_finds_of_the_same_pass(name, dtype
 def test_before_the_right_backward_pass_the_same_layers_are_wrong_and_nothing_else(name):
     for problem in expressible(name, "float64"):
         by_hand, differentiated = (MISTAKES[form].lines(problem) for form in (name, f"{name}-differentiated"))
-        forward = [line for line in differentiated if line.name[0] in "za"]
-        assert [(line.name, line.equation) for line in by_hand] == [
-            (line.name, line.equation) for line in forward
-        ]
+        forward = [(line.name, line.equation) for line in differentiated if line.name[0] in "za"]
+        assert [(line.name, line.equation) for line in by_hand] == forward
         assert len(differentiated) > len(by_hand)
 
 
