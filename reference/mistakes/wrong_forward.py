@@ -55,6 +55,26 @@ def _zeros(array: Array) -> Array:
     return constant(array, np.zeros_like)
 
 
+# The derivatives that are taken from a, and so are wrong where that is; the others are taken from z.
+SLOPES_FROM_A: dict[str, tuple[Callable[..., Any], str]] = {
+    "sigmoid": (lambda a: a * (1 - a), "{0} (1 − {0})"),
+    "tanh": (lambda a: 1 - a * a, "1 − {0}²"),
+}
+
+
+def _from_a(problem: Problem, those: Iterable[int]) -> list[Line]:
+    """Return da/dz of these layers by its right formula, where it follows from a alone.
+
+    The right line is not enough: it allows both forms, that from a and that from z, and all between.
+    """
+    activations = {k: problem.activations[k - 1] for k in those}
+    return [
+        Line(names.slope(k), SLOPES_FROM_A[name][0], (names.a(k),), SLOPES_FROM_A[name][1])
+        for k, name in activations.items()
+        if name in SLOPES_FROM_A
+    ]
+
+
 # z = x Wᵀ + b.
 
 
@@ -94,6 +114,8 @@ def hidden_layer_left_out(problem: Problem, *, differentiated: bool) -> Lines:
         gradients = [names.gradient(names.a(k)) for k in range(problem.depth)]
         wrong += [Line(gradients[k - 1], unchanged, (gradients[k],), "{0}") for k in left_out if k > 1]
         wrong += rewritten(_gradients(problem, map(names.z, left_out)), _zeros, "0", kept=1)
+    else:
+        wrong += _from_a(problem, left_out)
     return wrong or "no hidden layer is as wide as what it is computed from"
 
 
@@ -123,8 +145,8 @@ def _replaced(problem: Problem, functions: dict[int, Functions], *, differentiat
     lines: list[Line] = []
     for k, (value, equation, slope, slope_equation) in functions.items():
         lines += rewritten(lines_named(problem, [names.a(k)]), value, equation)
-        if differentiated:
-            lines += rewritten(lines_named(problem, [names.slope(k)]), slope, slope_equation)
+        slopes = lines_named(problem, [names.slope(k)])
+        lines += rewritten(slopes, slope, slope_equation) if differentiated else _from_a(problem, [k])
     return lines
 
 
