@@ -151,7 +151,7 @@ def _of_examples(problem: Problem, kept: slice) -> Lines:
         return ones
 
     rows = f"[{start}:{stop}]"
-    wrong = Loss(f"{right.equation}{rows}", f"({right.gradient_equation}){rows}", value, gradient)
+    wrong = Loss(f"({right.equation}){rows}", f"({right.gradient_equation}){rows}", value, gradient)
     return both(problem, wrong)
 
 
