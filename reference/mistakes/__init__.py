@@ -26,13 +26,16 @@ from reference.mistakes import (
     wrong_batches,
     wrong_clipping,
     wrong_corrections,
+    wrong_cross_entropy,
     wrong_decay,
     wrong_forward,
     wrong_gradients,
     wrong_hidden,
+    wrong_labels,
     wrong_loops,
     wrong_losses,
     wrong_momentum,
+    wrong_reductions,
     wrong_roots,
     wrong_schedules,
     wrong_slopes,
@@ -47,7 +50,9 @@ __all__ = ["MISTAKES", "PRECISION", "STRUCTURAL", "Inexpressible", "Mistake", "m
 # In the order of the training step.
 _MODULES = (
     wrong_forward,
+    wrong_reductions,
     wrong_losses,
+    wrong_cross_entropy,
     wrong_slopes,
     wrong_hidden,
     wrong_gradients,
@@ -63,6 +68,7 @@ _MODULES = (
     wrong_roots,
     wrong_updates,
     wrong_loops,
+    wrong_labels,
 )
 
 

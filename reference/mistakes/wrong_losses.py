@@ -1,4 +1,8 @@
-"""Mistakes in the loss, in its reduction and in its gradient."""
+"""Mistakes in the loss, in its reduction and in its gradient.
+
+The loss and its gradient are two lines: as automatic differentiation gives them both are wrong, and a program
+that is written by hand may have either right. So each mistake that changes both is tried in one alone, too.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,27 +11,23 @@ import numpy as np
 
 from cases import Problem, names
 from cases.catalog import LOSSES
-from reference.activations import ACTIVATIONS
-from reference.arithmetic import Elementary
-from reference.line import Array, Line
+from reference.arithmetic import sqrt
+from reference.line import Line
 from reference.losses import loss_rule
-from reference.losses.cross_entropy import log_softmax, softmax_bounded
 from reference.losses.squares import SQUARES_SUMMED
 from reference.losses.terms import COUNTS, Loss, count
 from reference.mistakes.mistake import (
     Lines,
+    Mistake,
     constant,
     lines_named,
     mistake,
+    negative,
     rewired,
     rewritten,
 )
 
 HALF, MEAN = "half_squared_error", "mean_squared_error"
-CROSS_ENTROPIES = {"softmax_cross_entropy", "softmax_cross_entropy_with_integer_labels"}
-
-
-# The loss and its reduction.
 
 
 def right_rule(problem: Problem) -> Loss:
@@ -42,82 +42,78 @@ def both(problem: Problem, wrong: Loss) -> list[Line]:
     ]
 
 
-@mistake("the mean over the batch was taken as a sum")
-def sum_for_mean(problem: Problem) -> Lines:
-    if problem.reduction != "mean":
-        return "this loss is a sum"
-    alike = _is_mean_of_one(problem)
-    return "the mean of one number is its sum" if alike else both(problem, _summed(problem))
-
-
-@mistake("the sum over the batch was taken as a mean")
-def mean_for_sum(problem: Problem) -> Lines:
-    """1/N · ½ Σ for ½ Σ, or the mean that a loss's own name promises, in the loss and in its gradient."""
-    if problem.reduction != "sum":
-        return "this loss is a mean"
-    if _is_mean_of_one(problem):
-        return "the sum over one example is its mean"
-    return both(problem, loss_rule(problem.loss, "mean", problem.loss_numbers))
-
-
-def _is_mean_of_one(problem: Problem) -> bool:
-    return count(problem.y.shape, LOSSES[problem.loss].mean_over) == 1
-
-
-@mistake("the mean was taken over all elements, outputs as well as examples")
-def mean_over_all_elements(problem: Problem) -> Lines:
-    """1/(N·n) · ½ Σ for 1/N · ½ Σ or for ½ Σ, in the loss and in its gradient."""
-    if LOSSES[problem.loss].mean_over == "elements":
-        return "this loss is the mean over all elements"
-    if problem.y.shape[1] == 1:
-        return "with one output there are as many elements as examples"
-    return both(problem, _mean(_summed(problem), "elements"))
-
-
-@mistake("the mean was taken over the examples only, not over all elements")
-def mean_over_examples(problem: Problem) -> Lines:
-    if LOSSES[problem.loss].mean_over == "examples" or problem.reduction != "mean":
-        return "this loss is no mean over all elements"
-    if 1 in problem.y.shape:
-        return "one example or one output leaves nothing to mix up"
-    return both(problem, _mean(_summed(problem), "examples"))
-
-
-def _summed(problem: Problem) -> Loss:
+def summed(problem: Problem) -> Loss:
     if problem.loss == MEAN:
         return SQUARES_SUMMED
     return loss_rule(problem.loss, "sum", problem.loss_numbers)
 
 
-def _mean(summed: Loss, over: str) -> Loss:
+def mean_of(rule: Loss, over: str) -> Loss:
+    """Return a loss divided by the number of "examples" or "elements", or for "" as it is."""
+    if not over:
+        return rule
     return Loss(
-        f"1/{COUNTS[over]} · {summed.equation}",
-        f"({summed.gradient_equation}) / {COUNTS[over]}",
-        lambda y_hat, y: summed.value(y_hat, y) / count(y.shape, over),
-        lambda y_hat, y: summed.gradient(y_hat, y) / count(y.shape, over),
+        f"1/{COUNTS[over]} · {rule.equation}",
+        f"({rule.gradient_equation}) / {COUNTS[over]}",
+        lambda y_hat, y: rule.value(y_hat, y) / count(y.shape, over),
+        lambda y_hat, y: rule.gradient(y_hat, y) / count(y.shape, over),
+    )
+
+
+def over(problem: Problem) -> str:
+    """Return what the problem's loss is a mean over, and "" for a sum."""
+    return LOSSES[problem.loss].mean_over if problem.reduction == "mean" else ""
+
+
+def scaled(rule: Loss, factor: str, scale: Callable[[Any], Any]) -> Loss:
+    """Return a loss and its gradient times a factor, which equations write before them."""
+    return Loss(
+        f"{factor}({rule.equation})",
+        f"{factor}({rule.gradient_equation})",
+        lambda y_hat, y: scale(rule.value(y_hat, y)),
+        lambda y_hat, y: scale(rule.gradient(y_hat, y)),
     )
 
 
 # Squares.
 
+NO_HALF = "this loss has no ½"
+NO_SQUARES = "this loss has no error ŷ − y"
 
-@mistake("the ½ of the loss is missing")
+
+@mistake("the ½ of the loss is missing", source="davisking/dlib #1169")
 def half_missing_in_the_loss(problem: Problem) -> Lines:
     """The loss without its ½; the gradient, which has none, is right."""
     if problem.loss != HALF:
-        return "this loss has no ½"
+        return NO_HALF
     right = right_rule(problem)
     equation = right.equation.replace("½ ", "")
     return rewritten(lines_named(problem, ["loss"]), lambda *pair: 2 * right.value(*pair), equation)
 
 
+@mistake("the ½ of the loss is missing, and it was differentiated like that", source="davisking/dlib #1169")
+def half_missing_differentiated(problem: Problem) -> Lines:
+    """Σ (ŷ − y)² for ½ Σ (ŷ − y)²; 2 (ŷ − y) for ŷ − y."""
+    if problem.loss != HALF:
+        return NO_HALF
+    return both(problem, scaled(right_rule(problem), "2 ", lambda number: 2 * number))
+
+
+@mistake("a ½ was put before the squares, or one more", source="snowkylin/tensorflow-handbook #23")
+def half_added(problem: Problem) -> Lines:
+    """½ L for L; ½ ∂L/∂ŷ."""
+    if problem.loss not in {HALF, MEAN}:
+        return NO_SQUARES
+    return both(problem, scaled(right_rule(problem), "½ ", lambda number: number / 2))
+
+
 @mistake("the ½ of the loss was applied to its gradient")
 def half_applied_to_the_gradient(problem: Problem) -> Lines:
     """½ (ŷ − y) for ŷ − y: the 2 of the square's derivative, which cancels the ½, was forgotten."""
-    return _halved_gradient(problem) if problem.loss == HALF else "this loss has no ½"
+    return _halved_gradient(problem) if problem.loss == HALF else NO_HALF
 
 
-@mistake("the 2 of the square's derivative is missing")
+@mistake("the 2 of the square's derivative is missing", source="davisking/dlib #1169")
 def two_missing_in_the_gradient(problem: Problem) -> Lines:
     return _halved_gradient(problem) if problem.loss == MEAN else "this gradient has no 2"
 
@@ -131,77 +127,113 @@ def _halved_gradient(problem: Problem) -> list[Line]:
 @mistake("the error was taken with the wrong sign, y − ŷ")
 def sign_of_the_error(problem: Problem) -> Lines:
     if problem.loss not in {HALF, MEAN}:
-        return "this loss has no error ŷ − y"
+        return NO_SQUARES
     output = names.a(problem.depth)
     swap = {output: "y", "y": output}
     return [rewired(line, swap) for line in lines_named(problem, [names.gradient(output)])]
 
 
-# Losses of logits: label smoothing forgotten, or probabilities where logits belong.
-
-
-@mistake("the labels were not smoothed")
-def label_smoothing_missing(problem: Problem) -> Lines:
-    if not dict(problem.loss_numbers).get("label_smoothing"):
-        return "this loss smooths no labels"
-    if problem.y.shape[1] == 1:
-        return "with one output the softmax is 1, whatever the label"
-    return both(problem, loss_rule(problem.loss, problem.reduction))
-
-
-def _no_balls(*_: Any) -> Any:  # noqa: ANN401 - it returns nothing
-    raise NotImplementedError("a mistake is never the truth")
-
-
-SOFTMAX = Elementary("softmax({0})", lambda z: np.exp(log_softmax(z)), softmax_bounded, _no_balls)
-
-
-@mistake("the softmax was applied twice: by the network, and by the loss of logits")
-def softmax_applied_twice(problem: Problem) -> Lines:
-    """The loss of p = softmax(ŷ), and the gradient of that: p ⊙ (g − Σ g p), with g the loss's own at p."""
-    if problem.loss not in CROSS_ENTROPIES:
-        return "this loss has no softmax"
-    if problem.y.shape[1] == 1:
-        return "with one output the softmax is 1, once or twice"
-    equations = "p", "softmax({0})", "p ⊙ (g − Σ g p), p = softmax({{0}}), g = {}"
-    return _of_probabilities(problem, SOFTMAX, lambda g, _, p: p * (g - _row_sums(g * p)), equations)
-
-
-@mistake("a sigmoid was applied before the loss of logits, which has its own")
-def sigmoid_before_the_logits_loss(problem: Problem) -> Lines:
-    """The loss of σ(ŷ), and the gradient of that: σ'(ŷ) ⊙ g, with g the loss's own at σ(ŷ)."""
-    if problem.loss != "binary_cross_entropy_with_logits":
-        return "this loss has no sigmoid"
-    sigmoid = ACTIVATIONS["sigmoid"]
-    equations = "σ({0})", "σ({0})", "σ'({{0}}) ⊙ ({})"
-    return _of_probabilities(problem, sigmoid.value, lambda g, z, p: g * sigmoid.derivative(z, p), equations)
-
-
-def _of_probabilities(
-    problem: Problem,
-    probabilities: Callable[[Any], Any],
-    through: Callable[..., Any],
-    equations: tuple[str, str, str],
-) -> list[Line]:
-    """Return the lines of the loss of p, a function of ŷ; `through` takes its gradient at p to that at ŷ.
-
-    The equations are what the loss's gradient has for ŷ, what the loss has, and the gradient of the whole.
-    """
-    right, (inner, outer, whole) = right_rule(problem), equations
-
-    def gradient(y_hat: Array, y: Array) -> Array:
-        p = probabilities(y_hat)
-        return through(right.gradient(p, y), y_hat, p)
-
+@mistake("the root of the squared error was taken", source="cleinc/bts #13")
+def root_of_the_squared_error(problem: Problem) -> Lines:
+    """√L for L; ∂L/∂ŷ / (2 √L)."""
+    if problem.loss not in {HALF, MEAN}:
+        return NO_SQUARES
+    right = right_rule(problem)
     wrong = Loss(
-        right.equation.replace("{0}", outer),
-        whole.format(right.gradient_equation.replace("{0}", inner)),
-        lambda y_hat, y: right.value(probabilities(y_hat), y),
-        gradient,
+        f"√({right.equation})",
+        f"({right.gradient_equation}) / (2 √({right.equation}))",
+        lambda y_hat, y: sqrt(right.value(y_hat, y)),
+        lambda y_hat, y: right.gradient(y_hat, y) / (2 * sqrt(right.value(y_hat, y))),
     )
     return both(problem, wrong)
 
 
-def _row_sums(rows: Array) -> Array:
-    """Return each row's sum in each of its elements: shape (N, n)."""
-    return rows @ constant(rows, lambda array: np.ones((array.shape[1],) * 2, array.dtype))
+# Another loss, or another function of outputs and targets.
+
+
+@mistake("the gradient is that of the outputs, not of the loss", source="pytorch/pytorch #12871")
+def gradient_of_the_outputs(problem: Problem) -> Lines:
+    """∂L/∂ŷ = 1."""
+    lines = lines_named(problem, [names.gradient(names.a(problem.depth))])
+    return rewritten(lines, lambda y_hat: constant(y_hat, np.ones_like), "1", kept=1)
+
+
+@mistake("δ or β, where the square becomes a line, is the default of 1", source="Nerogar/OneTrainer #1158")
+def where_the_square_ends(problem: Problem) -> Lines:
+    """Huber's loss with δ = 1, or smooth L1 with β = 1."""
+    stated = {"huber": "delta", "smooth_l1": "beta"}
+    if problem.loss not in stated:
+        return "this loss has no δ and no β"
+    if problem.loss_numbers[0][1] == 1:
+        return "it is 1"
+    return both(problem, loss_rule(problem.loss, problem.reduction, ((stated[problem.loss], 1.0),)))
+
+
+@mistake("the outputs were taken with the wrong sign")
+def outputs_negated(problem: Problem) -> Lines:
+    """L(−ŷ, y) for L(ŷ, y), which of squares is the sum of ŷ and y; −∂L/∂ŷ at −ŷ."""
+    if problem.loss == "binary_cross_entropy":
+        return "of probabilities there are no negative ones"
+    if problem.y.shape[1] == 1 and "softmax" in problem.loss:
+        return "with one output the softmax is 1, whatever its sign"
+    if not problem.y.any() and problem.loss != "binary_cross_entropy_with_logits":
+        return "every target is 0"
+    right = right_rule(problem)
+    wrong = Loss(
+        right.equation.replace("{0}", "(−{0})"),
+        f"−({right.gradient_equation.replace('{0}', '(−{0})')})",
+        lambda y_hat, y: right.value(negative(y_hat), y),
+        lambda y_hat, y: negative(right.gradient(negative(y_hat), y)),
+    )
+    return both(problem, wrong)
+
+
+def _another_loss(name: str, source: str) -> Mistake:
+    """L is another loss, of the same reduction if it has that, with δ = β = 1; and so is ∂L/∂ŷ."""
+    kind = LOSSES[name]
+    numbers = tuple((key, 1.0) for key in kind.keys if key in {"delta", "beta"})
+
+    def change(problem: Problem) -> Lines:
+        reduction = problem.reduction if problem.reduction in kind.reductions else kind.reductions[0]
+        unfit = _why_not(problem, name)
+        return unfit or both(problem, loss_rule(name, reduction, numbers))
+
+    sentence = f"the loss is {name}, where another is asked for"
+    return Mistake(f"loss-{name.replace('_', '-')}", sentence, change, source)
+
+
+def _why_not(problem: Problem, name: str) -> str:
+    """Return why another loss cannot be taken, or makes no difference; "" if it can."""
+    y, asked = problem.y, {problem.loss, name}
+    of_probabilities = LOSSES[name].targets in {"probabilities", "distributions"}
+    holding = {
+        "this loss is asked for": name == problem.loss.removesuffix("_with_integer_labels"),
+        "the two are the same, as δ or β is 1": asked == {"huber", "smooth_l1"}
+        and problem.loss_numbers[0][1] == 1,
+        "the two are the same number": asked == {HALF, MEAN} and _halves(problem) == y.size,
+        "the targets are no probabilities": of_probabilities and not ((y >= 0) & (y <= 1)).all(),
+        "the outputs are no probabilities": name == "binary_cross_entropy"
+        and problem.activations[-1] != "sigmoid",
+    }
+    return next((reason for reason, holds in holding.items() if holds), "")
+
+
+def _halves(problem: Problem) -> int:
+    """Return by what the sum of squares is divided in ½ Σ or 1/N · ½ Σ, whichever the problem has."""
+    return 2 * (len(problem.y) if problem.reduction == "mean" else 1)
+
+
+# One for each loss, but that by class, which is softmax_cross_entropy of the same targets; where it was seen.
+ANOTHER_LOSS: tuple[Mistake, ...] = tuple(
+    _another_loss(name, source)
+    for name, source in {
+        "half_squared_error": "KevinMenden/scaden #37",
+        "mean_squared_error": "hengchuan/RDN-TensorFlow #12",
+        "softmax_cross_entropy": "nfmcclure/tensorflow_cookbook #109",
+        "binary_cross_entropy_with_logits": "oysteijo/simd_neuralnet #1",
+        "binary_cross_entropy": "oysteijo/simd_neuralnet #1",
+        "huber": "xuannianz/EfficientDet #93",
+        "smooth_l1": "xuannianz/EfficientDet #93",
+        "l1": "",
+    }.items()
+)
