@@ -65,9 +65,14 @@ def right(problem, y_hat, y):
 
 
 def another(name):
-    loss, numbers = torch_functions.LOSSES[name], {"delta": 1.0} if name == "huber" else {}
-    fixed = {"mean_squared_error": "mean"}
-    return lambda problem, y_hat, y: loss(y_hat, y, reduction=fixed.get(name, problem.reduction), **numbers)
+    """Another loss; that of smooth_l1 for huber has its δ as β."""
+
+    def loss(problem, y_hat, y):
+        reduction = "mean" if name == "mean_squared_error" else problem.reduction
+        numbers = {"huber": {"delta": 1}, "smooth_l1": {"beta": dict(problem.loss_numbers).get("delta")}}
+        return torch_functions.LOSSES[name](y_hat, y, reduction=reduction, **numbers.get(name, {}))
+
+    return loss
 
 
 def mean_of_means(size):
@@ -256,6 +261,7 @@ SAME = {
     "mean-of-means-of-2": ("all micro-batches of 2 examples are equally large", L1),
     "mean-of-means-of-4": ("there are no more than 4 examples", L1),
     "targets-broadcast": ("every target is the same", replace(L1, y=np.ones_like(L1.y))),
+    "loss-l1": ("this loss is asked for", L1),
     "outputs-negated": ("every target is 0", replace(L1, y=np.zeros_like(L1.y))),
     "second-term-missing": ("every target is 1", replace(BINARY, y=np.ones_like(BINARY.y))),
     "activation-applied-twice": (

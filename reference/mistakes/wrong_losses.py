@@ -28,6 +28,7 @@ from reference.mistakes.mistake import (
 )
 
 HALF, MEAN = "half_squared_error", "mean_squared_error"
+LINEAR_FAR_OUT = frozenset({"huber", "smooth_l1"})
 
 
 def right_rule(problem: Problem) -> Loss:
@@ -176,7 +177,9 @@ def outputs_negated(problem: Problem) -> Lines:
         return "of probabilities there are no negative ones"
     if problem.y.shape[1] == 1 and "softmax" in problem.loss:
         return "with one output the softmax is 1, whatever its sign"
-    if not problem.y.any() and problem.loss != "binary_cross_entropy_with_logits":
+    if problem.loss == "binary_cross_entropy_with_logits":
+        return "of logits that is 0 and 1 mixed up in the targets"
+    if not problem.y.any():
         return "every target is 0"
     right = right_rule(problem)
     wrong = Loss(
@@ -189,12 +192,13 @@ def outputs_negated(problem: Problem) -> Lines:
 
 
 def _another_loss(name: str, source: str) -> Mistake:
-    """L is another loss, of the same reduction if it has that, with δ = β = 1; and so is ∂L/∂ŷ."""
+    """L is another loss, of the same reduction if it has that, with δ as β, β as δ, or else 1; ∂L/∂ŷ too."""
     kind = LOSSES[name]
-    numbers = tuple((key, 1.0) for key in kind.keys if key in {"delta", "beta"})
 
     def change(problem: Problem) -> Lines:
         reduction = problem.reduction if problem.reduction in kind.reductions else kind.reductions[0]
+        where = problem.loss_numbers[0][1] if problem.loss in LINEAR_FAR_OUT else 1.0
+        numbers = tuple((key, where) for key in kind.keys if name in LINEAR_FAR_OUT)
         unfit = _why_not(problem, name)
         return unfit or both(problem, loss_rule(name, reduction, numbers))
 
@@ -208,8 +212,8 @@ def _why_not(problem: Problem, name: str) -> str:
     of_probabilities = LOSSES[name].targets in {"probabilities", "distributions"}
     holding = {
         "this loss is asked for": name == problem.loss.removesuffix("_with_integer_labels"),
-        "the two are the same, as δ or β is 1": asked == {"huber", "smooth_l1"}
-        and problem.loss_numbers[0][1] == 1,
+        "the two are the same, as δ or β is 1": asked == LINEAR_FAR_OUT and problem.loss_numbers[0][1] == 1,
+        "with β = 1 it is huber with δ = 1": name == "smooth_l1" and problem.loss != "huber",
         "the two are the same number": asked == {HALF, MEAN} and _halves(problem) == y.size,
         "the targets are no probabilities": of_probabilities and not ((y >= 0) & (y <= 1)).all(),
         "the outputs are no probabilities": name == "binary_cross_entropy"
