@@ -158,6 +158,7 @@ FIRST_LINE = by_name({
 
 # What one unit and one example cannot show, by the reason.
 BLIND_ON_THE_WORKED_EXAMPLE = by_name({
+    "with β = 1 it is huber with δ = 1": "loss-smooth-l1",
     "this loss is a sum": (
         "sum-for-mean divided-by-n-once-more targets-broadcast-over-examples mean-of-means-of-2 "
         "mean-of-means-of-3 mean-of-means-of-4"
