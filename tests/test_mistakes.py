@@ -16,7 +16,7 @@ from cases import load_case
 from reference import Verdict, judge, tape, training_steps, worked_example
 from reference.arithmetic import FORMATS
 from reference.diagnosis.context import derive
-from reference.mistakes import MISTAKES, STRUCTURAL, Inexpressible, mistaken_steps
+from reference.mistakes import MISTAKES, PRECISION, STRUCTURAL, Inexpressible, mistaken_steps
 from reference.mistakes.low_precision import tf32
 from reference.training import exact_inputs
 
@@ -37,7 +37,8 @@ def test_mistakes_have_names_that_can_be_typed_sentences_that_are_clauses_and_a_
 
 
 def test_the_worked_example_is_blind_to_some_mistakes_for_a_reason():
-    lines = {name: mistake.lines(worked_example()) for name, mistake in MISTAKES.items()}
+    problem = worked_example()
+    lines = {name: mistake.lines(problem) for name, mistake in MISTAKES.items()}
     reasons = {name: why.reason for name, why in lines.items() if isinstance(why, Inexpressible)}
     assert reasons == BLIND_ON_THE_WORKED_EXAMPLE
 
