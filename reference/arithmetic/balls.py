@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -132,15 +132,7 @@ class Ball:
 
         One float64 would lose half an ulp, which is as much as a correct float64 result may be off by.
         """
-        entries = self.matrix.entries()
-        high = list(map(float, entries))  # a ball's middle, as everywhere here
-        rests = list(map(flint.arb.__sub__, entries, high))
-        low = list(map(float, rests))
-        radius = list(map(float, map(flint.arb.abs_upper, map(flint.arb.__sub__, rests, low))))
-        return self._array(high), self._array(low), self._array(radius)
-
-    def _array(self, elements: list[float]) -> Real:
-        return np.array(elements).reshape(self.shape)
+        return _split(self.matrix.entries(), self.shape)
 
     def width(self) -> float:
         """Return log2 of the largest radius, relative to 1 and to the largest number: −∞ where all are exact.
@@ -159,6 +151,26 @@ class Ball:
     def widened(self, other: Ball, times: int) -> Ball:
         """Return balls that also hold what is `times` times as far away as the other's middles."""
         return self.combined(other, lambda a, b: a + flint.arb(0, (times * (a - b)).abs_upper()))
+
+
+def split(balls: Sequence[Ball]) -> tuple[Real, Real, Real]:
+    """Split balls of one shape likewise, into arrays with one axis more in front."""
+    entries = [entry for ball in balls for entry in ball.matrix.entries()]
+    return _split(entries, (len(balls), *balls[0].shape))
+
+
+def _split(entries: list[Any], shape: tuple[int, ...]) -> tuple[Real, Real, Real]:
+    high = list(map(float, entries))  # a ball's middle, as everywhere here
+    rests = list(map(flint.arb.__sub__, entries, high))
+    low = list(map(float, rests))
+    radius = list(map(float, map(flint.arb.abs_upper, map(flint.arb.__sub__, rests, low))))
+    return np.array(high).reshape(shape), np.array(low).reshape(shape), np.array(radius).reshape(shape)
+
+
+def exact_each(stack: Real) -> list[Ball]:
+    """Take binary numbers as they are, in a ball for each array along the first axis."""
+    shape = stack.shape[1:]
+    return [Ball.of(elements, shape) for elements in stack.reshape(len(stack), -1).tolist()]
 
 
 def _log2(number: Any) -> float:  # noqa: ANN401 - python-flint has no types

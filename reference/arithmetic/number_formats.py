@@ -105,6 +105,11 @@ class Format:
     def certified(self) -> Format:
         return replace(self, evaluation=0.0)
 
+    @once
+    def of_one(self) -> Format:
+        """The same of one case alone, not of a stack."""
+        return replace(self, stacked=False)
+
     @property
     def has_16_bits(self) -> bool:
         return self.name in SIXTEEN_BITS
