@@ -99,6 +99,7 @@ class Judging:
     values: dict[str, Bounded] = field(init=False)  # what later lines take, by name
     derived: dict[str, Bounded] = field(default_factory=dict)  # what each claimed line was judged against
     is_batch: bool = field(init=False)
+    _parted: dict[str, Sequence[Bounded]] = field(default_factory=dict)
 
     def run(self) -> None:
         claim, lines = self.claims[0], tape(self.problem)
@@ -130,12 +131,16 @@ class Judging:
 
     def compare(self, name: str, derived: Bounded) -> Bounded:
         tolerance = self.problem.tolerance
-        if self.is_batch:
-            claimed = derived.stated(np.stack([claim[name] for claim in self.claims]))
-            compared = compare_steps(self.first, name, claimed.value, derived, conventional=tolerance)
-        else:
+        if not self.is_batch:
             claimed = derived.stated(self.claims[0][name])
             compared = [compare_array(self.first, name, claimed.value, derived, conventional=tolerance)]
+        elif self.certified:  # whose derived values are parted all the same, as the steps keep them
+            claimed = derived.stated(np.stack([claim[name] for claim in self.claims]))
+            pairs = enumerate(zip(claimed.value, self.parted(name), strict=True), start=self.first)
+            compared = [compare_array(step, name, *pair, conventional=tolerance) for step, pair in pairs]
+        else:
+            claimed = derived.stated(np.stack([claim[name] for claim in self.claims]))
+            compared = compare_steps(self.first, name, claimed.value, derived, conventional=tolerance)
         for findings, finding in zip(self.findings, compared, strict=True):
             findings.append(finding)
         if self.certified:
@@ -175,7 +180,15 @@ class Judging:
     def derived_of(self, i: int) -> Mapping[str, Bounded]:
         if not self.is_batch:
             return self.derived
-        return {} if self.agrees and not self.certified else {name: _case(stack, i) for name, stack in self.derived.items()}
+        if self.agrees and not self.certified:  # nothing is measured against it
+            return {}
+        return {name: self.parted(name)[i] for name in self.derived}
+
+    def parted(self, name: str) -> Sequence[Bounded]:
+        """Return what each step of a batch was judged against."""
+        if name not in self._parted:
+            self._parted[name] = [_case(self.derived[name], i) for i in range(len(self.claims))]
+        return self._parted[name]
 
 
 def judge_steps(
@@ -239,8 +252,8 @@ def _with_numbers(line: Line, *inputs: Any) -> Any:  # noqa: ANN401 - the same
 
 
 def _case(stack: Bounded, i: int) -> Bounded:
-    error, low = (part if isinstance(part, float) else part[i] for part in (stack.error, stack.low))
-    return Bounded(stack.value[i], error, stack.format.of_one, low=low, sizes=lambda: stack.scale[i])
+    error, low = (part if isinstance(part, float) else part[i, ...] for part in (stack.error, stack.low))
+    return Bounded(stack.value[i, ...], error, stack.format.of_one, low=low, sizes=lambda: stack.scale[i])
 
 
 def batches(
