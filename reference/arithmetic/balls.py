@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 import flint
@@ -76,8 +77,15 @@ class Ball:
         return self.combined(other, operator.sub)
 
     def __mul__(self, other: Ball) -> Ball:
-        """Element-wise product; a scalar multiplies every element."""
+        """Element-wise product; a scalar multiplies every element, which FLINT does at once."""
+        if other._is_one_number_for(self):
+            return Ball(self.matrix * other.matrix[0, 0], self.shape)
+        if self._is_one_number_for(other):
+            return Ball(other.matrix * self.matrix[0, 0], other.shape)
         return self.combined(other, operator.mul)
+
+    def _is_one_number_for(self, array: Ball) -> bool:
+        return math.prod(self.shape) == 1 and len(self.shape) <= len(array.shape)
 
     def __rmul__(self, factor: int) -> Ball:
         return Ball(self.matrix * flint.arb(factor), self.shape)
@@ -97,6 +105,8 @@ class Ball:
     def __truediv__(self, divisor: int | Ball) -> Ball:
         """Divide by a whole number, or element by element by another array."""
         if isinstance(divisor, Ball):
+            if divisor._is_one_number_for(self):
+                return Ball(self.matrix / divisor.matrix[0, 0], self.shape)
             return self.combined(divisor, operator.truediv)
         return Ball(self.matrix / flint.arb(divisor), self.shape)
 
@@ -114,7 +124,7 @@ class Ball:
     def combined(self, other: Ball, operation: Callable[[Any, Any], Any]) -> Ball:
         """Apply a function of two `flint.arb` to each pair of elements, broadcast to one shape."""
         if self.shape != other.shape:
-            shape = np.broadcast_shapes(self.shape, other.shape)
+            shape = _broadcast(self.shape, other.shape)
         elif operation in {operator.add, operator.sub}:
             return Ball(operation(self.matrix, other.matrix), self.shape)  # FLINT does it at once
         else:
@@ -151,6 +161,10 @@ class Ball:
     def widened(self, other: Ball, times: int) -> Ball:
         """Return balls that also hold what is `times` times as far away as the other's middles."""
         return self.combined(other, lambda a, b: a + flint.arb(0, (times * (a - b)).abs_upper()))
+
+
+# NumPy's own takes as long as the operation on a small array.
+_broadcast = lru_cache(maxsize=1024)(np.broadcast_shapes)
 
 
 def split(balls: Sequence[Ball]) -> tuple[Real, Real, Real]:
