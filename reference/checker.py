@@ -299,6 +299,6 @@ def _max_steps(problem: Problem) -> int:
 
 def _form(claim: Claim) -> dict[str, Any]:
     return {
-        name: (array.dtype, array.shape) if isinstance(array, np.ndarray | np.generic) else type(array)
+        name: (array.dtype, array.shape) if isinstance(array, (np.ndarray, np.generic)) else type(array)
         for name, array in claim.items()
     }
