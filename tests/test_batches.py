@@ -95,7 +95,8 @@ def test_certified_steps_of_a_batch_are_judged_as_each_alone(name, dtype):
     """Their numbers are the same to the last bit, and each step keeps what it was judged against."""
     problem = replace(load_case(name).problem(dtype), steps=5)
     wrong = changing(lambda number, claim: {"dL/db1": claim["dL/db1"] * 2} if number == 4 else {})
-    for run in (training_steps, wrong):
+    hides = changing(lambda number, _: {"z1": None} if number == 4 else {})  # after a batch of three
+    for run in (training_steps, wrong, hides):
         found, expected = (how(problem, run, certify=True) for how in (judged, alone))
         assert [step.findings for step in found] == [step.findings for step in expected]
         assert {finding.truth for step in found for finding in step.findings} == {"certified"}
