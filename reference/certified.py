@@ -16,7 +16,17 @@ from numpy.typing import ArrayLike
 
 from cases import Problem, names
 from cases.numbers import nearest
-from reference.arithmetic import BITS, EVALUATION, Ball, Bounded, Real, format_of, precision
+from reference.arithmetic import (
+    BITS,
+    EVALUATION,
+    Ball,
+    Bounded,
+    Real,
+    exact_each,
+    format_of,
+    precision,
+    split,
+)
 from reference.line import Line, evaluate, leading_to
 from reference.training import advance, exact_inputs, initial_values, tape
 
@@ -45,11 +55,14 @@ def exact_balls(arrays: Mapping[str, ArrayLike]) -> dict[str, Ball]:
 
 
 class CertifiedValues:
-    """The balls of all that is known in a training step; from the problem's own state on, or a later one."""
+    """The balls of all that is known in a training step; from the problem's own state on, or a later one.
 
-    def __init__(self, problem: Problem, state: Mapping[str, ArrayLike] | None = None) -> None:
-        self._problem = problem
-        self._known = exact_balls({**initial_values(problem), **(state or {})})
+    Of a batch of consecutive steps there is a state for each, and what is derived and claimed is stacked.
+    """
+
+    def __init__(self, problem: Problem, *states: Mapping[str, ArrayLike]) -> None:
+        self._problem, given = problem, exact_balls(initial_values(problem))
+        self._each = [{**given, **exact_balls(state)} for state in states or [{}]]
 
     def certify(self, line: Line, derived: Bounded) -> Bounded:
         """Replace a derived value by the certified one; its radius, far below any rounding, joins the bound.
@@ -57,19 +70,23 @@ class CertifiedValues:
         Where no finite ball exists, after an overflow, nothing is promised.
         """
         with precision():
-            ball: Ball = line.formula(*(self._known[name] for name in line.inputs))
-            high, low, radius = ball.split()
-        self._known[line.name] = ball
+            balls: list[Ball] = [line.formula(*[known[name] for name in line.inputs]) for known in self._each]
+            high, low, radius = split(balls) if len(balls) > 1 else balls[0].split()
+        for known, ball in zip(self._each, balls, strict=True):
+            known[line.name] = ball
         error = derived.error + np.where(np.isfinite(radius), radius, np.inf)
         kept = derived.terms, low, derived.parts, derived.sizes, derived.addends
         return Bounded(high, error, derived.format, *kept)
 
     def take(self, name: str, claimed: Real) -> None:
-        self._known[name] = Ball.exact(claimed)
+        stack = claimed if len(self._each) > 1 else claimed[None]
+        for known, ball in zip(self._each, exact_each(stack), strict=True):
+            known[name] = ball
 
     def advance(self) -> None:
-        """Go on to the next training step: the parameters and the optimizer's state are the updated ones."""
-        self._known = advance(self._known, self._known, self._problem)
+        """Go on to the step after the last: the parameters and the optimizer's state are the updated ones."""
+        last = self._each[-1]
+        self._each = [advance(last, last, self._problem)]
 
 
 def switch_certification(

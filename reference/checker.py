@@ -20,7 +20,7 @@ from cases.errors import well_formed
 from cases.protocol import IN_FLOAT32, Accumulators, Verdict
 from cases.skeleton import FROM_NUMBERS
 from reference.agreement import compare_array, compare_steps
-from reference.arithmetic import Bounded, Format, for_each_element, once
+from reference.arithmetic import Ball, Bounded, Format, for_each_element, once
 from reference.certified import CertifiedValues, is_certified, switch_certification
 from reference.findings import (
     Claim,
@@ -70,6 +70,7 @@ def judge(
             return
         certified, state = switch_certification(problem, state, certified, certify=certifies(first))
         judging = judge_steps(problem, first, claims, state, promises, certified)
+        certified = judging.certified
         previous = yield from judging.steps(given, previous)
         state = judging.state_after()
 
@@ -98,6 +99,7 @@ class Judging:
     values: dict[str, Bounded] = field(init=False)  # what later lines take, by name
     derived: dict[str, Bounded] = field(default_factory=dict)  # what each claimed line was judged against
     is_batch: bool = field(init=False)
+    _parted: dict[str, Sequence[Bounded]] = field(default_factory=dict)
 
     def run(self) -> None:
         claim, lines = self.claims[0], tape(self.problem)
@@ -129,12 +131,16 @@ class Judging:
 
     def compare(self, name: str, derived: Bounded) -> Bounded:
         tolerance = self.problem.tolerance
-        if self.is_batch:
-            claimed = derived.stated(np.stack([claim[name] for claim in self.claims]))
-            compared = compare_steps(self.first, name, claimed.value, derived, conventional=tolerance)
-        else:
+        if not self.is_batch:
             claimed = derived.stated(self.claims[0][name])
             compared = [compare_array(self.first, name, claimed.value, derived, conventional=tolerance)]
+        elif self.certified:  # whose derived values are parted all the same, as the steps keep them
+            claimed = derived.stated(np.stack([claim[name] for claim in self.claims]))
+            pairs = enumerate(zip(claimed.value, self.parted(name), strict=True), start=self.first)
+            compared = [compare_array(step, name, *pair, conventional=tolerance) for step, pair in pairs]
+        else:
+            claimed = derived.stated(np.stack([claim[name] for claim in self.claims]))
+            compared = compare_steps(self.first, name, claimed.value, derived, conventional=tolerance)
         for findings, finding in zip(self.findings, compared, strict=True):
             findings.append(finding)
         if self.certified:
@@ -174,7 +180,15 @@ class Judging:
     def derived_of(self, i: int) -> Mapping[str, Bounded]:
         if not self.is_batch:
             return self.derived
-        return {} if self.agrees else {name: _case(stack, i) for name, stack in self.derived.items()}
+        if self.agrees and not self.certified:  # nothing is measured against it
+            return {}
+        return {name: self.parted(name)[i] for name in self.derived}
+
+    def parted(self, name: str) -> Sequence[Bounded]:
+        """Return what each step of a batch was judged against."""
+        if name not in self._parted:
+            self._parted[name] = [_case(self.derived[name], i) for i in range(len(self.claims))]
+        return self._parted[name]
 
 
 def judge_steps(
@@ -192,6 +206,9 @@ def judge_steps(
             after = {name: claim[names.updated(name)] for name in problem.state}
             states.append(exact({**after, names.STEP: np.asarray(step)}, form))
         known = _stacked(problem, states[:-1], replace(form, stacked=True))
+        if certified:
+            values = ({name: one.value for name, one in state.items()} for state in states[:-1])
+            certified = CertifiedValues(problem, *values)
     judging = Judging(problem, first, claims, states, known, promises, certified)
     judging.run()
     return judging
@@ -213,16 +230,20 @@ def for_each_step(line: Line) -> Line:
     return replace(line, formula=partial(_with_numbers, line))
 
 
-def _numbers(line: Line, *inputs: Bounded) -> Bounded:
+def _numbers(line: Line, *inputs: Any) -> Any:  # noqa: ANN401 - bounded numbers, or the balls of one step
     """Evaluate a line that gives a number for each step from the step's own: a rate, a correction."""
-    form = replace(inputs[0].format, stacked=False)
+    if isinstance(inputs[0], Ball):
+        return line.formula(*inputs)
+    form = inputs[0].format.of_one
     steps = zip(*np.broadcast_arrays(*(number.value for number in inputs)), strict=True)
     each = [line.formula(*(Bounded.exact(number, form) for number in step)) for step in steps]
     error = np.array([float(number.error) for number in each])
     return Bounded(np.array([float(number.value) for number in each]), error, inputs[0].format)
 
 
-def _with_numbers(line: Line, *inputs: Bounded) -> Bounded:
+def _with_numbers(line: Line, *inputs: Any) -> Any:  # noqa: ANN401 - the same
+    if isinstance(inputs[0], Ball):
+        return line.formula(*inputs)
     largest = max(inputs, key=lambda array: len(array.shape))
     pairs = zip(line.inputs, inputs, strict=True)
     return line.formula(
@@ -231,9 +252,8 @@ def _with_numbers(line: Line, *inputs: Bounded) -> Bounded:
 
 
 def _case(stack: Bounded, i: int) -> Bounded:
-    error = stack.error if isinstance(stack.error, float) else stack.error[i]
-    form = replace(stack.format, stacked=False)
-    return Bounded(stack.value[i], error, form, sizes=lambda: stack.scale[i])
+    error, low = (part if isinstance(part, float) else part[i, ...] for part in (stack.error, stack.low))
+    return Bounded(stack.value[i, ...], error, stack.format.of_one, low=low, sizes=lambda: stack.scale[i])
 
 
 def batches(
@@ -241,26 +261,27 @@ def batches(
 ) -> Iterator[tuple[int, list[Any]]]:
     """Part a run into batches; yield each with the number of its first step.
 
-    A batch is of consecutive steps that are not certified, which costs more than all the rest. Their claims
-    are of the same names, dtypes and shapes, and state the state, as does the claim before them. Any other
-    step is judged alone; so is a finding, which ends the run.
+    A batch is of consecutive steps that are all certified, or none of them. Their claims are of the same
+    names, dtypes and shapes, and state the state, as does the claim before them. Any other step is judged
+    alone; so is a finding, which ends the run.
     """
     most = _max_steps(problem)
     wanted = {names.updated(name): (array.dtype, array.shape) for name, array in problem.state.items()}
     waiting: list[Claim | Finding] = []
-    form: dict[str, Any] = {}
+    kind_waiting: object = None
     follows_stated = True
     for step, claim in enumerate(claims, start=1):
         own = {} if most == 1 or isinstance(claim, Finding) else _form(claim)
         states = own.items() >= wanted.items()
-        fits = states and follows_stated and not certifies(step)
+        fits = states and follows_stated
         follows_stated = states
-        if waiting and (len(waiting) == most or not fits or own != form):
+        kind = own, certifies(step)
+        if waiting and (len(waiting) == most or not fits or kind != kind_waiting):
             yield step - len(waiting), waiting
             waiting = []
         if fits:
             waiting.append(claim)
-            form = own
+            kind_waiting = kind
         else:
             yield step, [claim]
     if waiting:
@@ -278,6 +299,6 @@ def _max_steps(problem: Problem) -> int:
 
 def _form(claim: Claim) -> dict[str, Any]:
     return {
-        name: (array.dtype, array.shape) if isinstance(array, np.ndarray | np.generic) else type(array)
+        name: (array.dtype, array.shape) if isinstance(array, (np.ndarray, np.generic)) else type(array)
         for name, array in claim.items()
     }

@@ -105,9 +105,11 @@ FAULTS = [
         ("off[np.isinf(stated) & (stated == value)] = 0", "pass"),
     ]),
     ("batches", "reference/checker.py", [
-        ("fits = states and follows_stated and not certifies(step)", "fits = states and not certifies(step)"),
-        ("(len(waiting) == most or not fits or own != form)", "(len(waiting) == most or not fits)"),
-        ("return {} if self.agrees else", "return {} if True else"),
+        ("fits = states and follows_stated\n", "fits = states\n"),
+        ("(len(waiting) == most or not fits or kind != kind_waiting)", "(len(waiting) == most or not fits)"),
+        ("kind = own, certifies(step)", "kind = own, True"),
+        ("if self.agrees and not self.certified:", "if not self.certified:"),
+        ("if self.agrees and not self.certified:", "if self.agrees:"),
     ]),
     ("batches", "reference/batched.py", [
         ("        known = advance(known, step.values, problem)\n", "        known = dict(known)\n"),
@@ -123,13 +125,17 @@ FAULTS = [
         ("low, derived.parts, derived.sizes,", "low, derived.parts, None,"),
         ("kept = derived.terms, low,", "kept = 1, low,"),
         ("kept = derived.terms, low,", "kept = derived.terms, 0.0,"),
-        ("self._known = advance(self._known, self._known, self._problem)", "pass"),
-        ("        self._known[name] = Ball.exact(claimed)\n", "        pass\n"),
+        ("self._each = [advance(last, last, self._problem)]", "pass"),
+        ("            known[name] = ball\n", "            pass\n"),
     ]),
     ("truth", "reference/arithmetic/balls.py", [
-        ("self._array(low), self._array(radius)", "self._array(low), self._array([0.0] * len(radius))"),
+        ("np.array(radius).reshape(shape)", "np.zeros(shape)"),
         ("flint.arb.max)", "flint.arb.min)"),
     ]),
+    ("batches", "reference/certified.py", [
+        ("last = self._each[-1]", "last = self._each[0]"),
+    ]),
+    ("batches", "reference/arithmetic/number_formats.py", [("* of_each_case(np.min, reach), EXACT, underflow)", "* of_each_case(np.min, reach), underflow, EXACT)")]),
     ("truth", "reference/arithmetic/bounded.py", [("else self.error + np.abs(self.low)", "else self.error")]),
     ("truth", "reference/training.py", [("return Ball.exact(to_int(step) + 1)", "return step")]),
     ("activations", "reference/activations/sigmoid.py", [

@@ -27,14 +27,14 @@ STEPS = 12
 NUMBERS = ("claimed", "derived", "error", "tolerance", "used", "ulps", "digits")
 
 
-def judged(problem, implementation=training_steps, promises=frozenset()):
-    return list(judge(problem, implementation, promises, certify=False))
+def judged(problem, implementation=training_steps, promises=frozenset(), *, certify=False):
+    return list(judge(problem, implementation, promises, certify=certify))
 
 
-def alone(problem, *implementation):
+def alone(problem, *implementation, certify=False):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys.modules["reference.checker"], "MAX_STEPS_PER_BATCH", 1)
-        return judged(problem, *implementation)
+        return judged(problem, *implementation, certify=certify)
 
 
 def sizes(problem, implementation=training_steps, certifies=lambda _: False):
@@ -87,6 +87,27 @@ def test_every_optimizer_is_judged_in_batches(name):
     dampened = problem.optimizer.has("dampening")  # which treats its first step unlike the others
     assert [size for _, size in sizes(problem)] == ([1] * STEPS if dampened else [STEPS])
     assert_same(judged(problem), alone(problem))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "bfloat16"])
+@pytest.mark.parametrize("name", ["nets/hundred-steps", *EACH_RULE])
+def test_certified_steps_of_a_batch_are_judged_as_each_alone(name, dtype):
+    """Their numbers are the same to the last bit, and each step keeps what it was judged against."""
+    problem = replace(load_case(name).problem(dtype), steps=5)
+    wrong = changing(lambda number, claim: {"dL/db1": claim["dL/db1"] * 2} if number == 4 else {})
+    hides = changing(lambda number, _: {"z1": None} if number == 4 else {})  # after a batch of three
+    for run in (training_steps, wrong, hides):
+        found, expected = (how(problem, run, certify=True) for how in (judged, alone))
+        assert [step.findings for step in found] == [step.findings for step in expected]
+        assert {finding.truth for step in found for finding in step.findings} == {"certified"}
+        for step, other in zip(found, expected, strict=True):
+            assert step.state.keys() == other.state.keys()
+            assert step.derived.keys() == other.derived.keys()
+            for name_, number in step.derived.items():
+                right = other.derived[name_]
+                assert number.format == right.format
+                for part in ("value", "low", "error"):
+                    assert np.array_equal(getattr(number, part), getattr(right, part), equal_nan=True)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -164,6 +185,8 @@ def test_batches_part_a_run_without_gap_or_overlap():
     assert [step for first, size in parts for step in range(first, first + size)] == [*range(1, 451)]
     assert max(size for _, size in parts) == MAX_STEPS_PER_BATCH
     assert all(size == 1 for first, size in parts if first % 200 == 0)
+    certified_first = sizes(network((2, 3, 1), 2, steps=10), certifies=lambda step: step <= 4)
+    assert certified_first == [(1, 4), (5, 6)]
 
 
 def test_a_hidden_state_or_another_form_ends_a_batch():

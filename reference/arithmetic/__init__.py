@@ -1,6 +1,6 @@
 """The arithmetic that the tape is evaluated in, besides NumPy's: bounded numbers, and balls."""
 
-from reference.arithmetic.balls import BITS, Ball, precision
+from reference.arithmetic.balls import BITS, Ball, exact_each, precision, split
 from reference.arithmetic.bounded import Bounded
 from reference.arithmetic.elementary import (
     Elementary,
@@ -29,7 +29,7 @@ from reference.arithmetic.number_formats import (
     once,
 )
 
-__all__ = ["BITS", "Ball", "Bounded", "precision"]
+__all__ = ["BITS", "Ball", "Bounded", "exact_each", "precision", "split"]
 __all__ += ["EVALUATION", "EXACT", "FLOAT32", "FLOAT64", "FORMATS", "NEGLIGIBLE", "PRINTED", "SLACK"]
 __all__ += ["Error", "Format", "Real", "format_of", "max_element", "once"]
 __all__ += ["Elementary", "as_row", "cast", "for_each_element", "maximum", "quotient_up_to_one"]

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 import flint
@@ -76,8 +77,15 @@ class Ball:
         return self.combined(other, operator.sub)
 
     def __mul__(self, other: Ball) -> Ball:
-        """Element-wise product; a scalar multiplies every element."""
+        """Element-wise product; a scalar multiplies every element, which FLINT does at once."""
+        if other._is_one_number_for(self):
+            return Ball(self.matrix * other.matrix[0, 0], self.shape)
+        if self._is_one_number_for(other):
+            return Ball(other.matrix * self.matrix[0, 0], other.shape)
         return self.combined(other, operator.mul)
+
+    def _is_one_number_for(self, array: Ball) -> bool:
+        return math.prod(self.shape) == 1 and len(self.shape) <= len(array.shape)
 
     def __rmul__(self, factor: int) -> Ball:
         return Ball(self.matrix * flint.arb(factor), self.shape)
@@ -97,6 +105,8 @@ class Ball:
     def __truediv__(self, divisor: int | Ball) -> Ball:
         """Divide by a whole number, or element by element by another array."""
         if isinstance(divisor, Ball):
+            if divisor._is_one_number_for(self):
+                return Ball(self.matrix / divisor.matrix[0, 0], self.shape)
             return self.combined(divisor, operator.truediv)
         return Ball(self.matrix / flint.arb(divisor), self.shape)
 
@@ -114,7 +124,7 @@ class Ball:
     def combined(self, other: Ball, operation: Callable[[Any, Any], Any]) -> Ball:
         """Apply a function of two `flint.arb` to each pair of elements, broadcast to one shape."""
         if self.shape != other.shape:
-            shape = np.broadcast_shapes(self.shape, other.shape)
+            shape = _broadcast(self.shape, other.shape)
         elif operation in {operator.add, operator.sub}:
             return Ball(operation(self.matrix, other.matrix), self.shape)  # FLINT does it at once
         else:
@@ -132,15 +142,7 @@ class Ball:
 
         One float64 would lose half an ulp, which is as much as a correct float64 result may be off by.
         """
-        entries = self.matrix.entries()
-        high = list(map(float, entries))  # a ball's middle, as everywhere here
-        rests = list(map(flint.arb.__sub__, entries, high))
-        low = list(map(float, rests))
-        radius = list(map(float, map(flint.arb.abs_upper, map(flint.arb.__sub__, rests, low))))
-        return self._array(high), self._array(low), self._array(radius)
-
-    def _array(self, elements: list[float]) -> Real:
-        return np.array(elements).reshape(self.shape)
+        return _split(self.matrix.entries(), self.shape)
 
     def width(self) -> float:
         """Return log2 of the largest radius, relative to 1 and to the largest number: −∞ where all are exact.
@@ -159,6 +161,30 @@ class Ball:
     def widened(self, other: Ball, times: int) -> Ball:
         """Return balls that also hold what is `times` times as far away as the other's middles."""
         return self.combined(other, lambda a, b: a + flint.arb(0, (times * (a - b)).abs_upper()))
+
+
+# NumPy's own takes as long as the operation on a small array.
+_broadcast = lru_cache(maxsize=1024)(np.broadcast_shapes)
+
+
+def split(balls: Sequence[Ball]) -> tuple[Real, Real, Real]:
+    """Split balls of one shape likewise, into arrays with one axis more in front."""
+    entries = [entry for ball in balls for entry in ball.matrix.entries()]
+    return _split(entries, (len(balls), *balls[0].shape))
+
+
+def _split(entries: list[Any], shape: tuple[int, ...]) -> tuple[Real, Real, Real]:
+    high = list(map(float, entries))  # a ball's middle, as everywhere here
+    rests = list(map(flint.arb.__sub__, entries, high))
+    low = list(map(float, rests))
+    radius = list(map(float, map(flint.arb.abs_upper, map(flint.arb.__sub__, rests, low))))
+    return np.array(high).reshape(shape), np.array(low).reshape(shape), np.array(radius).reshape(shape)
+
+
+def exact_each(stack: Real) -> list[Ball]:
+    """Take binary numbers as they are, in a ball for each array along the first axis."""
+    shape = stack.shape[1:]
+    return [Ball.of(elements, shape) for elements in stack.reshape(len(stack), -1).tolist()]
 
 
 def _log2(number: Any) -> float:  # noqa: ANN401 - python-flint has no types

@@ -105,6 +105,11 @@ class Format:
     def certified(self) -> Format:
         return replace(self, evaluation=0.0)
 
+    @once
+    def of_one(self) -> Format:
+        """The same of one case alone, not of a stack."""
+        return replace(self, stacked=False)
+
     @property
     def has_16_bits(self) -> bool:
         return self.name in SIXTEEN_BITS
@@ -177,6 +182,8 @@ class Format:
         negligible = eta <= NEGLIGIBLE * gamma * smallest  # not so where something is NaN
         counts = not (negligible if type(negligible) is bool else negligible.all())
         underflow = eta * (reach > 0) if counts else EXACT
+        if counts and self.stacked:  # in some case, which changes no bound of another
+            underflow = np.where(eta <= NEGLIGIBLE * gamma * of_each_case(np.min, reach), EXACT, underflow)
         overflow = ~(reach <= form.largest) if not largest <= form.largest else None  # NaN counts as overflow
         error = reach  # its memory, used again
         error *= gamma

@@ -4,6 +4,7 @@ A program that ended a process is isolated, named, and fails.
 """
 
 import gc
+import math
 import multiprocessing
 import signal
 import sys
@@ -35,6 +36,9 @@ from reports.supervision import Activity, EarlyEnd, Note
 
 ENOUGH: Final = 48  # runs from which on it is worth to load the frameworks in other processes
 ACTIVATIONS: Final = ""  # names the task that measures their errors; the other names are those of cases
+
+# So many parameters take as long to certify as a step of a small network takes.
+PARAMETERS_OF_A_STEP: Final = 200
 
 # New objects after which the garbage collector looks: a run makes millions, and hardly any in cycles.
 OBJECTS_BETWEEN_COLLECTIONS: Final = 50_000
@@ -149,7 +153,7 @@ def _run_in_pool(
 
     Raises `_BrokenError` if a process ends too early.
     """
-    longest = sorted(tasks, key=lambda name: _steps(name, tasks[name]), reverse=True)
+    longest = sorted(tasks, key=lambda name: _work(name, tasks[name]), reverse=True)
     processes: list[BaseProcess] = []
     with TemporaryDirectory(ignore_cleanup_errors=True) as notes:
         pool = ProcessPoolExecutor(workers, _context, _begin, (Path(notes),))
@@ -180,13 +184,17 @@ def collect_seldom() -> None:
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
 
 
-def _steps(name: str, task: Selection) -> int:
-    """Return how many steps a task takes, its printed ones among them; the activations' errors come first."""
+def _work(name: str, task: Selection) -> int:
+    """Return about how much there is to do, in steps of a small network; the activations' errors come first.
+
+    A case takes steps, its printed ones among them; of a large network the parameters take longer.
+    """
     if name == ACTIVATIONS:
         return sys.maxsize
     (case,) = task.cases
     printed = case.published.steps[-1].step if case.published else 0
-    return max(case.steps, printed)
+    parameters = sum(math.prod(shape) for array, shape in case.shapes.items() if array not in {"x", "y"})
+    return max(case.steps, printed) + parameters // PARAMETERS_OF_A_STEP
 
 
 def _ended(processes: Sequence[BaseProcess], folder: Path) -> list[EarlyEnd]:
