@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from itertools import compress
+from operator import itemgetter
 from typing import Final, Self, TypeVar
 
 from adapters import Adapter, Unavailable
@@ -15,6 +17,8 @@ from reports.runs.rows import PUBLISHED, Results, Row, first_failure, order
 
 NOTHING: Final = "–"  # stands in a table where there is nothing to say
 TINTS: Final = 4  # from 0 to 1, the whole tolerance
+MIN_ALIKE: Final = 4  # failures of one cause that are put together; fewer are listed
+MAX_PLACES: Final = 3  # cases that are named where they are
 
 Group = tuple[str, str, str]  # a case, a number format, an adapter
 Item = TypeVar("Item")
@@ -177,6 +181,48 @@ def failures(rows: Iterable[Row]) -> list[Row]:
     return [row for row in map(first_failure, grouped(rows).values()) if row is not None]
 
 
+def in_groups(failing: Iterable[Row]) -> list[list[Row]]:
+    """Group failing lines by what explains them: those of an implementation with one mistake together.
+
+    A mistake is taken for as many lines as it can explain, so that where several fit one line, the one that
+    fits the others as well is meant. Fewer than `MIN_ALIKE` stay by themselves, as do lines without a cause.
+    """
+    groups: list[list[Row]] = []
+    for rows in group_by(failing, lambda row: row.subject.implementation).values():
+        left = list(rows)
+        while left:
+            counted = Counter(cause for row in left for cause in _causes(row))
+            cause, count = max(counted.items(), key=itemgetter(1), default=("", 0))
+            is_alike = [cause in _causes(row) if count >= MIN_ALIKE else row is left[0] for row in left]
+            groups.append(list(compress(left, is_alike)))
+            left = [row for row, alike in zip(left, is_alike, strict=True) if not alike]
+    return groups
+
+
+def _causes(row: Row) -> tuple[str, ...]:
+    """The mistakes that explain a failing line; of a program that ends in an error the reason."""
+    return row.causes or ((row.finding.reason,) if row.finding.verdict is Verdict.ERROR else ())
+
+
+def summarized(group: Sequence[Row]) -> str:
+    """Return the sentence of a failing line; of several that one mistake explains, what it is and where."""
+    first = group[0]
+    if len(group) == 1:
+        return first.sentence
+    places = dict.fromkeys(row.subject.case for row in group)
+    named = ", ".join(list(places)[:MAX_PLACES]) + ", …" * (len(places) > MAX_PLACES)
+    return (
+        f"{first.subject.implementation}: {cause_of(group)}, in {plural(len(group), 'run')} of "
+        f"{plural(len(places), 'case')} ({named}). First, {first.sentence}"
+    )
+
+
+def cause_of(group: Sequence[Row]) -> str:
+    """Return, as a clause, what explains all lines of a group; all such mistakes where several do."""
+    common = frozenset.intersection(*(frozenset(_causes(row)) for row in group))
+    return "; or: ".join(cause for cause in _causes(group[0]) if cause in common)
+
+
 def expected_differences(rows: Iterable[Row]) -> list[Row]:
     """Return for each case, number format and adapter the first line that differs as its case expects."""
     expected = [row for row in rows if row.expected and row.subject.adapter != PUBLISHED]
@@ -200,7 +246,7 @@ class Conclusion:
 
     passed: bool
     headline: str
-    failures: tuple[str, ...]  # for each case, format and adapter the sentence of its first failing line
+    failures: tuple[str, ...]  # of each case, format and adapter the first failing line; alike ones once
     not_run: tuple[str, ...]  # for each adapter that did not run, its name and the reason
     known: tuple[str, ...] = ()  # a sentence for each that differs as its case expects
     no_equivalent: tuple[str, ...] = ()  # and for each that has no equivalent
@@ -233,7 +279,7 @@ def conclude(results: Results, selection: Selection, asked: Sequence[str] = ()) 
         headline += " What was compared agrees" if headline else "All agree"
         headline += f"{_but(expected)}: {_what(results, selection, compared)}{_declined(declined)}"
     texts = (
-        [row.sentence for row in first],
+        map(summarized, in_groups(first)),
         [f"Not run: {name}, because {reason}." for name, reason in missing.items()],
         [row.sentence for row in expected],
         map(_why_none, declined),

@@ -214,6 +214,9 @@ def properties(rows: Sequence[Row]) -> list[tuple[str, str]]:
     made = [("verdict", verdict(first))]
     if not agrees(first):
         made += [("first difference", where(first).removeprefix(" at "))]
+    made += [("explained by", f"{first.subject.implementation}: {'; or: '.join(first.causes)}")] * bool(
+        first.causes
+    )
     used = max(math.inf if math.isnan(one.used) else one.used for one in compared)
     made += [
         ("used", f"{used:.4g}"),

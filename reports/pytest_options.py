@@ -7,6 +7,7 @@ so that is reported, with what to write instead: `--cases=DIR`.
 """
 
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -69,3 +70,16 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         for name, value in {"python": here.python, **here.versions, "platform": here.platform}.items():
             add(name, value)
         add("cpu", here.cpu)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say once what explains several failures of parity, and of how many tests."""
+    failed = terminalreporter.stats.get("failed", ())
+    causes = Counter(
+        value for test in failed for name, value in test.user_properties if name == "explained by"
+    )
+    alike = [(cause, count) for cause, count in causes.most_common() if count > 1]
+    if alike:
+        terminalreporter.section("what explains several failures")
+        for cause, count in alike:
+            terminalreporter.write_line(f"{cause}, in {count} tests")

@@ -15,10 +15,10 @@ from cases import Case
 from reference import parts
 from reports import regression_text, report, worked_example
 from reports.detection import detection_tables as detection
-from reports.outcome import by_case, group_by
+from reports.outcome import by_case
 from reports.page.method import anatomy
 from reports.page.rendering import anchor, templates
-from reports.page.sections import Failure, case_sections, failures, network, yaml
+from reports.page.sections import Failure, by_kind, case_sections, failures, network, yaml
 from reports.regression import Changes
 from reports.report import Report, Table
 from reports.runs.rows import Printed, Row
@@ -63,7 +63,7 @@ def index(made: Report) -> str:
         report=made, network=network, yaml=yaml,
         max_at_head=MAX_AT_HEAD, max_picture_lines=MAX_PICTURE_LINES,
         failures=failing, failing={failure.anchor for failure in failing},
-        alike=group_by(failing, attrgetter("title")),
+        alike=by_kind(failing),
     )  # fmt: skip
     shown = []
     for part in _parts(made, listed):

@@ -150,6 +150,15 @@ def failures(report: Report) -> tuple[Failure, ...]:
     return tuple(_failure(row, cases[row.subject.case], report.environment) for row in report.failures)
 
 
+def by_kind(failing: Sequence[Failure]) -> dict[str, list[Failure]]:
+    """Group failures by what explains several of them, or else by where they are, under a title each."""
+    titles: dict[int, str] = {}
+    for group in outcome.in_groups(failure.row for failure in failing):
+        cause = f"{group[0].subject.implementation}: {outcome.cause_of(group)}" if len(group) > 1 else ""
+        titles |= {id(row): cause for row in group}
+    return outcome.group_by(failing, lambda failure: titles[id(failure.row)] or failure.title)
+
+
 def _failure(row: Row, case: Case, made: Environment) -> Failure:
     dtype, adapter = row.subject.dtype, row.subject.adapter
     about = f"{adapter} on {case.name} in {dtype}"

@@ -40,6 +40,7 @@ class Row:
     expected: bool = False
     unexpected: bool = False
     explanation: str = ""  # of the difference, in a sentence or two, where an implementation first fails
+    causes: tuple[str, ...] = ()  # the mistakes that explain it, as clauses; each by itself
     steps: int = 1  # how many it stands for; the finding is that of one of them
 
     @property

@@ -26,6 +26,9 @@ from reports.supervision import Activity
 
 EMPTY: Differences = MappingProxyType({})
 
+# Lines wrong in their own right that are explained beside the first; of more only their number is said.
+MAX_OTHERS = 3
+
 # Called before each case and number format (step 0), and after each step.
 Watch: TypeAlias = Callable[[Case, str, int], None]
 
@@ -237,7 +240,7 @@ def _apart(finding: Finding, differences: Differences, i: int) -> tuple[float, f
 
 
 def explained(problem: Problem, judged: JudgedStep, rows: Sequence[Row]) -> list[Row]:
-    """Return a step's rows with an explanation of the first that fails, if it is one of numbers or shapes.
+    """Return a step's rows with an explanation of what fails first, and of what is wrong in its own right.
 
     What fails on the way to it is named in its place; the rows are otherwise as they were.
     """
@@ -246,18 +249,32 @@ def explained(problem: Problem, judged: JudgedStep, rows: Sequence[Row]) -> list
         return list(rows)
     before, subject = parts.so_far(), first.subject
     part = f"the diagnosis of {subject.implementation} on {subject.case} in {subject.dtype}"
-    text = parts.tried(part, _diagnosis, problem, judged, first.finding)
+    made = parts.tried(part, _diagnosis, problem, judged, first.finding)
+    text, causes = made if isinstance(made, tuple) else ("", ())
     failed = [f"Not diagnosed: {part}." for part in parts.so_far()[len(before) :]]
-    explanation = " ".join(([text] if isinstance(text, str) and text else []) + failed)
-    return [replace(row, explanation=explanation) if row is first else row for row in rows]
+    explanation = " ".join([text, *failed]).strip()
+    return [replace(row, explanation=explanation, causes=causes) if row is first else row for row in rows]
 
 
-def _diagnosis(problem: Problem, judged: JudgedStep, finding: Finding) -> str:
-    diagnosis = _of(finding, explain_step(problem, judged))
+def _diagnosis(problem: Problem, judged: JudgedStep, finding: Finding) -> tuple[str, tuple[str, ...]]:
+    """Return what explains a finding, and what else is wrong in its own right; and the finding's causes."""
+    diagnoses = explain_step(problem, judged)
+    diagnosis = _of(finding, diagnoses)
     if not diagnosis.explanations and finding.verdict is not Verdict.DIFFERS:
-        return ""
-    follows = str(inherited(problem, judged.claim, judged.state, finding.quantity))
-    return f"{diagnosis} {follows}".strip()
+        return "", ()
+    own = [other for other in diagnoses if not other.follows and other.names != ("right-itself",)]
+    others = [other for other in own if other.finding != finding]
+    sentences = (
+        str(diagnosis),
+        diagnosis.hint,
+        str(inherited(problem, judged.claim, judged.state, finding.quantity)),
+        *(
+            f"In its own right {other.finding.quantity} is wrong, too. {other}"
+            for other in others[:MAX_OTHERS]
+        ),
+        f"So are {len(others) - MAX_OTHERS} more." if len(others) > MAX_OTHERS else "",
+    )
+    return " ".join(filter(None, sentences)), tuple(one.sentence for one in diagnosis.explanations)
 
 
 def _of(finding: Finding, diagnoses: Iterable[Diagnosis]) -> Diagnosis:
