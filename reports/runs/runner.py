@@ -252,10 +252,9 @@ def explained(problem: Problem, judged: JudgedStep, rows: Sequence[Row]) -> list
     part = f"the diagnosis of {subject.implementation} on {subject.case} in {subject.dtype}"
     made = parts.tried(part, _diagnosed_rows, problem, judged, rows, first)
     failed = [f"Not diagnosed: {part}." for part in parts.so_far()[len(before) :]]
-    made = rows if isinstance(made, FailedPart) else made
     return [
         replace(row, explanation=_joined(row.explanation, *failed)) if row.finding is first.finding else row
-        for row in made
+        for row in (rows if isinstance(made, FailedPart) else made)
     ]
 
 
@@ -291,9 +290,10 @@ def _beside_the_first(others: Iterable[Diagnosis]) -> str:
     explained = [name for name, text in texts.items() if text][:MAX_OTHERS]
     left = [name for name in texts if name not in explained]
     more = f" and {len(left) - MAX_OTHERS} more" if len(left) > MAX_OTHERS else ""
+    are = "is wrong in its own right" if len(left) == 1 else "are wrong in their own right"
     return _joined(
         *(f"{name} is wrong in its own right, too. {texts[name]}" for name in explained),
-        f"Also wrong in their own right: {', '.join(left[:MAX_OTHERS])}{more}." if left else "",
+        f"{', '.join(left[:MAX_OTHERS])}{more} {are}, too." if left else "",
     )
 
 
