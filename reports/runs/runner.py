@@ -284,15 +284,14 @@ def _words(diagnosis: Diagnosis) -> str:
     return _joined(str(diagnosis), diagnosis.hint) if has_any else ""
 
 
-def _beside_the_first(others: Iterable[Diagnosis]) -> str:
-    """Say which lines are wrong in their own right beside the one that fails first, and why."""
-    texts = {one.finding.quantity: _words(one) for one in others}
-    explained = [name for name, text in texts.items() if text][:MAX_OTHERS]
-    left = [name for name in texts if name not in explained]
+def _beside_the_first(others: Sequence[Diagnosis]) -> str:
+    """Say what is wrong in its own right beside the line that fails first, and what explains it."""
+    explained = [one for one in others if one.explanations][:MAX_OTHERS]
+    left = [one.finding.quantity for one in others if one not in explained]
     more = f" and {len(left) - MAX_OTHERS} more" if len(left) > MAX_OTHERS else ""
     are = "is wrong in its own right" if len(left) == 1 else "are wrong in their own right"
     return _joined(
-        *(f"{name} is wrong in its own right, too. {texts[name]}" for name in explained),
+        *(f"{one.finding.quantity} is wrong in its own right, too. {_words(one)}" for one in explained),
         f"{', '.join(left[:MAX_OTHERS])}{more} {are}, too." if left else "",
     )
 
