@@ -333,3 +333,14 @@ def test_lines_that_nothing_explains_are_only_named_and_more_are_counted():
     rows = first_rows(damaged)
     assert rows["z1"].explanation.endswith("a1, z2, a2 and 2 more are wrong in their own right, too.")
     assert {name for name, row in rows.items() if row.explanation} == {"z1"}
+
+
+def test_another_dtype_says_itself_what_is_wrong():
+    rows = first_rows(lambda given: map(in_float32, training_steps(given)))
+    assert rows["z1"].finding.reason == "has dtype float32, expected float64"
+    assert not any(row.explanation.startswith("No known mistake") for row in rows.values())
+    assert not any("in its own right" in row.explanation for row in rows.values())
+
+
+def in_float32(claim):
+    return {name: value.astype(np.float32) for name, value in claim.items()}

@@ -259,19 +259,24 @@ def explained(problem: Problem, judged: JudgedStep, rows: Sequence[Row]) -> list
 
 
 def _diagnosed_rows(problem: Problem, judged: JudgedStep, rows: Sequence[Row], first: Row) -> list[Row]:
-    diagnoses = explain_step(problem, judged)
+    diagnoses = [one for one in explain_step(problem, judged) if one.explanations or _is_number(one.finding)]
     own = [one for one in diagnoses if not one.follows and one.names != ("right-itself",)]
     others = [one for one in own if one.finding != first.finding]
     made = []
     for row in rows:
         diagnosis = _of(row.finding, diagnoses if row is first else others)
         text = _words(diagnosis)
-        if row is first and (text or row.finding.verdict is Verdict.DIFFERS):
+        if row is first and (text or _is_number(row.finding)):
             follows = inherited(problem, judged.claim, judged.state, row.finding.quantity)
             text = _joined(text or str(diagnosis), str(follows))
         text = _joined(text, _beside_the_first(others)) if row is first else text
         made.append(replace(row, explanation=text, causes=diagnosis.explanations))
     return made
+
+
+def _is_number(finding: Finding) -> bool:
+    """Whether numbers differ: of another dtype or shape the finding itself says what is wrong."""
+    return finding.verdict is Verdict.DIFFERS
 
 
 def _of(finding: Finding, diagnoses: Iterable[Diagnosis]) -> Diagnosis:
@@ -288,11 +293,13 @@ def _beside_the_first(others: Sequence[Diagnosis]) -> str:
     """Say what is wrong in its own right beside the line that fails first, and what explains it."""
     explained = [one for one in others if one.explanations][:MAX_OTHERS]
     left = [one.finding.quantity for one in others if one not in explained]
-    more = f" and {len(left) - MAX_OTHERS} more" if len(left) > MAX_OTHERS else ""
-    are = "is wrong in its own right" if len(left) == 1 else "are wrong in their own right"
+    if len(left) > MAX_OTHERS:
+        left[MAX_OTHERS:] = [f"{len(left) - MAX_OTHERS} more"]
+    named = " and ".join(filter(None, (", ".join(left[:-1]), *left[-1:])))
+    are = "are wrong in their own right" if len(left) > 1 else "is wrong in its own right"
     return _joined(
         *(f"{one.finding.quantity} is wrong in its own right, too. {_words(one)}" for one in explained),
-        f"{', '.join(left[:MAX_OTHERS])}{more} {are}, too." if left else "",
+        f"{named} {are}, too." if left else "",
     )
 
 
