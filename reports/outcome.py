@@ -2,10 +2,9 @@
 
 import math
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from itertools import compress
 from operator import itemgetter
 from typing import Final, Self, TypeVar
 
@@ -18,9 +17,12 @@ from reports.runs.rows import PUBLISHED, Results, Row, first_failure, order
 NOTHING: Final = "–"  # stands in a table where there is nothing to say
 TINTS: Final = 4  # from 0 to 1, the whole tolerance
 MIN_ALIKE: Final = 4  # failures of one cause that are put together; fewer are listed
-MAX_PLACES: Final = 3  # cases that are named where they are
+MAX_PLACES: Final = 3  # cases that are named, of those where they are
+MAX_FORMS: Final = 2  # wordings of one cause that are shown
 
 Group = tuple[str, str, str]  # a case, a number format, an adapter
+# What explains a failure, as a clause, by an implementation and a mistake of it.
+Causes = Mapping[tuple[str, str], str]
 Item = TypeVar("Item")
 Key = TypeVar("Key")
 
@@ -181,46 +183,58 @@ def failures(rows: Iterable[Row]) -> list[Row]:
     return [row for row in map(first_failure, grouped(rows).values()) if row is not None]
 
 
-def in_groups(failing: Iterable[Row]) -> list[list[Row]]:
-    """Group failing lines by what explains them: those of an implementation with one mistake together.
+def alike(items: Iterable[Item], causes_of: Callable[[Item], Causes]) -> list[list[Item]]:
+    """Group what failed by what explains it, the largest group first.
 
-    A mistake is taken for as many lines as it can explain, so that where several fit one line, the one that
-    fits the others as well is meant. Fewer than `MIN_ALIKE` stay by themselves, as do lines without a cause.
+    A cause is taken for as many as it explains, so that where several fit one, the one that fits the others
+    as well is meant. Fewer than `MIN_ALIKE` stay by themselves, in their order, as does what has no cause.
     """
-    groups: list[list[Row]] = []
-    for rows in group_by(failing, lambda row: row.subject.implementation).values():
-        left = list(rows)
-        while left:
-            counted = Counter(cause for row in left for cause in _causes(row))
-            cause, count = max(counted.items(), key=itemgetter(1), default=("", 0))
-            is_alike = [cause in _causes(row) if count >= MIN_ALIKE else row is left[0] for row in left]
-            groups.append(list(compress(left, is_alike)))
-            left = [row for row, alike in zip(left, is_alike, strict=True) if not alike]
-    return groups
+    left, groups = list(items), list[list[Item]]()
+    while True:
+        counted = Counter(cause for item in left for cause in causes_of(item))
+        cause, count = max(counted.items(), key=itemgetter(1), default=(None, 0))
+        if count < MIN_ALIKE:
+            return [*groups, *([item] for item in left)]
+        groups.append([item for item in left if cause in causes_of(item)])
+        left = [item for item in left if cause not in causes_of(item)]
 
 
-def _causes(row: Row) -> tuple[str, ...]:
-    """The mistakes that explain a failing line; of a program that ends in an error the reason."""
-    return row.causes or ((row.finding.reason,) if row.finding.verdict is Verdict.ERROR else ())
+def title_of(causes: Sequence[Causes]) -> str:
+    """Name whose failures a group's are, and what explains them all: "mine: the bias was not added".
+
+    A mistake may be worded by the numbers of a case: a few such forms are given, without those that only add
+    to another in how many elements it was made.
+    """
+    common = [cause for cause in causes[0] if all(cause in others for others in causes)]
+    clauses = []
+    for cause in common:
+        every = dict.fromkeys(others[cause] for others in causes)
+        forms = [form for form in every if not any(form != one and form.startswith(one) for one in every)]
+        clauses.append(" / ".join(forms[:MAX_FORMS]) + " / …" * (len(forms) > MAX_FORMS))
+    return f"{common[0][0]}: {'; or: '.join(clauses)}"
 
 
-def summarized(group: Sequence[Row]) -> str:
-    """Return the sentence of a failing line; of several that one mistake explains, what it is and where."""
+def causes_of(row: Row) -> Causes:
+    """Return what explains a failing line: mistakes, or the reason for which the program ended."""
+    by, reason = row.subject.implementation, row.finding.reason
+    if row.finding.verdict is Verdict.ERROR and not row.causes:
+        return {(by, reason): reason}
+    return {(by, one.mistake): one.sentence for one in row.causes}
+
+
+def summaries(failing: Iterable[Row]) -> list[str]:
+    """Return the sentence of each failing line; of many that the same explains, once what it is and where."""
+    return [_summary(group) for group in alike(failing, causes_of)]
+
+
+def _summary(group: Sequence[Row]) -> str:
     first = group[0]
     if len(group) == 1:
         return first.sentence
-    places = dict.fromkeys(row.subject.case for row in group)
-    named = ", ".join(list(places)[:MAX_PLACES]) + ", …" * (len(places) > MAX_PLACES)
-    return (
-        f"{first.subject.implementation}: {cause_of(group)}, in {plural(len(group), 'run')} of "
-        f"{plural(len(places), 'case')} ({named}). First, {first.sentence}"
-    )
-
-
-def cause_of(group: Sequence[Row]) -> str:
-    """Return, as a clause, what explains all lines of a group; all such mistakes where several do."""
-    common = frozenset.intersection(*(frozenset(_causes(row)) for row in group))
-    return "; or: ".join(cause for cause in _causes(group[0]) if cause in common)
+    cases = list(dict.fromkeys(row.subject.case for row in group))
+    named = ", ".join(cases[:MAX_PLACES]) + ", …" * (len(cases) > MAX_PLACES)
+    where = f"in {plural(len(group), 'comparison')} of {plural(len(cases), 'case')} ({named})"
+    return f"{title_of([*map(causes_of, group)])}, {where}. The first: {first.sentence}"
 
 
 def expected_differences(rows: Iterable[Row]) -> list[Row]:
@@ -279,7 +293,7 @@ def conclude(results: Results, selection: Selection, asked: Sequence[str] = ()) 
         headline += " What was compared agrees" if headline else "All agree"
         headline += f"{_but(expected)}: {_what(results, selection, compared)}{_declined(declined)}"
     texts = (
-        map(summarized, in_groups(first)),
+        summaries(first),
         [f"Not run: {name}, because {reason}." for name, reason in missing.items()],
         [row.sentence for row in expected],
         map(_why_none, declined),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import islice
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -18,13 +19,29 @@ from cases.errors import printable
 from reference import Verdict, parts
 from reference.parts import FailedPart
 from reports.options import flags_of
-from reports.outcome import Cell, agrees, at_step, badness, group_by, verdict, where
+from reports.outcome import (
+    Causes,
+    Cell,
+    agrees,
+    alike,
+    at_step,
+    badness,
+    causes_of,
+    group_by,
+    plural,
+    title_of,
+    verdict,
+    where,
+)
 from reports.runs.expectations import expects, judge_case
 from reports.runs.rows import Row, first_failure, order
 from reports.runs.runner import explained, lockstep, rows_of, run_case
 
 FIRST_STEPS = 100  # more of a case are judged only with `--slow`; a build always judges them all
 MAX_TABLE_LINES = 12
+
+# The properties of a failed test for each mistake that explains it: whose it is, its name, and what it is.
+CAUSE: Final = ("by", "mistake", "explained by")
 
 
 class Unusable(Exception):  # noqa: N818 - it is what the options are, not a fault of the program
@@ -214,9 +231,8 @@ def properties(rows: Sequence[Row]) -> list[tuple[str, str]]:
     made = [("verdict", verdict(first))]
     if not agrees(first):
         made += [("first difference", where(first).removeprefix(" at "))]
-    made += [("explained by", f"{first.subject.implementation}: {'; or: '.join(first.causes)}")] * bool(
-        first.causes
-    )
+    for cause, clause in causes_of(first_failure(rows) or first).items():
+        made += zip(CAUSE, (*cause, clause), strict=True)
     used = max(math.inf if math.isnan(one.used) else one.used for one in compared)
     made += [
         ("used", f"{used:.4g}"),
@@ -227,3 +243,15 @@ def properties(rows: Sequence[Row]) -> list[tuple[str, str]]:
     worst = [max(of_one, key=badness) for quantity, of_one in by_quantity.items() if quantity]
     made += [(row.finding.quantity, Cell.of([row]).state + at_step(row)) for row in worst]
     return [(printable(name), printable(value)) for name, value in made]
+
+
+def explained_together(tests: Iterable[pytest.TestReport]) -> list[str]:
+    """Return a sentence for each mistake that explains many failed tests: whose it is, and of how many."""
+    failed = [_causes_of_test(test) for test in tests]
+    groups = [group for group in alike(failed, lambda causes: causes) if len(group) > 1]
+    return [f"{title_of(group)}, in {plural(len(group), 'test')}." for group in groups]
+
+
+def _causes_of_test(test: pytest.TestReport) -> Causes:
+    given = [[value for name, value in test.user_properties if name == wanted] for wanted in CAUSE]
+    return {(by, mistake): str(clause) for by, mistake, clause in zip(*given, strict=True)}

@@ -7,7 +7,6 @@ so that is reported, with what to write instead: `--cases=DIR`.
 """
 
 import sys
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -73,13 +72,11 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say once what explains several failures of parity, and of how many tests."""
+    """Say once what explains many failures of parity, and of how many tests."""
     failed = terminalreporter.stats.get("failed", ())
-    causes = Counter(
-        value for test in failed for name, value in test.user_properties if name == "explained by"
-    )
-    alike = [(cause, count) for cause, count in causes.most_common() if count > 1]
-    if alike:
+    if any("mistake" in dict(test.user_properties) for test in failed):
+        from reports.parity import explained_together  # noqa: PLC0415 - the same
+
         terminalreporter.section("what explains several failures")
-        for cause, count in alike:
-            terminalreporter.write_line(f"{cause}, in {count} tests")
+        for line in explained_together(failed):
+            terminalreporter.write_line(line)

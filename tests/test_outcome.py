@@ -5,7 +5,8 @@ import math
 import pytest
 
 from reference import Finding, Subject, Verdict
-from reports.outcome import Cell, LineCell, Outcome, PrintedCell, in_groups, outcome, summarized
+from reference.diagnosis import Explanation
+from reports.outcome import Cell, LineCell, Outcome, PrintedCell, outcome, summaries
 from reports.runs.rows import Row
 
 AGREES, DIFFERS = Verdict.AGREES, Verdict.DIFFERS
@@ -72,7 +73,8 @@ def test_every_verdict_has_its_outcome():
     }
 
 
-def failing(case, *causes, by="jax"):
+def failing(case, *mistakes, by="jax", says="{}"):
+    causes = tuple(Explanation(name, says.format(name), ("z1",)) for name in mistakes)
     return Row(Subject(case, by, "", "float64"), Finding(1, "z1", DIFFERS, index=(0,)), 1, causes=causes)
 
 
@@ -80,17 +82,23 @@ def test_failures_that_one_mistake_explains_are_told_once_and_others_by_themselv
     """Where two mistakes fit a case, the one that fits the others as well is meant."""
     alike = [failing(f"case {i}", "no bias", *["sign"] * (i == 0)) for i in range(4)]
     others = [failing("a", "sign"), failing("b"), failing("c"), failing("d", "no bias", by="torch")]
-    groups = in_groups([others[0], *alike, *others[1:]])
-    assert sorted(map(len, groups)) == [1, 1, 1, 1, 4]
-    (group,) = (group for group in groups if len(group) > 1)
-    assert group == alike
-    text = "jax: no bias, in 4 runs of 4 cases (case 0, case 1, case 2, …). First, "
-    assert summarized(group) == text + alike[0].sentence
-    assert summarized(others[:1]) == others[0].sentence
+    start = "jax: no bias, in 4 comparisons of 4 cases (case 0, case 1, case 2, …). The first: "
+    assert summaries([others[0], *alike, *others[1:]]) == [
+        start + alike[0].sentence,
+        *(row.sentence for row in others),
+    ]
+    assert summaries(alike[1:]) == [row.sentence for row in alike[1:]]
+
+
+def test_mistakes_that_no_case_tells_apart_are_all_named_and_each_in_the_words_of_a_case():
+    rows = [failing("case", "sum", "sign", says=f"{{}} of {n}") for n in (2, 3, 3, 4)]
+    (text,) = summaries(rows)
+    assert text.startswith("jax: sum of 2 / sum of 3 / …; or: sign of 2 / sign of 3 / …, in 4 comparisons of")
 
 
 def test_a_program_that_ends_everywhere_in_one_error_is_told_once():
     error = Finding(1, "", Verdict.ERROR, "raised ValueError: no")
-    rows = [Row(Subject(f"case {i}", "jax", "", "float64"), error) for i in range(5)]
-    (group,) = in_groups(rows)
-    assert summarized(group).startswith("jax: raised ValueError: no, in 5 runs of 5 cases (case 0, case 1, ")
+    (text,) = summaries(Row(Subject(f"case {i}", "jax", "", "float64"), error) for i in range(5))
+    assert text.startswith(
+        "jax: raised ValueError: no, in 5 comparisons of 5 cases (case 0, case 1, case 2, …)."
+    )

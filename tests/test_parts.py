@@ -217,7 +217,7 @@ OF_A_RUN = {
 
 def without(results, *fields):
     """Return results without these fields, and without what explains their rows."""
-    rows = tuple(replace(row, explanation="") for row in results.rows)
+    rows = tuple(replace(row, explanation="", causes=()) for row in results.rows)
     printed = tuple(replace(one, row=replace(one.row, explanation="")) for one in results.printed)
     return replace(results, rows=rows, printed=printed, failed=(), **dict.fromkeys(fields, ()))
 

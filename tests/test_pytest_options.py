@@ -16,6 +16,7 @@ from adapters import Unavailable, find_adapters
 from adapters.isolation import Limits
 from cases import load_cases
 from reference import Finding, Subject, Verdict
+from reference.mistakes import MISTAKES
 from reports.environment import PACKAGES
 from reports.parity import Unusable, asked_for, command, failure_of, id_of, properties
 from reports.runs.rows import Row
@@ -217,6 +218,18 @@ def test_an_expected_difference_passes_and_a_stale_one_fails(parity, folder):
 
 def case_of(folder, name="mine/two-layers"):
     return next(case for case in load_cases(folder) if case.name == name)
+
+
+def test_a_mistake_that_explains_many_failed_tests_is_told_once_after_them(parity, folder):
+    text = (folder / "mine" / "two-layers.yaml").read_text(encoding="utf-8")
+    (folder / "mine" / "again.yaml").write_text(text, encoding="utf-8")
+    adapters = [f"--adapter=programs:{name}" for name in ("always_forgets_it", "forgets_the_factor")]
+    done = parity(PARITY, f"--cases={folder}", *adapters, "-k", "mine/")
+    assert counts(done) == "8 failed"
+    told = done.stdout.partition("what explains several failures")[2].splitlines()[1]
+    sentence = MISTAKES["weight-factor-missing"].sentence
+    assert told == f"programs:always_forgets_it: {sentence}, in 4 tests."
+    assert "in 4 tests" not in parity(PARITY, f"--cases={folder}", *adapters, "-k", "again").stdout
 
 
 BAD = {

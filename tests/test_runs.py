@@ -12,9 +12,11 @@ from networks import network
 from adapters import Adapter, Choice, Program, Unavailable, find_adapters
 from adapters.isolation import Limits
 from cases import load_case, load_cases
-from reference import JudgedStep, Subject, Verdict, training_steps
+from reference import JudgedStep, Subject, Verdict, judge, training_steps
+from reference.diagnosis import explain_step
+from reference.mistakes import MISTAKES
 from reports.environment import Selection
-from reports.runs import parallel
+from reports.runs import parallel, runner
 from reports.runs.comparison import (
     PairCounter,
     bitwise_equal,
@@ -25,7 +27,8 @@ from reports.runs.comparison import (
 from reports.runs.expectations import judge_case
 from reports.runs.recorded import EVENLY_KEPT_LOSSES, LossKeeper
 from reports.runs.rows import first_failure
-from reports.runs.runner import lockstep, run, run_case
+from reports.runs.runner import explained, lockstep, run, run_case
+from reports.runs.runner import rows_of as step_rows
 from reports.runs.step_batches import MAX_STEPS_PER_BATCH, StepBatch, batched, is_recorded
 
 pytestmark = pytest.mark.usefixtures("implementations")
@@ -292,3 +295,53 @@ def test_a_wrong_printed_number_fails_unless_it_is_listed(tmp_path):
     assert first is not None
     assert first.finding.verdict == "error"
     assert "is listed as rejected, but agrees" in first.sentence
+
+
+# Two mistakes at once, each at a line of its own.
+BOTH = ("derivative-missing-in-hidden-layers", "bias-not-updated")
+
+
+def first_rows(change):
+    """The rows of the first step of a program that trains with a changed tape, or states changed numbers."""
+    problem = network((3, 4, 4, 2), 5)
+    (judged, *_) = judge(problem, change, frozenset())
+    rows = explained(problem, judged, step_rows(problem, Subject("mine", "they", "", "float64"), judged))
+    return {row.finding.quantity: row for row in rows}
+
+
+def test_each_line_that_is_wrong_in_its_own_right_is_explained_and_the_first_says_so(monkeypatch):
+    calls = []
+    monkeypatch.setattr(runner, "explain_step", lambda *given: calls.append(1) or explain_step(*given))
+    first, second = (MISTAKES[name] for name in BOTH)
+    rows = first_rows(lambda given: training_steps(given, second.tape(given, base=first.tape(given))))
+    assert len(calls) == 1
+    own = {name: [one.mistake for one in row.causes] for name, row in rows.items() if row.causes}
+    assert own == {"dL/dz2": [BOTH[0]], "b3_new": [BOTH[1]]}
+    assert rows["b3_new"].explanation == f"Explained by: {second.sentence}."
+    start, _, rest = rows["dL/dz2"].explanation.partition(" b3_new is wrong in its own right, too. ")
+    assert start.startswith(f"Explained by: {first.sentence}.")
+    assert rest == rows["b3_new"].explanation
+    assert {name for name, row in rows.items() if row.explanation} == own.keys()
+
+
+def test_lines_that_nothing_explains_are_only_named_and_more_are_counted():
+    names = ("z1", "a1", "z2", "a2", "z3", "a3")
+
+    def damaged(problem):
+        for step in training_steps(problem):
+            yield {name: step[name] + 0.1 * np.sin(step[name] + 1) * (name in names) for name in step}
+
+    rows = first_rows(damaged)
+    assert rows["z1"].explanation.endswith("a1, z2, a2 and 2 more are wrong in their own right, too.")
+    assert {name for name, row in rows.items() if row.explanation} == {"z1"}
+
+
+def test_another_dtype_says_itself_what_is_wrong():
+    rows = first_rows(lambda given: map(in_float32, training_steps(given)))
+    assert rows["z1"].finding.reason == "has dtype float32, expected float64"
+    assert not any(row.explanation.startswith("No known mistake") for row in rows.values())
+    assert not any("in its own right" in row.explanation for row in rows.values())
+
+
+def in_float32(claim):
+    return {name: value.astype(np.float32) for name, value in claim.items()}

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from networks import network
+from networks import hiding, network
+from rules import ruled
 from test_sweep_command import threads
 
 from adapters import Adapter, Program, find_adapters
@@ -274,3 +275,12 @@ def test_an_expected_difference_is_no_failure_and_nothing_is_minimized_to_it():
     fails, _ = fails_alike(l1_at_zero(shift=3), problem)
     minimal = minimize(problem, lambda one: fails(one) and one.loss == "l1")
     assert (next(training_steps(minimal))["a1"] != minimal.y).all()
+
+
+def test_a_mistake_in_a_state_that_is_hidden_is_followed_from_the_start_of_the_run():
+    """In the first step, whose averages are corrected for their start, Adam is right all the same."""
+    swapped = MISTAKES["betas-swapped"]
+    adapter = adapter_of(hiding(lambda given: training_steps(given, swapped.tape(given))))
+    first = failure(Implementation(adapter, adapter.programs[0]), ruled("adam"))
+    assert (first.kind, first.explanations) == ("W_new", frozenset({"betas-swapped"}))
+    assert ", step 2). Explained by: " in first.text

@@ -151,12 +151,13 @@ def failures(report: Report) -> tuple[Failure, ...]:
 
 
 def by_kind(failing: Sequence[Failure]) -> dict[str, list[Failure]]:
-    """Group failures by what explains several of them, or else by where they are, under a title each."""
-    titles: dict[int, str] = {}
-    for group in outcome.in_groups(failure.row for failure in failing):
-        cause = f"{group[0].subject.implementation}: {outcome.cause_of(group)}" if len(group) > 1 else ""
-        titles |= {id(row): cause for row in group}
-    return outcome.group_by(failing, lambda failure: titles[id(failure.row)] or failure.title)
+    """Group failures by what explains many of them, or else by where they are, under a title each."""
+    titled = dict[str, list[Failure]]()
+    for group in outcome.alike(failing, lambda failure: outcome.causes_of(failure.row)):
+        causes = [outcome.causes_of(failure.row) for failure in group]
+        title = outcome.title_of(causes) if len(group) > 1 else group[0].title
+        titled.setdefault(title, []).extend(group)
+    return titled
 
 
 def _failure(row: Row, case: Case, made: Environment) -> Failure:

@@ -14,6 +14,7 @@ from typing import Final, TypeAlias
 from cases import Problem
 from cases.protocol import Verdict
 from reference import Finding, Subject, sentence, tape
+from reference.diagnosis import Explanation
 from reference.parts import FailedPart
 from reports.runs.accuracy import Accuracy, LostDigits
 from reports.runs.activation_errors import ActivationError
@@ -39,8 +40,8 @@ class Row:
     max_rel_diff: float = math.nan
     expected: bool = False
     unexpected: bool = False
-    explanation: str = ""  # of the difference, in a sentence or two, where an implementation first fails
-    causes: tuple[str, ...] = ()  # the mistakes that explain it, as clauses; each by itself
+    explanation: str = ""  # in sentences, where an implementation first fails, or is wrong in its own right
+    causes: tuple[Explanation, ...] = ()  # the mistakes that explain it; several that give the same numbers
     steps: int = 1  # how many it stands for; the finding is that of one of them
 
     @property

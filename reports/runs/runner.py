@@ -26,7 +26,7 @@ from reports.supervision import Activity
 
 EMPTY: Differences = MappingProxyType({})
 
-# Lines wrong in their own right that are explained beside the first; of more only their number is said.
+# Lines wrong in their own right that are explained beside the first, or else named; more are counted.
 MAX_OTHERS = 3
 
 # Called before each case and number format (step 0), and after each step.
@@ -242,43 +242,69 @@ def _apart(finding: Finding, differences: Differences, i: int) -> tuple[float, f
 def explained(problem: Problem, judged: JudgedStep, rows: Sequence[Row]) -> list[Row]:
     """Return a step's rows with an explanation of what fails first, and of what is wrong in its own right.
 
-    What fails on the way to it is named in its place; the rows are otherwise as they were.
+    The first also says which those are. What fails on the way to it is named in its place; the rows are
+    otherwise as they were.
     """
     first = first_failure(rows)
     if first is None:
         return list(rows)
     before, subject = parts.so_far(), first.subject
     part = f"the diagnosis of {subject.implementation} on {subject.case} in {subject.dtype}"
-    made = parts.tried(part, _diagnosis, problem, judged, first.finding)
-    text, causes = made if isinstance(made, tuple) else ("", ())
+    made = parts.tried(part, _diagnosed_rows, problem, judged, rows, first)
     failed = [f"Not diagnosed: {part}." for part in parts.so_far()[len(before) :]]
-    explanation = " ".join([text, *failed]).strip()
-    return [replace(row, explanation=explanation, causes=causes) if row is first else row for row in rows]
+    return [
+        replace(row, explanation=_joined(row.explanation, *failed)) if row.finding is first.finding else row
+        for row in (rows if isinstance(made, FailedPart) else made)
+    ]
 
 
-def _diagnosis(problem: Problem, judged: JudgedStep, finding: Finding) -> tuple[str, tuple[str, ...]]:
-    """Return what explains a finding, and what else is wrong in its own right; and the finding's causes."""
-    diagnoses = explain_step(problem, judged)
-    diagnosis = _of(finding, diagnoses)
-    if not diagnosis.explanations and finding.verdict is not Verdict.DIFFERS:
-        return "", ()
-    own = [other for other in diagnoses if not other.follows and other.names != ("right-itself",)]
-    others = [other for other in own if other.finding != finding]
-    sentences = (
-        str(diagnosis),
-        diagnosis.hint,
-        str(inherited(problem, judged.claim, judged.state, finding.quantity)),
-        *(
-            f"In its own right {other.finding.quantity} is wrong, too. {other}"
-            for other in others[:MAX_OTHERS]
-        ),
-        f"So are {len(others) - MAX_OTHERS} more." if len(others) > MAX_OTHERS else "",
-    )
-    return " ".join(filter(None, sentences)), tuple(one.sentence for one in diagnosis.explanations)
+def _diagnosed_rows(problem: Problem, judged: JudgedStep, rows: Sequence[Row], first: Row) -> list[Row]:
+    diagnoses = [one for one in explain_step(problem, judged) if one.explanations or _is_number(one.finding)]
+    own = [one for one in diagnoses if not one.follows and one.names != ("right-itself",)]
+    others = [one for one in own if one.finding != first.finding]
+    made = []
+    for row in rows:
+        diagnosis = _of(row.finding, diagnoses if row is first else others)
+        text = _words(diagnosis)
+        if row is first and (text or _is_number(row.finding)):
+            follows = inherited(problem, judged.claim, judged.state, row.finding.quantity)
+            text = _joined(text or str(diagnosis), str(follows))
+        text = _joined(text, _beside_the_first(others)) if row is first else text
+        made.append(replace(row, explanation=text, causes=diagnosis.explanations))
+    return made
+
+
+def _is_number(finding: Finding) -> bool:
+    """Whether numbers differ: of another dtype or shape the finding itself says what is wrong."""
+    return finding.verdict is Verdict.DIFFERS
 
 
 def _of(finding: Finding, diagnoses: Iterable[Diagnosis]) -> Diagnosis:
     return next((diagnosis for diagnosis in diagnoses if diagnosis.finding == finding), Diagnosis(finding))
+
+
+def _words(diagnosis: Diagnosis) -> str:
+    """Return what explains a finding, and what else to look at; "" where there is neither."""
+    has_any = diagnosis.explanations or diagnosis.hint
+    return _joined(str(diagnosis), diagnosis.hint) if has_any else ""
+
+
+def _beside_the_first(others: Sequence[Diagnosis]) -> str:
+    """Say what is wrong in its own right beside the line that fails first, and what explains it."""
+    explained = [one for one in others if one.explanations][:MAX_OTHERS]
+    left = [one.finding.quantity for one in others if one not in explained]
+    if len(left) > MAX_OTHERS:
+        left[MAX_OTHERS:] = [f"{len(left) - MAX_OTHERS} more"]
+    named = " and ".join(filter(None, (", ".join(left[:-1]), *left[-1:])))
+    are = "are wrong in their own right" if len(left) > 1 else "is wrong in its own right"
+    return _joined(
+        *(f"{one.finding.quantity} is wrong in its own right, too. {_words(one)}" for one in explained),
+        f"{named} {are}, too." if left else "",
+    )
+
+
+def _joined(*sentences: str) -> str:
+    return " ".join(filter(None, sentences))
 
 
 def diagnosed(problem: Problem, judged: JudgedStep, finding: Finding) -> tuple[frozenset[str], str]:
@@ -288,4 +314,4 @@ def diagnosed(problem: Problem, judged: JudgedStep, finding: Finding) -> tuple[f
     if isinstance(diagnoses, FailedPart):
         return frozenset(), parts.counted(failed)
     diagnosis = _of(finding, diagnoses)
-    return frozenset(diagnosis.names), f"{diagnosis} {parts.counted(failed)}".strip()
+    return frozenset(diagnosis.names), _joined(_words(diagnosis) or str(diagnosis), parts.counted(failed))

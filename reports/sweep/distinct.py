@@ -105,8 +105,9 @@ def groups(findings: pd.DataFrame, adapters: Iterable[Adapter | Unavailable]) ->
 
 
 def _explanation(text: str) -> str:
-    """Return what follows a finding's sentence, or of an error the sentence itself, without its numbers."""
+    """Return the sentence after a finding's, or of an error its own, without numbers; and without a hint."""
     sentence, _, explanation = text.rpartition("). ")
+    explanation, *_ = explanation.split(". ")
     return NUMBER.sub("", explanation if sentence else re.sub(r" \(.*\)\.$", "", text))
 
 

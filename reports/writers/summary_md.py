@@ -14,7 +14,7 @@ from typing import Final
 from reference import parts
 from reports import regression_text
 from reports.detection import detection_tables as detection
-from reports.outcome import Cell, Outcome, badness, in_groups, summarized
+from reports.outcome import Cell, Outcome, badness, summaries
 from reports.report import Report, Table
 from reports.writers import markdown_text as markdown
 from reports.writers.markdown_text import Section, escape, item, shortened
@@ -53,9 +53,8 @@ def _made(report: Report) -> Iterator[tuple[str, Callable[[], Sequence[Section]]
 
 
 def _failures(report: Report) -> Sequence[Section]:
-    worst = sorted(report.failures, key=badness, reverse=True)
-    groups = in_groups(worst)
-    return _lines(FAILS, map(summarized, groups), failing=len(groups))
+    texts = summaries(sorted(report.failures, key=badness, reverse=True))
+    return _lines(FAILS, texts, failing=len(texts))
 
 
 def _lines(
