@@ -6,7 +6,7 @@ front, and the wrong lines of each tape on its own slice. A second run, of moved
 the first. It decides nothing: what comes near is run again on `Bounded` numbers.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
@@ -47,8 +47,8 @@ def float64_runs(
     start[names.STEP] = known[names.STEP].value
     given: list[Given] = [{} for _ in tapes]
     with np.errstate(all="ignore"):  # a run that diverges comes near nothing
-        right = _first_step(problem, tape(problem), start)
-        alike = [i for i, lines in enumerate(tapes) if _is_alike(problem, lines, start, right)]
+        right = _first_step(tape(problem), start)
+        alike = [i for i, lines in enumerate(tapes) if _is_alike(lines, start, right)]
         alone = [i for i in range(len(tapes)) if i not in alike]
         for group in _groups(problem, tapes, alike):
             together = parts.tried(PART, _together, problem, [tapes[i] for i in group], start, sites)
@@ -79,14 +79,14 @@ def _moved(problem: Problem, number: Bounded) -> NDArray[np.float64]:
     return np.asarray(number.value + signs * off)
 
 
-def _first_step(problem: Problem, lines: Tape, start: Arrays) -> dict[str, tuple[int, ...]]:
+def _first_step(lines: Tape, start: Arrays) -> dict[str, tuple[int, ...]]:
     values = evaluate(lines, start, as_array(np.float64))
     return {name: np.shape(value) for name, value in values.items()}
 
 
-def _is_alike(problem: Problem, lines: Tape, start: Arrays, right: Mapping[str, tuple[int, ...]]) -> bool:
+def _is_alike(lines: Tape, start: Arrays, right: Mapping[str, tuple[int, ...]]) -> bool:
     """Whether all quantities of a tape have the shapes of the right ones, so that they can be stacked."""
-    shapes = parts.tried(PART, _first_step, problem, lines, start)
+    shapes = parts.tried(PART, _first_step, lines, start)
     return shapes == right
 
 
@@ -135,9 +135,7 @@ def _by_step(sites: Iterable[Site]) -> dict[int, list[str]]:
     return wanted
 
 
-def _together(
-    problem: Problem, tapes: Sequence[Tape], start: Arrays, sites: Sequence[Site]
-) -> list[Given]:
+def _together(problem: Problem, tapes: Sequence[Tape], start: Arrays, sites: Sequence[Site]) -> list[Given]:
     """Train tapes that can be computed in one order, stacked."""
     stack, wanted = _Stack(problem, tapes), _by_step(sites)
     known = {name: value[None] if np.ndim(value) else value for name, value in start.items()}
@@ -173,7 +171,9 @@ class _Stack:
     def _own(self, lines: Tape) -> dict[str, Line]:
         right, own = {line.name: line for line in tape(self.problem)}, dict[str, Line]()
         for line in lines:
-            if line != right[line.name] or any(name in own for name in FROM_NUMBERS.intersection(line.inputs)):
+            if line != right[line.name] or any(
+                name in own for name in FROM_NUMBERS.intersection(line.inputs)
+            ):
                 own[line.name] = line
         return own
 
@@ -198,7 +198,10 @@ class _Stack:
         right = {line.name: line for line in tape(self.problem)}
         any_needs = set().union(*needed)
         return [
-            (right[name], [(i, own[name]) for i, own in enumerate(self.own) if name in own and name in needed[i]])
+            (
+                right[name],
+                [(i, own[name]) for i, own in enumerate(self.own) if name in own and name in needed[i]],
+            )
             for name in self._order
             if name in any_needs
         ]
@@ -211,7 +214,8 @@ class _Stack:
             if line.name in FROM_NUMBERS:
                 value = np.asarray(value)
             elif others:
-                value = np.array(np.broadcast_to(value, (len(self.tapes), *value.shape[1:])))
+                # a copy, as the formula may have returned one of its inputs
+                value = value.copy() if len(value) > 1 else value.repeat(len(self.tapes), axis=0)
             for i, other in others:
                 result = other.formula(*[_part(i, name, values, own[i]) for name in other.inputs])
                 own[i][line.name] = np.asarray(result)
