@@ -20,11 +20,12 @@ from cases import Problem
 from cases.case import Published
 from cases.protocol import Verdict
 from reference import parts
+from reference.agreement import ONE_DIGIT
 from reference.arithmetic import PRINTED, Bounded, format_of
 from reference.diagnosis.candidates import Explanation, MistakenTape, mistaken_tapes, part_name
 from reference.diagnosis.context import Observed, StepContext, Values, derive
 from reference.diagnosis.diagnose import Diagnosis, explain_in
-from reference.diagnosis.printed_runs import Site, between, float64_runs
+from reference.diagnosis.printed_runs import Given, Site, float64_runs, with_uncertainty
 from reference.diagnosis.relations import multiples, was_truncated
 from reference.findings import MAX_NAMED
 from reference.line import Line
@@ -161,8 +162,13 @@ class PrintedRun:
     def explanations(self) -> dict[Site, tuple[Explanation, ...]]:
         """Return what explains the first quantity that can be explained, and most of the later ones."""
         differing = [site for site in self._right if self._printed(site).wrong.any()]
-        for i in range(len(differing)):
-            explained = self._search(differing[i:])
+        for i, first in enumerate(differing):
+            if i < 2:  # noqa: PLR2004 - no further than to the first, if that can be explained
+                runs = self._float64(self._tapes, differing[1:] if i else [first])
+            near = [
+                mistaken for mistaken, run in zip(self._tapes, runs, strict=True) if self._is_near(first, run)
+            ]
+            explained = self._search(near, differing[i:])
             if explained:
                 return dict.fromkeys(differing, ()) | explained
         return dict.fromkeys(differing, ())
@@ -170,31 +176,39 @@ class PrintedRun:
     def _printed(self, site: Site) -> Printed:
         return self.observed[site[0]][site[1]]
 
-    def _search(self, differing: Sequence[Site]) -> dict[Site, tuple[Explanation, ...]]:
-        """Return the mistakes that explain the first of these, each with all that it explains.
+    def _search(
+        self, near: Sequence[MistakenTape], differing: Sequence[Site]
+    ) -> dict[Site, tuple[Explanation, ...]]:
+        """Return those of these mistakes that explain the first site, each with all that it explains.
 
         Where float64 alone shows that they are too many to be named, none is run on `Bounded` numbers.
         """
-        near, within = self._fitting(differing), self._fitting(differing, exact=True)
-        likely = [one for one in _best(within) if len(one.shares) == len(near[0].shares)]
+        possible, within = self._fitting(near, differing)
+        likely = [one for one in within if len(one.shares) == len(possible[0].shares)]
         if len(_names(likely)) > MAX_NAMED:
             return _explained(likely)
         certain: list[Fitting] = []
-        for one in near:
+        for one in possible:
             if certain and len(one.shares) < len(_best(certain)[0].shares):
                 break
             if one.mistaken[0].name not in _names(certain):
                 certain += self._certainly(one, differing)
         return _explained(_best(certain))
 
-    def _fitting(self, differing: Sequence[Site], *, exact: bool = False) -> list[Fitting]:
-        """Return what gives the first of these in float64, as far as that is known or as it is; most first."""
-        fitting = []
-        for mistaken, run in self._near:
-            items = [(site, run[site]) for site in self._from(differing[0])]
-            taken = [(site, Bounded.exact(one.value, one.format) if exact else one) for site, one in items]
-            fitting.append(Fitting(mistaken, self._shares(taken, differing)))
-        return sorted((one for one in fitting if one.shares), key=lambda one: len(one.shares), reverse=True)
+    def _fitting(
+        self, near: Sequence[MistakenTape], differing: Sequence[Site]
+    ) -> tuple[list[Fitting], list[Fitting]]:
+        """Return what gives the first site in float64, as far as that is known, and as it is; most first."""
+        sites, possible, within = self._from(differing[0]), list[Fitting](), list[Fitting]()
+        runs = zip(near, *(self._float64(near, sites, moved=moved) for moved in (False, True)), strict=True)
+        for mistaken, first, second in runs:
+            if first and second:
+                known = with_uncertainty(first, second, self.problem)
+                exact = {site: Bounded.exact(one.value, one.format) for site, one in known.items()}
+                possible.append(Fitting(mistaken, self._shares(known.items(), differing)))
+                within.append(Fitting(mistaken, self._shares(exact.items(), differing)))
+        possible, within = ([one for one in those if one.shares] for those in (possible, within))
+        return sorted(possible, key=lambda one: len(one.shares), reverse=True), within
 
     def _certainly(self, near: Fitting, differing: Sequence[Site]) -> list[Fitting]:
         """Return what a tape gives for certain, by its bounds; nothing if not the first."""
@@ -236,26 +250,19 @@ class PrintedRun:
     def _tapes(self) -> list[MistakenTape]:
         return [mistaken for mistaken in mistaken_tapes(self.problem) if not mistaken[0].numpy_only]
 
-    @cached_property
-    def _near(self) -> list[tuple[MistakenTape, dict[Site, Bounded]]]:
-        """The tapes that come nearer to something wrong than the right one, with what float64 gives."""
-        every, sites = [lines for *_, lines in self._tapes], list(self._right)
-        runs = float64_runs(self.problem, every, self.known, sites)
-        those = [
-            i for i, run in enumerate(runs) if run and any(self._is_nearer(site, run[site]) for site in run)
-        ]
-        again = float64_runs(self.problem, [every[i] for i in those], self.known, sites, moved=True)
-        pairs = [(i, second) for i, second in zip(those, again, strict=True) if second]
-        return [(self._tapes[i], between(runs[i], second, self.problem)) for i, second in pairs]
+    def _float64(
+        self, tapes: Sequence[MistakenTape], sites: Sequence[Site], *, moved: bool = False
+    ) -> list[Given]:
+        return float64_runs(self.problem, tapes, self.known, sites, moved=moved)
 
-    def _is_nearer(self, site: Site, value: NDArray[np.float64]) -> bool:
-        """Whether what is printed is nearer to this value than the right one is, wherever it is wrong."""
-        printed, right = self._printed(site), self._right[site].value
-        if value.shape != right.shape or not printed.wrong.any():
+    def _is_near(self, site: Site, run: Given) -> bool:
+        """Whether a run comes near all that is wrong, compared with what the mistake changes."""
+        printed, right, value = self._printed(site), self._right[site].value, run.get(site)
+        if value is None or value.shape != right.shape:
             return False
-        with np.errstate(all="ignore"):  # NaN and infinity are nearer to nothing
-            nearer = np.abs(value - printed.value) - printed.half_unit <= np.abs(value - right)
-        return bool(nearer[printed.wrong].all())
+        with np.errstate(all="ignore"):  # NaN and infinity are near nothing
+            off, change = np.abs(value - printed.value) - printed.half_unit, np.abs(value - right)
+        return bool((off <= ONE_DIGIT * change)[printed.wrong].all())
 
 
 def _best(fitting: Sequence[Fitting]) -> list[Fitting]:
@@ -290,9 +297,16 @@ def _few(explanations: Sequence[Explanation]) -> tuple[Explanation, ...]:
 
 
 def _by_line(run: PrintedRun, step: JudgedPrint, judged: JudgedArray) -> tuple[Explanation, ...]:
-    """Explain a printed array from those printed above it, as a whole or each wrong element by itself."""
+    """Explain a printed array from those printed above it, as a whole or each wrong element by itself.
+
+    A factor of all elements is none if some of them are right: few digits leave one open for any.
+    """
     context = StepContext(run.problem, {**run.known, **step.state}, run.observed[step.step])
-    whole = explain_in(context, judged.finding()).explanations
+    whole, all_wrong = (
+        explain_in(context, judged.finding()).explanations,
+        judged.wrong[judged.printed.given].all(),
+    )
+    whole = tuple(one for one in whole if all_wrong or one.mistake != "constant-ratio")
     return _few(whole) or _by_element(context, step, judged)
 
 

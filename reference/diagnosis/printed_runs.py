@@ -7,9 +7,11 @@ the first. It decides nothing: what comes near is run again on `Bounded` numbers
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
+from itertools import count
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -19,24 +21,32 @@ from cases import Problem, names
 from cases.skeleton import FROM_NUMBERS
 from reference import parts
 from reference.arithmetic import Bounded, format_of
+from reference.diagnosis.candidates import MistakenTape
 from reference.diagnosis.context import Values
 from reference.exact_run import MISTRUST
 from reference.line import Line, evaluate, leading_to
 from reference.parts import FailedPart
-from reference.training import advance, as_array, tape
+from reference.training import advance, as_array, data, tape
 
-Tape: TypeAlias = tuple[Line, ...]
 Arrays: TypeAlias = dict[str, Any]
 
 # A step and a quantity; and what a tape gives of each.
 Site: TypeAlias = tuple[int, str]
 Given: TypeAlias = dict[Site, NDArray[np.float64]]
 
+# The names of lines, each with those of all that it may be computed from.
+Needs: TypeAlias = dict[str, set[str]]
+
 PART: Final = "a run of known mistakes in float64"
 
 
 def float64_runs(
-    problem: Problem, tapes: Sequence[Tape], known: Values, sites: Sequence[Site], *, moved: bool = False
+    problem: Problem,
+    tapes: Sequence[MistakenTape],
+    known: Values,
+    sites: Sequence[Site],
+    *,
+    moved: bool = False,
 ) -> list[Given]:
     """Train every tape from what is known before the first step; return what each gives at the sites.
 
@@ -45,71 +55,60 @@ def float64_runs(
     """
     start = {name: _moved(problem, one) if moved else one.value for name, one in known.items()}
     start[names.STEP] = known[names.STEP].value
-    given: list[Given] = [{} for _ in tapes]
+    given: dict[int, Given] = {}
     with np.errstate(all="ignore"):  # a run that diverges comes near nothing
-        right = _first_step(tape(problem), start)
-        alike = [i for i, lines in enumerate(tapes) if _is_alike(lines, start, right)]
-        alone = [i for i in range(len(tapes)) if i not in alike]
-        for group in _groups(problem, tapes, alike):
-            together = parts.tried(PART, _together, problem, [tapes[i] for i in group], start, sites)
-            if isinstance(together, FailedPart):
-                alone += group
-            else:
-                given = [dict(zip(group, together, strict=True)).get(i, one) for i, one in enumerate(given)]
-        for i in alone:
-            by_itself = parts.tried(PART, _alone, problem, tapes[i], start, sites)
-            given[i] = {} if isinstance(by_itself, FailedPart) else by_itself
-    return given
+        for group in _groups(problem, tapes, start):
+            with suppress(Exception):  # one of these may not take stacks: then each is run by itself
+                run = _together(problem, [tapes[i] for i in group], start, sites)
+                given |= dict(zip(group, run, strict=True))
+        for i in set(range(len(tapes))) - given.keys():
+            alone = parts.tried(PART, _alone, problem, tapes[i][2], start, sites)
+            given[i] = {} if isinstance(alone, FailedPart) else alone
+    return [given[i] for i in range(len(tapes))]
 
 
-def between(first: Given, second: Given, problem: Problem) -> dict[Site, Bounded]:
+def with_uncertainty(first: Given, second: Given, problem: Problem) -> dict[Site, Bounded]:
     """Return the numbers of a run, each known to `MISTRUST` times its difference from a second run."""
-    form = format_of(problem.dtype)
+    bounded, form = dict[Site, Bounded](), format_of(problem.dtype)
     with np.errstate(all="ignore"):
-        return {
-            site: Bounded(value, MISTRUST * np.maximum(np.abs(value - second[site]), np.spacing(value)), form)
-            for site, value in first.items()
-        }
+        for site, value in first.items():
+            apart = np.maximum(np.abs(value - second[site]), np.spacing(np.abs(value)))
+            bounded[site] = Bounded(value, MISTRUST * apart, form)
+    return bounded
 
 
 def _moved(problem: Problem, number: Bounded) -> NDArray[np.float64]:
     unit = 2 * format_of(problem.dtype).unit_roundoff
-    off = number.error + unit * np.abs(number.value)
     signs = 1 - 2 * (np.arange(number.value.size) % 2).reshape(number.shape)
-    return np.asarray(number.value + signs * off)
+    return np.asarray(number.value + signs * (number.error + unit * np.abs(number.value)))
 
 
-def _first_step(lines: Tape, start: Arrays) -> dict[str, tuple[int, ...]]:
+def _groups(problem: Problem, tapes: Sequence[MistakenTape], start: Arrays) -> list[list[int]]:
+    """Part tapes into groups of one order of lines, in which all have the shapes of the right ones."""
+    groups: list[tuple[Needs, list[int]]] = []
+    right = _shapes(tape(problem), start)
+    for i, (*_, lines) in enumerate(tapes):
+        if parts.tried(PART, _shapes, lines, start) == right:
+            joined = ((_needs(lines, needs), needs, group) for needs, group in groups)
+            both, needs, group = next((one for one in joined if _in_order(one[0])), ({}, {}, []))
+            if not group:
+                both = _needs(lines, _needs(tape(problem), {}))
+                groups.append((needs, group))
+            needs.update(both)
+            group.append(i)
+    return [group for _, group in groups]
+
+
+def _shapes(lines: Sequence[Line], start: Arrays) -> dict[str, tuple[int, ...]]:
     values = evaluate(lines, start, as_array(np.float64))
     return {name: np.shape(value) for name, value in values.items()}
 
 
-def _is_alike(lines: Tape, start: Arrays, right: Mapping[str, tuple[int, ...]]) -> bool:
-    """Whether all quantities of a tape have the shapes of the right ones, so that they can be stacked."""
-    shapes = parts.tried(PART, _first_step, lines, start)
-    return shapes == right
-
-
-def _groups(problem: Problem, tapes: Sequence[Tape], those: Iterable[int]) -> list[list[int]]:
-    """Part tapes into groups whose lines can all be computed in one order."""
-    groups: list[tuple[dict[str, set[str]], list[int]]] = []
-    for i in those:
-        for needs, group in groups:
-            both = _needs(tapes[i], needs)
-            if _in_order(both):
-                needs.update(both)
-                group.append(i)
-                break
-        else:
-            groups.append((_needs(tapes[i], _needs(tape(problem), {})), [i]))
-    return [group for _, group in groups]
-
-
-def _needs(lines: Tape, before: Mapping[str, set[str]]) -> dict[str, set[str]]:
+def _needs(lines: Sequence[Line], before: Mapping[str, set[str]]) -> Needs:
     return {line.name: before.get(line.name, set()) | set(line.inputs) for line in lines}
 
 
-def _in_order(needs: Mapping[str, set[str]]) -> tuple[str, ...]:
+def _in_order(needs: Needs) -> tuple[str, ...]:
     """Return names in an order in which each comes after all that it needs; () if there is none."""
     try:
         return tuple(name for name in TopologicalSorter(needs).static_order() if name in needs)
@@ -117,7 +116,14 @@ def _in_order(needs: Mapping[str, set[str]]) -> tuple[str, ...]:
         return ()
 
 
-def _alone(problem: Problem, lines: Tape, start: Arrays, sites: Sequence[Site]) -> Given:
+def _by_step(sites: Iterable[Site]) -> dict[int, list[str]]:
+    wanted: dict[int, list[str]] = {}
+    for step, name in sites:
+        wanted.setdefault(step, []).append(name)
+    return wanted
+
+
+def _alone(problem: Problem, lines: Sequence[Line], start: Arrays, sites: Sequence[Site]) -> Given:
     """Train one tape by itself."""
     brief, known, given = leading_to(map(names.updated, problem.state), lines), start, Given()
     wanted = _by_step(sites)
@@ -128,18 +134,12 @@ def _alone(problem: Problem, lines: Tape, start: Arrays, sites: Sequence[Site]) 
     return given
 
 
-def _by_step(sites: Iterable[Site]) -> dict[int, list[str]]:
-    wanted: dict[int, list[str]] = {}
-    for step, name in sites:
-        wanted.setdefault(step, []).append(name)
-    return wanted
-
-
-def _together(problem: Problem, tapes: Sequence[Tape], start: Arrays, sites: Sequence[Site]) -> list[Given]:
+def _together(
+    problem: Problem, tapes: Sequence[MistakenTape], start: Arrays, sites: Sequence[Site]
+) -> list[Given]:
     """Train tapes that can be computed in one order, stacked."""
-    stack, wanted = _Stack(problem, tapes), _by_step(sites)
-    known = {name: value[None] if np.ndim(value) else value for name, value in start.items()}
-    given: list[Given] = [{} for _ in tapes]
+    stack, wanted = Stack(problem, tapes, start), _by_step(sites)
+    known, given = stack.before, [Given() for _ in tapes]
     for step in range(1, max(wanted) + 1):
         values, own = stack.step(known, all_lines=step in wanted)
         for name in wanted.get(step, ()):
@@ -149,38 +149,50 @@ def _together(problem: Problem, tapes: Sequence[Tape], start: Arrays, sites: Seq
     return given
 
 
-# The right line, and the lines of tapes that have another one, or take another number: by the tapes' indices.
-Planned: TypeAlias = tuple[Line, list[tuple[int, Line]]]
+# A line that is not the right one: of one tape, by its index, or of several, stacked. A right line with all
+# that are not.
+Own: TypeAlias = tuple[int | slice, Line]
+Planned: TypeAlias = tuple[Line, list[Own]]
 
 
 @dataclass(eq=False)
-class _Stack:
+class Stack:
     """Tapes of one problem, of which every quantity has the same shape in all.
 
-    Arrays have one axis in front, of length 1 as long as all tapes have the same numbers. What is computed
-    from numbers alone has none: where a tape has another number, all that takes it is computed by itself.
+    Arrays have one axis in front, the data's of length 1. What is computed from numbers alone has none: where a tape has another number, all that takes it is computed by itself. So is a wrong line, for each
+    tape, unless its formula takes stacks; then it is computed at once for all sites of a mistake.
     """
 
     problem: Problem
-    tapes: Sequence[Tape]
+    tapes: Sequence[MistakenTape]
+    start: Arrays
     own: list[dict[str, Line]] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.own = [self._own(lines) for lines in self.tapes]
+        self.own = [self._own(lines) for *_, lines in self.tapes]
 
-    def _own(self, lines: Tape) -> dict[str, Line]:
+    def _own(self, lines: Sequence[Line]) -> dict[str, Line]:
         right, own = {line.name: line for line in tape(self.problem)}, dict[str, Line]()
         for line in lines:
-            if line != right[line.name] or any(
-                name in own for name in FROM_NUMBERS.intersection(line.inputs)
-            ):
+            if line != right[line.name] or _takes_one_of(own, line):
                 own[line.name] = line
         return own
+
+    @property
+    def before(self) -> Arrays:
+        """What is known before the first step."""
+        lengths = dict.fromkeys(data(self.problem), 1)
+        return {
+            name: np.repeat(value[None], lengths.get(name, len(self.tapes)), axis=0)
+            if np.ndim(value)
+            else value
+            for name, value in self.start.items()
+        }
 
     @cached_property
     def _order(self) -> tuple[str, ...]:
         needs = _needs(tape(self.problem), {})
-        for lines in self.tapes:
+        for *_, lines in self.tapes:
             needs = _needs(lines, needs)
         return _in_order(needs)
 
@@ -192,43 +204,94 @@ class _Stack:
     def _brief(self) -> list[Planned]:
         """The lines that lead to the next step, in any of the tapes."""
         updated = list(map(names.updated, self.problem.state))
-        return self._plan([{line.name for line in leading_to(updated, lines)} for lines in self.tapes])
+        return self._plan([{line.name for line in leading_to(updated, lines)} for *_, lines in self.tapes])
 
     def _plan(self, needed: Sequence[Collection[str]]) -> list[Planned]:
-        right = {line.name: line for line in tape(self.problem)}
-        any_needs = set().union(*needed)
-        return [
-            (
-                right[name],
-                [(i, own[name]) for i, own in enumerate(self.own) if name in own and name in needed[i]],
-            )
-            for name in self._order
-            if name in any_needs
+        right, leading = {line.name: line for line in tape(self.problem)}, set[str]().union(*needed)
+        planned: list[Planned] = []
+        for name in filter(leading.__contains__, self._order):
+            by_mistake: dict[str, list[int]] = {}
+            for i, own in enumerate(self.own):
+                if name in own and name in needed[i]:
+                    by_mistake.setdefault(self.tapes[i][0].name, []).append(i)
+            others = [one for several in by_mistake.values() for one in self._joined(name, several)]
+            planned.append((right[name], others))
+        return planned
+
+    def _joined(self, name: str, those: Sequence[int]) -> list[Own]:
+        """Return a line of one mistake for these tapes: at once, if they are evenly apart, or for each."""
+        line, apart = self.own[those[0]][name], set(np.diff(those).tolist())
+        takes_own = any(_takes_one_of(self.own[i], line) for i in those)
+        if len(apart) == 1 and name not in FROM_NUMBERS and not takes_own and self._takes_stacks(line):
+            return [(slice(those[0], those[-1] + 1, apart.pop()), line)]
+        return [(i, self.own[i][name]) for i in those]
+
+    @cached_property
+    def _first(self) -> Arrays:
+        return self.start | evaluate(tape(self.problem), self.start, as_array(np.float64))
+
+    def _takes_stacks(self, line: Line) -> bool:
+        """Whether a formula gives of stacked cases, bit for bit, what it gives of each.
+
+        They are numbers of the first step, moved; what is 0 there, as a momentum is, is not. There are as many
+        as no axis has elements, so that the cases are not taken for examples.
+        """
+        given, same = [self._first[name] for name in line.inputs], data(self.problem).keys() | FROM_NUMBERS
+        sizes = {size for array in given for size in np.shape(array)}
+        number = next(size for size in count(2) if size not in sizes)
+        moves = [name not in same and np.ndim(a) > 0 for name, a in zip(line.inputs, given, strict=True)]
+        inputs = list(zip(given, moves, strict=True))
+        cases = [[_another(a, i) if move else a for a, move in inputs] for i in range(number)]
+        each = zip(*cases, strict=True)
+        stacks = [
+            np.stack(a if move else a[:1]) if np.ndim(a[0]) else a[0]
+            for a, move in zip(each, moves, strict=True)
         ]
+        with suppress(Exception):  # a formula for one case may fail in any way
+            return np.array_equal(
+                line.formula(*stacks), [line.formula(*case) for case in cases], equal_nan=True
+            )
+        return False
 
     def step(self, known: Arrays, *, all_lines: bool) -> tuple[Arrays, list[Arrays]]:
         """Compute a step; return the values by name, and of each tape those that are its own."""
         values, own = dict(known), [Arrays() for _ in self.tapes]
         for line, others in self._every if all_lines else self._brief:
             value = line.formula(*[values[name] for name in line.inputs])
-            if line.name in FROM_NUMBERS:
+            is_number = line.name in FROM_NUMBERS
+            if is_number:
                 value = np.asarray(value)
-            elif others:
-                # a copy, as the formula may have returned one of its inputs
+            elif others:  # a copy, as the formula may have returned one of its inputs
                 value = value.copy() if len(value) > 1 else value.repeat(len(self.tapes), axis=0)
-            for i, other in others:
-                result = other.formula(*[_part(i, name, values, own[i]) for name in other.inputs])
-                own[i][line.name] = np.asarray(result)
-                if line.name not in FROM_NUMBERS:
-                    value[i] = result
+            for those, other in others:
+                if isinstance(those, slice):
+                    value[those] = other.formula(*[_stacked(those, values[name]) for name in other.inputs])
+                    continue
+                result = other.formula(*[_part(those, name, values, own[those]) for name in other.inputs])
+                own[those][line.name] = np.asarray(result)
+                if not is_number:
+                    value[those] = result
             values[line.name] = value
         return values, own
+
+
+def _takes_one_of(numbers: Mapping[str, Line], line: Line) -> bool:
+    """Whether a line takes a number of these that is computed from numbers alone."""
+    return any(name in numbers and name in FROM_NUMBERS for name in line.inputs)
+
+
+def _another(array: NDArray[Any], i: int) -> NDArray[Any]:
+    return np.where(array == 0, (i + 1) / 16, array * (1 - i / 16))
+
+
+def _stacked(those: slice, value: Any) -> Any:  # noqa: ANN401 - an array, or a number
+    return value[those] if np.ndim(value) and len(value) > 1 else value
 
 
 def _part(i: int, name: str, values: Arrays, own: Arrays) -> Any:  # noqa: ANN401 - an array, or a number
     """Return what one tape has of a quantity, and keep it: a line that runs for several asks for it again."""
     if name not in own:
         value = values[name]
-        is_number = name in FROM_NUMBERS or not value.shape
+        is_number = name in FROM_NUMBERS or not np.ndim(value)
         own[name] = value if is_number else value[i if len(value) > 1 else 0]
     return own[name]
