@@ -144,7 +144,7 @@ def _together(
         values, own = stack.step(known, all_lines=step in wanted)
         for name in wanted.get(step, ()):
             for i, one in enumerate(given):
-                one[step, name] = np.asarray(_part(i, name, values, own[i]))
+                one[step, name] = np.asarray(_part(i, name, values, own.get(i, {})))
         known = advance(known, values, problem)
     return given
 
@@ -159,8 +159,9 @@ Planned: TypeAlias = tuple[Line, list[Own]]
 class Stack:
     """Tapes of one problem, of which every quantity has the same shape in all.
 
-    Arrays have one axis in front, the data's of length 1. What is computed from numbers alone has none: where a tape has another number, all that takes it is computed by itself. So is a wrong line, for each
-    tape, unless its formula takes stacks; then it is computed at once for all sites of a mistake.
+    Arrays have one axis in front, the data's of length 1. What is computed from numbers alone has none: where
+    a tape has another number, all that takes it is computed by itself. So is a wrong line, for each tape,
+    unless its formula takes stacks; then it is computed at once for all sites of a mistake.
     """
 
     problem: Problem
@@ -233,8 +234,8 @@ class Stack:
     def _takes_stacks(self, line: Line) -> bool:
         """Whether a formula gives of stacked cases, bit for bit, what it gives of each.
 
-        They are numbers of the first step, moved; what is 0 there, as a momentum is, is not. There are as many
-        as no axis has elements, so that the cases are not taken for examples.
+        They are numbers of the first step, moved; what is 0 there, as a momentum is, is not. Their count is
+        no axis' length, so that the cases are not taken for examples.
         """
         given, same = [self._first[name] for name in line.inputs], data(self.problem).keys() | FROM_NUMBERS
         sizes = {size for array in given for size in np.shape(array)}
@@ -253,24 +254,25 @@ class Stack:
             )
         return False
 
-    def step(self, known: Arrays, *, all_lines: bool) -> tuple[Arrays, list[Arrays]]:
-        """Compute a step; return the values by name, and of each tape those that are its own."""
-        values, own = dict(known), [Arrays() for _ in self.tapes]
+    def step(self, known: Arrays, *, all_lines: bool) -> tuple[Arrays, dict[int, Arrays]]:
+        """Compute a step; return the values by name, and by tape those that it has of its own."""
+        values, own = dict(known), dict[int, Arrays]()
         for line, others in self._every if all_lines else self._brief:
             value = line.formula(*[values[name] for name in line.inputs])
-            is_number = line.name in FROM_NUMBERS
-            if is_number:
+            if line.name in FROM_NUMBERS:
                 value = np.asarray(value)
             elif others:  # a copy, as the formula may have returned one of its inputs
                 value = value.copy() if len(value) > 1 else value.repeat(len(self.tapes), axis=0)
             for those, other in others:
-                if isinstance(those, slice):
-                    value[those] = other.formula(*[_stacked(those, values[name]) for name in other.inputs])
-                    continue
-                result = other.formula(*[_part(those, name, values, own[those]) for name in other.inputs])
-                own[those][line.name] = np.asarray(result)
-                if not is_number:
-                    value[those] = result
+                if type(those) is slice:
+                    given = [values[name] for name in other.inputs]
+                    value[those] = other.formula(*[a[those] if _is_stack(a) else a for a in given])
+                else:
+                    mine = own.setdefault(those, {})
+                    result = other.formula(*[_part(those, name, values, mine) for name in other.inputs])
+                    mine[line.name] = np.asarray(result)
+                    if line.name not in FROM_NUMBERS:
+                        value[those] = result
             values[line.name] = value
         return values, own
 
@@ -284,8 +286,8 @@ def _another(array: NDArray[Any], i: int) -> NDArray[Any]:
     return np.where(array == 0, (i + 1) / 16, array * (1 - i / 16))
 
 
-def _stacked(those: slice, value: Any) -> Any:  # noqa: ANN401 - an array, or a number
-    return value[those] if np.ndim(value) and len(value) > 1 else value
+def _is_stack(value: Any) -> bool:  # noqa: ANN401 - an array, or a number
+    return isinstance(value, np.ndarray) and value.ndim > 0 and len(value) > 1
 
 
 def _part(i: int, name: str, values: Arrays, own: Arrays) -> Any:  # noqa: ANN401 - an array, or a number
