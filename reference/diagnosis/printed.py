@@ -162,12 +162,13 @@ class PrintedRun:
     def explanations(self) -> dict[Site, tuple[Explanation, ...]]:
         """Return what explains the first quantity that can be explained, and most of the later ones."""
         differing = [site for site in self._right if self._printed(site).wrong.any()]
+        sites: list[Site] = []
         for i, first in enumerate(differing):
-            if i < 2:  # noqa: PLR2004 - no further than to the first, if that can be explained
-                runs = self._float64(self._tapes, differing[1:] if i else [first])
-            near = [
-                mistaken for mistaken, run in zip(self._tapes, runs, strict=True) if self._is_near(first, run)
-            ]
+            if first not in sites:  # at first no further than to the first, which may be explained
+                sites = differing[i:] if i else [site for site in differing if site[0] == first[0]]
+                runs = self._float64(self._tapes, sites)
+            pairs = zip(self._tapes, runs, strict=True)
+            near = [mistaken for mistaken, run in pairs if self._is_near(first, run)]
             explained = self._search(near, differing[i:])
             if explained:
                 return dict.fromkeys(differing, ()) | explained
@@ -184,7 +185,7 @@ class PrintedRun:
         Where float64 alone shows that they are too many to be named, none is run on `Bounded` numbers.
         """
         possible, within = self._fitting(near, differing)
-        likely = [one for one in within if len(one.shares) == len(possible[0].shares)]
+        likely = [one for one in within if possible and len(one.shares) >= len(possible[0].shares)]
         if len(_names(likely)) > MAX_NAMED:
             return _explained(likely)
         certain: list[Fitting] = []
@@ -200,15 +201,16 @@ class PrintedRun:
     ) -> tuple[list[Fitting], list[Fitting]]:
         """Return what gives the first site in float64, as far as that is known, and as it is; most first."""
         sites, possible, within = self._from(differing[0]), list[Fitting](), list[Fitting]()
+        right = {site: self._right[site] for site in differing}
         runs = zip(near, *(self._float64(near, sites, moved=moved) for moved in (False, True)), strict=True)
         for mistaken, first, second in runs:
             if first and second:
-                known = with_uncertainty(first, second, self.problem)
+                known = with_uncertainty(first, second, right, self.problem)
                 exact = {site: Bounded.exact(one.value, one.format) for site, one in known.items()}
                 possible.append(Fitting(mistaken, self._shares(known.items(), differing)))
                 within.append(Fitting(mistaken, self._shares(exact.items(), differing)))
-        possible, within = ([one for one in those if one.shares] for those in (possible, within))
-        return sorted(possible, key=lambda one: len(one.shares), reverse=True), within
+        possible = sorted(possible, key=lambda one: len(one.shares), reverse=True)
+        return [one for one in possible if one.shares], [one for one in within if one.shares]
 
     def _certainly(self, near: Fitting, differing: Sequence[Site]) -> list[Fitting]:
         """Return what a tape gives for certain, by its bounds; nothing if not the first."""

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from cases import Problem, names
 from cases.skeleton import FROM_NUMBERS
 from reference import parts
+from reference.agreement import ONE_DIGIT
 from reference.arithmetic import Bounded, format_of
 from reference.diagnosis.candidates import MistakenTape
 from reference.diagnosis.context import Values
@@ -67,13 +68,21 @@ def float64_runs(
     return [given[i] for i in range(len(tapes))]
 
 
-def with_uncertainty(first: Given, second: Given, problem: Problem) -> dict[Site, Bounded]:
-    """Return the numbers of a run, each known to `MISTRUST` times its difference from a second run."""
+def with_uncertainty(
+    first: Given, second: Given, right: Mapping[Site, Bounded], problem: Problem
+) -> dict[Site, Bounded]:
+    """Return the numbers of a run, each known to `MISTRUST` times its difference from a second run.
+
+    Where there is a `right` number to be told from, not to more than a tenth of the distance from it: what is
+    less certain says nothing of a mistake.
+    """
     bounded, form = dict[Site, Bounded](), format_of(problem.dtype)
     with np.errstate(all="ignore"):
         for site, value in first.items():
-            apart = np.maximum(np.abs(value - second[site]), np.spacing(np.abs(value)))
-            bounded[site] = Bounded(value, MISTRUST * apart, form)
+            error = MISTRUST * np.maximum(np.abs(value - second[site]), np.spacing(np.abs(value)))
+            if site in right and right[site].shape == value.shape:
+                error = np.fmin(error, ONE_DIGIT * np.abs(value - right[site].value))
+            bounded[site] = Bounded(value, error, form)
     return bounded
 
 
