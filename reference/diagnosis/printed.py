@@ -7,7 +7,8 @@ later numbers that differ. How many digits are printed does not matter: a number
 it, a prediction for all within its bound, and a mistake gives what is printed where these meet.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
@@ -17,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cases import Problem
-from cases.case import Published
+from cases.case import Published, Written
 from cases.protocol import Verdict
 from reference import parts
 from reference.agreement import ONE_DIGIT
@@ -25,7 +26,7 @@ from reference.arithmetic import PRINTED, Bounded, format_of
 from reference.diagnosis.candidates import Explanation, MistakenTape, mistaken_tapes, part_name
 from reference.diagnosis.context import Observed, StepContext, Values, derive
 from reference.diagnosis.diagnose import Diagnosis, explain_in
-from reference.diagnosis.printed_runs import Given, Site, float64_runs, with_uncertainty
+from reference.diagnosis.printed_runs import Given, Site, certified_run, float64_runs, with_uncertainty
 from reference.diagnosis.relations import multiples, was_truncated
 from reference.findings import MAX_NAMED
 from reference.line import Line
@@ -59,7 +60,7 @@ def explain_published(
     is at hand.
     """
     steps = list(judge_published(problem, published) if judged is None else judged)
-    run = PrintedRun(problem, _before_the_first_step(problem, published), steps)
+    run = PrintedRun(problem, published.inputs, _before_the_first_step(problem, published), steps)
     explained = run.explanations()
     return tuple(
         Diagnosis(array.finding(), explained[step.step, name] or _by_line(run, step, array))
@@ -137,9 +138,13 @@ class Printed(Observed):
 
 @dataclass(frozen=True, eq=False)
 class PrintedRun:
-    """A training run of which some quantities are printed: its judged steps, and what it starts from."""
+    """A training run of which some quantities are printed: its judged steps, and what it starts from.
+
+    `inputs` are those that were written as decimals, and `known` is all, as bounded numbers.
+    """
 
     problem: Problem
+    inputs: Mapping[str, Written]
     known: Values
     steps: Sequence[JudgedPrint]
 
@@ -182,7 +187,7 @@ class PrintedRun:
     ) -> dict[Site, tuple[Explanation, ...]]:
         """Return those of these mistakes that explain the first site, each with all that it explains.
 
-        Where float64 alone shows that they are too many to be named, none is run on `Bounded` numbers.
+        Where float64 alone shows that they are too many to be named, none is run with a bound.
         """
         possible, within = self._fitting(near, differing)
         likely = [one for one in within if possible and len(one.shares) >= len(possible[0].shares)]
@@ -215,8 +220,15 @@ class PrintedRun:
     def _certainly(self, near: Fitting, differing: Sequence[Site]) -> list[Fitting]:
         """Return what a tape gives for certain, by its bounds; nothing if not the first."""
         mistake, _, lines = near.mistaken
-        run = self._bounded(lines, differing[0])
-        shares = parts.tried(part_name(mistake.name), self._shares, run, differing)
+        shares: Shares | FailedPart = {}
+        balls = [step.exact.bits for step in self.steps if step.exact and step.exact.balls]
+        if balls:
+            run = certified_run(self.problem, lines, self.inputs, self._from(differing[0]), max(balls))
+            with suppress(Exception):  # a formula that is not written for balls is for bounded numbers
+                shares = self._shares(run, differing)
+        if not shares:
+            run = self._bounded(lines, differing[0])
+            shares = parts.tried(part_name(mistake.name), self._shares, run, differing)
         return [Fitting(near.mistaken, shares)] if shares and not isinstance(shares, FailedPart) else []
 
     def _shares(self, derived: Iterable[tuple[Site, Bounded]], differing: Sequence[Site]) -> Shares:

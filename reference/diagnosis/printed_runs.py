@@ -1,12 +1,12 @@
 """Runs of every mistaken tape at once, in plain float64 NumPy, to see which come near what was printed.
 
-A run of thousands of steps on `Bounded` numbers takes seconds, and there are hundreds of mistaken tapes. So
+A run of thousands of steps with a bound takes seconds, and there are hundreds of mistaken tapes. So
 they are trained together first: a line that is right in most of them is computed once, with one axis more in
 front, and the wrong lines of each tape on its own slice. A second run, of moved inputs, says how far to trust
-the first. It decides nothing: what comes near is run again on `Bounded` numbers.
+the first. It decides nothing: what comes near is run again with a bound.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,16 +18,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cases import Problem, names
+from cases.case import Written
 from cases.skeleton import FROM_NUMBERS
 from reference import parts
 from reference.agreement import ONE_DIGIT
-from reference.arithmetic import Bounded, format_of
+from reference.arithmetic import PRINTED, Ball, Bounded, format_of, precision
+from reference.certified import exact_balls
 from reference.diagnosis.candidates import MistakenTape
 from reference.diagnosis.context import Values
 from reference.exact_run import MISTRUST
 from reference.line import Line, evaluate, leading_to
 from reference.parts import FailedPart
-from reference.training import advance, as_array, data, tape
+from reference.training import advance, as_array, data, initial_values, tape
 
 Arrays: TypeAlias = dict[str, Any]
 
@@ -84,6 +86,27 @@ def with_uncertainty(
                 error = np.fmin(error, ONE_DIGIT * np.abs(value - right[site].value))
             bounded[site] = Bounded(value, error, form)
     return bounded
+
+
+def certified_run(
+    problem: Problem, lines: Sequence[Line], inputs: Mapping[str, Written], sites: Sequence[Site], bits: int
+) -> Iterator[tuple[Site, Bounded]]:
+    """Train one tape in balls of so many bits, from inputs as they are written; yield what it gives.
+
+    Raises whatever a formula does that is not written for balls.
+    """
+    brief, wanted = leading_to(map(names.updated, problem.state), lines), _by_step(sites)
+    with precision(bits):
+        known = exact_balls(initial_values(problem))
+        known |= {name: Ball.of_fractions(one.value, one.half_unit) for name, one in inputs.items()}
+    for step in range(1, max(wanted) + 1):
+        with precision(bits):
+            values = evaluate(lines if step in wanted else brief, known)
+            known = advance(known, values, problem)
+            parts_of = {name: values[name].split() for name in wanted.get(step, ())}
+        for name, (high, low, radius) in parts_of.items():
+            error = np.where(np.isfinite(radius), radius, np.inf)
+            yield (step, name), Bounded(high, error, PRINTED.certified, low=low)
 
 
 def _moved(problem: Problem, number: Bounded) -> NDArray[np.float64]:
