@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,10 +77,9 @@ def _before_the_first_step(problem: Problem, published: Published) -> dict[str, 
     known = exact_inputs(problem, PRINTED)
     for name, written in published.inputs.items():
         if name in problem.state or written.half_unit is not None:
-            half_unit = 0 * written.value if written.half_unit is None else written.half_unit
-            pairs = zip(known[name].value.flat, written.value.flat, half_unit.flat, strict=True)
-            off = [float(abs(Fraction(value) - exact) + half) for value, exact, half in pairs]
-            known[name] = known[name].widened(np.reshape(off, known[name].shape))
+            apart: Any = written.value - np.frompyfunc(Fraction, 1, 1)(known[name].value)
+            off = np.abs(apart) + (0 if written.half_unit is None else written.half_unit)
+            known[name] = known[name].widened(np.asarray(off, np.float64))
     return known
 
 
@@ -120,20 +119,16 @@ class Printed(Observed):
         if not self.fits(predicted):
             return None
         bounded, meets = self._meets(predicted)
-        if not (bounded & meets)[self.wrong].all() or not self._tells_apart(predicted, right):
+        open_by_both = predicted.error + np.abs(predicted.low) + np.asarray(right.error)
+        with np.errstate(all="ignore"):  # NaN and infinity are told from nothing
+            apart = np.abs(predicted.value - right.value)
+            by_chance = np.fmin((open_by_both + self.half_unit) / apart, 1.0)[self.wrong].prod()
+        if not (bounded & meets)[self.wrong].all() or not (apart > open_by_both)[self.wrong].any():
             return None
         if meets[self.given].all():
             return ""
-        distance = np.abs(predicted.value - right.value)
-        each = (predicted.error + np.asarray(right.error) + self.half_unit) / distance
-        likely = tried * float(np.minimum(np.nan_to_num(each[self.wrong], nan=1.0), 1.0).prod())
         share = f", in {int(self.wrong.sum())} of the {int(self.given.sum())} elements"
-        return share if likely <= BY_CHANCE else None
-
-    def _tells_apart(self, predicted: Bounded, right: Bounded) -> bool:
-        with np.errstate(all="ignore"):
-            apart = np.abs(predicted.value - right.value) > predicted.error + np.asarray(right.error)
-        return bool(apart[self.wrong].any())
+        return share if tried * by_chance <= BY_CHANCE else None
 
 
 @dataclass(frozen=True, eq=False)
