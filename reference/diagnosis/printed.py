@@ -301,7 +301,7 @@ def _few(explanations: Sequence[Explanation]) -> tuple[Explanation, ...]:
     count = len({explanation.mistake for explanation in explanations})
     if count <= MAX_NAMED:
         return tuple(explanations)
-    sentence = f"any of {count} known mistakes, which more printed digits would tell apart"
+    sentence = f"any of {count} known mistakes; more digits, or other numbers, would tell which"
     return (Explanation("several", sentence, ()),)
 
 
