@@ -2,9 +2,9 @@
 
 Few of many are printed, to a few digits. So a run takes none of them over: each mistake is run from the
 inputs to the last printed number. It has to give the first number that differs, where the right formula
-cannot, and to spoil no later array that agrees; of several mistakes those are kept that give most of the
-later numbers that differ. How many digits are printed does not matter: a number stands for all that round to
-it, a prediction for all within its bound, and a mistake gives what is printed where these meet.
+cannot, and to spoil no array of that step or a later one that agrees; of several mistakes those are kept that
+give most of the later numbers that differ. How many digits are printed does not matter: a number stands for
+all that round to it, a prediction for all within its bound, and they agree where these meet.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -237,16 +237,16 @@ class PrintedRun:
                     shares[site] = share
                 elif site == differing[0]:
                     return {}
-            elif printed.verdict(predicted) is Verdict.DIFFERS:
+            elif not printed.wrong.any() and printed.verdict(predicted) is Verdict.DIFFERS:
                 return {}
         return shares
 
     def _from(self, first: Site) -> list[Site]:
-        sites = list(self._right)
-        return sites[sites.index(first) :]
+        """Return all sites from this one's step on: those before may be computed by hand."""
+        return [site for site in self._right if site[0] >= first[0]]
 
     def _bounded(self, lines: Sequence[Line], first: Site) -> Iterator[tuple[Site, Bounded]]:
-        """Run a tape on `Bounded` numbers; yield every printed quantity from the first differing one on."""
+        """Run a tape on `Bounded` numbers; yield every printed quantity from the step of the first on."""
         known, before, derived = dict(self.known), 0, dict[str, Bounded]()
         for step, name in self._from(first):
             if step > before:

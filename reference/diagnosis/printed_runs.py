@@ -297,7 +297,7 @@ class Stack:
                 value = value.copy() if len(value) > 1 else value.repeat(len(self.tapes), axis=0)
             for those, other in others:
                 if type(those) is slice:
-                    given = [values[name] for name in other.inputs]
+                    given = (values[name] for name in other.inputs)
                     value[those] = other.formula(*[a[those] if _is_stack(a) else a for a in given])
                 else:
                     mine = own.setdefault(those, {})
@@ -319,7 +319,7 @@ def _another(array: NDArray[Any], i: int) -> NDArray[Any]:
 
 
 def _is_stack(value: Any) -> bool:  # noqa: ANN401 - an array, or a number
-    return isinstance(value, np.ndarray) and value.ndim > 0 and len(value) > 1
+    return type(value) is np.ndarray and value.shape[:1] > (1,)
 
 
 def _part(i: int, name: str, values: Arrays, own: Arrays) -> Any:  # noqa: ANN401 - an array, or a number
