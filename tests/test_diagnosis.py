@@ -11,10 +11,9 @@ from networks import ACTIVATIONS, DRAWN, SQUARES, damaged, hiding, in_format, ne
 from torch.nn import functional as F  # noqa: N812 - the name PyTorch's own documentation uses
 
 from adapters import torch_autograd
-from cases import load_case
 from cases.names import outcome, parameters
-from reference import Verdict, judge, judge_published, tape, training_steps
-from reference.diagnosis import Explanation, diagnose, explain_published, explain_step, inherited
+from reference import Verdict, judge, tape, training_steps
+from reference.diagnosis import Explanation, diagnose, explain_step, inherited
 from reference.mistakes import MISTAKES, Inexpressible, mistaken_steps
 from reference.training import initial_state
 
@@ -302,35 +301,6 @@ def test_a_wrong_function_in_pytorch_is_named(monkeypatch, quantity, name, wrong
     monkeypatch.setattr(target, function, wrong)
     run = showing(torch_autograd.train, {quantity, quantity.replace("z", "a")})
     assert names_of(diagnoses(SQUARE, run))[0] == (quantity, (name,))
-
-
-def published(name, last=10**6):
-    """Explain what a case has printed of the steps up to the last."""
-    case = load_case(name)
-    problem, steps = case.problem("float64"), case.published.steps
-    printed = replace(case.published, steps=tuple(step for step in steps if step.step <= last))
-    return explain_published(problem, printed, list(judge_published(problem, printed)))
-
-
-UPDATED = "Explained by: the hidden gradient was sent through the already updated weights."
-
-
-def test_the_documents_prediction_was_truncated_and_mazurs_loss_comes_from_the_already_updated_weights():
-    """Nothing else is wrong in them; Mazur's from 0.291027924 alone, after the first update."""
-    (found,) = published("worked/document")
-    assert (found.finding.quantity, found.finding.claimed) == ("a2", 0.632)
-    assert str(found) == "Explained by: the number was truncated, not rounded."
-    (found,) = published("worked/mazur", last=2)
-    assert (found.finding.step, found.finding.quantity, str(found)) == (2, "loss", UPDATED)
-
-
-@pytest.mark.skipif("not config.getoption('--slow')", reason="every mistake takes 10,001 steps: --slow")
-def test_mazurs_outputs_after_ten_thousand_updates_come_from_the_already_updated_weights_too():
-    """The loss that is printed with those outputs, 0.0000351085, has no explanation: from the outputs it is
-    ½ (0.005912196² + 0.005934266²) = 0.00003508479, as the mistaken run gives it.
-    """
-    found = {(one.finding.step, one.finding.quantity): str(one) for one in published("worked/mazur")}
-    assert found == {(2, "loss"): UPDATED, (10001, "a2"): UPDATED, (10001, "loss"): NONE}
 
 
 def sigmoid_by_tanh(problem):

@@ -1,33 +1,53 @@
 """Which mistakes explain printed numbers, which may mix a program's with those computed by hand.
 
 Few of many are printed, to a few digits. So a run takes none of them over: each mistake is run from the
-inputs to the last printed number. It has to give the first number that differs, and to spoil no later one
-that agrees line by line; of several mistakes those are kept that give most of the later numbers that differ.
+inputs to the last printed number. It has to give the first number that differs, where the right formula
+cannot, and to spoil no array of that step or a later one that agrees; of several mistakes those are kept that
+give most of the later numbers that differ. How many digits are printed does not matter: a number stands for
+all that round to it, a prediction for all within its bound, and they agree where these meet.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
+from contextlib import suppress
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import cached_property
+from typing import Any, Final, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cases import Problem
-from cases.case import Published
+from cases.case import Published, Written
 from cases.protocol import Verdict
 from reference import parts
+from reference.agreement import ONE_DIGIT
 from reference.arithmetic import PRINTED, Bounded, format_of
-from reference.diagnosis.candidates import Explanation, mistaken_tapes, part_name
-from reference.diagnosis.context import Observations, Observed, StepContext, Values, derive
+from reference.diagnosis.candidates import Explanation, MistakenTape, mistaken_tapes, part_name
+from reference.diagnosis.context import Observed, StepContext, Values, derive
 from reference.diagnosis.diagnose import Diagnosis, explain_in
+from reference.diagnosis.printed_runs import Given, Site, certified_run, float64_runs, with_uncertainty
 from reference.diagnosis.relations import multiples, was_truncated
-from reference.findings import MAX_SEARCHED_STEPS
+from reference.findings import MAX_NAMED
 from reference.line import Line
 from reference.parts import FailedPart
 from reference.printed_numbers import JudgedArray, JudgedPrint, judge_published
-from reference.training import advance, exact_inputs, propagate, tape
+from reference.training import advance, exact_inputs, propagate
 
-# A step and a quantity.
-Site: TypeAlias = tuple[int, str]
+# How many of the mistakes that are tried may give, by chance, the wrong elements of an array of which others
+# are right and not as they would be with it.
+BY_CHANCE: Final = 1e-3
+
+# What a mistake gives of what differs: in words, in how many elements, if not in all.
+Shares: TypeAlias = dict[Site, str]
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """A mistaken tape, and what it gives."""
+
+    mistaken: MistakenTape
+    shares: Shares
 
 
 def explain_published(
@@ -40,89 +60,263 @@ def explain_published(
     is at hand.
     """
     steps = list(judge_published(problem, published) if judged is None else judged)
-    differing = [(step, array) for step in steps for array in step.arrays.values() if array.wrong.any()]
-    form = PRINTED if published.computed_in is None else format_of(problem.dtype)
-    observed: dict[int, Observations] = {
-        step.step: {
-            name: Observed(array.printed.value, array.half_unit, left_open=array.left_open)
-            for name, array in step.arrays.items()
-        }
-        for step in steps
-    }
-    run = PrintedRun(problem, exact_inputs(problem, form), observed)
-    explained = run.explanations([(array.step, array.quantity) for _, array in differing])
+    run = PrintedRun(problem, published.inputs, _before_the_first_step(problem, published), steps)
+    explained = run.explanations()
     return tuple(
-        Diagnosis(array.finding(), explained[array.step, array.quantity] or _by_line(run, step, array))
-        for step, array in differing
+        Diagnosis(array.finding(), explained[step.step, name] or _by_line(run, step, array))
+        for step in steps
+        for name, array in step.arrays.items()
+        if array.wrong.any()
     )
+
+
+def _before_the_first_step(problem: Problem, published: Published) -> dict[str, Bounded]:
+    """Return what a run starts from: decimals as they are written, known to their printed digits at least."""
+    if published.computed_in is not None:
+        return exact_inputs(problem, format_of(problem.dtype))
+    known = exact_inputs(problem, PRINTED)
+    for name, written in published.inputs.items():
+        if name in problem.state or written.half_unit is not None:
+            apart: Any = written.value - np.frompyfunc(Fraction, 1, 1)(known[name].value)
+            off = np.abs(apart) + (0 if written.half_unit is None else written.half_unit)
+            known[name] = known[name].widened(np.asarray(off, np.float64))
+    return known
+
+
+@dataclass(frozen=True, eq=False)
+class Printed(Observed):
+    """Printed numbers, each of which stands for all that round to it; `wrong` are those that differ."""
+
+    wrong: NDArray[np.bool_] = field(kw_only=True)
+
+    @classmethod
+    def of(cls, array: JudgedArray) -> "Printed":
+        return cls(array.printed.value, array.half_unit, left_open=array.left_open, wrong=array.wrong)
+
+    def verdict(self, derived: Bounded) -> Verdict:
+        """Say whether what is printed and what is derived may be the same, however much either leaves open.
+
+        They differ only where they do not meet. What has no bound decides nothing.
+        """
+        if not self.fits(derived):
+            return Verdict.DIFFERS
+        bounded, meets = self._meets(derived)
+        if (bounded & ~meets)[self.given].any():
+            return Verdict.DIFFERS
+        return Verdict.AGREES if bounded[self.given].all() else Verdict.UNDECIDED
+
+    def _meets(self, derived: Bounded) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Return which derived elements have a bound, and which are within it and half a unit."""
+        with np.errstate(all="ignore"):
+            return np.isfinite(derived.error) & np.ones(derived.shape, np.bool_), self.is_within(derived)
+
+    def share(self, predicted: Bounded, right: Bounded, tried: int) -> str | None:
+        """Say in how many elements a prediction gives what is wrong, where the right value cannot.
+
+        That is "" if all that is printed is as predicted; None if not all that is wrong is. Of the `tried`
+        predictions fewer than `BY_CHANCE` would give some elements only.
+        """
+        if not self.fits(predicted):
+            return None
+        bounded, meets = self._meets(predicted)
+        open_by_both = predicted.error + np.abs(predicted.low) + np.asarray(right.error)
+        with np.errstate(all="ignore"):  # NaN and infinity are told from nothing
+            apart = np.abs(predicted.value - right.value)
+            by_chance = np.fmin((open_by_both + self.half_unit) / apart, 1.0)[self.wrong].prod()
+        if not (bounded & meets)[self.wrong].all() or not (apart > open_by_both)[self.wrong].any():
+            return None
+        if meets[self.given].all():
+            return ""
+        share = f", in {int(self.wrong.sum())} of the {int(self.given.sum())} elements"
+        return share if tried * by_chance <= BY_CHANCE else None
 
 
 @dataclass(frozen=True, eq=False)
 class PrintedRun:
-    """A training run of which some quantities are printed: `known` before it, and `observed` by step."""
+    """A training run of which some quantities are printed: its judged steps, and what it starts from.
+
+    `inputs` are those that were written as decimals, and `known` is all, as bounded numbers.
+    """
 
     problem: Problem
+    inputs: Mapping[str, Written]
     known: Values
-    observed: Mapping[int, Observations]
+    steps: Sequence[JudgedPrint]
 
-    def explanations(self, differing: Sequence[Site]) -> dict[Site, tuple[Explanation, ...]]:
-        """Return what explains the first of these that can be explained, and most of the others."""
+    @cached_property
+    def observed(self) -> dict[int, dict[str, Printed]]:
+        return {
+            step.step: {name: Printed.of(array) for name, array in step.arrays.items()} for step in self.steps
+        }
+
+    @cached_property
+    def _right(self) -> dict[Site, Bounded]:
+        """Each printed quantity as it follows from the inputs."""
+        form = self.known["x"].format
+        return {
+            (step.step, name): array.exact.derived.in_format(form)
+            for step in self.steps
+            for name, array in step.arrays.items()
+        }
+
+    def explanations(self) -> dict[Site, tuple[Explanation, ...]]:
+        """Return what explains the first quantity that can be explained, and most of the later ones."""
+        differing = [site for site in self._right if self._printed(site).wrong.any()]
+        sites: list[Site] = []
         for i, first in enumerate(differing):
-            explained = self._search(differing[i:]) if first[0] <= MAX_SEARCHED_STEPS else {}
+            if first not in sites:  # at first no further than to the first, which may be explained
+                sites = differing[i:] if i else [site for site in differing if site[0] == first[0]]
+                runs = self._float64(self._tapes, sites)
+            pairs = zip(self._tapes, runs, strict=True)
+            near = [mistaken for mistaken, run in pairs if self._is_near(first, run)]
+            explained = self._search(near, differing[i:])
             if explained:
-                reach = max(map(len, explained.values()))
-                best = {why: sites for why, sites in explained.items() if len(sites) == reach}
-                return {site: _each_once([why for why in best if site in best[why]]) for site in differing}
+                return dict.fromkeys(differing, ()) | explained
         return dict.fromkeys(differing, ())
 
-    def _search(self, differing: Sequence[Site]) -> dict[Explanation, list[Site]]:
-        """Return the mistakes that explain the first of these, each with all that it explains."""
-        _, right = next(self._from(tape(self.problem), differing[0]))
-        explained = {}
-        for mistake, wrong, lines in mistaken_tapes(self.problem):
-            if not mistake.numpy_only:
-                part = part_name(mistake.name)
-                sites = parts.tried(part, self._reproduced, lines, differing, right)
-                if sites and not isinstance(sites, FailedPart):
-                    explained[Explanation(mistake.name, mistake.sentence, wrong)] = sites
-        return explained
+    def _printed(self, site: Site) -> Printed:
+        return self.observed[site[0]][site[1]]
 
-    def _reproduced(self, lines: Sequence[Line], differing: Sequence[Site], right: Bounded) -> list[Site]:
-        """Return the differing quantities that a mistaken tape gives; none, if it spoils one that agrees."""
-        first, reproduced = differing[0], []
-        for site, derived in self._from(lines, first):
-            observed = self.observed[site[0]][site[1]]
-            verdict = observed.verdict(derived)
-            is_proof = verdict is Verdict.AGREES and observed.distinguishes(derived, right)
-            spoils = verdict is Verdict.DIFFERS and site not in differing
-            if spoils or (site == first and not is_proof):
-                return []
-            if verdict is Verdict.AGREES and site in differing:
-                reproduced.append(site)
-        return reproduced
+    def _search(
+        self, near: Sequence[MistakenTape], differing: Sequence[Site]
+    ) -> dict[Site, tuple[Explanation, ...]]:
+        """Return those of these mistakes that explain the first site, each with all that it explains.
 
-    def _from(self, lines: Sequence[Line], first: Site) -> Iterator[tuple[Site, Bounded]]:
-        """Yield every printed quantity from the first differing one on, in the order of the right tape."""
-        order = [line.name for line in tape(self.problem)]
-        known, before = dict(self.known), 0
-        for step in sorted(number for number in self.observed if number >= first[0]):
-            known = propagate(self.problem, lines, known, step - before - 1)
-            derived, here = derive(lines, known, {}), self.observed[step]
-            start = order.index(first[1]) if step == first[0] else 0
-            yield from (((step, name), derived[name]) for name in order[start:] if name in here)
-            known, before = advance(known, derived, self.problem), step
+        Where float64 alone shows that they are too many to be named, none is run with a bound.
+        """
+        possible, within = self._fitting(near, differing)
+        likely = [one for one in within if possible and len(one.shares) >= len(possible[0].shares)]
+        if len(_names(likely)) > MAX_NAMED:
+            return _explained(likely)
+        certain: list[Fitting] = []
+        for one in possible:
+            if certain and len(one.shares) < len(_best(certain)[0].shares):
+                break
+            if one.mistaken[0].name not in _names(certain):
+                certain += self._certainly(one, differing)
+        return _explained(_best(certain))
+
+    def _fitting(
+        self, near: Sequence[MistakenTape], differing: Sequence[Site]
+    ) -> tuple[list[Fitting], list[Fitting]]:
+        """Return what gives the first site in float64, as far as that is known, and as it is; most first."""
+        sites, possible, within = self._from(differing[0]), list[Fitting](), list[Fitting]()
+        right = {site: self._right[site] for site in differing}
+        runs = zip(near, *(self._float64(near, sites, moved=moved) for moved in (False, True)), strict=True)
+        for mistaken, first, second in runs:
+            if first and second:
+                known = with_uncertainty(first, second, right, self.problem)
+                exact = {site: Bounded.exact(one.value, one.format) for site, one in known.items()}
+                possible.append(Fitting(mistaken, self._shares(known.items(), differing)))
+                within.append(Fitting(mistaken, self._shares(exact.items(), differing)))
+        possible = sorted(possible, key=lambda one: len(one.shares), reverse=True)
+        return [one for one in possible if one.shares], [one for one in within if one.shares]
+
+    def _certainly(self, near: Fitting, differing: Sequence[Site]) -> list[Fitting]:
+        """Return what a tape gives for certain, by its bounds; nothing if not the first."""
+        mistake, _, lines = near.mistaken
+        shares: Shares | FailedPart = {}
+        balls = [step.exact.bits for step in self.steps if step.exact and step.exact.balls]
+        if balls:
+            run = certified_run(self.problem, lines, self.inputs, self._from(differing[0]), max(balls))
+            with suppress(Exception):  # a formula that is not written for balls is for bounded numbers
+                shares = self._shares(run, differing)
+        if not shares:
+            run = self._bounded(lines, differing[0])
+            shares = parts.tried(part_name(mistake.name), self._shares, run, differing)
+        return [Fitting(near.mistaken, shares)] if shares and not isinstance(shares, FailedPart) else []
+
+    def _shares(self, derived: Iterable[tuple[Site, Bounded]], differing: Sequence[Site]) -> Shares:
+        """Return what a run gives of what differs; nothing, if not the first or if it spoils what agrees."""
+        shares: Shares = {}
+        for site, predicted in derived:
+            printed = self._printed(site)
+            if site in differing:
+                share = printed.share(predicted, self._right[site], len(self._tapes))
+                if share is not None:
+                    shares[site] = share
+                elif site == differing[0]:
+                    return {}
+            elif not printed.wrong.any() and printed.verdict(predicted) is Verdict.DIFFERS:
+                return {}
+        return shares
+
+    def _from(self, first: Site) -> list[Site]:
+        """Return all sites from this one's step on: those before may be computed by hand."""
+        return [site for site in self._right if site[0] >= first[0]]
+
+    def _bounded(self, lines: Sequence[Line], first: Site) -> Iterator[tuple[Site, Bounded]]:
+        """Run a tape on `Bounded` numbers; yield every printed quantity from the step of the first on."""
+        known, before, derived = dict(self.known), 0, dict[str, Bounded]()
+        for step, name in self._from(first):
+            if step > before:
+                known = propagate(self.problem, lines, known, step - before - 1)
+                derived = derive(lines, known, {})
+                known, before = advance(known, derived, self.problem), step
+            yield (step, name), derived[name]
+
+    @cached_property
+    def _tapes(self) -> list[MistakenTape]:
+        return [mistaken for mistaken in mistaken_tapes(self.problem) if not mistaken[0].numpy_only]
+
+    def _float64(
+        self, tapes: Sequence[MistakenTape], sites: Sequence[Site], *, moved: bool = False
+    ) -> list[Given]:
+        return float64_runs(self.problem, tapes, self.known, sites, moved=moved)
+
+    def _is_near(self, site: Site, run: Given) -> bool:
+        """Whether a run comes near all that is wrong, compared with what the mistake changes."""
+        printed, right, value = self._printed(site), self._right[site].value, run.get(site)
+        if value is None or value.shape != right.shape:
+            return False
+        with np.errstate(all="ignore"):  # NaN and infinity are near nothing
+            off, change = np.abs(value - printed.value) - printed.half_unit, np.abs(value - right)
+        return bool((off <= ONE_DIGIT * change)[printed.wrong].all())
 
 
-def _each_once(explanations: Sequence[Explanation]) -> tuple[Explanation, ...]:
-    """Return one explanation for each mistake: the one that changes most, which comes first."""
-    return tuple({explanation.mistake: explanation for explanation in reversed(explanations)}.values())[::-1]
+def _best(fitting: Sequence[Fitting]) -> list[Fitting]:
+    most = max((len(one.shares) for one in fitting), default=0)
+    return [one for one in fitting if len(one.shares) == most]
+
+
+def _names(fitting: Iterable[Fitting]) -> set[str]:
+    return {one.mistaken[0].name for one in fitting}
+
+
+def _explained(fitting: Sequence[Fitting]) -> dict[Site, tuple[Explanation, ...]]:
+    """Return what explains each site: each mistake once, as it changes most, which comes first."""
+    explained: dict[Site, dict[str, Explanation]] = {}
+    for (mistake, wrong, _), shares in ((one.mistaken, one.shares) for one in fitting):
+        for site, share in shares.items():
+            explanation = Explanation(mistake.name, mistake.sentence + share, wrong)
+            explained.setdefault(site, {}).setdefault(mistake.name, explanation)
+    several = _few([Explanation(name, "", ()) for name in _names(fitting)])
+    if len(_names(fitting)) > MAX_NAMED:
+        return dict.fromkeys(explained, several)
+    return {site: tuple(each.values()) for site, each in explained.items()}
+
+
+def _few(explanations: Sequence[Explanation]) -> tuple[Explanation, ...]:
+    """Return explanations as they are, if they can all be named; else how many there are."""
+    count = len({explanation.mistake for explanation in explanations})
+    if count <= MAX_NAMED:
+        return tuple(explanations)
+    sentence = f"any of {count} known mistakes; more digits, or other numbers, would tell which"
+    return (Explanation("several", sentence, ()),)
 
 
 def _by_line(run: PrintedRun, step: JudgedPrint, judged: JudgedArray) -> tuple[Explanation, ...]:
-    """Explain a printed array from those printed above it, as a whole or each wrong element by itself."""
+    """Explain a printed array from those printed above it, as a whole or each wrong element by itself.
+
+    A factor of all elements is none if some of them are right: few digits leave one open for any.
+    """
     context = StepContext(run.problem, {**run.known, **step.state}, run.observed[step.step])
-    whole = explain_in(context, judged.finding()).explanations
-    return whole or _by_element(context, step, judged)
+    whole, all_wrong = (
+        explain_in(context, judged.finding()).explanations,
+        judged.wrong[judged.printed.given].all(),
+    )
+    whole = tuple(one for one in whole if all_wrong or one.mistake != "constant-ratio")
+    return _few(whole) or _by_element(context, step, judged)
 
 
 def _by_element(context: StepContext, step: JudgedPrint, judged: JudgedArray) -> tuple[Explanation, ...]:
@@ -135,7 +329,7 @@ def _by_element(context: StepContext, step: JudgedPrint, judged: JudgedArray) ->
         alone = np.zeros(judged.wrong.shape, np.bool_)
         alone[tuple(index)] = True
         half_unit = np.where(alone, judged.half_unit, np.nan)
-        observed = Observed(np.where(alone, judged.printed.value, np.nan), half_unit)
+        observed = Printed(np.where(alone, judged.printed.value, np.nan), half_unit, wrong=alone)
         possible = (_cause(observed, right) for right in references)
         causes[f"{name}{index}" if several else "the number"] = next(filter(None, possible), None)
     known = {cause[0] for cause in causes.values() if cause}
