@@ -266,7 +266,7 @@ def _factor(claimed: Real, derived: Real, wrong: NDArray[np.bool_], within: Erro
 
 def _fractions(near: float) -> list[tuple[int, int]]:
     """Return the small fractions next to a number, the simplest first."""
-    if not np.isfinite(near):
+    if not np.isfinite(near * MAX_TERM):
         return []
     every = [(round(near * below) or 1, below) for below in range(1, MAX_TERM + 1)]
     return [pair for pair in every if pair[0] <= MAX_TERM * pair[1]]

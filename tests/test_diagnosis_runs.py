@@ -79,7 +79,7 @@ def first(problem, implementation):
             assert next(diagnose(problem, [step])) == found
             rows = rows_of(problem, Subject(problem.case, "mine", "", problem.dtype), step)
             with parts.collected() as failed:
-                (row,) = (one for one in explained(problem, step, list(rows)) if one.explanation)
+                row, *_ = (one for one in explained(problem, step, list(rows)) if one.explanation)
             assert failed == []
             assert row.explanation.startswith(str(found))
             return found

@@ -17,6 +17,7 @@ from reference import parts
 from reference.agreement import ONE_DIGIT
 from reference.arithmetic import Bounded
 from reference.diagnosis.context import (
+    Observed,
     Refuted,
     StepContext,
     Values,
@@ -32,6 +33,9 @@ from reference.training import as_array
 # A mistake that fits some elements alone is one of about a thousand that are tried, each in every element: it
 # is named only if fewer than one in a million would fit by chance.
 UNLIKELY = 1e-6
+
+# Of printed numbers, in which a mistake is looked for from those printed above them.
+UNLIKELY_IN_PRINT = 1e-2
 
 # A mistake, the lines in which it is made, and the tape with it.
 MistakenTape: TypeAlias = tuple[Mistake, tuple[str, ...], tuple[Line, ...]]
@@ -205,7 +209,8 @@ def fit(context: StepContext, quantity: str, predicted: Mapping[str, Bounded]) -
     if _misses(context, quantity, value):
         return None
     if observed.verdict(value) is Verdict.AGREES:
-        return "" if observed.distinguishes(value, right) else None
+        chance = chance_of(observed, value, right, observed.given) if observed.is_printed else 0.0
+        return "" if observed.distinguishes(value, right) and chance <= UNLIKELY_IN_PRINT else None
     return _share(context, quantity, value)
 
 
@@ -229,16 +234,20 @@ def _share(context: StepContext, quantity: str, predicted: Bounded) -> str | Non
     stated, bounded = np.asarray(observed.value, np.float64), np.isfinite(predicted.error)
     alike = (stated == predicted.value) | (np.isnan(stated) & np.isnan(predicted.value))  # infinite, or NaN
     as_predicted = np.where(bounded, observed.is_within(predicted), alike)
-    if not as_predicted[wrong].all() or chance_of(predicted, right, wrong & bounded) > UNLIKELY:
+    if not as_predicted[wrong].all() or chance_of(observed, predicted, right, wrong & bounded) > UNLIKELY:
         return None
     spoiled = np.isfinite(right.error) & bounded & ~wrong & ~as_predicted
-    return f", in {int(wrong.sum())} of the {wrong.size} elements" if spoiled.any() else ""
+    given = int(np.broadcast_to(observed.given, wrong.shape).sum())
+    return f", in {int(wrong.sum())} of the {given} elements" if spoiled.any() else ""
 
 
-def chance_of(predicted: Bounded, right: Bounded, those: NDArray[np.bool_]) -> float:
-    """Return how likely these elements are as predicted by chance: the bounds over the distances."""
-    shares = (predicted.error + right.error) / np.abs(predicted.value - right.value)
-    each = np.nan_to_num(np.broadcast_to(shares, those.shape)[those], nan=1.0)
+def chance_of(observed: Observed, predicted: Bounded, right: Bounded, those: NDArray[np.bool_]) -> float:
+    """Return how likely these elements are as predicted by chance: what is left open over the distances."""
+    left_open = predicted.error + right.error + np.where(observed.given, observed.half_unit, np.inf)
+    shares = left_open / np.abs(predicted.value - right.value)
+    each = np.nan_to_num(
+        np.broadcast_to(shares, predicted.shape)[np.broadcast_to(those, predicted.shape)], nan=1.0
+    )
     return float(np.minimum(each, 1.0).prod())
 
 

@@ -51,4 +51,4 @@ def two_mistakes(context: StepContext, quantity: str) -> Iterator[Candidate]:
 
 def _is_certain(context: StepContext, quantity: str, predicted: Bounded) -> bool:
     every = np.ones(predicted.shape, np.bool_)
-    return chance_of(predicted, context.right[quantity], every) <= UNLIKELY**2
+    return chance_of(context.observed[quantity], predicted, context.right[quantity], every) <= UNLIKELY**2

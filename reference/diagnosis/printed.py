@@ -7,6 +7,7 @@ give most of the later numbers that differ. How many digits are printed does not
 all that round to it, a prediction for all within its bound, and they agree where these meet.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -37,6 +38,13 @@ from reference.training import advance, exact_inputs, propagate
 # How many of the mistakes that are tried may give, by chance, the wrong elements of an array of which others
 # are right and not as they would be with it.
 BY_CHANCE: Final = 1e-3
+
+# How many mistakes may be expected to give by chance all that one of them gives, for it to be named.
+EXPECTED: Final = 0.1
+
+# Mistakes whose numbers are as far from the right ones as this one's, by a factor, are those that might have
+# given what is printed by chance: where in this range, on a scale of logarithms, is taken for even.
+RANGE: Final = 10.0
 
 # What a mistake gives of what differs: in words, in how many elements, if not in all.
 Shares: TypeAlias = dict[Site, str]
@@ -168,7 +176,11 @@ class PrintedRun:
                 sites = differing[i:] if i else [site for site in differing if site[0] == first[0]]
                 runs = self._float64(self._tapes, sites)
             pairs = zip(self._tapes, runs, strict=True)
-            near = [mistaken for mistaken, run in pairs if self._is_near(first, run)]
+            near = [
+                mistaken
+                for mistaken, run in pairs
+                if self._is_near(first, run) and self._by_chance(first, run, runs) <= EXPECTED
+            ]
             explained = self._search(near, differing[i:])
             if explained:
                 return dict.fromkeys(differing, ()) | explained
@@ -272,6 +284,30 @@ class PrintedRun:
         with np.errstate(all="ignore"):  # NaN and infinity are near nothing
             off, change = np.abs(value - printed.value) - printed.half_unit, np.abs(value - right)
         return bool((off <= ONE_DIGIT * change)[printed.wrong].all())
+
+    def _by_chance(self, first: Site, run: Given, runs: Sequence[Given]) -> float:
+        """Return how many runs may be expected to give by chance what this one gives of all that differs."""
+        change = self._change(first, run)
+        alike = [
+            change / RANGE <= self._change(first, other) <= change * RANGE for other in runs if first in other
+        ]
+        expected = float(sum(alike))
+        for site in run:
+            printed, right = self._printed(site), self._right[site].value
+            if printed.wrong.any() and self._is_near(site, run):
+                with np.errstate(all="ignore"):  # NaN and infinity are no evidence
+                    apart = np.abs(run[site] - right)[printed.wrong]
+                    share = 2 * np.broadcast_to(printed.half_unit, right.shape)[printed.wrong] / apart
+                expected *= float(np.fmin(share / math.log(RANGE**2), 1.0).prod())
+        return expected
+
+    def _change(self, site: Site, run: Given) -> float:
+        """Return by how much a run's number is off from the right one, at most, where a printed one is wrong."""
+        value, right = run[site], self._right[site].value
+        if value.shape != right.shape:
+            return math.nan
+        with np.errstate(all="ignore"):
+            return float(np.abs(value - right)[self._printed(site).wrong].max())
 
 
 def _best(fitting: Sequence[Fitting]) -> list[Fitting]:
