@@ -4,8 +4,8 @@ Here are the names of the tools, and the records of a measurement, in the order 
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, fields, replace
+from typing import Final, Self, TypeVar
 
 # This suite, given everything that can be observed of an implementation; or no more than the loss, the
 # gradients and the updated parameters.
@@ -28,6 +28,9 @@ SHOWN: Final = (EVERYTHING, OUTCOME)
 # The kinds of mistakes, and what the tables call them.
 STRUCTURAL, PRECISION = "structural", "precision"
 KINDS: Final = {STRUCTURAL: "wrong formula", PRECISION: "too low a precision"}
+
+
+Counted = TypeVar("Counted", "Pairs", "RightRuns")
 
 
 @dataclass(frozen=True)
@@ -109,7 +112,9 @@ class Named:
     alone: int = 0  # how often its name is the only one
     equal: int = 0  # how often it is named together with others, which explain as much
     unnamed: int = 0
-    instead: tuple[tuple[str, ...], ...] = ()  # the names that were given, each time that it was not among them
+    instead: tuple[
+        tuple[str, ...], ...
+    ] = ()  # the names that were given, each time that it was not among them
     blind: tuple[str, ...] = ()  # why it cannot be made on the other networks, each reason once
 
     @property
@@ -134,9 +139,13 @@ class Pairs:
     shown: str
     pairs: int
     first_named: int  # how often the one that is seen first is named in the first diagnosis
-    second_apart: int  # how often the line at which the other is seen is wrong in its own right
-    second_together: int  # how often it is named in the first diagnosis, where both are seen at one line
-    second_named: int  # how often it is named where it is seen
+    two_lines: int  # how often the other is seen at another line
+    second_apart: int  # how often that line is wrong in its own right
+    second_named: int  # how often the other is named there
+    both_named: int  # how often the first diagnosis names both, where they are seen at one line
+
+    def __add__(self, other: Self) -> Self:
+        return _sum(self, other)
 
 
 @dataclass(frozen=True)
@@ -149,6 +158,15 @@ class RightRuns:
     diagnoses: int = 0  # of right programs: every one is false
     spoiled: int = 0  # programs of which one quantity is stated wrongly, at random, and nothing else
     names: tuple[str, ...] = ()  # the names that their diagnoses give, each time: every one is false
+
+    def __add__(self, other: Self) -> Self:
+        return _sum(self, other)
+
+
+def _sum(some: Counted, other: Counted) -> Counted:
+    """Add up what was counted in the same number format, with the same quantities shown."""
+    counts = [field.name for field in fields(some) if field.name not in {"dtype", "shown"}]
+    return replace(some, **{name: getattr(some, name) + getattr(other, name) for name in counts})
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@
 True
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final
@@ -55,7 +55,7 @@ class Tally:
 def naming_of(mistake: str, dtype: str, *, seed: int, networks: int = NETWORKS) -> tuple[Named, ...]:
     """Count what the first diagnosis says of a mistake, with everything shown and with the outcome only."""
     tallies, reasons, number = {shown: Tally() for shown in SHOWN}, dict[str, None](), 0
-    while number < MAX_DRAWN and (left := [one for one in SHOWN if tallies[one].seen < networks]):
+    while number < MAX_DRAWN and (left := [name for name in SHOWN if tallies[name].seen < networks]):
         problem = drawn(seed, number, dtype)
         number += 1
         lines = MISTAKES[mistake].tape(problem)
@@ -83,7 +83,7 @@ def claims_of(problem: Problem, lines: Sequence[Line] | None = None) -> list[dic
 
 
 def judged(problem: Problem, claims: Iterable[Claim], shown: str) -> Iterator[JudgedStep]:
-    """Judge what is shown of a run, without ball arithmetic, which catches the same (`measurement.judged`)."""
+    """Judge what is shown of a run; without ball arithmetic, for the reason in `measurement.judged`."""
     those = quantities(problem, shown)
     return judge(problem, lambda _: (only(claim, those) for claim in claims), frozenset(), certify=False)
 
@@ -93,6 +93,6 @@ def diagnoses(problem: Problem, claims: Sequence[Claim], shown: str) -> Iterator
     return diagnose(problem, islice(judged(problem, claims, shown), len(claims)))
 
 
-def possible(problem: Problem, among: Mapping[str, Any] = MISTAKES) -> list[str]:
-    """Return the names of the mistakes that can be made on a problem."""
+def possible(problem: Problem, among: Collection[str] = MISTAKES) -> list[str]:
+    """Return the names of those mistakes that can be made on a problem."""
     return [name for name in among if not isinstance(MISTAKES[name].tape(problem), Inexpressible)]

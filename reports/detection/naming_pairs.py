@@ -1,6 +1,6 @@
 """Two mistakes at once, and none at all: what the diagnosis says of them, on the same random networks."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Final, TypeAlias
@@ -18,9 +18,12 @@ from reports.detection.naming import claims_of, diagnoses, possible
 from reports.detection.shown import quantities
 from reports.sweep.structure import CaseStream, Stream
 
-PAIRS: Final = 100  # in each number format, with each selection of quantities shown
-PROGRAMS: Final = 100  # the same of right programs
+PAIRS: Final = 120  # in each number format, with each selection of quantities shown
+PROGRAMS: Final = 200  # the same of right programs
+SPOILED: Final = 8  # of so many right programs one is spoiled
 MAX_TRIED: Final = 100  # pairs that are tried on one network
+
+COUNTS: Final = 5  # what is counted of a pair, in the order of `Pairs`
 
 # A right number that follows a wrong one may be called this, which is what it is.
 RIGHT_ITSELF: Final = "right-itself"
@@ -41,24 +44,29 @@ class Pair:
     claims: tuple[Claim, ...]  # with both
 
 
-def measure_pairs(seed: int, dtype: str, shown: str, pairs: int = PAIRS) -> Pairs:
-    """Draw pairs of mistakes that are both seen, each pair on another network; count what is said of them."""
-    answers = [answer for number in range(pairs) if (answer := _answer(seed, number, dtype, shown))]
-    counts = (sum(each) for each in zip(*answers, strict=True)) if answers else (0, 0, 0, 0)
+def measure_pairs(
+    dtype: str, shown: str, numbers: range, *, seed: int, among: Collection[str] = MISTAKES
+) -> Pairs:
+    """Count what is said of a random pair of mistakes, both seen, on each network of these numbers."""
+    given = (_answer(seed, number, dtype, shown, among) for number in numbers)
+    answers = [answer for answer in given if answer]
+    counts = (sum(each) for each in zip(*answers, strict=True)) if answers else [0] * COUNTS
     return Pairs(dtype, shown, len(answers), *counts)
 
 
-def _answer(seed: int, number: int, dtype: str, shown: str) -> tuple[bool, bool, bool, bool] | None:
+def _answer(
+    seed: int, number: int, dtype: str, shown: str, among: Collection[str]
+) -> tuple[bool, ...] | None:
     """Return what `Pairs` counts of the first pair on a network of which both are seen; None without any."""
-    for pair in drawn_pairs(seed, number, dtype, shown):
+    for pair in drawn_pairs(seed, number, dtype, shown, among):
         said = _until(pair, shown)
-        (_, second), (at_first, at_second) = pair.mistakes, pair.places
-        here = [diagnosis for diagnosis in said if place_of(diagnosis) == at_second]
-        if said and here:
-            first_named = pair.mistakes[0] in said[0].names
-            named = second in here[0].names
-            together = at_second == at_first
-            return first_named, not (together or here[0].follows), together and named, named
+        at_first, at_second = pair.places
+        here = next((diagnosis for diagnosis in said if place_of(diagnosis) == at_second), None)
+        if here:
+            first_named, second_named = pair.mistakes[0] in said[0].names, pair.mistakes[1] in here.names
+            if at_first == at_second:
+                return first_named, False, False, False, first_named and second_named
+            return first_named, True, not here.follows, second_named, False
     return None
 
 
@@ -69,10 +77,12 @@ def _until(pair: Pair, shown: str) -> list[Diagnosis]:
     return list(takewhile(lambda diagnosis: diagnosis.finding.step <= last, given))
 
 
-def drawn_pairs(seed: int, number: int, dtype: str, shown: str) -> Iterator[Pair]:
+def drawn_pairs(
+    seed: int, number: int, dtype: str, shown: str, among: Collection[str] = MISTAKES
+) -> Iterator[Pair]:
     """Give pairs of mistakes on a network that change no line in common, and are each seen by itself."""
     problem = drawn(seed, number, dtype)
-    known, stream = possible(problem), Stream(seed, "pairs", shown, number)
+    known, stream = possible(problem, among), Stream(seed, "pairs", shown, number)
     places: dict[str, Place | None] = {}
     for _ in range(MAX_TRIED if len(known) > 1 else 0):
         names = stream.choice(known), stream.choice(known)
@@ -82,8 +92,8 @@ def drawn_pairs(seed: int, number: int, dtype: str, shown: str) -> Iterator[Pair
         claims = _with_both(problem, *names)
         at = [(place, name) for name in names if (place := places[name])]
         if claims and len(at) == len(set(names)) > 1:
-            (one, first), (two, second) = sorted(at, key=lambda each: _order(problem, *each))
-            yield Pair(problem, (first, second), (one, two), claims)
+            places_in_order, in_order = zip(*sorted(at, key=lambda each: _order(problem, *each)), strict=True)
+            yield Pair(problem, in_order, places_in_order, claims)
 
 
 def _place(problem: Problem, mistake: str, shown: str) -> Place | None:
@@ -106,10 +116,10 @@ def _order(problem: Problem, place: Place, mistake: str) -> tuple[int, int, int]
     return step, order.index(quantity), own
 
 
-def _with_both(problem: Problem, one: str, other: str) -> tuple[Claim, ...]:
+def _with_both(problem: Problem, some: str, other: str) -> tuple[Claim, ...]:
     """Train with two mistakes; nothing where they change a line in common, or need each other's result."""
-    base = MISTAKES[one].tape(problem)
-    if one == other or isinstance(base, Inexpressible):
+    base = MISTAKES[some].tape(problem)
+    if some == other or isinstance(base, Inexpressible):
         return ()
     both = MISTAKES[other].tape(problem, base=base)
     return () if isinstance(both, Inexpressible) else tuple(claims_of(problem, both))
@@ -118,17 +128,18 @@ def _with_both(problem: Problem, one: str, other: str) -> tuple[Claim, ...]:
 # Right programs, and right numbers
 
 
-def measure_right(seed: int, dtype: str, shown: str, programs: int = PROGRAMS) -> RightRuns:
-    """Diagnose right programs; and the same with one quantity of the first step spoiled, at random."""
+def measure_right(dtype: str, shown: str, numbers: range, *, seed: int) -> RightRuns:
+    """Diagnose right programs on the networks of these numbers, and some of them spoiled at random."""
     said, spoiled, names = 0, 0, list[str]()
-    for number in range(programs):
+    for number in numbers:
         problem = drawn(seed, number, dtype)
         claims = claims_of(problem)
         said += sum(1 for _ in diagnoses(problem, claims, shown))
-        given = list(diagnoses(problem, spoil(problem, claims, seed, number, shown), shown))
-        spoiled += bool(given)
-        names += [name for diagnosis in given for name in diagnosis.names if name != RIGHT_ITSELF]
-    return RightRuns(dtype, shown, programs, said, spoiled, tuple(names))
+        if number % SPOILED == 0:
+            given = list(diagnoses(problem, spoil(problem, claims, seed, number, shown), shown))
+            spoiled += bool(given)
+            names += [name for diagnosis in given for name in diagnosis.names if name != RIGHT_ITSELF]
+    return RightRuns(dtype, shown, len(numbers), said, spoiled, tuple(names))
 
 
 def spoil(

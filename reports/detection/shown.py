@@ -1,4 +1,4 @@
-"""What of a training step is shown to whoever judges it: all that a framework can show, or the outcome only."""
+"""What of a training step is shown to whoever judges it: all that a framework can show, or its outcome."""
 
 from typing import Any
 
