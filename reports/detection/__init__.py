@@ -3,9 +3,11 @@
 Here are the names of the tools, and the records of a measurement, in the order of the cases.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Final, Self, TypeVar
+from typing import Final, TypeVar
 
 # This suite, given everything that can be observed of an implementation; or no more than the loss, the
 # gradients and the updated parameters.
@@ -144,7 +146,7 @@ class Pairs:
     second_named: int  # how often the other is named there
     both_named: int  # how often the first diagnosis names both, where they are seen at one line
 
-    def __add__(self, other: Self) -> Self:
+    def __add__(self, other: Pairs) -> Pairs:
         return _sum(self, other)
 
 
@@ -159,7 +161,7 @@ class RightRuns:
     spoiled: int = 0  # programs of which one quantity is stated wrongly, at random, and nothing else
     names: tuple[str, ...] = ()  # the names that their diagnoses give, each time: every one is false
 
-    def __add__(self, other: Self) -> Self:
+    def __add__(self, other: RightRuns) -> RightRuns:
         return _sum(self, other)
 
 

@@ -47,13 +47,12 @@ from reports.detection.baselines import (
     baselines,
     missing_frameworks,
 )
-from reports.detection.shown import only, quantities
+from reports.detection.shown import CAUGHT, only, quantities
 
 Objects: TypeAlias = Callable[[NDArray[Any]], bool]  # whether a tool objects to a quantity as claimed
 
 MAX_STEPS = 100  # of a longer run only these first steps are put to the tools
 MISTAKEN_STEPS = 3  # a mistake that three steps do not show is counted as missed
-CAUGHT = (Verdict.DIFFERS, Verdict.ERROR)  # an error is a gradient of the wrong shape
 FINEST = {"float64": 17, "float32": 9, "float16": 5, "bfloat16": 4}  # 1 + 10⁻ᵏ is 1 from this k on
 
 # Checks of gradients differentiate again for each element, and none of them sees a fault of 10⁻⁷: how many

@@ -76,7 +76,7 @@ def _result(about: tuple[str, str, str], tally: Tally, drawn_for_it: int, blind:
     return Named(*about, drawn_for_it, *counts, tuple(tally.instead), blind)
 
 
-def claims_of(problem: Problem, lines: Sequence[Line] | None = None) -> list[dict[str, NDArray[Any]]]:
+def claims_of(problem: Problem, lines: tuple[Line, ...] | None = None) -> list[dict[str, NDArray[Any]]]:
     """Train in plain NumPy by a tape, by default the right one; what overflows is part of what is stated."""
     with np.errstate(all="ignore"):
         return list(training_steps(problem.copy(), lines))

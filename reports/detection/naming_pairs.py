@@ -14,8 +14,8 @@ from reference.mistakes import MISTAKES, Inexpressible
 from reference.training import tape
 from reports.detection import Pairs, RightRuns
 from reports.detection.drawn_networks import drawn
-from reports.detection.naming import claims_of, diagnoses, possible
-from reports.detection.shown import quantities
+from reports.detection.naming import claims_of, diagnoses, judged, possible
+from reports.detection.shown import CAUGHT, quantities
 from reports.sweep.structure import CaseStream, Stream
 
 PAIRS: Final = 120  # in each number format, with each selection of quantities shown
@@ -100,8 +100,9 @@ def _place(problem: Problem, mistake: str, shown: str) -> Place | None:
     lines = MISTAKES[mistake].tape(problem)
     if isinstance(lines, Inexpressible):
         return None
-    first = next(diagnoses(problem, claims_of(problem, lines), shown), None)
-    return place_of(first) if first else None
+    steps = judged(problem, claims_of(problem, lines), shown)
+    wrong = (failure for step in steps for failure in step.failures if failure.verdict in CAUGHT)
+    return next(((failure.step, failure.quantity) for failure in wrong), None)
 
 
 def place_of(diagnosis: Diagnosis) -> Place:
@@ -142,9 +143,7 @@ def measure_right(dtype: str, shown: str, numbers: range, *, seed: int) -> Right
     return RightRuns(dtype, shown, len(numbers), said, spoiled, tuple(names))
 
 
-def spoil(
-    problem: Problem, claims: Sequence[Claim], seed: int, number: int, shown: str
-) -> list[dict[str, object]]:
+def spoil(problem: Problem, claims: Sequence[Claim], seed: int, number: int, shown: str) -> list[Claim]:
     """Add noise to one of the quantities that are shown of the first step, as large as 1 or a part of it."""
     stream = Stream(seed, "spoil", shown, number)
     quantity = stream.choice(sorted(quantities(problem, shown) & claims[0].keys()))
@@ -152,4 +151,4 @@ def spoil(
     right = np.asarray(claims[0][quantity], np.float64)
     noise = CaseStream(seed, ("noise", shown, number), range(1)).approx_normal(*right.shape)[0]
     wrong = np.asarray(right + size * (1 + np.abs(right)) * noise, problem.dtype)
-    return [{**claims[0], quantity: wrong}, *map(dict, claims[1:])]
+    return [{**claims[0], quantity: wrong}, *claims[1:]]

@@ -1,5 +1,6 @@
 """How often the diagnosis is right, as tables and in sentences, each made from the measurement's numbers."""
 
+import re
 import textwrap
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -62,7 +63,7 @@ def _by_mistake(results: Sequence[Named]) -> Iterator[dict[str, str]]:
         yield {
             "mistake": name,
             "what happened": mistake.sentence if mistake else NOTHING,
-            **_cells(those, columns),
+            **{column: _without_percentage(cell) for column, cell in _cells(those, columns).items()},
             "blind where": textwrap.shorten("; ".join(reasons), MAX_LETTERS, placeholder=" …") or NOTHING,
             "source": (mistake.source if mistake else "") or NOTHING,
         }
@@ -77,7 +78,7 @@ def _cells(results: Sequence[Named], columns: Iterable[tuple[str, str]]) -> dict
         by_column[f"{result.shown}, {result.dtype}"].append(result)
     instead = Counter(", ".join(names) for result in results for names in result.instead)
     return {
-        **{column: _rightly(those) for column, those in by_column.items()},
+        **{column: _share(those, "rightly", "seen") for column, those in by_column.items()},
         "equal": f"{_sum(results, 'equal'):,}",
         "no name": f"{_sum(results, 'unnamed'):,}",
         "another alone": f"{_sum(results, 'another_alone'):,}",
@@ -85,12 +86,9 @@ def _cells(results: Sequence[Named], columns: Iterable[tuple[str, str]]) -> dict
     }
 
 
-def _rightly(results: Sequence[Named]) -> str:
-    """Return "20 of 20" of a mistake, and of several the percentage too; "–" where it cannot be made."""
-    share = _share(results, "rightly", "seen")
-    if len(results) != 1:
-        return share
-    return share.partition(" (")[0] if results[0].seen else NOTHING
+def _without_percentage(cell: str) -> str:
+    """Return "19 of 20" of "19 of 20 (95.0%)", and "–" where a mistake was not seen."""
+    return re.sub(r"^(\d+ of \d+) \(.*%\)$", r"\1", cell) if cell != part_of(0, 0) else NOTHING
 
 
 def _counted(texts: Counter[str]) -> str:
@@ -129,10 +127,10 @@ def sentences(naming: Naming) -> Iterator[str]:
     results = naming.mistakes
     yield (
         f"Of runs with a mistake, on random networks on which it is seen, the first diagnosis names it in "
-        f"{_share(results, 'rightly', 'seen')}; in {_sum(results, 'another_alone'):,} it names another alone, "
-        f"and in {_sum(results, 'unnamed'):,} none."
+        f"{_share(results, 'rightly', 'seen')}; it names another alone in "
+        f"{_sum(results, 'another_alone'):,}, and none in {_sum(results, 'unnamed'):,}."
     )
-    seldom = [f"{_about(named)}" for named in results if named.rightly < WANTED * named.seen]
+    seldom = [_about(named) for named in results if named.rightly < WANTED * named.seen]
     if seldom:
         yield f"Named in less than {WANTED:.0%} of them: {_listed(seldom)}."
     rare = [_about(named) for named in results if 0 < named.seen < naming.networks]
@@ -140,13 +138,15 @@ def sentences(naming: Naming) -> Iterator[str]:
         yield f"Seen on fewer than {naming.networks} networks: {_listed(rare)}."
     if pairs := naming.pairs:
         yield (
-            f"Of two mistakes at once the first is named in {_share(pairs, 'first_named', 'pairs')}; a second "
-            f"at another line is wrong in its own right in {_share(pairs, 'second_apart', 'two_lines')}."
+            f"Of two mistakes at once the first is named in {_share(pairs, 'first_named', 'pairs')}; a "
+            f"second at another line is wrong in its own right in "
+            f"{_share(pairs, 'second_apart', 'two_lines')}."
         )
     if right := naming.right:
+        names = sum(len(runs.names) for runs in right)
         yield (
-            f"Diagnoses of {_sum(right, 'programs'):,} right programs: {_sum(right, 'diagnoses'):,}; names "
-            f"that are given to {_sum(right, 'spoiled'):,} spoiled ones: {sum(len(r.names) for r in right):,}."
+            f"Diagnoses of {_sum(right, 'programs'):,} right programs: {_sum(right, 'diagnoses'):,}; "
+            f"names that are given to {_sum(right, 'spoiled'):,} spoiled ones: {names:,}."
         )
 
 

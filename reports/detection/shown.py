@@ -1,13 +1,15 @@
 """What of a training step is shown to whoever judges it: all that a framework can show, or its outcome."""
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cases import Problem, names
-from reference import Claim
+from reference import Claim, Verdict
 from reports.detection import EVERYTHING
+
+CAUGHT: Final = (Verdict.DIFFERS, Verdict.ERROR)  # an error is an array of the wrong shape
 
 
 def quantities(problem: Problem, shown: str) -> frozenset[str]:
