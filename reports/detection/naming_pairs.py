@@ -15,7 +15,7 @@ from reference.training import tape
 from reports.detection import Pairs, RightRuns
 from reports.detection.drawn_networks import drawn
 from reports.detection.naming import claims_of, diagnoses, judged, possible
-from reports.detection.shown import CAUGHT, quantities
+from reports.detection.shown import CAUGHT, only, quantities
 from reports.sweep.structure import CaseStream, Stream
 
 PAIRS: Final = 120  # in each number format, with each selection of quantities shown
@@ -32,6 +32,14 @@ Place: TypeAlias = tuple[int, str]  # a step and a quantity
 
 
 # Two mistakes
+
+
+@dataclass(frozen=True)
+class Alone:
+    """A mistake by itself: where it is seen first, and its run."""
+
+    place: Place
+    claims: Sequence[Claim]
 
 
 @dataclass(frozen=True)
@@ -80,29 +88,41 @@ def _until(pair: Pair, shown: str) -> list[Diagnosis]:
 def drawn_pairs(
     seed: int, number: int, dtype: str, shown: str, among: Collection[str] = MISTAKES
 ) -> Iterator[Pair]:
-    """Give pairs of mistakes on a network that change no line in common, and are each seen by itself."""
+    """Give pairs of mistakes on a network, in lines of their own: each is seen alone, and with the other."""
     problem = drawn(seed, number, dtype)
     known, stream = possible(problem, among), Stream(seed, "pairs", shown, number)
-    places: dict[str, Place | None] = {}
+    alone: dict[str, Alone | None] = {}
     for _ in range(MAX_TRIED if len(known) > 1 else 0):
-        names = stream.choice(known), stream.choice(known)
-        for name in names:
-            if name not in places:
-                places[name] = _place(problem, name, shown)
-        claims = _with_both(problem, *names)
-        at = [(place, name) for name in names if (place := places[name])]
-        if claims and len(at) == len(set(names)) > 1:
-            places_in_order, in_order = zip(*sorted(at, key=lambda each: _order(problem, *each)), strict=True)
-            yield Pair(problem, in_order, places_in_order, claims)
+        names = sorted({stream.choice(known), stream.choice(known)})
+        alone |= {name: _alone(problem, name, shown) for name in names if name not in alone}
+        seen = [(name, each) for name in names if (each := alone[name])]
+        claims = _with_both(problem, *names) if len(seen) > 1 else ()
+        if claims and not any(_alike(claims, each.claims, shown, problem) for _, each in seen):
+            first, second = sorted(seen, key=lambda each: _order(problem, each[1].place, each[0]))
+            places = first[1].place, second[1].place
+            yield Pair(problem, (first[0], second[0]), places, claims)
 
 
-def _place(problem: Problem, mistake: str, shown: str) -> Place | None:
+def _alone(problem: Problem, mistake: str, shown: str) -> Alone | None:
+    """Make a mistake by itself; None where it is not seen."""
     lines = MISTAKES[mistake].tape(problem)
     if isinstance(lines, Inexpressible):
         return None
-    steps = judged(problem, claims_of(problem, lines), shown)
-    wrong = (failure for step in steps for failure in step.failures if failure.verdict in CAUGHT)
-    return next(((failure.step, failure.quantity) for failure in wrong), None)
+    claims = claims_of(problem, lines)
+    wrong = (failure for step in judged(problem, claims, shown) for failure in step.failures)
+    places = ((failure.step, failure.quantity) for failure in wrong if failure.verdict in CAUGHT)
+    return next((Alone(place, claims) for place in places), None)
+
+
+def _alike(some: Sequence[Claim], others: Sequence[Claim], shown: str, problem: Problem) -> bool:
+    """Whether two runs show the same numbers: then one of two mistakes hides the other."""
+    those = quantities(problem, shown)
+    pairs = ((only(claim, those), only(other, those)) for claim, other in zip(some, others, strict=True))
+    return all(
+        np.array_equal(array, other[name], equal_nan=True)
+        for claim, other in pairs
+        for name, array in claim.items()
+    )
 
 
 def place_of(diagnosis: Diagnosis) -> Place:
