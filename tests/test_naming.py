@@ -56,7 +56,7 @@ def test_pairs_change_different_lines_and_stand_in_the_order_in_which_they_are_s
     for number in range(4):
         for pair in islice(drawn_pairs(0, number, "float64", EVERYTHING), 2):
             first, second = (
-                {line.name for line in MISTAKES[one].lines(pair.problem)} for one in pair.mistakes
+                {line.name for line in MISTAKES[name].lines(pair.problem)} for name in pair.mistakes
             )
             assert first.isdisjoint(second)
             assert pair.places[0][0] <= pair.places[1][0]

@@ -19,8 +19,8 @@ from reports.detection.shown import CAUGHT, only, quantities
 from reports.sweep.structure import CaseStream, Stream
 
 PAIRS: Final = 120  # in each number format, with each selection of quantities shown
-PROGRAMS: Final = 200  # the same of right programs
-SPOILED: Final = 8  # of so many right programs one is spoiled
+PROGRAMS: Final = 400  # the same of right programs
+SPOILED: Final = 20  # of so many right programs one is spoiled
 MAX_TRIED: Final = 100  # pairs that are tried on one network
 
 COUNTS: Final = 5  # what is counted of a pair, in the order of `Pairs`
