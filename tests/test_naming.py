@@ -49,7 +49,7 @@ def test_of_two_mistakes_the_first_is_named_and_the_second_is_wrong_in_its_own_r
     counted = measure_pairs(dtype, shown, range(100 if slow else 3), seed=0)
     assert counted.pairs >= (100 if slow else 3)
     assert counted.first_named >= 0.9 * counted.pairs
-    assert counted.second_apart == counted.two_lines
+    assert counted.second_in_its_own_right == counted.apart
 
 
 def test_pairs_change_different_lines_and_stand_in_the_order_in_which_they_are_seen():
@@ -149,9 +149,7 @@ def test_the_table_counts_by_what_is_shown_and_in_all():
     every = Named("sum-for-mean", "float64", EVERYTHING, 40, alone=18, equal=1, unnamed=1, blind=("no mean",))
     hidden = replace(every, shown=OUTCOME, alone=1, instead=(("twice",), ("half", "twice")))
     of_another = Named("sign-of-the-error", "float64", EVERYTHING, 2000)
-    pairs = Pairs(
-        "float64", OUTCOME, 10, first_named=9, two_lines=8, second_apart=7, second_named=6, both_named=1
-    )
+    pairs = Pairs("float64", OUTCOME, 10, 9, 8, 7, 6, 5, 1)
     right = RightRuns("float64", OUTCOME, 50, 0, 5, ("twice", "twice"))
     measured = Naming(0, 20, (every, hidden, of_another), (pairs + pairs,), (right + right,))
     frames = to_frames(measured)
@@ -161,9 +159,14 @@ def test_the_table_counts_by_what_is_shown_and_in_all():
     assert table.loc["sum-for-mean", "named instead"] == "twice (1); half, twice (1)"
     assert table.loc["sign-of-the-error", "everything shown, float64"] == "–"
     assert list(table.loc["all", columns[:2]]) == ["19 of 20 (95.0%)", "2 of 5 (40.0%)"]
-    assert list(frames["pairs"].iloc[0])[2:] == [
-        20, "18 of 20 (90.0%)", "14 of 16 (87.5%)", "12 of 16 (75.0%)", "2 of 4 (50.0%)"
-    ]  # fmt: skip
+    shares = [
+        "18 of 20 (90.0%)",
+        "14 of 16 (87.5%)",
+        "12 of 16 (75.0%)",
+        "10 of 16 (62.5%)",
+        "2 of 4 (50.0%)",
+    ]
+    assert list(frames["pairs"].iloc[0])[2:] == [20, *shares]
     assert list(frames["right"].iloc[0])[2:] == ["100", "0", "10", "twice (4)"]
     text = " ".join(sentences(measured))
     assert "names it in 21 of 25 (84.0%); it names another alone in 1, and none in 2." in text

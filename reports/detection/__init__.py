@@ -141,9 +141,10 @@ class Pairs:
     shown: str
     pairs: int
     first_named: int  # how often the one that is seen first is named in the first diagnosis
-    two_lines: int  # how often the other is seen at another line
-    second_apart: int  # how often that line is wrong in its own right
-    second_named: int  # how often the other is named there
+    apart: int  # how often the other is seen at another line, or in a later step
+    first_named_apart: int  # how often the first is named then
+    second_in_its_own_right: int  # how often the other's line does not follow from the first's diagnosis
+    second_named: int  # how often the other is named at its line
     both_named: int  # how often the first diagnosis names both, where they are seen at one line
 
     def __add__(self, other: Pairs) -> Pairs:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Final
 
-from cases import Problem
+from cases import Problem, Rule
 from cases.problem import unstacked
 from reports.sweep.plan import draw
 from reports.sweep.structure import ORDINARY, Stream, structure
@@ -31,6 +31,16 @@ def drawn(seed: int, number: int, dtype: str) -> Problem:
     else:
         widths = [1 + stream.below(MAX_WIDTH) for _ in range(depth + 1)]
     shared = structure(seed, number, (dtype,), widths)
-    problem = replace(shared.problem, steps=max(steps, shared.problem.steps))
+    steps = max(steps, shared.problem.steps)
+    schedule = _schedule(shared.problem.schedule, stream, steps)
+    problem = replace(shared.problem, steps=steps, schedule=schedule)
     shared = replace(shared, problem=problem, batch=batch, regime=ORDINARY)
     return unstacked(draw(seed, number, range(1), shared), 0, f"network {number} of seed {seed}")
+
+
+def _schedule(rule: Rule | None, stream: Stream, steps: int) -> Rule | None:
+    """Draw after how many steps the rate falls, or has fallen: in the last step at the latest."""
+    if rule is None:
+        return None
+    counts = {name: 1 + stream.below(max(steps - 1, 1)) for name in ("every", "over")}
+    return replace(rule, numbers=tuple((name, counts.get(name, number)) for name, number in rule.numbers))

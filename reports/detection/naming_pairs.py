@@ -23,7 +23,7 @@ PROGRAMS: Final = 400  # the same of right programs
 SPOILED: Final = 20  # of so many right programs one is spoiled
 MAX_TRIED: Final = 100  # pairs that are tried on one network
 
-COUNTS: Final = 5  # what is counted of a pair, in the order of `Pairs`
+COUNTS: Final = 6  # what is counted of a pair, in the order of `Pairs`
 
 # A right number that follows a wrong one may be called this, which is what it is.
 RIGHT_ITSELF: Final = "right-itself"
@@ -73,8 +73,8 @@ def _answer(
         if here:
             first_named, second_named = pair.mistakes[0] in said[0].names, pair.mistakes[1] in here.names
             if at_first == at_second:
-                return first_named, False, False, False, first_named and second_named
-            return first_named, True, not here.follows, second_named, False
+                return first_named, False, False, False, False, first_named and second_named
+            return first_named, True, first_named, not here.follows, second_named, False
     return None
 
 

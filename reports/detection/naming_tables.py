@@ -96,15 +96,15 @@ def _counted(texts: Counter[str]) -> str:
 
 
 def _pairs_line(pairs: Pairs) -> dict[str, object]:
-    at_one_line = pairs.pairs - pairs.two_lines
     return {
         "shown": pairs.shown,
         "dtype": pairs.dtype,
         "pairs": pairs.pairs,
         "the first named": part_of(pairs.first_named, pairs.pairs),
-        "the second wrong in its own right": part_of(pairs.second_apart, pairs.two_lines),
-        "the second named there": part_of(pairs.second_named, pairs.two_lines),
-        "both named at one line": part_of(pairs.both_named, at_one_line),
+        "the same, at two lines": part_of(pairs.first_named_apart, pairs.apart),
+        "the second wrong in its own right": part_of(pairs.second_in_its_own_right, pairs.apart),
+        "the second named there": part_of(pairs.second_named, pairs.apart),
+        "both named at one line": part_of(pairs.both_named, pairs.pairs - pairs.apart),
     }
 
 
@@ -138,9 +138,10 @@ def sentences(naming: Naming) -> Iterator[str]:
         yield f"Seen on fewer than {naming.networks} networks: {_listed(rare)}."
     if pairs := naming.pairs:
         yield (
-            f"Of two mistakes at once the first is named in {_share(pairs, 'first_named', 'pairs')}; a "
-            f"second at another line is wrong in its own right in "
-            f"{_share(pairs, 'second_apart', 'two_lines')}."
+            f"Of two mistakes at once the first is named in {_share(pairs, 'first_named', 'pairs')}. Where "
+            f"the second is seen at another line, the first is in "
+            f"{_share(pairs, 'first_named_apart', 'apart')}, and the second's line is wrong in its own right "
+            f"in {_share(pairs, 'second_in_its_own_right', 'apart')}."
         )
     if right := naming.right:
         names = sum(len(runs.names) for runs in right)
