@@ -151,7 +151,7 @@ def test_the_table_counts_by_what_is_shown_and_in_all():
     of_another = Named("sign-of-the-error", "float64", EVERYTHING, 2000)
     pairs = Pairs("float64", OUTCOME, 10, 9, 8, 7, 6, 5, 1)
     right = RightRuns("float64", OUTCOME, 50, 0, 5, ("twice", "twice"))
-    measured = Naming(0, 20, (every, hidden, of_another), (pairs + pairs,), (right + right,))
+    measured = Naming(0, 20, (every, hidden, of_another), (pairs + pairs,), (right + right,), ("a failed",))
     frames = to_frames(measured)
     table = frames["naming"].set_index("mistake")
     columns = ["everything shown, float64", "outcome only, float64", "equal", "no name", "another alone"]
@@ -171,4 +171,5 @@ def test_the_table_counts_by_what_is_shown_and_in_all():
     text = " ".join(sentences(measured))
     assert "names it in 21 of 25 (84.0%); it names another alone in 1, and none in 2." in text
     assert "Seen on fewer than 20 networks: sum-for-mean (outcome only, float64: 2 of 5, 40 drawn)." in text
+    assert text.endswith("Parts of the diagnosis that failed: a failed.")
     assert "Diagnoses of 100 right programs: 0; names that are given to 10 spoiled ones: 4." in text

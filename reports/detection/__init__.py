@@ -181,6 +181,7 @@ class Naming:
     mistakes: tuple[Named, ...] = ()
     pairs: tuple[Pairs, ...] = ()
     right: tuple[RightRuns, ...] = ()
+    failed: tuple[str, ...] = ()  # the parts of the diagnosis that failed, each once, in a sentence
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,9 @@ from operator import add, attrgetter
 from typing import Any, Final, Self, TypeAlias, TypeVar
 
 from cases import Case
+from reference import parts
 from reference.mistakes import MISTAKES
+from reference.parts import FailedPart
 from reports.detection import SHOWN, Naming, Pairs, RightRuns
 from reports.detection.naming import DTYPES, NETWORKS, naming_of, possible
 from reports.detection.naming_pairs import PAIRS, PROGRAMS, measure_pairs, measure_right
@@ -62,12 +64,12 @@ def measure_naming(
     run = partial(measure_right, seed=seed)
     with _processes(workers) as each:
         made = each(_call, *_columns([(name, about), (find, pairs), (run, programs)]))
-        results = _watched(
-            made, [" ".join(map(str, task[:2])) for task in (*about, *pairs, *programs)], watch
-        )
+        texts = [" ".join(map(str, task[:2])) for task in (*about, *pairs, *programs)]
+        results, failed = zip(*_watched(made, texts, watch), strict=True) if texts else ((), ())
     first, second = len(about), len(about) + len(pairs)
     named = tuple(chain.from_iterable(results[:first]))
-    return Naming(seed, extent.networks, named, _added(results[first:second]), _added(results[second:]))
+    counts = _added(results[first:second]), _added(results[second:])
+    return Naming(seed, extent.networks, named, *counts, tuple(dict.fromkeys(map(str, chain(*failed)))))
 
 
 def _tasks(dtypes: Sequence[str], count: int) -> list[tuple[str, str, range]]:
@@ -96,8 +98,10 @@ def _columns(kinds: Iterable[tuple[Task, Sequence[tuple[Any, ...]]]]) -> tuple[l
     return [function for function, _ in every], [task for _, task in every]
 
 
-def _call(function: Task, task: tuple[Any, ...]) -> Any:  # noqa: ANN401 - what the function returns
-    return function(*task)
+def _call(function: Task, task: tuple[Any, ...]) -> tuple[Any, list[FailedPart]]:
+    """Return what a function returns, and what failed in it: a mistake that fails is not named."""
+    with parts.collected() as failed:
+        return function(*task), failed
 
 
 def _watched(made: Iterable[Any], texts: Sequence[str], watch: Watch) -> list[Any]:

@@ -149,6 +149,8 @@ def sentences(naming: Naming) -> Iterator[str]:
             f"Diagnoses of {_sum(right, 'programs'):,} right programs: {_sum(right, 'diagnoses'):,}; "
             f"names that are given to {_sum(right, 'spoiled'):,} spoiled ones: {names:,}."
         )
+    if naming.failed:
+        yield f"Parts of the diagnosis that failed: {_listed(naming.failed)}."
 
 
 def _sum(results: Iterable[object], count: str) -> int:
