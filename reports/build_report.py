@@ -16,6 +16,7 @@ from reference.parts import FailedPart
 from reports import environment, regression, report, results_file, supervision
 from reports.detection import Power
 from reports.detection.measurement import measure
+from reports.detection.naming_run import Extent, measure_naming
 from reports.environment import Selection
 from reports.options import flags_of, limits_of
 from reports.report import Report
@@ -97,16 +98,21 @@ def _of_new_run(
     with parts.collected() as failed:
         flags = flags_of(choice.limits)
         here = parts.tried("how this was made", environment.describe, command, selection.adapters, flags)
-        power = parts.tried("the suite's power", _measure, selection, out) if options.power else None
+        power = parts.tried("the suite's power", _measure, selection, options, out) if options.power else None
     results = with_ended(replace(results, failed=(*results.failed, *failed)), selection, ended)
     power = None if isinstance(power, FailedPart) else power
     here = environment.undescribed(command) if isinstance(here, FailedPart) else here
     return report.put_together(results, selection, here, choice.required, power)
 
 
-def _measure(selection: Selection, out: Console) -> Power:
+def _measure(selection: Selection, options: Namespace, out: Console) -> Power:
+    cases, dtypes = selection.cases, selection.dtypes
     with terminal.bar(out) as watch:
-        return measure(selection.cases, selection.dtypes, watch)
+        power = measure(cases, dtypes, watch)
+    workers = options.workers if parallel.is_worth_it(selection, options.workers) else 1
+    extent = Extent.of(cases, dtypes, is_part=bool(options.select))
+    with terminal.bar(out) as watch:
+        return replace(power, naming=measure_naming(extent, watch, workers=workers))
 
 
 def _selected(options: Namespace, choice: Choice) -> Selection:

@@ -3,9 +3,11 @@
 Here are the names of the tools, and the records of a measurement, in the order of the cases.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, fields, replace
+from typing import Final, TypeVar
 
 # This suite, given everything that can be observed of an implementation; or no more than the loss, the
 # gradients and the updated parameters.
@@ -20,9 +22,17 @@ GRADCHECK: Final = "torch.autograd.gradcheck"
 CHECK_GRADS: Final = "jax.test_util.check_grads"
 TOOLS: Final = (ASSERT_CLOSE, ALLCLOSE, GRADCHECK, CHECK_GRADS)
 
+# What of a training step is shown where the diagnosis is measured.
+EVERYTHING: Final = "everything shown"
+OUTCOME: Final = "outcome only"
+SHOWN: Final = (EVERYTHING, OUTCOME)
+
 # The kinds of mistakes, and what the tables call them.
 STRUCTURAL, PRECISION = "structural", "precision"
 KINDS: Final = {STRUCTURAL: "wrong formula", PRECISION: "too low a precision"}
+
+
+Counted = TypeVar("Counted", "Pairs", "RightRuns")
 
 
 @dataclass(frozen=True)
@@ -94,6 +104,87 @@ class Coverage:
 
 
 @dataclass(frozen=True)
+class Named:
+    """How often the first diagnosis of a run names its mistake, on random networks on which it is seen."""
+
+    mistake: str
+    dtype: str
+    shown: str  # of `SHOWN`
+    drawn: int  # how many networks were drawn
+    alone: int = 0  # how often its name is the only one
+    equal: int = 0  # how often it is named together with others, which explain as much
+    unnamed: int = 0
+    instead: tuple[
+        tuple[str, ...], ...
+    ] = ()  # the names that were given, each time that it was not among them
+    blind: tuple[str, ...] = ()  # why it cannot be made on the other networks, each reason once
+
+    @property
+    def rightly(self) -> int:
+        return self.alone + self.equal
+
+    @property
+    def seen(self) -> int:
+        """On how many networks the suite objects to it."""
+        return self.rightly + self.unnamed + len(self.instead)
+
+    @property
+    def another_alone(self) -> int:
+        return sum(len(names) == 1 for names in self.instead)
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """What is said of two mistakes at once, each made in lines of its own, and seen on the same network."""
+
+    dtype: str
+    shown: str
+    pairs: int
+    first_named: int  # how often the one that is seen first is named in the first diagnosis
+    apart: int  # how often the other is seen at another line, or in a later step
+    first_named_apart: int  # how often the first is named then
+    second_in_its_own_right: int  # how often the other's line does not follow from the first's diagnosis
+    second_named: int  # how often the other is named at its line
+    both_named: int  # how often the first diagnosis names both, where they are seen at one line
+
+    def __add__(self, other: Pairs) -> Pairs:
+        return _sum(self, other)
+
+
+@dataclass(frozen=True)
+class RightRuns:
+    """What is said of right programs, and of right numbers that follow a wrong one."""
+
+    dtype: str
+    shown: str
+    programs: int
+    diagnoses: int = 0  # of right programs: every one is false
+    spoiled: int = 0  # programs of which one quantity is stated wrongly, at random, and nothing else
+    names: tuple[str, ...] = ()  # the names that their diagnoses give, each time: every one is false
+
+    def __add__(self, other: RightRuns) -> RightRuns:
+        return _sum(self, other)
+
+
+def _sum(some: Counted, other: Counted) -> Counted:
+    """Add up what was counted in the same number format, with the same quantities shown."""
+    counts = [field.name for field in fields(some) if field.name not in {"dtype", "shown"}]
+    return replace(some, **{name: getattr(some, name) + getattr(other, name) for name in counts})
+
+
+@dataclass(frozen=True)
+class Naming:
+    """Whether the diagnosis names a mistake rightly, measured on random networks."""
+
+    seed: int
+    networks: int  # on how many networks each mistake was looked for
+    mistakes: tuple[Named, ...] = ()
+    pairs: tuple[Pairs, ...] = ()
+    right: tuple[RightRuns, ...] = ()
+    failed: tuple[str, ...] = ()  # the parts of the diagnosis that failed, each once, in a sentence
+
+
+@dataclass(frozen=True)
 class Power:
     seed: int  # from which the faults were drawn
     trials: int  # in how many elements of each quantity they were injected
@@ -102,6 +193,7 @@ class Power:
     alarms: tuple[Alarm, ...]
     coverage: tuple[Coverage, ...]
     not_run: tuple[str, ...] = ()  # a sentence for each tool that did not run at all
+    naming: Naming | None = None  # None where it was not measured
 
 
 def cover(results: Iterable[MistakeResult]) -> tuple[Coverage, ...]:

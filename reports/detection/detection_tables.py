@@ -20,7 +20,9 @@ from reports.detection import (
     FaultResult,
     MistakeResult,
     Power,
+    naming_tables,
 )
+from reports.detection.counts import part_of
 from reports.outcome import NOTHING
 from reports.runs.accuracy import kind
 from reports.writers.markdown_text import Section, item, table_head, table_rows
@@ -64,7 +66,7 @@ MAX_MISSES_NAMED = 5  # more misses than this are left to the tables
 
 
 def to_frames(power: Power) -> dict[str, pd.DataFrame]:
-    """Return every table by name, as `SECTIONS` has them, and "by_quantity"."""
+    """Return every table by name, as `sections_of` has them, and "by_quantity"."""
     kinds, quantities = ("quantity", "dtype"), ("case", "dtype", "quantity")
     return {
         "tools": tools(power),
@@ -73,7 +75,13 @@ def to_frames(power: Power) -> dict[str, pd.DataFrame]:
         "by_case": pd.DataFrame(map(_coverage_line, power.coverage)),
         "matrix": matrix(power.meetings),
         "by_quantity": by_fault(power.faults, lambda one: (one.case, one.dtype, one.quantity), quantities),
+        **(naming_tables.to_frames(power.naming) if power.naming else {}),
     }
+
+
+def sections_of(power: Power) -> tuple[tuple[str, str, str], ...]:
+    """Return the title, the legend and the table of each part that was measured."""
+    return (*SECTIONS, *naming_tables.SECTIONS) if power.naming else SECTIONS
 
 
 def to_sections(power: Power) -> Iterator[Section]:
@@ -83,7 +91,7 @@ def to_sections(power: Power) -> Iterator[Section]:
     """
     frames = to_frames(power)
     yield Section(TITLE, lines=tuple(map(item, sentences(power))))
-    for title, legend, name in SECTIONS:
+    for title, legend, name in sections_of(power):
         yield Section(title, legend, table_head(frames[name]), table_rows(frames[name]), level=3)
 
 
@@ -93,7 +101,7 @@ def to_page(power: Power) -> dict[str, Any]:
     by_quantity = frames["by_quantity"].groupby(["case", "dtype"], sort=False)
     return {
         "sentences": list(sentences(power)),
-        "sections": [(title, legend, frames[name]) for title, legend, name in SECTIONS],
+        "sections": [(title, legend, frames[name]) for title, legend, name in sections_of(power)],
         "by_quantity": [(" ".join(map(str, group)), frame) for group, frame in by_quantity],
     }
 
@@ -130,15 +138,8 @@ def share(answers: Sequence[Answer | None]) -> str:
     """Count the objections among the answers: "29 of 170 (17%)"; if there are none, why."""
     part, whole = objections(answers)
     if whole:
-        return f"{part:,} of {whole:,} ({percentage(part, whole)})"
+        return part_of(part, whole)
     return next((answer.reason for answer in answers if answer is not None), NOTHING)
-
-
-def percentage(part: int, whole: int) -> str:
-    """Return a percentage that is 100 only if all are meant, and 0 only if none."""
-    if part in {0, whole}:
-        return "100%" if part else "0%"
-    return f"{min(max(100 * part / whole, 0.1), 99.9):.1f}%"
 
 
 def by_fault(
@@ -240,6 +241,8 @@ def sentences(power: Power) -> Iterator[str]:
     given = [answer for answer in answers if answer.objects is not None]
     yield f"False alarms of this suite on correct claims by PyTorch and JAX: {share(given)}."
     yield from _coverage(power.coverage)
+    if power.naming:
+        yield from naming_tables.sentences(power.naming)
     yield from power.not_run
 
 

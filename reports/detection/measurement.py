@@ -25,6 +25,8 @@ from reference.arithmetic import Bounded
 from reference.mistakes import MISTAKES, Inexpressible, mistaken_steps
 from reference.mistakes import STRUCTURAL as WRONG_FORMULAS
 from reports.detection import (
+    EVERYTHING,
+    OUTCOME,
     PRECISION,
     STRUCTURAL,
     SUITE,
@@ -45,12 +47,12 @@ from reports.detection.baselines import (
     baselines,
     missing_frameworks,
 )
+from reports.detection.shown import CAUGHT, only, quantities
 
 Objects: TypeAlias = Callable[[NDArray[Any]], bool]  # whether a tool objects to a quantity as claimed
 
 MAX_STEPS = 100  # of a longer run only these first steps are put to the tools
 MISTAKEN_STEPS = 3  # a mistake that three steps do not show is counted as missed
-CAUGHT = (Verdict.DIFFERS, Verdict.ERROR)  # an error is a gradient of the wrong shape
 FINEST = {"float64": 17, "float32": 9, "float16": 5, "bfloat16": 4}  # 1 + 10⁻ᵏ is 1 from this k on
 
 # Checks of gradients differentiate again for each element, and none of them sees a fault of 10⁻⁷: how many
@@ -107,18 +109,14 @@ class CaseRun:
     @property
     def observable(self) -> frozenset[str]:
         """What any framework can show, among it the optimizer's state."""
-        return names.observable(self.problem.depth) | self.problem.updated_states
+        return quantities(self.problem, EVERYTHING)
 
     @property
     def outcome(self) -> frozenset[str]:
-        return names.outcome(self.problem.depth)
+        return quantities(self.problem, OUTCOME)
 
     def gradients(self, claim: Claim) -> dict[str, NDArray[Any]]:
         return {name: np.asarray(claim[names.gradient(name)]) for name in self.problem.parameters}
-
-
-def only(claim: Claim, quantities: frozenset[str]) -> dict[str, NDArray[Any]]:
-    return {name: array for name, array in claim.items() if name in quantities}
 
 
 # Mistakes

@@ -1,0 +1,98 @@
+"""Whether the diagnosis names a mistake: each made on random networks until it was seen on enough of them.
+
+>>> from reports.detection import EVERYTHING
+>>> [result, _] = naming_of("sign-of-the-error", "float64", seed=0, networks=3)
+>>> (result.shown, result.seen, result.alone) == (EVERYTHING, 3, 3)
+True
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cases import Problem
+from reference import Claim, JudgedStep, judge, training_steps
+from reference.diagnosis import Diagnosis, diagnose
+from reference.line import Line
+from reference.mistakes import MISTAKES, Inexpressible
+from reports.detection import SHOWN, Named
+from reports.detection.drawn_networks import drawn
+from reports.detection.shown import only, quantities
+
+DTYPES: Final = ("float64", "float32")
+NETWORKS: Final = 20  # on which a mistake is to be seen
+MAX_DRAWN: Final = 2000  # networks that are drawn for a mistake until it was seen on enough of them
+
+
+@dataclass
+class Tally:
+    """What was said so far, with one selection of quantities shown."""
+
+    alone: int = 0
+    equal: int = 0
+    unnamed: int = 0
+    instead: list[tuple[str, ...]] = field(default_factory=list)
+
+    @property
+    def seen(self) -> int:
+        return self.alone + self.equal + self.unnamed + len(self.instead)
+
+    def add(self, mistake: str, names: tuple[str, ...]) -> None:
+        """Count the names of a first diagnosis."""
+        if mistake in names:
+            self.alone += len(names) == 1
+            self.equal += len(names) > 1
+        elif names:
+            self.instead.append(names)
+        else:
+            self.unnamed += 1
+
+
+def naming_of(mistake: str, dtype: str, *, seed: int, networks: int = NETWORKS) -> tuple[Named, ...]:
+    """Count what the first diagnosis says of a mistake, with everything shown and with the outcome only."""
+    tallies, reasons, number = {shown: Tally() for shown in SHOWN}, dict[str, None](), 0
+    while number < MAX_DRAWN and (left := [name for name in SHOWN if tallies[name].seen < networks]):
+        problem = drawn(seed, number, dtype)
+        number += 1
+        lines = MISTAKES[mistake].tape(problem)
+        if isinstance(lines, Inexpressible):
+            reasons[lines.reason] = None
+            continue
+        claims = claims_of(problem, lines)
+        for shown in left:
+            first = next(diagnoses(problem, claims, shown), None)
+            if first is not None:
+                tallies[shown].add(mistake, first.names)
+    about = number, tuple(reasons)
+    return tuple(_result((mistake, dtype, shown), tally, *about) for shown, tally in tallies.items())
+
+
+def _result(about: tuple[str, str, str], tally: Tally, drawn_for_it: int, blind: tuple[str, ...]) -> Named:
+    counts = tally.alone, tally.equal, tally.unnamed
+    return Named(*about, drawn_for_it, *counts, tuple(tally.instead), blind)
+
+
+def claims_of(problem: Problem, lines: tuple[Line, ...] | None = None) -> list[dict[str, NDArray[Any]]]:
+    """Train in plain NumPy by a tape, by default the right one; what overflows is part of what is stated."""
+    with np.errstate(all="ignore"):
+        return list(training_steps(problem.copy(), lines))
+
+
+def judged(problem: Problem, claims: Iterable[Claim], shown: str) -> Iterator[JudgedStep]:
+    """Judge what is shown of a run; without ball arithmetic, for the reason in `measurement.judged`."""
+    those = quantities(problem, shown)
+    return judge(problem, lambda _: (only(claim, those) for claim in claims), frozenset(), certify=False)
+
+
+def diagnoses(problem: Problem, claims: Sequence[Claim], shown: str) -> Iterator[Diagnosis]:
+    """Give the diagnoses of a run from its start on, as they are made."""
+    return diagnose(problem, islice(judged(problem, claims, shown), len(claims)))
+
+
+def possible(problem: Problem, among: Collection[str] = MISTAKES) -> list[str]:
+    """Return the names of those mistakes that can be made on a problem."""
+    return [name for name in among if not isinstance(MISTAKES[name].tape(problem), Inexpressible)]
