@@ -292,3 +292,6 @@ BLIND_ON_THE_WORKED_EXAMPLE = by_name({
     "there is no final": "float32-final",
     "float16 takes the place of float32 only": "float16-parameters",
 })  # fmt: skip
+
+# Formats narrower than float32, in its place.
+FLOAT32_ONLY = {"tf32-products", "bfloat16-products", "bfloat16-parameters", "float16-parameters"}

@@ -91,6 +91,7 @@ DRAWN = [
     network((2, 3, 3, 3), 4, activations="sigmoid", loss=("mean_squared_error", "mean")),
     network((3, 4, 3), 4, loss=("softmax_cross_entropy", "mean")),
     network((3, 4, 3), 4, loss=("binary_cross_entropy_with_logits", "sum")),
+    network((3, 3, 1), 3, activations=("leaky_relu", "sigmoid"), loss=("huber", "mean")),
 ]
 
 

@@ -99,7 +99,7 @@ def test_no_mistake_is_named_without_the_planted_one_and_many_are_counted(proble
         if MISTAKES[name].sites(problem):
             values = values_of(problem, 3, name, ["loss"])
             for one in explained(problem, {3: values}, digits):
-                assert name in one.names or one.names in {("several",), ()}
+                assert name in one.names or MISTAKES.keys().isdisjoint(one.names)  # a relation may be true
                 assert one.names != ("several",) or re.search(r"any of \d+ known mistakes", str(one))
                 several += one.names == ("several",)
     assert several == 0 or digits < 9

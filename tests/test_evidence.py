@@ -143,5 +143,5 @@ def test_names_that_the_cases_numbers_make_equal_are_both_given_with_the_number_
         lambda given: training_steps(given, MISTAKES["momentum-as-an-average"].tape(given)), outcome(2)
     )
     first, *_ = diagnoses(run, problem)
-    assert set(first.names) == {"momentum-as-an-average", "rate-applied-twice"}
+    assert {"momentum-as-an-average", "rate-applied-twice"} <= set(first.names)
     assert first.hint

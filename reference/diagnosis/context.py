@@ -159,6 +159,16 @@ class StepContext:
     def order(self) -> Mapping[str, int]:
         return {line.name: i for i, line in enumerate(tape(self.problem))}
 
+    @cached_property
+    def unaided(self) -> Values:
+        """Every quantity as it follows from the state alone, whatever else the program states."""
+        known = {**self.known}
+        for step in self.earlier[:1]:
+            known = {**step.known}
+        for step in self.earlier:
+            known = known_after(self.problem, known, step.observed, derive(self.lines, known, {}))
+        return derive(self.lines, known, {})
+
     def refutes(self, quantity: str, predicted: Bounded) -> bool:
         """Whether a quantity that agrees as it is differs from a prediction."""
         agrees = self.verdicts.get(quantity) is Verdict.AGREES
@@ -294,7 +304,7 @@ def states_with(
     for step in context.earlier:
         try:
             predicted = predicted_by(step, lines, wrong, states[-1])
-        except Refuted:
+        except (Refuted, ValueError):  # or its arrays do not fit those that are shown
             return None
         hidden = {name: predicted.get(names.updated(name)) for name in context.problem.state}
         after = {name: number.kept() for name, number in hidden.items() if number is not None}

@@ -32,11 +32,17 @@ def others(context: StepContext, quantity: str) -> Iterator[Candidate]:
     yield from constant_ratios(context, quantity)
 
 
+def whole(context: StepContext, quantity: str) -> Iterator[Candidate]:
+    """Yield known mistakes that give all elements."""
+    yield from (candidate for candidate in mistakes_before(context, quantity) if not candidate.partly)
+
+
 # What is looked for, in this order, by what yields it.
 ATTEMPTS: Final = {
     "a right number": right_itself,
-    "known mistakes": mistakes_before,
+    "known mistakes": whole,
     "another number in its place": others,
+    "a known mistake in some elements": mistakes_before,
     "two mistakes at once": two_mistakes,
 }
 
@@ -138,12 +144,8 @@ def _search(context: StepContext, finding: Finding) -> tuple[Diagnosis, Sequence
 
 
 def _best(context: StepContext, candidates: Iterable[Candidate]) -> Sequence[Candidate]:
-    """Return those that explain most, each mistake once; all elements outweigh some."""
-
-    def weight(candidate: Candidate) -> tuple[bool, int]:
-        return not candidate.partly, len(candidate.given(context))
-
-    weighed = [(weight(candidate), candidate) for candidate in candidates]
+    """Return those that explain most, each mistake once."""
+    weighed = [(len(candidate.given(context)), candidate) for candidate in candidates]
     most = max((size for size, _ in weighed), default=None)
     best = [candidate for size, candidate in weighed if size == most]
     return list({one.explanation.sentence: one for one in reversed(best)}.values())[::-1]

@@ -12,33 +12,36 @@ from reference.diagnosis.candidates import (
     UNLIKELY,
     Candidate,
     Explanation,
+    MistakenTape,
     chance_of,
     fitted,
     mistaken_tapes,
     part_name,
     sites_of,
 )
-from reference.diagnosis.context import StepContext
+from reference.diagnosis.context import Refuted, StepContext, predicted_by
 from reference.mistakes import Inexpressible
 
-# Every pair is a tape to evaluate: no more parameters, and no more mistakes, than half a second allows.
+# Every pair is a tape to evaluate: no more parameters, and no more mistakes, than a second or two allows.
 MAX_PARAMETERS: Final = 500
-MAX_MISTAKES: Final = 60
+MAX_MISTAKES: Final = 110
 
 
 def two_mistakes(context: StepContext, quantity: str) -> Iterator[Candidate]:
     """Yield each pair of mistakes, both made wherever they can be, that gives a wrong number.
 
-    Of so many pairs one might fit by chance, so the digits have to speak as clearly as for two lines.
+    Of so many pairs one might fit by chance, so the digits have to speak as clearly as for two lines. Where
+    a number before this one is without an explanation, two mistakes do not give this one either.
     """
-    sites = sites_of(context, quantity)
-    if context.problem.size > MAX_PARAMETERS or context.observed[quantity].is_printed or sites == {quantity}:
+    sites, order = sites_of(context, quantity), context.order
+    is_first = all(order[name] >= order[quantity] for name in context.differing)
+    small = context.problem.size <= MAX_PARAMETERS and not context.observed[quantity].is_printed
+    if not (is_first and small) or sites == {quantity}:
         return
-    tapes = mistaken_tapes(context.problem, sites, context.mistaken)
-    possible = {tape[0].name: tape for tape in reversed([one for one in tapes if not one[0].numpy_only])}
+    possible = _possible(context, quantity, sites)
     if len(possible) > MAX_MISTAKES:
         return
-    for (first, lines, base), (second, others, _) in combinations(reversed(possible.values()), 2):
+    for (first, lines, base), (second, others, _) in combinations(possible, 2):
         both = second.tape(context.problem, only=others, base=base)
         if isinstance(both, Inexpressible):
             continue
@@ -47,6 +50,25 @@ def two_mistakes(context: StepContext, quantity: str) -> Iterator[Candidate]:
         if isinstance(fit, tuple) and not fit[1] and _is_certain(context, quantity, fit[0][quantity]):
             sentence = f"{first.sentence}; and {second.sentence}"
             yield Candidate(Explanation(name, sentence, lines + others), fit[0], both)
+
+
+def _possible(context: StepContext, quantity: str, sites: set[str] | None) -> list[MistakenTape]:
+    """Return each mistake where it is made most widely, if nothing before the number speaks against it."""
+    widest: dict[str, MistakenTape] = {}
+    for tape in mistaken_tapes(context.problem, sites, context.mistaken):
+        if not tape[0].numpy_only:
+            widest.setdefault(tape[0].name, tape)
+    return [tape for tape in widest.values() if not _is_refuted(context, quantity, tape)]
+
+
+def _is_refuted(context: StepContext, quantity: str, tape: MistakenTape) -> bool:
+    _, wrong, lines = tape
+    before = [line for line in lines if context.order[line.name] < context.order[quantity]]
+    try:
+        predicted_by(context, before, wrong, {})
+    except (Refuted, ValueError):
+        return True
+    return False
 
 
 def _is_certain(context: StepContext, quantity: str, predicted: Bounded) -> bool:

@@ -302,7 +302,7 @@ class PrintedRun:
         return expected
 
     def _change(self, site: Site, run: Given) -> float:
-        """Return by how much a run's number is off from the right one, at most, where a printed one is wrong."""
+        """Return by how much a run is off from the right numbers, at most, where a printed one is wrong."""
         value, right = run[site], self._right[site].value
         if value.shape != right.shape:
             return math.nan

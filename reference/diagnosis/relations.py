@@ -13,10 +13,9 @@ from cases import names
 from cases.protocol import Verdict
 from reference.activations import ACTIVATIONS
 from reference.arithmetic import EVALUATION, FLOAT32, Bounded, Real
-from reference.diagnosis.candidates import Candidate, Explanation
+from reference.diagnosis.candidates import UNLIKELY_IN_PRINT, Candidate, Explanation, chance_of
 from reference.diagnosis.context import Observed, StepContext, derive, known_after
 from reference.mistakes import MISTAKES
-from reference.training import tape
 
 # A name, a sentence, and what the number would be; or what it and others would be.
 Relation: TypeAlias = tuple[str, str, Bounded]
@@ -30,9 +29,11 @@ def right_itself(context: StepContext, quantity: str) -> Iterator[Candidate]:
     """
     if not context.observed[quantity].is_printed:
         sentence = "the number itself is right, but one that was stated before it is not"
-        for lines in {context.lines, tape(context.problem)}:  # with what is mistaken before, or without it
-            unaided = derive(lines, context.known, {})[quantity]
-            yield from _fitting(context, quantity, "right-itself", sentence, unaided)
+        right = replace(
+            context, mistaken=(), earlier=tuple(replace(one, mistaken=()) for one in context.earlier)
+        )
+        for other in (context, right):  # with what is mistaken before, or without it
+            yield from _fitting(context, quantity, "right-itself", sentence, other.unaided[quantity])
 
 
 def relations(context: StepContext, quantity: str) -> Iterator[Candidate]:
@@ -49,6 +50,8 @@ def _fitting(
     context: StepContext, quantity: str, name: str, sentence: str, predicted: Bounded
 ) -> Iterator[Candidate]:
     observed, right = context.observed[quantity], context.right[quantity]
+    if observed.is_printed and chance_of(observed, predicted, right, observed.given) > UNLIKELY_IN_PRINT:
+        return
     if observed.verdict(predicted) is Verdict.AGREES and observed.distinguishes(predicted, right):
         yield Candidate(Explanation(name, sentence, (quantity,)), {quantity: predicted})
 
