@@ -50,9 +50,10 @@ def _fitting(
     context: StepContext, quantity: str, name: str, sentence: str, predicted: Bounded
 ) -> Iterator[Candidate]:
     observed, right = context.observed[quantity], context.right[quantity]
-    if observed.is_printed and chance_of(observed, predicted, right, observed.given) > UNLIKELY_IN_PRINT:
+    if observed.verdict(predicted) is not Verdict.AGREES or not observed.distinguishes(predicted, right):
         return
-    if observed.verdict(predicted) is Verdict.AGREES and observed.distinguishes(predicted, right):
+    may_be_chance = observed.is_printed and predicted.shape == right.shape
+    if not may_be_chance or chance_of(observed, predicted, right, observed.given) <= UNLIKELY_IN_PRINT:
         yield Candidate(Explanation(name, sentence, (quantity,)), {quantity: predicted})
 
 
