@@ -114,12 +114,23 @@ def _is_ordered(lines: Sequence[Line], those: Collection[str]) -> bool:
 
 
 def mistake(
-    sentence: str, *, source: str = "", by_layer: bool = False, numpy_only: bool = False
+    sentence: str,
+    *,
+    source: str = "",
+    by_layer: bool = False,
+    numpy_only: bool = False,
+    unless: Callable[[Problem], str] = lambda _: "",
 ) -> Callable[[Change], Mistake]:
-    """Make a mistake of the function that gives its lines; its name is the function's, with hyphens."""
+    """Make a mistake of the function that gives its lines; its name is the function's, with hyphens.
+
+    It is called only where `unless` gives no reason why the mistake cannot be made.
+    """
 
     def named(change: Change) -> Mistake:
-        return Mistake(change.__name__.replace("_", "-"), sentence, change, source, by_layer, numpy_only)
+        def lines(problem: Problem) -> Lines:
+            return unless(problem) or change(problem)
+
+        return Mistake(change.__name__.replace("_", "-"), sentence, lines, source, by_layer, numpy_only)
 
     return named
 
@@ -160,8 +171,33 @@ ALL_TRAINED = "every parameter is trained"
 NO_STATE = "the optimizer keeps no state of a parameter that is not trained"
 
 
+def one_layer(problem: Problem) -> str:
+    return NO_HIDDEN_LAYER if problem.depth == 1 else ""
+
+
+def one_example(problem: Problem) -> str:
+    return ONE_EXAMPLE if len(problem.x) == 1 else ""
+
+
+def rate_of_one(problem: Problem) -> str:
+    return "the learning rate is 1" if problem.learning_rate == 1 and problem.schedule is None else ""
+
+
 def layers(problem: Problem, first: int = 1) -> range:
     return range(first, problem.depth + 1)
+
+
+def activation(problem: Problem, k: int) -> str:
+    return problem.activations[k - 1]
+
+
+def is_identity(problem: Problem, k: int) -> bool:
+    return activation(problem, k) == "identity"
+
+
+def width(problem: Problem, k: int) -> int:
+    """Return how many numbers layer k gives for each example; layer 0 is the input."""
+    return int(problem.parameters[names.b(k)].size) if k else problem.x.shape[1]
 
 
 def square_layers(problem: Problem, first: int = 1) -> list[int]:
@@ -173,6 +209,11 @@ def square_layers(problem: Problem, first: int = 1) -> list[int]:
 def lines_named(problem: Problem, wanted: Iterable[str]) -> list[Line]:
     those = set(wanted)
     return [line for line in tape(problem) if line.name in those]
+
+
+def gradients(problem: Problem, of: Callable[[int], str], those: Iterable[int]) -> list[Line]:
+    """Return the right lines of ∂L/∂z_k, with `of` names.z, or of another gradient, for these layers k."""
+    return lines_named(problem, (names.gradient(of(k)) for k in those))
 
 
 def lines_with(problem: Problem, *formulas: Any) -> list[Line]:  # noqa: ANN401 - functions of any kind
@@ -219,6 +260,12 @@ def placeholder(line: Line, name: str) -> str:
 
 # Operations that only wrong formulas need, on arrays and on bounded numbers.
 
+# The derivatives that programs write as functions of a, with the template of their argument.
+SLOPES_FROM_A: dict[str, tuple[Callable[[Any], Any], str]] = {
+    "sigmoid": (lambda a: a * (1 - a), "{0} (1 − {0})"),
+    "tanh": (lambda a: 1 - a * a, "1 − {0}²"),
+}
+
 
 def negative(array: Array) -> Array:
     return Bounded(-array.value, array.error, array.format) if isinstance(array, Bounded) else -array
@@ -235,16 +282,30 @@ def next_count(step: Array) -> Array:
     return constant(step, lambda count: count + 1)
 
 
+def zeros(array: Array) -> Array:
+    return constant(array, np.zeros_like)
+
+
+def examples(rows: Array, start: int, stop: int | None) -> Array:
+    """Return some rows, of shape (stop − start, n), as a slice takes them; of a stack those of each array."""
+    return rearranged(rows, lambda array: array[..., start:stop, :])
+
+
 def first_example(rows: Array) -> Array:
-    return _rearranged(rows, lambda array: array[:1])
+    return examples(rows, 0, 1)
+
+
+def last_example(rows: Array) -> Array:
+    return examples(rows, -1, None)
 
 
 def broadcast(rows: Array, shape: tuple[int, ...]) -> Array:
     """Repeat a single column until it has this shape, as NumPy does silently."""
-    return _rearranged(rows, lambda array: np.broadcast_to(array, shape))
+    return rearranged(rows, lambda array: np.broadcast_to(array, shape))
 
 
-def _rearranged(rows: Array, move: Callable[[NDArray[Any]], NDArray[Any]]) -> Array:
+def rearranged(rows: Array, move: Callable[[NDArray[Any]], NDArray[Any]]) -> Array:
+    """Return elements of an array, each with its own error, at other places or repeated."""
     if isinstance(rows, Bounded):
         error = rows.error if isinstance(rows.error, float) else move(rows.error)
         return Bounded(move(rows.value), error, rows.format)

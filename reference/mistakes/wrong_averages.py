@@ -5,14 +5,7 @@ from dataclasses import replace
 
 from cases import Problem
 from reference.line import Array, Line
-from reference.mistakes.mistake import (
-    Lines,
-    lines_with,
-    mistake,
-    rewired,
-    rewritten,
-    state_lines,
-)
+from reference.mistakes.mistake import Lines, lines_with, mistake, rewired, rewritten, state_lines
 from reference.mistakes.wrong_momentum import swapped_average
 from reference.mistakes.wrong_states import (
     NEGATIVE_ROOT,

@@ -2,43 +2,39 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, TypeAlias
-
-import numpy as np
+from typing import Any
 
 from cases import Problem
 from reference.arithmetic import Bounded, as_row
 from reference.line import Array, Line, bias_gradient, unchanged, weight_gradient
 from reference.mistakes.mistake import (
-    ONE_EXAMPLE,
     Lines,
-    constant,
+    Mistake,
     first_example,
+    last_example,
     lines_with,
     mistake,
+    one_example,
     rewritten,
 )
-
-BOTH = weight_gradient, bias_gradient
-
-
-def _over_examples(problem: Problem, lines: list[Line]) -> Lines:
-    return ONE_EXAMPLE if len(problem.x) == 1 else lines
-
 
 # Something else than the sum.
 
 
-@mistake("the bias gradient was not summed over the examples", source="jimfleming/differentiation #1")
+@mistake(
+    "the bias gradient was not summed over the examples",
+    source="jimfleming/differentiation #1",
+    unless=one_example,
+)
 def bias_gradient_not_summed(problem: Problem) -> Lines:
     """∂L/∂b = ∂L/∂z as it is: a row for each example, where one row is asked for."""
-    return _over_examples(problem, rewritten(lines_with(problem, bias_gradient), unchanged, "{0}"))
+    return rewritten(lines_with(problem, bias_gradient), unchanged, "{0}")
 
 
-@mistake("the bias gradient is the largest over the examples, not their sum")
+@mistake("the bias gradient is the largest over the examples, not their sum", unless=one_example)
 def bias_gradient_of_the_largest(problem: Problem) -> Lines:
     """∂L/∂b_k = max ∂L/∂z_k over the examples."""
-    return _over_examples(problem, rewritten(lines_with(problem, bias_gradient), _largest, "max {0}"))
+    return rewritten(lines_with(problem, bias_gradient), _largest, "max {0}")
 
 
 def _largest(rows: Array) -> Array:
@@ -49,11 +45,14 @@ def _largest(rows: Array) -> Array:
     return rows.max(axis=-2)
 
 
-@mistake("the weight gradient is the product of sums over the examples, not the sum of the products")
+@mistake(
+    "the weight gradient is the product of sums over the examples, not the sum of the products",
+    unless=one_example,
+)
 def weight_gradient_of_the_means(problem: Problem) -> Lines:
     """∂L/∂w_k = (Σ ∂L/∂z_k)ᵀ (1/N Σ a_{k−1}): where the loss is a mean, the product of two means."""
     lines = lines_with(problem, weight_gradient)
-    return _over_examples(problem, rewritten(lines, _product_of_means, "(Σ {0})ᵀ 1/N Σ {1}"))
+    return rewritten(lines, _product_of_means, "(Σ {0})ᵀ 1/N Σ {1}")
 
 
 def _product_of_means(dL_dz: Array, x: Array) -> Array:
@@ -61,115 +60,23 @@ def _product_of_means(dL_dz: Array, x: Array) -> Array:
     return as_row(bias_gradient(dL_dz), dL_dz).mT @ as_row(mean, x)
 
 
-# One example for all.
+# One example for all, or a factor too many: in the weight gradient, in the bias gradient, or in both.
+
+WEIGHTS, BIASES, BOTH = (weight_gradient,), (bias_gradient,), (weight_gradient, bias_gradient)
 
 
-@mistake("the weight gradient is that of the first example only")
-def weight_gradient_of_the_first_example(problem: Problem) -> Lines:
-    """∂L/∂w = ∂L/∂zᵀ a of the first row of each."""
-    return _of_an_example(problem, first_example, "0", weight_gradient)
+def _of_an_example(pick: Callable[[Any], Any], at: str) -> Callable[[Line], Line]:
+    """The gradients of one example: its row of ∂L/∂z and of a."""
 
-
-@mistake("the weight gradient is that of the last example only")
-def weight_gradient_of_the_last_example(problem: Problem) -> Lines:
-    """∂L/∂w = ∂L/∂zᵀ a of the last row of each."""
-    return _of_an_example(problem, last_example, "−1", weight_gradient)
-
-
-@mistake("the bias gradient is that of the first example only")
-def bias_gradient_of_the_first_example(problem: Problem) -> Lines:
-    """∂L/∂b = ∂L/∂z of the first row."""
-    return _of_an_example(problem, first_example, "0", bias_gradient)
-
-
-@mistake("the bias gradient is that of the last example only")
-def bias_gradient_of_the_last_example(problem: Problem) -> Lines:
-    """∂L/∂b = ∂L/∂z of the last row."""
-    return _of_an_example(problem, last_example, "−1", bias_gradient)
-
-
-@mistake("the gradients of weights and biases are those of the first example only", by_layer=True)
-def gradients_of_the_first_example(problem: Problem) -> Lines:
-    """∂L/∂w and ∂L/∂b of the first row of ∂L/∂z and a."""
-    return _of_an_example(problem, first_example, "0", *BOTH)
-
-
-@mistake(
-    "the gradients of weights and biases are those of the last example only, which overwrote the others",
-    source="karpathy/convnetjs #17",
-    by_layer=True,
-)
-def gradients_of_the_last_example(problem: Problem) -> Lines:
-    """∂L/∂w and ∂L/∂b of the last row of ∂L/∂z and a, as = does in place of += in a loop over examples."""
-    return _of_an_example(problem, last_example, "−1", *BOTH)
-
-
-def last_example(rows: Array) -> Array:
-    return constant(rows, lambda array: np.eye(1, len(array), len(array) - 1, dtype=array.dtype)) @ rows
-
-
-def _of_an_example(
-    problem: Problem, pick: Callable[[Any], Any], at: str, *formulas: Callable[..., Any]
-) -> Lines:
     def picked(line: Line) -> Line:
         template = f"({{0}})[{at}]" + (f"ᵀ {{1}}[{at}]" if line.formula is weight_gradient else "")
         return replace(line, formula=lambda *rows: line.formula(*map(pick, rows)), template=template)
 
-    return _over_examples(problem, list(map(picked, lines_with(problem, *formulas))))
+    return picked
 
 
-# A factor too many.
-
-
-@mistake("the weight gradient was divided by the number of examples once more")
-def weight_gradient_averaged(problem: Problem) -> Lines:
-    """∂L/∂w = 1/N · (∂L/∂z)ᵀ a, where any mean of the loss is in ∂L/∂z already."""
-    return _scaled(problem, DIVIDED, weight_gradient)
-
-
-@mistake("the bias gradient was averaged over the examples, not summed", source="kvfrans/notes #5")
-def bias_gradient_averaged(problem: Problem) -> Lines:
-    """∂L/∂b = 1/N · Σ ∂L/∂z, where any mean of the loss is in ∂L/∂z already."""
-    return _scaled(problem, DIVIDED, bias_gradient)
-
-
-@mistake(
-    "the gradients of weights and biases were divided by the number of examples once more", by_layer=True
-)
-def gradients_averaged(problem: Problem) -> Lines:
-    """1/N · ∂L/∂w and 1/N · ∂L/∂b, where any mean of the loss is in ∂L/∂z already."""
-    return _scaled(problem, DIVIDED, *BOTH)
-
-
-@mistake("the weight gradient was multiplied by the number of examples")
-def weight_gradient_multiplied(problem: Problem) -> Lines:
-    """∂L/∂w = N · (∂L/∂z)ᵀ a."""
-    return _scaled(problem, MULTIPLIED, weight_gradient)
-
-
-@mistake("the bias gradient was multiplied by the number of examples")
-def bias_gradient_multiplied(problem: Problem) -> Lines:
-    """∂L/∂b = N · Σ ∂L/∂z."""
-    return _scaled(problem, MULTIPLIED, bias_gradient)
-
-
-@mistake(
-    "the gradients of weights and biases were multiplied by the number of examples",
-    source="hunkim/DeepLearningZeroToAll #173",
-    by_layer=True,
-)
-def gradients_multiplied(problem: Problem) -> Lines:
-    """N · ∂L/∂w and N · ∂L/∂b: sums, where the loss is a mean."""
-    return _scaled(problem, MULTIPLIED, *BOTH)
-
-
-Scale: TypeAlias = tuple[Callable[[Any, int], Any], str]
-DIVIDED: Scale = (lambda gradient, n: gradient / n, "1/N ")
-MULTIPLIED: Scale = (lambda gradient, n: n * gradient, "N ")
-
-
-def _scaled(problem: Problem, by: Scale, *formulas: Callable[..., Any]) -> Lines:
-    scale, written = by
+def _scaled(scale: Callable[[Any, int], Any], written: str) -> Callable[[Line], Line]:
+    """The gradients times a factor, where any mean of the loss is in ∂L/∂z already; `scale` takes N, too."""
 
     def scaled(line: Line) -> Line:
         def formula(dL_dz: Array, *x: Array) -> Array:
@@ -177,4 +84,101 @@ def _scaled(problem: Problem, by: Scale, *formulas: Callable[..., Any]) -> Lines
 
         return replace(line, formula=formula, template=written + line.template)
 
-    return _over_examples(problem, list(map(scaled, lines_with(problem, *formulas))))
+    return scaled
+
+
+FIRST, LAST = _of_an_example(first_example, "0"), _of_an_example(last_example, "−1")
+DIVIDED = _scaled(lambda gradient, n: gradient / n, "1/N ")
+MULTIPLIED = _scaled(lambda gradient, n: n * gradient, "N ")
+
+
+def _of_gradients(
+    name: str,
+    sentence: str,
+    formulas: tuple[Callable[..., Any], ...],
+    how: Callable[[Line], Line],
+    source: str = "",
+) -> Mistake:
+    def change(problem: Problem) -> Lines:
+        return one_example(problem) or list(map(how, lines_with(problem, *formulas)))
+
+    return Mistake(name, sentence, change, source, by_layer=formulas is BOTH)
+
+
+OF_GRADIENTS = (
+    _of_gradients(
+        "weight-gradient-of-the-first-example",
+        "the weight gradient is that of the first example only",
+        WEIGHTS,
+        FIRST,
+    ),
+    _of_gradients(
+        "weight-gradient-of-the-last-example",
+        "the weight gradient is that of the last example only",
+        WEIGHTS,
+        LAST,
+    ),
+    _of_gradients(
+        "bias-gradient-of-the-first-example",
+        "the bias gradient is that of the first example only",
+        BIASES,
+        FIRST,
+    ),
+    _of_gradients(
+        "bias-gradient-of-the-last-example",
+        "the bias gradient is that of the last example only",
+        BIASES,
+        LAST,
+    ),
+    _of_gradients(
+        "gradients-of-the-first-example",
+        "the gradients of weights and biases are those of the first example only",
+        BOTH,
+        FIRST,
+    ),
+    _of_gradients(
+        "gradients-of-the-last-example",
+        "the gradients of weights and biases are those of the last example only, which overwrote the others",
+        BOTH,
+        LAST,
+        "karpathy/convnetjs #17",
+    ),
+    _of_gradients(
+        "weight-gradient-averaged",
+        "the weight gradient was divided by the number of examples once more",
+        WEIGHTS,
+        DIVIDED,
+    ),
+    _of_gradients(
+        "bias-gradient-averaged",
+        "the bias gradient was averaged over the examples, not summed",
+        BIASES,
+        DIVIDED,
+        "kvfrans/notes #5",
+    ),
+    _of_gradients(
+        "gradients-averaged",
+        "the gradients of weights and biases were divided by the number of examples once more",
+        BOTH,
+        DIVIDED,
+    ),
+    _of_gradients(
+        "weight-gradient-multiplied",
+        "the weight gradient was multiplied by the number of examples",
+        WEIGHTS,
+        MULTIPLIED,
+    ),
+    _of_gradients(
+        "bias-gradient-multiplied",
+        "the bias gradient was multiplied by the number of examples",
+        BIASES,
+        MULTIPLIED,
+    ),
+    _of_gradients(
+        "gradients-multiplied",
+        "the gradients of weights and biases were multiplied by the number of examples",
+        BOTH,
+        MULTIPLIED,
+        "hunkim/DeepLearningZeroToAll #173",
+    ),
+)

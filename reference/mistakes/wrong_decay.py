@@ -21,6 +21,7 @@ from reference.mistakes.mistake import (
     mistake,
     placeholder,
     rate_of,
+    rate_of_one,
     rewired,
     rewritten,
     state_lines,
@@ -33,7 +34,6 @@ NO_DECAY = "there is no weight decay"
 NOT_DECOUPLED = "there is no decoupled weight decay"
 NOT_COUPLED = "there is no coupled weight decay"
 NOT_TAKEN_OFF = "no weight decay is taken off with the update"
-RATE_ONE = "the learning rate is 1"
 
 
 # Left out, or applied where it is not asked for.
@@ -211,9 +211,8 @@ def decay_multiplied(problem: Problem) -> Lines:
 )
 def decay_not_scaled_by_the_rate(problem: Problem) -> Lines:
     """w − η d − λ w, with the direction d of the gradient alone."""
-    if problem.learning_rate == 1 and problem.schedule is None and not _is_coupled_with_states(problem):
-        return RATE_ONE
-    return _decayed_on_its_own(problem, (), lambda: 1, "")
+    same = "" if _is_coupled_with_states(problem) else rate_of_one(problem)
+    return same or _decayed_on_its_own(problem, (), lambda: 1, "")
 
 
 @mistake(

@@ -8,17 +8,18 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, TypeAlias
 
-import numpy as np
-
 from cases import Problem, names
 from reference.activations import ACTIVATIONS
 from reference.arithmetic import cast
 from reference.line import Array, Line, bias_gradient, linear, unchanged
 from reference.mistakes.mistake import (
     NO_HIDDEN_LAYER,
+    SLOPES_FROM_A,
     Lines,
     Mistake,
+    activation,
     constant,
+    gradients,
     layers,
     lines_named,
     lines_with,
@@ -26,6 +27,8 @@ from reference.mistakes.mistake import (
     rewired,
     rewritten,
     square_layers,
+    width,
+    zeros,
 )
 
 # A mistake in both forms: as it stands, and differentiated.
@@ -47,32 +50,13 @@ def in_two_forms(sentence: str, source: str, name: str = "") -> Callable[[Callab
     return named
 
 
-def _gradients(problem: Problem, quantities: Iterable[str]) -> list[Line]:
-    return lines_named(problem, map(names.gradient, quantities))
-
-
-def _zeros(array: Array) -> Array:
-    return constant(array, np.zeros_like)
-
-
-# The derivatives that are taken from a, and so are wrong where that is; the others are taken from z.
-SLOPES_FROM_A: dict[str, tuple[Callable[..., Any], str]] = {
-    "sigmoid": (lambda a: a * (1 - a), "{0} (1 − {0})"),
-    "tanh": (lambda a: 1 - a * a, "1 − {0}²"),
-}
-
-
 def _from_a(problem: Problem, those: Iterable[int]) -> list[Line]:
     """Return da/dz of these layers by its right formula, where it follows from a alone.
 
     The right line is not enough: it allows both forms, that from a and that from z, and all between.
     """
-    activations = {k: problem.activations[k - 1] for k in those}
-    return [
-        Line(names.slope(k), SLOPES_FROM_A[name][0], (names.a(k),), SLOPES_FROM_A[name][1])
-        for k, name in activations.items()
-        if name in SLOPES_FROM_A
-    ]
+    written = {k: SLOPES_FROM_A[name] for k in those if (name := activation(problem, k)) in SLOPES_FROM_A}
+    return [Line(names.slope(k), slope, (names.a(k),), form) for k, (slope, form) in written.items()]
 
 
 # z = x Wᵀ + b.
@@ -85,8 +69,8 @@ def weights_not_transposed(problem: Problem, *, differentiated: bool) -> Lines:
     lines = lines_named(problem, map(names.z, square))
     wrong = rewritten(lines, lambda x, W, b: x @ W + b, "{0} {1} + {2}")
     if differentiated:
-        kernels = _gradients(problem, map(names.W, square))
-        before = _gradients(problem, (names.a(k - 1) for k in square))
+        kernels = gradients(problem, names.W, square)
+        before = gradients(problem, names.a, (k - 1 for k in square))
         wrong += rewritten(kernels, lambda dL_dz, x: x.mT @ dL_dz, "({1})ᵀ {0}")
         wrong += rewritten(before, lambda dL_dz, W: dL_dz @ W.mT, "{0} {1}ᵀ")
     return wrong or "no weight matrix is square and larger than 1 by 1"
@@ -98,7 +82,7 @@ def bias_not_added(problem: Problem, *, differentiated: bool) -> Lines:
     wrong = rewritten(lines_with(problem, linear), lambda x, W: x @ W.mT, "{0} {1}ᵀ", kept=2)
     if differentiated:
         biases = lines_with(problem, bias_gradient)
-        wrong += rewritten(biases, lambda dL_dz: _zeros(bias_gradient(dL_dz)), "0")
+        wrong += rewritten(biases, lambda dL_dz: zeros(bias_gradient(dL_dz)), "0")
     return wrong
 
 
@@ -107,13 +91,12 @@ def hidden_layer_left_out(problem: Problem, *, differentiated: bool) -> Lines:
     """a_k = a_{k−1}, which equal widths allow; ∂L/∂z_k = 0 and ∂L/∂a_{k−1} = ∂L/∂a_k."""
     if problem.depth == 1:
         return NO_HIDDEN_LAYER
-    shapes = {k: problem.parameters[names.W(k)].shape for k in layers(problem)[:-1]}
-    left_out = [k for k, (rows, columns) in shapes.items() if rows == columns]
+    left_out = [k for k in layers(problem)[:-1] if width(problem, k) == width(problem, k - 1)]
     wrong = [Line(names.a(k), unchanged, (names.a(k - 1),), "{0}") for k in left_out]
     if differentiated:
-        gradients = [names.gradient(names.a(k)) for k in range(problem.depth)]
-        wrong += [Line(gradients[k - 1], unchanged, (gradients[k],), "{0}") for k in left_out if k > 1]
-        wrong += rewritten(_gradients(problem, map(names.z, left_out)), _zeros, "0", kept=1)
+        sent = [names.gradient(names.a(k)) for k in range(problem.depth)]
+        wrong += [Line(sent[k - 1], unchanged, (sent[k],), "{0}") for k in left_out if k > 1]
+        wrong += rewritten(gradients(problem, names.z, left_out), zeros, "0", kept=1)
     else:
         wrong += _from_a(problem, left_out)
     return wrong or "no hidden layer is as wide as what it is computed from"
@@ -124,13 +107,13 @@ def layer_fed_with_the_input(problem: Problem, *, differentiated: bool) -> Lines
     """z_k = x W_kᵀ + b_k, which equal widths allow; ∂L/∂W_k = (∂L/∂z_k)ᵀ x and ∂L/∂a_{k−1} = 0."""
     if problem.depth == 1:
         return NO_HIDDEN_LAYER
-    fed = [k for k in layers(problem, 2) if problem.parameters[names.W(k)].shape[1] == problem.x.shape[1]]
+    fed = [k for k in layers(problem, 2) if width(problem, k - 1) == width(problem, 0)]
     inputs = {names.a(k - 1): names.a(0) for k in fed}
     wrong = [rewired(line, inputs) for line in lines_named(problem, map(names.z, fed))]
     if differentiated:
-        wrong += [rewired(line, inputs) for line in _gradients(problem, map(names.W, fed))]
-        before = _gradients(problem, (names.a(k - 1) for k in fed))
-        wrong += rewritten(before, lambda dL_dz, W: _zeros(dL_dz @ W), "0")
+        wrong += [rewired(line, inputs) for line in gradients(problem, names.W, fed)]
+        before = gradients(problem, names.a, (k - 1 for k in fed))
+        wrong += rewritten(before, lambda dL_dz, W: zeros(dL_dz @ W), "0")
     return wrong or "no hidden layer is as wide as the input"
 
 

@@ -8,18 +8,22 @@ from cases import Problem, names
 from reference.activations import ACTIVATIONS
 from reference.line import Array, Line, bias_gradient, linear, weight_gradient
 from reference.mistakes.mistake import (
-    NO_HIDDEN_LAYER,
     Lines,
+    activation,
     constant,
+    gradients,
+    is_identity,
     layers,
     lines_with,
     mistake,
+    one_layer,
     rewired,
     rewritten,
     square_layers,
+    width,
+    zeros,
 )
 from reference.mistakes.wrong_hidden import NOTHING_UPDATED_BEFORE
-from reference.mistakes.wrong_slopes import activation, gradients, is_identity, width
 
 # The weight gradient of another array than the layer's input.
 
@@ -27,11 +31,10 @@ from reference.mistakes.wrong_slopes import activation, gradients, is_identity, 
 @mistake(
     "the weight gradient was taken from z of the layer before, not from its activation a",
     source="maziarraissi/backprop #1",
+    unless=one_layer,
 )
 def weight_gradient_from_z(problem: Problem) -> Lines:
     """∂L/∂w_k = (∂L/∂z_k)ᵀ z_{k−1}."""
-    if problem.depth == 1:
-        return NO_HIDDEN_LAYER
     before = {names.a(k): names.z(k) for k in layers(problem)[:-1] if not is_identity(problem, k)}
     lines = [line for line in lines_with(problem, weight_gradient) if line.inputs[1] in before]
     return [rewired(line, before) for line in lines] or "every hidden activation is the identity, so a is z"
@@ -46,11 +49,9 @@ def weight_gradient_from_the_output(problem: Problem) -> Lines:
     return _taken_from(problem, {k: names.a(k) for k in fitting}) or "no layer is as wide as its input"
 
 
-@mistake("the weight gradient was taken from the network's inputs x, not from the layer's")
+@mistake("the weight gradient was taken from the network's inputs x, not from the layer's", unless=one_layer)
 def weight_gradient_from_x(problem: Problem) -> Lines:
     """∂L/∂w_k = (∂L/∂z_k)ᵀ x, which equal widths allow."""
-    if problem.depth == 1:
-        return NO_HIDDEN_LAYER
     fitting = [k for k in layers(problem, 2) if width(problem, k - 1) == width(problem, 0)]
     return _taken_from(problem, dict.fromkeys(fitting, "x")) or "no hidden layer is as wide as x"
 
@@ -60,11 +61,12 @@ def _taken_from(problem: Problem, sources: dict[int, str]) -> list[Line]:
     return [rewired(line, {names.a(k - 1): sources[k]}) for k in sources for line in lines[k]]
 
 
-@mistake("the weight gradient was taken from an activation computed again, by weights already updated")
+@mistake(
+    "the weight gradient was taken from an activation computed again, by weights already updated",
+    unless=one_layer,
+)
 def weight_gradient_from_the_updated_activation(problem: Problem) -> Lines:
     """∂L/∂w_k = (∂L/∂z_k)ᵀ σ(a_{k−2} w_{k−1}_newᵀ + b_{k−1}_new)."""
-    if problem.depth == 1:
-        return NO_HIDDEN_LAYER
     if problem.clipping:
         return NOTHING_UPDATED_BEFORE
     below = [k for k in layers(problem)[:-1] if {names.W(k), names.b(k)} & set(problem.trained)]
@@ -203,7 +205,7 @@ def bias_gradient_missing(problem: Problem) -> Lines:
 def _nothing(line: Line) -> Line:
     """Return the line of ∂L/∂w with zeros in the shape of w."""
     parameter = line.name.removeprefix("dL/d")
-    return Line(line.name, lambda w: constant(w, np.zeros_like), (parameter,), "0")
+    return Line(line.name, zeros, (parameter,), "0")
 
 
 # Both gradients of a layer, or each alone.

@@ -14,16 +14,20 @@ from reference.mistakes.mistake import (
     broadcast,
     constant,
     first_example,
+    gradients,
+    is_identity,
+    last_example,
     layers,
     lines_with,
     mistake,
     negative,
+    one_layer,
     rewired,
     rewritten,
     square_layers,
+    width,
+    zeros,
 )
-from reference.mistakes.wrong_batches import last_example
-from reference.mistakes.wrong_slopes import gradients, is_identity, width
 
 NOTHING_UPDATED_BEFORE = "no gradient is clipped before all are known, so nothing is updated before"
 
@@ -36,11 +40,12 @@ def _before(problem: Problem, those: Iterable[int]) -> list[Line]:
 # What the gradient is sent through.
 
 
-@mistake("the factor w is missing from the hidden gradient, as in the document's step 3 taken literally")
+@mistake(
+    "the factor w is missing from the hidden gradient, as in the document's step 3 taken literally",
+    unless=one_layer,
+)
 def weight_factor_missing(problem: Problem) -> Lines:
     """∂L/∂a_{k−1} = ∂L/∂z_k, which equal widths allow; a single column NumPy repeats silently."""
-    if problem.depth == 1:
-        return NO_HIDDEN_LAYER
     lines = _without_weights(problem, layers(problem, 2), names.z)
     return lines or "no layer is as wide as the one before, so the shapes do not fit"
 
@@ -48,11 +53,10 @@ def weight_factor_missing(problem: Problem) -> Lines:
 @mistake(
     "the hidden layer was given the next layer's error itself, without weights and derivative",
     source="Stack Overflow, “Backpropagation: Why doesn't error approach zero”",
+    unless=one_layer,
 )
 def error_without_weights(problem: Problem) -> Lines:
     """∂L/∂a_{k−1} = ∂L/∂a_k, which equal widths allow; a single column NumPy repeats silently."""
-    if problem.depth == 1:
-        return NO_HIDDEN_LAYER
     curved = [k for k in layers(problem, 2) if not is_identity(problem, k)]
     lines = _without_weights(problem, curved, names.a)
     return lines or "no layer is as wide as the one before, or its derivative is 1"
@@ -67,11 +71,9 @@ def _without_weights(problem: Problem, those: Iterable[int], sent: Callable[[int
     ]
 
 
-@mistake("the hidden gradient was sent through the transposed weights")
+@mistake("the hidden gradient was sent through the transposed weights", unless=one_layer)
 def weights_transposed_backward(problem: Problem) -> Lines:
     """∂L/∂a_{k−1} = ∂L/∂z_k · w_kᵀ, which a square W allows."""
-    if problem.depth == 1:
-        return NO_HIDDEN_LAYER
     before = _before(problem, square_layers(problem, 2))
     lines = rewritten(before, lambda dL_dz, W: dL_dz @ W.mT, "{0} {1}ᵀ")
     return lines or "no weight matrix above the first is square and larger than 1 by 1"
@@ -133,14 +135,13 @@ def _through_shifted(dL_dz: Array, W: Array, b: Array) -> Array:
 @mistake(
     "the error of the output was sent to the hidden layer without the activation's derivative",
     source="makeyourownneuralnetwork/makeyourownneuralnetwork #88",
+    unless=one_layer,
 )
 def error_sent_past_the_activation(problem: Problem) -> Lines:
     """∂L/∂a_{k−1} = ∂L/∂a_k · w_k, while ∂L/∂z_k is right for the gradients of layer k.
 
     So has it T. Rashid, "Make Your Own Neural Network" (2016).
     """
-    if problem.depth == 1:
-        return NO_HIDDEN_LAYER
     curved = [k for k in layers(problem, 2) if not is_identity(problem, k)]
     past = {names.gradient(names.z(k)): names.gradient(names.a(k)) for k in curved}
     lines = [rewired(line, past) for line in _before(problem, curved)]
@@ -183,10 +184,7 @@ def hidden_gradient_with_the_wrong_sign(problem: Problem) -> Lines:
 )
 def gradient_stopped(problem: Problem) -> Lines:
     """∂L/∂a_{k−1} = 0, as `detach` and `stop_gradient` have it."""
-    lines = [
-        Line(names.gradient(names.a(k)), lambda a: constant(a, np.zeros_like), (names.a(k),), "0")
-        for k in layers(problem)[:-1]
-    ]
+    lines = [Line(names.gradient(names.a(k)), zeros, (names.a(k),), "0") for k in layers(problem)[:-1]]
     return lines or NO_HIDDEN_LAYER
 
 

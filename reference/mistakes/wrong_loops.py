@@ -5,14 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from cases import Problem, names
-from reference.line import Array, Line, evaluate
-from reference.mistakes.mistake import (
-    ONE_EXAMPLE,
-    Lines,
-    constant,
-    mistake,
-    next_count,
-)
+from reference.line import Line, evaluate
+from reference.mistakes.mistake import ONE_EXAMPLE, Lines, constant, examples, mistake, next_count
 from reference.mistakes.wrong_updates import NONE_TRAINED, gradient_used, lines_of_update
 from reference.training import advance, tape
 
@@ -68,21 +62,21 @@ def _after_each_example(problem: Problem, *others: str) -> Lines:
 
     The optimizer counts each update as a step; a schedule counts the passes over all examples.
     """
-    examples = len(problem.x)
-    if examples == 1:
+    count = len(problem.x)
+    if count == 1:
         return ONE_EXAMPLE
     lines = [line for line in tape(problem) if line.name != names.RATE]
 
     def run(known: Values) -> Values:
-        first = constant(known[names.STEP], lambda t: (t - 1) * examples + 1)
+        first = constant(known[names.STEP], lambda t: (t - 1) * count + 1)
         state, losses, values = {**known, names.STEP: first}, [], dict[str, Any]()
-        for i in range(examples):
-            example = {name: _row(known[name], i) for name in ("x", "y")}
+        for i in range(count):
+            example = {name: examples(known[name], i, i + 1) for name in ("x", "y")}
             values = evaluate(lines, {**state, **example})
             losses.append(values["loss"])
             state = advance(state, values, problem)
         total = sum(losses[1:], losses[0])
-        return {**values, "loss": total / examples if problem.reduction == "mean" else total}
+        return {**values, "loss": total / count if problem.reduction == "mean" else total}
 
     loop = _Loop(("x", "y", *problem.state, *_rates(problem)), run)
     updated = [names.updated(name) for name in problem.state if name not in problem.not_trained]
@@ -92,10 +86,6 @@ def _after_each_example(problem: Problem, *others: str) -> Lines:
         if updated
         else NONE_TRAINED
     )
-
-
-def _row(rows: Array, i: int) -> Array:
-    return constant(rows, lambda array: array[..., i : i + 1, :])
 
 
 @mistake(

@@ -16,6 +16,7 @@ from reference.mistakes.mistake import (
     negative,
     placeholder,
     rate_of,
+    rate_of_one,
     rewritten,
     state_lines,
     update_lines,
@@ -27,6 +28,15 @@ from reference.optimizers.sgd import ACCUMULATE, DESCEND_AHEAD, accumulate, accu
 NO_MOMENTUM = "there is no momentum"
 NO_DAMPENING = "there is no dampening"
 NO_NESTEROV = "the momentum is not Nesterov's"
+
+
+def no_momentum(problem: Problem) -> str:
+    return "" if problem.optimizer.has("momentum") else NO_MOMENTUM
+
+
+def never_used(problem: Problem) -> str:
+    """Say why no momentum of an earlier step is used."""
+    return no_momentum(problem) or (ONE_STEP if problem.steps == 1 else "")
 
 
 @mistake("the first gradient was averaged into the momentum, with 1 − μ before it")
@@ -115,19 +125,15 @@ def swapped_average(beta: Array, m: Array, g: Array) -> Array:
 
 
 def _averaged_momentum(problem: Problem, formula: Callable[..., Any], template: str) -> Lines:
-    if not problem.optimizer.has("momentum"):
-        return NO_MOMENTUM
-    momenta = state_lines(problem, "m")
-    return [Line(line.name, formula, ("momentum", *line.inputs[:2]), template) for line in momenta]
+    momenta = state_lines(problem, "m") if problem.optimizer.has("momentum") else []
+    return [
+        Line(line.name, formula, ("momentum", *line.inputs[:2]), template) for line in momenta
+    ] or NO_MOMENTUM
 
 
-@mistake("the momentum has the wrong sign: it was taken off the gradient")
+@mistake("the momentum has the wrong sign: it was taken off the gradient", unless=never_used)
 def momentum_with_the_wrong_sign(problem: Problem) -> Lines:
     """m = ∂L/∂w − μ m."""
-    if not problem.optimizer.has("momentum"):
-        return NO_MOMENTUM
-    if problem.steps == 1:
-        return ONE_STEP
     lines = [(line, placeholder(line, "momentum")) for line in state_lines(problem, "m")]
     return [
         changed(line, state_in(line), negative, line.template.replace(mu, f"−{mu}")) for line, mu in lines
@@ -165,16 +171,15 @@ def _without_rate(line: Line) -> Line:
     return Line(line.name, lambda w, m: w - m, line.inputs[:2], "{0} − {1}")
 
 
-@mistake("the momentum was multiplied by the learning rate once more", source="BRML/climin #29, of Adadelta")
+@mistake(
+    "the momentum was multiplied by the learning rate once more",
+    source="BRML/climin #29, of Adadelta",
+    unless=never_used,
+)
 def momentum_times_the_rate(problem: Problem) -> Lines:
     """m = η μ m + ∂L/∂w."""
-    if not problem.optimizer.has("momentum"):
-        return NO_MOMENTUM
-    if problem.steps == 1:
-        return ONE_STEP
-    if problem.learning_rate == 1 and problem.schedule is None:
-        return "the learning rate is 1"
-    return [_with_momentum_times(line, rate_of(problem)) for line in state_lines(problem, "m")]
+    momenta = state_lines(problem, "m")
+    return rate_of_one(problem) or [_with_momentum_times(line, rate_of(problem)) for line in momenta]
 
 
 def _with_momentum_times(line: Line, rate: str) -> Line:

@@ -10,15 +10,7 @@ from cases.catalog import LOSSES
 from reference.line import Array
 from reference.losses import loss_rule
 from reference.losses.terms import Loss, count
-from reference.mistakes.mistake import (
-    ONE_EXAMPLE,
-    Lines,
-    Mistake,
-    _rearranged,
-    broadcast,
-    constant,
-    mistake,
-)
+from reference.mistakes.mistake import ONE_EXAMPLE, Lines, Mistake, broadcast, constant, examples, mistake
 from reference.mistakes.wrong_losses import both, mean_of, right_rule, summed
 
 IS_A_SUM = "this loss is a sum"
@@ -82,12 +74,12 @@ def _mean_of_means(size: int) -> Mistake:
     """
 
     def change(problem: Problem) -> Lines:
-        examples = len(problem.x)
+        number = len(problem.x)
         if problem.reduction != "mean":
             return IS_A_SUM
         uneven = _why_not_uneven(problem, size)
-        starts = range(0, examples, size)
-        return uneven or both(problem, _weighted(right_rule(problem), starts, size, examples))
+        starts = range(0, number, size)
+        return uneven or both(problem, _weighted(right_rule(problem), starts, size, number))
 
     sentence = f"the mean was taken of the means of micro-batches of {size} examples, the last of fewer"
     source = "huggingface/transformers #34191, #24725, ml-explore/mlx-lm #1413"
@@ -101,16 +93,16 @@ def _why_not_uneven(problem: Problem, size: int) -> str:
     return f"all micro-batches of {size} examples are equally large" if even else ""
 
 
-def _weighted(right: Loss, starts: range, size: int, examples: int) -> Loss:
-    sizes = [min(size, examples - start) for start in starts]
+def _weighted(right: Loss, starts: range, size: int, number: int) -> Loss:
+    sizes = [min(size, number - start) for start in starts]
     divisors = np.repeat(sizes, sizes)[:, np.newaxis] * len(sizes)
 
     def value(y_hat: Array, y: Array) -> Array:
-        parts = [right.value(_rows(y_hat, start, size), _rows(y, start, size)) for start in starts]
+        parts = [right.value(*(examples(a, i, i + size) for a in (y_hat, y))) for i in starts]
         return sum(parts[1:], parts[0]) / len(parts)
 
     def gradient(y_hat: Array, y: Array) -> Array:
-        dL_da = examples * right.gradient(y_hat, y)
+        dL_da = number * right.gradient(y_hat, y)
         return dL_da / constant(dL_da, lambda array: np.ones_like(array) * divisors.astype(array.dtype))
 
     return Loss(
@@ -121,10 +113,6 @@ def _weighted(right: Loss, starts: range, size: int, examples: int) -> Loss:
     )
 
 
-def _rows(array: Array, start: int, size: int) -> Array:
-    return _rearranged(array, lambda rows: rows[start : start + size])
-
-
 MEAN_OF_MEANS: tuple[Mistake, ...] = tuple(map(_mean_of_means, (2, 3, 4)))
 
 
@@ -133,16 +121,16 @@ MEAN_OF_MEANS: tuple[Mistake, ...] = tuple(map(_mean_of_means, (2, 3, 4)))
 
 def _of_examples(problem: Problem, kept: slice) -> Lines:
     """Return the lines of the loss of these examples alone; ∂L/∂ŷ of the others is 0."""
-    right, examples = right_rule(problem), len(problem.x)
-    start, stop, _ = kept.indices(examples)
+    right, number = right_rule(problem), len(problem.x)
+    start, stop, _ = kept.indices(number)
 
     def value(y_hat: Array, y: Array) -> Array:
-        return right.value(_rows(y_hat, start, stop - start), _rows(y, start, stop - start))
+        return right.value(examples(y_hat, start, stop), examples(y, start, stop))
 
     def gradient(y_hat: Array, y: Array) -> Array:
         dL_da = right.gradient(y_hat, y)
         if problem.reduction == "mean":
-            dL_da = examples * dL_da / (stop - start)
+            dL_da = number * dL_da / (stop - start)
         return dL_da * constant(dL_da, mask)
 
     def mask(array: NDArray[Any]) -> NDArray[Any]:

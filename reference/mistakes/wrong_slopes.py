@@ -1,43 +1,30 @@
 """Mistakes on the way through the activation: ∂L/∂z = ∂L/∂a · σ'(z)."""
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Iterable
 
 from cases import Problem, names
 from reference.activations import ACTIVATIONS
 from reference.line import Line, unchanged
 from reference.mistakes.mistake import (
-    NO_HIDDEN_LAYER,
+    SLOPES_FROM_A,
     Lines,
     Mistake,
+    activation,
+    gradients,
+    is_identity,
     layers,
     lines_named,
     mistake,
+    one_layer,
     rewired,
     rewritten,
+    width,
 )
 
 # Activations whose derivative is 0 or 1, so that its square is the same.
 STRAIGHT = {"identity", "relu", "hardtanh", "relu6"}
 
 ALL_IDENTITIES = "every activation here is the identity, with derivative 1"
-
-
-def activation(problem: Problem, k: int) -> str:
-    return problem.activations[k - 1]
-
-
-def is_identity(problem: Problem, k: int) -> bool:
-    return activation(problem, k) == "identity"
-
-
-def width(problem: Problem, k: int) -> int:
-    """Return how many numbers layer k gives for each example; layer 0 is the input."""
-    return int(problem.parameters[names.b(k)].size) if k else problem.x.shape[1]
-
-
-def gradients(problem: Problem, of: Callable[[int], str], those: Iterable[int]) -> list[Line]:
-    return lines_named(problem, (names.gradient(of(k)) for k in those))
 
 
 def _slopes(problem: Problem, those: Iterable[int]) -> list[Line]:
@@ -63,11 +50,10 @@ def derivative_missing_in_the_output(problem: Problem) -> Lines:
 @mistake(
     "the activation's derivative is missing in the hidden layers",
     source="ujjwalkarn/Machine-Learning-Tutorials #16",
+    unless=one_layer,
 )
 def derivative_missing_in_hidden_layers(problem: Problem) -> Lines:
     """∂L/∂z_k = ∂L/∂a_k for k < L."""
-    if problem.depth == 1:
-        return NO_HIDDEN_LAYER
     hidden = [k for k in _curved(problem) if k < problem.depth]
     lines = rewritten(gradients(problem, names.z, hidden), unchanged, "{0}", kept=1)
     return lines or "every hidden activation is the identity, with derivative 1"
@@ -165,11 +151,7 @@ def _with_the_function_of(offset: int, problem: Problem) -> Lines:
 def derivative_at_a(problem: Problem) -> Lines:
     """σ'(a_k), as where a has been written over z."""
     curved = [k for k in layers(problem) if not ACTIVATIONS[activation(problem, k)].has_the_same_slope_at_a]
-    lines = [
-        _derivative_of(activation(problem, k), line, names.a(k))
-        for k in curved
-        for line in _slopes(problem, [k])
-    ]
+    lines = [_derivative_at(problem, k, names.a(k)) for k in curved]
     return lines or "every activation here has the same derivative at a as at z"
 
 
@@ -181,12 +163,13 @@ def derivative_at_a(problem: Problem) -> Lines:
 def derivative_at_the_input_of_the_layer(problem: Problem) -> Lines:
     """σ'(a_{k−1}), which equal widths allow."""
     fitting = [k for k in _curved(problem) if width(problem, k) == width(problem, k - 1)]
-    lines = [
-        _derivative_of(activation(problem, k), line, names.a(k - 1))
-        for k in fitting
-        for line in _slopes(problem, [k])
-    ]
+    lines = [_derivative_at(problem, k, names.a(k - 1)) for k in fitting]
     return lines or "no layer but those of the identity is as wide as its input"
+
+
+def _derivative_at(problem: Problem, k: int, place: str) -> Line:
+    (line,) = _slopes(problem, [k])
+    return _derivative_of(activation(problem, k), line, place)
 
 
 def _derivative_of(name: str, line: Line, place: str) -> Line:
@@ -195,17 +178,10 @@ def _derivative_of(name: str, line: Line, place: str) -> Line:
     return Line(line.name, lambda at: rule.derivative(at, rule.value(at)), (place,), f"{name}'({{0}})")
 
 
-# The derivatives that programs write as functions of a, with the template of their argument.
-OF_A: dict[str, tuple[Callable[[Any], Any], str]] = {
-    "sigmoid": (lambda a: a * (1 - a), "{0} (1 − {0})"),
-    "tanh": (lambda a: 1 - a * a, "1 − {0}²"),
-}
-
-
 @mistake("the derivative was written as a function of a, but given z", by_layer=True)
 def derivative_formula_given_z(problem: Problem) -> Lines:
     """z (1 − z) for σ'(z) = a (1 − a), and 1 − z² for tanh'(z) = 1 − a²."""
-    written = {names.slope(k): OF_A.get(activation(problem, k)) for k in layers(problem)}
+    written = {names.slope(k): SLOPES_FROM_A.get(activation(problem, k)) for k in layers(problem)}
     lines = [
         Line(line.name, formula[0], line.inputs[:1], formula[1])
         for line in _slopes(problem, layers(problem))
@@ -229,7 +205,7 @@ def tanh_derivative_in_a(problem: Problem) -> Lines:
 
 
 def _by_the_formula_of(name: str, problem: Problem) -> Lines:
-    formula, template = OF_A[name]
+    formula, template = SLOPES_FROM_A[name]
     lines = _slopes(problem, _others_than(name, problem))
     return [Line(line.name, formula, line.inputs[1:], template) for line in lines] or _all_are(name)
 

@@ -18,17 +18,13 @@ from reference.mistakes.mistake import (
     placeholder,
     rewired,
     state_lines,
+    zeros,
 )
 from reference.optimizers import adam
-from reference.optimizers.sgd import (
-    DESCEND_AHEAD,
-)
+from reference.optimizers.sgd import DESCEND_AHEAD
 from reference.training import tape
 
 NO_STATES = "the optimizer carries nothing from step to step"
-NO_MOMENTUM = "there is no momentum"
-NO_DAMPENING = "there is no dampening"
-NO_NESTEROV = "the momentum is not Nesterov's"
 NO_AVERAGE = "this optimizer averages no gradients"
 NO_SQUARES = "this optimizer averages no squares"
 NEGATIVE_ROOT = "the centered form would have the root of a negative number"
@@ -63,7 +59,7 @@ def _from_the_start(problem: Problem, line: Line) -> Line:
     if problem.optimizer.has("initial_accumulator"):
         return rewired(line, {state: "initial_accumulator"})
     template = line.template.replace(placeholder(line, state), "0")
-    return changed(line, state, lambda before: constant(before, np.zeros_like), template)
+    return changed(line, state, zeros, template)
 
 
 def state_in(line: Line) -> str:

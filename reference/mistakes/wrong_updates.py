@@ -11,7 +11,6 @@ from reference.line import Array, Line, descend, unchanged
 from reference.mistakes.mistake import (
     ALL_TRAINED,
     NO_STATE,
-    ONE_EXAMPLE,
     Lines,
     Mistake,
     changed,
@@ -20,16 +19,18 @@ from reference.mistakes.mistake import (
     lines_named,
     mistake,
     negative,
+    one_example,
     placeholder,
     rate_of,
+    rate_of_one,
     rewired,
     rewritten,
     state_lines,
     update_lines,
+    zeros,
 )
 from reference.optimizers.adam import DESCEND_DECAYED
 
-RATE_ONE = "the learning rate is 1"
 NONE_TRAINED = "no parameter is trained"
 
 
@@ -47,36 +48,35 @@ def at_another_rate(problem: Problem, change: Callable[[Any], Any], written: str
     return list(map(changed_rate, update_lines(problem))) or NONE_TRAINED
 
 
-@mistake("the learning rate was applied twice")
+@mistake("the learning rate was applied twice", unless=rate_of_one)
 def rate_applied_twice(problem: Problem) -> Lines:
-    return _rate_is_one(problem) or at_another_rate(problem, lambda eta: eta * eta, "− η η")
+    return at_another_rate(problem, lambda eta: eta * eta, "− η η")
 
 
-@mistake("the learning rate is missing from the update", source="aimacode/aima-python #285")
+@mistake(
+    "the learning rate is missing from the update", source="aimacode/aima-python #285", unless=rate_of_one
+)
 def rate_missing(problem: Problem) -> Lines:
     """w − ∂L/∂w, as at a rate of 1."""
-    return _rate_is_one(problem) or at_another_rate(problem, lambda eta: constant(eta, np.ones_like), "− 1 ·")
+    return at_another_rate(problem, lambda eta: constant(eta, np.ones_like), "− 1 ·")
 
 
-def _rate_is_one(problem: Problem) -> str:
-    return RATE_ONE if problem.learning_rate == 1 and problem.schedule is None else ""
-
-
-@mistake("the learning rate was divided by the number of examples")
+@mistake("the learning rate was divided by the number of examples", unless=one_example)
 def rate_over_the_batch(problem: Problem) -> Lines:
     """w − η / N ∂L/∂w."""
     n = len(problem.x)
-    return ONE_EXAMPLE if n == 1 else at_another_rate(problem, lambda eta: eta / n, f"− η / {n}")
+    return at_another_rate(problem, lambda eta: eta / n, f"− η / {n}")
 
 
 @mistake(
     "the learning rate was multiplied by the number of examples",
     source="TheIndependentCode/Neural-Network #1",
+    unless=one_example,
 )
 def rate_times_the_batch(problem: Problem) -> Lines:
     """w − η N ∂L/∂w."""
     n = len(problem.x)
-    return ONE_EXAMPLE if n == 1 else at_another_rate(problem, lambda eta: n * eta, f"− {n} η")
+    return at_another_rate(problem, lambda eta: n * eta, f"− {n} η")
 
 
 def _rate_by_default(rate: float, written: str) -> Mistake:
@@ -118,7 +118,7 @@ def assigned_for_subtracted(problem: Problem) -> Lines:
         template = line.template.removeprefix("{0} ")
         if line.formula is DESCEND_DECAYED:
             return replace(line, formula=decayed, template=template)
-        return changed(line, line.inputs[0], lambda w: constant(w, np.zeros_like), template)
+        return changed(line, line.inputs[0], zeros, template)
 
     return list(map(replaced, update_lines(problem))) or NONE_TRAINED
 
