@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -15,6 +16,8 @@ from reference.mistakes.mistake import (
     ONE_STEP,
     Lines,
     Mistake,
+    activation,
+    gradients,
     layers,
     lines_named,
     lines_with,
@@ -33,86 +36,100 @@ Round: TypeAlias = Callable[[Any], Any]
 # Lines inside a step that promises float64, computed in float32.
 
 
-@mistake("the products of the forward pass were accumulated in float32", numpy_only=True)
+def _no_float64(problem: Problem) -> str:
+    reasons = {"float64": "", "float32": "everything is float32 already"}
+    return reasons.get(problem.dtype, "float32 is more than is promised")
+
+
+# A mistake where float64 is promised.
+rounding = partial(mistake, numpy_only=True, unless=_no_float64)
+
+
+@rounding("the products of the forward pass were accumulated in float32")
 def float32_forward(problem: Problem) -> Lines:
     """z = x Wᵀ in float32, then + b in float64."""
 
     def linear_in_float32(x: Plain, W: Plain, b: Plain) -> Plain:
         return (_in_float32(x) @ _in_float32(W).mT).astype(x.dtype) + b
 
-    return _no_float64(problem) or rewritten(lines_with(problem, linear), linear_in_float32)
+    return rewritten(lines_with(problem, linear), linear_in_float32)
 
 
-@mistake("the activation was evaluated in float32", source="modular/modular #6082", numpy_only=True)
-def float32_activation(problem: Problem) -> Lines:
-    """a = σ(z), of z rounded to float32."""
-    return _inside_float32(problem, lines_named(problem, map(names.a, layers(problem))))
-
-
-@mistake("the loss was accumulated in float32", source="facebookresearch/fastText #757", numpy_only=True)
-def float32_loss(problem: Problem) -> Lines:
-    """The loss of ŷ and y rounded to float32; its gradient is right."""
-    return _inside_float32(problem, lines_named(problem, ["loss"]))
-
-
-@mistake("the loss's gradient was computed in float32", numpy_only=True)
-def float32_loss_gradient(problem: Problem) -> Lines:
-    """∂L/∂a_L of ŷ and y rounded to float32; the loss is right."""
-    return _inside_float32(problem, lines_named(problem, [names.gradient(names.a(problem.depth))]))
-
-
-@mistake("the activation's derivative was computed in float32", numpy_only=True)
-def float32_derivative(problem: Problem) -> Lines:
-    """σ'(z), of z and a rounded to float32."""
-    curved = [k for k in layers(problem) if problem.activations[k - 1] not in STRAIGHT]
-    lines = _inside_float32(problem, lines_named(problem, map(names.slope, curved)))
-    return lines or "every derivative here is 0 or 1"
-
-
-@mistake("the hidden gradient was accumulated in float32", numpy_only=True)
-def float32_hidden_gradient(problem: Problem) -> Lines:
-    """∂L/∂a_{k−1} = ∂L/∂z_k w_k, of both rounded to float32."""
-    return _inside_float32(problem, lines_with(problem, through_weights)) or NO_HIDDEN_LAYER
-
-
-@mistake("the weight gradient was accumulated in float32", numpy_only=True)
-def float32_weight_gradient(problem: Problem) -> Lines:
-    """∂L/∂w = (∂L/∂z)ᵀ a, of both rounded to float32."""
-    return _inside_float32(problem, lines_with(problem, weight_gradient))
-
-
-@mistake("the bias gradient was accumulated in float32", numpy_only=True)
-def float32_bias_gradient(problem: Problem) -> Lines:
-    """∂L/∂b = Σ ∂L/∂z, of ∂L/∂z rounded to float32."""
-    return _inside_float32(problem, lines_with(problem, bias_gradient))
-
-
-@mistake(
-    "the optimizer's state was kept in float32",
-    source="pytorch/pytorch #43706",
-    numpy_only=True,
-)
+@rounding("the optimizer's state was kept in float32", source="pytorch/pytorch #43706")
 def float32_optimizer_state(problem: Problem) -> Lines:
     """m, v and u rounded to float32 in every step."""
     lines = state_lines(problem, *problem.optimizer.states)
     rounded = [replace(line, formula=_then(in_float32, line.formula)) for line in lines]
-    return _no_float64(problem) or rounded or "the optimizer keeps no state"
+    return rounded or "the optimizer keeps no state"
 
 
-@mistake("the update was computed in float32", source="tensorflow/tensorflow #761", numpy_only=True)
-def float32_update(problem: Problem) -> Lines:
-    """w_new of all that it follows from, rounded to float32."""
-    return _inside_float32(problem, update_lines(problem)) or "no parameter is trained"
+@rounding("the activation's derivative was computed in float32")
+def float32_derivative(problem: Problem) -> Lines:
+    """σ'(z), of z and a rounded to float32."""
+    curved = [k for k in layers(problem) if activation(problem, k) not in STRAIGHT]
+    lines = lines_named(problem, map(names.slope, curved))
+    return _inside_float32(lines) or "every derivative here is 0 or 1"
 
 
-def _inside_float32(problem: Problem, lines: Iterable[Line]) -> Lines:
-    """Return lines that are computed in float32, from rounded inputs, in a problem that promises float64."""
+def _inside_float32(lines: Iterable[Line]) -> list[Line]:
+    """Return lines that are computed in float32, from rounded inputs."""
 
     def rounded(line: Line) -> Line:
-        right = line.formula
-        return replace(line, formula=lambda *given: right(*map(_in_float32, given)).astype(problem.dtype))
+        def formula(*given: Any) -> Any:  # noqa: ANN401 - what the right formula takes and gives
+            return line.formula(*map(_in_float32, given)).astype(np.result_type(*given))
 
-    return _no_float64(problem) or list(map(rounded, lines))
+        return replace(line, formula=formula)
+
+    return list(map(rounded, lines))
+
+
+# What was computed in float32, from rounded inputs; which lines these are; where it was seen.
+IN_FLOAT32: dict[str, tuple[str, Callable[[Problem], list[Line]], str]] = {
+    "activation": (
+        "the activation was evaluated",
+        lambda problem: lines_named(problem, map(names.a, layers(problem))),
+        "modular/modular #6082",
+    ),
+    "loss": (
+        "the loss was accumulated",
+        lambda problem: lines_named(problem, ["loss"]),
+        "facebookresearch/fastText #757",
+    ),
+    "loss-gradient": (
+        "the loss's gradient was computed",
+        lambda problem: gradients(problem, names.a, [problem.depth]),
+        "",
+    ),
+    "hidden-gradient": (
+        "the hidden gradient was accumulated",
+        lambda problem: lines_with(problem, through_weights),
+        "",
+    ),
+    "weight-gradient": (
+        "the weight gradient was accumulated",
+        lambda problem: lines_with(problem, weight_gradient),
+        "",
+    ),
+    "bias-gradient": (
+        "the bias gradient was accumulated",
+        lambda problem: lines_with(problem, bias_gradient),
+        "",
+    ),
+    "update": ("the update was computed", update_lines, "tensorflow/tensorflow #761"),
+}
+
+
+def _computed_in_float32(name: str) -> Mistake:
+    what, lines_of, source = IN_FLOAT32[name]
+    none = {"hidden-gradient": NO_HIDDEN_LAYER, "update": "no parameter is trained"}
+
+    def change(problem: Problem) -> Lines:
+        return _no_float64(problem) or _inside_float32(lines_of(problem)) or none[name]
+
+    return Mistake(f"float32-{name}", f"{what} in float32", change, source, numpy_only=True)
+
+
+COMPUTED_IN_FLOAT32 = tuple(map(_computed_in_float32, IN_FLOAT32))
 
 
 def _in_float32(array: Plain) -> Plain:
@@ -128,11 +145,6 @@ def _then(last: Round, formula: Callable[..., Any]) -> Callable[..., Any]:
     return lambda *given: last(formula(*given))
 
 
-def _no_float64(problem: Problem) -> str:
-    reasons = {"float64": "", "float32": "everything is float32 already"}
-    return reasons.get(problem.dtype, "float32 is more than is promised")
-
-
 def _float32_holds(number: Any) -> bool:  # noqa: ANN401 - an array, or a number of Python's own
     return np.array_equal(in_float32(number), number)
 
@@ -140,25 +152,20 @@ def _float32_holds(number: Any) -> bool:  # noqa: ANN401 - an array, or a number
 # What a step is given, rounded to float32 on the way in.
 
 
-@mistake("the inputs x were rounded to float32", source="keras-team/keras #19345", numpy_only=True)
+@rounding("the inputs x were rounded to float32", source="keras-team/keras #19345")
 def float32_inputs(problem: Problem) -> Lines:
     """z₁ and ∂L/∂w₁ of x rounded to float32."""
     if _float32_holds(problem.x):
-        return _no_float64(problem) or "float32 holds every input exactly"
-    return _no_float64(problem) or _with_rounded(problem, {"x"}, in_float32)
+        return "float32 holds every input exactly"
+    return _with_rounded(problem, {"x"}, in_float32)
 
 
-@mistake(
-    "the inputs x and the targets y were rounded to float32",
-    source="keras-team/keras #19332",
-    numpy_only=True,
-)
+@rounding("the inputs x and the targets y were rounded to float32", source="keras-team/keras #19332")
 def float32_inputs_and_targets(problem: Problem) -> Lines:
     """z₁ and ∂L/∂w₁ of x, and the loss and ∂L/∂a_L of y, both rounded to float32."""
     if _float32_holds(problem.y):
-        return _no_float64(problem) or "float32 holds every target exactly"
-    inexact = {"y"} if _float32_holds(problem.x) else {"x", "y"}
-    return _no_float64(problem) or _with_rounded(problem, inexact, in_float32)
+        return "float32 holds every target exactly"
+    return _with_rounded(problem, {"y"} if _float32_holds(problem.x) else {"x", "y"}, in_float32)
 
 
 def _with_rounded(problem: Problem, those: Collection[str], round_: Round) -> list[Line]:
@@ -179,26 +186,25 @@ def _rounding(line: Line, those: Collection[str], round_: Round) -> Line:
 # The optimizer's constants.
 
 
-@mistake("the learning rate was rounded to float32", source="tinygrad/tinygrad #4297", numpy_only=True)
+@rounding("the learning rate was rounded to float32", source="tinygrad/tinygrad #4297")
 def float32_learning_rate(problem: Problem) -> Lines:
     """w_new with η rounded to float32."""
     if problem.schedule is None and _float32_holds(problem.learning_rate):
-        return _no_float64(problem) or "float32 holds this learning rate exactly"
-    return _no_float64(problem) or at_another_rate(problem, in_float32, "− η")
+        return "float32 holds this learning rate exactly"
+    return at_another_rate(problem, in_float32, "− η")
 
 
-@mistake(
+@rounding(
     "the learning rate and the optimizer's other numbers were rounded to float32",
     source="DeepLink-org/DIOPI #1359",
-    numpy_only=True,
 )
 def float32_constants(problem: Problem) -> Lines:
     """Every line that takes η, μ, β, ε, λ or another number of the rules, with those rounded to float32."""
     inexact = {name for name, number in problem.constants.items() if not _float32_holds(number)}
     taken = {name for line in tape(problem) for name in line.inputs}
     if len(inexact & taken) < 2:  # noqa: PLR2004 - more than one
-        return _no_float64(problem) or "at most one number of the rules is not exact in float32"
-    return _no_float64(problem) or _with_rounded(problem, inexact, in_float32)
+        return "at most one number of the rules is not exact in float32"
+    return _with_rounded(problem, inexact, in_float32)
 
 
 # In the first step they multiply a momentum of 0, or are not used yet.
@@ -210,35 +216,21 @@ def _float32_constant(key: str) -> Mistake:
     word = key.replace("_", " ")
 
     def change(problem: Problem) -> Lines:
-        lines = _with_rounded(problem, {key}, in_float32)
-        if not lines:
-            return _no_float64(problem) or f"there is no {word}"
-        if _float32_holds(problem.constants[key]):
-            return _no_float64(problem) or f"float32 holds this {word} exactly"
-        if key in FROM_THE_SECOND_STEP and problem.steps == 1 and "nesterov" not in problem.optimizer.options:
-            return _no_float64(problem) or ONE_STEP
-        return _no_float64(problem) or lines
+        lines, late = _with_rounded(problem, {key}, in_float32), key in FROM_THE_SECOND_STEP
+        if unfit := _no_float64(problem):
+            return unfit
+        if lines and _float32_holds(problem.constants[key]):
+            return f"float32 holds this {word} exactly"
+        if lines and late and problem.steps == 1 and "nesterov" not in problem.optimizer.options:
+            return ONE_STEP
+        return lines or f"there is no {word}"
 
-    name = f"float32-{key.replace('_', '-')}"
-    return Mistake(
-        name, f"{word} was rounded to float32", change, "DeepLink-org/DIOPI #1359", numpy_only=True
-    )
+    name, source = f"float32-{key.replace('_', '-')}", "DeepLink-org/DIOPI #1359"
+    return Mistake(name, f"{word} was rounded to float32", change, source, numpy_only=True)
 
 
-FLOAT32_CONSTANTS = tuple(
-    _float32_constant(key)
-    for key in (
-        "momentum",
-        "dampening",
-        "beta1",
-        "beta2",
-        "alpha",
-        "eps",
-        "weight_decay",
-        "max_norm",
-        "final",
-    )
-)
+NUMBERS = "momentum", "dampening", "beta1", "beta2", "alpha", "eps", "weight_decay", "max_norm", "final"
+FLOAT32_CONSTANTS = tuple(map(_float32_constant, NUMBERS))
 
 
 # Fewer bits than float32 has, in a problem that promises float32.

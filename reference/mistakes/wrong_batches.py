@@ -62,8 +62,6 @@ def _product_of_means(dL_dz: Array, x: Array) -> Array:
 
 # One example for all, or a factor too many: in the weight gradient, in the bias gradient, or in both.
 
-WEIGHTS, BIASES, BOTH = (weight_gradient,), (bias_gradient,), (weight_gradient, bias_gradient)
-
 
 def _of_an_example(pick: Callable[[Any], Any], at: str) -> Callable[[Line], Line]:
     """The gradients of one example: its row of ∂L/∂z and of a."""
@@ -87,98 +85,52 @@ def _scaled(scale: Callable[[Any, int], Any], written: str) -> Callable[[Line], 
     return scaled
 
 
-FIRST, LAST = _of_an_example(first_example, "0"), _of_an_example(last_example, "−1")
-DIVIDED = _scaled(lambda gradient, n: gradient / n, "1/N ")
-MULTIPLIED = _scaled(lambda gradient, n: n * gradient, "N ")
+GRADIENTS = {
+    "weight-gradient": (weight_gradient,),
+    "bias-gradient": (bias_gradient,),
+    "gradients": (weight_gradient, bias_gradient),
+}
+CHANGES = {
+    "of-the-first-example": _of_an_example(first_example, "0"),
+    "of-the-last-example": _of_an_example(last_example, "−1"),
+    "averaged": _scaled(lambda gradient, n: gradient / n, "1/N "),
+    "multiplied": _scaled(lambda gradient, n: n * gradient, "N "),
+}
+SENTENCES = {
+    "weight-gradient": {
+        "of-the-first-example": "the weight gradient is that of the first example only",
+        "of-the-last-example": "the weight gradient is that of the last example only",
+        "averaged": "the weight gradient was divided by the number of examples once more",
+        "multiplied": "the weight gradient was multiplied by the number of examples",
+    },
+    "bias-gradient": {
+        "of-the-first-example": "the bias gradient is that of the first example only",
+        "of-the-last-example": "the bias gradient is that of the last example only",
+        "averaged": "the bias gradient was averaged over the examples, not summed",
+        "multiplied": "the bias gradient was multiplied by the number of examples",
+    },
+    "gradients": {
+        "of-the-first-example": "the gradients of weights and biases are those of the first example only",
+        "of-the-last-example": "the gradients of weights and biases are those of the last example only, "
+        "which overwrote the others",
+        "averaged": "the gradients of weights and biases were divided by the number of examples once more",
+        "multiplied": "the gradients of weights and biases were multiplied by the number of examples",
+    },
+}
+SEEN = {
+    "gradients-of-the-last-example": "karpathy/convnetjs #17",
+    "bias-gradient-averaged": "kvfrans/notes #5",
+    "gradients-multiplied": "hunkim/DeepLearningZeroToAll #173",
+}
 
 
-def _of_gradients(
-    name: str,
-    sentence: str,
-    formulas: tuple[Callable[..., Any], ...],
-    how: Callable[[Line], Line],
-    source: str = "",
-) -> Mistake:
+def _changed(gradient: str, how: str) -> Mistake:
     def change(problem: Problem) -> Lines:
-        return one_example(problem) or list(map(how, lines_with(problem, *formulas)))
+        lines = lines_with(problem, *GRADIENTS[gradient])
+        return one_example(problem) or list(map(CHANGES[how], lines))
 
-    return Mistake(name, sentence, change, source, by_layer=formulas is BOTH)
+    name, sentence = f"{gradient}-{how}", SENTENCES[gradient][how]
+    return Mistake(name, sentence, change, SEEN.get(name, ""), by_layer=gradient == "gradients")
 
 
-OF_GRADIENTS = (
-    _of_gradients(
-        "weight-gradient-of-the-first-example",
-        "the weight gradient is that of the first example only",
-        WEIGHTS,
-        FIRST,
-    ),
-    _of_gradients(
-        "weight-gradient-of-the-last-example",
-        "the weight gradient is that of the last example only",
-        WEIGHTS,
-        LAST,
-    ),
-    _of_gradients(
-        "bias-gradient-of-the-first-example",
-        "the bias gradient is that of the first example only",
-        BIASES,
-        FIRST,
-    ),
-    _of_gradients(
-        "bias-gradient-of-the-last-example",
-        "the bias gradient is that of the last example only",
-        BIASES,
-        LAST,
-    ),
-    _of_gradients(
-        "gradients-of-the-first-example",
-        "the gradients of weights and biases are those of the first example only",
-        BOTH,
-        FIRST,
-    ),
-    _of_gradients(
-        "gradients-of-the-last-example",
-        "the gradients of weights and biases are those of the last example only, which overwrote the others",
-        BOTH,
-        LAST,
-        "karpathy/convnetjs #17",
-    ),
-    _of_gradients(
-        "weight-gradient-averaged",
-        "the weight gradient was divided by the number of examples once more",
-        WEIGHTS,
-        DIVIDED,
-    ),
-    _of_gradients(
-        "bias-gradient-averaged",
-        "the bias gradient was averaged over the examples, not summed",
-        BIASES,
-        DIVIDED,
-        "kvfrans/notes #5",
-    ),
-    _of_gradients(
-        "gradients-averaged",
-        "the gradients of weights and biases were divided by the number of examples once more",
-        BOTH,
-        DIVIDED,
-    ),
-    _of_gradients(
-        "weight-gradient-multiplied",
-        "the weight gradient was multiplied by the number of examples",
-        WEIGHTS,
-        MULTIPLIED,
-    ),
-    _of_gradients(
-        "bias-gradient-multiplied",
-        "the bias gradient was multiplied by the number of examples",
-        BIASES,
-        MULTIPLIED,
-    ),
-    _of_gradients(
-        "gradients-multiplied",
-        "the gradients of weights and biases were multiplied by the number of examples",
-        BOTH,
-        MULTIPLIED,
-        "hunkim/DeepLearningZeroToAll #173",
-    ),
-)
+OF_GRADIENTS = tuple(_changed(gradient, how) for gradient in GRADIENTS for how in CHANGES)

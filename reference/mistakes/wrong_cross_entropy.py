@@ -25,9 +25,18 @@ from reference.mistakes.wrong_labels import (
 from reference.mistakes.wrong_losses import both, mean_of, over, right_rule, scaled
 
 BINARY_LOSSES = frozenset({"binary_cross_entropy", "binary_cross_entropy_with_logits"})
-NO_SOFTMAX = "this loss has no softmax"
 SWAPPED = "cleverhans-lab/cleverhans #25, isaaccorley/detcon-pytorch #1"
-NO_CROSS_ENTROPY = "this loss is no cross-entropy"
+
+
+def no_softmax(problem: Problem) -> str:
+    return "" if problem.loss in SOFTMAX_LOSSES else "this loss has no softmax"
+
+
+def no_cross_entropy(problem: Problem) -> str:
+    """Say why there is no cross-entropy, or none that depends on the outputs."""
+    if problem.loss not in SOFTMAX_LOSSES | BINARY_LOSSES:
+        return "this loss is no cross-entropy"
+    return "" if no_softmax(problem) or problem.y.shape[1] > 1 else ONE_OUTPUT
 
 
 # The softmax and the sigmoid: forgotten parts of their derivative, applied twice, over the wrong axis.
@@ -41,12 +50,12 @@ SOFTMAX = Elementary("softmax({0})", lambda z: np.exp(log_softmax(z)), softmax_b
 
 
 @mistake(
-    "the softmax was applied twice: by the network, and by the loss of logits", source="tflearn/tflearn #562"
+    "the softmax was applied twice: by the network, and by the loss of logits",
+    source="tflearn/tflearn #562",
+    unless=no_softmax,
 )
 def softmax_applied_twice(problem: Problem) -> Lines:
     """The loss of p = softmax(ŷ), and the gradient of that: p ⊙ (g − Σ g p), with g the loss's own at p."""
-    if problem.loss not in SOFTMAX_LOSSES:
-        return NO_SOFTMAX
     if problem.y.shape[1] == 1:
         return "with one output the softmax is 1, once or twice"
     equations = "p", "softmax({0})", "p ⊙ (g − Σ g p), p = softmax({{0}}), g = {}"
@@ -95,11 +104,13 @@ def _row_sums(rows: Array) -> Array:
     return rows @ constant(rows, lambda array: np.ones((array.shape[1],) * 2, array.dtype))
 
 
-@mistake("the softmax was taken over the examples, not over the classes", source="perone/euclidesdb #2")
+@mistake(
+    "the softmax was taken over the examples, not over the classes",
+    source="perone/euclidesdb #2",
+    unless=no_softmax,
+)
 def softmax_over_the_examples(problem: Problem) -> Lines:
     """−Σ y log softmax(ŷᵀ)ᵀ, as softmax(dim=0) gives it, and the gradient of that."""
-    if problem.loss not in SOFTMAX_LOSSES:
-        return NO_SOFTMAX
     n = problem.y.shape[1]
     terms = OtherTargets(smoothing(problem), formula=lambda s, _, y: (1 - s) * y + s / n).terms()
     upright, equations = terms.reduced(""), (terms.value.equation, terms.gradient.equation)
@@ -114,12 +125,12 @@ def softmax_over_the_examples(problem: Problem) -> Lines:
 
 
 @mistake(
-    "of the softmax's Jacobian only the diagonal was taken, p (1 − p)", source="deeplearning4j/libnd4j #440"
+    "of the softmax's Jacobian only the diagonal was taken, p (1 − p)",
+    source="deeplearning4j/libnd4j #440",
+    unless=no_softmax,
 )
 def softmax_diagonal_only(problem: Problem) -> Lines:
     """∂L/∂ŷᵢ = −yᵢ/pᵢ · pᵢ (1 − pᵢ), without what comes from the other pₖ."""
-    if problem.loss not in SOFTMAX_LOSSES:
-        return NO_SOFTMAX
     if problem.y.shape[1] == 1:
         return ONE_OUTPUT
 
@@ -140,15 +151,12 @@ def _gradient_alone(problem: Problem, gradient: Callable[[Any, Any], Any], equat
 @mistake(
     "the error a − y was multiplied by a (1 − a) again, which the cross-entropy has cancelled",
     source="mnielsen/neural-networks-and-deep-learning #77",
+    unless=no_cross_entropy,
 )
 def cancelled_derivative_again(problem: Problem) -> Lines:
     """(a − y) a (1 − a) for a − y, a = softmax(ŷ) or σ(ŷ); a − y for (a − y) / (a (1 − a)), where a is ŷ."""
     if problem.loss == "binary_cross_entropy":
         return _gradient_alone(problem, lambda a, y: a - y, "{0} − {1}")
-    if problem.loss not in SOFTMAX_LOSSES | BINARY_LOSSES:
-        return NO_CROSS_ENTROPY
-    if problem.loss in SOFTMAX_LOSSES and problem.y.shape[1] == 1:
-        return ONE_OUTPUT
     right = loss_rule(problem.loss, "sum", problem.loss_numbers)
     probabilities = SOFTMAX if problem.loss in SOFTMAX_LOSSES else ACTIVATIONS["sigmoid"].value
 
@@ -162,11 +170,13 @@ def cancelled_derivative_again(problem: Problem) -> Lines:
 # Logarithms and their signs.
 
 
-@mistake("the probabilities stand in the loss, not their logarithms", source="pytorch/pytorch #10033")
+@mistake(
+    "the probabilities stand in the loss, not their logarithms",
+    source="pytorch/pytorch #10033",
+    unless=no_softmax,
+)
 def logarithm_missing(problem: Problem) -> Lines:
     """−Σ y p for −Σ y log p, p = softmax(ŷ), as `F.nll_loss` of p gives it; p ⊙ (Σₖ yₖ pₖ − y)."""
-    if problem.loss not in SOFTMAX_LOSSES:
-        return NO_SOFTMAX
 
     def value(y_hat: Array, y: Array) -> Array:
         return negative((smoothed(problem, y) * SOFTMAX(y_hat)).sum(axis=(-2, -1)))
@@ -179,13 +189,11 @@ def logarithm_missing(problem: Problem) -> Lines:
     return both(problem, mean_of(wrong, over(problem)))
 
 
-@mistake("the loss has no minus: it is the log-likelihood", source="haifengl/smile #151")
+@mistake(
+    "the loss has no minus: it is the log-likelihood", source="haifengl/smile #151", unless=no_cross_entropy
+)
 def log_likelihood(problem: Problem) -> Lines:
     """Σ y log p for −Σ y log p, or Σ y log a + (1 − y) log(1 − a); −∂L/∂ŷ."""
-    if problem.loss not in SOFTMAX_LOSSES | BINARY_LOSSES:
-        return NO_CROSS_ENTROPY
-    if problem.loss in SOFTMAX_LOSSES and problem.y.shape[1] == 1:
-        return ONE_OUTPUT
     return both(problem, scaled(right_rule(problem), "−", negative))
 
 
@@ -211,11 +219,9 @@ def _another_base(base: int, source: str) -> Mistake:
     """−Σ y log_b p for −Σ y ln p; ∂L/∂ŷ / ln b."""
 
     def change(problem: Problem) -> Lines:
-        if problem.loss not in SOFTMAX_LOSSES | BINARY_LOSSES:
-            return NO_CROSS_ENTROPY
-        if problem.loss in SOFTMAX_LOSSES and problem.y.shape[1] == 1:
-            return ONE_OUTPUT
-        return both(problem, scaled(right_rule(problem), f"1/ln {base} ", in_base))
+        return no_cross_entropy(problem) or both(
+            problem, scaled(right_rule(problem), f"1/ln {base} ", in_base)
+        )
 
     def in_base(number: Array) -> Array:
         return number * cast(constant(number, lambda array: array.dtype.type(1 / math.log(base))))
@@ -275,11 +281,11 @@ def _of_softmax_swapped(problem: Problem) -> Lines:
     return both(problem, mean_of(wrong, over(problem)))
 
 
-@mistake("a sigmoid takes the place of the softmax", source="hunkim/DeepLearningZeroToAll #51")
+@mistake(
+    "a sigmoid takes the place of the softmax", source="hunkim/DeepLearningZeroToAll #51", unless=no_softmax
+)
 def sigmoid_for_softmax(problem: Problem) -> Lines:
     """−Σ y log σ(ŷ) for −Σ y log softmax(ŷ); −y σ(−ŷ)."""
-    if problem.loss not in SOFTMAX_LOSSES:
-        return NO_SOFTMAX
     softplus, sigmoid = ACTIVATIONS["softplus"].value, ACTIVATIONS["sigmoid"].value
     wrong = Loss(
         "−Σ {1} log σ({0})",

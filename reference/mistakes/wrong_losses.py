@@ -78,40 +78,47 @@ def scaled(rule: Loss, factor: str, scale: Callable[[Any], Any]) -> Loss:
 
 # Squares.
 
-NO_HALF = "this loss has no ½"
-NO_SQUARES = "this loss has no error ŷ − y"
+
+def no_half(problem: Problem) -> str:
+    return "" if problem.loss == HALF else "this loss has no ½"
 
 
-@mistake("the ½ of the loss is missing", source="davisking/dlib #1169")
+def no_squares(problem: Problem) -> str:
+    return "" if problem.loss in {HALF, MEAN} else "this loss has no error ŷ − y"
+
+
+@mistake("the ½ of the loss is missing", source="davisking/dlib #1169", unless=no_half)
 def half_missing_in_the_loss(problem: Problem) -> Lines:
     """The loss without its ½; the gradient, which has none, is right."""
-    if problem.loss != HALF:
-        return NO_HALF
     right = right_rule(problem)
     equation = right.equation.replace("½ ", "")
     return rewritten(lines_named(problem, ["loss"]), lambda *pair: 2 * right.value(*pair), equation)
 
 
-@mistake("the ½ of the loss is missing, and it was differentiated like that", source="davisking/dlib #1169")
+@mistake(
+    "the ½ of the loss is missing, and it was differentiated like that",
+    source="davisking/dlib #1169",
+    unless=no_half,
+)
 def half_missing_differentiated(problem: Problem) -> Lines:
     """Σ (ŷ − y)² for ½ Σ (ŷ − y)²; 2 (ŷ − y) for ŷ − y."""
-    if problem.loss != HALF:
-        return NO_HALF
     return both(problem, scaled(right_rule(problem), "2 ", lambda number: 2 * number))
 
 
-@mistake("a ½ was put before the squares, or one more", source="snowkylin/tensorflow-handbook #23")
+@mistake(
+    "a ½ was put before the squares, or one more",
+    source="snowkylin/tensorflow-handbook #23",
+    unless=no_squares,
+)
 def half_added(problem: Problem) -> Lines:
     """½ L for L; ½ ∂L/∂ŷ."""
-    if problem.loss not in {HALF, MEAN}:
-        return NO_SQUARES
     return both(problem, scaled(right_rule(problem), "½ ", lambda number: number / 2))
 
 
-@mistake("the ½ of the loss was applied to its gradient")
+@mistake("the ½ of the loss was applied to its gradient", unless=no_half)
 def half_applied_to_the_gradient(problem: Problem) -> Lines:
     """½ (ŷ − y) for ŷ − y: the 2 of the square's derivative, which cancels the ½, was forgotten."""
-    return _halved_gradient(problem) if problem.loss == HALF else NO_HALF
+    return _halved_gradient(problem)
 
 
 @mistake("the 2 of the square's derivative is missing", source="davisking/dlib #1169")
@@ -125,20 +132,16 @@ def _halved_gradient(problem: Problem) -> list[Line]:
     return rewritten(lines, lambda *pair: right.gradient(*pair) / 2, f"½ ({right.gradient_equation})")
 
 
-@mistake("the error was taken with the wrong sign, y − ŷ")
+@mistake("the error was taken with the wrong sign, y − ŷ", unless=no_squares)
 def sign_of_the_error(problem: Problem) -> Lines:
-    if problem.loss not in {HALF, MEAN}:
-        return NO_SQUARES
     output = names.a(problem.depth)
     swap = {output: "y", "y": output}
     return [rewired(line, swap) for line in lines_named(problem, [names.gradient(output)])]
 
 
-@mistake("the root of the squared error was taken", source="cleinc/bts #13")
+@mistake("the root of the squared error was taken", source="cleinc/bts #13", unless=no_squares)
 def root_of_the_squared_error(problem: Problem) -> Lines:
     """√L for L; ∂L/∂ŷ / (2 √L)."""
-    if problem.loss not in {HALF, MEAN}:
-        return NO_SQUARES
     right = right_rule(problem)
     wrong = Loss(
         f"√({right.equation})",

@@ -10,7 +10,16 @@ from cases.catalog import LOSSES
 from reference.line import Array
 from reference.losses import loss_rule
 from reference.losses.terms import Loss, count
-from reference.mistakes.mistake import ONE_EXAMPLE, Lines, Mistake, broadcast, constant, examples, mistake
+from reference.mistakes.mistake import (
+    ONE_EXAMPLE,
+    Lines,
+    Mistake,
+    broadcast,
+    constant,
+    examples,
+    mistake,
+    one_example,
+)
 from reference.mistakes.wrong_losses import both, mean_of, right_rule, summed
 
 IS_A_SUM = "this loss is a sum"
@@ -143,10 +152,14 @@ def _of_examples(problem: Problem, kept: slice) -> Lines:
     return both(problem, wrong)
 
 
-@mistake("the loss is that of the last example only", source="lucidrains/med-seg-diff-pytorch #17")
+@mistake(
+    "the loss is that of the last example only",
+    source="lucidrains/med-seg-diff-pytorch #17",
+    unless=one_example,
+)
 def loss_of_the_last_example(problem: Problem) -> Lines:
     """ℓ(ŷ_N, y_N) for Σᵢ ℓ(ŷᵢ, yᵢ) or its mean, as a loop leaves it that does not add up."""
-    return _of_examples(problem, slice(-1, None)) if len(problem.x) > 1 else ONE_EXAMPLE
+    return _of_examples(problem, slice(-1, None))
 
 
 def _last_left_out(size: int) -> Mistake:
