@@ -209,7 +209,11 @@ def title_of(causes: Sequence[Causes]) -> str:
     clauses = []
     for cause in common:
         every = dict.fromkeys(others[cause] for others in causes)
-        forms = [form for form in every if not any(form != one and form.startswith(one) for one in every)]
+        forms = [
+            form
+            for form in every
+            if not any(form != shorter and form.startswith(shorter) for shorter in every)
+        ]
         clauses.append(" / ".join(forms[:MAX_FORMS]) + " / …" * (len(forms) > MAX_FORMS))
     return f"{common[0][0]}: {'; or: '.join(clauses)}"
 
@@ -219,7 +223,7 @@ def causes_of(row: Row) -> Causes:
     by, reason = row.subject.implementation, row.finding.reason
     if row.finding.verdict is Verdict.ERROR and not row.causes:
         return {(by, reason): reason}
-    return {(by, one.mistake): one.sentence for one in row.causes}
+    return {(by, cause.mistake): cause.sentence for cause in row.causes}
 
 
 def summaries(failing: Iterable[Row]) -> list[str]:

@@ -233,14 +233,14 @@ def properties(rows: Sequence[Row]) -> list[tuple[str, str]]:
         made += [("first difference", where(first).removeprefix(" at "))]
     for cause, clause in causes_of(first_failure(rows) or first).items():
         made += zip(CAUSE, (*cause, clause), strict=True)
-    used = max(math.inf if math.isnan(one.used) else one.used for one in compared)
+    used = max(math.inf if math.isnan(finding.used) else finding.used for finding in compared)
     made += [
         ("used", f"{used:.4g}"),
-        ("digits", f"{min(one.digits for one in compared):.4g}"),
+        ("digits", f"{min(finding.digits for finding in compared):.4g}"),
         ("compared", str(sum(row.steps for row in rows if row.compared))),
     ]
     by_quantity = group_by(sorted(rows, key=lambda row: row.place), lambda row: row.finding.quantity)
-    worst = [max(of_one, key=badness) for quantity, of_one in by_quantity.items() if quantity]
+    worst = [max(those, key=badness) for quantity, those in by_quantity.items() if quantity]
     made += [(row.finding.quantity, Cell.of([row]).state + at_step(row)) for row in worst]
     return [(printable(name), printable(value)) for name, value in made]
 

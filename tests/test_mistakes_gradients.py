@@ -197,10 +197,6 @@ REASONS = {
         "every activation above the first layer is the identity, with derivative 1": "identity",
         "there is no hidden layer": network((3, 2)),
     },
-    "weights-before-and-after-the-update": {
-        "no gradient is clipped before all are known, so nothing is updated before": ruled(clip=(1.0, 0.0)),
-        "no weights above the first layer are trained": replace(DRAWN, not_trained=frozenset({"W2"})),
-    },
     "input-factor-twice": {
         "every input is 0 or 1, which is its own square": replace(network((3, 2), 2), x=np.eye(3)[:2])
     },

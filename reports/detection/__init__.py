@@ -5,9 +5,9 @@ Here are the names of the tools, and the records of a measurement, in the order 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Final, TypeVar
+from typing import Final, Self, TypeVar
 
 # This suite, given everything that can be observed of an implementation; or no more than the loss, the
 # gradients and the updated parameters.
@@ -114,10 +114,23 @@ class Named:
     alone: int = 0  # how often its name is the only one
     equal: int = 0  # how often it is named together with others, which explain as much
     unnamed: int = 0
-    instead: tuple[
-        tuple[str, ...], ...
-    ] = ()  # the names that were given, each time that it was not among them
+    instead: tuple[tuple[str, ...], ...] = ()  # the names that were given where it was not among them
     blind: tuple[str, ...] = ()  # why it cannot be made on the other networks, each reason once
+
+    @classmethod
+    def of(
+        cls,
+        about: tuple[str, str, str],
+        networks: int,
+        diagnoses: Sequence[tuple[str, ...]],
+        blind: tuple[str, ...],
+    ) -> Self:
+        """Count first diagnoses, each by its names, of a mistake in a number format with so much shown."""
+        mistake, *_ = about
+        alone, unnamed = diagnoses.count((mistake,)), diagnoses.count(())
+        equal = sum(mistake in names for names in diagnoses) - alone
+        instead = tuple(names for names in diagnoses if names and mistake not in names)
+        return cls(*about, networks, alone, equal, unnamed, instead, blind)
 
     @property
     def rightly(self) -> int:

@@ -7,7 +7,6 @@ True
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final
 
@@ -28,34 +27,11 @@ NETWORKS: Final = 20  # on which a mistake is to be seen
 MAX_DRAWN: Final = 2000  # networks that are drawn for a mistake until it was seen on enough of them
 
 
-@dataclass
-class Tally:
-    """What was said so far, with one selection of quantities shown."""
-
-    alone: int = 0
-    equal: int = 0
-    unnamed: int = 0
-    instead: list[tuple[str, ...]] = field(default_factory=list)
-
-    @property
-    def seen(self) -> int:
-        return self.alone + self.equal + self.unnamed + len(self.instead)
-
-    def add(self, mistake: str, names: tuple[str, ...]) -> None:
-        """Count the names of a first diagnosis."""
-        if mistake in names:
-            self.alone += len(names) == 1
-            self.equal += len(names) > 1
-        elif names:
-            self.instead.append(names)
-        else:
-            self.unnamed += 1
-
-
 def naming_of(mistake: str, dtype: str, *, seed: int, networks: int = NETWORKS) -> tuple[Named, ...]:
     """Count what the first diagnosis says of a mistake, with everything shown and with the outcome only."""
-    tallies, reasons, number = {shown: Tally() for shown in SHOWN}, dict[str, None](), 0
-    while number < MAX_DRAWN and (left := [name for name in SHOWN if tallies[name].seen < networks]):
+    names_by_shown: dict[str, list[tuple[str, ...]]] = {shown: [] for shown in SHOWN}
+    reasons, number = dict[str, None](), 0
+    while number < MAX_DRAWN and (left := [name for name in SHOWN if len(names_by_shown[name]) < networks]):
         problem = drawn(seed, number, dtype)
         number += 1
         lines = MISTAKES[mistake].tape(problem)
@@ -65,15 +41,11 @@ def naming_of(mistake: str, dtype: str, *, seed: int, networks: int = NETWORKS) 
         claims = claims_of(problem, lines)
         for shown in left:
             first = next(diagnoses(problem, claims, shown), None)
-            if first is not None:
-                tallies[shown].add(mistake, first.names)
-    about = number, tuple(reasons)
-    return tuple(_result((mistake, dtype, shown), tally, *about) for shown, tally in tallies.items())
-
-
-def _result(about: tuple[str, str, str], tally: Tally, drawn_for_it: int, blind: tuple[str, ...]) -> Named:
-    counts = tally.alone, tally.equal, tally.unnamed
-    return Named(*about, drawn_for_it, *counts, tuple(tally.instead), blind)
+            names_by_shown[shown] += [] if first is None else [first.names]
+    return tuple(
+        Named.of((mistake, dtype, shown), number, names, tuple(reasons))
+        for shown, names in names_by_shown.items()
+    )
 
 
 def claims_of(problem: Problem, lines: tuple[Line, ...] | None = None) -> list[dict[str, NDArray[Any]]]:
