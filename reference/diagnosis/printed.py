@@ -57,6 +57,10 @@ class Fitting:
     mistaken: MistakenTape
     shares: Shares
 
+    @property
+    def name(self) -> str:
+        return self.mistaken[0].name
+
 
 def explain_published(
     problem: Problem, published: Published, judged: Iterable[JudgedPrint] | None = None
@@ -197,15 +201,17 @@ class PrintedRun:
         Where float64 alone shows that they are too many to be named, none is run with a bound.
         """
         possible, within = self._fitting(near, differing)
-        likely = [one for one in within if possible and len(one.shares) >= len(possible[0].shares)]
+        likely = [
+            fitting for fitting in within if possible and len(fitting.shares) >= len(possible[0].shares)
+        ]
         if len(_names(likely)) > MAX_NAMED:
             return _explained(likely)
         certain: list[Fitting] = []
-        for one in possible:
-            if certain and len(one.shares) < len(_best(certain)[0].shares):
+        for fitting in possible:
+            if certain and len(fitting.shares) < len(_best(certain)[0].shares):
                 break
-            if one.mistaken[0].name not in _names(certain):
-                certain += self._certainly(one, differing)
+            if fitting.name not in _names(certain):
+                certain += self._certainly(fitting, differing)
         return _explained(_best(certain))
 
     def _fitting(
@@ -218,11 +224,15 @@ class PrintedRun:
         for mistaken, first, second in runs:
             if first and second:
                 known = with_uncertainty(first, second, right, self.problem)
-                exact = {site: Bounded.exact(one.value, one.format) for site, one in known.items()}
+                exact = {
+                    site: Bounded.exact(bounded.value, bounded.format) for site, bounded in known.items()
+                }
                 possible.append(Fitting(mistaken, self._shares(known.items(), differing)))
                 within.append(Fitting(mistaken, self._shares(exact.items(), differing)))
-        possible = sorted(possible, key=lambda one: len(one.shares), reverse=True)
-        return [one for one in possible if one.shares], [one for one in within if one.shares]
+        possible = sorted(possible, key=lambda fitting: len(fitting.shares), reverse=True)
+        return [fitting for fitting in possible if fitting.shares], [
+            fitting for fitting in within if fitting.shares
+        ]
 
     def _certainly(self, near: Fitting, differing: Sequence[Site]) -> list[Fitting]:
         """Return what a tape gives for certain, by its bounds; nothing if not the first."""
@@ -310,25 +320,25 @@ class PrintedRun:
             return float(np.abs(value - right)[self._printed(site).wrong].max())
 
 
-def _best(fitting: Sequence[Fitting]) -> list[Fitting]:
-    most = max((len(one.shares) for one in fitting), default=0)
-    return [one for one in fitting if len(one.shares) == most]
+def _best(several: Sequence[Fitting]) -> list[Fitting]:
+    most = max((len(fitting.shares) for fitting in several), default=0)
+    return [fitting for fitting in several if len(fitting.shares) == most]
 
 
-def _names(fitting: Iterable[Fitting]) -> set[str]:
-    return {one.mistaken[0].name for one in fitting}
+def _names(several: Iterable[Fitting]) -> set[str]:
+    return {fitting.name for fitting in several}
 
 
-def _explained(fitting: Sequence[Fitting]) -> dict[Site, tuple[Explanation, ...]]:
+def _explained(several: Sequence[Fitting]) -> dict[Site, tuple[Explanation, ...]]:
     """Return what explains each site: each mistake once, as it changes most, which comes first."""
     explained: dict[Site, dict[str, Explanation]] = {}
-    for (mistake, wrong, _), shares in ((one.mistaken, one.shares) for one in fitting):
-        for site, share in shares.items():
+    for fitting in several:
+        mistake, wrong, _ = fitting.mistaken
+        for site, share in fitting.shares.items():
             explanation = Explanation(mistake.name, mistake.sentence + share, wrong)
             explained.setdefault(site, {}).setdefault(mistake.name, explanation)
-    several = _few([Explanation(name, "", ()) for name in _names(fitting)])
-    if len(_names(fitting)) > MAX_NAMED:
-        return dict.fromkeys(explained, several)
+    if len(_names(several)) > MAX_NAMED:
+        return dict.fromkeys(explained, _few([Explanation(name, "", ()) for name in _names(several)]))
     return {site: tuple(each.values()) for site, each in explained.items()}
 
 
@@ -351,7 +361,7 @@ def _by_line(run: PrintedRun, step: JudgedPrint, judged: JudgedArray) -> tuple[E
         explain_in(context, judged.finding()).explanations,
         judged.wrong[judged.printed.given].all(),
     )
-    whole = tuple(one for one in whole if all_wrong or one.mistake != "constant-ratio")
+    whole = tuple(cause for cause in whole if all_wrong or cause.mistake != "constant-ratio")
     return _few(whole) or _by_element(context, step, judged)
 
 
@@ -371,7 +381,9 @@ def _by_element(context: StepContext, step: JudgedPrint, judged: JudgedArray) ->
     known = {cause[0] for cause in causes.values() if cause}
     if not known:
         return ()
-    clauses = [f"{one} {cause[1] if cause else 'has no known cause'}" for one, cause in causes.items()]
+    clauses = [
+        f"{element} {cause[1] if cause else 'has no known cause'}" for element, cause in causes.items()
+    ]
     return (Explanation(known.pop() if len(known) == 1 else "by-element", "; ".join(clauses), (name,)),)
 
 

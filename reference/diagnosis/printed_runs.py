@@ -56,7 +56,7 @@ def float64_runs(
     Nothing is given of a tape that fails. With `moved` each input is moved by its error and a unit in its
     last place, up and down in turn.
     """
-    start = {name: _moved(problem, one) if moved else one.value for name, one in known.items()}
+    start = {name: _moved(problem, number) if moved else number.value for name, number in known.items()}
     start[names.STEP] = known[names.STEP].value
     given: dict[int, Given] = {}
     with np.errstate(all="ignore"):  # a run that diverges comes near nothing
@@ -98,7 +98,9 @@ def certified_run(
     brief, wanted = leading_to(map(names.updated, problem.state), lines), _by_step(sites)
     with precision(bits):
         known = exact_balls(initial_values(problem))
-        known |= {name: Ball.of_fractions(one.value, one.half_unit) for name, one in inputs.items()}
+        known |= {
+            name: Ball.of_fractions(written.value, written.half_unit) for name, written in inputs.items()
+        }
     for step in range(1, max(wanted) + 1):
         with precision(bits):
             values = evaluate(lines if step in wanted else brief, known)
@@ -122,7 +124,7 @@ def _groups(problem: Problem, tapes: Sequence[MistakenTape], start: Arrays) -> l
     for i, (*_, lines) in enumerate(tapes):
         if parts.tried(PART, _shapes, lines, start) == right:
             joined = ((_needs(lines, needs), needs, group) for needs, group in groups)
-            both, needs, group = next((one for one in joined if _in_order(one[0])), ({}, {}, []))
+            both, needs, group = next((choice for choice in joined if _in_order(choice[0])), ({}, {}, []))
             if not group:
                 both = _needs(lines, _needs(tape(problem), {}))
                 groups.append((needs, group))
@@ -175,8 +177,8 @@ def _together(
     for step in range(1, max(wanted) + 1):
         values, own = stack.step(known, all_lines=step in wanted)
         for name in wanted.get(step, ()):
-            for i, one in enumerate(given):
-                one[step, name] = np.asarray(_part(i, name, values, own.get(i, {})))
+            for i, of_tape in enumerate(given):
+                of_tape[step, name] = np.asarray(_part(i, name, values, own.get(i, {})))
         known = advance(known, values, problem)
     return given
 
@@ -247,7 +249,7 @@ class Stack:
             for i, own in enumerate(self.own):
                 if name in own and name in needed[i]:
                     by_mistake.setdefault(self.tapes[i][0].name, []).append(i)
-            others = [one for several in by_mistake.values() for one in self._joined(name, several)]
+            others = [own_line for several in by_mistake.values() for own_line in self._joined(name, several)]
             planned.append((right[name], others))
         return planned
 

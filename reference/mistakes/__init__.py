@@ -76,7 +76,7 @@ def _defined_in(module: ModuleType) -> tuple[list[Mistake], list[Mistake]]:
     """Return the mistakes that a module defines by themselves, and the members of its families, in tuples."""
     values = vars(module).values()
     families = (value for value in values if isinstance(value, tuple))
-    members = [one for family in families for one in family if isinstance(one, Mistake)]
+    members = [member for family in families for member in family if isinstance(member, Mistake)]
     return [value for value in values if isinstance(value, Mistake)], members
 
 

@@ -114,7 +114,7 @@ def softmax_over_the_examples(problem: Problem) -> Lines:
     n = problem.y.shape[1]
     terms = OtherTargets(smoothing(problem), formula=lambda s, _, y: (1 - s) * y + s / n).terms()
     upright, equations = terms.reduced(""), (terms.value.equation, terms.gradient.equation)
-    value, gradient = (one.replace("softmax({0})", "softmax({0}ᵀ)ᵀ") for one in equations)
+    value, gradient = (equation.replace("softmax({0})", "softmax({0}ᵀ)ᵀ") for equation in equations)
     wrong = Loss(
         f"Σ {value}",
         gradient.replace("Σₖ", "Σᵢ"),

@@ -70,11 +70,13 @@ def to_frames(power: Power) -> dict[str, pd.DataFrame]:
     kinds, quantities = ("quantity", "dtype"), ("case", "dtype", "quantity")
     return {
         "tools": tools(power),
-        "by_kind": by_fault(power.faults, lambda one: (kind(one.quantity), one.dtype), kinds),
+        "by_kind": by_fault(power.faults, lambda fault: (kind(fault.quantity), fault.dtype), kinds),
         "by_mistake": pd.DataFrame(list(_by_mistake(power.meetings))),
         "by_case": pd.DataFrame(map(_coverage_line, power.coverage)),
         "matrix": matrix(power.meetings),
-        "by_quantity": by_fault(power.faults, lambda one: (one.case, one.dtype, one.quantity), quantities),
+        "by_quantity": by_fault(
+            power.faults, lambda fault: (fault.case, fault.dtype, fault.quantity), quantities
+        ),
         **(naming_tables.to_frames(power.naming) if power.naming else {}),
     }
 
@@ -248,12 +250,16 @@ def sentences(power: Power) -> Iterator[str]:
 
 def _caught(results: Sequence[MistakeResult]) -> str:
     changing = [result for result in results if result.changes]
-    missed = [f"{one.mistake} in {one.case} {one.dtype}" for one in changing if not one.caught_by(SUITE)]
+    missed = [
+        f"{result.mistake} in {result.case} {result.dtype}"
+        for result in changing
+        if not result.caught_by(SUITE)
+    ]
     misses = f"; missed: {', '.join(missed)}" if 0 < len(missed) <= MAX_MISSES_NAMED else ""
-    overall = f"Over all cases this suite catches {share([one.by(SUITE) for one in changing])}{misses}."
+    overall = f"Over all cases this suite catches {share([result.by(SUITE) for result in changing])}{misses}."
     made = [result for result in results if not result.inexpressible]
     possible = {result.mistake for result in made}
-    nowhere = [name for name in dict.fromkeys(one.mistake for one in results) if name not in possible]
+    nowhere = [name for name in dict.fromkeys(result.mistake for result in results) if name not in possible]
     if nowhere:
         overall += f" Not possible in any of these cases: {', '.join(nowhere)}."
     caught = {(result.mistake, result.dtype) for result in made if result.caught_by(SUITE)}
@@ -266,8 +272,8 @@ def _caught(results: Sequence[MistakeResult]) -> str:
 
 
 def _coverage(coverage: Sequence[Coverage]) -> Iterator[str]:
-    spare = [one.case for one in coverage if not one.alone]
-    needed = [one.case for one in coverage if one.needed]
+    spare = [each.case for each in coverage if not each.alone]
+    needed = [each.case for each in coverage if each.needed]
     yield f"{len(needed)} of {len(coverage)} cases together catch all of this: {', '.join(needed)}."
     if spare:
         which = "every single case" if len(spare) == len(coverage) else ", ".join(spare)
