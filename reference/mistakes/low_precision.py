@@ -226,7 +226,7 @@ def _float32_constant(key: str) -> Mistake:
         return lines or f"there is no {word}"
 
     name, source = f"float32-{key.replace('_', '-')}", "DeepLink-org/DIOPI #1359"
-    return Mistake(name, f"{word} was rounded to float32", change, source, numpy_only=True)
+    return Mistake(name, f"the constant {key} was rounded to float32", change, source, numpy_only=True)
 
 
 NUMBERS = "momentum", "dampening", "beta1", "beta2", "alpha", "eps", "weight_decay", "max_norm", "final"

@@ -43,7 +43,7 @@ def _of_other_betas(problem: Problem, others: Mapping[str, str], lines: Iterable
 
 
 @mistake(
-    "the weights of the averages were swapped: 1 − β stands before what they were, β before what is new",
+    "the weights of the averages were swapped: 1 − β is before the old average, β before the gradient",
     source="mila-iqia/blocks #1159",
 )
 def weights_of_the_averages_swapped(problem: Problem) -> Lines:

@@ -217,7 +217,7 @@ def _corrected(line: Line, correction: str) -> Line:
     return Line(line.name, formula, inputs, f"({line.template}) / {{{len(line.inputs)}}}")
 
 
-@mistake("the maximum of Adamax was corrected too, which does not start too small")
+@mistake("the maximum of Adamax was divided by 1 − β₂ᵗ, as only an average needs")
 def maximum_corrected(problem: Problem) -> Lines:
     """w − η m̂ / (u / (1 − β₂ᵗ))."""
     lines = lines_with(problem, adam.descend_over_largest)

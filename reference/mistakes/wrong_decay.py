@@ -194,7 +194,7 @@ def decay_of_the_sign(problem: Problem) -> Lines:
 
 
 @mistake(
-    "the gradient was multiplied by 1 + λ w, where λ w belongs to it as a term", source="apache/mxnet #8925"
+    "the gradient was multiplied by 1 + λ w, where λ w is to be added to it", source="apache/mxnet #8925"
 )
 def decay_multiplied(problem: Problem) -> Lines:
     """∂L/∂w (1 + λ w): `grad *= scale + decay * w`."""

@@ -137,7 +137,7 @@ def input_factor_twice(problem: Problem) -> Lines:
     return wrong or "every input is 0 or 1, which is its own square"
 
 
-@mistake("the weight gradient was added up from magnitudes")
+@mistake("the weight gradient is a sum of magnitudes, without their signs")
 def weight_gradient_of_magnitudes(problem: Problem) -> Lines:
     """∂L/∂w_k = |∂L/∂z_k|ᵀ |a_{k−1}|."""
     lines = lines_with(problem, weight_gradient)
@@ -177,7 +177,7 @@ def _row_sums(dL_dW: Array) -> Array:
     return bias_gradient(dL_dW.mT)
 
 
-@mistake("the bias gradient was added up from magnitudes")
+@mistake("the bias gradient is a sum of magnitudes, without their signs")
 def bias_gradient_of_magnitudes(problem: Problem) -> Lines:
     """∂L/∂b_k = Σ |∂L/∂z_k|."""
     return rewritten(lines_with(problem, bias_gradient), lambda dL_dz: bias_gradient(abs(dL_dz)), "Σ |{0}|")

@@ -109,7 +109,7 @@ def _through_the_weights_of(offset: int, problem: Problem) -> Lines:
 
 
 @mistake(
-    "the hidden gradient was sent through the weights with the column of the bias before them, and cut",
+    "the hidden gradient was sent through [b W] without its last column, not through W",
     source="exercise 4 of Andrew Ng's course; dibgerge/ml-coursera-python-assignments #27",
 )
 def bias_column_kept(problem: Problem) -> Lines:

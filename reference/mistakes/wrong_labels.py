@@ -85,7 +85,7 @@ OTHER_SMOOTHINGS: tuple[Mistake, ...] = (
     ),
     _smoothed_otherwise(
         "takes-too-little-off",
-        "1 in the right class, with s/n taken off and put on",
+        "s/n in every class but the right one, which stayed 1",
         "y' = (1 − s/n) {1} + s/n",
         lambda s, n, y: (1 - s / n) * y + s / n,
         "ildoonet/pytorch-randaugment #30",

@@ -50,9 +50,7 @@ def updates_after_each_example(problem: Problem) -> Lines:
     return _after_each_example(problem, "loss")
 
 
-@mistake(
-    "the parameters were updated after each example, not once for the batch, whose loss was computed first"
-)
+@mistake("the parameters were updated after each example, once the loss of the whole batch was computed")
 def updates_after_each_example_but_for_the_loss(problem: Problem) -> Lines:
     return _after_each_example(problem)
 

@@ -106,7 +106,7 @@ def half_missing_differentiated(problem: Problem) -> Lines:
 
 
 @mistake(
-    "a ½ was put before the squares, or one more",
+    "the loss and its gradient have a ½ too many",
     source="snowkylin/tensorflow-handbook #23",
     unless=no_squares,
 )
@@ -162,7 +162,10 @@ def gradient_of_the_outputs(problem: Problem) -> Lines:
     return rewritten(lines, lambda y_hat: constant(y_hat, np.ones_like), "1", kept=1)
 
 
-@mistake("δ or β, where the square becomes a line, is the default of 1", source="Nerogar/OneTrainer #1158")
+@mistake(
+    "δ or β, the error beyond which the loss is linear, is the default of 1",
+    source="Nerogar/OneTrainer #1158",
+)
 def where_the_square_ends(problem: Problem) -> Lines:
     """Huber's loss with δ = 1, or smooth L1 with β = 1."""
     stated = {"huber": "delta", "smooth_l1": "beta"}

@@ -39,7 +39,7 @@ def never_used(problem: Problem) -> str:
     return no_momentum(problem) or (ONE_STEP if problem.steps == 1 else "")
 
 
-@mistake("the first gradient was averaged into the momentum, with 1 − μ before it")
+@mistake("the momentum began with 1 − μ times the first gradient, not with that gradient")
 def momentum_begun_as_an_average(problem: Problem) -> Lines:
     """m = (1 − μ) ∂L/∂w in the first step, and μ m + ∂L/∂w after it."""
 
@@ -83,7 +83,7 @@ def dampening_missing(problem: Problem) -> Lines:
     return _after_the_first_step(problem, accumulate, "{2} {0} + {1}", kept=3)
 
 
-@mistake("the gradient was multiplied by the dampening, not by what it leaves")
+@mistake("the gradient was multiplied by the dampening τ, not by 1 − τ")
 def dampening_swapped(problem: Problem) -> Lines:
     """μ m + τ ∂L/∂w for μ m + (1 − τ) ∂L/∂w."""
     if problem.optimizer.get("dampening") == 1 / 2:

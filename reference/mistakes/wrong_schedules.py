@@ -169,7 +169,7 @@ def schedule_rising(problem: Problem) -> Lines:
 
 
 @mistake(
-    "the rate falls a little in each step, not by a factor after some",
+    "the rate falls in every step, not only after every few steps",
     source="TensorFlow's ExponentialDecay, whose `staircase` is off by default",
 )
 def staircase_missing(problem: Problem) -> Lines:
@@ -186,7 +186,7 @@ def staircase_missing(problem: Problem) -> Lines:
 
 
 @mistake(
-    "the final share of the rate was taken as a rate of its own",
+    "the share of the first rate at which the schedule ends was taken as a rate itself",
     source="PyTorch's `eta_min`, where optax's cosine has `alpha`, a share",
 )
 def final_share_taken_as_a_rate(problem: Problem) -> Lines:
