@@ -200,6 +200,11 @@ def width(problem: Problem, k: int) -> int:
     return int(problem.parameters[names.b(k)].size) if k else problem.x.shape[1]
 
 
+def curved_layers(problem: Problem, first: int = 1) -> list[int]:
+    """Return the layers from `first` on whose activation is not the identity, with derivative 1."""
+    return [k for k in layers(problem, first) if not is_identity(problem, k)]
+
+
 def square_layers(problem: Problem, first: int = 1) -> list[int]:
     """Return the layers from `first` on whose weights are square, and more than one number."""
     shapes = {k: problem.parameters[names.W(k)].shape for k in layers(problem, first)}
@@ -209,6 +214,17 @@ def square_layers(problem: Problem, first: int = 1) -> list[int]:
 def lines_named(problem: Problem, wanted: Iterable[str]) -> list[Line]:
     those = set(wanted)
     return [line for line in tape(problem) if line.name in those]
+
+
+def trained(problem: Problem, letter: str) -> list[str]:
+    """Return the names of the weights, "W", or of the biases, "b", that are trained."""
+    return [name for name in problem.trained if name.startswith(letter)]
+
+
+def trained_by_layer(problem: Problem) -> list[list[str]]:
+    """Return for each layer of which a parameter is trained the names of these."""
+    both = ([w for w in (names.W(k), names.b(k)) if w in problem.trained] for k in layers(problem))
+    return list(filter(None, both))
 
 
 def gradients(problem: Problem, of: Callable[[int], str], those: Iterable[int]) -> list[Line]:

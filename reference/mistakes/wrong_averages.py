@@ -8,10 +8,10 @@ from reference.line import Array, Line
 from reference.mistakes.mistake import Lines, lines_with, mistake, rewired, rewritten, state_lines
 from reference.mistakes.wrong_momentum import swapped_average
 from reference.mistakes.wrong_states import (
-    NEGATIVE_ROOT,
     NO_AVERAGE,
     NO_SQUARES,
     SUM_OF_SQUARES,
+    centered,
 )
 from reference.optimizers.averages import AVERAGE_OF_SQUARES, MOVING_AVERAGE, average
 from reference.optimizers.sgd import accumulate
@@ -60,11 +60,9 @@ def weights_of_the_averages_swapped(problem: Problem) -> Lines:
     return averages + squares or NO_AVERAGE
 
 
-@mistake("the weight 1 − β of the gradient is missing, so that the average is a sum")
+@mistake("the weight 1 − β of the gradient is missing, so that the average is a sum", unless=centered)
 def weight_of_the_gradient_missing(problem: Problem) -> Lines:
     """m = β m + ∂L/∂w."""
-    if "centered" in problem.optimizer.options:
-        return NEGATIVE_ROOT
     lines = lines_with(problem, MOVING_AVERAGE)
     return rewritten(lines, lambda beta, m, g: accumulate(m, g, beta), "{0} {1} + {2}") or NO_AVERAGE
 
@@ -85,11 +83,9 @@ def squares_summed(problem: Problem) -> Lines:
     return rewritten(lines, SUM_OF_SQUARES, "{0} + ({1})²") or NO_SQUARES
 
 
-@mistake("the square is missing: the magnitudes of the gradient were averaged, or summed up")
+@mistake("the square is missing: the magnitudes of the gradient were averaged, or summed up", unless=centered)
 def magnitudes_for_squares(problem: Problem) -> Lines:
     """v = β v + (1 − β) |∂L/∂w|, or v + |∂L/∂w|."""
-    if "centered" in problem.optimizer.options:
-        return NEGATIVE_ROOT
 
     def averaged(beta: Array, v: Array, g: Array) -> Array:
         return average(beta, v, abs(g))

@@ -14,12 +14,13 @@ from reference.line import Array, Line, unchanged
 from reference.mistakes.mistake import (
     Lines,
     constant,
-    layers,
     lines_with,
     mistake,
     negative,
     rewired,
     rewritten,
+    trained,
+    trained_by_layer,
 )
 from reference.optimizers.gradients import COEFFICIENT, NORM, clip, coefficient
 from reference.training import tape
@@ -75,8 +76,7 @@ def norm_of_each_parameter(problem: Problem) -> Lines:
     source="huggingface/transformers #614, of groups of parameters",
 )
 def norm_of_each_layer(problem: Problem) -> Lines:
-    trained = [[w for w in (names.W(k), names.b(k)) if w in problem.trained] for k in layers(problem)]
-    if problem.clipping and len(list(filter(None, trained))) == 1:
+    if problem.clipping and len(trained_by_layer(problem)) == 1:
         return "only one layer is trained"
 
     def clipped(g: Any, *others: Any) -> Any:  # noqa: ANN401 - arrays or bounded numbers
@@ -84,7 +84,7 @@ def norm_of_each_layer(problem: Problem) -> Lines:
         return clip(g, coefficient(NORM(*gradients), c, eps))
 
     lines = []
-    for own in trained:
+    for own in trained_by_layer(problem):
         gradients = tuple(map(names.gradient, own))
         norm = "√ Σ " + " + ".join(f"({{{i}}})²" for i in range(1, len(own) + 1))
         template = f"min(1, {{{len(own) + 1}}} / ({norm} + {{{len(own) + 2}}})) · {{0}}"
@@ -139,7 +139,7 @@ def root_missing_from_the_norm(problem: Problem) -> Lines:
 @mistake("the norm by which the gradients were clipped leaves out those of the biases")
 def norm_without_the_biases(problem: Problem) -> Lines:
     """√ Σ (∂L/∂W)²."""
-    weights = [w for w in problem.trained if w.startswith("W")]
+    weights = trained(problem, "W")
     if problem.clipping and len(weights) in (0, len(problem.trained)):
         return "no weights are trained" if not weights else "no bias is trained"
     inputs = tuple(map(names.gradient, weights))

@@ -11,7 +11,6 @@ from reference.mistakes.mistake import (
     Lines,
     changed,
     constant,
-    layers,
     lines_named,
     lines_with,
     mistake,
@@ -19,6 +18,7 @@ from reference.mistakes.mistake import (
     rewired,
     rewritten,
     state_lines,
+    trained_by_layer,
 )
 from reference.mistakes.wrong_averages import EQUAL_BETAS
 from reference.mistakes.wrong_roots import EPS_ZERO, Exchange, exchanged
@@ -76,8 +76,7 @@ def steps_counted_for_each_parameter(problem: Problem) -> Lines:
 @mistake("the steps were counted once for each layer, so that the averages were corrected too little")
 def steps_counted_for_each_layer(problem: Problem) -> Lines:
     """1 − β^((t − 1) L + k) in layer k of L."""
-    both = [[w for w in (names.W(k), names.b(k)) if w in problem.trained] for k in layers(problem)]
-    return _each_with_its_count(problem, list(filter(None, both)), "layer")
+    return _each_with_its_count(problem, trained_by_layer(problem), "layer")
 
 
 def _each_with_its_count(problem: Problem, groups: Sequence[Sequence[str]], what: str) -> Lines:

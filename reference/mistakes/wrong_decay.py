@@ -1,6 +1,6 @@
 """Mistakes in the weight decay: added to the gradient (coupled), or taken off with the update (decoupled)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -25,6 +25,7 @@ from reference.mistakes.mistake import (
     rewired,
     rewritten,
     state_lines,
+    trained,
     update_lines,
 )
 from reference.optimizers.adam import DESCEND_DECAYED
@@ -49,13 +50,13 @@ def decay_missing_in_the_biases(problem: Problem) -> Lines:
     """λ w for the weights alone, which many programs want, and this problem does not."""
     if not problem.optimizer.has("weight_decay"):
         return NO_DECAY
-    biases = tuple(name for name in problem.trained if name.startswith("b"))
+    biases = trained(problem, "b")
     if len(biases) == len(problem.trained):
         return "no weights are trained"
     return _without_decay(problem, biases) or "no bias is trained"
 
 
-def _without_decay(problem: Problem, parameters: tuple[str, ...]) -> list[Line]:
+def _without_decay(problem: Problem, parameters: Sequence[str]) -> list[Line]:
     wanted = {*map(names.decayed, parameters), *map(names.updated, parameters)}
     coupled = rewritten(lines_with(problem, ADD_DECAY), unchanged, "{0}", kept=1)
     decoupled = rewritten(lines_with(problem, DESCEND_DECAYED), descend, "{0} − {2} {1}", kept=3)

@@ -179,8 +179,7 @@ def _another_activation(name: str, sources: dict[str, str]) -> TwoForms:
 
     @in_two_forms(sentence, source, f"activation-{name.replace('_', '-')}")
     def change(problem: Problem, *, differentiated: bool) -> Lines:
-        activations = enumerate(problem.activations, start=1)
-        others = {k: _activation(name) for k, asked in activations if asked != name}
+        others = {k: _activation(name) for k in layers(problem) if activation(problem, k) != name}
         return _replaced(problem, others, differentiated=differentiated) or f"every activation here is {name}"
 
     return change
@@ -215,8 +214,7 @@ def _another_leak(whose: str, slope: float) -> TwoForms:
         f"leaky-relu-of-{whose.lower()}",
     )
     def change(problem: Problem, *, differentiated: bool) -> Lines:
-        activations = enumerate(problem.activations, start=1)
-        leaky = {k: functions for k, name in activations if name == "leaky_relu"}
+        leaky = {k: functions for k in layers(problem) if activation(problem, k) == "leaky_relu"}
         return _replaced(problem, leaky, differentiated=differentiated) or "no activation is leaky_relu"
 
     return change

@@ -11,6 +11,7 @@ from reference.mistakes.mistake import (
     Lines,
     activation,
     constant,
+    curved_layers,
     gradients,
     is_identity,
     layers,
@@ -23,7 +24,7 @@ from reference.mistakes.mistake import (
     width,
     zeros,
 )
-from reference.mistakes.wrong_hidden import NOTHING_UPDATED_BEFORE
+from reference.mistakes.wrong_hidden import nothing_updated_before
 
 # The weight gradient of another array than the layer's input.
 
@@ -63,12 +64,10 @@ def _taken_from(problem: Problem, sources: dict[int, str]) -> list[Line]:
 
 @mistake(
     "the weight gradient was taken from an activation computed again, by weights already updated",
-    unless=one_layer,
+    unless=nothing_updated_before,
 )
 def weight_gradient_from_the_updated_activation(problem: Problem) -> Lines:
     """∂L/∂w_k = (∂L/∂z_k)ᵀ σ(a_{k−2} w_{k−1}_newᵀ + b_{k−1}_new)."""
-    if problem.clipping:
-        return NOTHING_UPDATED_BEFORE
     below = [k for k in layers(problem)[:-1] if {names.W(k), names.b(k)} & set(problem.trained)]
     return [_from_the_updated(problem, k) for k in below] or "no layer below another is trained"
 
@@ -224,8 +223,7 @@ def parameters_without_gradients(problem: Problem) -> Lines:
 )
 def gradients_past_the_activation(problem: Problem) -> Lines:
     """∂L/∂w_k = (∂L/∂a_k)ᵀ a_{k−1} and ∂L/∂b_k = Σ ∂L/∂a_k; what is sent on to the layer before is right."""
-    curved = [k for k in layers(problem) if not is_identity(problem, k)]
-    past = {names.gradient(names.z(k)): names.gradient(names.a(k)) for k in curved}
+    past = {names.gradient(names.z(k)): names.gradient(names.a(k)) for k in curved_layers(problem)}
     lines = [line for line in lines_with(problem, weight_gradient, bias_gradient) if line.inputs[0] in past]
     return [rewired(line, past) for line in lines] or "every activation is the identity, with derivative 1"
 

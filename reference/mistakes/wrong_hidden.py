@@ -1,6 +1,7 @@
 """Mistakes on the way to the layer before: ∂L/∂a_{k−1} = ∂L/∂z_k · w_k."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,9 @@ from reference.mistakes.mistake import (
     Lines,
     broadcast,
     constant,
+    curved_layers,
     first_example,
     gradients,
-    is_identity,
     last_example,
     layers,
     lines_with,
@@ -29,7 +30,11 @@ from reference.mistakes.mistake import (
     zeros,
 )
 
-NOTHING_UPDATED_BEFORE = "no gradient is clipped before all are known, so nothing is updated before"
+
+def nothing_updated_before(problem: Problem) -> str:
+    """Say why no parameter can be updated before all gradients are known."""
+    clipped = "no gradient is clipped before all are known, so nothing is updated before"
+    return one_layer(problem) or (clipped if problem.clipping else "")
 
 
 def _before(problem: Problem, those: Iterable[int]) -> list[Line]:
@@ -57,7 +62,7 @@ def weight_factor_missing(problem: Problem) -> Lines:
 )
 def error_without_weights(problem: Problem) -> Lines:
     """∂L/∂a_{k−1} = ∂L/∂a_k, which equal widths allow; a single column NumPy repeats silently."""
-    curved = [k for k in layers(problem, 2) if not is_identity(problem, k)]
+    curved = curved_layers(problem, 2)
     lines = _without_weights(problem, curved, names.a)
     return lines or "no layer is as wide as the one before, or its derivative is 1"
 
@@ -142,7 +147,7 @@ def error_sent_past_the_activation(problem: Problem) -> Lines:
 
     So has it T. Rashid, "Make Your Own Neural Network" (2016).
     """
-    curved = [k for k in layers(problem, 2) if not is_identity(problem, k)]
+    curved = curved_layers(problem, 2)
     past = {names.gradient(names.z(k)): names.gradient(names.a(k)) for k in curved}
     lines = [rewired(line, past) for line in _before(problem, curved)]
     return lines or "every activation above the first layer is the identity, with derivative 1"
@@ -190,39 +195,33 @@ def gradient_stopped(problem: Problem) -> Lines:
 
 # Weights that were updated too early.
 
+NONE_ABOVE = "no weights above the first layer are trained"
+
 
 @mistake(
     "the hidden gradient was sent through the already updated weights",
     source="joelgrus/data-science-from-scratch #31",
+    unless=nothing_updated_before,
 )
 def already_updated_weights(problem: Problem) -> Lines:
     """∂L/∂a_{k−1} = ∂L/∂z_k · w_k_new: the weights are updated before the gradient has passed them."""
-    lines = _updated_before(problem)
-    if isinstance(lines, str):
-        return lines
-    return [rewired(line, {line.inputs[1]: names.updated(line.inputs[1])}) for line in lines]
+    lines = [rewired(line, {w: names.updated(w)}) for line, w in _trained_above(problem)]
+    return lines or NONE_ABOVE
 
 
 @mistake(
     "the hidden gradient was sent through the weights twice, before and after their update, and added up",
     source="itskonrad/miniMNIST-c #7",
+    unless=nothing_updated_before,
 )
 def weights_before_and_after_the_update(problem: Problem) -> Lines:
     """∂L/∂a_{k−1} = ∂L/∂z_k · w_k + ∂L/∂z_k · w_k_new."""
-    lines = _updated_before(problem)
-    if isinstance(lines, str):
-        return lines
-    twice = [
-        Line(line.name, line.formula, (*line.inputs, names.updated(line.inputs[1])), "") for line in lines
-    ]
-    return rewritten(twice, lambda dL_dz, W, W_new: dL_dz @ W + dL_dz @ W_new, "{0} {1} + {0} {2}")
+    twice = [replace(line, inputs=(*line.inputs, names.updated(w))) for line, w in _trained_above(problem)]
+    wrong = rewritten(twice, lambda dL_dz, W, W_new: dL_dz @ W + dL_dz @ W_new, "{0} {1} + {0} {2}")
+    return wrong or NONE_ABOVE
 
 
-def _updated_before(problem: Problem) -> Lines:
-    """Return the right lines whose weights could be updated before they are used, or why there are none."""
-    if problem.depth == 1:
-        return NO_HIDDEN_LAYER
-    if problem.clipping:
-        return NOTHING_UPDATED_BEFORE
-    lines = [line for line in lines_with(problem, through_weights) if line.inputs[1] in problem.trained]
-    return lines or "no weights above the first layer are trained"
+def _trained_above(problem: Problem) -> list[tuple[Line, str]]:
+    """Return the right lines of ∂L/∂a_{k−1} for the layers k > 1 whose weights are trained, with these."""
+    lines = [(line, line.inputs[1]) for line in lines_with(problem, through_weights)]
+    return [(line, w) for line, w in lines if w in problem.trained]

@@ -20,6 +20,7 @@ from reference.mistakes.mistake import (
     Lines,
     Mistake,
     constant,
+    gradients,
     lines_named,
     mistake,
     negative,
@@ -128,7 +129,7 @@ def two_missing_in_the_gradient(problem: Problem) -> Lines:
 
 def _halved_gradient(problem: Problem) -> list[Line]:
     right = right_rule(problem)
-    lines = lines_named(problem, [names.gradient(names.a(problem.depth))])
+    lines = gradients(problem, names.a, [problem.depth])
     return rewritten(lines, lambda *pair: right.gradient(*pair) / 2, f"½ ({right.gradient_equation})")
 
 
@@ -136,7 +137,7 @@ def _halved_gradient(problem: Problem) -> list[Line]:
 def sign_of_the_error(problem: Problem) -> Lines:
     output = names.a(problem.depth)
     swap = {output: "y", "y": output}
-    return [rewired(line, swap) for line in lines_named(problem, [names.gradient(output)])]
+    return [rewired(line, swap) for line in gradients(problem, names.a, [problem.depth])]
 
 
 @mistake("the root of the squared error was taken", source="cleinc/bts #13", unless=no_squares)
@@ -158,7 +159,7 @@ def root_of_the_squared_error(problem: Problem) -> Lines:
 @mistake("the gradient is that of the outputs, not of the loss", source="pytorch/pytorch #12871")
 def gradient_of_the_outputs(problem: Problem) -> Lines:
     """∂L/∂ŷ = 1."""
-    lines = lines_named(problem, [names.gradient(names.a(problem.depth))])
+    lines = gradients(problem, names.a, [problem.depth])
     return rewritten(lines, lambda y_hat: constant(y_hat, np.ones_like), "1", kept=1)
 
 

@@ -10,6 +10,7 @@ from reference.mistakes.mistake import (
     Lines,
     Mistake,
     activation,
+    curved_layers,
     gradients,
     is_identity,
     layers,
@@ -32,10 +33,6 @@ def _slopes(problem: Problem, those: Iterable[int]) -> list[Line]:
     return lines_named(problem, map(names.slope, those))
 
 
-def _curved(problem: Problem) -> list[int]:
-    return [k for k in layers(problem) if not is_identity(problem, k)]
-
-
 # The derivative left out, or taken for something else.
 
 
@@ -54,7 +51,7 @@ def derivative_missing_in_the_output(problem: Problem) -> Lines:
 )
 def derivative_missing_in_hidden_layers(problem: Problem) -> Lines:
     """∂L/∂z_k = ∂L/∂a_k for k < L."""
-    hidden = [k for k in _curved(problem) if k < problem.depth]
+    hidden = [k for k in curved_layers(problem) if k < problem.depth]
     lines = rewritten(gradients(problem, names.z, hidden), unchanged, "{0}", kept=1)
     return lines or "every hidden activation is the identity, with derivative 1"
 
@@ -82,7 +79,7 @@ def derivative_applied_twice(problem: Problem) -> Lines:
 @mistake("the activation itself was taken for its derivative", by_layer=True)
 def activation_for_its_derivative(problem: Problem) -> Lines:
     """σ'(z_k) = a_k."""
-    lines = _slopes(problem, _curved(problem))
+    lines = _slopes(problem, curved_layers(problem))
     return [Line(line.name, unchanged, line.inputs[1:], "{0}") for line in lines] or ALL_IDENTITIES
 
 
@@ -162,7 +159,7 @@ def derivative_at_a(problem: Problem) -> Lines:
 )
 def derivative_at_the_input_of_the_layer(problem: Problem) -> Lines:
     """σ'(a_{k−1}), which equal widths allow."""
-    fitting = [k for k in _curved(problem) if width(problem, k) == width(problem, k - 1)]
+    fitting = [k for k in curved_layers(problem) if width(problem, k) == width(problem, k - 1)]
     lines = [_derivative_at(problem, k, names.a(k - 1)) for k in fitting]
     return lines or "no layer but those of the identity is as wide as its input"
 

@@ -27,7 +27,12 @@ from reference.training import tape
 NO_STATES = "the optimizer carries nothing from step to step"
 NO_AVERAGE = "this optimizer averages no gradients"
 NO_SQUARES = "this optimizer averages no squares"
-NEGATIVE_ROOT = "the centered form would have the root of a negative number"
+
+
+def centered(problem: Problem) -> str:
+    negative_root = "the centered form would have the root of a negative number"
+    return negative_root if "centered" in problem.optimizer.options else ""
+
 
 SUM_OF_SQUARES = adam.FORMULAS["sum of squares"].function
 
@@ -40,11 +45,12 @@ def momentum_not_carried_over(problem: Problem) -> Lines:
     return _begun_anew(problem, "m") or NO_AVERAGE
 
 
-@mistake("the average, the sum or the maximum of the squared gradients was begun anew in every step")
+@mistake(
+    "the average, the sum or the maximum of the squared gradients was begun anew in every step",
+    unless=centered,
+)
 def squares_not_carried_over(problem: Problem) -> Lines:
     """v = (1 − β₂) (∂L/∂w)², or what Adagrad starts from and one square."""
-    if "centered" in problem.optimizer.options:
-        return NEGATIVE_ROOT
     return _begun_anew(problem, "v", "u") or NO_SQUARES
 
 
@@ -149,11 +155,9 @@ def momentum_before_its_update(problem: Problem) -> Lines:
     return _before_their_update(problem, "m") or NO_AVERAGE
 
 
-@mistake("the update took the average or the sum of the squares as it was before this step")
+@mistake("the update took the average or the sum of the squares as it was before this step", unless=centered)
 def squares_before_their_update(problem: Problem) -> Lines:
     rule = problem.optimizer
-    if "centered" in rule.options:
-        return NEGATIVE_ROOT
     if rule.get("eps", 1.0) == rule.initial_state == 0:
         return "the first step would divide by 0"
     return _before_their_update(problem, "v") or NO_SQUARES

@@ -26,6 +26,7 @@ from reference.mistakes.mistake import (
     rewired,
     rewritten,
     state_lines,
+    trained,
     update_lines,
     zeros,
 )
@@ -141,7 +142,7 @@ def parameters_not_updated(problem: Problem) -> Lines:
 
 @mistake("the weights were not updated, only the biases")
 def weights_not_updated(problem: Problem) -> Lines:
-    weights = [name for name in problem.trained if name.startswith("W")]
+    weights = trained(problem, "W")
     if len(weights) == len(problem.trained):
         return "no bias is trained"
     lines = lines_named(problem, map(names.updated, weights))
@@ -197,8 +198,7 @@ def lines_of_update(problem: Problem, name: str) -> list[Line]:
     source="nntrainer/nntrainer #219; keras-team/keras #463; mattm/simple-neural-network #5",
 )
 def bias_not_updated(problem: Problem) -> Lines:
-    biases = (name for name in problem.trained if name.startswith("b"))
-    lines = lines_named(problem, map(names.updated, biases))
+    lines = lines_named(problem, map(names.updated, trained(problem, "b")))
     return rewritten(lines, unchanged, "{0}", kept=1) or "no bias is trained"
 
 
