@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from mistake_tables import BLIND_ON_THE_WORKED_EXAMPLE, FIRST_LINE, FLOAT32_ONLY
 from networks import DRAWN, LOSSES, in_format, network
-from rules import OPTIMIZERS, STEP, every_rule, ruled
+from rules import every_rule
 
 import reference.mistakes
 from cases import load_case
@@ -127,78 +127,6 @@ def test_made_in_one_line_alone_it_needs_nothing_that_comes_later_or_it_says_why
                 else:
                     next(training_steps(problem, alone))
     assert circular == {"clipping-after-the-decay"}  # the norm after the decay, which is of what is clipped
-
-
-# Reasons why a mistake cannot be made, by the mistake.
-
-CLIPPED = ruled(clip=(1.0, 0.0))
-ONE_OUTPUT = network((3, 1), loss=("softmax_cross_entropy", "sum"))
-NO_STATE = "the optimizer keeps no state of a parameter that is not trained"
-SCHEDULED_MOMENTUM = ruled("momentum", steps=1, schedule=STEP)
-DAMPENED_BY_MU = ruled({**OPTIMIZERS["dampening"], "dampening": 0.9})
-
-REASONS = {
-    "already-updated-weights": {
-        "there is no hidden layer": network((3, 2)),
-        "no gradient is clipped before all are known, so nothing is updated before": CLIPPED,
-        "no weights above the first layer are trained": network(not_trained=frozenset({"W2"})),
-    },
-    "magnitude-of-the-weights": {"there is no hidden layer": network((3, 2))},
-    "weight-factor-missing": {
-        "no layer is as wide as the one before, so the shapes do not fit": network((3, 4, 2))
-    },
-    "derivative-of-the-wrong-layer": {
-        "no two neighbouring layers are equally wide and not both the identity": network((3, 4, 2))
-    },
-    "derivative-at-a": {
-        "every activation here has the same derivative at a as at z": network(activations="relu")
-    },
-    "softmax-applied-twice": {"with one output the softmax is 1, once or twice": ONE_OUTPUT},
-    "label-smoothing-missing": {"with one output the softmax is 1, whatever the label": ONE_OUTPUT},
-    "mean-over-all-elements": {"this loss is the mean over all elements": network(loss=("huber", "mean"))},
-    "mean-over-examples": {"this loss is no mean over all elements": network(loss=("l1", "sum"))},
-    "rate-applied-twice": {"the learning rate is 1": network(learning_rate=1.0)},
-    "float32-learning-rate": {"float32 holds this learning rate exactly": network(learning_rate=0.5)},
-    "float32-forward": {"everything is float32 already": network(dtype="float32")},
-    "bias-not-updated": {"no bias is trained": network(not_trained=frozenset({"b1", "b2"}))},
-    "fixed-parameter-updated": {NO_STATE: ruled("adam", not_trained=frozenset({"b1"}))},
-    "decay-of-a-fixed-parameter": {NO_STATE: ruled("adam-decay", not_trained=frozenset({"b1"}))},
-    "clip-eps-missing": {"ε is 0": CLIPPED},
-    "clip-eps-added": {"an ε is stated": ruled(clip=(1.0, 1e-06))},
-    "clipping-after-the-decay": {"no weight decay is added to the gradients": CLIPPED},
-    "norm-of-each-parameter": {
-        "only one parameter is trained": replace(CLIPPED, not_trained=frozenset({"W1", "b1", "b2"}))
-    },
-    "decay-decoupled": {"without a state both are the same update": ruled("sgd-decay")},
-    "decay-missing-in-the-biases": {
-        "no weights are trained": ruled("adamw", not_trained=frozenset({"W1", "W2"}))
-    },
-    "rate-inside-the-momentum": {
-        "as long as the rate stays the same, so does the update": ruled("momentum"),
-        "there is only one step": SCHEDULED_MOMENTUM,
-    },
-    "momentum-not-carried-over": {"there is only one step": ruled("momentum", steps=1)},
-    "schedule-ignored": {"there is only one step": SCHEDULED_MOMENTUM},
-    "dampening-missing": {
-        "there is only one step, and the first has no dampening": ruled("dampening", steps=1)
-    },
-    "momentum-as-an-average": {
-        "the dampening is μ, so that it is an average from the second step on": DAMPENED_BY_MU
-    },
-    "eps-inside-the-root": {
-        "ε is 0": ruled({**OPTIMIZERS["adam"], "eps": 0.0}),
-        "this optimizer adds no ε there": ruled("adam-inside"),
-    },
-    "betas-swapped": {"β₁ is β₂": ruled({**OPTIMIZERS["adam"], "beta2": 0.9})},
-}
-
-
-@pytest.mark.parametrize("name", REASONS)
-def test_a_mistake_that_a_problem_does_not_allow_says_why(name):
-    for reason, problem in REASONS[name].items():
-        assert MISTAKES[name].tape(problem) == Inexpressible(reason)
-        with pytest.raises(ValueError, match=f"^{name} cannot be made here: {re.escape(reason)}$"):
-            next(mistaken_steps(problem, MISTAKES[name]))
 
 
 def test_mazurs_program_sent_the_hidden_gradient_through_the_already_updated_weights():

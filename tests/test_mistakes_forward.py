@@ -5,11 +5,10 @@ import pytest
 pytest.importorskip("torch")
 
 import math
-from dataclasses import replace
 
 import numpy as np
 import torch
-from networks import DRAWN, SQUARES, in_format, network
+from networks import DRAWN, in_format, network
 from networks import LOSSES as REDUCED
 from torch.nn import functional as F  # noqa: N812 - the name PyTorch's own documentation uses
 
@@ -243,35 +242,3 @@ def test_a_wrong_activation_is_looked_for_everywhere_in_the_hidden_layers_and_in
     layers = [(f"a{k}", f"da{k}/dz{k}") for k in (1, 2, 3)]
     sites = {frozenset(site) for site in MISTAKES["activation-relu-differentiated"].sites(DRAWN[1])}
     assert sites == {frozenset(sum(some, ())) for some in (layers, layers[:2], *([one] for one in layers))}
-
-
-L1, CLASSES = network(loss=("l1", "mean")), ("softmax_cross_entropy_with_integer_labels", "sum")
-BINARY = network(loss=("binary_cross_entropy", "sum"))
-
-# Why it would make no difference, on which problem.
-SAME = {
-    "loss-mean-squared-error": ("the two are the same number", network((3, 2), loss=SQUARES[1])),
-    "loss-half-squared-error": ("the two are the same number", network((3, 2), loss=SQUARES[2])),
-    "loss-smooth-l1": (
-        "the two are the same, as δ or β is 1",
-        network(loss=("huber", "sum"), loss_numbers={"delta": 1}),
-    ),
-    "where-the-square-ends": ("it is 1", network(loss=("smooth_l1", "sum"), loss_numbers={"beta": 1})),
-    "loss-softmax-cross-entropy": ("this loss is asked for", network((3, 2), loss=CLASSES)),
-    "mean-of-means-of-2": ("all micro-batches of 2 examples are equally large", L1),
-    "mean-of-means-of-4": ("there are no more than 4 examples", L1),
-    "targets-broadcast": ("every target is the same", replace(L1, y=np.ones_like(L1.y))),
-    "loss-l1": ("this loss is asked for", L1),
-    "outputs-negated": ("every target is 0", replace(L1, y=np.zeros_like(L1.y))),
-    "second-term-missing": ("every target is 1", replace(BINARY, y=np.ones_like(BINARY.y))),
-    "activation-applied-twice": (
-        "applied twice, every activation here is the same as once",
-        network(activations="relu6"),
-    ),
-}
-
-
-@pytest.mark.parametrize("name", SAME)
-def test_what_would_make_no_difference_is_no_mistake(name):
-    reason, problem = SAME[name]
-    assert MISTAKES[name].lines(problem) == Inexpressible(reason)

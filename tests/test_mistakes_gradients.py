@@ -7,11 +7,11 @@ from types import MappingProxyType, SimpleNamespace
 import numpy as np
 import pytest
 from networks import network
-from rules import OPTIMIZERS, ruled
+from rules import ruled
 
 from reference.arithmetic import FORMATS
 from reference.line import evaluate
-from reference.mistakes import MISTAKES, Inexpressible, mistaken_steps
+from reference.mistakes import MISTAKES, mistaken_steps
 from reference.mistakes.wrong_slopes import ANOTHER_DERIVATIVE
 from reference.training import exact_inputs, training_steps
 
@@ -187,29 +187,3 @@ def test_factors_and_parameters_are_rounded_to_bfloat16():
     assert np.array_equal(
         kept["W1_new"], bfloat16(bfloat16(W) - np.float32(problem.learning_rate) * kept["dL/dW1"])
     )
-
-
-REASONS = {
-    "derivative-applied-twice": {"every derivative here is 0 or 1, which is its own square": "relu"},
-    "derivative-formula-given-z": {"there is neither a sigmoid nor a tanh": "relu"},
-    "derivative-of-relu": {"every activation here is relu": "relu"},
-    "error-sent-past-the-activation": {
-        "every activation above the first layer is the identity, with derivative 1": "identity",
-        "there is no hidden layer": network((3, 2)),
-    },
-    "input-factor-twice": {
-        "every input is 0 or 1, which is its own square": replace(network((3, 2), 2), x=np.eye(3)[:2])
-    },
-    "float32-inputs": {"float32 holds every input exactly": WHOLE},
-    "float32-inputs-and-targets": {"float32 holds every target exactly": WHOLE},
-    "float32-momentum": {"there is only one step": ruled("momentum", steps=1)},
-    "float32-beta1": {"float32 holds this beta1 exactly": ruled({**OPTIMIZERS["adam"], "beta1": 0.5})},
-    "float16-parameters": {"float16 takes the place of float32 only": DRAWN},
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", REASONS)
-def test_where_it_cannot_be_made_or_makes_no_difference_it_says_why(name):
-    for reason, problem in REASONS[name].items():
-        given = network((3, 4, 2), activations=problem) if isinstance(problem, str) else problem
-        assert MISTAKES[name].tape(given) == Inexpressible(reason)
