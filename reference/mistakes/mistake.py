@@ -283,6 +283,12 @@ SLOPES_FROM_A: dict[str, tuple[Callable[[Any], Any], str]] = {
 }
 
 
+def slope_from_a(name: str, k: int, array: str) -> Line:
+    """Return the line of σ'(z_k) by the formula in a of sigmoid or tanh, at this array."""
+    formula, template = SLOPES_FROM_A[name]
+    return Line(names.slope(k), formula, (array,), template)
+
+
 def negative(array: Array) -> Array:
     return Bounded(-array.value, array.error, array.format) if isinstance(array, Bounded) else -array
 

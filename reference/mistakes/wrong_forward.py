@@ -26,6 +26,7 @@ from reference.mistakes.mistake import (
     negative,
     rewired,
     rewritten,
+    slope_from_a,
     square_layers,
     width,
     zeros,
@@ -55,8 +56,8 @@ def _from_a(problem: Problem, those: Iterable[int]) -> list[Line]:
 
     The right line is not enough: it allows both forms, that from a and that from z, and all between.
     """
-    written = {k: SLOPES_FROM_A[name] for k in those if (name := activation(problem, k)) in SLOPES_FROM_A}
-    return [Line(names.slope(k), slope, (names.a(k),), form) for k, (slope, form) in written.items()]
+    written = [(activation(problem, k), k) for k in those]
+    return [slope_from_a(name, k, names.a(k)) for name, k in written if name in SLOPES_FROM_A]
 
 
 # z = x Wᵀ + b.

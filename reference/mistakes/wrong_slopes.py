@@ -1,7 +1,5 @@
 """Mistakes on the way through the activation: ∂L/∂z = ∂L/∂a · σ'(z)."""
 
-from collections.abc import Iterable
-
 from cases import Problem, names
 from reference.activations import ACTIVATIONS
 from reference.line import Line, unchanged
@@ -14,11 +12,11 @@ from reference.mistakes.mistake import (
     gradients,
     is_identity,
     layers,
-    lines_named,
     mistake,
     one_layer,
     rewired,
     rewritten,
+    slope_from_a,
     width,
 )
 
@@ -26,11 +24,6 @@ from reference.mistakes.mistake import (
 STRAIGHT = {"identity", "relu", "hardtanh", "relu6"}
 
 ALL_IDENTITIES = "every activation here is the identity, with derivative 1"
-
-
-def _slopes(problem: Problem, those: Iterable[int]) -> list[Line]:
-    """Return the right lines of σ'(z_k), each of z_k and a_k, for these layers k."""
-    return lines_named(problem, map(names.slope, those))
 
 
 # The derivative left out, or taken for something else.
@@ -79,8 +72,8 @@ def derivative_applied_twice(problem: Problem) -> Lines:
 @mistake("the activation itself was taken for its derivative", by_layer=True)
 def activation_for_its_derivative(problem: Problem) -> Lines:
     """σ'(z_k) = a_k."""
-    lines = _slopes(problem, curved_layers(problem))
-    return [Line(line.name, unchanged, line.inputs[1:], "{0}") for line in lines] or ALL_IDENTITIES
+    curved = curved_layers(problem)
+    return [Line(names.slope(k), unchanged, (names.a(k),), "{0}") for k in curved] or ALL_IDENTITIES
 
 
 # The derivative of another layer.
@@ -132,10 +125,10 @@ def derivative_function_of_the_layer_before(problem: Problem) -> Lines:
 
 
 def _with_the_function_of(offset: int, problem: Problem) -> Lines:
-    neighbours = {k: k + offset for k in layers(problem) if k + offset in layers(problem)}
-    others = {names.slope(k): activation(problem, j) for k, j in neighbours.items()}
-    mixed = [k for k, j in neighbours.items() if activation(problem, k) != activation(problem, j)]
-    lines = [_derivative_of(others[line.name], line, line.inputs[0]) for line in _slopes(problem, mixed)]
+    neighbours = [
+        (k, activation(problem, k + offset)) for k in layers(problem) if k + offset in layers(problem)
+    ]
+    lines = [_derivative_of(name, k, names.z(k)) for k, name in neighbours if name != activation(problem, k)]
     return lines or "no two neighbouring layers have different activations"
 
 
@@ -148,7 +141,7 @@ def _with_the_function_of(offset: int, problem: Problem) -> Lines:
 def derivative_at_a(problem: Problem) -> Lines:
     """σ'(a_k), as where a has been written over z."""
     curved = [k for k in layers(problem) if not ACTIVATIONS[activation(problem, k)].has_the_same_slope_at_a]
-    lines = [_derivative_at(problem, k, names.a(k)) for k in curved]
+    lines = [_derivative_of(activation(problem, k), k, names.a(k)) for k in curved]
     return lines or "every activation here has the same derivative at a as at z"
 
 
@@ -160,30 +153,21 @@ def derivative_at_a(problem: Problem) -> Lines:
 def derivative_at_the_input_of_the_layer(problem: Problem) -> Lines:
     """σ'(a_{k−1}), which equal widths allow."""
     fitting = [k for k in curved_layers(problem) if width(problem, k) == width(problem, k - 1)]
-    lines = [_derivative_at(problem, k, names.a(k - 1)) for k in fitting]
+    lines = [_derivative_of(activation(problem, k), k, names.a(k - 1)) for k in fitting]
     return lines or "no layer but those of the identity is as wide as its input"
 
 
-def _derivative_at(problem: Problem, k: int, place: str) -> Line:
-    (line,) = _slopes(problem, [k])
-    return _derivative_of(activation(problem, k), line, place)
-
-
-def _derivative_of(name: str, line: Line, place: str) -> Line:
+def _derivative_of(name: str, k: int, array: str) -> Line:
     """Return the line of σ'(z_k) with this activation's derivative, by its own value, at this array."""
     rule = ACTIVATIONS[name]
-    return Line(line.name, lambda at: rule.derivative(at, rule.value(at)), (place,), f"{name}'({{0}})")
+    return Line(names.slope(k), lambda at: rule.derivative(at, rule.value(at)), (array,), f"{name}'({{0}})")
 
 
 @mistake("the derivative was written as a function of a, but given z", by_layer=True)
 def derivative_formula_given_z(problem: Problem) -> Lines:
     """z (1 − z) for σ'(z) = a (1 − a), and 1 − z² for tanh'(z) = 1 − a²."""
-    written = {names.slope(k): SLOPES_FROM_A.get(activation(problem, k)) for k in layers(problem)}
-    lines = [
-        Line(line.name, formula[0], line.inputs[:1], formula[1])
-        for line in _slopes(problem, layers(problem))
-        if (formula := written[line.name]) is not None
-    ]
+    written = [(activation(problem, k), k) for k in layers(problem)]
+    lines = [slope_from_a(name, k, names.z(k)) for name, k in written if name in SLOPES_FROM_A]
     return lines or "there is neither a sigmoid nor a tanh"
 
 
@@ -202,9 +186,8 @@ def tanh_derivative_in_a(problem: Problem) -> Lines:
 
 
 def _by_the_formula_of(name: str, problem: Problem) -> Lines:
-    formula, template = SLOPES_FROM_A[name]
-    lines = _slopes(problem, _others_than(name, problem))
-    return [Line(line.name, formula, line.inputs[1:], template) for line in lines] or _all_are(name)
+    others = _others_than(name, problem)
+    return [slope_from_a(name, k, names.a(k)) for k in others] or _all_are(name)
 
 
 # Another activation's derivative, at the right z: one mistake for each activation.
@@ -225,8 +208,8 @@ def _another_derivative(name: str) -> Mistake:
     """σ'(z_k) with the σ of this name."""
 
     def change(problem: Problem) -> Lines:
-        lines = _slopes(problem, _others_than(name, problem))
-        return [_derivative_of(name, line, line.inputs[0]) for line in lines] or _all_are(name)
+        others = _others_than(name, problem)
+        return [_derivative_of(name, k, names.z(k)) for k in others] or _all_are(name)
 
     sentence = f"the derivative is that of {name}, where that of another activation is asked for"
     named = f"derivative-of-{name.replace('_', '-')}"
