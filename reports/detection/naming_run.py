@@ -23,7 +23,7 @@ NETWORKS_OF_A_PART: Final = 1
 AT_ONCE: Final = 20  # pairs, or right programs, that are one task of a process
 
 Watch: TypeAlias = Callable[[str, int, int], None]  # what comes next, how much is done, of how much
-Task: TypeAlias = Callable[..., Any]
+Task: TypeAlias = Callable[[], Any]
 Each: TypeAlias = Callable[..., Iterable[Any]]  # as `map` does, in the order of what is given
 Count = TypeVar("Count", Pairs, RightRuns)
 
@@ -59,13 +59,14 @@ def measure_naming(
     """
     about = list(product(extent.mistakes, extent.dtypes))
     pairs, programs = _tasks(extent.dtypes, extent.pairs), _tasks(extent.dtypes, extent.programs)
-    name = partial(naming_of, seed=seed, networks=extent.networks)
-    find = partial(measure_pairs, seed=seed, among=extent.mistakes)
-    run = partial(measure_right, seed=seed)
+    tasks: list[partial[Any]] = [
+        *(partial(naming_of, *task, seed=seed, networks=extent.networks) for task in about),
+        *(partial(measure_pairs, *task, seed=seed, among=extent.mistakes) for task in pairs),
+        *(partial(measure_right, *task, seed=seed) for task in programs),
+    ]
     with _processes(workers) as each:
-        made = each(_call, *_columns([(name, about), (find, pairs), (run, programs)]))
-        texts = [" ".join(map(str, task[:2])) for task in (*about, *pairs, *programs)]
-        results, failed = zip(*_watched(made, texts, watch), strict=True) if texts else ((), ())
+        texts = [" ".join(map(str, task.args[:2])) for task in tasks]
+        results, failed = zip(*_watched(each(_call, tasks), texts, watch), strict=True) if texts else ((), ())
     first, second = len(about), len(about) + len(pairs)
     named = tuple(chain.from_iterable(results[:first]))
     counts = _added(results[first:second]), _added(results[second:])
@@ -92,16 +93,10 @@ def _processes(workers: int) -> Iterator[Each]:
         pool.shutdown(cancel_futures=True)
 
 
-def _columns(kinds: Iterable[tuple[Task, Sequence[tuple[Any, ...]]]]) -> tuple[list[Any], list[Any]]:
-    """Return what to call, and with what, for every task of each kind."""
-    every = [(function, task) for function, tasks in kinds for task in tasks]
-    return [function for function, _ in every], [task for _, task in every]
-
-
-def _call(function: Task, task: tuple[Any, ...]) -> tuple[Any, list[FailedPart]]:
-    """Return what a function returns, and what failed in it: a mistake that fails is not named."""
+def _call(task: Task) -> tuple[Any, list[FailedPart]]:
+    """Return what a task returns, and what failed in it: a mistake that fails is not named."""
     with parts.collected() as failed:
-        return function(*task), failed
+        return task(), failed
 
 
 def _watched(made: Iterable[Any], texts: Sequence[str], watch: Watch) -> list[Any]:
