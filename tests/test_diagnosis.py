@@ -32,13 +32,13 @@ def planted(name):
     return lambda given: mistaken_steps(given, MISTAKES[name])
 
 
-def names_of(found):
+def names_of(diagnosed):
     """The names that a diagnosis gives to each quantity."""
-    return [(one.finding.quantity, one.names) for one in found]
+    return [(one.finding.quantity, one.names) for one in diagnosed]
 
 
-def names_by_step(found):
-    return [(one.finding.step, one.names) for one in found]
+def names_by_step(diagnosed):
+    return [(one.finding.step, one.names) for one in diagnosed]
 
 
 # what was planted is named
@@ -76,10 +76,10 @@ def test_a_diagnosis_is_one_sentence_and_of_two_that_explain_as_much_both_are_na
 def test_a_mistake_in_one_of_many_layers_is_found_behind_hidden_lines():
     problem = network((3, 3, 3, 3, 3), 4)
     lines = MISTAKES["weights-transposed-backward"].tape(problem, only={"dL/da2"})
-    found = diagnoses(problem, hiding(lambda given: training_steps(given, lines)))
-    assert [one.finding.quantity for one in found] == ["dL/dW2", "dL/db2", "dL/dW1", "dL/db1"]
-    assert {one.explanations[0].lines for one in found} == {("dL/da2",)}
-    assert {one.names for one in found} == {("weights-transposed-backward",)}
+    diagnosed = diagnoses(problem, hiding(lambda given: training_steps(given, lines)))
+    assert [one.finding.quantity for one in diagnosed] == ["dL/dW2", "dL/db2", "dL/dW1", "dL/db1"]
+    assert {one.explanations[0].lines for one in diagnosed} == {("dL/da2",)}
+    assert {one.names for one in diagnosed} == {("weights-transposed-backward",)}
 
 
 def test_two_mistakes_in_one_step_are_each_named_at_their_own_line():
@@ -89,14 +89,14 @@ def test_two_mistakes_in_one_step_are_each_named_at_their_own_line():
         claim["W2_new"] = problem.parameters["W2"] - problem.learning_rate * claim["dL/dW2"]
 
     problem = network()
-    found = with_damage(damage, problem)
-    assert names_of(found) == [("dL/dW2", ("weight-gradient-from-z",)), ("b1_new", ("bias-not-updated",))]
+    diagnosed = with_damage(damage, problem)
+    assert names_of(diagnosed) == [("dL/dW2", ("weight-gradient-from-z",)), ("b1_new", ("bias-not-updated",))]
 
 
 def test_a_right_number_behind_a_wrong_one_is_not_called_a_mistake():
     """The update used the right gradient, and not the one that is stated."""
-    found = with_damage(lambda claim: claim["dL/dW1"].__imul__(1.5))
-    assert [(one.finding.quantity, str(one)) for one in found] == [
+    diagnosed = with_damage(lambda claim: claim["dL/dW1"].__imul__(1.5))
+    assert [(one.finding.quantity, str(one)) for one in diagnosed] == [
         ("dL/dW1", "Explained by: dL/dW1 is 3/2 times what follows."),
         ("W1_new", "Explained by: the number itself is right, but one that was stated before it is not."),
     ]
@@ -166,11 +166,11 @@ def test_claims_that_hold_no_numbers_are_passed_over():
 @pytest.mark.parametrize("line", [line.name for line in tape(network())])
 def test_another_shape_and_what_is_not_finite_are_not_explained(line):
     for wrong in (np.full((2, 7), 3.0), np.zeros((0,)), np.float64(1.5), np.zeros((1, 2, 3))):
-        found = with_damage(lambda claim, wrong=wrong: claim.update({line: wrong}))
-        assert [str(one) for one in found] == [NONE]
+        diagnosed = with_damage(lambda claim, wrong=wrong: claim.update({line: wrong}))
+        assert [str(one) for one in diagnosed] == [NONE]
     for number in (np.nan, np.inf):
-        found = with_damage(lambda claim, number=number: claim[line].fill(number))
-        assert (found[0].finding.quantity, str(found[0])) == (line, NONE)
+        diagnosed = with_damage(lambda claim, number=number: claim[line].fill(number))
+        assert (diagnosed[0].finding.quantity, str(diagnosed[0])) == (line, NONE)
 
 
 def test_where_a_number_has_no_bound_what_is_tried_on_it_gives_no_warning():
@@ -179,8 +179,8 @@ def test_where_a_number_has_no_bound_what_is_tried_on_it_gives_no_warning():
     parameters = {"W1": np.array([[0], [4]], "float32"), "b1": np.zeros(2, "float32")}
     x, y = np.array([[4.5]], "float32"), np.zeros((1, 2), "float32")
     problem = replace(drawn, x=x, y=y, parameters=parameters)
-    found = diagnoses(problem, planted("mean-for-sum"))
-    assert [one.finding.quantity for one in found] == ["dL/da1"]
+    diagnosed = diagnoses(problem, planted("mean-for-sum"))
+    assert [one.finding.quantity for one in diagnosed] == ["dL/da1"]
 
 
 # what else a wrong number may be
@@ -204,10 +204,10 @@ SWAPPED = {"dL/db1": "dL/db2", "dL/db2": "dL/db1"}
 )
 def test_another_number_in_its_place_is_named_even_where_its_shape_or_dtype_is_wrong(name, verdict, change):
     problem = network((3, 4, 4, 3), 5)
-    found, *_ = with_damage(lambda claim: claim.update(change(claim)), problem)
-    assert (found.names, found.finding.verdict) == ((name,), verdict)
+    diagnosed, *_ = with_damage(lambda claim: claim.update(change(claim)), problem)
+    assert (diagnosed.names, diagnosed.finding.verdict) == ((name,), verdict)
     if name == "another-layer":
-        assert str(found) == "Explained by: dL/db1, another layer's, stands in its place."
+        assert str(diagnosed) == "Explained by: dL/db1, another layer's, stands in its place."
 
 
 def test_the_previous_or_the_next_steps_value_is_named():
@@ -230,8 +230,8 @@ def test_a_gradient_that_was_not_cleared_is_named():
             total[:] += values["dL/dW2"]
             yield {**values, "dL/dW2": total.copy()}
 
-    found = diagnoses(problem, accumulating)
-    assert names_of(found)[0] == ("dL/dW2", ("gradient-not-cleared",))
+    diagnosed = diagnoses(problem, accumulating)
+    assert names_of(diagnosed)[0] == ("dL/dW2", ("gradient-not-cleared",))
 
 
 def test_float32_where_float64_was_promised_is_named():
@@ -256,17 +256,17 @@ def test_an_explanation_from_one_step_can_be_had_without_a_run():
 
 
 def test_losses_alone_are_explained_by_the_run_up_to_them():
-    found = diagnoses(network(steps=3), showing(planted("already-updated-weights"), {"loss"}))
-    assert names_by_step(found) == [(step, ("already-updated-weights",)) for step in (2, 3)]
+    diagnosed = diagnoses(network(steps=3), showing(planted("already-updated-weights"), {"loss"}))
+    assert names_by_step(diagnosed) == [(step, ("already-updated-weights",)) for step in (2, 3)]
 
 
 def test_later_quantities_that_are_off_only_because_of_the_first_are_named():
     problem = network((3, 3, 3), 4)
     (step,) = judge(problem, planted("weight-factor-missing"), frozenset())
-    found = inherited(problem, step.claim, initial_state(problem), step.failures[0].quantity)
-    assert found.quantity == "dL/da1"
-    assert found.inherited == ("dL/dz1", "dL/dW1", "dL/db1", "W1_new", "b1_new")
-    assert str(found) == (
+    diagnosed = inherited(problem, step.claim, initial_state(problem), step.failures[0].quantity)
+    assert diagnosed.quantity == "dL/da1"
+    assert diagnosed.inherited == ("dL/dz1", "dL/dW1", "dL/db1", "W1_new", "b1_new")
+    assert str(diagnosed) == (
         "dL/dz1, dL/dW1, dL/db1, W1_new and b1_new are off only because dL/da1 is: "
         "computed from it without another error."
     )
@@ -313,9 +313,9 @@ def sigmoid_by_tanh(problem):
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_a_sigmoid_by_tanh_loses_its_digits_far_out_and_agrees_near_0(dtype):
-    (found,) = diagnoses(network((2, 8), 6, scale=8.0, dtype=dtype), sigmoid_by_tanh)
-    assert found.finding.quantity == "a1"
-    assert str(found).startswith(
+    (diagnosed,) = diagnoses(network((2, 8), 6, scale=8.0, dtype=dtype), sigmoid_by_tanh)
+    assert diagnosed.finding.quantity == "a1"
+    assert str(diagnosed).startswith(
         "Explained by: σ was computed as ½ (1 + tanh(z/2)), which loses its digits far out"
     )
     assert diagnoses(network((2, 8), 6, scale=0.3, dtype=dtype), sigmoid_by_tanh) == []

@@ -75,14 +75,14 @@ def first(problem, implementation):
     """The first failure of a run, as a report tells it and as `diagnose` does, which must be the same."""
     for step in judge(problem, implementation, frozenset()):
         if step.failures:
-            found = explain_step(problem, step)[0]
-            assert next(diagnose(problem, [step])) == found
+            diagnosed = explain_step(problem, step)[0]
+            assert next(diagnose(problem, [step])) == diagnosed
             rows = rows_of(problem, Subject(problem.case, "mine", "", problem.dtype), step)
             with parts.collected() as failed:
                 row, *_ = (one for one in explained(problem, step, list(rows)) if one.explanation)
             assert failed == []
-            assert row.explanation.startswith(str(found))
-            return found
+            assert row.explanation.startswith(str(diagnosed))
+            return diagnosed
     raise AssertionError("nothing failed")
 
 
@@ -103,10 +103,10 @@ RUNS = [  # the rule, its schedule, the program, what it keeps and shows; the st
 @EACH_FORMAT
 @pytest.mark.parametrize(("rule", "schedule", "program", "place", "name"), RUNS)
 def test_a_program_written_out_by_hand_is_explained(dtype, rule, schedule, program, place, name):
-    found = first(unit(rule, dtype, schedule, learning_rate=0.3), program)
-    assert (found.finding.step, found.finding.quantity) == place
-    assert name in found.names
-    assert str(found).startswith("Explained by: ")
+    diagnosed = first(unit(rule, dtype, schedule, learning_rate=0.3), program)
+    assert (diagnosed.finding.step, diagnosed.finding.quantity) == place
+    assert name in diagnosed.names
+    assert str(diagnosed).startswith("Explained by: ")
 
 
 @EACH_FORMAT
@@ -115,7 +115,7 @@ def test_where_1_less_the_momentum_is_the_rate_a_hidden_average_has_two_names(dt
     problem = unit("momentum", dtype, learning_rate=0.1)
     both = ("momentum-as-an-average", "rate-applied-twice")
     for step in judge(problem, by_hand(averaged, "m"), frozenset()):
-        assert all(set(both) <= set(found.names) for found in explain_step(problem, step)[:1])
+        assert all(set(both) <= set(diagnosed.names) for diagnosed in explain_step(problem, step)[:1])
     shown = first(problem, by_hand(averaged, "m", "m")).names
     assert (both[0] in shown, both[1] in shown) == (True, False)
 
@@ -129,17 +129,17 @@ def first_decided(problem, mistake):
     """The diagnosis of the first failure that is not undecided, if there is one; no part of it may fail."""
     with parts.collected() as failed:
         steps = judge(problem, of_outcomes(mistake), frozenset())
-        found = next(diagnose(problem, steps), None)
+        diagnosed = next(diagnose(problem, steps), None)
     assert failed == []
-    return found
+    return diagnosed
 
 
 @pytest.mark.parametrize("mistake", STRUCTURAL, ids=lambda mistake: mistake.name)
 def test_each_mistake_is_named_where_outcomes_alone_are_shown(mistake):
     problems = (*every_rule("float64").values(), *(replace(problem, steps=3) for problem in DRAWN))
     expressible = (one for one in problems if not isinstance(mistake.tape(one), Inexpressible))
-    found = next(filter(None, (first_decided(problem, mistake) for problem in expressible)))
-    assert mistake.name in found.names
+    diagnosed = next(filter(None, (first_decided(problem, mistake) for problem in expressible)))
+    assert mistake.name in diagnosed.names
 
 
 @pytest.mark.skipif(
@@ -152,9 +152,9 @@ def test_on_every_rule_no_mistake_raises_and_none_is_called_by_another_name_alon
     problem = every_rule(dtype)[rule]
     for mistake in MISTAKES.values():
         if not isinstance(mistake.tape(problem), Inexpressible):
-            found = first_decided(problem, mistake)
-            if dtype in FORMATS and found and found.names:
-                assert mistake.name in found.names
+            diagnosed = first_decided(problem, mistake)
+            if dtype in FORMATS and diagnosed and diagnosed.names:
+                assert mistake.name in diagnosed.names
 
 
 # what the earlier steps refute
@@ -186,9 +186,9 @@ def test_a_mistake_that_the_step_before_would_have_shown_is_not_offered(name):
 @EACH_FORMAT
 def test_of_two_mistakes_with_the_same_numbers_the_step_before_refutes_one(dtype):
     """In the second step η is 2, and 2 · 2 is the 4 of the first; squared, that would have been 16."""
-    found = first(unit("sgd", dtype, STEP, learning_rate=4.0), by_hand(plain))
-    assert (found.finding.step, "schedule-ignored" in found.names) == (2, True)
-    assert "rate-applied-twice" not in found.names
+    diagnosed = first(unit("sgd", dtype, STEP, learning_rate=4.0), by_hand(plain))
+    assert (diagnosed.finding.step, "schedule-ignored" in diagnosed.names) == (2, True)
+    assert "rate-applied-twice" not in diagnosed.names
 
 
 def test_where_a_state_is_hidden_the_first_of_the_steps_refutes_as_well():
@@ -200,8 +200,8 @@ def test_where_a_state_is_hidden_the_first_of_the_steps_refutes_as_well():
         for values in (*right, {**last, **moved}):
             yield {name: values[name] for name in outcome(problem.depth)}
 
-    found = first(ruled("momentum"), implementation)
-    assert (found.finding.step, found.names) == (3, ())
+    diagnosed = first(ruled("momentum"), implementation)
+    assert (diagnosed.finding.step, diagnosed.names) == (3, ())
 
 
 def kept(problem, names):
@@ -231,5 +231,5 @@ def test_of_a_long_run_only_the_first_steps_are_kept_and_a_later_mistake_of_one_
             claim["loss"] = 2 * claim["loss"]
 
     *_, last = training_steps(problem)
-    found = first(problem, damaged(training_steps, damage))
-    assert (found.finding.step, "half-missing-in-the-loss" in found.names) == (problem.steps, True)
+    diagnosed = first(problem, damaged(training_steps, damage))
+    assert (diagnosed.finding.step, "half-missing-in-the-loss" in diagnosed.names) == (problem.steps, True)

@@ -104,11 +104,7 @@ def test_the_wrong_numbers_are_those_of_the_wrong_formula_by_hand(name):
 
 
 def test_the_derivatives_formula_in_a_is_given_z():
-    claim = next(
-        mistaken_steps(
-            network((2, 3, 2), activations=("sigmoid", "tanh")), MISTAKES["derivative-formula-given-z"]
-        )
-    )
+    claim = of("derivative-formula-given-z", network((2, 3, 2), activations=("sigmoid", "tanh")))
     z1, z2 = claim["z1"], claim["z2"]
     assert np.array_equal(claim["da1/dz1"], z1 * (1 - z1))
     assert np.array_equal(claim["da2/dz2"], 1 - np.square(z2))
