@@ -73,7 +73,9 @@ def _ratio(context: StepContext, quantity: str) -> tuple[float, float] | None:
     ends = [top[known] / below[known] for top in tops for below in belows]
     low, high = float(np.min(ends, axis=0).max()), float(np.max(ends, axis=0).min())
     is_ratio = low <= high and math.isfinite(low + high) and not low <= 1 <= high and low * high > 0
-    return (low, high) if is_ratio else None
+    shares = np.sort(np.ptp(ends, axis=0) / abs((low + high) / 2 - 1))  # the first of them gives the factor
+    by_chance = shares.size > 1 and np.minimum(shares[1:], 1.0).prod() > UNLIKELY
+    return (low, high) if is_ratio and not by_chance else None
 
 
 def _recognized(
@@ -82,7 +84,8 @@ def _recognized(
     """Return the ratio as a number that it may be, exactly, or as its bounds; and in words."""
     middle, half = (ratio[0] + ratio[1]) / 2, (ratio[1] - ratio[0]) / 2
     form = context.known["x"].format
-    several = context.right[quantity].value.size > 1
+    right = context.right[quantity]
+    several = int((np.abs(right.value) > right.error).sum()) > 1
     if several or half <= UNLIKELY * abs(middle):
         for value, text in _known_numbers(context.problem, *ratio):
             if ratio[0] <= value <= ratio[1]:
