@@ -145,3 +145,23 @@ def test_names_that_the_cases_numbers_make_equal_are_both_given_with_the_number_
     first, *_ = diagnoses(run, problem)
     assert {"momentum-as-an-average", "rate-applied-twice"} <= set(first.names)
     assert first.hint
+
+
+# few digits, and none
+
+
+@pytest.mark.parametrize(("dtype", "names"), [("float64", ("constant-ratio",)), ("bfloat16", ())])
+def test_two_elements_of_few_digits_do_not_make_a_constant_ratio(dtype, names):
+    problem = in_format(NET, dtype)
+    run = multiplied({"dL/db3"}, NET.x.dtype.type(0.84375).astype(dtype), problem)
+    assert own(diagnoses(run, problem)) == [("dL/db3", names)]
+
+
+@pytest.mark.parametrize("damage", [np.nan, np.inf])
+def test_of_what_is_no_number_no_two_mistakes_are_sought(damage, monkeypatch):
+    def spoil(claim):
+        claim["dL/dW2"][0, 0] = damage
+
+    monkeypatch.setattr("reference.diagnosis.pairs._possible", None)
+    found = diagnoses(damaged(training_steps, spoil), shown=OUTCOME)
+    assert [one.names for one in found if one.finding.quantity == "dL/dW2"] == [()]

@@ -68,7 +68,7 @@ def _possible(context: StepContext, quantity: str, sites: set[str] | None) -> li
 
 
 def _is_refuted(context: StepContext, quantity: str, tape: MistakenTape) -> bool:
-    """Whether an earlier step, or what comes before the number in this one, speaks against a mistake alone."""
+    """Whether an earlier step, or what is before the number in this one, speaks against a mistake alone."""
     _, wrong, lines = tape
     states = states_with(context, lines, wrong)
     before = [line for line in lines if context.order[line.name] < context.order[quantity]]
