@@ -147,6 +147,39 @@ def test_names_that_the_cases_numbers_make_equal_are_both_given_with_the_number_
     assert first.hint
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("shown", [None, OUTCOME])
+def test_another_learning_rate_is_read_from_the_updates(shown, dtype):
+    problem = in_format(NET, dtype)
+
+    def at_another_rate(given):
+        return training_steps(replace(given, learning_rate=float(np.dtype(dtype).type(0.07))))
+
+    first, *others = diagnoses(at_another_rate, problem, shown)
+    assert str(first) == (
+        "Explained by: every update is 0.7 times what follows, as with a learning rate of 0.07."
+    )
+    assert first.finding.quantity == "W3_new"
+    assert {one.follows for one in others} == {"W3_new"}
+
+
+def test_one_parameter_at_another_rate_is_said_of_it_alone():
+    def damage(claim):
+        claim["b2_new"] = NET.parameters["b2"] - 0.25 * claim["dL/db2"]
+
+    (first,) = diagnoses(damaged(training_steps, damage))
+    assert str(first).endswith("the update of b2 is 2.5 times what follows, as with a learning rate of 0.25.")
+
+
+def test_one_number_alone_is_no_multiple_of_its_update():
+    def damage(claim):
+        claim["b3_new"] = claim["b3_new"] + 0.25
+
+    problem = network((3, 4, 4, 1), 5)
+    (found,) = diagnoses(damaged(training_steps, damage), problem)
+    assert found.names == ()
+
+
 # few digits, and none
 
 
