@@ -133,7 +133,7 @@ def _search(context: StepContext, finding: Finding) -> tuple[Diagnosis, Sequence
     if quantity not in context.differing:
         return Diagnosis(finding), ()
     with np.errstate(all="ignore"):  # of a number without a bound every candidate is without one, too
-        for what, possible in ({} if _is_unbounded(context, quantity) else ATTEMPTS).items():
+        for what, possible in ATTEMPTS.items():
             best = parts.tried(f"the search for {what}", _best, context, possible(context, quantity))
             if best and not isinstance(best, FailedPart):
                 break
@@ -142,13 +142,6 @@ def _search(context: StepContext, finding: Finding) -> tuple[Diagnosis, Sequence
         advice = parts.tried("the hint", hint, context, quantity, best)
     explanations = tuple(candidate.explanation for candidate in best)
     return Diagnosis(finding, explanations, hint=advice if isinstance(advice, str) else ""), best
-
-
-def _is_unbounded(context: StepContext, quantity: str) -> bool:
-    """Whether only such elements differ as have no bound, as all have after a NaN: nothing gives those."""
-    observed, wrong = context.observed[quantity], context.wrong.get(quantity)
-    fits = wrong is not None and not observed.is_printed and observed.fits(context.right[quantity])
-    return fits and wrong is not None and not wrong.any()
 
 
 def _best(context: StepContext, candidates: Iterable[Candidate]) -> Sequence[Candidate]:
