@@ -145,3 +145,56 @@ def test_names_that_the_cases_numbers_make_equal_are_both_given_with_the_number_
     first, *_ = diagnoses(run, problem)
     assert {"momentum-as-an-average", "rate-applied-twice"} <= set(first.names)
     assert first.hint
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("shown", [None, OUTCOME])
+def test_another_learning_rate_is_read_from_the_updates(shown, dtype):
+    problem = in_format(NET, dtype)
+
+    def at_another_rate(given):
+        return training_steps(replace(given, learning_rate=float(np.dtype(dtype).type(0.07))))
+
+    first, *others = diagnoses(at_another_rate, problem, shown)
+    assert str(first) == (
+        "Explained by: every update is 0.7 times what follows, as with a learning rate of 0.07."
+    )
+    assert first.finding.quantity == "W3_new"
+    assert {one.follows for one in others} == {"W3_new"}
+
+
+def test_one_parameter_at_another_rate_is_said_of_it_alone():
+    def damage(claim):
+        claim["b2_new"] = NET.parameters["b2"] - 0.25 * claim["dL/db2"]
+
+    (first,) = diagnoses(damaged(training_steps, damage))
+    assert str(first).endswith("the update of b2 is 2.5 times what follows, as with a learning rate of 0.25.")
+
+
+def test_one_number_alone_is_no_multiple_of_its_update():
+    def damage(claim):
+        claim["b3_new"] = claim["b3_new"] + 0.25
+
+    problem = network((3, 4, 4, 1), 5)
+    (found,) = diagnoses(damaged(training_steps, damage), problem)
+    assert found.names == ()
+
+
+# few digits, and none
+
+
+@pytest.mark.parametrize(("dtype", "names"), [("float64", ("constant-ratio",)), ("bfloat16", ())])
+def test_two_elements_of_few_digits_do_not_make_a_constant_ratio(dtype, names):
+    problem = in_format(NET, dtype)
+    run = multiplied({"dL/db3"}, NET.x.dtype.type(0.84375).astype(dtype), problem)
+    assert own(diagnoses(run, problem)) == [("dL/db3", names)]
+
+
+@pytest.mark.parametrize("damage", [np.nan, np.inf])
+def test_of_what_is_no_number_no_two_mistakes_are_sought(damage, monkeypatch):
+    def spoil(claim):
+        claim["dL/dW2"][0, 0] = damage
+
+    monkeypatch.setattr("reference.diagnosis.pairs._possible", None)
+    found = diagnoses(damaged(training_steps, spoil), shown=OUTCOME)
+    assert [one.names for one in found if one.finding.quantity == "dL/dW2"] == [()]

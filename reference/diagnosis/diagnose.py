@@ -19,17 +19,18 @@ from reference.diagnosis.candidates import Candidate, Explanation, lower_precisi
 from reference.diagnosis.context import StepContext, Values, changed_by, claimed_step, context_of, derive
 from reference.diagnosis.hints import hint
 from reference.diagnosis.pairs import two_mistakes
-from reference.diagnosis.ratios import constant_ratios
+from reference.diagnosis.ratios import constant_ratios, update_ratios
 from reference.diagnosis.relations import relations, right_itself
 from reference.findings import Claim, Finding, JudgedStep
 from reference.parts import FailedPart
 
 
 def others(context: StepContext, quantity: str) -> Iterator[Candidate]:
-    """Yield other numbers in the place of this one, its roundings, and one factor of it or every gradient."""
+    """Yield other numbers in the place of this one, its roundings, and a factor of it or of many."""
     yield from relations(context, quantity)
     yield from lower_precisions(context, quantity)
     yield from constant_ratios(context, quantity)
+    yield from update_ratios(context, quantity)
 
 
 def whole(context: StepContext, quantity: str) -> Iterator[Candidate]:

@@ -19,7 +19,7 @@ from reference.diagnosis.candidates import (
     part_name,
     sites_of,
 )
-from reference.diagnosis.context import Refuted, StepContext, predicted_by
+from reference.diagnosis.context import Refuted, StepContext, predicted_by, states_with
 from reference.mistakes import Inexpressible
 
 # Every pair is a tape to evaluate: no more parameters, and no more mistakes, than a second or two allows.
@@ -36,7 +36,7 @@ def two_mistakes(context: StepContext, quantity: str) -> Iterator[Candidate]:
     sites, order = sites_of(context, quantity), context.order
     is_first = all(order[name] >= order[quantity] for name in context.differing)
     small = context.problem.size <= MAX_PARAMETERS and not context.observed[quantity].is_printed
-    if not (is_first and small) or sites == {quantity}:
+    if not (is_first and small and _is_comparable(context, quantity)) or sites == {quantity}:
         return
     possible = _possible(context, quantity, sites)
     if len(possible) > MAX_MISTAKES:
@@ -52,6 +52,12 @@ def two_mistakes(context: StepContext, quantity: str) -> Iterator[Candidate]:
             yield Candidate(Explanation(name, sentence, lines + others), fit[0], both)
 
 
+def _is_comparable(context: StepContext, quantity: str) -> bool:
+    """Whether some elements have a bound and are beyond it, each a number: NaN has no digits that speak."""
+    wrong, stated = context.wrong.get(quantity), context.observed[quantity].value
+    return wrong is not None and bool(wrong.any() and np.isfinite(stated[wrong].astype(np.float64)).all())
+
+
 def _possible(context: StepContext, quantity: str, sites: set[str] | None) -> list[MistakenTape]:
     """Return each mistake where it is made most widely, if nothing before the number speaks against it."""
     widest: dict[str, MistakenTape] = {}
@@ -62,10 +68,14 @@ def _possible(context: StepContext, quantity: str, sites: set[str] | None) -> li
 
 
 def _is_refuted(context: StepContext, quantity: str, tape: MistakenTape) -> bool:
+    """Whether an earlier step, or what is before the number in this one, speaks against a mistake alone."""
     _, wrong, lines = tape
+    states = states_with(context, lines, wrong)
     before = [line for line in lines if context.order[line.name] < context.order[quantity]]
+    if states is None:
+        return True
     try:
-        predicted_by(context, before, wrong, {})
+        predicted_by(context, before, wrong, states[-1])
     except (Refuted, ValueError):
         return True
     return False

@@ -1,12 +1,13 @@
-"""A constant ratio: every element of a number, or of every gradient, is the same multiple of what follows."""
+"""A constant ratio: every element of a number, of every gradient or of an update is the same multiple."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cases import Problem, names
 from cases.catalog import SYMBOLS
@@ -14,6 +15,7 @@ from reference.arithmetic import Bounded
 from reference.diagnosis.candidates import UNLIKELY, Candidate, Explanation, fitted
 from reference.diagnosis.context import StepContext
 from reference.line import Line
+from reference.mistakes.mistake import changed, rate_of
 
 # The largest term of a ratio that is named as a fraction.
 MAX_TERM = 64
@@ -56,24 +58,69 @@ def _times(line: Line, factor: Bounded) -> Line:
     return replace(line, formula=multiplied)
 
 
-def _ratio(context: StepContext, quantity: str) -> tuple[float, float] | None:
-    """Return the least and the largest factor that all elements have, where that excludes 1 and 0."""
+def update_ratios(context: StepContext, quantity: str) -> Iterator[Candidate]:
+    """Yield the factor that an update has in all its elements: of every parameter, or else of this alone."""
+    problem = context.problem
+    before = dict(zip(map(names.updated, problem.trained), problem.trained, strict=True))
+    if quantity not in before or context.observed[quantity].is_printed:
+        return
+    origin, right = context.known[before[quantity]].value, context.right[quantity]
+    ratio = _ratio(context, quantity, origin)
+    several = int((np.abs(right.value - origin) > right.error).sum()) > 1
+    if ratio is None or not ratio[0] < ratio[1]:
+        return
+    middle, half = (ratio[0] + ratio[1]) / 2, (ratio[1] - ratio[0]) / 2
+    rate, form = rate_of(problem), context.known["x"].format
+    factor, asked = Bounded(np.asarray(middle), np.asarray(half), form), float(context.taken[rate].value)
+    as_with = _shortest(*sorted((ratio[0] * asked, ratio[1] * asked)))
+    sites = {"every update": tuple(before), f"the update of {before[quantity]}": (quantity,)}
+    for what, wrong in sites.items():
+        lines = tuple(_at_rate_times(line, rate, factor, wrong) for line in context.lines)
+        fit = fitted(context, quantity, wrong, lines)
+        if fit is not None and not fit[1]:
+            times = f"{what} is {_shortest(*ratio)} times what follows"
+            sentence = f"{times}, as with a learning rate of {as_with}"
+            candidate = Candidate(Explanation("constant-ratio", sentence, wrong), fit[0], lines)
+            if several or len(candidate.given(context)) > 1:  # one number alone has some factor always
+                yield candidate
+            return
+
+
+def _shortest(low: float, high: float) -> str:
+    """Return the number from `low` to `high` that has the fewest digits."""
+    texts = [f"{(low + high) / 2:.{digits}g}" for digits in range(1, MAX_DIGITS + 1)]
+    return next((text for text in texts if low <= float(text) <= high), texts[-1]).replace("-", "−")
+
+
+def _at_rate_times(line: Line, rate: str, factor: Bounded, wrong: Collection[str]) -> Line:
+    if line.name not in wrong or rate not in line.inputs:
+        return line
+    return changed(line, rate, lambda eta: (factor if isinstance(eta, Bounded) else factor.value) * eta, "")
+
+
+def _ratio(
+    context: StepContext, quantity: str, origin: NDArray[Any] | float = 0.0
+) -> tuple[float, float] | None:
+    """Return the least and the largest factor that all elements have, where that excludes 1 and 0.
+
+    They are counted from an origin: that of an update is the parameter before it.
+    """
     observed, right = context.observed[quantity], context.right[quantity]
     if not observed.fits(right):
         return None
-    stated = np.asarray(observed.value, np.float64)
+    stated, follows = np.asarray(observed.value, np.float64) - origin, right.value - origin
     left_open = np.where(observed.given, observed.half_unit, np.inf)
-    rounding = right.format.unit_roundoff * np.abs(stated) + left_open
-    known = np.abs(right.value) > right.error
+    rounding = right.format.unit_roundoff * np.abs(stated + origin) + left_open
+    known = np.abs(follows) > right.error
     if not known.any() or (np.abs(stated) > rounding)[~known & (right.error == 0)].any():
         return None
-    tops, belows = (
-        (value - off, value + off) for value, off in ((stated, rounding), (right.value, right.error))
-    )
+    tops, belows = ((value - off, value + off) for value, off in ((stated, rounding), (follows, right.error)))
     ends = [top[known] / below[known] for top in tops for below in belows]
     low, high = float(np.min(ends, axis=0).max()), float(np.max(ends, axis=0).min())
     is_ratio = low <= high and math.isfinite(low + high) and not low <= 1 <= high and low * high > 0
-    return (low, high) if is_ratio else None
+    shares = np.sort(np.ptp(ends, axis=0) / abs((low + high) / 2 - 1))  # the first of them gives the factor
+    by_chance = shares.size > 1 and np.minimum(shares[1:], 1.0).prod() > UNLIKELY
+    return (low, high) if is_ratio and not by_chance else None
 
 
 def _recognized(
@@ -82,7 +129,8 @@ def _recognized(
     """Return the ratio as a number that it may be, exactly, or as its bounds; and in words."""
     middle, half = (ratio[0] + ratio[1]) / 2, (ratio[1] - ratio[0]) / 2
     form = context.known["x"].format
-    several = context.right[quantity].value.size > 1
+    right = context.right[quantity]
+    several = int((np.abs(right.value) > right.error).sum()) > 1
     if several or half <= UNLIKELY * abs(middle):
         for value, text in _known_numbers(context.problem, *ratio):
             if ratio[0] <= value <= ratio[1]:
