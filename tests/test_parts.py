@@ -207,9 +207,9 @@ OF_A_RUN = {
     "reports.runs.accuracy.LostDigitsKeeper.add": ("lost_digits", "the lost digits of "),
     "reports.runs.comparison.PairCounter.add": ("pairs", "the direct comparison of "),
     "reports.runs.activation_errors.measure": ("activations", "the activations' errors"),
-    "reports.runs.runner.explain_step": ("", f"the diagnosis of {WRONG}"),
-    "reports.runs.runner.inherited": ("", f"the diagnosis of {WRONG}"),
-    "reports.runs.expectations.explain_published": ("", "the diagnosis of the printed numbers of worked/doc"),
+    "reference.diagnosis.explain_step": ("", f"the diagnosis of {WRONG}"),
+    "reference.diagnosis.inherited": ("", f"the diagnosis of {WRONG}"),
+    "reference.diagnosis.explain_published": ("", "the diagnosis of the printed numbers of worked/doc"),
     "reference.diagnosis.candidates.mistaken_tapes": ("", "the search for known mistakes"),
     "reference.diagnosis.candidates.fitted": ("", "the mistake weight-factor-missing"),
 }
@@ -304,7 +304,7 @@ def test_where_judging_itself_fails_the_other_cases_are_judged(selection, unbrok
 
 
 def test_a_parity_test_reports_its_verdict_and_what_failed(cases, monkeypatch):
-    monkeypatch.setattr("reports.runs.runner.explain_step", breaks)
+    monkeypatch.setattr("reference.diagnosis.explain_step", breaks)
     (case,) = load_cases(cases)
     failure = failure_of(case, "programs:forgets_the_factor", "float64")
     assert failure is not None
@@ -316,7 +316,7 @@ def test_a_parity_test_reports_its_verdict_and_what_failed(cases, monkeypatch):
 
 
 def test_a_sweeps_finding_is_reported_without_its_diagnosis(monkeypatch):
-    monkeypatch.setattr("reports.runs.runner.explain_step", breaks)
+    monkeypatch.setattr("reference.diagnosis.explain_step", breaks)
     (adapter,) = find_adapters(["planted:update-with-the-wrong-sign"])
     assert isinstance(adapter, Adapter)
     found = failure(Implementation(adapter, adapter.programs[0]), worked_example())

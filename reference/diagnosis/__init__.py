@@ -14,9 +14,9 @@ numbers, which may come from a program that nobody sees, each mistake is also ru
 Explained by: the update has the wrong sign.
 """
 
-from reference.diagnosis.candidates import Explanation
-from reference.diagnosis.diagnose import Diagnosis, Inheritance, diagnose, explain_step, inherited
+from reference.diagnosis.diagnose import Inheritance, diagnose, explain_step, inherited
 from reference.diagnosis.printed import explain_published
+from reference.explanations import Diagnosis, Explanation
 
 __all__ = ["Diagnosis", "Explanation", "Inheritance"]
 __all__ += ["diagnose", "explain_published", "explain_step", "inherited"]

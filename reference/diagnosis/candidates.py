@@ -25,6 +25,7 @@ from reference.diagnosis.context import (
     predicted_by,
     states_with,
 )
+from reference.explanations import Explanation
 from reference.line import Line, evaluate
 from reference.mistakes import MISTAKES, Inexpressible, Mistake
 from reference.parts import FailedPart
@@ -34,24 +35,12 @@ from reference.training import as_array
 # is named only if fewer than one in a million would fit by chance.
 UNLIKELY = 1e-6
 
-# Of printed numbers, in which a mistake is looked for from those printed above them.
-UNLIKELY_IN_PRINT = 1e-2
+# Of printed numbers, and in formats of 16 bits, the whole array may fit by chance.
+UNLIKELY_IN_FEW_DIGITS = 1e-2
+FEW_DIGITS = 2.0**-12  # the unit roundoff from which on a format has few
 
 # A mistake, the lines in which it is made, and the tape with it.
 MistakenTape: TypeAlias = tuple[Mistake, tuple[str, ...], tuple[Line, ...]]
-
-
-@dataclass(frozen=True)
-class Explanation:
-    """A mistake that predicts what was claimed, to the last digit that a bound certifies.
-
-    `mistake` is its name, one of `reference.mistakes.MISTAKES` or a relation's ("transposed"), `sentence`
-    what happened, as a clause, and `lines` those that are wrong: the finding's own, or hidden ones before it.
-    """
-
-    mistake: str
-    sentence: str
-    lines: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -209,8 +198,9 @@ def fit(context: StepContext, quantity: str, predicted: Mapping[str, Bounded]) -
     if _misses(context, quantity, value):
         return None
     if observed.verdict(value) is Verdict.AGREES:
-        chance = chance_of(observed, value, right, observed.given) if observed.is_printed else 0.0
-        return "" if observed.distinguishes(value, right) and chance <= UNLIKELY_IN_PRINT else None
+        has_few_digits = observed.is_printed or right.format.unit_roundoff >= FEW_DIGITS
+        chance = chance_of(observed, value, right, observed.given) if has_few_digits else 0.0
+        return "" if observed.distinguishes(value, right) and chance <= UNLIKELY_IN_FEW_DIGITS else None
     return _share(context, quantity, value)
 
 

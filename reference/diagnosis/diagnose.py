@@ -8,19 +8,19 @@ mistakes those are kept that give most of what differs; if they give equally muc
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
 
 import numpy as np
 
 from cases import Problem
 from cases.protocol import Verdict
 from reference import parts
-from reference.diagnosis.candidates import Candidate, Explanation, lower_precisions, mistakes_before
+from reference.diagnosis.candidates import Candidate, lower_precisions, mistakes_before
 from reference.diagnosis.context import StepContext, Values, changed_by, claimed_step, context_of, derive
 from reference.diagnosis.hints import hint
 from reference.diagnosis.pairs import two_mistakes
 from reference.diagnosis.ratios import constant_ratios, update_ratios
 from reference.diagnosis.relations import relations, right_itself
+from reference.explanations import Diagnosis
 from reference.findings import Claim, Finding, JudgedStep
 from reference.parts import FailedPart
 
@@ -33,51 +33,22 @@ def others(context: StepContext, quantity: str) -> Iterator[Candidate]:
     yield from update_ratios(context, quantity)
 
 
-def whole(context: StepContext, quantity: str) -> Iterator[Candidate]:
-    """Yield known mistakes that give all elements."""
-    yield from (candidate for candidate in mistakes_before(context, quantity) if not candidate.partly)
+def attempts(context: StepContext, quantity: str) -> Iterator[tuple[str, Iterable[Candidate]]]:
+    """Yield what is looked for, in this order, in words and as candidates that are made when asked for."""
+    partly: list[Candidate] = []
 
+    def whole() -> Iterator[Candidate]:
+        for candidate in mistakes_before(context, quantity):
+            if candidate.partly:
+                partly.append(candidate)
+            else:
+                yield candidate
 
-# What is looked for, in this order, by what yields it.
-ATTEMPTS: Final = {
-    "a right number": right_itself,
-    "known mistakes": whole,
-    "another number in its place": others,
-    "a known mistake in some elements": mistakes_before,
-    "two mistakes at once": two_mistakes,
-}
-
-
-# Mistakes that are named where several give the same numbers; of more only their number is said.
-MAX_NAMED: Final = 3
-
-
-@dataclass(frozen=True)
-class Diagnosis:
-    """Everything that explains one finding; several explanations where they give the same numbers.
-
-    `follows` is the quantity, wrong before it, whose explanation gives this number too; "" where this one is
-    wrong in its own right. `hint` says in a sentence what else to look at, or to show, where there is more.
-    """
-
-    finding: Finding
-    explanations: tuple[Explanation, ...] = ()
-    follows: str = ""
-    hint: str = ""
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        each = (name for explanation in self.explanations for name in explanation.mistake.split(" and "))
-        return tuple(dict.fromkeys(each))
-
-    def __str__(self) -> str:
-        if not self.explanations:
-            return "No known mistake explains it."
-        clauses = [explanation.sentence for explanation in self.explanations]
-        more = [f"{len(clauses) - MAX_NAMED} more that give the same numbers"] * (
-            len(clauses) > MAX_NAMED + 1
-        )
-        return f"Explained by: {'; or: '.join([*clauses[: MAX_NAMED if more else None], *more])}."
+    yield "a right number", right_itself(context, quantity)
+    yield "known mistakes", whole()
+    yield "another number in its place", others(context, quantity)
+    yield "a known mistake in some elements", partly
+    yield "two mistakes at once", two_mistakes(context, quantity)
 
 
 def diagnose(problem: Problem, judged: Iterable[JudgedStep]) -> Iterator[Diagnosis]:
@@ -133,8 +104,8 @@ def _search(context: StepContext, finding: Finding) -> tuple[Diagnosis, Sequence
     if quantity not in context.differing:
         return Diagnosis(finding), ()
     with np.errstate(all="ignore"):  # of a number without a bound every candidate is without one, too
-        for what, possible in ATTEMPTS.items():
-            best = parts.tried(f"the search for {what}", _best, context, possible(context, quantity))
+        for what, possible in attempts(context, quantity):
+            best = parts.tried(f"the search for {what}", _best, context, possible)
             if best and not isinstance(best, FailedPart):
                 break
         else:

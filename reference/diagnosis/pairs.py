@@ -11,7 +11,6 @@ from reference.arithmetic import Bounded
 from reference.diagnosis.candidates import (
     UNLIKELY,
     Candidate,
-    Explanation,
     MistakenTape,
     chance_of,
     fitted,
@@ -20,6 +19,7 @@ from reference.diagnosis.candidates import (
     sites_of,
 )
 from reference.diagnosis.context import Refuted, StepContext, predicted_by, states_with
+from reference.explanations import Explanation
 from reference.mistakes import Inexpressible
 
 # Every pair is a tape to evaluate: no more parameters, and no more mistakes, than a second or two allows.

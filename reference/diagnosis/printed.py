@@ -24,11 +24,12 @@ from cases.protocol import Verdict
 from reference import parts
 from reference.agreement import ONE_DIGIT
 from reference.arithmetic import PRINTED, Bounded, format_of
-from reference.diagnosis.candidates import Explanation, MistakenTape, mistaken_tapes, part_name
+from reference.diagnosis.candidates import MistakenTape, mistaken_tapes, part_name
 from reference.diagnosis.context import Observed, StepContext, Values, derive
-from reference.diagnosis.diagnose import Diagnosis, explain_in
+from reference.diagnosis.diagnose import explain_in
 from reference.diagnosis.printed_runs import Given, Site, certified_run, float64_runs, with_uncertainty
 from reference.diagnosis.relations import multiples, was_truncated
+from reference.explanations import Diagnosis, Explanation
 from reference.findings import MAX_NAMED
 from reference.line import Line
 from reference.parts import FailedPart

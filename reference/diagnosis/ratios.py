@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from cases import Problem, names
 from cases.catalog import SYMBOLS
 from reference.arithmetic import Bounded
-from reference.diagnosis.candidates import UNLIKELY, Candidate, Explanation, fitted
+from reference.diagnosis.candidates import UNLIKELY, Candidate, fitted
 from reference.diagnosis.context import StepContext
+from reference.explanations import Explanation
 from reference.line import Line
 from reference.mistakes.mistake import changed, rate_of
 

@@ -13,8 +13,9 @@ from cases import names
 from cases.protocol import Verdict
 from reference.activations import ACTIVATIONS
 from reference.arithmetic import EVALUATION, FLOAT32, Bounded, Real
-from reference.diagnosis.candidates import UNLIKELY_IN_PRINT, Candidate, Explanation, chance_of
+from reference.diagnosis.candidates import UNLIKELY_IN_FEW_DIGITS, Candidate, chance_of
 from reference.diagnosis.context import Observed, StepContext, derive, known_after
+from reference.explanations import Explanation
 from reference.mistakes import MISTAKES
 
 # A name, a sentence, and what the number would be; or what it and others would be.
@@ -53,7 +54,7 @@ def _fitting(
     if observed.verdict(predicted) is not Verdict.AGREES or not observed.distinguishes(predicted, right):
         return
     may_be_chance = observed.is_printed and predicted.shape == right.shape
-    if not may_be_chance or chance_of(observed, predicted, right, observed.given) <= UNLIKELY_IN_PRINT:
+    if not may_be_chance or chance_of(observed, predicted, right, observed.given) <= UNLIKELY_IN_FEW_DIGITS:
         yield Candidate(Explanation(name, sentence, (quantity,)), {quantity: predicted})
 
 

@@ -24,7 +24,6 @@ from cases import Case, Problem
 from cases.case import Published, Rejected
 from cases.case_schema import Expectation
 from reference import Finding, Subject, Verdict, judge_published, parts
-from reference.diagnosis import explain_published
 from reference.findings import MAX_NAMED
 from reference.parts import FailedPart
 from reference.printed_numbers import JudgedArray, JudgedPrint
@@ -180,6 +179,8 @@ def _explanations(
 ) -> Mapping[tuple[int, str], str]:
     """Return what explains the wrong numbers, or why that is not known, by step and quantity."""
     part = f"the diagnosis of the printed numbers of {problem.case}"
+    from reference.diagnosis import explain_published  # noqa: PLC0415 - loads all mistakes, seldom needed
+
     diagnoses = parts.tried(part, explain_published, problem, published, steps)
     if isinstance(diagnoses, FailedPart):
         wrong = [(judged.step, judged.quantity) for step in steps for judged in step.failures]

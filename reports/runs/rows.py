@@ -14,7 +14,7 @@ from typing import Final, TypeAlias
 from cases import Problem
 from cases.protocol import Verdict
 from reference import Finding, Subject, sentence, tape
-from reference.diagnosis import Explanation
+from reference.explanations import Explanation
 from reference.parts import FailedPart
 from reports.runs.accuracy import Accuracy, LostDigits
 from reports.runs.activation_errors import ActivationError

@@ -11,7 +11,7 @@ from adapters import Adapter, Unavailable
 from cases import Case, Problem
 from cases.protocol import Verdict
 from reference import Claim, Finding, JudgedStep, Subject, judge, parts, training_steps
-from reference.diagnosis import Diagnosis, explain_step, inherited
+from reference.explanations import Diagnosis
 from reference.parts import FailedPart
 from reports import supervision
 from reports.environment import Selection
@@ -259,6 +259,8 @@ def explained(problem: Problem, judged: JudgedStep, rows: Sequence[Row]) -> list
 
 
 def _diagnosed_rows(problem: Problem, judged: JudgedStep, rows: Sequence[Row], first: Row) -> list[Row]:
+    from reference.diagnosis import explain_step, inherited  # noqa: PLC0415 - loads all mistakes, seldom needed
+
     diagnoses = [one for one in explain_step(problem, judged) if one.explanations or _is_number(one.finding)]
     own = [one for one in diagnoses if not one.follows and one.names != ("right-itself",)]
     others = [one for one in own if one.finding != first.finding]
@@ -309,6 +311,8 @@ def _joined(*sentences: str) -> str:
 
 def diagnosed(problem: Problem, judged: JudgedStep, finding: Finding) -> tuple[frozenset[str], str]:
     """Return the names of the mistakes that explain a finding, and the diagnosis in words."""
+    from reference.diagnosis import explain_step  # noqa: PLC0415 - the same
+
     with parts.collected() as failed:
         diagnoses = parts.tried("the diagnosis", explain_step, problem, judged)
     if isinstance(diagnoses, FailedPart):
