@@ -198,3 +198,13 @@ def test_of_what_is_no_number_no_two_mistakes_are_sought(damage, monkeypatch):
     monkeypatch.setattr("reference.diagnosis.pairs._possible", None)
     found = diagnoses(damaged(training_steps, spoil), shown=OUTCOME)
     assert [one.names for one in found if one.finding.quantity == "dL/dW2"] == [()]
+
+
+def test_a_loss_of_nan_follows_from_the_mistake_that_the_finite_numbers_show():
+    """The logarithm of a negative number: the loss is NaN for many reasons, the gradients are for one."""
+    problem = network((3, 4, 2), 5, activations="tanh", loss=("binary_cross_entropy", "sum"), seed=3)
+    wrong = MISTAKES["activation-softplus-differentiated"].tape(problem, only={"a2", "da2/dz2"})
+    found = diagnoses(with_lines(wrong), problem, outcome(2))
+    assert np.isnan(found[0].finding.claimed)
+    assert found[0].names == found[1].names == ("activation-softplus-differentiated",)
+    assert [one.follows for one in found[:2]] == ["", "loss"]

@@ -16,7 +16,7 @@ from reference import JudgedStep, Subject, Verdict, judge, training_steps
 from reference.diagnosis import explain_step
 from reference.mistakes import MISTAKES
 from reports.environment import Selection
-from reports.runs import parallel, runner
+from reports.runs import parallel
 from reports.runs.comparison import (
     PairCounter,
     bitwise_equal,
@@ -311,7 +311,9 @@ def first_rows(change):
 
 def test_each_line_that_is_wrong_in_its_own_right_is_explained_and_the_first_says_so(monkeypatch):
     calls = []
-    monkeypatch.setattr(runner, "explain_step", lambda *given: calls.append(1) or explain_step(*given))
+    monkeypatch.setattr(
+        "reference.diagnosis.explain_step", lambda *given: calls.append(1) or explain_step(*given)
+    )
     first, second = (MISTAKES[name] for name in BOTH)
     rows = first_rows(lambda given: training_steps(given, second.tape(given, base=first.tape(given))))
     assert len(calls) == 1

@@ -58,11 +58,8 @@ class Candidate:
 
     def given(self, context: StepContext) -> set[str]:
         """Return what differs, and is as predicted."""
-        return {
-            name
-            for name in context.differing & self.predicted.keys()
-            if context.observed[name].verdict(self.predicted[name]) is Verdict.AGREES
-        }
+        differing = context.differing & self.predicted.keys()
+        return {name for name in differing if context.gives(name, self.predicted[name])}
 
 
 def part_name(mistake: str) -> str:

@@ -70,8 +70,9 @@ class Observed:
 
     def is_within(self, derived: Bounded) -> NDArray[np.bool_]:
         """Return which elements are within the bound of a derived array of the same shape; NaN never is."""
-        off = distance(np.asarray(self.value, np.float64), derived)
-        return np.asarray(off <= derived.error + np.asarray(self.half_unit))
+        with np.errstate(all="ignore"):  # NaN and infinity are outside
+            off = distance(np.asarray(self.value, np.float64), derived)
+            return np.asarray(off <= derived.error + np.asarray(self.half_unit))
 
     def distinguishes(self, predicted: Bounded, right: Bounded) -> bool:
         """Whether some observed element can be only one of the two: their bounds do not meet there."""
@@ -182,6 +183,21 @@ class StepContext:
             for name, observed in self.observed.items()
             if name in self.differing and observed.value.shape == self.right[name].shape
         }
+
+    def is_lost(self, quantity: str) -> bool:
+        """Whether all that is wrong of a quantity is NaN or infinite."""
+        wrong = self.wrong.get(quantity)
+        return wrong is not None and not np.isfinite(self.observed[quantity].value[wrong]).any()
+
+    def gives(self, quantity: str, predicted: Bounded) -> bool:
+        """Whether a prediction gives what differs; of what is lost, NaN or the same infinity."""
+        observed = self.observed[quantity]
+        if observed.verdict(predicted) is Verdict.AGREES:
+            return True
+        if not self.is_lost(quantity) or predicted.shape != observed.value.shape:
+            return False
+        wrong = self.wrong[quantity]
+        return np.array_equal(observed.value[wrong], predicted.value[wrong], equal_nan=True)
 
     def with_mistake(self, lines: tuple[Line, ...], wrong: Collection[str]) -> StepContext:
         """Return the same step held against a tape with a mistake, made in the steps before it as well."""

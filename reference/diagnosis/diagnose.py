@@ -6,7 +6,7 @@ gives is explained with it, and the next line that it does not give is wrong in 
 mistakes those are kept that give most of what differs; if they give equally much, all are named.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -71,10 +71,13 @@ def explain_step(problem: Problem, judged: JudgedStep) -> tuple[Diagnosis, ...]:
     return tuple(_in_turn(context, those))
 
 
-def _in_turn(context: StepContext, findings: Iterable[Finding]) -> Iterator[Diagnosis]:
-    """Diagnose findings in the order of the tape, each from what explains those before it."""
+def _in_turn(context: StepContext, findings: Sequence[Finding]) -> Iterator[Diagnosis]:
+    """Diagnose findings in the order of the tape, each from what explains those before it.
+
+    Finite numbers are looked at first: of NaN nothing can be said but that a mistake gives it, too.
+    """
     explained: dict[str, Diagnosis] = {}  # by the quantities that an accepted mistake gives
-    for finding in findings:
+    for finding in sorted(findings, key=lambda finding: context.is_lost(finding.quantity)):
         quantity = finding.quantity
         if quantity not in explained:
             diagnosis, best = _search(context, finding)
@@ -84,7 +87,16 @@ def _in_turn(context: StepContext, findings: Iterable[Finding]) -> Iterator[Diag
                 explained = dict.fromkeys(cause.given(context), given) | explained
                 if cause.tape and not cause.partly:
                     context = context.with_mistake(cause.tape, cause.explanation.lines)
-        yield replace(explained[quantity], finding=finding)
+    for name, follows in _followed(findings, explained).items():
+        explained[name] = replace(explained[name], follows=follows)
+    yield from (replace(explained[finding.quantity], finding=finding) for finding in findings)
+
+
+def _followed(findings: Iterable[Finding], explained: Mapping[str, Diagnosis]) -> dict[str, str]:
+    """Return what each finding follows from: the first, in their order, that has its explanation."""
+    roots = {name: explained[name].follows or name for name in (finding.quantity for finding in findings)}
+    first = {root: name for name, root in reversed(roots.items())}
+    return {name: "" if first[root] == name else first[root] for name, root in roots.items()}
 
 
 def _made_before(diagnosis: Diagnosis, others: Iterable[Diagnosis]) -> Diagnosis:

@@ -21,6 +21,9 @@ from reference.mistakes.mistake import changed, rate_of
 # The largest term of a ratio that is named as a fraction.
 MAX_TERM = 64
 
+# The chance, at most, that the elements after the first agree on its factor though they share none.
+UNLIKELY_TO_AGREE = 1e-4
+
 # Digits that distinguish any two numbers of float64.
 MAX_DIGITS = 17
 
@@ -120,7 +123,7 @@ def _ratio(
     low, high = float(np.min(ends, axis=0).max()), float(np.max(ends, axis=0).min())
     is_ratio = low <= high and math.isfinite(low + high) and not low <= 1 <= high and low * high > 0
     shares = np.sort(np.ptp(ends, axis=0) / abs((low + high) / 2 - 1))  # the first of them gives the factor
-    by_chance = shares.size > 1 and np.minimum(shares[1:], 1.0).prod() > UNLIKELY
+    by_chance = shares.size > 1 and np.minimum(shares[1:], 1.0).prod() > UNLIKELY_TO_AGREE
     return (low, high) if is_ratio and not by_chance else None
 
 
