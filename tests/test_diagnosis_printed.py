@@ -147,7 +147,11 @@ def test_right_numbers_are_not_explained_and_a_slip_accuses_no_other(widths, act
 RULED = [every_rule("float64")[name] for name in ("nesterov-decay", "cosine", "clipped", "adagrad-decay")]
 
 
-@pytest.mark.parametrize("problem", [*NETWORKS, *RULED])
+SLOW = pytest.mark.skipif("not config.getoption('--slow')", reason="three networks show it: --slow")
+OTHERS = [pytest.param(problem, marks=SLOW) for problem in (*NETWORKS[2:], *RULED[1:])]
+
+
+@pytest.mark.parametrize("problem", [*NETWORKS[:2], *RULED[:1], *OTHERS])
 def test_runs_of_all_mistakes_at_once_are_those_of_each(problem):
     """Among them formulas that count the examples, reorder lines, have other shapes, or run several lines."""
     tapes = [one for one in mistaken_tapes(problem) if not one[0].numpy_only]

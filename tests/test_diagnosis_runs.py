@@ -134,6 +134,9 @@ def first_decided(problem, mistake):
     return diagnosed
 
 
+@pytest.mark.skipif(
+    "not config.getoption('--slow')", reason="test_diagnosis has two networks of each: --slow"
+)
 @pytest.mark.parametrize("mistake", STRUCTURAL, ids=lambda mistake: mistake.name)
 def test_each_mistake_is_named_where_outcomes_alone_are_shown(mistake):
     problems = (*every_rule("float64").values(), *(replace(problem, steps=3) for problem in DRAWN))
