@@ -43,6 +43,13 @@ def test_a_mistake_is_named_on_random_networks_and_no_other_alone(mistake, dtype
         assert result.seen > 0 or result.blind, result
 
 
+def test_what_may_be_meant_as_well_is_named_beside_what_is_certain():
+    """In float32 a small λ with the wrong sign is certain, and none at all meets the right value, too."""
+    results = {result.shown: result for result in naming_of("decay-missing", "float32", seed=0)}
+    assert [result.another_alone for result in results.values()] == [0, 0]
+    assert results[OUTCOME].equal > 0
+
+
 @pytest.mark.parametrize("shown", SHOWN)
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_of_two_mistakes_the_first_is_named_and_the_second_is_wrong_in_its_own_right(dtype, shown, slow):

@@ -39,6 +39,10 @@ UNLIKELY = 1e-6
 UNLIKELY_IN_FEW_DIGITS = 1e-2
 FEW_DIGITS = 2.0**-12  # the unit roundoff from which on a format has few
 
+# Of a prediction that agrees with what is stated, and meets the right value, too: no evidence for a mistake;
+# and yet, where another one is named, this one may be meant.
+POSSIBLY = "possibly"
+
 # A mistake, the lines in which it is made, and the tape with it.
 MistakenTape: TypeAlias = tuple[Mistake, tuple[str, ...], tuple[Line, ...]]
 
@@ -48,13 +52,14 @@ class Candidate:
     """An explanation that nothing shown speaks against, and every quantity that changes, as it is with it.
 
     `tape` is the one with the mistake, if what is hidden follows from it. Of an array of which some elements
-    are right `partly` says that the others are as predicted.
+    are right `partly` says that the others are as predicted; `possibly` is as `POSSIBLY`.
     """
 
     explanation: Explanation
     predicted: Mapping[str, Bounded]
     tape: tuple[Line, ...] = field(default=(), repr=False)
     partly: bool = False
+    possibly: bool = False
 
     def given(self, context: StepContext) -> set[str]:
         """Return what differs, and is as predicted."""
@@ -92,8 +97,10 @@ def mistakes_before(context: StepContext, quantity: str) -> Iterator[Candidate]:
     for mistake, wrong, lines in _tapes_before(context, quantity, numpy_only=False):
         fit = parts.tried(part_name(mistake.name), fitted, context, quantity, wrong, lines)
         if isinstance(fit, tuple):
-            explanation = Explanation(mistake.name, mistake.sentence + fit[1], wrong)
-            yield Candidate(explanation, fit[0], lines, partly=bool(fit[1]))
+            predicted, share = fit
+            possibly, share = share == POSSIBLY, share.removeprefix(POSSIBLY)
+            explanation = Explanation(mistake.name, mistake.sentence + share, wrong)
+            yield Candidate(explanation, predicted, lines, partly=bool(share), possibly=possibly)
 
 
 def lower_precisions(context: StepContext, quantity: str) -> Iterator[Candidate]:
@@ -182,7 +189,8 @@ def _replayed(
 def fit(context: StepContext, quantity: str, predicted: Mapping[str, Bounded]) -> str | None:
     """Return "" if a prediction gives the wrong number, and in words a share if it gives its wrong elements.
 
-    None if it does not, or not what differs before it: that, too, is wrong, and it is not as predicted.
+    `POSSIBLY` if it might be the right number as well. None if it does not, or not what differs before it:
+    that, too, is wrong, and it is not as predicted.
     """
     order = context.order
     before = [name for name in predicted if order[name] < order.get(quantity, 0)]
@@ -197,7 +205,9 @@ def fit(context: StepContext, quantity: str, predicted: Mapping[str, Bounded]) -
     if observed.verdict(value) is Verdict.AGREES:
         has_few_digits = observed.is_printed or right.format.unit_roundoff >= FEW_DIGITS
         chance = chance_of(observed, value, right, observed.given) if has_few_digits else 0.0
-        return "" if observed.distinguishes(value, right) and chance <= UNLIKELY_IN_FEW_DIGITS else None
+        if chance > UNLIKELY_IN_FEW_DIGITS:
+            return None
+        return "" if observed.distinguishes(value, right) else POSSIBLY
     return _share(context, quantity, value)
 
 

@@ -128,11 +128,16 @@ def _search(context: StepContext, finding: Finding) -> tuple[Diagnosis, Sequence
 
 
 def _best(context: StepContext, candidates: Iterable[Candidate]) -> Sequence[Candidate]:
-    """Return those that explain most, each mistake once."""
+    """Return those that explain most, each mistake once, if it is certain that any of them does."""
     weighed = [(len(candidate.given(context)), candidate) for candidate in candidates]
-    most = max((size for size, _ in weighed), default=None)
-    best = [candidate for size, candidate in weighed if size == most]
-    return list({one.explanation.sentence: one for one in reversed(best)}.values())[::-1]
+    most = max((size for size, candidate in weighed if not candidate.possibly), default=None)
+    best = [
+        candidate
+        for size, candidate in weighed
+        if size == most or (most and candidate.possibly and size > most)
+    ]
+    ordered = sorted(best, key=lambda candidate: candidate.possibly)
+    return list({one.explanation.sentence: one for one in reversed(ordered)}.values())[::-1]
 
 
 @dataclass(frozen=True)
