@@ -50,12 +50,16 @@ def test_the_mistake_that_was_planted_is_named_whether_lines_are_shown_or_hidden
     """Every line in float64, the outcome alone in float32; with --slow the next network the other way."""
     drawn = [in_format(problem, dtype) for problem in DRAWN]
     possible = [problem for problem in drawn if not isinstance(mistake.lines(problem), Inexpressible)]
-    most = None if request.config.getoption("--slow") else 1
-    for i, problem in enumerate(possible[:most], start=dtype == "float32"):
+    seen = 0
+    for i, problem in enumerate(possible, start=dtype == "float32"):
         names = outcome(problem.depth) if i % 2 else {line.name for line in tape(problem)}
-        judged = judge(problem, showing(planted(mistake.name), names), frozenset())
-        diagnosis = next(diagnose(problem, judged), None)
-        assert diagnosis is None or mistake.name in diagnosis.names
+        judged = list(judge(problem, showing(planted(mistake.name), names), frozenset()))
+        if any(one.verdict is not Verdict.UNDECIDED for step in judged for one in step.failures):
+            assert mistake.name in next(diagnose(problem, judged)).names
+            seen += 1
+        if seen and not request.config.getoption("--slow"):
+            break
+    assert seen or not possible
 
 
 def test_a_diagnosis_is_one_sentence_and_of_two_that_explain_as_much_both_are_named():

@@ -72,7 +72,10 @@ def test_a_drawn_network_catches_it_at_its_first_line(mistake, request):
         problems, unseen = expressible(mistake, drawn(dtype)), []
         for problem in some(problems, request):
             if finding := first_failure(problem, mistake):
-                assert finding.quantity in {line.name for line in mistake.lines(problem)}
+                own = [
+                    line.name for line in mistake.lines(problem)
+                ]  # one of a state at 0 shows from step 2 on
+                assert finding.quantity in (own[:1] if finding.step == 1 else own)
                 assert re.fullmatch(FIRST_LINE[mistake.name], finding.quantity)
             else:
                 unseen.append(problem)

@@ -226,9 +226,9 @@ def test_a_mistake_that_explains_many_failed_tests_is_told_once_after_them(parit
     adapters = [f"--adapter=programs:{name}" for name in ("always_forgets_it", "forgets_the_factor")]
     done = parity(PARITY, f"--cases={folder}", *adapters, "-k", "mine/")
     assert counts(done) == "8 failed"
-    told = done.stdout.partition("what explains several failures")[2].splitlines()[1]
+    summary = done.stdout.partition("what explains several failures")[2].splitlines()[1]
     sentence = MISTAKES["weight-factor-missing"].sentence
-    assert told == f"programs:always_forgets_it: {sentence}, in 4 tests."
+    assert summary == f"programs:always_forgets_it: {sentence}, in 4 tests."
     assert "in 4 tests" not in parity(PARITY, f"--cases={folder}", *adapters, "-k", "again").stdout
 
 

@@ -222,7 +222,7 @@ def _misses(context: StepContext, quantity: str, predicted: Bounded) -> bool:
 def _share(context: StepContext, quantity: str, predicted: Bounded) -> str | None:
     """Return the share of the elements in which a mistake was made, if it gives all that are wrong.
 
-    "" where only such others differ from it as have no bound, in which nothing can be told.
+    "" where only such others differ from it as have no bound, of which nothing is known.
     """
     observed, right = context.observed[quantity], context.right[quantity]
     wrong = context.wrong.get(quantity)

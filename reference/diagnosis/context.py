@@ -163,9 +163,7 @@ class StepContext:
     @cached_property
     def unaided(self) -> Values:
         """Every quantity as it follows from the state alone, whatever else the program states."""
-        known = {**self.known}
-        for step in self.earlier[:1]:
-            known = {**step.known}
+        known = self.earlier[0].known if self.earlier else self.known
         for step in self.earlier:
             known = known_after(self.problem, known, step.observed, derive(self.lines, known, {}))
         return derive(self.lines, known, {})

@@ -133,7 +133,7 @@ class Printed(Observed):
             return None
         bounded, meets = self._meets(predicted)
         open_by_both = predicted.error + np.abs(predicted.low) + np.asarray(right.error)
-        with np.errstate(all="ignore"):  # NaN and infinity are told from nothing
+        with np.errstate(all="ignore"):  # NaN and infinity are no evidence
             apart = np.abs(predicted.value - right.value)
             by_chance = np.fmin((open_by_both + self.half_unit) / apart, 1.0)[self.wrong].prod()
         if not (bounded & meets)[self.wrong].all() or not (apart > open_by_both)[self.wrong].any():

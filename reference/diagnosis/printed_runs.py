@@ -75,8 +75,8 @@ def with_uncertainty(
 ) -> dict[Site, Bounded]:
     """Return the numbers of a run, each known to `MISTRUST` times its difference from a second run.
 
-    Where there is a `right` number to be told from, not to more than a tenth of the distance from it: what is
-    less certain says nothing of a mistake.
+    Where there is a `right` number, not to more than a tenth of the distance from it: what is less certain
+    says nothing of a mistake.
     """
     bounded, form = dict[Site, Bounded](), format_of(problem.dtype)
     with np.errstate(all="ignore"):
