@@ -1,0 +1,36 @@
+"""Recorded training steps of a program, whatever it is written in, and the problem that it was read to compute."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from cases.problem import Problem
+from cases.protocol import Claim
+
+
+class UnreadableError(ValueError):
+    """A program or a file of which no training step can be read; the message says why, and what would serve."""
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Training steps that a program took.
+
+    Claims are in the layout of `cases.names`, whatever that of the program: Wk is (n_out, n_in), each row of x
+    and of y is one example. A layer without a bias has one of zeros that is not trained, and is not stated.
+    """
+
+    problem: Problem  # what the program computes, as read from its code or from what is known of it
+    claims: tuple[Claim, ...]  # what it computed: one for each training step
+    program: str  # for the report: "torch 2.13.0", or a file's name
+    promises: frozenset[str] = frozenset()  # what each claim must state
+    names: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))  # its own, by ours
+    notes: tuple[str, ...] = ()  # what was found out and not stated, in sentences
+
+    def called(self, quantity: str) -> str:
+        """Return what the program calls a quantity, with our name: "fc1.weight (W1)", or ours alone."""
+        for before, after in (("", ""), ("dL/d", ""), ("", "_new")):
+            name = quantity.removeprefix(before).removesuffix(after)
+            if name in self.names and before + name + after == quantity:
+                return f"{before}{self.names[name]}{after} ({quantity})"
+        return quantity
