@@ -1,4 +1,4 @@
-"""Recorded training steps of a program, whatever it is written in, and the problem that it was read to compute."""
+"""Recorded training steps of a program in any language, and the problem that it was read to compute."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,15 +9,15 @@ from cases.protocol import Claim
 
 
 class UnreadableError(ValueError):
-    """A program or a file of which no training step can be read; the message says why, and what would serve."""
+    """A program or a file of which no training step can be read; the message says why, and what serves."""
 
 
 @dataclass(frozen=True)
 class Recording:
     """Training steps that a program took.
 
-    Claims are in the layout of `cases.names`, whatever that of the program: Wk is (n_out, n_in), each row of x
-    and of y is one example. A layer without a bias has one of zeros that is not trained, and is not stated.
+    Claims are in the layout of `cases.names`, whatever that of the program: Wk is (n_out, n_in), each row of
+    x and of y is one example. A layer without a bias has one of zeros, not trained and not stated.
     """
 
     problem: Problem  # what the program computes, as read from its code or from what is known of it

@@ -55,7 +55,7 @@ def baselines(problem: Problem, excluded: Collection[str] = ()) -> Baselines:
             claimed[tool] = own[tool] = partial(_decline, reason)
         else:
             claimed[tool], own[tool] = _remembering(module.claimed(problem)), partial(module.right, problem)
-    return Baselines({ASSERT_CLOSE: _assert_close, ALLCLOSE: _allclose}, claimed, own)
+    return Baselines({ASSERT_CLOSE: differs_by_assert_close, ALLCLOSE: _allclose}, claimed, own)
 
 
 def ask(tool: str, check: Callable[..., bool], *claimed: object) -> Answer:
@@ -79,7 +79,7 @@ def _decline(reason: str, *_: object) -> bool:
     raise NotRunError(reason)
 
 
-def _assert_close(claimed: NDArray[Any], expected: NDArray[Any]) -> bool:
+def differs_by_assert_close(claimed: NDArray[Any], expected: NDArray[Any]) -> bool:
     torch, bridge = _load("torch"), _load("adapters.torch_autograd")
     try:
         torch.testing.assert_close(bridge.to_torch(claimed), bridge.to_torch(expected))

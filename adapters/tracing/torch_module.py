@@ -1,0 +1,215 @@
+"""Training steps of a PyTorch model: its own forward pass, loss, backward pass and optimizer, recorded.
+
+The model, the optimizer and the state of the random numbers are afterwards as they were.
+"""
+
+import copy
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from adapters.torch_autograd import to_numpy
+from adapters.torch_optimizers import OPTIMIZERS
+from adapters.tracing.torch_layers import Layer, Layers
+from adapters.tracing.torch_loss import activations_of, loss_of, named_loss, targets_of
+from adapters.tracing.torch_updates import rule_of
+from cases import Problem, Rule, names
+from cases.protocol import DTYPES
+from cases.recording import Recording, UnreadableError
+
+Array: TypeAlias = NDArray[Any]
+
+
+def read_torch(
+    model: nn.Module,
+    x: Tensor,
+    y: Tensor,
+    *,
+    loss: Callable[[Any, Any], Tensor] | str,
+    optimizer: Optimizer,
+    steps: int = 1,
+) -> Recording:
+    """Run `steps` training steps of a model on the same data, and return what they computed.
+
+    - `model`: any whose forward pass is dense layers and activations, one after the other
+    - `x`, `y`: as the model and the loss take them; each row is an example
+    - `loss`: of the model's output and y, a single number; or a name of `cases.catalog.LOSSES`
+    - `optimizer`: of torch.optim, with the model's parameters, before its first step
+
+    Raises UnreadableError where something is of another kind, with its place in the program.
+    """
+    if optimizer.state:
+        raise UnreadableError("the optimizer has taken steps already, expected one that has taken none")
+    rate, rule = rule_of(optimizer)
+    of_output = named_loss(loss) if isinstance(loss, str) else loss
+    with _restored(model, optimizer):
+        layers, _ = _forward(model, x)
+        start, dtype = dict(_parameters(layers)), _dtype_of(layers)
+        activations, last = activations_of(layers)
+        targets = targets_of(y, layers[-1].width, len(layers[-1].values["z"]), dtype)
+        stated = loss_of(of_output, last, targets, y)
+        claims = [_step(model, x, y, of_output, optimizer, rule) for _ in range(steps)]
+    called = {id(own): name for name, own in model.named_parameters()}
+    problem = Problem(
+        case=type(model).__name__,
+        dtype=dtype,
+        activations=activations,
+        parameters=MappingProxyType(_with_biases(layers, start)),
+        x=to_numpy(layers[0].inputs.detach()).reshape(-1, start[names.W(1)].shape[1]).astype(dtype),
+        y=targets,
+        loss=stated.name,
+        reduction=stated.reduction,
+        learning_rate=float(np.asarray(rate, dtype)),
+        loss_numbers=stated.numbers,
+        optimizer=rule,
+        steps=steps,
+        not_trained=_not_trained(layers, optimizer),
+    )
+    named = {name: called[id(own)] for name, own, _ in _own(layers)}
+    version = f"torch {torch.__version__}"
+    return Recording(
+        problem,
+        tuple(claims),
+        version,
+        frozenset(claims[0]),
+        MappingProxyType(named),
+        _notes(layers, optimizer, named),
+    )
+
+
+@contextmanager
+def _restored(model: nn.Module, optimizer: Optimizer) -> Iterator[None]:
+    """Leave the model's parameters and buffers, the optimizer and the random numbers as they were."""
+    tensors = [*model.parameters(), *model.buffers()]
+    kept = [(tensor, tensor.detach().clone(), tensor.grad) for tensor in tensors]
+    state, random = copy.deepcopy(optimizer.state_dict()), torch.get_rng_state()
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for tensor, value, gradient in kept:
+                tensor.copy_(value)
+                tensor.grad = gradient
+        optimizer.load_state_dict(state)
+        torch.set_rng_state(random)
+
+
+def _forward(model: nn.Module, x: Tensor) -> tuple[list[Layer], Tensor]:
+    with Layers(dict(model.named_parameters())) as reading:
+        output = model(x)
+        reading.end(output)
+    return reading.layers, output
+
+
+def _step(
+    model: nn.Module,
+    x: Tensor,
+    y: Tensor,
+    loss: Callable[[Any, Any], Tensor],
+    optimizer: Optimizer,
+    rule: Rule,
+) -> dict[str, Array]:
+    """Take one training step, and return what it computed, in the suite's layout."""
+    optimizer.zero_grad()
+    layers, output = _forward(model, x)
+    value = loss(output, y)
+    if not isinstance(value, Tensor) or value.numel() != 1:
+        shape = (
+            f"a tensor of shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
+        )
+        raise UnreadableError(f"the loss is {shape}, expected a single number: take its mean or its sum")
+    value.backward()  # type: ignore[no-untyped-call] # PyTorch leaves this method without annotations
+    claim = {
+        "loss": to_numpy(value.detach()).reshape(()),
+        **dict(_inside(layers)),
+        **dict(_gradients(layers)),
+    }
+    optimizer.step()
+    return claim | {
+        **{names.updated(name): array for name, array in _parameters(layers)},
+        **dict(_states(layers, optimizer, rule)),
+    }
+
+
+def _own(layers: list[Layer]) -> Iterator[tuple[str, Tensor, bool]]:
+    """Give each parameter by the suite's name: the program's own, and whether that is transposed."""
+    for k, layer in enumerate(layers, start=1):
+        yield names.W(k), layer.weight, layer.is_transposed
+        if layer.bias is not None:
+            yield names.b(k), layer.bias, False
+
+
+def _oriented(array: Tensor, *, is_transposed: bool) -> Array:
+    """Return what belongs to a parameter in the suite's layout: Wk (n_out, n_in), bk (n_out,)."""
+    return to_numpy(array.detach().T if is_transposed else array.detach().reshape(-1, *array.shape[1:]))
+
+
+def _parameters(layers: list[Layer]) -> Iterator[tuple[str, Array]]:
+    for name, own, is_transposed in _own(layers):
+        yield name, _oriented(own, is_transposed=is_transposed)
+
+
+def _gradients(layers: list[Layer]) -> Iterator[tuple[str, Array]]:
+    for name, own, is_transposed in _own(layers):
+        if own.grad is not None:
+            yield names.gradient(name), _oriented(own.grad, is_transposed=is_transposed)
+
+
+def _inside(layers: list[Layer]) -> Iterator[tuple[str, Array]]:
+    """Give every z and a, and the gradients at them."""
+    for k, layer in enumerate(layers, start=1):
+        for kind, name in (("z", names.z(k)), ("a", names.a(k))):
+            yield name, layer.values[kind]
+            if kind in layer.gradients:
+                yield names.gradient(name), layer.gradients[kind]
+
+
+def _states(layers: list[Layer], optimizer: Optimizer, rule: Rule) -> Iterator[tuple[str, Array]]:
+    called = OPTIMIZERS[rule.name].states
+    for name, own, is_transposed in _own(layers):
+        for kind in rule.states if own in optimizer.state else ():
+            state = optimizer.state[own][called[kind]]
+            yield names.updated(names.state(kind, name)), _oriented(state, is_transposed=is_transposed)
+
+
+def _dtype_of(layers: list[Layer]) -> str:
+    kinds = {str(own.dtype).removeprefix("torch.") for _, own, _ in _own(layers)}
+    if len(kinds) > 1 or not kinds <= {*DTYPES}:
+        raise UnreadableError(
+            f"the parameters are of {' and '.join(sorted(kinds))}, expected one of {', '.join(DTYPES)}"
+        )
+    return kinds.pop()
+
+
+def _with_biases(layers: list[Layer], start: dict[str, Array]) -> dict[str, Array]:
+    """Return every parameter; a layer without a bias has one of zeros."""
+    zeros = {
+        names.b(k): np.zeros(layer.width, start[names.W(k)].dtype) for k, layer in enumerate(layers, start=1)
+    }
+    every = {**zeros, **start}
+    return {name: every[name] for name in names.parameters(len(layers))}
+
+
+def _not_trained(layers: list[Layer], optimizer: Optimizer) -> frozenset[str]:
+    trained = {name for name, own, _ in _own(layers) if own.requires_grad and _is_given(own, optimizer)}
+    return frozenset(names.parameters(len(layers))) - trained
+
+
+def _is_given(own: Tensor, optimizer: Optimizer) -> bool:
+    return any(own is parameter for group in optimizer.param_groups for parameter in group["params"])
+
+
+def _notes(layers: list[Layer], optimizer: Optimizer, called: dict[str, str]) -> tuple[str, ...]:
+    """Say of what a reader may be unaware: a parameter that the optimizer was not given."""
+    return tuple(
+        f"{called[name]} is not updated: it has a gradient, but the optimizer was not given it."
+        for name, own, _ in _own(layers)
+        if own.requires_grad and not _is_given(own, optimizer)
+    )

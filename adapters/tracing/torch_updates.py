@@ -1,0 +1,70 @@
+"""What a `torch.optim` optimizer does, as a rule of the catalog: read from its class and its settings."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from torch.optim import Optimizer
+
+from adapters.torch_optimizers import OPTIMIZERS
+from cases import Rule
+from cases.catalog import OPTIMIZERS as KINDS
+from cases.recording import UnreadableError
+
+# Settings that change no number.
+ONLY_SPEED: Final = frozenset({"params", "foreach", "fused", "capturable", "differentiable", "initial_lr"})
+# Settings that the catalog does not have, with the value at which they do nothing.
+OFF: Final = {"amsgrad": False, "maximize": False, "lr_decay": 0}
+NAMES: Final = {"initial_accumulator_value": "initial_accumulator"}
+FLAGS: Final = ("nesterov", "centered")
+# Numbers of the formula that have no such part where they are 0.
+LEFT_OUT: Final = ("momentum", "dampening", "weight_decay")
+
+
+def rule_of(optimizer: Optimizer) -> tuple[float, Rule]:
+    """Return the learning rate and the rule; raises UnreadableError where the catalog has no such rule."""
+    name = next((name for name, row in OPTIMIZERS.items() if type(optimizer) is row.make), None)
+    if name is None:
+        known = ", ".join(row.make.__name__ for row in OPTIMIZERS.values())
+        raise UnreadableError(
+            f"the optimizer is {type(optimizer).__name__}, expected one of torch.optim's {known}"
+        )
+    settings = _settings(optimizer)
+    rate = settings.pop("lr")
+    return float(rate), _rule(name, settings)
+
+
+def _settings(optimizer: Optimizer) -> dict[str, Any]:
+    """Return what all parameter groups state, without what changes no number."""
+    groups = [
+        {key: value for key, value in group.items() if key not in ONLY_SPEED}
+        for group in optimizer.param_groups
+    ]
+    unlike = [key for key in groups[0] if any(group.get(key) != groups[0][key] for group in groups)]
+    if unlike:
+        values = " and ".join(str(group.get(unlike[0])) for group in groups)
+        raise UnreadableError(
+            f"parameter groups have {unlike[0]} = {values}, expected the same in all groups"
+        )
+    return groups[0]
+
+
+def _rule(name: str, settings: Mapping[str, Any]) -> Rule:
+    given = {NAMES.get(key, key): value for key, value in settings.items()}
+    beta1, beta2 = given.pop("betas", (None, None))
+    given |= {"beta1": beta1, "beta2": beta2} if beta1 is not None else {}
+    if name == "rmsprop" and given.pop("momentum"):
+        raise UnreadableError("the suite has no RMSprop with a momentum")
+    if given.pop("decoupled_weight_decay", None) not in (None, KINDS[name].is_decay_decoupled):
+        raise UnreadableError(f"{name} has decoupled_weight_decay set, expected torch.optim.AdamW for that")
+    for key, off in OFF.items():
+        if given.pop(key, off) != off:
+            raise UnreadableError(f"the optimizer has {key} set, which the suite does not know")
+    if not given.get("momentum"):  # what belongs to it does nothing
+        given.pop("dampening", None)
+    options = frozenset(flag for flag in FLAGS if given.pop(flag, False))
+    numbers = {key: float(value) for key, value in given.items() if value or key not in LEFT_OUT}
+    if unknown := numbers.keys() - KINDS[name].keys.keys():
+        raise UnreadableError(
+            f"the optimizer has {', '.join(sorted(unknown))}, which the suite does not know"
+        )
+    return Rule(name, tuple((key, numbers[key]) for key in KINDS[name].keys if key in numbers), options)

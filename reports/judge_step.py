@@ -1,0 +1,285 @@
+"""A training step of a program of one's own, judged: `judge_step`, and `assert_step_agrees` for a test.
+
+They take a model, its data, its loss and its optimizer, run the program's own forward pass, backward pass and
+update, and judge every number of it. What is computed is read from the program itself; a port is judged
+`against` the program that it was ported from.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from cases import Problem
+from cases.protocol import Verdict
+from cases.recording import Recording, UnreadableError
+from reference import Finding, Subject, judge
+from reference.certified import is_certified
+from reports.outcome import NOTHING, Cell, group_by, plural
+from reports.runs.rows import Row, RowKeeper, first_failure, places
+from reports.runs.runner import explained, rows_of
+from reports.sweep.case_text import document, in_one_line
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Who reads a model, by the packages that its classes come from; the first that is found in this order.
+READERS: Final = {
+    "keras": "adapters.tracing.keras_model:read_keras",
+    "flax": "adapters.tracing.jax_program:read_jax",
+    "equinox": "adapters.tracing.jax_program:read_jax",
+    "torch": "adapters.tracing.torch_module:read_torch",
+}
+ASSERT_CLOSE: Final = "assert_close"  # the column of what torch.testing says of two programs
+
+
+def read_step(  # noqa: PLR0913 - a training step has as many parts
+    model: Any,  # noqa: ANN401 - of any framework
+    x: Any,  # noqa: ANN401 - as the model takes it
+    y: Any,  # noqa: ANN401 - as the loss takes it
+    *,
+    loss: Callable[..., Any] | str,
+    optimizer: Any,  # noqa: ANN401 - of the model's framework
+    parameters: Any = None,  # noqa: ANN401 - a tree of arrays
+    steps: int = 1,
+) -> Recording:
+    """Run `steps` training steps of a model on the same data, and return what they computed.
+
+    - `model`: a PyTorch module, a Flax NNX, Equinox or Keras model, or with `parameters` a JAX function of
+      parameters and x; its forward pass is dense layers and activations, one after the other
+    - `x`, `y`: as the model and the loss take them; each row is an example
+    - `loss`: of the model's output and y, a single number; or a name of `cases.catalog.LOSSES`
+    - `optimizer`: of torch.optim, of optax or of Keras, before its first step
+
+    Nothing of the program is changed. Raises `UnreadableError` where something is of another kind.
+    """
+    module, _, function = _reader(model, parameters).partition(":")
+    given = {} if parameters is None else {"parameters": parameters}
+    reader: Callable[..., Recording] = getattr(import_module(module), function)
+    return reader(model, x, y, loss=loss, optimizer=optimizer, steps=steps, **given)
+
+
+def _reader(model: object, parameters: object) -> str:
+    packages = {ancestor.__module__.partition(".")[0] for ancestor in type(model).__mro__}
+    for package, reader in READERS.items():
+        if package in packages:
+            return reader
+    if callable(model) and parameters is not None and "jax" in sys.modules:
+        return READERS["flax"]
+    raise UnreadableError(
+        f"a model of type {type(model).__name__} is none that can be read, expected a PyTorch module, a Flax "
+        "NNX, Equinox or Keras model, or a JAX function with its `parameters`"
+    )
+
+
+def judge_step(
+    model: Any,  # noqa: ANN401 - of any framework
+    x: Any = None,  # noqa: ANN401
+    y: Any = None,  # noqa: ANN401
+    *,
+    against: Recording | None = None,
+    certify: bool | None = None,
+    **given: Any,  # noqa: ANN401 - as `read_step` takes it
+) -> StepVerdict:
+    """Judge a program's training steps; a model and what else `read_step` takes, or what that returned.
+
+    - `against`: what `read_step` returned of another program, which then says what is right: this one is its
+      port, and both are judged
+    - `certify`: whether truth is derived in ball arithmetic; by default where that takes no long time
+
+    Raises `UnreadableError` as `read_step`. What differs is in the verdict, which says it when printed.
+    """
+    recording = model if isinstance(model, Recording) else read_step(model, x, y, **given)
+    recordings = (against, recording) if against else (recording,)
+    problem = recordings[0].problem
+    names = _names(recordings)
+    rows = {name: _judged(problem, name, one, certify) for name, one in zip(names, recordings, strict=True)}
+    return StepVerdict(problem, dict(zip(names, recordings, strict=True)), rows)
+
+
+def assert_step_agrees(*program: Any, **given: Any) -> None:  # noqa: ANN401 - as `judge_step` takes it
+    """Raise AssertionError, with the verdict of `judge_step` of the same, unless that says that all agree."""
+    verdict = judge_step(*program, **given)
+    if not verdict.agrees:
+        raise AssertionError(f"\n{verdict}")
+
+
+def _names(recordings: tuple[Recording, ...]) -> tuple[str, ...]:
+    """Return a name for each program, where two have the same with what it is."""
+    programs = [recording.program for recording in recordings]
+    if len({*programs}) == len(programs):
+        return tuple(programs)
+    return tuple(f"{what}, {name}" for name, what in zip(programs, ("original", "port"), strict=True))
+
+
+def _judged(problem: Problem, name: str, recording: Recording, certify: bool | None) -> list[Row]:
+    subject, keeper = Subject(problem.case, name, "", problem.dtype), RowKeeper()
+    keeper.add([Row(subject, finding) for finding in _other_inputs(problem, recording.problem)])
+    for judged in judge(problem, lambda _: iter(recording.claims), recording.promises, certify=certify):
+        rows = rows_of(problem, subject, judged)
+        if judged.failures and keeper.is_worse(rows):  # what comes later follows from it
+            rows = explained(problem, judged, rows)
+        keeper.add(rows)
+    return keeper.rows
+
+
+def _other_inputs(problem: Problem, own: Problem) -> Iterator[Finding]:
+    """Give an error for each array from which a port starts that is not the original's."""
+    for name, array in problem.inputs.items():
+        given = own.inputs.get(name)
+        if given is None or given.shape != array.shape or given.dtype != array.dtype:
+            form = "is missing" if given is None else f"is {given.dtype} of shape {given.shape}"
+            yield Finding(1, name, Verdict.ERROR, f"{form}, expected {array.dtype} of shape {array.shape}")
+        elif not np.array_equal(given, array, equal_nan=True):
+            far = float(np.nanmax(np.abs(given.astype(float) - array.astype(float))))
+            reason = f"is not the original's before the first step: up to {far:.2g} apart"
+            yield Finding(1, name, Verdict.ERROR, reason)
+
+
+@dataclass(frozen=True)
+class StepVerdict:
+    """How the training steps of one program, or of an original and its port, come out; `str` is a report."""
+
+    problem: Problem  # what is right, as read from the first program
+    recordings: Mapping[str, Recording]  # by the program's name
+    rows: Mapping[str, list[Row]]  # the same: one for each quantity of each step
+
+    @property
+    def agrees(self) -> bool:
+        """Whether something was compared of each program, and nothing fails."""
+        compared = all(any(row.compared for row in rows) for rows in self.rows.values())
+        return compared and not self.failures
+
+    @cached_property
+    def failures(self) -> tuple[Row, ...]:
+        """The first line of each program that fails."""
+        return tuple(row for row in map(first_failure, self.rows.values()) if row is not None)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a table of every line of every step: what each program's cell says.
+
+        With a port it has a column of what `torch.testing.assert_close` says of the two, if PyTorch is there.
+        """
+        import pandas as pd  # noqa: PLC0415 - heavy, and `agrees` needs none of it
+
+        keys = dict.fromkeys(_key(row) for rows in self.rows.values() for row in rows if row.finding.quantity)
+        rank = places(self.problem)
+        lines = sorted(keys, key=lambda key: (key[0], rank.get(key[1], -1)))
+        cells = {name: group_by(rows, _key) for name, rows in self.rows.items()}
+        columns: dict[str, list[str]] = {
+            "step": [str(step) for step, _ in lines],
+            "line": [self._called(quantity) for _, quantity in lines],
+        }
+        for name, by_line in cells.items():
+            columns[name] = [str(Cell.of(by_line[key]).state) if key in by_line else NOTHING for key in lines]
+        if len(self.recordings) > 1 and "torch" in sys.modules:
+            columns[ASSERT_CLOSE] = [self._close(*key) for key in lines]
+        return pd.DataFrame(columns)
+
+    def to_case(self, path: str | Path, about: str = "") -> Path:
+        """Write the problem as a case file, so that reports, sweeps and vectors apply; return its path.
+
+        Raises FileExistsError, and ValueError where a number is not finite.
+        """
+        program = next(iter(self.recordings.values())).program
+        text = document(
+            self.problem, about or f"A training step of {self.problem.case}, read from {program}."
+        )
+        with Path(path).open("x", encoding="utf-8") as file:
+            file.write(text)
+        return Path(path)
+
+    def __str__(self) -> str:
+        """Return how it comes out, in a few lines; where something fails, with the table of that step."""
+        lines = [*map(self._headline, self.rows), self._about(), *self._notes()]
+        if self.failures:
+            lines += ["", *(row.sentence for row in self.failures), "", *self._table()]
+        return "\n".join(lines)
+
+    def _headline(self, name: str) -> str:
+        rows, steps = self.rows[name], plural(len(self.recordings[name].claims), "training step")
+        failed, compared = first_failure(rows), [row for row in rows if row.compared]
+        if failed is not None:
+            at = f" at {self._called(failed.finding.quantity)}" if failed.finding.quantity else ""
+            return f"{name} {failed.finding.verdict}{at}, in step {failed.finding.step}."
+        if not compared:
+            return f"{name}: nothing was compared, so nothing is known to agree."
+        cell = Cell.of(compared)
+        return (
+            f"{name} agrees: {plural(sum(row.steps for row in compared), 'quantity')} of {steps}; no error "
+            f"is larger than {cell.used:.2f} of what rounding alone may cause, and at least {cell.digits:.1f} "
+            "decimal digits are certified."
+        )
+
+    def _about(self) -> str:
+        problem = self.problem
+        truth = "certified truth" if is_certified(problem, 1) else "float64 values with their own bound"
+        loss = f"{problem.loss} ({problem.reduction})"
+        return (
+            f"Read: {in_one_line(problem)}; {loss}; {_update(problem)}; {problem.dtype}; judged by {truth}."
+        )
+
+    def _notes(self) -> list[str]:
+        notes = [note for recording in self.recordings.values() for note in recording.notes]
+        return [f"Note: {note}" for note in (*self._other_definitions(), *notes)]
+
+    def _other_definitions(self) -> Iterator[str]:
+        """Say what the port computes otherwise, as far as that was read from the programs."""
+        first, *ports = self.recordings.items()
+        for name, port in ports:
+            mine, theirs = _definition(self.problem), _definition(port.problem)
+            for what in {**mine, **theirs}:
+                if (here := mine.get(what, NOTHING)) != (there := theirs.get(what, NOTHING)):
+                    yield f"{what} is {there} in {name}, and {here} in {first[0]}."
+
+    def _called(self, quantity: str) -> str:
+        return next(iter(self.recordings.values())).called(quantity)
+
+    def _table(self) -> Iterator[str]:
+        """Give the table of the first step that fails, line by line."""
+        step = str(min(row.finding.step for row in self.failures))
+        frame = self.to_frame()
+        of_step = frame[frame["step"] == step].drop(columns="step")
+        rows = [[*of_step.columns], *of_step.to_numpy().tolist()]
+        lengths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        for row in rows:
+            yield "  ".join(cell.ljust(length) for cell, length in zip(row, lengths, strict=True)).rstrip()
+
+    def _close(self, step: int, quantity: str) -> str:
+        from reports.detection.baselines import differs_by_assert_close  # noqa: PLC0415 - loads torch
+
+        claims = [recording.claims[step - 1] for recording in self.recordings.values()]
+        if not all(quantity in claim for claim in claims):
+            return NOTHING
+        return "fails" if differs_by_assert_close(*(claim[quantity] for claim in claims)) else "passes"
+
+
+def _key(row: Row) -> tuple[int, str]:
+    return row.finding.step, row.finding.quantity
+
+
+def _definition(problem: Problem) -> dict[str, str]:
+    """Return what a program was read to compute, part by part, as it is shown."""
+    layers = {f"the activation of layer {k}": name for k, name in enumerate(problem.activations, start=1)}
+    rule, numbers = problem.optimizer, dict(problem.optimizer.numbers)
+    stated = {"learning_rate": problem.learning_rate, **numbers, **dict(problem.loss_numbers)}
+    return {
+        **layers,
+        "the loss": f"{problem.loss} ({problem.reduction})",
+        "the optimizer": " ".join([rule.name, *sorted(rule.options)]),
+        "what is not trained": ", ".join(sorted(problem.not_trained)) or NOTHING,
+        **{name: f"{number:.9g}" for name, number in stated.items()},
+    }
+
+
+def _update(problem: Problem) -> str:
+    numbers = (("learning_rate", problem.learning_rate), *problem.optimizer.numbers)
+    shown = ", ".join(f"{name} {number:.6g}" for name, number in numbers)
+    return " ".join([problem.optimizer.name, *sorted(problem.optimizer.options), f"({shown})"])
