@@ -5,6 +5,8 @@ update, and judge every number of it. What is computed is read from the program 
 `against` the program that it was ported from.
 """
 
+# ruff: noqa: ANN401 - what frameworks' functions take and return may be anything
+
 from __future__ import annotations
 
 import sys
@@ -41,13 +43,13 @@ ASSERT_CLOSE: Final = "assert_close"  # the column of what torch.testing says of
 
 
 def read_step(  # noqa: PLR0913 - a training step has as many parts
-    model: Any,  # noqa: ANN401 - of any framework
-    x: Any,  # noqa: ANN401 - as the model takes it
-    y: Any,  # noqa: ANN401 - as the loss takes it
+    model: Any,
+    x: Any,
+    y: Any,
     *,
     loss: Callable[..., Any] | str,
-    optimizer: Any,  # noqa: ANN401 - of the model's framework
-    parameters: Any = None,  # noqa: ANN401 - a tree of arrays
+    optimizer: Any,
+    parameters: Any = None,
     steps: int = 1,
 ) -> Recording:
     """Run `steps` training steps of a model on the same data, and return what they computed.
@@ -80,13 +82,13 @@ def _reader(model: object, parameters: object) -> str:
 
 
 def judge_step(
-    model: Any,  # noqa: ANN401 - of any framework
-    x: Any = None,  # noqa: ANN401
-    y: Any = None,  # noqa: ANN401
+    model: Any,
+    x: Any = None,
+    y: Any = None,
     *,
     against: Recording | None = None,
     certify: bool | None = None,
-    **given: Any,  # noqa: ANN401 - as `read_step` takes it
+    **given: Any,
 ) -> StepVerdict:
     """Judge a program's training steps; a model and what else `read_step` takes, or what that returned.
 
@@ -104,7 +106,7 @@ def judge_step(
     return StepVerdict(problem, dict(zip(names, recordings, strict=True)), rows)
 
 
-def assert_step_agrees(*program: Any, **given: Any) -> None:  # noqa: ANN401 - as `judge_step` takes it
+def assert_step_agrees(*program: Any, **given: Any) -> None:
     """Raise AssertionError, with the verdict of `judge_step` of the same, unless that says that all agree."""
     verdict = judge_step(*program, **given)
     if not verdict.agrees:
@@ -211,11 +213,10 @@ class StepVerdict:
             return f"{name} {failed.finding.verdict}{at}, in step {failed.finding.step}."
         if not compared:
             return f"{name}: nothing was compared, so nothing is known to agree."
-        cell = Cell.of(compared)
+        cell, count = Cell.of(compared), plural(sum(row.steps for row in compared), "quantity")
         return (
-            f"{name} agrees: {plural(sum(row.steps for row in compared), 'quantity')} of {steps}; no error "
-            f"is larger than {cell.used:.2f} of what rounding alone may cause, and at least {cell.digits:.1f} "
-            "decimal digits are certified."
+            f"{name} agrees: {count} of {steps}; no error is larger than {cell.used:.2f} of what rounding "
+            f"alone may cause, and every comparison certifies at least {cell.digits:.1f} decimal digits."
         )
 
     def _about(self) -> str:

@@ -5,6 +5,8 @@ not depend on a parameter is preparation of the data. A product with a parameter
 it, begin a layer; the calls that follow, up to the next product, are its activation.
 """
 
+# ruff: noqa: ANN401 - what frameworks' functions take and return may be anything
+
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -83,7 +85,7 @@ class Layer:
         return rows.reshape((self.z if self.a is None else self.a).shape)
 
     def replay(self, z: Tensor, *, keeps_shape: bool = False) -> Tensor:
-        """Make the calls after z again, of another z; with `keeps_shape` without those that change a shape."""
+        """Make the calls after z again, of another z; by `keeps_shape` without those that change a shape."""
         again = {id(self.z): z}
         with torch.no_grad():
             for call in self.calls:
@@ -98,7 +100,7 @@ class Layer:
         return again[id(self.z if self.a is None else self.a)].clone()
 
 
-def _replaced(given: Any, by: Mapping[int, Tensor]) -> Any:  # noqa: ANN401 - what a call is given
+def _replaced(given: Any, by: Mapping[int, Tensor]) -> Any:
     if isinstance(given, Tensor):
         return by[id(given)].clone() if id(given) in by else given  # some calls write to what they are given
     if isinstance(given, (list, tuple)):
@@ -106,7 +108,7 @@ def _replaced(given: Any, by: Mapping[int, Tensor]) -> Any:  # noqa: ANN401 - wh
     return {key: _replaced(part, by) for key, part in given.items()} if isinstance(given, dict) else given
 
 
-def _tensors(given: Any) -> Iterator[Tensor]:  # noqa: ANN401 - what a call is given
+def _tensors(given: Any) -> Iterator[Tensor]:
     if isinstance(given, Tensor):
         yield given
     elif isinstance(given, (list, tuple)):
@@ -131,7 +133,7 @@ class Layers(TorchFunctionMode):
         self._inside: dict[int, Layer] = {}  # what is computed in a layer, from its z on
         self._alive: list[Call] = []  # so that no id is given twice
 
-    def __torch_function__(  # noqa: ANN401 - PyTorch's own functions take and return anything
+    def __torch_function__(
         self, func: Any, types: Sequence[type], args: Sequence[Any] = (), kwargs: Any = None
     ) -> Any:
         del types

@@ -1,5 +1,7 @@
 """Which activations and which loss of the catalog a PyTorch program has, and its targets as rows."""
 
+# ruff: noqa: ANN401 - what frameworks' functions take and return may be anything
+
 import inspect
 import warnings
 from collections.abc import Callable, Sequence
@@ -34,8 +36,8 @@ def named_loss(name: str) -> Callable[[Tensor, Tensor], Tensor]:
     return lambda output, y: LOSSES[name](output, y, reduction=KINDS[name].reductions[-1])
 
 
-def activations_of(layers: Sequence[Layer]) -> tuple[tuple[str, ...], Callable[[Tensor], Tensor]]:
-    """Return each layer's activation, and what the last layer's output passes on its way to the loss.
+def activations_of(layers: Sequence[Layer]) -> tuple[tuple[str, ...], Callable[[Tensor], Tensor], bool]:
+    """Return each layer's activation, what the last one passes on its way to the loss, and whether it is z.
 
     That is the shape alone; but a last activation that goes by rows, such as log-softmax, belongs to the
     loss, and the layer's own is then the identity.
@@ -49,8 +51,8 @@ def activations_of(layers: Sequence[Layer]) -> tuple[tuple[str, ...], Callable[[
             if k < len(layers):
                 named = " → ".join(call.name for call in layer.calls)
                 raise UnreadableError(f"what follows layer {k} ({named}) {error}") from None
-            return (*read, "identity"), layer.output
-    return tuple(read), layers[-1].in_shape
+            return (*read, "identity"), layer.output, True
+    return tuple(read), layers[-1].in_shape, False
 
 
 def _on_arrays(function: Callable[[Tensor], Tensor]) -> Callable[[Array], Array]:
@@ -124,7 +126,7 @@ class _Numbers(TorchFunctionMode):
         self.numbers: dict[str, float] = {}
         self._called: list[str] = []
 
-    def __torch_function__(  # noqa: ANN401 - PyTorch's own functions take and return anything
+    def __torch_function__(
         self, func: Any, types: Sequence[type], args: Sequence[Any] = (), kwargs: Any = None
     ) -> Any:
         del types

@@ -4,7 +4,7 @@ The model, the optimizer and the state of the random numbers are afterwards as t
 """
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Any, TypeAlias
@@ -45,17 +45,20 @@ def read_torch(
 
     Raises UnreadableError where something is of another kind, with its place in the program.
     """
-    if optimizer.state:
+    if any(_has_begun(state) for state in optimizer.state.values()):
         raise UnreadableError("the optimizer has taken steps already, expected one that has taken none")
     rate, rule = rule_of(optimizer)
     of_output = named_loss(loss) if isinstance(loss, str) else loss
     with _restored(model, optimizer):
         layers, _ = _forward(model, x)
         start, dtype = dict(_parameters(layers)), _dtype_of(layers)
-        activations, last = activations_of(layers)
+        activations, last, ends_at_z = activations_of(layers)
         targets = targets_of(y, layers[-1].width, len(layers[-1].values["z"]), dtype)
         stated = loss_of(of_output, last, targets, y)
         claims = [_step(model, x, y, of_output, optimizer, rule) for _ in range(steps)]
+    if ends_at_z:
+        output = names.a(len(layers))
+        claims = [_without(claim, {output, names.gradient(output)}) for claim in claims]
     called = {id(own): name for name, own in model.named_parameters()}
     problem = Problem(
         case=type(model).__name__,
@@ -82,6 +85,11 @@ def read_torch(
         MappingProxyType(named),
         _notes(layers, optimizer, named),
     )
+
+
+def _has_begun(state: Mapping[str, Any]) -> bool:
+    """Whether a parameter's state is that after a step; Adagrad has one before the first."""
+    return bool(state.get("step", 0)) or state.get("momentum_buffer") is not None
 
 
 @contextmanager
@@ -136,6 +144,10 @@ def _step(
         **{names.updated(name): array for name, array in _parameters(layers)},
         **dict(_states(layers, optimizer, rule)),
     }
+
+
+def _without(claim: dict[str, Array], left_out: set[str]) -> dict[str, Array]:
+    return {name: array for name, array in claim.items() if name not in left_out}
 
 
 def _own(layers: list[Layer]) -> Iterator[tuple[str, Tensor, bool]]:
