@@ -134,6 +134,19 @@ def test_an_optimizer_is_read(name):
     assert verdict.agrees, str(verdict)
 
 
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_an_optimizer_may_have_taken_steps_before(name):
+    net = small()
+    optimizer = OPTIMIZERS[name](net.parameters())
+    for _ in range(3):
+        optimizer.zero_grad()
+        F.cross_entropy(net(X), CLASSES).backward()
+        optimizer.step()
+    verdict = judge_step(net, X, CLASSES, loss=F.cross_entropy, optimizer=optimizer, steps=2)
+    assert verdict.agrees, str(verdict)
+    assert verdict.problem.steps_before == (1 if name == "sgd" else 3)
+
+
 def test_nothing_of_the_program_is_changed():
     net = small()
     optimizer = torch.optim.Adam(net.parameters())

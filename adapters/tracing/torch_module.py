@@ -4,7 +4,7 @@ The model, the optimizer and the state of the random numbers are afterwards as t
 """
 
 import copy
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Any, TypeAlias
@@ -41,17 +41,17 @@ def read_torch(
     - `model`: any whose forward pass is dense layers and activations, one after the other
     - `x`, `y`: as the model and the loss take them; each row is an example
     - `loss`: of the model's output and y, a single number; or a name of `cases.catalog.LOSSES`
-    - `optimizer`: of torch.optim, with the model's parameters, before its first step
+    - `optimizer`: of torch.optim, with the model's parameters; it may have taken steps before
 
     Raises UnreadableError where something is of another kind, with its place in the program.
     """
-    if any(_has_begun(state) for state in optimizer.state.values()):
-        raise UnreadableError("the optimizer has taken steps already, expected one that has taken none")
     rate, rule = rule_of(optimizer)
     of_output = named_loss(loss) if isinstance(loss, str) else loss
     with _restored(model, optimizer):
         layers, _ = _forward(model, x)
         start, dtype = dict(_parameters(layers)), _dtype_of(layers)
+        steps_before = _steps_before(layers, optimizer)
+        state = {name.removesuffix("_new"): array for name, array in _states(layers, optimizer, rule)}
         activations, last, ends_at_z = activations_of(layers)
         targets = targets_of(y, layers[-1].width, len(layers[-1].values["z"]), dtype)
         stated = loss_of(of_output, last, targets, y)
@@ -74,6 +74,8 @@ def read_torch(
         optimizer=rule,
         steps=steps,
         not_trained=_not_trained(layers, optimizer),
+        steps_before=steps_before,
+        state_before=MappingProxyType(state if steps_before else {}),
     )
     named = {name: called[id(own)] for name, own, _ in _own(layers)}
     version = f"torch {torch.__version__}"
@@ -85,11 +87,6 @@ def read_torch(
         MappingProxyType(named),
         _notes(layers, optimizer, named),
     )
-
-
-def _has_begun(state: Mapping[str, Any]) -> bool:
-    """Whether a parameter's state is that after a step; Adagrad has one before the first."""
-    return bool(state.get("step", 0)) or state.get("momentum_buffer") is not None
 
 
 @contextmanager
@@ -187,8 +184,19 @@ def _states(layers: list[Layer], optimizer: Optimizer, rule: Rule) -> Iterator[t
     called = OPTIMIZERS[rule.name].states
     for name, own, is_transposed in _own(layers):
         for kind in rule.states if own in optimizer.state else ():
-            state = optimizer.state[own][called[kind]]
-            yield names.updated(names.state(kind, name)), _oriented(state, is_transposed=is_transposed)
+            if (state := optimizer.state[own].get(called[kind])) is not None:
+                yield names.updated(names.state(kind, name)), _oriented(state, is_transposed=is_transposed)
+
+
+def _steps_before(layers: list[Layer], optimizer: Optimizer) -> int:
+    """Return how many steps the optimizer has taken; of SGD with momentum it is known whether it has any."""
+    states = [optimizer.state[own] for _, own, _ in _own(layers) if own in optimizer.state]
+    counts = {int(state.get("step", state.get("momentum_buffer") is not None)) for state in states}
+    if len(counts) > 1:
+        raise UnreadableError(
+            f"the optimizer has taken {' and '.join(map(str, sorted(counts)))} steps, expected one count"
+        )
+    return counts.pop() if counts else 0
 
 
 def _dtype_of(layers: list[Layer]) -> str:

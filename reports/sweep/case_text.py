@@ -19,8 +19,10 @@ PLAIN_EXPONENTS: Final = range(-4, 7)  # the exponents of 10 with which a number
 def document(problem: Problem, about: str) -> str:
     """Return the text of a case file in the problem's own number format, which says what it is about.
 
-    Raises ValueError if a number is not finite, which no case file can state.
+    Raises ValueError if a number is not finite, or if training has begun before: no case file can state that.
     """
+    if problem.steps_before:
+        raise ValueError(f"training began {problem.steps_before} steps before, which no case file can state")
     lines = textwrap.wrap(
         printable(" ".join(about.split())), LINE_WIDTH, initial_indent="  ", subsequent_indent="  ",
         break_long_words=False, break_on_hyphens=False,
