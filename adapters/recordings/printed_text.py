@@ -57,8 +57,9 @@ def _array(text: str, start: int, where: str) -> NDArray[np.str_]:
         if number is None:
             raise UnreadableError(f"{where} is no number")
         return np.asarray(number.group())
+    nested = _nested(text, start, where)
     try:
-        array = np.asarray(_nested(text, start, where), dtype=np.str_)
+        array = np.asarray(nested, dtype=np.str_)
     except ValueError:
         raise UnreadableError(f"{where} has rows of unequal lengths") from None
     return _padded(array)

@@ -279,7 +279,11 @@ def _with_next_parameters(steps: Sequence[Arrays]) -> Iterable[Arrays]:
     """Give each step with the updated parameters, where only the next step states what it starts from."""
     for i, step in enumerate(steps):
         following = steps[i + 1] if i + 1 < len(steps) else {}
-        after = {names.updated(name): array for name, array in following.items() if name[0] in "Wb"}
+        after = {
+            names.updated(name): array
+            for name, array in following.items()
+            if name in steps[0] and name[0] in "Wb"
+        }
         yield {**after, **step}
 
 
