@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adapters.recordings.layout import Layout, layout_of
-from adapters.recordings.names_of_arrays import quantities_of
+from adapters.recordings.names_of_arrays import STEP, quantities_of
 from adapters.tracing.recognition import one_hot
 from cases import Problem, Rule, names
 from cases.catalog import ACTIVATIONS, LOSSES, OPTIMIZERS, Key
@@ -58,7 +58,8 @@ def read_recording(
     claims = [_claim(step, layout, problem, described.computed_in) for step in _with_next_parameters(steps)]
     if not claims[0]:
         raise UnreadableError("it holds what a step starts from, and nothing that was computed from it")
-    inputs = {ours: name for ours, name in called.items() if ours in problem.inputs and ours != name}
+    own = {ours: STEP.sub("", name) for ours, name in called.items() if ours in problem.inputs}
+    inputs = {ours: name for ours, name in own.items() if ours != name}
     return Recording(
         problem, tuple(claims), program, frozenset(claims[0]), MappingProxyType(inputs), tuple(_notes(layout))
     )
@@ -282,7 +283,7 @@ def _with_next_parameters(steps: Sequence[Arrays]) -> Iterable[Arrays]:
         after = {
             names.updated(name): array
             for name, array in following.items()
-            if name in steps[0] and name[0] in "Wb"
+            if name[0] in "Wb" and name.isalnum()
         }
         yield {**after, **step}
 
