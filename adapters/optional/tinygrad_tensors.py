@@ -22,6 +22,7 @@ ACTIVATIONS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "silu": lambda z: z.silu(),
     "leaky_relu": lambda z: z.leaky_relu(0.01),
     "elu": lambda z: z.elu(1.0),
+    "selu": lambda z: z.selu(),
     "hardtanh": lambda z: z.hardtanh(-1, 1),
     "relu6": lambda z: z.relu6(),
     "softsign": lambda z: z.softsign(),
