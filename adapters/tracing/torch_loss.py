@@ -85,7 +85,7 @@ def loss_of(
     that shape: where broadcasting makes a matrix of the two, that is a mistake, and no other loss.
     """
     given = y.double() if y.is_floating_point() else y
-    output = last(torch.tensor(targets).double())
+    output = last(torch.tensor(targets.astype(float)))
     try:
         return _loss_with(loss, last, targets, given)
     except UnreadableError:
@@ -101,7 +101,11 @@ def _loss_with(
     given: Tensor,
 ) -> StatedLoss:
     def of_predictions(predictions: Array) -> float:
-        return float(loss(last(torch.tensor(predictions)), given))
+        try:
+            return float(loss(last(torch.tensor(predictions)), given))
+        except (RuntimeError, ValueError, TypeError) as error:
+            why = str(error).partition("\n")[0]
+            raise UnreadableError(f"the loss cannot be computed of other predictions: {why}") from None
 
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # what is worth saying was said when the program itself ran
