@@ -52,4 +52,4 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever it exports
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *PUBLIC})
+    return sorted(PUBLIC)

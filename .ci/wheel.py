@@ -1,4 +1,4 @@
-"""What pip installs: the four packages under one import name, `backprop_parity`, with their imports rewritten.
+"""What pip installs: the four packages under one name, `backprop_parity`, with their imports rewritten.
 
 Hatchling runs this, as pyproject.toml says. The checkout stays as it is: an editable install holds one small
 package, `.ci/editable.py`, whose submodules are the checkout's own.
@@ -6,7 +6,6 @@ package, `.ci/editable.py`, whose submodules are the checkout's own.
 
 import ast
 import re
-import runpy
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -72,38 +71,42 @@ def write_packages(root: Path, made: Path) -> None:
 
 
 def _table(path: Path, name: str) -> dict[str, str]:
-    """Return a table of a module that imports nothing but the standard library."""
-    table: dict[str, str] = runpy.run_path(str(path))[name]
-    return table
+    """Return a module's table; the module is not run: what it imports may not be installed yet."""
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == name and node.value:
+            table: dict[str, str] = ast.literal_eval(node.value)
+            return table
+    raise RewriteError(f"{path}: has no table {name}")
+
+
+# The package's `__init__`: public names are looked up when they are used, and a type checker knows them.
+EXPORTS: Final = '''\
+"""Checks that a training step is right, to tolerances that are derived from rounding analysis."""
+
+from typing import TYPE_CHECKING, Any
+
+from {package}.reports.public import PUBLIC, public
+
+if TYPE_CHECKING:
+{imports}
+else:
+
+    def __getattr__(name: str) -> Any:
+        return public(name)
+
+    def __dir__() -> list[str]:
+        return sorted(PUBLIC)
+
+
+__all__ = {names!r}
+'''
 
 
 def exports(public: dict[str, str]) -> str:
-    """Return the package's `__init__`: public names are looked up when they are used, and known to mypy."""
+    """Return the text of the package's `__init__`."""
     rows = [(name, *location.split(":")) for name, location in sorted(public.items())]
     imports = [f"    from {NAME}.{module} import {attribute} as {name}" for name, module, attribute in rows]
-    return "\n".join(
-        [
-            '"""Checks that a training step is right, to tolerances that are derived from rounding analysis."""',
-            "",
-            "from typing import TYPE_CHECKING, Any",
-            "",
-            f"from {NAME}.reports.public import PUBLIC, public",
-            "",
-            "if TYPE_CHECKING:",
-            *imports,
-            "else:",
-            "",
-            "    def __getattr__(name: str) -> Any:",
-            "        return public(name)",
-            "",
-            "    def __dir__() -> list[str]:",
-            "        return sorted({*globals(), *PUBLIC})",
-            "",
-            "",
-            f"__all__ = {sorted(public)!r}",
-            "",
-        ]
-    )
+    return EXPORTS.format(package=NAME, imports="\n".join(imports), names=sorted(public))
 
 
 def shown(text: str, commands: dict[str, str]) -> str:
@@ -124,7 +127,7 @@ def rewritten(text: str, root: Path) -> str:
 
 
 def _places(module: ast.Module, lines: list[bytes], root: Path) -> Iterator[Place]:
-    """Give the places of the packages' names: in imports, in `"module:attribute"`, and where one is loaded."""
+    """Give the places of the packages' names: in imports, in `"module:attribute"`, where one is loaded."""
     for node in _outside_f_strings(module):
         if isinstance(node, ast.ImportFrom) and not node.level and _is_one(node.module):
             yield node.lineno, node.col_offset + len("from ")
@@ -152,7 +155,9 @@ def _is_one(module: str | None) -> bool:
 def _of_import(node: ast.Import) -> Iterator[Place]:
     for alias in filter(lambda alias: _is_one(alias.name), node.names):
         if alias.asname is None:
-            raise RewriteError(f"{node.lineno}: `import {alias.name}` cannot be rewritten: use `from … import`")
+            raise RewriteError(
+                f"{node.lineno}: `import {alias.name}` cannot be rewritten: use `from … import`"
+            )
         yield alias.lineno, alias.col_offset
 
 

@@ -8,6 +8,8 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Final
 
+from reports.options import CONSOLE
+
 # What is typed -> module:function. The function takes its arguments from `sys.argv`.
 COMMANDS: Final = {
     "build": "reports.build:command",
@@ -33,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     module, _, function = COMMANDS[options.command].partition(":")
     if find_spec(module) is None:
-        print(f"backprop-parity {options.command} is not available in this version", file=sys.stderr)
+        print(f"{CONSOLE} {options.command} is not available in this version", file=sys.stderr)
         return 2
     sys.argv[1:] = options.arguments
     if not sys.flags.safe_path:  # as with `python -m`, so that package.module:function is found here
@@ -45,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     description = "Checks that a training step computed by any program is right."
     parser = argparse.ArgumentParser(
-        prog="backprop-parity",
+        prog=CONSOLE,
         description=description,
         epilog=ABOUT,
         formatter_class=argparse.RawDescriptionHelpFormatter,
