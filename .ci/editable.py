@@ -11,7 +11,13 @@ from importlib.util import find_spec
 from types import CodeType, ModuleType
 from typing import Any
 
-from reports.public import PUBLIC, public
+try:
+    from reports.public import PUBLIC, public
+except ImportError as error:
+    raise ImportError(
+        f"{error}: an editable install takes the names cases, reference, adapters and reports; beside a "
+        "project that has its own, install without -e"
+    ) from error
 
 PACKAGES = ("cases", "reference", "adapters", "reports")
 
