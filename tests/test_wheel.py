@@ -143,6 +143,24 @@ def test_a_hosts_pytest_has_its_own_options_and_packages(asked, python, host):
         assert "unknown adapter 'nope'" in bad
 
 
+APART = f"""
+import sys
+from {NAME}.adapters import find_adapters
+from {NAME}.cases import load_case
+from {NAME}.adapters.isolation import Limits
+(adapter,) = find_adapters(["mine:train" + sys.argv[1]], Limits())
+print(adapter.programs[0].run(load_case("worked/document").problem("float64")).__next__()["loss"])
+"""
+
+
+@needs_hatchling
+@pytest.mark.parametrize("another", [False, True])
+def test_an_adapter_runs_in_a_process_of_its_own(another, python, host):
+    """Under another interpreter, too, which has not got the wheel; and the host's packages are not run."""
+    (host / "cases" / "__init__.py").write_text("raise SystemError('the host')", encoding="utf-8")
+    assert run(python, "-c", APART, f"@{sys.executable}" * another, cwd=host) == "0.013961695393597427\n"
+
+
 @needs_hatchling
 def test_the_installed_command_builds_a_report_in_the_hosts_folder(python, host):
     command, folder = python.with_name("backprop-parity"), python.parent.parent
@@ -153,6 +171,8 @@ def test_the_installed_command_builds_a_report_in_the_hosts_folder(python, host)
     assert "All agree: 1 case, float64 and float32, mine:train" in said
     assert "Report: parity-report/narrowed/index.html" in said
     assert (host / "parity-report" / "narrowed" / "index.html").stat().st_size > 10_000
+    results = (host / "parity-report" / "narrowed" / "results.json").read_text(encoding="utf-8")
+    assert "backprop-parity build --select worked/document" in results
     assert sorted(folder.rglob("*")) == before
     assert run(command, "build", "--help", cwd=host).startswith("usage: backprop-parity build [-h]")
 
