@@ -171,7 +171,8 @@ def _is_location(value: object, root: Path) -> bool:
 
 def _inside_quotes(node: ast.Constant, lines: list[bytes]) -> Place:
     line, start = node.lineno, node.col_offset
-    if node.end_lineno != line or lines[line - 1][start + 1 : node.end_col_offset - 1].decode() != node.value:
+    quoted = lines[line - 1][start : node.end_col_offset].decode()
+    if node.end_lineno != line or quoted[1:-1] != node.value:
         raise RewriteError(f"{line}: the text {node.value!r} cannot be rewritten: write it in plain quotes")
     return line, start + 1
 
