@@ -6,7 +6,7 @@ looks for pyproject.toml above whatever may be a path: a DIR outside the project
 so that is reported, with what to write instead: `--cases=DIR`.
 
 Another repository asks by `-p backprop_parity.reports.pytest_options`, and then each option is called
-`--parity-…`: pytest reads a plugin's options before those of a conftest.py, and would refuse a `--device` there.
+`--parity-…`: pytest reads a plugin's options before a conftest.py, and would refuse a `--device` there.
 """
 
 import sys
@@ -52,7 +52,7 @@ def _prefixed(add: Callable[..., None]) -> Callable[..., None]:
 def given(config: pytest.Config) -> Namespace:
     """Return the options by their names without `--parity-`, for whatever tests read them."""
     options = vars(config.option)
-    prefixed = {name.removeprefix("parity_"): value for name, value in options.items() if "parity_" in name}
+    prefixed = {name.removeprefix("parity_"): options[name] for name in options if name.startswith("parity_")}
     return Namespace(**{**options, **prefixed})
 
 
