@@ -1,11 +1,12 @@
 """pytest's options (`--cases DIR`, `--adapter NAME`, …), checked before any test is collected.
 
 A plugin, and no conftest.py, because pytest must know its options before it looks for one. This repository
-asks for it by `-p` in its pyproject.toml; it is installed in no other's pytest. Another repository asks by
-`-p backprop_parity.reports.pytest_options`, and then each option is called `--parity-…`: pytest reads the
-options of a plugin first, and would refuse a `--device` of that repository's own conftest.py. pytest looks
-for pyproject.toml above whatever may be a path: a DIR outside the project would pass for the project, so that
-is reported, with what to write instead: `--cases=DIR`.
+asks for it by `-p` in its pyproject.toml, and so may any other; it is installed in no other's pytest. pytest
+looks for pyproject.toml above whatever may be a path: a DIR outside the project would pass for the project,
+so that is reported, with what to write instead: `--cases=DIR`.
+
+Another repository asks by `-p backprop_parity.reports.pytest_options`, and then each option is called
+`--parity-…`: pytest reads a plugin's options before a conftest.py, and would refuse a `--device` there.
 """
 
 import sys
@@ -51,14 +52,14 @@ def _prefixed(add: Callable[..., None]) -> Callable[..., None]:
 def given(config: pytest.Config) -> Namespace:
     """Return the options by their names without `--parity-`, for whatever tests read them."""
     options = vars(config.option)
-    prefixed = {name.removeprefix("parity_"): value for name, value in options.items() if "parity_" in name}
+    prefixed = {name.removeprefix("parity_"): options[name] for name in options if name.startswith("parity_")}
     return Namespace(**{**options, **prefixed})
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Check the options; `pytest.UsageError` has a line for each defect of each case, or what is wrong."""
     options = given(config)
-    folders, adapters, dtypes = tuple(options.cases), tuple(options.adapter), tuple(options.dtype)
+    folders, adapters, dtypes = (tuple(vars(options)[name]) for name in ("cases", "adapter", "dtype"))
     engines, device = options.engines, options.device
     if not any((folders, adapters, dtypes, engines, device != "cpu")):
         return
