@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from reports.options import add_common, command_parser, out_folder, positive
+from reports.options import add_common, command_parser, out_folder, positive, typed
 from reports.supervision import EarlyEnd, supervised
 from reports.writers import FORMATS
 
@@ -54,7 +54,7 @@ def _build(
 
         narrows = options.select or options.adapter or options.dtype or options.device != "cpu"
         options.out = options.out or out_folder(narrows=narrows, again=options.kept)
-        return make(options, ended, shlex.join(["python", "-m", "reports.build", *given]))
+        return make(options, ended, shlex.join([*typed("reports.build"), *given]))
     except KeyboardInterrupt:
         print("Interrupted; the last report is as it was.", file=sys.stderr)
         return 130

@@ -5,6 +5,7 @@ So nothing but the standard library is imported here before the options are read
 
 import argparse
 import math
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,12 +27,23 @@ SWEEP_SECONDS = "end what takes longer for one training step of a stack (default
 SWEEP_MEMORY = "limit the memory of each, on top of its framework's; on Linux only (default: 4)"
 
 
+CONSOLE = "backprop-parity"  # the command of reports/cli.py
+
+
+def typed(module: str) -> tuple[str, ...]:
+    """Return what a person types for a command: `python -m reports.build`, or `backprop-parity build`.
+
+    The latter where that was typed, and wherever these packages are installed under one name.
+    """
+    if Path(sys.argv[0]).stem == CONSOLE or __package__ != "reports":
+        return CONSOLE, module.rpartition(".")[2]
+    return "python", "-m", module
+
+
 def command_parser(module: str, description: str, doc: str | None) -> argparse.ArgumentParser:
-    """Return a parser without options for `python -m module`; the end of its `doc` is that of --help."""
-    epilog = (doc or "").partition("\n\n")[2]
-    return argparse.ArgumentParser(
-        prog=f"python -m {module}", description=description, epilog=epilog, allow_abbrev=False
-    )
+    """Return a parser without options for a command; the end of its `doc` is that of --help."""
+    epilog, words = (doc or "").partition("\n\n")[2], " ".join(typed(module))
+    return argparse.ArgumentParser(prog=words, description=description, epilog=epilog, allow_abbrev=False)
 
 
 def add_common(add: Callable[..., object], *, rows: str = "rows") -> None:

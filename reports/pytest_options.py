@@ -4,9 +4,14 @@ A plugin, and no conftest.py, because pytest must know its options before it loo
 asks for it by `-p` in its pyproject.toml, and so may any other; it is installed in no other's pytest. pytest
 looks for pyproject.toml above whatever may be a path: a DIR outside the project would pass for the project,
 so that is reported, with what to write instead: `--cases=DIR`.
+
+Another repository asks by `-p backprop_parity.reports.pytest_options`, and then each option is called
+`--parity-…`: pytest reads a plugin's options before a conftest.py, and would refuse a `--device` there.
 """
 
 import sys
+from argparse import Namespace
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,29 +21,49 @@ from reports.options import add_common
 PROJECT = Path(__file__).parent.parent
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
+# By this name a repository asks whose own options are not to be touched.
+INSTALLED = "backprop_parity.reports.pytest_options"
+
+
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
     add = parser.getgroup("parity", "the cases, and what is judged on them").addoption
+    is_host = pluginmanager.get_name(sys.modules[__name__]) == INSTALLED
+    if is_host:
+        add = _prefixed(add)
     cases = "add a folder of YAML cases; if outside the project: --cases=DIR"
     add("--cases", metavar="DIR", action="append", default=[], help=cases)
     add_common(add, rows="tests")
     own = "run adapters that are not built in in pytest's process too, which they may end; so does --pdb"
     add("--no-isolate", action="store_true", help=own)
+    slow = "judge every step of the longest cases, too, and not only the first 100 that their ids say"
+    add("--slow", action="store_true", help=slow)
+    if is_host:
+        return
     dense = "measure the accuracy of each framework's functions over a dense grid, and print the table"
     add("--dense", action="store_true", help=dense)
     random = "how many random networks, and random correct variants, must raise no false alarm (default: 60)"
     add("--random", metavar="COUNT", type=int, default=60, help=random)
-    slow = "judge every step of the longest cases, too, and not only the first 100 that their ids say"
-    add("--slow", action="store_true", help=slow)
+
+
+def _prefixed(add: Callable[..., None]) -> Callable[..., None]:
+    return lambda name, **given: add(f"--parity-{name.removeprefix('--')}", **given)
+
+
+def given(config: pytest.Config) -> Namespace:
+    """Return the options by their names without `--parity-`, for whatever tests read them."""
+    options = vars(config.option)
+    prefixed = {name.removeprefix("parity_"): options[name] for name in options if name.startswith("parity_")}
+    return Namespace(**{**options, **prefixed})
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Check the options; `pytest.UsageError` has a line for each defect of each case, or what is wrong."""
-    option = config.getoption
-    folders, adapters, dtypes = (tuple(option(f"--{name}")) for name in ("cases", "adapter", "dtype"))
-    engines, device = option("--engines"), option("--device")
+    options = given(config)
+    folders, adapters, dtypes = (tuple(vars(options)[name]) for name in ("cases", "adapter", "dtype"))
+    engines, device = options.engines, options.device
     if not any((folders, adapters, dtypes, engines, device != "cpu")):
         return
-    if config.rootpath != PROJECT:
+    if config.rootpath != PROJECT and not hasattr(config.option, "parity_cases"):
         raise pytest.UsageError(
             f"pytest takes {config.rootpath} for the project and finds no tests of parity there. "
             f"Run it in {PROJECT}, and write a folder of cases with an equals sign: --cases=DIR"

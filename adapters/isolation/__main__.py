@@ -10,6 +10,7 @@ import json
 import os
 import sys
 from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
@@ -18,27 +19,42 @@ OLDEST = (3, 11)
 REQUESTS, REPLIES = os.dup(0), os.dup(1)
 
 FOLDER = Path(__file__).parent
+PACKAGES = FOLDER.parent.parent  # where this suite's packages lie
 
 
-def make_packages_importable(path: list[str], folder: str) -> None:
+def make_packages_importable(path: list[str], folder: str, package: str) -> None:
     """Find modules by the parent's `path` or, under another interpreter, by its own and in `folder`.
 
     The `__init__` of this suite's packages need more than NumPy, and are left out where that is missing; of
-    what they offer only a problem is needed.
+    what they offer only a problem is needed. This one is the parent's `package`: where they are installed,
+    they lie in one that is above them, and needs nothing.
     """
     # Running a folder as a program puts that folder into the path.
     sys.path[:] = path or [*(entry for entry in sys.path if Path(entry) != FOLDER), folder]
+    above = package.partition("adapters")[0]
+    if above:
+        load_package(above.rstrip("."))
     for name in ("cases", "reference", "adapters"):
+        full_name = above + name
         try:
-            import_module(name)
+            import_module(full_name)
         except ImportError:
-            for loaded in [module for module in sys.modules if module.partition(".")[0] == name]:
+            for loaded in [module for module in sys.modules if f"{module}.".startswith(f"{full_name}.")]:
                 del sys.modules[loaded]
-            bare = ModuleType(name)
-            bare.__path__ = [str(FOLDER.parent.parent / name)]
-            sys.modules[name] = bare
-    problem = import_module("cases.problem")
-    vars(sys.modules["cases"]).update(Problem=problem.Problem, Rule=problem.Rule)
+            bare = ModuleType(full_name)
+            bare.__path__ = [str(PACKAGES / name)]
+            sys.modules[full_name] = bare
+    problem = import_module(f"{above}cases.problem")
+    vars(sys.modules[f"{above}cases"]).update(Problem=problem.Problem, Rule=problem.Rule)
+
+
+def load_package(name: str) -> None:
+    """Load the package that has this suite's by its file: another interpreter's path does not have it."""
+    spec = spec_from_file_location(name, PACKAGES / "__init__.py", submodule_search_locations=[str(PACKAGES)])
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{name} cannot be loaded from {PACKAGES}")
+    sys.modules[name] = module_from_spec(spec)
+    spec.loader.exec_module(sys.modules[name])
 
 
 def main() -> None:
@@ -52,8 +68,8 @@ def main() -> None:
     settings = json.loads(sys.argv[1])
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(os.memfd_create("stdout") if hasattr(os, "memfd_create") else os.open(os.devnull, os.O_RDWR), 1)
-    make_packages_importable(settings["path"], settings["folder"])
-    import_module("adapters.isolation.worker").serve(REQUESTS, REPLIES, settings)
+    make_packages_importable(settings["path"], settings["folder"], settings["package"])
+    import_module(f"{settings['package']}.worker").serve(REQUESTS, REPLIES, settings)
 
 
 if __name__ == "__main__":

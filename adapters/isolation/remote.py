@@ -83,6 +83,7 @@ class AdapterProcess:
         settings = {
             "name": self._name,
             "location": self._location,
+            "package": __package__,
             "path": [entry or here for entry in sys.path] if self._python == sys.executable else [],
             "folder": here,
             "memory": self._limits.memory,

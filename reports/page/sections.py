@@ -12,6 +12,7 @@ from cases import SHIPPED, Case
 from reference import parts, sentence, tape
 from reports import outcome
 from reports.environment import Environment
+from reports.options import typed
 from reports.outcome import NOTHING, Cell, LineCell, Outcome, at_step, badness, by_case, group_by, plural
 from reports.page.rendering import failure_anchor
 from reports.page.tape_table import TapeTable, tape_table
@@ -175,7 +176,7 @@ def repeat(case: Case, dtype: str, adapter: str, made: Environment | None = None
 
     What a person types for the adapter, and for the limits of its process, is taken from `made`.
     """
-    words = ["python", "-m", "reports.build"]
+    words = [*typed("reports.build")]
     folder = case.path.parents[case.name.count("/")]
     if folder.resolve() != SHIPPED.resolve():
         words += ["--cases", str(folder)]

@@ -21,6 +21,7 @@ from cases.errors import counted
 from cases.load import MAX_FILE_BYTES
 from cases.protocol import DTYPES
 from reference import Verdict
+from reports.options import typed
 from reports.runs.accuracy import kind
 from reports.sweep.case_text import document, widths
 from reports.sweep.evaluate import FAILING, described
@@ -210,7 +211,7 @@ def command(written: Iterable[Minimized], folder: Path, flags: Iterable[str]) ->
     """Return the command that shows findings again, quoted for a shell: by their adapters, and no others."""
     stems = [file.path.stem for file in written if file.path is not None]
     adapters = dict.fromkeys(file.adapter for file in written)
-    words = ["python", "-m", "reports.build", "--cases", str(folder)]
+    words = [*typed("reports.build"), "--cases", str(folder)]
     words += [word for name in adapters for word in ("--adapter", name)]
     common = os.path.commonprefix(stems)  # noqa: RUF071 - of names, not of paths
     return shlex.join([*words, *(["--select", common] if common else []), *flags])
