@@ -118,11 +118,11 @@ def assert_step_agrees(*program: Any, **given: Any) -> None:
 
 
 def _names(recordings: tuple[Recording, ...]) -> tuple[str, ...]:
-    """Return a name for each program, where two have the same with what it is."""
+    """Return a name for each program: its own, or what it is where two have the same."""
     programs = [recording.program for recording in recordings]
     if len({*programs}) == len(programs):
         return tuple(programs)
-    return tuple(f"{what}, {name}" for name, what in zip(programs, ("original", "port"), strict=True))
+    return ("original", "port")
 
 
 def _judged(problem: Problem, name: str, recording: Recording, certify: bool | None) -> list[Row]:
@@ -224,12 +224,11 @@ class StepVerdict:
         )
 
     def _about(self) -> str:
-        problem = self.problem
+        problem, program = self.problem, next(iter(self.recordings.values())).program
         truth = "certified truth" if is_certified(problem, 1) else "float64 values with their own bound"
         loss = f"{problem.loss} ({problem.reduction})"
-        return (
-            f"Read: {in_one_line(problem)}; {loss}; {_update(problem)}; {problem.dtype}; judged by {truth}."
-        )
+        rules = f"{loss}; {_update(problem)}; {problem.dtype}; judged by {truth}"
+        return f"Read from {program}: {in_one_line(problem)}; {rules}."
 
     def _notes(self) -> list[str]:
         notes = [note for recording in self.recordings.values() for note in recording.notes]
