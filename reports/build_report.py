@@ -1,5 +1,6 @@
 """Making a report from what was asked for: load, run, judge, write, print."""
 
+import gc
 import os
 import sys
 from argparse import Namespace
@@ -73,6 +74,7 @@ def _make(options: Namespace, choice: Choice, ended: Sequence[EarlyEnd], command
             made = made if isinstance(changed, FailedPart) else replace(made, changes=changed)
         _write(made, options, out)
         passed = made.conclusion.passed and not made.failed
+    gc.freeze()  # or Python looks through a million objects as it ends, which takes a second
     return 0 if passed and not (made.changes and made.changes.regressed) else 1
 
 

@@ -43,7 +43,7 @@ PARAMETERS_OF_A_STEP: Final = 200
 # New objects after which the garbage collector looks: a run makes millions, and hardly any in cycles.
 OBJECTS_BETWEEN_COLLECTIONS: Final = 50_000
 
-# Seconds to wait for a text that another process makes; the page of the whole corpus takes 5.
+# Seconds to wait for a text that another process makes; a file of the whole corpus takes 2.
 TEXT_TIMEOUT_S: Final = 60
 
 can_fork = pool_server.can_fork
