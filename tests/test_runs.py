@@ -205,7 +205,7 @@ def test_what_only_one_states_or_states_in_another_form_is_left_out():
     right["W1_new"] = np.asfortranarray(left["W1_new"])
     stated = StepBatch([{WHO: JudgedStep(1, left), OTHER: JudgedStep(1, right)}]).arrays
     assert plain_differences(stated[WHO], stated[OTHER]).keys() == {"dL/dW1", "W1_new"}
-    assert plain_differences(stated[WHO], stated[OTHER])["W1_new"] == [(0.0, 0.0)]
+    assert plain_differences(stated[WHO], stated[OTHER])["W1_new"] == ([0.0], [0.0])
     assert plain_differences(stated[WHO], {}) == {}
 
 

@@ -64,7 +64,8 @@ class Elements:
     @classmethod
     def of(cls, judged: JudgedStep) -> Elements | None:
         """Return the elements of a judged step; None where it keeps nothing to compare with."""
-        known = judged.derived
+        if not (known := judged.derived):
+            return None
         compared = [one for one in judged.findings if one.index is not None and one.quantity in known]
         if not compared:
             return None
