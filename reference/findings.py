@@ -123,7 +123,7 @@ def shortest(value: float, dtype: str) -> str:
 class AgreeingFindings(Sequence[Finding]):
     """The findings of the i-th step of a batch in which all agree; each is made where it is asked for."""
 
-    by_quantity: Sequence[Sequence[Finding]]  # of all steps of the batch
+    by_quantity: Sequence[Any]  # `reference.agreement.FindingsOfSteps`, of all steps of the batch
     i: int
 
     def __len__(self) -> int:
@@ -134,8 +134,9 @@ class AgreeingFindings(Sequence[Finding]):
     @overload
     def __getitem__(self, k: slice) -> Sequence[Finding]: ...
     def __getitem__(self, k: int | slice) -> Finding | Sequence[Finding]:
-        of_quantity = self.by_quantity[k]
-        return [each[self.i] for each in of_quantity] if isinstance(k, slice) else of_quantity[self.i]
+        if isinstance(k, slice):
+            return [findings[self.i] for findings in self.by_quantity[k]]
+        return self.by_quantity[k][self.i]
 
 
 @dataclass(frozen=True)

@@ -256,7 +256,12 @@ def test_printed_numbers_and_the_direct_comparison_in_the_summary(build, tmp_pat
 
 
 @pytest.mark.usefixtures("drawn")
-def test_power_is_measured_where_it_is_asked_for(build, tmp_path):
+def test_power_is_measured_where_it_is_asked_for(build, tmp_path, monkeypatch):
+    few = (
+        "weight-factor-missing",
+        "bias-not-updated",
+    )  # whose naming is measured; of all mistakes it takes 7 s
+    monkeypatch.setattr("reports.detection.naming_run.MISTAKES", dict.fromkeys(few))
     build("--dtype", "float64")
     out = tmp_path / "out"
     assert "compared with the usual tools" not in (out / "summary.md").read_text(encoding="utf-8")
@@ -268,6 +273,8 @@ def test_power_is_measured_where_it_is_asked_for(build, tmp_path):
     power = results_file.read(out).power
     assert power is not None
     assert len(power.meetings) > 30
+    assert power.naming is not None
+    assert {one.mistake for one in power.naming.mistakes} == set(few)
 
 
 @pytest.mark.needs("torch", "jax")

@@ -143,8 +143,9 @@ def _keep_rows(
 
 def _all_agree(judged: JudgedStep) -> Sequence[FindingsOfSteps] | None:
     """Return the findings of the whole batch of a step that only counts among many; None of any other."""
-    only_counts = judged.step > KEPT_STEPS and isinstance(judged.findings, AgreeingFindings)
-    return judged.findings.by_quantity if only_counts else None
+    if judged.step > KEPT_STEPS and isinstance(judged.findings, AgreeingFindings):
+        return judged.findings.by_quantity
+    return None
 
 
 def _keep_step(
