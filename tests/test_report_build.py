@@ -260,7 +260,7 @@ def test_power_is_measured_where_it_is_asked_for(build, tmp_path, monkeypatch):
     few = (
         "weight-factor-missing",
         "bias-not-updated",
-    )  # whose naming is measured; of all mistakes it takes 7 s
+    )  # of all it takes 7 s to measure the naming
     monkeypatch.setattr("reports.detection.naming_run.MISTAKES", dict.fromkeys(few))
     build("--dtype", "float64")
     out = tmp_path / "out"
