@@ -197,9 +197,9 @@ def catches_of(*, every):
     for case in load_cases(SHIPPED):
         for dtype in case.dtypes if case.name != LARGEST else ():
             run = CaseRun.of(case, dtype)
-            for mistake in MISTAKES.values():
-                is_made = not isinstance(mistake.tape(run.problem), Inexpressible)
-                if is_made and (every or (mistake.name, dtype) not in caught):
+            left = (one for one in MISTAKES.values() if every or (one.name, dtype) not in caught)
+            for mistake in left:
+                if not isinstance(mistake.tape(run.problem), Inexpressible):
                     steps = islice(mistaken_steps(run.problem, mistake), MISTAKEN_STEPS)
                     answer = judged(run, [only(claim, run.observable) for claim in steps], SUITE)
                     caught |= {(mistake.name, dtype)} if answer.objects else set()
