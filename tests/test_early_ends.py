@@ -18,7 +18,7 @@ from adapters.registry import load_adapter
 from cases import load_case
 from reference import Finding, Subject, Verdict, training_steps
 from reports.environment import Selection
-from reports.runs import parallel
+from reports.runs import parallel, pool_server
 from reports.runs.parallel import apart, begins_again, describe, with_ended
 from reports.runs.rows import Results, Row
 from reports.runs.runner import run, run_case
@@ -301,8 +301,9 @@ def run_all(choice, workers, watch=lambda *_: None):
 
 @pytest.fixture
 def enough(monkeypatch):
-    """Let the few cases here be enough for two processes."""
+    """Let the few cases here be enough for two processes, which have loaded what is ours."""
     monkeypatch.setattr(parallel, "ENOUGH", 1)
+    pool_server.begin(parallel.modules_of(Choice(("numpy",))))
 
 
 def test_two_processes_give_what_one_gives_in_the_same_order(enough, monkeypatch):
