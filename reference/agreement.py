@@ -5,10 +5,13 @@ its elements do and its bound, at its largest, certifies a digit. `compare_cases
 a leading axis; one array that plainly agrees, as nearly all do, is decided before by a few operations.
 """
 
+from __future__ import annotations
+
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Final, TypeAlias
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, Final, TypeAlias, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -68,12 +71,11 @@ def compare_steps(
     derived: Bounded,
     half_unit: Error = EXACT,
     conventional: Tolerance | None = None,
-) -> list[Finding]:
+) -> FindingsOfSteps:
     """Judge a quantity of consecutive steps, from the `first` on, as `compare_array` does; all are stacks."""
-    worst = _worst_of_each(compare_cases(claimed, derived, half_unit), claimed, derived, half_unit)
-    close = _are_close(claimed, derived.value, conventional) if conventional else [None] * len(claimed)
-    pairs = enumerate(zip(worst, close, strict=True), start=first)
-    return [_finding(step, quantity, derived.format, *pair) for step, pair in pairs]
+    compared = compare_cases(claimed, derived, half_unit)
+    close = _are_close(claimed, derived.value, conventional) if conventional else ()
+    return FindingsOfSteps(first, quantity, compared, claimed, derived, half_unit, close)
 
 
 def _finding(
@@ -136,12 +138,65 @@ class Comparison:
     bound: Real  # the largest bound
     size: Real  # the largest value, or the largest terms, that it is compared with
 
-    @property
+    @cached_property
     def digits(self) -> Real:
         """Decimal digits that are certified, as `certified_digits`."""
         fine = np.isfinite(self.bound) & (self.size > 0)
-        digits = np.where(fine, np.log10(self.size) - np.log10(self.bound), -np.inf)
+        with np.errstate(all="ignore"):  # the logarithms of what is not fine
+            digits = np.where(fine, np.log10(self.size) - np.log10(self.bound), -np.inf)
         return np.where(self.bound == 0, np.inf, digits)
+
+
+@dataclass(frozen=True, eq=False)
+class FindingsOfSteps(Sequence[Finding]):
+    """The findings on one quantity of consecutive steps; each is made where it is first asked for.
+
+    In a long run, where most agree and one row stands for many, hardly any is.
+    """
+
+    first: int  # the number of the first step
+    quantity: str
+    compared: Comparison
+    claimed: Real
+    derived: Bounded
+    half_unit: Error
+    close: Sequence[
+        bool
+    ]  # whether the case's own rtol and atol hold, at each step; empty if it asks for none
+    _made: dict[int, Finding] = field(default_factory=dict)
+
+    @cached_property
+    def agree(self) -> bool:
+        """Whether all of them pass."""
+        return not self.compared.verdicts.any() and all(self.close)
+
+    def __len__(self) -> int:
+        return len(self.claimed)
+
+    @overload
+    def __getitem__(self, i: int) -> Finding: ...
+    @overload
+    def __getitem__(self, i: slice) -> Sequence[Finding]: ...
+    def __getitem__(self, i: int | slice) -> Finding | Sequence[Finding]:
+        if isinstance(i, slice):
+            return [self[k] for k in range(*i.indices(len(self)))]
+        if not 0 <= i < len(self):
+            raise IndexError(i)
+        if i not in self._made:
+            close = self.close[i] if self.close else None
+            self._made[i] = _finding(
+                self.first + i, self.quantity, self.derived.format, self._worst(i), close
+            )
+        return self._made[i]
+
+    def _worst(self, i: int) -> Worst:
+        flat, shape, compared = int(self.compared.worst[i]), self.claimed.shape[1:], self.compared
+        parts = self.claimed, self.derived.value, self.derived.low, self.derived.error + self.half_unit
+        claimed, derived, low, tolerance = (
+            part if isinstance(part, float) else part.item(flat) for part in parts
+        )
+        numbers = claimed, derived, low, tolerance, compared.bound.item(i), compared.digits.item(i)
+        return _index(flat - i * math.prod(shape), shape), *numbers, VERDICTS[compared.verdicts[i]]
 
 
 def compare_cases(claimed: Real, derived: Bounded, half_unit: Error = EXACT) -> Comparison:
@@ -190,20 +245,6 @@ def _look_closer(stated: Real, value: Real, off: Real, allowed: Real) -> tuple[A
     return verdicts, worst, share, np.nan_to_num(allowed.max(axis=1), nan=np.inf, posinf=np.inf)
 
 
-def _worst_of_each(
-    compared: Comparison, claimed: Real, derived: Bounded, half_unit: Error
-) -> Iterator[Worst]:
-    flat, shape = compared.worst, claimed.shape[1:]
-    places = np.unravel_index(flat, claimed.shape)[1:]
-    indices = zip(*(axis.tolist() for axis in places), strict=True) if shape else [()] * len(flat)
-    numbers = (
-        [part] * len(flat) if isinstance(part, float) else part.reshape(-1)[flat].tolist()
-        for part in (claimed, derived.value, derived.low, derived.error + half_unit)
-    )
-    verdicts = [VERDICTS[verdict] for verdict in compared.verdicts.tolist()]
-    return zip(indices, *numbers, compared.bound.tolist(), compared.digits.tolist(), verdicts, strict=True)
-
-
 def distance(stated: Real, derived: Bounded) -> Real:
     """Return |stated − derived|; the difference of two near float64 is exact, so the low part is not lost."""
     distance = np.asarray(stated - derived.value)
@@ -224,7 +265,7 @@ def _stack_of_one(derived: Bounded) -> Bounded:
     return Bounded(derived.value[None], error, form, low=low, sizes=lambda: derived.scale[None])
 
 
-def _are_close(claimed: Real, derived: Real, tolerance: Tolerance) -> Sequence[bool | None]:
+def _are_close(claimed: Real, derived: Real, tolerance: Tolerance) -> Sequence[bool]:
     close = np.isclose(claimed, derived, rtol=tolerance.rtol, atol=tolerance.atol)
     return [bool(case.all()) for case in close.reshape(len(claimed), -1)]
 

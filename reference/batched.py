@@ -62,7 +62,7 @@ def judge_stack(
     raises MalformedError; what the implementation raises passes through.
     """
     for step in _steps(problem, implementation(problem.copy()), promises, accumulators):
-        yield tuple(step.findings[0])
+        yield tuple(findings[0] for findings in step.findings)
 
 
 def known_values(
@@ -88,7 +88,7 @@ def judge_recomputed(
 class _StackStep(Judging):
     def compare(self, name: str, derived: Bounded) -> Bounded:
         claimed = derived.stated(self.claims[0][name])
-        self.findings[0].append(self.finding(name, claimed, derived))
+        self.findings.append([self.finding(name, claimed, derived)])
         return claimed
 
     def finding(self, name: str, claimed: Bounded, derived: Bounded) -> StackFinding:

@@ -19,10 +19,11 @@ from cases import Problem, names
 from cases.errors import well_formed
 from cases.protocol import IN_FLOAT32, Accumulators, Verdict
 from cases.skeleton import FROM_NUMBERS
-from reference.agreement import compare_array, compare_steps
+from reference.agreement import FindingsOfSteps, compare_array, compare_steps
 from reference.arithmetic import Ball, Bounded, Format, for_each_element, once
 from reference.certified import CertifiedValues, is_certified, switch_certification
 from reference.findings import (
+    AgreeingFindings,
     Claim,
     Finding,
     Implementation,
@@ -95,7 +96,7 @@ class Judging:
     known: Mapping[str, Bounded]  # all that the lines are computed from
     promises: frozenset[str]
     certified: CertifiedValues | None = None
-    findings: list[list[Any]] = field(init=False)  # of each step, in the order computed
+    findings: list[Sequence[Any]] = field(default_factory=list)  # of each quantity, in the order computed
     values: dict[str, Bounded] = field(init=False)  # what later lines take, by name
     derived: dict[str, Bounded] = field(default_factory=dict)  # what each claimed line was judged against
     is_batch: bool = field(init=False)
@@ -103,12 +104,12 @@ class Judging:
 
     def run(self) -> None:
         claim, lines = self.claims[0], tape(self.problem)
-        self.findings, self.is_batch = [[] for _ in self.claims], len(self.claims) > 1
+        self.is_batch = len(self.claims) > 1
         self.values = evaluate(map(for_each_step, lines) if self.is_batch else lines, self.known, self.settle)
         for name in claim:
             if name not in self.values:
                 self.add_error(well_formed(str(name)), "is not a quantity of this training step")
-        if not self.findings[0]:
+        if not self.findings:
             self.add_error("", "claimed nothing, so nothing was compared")
         if self.certified:
             self.certified.advance()
@@ -131,6 +132,7 @@ class Judging:
 
     def compare(self, name: str, derived: Bounded) -> Bounded:
         tolerance = self.problem.tolerance
+        compared: Sequence[Finding]
         if not self.is_batch:
             claimed = derived.stated(self.claims[0][name])
             compared = [compare_array(self.first, name, claimed.value, derived, conventional=tolerance)]
@@ -141,28 +143,32 @@ class Judging:
         else:
             claimed = derived.stated(np.stack([claim[name] for claim in self.claims]))
             compared = compare_steps(self.first, name, claimed.value, derived, conventional=tolerance)
-        for findings, finding in zip(self.findings, compared, strict=True):
-            findings.append(finding)
+        self.findings.append(compared)
         if self.certified:
             self.certified.take(name, claimed.value)
         return claimed
 
     def add_error(self, name: str, reason: str) -> None:
-        for step, findings in enumerate(self.findings, start=self.first):
-            findings.append(Finding(step, name, Verdict.ERROR, reason))
+        steps = range(self.first, self.first + len(self.claims))
+        self.findings.append([Finding(step, name, Verdict.ERROR, reason) for step in steps])
 
     def steps(
         self, given: Problem, previous: JudgedStep | None
     ) -> Generator[JudgedStep, None, JudgedStep | None]:
         """Yield each judged step, after the `previous` one; return what the next step keeps of the last."""
-        for i, (claim, findings) in enumerate(zip(self.claims, self.findings, strict=True)):
-            step = self.first + i
+        for i, claim in enumerate(self.claims):
+            step, findings = self.first + i, self.findings_of(i)
             if is_last(self.problem, step, claim):
-                findings.extend(_changed_inputs(self.problem, given, step))
-            judged = JudgedStep(step, claim, tuple(findings), self.states[i], previous, self.derived_of(i))
+                findings = (*findings, *_changed_inputs(self.problem, given, step))
+            judged = JudgedStep(step, claim, findings, self.states[i], previous, self.derived_of(i))
             yield judged
             previous = judged.as_previous()
         return previous
+
+    def findings_of(self, i: int) -> Sequence[Finding]:
+        if all(isinstance(findings, FindingsOfSteps) for findings in self.findings) and self.agrees:
+            return AgreeingFindings(self.findings, i)
+        return tuple(findings[i] for findings in self.findings)
 
     def state_after(self) -> State:
         """Return what the next step starts from, unless training ends here."""
@@ -175,7 +181,12 @@ class Judging:
 
     @once
     def agrees(self) -> bool:
-        return all(finding.passes for findings in self.findings for finding in findings)
+        return all(
+            findings.agree
+            if isinstance(findings, FindingsOfSteps)
+            else all(finding.passes for finding in findings)
+            for findings in self.findings
+        )
 
     def derived_of(self, i: int) -> Mapping[str, Bounded]:
         if not self.is_batch:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -119,6 +119,26 @@ def shortest(value: float, dtype: str) -> str:
     return str(number) if float(number) == value or math.isnan(value) else repr(float(value))
 
 
+@dataclass(frozen=True, eq=False)
+class AgreeingFindings(Sequence[Finding]):
+    """The findings of the i-th step of a batch in which all agree; each is made where it is asked for."""
+
+    by_quantity: Sequence[Any]  # `reference.agreement.FindingsOfSteps`, of all steps of the batch
+    i: int
+
+    def __len__(self) -> int:
+        return len(self.by_quantity)
+
+    @overload
+    def __getitem__(self, k: int) -> Finding: ...
+    @overload
+    def __getitem__(self, k: slice) -> Sequence[Finding]: ...
+    def __getitem__(self, k: int | slice) -> Finding | Sequence[Finding]:
+        if isinstance(k, slice):
+            return [findings[self.i] for findings in self.by_quantity[k]]
+        return self.by_quantity[k][self.i]
+
+
 @dataclass(frozen=True)
 class JudgedStep:
     """One training step of one implementation, judged from the `state` before it.
@@ -130,13 +150,15 @@ class JudgedStep:
 
     step: int
     claim: Claim = field(default_factory=lambda: MappingProxyType({}))
-    findings: tuple[Finding, ...] = ()
+    findings: Sequence[Finding] = ()
     state: State = field(default_factory=lambda: MappingProxyType({}), repr=False)
     previous: JudgedStep | None = field(default=None, repr=False)
     derived: Mapping[str, Bounded] = field(default_factory=lambda: MappingProxyType({}), repr=False)
 
     @property
     def failures(self) -> tuple[Finding, ...]:
+        if isinstance(self.findings, AgreeingFindings):
+            return ()
         return tuple(finding for finding in self.findings if not finding.passes)
 
     def as_previous(self) -> JudgedStep:

@@ -46,6 +46,9 @@ def _build(
 ) -> int:
     """Build, and end with the process that waits for it (`parent`), if there is one."""
     try:
+        from reports.runs.pool_server import begin_early  # noqa: PLC0415 - before all that takes longer
+
+        begin_early(given)
         from adapters.isolation.worker import end_with_parent  # noqa: PLC0415 - after parsing, as the rest
 
         if parent is not None:

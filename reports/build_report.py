@@ -1,10 +1,13 @@
 """Making a report from what was asked for: load, run, judge, write, print."""
 
+import gc
 import os
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
+from importlib import import_module
 
 from rich.console import Console
 
@@ -20,7 +23,7 @@ from reports.detection.naming_run import Extent, measure_naming
 from reports.environment import Selection
 from reports.options import flags_of, limits_of
 from reports.report import Report
-from reports.runs import parallel
+from reports.runs import parallel, pool_server
 from reports.runs.parallel import apart, begins_again, with_ended
 from reports.supervision import Activity, EarlyEnd
 from reports.writers import report_files, summary_md, terminal
@@ -73,6 +76,7 @@ def _make(options: Namespace, choice: Choice, ended: Sequence[EarlyEnd], command
             made = made if isinstance(changed, FailedPart) else replace(made, changes=changed)
         _write(made, options, out)
         passed = made.conclusion.passed and not made.failed
+    gc.freeze()  # or Python looks through a million objects as it ends, which takes a second
     return 0 if passed and not (made.changes and made.changes.regressed) else 1
 
 
@@ -80,7 +84,7 @@ def _write(made: Report, options: Namespace, out: Console) -> None:
     """Write the files and print the verdicts, which are printed too where the files cannot be written."""
     is_large = made.power is None and parallel.is_worth_it(made.selection, options.workers)
     try:
-        report_files.write(made, options.out, options.format, forks=is_large and parallel.can_fork)
+        report_files.write(made, options.out, options.format, forks=is_large and pool_server.can_fork)
     except Exception:
         terminal.show(made, None, out)
         raise
@@ -126,7 +130,11 @@ def _selected(options: Namespace, choice: Choice) -> Selection:
     if not selection.runs:
         raise UsageError(f"none of the selected cases runs in {' or '.join(options.dtype)}")
     if parallel.is_worth_it(selection, options.workers):
-        parallel.load_ahead(choice)
-    adapters = choice.load(lambda name: supervision.note(Activity(name)))
+        pool_server.begin(parallel.modules_of(choice))
+        with suppress(ImportError):  # it says so where they are drawn
+            import_module("reports.plots")  # in the second that the server still takes
+        adapters = parallel.described(choice)
+    else:
+        adapters = choice.load(lambda name: supervision.note(Activity(name)))
     supervision.note(None)
     return replace(selection, adapters=adapters)

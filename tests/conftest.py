@@ -1,5 +1,6 @@
 """What the tests of the reports share: a folder with one case, and implementations wrong in one way each."""
 
+import math
 import sys
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import settings
 
 from reference import parts
+from reports.runs import parallel
 
 COLLECTED = parts.collected
 
@@ -127,6 +129,14 @@ def failing_parts_raise():
         yield
 
 
+@pytest.fixture(autouse=True, scope="session")
+def builds_stay_in_their_process():
+    """Let no build begin a pool, but where a test asks for one: the tests themselves keep all cores busy."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parallel, "ENOUGH", math.inf)
+        yield
+
+
 @pytest.fixture
 def parts_may_fail(monkeypatch):
     """Collect the parts that fail, as a build does."""
@@ -134,6 +144,20 @@ def parts_may_fail(monkeypatch):
 
 
 FRAMEWORKS = ("torch", "jax", "optax")
+
+
+# Files with fixtures that take seconds, or a test that does. With -n the first ones run in one process,
+# where each fixture is made once, and what is left for another process to take over is short.
+FIRST = [
+    "test_detection.py", "test_parts.py", "test_page_browser.py", "test_saved.py", "test_hostile_texts.py",
+    "test_sweep_command.py", "test_diagnosis_printed.py", "test_pytest_options.py", "test_readme.py",
+    "test_report_build.py", "test_isolation.py", "test_case_limits.py",
+]  # fmt: skip
+
+
+def pytest_collection_modifyitems(items):
+    place = {name: i for i, name in enumerate(FIRST)}
+    items.sort(key=lambda item: place.get(item.path.name, len(FIRST)))
 
 
 def pytest_runtest_setup(item):
@@ -188,10 +212,22 @@ def workflows_page_is_left_alone():
         yield
 
 
+# A process may have 65,530 memory maps; a program of JAX takes some 50, and a file compiles up to 400.
+MANY_MAPS = 25_000
+
+
 @pytest.fixture(autouse=True, scope="module")
 def programs_are_let_go():
-    """Forget what JAX has compiled after each file: thousands of programs exhaust a process's memory maps."""
+    """Forget what JAX has compiled, after a file where it is much: else the next files use it again."""
     yield
-    if "adapters.jax_grad" in sys.modules:
+    if "adapters.jax_grad" in sys.modules and memory_maps() > MANY_MAPS:
         sys.modules["adapters.jax_grad"].compiled_step.cache_clear()
         sys.modules["jax"].clear_caches()
+
+
+def memory_maps():
+    """Return how many memory maps this process has; infinitely many where nobody knows."""
+    try:
+        return Path("/proc/self/maps").read_bytes().count(b"\n")
+    except OSError:
+        return math.inf

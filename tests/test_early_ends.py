@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from adapters import Adapter, Choice, Program
+from adapters import Adapter, Choice, Program, UnknownAdapterError
 from adapters.registry import load_adapter
 from cases import load_case
 from reference import Finding, Subject, Verdict, training_steps
 from reports.environment import Selection
-from reports.runs import parallel
+from reports.runs import parallel, pool_server
 from reports.runs.parallel import apart, begins_again, describe, with_ended
 from reports.runs.rows import Results, Row
 from reports.runs.runner import run, run_case
@@ -301,8 +301,9 @@ def run_all(choice, workers, watch=lambda *_: None):
 
 @pytest.fixture
 def enough(monkeypatch):
-    """Let the few cases here be enough for two processes."""
+    """Let the few cases here be enough for two processes, which have loaded what is ours."""
     monkeypatch.setattr(parallel, "ENOUGH", 1)
+    pool_server.begin(parallel.modules_of(Choice(("numpy",))))
 
 
 def test_two_processes_give_what_one_gives_in_the_same_order(enough, monkeypatch):
@@ -337,6 +338,17 @@ def test_what_ends_a_process_is_named_and_fails_and_all_else_is_done(ending, eno
     assert row.finding.reason == reason
     compared = {(row.subject.case, row.subject.adapter) for row in results.rows if row.compared}
     assert compared >= {(case, adapter) for case in CASES for adapter in ("numpy", "ending:train")}
+
+
+@pytest.mark.parametrize("can_fork", [True, False])
+def test_adapters_are_described_without_their_programs_and_what_is_unknown_is_refused(can_fork, monkeypatch):
+    monkeypatch.setattr(parallel, "can_fork", can_fork and parallel.can_fork)
+    choice = Choice(("numpy", "no_such:module"))
+    numpy, absent = parallel.described(choice)
+    assert (replace(numpy, programs=()), absent) == (replace(choice.load()[0], programs=()), choice.load()[1])
+    assert numpy.programs == () or not parallel.can_fork
+    with pytest.raises(UnknownAdapterError, match="unknown adapter 'nope'"):
+        parallel.described(Choice(("nope",)))
 
 
 def test_an_exception_ends_it_and_leaves_no_process(enough):

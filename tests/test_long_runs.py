@@ -85,8 +85,8 @@ def run_long(tmp_path, monkeypatch):
     """Run a case of so many steps, of which the first hundred are certified and then every hundredth."""
     monkeypatch.setattr("reference.certified.MAX_CERTIFIED_STEPS", 150)
 
-    def run(steps, train):
-        (tmp_path / "long.yaml").write_text(LONG.replace("STEPS", str(steps)), encoding="utf-8")
+    def run(steps, train, text=LONG):
+        (tmp_path / "long.yaml").write_text(text.replace("STEPS", str(steps)), encoding="utf-8")
         (case,) = load_cases(tmp_path)
         adapter = Adapter("fake", "", "1", (Program("", train),))
         rows, _ = run_case(case, "float64", [adapter])
@@ -129,3 +129,20 @@ def test_certified_and_other_steps_are_counted_apart(run_long):
     rows, selection = run_long(300, training_steps)
     headline = conclude(Results(tuple(rows)), selection).headline
     assert "3,000 quantities compared, 1,020 with certified truth" in headline
+
+
+def test_steps_of_a_batch_are_merged_at_once_as_one_by_one(run_long, monkeypatch):
+    """In the second run one step differs, so all steps of its batch are looked at."""
+
+    def differs_once(problem):
+        for number, step in enumerate(training_steps(problem), start=1):
+            yield {**step, "loss": step["loss"] * (1 + 1e-6 * (number == 333))}
+
+    curved = LONG.replace("identity", "tanh").replace("0.001", "0.3")
+    for train in (training_steps, differs_once):
+        rows, _ = run_long(450, train, curved)
+        with monkeypatch.context() as patch:
+            patch.setattr("reports.runs.runner._all_agree", lambda _: None)
+            expected, _ = run_long(450, train, curved)
+        assert repr(rows) == repr(expected)
+        assert any(one.finding.used > 0 for one in rows if one.steps > 300)

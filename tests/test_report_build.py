@@ -26,7 +26,7 @@ from reports.runs.rows import Results
 from reports.runs.runner import run_case
 from reports.writers import FORMATS, USUAL, chosen, csv_json, report_files
 from reports.writers.csv_json import COLUMNS
-from reports.writers.report_files import WRITERS
+from reports.writers.report_files import LARGE, WRITERS
 
 ROOT = Path(__file__).parent.parent
 
@@ -197,7 +197,9 @@ def test_a_report_that_cannot_be_written(build, tmp_path, capsys):
 
 
 @pytest.mark.filterwarnings("ignore:os.fork")
-def test_a_page_is_made_in_another_process_and_here_where_that_fails_or_hangs(build, tmp_path, monkeypatch):
+def test_large_files_are_made_in_other_processes_and_here_where_that_fails_or_hangs(
+    build, tmp_path, monkeypatch
+):
     def written(end):
         def of_process(report):
             if os.getpid() == here:
@@ -205,7 +207,8 @@ def test_a_page_is_made_in_another_process_and_here_where_that_fails_or_hangs(bu
             end()
             return "made there"
 
-        monkeypatch.setitem(report_files.WRITERS, "index.html", of_process)
+        for name in LARGE:
+            monkeypatch.setitem(report_files.WRITERS, name, of_process)
         report_files.write(made, tmp_path / "out", forks=True)
         return contents(tmp_path / "out")
 
@@ -213,10 +216,11 @@ def test_a_page_is_made_in_another_process_and_here_where_that_fails_or_hangs(bu
     build("--dtype", "float64")
     before, run = contents(tmp_path / "out"), results_file.read(tmp_path / "out")
     made = put_together(run.results, run.selection, run.environment, run.asked)
-    assert written(lambda: None) == {**before, "index.html": b"made there"}
-    assert written(sys.exit) == written(lambda: os._exit(3)) == {**before, "index.html": b"made here"}
+    there, here_again = (before | dict.fromkeys(LARGE, text) for text in (b"made there", b"made here"))
+    assert written(lambda: None) == there
+    assert written(sys.exit) == written(lambda: os._exit(3)) == here_again
     monkeypatch.setattr("reports.runs.parallel.TEXT_TIMEOUT_S", 0.1)
-    assert written(lambda: time.sleep(3600)) == {**before, "index.html": b"made here"}
+    assert written(lambda: time.sleep(3600)) == here_again
 
 
 def test_an_interrupted_build_leaves_the_last_report_whole(build, tmp_path, monkeypatch, capsys):
@@ -252,7 +256,12 @@ def test_printed_numbers_and_the_direct_comparison_in_the_summary(build, tmp_pat
 
 
 @pytest.mark.usefixtures("drawn")
-def test_power_is_measured_where_it_is_asked_for(build, tmp_path):
+def test_power_is_measured_where_it_is_asked_for(build, tmp_path, monkeypatch):
+    few = (
+        "weight-factor-missing",
+        "bias-not-updated",
+    )  # of all it takes 7 s to measure the naming
+    monkeypatch.setattr("reports.detection.naming_run.MISTAKES", dict.fromkeys(few))
     build("--dtype", "float64")
     out = tmp_path / "out"
     assert "compared with the usual tools" not in (out / "summary.md").read_text(encoding="utf-8")
@@ -264,6 +273,8 @@ def test_power_is_measured_where_it_is_asked_for(build, tmp_path):
     power = results_file.read(out).power
     assert power is not None
     assert len(power.meetings) > 30
+    assert power.naming is not None
+    assert {one.mistake for one in power.naming.mistakes} == set(few)
 
 
 @pytest.mark.needs("torch", "jax")

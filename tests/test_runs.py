@@ -16,7 +16,7 @@ from reference import JudgedStep, Subject, Verdict, judge, training_steps
 from reference.diagnosis import explain_step
 from reference.mistakes import MISTAKES
 from reports.environment import Selection
-from reports.runs import parallel
+from reports.runs import parallel, pool_server
 from reports.runs.comparison import (
     PairCounter,
     bitwise_equal,
@@ -95,15 +95,28 @@ def test_all_programs_advance_in_lockstep(monkeypatch):
     assert [len(judged) for judged in taken] == [3, 3, 3]
 
 
+def test_the_server_of_a_pool_loads_built_in_adapters_unless_they_are_isolated():
+    choice = Choice(("numpy", "torch", "torch-func", "programs:honest"))
+    own, numpy, torch = "reports.runs.parallel", "adapters.numpy_reference", "adapters.torch_autograd"
+    assert parallel.modules_of(choice) == [own, numpy, torch, "torch._dynamo"]
+    assert parallel.modules_of(replace(choice, limits=Limits())) == [own]
+    assert parallel.modules_of(replace(choice, apart=("torch", "torch-func"))) == [own, numpy]
+
+
 @pytest.mark.skipif(not parallel.can_fork, reason="the processes of a pool are not forked here")
-def test_the_server_of_a_pool_loads_built_in_adapters_unless_they_are_isolated(monkeypatch):
-    loaded = []
-    monkeypatch.setattr("multiprocessing.set_forkserver_preload", loaded.append)
-    monkeypatch.setattr("multiprocessing.forkserver.ensure_running", lambda: None)
-    for limits in (None, Limits()):
-        parallel.load_ahead(Choice(("numpy", "torch", "programs:honest"), limits=limits))
-    own, adapters = "reports.runs.parallel", ("adapters.numpy_reference", "adapters.torch_autograd")
-    assert loaded == [[own, *adapters, "torch._dynamo"], [own]]
+@pytest.mark.parametrize(
+    ("words", "is_early"),
+    [("", True), ("--out x --format=csv", True), ("--select x", False), ("--out x --engines", False)],
+)
+def test_the_server_loads_early_what_runs_by_default_if_no_option_says_otherwise(
+    words, is_early, monkeypatch
+):
+    started = []
+    monkeypatch.setattr("multiprocessing.set_forkserver_preload", started.append)
+    monkeypatch.setattr("multiprocessing.forkserver.ensure_running", lambda: started.append("runs"))
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    pool_server.begin_early(words.split())
+    assert started == ([[pool_server.DEFAULT], "runs"] if is_early else [])
 
 
 def test_an_adapter_that_cannot_run_has_one_row_with_its_reason():
@@ -192,7 +205,7 @@ def test_what_only_one_states_or_states_in_another_form_is_left_out():
     right["W1_new"] = np.asfortranarray(left["W1_new"])
     stated = StepBatch([{WHO: JudgedStep(1, left), OTHER: JudgedStep(1, right)}]).arrays
     assert plain_differences(stated[WHO], stated[OTHER]).keys() == {"dL/dW1", "W1_new"}
-    assert plain_differences(stated[WHO], stated[OTHER])["W1_new"] == [(0.0, 0.0)]
+    assert plain_differences(stated[WHO], stated[OTHER])["W1_new"] == ([0.0], [0.0])
     assert plain_differences(stated[WHO], {}) == {}
 
 

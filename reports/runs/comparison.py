@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any, TypeAlias
@@ -17,8 +17,8 @@ from reports.runs.step_batches import StepBatch
 # What an implementation states, by name: arrays whose first axis is the step.
 Stated: TypeAlias = Mapping[str, NDArray[Any]]
 
-# The largest absolute and relative difference by quantity, at each step.
-Differences: TypeAlias = Mapping[str, Sequence[tuple[float, float]]]
+# The largest absolute differences by quantity, at each step, and the largest relative ones.
+Differences: TypeAlias = Mapping[str, tuple[Real, Real]]
 
 About: TypeAlias = tuple[str, str, str, str, str]  # the first fields of a `Pair`
 
@@ -57,8 +57,7 @@ def largest_differences(claimed: NDArray[Any], reference: NDArray[Any]) -> tuple
 
 def plain_differences(stated: Stated, reference: Stated) -> Differences:
     """Return the largest plain differences of each quantity that both state."""
-    largest = {name: largest_differences(*arrays) for name, *arrays in _in_both(stated, reference)}
-    return {name: list(zip(*map(np.ndarray.tolist, both), strict=True)) for name, both in largest.items()}
+    return {name: largest_differences(*arrays) for name, *arrays in _in_both(stated, reference)}
 
 
 def _in_both(left: Stated, right: Stated) -> Iterator[tuple[str, NDArray[Any], NDArray[Any]]]:

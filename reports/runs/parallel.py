@@ -13,15 +13,14 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import replace
-from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final, TypeAlias
 
-from adapters import Choice
-from adapters.registry import known_adapters, third_party
+from adapters import Adapter, Choice, Unavailable
+from adapters.registry import BUILT_IN, check, third_party
 from cases import case_of, errors
 from cases.errors import printable
 from cases.protocol import Verdict
@@ -29,6 +28,7 @@ from reference import Finding, Subject, parts
 from reference.parts import FailedPart
 from reports import supervision
 from reports.environment import Selection
+from reports.runs import pool_server
 from reports.runs.activation_errors import measure_selected
 from reports.runs.rows import Results, Row
 from reports.runs.runner import Watch, joined, run
@@ -43,11 +43,10 @@ PARAMETERS_OF_A_STEP: Final = 200
 # New objects after which the garbage collector looks: a run makes millions, and hardly any in cycles.
 OBJECTS_BETWEEN_COLLECTIONS: Final = 50_000
 
-# Seconds to wait for a text that another process makes; the page of the whole corpus takes 5.
+# Seconds to wait for a text that another process makes; a file of the whole corpus takes 2.
 TEXT_TIMEOUT_S: Final = 60
 
-# One server loads the frameworks once; each process of a pool is forked from it.
-can_fork = "forkserver" in multiprocessing.get_all_start_methods()
+can_fork = pool_server.can_fork
 _context = multiprocessing.get_context("forkserver" if can_fork else "spawn")
 
 
@@ -56,15 +55,37 @@ def is_worth_it(selection: Selection, workers: int) -> bool:
     return workers > 1 and len(selection.runs) >= ENOUGH
 
 
-def load_ahead(choice: Choice) -> None:
-    """Load what the processes of a pool need in their server, while this process loads its own."""
+def modules_of(choice: Choice) -> list[str]:
+    """Return the modules that the server of a pool loads: ours, and those of the built-in adapters that run.
+
+    An adapter that is isolated is loaded in its own process, and a third party's, which may end the process
+    that loads it, in those of the pool.
+    """
+    own = () if choice.limits else set(choice.names).difference(choice.apart)
+    modules = [row.location.partition(":")[0] for name, row in BUILT_IN.items() if name in own]
+    # PyTorch loads this with its first optimizer, which takes a second.
+    modules += ["torch._dynamo"] if "adapters.torch_autograd" in modules else []
+    return list(dict.fromkeys([__name__, *modules]))
+
+
+def described(choice: Choice) -> tuple[Adapter | Unavailable, ...]:
+    """Load the adapters in a process of a pool, if it is forked; return them without their programs.
+
+    So this one need not load the frameworks, which takes seconds, and at the end again. What an adapter ends
+    while it is loaded is this process, as where there is no pool.
+    """
+    check(choice.names)
     if can_fork:
-        locations = [] if choice.limits else map(known_adapters().get, choice.names)
-        modules = [location.partition(":")[0] for location in locations if location]
-        # PyTorch loads this with its first optimizer, which takes a second.
-        modules += ["torch._dynamo"] if "adapters.torch_autograd" in modules else []
-        multiprocessing.set_forkserver_preload([__name__, *modules])
-        forkserver.ensure_running()
+        with suppress(BrokenProcessPool), ProcessPoolExecutor(1, _context) as pool:
+            return pool.submit(_described, choice).result()
+    return choice.load(lambda adapter: supervision.note(Activity(adapter)))
+
+
+def _described(choice: Choice) -> tuple[Adapter | Unavailable, ...]:
+    return tuple(
+        replace(adapter, programs=()) if isinstance(adapter, Adapter) else adapter
+        for adapter in choice.load()
+    )
 
 
 def run_all(selection: Selection, choice: Choice, workers: int, watch: Watch) -> Results:

@@ -11,9 +11,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
+import numpy as np
+
 from cases import Problem
 from cases.protocol import Verdict
 from reference import Finding, Subject, sentence, tape
+from reference.agreement import FindingsOfSteps
+from reference.arithmetic import Real
 from reference.explanations import Explanation
 from reference.parts import FailedPart
 from reports.runs.accuracy import Accuracy, LostDigits
@@ -160,11 +164,29 @@ class RowKeeper:
 
     def merge(self, subject: Subject, finding: Finding, place: int, apart: tuple[float, float]) -> None:
         """Count one finding, with its largest plain differences, of a step that is not kept."""
+        self._of(subject, finding, place).add(finding, apart)
+
+    def merge_agreeing(
+        self,
+        subject: Subject,
+        findings: FindingsOfSteps,
+        steps: range,
+        place: int,
+        apart: Sequence[Real],
+    ) -> None:
+        """Count these steps of a batch that agrees; `apart` are their plain differences, where there are."""
+        those = slice(steps.start - findings.first, steps.stop - findings.first)
+        used, digits = findings.compared.used[those], findings.compared.digits[those]
+        worst = replace(findings[those.start + int(used.argmax())], digits=float(digits.min()))
+        largest = (float(np.fmax.reduce(array)) for array in apart) if apart else (math.nan, math.nan)
+        self._of(subject, worst, place).add(worst, (*largest,), len(steps))
+
+    def _of(self, subject: Subject, finding: Finding, place: int) -> Merged:
         key = finding.quantity, finding.verdict, finding.truth, finding.conventional
         merged = self._merged.get(key)
         if merged is None:
             merged = self._merged[key] = Merged(subject, place, finding)
-        merged.add(finding, apart)
+        return merged
 
 
 @dataclass
@@ -181,12 +203,12 @@ class Merged:
     digits: float = math.inf
     apart: tuple[float, float] = (math.nan, math.nan)
 
-    def add(self, finding: Finding, apart: tuple[float, float]) -> None:
-        """Count one more; NaN, which is never within, is worse than any number."""
+    def add(self, finding: Finding, apart: tuple[float, float], steps: int = 1) -> None:
+        """Count one more, or the worst of so many; NaN, which is never within, is worse than any number."""
         used, worst = finding.used, self.worst.used
         if used > worst or (math.isnan(used) and not math.isnan(worst)):
             self.worst = finding
-        self.steps += 1
+        self.steps += steps
         self.digits = min(self.digits, finding.digits)
         if apart != self.apart:
             self.apart = _larger(self.apart[0], apart[0]), _larger(self.apart[1], apart[1])

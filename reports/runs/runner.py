@@ -3,15 +3,16 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from functools import partial
-from itertools import chain
-from types import MappingProxyType
+from itertools import chain, groupby
 from typing import Any, TypeAlias
 
 from adapters import Adapter, Unavailable
 from cases import Case, Problem
 from cases.protocol import Verdict
 from reference import Claim, Finding, JudgedStep, Subject, judge, parts, training_steps
+from reference.agreement import FindingsOfSteps
 from reference.explanations import Diagnosis
+from reference.findings import AgreeingFindings
 from reference.parts import FailedPart
 from reports import supervision
 from reports.environment import Selection
@@ -23,8 +24,6 @@ from reports.runs.recorded import BitKeeper, LossKeeper
 from reports.runs.rows import KEPT_STEPS, PUBLISHED, Results, Row, RowKeeper, first_failure, places
 from reports.runs.step_batches import OptionalMeasure, Step, StepBatch, batched
 from reports.supervision import Activity
-
-EMPTY: Differences = MappingProxyType({})
 
 # Lines wrong in their own right that are explained beside the first, or else named; more are counted.
 MAX_OTHERS = 3
@@ -128,17 +127,44 @@ def _keep_rows(
     rows: Mapping[Subject, RowKeeper],
 ) -> None:
     place = places(problem)
-    for i, step in enumerate(batch.steps):
-        for subject, judged in step.items():
-            apart, keeper, failures = differences[subject], rows[subject], judged.failures
-            if judged.step > KEPT_STEPS and not failures:
-                for finding in judged.findings:
-                    keeper.merge(subject, finding, place[finding.quantity], _apart(finding, apart, i))
+    for subject, apart in differences.items():
+        numbered = enumerate(step[subject] for step in batch.steps)
+        for agreeing, several in groupby(numbered, key=lambda one: _all_agree(one[1])):
+            (i, judged), *others = several
+            if agreeing is None:
+                for k, one in ((i, judged), *others):
+                    _keep_step(problem, subject, one, partial(_apart, differences=apart, i=k), rows[subject])
                 continue
-            of_step = rows_of(problem, subject, judged, apart, i)
-            if failures and keeper.is_worse(of_step):  # what comes later follows from it
-                of_step = explained(problem, judged, of_step)
-            keeper.add(of_step)
+            steps = range(judged.step, judged.step + 1 + len(others))
+            for findings in agreeing:
+                of_steps = [part[i : i + len(steps)] for part in apart.get(findings.quantity, ())]
+                rows[subject].merge_agreeing(subject, findings, steps, place[findings.quantity], of_steps)
+
+
+def _all_agree(judged: JudgedStep) -> Sequence[FindingsOfSteps] | None:
+    """Return the findings of the whole batch of a step that only counts among many; None of any other."""
+    if judged.step > KEPT_STEPS and isinstance(judged.findings, AgreeingFindings):
+        return judged.findings.by_quantity
+    return None
+
+
+def _keep_step(
+    problem: Problem,
+    subject: Subject,
+    judged: JudgedStep,
+    apart: Callable[[Finding], tuple[float, float]],
+    keeper: RowKeeper,
+) -> None:
+    failures = judged.failures
+    if judged.step > KEPT_STEPS and not failures:
+        place = places(problem)
+        for finding in judged.findings:
+            keeper.merge(subject, finding, place[finding.quantity], apart(finding))
+        return
+    of_step = rows_of(problem, subject, judged, apart)
+    if failures and keeper.is_worse(of_step):  # what comes later follows from it
+        of_step = explained(problem, judged, of_step)
+    keeper.add(of_step)
 
 
 def _with_expectations(
@@ -221,13 +247,16 @@ def _differences(problem: Problem, batch: StepBatch) -> dict[Subject, Difference
 
 
 def rows_of(
-    problem: Problem, subject: Subject, judged: JudgedStep, differences: Differences = EMPTY, i: int = 0
+    problem: Problem,
+    subject: Subject,
+    judged: JudgedStep,
+    apart: Callable[[Finding], tuple[float, float]] = lambda _: UNKNOWN,
 ) -> list[Row]:
-    """Return the rows of one judged step, the i-th of the batch that the plain differences are of."""
+    """Return the rows of one judged step; `apart` gives the largest plain differences of a finding."""
     place = places(problem)
     ranks = {"": -1} | place
     return [
-        Row(subject, finding, ranks.get(finding.quantity, len(place)), *_apart(finding, differences, i))
+        Row(subject, finding, ranks.get(finding.quantity, len(place)), *apart(finding))
         for finding in judged.findings
     ]
 
@@ -236,7 +265,8 @@ def _apart(finding: Finding, differences: Differences, i: int) -> tuple[float, f
     """Return the largest plain differences of a finding's quantity, where numbers were compared."""
     if finding.index is None or finding.quantity not in differences:
         return UNKNOWN
-    return differences[finding.quantity][i]
+    absolute, relative = differences[finding.quantity]
+    return absolute.item(i), relative.item(i)
 
 
 def explained(problem: Problem, judged: JudgedStep, rows: Sequence[Row]) -> list[Row]:

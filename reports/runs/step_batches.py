@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from cases import Problem
 from reference import Claim, Finding, JudgedStep, Subject, parts
 from reference.arithmetic import Error, Real
+from reference.findings import AgreeingFindings
 from reference.parts import FailedPart
 
 Step: TypeAlias = Mapping[Subject, JudgedStep]  # of all implementations that took it
@@ -64,7 +65,8 @@ class Elements:
     @classmethod
     def of(cls, judged: JudgedStep) -> Elements | None:
         """Return the elements of a judged step; None where it keeps nothing to compare with."""
-        known = judged.derived
+        if not (known := judged.derived):
+            return None
         compared = [one for one in judged.findings if one.index is not None and one.quantity in known]
         if not compared:
             return None
@@ -134,10 +136,14 @@ def batched(problem: Problem, steps: Iterable[tuple[Step, Claim]]) -> Iterator[S
     """Group consecutive steps of one form, each with the reference's claim, as many as fit a batch."""
     most = min(MAX_STEPS_PER_BATCH, MAX_ELEMENTS_PER_BATCH // (problem.size + problem.x.size))
     waiting: list[tuple[Step, Claim]] = []
-    form: object = None
+    form: dict[Subject | None, object] = {}
     for step, reference in steps:
-        claims = {who: judged.claim for who, judged in step.items()} | {None: reference}
-        here = {who: [*map(_kind, claim.items())] for who, claim in claims.items()}
+        before = waiting[-1][0] if waiting else {}
+        here: dict[Subject | None, object] = {
+            who: form[who] if _agree_together(judged, before.get(who)) else _kinds(judged.claim)
+            for who, judged in step.items()
+        }
+        here[None] = _kinds(reference)
         if waiting and (here != form or len(waiting) >= most):
             yield StepBatch(*zip(*waiting, strict=True))
             waiting = []
@@ -147,10 +153,20 @@ def batched(problem: Problem, steps: Iterable[tuple[Step, Claim]]) -> Iterator[S
         yield StepBatch(*zip(*waiting, strict=True))
 
 
-def _kind(stated: tuple[str, Any]) -> tuple[object, ...]:
+def _agree_together(judged: JudgedStep, before: JudgedStep | None) -> bool:
+    """Whether two steps were judged in one batch in which all agree, so that their claims are of one form."""
+    here, there = judged.findings, before.findings if before else ()
+    if isinstance(here, AgreeingFindings) and isinstance(there, AgreeingFindings):
+        return here.by_quantity is there.by_quantity
+    return False
+
+
+def _kinds(claim: Claim) -> list[tuple[object, ...]]:
     """Return what must be the same in all steps of a batch."""
-    name, array = stated
-    return (name, array.shape, array.dtype) if isinstance(array, (np.ndarray, np.generic)) else (name, None)
+    return [
+        (name, array.shape, array.dtype) if isinstance(array, (np.ndarray, np.generic)) else (name, None)
+        for name, array in claim.items()
+    ]
 
 
 class OptionalMeasure:

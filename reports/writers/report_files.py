@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Final, TypeAlias
 
 from markupsafe import Markup
 
@@ -15,24 +16,39 @@ from reports.writers import badge, chosen, csv_json, latex, summary_md
 from reports.writers.markdown_text import item
 from reports.writers.publish import publish
 
+Writer: TypeAlias = Callable[[Report], str]
+
+# The files with a line for each row, which together take as long as all others.
+LARGE: Final = ("results.csv", "results.json")
+
 
 def write(report: Report, folder: Path, formats: Sequence[str] = (), *, forks: bool = False) -> None:
-    """Write every file of a report into `folder`, all at once; with `forks` the page in a process of its own.
+    """Write every file of a report into `folder`, all at once; with `forks` two of them beside the others.
 
     All are of one run: a file of a format that is not asked for, which an earlier run left, is removed. What
     cannot be written raises `OSError`; the files of the last report are then as they were.
     """
     writers = chosen(WRITERS, formats)
-    if forks and "index.html" in writers and not parts.so_far():
-        page_of_child = begun(partial(writers["index.html"], report))
-        writers = {**writers, "index.html": lambda _: page_of_child()}
+    if forks and not parts.so_far():
+        writers = _begun(writers, report)
     texts = _texts(report, writers)
     if parts.so_far():  # the files that name what failed may have been written before it was known
         texts |= _texts(report, {name: writer for name, writer in writers.items() if name in BARE})
     publish(texts, folder, others=WRITERS.keys() - texts)
 
 
-def _texts(report: Report, writers: Mapping[str, Callable[[Report], str]]) -> dict[str, str]:
+def _begun(writers: Mapping[str, Writer], report: Report) -> dict[str, Writer]:
+    """Begin the `LARGE` files in processes of their own, and put last what waits for them."""
+    large = {name: begun(partial(writers[name], report)) for name in LARGE if name in writers}
+    others = {name: writer for name, writer in writers.items() if name not in large}
+    return others | {name: partial(_waited_for, text) for name, text in large.items()}
+
+
+def _waited_for(text: Callable[[], str], _: Report) -> str:
+    return text()
+
+
+def _texts(report: Report, writers: Mapping[str, Writer]) -> dict[str, str]:
     """Return the files' texts: in the place of one that fails, if people read it, the bare conclusion."""
     made = {name: parts.tried(name, text, report) for name, text in writers.items()}
     return {
@@ -53,7 +69,7 @@ def _bare_page(report: Report) -> str:
 
 
 # The files of a report, each of the format that its name ends in (`reports.writers.FORMATS`).
-WRITERS: dict[str, Callable[[Report], str]] = {
+WRITERS: dict[str, Writer] = {
     "results.csv": lambda report: csv_json.csv(csv_json.results(report.results.rows)),
     "results.json": lambda report: results_file.dumps(report.run),
     "drift.csv": lambda report: csv_json.csv(csv_json.drifts(report.results.drifts)),
@@ -64,7 +80,7 @@ WRITERS: dict[str, Callable[[Report], str]] = {
 }
 
 # The files that people read, which name what failed; each with what is written if it fails itself.
-BARE: dict[str, Callable[[Report], str]] = {
+BARE: dict[str, Writer] = {
     "summary.md": lambda report: "".join(f"{item(line)}\n" for line in _bare(report)),
     "index.html": _bare_page,
 }
