@@ -24,7 +24,9 @@ def command_of(asked: str) -> list[str]:
     try:
         words = shlex.split(text)
     except ValueError as error:  # "No closing quotation"
-        raise ValueError(f"{asked!r} cannot be taken apart: {error}, expected a command as a shell has it") from None
+        raise ValueError(
+            f"{asked!r} cannot be taken apart: {error}, expected a command as a shell has it"
+        ) from None
     if not words:
         raise ValueError(f"{asked!r} names no command, expected one behind the colon: {PREFIX}./program")
     if shutil.which(words[0]) is None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from adapters.isolation.messages import Corrupted
 from cases.errors import exit_reason
 
 POLL_INTERVAL_S = 0.25  # to look whether the child lives: what it has forked may hold its pipes open
@@ -86,10 +87,11 @@ class Child:
             filled += taken
         return data
 
-    def read_line(self, longest: int, deadline: float) -> bytes | None:
-        """Read a line of at most so many bytes, without its end; None if it is longer.
+    def read_line(self, longest: int, deadline: float) -> bytes:
+        """Read a line, without its end.
 
-        Raises TimeoutError, or EOFError with what there is of a line where no more can come.
+        Raises Corrupted if it has more than `longest` bytes, TimeoutError, or EOFError with what there is of
+        a line where no more can come.
         """
         line, self._unread = self._unread, bytearray()
         start = 0
@@ -104,7 +106,7 @@ class Child:
                 raise EOFError(bytes(line))
             line += taken
         if not 0 <= end <= longest:
-            return None
+            raise Corrupted(f"is longer than the {longest:,} bytes that are read")
         self._unread = line[end + 1 :]
         return bytes(line[:end])
 

@@ -14,7 +14,14 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias, TypeVar, overload
 
 from adapters.isolation.child import Child, Limits
-from adapters.isolation.line_protocol import LONGEST_HELLO, Hello, claim_of, hello_of, problem_line, read_object
+from adapters.isolation.line_protocol import (
+    LONGEST_HELLO,
+    Hello,
+    claim_of,
+    hello_of,
+    problem_line,
+    read_object,
+)
 from adapters.isolation.messages import Corrupted, max_claim_bytes
 from adapters.isolation.supervised import Supervised
 from cases.errors import printable, quoted, well_formed
@@ -97,7 +104,7 @@ class LineProcess(Supervised):
             self._child.write_all(line, time.monotonic() + seconds)
 
     def _finish(self) -> None:
-        """Read the hello line that follows a problem; the program may as well end there, without a failure."""
+        """Read the hello line that follows a problem, or see that the program ends there as it may."""
         hello = self._read("hello line after its last step", hello_of, LONGEST_HELLO, may_end=True)
         self._is_waiting = hello is not None
 
@@ -117,10 +124,7 @@ class LineProcess(Supervised):
             if child is None:
                 raise EOFError
             try:
-                line = child.read_line(longest, time.monotonic() + seconds)
-                if line is None:
-                    raise Corrupted(f"is longer than the {longest:,} bytes that are read of a {awaited}")
-                return read(read_object(line))
+                return read(read_object(child.read_line(longest, time.monotonic() + seconds)))
             except Corrupted as error:
                 raise Corrupted(f"{error}{child.last_words()}") from None
             except TimeoutError:

@@ -5,36 +5,25 @@ every claim: names, shapes, and which quantities are stated.
 """
 
 import json
-import math
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Final
 
-import ml_dtypes
 import numpy as np
 from numpy.typing import NDArray
 
 from adapters.isolation.messages import Corrupted
+from adapters.isolation.stated_numbers import array_of
 from cases import names
 from cases.catalog import OPTIMIZERS, Rule
 from cases.errors import counted, printable, quoted, well_formed
-from cases.numbers import MAX_TEXT, Number, rounded_once
 from cases.problem import Problem
 from cases.protocol import activations_of
 
 LONGEST_NAME: Final = 60  # characters of a program's name, or of its version
 LONGEST_HELLO: Final = 2**16  # bytes
 MOST_SHOWN: Final = 3  # keys that a message shows
-MOST_AXES: Final = 8  # of an array; the judge says which it expected
-
-_NUMBER = re.compile(r"[-+]?(?:(?P<digits>[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|0[xX].+)")
-# As C, Python, Java and JavaScript print them.
-_SPECIAL = re.compile(r"[-+]?(?:nan|NaN|NAN|inf|INF|infinity|Infinity)")
-
-_limits: Any = ml_dtypes.finfo  # it has no annotations
 
 # What a program may say that it does, and what of it a problem needs.
 STRUCTURE: Final = ("dtypes", "activations", "losses", "reductions", "optimizers")
@@ -51,33 +40,37 @@ class Hello:
     def lacking(self, problem: Problem) -> str:
         """Say what the problem needs that the program does not do, or nothing."""
         for key, needed in needs(problem).items():
-            missing = [name for name in needed if name not in self.structure.get(key, needed)]
+            does = self.structure.get(key)
+            forms = does and {frozenset(name.split("+")) for name in does}
+            missing = [
+                name for name in needed if forms is not None and frozenset(name.split("+")) not in forms
+            ]
             if missing:
-                return f"it says that of {key} it does not do {', '.join(missing)}"
+                return f"it does {', '.join(sorted(does or ()))}, and the case asks for {', '.join(missing)}"
         return ""
 
 
 def needs(problem: Problem) -> dict[str, tuple[str, ...]]:
     """Return what a program has to do for a problem, by the keys of `STRUCTURE`.
 
-    An update needs its optimizer, what of that is optional ("momentum", "nesterov"), its schedule
-    ("cosine schedule"), its clipping ("global_norm"), and "not_trained" where some parameters stay.
+    An update is its optimizer and what is added: "sgd" is plain, "sgd+momentum" or "adam+cosine" are others.
     """
-    rule, schedule, clipping = problem.optimizer, problem.schedule, problem.clipping
-    keys = OPTIMIZERS[rule.name].keys
+    rule = problem.optimizer
+    optional = [name for name, key in OPTIMIZERS[rule.name].keys.items() if key.default in (None, False)]
     update = (
         rule.name,
-        *(name for name, _ in rule.numbers if keys[name].default is None),
-        *sorted(rule.options),
-        *([f"{schedule.name} schedule"] if schedule else []),
-        *([clipping.name] if clipping else []),
+        *(name for name in optional if rule.has(name) or name in rule.options),
+        *([problem.schedule.name] if problem.schedule else []),
+        *(["clipping"] if problem.clipping else []),
         *(["not_trained"] if problem.not_trained else []),
     )
-    losses, reductions = (problem.loss,), (problem.reduction,)
-    activations = tuple(dict.fromkeys(activations_of(problem)))
-    return dict(
-        zip(STRUCTURE, ((problem.dtype,), activations, losses, reductions, update), strict=True)
-    )
+    return {
+        "dtypes": (problem.dtype,),
+        "activations": tuple(dict.fromkeys(problem.activations)),
+        "losses": (problem.loss,),
+        "reductions": (problem.reduction,),
+        "optimizers": ("+".join(update),),
+    }
 
 
 def problem_line(problem: Problem) -> bytes:
@@ -107,7 +100,11 @@ def problem_line(problem: Problem) -> bytes:
 
 
 def _rule(rule: Rule | None) -> dict[str, Any] | None:
-    return rule and {"name": rule.name, **dict(rule.numbers), **dict.fromkeys(sorted(rule.options), True)}
+    return (
+        None
+        if rule is None
+        else {"name": rule.name, **dict(rule.numbers), **dict.fromkeys(sorted(rule.options), True)}
+    )
 
 
 def read_object(line: bytes) -> dict[str, Any]:
@@ -146,7 +143,8 @@ def hello_of(read: Mapping[str, Any]) -> Hello:
     texts = name.strip(), rest.get("version", "").strip()
     if not name.strip() or any(len(text) > LONGEST_NAME or not text.isprintable() for text in texts):
         raise Corrupted(f"has a name or a version that is empty, or of more than {LONGEST_NAME} characters")
-    return Hello(*map(well_formed, texts), _structure(rest.get("structure", {})))
+    shown, version = map(well_formed, texts)
+    return Hello(shown, version, _structure(rest.get("structure", {})))
 
 
 def _structure(given: object) -> Mapping[str, frozenset[str]]:
@@ -169,87 +167,3 @@ def _keys(read: Iterable[str]) -> str:
 def claim_of(read: Mapping[str, Any], dtype: str) -> dict[str, NDArray[Any]]:
     """Return the arrays that a line states, by name, in the problem's dtype, or raise Corrupted."""
     return {name: array_of(name, value, dtype) for name, value in read.items()}
-
-
-def array_of(name: str, value: object, dtype: str) -> NDArray[Any]:
-    """Return the array of nested lists of numbers, each as its text, or raise Corrupted.
-
-    A decimal is rounded once. In a format narrower than float64 it has to be a number of that format: exactly,
-    or to as many digits as it is written with, where these are more than the format ever needs.
-    """
-    shape: list[int] = []
-    level = [value]
-    while level and isinstance(level[0], list):
-        shape.append(len(level[0]))
-        if any(not isinstance(row, list) or len(row) != shape[-1] for row in level):
-            raise Corrupted(f"has rows of different lengths in {_shown(name)}")
-        if len(shape) > MOST_AXES:
-            raise Corrupted(f"has more than {MOST_AXES} axes in {_shown(name)}")
-        level = [item for row in level for item in row]  # type: ignore[attr-defined] # each is a list
-    for i, text in enumerate(level):
-        if not isinstance(text, str) or not (_SPECIAL.fullmatch(text) or _is_number(text)):
-            raise Corrupted(f"has {_said(text)} at {_place(name, shape, i)}, where a number was expected")
-    return _numbers(name, [str(text) for text in level], dtype, shape)
-
-
-def _is_number(text: str) -> bool:
-    is_short = len(text) <= MAX_TEXT
-    return is_short and bool(_NUMBER.fullmatch(text)) and Number.is_one(text.replace("X", "x", 1))
-
-
-def _said(value: object) -> str:
-    if isinstance(value, str):
-        return f"the text {quoted(printable(value), 30)}"
-    kinds = {type(None): "null", bool: str(value).lower(), list: "a list", dict: "an object"}
-    null = " (JavaScript writes NaN and Infinity so)" if value is None else ""
-    return f"{kinds.get(type(value), 'something else')}{null}"
-
-
-def _shown(name: str) -> str:
-    return printable(well_formed(name, 40))
-
-
-def _place(name: str, shape: Sequence[int], i: int) -> str:
-    return f"{_shown(name)}{list(map(int, np.unravel_index(i, tuple(shape)))) if shape else ''}"
-
-
-def _numbers(name: str, texts: list[str], dtype: str, shape: Sequence[int]) -> NDArray[Any]:
-    written = [Number(text.replace("X", "x", 1)) for text in texts]
-    near = np.array([_nearest(number) for number in written], np.float64)
-    array = rounded_once(near, dtype)
-    # A decimal lies within half a unit of its float64. Where that decides how it is rounded, it is looked at.
-    below, above = (rounded_once(np.nextafter(near, end), dtype) for end in (-math.inf, math.inf))
-    for i in np.flatnonzero((below != above) & np.isfinite(near)):
-        array[i] = written[i].rounded(dtype)
-    wide = array.astype(np.float64)
-    for i in np.flatnonzero((wide != near) & ~np.isnan(near)):
-        if not _is_written(texts[i], float(wide[i]), dtype):
-            says = f"{printable(well_formed(texts[i], 40))} at {_place(name, shape, i)}"
-            raise Corrupted(f"has {says}, which is no {dtype} number: {array[i]} is the nearest")
-    return array.reshape(shape)
-
-
-def _nearest(number: Number) -> float:
-    special = _SPECIAL.fullmatch(number.text)
-    return float(number.text) if special else number.nearest
-
-
-def _digits() -> Iterator[tuple[str, int]]:
-    """Give how many significant digits tell the numbers of a format apart."""
-    for dtype in ("float32", "bfloat16", "float16"):
-        yield dtype, 1 + math.ceil((_limits(dtype).nmant + 1) * math.log10(2))
-
-
-# Source: D. Matula, "In-and-out conversions" (CACM 11, 1968).
-DIGITS: Final = dict(_digits())
-
-
-def _is_written(text: str, number: float, dtype: str) -> bool:
-    """Whether a text that is not the number itself is its decimal, to as many digits as it has."""
-    decimal = _NUMBER.fullmatch(text)
-    if decimal is None or decimal["digits"] is None or not math.isfinite(number):
-        return False
-    digits = len(decimal["digits"].replace(".", "").strip("0"))
-    if digits <= DIGITS[dtype]:
-        return True
-    return Decimal(text) == Decimal(f"{number:.{digits - 1}e}")
