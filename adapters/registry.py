@@ -14,6 +14,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from adapters.exec_program import PREFIX, command_of, load_program
 from adapters.isolation import UNBOUNDED, Limits, isolated
 from cases.errors import well_formed
 from cases.protocol import Adapter, Program, Unavailable, Verdict
@@ -121,6 +122,7 @@ def find_adapters(
 
     `wanted` are names, or `package.module:function` for one that is not registered; each with `@PATH` behind
     it to run under another interpreter, in a process of its own. `limits` and `apart` are as in `Choice`.
+    `exec:COMMAND` is a program in any language, which always runs within limits.
     """
     check(wanted)
     known = known_adapters()
@@ -129,7 +131,9 @@ def find_adapters(
         watch(asked)
         name, python = split(asked)
         location, bounds = known.get(name, name), limits or (UNBOUNDED if asked in apart else None)
-        if python or bounds:
+        if asked.startswith(PREFIX):
+            loaded[asked] = _load_program(asked, limits or Limits())
+        elif python or bounds:
             loaded[asked] = load_isolated(name, location, bounds or Limits(), _expanded(python))
         else:
             loaded[asked] = load_adapter(name, location)
@@ -144,6 +148,8 @@ def find_adapters(
 
 def split(asked: str) -> tuple[str, str]:
     """Return an adapter's name and the interpreter after its @, "" for this one."""
+    if asked.startswith(PREFIX):  # whose command may have an @
+        return asked, ""
     name, at, python = asked.partition("@")
     if at and not python:
         raise UnknownAdapterError(f"{asked!r} names no interpreter, expected one behind the @: {asked}PATH")
@@ -154,12 +160,21 @@ def check(wanted: Sequence[str]) -> None:
     """Raise UnknownAdapterError for a name of no adapter, or an interpreter that does not exist."""
     known = known_adapters()
     for name, python in map(split, wanted):
+        if name.startswith(PREFIX):
+            _check_command(name)
         if ":" not in name and name not in known:
-            expected = f"one of {', '.join(known)}, or package.module:function"
+            expected = f"one of {', '.join(known)}, package.module:function, or {PREFIX}COMMAND"
             raise UnknownAdapterError(f"unknown adapter {name!r}, expected {expected}")
         if python and shutil.which(_expanded(python)) is None:
             expected = "the path of another Python, as ../old/bin/python"
             raise UnknownAdapterError(f"{name}@{python}: there is no program {python!r}, expected {expected}")
+
+
+def _check_command(asked: str) -> None:
+    try:
+        command_of(asked)
+    except ValueError as error:
+        raise UnknownAdapterError(str(error)) from None
 
 
 def _expanded(python: str) -> str:
@@ -169,6 +184,14 @@ def _expanded(python: str) -> str:
 
 # As `isolated`: one process for each adapter and interpreter, however often it is asked for.
 load_isolated = cache(isolated)
+
+
+@cache
+def _load_program(asked: str, limits: Limits) -> Adapter | Unavailable:
+    """Load a program in any language; it keeps the name that it was asked by if that is another adapter's."""
+    program = load_program(asked, limits)
+    is_taken = program.name in known_adapters()
+    return replace(program, name=asked) if is_taken else program
 
 
 @cache

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from adapters.isolation.messages import Corrupted
 from cases.errors import exit_reason
 
 POLL_INTERVAL_S = 0.25  # to look whether the child lives: what it has forked may hold its pipes open
@@ -20,6 +21,7 @@ KILL_TIMEOUT_S = 10.0  # that a killed process may take to be gone
 STDERR_TAIL = 300  # characters of the end of standard error that an exit reason quotes
 MARK = "BACKPROP_PARITY_ADAPTER"  # a variable that is set in a child and in all that descends from it
 ORPHAN_ROUNDS = 10  # because one may be starting another while it is ended
+CHUNK = 2**16  # bytes that are read at once where a line ends somewhere
 MAX_MEMORY: Final = 2**56  # bytes that no machine has; the system takes no limit that is infinite
 
 
@@ -52,6 +54,7 @@ class Child:
 
     def __init__(self, *command: str) -> None:
         self._mark = uuid.uuid4().hex
+        self._unread = bytearray()  # what came behind the line that was read last
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the process is
         try:
             self._process = subprocess.Popen(  # noqa: S603 - the interpreter that the user named
@@ -84,6 +87,29 @@ class Child:
             filled += taken
         return data
 
+    def read_line(self, longest: int, deadline: float) -> bytes:
+        """Read a line, without its end.
+
+        Raises Corrupted if it has more than `longest` bytes, TimeoutError, or EOFError with what there is of
+        a line where no more can come.
+        """
+        line, self._unread = self._unread, bytearray()
+        start = 0
+        while (end := line.find(b"\n", start)) < 0 and len(line) <= longest:
+            start = len(line)
+            try:
+                self._wait(self._replies, select.POLLIN, deadline)
+                taken = os.read(self._replies, CHUNK)
+            except EOFError:
+                taken = b""
+            if not taken:
+                raise EOFError(bytes(line))
+            line += taken
+        if not 0 <= end <= longest:
+            raise Corrupted(f"is longer than the {longest:,} bytes that are read")
+        self._unread = line[end + 1 :]
+        return bytes(line[:end])
+
     def write_all(self, data: bytes, deadline: float) -> None:
         """Write all of it, or raise TimeoutError, or EOFError or BrokenPipeError if nobody reads any more."""
         left = memoryview(data)
@@ -115,18 +141,25 @@ class Child:
                 with suppress(OSError):  # what it was still to read
                     stream.close()
 
+    def exit_code(self) -> int | None:
+        """Return its exit code, or a signal's number, negative; None if it has closed its pipes and lives."""
+        with suppress(subprocess.TimeoutExpired):
+            return self._process.wait(timeout=1)
+        return None
+
     def exit_reason(self, of_signal: str) -> str:
         """Say how the process ended, if `of_signal` that too, and its last words; end what is left of it."""
-        try:
-            code = self._process.wait(timeout=1)
-        except subprocess.TimeoutExpired:
-            self.end()
-            return "closed its pipes and was ended"
+        code = self.exit_code()
+        reason = exit_reason(code) + of_signal * (code < 0) if code is not None else ""
+        words = self.last_words()
+        self.end()
+        return f"{reason}{words}" if reason else "closed its pipes and was ended"
+
+    def last_words(self) -> str:
+        """Return the last line of its standard error, as the end of a sentence, or nothing."""
         self._stderr.seek(max(0, self._stderr.seek(0, os.SEEK_END) - STDERR_TAIL))
         *_, last = ["", *self._stderr.read().decode(errors="replace").strip().splitlines()]
-        self.end()
-        reason = exit_reason(code) + of_signal * (code < 0)
-        return f"{reason}; its last words: {last.strip()}" if last else reason
+        return f"; its last words: {last.strip()}" if last else ""
 
 
 def end_orphans(mark: str) -> None:

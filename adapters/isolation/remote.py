@@ -1,13 +1,11 @@
 """An adapter whose programs run in processes of their own: the judge sees no other difference."""
 
-import atexit
 import json
 import os
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from itertools import count
@@ -16,6 +14,7 @@ from typing import Any, TypeVar, cast
 
 from adapters.isolation.child import Child, Limits
 from adapters.isolation.messages import Corrupted, Message, encode, max_claim_bytes, problem_header, receive
+from adapters.isolation.supervised import STARTUP_FACTOR, Supervised
 from cases import names
 from cases.errors import printable
 from cases.problem import Problem
@@ -23,7 +22,6 @@ from cases.protocol import Accumulators, Adapter, Fault, NoEquivalent, Program, 
 
 T = TypeVar("T")
 
-STARTUP_FACTOR = 5  # how much more time and memory than anything else loading a framework may take
 MAX_TYPE_NAME = 100  # characters that are shown
 
 _run_numbers = count(1)
@@ -54,19 +52,18 @@ def isolated(name: str, location: str, limits: Limits, python: str = "") -> Adap
     return Unavailable(f"{name}@{python}" if python else name, *why)
 
 
-class AdapterProcess:
+class AdapterProcess(Supervised):
     """One adapter in a child process, spawned when it is first wanted, and again after each fault.
 
     `ended` takes the numbers of trainings that are over: the next request says that they can be forgotten.
     """
 
     def __init__(self, name: str, location: str, limits: Limits, python: str) -> None:
-        self._name, self._location, self._limits, self._python = name, location, limits, python
-        self._child: Child | None = None
+        super().__init__(limits)
+        self._name, self._location, self._python = name, location, python
         self._description: dict[str, Any] = {}
         self._number = 0
         self.ended: list[int] = []
-        atexit.register(self.end)
 
     def start(self) -> dict[str, Any]:
         """Spawn the child if there is none, and return how it describes its adapter, or raise Fault."""
@@ -131,31 +128,6 @@ class AdapterProcess:
             raise Corrupted(f"answers the request {number!r:.20}, and {self._number} was asked")
         print(reply.header.pop("printed", ""), end="")
         return reply
-
-    def end(self) -> None:
-        """End the child and all that it has started, at once."""
-        child, self._child = self._child, None
-        if child is not None:
-            child.end()
-
-    @contextmanager
-    def _ended_by_any_failure(self, seconds: float) -> Iterator[None]:
-        """End the child when an exchange fails, even by Ctrl-C: half of one leaves no sense in the next."""
-        try:
-            yield
-        except Corrupted as error:
-            self.end()
-            raise Fault(f"sent a reply that is none: it {error}") from None
-        except TimeoutError:
-            self.end()
-            raise Fault(f"gave no reply within {seconds:g} s and was ended") from None
-        except (EOFError, BrokenPipeError):
-            child, self._child = self._child, None
-            reason = child.exit_reason(self._limits.shown_memory) if child else "its process has ended"
-            raise Fault(reason) from None
-        except BaseException:
-            self.end()
-            raise
 
 
 def _adapter(

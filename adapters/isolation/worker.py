@@ -1,77 +1,32 @@
 """What an adapter process does on request, within its limits: promise, and train step by step."""
 
-import ctypes
 import os
 import platform
-import signal
 import sys
-import threading
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import astuple
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from adapters.isolation.child import MAX_MEMORY
 from adapters.isolation.messages import Message, encode, problem_of, receive
+from adapters.isolation.within_limits import end_with_parent, limit_memory
 from adapters.registry import load_adapter
 from cases.errors import describe_exception
 from cases.problem import Problem
 from cases.protocol import Adapter, Fault, NoEquivalent, TrainingRun, Unavailable, Verdict
 
-SET_PARENT_DEATH_SIGNAL = 1  # Linux's PR_SET_PDEATHSIG
+__all__ = ["end_with_parent", "serve"]
+
 MAX_QUOTED_OUTPUT = 200  # bytes of what an adapter writes to standard output that are quoted as its fault
 MAX_PRINTED_OUTPUT = 2**20  # the same where it may write, of one training step
 
 # Those whose versions are shown of another interpreter.
 PACKAGES = ("numpy", "ml_dtypes", "torch", "jax", "jaxlib", "optax")
-
-
-def limit_memory(more: int) -> None:
-    """Let this process take `more` bytes beyond what it has now, write no larger file, and dump no core.
-
-    There is no limit outside Linux. A limit that was set before is lowered, and never raised.
-    """
-    try:
-        import resource  # noqa: PLC0415 - Windows has none
-
-        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[5])
-    except (ImportError, OSError):
-        return
-    taken = pages * resource.getpagesize()
-    # standard output is a file, in memory
-    limits = {resource.RLIMIT_DATA: taken + more, resource.RLIMIT_FSIZE: more, resource.RLIMIT_CORE: 0}
-    for kind, size in limits.items():
-        _, hard = resource.getrlimit(kind)
-        lower = size if hard == resource.RLIM_INFINITY else min(size, hard)
-        resource.setrlimit(kind, (lower, lower))
-
-
-def end_with_parent(parent: int | None = None, *, with_thread: bool) -> None:
-    """Have this process end when its parent does, however that comes; it may have ended already.
-
-    Linux can see to that, but takes the thread that started this process for its parent; where that thread
-    may end before, `with_thread` is false, and a thread of this process looks every second.
-    """
-    parent = os.getppid() if parent is None else parent
-    if with_thread:
-        with suppress(OSError, AttributeError):
-            ctypes.CDLL(None).prctl(SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
-    else:
-        threading.Thread(target=_watch, args=(parent,), daemon=True).start()
-    if os.getppid() != parent:  # it has ended meanwhile
-        os._exit(1)
-
-
-def _watch(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(1)
-    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def serve(requests: int, replies: int, settings: Mapping[str, Any]) -> None:
