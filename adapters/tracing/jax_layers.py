@@ -123,7 +123,7 @@ class _Reading:
         view = self._views[weight]
         own = self._own_axis(operation, view, along)
         if any(view.parameter == layer.weight for layer in self.layers):
-            self._refuse(operation, f"{self._name(weight)} is the weight of two layers")
+            self._refuse(operation, f"the parameter {self._name(weight)} is the weight of two layers")
         self._end_layer(operation, inputs, of_inputs[0])
         shape = self._equations.shapes[self._equations.parameters[view.parameter]]
         is_transposed = len(shape) == MATRIX and own == 0

@@ -42,8 +42,8 @@ Tree: TypeAlias = Any
 Update: TypeAlias = Callable[[Tree, Tree], tuple[Tree, Mapping[str, Sequence[Any]]]]
 
 COMPILED: Final = (
-    "z, a and their gradients are left out: the program is compiled (jax.jit), and evaluated equation by "
-    "equation it gives other last bits; without jax.jit they are judged, too."
+    "z, a and their gradients are left out: compiled by jax.jit, the program gives other last bits than "
+    "equation by equation; without jax.jit they are judged, too."
 )
 
 
@@ -106,6 +106,7 @@ def read_jax(
 
     Raises UnreadableError where something is of another kind, with its place in the program.
     """
+    x, y = jax.numpy.asarray(x), jax.numpy.asarray(y)
     program = model_of(model, parameters, optimizer)
     updates = updates_of(program.optimizer, program.parameters, steps)
     read = _read(program, x)
@@ -150,7 +151,7 @@ def _in_float64(program: Model, leaves: Sequence[Any], x: Any) -> tuple[tuple[st
     """Read the activations of the same program in float64, whose numbers are not rounded to 16 bits."""
     with jax.enable_x64(True):
         wide = [np.asarray(leaf, np.float64) for leaf in leaves]
-        data = np.asarray(x, np.float64) if jax.numpy.issubdtype(np.asarray(x).dtype, np.floating) else x
+        data = x.astype(np.float64) if jax.numpy.issubdtype(x.dtype, np.floating) else x
         equations = _traced(program, wide, data)
         layers = layers_of(equations, program.called)
         return activations_of(layers, equations.run(wide, data, opened=True))
