@@ -24,7 +24,7 @@ class Model:
     program: str  # the packages that run it, with their versions
     apply: Callable[[Tree, Any], Any]
     parameters: Tree
-    optimizer: optax.GradientTransformation
+    optimizer: optax.GradientTransformation | None  # None: of another kind, known to who made this
     called: tuple[str, ...]  # what the program calls each parameter, in the order of the tree's leaves
     of_example: "Model | None" = None  # the same mapped over rows, where it may be one of a single example
 
@@ -57,8 +57,12 @@ def _made(
         if not jax.numpy.issubdtype(getattr(leaf, "dtype", np.asarray(leaf).dtype), np.floating):
             raise UnreadableError(f"the parameter {name_of} is {np.asarray(leaf).dtype}, expected floats")
     arrays = jax.tree.map(jax.numpy.asarray, parameters)
-    program = ", ".join(f"{package} {sys.modules[package].__version__}" for package in packages)
-    return Model(name, program, apply, arrays, optimizer, called)
+    return Model(name, versions(*packages), apply, arrays, optimizer, called)
+
+
+def versions(*packages: str) -> str:
+    """Return the names and versions of packages: "flax 0.12.8, jax 0.10.2"."""
+    return ", ".join(f"{package} {sys.modules[package].__version__}" for package in packages)
 
 
 def _name_of(function: Callable[..., Any]) -> str:

@@ -29,8 +29,9 @@ from adapters.tracing.jax_loss import (
     targets_of,
 )
 from adapters.tracing.jax_models import Model, model_of
-from adapters.tracing.jax_updates import Updates, states_of, updates_of
+from adapters.tracing.jax_updates import states_of, updates_of
 from adapters.tracing.recognition import StatedLoss
+from adapters.tracing.stated_updates import Updates
 from cases import Problem, names
 from cases.protocol import DTYPES, SIXTEEN_BITS
 from cases.recording import Recording, UnreadableError

@@ -16,6 +16,7 @@ import optax
 
 from adapters import jax_optimizers
 from adapters.jax_optimizers import Update
+from adapters.tracing.stated_updates import Updates
 from cases import Rule
 from cases.catalog import CLIPPING_NUMBERS
 from cases.catalog import OPTIMIZERS as KINDS
@@ -32,16 +33,6 @@ class Step:
 
     name: str
     given: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Updates:
-    """An optimizer as a problem states it."""
-
-    rate: float
-    optimizer: Rule
-    schedule: Rule | None = None
-    clipping: Rule | None = None
 
 
 # The rule that a transformation makes, with the catalog's keys by its own.

@@ -1,0 +1,15 @@
+"""How a program's optimizer updates parameters, as a problem states it."""
+
+from dataclasses import dataclass
+
+from cases import Rule
+
+
+@dataclass(frozen=True)
+class Updates:
+    """A learning rate, with a schedule that of the first step, and the rules."""
+
+    rate: float
+    optimizer: Rule
+    schedule: Rule | None = None
+    clipping: Rule | None = None
