@@ -50,8 +50,21 @@ def read_keras(
     if (backend := keras.backend.backend()) not in readers:
         raise UnreadableError(f"Keras computes by {backend}, expected its backend to be jax or torch")
     data, targets = keras.ops.convert_to_tensor(x), keras.ops.convert_to_tensor(y)
-    recording = readers[backend](model, data, targets, _loss_of(model, loss), optimizer, steps)
+    with _plain_errors():
+        recording = readers[backend](model, data, targets, _loss_of(model, loss), optimizer, steps)
     return replace(recording, program=f"keras {keras.__version__}, {recording.program}")
+
+
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    """Let no error that passes a Keras layer be written over by it."""
+    is_on = keras.config.is_traceback_filtering_enabled()
+    keras.config.disable_traceback_filtering()
+    try:
+        yield
+    finally:
+        if is_on:
+            keras.config.enable_traceback_filtering()
 
 
 def _loss_of(model: Any, loss: Any) -> Any:
