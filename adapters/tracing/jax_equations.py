@@ -33,6 +33,7 @@ class Operation:
     equation: JaxprEqn | None  # None: each output is the input in its place, by another number
     operands: tuple[int | None, ...]  # in the equation's order; None for a number that stands in it
     outputs: tuple[int, ...]
+    where: Jaxpr | None = field(default=None, repr=False)  # what the equation stands in
 
     @property
     def name(self) -> str:
@@ -60,15 +61,16 @@ class Operation:
     @cached_property
     def _function(self) -> Callable[..., Sequence[Any]]:
         """The equation as a function: its own primitive, with its own derivative."""
-        equation = self.equation
+        equation, where = self.equation, self.where
         assert equation is not None  # noqa: S101 - `apply` asks
+        assert where is not None  # noqa: S101 - every equation stands somewhere
         # A variable that stands in it twice is given twice: each place has a variable of its own.
         places = [Var(atom.aval) for atom in equation.invars if isinstance(atom, Var)]
         given = iter(places)
         atoms = [next(given) if isinstance(atom, Var) else atom for atom in equation.invars]
         alone = equation.replace(invars=atoms)
-        jaxpr = Jaxpr((), places, equation.outvars, [alone], equation.effects)
-        return jaxpr_as_fun(ClosedJaxpr(jaxpr, ()))
+        parts = {"constvars": [], "invars": places, "outvars": equation.outvars, "eqns": [alone]}
+        return jaxpr_as_fun(ClosedJaxpr(where.replace(**parts), ()))
 
     @property
     def place(self) -> str:
@@ -174,7 +176,7 @@ class _Opening:
             operands = tuple(
                 None if isinstance(atom, Literal) else numbers[atom] for atom in equation.invars
             )
-            outputs = self._take_equation(equation, operands, is_evaluated=is_evaluated)
+            outputs = self._take_equation(jaxpr, equation, operands, is_evaluated=is_evaluated)
             numbers |= zip(equation.outvars, outputs, strict=True)
         return [self._number(atom, numbers) for atom in jaxpr.outvars]
 
@@ -186,7 +188,7 @@ class _Opening:
         return number
 
     def _take_equation(
-        self, equation: JaxprEqn, operands: tuple[int | None, ...], *, is_evaluated: bool
+        self, where: Jaxpr, equation: JaxprEqn, operands: tuple[int | None, ...], *, is_evaluated: bool
     ) -> Sequence[int]:
         name, inputs = equation.primitive.name, [operand for operand in operands if operand is not None]
         takes_parameters = any(number in self.depend for number in inputs)
@@ -195,7 +197,7 @@ class _Opening:
         outputs = [self.new(variable) for variable in equation.outvars]
         if takes_parameters and all(number in self.depend for number in inputs):
             self.depend |= {*outputs}
-        operation = Operation(equation, operands, tuple(outputs))
+        operation = Operation(equation, operands, tuple(outputs), where)
         if is_evaluated:
             self.closed.append(operation)
         if takes_parameters and name in CUSTOM:
