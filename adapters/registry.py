@@ -42,6 +42,9 @@ BUILT_IN = {
     "jax-forward": BuiltIn("adapters.jax_grad:FORWARD", "with --engines", "jax"),
     "jax-vmap": BuiltIn("adapters.jax_grad:VMAP", "with --engines", "jax"),
     "jax-cuda": BuiltIn("adapters.jax_grad:find_cuda", "on cuda", "jax"),
+    "autograd": BuiltIn("adapters.optional.hips_autograd:adapter", "when named"),
+    "sklearn": BuiltIn("adapters.optional.scikit_learn:adapter", "when named"),
+    "tinygrad": BuiltIn("adapters.optional.tinygrad_tensors:adapter", "when named"),
 }
 
 ENGINES = tuple(name for name, row in BUILT_IN.items() if row.runs == "with --engines")

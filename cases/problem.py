@@ -6,7 +6,7 @@ A batch ("stack") is many problems of one structure as one, each array with one 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any
@@ -56,6 +56,9 @@ class Problem:
     until: float | None = None
     not_trained: frozenset[str] = frozenset()  # the parameters that the update leaves as they are
     tolerance: Tolerance | None = None
+    # Of a run that is looked at from its middle on: the steps before, and the optimizer's state after them.
+    steps_before: int = 0
+    state_before: Mapping[str, NDArray[Any]] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
     def depth(self) -> int:
@@ -69,11 +72,12 @@ class Problem:
     @cached_property
     def optimizer_state(self) -> dict[str, NDArray[Any]]:
         """What the optimizer starts from, by name: m_W1, v_W1, …, each of its parameter's shape."""
-        return {
+        start = {
             names.state(kind, name): np.full_like(self.parameters[name], self.optimizer.initial_state)
             for name in self.trained
             for kind in self.optimizer.states
         }
+        return {name: self.state_before.get(name, array) for name, array in start.items()}
 
     @property
     def updated_states(self) -> frozenset[str]:

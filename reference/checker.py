@@ -202,7 +202,8 @@ def judge_steps(
     form = next(iter(state.values())).format
     states, known = [state], {**exact(data(problem), form), **state}
     if len(claims) > 1:
-        for step, claim in enumerate(claims, start=first + 1):  # each states what the next step starts from
+        following = problem.steps_before + first + 1
+        for step, claim in enumerate(claims, start=following):  # each states what the next step starts from
             after = {name: claim[names.updated(name)] for name in problem.state}
             states.append(exact({**after, names.STEP: np.asarray(step)}, form))
         known = _stacked(problem, states[:-1], replace(form, stacked=True))

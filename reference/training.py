@@ -56,7 +56,7 @@ def data(problem: Problem) -> dict[str, NDArray[Any]]:
 
 def initial_values(problem: Problem) -> dict[str, NDArray[Any]]:
     """Return all that the first step is computed from: the data, the state, and the step's number."""
-    return {**data(problem), **problem.state, names.STEP: np.asarray(1.0)}
+    return {**data(problem), **problem.state, names.STEP: np.asarray(problem.steps_before + 1.0)}
 
 
 def exact(arrays: Mapping[str, NDArray[Any]], form: Format) -> dict[str, Bounded]:
@@ -69,7 +69,8 @@ def exact_inputs(problem: Problem, form: Format) -> dict[str, Bounded]:
 
 def initial_state(problem: Problem, accumulators: Accumulators = IN_FLOAT32) -> dict[str, Bounded]:
     """Return what a run starts from: the parameters, the optimizer's state, the step's number, by name."""
-    return exact({**problem.state, names.STEP: np.asarray(1.0)}, format_of(problem.dtype, accumulators))
+    first = np.asarray(problem.steps_before + 1.0)
+    return exact({**problem.state, names.STEP: first}, format_of(problem.dtype, accumulators))
 
 
 def advance(known: Mapping[str, Any], values: Mapping[str, Any], problem: Problem) -> dict[str, Any]:

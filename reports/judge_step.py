@@ -51,6 +51,7 @@ def read_step(  # noqa: PLR0913 - a training step has as many parts
     optimizer: Any,
     parameters: Any = None,
     steps: int = 1,
+    **others: Any,
 ) -> Recording:
     """Run `steps` training steps of a model on the same data, and return what they computed.
 
@@ -58,12 +59,13 @@ def read_step(  # noqa: PLR0913 - a training step has as many parts
       parameters and x; its forward pass is dense layers and activations, one after the other
     - `x`, `y`: as the model and the loss take them; each row is an example
     - `loss`: of the model's output and y, a single number; or a name of `cases.catalog.LOSSES`
-    - `optimizer`: of torch.optim, of optax or of Keras, before its first step
+    - `optimizer`: of torch.optim, of optax or of Keras
+    - `others`: for PyTorch the optimizer's `scheduler`, and `clip_norm` for `clip_grad_norm_`
 
     Nothing of the program is changed. Raises `UnreadableError` where something is of another kind.
     """
     module, _, function = _reader(model, parameters).partition(":")
-    given = {} if parameters is None else {"parameters": parameters}
+    given = others if parameters is None else {**others, "parameters": parameters}
     reader: Callable[..., Recording] = getattr(import_module(module), function)
     return reader(model, x, y, loss=loss, optimizer=optimizer, steps=steps, **given)
 

@@ -67,10 +67,10 @@ UNREAD = {"pickle", "cPickle", "marshal", "shelve", "dill", "cloudpickle", "jobl
 # What runs text as a program, or reads objects from bytes; Ruff's rules on security forbid more of it.
 RUNS_TEXT = re.compile(
     r"(?<![.\w])(?:eval|exec|compile|__import__)\(|allow_pickle=True|shell=True|unsafe=True|\bpd\.eval|_pickle\("
-    r"|\byaml\.(?:unsafe_|full_)?load|\btorch\.(?:load|save)\(|\bos\.(?:system|popen)\(|fromregex"
+    r"|\byaml\.(?:unsafe_|full_)?load|\btorch\.(?:save\(|load\((?!.*weights_only=True))|\bos\.(?:system|popen)\(|fromregex"
 )
 DANGEROUS = ["eval(text)", "np.load(path, allow_pickle=True)", "yaml.load(text, Loader=yaml.Loader)"]
-DANGEROUS += ["frame.to_pickle(path)", "subprocess.run(text, shell=True)"]
+DANGEROUS += ["frame.to_pickle(path)", "torch.load(path)", "subprocess.run(text, shell=True)"]
 
 
 def test_nothing_is_unpickled_or_evaluated():

@@ -134,6 +134,39 @@ def test_an_optimizer_is_read(name):
     assert verdict.agrees, str(verdict)
 
 
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_an_optimizer_may_have_taken_steps_before(name):
+    net = small()
+    optimizer = OPTIMIZERS[name](net.parameters())
+    for _ in range(3):
+        optimizer.zero_grad()
+        F.cross_entropy(net(X), CLASSES).backward()
+        optimizer.step()
+    verdict = judge_step(net, X, CLASSES, loss=F.cross_entropy, optimizer=optimizer, steps=2)
+    assert verdict.agrees, str(verdict)
+    assert verdict.problem.steps_before == (1 if name == "sgd" else 3)
+
+
+SCHEDULERS = {
+    "step": lambda optimizer: torch.optim.lr_scheduler.StepLR(optimizer, 2, gamma=0.5),
+    "cosine": lambda optimizer: torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 5, eta_min=0.01),
+}
+
+
+@pytest.mark.parametrize("name", SCHEDULERS)
+def test_a_scheduler_and_clipping_are_read_and_left_as_they_were(name):
+    net = small()
+    optimizer = sgd(net, momentum=0.9)
+    scheduler = SCHEDULERS[name](optimizer)
+    given = {"scheduler": scheduler, "clip_norm": 0.1, "steps": 4}
+    verdict = judge_step(net, X, CLASSES, loss=F.cross_entropy, optimizer=optimizer, **given)
+    assert verdict.agrees, str(verdict)
+    assert verdict.problem.schedule.name == name
+    shown = verdict.to_frame()["line"].tolist()
+    assert {"norm", "rate"} <= {*shown}
+    assert (scheduler.last_epoch, optimizer.param_groups[0]["lr"]) == (0, 0.1)
+
+
 def test_nothing_of_the_program_is_changed():
     net = small()
     optimizer = torch.optim.Adam(net.parameters())

@@ -27,7 +27,13 @@ MAX_HEADER_BYTES = 2**24
 
 # NumPy's notation of the dtypes that hold numbers, with the byte order; bfloat16 has none.
 NUMBERS = re.compile(r"[<>|][fiubc]\d+|bfloat16")
-NOT_IN_HEADER = ("parameters", "x", "y", "tolerance")  # a problem's arrays, and what only the judge needs
+NOT_IN_HEADER = (
+    "parameters",
+    "x",
+    "y",
+    "tolerance",
+    "state_before",
+)  # a problem's arrays, and what only the judge needs
 
 # A step states each parameter eight times over at most, and of each unit five numbers; in a wider format.
 BYTES_PER_NUMBER = 64 * 8

@@ -4,8 +4,9 @@ The model, the optimizer and the state of the random numbers are afterwards as t
 """
 
 import copy
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
@@ -14,12 +15,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 
 from adapters.torch_autograd import to_numpy
-from adapters.torch_optimizers import OPTIMIZERS
+from adapters.torch_optimizers import CLIP_EPS, OPTIMIZERS
 from adapters.tracing.torch_layers import Layer, Layers
 from adapters.tracing.torch_loss import activations_of, loss_of, named_loss, targets_of
-from adapters.tracing.torch_updates import rule_of
+from adapters.tracing.torch_updates import rule_of, schedule_of
 from cases import Problem, Rule, names
 from cases.protocol import DTYPES
 from cases.recording import Recording, UnreadableError
@@ -27,13 +29,15 @@ from cases.recording import Recording, UnreadableError
 Array: TypeAlias = NDArray[Any]
 
 
-def read_torch(
+def read_torch(  # noqa: PLR0913 - a training step has as many parts
     model: nn.Module,
     x: Tensor,
     y: Tensor,
     *,
     loss: Callable[[Any, Any], Tensor] | str,
     optimizer: Optimizer,
+    scheduler: LRScheduler | None = None,
+    clip_norm: float | None = None,
     steps: int = 1,
 ) -> Recording:
     """Run `steps` training steps of a model on the same data, and return what they computed.
@@ -41,21 +45,25 @@ def read_torch(
     - `model`: any whose forward pass is dense layers and activations, one after the other
     - `x`, `y`: as the model and the loss take them; each row is an example
     - `loss`: of the model's output and y, a single number; or a name of `cases.catalog.LOSSES`
-    - `optimizer`: of torch.optim, with the model's parameters, before its first step
+    - `optimizer`: of torch.optim, with the model's parameters; it may have taken steps before
+    - `scheduler`: of its learning rate, stepped after it
+    - `clip_norm`: what `clip_grad_norm_` is given before each update; None not to clip
 
     Raises UnreadableError where something is of another kind, with its place in the program.
     """
-    if any(_has_begun(state) for state in optimizer.state.values()):
-        raise UnreadableError("the optimizer has taken steps already, expected one that has taken none")
     rate, rule = rule_of(optimizer)
+    schedule = schedule_of(scheduler) if scheduler else None
     of_output = named_loss(loss) if isinstance(loss, str) else loss
-    with _restored(model, optimizer):
+    update = partial(_update, optimizer, scheduler, clip_norm, rule)
+    with _restored(model, optimizer, scheduler):
         layers, _ = _forward(model, x)
         start, dtype = dict(_parameters(layers)), _dtype_of(layers)
+        steps_before = _steps_before(layers, optimizer)
+        state = {name.removesuffix("_new"): array for name, array in _states(layers, optimizer, rule)}
         activations, last, ends_at_z = activations_of(layers)
         targets = targets_of(y, layers[-1].width, len(layers[-1].values["z"]), dtype)
         stated = loss_of(of_output, last, targets, y)
-        claims = [_step(model, x, y, of_output, optimizer, rule) for _ in range(steps)]
+        claims = [_step(model, x, y, of_output, optimizer, update) for _ in range(steps)]
     if ends_at_z:
         output = names.a(len(layers))
         claims = [_without(claim, {output, names.gradient(output)}) for claim in claims]
@@ -69,11 +77,17 @@ def read_torch(
         y=targets,
         loss=stated.name,
         reduction=stated.reduction,
-        learning_rate=float(np.asarray(rate, dtype)),
+        learning_rate=float(np.asarray(scheduler.base_lrs[0] if scheduler else rate, dtype)),
         loss_numbers=stated.numbers,
         optimizer=rule,
+        schedule=schedule,
+        clipping=Rule("global_norm", (("max_norm", float(clip_norm)), ("clip_eps", CLIP_EPS)))
+        if clip_norm
+        else None,
         steps=steps,
         not_trained=_not_trained(layers, optimizer),
+        steps_before=steps_before,
+        state_before=MappingProxyType(state if steps_before else {}),
     )
     named = {name: called[id(own)] for name, own, _ in _own(layers)}
     version = f"torch {torch.__version__}"
@@ -87,17 +101,13 @@ def read_torch(
     )
 
 
-def _has_begun(state: Mapping[str, Any]) -> bool:
-    """Whether a parameter's state is that after a step; Adagrad has one before the first."""
-    return bool(state.get("step", 0)) or state.get("momentum_buffer") is not None
-
-
 @contextmanager
-def _restored(model: nn.Module, optimizer: Optimizer) -> Iterator[None]:
-    """Leave the model's parameters and buffers, the optimizer and the random numbers as they were."""
+def _restored(model: nn.Module, optimizer: Optimizer, scheduler: LRScheduler | None) -> Iterator[None]:
+    """Leave parameters and buffers, the optimizer, its scheduler and the random numbers as they were."""
     tensors = [*model.parameters(), *model.buffers()]
     kept = [(tensor, tensor.detach().clone(), tensor.grad) for tensor in tensors]
     state, random = copy.deepcopy(optimizer.state_dict()), torch.get_rng_state()
+    schedule = copy.deepcopy(scheduler.state_dict()) if scheduler else {}
     try:
         yield
     finally:
@@ -106,6 +116,8 @@ def _restored(model: nn.Module, optimizer: Optimizer) -> Iterator[None]:
                 tensor.copy_(value)
                 tensor.grad = gradient
         optimizer.load_state_dict(state)
+        if scheduler:
+            scheduler.load_state_dict(schedule)
         torch.set_rng_state(random)
 
 
@@ -122,7 +134,7 @@ def _step(
     y: Tensor,
     loss: Callable[[Any, Any], Tensor],
     optimizer: Optimizer,
-    rule: Rule,
+    update: Callable[[list[Layer]], dict[str, Array]],
 ) -> dict[str, Array]:
     """Take one training step, and return what it computed, in the suite's layout."""
     optimizer.zero_grad()
@@ -139,11 +151,32 @@ def _step(
         **dict(_inside(layers)),
         **dict(_gradients(layers)),
     }
+    return claim | update(layers)
+
+
+def _update(
+    optimizer: Optimizer,
+    scheduler: LRScheduler | None,
+    clip_norm: float | None,
+    rule: Rule,
+    layers: list[Layer],
+) -> dict[str, Array]:
+    """Update the parameters by their gradients, and return what is seen of it."""
+    seen: dict[str, Array] = {}
+    if clip_norm:
+        own = [own for _, own, _ in _own(layers) if own.grad is not None and _is_given(own, optimizer)]
+        seen["norm"] = to_numpy(torch.nn.utils.clip_grad_norm_(own, clip_norm))
+        clipped = (name.removeprefix("dL/d") for name, _ in _gradients(layers))
+        seen |= {
+            names.clipped(name): array for name, (_, array) in zip(clipped, _gradients(layers), strict=True)
+        }
+    if scheduler:
+        seen[names.RATE] = np.asarray(optimizer.param_groups[0]["lr"], _dtype_of(layers))
     optimizer.step()
-    return claim | {
-        **{names.updated(name): array for name, array in _parameters(layers)},
-        **dict(_states(layers, optimizer, rule)),
-    }
+    if scheduler:
+        scheduler.step()
+    updated = {names.updated(name): array for name, array in _parameters(layers)}
+    return {**seen, **updated, **dict(_states(layers, optimizer, rule))}
 
 
 def _without(claim: dict[str, Array], left_out: set[str]) -> dict[str, Array]:
@@ -187,8 +220,19 @@ def _states(layers: list[Layer], optimizer: Optimizer, rule: Rule) -> Iterator[t
     called = OPTIMIZERS[rule.name].states
     for name, own, is_transposed in _own(layers):
         for kind in rule.states if own in optimizer.state else ():
-            state = optimizer.state[own][called[kind]]
-            yield names.updated(names.state(kind, name)), _oriented(state, is_transposed=is_transposed)
+            if (state := optimizer.state[own].get(called[kind])) is not None:
+                yield names.updated(names.state(kind, name)), _oriented(state, is_transposed=is_transposed)
+
+
+def _steps_before(layers: list[Layer], optimizer: Optimizer) -> int:
+    """Return how many steps the optimizer has taken; of SGD with momentum it is known whether it has any."""
+    states = [optimizer.state[own] for _, own, _ in _own(layers) if own in optimizer.state]
+    counts = {int(state.get("step", state.get("momentum_buffer") is not None)) for state in states}
+    if len(counts) > 1:
+        raise UnreadableError(
+            f"the optimizer has taken {' and '.join(map(str, sorted(counts)))} steps, expected one count"
+        )
+    return counts.pop() if counts else 0
 
 
 def _dtype_of(layers: list[Layer]) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from torch.optim import Optimizer
+from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, StepLR
 
 from adapters.torch_optimizers import OPTIMIZERS
 from cases import Rule
@@ -31,6 +32,18 @@ def rule_of(optimizer: Optimizer) -> tuple[float, Rule]:
     settings = _settings(optimizer)
     rate = settings.pop("lr")
     return float(rate), _rule(name, settings)
+
+
+def schedule_of(scheduler: LRScheduler) -> Rule:
+    """Return how a scheduler changes the rate; raises UnreadableError where the catalog has no such."""
+    first = float(scheduler.base_lrs[0])
+    if isinstance(scheduler, StepLR):
+        return Rule("step", (("every", float(scheduler.step_size)), ("factor", float(scheduler.gamma))))
+    if isinstance(scheduler, CosineAnnealingLR):
+        final = float(scheduler.eta_min) / first
+        return Rule("cosine", (("over", float(scheduler.T_max)), ("final", final)))
+    name = type(scheduler).__name__
+    raise UnreadableError(f"the scheduler is {name}, expected StepLR or CosineAnnealingLR")
 
 
 def _settings(optimizer: Optimizer) -> dict[str, Any]:

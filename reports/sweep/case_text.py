@@ -2,7 +2,9 @@
 
 import math
 import textwrap
+from collections.abc import Mapping
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any, Final
 
 from cases import Problem, Rule, names
@@ -16,17 +18,21 @@ LINE_WIDTH: Final = 108
 PLAIN_EXPONENTS: Final = range(-4, 7)  # the exponents of 10 with which a number is written without one
 
 
-def document(problem: Problem, about: str) -> str:
+def document(problem: Problem, about: str, written: Mapping[str, Any] = MappingProxyType({})) -> str:
     """Return the text of a case file in the problem's own number format, which says what it is about.
 
-    Raises ValueError if a number is not finite, which no case file can state.
+    Of inputs and parameters that are `written` these texts, in nested lists, stand in place of the numbers.
+
+    Raises ValueError if a number is not finite, or if training has begun before: no case file can state that.
     """
+    if problem.steps_before:
+        raise ValueError(f"training began {problem.steps_before} steps before, which no case file can state")
     lines = textwrap.wrap(
         printable(" ".join(about.split())), LINE_WIDTH, initial_indent="  ", subsequent_indent="  ",
         break_long_words=False, break_on_hyphens=False,
     )  # fmt: skip
-    content = _content(problem).items()
-    parameters = {name: array.tolist() for name, array in problem.parameters.items()}
+    content = (_content(problem) | {name: written[name] for name in ("x", "y") if name in written}).items()
+    parameters = {name: written.get(name, array.tolist()) for name, array in problem.parameters.items()}
     layers = (
         {"W": parameters[names.W(k)], "b": parameters[names.b(k)], "activation": activation}
         for k, activation in enumerate(problem.activations, start=1)

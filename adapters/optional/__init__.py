@@ -1,0 +1,1 @@
+"""Frameworks that people compare with, besides PyTorch and JAX: each runs where it is installed."""
