@@ -55,9 +55,7 @@ def read(model, y=CLASSES, loss=cross_entropy, optimizer=SGD, **given):
 
 
 def failures(recording, problem=None):
-    steps = [
-        *judge(problem or recording.problem, lambda _: iter(recording.claims), recording.promises)
-    ]
+    steps = [*judge(problem or recording.problem, lambda _: iter(recording.claims), recording.promises)]
     assert len(steps) == recording.problem.steps
     return [finding.quantity for step in steps for finding in step.failures]
 
@@ -214,13 +212,19 @@ def skipping(tree, x):
 
 
 REFUSED = {
-    r"layer 1 \(reduce_max.*\) does not go element by element \(test_tracing_jax.py:\d+\)": (net(jax.nn.softmax), {}),
+    r"layer 1 \(reduce_max.*\) does not go element by element \(test_tracing_jax.py:\d+\)": (
+        net(jax.nn.softmax),
+        {},
+    ),
     r"leaky_relu.*identity is the nearest": (net(lambda z: jax.nn.leaky_relu(z, 0.3)), {}),
     r"mul is applied to the parameter params/dense1/kernel": (
         lambda tree, x: x @ (2 * tree["params"]["dense1"]["kernel"]),
         {},
     ),
-    r"last/0 is the weight of two layers": (lambda tree, x: x[:, :2] @ tree["last"][0] @ tree["last"][0].T, {}),
+    r"last/0 is the weight of two layers": (
+        lambda tree, x: x[:, :2] @ tree["last"][0] @ tree["last"][0].T,
+        {},
+    ),
     r"add is applied to the result of an earlier layer": (skipping, {}),
     r"JAX cannot trace": (net(lambda z: z if z.sum() > 0 else -z), {}),
     r"array of shape \(4,\), expected a single number": (net(), {"loss": lambda output, y: output[:, 0]}),

@@ -12,11 +12,13 @@ from functools import cached_property
 from itertools import count
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import jax
 from jax import Array
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal, Var, jaxpr_as_fun
+
+from cases.recording import UnreadableError
 
 # Calls of a function that is only written elsewhere, by what different versions of JAX call them.
 CALLS: Final = frozenset({"jit", "pjit", "closed_call", "core_call", "remat", "remat2", "checkpoint"})
@@ -52,7 +54,8 @@ class Operation:
         return {} if self.equation is None else self.equation.params
 
     def shape(self, output: int = 0) -> tuple[int, ...]:
-        return () if self.equation is None else tuple(self.equation.outvars[output].aval.shape)
+        aval: Any = None if self.equation is None else self.equation.outvars[output].aval
+        return () if aval is None else tuple(aval.shape)
 
     def apply(self, values: Mapping[int, Any]) -> Sequence[Any]:
         given = [values[number] for number in self.inputs]
@@ -61,9 +64,8 @@ class Operation:
     @cached_property
     def _function(self) -> Callable[..., Sequence[Any]]:
         """The equation as a function: its own primitive, with its own derivative."""
-        equation, where = self.equation, self.where
+        equation, where = self.equation, cast("Any", self.where)  # JAX leaves its methods without types
         assert equation is not None  # noqa: S101 - `apply` asks
-        assert where is not None  # noqa: S101 - every equation stands somewhere
         # A variable that stands in it twice is given twice: each place has a variable of its own.
         places = [Var(atom.aval) for atom in equation.invars if isinstance(atom, Var)]
         given = iter(places)
@@ -75,7 +77,7 @@ class Operation:
     @property
     def place(self) -> str:
         """Where in the user's program it stands: " (model.py:12)"; "" where that is not known."""
-        trace = None if self.equation is None else self.equation.source_info.traceback
+        trace: Any = None if self.equation is None else self.equation.source_info.traceback
         for frame in trace.frames if trace is not None else ():
             path = Path(frame.file_name)
             if path.parent == Path(__file__).parent:  # from here on outwards it is who called this
@@ -131,8 +133,10 @@ def evaluated(
 
 
 def equations_of(function: Callable[..., Any], parameters: Sequence[Any], data: Any) -> Equations:
-    """Trace a function of parameters, a list of arrays, and data, which returns one array."""
-    closed = jax.make_jaxpr(function)(list(parameters), data)
+    """Trace a function of parameters, a list of arrays, and data; UnreadableError if it returns no array."""
+    closed, result = jax.make_jaxpr(function, return_shape=True)(list(parameters), data)
+    if not isinstance(result, jax.ShapeDtypeStruct):
+        raise UnreadableError(f"the model returns {type(result).__name__}, expected one array")
     opening = _Opening()
     given = [opening.new(variable) for variable in closed.jaxpr.invars]
     opening.depend |= {*given[:-1]}
@@ -173,9 +177,7 @@ class _Opening:
             numbers[variable] = self.new(variable)
             self.constants[numbers[variable]] = value
         for equation in jaxpr.eqns:
-            operands = tuple(
-                None if isinstance(atom, Literal) else numbers[atom] for atom in equation.invars
-            )
+            operands = tuple(None if isinstance(atom, Literal) else numbers[atom] for atom in equation.invars)
             outputs = self._take_equation(jaxpr, equation, operands, is_evaluated=is_evaluated)
             numbers |= zip(equation.outvars, outputs, strict=True)
         return [self._number(atom, numbers) for atom in jaxpr.outvars]

@@ -53,6 +53,13 @@ class Layer:
         """Return an array whose units are along an axis as rows (N, n)."""
         return (array if axis is None else np.moveaxis(array, axis, -1)).reshape(-1, self.width)
 
+    def in_shape(self, rows: Array, shape: tuple[int, ...]) -> Array:
+        """Return rows (N, n) as z has them, in its shape."""
+        if self.axis is None:
+            return rows.reshape(shape)
+        others = (*shape[: self.axis], *shape[self.axis + 1 :])
+        return np.moveaxis(rows.reshape(*others, self.width), -1, self.axis)
+
     def z_of(self, array: Array) -> Array:
         return self.rows(array, self.axis)
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from adapters import jax_functions
 from adapters.jax_functions import ACTIVATIONS
 from adapters.tracing import recognition
-from adapters.tracing.jax_equations import Operation, evaluated
+from adapters.tracing.jax_equations import evaluated
 from adapters.tracing.jax_layers import Layer
 from adapters.tracing.recognition import StatedLoss
 from cases.catalog import LOSSES as KINDS
@@ -125,7 +125,7 @@ def targets_of(y: Any, width: int, rows: int, dtype: str) -> Array:
         return recognition.one_hot(given, width, dtype)
     if given.size != rows * width or given.dtype.kind not in "biufV":  # V: of 16 bits
         raise UnreadableError(
-            f"the targets are {given.dtype} of shape {given.shape}, and the predictions {rows} rows of {width}"
+            f"the targets are {given.dtype} of shape {given.shape}, and predictions {rows} rows of {width}"
         )
     return given.reshape(rows, width).astype(dtype)
 

@@ -24,23 +24,25 @@ class Model:
     program: str  # the packages that run it, with their versions
     apply: Callable[[Tree, Any], Any]
     parameters: Tree
-    optimizer: optax.GradientTransformation | None  # None: of another kind, known to who made this
+    optimizer: Any  # of optax; None if it is of another kind, known to who made this
     called: tuple[str, ...]  # what the program calls each parameter, in the order of the tree's leaves
+    state: Tree = None  # the optimizer's, if it has taken steps before
     of_example: "Model | None" = None  # the same mapped over rows, where it may be one of a single example
 
 
-def model_of(model: Any, parameters: Tree, optimizer: Any) -> Model:
+def model_of(model: Any, parameters: Tree, optimizer: Any, state: Tree = None) -> Model:
     """Return a model of any kind; raises UnreadableError where it or its optimizer is of no kind known."""
     packages = {ancestor.__module__.partition(".")[0] for ancestor in type(model).__mro__}
     if parameters is not None:
         function = model.apply if "flax" in packages and hasattr(model, "apply") else model
-        return _made(_name_of(function), _packages(function), function, parameters, optimizer)
+        made = _made(_name_of(function), _packages(function), function, parameters, optimizer)
+        return replace(made, state=state)
     if "flax" in packages and hasattr(model, "apply"):
         raise UnreadableError("a Flax linen module has no parameters of its own, expected `parameters`")
     if "flax" in packages:
-        return _of_nnx(model, optimizer)
+        return _of_nnx(model, optimizer, state)
     if "equinox" in packages:
-        return _of_equinox(model, optimizer)
+        return _of_equinox(model, optimizer, state)
     raise UnreadableError("a function has no parameters of its own, expected `parameters`, a tree of arrays")
 
 
@@ -77,24 +79,25 @@ def _packages(function: Callable[..., Any]) -> tuple[str, ...]:
     return ("flax", "jax") if is_flax else ("jax",)
 
 
-def _of_nnx(model: Any, optimizer: Any) -> Model:
+def _of_nnx(model: Any, optimizer: Any, state: Tree) -> Model:
     """Return a Flax NNX module; its parameters are what an `nnx.Optimizer` has, or every `nnx.Param`."""
     from flax import nnx  # noqa: PLC0415 - only a program that has loaded it comes here
 
     kinds: Any = nnx.Param
     if isinstance(optimizer, nnx.Optimizer):
         if int(optimizer.step[...]):
-            raise UnreadableError("the optimizer has taken steps already, expected one that has taken none")
+            state = nnx.as_pure(optimizer.opt_state)
         optimizer, kinds = optimizer.tx, optimizer.wrt
     definition, parameters, others = nnx.split(model, kinds, ...)
 
     def apply(parameters: Tree, x: Any) -> Any:
         return nnx.merge(definition, parameters, others)(x)
 
-    return _made(type(model).__name__, ("flax", "jax"), apply, parameters, optimizer)
+    made = _made(type(model).__name__, ("flax", "jax"), apply, parameters, optimizer)
+    return replace(made, state=state)
 
 
-def _of_equinox(model: Any, optimizer: Any) -> Model:
+def _of_equinox(model: Any, optimizer: Any, state: Tree) -> Model:
     import equinox  # noqa: PLC0415 - only a program that has loaded it comes here
 
     parameters, others = equinox.partition(model, equinox.is_inexact_array)
@@ -103,4 +106,5 @@ def _of_equinox(model: Any, optimizer: Any) -> Model:
         return equinox.combine(parameters, others)(x)
 
     made = _made(type(model).__name__, ("equinox", "jax"), apply, parameters, optimizer)
+    made = replace(made, state=state)
     return replace(made, of_example=replace(made, apply=jax.vmap(apply, in_axes=(None, 0))))

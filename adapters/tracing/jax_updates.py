@@ -7,7 +7,7 @@ Its transformations are closures: their numbers are read from there, the suite's
 # ruff: noqa: ANN401 - what closures hold may be anything
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
 import jax
@@ -50,9 +50,9 @@ OTHERS: Final = f"{OTHER} clip_by_global_norm and add_decayed_weights"
 
 def updates_of(optimizer: optax.GradientTransformation, parameters: Tree, steps: int) -> Updates:
     """Return what an optimizer does; raises UnreadableError where the catalog has no such rule."""
-    chain = [step for step in _chain(optimizer.update, optimizer.init) if step.name != "identity"]
-    clipping, chain = _clipping(chain)
-    rate, schedule, chain = _rate(chain, steps)
+    every = [step for step in _chain(optimizer.update, optimizer.init) if step.name != "identity"]
+    clipping, unclipped = _clipping(every)
+    rate, schedule, chain = _rate(unclipped, steps)
     updates = Updates(rate, _rule(chain), schedule, clipping)
     _compare(optimizer, updates, parameters, steps)
     return updates
@@ -163,9 +163,7 @@ def _core(step: Step) -> tuple[str, dict[str, float], frozenset[str]]:
     return name, numbers, frozenset(flag for flag, is_set in flags.items() if is_set)
 
 
-def _compare(
-    optimizer: optax.GradientTransformation, updates: Updates, parameters: Tree, steps: int
-) -> None:
+def _compare(optimizer: optax.GradientTransformation, updates: Updates, parameters: Tree, steps: int) -> None:
     """Raise UnreadableError unless the suite's own optimizer gives the same updates, bit for bit."""
     own = _own(updates, max(steps, COMPARED))
     states = [each.init(parameters) for each in (optimizer, own)]
@@ -180,8 +178,8 @@ def _compare(
         pairs = zip(*(jax.tree.leaves(given) for given, _ in results), strict=True)
         if not all(np.array_equal(one, other, equal_nan=True) for one, other in pairs):
             raise UnreadableError(
-                f"the optimizer was read as {updates.optimizer.name}, whose updates are others: it has a part "
-                f"that the suite does not know, such as a mask or a number that changes; {OTHERS}"
+                f"the optimizer was read as {updates.optimizer.name}, whose updates are others: it has a "
+                f"part that the suite does not know, such as a mask or a number that changes; {OTHERS}"
             )
 
 
@@ -204,3 +202,13 @@ def states_of(state: Tree, rule: Rule) -> Iterator[tuple[str, list[Any]]]:
     called = jax_optimizers.OPTIMIZERS[rule.name].states
     for kind in rule.states:
         yield kind, jax.tree.leaves(optax.tree.get(state, called[kind]))
+
+
+def begun(updates: Updates, state: Tree) -> Updates:
+    """Return the same after the steps that a state has counted; of one without a count whether it has any."""
+    counts = {int(count) for _, count in optax.tree.get_all_with_path(state, "count")}
+    if len(counts) > 1:
+        listed = " and ".join(map(str, sorted(counts)))
+        raise UnreadableError(f"the optimizer's state has counted {listed} steps, expected one count")
+    has_any = any(np.any(leaf) for leaf in jax.tree.leaves(state))
+    return replace(updates, steps_before=counts.pop() if counts else int(has_any))

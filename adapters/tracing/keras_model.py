@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adapters.tracing.keras_updates import copied, states_of, updates_of
+from adapters.tracing.stated_updates import Updates
 from cases import names
 from cases.recording import Recording, UnreadableError
 
@@ -80,8 +81,8 @@ def _loss_of(model: Any, loss: Any) -> Any:
     return lambda output, y: model.compute_loss(y=y, y_pred=output)
 
 
-def _on_jax(model: Any, x: Any, y: Any, loss: Any, optimizer: Any, steps: int) -> Recording:  # noqa: PLR0913, PLR0917 - a training step has as many parts
-    from adapters.tracing import jax_models, jax_program  # noqa: PLC0415 - on this backend alone
+def _on_jax(model: Any, x: Any, y: Any, loss: Any, optimizer: Any, steps: int) -> Recording:
+    from adapters.tracing import jax_forward, jax_models, jax_steps  # noqa: PLC0415 - on this backend alone
 
     updates = updates_of(optimizer, steps)
     variables, others = model.trainable_variables, [each.value for each in model.non_trainable_variables]
@@ -104,10 +105,11 @@ def _on_jax(model: Any, x: Any, y: Any, loss: Any, optimizer: Any, steps: int) -
         None,
         tuple(each.path for each in variables),
     )
-    return jax_program.recorded(jax_program.read_forward(program, x), x, y, loss, updates, update, steps)
+    training = jax_steps.Training(x, y, loss, updates, update, steps)
+    return jax_steps.recorded(jax_forward.read_forward(program, x), training)
 
 
-def _on_torch(model: Any, x: Any, y: Any, loss: Any, optimizer: Any, steps: int) -> Recording:  # noqa: PLR0913, PLR0917 - a training step has as many parts
+def _on_torch(model: Any, x: Any, y: Any, loss: Any, optimizer: Any, steps: int) -> Recording:
     import torch  # noqa: PLC0415 - on this backend alone
 
     from adapters.tracing.torch_module import read_torch  # noqa: PLC0415 - the same
@@ -115,35 +117,40 @@ def _on_torch(model: Any, x: Any, y: Any, loss: Any, optimizer: Any, steps: int)
     if isinstance(optimizer, torch.optim.Optimizer):
         return read_torch(model, x, y, loss=loss, optimizer=optimizer, steps=steps)
     updates = updates_of(optimizer, steps)
-    variables = model.trainable_variables
-    recordings, claims = [], []
-    with _restored(variables):
-        again = copied(optimizer, variables)
-        for _ in range(steps):
-            gradients_alone = torch.optim.SGD(model.parameters(), updates.rate)
-            recording = read_torch(model, x, y, loss=loss, optimizer=gradients_alone)
-            places = _places(model, recording)
-            gradients = [*variables]
-            for name, (place, is_turned) in places.items():
-                gradient = recording.claims[0][names.gradient(name)]
-                gradients[place] = torch.tensor(gradient.T if is_turned else gradient)
-            again.apply(gradients, variables)
-            states = states_of(again, updates.optimizer, [each.value for each in again.variables])
-            recordings.append(recording)
-            claims.append(_updated(recording.claims[0], places, variables, states))
+    with _restored(model.trainable_variables):
+        again = copied(optimizer, model.trainable_variables)
+        taken = [_torch_step(model, x, y, loss, again, updates) for _ in range(steps)]
     problem = replace(
-        recordings[0].problem,
-        learning_rate=float(np.asarray(updates.rate, recordings[0].problem.dtype)),
+        taken[0].problem,
+        learning_rate=float(np.asarray(updates.rate, taken[0].problem.dtype)),
         optimizer=updates.optimizer,
         steps=steps,
     )
+    claims = tuple(recording.claims[0] for recording in taken)
+    return replace(taken[0], problem=problem, claims=claims, promises=frozenset(claims[0]))
+
+
+def _torch_step(model: Any, x: Any, y: Any, loss: Any, optimizer: Any, updates: Updates) -> Recording:
+    """Take a training step, whose gradients PyTorch computes and whose update is Keras's."""
+    import torch  # noqa: PLC0415 - on this backend alone
+
+    from adapters.tracing.torch_module import read_torch  # noqa: PLC0415 - the same
+
+    not_used = torch.optim.SGD(model.parameters(), updates.rate)
+    recording = read_torch(model, x, y, loss=loss, optimizer=not_used)
+    (claim,) = recording.claims
+    variables, places = model.trainable_variables, _places(model, recording)
+    gradients: list[Any] = [None] * len(variables)
+    for name, (place, is_turned) in places.items():
+        gradient = claim[names.gradient(name)]
+        gradients[place] = torch.tensor(gradient.T if is_turned else gradient)
+    optimizer.apply(gradients, variables)
+    states = states_of(optimizer, updates.optimizer, [each.value for each in optimizer.variables])
     called = {name: variables[place].path for name, (place, _) in places.items()}
     return replace(
-        recordings[0],
-        problem=problem,
-        claims=tuple(claims),
-        promises=frozenset(claims[0]),
-        names=MappingProxyType(called),
+        recording,
+        claims=({**claim, **dict(_updated(places, variables, states))},),
+        names=MappingProxyType({**recording.names, **called}),
     )
 
 
@@ -158,13 +165,14 @@ def _restored(variables: Sequence[Any]) -> Iterator[None]:
 
 
 def _places(model: Any, recording: Recording) -> dict[str, tuple[int, bool]]:
-    """Return each parameter's place among the variables by the suite's name, and whether it is turned."""
-    own = {id(each.value): place for place, each in enumerate(model.trainable_variables)}
-    called = {name: own[id(tensor)] for name, tensor in model.named_parameters() if id(tensor) in own}
+    """Return a trained parameter's place among the variables by the suite's name, and whether it is turned."""
+    trained = {id(each.value): place for place, each in enumerate(model.trainable_variables)}
+    called = {name: trained[id(tensor)] for name, tensor in model.named_parameters() if id(tensor) in trained}
     places = {}
     for name, own_name in recording.names.items():
-        value = _array(model.trainable_variables[called[own_name]].value)
-        places[name] = called[own_name], not np.array_equal(value, recording.problem.parameters[name])
+        if (place := called.get(own_name)) is not None:
+            value = _array(model.trainable_variables[place].value)
+            places[name] = place, not np.array_equal(value, recording.problem.parameters[name])
     return places
 
 
@@ -173,16 +181,11 @@ def _array(value: Any) -> Array:
 
 
 def _updated(
-    claim: Mapping[str, Array],
-    places: Mapping[str, tuple[int, bool]],
-    variables: Sequence[Any],
-    states: Mapping[str, Sequence[Any]],
-) -> dict[str, Array]:
-    """Return what a step computed, with the parameters and the states as Keras updated them."""
-    shown = {name: array for name, array in claim.items() if not name.endswith("_new")}
+    places: Mapping[str, tuple[int, bool]], variables: Sequence[Any], states: Mapping[str, Sequence[Any]]
+) -> Iterator[tuple[str, Array]]:
+    """Give the parameters and the states as Keras updated them."""
     for name, (place, is_turned) in places.items():
         arrays = {name: variables[place].value}
         arrays |= {names.state(kind, name): values[place] for kind, values in states.items()}
         for quantity, value in arrays.items():
-            shown[names.updated(quantity)] = _array(value).T if is_turned else _array(value)
-    return shown
+            yield names.updated(quantity), _array(value).T if is_turned else _array(value)

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import Any, Final
 
-import keras
-
 from adapters.tracing.stated_updates import Updates
 from cases import Rule
 from cases.catalog import OPTIMIZERS as KINDS
@@ -21,7 +19,7 @@ from cases.recording import UnreadableError
 
 @dataclass(frozen=True)
 class KerasOptimizer:
-    """A class of `keras.optimizers`: its rule, the catalog's keys by its own, and what it calls the states."""
+    """A class of `keras.optimizers`: its rule, its own keys by the catalog's, and what it calls the states."""
 
     rule: str
     keys: Mapping[str, str]
@@ -73,7 +71,7 @@ def updates_of(optimizer: Any, steps: int) -> Updates:
 def _rule(name: str, numbers: dict[str, float], options: set[str], steps: int) -> Rule:
     if name in {"rmsprop", "adagrad"}:
         options.add("eps_in_sqrt")
-    elif "eps" in numbers and numbers["eps"]:
+    elif numbers.get("eps"):
         if steps > 1:
             raise UnreadableError(
                 "Keras's Adam adds its epsilon to √v before the correction, which no rule of the suite does "

@@ -7,9 +7,10 @@ from cases import Rule
 
 @dataclass(frozen=True)
 class Updates:
-    """A learning rate, with a schedule that of the first step, and the rules."""
+    """A learning rate, with a schedule that of the first step, the rules, and the steps taken before."""
 
     rate: float
     optimizer: Rule
     schedule: Rule | None = None
     clipping: Rule | None = None
+    steps_before: int = 0
