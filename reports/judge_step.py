@@ -64,6 +64,8 @@ def read_step(  # noqa: PLR0913 - a training step has as many parts
 
     Nothing of the program is changed. Raises `UnreadableError` where something is of another kind.
     """
+    if steps < 1:
+        raise UnreadableError(f"steps is {steps}, expected at least 1")
     module, _, function = _reader(model, parameters).partition(":")
     given = others if parameters is None else {**others, "parameters": parameters}
     reader: Callable[..., Recording] = getattr(import_module(module), function)

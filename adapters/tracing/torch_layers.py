@@ -10,6 +10,7 @@ it, begin a layer; the calls that follow, up to the next product, are its activa
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,6 +26,14 @@ PRODUCTS: Final = frozenset({"matmul", "__matmul__", "mm"})
 SUMS: Final = frozenset({"add", "__add__", "__radd__", "add_", "__iadd__"})
 TRANSPOSES: Final = frozenset({"t", "transpose", "permute", "swapaxes", "swapdims", "adjoint"})
 SHAPES: Final = frozenset({"squeeze", "unsqueeze", "view", "reshape", "flatten", "view_as"})
+
+
+def in_either(function: Callable[[Tensor], Tensor], numbers: NDArray[Any]) -> Tensor:
+    """Apply a part of a program to numbers in float64, or in float32 where it takes nothing else."""
+    try:
+        return function(torch.tensor(numbers))
+    except RuntimeError:
+        return function(torch.tensor(numbers, dtype=torch.float32))
 
 
 @dataclass(frozen=True)
@@ -74,7 +83,7 @@ class Layer:
 
     def activation(self, grid: NDArray[Any]) -> NDArray[Any]:
         """Evaluate the activation on other numbers, of any shape."""
-        return to_numpy(self.replay(torch.tensor(grid), keeps_shape=True))
+        return to_numpy(in_either(partial(self.replay, keeps_shape=True), grid))
 
     def output(self, rows: Tensor) -> Tensor:
         """Return what the calls after z make of numbers (N, n) in place of z."""
@@ -143,8 +152,11 @@ class Layers(TorchFunctionMode):
             self._take(call)
         return call.result
 
-    def end(self, output: Tensor) -> None:
+    def end(self, output: Any) -> None:
         """End the last layer, whose activation is the model's output; raises UnreadableError if it is not."""
+        if not isinstance(output, Tensor):
+            kind = type(output).__name__
+            raise UnreadableError(f"the model's output is of type {kind}, expected one tensor")
         if not self.layers:
             raise UnreadableError("the model applies no parameter to its inputs, expected dense layers")
         self._end_layer(output, "the model's output")

@@ -10,13 +10,14 @@ from typing import Any, Final, TypeAlias
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from adapters.torch_autograd import to_numpy
 from adapters.torch_functions import ACTIVATIONS, LOSSES
 from adapters.tracing import recognition
 from adapters.tracing.recognition import StatedLoss
-from adapters.tracing.torch_layers import Layer
+from adapters.tracing.torch_layers import Layer, in_either
 from cases.catalog import LOSSES as KINDS
 from cases.recording import UnreadableError
 
@@ -33,7 +34,23 @@ def named_loss(name: str) -> Callable[[Tensor, Tensor], Tensor]:
     """Return PyTorch's own function of a loss of the catalog, a mean where there are several reductions."""
     if name not in KINDS:
         raise UnreadableError(f"there is no loss {name!r}, expected one of {', '.join(KINDS)}")
-    return lambda output, y: LOSSES[name](output, y, reduction=KINDS[name].reductions[-1])
+    reduction = KINDS[name].reductions[-1]
+
+    def loss(output: Tensor, y: Tensor) -> Tensor:
+        classes = y.ndim < output.ndim and not y.is_floating_point()
+        rows = functional.one_hot(y, output.shape[-1]).to(output.dtype) if classes else y
+        return LOSSES[name](output, rows, reduction=reduction)
+
+    return loss
+
+
+def single(loss: Any) -> Tensor:
+    """Return a loss as it is; raises UnreadableError if it is not a single number."""
+    if isinstance(loss, Tensor) and loss.numel() == 1:
+        return loss
+    kind = f"of type {type(loss).__name__}"
+    shape = f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else kind
+    raise UnreadableError(f"the loss is {shape}, expected a single number: take its mean or its sum")
 
 
 def activations_of(layers: Sequence[Layer]) -> tuple[tuple[str, ...], Callable[[Tensor], Tensor], bool]:
@@ -85,7 +102,7 @@ def loss_of(
     that shape: where broadcasting makes a matrix of the two, that is a mistake, and no other loss.
     """
     given = y.double() if y.is_floating_point() else y
-    output = last(torch.tensor(targets).double())
+    output = last(torch.tensor(targets.astype(float)))
     try:
         return _loss_with(loss, last, targets, given)
     except UnreadableError:
@@ -101,7 +118,11 @@ def _loss_with(
     given: Tensor,
 ) -> StatedLoss:
     def of_predictions(predictions: Array) -> float:
-        return float(loss(last(torch.tensor(predictions)), given))
+        try:
+            return float(in_either(lambda rows: single(loss(last(rows), given)), predictions))
+        except RuntimeError as error:
+            why = str(error).partition("\n")[0]
+            raise UnreadableError(f"the loss cannot be computed of other predictions: {why}") from None
 
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # what is worth saying was said when the program itself ran

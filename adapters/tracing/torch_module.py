@@ -6,7 +6,7 @@ The model, the optimizer and the state of the random numbers are afterwards as t
 import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
@@ -18,11 +18,11 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from adapters.torch_autograd import to_numpy
-from adapters.torch_optimizers import CLIP_EPS, OPTIMIZERS
+from adapters.torch_optimizers import OPTIMIZERS
 from adapters.tracing.torch_layers import Layer, Layers
-from adapters.tracing.torch_loss import activations_of, loss_of, named_loss, targets_of
-from adapters.tracing.torch_updates import rule_of, schedule_of
-from cases import Problem, Rule, names
+from adapters.tracing.torch_loss import activations_of, loss_of, named_loss, single, targets_of
+from adapters.tracing.torch_updates import Updating
+from cases import Problem, names
 from cases.protocol import DTYPES
 from cases.recording import Recording, UnreadableError
 
@@ -51,25 +51,43 @@ def read_torch(  # noqa: PLR0913 - a training step has as many parts
 
     Raises UnreadableError where something is of another kind, with its place in the program.
     """
-    rate, rule = rule_of(optimizer)
-    schedule = schedule_of(scheduler) if scheduler else None
     of_output = named_loss(loss) if isinstance(loss, str) else loss
-    update = partial(_update, optimizer, scheduler, clip_norm, rule)
+    updating = Updating(optimizer, scheduler, clip_norm)
     with _restored(model, optimizer, scheduler):
         layers, _ = _forward(model, x)
-        start, dtype = dict(_parameters(layers)), _dtype_of(layers)
-        steps_before = _steps_before(layers, optimizer)
-        state = {name.removesuffix("_new"): array for name, array in _states(layers, optimizer, rule)}
-        activations, last, ends_at_z = activations_of(layers)
-        targets = targets_of(y, layers[-1].width, len(layers[-1].values["z"]), dtype)
-        stated = loss_of(of_output, last, targets, y)
-        claims = [_step(model, x, y, of_output, optimizer, update) for _ in range(steps)]
+        problem, ends_at_z = _problem(layers, of_output, y, updating)
+        claims = [_step(model, x, y, of_output, updating) for _ in range(steps)]
+        notes = _notes(layers, optimizer, _called(model, layers))
     if ends_at_z:
         output = names.a(len(layers))
         claims = [_without(claim, {output, names.gradient(output)}) for claim in claims]
+    return Recording(
+        replace(problem, case=type(model).__name__, steps=steps),
+        tuple(claims),
+        f"torch {torch.__version__}",
+        frozenset(claims[0]),
+        MappingProxyType(_called(model, layers)),
+        notes,
+    )
+
+
+def _called(model: nn.Module, layers: list[Layer]) -> dict[str, str]:
     called = {id(own): name for name, own in model.named_parameters()}
+    return {name: called[id(own)] for name, own, _ in _own(layers)}
+
+
+def _problem(
+    layers: list[Layer], loss: Callable[[Any, Any], Tensor], y: Tensor, updating: Updating
+) -> tuple[Problem, bool]:
+    """Return what a program computes, and whether its last activation belongs to the loss."""
+    start, dtype = dict(_parameters(layers)), _dtype_of(layers)
+    activations, last, ends_at_z = activations_of(layers)
+    targets = targets_of(y, layers[-1].width, len(layers[-1].values["z"]), dtype)
+    stated = loss_of(loss, last, targets, y)
+    steps_before = _steps_before(layers, updating.optimizer)
+    state = {name.removesuffix("_new"): array for name, array in _states(layers, updating)}
     problem = Problem(
-        case=type(model).__name__,
+        case="",
         dtype=dtype,
         activations=activations,
         parameters=MappingProxyType(_with_biases(layers, start)),
@@ -77,28 +95,16 @@ def read_torch(  # noqa: PLR0913 - a training step has as many parts
         y=targets,
         loss=stated.name,
         reduction=stated.reduction,
-        learning_rate=float(np.asarray(scheduler.base_lrs[0] if scheduler else rate, dtype)),
+        learning_rate=float(np.asarray(updating.rate, dtype)),
         loss_numbers=stated.numbers,
-        optimizer=rule,
-        schedule=schedule,
-        clipping=Rule("global_norm", (("max_norm", float(clip_norm)), ("clip_eps", CLIP_EPS)))
-        if clip_norm
-        else None,
-        steps=steps,
-        not_trained=_not_trained(layers, optimizer),
+        optimizer=updating.rule,
+        schedule=updating.schedule,
+        clipping=updating.clipping,
+        not_trained=_not_trained(layers, updating.optimizer),
         steps_before=steps_before,
         state_before=MappingProxyType(state if steps_before else {}),
     )
-    named = {name: called[id(own)] for name, own, _ in _own(layers)}
-    version = f"torch {torch.__version__}"
-    return Recording(
-        problem,
-        tuple(claims),
-        version,
-        frozenset(claims[0]),
-        MappingProxyType(named),
-        _notes(layers, optimizer, named),
-    )
+    return problem, ends_at_z
 
 
 @contextmanager
@@ -133,35 +139,24 @@ def _step(
     x: Tensor,
     y: Tensor,
     loss: Callable[[Any, Any], Tensor],
-    optimizer: Optimizer,
-    update: Callable[[list[Layer]], dict[str, Array]],
+    updating: Updating,
 ) -> dict[str, Array]:
     """Take one training step, and return what it computed, in the suite's layout."""
-    optimizer.zero_grad()
+    updating.optimizer.zero_grad()
     layers, output = _forward(model, x)
-    value = loss(output, y)
-    if not isinstance(value, Tensor) or value.numel() != 1:
-        shape = (
-            f"a tensor of shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
-        )
-        raise UnreadableError(f"the loss is {shape}, expected a single number: take its mean or its sum")
+    value = single(loss(output, y))
     value.backward()  # type: ignore[no-untyped-call] # PyTorch leaves this method without annotations
     claim = {
         "loss": to_numpy(value.detach()).reshape(()),
         **dict(_inside(layers)),
         **dict(_gradients(layers)),
     }
-    return claim | update(layers)
+    return claim | _update(layers, updating)
 
 
-def _update(
-    optimizer: Optimizer,
-    scheduler: LRScheduler | None,
-    clip_norm: float | None,
-    rule: Rule,
-    layers: list[Layer],
-) -> dict[str, Array]:
+def _update(layers: list[Layer], updating: Updating) -> dict[str, Array]:
     """Update the parameters by their gradients, and return what is seen of it."""
+    optimizer, scheduler, clip_norm = updating
     seen: dict[str, Array] = {}
     if clip_norm:
         own = [own for _, own, _ in _own(layers) if own.grad is not None and _is_given(own, optimizer)]
@@ -176,7 +171,7 @@ def _update(
     if scheduler:
         scheduler.step()
     updated = {names.updated(name): array for name, array in _parameters(layers)}
-    return {**seen, **updated, **dict(_states(layers, optimizer, rule))}
+    return {**seen, **updated, **dict(_states(layers, updating))}
 
 
 def _without(claim: dict[str, Array], left_out: set[str]) -> dict[str, Array]:
@@ -216,7 +211,8 @@ def _inside(layers: list[Layer]) -> Iterator[tuple[str, Array]]:
                 yield names.gradient(name), layer.gradients[kind]
 
 
-def _states(layers: list[Layer], optimizer: Optimizer, rule: Rule) -> Iterator[tuple[str, Array]]:
+def _states(layers: list[Layer], updating: Updating) -> Iterator[tuple[str, Array]]:
+    optimizer, rule = updating.optimizer, updating.rule
     called = OPTIMIZERS[rule.name].states
     for name, own, is_transposed in _own(layers):
         for kind in rule.states if own in optimizer.state else ():
@@ -263,9 +259,11 @@ def _is_given(own: Tensor, optimizer: Optimizer) -> bool:
 
 
 def _notes(layers: list[Layer], optimizer: Optimizer, called: dict[str, str]) -> tuple[str, ...]:
-    """Say of what a reader may be unaware: a parameter that the optimizer was not given."""
-    return tuple(
-        f"{called[name]} is not updated: it has a gradient, but the optimizer was not given it."
-        for name, own, _ in _own(layers)
-        if own.requires_grad and not _is_given(own, optimizer)
+    """Say of what a reader may be unaware: a parameter that the optimizer or the loss does not reach."""
+    own = [(called[name], own) for name, own, _ in _own(layers) if own.requires_grad]
+    left = [name for name, parameter in own if not _is_given(parameter, optimizer)]
+    unreached = [name for name, parameter in own if parameter.grad is None]
+    return (
+        *(f"{name} is not updated: the optimizer was not given it." for name in left),
+        *(f"{name} has no gradient: the backward pass does not reach it." for name in unreached),
     )

@@ -1,12 +1,12 @@
 """What a `torch.optim` optimizer does, as a rule of the catalog: read from its class and its settings."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, StepLR
 
-from adapters.torch_optimizers import OPTIMIZERS
+from adapters.torch_optimizers import CLIP_EPS, OPTIMIZERS
 from cases import Rule
 from cases.catalog import OPTIMIZERS as KINDS
 from cases.recording import UnreadableError
@@ -19,6 +19,33 @@ NAMES: Final = {"initial_accumulator_value": "initial_accumulator"}
 FLAGS: Final = ("nesterov", "centered")
 # Numbers of the formula that have no such part where they are 0.
 LEFT_OUT: Final = ("momentum", "dampening", "weight_decay")
+
+
+class Updating(NamedTuple):
+    """How a program updates its parameters."""
+
+    optimizer: Optimizer
+    scheduler: LRScheduler | None = None
+    clip_norm: float | None = None
+
+    @property
+    def rule(self) -> Rule:
+        return rule_of(self.optimizer)[1]
+
+    @property
+    def rate(self) -> float:
+        """The learning rate of the first step."""
+        return float(self.scheduler.base_lrs[0]) if self.scheduler else rule_of(self.optimizer)[0]
+
+    @property
+    def schedule(self) -> Rule | None:
+        return schedule_of(self.scheduler) if self.scheduler else None
+
+    @property
+    def clipping(self) -> Rule | None:
+        if not self.clip_norm:
+            return None
+        return Rule("global_norm", (("max_norm", float(self.clip_norm)), ("clip_eps", CLIP_EPS)))
 
 
 def rule_of(optimizer: Optimizer) -> tuple[float, Rule]:

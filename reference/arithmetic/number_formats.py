@@ -152,7 +152,7 @@ class Format:
         fraction = math.frexp(number)[0] / self.unit_roundoff if self.unit_roundoff else 0.0
         if fraction.is_integer() and (number == 0 or abs(number) >= self.smallest_normal):
             return 0.0
-        return self.unit_roundoff * abs(number) + self.smallest_normal
+        return self.unit_roundoff * abs(number) + self.underflow
 
     @property
     def underflow_threshold(self) -> float:

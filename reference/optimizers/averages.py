@@ -5,7 +5,7 @@ Source: Kingma and Ba, "Adam: A Method for Stochastic Optimization" (2015), sect
 
 import numpy as np
 
-from reference.arithmetic import Bounded, Elementary, Real, cast, to_int
+from reference.arithmetic import Bounded, Elementary, Real, cast, format_of, to_int
 from reference.arithmetic.elementary import Array
 from reference.line import Formula
 
@@ -68,11 +68,13 @@ def _correction_bounded(beta: Bounded, step: Bounded) -> Bounded:
     """Allow it to be taken in the format itself, however much it then cancels.
 
     β is rounded, which counts t times in βᵗ, and the power may be 5 ulps off: (10 + t) u βᵗ. And t βᵗ⁻¹ times
-    an error of β, which is below 1.
+    an error of β, which is below 1. Where the format has 16 bits it is a number of the program's own and
+    taken in float32, as by optax, or in float64, as by PyTorch: 1 − 0.999 would be 0 in bfloat16.
     """
-    t = to_int(step)
+    t, form = to_int(step), beta.format
     power = beta.value**t
-    error = beta.format.gamma(10 + t) * np.abs(power) + beta.format.gamma(2) * np.abs(1 - power)
+    of_power = (format_of("float32") if form.has_16_bits else form).gamma(10 + t)
+    error = of_power * np.abs(power) + form.gamma(2) * np.abs(1 - power)
     error = error + t * (beta.magnitude + beta.error) ** (t - 1) * beta.error
     return Bounded(np.asarray(1 - power), np.asarray(error), beta.format)
 
