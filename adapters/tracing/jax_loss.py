@@ -19,6 +19,7 @@ from adapters.tracing.jax_equations import evaluated
 from adapters.tracing.jax_layers import Layer
 from adapters.tracing.recognition import StatedLoss
 from cases.catalog import LOSSES as KINDS
+from cases.catalog import REDUCED_LOSSES
 from cases.protocol import NoEquivalent
 from cases.recording import UnreadableError
 
@@ -33,17 +34,22 @@ RANDOM: Final = frozenset({"random_bits", "random_unwrap", "threefry2x32"})
 FAR: Final = 1e300  # a value that no loss has
 
 
+def _with_defaults(name: str, reduction: str) -> StatedLoss:
+    """Return a loss whose numbers are 1 where it needs any."""
+    needed = [key for key, about in KINDS[name].keys.items() if about.default is ...]
+    return StatedLoss(name, reduction, tuple((key, 1.0) for key in needed))
+
+
+USUAL: Final = tuple(_with_defaults(name, reduction) for name, reduction in REDUCED_LOSSES)
+
+
 def named_loss(name: str, targets: Array) -> Loss:
     """Return optax's own function of a loss of the catalog, a mean where there are several reductions."""
     if name not in KINDS:
         raise UnreadableError(f"there is no loss {name!r}, expected one of {', '.join(KINDS)}")
-    key = name, KINDS[name].reductions[-1], _of_name(name).numbers
+    stated = _with_defaults(name, KINDS[name].reductions[-1])
+    key = stated.name, stated.reduction, stated.numbers
     return lambda output, _: jax_functions.loss_of(key, output.reshape(targets.shape), jnp.asarray(targets))
-
-
-def _of_name(name: str) -> StatedLoss:
-    needed = [key for key, about in KINDS[name].keys.items() if about.default is ...]
-    return StatedLoss(name, KINDS[name].reductions[-1], tuple((key, 1.0) for key in needed))
 
 
 def activations_of(layers: Sequence[Layer], values: Mapping[int, Any]) -> tuple[tuple[str, ...], bool]:
@@ -80,7 +86,7 @@ def _on_grid(layer: Layer, values: Mapping[int, Any]) -> Callable[[Array], Array
         padded = np.resize(points, rows * size).reshape(rows, *shape).astype(dtype)
         try:
             results = jax.vmap(lambda z: following(layer, values, z))(padded)
-        except TypeError as error:
+        except (TypeError, ValueError) as error:
             raise UnreadableError(f"cannot be evaluated apart: {first_line(error)}") from None
         if results.size != padded.size:
             return np.empty(0)
@@ -157,23 +163,38 @@ def _loss_with(loss: Loss, last: Callable[[Array], Any], targets: Array, given: 
     every = [{}, *_numbers(loss, last(rows), given)]
     for numbers in every:
         try:
-            return recognition.loss_of(of_predictions, _of_catalog, rows, numbers, preferred)
+            return recognition.loss_of(of_predictions, _of_catalog(), rows, numbers, preferred)
         except UnreadableError as error:
             refused = error
     raise refused
 
 
-def _of_catalog(stated: StatedLoss, predictions: Array, targets: Array) -> float:
+def _of_catalog() -> Callable[[StatedLoss, Array, Array], float]:
+    """Return optax's values of the losses of the catalog, which are computed for all at once."""
+    values: dict[int, tuple[jax.Array, ...]] = {}  # by the predictions, which the caller keeps
+
+    def of(stated: StatedLoss, predictions: Array, targets: Array) -> float:
+        if stated not in USUAL:
+            return float(_alone(stated, predictions, targets))
+        if id(predictions) not in values:
+            values[id(predictions)] = _usual(predictions, targets)
+        return float(values[id(predictions)][USUAL.index(stated)])
+
+    return of
+
+
+def _alone(stated: StatedLoss, predictions: Any, targets: Any) -> Any:
     try:
-        return float(_compiled(stated)(predictions, targets))
+        return jax_functions.loss_of(
+            (stated.name, stated.reduction, stated.numbers), jnp.asarray(predictions), jnp.asarray(targets)
+        )
     except NoEquivalent:
         return FAR
 
 
-@cache
-def _compiled(stated: StatedLoss) -> Loss:
-    key = stated.name, stated.reduction, stated.numbers
-    return jax.jit(lambda predictions, targets: jax_functions.loss_of(key, predictions, targets))
+@jax.jit
+def _usual(predictions: jax.Array, targets: jax.Array) -> tuple[jax.Array, ...]:
+    return tuple(_alone(stated, predictions, targets) for stated in USUAL)
 
 
 def _numbers(loss: Loss, output: Any, y: Array) -> Iterator[dict[str, float]]:

@@ -6,6 +6,7 @@ Its transformations are closures: their numbers are read from there, the suite's
 
 # ruff: noqa: ANN401 - what closures hold may be anything
 
+import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
@@ -59,8 +60,9 @@ def updates_of(optimizer: optax.GradientTransformation, parameters: Tree, steps:
 
 
 def _closure(function: Callable[..., Any]) -> dict[str, Any]:
+    function = inspect.unwrap(function)
     cells = getattr(function, "__closure__", None) or ()
-    return dict(zip(function.__code__.co_freevars, (cell.cell_contents for cell in cells), strict=True))
+    return {name: cell.cell_contents for name, cell in zip(function.__code__.co_freevars, cells, strict=True)}
 
 
 def _made_by(function: Callable[..., Any]) -> str:
@@ -95,7 +97,8 @@ def _clipping(chain: Sequence[Step]) -> tuple[Rule | None, Sequence[Step]]:
 def _rate(chain: Sequence[Step], steps: int) -> tuple[float, Rule | None, Sequence[Step]]:
     """Return the learning rate, how it changes, and the chain without it."""
     if not chain or chain[-1].name not in {"scale", "scale_by_schedule"}:
-        raise UnreadableError(f"the optimizer's last transformation is no learning rate: {OTHERS}")
+        called = " → ".join(step.name for step in chain)
+        raise UnreadableError(f"the optimizer is {called}, expected a learning rate last: {OTHERS}")
     last = chain[-1]
     if last.name == "scale":
         return -_number(last, "step_size"), None, chain[:-1]

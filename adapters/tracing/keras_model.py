@@ -165,7 +165,7 @@ def _restored(variables: Sequence[Any]) -> Iterator[None]:
 
 
 def _places(model: Any, recording: Recording) -> dict[str, tuple[int, bool]]:
-    """Return a trained parameter's place among the variables by the suite's name, and whether it is turned."""
+    """Return each trained parameter's place among the variables, and whether it is turned."""
     trained = {id(each.value): place for place, each in enumerate(model.trainable_variables)}
     called = {name: trained[id(tensor)] for name, tensor in model.named_parameters() if id(tensor) in trained}
     places = {}

@@ -19,7 +19,7 @@ from cases.recording import UnreadableError
 
 @dataclass(frozen=True)
 class KerasOptimizer:
-    """A class of `keras.optimizers`: its rule, its own keys by the catalog's, and what it calls the states."""
+    """A class of `keras.optimizers`: its rule, its own keys by the catalog's, and its states' names."""
 
     rule: str
     keys: Mapping[str, str]
