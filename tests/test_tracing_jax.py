@@ -78,7 +78,9 @@ def nnx_module():
     nnx = pytest.importorskip("flax.nnx")
     rngs = nnx.Rngs(0)
     model = nnx.Sequential(nnx.Linear(3, 4, rngs=rngs), nnx.silu, nnx.Linear(4, 2, rngs=rngs))
-    return model, None, nnx.Optimizer(model, optax.adamw(0.01), wrt=nnx.Param), "layers/0/kernel"
+    optimizer = nnx.Optimizer(model, optax.adamw(0.01), wrt=nnx.Param)
+    optimizer.update(model, nnx.state(model))  # it has taken a step before
+    return model, None, optimizer, "layers/0/kernel"
 
 
 def linen_module():
@@ -181,10 +183,8 @@ def test_a_run_is_looked_at_from_its_middle_on():
         _, state = adam.update(jax.tree.map(jnp.ones_like, parameters()), state)
     recording = read(net(), optimizer=adam, state=state)
     assert recording.problem.steps_before == 4
-    assert (
-        recording.problem.state_before["m_W1"].tolist()
-        == state[0].mu["params"]["dense1"]["kernel"].T.tolist()
-    )
+    before = state[0].mu["params"]["dense1"]["kernel"]
+    assert recording.problem.state_before["m_W1"].tolist() == before.T.tolist()
     assert failures(recording) == []
 
 
@@ -263,13 +263,15 @@ from adapters.tracing.keras_model import read_keras
 from reference import judge
 keras.utils.set_random_seed(0)
 layers, optimizers = keras.layers, keras.optimizers
+if keras.backend.backend() == "jax":
+    __import__("adapters.jax_grad").jax_grad.use_compilation_cache()
 model = keras.Sequential(
     [keras.Input((3,)), layers.Dense(4, "gelu"), layers.Dropout(0.5), layers.Dense(2, "softmax")]
 )
 model.compile(optimizers.SGD(0.1, momentum=0.9), "sparse_categorical_crossentropy")
 before = model.get_weights()
 x, y = np.linspace(-1, 1.5, 12, dtype="float32").reshape(4, 3), np.array([0, 1, 1, 0])
-for optimizer, steps in (None, 3), (optimizers.AdamW(), 1), (optimizers.RMSprop(), 2):
+for optimizer, steps in (None, 2), (optimizers.AdamW(), 1):
     recording = read_keras(model, x, y, optimizer=optimizer, steps=steps)
     assert recording.problem.activations == ("gelu_erf", "identity"), recording
     assert recording.problem.loss == "softmax_cross_entropy_with_integer_labels", recording

@@ -52,9 +52,7 @@ def _made(
     if not isinstance(optimizer, optax.GradientTransformation):
         raise UnreadableError(f"the optimizer is {type(optimizer).__name__}, expected one of optax")
     leaves = jax.tree_util.tree_flatten_with_path(parameters)[0]
-    called = tuple(
-        jax.tree_util.keystr(path, simple=True, separator="/").removesuffix("/value") for path, _ in leaves
-    )
+    called = tuple(jax.tree_util.keystr(path, simple=True, separator="/") for path, _ in leaves)
     for name_of, (_, leaf) in zip(called, leaves, strict=True):
         if not jax.numpy.issubdtype(getattr(leaf, "dtype", np.asarray(leaf).dtype), np.floating):
             raise UnreadableError(f"the parameter {name_of} is {np.asarray(leaf).dtype}, expected floats")
@@ -83,18 +81,18 @@ def _of_nnx(model: Any, optimizer: Any, state: Tree) -> Model:
     """Return a Flax NNX module; its parameters are what an `nnx.Optimizer` has, or every `nnx.Param`."""
     from flax import nnx  # noqa: PLC0415 - only a program that has loaded it comes here
 
-    kinds: Any = nnx.Param
-    if isinstance(optimizer, nnx.Optimizer):
-        if int(optimizer.step[...]):
-            state = nnx.as_pure(optimizer.opt_state)
-        optimizer, kinds = optimizer.tx, optimizer.wrt
-    definition, parameters, others = nnx.split(model, kinds, ...)
+    given = optimizer if isinstance(optimizer, nnx.Optimizer) else None
+    definition, parameters, others = nnx.split(model, given.wrt if given else nnx.Param, ...)
+    optimizer = given.tx if given else optimizer
+    if given and int(given.step[...]):  # its arrays, in the tree that optax makes for these parameters
+        form = jax.tree.structure(optimizer.init(parameters))
+        state = jax.tree.unflatten(form, jax.tree.leaves(given.opt_state))
 
     def apply(parameters: Tree, x: Any) -> Any:
         return nnx.merge(definition, parameters, others)(x)
 
     made = _made(type(model).__name__, ("flax", "jax"), apply, parameters, optimizer)
-    return replace(made, state=state)
+    return replace(made, state=state, called=tuple(name.removesuffix("/value") for name in made.called))
 
 
 def _of_equinox(model: Any, optimizer: Any, state: Tree) -> Model:

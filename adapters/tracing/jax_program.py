@@ -6,6 +6,7 @@ nothing that it does not compile.
 
 # ruff: noqa: ANN401 - a program's trees and functions may be anything
 
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 import jax
@@ -15,7 +16,7 @@ from adapters.tracing.jax_forward import Read, read_forward
 from adapters.tracing.jax_loss import Loss
 from adapters.tracing.jax_models import Model, model_of
 from adapters.tracing.jax_steps import States, Training, recorded
-from adapters.tracing.jax_updates import begun, states_of, updates_of
+from adapters.tracing.jax_updates import states_of, steps_in, updates_of
 from cases.recording import Recording, UnreadableError
 
 Tree: TypeAlias = Any
@@ -60,12 +61,11 @@ def _read(program: Model, x: Any) -> Read:
 
 def _training(program: Model, x: Any, y: Any, loss: Loss | str, steps: int) -> Training:
     optimizer, state = program.optimizer, program.state
-    updates, before = updates_of(optimizer, program.parameters, steps), {}
+    taken = 0 if state is None else steps_in(state)
+    updates = replace(updates_of(optimizer, program.parameters, taken + steps), steps_before=taken)
+    before = {} if state is None else dict(states_of(state, updates.optimizer))
     if state is None:
         state = optimizer.init(program.parameters)
-    else:
-        before = dict(states_of(state, updates.optimizer))
-        updates = begun(updates, state)
 
     def update(parameters: Tree, gradients: Tree) -> tuple[Tree, States]:
         nonlocal state

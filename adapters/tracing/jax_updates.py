@@ -8,7 +8,7 @@ Its transformations are closures: their numbers are read from there, the suite's
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 import jax
@@ -207,11 +207,10 @@ def states_of(state: Tree, rule: Rule) -> Iterator[tuple[str, list[Any]]]:
         yield kind, jax.tree.leaves(optax.tree.get(state, called[kind]))
 
 
-def begun(updates: Updates, state: Tree) -> Updates:
-    """Return the same after the steps that a state has counted; of one without a count whether it has any."""
+def steps_in(state: Tree) -> int:
+    """Return how many steps a state has counted; of one without a count whether it has any."""
     counts = {int(count) for _, count in optax.tree.get_all_with_path(state, "count")}
     if len(counts) > 1:
         listed = " and ".join(map(str, sorted(counts)))
         raise UnreadableError(f"the optimizer's state has counted {listed} steps, expected one count")
-    has_any = any(np.any(leaf) for leaf in jax.tree.leaves(state))
-    return replace(updates, steps_before=counts.pop() if counts else int(has_any))
+    return counts.pop() if counts else int(any(np.any(leaf) for leaf in jax.tree.leaves(state)))
