@@ -1,0 +1,278 @@
+"""Mistaken tapes of one problem as a stack: the arrays of all, with one axis more in front.
+
+A step of a small network is hundreds of calls, of a few elements each. So a line that is right in most tapes
+is computed once; a wrong formula once for all tapes that have it, whatever the mistake; and what takes each
+element by itself once for all lines that have it, as the derivatives of all layers.
+"""
+
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
+from itertools import count
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cases import Problem, names
+from cases.skeleton import FROM_NUMBERS
+from reference.diagnosis.candidates import MistakenTape
+from reference.diagnosis.joined import Indices, Joined, Member, recipe
+from reference.line import Line, evaluate, leading_to
+from reference.training import as_array, data, tape
+
+Arrays: TypeAlias = dict[str, Any]
+
+# The names of lines, each with those of all that it may be computed from.
+Needs: TypeAlias = dict[str, set[str]]
+
+# What a formula may be called for: elements of many arrays in a row, a stack of arrays, or one tape's.
+ELEMENTS: Final = "elements"
+STACKS: Final = "stacks"
+ONE_TAPE: Final = "one tape"
+
+# A wrong line, the indices of the tapes that have it, and what its formula may be called for.
+Wrong: TypeAlias = tuple[Line, list[int], str]
+
+# A wrong line that is computed after the right one: of one tape, by its index, or of several, stacked.
+Own: TypeAlias = tuple[int | slice | Indices, Line]
+
+# A right line, or several joined with the wrong ones that take elements; and the wrong ones that do not.
+Planned: TypeAlias = tuple[Line | Joined, list[Own]]
+
+
+def needs_of(lines: Sequence[Line], before: Mapping[str, set[str]]) -> Needs:
+    """Return what these lines need, with what those of their names needed before."""
+    return {line.name: before.get(line.name, set()) | set(line.inputs) for line in lines}
+
+
+def in_order(needs: Needs) -> tuple[str, ...]:
+    """Return names in an order in which each comes after all that it needs; () if there is none."""
+    try:
+        return tuple(name for name in TopologicalSorter(needs).static_order() if name in needs)
+    except CycleError:
+        return ()
+
+
+@dataclass(eq=False)
+class Stack:
+    """Tapes of one problem, of which every quantity has the same shape in all.
+
+    Arrays have one axis in front, the data's of length 1. What is computed from numbers alone has none: where
+    a tape has another number, all that takes it is computed by itself. So is a wrong line, for each tape,
+    whose formula takes no stacks. `may_take` is what formulas may be called for, as far as they were tried.
+    """
+
+    problem: Problem
+    tapes: Sequence[MistakenTape]
+    start: Arrays
+    may_take: dict[Hashable, str] = field(default_factory=dict)
+    own: list[dict[str, Line]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.own = [self._own(lines) for *_, lines in self.tapes]
+
+    def _own(self, lines: Sequence[Line]) -> dict[str, Line]:
+        own = dict[str, Line]()
+        for line in lines:
+            if line != self._right[line.name] or _takes_one_of(own, line):
+                own[line.name] = line
+        return own
+
+    @property
+    def before(self) -> Arrays:
+        """What is known before the first step."""
+        lengths = dict.fromkeys(data(self.problem), 1)
+        return {
+            name: np.repeat(value[None], lengths.get(name, len(self.tapes)), axis=0)
+            if np.ndim(value)
+            else value
+            for name, value in self.start.items()
+        }
+
+    @cached_property
+    def _right(self) -> dict[str, Line]:
+        return {line.name: line for line in tape(self.problem)}
+
+    @cached_property
+    def _needs(self) -> Needs:
+        needs = needs_of(tape(self.problem), {})
+        for *_, lines in self.tapes:
+            needs = needs_of(lines, needs)
+        return needs
+
+    @cached_property
+    def _every(self) -> list[Planned]:
+        return self._plan([self._needs.keys()] * len(self.tapes))
+
+    @cached_property
+    def _brief(self) -> list[Planned]:
+        """The lines that lead to the next step, in any of the tapes."""
+        updated = list(map(names.updated, self.problem.state))
+        return self._plan([{line.name for line in leading_to(updated, lines)} for *_, lines in self.tapes])
+
+    def _plan(self, needed: Sequence[Collection[str]]) -> list[Planned]:
+        leading = set[str]().union(*needed)
+        wrong = {name: self._wrong(name, needed) for name in in_order(self._needs) if name in leading}
+        kinds = {name: self._kind(name, lines) for name, lines in wrong.items()}
+        return [self._planned(those, kind, wrong) for kind, those in _by_kind(kinds, self._needs)]
+
+    def _wrong(self, name: str, needed: Sequence[Collection[str]]) -> list[Wrong]:
+        """Return the wrong lines of a name: those of one formula and the same inputs together."""
+        alike: dict[Hashable, list[int]] = {}
+        for i, own in enumerate(self.own):
+            if name in own and name in needed[i]:
+                by_itself = name in FROM_NUMBERS or _takes_one_of(own, own[name])
+                key = i if by_itself else (recipe(own[name].formula), own[name].inputs)
+                alike.setdefault(key, []).append(i)
+        firsts = {key: self.own[those[0]][name] for key, those in alike.items()}
+        return [
+            (line, alike[key], ONE_TAPE if type(key) is int else self._takes(line))
+            for key, line in firsts.items()
+        ]
+
+    def _kind(self, name: str, wrong: Iterable[Wrong]) -> Hashable:
+        """Return what lines that are computed together have in common: a right formula, or the name."""
+        right = self._right[name]
+        joins = any(takes == ELEMENTS for *_, takes in wrong) and self._takes(right) == ELEMENTS
+        return recipe(right.formula) if joins else name
+
+    def _planned(self, those: Sequence[str], kind: Hashable, wrong: Mapping[str, list[Wrong]]) -> Planned:
+        joined, others = list[Member](), list[Own]()
+        for name in those:
+            rest = set(range(len(self.tapes)))
+            for line, indices, takes in wrong[name]:
+                if takes == ELEMENTS and kind != name:
+                    joined.append((line, np.array(indices)))
+                    rest -= set(indices)
+                else:
+                    others += _own_lines(line, indices, takes)
+            joined.append((self._right[name], np.array(sorted(rest), np.intp)))
+        if kind == those[0]:
+            return self._right[kind], others
+        return Joined.of(joined, self._shapes), others
+
+    @cached_property
+    def _first(self) -> Arrays:
+        return self.start | evaluate(tape(self.problem), self.start, as_array(np.float64))
+
+    @cached_property
+    def _shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shape of each quantity, stacked; () of numbers."""
+        lengths = dict.fromkeys(data(self.problem), 1)
+        return {
+            name: (lengths.get(name, len(self.tapes)), *np.shape(value)) if np.ndim(value) else ()
+            for name, value in self._first.items()
+        }
+
+    def _takes(self, line: Line) -> str:
+        given, same = [self._first[name] for name in line.inputs], data(self.problem).keys() | FROM_NUMBERS
+        moves = [name not in same and np.ndim(a) > 0 for name, a in zip(line.inputs, given, strict=True)]
+        key = recipe(line.formula), tuple(map(np.shape, given)), tuple(moves)
+        if key not in self.may_take:
+            self.may_take[key] = _may_take(line.formula, given, moves)
+        return self.may_take[key]
+
+    def step(self, known: Arrays, *, all_lines: bool) -> tuple[Arrays, dict[int, Arrays]]:
+        """Compute a step; return the values by name, and by tape those that it has of its own."""
+        values, own = dict(known), dict[int, Arrays]()
+        for right, others in self._every if all_lines else self._brief:
+            if isinstance(right, Joined):
+                values |= right.compute(values)
+            else:
+                values[right.name] = self._stacked(right, values, changes=bool(others))
+            for those, line in others:
+                if type(those) is int:
+                    _compute_own(those, line, values, own.setdefault(those, {}))
+                else:
+                    given = (values[name] for name in line.inputs)
+                    values[line.name][those] = line.formula(*[a[those] if _is_stack(a) else a for a in given])
+        return values, own
+
+    def _stacked(self, line: Line, values: Arrays, *, changes: bool) -> NDArray[Any]:
+        """Compute a right line; what then `changes` is a copy, as the formula may have returned its input."""
+        value = line.formula(*[values[name] for name in line.inputs])
+        if line.name in FROM_NUMBERS:
+            return np.asarray(value)
+        if len(value) < len(self.tapes):
+            return np.repeat(value, len(self.tapes), axis=0)
+        return value.copy() if changes else value
+
+
+def _by_kind(kinds: Mapping[str, Hashable], needs: Needs) -> Iterator[tuple[Hashable, list[str]]]:
+    """Order lines so that those of a kind are computed together, if none of them needs another."""
+    waiting = dict(kinds)
+    while waiting:
+        ready = [name for name in waiting if needs[name].isdisjoint(waiting)]
+        awaited = {kind for name, kind in waiting.items() if name not in ready}
+        kind = next((waiting[name] for name in ready if waiting[name] not in awaited), waiting[ready[0]])
+        those = [name for name in ready if waiting[name] == kind]
+        yield kind, those
+        waiting = {name: other for name, other in waiting.items() if name not in those}
+
+
+def _may_take(formula: Callable[..., Any], given: Sequence[Any], moves: Sequence[bool]) -> str:
+    """Say for what a formula gives, bit for bit, what it gives of each of several cases.
+
+    They are numbers of the first step, moved; what is 0 there, as a momentum is, is not. Their count is no
+    axis' length, so that the cases are not taken for examples.
+    """
+    sizes = {size for array in given for size in np.shape(array)}
+    number = next(size for size in count(2) if size not in sizes)
+    inputs = list(zip(given, moves, strict=True))
+    cases = [[_another(a, i) if move else a for a, move in inputs] for i in range(number)]
+    numbers, each = [not np.ndim(a) for a in given], list(zip(*cases, strict=True))
+    rows = [of[0] if number else np.ravel(of) for of, number in zip(each, numbers, strict=True)]
+    stacks = [
+        of[0] if number else np.stack(of if move else of[:1])
+        for of, number, move in zip(each, numbers, moves, strict=True)
+    ]
+    with suppress(Exception):  # a formula for one case may fail in any way
+        expected = np.stack([formula(*case) for case in cases])
+        if {np.shape(a) for a in given if np.ndim(a)} == {expected.shape[1:]}:
+            with suppress(Exception):
+                if np.array_equal(formula(*rows), expected.ravel(), equal_nan=True):
+                    return ELEMENTS
+        if np.array_equal(formula(*stacks), expected, equal_nan=True):
+            return STACKS
+    return ONE_TAPE
+
+
+def _own_lines(line: Line, those: Sequence[int], takes: str) -> list[Own]:
+    """Return a wrong line of several tapes: at once, if its formula takes stacks, or for each."""
+    if takes == ONE_TAPE:
+        return [(i, line) for i in those]
+    apart = set(np.diff(those).tolist()) or {1}
+    return [(slice(those[0], those[-1] + 1, apart.pop()) if len(apart) == 1 else np.array(those), line)]
+
+
+def _compute_own(i: int, line: Line, values: Arrays, own: Arrays) -> None:
+    """Compute a line of one tape, which has these values of its own."""
+    result = line.formula(*[part_of(i, name, values, own) for name in line.inputs])
+    own[line.name] = np.asarray(result)
+    if line.name not in FROM_NUMBERS:
+        values[line.name][i] = result
+
+
+def _takes_one_of(numbers: Mapping[str, Line], line: Line) -> bool:
+    """Whether a line takes a number of these that is computed from numbers alone."""
+    return any(name in numbers and name in FROM_NUMBERS for name in line.inputs)
+
+
+def _another(array: NDArray[Any], i: int) -> NDArray[Any]:
+    return np.where(array == 0, (i + 1) / 16, array * (1 - i / 16))
+
+
+def _is_stack(value: Any) -> bool:  # noqa: ANN401 - an array, or a number
+    return type(value) is np.ndarray and value.shape[:1] > (1,)
+
+
+def part_of(i: int, name: str, values: Arrays, own: Arrays) -> Any:  # noqa: ANN401 - an array, or a number
+    """Return what one tape has of a quantity, and keep it: a line that runs for several asks for it again."""
+    if name not in own:
+        value = values[name]
+        is_number = name in FROM_NUMBERS or not np.ndim(value)
+        own[name] = value if is_number else value[i if len(value) > 1 else 0]
+    return own[name]
