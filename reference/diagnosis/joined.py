@@ -21,16 +21,15 @@ Member: TypeAlias = tuple[Line, Indices]
 
 def recipe(formula: Callable[..., Any]) -> Hashable:
     """Return what is equal for functions that were made alike, as one for each layer: code and closure."""
-    if not isinstance(formula, FunctionType) or not formula.__closure__:
+    if not isinstance(formula, FunctionType) or formula.__kwdefaults__:
         return formula
     try:
-        taken = [cell.cell_contents for cell in formula.__closure__]
-        made = formula.__module__, formula.__code__, formula.__defaults__
-        alike = (*made, *((type(one), recipe(one)) for one in taken))
-        hash(alike)
+        cells = [cell.cell_contents for cell in formula.__closure__ or ()]
+        taken = tuple((type(one), recipe(one)) for one in (*cells, *(formula.__defaults__ or ())))
+        hash(taken)
     except (TypeError, ValueError):  # it holds what has no hash, or a name that is not bound yet
         return formula
-    return alike
+    return formula.__module__, formula.__code__, taken
 
 
 def plain(formula: Callable[..., Any]) -> Callable[..., Any]:
@@ -62,50 +61,49 @@ Call: TypeAlias = tuple[Callable[..., Any], slice, tuple[slice | str, ...]]
 
 @dataclass(frozen=True, eq=False)
 class Joined:
-    """Right and wrong lines of which every element is computed by itself.
+    """Wrong lines of which every element is computed by itself.
 
-    The elements of all that they take are first put in the order of the calls, and their results then in that
-    of the lines.
+    The elements of all that they take are first put in the order of the calls, and their results then where
+    the right lines have them.
     """
 
     taken: Elements
-    made: Elements
+    made: Elements  # of all tapes
     calls: Sequence[Call]
     order: Indices  # of what is taken, as the calls take it
-    places: Indices  # of the results, as the lines have them
+    places: Indices  # of the results
 
     @classmethod
-    def of(cls, members: Iterable[Member], shapes: Mapping[str, tuple[int, ...]]) -> "Joined":
-        """Join lines of given shapes; each tape has one of every name. Numbers have the shape ()."""
+    def of(cls, members: Sequence[Member], shapes: Mapping[str, tuple[int, ...]]) -> "Joined":
+        """Join lines of given shapes; numbers have the shape ()."""
         alike: dict[Hashable, list[Member]] = {}
         for line, those in members:
             numbers = tuple(None if shapes[name] else name for name in line.inputs)
             alike.setdefault((recipe(line.formula), numbers), []).append((line, those))
-        lines = [line for several in alike.values() for line, _ in several]
+        lines = [line for line, _ in members]
         taken = Elements({name: shapes[name] for line in lines for name in line.inputs if shapes[name]})
         made = Elements({line.name: shapes[line.name] for line in lines})
         calls, order, places = list[Call](), _Row(), _Row()
         for several in alike.values():
-            given = tuple(
-                order.add(taken.of(name, those) for name, (_, those) in zip(column, several, strict=True))
-                if shapes[column[0]]
-                else column[0]
-                for column in zip(*(line.inputs for line, _ in several), strict=True)
+            columns = zip(*(line.inputs for line, _ in several), strict=True)
+            tapes = [those for _, those in several]
+            inputs = tuple(
+                order.add(map(taken.of, column, tapes)) if shapes[column[0]] else column[0]
+                for column in columns
             )
             results = places.add(made.of(line.name, those) for line, those in several)
-            calls.append((plain(several[0][0].formula), results, given))
-        return cls(taken, made, calls, order.joined(), np.argsort(places.joined()))
+            calls.append((plain(several[0][0].formula), results, inputs))
+        return cls(taken, made, calls, order.joined(), places.joined())
 
     def compute(self, values: Mapping[str, Any]) -> dict[str, NDArray[np.float64]]:
-        """Return the lines, by name, from the values of all that they take."""
-        given = np.concatenate([values[name].reshape(-1) for name in self.taken.shapes]).take(self.order)
+        """Return the lines of all tapes, by name, from the right ones and the values of all that they take."""
+        given = np.concatenate([values[name].reshape(-1) for name in self.taken.parts]).take(self.order)
         results = np.empty(len(self.places))
         for formula, those, inputs in self.calls:
             results[those] = formula(*[given[one] if type(one) is slice else values[one] for one in inputs])
-        results = results.take(self.places)
-        return {
-            name: results[self.made.parts[name]].reshape(shape) for name, shape in self.made.shapes.items()
-        }
+        made = np.concatenate([values[name].reshape(-1) for name in self.made.parts])
+        made[self.places] = results
+        return {name: made[part].reshape(values[name].shape) for name, part in self.made.parts.items()}
 
 
 class _Row:
@@ -113,13 +111,12 @@ class _Row:
 
     def __init__(self) -> None:
         self.parts = list[Indices]()
-        self.length = 0
 
     def add(self, several: Iterable[Indices]) -> slice:
         """Append these, and return where they are."""
+        start = sum(map(len, self.parts))
         self.parts += several
-        start, self.length = self.length, sum(map(len, self.parts))
-        return slice(start, self.length)
+        return slice(start, sum(map(len, self.parts)))
 
     def joined(self) -> Indices:
         return np.concatenate(self.parts)

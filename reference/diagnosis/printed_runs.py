@@ -21,7 +21,7 @@ from reference.arithmetic import PRINTED, Ball, Bounded, format_of, precision
 from reference.certified import exact_balls
 from reference.diagnosis.candidates import MistakenTape
 from reference.diagnosis.context import Values
-from reference.diagnosis.stack import Arrays, Needs, Stack, in_order, needs_of, part_of
+from reference.diagnosis.stack import Arrays, Stack, part_of
 from reference.exact_run import MISTRUST
 from reference.line import Line, evaluate, leading_to
 from reference.parts import FailedPart
@@ -30,6 +30,9 @@ from reference.training import advance, as_array, initial_values, tape
 # A step and a quantity; and what a tape gives of each.
 Site: TypeAlias = tuple[int, str]
 Given: TypeAlias = dict[Site, NDArray[np.float64]]
+
+# After these steps it is looked which tapes have settled: most that do so have done it by then.
+SETTLED_BY: Final = tuple(4**i for i in range(3, 12))
 
 PART: Final = "a run of known mistakes in float64"
 
@@ -51,10 +54,10 @@ def float64_runs(
     start[names.STEP] = known[names.STEP].value
     given: dict[int, Given] = {}
     with np.errstate(all="ignore"):  # a run that diverges comes near nothing
-        for group in _groups(problem, tapes, start):
-            with suppress(Exception):  # one of these may not take stacks: then each is run by itself
-                run = _together(problem, [tapes[i] for i in group], start, sites)
-                given |= dict(zip(group, run, strict=True))
+        those = _of_right_shapes(problem, tapes, start)
+        with suppress(Exception):  # one of these may not take stacks: then each is run by itself
+            run = _together(problem, [tapes[i] for i in those], start, sites)
+            given |= dict(zip(those, run, strict=True))
         for i in set(range(len(tapes))) - given.keys():
             alone = parts.tried(PART, _alone, problem, tapes[i][2], start, sites)
             given[i] = {} if isinstance(alone, FailedPart) else alone
@@ -108,20 +111,10 @@ def _moved(problem: Problem, number: Bounded) -> NDArray[np.float64]:
     return np.asarray(number.value + signs * (number.error + unit * np.abs(number.value)))
 
 
-def _groups(problem: Problem, tapes: Sequence[MistakenTape], start: Arrays) -> list[list[int]]:
-    """Part tapes into groups of one order of lines, in which all have the shapes of the right ones."""
-    groups: list[tuple[Needs, list[int]]] = []
+def _of_right_shapes(problem: Problem, tapes: Sequence[MistakenTape], start: Arrays) -> list[int]:
+    """Return the tapes, by their indices, of which every quantity has the shape of the right one."""
     right = _shapes(tape(problem), start)
-    for i, (*_, lines) in enumerate(tapes):
-        if parts.tried(PART, _shapes, lines, start) == right:
-            joined = ((needs_of(lines, needs), needs, group) for needs, group in groups)
-            both, needs, group = next((choice for choice in joined if in_order(choice[0])), ({}, {}, []))
-            if not group:
-                both = needs_of(lines, needs_of(tape(problem), {}))
-                groups.append((needs, group))
-            needs.update(both)
-            group.append(i)
-    return [group for _, group in groups]
+    return [i for i, (*_, lines) in enumerate(tapes) if parts.tried(PART, _shapes, lines, start) == right]
 
 
 def _shapes(lines: Sequence[Line], start: Arrays) -> dict[str, tuple[int, ...]]:
@@ -150,13 +143,55 @@ def _alone(problem: Problem, lines: Sequence[Line], start: Arrays, sites: Sequen
 def _together(
     problem: Problem, tapes: Sequence[MistakenTape], start: Arrays, sites: Sequence[Site]
 ) -> list[Given]:
-    """Train tapes that can be computed in one order, stacked."""
-    stack, wanted = Stack(problem, tapes, start), _by_step(sites)
-    known, given = stack.before, [Given() for _ in tapes]
+    """Train tapes of which every quantity has the shape of the right one, stacked."""
+    stack, wanted, given = Stack(problem, tapes, start), _by_step(sites), [Given() for _ in tapes]
+    walk = Walk(stack)
     for step in range(1, max(wanted) + 1):
-        values, own = stack.step(known, all_lines=step in wanted)
-        for name in wanted.get(step, ()):
-            for i, of_tape in enumerate(given):
-                of_tape[step, name] = np.asarray(part_of(i, name, values, own.get(i, {})))
-        known = advance(known, values, problem)
+        if step in wanted:
+            values, own = stack.step(walk.known_of_all(), all_lines=True)
+            for name in wanted[step]:
+                for i, of_tape in enumerate(given):
+                    of_tape[step, name] = np.asarray(part_of(i, name, values, own.get(i, {})))
+        if step < max(wanted):
+            walk.go_on()
     return given
+
+
+class Walk:
+    """Training of a stack, in which tapes are run no further than their states are new.
+
+    Of those that update their state in the same way only the first is run; and none that has settled, of which
+    every further step leaves the state as it was.
+    """
+
+    def __init__(self, stack: Stack) -> None:
+        alike = stack.alike()
+        self.like = np.empty(len(stack.tapes), np.intp)  # by tape, which of the different ones it is
+        for i, those in enumerate(alike):
+            self.like[those] = i
+        self.stack = stack.of(those[0] for those in alike)
+        self.known = self.stack.before
+        self.moving = np.arange(len(alike))
+        self.states = {name: self.known[name].copy() for name in stack.problem.state}
+
+    def known_of_all(self) -> Arrays:
+        """Return what is known of every tape before the next step."""
+        for name, states in self.states.items():
+            states[self.moving] = self.known[name]
+        return self.known | {name: states[self.like] for name, states in self.states.items()}
+
+    def go_on(self) -> None:
+        """Make a step, of the lines alone that lead to the next."""
+        if not self.moving.size:
+            self.known = self.known | {names.STEP: self.known[names.STEP] + 1}
+            return
+        values, _ = self.stack.step(self.known, all_lines=False)
+        before, self.known = self.known, advance(self.known, values, self.stack.problem)
+        if float(before[names.STEP]) in SETTLED_BY:
+            self._leave_out(self.stack.has_settled(before, self.known))
+
+    def _leave_out(self, settled: NDArray[np.bool_]) -> None:
+        self.known_of_all()
+        those = np.flatnonzero(~settled)
+        self.moving, self.stack = self.moving[those], self.stack.of(those)
+        self.known |= {name: states[self.moving] for name, states in self.states.items()}

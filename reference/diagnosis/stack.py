@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from itertools import count
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from cases import Problem, names
 from cases.skeleton import FROM_NUMBERS
 from reference.diagnosis.candidates import MistakenTape
-from reference.diagnosis.joined import Indices, Joined, Member, recipe
+from reference.diagnosis.context import changed_by
+from reference.diagnosis.joined import Indices, Joined, recipe
 from reference.line import Line, evaluate, leading_to
 from reference.training import as_array, data, tape
 
@@ -36,24 +37,21 @@ ONE_TAPE: Final = "one tape"
 # A wrong line, the indices of the tapes that have it, and what its formula may be called for.
 Wrong: TypeAlias = tuple[Line, list[int], str]
 
-# A wrong line that is computed after the right one: of one tape, by its index, or of several, stacked.
-Own: TypeAlias = tuple[int | slice | Indices, Line]
 
-# A right line, or several joined with the wrong ones that take elements; and the wrong ones that do not.
-Planned: TypeAlias = tuple[Line | Joined, list[Own]]
+class Own(NamedTuple):
+    """A wrong line that is computed by itself: of one tape, by its index, or of several, stacked."""
 
-
-def needs_of(lines: Sequence[Line], before: Mapping[str, set[str]]) -> Needs:
-    """Return what these lines need, with what those of their names needed before."""
-    return {line.name: before.get(line.name, set()) | set(line.inputs) for line in lines}
+    those: int | slice | Indices
+    line: Line
+    are_stacks: tuple[bool, ...] = ()  # which inputs are not the same in all tapes
 
 
-def in_order(needs: Needs) -> tuple[str, ...]:
-    """Return names in an order in which each comes after all that it needs; () if there is none."""
-    try:
-        return tuple(name for name in TopologicalSorter(needs).static_order() if name in needs)
-    except CycleError:
-        return ()
+class Planned(NamedTuple):
+    """Right lines; the wrong ones that are joined; and the others."""
+
+    right: Sequence[Line]
+    joined: Joined | None
+    others: Sequence[Own]
 
 
 @dataclass(eq=False)
@@ -63,6 +61,9 @@ class Stack:
     Arrays have one axis in front, the data's of length 1. What is computed from numbers alone has none: where
     a tape has another number, all that takes it is computed by itself. So is a wrong line, for each tape,
     whose formula takes no stacks. `may_take` is what formulas may be called for, as far as they were tried.
+
+    All have one order of lines. A tape that cannot have it, as it takes what others compute from the same
+    line, is first computed without its mistake, and then, `late`, with it.
     """
 
     problem: Problem
@@ -70,9 +71,20 @@ class Stack:
     start: Arrays
     may_take: dict[Hashable, str] = field(default_factory=dict)
     own: list[dict[str, Line]] = field(init=False)
+    late: dict[int, list[Line]] = field(init=False, default_factory=dict)
+    needs: Needs = field(init=False)
 
     def __post_init__(self) -> None:
         self.own = [self._own(lines) for *_, lines in self.tapes]
+        self.needs = {name: set(line.inputs) for name, line in self._right.items()}
+        for i, (*_, lines) in enumerate(self.tapes):
+            both = {line.name: self.needs[line.name] | set(line.inputs) for line in lines}
+            if both == self.needs or _in_order(both):
+                self.needs = both
+            else:
+                changed = changed_by(lines, self.own[i], ())
+                self.late[i] = [line for line in lines if line.name in changed]
+                self.own[i] = {}
 
     def _own(self, lines: Sequence[Line]) -> dict[str, Line]:
         own = dict[str, Line]()
@@ -80,6 +92,10 @@ class Stack:
             if line != self._right[line.name] or _takes_one_of(own, line):
                 own[line.name] = line
         return own
+
+    def of(self, those: Iterable[int]) -> "Stack":
+        """Return a stack of these tapes alone."""
+        return Stack(self.problem, [self.tapes[i] for i in those], self.start, self.may_take)
 
     @property
     def before(self) -> Arrays:
@@ -97,27 +113,43 @@ class Stack:
         return {line.name: line for line in tape(self.problem)}
 
     @cached_property
-    def _needs(self) -> Needs:
-        needs = needs_of(tape(self.problem), {})
-        for *_, lines in self.tapes:
-            needs = needs_of(lines, needs)
-        return needs
-
-    @cached_property
     def _every(self) -> list[Planned]:
-        return self._plan([self._needs.keys()] * len(self.tapes))
+        return self._plan([self.needs.keys()] * len(self.tapes))
 
     @cached_property
     def _brief(self) -> list[Planned]:
         """The lines that lead to the next step, in any of the tapes."""
-        updated = list(map(names.updated, self.problem.state))
-        return self._plan([{line.name for line in leading_to(updated, lines)} for *_, lines in self.tapes])
+        return self._plan([{line.name for line in self._leading(i)} for i in range(len(self.tapes))])
+
+    def _leading(self, i: int) -> tuple[Line, ...]:
+        return leading_to(map(names.updated, self.problem.state), self.tapes[i][2])
+
+    def alike(self) -> list[list[int]]:
+        """Return the tapes in groups that have the same state in all steps, as they update it in the same way."""
+        groups: dict[Hashable, list[int]] = {}
+        for i in range(len(self.tapes)):
+            lines = [line for line in self._leading(i) if line != self._right[line.name]]
+            key = tuple((line.name, recipe(line.formula), line.inputs) for line in lines)
+            groups.setdefault(key, []).append(i)
+        return list(groups.values())
+
+    def has_settled(self, before: Arrays, after: Arrays) -> NDArray[np.bool_]:
+        """Say of which tapes a step has left the state as it was, to the last bit: so does every later one."""
+        settled = [
+            all(names.STEP not in line.inputs for line in self._leading(i)) for i in range(len(self.tapes))
+        ]
+        for name in self.problem.state:
+            same = before[name].view(np.int64) == after[name].view(np.int64)
+            settled &= same.reshape(len(self.tapes), -1).all(axis=1)
+        return np.asarray(settled)
 
     def _plan(self, needed: Sequence[Collection[str]]) -> list[Planned]:
         leading = set[str]().union(*needed)
-        wrong = {name: self._wrong(name, needed) for name in in_order(self._needs) if name in leading}
+        wrong = {name: self._wrong(name, needed) for name in _in_order(self.needs) if name in leading}
         kinds = {name: self._kind(name, lines) for name, lines in wrong.items()}
-        return [self._planned(those, kind, wrong) for kind, those in _by_kind(kinds, self._needs)]
+        planned = [self._planned(those, wrong) for those in _by_kind(kinds, self.needs)]
+        late = [Own(i, line) for i, lines in self.late.items() for line in lines if line.name in needed[i]]
+        return [*planned, Planned((), None, late)]
 
     def _wrong(self, name: str, needed: Sequence[Collection[str]]) -> list[Wrong]:
         """Return the wrong lines of a name: those of one formula and the same inputs together."""
@@ -135,24 +167,29 @@ class Stack:
 
     def _kind(self, name: str, wrong: Iterable[Wrong]) -> Hashable:
         """Return what lines that are computed together have in common: a right formula, or the name."""
-        right = self._right[name]
-        joins = any(takes == ELEMENTS for *_, takes in wrong) and self._takes(right) == ELEMENTS
-        return recipe(right.formula) if joins else name
+        joins = any(takes == ELEMENTS for *_, takes in wrong)
+        return recipe(self._right[name].formula) if joins else name
 
-    def _planned(self, those: Sequence[str], kind: Hashable, wrong: Mapping[str, list[Wrong]]) -> Planned:
-        joined, others = list[Member](), list[Own]()
-        for name in those:
-            rest = set(range(len(self.tapes)))
-            for line, indices, takes in wrong[name]:
-                if takes == ELEMENTS and kind != name:
-                    joined.append((line, np.array(indices)))
-                    rest -= set(indices)
-                else:
-                    others += _own_lines(line, indices, takes)
-            joined.append((self._right[name], np.array(sorted(rest), np.intp)))
-        if kind == those[0]:
-            return self._right[kind], others
-        return Joined.of(joined, self._shapes), others
+    def _planned(self, those: Sequence[str], wrong: Mapping[str, Sequence[Wrong]]) -> Planned:
+        several = [each for name in those for each in wrong[name]]
+        joined = [(line, np.array(tapes)) for line, tapes, takes in several if takes == ELEMENTS]
+        others = [own for each in several if each[2] != ELEMENTS for own in self._others(*each)]
+        return Planned(
+            [self._right[name] for name in those],
+            Joined.of(joined, self._shapes) if joined else None,
+            others,
+        )
+
+    def _others(self, line: Line, those: Sequence[int], takes: str) -> list[Own]:
+        """Return a wrong line of several tapes: at once, if its formula takes stacks, or for each."""
+        if takes == ONE_TAPE:
+            return [Own(i, self.own[i][line.name]) for i in those]
+        apart = set(np.diff(those).tolist()) or {1}
+        evenly = slice(those[0], those[-1] + 1, min(apart))
+        are_stacks = tuple(
+            name not in data(self.problem) and bool(self._shapes[name]) for name in line.inputs
+        )
+        return [Own(evenly if len(apart) == 1 else np.array(those), line, are_stacks)]
 
     @cached_property
     def _first(self) -> Arrays:
@@ -178,17 +215,18 @@ class Stack:
     def step(self, known: Arrays, *, all_lines: bool) -> tuple[Arrays, dict[int, Arrays]]:
         """Compute a step; return the values by name, and by tape those that it has of its own."""
         values, own = dict(known), dict[int, Arrays]()
-        for right, others in self._every if all_lines else self._brief:
-            if isinstance(right, Joined):
-                values |= right.compute(values)
-            else:
-                values[right.name] = self._stacked(right, values, changes=bool(others))
-            for those, line in others:
+        for right, joined, others in self._every if all_lines else self._brief:
+            for line in right:
+                values[line.name] = self._stacked(line, values, changes=bool(others) and not joined)
+            if joined:
+                values |= joined.compute(values)
+            for those, line, are_stacks in others:
                 if type(those) is int:
                     _compute_own(those, line, values, own.setdefault(those, {}))
                 else:
-                    given = (values[name] for name in line.inputs)
-                    values[line.name][those] = line.formula(*[a[those] if _is_stack(a) else a for a in given])
+                    inputs = zip(line.inputs, are_stacks, strict=True)
+                    given = [values[name][those] if is_stack else values[name] for name, is_stack in inputs]
+                    values[line.name][those] = line.formula(*given)
         return values, own
 
     def _stacked(self, line: Line, values: Arrays, *, changes: bool) -> NDArray[Any]:
@@ -201,7 +239,15 @@ class Stack:
         return value.copy() if changes else value
 
 
-def _by_kind(kinds: Mapping[str, Hashable], needs: Needs) -> Iterator[tuple[Hashable, list[str]]]:
+def _in_order(needs: Needs) -> tuple[str, ...]:
+    """Return names in an order in which each comes after all that it needs; () if there is none."""
+    try:
+        return tuple(name for name in TopologicalSorter(needs).static_order() if name in needs)
+    except CycleError:
+        return ()
+
+
+def _by_kind(kinds: Mapping[str, Hashable], needs: Needs) -> Iterator[list[str]]:
     """Order lines so that those of a kind are computed together, if none of them needs another."""
     waiting = dict(kinds)
     while waiting:
@@ -209,7 +255,7 @@ def _by_kind(kinds: Mapping[str, Hashable], needs: Needs) -> Iterator[tuple[Hash
         awaited = {kind for name, kind in waiting.items() if name not in ready}
         kind = next((waiting[name] for name in ready if waiting[name] not in awaited), waiting[ready[0]])
         those = [name for name in ready if waiting[name] == kind]
-        yield kind, those
+        yield those
         waiting = {name: other for name, other in waiting.items() if name not in those}
 
 
@@ -238,14 +284,6 @@ def _may_take(formula: Callable[..., Any], given: Sequence[Any], moves: Sequence
         if np.array_equal(formula(*stacks), expected, equal_nan=True):
             return STACKS
     return ONE_TAPE
-
-
-def _own_lines(line: Line, those: Sequence[int], takes: str) -> list[Own]:
-    """Return a wrong line of several tapes: at once, if its formula takes stacks, or for each."""
-    if takes == ONE_TAPE:
-        return [(i, line) for i in those]
-    apart = set(np.diff(those).tolist()) or {1}
-    return [(slice(those[0], those[-1] + 1, apart.pop()) if len(apart) == 1 else np.array(those), line)]
 
 
 def _compute_own(i: int, line: Line, values: Arrays, own: Arrays) -> None:
