@@ -55,8 +55,8 @@ class Elements:
         return np.asarray(first[:, None] + np.arange(prod(shape))).ravel()
 
 
-# A formula; where its results are among all; and for each input where it is among all, or a number's name.
-Call: TypeAlias = tuple[Callable[..., Any], slice, tuple[slice | str, ...]]
+# A formula, and which of all inputs it takes.
+Call: TypeAlias = tuple[Callable[..., Any], slice]
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,8 +69,9 @@ class Joined:
 
     taken: Elements
     made: Elements  # of all tapes
-    calls: Sequence[Call]
     order: Indices  # of what is taken, as the calls take it
+    inputs: Sequence[slice | str]  # of one call after another: where it is in this order, or a number's name
+    calls: Sequence[Call]
     places: Indices  # of the results
 
     @classmethod
@@ -83,26 +84,23 @@ class Joined:
         lines = [line for line, _ in members]
         taken = Elements({name: shapes[name] for line in lines for name in line.inputs if shapes[name]})
         made = Elements({line.name: shapes[line.name] for line in lines})
-        calls, order, places = list[Call](), _Row(), _Row()
+        order, places, inputs, calls = _Row(), _Row(), list[slice | str](), list[Call]()
         for several in alike.values():
-            columns = zip(*(line.inputs for line, _ in several), strict=True)
-            tapes = [those for _, those in several]
-            inputs = tuple(
-                order.add(map(taken.of, column, tapes)) if shapes[column[0]] else column[0]
-                for column in columns
-            )
-            results = places.add(made.of(line.name, those) for line, those in several)
-            calls.append((plain(several[0][0].formula), results, inputs))
-        return cls(taken, made, calls, order.joined(), places.joined())
+            columns, tapes = zip(*(line.inputs for line, _ in several), strict=True), [i for _, i in several]
+            first = len(inputs)
+            inputs += [
+                order.add(map(taken.of, each, tapes)) if shapes[each[0]] else each[0] for each in columns
+            ]
+            calls.append((plain(several[0][0].formula), slice(first, len(inputs))))
+            places.add(made.of(line.name, those) for line, those in several)
+        return cls(taken, made, order.joined(), inputs, calls, places.joined())
 
     def compute(self, values: Mapping[str, Any]) -> dict[str, NDArray[np.float64]]:
-        """Return the lines of all tapes, by name, from the right ones and the values of all that they take."""
-        given = np.concatenate([values[name].reshape(-1) for name in self.taken.parts]).take(self.order)
-        results = np.empty(len(self.places))
-        for formula, those, inputs in self.calls:
-            results[those] = formula(*[given[one] if type(one) is slice else values[one] for one in inputs])
+        """Return the lines of all tapes, by name, from the right ones and from all that they take."""
+        row = np.concatenate([values[name].reshape(-1) for name in self.taken.parts]).take(self.order)
+        given = [row[one] if type(one) is slice else values[one] for one in self.inputs]
         made = np.concatenate([values[name].reshape(-1) for name in self.made.parts])
-        made[self.places] = results
+        made[self.places] = np.concatenate([formula(*given[those]) for formula, those in self.calls])
         return {name: made[part].reshape(values[name].shape) for name, part in self.made.parts.items()}
 
 

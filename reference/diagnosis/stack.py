@@ -43,7 +43,7 @@ class Own(NamedTuple):
 
     those: int | slice | Indices
     line: Line
-    are_stacks: tuple[bool, ...] = ()  # which inputs are not the same in all tapes
+    inputs: tuple[tuple[str, bool], ...] = ()  # and whether there is one for each tape
 
 
 class Planned(NamedTuple):
@@ -186,10 +186,9 @@ class Stack:
             return [Own(i, self.own[i][line.name]) for i in those]
         apart = set(np.diff(those).tolist()) or {1}
         evenly = slice(those[0], those[-1] + 1, min(apart))
-        are_stacks = tuple(
-            name not in data(self.problem) and bool(self._shapes[name]) for name in line.inputs
-        )
-        return [Own(evenly if len(apart) == 1 else np.array(those), line, are_stacks)]
+        same = data(self.problem)
+        inputs = tuple((name, name not in same and bool(self._shapes[name])) for name in line.inputs)
+        return [Own(evenly if len(apart) == 1 else np.array(those), line, inputs)]
 
     @cached_property
     def _first(self) -> Arrays:
@@ -220,11 +219,10 @@ class Stack:
                 values[line.name] = self._stacked(line, values, changes=bool(others) and not joined)
             if joined:
                 values |= joined.compute(values)
-            for those, line, are_stacks in others:
+            for those, line, inputs in others:
                 if type(those) is int:
                     _compute_own(those, line, values, own.setdefault(those, {}))
                 else:
-                    inputs = zip(line.inputs, are_stacks, strict=True)
                     given = [values[name][those] if is_stack else values[name] for name, is_stack in inputs]
                     values[line.name][those] = line.formula(*given)
         return values, own
