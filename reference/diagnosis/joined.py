@@ -1,40 +1,30 @@
-"""Formulas that take each element by itself, called once for the elements of many arrays, of any shapes."""
+"""Wrong lines that do to each element what a program says, computed for the elements of many arrays at once."""
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from math import prod
-from types import FunctionType
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from reference.arithmetic import Elementary
+from reference.diagnosis.program import Program
 from reference.line import Line
 
 Indices: TypeAlias = NDArray[np.intp]
 
-# A line, and the tapes that have it, by their indices.
-Member: TypeAlias = tuple[Line, Indices]
 
+class Member(NamedTuple):
+    """A line, what it does to each element, and the tapes that have it, by their indices."""
 
-def recipe(formula: Callable[..., Any]) -> Hashable:
-    """Return what is equal for functions that were made alike, as one for each layer: code and closure."""
-    if not isinstance(formula, FunctionType) or formula.__kwdefaults__:
-        return formula
-    try:
-        cells = [cell.cell_contents for cell in formula.__closure__ or ()]
-        taken = tuple((type(one), recipe(one)) for one in (*cells, *(formula.__defaults__ or ())))
-        hash(taken)
-    except (TypeError, ValueError):  # it holds what has no hash, or a name that is not bound yet
-        return formula
-    return formula.__module__, formula.__code__, taken
+    line: Line
+    program: Program
+    those: Indices
 
-
-def plain(formula: Callable[..., Any]) -> Callable[..., Any]:
-    """Return what a formula computes of NumPy arrays, without asking each time which they are."""
-    return formula.plain if isinstance(formula, Elementary) else formula
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        return tuple(self.line.inputs[i] for i in self.program.arguments)
 
 
 class Elements:
@@ -55,13 +45,13 @@ class Elements:
         return np.asarray(first[:, None] + np.arange(prod(shape))).ravel()
 
 
-# A formula, and which of all inputs it takes.
-Call: TypeAlias = tuple[Callable[..., Any], slice]
+# A program, and which of all inputs it takes.
+Call: TypeAlias = tuple[Program, slice]
 
 
 @dataclass(frozen=True, eq=False)
 class Joined:
-    """Wrong lines of which every element is computed by itself.
+    """Wrong lines of several names and tapes, in which one program is called once.
 
     The elements of all that they take are first put in the order of the calls, and their results then where
     the right lines have them.
@@ -78,21 +68,18 @@ class Joined:
     def of(cls, members: Sequence[Member], shapes: Mapping[str, tuple[int, ...]]) -> "Joined":
         """Join lines of given shapes; numbers have the shape ()."""
         alike: dict[Hashable, list[Member]] = {}
-        for line, those in members:
-            numbers = tuple(None if shapes[name] else name for name in line.inputs)
-            alike.setdefault((recipe(line.formula), numbers), []).append((line, those))
-        lines = [line for line, _ in members]
-        taken = Elements({name: shapes[name] for line in lines for name in line.inputs if shapes[name]})
-        made = Elements({line.name: shapes[line.name] for line in lines})
+        for one in members:
+            numbers = tuple(None if shapes[name] else name for name in one.inputs)
+            alike.setdefault((one.program.key, numbers), []).append(one)
+        taken = Elements({name: shapes[name] for one in members for name in one.inputs if shapes[name]})
+        made = Elements({one.line.name: shapes[one.line.name] for one in members})
         order, places, inputs, calls = _Row(), _Row(), list[slice | str](), list[Call]()
         for several in alike.values():
-            columns, tapes = zip(*(line.inputs for line, _ in several), strict=True), [i for _, i in several]
-            first = len(inputs)
-            inputs += [
-                order.add(map(taken.of, each, tapes)) if shapes[each[0]] else each[0] for each in columns
-            ]
-            calls.append((plain(several[0][0].formula), slice(first, len(inputs))))
-            places.add(made.of(line.name, those) for line, those in several)
+            first, tapes = len(inputs), [one.those for one in several]
+            for each in zip(*(one.inputs for one in several), strict=True):
+                inputs.append(order.add(map(taken.of, each, tapes)) if shapes[each[0]] else each[0])
+            calls.append((several[0].program, slice(first, len(inputs))))
+            places.add(made.of(one.line.name, one.those) for one in several)
         return cls(taken, made, order.joined(), inputs, calls, places.joined())
 
     def compute(self, values: Mapping[str, Any]) -> dict[str, NDArray[np.float64]]:
@@ -100,7 +87,7 @@ class Joined:
         row = np.concatenate([values[name].reshape(-1) for name in self.taken.parts]).take(self.order)
         given = [row[one] if type(one) is slice else values[one] for one in self.inputs]
         made = np.concatenate([values[name].reshape(-1) for name in self.made.parts])
-        made[self.places] = np.concatenate([formula(*given[those]) for formula, those in self.calls])
+        made[self.places] = np.concatenate([program(*given[those]) for program, those in self.calls])
         return {name: made[part].reshape(values[name].shape) for name, part in self.made.parts.items()}
 
 

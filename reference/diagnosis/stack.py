@@ -20,7 +20,8 @@ from cases import Problem, names
 from cases.skeleton import FROM_NUMBERS
 from reference.diagnosis.candidates import MistakenTape
 from reference.diagnosis.context import changed_by
-from reference.diagnosis.joined import Indices, Joined, recipe
+from reference.diagnosis.joined import Indices, Joined, Member
+from reference.diagnosis.program import Program, recorded
 from reference.line import Line, evaluate, leading_to
 from reference.training import as_array, data, tape
 
@@ -29,13 +30,13 @@ Arrays: TypeAlias = dict[str, Any]
 # The names of lines, each with those of all that it may be computed from.
 Needs: TypeAlias = dict[str, set[str]]
 
-# What a formula may be called for: elements of many arrays in a row, a stack of arrays, or one tape's.
-ELEMENTS: Final = "elements"
+# What a formula may be called for: the elements of any arrays, as a program; stacked arrays; or one tape's.
 STACKS: Final = "stacks"
 ONE_TAPE: Final = "one tape"
+Takes: TypeAlias = Program | str
 
 # A wrong line, the indices of the tapes that have it, and what its formula may be called for.
-Wrong: TypeAlias = tuple[Line, list[int], str]
+Wrong: TypeAlias = tuple[Line, list[int], Takes]
 
 
 class Own(NamedTuple):
@@ -69,7 +70,7 @@ class Stack:
     problem: Problem
     tapes: Sequence[MistakenTape]
     start: Arrays
-    may_take: dict[Hashable, str] = field(default_factory=dict)
+    may_take: dict[Hashable, Takes] = field(default_factory=dict)
     own: list[dict[str, Line]] = field(init=False)
     late: dict[int, list[Line]] = field(init=False, default_factory=dict)
     needs: Needs = field(init=False)
@@ -129,7 +130,7 @@ class Stack:
         groups: dict[Hashable, list[int]] = {}
         for i in range(len(self.tapes)):
             lines = [line for line in self._leading(i) if line != self._right[line.name]]
-            key = tuple((line.name, recipe(line.formula), line.inputs) for line in lines)
+            key = tuple((line.name, line.formula, line.inputs) for line in lines)
             groups.setdefault(key, []).append(i)
         return list(groups.values())
 
@@ -157,7 +158,7 @@ class Stack:
         for i, own in enumerate(self.own):
             if name in own and name in needed[i]:
                 by_itself = name in FROM_NUMBERS or _takes_one_of(own, own[name])
-                key = i if by_itself else (recipe(own[name].formula), own[name].inputs)
+                key = i if by_itself else (own[name].formula, own[name].inputs)
                 alike.setdefault(key, []).append(i)
         firsts = {key: self.own[those[0]][name] for key, those in alike.items()}
         return [
@@ -167,13 +168,16 @@ class Stack:
 
     def _kind(self, name: str, wrong: Iterable[Wrong]) -> Hashable:
         """Return what lines that are computed together have in common: a right formula, or the name."""
-        joins = any(takes == ELEMENTS for *_, takes in wrong)
-        return recipe(self._right[name].formula) if joins else name
+        joins = any(isinstance(takes, Program) for *_, takes in wrong)
+        return self._right[name].formula if joins else name
 
     def _planned(self, those: Sequence[str], wrong: Mapping[str, Sequence[Wrong]]) -> Planned:
-        several = [each for name in those for each in wrong[name]]
-        joined = [(line, np.array(tapes)) for line, tapes, takes in several if takes == ELEMENTS]
-        others = [own for each in several if each[2] != ELEMENTS for own in self._others(*each)]
+        joined, others = list[Member](), list[Own]()
+        for line, tapes, takes in (each for name in those for each in wrong[name]):
+            if isinstance(takes, Program):
+                joined.append(Member(line, takes, np.array(tapes)))
+            else:
+                others += self._others(line, tapes, takes)
         return Planned(
             [self._right[name] for name in those],
             Joined.of(joined, self._shapes) if joined else None,
@@ -203,12 +207,13 @@ class Stack:
             for name, value in self._first.items()
         }
 
-    def _takes(self, line: Line) -> str:
+    def _takes(self, line: Line) -> Takes:
         given, same = [self._first[name] for name in line.inputs], data(self.problem).keys() | FROM_NUMBERS
         moves = [name not in same and np.ndim(a) > 0 for name, a in zip(line.inputs, given, strict=True)]
-        key = recipe(line.formula), tuple(map(np.shape, given)), tuple(moves)
+        shape = np.shape(self._first[line.name])
+        key = line.formula, shape, tuple(map(np.shape, given)), tuple(moves)
         if key not in self.may_take:
-            self.may_take[key] = _may_take(line.formula, given, moves)
+            self.may_take[key] = _may_take(line.formula, given, moves, shape)
         return self.may_take[key]
 
     def step(self, known: Arrays, *, all_lines: bool) -> tuple[Arrays, dict[int, Arrays]]:
@@ -257,7 +262,9 @@ def _by_kind(kinds: Mapping[str, Hashable], needs: Needs) -> Iterator[list[str]]
         waiting = {name: other for name, other in waiting.items() if name not in those}
 
 
-def _may_take(formula: Callable[..., Any], given: Sequence[Any], moves: Sequence[bool]) -> str:
+def _may_take(
+    formula: Callable[..., Any], given: Sequence[Any], moves: Sequence[bool], shape: tuple[int, ...]
+) -> Takes:
     """Say for what a formula gives, bit for bit, what it gives of each of several cases.
 
     They are numbers of the first step, moved; what is 0 there, as a momentum is, is not. Their count is no
@@ -267,18 +274,18 @@ def _may_take(formula: Callable[..., Any], given: Sequence[Any], moves: Sequence
     number = next(size for size in count(2) if size not in sizes)
     inputs = list(zip(given, moves, strict=True))
     cases = [[_another(a, i) if move else a for a, move in inputs] for i in range(number)]
-    numbers, each = [not np.ndim(a) for a in given], list(zip(*cases, strict=True))
-    rows = [of[0] if number else np.ravel(of) for of, number in zip(each, numbers, strict=True)]
-    stacks = [
-        of[0] if number else np.stack(of if move else of[:1])
-        for of, number, move in zip(each, numbers, moves, strict=True)
-    ]
     with suppress(Exception):  # a formula for one case may fail in any way
-        expected = np.stack([formula(*case) for case in cases])
-        if {np.shape(a) for a in given if np.ndim(a)} == {expected.shape[1:]}:
-            with suppress(Exception):
-                if np.array_equal(formula(*rows), expected.ravel(), equal_nan=True):
-                    return ELEMENTS
+        expected = [formula(*case) for case in cases]
+        with suppress(Exception):
+            program = recorded(formula, len(given))
+            used = [[case[i] for i in program.arguments] for case in cases]
+            if {np.shape(a) for a in used[0] if np.ndim(a)} == {shape} and all(
+                np.array_equal(program(*case), made, equal_nan=True)
+                for case, made in zip(used, expected, strict=True)
+            ):
+                return program
+        each = zip(*cases, moves, strict=True)
+        stacks = [np.stack(of if move else of[:1]) if np.ndim(of[0]) else of[0] for *of, move in each]
         if np.array_equal(formula(*stacks), expected, equal_nan=True):
             return STACKS
     return ONE_TAPE
