@@ -1,4 +1,4 @@
-"""Wrong lines that do to each element what a program says, computed for the elements of many arrays at once."""
+"""Wrong lines that do the same to each element, computed at once for the elements of many arrays."""
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass

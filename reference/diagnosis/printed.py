@@ -178,12 +178,12 @@ class PrintedRun:
         sites: list[Site] = []
         for i, first in enumerate(differing):
             if first not in sites:  # at first no further than to the first, which may be explained
-                sites = differing[i:] if i else [site for site in differing if site[0] == first[0]]
+                last = differing[-1] if i else first
+                sites = [site for site in self._from(first) if site[0] <= last[0]]
                 runs = self._float64(self._tapes, sites)
-            pairs = zip(self._tapes, runs, strict=True)
             near = [
-                mistaken
-                for mistaken, run in pairs
+                (mistaken, run)
+                for mistaken, run in zip(self._tapes, runs, strict=True)
                 if self._is_near(first, run) and self._by_chance(first, run, runs) <= EXPECTED
             ]
             explained = self._search(near, differing[i:])
@@ -195,7 +195,7 @@ class PrintedRun:
         return self.observed[site[0]][site[1]]
 
     def _search(
-        self, near: Sequence[MistakenTape], differing: Sequence[Site]
+        self, near: Sequence[tuple[MistakenTape, Given]], differing: Sequence[Site]
     ) -> dict[Site, tuple[Explanation, ...]]:
         """Return those of these mistakes that explain the first site, each with all that it explains.
 
@@ -216,13 +216,16 @@ class PrintedRun:
         return _explained(_best(certain))
 
     def _fitting(
-        self, near: Sequence[MistakenTape], differing: Sequence[Site]
+        self, near: Sequence[tuple[MistakenTape, Given]], differing: Sequence[Site]
     ) -> tuple[list[Fitting], list[Fitting]]:
         """Return what gives the first site in float64, as far as that is known, and as it is; most first."""
         sites, possible, within = self._from(differing[0]), list[Fitting](), list[Fitting]()
         right = {site: self._right[site] for site in differing}
-        runs = zip(near, *(self._float64(near, sites, moved=moved) for moved in (False, True)), strict=True)
-        for mistaken, first, second in runs:
+        tapes, runs = [mistaken for mistaken, _ in near], [run for _, run in near]
+        if any(site not in run for run in runs for site in sites):  # they went no further than to the first
+            runs = self._float64(tapes, sites)
+        for mistaken, run, second in zip(tapes, runs, self._float64(tapes, sites, moved=True), strict=True):
+            first = {site: run[site] for site in second}
             if first and second:
                 known = with_uncertainty(first, second, right, self.problem)
                 exact = {

@@ -158,10 +158,10 @@ def _together(
 
 
 class Walk:
-    """Training of a stack, in which tapes are run no further than their states are new.
+    """Training of a stack: each different tape is run once, and no further than to where it settles.
 
-    Of those that update their state in the same way only the first is run; and none that has settled, of which
-    every further step leaves the state as it was.
+    Two are different if they update the state in different ways. One has settled if a step leaves its state as
+    it was.
     """
 
     def __init__(self, stack: Stack) -> None:

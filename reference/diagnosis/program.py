@@ -41,16 +41,16 @@ class Program:
         return values[-1]
 
 
-def recorded(formula: Callable[..., Any], arguments: int) -> Program:
-    """Return what a formula of so many arguments does to each element.
+def recorded(formula: Callable[..., Any], shapes: Sequence[tuple[int, ...]]) -> Program:
+    """Return what a formula does to each element of arguments of these shapes, or to numbers of the shape ().
 
-    Raises TypeError or AttributeError if it does anything else, as to sum, to move elements or to ask for a
-    shape; and whatever else it raises of what is no array.
+    Raises TypeError or AttributeError if it does anything else, as to sum or to move elements; and whatever
+    else it raises of what is no array.
     """
     recording = _Recording()
-    result = formula(*(_Recorded(recording, (ARGUMENT, i)) for i in range(arguments)))
+    result = formula(*(_Recorded(recording, (ARGUMENT, i), shape) for i, shape in enumerate(shapes)))
     if not isinstance(result, _Recorded):
-        raise TypeError("what does not depend on an argument has no shape")
+        raise TypeError("it takes no argument")
     return recording.program(result.taken)
 
 
@@ -64,7 +64,8 @@ class _Recording:
     def add(self, function: Callable[..., Any], key: Hashable, inputs: Sequence[Any]) -> "_Recorded":
         taken = tuple(one.taken if isinstance(one, _Recorded) else self._constant(one) for one in inputs)
         number, _ = self.operations.setdefault((key, taken), (len(self.operations), function))
-        return _Recorded(self, (RESULT, number))
+        shapes = (one.shape for one in inputs if isinstance(one, _Recorded))
+        return _Recorded(self, (RESULT, number), np.broadcast_shapes(*shapes))
 
     def _constant(self, value: Any) -> Taken:  # noqa: ANN401 - whatever an operation is given
         if not isinstance(value, int | float | np.generic):
@@ -101,10 +102,10 @@ def _taker(places: Sequence[int]) -> Callable[[list[Any]], Sequence[Any]]:
 class _Recorded(NDArrayOperatorsMixin):
     """What stands for an array, or a number, while a formula is recorded."""
 
-    dtype = np.dtype(np.float64)
+    dtype = np.dtype(np.float64)  # of all but conditions, which nobody asks for theirs
 
-    def __init__(self, recording: _Recording, taken: Taken) -> None:
-        self.recording, self.taken = recording, taken
+    def __init__(self, recording: _Recording, taken: Taken, shape: tuple[int, ...]) -> None:
+        self.recording, self.taken, self.shape = recording, taken, shape
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:  # noqa: ANN401
         if method != "__call__" or ufunc.signature or ufunc.nout != 1 or options.keys() - {"dtype"}:
@@ -127,6 +128,9 @@ class _Recorded(NDArrayOperatorsMixin):
     def __pow__(self, exponent: Any) -> "_Recorded":  # noqa: ANN401 - a number or another
         """Record what NumPy does for an operator, which knows squares: `np.power` rounds otherwise."""
         return self.recording.add(operator.pow, operator.pow, (self, exponent))
+
+    def __iand__(self, other: Any) -> "_Recorded":  # noqa: ANN401 - a number or another
+        return self & other  # it is no argument: those are numbers, without conditions
 
     def astype(self, dtype: DTypeLike) -> "_Recorded":
         return self.recording.add(operator.methodcaller("astype", dtype), ("astype", str(dtype)), (self,))

@@ -7,7 +7,7 @@ element by itself once for all lines that have it, as the derivatives of all lay
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from itertools import count
@@ -34,6 +34,9 @@ Needs: TypeAlias = dict[str, set[str]]
 STACKS: Final = "stacks"
 ONE_TAPE: Final = "one tape"
 Takes: TypeAlias = Program | str
+
+# To join fewer lines takes longer than to call each.
+WORTH_JOINING: Final = 3
 
 # A wrong line, the indices of the tapes that have it, and what its formula may be called for.
 Wrong: TypeAlias = tuple[Line, list[int], Takes]
@@ -126,7 +129,7 @@ class Stack:
         return leading_to(map(names.updated, self.problem.state), self.tapes[i][2])
 
     def alike(self) -> list[list[int]]:
-        """Return the tapes in groups that have the same state in all steps, as they update it in the same way."""
+        """Return the tapes in groups of the same state in all steps, as they update it in the same way."""
         groups: dict[Hashable, list[int]] = {}
         for i in range(len(self.tapes)):
             lines = [line for line in self._leading(i) if line != self._right[line.name]]
@@ -135,7 +138,7 @@ class Stack:
         return list(groups.values())
 
     def has_settled(self, before: Arrays, after: Arrays) -> NDArray[np.bool_]:
-        """Say of which tapes a step has left the state as it was, to the last bit: so does every later one."""
+        """Say of which tapes a step has left the state as it was, to the last bit: so does each later one."""
         settled = [
             all(names.STEP not in line.inputs for line in self._leading(i)) for i in range(len(self.tapes))
         ]
@@ -178,11 +181,13 @@ class Stack:
                 joined.append(Member(line, takes, np.array(tapes)))
             else:
                 others += self._others(line, tapes, takes)
-        return Planned(
-            [self._right[name] for name in those],
-            Joined.of(joined, self._shapes) if joined else None,
-            others,
-        )
+        if len(joined) < WORTH_JOINING:
+            for one in joined:
+                line = replace(one.line, formula=one.program, inputs=one.inputs)
+                others += self._others(line, one.those.tolist(), STACKS)
+            joined = []
+        right = [self._right[name] for name in those]
+        return Planned(right, Joined.of(joined, self._shapes) if joined else None, others)
 
     def _others(self, line: Line, those: Sequence[int], takes: str) -> list[Own]:
         """Return a wrong line of several tapes: at once, if its formula takes stacks, or for each."""
@@ -277,7 +282,7 @@ def _may_take(
     with suppress(Exception):  # a formula for one case may fail in any way
         expected = [formula(*case) for case in cases]
         with suppress(Exception):
-            program = recorded(formula, len(given))
+            program = recorded(formula, [np.shape(a) for a in given])
             used = [[case[i] for i in program.arguments] for case in cases]
             if {np.shape(a) for a in used[0] if np.ndim(a)} == {shape} and all(
                 np.array_equal(program(*case), made, equal_nan=True)
