@@ -1,9 +1,8 @@
 """Runs of every mistaken tape at once, in plain float64 NumPy, to see which come near what was printed.
 
 A run of thousands of steps with a bound takes seconds, and there are hundreds of mistaken tapes. So
-they are trained together first: a line that is right in most of them is computed once, with one axis more in
-front, and the wrong lines of each tape on its own slice. A second run, of moved inputs, says how far to trust
-the first. It decides nothing: what comes near is run again with a bound.
+they are trained together first, as a stack. A second run, of moved inputs, says how far to trust the first.
+It decides nothing: what comes near is run again with a bound.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -31,7 +30,7 @@ from reference.training import advance, as_array, initial_values, tape
 Site: TypeAlias = tuple[int, str]
 Given: TypeAlias = dict[Site, NDArray[np.float64]]
 
-# After these steps it is looked which tapes have settled: most that do so have done it by then.
+# The steps after which it is looked which tapes have settled; then the others need a new plan.
 SETTLED_BY: Final = tuple(4**i for i in range(3, 12))
 
 PART: Final = "a run of known mistakes in float64"
@@ -144,54 +143,62 @@ def _together(
     problem: Problem, tapes: Sequence[MistakenTape], start: Arrays, sites: Sequence[Site]
 ) -> list[Given]:
     """Train tapes of which every quantity has the shape of the right one, stacked."""
-    stack, wanted, given = Stack(problem, tapes, start), _by_step(sites), [Given() for _ in tapes]
-    walk = Walk(stack)
+    wanted, given = _by_step(sites), [Given() for _ in tapes]
+    walk = Walk(Stack(problem, tapes, start))
     for step in range(1, max(wanted) + 1):
-        if step in wanted:
-            values, own = stack.step(walk.known_of_all(), all_lines=True)
-            for name in wanted[step]:
-                for i, of_tape in enumerate(given):
-                    of_tape[step, name] = np.asarray(part_of(i, name, values, own.get(i, {})))
-        if step < max(wanted):
-            walk.go_on()
+        if step not in wanted:
+            walk.step()
+            continue
+        values, own = walk.step_of_all()
+        for name in wanted[step]:
+            for i, of_tape in enumerate(given):
+                of_tape[step, name] = np.asarray(part_of(i, name, values, own.get(i, {})))
     return given
 
 
 class Walk:
     """Training of a stack: each different tape is run once, and no further than to where it settles.
 
-    Two are different if they update the state in different ways. One has settled if a step leaves its state as
-    it was.
+    Tapes are different if they update the state in different ways. One has settled if a step leaves its state
+    as it was.
     """
 
     def __init__(self, stack: Stack) -> None:
+        self.all, self.problem = stack, stack.problem
         alike = stack.alike()
         self.like = np.empty(len(stack.tapes), np.intp)  # by tape, which of the different ones it is
         for i, those in enumerate(alike):
             self.like[those] = i
-        self.stack = stack.of(those[0] for those in alike)
+        self.firsts = np.array([those[0] for those in alike])
+        self.moving = np.arange(len(alike))  # of the different ones
+        self.stack = stack.of(self.firsts)
         self.known = self.stack.before
-        self.moving = np.arange(len(alike))
-        self.states = {name: self.known[name].copy() for name in stack.problem.state}
+        self.states = {name: self.known[name].copy() for name in self.problem.state}
 
-    def known_of_all(self) -> Arrays:
-        """Return what is known of every tape before the next step."""
+    def step_of_all(self) -> tuple[Arrays, dict[int, Arrays]]:
+        """Make a step of all lines; return their values as `Stack.step` does."""
+        known = self.known | {name: states[self.like] for name, states in self._settled().items()}
+        values, own = self.all.step(known, all_lines=True)
+        updated = map(names.updated, self.problem.state)
+        self._go_on({name: values[name][self.firsts[self.moving]] for name in updated})
+        return values, own
+
+    def step(self) -> None:
+        """Make a step of the lines that lead to the next."""
+        if self.moving.size:
+            self._go_on(self.stack.step(self.known, all_lines=False)[0])
+        else:
+            self._go_on({names.updated(name): self.known[name] for name in self.problem.state})
+
+    def _go_on(self, values: Arrays) -> None:
+        before, self.known = self.known, advance(self.known, values, self.problem)
+        if float(before[names.STEP]) in SETTLED_BY and self.moving.size:
+            states, those = self._settled(), np.flatnonzero(~self.stack.has_settled(before, self.known))
+            self.moving, self.stack = self.moving[those], self.stack.of(those)
+            self.known |= {name: states[name][self.moving] for name in states}
+
+    def _settled(self) -> Arrays:
+        """Return the states of all different tapes, with those that have settled as they were then."""
         for name, states in self.states.items():
             states[self.moving] = self.known[name]
-        return self.known | {name: states[self.like] for name, states in self.states.items()}
-
-    def go_on(self) -> None:
-        """Make a step, of the lines alone that lead to the next."""
-        if not self.moving.size:
-            self.known = self.known | {names.STEP: self.known[names.STEP] + 1}
-            return
-        values, _ = self.stack.step(self.known, all_lines=False)
-        before, self.known = self.known, advance(self.known, values, self.stack.problem)
-        if float(before[names.STEP]) in SETTLED_BY:
-            self._leave_out(self.stack.has_settled(before, self.known))
-
-    def _leave_out(self, settled: NDArray[np.bool_]) -> None:
-        self.known_of_all()
-        those = np.flatnonzero(~settled)
-        self.moving, self.stack = self.moving[those], self.stack.of(those)
-        self.known |= {name: states[self.moving] for name, states in self.states.items()}
+        return self.states

@@ -226,7 +226,9 @@ class Stack:
         values, own = dict(known), dict[int, Arrays]()
         for right, joined, others in self._every if all_lines else self._brief:
             for line in right:
-                values[line.name] = self._stacked(line, values, changes=bool(others) and not joined)
+                values[line.name] = self._stacked(
+                    line, values, changes=bool(others) or line.name in self._late_names
+                )
             if joined:
                 values |= joined.compute(values)
             for those, line, inputs in others:
@@ -236,6 +238,10 @@ class Stack:
                     given = [values[name][those] if is_stack else values[name] for name, is_stack in inputs]
                     values[line.name][those] = line.formula(*given)
         return values, own
+
+    @cached_property
+    def _late_names(self) -> set[str]:
+        return {line.name for lines in self.late.values() for line in lines}
 
     def _stacked(self, line: Line, values: Arrays, *, changes: bool) -> NDArray[Any]:
         """Compute a right line; what then `changes` is a copy, as the formula may have returned its input."""
@@ -279,21 +285,34 @@ def _may_take(
     number = next(size for size in count(2) if size not in sizes)
     inputs = list(zip(given, moves, strict=True))
     cases = [[_another(a, i) if move else a for a, move in inputs] for i in range(number)]
+    each = zip(*cases, moves, strict=True)
+    stacks = [np.stack(of if move else of[:1]) if np.ndim(of[0]) else of[0] for *of, move in each]
     with suppress(Exception):  # a formula for one case may fail in any way
         expected = [formula(*case) for case in cases]
-        with suppress(Exception):
-            program = recorded(formula, [np.shape(a) for a in given])
-            used = [[case[i] for i in program.arguments] for case in cases]
-            if {np.shape(a) for a in used[0] if np.ndim(a)} == {shape} and all(
-                np.array_equal(program(*case), made, equal_nan=True)
-                for case, made in zip(used, expected, strict=True)
-            ):
-                return program
-        each = zip(*cases, moves, strict=True)
-        stacks = [np.stack(of if move else of[:1]) if np.ndim(of[0]) else of[0] for *of, move in each]
+        program = _program(formula, cases, expected, shape)
+        if program is not None:
+            return program
         if np.array_equal(formula(*stacks), expected, equal_nan=True):
             return STACKS
     return ONE_TAPE
+
+
+def _program(
+    formula: Callable[..., Any],
+    cases: Sequence[Sequence[Any]],
+    expected: Sequence[Any],
+    shape: tuple[int, ...],
+) -> Program | None:
+    """Return what a formula does to each element, if it does no more and takes arrays of that shape."""
+    with suppress(Exception):  # a formula that does anything else may fail in any way
+        program = recorded(formula, [np.shape(a) for a in cases[0]])
+        used = [[case[i] for i in program.arguments] for case in cases]
+        made = [program(*case) for case in used]
+        if {np.shape(a) for a in used[0] if np.ndim(a)} == {shape} and np.array_equal(
+            made, expected, equal_nan=True
+        ):
+            return program
+    return None
 
 
 def _compute_own(i: int, line: Line, values: Arrays, own: Arrays) -> None:
@@ -311,10 +330,6 @@ def _takes_one_of(numbers: Mapping[str, Line], line: Line) -> bool:
 
 def _another(array: NDArray[Any], i: int) -> NDArray[Any]:
     return np.where(array == 0, (i + 1) / 16, array * (1 - i / 16))
-
-
-def _is_stack(value: Any) -> bool:  # noqa: ANN401 - an array, or a number
-    return type(value) is np.ndarray and value.shape[:1] > (1,)
 
 
 def part_of(i: int, name: str, values: Arrays, own: Arrays) -> Any:  # noqa: ANN401 - an array, or a number
