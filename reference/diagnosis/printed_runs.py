@@ -33,6 +33,9 @@ Given: TypeAlias = dict[Site, NDArray[np.float64]]
 # The steps after which it is looked which tapes have settled; then the others need a new plan.
 SETTLED_BY: Final = tuple(4**i for i in range(3, 12))
 
+# To plan a stack of so few tapes, or for so few steps, takes longer than to run each by itself.
+FEW: Final = 2
+
 PART: Final = "a run of known mistakes in float64"
 
 
@@ -53,10 +56,11 @@ def float64_runs(
     start[names.STEP] = known[names.STEP].value
     given: dict[int, Given] = {}
     with np.errstate(all="ignore"):  # a run that diverges comes near nothing
-        those = _of_right_shapes(problem, tapes, start)
+        to_stack = min(len(tapes), max(step for step, _ in sites)) > FEW
+        those = _of_right_shapes(problem, tapes, start) if to_stack else []
         with suppress(Exception):  # one of these may not take stacks: then each is run by itself
             run = _together(problem, [tapes[i] for i in those], start, sites)
-            given |= dict(zip(those, run, strict=True))
+            given = dict(zip(those, run, strict=True))
         for i in set(range(len(tapes))) - given.keys():
             alone = parts.tried(PART, _alone, problem, tapes[i][2], start, sites)
             given[i] = {} if isinstance(alone, FailedPart) else alone
