@@ -225,8 +225,8 @@ class PrintedRun:
         if any(site not in run for run in runs for site in sites):  # they went no further than to the first
             runs = self._float64(tapes, sites)
         for mistaken, run, second in zip(tapes, runs, self._float64(tapes, sites, moved=True), strict=True):
-            first = {site: run[site] for site in second}
-            if first and second:
+            first = {site: value for site, value in run.items() if site in second}
+            if first:
                 known = with_uncertainty(first, second, right, self.problem)
                 exact = {
                     site: Bounded.exact(bounded.value, bounded.format) for site, bounded in known.items()
@@ -234,9 +234,8 @@ class PrintedRun:
                 possible.append(Fitting(mistaken, self._shares(known.items(), differing)))
                 within.append(Fitting(mistaken, self._shares(exact.items(), differing)))
         possible = sorted(possible, key=lambda fitting: len(fitting.shares), reverse=True)
-        return [fitting for fitting in possible if fitting.shares], [
-            fitting for fitting in within if fitting.shares
-        ]
+        possible, within = ([one for one in each if one.shares] for each in (possible, within))
+        return possible, within
 
     def _certainly(self, near: Fitting, differing: Sequence[Site]) -> list[Fitting]:
         """Return what a tape gives for certain, by its bounds; nothing if not the first."""
