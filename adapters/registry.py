@@ -14,7 +14,6 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from adapters.exec_program import PREFIX, command_of, load_program
 from adapters.isolation import UNBOUNDED, Limits, isolated
 from cases.errors import well_formed
 from cases.protocol import Adapter, Program, Unavailable, Verdict
@@ -50,6 +49,8 @@ BUILT_IN = {
 
 ENGINES = tuple(name for name, row in BUILT_IN.items() if row.runs == "with --engines")
 ON_CUDA = {row.framework: name for name, row in BUILT_IN.items() if row.runs == "on cuda"}
+
+PROGRAM = "exec:"  # before the command of a program in any language
 
 ENTRY_POINT_GROUP = "backprop_parity.adapters"
 
@@ -131,7 +132,7 @@ def find_adapters(
         watch(asked)
         name, python = split(asked)
         location, bounds = known.get(name, name), limits or (UNBOUNDED if asked in apart else None)
-        if asked.startswith(PREFIX):
+        if asked.startswith(PROGRAM):
             loaded[asked] = _load_program(asked, limits or Limits())
         elif python or bounds:
             loaded[asked] = load_isolated(name, location, bounds or Limits(), _expanded(python))
@@ -148,7 +149,7 @@ def find_adapters(
 
 def split(asked: str) -> tuple[str, str]:
     """Return an adapter's name and the interpreter after its @, "" for this one."""
-    if asked.startswith(PREFIX):  # whose command may have an @
+    if asked.startswith(PROGRAM):  # whose command may have an @
         return asked, ""
     name, at, python = asked.partition("@")
     if at and not python:
@@ -160,10 +161,10 @@ def check(wanted: Sequence[str]) -> None:
     """Raise UnknownAdapterError for a name of no adapter, or an interpreter that does not exist."""
     known = known_adapters()
     for name, python in map(split, wanted):
-        if name.startswith(PREFIX):
+        if name.startswith(PROGRAM):
             _check_command(name)
         if ":" not in name and name not in known:
-            expected = f"one of {', '.join(known)}, package.module:function, or {PREFIX}COMMAND"
+            expected = f"one of {', '.join(known)}, package.module:function, or {PROGRAM}COMMAND"
             raise UnknownAdapterError(f"unknown adapter {name!r}, expected {expected}")
         if python and shutil.which(_expanded(python)) is None:
             expected = "the path of another Python, as ../old/bin/python"
@@ -171,6 +172,8 @@ def check(wanted: Sequence[str]) -> None:
 
 
 def _check_command(asked: str) -> None:
+    from adapters.exec_program import command_of  # noqa: PLC0415 - it needs more than other interpreters have
+
     try:
         command_of(asked)
     except ValueError as error:
@@ -189,6 +192,8 @@ load_isolated = cache(isolated)
 @cache
 def _load_program(asked: str, limits: Limits) -> Adapter | Unavailable:
     """Load a program in any language; it keeps the name that it was asked by if that is another adapter's."""
+    from adapters.exec_program import load_program  # noqa: PLC0415 - the same
+
     program = load_program(asked, limits)
     is_taken = program.name in known_adapters()
     return replace(program, name=asked) if is_taken else program

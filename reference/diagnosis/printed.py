@@ -178,12 +178,12 @@ class PrintedRun:
         sites: list[Site] = []
         for i, first in enumerate(differing):
             if first not in sites:  # at first no further than to the first, which may be explained
-                sites = differing[i:] if i else [site for site in differing if site[0] == first[0]]
+                last = differing[-1] if i else first
+                sites = [site for site in self._from(first) if site[0] <= last[0]]
                 runs = self._float64(self._tapes, sites)
-            pairs = zip(self._tapes, runs, strict=True)
             near = [
-                mistaken
-                for mistaken, run in pairs
+                (mistaken, run)
+                for mistaken, run in zip(self._tapes, runs, strict=True)
                 if self._is_near(first, run) and self._by_chance(first, run, runs) <= EXPECTED
             ]
             explained = self._search(near, differing[i:])
@@ -195,7 +195,7 @@ class PrintedRun:
         return self.observed[site[0]][site[1]]
 
     def _search(
-        self, near: Sequence[MistakenTape], differing: Sequence[Site]
+        self, near: Sequence[tuple[MistakenTape, Given]], differing: Sequence[Site]
     ) -> dict[Site, tuple[Explanation, ...]]:
         """Return those of these mistakes that explain the first site, each with all that it explains.
 
@@ -216,14 +216,17 @@ class PrintedRun:
         return _explained(_best(certain))
 
     def _fitting(
-        self, near: Sequence[MistakenTape], differing: Sequence[Site]
+        self, near: Sequence[tuple[MistakenTape, Given]], differing: Sequence[Site]
     ) -> tuple[list[Fitting], list[Fitting]]:
         """Return what gives the first site in float64, as far as that is known, and as it is; most first."""
         sites, possible, within = self._from(differing[0]), list[Fitting](), list[Fitting]()
         right = {site: self._right[site] for site in differing}
-        runs = zip(near, *(self._float64(near, sites, moved=moved) for moved in (False, True)), strict=True)
-        for mistaken, first, second in runs:
-            if first and second:
+        tapes, runs = [mistaken for mistaken, _ in near], [run for _, run in near]
+        if any(site not in run for run in runs for site in sites):  # they went no further than to the first
+            runs = self._float64(tapes, sites)
+        for mistaken, run, second in zip(tapes, runs, self._float64(tapes, sites, moved=True), strict=True):
+            first = {site: value for site, value in run.items() if site in second}
+            if first:
                 known = with_uncertainty(first, second, right, self.problem)
                 exact = {
                     site: Bounded.exact(bounded.value, bounded.format) for site, bounded in known.items()
@@ -231,9 +234,8 @@ class PrintedRun:
                 possible.append(Fitting(mistaken, self._shares(known.items(), differing)))
                 within.append(Fitting(mistaken, self._shares(exact.items(), differing)))
         possible = sorted(possible, key=lambda fitting: len(fitting.shares), reverse=True)
-        return [fitting for fitting in possible if fitting.shares], [
-            fitting for fitting in within if fitting.shares
-        ]
+        possible, within = ([one for one in each if one.shares] for each in (possible, within))
+        return possible, within
 
     def _certainly(self, near: Fitting, differing: Sequence[Site]) -> list[Fitting]:
         """Return what a tape gives for certain, by its bounds; nothing if not the first."""
