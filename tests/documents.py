@@ -97,11 +97,15 @@ def printed(command: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> s
         words = [re.sub(r"^--cases=", f"--cases={folder}/", word) for word in shlex.split(command)[1:]]
         run = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *words]
         return subprocess.run(run, cwd=ROOT, capture_output=True, text=True, check=False).stdout
+    if command.startswith(".venv/bin/python "):
+        run = [sys.executable, *shlex.split(command)[1:]]
+        return subprocess.run(run, cwd=folder, capture_output=True, text=True, check=False).stdout
     raise AssertionError(f"nobody knows how to run {command!r}")
 
 
 NUMBER = r"-?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?"
-USED = r"agrees \d\.\d\d \(\d+\.\d\)"
+# As a table has it, and as a sentence.
+USED = r"agrees \d\.\d\d \(\d+\.\d\)|larger than \d\.\d\d|at least \d+\.\d decimal"
 # What may differ, and by which pattern: any lines, the rest of a line, a share of a bound, a number.
 OPEN = {f"^{ANY}\n": "(?:.*\n)*?", ANY: ".*?", USED: USED, NUMBER: f"({NUMBER})"}
 

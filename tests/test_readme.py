@@ -19,7 +19,7 @@ from documents import ANY, BUILD, ROOT, blocks, is_shown
 from adapters.registry import ENTRY_POINT_GROUP, default_names
 from cases import SHIPPED, load_cases
 from reference import tape, worked_example
-from reports import build, diff, options, vectors
+from reports import build, diff, judge, options, vectors
 from reports.sweep import __main__ as sweep
 from reports.sweep.store import COLUMNS
 from reports.writers import latex
@@ -32,7 +32,7 @@ CONSTRAINTS = ".ci/constraints.txt"
 PINNED = dict(re.findall(r"^([\w.-]+)==(\S+)$", (ROOT / CONSTRAINTS).read_text("utf-8"), re.MULTILINE))
 
 # What can be typed behind `python -m`.
-PROGRAMS = {"reports.build": build, "reports.diff": diff, "reports.sweep": sweep, "reports.vectors": vectors}
+PROGRAMS = {"reports.build": build, "reports.judge": judge, "reports.diff": diff, "reports.sweep": sweep, "reports.vectors": vectors}
 
 # What each block is, by which the test that holds it true finds it.
 KINDS = {
@@ -118,10 +118,18 @@ def test_the_whole_build_is_of_these_cases_and_versions():
             assert is_shown(shown, file.read())
 
 
-def test_python_prints_what_its_prompt_shows():
-    for block in of("python's prompt"):
-        test = doctest.DocTestParser().get_doctest(block.text, {}, str(block), block.document, block.line)
-        assert doctest.DocTestRunner().run(test).failed == 0
+class Shown(doctest.OutputChecker):
+    def check_output(self, want, got, optionflags):  # noqa: ARG002 - as doctest calls it
+        return is_shown(want, got)
+
+
+@pytest.mark.parametrize("block", of("python's prompt"), ids=str)
+def test_python_prints_what_its_prompt_shows(block):
+    for framework in ("torch", "jax"):
+        if f"import {framework}" in block.text or f", {framework}" in block.text:
+            pytest.importorskip(framework)
+    test = doctest.DocTestParser().get_doctest(block.text, {}, str(block), block.document, block.line)
+    assert doctest.DocTestRunner(checker=Shown()).run(test).failed == 0
 
 
 def test_a_part_of_a_file_is_one():
