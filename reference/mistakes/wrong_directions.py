@@ -1,0 +1,265 @@
+"""Mistakes in the direction of an update: of gradients, their norms, corrections, λ, or of the schedule."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import reduce
+from typing import Any
+
+import numpy as np
+
+from cases import Problem, names
+from reference.arithmetic import Bounded, Elementary, cast, to_int
+from reference.line import Array, Line, descend
+from reference.mistakes.mistake import (
+    ONE_STEP,
+    Lines,
+    changed,
+    constant,
+    lines_named,
+    lines_with,
+    mistake,
+    rate_of,
+    rewired,
+    rewritten,
+)
+from reference.mistakes.wrong_clipping import NO_CLIPPING, PYTORCH_CLIP_EPS
+from reference.mistakes.wrong_corrections import NO_CORRECTION
+from reference.mistakes.wrong_decay import NO_DECAY
+from reference.mistakes.wrong_schedules import NO_SCHEDULE, NO_STEPS
+from reference.mistakes.wrong_states import NO_SQUARES, centered
+from reference.mistakes.wrong_updates import NONE_TRAINED, gradient_used
+from reference.optimizers.adam import DESCEND_DECAYED
+from reference.optimizers.averages import CORRECTION
+from reference.optimizers.gradients import ADD_DECAY, NORM, clip, coefficient
+from reference.training import tape
+
+ONE_PARAMETER = "only one parameter is trained"
+
+# The gradients, where none is clipped.
+
+
+def _clipped(problem: Problem) -> str:
+    return "the gradients are clipped" if problem.clipping else ""
+
+
+def _of_other_gradients(
+    problem: Problem, change: Callable[..., Any], written: str, others: Callable[[str], Iterable[str]]
+) -> Lines:
+    """Return each line that takes a parameter's gradient, changed; `change` takes it and `others`, too."""
+    return [
+        _with_another_gradient(line, own, tuple(map(names.gradient, others(name))), change, written)
+        for name, own in zip(problem.trained, map(names.gradient, problem.trained), strict=True)
+        for line in tape(problem)
+        if own in line.inputs
+    ] or NONE_TRAINED
+
+
+def _with_another_gradient(
+    line: Line, own: str, more: tuple[str, ...], change: Callable[..., Any], written: str
+) -> Line:
+    at, kept = line.inputs.index(own), len(line.inputs)
+
+    def formula(*given: Any) -> Any:  # noqa: ANN401 - arrays or bounded numbers, as the right formula's
+        right = list(given[:kept])
+        right[at] = change(right[at], *given[kept:])
+        return line.formula(*right)
+
+    template = line.template.replace(f"{{{at}}}", written.format(f"{{{at}}}"))
+    return replace(line, formula=formula, inputs=(*line.inputs, *more), template=template)
+
+
+def _over_the_norm(g: Array, *others: Array) -> Array:
+    norm = NORM(*(others or (g,)))
+    return g / norm
+
+
+@mistake("the gradients were divided by the norm of all of them, however large", unless=_clipped)
+def gradients_over_their_norm(problem: Problem) -> Lines:
+    """g / ‖g‖ for g, which keeps the direction of steepest descent alone."""
+    return _of_other_gradients(problem, _over_the_norm, "{}/‖g‖", lambda _: problem.trained)
+
+
+@mistake("each gradient was divided by its own norm, however large", unless=_clipped)
+def each_gradient_over_its_norm(problem: Problem) -> Lines:
+    if len(problem.trained) == 1:
+        return ONE_PARAMETER
+    return _of_other_gradients(problem, _over_the_norm, "{0}/‖{0}‖", lambda _: ())
+
+
+@mistake("the gradients were clipped to a norm of 1, where no clipping is asked for", unless=_clipped)
+def clipped_to_a_norm_of_1(problem: Problem) -> Lines:
+    """min(1, 1 / (‖g‖ + 1e-6)) g, the default of many training loops."""
+
+    def clipped(g: Array, *gradients: Array) -> Array:
+        norm = NORM(*gradients)
+        most, eps = (constant(norm, lambda _, n=number: n) for number in (1.0, PYTORCH_CLIP_EPS))
+        return clip(g, coefficient(norm, most, eps))
+
+    return _of_other_gradients(problem, clipped, "min(1, 1/(‖g‖ + 1e-6)) {}", lambda _: problem.trained)
+
+
+def _sign_bounded(g: Bounded) -> Bounded:
+    certain = g.magnitude > g.error
+    return Bounded(np.sign(g.value), np.where(certain | (g.magnitude + g.error == 0), 0.0, 2.0), g.format)
+
+
+def _no_balls(*_: Any) -> Any:  # noqa: ANN401 - it returns nothing
+    raise NotImplementedError("a mistake is never the truth")
+
+
+SIGN = Elementary("sign({0})", np.sign, _sign_bounded, _no_balls)
+
+
+@mistake("only the sign of each gradient was used", unless=_clipped)
+def sign_of_the_gradient(problem: Problem) -> Lines:
+    """sign(g) for g, as in Rprop and signSGD."""
+    return _of_other_gradients(problem, SIGN, "sign({})", lambda _: ())
+
+
+@mistake("the norm by which the gradients were clipped is the sum of the norms of each")
+def sum_of_norms(problem: Problem) -> Lines:
+    """Σ ‖gᵢ‖ for √ Σ ‖gᵢ‖²."""
+    if problem.clipping and len(problem.trained) == 1:
+        return ONE_PARAMETER
+
+    def total(*gradients: Array) -> Array:
+        return reduce(lambda a, b: a + b, [NORM(g) for g in gradients])
+
+    return rewritten(lines_with(problem, NORM), total, "Σ ‖dL/dW‖ + ‖dL/db‖") or NO_CLIPPING
+
+
+# What the optimizer makes of them.
+
+
+@mistake("plain gradient descent was made: the optimizer's momentum or averages were not used")
+def optimizer_not_used(problem: Problem) -> Lines:
+    """w − η g, whatever the optimizer carries from step to step."""
+    rule, rate = problem.optimizer, rate_of(problem)
+    if not rule.states:
+        return "plain gradient descent is asked for"
+    if rule.name == "sgd" and problem.steps == 1 and "nesterov" not in rule.options:
+        return ONE_STEP
+    lines = []
+    for name in problem.trained:
+        gradient = names.decayed(name) if rule.adds_decay_to_gradient else gradient_used(problem, name)
+        line = Line(names.updated(name), descend, (name, gradient, rate), "{0} − {2} {1}")
+        if rule.name == "adamw":
+            inputs, template = (name, gradient, rate, "weight_decay"), "{0} − {2} ({1} + {3} {0})"
+            line = Line(line.name, DESCEND_DECAYED, inputs, template)
+        lines.append(line)
+    return lines or NONE_TRAINED
+
+
+@mistake(
+    "the squares are those of the parameter, not of its gradient",
+    source="yizt/numpy_neural_network #6",
+    unless=centered,
+)
+def squares_of_the_parameter(problem: Problem) -> Lines:
+    """v = β₂ v + (1 − β₂) w², or v + w²."""
+    lines = []
+    for name in problem.trained:
+        taken = {gradient_used(problem, name): name, names.decayed(name): name}
+        states = lines_named(problem, (names.updated(names.state(kind, name)) for kind in "vu"))
+        lines += [rewired(line, taken) for line in states]
+    return lines or NO_SQUARES
+
+
+@mistake("λ itself was added to the gradient, without the parameter that it belongs to")
+def decay_without_the_parameter(problem: Problem) -> Lines:
+    """∂L/∂w + λ for ∂L/∂w + λ w."""
+    coupled = rewritten(lines_with(problem, ADD_DECAY), lambda g, _, decay: g + cast(decay), "{0} + {2}")
+    decoupled = rewritten(
+        lines_with(problem, DESCEND_DECAYED),
+        lambda w, direction, eta, decay: w - eta * (direction + cast(decay)),
+        "{0} − {2} ({1} + {3})",
+    )
+    return coupled + decoupled or NO_DECAY
+
+
+# The corrections of Adam's averages.
+
+
+def _corrected_otherwise(problem: Problem, formula: Callable[..., Any], template: str) -> Lines:
+    lines = lines_with(problem, CORRECTION)
+    if lines and problem.steps == 1:
+        return ONE_STEP
+    return rewritten(lines, formula, template) or NO_CORRECTION
+
+
+@mistake("the averages were corrected by 1 − β t, a product, where 1 − βᵗ is a power")
+def correction_of_a_product(problem: Problem) -> Lines:
+    """1 − β t: negative from the second step on, where β is above ½."""
+    return _corrected_otherwise(problem, lambda beta, step: 1 - to_int(step) * beta, "1 − {0} {1}")
+
+
+@mistake("the averages were corrected by (1 − β)ᵗ, where 1 − βᵗ belongs")
+def correction_with_a_misplaced_power(problem: Problem) -> Lines:
+    return _corrected_otherwise(
+        problem, lambda beta, step: _power(1 - cast(beta), to_int(step)), "(1 − {0})ᵗ"
+    )
+
+
+def _power(base: Any, exponent: int) -> Any:  # noqa: ANN401 - a number or a bounded one
+    if exponent == 1:
+        return base
+    half = _power(base, exponent // 2)
+    return half * half * base if exponent % 2 else half * half
+
+
+@mistake("the averages were multiplied by their corrections, not divided", source="karpathy/convnetjs #107")
+def multiplied_by_the_corrections(problem: Problem) -> Lines:
+    """m (1 − β₁ᵗ) and v (1 − β₂ᵗ)."""
+    those = {names.CORRECTION1, names.CORRECTION2}
+    lines = [line for line in tape(problem) if those & set(line.inputs)]
+    return [_multiplied(line, those) for line in lines] or NO_CORRECTION
+
+
+def _multiplied(line: Line, those: set[str]) -> Line:
+    def formula(*given: Any) -> Any:  # noqa: ANN401 - arrays or bounded numbers, as the right formula's
+        inverted = (
+            _inverse(number) if name in those else number
+            for name, number in zip(line.inputs, given, strict=True)
+        )
+        return line.formula(*inverted)
+
+    return replace(line, formula=formula, template=f"{line.template}, with m̂ = m (1 − β₁ᵗ), v̂ = v (1 − β₂ᵗ)")
+
+
+def _inverse(number: Any) -> Any:  # noqa: ANN401 - a number or a bounded one
+    return constant(number, np.ones_like) / number
+
+
+# The schedule.
+
+
+@mistake("the schedule is one period ahead: the rate falls already before the first period is over")
+def schedule_one_period_ahead(problem: Problem) -> Lines:
+    """η γ^(⌊(t − 1) / k⌋ + 1)."""
+    return _at_a_period(problem, lambda step, every: step + every, " + 1")
+
+
+@mistake("the schedule is one period behind: the first two periods have the same rate")
+def schedule_one_period_behind(problem: Problem) -> Lines:
+    """η γ^max(⌊(t − 1) / k⌋ − 1, 0)."""
+    if problem.schedule and problem.steps <= problem.schedule.get("every"):
+        return "no period ends in these steps"
+    return _at_a_period(problem, lambda step, every: max(step - every, 1), " − 1")
+
+
+def _at_a_period(problem: Problem, count: Callable[[int, int], int], written: str) -> Lines:
+    if problem.schedule is None:
+        return NO_SCHEDULE
+    if problem.schedule.name != "step":
+        return NO_STEPS
+    every = int(problem.schedule["every"])
+    if every == 1:
+        return "a period is one step"
+
+    def other(step: Array) -> Array:
+        return constant(step, lambda _: float(count(to_int(step), every)))
+
+    return [
+        changed(line, names.STEP, other, line.template.replace("⌋", f"⌋{written}"))
+        for line in lines_named(problem, [names.RATE])
+    ]
