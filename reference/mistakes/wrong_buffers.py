@@ -1,11 +1,11 @@
 """Mistakes on the way back through a layer: nearly right derivatives, wrong masks, arrays written over."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from cases import Problem, names
 from reference.activations import ACTIVATIONS
-from reference.arithmetic import maximum
 from reference.line import Array, Line, bias_gradient, through_activation, unchanged, weight_gradient
 from reference.mistakes.mistake import (
     NO_HIDDEN_LAYER,
@@ -22,11 +22,10 @@ from reference.mistakes.mistake import (
     width,
     zeros,
 )
-from reference.mistakes.wrong_slopes import ALL_IDENTITIES
+from reference.mistakes.wrong_slopes import ALL_IDENTITIES, STRAIGHT
 
 NO_TANH = "no activation is tanh"
 NO_SIGMOID = "no activation is sigmoid"
-NO_RELU = "no activation is relu"
 
 # Derivatives that are nearly right.
 
@@ -59,31 +58,51 @@ def _derivative_in_a(problem: Problem, name: str, formula: Callable[[Any], Any],
 
 # The gradient from above in the place of z.
 
+# The derivative is a mask, of 0 and 1, or nearly one.
+WITH_A_MASK = STRAIGHT - {"identity"} | {"leaky_relu"}
+NO_MASK = "no activation has a mask for its derivative"
 
-def _relu_layers(problem: Problem) -> list[int]:
-    return [k for k in layers(problem) if activation(problem, k) == "relu"]
+
+def _slope(problem: Problem, k: int) -> Callable[[Any], Any]:
+    """Return σ' of this layer as a function of one array, which need not be z."""
+    rule = ACTIVATIONS[activation(problem, k)]
+    return lambda array: rule.derivative(array, rule.value(array))
 
 
-def _positive(gradient: Array) -> Array:
-    return maximum(gradient, zeros(gradient))
+def _of_the_gradient(
+    problem: Problem, those: Iterable[int], formula: Callable[..., Any], template: str
+) -> list[Line]:
+    """Return ∂L/∂z of these layers by a formula of σ', ∂L/∂a and σ'(z); `template` has σ for its name."""
+    lines = []
+    for k in those:
+        written = template.replace("σ", activation(problem, k))
+        lines += rewritten(gradients(problem, names.z, [k]), partial(formula, _slope(problem, k)), written)
+    return lines
 
 
 @mistake(
-    "the mask of relu was taken of the gradient, not of z: it is let through where it is positive itself",
-    source="exacity/deeplearningbook-chinese #127, of the translation",
+    "the derivative was taken at the gradient from above, not at z: relu's mask is where that is positive",
+    source="exacity/deeplearningbook-chinese #127, of a translation",
     by_layer=True,
 )
 def mask_of_the_gradient(problem: Problem) -> Lines:
-    """∂L/∂z = ∂L/∂a where that is above 0."""
-    lines = gradients(problem, names.z, _relu_layers(problem))
-    return rewritten(lines, _positive, "max({0}, 0)", kept=1) or NO_RELU
+    """∂L/∂z = ∂L/∂a ⊙ σ'(∂L/∂a)."""
+
+    def masked(slope: Callable[[Any], Any], dL_da: Array, _: Array) -> Array:
+        return dL_da * slope(dL_da)
+
+    return _of_the_gradient(problem, curved_layers(problem), masked, "{0} ⊙ σ'({0})") or ALL_IDENTITIES
 
 
-@mistake("relu let the gradient through only where that is positive, too", by_layer=True)
+@mistake("the gradient was let through only where it is positive itself, as well as z", by_layer=True)
 def mask_of_the_gradient_too(problem: Problem) -> Lines:
-    """∂L/∂z = max(∂L/∂a, 0) ⊙ σ'(z), as guided backpropagation has it."""
-    lines = gradients(problem, names.z, _relu_layers(problem))
-    return rewritten(lines, lambda da, slope: _positive(da) * slope, "max({0}, 0) ⊙ {1}") or NO_RELU
+    """∂L/∂z = ∂L/∂a ⊙ σ'(∂L/∂a) ⊙ σ'(z), as guided backpropagation has it."""
+    masks = [k for k in layers(problem) if activation(problem, k) in WITH_A_MASK]
+
+    def masked(slope: Callable[[Any], Any], dL_da: Array, da_dz: Array) -> Array:
+        return dL_da * slope(dL_da) * da_dz
+
+    return _of_the_gradient(problem, masks, masked, "{0} ⊙ σ'({0}) ⊙ {1}") or NO_MASK
 
 
 @mistake(
@@ -93,17 +112,11 @@ def mask_of_the_gradient_too(problem: Problem) -> Lines:
 )
 def derivative_at_the_gradient(problem: Problem) -> Lines:
     """∂L/∂z = σ'(∂L/∂a)."""
-    lines = [_at_the_gradient(problem, k) for k in curved_layers(problem)]
-    return lines or ALL_IDENTITIES
 
+    def derivative(slope: Callable[[Any], Any], dL_da: Array, _: Array) -> Array:
+        return slope(dL_da)
 
-def _at_the_gradient(problem: Problem, k: int) -> Line:
-    name, rule = activation(problem, k), ACTIVATIONS[activation(problem, k)]
-
-    def formula(dL_da: Array) -> Array:
-        return rule.derivative(dL_da, rule.value(dL_da))
-
-    return Line(names.gradient(names.z(k)), formula, (names.gradient(names.a(k)),), f"{name}'({{0}})")
+    return _of_the_gradient(problem, curved_layers(problem), derivative, "σ'({0})") or ALL_IDENTITIES
 
 
 # Arrays that were written over before they were used for the last time.

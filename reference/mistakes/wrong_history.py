@@ -16,7 +16,6 @@ from reference.line import Array, Line, evaluate, unchanged
 from reference.mistakes.mistake import (
     ONE_STEP,
     Lines,
-    changed,
     constant,
     lines_named,
     lines_with,
@@ -26,6 +25,7 @@ from reference.mistakes.mistake import (
 from reference.mistakes.wrong_corrections import NOT_TWO
 from reference.mistakes.wrong_updates import NONE_TRAINED, gradient_used, lines_of_update
 from reference.optimizers import adam
+from reference.optimizers.averages import CORRECTION
 from reference.training import advance, as_array, exact_inputs, initial_values, tape
 
 # Steps over which a wrong program is run again; each run is as long as the right one.
@@ -174,33 +174,37 @@ def _over_the_largest(line: Line, *, corrected: bool) -> tuple[Line, Line]:
 )
 def gradient_of_the_step_before(problem: Problem) -> Lines:
     """`optimizer.step()` before `loss.backward()`: nothing in the first step, then one step behind."""
-    wrong: dict[str, Line] = {}
-    kept = []
+    wrong, kept = [], []
     for name in problem.trained:
         gradient = gradient_used(problem, name)
         before = f"before_{name}"
         kept.append(Line(before, unchanged, (gradient,), f"{gradient} of the step before"))
-        for line in lines_of_update(problem, name):
-            wrong[line.name] = _one_behind(rewired(line, {gradient: before}))
-    return _keeping(problem, list(wrong.values()), kept) or NONE_TRAINED
+        lines = [line for line in lines_of_update(problem, name) if line.name not in BETAS]
+        wrong += [_one_behind(rewired(line, {gradient: before})) for line in lines]
+    return _keeping(problem, wrong, kept) or NONE_TRAINED
+
+
+BETAS = {names.CORRECTION1: "beta1", names.CORRECTION2: "beta2"}
 
 
 def _one_behind(line: Line) -> Line:
     """Return a line that leaves what it updates alone in the first step, and counts from the second."""
-    counted = changed(line, names.STEP, _less_one, line.template) if names.STEP in line.inputs else line
     old = [i for i, name in enumerate(line.inputs) if names.updated(name) == line.name]
-    if not old:
-        return counted
 
     def formula(*given: Any) -> Any:  # noqa: ANN401 - arrays or bounded numbers
         *right, step = given
-        return right[old[0]] if to_int(step) == 1 else counted.formula(*right)
+        count = constant(step, lambda t: max(t - 1, 1))
+        if old and to_int(step) == 1:
+            return right[old[0]]
+        for i, name in enumerate(line.inputs):
+            if name in BETAS:
+                right[i] = CORRECTION(right[i], count)
+            elif name == names.STEP:
+                right[i] = count
+        return line.formula(*right)
 
-    return Line(line.name, formula, (*line.inputs, names.STEP), line.template)
-
-
-def _less_one(step: Array) -> Array:
-    return constant(step, lambda t: max(t - 1, 1))
+    inputs = (*rewired(line, BETAS).inputs, names.STEP)
+    return Line(line.name, formula, inputs, line.template)
 
 
 # The losses of the steps before.
