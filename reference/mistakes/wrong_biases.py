@@ -29,7 +29,7 @@ def bias_subtracted(problem: Problem, *, differentiated: bool) -> Lines:
     return wrong
 
 
-@in_two_forms("the bias was added twice", "")
+@in_two_forms("the bias was added twice", "huggingface/transformers #2957; IST-DASLab/FP-Quant #16")
 def bias_added_twice(problem: Problem, *, differentiated: bool) -> Lines:
     """z = x Wᵀ + b + b; ∂L/∂b = 2 Σ ∂L/∂z."""
 

@@ -24,13 +24,14 @@ from reference.mistakes.mistake import (
 )
 from reference.mistakes.wrong_clipping import NO_CLIPPING, PYTORCH_CLIP_EPS
 from reference.mistakes.wrong_corrections import NO_CORRECTION
-from reference.mistakes.wrong_decay import NO_DECAY
+from reference.mistakes.wrong_decay import NO_DECAY, NOT_COUPLED
 from reference.mistakes.wrong_schedules import NO_SCHEDULE, NO_STEPS
 from reference.mistakes.wrong_states import NO_SQUARES, centered
 from reference.mistakes.wrong_updates import NONE_TRAINED, gradient_used
 from reference.optimizers.adam import DESCEND_DECAYED
 from reference.optimizers.averages import CORRECTION
 from reference.optimizers.gradients import ADD_DECAY, NORM, clip, coefficient
+from reference.optimizers.sgd import ACCUMULATE
 from reference.training import tape
 
 ONE_PARAMETER = "only one parameter is trained"
@@ -73,7 +74,11 @@ def _over_the_norm(g: Array, *others: Array) -> Array:
     return g / norm
 
 
-@mistake("the gradients were divided by the norm of all of them, however large", unless=_clipped)
+@mistake(
+    "the gradients were divided by the norm of all of them, however large",
+    source="DL4J's `constrainGradientToUnitNorm`; deeplearning4j/deeplearning4j #807",
+    unless=_clipped,
+)
 def gradients_over_their_norm(problem: Problem) -> Lines:
     """g / ‖g‖ for g, which keeps the direction of steepest descent alone."""
     return _of_other_gradients(problem, _over_the_norm, "{}/‖g‖", lambda _: problem.trained)
@@ -86,7 +91,11 @@ def each_gradient_over_its_norm(problem: Problem) -> Lines:
     return _of_other_gradients(problem, _over_the_norm, "{0}/‖{0}‖", lambda _: ())
 
 
-@mistake("the gradients were clipped to a norm of 1, where no clipping is asked for", unless=_clipped)
+@mistake(
+    "the gradients were clipped to a norm of 1, where no clipping is asked for",
+    source="Transformers' Trainer, whose `max_grad_norm` is 1 by default",
+    unless=_clipped,
+)
 def clipped_to_a_norm_of_1(problem: Problem) -> Lines:
     """min(1, 1 / (‖g‖ + 1e-6)) g, the default of many training loops."""
 
@@ -131,7 +140,10 @@ def sum_of_norms(problem: Problem) -> Lines:
 # What the optimizer makes of them.
 
 
-@mistake("plain gradient descent was made: the optimizer's momentum or averages were not used")
+@mistake(
+    "plain gradient descent was made: the optimizer's momentum or averages were not used",
+    source="HomericIntelligence/Odyssey #2396; kozistr/pytorch_optimizer #385",
+)
 def optimizer_not_used(problem: Problem) -> Lines:
     """w − η g, whatever the optimizer carries from step to step."""
     rule, rate = problem.optimizer, rate_of(problem)
@@ -175,6 +187,26 @@ def decay_without_the_parameter(problem: Problem) -> Lines:
         "{0} − {2} ({1} + {3})",
     )
     return coupled + decoupled or NO_DECAY
+
+
+@mistake(
+    "the weight decay took the place of the gradient: λ w, without ∂L/∂w",
+    source="open-nudge/torchlayers #18",
+)
+def decay_for_the_gradient(problem: Problem) -> Lines:
+    lines = lines_with(problem, ADD_DECAY)
+    return rewritten(lines, lambda _, w, decay: cast(decay) * w, "{2} {1}") or NOT_COUPLED
+
+
+@mistake(
+    "the gradients were added up, with μ before each: the momentum itself was not multiplied by it",
+    source="ooples/AiDotNet #2008",
+)
+def momentum_added_up(problem: Problem) -> Lines:
+    """m + μ ∂L/∂w for μ m + ∂L/∂w."""
+    lines = lines_with(problem, ACCUMULATE)
+    wrong = rewritten(lines, lambda m, g, mu: m + cast(mu) * g, "{0} + {2} {1}")
+    return wrong or "there is no momentum without dampening"
 
 
 # The corrections of Adam's averages.

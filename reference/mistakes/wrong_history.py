@@ -210,7 +210,11 @@ def _one_behind(line: Line) -> Line:
 # The losses of the steps before.
 
 
-@mistake("the losses of all steps so far were added up", unless=too_short_or_long)
+@mistake(
+    "the losses of all steps so far were added up",
+    source="allenai/allennlp #4477; piskvorky/gensim #2735",
+    unless=too_short_or_long,
+)
 def losses_added_up(problem: Problem) -> Lines:
     """Σ Lₛ over the steps s up to t: the sum was not set to 0 before each step."""
     return _of_losses(problem, lambda loss, before, _: before + loss, "and the losses before")

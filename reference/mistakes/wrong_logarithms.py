@@ -91,7 +91,7 @@ def _eps_in_the_logarithm(written: str, source: str) -> Mistake:
         rule = _with_eps(problem, float(written), written)
         return no_cross_entropy(problem) or both(problem, mean_of(rule, over(problem)))
 
-    sentence = f"{written} was added to the probabilities before the logarithm was taken"
+    sentence = f"an ε of {written} was added to the probabilities before their logarithms were taken"
     return Mistake(f"logarithm-of-p-plus-{written}", sentence, change, source)
 
 
@@ -259,7 +259,10 @@ def class_for_probabilities(problem: Problem) -> Lines:
     return _of_targets(problem, _most_likely, "class({1})")
 
 
-@mistake("the targets were cut off to whole numbers")
+@mistake(
+    "the targets were cut off to whole numbers",
+    source="deepset-ai/FARM #395; srinidhiPY/SSL_CR_Histo #5",
+)
 def targets_cut_to_whole_numbers(problem: Problem) -> Lines:
     """y without its digits after the point, as a cast to integers leaves it."""
     if (problem.y == np.trunc(problem.y)).all():
