@@ -324,6 +324,7 @@ BLIND_ON_THE_WORKED_EXAMPLE = by_name({
     "no activation has a mask for its derivative": "mask-of-the-gradient-too",
     "plain gradient descent is asked for": "optimizer-not-used",
     "there is no momentum without dampening": "momentum-added-up",
+    "the gradients of the first step have no norm above 1": "clipped-to-a-norm-of-1",
 })  # fmt: skip
 
 # Formats narrower than float32, in its place.

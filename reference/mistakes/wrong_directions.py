@@ -32,7 +32,7 @@ from reference.optimizers.adam import DESCEND_DECAYED
 from reference.optimizers.averages import CORRECTION
 from reference.optimizers.gradients import ADD_DECAY, NORM, clip, coefficient
 from reference.optimizers.sgd import ACCUMULATE
-from reference.training import tape
+from reference.training import tape, training_steps
 
 ONE_PARAMETER = "only one parameter is trained"
 
@@ -98,6 +98,9 @@ def each_gradient_over_its_norm(problem: Problem) -> Lines:
 )
 def clipped_to_a_norm_of_1(problem: Problem) -> Lines:
     """min(1, 1 / (‖g‖ + 1e-6)) g, the default of many training loops."""
+    first = next(training_steps(problem))
+    if problem.trained and NORM(*(first[names.gradient(name)] for name in problem.trained)) <= 1:
+        return "the gradients of the first step have no norm above 1"
 
     def clipped(g: Array, *gradients: Array) -> Array:
         norm = NORM(*gradients)
