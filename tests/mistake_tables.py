@@ -53,7 +53,7 @@ FIRST_LINE = by_name({
         "derivative-of-gelu-tanh derivative-of-silu derivative-of-leaky-relu derivative-of-elu "
         "derivative-of-selu derivative-of-hardtanh derivative-of-relu6 derivative-of-softsign "
         "derivative-of-log-sigmoid float32-derivative square-missing-in-the-derivative derivative-of-tan "
-        "factor-missing-in-the-derivative"
+        ""
     ),
     r"dL/dW\d": (
         "weight-gradient-from-z weight-gradient-from-the-output weight-gradient-from-x "
@@ -329,6 +329,3 @@ BLIND_ON_THE_WORKED_EXAMPLE = by_name({
 
 # Formats narrower than float32, in its place.
 FLOAT32_ONLY = {"tf32-products", "bfloat16-products", "bfloat16-parameters", "float16-parameters"}
-
-# An ε beside probabilities, which in float32 may be lost in the loss and not in its gradient.
-FAINT = {f"logarithm-of-p-plus-1e-{digits}" for digits in (6, 7, 8, 9, 10, 12)}

@@ -17,15 +17,13 @@ from reference.mistakes.mistake import (
     lines_named,
     lines_with,
     mistake,
+    negative,
     rewired,
     rewritten,
     width,
-    zeros,
 )
 from reference.mistakes.wrong_slopes import ALL_IDENTITIES, STRAIGHT
 
-NO_TANH = "no activation is tanh"
-NO_SIGMOID = "no activation is sigmoid"
 
 # Derivatives that are nearly right.
 
@@ -33,7 +31,7 @@ NO_SIGMOID = "no activation is sigmoid"
 @mistake("the square is missing in the derivative of tanh, 1 − a", by_layer=True)
 def square_missing_in_the_derivative(problem: Problem) -> Lines:
     """1 − a for tanh'(z) = 1 − a²."""
-    return _derivative_in_a(problem, "tanh", lambda a: 1 - a, "1 − {0}") or NO_TANH
+    return _derivative_of_tanh(problem, lambda a: 1 - a, "1 − {0}")
 
 
 @mistake(
@@ -42,18 +40,12 @@ def square_missing_in_the_derivative(problem: Problem) -> Lines:
     by_layer=True,
 )
 def derivative_of_tan(problem: Problem) -> Lines:
-    return _derivative_in_a(problem, "tanh", lambda a: 1 - (zeros(a) - a * a), "1 + {0}²") or NO_TANH
+    return _derivative_of_tanh(problem, lambda a: 1 - negative(a * a), "1 + {0}²")
 
 
-@mistake("a factor is missing in the derivative of sigmoid, 1 − a", by_layer=True)
-def factor_missing_in_the_derivative(problem: Problem) -> Lines:
-    """1 − a for σ'(z) = a (1 − a)."""
-    return _derivative_in_a(problem, "sigmoid", lambda a: 1 - a, "1 − {0}") or NO_SIGMOID
-
-
-def _derivative_in_a(problem: Problem, name: str, formula: Callable[[Any], Any], template: str) -> list[Line]:
-    those = [k for k in layers(problem) if activation(problem, k) == name]
-    return [Line(names.slope(k), formula, (names.a(k),), template) for k in those]
+def _derivative_of_tanh(problem: Problem, formula: Callable[[Any], Any], template: str) -> Lines:
+    those = [k for k in layers(problem) if activation(problem, k) == "tanh"]
+    return [Line(names.slope(k), formula, (names.a(k),), template) for k in those] or "no activation is tanh"
 
 
 # The gradient from above in the place of z.

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from cases import Problem, names
 from reference.activations import ACTIVATIONS
 from reference.arithmetic import Bounded, Elementary, as_row, cast, format_of
-from reference.line import Array, Line, unchanged
+from reference.line import Array, Line, evaluate, leading_to, unchanged
 from reference.losses import TERMS
 from reference.losses.terms import LOG_ULPS, Loss, with_error
 from reference.mistakes.mistake import (
@@ -24,6 +24,7 @@ from reference.mistakes.mistake import (
 from reference.mistakes.wrong_cross_entropy import BINARY_LOSSES, SOFTMAX, no_cross_entropy, no_softmax
 from reference.mistakes.wrong_labels import SOFTMAX_LOSSES, OtherTargets, smoothed, smoothing
 from reference.mistakes.wrong_losses import both, mean_of, over, right_rule
+from reference.training import exact_inputs, tape
 
 # −Σ y log(p + ε).
 
@@ -88,11 +89,24 @@ def _with_eps(problem: Problem, eps: float, written: str) -> Loss:
 
 def _eps_in_the_logarithm(written: str, source: str) -> Mistake:
     def change(problem: Problem) -> Lines:
-        rule = _with_eps(problem, float(written), written)
-        return no_cross_entropy(problem) or both(problem, mean_of(rule, over(problem)))
+        if unfit := no_cross_entropy(problem):
+            return unfit
+        lines = both(problem, mean_of(_with_eps(problem, float(written), written), over(problem)))
+        if _is_lost(problem, lines[0]):
+            return f"beside these probabilities {written} is lost in {problem.dtype}"
+        return lines
 
     sentence = f"an ε of {written} was added to the probabilities before their logarithms were taken"
     return Mistake(f"logarithm-of-p-plus-{written}", sentence, change, source)
+
+
+def _is_lost(problem: Problem, wrong: Line) -> bool:
+    """Whether the loss of the first step may be the same by a wrong line as by the right one."""
+    known = exact_inputs(problem, format_of(problem.dtype))
+    *forward, right = leading_to([wrong.name], tape(problem))
+    outputs = known | evaluate(forward, known)
+    first, second = (evaluate([line], outputs)[wrong.name] for line in (right, wrong))
+    return not abs(first.value - second.value) > first.error + second.error
 
 
 EPS_IN_THE_LOGARITHM: tuple[Mistake, ...] = tuple(
