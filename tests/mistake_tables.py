@@ -77,7 +77,7 @@ FIRST_LINE = by_name({
         "schedule-applied-twice schedule-compounded schedule-rising staircase-missing "
         "final-share-taken-as-a-rate cosine-rising-after-its-end cosine-one-step-short "
         "schedule-begun-anew-at-step-2 schedule-begun-anew-at-step-3 float32-final "
-        "schedule-one-period-ahead schedule-one-period-behind"
+        "schedule-one-period-ahead "
     ),
     r"dL/d[Wb]\d_clipped": "clipping-missing clipped-by-value norm-of-each-parameter norm-of-each-layer",
     r"dL/d[Wb]\d_decayed|(m_)?[Wb]\d_new": "clipped-after-the-update",
@@ -230,7 +230,7 @@ BLIND_ON_THE_WORKED_EXAMPLE = by_name({
     "there is no schedule": (
         "schedule-off-by-one schedule-one-step-behind schedule-counted-in-examples schedule-ignored "
         "schedule-applied-twice schedule-rising schedule-begun-anew-at-step-2 "
-        "schedule-begun-anew-at-step-3 schedule-one-period-ahead schedule-one-period-behind"
+        "schedule-begun-anew-at-step-3 schedule-one-period-ahead "
     ),
     "the rate does not fall by steps": "schedule-compounded staircase-missing",
     "the rate does not fall along a cosine": (

@@ -24,7 +24,6 @@ from reference.mistakes.mistake import (
 )
 from reference.mistakes.wrong_slopes import ALL_IDENTITIES, STRAIGHT
 
-
 # Derivatives that are nearly right.
 
 

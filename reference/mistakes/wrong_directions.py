@@ -28,6 +28,7 @@ from reference.mistakes.wrong_decay import NO_DECAY, NOT_COUPLED
 from reference.mistakes.wrong_schedules import NO_SCHEDULE, NO_STEPS
 from reference.mistakes.wrong_states import NO_SQUARES, centered
 from reference.mistakes.wrong_updates import NONE_TRAINED, gradient_used
+from reference.optimizers import adam
 from reference.optimizers.adam import DESCEND_DECAYED
 from reference.optimizers.averages import CORRECTION
 from reference.optimizers.gradients import ADD_DECAY, NORM, clip, coefficient
@@ -74,6 +75,12 @@ def _over_the_norm(g: Array, *others: Array) -> Array:
     return g / norm
 
 
+def _first_gradients(problem: Problem) -> list[Any]:
+    """Return the gradients of the first step, of what is trained."""
+    first = next(training_steps(problem))
+    return [first[names.gradient(name)] for name in problem.trained]
+
+
 @mistake(
     "the gradients were divided by the norm of all of them, however large",
     source="DL4J's `constrainGradientToUnitNorm`; deeplearning4j/deeplearning4j #807",
@@ -81,6 +88,8 @@ def _over_the_norm(g: Array, *others: Array) -> Array:
 )
 def gradients_over_their_norm(problem: Problem) -> Lines:
     """g / ‖g‖ for g, which keeps the direction of steepest descent alone."""
+    if not any(map(np.any, _first_gradients(problem))):
+        return "every gradient of the first step is 0"
     return _of_other_gradients(problem, _over_the_norm, "{}/‖g‖", lambda _: problem.trained)
 
 
@@ -88,6 +97,8 @@ def gradients_over_their_norm(problem: Problem) -> Lines:
 def each_gradient_over_its_norm(problem: Problem) -> Lines:
     if len(problem.trained) == 1:
         return ONE_PARAMETER
+    if not all(map(np.any, _first_gradients(problem))):
+        return "a gradient of the first step is 0, and has no direction"
     return _of_other_gradients(problem, _over_the_norm, "{0}/‖{0}‖", lambda _: ())
 
 
@@ -98,8 +109,7 @@ def each_gradient_over_its_norm(problem: Problem) -> Lines:
 )
 def clipped_to_a_norm_of_1(problem: Problem) -> Lines:
     """min(1, 1 / (‖g‖ + 1e-6)) g, the default of many training loops."""
-    first = next(training_steps(problem))
-    if problem.trained and NORM(*(first[names.gradient(name)] for name in problem.trained)) <= 1:
+    if problem.trained and NORM(*_first_gradients(problem)) <= 1:
         return "the gradients of the first step have no norm above 1"
 
     def clipped(g: Array, *gradients: Array) -> Array:
@@ -224,7 +234,15 @@ def _corrected_otherwise(problem: Problem, formula: Callable[..., Any], template
 
 @mistake("the averages were corrected by 1 − β t, a product, where 1 − βᵗ is a power")
 def correction_of_a_product(problem: Problem) -> Lines:
-    """1 − β t: negative from the second step on, where β is above ½."""
+    """1 − β t: of AdamW and Adam that is mostly negative from the second step on, and has no root."""
+    counts = range(1, problem.steps + 1)
+    if any(1 - problem.optimizer.get("beta1") * t == 0 for t in counts):
+        return "a correction would be 0"
+    if (
+        lines_with(problem, adam.direction, adam.direction_inside)
+        and 1 - problem.optimizer["beta2"] * problem.steps <= 0
+    ):
+        return "it would be the root of a negative number"
     return _corrected_otherwise(problem, lambda beta, step: 1 - to_int(step) * beta, "1 − {0} {1}")
 
 
@@ -271,30 +289,18 @@ def _inverse(number: Any) -> Any:  # noqa: ANN401 - a number or a bounded one
 @mistake("the schedule is one period ahead: the rate falls already before the first period is over")
 def schedule_one_period_ahead(problem: Problem) -> Lines:
     """η γ^(⌊(t − 1) / k⌋ + 1)."""
-    return _at_a_period(problem, lambda step, every: step + every, " + 1")
-
-
-@mistake("the schedule is one period behind: the first two periods have the same rate")
-def schedule_one_period_behind(problem: Problem) -> Lines:
-    """η γ^max(⌊(t − 1) / k⌋ − 1, 0)."""
-    if problem.schedule and problem.steps <= problem.schedule.get("every"):
-        return "no period ends in these steps"
-    return _at_a_period(problem, lambda step, every: max(step - every, 1), " − 1")
-
-
-def _at_a_period(problem: Problem, count: Callable[[int, int], int], written: str) -> Lines:
     if problem.schedule is None:
         return NO_SCHEDULE
     if problem.schedule.name != "step":
         return NO_STEPS
-    every = int(problem.schedule["every"])
+    every = problem.schedule["every"]
     if every == 1:
         return "a period is one step"
 
-    def other(step: Array) -> Array:
-        return constant(step, lambda _: float(count(to_int(step), every)))
+    def later(step: Array) -> Array:
+        return constant(step, lambda count: count + every)
 
     return [
-        changed(line, names.STEP, other, line.template.replace("⌋", f"⌋{written}"))
+        changed(line, names.STEP, later, line.template.replace("⌋", "⌋ + 1"))
         for line in lines_named(problem, [names.RATE])
     ]
