@@ -70,21 +70,29 @@ def _with_another_gradient(
     return replace(line, formula=formula, inputs=(*line.inputs, *more), template=template)
 
 
+def _size_counts(problem: Problem) -> str:
+    """Say why the size of the gradients does not count, as far as ε does not show it."""
+    divided = {"v", "u"} & set(problem.optimizer.states)
+    return _clipped(problem) or (
+        "this optimizer divides by the size of the gradients itself" if divided else ""
+    )
+
+
 def _over_the_norm(g: Array, *others: Array) -> Array:
     norm = NORM(*(others or (g,)))
     return g / norm
 
 
 def _first_gradients(problem: Problem) -> list[Any]:
-    """Return the gradients of the first step, of what is trained."""
+    """Return the gradients of the first step, of what is trained, in float64."""
     first = next(training_steps(problem))
-    return [first[names.gradient(name)] for name in problem.trained]
+    return [first[names.gradient(name)].astype(np.float64) for name in problem.trained]
 
 
 @mistake(
     "the gradients were divided by the norm of all of them, however large",
     source="DL4J's `constrainGradientToUnitNorm`; deeplearning4j/deeplearning4j #807",
-    unless=_clipped,
+    unless=_size_counts,
 )
 def gradients_over_their_norm(problem: Problem) -> Lines:
     """g / ‖g‖ for g, which keeps the direction of steepest descent alone."""
@@ -93,7 +101,7 @@ def gradients_over_their_norm(problem: Problem) -> Lines:
     return _of_other_gradients(problem, _over_the_norm, "{}/‖g‖", lambda _: problem.trained)
 
 
-@mistake("each gradient was divided by its own norm, however large", unless=_clipped)
+@mistake("each gradient was divided by its own norm, however large", unless=_size_counts)
 def each_gradient_over_its_norm(problem: Problem) -> Lines:
     if len(problem.trained) == 1:
         return ONE_PARAMETER
@@ -109,7 +117,8 @@ def each_gradient_over_its_norm(problem: Problem) -> Lines:
 )
 def clipped_to_a_norm_of_1(problem: Problem) -> Lines:
     """min(1, 1 / (‖g‖ + 1e-6)) g, the default of many training loops."""
-    if problem.trained and NORM(*_first_gradients(problem)) <= 1:
+    squares = sum(float(np.vdot(g, g)) for g in _first_gradients(problem))
+    if squares <= 1:
         return "the gradients of the first step have no norm above 1"
 
     def clipped(g: Array, *gradients: Array) -> Array:
