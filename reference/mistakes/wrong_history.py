@@ -168,12 +168,12 @@ def _over_the_largest(line: Line, *, corrected: bool) -> tuple[Line, Line]:
 
 
 @mistake(
-    "the update was made before the gradients of this step were there: with those of the step before",
+    "the update was made with the gradients of the step before, as those of this step were not there yet",
     unless=too_short_or_long,
     by_layer=True,
 )
 def gradient_of_the_step_before(problem: Problem) -> Lines:
-    """`optimizer.step()` before `loss.backward()`: nothing in the first step, then one step behind."""
+    """The update comes before the backward pass: nothing in the first step, then one step behind."""
     wrong, kept = [], []
     for name in problem.trained:
         gradient = gradient_used(problem, name)
