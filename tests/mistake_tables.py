@@ -27,7 +27,8 @@ FIRST_LINE = by_name({
         "second-term-with-the-wrong-sign class-for-probabilities targets-cut-to-whole-numbers "
         "targets-of-the-next-example targets-of-the-example-before logarithm-of-p-plus-1e-6 "
         "logarithm-of-p-plus-1e-7 logarithm-of-p-plus-1e-8 logarithm-of-p-plus-1e-9 "
-        "logarithm-of-p-plus-1e-10 logarithm-of-p-plus-1e-12 losses-added-up mean-over-the-steps"
+        "logarithm-of-p-plus-1e-10 logarithm-of-p-plus-1e-12 losses-added-up mean-over-the-steps "
+        "errors-on-one-side-only"
     ),
     r"dL/da\d": (
         "half-applied-to-the-gradient two-missing-in-the-gradient sign-of-the-error "
@@ -37,7 +38,8 @@ FIRST_LINE = by_name({
         "error-sent-past-the-activation hidden-gradient-of-the-first-unit "
         "hidden-gradient-of-the-last-unit hidden-gradient-with-the-wrong-sign gradient-stopped "
         "already-updated-weights weights-before-and-after-the-update float32-loss-gradient "
-        "float32-hidden-gradient gradient-of-targets-that-sum-to-1 gradient-written-over"
+        "float32-hidden-gradient gradient-of-targets-that-sum-to-1 gradient-written-over "
+        "loss-gradient-with-the-wrong-sign"
     ),
     r"dL/dz\d": (
         "derivative-missing-in-the-output derivative-missing-in-hidden-layers "
@@ -52,8 +54,7 @@ FIRST_LINE = by_name({
         "derivative-of-tanh derivative-of-relu derivative-of-softplus derivative-of-gelu-erf "
         "derivative-of-gelu-tanh derivative-of-silu derivative-of-leaky-relu derivative-of-elu "
         "derivative-of-selu derivative-of-hardtanh derivative-of-relu6 derivative-of-softsign "
-        "derivative-of-log-sigmoid float32-derivative square-missing-in-the-derivative derivative-of-tan "
-        ""
+        "derivative-of-log-sigmoid float32-derivative square-missing-in-the-derivative derivative-of-tan"
     ),
     r"dL/dW\d": (
         "weight-gradient-from-z weight-gradient-from-the-output weight-gradient-from-x "
@@ -77,7 +78,7 @@ FIRST_LINE = by_name({
         "schedule-applied-twice schedule-compounded schedule-rising staircase-missing "
         "final-share-taken-as-a-rate cosine-rising-after-its-end cosine-one-step-short "
         "schedule-begun-anew-at-step-2 schedule-begun-anew-at-step-3 float32-final "
-        "schedule-one-period-ahead "
+        "schedule-one-period-ahead"
     ),
     r"dL/d[Wb]\d_clipped": "clipping-missing clipped-by-value norm-of-each-parameter norm-of-each-layer",
     r"dL/d[Wb]\d_decayed|(m_)?[Wb]\d_new": "clipped-after-the-update",
@@ -121,13 +122,13 @@ FIRST_LINE = by_name({
     r"direction_[Wb]\d|[Wb]\d_new": (
         "momentum-before-its-update squares-before-their-update steps-counted-for-each-parameter "
         "steps-counted-for-each-layer bias-correction-missing eps-inside-the-root eps-outside-the-root "
-        "root-missing multiplied-by-the-corrections"
+        "root-missing multiplied-by-the-corrections multiplied-by-the-root"
     ),
     "correction1": (
         "betas-swapped bias-correction-off-by-one correction-without-the-power float32-beta1 "
         "correction-of-a-product correction-with-a-misplaced-power"
     ),
-    r"[mv]_[Wb]\d_new": "weights-of-the-averages-swapped",
+    r"[mv]_[Wb]\d_new": "weights-of-the-averages-swapped averages-begun-with-the-first",
     r"(direction|u)_[Wb]\d(_new)?|[Wb]\d_new": "eps-missing eps-of-1e-7 eps-of-1e-8",
     r"u_[Wb]\d_new": "eps-added-to-the-maximum",
     r"[mv]_[Wb]\d_new|[Wb]\d_new": (
@@ -196,7 +197,7 @@ BLIND_ON_THE_WORKED_EXAMPLE = by_name({
         "targets-of-the-next-example targets-of-the-example-before"
     ),
     "this gradient has no 2": "two-missing-in-the-gradient",
-    "this loss has no δ and no β": "where-the-square-ends",
+    "this loss has no δ and no β": "where-the-square-ends errors-on-one-side-only",
     "this loss has no softmax": (
         "softmax-applied-twice softmax-over-the-examples softmax-diagonal-only logarithm-missing "
         "sigmoid-for-softmax softmax-over-all-elements softmax-over-all-elements-differentiated "
@@ -230,7 +231,7 @@ BLIND_ON_THE_WORKED_EXAMPLE = by_name({
     "there is no schedule": (
         "schedule-off-by-one schedule-one-step-behind schedule-counted-in-examples schedule-ignored "
         "schedule-applied-twice schedule-rising schedule-begun-anew-at-step-2 "
-        "schedule-begun-anew-at-step-3 schedule-one-period-ahead "
+        "schedule-begun-anew-at-step-3 schedule-one-period-ahead"
     ),
     "the rate does not fall by steps": "schedule-compounded staircase-missing",
     "the rate does not fall along a cosine": (
@@ -325,6 +326,9 @@ BLIND_ON_THE_WORKED_EXAMPLE = by_name({
     "plain gradient descent is asked for": "optimizer-not-used",
     "there is no momentum without dampening": "momentum-added-up",
     "the gradients of the first step have no norm above 1": "clipped-to-a-norm-of-1",
+    "this optimizer averages nothing": "averages-begun-with-the-first",
+    "this optimizer divides by no root of an average or a sum": "multiplied-by-the-root",
+    "the sign of the error has a name of its own": "loss-gradient-with-the-wrong-sign",
 })  # fmt: skip
 
 # Formats narrower than float32, in its place.

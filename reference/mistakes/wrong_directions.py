@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from cases import Problem, names
-from reference.arithmetic import Bounded, Elementary, cast, to_int
+from reference.arithmetic import Bounded, Elementary, cast, sqrt, to_int
 from reference.line import Array, Line, descend
 from reference.mistakes.mistake import (
     ONE_STEP,
@@ -25,12 +25,13 @@ from reference.mistakes.mistake import (
 from reference.mistakes.wrong_clipping import NO_CLIPPING, PYTORCH_CLIP_EPS
 from reference.mistakes.wrong_corrections import NO_CORRECTION
 from reference.mistakes.wrong_decay import NO_DECAY, NOT_COUPLED
+from reference.mistakes.wrong_roots import Exchange, exchanged
 from reference.mistakes.wrong_schedules import NO_SCHEDULE, NO_STEPS
 from reference.mistakes.wrong_states import NO_SQUARES, centered
 from reference.mistakes.wrong_updates import NONE_TRAINED, gradient_used
 from reference.optimizers import adam
 from reference.optimizers.adam import DESCEND_DECAYED
-from reference.optimizers.averages import CORRECTION
+from reference.optimizers.averages import AVERAGE_OF_SQUARES, CORRECTION, MOVING_AVERAGE
 from reference.optimizers.gradients import ADD_DECAY, NORM, clip, coefficient
 from reference.optimizers.sgd import ACCUMULATE
 from reference.training import tape, training_steps
@@ -199,6 +200,49 @@ def squares_of_the_parameter(problem: Problem) -> Lines:
     return lines or NO_SQUARES
 
 
+@mistake(
+    "the averages began with the first gradient, and its square, themselves: without the weight 1 − β",
+    source="zc911/MatrixSlow #28",
+    unless=centered,
+)
+def averages_begun_with_the_first(problem: Problem) -> Lines:
+    """m = g and v = g² in the first step."""
+
+    def begun(line: Line) -> Line:
+        def formula(beta: Array, before: Array, g: Array, step: Array) -> Array:
+            if to_int(step) > 1:
+                return line.formula(beta, before, g)
+            return g * g if line.formula is AVERAGE_OF_SQUARES else g
+
+        template = f"{line.template}, without {{0}} in the first step"
+        return replace(line, formula=formula, inputs=(*line.inputs, names.STEP), template=template)
+
+    lines = lines_with(problem, MOVING_AVERAGE, AVERAGE_OF_SQUARES)
+    return list(map(begun, lines)) or "this optimizer averages nothing"
+
+
+MULTIPLIED: Exchange = {
+    adam.direction: (lambda m, v, c1, c2, eps: (m / c1) * (sqrt(v / c2) + cast(eps)), "m̂ (√v̂ + {4})"),
+    adam.direction_inside: (lambda m, v, c1, c2, eps: (m / c1) * sqrt(v / c2 + cast(eps)), "m̂ √(v̂ + {4})"),
+    adam.descend_over_root: (
+        lambda w, g, v, eps, eta: w - eta * (g * (sqrt(v) + cast(eps))),
+        "{0} − {4} {1} (√{2} + {3})",
+    ),
+    adam.descend_over_root_inside: (
+        lambda w, g, v, eps, eta: w - eta * (g * sqrt(v + cast(eps))),
+        "{0} − {4} {1} √({2} + {3})",
+    ),
+}
+
+
+@mistake(
+    "the gradient was multiplied by the root of the squares, not divided by it", source="oracle/tribuo #401"
+)
+def multiplied_by_the_root(problem: Problem) -> Lines:
+    """m̂ (√v̂ + ε), or w − η g (√v + ε)."""
+    return exchanged(problem, MULTIPLIED) or "this optimizer divides by no root of an average or a sum"
+
+
 @mistake("λ itself was added to the gradient, without the parameter that it belongs to")
 def decay_without_the_parameter(problem: Problem) -> Lines:
     """∂L/∂w + λ for ∂L/∂w + λ w."""
@@ -269,7 +313,9 @@ def _power(base: Any, exponent: int) -> Any:  # noqa: ANN401 - a number or a bou
     return half * half * base if exponent % 2 else half * half
 
 
-@mistake("the averages were multiplied by their corrections, not divided", source="karpathy/convnetjs #107")
+@mistake(
+    "the averages were multiplied by their corrections, not divided", source="karpathy/convnetjs #70 and #107"
+)
 def multiplied_by_the_corrections(problem: Problem) -> Lines:
     """m (1 − β₁ᵗ) and v (1 − β₂ᵗ)."""
     those = {names.CORRECTION1, names.CORRECTION2}
