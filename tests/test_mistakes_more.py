@@ -4,10 +4,12 @@ import pytest
 
 pytest.importorskip("torch")
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from networks import confident, in_format, network
-from rules import ruled
+from rules import STEP, ruled
 from test_mistakes_forward import PROBLEMS, RIGHT, autograd, likelihoods, right, with_gradient
 from test_mistakes_gradients import WHOLE, layers_of, product
 from test_mistakes_updates import (
@@ -78,6 +80,13 @@ def wrong_sign(problem, y_hat, y):
     return binary(problem, lambda p, y: -y * p.log() + (1 - y) * (1 - p).log())(y_hat, y)
 
 
+def on_one_side(problem, y_hat, y):
+    """Huber's loss or smooth L1 of the errors y − ŷ that are not below −δ or −β."""
+    kept = y_hat - y <= problem.loss_numbers[0][1]
+    each = torch_functions.LOSSES[problem.loss](y_hat, y, reduction="none", **dict(problem.loss_numbers))
+    return (each * kept).mean()
+
+
 def of_targets(change):
     return lambda problem, y_hat, y: right(problem, y_hat, change(y))
 
@@ -87,6 +96,7 @@ LOSSES = {f"logarithm-of-p-plus-1e-{n}": with_eps(float(f"1e-{n}")) for n in (6,
         lambda y_hat: y_hat.reshape(-1).log_softmax(0).reshape(y_hat.shape)
     ),
     "second-term-with-the-wrong-sign": wrong_sign,
+    "errors-on-one-side-only": on_one_side,
     "class-for-probabilities": of_targets(lambda y: F.one_hot(y.argmax(1), y.shape[1]).to(y)),
     "targets-cut-to-whole-numbers": of_targets(torch.trunc),
     "targets-of-the-next-example": of_targets(lambda y: torch.cat([y[1:], y[:1]])),
@@ -108,6 +118,7 @@ ALONE = {
     "softmax-over-all-elements": error_of(lambda y_hat: y_hat.exp() / y_hat.exp().sum()),
     "softmax-over-the-examples-by-hand": error_of(lambda y_hat: y_hat.softmax(0)),
     "gradient-of-targets-that-sum-to-1": error_of(lambda y_hat: y_hat.softmax(1)),
+    "loss-gradient-with-the-wrong-sign": lambda problem, y_hat, y: -right(problem, y_hat, y),
 }
 PASSES = {name: (layer, right) for name, layer in LAYERS.items()}
 PASSES |= {name: (RIGHT, loss) for name, loss in (LOSSES | ALONE).items()}
@@ -188,6 +199,17 @@ def corrected_by(first, second):
     return update
 
 
+def begun_with_the_first(w, g, s, t, _):
+    s["m"] = B1 * s["m"] + (1 - B1) * g if t > 1 else g
+    s["v"] = B2 * s["v"] + (1 - B2) * g**2 if t > 1 else g**2
+    return w - ETA * s["m"] / (1 - B1**t) / (np.sqrt(s["v"] / (1 - B2**t)) + EPS)
+
+
+def times_the_root(w, g, s, t, _):
+    m, v = averages(s, g)
+    return w - ETA * m / (1 - B1**t) * (np.sqrt(v / (1 - B2**t)) + EPS)
+
+
 def adamax(w, g, s, t, _):
     s["m"] = B1 * s.get("m", 0) + (1 - B1) * g
     s["u"] = np.maximum(B2 * s.get("u", 0), abs(g) + EPS)
@@ -225,6 +247,8 @@ UPDATES = {
         "adamw", unchanged, lambda w, g, s, t, _: w - ETA * (adam(s, g, t) + LAMBDA)
     ),
     "squares-of-the-parameter": ("adam", unchanged, of_weights),
+    "averages-begun-with-the-first": ("adam", unchanged, begun_with_the_first),
+    "multiplied-by-the-root": ("adam", unchanged, times_the_root),
     "correction-with-a-misplaced-power": (
         "adam", unchanged, corrected_by(lambda m, t: m / (1 - B1) ** t, lambda v, t: v / (1 - B2) ** t)
     ),
@@ -307,3 +331,29 @@ def test_a_rate_that_falls_one_period_ahead():
     net = network((2, 3, 2), 3, activations="tanh", learning_rate=1.0)
     steps = mistaken_steps(ruled(schedule=SLOW, net=net, steps=5), MISTAKES["schedule-one-period-ahead"])
     assert [float(step["rate"]) for step in steps] == [1 / 2, 1 / 2, 1 / 4, 1 / 4, 1 / 8]
+
+
+SOFTMAX = network((3, 4, 3), loss=("softmax_cross_entropy", "mean"))
+CLASSES = network((3, 4, 3), loss=("softmax_cross_entropy_with_integer_labels", "mean"))
+ONE = replace(SOFTMAX, x=SOFTMAX.x[:1], y=SOFTMAX.y[:1])
+ALIKE = replace(SOFTMAX, x=np.ones_like(SOFTMAX.x), y=np.ones_like(SOFTMAX.y))
+FLOAT32 = in_format(SOFTMAX, "float32")
+REASONS = [
+    ("softmax-over-all-elements", "there is only one example", ONE),
+    ("gradient-of-targets-that-sum-to-1", "the targets of every example sum to 1", CLASSES),
+    ("class-for-probabilities", "every target is a class", CLASSES),
+    ("logarithm-of-p-plus-1e-12", "beside these probabilities 1e-12 is lost in float32", FLOAT32),
+    ("inputs-standardized", "an input is the same in all examples", ALIKE),
+    ("targets-of-the-next-example", "all examples have the same targets", ALIKE),
+    ("gradients-over-their-norm", "this optimizer divides out how large they are", ruled("adam")),
+    ("clipped-to-a-norm-of-1", "the gradients are clipped", ruled(clip=(1.0, 0.0))),
+    ("optimizer-not-used", "there is only one step", ruled("momentum", steps=1)),
+    ("correction-of-a-product", "it would be the root of a negative number", ruled("adam")),
+    ("schedule-one-period-ahead", "a period is one step", ruled(schedule=STEP)),
+    ("losses-added-up", "what is kept is not followed over more than 100 steps", ruled(steps=101)),
+]
+
+
+@pytest.mark.parametrize(("name", "reason", "problem"), REASONS, ids=[name for name, *_ in REASONS])
+def test_a_mistake_that_a_problem_does_not_allow_says_why(name, reason, problem):
+    assert MISTAKES[name].tape(problem) == Inexpressible(reason)

@@ -42,6 +42,7 @@ from reference.mistakes import (
     wrong_loops,
     wrong_losses,
     wrong_momentum,
+    wrong_optimizers,
     wrong_reductions,
     wrong_roots,
     wrong_schedules,
@@ -81,6 +82,7 @@ _MODULES = (
     wrong_roots,
     wrong_updates,
     wrong_directions,
+    wrong_optimizers,
     wrong_loops,
     wrong_history,
 )

@@ -16,7 +16,6 @@ from reference.mistakes.mistake import (
     slope_from_a,
 )
 from reference.mistakes.wrong_forward import in_two_forms
-from reference.mistakes.wrong_slopes import ALL_IDENTITIES
 
 
 @in_two_forms("the bias was subtracted, as a threshold is", "sferes2/nn2 #4")
@@ -47,13 +46,16 @@ def bias_added_twice(problem: Problem, *, differentiated: bool) -> Lines:
 def bias_added_after_the_activation(problem: Problem, *, differentiated: bool) -> Lines:
     """z = x Wᵀ, and a = σ(z) + b; da/dz = σ'(z), and ∂L/∂b = Σ ∂L/∂a."""
     lines = []
-    for k in curved_layers(problem):
+    curved = curved_layers(problem)
+    if problem.loss == "binary_cross_entropy" and problem.depth in curved:
+        curved.remove(problem.depth)  # a probability and a number are none
+    for k in curved:
         lines += _with_the_bias_after(problem, k)
         if differentiated:
             lines += _differentiated(problem, k)
         elif activation(problem, k) in SLOPES_FROM_A:
             lines.append(slope_from_a(activation(problem, k), k, names.a(k)))
-    return lines or ALL_IDENTITIES
+    return lines or "every activation is the identity, or gives the probabilities that the loss takes"
 
 
 def _with_the_bias_after(problem: Problem, k: int) -> list[Line]:

@@ -1,7 +1,5 @@
 """Mistakes in the error ŷ − y of other losses than squares: its sign, and on which side of 0 it counts."""
 
-from typing import Any
-
 import numpy as np
 
 from cases import Problem, names
@@ -10,6 +8,7 @@ from reference.line import Array
 from reference.losses import TERMS
 from reference.losses.terms import Loss
 from reference.mistakes.mistake import Lines, gradients, mistake, negative, rewritten
+from reference.mistakes.wrong_cross_entropy import SOFTMAX
 from reference.mistakes.wrong_losses import (
     HALF,
     LINEAR_FAR_OUT,
@@ -34,10 +33,6 @@ def loss_gradient_with_the_wrong_sign(problem: Problem) -> Lines:
     return rewritten(lines, lambda *pair: negative(right.gradient(*pair)), f"−({right.gradient_equation})")
 
 
-def _no_balls(*_: Any) -> Any:  # noqa: ANN401 - it returns nothing
-    raise NotImplementedError("a mistake is never the truth")
-
-
 def _kept_bounded(number: Bounded, d: Bounded, most: Bounded) -> Bounded:
     """Keep a number, or not, or either where d may lie on both sides of `most`."""
     excess = d.value - most.value
@@ -52,7 +47,7 @@ KEPT = Elementary(
     "{0} where {1} ≤ {2}",
     lambda number, d, most: np.where(d > most, number.dtype.type(0), number),
     _kept_bounded,
-    _no_balls,
+    SOFTMAX.balls,
 )
 
 

@@ -38,11 +38,7 @@ def _log_bounded(t: Bounded) -> Bounded:
     return with_error(value, form.gamma(2 * LOG_ULPS) * reach + moved, promised, form)
 
 
-def _no_balls(*_: Any) -> Any:  # noqa: ANN401 - it returns nothing
-    raise NotImplementedError("a mistake is never the truth")
-
-
-LOG = Elementary("log {0}", np.log, _log_bounded, _no_balls)
+LOG = Elementary("log {0}", np.log, _log_bounded, SOFTMAX.balls)
 
 
 def _row_totals(rows: Array) -> Array:
