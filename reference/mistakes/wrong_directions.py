@@ -112,8 +112,8 @@ def clipped_to_a_norm_of_1(problem: Problem) -> Lines:
 
     def clipped(g: Array, *gradients: Array) -> Array:
         norm = NORM(*gradients)
-        most, eps = (constant(norm, lambda _, n=number: n) for number in (1.0, PYTORCH_CLIP_EPS))
-        return clip(g, coefficient(norm, most, eps))
+        most = constant(norm, lambda _: 1.0)
+        return clip(g, coefficient(norm, most, constant(norm, lambda _: PYTORCH_CLIP_EPS)))
 
     return _of_other_gradients(problem, clipped, "min(1, 1/(‖g‖ + 1e-6)) {}", lambda _: problem.trained)
 

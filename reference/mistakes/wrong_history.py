@@ -106,7 +106,7 @@ def _keeping(problem: Problem, wrong: Sequence[Line], kept: Sequence[Line]) -> l
 
 # The largest average of squares.
 
-ROOTS = {
+ROOTS: dict[Any, tuple[Callable[..., Any], str]] = {
     adam.direction: (
         lambda m, largest, c1, eps: (m / c1) / (sqrt(largest) + cast(eps)),
         "m̂ / (√max v̂ + {4})",
