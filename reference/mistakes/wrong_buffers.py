@@ -6,7 +6,7 @@ from typing import Any
 
 from cases import Problem, names
 from reference.activations import ACTIVATIONS
-from reference.line import Array, Line, bias_gradient, through_activation, unchanged, weight_gradient
+from reference.line import Array, Line, bias_gradient, through_activation, weight_gradient
 from reference.mistakes.mistake import (
     NO_HIDDEN_LAYER,
     Lines,
@@ -119,15 +119,14 @@ def gradient_written_over(problem: Problem) -> Lines:
     lines = []
     for k in curved_layers(problem):
         (right,) = gradients(problem, names.a, [k])
-        n, dL_da = len(right.inputs), names.gradient(names.a(k))
-
-        def formula(*given: Any, right: Line = right) -> Any:  # noqa: ANN401 - as the right formula
-            return through_activation(right.formula(*given[:-1]), given[-1])
-
-        inputs = (*right.inputs, names.slope(k))
-        lines.append(Line(dL_da, formula, inputs, f"({right.template}) ⊙ {{{n}}}"))
-        lines.append(Line(names.gradient(names.z(k)), unchanged, (dL_da,), "{0}"))
+        inputs, template = (*right.inputs, names.slope(k)), f"({right.template}) ⊙ {{{len(right.inputs)}}}"
+        for written in (names.a(k), names.z(k)):  # ∂L/∂z alone, of what it is computed from, is right
+            lines.append(Line(names.gradient(written), partial(_onward, right.formula), inputs, template))
     return lines or ALL_IDENTITIES
+
+
+def _onward(gradient: Callable[..., Any], *given: Any) -> Any:  # noqa: ANN401 - as the right formula
+    return through_activation(gradient(*given[:-1]), given[-1])
 
 
 @mistake(
