@@ -116,13 +116,16 @@ def derivative_at_the_gradient(problem: Problem) -> Lines:
 @mistake("the gradient of z was written over that of a, as `*=` does", by_layer=True)
 def gradient_written_over(problem: Problem) -> Lines:
     """∂L/∂a = ∂L/∂a ⊙ σ'(z), which is ∂L/∂z; all else is right."""
-    lines = []
-    for k in curved_layers(problem):
-        (right,) = gradients(problem, names.a, [k])
-        inputs, template = (*right.inputs, names.slope(k)), f"({right.template}) ⊙ {{{len(right.inputs)}}}"
-        for written in (names.a(k), names.z(k)):  # ∂L/∂z alone, of what it is computed from, is right
-            lines.append(Line(names.gradient(written), partial(_onward, right.formula), inputs, template))
-    return lines or ALL_IDENTITIES
+    lines = (line for k in curved_layers(problem) for line in _written_over(problem, k))
+    return list(lines) or ALL_IDENTITIES
+
+
+def _written_over(problem: Problem, k: int) -> list[Line]:
+    """Return the lines of ∂L/∂a_k and of ∂L/∂z_k, which alone, of what ∂L/∂a_k is made of, is right."""
+    (right,) = gradients(problem, names.a, [k])
+    inputs, template = (*right.inputs, names.slope(k)), f"({right.template}) ⊙ {{{len(right.inputs)}}}"
+    formula = partial(_onward, right.formula)
+    return [Line(names.gradient(of(k)), formula, inputs, template) for of in (names.a, names.z)]
 
 
 def _onward(gradient: Callable[..., Any], *given: Any) -> Any:  # noqa: ANN401 - as the right formula
