@@ -73,7 +73,7 @@ def _of_the_gradient(
 
 @mistake(
     "the derivative was taken at the gradient from above, not at z: relu's mask is where that is positive",
-    source="exacity/deeplearningbook-chinese #127, of a translation",
+    source="exacity/deeplearningbook-chinese #127; utkuozbulak/pytorch-cnn-visualizations #36",
     by_layer=True,
 )
 def mask_of_the_gradient(problem: Problem) -> Lines:
@@ -85,7 +85,11 @@ def mask_of_the_gradient(problem: Problem) -> Lines:
     return _of_the_gradient(problem, curved_layers(problem), masked, "{0} ⊙ σ'({0})") or ALL_IDENTITIES
 
 
-@mistake("the gradient was let through only where it is positive itself, as well as z", by_layer=True)
+@mistake(
+    "the gradient was let through only where it is positive itself, as well as z",
+    source="utkuozbulak/pytorch-cnn-visualizations #36, of guided backpropagation",
+    by_layer=True,
+)
 def mask_of_the_gradient_too(problem: Problem) -> Lines:
     """∂L/∂z = ∂L/∂a ⊙ σ'(∂L/∂a) ⊙ σ'(z), as guided backpropagation has it."""
     masks = [k for k in layers(problem) if activation(problem, k) in WITH_A_MASK]
@@ -113,7 +117,11 @@ def derivative_at_the_gradient(problem: Problem) -> Lines:
 # Arrays that were written over before they were used for the last time.
 
 
-@mistake("the gradient of z was written over that of a, as `*=` does", by_layer=True)
+@mistake(
+    "the gradient of z was written over that of a, as `*=` does",
+    source="pytorch/pytorch #81417",
+    by_layer=True,
+)
 def gradient_written_over(problem: Problem) -> Lines:
     """∂L/∂a = ∂L/∂a ⊙ σ'(z), which is ∂L/∂z; all else is right."""
     lines = (line for k in curved_layers(problem) for line in _written_over(problem, k))

@@ -93,7 +93,7 @@ def _of_columns(x: Array, extreme: Callable[..., Any]) -> Array:
     return constant(x, lambda array: extreme(array, axis=-2, keepdims=True))
 
 
-@mistake("the inputs were divided by 255 first, as if they were bytes")
+@mistake("the inputs were divided by 255 first, as if they were bytes", source="magenta/magenta #925")
 def inputs_over_255(problem: Problem) -> Lines:
     if not problem.x.any():
         return "every input is 0"
