@@ -126,7 +126,7 @@ def _sign_bounded(g: Bounded) -> Bounded:
 SIGN = Elementary("sign({0})", np.sign, _sign_bounded, SOFTMAX.balls)
 
 
-@mistake("only the sign of each gradient was used", unless=_clipped)
+@mistake("only the sign of each gradient was used", unless=_size_counts)
 def sign_of_the_gradient(problem: Problem) -> Lines:
     """sign(g) for g, as in Rprop and signSGD."""
     return _of_other_gradients(problem, SIGN, "sign({})", lambda _: ())
