@@ -95,6 +95,14 @@ DRAWN = [
 ]
 
 
+def confident():
+    """Draw relu before a softmax that is sure of itself, of targets that do not sum to 1."""
+    net = network(
+        (3, 4, 3), 4, activations=("relu", "identity"), loss=("softmax_cross_entropy", "mean"), scale=3.5
+    )
+    return replace(net, y=1.5 * net.y)
+
+
 def exactly(problem, dtype):
     """Return the same numbers in another format, without rounding where it is wider."""
     parameters = {name: array.astype(dtype) for name, array in problem.parameters.items()}

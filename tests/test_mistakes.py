@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from mistake_tables import BLIND_ON_THE_WORKED_EXAMPLE, FIRST_LINE, FLOAT32_ONLY
-from networks import DRAWN, LOSSES, in_format, network
+from networks import DRAWN, LOSSES, confident, in_format, network
 from rules import every_rule
 
 import reference.mistakes
@@ -45,7 +45,8 @@ def test_the_worked_example_is_blind_to_some_mistakes_for_a_reason():
 
 @cache
 def drawn(dtype):
-    return [*(in_format(problem, dtype) for problem in DRAWN), *every_rule(dtype).values()]
+    networks = (in_format(problem, dtype) for problem in (*DRAWN, confident()))
+    return [*networks, *every_rule(dtype).values()]
 
 
 def expressible(mistake, problems):

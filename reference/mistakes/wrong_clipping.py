@@ -32,7 +32,7 @@ ONE_NUMBER = "there is only one number to train"
 PYTORCH_CLIP_EPS = 1e-6
 
 
-@mistake("the gradients were not clipped")
+@mistake("the gradients were not clipped", source="NVIDIA/OpenSeq2Seq #192")
 def clipping_missing(problem: Problem) -> Lines:
     return rewritten(lines_with(problem, clip), unchanged, "{0}", kept=1) or NO_CLIPPING
 
@@ -157,7 +157,10 @@ def sum_of_magnitudes_for_the_norm(problem: Problem) -> Lines:
     return _of_norm(problem, total, "Σ |dL/dW| + |dL/db|")
 
 
-@mistake("the norm by which the gradients were clipped is the root of their mean square, not of the sum")
+@mistake(
+    "the norm by which the gradients were clipped is the root of their mean square, not of the sum",
+    source="HomebrewML/HeavyBall #67",
+)
 def mean_square_for_the_norm(problem: Problem) -> Lines:
     """√ (Σ g² / n), of n numbers."""
 
@@ -202,7 +205,7 @@ def clip_eps_added(problem: Problem) -> Lines:
     return _of_factor(problem, with_pytorch_eps, "min(1, {1} / ({0} + 1e-6))")
 
 
-@mistake("gradients whose norm is below the maximum were scaled up to it")
+@mistake("gradients whose norm is below the maximum were scaled up to it", source="DingfanChen/GS-WGAN #5")
 def scaled_up_to_the_maximum(problem: Problem) -> Lines:
     """c / (norm + ε), also where that is above 1."""
     return _of_factor(problem, lambda total, max_norm, eps: max_norm / (total + eps), "{1} / ({0} + {2})")

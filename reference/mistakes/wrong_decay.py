@@ -45,7 +45,7 @@ def decay_missing(problem: Problem) -> Lines:
     return _without_decay(problem, problem.trained) or NO_DECAY
 
 
-@mistake("the weight decay is missing from the biases")
+@mistake("the weight decay is missing from the biases", source="autrainer/autrainer #166, by default")
 def decay_missing_in_the_biases(problem: Problem) -> Lines:
     """λ w for the weights alone, which many programs want, and this problem does not."""
     if not problem.optimizer.has("weight_decay"):

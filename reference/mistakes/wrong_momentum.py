@@ -193,7 +193,10 @@ def _with_momentum_times(line: Line, rate: str) -> Line:
 # Nesterov's look-ahead.
 
 
-@mistake("the look-ahead of Nesterov's momentum is missing, so that it is the ordinary one")
+@mistake(
+    "the look-ahead of Nesterov's momentum is missing, so that it is the ordinary one",
+    source="hiroyuki-kasai/SGDLibrary #8",
+)
 def look_ahead_missing(problem: Problem) -> Lines:
     """w = w − η m for w − η (∂L/∂w + μ m)."""
     ahead = [(line.name, line.inputs) for line in lines_with(problem, DESCEND_AHEAD)]

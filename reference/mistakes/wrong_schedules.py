@@ -34,7 +34,8 @@ STEP_ROUNDINGS = 8
 
 @mistake(
     "the schedule is one step ahead: the steps were counted from 1, not from 0",
-    source="PyTorch before 1.1, where `scheduler.step()` came first; pytorch/torchtune #2010",
+    source="PyTorch before 1.1, where `scheduler.step()` came first; pytorch/torchtune #2010; "
+    "huggingface/pytorch-image-models #2753",
 )
 def schedule_off_by_one(problem: Problem) -> Lines:
     return _at_another_step(problem, next_count, "{1}")

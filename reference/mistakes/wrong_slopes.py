@@ -163,7 +163,11 @@ def _derivative_of(name: str, k: int, array: str) -> Line:
     return Line(names.slope(k), lambda at: rule.derivative(at, rule.value(at)), (array,), f"{name}'({{0}})")
 
 
-@mistake("the derivative was written as a function of a, but given z", by_layer=True)
+@mistake(
+    "the derivative was written as a function of a, but given z",
+    source="BoltzmannEntropy/interviews.ai #4 and #15",
+    by_layer=True,
+)
 def derivative_formula_given_z(problem: Problem) -> Lines:
     """z (1 − z) for σ'(z) = a (1 − a), and 1 − z² for tanh'(z) = 1 − a²."""
     written = [(activation(problem, k), k) for k in layers(problem)]

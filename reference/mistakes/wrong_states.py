@@ -40,7 +40,10 @@ SUM_OF_SQUARES = adam.FORMULAS["sum of squares"].function
 # Begun anew, or from another number.
 
 
-@mistake("the momentum, or the average of the gradients, was begun anew in every step")
+@mistake(
+    "the momentum, or the average of the gradients, was begun anew in every step",
+    source="deeplearning4j/nd4j #2116, in review",
+)
 def momentum_not_carried_over(problem: Problem) -> Lines:
     return _begun_anew(problem, "m") or NO_AVERAGE
 

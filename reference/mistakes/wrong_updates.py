@@ -49,7 +49,7 @@ def at_another_rate(problem: Problem, change: Callable[[Any], Any], written: str
     return list(map(changed_rate, update_lines(problem))) or NONE_TRAINED
 
 
-@mistake("the learning rate was applied twice", unless=rate_of_one)
+@mistake("the learning rate was applied twice", source="gpleiss/nnlr #3", unless=rate_of_one)
 def rate_applied_twice(problem: Problem) -> Lines:
     return at_another_rate(problem, lambda eta: eta * eta, "− η η")
 
