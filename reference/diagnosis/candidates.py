@@ -6,12 +6,12 @@ agrees as it is, in this step or an earlier one, is evidence against it wherever
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cases import Problem, names
+from cases import Problem
 from cases.protocol import Verdict
 from reference import parts
 from reference.agreement import ONE_DIGIT
@@ -25,11 +25,11 @@ from reference.diagnosis.context import (
     predicted_by,
     states_with,
 )
+from reference.diagnosis.replays import replay
 from reference.explanations import Explanation
 from reference.line import Line, evaluate
 from reference.mistakes import MISTAKES, Inexpressible, Mistake
 from reference.parts import FailedPart
-from reference.training import as_array
 
 # A mistake that fits some elements alone is one of about a thousand that are tried, each in every element: it
 # is named only if fewer than one in a million would fit by chance.
@@ -133,6 +133,32 @@ def _is_certain(context: StepContext, candidate: Candidate) -> bool:
     )
 
 
+def is_distinguished(context: StepContext, mistake: Mistake) -> bool:
+    """Whether some number that differs can be the mistake's, made wherever it can be, and not the right one.
+
+    Their bounds do not meet there; or one of them is lost. So it is, too, where something refutes the
+    mistake, or it leaves that number as it is.
+    """
+    lines = mistake.tape(context.problem)
+    if isinstance(lines, Inexpressible):
+        return False
+    wrong = tuple(line.name for line in mistake.lines(context.problem))
+    try:
+        if mistake.numpy_only:
+            predicted = replay(context, wrong, lines)
+        else:
+            states = states_with(context, lines, wrong)
+            predicted = predicted_by(context, lines, wrong, states[-1]) if states else {}
+    except (Refuted, ValueError):
+        return True
+    return any(
+        name not in predicted
+        or context.has_lost(name)
+        or context.observed[name].distinguishes(predicted[name], context.right[name])
+        for name in context.differing
+    )
+
+
 def _tapes_before(context: StepContext, quantity: str, *, numpy_only: bool) -> Iterator[MistakenTape]:
     if not (numpy_only and context.observed[quantity].is_printed):
         tapes = mistaken_tapes(context.problem, sites_of(context, quantity), context.mistaken)
@@ -190,53 +216,13 @@ def _is_elsewhere(
 def _replayed(
     context: StepContext, quantity: str, wrong: Collection[str], lines: Sequence[Line]
 ) -> Fit | None:
-    """Predict in NumPy, from the program's own numbers; what is hidden of these, as earlier steps leave it."""
-    state: dict[str, NDArray[Any]] = {}
+    """Predict in NumPy, from the program's own numbers; what is hidden, as earlier steps leave it."""
     try:
-        for step in context.earlier:
-            after = _replay(step, wrong, lines, state)
-            hidden = {name: names.updated(name) for name in context.problem.state}
-            state = {
-                name: after[new].value for name, new in hidden.items() if new in after.keys() - step.shown
-            }
-        changes = _replay(context, wrong, lines, state)
+        changes = replay(context, wrong, lines)
     except Refuted:
         return None
     share = fit(context, quantity, changes)
     return None if share is None else (changes, share)
-
-
-def _replay(
-    step: StepContext, wrong: Collection[str], lines: Sequence[Line], state: Mapping[str, NDArray[Any]]
-) -> dict[str, Bounded]:
-    """Return what a mistake changes in a step, by NumPy; what else is allowed is the right line's bound.
-
-    `state` is the hidden state that it has changed in earlier steps. Raises `Refuted` as `predicted_by` does.
-    """
-    dtype, predicted = step.problem.dtype, dict[str, Bounded]()
-    numbers = step.problem.constants.keys() - {names.LEARNING_RATE}
-    values: dict[str, Any] = {
-        name: float(known.value) if name in numbers else known.value.astype(dtype)
-        for name, known in step.known.items()
-    }
-    values |= {name: array.astype(dtype) for name, array in state.items()}
-    as_arrays = as_array(dtype)
-
-    def settle(line: Line, result: Any) -> Any:  # noqa: ANN401 - an array, or a number of a schedule
-        right, value = step.right[line.name], as_arrays(line, result)
-        predicted[line.name] = Bounded(np.asarray(value, np.float64), right.error, right.format)
-        return shown.get(line.name, value)
-
-    changed = changed_by(lines, wrong, step.shown, state)
-    needed = set(changed)
-    for line in reversed(lines):  # and what is hidden of that which they follow from
-        needed |= set(line.inputs).difference(step.shown) if line.name in needed else set()
-    shown = {name: observed.value for name, observed in step.observed.items() if name in step.shown}
-    evaluate([line for line in lines if line.name in needed], values | shown, settle)
-    changes = {name: predicted[name] for name in changed}
-    if any(step.refutes(name, value) for name, value in changes.items()):
-        raise Refuted
-    return changes
 
 
 def fit(context: StepContext, quantity: str, predicted: Mapping[str, Bounded]) -> str | None:

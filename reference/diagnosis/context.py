@@ -212,7 +212,7 @@ class StepContext:
         return np.isfinite(np.asarray(self.observed[quantity].value[those], np.float64))
 
     def as_predicted(self, quantity: str, predicted: Bounded) -> NDArray[np.bool_]:
-        """Return which elements are as predicted, in arrays of one shape: within the bound, where there is one.
+        """Return which elements of an array of the same shape are as predicted: within the bound, if any.
 
         Without one an element is, if both are NaN or the same infinity.
         """
