@@ -4,14 +4,14 @@ The evidence for one is the number that is wrong, which it has to give where the
 agrees as it is, in this step or an earlier one, is evidence against it wherever it would differ.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cases import Problem, names
+from cases import Problem
 from cases.protocol import Verdict
 from reference import parts
 from reference.agreement import ONE_DIGIT
@@ -25,11 +25,11 @@ from reference.diagnosis.context import (
     predicted_by,
     states_with,
 )
+from reference.diagnosis.replays import replay
 from reference.explanations import Explanation
 from reference.line import Line, evaluate
 from reference.mistakes import MISTAKES, Inexpressible, Mistake
 from reference.parts import FailedPart
-from reference.training import as_array
 
 # A mistake that fits some elements alone is one of about a thousand that are tried, each in every element: it
 # is named only if fewer than one in a million would fit by chance.
@@ -45,6 +45,9 @@ POSSIBLY = "possibly"
 
 # A mistake, the lines in which it is made, and the tape with it.
 MistakenTape: TypeAlias = tuple[Mistake, tuple[str, ...], tuple[Line, ...]]
+
+# What a mistake changes, as it is with it; and in how many elements it was made, if not in all.
+Fit: TypeAlias = tuple[dict[str, Bounded], str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,31 +97,72 @@ def _tapes(
 
 def mistakes_before(context: StepContext, quantity: str) -> Iterator[Candidate]:
     """Yield every wrong formula in the line of `quantity`, or in a hidden line before it, that fits."""
-    for mistake, wrong, lines in _tapes_before(context, quantity, numpy_only=False):
-        fit = parts.tried(part_name(mistake.name), fitted, context, quantity, wrong, lines)
-        if isinstance(fit, tuple):
-            predicted, share = fit
-            possibly, share = share == POSSIBLY, share.removeprefix(POSSIBLY)
-            explanation = Explanation(mistake.name, mistake.sentence + share, wrong)
-            yield Candidate(explanation, predicted, lines, partly=bool(share), possibly=possibly)
+    for tape in _tapes_before(context, quantity, numpy_only=False):
+        candidate = _candidate(context, quantity, tape, fitted)
+        if candidate is not None:
+            yield candidate
 
 
 def lower_precisions(context: StepContext, quantity: str) -> Iterator[Candidate]:
     """Yield every right formula in too low a precision, in that line or a hidden one before it, that fits."""
-    for mistake, wrong, lines in _tapes_before(context, quantity, numpy_only=True):
-        fit = parts.tried(part_name(mistake.name), _replayed, context, quantity, wrong, lines)
-        if isinstance(fit, tuple) and not fit[1]:
-            yield Candidate(Explanation(mistake.name, mistake.sentence, wrong), fit[0])
+    for tape in _tapes_before(context, quantity, numpy_only=True):
+        candidate = _candidate(context, quantity, tape, _replayed)
+        if candidate is not None and not candidate.partly and not candidate.possibly:
+            yield replace(candidate, tape=())  # for NumPy alone: what is hidden cannot follow from it
+
+
+def _candidate(
+    context: StepContext, quantity: str, tape: MistakenTape, fitting: Callable[..., Fit | None]
+) -> Candidate | None:
+    mistake, wrong, lines = tape
+    fit = parts.tried(part_name(mistake.name), fitting, context, quantity, wrong, lines)
+    if not isinstance(fit, tuple):
+        return None
+    predicted, share = fit
+    possibly, share = share == POSSIBLY, share.removeprefix(POSSIBLY)
+    explanation = Explanation(mistake.name, mistake.sentence + share, wrong)
+    candidate = Candidate(explanation, predicted, lines, partly=bool(share))
+    return replace(candidate, possibly=possibly and not _is_certain(context, candidate))
+
+
+def _is_certain(context: StepContext, candidate: Candidate) -> bool:
+    """Whether some number of the step that differs is as predicted, and could not be so if it were right."""
+    predicted = {name: candidate.predicted[name] for name in candidate.given(context)}
+    return any(
+        context.observed[name].distinguishes(value, context.right[name]) for name, value in predicted.items()
+    )
+
+
+def is_distinguished(context: StepContext, mistake: Mistake) -> bool:
+    """Whether some number that differs can be the mistake's, made wherever it can be, and not the right one.
+
+    Their bounds do not meet there; or one of them is lost. So it is, too, where something refutes the
+    mistake, or it leaves that number as it is.
+    """
+    lines = mistake.tape(context.problem)
+    if isinstance(lines, Inexpressible):
+        return False
+    wrong = tuple(line.name for line in mistake.lines(context.problem))
+    try:
+        if mistake.numpy_only:
+            predicted = replay(context, wrong, lines)
+        else:
+            states = states_with(context, lines, wrong)
+            predicted = predicted_by(context, lines, wrong, states[-1]) if states else {}
+    except (Refuted, ValueError):
+        return True
+    return any(
+        name not in predicted
+        or context.has_lost(name)
+        or context.observed[name].distinguishes(predicted[name], context.right[name])
+        for name in context.differing
+    )
 
 
 def _tapes_before(context: StepContext, quantity: str, *, numpy_only: bool) -> Iterator[MistakenTape]:
     if not (numpy_only and context.observed[quantity].is_printed):
         tapes = mistaken_tapes(context.problem, sites_of(context, quantity), context.mistaken)
         yield from (tape for tape in tapes if tape[0].numpy_only == numpy_only)
-
-
-# What a mistake changes, as it is with it; and in how many elements it was made, if not in all.
-Fit: TypeAlias = tuple[dict[str, Bounded], str]
 
 
 def fitted(context: StepContext, quantity: str, wrong: Collection[str], lines: Sequence[Line]) -> Fit | None:
@@ -134,9 +178,21 @@ def fitted(context: StepContext, quantity: str, wrong: Collection[str], lines: S
         if _is_elsewhere(context, quantity, wrong, lines[:end], state):
             return None
         share = fit(context, quantity, predicted_by(context, lines[:end], wrong, state))
-        return None if share is None else (predicted_by(context, lines, wrong, state), share)
+        if share is None:
+            return None
+        predicted = predicted_by(context, lines, wrong, state)
     except (Refuted, ValueError):  # or its arrays do not fit those that are shown
         return None
+    return None if context.has_lost(quantity) and _is_contradicted(context, predicted) else (predicted, share)
+
+
+def _is_contradicted(context: StepContext, predicted: Values) -> bool:
+    """Whether something that differs, and that a mistake changes, is plainly not as predicted."""
+    return any(
+        context.observed[name].verdict(predicted[name]) is Verdict.DIFFERS
+        and not context.gives(name, predicted[name])
+        for name in context.differing & predicted.keys()
+    )
 
 
 def _is_elsewhere(
@@ -160,29 +216,12 @@ def _is_elsewhere(
 def _replayed(
     context: StepContext, quantity: str, wrong: Collection[str], lines: Sequence[Line]
 ) -> Fit | None:
-    """Predict in NumPy, from the program's own numbers; what else is allowed is the right line's bound."""
-    dtype, predicted = context.problem.dtype, dict[str, Bounded]()
-    numbers = context.problem.constants.keys() - {names.LEARNING_RATE}
-    values: dict[str, Any] = {
-        name: float(known.value) if name in numbers else known.value.astype(dtype)
-        for name, known in context.known.items()
-    }
-    as_arrays = as_array(dtype)
-
-    def settle(line: Line, result: Any) -> Any:  # noqa: ANN401 - an array, or a number of a schedule
-        right, value = context.right[line.name], as_arrays(line, result)
-        predicted[line.name] = Bounded(np.asarray(value, np.float64), right.error, right.format)
-        return shown.get(line.name, value)
-
-    changed = changed_by(lines, wrong, context.shown)
-    needed = set(changed)
-    for line in reversed(lines):  # and what is hidden of that which they follow from
-        needed |= set(line.inputs).difference(context.shown) if line.name in needed else set()
-    shown = {name: observed.value for name, observed in context.observed.items() if name in context.shown}
-    evaluate([line for line in lines if line.name in needed], values | shown, settle)
-    changes = {name: predicted[name] for name in changed}
-    refuted = any(context.refutes(name, value) for name, value in changes.items())
-    share = None if refuted else fit(context, quantity, changes)
+    """Predict in NumPy, from the program's own numbers; what is hidden, as earlier steps leave it."""
+    try:
+        changes = replay(context, wrong, lines)
+    except Refuted:
+        return None
+    share = fit(context, quantity, changes)
     return None if share is None else (changes, share)
 
 
@@ -228,14 +267,26 @@ def _share(context: StepContext, quantity: str, predicted: Bounded) -> str | Non
     wrong = context.wrong.get(quantity)
     if wrong is None or predicted.shape != right.shape or not observed.dtype_promised:
         return None
-    stated, bounded = np.asarray(observed.value, np.float64), np.isfinite(predicted.error)
-    alike = (stated == predicted.value) | (np.isnan(stated) & np.isnan(predicted.value))  # infinite, or NaN
-    as_predicted = np.where(bounded, observed.is_within(predicted), alike)
-    if not as_predicted[wrong].all() or chance_of(observed, predicted, right, wrong & bounded) > UNLIKELY:
+    bounded, as_predicted = np.isfinite(predicted.error), context.as_predicted(quantity, predicted)
+    if not as_predicted[wrong].all():
         return None
     spoiled = np.isfinite(right.error) & bounded & ~wrong & ~as_predicted
+    if chance_of(observed, predicted, right, wrong & bounded) > UNLIKELY and (
+        spoiled.any() or not _is_lost_alike(context, quantity, predicted)
+    ):
+        return None
     given = int(np.broadcast_to(observed.given, wrong.shape).sum())
     return f", in {int(wrong.sum())} of the {given} elements" if spoiled.any() else ""
+
+
+def _is_lost_alike(context: StepContext, quantity: str, predicted: Bounded) -> bool:
+    """Whether a mistake makes NaN, or infinite, just what is so: evidence, as few do.
+
+    It has to give all else that differs and that it changes, too (`fitted`).
+    """
+    lost = ~np.isfinite(np.asarray(context.observed[quantity].value, np.float64))
+    same = np.array_equal(lost, ~np.isfinite(predicted.value))
+    return context.has_lost(quantity) and same and bool(context.as_predicted(quantity, predicted)[lost].all())
 
 
 def chance_of(observed: Observed, predicted: Bounded, right: Bounded, those: NDArray[np.bool_]) -> float:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from cases import Problem, names
 from cases.protocol import Verdict
 from reference.agreement import ONE_DIGIT, compare, distance
-from reference.arithmetic import EVALUATION, EXACT, Bounded, Error, format_of
+from reference.arithmetic import EVALUATION, EXACT, Bounded, Elementary, Error, format_of
 from reference.findings import Claim, JudgedStep
 from reference.line import Line, evaluate
 from reference.training import advance, exact_inputs, tape
@@ -162,11 +162,27 @@ class StepContext:
 
     @cached_property
     def unaided(self) -> Values:
-        """Every quantity as it follows from the state alone, whatever else the program states."""
+        """Every quantity as it follows from the state before the step alone, whatever else is stated."""
         known = self.earlier[0].known if self.earlier else self.known
         for step in self.earlier:
             known = known_after(self.problem, known, step.observed, derive(self.lines, known, {}))
         return derive(self.lines, known, {})
+
+    @cached_property
+    def from_before(self) -> Values:
+        """Every quantity as it follows from the state before the earlier steps, whatever these state."""
+        steps = self.earlier or ((self.previous,) if self.previous else ())
+        known = steps[0].known if steps else self.known
+        for _ in steps:
+            known = known_after(self.problem, known, {}, derive(self.lines, known, {}))
+        return derive(self.lines, known, {})
+
+    @cached_property
+    def without_mistakes(self) -> StepContext:
+        """The same step held against the right tape."""
+        if not self.mistaken:
+            return self
+        return replace(self, mistaken=(), earlier=tuple(step.without_mistakes for step in self.earlier))
 
     def refutes(self, quantity: str, predicted: Bounded) -> bool:
         """Whether a quantity that agrees as it is differs from a prediction."""
@@ -185,17 +201,33 @@ class StepContext:
     def is_lost(self, quantity: str) -> bool:
         """Whether all that is wrong of a quantity is NaN or infinite."""
         wrong = self.wrong.get(quantity)
-        return wrong is not None and not np.isfinite(self.observed[quantity].value[wrong]).any()
+        return wrong is not None and not self._stated(quantity, wrong).any()
+
+    def has_lost(self, quantity: str) -> bool:
+        """Whether something that is wrong of a quantity is NaN or infinite."""
+        wrong = self.wrong.get(quantity)
+        return wrong is not None and not self._stated(quantity, wrong).all()
+
+    def _stated(self, quantity: str, those: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        return np.isfinite(np.asarray(self.observed[quantity].value[those], np.float64))
+
+    def as_predicted(self, quantity: str, predicted: Bounded) -> NDArray[np.bool_]:
+        """Return which elements of an array of the same shape are as predicted: within the bound, if any.
+
+        Without one an element is, if both are NaN or the same infinity.
+        """
+        observed, stated = self.observed[quantity], np.asarray(self.observed[quantity].value, np.float64)
+        alike = (stated == predicted.value) | (np.isnan(stated) & np.isnan(predicted.value))
+        return np.where(np.isfinite(predicted.error), observed.is_within(predicted), alike)
 
     def gives(self, quantity: str, predicted: Bounded) -> bool:
         """Whether a prediction gives what differs; of what is lost, NaN or the same infinity."""
         observed = self.observed[quantity]
         if observed.verdict(predicted) is Verdict.AGREES:
             return True
-        if not self.is_lost(quantity) or predicted.shape != observed.value.shape:
+        if not self.has_lost(quantity) or predicted.shape != observed.value.shape:
             return False
-        wrong = self.wrong[quantity]
-        return np.array_equal(observed.value[wrong], predicted.value[wrong], equal_nan=True)
+        return bool(self.as_predicted(quantity, predicted)[self.wrong[quantity]].all())
 
     def with_mistake(self, lines: tuple[Line, ...], wrong: Collection[str]) -> StepContext:
         """Return the same step held against a tape with a mistake, made in the steps before it as well."""
@@ -295,16 +327,34 @@ def predicted_by(
     agrees as it is would differ.
     """
     changed, predicted = changed_by(lines, wrong, context.shown, state), dict[str, Bounded]()
+    known = {**context.taken, **state}
 
     def settle(line: Line, value: Bounded) -> Bounded:
         name = line.name
-        predicted[name] = value
+        predicted[name] = value = _as_written(line, known, value)
         if context.refutes(name, value):
             raise Refuted(name)
-        return _as_input(name, context.observed, value)
+        known[name] = _as_input(name, context.observed, value)
+        return known[name]
 
-    evaluate([line for line in lines if line.name in changed], {**context.taken, **state}, settle)
+    evaluate([line for line in lines if line.name in changed], known, settle)
     return predicted
+
+
+def _as_written(line: Line, known: Values, value: Bounded) -> Bounded:
+    """Give what has no bound, outside the numbers for which a function is meant, that of its plain formula.
+
+    No framework promises anything there, such as of the cross-entropy's gradient at a "probability" of −1;
+    a program that a mistake has brought there computes what is written.
+    """
+    unbounded = ~np.isfinite(value.error)
+    if not isinstance(line.formula, Elementary) or not unbounded.any():
+        return value
+    try:
+        written = line.formula.plain(*(known[name] for name in line.inputs))
+    except TypeError:  # a function of NumPy's, which takes arrays only
+        return value
+    return replace(value, error=np.where(unbounded, written.error, value.error))
 
 
 def states_with(

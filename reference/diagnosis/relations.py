@@ -30,11 +30,10 @@ def right_itself(context: StepContext, quantity: str) -> Iterator[Candidate]:
     """
     if not context.observed[quantity].is_printed:
         sentence = "the number itself is right, but one that was stated before it is not"
-        right = replace(
-            context, mistaken=(), earlier=tuple(replace(one, mistaken=()) for one in context.earlier)
-        )
-        for other in (context, right):  # with what is mistaken before, or without it
-            yield from _fitting(context, quantity, "right-itself", sentence, other.unaided[quantity])
+        right = context.without_mistakes
+        starts = ((other.unaided, other.from_before) for other in dict.fromkeys((context, right)))
+        for follows in chain.from_iterable(starts):  # with what is mistaken before, or without it
+            yield from _fitting(context, quantity, "right-itself", sentence, follows[quantity])
 
 
 def relations(context: StepContext, quantity: str) -> Iterator[Candidate]:

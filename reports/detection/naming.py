@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 
 from cases import Problem
 from reference import Claim, JudgedStep, judge, training_steps
-from reference.diagnosis import Diagnosis, diagnose
+from reference.diagnosis import Diagnosis, diagnose, explain_step
+from reference.diagnosis.candidates import is_distinguished
+from reference.diagnosis.context import context_of
 from reference.line import Line
 from reference.mistakes import MISTAKES, Inexpressible
 from reports.detection import SHOWN, Named
@@ -40,12 +42,25 @@ def naming_of(mistake: str, dtype: str, *, seed: int, networks: int = NETWORKS) 
             continue
         claims = claims_of(problem, lines)
         for shown in left:
-            first = next(diagnoses(problem, claims, shown), None)
-            names_by_shown[shown] += [] if first is None else [first.names]
+            names_by_shown[shown] += first_names(problem, mistake, claims, shown)
     return tuple(
         Named.of((mistake, dtype, shown), number, names, tuple(reasons))
         for shown, names in names_by_shown.items()
     )
+
+
+def first_names(problem: Problem, mistake: str, claims: Sequence[Claim], shown: str) -> list[tuple[str, ...]]:
+    """Give the names of a run's first diagnosis; nothing where the mistake is not seen.
+
+    That is where the suite objects to no number, or to none that only this mistake, and not rounding, could
+    give. Names without its own are given wherever there are any.
+    """
+    for step in islice(judged(problem, claims, shown), len(claims)):
+        for diagnosis in explain_step(problem, step):
+            wrongly = diagnosis.names and mistake not in diagnosis.names
+            seen = wrongly or is_distinguished(context_of(problem, step), MISTAKES[mistake])
+            return [diagnosis.names] if seen else []
+    return []
 
 
 def claims_of(problem: Problem, lines: tuple[Line, ...] | None = None) -> list[dict[str, NDArray[Any]]]:

@@ -1,0 +1,57 @@
+"""A run replayed in NumPy, from the program's own numbers: of mistakes that are no exact functions."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cases import names
+from reference.arithmetic import Bounded
+from reference.diagnosis.context import Refuted, StepContext, changed_by
+from reference.line import Line, evaluate
+from reference.training import as_array
+
+
+def replay(context: StepContext, wrong: Collection[str], lines: Sequence[Line]) -> dict[str, Bounded]:
+    """Return what a mistake in the `wrong` lines changes, and what is allowed: the right line's bound.
+
+    What is hidden is as the steps before leave it. Raises `Refuted` where a quantity that agrees as it is
+    would differ, in one of them or in this step.
+    """
+    hidden = {name: names.updated(name) for name in context.problem.state}
+    state: dict[str, NDArray[Any]] = {}
+    for step in context.earlier:
+        after = _replayed(step, wrong, lines, state)
+        state = {name: after[new].value for name, new in hidden.items() if new in after.keys() - step.shown}
+    return _replayed(context, wrong, lines, state)
+
+
+def _replayed(
+    step: StepContext, wrong: Collection[str], lines: Sequence[Line], state: Mapping[str, NDArray[Any]]
+) -> dict[str, Bounded]:
+    """The same of one step; `state` is the hidden state that the mistake has changed before it."""
+    dtype, predicted = step.problem.dtype, dict[str, Bounded]()
+    numbers = step.problem.constants.keys() - {names.LEARNING_RATE}
+    values: dict[str, Any] = {
+        name: float(known.value) if name in numbers else known.value.astype(dtype)
+        for name, known in step.known.items()
+    }
+    values |= {name: array.astype(dtype) for name, array in state.items()}
+    as_arrays = as_array(dtype)
+
+    def settle(line: Line, result: Any) -> Any:  # noqa: ANN401 - an array, or a number of a schedule
+        right, value = step.right[line.name], as_arrays(line, result)
+        predicted[line.name] = Bounded(np.asarray(value, np.float64), right.error, right.format)
+        return shown.get(line.name, value)
+
+    changed = changed_by(lines, wrong, step.shown, state)
+    needed = set(changed)
+    for line in reversed(lines):  # and what is hidden of that which they follow from
+        needed |= set(line.inputs).difference(step.shown) if line.name in needed else set()
+    shown = {name: observed.value for name, observed in step.observed.items() if name in step.shown}
+    evaluate([line for line in lines if line.name in needed], values | shown, settle)
+    changes = {name: predicted[name] for name in changed}
+    if any(step.refutes(name, value) for name, value in changes.items()):
+        raise Refuted
+    return changes
