@@ -6,7 +6,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import islice
-from pathlib import Path
 from typing import Final
 
 import pytest
@@ -14,8 +13,9 @@ import pytest
 from adapters import Adapter, Unavailable, UnknownAdapterError, find_adapters
 from adapters.isolation import Limits
 from adapters.registry import check, default_names
-from cases import SHIPPED, Case, CaseErrors, load_cases
+from cases import Case, CaseErrors, load
 from cases.errors import printable
+from cases.selection import UnknownCaseError, selected
 from reference import Verdict, parts
 from reference.parts import FailedPart
 from reports.options import flags_of
@@ -58,17 +58,20 @@ class Asked:
 
 @cache
 def asked_for(
-    folders: tuple[str, ...] = (), adapters: tuple[str, ...] = (), dtypes: tuple[str, ...] = ()
+    given: tuple[str, ...] = (),
+    adapters: tuple[str, ...] = (),
+    dtypes: tuple[str, ...] = (),
+    select: tuple[str, ...] = (),
 ) -> Asked:
-    """Load the shipped cases and those in `folders`; empty `adapters` and `dtypes` mean the usual ones.
+    """Load the cases that are `given` as `--cases` and selected; empty `adapters` and `dtypes` mean the usual.
 
     No adapter is loaded here, only its name is checked. Raises `Unusable` with a line for each defect of each
-    case, for an unknown adapter, or if nothing is left to run.
+    case, for an unknown adapter or case, or if nothing is left to run.
     """
     try:
-        cases = load_cases(SHIPPED, *map(Path, folders))
+        cases = selected(load.asked_for(given), select)
         check(adapters)
-    except (CaseErrors, UnknownAdapterError) as error:
+    except (CaseErrors, UnknownAdapterError, UnknownCaseError) as error:
         raise Unusable(str(error)) from error
     runs = tuple(
         (case, name, dtype)
@@ -194,7 +197,7 @@ def _line(row: Row) -> tuple[str, ...]:
 
 def command(
     node: str,
-    folders: Sequence[str] = (),
+    given: Sequence[str] = (),
     adapter: str = "",
     *,
     slow: bool = False,
@@ -202,7 +205,7 @@ def command(
     isolates: bool = True,
 ) -> str:
     """Return the command that repeats one test, quoted for a shell."""
-    words = ["python", "-m", "pytest", node, *(f"--cases={folder}" for folder in folders)]
+    words = ["python", "-m", "pytest", node, *(f"--cases={one}" for one in given)]
     words += [*(["--adapter", adapter] if adapter else []), *(["--slow"] if slow else [])]
     words += [] if isolates else ["--no-isolate"]
     return shlex.join([*words, *flags_of(limits)])

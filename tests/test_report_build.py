@@ -142,7 +142,8 @@ def test_two_implementations_suffice_and_an_engine_is_not_another():
     ("words", "narrower"),
     [
         ([], ""),
-        (["--cases", "mine", "--engines", "--power"], ""),
+        (["--cases", "shipped", "--cases", "mine", "--engines", "--power"], ""),
+        (["--cases", "mine"], "narrowed"),
         (["--select", "nets"], "narrowed"),
         (["--adapter", "numpy"], "narrowed"),
         (["--dtype", "float64"], "narrowed"),
@@ -170,6 +171,8 @@ NOPE = "unknown adapter 'nope', expected one of numpy, torch, jax, torch-func, t
     ("arguments", "message"),
     [
         (["--select", "no/such"], "no case has 'no/such' in its name; there are "),
+        (["--select", "net/square"], "no case has 'net/square' in its name; the nearest are nets/square, "),
+        (["--select", "nets/", "--select", "nests/*"], "no case fits 'nests/*'; the nearest are nets/"),
         (["--adapter", "nope"], NOPE),
         (["--cases", "no-such-folder"], "no-such-folder:1:1: no such folder"),
         (["--cases", "{folder}"], "bad.yaml:2:1: unknown key 'leyers'"),
