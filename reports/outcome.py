@@ -9,6 +9,7 @@ from operator import itemgetter
 from typing import Final, Self, TypeVar
 
 from adapters import Adapter, Unavailable
+from adapters.registry import BUILT_IN
 from cases.errors import printable
 from reference import Verdict
 from reports.environment import Selection
@@ -19,6 +20,11 @@ TINTS: Final = 4  # from 0 to 1, the whole tolerance
 MIN_ALIKE: Final = 4  # failures of one cause that are put together; fewer are listed
 MAX_PLACES: Final = 3  # cases that are named, of those where they are
 MAX_FORMS: Final = 2  # wordings of one cause that are shown
+ASKED_FOR: Final = "is asked for"  # in the words of a mistake that does something else than the case
+PROPOSAL: Final = (
+    "If it is not meant to do what these cases ask for, let it say what it does, by `structure` or by raising "
+    "NoEquivalent: they are then passed over."
+)
 
 Group = tuple[str, str, str]  # a case, a number format, an adapter
 # What explains a failure, as a clause, by an implementation and a mistake of it.
@@ -227,18 +233,40 @@ def causes_of(row: Row) -> Causes:
 
 
 def summaries(failing: Iterable[Row]) -> list[str]:
-    """Return the sentence of each failing line; of many that the same explains, once what it is and where."""
-    return [_summary(group) for group in alike(failing, causes_of)]
+    """Return the sentence of each failing line; of many that the same explains, once what it is and where.
+
+    Where a program does something else in many cases, or ends, it is said once that it may say what it does.
+    """
+    said, lines = set[str](), list[str]()
+    for group in alike(failing, causes_of):
+        by = group[0].subject.adapter
+        ends = all(row.finding.verdict is Verdict.ERROR for row in group)
+        proposes = len(group) > 1 and by not in said and may_not_be_meant([*map(causes_of, group)], ends=ends)
+        said |= {by} if proposes else set()
+        lines.append(_summary(group, f" {PROPOSAL}" * proposes))
+    return lines
 
 
-def _summary(group: Sequence[Row]) -> str:
+def _summary(group: Sequence[Row], proposal: str) -> str:
     first = group[0]
     if len(group) == 1:
         return first.sentence
-    cases = list(dict.fromkeys(row.subject.case for row in group))
+    where = f"in {plural(len(group), 'comparison')} of {_cases(group)}"
+    return f"{title_of([*map(causes_of, group)])}, {where}.{proposal} The first: {first.sentence}"
+
+
+def _cases(rows: Sequence[Row]) -> str:
+    """Return how many cases rows are of, and the first of their names."""
+    cases = list(dict.fromkeys(row.subject.case for row in rows))
     named = ", ".join(cases[:MAX_PLACES]) + ", …" * (len(cases) > MAX_PLACES)
-    where = f"in {plural(len(group), 'comparison')} of {plural(len(cases), 'case')} ({named})"
-    return f"{title_of([*map(causes_of, group)])}, {where}. The first: {first.sentence}"
+    return f"{plural(len(cases), 'case')} ({named})"
+
+
+def may_not_be_meant(group: Sequence[Causes], *, ends: bool = False) -> bool:
+    """Whether a program that is no framework's `ends`, or does something else, where it may not be meant to."""
+    common = [cause for cause in group[0] if all(cause in others for others in group)]
+    is_own = not any(by.split()[0] in BUILT_IN for by, _ in common)
+    return is_own and (ends or any(ASKED_FOR in group[0][cause] for cause in common))
 
 
 def expected_differences(rows: Iterable[Row]) -> list[Row]:
@@ -300,7 +328,7 @@ def conclude(results: Results, selection: Selection, asked: Sequence[str] = ()) 
         summaries(first),
         [f"Not run: {name}, because {reason}." for name, reason in missing.items()],
         [row.sentence for row in expected],
-        map(_why_none, declined),
+        _without_any(declined),
     )
     passed = bool(compared) and not first and not missed and not alone
     return Conclusion(passed, printable(headline.strip()), *(tuple(map(printable, text)) for text in texts))
@@ -314,6 +342,19 @@ def one_implementation(adapters: Iterable[Adapter | Unavailable], compared: Coll
     present = [adapter for adapter in adapters if isinstance(adapter, Adapter) and adapter.name in compared]
     names = list(dict.fromkeys(adapter.framework or adapter.name for adapter in present))
     return f"Only {names[0]} ran, compared with no other implementation." if len(names) == 1 else ""
+
+
+def _without_any(declined: Sequence[Row]) -> list[str]:
+    """Return a sentence for each case that is declined; of many by one adapter, once how many and which."""
+    lines = []
+    for group in group_by(declined, lambda row: (row.subject.adapter, row.expected)).values():
+        if group[0].expected or len({row.subject.case for row in group}) < MIN_ALIKE:
+            lines += map(_why_none, group)
+            continue
+        why = f"The first, in {group[0].subject.dtype}: {group[0].finding.reason.rstrip('.')}."
+        who = group[0].subject.adapter
+        lines.append(f"Passed over: {_cases(group)} ask for what {who} does not do. {why}")
+    return lines
 
 
 def _why_none(row: Row) -> str:

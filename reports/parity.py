@@ -20,6 +20,7 @@ from reference import Verdict, parts
 from reference.parts import FailedPart
 from reports.options import flags_of
 from reports.outcome import (
+    PROPOSAL,
     Causes,
     Cell,
     agrees,
@@ -28,6 +29,7 @@ from reports.outcome import (
     badness,
     causes_of,
     group_by,
+    may_not_be_meant,
     plural,
     title_of,
     verdict,
@@ -252,7 +254,10 @@ def explained_together(tests: Iterable[pytest.TestReport]) -> list[str]:
     """Return a sentence for each mistake that explains many failed tests: whose it is, and of how many."""
     failed = [_causes_of_test(test) for test in tests]
     groups = [group for group in alike(failed, lambda causes: causes) if len(group) > 1]
-    return [f"{title_of(group)}, in {plural(len(group), 'test')}." for group in groups]
+    return [
+        f"{title_of(group)}, in {plural(len(group), 'test')}.{f' {PROPOSAL}' * may_not_be_meant(group)}"
+        for group in groups
+    ]
 
 
 def _causes_of_test(test: pytest.TestReport) -> Causes:
