@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple
 
 from adapters.isolation import UNBOUNDED, Limits, isolated
 from cases.errors import well_formed
-from cases.program_structure import limited, structure_of
+from cases.program_structure import StructureError, limited, structure_of
 from cases.protocol import Adapter, Program, Unavailable, Verdict
 
 
@@ -198,7 +198,7 @@ def _imported(name: str, location: str) -> object:
 
 
 def _well_formed(adapter: Adapter) -> Adapter | Unavailable:
-    """Return an adapter whose texts can be written, and whose programs decline what it says they do not do."""
+    """Return an adapter whose texts can be written, and whose programs decline what they do not do."""
     programs = []
     try:
         structure = structure_of(adapter.structure)
@@ -206,7 +206,7 @@ def _well_formed(adapter: Adapter) -> Adapter | Unavailable:
             stacked = program.stacked and replace(program.stacked, how=well_formed(str(program.stacked.how)))
             named = replace(program, name=well_formed(program.name), stacked=stacked)
             programs.append(limited(replace(named, structure=structure_of(program.structure)), structure))
-    except ValueError as wrong:
+    except StructureError as wrong:
         return Unavailable(adapter.name, Verdict.ERROR, well_formed(str(wrong)))
     texts = {field: well_formed(str(getattr(adapter, field))) for field in ("name", "title", "version")}
     return replace(adapter, programs=tuple(programs), structure=structure, **texts)

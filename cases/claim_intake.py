@@ -2,7 +2,7 @@
 
 No framework is imported: an array is asked for its numbers by what it offers. A dtype that was stated stays,
 and is judged strictly. Python's own numbers state none. Those that are numbers of the problem's format are
-taken as such, as what `.item()` and `.tolist()` give are. Others are float64 numbers, and computed in float64:
+taken as such, as what `.item()` and `.tolist()` give are. Others are float64 numbers, computed in float64:
 rounded afterwards they would differ from what a program of the format computes from rounded numbers.
 """
 
@@ -44,9 +44,11 @@ def taken(claim: object, problem: Problem) -> dict[str, Any]:
         raise TypeError(f"yielded {type(claim).__name__}, expected a mapping from names to arrays")
     stated = dict(claim)
     arrays = {name: _taken(name, value, problem) for name, value in stated.items()}
-    if problem.dtype != "float64" and stated and all(map(_is_pythons, stated.values())):
-        if any(array.dtype != problem.dtype for array in arrays.values() if isinstance(array, np.ndarray)):
-            raise NoEquivalent(f"it computes with Python's own numbers, which are float64 and not {problem.dtype}")
+    if problem.dtype != "float64" and all(map(_is_pythons, stated.values())):
+        dtypes = {array.dtype for array in arrays.values() if isinstance(array, np.ndarray)}
+        if dtypes - {np.dtype(problem.dtype)}:
+            why = f"it computes with Python's own numbers, which are float64 and not {problem.dtype}"
+            raise NoEquivalent(why)
     return arrays
 
 
@@ -130,10 +132,8 @@ def _by_numpy(array: Any) -> Any:  # noqa: ANN401 - whatever the method gives
     return array.numpy()
 
 
-def _from_torch(tensor: Any) -> NDArray[Any]:  # noqa: ANN401 - a tensor, if it can do what one can
+def _from_torch(tensor: Any) -> Any:  # noqa: ANN401 - a tensor, if it can do what one can
     detached = tensor.detach().cpu()
     if str(detached.dtype) == "torch.bfloat16":  # NumPy is given float32, which holds the same numbers
-        array: NDArray[Any] = detached.float().numpy().astype("bfloat16")
-        return array
-    array = detached.numpy()
-    return array
+        return detached.float().numpy().astype("bfloat16")
+    return detached.numpy()

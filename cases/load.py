@@ -24,7 +24,9 @@ def asked_for(given: Sequence[str | Path]) -> tuple[Case, ...]:
 
     Raises `CaseErrors` as `load_cases` does.
     """
-    return load_cases(*(SHIPPED if str(one) == SHIPPED_WORD else Path(one) for one in given or [SHIPPED_WORD]))
+    return load_cases(
+        *(SHIPPED if str(one) == SHIPPED_WORD else Path(one) for one in given or [SHIPPED_WORD])
+    )
 
 
 def leaves_out_shipped(given: Sequence[str | Path]) -> bool:

@@ -9,7 +9,17 @@ from cases.errors import quoted, suggestion
 
 LOSSES: Final = ("l", "cost", "error", "err", "objective", "j", "loss_value", "train_loss", "total_loss")
 # A parameter, z or a of layer 1, where the quantity's own name has it; each is compared without its marks.
-GRADIENTS: Final = ("d{}", "grad{}", "grads{}", "{}grad", "g{}", "gradient{}", "{}gradient", "delta{}", "nabla{}", "∂l∂{}")
+GRADIENTS: Final = (
+    "d{}",
+    "grad{}",
+    "grads{}",
+    "{}grad",
+    "g{}",
+    "gradient{}",
+    "{}gradient",
+    "nabla{}",
+    "∂l∂{}",
+)
 UPDATED: Final = ("{}", "{}updated", "{}after", "{}next", "new{}", "updated{}", "next{}")
 # How people call the letters of layer k; a weight of PyTorch's is also called fc1.weight or layers.1.weight.
 LETTERS: Final = {
@@ -45,12 +55,14 @@ def meant_by(name: str, known: list[str]) -> str | None:
 
 def _bare(name: str) -> str:
     """Return a name without case, blanks and marks: "dL/dW1" and "dLdW_1" are one; a prime is an update."""
-    return re.sub(r"[^0-9a-z∂]", "", name.replace("'", "new").replace("′", "new").lower())
+    return re.sub(r"[^0-9a-z∂δ]", "", name.replace("'", "new").replace("′", "new").lower())
 
 
 def _spellings(quantity: str) -> Iterator[str]:
     if quantity == "loss":
         yield from LOSSES
+    if quantity.startswith("dL/dz"):
+        yield from (letter + quantity.removeprefix("dL/dz") for letter in ("delta", "δ"))
     for forms, of in ((GRADIENTS, names.gradient("{}")), (UPDATED, names.updated("{}")), (("{}",), "{}")):
         before, after = of.split("{}")
         if match := re.fullmatch(f"{re.escape(before)}([Wbza])([0-9]+){re.escape(after)}", quantity):

@@ -42,10 +42,14 @@ NAMES: Final[dict[str, tuple[Collection[str], Collection[str]]]] = {
 }
 
 
+class StructureError(ValueError):
+    """What a program says of itself cannot be read; the message says why."""
+
+
 def structure_of(given: Any) -> Structure | None:  # noqa: ANN401 - whatever a program has as its `structure`
     """Return what a program says of itself: a `Structure`, a mapping with its fields, or None.
 
-    Raises ValueError, with what is wrong and what was meant, if it is none.
+    Raises `StructureError`, with what is wrong and what was meant, if it is none.
     """
     if given is None:
         return None
@@ -54,10 +58,12 @@ def structure_of(given: Any) -> Structure | None:  # noqa: ANN401 - whatever a p
     if isinstance(given, Structure):
         stated = {name: getattr(given, name) for name in known}
     elif not isinstance(given, Mapping):
-        raise ValueError(f"structure is a {type(given).__name__}, expected a mapping with {', '.join(known)}")
+        raise StructureError(
+            f"structure is a {type(given).__name__}, expected a mapping with {', '.join(known)}"
+        )
     for name, value in stated.items():
         if name not in known:
-            raise ValueError(f"structure has {quoted(str(name))}, expected {_one_of(str(name), known)}")
+            raise StructureError(f"structure has {quoted(str(name))}, expected {_one_of(str(name), known)}")
         if value is not None:
             stated[name] = _names(name, value) if name in NAMES else _counts(name, value)
     return Structure(**stated)
@@ -67,13 +73,15 @@ def _names(field: str, value: Any) -> frozenset[str]:  # noqa: ANN401 - the same
     known, parts = NAMES[field]
     listed = [value] if isinstance(value, str) else value
     if not isinstance(listed, Collection) or not all(isinstance(each, str) for each in listed):
-        raise ValueError(f"structure's {field} is {value!r:.60}, expected a set of names")
+        raise StructureError(f"structure's {field} is {value!r:.60}, expected a set of names")
     for each in listed:
         name, *added = each.split("+")
         if name not in known:
-            raise ValueError(f"structure's {field} has {quoted(name)}, expected {_one_of(name, known)}")
+            raise StructureError(f"structure's {field} has {quoted(name)}, expected {_one_of(name, known)}")
         if wrong := next((part for part in added if part not in parts), None):
-            raise ValueError(f"structure's {field} has {quoted(each)}, expected after + {_one_of(wrong, parts)}")
+            raise StructureError(
+                f"structure's {field} has {quoted(each)}, expected after + {_one_of(wrong, parts)}"
+            )
     return frozenset(listed)
 
 
@@ -81,7 +89,9 @@ def _counts(field: str, value: Any) -> frozenset[int]:  # noqa: ANN401 - the sam
     listed = [value] if isinstance(value, int) else value
     is_counted = isinstance(listed, Collection) and all(type(each) is int and each > 0 for each in listed)
     if not is_counted or not listed:
-        raise ValueError(f"structure's {field} is {value!r:.60}, expected a number from 1, or a set or range of them")
+        raise StructureError(
+            f"structure's {field} is {value!r:.60}, expected a number from 1, or a set or range of them"
+        )
     return frozenset(listed)
 
 
@@ -91,7 +101,7 @@ def _one_of(name: str, known: Collection[str]) -> str:
 
 
 def limited(program: Program, of_adapter: Structure | None) -> Program:
-    """Return a program that declines what it says it does not do; its adapter speaks for it if it says nothing."""
+    """Return a program that declines what it does not do, as it says itself, or else its adapter."""
     structure = program.structure or of_adapter
     if structure is None:
         return program
@@ -125,7 +135,11 @@ def why_not(structure: Structure, problem: Problem) -> str:
         if isinstance(of_case, int):
             if does is not None and of_case not in does:
                 return f"it does {_counted(does)} {LIMITED[field]}, and the case asks for {of_case}"
-        elif other := [] if does is None else [name for name in of_case if _parts(name) not in map(_parts, does)]:
+        elif (
+            other := []
+            if does is None
+            else [name for name in of_case if _parts(name) not in map(_parts, does)]
+        ):
             return f"it does {_listed(sorted(does))}, and the case asks for {_listed(dict.fromkeys(other))}"
     return ""
 

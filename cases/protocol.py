@@ -91,8 +91,8 @@ class Stacked:
 class Structure:
     """What a program can compute: of each field the names or numbers that it can do; None does not limit.
 
-    A program states it as a mapping or as this; `cases.program_structure` reads it and passes over a case that
-    asks for something else.
+    A program states it as this or as a mapping. `cases.program_structure` reads it: a case that asks for
+    something else is passed over.
     """
 
     activations: frozenset[str] | None = None

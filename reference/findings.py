@@ -191,9 +191,7 @@ def wrong_kind(claimed: object, shape: tuple[int, ...], dtype: str, name: str = 
     return f"is a {kind}, expected a NumPy array"
 
 
-def _how_to_round(
-    claimed: NDArray[Any] | np.generic, shape: tuple[int, ...], dtype: str, name: str
-) -> str:
+def _how_to_round(claimed: NDArray[Any] | np.generic, shape: tuple[int, ...], dtype: str, name: str) -> str:
     """Say how to mend a single number of another format, which is seldom meant."""
     if claimed.dtype != np.float64 or shape or claimed.shape:
         return ""

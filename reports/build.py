@@ -57,9 +57,8 @@ def _build(
 
         if parent is not None:
             end_with_parent(parent, with_thread=sys.platform == "linux")
-        from reports.build_report import make  # noqa: PLC0415 - so that --help answers at once
-
-        from cases.load import leaves_out_shipped  # noqa: PLC0415 - the same
+        from cases.load import leaves_out_shipped  # noqa: PLC0415 - so that --help answers at once
+        from reports.build_report import make  # noqa: PLC0415 - the same
 
         narrows = options.select or options.adapter or options.dtype or options.device != "cpu"
         narrows = narrows or leaves_out_shipped(options.cases)

@@ -50,7 +50,13 @@ def make(options: Namespace, ended: Sequence[EarlyEnd], command: str) -> int:
         return 2
     try:
         return _make(options, choice, ended, command)
-    except (UsageError, CaseErrors, UnknownCaseError, UnknownAdapterError, results_file.UnreadableError) as error:
+    except (
+        UsageError,
+        CaseErrors,
+        UnknownCaseError,
+        UnknownAdapterError,
+        results_file.UnreadableError,
+    ) as error:
         print("\n".join(map(printable, str(error).split("\n"))), file=sys.stderr)
     except OSError as error:
         message = f"the report cannot be written to {options.out}: {error.strerror or error}"

@@ -1,4 +1,4 @@
-"""What `reports.build --list` prints: the cases that would run. Nothing is run, and no framework is imported."""
+"""What `reports.build --list` prints: the cases that would run. No framework is imported."""
 
 import sys
 from collections.abc import Sequence
@@ -25,5 +25,7 @@ def print_cases(given: Sequence[str], select: Sequence[str], dtypes: Sequence[st
         line = printable(f"{case.name:{width}}  {' '.join(case.about.split())}")
         print(line if len(line) <= WIDTH else f"{line[: WIDTH - 1].rstrip()}…")
     formats = ", ".join(dict.fromkeys(chain.from_iterable(case.dtypes for case in of_formats)))
-    print(f"{counted(len(of_formats), 'case')}, in {formats}" if of_formats else "no case runs in these formats")
+    print(
+        f"{counted(len(of_formats), 'case')}, in {formats}" if of_formats else "no case runs in these formats"
+    )
     return 0 if of_formats else 2

@@ -22,8 +22,8 @@ MAX_PLACES: Final = 3  # cases that are named, of those where they are
 MAX_FORMS: Final = 2  # wordings of one cause that are shown
 ASKED_FOR: Final = "is asked for"  # in the words of a mistake that does something else than the case
 PROPOSAL: Final = (
-    "If it is not meant to do what these cases ask for, let it say what it does, by `structure` or by raising "
-    "NoEquivalent: they are then passed over."
+    "If it is not meant to do what these cases ask for, let it say what it does, by `structure` or by "
+    "raising NoEquivalent: they are then passed over."
 )
 
 Group = tuple[str, str, str]  # a case, a number format, an adapter
@@ -263,7 +263,7 @@ def _cases(rows: Sequence[Row]) -> str:
 
 
 def may_not_be_meant(group: Sequence[Causes], *, ends: bool = False) -> bool:
-    """Whether a program that is no framework's `ends`, or does something else, where it may not be meant to."""
+    """Whether a program of one's own may not be meant to do what it fails at: it `ends`, or does another."""
     common = [cause for cause in group[0] if all(cause in others for others in group)]
     is_own = not any(by.split()[0] in BUILT_IN for by, _ in common)
     return is_own and (ends or any(ASKED_FOR in group[0][cause] for cause in common))
@@ -380,9 +380,10 @@ def _count(first: Sequence[Row], of: int) -> str:
 def _what(results: Results, selection: Selection, compared: Sequence[Row]) -> str:
     """Say what was compared: how many cases, in which formats, by which versions, how many quantities."""
     present = (adapter for adapter in selection.adapters if isinstance(adapter, Adapter))
+    runs = {(row.subject.case, row.subject.dtype) for row in compared}
     parts = (
-        plural(len({case.name for case, _ in selection.runs}), "case"),
-        " and ".join(dict.fromkeys(dtype for _, dtype in selection.runs)),
+        plural(len({case for case, _ in runs}), "case"),
+        " and ".join(dict.fromkeys(dtype for case, dtype in selection.runs if (case.name, dtype) in runs)),
         ", ".join(map(_versioned, present)),
     )
     quantities = sum(row.steps for row in compared)

@@ -65,7 +65,7 @@ def asked_for(
     dtypes: tuple[str, ...] = (),
     select: tuple[str, ...] = (),
 ) -> Asked:
-    """Load the cases that are `given` as `--cases` and selected; empty `adapters` and `dtypes` mean the usual.
+    """Load the cases that are `given` as `--cases` and selected; no `adapters`, no `dtypes`: the usual ones.
 
     No adapter is loaded here, only its name is checked. Raises `Unusable` with a line for each defect of each
     case, for an unknown adapter or case, or if nothing is left to run.

@@ -40,7 +40,8 @@ def build(folder, tmp_path):
     def build(*arguments, select="mine/", adapters=("numpy",)):
         chosen = [f"--adapter={name}" for name in adapters]
         out = ["--out", str(tmp_path / "out")]
-        return main(["--cases", str(folder), "--select", select, *chosen, *out, *arguments])
+        cases = [f"--cases={one}" for one in ("shipped", folder)]
+        return main([*cases, "--select", select, *chosen, *out, *arguments])
 
     return build
 
@@ -73,7 +74,7 @@ def test_results_have_these_columns_and_say_how_to_repeat_them(build, tmp_path):
         "derived,max_abs_diff,max_rel_diff,conventional,reason,truth,explanation,expected"
     )
     environment = json.loads((tmp_path / "out" / "results.json").read_text(encoding="utf-8"))["environment"]
-    assert environment["command"].startswith("python -m reports.build --cases ")
+    assert environment["command"].startswith("python -m reports.build --cases=shipped --cases=")
     assert {"numpy", "torch", "jax", "optax", "pandas"} <= set(environment["versions"])
     assert all(environment[name] for name in ("made", "python", "platform", "cpu", "seed"))
 

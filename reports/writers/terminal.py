@@ -102,7 +102,9 @@ def _without_passed_over(lines: list[tuple[object, ...]]) -> list[tuple[object, 
 
     def is_passed_over(line: tuple[object, ...]) -> bool:
         cells = [value for value in line if isinstance(value, Cell)]
-        return bool(cells) and all(one.outcome is Outcome.NO_EQUIVALENT and not one.row.expected for one in cells)
+        return bool(cells) and all(
+            one.outcome is Outcome.NO_EQUIVALENT and not one.row.expected for one in cells
+        )
 
     left = [line for line in lines if not is_passed_over(line)]
     return left if left and len({line[0] for line in lines if is_passed_over(line)}) >= MIN_ALIKE else lines
