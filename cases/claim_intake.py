@@ -6,7 +6,7 @@ taken as such, as what `.item()` and `.tolist()` give are. Others are float64 nu
 rounded afterwards they would differ from what a program of the format computes from rounded numbers.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from itertools import chain
 from typing import Any, TypeAlias
@@ -119,7 +119,12 @@ def _rounded(loss: NDArray[Any], dtype: str) -> NDArray[Any]:
 
 def _framework_array(value: object) -> Any:  # noqa: ANN401 - the same
     """Return the numbers of a framework's array, in its own dtype and in memory of their own."""
-    ways = {"detach": _from_torch, "__array__": np.asarray, "numpy": _by_numpy, "__dlpack__": np.from_dlpack}
+    ways: dict[str, Callable[[Any], Any]] = {
+        "detach": _from_torch,
+        "__array__": np.asarray,
+        "numpy": _by_numpy,
+        "__dlpack__": np.from_dlpack,
+    }
     for offered, convert in ways.items():
         with suppress(Exception):  # whatever it is, it states no numbers in this way
             array = convert(value) if hasattr(value, offered) else None

@@ -19,7 +19,7 @@ from documents import ANY, BUILD, ROOT, blocks, is_shown
 from adapters.registry import ENTRY_POINT_GROUP, default_names
 from cases import SHIPPED, load_cases
 from reference import tape, worked_example
-from reports import build, diff, options, vectors
+from reports import build, diff, new, options, vectors
 from reports.sweep import __main__ as sweep
 from reports.sweep.store import COLUMNS
 from reports.writers import latex
@@ -32,7 +32,8 @@ CONSTRAINTS = ".ci/constraints.txt"
 PINNED = dict(re.findall(r"^([\w.-]+)==(\S+)$", (ROOT / CONSTRAINTS).read_text("utf-8"), re.MULTILINE))
 
 # What can be typed behind `python -m`.
-PROGRAMS = {"reports.build": build, "reports.diff": diff, "reports.sweep": sweep, "reports.vectors": vectors}
+PROGRAMS = {"reports.build": build, "reports.diff": diff, "reports.new": new, "reports.sweep": sweep}
+PROGRAMS |= {"reports.vectors": vectors}
 
 # What each block is, by which the test that holds it true finds it.
 KINDS = {
