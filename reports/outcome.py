@@ -346,7 +346,7 @@ def one_implementation(adapters: Iterable[Adapter | Unavailable], compared: Coll
 
 def _without_any(declined: Sequence[Row]) -> list[str]:
     """Return a sentence for each case that is declined; of many by one adapter, once how many and which."""
-    lines = []
+    lines: list[str] = []
     for group in group_by(declined, lambda row: (row.subject.adapter, row.expected)).values():
         if group[0].expected or len({row.subject.case for row in group}) < MIN_ALIKE:
             lines += map(_why_none, group)

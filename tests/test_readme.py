@@ -165,7 +165,7 @@ def test_the_complete_adapter_is_offered_by_its_entry_point_and_agrees_wherever_
     entries = tomllib.loads(block.text)["project"]["entry-points"]
     assert set(entries) == {ENTRY_POINT_GROUP}
     ((name, target),) = entries[ENTRY_POINT_GROUP].items()
-    (adapter,) = [one for one in of("a reader's file") if one.document == block.document]
+    adapter = next(one for one in of("a reader's file") if one.document == block.document)
     assert adapter.text.count("\n") <= 30
     info = tmp_path / "theirs-1.0.dist-info"
     info.mkdir()
