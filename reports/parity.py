@@ -18,23 +18,9 @@ from cases.errors import printable
 from cases.selection import UnknownCaseError, selected
 from reference import Verdict, parts
 from reference.parts import FailedPart
+from reports.causes import PROPOSAL, Causes, alike, causes_of, may_not_be_meant, title_of
 from reports.options import flags_of
-from reports.outcome import (
-    PROPOSAL,
-    Causes,
-    Cell,
-    agrees,
-    alike,
-    at_step,
-    badness,
-    causes_of,
-    group_by,
-    may_not_be_meant,
-    plural,
-    title_of,
-    verdict,
-    where,
-)
+from reports.outcome import Cell, agrees, at_step, badness, group_by, plural, verdict, where
 from reports.runs.expectations import expects, judge_case
 from reports.runs.rows import Row, first_failure, order
 from reports.runs.runner import explained, lockstep, rows_of, run_case

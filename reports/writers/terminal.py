@@ -16,9 +16,10 @@ from cases import Case
 from cases.errors import printable
 from reference import parts
 from reports import regression_text
+from reports.causes import MIN_ALIKE
 from reports.detection import detection_tables as detection
 from reports.environment import Selection
-from reports.outcome import MIN_ALIKE, Cell, Outcome
+from reports.outcome import Cell, Outcome
 from reports.report import Report, Table
 
 LOG_COLUMNS = 160  # columns where the output is no terminal: a log is not folded
