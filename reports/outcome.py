@@ -237,7 +237,7 @@ def conclude(results: Results, selection: Selection, asked: Sequence[str] = ()) 
         summaries(first),
         [f"Not run: {name}, because {reason}." for name, reason in missing.items()],
         [row.sentence for row in expected],
-        _without_any(declined),
+        _without_any(declined, compared),
     )
     passed = bool(compared) and not first and not missed and not alone
     return Conclusion(passed, printable(headline.strip()), *(tuple(map(printable, text)) for text in texts))
@@ -253,16 +253,25 @@ def one_implementation(adapters: Iterable[Adapter | Unavailable], compared: Coll
     return f"Only {names[0]} ran, compared with no other implementation." if len(names) == 1 else ""
 
 
-def _without_any(declined: Sequence[Row]) -> list[str]:
-    """Return a sentence for each case that is declined; of many by one adapter, once how many and which."""
+def _without_any(declined: Sequence[Row], compared: Sequence[Row]) -> list[str]:
+    """Return a sentence for each case that is declined; of many by one adapter, once how many and which.
+
+    Those that it ran in another format are counted by themselves.
+    """
+    ran = {(row.subject.adapter, row.subject.case) for row in compared}
+
+    def kind(row: Row) -> tuple[str, bool, bool]:
+        adapter, case = row.subject.adapter, row.subject.case
+        return adapter, row.expected, (adapter, case) in ran
+
     lines: list[str] = []
-    for group in group_by(declined, lambda row: (row.subject.adapter, row.expected)).values():
-        if group[0].expected or len({row.subject.case for row in group}) < MIN_ALIKE:
+    for (who, is_expected, is_partly), group in group_by(declined, kind).items():
+        if is_expected or len({row.subject.case for row in group}) < MIN_ALIKE:
             lines += map(_why_none, group)
             continue
-        why = f"The first, in {group[0].subject.dtype}: {group[0].finding.reason.rstrip('.')}."
-        who = group[0].subject.adapter
-        lines.append(f"Passed over: {named_cases(group)} ask for what {who} does not do. {why}")
+        what = f"{named_cases(group)} ask for what {who} does not do"
+        first = f"The first, in {group[0].subject.dtype}: {group[0].finding.reason.rstrip('.')}."
+        lines.append(f"Passed over{' in some formats' * is_partly}: {what}. {first}")
     return lines
 
 
