@@ -16,6 +16,7 @@ from typing import Literal, NamedTuple
 
 from adapters.isolation import UNBOUNDED, Limits, isolated
 from cases.errors import well_formed
+from cases.program_structure import StructureError, limited, structure_of
 from cases.protocol import Adapter, Program, Unavailable, Verdict
 
 
@@ -208,7 +209,8 @@ def load_adapter(name: str, location: str) -> Adapter | Unavailable:
     if isinstance(loaded, Unavailable):
         return replace(loaded, name=well_formed(loaded.name), reason=well_formed(loaded.reason))
     if callable(loaded):
-        return Adapter(name, title=name, version="", programs=(Program("", loaded),))
+        given = getattr(loaded, "structure", None)
+        return _well_formed(Adapter(name, name, "", (Program("", loaded),), structure=given))
     kind = type(loaded).__name__
     return Unavailable(name, Verdict.ERROR, f"is of type {kind}, expected an Adapter or a function")
 
@@ -226,10 +228,16 @@ def _imported(name: str, location: str) -> object:
         return Unavailable(name, Verdict.ERROR, f"could not be imported: {type(broken).__name__}: {broken}")
 
 
-def _well_formed(adapter: Adapter) -> Adapter:
+def _well_formed(adapter: Adapter) -> Adapter | Unavailable:
+    """Return an adapter whose texts can be written, and whose programs decline what they do not do."""
     programs = []
-    for program in adapter.programs:
-        stacked = program.stacked and replace(program.stacked, how=well_formed(str(program.stacked.how)))
-        programs.append(replace(program, name=well_formed(program.name), stacked=stacked))
+    try:
+        structure = structure_of(adapter.structure)
+        for program in adapter.programs:
+            stacked = program.stacked and replace(program.stacked, how=well_formed(str(program.stacked.how)))
+            named = replace(program, name=well_formed(program.name), stacked=stacked)
+            programs.append(limited(replace(named, structure=structure_of(program.structure)), structure))
+    except StructureError as wrong:
+        return Unavailable(adapter.name, Verdict.ERROR, well_formed(str(wrong)))
     texts = {field: well_formed(str(getattr(adapter, field))) for field in ("name", "title", "version")}
-    return replace(adapter, programs=tuple(programs), **texts)
+    return replace(adapter, programs=tuple(programs), structure=structure, **texts)

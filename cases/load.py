@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -13,22 +13,40 @@ from cases.yaml_reader import mark_at
 
 # The folder of the cases that come with the suite.
 SHIPPED: Final = Path(__file__).parent
+SHIPPED_WORD: Final = "shipped"  # how that is typed; a folder of this name is ./shipped
 
 MAX_FILE_BYTES: Final = 2**20
 SUFFIXES: Final = (".yaml", ".yml")
 
 
-def load_cases(*folders: Path) -> tuple[Case, ...]:
-    """Load every *.yaml and *.yml file below each folder, sorted by name.
+def asked_for(given: Sequence[str | Path]) -> tuple[Case, ...]:
+    """Load what stands behind `--cases`: folders, files and the word `shipped`; without any, what is shipped.
+
+    Raises `CaseErrors` as `load_cases` does.
+    """
+    return load_cases(
+        *(SHIPPED if str(one) == SHIPPED_WORD else Path(one) for one in given or [SHIPPED_WORD])
+    )
+
+
+def leaves_out_shipped(given: Sequence[str | Path]) -> bool:
+    """Whether what stands behind `--cases` is without the cases that come with the suite."""
+    return bool(given) and SHIPPED_WORD not in map(str, given)
+
+
+def load_cases(*given: Path) -> tuple[Case, ...]:
+    """Load every *.yaml and *.yml file below each folder, and each file that is given, sorted by name.
 
     Raises `CaseErrors` with every defect of every file; also for a folder that is missing or holds no case,
     and for two files that give one case name.
     """
     defects: list[Defect] = []
     named: dict[str, Path] = {}
-    for folder in dict.fromkeys(map(Path, folders)):
+    for folder in dict.fromkeys(map(Path, given)):
         report = Report(folder)
-        for name, path in _find(folder, report, closed=folder != SHIPPED):
+        is_file = folder.suffix.lower() in SUFFIXES and not folder.is_dir()
+        found = [(_name_of(folder), folder)] if is_file else _find(folder, report, closed=folder != SHIPPED)
+        for name, path in found:
             first = named.setdefault(name, path)
             if os.path.realpath(first) != os.path.realpath(path):
                 wrong = f"the case {quoted(name)} is also in {printable(str(first))}"
@@ -58,8 +76,14 @@ def load_case(name: str | Path) -> Case:
             report.add(START, f"no shipped case {quoted(str(name))}", expected, str(name), shipped)
             raise CaseErrors(report.defects)
         path = shipped[str(name)]
-    inside = path.relative_to(SHIPPED) if path.is_relative_to(SHIPPED) else Path(path.name)
-    return _load(path, inside.with_suffix("").as_posix())
+    return _load(path, _name_of(path))
+
+
+def _name_of(path: Path) -> str:
+    """Return the name of the case in one file: its own, unless it is a shipped one."""
+    whole = path.absolute()
+    inside = whole.relative_to(SHIPPED) if whole.is_relative_to(SHIPPED) else Path(path.name)
+    return inside.with_suffix("").as_posix()
 
 
 def _load(path: Path, name: str) -> Case:

@@ -88,6 +88,24 @@ class Stacked:
 
 
 @dataclass(frozen=True)
+class Structure:
+    """What a program can compute: of each field the names or numbers that it can do; None does not limit.
+
+    A program states it as this or as a mapping. `cases.program_structure` reads it: a case that asks for
+    something else is passed over.
+    """
+
+    activations: frozenset[str] | None = None
+    losses: frozenset[str] | None = None  # also "softmax_cross_entropy+label_smoothing"
+    reductions: frozenset[str] | None = None
+    optimizers: frozenset[str] | None = None  # "sgd" is plain; also "sgd+momentum", "adam+step+clipping"
+    dtypes: frozenset[str] | None = None
+    depth: frozenset[int] | None = None  # how many layers
+    batch: frozenset[int] | None = None  # how many examples
+    steps: frozenset[int] | None = None
+
+
+@dataclass(frozen=True)
 class Program:
     """One way in which a framework computes a training step."""
 
@@ -98,6 +116,7 @@ class Program:
     accumulators: Accumulators = IN_FLOAT32
     stacked: Stacked | None = None  # None where each case has to be run by itself
     is_compiled: bool = False  # a compiler may fuse operations, and compute a value again where it is used
+    structure: Structure | None = None  # what it can compute, where that is not what its adapter says
 
 
 @dataclass(frozen=True)
@@ -112,6 +131,7 @@ class Adapter:
     framework: str = ""
     runs_on: str = ""  # under another interpreter: that Python, and the versions of what it has
     asked: str = ""  # what was given after `--adapter`, where that is not its name
+    structure: Structure | None = None  # what its programs can compute, if they do not do everything
 
 
 @dataclass(frozen=True)

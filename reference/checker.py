@@ -17,6 +17,7 @@ import numpy as np
 
 from cases import Problem, names
 from cases.errors import well_formed
+from cases.near_names import no_quantity, not_claimed
 from cases.protocol import IN_FLOAT32, Accumulators, Verdict
 from cases.skeleton import FROM_NUMBERS
 from reference.agreement import FindingsOfSteps, compare_array, compare_steps
@@ -108,7 +109,7 @@ class Judging:
         self.values = evaluate(map(for_each_step, lines) if self.is_batch else lines, self.known, self.settle)
         for name in claim:
             if name not in self.values:
-                self.add_error(well_formed(str(name)), "is not a quantity of this training step")
+                self.add_error(well_formed(str(name)), no_quantity(str(name), self.values))
         if not self.findings:
             self.add_error("", "claimed nothing, so nothing was compared")
         if self.certified:
@@ -121,10 +122,11 @@ class Judging:
             derived = self.certified.certify(line, derived)
         if name not in claim:
             if name in self.promises:
-                self.add_error(name, "was promised, but is not claimed")
+                known = [line.name for line in tape(self.problem)]
+                self.add_error(name, not_claimed(name, map(str, claim), known))
             return derived
         self.derived[name] = derived
-        wrong = wrong_kind(claim[name], derived.shape[self.is_batch :], self.problem.dtype)
+        wrong = wrong_kind(claim[name], derived.shape[self.is_batch :], self.problem.dtype, name)
         if wrong:
             self.add_error(name, wrong)
             return derived

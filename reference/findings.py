@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cases import Problem, errors
+from cases.claim_intake import claims_from, taken
 from cases.errors import well_formed
 from cases.numbers import rounded_once
 from cases.protocol import DTYPES, NoEquivalent, Verdict
@@ -173,11 +174,11 @@ def claims_of(implementation: Implementation, problem: Problem, given: Problem) 
 
     It works on `given`, a copy of the problem. All that it raises is a finding, but `KeyboardInterrupt`.
     """
-    claims: Iterator[Claim] | None = None
+    claims: Iterator[object] | None = None
     for step in range(1, problem.steps + 1):
         try:
-            claims = iter(implementation(given)) if claims is None else claims
-            claim = _taken(next(claims))
+            claims = claims_from(implementation(given)) if claims is None else claims
+            claim = taken(next(claims), problem)
         except StopIteration:
             yield Finding(step, "", Verdict.ERROR, _too_early(problem, step))
             return
@@ -200,22 +201,24 @@ def is_last(problem: Problem, step: int, claim: Claim) -> bool:
     return not wrong_kind(loss, (), problem.dtype) and is_done(problem, loss)
 
 
-def wrong_kind(claimed: object, shape: tuple[int, ...], dtype: str) -> str:
+def wrong_kind(claimed: object, shape: tuple[int, ...], dtype: str, name: str = "loss") -> str:
     """Say what is wrong with a claimed value before its numbers are looked at, or nothing."""
-    if not isinstance(claimed, np.ndarray | np.generic):
-        return f"is a {type(claimed).__name__}, expected a NumPy array"
-    if claimed.dtype != dtype:
-        return f"has dtype {claimed.dtype}, expected {dtype}"
-    if claimed.shape != shape:
-        return f"has shape {claimed.shape}, expected {shape}"
-    return ""
+    if isinstance(claimed, np.ndarray | np.generic):
+        if claimed.dtype != dtype:
+            return f"has dtype {claimed.dtype}, expected {dtype}{_how_to_round(claimed, shape, dtype, name)}"
+        return "" if claimed.shape == shape else f"has shape {claimed.shape}, expected {shape}"
+    kind = type(claimed).__name__
+    if kind in ("list", "tuple"):
+        return f"is a {kind} that is no array, expected numbers in rows of one length"
+    return f"is a {kind}, expected a NumPy array"
 
 
-def _taken(claim: object) -> Claim:
-    """Copy a claim as it is now: its owner may write the next step into these arrays."""
-    if not isinstance(claim, Mapping):
-        raise TypeError(f"yielded {type(claim).__name__}, expected a mapping from names to arrays")
-    return {name: one.copy() if isinstance(one, np.ndarray) else one for name, one in dict(claim).items()}
+def _how_to_round(claimed: NDArray[Any] | np.generic, shape: tuple[int, ...], dtype: str, name: str) -> str:
+    """Say how to mend a single number of another format, which is seldom meant."""
+    if claimed.dtype != np.float64 or shape or claimed.shape:
+        return ""
+    scalar = f"ml_dtypes.{dtype}" if dtype == "bfloat16" else f"np.{dtype}"
+    return f"; {scalar}({name}) rounds it (NumPy's sums and means of Python's own numbers are float64)"
 
 
 def _too_early(problem: Problem, step: int) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from reports.options import add_common, command_parser, out_folder, positive, typed
+from reports.options import add_cases, add_common, command_parser, out_folder, positive, typed
 from reports.supervision import EarlyEnd, supervised
 from reports.writers import FORMATS
 
@@ -21,14 +21,21 @@ from reports.writers import FORMATS
 def main(arguments: Sequence[str] | None = None) -> int:
     """Build the report in this process, and return the exit code."""
     given = sys.argv[1:] if arguments is None else list(arguments)
-    return _build(_parser().parse_args(given), given)
+    options = _parser().parse_args(given)
+    return _list(options) if options.lists else _build(options, given)
 
 
 def command() -> int:
     """Build the report in a child process, so that what ends it costs its own row; return the exit code."""
     given = sys.argv[1:]
     options = _parser().parse_args(given)
-    return supervised(partial(_build, options, given), _give_up)
+    return _list(options) if options.lists else supervised(partial(_build, options, given), _give_up)
+
+
+def _list(options: argparse.Namespace) -> int:
+    from reports.listing import print_cases  # noqa: PLC0415 - after parsing, as the rest
+
+    return print_cases(options.cases, options.select, options.dtype)
 
 
 def _give_up(ended: EarlyEnd) -> int:
@@ -53,9 +60,11 @@ def _build(
 
         if parent is not None:
             end_with_parent(parent, with_thread=sys.platform == "linux")
-        from reports.build_report import make  # noqa: PLC0415 - so that --help answers at once
+        from cases.load import leaves_out_shipped  # noqa: PLC0415 - so that --help answers at once
+        from reports.build_report import make  # noqa: PLC0415 - the same
 
         narrows = options.select or options.adapter or options.dtype or options.device != "cpu"
+        narrows = narrows or leaves_out_shipped(options.cases)
         options.out = options.out or out_folder(narrows=narrows, again=options.kept)
         return make(options, ended, shlex.join([*typed("reports.build"), *given]))
     except KeyboardInterrupt:
@@ -67,9 +76,8 @@ def _parser() -> argparse.ArgumentParser:
     description = "Run every case through NumPy, PyTorch and JAX, judge each quantity, and write a report."
     parser = command_parser("reports.build", description, __doc__)
     add = parser.add_argument
-    add("--cases", metavar="DIR", type=Path, action="append", default=[], help="add a folder of YAML cases")
+    add_cases(add, lists=True)
     add_common(add)
-    add("--select", metavar="TEXT", default="", help="only the cases that have TEXT in their name")
     workers = "processes that run cases at once, where there are many (default: one for each core)"
     add("--workers", type=positive, metavar="N", help=workers)
     power = "also measure what the suite would catch, compared with the usual tools (takes minutes)"
@@ -81,7 +89,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--from", metavar="FILE", type=Path, dest="kept", help=kept)
     add("--baseline", metavar="FILE", type=Path, help=baseline)
     out = "where to write it (default: reports/out in a checkout, else parity-report; there in narrowed/ "
-    out += "where --select, --adapter, --dtype or --device leave something out, and in again/ with --from)"
+    out += "where --cases, --select, --adapter, --dtype or --device leave something out, and in again/ "
+    out += "with --from)"
     add("--out", metavar="DIR", type=Path, help=out)
     return parser
 

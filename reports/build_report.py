@@ -12,8 +12,10 @@ from importlib import import_module
 from rich.console import Console
 
 from adapters import Choice, UnknownAdapterError
-from cases import SHIPPED, CaseErrors, load_cases
+from cases import CaseErrors
 from cases.errors import printable
+from cases.load import asked_for, leaves_out_shipped
+from cases.selection import UnknownCaseError, selected
 from reference import parts
 from reference.parts import FailedPart
 from reports import environment, regression, report, results_file, supervision
@@ -51,7 +53,13 @@ def make(options: Namespace, ended: Sequence[EarlyEnd], command: str) -> int:
         return 2
     try:
         return _make(options, choice, ended, command)
-    except (UsageError, CaseErrors, UnknownAdapterError, results_file.UnreadableError) as error:
+    except (
+        UsageError,
+        CaseErrors,
+        UnknownCaseError,
+        UnknownAdapterError,
+        results_file.UnreadableError,
+    ) as error:
         print("\n".join(map(printable, str(error).split("\n"))), file=sys.stderr)
     except OSError as error:
         message = f"the report cannot be written to {options.out}: {error.strerror or error}"
@@ -114,18 +122,15 @@ def _measure(selection: Selection, options: Namespace, out: Console) -> Power:
     with terminal.bar(out) as watch:
         power = measure(cases, dtypes, watch)
     workers = options.workers if parallel.is_worth_it(selection, options.workers) else 1
-    extent = Extent.of(cases, dtypes, is_part=bool(options.select))
+    is_part = bool(options.select) or leaves_out_shipped(options.cases)
+    extent = Extent.of(cases, dtypes, is_part=is_part)
     with terminal.bar(out) as watch:
         return replace(power, naming=measure_naming(extent, watch, workers=workers))
 
 
 def _selected(options: Namespace, choice: Choice) -> Selection:
     """Load what was asked for, or raise why nothing is left to run."""
-    cases = load_cases(SHIPPED, *options.cases)
-    chosen = tuple(case for case in cases if options.select in case.name)
-    if not chosen:
-        known = ", ".join(case.name for case in cases[:5])
-        raise UsageError(f"no case has {options.select!r} in its name; there are {len(cases)}: {known}, …")
+    chosen = selected(asked_for(options.cases), options.select)
     selection = Selection(chosen, (), tuple(options.dtype))
     if not selection.runs:
         raise UsageError(f"none of the selected cases runs in {' or '.join(options.dtype)}")

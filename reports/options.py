@@ -12,6 +12,15 @@ from typing import Any
 
 DTYPES = ("float64", "float32", "bfloat16", "float16")
 
+CASES = (
+    "a folder of YAML cases, or one file, in place of those that come with the suite; may be repeated, "
+    "and 'shipped' stands for those"
+)
+SELECT = (
+    "only the case of this name, or those that fit a pattern like 'nets/*', or else have this in their name; "
+    "may be repeated"
+)
+LIST = "print the cases that would run, and what each is there for; run nothing"
 ADAPTERS = (
     "only this one: numpy, torch, jax, or package.module:function; @PATH behind it runs it under another "
     "interpreter; may be repeated"
@@ -58,6 +67,14 @@ def add_common(add: Callable[..., object], *, rows: str = "rows") -> None:
     add("--time-limit", metavar="SECONDS", type=above_zero, help=SECONDS)
     add("--memory-limit", metavar="GIB", type=above_zero, help=MEMORY)
     add("--dtype", choices=DTYPES, action="append", default=[], help="only this number format")
+
+
+def add_cases(add: Callable[..., object], *, also: str = "", lists: bool = False) -> None:
+    """Add what says which cases to take, by argparse's `add` or pytest's; `also` is added to the help."""
+    add("--cases", metavar="PATH", action="append", default=[], help=CASES + also)
+    add("--select", metavar="NAME", action="append", default=[], help=SELECT)
+    if lists:
+        add("--list", action="store_true", dest="lists", help=LIST)
 
 
 def above_zero(text: str) -> float:

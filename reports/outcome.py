@@ -2,27 +2,22 @@
 
 import math
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from operator import itemgetter
 from typing import Final, Self, TypeVar
 
 from adapters import Adapter, Unavailable
 from cases.errors import printable
 from reference import Verdict
+from reports.causes import MIN_ALIKE, named_cases, summaries
 from reports.environment import Selection
 from reports.runs.rows import PUBLISHED, Results, Row, first_failure, order
 
 NOTHING: Final = "–"  # stands in a table where there is nothing to say
 TINTS: Final = 4  # from 0 to 1, the whole tolerance
-MIN_ALIKE: Final = 4  # failures of one cause that are put together; fewer are listed
-MAX_PLACES: Final = 3  # cases that are named, of those where they are
-MAX_FORMS: Final = 2  # wordings of one cause that are shown
 
 Group = tuple[str, str, str]  # a case, a number format, an adapter
-# What explains a failure, as a clause, by an implementation and a mistake of it.
-Causes = Mapping[tuple[str, str], str]
 Item = TypeVar("Item")
 Key = TypeVar("Key")
 
@@ -183,64 +178,6 @@ def failures(rows: Iterable[Row]) -> list[Row]:
     return [row for row in map(first_failure, grouped(rows).values()) if row is not None]
 
 
-def alike(items: Iterable[Item], causes_of: Callable[[Item], Causes]) -> list[list[Item]]:
-    """Group what failed by what explains it, the largest group first.
-
-    A cause is taken for as many as it explains, so that where several fit one, the one that fits the others
-    as well is meant. Fewer than `MIN_ALIKE` stay by themselves, in their order, as does what has no cause.
-    """
-    left, groups = list(items), list[list[Item]]()
-    while True:
-        counted = Counter(cause for item in left for cause in causes_of(item))
-        cause, count = max(counted.items(), key=itemgetter(1), default=(None, 0))
-        if count < MIN_ALIKE:
-            return [*groups, *([item] for item in left)]
-        groups.append([item for item in left if cause in causes_of(item)])
-        left = [item for item in left if cause not in causes_of(item)]
-
-
-def title_of(causes: Sequence[Causes]) -> str:
-    """Name whose failures a group's are, and what explains them all: "mine: the bias was not added".
-
-    A mistake may be worded by the numbers of a case: a few such forms are given, without those that only add
-    to another in how many elements it was made.
-    """
-    common = [cause for cause in causes[0] if all(cause in others for others in causes)]
-    clauses = []
-    for cause in common:
-        every = dict.fromkeys(others[cause] for others in causes)
-        forms = [
-            form
-            for form in every
-            if not any(form != shorter and form.startswith(shorter) for shorter in every)
-        ]
-        clauses.append(" / ".join(forms[:MAX_FORMS]) + " / …" * (len(forms) > MAX_FORMS))
-    return f"{common[0][0]}: {'; or: '.join(clauses)}"
-
-
-def causes_of(row: Row) -> Causes:
-    """Return what explains a failing line: mistakes, or the reason for which the program ended."""
-    by, reason = row.subject.implementation, row.finding.reason
-    if row.finding.verdict is Verdict.ERROR and not row.causes:
-        return {(by, reason): reason}
-    return {(by, cause.mistake): cause.sentence for cause in row.causes}
-
-
-def summaries(failing: Iterable[Row]) -> list[str]:
-    """Return the sentence of each failing line; of many that the same explains, once what it is and where."""
-    return [_summary(group) for group in alike(failing, causes_of)]
-
-
-def _summary(group: Sequence[Row]) -> str:
-    first = group[0]
-    if len(group) == 1:
-        return first.sentence
-    cases = list(dict.fromkeys(row.subject.case for row in group))
-    named = ", ".join(cases[:MAX_PLACES]) + ", …" * (len(cases) > MAX_PLACES)
-    where = f"in {plural(len(group), 'comparison')} of {plural(len(cases), 'case')} ({named})"
-    return f"{title_of([*map(causes_of, group)])}, {where}. The first: {first.sentence}"
-
-
 def expected_differences(rows: Iterable[Row]) -> list[Row]:
     """Return for each case, number format and adapter the first line that differs as its case expects."""
     expected = [row for row in rows if row.expected and row.subject.adapter != PUBLISHED]
@@ -300,7 +237,7 @@ def conclude(results: Results, selection: Selection, asked: Sequence[str] = ()) 
         summaries(first),
         [f"Not run: {name}, because {reason}." for name, reason in missing.items()],
         [row.sentence for row in expected],
-        map(_why_none, declined),
+        _without_any(declined, compared),
     )
     passed = bool(compared) and not first and not missed and not alone
     return Conclusion(passed, printable(headline.strip()), *(tuple(map(printable, text)) for text in texts))
@@ -314,6 +251,28 @@ def one_implementation(adapters: Iterable[Adapter | Unavailable], compared: Coll
     present = [adapter for adapter in adapters if isinstance(adapter, Adapter) and adapter.name in compared]
     names = list(dict.fromkeys(adapter.framework or adapter.name for adapter in present))
     return f"Only {names[0]} ran, compared with no other implementation." if len(names) == 1 else ""
+
+
+def _without_any(declined: Sequence[Row], compared: Sequence[Row]) -> list[str]:
+    """Return a sentence for each case that is declined; of many by one adapter, once how many and which.
+
+    Those that it ran in another format are counted by themselves.
+    """
+    ran = {(row.subject.adapter, row.subject.case) for row in compared}
+
+    def kind(row: Row) -> tuple[str, bool, bool]:
+        adapter, case = row.subject.adapter, row.subject.case
+        return adapter, row.expected, (adapter, case) in ran
+
+    lines: list[str] = []
+    for (who, is_expected, is_partly), group in group_by(declined, kind).items():
+        if is_expected or len({row.subject.case for row in group}) < MIN_ALIKE:
+            lines += map(_why_none, group)
+            continue
+        what = f"{named_cases(group)} ask for what {who} does not do"
+        first = f"The first, in {group[0].subject.dtype}: {group[0].finding.reason.rstrip('.')}."
+        lines.append(f"Passed over{' in some formats' * is_partly}: {what}. {first}")
+    return lines
 
 
 def _why_none(row: Row) -> str:
@@ -339,9 +298,10 @@ def _count(first: Sequence[Row], of: int) -> str:
 def _what(results: Results, selection: Selection, compared: Sequence[Row]) -> str:
     """Say what was compared: how many cases, in which formats, by which versions, how many quantities."""
     present = (adapter for adapter in selection.adapters if isinstance(adapter, Adapter))
+    runs = {(row.subject.case, row.subject.dtype) for row in compared}
     parts = (
-        plural(len({case.name for case, _ in selection.runs}), "case"),
-        " and ".join(dict.fromkeys(dtype for _, dtype in selection.runs)),
+        plural(len({case for case, _ in runs}), "case"),
+        " and ".join(dict.fromkeys(dtype for case, dtype in selection.runs if (case.name, dtype) in runs)),
         ", ".join(map(_versioned, present)),
     )
     quantities = sum(row.steps for row in compared)

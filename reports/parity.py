@@ -6,7 +6,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import islice
-from pathlib import Path
 from typing import Final
 
 import pytest
@@ -14,25 +13,14 @@ import pytest
 from adapters import Adapter, Unavailable, UnknownAdapterError, find_adapters
 from adapters.isolation import Limits
 from adapters.registry import check, default_names
-from cases import SHIPPED, Case, CaseErrors, load_cases
+from cases import Case, CaseErrors, load
 from cases.errors import printable
+from cases.selection import UnknownCaseError, selected
 from reference import Verdict, parts
 from reference.parts import FailedPart
+from reports.causes import PROPOSAL, Causes, alike, causes_of, may_not_be_meant, title_of
 from reports.options import flags_of
-from reports.outcome import (
-    Causes,
-    Cell,
-    agrees,
-    alike,
-    at_step,
-    badness,
-    causes_of,
-    group_by,
-    plural,
-    title_of,
-    verdict,
-    where,
-)
+from reports.outcome import Cell, agrees, at_step, badness, group_by, plural, verdict, where
 from reports.runs.expectations import expects, judge_case
 from reports.runs.rows import Row, first_failure, order
 from reports.runs.runner import explained, lockstep, rows_of, run_case
@@ -58,17 +46,20 @@ class Asked:
 
 @cache
 def asked_for(
-    folders: tuple[str, ...] = (), adapters: tuple[str, ...] = (), dtypes: tuple[str, ...] = ()
+    given: tuple[str, ...] = (),
+    adapters: tuple[str, ...] = (),
+    dtypes: tuple[str, ...] = (),
+    select: tuple[str, ...] = (),
 ) -> Asked:
-    """Load the shipped cases and those in `folders`; empty `adapters` and `dtypes` mean the usual ones.
+    """Load the cases that are `given` as `--cases` and selected; no `adapters`, no `dtypes`: the usual ones.
 
     No adapter is loaded here, only its name is checked. Raises `Unusable` with a line for each defect of each
-    case, for an unknown adapter, or if nothing is left to run.
+    case, for an unknown adapter or case, or if nothing is left to run.
     """
     try:
-        cases = load_cases(SHIPPED, *map(Path, folders))
+        cases = selected(load.asked_for(given), select)
         check(adapters)
-    except (CaseErrors, UnknownAdapterError) as error:
+    except (CaseErrors, UnknownAdapterError, UnknownCaseError) as error:
         raise Unusable(str(error)) from error
     runs = tuple(
         (case, name, dtype)
@@ -194,7 +185,7 @@ def _line(row: Row) -> tuple[str, ...]:
 
 def command(
     node: str,
-    folders: Sequence[str] = (),
+    given: Sequence[str] = (),
     adapter: str = "",
     *,
     slow: bool = False,
@@ -202,7 +193,7 @@ def command(
     isolates: bool = True,
 ) -> str:
     """Return the command that repeats one test, quoted for a shell."""
-    words = ["python", "-m", "pytest", node, *(f"--cases={folder}" for folder in folders)]
+    words = ["python", "-m", "pytest", node, *(f"--cases={one}" for one in given)]
     words += [*(["--adapter", adapter] if adapter else []), *(["--slow"] if slow else [])]
     words += [] if isolates else ["--no-isolate"]
     return shlex.join([*words, *flags_of(limits)])
@@ -249,7 +240,10 @@ def explained_together(tests: Iterable[pytest.TestReport]) -> list[str]:
     """Return a sentence for each mistake that explains many failed tests: whose it is, and of how many."""
     failed = [_causes_of_test(test) for test in tests]
     groups = [group for group in alike(failed, lambda causes: causes) if len(group) > 1]
-    return [f"{title_of(group)}, in {plural(len(group), 'test')}." for group in groups]
+    return [
+        f"{title_of(group)}, in {plural(len(group), 'test')}.{f' {PROPOSAL}' * may_not_be_meant(group)}"
+        for group in groups
+    ]
 
 
 def _causes_of_test(test: pytest.TestReport) -> Causes:

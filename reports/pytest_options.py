@@ -1,9 +1,9 @@
-"""pytest's options (`--cases DIR`, `--adapter NAME`, …), checked before any test is collected.
+"""pytest's options (`--cases PATH`, `--adapter NAME`, …), checked before any test is collected.
 
 A plugin, and no conftest.py, because pytest must know its options before it looks for one. This repository
 asks for it by `-p` in its pyproject.toml, and so may any other; it is installed in no other's pytest. pytest
-looks for pyproject.toml above whatever may be a path: a DIR outside the project would pass for the project,
-so that is reported, with what to write instead: `--cases=DIR`.
+looks for pyproject.toml above whatever may be a path: a PATH outside the project would pass for the project,
+so that is reported, with what to write instead: `--cases=PATH`.
 
 Another repository asks by `-p backprop_parity.reports.pytest_options`, and then each option is called
 `--parity-…`: pytest reads a plugin's options before a conftest.py, and would refuse a `--device` there.
@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from reports.options import add_common
+from reports.options import add_cases, add_common
 
 PROJECT = Path(__file__).parent.parent
 
@@ -30,8 +30,7 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
     is_host = pluginmanager.get_name(sys.modules[__name__]) == INSTALLED
     if is_host:
         add = _prefixed(add)
-    cases = "add a folder of YAML cases; if outside the project: --cases=DIR"
-    add("--cases", metavar="DIR", action="append", default=[], help=cases)
+    add_cases(add, also="; if outside the project: --cases=PATH")
     add_common(add, rows="tests")
     own = "run adapters that are not built in in pytest's process too, which they may end; so does --pdb"
     add("--no-isolate", action="store_true", help=own)
@@ -59,14 +58,15 @@ def given(config: pytest.Config) -> Namespace:
 def pytest_configure(config: pytest.Config) -> None:
     """Check the options; `pytest.UsageError` has a line for each defect of each case, or what is wrong."""
     options = given(config)
-    folders, adapters, dtypes = (tuple(vars(options)[name]) for name in ("cases", "adapter", "dtype"))
+    names = "cases", "adapter", "dtype", "select"
+    cases, adapters, dtypes, select = (tuple(vars(options)[name]) for name in names)
     engines, device = options.engines, options.device
-    if not any((folders, adapters, dtypes, engines, device != "cpu")):
+    if not any((cases, adapters, dtypes, select, engines, device != "cpu")):
         return
     if config.rootpath != PROJECT and not hasattr(config.option, "parity_cases"):
         raise pytest.UsageError(
             f"pytest takes {config.rootpath} for the project and finds no tests of parity there. "
-            f"Run it in {PROJECT}, and write a folder of cases with an equals sign: --cases=DIR"
+            f"Run it in {PROJECT}, and write what lies elsewhere with an equals sign: --cases=PATH"
         )
     here = str(config.invocation_params.dir)
     if here not in sys.path:  # as with `python -m`, so that package.module:function can be imported from here
@@ -75,7 +75,7 @@ def pytest_configure(config: pytest.Config) -> None:
     from reports.parity import Unusable, asked_for  # noqa: PLC0415 - the same
 
     try:
-        asked_for(folders, Choice(adapters, engines, device).names, dtypes)
+        asked_for(cases, Choice(adapters, engines, device).names, dtypes, select)
     except Unusable as error:
         raise pytest.UsageError(str(error)) from None
 

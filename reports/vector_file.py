@@ -10,8 +10,10 @@ from uuid import uuid4
 
 import numpy as np
 
-from cases import SHIPPED, Case, CaseErrors, Problem, Rule, load_cases
+from cases import Case, CaseErrors, Problem, Rule
+from cases.load import asked_for
 from cases.names import STEP
+from cases.selection import UnknownCaseError, selected
 from reference import tape
 from reference.arithmetic import Bounded, Real
 from reference.certified import correctly_rounded, error_from_rounded, forward_bounds
@@ -32,20 +34,19 @@ UP: Final = Context(prec=3, rounding=ROUND_UP)
 
 
 def make(
-    folders: Sequence[Path], select: str, dtypes: Sequence[str], limits: tuple[int, int], out: Path
+    given: Sequence[str], select: Sequence[str], dtypes: Sequence[str], limits: tuple[int, int], out: Path
 ) -> int:
     """Load the cases, compute, write the file, and return the exit code."""
     try:
-        cases = [case for case in load_cases(SHIPPED, *folders) if select in case.name]
-    except CaseErrors as error:
+        cases = selected(asked_for(given), select)
+    except (CaseErrors, UnknownCaseError) as error:
         print(error, file=sys.stderr)
         return 2
     console = terminal.console()
     with terminal.bar(console) as watch:
         content = document(cases, dtypes, limits, watch)
     if not content["vectors"]:
-        within = f"no case that has {select!r} in its name is within the limits"
-        print(f"nothing to write: {within}", file=sys.stderr)
+        print("nothing to write: no case of these is within the limits", file=sys.stderr)
         return 2
     unfinished = out.with_name(f".{out.name}-{uuid4().hex[:12]}")
     try:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from reports.options import DTYPES, command_parser, out_folder, positive
+from reports.options import DTYPES, add_cases, command_parser, out_folder, positive
 
 NAME = "vectors.json"
 
@@ -19,11 +19,13 @@ MAX_PARAMETERS, MAX_STEPS = 1_000, 3
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
-        from reports.vector_file import make  # noqa: PLC0415 - after parsing, so that --help answers at once
+        from cases.load import leaves_out_shipped  # noqa: PLC0415 - after parsing, so that --help answers at once
+        from reports.vector_file import make  # noqa: PLC0415 - the same
 
         limits = options.parameters, options.steps
-        out = options.out or out_folder(narrows=options.select or options.dtype) / NAME
-        return make(tuple(options.cases), options.select, tuple(options.dtype), limits, out)
+        narrows = options.select or options.dtype or leaves_out_shipped(options.cases)
+        out = options.out or out_folder(narrows=narrows) / NAME
+        return make(options.cases, options.select, tuple(options.dtype), limits, out)
     except KeyboardInterrupt:
         print("Interrupted; the last file is as it was.", file=sys.stderr)
         return 130
@@ -38,8 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     out = f"default: {NAME} where a report of these cases would go: reports/out in a checkout"
     add("--out", metavar="FILE", type=Path, help=out)
-    add("--cases", metavar="DIR", type=Path, action="append", default=[], help="add a folder of YAML cases")
-    add("--select", metavar="TEXT", default="", help="only the cases that have TEXT in their name")
+    add_cases(add)
     add("--dtype", choices=DTYPES, action="append", default=[], help="only this number format")
     most = "leave out cases with more parameters (default: %(default)s)"
     add("--parameters", metavar="COUNT", type=int, default=MAX_PARAMETERS, help=most)

@@ -175,7 +175,7 @@ def changing(change):
 
 
 states_much = changing(lambda step: {**step, "loss": np.zeros(2**22)})
-states_other_types = changing(lambda step: {**step, "loss": 3.0, "dL/db1": np.array(["a"]), 5: step["loss"]})
+states_other_types = changing(lambda step: {**step, "loss": None, "dL/db1": np.array(["a"]), 5: step["loss"]})
 big_endian = changing(lambda step: {**step, "loss": step["loss"].astype(">f8")})
 keeps_less = changing(lambda step: {name: array for name, array in step.items() if name != "z1"})
 yields_a_number = changing(lambda step: 5)

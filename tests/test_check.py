@@ -15,6 +15,7 @@ from reference import Subject, Verdict, judge, sentence, tape, training_steps
 from reference.agreement import VERDICTS, compare, compare_cases, compare_steps
 from reference.arithmetic import FLOAT32, FLOAT64, Bounded
 
+NONE = "is not a quantity of this training step"
 SUBJECT = Subject("nets/example", "theirs", "", "float64")
 
 
@@ -52,9 +53,9 @@ def test_nan_never_agrees_and_infinity_not_with_a_finite_number(name, index, num
         (lambda c: c.pop("dL/dW2"), "dL/dW2", "was promised, but is not claimed"),
         (lambda c: c.update({"b1_new": c["b1_new"][None]}), "b1_new", "has shape (1, 3), expected (3,)"),
         (lambda c: c.update(z1=c["z1"].astype("float32")), "z1", "has dtype float32, expected float64"),
-        (lambda c: c.update(loss=0.5), "loss", "is a float, expected a NumPy array"),
-        (lambda c: c.update(dLdW=c["z1"]), "dLdW", "is not a quantity of this training step"),
-        (lambda c: c.update(W1=c["W1_new"]), "W1", "is not a quantity of this training step"),
+        (lambda c: c.update(loss=None), "loss", "is a NoneType, expected a NumPy array"),
+        (lambda c: c.update(more=c["z1"]), "more", "is not a quantity of this training step"),
+        (lambda c: c.update(W1=c["W1_new"]), "W1", f"{NONE}; did you mean 'W1_new'?"),
     ],
     ids=["dropped", "shape", "dtype", "type", "name", "input"],
 )

@@ -80,14 +80,17 @@ def test_nothing_is_unpickled_or_evaluated():
     assert [source for source in DANGEROUS if not RUNS_TEXT.search(source)] == []
 
 
-def test_help_is_quick_because_no_framework_is_loaded():
+@pytest.mark.parametrize(
+    ("typed", "shown", "loads"), [("--help", "--cases", []), ("--list", "nets/", ["numpy"])]
+)
+def test_help_and_a_list_are_quick_because_no_framework_is_loaded(typed, shown, loads):
     code = (
         "import sys, runpy\n"
-        "sys.argv = ['build', '--help']\n"
+        f"sys.argv = ['build', {typed!r}]\n"
         "try: runpy.run_module('reports.build', run_name='__main__')\n"
         "except SystemExit as stop: assert stop.code == 0\n"
         "print([m for m in ('torch', 'jax', 'optax', 'pandas', 'numpy', 'matplotlib') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
-    assert "--cases" in done.stdout
-    assert done.stdout.splitlines()[-1] == "[]"
+    assert shown in done.stdout
+    assert done.stdout.splitlines()[-1] == str(loads)

@@ -228,7 +228,7 @@ def test_the_other_adapters_go_on_after_a_crash(as_named):
 STATED = {
     "changes_its_inputs": ["was given as an input and was changed in place"],
     "states_other_types": [
-        "is a float, expected a NumPy array",
+        "is a NoneType, expected a NumPy array",
         "is a ndarray of <U1, expected a NumPy array",
         "is not a quantity of this training step",
     ],

@@ -6,7 +6,8 @@ import pytest
 
 from reference import Finding, Subject, Verdict
 from reference.diagnosis import Explanation
-from reports.outcome import Cell, LineCell, Outcome, PrintedCell, outcome, summaries
+from reports.causes import summaries
+from reports.outcome import Cell, LineCell, Outcome, PrintedCell, outcome
 from reports.runs.rows import Row
 
 AGREES, DIFFERS = Verdict.AGREES, Verdict.DIFFERS

@@ -36,9 +36,9 @@ def is_debugged(config):
 
 
 def asked(config):
-    folders, dtypes = (tuple(config.getoption(f"--{name}")) for name in ("cases", "dtype"))
+    cases, dtypes, select = (tuple(config.getoption(f"--{name}")) for name in ("cases", "dtype", "select"))
     try:
-        return asked_for(folders, choice(config).names, dtypes)
+        return asked_for(cases, choice(config).names, dtypes, select)
     except Unusable as error:
         raise pytest.Collector.CollectError(str(error)) from error
 

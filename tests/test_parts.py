@@ -51,7 +51,7 @@ def build(cases, out, *more, wrong=False):
     """Build a report of two cases, with a program that is wrong from the second step on where asked for."""
     adapters = ["numpy", "programs:honest", RIGHT, *(["programs:forgets_the_factor"] if wrong else [])]
     chosen = [f"--adapter={name}" for name in adapters]
-    narrowed = ["--cases", str(cases), "--select", BOTH, "--dtype", "float64", "--workers", "1"]
+    narrowed = ["--cases=shipped", "--cases", str(cases), "--select", BOTH, "--dtype=float64", "--workers=1"]
     return main([*narrowed, *chosen, "--out", str(out), *more])
 
 

@@ -253,11 +253,17 @@ def test_bad_usage(argument, parity, folder):
 
 
 def test_options_narrow_what_is_run(folder):
-    asked = asked_for((str(folder),), ("torch", "programs:honest"), ("float32",))
+    asked = asked_for(("shipped", str(folder)), ("torch", "programs:honest"), ("float32",))
     run = {(name, dtype) for _, name, dtype in asked.runs}
     assert run == {("torch", "float32"), ("programs:honest", "float32")}
     assert "mine/two-layers" in {case.name for case, _, _ in asked.runs}
     assert "worked/document" in {case.name for case in asked.published}
+    alone = asked_for((str(folder),), ("torch",), (), ("mine/t*",))
+    assert [(case.name, *of) for case, *of in alone.runs] == [
+        ("mine/two-layers", "torch", dtype) for dtype in ("float64", "float32")
+    ]
+    with pytest.raises(Unusable, match="no case has 'mine/tow' in its name; the nearest are mine/two-layers"):
+        asked_for((str(folder),), (), (), ("mine/tow",))
     with pytest.raises(Unusable, match=r"nothing to test: none of \d+ cases runs in float8"):
         asked_for((), (), ("float8",))
 

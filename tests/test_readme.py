@@ -19,7 +19,7 @@ from documents import ANY, BUILD, ROOT, blocks, is_shown
 from adapters.registry import ENTRY_POINT_GROUP, default_names
 from cases import SHIPPED, load_cases
 from reference import tape, worked_example
-from reports import build, diff, judge, options, vectors
+from reports import build, diff, judge, new, options, vectors
 from reports.sweep import __main__ as sweep
 from reports.sweep.store import COLUMNS
 from reports.writers import latex
@@ -32,7 +32,8 @@ CONSTRAINTS = ".ci/constraints.txt"
 PINNED = dict(re.findall(r"^([\w.-]+)==(\S+)$", (ROOT / CONSTRAINTS).read_text("utf-8"), re.MULTILINE))
 
 # What can be typed behind `python -m`.
-PROGRAMS = {"reports.build": build, "reports.judge": judge, "reports.diff": diff, "reports.sweep": sweep, "reports.vectors": vectors}
+PROGRAMS = {"reports.build": build, "reports.judge": judge, "reports.diff": diff, "reports.new": new}
+PROGRAMS |= {"reports.sweep": sweep, "reports.vectors": vectors}
 
 # What each block is, by which the test that holds it true finds it.
 KINDS = {
@@ -119,7 +120,7 @@ def test_the_whole_build_is_of_these_cases_and_versions():
 
 
 class Shown(doctest.OutputChecker):
-    def check_output(self, want, got, optionflags):  # noqa: ARG002 - as doctest calls it
+    def check_output(self, want, got, optionflags):
         return is_shown(want, got)
 
 
@@ -172,7 +173,7 @@ def test_the_complete_adapter_is_offered_by_its_entry_point_and_agrees_wherever_
     entries = tomllib.loads(block.text)["project"]["entry-points"]
     assert set(entries) == {ENTRY_POINT_GROUP}
     ((name, target),) = entries[ENTRY_POINT_GROUP].items()
-    (adapter,) = [one for one in of("a reader's file") if one.document == block.document]
+    adapter = next(one for one in of("a reader's file") if one.document == block.document)
     assert adapter.text.count("\n") <= 30
     info = tmp_path / "theirs-1.0.dist-info"
     info.mkdir()

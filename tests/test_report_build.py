@@ -40,7 +40,8 @@ def build(folder, tmp_path):
     def build(*arguments, select="mine/", adapters=("numpy",)):
         chosen = [f"--adapter={name}" for name in adapters]
         out = ["--out", str(tmp_path / "out")]
-        return main(["--cases", str(folder), "--select", select, *chosen, *out, *arguments])
+        cases = [f"--cases={one}" for one in ("shipped", folder)]
+        return main([*cases, "--select", select, *chosen, *out, *arguments])
 
     return build
 
@@ -73,7 +74,7 @@ def test_results_have_these_columns_and_say_how_to_repeat_them(build, tmp_path):
         "derived,max_abs_diff,max_rel_diff,conventional,reason,truth,explanation,expected"
     )
     environment = json.loads((tmp_path / "out" / "results.json").read_text(encoding="utf-8"))["environment"]
-    assert environment["command"].startswith("python -m reports.build --cases ")
+    assert environment["command"].startswith("python -m reports.build --cases=shipped --cases=")
     assert {"numpy", "torch", "jax", "optax", "pandas"} <= set(environment["versions"])
     assert all(environment[name] for name in ("made", "python", "platform", "cpu", "seed"))
 
@@ -142,7 +143,8 @@ def test_two_implementations_suffice_and_an_engine_is_not_another():
     ("words", "narrower"),
     [
         ([], ""),
-        (["--cases", "mine", "--engines", "--power"], ""),
+        (["--cases", "shipped", "--cases", "mine", "--engines", "--power"], ""),
+        (["--cases", "mine"], "narrowed"),
         (["--select", "nets"], "narrowed"),
         (["--adapter", "numpy"], "narrowed"),
         (["--dtype", "float64"], "narrowed"),
@@ -170,6 +172,8 @@ NOPE = "unknown adapter 'nope', expected one of numpy, torch, jax, torch-func, t
     ("arguments", "message"),
     [
         (["--select", "no/such"], "no case has 'no/such' in its name; there are "),
+        (["--select", "net/square"], "no case has 'net/square' in its name; the nearest are nets/square, "),
+        (["--select", "nets/", "--select", "nests/*"], "no case fits 'nests/*'; the nearest are nets/"),
         (["--adapter", "nope"], NOPE),
         (["--cases", "no-such-folder"], "no-such-folder:1:1: no such folder"),
         (["--cases", "{folder}"], "bad.yaml:2:1: unknown key 'leyers'"),

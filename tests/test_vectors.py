@@ -254,7 +254,8 @@ def test_the_command_says_what_it_wrote_or_why_not(tmp_path, capsys):
     assert main(["--select", "worked/document", *chosen]) == 0
     assert capsys.readouterr().out.startswith("Cases: 1, in all their number formats: 1, values: 19: ")
     for words, message in (
-        (["--select", "nothing-like-it", *chosen], "nothing to write"),
+        (["--select", "nothing-like-it", *chosen], "no case has 'nothing-like-it' in its name"),
+        (["--select", "nets/wide", "--parameters", "1", *chosen], "nothing to write"),
         (["--cases", str(tmp_path / "absent"), *chosen], "no such folder"),
         (["--select", "worked/document", *chosen[:-1], str(tmp_path / "new")], "cannot be written"),
     ):

@@ -16,6 +16,7 @@ from adapters.isolation.child import MAX_MEMORY
 from adapters.isolation.messages import Message, encode, problem_of, receive
 from adapters.isolation.within_limits import end_with_parent, limit_memory
 from adapters.registry import load_adapter
+from cases.claim_intake import claims_from, taken
 from cases.errors import describe_exception
 from cases.problem import Problem
 from cases.protocol import Adapter, Fault, NoEquivalent, TrainingRun, Unavailable, Verdict
@@ -125,11 +126,9 @@ def _answer(adapter: Adapter, runs: dict[int, Iterator[Message]], request: Messa
 def _steps(train: TrainingRun, problem: Problem, max_bytes: int) -> Iterator[Message]:
     """Train; give what is claimed of each step, and the inputs that the adapter has written to."""
     before = {name: array.tobytes() for name, array in problem.inputs.items()}
-    for claim in train(problem):
-        if not isinstance(claim, Mapping):
-            raise TypeError(f"yielded {type(claim).__name__}, expected a mapping from names to arrays")
+    for claim in claims_from(train(problem)):
         arrays, types = {}, {}
-        for name, value in claim.items():
+        for name, value in taken(claim, problem).items():
             is_array = isinstance(value, np.ndarray | np.generic)
             if is_array and (value.dtype.kind in "fiubc" or value.dtype.name == "bfloat16"):
                 arrays[f"claim {name}"] = np.asarray(value)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from cases import SHIPPED, Case
 from reference import parts, sentence, tape
-from reports import outcome
+from reports import causes, outcome
 from reports.environment import Environment
 from reports.options import typed
 from reports.outcome import NOTHING, Cell, LineCell, Outcome, at_step, badness, by_case, group_by, plural
@@ -154,9 +154,9 @@ def failures(report: Report) -> tuple[Failure, ...]:
 def by_kind(failing: Sequence[Failure]) -> dict[str, list[Failure]]:
     """Group failures by what explains many of them, or else by where they are, under a title each."""
     titled = dict[str, list[Failure]]()
-    for group in outcome.alike(failing, lambda failure: outcome.causes_of(failure.row)):
-        causes = [outcome.causes_of(failure.row) for failure in group]
-        title = outcome.title_of(causes) if len(group) > 1 else group[0].title
+    for group in causes.alike(failing, lambda failure: causes.causes_of(failure.row)):
+        explained = [causes.causes_of(failure.row) for failure in group]
+        title = causes.title_of(explained) if len(group) > 1 else group[0].title
         titled.setdefault(title, []).extend(group)
     return titled
 

@@ -13,8 +13,9 @@ from typing import Final
 
 from reference import parts
 from reports import regression_text
+from reports.causes import summaries
 from reports.detection import detection_tables as detection
-from reports.outcome import Cell, Outcome, badness, summaries
+from reports.outcome import Cell, Outcome, badness
 from reports.report import Report, Table
 from reports.writers import markdown_text as markdown
 from reports.writers.markdown_text import Section, escape, item, shortened

@@ -16,8 +16,10 @@ from cases import Case
 from cases.errors import printable
 from reference import parts
 from reports import regression_text
+from reports.causes import MIN_ALIKE
 from reports.detection import detection_tables as detection
 from reports.environment import Selection
+from reports.outcome import Cell, Outcome
 from reports.report import Report, Table
 
 LOG_COLUMNS = 160  # columns where the output is no terminal: a log is not folded
@@ -91,9 +93,22 @@ def _show_table(table: Table, out: Console) -> None:
     rich = RichTable(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in table.frame.columns:
         rich.add_column(printable(column), overflow="fold")
-    for row in table.frame.itertuples(index=False, name=None):
+    for row in _without_passed_over(list(table.frame.itertuples(index=False, name=None))):
         rich.add_row(*(printable(str(value)) for value in row))
     out.print(rich)
+
+
+def _without_passed_over(lines: list[tuple[object, ...]]) -> list[tuple[object, ...]]:
+    """Leave out the lines of many cases that every adapter passes over: the conclusion says it once."""
+
+    def is_passed_over(line: tuple[object, ...]) -> bool:
+        cells = [value for value in line if isinstance(value, Cell)]
+        return bool(cells) and all(
+            one.outcome is Outcome.NO_EQUIVALENT and not one.row.expected for one in cells
+        )
+
+    left = [line for line in lines if not is_passed_over(line)]
+    return left if left and len({line[0] for line in lines if is_passed_over(line)}) >= MIN_ALIKE else lines
 
 
 def _conclusion(report: Report, out: Console) -> None:
