@@ -7,7 +7,6 @@ from argparse import Namespace
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
-from importlib import import_module
 
 from rich.console import Console
 
@@ -136,8 +135,8 @@ def _selected(options: Namespace, choice: Choice) -> Selection:
         raise UsageError(f"none of the selected cases runs in {' or '.join(options.dtype)}")
     if parallel.is_worth_it(selection, options.workers):
         pool_server.begin(parallel.modules_of(choice))
-        with suppress(ImportError):  # it says so where they are drawn
-            import_module("reports.plots")  # in the second that the server still takes
+        with suppress(ImportError):  # it is said where they are drawn
+            from reports import plots  # noqa: F401, PLC0415 - in the second that the server still takes
         adapters = parallel.described(choice)
     else:
         adapters = choice.load(lambda name: supervision.note(Activity(name)))

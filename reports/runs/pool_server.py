@@ -13,7 +13,7 @@ from typing import Final
 can_fork = "forkserver" in multiprocessing.get_all_start_methods()
 
 # To import it is to load what runs by default.
-DEFAULT: Final = "reports.runs.preloaded"
+DEFAULT: Final = f"{__package__}.preloaded"
 
 # Options that leave it to the default what runs; of others it is known later what the server has to load.
 SAME_RUN: Final = frozenset({"--out", "--format", "--baseline"})
