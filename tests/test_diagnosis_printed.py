@@ -154,14 +154,28 @@ OTHERS = [pytest.param(problem, marks=SLOW) for problem in (*NETWORKS[2:], *RULE
 @pytest.mark.parametrize("problem", [*NETWORKS[:2], *RULED[:1], *OTHERS])
 def test_runs_of_all_mistakes_at_once_are_those_of_each(problem):
     """Among them formulas that count the examples, reorder lines, have other shapes, or run several lines."""
-    tapes = [one for one in mistaken_tapes(problem) if not one[0].numpy_only]
-    steps = range(1, 4)
+    assert_as_each_alone(problem, tapes_of(problem), range(1, 4))
+
+
+def test_runs_are_those_of_each_where_some_have_settled_and_others_take_what_comes_later():
+    """After 64 steps those with some activations stand still; of biases that are not trained many are alike."""
+    problem = load_case("worked/mazur").problem("float64")
+    late = {"weight-gradient-from-the-updated-activation", "gradient-of-another-layer"}
+    tapes = tapes_of(problem)
+    tapes = [tape for i, tape in enumerate(tapes) if i % 4 == 0 or tape[0].name in late]
+    assert_as_each_alone(problem, tapes, (64, 65, 67))
+
+
+def tapes_of(problem):
+    return [one for one in mistaken_tapes(problem) if not one[0].numpy_only]
+
+
+def assert_as_each_alone(problem, tapes, steps):
     sites = [(step, line.name) for step in steps for line in tape(problem)]
     runs = float64_runs(problem, tapes, exact_inputs(problem, FLOAT64), sites)
     for (mistake, wrong, lines), run in zip(tapes, runs, strict=True):
-        alone = zip(steps, training_steps(replace(problem, steps=3), lines), strict=True)
-        for step, values in alone:
-            for name, value in values.items():
-                np.testing.assert_allclose(
-                    run[step, name], value, rtol=1e-9, err_msg=f"{mistake.name} {wrong}"
-                )
+        alone = dict(enumerate(training_steps(replace(problem, steps=max(steps)), lines), start=1))
+        for step, name in sites:
+            np.testing.assert_allclose(
+                run[step, name], alone[step][name], rtol=1e-9, err_msg=f"{mistake.name} {wrong} {step}"
+            )
