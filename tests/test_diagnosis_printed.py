@@ -15,9 +15,10 @@ from cases import load_case
 from cases.case import Published, PublishedArray, PublishedStep
 from reference import judge_published, tape, training_steps
 from reference.arithmetic import FLOAT64
-from reference.diagnosis import explain_published
+from reference.diagnosis import explain_published, printed_runs
 from reference.diagnosis.candidates import mistaken_tapes
 from reference.diagnosis.printed_runs import float64_runs
+from reference.diagnosis.stack import Stack
 from reference.mistakes import MISTAKES, mistaken_steps
 from reference.training import exact_inputs
 
@@ -157,13 +158,23 @@ def test_runs_of_all_mistakes_at_once_are_those_of_each(problem):
     assert_as_each_alone(problem, tapes_of(problem), range(1, 4))
 
 
-def test_runs_are_those_of_each_where_some_have_settled_and_others_take_what_comes_later():
-    """After 64 steps those with some activations stand still; of biases that are not trained many are alike."""
+def test_runs_are_those_of_each_where_some_have_settled_and_others_take_what_comes_later(monkeypatch):
+    """After 64 steps some activations stand still; many are alike, as biases are not trained."""
+    monkeypatch.setattr(printed_runs, "_alone", None)  # all can be stacked
     problem = load_case("worked/mazur").problem("float64")
     late = {"weight-gradient-from-the-updated-activation", "gradient-of-another-layer"}
     tapes = tapes_of(problem)
     tapes = [tape for i, tape in enumerate(tapes) if i % 4 == 0 or tape[0].name in late]
     assert_as_each_alone(problem, tapes, (64, 65, 67))
+
+
+@pytest.mark.parametrize(("rule", "settles"), [("sgd", True), ("cosine", False)])
+def test_nothing_settles_that_counts_the_steps(rule, settles):
+    """A schedule's rate may be 0 in one step, and not in the next."""
+    problem = every_rule("float64")[rule]
+    start = {name: known.value for name, known in exact_inputs(problem, FLOAT64).items()}
+    stack = Stack(problem, tapes_of(problem)[:3], start)
+    assert stack.has_settled(stack.before, stack.before).tolist() == [settles] * 3
 
 
 def tapes_of(problem):
