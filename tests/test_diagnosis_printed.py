@@ -15,9 +15,10 @@ from cases import load_case
 from cases.case import Published, PublishedArray, PublishedStep
 from reference import judge_published, tape, training_steps
 from reference.arithmetic import FLOAT64
-from reference.diagnosis import explain_published
+from reference.diagnosis import explain_published, printed_runs
 from reference.diagnosis.candidates import mistaken_tapes
 from reference.diagnosis.printed_runs import float64_runs
+from reference.diagnosis.stack import Stack
 from reference.mistakes import MISTAKES, mistaken_steps
 from reference.training import exact_inputs
 
@@ -154,14 +155,38 @@ OTHERS = [pytest.param(problem, marks=SLOW) for problem in (*NETWORKS[2:], *RULE
 @pytest.mark.parametrize("problem", [*NETWORKS[:2], *RULED[:1], *OTHERS])
 def test_runs_of_all_mistakes_at_once_are_those_of_each(problem):
     """Among them formulas that count the examples, reorder lines, have other shapes, or run several lines."""
-    tapes = [one for one in mistaken_tapes(problem) if not one[0].numpy_only]
-    steps = range(1, 4)
+    assert_as_each_alone(problem, tapes_of(problem), range(1, 4))
+
+
+def test_runs_are_those_of_each_where_some_have_settled_and_others_take_what_comes_later(monkeypatch):
+    """After 64 steps some activations stand still; many are alike, as biases are not trained."""
+    monkeypatch.setattr(printed_runs, "_alone", None)  # all can be stacked
+    problem = load_case("worked/mazur").problem("float64")
+    late = {"weight-gradient-from-the-updated-activation", "gradient-of-another-layer"}
+    tapes = tapes_of(problem)
+    tapes = [tape for i, tape in enumerate(tapes) if i % 4 == 0 or tape[0].name in late]
+    assert_as_each_alone(problem, tapes, (64, 65, 67))
+
+
+@pytest.mark.parametrize(("rule", "settles"), [("sgd", True), ("cosine", False)])
+def test_nothing_settles_that_counts_the_steps(rule, settles):
+    """A schedule's rate may be 0 in one step, and not in the next."""
+    problem = every_rule("float64")[rule]
+    start = {name: known.value for name, known in exact_inputs(problem, FLOAT64).items()}
+    stack = Stack(problem, tapes_of(problem)[:3], start)
+    assert stack.has_settled(stack.before, stack.before).tolist() == [settles] * 3
+
+
+def tapes_of(problem):
+    return [one for one in mistaken_tapes(problem) if not one[0].numpy_only]
+
+
+def assert_as_each_alone(problem, tapes, steps):
     sites = [(step, line.name) for step in steps for line in tape(problem)]
     runs = float64_runs(problem, tapes, exact_inputs(problem, FLOAT64), sites)
     for (mistake, wrong, lines), run in zip(tapes, runs, strict=True):
-        alone = zip(steps, training_steps(replace(problem, steps=3), lines), strict=True)
-        for step, values in alone:
-            for name, value in values.items():
-                np.testing.assert_allclose(
-                    run[step, name], value, rtol=1e-9, err_msg=f"{mistake.name} {wrong}"
-                )
+        alone = dict(enumerate(training_steps(replace(problem, steps=max(steps)), lines), start=1))
+        for step, name in sites:
+            np.testing.assert_allclose(
+                run[step, name], alone[step][name], rtol=1e-9, err_msg=f"{mistake.name} {wrong} {step}"
+            )
