@@ -239,6 +239,10 @@ REFUSED = {
         {},
     ),
     r"add is applied to the result of an earlier layer": (skipping, {}),
+    r"dropout has to be off": (
+        net(lambda z: jnp.where(jax.random.bernoulli(jax.random.key(0), 0.5, z.shape), z, 0)),
+        {},
+    ),
     r"JAX cannot trace": (net(lambda z: z if z.sum() > 0 else -z), {}),
     r"array of shape \(4,\), expected a single number": (net(), {"loss": lambda output, y: output[:, 0]}),
     r"the loss is none": (net(), {"loss": lambda output, y: jnp.cosh(output).mean()}),

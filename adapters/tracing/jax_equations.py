@@ -25,6 +25,9 @@ CALLS: Final = frozenset({"jit", "pjit", "closed_call", "core_call", "remat", "r
 # Calls of a function that has a derivative of its own.
 CUSTOM: Final = frozenset({"custom_jvp_call", "custom_vjp_call"})
 
+# How what draws random numbers begins, apart from an underscore.
+RANDOM: Final = ("random_", "threefry", "bernoulli")
+
 NONE: Final[Mapping[int, Array]] = MappingProxyType({})
 
 
@@ -114,6 +117,11 @@ class Equations:
         """Evaluate every value, adding to each what `added` has for it; `opened` those inside, too."""
         values = dict(zip((*self.parameters, self.data), (*parameters, data), strict=True))
         return evaluated(self.operations if opened else self.closed, {**self.constants, **values}, added)
+
+    @property
+    def is_random(self) -> bool:
+        """Whether random numbers are drawn."""
+        return any(operation.name.lstrip("_").startswith(RANDOM) for operation in self.operations)
 
     @cached_property
     def visible(self) -> frozenset[int]:

@@ -66,7 +66,7 @@ def read_forward(program: Model, x: Any) -> Read:
     if dtype in SIXTEEN_BITS:
         activations, ends_at_a = _in_float64(program, leaves, x)
     else:
-        activations, ends_at_a = activations_of(layers, values)
+        activations, ends_at_a = activations_of(layers, values, is_random=equations.is_random)
     return Read(program, equations, layers, values, activations, ends_at_a, dtype)
 
 
@@ -77,7 +77,8 @@ def _in_float64(program: Model, leaves: Sequence[Any], x: Any) -> tuple[tuple[st
         data = x.astype(np.float64) if jax.numpy.issubdtype(x.dtype, np.floating) else x
         equations = _traced(program, wide, data)
         layers = layers_of(equations, program.called)
-        return activations_of(layers, equations.run(wide, data, opened=True))
+        values = equations.run(wide, data, opened=True)
+        return activations_of(layers, values, is_random=equations.is_random)
 
 
 def _traced(program: Model, leaves: Sequence[Any], x: Any) -> Equations:

@@ -169,7 +169,8 @@ class _Reading:
             return False
         own = self._equations.shapes[self._equations.parameters[view.parameter]]
         is_whole = shape == self._equations.shapes[inside[0]] and prod(own) == layer.width
-        is_along = layer.width == 1 or (axis is not None and view.axes[axis] is not None)
+        axes = dict(enumerate(view.axes))  # none of a single number
+        is_along = layer.width == 1 or (axis is not None and axes.get(axis) is not None)
         only_turned = all(step.name in COPIES | RESHAPES | {"transpose"} for step in layer.operations)
         return is_whole and is_along and only_turned and len(views) == len(inside) == 1
 

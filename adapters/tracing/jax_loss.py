@@ -29,8 +29,6 @@ Loss: TypeAlias = Callable[[Any, Any], Any]
 # Which loss is meant of two that are equal on some data.
 PREFERRED: Final = "mean_squared_error"
 OF_CLASSES: Final = "softmax_cross_entropy_with_integer_labels"
-# What draws random numbers, which only dropout does between two layers.
-RANDOM: Final = frozenset({"random_bits", "random_unwrap", "threefry2x32"})
 FAR: Final = 1e300  # a value that no loss has
 
 
@@ -52,11 +50,13 @@ def named_loss(name: str, targets: Array) -> Loss:
     return lambda output, _: jax_functions.loss_of(key, output.reshape(targets.shape), jnp.asarray(targets))
 
 
-def activations_of(layers: Sequence[Layer], values: Mapping[int, Any]) -> tuple[tuple[str, ...], bool]:
+def activations_of(
+    layers: Sequence[Layer], values: Mapping[int, Any], *, is_random: bool
+) -> tuple[tuple[str, ...], bool]:
     """Return each layer's activation, and whether the last one's goes element by element.
 
     If not, as with log-softmax, it belongs to the loss, and the layer's own is the identity. `values` are
-    those of the program, by number.
+    those of the program, by number; `is_random` says whether it draws random numbers.
     """
     read = []
     for k, layer in enumerate(layers, start=1):
@@ -65,16 +65,15 @@ def activations_of(layers: Sequence[Layer], values: Mapping[int, Any]) -> tuple[
         except UnreadableError as error:
             if k == len(layers):
                 return (*read, "identity"), False
-            raise UnreadableError(_no_activation(k, layer, str(error))) from None
+            on = "; random numbers are drawn, and dropout has to be off" if is_random else ""
+            raise UnreadableError(_no_activation(k, layer, f"{error}{on}")) from None
     return tuple(read), True
 
 
 def _no_activation(k: int, layer: Layer, what: str) -> str:
     called = " → ".join(operation.name for operation in layer.activation)
     place = next((operation.place for operation in layer.activation if operation.place), "")
-    is_random = any(operation.name in RANDOM for operation in layer.operations)
-    on = ", and draws random numbers: dropout has to be off" if is_random else ""
-    return f"what follows layer {k} ({called}) {what}{on}{place}"
+    return f"what follows layer {k} ({called}) {what}{place}"
 
 
 def _on_grid(layer: Layer, values: Mapping[int, Any]) -> Callable[[Array], Array]:

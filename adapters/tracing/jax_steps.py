@@ -181,7 +181,7 @@ def _unused(read: Read) -> tuple[str, ...]:
     """Say which parameters belong to no layer."""
     used = {place for place, _ in parameters_of(read.layers).values()}
     return tuple(
-        f"{name} is used by no layer, and not judged."
+        f"The parameter {name} is used by no layer, and not judged."
         for place, name in enumerate(read.model.called)
         if place not in used
     )

@@ -181,8 +181,8 @@ def _compare(optimizer: optax.GradientTransformation, updates: Updates, paramete
         pairs = zip(*(jax.tree.leaves(given) for given, _ in results), strict=True)
         if not all(np.array_equal(one, other, equal_nan=True) for one, other in pairs):
             raise UnreadableError(
-                f"the optimizer was read as {updates.optimizer.name}, whose updates are others: it has a "
-                f"part that the suite does not know, such as a mask or a number that changes; {OTHERS}"
+                f"the optimizer was read as {updates.optimizer.name}, whose updates are others: it has "
+                f"what the suite does not know, such as a mask, a number that changes, or jax.jit; {OTHERS}"
             )
 
 
