@@ -142,11 +142,11 @@ FIRST_LINE = by_name({
     r"z\d": (
         "weights-not-transposed weights-not-transposed-differentiated bias-not-added-differentiated "
         "layer-fed-with-the-input layer-fed-with-the-input-differentiated float32-inputs "
-        "bfloat16-products bfloat16-parameters float16-parameters bias-subtracted "
-        "bias-subtracted-differentiated bias-added-twice bias-added-twice-differentiated "
-        "bias-added-after-the-activation bias-added-after-the-activation-differentiated inputs-centered "
-        "inputs-standardized inputs-standardized-by-samples inputs-scaled-to-0-and-1 inputs-over-255 "
-        "inputs-over-their-norm"
+        "bfloat16-products bfloat16-parameters float16-parameters float16-layers "
+        "bfloat16-layers bias-subtracted bias-subtracted-differentiated bias-added-twice "
+        "bias-added-twice-differentiated bias-added-after-the-activation "
+        "bias-added-after-the-activation-differentiated inputs-centered inputs-standardized "
+        "inputs-standardized-by-samples inputs-scaled-to-0-and-1 inputs-over-255 inputs-over-their-norm"
     ),
     "z[12]": "bias-not-added float32-forward tf32-products",
     r"a\d": (
@@ -313,14 +313,14 @@ BLIND_ON_THE_WORKED_EXAMPLE = by_name({
     "float32 holds every input exactly": "float32-inputs",
     "at most one number of the rules is not exact in float32": "float32-constants",
     "TF32 takes the place of float32 only": "tf32-products",
-    "bfloat16 takes the place of float32 only": "bfloat16-products bfloat16-parameters",
+    "bfloat16 takes the place of float32 only": "bfloat16-products bfloat16-parameters bfloat16-layers",
     "there is no beta1": "float32-beta1",
     "there is no beta2": "float32-beta2",
     "there is no alpha": "float32-alpha",
     "there is no eps": "float32-eps",
     "there is no max norm": "float32-max-norm",
     "there is no final": "float32-final",
-    "float16 takes the place of float32 only": "float16-parameters",
+    "float16 takes the place of float32 only": "float16-parameters float16-layers",
     "no activation is tanh": "square-missing-in-the-derivative derivative-of-tan",
     "no activation has a mask for its derivative": "mask-of-the-gradient-too",
     "plain gradient descent is asked for": "optimizer-not-used",
@@ -333,3 +333,4 @@ BLIND_ON_THE_WORKED_EXAMPLE = by_name({
 
 # Formats narrower than float32, in its place.
 FLOAT32_ONLY = {"tf32-products", "bfloat16-products", "bfloat16-parameters", "float16-parameters"}
+FLOAT32_ONLY |= {"float16-layers", "bfloat16-layers"}

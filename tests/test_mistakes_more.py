@@ -357,3 +357,15 @@ REASONS = [
 @pytest.mark.parametrize(("name", "reason", "problem"), REASONS, ids=[name for name, *_ in REASONS])
 def test_a_mistake_that_a_problem_does_not_allow_says_why(name, reason, problem):
     assert MISTAKES[name].tape(problem) == Inexpressible(reason)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_layers_in_16_bits_round_what_goes_in_and_what_comes_out(dtype):
+    problem = network((3, 4, 2), 5, dtype="float32")
+    claim = next(mistaken_steps(problem, MISTAKES[f"{str(dtype).removeprefix('torch.')}-layers"]))
+    x, W, b, dz = (
+        torch.tensor(array).to(dtype).float().numpy()
+        for array in (problem.x, problem.parameters["W1"], problem.parameters["b1"], claim["dL/dz1"])
+    )
+    for name, expected in {"z1": x @ W.T + b, "dL/dW1": dz.T @ x, "dL/db1": dz.sum(0)}.items():
+        assert np.array_equal(claim[name], torch.tensor(expected).to(dtype).float().numpy()), name

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from cases import Problem
 from reference.mistakes import (
+    half_precision,
     low_precision,
     wrong_averages,
     wrong_batches,
@@ -72,6 +73,7 @@ _MODULES = (
     wrong_gradients,
     wrong_batches,
     low_precision,
+    half_precision,
     wrong_schedules,
     wrong_clipping,
     wrong_decay,
