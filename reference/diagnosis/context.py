@@ -175,11 +175,12 @@ class StepContext:
 
     @cached_property
     def from_before(self) -> Values:
-        """Every quantity as it follows from the state before the earlier steps, whatever these state."""
+        """Every quantity as it follows from the steps before alone, with what differs there put right."""
         steps = self.earlier or ((self.previous,) if self.previous else ())
         known = steps[0].known if steps else self.known
-        for _ in steps:
-            known = known_after(self.problem, known, {}, derive(self.lines, known, {}))
+        for step in steps:
+            right = {name: one for name, one in step.observed.items() if name not in step.differing}
+            known = known_after(self.problem, known, right, derive(self.lines, known, right))
         return derive(self.lines, known, {})
 
     @cached_property
