@@ -196,16 +196,17 @@ def _is_elsewhere(
 ) -> bool:
     """Whether a mistake plainly gives another number: in float64 and without bounds, which is cheap.
 
-    A prediction agrees only if its bound certifies a digit, so what is farther off than that does not; and
-    nor does a number where NaN or infinity is predicted, or the other way round.
+    A prediction agrees only if its bound certifies a digit, so what is farther off than that does not, nor
+    an array of another shape, nor a number where NaN or infinity is predicted, or the other way round.
     """
     try:
         made = in_float64(context, quantity, wrong, lines, end)
     except ValueError:  # its arrays do not fit those that are shown
         return True
-    those, stated = context.wrong.get(quantity), np.asarray(context.observed[quantity].value, np.float64)
-    if made is None or those is None or np.shape(made) != those.shape:
-        return made is None
+    stated = np.asarray(context.observed[quantity].value, np.float64)
+    if made is None or np.shape(made) != stated.shape:
+        return True
+    those = context.wrong.get(quantity, np.ones(stated.shape, np.bool_))  # all, if only its shape is wrong
     made, stated = made[those], stated[those]
     known = np.isfinite(made)
     off = np.abs(stated[known] - made[known])
