@@ -21,13 +21,12 @@ from reference.diagnosis.context import (
     Refuted,
     StepContext,
     Values,
-    changed_by,
     predicted_by,
     states_with,
 )
-from reference.diagnosis.replays import replay
+from reference.diagnosis.replays import in_float64, replay
 from reference.explanations import Explanation
-from reference.line import Line, evaluate
+from reference.line import Line
 from reference.mistakes import MISTAKES, Inexpressible, Mistake
 from reference.parts import FailedPart
 
@@ -106,7 +105,7 @@ def mistakes_before(context: StepContext, quantity: str) -> Iterator[Candidate]:
 def lower_precisions(context: StepContext, quantity: str) -> Iterator[Candidate]:
     """Yield every right formula in too low a precision, in that line or a hidden one before it, that fits."""
     for tape in _tapes_before(context, quantity, numpy_only=True):
-        candidate = _candidate(context, quantity, tape, _replayed)
+        candidate = _candidate(context, quantity, tape, _lower)
         if candidate is not None and not candidate.partly and not candidate.possibly:
             yield replace(candidate, tape=())  # for NumPy alone: what is hidden cannot follow from it
 
@@ -170,53 +169,53 @@ def fitted(context: StepContext, quantity: str, wrong: Collection[str], lines: S
 
     First no further than to the wrong number, which most mistakes do not give.
     """
+    end = next(i for i, line in enumerate(lines, start=1) if line.name == quantity)
+    if _is_elsewhere(context, quantity, wrong, lines, end):
+        return None
     states = states_with(context, lines, wrong)
     if states is None:
         return None
-    state, end = states[-1], next(i for i, line in enumerate(lines, start=1) if line.name == quantity)
+    state = states[-1]
     try:
-        if _is_elsewhere(context, quantity, wrong, lines[:end], state):
-            return None
         share = fit(context, quantity, predicted_by(context, lines[:end], wrong, state))
         if share is None:
             return None
         predicted = predicted_by(context, lines, wrong, state)
     except (Refuted, ValueError):  # or its arrays do not fit those that are shown
         return None
-    return None if context.has_lost(quantity) and _is_contradicted(context, predicted) else (predicted, share)
+    return None if context.has_lost(quantity) and not _gives_all(context, predicted) else (predicted, share)
 
 
-def _is_contradicted(context: StepContext, predicted: Values) -> bool:
-    """Whether something that differs, and that a mistake changes, is plainly not as predicted."""
-    return any(
-        context.observed[name].verdict(predicted[name]) is Verdict.DIFFERS
-        and not context.gives(name, predicted[name])
-        for name in context.differing & predicted.keys()
-    )
+def _gives_all(context: StepContext, predicted: Values) -> bool:
+    """Whether all that differs, and that a mistake changes, is as predicted."""
+    return all(context.gives(name, predicted[name]) for name in context.differing & predicted.keys())
 
 
 def _is_elsewhere(
-    context: StepContext, quantity: str, wrong: Collection[str], lines: Sequence[Line], state: Values
+    context: StepContext, quantity: str, wrong: Collection[str], lines: Sequence[Line], end: int
 ) -> bool:
     """Whether a mistake plainly gives another number: in float64 and without bounds, which is cheap.
 
-    A prediction agrees only if its bound certifies a digit, so what is farther off than that does not.
+    A prediction agrees only if its bound certifies a digit, so what is farther off than that does not, nor
+    an array of another shape, nor a number where NaN or infinity is predicted, or the other way round.
     """
-    changed, those = changed_by(lines, wrong, context.shown, state), context.wrong.get(quantity)
-    values = {name: number.value for name, number in {**context.taken, **state}.items()}
-    shown = {name: values[name] for name in context.shown if name != quantity}
-    needed = [line for line in lines if line.name in changed]
-    made = evaluate(needed, values, lambda line, value: shown.get(line.name, value)).get(quantity)
-    if made is None or those is None or np.shape(made) != those.shape:
-        return made is None
-    off = np.abs(np.asarray(context.observed[quantity].value, np.float64) - made)
-    return bool((off > ONE_DIGIT * np.abs(made).max())[those].any())
+    try:
+        made = in_float64(context, quantity, wrong, lines, end)
+    except ValueError:  # its arrays do not fit those that are shown
+        return True
+    stated = np.asarray(context.observed[quantity].value, np.float64)
+    if made is None or np.shape(made) != stated.shape:
+        return True
+    those = context.wrong.get(quantity, np.ones(stated.shape, np.bool_))  # all, if only its shape is wrong
+    made, stated = made[those], stated[those]
+    known = np.isfinite(made)
+    off = np.abs(stated[known] - made[known])
+    far = off > ONE_DIGIT * np.abs(made[known]).max(initial=0.0)
+    return not np.array_equal(known, np.isfinite(stated)) or bool(far.any())
 
 
-def _replayed(
-    context: StepContext, quantity: str, wrong: Collection[str], lines: Sequence[Line]
-) -> Fit | None:
-    """Predict in NumPy, from the program's own numbers; what is hidden, as earlier steps leave it."""
+def _lower(context: StepContext, quantity: str, wrong: Collection[str], lines: Sequence[Line]) -> Fit | None:
+    """Predict in NumPy, as `fitted` does on `Bounded` numbers."""
     try:
         changes = replay(context, wrong, lines)
     except Refuted:

@@ -131,6 +131,11 @@ class StepContext:
         return {**self.known, **{name: self.as_input(name) for name in self.right}}
 
     @cached_property
+    def plain(self) -> Mapping[str, NDArray[Any]]:
+        """The same in float64, without bounds."""
+        return {name: number.value for name, number in self.taken.items()}
+
+    @cached_property
     def verdicts(self) -> Mapping[str, Verdict]:
         """The verdict on each observed quantity of the tape, from the implementation's own numbers."""
         here = [name for name in self.right if name in self.observed]
@@ -170,11 +175,12 @@ class StepContext:
 
     @cached_property
     def from_before(self) -> Values:
-        """Every quantity as it follows from the state before the earlier steps, whatever these state."""
+        """Every quantity as it follows from the steps before alone, with what differs there put right."""
         steps = self.earlier or ((self.previous,) if self.previous else ())
         known = steps[0].known if steps else self.known
-        for _ in steps:
-            known = known_after(self.problem, known, {}, derive(self.lines, known, {}))
+        for step in steps:
+            right = {name: one for name, one in step.observed.items() if name not in step.differing}
+            known = known_after(self.problem, known, right, derive(self.lines, known, right))
         return derive(self.lines, known, {})
 
     @cached_property
@@ -327,11 +333,13 @@ def predicted_by(
     agrees as it is would differ.
     """
     changed, predicted = changed_by(lines, wrong, context.shown, state), dict[str, Bounded]()
-    known = {**context.taken, **state}
+    known, at_the_loss = {**context.taken, **state}, names.gradient(names.a(context.problem.depth))
 
     def settle(line: Line, value: Bounded) -> Bounded:
         name = line.name
-        predicted[name] = value = _as_written(line, known, value)
+        if name == at_the_loss:
+            value = _as_written(line, known, value)
+        predicted[name] = value
         if context.refutes(name, value):
             raise Refuted(name)
         known[name] = _as_input(name, context.observed, value)
@@ -342,17 +350,16 @@ def predicted_by(
 
 
 def _as_written(line: Line, known: Values, value: Bounded) -> Bounded:
-    """Give what has no bound, outside the numbers for which a function is meant, that of its plain formula.
+    """Give a loss's gradient the bound of its formula where it has none, at what is no probability.
 
-    No framework promises anything there, such as of the cross-entropy's gradient at a "probability" of −1;
-    a program that a mistake has brought there computes what is written.
+    No framework promises anything there; a program that a mistake has brought there computes what is written.
     """
     unbounded = ~np.isfinite(value.error)
     if not isinstance(line.formula, Elementary) or not unbounded.any():
         return value
     try:
         written = line.formula.plain(*(known[name] for name in line.inputs))
-    except TypeError:  # a function of NumPy's, which takes arrays only
+    except (TypeError, AttributeError):  # a function of NumPy's, which takes arrays only
         return value
     return replace(value, error=np.where(unbounded, written.error, value.error))
 

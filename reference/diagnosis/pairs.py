@@ -1,5 +1,6 @@
 """Two known mistakes at once, where what is hidden lets neither be seen alone."""
 
+import math
 from collections.abc import Iterator
 from itertools import combinations
 from typing import Final
@@ -7,7 +8,6 @@ from typing import Final
 import numpy as np
 
 from reference import parts
-from reference.arithmetic import Bounded
 from reference.diagnosis.candidates import (
     UNLIKELY,
     Candidate,
@@ -47,9 +47,11 @@ def two_mistakes(context: StepContext, quantity: str) -> Iterator[Candidate]:
             continue
         name = f"{first.name} and {second.name}"
         fit = parts.tried(part_name(name), fitted, context, quantity, lines + others, both)
-        if isinstance(fit, tuple) and not fit[1] and _is_certain(context, quantity, fit[0][quantity]):
+        if isinstance(fit, tuple) and not fit[1]:
             sentence = f"{first.sentence}; and {second.sentence}"
-            yield Candidate(Explanation(name, sentence, lines + others), fit[0], both)
+            candidate = Candidate(Explanation(name, sentence, lines + others), fit[0], both)
+            if _is_certain(context, candidate):
+                yield candidate
 
 
 def _is_comparable(context: StepContext, quantity: str) -> bool:
@@ -81,6 +83,11 @@ def _is_refuted(context: StepContext, quantity: str, tape: MistakenTape) -> bool
     return False
 
 
-def _is_certain(context: StepContext, quantity: str, predicted: Bounded) -> bool:
-    every = np.ones(predicted.shape, np.bool_)
-    return chance_of(context.observed[quantity], predicted, context.right[quantity], every) <= UNLIKELY**2
+def _is_certain(context: StepContext, pair: Candidate) -> bool:
+    """Whether all the numbers that differ and are as predicted speak for a pair, together."""
+    predicted = {name: pair.predicted[name] for name in pair.given(context)}
+    every = (
+        chance_of(context.observed[name], value, context.right[name], np.ones(value.shape, np.bool_))
+        for name, value in predicted.items()
+    )
+    return math.prod(every) <= UNLIKELY**2

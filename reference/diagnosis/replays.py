@@ -1,4 +1,4 @@
-"""A run replayed in NumPy, from the program's own numbers: of mistakes that are no exact functions."""
+"""A run replayed without bounds, from a program's own numbers; what is hidden is as a mistake leaves it."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -14,17 +14,50 @@ from reference.training import as_array
 
 
 def replay(context: StepContext, wrong: Collection[str], lines: Sequence[Line]) -> dict[str, Bounded]:
-    """Return what a mistake in the `wrong` lines changes, and what is allowed: the right line's bound.
+    """Return what a mistake in the `wrong` lines changes, by NumPy in the problem's own format.
 
-    What is hidden is as the steps before leave it. Raises `Refuted` where a quantity that agrees as it is
-    would differ, in one of them or in this step.
+    What is allowed is the right line's bound. Raises `Refuted` where a quantity that agrees as it is would
+    differ, in this step or in one before it.
     """
-    hidden = {name: names.updated(name) for name in context.problem.state}
     state: dict[str, NDArray[Any]] = {}
     for step in context.earlier:
         after = _replayed(step, wrong, lines, state)
-        state = {name: after[new].value for name, new in hidden.items() if new in after.keys() - step.shown}
+        state = _hidden_after(step, {name: number.value for name, number in after.items()})
     return _replayed(context, wrong, lines, state)
+
+
+def in_float64(
+    context: StepContext, quantity: str, wrong: Collection[str], lines: Sequence[Line], end: int
+) -> NDArray[Any] | None:
+    """Return a quantity with a mistake in the `wrong` of the `lines`, of which `end` lead up to it.
+
+    None where the mistake does not change it.
+    """
+    state: dict[str, NDArray[Any]] = {}
+    for step in context.earlier:
+        state = _hidden_after(step, _walked(step, wrong, lines, state, step.shown))
+    return _walked(context, wrong, lines[:end], state, context.shown - {quantity}).get(quantity)
+
+
+def _walked(
+    step: StepContext,
+    wrong: Collection[str],
+    lines: Sequence[Line],
+    state: Mapping[str, NDArray[Any]],
+    kept: Collection[str],
+) -> dict[str, NDArray[Any]]:
+    changed, plain = changed_by(lines, wrong, step.shown, state), step.plain
+
+    def settle(line: Line, value: NDArray[Any]) -> NDArray[Any]:
+        return plain[line.name] if line.name in kept else value
+
+    return evaluate([line for line in lines if line.name in changed], {**plain, **state}, settle)
+
+
+def _hidden_after(step: StepContext, made: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Return what a mistake has changed of the state after a step, where the step does not show it."""
+    hidden = {name: names.updated(name) for name in step.problem.state}
+    return {name: made[new] for name, new in hidden.items() if new in made.keys() - step.shown}
 
 
 def _replayed(
