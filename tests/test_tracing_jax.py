@@ -246,6 +246,10 @@ REFUSED = {
     r"JAX cannot trace": (net(lambda z: z if z.sum() > 0 else -z), {}),
     r"array of shape \(4,\), expected a single number": (net(), {"loss": lambda output, y: output[:, 0]}),
     r"the loss is none": (net(), {"loss": lambda output, y: jnp.cosh(output).mean()}),
+    r"loss is none .*; the nearest is mean": (
+        net(),
+        {"y": TABLE, "loss": lambda output, y: 0.5 * ((output - y) ** 2).mean()},
+    ),
     r"masked": (net(), {"optimizer": optax.adamw(0.1, mask=lambda tree: jax.tree.map(jnp.ndim, tree))}),
     r"whose updates are others": (net(), {"optimizer": optax.nadam(0.1)}),
     r"schedule of your own": (net(), {"optimizer": optax.sgd(lambda step: 0.1 / (step + 1))}),

@@ -26,6 +26,9 @@ POINTS: Final[Array] = np.concatenate([np.linspace(-9, 9, 145), [-40.0, -20.5, -
 # Where losses are compared: this many draws of predictions.
 DRAWS: Final = 3
 
+# The numbers where a square becomes a line: on the near side of them alone it is another loss, too.
+WIDTHS: Final = ("delta", "beta")
+
 
 def activation_of(function: Callable[[Array], Array], known: Mapping[str, Callable[[Array], Array]]) -> str:
     """Return the name of the activation that `function` computes; both take and return arrays (points, 2).
@@ -81,13 +84,21 @@ def loss_of(
     distances = {}
     for stated in _candidates(targets, numbers):
         pairs = ((value, known(stated, draw, targets)) for draw, value in zip(draws, values, strict=True))
-        distances[stated] = max(abs(value - other) / max(abs(other), 1e-3) for value, other in pairs)
+        distances[stated] = max(_apart(value, other) for value, other in pairs)
+        for number in [number for key, number in stated.numbers if key in WIDTHS]:
+            if distances[stated] <= NEAR:
+                beyond = targets + 3 * number * random.uniform(-1, 1, targets.shape)
+                distances[stated] = _apart(function(beyond), known(stated, beyond, targets))
     nearest = min(
         distances, key=lambda stated: (distances[stated] > NEAR, stated.name != preferred, distances[stated])
     )
     if not distances[nearest] <= NEAR:
         raise UnreadableError(_no_loss(nearest, distances[nearest]))
     return nearest
+
+
+def _apart(value: float, other: float) -> float:
+    return abs(value - other) / max(abs(other), 1e-3)
 
 
 def _no_loss(nearest: StatedLoss, distance: float) -> str:

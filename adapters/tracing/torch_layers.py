@@ -149,7 +149,8 @@ class Layers(TorchFunctionMode):
         call = Call(func, args, kwargs or {}, func(*args, **(kwargs or {})))
         if isinstance(call.result, Tensor):
             self._alive.append(call)
-            self._take(call)
+            if call.name != "to" or call.result is not call.args[0]:  # there is nothing to convert
+                self._take(call)
         return call.result
 
     def end(self, output: Any) -> None:
