@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from cases.problem import Problem
-from cases.protocol import Claim
+from cases.protocol import IN_FLOAT32, Accumulators, Claim
 
 
 class UnreadableError(ValueError):
@@ -26,6 +26,7 @@ class Recording:
     promises: frozenset[str] = frozenset()  # what each claim must state
     names: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))  # its own, by ours
     notes: tuple[str, ...] = ()  # what was found out and not stated, in sentences
+    accumulators: Accumulators = IN_FLOAT32  # in what it accumulates if its format has 16 bits
 
     def called(self, quantity: str) -> str:
         """Return what the program calls a quantity, with our name: "fc1.weight (W1)", or ours alone."""

@@ -47,8 +47,8 @@ def read_step(  # noqa: PLR0913 - a training step has as many parts
     x: Any,
     y: Any,
     *,
-    loss: Callable[..., Any] | str,
-    optimizer: Any,
+    loss: Callable[..., Any] | str | None = None,
+    optimizer: Any = None,
     parameters: Any = None,
     steps: int = 1,
     **others: Any,
@@ -59,17 +59,22 @@ def read_step(  # noqa: PLR0913 - a training step has as many parts
       parameters and x; its forward pass is dense layers and activations, one after the other
     - `x`, `y`: as the model and the loss take them; each row is an example
     - `loss`: of the model's output and y, a single number; or a name of `cases.catalog.LOSSES`
-    - `optimizer`: of torch.optim, of optax or of Keras
-    - `others`: for PyTorch the optimizer's `scheduler`, and `clip_norm` for `clip_grad_norm_`
+    - `optimizer`: of torch.optim, of optax or of Keras; both may be left out for a compiled Keras model
+    - `others`: for PyTorch the optimizer's `scheduler`, and `clip_norm` for `clip_grad_norm_`; for optax the
+      `state` of an optimizer that has taken steps
 
     Nothing of the program is changed. Raises `UnreadableError` where something is of another kind.
     """
     if steps < 1:
         raise UnreadableError(f"steps is {steps}, expected at least 1")
-    module, _, function = _reader(model, parameters).partition(":")
-    given = others if parameters is None else {**others, "parameters": parameters}
+    location = _reader(model, parameters)
+    needed = {"loss": loss, "optimizer": optimizer}
+    if missing := [name for name, value in needed.items() if value is None and location != READERS["keras"]]:
+        raise UnreadableError(f"no {missing[0]} is given, expected {missing[0]}=…")
+    module, _, function = location.partition(":")
+    given = {**others, **needed} if parameters is None else {**others, **needed, "parameters": parameters}
     reader: Callable[..., Recording] = getattr(import_module(module), function)
-    return reader(model, x, y, loss=loss, optimizer=optimizer, steps=steps, **given)
+    return reader(model, x, y, steps=steps, **given)
 
 
 def _reader(model: object, parameters: object) -> str:
@@ -128,7 +133,14 @@ def _names(recordings: tuple[Recording, ...]) -> tuple[str, ...]:
 def _judged(problem: Problem, name: str, recording: Recording, certify: bool | None) -> list[Row]:
     subject, keeper = Subject(problem.case, name, "", problem.dtype), RowKeeper()
     keeper.add([Row(subject, finding) for finding in _other_inputs(problem, recording.problem)])
-    for judged in judge(problem, lambda _: iter(recording.claims), recording.promises, certify=certify):
+    judging = judge(
+        problem,
+        lambda _: iter(recording.claims),
+        recording.promises,
+        certify=certify,
+        accumulators=recording.accumulators,
+    )
+    for judged in judging:
         rows = rows_of(problem, subject, judged)
         if judged.failures and keeper.is_worse(rows):  # what comes later follows from it
             rows = explained(problem, judged, rows)

@@ -15,6 +15,7 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
+from adapters.jax_grad import ACCUMULATORS
 from adapters.tracing.jax_forward import Read
 from adapters.tracing.jax_layers import Layer, parameters_of
 from adapters.tracing.jax_loss import Loss, loss_of, named_loss, targets_of
@@ -71,6 +72,7 @@ def recorded(read: Read, training: Training) -> Recording:
         frozenset(claims[0]),
         MappingProxyType(called),
         (*notes, *_unused(read)),
+        ACCUMULATORS,
     )
 
 
