@@ -214,4 +214,6 @@ def command(written: Iterable[Minimized], folder: Path, flags: Iterable[str]) ->
     words = [*typed("reports.build"), "--cases", str(folder)]
     words += [word for name in adapters for word in ("--adapter", name)]
     common = os.path.commonprefix(stems)  # noqa: RUF071 - of names, not of paths
+    if common in stems[1:] or common in stems[:-1]:  # a case's whole name would mean that case alone
+        common += "*"
     return shlex.join([*words, *(["--select", common] if common else []), *flags])
