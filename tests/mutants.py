@@ -191,8 +191,8 @@ FAULTS = [
         ("return m_new.widened(np.maximum(weight * apart - of_m * m.magnitude - of_g * g.magnitude, 0))", "return m_new"),
         ("np.maximum(weight * apart - of_m", "np.maximum(10 * weight * apart - of_m"),
         ("form.gamma(2) * newest.magnitude + newest.error\n", "0.0\n"),
-        ("error = beta.format.gamma(10 + t) * np.abs(power) + beta", "error = beta"),
-        ("error = beta.format.gamma(10 + t)", "error = beta.format.gamma(10 * (10 + t))"),
+        ("error = of_power * np.abs(power) + form", "error = form"),
+        ("form.has_16_bits else form).gamma(10 + t)", "form.has_16_bits else form).gamma(10 * (10 + t))"),
     ]),
     ("updates", "reference/optimizers/adam.py", [
         ("return w_new.regrouped(eta.most * addends, sums=2)", "return w_new"),

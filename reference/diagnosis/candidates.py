@@ -207,7 +207,7 @@ def _is_elsewhere(
     if made is None or np.shape(made) != stated.shape:
         return True
     those = context.wrong.get(quantity, np.ones(stated.shape, np.bool_))  # all, if only its shape is wrong
-    made, stated = made[those], stated[those]
+    made, stated = np.asarray(made)[those], stated[those]
     known = np.isfinite(made)
     off = np.abs(stated[known] - made[known])
     far = off > ONE_DIGIT * np.abs(made[known]).max(initial=0.0)
