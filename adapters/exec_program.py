@@ -13,7 +13,8 @@ from adapters.isolation.child import Limits
 from adapters.isolation.line_process import LineProcess
 from adapters.isolation.line_protocol import Hello
 from cases.problem import Problem
-from cases.protocol import Adapter, Claim, Fault, NoEquivalent, Program, Unavailable, Verdict
+from cases.program_structure import limited
+from cases.protocol import Adapter, Claim, Fault, Program, Unavailable, Verdict
 
 PREFIX: Final = "exec:"
 
@@ -42,7 +43,8 @@ def load_program(asked: str, limits: Limits) -> Adapter | Unavailable:
         hello = processes.hello()
     except Fault as fault:
         return Unavailable(asked, Verdict.ERROR, str(fault))
-    return Adapter(hello.name, hello.name, hello.version, (Program("", processes.run),))
+    program = limited(Program("", processes.run), hello.structure)
+    return Adapter(hello.name, hello.name, hello.version, (program,), structure=hello.structure)
 
 
 class _Processes:
@@ -62,8 +64,6 @@ class _Processes:
 
     def run(self, problem: Problem) -> Iterator[Claim]:
         """Train; a program that is not asked to the end, as with `until`, is ended and started again."""
-        if lacking := self.hello().lacking(problem):
-            raise NoEquivalent(lacking)
         process, self._ready = self._ready or LineProcess(self._command, self._limits), None
         try:
             yield from process.train(problem)

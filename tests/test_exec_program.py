@@ -169,8 +169,10 @@ HELLOS = {
     ): "printed a line that has a name or a version that is empty, or of more than 60 .*",
     stated(
         '{"name": "a", "structure": {"activation": []}}'
-    ): ".* 'activation' in its structure, expected dtypes, .*",
-    stated('{"name": "a", "structure": {"dtypes": 3}}'): ".* structure whose dtypes are no list of names",
+    ): ".* structure has 'activation', .*; did you mean 'activations'.*",
+    stated(
+        '{"name": "a", "structure": {"dtypes": 3}}'
+    ): ".* structure's dtypes is 3, expected a set of names",
 }
 
 
@@ -179,6 +181,20 @@ def test_a_program_that_says_no_hello_is_an_error(does):
     loaded = program(does)
     assert loaded.verdict is Verdict.ERROR
     assert re.fullmatch(HELLOS[does], loaded.reason)
+
+
+@pytest.mark.parametrize(
+    ("depth", "expected"),
+    [
+        ([1, 3], "it does 1, 3 layers, and the case asks for 2"),
+        (2, "(read no problem|printed no claim of) .*"),
+    ],
+)
+def test_a_program_is_not_asked_for_what_it_says_it_does_not_do(depth, expected):
+    """This one ends behind its hello line; PROBLEM has two layers."""
+    hello = json.dumps({"name": "a", "structure": {"depth": depth, "losses": ["half_squared_error"]}})
+    (step,) = judge(PROBLEM, program(stated(hello)).programs[0].run, frozenset())
+    assert re.fullmatch(expected, step.failures[0].reason)
 
 
 def test_a_program_that_prints_nothing_is_ended():

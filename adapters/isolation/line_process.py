@@ -98,10 +98,14 @@ class LineProcess(Supervised):
 
     def _send(self, line: bytes) -> None:
         seconds = self._limits.seconds
+        child = self._child
         with self._ended_by_any_failure(seconds):
-            if self._child is None:
+            if child is None:
                 raise EOFError
-            self._child.write_all(line, time.monotonic() + seconds)
+            try:
+                child.write_all(line, time.monotonic() + seconds)
+            except (EOFError, BrokenPipeError):
+                raise Fault(f"read no problem and {child.exit_reason(self._limits.shown_memory)}") from None
 
     def _finish(self) -> None:
         """Read the hello line that follows a problem, or see that the program ends there as it may."""

@@ -5,9 +5,9 @@ every claim: names, shapes, and which quantities are stated.
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from types import MappingProxyType
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -16,61 +16,24 @@ from numpy.typing import NDArray
 from adapters.isolation.messages import Corrupted
 from adapters.isolation.stated_numbers import array_of
 from cases import names
-from cases.catalog import OPTIMIZERS, Rule
+from cases.catalog import Rule
 from cases.errors import counted, printable, quoted, well_formed
 from cases.problem import Problem
-from cases.protocol import activations_of
+from cases.program_structure import structure_of
+from cases.protocol import Structure, activations_of
 
 LONGEST_NAME: Final = 60  # characters of a program's name, or of its version
 LONGEST_HELLO: Final = 2**16  # bytes
 MOST_SHOWN: Final = 3  # keys that a message shows
 
-# What a program may say that it does, and what of it a problem needs.
-STRUCTURE: Final = ("dtypes", "activations", "losses", "reductions", "optimizers")
-
 
 @dataclass(frozen=True)
 class Hello:
-    """What a program says of itself; of each key of `structure` it does nothing but what is listed."""
+    """What a program says of itself."""
 
     name: str
     version: str = ""
-    structure: Mapping[str, frozenset[str]] = field(default_factory=lambda: MappingProxyType({}))
-
-    def lacking(self, problem: Problem) -> str:
-        """Say what the problem needs that the program does not do, or nothing."""
-        for key, needed in needs(problem).items():
-            does = self.structure.get(key)
-            forms = does and {frozenset(name.split("+")) for name in does}
-            missing = [
-                name for name in needed if forms is not None and frozenset(name.split("+")) not in forms
-            ]
-            if missing:
-                return f"it does {', '.join(sorted(does or ()))}, and the case asks for {', '.join(missing)}"
-        return ""
-
-
-def needs(problem: Problem) -> dict[str, tuple[str, ...]]:
-    """Return what a program has to do for a problem, by the keys of `STRUCTURE`.
-
-    An update is its optimizer and what is added: "sgd" is plain, "sgd+momentum" or "adam+cosine" are others.
-    """
-    rule = problem.optimizer
-    optional = [name for name, key in OPTIMIZERS[rule.name].keys.items() if key.default in (None, False)]
-    update = (
-        rule.name,
-        *(name for name in optional if rule.has(name) or name in rule.options),
-        *([problem.schedule.name] if problem.schedule else []),
-        *(["clipping"] if problem.clipping else []),
-        *(["not_trained"] if problem.not_trained else []),
-    )
-    return {
-        "dtypes": (problem.dtype,),
-        "activations": tuple(dict.fromkeys(problem.activations)),
-        "losses": (problem.loss,),
-        "reductions": (problem.reduction,),
-        "optimizers": ("+".join(update),),
-    }
+    structure: Structure | None = None
 
 
 def problem_line(problem: Problem) -> bytes:
@@ -144,18 +107,25 @@ def hello_of(read: Mapping[str, Any]) -> Hello:
     if not name.strip() or any(len(text) > LONGEST_NAME or not text.isprintable() for text in texts):
         raise Corrupted(f"has a name or a version that is empty, or of more than {LONGEST_NAME} characters")
     shown, version = map(well_formed, texts)
-    return Hello(shown, version, _structure(rest.get("structure", {})))
+    return Hello(shown, version, _structure(rest.get("structure")))
 
 
-def _structure(given: object) -> Mapping[str, frozenset[str]]:
-    if not isinstance(given, dict):
-        raise Corrupted("has a structure that is no object of lists of names")
-    for key, listed in given.items():
-        if key not in STRUCTURE:
-            raise Corrupted(f"has {quoted(printable(key))} in its structure, expected {', '.join(STRUCTURE)}")
-        if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed):
-            raise Corrupted(f"has a structure whose {key} are no list of names")
-    return {key: frozenset(listed) for key, listed in given.items()}
+def _structure(given: object) -> Structure | None:
+    try:
+        return structure_of(_counted(given))
+    except ValueError as wrong:
+        raise Corrupted(
+            f"says what it does and cannot be understood: {well_formed(printable(str(wrong)))}"
+        ) from None
+
+
+def _counted(given: object) -> object:
+    """Return the same with whole numbers in place of their texts: a depth, a number of examples."""
+    if isinstance(given, dict):
+        return {key: _counted(value) for key, value in given.items()}
+    if isinstance(given, list):
+        return [_counted(value) for value in given]
+    return int(given) if isinstance(given, str) and re.fullmatch("[0-9]{1,9}", given) else given
 
 
 def _keys(read: Iterable[str]) -> str:
