@@ -45,6 +45,8 @@ BUILT_IN = {
     "jax-cuda": BuiltIn("adapters.jax_grad:find_cuda", "on cuda", "jax"),
     "autograd": BuiltIn("adapters.optional.hips_autograd:adapter", "when named"),
     "sklearn": BuiltIn("adapters.optional.scikit_learn:adapter", "when named"),
+    "equinox": BuiltIn("adapters.optional.equinox_modules:adapter", "when named"),
+    "keras": BuiltIn("adapters.optional.keras_layers:adapter", "when named"),
     "tinygrad": BuiltIn("adapters.optional.tinygrad_tensors:adapter", "when named"),
 }
 

@@ -22,8 +22,8 @@ SELECT = (
 )
 LIST = "print the cases that would run, and what each is there for; run nothing"
 ADAPTERS = (
-    "only this one: numpy, torch, jax, package.module:function, or exec:COMMAND; @PATH behind it runs it under "
-    "another interpreter; may be repeated"
+    "only this one: numpy, torch, jax, package.module:function, or exec:COMMAND; @PATH behind it runs it "
+    "under another interpreter; may be repeated"
 )
 ENGINES = "also run torch-func, jax-eager, jax-forward and jax-vmap; torch-compile runs only by --adapter"
 DEVICE = "where PyTorch and JAX run: cuda is the first such device, and its absence a failure"

@@ -64,7 +64,7 @@ PROMISED = {
     "torch": {"": OBSERVABLE},
     "jax": {"plain": OUTCOME, "observed": OBSERVABLE},
     **{name: {"": OUTCOME} for name in "torch-func torch-compile jax-eager jax-forward jax-vmap".split()},
-    **{name: {"": OUTCOME} for name in "autograd sklearn tinygrad".split()},
+    **{name: {"": OUTCOME} for name in "autograd sklearn equinox keras tinygrad".split()},
     "torch-cuda": {"": OBSERVABLE},
     "jax-cuda": {"plain": OUTCOME, "observed": OBSERVABLE},
 }

@@ -79,7 +79,25 @@ def test_what_is_wrong_is_a_known_difference(name, case):
     assert not any(row.fails for row in rows)
 
 
-@pytest.mark.parametrize("name", ["autograd", "sklearn", "tinygrad"])
+INSIDE = (("alpha", 0.9), ("eps", 1e-7))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("rule", ["sgd", "nesterov", "adam"])
+def test_equinox_is_right(rule, dtype):
+    problem = network((3, 4, 2), 5, activations="gelu_tanh", dtype=dtype, optimizer=RULES[rule], steps=2)
+    assert failing("equinox", problem) == []
+
+
+@pytest.mark.parametrize(
+    "rule", [RULES["sgd"], RULES["momentum"], Rule("rmsprop", INSIDE, frozenset({"eps_in_sqrt"}))]
+)
+def test_keras_is_right(rule):
+    problem = network((3, 4, 2), 5, activations="tanh", dtype="float32", optimizer=rule, steps=2)
+    assert failing("keras", problem) == []
+
+
+@pytest.mark.parametrize("name", ["autograd", "sklearn", "keras", "tinygrad"])
 def test_what_it_has_no_form_of_is_declined(name):
     problem = network((2, 3, 1), 2, loss=("huber", "mean"))
     assert BUILT_IN[name].runs == "when named"

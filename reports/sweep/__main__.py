@@ -35,7 +35,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--count", type=shared.positive, default=10_000, help="how many cases (default: 10000)")
     seed = "which ones: case i of a seed is the same everywhere (default: 0)"
     add("--seed", type=int, default=0, help=seed)
-    adapters = "only this one: numpy, torch, jax, or package.module:function; may be repeated"
+    adapters = "only this one: numpy, torch, jax, package.module:function, or exec:COMMAND; may be repeated"
     add("--adapter", metavar="NAME", action="append", default=[], help=adapters)
     dtypes = "only this number format; may be repeated"
     add("--dtype", choices=shared.DTYPES, action="append", default=[], help=dtypes)
