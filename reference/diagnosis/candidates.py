@@ -187,8 +187,10 @@ def fitted(context: StepContext, quantity: str, wrong: Collection[str], lines: S
 
 
 def _gives_all(context: StepContext, predicted: Values) -> bool:
-    """Whether all that differs, and that a mistake changes, is as predicted."""
-    return all(context.gives(name, predicted[name]) for name in context.differing & predicted.keys())
+    """Whether all that differs, and that a mistake changes, is as predicted, and is more than one element."""
+    those = context.differing & predicted.keys()
+    elements = sum(predicted[name].value.size for name in those)
+    return elements > 1 and all(context.gives(name, predicted[name]) for name in those)
 
 
 def _is_elsewhere(

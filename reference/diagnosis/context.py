@@ -116,6 +116,11 @@ class StepContext:
     earlier: tuple[StepContext, ...] = field(default=(), repr=False)
     mistaken: tuple[Line, ...] = field(default=(), repr=False)  # the tape with mistakes, if there are any
 
+    @cached_property
+    def hidden_before(self) -> dict[tuple[Line, ...], dict[str, NDArray[Any]]]:
+        """What wrong lines have made of the state before the step, as it is worked out (`in_float64`)."""
+        return {}
+
     @property
     def lines(self) -> tuple[Line, ...]:
         return self.mistaken or tape(self.problem)
