@@ -138,10 +138,10 @@ def is_distinguished(context: StepContext, mistake: Mistake) -> bool:
     Their bounds do not meet there; or one of them is lost. So it is, too, where something refutes the
     mistake, or it leaves that number as it is.
     """
-    lines = mistake.tape(context.problem)
-    if isinstance(lines, Inexpressible):
+    lines, changed = mistake.tape(context.problem), mistake.lines(context.problem)
+    if isinstance(lines, Inexpressible) or isinstance(changed, Inexpressible):
         return False
-    wrong = tuple(line.name for line in mistake.lines(context.problem))
+    wrong = tuple(line.name for line in changed)
     try:
         if mistake.numpy_only:
             predicted = replay(context, wrong, lines)
