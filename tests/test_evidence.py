@@ -11,6 +11,7 @@ from cases.names import outcome
 from reference import judge, tape, training_steps
 from reference.diagnosis import diagnose
 from reference.mistakes import MISTAKES
+from reports.detection.drawn_networks import drawn
 
 NET = network((3, 4, 4, 2), 5)
 OUTCOME = outcome(3)
@@ -208,3 +209,63 @@ def test_a_loss_of_nan_follows_from_the_mistake_that_the_finite_numbers_show():
     assert np.isnan(found[0].finding.claimed)
     assert found[0].names == found[1].names == ("activation-softplus-differentiated",)
     assert [one.follows for one in found[:2]] == ["", "loss"]
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_nan_that_one_mistake_makes_of_a_gradient_of_0_is_explained_by_it(dtype):
+    """The maximum over a norm of 0 is infinite, and 0 times that is NaN, in all parameters alike."""
+    problem = drawn(0, 23, dtype)
+
+    def spoil(claim):
+        for w in () if claim["dL/dW1"].any() else problem.parameters:
+            claim[f"{w}_new"][...] = np.nan
+
+    found = diagnoses(damaged(training_steps, spoil), problem, outcome(1))
+    assert own(found)[0] == ("W1_new", ("scaled-up-to-the-maximum",))
+
+    def spoil_one(claim):
+        claim["b1_new"][...] = np.nan
+
+    first, *_ = diagnoses(damaged(training_steps, spoil_one), problem, outcome(1))
+    assert first.names == ()  # one alone may be NaN for any reason
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_gradients_at_what_is_no_probability_name_the_function_that_led_there(dtype):
+    """The cross-entropy of tanh, which is negative here: its loss is NaN, its gradient a plain fraction."""
+    problem = drawn(0, 22, dtype)
+
+    def train(given):
+        W, b, x, y = given.parameters["W1"], given.parameters["b1"], given.x, given.y
+        p = np.tanh(x @ W.T + b)
+        with np.errstate(all="ignore"):
+            loss = -(y * np.log(p) + (1 - y) * np.log(1 - p))
+        dz = (p - y) / (p * (1 - p)) * (1 - p * p) / p.size
+        yield {"loss": loss.mean(), "dL/dW1": dz.T @ x, "dL/db1": dz.sum(axis=0)}
+
+    found = diagnoses(train, replace(problem, steps=1))
+    assert [one.names for one in found if one.names] == [("activation-tanh-differentiated",)] * 3
+
+
+def test_a_first_line_that_a_mistake_only_may_have_made_is_explained_by_a_later_line():
+    """ε is missing: W2 is off by 1.5 of its bound, b1 by hundreds."""
+    problem = drawn(0, 14, "float32")
+    first, *_ = found = diagnoses(with_lines(MISTAKES["eps-missing"].tape(problem)), problem, outcome(2))
+    assert 1 < first.finding.used < 2 < found[-1].finding.used
+    assert "eps-missing" in first.names
+
+
+@pytest.mark.parametrize(("name", "number"), [("beta1", 8), ("beta2", 24)])
+def test_a_constant_of_float32_is_followed_through_a_hidden_average(name, number):
+    """Corrected for its start the first step is the same, and of the second only the update is shown."""
+    problem = drawn(0, number, "float64")
+    wrong = replace(
+        problem.optimizer,
+        numbers=tuple(
+            (key, float(np.float32(value)) if key == name else value)
+            for key, value in problem.optimizer.numbers
+        ),
+    )
+    depth = problem.depth
+    found = diagnoses(lambda _: training_steps(replace(problem, optimizer=wrong)), problem, outcome(depth))
+    assert (found[0].finding.step, f"float32-{name}" in found[0].names) == (2, True)

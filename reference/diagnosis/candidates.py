@@ -187,8 +187,10 @@ def fitted(context: StepContext, quantity: str, wrong: Collection[str], lines: S
 
 
 def _gives_all(context: StepContext, predicted: Values) -> bool:
-    """Whether all that differs, and that a mistake changes, is as predicted."""
-    return all(context.gives(name, predicted[name]) for name in context.differing & predicted.keys())
+    """Whether all that differs, and that a mistake changes, is as predicted, and is more than one element."""
+    those = context.differing & predicted.keys()
+    elements = sum(predicted[name].value.size for name in those)
+    return elements > 1 and all(context.gives(name, predicted[name]) for name in those)
 
 
 def _is_elsewhere(
@@ -281,11 +283,15 @@ def _share(context: StepContext, quantity: str, predicted: Bounded) -> str | Non
 def _is_lost_alike(context: StepContext, quantity: str, predicted: Bounded) -> bool:
     """Whether a mistake makes NaN, or infinite, just what is so: evidence, as few do.
 
-    It has to give all else that differs and that it changes, too (`fitted`).
+    It has to give all else that differs and that it changes, too (`fitted`); and what follows something lost
+    that has no explanation may be lost for that alone.
     """
     lost = ~np.isfinite(np.asarray(context.observed[quantity].value, np.float64))
+    before = (name for name in context.differing if context.order[name] < context.order[quantity])
+    if not context.has_lost(quantity) or any(map(context.has_lost, before)):
+        return False
     same = np.array_equal(lost, ~np.isfinite(predicted.value))
-    return context.has_lost(quantity) and same and bool(context.as_predicted(quantity, predicted)[lost].all())
+    return same and bool(context.as_predicted(quantity, predicted)[lost].all())
 
 
 def chance_of(observed: Observed, predicted: Bounded, right: Bounded, those: NDArray[np.bool_]) -> float:

@@ -116,6 +116,11 @@ class StepContext:
     earlier: tuple[StepContext, ...] = field(default=(), repr=False)
     mistaken: tuple[Line, ...] = field(default=(), repr=False)  # the tape with mistakes, if there are any
 
+    @cached_property
+    def hidden_before(self) -> dict[tuple[Line, ...], dict[str, NDArray[Any]]]:
+        """What wrong lines have made of the state before the step, as it is worked out (`in_float64`)."""
+        return {}
+
     @property
     def lines(self) -> tuple[Line, ...]:
         return self.mistaken or tape(self.problem)
@@ -220,11 +225,14 @@ class StepContext:
     def as_predicted(self, quantity: str, predicted: Bounded) -> NDArray[np.bool_]:
         """Return which elements of an array of the same shape are as predicted: within the bound, if any.
 
-        Without one an element is, if both are NaN or the same infinity.
+        Without one an element is, if both are NaN or the same infinity, or not plainly another number.
         """
         observed, stated = self.observed[quantity], np.asarray(self.observed[quantity].value, np.float64)
-        alike = (stated == predicted.value) | (np.isnan(stated) & np.isnan(predicted.value))
-        return np.where(np.isfinite(predicted.error), observed.is_within(predicted), alike)
+        value, known = predicted.value, np.isfinite(predicted.value)
+        alike = (stated == value) | (np.isnan(stated) & np.isnan(value))
+        with np.errstate(all="ignore"):
+            near = np.abs(stated - value) <= ONE_DIGIT * np.abs(value[known]).max(initial=0.0)
+        return np.where(np.isfinite(predicted.error), observed.is_within(predicted), alike | near)
 
     def gives(self, quantity: str, predicted: Bounded) -> bool:
         """Whether a prediction gives what differs; of what is lost, NaN or the same infinity."""

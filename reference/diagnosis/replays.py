@@ -33,9 +33,15 @@ def in_float64(
 
     None where the mistake does not change it.
     """
-    state: dict[str, NDArray[Any]] = {}
-    for step in context.earlier:
-        state = _hidden_after(step, _walked(step, wrong, lines, state, step.shown))
+    key = tuple(
+        line for line in lines if line.name in wrong
+    )  # the others are those of the context's own tape
+    state = context.hidden_before.get(key)
+    if state is None:
+        state = {}
+        for step in context.earlier:
+            state = _hidden_after(step, _walked(step, wrong, lines, state, step.shown))
+        context.hidden_before[key] = state
     return _walked(context, wrong, lines[:end], state, context.shown - {quantity}).get(quantity)
 
 

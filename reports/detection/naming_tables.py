@@ -16,8 +16,9 @@ from reports.detection.counts import part_of
 from reports.outcome import NOTHING
 
 MISTAKES_LEGEND: Final = (
-    "Each mistake is made on random networks until the suite has objected to it on enough of them; a cell "
-    "says on how many of these it is among the names that the run's first diagnosis gives. “Equal”: together "
+    "Each mistake is made on random networks until it was seen on enough of them: a number differs, and the "
+    "bounds of what it is with the mistake and of the right value do not meet. A cell says on how many of "
+    "these it is among the names that the run's first diagnosis gives. “Equal”: together "
     "with others, which give the same numbers there. “No name”: no known mistake explains it. “Another "
     "alone”: one other name is given, and is wrong. “Blind where”: why it cannot be made on other networks."
 )
