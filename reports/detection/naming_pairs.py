@@ -100,7 +100,15 @@ def drawn_pairs(
         if claims and not any(_alike(claims, each.claims, shown, problem) for _, each in seen):
             first, second = sorted(seen, key=lambda each: _order(problem, each[1].place, each[0]))
             places = first[1].place, second[1].place
-            yield Pair(problem, (first[0], second[0]), places, claims)
+            if _is_other(claims, first[1].claims, places[1]):
+                yield Pair(problem, (first[0], second[0]), places, claims)
+
+
+def _is_other(some: Sequence[Claim], others: Sequence[Claim], place: Place) -> bool:
+    """Whether two runs show other numbers at a place: there the second mistake is seen beside the first."""
+    step, quantity = place
+    pair = (claims[step - 1][quantity] for claims in (some, others))
+    return not np.array_equal(*pair, equal_nan=True)
 
 
 def _alone(problem: Problem, mistake: str, shown: str) -> Alone | None:
