@@ -22,9 +22,10 @@ from reference.diagnosis.context import Refuted, StepContext, predicted_by, stat
 from reference.explanations import Explanation
 from reference.mistakes import Inexpressible
 
-# Every pair is a tape to evaluate: no more parameters, and no more mistakes, than a second or two allows.
+# Every pair is a tape to evaluate, in each step since the state is hidden: no more parameters, and no more
+# evaluations, than a second allows.
 MAX_PARAMETERS: Final = 500
-MAX_MISTAKES: Final = 110
+MAX_EVALUATIONS: Final = 6000
 
 
 def two_mistakes(context: StepContext, quantity: str) -> Iterator[Candidate]:
@@ -39,7 +40,7 @@ def two_mistakes(context: StepContext, quantity: str) -> Iterator[Candidate]:
     if not (is_first and small and _is_comparable(context, quantity)) or sites == {quantity}:
         return
     possible = _possible(context, quantity, sites)
-    if len(possible) > MAX_MISTAKES:
+    if math.comb(len(possible), 2) * (len(context.earlier) + 1) > MAX_EVALUATIONS:
         return
     for (first, lines, base), (second, others, _) in combinations(possible, 2):
         both = second.tape(context.problem, only=others, base=base)
