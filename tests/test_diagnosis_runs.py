@@ -204,7 +204,38 @@ def test_where_a_state_is_hidden_the_first_of_the_steps_refutes_as_well():
             yield {name: values[name] for name in outcome(problem.depth)}
 
     diagnosed = first(ruled("momentum"), implementation)
-    assert (diagnosed.finding.step, diagnosed.names) == (3, ())
+    assert (diagnosed.finding.step, diagnosed.names) == (3, ("constant-ratio",))
+    assert "from step 3 on every update is −1 times what follows" in str(diagnosed)
+
+
+@EACH_FORMAT
+def test_a_rate_that_goes_wrong_later_is_named_from_its_step_on(dtype):
+    problem = network((2, 3, 2), 4, steps=3, dtype=dtype)
+
+    def implementation(given):
+        *right, last = training_steps(given)
+        yield from right
+        before = right[-1]
+        step = {w: last[f"{w}_new"] - before[f"{w}_new"] for w in given.parameters}
+        yield {**last, **{f"{w}_new": before[f"{w}_new"] + step[w] / 4 for w in step}}
+
+    diagnosed = first(problem, implementation)
+    assert (diagnosed.finding.step, diagnosed.names) == (3, ("constant-ratio",))
+    assert "from step 3 on every update is" in str(diagnosed)
+
+
+def test_dropout_that_was_left_on_is_named():
+    problem = network((2, 8, 2), 6)
+    kept = np.random.default_rng(0).random((6, 8)) >= 0.25
+
+    def implementation(given):
+        claim = dict(next(training_steps(given)))
+        claim["a1"] = np.where(kept, claim["a1"] / 0.75, 0.0)
+        yield claim
+
+    diagnosed = first(problem, implementation)
+    assert (diagnosed.finding.quantity, diagnosed.names) == ("a1", ("dropout-left-on",))
+    assert "with p = 0.25" in str(diagnosed)
 
 
 def kept(problem, names):

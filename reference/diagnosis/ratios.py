@@ -4,6 +4,7 @@ import math
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 from fractions import Fraction
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from cases import Problem, names
 from cases.catalog import SYMBOLS
-from reference.arithmetic import Bounded
+from reference.arithmetic import Bounded, to_int
 from reference.diagnosis.candidates import UNLIKELY, Candidate, fitted
 from reference.diagnosis.context import StepContext
 from reference.explanations import Explanation
@@ -75,14 +76,16 @@ def update_ratios(context: StepContext, quantity: str) -> Iterator[Candidate]:
         return
     middle, half = (ratio[0] + ratio[1]) / 2, (ratio[1] - ratio[0]) / 2
     rate, form = rate_of(problem), context.known["x"].format
+    step = to_int(context.known[names.STEP])
     factor, asked = Bounded(np.asarray(middle), np.asarray(half), form), float(context.taken[rate].value)
     as_with = _shortest(*sorted((ratio[0] * asked, ratio[1] * asked)))
     sites = {"every update": tuple(before), f"the update of {before[quantity]}": (quantity,)}
-    for what, wrong in sites.items():
-        lines = tuple(_at_rate_times(line, rate, factor, wrong) for line in context.lines)
+    for (what, wrong), first in product(sites.items(), dict.fromkeys((1, step))):
+        lines = tuple(_at_rate_times(line, rate, factor, wrong, first) for line in context.lines)
         fit = fitted(context, quantity, wrong, lines)
         if fit is not None and not fit[1]:
-            times = f"{what} is {_shortest(*ratio)} times what follows"
+            since = "" if first == 1 else f"from step {first} on "
+            times = f"{since}{what} is {_shortest(*ratio)} times what follows"
             sentence = f"{times}, as with a learning rate of {as_with}"
             candidate = Candidate(Explanation("constant-ratio", sentence, wrong), fit[0], lines)
             if several or len(candidate.given(context)) > 1:  # one number alone has some factor always
@@ -96,10 +99,17 @@ def _shortest(low: float, high: float) -> str:
     return next((text for text in texts if low <= float(text) <= high), texts[-1]).replace("-", "−")
 
 
-def _at_rate_times(line: Line, rate: str, factor: Bounded, wrong: Collection[str]) -> Line:
+def _at_rate_times(line: Line, rate: str, factor: Bounded, wrong: Collection[str], first: int) -> Line:
+    """Return an update's line with this factor before the rate from step `first` on."""
     if line.name not in wrong or rate not in line.inputs:
         return line
-    return changed(line, rate, lambda eta: (factor if isinstance(eta, Bounded) else factor.value) * eta, "")
+    times = changed(line, rate, lambda eta: (factor if isinstance(eta, Bounded) else factor.value) * eta, "")
+
+    def since(*given: Any) -> Any:  # noqa: ANN401 - bounded numbers, or arrays where a precision is tried
+        *right, step = given
+        return (times if to_int(step) >= first else line).formula(*right)
+
+    return replace(line, formula=since, inputs=(*line.inputs, names.STEP), template="")
 
 
 def _ratio(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from cases import names
 from cases.protocol import Verdict
 from reference.activations import ACTIVATIONS
-from reference.arithmetic import EVALUATION, FLOAT32, Bounded, Real
+from reference.arithmetic import EVALUATION, FLOAT32, Bounded, Real, cast
 from reference.diagnosis.candidates import UNLIKELY_IN_FEW_DIGITS, Candidate, chance_of
 from reference.diagnosis.context import Observed, StepContext, derive, known_after
 from reference.explanations import Explanation
@@ -38,7 +38,8 @@ def right_itself(context: StepContext, quantity: str) -> Iterator[Candidate]:
 
 def relations(context: StepContext, quantity: str) -> Iterator[Candidate]:
     """Yield what else may stand in the place of a wrong number, if it gives it."""
-    for relation in chain(_other_numbers(context, quantity), _untouched(context, quantity)):
+    others = _other_numbers(context, quantity), _untouched(context, quantity), _dropped_out(context, quantity)
+    for relation in chain.from_iterable(others):
         yield from _fitting(context, quantity, *relation)
     for name, sentence, predicted in _other_roundings(context, quantity):
         numbers = replace(context.observed[quantity], dtype_promised=True)
@@ -98,6 +99,31 @@ def _untouched(context: StepContext, quantity: str) -> Iterator[Relation]:
     skipped = Bounded(np.where(wrong, old, right.value), np.where(wrong, 0.0, right.error), right.format)
     sentence = f"{_which(wrong.ravel())} of the {wrong.size} elements are {what}; the others are right"
     yield "elements-skipped", sentence, skipped
+
+
+# The probabilities with which dropout is left on, as programs have them.
+DROPOUTS = 0.1, 0.2, 0.25, 0.3, 0.4, 0.5
+
+
+def _dropped_out(context: StepContext, quantity: str) -> Iterator[Relation]:
+    """Yield what an activation is after dropout, and ∂L/∂z before it: 0, or 1/(1 − p) times what follows."""
+    observed, right = context.observed[quantity], context.right[quantity]
+    depth = range(1, context.problem.depth + 1)
+    those = {*map(names.a, depth), *(names.gradient(names.z(k)) for k in depth)}
+    if quantity not in those or observed.value.shape != right.shape:
+        return
+    dropped = observed.value == 0
+    if dropped.all() or not (dropped & (np.abs(right.value) > right.error)).any():
+        return
+    for p in DROPOUTS:
+        kept = right / cast(Bounded.exact(1 - p, right.format))
+        predicted = Bounded(
+            np.where(dropped, 0.0, kept.value), np.where(dropped, 0.0, kept.error), kept.format
+        )
+        others = (
+            f"{int(dropped.sum())} of the {dropped.size} elements are 0, the others {1 / (1 - p):.6g} times"
+        )
+        yield "dropout-left-on", f"dropout was left on, with p = {p:g}: {others} what follows", predicted
 
 
 def _which(those: NDArray[np.bool_]) -> str:
