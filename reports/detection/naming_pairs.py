@@ -107,8 +107,8 @@ def drawn_pairs(
 def _is_other(some: Sequence[Claim], others: Sequence[Claim], place: Place) -> bool:
     """Whether two runs show other numbers at a place: there the second mistake is seen beside the first."""
     step, quantity = place
-    pair = (claims[step - 1][quantity] for claims in (some, others))
-    return not np.array_equal(*pair, equal_nan=True)
+    one, other = (claims[step - 1][quantity] for claims in (some, others))
+    return not np.array_equal(one, other, equal_nan=True)
 
 
 def _alone(problem: Problem, mistake: str, shown: str) -> Alone | None:
