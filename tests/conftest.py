@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from installed import built, python  # noqa: F401 - fixtures
 
 from reference import parts
 from reports.runs import parallel
@@ -149,6 +150,7 @@ FRAMEWORKS = ("torch", "jax", "optax")
 # Files with fixtures that take seconds, or a test that does. With -n the first ones run in one process,
 # where each fixture is made once, and what is left for another process to take over is short.
 FIRST = [
+    "test_bring.py", "test_wheel.py",
     "test_detection.py", "test_parts.py", "test_page_browser.py", "test_saved.py", "test_hostile_texts.py",
     "test_sweep_command.py", "test_diagnosis_printed.py", "test_pytest_options.py", "test_readme.py",
     "test_report_build.py", "test_isolation.py", "test_case_limits.py",

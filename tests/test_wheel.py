@@ -5,57 +5,17 @@ import os
 import subprocess
 import sys
 import tarfile
-import venv
 import zipfile
-from importlib.util import find_spec, module_from_spec, spec_from_file_location
-from pathlib import Path
+from importlib.util import module_from_spec, spec_from_file_location
 
 import pytest
+from installed import ROOT, run
 
 from reports.cli import COMMANDS, main
 from reports.public import PUBLIC
 
-ROOT = Path(__file__).parent.parent
 PACKAGES = {"cases", "reference", "adapters", "reports"}
 NAME = "backprop_parity"
-
-needs_hatchling = pytest.mark.skipif(find_spec("hatchling") is None, reason="hatchling is not installed")
-
-
-def run(*command, cwd, code=0, **env):
-    """Run a command that sees no checkout; return what it printed."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PYTEST"))}
-    clean |= {"PYTHONDONTWRITEBYTECODE": "1", **env}
-    done = subprocess.run(
-        [*map(str, command)], cwd=cwd, env=clean, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == code, done.stdout + done.stderr
-    return done.stdout + done.stderr
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory):
-    """Give a source distribution, and the wheel that is built of it, without a network."""
-    folder = tmp_path_factory.mktemp("dist")
-    run(sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", folder, cwd=ROOT)
-    (source,) = folder.glob("*.tar.gz")
-    offline = ("--quiet", "--no-deps", "--no-build-isolation", "--no-index")
-    run(sys.executable, "-m", "pip", "wheel", *offline, "-w", folder, source, cwd=folder)
-    (wheel,) = folder.glob("*.whl")
-    return source, wheel
-
-
-@pytest.fixture(scope="module")
-def python(built, tmp_path_factory):
-    """Give an interpreter that has the wheel, and for what it depends on sees this one's packages."""
-    folder = tmp_path_factory.mktemp("venv")
-    venv.create(folder, symlinks=True)
-    python = folder / "bin" / "python"
-    offline = ("--quiet", "--no-deps", "--no-index", "--no-compile", "--ignore-installed")
-    run(sys.executable, "-m", "pip", f"--python={python}", "install", *offline, built[1], cwd=folder)
-    (site,) = (folder / "lib").glob("python*/site-packages")
-    (site / "others.pth").write_text("\n".join(path for path in sys.path if "site-packages" in path))
-    return python
 
 
 def files_of_the_checkout():
@@ -69,7 +29,6 @@ def files_of_the_checkout():
 SCRIPT = ["backprop-parity", "=", f"{NAME}.reports.cli:main"]
 
 
-@needs_hatchling
 def test_the_wheel_has_one_name_and_all_of_the_four_packages(built):
     listed = files_of_the_checkout()
     with zipfile.ZipFile(built[1]) as wheel:
@@ -132,7 +91,6 @@ def host(tmp_path):
     return tmp_path
 
 
-@needs_hatchling
 @pytest.mark.parametrize("asked", [(), (f"-p{NAME}.reports.pytest_options", "--parity-time-limit=7")])
 def test_a_hosts_pytest_has_its_own_options_and_packages(asked, python, host):
     mine = ("--device=mps", "--slow", "--cases=x")
@@ -153,7 +111,6 @@ print(adapter.programs[0].run(load_case("worked/document").problem("float64"))._
 """
 
 
-@needs_hatchling
 @pytest.mark.parametrize("another", [False, True])
 def test_an_adapter_runs_in_a_process_of_its_own(another, python, host):
     """Under another interpreter, too, which has not got the wheel; and the host's packages are not run."""
@@ -161,7 +118,6 @@ def test_an_adapter_runs_in_a_process_of_its_own(another, python, host):
     assert run(python, "-c", APART, f"@{sys.executable}" * another, cwd=host) == "0.013961695393597427\n"
 
 
-@needs_hatchling
 def test_the_installed_command_builds_a_report_in_the_hosts_folder(python, host):
     command, folder = python.with_name("backprop-parity"), python.parent.parent
     before = sorted(folder.rglob("*"))
@@ -184,13 +140,11 @@ print(sorted(name for name in {NAME}.__all__ if getattr({NAME}, name).__module__
 """
 
 
-@needs_hatchling
 def test_importing_it_loads_nothing_and_every_public_name_is_there(python, host):
     shown = ast.literal_eval(run(python, "-c", EVERY_NAME, cwd=host))
     assert set(PUBLIC) - set(shown) == {"Claim"}  # a type alias, which has typing's own __module__
 
 
-@needs_hatchling
 @pytest.mark.skipif("not config.getoption('--slow')", reason="mypy reads all that NumPy has: --slow")
 def test_a_type_checker_knows_the_public_names(python, host):
     pytest.importorskip("mypy")
