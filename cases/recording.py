@@ -32,6 +32,6 @@ class Recording:
         """Return what the program calls a quantity, with our name: "fc1.weight (W1)", or ours alone."""
         for before, after in (("", ""), ("dL/d", ""), ("", "_new")):
             name = quantity.removeprefix(before).removesuffix(after)
-            if name in self.names and before + name + after == quantity:
+            if self.names.get(name, name) != name and before + name + after == quantity:
                 return f"{before}{self.names[name]}{after} ({quantity})"
         return quantity

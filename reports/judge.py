@@ -8,7 +8,8 @@ not; 2 the files or the options cannot be read.
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -112,45 +113,32 @@ def _number(text: str) -> tuple[str, float]:
 def _parser() -> argparse.ArgumentParser:
     parser = command_parser("reports.judge", "Judge every number of a recorded training step.", __doc__)
     add = parser.add_argument
+    several = partial(add, action="append", default=[])
     add("file", metavar="FILE", type=Path, nargs="+", help="files that hold the step together")
     add("--case", metavar="CASE", default="", help="the problem: a shipped case's name, or a case file")
+    _add_problem(add, several)
+    name = "what the file calls a quantity: dL/dW1=grad_of_first; may be repeated"
+    several("--name", metavar="OURS=THEIRS", type=_pair, help=name)
+    several("--ignore", metavar="THEIRS", help="leave an array out; may be repeated")
+    add("--kernels", choices=("in-out", "out-in"), default="", help="the axes of a square weight")
+    add("--computed-in", choices=DTYPES, default="", help="the number format (default: that of the weights)")
+    add("--to-case", metavar="FILE.yaml", type=Path, help="also write the problem as a case file")
+    return parser
+
+
+def _add_problem(add: Callable[..., object], several: Callable[..., object]) -> None:
+    """Add what says of which problem the step is, if not of a case's."""
     add("--activations", metavar="A,B,…", default="", help="one for each layer: tanh,identity")
     add("--loss", metavar="NAME", default="", help="the loss, by its name in case files")
     add("--reduction", choices=("sum", "mean"), default="", help="over the examples")
     add("--optimizer", metavar="NAME", default="sgd", help="by its name in case files (default: sgd)")
     add("--learning-rate", metavar="NUMBER", type=float, help="its learning rate")
-    add(
-        "--set",
-        metavar="KEY=NUMBER",
-        type=_number,
-        action="append",
-        default=[],
-        help="another number of the optimizer or the loss: beta1=0.9; may be repeated",
-    )
-    add("--flag", metavar="KEY", action="append", default=[], help="a flag of the optimizer: nesterov")
-    add(
-        "--not-trained", metavar="NAME", action="append", default=[], help="a parameter that is left as it is"
-    )
-    add(
-        "--steps-before",
-        metavar="COUNT",
-        type=int,
-        default=0,
-        help="the training steps before the first that is recorded",
-    )
-    add(
-        "--name",
-        metavar="OURS=THEIRS",
-        type=_pair,
-        action="append",
-        default=[],
-        help="what the file calls a quantity: dL/dW1=grad_of_first; may be repeated",
-    )
-    add("--ignore", metavar="THEIRS", action="append", default=[], help="leave an array out; may be repeated")
-    add("--kernels", choices=("in-out", "out-in"), default="", help="the axes of a square weight")
-    add("--computed-in", choices=DTYPES, default="", help="the number format (default: that of the weights)")
-    add("--to-case", metavar="FILE.yaml", type=Path, help="also write the problem as a case file")
-    return parser
+    number = "another number of the optimizer or the loss: beta1=0.9; may be repeated"
+    several("--set", metavar="KEY=NUMBER", type=_number, help=number)
+    several("--flag", metavar="KEY", help="a flag of the optimizer: nesterov")
+    several("--not-trained", metavar="NAME", help="a parameter that is left as it is")
+    before = "the training steps before the first that is recorded"
+    add("--steps-before", metavar="COUNT", type=int, default=0, help=before)
 
 
 if __name__ == "__main__":

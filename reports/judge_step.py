@@ -9,6 +9,7 @@ update, and judge every number of it. What is computed is read from the program 
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -204,15 +205,17 @@ class StepVerdict:
     def to_case(self, path: str | Path, about: str = "") -> Path:
         """Write the problem as a case file, so that reports, sweeps and vectors apply; return its path.
 
-        Raises FileExistsError, and ValueError where a number is not finite.
+        Raises FileExistsError where another file is there, and ValueError where a number is not finite.
         """
         program = next(iter(self.recordings.values())).program
         text = document(
             self.problem, about or f"A training step of {self.problem.case}, read from {program}."
         )
-        with Path(path).open("x", encoding="utf-8") as file:
-            file.write(text)
-        return Path(path)
+        where = Path(path)
+        if not (where.is_file() and where.read_text("utf-8") == text):  # as after the same test before
+            with where.open("x", encoding="utf-8") as file:
+                file.write(text)
+        return where
 
     def __str__(self) -> str:
         """Return how it comes out, in a few lines; where something fails, with the table of that step."""
@@ -230,9 +233,13 @@ class StepVerdict:
         if not compared:
             return f"{name}: nothing was compared, so nothing is known to agree."
         cell, count = Cell.of(compared), plural(sum(row.steps for row in compared), "quantity")
+        digits = min(
+            (row.finding.digits for row in compared if row.finding.digits > -math.inf), default=math.inf
+        )
+        certified = f", and every comparison certifies at least {digits:.1f} decimal digits"
         return (
             f"{name} agrees: {count} of {steps}; no error is larger than {cell.used:.2f} of what rounding "
-            f"alone may cause, and every comparison certifies at least {cell.digits:.1f} decimal digits."
+            f"alone may cause{certified if digits < math.inf else ''}."
         )
 
     def _about(self) -> str:

@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 import select
 import signal
 import subprocess
@@ -19,6 +20,7 @@ from cases.errors import exit_reason
 POLL_INTERVAL_S = 0.25  # to look whether the child lives: what it has forked may hold its pipes open
 KILL_TIMEOUT_S = 10.0  # that a killed process may take to be gone
 STDERR_TAIL = 300  # characters of the end of standard error that an exit reason quotes
+NODE = re.compile(r"Node\.js v[\d.]+")  # how Node ends what it says of an error
 MARK = "BACKPROP_PARITY_ADAPTER"  # a variable that is set in a child and in all that descends from it
 ORPHAN_ROUNDS = 10  # because one may be starting another while it is ended
 CHUNK = 2**16  # bytes that are read at once where a line ends somewhere
@@ -158,7 +160,8 @@ class Child:
     def last_words(self) -> str:
         """Return the last line of its standard error, as the end of a sentence, or nothing."""
         self._stderr.seek(max(0, self._stderr.seek(0, os.SEEK_END) - STDERR_TAIL))
-        *_, last = ["", *self._stderr.read().decode(errors="replace").strip().splitlines()]
+        lines = self._stderr.read().decode(errors="replace").strip().splitlines()
+        *_, last = ["", *(line for line in lines if not NODE.fullmatch(line.strip()))]
         return f"; its last words: {last.strip()}" if last else ""
 
 
