@@ -68,11 +68,7 @@ def _in_one_line(error: BaseException) -> str:
 
 
 def _npz(path: Path) -> Arrays:
-    try:
-        archive = zipfile.ZipFile(path)
-    except zipfile.BadZipFile as error:
-        raise UnreadableError(f"is damaged: {_in_one_line(error)}") from None
-    with archive:
+    with _archive(path) as archive:
         members = archive.infolist()
         named = [member.filename for member in members]
         if twice := sorted({name for name in named if named.count(name) > 1}):
@@ -89,6 +85,13 @@ def _npz(path: Path) -> Arrays:
             except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:  # damaged, or encrypted
                 raise UnreadableError(f"{name} cannot be unpacked: {_in_one_line(error)}") from None
         return arrays
+
+
+def _archive(path: Path) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(path)
+    except (zipfile.BadZipFile, NotImplementedError) as error:
+        raise UnreadableError(f"is damaged: {_in_one_line(error)}") from None
 
 
 def _check_unpacked(archive: zipfile.ZipFile) -> None:
@@ -157,7 +160,7 @@ def _torch(path: Path) -> Arrays:
 
     _check_size(path, MAX_BYTES)
     if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
+        with _archive(path) as archive:
             _check_unpacked(archive)
     try:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
