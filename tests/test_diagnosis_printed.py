@@ -149,7 +149,7 @@ RULED = [every_rule("float64")[name] for name in ("nesterov-decay", "cosine", "c
 
 
 SLOW = pytest.mark.skipif("not config.getoption('--slow')", reason="three networks show it: --slow")
-OTHERS = [pytest.param(problem, marks=SLOW) for problem in (*NETWORKS[2:], *RULED[1:])]
+OTHERS = [pytest.param(problem, marks=SLOW) for problem in (*DRAWN[2:], *RULED[1:])]
 
 
 @pytest.mark.parametrize("problem", [*NETWORKS[:2], *RULED[:1], *OTHERS])
