@@ -10,7 +10,7 @@ all that round to it, a prediction for all within its bound, and they agree wher
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
 from typing import Any, Final, TypeAlias
@@ -69,8 +69,7 @@ def explain_published(
     """Diagnose each printed quantity of which a number differs, in order.
 
     What no run of a mistake explains is tried line by line, on the printed numbers themselves, and then
-    element by element. Problem and numbers are as in `judge_published`; `judged` is what that yields, if it
-    is at hand.
+    element by element. `judged` is what `judge_published` of the same yields, if it is at hand.
     """
     steps = list(judge_published(problem, published) if judged is None else judged)
     run = PrintedRun(problem, published.inputs, _before_the_first_step(problem, published), steps)
@@ -282,7 +281,8 @@ class PrintedRun:
 
     @cached_property
     def _tapes(self) -> list[MistakenTape]:
-        return [mistaken for mistaken in mistaken_tapes(self.problem) if not mistaken[0].numpy_only]
+        problem = replace(self.problem, steps=max(step.step for step in self.steps))
+        return [mistaken for mistaken in mistaken_tapes(problem) if not mistaken[0].numpy_only]
 
     def _float64(
         self, tapes: Sequence[MistakenTape], sites: Sequence[Site], *, moved: bool = False
