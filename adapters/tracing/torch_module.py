@@ -53,6 +53,7 @@ def read_torch(  # noqa: PLR0913 - a training step has as many parts
     """
     of_output = named_loss(loss) if isinstance(loss, str) else loss
     updating = Updating(optimizer, scheduler, clip_norm)
+    updating.check()  # first: the state of an optimizer that is not known might not be restored
     with _restored(model, optimizer, scheduler):
         layers, _ = _forward(model, x)
         problem, ends_at_z = _problem(layers, of_output, y, updating)
@@ -84,7 +85,7 @@ def _problem(
     activations, last, ends_at_z = activations_of(layers)
     targets = targets_of(y, layers[-1].width, len(layers[-1].values["z"]), dtype)
     stated = loss_of(loss, last, targets, y)
-    steps_before = _steps_before(layers, updating.optimizer)
+    steps_before = _steps_before(layers, updating)
     state = {name.removesuffix("_new"): array for name, array in _states(layers, updating)}
     problem = Problem(
         case="",
@@ -145,6 +146,8 @@ def _step(
     updating.optimizer.zero_grad()
     layers, output = _forward(model, x)
     value = single(loss(output, y))
+    if not value.requires_grad:
+        raise UnreadableError("the loss has no gradient: no parameter that requires one reaches it")
     value.backward()  # type: ignore[no-untyped-call] # PyTorch leaves this method without annotations
     claim = {
         "loss": to_numpy(value.detach()).reshape(()),
@@ -215,20 +218,37 @@ def _states(layers: list[Layer], updating: Updating) -> Iterator[tuple[str, Arra
     optimizer, rule = updating.optimizer, updating.rule
     called = OPTIMIZERS[rule.name].states
     for name, own, is_transposed in _own(layers):
-        for kind in rule.states if own in optimizer.state else ():
+        # Adagrad has states from the start, of what is not trained, too.
+        for kind in rule.states if own.requires_grad and own in optimizer.state else ():
             if (state := optimizer.state[own].get(called[kind])) is not None:
                 yield names.updated(names.state(kind, name)), _oriented(state, is_transposed=is_transposed)
 
 
-def _steps_before(layers: list[Layer], optimizer: Optimizer) -> int:
+def _steps_before(layers: list[Layer], updating: Updating) -> int:
     """Return how many steps the optimizer has taken; of SGD with momentum it is known whether it has any."""
-    states = [optimizer.state[own] for _, own, _ in _own(layers) if own in optimizer.state]
+    kept = updating.optimizer.state
+    states = [kept[own] for _, own, _ in _own(layers) if own.requires_grad and own in kept]
     counts = {int(state.get("step", state.get("momentum_buffer") is not None)) for state in states}
     if len(counts) > 1:
         raise UnreadableError(
             f"the optimizer has taken {' and '.join(map(str, sorted(counts)))} steps, expected one count"
         )
-    return counts.pop() if counts else 0
+    return _steps_of_both(counts.pop() if counts else 0, updating)
+
+
+def _steps_of_both(taken: int, updating: Updating) -> int:
+    """Return how many steps the optimizer and its scheduler have taken; of SGD the scheduler alone knows."""
+    if updating.scheduler is None:
+        return taken
+    scheduled = int(updating.scheduler.last_epoch)
+    if scheduled == taken or (
+        updating.rule.name == "sgd" and (taken or not updating.rule.states) and scheduled
+    ):
+        return scheduled
+    raise UnreadableError(
+        f"the scheduler has taken {scheduled} steps and the optimizer {taken}, expected as many: it is stepped "
+        "after each update; leave it out to judge steps at the rate that there is now"
+    )
 
 
 def _dtype_of(layers: list[Layer]) -> str:
