@@ -31,7 +31,7 @@ class Layout:
     by_columns: bool = False  # whether each column of x, of z and of a is an example
     is_column: bool = False  # whether x is a vector of examples of one number each
 
-    def of(self, quantity: str, array: Array) -> Array:
+    def of(self, quantity: str, array: Array) -> Array:  # noqa: PLR0911 - one for each kind of quantity
         """Return an array in the suite's layout: Wk (n_out, n_in), bk (n_out,), rows of examples, loss ()."""
         if quantity == "loss":
             return array.reshape(()) if array.size == 1 else array

@@ -246,8 +246,8 @@ def _steps_of_both(taken: int, updating: Updating) -> int:
     ):
         return scheduled
     raise UnreadableError(
-        f"the scheduler has taken {scheduled} steps and the optimizer {taken}, expected as many: it is stepped "
-        "after each update; leave it out to judge steps at the rate that there is now"
+        f"the scheduler has taken {scheduled} steps and the optimizer {taken}, expected as many, "
+        "because it is stepped after each update; leave it out to judge steps at the rate that there is now"
     )
 
 
