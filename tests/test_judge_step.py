@@ -1,5 +1,7 @@
 """A PyTorch model's own training step, read from its calls and judged."""
 
+import math
+
 import pytest
 
 from cases import load_case
@@ -321,3 +323,20 @@ def test_an_optimizer_that_is_not_known_is_left_as_it_is():
         read_step(net, X.double(), CLASSES, loss=nn.CrossEntropyLoss(), optimizer=optimizer)
     states = optimizer.state.values()
     assert all(state["mu_product"] is own for state, own in zip(states, kept, strict=True))
+
+
+def test_the_inputs_gradient_is_left_alone_and_gradients_may_be_off():
+    net, x = small(), X.clone().requires_grad_()
+    with torch.no_grad():
+        assert_step_agrees(
+            net, x, CLASSES, loss=nn.CrossEntropyLoss(), optimizer=sgd(net), clip_norm=math.inf
+        )
+    assert x.grad is None
+
+
+def test_a_schedule_of_the_rate_0_is_refused():
+    net = small()
+    optimizer = sgd(net, rate=0.0)
+    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 10)
+    with pytest.raises(UnreadableError, match="learning rate 0"):
+        read_step(net, X, CLASSES, loss=nn.CrossEntropyLoss(), optimizer=optimizer, scheduler=scheduler)

@@ -4,6 +4,7 @@ The model, the optimizer and the state of the random numbers are afterwards as t
 """
 
 import copy
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -52,9 +53,10 @@ def read_torch(  # noqa: PLR0913 - a training step has as many parts
     Raises UnreadableError where something is of another kind, with its place in the program.
     """
     of_output = named_loss(loss) if isinstance(loss, str) else loss
-    updating = Updating(optimizer, scheduler, clip_norm)
+    is_clipped = bool(clip_norm) and clip_norm != math.inf
+    updating = Updating(optimizer, scheduler, clip_norm if is_clipped else None)
     updating.check()  # first: the state of an optimizer that is not known might not be restored
-    with _restored(model, optimizer, scheduler):
+    with torch.enable_grad(), _restored(model, optimizer, scheduler, x):
         layers, _ = _forward(model, x)
         problem, ends_at_z = _problem(layers, of_output, y, updating)
         claims = [_step(model, x, y, of_output, updating) for _ in range(steps)]
@@ -109,12 +111,15 @@ def _problem(
 
 
 @contextmanager
-def _restored(model: nn.Module, optimizer: Optimizer, scheduler: LRScheduler | None) -> Iterator[None]:
-    """Leave parameters and buffers, the optimizer, its scheduler and the random numbers as they were."""
+def _restored(
+    model: nn.Module, optimizer: Optimizer, scheduler: LRScheduler | None, x: Tensor
+) -> Iterator[None]:
+    """Leave parameters, buffers, the gradient at x, the optimizer, its scheduler and random numbers alone."""
     tensors = [*model.parameters(), *model.buffers()]
     kept = [(tensor, tensor.detach().clone(), tensor.grad) for tensor in tensors]
     state, random = copy.deepcopy(optimizer.state_dict()), torch.get_rng_state()
     schedule = copy.deepcopy(scheduler.state_dict()) if scheduler else {}
+    at_x = x.grad.clone() if x.is_leaf and x.grad is not None else None
     try:
         yield
     finally:
@@ -122,6 +127,8 @@ def _restored(model: nn.Module, optimizer: Optimizer, scheduler: LRScheduler | N
             for tensor, value, gradient in kept:
                 tensor.copy_(value)
                 tensor.grad = gradient
+            if x.is_leaf:
+                x.grad = at_x
         optimizer.load_state_dict(state)
         if scheduler:
             scheduler.load_state_dict(schedule)

@@ -68,6 +68,8 @@ def rule_of(optimizer: Optimizer) -> tuple[float, Rule]:
 def schedule_of(scheduler: LRScheduler) -> Rule:
     """Return how a scheduler changes the rate; raises UnreadableError where the catalog has no such."""
     first = float(scheduler.base_lrs[0])
+    if not first:
+        raise UnreadableError("the scheduler starts from the learning rate 0, expected a positive one")
     if isinstance(scheduler, StepLR):
         return Rule("step", (("every", float(scheduler.step_size)), ("factor", float(scheduler.gamma))))
     if isinstance(scheduler, CosineAnnealingLR):
