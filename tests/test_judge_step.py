@@ -340,3 +340,9 @@ def test_a_schedule_of_the_rate_0_is_refused():
     scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 10)
     with pytest.raises(UnreadableError, match="learning rate 0"):
         read_step(net, X, CLASSES, loss=nn.CrossEntropyLoss(), optimizer=optimizer, scheduler=scheduler)
+
+
+def test_inputs_of_numpy_are_refused():
+    net = small()
+    with pytest.raises(UnreadableError, match="the inputs are ndarray"):
+        read_step(net, X.numpy(), CLASSES, loss=nn.CrossEntropyLoss(), optimizer=sgd(net))

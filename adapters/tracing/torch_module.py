@@ -53,6 +53,8 @@ def read_torch(  # noqa: PLR0913 - a training step has as many parts
     Raises UnreadableError where something is of another kind, with its place in the program.
     """
     of_output = named_loss(loss) if isinstance(loss, str) else loss
+    if not isinstance(x, Tensor):
+        raise UnreadableError(f"the inputs are {type(x).__name__}, expected a tensor")
     is_clipped = bool(clip_norm) and clip_norm != math.inf
     updating = Updating(optimizer, scheduler, clip_norm if is_clipped else None)
     updating.check()  # first: the state of an optimizer that is not known might not be restored
