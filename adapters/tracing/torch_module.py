@@ -53,11 +53,7 @@ def read_torch(  # noqa: PLR0913 - a training step has as many parts
     Raises UnreadableError where something is of another kind, with its place in the program.
     """
     of_output = named_loss(loss) if isinstance(loss, str) else loss
-    if not isinstance(x, Tensor):
-        raise UnreadableError(f"the inputs are {type(x).__name__}, expected a tensor")
-    is_clipped = bool(clip_norm) and clip_norm != math.inf
-    updating = Updating(optimizer, scheduler, clip_norm if is_clipped else None)
-    updating.check()  # first: the state of an optimizer that is not known might not be restored
+    updating = _updating(x, optimizer, scheduler, clip_norm)
     with torch.enable_grad(), _restored(model, optimizer, scheduler, x):
         layers, _ = _forward(model, x)
         problem, ends_at_z = _problem(layers, of_output, y, updating)
@@ -74,6 +70,21 @@ def read_torch(  # noqa: PLR0913 - a training step has as many parts
         MappingProxyType(_called(model, layers)),
         notes,
     )
+
+
+def _updating(
+    x: object, optimizer: Optimizer, scheduler: LRScheduler | None, clip_norm: float | None
+) -> Updating:
+    """Return how parameters are updated; raises UnreadableError where that or the inputs are not known.
+
+    It is asked first: the state of an optimizer that is not known might not be restored.
+    """
+    if not isinstance(x, Tensor):
+        raise UnreadableError(f"the inputs are {type(x).__name__}, expected a tensor")
+    is_clipped = bool(clip_norm) and clip_norm != math.inf
+    updating = Updating(optimizer, scheduler, clip_norm if is_clipped else None)
+    updating.check()
+    return updating
 
 
 def _called(model: nn.Module, layers: list[Layer]) -> dict[str, str]:
