@@ -44,24 +44,23 @@ def read_torch(  # noqa: PLR0913 - a training step has as many parts
     """Run `steps` training steps of a model on the same data, and return what they computed.
 
     - `model`: any whose forward pass is dense layers and activations, one after the other
-    - `x`, `y`: as the model and the loss take them; each row is an example
+    - `x`, `y`: tensors as the model and the loss take them; each row is an example
     - `loss`: of the model's output and y, a single number; or a name of `cases.catalog.LOSSES`
     - `optimizer`: of torch.optim, with the model's parameters; it may have taken steps before
-    - `scheduler`: of its learning rate, stepped after it
-    - `clip_norm`: what `clip_grad_norm_` is given before each update; None not to clip
+    - `scheduler`: of its rate, stepped after it; `clip_norm`: of `clip_grad_norm_` before, None not to clip
 
     Raises UnreadableError where something is of another kind, with its place in the program.
     """
-    of_output = named_loss(loss) if isinstance(loss, str) else loss
     updating = _updating(x, optimizer, scheduler, clip_norm)
+    of_output = named_loss(loss) if isinstance(loss, str) else loss
     with torch.enable_grad(), _restored(model, optimizer, scheduler, x):
         layers, _ = _forward(model, x)
         problem, ends_at_z = _problem(layers, of_output, y, updating)
         claims = [_step(model, x, y, of_output, updating) for _ in range(steps)]
         notes = _notes(layers, optimizer, _called(model, layers))
     if ends_at_z:
-        output = names.a(len(layers))
-        claims = [_without(claim, {output, names.gradient(output)}) for claim in claims]
+        last = names.a(len(layers))
+        claims = [_without(claim, {last, names.gradient(last)}) for claim in claims]
     return Recording(
         replace(problem, case=type(model).__name__, steps=steps),
         tuple(claims),
