@@ -1,5 +1,7 @@
 """A PyTorch model's own training step, read from its calls and judged."""
 
+import math
+
 import pytest
 
 from cases import load_case
@@ -261,3 +263,86 @@ def test_a_case_file_of_the_same(tmp_path):
     )
     problem = load_case(path).problem("float32")
     assert problem.parameters["W1"].tolist() == net[0].weight.tolist()
+
+
+def after(steps, optimizer, net, scheduler=None):
+    for _ in range(steps):
+        optimizer.zero_grad()
+        F.cross_entropy(net(X), CLASSES).backward()
+        optimizer.step()
+        if scheduler:
+            scheduler.step()
+    return {"optimizer": optimizer, **({"scheduler": scheduler} if scheduler else {})}
+
+
+@pytest.mark.parametrize("momentum", [0, 0.9])
+def test_a_schedule_is_read_in_its_middle(momentum):
+    net = small()
+    optimizer = sgd(net, momentum=momentum)
+    given = after(3, optimizer, net, torch.optim.lr_scheduler.StepLR(optimizer, 2, 0.5))
+    assert_step_agrees(net, X, CLASSES, loss=nn.CrossEntropyLoss(), steps=2, **given)
+
+
+def test_a_schedule_of_other_steps_than_the_optimizers_is_refused():
+    net = small()
+    optimizer = torch.optim.Adam(net.parameters())
+    given = after(3, optimizer, net) | {"scheduler": torch.optim.lr_scheduler.StepLR(optimizer, 2, 0.5)}
+    with pytest.raises(UnreadableError, match="scheduler has taken 0 steps and the optimizer 3"):
+        read_step(net, X, CLASSES, loss=nn.CrossEntropyLoss(), **given)
+
+
+def test_a_square_that_becomes_a_line_further_away_is_no_square():
+    net = small(last=1)
+    of_huber = judge_step(net, X, NUMBERS, loss=nn.HuberLoss(), optimizer=sgd(net))
+    assert of_huber.agrees
+    assert of_huber.problem.loss == "huber"
+
+
+def test_adamw_without_a_decay_and_adagrad_beside_what_is_not_trained():
+    net = small()
+    net[0].requires_grad_(False)
+    given = after(2, torch.optim.Adagrad(net.parameters()), net)
+    assert_step_agrees(net, X, CLASSES, loss=nn.CrossEntropyLoss(), **given)
+    undecayed = torch.optim.AdamW(net.parameters(), weight_decay=0)
+    assert_step_agrees(net, X, CLASSES, loss=nn.CrossEntropyLoss(), optimizer=undecayed, steps=2)
+
+
+def test_a_loss_without_a_gradient_is_refused():
+    net = small().requires_grad_(False)
+    with pytest.raises(UnreadableError, match="the loss has no gradient"):
+        read_step(net, X, CLASSES, loss=nn.CrossEntropyLoss(), optimizer=sgd(net))
+
+
+def test_an_optimizer_that_is_not_known_is_left_as_it_is():
+    net = small().double()
+    optimizer = torch.optim.NAdam(net.parameters())
+    F.cross_entropy(net(X.double()), CLASSES).backward()
+    optimizer.step()
+    kept = [state["mu_product"] for state in optimizer.state.values()]
+    with pytest.raises(UnreadableError, match="NAdam"):
+        read_step(net, X.double(), CLASSES, loss=nn.CrossEntropyLoss(), optimizer=optimizer)
+    states = optimizer.state.values()
+    assert all(state["mu_product"] is own for state, own in zip(states, kept, strict=True))
+
+
+def test_the_inputs_gradient_is_left_alone_and_gradients_may_be_off():
+    net, x = small(), X.clone().requires_grad_()
+    with torch.no_grad():
+        assert_step_agrees(
+            net, x, CLASSES, loss=nn.CrossEntropyLoss(), optimizer=sgd(net), clip_norm=math.inf
+        )
+    assert x.grad is None
+
+
+def test_a_schedule_of_the_rate_0_is_refused():
+    net = small()
+    optimizer = sgd(net, rate=0.0)
+    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 10)
+    with pytest.raises(UnreadableError, match="learning rate 0"):
+        read_step(net, X, CLASSES, loss=nn.CrossEntropyLoss(), optimizer=optimizer, scheduler=scheduler)
+
+
+def test_inputs_of_numpy_are_refused():
+    net = small()
+    with pytest.raises(UnreadableError, match="the inputs are ndarray"):
+        read_step(net, X.numpy(), CLASSES, loss=nn.CrossEntropyLoss(), optimizer=sgd(net))

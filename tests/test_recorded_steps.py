@@ -321,3 +321,30 @@ def test_a_damaged_file_is_read_or_refused(tmp_path_factory, kind, data):
         assert "\n" not in str(error)  # noqa: PT017 - either is right, and nothing else
     else:
         assert all(isinstance(array, np.ndarray) for array in arrays.values())
+
+
+def test_layers_are_ordered_by_what_their_words_say_or_asked_for():
+    def of(*layers):
+        return quantities_of([f"{layer}.weight" for layer in layers], {})
+
+    assert of("output", "hidden", "input")["output.weight"] == (0, "W3")
+    assert of("fc_out", "fc_in")["fc_in.weight"] == (0, "W1")
+    assert of("decoder", "encoder")["encoder.weight"] == (0, "W1")
+    assert of("dense_1", "dense", "head")["dense_1.weight"] == (0, "W2")
+    with pytest.raises(UnreadableError, match="which of the layers 'down' and 'up' comes first"):
+        of("up", "down")
+
+
+@pytest.mark.parametrize("widths", [(3, 4, 2), (1, 4, 1)])
+def test_a_square_of_columns_and_a_vector_of_examples(widths, tmp_path, capsys):
+    problem = network(widths, 3, dtype="float64")
+    arrays = {**problem.inputs, **next(iter(training_steps(problem)))}
+    if widths[0] == 1:
+        arrays["x"] = arrays["x"].reshape(-1)
+    else:
+        arrays |= {name: arrays[name].T for name in arrays if name in ("x", "y", "z1", "z2")}
+    arrays = {name: arrays[name] for name in ("x", "y", "W1", "b1", "W2", "b2", "z1", "loss", "dL/dW1")}
+    as_npz(tmp_path / "step.npz", arrays)
+    own = ["--activations", ",".join(problem.activations), "--loss", problem.loss]
+    rest = ["--reduction", problem.reduction, "--learning-rate", repr(problem.learning_rate)]
+    assert judged(capsys, tmp_path / "step.npz", *own, *rest)[0] == 0

@@ -6,7 +6,7 @@ weights, or a linear combination that is recorded.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -29,11 +29,14 @@ class Layout:
 
     turned: frozenset[int] = frozenset()  # layers whose weight is recorded as (n_in, n_out)
     by_columns: bool = False  # whether each column of x, of z and of a is an example
+    is_column: bool = False  # whether x is a vector of examples of one number each
 
-    def of(self, quantity: str, array: Array) -> Array:
+    def of(self, quantity: str, array: Array) -> Array:  # noqa: PLR0911 - one for each kind of quantity
         """Return an array in the suite's layout: Wk (n_out, n_in), bk (n_out,), rows of examples, loss ()."""
         if quantity == "loss":
             return array.reshape(()) if array.size == 1 else array
+        if quantity == "x" and self.is_column:
+            return array.reshape(-1, 1)
         if quantity in ("x", "y"):
             return self._rows(array)
         match = LAYER.fullmatch(quantity)
@@ -47,7 +50,7 @@ class Layout:
         return self._rows(array)
 
     def _rows(self, array: Array) -> Array:
-        return array.T if self.by_columns else np.atleast_2d(array)
+        return np.atleast_2d(array).T if self.by_columns else np.atleast_2d(array)
 
 
 def layout_of(arrays: Mapping[str, Array], called: Mapping[str, str], kernels: str = "") -> Layout:
@@ -56,17 +59,29 @@ def layout_of(arrays: Mapping[str, Array], called: Mapping[str, str], kernels: s
     `kernels` is "in-out", "out-in" or "": what the axes of a square weight are. Raises `UnreadableError`.
     """
     x = np.atleast_2d(arrays["x"])
+    first = arrays[names.W(1)].shape
+    is_column = arrays["x"].ndim == 1 and 1 in first and x.size not in first
+    x = x.T if is_column else x
     weights = {k: array for k in range(1, len(arrays)) if (array := arrays.get(names.W(k))) is not None}
     stated = {"in-out": True, "out-in": False}.get(kernels)
-    for by_columns in (False, True):
+    for by_columns in _directions(x, arrays["y"], is_column=is_column):
         turned = _chain(x.shape[0 if by_columns else 1], weights)
         if turned is not None:
-            layout = Layout(frozenset(k for k, value in turned.items() if value), by_columns)
+            layout = Layout(frozenset(k for k, value in turned.items() if value), by_columns, is_column)
             for k in (k for k, value in turned.items() if value is None):
                 layout = _with_square(layout, k, arrays, called, turned, stated)
             return layout
     shapes = ", ".join(f"{called.get(names.W(k), names.W(k))} {array.shape}" for k, array in weights.items())
     raise UnreadableError(f"the weights do not follow one on the other from x {arrays['x'].shape}: {shapes}")
+
+
+def _directions(x: Array, y: Array, *, is_column: bool) -> tuple[bool, ...]:
+    """Return whether each column is an example, the likelier first: y has as many examples as a square x."""
+    if is_column:
+        return (False,)
+    is_square = x.shape[0] == x.shape[-1]
+    by_y = is_square and y.ndim == x.ndim and y.shape[0] != x.shape[0] == y.shape[-1]
+    return (True, False) if by_y else (False, True)
 
 
 def _chain(width: int, weights: Mapping[int, Array]) -> dict[int, bool | None] | None:
@@ -100,7 +115,7 @@ def _with_square(
         raise UnreadableError(
             f"{name} is square, so its shape does not tell what its axes are; say --kernels in-out, or out-in"
         )
-    return Layout(layout.turned | {k} if is_turned else layout.turned, layout.by_columns)
+    return replace(layout, turned=layout.turned | {k}) if is_turned else layout
 
 
 def _by_value(layout: Layout, k: int, arrays: Mapping[str, Array]) -> bool | None:

@@ -8,6 +8,7 @@ counts: fc2 comes before fc10.
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from cases import names
@@ -44,6 +45,11 @@ PLAIN: Final = frozenset(
         "dict",
         "module",
     ]
+)
+# Where a layer stands whose word says so; of two other words neither is known to come first.
+FIRST: Final = frozenset(["in", "input", "inputs", "first", "encoder", "enc", "embed", "embedding", "stem"])
+LAST: Final = frozenset(
+    ["out", "output", "outputs", "last", "final", "decoder", "dec", "head", "classifier", "logits"]
 )
 STEP: Final = re.compile(r"step[._/ ]?(\d+)[._/ ]*")
 OURS: Final = re.compile(PATTERN)
@@ -142,11 +148,27 @@ def _is_ours(name: str) -> bool:
 
 def _numbered(roles: Iterable[Role], *kinds: str) -> dict[str, int]:
     """Number the layers of some kinds from 1; a0 is x, where layers are numbered from 0."""
-    keys = sorted({role.layer for role in roles if role.kind in kinds}, key=natural)
+    keys = sorted({role.layer for role in roles if role.kind in kinds}, key=_order)
+    for key, after in pairwise(keys):
+        if _order(key)[0] == _order(after)[0] and _without_numbers(key) != _without_numbers(after):
+            raise UnreadableError(
+                f"it does not tell which of the layers {key!r} and {after!r} comes first; say what each "
+                f"array of theirs is, as in --name {kinds[0][0]}1=THEIRS"
+            )
     digits = [int(key) for key in keys if key.isdigit()]
     if digits and len(digits) == len(keys) and min(digits) > 0:
         return {key: int(key) for key in keys}  # their own numbers: W2 alone is the second
     return {key: k for k, key in enumerate(keys, start=1)}
+
+
+def _order(layer: str) -> tuple[int, tuple[tuple[int, str], ...]]:
+    """Return what layers are sorted by: where their words say that they stand, then their numbers."""
+    words = {*layer.split(".")}
+    return bool(words & LAST) - bool(words & FIRST), natural(layer)
+
+
+def _without_numbers(layer: str) -> str:
+    return ".".join(filter(None, (word.strip("0123456789") for word in layer.split("."))))
 
 
 def _ours(role: Role, layers: Mapping[str, Mapping[str, int]]) -> str:

@@ -26,8 +26,10 @@ POINTS: Final[Array] = np.concatenate([np.linspace(-9, 9, 145), [-40.0, -20.5, -
 # Where losses are compared: this many draws of predictions.
 DRAWS: Final = 3
 
-# The numbers where a square becomes a line: on the near side of them alone it is another loss, too.
+# The numbers where a square becomes a line: on the near side of them alone it is another loss, too. So losses
+# of any numbers are compared this many times as far away, as well.
 WIDTHS: Final = ("delta", "beta")
+BEYOND: Final = (3, 30)
 
 
 def activation_of(function: Callable[[Array], Array], known: Mapping[str, Callable[[Array], Array]]) -> str:
@@ -85,10 +87,11 @@ def loss_of(
     for stated in _candidates(targets, numbers):
         pairs = ((value, known(stated, draw, targets)) for draw, value in zip(draws, values, strict=True))
         distances[stated] = max(_apart(value, other) for value, other in pairs)
-        for number in [number for key, number in stated.numbers if key in WIDTHS]:
-            if distances[stated] <= NEAR:
-                beyond = targets + 3 * number * random.uniform(-1, 1, targets.shape)
-                distances[stated] = _apart(function(beyond), known(stated, beyond, targets))
+        if distances[stated] <= NEAR and LOSSES[stated.name].targets == "any":
+            width = max((number for key, number in stated.numbers if key in WIDTHS), default=1)
+            signs = random.choice((-1, 1), targets.shape) * random.uniform(0.5, 1, targets.shape)
+            far = [targets + times * width * signs for times in BEYOND]
+            distances[stated] = max(_apart(function(one), known(stated, one, targets)) for one in far)
     nearest = min(
         distances, key=lambda stated: (distances[stated] > NEAR, stated.name != preferred, distances[stated])
     )

@@ -4,6 +4,7 @@ The model, the optimizer and the state of the random numbers are afterwards as t
 """
 
 import copy
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -43,24 +44,23 @@ def read_torch(  # noqa: PLR0913 - a training step has as many parts
     """Run `steps` training steps of a model on the same data, and return what they computed.
 
     - `model`: any whose forward pass is dense layers and activations, one after the other
-    - `x`, `y`: as the model and the loss take them; each row is an example
+    - `x`, `y`: tensors as the model and the loss take them; each row is an example
     - `loss`: of the model's output and y, a single number; or a name of `cases.catalog.LOSSES`
     - `optimizer`: of torch.optim, with the model's parameters; it may have taken steps before
-    - `scheduler`: of its learning rate, stepped after it
-    - `clip_norm`: what `clip_grad_norm_` is given before each update; None not to clip
+    - `scheduler`: of its rate, stepped after it; `clip_norm`: of `clip_grad_norm_` before, None not to clip
 
     Raises UnreadableError where something is of another kind, with its place in the program.
     """
+    updating = _updating(x, optimizer, scheduler, clip_norm)
     of_output = named_loss(loss) if isinstance(loss, str) else loss
-    updating = Updating(optimizer, scheduler, clip_norm)
-    with _restored(model, optimizer, scheduler):
+    with torch.enable_grad(), _restored(model, optimizer, scheduler, x):
         layers, _ = _forward(model, x)
         problem, ends_at_z = _problem(layers, of_output, y, updating)
         claims = [_step(model, x, y, of_output, updating) for _ in range(steps)]
         notes = _notes(layers, optimizer, _called(model, layers))
     if ends_at_z:
-        output = names.a(len(layers))
-        claims = [_without(claim, {output, names.gradient(output)}) for claim in claims]
+        last = names.a(len(layers))
+        claims = [_without(claim, {last, names.gradient(last)}) for claim in claims]
     return Recording(
         replace(problem, case=type(model).__name__, steps=steps),
         tuple(claims),
@@ -69,6 +69,21 @@ def read_torch(  # noqa: PLR0913 - a training step has as many parts
         MappingProxyType(_called(model, layers)),
         notes,
     )
+
+
+def _updating(
+    x: object, optimizer: Optimizer, scheduler: LRScheduler | None, clip_norm: float | None
+) -> Updating:
+    """Return how parameters are updated; raises UnreadableError where that or the inputs are not known.
+
+    It is asked first: the state of an optimizer that is not known might not be restored.
+    """
+    if not isinstance(x, Tensor):
+        raise UnreadableError(f"the inputs are {type(x).__name__}, expected a tensor")
+    is_clipped = bool(clip_norm) and clip_norm != math.inf
+    updating = Updating(optimizer, scheduler, clip_norm if is_clipped else None)
+    updating.check()
+    return updating
 
 
 def _called(model: nn.Module, layers: list[Layer]) -> dict[str, str]:
@@ -84,7 +99,7 @@ def _problem(
     activations, last, ends_at_z = activations_of(layers)
     targets = targets_of(y, layers[-1].width, len(layers[-1].values["z"]), dtype)
     stated = loss_of(loss, last, targets, y)
-    steps_before = _steps_before(layers, updating.optimizer)
+    steps_before = _steps_before(layers, updating)
     state = {name.removesuffix("_new"): array for name, array in _states(layers, updating)}
     problem = Problem(
         case="",
@@ -108,12 +123,15 @@ def _problem(
 
 
 @contextmanager
-def _restored(model: nn.Module, optimizer: Optimizer, scheduler: LRScheduler | None) -> Iterator[None]:
-    """Leave parameters and buffers, the optimizer, its scheduler and the random numbers as they were."""
+def _restored(
+    model: nn.Module, optimizer: Optimizer, scheduler: LRScheduler | None, x: Tensor
+) -> Iterator[None]:
+    """Leave parameters, buffers, the gradient at x, the optimizer, its scheduler and random numbers alone."""
     tensors = [*model.parameters(), *model.buffers()]
     kept = [(tensor, tensor.detach().clone(), tensor.grad) for tensor in tensors]
     state, random = copy.deepcopy(optimizer.state_dict()), torch.get_rng_state()
     schedule = copy.deepcopy(scheduler.state_dict()) if scheduler else {}
+    at_x = x.grad.clone() if x.is_leaf and x.grad is not None else None
     try:
         yield
     finally:
@@ -121,6 +139,8 @@ def _restored(model: nn.Module, optimizer: Optimizer, scheduler: LRScheduler | N
             for tensor, value, gradient in kept:
                 tensor.copy_(value)
                 tensor.grad = gradient
+            if x.is_leaf:
+                x.grad = at_x
         optimizer.load_state_dict(state)
         if scheduler:
             scheduler.load_state_dict(schedule)
@@ -145,6 +165,8 @@ def _step(
     updating.optimizer.zero_grad()
     layers, output = _forward(model, x)
     value = single(loss(output, y))
+    if not value.requires_grad:
+        raise UnreadableError("the loss has no gradient: no parameter that requires one reaches it")
     value.backward()  # type: ignore[no-untyped-call] # PyTorch leaves this method without annotations
     claim = {
         "loss": to_numpy(value.detach()).reshape(()),
@@ -215,20 +237,37 @@ def _states(layers: list[Layer], updating: Updating) -> Iterator[tuple[str, Arra
     optimizer, rule = updating.optimizer, updating.rule
     called = OPTIMIZERS[rule.name].states
     for name, own, is_transposed in _own(layers):
-        for kind in rule.states if own in optimizer.state else ():
+        # Adagrad has states from the start, of what is not trained, too.
+        for kind in rule.states if own.requires_grad and own in optimizer.state else ():
             if (state := optimizer.state[own].get(called[kind])) is not None:
                 yield names.updated(names.state(kind, name)), _oriented(state, is_transposed=is_transposed)
 
 
-def _steps_before(layers: list[Layer], optimizer: Optimizer) -> int:
+def _steps_before(layers: list[Layer], updating: Updating) -> int:
     """Return how many steps the optimizer has taken; of SGD with momentum it is known whether it has any."""
-    states = [optimizer.state[own] for _, own, _ in _own(layers) if own in optimizer.state]
+    kept = updating.optimizer.state
+    states = [kept[own] for _, own, _ in _own(layers) if own.requires_grad and own in kept]
     counts = {int(state.get("step", state.get("momentum_buffer") is not None)) for state in states}
     if len(counts) > 1:
         raise UnreadableError(
             f"the optimizer has taken {' and '.join(map(str, sorted(counts)))} steps, expected one count"
         )
-    return counts.pop() if counts else 0
+    return _steps_of_both(counts.pop() if counts else 0, updating)
+
+
+def _steps_of_both(taken: int, updating: Updating) -> int:
+    """Return how many steps the optimizer and its scheduler have taken; of SGD the scheduler alone knows."""
+    if updating.scheduler is None:
+        return taken
+    scheduled = int(updating.scheduler.last_epoch)
+    if scheduled == taken or (
+        updating.rule.name == "sgd" and (taken or not updating.rule.states) and scheduled
+    ):
+        return scheduled
+    raise UnreadableError(
+        f"the scheduler has taken {scheduled} steps and the optimizer {taken}, expected as many, "
+        "because it is stepped after each update; leave it out to judge steps at the rate that there is now"
+    )
 
 
 def _dtype_of(layers: list[Layer]) -> str:

@@ -32,6 +32,10 @@ class Updating(NamedTuple):
     def rule(self) -> Rule:
         return rule_of(self.optimizer)[1]
 
+    def check(self) -> None:
+        """Raise UnreadableError where the optimizer or the scheduler is none that the suite knows."""
+        _ = self.rule, self.schedule
+
     @property
     def rate(self) -> float:
         """The learning rate of the first step."""
@@ -64,6 +68,8 @@ def rule_of(optimizer: Optimizer) -> tuple[float, Rule]:
 def schedule_of(scheduler: LRScheduler) -> Rule:
     """Return how a scheduler changes the rate; raises UnreadableError where the catalog has no such."""
     first = float(scheduler.base_lrs[0])
+    if not first:
+        raise UnreadableError("the scheduler starts from the learning rate 0, expected a positive one")
     if isinstance(scheduler, StepLR):
         return Rule("step", (("every", float(scheduler.step_size)), ("factor", float(scheduler.gamma))))
     if isinstance(scheduler, CosineAnnealingLR):
@@ -103,6 +109,8 @@ def _rule(name: str, settings: Mapping[str, Any]) -> Rule:
         given.pop("dampening", None)
     options = frozenset(flag for flag in FLAGS if given.pop(flag, False))
     numbers = {key: float(value) for key, value in given.items() if value or key not in LEFT_OUT}
+    if KINDS[name].is_decay_decoupled and "weight_decay" not in numbers:
+        name = "adam"  # without a decay it is the same rule
     if unknown := numbers.keys() - KINDS[name].keys.keys():
         raise UnreadableError(
             f"the optimizer has {', '.join(sorted(unknown))}, which the suite does not know"
