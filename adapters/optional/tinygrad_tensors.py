@@ -66,10 +66,11 @@ def train(problem: Problem) -> Iterator[Claim]:
     trained = [parameters[name] for name in problem.trained]
     optimizer = _optimizer(problem.optimizer, trained, problem.learning_rate)
     for _ in range(problem.steps):
-        with Context(TRAINING=1):
+        with Context(TRAINING=1, PARALLEL=0):  # its pool of compiling processes would outlive the run
             claim = _step(problem, parameters, x, y, named)
             optimizer.step()
-        yield claim | {names.updated(name): tensor.numpy().copy() for name, tensor in parameters.items()}
+            updated = {names.updated(name): tensor.numpy().copy() for name, tensor in parameters.items()}
+        yield claim | updated
 
 
 def _step(
