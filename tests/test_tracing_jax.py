@@ -176,6 +176,17 @@ def test_an_optimizer_is_read_from_its_closures(name):
     assert failures(recording) == []
 
 
+@pytest.mark.parametrize(
+    ("optimizer", "rule"),
+    [(optax.adamw(0.01, weight_decay=0.0), "adam"), (optax.sgd(0.1, momentum=0.0, nesterov=True), "sgd")],
+)
+def test_a_decay_or_a_momentum_of_0_is_none(optimizer, rule):
+    recording = read(net(), optimizer=optimizer, steps=2)
+    stated = recording.problem.optimizer
+    assert (stated.name, "weight_decay" in dict(stated.numbers), stated.options) == (rule, False, frozenset())
+    assert failures(recording) == []
+
+
 def test_a_run_is_looked_at_from_its_middle_on():
     adam = optax.adam(0.01)
     state = adam.init(parameters())

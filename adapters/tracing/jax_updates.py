@@ -17,10 +17,9 @@ import optax
 
 from adapters import jax_optimizers
 from adapters.jax_optimizers import Update
-from adapters.tracing.stated_updates import Updates
+from adapters.tracing.stated_updates import Updates, stated_rule
 from cases import Rule
 from cases.catalog import CLIPPING_NUMBERS
-from cases.catalog import OPTIMIZERS as KINDS
 from cases.recording import UnreadableError
 
 Tree: TypeAlias = Any
@@ -151,7 +150,7 @@ def _rule(chain: Sequence[Step]) -> Rule:
             name = "adamw"
         elif decays[0]:
             raise UnreadableError(f"the weight decay stands after {cores[0].name}: {OTHERS}")
-    return Rule(name, tuple((key, numbers[key]) for key in KINDS[name].keys if key in numbers), options)
+    return stated_rule(name, numbers, options)
 
 
 def _core(step: Step) -> tuple[str, dict[str, float], frozenset[str]]:

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import Any, Final
 
-from adapters.tracing.stated_updates import Updates
+from adapters.tracing.stated_updates import Updates, stated_rule
 from cases import Rule
-from cases.catalog import OPTIMIZERS as KINDS
 from cases.recording import UnreadableError
 
 
@@ -56,7 +55,7 @@ def updates_of(optimizer: Any, steps: int) -> Updates:
     kind, config = OPTIMIZERS[name], dict(optimizer.get_config())
     if isinstance(config["learning_rate"], dict):
         raise UnreadableError("the learning rate follows a schedule of Keras, expected a number")
-    numbers = {key: float(config.pop(own)) for key, own in kind.keys.items()}
+    numbers = {key: float(config.pop(own) or 0) for key, own in kind.keys.items()}
     if kind.rule == "rmsprop" and config.pop("momentum"):
         raise UnreadableError("the suite has no RMSprop with a momentum")
     options = {flag for flag in FLAGS if config.pop(flag, False)}
@@ -78,12 +77,7 @@ def _rule(name: str, numbers: dict[str, float], options: set[str], steps: int) -
                 "for more than one step: judge one step, or with epsilon=0"
             )
         numbers["eps"] /= sqrt(1 - numbers["beta2"])
-    if not numbers.get("momentum", 1):
-        del numbers["momentum"]
-        options.discard("nesterov")
-    return Rule(
-        name, tuple((key, numbers[key]) for key in KINDS[name].keys if key in numbers), frozenset(options)
-    )
+    return stated_rule(name, numbers, options)
 
 
 def copied(optimizer: Any, variables: Sequence[Any]) -> Any:

@@ -7,6 +7,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, StepLR
 
 from adapters.torch_optimizers import CLIP_EPS, OPTIMIZERS
+from adapters.tracing.stated_updates import LEFT_OUT, stated_rule
 from cases import Rule
 from cases.catalog import OPTIMIZERS as KINDS
 from cases.recording import UnreadableError
@@ -17,8 +18,6 @@ ONLY_SPEED: Final = frozenset({"params", "foreach", "fused", "capturable", "diff
 OFF: Final = {"amsgrad": False, "maximize": False, "lr_decay": 0}
 NAMES: Final = {"initial_accumulator_value": "initial_accumulator"}
 FLAGS: Final = ("nesterov", "centered")
-# Numbers of the formula that have no such part where they are 0.
-LEFT_OUT: Final = ("momentum", "dampening", "weight_decay")
 
 
 class Updating(NamedTuple):
@@ -109,10 +108,8 @@ def _rule(name: str, settings: Mapping[str, Any]) -> Rule:
         given.pop("dampening", None)
     options = frozenset(flag for flag in FLAGS if given.pop(flag, False))
     numbers = {key: float(value) for key, value in given.items() if value or key not in LEFT_OUT}
-    if KINDS[name].is_decay_decoupled and "weight_decay" not in numbers:
-        name = "adam"  # without a decay it is the same rule
     if unknown := numbers.keys() - KINDS[name].keys.keys():
         raise UnreadableError(
             f"the optimizer has {', '.join(sorted(unknown))}, which the suite does not know"
         )
-    return Rule(name, tuple((key, numbers[key]) for key in KINDS[name].keys if key in numbers), options)
+    return stated_rule(name, numbers, options)
