@@ -114,6 +114,8 @@ NAMES = {
     ),
     "state dict": ("0.weight 2.weight 2.bias grads/0.weight new/2.bias", "W1 W2 b2 dL/dW1 b2_new"),
     "flax": ("params.Dense_0.kernel params.Dense_1.kernel grads.Dense_1.kernel", "W1 W2 dL/dW2"),
+    "from zero": ("x y W0 b0 W1 b1 dW0 dL/dW1 W0_new", "x y W1 b1 W2 b2 dL/dW1 dL/dW2 W1_new"),
+    "scikit-learn": ("coefs_.0 coefs_.1 intercepts_.0 gW0", "W1 W2 b1 dL/dW1"),
     "document": ("dL/dz1 dL/da1 dL/dW1 m_W1_new", "dL/dz1 dL/da1 dL/dW1 m_W1_new"),
 }
 

@@ -19,7 +19,14 @@ from cases.recording import UnreadableError
 Array: TypeAlias = NDArray[Any]
 
 # What the axes of a weight are by its word: Flax and Keras have kernels, PyTorch has weights.
-BY_WORD: Final = {"kernel": True, "kernels": True, "weight": False, "weights": False}
+BY_WORD: Final = {
+    "kernel": True,
+    "kernels": True,
+    "coef": True,
+    "coefs": True,
+    "weight": False,
+    "weights": False,
+}
 LAYER: Final = re.compile(r"(?:[mvu]_|direction_)?(?:dL/d)?([Wbza])([1-9]\d*)(?:_\w+)?")
 
 

@@ -15,8 +15,10 @@ from cases import names
 from cases.recording import UnreadableError
 from cases.skeleton import PATTERN
 
-WEIGHTS: Final = frozenset(["w", "weight", "weights", "kernel", "kernels", "theta", "matrix"])
-BIASES: Final = frozenset(["b", "bias", "biases", "offset", "intercept"])
+WEIGHTS: Final = frozenset(
+    ["w", "weight", "weights", "kernel", "kernels", "theta", "matrix", "coef", "coefs"]
+)
+BIASES: Final = frozenset(["b", "bias", "biases", "offset", "intercept", "intercepts"])
 INSIDE: Final = {
     **dict.fromkeys(["z", "pre", "preact", "preactivation", "preactivations", "linear", "net"], "z"),
     **dict.fromkeys(["a", "h", "act", "activation", "activations", "post", "hidden"], "a"),
@@ -99,7 +101,7 @@ def _words(name: str) -> Iterable[str]:
     """Cut a name: "dL/dW1" is dl, w, 1; "fc1.weight.grad" is fc1, weight, grad; "W1_new" is w, 1, new."""
     for word in re.split(r"[^A-Za-z0-9]+", name):
         lower = word.lower()
-        short = re.fullmatch(r"(d(?:l|loss)?d?)?([wbzah])(\d+)", lower)
+        short = re.fullmatch(r"(d(?:l|loss)?d?|g)?([wbzah])(\d+)", lower)
         if short:
             yield from filter(None, (short.group(1) and "d", short.group(2), short.group(3)))
         elif re.fullmatch(r"d(w|b|z|a|x|weights?|bias(es)?|kernel)", lower):
@@ -123,7 +125,9 @@ def quantities_of(given: Iterable[str], stated: Mapping[str, str]) -> dict[str, 
     own name (W1). Raises `UnreadableError` for a name that does not tell, and for two of one meaning.
     """
     theirs = {called: ours for ours, called in stated.items()}
-    roles = {name: role_of(name) for name in given if name not in theirs and not _is_ours(name)}
+    every = {name: role_of(name) for name in given if name not in theirs}
+    from_zero = any(role and role.kind in "Wb" and role.layer == "0" for role in every.values())
+    roles = {name: role for name, role in every.items() if from_zero or not _is_ours(name)}
     if unclear := [name for name, role in roles.items() if role is None]:
         raise UnreadableError(
             f"it does not tell what {', '.join(map(repr, unclear[:3]))} is; say it, as in "
