@@ -241,6 +241,10 @@ REFUSED = {
         lambda: model(lambda: nn.Linear(3, 4), lambda: nn.LeakyReLU(0.2), lambda: nn.Linear(4, 2)),
         "leaky_relu",
     ),
+    "unknown at the end": (
+        lambda: model(lambda: nn.Linear(3, 4), nn.Tanh, lambda: nn.Linear(4, 2), nn.Hardsigmoid),
+        "what follows layer 2 .* is no activation",
+    ),
     "convolution": (lambda: model(lambda: nn.Conv1d(4, 4, 1), lambda: nn.Linear(3, 2)), "conv1d"),
     "empty": (nn.Identity, "no parameter"),
 }

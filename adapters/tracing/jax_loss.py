@@ -63,7 +63,7 @@ def activations_of(
         try:
             read.append(recognition.activation_of(_on_grid(layer, values), _known()))
         except UnreadableError as error:
-            if k == len(layers):
+            if k == len(layers) and isinstance(error, recognition.NotElementwiseError):
                 return (*read, "identity"), False
             on = "; random numbers are drawn, and dropout has to be off" if is_random else ""
             raise UnreadableError(_no_activation(k, layer, f"{error}{on}")) from None

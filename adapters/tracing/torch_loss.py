@@ -16,7 +16,7 @@ from torch.overrides import TorchFunctionMode
 from adapters.torch_autograd import to_numpy
 from adapters.torch_functions import ACTIVATIONS, LOSSES
 from adapters.tracing import recognition
-from adapters.tracing.recognition import StatedLoss
+from adapters.tracing.recognition import NotElementwiseError, StatedLoss
 from adapters.tracing.torch_layers import Layer, in_either
 from cases.catalog import LOSSES as KINDS
 from cases.recording import UnreadableError
@@ -65,7 +65,7 @@ def activations_of(layers: Sequence[Layer]) -> tuple[tuple[str, ...], Callable[[
         try:
             read.append(recognition.activation_of(layer.activation, known))
         except UnreadableError as error:
-            if k < len(layers):
+            if k < len(layers) or not isinstance(error, NotElementwiseError):
                 named = " → ".join(call.name for call in layer.calls)
                 raise UnreadableError(f"what follows layer {k} ({named}) {error}") from None
             return (*read, "identity"), layer.output, True
