@@ -55,6 +55,7 @@ def read_arrays(path: Path) -> Arrays:
         MemoryError,
         OverflowError,
         csv.Error,
+        zipfile.BadZipFile,
     ) as error:
         raise UnreadableError(f"{path}: is damaged: {_in_one_line(error)}") from None
     if not arrays:
@@ -159,7 +160,9 @@ def _torch(path: Path) -> Arrays:
     from adapters.torch_autograd import to_numpy  # noqa: PLC0415 - the same
 
     _check_size(path, MAX_BYTES)
-    if zipfile.is_zipfile(path):
+    with path.open("rb") as file:
+        is_archive = file.read(2) == b"PK"
+    if is_archive:
         with _archive(path) as archive:
             _check_unpacked(archive)
     try:
