@@ -9,6 +9,7 @@ report failed; 2 bad usage or bad input; 130 interrupted.
 import argparse
 import shlex
 import sys
+import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -52,6 +53,7 @@ def _build(
     parent: int | None = None,
 ) -> int:
     """Build, and end with the process that waits for it (`parent`), if there is one."""
+    began = time.monotonic()
     try:
         from reports.runs.pool_server import begin_early  # noqa: PLC0415 - before all that takes longer
 
@@ -66,6 +68,7 @@ def _build(
         narrows = options.select or options.adapter or options.dtype or options.device != "cpu"
         narrows = narrows or leaves_out_shipped(options.cases)
         options.out = options.out or out_folder(narrows=narrows, again=options.kept)
+        options.began = began
         return make(options, ended, shlex.join([*typed("reports.build"), *given]))
     except KeyboardInterrupt:
         print("Interrupted; the last report is as it was.", file=sys.stderr)
@@ -88,6 +91,8 @@ def _parser() -> argparse.ArgumentParser:
     kept = "run nothing, and make the report of a results.json again, or of the one in a report's folder"
     add("--from", metavar="FILE", type=Path, dest="kept", help=kept)
     add("--baseline", metavar="FILE", type=Path, help=baseline)
+    verbose = "print each case by each adapter, and all that is known or fails, not one screen of it"
+    add("-v", "--verbose", action="store_true", help=verbose)
     out = "where to write it (default: reports/out in a checkout, else parity-report; there in narrowed/ "
     out += "where --cases, --select, --adapter, --dtype or --device leave something out, and in again/ "
     out += "with --from)"

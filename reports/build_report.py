@@ -3,6 +3,7 @@
 import gc
 import os
 import sys
+import time
 from argparse import Namespace
 from collections.abc import Sequence
 from contextlib import suppress
@@ -89,14 +90,16 @@ def _make(options: Namespace, choice: Choice, ended: Sequence[EarlyEnd], command
 
 def _write(made: Report, options: Namespace, out: Console) -> None:
     """Write the files and print the verdicts, which are printed too where the files cannot be written."""
+    style = terminal.Style(verbose=options.verbose)
     is_large = made.power is None and parallel.is_worth_it(made.selection, options.workers)
     try:
         report_files.write(made, options.out, options.format, forks=is_large and pool_server.can_fork)
     except Exception:
-        terminal.show(made, None, out)
+        terminal.show(made, None, out, style)
         raise
     parts.tried("the summary of the workflow's step", summary_md.append, made)
-    terminal.show(made, options.out, out)
+    style = replace(style, seconds=time.monotonic() - options.began)
+    terminal.show(made, options.out, out, style)
 
 
 def _of_new_run(

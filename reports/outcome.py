@@ -14,6 +14,11 @@ from reports.causes import MIN_ALIKE, named_cases, summaries
 from reports.environment import Selection
 from reports.runs.rows import PUBLISHED, Results, Row, first_failure, order
 
+# What the marks of a narrow table mean.
+MARKS: Final = (
+    "✓ 14.9: agrees, and at least 14.9 decimal digits are certified. ✗ and ?: differs, or is undecided, "
+    "first at this line. ≠: differs as its case says. –: no equivalent."
+)
 NOTHING: Final = "–"  # stands in a table where there is nothing to say
 TINTS: Final = 4  # from 0 to 1, the whole tolerance
 
@@ -27,20 +32,26 @@ class Outcome(Enum):
 
     An expected difference is worded by what it would be otherwise. The rank 2 counts against the run, 1 is
     known not to agree, 0 is neither. A cell that agrees is tinted by the part of the tolerance that is used.
+    A narrow table has the sign in place of the words.
     """
 
-    AGREES = "agrees", 0, ""
-    EXPECTED = "as expected", 1, "known"
-    NO_EQUIVALENT = "no equivalent", 1, ""
-    NOT_RUN = "not run", 0, "news"
-    UNDECIDED = "undecided", 2, "news"
-    DIFFERS = "differs", 2, "news"
-    OUTSIDE = "outside its case's tolerance", 2, "news"  # its own rtol and atol; the bound is kept
-    ERROR = "error", 2, "news"
-    UNEXPECTED = "not as its case expects", 2, "news"
+    AGREES = "agrees", 0, "", "✓"
+    EXPECTED = "as expected", 1, "known", "≠"
+    NO_EQUIVALENT = "no equivalent", 1, "", "–"
+    NOT_RUN = "not run", 0, "news", "not run"
+    UNDECIDED = "undecided", 2, "news", "?"
+    DIFFERS = "differs", 2, "news", "✗"
+    OUTSIDE = (
+        "outside its case's tolerance",
+        2,
+        "news",
+        "✗ tolerance",
+    )  # its own rtol and atol; the bound is kept
+    ERROR = "error", 2, "news", "✗ error"
+    UNEXPECTED = "not as its case expects", 2, "news", "✗ expected"
 
-    def __init__(self, text: str, rank: int, css_class: str) -> None:
-        self.text, self.rank, self.css_class = text, rank, css_class
+    def __init__(self, text: str, rank: int, css_class: str, sign: str) -> None:
+        self.text, self.rank, self.css_class, self.sign = text, rank, css_class, sign
 
 
 _OF_VERDICT: Final = {verdict: Outcome[verdict.name] for verdict in Verdict}
@@ -121,6 +132,15 @@ class Cell:
         if self.outcome is not Outcome.AGREES:
             return verdict(self.row)
         return f"agrees {self.used:.2f} ({self.digits:.1f})" if self.digits < math.inf else "agrees exactly"
+
+    @property
+    def mark(self) -> str:
+        """The same for a narrow table, without what is used: "✓ 14.9", "✗ dL/dW1", "≠ a1"."""
+        sign = self.outcome.sign
+        if self.outcome is Outcome.AGREES:
+            return f"{sign} {self.digits:.1f}" if self.digits < math.inf else f"{sign} exact"
+        is_plain = self.outcome in (Outcome.NO_EQUIVALENT, Outcome.NOT_RUN)
+        return sign if is_plain else sign + where(self.row).replace(" at ", " ")
 
     @property
     def css_class(self) -> str:
@@ -205,10 +225,17 @@ class Conclusion:
     not_run: tuple[str, ...]  # for each adapter that did not run, its name and the reason
     known: tuple[str, ...] = ()  # a sentence for each that differs as its case expects
     no_equivalent: tuple[str, ...] = ()  # and for each that has no equivalent
+    scope: str = ""  # what was compared, where it agrees
 
     @property
     def lines(self) -> tuple[str, ...]:
-        return (self.headline, *self.failures, *self.not_run, *self.known, *self.no_equivalent)
+        return (
+            *filter(None, (self.headline, self.scope)),
+            *self.failures,
+            *self.not_run,
+            *self.known,
+            *self.no_equivalent,
+        )
 
 
 def conclude(results: Results, selection: Selection, asked: Sequence[str] = ()) -> Conclusion:
@@ -224,6 +251,7 @@ def conclude(results: Results, selection: Selection, asked: Sequence[str] = ()) 
     compared = [row for row in results.rows if row.compared and row.subject.adapter != PUBLISHED]
     names = {row.subject.adapter for row in compared}
     alone = "" if asked else one_implementation(selection.adapters, names)
+    scope = ""
     if not compared:
         headline = "Nothing was compared, so nothing is known to agree."
     elif first:
@@ -232,15 +260,20 @@ def conclude(results: Results, selection: Selection, asked: Sequence[str] = ()) 
     else:
         headline = f"Asked for, but not run: {', '.join(missed)}." if missed else alone
         headline += " What was compared agrees" if headline else "All agree"
-        headline += f"{_but(expected)}: {_what(results, selection, compared)}{_declined(declined)}"
-    texts = (
-        summaries(first),
-        [f"Not run: {name}, because {reason}." for name, reason in missing.items()],
-        [row.sentence for row in expected],
-        _without_any(declined, compared),
-    )
+        headline += f"{_but(expected)}."
+        scope = f"{_what(results, selection, compared)}{_declined(declined)}"
+    missing_lines = [f"Not run: {name}, because {reason}." for name, reason in missing.items()]
+    declined_lines = _without_any(declined, compared)
     passed = bool(compared) and not first and not missed and not alone
-    return Conclusion(passed, printable(headline.strip()), *(tuple(map(printable, text)) for text in texts))
+    return Conclusion(
+        passed,
+        printable(headline.strip()),
+        tuple(map(printable, summaries(first))),
+        tuple(map(printable, missing_lines)),
+        tuple(printable(row.sentence) for row in expected),
+        tuple(map(printable, declined_lines)),
+        printable(scope),
+    )
 
 
 def one_implementation(adapters: Iterable[Adapter | Unavailable], compared: Collection[str]) -> str:
@@ -299,17 +332,16 @@ def _what(results: Results, selection: Selection, compared: Sequence[Row]) -> st
     """Say what was compared: how many cases, in which formats, by which versions, how many quantities."""
     present = (adapter for adapter in selection.adapters if isinstance(adapter, Adapter))
     runs = {(row.subject.case, row.subject.dtype) for row in compared}
-    parts = (
-        plural(len({case for case, _ in runs}), "case"),
-        " and ".join(dict.fromkeys(dtype for case, dtype in selection.runs if (case.name, dtype) in runs)),
-        ", ".join(map(_versioned, present)),
-    )
+    cases = plural(len({case for case, _ in runs}), "case")
+    formats = ", ".join(dict.fromkeys(dtype for case, dtype in selection.runs if (case.name, dtype) in runs))
+    by = ", ".join(map(_versioned, present))
     quantities = sum(row.steps for row in compared)
     certified = sum(row.steps for row in compared if row.finding.truth == "certified")
     rest = " with certified truth."
     if certified < quantities:  # large cases and long runs have float64 values
         rest = f", {certified:,} with certified truth and the others with float64 values and their own bound."
-    return f"{', '.join(parts)}; {plural(quantities, 'quantity')} compared{rest}{_published(results)}"
+    compared_all = f"{plural(quantities, 'quantity')} compared{rest}"
+    return f"{cases} in {formats} by {by}: {compared_all}{_published(results)}"
 
 
 def _versioned(adapter: Adapter) -> str:

@@ -109,7 +109,7 @@ def strange(text, allowed="\n"):
 def test_every_file_and_the_terminal_hold_nothing_that_cannot_be_shown(hostile, out, capsys):
     for name in report_files.WRITERS:
         assert not strange((out / name).read_text(encoding="utf-8")), name
-    terminal.show(hostile, out, terminal.console())
+    terminal.show(hostile, out, terminal.console(), terminal.Style(verbose=True))
     printed = capsys.readouterr().out
     assert not strange(printed)
     assert SCRIPT in printed

@@ -127,8 +127,8 @@ def test_memory_does_not_grow_with_the_number_of_steps_and_the_first_failure_is_
 
 def test_certified_and_other_steps_are_counted_apart(run_long):
     rows, selection = run_long(300, training_steps)
-    headline = conclude(Results(tuple(rows)), selection).headline
-    assert "3,000 quantities compared, 1,020 with certified truth" in headline
+    scope = conclude(Results(tuple(rows)), selection).scope
+    assert "3,000 quantities compared, 1,020 with certified truth" in scope
 
 
 def test_steps_of_a_batch_are_merged_at_once_as_one_by_one(run_long, monkeypatch):

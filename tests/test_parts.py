@@ -122,7 +122,7 @@ OF_A_REPORT = (
 
 # The files are written by then.
 LATE = {
-    "reports.writers.terminal._show_table": MATRIX,
+    "reports.writers.terminal._counts": "the table of counts",
     "reports.writers.summary_md.append": "the summary of the workflow's step",
 }
 
