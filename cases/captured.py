@@ -1,0 +1,204 @@
+"""A program as it was captured: a list of operations on arrays, from a small vocabulary.
+
+An adapter reads it from a user's own function and writes it with a `Builder`; the reference evaluates it,
+differentiates it and bounds it. Every value has a number. Arrays of whole numbers and booleans that follow
+from the data alone are constants or parameters: they are evaluated plainly and never judged.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Shape = tuple[int, ...]
+
+# Element by element, operands broadcast by NumPy's rules.
+UNARY: Final = frozenset(
+    "negative exp log log1p expm1 tanh logistic erf erfc erf_slope sqrt rsqrt abs sign sin cos "
+    "power stop not".split()
+)
+BINARY: Final = frozenset("add subtract multiply divide maximum minimum greater greater_equal equal and or".split())
+OTHERS: Final = frozenset("select reshape transpose broadcast sum max is_max matmul gather scatter".split())
+OPERATIONS: Final = UNARY | BINARY | OTHERS
+# Whose results are truth values.
+TRUTHS: Final = frozenset("greater greater_equal equal and or not is_max".split())
+
+
+class NotCapturedError(Exception):
+    """A program cannot be read; the message says what is met, where, and what was expected."""
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One line: value `number` = `kind`(`inputs`), of this shape.
+
+    The parameters, by kind: power `exponent` (a whole number); reshape, broadcast `shape`; transpose `axes`;
+    sum, max, is_max `axes` (reduced away, but kept by is_max); gather `indices` into its inputs, each
+    flattened and joined, −1 for 0; scatter the same and `shape`, where each element is added to; greater
+    `ties`, whether equal operands leave it open.
+    """
+
+    number: int
+    kind: str
+    inputs: tuple[int, ...]
+    shape: Shape
+    parameters: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    place: str = ""  # in the user's program: "model.py:12"
+    source: str = ""  # what the framework calls it, where that is another name
+
+    @property
+    def name(self) -> str:
+        return self.source or self.kind
+
+    def __str__(self) -> str:
+        """Return "layer_norm: rsqrt (model.py:12)"."""
+        name = f"{self.source}: {self.kind}" if self.source and self.source != self.kind else self.kind
+        return f"{name} ({self.place})" if self.place else name
+
+
+@dataclass(frozen=True)
+class CapturedProgram:
+    """Operations in their order; `inputs` are named, in the order in which they were given.
+
+    `unknown` says of each value that could not be read why: nothing that depends on it is judged.
+    """
+
+    inputs: Mapping[str, int]
+    constants: Mapping[int, NDArray[Any]]
+    operations: tuple[Operation, ...]
+    outputs: tuple[int, ...]
+    shapes: Mapping[int, Shape]
+    unknown: Mapping[int, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def output(self) -> int:
+        return self.outputs[0]
+
+
+class Builder:
+    """Writes a program down, line by line; the shape of each result follows from its operands'."""
+
+    def __init__(self, program: CapturedProgram | None = None) -> None:
+        """Begin an empty program or, where one is given, go on behind its last line."""
+        self.inputs: dict[str, int] = dict(program.inputs) if program else {}
+        self.constants: dict[int, NDArray[Any]] = dict(program.constants) if program else {}
+        self.operations: list[Operation] = list(program.operations) if program else []
+        self.shapes: dict[int, Shape] = dict(program.shapes) if program else {}
+        self.unknown: dict[int, str] = dict(program.unknown) if program else {}
+        self.place = self.source = ""  # of the lines that are added next
+        self._scalars: dict[float, int] = {}
+
+    def program(self, *outputs: int) -> CapturedProgram:
+        frozen = (MappingProxyType(part) for part in (self.inputs, self.constants))
+        parts = tuple(self.operations), outputs, MappingProxyType(self.shapes), MappingProxyType(self.unknown)
+        return CapturedProgram(*frozen, *parts)
+
+    def input(self, name: str, shape: Shape) -> int:
+        self.inputs[name] = number = self._new(shape)
+        return number
+
+    def constant(self, value: ArrayLike) -> int:
+        array = np.asarray(value)
+        if array.dtype.kind not in "b":
+            array = array.astype(np.float64)
+        if array.ndim == 0 and array.dtype.kind == "f" and float(array) in self._scalars:
+            return self._scalars[float(array)]
+        number = self._new(array.shape)
+        self.constants[number] = array
+        if array.ndim == 0 and array.dtype.kind == "f":
+            self._scalars[float(array)] = number
+        return number
+
+    def unreadable(self, shape: Shape, reason: str) -> int:
+        """Return the number of a value that is not known, and say why."""
+        number = self._new(shape)
+        self.unknown[number] = reason
+        return number
+
+    def add(self, kind: str, *inputs: int, **parameters: Any) -> int:  # noqa: ANN401 - as `Operation` says
+        """Write one line down and return its number; raises ValueError for operands that do not fit."""
+        shape = _shape(kind, [self.shapes[number] for number in inputs], parameters)
+        number = self._new(shape)
+        given = MappingProxyType(parameters)
+        self.operations.append(Operation(number, kind, inputs, shape, given, self.place, self.source))
+        return number
+
+    # What is made of several lines, or says its parameters in another way.
+
+    def reshape(self, x: int, shape: Sequence[int]) -> int:
+        given = tuple(shape)
+        if -1 in given:
+            known = math.prod(size for size in given if size != -1)
+            given = tuple(math.prod(self.shapes[x]) // known if size == -1 else size for size in given)
+        return x if given == self.shapes[x] else self.add("reshape", x, shape=given)
+
+    def transpose(self, x: int, axes: Sequence[int]) -> int:
+        rank = len(self.shapes[x])
+        order = tuple(axis % rank for axis in axes)
+        return x if order == tuple(range(rank)) else self.add("transpose", x, axes=order)
+
+    def broadcast(self, x: int, shape: Sequence[int]) -> int:
+        return x if tuple(shape) == self.shapes[x] else self.add("broadcast", x, shape=tuple(shape))
+
+    def reduce(self, kind: str, x: int, axes: Sequence[int] | None = None, *, keep: bool = False) -> int:
+        """Sum or largest element over axes, by default over all."""
+        shape = self.shapes[x]
+        over = tuple(range(len(shape))) if axes is None else tuple(sorted(a % len(shape) for a in axes))
+        result = self.add(kind, x, axes=over) if over else x
+        return self.reshape(result, kept(shape, over)) if keep else result
+
+    def mean(self, x: int, axes: Sequence[int] | None = None, *, keep: bool = False) -> int:
+        shape = self.shapes[x]
+        over = range(len(shape)) if axes is None else [axis % len(shape) for axis in axes]
+        count = math.prod(shape[axis] for axis in over)
+        return self.add("divide", self.reduce("sum", x, axes, keep=keep), self.constant(float(count)))
+
+    def swap(self, x: int) -> int:
+        """Return each matrix transposed: the last two axes."""
+        rank = len(self.shapes[x])
+        return self.transpose(x, (*range(rank - 2), rank - 1, rank - 2))
+
+    def gather(self, indices: NDArray[np.integer[Any]], *inputs: int) -> int:
+        return self.add("gather", *inputs, indices=np.asarray(indices, np.intp))
+
+    def positions(self, x: int) -> NDArray[np.intp]:
+        """Return the flat index of each element: what is done to it is done to x, by `gather`."""
+        shape = self.shapes[x]
+        return np.arange(math.prod(shape), dtype=np.intp).reshape(shape)
+
+    def _new(self, shape: Shape) -> int:
+        number = len(self.shapes)
+        self.shapes[number] = tuple(shape)
+        return number
+
+
+def kept(shape: Shape, axes: Sequence[int]) -> Shape:
+    """Return the shape with axes of length 1 in place of those that are reduced."""
+    return tuple(1 if axis in axes else size for axis, size in enumerate(shape))
+
+
+def _shape(kind: str, shapes: Sequence[Shape], given: Mapping[str, Any]) -> Shape:
+    if kind in UNARY or kind == "is_max":
+        return shapes[0]
+    if kind in BINARY or kind == "select":
+        return np.broadcast_shapes(*shapes)
+    if kind in {"sum", "max"}:
+        return tuple(size for axis, size in enumerate(shapes[0]) if axis not in given["axes"])
+    if kind == "transpose":
+        return tuple(shapes[0][axis] for axis in given["axes"])
+    if kind == "gather":
+        return tuple(given["indices"].shape)
+    if kind == "matmul":
+        left, right = shapes
+        if left[-1] != right[-2]:
+            raise ValueError(f"a product of {left} and {right}, expected inner sizes that are equal")
+        return (*np.broadcast_shapes(left[:-2], right[:-2]), left[-2], right[-1])
+    if kind in {"reshape", "broadcast", "scatter"}:
+        return tuple(given["shape"])
+    raise ValueError(f"an operation of kind {kind!r}, expected one of {', '.join(sorted(OPERATIONS))}")

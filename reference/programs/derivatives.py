@@ -1,0 +1,173 @@
+"""The derivative of each operation, as lines of the same vocabulary, and reverse mode over a program.
+
+Each rule takes the builder, the operation and the gradient g of its result, and returns that of each operand.
+The rules are those of any textbook; written as in HIPS autograd's numpy_vjps.py.
+"""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Final, TypeAlias
+
+import numpy as np
+
+from cases.captured import TRUTHS, Builder, CapturedProgram, NotCapturedError, Operation, kept
+
+Rule: TypeAlias = Callable[[Builder, Operation, int], tuple[int | None, ...]]
+
+
+def gradient_program(program: CapturedProgram, wanted: Mapping[str, int] | None = None) -> CapturedProgram:
+    """Return the program with the lines behind it that compute ∂output/∂input of each input, in their order.
+
+    `wanted`: the inputs, by name, of which derivatives are taken; by default all. The output is a single
+    number. Raises NotCapturedError if it is not, or if it depends on what could not be read.
+    """
+    b, output = Builder(program), program.output
+    if program.shapes[output] not in {(), (1,)}:
+        raise NotCapturedError(f"the output has shape {program.shapes[output]}, expected a single number")
+    inputs = program.inputs if wanted is None else wanted
+    depends = _depending_on(program, set(inputs.values()))
+    gradients: dict[int, int] = {output: b.constant(np.ones(program.shapes[output]))}
+    for operation in reversed(program.operations):
+        g = gradients.get(operation.number)
+        if g is None or operation.number not in depends or operation.kind in TRUTHS:
+            continue
+        b.place, b.source = operation.place, f"derivative of {operation.name}"
+        for number, part in zip(operation.inputs, RULES[operation.kind](b, operation, g), strict=True):
+            if part is not None and number in depends:
+                part = _summed_to(b, part, program.shapes[number])
+                gradients[number] = b.add("add", gradients[number], part) if number in gradients else part
+    outputs = [
+        gradients[number] if number in gradients else b.constant(np.zeros(program.shapes[number]))
+        for number in inputs.values()
+    ]
+    return b.program(output, *outputs)
+
+
+def _depending_on(program: CapturedProgram, inputs: set[int]) -> set[int]:
+    depends = set(inputs)
+    for operation in program.operations:
+        if depends.intersection(operation.inputs) and operation.kind != "stop":
+            depends.add(operation.number)
+    return depends
+
+
+def _summed_to(b: Builder, g: int, shape: tuple[int, ...]) -> int:
+    """Undo broadcasting: sum over the axes that were added or had length 1."""
+    given = b.shapes[g]
+    if given == shape:
+        return g
+    added = len(given) - len(shape)
+    axes = [*range(added), *(added + i for i, size in enumerate(shape) if size == 1 and given[added + i] != 1)]
+    return b.reshape(b.reduce("sum", g, axes), shape)
+
+
+def _unary(slope: Callable[[Builder, int, int], int]) -> Rule:
+    """Make a rule of the slope, which may follow from the operand or from the result."""
+    return lambda b, op, g: (b.add("multiply", g, slope(b, op.inputs[0], op.number)),)
+
+
+def _times(b: Builder, factor: float, x: int) -> int:
+    return b.add("multiply", b.constant(factor), x)
+
+
+def _one_minus_square(b: Builder, _: int, a: int) -> int:
+    return b.add("subtract", b.constant(1.0), b.add("multiply", a, a))
+
+
+def _logistic(b: Builder, _: int, a: int) -> int:
+    return b.add("multiply", a, b.add("subtract", b.constant(1.0), a))
+
+
+def _power(b: Builder, op: Operation, g: int) -> tuple[int]:
+    n, x = op.parameters["exponent"], op.inputs[0]
+    if n in {0, 1}:
+        return (_times(b, float(n), g),)
+    slope = x if n == 2 else b.add("power", x, exponent=n - 1)  # noqa: PLR2004 - a square
+    return (b.add("multiply", g, _times(b, float(n), slope)),)
+
+
+def _divide(b: Builder, op: Operation, g: int) -> tuple[int, int]:
+    over = b.add("divide", g, op.inputs[1])
+    return over, b.add("negative", b.add("multiply", over, op.number))
+
+
+def _larger(b: Builder, op: Operation, g: int) -> tuple[int, int]:
+    """The gradient goes to the larger, or smaller; at a tie to either, or in parts to both."""
+    larger, smaller = op.inputs if op.kind == "maximum" else op.inputs[::-1]
+    to_first, zero = b.add("greater", larger, smaller, ties=True), b.constant(0.0)
+    return b.add("select", to_first, g, zero), b.add("select", to_first, zero, g)
+
+
+def _abs(b: Builder, op: Operation, g: int) -> tuple[int]:
+    above = b.add("greater", op.inputs[0], b.constant(0.0), ties=True)
+    return (b.add("select", above, g, b.add("negative", g)),)
+
+
+def _select(b: Builder, op: Operation, g: int) -> tuple[None, int, int]:
+    condition, zero = op.inputs[0], b.constant(0.0)
+    return None, b.add("select", condition, g, zero), b.add("select", condition, zero, g)
+
+
+def _spread(b: Builder, op: Operation, g: int) -> int:
+    """The gradient of a reduction at each of the elements that were reduced."""
+    shape = b.shapes[op.inputs[0]]
+    return b.broadcast(b.reshape(g, kept(shape, op.parameters["axes"])), shape)
+
+
+def _max(b: Builder, op: Operation, g: int) -> tuple[int]:
+    mask = b.add("is_max", op.inputs[0], axes=op.parameters["axes"])
+    return (b.add("select", mask, _spread(b, op, g), b.constant(0.0)),)
+
+
+def _matmul(b: Builder, op: Operation, g: int) -> tuple[int, int]:
+    left, right = op.inputs
+    return b.add("matmul", g, b.swap(right)), b.add("matmul", b.swap(left), g)
+
+
+def _gather(b: Builder, op: Operation, g: int) -> tuple[int, ...]:
+    parts, begin, indices = [], 0, op.parameters["indices"]
+    for number in op.inputs:
+        shape = b.shapes[number]
+        size = int(np.prod(shape, dtype=int))
+        own = np.where((indices >= begin) & (indices < begin + size), indices - begin, -1)
+        parts.append(b.add("scatter", g, indices=own, shape=shape))
+        begin += size
+    return tuple(parts)
+
+
+RULES: Final[Mapping[str, Rule]] = MappingProxyType(
+    {
+        "add": lambda b, op, g: (g, g),  # noqa: ARG005 - as the others
+        "subtract": lambda b, op, g: (g, b.add("negative", g)),  # noqa: ARG005
+        "multiply": lambda b, op, g: (b.add("multiply", g, op.inputs[1]), b.add("multiply", g, op.inputs[0])),
+        "divide": _divide,
+        "negative": lambda b, op, g: (b.add("negative", g),),  # noqa: ARG005
+        "maximum": _larger,
+        "minimum": _larger,
+        "abs": _abs,
+        "sign": lambda b, op, g: (None,),  # noqa: ARG005
+        "stop": lambda b, op, g: (None,),  # noqa: ARG005
+        "power": _power,
+        "exp": _unary(lambda b, x, a: a),  # noqa: ARG005
+        "expm1": _unary(lambda b, x, a: b.add("exp", x)),  # noqa: ARG005
+        "log": lambda b, op, g: (b.add("divide", g, op.inputs[0]),),
+        "log1p": lambda b, op, g: (b.add("divide", g, b.add("add", b.constant(1.0), op.inputs[0])),),
+        "tanh": _unary(_one_minus_square),
+        "logistic": _unary(_logistic),
+        "erf": _unary(lambda b, x, a: b.add("erf_slope", x)),  # noqa: ARG005
+        "erfc": _unary(lambda b, x, a: b.add("negative", b.add("erf_slope", x))),  # noqa: ARG005
+        "sqrt": lambda b, op, g: (b.add("divide", _times(b, 0.5, g), op.number),),
+        "rsqrt": _unary(lambda b, x, a: _times(b, -0.5, b.add("divide", a, x))),
+        "sin": _unary(lambda b, x, a: b.add("cos", x)),  # noqa: ARG005
+        "cos": _unary(lambda b, x, a: b.add("negative", b.add("sin", x))),  # noqa: ARG005
+        "select": _select,
+        "reshape": lambda b, op, g: (b.reshape(g, b.shapes[op.inputs[0]]),),
+        "transpose": lambda b, op, g: (b.transpose(g, tuple(np.argsort(op.parameters["axes"]))),),
+        "broadcast": lambda b, op, g: (g,),  # noqa: ARG005 - summed to the operand's shape as all are
+        "sum": lambda b, op, g: (_spread(b, op, g),),
+        "max": _max,
+        "matmul": _matmul,
+        "gather": _gather,
+        "scatter": lambda b, op, g: (b.gather(op.parameters["indices"], g),),
+    }
+)

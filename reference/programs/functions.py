@@ -1,0 +1,94 @@
+"""Functions of one number that a program may call: their values, their balls, and how far each may be off.
+
+All are monotone, but for sine, cosine and the slope of erf, which move by no more than a factor of their
+argument. So an operand that is known to ± e is evaluated at both ends: nothing else has to be known of a
+function, and its derivative is a line of its own.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import flint
+import numpy as np
+
+from reference.activations import sigmoid
+from reference.arithmetic import EVALUATION, SLACK, Bounded, Real
+from reference.losses.terms import EXP_ULPS, LOG_ULPS
+
+# Units in the last place, to which tests/test_programs_contract.py holds PyTorch, JAX and NumPy.
+ERF_ULPS: Final = 6
+ROOT_ULPS: Final = 2
+CIRCULAR_ULPS: Final = 4
+ULPS_OF_16_BITS: Final = 2
+
+# What this evaluation's own functions may be off by, in units of 2⁻⁵³ of the result, at each of two ends.
+NOISE: Final = 16
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function of one number: `plain` in float64, `ball` in ball arithmetic, `ulps` that it may be off by.
+
+    `lipschitz`: the largest slope, of a function that is not monotone.
+    """
+
+    plain: Callable[[Real], Real]
+    ball: Callable[[Any], Any]
+    ulps: int
+    lipschitz: float = 0.0
+
+    def bounded(self, x: Bounded) -> Bounded:
+        """Return the value with a bound that covers every correct implementation, for every operand allowed."""
+        form, value = x.format, self.plain(x.value)
+        moved = self._moved(x, value)
+        ulps = ULPS_OF_16_BITS if form.has_16_bits else self.ulps
+        size = np.abs(value) + moved
+        error = moved + 2 * ulps * (form.unit_roundoff + form.evaluation) * size + 2 * form.underflow
+        fits = np.isfinite(error) & (size <= form.largest)
+        return Bounded(value, np.where(fits, error * SLACK, np.inf), form)
+
+    def _moved(self, x: Bounded, value: Real) -> Real:
+        """How far the function may be from its value here, for operands within the bound."""
+        if x.is_exact:
+            return np.zeros(x.shape)
+        if self.lipschitz:
+            return np.minimum(self.lipschitz * x.error, 2.0)
+        low, high = self.plain(x.value - x.error), self.plain(x.value + x.error)
+        farthest = np.maximum(np.abs(low - value), np.abs(high - value))
+        largest = np.maximum(np.maximum(np.abs(low), np.abs(high)), np.abs(value))
+        moved = farthest + NOISE * EVALUATION * largest
+        return np.where(np.isnan(moved), np.inf, np.where(np.asarray(x.error) == 0, 0.0, moved))
+
+    def balls(self, x: Any) -> Any:  # noqa: ANN401 - an object array of `flint.arb`
+        return np.frompyfunc(self.ball, 1, 1)(x)
+
+
+def _each(function: Callable[[float], float]) -> Callable[[Real], Real]:
+    each = np.frompyfunc(function, 1, 1)
+    return lambda x: np.asarray(each(x), dtype=np.float64)
+
+
+TWO_OVER_ROOT_PI: Final = 2 / math.sqrt(math.pi)
+
+
+def _erf_slope_ball(x: flint.arb) -> flint.arb:
+    return 2 * (-x * x).exp() / flint.arb.pi().sqrt()
+
+
+FUNCTIONS: Final = {
+    "exp": Function(np.exp, flint.arb.exp, EXP_ULPS),
+    "expm1": Function(np.expm1, flint.arb.expm1, EXP_ULPS),
+    "log": Function(np.log, flint.arb.log, LOG_ULPS),
+    "log1p": Function(np.log1p, flint.arb.log1p, LOG_ULPS),
+    "tanh": Function(np.tanh, flint.arb.tanh, sigmoid.TANH_ULPS),
+    "logistic": Function(sigmoid.sigmoid, sigmoid.ball, sigmoid.ULPS),
+    "erf": Function(_each(math.erf), flint.arb.erf, ERF_ULPS),
+    "erfc": Function(_each(math.erfc), flint.arb.erfc, ERF_ULPS),
+    "erf_slope": Function(lambda x: TWO_OVER_ROOT_PI * np.exp(-x * x), _erf_slope_ball, EXP_ULPS + 4, 1.0),
+    "sqrt": Function(np.sqrt, flint.arb.sqrt, ROOT_ULPS),
+    "rsqrt": Function(lambda x: 1 / np.sqrt(x), flint.arb.rsqrt, 2 * ROOT_ULPS),
+    "sin": Function(np.sin, flint.arb.sin, CIRCULAR_ULPS, 1.0),
+    "cos": Function(np.cos, flint.arb.cos, CIRCULAR_ULPS, 1.0),
+}

@@ -1,0 +1,325 @@
+"""The operations of a captured program, in two arithmetics: bounds, and balls.
+
+Balls of any number of axes are object arrays of `flint.arb`, which NumPy moves about and adds as it does
+numbers. A truth value that the numbers do not decide is `unsure`: what it selects is then the hull of both.
+"""
+
+# ruff: noqa: ANN401 - an array of either arithmetic, or a truth value
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import flint
+import numpy as np
+from numpy.typing import NDArray
+
+from cases.captured import Operation, kept
+from reference.arithmetic import EXACT, Bounded, Real
+from reference.programs.functions import FUNCTIONS, Function
+
+Balls = NDArray[np.object_]
+Truths = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """Truth values, and where the numbers leave them open."""
+
+    value: Truths
+    unsure: Truths
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.value.shape
+
+
+def apply(operation: Operation, inputs: Sequence[Any]) -> Any:
+    """Return what an operation gives for these operands: all `Bounded`, or all balls, or truth values."""
+    result = RULES[operation.kind](operation, *inputs)
+    return result if isinstance(result, Bounded | Truth) else _object(result)
+
+
+# What only moves elements, by a function of arrays.
+
+
+def moved(x: Any, move: Callable[[NDArray[Any]], NDArray[Any]]) -> Any:
+    """Move the elements of any array as `move` does those of NumPy's."""
+    if isinstance(x, Truth):
+        return Truth(move(x.value), move(x.unsure))
+    if isinstance(x, Bounded):
+        error, low = (part if type(part) is float else move(np.asarray(part)) for part in (x.error, x.low))
+        value = move(x.value)
+        return Bounded(value, error, x.format, x.terms, low, sizes=lambda: move(x.scale))
+    return move(x)
+
+
+MOVES: Final[dict[str, Callable[..., Any]]] = {
+    "reshape": lambda op, x: moved(x, lambda a: a.reshape(op.shape)),
+    "transpose": lambda op, x: moved(x, lambda a: a.transpose(op.parameters["axes"])),
+    "broadcast": lambda op, x: moved(x, lambda a: np.broadcast_to(a, op.shape)),
+    "stop": lambda op, x: x,  # noqa: ARG005 - as the others
+    "gather": lambda op, *inputs: _gather(op, *inputs),
+}
+
+
+def _gather(operation: Operation, *inputs: Any) -> Any:
+    indices = operation.parameters["indices"]
+    joined = inputs[0] if len(inputs) == 1 else _joined(inputs)
+    zero: Any = flint.arb(0) if isinstance(inputs[0], np.ndarray) else 0
+
+    def take(a: NDArray[Any]) -> NDArray[Any]:
+        picked = a.reshape(-1)[indices]
+        return np.where(indices < 0, zero, picked) if (indices < 0).any() else picked
+
+    return moved(joined, take)
+
+
+def _joined(inputs: Sequence[Any]) -> Any:
+    flat = [moved(x, lambda a: a.reshape(-1)) for x in inputs]
+    if not isinstance(flat[0], Bounded):
+        return np.concatenate(flat)
+    errors = np.concatenate([np.broadcast_to(x.error, x.shape) for x in flat])
+    values, form = np.concatenate([x.value for x in flat]), flat[0].format
+    return Bounded(values, errors, form, sizes=lambda: np.concatenate([x.scale for x in flat]))
+
+
+def _scatter(operation: Operation, x: Any) -> Any:
+    """Add each element where it belongs; several at one place in any order."""
+    indices = operation.parameters["indices"].reshape(-1)
+    used = indices >= 0
+    at, size = indices[used], math.prod(operation.shape)
+    most = int(np.bincount(at, minlength=1).max())
+
+    def put(a: NDArray[Any]) -> Any:
+        result = np.full(size, flint.arb(0) if a.dtype == object else 0, dtype=a.dtype)
+        np.add.at(result, at, a.reshape(-1)[used])
+        return result.reshape(operation.shape)
+
+    if not isinstance(x, Bounded):
+        return put(x)
+    if most <= 1:
+        return moved(x, put)
+    carried = EXACT if x.is_exact else put(np.broadcast_to(x.error, x.shape))
+    value, reach = put(x.value), put(x.magnitude)
+    error = x.format.error_bound(value, reach, carried, most, most, x.format.sums)
+    return Bounded(value, error, x.format, sizes=lambda: put(x.scale))
+
+
+# Arithmetic.
+
+
+def _sum(operation: Operation, x: Any) -> Any:
+    axes = operation.parameters["axes"]
+    if isinstance(x, Bounded):
+        return x.sum(axis=axes)
+    return _object(np.add.reduce(x, axis=axes))
+
+
+def _object(result: Any) -> Balls:
+    array = np.empty(np.shape(result), dtype=object)
+    array[...] = result
+    return array
+
+
+def _matmul(_: Operation, a: Any, b: Any) -> Any:
+    if isinstance(a, Bounded):
+        return a @ b
+    batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    left = np.broadcast_to(a, (*batch, *a.shape[-2:]))
+    right = np.broadcast_to(b, (*batch, *b.shape[-2:]))
+    result = np.empty((*batch, a.shape[-2], b.shape[-1]), dtype=object)
+    for place in np.ndindex(*batch):
+        result[place] = np.array((_matrix(left[place]) * _matrix(right[place])).entries()).reshape(
+            result.shape[-2:]
+        )
+    return result
+
+
+def _matrix(block: Balls) -> flint.arb_mat:
+    return flint.arb_mat(*block.shape, block.ravel().tolist())
+
+
+def _power(operation: Operation, x: Any) -> Any:
+    """x to a whole power: by repeated products or by the library's function, |n| roundings and one more."""
+    n = operation.parameters["exponent"]
+    if not isinstance(x, Bounded):
+        return np.frompyfunc(lambda t: t**n, 1, 1)(x)
+    value, form = x.value**n, x.format
+    size = np.abs(value)
+    carried: Any = EXACT
+    if not x.is_exact:
+        far, near = (np.abs(x.magnitude + sign * x.error) ** n for sign in (1, -1))
+        crosses = (n < 0) & (x.magnitude <= x.error)
+        carried = np.where(crosses, np.inf, np.maximum(np.abs(far - size), np.abs(near - size)))
+        carried = carried + 8 * 2.0**-53 * np.maximum(far, size) * (np.asarray(x.error) > 0)
+    error = form.error_bound(value, size.copy(), carried, abs(n) + 1, 2 * abs(n))
+    return Bounded(value, error, form, sizes=lambda: np.abs(x.scale**n) if n > 0 else np.abs(value))
+
+
+def _divide(_: Operation, a: Any, b: Any) -> Any:
+    return a / b
+
+
+def _extreme(pick: Callable[[Any, Any], Any], ball: Callable[[Any, Any], Any]) -> Callable[..., Any]:
+    def extreme(_: Operation, a: Any, b: Any) -> Any:
+        if not isinstance(a, Bounded):
+            return np.frompyfunc(ball, 2, 1)(a, b)
+        value = pick(a.value, b.value)
+        error = np.maximum(a.error, b.error) + np.zeros(value.shape)
+        return Bounded(value, error, a.format, sizes=lambda: np.maximum(a.scale, b.scale))
+
+    return extreme
+
+
+def _max(operation: Operation, x: Any) -> Any:
+    axes = operation.parameters["axes"]
+    if isinstance(x, Bounded):
+        error = EXACT if x.is_exact else np.max(np.broadcast_to(x.error, x.shape), axis=axes)
+        return Bounded(np.max(x.value, axis=axes), error, x.format, sizes=lambda: np.max(x.scale, axis=axes))
+    rest = tuple(axis for axis in range(x.ndim) if axis not in axes)
+    rows = x.transpose((*rest, *axes)).reshape(*operation.shape, -1)
+    result = rows[..., 0]
+    for i in range(1, rows.shape[-1]):
+        result = np.frompyfunc(flint.arb.max, 2, 1)(result, rows[..., i])
+    return _object(result)
+
+
+# Truth values.
+
+
+def _compared(difference: Any, *, strict: bool, ties: bool) -> Truth:
+    """Whether a difference is above 0, or `strict` is false and it is 0; `ties` leaves 0 open."""
+    if isinstance(difference, Bounded):
+        value, error = difference.value, np.broadcast_to(difference.error, difference.shape)
+        unsure = (error > 0) & ~(np.abs(value) > error)
+    else:
+        value = np.asarray(np.frompyfunc(float, 1, 1)(difference), np.float64)
+        unsure = ~np.asarray(np.frompyfunc(_is_decided, 1, 1)(difference), np.bool_)
+    if ties:
+        unsure = unsure | (value == 0)
+    return Truth(value > 0 if strict else value >= 0, unsure | np.isnan(value))
+
+
+def _is_decided(t: flint.arb) -> bool:
+    return bool(t > 0 or t < 0 or t == 0)
+
+
+def _difference(a: Any, b: Any) -> Any:
+    if not isinstance(a, Bounded):
+        return a - b
+    exact = Bounded(a.value - b.value, np.asarray(a.error + b.error) + np.zeros(np.broadcast_shapes(a.shape, b.shape)), a.format)
+    return exact  # the sign of a difference of floating-point numbers is exact
+
+
+def _greater(operation: Operation, a: Any, b: Any) -> Truth:
+    ties = operation.parameters.get("ties", False)
+    return _compared(_difference(a, b), strict=operation.kind == "greater", ties=ties)
+
+
+def _equal(_: Operation, a: Any, b: Any) -> Truth:
+    above = _compared(_difference(a, b), strict=False, ties=False)
+    below = _compared(_difference(b, a), strict=False, ties=False)
+    return Truth(above.value & below.value, above.unsure | below.unsure)
+
+
+def _and(_: Operation, a: Truth, b: Truth) -> Truth:
+    certainly_not = (~a.value & ~a.unsure) | (~b.value & ~b.unsure)
+    return Truth(a.value & b.value, (a.unsure | b.unsure) & ~certainly_not)
+
+
+def _not(_: Operation, a: Truth) -> Truth:
+    return Truth(~a.value, a.unsure)
+
+
+def _or(operation: Operation, a: Truth, b: Truth) -> Truth:
+    return _not(operation, _and(operation, _not(operation, a), _not(operation, b)))
+
+
+def _is_max(operation: Operation, x: Any) -> Truth:
+    """Whether an element is the largest of those along the axes; open where another may be as large."""
+    axes = operation.parameters["axes"]
+    if isinstance(x, Bounded):
+        lower = x.value - x.error
+        upper = x.value + x.error
+    else:
+        lower, upper = (
+            np.asarray(np.frompyfunc(end, 1, 1)(x), np.float64)
+            for end in (lambda t: float(t.lower()), lambda t: float(t.upper()))
+        )
+    best = lower.max(axis=axes, keepdims=True)
+    candidates = upper >= best
+    alone = candidates.sum(axis=axes, keepdims=True) == 1
+    return Truth(candidates, candidates & ~alone)
+
+
+def _select(operation: Operation, condition: Truth, a: Any, b: Any) -> Any:
+    """Choose a where the condition holds, else b; where it is open, the hull of both."""
+    value, unsure = (np.broadcast_to(part, operation.shape) for part in (condition.value, condition.unsure))
+    if not isinstance(a, Bounded):
+        chosen = np.where(value, np.broadcast_to(a, operation.shape), np.broadcast_to(b, operation.shape))
+        if unsure.any():
+            hull = np.frompyfunc(flint.arb.union, 2, 1)(np.broadcast_to(a, operation.shape), b)
+            chosen = np.where(unsure, hull, chosen)
+        return _object(chosen)
+    ends = [np.broadcast_to(part, operation.shape) for part in (a.value, a.error, b.value, b.error)]
+    chosen, error = np.where(value, ends[0], ends[2]), np.where(value, ends[1], ends[3])
+    if unsure.any():
+        farthest = np.abs(ends[0] - ends[2]) + np.maximum(ends[1], ends[3])
+        error = np.where(unsure, farthest, error)
+    scales = lambda: np.where(value, np.broadcast_to(a.scale, operation.shape), np.broadcast_to(b.scale, operation.shape))  # noqa: E731
+    return Bounded(chosen, error if error.any() else EXACT, a.format, sizes=scales)
+
+
+def _sign(_: Operation, x: Any) -> Any:
+    if not isinstance(x, Bounded):
+        return np.frompyfunc(lambda t: t.sgn(), 1, 1)(x)
+    unsure = (np.asarray(x.error) > 0) & ~(x.magnitude > x.error)
+    return Bounded(np.sign(x.value), np.where(unsure, 2.0, 0.0) if np.any(unsure) else EXACT, x.format)
+
+
+def _negative(_: Operation, x: Any) -> Any:
+    return replace(x, value=-x.value, low=-x.low) if isinstance(x, Bounded) else -x
+
+
+def _function(function: Function) -> Callable[..., Any]:
+    return lambda _, x: function.bounded(x) if isinstance(x, Bounded) else function.balls(x)
+
+
+RULES: Final[dict[str, Callable[..., Any]]] = {
+    **{name: _function(function) for name, function in FUNCTIONS.items()},
+    **MOVES,
+    "add": lambda _, a, b: a + b,
+    "subtract": lambda _, a, b: a - b,
+    "multiply": lambda _, a, b: a * b,
+    "divide": _divide,
+    "negative": _negative,
+    "abs": lambda _, x: abs(x),
+    "sign": _sign,
+    "power": _power,
+    "maximum": _extreme(np.maximum, flint.arb.max),
+    "minimum": _extreme(np.minimum, flint.arb.min),
+    "matmul": _matmul,
+    "sum": _sum,
+    "max": _max,
+    "scatter": _scatter,
+    "greater": _greater,
+    "greater_equal": _greater,
+    "equal": _equal,
+    "and": _and,
+    "or": _or,
+    "not": _not,
+    "is_max": _is_max,
+    "select": _select,
+}
+
+
+def balls_of(array: Real) -> Balls:
+    """Take binary numbers as they are: a ball of radius 0 for each."""
+    return _object(np.frompyfunc(flint.arb, 1, 1)(np.asarray(array, np.float64).astype(object)))
+
+
+__all__ = ["Balls", "Truth", "apply", "balls_of", "kept", "moved"]
