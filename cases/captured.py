@@ -8,7 +8,7 @@ from the data alone are constants or parameters: they are evaluated plainly and 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final
@@ -202,3 +202,32 @@ def _shape(kind: str, shapes: Sequence[Shape], given: Mapping[str, Any]) -> Shap
     if kind in {"reshape", "broadcast", "scatter"}:
         return tuple(given["shape"])
     raise ValueError(f"an operation of kind {kind!r}, expected one of {', '.join(sorted(OPERATIONS))}")
+
+
+@dataclass(frozen=True)
+class Captured:
+    """A program, the inputs that it was run on, and what its framework computed of them.
+
+    `inputs` and `gradients` are by the names of the program's inputs; the gradients are those of the output,
+    a single number, and of the inputs of which they were asked.
+    """
+
+    program: CapturedProgram
+    inputs: Mapping[str, NDArray[Any]]
+    dtype: str
+    framework: str  # "torch 2.13.0"
+    output: NDArray[Any]
+    gradients: Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class CustomCall:
+    """A call of a function with a derivative of its own: `function` of the `operands`, as a single number."""
+
+    name: str
+    place: str
+    function: Callable[..., Any]
+    operands: tuple[Any, ...]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.place})" if self.place else self.name

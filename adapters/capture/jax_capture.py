@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final
 
 import jax
 import numpy as np
-from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
+from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal, Var, jaxpr_as_fun
 
-from cases.captured import Builder, CapturedProgram, NotCapturedError, kept
+from cases.captured import TRUTHS, Builder, Captured, CapturedProgram, CustomCall, NotCapturedError
 
 MAX_STEPS: Final = 1000  # of a loop, which is unrolled
 LIBRARIES: Final = frozenset({"site-packages", "dist-packages"})
@@ -172,8 +172,6 @@ def _copied(b: Builder, given: Mapping[str, Any], _: Any, numbers: list[int], __
     """A conversion between formats of numbers; one of truth values selects 1 or 0."""
     operations = {operation.number: operation for operation in b.operations}
     made = operations.get(numbers[0])
-    from cases.captured import TRUTHS  # noqa: PLC0415
-
     if made is not None and made.kind in TRUTHS:
         return b.add("select", numbers[0], b.constant(1.0), b.constant(0.0))
     if not jax.numpy.issubdtype(given.get("new_dtype", np.float64), np.floating):
@@ -332,3 +330,91 @@ RULES: Final[dict[str, Rule]] = {
     "reduce_window_max": partial(_window, kind="max"),
     "reduce_window_sum": partial(_window, kind="sum"),
 }
+
+
+def run_jax(function: Callable[..., Any], args: Sequence[Any], names: Sequence[str]) -> Captured:
+    """Capture a function, and run it and JAX's own gradient of it, with respect to every floating-point leaf."""
+    program = capture_jax(function, args, names)
+    leaves, tree = jax.tree_util.tree_flatten(tuple(args))
+    floats = [i for i, leaf in enumerate(leaves) if jax.numpy.issubdtype(jax.numpy.asarray(leaf).dtype, np.floating)]
+
+    def of_floats(*given: Any) -> Any:
+        every = list(leaves)
+        for i, value in zip(floats, given, strict=True):
+            every[i] = value
+        return function(*jax.tree_util.tree_unflatten(tree, every)).reshape(())
+
+    own = [jax.numpy.asarray(leaves[i]) for i in floats]
+    output, gradients = jax.value_and_grad(of_floats, argnums=tuple(range(len(own))))(*own)
+    values = dict(zip(program.inputs, map(np.asarray, own), strict=True))
+    made = dict(zip(program.inputs, map(np.asarray, gradients), strict=True))
+    output = np.asarray(output).reshape(program.shapes[program.output])
+    return Captured(program, values, str(output.dtype), f"jax {jax.__version__}", output, made)
+
+
+def custom_calls_jax(function: Callable[..., Any], args: Sequence[Any]) -> list[CustomCall]:
+    """Return the calls that a function makes of functions with derivatives of their own."""
+    leaves, tree = jax.tree_util.tree_flatten(tuple(args))
+    closed = jax.make_jaxpr(lambda *flat: function(*jax.tree_util.tree_unflatten(tree, flat)))(*leaves)
+    calls: list[CustomCall] = []
+    _evaluate(closed.jaxpr, closed.consts, leaves, calls)
+    return calls
+
+
+CUSTOM: Final = frozenset({"custom_jvp_call", "custom_vjp_call"})
+
+
+def _evaluate(jaxpr: Jaxpr, constants: Sequence[Any], given: Sequence[Any], calls: list[CustomCall]) -> list[Any]:
+    known: dict[Any, Any] = dict(zip((*jaxpr.constvars, *jaxpr.invars), (*constants, *given), strict=True))
+
+    def value(atom: Any) -> Any:
+        return atom.val if isinstance(atom, Literal) else known[atom]
+
+    for equation in jaxpr.eqns:
+        operands = [jax.numpy.asarray(value(atom)) for atom in equation.invars]
+        inner: Any = equation.params.get("jaxpr")
+        if equation.primitive.name in {"jit", "pjit", "closed_call", "remat", "checkpoint"}:
+            body = inner if isinstance(inner, Jaxpr) else inner.jaxpr
+            results = _evaluate(body, () if isinstance(inner, Jaxpr) else inner.consts, operands, calls)
+        else:
+            alone = jaxpr_as_fun(ClosedJaxpr(jaxpr.replace(constvars=[], invars=_places(equation), outvars=equation.outvars, eqns=[_renamed(equation)]), ()))
+            results = alone(*operands)
+            if equation.primitive.name in CUSTOM:
+                calls.append(CustomCall(_called(equation), _place(equation), _summed(alone), tuple(operands)))
+        known |= zip(equation.outvars, results, strict=True)
+    return [value(atom) for atom in jaxpr.outvars]
+
+
+def _places(equation: JaxprEqn) -> list[Var]:
+    return _fresh(equation)[0]
+
+
+def _renamed(equation: JaxprEqn) -> JaxprEqn:
+    return _fresh(equation)[1]
+
+
+@cache
+def _fresh(equation: JaxprEqn) -> tuple[list[Var], JaxprEqn]:
+    """Return an equation that takes each operand by a variable of its own."""
+    places = [Var(atom.aval) for atom in equation.invars]
+    return places, equation.replace(invars=list(places))
+
+
+def _called(equation: JaxprEqn) -> str:
+    inner: Any = equation.params.get("call_jaxpr", equation.params.get("jaxpr"))
+    return str(getattr(inner.jaxpr.debug_info, "func_name", "") or equation.primitive.name)
+
+
+def _summed(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the sum of all that a function returns, each element with a weight of its own."""
+
+    def summed(*operands: Any) -> Any:
+        parts = [result for result in function(*operands) if jax.numpy.issubdtype(result.dtype, np.floating)]
+        return sum(jax.numpy.sum(part * _weights(part.shape).astype(part.dtype)) for part in parts)
+
+    return summed
+
+
+def _weights(shape: tuple[int, ...]) -> Any:
+    """Weights between 1 and 2, that a float32 holds, so that no two elements are mistaken for one another."""
+    return 1 + (np.arange(math.prod(shape)) % 97).reshape(shape) / 128

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import re
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -21,7 +22,7 @@ from torch._decomp import core_aten_decompositions, get_decompositions
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.utils import _pytree as pytree
 
-from cases.captured import TRUTHS, Builder, CapturedProgram, NotCapturedError
+from cases.captured import Builder, Captured, CapturedProgram, CustomCall, NotCapturedError
 
 FRAME: Final = re.compile(r'File "([^"]+)", line (\d+)')
 LIBRARIES: Final = frozenset({"site-packages", "dist-packages"})
@@ -42,7 +43,10 @@ def capture_torch(function: Callable[..., Any], args: Sequence[Any], names: Sequ
     """
     flat, rebuild = flattened(args, names)
     leaves = [leaf.detach() for leaf in flat.values()]
-    functional = torch.func.functionalize(lambda *given: function(*rebuild(given)))
+
+    def functional(*given: Tensor) -> Any:
+        return function(*rebuild(given))
+
     with torch.backends.mkldnn.flags(enabled=False):  # whose operations have no definition by simpler ones
         table = _decompositions()
         graph = make_fx(functional, decomposition_table=table, record_stack_traces=True)(*leaves)
@@ -517,4 +521,66 @@ def _exchanged(b: Builder, x: int, one: int, other: int) -> int:
     return b.transpose(x, axes)
 
 
-__all__ = ["TRUTHS", "capture_torch", "flattened"]
+
+def run_torch(function: Callable[..., Any], args: Sequence[Any], names: Sequence[str]) -> Captured:
+    """Capture a function, and run it and autograd, with respect to every floating-point leaf and parameter."""
+    program = capture_torch(function, args, names)
+    flat, rebuild = flattened(args, names)
+    own = {name: leaf.detach().clone().requires_grad_(leaf.is_floating_point()) for name, leaf in flat.items()}
+    output = function(*rebuild(list(own.values())))
+    wanted = [own[name] for name in program.inputs]
+    gradients = torch.autograd.grad(output.reshape(()), wanted, allow_unused=True, materialize_grads=True)
+    values = {name: _numpy(own[name]) for name in program.inputs}
+    made = dict(zip(program.inputs, map(_numpy, gradients), strict=True))
+    dtype = str(output.dtype).removeprefix("torch.")
+    return Captured(program, values, dtype, f"torch {torch.__version__}", _numpy(output), made)
+
+
+def custom_calls_torch(
+    function: Callable[..., Any], args: Sequence[Any], names: Sequence[str]
+) -> list[CustomCall]:
+    """Return the calls that a function makes of an `autograd.Function`."""
+    flat, rebuild = flattened(args, names)
+    calls: list[CustomCall] = []
+    apply = torch.autograd.Function.apply.__func__  # type: ignore[attr-defined] - a class method
+
+    def recorded(cls: type, *operands: Any) -> Any:
+        own = [operand.detach().clone() if isinstance(operand, Tensor) else operand for operand in operands]
+        tensors = [i for i, operand in enumerate(own) if isinstance(operand, Tensor)]
+
+        def of_tensors(*given: Tensor) -> Any:
+            every = list(own)
+            for i, value in zip(tensors, given, strict=True):
+                every[i] = value
+            result = apply(cls, *every)
+            parts = result if isinstance(result, tuple) else (result,)
+            return sum((part * _weights(part)).sum() for part in parts if part.is_floating_point())
+
+        calls.append(CustomCall(cls.__name__, _caller(), of_tensors, tuple(own[i] for i in tensors)))
+        return apply(cls, *operands)
+
+    before = torch.autograd.Function.__dict__["apply"]
+    torch.autograd.Function.apply = classmethod(recorded)  # type: ignore[assignment, method-assign]
+    try:
+        function(*rebuild([leaf.detach() for leaf in flat.values()]))
+    finally:
+        torch.autograd.Function.apply = before  # type: ignore[method-assign]
+    return calls
+
+
+def _caller() -> str:
+    for frame in reversed(traceback.extract_stack()):
+        path = Path(frame.filename)
+        if path.parent != HERE and not {*path.parts} & LIBRARIES:
+            return f"{path.name}:{frame.lineno}"
+    return ""
+
+
+def _weights(like: Tensor) -> Tensor:
+    """Weights between 1 and 2, that a float32 holds, so that no two elements are mistaken for one another."""
+    return (1 + (torch.arange(like.numel()) % 97).reshape(like.shape) / 128).to(like.dtype)
+
+
+def _numpy(tensor: Tensor) -> Any:
+    array = tensor.detach().cpu()
+    return array.float().numpy() if array.dtype in {torch.bfloat16, torch.float16} else array.numpy()

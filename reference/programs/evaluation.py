@@ -1,20 +1,26 @@
 """One walk over a captured program: in balls, or in bounds around certified values."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cases.captured import CapturedProgram
 from reference.arithmetic import EXACT, Bounded, Format, Real, precision
 from reference.arithmetic.balls import _split
 from reference.programs.operations import MOVES, Balls, Truth, apply, balls_of
 
+KINKED: Final = 4.0  # how many times a bound must be that of one side, to be due to a kink
+TINIEST: Final = 2.0**-1074
 
-def certified(program: CapturedProgram, inputs: Mapping[str, Real]) -> dict[int, Any]:
+
+def certified(
+    program: CapturedProgram, inputs: Mapping[str, Real], *, decides: bool = False
+) -> dict[int, Any]:
     """Return every value in balls, by its number; what is not known, and all behind it, is left out.
 
-    `inputs`: by name, of the shapes that the program has.
+    `inputs`: by name, of the shapes that the program has. If it `decides`, one side of each kink is taken.
     """
     values: dict[int, Any] = {}
     with precision():
@@ -22,7 +28,8 @@ def certified(program: CapturedProgram, inputs: Mapping[str, Real]) -> dict[int,
             values[number] = _truth(array) if array.dtype == bool else balls_of(array)
         for operation in program.operations:
             if all(number in values for number in operation.inputs):
-                values[operation.number] = apply(operation, [values[number] for number in operation.inputs])
+                value = apply(operation, [values[number] for number in operation.inputs])
+                values[operation.number] = _decided(value) if decides else value
     return values
 
 
@@ -31,6 +38,8 @@ def bounded(
     inputs: Mapping[str, Real],
     form: Format,
     exact: Mapping[int, Any] | None = None,
+    *,
+    decides: bool = False,
 ) -> dict[int, Any]:
     """Return every value with the bound of what a correct program may compute in this format from the inputs.
 
@@ -47,8 +56,19 @@ def bounded(
                 value = apply(operation, [_sized(values[number], keeps) for number in operation.inputs])
                 if exact is not None and isinstance(value, Bounded):
                     value = around(value, exact[operation.number])
-                values[operation.number] = value
+                values[operation.number] = _decided(value) if decides else value
     return values
+
+
+def _decided(value: Any) -> Any:  # noqa: ANN401 - an array of either arithmetic, or a truth value
+    return _truth(value.value) if isinstance(value, Truth) else value
+
+
+def at_kinks(open_: Bounded, decided: Bounded) -> NDArray[np.bool_]:
+    """Return where a bound is due to kinks: where it is much larger than that of one side of each."""
+    wide, narrow = (np.broadcast_to(one.error, one.shape) for one in (open_, decided))
+    moved = np.abs(open_.value - decided.value)
+    return np.asarray((wide > KINKED * (narrow + TINIEST)) & (wide > 0) | (moved > wide))
 
 
 def _sized(value: Any, keeps: bool) -> Any:  # noqa: ANN401, FBT001 - a bound or a truth value

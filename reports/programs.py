@@ -1,0 +1,297 @@
+"""Any program, judged: `certify_gradients` and `same_function`, from the user's own code.
+
+A program is a PyTorch or JAX function that returns a single number, with its arguments. It is captured as a
+list of operations, and never changed.
+"""
+
+# ruff: noqa: ANN401 - what frameworks' functions take and return may be anything
+
+from __future__ import annotations
+
+import inspect
+import math
+import sys
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import import_module
+from typing import Any, Final
+
+import numpy as np
+
+from cases.captured import Captured, CapturedProgram, CustomCall, NotCapturedError, Operation
+from cases.protocol import Verdict
+from reference import Finding
+from reference.agreement import compare
+from reference.arithmetic import Bounded, format_of, precision
+from reference.programs.derivatives import gradient_program
+from reference.programs.evaluation import at_kinks, bounded, certified
+from reference.programs.matching import Difference, agreeing_digits, first_difference
+from reference.programs.operations import Truth
+from reports.outcome import plural
+
+OUTPUT: Final = "the output"
+MAX_KINKS: Final = 3  # lines that are named
+
+
+def certify_gradients(function: Callable[..., Any], *args: Any) -> GradientVerdict:
+    """Judge a framework's gradient of a function against the exact derivative of what the function computes.
+
+    - `function`: of PyTorch tensors and modules, or of trees of JAX arrays; it returns a single number
+    - `args`: its arguments; gradients are taken with respect to every floating-point array and parameter
+
+    Raises NotCapturedError where the function cannot be read at all; what cannot be read of it is in the
+    verdict, which says how much was judged. A custom derivative that is wrong is found by its own calls.
+    """
+    run = _run(function, args)
+    return GradientVerdict(run, _judged(run), _wrong_calls(function, args, run))
+
+
+def assert_gradients_certified(function: Callable[..., Any], *args: Any) -> None:
+    """Raise AssertionError, with the verdict of `certify_gradients` of the same, unless all agree."""
+    verdict = certify_gradients(function, *args)
+    if not verdict.agrees:
+        raise AssertionError(str(verdict))
+
+
+def same_function(
+    left: tuple[Callable[..., Any], Sequence[Any]], right: tuple[Callable[..., Any], Sequence[Any]]
+) -> FunctionVerdict:
+    """Say whether two programs, each a function with its own arguments, compute one function there.
+
+    The arguments hold the same numbers in each program's own layout, as the weights of a port do. Both are
+    evaluated in balls, to about forty digits, so that no rounding is taken for a difference.
+    """
+    runs = _run(left[0], left[1]), _run(right[0], right[1])
+    values = [certified(run.program, run.inputs) for run in runs]
+    programs = [run.program for run in runs]
+    if missing := [why for program in programs for why in _unknown_output(program)]:
+        raise NotCapturedError(f"the output depends on what cannot be read: {missing[0]}")
+    outputs = [one[program.output] for one, program in zip(values, programs, strict=True)]
+    digits = agreeing_digits(*outputs)
+    form = format_of(runs[0].dtype)
+    is_same = 10.0**-digits <= form.unit_roundoff
+    difference = None if is_same else first_difference(programs, values)
+    return FunctionVerdict(runs, digits, is_same, difference, tuple(map(_forward, runs, values)))
+
+
+def _forward(run: Captured, values: Mapping[int, Any]) -> Finding:
+    """Judge the number that a program itself returned."""
+    derived = bounded(run.program, run.inputs, format_of(run.dtype), values)
+    return compare(1, OUTPUT, run.output, derived[run.program.output])
+
+
+def _unknown_output(program: CapturedProgram) -> list[str]:
+    return [program.unknown[program.output]] if program.output in program.unknown else []
+
+
+# Running.
+
+
+def _framework(args: Sequence[Any]) -> str:
+    """Tell a framework by the arguments' types; JAX's trees hold anything, so PyTorch is asked first."""
+    if "torch" in sys.modules:
+        import torch  # noqa: PLC0415 - only where it is loaded already
+        from torch.utils import _pytree  # noqa: PLC0415
+
+        kinds = torch.Tensor | torch.nn.Module
+        if any(isinstance(leaf, kinds) for leaf in _pytree.tree_leaves(list(args))):
+            return "torch"
+    if "jax" in sys.modules:
+        return "jax"
+    raise NotCapturedError("the arguments hold no PyTorch tensor or module, and JAX is not loaded")
+
+
+def _names(function: Callable[..., Any], count: int) -> list[str]:
+    try:
+        given = [*inspect.signature(function).parameters]
+    except (TypeError, ValueError):
+        given = []
+    return [*given[:count], *(f"argument {i}" for i in range(len(given), count))]
+
+
+def _run(function: Callable[..., Any], args: Sequence[Any]) -> Captured:
+    framework = _framework(args)
+    module = import_module(f"adapters.capture.{framework}_capture")
+    run: Callable[..., Captured] = getattr(module, f"run_{framework}")
+    return run(function, args, _names(function, len(args)))
+
+
+# Judging.
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What was found of a run: each quantity's finding, kinks, and how many lines were read and known."""
+
+    findings: tuple[Finding, ...]
+    kinks: tuple[tuple[str, int], ...]  # lines, each with how many elements lie on one
+    lines: int
+    known: int
+    unknown: tuple[str, ...]
+
+    @property
+    def agrees(self) -> bool:
+        return bool(self.findings) and all(one.verdict is Verdict.AGREES for one in self.findings)
+
+
+def _judged(run: Captured) -> Judged:
+    program = gradient_program(run.program)
+    form = format_of(run.dtype)
+    derived = bounded(program, run.inputs, form, certified(program, run.inputs))
+    kinks = _kinks(program, derived)
+    sides = derived
+    if kinks:
+        one_side = certified(program, run.inputs, decides=True)
+        sides = bounded(program, run.inputs, form, one_side, decides=True)
+    claims = {OUTPUT: run.output, **{f"∂/∂{name}": array for name, array in run.gradients.items()}}
+    findings = [
+        _compared(name, claim, derived[number], sides[number])
+        for (name, claim), number in zip(claims.items(), program.outputs, strict=True)
+        if isinstance(derived.get(number), Bounded)
+    ]
+    known = sum(operation.number in derived for operation in program.operations)
+    return Judged(
+        tuple(findings), kinks, len(program.operations) + len(run.program.unknown), known,
+        tuple(dict.fromkeys(run.program.unknown.values())),
+    )  # fmt: skip
+
+
+def _compared(name: str, claim: Any, derived: Bounded, one_side: Bounded) -> Finding:
+    """Judge a gradient; an element that a kink leaves open agrees within the hull of both sides."""
+    if derived is not one_side:
+        claimed = np.asarray(claim, np.float64)
+        left_open = at_kinks(derived, one_side) & (np.abs(claimed - derived.value) <= derived.error)
+        value = np.where(left_open, claimed, derived.value)
+        error = np.where(left_open, 0.0, np.broadcast_to(derived.error, derived.shape))
+        low = np.where(left_open, 0.0, np.broadcast_to(derived.low, derived.shape))
+        derived = Bounded(value, error, derived.format, low=low, sizes=derived.sizes)
+    return compare(1, name, claim, derived)
+
+
+def _kinks(program: CapturedProgram, derived: Mapping[int, Any]) -> tuple[tuple[str, int], ...]:
+    """Return the lines whose truth values are open: at a kink, a tie, or too near to one to tell."""
+    counted: Counter[str] = Counter()
+    for operation in program.operations:
+        value = derived.get(operation.number)
+        if isinstance(value, Truth) and value.unsure.any():
+            counted[_named(operation)] += int(value.unsure.sum())
+    return tuple(counted.items())
+
+
+def _named(operation: Operation) -> str:
+    name = operation.name.removeprefix("derivative of ")
+    return f"{name} ({operation.place})" if operation.place else name
+
+
+def _wrong_calls(function: Callable[..., Any], args: Sequence[Any], run: Captured) -> tuple[CustomCall, ...]:
+    """Return the calls of custom derivatives that are wrong by themselves."""
+    module = import_module(f"adapters.capture.{run.framework.partition(' ')[0]}_capture")
+    if run.framework.startswith("jax"):
+        calls = module.custom_calls_jax(function, args)
+    else:
+        calls = module.custom_calls_torch(function, args, _names(function, len(args)))
+    return tuple(call for call in calls if not _is_right(call))
+
+
+def _is_right(call: CustomCall) -> bool:
+    try:
+        findings = _judged(_run(call.function, call.operands)).findings
+    except NotCapturedError:
+        return True  # nothing is known of it, and nothing is said
+    return not any(one.verdict is Verdict.DIFFERS for one in findings)
+
+
+@dataclass(frozen=True)
+class GradientVerdict:
+    """What `certify_gradients` found; printed, it says it in a few lines."""
+
+    run: Captured
+    judged: Judged
+    wrong: tuple[CustomCall, ...]
+
+    @property
+    def agrees(self) -> bool:
+        return self.judged.agrees and not self.wrong
+
+    @cached_property
+    def digits(self) -> float:
+        """The fewest decimal digits that a comparison certifies."""
+        return min((one.digits for one in self.judged.findings), default=-math.inf)
+
+    @cached_property
+    def used(self) -> float:
+        """The largest error, as a part of what rounding may cause."""
+        return max((one.used for one in self.judged.findings), default=math.nan)
+
+    def __str__(self) -> str:
+        judged = self.judged
+        lines = [self._headline(), *(_sentence(one) for one in judged.findings if not one.passes)]
+        lines += [f"The derivative of {call} is not that of what it computes." for call in self.wrong]
+        if judged.kinks:
+            named = ", ".join(f"{name}: {plural(count, 'element')}" for name, count in judged.kinks[:MAX_KINKS])
+            more = f", and {len(judged.kinks) - MAX_KINKS} more" if len(judged.kinks) > MAX_KINKS else ""
+            lines.append(f"At a kink, where each derivative between those of both sides is accepted: {named}{more}.")
+        lines.append(f"Judged: {judged.known} of {plural(judged.lines, 'line')}, read from {self.run.framework}.")
+        lines += [f"Not judged: {reason}." for reason in judged.unknown]
+        return "\n".join(lines)
+
+    def _headline(self) -> str:
+        judged, dtype = self.judged, self.run.dtype
+        counted = Counter(one.verdict for one in judged.findings)
+        gradients = plural(max(len(judged.findings) - 1, 0), "gradient")
+        if self.agrees:
+            return (
+                f"{self.run.framework} agrees: the output and {gradients} in {dtype}; no error is larger than "
+                f"{self.used:.2g} of what rounding alone may cause, and {self.digits:.1f} decimal digits are "
+                "certified."
+            )
+        if not judged.findings:
+            return f"{self.run.framework}: nothing was compared, so nothing is known to agree."
+        said = ", ".join(f"{count} × {verdict}" for verdict, count in counted.items())
+        return f"{self.run.framework} does not agree: {said}, of the output and {gradients} in {dtype}."
+
+
+def _sentence(finding: Finding) -> str:
+    claimed, derived = finding.claimed, finding.derived
+    if finding.verdict is Verdict.UNDECIDED:
+        return f"{finding.element} is undecided: {finding.reason}."
+    return (
+        f"{finding.element} is {claimed:.17g}, but follows from the inputs as {derived:.17g} ± "
+        f"{finding.tolerance:.2g}: off by {finding.error:.2g}."
+    )
+
+
+@dataclass(frozen=True)
+class FunctionVerdict:
+    """What `same_function` found; printed, it says it in a few lines."""
+
+    runs: tuple[Captured, Captured]
+    digits: float  # to which both outputs are equal, exactly evaluated
+    is_same: bool
+    difference: Difference | None
+    forward: tuple[Finding, ...]
+
+    @property
+    def agrees(self) -> bool:
+        """Whether both are one function, and each computed it within its own bound."""
+        return self.is_same and all(one.verdict is Verdict.AGREES for one in self.forward)
+
+    def __str__(self) -> str:
+        names = [run.framework for run in self.runs]
+        if self.is_same:
+            lines = [
+                f"One function: {names[0]} and {names[1]} differ by rounding only, evaluated exactly they are equal "
+                f"to {self.digits:.0f} digits."
+            ]
+        else:
+            lines = [f"Two functions: {names[0]} and {names[1]} are equal to {max(self.digits, 0):.1f} digits only."]
+            lines += [str(self.difference)] if self.difference else []
+        for name, finding in zip(names, self.forward, strict=True):
+            used = f"uses {finding.used:.2g} of what rounding may cause, {finding.digits:.1f} digits are certified"
+            lines.append(f"{name}: {used}." if finding.passes else f"{name}: {_sentence(finding)}")
+        return "\n".join(lines)
+
+
+__all__ = ["FunctionVerdict", "GradientVerdict", "certify_gradients", "precision", "same_function"]
