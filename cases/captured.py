@@ -5,6 +5,8 @@ differentiates it and bounds it. Every value has a number. Arrays of whole numbe
 from the data alone are constants or parameters: they are evaluated plainly and never judged.
 """
 
+# ruff: noqa: ANN401 - parameters of any kind
+
 from __future__ import annotations
 
 import math
@@ -20,14 +22,49 @@ Shape = tuple[int, ...]
 
 # Element by element, operands broadcast by NumPy's rules.
 UNARY: Final = frozenset(
-    "negative exp log log1p expm1 tanh logistic erf erfc erf_slope sqrt rsqrt abs sign sin cos "
-    "power stop not".split()
+    [
+        "negative",
+        "exp",
+        "log",
+        "log1p",
+        "expm1",
+        "tanh",
+        "logistic",
+        "erf",
+        "erfc",
+        "erf_slope",
+        "sqrt",
+        "rsqrt",
+        "abs",
+        "sign",
+        "sin",
+        "cos",
+        "power",
+        "stop",
+        "not",
+    ]
 )
-BINARY: Final = frozenset("add subtract multiply divide maximum minimum greater greater_equal equal and or".split())
-OTHERS: Final = frozenset("select reshape transpose broadcast sum max is_max matmul gather scatter".split())
+BINARY: Final = frozenset(
+    [
+        "add",
+        "subtract",
+        "multiply",
+        "divide",
+        "maximum",
+        "minimum",
+        "greater",
+        "greater_equal",
+        "equal",
+        "and",
+        "or",
+    ]
+)
+OTHERS: Final = frozenset(
+    ["select", "reshape", "transpose", "broadcast", "sum", "max", "is_max", "matmul", "gather", "scatter"]
+)
 OPERATIONS: Final = UNARY | BINARY | OTHERS
 # Whose results are truth values.
-TRUTHS: Final = frozenset("greater greater_equal equal and or not is_max".split())
+TRUTHS: Final = frozenset(["greater", "greater_equal", "equal", "and", "or", "not", "is_max"])
 
 
 class NotCapturedError(Exception):
@@ -95,9 +132,9 @@ class Builder:
         self._scalars: dict[float, int] = {}
 
     def program(self, *outputs: int) -> CapturedProgram:
-        frozen = (MappingProxyType(part) for part in (self.inputs, self.constants))
-        parts = tuple(self.operations), outputs, MappingProxyType(self.shapes), MappingProxyType(self.unknown)
-        return CapturedProgram(*frozen, *parts)
+        given, constants = MappingProxyType(self.inputs), MappingProxyType(self.constants)
+        shapes, unknown = MappingProxyType(self.shapes), MappingProxyType(self.unknown)
+        return CapturedProgram(given, constants, tuple(self.operations), outputs, shapes, unknown)
 
     def input(self, name: str, shape: Shape) -> int:
         self.inputs[name] = number = self._new(shape)
@@ -105,7 +142,7 @@ class Builder:
 
     def constant(self, value: ArrayLike) -> int:
         array = np.asarray(value)
-        if array.dtype.kind not in "b":
+        if array.dtype.kind != "b":
             array = array.astype(np.float64)
         if array.ndim == 0 and array.dtype.kind == "f" and float(array) in self._scalars:
             return self._scalars[float(array)]
@@ -121,7 +158,7 @@ class Builder:
         self.unknown[number] = reason
         return number
 
-    def add(self, kind: str, *inputs: int, **parameters: Any) -> int:  # noqa: ANN401 - as `Operation` says
+    def add(self, kind: str, *inputs: int, **parameters: Any) -> int:
         """Write one line down and return its number; raises ValueError for operands that do not fit."""
         shape = _shape(kind, [self.shapes[number] for number in inputs], parameters)
         number = self._new(shape)
@@ -184,24 +221,23 @@ def kept(shape: Shape, axes: Sequence[int]) -> Shape:
 
 
 def _shape(kind: str, shapes: Sequence[Shape], given: Mapping[str, Any]) -> Shape:
-    if kind in UNARY or kind == "is_max":
-        return shapes[0]
-    if kind in BINARY or kind == "select":
+    if kind in UNARY or kind in BINARY or kind in {"select", "is_max"}:
         return np.broadcast_shapes(*shapes)
+    if kind == "matmul":
+        return _product(*shapes)
     if kind in {"sum", "max"}:
         return tuple(size for axis, size in enumerate(shapes[0]) if axis not in given["axes"])
     if kind == "transpose":
         return tuple(shapes[0][axis] for axis in given["axes"])
-    if kind == "gather":
-        return tuple(given["indices"].shape)
-    if kind == "matmul":
-        left, right = shapes
-        if left[-1] != right[-2]:
-            raise ValueError(f"a product of {left} and {right}, expected inner sizes that are equal")
-        return (*np.broadcast_shapes(left[:-2], right[:-2]), left[-2], right[-1])
-    if kind in {"reshape", "broadcast", "scatter"}:
-        return tuple(given["shape"])
-    raise ValueError(f"an operation of kind {kind!r}, expected one of {', '.join(sorted(OPERATIONS))}")
+    if kind not in OTHERS:
+        raise ValueError(f"an operation of kind {kind!r}, expected one of {', '.join(sorted(OPERATIONS))}")
+    return tuple(given["indices"].shape if kind == "gather" else given["shape"])
+
+
+def _product(left: Shape, right: Shape) -> Shape:
+    if left[-1] != right[-2]:
+        raise ValueError(f"a product of {left} and {right}, expected inner sizes that are equal")
+    return (*np.broadcast_shapes(left[:-2], right[:-2]), left[-2], right[-1])
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from cases.captured import Captured, CapturedProgram, CustomCall, NotCapturedErr
 from cases.protocol import Verdict
 from reference import Finding
 from reference.agreement import compare
-from reference.arithmetic import Bounded, format_of, precision
+from reference.arithmetic import Bounded, format_of
 from reference.programs.derivatives import gradient_program
 from reference.programs.evaluation import at_kinks, bounded, certified
 from reference.programs.matching import Difference, agreeing_digits, first_difference
@@ -93,7 +93,7 @@ def _framework(args: Sequence[Any]) -> str:
     """Tell a framework by the arguments' types; JAX's trees hold anything, so PyTorch is asked first."""
     if "torch" in sys.modules:
         import torch  # noqa: PLC0415 - only where it is loaded already
-        from torch.utils import _pytree  # noqa: PLC0415
+        from torch.utils import _pytree  # noqa: PLC0415 - the same
 
         kinds = torch.Tensor | torch.nn.Module
         if any(isinstance(leaf, kinds) for leaf in _pytree.tree_leaves(list(args))):
@@ -187,7 +187,7 @@ def _named(operation: Operation) -> str:
 
 def _wrong_calls(function: Callable[..., Any], args: Sequence[Any], run: Captured) -> tuple[CustomCall, ...]:
     """Return the calls of custom derivatives that are wrong by themselves."""
-    module = import_module(f"adapters.capture.{run.framework.partition(' ')[0]}_capture")
+    module = import_module(f"adapters.capture.{run.framework.partition(' ')[0]}_custom")
     if run.framework.startswith("jax"):
         calls = module.custom_calls_jax(function, args)
     else:
@@ -230,10 +230,15 @@ class GradientVerdict:
         lines = [self._headline(), *(_sentence(one) for one in judged.findings if not one.passes)]
         lines += [f"The derivative of {call} is not that of what it computes." for call in self.wrong]
         if judged.kinks:
-            named = ", ".join(f"{name}: {plural(count, 'element')}" for name, count in judged.kinks[:MAX_KINKS])
+            named = ", ".join(
+                f"{name}: {plural(count, 'element')}" for name, count in judged.kinks[:MAX_KINKS]
+            )
             more = f", and {len(judged.kinks) - MAX_KINKS} more" if len(judged.kinks) > MAX_KINKS else ""
-            lines.append(f"At a kink, where each derivative between those of both sides is accepted: {named}{more}.")
-        lines.append(f"Judged: {judged.known} of {plural(judged.lines, 'line')}, read from {self.run.framework}.")
+            accepted = "where each derivative between those of both sides is accepted"
+            lines.append(f"At a kink, {accepted}: {named}{more}.")
+        lines.append(
+            f"Judged: {judged.known} of {plural(judged.lines, 'line')}, read from {self.run.framework}."
+        )
         lines += [f"Not judged: {reason}." for reason in judged.unknown]
         return "\n".join(lines)
 
@@ -243,8 +248,8 @@ class GradientVerdict:
         gradients = plural(max(len(judged.findings) - 1, 0), "gradient")
         if self.agrees:
             return (
-                f"{self.run.framework} agrees: the output and {gradients} in {dtype}; no error is larger than "
-                f"{self.used:.2g} of what rounding alone may cause, and {self.digits:.1f} decimal digits are "
+                f"{self.run.framework} agrees: the output and {gradients} in {dtype}; no error is larger "
+                f"than {self.used:.2g} of what rounding alone may cause, and {self.digits:.1f} decimal digits are "
                 "certified."
             )
         if not judged.findings:
@@ -281,17 +286,15 @@ class FunctionVerdict:
     def __str__(self) -> str:
         names = [run.framework for run in self.runs]
         if self.is_same:
-            lines = [
-                f"One function: {names[0]} and {names[1]} differ by rounding only, evaluated exactly they are equal "
-                f"to {self.digits:.0f} digits."
-            ]
+            equal = f"evaluated exactly they are equal to {self.digits:.0f} digits"
+            lines = [f"One function: {names[0]} and {names[1]} differ by rounding only; {equal}."]
         else:
-            lines = [f"Two functions: {names[0]} and {names[1]} are equal to {max(self.digits, 0):.1f} digits only."]
+            equal = f"equal to {max(self.digits, 0):.1f} digits only"
+            lines = [f"Two functions: {names[0]} and {names[1]} are {equal}."]
             lines += [str(self.difference)] if self.difference else []
         for name, finding in zip(names, self.forward, strict=True):
-            used = f"uses {finding.used:.2g} of what rounding may cause, {finding.digits:.1f} digits are certified"
+            used = (
+                f"uses {finding.used:.2g} of what rounding may cause; {finding.digits:.1f} digits certified"
+            )
             lines.append(f"{name}: {used}." if finding.passes else f"{name}: {_sentence(finding)}")
         return "\n".join(lines)
-
-
-__all__ = ["FunctionVerdict", "GradientVerdict", "certify_gradients", "precision", "same_function"]

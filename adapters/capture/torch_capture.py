@@ -4,25 +4,26 @@ A module among the arguments stands for its parameters. What depends on no float
 by PyTorch. Every operation has the line of the user's program that asked for it.
 """
 
-# ruff: noqa: ANN401 - nodes hold values of any kind
+# ruff: noqa: ANN401, SLF001 - nodes hold values of any kind; PyTorch names operations with an underscore
 
 from __future__ import annotations
 
-import math
 import re
-import traceback
+import warnings
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch._decomp import core_aten_decompositions, get_decompositions
+from torch.fx import map_arg
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.utils import _pytree as pytree
 
-from cases.captured import Builder, Captured, CapturedProgram, CustomCall, NotCapturedError
+from adapters.capture.torch_operations import RULES, Line, Lines
+from cases.captured import Captured, CapturedProgram, NotCapturedError
 
 FRAME: Final = re.compile(r'File "([^"]+)", line (\d+)')
 LIBRARIES: Final = frozenset({"site-packages", "dist-packages"})
@@ -30,9 +31,23 @@ HERE: Final = Path(__file__).parent
 
 # Operations that only move elements: PyTorch moves their positions.
 MOVES: Final = frozenset(
-    "select slice index gather flip roll repeat as_strided unfold diagonal narrow take index_select".split()
+    [
+        "select",
+        "slice",
+        "index",
+        "gather",
+        "flip",
+        "roll",
+        "repeat",
+        "as_strided",
+        "unfold",
+        "diagonal",
+        "narrow",
+        "take",
+        "index_select",
+    ]
 )
-NOTHING: Final = frozenset("clone alias contiguous _to_copy lift_fresh_copy view_as_real".split())
+NOTHING: Final = frozenset(["clone", "alias", "contiguous", "_to_copy", "lift_fresh_copy", "view_as_real"])
 
 
 def capture_torch(function: Callable[..., Any], args: Sequence[Any], names: Sequence[str]) -> CapturedProgram:
@@ -47,9 +62,11 @@ def capture_torch(function: Callable[..., Any], args: Sequence[Any], names: Sequ
     def functional(*given: Tensor) -> Any:
         return function(*rebuild(given))
 
-    with torch.backends.mkldnn.flags(enabled=False):  # whose operations have no definition by simpler ones
-        table = _decompositions()
-        graph = make_fx(functional, decomposition_table=table, record_stack_traces=True)(*leaves)
+    table = _decompositions()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # about TF32, which is neither asked for nor changed
+        with torch.backends.mkldnn.flags(enabled=False):  # its operations have no definition by simpler ones
+            graph = make_fx(functional, decomposition_table=table, record_stack_traces=True)(*leaves)
     return _Reader(list(flat), leaves).read(graph)
 
 
@@ -58,7 +75,7 @@ def flattened(
 ) -> tuple[dict[str, Tensor], Callable[[Sequence[Any]], list[Any]]]:
     """Return the tensors of arguments by name, and what makes the arguments again of others in their place.
 
-    A module that is made again has these others for parameters while the function runs; see `with_modules`.
+    A module that is made again has these others for parameters while the function runs.
     """
     flat: dict[str, Tensor] = {}
     makers: list[tuple[int, Callable[[Sequence[Any]], Any]]] = []
@@ -66,11 +83,11 @@ def flattened(
         if isinstance(value, nn.Module):
             own = dict(value.named_parameters())
             flat |= {f"{name}.{key}": parameter for key, parameter in own.items()}
-            makers.append((len(own), _Swapped(value, list(own))))
+            makers.append((len(own), _swapped(value, list(own))))
             continue
         leaves, tree = pytree.tree_flatten_with_path(value)
         flat |= {name + pytree.keystr(path): torch.as_tensor(leaf) for path, leaf in leaves}
-        makers.append((len(leaves), lambda given, tree=tree: pytree.tree_unflatten(list(given), tree)))
+        makers.append((len(leaves), partial(_unflattened, tree)))
 
     def rebuild(given: Sequence[Any]) -> list[Any]:
         made, begin = [], 0
@@ -88,27 +105,33 @@ def _decompositions() -> dict[Any, Callable[..., Any]]:
     table[torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default] = get_decompositions(
         [torch.ops.aten._scaled_dot_product_flash_attention_for_cpu]
     )[torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default]
-    return {operation: made for operation, made in table.items() if operation.__name__.partition(".")[0] not in RULES}
+    return {
+        operation: made
+        for operation, made in table.items()
+        if operation.__name__.partition(".")[0] not in RULES
+    }
 
 
-class _Swapped:
-    """A module that computes with other parameters."""
-
-    def __init__(self, module: nn.Module, names: Sequence[str]) -> None:
-        self._module, self._names = module, names
-
-    def __call__(self, given: Sequence[Any]) -> Callable[..., Any]:
-        buffers = {name: buffer.clone() for name, buffer in self._module.named_buffers()}
-        parameters = dict(zip(self._names, given, strict=True))
-        state = {**parameters, **buffers}
-        return lambda *args, **kwargs: torch.func.functional_call(self._module, state, args, kwargs)
+def _unflattened(tree: Any, given: Sequence[Any]) -> Any:
+    return pytree.tree_unflatten(list(given), tree)
 
 
-class _Reader:
+def _swapped(module: nn.Module, names: Sequence[str]) -> Callable[[Sequence[Any]], Callable[..., Any]]:
+    """Return what makes a module of other parameters; its buffers stay as they are."""
+
+    def with_others(given: Sequence[Any]) -> Callable[..., Any]:
+        buffers = {name: buffer.clone() for name, buffer in module.named_buffers()}
+        state = {**dict(zip(names, given, strict=True)), **buffers}
+        return lambda *args, **kwargs: torch.func.functional_call(module, state, args, kwargs)
+
+    return with_others
+
+
+class _Reader(Lines):
     """Walks over a graph. A value is the number of a line, or a tensor or a Python value known already."""
 
     def __init__(self, names: Sequence[str], leaves: Sequence[Tensor]) -> None:
-        self.b = Builder()
+        super().__init__()
         self._given = [
             Line(self.b.input(name, tuple(leaf.shape))) if leaf.is_floating_point() else leaf
             for name, leaf in zip(names, leaves, strict=True)
@@ -133,13 +156,8 @@ class _Reader:
                     known[node.args[0].name] = known[node.name]
         raise NotCapturedError("the function returns nothing, expected one tensor")
 
-    def number(self, value: Any) -> int:
-        if isinstance(value, Line):
-            return value.number
-        return self.b.constant(value.detach().cpu().numpy() if isinstance(value, Tensor) else value)
-
     def _call(self, node: Any, known: Mapping[str, Any]) -> Any:
-        args, kwargs = torch.fx.map_arg((node.args, dict(node.kwargs)), lambda other: known[other.name])
+        args, kwargs = map_arg((node.args, dict(node.kwargs)), lambda other: known[other.name])
         leaves, _ = pytree.tree_flatten((args, kwargs))
         lines = [leaf for leaf in leaves if isinstance(leaf, Line)]
         if not lines or node.target.__name__ == "getitem":
@@ -158,8 +176,12 @@ class _Reader:
 
     def _unreadable(self, node: Any, reason: str) -> Any:
         value = node.meta.get("val", node.meta.get("tensor_meta"))
-        one = lambda v: Line(self.b.unreadable(tuple(v.shape), reason)) if hasattr(v, "shape") else None  # noqa: E731
-        return tuple(map(one, value)) if isinstance(value, tuple | list) and not hasattr(value, "shape") else one(value)
+        results = value if isinstance(value, tuple | list) and not hasattr(value, "shape") else [value]
+        lines = tuple(
+            Line(self.b.unreadable(tuple(result.shape), reason)) if hasattr(result, "shape") else None
+            for result in results
+        )
+        return lines if results is value else lines[0]
 
     def _rule(self, name: str, node: Any, args: Any, kwargs: Any, shape: Any) -> Any:
         if name in NOTHING:
@@ -181,13 +203,6 @@ class _Reader:
         return self.b.gather(target(positions, *others, **kwargs).numpy(), source)
 
 
-class Line:
-    """The number of a captured line among a graph's values; not a Python number, which a graph has too."""
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-
-
 def _line(result: Any) -> Any:
     return Line(result) if isinstance(result, int) else result
 
@@ -204,329 +219,12 @@ def _place(trace: str | None) -> str:
     return ""
 
 
-# Rules: each takes the reader, the arguments as they are, and the result's shape; it returns a line's number.
-Rule = Callable[[_Reader, Any, Any, Any], Any]
-
-SAME: Final = {
-    "neg": "negative", "exp": "exp", "log": "log", "log1p": "log1p", "expm1": "expm1", "tanh": "tanh",
-    "sigmoid": "logistic", "erf": "erf", "erfc": "erfc", "sqrt": "sqrt", "rsqrt": "rsqrt", "abs": "abs",
-    "sign": "sign", "sin": "sin", "cos": "cos", "detach": "stop", "mul": "multiply", "maximum": "maximum",
-    "minimum": "minimum", "gt": "greater", "ge": "greater_equal", "logical_not": "not",
-    "bitwise_not": "not", "logical_and": "and", "logical_or": "or", "bmm": "matmul", "mm": "matmul",
-}  # fmt: skip
-
-
-def _same(kind: str) -> Rule:
-    return lambda r, args, kwargs, shape: r.b.add(kind, *map(r.number, args[:2]))  # noqa: ARG005
-
-
-def _swapped(kind: str) -> Rule:
-    return lambda r, args, kwargs, shape: r.b.add(kind, r.number(args[1]), r.number(args[0]))  # noqa: ARG005
-
-
-def _scaled(kind: str) -> Rule:
-    """Make the rule of a sum or difference whose second operand is scaled by `alpha`."""
-
-    def rule(r: _Reader, args: Any, kwargs: Any, _: Any) -> int:
-        alpha, (left, right) = kwargs.get("alpha", args[2] if len(args) > 2 else 1), map(r.number, args[:2])  # noqa: PLR2004
-        return r.b.add(kind, left, right if alpha == 1 else r.b.add("multiply", r.number(alpha), right))
-
-    return rule
-
-
-def _divided(r: _Reader, args: Any, kwargs: Any, _: Any) -> int:
-    if kwargs.get("rounding_mode"):
-        raise NotCapturedError("a quotient that is rounded is not known")
-    return r.b.add("divide", r.number(args[0]), r.number(args[1]))
-
-
-def _power(r: _Reader, args: Any, _: Any, __: Any) -> int:
-    x, exponent = r.number(args[0]), args[1]
-    if isinstance(exponent, Line | Tensor):
-        raise NotCapturedError("a power with an exponent that is no number is not known")
-    if exponent == int(exponent):
-        return r.b.add("power", x, exponent=int(exponent))
-    if abs(exponent) == 0.5:  # noqa: PLR2004 - a root
-        return r.b.add("sqrt" if exponent > 0 else "rsqrt", x)
-    raise NotCapturedError(f"a power of {exponent} is not known")
-
-
-def _addmm(r: _Reader, args: Any, kwargs: Any, _: Any) -> int:
-    if kwargs.get("beta", 1) != 1 or kwargs.get("alpha", 1) != 1:
-        raise NotCapturedError("addmm with factors is not known")
-    bias, x, weights = map(r.number, args[:3])
-    return r.b.add("add", r.b.add("matmul", x, weights), bias)
-
-
-def _reduced(kind: str) -> Rule:
-    def rule(r: _Reader, args: Any, kwargs: Any, _: Any) -> int:
-        axes = args[1] if len(args) > 1 else kwargs.get("dim")
-        axes = None if axes in (None, []) else ([axes] if isinstance(axes, int) else axes)
-        keep = args[2] if len(args) > 2 else kwargs.get("keepdim", False)  # noqa: PLR2004
-        x = r.number(args[0])
-        return r.b.mean(x, axes, keep=keep) if kind == "mean" else r.b.reduce(kind, x, axes, keep=keep)
-
-    return rule
-
-
-def _variance(r: _Reader, args: Any, kwargs: Any, _: Any) -> int:
-    b, x, axes = r.b, r.number(args[0]), kwargs.get("dim", args[1] if len(args) > 1 else None)
-    correction = kwargs.get("correction", 1)
-    over = range(len(b.shapes[x])) if axes is None else axes
-    count = math.prod(b.shapes[x][axis] for axis in over)
-    centred = b.add("subtract", x, b.mean(x, axes, keep=True))
-    squares = b.reduce("sum", b.add("power", centred, exponent=2), axes, keep=kwargs.get("keepdim", False))
-    return b.add("divide", squares, b.constant(float(count - (1 if correction is None else correction))))
-
-
-def _exponentials(b: Builder, x: int, axis: int) -> tuple[int, int]:
-    """x less its largest, and the sum of its exponentials; the shift changes nothing and has no derivative."""
-    shifted = b.add("subtract", x, b.add("stop", b.reduce("max", x, [axis], keep=True)))
-    return shifted, b.reduce("sum", b.add("exp", shifted), [axis], keep=True)
-
-
-def _softmax(r: _Reader, args: Any, _: Any, __: Any) -> int:
-    shifted, total = _exponentials(r.b, r.number(args[0]), args[1])
-    return r.b.add("divide", r.b.add("exp", shifted), total)
-
-
-def _log_softmax(r: _Reader, args: Any, _: Any, __: Any) -> int:
-    shifted, total = _exponentials(r.b, r.number(args[0]), args[1])
-    return r.b.add("subtract", shifted, r.b.add("log", total))
-
-
-def _gelu(r: _Reader, args: Any, kwargs: Any, _: Any) -> int:
-    b, x = r.b, r.number(args[0])
-    half, whole = b.constant(0.5), b.constant(1.0)
-    if kwargs.get("approximate", "none") == "tanh":
-        cube = b.add("multiply", b.constant(0.044715), b.add("power", x, exponent=3))
-        inner = b.add("tanh", b.add("multiply", b.constant(math.sqrt(2 / math.pi)), b.add("add", x, cube)))
-    else:
-        inner = b.add("erf", b.add("multiply", x, b.constant(math.sqrt(0.5))))
-    return b.add("multiply", b.add("multiply", half, x), b.add("add", whole, inner))
-
-
-def _normalized(b: Builder, x: int, axes: Sequence[int], eps: float) -> int:
-    centred = b.add("subtract", x, b.mean(x, axes, keep=True))
-    variance = b.mean(b.add("power", centred, exponent=2), axes, keep=True)
-    return b.add("multiply", centred, b.add("rsqrt", b.add("add", variance, b.constant(eps))))
-
-
-def _affine(r: _Reader, x: int, weight: Any, bias: Any, shape: Sequence[int]) -> int:
-    if weight is not None:
-        x = r.b.add("multiply", x, r.b.reshape(r.number(weight), shape))
-    return x if bias is None else r.b.add("add", x, r.b.reshape(r.number(bias), shape))
-
-
-def _layer_norm(r: _Reader, args: Any, _: Any, __: Any) -> tuple[int | None, ...]:
-    x, shape, weight, bias, eps = args
-    number = r.number(x)
-    rank = len(r.b.shapes[number])
-    made = _normalized(r.b, number, range(rank - len(shape), rank), eps)
-    return _affine(r, made, weight, bias, shape), None, None
-
-
-def _batch_norm(r: _Reader, args: Any, _: Any, __: Any) -> tuple[int | None, ...]:
-    x, weight, bias, mean, variance, training, _, eps = args[:8]
-    b, number = r.b, r.number(x)
-    rank = len(b.shapes[number])
-    shape = (1, -1, *(1,) * (rank - 2))
-    if training:
-        made = _normalized(b, number, [axis for axis in range(rank) if axis != 1], eps)
-    else:
-        centred = b.add("subtract", number, b.reshape(r.number(mean), shape))
-        root = b.add("rsqrt", b.add("add", r.number(variance), b.constant(eps)))
-        made = b.add("multiply", centred, b.reshape(root, shape))
-    return _affine(r, made, weight, bias, shape), None, None, None, None
-
-
-def _convolution(r: _Reader, args: Any, _: Any, shape: Any) -> int:
-    """A convolution in one or two dimensions, as the product of every patch with the kernel."""
-    x, kernel, bias, stride, padding, dilation, transposed, _, groups = args
-    b, number, weights = r.b, r.number(x), r.number(kernel)
-    size = b.shapes[weights][2:]
-    if transposed or groups != 1 or len(size) > 2:  # noqa: PLR2004 - dimensions
-        raise NotCapturedError("a convolution that is transposed, in groups or of three dimensions is not known")
-    positions = torch.from_numpy(b.positions(number)).double() + 1
-    one = len(size) == 1
-    two = (lambda pair: [1, *pair]) if one else list
-    images = positions.unsqueeze(2) if one else positions
-    pads = [0, *padding] if one else list(padding)
-    patches = nn.functional.unfold(images, two(size), two(dilation), pads, two(stride))
-    indices = patches.round().long().numpy() - 1  # (N, C·k, places)
-    rows = b.reshape(weights, (b.shapes[weights][0], -1))
-    product = b.add("matmul", rows, b.gather(indices, number))
-    result = b.reshape(product, shape)
-    return result if bias is None else b.add("add", result, b.reshape(r.number(bias), (-1, *(1,) * len(size))))
-
-
-def _pooled(kind: str) -> Rule:
-    def rule(r: _Reader, args: Any, _: Any, __: Any) -> Any:
-        b, x, size = r.b, r.number(args[0]), args[1]
-        size = list(size) * 2 if len(size) == 1 else list(size)
-        stride = (args[2] if len(args) > 2 and args[2] else size)  # noqa: PLR2004
-        stride = list(stride) * 2 if len(stride) == 1 else list(stride)
-        if any(any(part) if isinstance(part, list) else part for part in args[3:4]) or any(p not in (1, [1, 1]) for p in args[4:5]):
-            raise NotCapturedError("windows that are padded or dilated are not known")
-        windows = torch.from_numpy(b.positions(x)).unfold(2, size[0], stride[0]).unfold(3, size[1], stride[1])
-        gathered = b.gather(windows.flatten(4).numpy(), x)
-        return (b.reduce("max", gathered, [4]), None) if kind == "max" else b.mean(gathered, [4])
-
-    return rule
-
-
-def _embedding(r: _Reader, args: Any, _: Any, __: Any) -> int:
-    table, indices = args[:2]
-    if isinstance(indices, Line):
-        raise NotCapturedError("indices that depend on the inputs are not known")
-    return r.b.gather(r.b.positions(r.number(table))[indices.numpy()], r.number(table))
-
-
-def _joined(r: _Reader, args: Any, _: Any, __: Any) -> int:
-    axis, begin, parts = (args[1] if len(args) > 1 else 0), 0, []
-    numbers = list(map(r.number, args[0]))
-    for number in numbers:
-        positions = r.b.positions(number)
-        parts.append(positions + begin)
-        begin += positions.size
-    return r.b.gather(np.concatenate(parts, axis=axis), *numbers)
-
-
-def _stacked(r: _Reader, args: Any, _: Any, shape: Any) -> int:
-    axis, numbers = (args[1] if len(args) > 1 else 0), list(map(r.number, args[0]))
-    size = r.b.positions(numbers[0])
-    return r.b.gather(np.stack([size + i * size.size for i in range(len(numbers))], axis=axis), *numbers)
-
-
-def _split(r: _Reader, args: Any, _: Any, __: Any) -> tuple[int, ...]:
-    x, sizes, axis = r.number(args[0]), args[1], args[2] if len(args) > 2 else 0  # noqa: PLR2004
-    positions = torch.from_numpy(r.b.positions(x))
-    return tuple(r.b.gather(part.numpy(), x) for part in torch.split(positions, sizes, axis))
-
-
-def _unbound(r: _Reader, args: Any, _: Any, __: Any) -> tuple[int, ...]:
-    x, axis = r.number(args[0]), args[1] if len(args) > 1 else 0
-    return tuple(r.b.gather(part.numpy(), x) for part in torch.from_numpy(r.b.positions(x)).unbind(axis))
-
-
-def _where(r: _Reader, args: Any, _: Any, __: Any) -> int:
-    return r.b.add("select", *map(r.number, args))
-
-
-def _between(r: _Reader, args: Any, kwargs: Any, _: Any) -> int:
-    """Clamp: the derivative at a bound is 1 in PyTorch, and what is left open here."""
-    low = args[1] if len(args) > 1 else kwargs.get("min")
-    high = args[2] if len(args) > 2 else kwargs.get("max")  # noqa: PLR2004
-    x = r.number(args[0])
-    x = x if low is None else r.b.add("maximum", x, r.number(low))
-    return x if high is None else r.b.add("minimum", x, r.number(high))
-
-
-def _relu(r: _Reader, args: Any, _: Any, __: Any) -> int:
-    return r.b.add("maximum", r.number(args[0]), r.b.constant(0.0))
-
-
-def _leaky(r: _Reader, args: Any, _: Any, __: Any) -> int:
-    b, x = r.b, r.number(args[0])
-    slope = b.add("multiply", b.constant(args[1] if len(args) > 1 else 0.01), x)
-    return b.add("select", b.add("greater", x, b.constant(0.0), ties=True), x, slope)
-
-
-def _elu(r: _Reader, args: Any, _: Any, __: Any) -> int:
-    b, x = r.b, r.number(args[0])
-    alpha, scale, inner = (*args[1:4], *(1, 1, 1)[len(args) - 1 :])
-    below = b.add("multiply", b.constant(alpha), b.add("expm1", b.add("multiply", b.constant(inner), x)))
-    chosen = b.add("select", b.add("greater", x, b.constant(0.0), ties=True), x, below)
-    return b.add("multiply", b.constant(scale), chosen)
-
-
-def _softplus(r: _Reader, args: Any, _: Any, __: Any) -> int:
-    """log(1 + e^βz)/β, and z itself above the threshold."""
-    b, x = r.b, r.number(args[0])
-    beta, threshold = (*args[1:3], *(1, 20)[len(args) - 1 :])
-    inner = b.add("multiply", b.constant(beta), x)
-    smooth = b.add("divide", b.add("log1p", b.add("exp", inner)), b.constant(beta))
-    return b.add("select", b.add("greater", inner, b.constant(threshold)), x, smooth)
-
-
-def _silu(r: _Reader, args: Any, _: Any, __: Any) -> int:
-    x = r.number(args[0])
-    return r.b.add("multiply", x, r.b.add("logistic", x))
-
-
-def _equal(r: _Reader, args: Any, _: Any, shape: Any) -> Any:
-    """No right program meets an infinite number here, for which attention asks."""
-    if isinstance(args[1], float) and math.isinf(args[1]):
-        return torch.zeros(shape, dtype=torch.bool)
-    return r.b.add("equal", *map(r.number, args[:2]))
-
-
-def _unequal(r: _Reader, args: Any, _: Any, __: Any) -> int:
-    return r.b.add("not", r.b.add("equal", *map(r.number, args[:2])))
-
-
-def _squared_error(r: _Reader, args: Any, _: Any, __: Any) -> int:
-    square = r.b.add("power", r.b.add("subtract", *map(r.number, args[:2])), exponent=2)
-    return _by(r, square, args[2] if len(args) > 2 else 1)  # noqa: PLR2004
-
-
-def _by(r: _Reader, x: int, reduction: int) -> int:
-    """Reduce a loss: 0 is none, 1 the mean, 2 the sum."""
-    return x if reduction == 0 else r.b.mean(x) if reduction == 1 else r.b.reduce("sum", x)
-
-
-def _nll(r: _Reader, args: Any, _: Any, __: Any) -> tuple[int | None, ...]:
-    """Minus the logarithm of the probability of the class, where that is not ignored; weighted by class."""
-    x, classes, weight, reduction, ignored = args[:5]
-    b, number, chosen = r.b, r.number(x), classes.numpy()
-    kept = chosen != ignored
-    positions = np.take_along_axis(b.positions(number), np.where(kept, chosen, 0)[:, None], 1)[:, 0]
-    factors = kept.astype(np.float64) if weight is None else kept * weight.numpy()[np.where(kept, chosen, 0)]
-    losses = b.add("multiply", b.add("negative", b.gather(positions, number)), b.constant(factors))
-    if reduction != 1:
-        return _by(r, losses, reduction), None
-    return b.add("divide", b.reduce("sum", losses), b.constant(factors.sum())), None
-
-
-RULES: Final[dict[str, Rule]] = {
-    **{name: _same(kind) for name, kind in SAME.items()},
-    "add": _scaled("add"), "sub": _scaled("subtract"), "div": _divided, "lt": _swapped("greater"),
-    "rsub": lambda r, args, kwargs, shape: r.b.add("subtract", r.number(args[1]), r.number(args[0])),  # noqa: ARG005
-    "le": _swapped("greater_equal"), "ne": _unequal, "pow": _power, "addmm": _addmm,
-    "sum": _reduced("sum"), "mean": _reduced("mean"), "amax": _reduced("max"), "var": _variance,
-    "_softmax": _softmax, "_log_softmax": _log_softmax, "gelu": _gelu, "silu": _silu, "relu": _relu,
-    "leaky_relu": _leaky, "elu": _elu, "softplus": _softplus, "clamp": _between, "hardtanh": _between,
-    "clamp_min": _between, "reciprocal": lambda r, args, kwargs, shape: r.b.add("power", r.number(args[0]), exponent=-1),  # noqa: ARG005, E501
-    "native_layer_norm": _layer_norm, "native_batch_norm": _batch_norm, "_native_batch_norm_legit": _batch_norm,
-    "_native_batch_norm_legit_functional": _batch_norm, "convolution": _convolution,
-    "max_pool2d_with_indices": _pooled("max"), "avg_pool2d": _pooled("mean"), "embedding": _embedding,
-    "cat": _joined, "stack": _stacked, "split": _split, "split_with_sizes": _split, "unbind": _unbound,
-    "eq": _equal, "full_like": lambda r, args, kwargs, shape: torch.full(shape, args[1]),  # noqa: ARG005
-    "where": _where, "mse_loss": _squared_error, "nll_loss_forward": _nll,
-    "view": lambda r, args, kwargs, shape: r.b.reshape(r.number(args[0]), shape),  # noqa: ARG005
-    "_unsafe_view": lambda r, args, kwargs, shape: r.b.reshape(r.number(args[0]), shape),  # noqa: ARG005
-    "reshape": lambda r, args, kwargs, shape: r.b.reshape(r.number(args[0]), shape),  # noqa: ARG005
-    "unsqueeze": lambda r, args, kwargs, shape: r.b.reshape(r.number(args[0]), shape),  # noqa: ARG005
-    "squeeze": lambda r, args, kwargs, shape: r.b.reshape(r.number(args[0]), shape),  # noqa: ARG005
-    "expand": lambda r, args, kwargs, shape: r.b.broadcast(r.number(args[0]), shape),  # noqa: ARG005
-    "permute": lambda r, args, kwargs, shape: r.b.transpose(r.number(args[0]), args[1]),  # noqa: ARG005
-    "t": lambda r, args, kwargs, shape: r.b.swap(r.number(args[0])),  # noqa: ARG005
-    "transpose": lambda r, args, kwargs, shape: _exchanged(r.b, r.number(args[0]), *args[1:3]),  # noqa: ARG005
-}  # fmt: skip
-
-
-def _exchanged(b: Builder, x: int, one: int, other: int) -> int:
-    axes = list(range(len(b.shapes[x])))
-    axes[one], axes[other] = axes[other], axes[one]
-    return b.transpose(x, axes)
-
-
-
 def run_torch(function: Callable[..., Any], args: Sequence[Any], names: Sequence[str]) -> Captured:
-    """Capture a function, and run it and autograd, with respect to every floating-point leaf and parameter."""
+    """Capture a function, and run it and autograd, with respect to every float leaf and parameter."""
     program = capture_torch(function, args, names)
     flat, rebuild = flattened(args, names)
-    own = {name: leaf.detach().clone().requires_grad_(leaf.is_floating_point()) for name, leaf in flat.items()}
+    copies = {name: leaf.detach().clone() for name, leaf in flat.items()}
+    own = {name: leaf.requires_grad_(leaf.is_floating_point()) for name, leaf in copies.items()}
     output = function(*rebuild(list(own.values())))
     wanted = [own[name] for name in program.inputs]
     gradients = torch.autograd.grad(output.reshape(()), wanted, allow_unused=True, materialize_grads=True)
@@ -534,51 +232,6 @@ def run_torch(function: Callable[..., Any], args: Sequence[Any], names: Sequence
     made = dict(zip(program.inputs, map(_numpy, gradients), strict=True))
     dtype = str(output.dtype).removeprefix("torch.")
     return Captured(program, values, dtype, f"torch {torch.__version__}", _numpy(output), made)
-
-
-def custom_calls_torch(
-    function: Callable[..., Any], args: Sequence[Any], names: Sequence[str]
-) -> list[CustomCall]:
-    """Return the calls that a function makes of an `autograd.Function`."""
-    flat, rebuild = flattened(args, names)
-    calls: list[CustomCall] = []
-    apply = torch.autograd.Function.apply.__func__  # type: ignore[attr-defined] - a class method
-
-    def recorded(cls: type, *operands: Any) -> Any:
-        own = [operand.detach().clone() if isinstance(operand, Tensor) else operand for operand in operands]
-        tensors = [i for i, operand in enumerate(own) if isinstance(operand, Tensor)]
-
-        def of_tensors(*given: Tensor) -> Any:
-            every = list(own)
-            for i, value in zip(tensors, given, strict=True):
-                every[i] = value
-            result = apply(cls, *every)
-            parts = result if isinstance(result, tuple) else (result,)
-            return sum((part * _weights(part)).sum() for part in parts if part.is_floating_point())
-
-        calls.append(CustomCall(cls.__name__, _caller(), of_tensors, tuple(own[i] for i in tensors)))
-        return apply(cls, *operands)
-
-    before = torch.autograd.Function.__dict__["apply"]
-    torch.autograd.Function.apply = classmethod(recorded)  # type: ignore[assignment, method-assign]
-    try:
-        function(*rebuild([leaf.detach() for leaf in flat.values()]))
-    finally:
-        torch.autograd.Function.apply = before  # type: ignore[method-assign]
-    return calls
-
-
-def _caller() -> str:
-    for frame in reversed(traceback.extract_stack()):
-        path = Path(frame.filename)
-        if path.parent != HERE and not {*path.parts} & LIBRARIES:
-            return f"{path.name}:{frame.lineno}"
-    return ""
-
-
-def _weights(like: Tensor) -> Tensor:
-    """Weights between 1 and 2, that a float32 holds, so that no two elements are mistaken for one another."""
-    return (1 + (torch.arange(like.numel()) % 97).reshape(like.shape) / 128).to(like.dtype)
 
 
 def _numpy(tensor: Tensor) -> Any:

@@ -4,6 +4,8 @@ Each rule takes the builder, the operation and the gradient g of its result, and
 The rules are those of any textbook; written as in HIPS autograd's numpy_vjps.py.
 """
 
+# ruff: noqa: ARG005 - rules that leave some of their arguments alone
+
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final, TypeAlias
@@ -11,6 +13,8 @@ from typing import Final, TypeAlias
 import numpy as np
 
 from cases.captured import TRUTHS, Builder, CapturedProgram, NotCapturedError, Operation, kept
+
+SQUARE: Final = 2
 
 Rule: TypeAlias = Callable[[Builder, Operation, int], tuple[int | None, ...]]
 
@@ -32,9 +36,9 @@ def gradient_program(program: CapturedProgram, wanted: Mapping[str, int] | None 
         if g is None or operation.number not in depends or operation.kind in TRUTHS:
             continue
         b.place, b.source = operation.place, f"derivative of {operation.name}"
-        for number, part in zip(operation.inputs, RULES[operation.kind](b, operation, g), strict=True):
-            if part is not None and number in depends:
-                part = _summed_to(b, part, program.shapes[number])
+        for number, whole in zip(operation.inputs, RULES[operation.kind](b, operation, g), strict=True):
+            if whole is not None and number in depends:
+                part = _summed_to(b, whole, program.shapes[number])
                 gradients[number] = b.add("add", gradients[number], part) if number in gradients else part
     outputs = [
         gradients[number] if number in gradients else b.constant(np.zeros(program.shapes[number]))
@@ -57,7 +61,10 @@ def _summed_to(b: Builder, g: int, shape: tuple[int, ...]) -> int:
     if given == shape:
         return g
     added = len(given) - len(shape)
-    axes = [*range(added), *(added + i for i, size in enumerate(shape) if size == 1 and given[added + i] != 1)]
+    axes = [
+        *range(added),
+        *(added + i for i, size in enumerate(shape) if size == 1 and given[added + i] != 1),
+    ]
     return b.reshape(b.reduce("sum", g, axes), shape)
 
 
@@ -82,7 +89,7 @@ def _power(b: Builder, op: Operation, g: int) -> tuple[int]:
     n, x = op.parameters["exponent"], op.inputs[0]
     if n in {0, 1}:
         return (_times(b, float(n), g),)
-    slope = x if n == 2 else b.add("power", x, exponent=n - 1)  # noqa: PLR2004 - a square
+    slope = x if n == SQUARE else b.add("power", x, exponent=n - 1)
     return (b.add("multiply", g, _times(b, float(n), slope)),)
 
 
@@ -137,33 +144,33 @@ def _gather(b: Builder, op: Operation, g: int) -> tuple[int, ...]:
 
 RULES: Final[Mapping[str, Rule]] = MappingProxyType(
     {
-        "add": lambda b, op, g: (g, g),  # noqa: ARG005 - as the others
-        "subtract": lambda b, op, g: (g, b.add("negative", g)),  # noqa: ARG005
+        "add": lambda b, op, g: (g, g),
+        "subtract": lambda b, op, g: (g, b.add("negative", g)),
         "multiply": lambda b, op, g: (b.add("multiply", g, op.inputs[1]), b.add("multiply", g, op.inputs[0])),
         "divide": _divide,
-        "negative": lambda b, op, g: (b.add("negative", g),),  # noqa: ARG005
+        "negative": lambda b, op, g: (b.add("negative", g),),
         "maximum": _larger,
         "minimum": _larger,
         "abs": _abs,
-        "sign": lambda b, op, g: (None,),  # noqa: ARG005
-        "stop": lambda b, op, g: (None,),  # noqa: ARG005
+        "sign": lambda b, op, g: (None,),
+        "stop": lambda b, op, g: (None,),
         "power": _power,
-        "exp": _unary(lambda b, x, a: a),  # noqa: ARG005
-        "expm1": _unary(lambda b, x, a: b.add("exp", x)),  # noqa: ARG005
+        "exp": _unary(lambda b, x, a: a),
+        "expm1": _unary(lambda b, x, a: b.add("exp", x)),
         "log": lambda b, op, g: (b.add("divide", g, op.inputs[0]),),
         "log1p": lambda b, op, g: (b.add("divide", g, b.add("add", b.constant(1.0), op.inputs[0])),),
         "tanh": _unary(_one_minus_square),
         "logistic": _unary(_logistic),
-        "erf": _unary(lambda b, x, a: b.add("erf_slope", x)),  # noqa: ARG005
-        "erfc": _unary(lambda b, x, a: b.add("negative", b.add("erf_slope", x))),  # noqa: ARG005
+        "erf": _unary(lambda b, x, a: b.add("erf_slope", x)),
+        "erfc": _unary(lambda b, x, a: b.add("negative", b.add("erf_slope", x))),
         "sqrt": lambda b, op, g: (b.add("divide", _times(b, 0.5, g), op.number),),
         "rsqrt": _unary(lambda b, x, a: _times(b, -0.5, b.add("divide", a, x))),
-        "sin": _unary(lambda b, x, a: b.add("cos", x)),  # noqa: ARG005
-        "cos": _unary(lambda b, x, a: b.add("negative", b.add("sin", x))),  # noqa: ARG005
+        "sin": _unary(lambda b, x, a: b.add("cos", x)),
+        "cos": _unary(lambda b, x, a: b.add("negative", b.add("sin", x))),
         "select": _select,
         "reshape": lambda b, op, g: (b.reshape(g, b.shapes[op.inputs[0]]),),
         "transpose": lambda b, op, g: (b.transpose(g, tuple(np.argsort(op.parameters["axes"]))),),
-        "broadcast": lambda b, op, g: (g,),  # noqa: ARG005 - summed to the operand's shape as all are
+        "broadcast": lambda b, op, g: (g,),
         "sum": lambda b, op, g: (_spread(b, op, g),),
         "max": _max,
         "matmul": _matmul,

@@ -1,5 +1,7 @@
 """One walk over a captured program: in balls, or in bounds around certified values."""
 
+# ruff: noqa: ANN401 - an array of either arithmetic, or a truth value
+
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -54,13 +56,13 @@ def bounded(
             if all(number in values for number in operation.inputs):
                 keeps = operation.kind in MOVES
                 value = apply(operation, [_sized(values[number], keeps) for number in operation.inputs])
-                if exact is not None and isinstance(value, Bounded):
+                if exact is not None and isinstance(value, Bounded) and not keeps:
                     value = around(value, exact[operation.number])
                 values[operation.number] = _decided(value) if decides else value
     return values
 
 
-def _decided(value: Any) -> Any:  # noqa: ANN401 - an array of either arithmetic, or a truth value
+def _decided(value: Any) -> Any:
     return _truth(value.value) if isinstance(value, Truth) else value
 
 
@@ -71,7 +73,7 @@ def at_kinks(open_: Bounded, decided: Bounded) -> NDArray[np.bool_]:
     return np.asarray((wide > KINKED * (narrow + TINIEST)) & (wide > 0) | (moved > wide))
 
 
-def _sized(value: Any, keeps: bool) -> Any:  # noqa: ANN401, FBT001 - a bound or a truth value
+def _sized(value: Any, keeps: bool) -> Any:
     """Leave out the sizes of a value's own terms, but for what only moves it.
 
     What is left of a sum is compared with its terms, and not with what those are made of in turn: along a
@@ -97,7 +99,7 @@ def _constant(array: Real, form: Format, number: int, program: CapturedProgram) 
     return Bounded(array, error, form)
 
 
-def _truth(array: Any) -> Truth:  # noqa: ANN401 - an array of truth values
+def _truth(array: Any) -> Truth:
     return Truth(array, np.zeros(array.shape, np.bool_))
 
 

@@ -5,6 +5,8 @@ argument. So an operand that is known to ± e is evaluated at both ends: nothing
 function, and its derivative is a line of its own.
 """
 
+# ruff: noqa: ANN401 - python-flint has no types
+
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -40,7 +42,7 @@ class Function:
     lipschitz: float = 0.0
 
     def bounded(self, x: Bounded) -> Bounded:
-        """Return the value with a bound that covers every correct implementation, for every operand allowed."""
+        """Return the value with a bound that covers every correct implementation."""
         form, value = x.format, self.plain(x.value)
         moved = self._moved(x, value)
         ulps = ULPS_OF_16_BITS if form.has_16_bits else self.ulps
@@ -61,7 +63,7 @@ class Function:
         moved = farthest + NOISE * EVALUATION * largest
         return np.where(np.isnan(moved), np.inf, np.where(np.asarray(x.error) == 0, 0.0, moved))
 
-    def balls(self, x: Any) -> Any:  # noqa: ANN401 - an object array of `flint.arb`
+    def balls(self, x: Any) -> Any:
         return np.frompyfunc(self.ball, 1, 1)(x)
 
 

@@ -22,7 +22,11 @@ class Difference:
     lines: tuple[str, ...]
 
     def __str__(self) -> str:
-        return f"First at {' and at '.join(self.lines)}." if self.lines else "No line of either is to blame alone."
+        return (
+            f"First at {' and at '.join(self.lines)}."
+            if self.lines
+            else "No line of either is to blame alone."
+        )
 
 
 def agreeing_digits(left: Balls, right: Balls) -> float:
@@ -30,16 +34,18 @@ def agreeing_digits(left: Balls, right: Balls) -> float:
     if left.size != right.size:
         return -math.inf
     with precision():
-        off = max(float(abs(a - b).upper()) for a, b in zip(left.flat, right.flat, strict=True))
-        size = max(float(abs(a).upper()) for a in left.flat)
+        off = max(map(_upper, (left.ravel() - right.ravel()).tolist()))
+        size = max(map(_upper, left.ravel().tolist()))
     if not math.isfinite(off):
         return -math.inf
     return min(MOST, math.log10(size / off)) if off and size else MOST
 
 
-def first_difference(
-    programs: Sequence[CapturedProgram], values: Sequence[Mapping[int, Any]]
-) -> Difference:
+def _upper(ball: Any) -> float:  # noqa: ANN401 - python-flint has no types
+    return float(abs(ball).upper())
+
+
+def first_difference(programs: Sequence[CapturedProgram], values: Sequence[Mapping[int, Any]]) -> Difference:
     """Find where two programs part. What is computed in another order but meets again is no difference."""
     keys = [_keys(program, one) for program, one in zip(programs, values, strict=True)]
     return Difference(
@@ -52,7 +58,7 @@ def first_difference(
 
 
 def _keys(program: CapturedProgram, values: Mapping[int, Any]) -> dict[int, tuple[str, ...]]:
-    """Return of each array of numbers what does not change with its layout: its size, sum, and sum of squares."""
+    """Return of each array what its layout does not change: its size, sum, and sum of squares."""
     with precision():
         return {
             operation.number: _key(values[operation.number])
@@ -80,7 +86,11 @@ def _first(
         if operation.number in wanted:
             wanted.update(operation.inputs)
     return next(
-        (op for op in program.operations if op.number in own and op.number in wanted and op.number not in leads),
+        (
+            op
+            for op in program.operations
+            if op.number in own and op.number in wanted and op.number not in leads
+        ),
         None,
     )
 
@@ -89,5 +99,7 @@ def _line(operation: Operation, program: CapturedProgram) -> str:
     """Write a line with the numbers that stand in it: "add 1e-05 (layer_norm, model.py:12)"."""
     numbers = [program.constants[n] for n in operation.inputs if n in program.constants]
     written = [f"{array.item():.9g}" for array in numbers if array.size == 1 and array.dtype.kind == "f"]
-    where = ", ".join(filter(None, (operation.source if operation.source != operation.kind else "", operation.place)))
+    where = ", ".join(
+        filter(None, (operation.source if operation.source != operation.kind else "", operation.place))
+    )
     return " ".join([operation.kind, *written]) + (f" ({where})" if where else "")

@@ -4,7 +4,7 @@ Balls of any number of axes are object arrays of `flint.arb`, which NumPy moves 
 numbers. A truth value that the numbers do not decide is `unsure`: what it selects is then the hull of both.
 """
 
-# ruff: noqa: ANN401 - an array of either arithmetic, or a truth value
+# ruff: noqa: ANN401, ARG005 - an array of either arithmetic, or a truth value
 
 from __future__ import annotations
 
@@ -57,12 +57,11 @@ def moved(x: Any, move: Callable[[NDArray[Any]], NDArray[Any]]) -> Any:
     return move(x)
 
 
-MOVES: Final[dict[str, Callable[..., Any]]] = {
+_MOVES: Final[dict[str, Callable[..., Any]]] = {
     "reshape": lambda op, x: moved(x, lambda a: a.reshape(op.shape)),
     "transpose": lambda op, x: moved(x, lambda a: a.transpose(op.parameters["axes"])),
     "broadcast": lambda op, x: moved(x, lambda a: np.broadcast_to(a, op.shape)),
-    "stop": lambda op, x: x,  # noqa: ARG005 - as the others
-    "gather": lambda op, *inputs: _gather(op, *inputs),
+    "stop": lambda op, x: x,
 }
 
 
@@ -76,6 +75,9 @@ def _gather(operation: Operation, *inputs: Any) -> Any:
         return np.where(indices < 0, zero, picked) if (indices < 0).any() else picked
 
     return moved(joined, take)
+
+
+MOVES: Final = {**_MOVES, "gather": _gather}
 
 
 def _joined(inputs: Sequence[Any]) -> Any:
@@ -211,8 +213,8 @@ def _is_decided(t: flint.arb) -> bool:
 def _difference(a: Any, b: Any) -> Any:
     if not isinstance(a, Bounded):
         return a - b
-    exact = Bounded(a.value - b.value, np.asarray(a.error + b.error) + np.zeros(np.broadcast_shapes(a.shape, b.shape)), a.format)
-    return exact  # the sign of a difference of floating-point numbers is exact
+    error = np.asarray(a.error + b.error) + np.zeros(np.broadcast_shapes(a.shape, b.shape))
+    return Bounded(a.value - b.value, error, a.format)  # of two of its numbers the sign is exact
 
 
 def _greater(operation: Operation, a: Any, b: Any) -> Truth:
@@ -270,7 +272,10 @@ def _select(operation: Operation, condition: Truth, a: Any, b: Any) -> Any:
     if unsure.any():
         farthest = np.abs(ends[0] - ends[2]) + np.maximum(ends[1], ends[3])
         error = np.where(unsure, farthest, error)
-    scales = lambda: np.where(value, np.broadcast_to(a.scale, operation.shape), np.broadcast_to(b.scale, operation.shape))  # noqa: E731
+
+    def scales() -> Real:
+        return np.where(value, *(np.broadcast_to(one.scale, operation.shape) for one in (a, b)))
+
     return Bounded(chosen, error if error.any() else EXACT, a.format, sizes=scales)
 
 
