@@ -63,6 +63,7 @@ OTHERS: Final = frozenset(
     ["select", "reshape", "transpose", "broadcast", "sum", "max", "is_max", "matmul", "gather", "scatter"]
 )
 OPERATIONS: Final = UNARY | BINARY | OTHERS
+UNKNOWN: Final = "unknown"  # the kind of a line that could not be read
 # Whose results are truth values.
 TRUTHS: Final = frozenset(["greater", "greater_equal", "equal", "and", "or", "not", "is_max"])
 
@@ -117,6 +118,14 @@ class CapturedProgram:
     def output(self) -> int:
         return self.outputs[0]
 
+    def is_scalar(self) -> None:
+        """Raise NotCapturedError if the output is no single number."""
+        if self.shapes[self.output] not in {(), (1,)}:
+            shape = self.shapes[self.output]
+            raise NotCapturedError(
+                f"the function returns an array of shape {shape}, expected a single number"
+            )
+
 
 class Builder:
     """Writes a program down, line by line; the shape of each result follows from its operands'."""
@@ -152,10 +161,13 @@ class Builder:
             self._scalars[float(array)] = number
         return number
 
-    def unreadable(self, shape: Shape, reason: str) -> int:
-        """Return the number of a value that is not known, and say why."""
+    def unreadable(self, shape: Shape, reason: str, *inputs: int) -> int:
+        """Write down a line that is not known, and what it takes; say why."""
         number = self._new(shape)
         self.unknown[number] = reason
+        self.operations.append(
+            Operation(number, UNKNOWN, inputs, shape, place=self.place, source=self.source)
+        )
         return number
 
     def add(self, kind: str, *inputs: int, **parameters: Any) -> int:

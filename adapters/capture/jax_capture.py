@@ -93,15 +93,14 @@ class _Reader:
         numbers = [self.number(operand) for operand in operands]
         avals: list[Any] = [variable.aval for variable in variables]
         shapes = [tuple(aval.shape) for aval in avals]
+        if rule is None:
+            reason = f"{name} is not known{self._at()}"
+            return [self.b.unreadable(shape, reason, *numbers) for shape in shapes]
         try:
-            if rule is not None and not self.b.unknown.keys() & set(numbers):
-                result = rule(self.b, equation.params, operands, numbers, shapes[0])
-                return [result]
+            result = rule(self.b, equation.params, operands, numbers, shapes[0])
         except NotCapturedError as error:
-            return [self.b.unreadable(shape, f"{error}{self._at()}") for shape in shapes]
-        reasons = [self.b.unknown[number] for number in numbers if number in self.b.unknown]
-        reason = reasons[0] if reasons else f"{name} is not known{self._at()}"
-        return [self.b.unreadable(shape, reason) for shape in shapes]
+            return [self.b.unreadable(shape, f"{error}{self._at()}", *numbers) for shape in shapes]
+        return result if isinstance(result, list) else [result]
 
     def _at(self) -> str:
         return f" ({self.b.place})" if self.b.place else ""
@@ -148,6 +147,7 @@ def place_of(equation: JaxprEqn) -> str:
 def run_jax(function: Callable[..., Any], args: Sequence[Any], names: Sequence[str]) -> Captured:
     """Capture a function, and run it and JAX's gradient of it, with respect to every float leaf."""
     program = capture_jax(function, args, names)
+    program.is_scalar()
     leaves, tree = jax.tree_util.tree_flatten(tuple(args))
     dtypes = [jax.numpy.asarray(leaf).dtype for leaf in leaves]
     floats = [i for i, dtype in enumerate(dtypes) if jax.numpy.issubdtype(dtype, np.floating)]

@@ -18,7 +18,9 @@ import numpy as np
 
 from cases.captured import TRUTHS, Builder, NotCapturedError
 
-Rule: TypeAlias = Callable[[Builder, Mapping[str, Any], list[Any], list[int], tuple[int, ...]], int]
+Rule: TypeAlias = Callable[
+    [Builder, Mapping[str, Any], list[Any], list[int], tuple[int, ...]], int | list[int]
+]
 
 SAME: Final = {
     "add": "add", "add_any": "add", "sub": "subtract", "mul": "multiply", "div": "divide", "neg": "negative",
@@ -141,6 +143,11 @@ def _concatenated(b: Builder, given: Mapping[str, Any], _: Any, numbers: list[in
     return b.gather(np.concatenate(parts, axis=given["dimension"]), *numbers)
 
 
+def _split(b: Builder, given: Mapping[str, Any], _: Any, numbers: list[int], __: Any) -> list[int]:
+    ends = np.cumsum(given["sizes"])[:-1]
+    return [b.gather(part, numbers[0]) for part in np.split(b.positions(numbers[0]), ends, given["axis"])]
+
+
 def _bound(primitive: Any) -> Callable[..., Any]:
     def bind(positions: Any, operands: list[Any], given: Mapping[str, Any]) -> Any:
         if any(isinstance(operand, int) for operand in operands[1:]):
@@ -226,7 +233,7 @@ RULES: Final[dict[str, Rule]] = {
     "slice": partial(_moved, bind=_bound(jax.lax.slice_p)),
     "rev": partial(_moved, bind=_bound(jax.lax.rev_p)),
     "dynamic_slice": partial(_moved, bind=_bound(jax.lax.dynamic_slice_p)),
-    "split": partial(_moved, bind=_bound(jax.lax.split_p)),
+    "split": _split,
     "pad": partial(_moved, bind=_padded),
     "gather": partial(_moved, bind=_taken),
     "conv_general_dilated": _convolution,

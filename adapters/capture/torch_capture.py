@@ -8,6 +8,7 @@ by PyTorch. Every operation has the line of the user's program that asked for it
 
 from __future__ import annotations
 
+import inspect
 import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -59,14 +60,16 @@ def capture_torch(function: Callable[..., Any], args: Sequence[Any], names: Sequ
     flat, rebuild = flattened(args, names)
     leaves = [leaf.detach() for leaf in flat.values()]
 
-    def functional(*given: Tensor) -> Any:
+    def forward(
+        *given: Tensor,
+    ) -> Any:  # PyTorch keeps the place of what is called by a function of this name
         return function(*rebuild(given))
 
     table = _decompositions()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # about TF32, which is neither asked for nor changed
         with torch.backends.mkldnn.flags(enabled=False):  # its operations have no definition by simpler ones
-            graph = make_fx(functional, decomposition_table=table, record_stack_traces=True)(*leaves)
+            graph = make_fx(forward, table, **_traced())(*leaves)
     return _Reader(list(flat), leaves).read(graph)
 
 
@@ -97,6 +100,12 @@ def flattened(
         return made
 
     return flat, rebuild
+
+
+def _traced() -> dict[str, Any]:
+    """Ask for the place of each operation, of a PyTorch that can tell it."""
+    asked = {"record_stack_traces": True}
+    return {name: value for name, value in asked.items() if name in inspect.signature(make_fx).parameters}
 
 
 def _decompositions() -> dict[Any, Callable[..., Any]]:
@@ -165,20 +174,20 @@ class _Reader(Lines):
         name = node.target.__name__.partition(".")[0].rstrip("_") or node.target.__name__
         self.b.place, self.b.source = _place(node.stack_trace) or self.b.place, name
         shape = _shape(node)
-        unknown = [self.b.unknown[line.number] for line in lines if line.number in self.b.unknown]
-        if unknown:
-            return self._unreadable(node, unknown[0])
         try:
             result = self._rule(name, node, args, kwargs, shape)
         except NotCapturedError as error:
-            return self._unreadable(node, f"{error}{f' ({self.b.place})' if self.b.place else ''}")
+            where = f" ({self.b.place})" if self.b.place else ""
+            return self._unreadable(node, f"{error}{where}", [line.number for line in lines])
         return result
 
-    def _unreadable(self, node: Any, reason: str) -> Any:
+    def _unreadable(self, node: Any, reason: str, inputs: Sequence[int]) -> Any:
         value = node.meta.get("val", node.meta.get("tensor_meta"))
         results = value if isinstance(value, tuple | list) and not hasattr(value, "shape") else [value]
         lines = tuple(
-            Line(self.b.unreadable(tuple(result.shape), reason)) if hasattr(result, "shape") else None
+            Line(self.b.unreadable(tuple(result.shape), reason, *inputs))
+            if hasattr(result, "shape")
+            else None
             for result in results
         )
         return lines if results is value else lines[0]
@@ -222,6 +231,7 @@ def _place(trace: str | None) -> str:
 def run_torch(function: Callable[..., Any], args: Sequence[Any], names: Sequence[str]) -> Captured:
     """Capture a function, and run it and autograd, with respect to every float leaf and parameter."""
     program = capture_torch(function, args, names)
+    program.is_scalar()
     flat, rebuild = flattened(args, names)
     copies = {name: leaf.detach().clone() for name, leaf in flat.items()}
     own = {name: leaf.requires_grad_(leaf.is_floating_point()) for name, leaf in copies.items()}

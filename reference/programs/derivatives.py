@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 
 import numpy as np
 
-from cases.captured import TRUTHS, Builder, CapturedProgram, NotCapturedError, Operation, kept
+from cases.captured import TRUTHS, UNKNOWN, Builder, CapturedProgram, Operation, kept
 
 SQUARE: Final = 2
 
@@ -23,11 +23,10 @@ def gradient_program(program: CapturedProgram, wanted: Mapping[str, int] | None 
     """Return the program with the lines behind it that compute ∂output/∂input of each input, in their order.
 
     `wanted`: the inputs, by name, of which derivatives are taken; by default all. The output is a single
-    number. Raises NotCapturedError if it is not, or if it depends on what could not be read.
+    number, or NotCapturedError is raised. What goes through a line that is not known is not known either.
     """
+    program.is_scalar()
     b, output = Builder(program), program.output
-    if program.shapes[output] not in {(), (1,)}:
-        raise NotCapturedError(f"the output has shape {program.shapes[output]}, expected a single number")
     inputs = program.inputs if wanted is None else wanted
     depends = _depending_on(program, set(inputs.values()))
     gradients: dict[int, int] = {output: b.constant(np.ones(program.shapes[output]))}
@@ -142,8 +141,14 @@ def _gather(b: Builder, op: Operation, g: int) -> tuple[int, ...]:
     return tuple(parts)
 
 
+def _unknown(b: Builder, op: Operation, g: int) -> tuple[int, ...]:
+    reason = b.unknown[op.number]
+    return tuple(b.unreadable(b.shapes[number], reason, g) for number in op.inputs)
+
+
 RULES: Final[Mapping[str, Rule]] = MappingProxyType(
     {
+        UNKNOWN: _unknown,
         "add": lambda b, op, g: (g, g),
         "subtract": lambda b, op, g: (g, b.add("negative", g)),
         "multiply": lambda b, op, g: (b.add("multiply", g, op.inputs[1]), b.add("multiply", g, op.inputs[0])),

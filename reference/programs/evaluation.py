@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from cases.captured import CapturedProgram
+from cases.captured import UNKNOWN, CapturedProgram
 from reference.arithmetic import EXACT, Bounded, Format, Real, precision
 from reference.arithmetic.balls import _split
 from reference.programs.operations import MOVES, Balls, Truth, apply, balls_of
@@ -29,7 +29,7 @@ def certified(
         for number, array in _known(program, inputs).items():
             values[number] = _truth(array) if array.dtype == bool else balls_of(array)
         for operation in program.operations:
-            if all(number in values for number in operation.inputs):
+            if operation.kind != UNKNOWN and all(number in values for number in operation.inputs):
                 value = apply(operation, [values[number] for number in operation.inputs])
                 values[operation.number] = _decided(value) if decides else value
     return values
@@ -53,7 +53,7 @@ def bounded(
         for number, array in _known(program, inputs).items():
             values[number] = _truth(array) if array.dtype == bool else _constant(array, form, number, program)
         for operation in program.operations:
-            if all(number in values for number in operation.inputs):
+            if operation.kind != UNKNOWN and all(number in values for number in operation.inputs):
                 keeps = operation.kind in MOVES
                 value = apply(operation, [_sized(values[number], keeps) for number in operation.inputs])
                 if exact is not None and isinstance(value, Bounded) and not keeps:

@@ -83,7 +83,11 @@ def _forward(run: Captured, values: Mapping[int, Any]) -> Finding:
 
 
 def _unknown_output(program: CapturedProgram) -> list[str]:
-    return [program.unknown[program.output]] if program.output in program.unknown else []
+    leads = {program.output}
+    for operation in reversed(program.operations):
+        if operation.number in leads:
+            leads.update(operation.inputs)
+    return [reason for number, reason in program.unknown.items() if number in leads]
 
 
 # Running.
@@ -153,7 +157,7 @@ def _judged(run: Captured) -> Judged:
     ]
     known = sum(operation.number in derived for operation in program.operations)
     return Judged(
-        tuple(findings), kinks, len(program.operations) + len(run.program.unknown), known,
+        tuple(findings), kinks, len(program.operations), known,
         tuple(dict.fromkeys(run.program.unknown.values())),
     )  # fmt: skip
 
@@ -213,7 +217,10 @@ class GradientVerdict:
 
     @property
     def agrees(self) -> bool:
-        return self.judged.agrees and not self.wrong
+        """Whether every number was judged, and agrees."""
+        return (
+            self.judged.agrees and not self.wrong and len(self.judged.findings) == 1 + len(self.run.gradients)
+        )
 
     @cached_property
     def digits(self) -> float:
@@ -234,7 +241,7 @@ class GradientVerdict:
                 f"{name}: {plural(count, 'element')}" for name, count in judged.kinks[:MAX_KINKS]
             )
             more = f", and {len(judged.kinks) - MAX_KINKS} more" if len(judged.kinks) > MAX_KINKS else ""
-            accepted = "where each derivative between those of both sides is accepted"
+            accepted = "where each derivative between those of both sides is right"
             lines.append(f"At a kink, {accepted}: {named}{more}.")
         lines.append(
             f"Judged: {judged.known} of {plural(judged.lines, 'line')}, read from {self.run.framework}."
@@ -245,15 +252,18 @@ class GradientVerdict:
     def _headline(self) -> str:
         judged, dtype = self.judged, self.run.dtype
         counted = Counter(one.verdict for one in judged.findings)
-        gradients = plural(max(len(judged.findings) - 1, 0), "gradient")
+        gradients = plural(len(self.run.gradients), "gradient")
         if self.agrees:
             return (
                 f"{self.run.framework} agrees: the output and {gradients} in {dtype}; no error is larger "
-                f"than {self.used:.2g} of what rounding alone may cause, and {self.digits:.1f} decimal digits are "
-                "certified."
+                f"than {self.used:.2g} of what rounding may cause, and {self.digits:.1f} decimal digits "
+                "are certified."
             )
         if not judged.findings:
             return f"{self.run.framework}: nothing was compared, so nothing is known to agree."
+        if judged.agrees and not self.wrong:
+            some = f"{len(judged.findings)} of the output and {gradients}"
+            return f"{self.run.framework} agrees as far as it was judged: {some} in {dtype}."
         said = ", ".join(f"{count} × {verdict}" for verdict, count in counted.items())
         return f"{self.run.framework} does not agree: {said}, of the output and {gradients} in {dtype}."
 

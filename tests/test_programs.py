@@ -1,0 +1,143 @@
+"""Programs of any kind: right ones agree and are one function with their ports, wrong ones are located."""
+
+import re
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import torch
+from zoo import PAIRS, USUAL, classifier, numbers
+
+from cases.captured import NotCapturedError
+from reports.certify import assert_gradients_certified, certify_gradients, same_function
+
+FEW_DIGITS = 8.0  # what float64 certifies of a gradient through all of a program here, at least
+
+
+@pytest.fixture(autouse=True)
+def float64():
+    with jax.enable_x64(True):
+        yield
+
+
+def pytest_generate_tests(metafunc):
+    if "pair" in metafunc.fixturenames:
+        metafunc.parametrize("pair", PAIRS if metafunc.config.getoption("--slow") else USUAL)
+
+
+def test_gradients_are_certified_and_a_port_is_the_same_function(pair):
+    torch.manual_seed(0)
+    programs = PAIRS[pair]()
+    for function, args in (programs.torch, programs.jax):
+        verdict = certify_gradients(function, *args)
+        assert verdict.agrees, str(verdict)
+        assert verdict.digits > FEW_DIGITS
+        assert verdict.judged.known == verdict.judged.lines
+    verdict = same_function(programs.torch, programs.jax)
+    assert verdict.agrees, str(verdict)
+    assert verdict.digits > 16
+
+
+WRONG_PORTS = {
+    "divide 8 (native_layer_norm) and at divide 7": {"ddof": 1},
+    "add 1e-05 (native_layer_norm) and at add 1e-06": {"eps": 1e-6},
+    "(gelu) and at power (integer_pow": {"approximate": True},
+    "add 1e-05 (native_layer_norm) and at add 1.0000001e-05": {"eps": 1.0000001e-5},
+}
+
+
+@pytest.mark.parametrize("first", WRONG_PORTS)
+def test_two_functions_part_at_the_first_line_that_differs(first):
+    torch.manual_seed(0)
+    programs = classifier(**WRONG_PORTS[first])
+    verdict = same_function(programs.torch, programs.jax)
+    assert not verdict.is_same
+    assert first in str(verdict.difference)
+    assert re.search(r"zoo\.py:\d+", str(verdict.difference))
+    assert str(verdict).startswith("Two functions: torch ")
+
+
+def wrong_jax(relative):
+    @jax.custom_vjp
+    def gated(x):
+        return x * jnp.tanh(x)
+
+    def backward(x, g):
+        return (g * (jnp.tanh(x) + x * (1 - jnp.tanh(x) ** 2)) * (1 + relative),)
+
+    gated.defvjp(lambda x: (gated(x), x), backward)
+    return lambda w, x: jnp.sum(gated(x @ w) ** 2), (jnp.asarray(numbers(3, 4)), jnp.asarray(numbers(5, 3)))
+
+
+def wrong_torch(relative):
+    class Gated(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return x * torch.sigmoid(x)
+
+        @staticmethod
+        def backward(ctx, g):
+            (x,) = ctx.saved_tensors
+            s = torch.sigmoid(x)
+            return g * (s + x * s * (1 - s)) * (1 + relative)
+
+    def loss(w, x):
+        return Gated.apply(x @ w).pow(2).sum()
+
+    return loss, (torch.from_numpy(numbers(3, 4)), torch.from_numpy(numbers(5, 3)))
+
+
+@pytest.mark.parametrize("relative", [0.0, 1e-2, -1e-6, 1e-10])
+@pytest.mark.parametrize(("make", "name"), [(wrong_jax, "gated"), (wrong_torch, "Gated")])
+def test_a_custom_derivative_that_is_wrong_is_located(make, name, relative):
+    function, args = make(relative)
+    verdict = certify_gradients(function, *args)
+    assert verdict.agrees is (relative == 0), str(verdict)
+    assert [call.name for call in verdict.wrong] == [name] * (relative != 0)
+    if relative:
+        with pytest.raises(
+            AssertionError, match=rf"The derivative of {name} \(test_programs\.py:\d+\) is not"
+        ):
+            assert_gradients_certified(function, *args)
+
+
+KINK = np.array([0.0, 1.0, -2.0])
+
+
+@pytest.mark.parametrize(
+    ("function", "args"),
+    [
+        (lambda x: torch.relu(x).sum() + x.abs().sum(), (torch.from_numpy(KINK),)),
+        (lambda x: jnp.sum(jax.nn.relu(x)) + jnp.sum(jnp.abs(x)), (KINK,)),
+        (lambda x: torch.maximum(x, torch.zeros_like(x)).sum(), (torch.from_numpy(KINK),)),
+        (lambda x: jnp.sum(jnp.maximum(x, 0)), (KINK,)),
+        (lambda x: x.amax(), (torch.tensor([1.0, 1.0, 0.5]),)),
+    ],
+)
+def test_at_a_kink_each_derivative_between_both_sides_is_right(function, args):
+    verdict = certify_gradients(function, *(jnp.asarray(a) if isinstance(a, np.ndarray) else a for a in args))
+    assert verdict.agrees, str(verdict)
+    assert verdict.judged.kinks
+    assert "At a kink" in str(verdict)
+
+
+def test_what_cannot_be_read_is_named_and_costs_only_what_depends_on_it():
+    def loss(a, b):
+        return torch.lgamma(a).sum() * 0 + (b * b).sum()
+
+    verdict = certify_gradients(loss, torch.ones(2), torch.ones(3))
+    assert [finding.quantity for finding in verdict.judged.findings] == ["∂/∂b"]
+    assert str(verdict).startswith(
+        f"torch {torch.__version__} agrees as far as it was judged: 1 of the output and 2 "
+    )
+    assert "Judged: 10 of 16 lines" in str(verdict)
+    assert re.search(r"Not judged: lgamma is not known \(test_programs\.py:\d+\)\.", str(verdict))
+    with pytest.raises(NotCapturedError, match="lgamma is not known"):
+        same_function((loss, (torch.ones(2), torch.ones(3))), (loss, (torch.ones(2), torch.ones(3))))
+
+
+def test_a_function_of_no_framework_is_refused():
+    with pytest.raises(NotCapturedError, match="shape \\(3,\\), expected a single number"):
+        certify_gradients(lambda x: x * 2, torch.ones(3))
