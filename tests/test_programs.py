@@ -40,10 +40,10 @@ def test_gradients_are_certified_and_a_port_is_the_same_function(pair):
 
 
 WRONG_PORTS = {
-    "divide 8 (native_layer_norm) and at divide 7": {"ddof": 1},
-    "add 1e-05 (native_layer_norm) and at add 1e-06": {"eps": 1e-6},
-    "(gelu) and at power (integer_pow": {"approximate": True},
-    "add 1e-05 (native_layer_norm) and at add 1.0000001e-05": {"eps": 1.0000001e-5},
+    "divide 8 (native_layer_norm, zoo.py:43) and at divide 7 (": {"ddof": 1},
+    "add 1e-05 (native_layer_norm, zoo.py:43) and at add 1e-06 (": {"eps": 1e-6},
+    " (gelu, zoo.py:43) and at power (integer_pow, ": {"approximate": True},
+    "and at add 1.0000001e-05 (": {"eps": 1.0000001e-5},
 }
 
 

@@ -8,8 +8,7 @@ by PyTorch. Every operation has the line of the user's program that asked for it
 
 from __future__ import annotations
 
-import inspect
-import re
+import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -19,14 +18,14 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 from torch._decomp import core_aten_decompositions, get_decompositions
-from torch.fx import map_arg
+from torch.fx import map_arg, traceback
 from torch.fx.experimental.proxy_tensor import make_fx
+from torch.overrides import TorchFunctionMode
 from torch.utils import _pytree as pytree
 
 from adapters.capture.torch_operations import RULES, Line, Lines
 from cases.captured import Captured, CapturedProgram, NotCapturedError
 
-FRAME: Final = re.compile(r'File "([^"]+)", line (\d+)')
 LIBRARIES: Final = frozenset({"site-packages", "dist-packages"})
 HERE: Final = Path(__file__).parent
 
@@ -60,16 +59,16 @@ def capture_torch(function: Callable[..., Any], args: Sequence[Any], names: Sequ
     flat, rebuild = flattened(args, names)
     leaves = [leaf.detach() for leaf in flat.values()]
 
-    def forward(
-        *given: Tensor,
-    ) -> Any:  # PyTorch keeps the place of what is called by a function of this name
-        return function(*rebuild(given))
+    def functional(*given: Tensor) -> Any:
+        with _Places():
+            return function(*rebuild(given))
 
     table = _decompositions()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # about TF32, which is neither asked for nor changed
-        with torch.backends.mkldnn.flags(enabled=False):  # its operations have no definition by simpler ones
-            graph = make_fx(forward, table, **_traced())(*leaves)
+        # Whose operations have no definition by simpler ones.
+        with torch.backends.mkldnn.flags(enabled=False), traceback.preserve_node_meta():
+            graph = make_fx(functional, table)(*leaves)
     return _Reader(list(flat), leaves).read(graph)
 
 
@@ -102,10 +101,24 @@ def flattened(
     return flat, rebuild
 
 
-def _traced() -> dict[str, Any]:
-    """Ask for the place of each operation, of a PyTorch that can tell it."""
-    asked = {"record_stack_traces": True}
-    return {name: value for name, value in asked.items() if name in inspect.signature(make_fx).parameters}
+class _Places(TorchFunctionMode):
+    """Notes of each call of PyTorch where in the user's program it stands; the graph keeps it."""
+
+    def __torch_function__(self, func: Any, _: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if place := place_of_caller():
+            traceback.set_stack_trace([place])
+        return func(*args, **(kwargs or {}))
+
+
+def place_of_caller() -> str:
+    """Return the innermost line of a user's own file that is running: "model.py:12"; "" if there is none."""
+    frame: Any = sys._getframe(1)
+    while frame is not None:
+        path = Path(frame.f_code.co_filename)
+        if path.parent != HERE and not {*path.parts} & LIBRARIES:
+            return f"{path.name}:{frame.f_lineno}"
+        frame = frame.f_back
+    return ""
 
 
 def _decompositions() -> dict[Any, Callable[..., Any]]:
@@ -172,7 +185,7 @@ class _Reader(Lines):
         if not lines or node.target.__name__ == "getitem":
             return node.target(*args, **kwargs)
         name = node.target.__name__.partition(".")[0].rstrip("_") or node.target.__name__
-        self.b.place, self.b.source = _place(node.stack_trace) or self.b.place, name
+        self.b.place, self.b.source = node.stack_trace or self.b.place, name
         shape = _shape(node)
         try:
             result = self._rule(name, node, args, kwargs, shape)
@@ -219,13 +232,6 @@ def _line(result: Any) -> Any:
 def _shape(node: Any) -> Any:
     value = node.meta.get("val", node.meta.get("tensor_meta"))
     return tuple(value.shape) if hasattr(value, "shape") else None
-
-
-def _place(trace: str | None) -> str:
-    for path, line in reversed(FRAME.findall(trace or "")):
-        if Path(path).parent != HERE and not {*Path(path).parts} & LIBRARIES:
-            return f"{Path(path).name}:{line}"
-    return ""
 
 
 def run_torch(function: Callable[..., Any], args: Sequence[Any], names: Sequence[str]) -> Captured:

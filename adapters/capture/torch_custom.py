@@ -4,15 +4,13 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from adapters.capture.torch_capture import HERE, LIBRARIES, flattened
+from adapters.capture.torch_capture import flattened, place_of_caller
 from cases.captured import CustomCall
 
 
@@ -37,7 +35,7 @@ def custom_calls_torch(
             parts = result if isinstance(result, tuple) else (result,)
             return sum((part * _weights(part)).sum() for part in parts if part.is_floating_point())
 
-        calls.append(CustomCall(cls.__name__, _caller(), of_tensors, tuple(own[i] for i in tensors)))
+        calls.append(CustomCall(cls.__name__, place_of_caller(), of_tensors, tuple(own[i] for i in tensors)))
         return apply(cls, *operands)
 
     own_class: Any = torch.autograd.Function
@@ -47,14 +45,6 @@ def custom_calls_torch(
     finally:
         own_class.apply = before
     return calls
-
-
-def _caller() -> str:
-    for frame in reversed(traceback.extract_stack()):
-        path = Path(frame.filename)
-        if path.parent != HERE and not {*path.parts} & LIBRARIES:
-            return f"{path.name}:{frame.lineno}"
-    return ""
 
 
 def _weights(like: Tensor) -> Tensor:
