@@ -165,7 +165,7 @@ def matrix(texts: Texts, wrong: NDArray[np.bool_] | None = None) -> Markup:
 
 
 def _below_each_other(column: Texts) -> Texts:
-    """Fill a column's numbers up with spaces as wide as digits, so that their points stand below each other."""
+    """Fill the numbers of a column up with spaces, so that their points stand below each other."""
     before = [len(text.partition(".")[0]) for text in column]
     after = [len(text) - places for text, places in zip(column, before, strict=True)]
     sides = zip(before, after, strict=True)
@@ -174,5 +174,5 @@ def _below_each_other(column: Texts) -> Texts:
     return np.array(filled, object)
 
 
-def _cell(text: str, is_wrong: bool) -> Markup:  # noqa: FBT001 - element by element
-    return Markup("<mark>{}</mark>" if is_wrong else "{}").format(text)
+def _cell(text: str, is_wrong: bool) -> Markup:
+    return Markup("<mark>{}</mark>").format(text) if is_wrong else escape(text)

@@ -1,51 +1,30 @@
 """The worked examples, step by step through the texts that printed them, with the numbers of each program.
 
-The programs' numbers are taken from a report; the exact ones, and those that follow from what was printed, are
-evaluated again in ball arithmetic.
+The programs' numbers are taken from a report. The exact ones, and those that follow from what was printed,
+are evaluated again in ball arithmetic.
 """
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-from markupsafe import Markup
-from numpy.typing import NDArray
+from markupsafe import Markup, escape
 
 from cases import Case, Problem, names
 from cases.case import Published, PublishedArray, PublishedStep
 from cases.case_schema import Part
-from reference import Line, Verdict, evaluate, tape
-from reference.arithmetic import Ball, precision
-from reference.exact_run import certified_at
-from reference.training import initial_values
-from reports.notation import (
-    MAX_NUMBERS, Notation, Texts, digits, each, fraction_of, in_language, matrix, minus_in, with_minus,
-    with_powers,
-)  # fmt: skip
+from reference import Verdict, tape
+from reports.notation import Notation, digits, each, in_language, matrix, minus_in, with_minus, with_powers
 from reports.outcome import group_by, verdict
 from reports.runs.rows import PUBLISHED, Printed, Row
+from reports.worked_numbers import Numbers, exact_numbers
 
 DISPLAY_NAMES: Final = {"numpy": "NumPy", "torch": "PyTorch", "jax": "JAX"}
 NOT_PRINTED: Final = "–"
-MAX_STEPS: Final = 100  # of later steps only the exact numbers that the report has are shown
 MORE_PLACES: Final = 2  # exact numbers of an array have so many decimals more than the printed ones
-FEW: Final = (
-    "no",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-)
+WORDS: Final = "no one two three four five six seven eight nine ten eleven twelve".split()
 
 
 @dataclass(frozen=True)
@@ -197,7 +176,7 @@ class LineRenderer:
     def _printed(self, name: str) -> Markup:
         """Return all that was printed of a quantity; what is wrong in it is marked."""
         if name not in self.entry.values:
-            return Markup(NOT_PRINTED)
+            return Markup("")
         array = self.entry.values[name]
         wrong = np.zeros(array.value.shape, np.bool_)
         for one in self.printed.get(name, []):
@@ -212,7 +191,7 @@ class LineRenderer:
         """Return what follows from the inputs alone: of an array to a little more than was printed of it."""
         if name not in self.exact:
             numbers = self.printed.get(name, [])
-            return Markup(digits(numbers[0].exact) if len(numbers) == 1 else NOT_PRINTED)
+            return escape(digits(numbers[0].exact) if len(numbers) == 1 else NOT_PRINTED)
         array = self.exact[name]
         if array.size == 1 or name not in self.entry.values:
             count = 10 if array.size == 1 else 6
@@ -253,63 +232,6 @@ class LineRenderer:
         source = "the numbers above give" if finding.truth == "float64" else "exact is"
         note = finding.note and f" ({finding.note})"
         return f"{what}: {source} {number}{note}. {one.row.explanation}".strip()
-
-
-def exact_numbers(problem: Problem, published: Published, step: int) -> Mapping[str, NDArray[np.float64]]:
-    """Return the float64 nearest to each exact number of a step, by name; none of a step that is far off."""
-    if step > MAX_STEPS:
-        return {}
-    *_, (_, _, balls) = certified_at(problem, [step], published.inputs)
-    with precision():
-        return {name: ball.split()[0] for name, ball in balls.items()}
-
-
-class Numbers:
-    """The first step as its text computes it: from the printed numbers where there are any.
-
-    `given` are the numbers that lines are computed from, by name.
-    """
-
-    def __init__(self, problem: Problem, entry: PublishedStep) -> None:
-        known = {name: one for name, one in initial_values(problem).items() if name != names.STEP}
-        self.given = {name: each(digits, np.asarray(one)) for name, one in known.items()}
-        self._printed, self._follows = entry.values, dict[str, Texts]()
-        # Lines whose result is rounded to six digits; later ones go on from that, or from what was printed.
-        self._rounded, self._as_printed = set[str](), set[str]()
-        with precision():
-            balls = {name: Ball.of_fractions(each(fraction_of, texts)) for name, texts in self.given.items()}
-            balls[names.STEP] = Ball.exact(1.0)
-            evaluate(tape(problem), balls, self._settle)
-
-    def gives(self, line: Line) -> Markup:
-        """Return what the numbers put in give, to six digits: "= 0.3", "≈ 0.574443"."""
-        texts = self._follows[line.name]
-        inputs = self._rounded.intersection(line.inputs) - self._as_printed
-        sign = "≈" if inputs or line.name in self._rounded else "="
-        return Markup("{} {}").format(sign, matrix(texts)) if texts.size <= MAX_NUMBERS else Markup("")
-
-    def _settle(self, line: Line, value: Ball) -> Ball:
-        texts = each(lambda number: digits(number, 6), value.split()[0])
-        self._follows[line.name] = self.given[line.name] = texts
-        if not _is_exactly(value, texts):
-            self._rounded.add(line.name)
-        if line.name not in self._printed:
-            return value
-        printed = self._printed[line.name]
-        self.given[line.name] = each(lambda text, other: with_minus(text or other), printed.text, texts)
-        kept = Ball.of_fractions(printed.exact)
-        if printed.given.all():
-            self._as_printed.add(line.name)
-            return kept
-        return value * Ball.exact(~printed.given) + kept
-
-
-def _is_exactly(value: Ball, texts: Texts) -> bool:
-    """Whether numbers are what their text says, to the last of some 48 digits."""
-    if not np.isfinite(value.split()[0]).all():
-        return False
-    apart, _, radius = (value - Ball.of_fractions(each(fraction_of, texts))).split()
-    return bool((np.abs(apart) <= radius).all())
 
 
 def _compared(rows: Iterable[Row]) -> Iterator[str]:
@@ -353,4 +275,4 @@ def _places(printed: PublishedArray) -> int:
 
 
 def _in_words(places: int) -> str:
-    return f"{FEW[places] if places < len(FEW) else places} decimal{'s' * (places != 1)}"
+    return f"{WORDS[places] if places < len(WORDS) else places} decimal{'s' * (places != 1)}"
