@@ -24,7 +24,7 @@ from reports.worked_numbers import Numbers, exact_numbers
 DISPLAY_NAMES: Final = {"numpy": "NumPy", "torch": "PyTorch", "jax": "JAX"}
 NOT_PRINTED: Final = "–"
 MORE_PLACES: Final = 2  # exact numbers of an array have so many decimals more than the printed ones
-WORDS: Final = "no one two three four five six seven eight nine ten eleven twelve".split()
+WORDS: Final = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,10 @@ class LineRenderer:
         self.numbers = Numbers(problem, entry) if entry.step == 1 else None
 
     def line(self, name: str) -> WalkLine:
-        line, printed = self.lines[name], self.printed.get(name, [])
+        line, printed = (
+            self.lines[name],
+            sorted(self.printed.get(name, []), key=_agrees),
+        )
         put_in = self.notation.put_in(line, self.numbers.given) if self.numbers else Markup("")
         rows = [row for row in self.rows if row.finding.quantity == name and row.compared]
         single = self.notation.scalar
@@ -170,7 +173,7 @@ class LineRenderer:
             computed=tuple(self._computed(rows)) if single else (),
             programs=() if single else tuple(_compared(rows)),
             verdict="; ".join(minus_in(self._on_printed(one, printed)) for one in printed) or "not printed",
-            wrong=any(one.row.finding.verdict is not Verdict.AGREES for one in printed),
+            wrong=not all(map(_agrees, printed)),
         )  # fmt: skip
 
     def _printed(self, name: str) -> Markup:
@@ -180,7 +183,7 @@ class LineRenderer:
         array = self.entry.values[name]
         wrong = np.zeros(array.value.shape, np.bool_)
         for one in self.printed.get(name, []):
-            if one.row.finding.verdict is not Verdict.AGREES and one.row.finding.index is not None:
+            if not _agrees(one) and one.row.finding.index is not None:
                 wrong[one.row.finding.index] = True
         for rejected in self.entry.rejected:
             if rejected.quantity == name and rejected.index is not None:
@@ -213,25 +216,26 @@ class LineRenderer:
     def _on_printed(self, one: Printed, among: Sequence[Printed]) -> str:
         """Say how a printed number compares, or those of an array that compare alike."""
         finding, printed = one.row.finding, self.entry.values[one.row.finding.quantity]
-        if finding.verdict is Verdict.AGREES:
-            which = (
-                "the others agree"
-                if len(among) > 1
-                else "each number agrees"
-                if one.numbers > 1
-                else "agrees"
-            )
+        if _agrees(one):
+            several = "each number agrees" if one.numbers > 1 else "agrees"
+            which = "the others agree" if len(among) > 1 else several
             note = finding.note and f": {finding.note}"
             return f"{which} as printed ({_in_words(_places(printed))}){note}"
-        place = finding.element.removeprefix(finding.quantity) if one.numbers > 1 or len(among) > 1 else ""
         what = "wrong" if one.row.expected else str(finding.verdict)
-        what += place and f" at {place}"
+        if one.numbers > 1 and one.row.expected:
+            what += f", {one.numbers} numbers"
+        elif one.numbers > 1 or len(among) > 1:
+            what += f" at {finding.element.removeprefix(finding.quantity)}"
         if one.row.expected or finding.verdict is not Verdict.DIFFERS:
             return f"{what}: {finding.reason}"
         number = with_minus(f"{finding.derived:.{_places(printed) + MORE_PLACES}f}")
         source = "the numbers above give" if finding.truth == "float64" else "exact is"
         note = finding.note and f" ({finding.note})"
         return f"{what}: {source} {number}{note}. {one.row.explanation}".strip()
+
+
+def _agrees(one: Printed) -> bool:
+    return one.row.finding.verdict is Verdict.AGREES
 
 
 def _compared(rows: Iterable[Row]) -> Iterator[str]:
@@ -255,7 +259,7 @@ def _compared(rows: Iterable[Row]) -> Iterator[str]:
 
 def _digits(dtype: str, rows: Iterable[Row]) -> str:
     least = min(row.finding.digits for row in rows)
-    return f"to {least:.1f} digits or more in {dtype}" if math.isfinite(least) else f"exactly in {dtype}"
+    return f"to {least:.1f} digits or more in {dtype}" if least < math.inf else f"exactly in {dtype}"
 
 
 def _named(adapters: Iterable[str]) -> str:
