@@ -10,9 +10,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from cases.protocol import DEFAULT_DTYPES, DTYPES, SIXTEEN_BITS
-from reference.arithmetic import FORMATS
-from reports.plots.canvas import INK, Scale, Sheet, each_curve, each_part, in_order, log_scale, looks, short
-from reports.plots.plot import Plot, each_line, side_by_side
+from reports.plots.canvas import Scale, Sheet, each_curve, each_part, in_order, log_scale, looks
+from reports.plots.plot import Plot, side_by_side
 from reports.report import Report
 from reports.runs.accuracy import BEYOND, EDGES, UNKNOWN
 
@@ -26,15 +25,6 @@ ABOUT_HISTOGRAM: Final = (
     "saturated unit's derivative, and the expected differences between the frameworks. A program that "
     "shows nothing inside a step, as “jax plain”, is judged over many lines at once, and so is further "
     "off."
-)
-
-ABOUT_ACTIVATIONS: Final = (
-    "Across: the input z. Up: how far the activation (left) or its derivative (right) is from certified "
-    "truth, in units in the last place (ulps) of the number format, on a logarithmic scale. Lower is better; "
-    "what is exact, or off by 0.1 or less, stands on the lowest line. Each point is the worst of some six. "
-    "At the dotted line no digit is right: the number was rounded away to 0, which costs little in absolute "
-    "terms where it is nearly 0. What lies higher is drawn at the upper edge, as the slopes at a kink, of "
-    "which frameworks take different ones."
 )
 
 # The ends of the classes that are drawn, from those of `EDGES`, and their words.
@@ -145,63 +135,3 @@ def _histogram(name: str, of: str, dtypes: Collection[str]) -> Plot:
 
 HISTOGRAM: Final = _histogram("histogram-float64", "float64 and float32", DEFAULT_DTYPES)
 HISTOGRAM_OF_16_BITS: Final = _histogram("histogram-bfloat16", "bfloat16 and float16", SIXTEEN_BITS)
-
-MIN_ULPS: Final = 0.1  # the lowest line
-FAR_ULPS: Final = 1e12  # only the errors of float64 reach further
-FEW_ULPS: Final = 4  # at most that many ulps everywhere is worth a mention
-
-
-def errors(report: Report) -> pd.DataFrame:
-    """Return a line for each strip of the range, of each implementation's value and derivative."""
-    columns = ["activation", "quantity", "dtype", "implementation", "z", "ulps"]
-    return pd.DataFrame(list(map(vars, report.results.activations)), columns=columns)
-
-
-def tabulate_errors(table: pd.DataFrame) -> pd.DataFrame:
-    size = table["ulps"].fillna(math.inf)
-    curves = ["activation", "quantity", "implementation"]
-    worst = table.loc[size.groupby([table[name] for name in curves], sort=False).idxmax()]
-    cells = (f"{short(line.ulps)} ulps at z = {short(line.z)}" for line in each_line(worst))
-    return side_by_side(worst, ("activation", "quantity", "dtype"), "implementation", cells)
-
-
-def describe_errors(table: pd.DataFrame) -> str:
-    """Name the activations that all compute to within a few ulps, and those of which somebody loses all."""
-    worst = table.assign(ulps=table["ulps"].fillna(math.inf)).groupby(["activation", "quantity"], sort=False)
-    largest = dict(worst["ulps"].max())
-    near = [name for (name, which), ulps in largest.items() if which == "value" and ulps <= FEW_ULPS]
-    gone = [f"{name} ({which})" for (name, which), ulps in largest.items() if ulps >= _lost(table)]
-    within = f"to within {FEW_ULPS} units in the last place"
-    whole = f"Everybody computes {', '.join(near)} {within}" if near else ""
-    none = f"somebody loses every digit somewhere of {', '.join(gone)}" if gone else ""
-    sentence = "; ".join(filter(None, (whole, none))) or "Errors of some digits, none of all"
-    return f"{sentence[0].upper()}{sentence[1:]}."
-
-
-def _lost(table: pd.DataFrame) -> float:
-    """Return the least error in ulps of a number that was rounded away to 0: 2²³ or more in float32."""
-    return 0.5 / FORMATS[str(table["dtype"].iloc[0])].unit_roundoff
-
-
-def draw_errors(table: pd.DataFrame) -> Figure:
-    functions, names = list(dict.fromkeys(table["activation"])), list(looks(table["implementation"]))
-    which, limit = ("value", "derivative"), _lost(table)
-    ticks = (1e3, 1e7, 1e11, 1e15) if limit > FAR_ULPS else (10, 1e3, 1e5, 1e7)
-    up = log_scale(MIN_ULPS, 10 * limit, (MIN_ULPS, *ticks))
-    across = Scale(-24, 24, {z: f"{z}".replace("-", "−") for z in range(-24, 25, 8)})
-    sheet = Sheet(len(functions), which, "z", "ulps", height=46, gap=17, names=names, shared=True)
-    for row, column, part in each_part(table, ("activation", functions), ("quantity", which)):
-        panel = sheet.panel(row, column, across, up, functions[row] + "'" * column)
-        panel.curve([-24, 24], [limit, limit], color=INK, linestyle=":", linewidth=0.8)
-        if part.empty:
-            panel.write(0, math.sqrt(up.low * up.high), "shown by nobody", ha="center", va="center")
-        for index, look, mine in each_curve(part, names):
-            ulps = np.nan_to_num(mine["ulps"], nan=math.inf).clip(up.low, up.high)
-            panel.curve(mine["z"], ulps, cut=False, **look.curve, markevery=(3 * index, 9))
-    return sheet.figure
-
-
-ACTIVATIONS: Final = Plot(
-    "activations", "The activations and their derivatives against the truth", ABOUT_ACTIVATIONS,
-    errors, draw_errors, describe_errors, tabulate_errors,
-)  # fmt: skip
