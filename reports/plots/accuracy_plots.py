@@ -105,14 +105,14 @@ def _percent(share: float) -> str:
 def describe(table: pd.DataFrame) -> str:
     """Say which share is nearly as near as can be, of all and of each program."""
     dtypes = " and ".join(in_order(table["dtype"], DTYPES))
-    near = table["class"] <= NEAREST
-    by_program = table["count"].where(near, 0).groupby(table["implementation"]).sum()
+    by_program = table["count"].where(table["class"] <= NEAREST, 0).groupby(table["implementation"]).sum()
     total, of_each = table["count"].sum(), table.groupby("implementation")["count"].sum()
-    nearest = table["count"][table["class"] == 0].sum() / total
+    nearest = table["count"][table["class"] == 0].sum()
     each = [f"{name} {_percent(by_program[name] / of_each[name])}" for name in looks(of_each.index)]
+    near, nearest = (_percent(share / total) for share in (by_program.sum(), nearest))
     text = (
-        f"{_percent(by_program.sum() / total)} of the {total:,} numbers in {dtypes} are within 2 units in "
-        f"the last place of the truth. By program: {', '.join(each)}. Within half a unit: {_percent(nearest)}."
+        f"{near} of the {total:,} numbers in {dtypes} are within 2 units in the last place of the truth. "
+        f"By program: {', '.join(each)}. Within half a unit: {nearest}."
     )
     none = table["count"][table["class"] == NO_DISTANCE].sum()
     return f"{text} {none:,} are NaN or may have overflowed." if none else text

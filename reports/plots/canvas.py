@@ -77,6 +77,7 @@ MAX_TICKS: Final = 6
 LEGEND_LINE: Final = 12.0
 LEGEND_NAME: Final = {columns: WIDTH / columns - 42 for columns in (2, 3, 4)}  # the room for each name
 RIGHT, BETWEEN, HEAD, FOOT = 8.0, 30.0, 32.0, 34.0
+DIGIT: Final = 5.0  # the width of a digit at a tick
 
 STYLE: Final[Mapping[str, Any]] = {
     "svg.fonttype": "none",
@@ -148,9 +149,13 @@ def fitted(text: str, room: float, size: float) -> str:
     return text if len(text) <= letters else f"{text[: max(letters - 1, 1)]}…"
 
 
-def short(number: float) -> str:
-    """Write a number in four digits at most; NaN and infinity are words."""
-    return f"{number:.4g}" if math.isfinite(number) else {math.inf: "∞", -math.inf: "−∞"}.get(number, "NaN")
+def short(number: float, digits: int = 4) -> str:
+    """Write a number in so many digits at most; NaN and infinity are words."""
+    return (
+        f"{number:.{digits}g}"
+        if math.isfinite(number)
+        else {math.inf: "∞", -math.inf: "−∞"}.get(number, "NaN")
+    )
 
 
 @dataclass(frozen=True)
@@ -241,7 +246,9 @@ class Panel:
         self._lines(grid, linewidth=0.5, alpha=0.2)
         self.canvas.write(self.x, self.y - 3, title, weight="bold", va="bottom")
         for x, text in zip(columns, self.across.ticks.values(), strict=True) if label_across else ():
-            self.canvas.write(x, bottom + 3.5, text, size=7.5, ha="center", va="top")
+            beyond = x + len(text) * DIGIT / 2 > WIDTH  # centred, it would reach beyond the edge
+            x, side = (WIDTH, "right") if beyond else (x, "center")
+            self.canvas.write(x, bottom + 3.5, text, size=7.5, ha=side, va="top")
         for y, text in zip(rows, self.up.ticks.values(), strict=True) if label_up else ():
             self.canvas.write(self.x - 3.5, y, text, size=7.5, ha="right", va="center_baseline")
 
