@@ -209,7 +209,8 @@ def test_the_numbers_of_the_histogram_are_shares_of_each_bar():
     ]
     assert picture.alternative == (
         ">99 % of the 1,209 numbers in float64 and float32 are within 2 units in the last place of the "
-        "truth. By program: numpy 100 %, torch >99 %. Within half a unit: >99 %. 1 are NaN or may have overflowed."
+        "truth. By program: numpy 100 %, torch >99 %. Within half a unit: >99 %. 1 are NaN or may have "
+        "overflowed."
     )
     without = counts(("float32", "jax", "loss", 0, 10), ("float32", "jax", "loss", BEYOND, 10))
     assert ["NaN or ∞" in words(one) for one in (without, picture)] == [False, True]

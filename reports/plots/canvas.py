@@ -247,8 +247,8 @@ class Panel:
         self.canvas.write(self.x, self.y - 3, title, weight="bold", va="bottom")
         for x, text in zip(columns, self.across.ticks.values(), strict=True) if label_across else ():
             beyond = x + len(text) * DIGIT / 2 > WIDTH  # centred, it would reach beyond the edge
-            x, side = (WIDTH, "right") if beyond else (x, "center")
-            self.canvas.write(x, bottom + 3.5, text, size=7.5, ha=side, va="top")
+            at, side = (WIDTH, "right") if beyond else (x, "center")
+            self.canvas.write(at, bottom + 3.5, text, size=7.5, ha=side, va="top")
         for y, text in zip(rows, self.up.ticks.values(), strict=True) if label_up else ():
             self.canvas.write(self.x - 3.5, y, text, size=7.5, ha="right", va="center_baseline")
 

@@ -19,8 +19,8 @@ ABOUT_LOSSES: Final = (
     "Trainings of 20 steps or more. Across: the training step. Up: the loss before that step's update, on "
     "a logarithmic scale, as each program states it. η is the learning rate: where it is too small the "
     "loss hardly falls, and where it is too large it jumps. A single dark line stands for all programs, "
-    "where their curves lie within its width, and for a number format that is not drawn. Where they part, the "
-    "training itself has spread tiny roundings apart, which is no error."
+    "where their curves lie within its width; so it does for a number format that is not drawn. Where they "
+    "part, the training itself has spread tiny roundings apart, which is no error."
 )
 
 ABOUT_DRIFT: Final = (
