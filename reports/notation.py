@@ -21,6 +21,7 @@ from reference import Line
 Texts = NDArray[np.object_]  # numbers as they are shown, in their quantity's shape
 
 SPACE: Final = "\u2007"  # as wide as a digit
+JOINER: Final = "\u2060"  # no line ends here
 MAX_NUMBERS: Final = 24  # an array of more is not written out
 _INPUT: Final = re.compile(r"\{(\d)\}")
 _FACTORS: Final = re.compile(r"(?<=[})]) (?=[{(])")
@@ -76,7 +77,8 @@ class Notation:
             texts = numbers[line.inputs[int(match[1])]]
             return _in_brackets(str(texts.item()), match) if texts.size == 1 else str(matrix(texts))
 
-        return _raised(_INPUT.sub(number, str(escape(template))))
+        written = _INPUT.sub(number, str(escape(template)))
+        return _raised(written.replace("</span>ᵀ", f"</span>{JOINER}ᵀ"))
 
     def _templates(self, line: Line) -> list[str]:
         """Return a line's template, and what an activation in it is short for; of a derivative that alone."""
@@ -100,7 +102,7 @@ def _of_numbers(template: str) -> str:
 def _in_brackets(number: str, match: re.Match[str]) -> str:
     """Put brackets around a negative number, unless it stands first or has them already."""
     before, after = match.string[: match.start()], match.string[match.end() :]
-    is_alone = before in ("", "(") and not after.startswith("²")
+    is_alone = (not before or before.endswith("(")) and not after.startswith("²")
     return f"({number})" if number.startswith("−") and not is_alone else number
 
 

@@ -97,19 +97,23 @@ class Walk:
 
 
 def walk(case: Case, rows: Sequence[Row], printed: Sequence[Printed]) -> Walk:
-    """Return the walk through a case that has printed numbers; of the rows and numbers its own are taken."""
+    """Return the walk through a case; of the rows and printed numbers its own are taken.
+
+    Raises `ValueError` if it has no printed numbers.
+    """
     own = [row for row in rows if row.subject.case == case.name and row.subject.adapter != PUBLISHED]
     of_case = [number for number in printed if number.row.subject.case == case.name]
-    problem, published, steps = case.problem("float64"), case.published, []
-    for entry in published.steps if published else ():
+    stated, published = case.file.published, case.published
+    if stated is None or published is None:
+        raise ValueError(f"{case.name} has no printed numbers")
+    problem, steps = case.problem("float64"), []
+    for entry in published.steps:
         renderer = LineRenderer(problem, published, entry, own, of_case)
         parts = entry.walk or _usual_parts([*renderer.lines], entry)
         stages = (Stage(part, tuple(map(renderer.line, part.quantities))) for part in parts)
         steps.append((entry.step, tuple(stages)))
-    stated = case.file.published
-    language = stated.language if stated else ""
-    source = in_language(stated.source if stated else "", language)
-    return Walk(case.name, case.about, source, language, _counts(of_case), tuple(steps))
+    source = in_language(stated.source, stated.language)
+    return Walk(case.name, case.about, source, stated.language, _counts(of_case), tuple(steps))
 
 
 def _counts(printed: Iterable[Printed]) -> str:

@@ -65,7 +65,7 @@ def _is_exactly(line: Line, inputs: Sequence[Texts], result: Texts) -> bool:
 
     Fractions say so where the formula takes them, and else balls, to the last of some 48 digits.
     """
-    if any(text.strip("−") in {"inf", "nan"} for texts in (result, *inputs) for text in texts.flat):
+    if any(str(text).strip("−") in {"inf", "nan"} for texts in (result, *inputs) for text in texts.flat):
         return False
     shown = each(fraction_of, result)
     fractions = [each(fraction_of, texts) for texts in inputs]

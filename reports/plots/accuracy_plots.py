@@ -107,9 +107,9 @@ def describe(table: pd.DataFrame) -> str:
     dtypes = " and ".join(in_order(table["dtype"], DTYPES))
     by_program = table["count"].where(table["class"] <= NEAREST, 0).groupby(table["implementation"]).sum()
     total, of_each = table["count"].sum(), table.groupby("implementation")["count"].sum()
-    nearest = table["count"][table["class"] == 0].sum()
+    nearest = _percent(table["count"][table["class"] == 0].sum() / total)
     each = [f"{name} {_percent(by_program[name] / of_each[name])}" for name in looks(of_each.index)]
-    near, nearest = (_percent(share / total) for share in (by_program.sum(), nearest))
+    near = _percent(by_program.sum() / total)
     text = (
         f"{near} of the {total:,} numbers in {dtypes} are within 2 units in the last place of the truth. "
         f"By program: {', '.join(each)}. Within half a unit: {nearest}."

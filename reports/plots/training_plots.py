@@ -133,7 +133,7 @@ def _panels(table: pd.DataFrame) -> Iterator[LossPanel]:
     for case, whole in table.groupby("case", sort=False):
         up, shown = _loss_scale(whole["loss"]), dict[str, list[str]]()
         curves = {
-            dtype: part.pivot_table("loss", "step", "implementation", sort=False, dropna=False)
+            str(dtype): part.pivot_table("loss", "step", "implementation", sort=False, dropna=False)
             for dtype, part in whole.groupby("dtype", sort=False)
         }
         for dtype in in_order(curves, DTYPES):
