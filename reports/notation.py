@@ -21,9 +21,9 @@ from reference import Line
 Texts = NDArray[np.object_]  # numbers as they are shown, in their quantity's shape
 
 SPACE: Final = "\u2007"  # as wide as a digit
-JOINER: Final = "\u2060"  # no line ends here
 MAX_NUMBERS: Final = 24  # an array of more is not written out
 _INPUT: Final = re.compile(r"\{(\d)\}")
+_PUT_IN: Final = re.compile(r"\{(\d)\}(ᵀ?)")  # a line ends before a matrix and its ᵀ, not between them
 _FACTORS: Final = re.compile(r"(?<=[})]) (?=[{(])")
 # What is no input of the line, so that no number is known for it.
 _OPEN: Final = re.compile(r"['βδλᵗ\u0302]|\b[tnp]\b|without")
@@ -75,10 +75,11 @@ class Notation:
 
         def number(match: re.Match[str]) -> str:
             texts = numbers[line.inputs[int(match[1])]]
-            return _in_brackets(str(texts.item()), match) if texts.size == 1 else str(matrix(texts))
+            if texts.size == 1:
+                return _in_brackets(str(texts.item()), match)
+            return f'<span class="whole">{matrix(texts)}ᵀ</span>' if match[2] else str(matrix(texts))
 
-        written = _INPUT.sub(number, str(escape(template)))
-        return _raised(written.replace("</span>ᵀ", f"</span>{JOINER}ᵀ"))
+        return _raised(_PUT_IN.sub(number, str(escape(template))))
 
     def _templates(self, line: Line) -> list[str]:
         """Return a line's template, and what an activation in it is short for; of a derivative that alone."""

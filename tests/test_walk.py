@@ -201,8 +201,10 @@ def test_matrices_are_written_out_with_the_numbers_of_the_text_and_of_the_progra
 
 def read(html):
     """Write a matrix in one line, its rows apart by |."""
-    rows = re.sub(r"<span[^>]*>(.*?)</span>", lambda m: f"[{m[1]}]".replace("\n", "|"), html, flags=re.DOTALL)
-    return re.sub("</?mark>|\u2060", "", rows).replace("\u2007", " ")
+    rows = re.sub(
+        r'<span class="numbers">(.*?)</span>', lambda m: f"[{m[1]}]".replace("\n", "|"), html, flags=re.DOTALL
+    )
+    return re.sub("<[^>]*>", "", rows).replace("\u2007", " ")
 
 
 def test_a_program_whose_array_differs_is_named_with_the_element(matrices):
