@@ -4,14 +4,16 @@ import math
 import re
 from dataclasses import replace
 from html import unescape
+from pathlib import Path
 
 import pytest
+from browser import browser
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from adapters import find_adapters
 from cases import SHIPPED, load_case, load_cases
 from reference import Verdict, tape
-from reports import environment
+from reports import environment, notation
 from reports.environment import Selection
 from reports.notation import Notation, with_powers
 from reports.report import put_together
@@ -316,6 +318,31 @@ def test_the_walk_as_html(document, matrices):
     other = rendered(walk(matrices))
     assert "&lt;b&gt;Two&lt;/b&gt; units" in other
     assert headings(other) == ["Training step 1", "Training step 2"]
+
+
+@pytest.mark.xdist_group("browser")
+def test_for_a_class_one_example_stands_alone_in_large_type(document, matrices, tmp_path):
+    css = (Path(notation.__file__).parent / "templates" / "walk.css").read_text(encoding="utf-8")
+    each = [
+        f'<section id="walk:{number}"><h2>{number}</h2><p class="other">x</p>{rendered(walk(one))}</section>'
+        for number, one in enumerate((document, matrices))
+    ]
+    page = f"<!doctype html><style>{css}</style><nav>x</nav><main><header>x</header>{''.join(each)}</main>"
+    (tmp_path / "page.html").write_text(page, encoding="utf-8")
+    seen = (
+        "[...document.querySelectorAll('nav, header, h2, h4, .numbers')].filter(x => x.checkVisibility()).map"
+    )
+    with browser(tmp_path / "profile") as tab:
+        tab.resize(1440)
+        tab.open(tmp_path / "page.html")
+        assert set(tab.ask(f"{seen}(x => x.tagName)")) == {"NAV", "HEADER", "H2", "H4"}
+        small = tab.ask("parseFloat(getComputedStyle(document.documentElement).fontSize)")
+        tab.ask("document.querySelectorAll('.enlarge')[1].click()")
+        assert set(tab.ask(f"{seen}(x => x.tagName)")) == {"H2", "H4", "SPAN"}
+        assert tab.ask(f"{seen}(x => x.textContent).filter(x => x.length == 1)") == ["1"]
+        assert tab.ask("parseFloat(getComputedStyle(document.documentElement).fontSize)") > 1.4 * small
+        tab.ask("document.querySelectorAll('.back')[1].click()")
+        assert "NAV" in tab.ask(f"{seen}(x => x.tagName)")
 
 
 def test_a_walk_may_show_what_is_not_printed(tmp_path):
