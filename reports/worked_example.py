@@ -196,9 +196,8 @@ class LineRenderer:
 
     def _exact(self, name: str) -> Markup:
         """Return what follows from the inputs alone: of an array to a little more than was printed of it."""
-        if name not in self.exact:
-            numbers = self.printed.get(name, [])
-            return escape(digits(numbers[0].exact) if len(numbers) == 1 else NOT_PRINTED)
+        if name not in self.exact:  # the report has that of the worst number
+            return escape(", ".join(map(_exact_of, self.printed.get(name, []))) or NOT_PRINTED)
         array = self.exact[name]
         if array.size == 1 or name not in self.entry.values:
             count = 10 if array.size == 1 else 6
@@ -236,6 +235,11 @@ class LineRenderer:
         source = "the numbers above give" if finding.truth == "float64" else "exact is"
         note = finding.note and f" ({finding.note})"
         return f"{what}: {source} {number}{note}. {one.row.explanation}".strip()
+
+
+def _exact_of(one: Printed) -> str:
+    place = one.row.finding.element.removeprefix(one.row.finding.quantity)
+    return f"{place and f'{place}: '}{digits(one.exact)}"
 
 
 def _agrees(one: Printed) -> bool:

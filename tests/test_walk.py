@@ -201,6 +201,12 @@ def test_matrices_are_written_out_with_the_numbers_of_the_text_and_of_the_progra
     assert "<mark>0.9</mark>" in shown[2, "z1"].printed
 
 
+def test_of_a_step_that_is_far_off_the_exact_number_is_the_reports(matrices, monkeypatch):
+    monkeypatch.setattr("reports.worked_numbers.MAX_STEPS", 1)
+    exact = lines(walk(matrices))[2, "z1"].exact
+    assert re.fullmatch(r"\[0, 0\]: 0\.7\d+", exact)
+
+
 def read(html):
     """Write a matrix in one line, its rows apart by |."""
     rows = re.sub(

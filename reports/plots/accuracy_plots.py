@@ -1,6 +1,6 @@
 """How far all numbers that were compared are from the truth."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -8,7 +8,21 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from cases.protocol import DEFAULT_DTYPES, DTYPES, SIXTEEN_BITS
-from reports.plots.canvas import INK, NEWS, TINT, WIDTH, Box, Canvas, Scale, Sheet, each_part, in_order, looks
+from reports.plots.canvas import (
+    INK,
+    NEWS,
+    TINT,
+    WIDTH,
+    Box,
+    Canvas,
+    Panel,
+    Scale,
+    Sheet,
+    each_part,
+    fitted,
+    in_order,
+    looks,
+)
 from reports.plots.plot import Plot
 from reports.report import Report
 from reports.runs.accuracy import BEYOND, EDGES, UNKNOWN
@@ -126,20 +140,28 @@ def draw(table: pd.DataFrame) -> Figure:
         shared=True, key=KEY,
     )  # fmt: skip
     across = Scale(0, 1.16, {0: "0", 0.25: "25 %", 0.5: "50 %", 0.75: "75 %", 1: "100 %"})
-    up = Scale(len(names) - 0.5, -0.5, dict(enumerate(names)))
+    up = Scale(len(names) - 0.5, -0.5)
     boxes: dict[int, list[Box]] = {}
     for row, column, part in each_part(table, ("kind", kinds), ("dtype", dtypes)):
         panel = sheet.panel(row, column, across, up, kinds[row])
         for y, name in enumerate(names):
-            mine, left = part[part["implementation"] == name].sort_values("class"), 0.0
-            for drawn, share in zip(mine["class"], mine["share"], strict=True):
-                boxes.setdefault(drawn, []).append(panel.box(left, left + share, y, BAR / LINE))
-                left += share
-            if len(mine):
-                near = mine["share"][mine["class"] <= NEAREST].sum()
-                panel.write(1.015, y, _percent(near), va="center_baseline", size=7.5)
+            if column == 0:
+                panel.write(-0.015, y, fitted(name, LEFT, 7.5), ha="right", va="center_baseline", size=7.5)
+            for drawn, box in _bar(panel, y, part[part["implementation"] == name].sort_values("class")):
+                boxes.setdefault(drawn, []).append(box)
     _draw_boxes(sheet.canvas, boxes)
     return sheet.figure
+
+
+def _bar(panel: Panel, y: float, classes: pd.DataFrame) -> Iterator[tuple[int, Box]]:
+    """Give the box of each class, one beside the other, and write the share within 2 ulps behind them."""
+    left = 0.0
+    for drawn, share in zip(classes["class"], classes["share"], strict=True):
+        yield drawn, panel.box(left, left + share, y, BAR / LINE)
+        left += share
+    if len(classes):
+        near = classes["share"][classes["class"] <= NEAREST].sum()
+        panel.write(1.015, y, _percent(near), va="center_baseline", size=7.5)
 
 
 def _draw_boxes(canvas: Canvas, boxes: Mapping[int, Sequence[Box]]) -> None:
