@@ -18,8 +18,8 @@ import pandas as pd
 
 from cases.errors import printable
 from reference import parts
+from reports.notation import Notation
 from reports.report import Report, Table
-from reports.worked_example import Notation
 
 HEAD: Final = """% Made by {command}, {made}.
 % In the preamble: \\usepackage{{amssymb,array,booktabs,CJKutf8,longtable,pdflscape}}; set it three times.
