@@ -200,13 +200,29 @@ _Printed: TypeAlias = Annotated[
 ]
 
 
+class Original(Model):
+    """The headings of a part of a published text as they were printed, where they are translated."""
+
+    section: Text = Field("", description="The heading of the section.")
+    title: Text = Field(description="The heading of the part.")
+
+
+class Slip(Model):
+    """A formula that was printed wrongly, and the right one."""
+
+    printed: Text = Field(description="The formula as it was printed.")
+    right: Text = Field(description="The right formula.")
+
+
 class Part(Model):
     """A part of a published text: what it computes there, and what is to be said of it."""
 
     section: Text = Field("", description="The heading of a section that begins here.")
     title: Text = Field(description="The heading of this part.")
+    original: IfGiven[Original] = Field(None, description="The headings as printed, if these are translated.")
     quantities: Some[tuple[Text, ...]] = Field(description="What it computes, in order, printed or not.")
     note: Text = Field("", description="What a reader should know here: a slip, a rounding.")
+    slip: IfGiven[Slip] = Field(None, description="A formula that was printed wrongly, and the right one.")
 
 
 class PrintedStep(Model):
@@ -233,6 +249,7 @@ class Printed(Model):
     """Numbers that somebody published for this problem; the checker judges them like any other claim."""
 
     source: Text = Field(description="Where they were printed.")
+    language: Text = Field("", description="The language of headings in the original, as in HTML: zh.")
     computed_in: IfGiven[Format] = Field(
         None,
         description="The number format of the program that printed them, whose roundings are then allowed; "

@@ -28,7 +28,7 @@ from reports.report import Report
 from reports.runs import parallel, pool_server
 from reports.runs.parallel import apart, begins_again, with_ended
 from reports.supervision import Activity, EarlyEnd
-from reports.writers import report_files, summary_md, terminal
+from reports.writers import annotations, report_files, summary_md, terminal
 
 NOTHING_ELSE = "--from makes the report of a kept run again, so nothing else chooses what is in it"
 
@@ -98,6 +98,7 @@ def _write(made: Report, options: Namespace, out: Console) -> None:
         terminal.show(made, None, out, style)
         raise
     parts.tried("the summary of the workflow's step", summary_md.append, made)
+    parts.tried("the annotations of the pull request", annotations.annotate, made)
     style = replace(style, seconds=time.monotonic() - options.began)
     terminal.show(made, options.out, out, style)
 

@@ -123,12 +123,12 @@ class Cell:
         return cls(Outcome.AGREES, worst.finding.used, digits, worst)
 
     def __str__(self) -> str:
-        """Return "agrees 0.42 (14.9)", "differs at dL/dW1", "not run"."""
-        return self.state if self.outcome is Outcome.AGREES else self.state + where(self.row)
+        """Return "✓ 14.9", "differs at dL/dW1", "not run"."""
+        return self.mark if self.outcome is Outcome.AGREES else self.state + where(self.row)
 
     @property
     def state(self) -> str:
-        """The same without the line: "agrees 0.42 (14.9)", "differs"."""
+        """The same without the line, and with what is used: "agrees 0.42 (14.9)", "differs"."""
         if self.outcome is not Outcome.AGREES:
             return verdict(self.row)
         return f"agrees {self.used:.2f} ({self.digits:.1f})" if self.digits < math.inf else "agrees exactly"

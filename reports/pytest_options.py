@@ -9,6 +9,7 @@ Another repository asks by `-p backprop_parity.reports.pytest_options`, and then
 `--parity-…`: pytest reads a plugin's options before a conftest.py, and would refuse a `--device` there.
 """
 
+import os
 import sys
 from argparse import Namespace
 from collections.abc import Callable
@@ -97,8 +98,16 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say once what explains many failures of parity, and of how many tests."""
+    """Say once what explains many failures of parity, and of how many tests; annotate them in a workflow."""
     failed = terminalreporter.stats.get("failed", ())
+    judged = [test for test in failed if "verdict" in dict(test.user_properties)]
+    if judged and os.environ.get("GITHUB_ACTIONS") == "true":
+        from reports.writers import annotations  # noqa: PLC0415 - heavy, and seldom wanted
+
+        messages = (
+            (test.longreprtext.partition("\n")[0], test.nodeid.rpartition("::")[2]) for test in judged
+        )
+        annotations.print_all(annotations.error(text, title) for text, title in messages)
     if any("mistake" in dict(test.user_properties) for test in failed):
         from reports.parity import explained_together  # noqa: PLC0415 - the same
 

@@ -28,8 +28,8 @@ from reports.runs.rows import PUBLISHED, Printed, Results, Row
 
 # What the numbers of each table mean.
 LEGEND: Final = (
-    "“agrees 0.42 (14.9)” means: no error is larger than 0.42 of what rounding alone may cause, and the "
-    "comparison certifies at least 14.9 decimal digits."
+    "“✓ 14.9” means: no error is larger than what rounding alone may cause, and the comparison certifies at "
+    "least 14.9 decimal digits. How much of its bound each quantity uses is in results.csv."
 )
 PRINTED: Final = (
     "Each number is held against the exact one, which follows from the inputs alone, and against what the "

@@ -211,6 +211,7 @@ def workflows_page_is_left_alone():
     """Let no build of a test append to the page of a workflow that runs the tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+        patch.delenv("GITHUB_ACTIONS", raising=False)
         yield
 
 

@@ -331,8 +331,8 @@ def test_what_runs_and_what_is_required(choice, run, required):
 
 @pytest.mark.usefixtures("without_pictures")
 def test_the_options_add_the_engines(asking, tmp_path, capsys):
-    assert main([*DOCUMENT, "--engines", "--out", str(tmp_path / "out")]) == 0
-    header = next(line for line in capsys.readouterr().out.splitlines() if "numpy" in line)
+    assert main([*DOCUMENT, "--engines", "--verbose", "--out", str(tmp_path / "out")]) == 0
+    header = next(line for line in capsys.readouterr().out.splitlines() if line.startswith(" case"))
     assert header.split() == ["case", "dtype", *USUAL, *ENGINES]
     assert asking("engines", True).names == (*USUAL, *ENGINES)
 

@@ -118,11 +118,11 @@ def other(tmp_path, monkeypatch):
 
 
 def test_two_releases_are_two_columns_of_one_report(other, tmp_path, capsys):
-    asked = ["--adapter", "theirs:adapter", "--adapter", f"theirs:adapter@{other}"]
+    asked = ["--verbose", "--adapter", "theirs:adapter", "--adapter", f"theirs:adapter@{other}"]
     assert main([*asked, "--select", "worked/document", "--dtype", "float64", "--out", str(tmp_path)]) == 1
     printed = " ".join(capsys.readouterr().out.split())
     assert "case dtype theirs theirs@1.9" in printed
-    assert "agrees 0.62 (13.8) differs at dL/dW1" in printed
+    assert "✓ 13.8 ✗ dL/dW1" in printed
     assert "numpy@" not in printed
     made = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))["environment"]["others"]
     runs_on = f"Python {platform.python_version()}, numpy {np.__version__}"

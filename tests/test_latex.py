@@ -1,4 +1,4 @@
-"""LaTeX: ASCII that pdflatex sets, whatever is in a cell, and mathematics for what is mathematics."""
+"""LaTeX that pdflatex sets within the page, whatever is in a cell, and mathematics as such."""
 
 import re
 import shutil
@@ -44,11 +44,12 @@ def special(text):
 @given(st.text(max_size=40) | st.text(HOSTILE + UNICODE + "-e0123456789.", max_size=20))
 def test_any_text_is_ascii_and_balanced_and_holds_no_command_of_its_own(text):
     written = latex.escape(text)
-    assert written.isascii()
+    assert latex.CHINESE.sub("", written).isascii()
     assert "\n" not in written
     assert all(inside and sign in "_^" for sign, inside in special(written) if sign != "~")
     known = re.findall(r"\\([A-Za-z]+)", "".join(command for table in TABLES for command in table.values()))
-    assert set(re.findall(r"\\([A-Za-z]+)", written)) <= {*known, "ensuremath", "times"}
+    assert set(re.findall(r"\\([A-Za-z]+)", written)) <= {*known, "ensuremath", "times", "begin", "end"}
+    assert re.sub(r"\\begin\{CJK\*\}\{UTF8\}\{gbsn\}[\u4e00-\u9fa5]+\\end\{CJK\*\}", "", written).isascii()
 
 
 @pytest.mark.parametrize(
@@ -67,7 +68,8 @@ def test_any_text_is_ascii_and_balanced_and_holds_no_command_of_its_own(text):
         ("∂L/∂W₂", r"\ensuremath{\partial}L/\ensuremath{\partial}W\ensuremath{_{2}}"),
         ("“so” …", r"``so'' \ldots{}"),
         ("naïve ŷ", r"na\"{i}ve \^{y}"),
-        ("用", "U+7528"),
+        ("用数据", r"\begin{CJK*}{UTF8}{gbsn}用数据\end{CJK*}"),
+        ("🐛", "U+1F41B"),
     ],
 )
 def test_escape(text, written):
@@ -108,7 +110,7 @@ def tables():
 
 def test_each_table_is_whole_and_is_there_once():
     written = tables()
-    assert written.isascii()
+    assert latex.CHINESE.sub("", written).isascii()
     assert written.count(r"\begin{longtable}") == written.count(r"\end{longtable}") == 3
     assert re.findall(r"\\label\{(.*?)\}", written) == ["tab:matrix", "tab:known", "tab:direct"]
     assert special(re.sub("(?m)^%.*", "", written))
@@ -116,14 +118,55 @@ def test_each_table_is_whole_and_is_there_once():
         assert len(re.split(r"(?<!\\)&", line)) == 1 or line.endswith(r" \\")
 
 
-def test_pdflatex_sets_it(tmp_path):
+PREAMBLE = re.search(r"\\usepackage\{[\w,]+\}", latex.__doc__)[0]
+WORDS = st.text("abcdefghij0123456789-/. ", max_size=60) | st.sampled_from(
+    ["−0.0022303 ± 4.7e-17", "用数据举例"]
+)
+
+
+@given(st.lists(st.lists(WORDS, min_size=1, max_size=4), min_size=1, max_size=9))
+def test_the_columns_share_the_page_and_each_has_room_for_its_longest_word(columns):
+    frame = pd.DataFrame({f"c{i}": pd.Series(cells, dtype=object) for i, cells in enumerate(columns)}).fillna(
+        ""
+    )
+    turned, parts = latex.layout(frame)
+    page = latex.TURNED if turned else latex.UPRIGHT
+    gaps = latex.GAP * len(columns)
+    assert sum(parts) * page + gaps <= page
+    longest = [max(map(len, re.split(r"[\s/-]+", " ".join(cells)))) for cells in columns]
+    if sum(latex.LETTER * max(length, 2) for length in longest) + gaps < page:
+        for part, length in zip(parts, longest, strict=True):
+            assert part * page >= latex.LETTER * length - 0.001 * page
+
+
+def realistic():
+    """Return tables as wide as those of a run are."""
+    line = {
+        "case": "divergences/probability-clamped", "dtype": "float64", "adapter": "jax plain",
+        "first at": "dL/dW2_clipped[0, 0], step 5", "claimed": "-1000000003995.7928",
+        "should be": "-100381596039096.94 ± 0.078", "off by": "9.9e+13",
+        "cause": "F.binary_cross_entropy takes no logarithm below −100",
+        "see": "github.com/pytorch/pytorch/issues/31110",
+    }  # fmt: skip
+    source = "Adam.ipynb, github.com/TheBottomOfTheDeepDarkOcean/AIO_Excercises, section 用数据举例"
+    rows = [row("divergences/cosine-after-its-end", "torch", Verdict.DIFFERS), row("nets/digits", "jax")]
+    return latex.tables(report_of(rows, table_of("known", pd.DataFrame([line] * 3), source)))
+
+
+@pytest.mark.parametrize(("make", "fits"), [(tables, False), (realistic, True)])
+def test_pdflatex_sets_it_and_no_usual_text_leaves_the_page(make, fits, tmp_path):
     if shutil.which("pdflatex") is None:
         pytest.skip("pdflatex is not installed")
-    (tmp_path / "tables.tex").write_text(tables(), encoding="ascii")
-    paper = r"\documentclass{article}\usepackage{array,booktabs,longtable}"
-    paper += r"\begin{document}\input{tables}\end{document}"
+    if not subprocess.run(["kpsewhich", "CJKutf8.sty"], capture_output=True, check=False).stdout:
+        pytest.skip("LaTeX is installed without CJKutf8")
+    (tmp_path / "tables.tex").write_text(make(), encoding="utf-8")
+    paper = rf"\documentclass{{article}}{PREAMBLE}\begin{{document}}\input{{tables}}\end{{document}}"
     (tmp_path / "paper.tex").write_text(paper, encoding="ascii")
     run = ["pdflatex", "-halt-on-error", "-interaction=nonstopmode", "-no-shell-escape", "paper.tex"]
-    done = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout[-2000:]
+    for _ in range(3):  # a longtable needs three to settle its columns
+        done = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout[-2000:]
+    log = (tmp_path / "paper.log").read_text(encoding="latin-1")
+    off = [float(points) for points in re.findall(r"Overfull \\hbox \(([\d.]+)pt", log)]
+    assert max(off, default=0) <= 1 or not fits
     assert (tmp_path / "paper.pdf").stat().st_size > 10_000

@@ -39,7 +39,7 @@ def test_an_adapter_that_was_written_agrees_where_it_can_train_and_passes_over_t
 def test_a_case_that_was_written_is_judged_alone(capsys, tmp_path):
     assert command(["case"]) == 0
     assert judged(capsys.readouterr().out, "--adapter", "numpy") == 0
-    assert "All agree: 1 case, float64 and float32, numpy" in capsys.readouterr().out
+    assert "1 case in float64, float32 by numpy" in capsys.readouterr().out
     first = (tmp_path / "my-case.yaml").read_text(encoding="utf-8").splitlines()[0]
     assert Path(first.partition("$schema=file://")[2]).is_file()
 

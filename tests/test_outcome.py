@@ -23,11 +23,11 @@ def row(verdict, used=0.5, step=1, digits=14.94, **more):
 @pytest.mark.parametrize(
     ("rows", "text", "line", "css_class"),
     [
-        ([row(AGREES, 0.1)], "agrees 0.10 (14.9)", "0.10", "t0"),
-        ([row(AGREES), row(AGREES, 0.1, digits=6.04)], "agrees 0.50 (6.0)", "0.50", "t2"),
-        ([row(AGREES, 0.99)], "agrees 0.99 (14.9)", "0.99", "t3"),
-        ([row(AGREES, 1.0)], "agrees 1.00 (14.9)", "1.00", "t3"),
-        ([row(AGREES, 0.0, digits=math.inf)], "agrees exactly", "0.00", "t0"),
+        ([row(AGREES, 0.1)], "✓ 14.9", "0.10", "t0"),
+        ([row(AGREES), row(AGREES, 0.1, digits=6.04)], "✓ 6.0", "0.50", "t2"),
+        ([row(AGREES, 0.99)], "✓ 14.9", "0.99", "t3"),
+        ([row(AGREES, 1.0)], "✓ 14.9", "1.00", "t3"),
+        ([row(AGREES, 0.0, digits=math.inf)], "✓ exact", "0.00", "t0"),
         ([row(AGREES), row(DIFFERS, step=2)], "differs at a1, step 2", "differs, step 2", "news"),
         ([row(DIFFERS, expected=True)], "differs as expected at a1", "differs as expected", "known"),
         ([row(Verdict.UNDECIDED), row(DIFFERS, step=2)], "differs at a1, step 2", "differs, step 2", "news"),
@@ -48,7 +48,7 @@ def row(verdict, used=0.5, step=1, digits=14.94, **more):
 def test_a_cell(rows, text, line, css_class):
     cell = Cell.of(rows)
     assert (str(cell), cell.css_class) == (text, css_class)
-    assert text.startswith(cell.state)
+    assert text.startswith("✓" if cell.outcome is Outcome.AGREES else cell.state)
     assert (str(LineCell.of(rows)), LineCell.of(rows).css_class) == (line, css_class)
     assert cell.outcome is outcome(cell.row)
     assert (cell.outcome.rank == 2) is cell.row.fails

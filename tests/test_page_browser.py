@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.usefixtures("implementations"), pytest.mark.xdist_grou
 ADAPTERS = ("numpy", "programs:honest", "programs:nan", "programs:raises")
 SELECTIONS = {"agrees": ADAPTERS[:2], "fails": ADAPTERS}
 LONG = TWO_LAYERS.replace("steps: 3", "steps: 20")  # for pictures of its loss and its drift
-PICTURES = ["heat-map", "histogram-float64", "activations", "losses", "drift"]
+PICTURES = ["activations", "histogram-float64", "losses", "drift"]
 CHECKS = ["overflowing", "faint", "brokenLinks", "idsThatAreThereTwice", "nameless"]
 SIZES = [(390, False), (390, True), (1440, False), (1440, True)]
 

@@ -13,26 +13,24 @@ import numpy as np
 import pytest
 from colours import contrast
 from matplotlib.lines import Line2D
-from reported import row
 
 from adapters import find_adapters
 from cases import load_case
-from reference import Verdict
 from reports.detection import ASSERT_CLOSE, GRADCHECK, OURS, SUITE, TOOLS, Alarm, Answer, MistakeResult, Power
 from reports.detection.detection_tables import ALARMS
 from reports.environment import Selection, describe
 from reports.outcome import Conclusion
-from reports.plots import PLOTS, accuracy_plots, canvas, heat_map, pictures
+from reports.plots import PLOTS, accuracy_plots, canvas, pictures
 from reports.plots.training_plots import learning_rates
 from reports.report import Report, put_together
 from reports.runs.accuracy import BEYOND, EDGES, UNKNOWN, Accuracy
 from reports.runs.activation_errors import ActivationError
 from reports.runs.parameter_drift import TRUTH, Drift
 from reports.runs.recorded import Loss
-from reports.runs.rows import PUBLISHED, Results
+from reports.runs.rows import Results
 from reports.runs.runner import run
 
-NAMES = ["heat-map", "histogram-float64", "activations", "losses", "drift"]
+NAMES = ["activations", "histogram-float64", "losses", "drift"]
 WIDE = [-300, -180, -60, 60, 180, 300]  # exponents
 PLOT = {plot.name: plot for plot in PLOTS}
 
@@ -101,19 +99,17 @@ def test_the_same_report_gives_the_same_bytes_whatever_the_users_settings_are():
 
 def test_names_and_numbers_stand_in_a_picture_as_they_are():
     assert "a/b, η = 0.000213" in words(of("losses", [with_rate("a/b", 0.000213)], losses=losses_of("a/b")))
-    picture = of("heat-map", rows=[row("my/反向a$b$<&>\x1b", "numpy", used=0.25)])
-    assert "反向a$b$<&>\\x1b" in words(picture)
+    picture = of("losses", losses=losses_of("my/反向a$b$<&>\x1b"))
+    assert "my/反向a$b$<&>\\x1b" in words(picture)
+    assert "反向a$b$&lt;&amp;&gt;\\x1b" in picture.caption
+    assert picture.caption.startswith("<strong>The loss goes: ")
 
 
 @pytest.mark.parametrize(("paper", "ink"), [("#ffffff", canvas.LIGHT_INK), ("#161616", canvas.DARK_INK)])
-def test_colours_have_the_contrast_of_graphics_and_numbers_that_of_text(paper, ink):
+def test_colours_have_the_contrast_of_graphics(paper, ink):
     colours = *(look.color for look in canvas.LOOKS), canvas.TINT, canvas.NEWS
     assert min(contrast(color, paper) for color in colours) >= 3
-    part, places = heat_map.shade(1.0), (1, 3, 5)
-    tint, ground = ([int(color[i : i + 2], 16) for i in places] for color in (canvas.TINT, paper))
-    mixed = (round(part * one + (1 - part) * other) for one, other in zip(tint, ground, strict=True))
-    assert contrast("#" + "".join(f"{one:02x}" for one in mixed), ink) >= 4.5
-    style = Path(heat_map.__file__).parents[1] / "templates" / "style.css"
+    style = Path(canvas.__file__).parents[1] / "templates" / "style.css"
     assert f"--ink: {ink}" in style.read_text(encoding="utf-8")
 
 
@@ -151,8 +147,12 @@ def test_long_names_are_cut_to_their_room():
     fits, long = "mean-squared-error-one-output", "a-name-of-more-letters-than-there-is-room"
     cut = [canvas.fitted(name, 122, 7.5) for name in (fits, long)]
     assert cut == [fits, "a-name-of-more-letters-than-…"]
-    rows = [row("mine/a", f"a_package.a_module:{name}_function") for name in "abcdefgh"]
-    assert sum(word.endswith("…") for word in words(of("heat-map", rows=rows))) == 8
+    long = [f"a_package.a_module_of_mine:{name}_function_with_a_long_name" for name in "abcdefgh"]
+    apart = [
+        losses_of("a", loss=lambda step, n=n: 2.0**n / step, implementation=by) for n, by in enumerate(long)
+    ]
+    found = [one for losses in apart for one in losses]
+    assert sum(word.endswith("…") for word in words(of("losses", losses=found))) == 8
 
 
 @pytest.mark.parametrize(
@@ -163,51 +163,6 @@ def test_a_legend_has_as_many_lines_as_it_needs(names, columns, more):
     height, without = (72 * sheet.figure.get_size_inches()[1] for sheet in sheets)
     assert height - without == pytest.approx(more * canvas.LEGEND_LINE)
     assert canvas.legend_columns(names) == columns
-
-
-ROWS = (
-    row("nets/a", "numpy", used=0.25),
-    row("nets/a", "numpy", used=0.75),
-    row("nets/a", "torch", used=0.0),
-    row("nets/a", "jax", Verdict.DIFFERS, 7.0),
-    row("nets/b", "numpy", Verdict.DIFFERS, 9.0, expected=True),
-    row("nets/b", "torch", Verdict.UNDECIDED, math.nan),
-    row("nets/b", "jax", Verdict.NO_EQUIVALENT, math.nan, expected=True),
-    row("nets/c", "numpy", Verdict.NOT_RUN, math.nan),
-    row("nets/c", "torch", Verdict.ERROR, math.nan),
-    row("nets/c", "jax", used=0.004),
-    row("nets/c", "jax", dtype="bfloat16"),
-    row("nets/d", "jax", Verdict.ERROR, unexpected=True),
-    row("nets/a", PUBLISHED, Verdict.DIFFERS, 99.0),
-)
-
-
-def test_the_heat_map_shows_each_outcome_in_signs_and_words():
-    picture, nothing = of("heat-map", rows=ROWS), "has no equivalent or did not run"
-    assert picture.shown.to_numpy().tolist() == [
-        ["nets/a", "float64", "0.75", "0", "fails"],
-        ["nets/b", "float64", "differs as its case says", "is undecided", nothing],
-        ["nets/c", "float64", nothing, "fails", "0.004"],
-        ["nets/c", "bfloat16", "–", "–", "0.5"],
-        ["nets/d", "float64", "–", "–", "fails"],
-    ]
-    assert picture.table["used"].isna().tolist() == [state != "agrees" for state in picture.table["state"]]
-    found = words(picture)
-    assert [found.count(sign) for sign in "✗≠?"] == [1 + 3, 1 + 1, 1 + 1]  # each is in the key too
-    assert {"75", "0", "<1", "bfloat16", "nets", "jax"} <= set(found)
-    assert "pattern" in picture.svg
-    assert picture.alternative == (
-        "4 of 11 cells agree; the largest of them uses 75 % of what rounding may cause (numpy on nets/a in "
-        "float64). 1 differs as its case says; 2 have no equivalent or did not run; 1 is undecided; 3 fail; "
-        "the first is jax on nets/a in float64."
-    )
-
-
-def test_the_tint_is_denser_the_larger_the_number():
-    shades = [heat_map.shade(used) for used in (0.0, 0.1, 0.3, 0.5, 0.7, 1.0)]
-    assert shades == sorted(shades)
-    assert shades[0] < shades[2] < shades[3] < shades[4] < shades[5]
-    assert [heat_map.percent(used) for used in (0.0, 0.004, 0.5, 1.0)] == ["0", "<1", "50", "100"]
 
 
 def counts(*rows):
@@ -221,13 +176,13 @@ def test_the_histogram_counts_every_number_that_was_counted():
 
 
 def test_a_class_that_is_drawn_holds_the_classes_that_were_counted():
-    counted, ends = (*EDGES, math.inf), accuracy_plots.ENDS
+    ends = (0.0, 0.5, 1.0, 2.0, 16.0, math.inf)
     for place in range(-BEYOND, BEYOND + 1):
         drawn_as = accuracy_plots.drawn_class(place)
-        assert np.sign(drawn_as) == np.sign(place)
-        assert ends[max(abs(drawn_as) - 1, 0)] <= counted[max(abs(place) - 1, 0)]
-        assert counted[abs(place)] <= ends[abs(drawn_as)]
-    assert accuracy_plots.drawn_class(UNKNOWN) == accuracy_plots.OUTSIDE + 1
+        assert drawn_as == accuracy_plots.drawn_class(-place)
+        assert (*EDGES, math.inf)[abs(place)] <= ends[drawn_as + 1]
+        assert place == 0 or ends[drawn_as] <= EDGES[abs(place) - 1]
+    assert accuracy_plots.drawn_class(UNKNOWN) == accuracy_plots.NO_DISTANCE
 
 
 def test_each_histogram_has_its_formats_and_what_is_the_optimizers_own_as_one_kind():
@@ -238,56 +193,78 @@ def test_each_histogram_has_its_formats_and_what_is_the_optimizers_own_as_one_ki
     assert all(dict(table.groupby("kind")["count"].sum()) == {"optimizer": 12, "z": 4} for table in tables)
 
 
-def test_the_numbers_of_the_histogram_are_counts_and_classes_have_words():
+def test_the_numbers_of_the_histogram_are_shares_of_each_bar():
     picture = counts(
         ("float32", "torch", "loss", UNKNOWN, 1),
         ("float64", "torch", "loss", 1, 1200),
+        ("float64", "torch", "loss", -EDGES.index(2.0), 1),
         ("float64", "torch", "z", -BEYOND, 3),
         ("float64", "numpy", "z", 0, 4),
     )
-    assert list(picture.shown.columns) == ["dtype", "quantity", "error", "numpy", "torch"]
     assert picture.shown.to_numpy().tolist() == [
-        ["float64", "z", "− more than 2²⁰", "–", "3"],
-        ["float64", "z", "exact", "4", "–"],
-        ["float64", "loss", "+ 0 to ¼ ulps", "–", "1,200"],
-        ["float32", "loss", "NaN, or the truth may overflow", "–", "1"],
+        ["float64", "z", "numpy", "4", "100 %", "0 %", "0 %", "0 %", "0 %", "0 %"],
+        ["float64", "z", "torch", "3", "0 %", "0 %", "0 %", "0 %", "100 %", "0 %"],
+        ["float64", "loss", "torch", "1,201", ">99 %", "0 %", "<1 %", "0 %", "0 %", "0 %"],
+        ["float32", "loss", "torch", "1", "0 %", "0 %", "0 %", "0 %", "0 %", "100 %"],
     ]
+    assert picture.alternative == (
+        ">99 % of the 1,209 numbers in float64 and float32 are within 2 units in the last place of the "
+        "truth. By program: numpy 100 %, torch >99 %. Within half a unit: >99 %. 1 are NaN or may have "
+        "overflowed."
+    )
     without = counts(("float32", "jax", "loss", 0, 10), ("float32", "jax", "loss", BEYOND, 10))
-    assert ["NaN" in words(one) for one in (without, picture)] == [False, True]
-    assert "Of 20 numbers 50% are within half a unit" in without.alternative
-    assert "1 are NaN or may have overflowed" in picture.alternative
+    assert ["NaN or ∞" in words(one) for one in (without, picture)] == [False, True]
+    assert words(without).count("50 %") == 1 + 1  # the share within 2 ulps, and a tick
 
 
-def errors(*rows):
-    return of("activations", activations=[ActivationError("tanh", "float32", "torch", *row) for row in rows])
+def test_a_bar_is_as_long_as_its_share():
+    table = counts(("float32", "jax", "loss", 0, 1), ("float32", "jax", "loss", BEYOND, 3)).table
+    near, far = (one.get_path() for one in PLOT["histogram-float64"].draw(table).artists if one.zorder == 1
+                 and hasattr(one, "get_hatch") and len(one.get_path()) > 5)  # fmt: skip
+    widths = [np.ptp(path.vertices[:5, 0]) for path in (near, far)]
+    assert widths[1] == pytest.approx(3 * widths[0])
 
 
-def test_the_activations_are_described_by_the_worst_and_where():
-    picture = errors(("value", -1.0, 0.5), ("value", 2.0, 0.75), ("derivative", 3.0, 2.0**24))
-    assert picture.table["ulps"].tolist() == [0.5, 0.75, 2.0**24]
-    assert "computes tanh to within 4 units" in picture.alternative
-    assert "loses every digit somewhere of tanh (derivative)" in picture.alternative
-    assert picture.shown.to_numpy().tolist() == [
-        ["tanh", "value", "float32", "0.75 ulps at z = 2"],
-        ["tanh", "derivative", "float32", "1.678e+07 ulps at z = 3"],
-    ]
+def errors(*rows, name="tanh", by="torch"):
+    return [ActivationError(name, "float32", by, *row) for row in rows]
+
+
+def activations(*rows):
+    return of("activations", activations=rows)
+
+
+def test_the_activations_are_described_by_who_has_no_right_digit_and_where():
+    lost, right = ([("derivative", z, ulps) for z in (-9.25, -6.75, 0.0, 3.0)] for ulps in (2.0**24, 0.5))
+    torch, numpy = errors(*lost[:2], *right[2:]), errors(*right, by="numpy")
+    both = [one for by in ("numpy", "torch") for one in errors(*right[:2], *lost[2:], name="silu", by=by)]
+    near = errors(("value", 2.0, 4.0), name="relu")
+    picture = activations(*near, *both, *torch, *numpy)
+    assert picture.alternative == (
+        "In float32 no digit is right of torch’s tanh' (z = −9.2 to −6.8). Nobody has a right digit of silu' "
+        "(z = 0 to 3). Everybody computes relu to within 4 units in the last place."
+    )
+    titles = [word for word in words(picture) if word.startswith(("tanh", "silu", "relu"))]
+    assert titles == ["tanh'", "silu'"]  # what all compute is not drawn
+    assert picture.shown.to_numpy().tolist()[0] == ["relu", "value", "float32", "–", "4 ulps at z = 2"]
+
+
+def test_at_a_kink_a_point_is_named_and_where_nobody_differs_all_is_drawn():
+    kinks = errors(("derivative", -1.0, math.inf), ("derivative", 0.5, 0.1), ("derivative", 1.0, math.nan))
+    assert "In float32 nobody has a right digit of tanh' (z = −1 and 1)." in activations(*kinks).alternative
+    assert "tanh" in words(activations(*errors(("value", 2.0, 0.5), ("value", 3.0, 0.5))))
+    some = activations(*errors(("value", 2.0, 100.0), ("value", 3.0, 0.5)))
+    assert some.alternative == "Some digits are lost, but nowhere all of them."
 
 
 @pytest.mark.parametrize("ulps", [math.nan, math.inf])
 def test_nan_and_infinity_are_drawn_at_the_upper_edge(ulps):
-    picture = errors(*(("value", z, error) for z, error in enumerate((0.1, ulps, 1.0, 1.0))))
+    picture = activations(*errors(*(("value", z, error) for z, error in enumerate((0.1, ulps, 1.0, 1.0)))))
     (curve,) = curves("activations", picture.table, canvas.looks(["torch"])["torch"])
     ys = curve.get_ydata()
     assert ys.argmin() == 1  # points are counted from the top
     assert ys[0] - ys[1] == pytest.approx(46)
-    assert "loses every digit" in picture.alternative
+    assert "nobody has a right digit" in picture.alternative
     assert picture.shown["torch"].tolist() == [f"{'NaN' if math.isnan(ulps) else '∞'} ulps at z = 1"]
-
-
-def test_of_a_program_that_shows_one_of_two_the_other_is_said_to_be_shown_by_nobody():
-    pictures = [errors((quantity, 0.5, 0.25)) for quantity in ("value", "derivative")]
-    assert [words(one).count("shown by nobody") for one in pictures] == [1, 1]
-    assert ["computes tanh" in one.alternative for one in pictures] == [True, False]
 
 
 def losses_of(case, steps=25, loss=lambda step: 1 / step, implementation="torch"):
@@ -324,6 +301,25 @@ def test_a_loss_that_is_no_positive_number_is_described_and_drawn(loss, ends):
     assert np.isnan(curve.get_ydata()).tolist() == [math.isnan(loss(step)) for step in range(1, 41)]
 
 
+def test_programs_that_train_alike_are_one_line_and_where_others_part_is_said():
+    def by(implementation, dtype, last):
+        rows = losses_of(
+            "a/b", loss=lambda step: 1 / step if step < 25 else last, implementation=implementation
+        )
+        return [replace(one, dtype=dtype) for one in rows]
+
+    alike = of("losses", losses=[*by("torch", "float64", 0.04), *by("numpy", "float64", 0.04 + 1e-9),
+                                 *by("torch", "float32", 0.04), *by("numpy", "float32", 0.04)])  # fmt: skip
+    assert alike.alternative.startswith("All programs train alike: no curve")
+    assert words(alike).count("a/b") == 1  # of both formats one is drawn, without a legend
+    assert "torch" not in words(alike)
+    parting = of("losses", losses=[*by("torch", "float64", 0.04), *by("numpy", "float64", 0.02)])
+    assert parting.alternative.startswith(
+        "All programs train alike, but for a/b in float64, by up to 50 % at step 25. The loss goes: a/b "
+    )
+    assert {"torch", "numpy"} <= set(words(parting))
+
+
 def test_the_learning_rates_are_those_of_the_cases():
     assert learning_rates(report()) == {"training/rate-right": 0.15, "nets/square": 0.3}
     assert "training/rate-right, η = 0.15" in words(drawn()["losses"])
@@ -350,14 +346,14 @@ def test_drift_is_drawn_against_certified_truth_where_it_is_known():
     picture = of("drift", drifts=(*known, *drifts("a/b", "numpy", ulps=99.0), *unknown, *short))
     drawn = [["a/b", "float64", "torch", step, step / 2] for step in STEPS]
     assert picture.table.to_numpy().tolist() == drawn
-    assert "10 ulps (torch on a/b in float64)" in picture.alternative
+    assert picture.alternative.endswith("compared: a/b 10 ulps (torch, float64).")
     assert of("drift", drifts=short) is None
 
 
 @pytest.mark.parametrize(("ulps", "cell"), [(math.nan, "NaN"), (math.inf, "∞"), (0.0, "0")])
 def test_a_drift_without_a_number_does_not_spoil_the_picture(ulps, cell):
     picture = of("drift", drifts=drifts("a/b", ulps=ulps))
-    assert ("Every course ends in NaN." if math.isnan(ulps) else f"{ulps:.2g} ulps") in picture.alternative
+    assert ("Every course ends in NaN." if math.isnan(ulps) else f"{cell} ulps") in picture.alternative
     assert picture.shown.to_dict("records")[4] == {
         "case": "a/b",
         "dtype": "float64",

@@ -4,22 +4,22 @@ A plot is one record in its own module, and stands in `PLOTS`, in the order of t
 
 >>> from reports.plots import PLOTS
 >>> [plot.name for plot in PLOTS][:2]
-['heat-map', 'histogram-float64']
+['activations', 'histogram-float64']
 """
 
 from typing import Final
 
 from reference import parts
-from reports.plots.accuracy_plots import ACTIVATIONS, HISTOGRAM, HISTOGRAM_OF_16_BITS
+from reports.plots.accuracy_plots import HISTOGRAM, HISTOGRAM_OF_16_BITS
+from reports.plots.activation_plot import ACTIVATIONS
 from reports.plots.detection_plot import DETECTION
-from reports.plots.heat_map import HEAT_MAP
 from reports.plots.plot import Picture, Plot
 from reports.plots.training_plots import DRIFT, LOSSES
 from reports.report import Report
 
 __all__ = ["PLOTS", "Picture", "Plot", "pictures"]
 
-PLOTS: Final = (HEAT_MAP, HISTOGRAM, HISTOGRAM_OF_16_BITS, ACTIVATIONS, LOSSES, DRIFT, DETECTION)
+PLOTS: Final = (ACTIVATIONS, HISTOGRAM, HISTOGRAM_OF_16_BITS, LOSSES, DRIFT, DETECTION)
 
 
 def pictures(report: Report) -> tuple[Picture | parts.FailedPart, ...]:

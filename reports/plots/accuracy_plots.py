@@ -1,63 +1,77 @@
-"""How far numbers are from the truth: all that were compared, and each activation over a range of z."""
+"""How far all numbers that were compared are from the truth."""
 
-import math
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from cases.protocol import DEFAULT_DTYPES, DTYPES, SIXTEEN_BITS
-from reference.arithmetic import FORMATS
-from reports.plots.canvas import INK, Scale, Sheet, each_curve, each_part, in_order, log_scale, looks, short
-from reports.plots.plot import Plot, each_line, side_by_side
+from reports.plots.canvas import (
+    INK,
+    NEWS,
+    TINT,
+    WIDTH,
+    Box,
+    Canvas,
+    Panel,
+    Scale,
+    Sheet,
+    each_part,
+    fitted,
+    in_order,
+    looks,
+)
+from reports.plots.plot import Plot
 from reports.report import Report
 from reports.runs.accuracy import BEYOND, EDGES, UNKNOWN
 
-ABOUT_HISTOGRAM: Final = (
+ABOUT: Final = (
     "Every number that was compared with certified truth, not only the worst: each against what follows "
-    "exactly from the same program's numbers on the lines above it. Across: the error in units in the "
-    "last place (ulps), left too small, right too large; “0” is exactly right, and within ½ nothing "
-    "nearer can be written. Up: what share of the numbers has such an error; each line across is a "
-    "hundredth of the one above it. A last step at the right, “NaN”, has no distance: what was claimed "
-    "is NaN, or the truth may overflow. Far out are numbers of which rounding leaves little, as a "
-    "saturated unit's derivative, and the expected differences between the frameworks. A program that "
-    "shows nothing inside a step, as “jax plain”, is judged over many lines at once, and so is further "
-    "off."
+    "exactly from the same program's numbers on the lines above it. A bar for each kind of quantity and "
+    "each program: which share of its numbers is off by at most ½, 1, 2 or 16 units in the last place "
+    "(ulps) of the number format, or by more; within ½ nothing nearer can be written. At the right end of a "
+    "bar is the share within 2. Far off are numbers of which rounding leaves little, as a saturated unit's "
+    "derivative, and the known differences between the frameworks. A program that shows nothing inside a "
+    "step, as “jax plain”, is judged over many lines at once, and so is further off."
 )
 
-ABOUT_ACTIVATIONS: Final = (
-    "Across: the input z. Up: how far the activation (left) or its derivative (right) is from certified "
-    "truth, in units in the last place (ulps) of the number format, on a logarithmic scale. Lower is better; "
-    "what is exact, or off by 0.1 or less, stands on the lowest line. Each point is the worst of some six. "
-    "At the dotted line no digit is right: the number was rounded away to 0, which costs little in absolute "
-    "terms where it is nearly 0. What lies higher is drawn at the upper edge, as the slopes at a kink, of "
-    "which frameworks take different ones."
+# The upper ends of the classes that are drawn, of those of `EDGES`, with their words. After them comes what
+# is further off, and then what has no distance.
+CLASSES: Final = {0.5: "½", 1.0: "1", 2.0: "2", 16.0: "16"}
+NEAREST: Final = [*CLASSES].index(2.0)  # the last class of at most 2 ulps
+FURTHER: Final = len(CLASSES)
+NO_DISTANCE: Final = FURTHER + 1
+CLASS_NAMES: Final = (
+    *(f"≤ {words}" for words in CLASSES.values()),
+    f"> {[*CLASSES.values()][-1]}",
+    "NaN or ∞",
 )
 
-# The ends of the classes that are drawn, from those of `EDGES`, and their words.
-CLASSES: Final = {
-    0.0: "0", 0.25: "¼", 0.5: "½", 1.0: "1", 2.0: "2", 4.0: "4", 16.0: "16", 1024.0: "1024", 2.0**20: "2²⁰",
-}  # fmt: skip
-ENDS: Final = (*CLASSES, math.inf)
+# How a class is filled: the tint fades as numbers are further off, and turns to another colour beyond 2 ulps.
+FILLS: Final[tuple[dict[str, Any], ...]] = (
+    {"facecolor": TINT, "alpha": 0.9},
+    {"facecolor": TINT, "alpha": 0.55},
+    {"facecolor": TINT, "alpha": 0.25},
+    {"facecolor": NEWS, "alpha": 0.35},
+    {"facecolor": NEWS, "alpha": 0.9},
+    {"facecolor": "none", "edgecolor": INK, "linewidth": 0.6},
+)
 
-# The class of all that is further off; after it on the right comes the one that has no distance.
-OUTSIDE: Final = len(CLASSES)
-
-MIN_SHARE: Final = 1e-6  # the lowest share that is drawn
-UNSEEN: Final = MIN_SHARE / 100  # where the outline of an empty class runs
 # The kinds in the order of computation; all others are the optimizer's own.
 FORWARD: Final = ("z", "a", "loss", "dL/da", "da/dz", "dL/dz", "dL/dW", "dL/db", "W_new", "b_new")
 OTHERS: Final = "optimizer"
 
+# The height of a bar's line and of its bar, and the room at the left for a program's name, in points.
+LINE, BAR, LEFT = 9.5, 7.0, 72.0
+KEY: Final = 16.0
+
 
 def counts(report: Report, dtypes: Collection[str] = DTYPES) -> pd.DataFrame:
-    """Return a line for each class that is drawn and not empty, with its share of all numbers of its kind.
+    """Return a line for each class that is not empty, with its share of all numbers of its kind.
 
-    "class" is 0 for what is exactly right and ±k for an error of more than ENDS[k − 1] ulps and at most
-    ENDS[k]; ±`OUTSIDE` is beyond, and `OUTSIDE` + 1 has no distance.
+    "class" counts `CLASS_NAMES` from 0.
     """
     columns, key = ["dtype", "implementation", "kind", "bin", "count"], ["dtype", "implementation", "kind"]
     counted = pd.DataFrame(list(map(vars, report.results.accuracy)), columns=columns)
@@ -71,137 +85,98 @@ def counts(report: Report, dtypes: Collection[str] = DTYPES) -> pd.DataFrame:
 
 def drawn_class(counted: int) -> int:
     if counted == UNKNOWN:
-        return OUTSIDE + 1
+        return NO_DISTANCE
     if abs(counted) == BEYOND:
-        return int(math.copysign(OUTSIDE, counted))
-    within = next(index for index, end in enumerate(CLASSES) if EDGES[abs(counted)] <= end)
-    return int(math.copysign(within, counted))
+        return FURTHER
+    return next((index for index, end in enumerate(CLASSES) if EDGES[abs(counted)] <= end), FURTHER)
 
 
-def class_text(drawn: int) -> str:
-    """Return which errors a class has, in words: "+ ½ to 1 ulps", "− 1 to 2 ulps", "exact"."""
-    if drawn in (0, OUTSIDE + 1):
-        return "exact" if drawn == 0 else "NaN, or the truth may overflow"
-    words, sign = (*CLASSES.values(),), "−" if drawn < 0 else "+"
-    if abs(drawn) == OUTSIDE:
-        return f"{sign} more than {words[-1]}"
-    return f"{sign} {words[abs(drawn) - 1]} to {words[abs(drawn)]} ulps"
-
-
-def tabulate_counts(table: pd.DataFrame) -> pd.DataFrame:
-    named = table.assign(quantity=table["kind"], error=table["class"].map(class_text))
-    ranks = {"dtype": DTYPES, "kind": (*FORWARD, OTHERS)}
-    ordered = named.sort_values(
-        ["dtype", "kind", "class"],
-        key=lambda column: column.map(ranks[column.name].index) if column.name in ranks else column,
+def tabulate(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a line for each bar: how many numbers, and which share of them is in each class."""
+    lines = []
+    keys = ["dtype", "kind", "implementation"]
+    for key, part in table.groupby(keys, sort=False):
+        shares = dict(zip(part["class"], part["share"], strict=True))
+        cells = (_percent(shares.get(drawn, 0.0)) for drawn in range(len(CLASS_NAMES)))
+        lines.append((*key, f"{part['count'].sum():,}", *cells))
+    names = list(looks(table["implementation"]))
+    ranks = {"dtype": DTYPES.index, "kind": (*FORWARD, OTHERS).index, "implementation": names.index}
+    ordered = sorted(
+        lines, key=lambda line: [rank(value) for rank, value in zip(ranks.values(), line, strict=False)]
     )
-    cells = [f"{count:,}" for count in ordered["count"]]
-    return side_by_side(ordered, ("dtype", "quantity", "error"), "implementation", cells)
+    columns = ["dtype", "quantity", "program", "numbers", *(f"{name} ulps" for name in CLASS_NAMES[:-1])]
+    return pd.DataFrame(ordered, columns=[*columns, CLASS_NAMES[-1]])
 
 
-def describe_counts(table: pd.DataFrame) -> str:
-    """Say how many numbers there are, how many are as near as can be, and of how many that is not known."""
-    count, drawn = table["count"], table["class"].abs()
-    total, none = count.sum(), count[drawn > OUTSIDE].sum()
-    nearest, near = (count[drawn <= ENDS.index(ulps)].sum() / total for ulps in (0.5, 2.0))
+def _percent(share: float) -> str:
+    """Write a share as a whole percentage; only all is 100, and only none is 0."""
+    percent = round(100 * share)
+    if share < 1 and percent == 100:  # noqa: PLR2004 - a percent
+        return ">99 %"
+    return "<1 %" if share > 0 and percent == 0 else f"{percent} %"
+
+
+def describe(table: pd.DataFrame) -> str:
+    """Say which share is nearly as near as can be, of all and of each program."""
+    dtypes = " and ".join(in_order(table["dtype"], DTYPES))
+    by_program = table["count"].where(table["class"] <= NEAREST, 0).groupby(table["implementation"]).sum()
+    total, of_each = table["count"].sum(), table.groupby("implementation")["count"].sum()
+    nearest = _percent(table["count"][table["class"] == 0].sum() / total)
+    each = [f"{name} {_percent(by_program[name] / of_each[name])}" for name in looks(of_each.index)]
+    near = _percent(by_program.sum() / total)
     text = (
-        f"Of {total:,} numbers {nearest:.0%} are within half a unit in the last place of the truth, "
-        f"and {near:.0%} within two."
+        f"{near} of the {total:,} numbers in {dtypes} are within 2 units in the last place of the truth. "
+        f"By program: {', '.join(each)}. Within half a unit: {nearest}."
     )
+    none = table["count"][table["class"] == NO_DISTANCE].sum()
     return f"{text} {none:,} are NaN or may have overflowed." if none else text
 
 
-def draw_counts(table: pd.DataFrame) -> Figure:
-    kinds = list(in_order(table["kind"], (*FORWARD, OTHERS)))
-    dtypes = list(in_order(table["dtype"], DTYPES))
+def draw(table: pd.DataFrame) -> Figure:
+    kinds, dtypes = list(in_order(table["kind"], (*FORWARD, OTHERS))), list(in_order(table["dtype"], DTYPES))
     names = list(looks(table["implementation"]))
-    last = OUTSIDE + 1 if (table["class"] > OUTSIDE).any() else OUTSIDE
-    edges = np.arange(-OUTSIDE, last + 2) - 0.5
-    up = log_scale(MIN_SHARE, 2, (1e-6, 1e-4, 1e-2, 1))
-    sheet = Sheet(len(kinds), dtypes, "error in ulps", "share", height=46, gap=17, names=names, shared=True)
+    sheet = Sheet(
+        len(kinds), dtypes, "share of the numbers", "", height=LINE * len(names), gap=17, left=LEFT,
+        shared=True, key=KEY,
+    )  # fmt: skip
+    across = Scale(0, 1.16, {0: "0", 0.25: "25 %", 0.5: "50 %", 0.75: "75 %", 1: "100 %"})
+    up = Scale(len(names) - 0.5, -0.5)
+    boxes: dict[int, list[Box]] = {}
     for row, column, part in each_part(table, ("kind", kinds), ("dtype", dtypes)):
-        panel = sheet.panel(row, column, _classes(last), up, kinds[row])
-        for _, look, mine in each_curve(part, names):
-            shares = dict(zip(mine["class"], mine["share"], strict=True))
-            steps = [UNSEEN, *(shares.get(drawn, UNSEEN) for drawn in range(-OUTSIDE, last + 1)), UNSEEN]
-            panel.curve(np.repeat(edges, 2), np.repeat(steps, 2)[1:-1], **look.outline)
+        panel = sheet.panel(row, column, across, up, kinds[row])
+        for y, name in enumerate(names):
+            if column == 0:
+                panel.write(-0.015, y, fitted(name, LEFT, 7.5), ha="right", va="center_baseline", size=7.5)
+            for drawn, box in _bar(panel, y, part[part["implementation"] == name].sort_values("class")):
+                boxes.setdefault(drawn, []).append(box)
+    _draw_boxes(sheet.canvas, boxes)
     return sheet.figure
 
 
-def _classes(last: int) -> Scale:
-    """Return the scale of the classes, with ticks at the ends of some of them, in ulps."""
-    ends = {2.5: "½", 4.5: "2", 6.5: "16", 8.5: "10⁶"}
-    ticks = {**{-x: f"−{text}" for x, text in ends.items()}, 0.0: "0", **ends}
-    if last > OUTSIDE:  # its text takes the room of its neighbour's
-        ticks = {x: text for x, text in ticks.items() if x < OUTSIDE} | {float(last): "NaN"}
-    return Scale(-OUTSIDE - 0.5, last + 0.5, ticks)
+def _bar(panel: Panel, y: float, classes: pd.DataFrame) -> Iterator[tuple[int, Box]]:
+    """Give the box of each class, one beside the other, and write the share within 2 ulps behind them."""
+    left = 0.0
+    for drawn, share in zip(classes["class"], classes["share"], strict=True):
+        yield drawn, panel.box(left, left + share, y, BAR / LINE)
+        left += share
+    if len(classes):
+        near = classes["share"][classes["class"] <= NEAREST].sum()
+        panel.write(1.015, y, _percent(near), va="center_baseline", size=7.5)
 
 
-def _histogram(name: str, of: str, dtypes: Collection[str]) -> Plot:
+def _draw_boxes(canvas: Canvas, boxes: Mapping[int, Sequence[Box]]) -> None:
+    """Draw the parts of all bars, and above them what each fill stands for."""
+    canvas.write(0, BAR / 2, "ulps:", va="center_baseline")
+    for place, (drawn, parts) in enumerate(sorted(boxes.items())):
+        x = LEFT / 2 + place * (WIDTH - LEFT / 2) / len(CLASS_NAMES)
+        canvas.boxes([*parts, (x, 0.0, BAR * 2, BAR)], **{"linewidth": 0, **FILLS[drawn]})
+        canvas.write(x + 2.5 * BAR, BAR / 2, CLASS_NAMES[drawn], va="center_baseline")
+
+
+def _bars(name: str, of: str, dtypes: Collection[str]) -> Plot:
     title = f"How far the numbers are from the truth: {of}"
-    numbers = partial(counts, dtypes=dtypes)
-    return Plot(name, title, ABOUT_HISTOGRAM, numbers, draw_counts, describe_counts, tabulate_counts)
+    return Plot(name, title, ABOUT, partial(counts, dtypes=dtypes), draw, describe, tabulate)
 
 
-HISTOGRAM: Final = _histogram("histogram-float64", "float64 and float32", DEFAULT_DTYPES)
-HISTOGRAM_OF_16_BITS: Final = _histogram("histogram-bfloat16", "bfloat16 and float16", SIXTEEN_BITS)
-
-MIN_ULPS: Final = 0.1  # the lowest line
-FAR_ULPS: Final = 1e12  # only the errors of float64 reach further
-FEW_ULPS: Final = 4  # at most that many ulps everywhere is worth a mention
-
-
-def errors(report: Report) -> pd.DataFrame:
-    """Return a line for each strip of the range, of each implementation's value and derivative."""
-    columns = ["activation", "quantity", "dtype", "implementation", "z", "ulps"]
-    return pd.DataFrame(list(map(vars, report.results.activations)), columns=columns)
-
-
-def tabulate_errors(table: pd.DataFrame) -> pd.DataFrame:
-    size = table["ulps"].fillna(math.inf)
-    curves = ["activation", "quantity", "implementation"]
-    worst = table.loc[size.groupby([table[name] for name in curves], sort=False).idxmax()]
-    cells = (f"{short(line.ulps)} ulps at z = {short(line.z)}" for line in each_line(worst))
-    return side_by_side(worst, ("activation", "quantity", "dtype"), "implementation", cells)
-
-
-def describe_errors(table: pd.DataFrame) -> str:
-    """Name the activations that all compute to within a few ulps, and those of which somebody loses all."""
-    worst = table.assign(ulps=table["ulps"].fillna(math.inf)).groupby(["activation", "quantity"], sort=False)
-    largest = dict(worst["ulps"].max())
-    near = [name for (name, which), ulps in largest.items() if which == "value" and ulps <= FEW_ULPS]
-    gone = [f"{name} ({which})" for (name, which), ulps in largest.items() if ulps >= _lost(table)]
-    within = f"to within {FEW_ULPS} units in the last place"
-    whole = f"Everybody computes {', '.join(near)} {within}" if near else ""
-    none = f"somebody loses every digit somewhere of {', '.join(gone)}" if gone else ""
-    sentence = "; ".join(filter(None, (whole, none))) or "Errors of some digits, none of all"
-    return f"{sentence[0].upper()}{sentence[1:]}."
-
-
-def _lost(table: pd.DataFrame) -> float:
-    """Return the least error in ulps of a number that was rounded away to 0: 2²³ or more in float32."""
-    return 0.5 / FORMATS[str(table["dtype"].iloc[0])].unit_roundoff
-
-
-def draw_errors(table: pd.DataFrame) -> Figure:
-    functions, names = list(dict.fromkeys(table["activation"])), list(looks(table["implementation"]))
-    which, limit = ("value", "derivative"), _lost(table)
-    ticks = (1e3, 1e7, 1e11, 1e15) if limit > FAR_ULPS else (10, 1e3, 1e5, 1e7)
-    up = log_scale(MIN_ULPS, 10 * limit, (MIN_ULPS, *ticks))
-    across = Scale(-24, 24, {z: f"{z}".replace("-", "−") for z in range(-24, 25, 8)})
-    sheet = Sheet(len(functions), which, "z", "ulps", height=46, gap=17, names=names, shared=True)
-    for row, column, part in each_part(table, ("activation", functions), ("quantity", which)):
-        panel = sheet.panel(row, column, across, up, functions[row] + "'" * column)
-        panel.curve([-24, 24], [limit, limit], color=INK, linestyle=":", linewidth=0.8)
-        if part.empty:
-            panel.write(0, math.sqrt(up.low * up.high), "shown by nobody", ha="center", va="center")
-        for index, look, mine in each_curve(part, names):
-            ulps = np.nan_to_num(mine["ulps"], nan=math.inf).clip(up.low, up.high)
-            panel.curve(mine["z"], ulps, cut=False, **look.curve, markevery=(3 * index, 9))
-    return sheet.figure
-
-
-ACTIVATIONS: Final = Plot(
-    "activations", "The activations and their derivatives against the truth", ABOUT_ACTIVATIONS,
-    errors, draw_errors, describe_errors, tabulate_errors,
-)  # fmt: skip
+HISTOGRAM: Final = _bars("histogram-float64", "float64 and float32", DEFAULT_DTYPES)
+HISTOGRAM_OF_16_BITS: Final = _bars("histogram-bfloat16", "bfloat16 and float16", SIXTEEN_BITS)

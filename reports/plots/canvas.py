@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from io import StringIO
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import matplotlib as mpl
 import numpy as np
@@ -19,7 +19,8 @@ import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Rectangle
+from matplotlib.patches import PathPatch, Rectangle
+from matplotlib.path import Path
 from matplotlib.text import Text
 from matplotlib.transforms import Affine2D, Bbox, TransformedBbox
 from numpy.typing import ArrayLike, NDArray
@@ -76,6 +77,7 @@ MAX_TICKS: Final = 6
 LEGEND_LINE: Final = 12.0
 LEGEND_NAME: Final = {columns: WIDTH / columns - 42 for columns in (2, 3, 4)}  # the room for each name
 RIGHT, BETWEEN, HEAD, FOOT = 8.0, 30.0, 32.0, 34.0
+DIGIT: Final = 5.0  # the width of a digit at a tick
 
 STYLE: Final[Mapping[str, Any]] = {
     "svg.fonttype": "none",
@@ -110,6 +112,10 @@ def looks(implementations: Iterable[str]) -> dict[str, Look]:
     return {name: replace(LOOKS[places[name] % len(LOOKS)], width=widths[name]) for name in there}
 
 
+# The left upper corner, the width and the height, in points.
+Box: TypeAlias = tuple[float, float, float, float]
+
+
 class Canvas:
     """A figure of `WIDTH` by `height` points, whose points are counted from its left upper corner."""
 
@@ -129,6 +135,13 @@ class Canvas:
     def box(self, x: float, y: float, width: float, height: float, **style: Any) -> None:  # noqa: ANN401
         self.add(Rectangle((x, y), width, height, **style))
 
+    def boxes(self, boxes: Iterable[Box], **style: Any) -> None:  # noqa: ANN401
+        """Draw many boxes of one style as a single path, which takes a quarter of their bytes."""
+        each = (
+            Path.unit_rectangle().transformed(Affine2D().scale(*box[2:]).translate(*box[:2])) for box in boxes
+        )
+        self.add(PathPatch(Path.make_compound_path(*each), **style))
+
 
 def fitted(text: str, room: float, size: float) -> str:
     """Cut a text that is too long for its room in points; a letter is some 0.56 of its size wide."""
@@ -136,9 +149,13 @@ def fitted(text: str, room: float, size: float) -> str:
     return text if len(text) <= letters else f"{text[: max(letters - 1, 1)]}…"
 
 
-def short(number: float) -> str:
-    """Write a number in four digits at most; NaN and infinity are words."""
-    return f"{number:.4g}" if math.isfinite(number) else {math.inf: "∞", -math.inf: "−∞"}.get(number, "NaN")
+def short(number: float, digits: int = 4) -> str:
+    """Write a number in so many digits at most; NaN and infinity are words."""
+    return (
+        f"{number:.{digits}g}"
+        if math.isfinite(number)
+        else {math.inf: "∞", -math.inf: "−∞"}.get(number, "NaN")
+    )
 
 
 @dataclass(frozen=True)
@@ -206,9 +223,13 @@ class Panel:
             line.set_clip_box(TransformedBbox(corners, self.canvas.points))
         self.canvas.add(line)
 
+    def box(self, left: float, right: float, y: float, thickness: float) -> Box:
+        """Return the box that reaches from one number to another, in points of the canvas."""
+        xs, ys = self.points([left, right], [y - thickness / 2, y + thickness / 2])
+        return float(xs[0]), float(ys.min()), float(xs[1] - xs[0]), float(np.ptp(ys))
+
     def bar(self, y: float, length: float, thickness: float, **style: Any) -> None:  # noqa: ANN401
-        (left, right), (top, bottom) = self.points([0, length], [y - thickness / 2, y + thickness / 2])
-        self.canvas.box(left, top, right - left, bottom - top, **style)
+        self.canvas.box(*self.box(0, length, y, thickness), **style)
 
     def write(self, x: float, y: float, text: str, **style: Any) -> None:  # noqa: ANN401
         (left,), (top,) = self.points([x], [y])
@@ -225,7 +246,9 @@ class Panel:
         self._lines(grid, linewidth=0.5, alpha=0.2)
         self.canvas.write(self.x, self.y - 3, title, weight="bold", va="bottom")
         for x, text in zip(columns, self.across.ticks.values(), strict=True) if label_across else ():
-            self.canvas.write(x, bottom + 3.5, text, size=7.5, ha="center", va="top")
+            beyond = x + len(text) * DIGIT / 2 > WIDTH  # centred, it would reach beyond the edge
+            at, side = (WIDTH, "right") if beyond else (x, "center")
+            self.canvas.write(at, bottom + 3.5, text, size=7.5, ha=side, va="top")
         for y, text in zip(rows, self.up.ticks.values(), strict=True) if label_up else ():
             self.canvas.write(self.x - 3.5, y, text, size=7.5, ha="right", va="center_baseline")
 
@@ -239,8 +262,8 @@ class Sheet:
     """A figure of panels, `rows` of them below each other, in a column for each of `heads`.
 
     Each is `height` points high with a gap below for words; at the `left` of all is room for labels, and
-    above them a legend of `names`. If the scales, of what `across` and `up` say, are `shared`, they are
-    labelled at the left and at the bottom only.
+    above them a legend of `names`, below `key` points for another. If the scales, of what `across` and `up`
+    say, are `shared`, they are labelled at the left and at the bottom only.
     """
 
     rows: int
@@ -252,10 +275,11 @@ class Sheet:
     left: float = 38.0
     names: Sequence[str] = ()
     shared: bool = False
+    key: float = 0.0
 
     def __post_init__(self) -> None:
         self.width = (WIDTH - self.left - RIGHT - (len(self.heads) - 1) * BETWEEN) / len(self.heads)
-        self.top = HEAD + LEGEND_LINE * -(-len(set(self.names)) // legend_columns(self.names))
+        self.top = HEAD + self.key + LEGEND_LINE * -(-len(set(self.names)) // legend_columns(self.names))
         total = self.top + self.rows * (self.height + self.gap) - self.gap + FOOT
         self.canvas = Canvas(total)
         self.figure = self.canvas.figure
@@ -273,7 +297,7 @@ class Sheet:
     def _draw_legend(self) -> None:
         columns = legend_columns(self.names)
         for index, (name, look) in enumerate(looks(self.names).items()):
-            x, y = WIDTH / columns * (index % columns), LEGEND_LINE * (index // columns + 0.5)
+            x, y = WIDTH / columns * (index % columns), self.key + LEGEND_LINE * (index // columns + 0.5)
             self.canvas.add(Line2D((x, x + 13, x + 26), (y, y, y), **look.curve, markevery=(1, 2)))
             self.canvas.write(x + 32, y, fitted(name, LEGEND_NAME[columns], 8), va="center_baseline")
 

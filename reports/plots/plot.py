@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
+from markupsafe import Markup
 from matplotlib.figure import Figure
 
+from cases.errors import printable
 from reports.outcome import NOTHING
 from reports.plots.canvas import IMPLEMENTATIONS, in_order, style, svg
 from reports.report import Report
@@ -15,16 +17,17 @@ from reports.report import Report
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """One picture of a report; `name` is what its link begins with: "heat-map".
+    """One picture of a report; `name` is what its link begins with: "losses".
 
-    `caption` says what the axes and signs mean, to somebody who has seen none of this before; `alternative`
-    what is to be seen, in a sentence or two. `svg` is a file, which is dark where its reader prefers that.
+    `alternative` says what is to be seen, in a sentence or two, from the numbers. `caption` has that, too,
+    and then what the axes and signs mean, to somebody who has seen none of this before. `svg` is a file,
+    which is dark where its reader prefers that.
     `table` has the numbers it is drawn from; `shown` has few lines of them, rounded, for people to read.
     """
 
     name: str
     title: str
-    caption: str
+    caption: Markup
     alternative: str
     svg: str
     table: pd.DataFrame
@@ -41,7 +44,7 @@ class Plot:
     """How a picture is made.
 
     `numbers` returns what `draw` draws, a table without lines where there is nothing to draw; `about`,
-    `describe` and `tabulate` give the picture's `caption`, `alternative` and `shown`.
+    `describe` and `tabulate` give what stands in the picture's `caption`, its `alternative`, and `shown`.
     """
 
     name: str
@@ -58,8 +61,10 @@ class Plot:
             return None
         with style():
             drawn = svg(self.draw(numbers))
-        words = self.describe(numbers), drawn, numbers, self.tabulate(numbers)
-        return Picture(self.name, self.title, self.about, *words)
+        shows = printable(self.describe(numbers))
+        first, end, rest = shows.partition(". ")
+        caption = Markup("<strong>{}</strong>{} {}").format(first + end, rest, self.about)
+        return Picture(self.name, self.title, caption, shows, drawn, numbers, self.tabulate(numbers))
 
 
 def each_line(table: pd.DataFrame) -> Iterator[Any]:

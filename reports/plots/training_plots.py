@@ -1,5 +1,7 @@
 """Trainings of many steps: how the loss falls, and how far trainings drift from one without any rounding."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -7,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from cases.protocol import DTYPES
-from reports.plots.canvas import REACH, Scale, Sheet, each_curve, each_part, in_order, looks, short, tens
+from reports.plots.canvas import INK, REACH, Scale, Sheet, each_curve, each_part, in_order, looks, short, tens
 from reports.plots.plot import Plot, each_line, side_by_side
 from reports.report import Report
 from reports.runs.parameter_drift import TRUTH
@@ -16,9 +18,9 @@ from reports.runs.step_batches import is_recorded
 ABOUT_LOSSES: Final = (
     "Trainings of 20 steps or more. Across: the training step. Up: the loss before that step's update, on "
     "a logarithmic scale, as each program states it. η is the learning rate: where it is too small the "
-    "loss hardly falls, and where it is too large it jumps. Where the curves lie on each other the "
-    "programs train alike; where they part, the training itself has spread tiny roundings apart, which is "
-    "no error."
+    "loss hardly falls, and where it is too large it jumps. A single dark line stands for all programs, "
+    "where their curves lie within its width; so it does for a number format that is not drawn. Where they "
+    "part, the training itself has spread tiny roundings apart, which is no error."
 )
 
 ABOUT_DRIFT: Final = (
@@ -35,6 +37,7 @@ TWO_DECADES: Final = 200  # each scale reaches at least so far down, so that a l
 MAX_CASES: Final = 8
 MIN_POINTS: Final = 5  # a shorter course is not drawn
 MIN_ULPS: Final = 0.1
+LOSS_HEIGHT, WIDTH_OF_ALL = 70.0, 1.6  # of a panel, and of the line that stands for all programs, in points
 
 
 def learning_rates(report: Report) -> dict[str, float]:
@@ -63,13 +66,25 @@ def tabulate_losses(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def describe_losses(table: pd.DataFrame) -> str:
+    """Say in which trainings the programs part, and from where to where each loss goes."""
     ranges = []
     for case, part in table.groupby("case", sort=False):
         begins = part[part["step"] == part["step"].min()]["loss"]
         ends = part.groupby(["dtype", "implementation"])["loss"].last()
         ranges.append(f"{case} from {begins.max():.2g} to {_range(ends)} in {part['step'].max():,} steps")
     more = f"; and {len(ranges) - MAX_DESCRIBED} more" if len(ranges) > MAX_DESCRIBED else ""
-    return f"The loss goes: {'; '.join(ranges[:MAX_DESCRIBED])}{more}."
+    together = f"{_partings(table)} " if len(looks(table["implementation"])) > 1 else ""
+    return f"{together}The loss goes: {'; '.join(ranges[:MAX_DESCRIBED])}{more}."
+
+
+def _partings(table: pd.DataFrame) -> str:
+    """Say where the programs' curves part, and by how much at most."""
+    parted = [panel for panel in _panels(table) if panel.parts]
+    if not parted:
+        return "All programs train alike: no curve can be told from another."
+    each = [f"{panel.case} in {panel.dtypes[0]}, by up to {panel.apart}" for panel in parted]
+    named = f"{'; '.join(each[:MAX_DESCRIBED])}{'; …' if len(each) > MAX_DESCRIBED else ''}"
+    return f"All programs train alike, but for {named}."
 
 
 def _range(losses: pd.Series) -> str:
@@ -77,19 +92,81 @@ def _range(losses: pd.Series) -> str:
     return least if least == most else f"{least}–{most}"
 
 
+@dataclass(frozen=True, eq=False)
+class LossPanel:
+    """One training as it is drawn: in the first of its number formats, which stands for others alike."""
+
+    case: str
+    dtypes: tuple[str, ...]
+    losses: pd.DataFrame  # a column for each implementation, a line for each step
+    up: Scale
+    title: str
+
+    @property
+    def parts(self) -> bool:
+        """Whether a curve can be told from another."""
+        return _visible(self.losses, self.up)
+
+    @property
+    def apart(self) -> str:
+        """The largest difference of two programs' losses, in percent of the larger: "12 % at step 40"."""
+        largest, least = self.losses.max(axis=1), self.losses.min(axis=1)
+        with np.errstate(all="ignore"):  # what is not finite, or 0, has no percentage
+            apart = ((largest - least) / largest.abs()).replace([np.inf, -np.inf], np.nan).dropna()
+        return (
+            f"{100 * apart.max():.2g} % at step {apart.idxmax():,}" if len(apart) else "more than any number"
+        )
+
+
+def _visible(curves: pd.DataFrame, up: Scale) -> bool:
+    """Whether curves are more than a line's width apart somewhere, or some have no number where others do."""
+    heights = LOSS_HEIGHT * up.fractions(curves.to_numpy())
+    unknown = np.isnan(heights)
+    return bool(
+        (unknown.any(axis=1) != unknown.all(axis=1)).any()
+        or (np.nan_to_num(np.ptp(heights, axis=1)) > WIDTH_OF_ALL).any()
+    )
+
+
+def _panels(table: pd.DataFrame) -> Iterator[LossPanel]:
+    """Give the panels: a number format has its own unless its curves are those of the format before."""
+    for case, whole in table.groupby("case", sort=False):
+        up, shown = _loss_scale(whole["loss"]), dict[str, list[str]]()
+        curves = {
+            str(dtype): part.pivot_table("loss", "step", "implementation", sort=False, dropna=False)
+            for dtype, part in whole.groupby("dtype", sort=False)
+        }
+        for dtype in in_order(curves, DTYPES):
+            alike = (
+                first
+                for first in shown
+                if not _visible(pd.concat([curves[first], curves[dtype]], axis=1), up)
+            )
+            shown.setdefault(next(alike, dtype), []).append(dtype)
+        rate = whole["rate"].iloc[0]
+        title = str(case) if np.isnan(rate) else f"{case}, η = {rate:g}"
+        for first, dtypes in shown.items():
+            which = f", {first}" if len(shown) > 1 else ""
+            yield LossPanel(str(case), tuple(dtypes), curves[first], up, title + which)
+
+
 def draw_losses(table: pd.DataFrame) -> Figure:
-    cases, dtypes, names = _names(table)
-    sheet = Sheet(len(cases), dtypes, "step", "loss", height=70, gap=28, names=names)
-    by_case = dict(list(table.groupby("case")))
-    for row, column, part in each_part(table, ("case", cases), ("dtype", dtypes)):
-        if len(part):
-            whole, rate = by_case[cases[row]], part["rate"].iloc[0]
-            title = cases[row] if np.isnan(rate) else f"{cases[row]}, η = {rate:g}"
-            across, up = _even_steps(int(whole["step"].max())), _loss_scale(whole["loss"])
-            panel = sheet.panel(row, column, across, up, title * (column == 0))
-            for index, look, mine in each_curve(part, names):
-                every = max(len(mine) // 8, 1)
-                panel.curve(mine["step"], mine["loss"], **look.curve, markevery=(index * every // 4, every))
+    panels, names = list(_panels(table)), list(looks(table["implementation"]))
+    drawn_apart = len(names) == 1 or any(one.parts for one in panels)
+    sheet = Sheet(
+        -(-len(panels) // 2), ["", ""], "step", "loss", height=LOSS_HEIGHT, gap=28, names=names * drawn_apart
+    )
+    for place, one in enumerate(panels):
+        across = _even_steps(int(one.losses.index.max()))
+        panel = sheet.panel(place // 2, place % 2, across, one.up, one.title)
+        if len(one.losses.columns) > 1 and not one.parts:
+            panel.curve(one.losses.index, one.losses.iloc[:, 0], color=INK, linewidth=WIDTH_OF_ALL)
+            continue
+        for index, (name, look) in enumerate(looks(names).items()):
+            if name in one.losses:
+                every = max(len(one.losses) // 8, 1)
+                marks = (index * every // 4, every)
+                panel.curve(one.losses.index, one.losses[name], **look.curve, markevery=marks)
     return sheet.figure
 
 
@@ -132,12 +209,16 @@ def tabulate_drift(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def describe_drift(table: pd.DataFrame) -> str:
+    """Name the largest drift of each training at the last step that was compared."""
     ends = table.groupby(["case", "dtype", "implementation"], sort=False).last().reset_index().dropna()
     if ends.empty:
         return "Every course ends in NaN."
-    lines = (pick(each_line(ends), key=lambda line: line.ulps) for pick in (min, max))
-    extremes = (f"{one.ulps:.2g} ulps ({one.implementation} on {one.case} in {one.dtype})" for one in lines)
-    return f"After the last step that is compared the drift is between {' and '.join(extremes)}."
+    worst = ends.loc[ends.groupby("case", sort=False)["ulps"].idxmax()]
+    largest = (
+        f"{one.case} {short(one.ulps, 2)} ulps ({one.implementation}, {one.dtype})"
+        for one in each_line(worst)
+    )
+    return f"The largest drift at the last step that was compared: {'; '.join(largest)}."
 
 
 def draw_drift(table: pd.DataFrame) -> Figure:
@@ -148,8 +229,9 @@ def draw_drift(table: pd.DataFrame) -> Figure:
         if len(part):
             across, up = _powers_of_steps(int(last[cases[row]])), _drift_scale(part["ulps"])
             panel = sheet.panel(row, column, across, up, cases[row] * (column == 0))
-            for _, look, mine in each_curve(part, names):
-                panel.curve(mine["step"], mine["ulps"].clip(lower=MIN_ULPS), cut=False, **look.curve)
+            for index, look, mine in each_curve(part, names):
+                ulps, marks = mine["ulps"].clip(lower=MIN_ULPS), (index % len(mine), 4)
+                panel.curve(mine["step"], ulps, cut=False, **look.curve, markevery=marks)
     return sheet.figure
 
 

@@ -1,7 +1,9 @@
-r"""tables.tex: the tables of a paper, each as a `longtable` that pdflatex sets, in ASCII.
+r"""tables.tex: the tables of a paper, each as a `longtable` that pdflatex sets, as wide as the page.
 
-Put `\usepackage{array,booktabs,longtable}` into the preamble, and `\input{tables}` where they are to be.
-What LaTeX would read as a command is escaped, and mathematics is written as such.
+Put `\usepackage{amssymb,array,booktabs,CJKutf8,longtable,pdflscape}` into the preamble, and `\input{tables}`
+where they are to be. What LaTeX would read as a command is escaped, mathematics is written as such, and
+Chinese is set in a font that has it; all else is ASCII. Columns share the width by the length of their words,
+and a table that has no room across the page is turned.
 """
 
 import math
@@ -16,18 +18,18 @@ import pandas as pd
 
 from cases.errors import printable
 from reference import parts
+from reports.notation import Notation
 from reports.report import Report, Table
-from reports.worked_example import Notation
 
 HEAD: Final = """% Made by {command}, {made}.
-% In the preamble: \\usepackage{{array,booktabs,longtable}}
+% In the preamble: \\usepackage{{amssymb,array,booktabs,CJKutf8,longtable,pdflscape}}; set it three times.
 """
 
-# The columns that are set in lines of a part of a page's width; the others are as wide as they are.
-WIDTHS: Final = {
-    "what follows": 0.15, "verdict": 0.09, "reason": 0.18,
-    "claimed": 0.11, "should be": 0.11, "cause": 0.2, "see": 0.09,
-}  # fmt: skip
+# In points, of an article in 10 pt on letter paper, upright and turned; of A4 it is a little more and less.
+UPRIGHT, TURNED = 345.0, 550.0
+LETTER: Final = 4.5  # the widest letters that are usual, in \\scriptsize
+GAP: Final = 6.0  # on both sides of a column
+USUAL_LENGTH: Final = 40  # letters of a cell, from which on it may as well take more lines
 
 # The columns that name quantities, which are set as mathematics.
 QUANTITIES: Final = ("quantity", "first at", "element")
@@ -46,6 +48,8 @@ _PIECES: Final = re.compile(
     r"|(?P<sign>.)",
     re.DOTALL,
 )
+# Unified ideographs, of which the font gbsn has those in use in mainland China.
+CHINESE: Final = re.compile(r"([\u4e00-\u9fa5]+)")
 # Between two signs that would be printed as one other.
 _LIGATURES: Final = re.compile(r"(?<=-)(?=-)|(?<=')(?=')|(?<=,)(?=,)|(?<=[!?])(?=`)")
 
@@ -78,17 +82,20 @@ def table(
     """
     cells = frame.reset_index(drop=True).astype(object)
     for name in cells.columns:
-        write = partial(quantity, notation=notation) if name in QUANTITIES else escape
+        write = partial(quantity, notation=notation) if name in QUANTITIES else broken
         cells[name] = [write(str(value)) for value in cells[name]]
-    cells.columns = pd.Index([escape(name) for name in cells.columns])
+    cells.columns = pd.Index([broken(name) for name in cells.columns])
+    turned, columns = layout(frame)
     text = cells.style.hide(axis="index").to_latex(
         environment="longtable",
         hrules=True,
-        column_format="".join(map(_column, frame.columns)),
+        column_format="".join(map(_column, columns)),
         caption=escape(caption),
         label="tab:" + re.sub(r"[^A-Za-z0-9:/.]", "-", label),
     )
-    return f"{{\\scriptsize\\setlength{{\\tabcolsep}}{{3pt}}\n{escape(about)}\n{text}}}\n"
+    said = f"{{\\raggedright {broken(about)}\\par}}"
+    set_small = f"{{\\scriptsize\\setlength{{\\tabcolsep}}{{3pt}}\n{said}\n{text}}}\n"
+    return f"\\begin{{landscape}}\n{set_small}\\end{{landscape}}\n" if turned else set_small
 
 
 def quantity(text: str, notation: Notation) -> str:
@@ -102,16 +109,53 @@ def quantity(text: str, notation: Notation) -> str:
     return f"{written} {escape(kind)}".strip() + escape(rest)
 
 
-def _column(name: str) -> str:
-    return f">{{\\raggedright\\arraybackslash}}p{{{WIDTHS[name]}\\linewidth}}" if name in WIDTHS else "l"
+def layout(frame: pd.DataFrame) -> tuple[bool, list[float]]:
+    """Return whether a table is turned, and each column's part of the line.
+
+    A column has room for its longest word, and of what is left as much as its texts ask for.
+    """
+    texts = [[name, *map(str, frame.iloc[:, i])] for i, name in enumerate(frame.columns)]
+    least = [LETTER * max(map(_longest_word, column)) for column in texts]
+    wanted = [LETTER * min(USUAL_LENGTH, max(map(len, column))) for column in texts]
+    gaps = GAP * len(texts)
+    turned = sum(least) + gaps > UPRIGHT
+    room = (TURNED if turned else UPRIGHT) - gaps
+    asked = [max(want - need, 0.0) for want, need in zip(wanted, least, strict=True)]
+    spare = max(room - sum(least), 0.0)
+    part = min(1.0, spare / (sum(asked) or 1.0))
+    widths = [need + part * more for need, more in zip(least, asked, strict=True)]
+    shrunk = min(1.0, room / sum(widths))
+    return turned, [math.floor(1000 * width * shrunk / (room + gaps)) / 1000 for width in widths]
+
+
+def _longest_word(text: str) -> int:
+    return max(map(len, re.split(r"[\s/]+|(?<=[\w)])-(?=\w)", text)), default=0)
+
+
+def broken(text: str) -> str:
+    """Escape text that may be broken behind each slash."""
+    return "/\\allowbreak{}".join(map(escape, text.split("/")))
+
+
+def _column(width: float) -> str:
+    return f">{{\\raggedright\\arraybackslash}}p{{{width:.3f}\\linewidth}}"
 
 
 def escape(text: str) -> str:
-    """Return text as LaTeX that prints it, in ASCII.
+    """Return text as LaTeX that prints it, in ASCII but for Chinese.
 
-    A sign that no font of pdflatex's has is written as its number: U+7528. pylatexenc has more signs, but
-    writes commands that need packages and encodings which a paper may not load.
+    A sign that no font here has is written as its number: U+1F41B. pylatexenc has more signs, but writes
+    commands that need packages and encodings which a paper may not load.
     """
+    parts_of = CHINESE.split(text)  # each second one is Chinese
+    return "".join(_chinese(part) if i % 2 else _escaped(part) for i, part in enumerate(parts_of))
+
+
+def _chinese(text: str) -> str:
+    return f"\\begin{{CJK*}}{{UTF8}}{{gbsn}}{text}\\end{{CJK*}}"
+
+
+def _escaped(text: str) -> str:
     letters = [""]
     for piece in _PIECES.finditer(_LIGATURES.sub("\u2060", text)):
         if piece["sign"] in ACCENTS:

@@ -4,7 +4,6 @@ By default that is one screen, of `SCREEN` lines with 80 columns; `--verbose` pr
 """
 
 import io
-import os
 import sys
 import textwrap
 import time
@@ -46,7 +45,7 @@ def console() -> Console:
     """Return a console that prints words as they are, and escapes what the output cannot encode."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
-    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else LOG_COLUMNS
+    width = None if sys.stdout.isatty() else LOG_COLUMNS
     return Console(markup=False, highlight=False, emoji=False, width=width, soft_wrap=False)
 
 
@@ -145,7 +144,7 @@ def _print(lines: Iterable[str], out: Console, style: str = "") -> None:
 
 def _folded(lines: Iterable[str], out: Console) -> list[str]:
     """Return lines as they are shown: each whole in a log, to be searched; as wide as the screen on one."""
-    if not (out.is_terminal or "COLUMNS" in os.environ):
+    if not out.is_terminal:
         return list(map(printable, lines))
     return [part for line in lines for part in _wrapped(printable(line), out.width) or [""]]
 
