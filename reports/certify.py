@@ -77,6 +77,29 @@ def same_function(
     return FunctionVerdict(runs, digits, is_same, difference, tuple(map(_forward, runs, values)))
 
 
+def assert_derived_close(actual: Any, *, of: Callable[..., Any], args: Sequence[Any]) -> None:
+    """Raise AssertionError unless an array is what a function computes, within the bound of its own graph.
+
+    - `actual`: an array, as another program computed it in the number format of the arguments
+    - `of`: a function of PyTorch tensors or JAX arrays that returns one array; it says what is right
+
+    So a test needs no rtol and no atol: each element has the bound of the operations that lead to it. Raises
+    NotCapturedError where the function cannot be read.
+    """
+    framework = _framework(args)
+    read = getattr(import_module(f"adapters.capture.{framework}_capture"), f"read_{framework}")
+    program, inputs, dtype = read(of, args, _names(of, len(args)))
+    if missing := _unknown_output(program):
+        raise NotCapturedError(f"the result depends on what cannot be read: {missing[0]}")
+    claim = np.asarray(actual.detach().cpu() if hasattr(actual, "detach") else actual)
+    derived = bounded(program, inputs, format_of(dtype), certified(program, inputs))[program.output]
+    if claim.shape != derived.shape:
+        raise AssertionError(f"the result has shape {claim.shape}, expected {derived.shape}")
+    finding = compare(1, "the result", claim, derived)
+    if not finding.passes:
+        raise AssertionError(_sentence(finding))
+
+
 def _forward(run: Captured, values: Mapping[int, Any]) -> Finding:
     """Judge the number that a program itself returned."""
     derived = bounded(run.program, run.inputs, format_of(run.dtype), values)

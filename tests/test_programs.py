@@ -7,10 +7,18 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import torch
+from torch import nn
+from torch.nn import functional as F  # noqa: N812 - its usual name
 from zoo import PAIRS, USUAL, classifier, numbers
 
 from cases.captured import NotCapturedError
-from reports.certify import assert_gradients_certified, certify_gradients, same_function
+from cases.protocol import Verdict
+from reports.certify import (
+    assert_derived_close,
+    assert_gradients_certified,
+    certify_gradients,
+    same_function,
+)
 
 FEW_DIGITS = 8.0  # what float64 certifies of a gradient through all of a program here, at least
 
@@ -141,3 +149,67 @@ def test_what_cannot_be_read_is_named_and_costs_only_what_depends_on_it():
 def test_a_function_of_no_framework_is_refused():
     with pytest.raises(NotCapturedError, match="shape \\(3,\\), expected a single number"):
         certify_gradients(lambda x: x * 2, torch.ones(3))
+
+
+def test_a_result_is_held_to_the_bound_of_another_functions_graph():
+    x, w = numbers(5, 7).astype(np.float32), numbers(7, 3, seed=1).astype(np.float32)
+    right = np.tanh(x[:, ::-1] @ w[::-1])  # summed in another order
+    for of, args in (
+        (lambda x, w: torch.tanh(x @ w), (torch.from_numpy(x), torch.from_numpy(w))),
+        (lambda x, w: jnp.tanh(x @ w), (jnp.asarray(x), jnp.asarray(w))),
+    ):
+        assert_derived_close(right, of=of, args=args)
+        with pytest.raises(AssertionError, match=r"the result\[\d, \d\] is .* off by"):
+            assert_derived_close(right + 1e-4 * np.eye(5, 3, 1), of=of, args=args)
+        with pytest.raises(AssertionError, match=r"shape \(3,\), expected \(5, 3\)"):
+            assert_derived_close(right[0], of=of, args=args)
+
+
+LAYERS = [
+    *(
+        nn.GELU,
+        nn.SiLU,
+        nn.Tanh,
+        nn.Sigmoid,
+        nn.ReLU,
+        nn.ELU,
+        nn.Softplus,
+        nn.Mish,
+        nn.LogSigmoid,
+        nn.Softsign,
+    ),
+    *(nn.Hardtanh, nn.LeakyReLU, lambda: nn.GELU("tanh"), lambda: nn.Softmax(-1), lambda: nn.LogSoftmax(-1)),
+    *(lambda: nn.LayerNorm(4), lambda: nn.BatchNorm1d(4), lambda: nn.Linear(4, 4), lambda: nn.Linear(4, 4)),
+]
+LOSSES = [F.mse_loss, F.l1_loss, F.smooth_l1_loss, F.huber_loss]
+
+
+def random_program(seed):
+    """Return a loss of random layers, residuals among them, with its arguments."""
+    rng = np.random.default_rng(seed)
+    torch.manual_seed(seed)
+    layers = [LAYERS[i]() for i in rng.integers(len(LAYERS), size=rng.integers(1, 6))]
+    skips, loss = rng.random(len(layers)) < 0.3, LOSSES[rng.integers(len(LOSSES))]
+
+    class Network(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers = nn.ModuleList(layers)
+
+        def forward(self, x):
+            for layer, skip in zip(self.layers, skips, strict=True):
+                x = x + layer(x) if skip else layer(x)
+            return x
+
+    data = (torch.from_numpy(rng.normal(size=(3, 4)) * 10.0 ** rng.integers(-2, 2)) for _ in range(2))
+    return lambda model, x, y: loss(model(x), y), (Network().double(), *data)
+
+
+def test_no_right_program_is_accused(pytestconfig):
+    for seed in range(pytestconfig.getoption("--random") // 6):
+        function, args = random_program(seed)
+        verdict = certify_gradients(function, *args)
+        assert all(one.verdict is not Verdict.DIFFERS for one in verdict.judged.findings), (
+            f"{seed}: {verdict}"
+        )
+        assert not verdict.judged.unknown, f"{seed}: {verdict}"

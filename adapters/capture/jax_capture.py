@@ -144,9 +144,20 @@ def place_of(equation: JaxprEqn) -> str:
     return ""
 
 
+def read_jax(
+    function: Callable[..., Any], args: Sequence[Any], names: Sequence[str]
+) -> tuple[CapturedProgram, dict[str, Any], str]:
+    """Capture a function; return it, its inputs by their names, and their widest number format."""
+    leaves = map(jax.numpy.asarray, jax.tree_util.tree_leaves(tuple(args)))
+    floats = [np.asarray(leaf) for leaf in leaves if jax.numpy.issubdtype(leaf.dtype, np.floating)]
+    program = capture_jax(function, args, names)
+    dtype = str(jax.numpy.result_type(*floats))
+    return program, dict(zip(program.inputs, floats, strict=True)), dtype
+
+
 def run_jax(function: Callable[..., Any], args: Sequence[Any], names: Sequence[str]) -> Captured:
     """Capture a function, and run it and JAX's gradient of it, with respect to every float leaf."""
-    program = capture_jax(function, args, names)
+    program, values, dtype = read_jax(function, args, names)
     program.is_scalar()
     leaves, tree = jax.tree_util.tree_flatten(tuple(args))
     dtypes = [jax.numpy.asarray(leaf).dtype for leaf in leaves]
@@ -160,7 +171,6 @@ def run_jax(function: Callable[..., Any], args: Sequence[Any], names: Sequence[s
 
     own = [jax.numpy.asarray(leaves[i]) for i in floats]
     output, gradients = jax.value_and_grad(of_floats, argnums=tuple(range(len(own))))(*own)
-    values = dict(zip(program.inputs, map(np.asarray, own), strict=True))
     made = dict(zip(program.inputs, map(np.asarray, gradients), strict=True))
     output = np.asarray(output).reshape(program.shapes[program.output])
-    return Captured(program, values, str(output.dtype), f"jax {jax.__version__}", output, made)
+    return Captured(program, values, dtype, f"jax {jax.__version__}", output, made)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import partial, reduce
 from pathlib import Path
 from typing import Any, Final
 
@@ -234,9 +234,20 @@ def _shape(node: Any) -> Any:
     return tuple(value.shape) if hasattr(value, "shape") else None
 
 
+def read_torch(
+    function: Callable[..., Any], args: Sequence[Any], names: Sequence[str]
+) -> tuple[CapturedProgram, dict[str, Any], str]:
+    """Capture a function; return it, its inputs by their names, and their widest number format."""
+    program = capture_torch(function, args, names)
+    flat, _ = flattened(args, names)
+    dtype = reduce(torch.promote_types, (flat[name].dtype for name in program.inputs))
+    values = {name: _numpy(flat[name]) for name in program.inputs}
+    return program, values, str(dtype).removeprefix("torch.")
+
+
 def run_torch(function: Callable[..., Any], args: Sequence[Any], names: Sequence[str]) -> Captured:
     """Capture a function, and run it and autograd, with respect to every float leaf and parameter."""
-    program = capture_torch(function, args, names)
+    program, values, dtype = read_torch(function, args, names)
     program.is_scalar()
     flat, rebuild = flattened(args, names)
     copies = {name: leaf.detach().clone() for name, leaf in flat.items()}
@@ -244,9 +255,7 @@ def run_torch(function: Callable[..., Any], args: Sequence[Any], names: Sequence
     output = function(*rebuild(list(own.values())))
     wanted = [own[name] for name in program.inputs]
     gradients = torch.autograd.grad(output.reshape(()), wanted, allow_unused=True, materialize_grads=True)
-    values = {name: _numpy(own[name]) for name in program.inputs}
     made = dict(zip(program.inputs, map(_numpy, gradients), strict=True))
-    dtype = str(output.dtype).removeprefix("torch.")
     return Captured(program, values, dtype, f"torch {torch.__version__}", _numpy(output), made)
 
 
