@@ -97,13 +97,18 @@ FLAGS: Final[dict[str, tuple[str, Holds]]] = {
     ),
     "subnormal": ("some value is below the smallest normal number: it may be flushed to zero", _subnormal),
 }
+DIFFERS: Final = "differs"
 PUBLISHED: Final = "published"
 MEANINGS: Final = {name: meaning for name, (meaning, _) in FLAGS.items()} | {
-    PUBLISHED: "a document, a book or a lecture works this example through in print"
+    DIFFERS: "a framework is known to compute something else here; its case in the suite says why",
+    PUBLISHED: "a document, a book or a lecture works this example through in print",
 }
 
 
 def flags(case: Case, problem: Problem, steps: Sequence[Step]) -> tuple[str, ...]:
-    """Return the flags of which some step of these is an instance, in the order of `MEANINGS`."""
-    held = [name for name, (_, holds) in FLAGS.items() if any(holds(problem, step) for step in steps)]
-    return (*held, *([PUBLISHED] if case.published else []))
+    """Return the flags of the case, and those of which some step of these is an instance."""
+    expected = [case.expectation(adapter, problem.dtype) for adapter in case.file.expect]
+    held = {name: any(holds(problem, step) for step in steps) for name, (_, holds) in FLAGS.items()}
+    held[DIFFERS] = any(one is not None and one.kind != "no_equivalent" for one in expected)
+    held[PUBLISHED] = case.published is not None
+    return tuple(name for name in MEANINGS if held[name])

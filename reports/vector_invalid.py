@@ -24,7 +24,7 @@ MORE_DIGITS: Final = 3
 
 
 def invalid_steps(made: Sequence[tuple[Problem, Vector]]) -> Iterator[InvalidStep]:
-    """Give each mistake once, on the smallest of these vectors where it can be seen, without flags if possible."""
+    """Give each mistake once, on the smallest vector where it is seen; rather on one without flags."""
     small = [pair for pair in made if _size(pair[1]) <= MOST_NUMBERS]
     small.sort(key=lambda pair: (bool({*pair[1].flags} - {PUBLISHED}), _size(pair[1])))
     for mistake in STRUCTURAL:
