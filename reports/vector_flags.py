@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cases import Case, Problem, names
 from reference import tape
@@ -76,7 +77,7 @@ def _subnormal(problem: Problem, step: Step) -> bool:
     return _any(step, lambda array: (array != 0) & (np.abs(array) < form.smallest_normal))
 
 
-def _any(step: Step, holds: Callable[[Real], Real]) -> bool:
+def _any(step: Step, holds: Callable[[Real], NDArray[np.bool_]]) -> bool:
     return any(holds(array).any() for array in step.rounded.values())
 
 

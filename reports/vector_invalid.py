@@ -49,7 +49,7 @@ def _seen(mistake: Mistake, problem: Problem, vector: Vector) -> InvalidStep | N
         if any(mine[name].shape != quantity.shape for name, quantity in right.items()):
             return None
         claims = {name: _claimed(mine[name], fine[name], right[name], vector.dtype) for name in right}
-        if outside := tuple(name for name in right if claims[name].decimal != right[name].decimal):
+        if outside := tuple(name for name in right if claims[name].hex != right[name].hex):
             about = vector.case, vector.dtype, number, mistake.name, mistake.sentence
             return InvalidStep(*about, outside, claims)
     return None
@@ -69,7 +69,7 @@ def _claimed(mine: Bounded, fine: Bounded, right: Quantity, dtype: str) -> Value
 
     `mine` is bounded as the format's programs are, and `fine` as those of float64.
     """
-    near, within = numbers(right.decimal), numbers(right.within)
+    near, within = numbers(right.hex, float.fromhex), numbers(right.within)
     value, error, noise = (
         np.broadcast_to(part, mine.shape).ravel() for part in (mine.value, mine.error, fine.error)
     )

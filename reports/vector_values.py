@@ -34,9 +34,9 @@ def quantity(rounded: Real, bound: Bounded, dtype: str) -> Quantity:
     return Quantity(**vars(exact(rounded, dtype)), within=within)
 
 
-def numbers(texts: Sequence[str | None]) -> Real:
-    """Read decimals again, as float64; NaN where there is none."""
-    return np.array([math.nan if text is None else float(text) for text in texts])
+def numbers(texts: Sequence[str | None], read: Callable[[str], float] = float) -> Real:
+    """Read texts again, as float64: decimals, or what else `read` reads; NaN where there is none."""
+    return np.array([math.nan if text is None else read(text) for text in texts])
 
 
 def _written(number: float, write: Callable[[float], str]) -> str | None:

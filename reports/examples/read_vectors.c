@@ -7,14 +7,14 @@ static int is_outside(double mine, double right, double within) { /* nan is not 
 }
 int main(int argc, char **argv) {
   char line[8192], kind[8]; /* in place of `mine`, put what your program computes */
-  double right, within, mine, values = 0, steps = 0, bad = 0, outside = 0;
+  double right, within, mine;
+  int valid = 0, accepted = 0, invalid = 0, rejected = 0, outside = 0;
   FILE *file = argc == 2 ? fopen(argv[1], "r") : NULL;
   while (file && fgets(line, sizeof line, file)) {
-    int numbers = sscanf(line, "%7s %lf %lf %lf", kind, &right, &within, &mine) == 4;
-    if (numbers && !strcmp(kind, "right")) values++, bad += is_outside(mine, right, within);
-    if (numbers && !strcmp(kind, "wrong")) outside += is_outside(mine, right, within);
-    if (!strcmp(kind, "end")) steps++, bad += !outside, outside = 0;
+    int is_number = sscanf(line, "%7s %lf %lf %lf", kind, &right, &within, &mine) == 4;
+    if (is_number && !strcmp(kind, "right")) valid++, accepted += !is_outside(mine, right, within);
+    if (is_number && !strcmp(kind, "wrong")) outside |= is_outside(mine, right, within);
+    if (!strcmp(kind, "end")) invalid++, rejected += outside, outside = 0;
   }
-  printf("%.0f values accepted, %.0f steps rejected, %.0f not as they should be\n", values, steps, bad);
-  return bad || !values;
+  printf("accepted %d of %d values, rejected %d of %d invalid steps\n", accepted, valid, rejected, invalid);
 }
