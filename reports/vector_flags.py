@@ -59,6 +59,10 @@ def _saturated(problem: Problem, step: Step) -> bool:
     return any(((slope > 0) & (slope < form.unit_roundoff)).any() for slope in slopes)
 
 
+def _open(problem: Problem, step: Step) -> bool:  # noqa: ARG001 - as the others
+    return _any(step, np.isnan)
+
+
 def _tie(problem: Problem, step: Step) -> bool:
     outputs = np.sort(step.rounded[names.a(problem.depth)], axis=-1)
     return outputs.shape[-1] > 1 and bool((outputs[:, -1] == outputs[:, -2]).any())
@@ -91,6 +95,7 @@ FLAGS: Final[dict[str, tuple[str, Holds]]] = {
         "a slope of an activation is below the format's unit roundoff, so that 1 - a loses every digit",
         _saturated,
     ),
+    "open": ("some value is null: it is at a kink, or the equations give no number, as 0/0", _open),
     "tie": ("two outputs of an example are both the largest", _tie),
     "large": (
         "the square of some value, or e^|z| of some layer's sum, is beyond the format's largest number",

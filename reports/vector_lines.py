@@ -1,9 +1,6 @@
 """The vectors as lines of text, for languages without a reader of JSON: one number in each line.
 
-A line holds, with tabs between them, its kind, three numbers (the value, `within`, and what is claimed) and
-what it is about: the case, the format, the step from 1, the quantity and the index along its rows. The kinds
-are "given" (an input or a number), "right", "wrong" (of an invalid step) and, after each invalid step, "end",
-with the case, the format and the mistake. A number that is not known is nan.
+reports/README.md says what a line holds.
 """
 
 from collections.abc import Iterator, Sequence
