@@ -60,7 +60,19 @@ BINARY: Final = frozenset(
     ]
 )
 OTHERS: Final = frozenset(
-    ["select", "reshape", "transpose", "broadcast", "sum", "max", "is_max", "matmul", "gather", "scatter"]
+    [
+        "rounded",
+        "select",
+        "reshape",
+        "transpose",
+        "broadcast",
+        "sum",
+        "max",
+        "is_max",
+        "matmul",
+        "gather",
+        "scatter",
+    ]
 )
 OPERATIONS: Final = UNARY | BINARY | OTHERS
 UNKNOWN: Final = "unknown"  # the kind of a line that could not be read
@@ -79,7 +91,8 @@ class Operation:
     The parameters, by kind: power `exponent` (a whole number); reshape, broadcast `shape`; transpose `axes`;
     sum, max, is_max `axes` (reduced away, but kept by is_max); gather `indices` into its inputs, each
     flattened and joined, −1 for 0; scatter the same and `shape`, where each element is added to; greater
-    `ties`, whether equal operands leave it open.
+    `ties`, whether equal operands leave it open. rounded is its first operand, a gradient, as a library's own
+    derivative may give it; the others are the gradient of the call's result, its operand and its result.
     """
 
     number: int
@@ -89,6 +102,7 @@ class Operation:
     parameters: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     place: str = ""  # in the user's program: "model.py:12"
     source: str = ""  # what the framework calls it, where that is another name
+    call: str = ""  # the call of a library's function that it is a part of, each by another text
 
     @property
     def name(self) -> str:
@@ -137,7 +151,7 @@ class Builder:
         self.operations: list[Operation] = list(program.operations) if program else []
         self.shapes: dict[int, Shape] = dict(program.shapes) if program else {}
         self.unknown: dict[int, str] = dict(program.unknown) if program else {}
-        self.place = self.source = ""  # of the lines that are added next
+        self.place = self.source = self.call = ""  # of the lines that are added next
         self._scalars: dict[float, int] = {}
 
     def program(self, *outputs: int) -> CapturedProgram:
@@ -175,7 +189,9 @@ class Builder:
         shape = _shape(kind, [self.shapes[number] for number in inputs], parameters)
         number = self._new(shape)
         given = MappingProxyType(parameters)
-        self.operations.append(Operation(number, kind, inputs, shape, given, self.place, self.source))
+        self.operations.append(
+            Operation(number, kind, inputs, shape, given, self.place, self.source, self.call)
+        )
         return number
 
     # What is made of several lines, or says its parameters in another way.
@@ -233,8 +249,8 @@ def kept(shape: Shape, axes: Sequence[int]) -> Shape:
 
 
 def _shape(kind: str, shapes: Sequence[Shape], given: Mapping[str, Any]) -> Shape:
-    if kind in UNARY or kind in BINARY or kind in {"select", "is_max"}:
-        return np.broadcast_shapes(*shapes)
+    if kind in UNARY or kind in BINARY or kind in {"rounded", "select", "is_max"}:
+        return shapes[0] if kind == "rounded" else np.broadcast_shapes(*shapes)
     if kind == "matmul":
         return _product(*shapes)
     if kind in {"sum", "max"}:

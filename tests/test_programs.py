@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812 - its usual name
 from zoo import PAIRS, USUAL, classifier, numbers
 
+from adapters import jax_functions, torch_functions
 from cases.captured import NotCapturedError
 from cases.protocol import Verdict
 from reports.certify import (
@@ -32,6 +33,9 @@ def float64():
 def pytest_generate_tests(metafunc):
     if "pair" in metafunc.fixturenames:
         metafunc.parametrize("pair", PAIRS if metafunc.config.getoption("--slow") else USUAL)
+    if "activation" in metafunc.fixturenames:
+        every = sorted(torch_functions.ACTIVATIONS)
+        metafunc.parametrize("activation", every if metafunc.config.getoption("--slow") else every[::4])
 
 
 def test_gradients_are_certified_and_a_port_is_the_same_function(pair):
@@ -213,3 +217,14 @@ def test_no_right_program_is_accused(pytestconfig):
             f"{seed}: {verdict}"
         )
         assert not verdict.judged.unknown, f"{seed}: {verdict}"
+
+
+GRID = np.concatenate([np.linspace(-40, 40, 81), [1e-8, -1e-8, 1e-300, 6.0, 20.5, -100, 100], numbers(20)])
+
+
+def test_what_a_framework_ships_is_certified_in_the_tails_too(activation):
+    for function, z in (
+        (torch_functions.ACTIVATIONS[activation], torch.from_numpy(GRID)),
+        (jax_functions.ACTIVATIONS[activation], jnp.asarray(GRID)),
+    ):
+        assert_gradients_certified(lambda x, f=function: f(x).sum(), z)

@@ -83,7 +83,11 @@ class _Reader:
             return self._scan(equation.params, operands)
         if isinstance(inner, ClosedJaxpr | Jaxpr):
             body, constants = (inner.jaxpr, inner.consts) if isinstance(inner, ClosedJaxpr) else (inner, ())
-            return self.read(body, constants, operands)
+            begins = not self.b.call and _is_of_a_library(name, body)
+            self.b.call = f"{name} {len(self.b.operations)}" if begins else self.b.call
+            results = self.read(body, constants, operands)
+            self.b.call = "" if begins else self.b.call
+            return results
         return self._ruled(equation, operands)
 
     def _ruled(self, equation: JaxprEqn, operands: list[Any]) -> list[Any]:
@@ -133,6 +137,12 @@ class _Reader:
         numbers = [self.number(part) for part in parts]
         shape = self.b.shapes[numbers[0]]
         return self.b.gather(np.arange(len(parts) * math.prod(shape)).reshape(len(parts), *shape), *numbers)
+
+
+def _is_of_a_library(name: str, body: Jaxpr) -> bool:
+    """Whether a call has a derivative of its own, or is of a function in an installed package."""
+    source = str(getattr(body.debug_info, "func_src_info", ""))
+    return name.startswith("custom_") or any(f"/{folder}/" in source for folder in LIBRARIES)
 
 
 def place_of(equation: JaxprEqn) -> str:

@@ -213,6 +213,7 @@ RULES: Final[dict[str, Rule]] = {
     "lt": _swapped("greater"),
     "le": _swapped("greater_equal"),
     "ne": _unequal,
+    "is_finite": lambda b, given, operands, numbers, shape: b.constant(np.ones(shape, np.bool_)),
     "square": lambda b, given, operands, numbers, shape: b.add("power", numbers[0], exponent=2),
     "integer_pow": _power,
     "pow": _real_power,

@@ -47,6 +47,15 @@ MOVES: Final = frozenset(
         "index_select",
     ]
 )
+# Functions with a derivative of their own, which may be in any form.
+LIBRARY: Final = {
+    "gelu", "softplus", "elu", "elu_", "selu", "celu", "silu", "mish", "logsigmoid", "log_sigmoid",
+    "softmax", "log_softmax", "cross_entropy", "nll_loss", "binary_cross_entropy_with_logits",
+    "binary_cross_entropy", "smooth_l1_loss", "huber_loss", "mse_loss", "l1_loss", "softsign",
+    "tanhshrink", "hardtanh", "hardswish", "hardsigmoid", "relu6", "leaky_relu", "softmin", "logsumexp",
+    "layer_norm", "batch_norm", "group_norm", "scaled_dot_product_attention",
+    "multi_head_attention_forward",
+}  # fmt: skip
 NOTHING: Final = frozenset(["clone", "alias", "contiguous", "_to_copy", "lift_fresh_copy", "view_as_real"])
 
 
@@ -102,12 +111,26 @@ def flattened(
 
 
 class _Places(TorchFunctionMode):
-    """Notes of each call of PyTorch where in the user's program it stands; the graph keeps it."""
+    """Notes where in the user's program each call of PyTorch stands, and what call it is a part of.
+
+    The graph keeps both.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._call, self._count = "", 0
 
     def __torch_function__(self, func: Any, _: Any, args: Any = (), kwargs: Any = None) -> Any:
+        begins = not self._call and getattr(func, "__name__", "") in LIBRARY
+        if begins:
+            self._count += 1
+            self._call = f"{func.__name__} {self._count}"
         if place := place_of_caller():
-            traceback.set_stack_trace([place])
-        return func(*args, **(kwargs or {}))
+            traceback.set_stack_trace([f"{place}\n{self._call}"])
+        try:
+            return func(*args, **(kwargs or {}))
+        finally:
+            self._call = "" if begins else self._call
 
 
 def place_of_caller() -> str:
@@ -185,7 +208,8 @@ class _Reader(Lines):
         if not lines or node.target.__name__ == "getitem":
             return node.target(*args, **kwargs)
         name = node.target.__name__.partition(".")[0].rstrip("_") or node.target.__name__
-        self.b.place, self.b.source = node.stack_trace or self.b.place, name
+        place, _, self.b.call = (node.stack_trace or self.b.place).partition("\n")
+        self.b.place, self.b.source = place, name
         shape = _shape(node)
         try:
             result = self._rule(name, node, args, kwargs, shape)

@@ -273,7 +273,8 @@ def _leaky(r: Lines, args: Any, _: Any, __: Any) -> int:
 def _elu(r: Lines, args: Any, _: Any, __: Any) -> int:
     b, x = r.b, r.number(args[0])
     alpha, scale, inner = list(args[1:4]) + [1, 1, 1][len(args) - 1 :]
-    below = b.add("multiply", b.constant(alpha), b.add("expm1", b.add("multiply", b.constant(inner), x)))
+    used = b.add("minimum", x, b.constant(0.0))  # so that eᶻ does not overflow where it is not used
+    below = b.add("multiply", b.constant(alpha), b.add("expm1", b.add("multiply", b.constant(inner), used)))
     chosen = b.add("select", b.add("greater", x, b.constant(0.0), ties=True), x, below)
     return b.add("multiply", b.constant(scale), chosen)
 
@@ -282,9 +283,13 @@ def _softplus(r: Lines, args: Any, _: Any, __: Any) -> int:
     """log(1 + e^βz)/β, and z itself above the threshold."""
     b, x = r.b, r.number(args[0])
     beta, threshold = list(args[1:3]) + [1, 20][len(args) - 1 :]
-    inner = b.add("multiply", b.constant(beta), x)
+    whole = b.add("multiply", b.constant(beta), x)
+    above = b.add("greater", whole, b.constant(threshold))
+    inner = b.add(
+        "select", above, b.constant(0.0), whole
+    )  # so that e^βz does not overflow where it is not used
     smooth = b.add("divide", b.add("log1p", b.add("exp", inner)), b.constant(beta))
-    return b.add("select", b.add("greater", inner, b.constant(threshold)), x, smooth)
+    return b.add("select", above, x, smooth)
 
 
 def _silu(r: Lines, args: Any, _: Any, __: Any) -> int:

@@ -28,6 +28,8 @@ def gradient_program(program: CapturedProgram, wanted: Mapping[str, int] | None 
     program.is_scalar()
     b, output = Builder(program), program.output
     inputs = program.inputs if wanted is None else wanted
+    calls = {operation.number: operation.call for operation in program.operations}
+    results = {operation.call: operation.number for operation in program.operations}  # the last line of each
     depends = _depending_on(program, set(inputs.values()))
     gradients: dict[int, int] = {output: b.constant(np.ones(program.shapes[output]))}
     for operation in reversed(program.operations):
@@ -38,6 +40,10 @@ def gradient_program(program: CapturedProgram, wanted: Mapping[str, int] | None 
         for number, whole in zip(operation.inputs, RULES[operation.kind](b, operation, g), strict=True):
             if whole is not None and number in depends:
                 part = _summed_to(b, whole, program.shapes[number])
+                if operation.call and calls.get(number) != operation.call:
+                    part = b.add(
+                        "rounded", part, gradients[results[operation.call]], number, results[operation.call]
+                    )
                 gradients[number] = b.add("add", gradients[number], part) if number in gradients else part
     outputs = [
         gradients[number] if number in gradients else b.constant(np.zeros(program.shapes[number]))
@@ -161,7 +167,7 @@ RULES: Final[Mapping[str, Rule]] = MappingProxyType(
         "stop": lambda b, op, g: (None,),
         "power": _power,
         "exp": _unary(lambda b, x, a: a),
-        "expm1": _unary(lambda b, x, a: b.add("exp", x)),
+        "expm1": _unary(lambda b, x, a: b.add("add", b.constant(1.0), a)),  # a loses more than eˣ would
         "log": lambda b, op, g: (b.add("divide", g, op.inputs[0]),),
         "log1p": lambda b, op, g: (b.add("divide", g, b.add("add", b.constant(1.0), op.inputs[0])),),
         "tanh": _unary(_one_minus_square),

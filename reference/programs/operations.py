@@ -114,6 +114,32 @@ def _scatter(operation: Operation, x: Any) -> Any:
 # Arithmetic.
 
 
+# Units by which the derivative that a library has for its own function may be off, of its operand, of its
+# result and of 1, times the gradient that it is given; tests/test_programs.py holds both frameworks to it.
+LIBRARY_UNITS: Final = 8
+
+
+def _rounded(_: Operation, g: Any, of_result: Any, x: Any, result: Any) -> Any:
+    """Widen a gradient by what a library's own form of a derivative may lose.
+
+    The slope of softplus may be e^(x − softplus x), for one. Where the result is of another shape, as a loss,
+    the largest element of the gradient counts for all.
+    """
+    if not isinstance(g, Bounded):
+        return g
+    unit, same = LIBRARY_UNITS * (g.format.unit_roundoff + 2.0**-53), of_result.shape == g.shape == x.shape
+    if same:
+        size = (1 + x.magnitude + result.magnitude) * of_result.magnitude
+    else:
+        largest = [
+            float(np.max(np.where(np.isfinite(one.magnitude), one.magnitude, 0.0), initial=0.0))
+            for one in (x, result, g)
+        ]
+        size = np.full(g.shape, (1 + largest[0] + largest[1]) * largest[2])
+    widened = g.widened(unit * np.where(np.isfinite(size), size, 0.0))
+    return Bounded(g.value, widened.error, g.format, g.terms, g.low, sizes=g.sizes)
+
+
 def _sum(operation: Operation, x: Any) -> Any:
     axes = operation.parameters["axes"]
     if isinstance(x, Bounded):
@@ -308,6 +334,7 @@ RULES: Final[dict[str, Callable[..., Any]]] = {
     "maximum": _extreme(np.maximum, flint.arb.max),
     "minimum": _extreme(np.minimum, flint.arb.min),
     "matmul": _matmul,
+    "rounded": _rounded,
     "sum": _sum,
     "max": _max,
     "scatter": _scatter,
