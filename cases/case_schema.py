@@ -171,7 +171,7 @@ class Expectation(Model):
     dtypes: _Formats = Field((), description="The number formats in which it shows, all if not given.")
     shown_by: dict[str, Text] = Field(
         {},
-        description="By framework: a few lines of code that show it, each print with its output as a comment.",
+        description="By framework: code that shows it, each print with its output as a comment.",
     )
 
     @property

@@ -33,7 +33,12 @@ def test_code_that_shows_a_difference_prints_what_it_says(place, names, capsys):
 
 
 def test_each_difference_of_pytorch_or_jax_is_shown_in_both_and_they_print_different_things():
-    expected = [one for case in load_cases(SHIPPED) for name, one in case.file.expect.items() if name in ("torch", "jax")]
+    expected = [
+        one
+        for case in load_cases(SHIPPED)
+        for name, one in case.file.expect.items()
+        if name in ("torch", "jax")
+    ]
     shown = [one.shown_by for one in expected if one.kind != "no_equivalent"]
     assert len(shown) == 13
     for code in shown:
