@@ -167,8 +167,9 @@ def tables(report: Report) -> tuple[Table, ...]:
         ),
         Table("no-equivalent", "No equivalent", NO_EQUIVALENT, lambda: no_equivalent(rows)),
         Table(
-            "direct", _directly(results.pairs), DIRECTLY, lambda: direct(results.pairs),
-            also_in=PAPER, made_from=("the direct comparison of ",),
+            "direct", _directly(results.pairs), " ".join((DIRECTLY, *shares(results.pairs))),
+            lambda: direct(results.pairs), also_in=PAPER, folded="By kind of quantity",
+            made_from=("the direct comparison of ",),
         ),
         Table(
             "lost", LOST_TITLE, LOST,
@@ -216,7 +217,15 @@ def _printed_tables(lines: Iterable[Printed], cases: Iterable[Case]) -> Iterator
         if case.published and case.name in by_case:
             about = f"Source: {case.published.source}. {PRINTED}"
             make = partial(printed, by_case[case.name])
-            yield Table(f"printed:{case.name}", "Printed numbers", about, make, case, also_in=PAPER)
+            yield Table(
+                f"printed:{case.name}",
+                "Printed numbers",
+                about,
+                make,
+                case,
+                also_in=PAPER,
+                folded="Each printed number",
+            )
 
 
 def printed(numbers: Iterable[Printed]) -> pd.DataFrame:
@@ -286,6 +295,15 @@ def direct(pairs: Iterable[Pair]) -> pd.DataFrame:
     sums["largest difference"] = [f"{difference:.2g}" for difference in sums["max_abs_diff"]]
     sums["numbers"] = [f"{elements:,}" for elements in sums["elements"]]
     return sums.drop(columns=["equal", "elements", "ulps", "max_abs_diff"])
+
+
+def shares(pairs: Iterable[Pair]) -> Iterator[str]:
+    """Say for each number format, edge cases left out, how many numbers are the same bit for bit."""
+    usual = (pair for pair in pairs if not pair.case.startswith(EDGES))
+    for dtype, own in outcome.group_by(usual, lambda pair: pair.dtype).items():
+        elements = sum(pair.elements for pair in own)
+        share = _share(sum(pair.equal for pair in own), elements)
+        yield f"In {dtype} {share} of {elements:,} numbers are the same bit for bit, edge cases left out."
 
 
 def _share(equal: int, of: int) -> str:
