@@ -50,7 +50,6 @@ DIRECTLY: Final = (
     "the distance from one number of the format to the next. Near 0 these are so close together that a "
     "difference of no consequence is very many ulps; the largest difference, next to it, says how little."
 )
-LOST_TITLE: Final = "Numbers that rounding leaves without a digit, in every framework’s usual formula"
 LOST: Final = (
     "No program is at fault here. A unit is saturated where its output is almost 0, 1 or −1, so that its "
     "derivative is almost 0. These agree, because the usual formulas, a(1 − a) and 1 − a², round that away, "
@@ -172,7 +171,7 @@ def tables(report: Report) -> tuple[Table, ...]:
             made_from=("the direct comparison of ",),
         ),
         Table(
-            "lost", LOST_TITLE, LOST,
+            "lost", "Numbers that rounding leaves without a digit", LOST,
             lambda: lost(results.lost_digits), folded="Each such number", made_from=("the lost digits of ",),
         ),
         Table(
@@ -285,7 +284,7 @@ def direct(pairs: Iterable[Pair]) -> pd.DataFrame:
         return table
     table["implementations"] = table["left"] + " × " + table["right"]
     is_edge = [case.startswith(EDGES) for case in table["case"]]
-    table["cases"] = ["edge cases" if edge else "all others" for edge in is_edge]
+    table["cases"] = ["edge cases" if edge else "usual" for edge in is_edge]
     table = table.loc[np.argsort(is_edge, kind="stable")]
     table["quantity"] = [re.sub(r"\d+", "", name) for name in table["quantity"]]
     by = table.groupby(["cases", "implementations", "dtype", "quantity"], sort=False)

@@ -97,7 +97,7 @@ OF_A_REPORT = (
         "reports.report.expected": "“Expected differences”",
         "reports.report.no_equivalent": "“No equivalent”",
         "reports.report.direct": "“The adapters directly”",
-        "reports.report.lost": "“Within the bound, and yet without one right digit”",
+        "reports.report.lost": "“Numbers that rounding leaves without a digit”",
         "reports.report.drift": "“For information: how far the trainings have come apart”",
         "reports.report.printed": "“Printed numbers: worked/document”",
         "reports.report.counts": MATRIX,

@@ -9,7 +9,7 @@ from reports.outcome import NOTHING, Cell, Group, Outcome, group_by, plural, whe
 from reports.page.rendering import failure_anchor
 
 FEW: Final = 20  # cases up to which no folder is folded
-FAILS, KNOWN, AGREES = "fails", "known", "agrees"  # how a line, a cell or a folder comes out: its class
+FAILS, KNOWN, AGREES = "some-fail", "some-known", "all-agree"  # how a line, a cell or a folder comes out: its class
 
 
 @dataclass(frozen=True)
