@@ -43,9 +43,9 @@ class CaseSection:
     @property
     def agrees(self) -> bool:
         """Whether there is nothing to show but agreement."""
-        return not isinstance(self.tables, parts.FailedPart) and not any(
-            frame is not None for _, frame in self.tables.values()
-        )
+        if isinstance(self.tables, parts.FailedPart) or isinstance(self.tape, parts.FailedPart):
+            return False
+        return all(frame is None for _, frame in self.tables.values())
 
 
 def case_sections(report: Report) -> Iterator[CaseSection]:
