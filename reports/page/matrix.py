@@ -9,7 +9,7 @@ from reports.outcome import NOTHING, Cell, Group, Outcome, group_by, plural, whe
 from reports.page.rendering import failure_anchor
 
 FEW: Final = 20  # cases up to which no folder is folded
-FAILS, KNOWN, AGREES = "some-fail", "some-known", "all-agree"  # how a line, a cell or a folder comes out: its class
+FAILS, KNOWN, AGREES = "some-fail", "some-known", "all-agree"  # the class of a line and of a folder
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def _line(
 def _cell(by_format: Mapping[str, Cell]) -> MatrixCell:
     if not by_format:
         return MatrixCell((Piece(NOTHING),))
-    about = "; ".join(f"{dtype}: {cell.state}{where(cell.row)}" for dtype, cell in by_format.items())
+    about = "; ".join(f"{dtype}: {_said(cell)}" for dtype, cell in by_format.items())
     alike = group_by(by_format.items(), lambda each: _words(each[1]))
     pieces = [_piece(text, own, is_whole=len(alike) == 1) for text, own in alike.items()]
     return MatrixCell(tuple(pieces), about if AGREES in map(_state, by_format.values()) else "")
@@ -103,7 +103,11 @@ def _piece(text: str, alike: Sequence[tuple[str, Cell]], *, is_whole: bool) -> P
 
 def _words(cell: Cell) -> str:
     """Return by what cells of one adapter and case are put together: agreement whatever its digits."""
-    return cell.outcome.sign if cell.outcome is Outcome.AGREES else cell.state + where(cell.row)
+    return cell.outcome.sign if cell.outcome is Outcome.AGREES else _said(cell)
+
+
+def _said(cell: Cell) -> str:
+    return cell.state + ("" if cell.outcome is Outcome.AGREES else where(cell.row))
 
 
 def _state(cell: Cell) -> str:
