@@ -169,6 +169,10 @@ class Expectation(Model):
     see: Text = Field("", description="Where it is documented or discussed.")
     step: Count = Field(1, description="The training step at which it first shows, 1 if not given.")
     dtypes: _Formats = Field((), description="The number formats in which it shows, all if not given.")
+    shown_by: dict[str, Text] = Field(
+        {},
+        description="By framework: code that shows it, each print with its output as a comment.",
+    )
 
     @property
     def kind(self) -> ExpectedKind:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Final
 
+import numpy as np
 import pandas as pd
 
 from cases import Case
@@ -44,14 +45,18 @@ NO_EQUIVALENT: Final = (
     "agreement nor failure."
 )
 DIRECTLY: Final = (
-    "Against each other, without a reference, over all cases and steps. A number near 0 may be very many "
-    "ulps from another, where one of them was rounded to 0; the difference next to it says how little it is."
+    "Against each other, without a reference, over all cases and steps. “edge cases” are those of the "
+    "folders edges and divergences: made to overflow, to saturate, or to show a known difference. An ulp is "
+    "the distance from one number of the format to the next. Near 0 these are so close together that a "
+    "difference of no consequence is very many ulps; the largest difference, next to it, says how little."
 )
 LOST: Final = (
-    "These agree, because the usual formulas, a(1 − a) and 1 − a², round a saturated unit's derivative away, "
+    "No program is at fault here. A unit is saturated where its output is almost 0, 1 or −1, so that its "
+    "derivative is almost 0. These agree, because the usual formulas, a(1 − a) and 1 − a², round that away, "
     "and no more is asked of them than the formula can give. Frameworks set against each other cannot show "
     "this, least of all where both lose the same; certified truth does."
 )
+EDGES: Final = ("edges/", "divergences/")  # folders of cases that are made to go wrong
 DRIFT: Final = (
     "No verdict rests on this. All start at the same parameters and run free, each with its own roundings; "
     "what is shown is the largest difference between any two parameters after a step, in units in the last "
@@ -71,8 +76,8 @@ class Table:
     `name` is its link on the page and its label in LaTeX, and `about` what its numbers mean. Of tables with
     one title each is about a `case`. Markdown and the page show all tables, and the writers `also_in`
     ("terminal", "latex"). If `worst_first`, lines with a failing cell go first where there is room for a part
-    only. The page shows the columns `page_last` after all others, and on demand only a table that has words
-    for its `folded` state. `made_from` is as in `reports.page.index_page.Part`.
+    only. The page shows on demand only a table that has words for its `folded` state, and what `on_page`
+    returns in place of the whole frame. `made_from` is as in `reports.page.index_page.Part`.
     """
 
     name: str
@@ -82,7 +87,7 @@ class Table:
     case: Case | None = None
     worst_first: bool = False
     also_in: frozenset[str] = frozenset()
-    page_last: tuple[str, ...] = ()
+    on_page: Callable[[], pd.DataFrame] | None = None
     folded: str = ""
     made_from: tuple[str, ...] = ()
 
@@ -157,21 +162,22 @@ def tables(report: Report) -> tuple[Table, ...]:
         *_printed_tables(results.printed, cases.values()),
         Table(
             "known", "Expected differences", EXPECTED, lambda: expected(rows, cases),
-            also_in=PAPER, page_last=("claimed", "should be"),
+            also_in=PAPER,
         ),
         Table("no-equivalent", "No equivalent", NO_EQUIVALENT, lambda: no_equivalent(rows)),
         Table(
-            "direct", _directly(results.pairs), DIRECTLY, lambda: direct(results.pairs),
-            also_in=PAPER, made_from=("the direct comparison of ",),
+            "direct", _directly(results.pairs), " ".join((DIRECTLY, *shares(results.pairs))),
+            lambda: direct(results.pairs), also_in=PAPER, folded="By kind of quantity",
+            made_from=("the direct comparison of ",),
         ),
         Table(
-            "lost", "Within the bound, and yet without one right digit", LOST,
-            lambda: lost(results.lost_digits), made_from=("the lost digits of ",),
+            "lost", "Numbers that rounding leaves without a digit", LOST,
+            lambda: lost(results.lost_digits), folded="Each such number", made_from=("the lost digits of ",),
         ),
         Table(
             "drift", "For information: how far the trainings have come apart", DRIFT,
-            lambda: drift(results.drifts), folded="Each pair in each case of several steps",
-            made_from=("the drift of ",),
+            lambda: drift(results.drifts), folded="In each case the pair that came apart the furthest",
+            on_page=lambda: drift(furthest(results.drifts)), made_from=("the drift of ",),
         ),
     )  # fmt: skip
 
@@ -210,7 +216,15 @@ def _printed_tables(lines: Iterable[Printed], cases: Iterable[Case]) -> Iterator
         if case.published and case.name in by_case:
             about = f"Source: {case.published.source}. {PRINTED}"
             make = partial(printed, by_case[case.name])
-            yield Table(f"printed:{case.name}", "Printed numbers", about, make, case, also_in=PAPER)
+            yield Table(
+                f"printed:{case.name}",
+                "Printed numbers",
+                about,
+                make,
+                case,
+                also_in=PAPER,
+                folded="Each printed number",
+            )
 
 
 def printed(numbers: Iterable[Printed]) -> pd.DataFrame:
@@ -269,14 +283,26 @@ def direct(pairs: Iterable[Pair]) -> pd.DataFrame:
     if table.empty:
         return table
     table["implementations"] = table["left"] + " × " + table["right"]
+    is_edge = [case.startswith(EDGES) for case in table["case"]]
+    table["cases"] = ["edge cases" if edge else "usual" for edge in is_edge]
+    table = table.loc[np.argsort(is_edge, kind="stable")]
     table["quantity"] = [re.sub(r"\d+", "", name) for name in table["quantity"]]
-    by = table.groupby(["implementations", "dtype", "quantity"], sort=False)
+    by = table.groupby(["cases", "implementations", "dtype", "quantity"], sort=False)
     sums = by.agg({"elements": "sum", "equal": "sum", "ulps": "max", "max_abs_diff": "max"}).reset_index()
     sums["bitwise equal"] = [_share(*counts) for counts in zip(sums["equal"], sums["elements"], strict=True)]
     sums["largest distance in ulps"] = [_distance(ulps) for ulps in sums["ulps"]]
     sums["largest difference"] = [f"{difference:.2g}" for difference in sums["max_abs_diff"]]
     sums["numbers"] = [f"{elements:,}" for elements in sums["elements"]]
     return sums.drop(columns=["equal", "elements", "ulps", "max_abs_diff"])
+
+
+def shares(pairs: Iterable[Pair]) -> Iterator[str]:
+    """Say for each number format, edge cases left out, how many numbers are the same bit for bit."""
+    usual = (pair for pair in pairs if not pair.case.startswith(EDGES))
+    for dtype, own in outcome.group_by(usual, lambda pair: pair.dtype).items():
+        elements = sum(pair.elements for pair in own)
+        share = _share(sum(pair.equal for pair in own), elements)
+        yield f"In {dtype} {share} of {elements:,} numbers are the same bit for bit, edge cases left out."
 
 
 def _share(equal: int, of: int) -> str:
@@ -298,6 +324,16 @@ def lost(lost_digits: Iterable[LostDigits]) -> pd.DataFrame:
         claims = dict.fromkeys(f"{number.subject.implementation}: {number.claimed:.3g}" for number in several)
         lines.append((*key, ", ".join(claims), _distance(max(number.ulps for number in several))))
     return pd.DataFrame(lines, columns=["case", "dtype", "element", "true value", "claimed", "off by ulps"])
+
+
+def furthest(drifts: Sequence[Drift]) -> list[Drift]:
+    """Keep for each case the course of the one pair that was at any step the furthest apart, in ulps."""
+
+    def distance(course: Sequence[Drift]) -> float:
+        return max((one.ulps for one in course if not one.not_known), default=0.0)
+
+    courses = outcome.group_by(by_pair(drifts), lambda course: course[0].case)
+    return [one for own in courses.values() for one in max(own, key=distance)]
 
 
 def drift(drifts: Sequence[Drift]) -> pd.DataFrame:

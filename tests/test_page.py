@@ -74,7 +74,7 @@ def test_each_link_has_its_target_and_each_part_its_link(whole):
     assert {*links(whole)} <= {f"#{name}" for name in names}
     parts = [name for name in names if f"{name}-title" in names and ":" not in name]
     tables = ["no-equivalent", "direct", "drift"]
-    assert parts == ["matrix", "failures", "pictures", *tables, "cases", "method", "environment"]
+    assert parts == ["failures", "matrix", "pictures", *tables, "cases", "method", "environment"]
     failures = [failure_anchor("mine/two-layers", "float64", name) for name in WRONG[:2]]
     assert {case_anchor("mine/two-layers"), *failures} <= {*names}
 

@@ -16,6 +16,9 @@ from reference import parts
 from reports import regression_text, report, worked_example
 from reports.detection import detection_tables as detection
 from reports.outcome import by_case
+from reports.page.differences import IMPORTS, differences
+from reports.page.differences import title as known_title
+from reports.page.matrix import folders
 from reports.page.method import anatomy
 from reports.page.rendering import anchor, templates
 from reports.page.sections import Failure, by_kind, case_sections, failures, network, yaml
@@ -24,6 +27,7 @@ from reports.report import Report, Table
 from reports.runs.rows import Printed, Row
 
 MAX_AT_HEAD: Final = 6  # kinds of failures that are named at the head of the page, and cases of each
+MAX_CARDS: Final = 3  # failures of one kind that are shown at once
 MAX_PICTURE_LINES: Final = 600  # lines of a picture's table that are shown: thousands would outweigh the page
 Shown = Mapping[str, object] | None  # what a template shows; None where there is nothing to show
 
@@ -61,7 +65,7 @@ def index(made: Report) -> str:
     page = templates({case for case, *_ in made.cells})
     page.globals.update(
         report=made, network=network, yaml=yaml,
-        max_at_head=MAX_AT_HEAD, max_picture_lines=MAX_PICTURE_LINES,
+        max_at_head=MAX_AT_HEAD, max_cards=MAX_CARDS, max_picture_lines=MAX_PICTURE_LINES,
         failures=failing, failing={failure.anchor for failure in failing},
         alike=by_kind(failing),
     )  # fmt: skip
@@ -84,8 +88,9 @@ def diff(changed: Changes) -> str:
 def _parts(made: Report, failing: tuple[Failure, ...] | parts.FailedPart) -> Iterator[Part]:
     matrix, *others = made.tables
     results, changes, power = made.results, made.changes, made.power
-    yield Part("matrix", matrix.title, lambda: {"matrix": matrix, "counts": report.counts(matrix.frame)})
     yield Part("failures", "What fails", lambda: {"listed": failing} if failing else None)
+    yield Part("known", known_title(adapter for *_, adapter in made.cells), partial(_known, made))
+    yield Part("matrix", matrix.title, partial(_matrix, made, matrix))
     rows = by_case(results.rows)
     for case in filter(None, (table.case for table in others)):
         shows = partial(_walk, case, rows.get(case.name, ()), results.printed)
@@ -94,6 +99,7 @@ def _parts(made: Report, failing: tuple[Failure, ...] | parts.FailedPart) -> Ite
     yield Part("changes", regression_text.TITLE, changed, ("the bits of ",))
     drawn = "the losses of ", "the accuracy of ", "the activations' errors"
     yield Part("pictures", "Pictures", partial(_pictures, made), drawn)
+    others = [table for table in others if table.name != "known"]  # shown above, each difference once
     for title, alike in groupby(others, attrgetter("title")):
         first, *more = alike
         name = first.name.partition(":")[0]
@@ -110,6 +116,18 @@ def _walk(case: Case, rows: Sequence[Row], printed: Sequence[Printed]) -> Shown:
     return {"one": worked_example.walk(case, rows, printed)}
 
 
+def _known(made: Report) -> Shown:
+    cases = {case.name: case for case in made.selection.cases}
+    shown = differences(made.results.rows, cases)
+    return {"differences": shown, "imports": IMPORTS} if shown else None
+
+
+def _matrix(made: Report, matrix: Table) -> Shown:
+    adapters = [*dict.fromkeys(adapter for *_, adapter in made.cells)]
+    counts = report.counts(matrix.frame)
+    return {"matrix": matrix, "folders": folders(made.cells), "adapters": adapters, "counts": counts}
+
+
 def _pictures(made: Report) -> Shown:
     from reports.plots import pictures  # noqa: PLC0415 - matplotlib is loaded where there is a page to write
 
@@ -124,5 +142,4 @@ def _tables(tables: Iterable[Table]) -> Shown:
 
 
 def _frame(table: Table) -> pd.DataFrame:
-    first = [name for name in table.frame.columns if name not in table.page_last]
-    return table.frame[[*first, *table.page_last]]
+    return table.on_page() if table.on_page else table.frame

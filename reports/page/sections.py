@@ -34,11 +34,18 @@ Numbers = tuple[tuple[str, str | parts.FailedPart], ...]
 
 @dataclass(frozen=True)
 class CaseSection:
-    """A case with its tape, and for each number format the table of its quantities."""
+    """A case with its tape, and for each number format a summary, and its table where not all agree."""
 
     case: Case
     tape: TapeTable | parts.FailedPart
-    tables: Mapping[str, tuple[str, pd.DataFrame]] | parts.FailedPart
+    tables: Mapping[str, tuple[str, pd.DataFrame | None]] | parts.FailedPart
+
+    @property
+    def agrees(self) -> bool:
+        """Whether there is nothing to show but agreement."""
+        if isinstance(self.tables, parts.FailedPart) or isinstance(self.tape, parts.FailedPart):
+            return False
+        return all(frame is None for _, frame in self.tables.values())
 
 
 def case_sections(report: Report) -> Iterator[CaseSection]:
@@ -49,8 +56,12 @@ def case_sections(report: Report) -> Iterator[CaseSection]:
         yield CaseSection(case, table, parts.tried(f"the tables of {name}", _tables, case, rows))
 
 
-def _tables(case: Case, rows: Sequence[Row]) -> dict[str, tuple[str, pd.DataFrame]]:
-    return {dtype: (summary(frame), frame) for dtype, frame in quantities(case, rows).items()}
+def _tables(case: Case, rows: Sequence[Row]) -> dict[str, tuple[str, pd.DataFrame | None]]:
+    tables = {dtype: (summary(frame), frame) for dtype, frame in quantities(case, rows).items()}
+    plain = {
+        dtype for dtype in tables if all(outcome.agrees(row) for row in rows if row.subject.dtype == dtype)
+    }
+    return {dtype: (said, None if dtype in plain else frame) for dtype, (said, frame) in tables.items()}
 
 
 def quantities(case: Case, rows: Iterable[Row]) -> dict[str, pd.DataFrame]:
