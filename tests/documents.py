@@ -18,6 +18,8 @@ ROOMS = ("cases", "reference", "adapters", "reports", "tests")
 BUILD, PYTEST = ".venv/bin/python -m reports.build", ".venv/bin/pytest"
 # In what a command prints: the rest of a line or, alone on a line, any lines.
 ANY = "…"
+# How far a build is, which depends on the machine.
+PROGRESS = r"^[\d,]+ of [\d,]+ after \d+ s.*\n"
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,11 @@ def printed(command: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> s
     if command.startswith(f"{BUILD} "):
         capsys.readouterr()
         build.main(shlex.split(command.removeprefix(BUILD)))
-        return "".join(capsys.readouterr())
+        output, progress = capsys.readouterr()
+        return output + re.sub(PROGRESS, "", progress, flags=re.MULTILINE)
+    if command.startswith("cc "):
+        words = [re.sub("^adapters/", f"{ROOT}/adapters/", word) for word in shlex.split(command)]
+        return subprocess.run(words, cwd=folder, capture_output=True, text=True, check=True).stdout
     if command.startswith(f"{PYTEST} "):
         words = [re.sub(r"^--cases=", f"--cases={folder}/", word) for word in shlex.split(command)[1:]]
         run = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *words]
@@ -105,7 +111,7 @@ def printed(command: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> s
 
 NUMBER = r"-?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?"
 # As a table has it, and as a sentence.
-USED = r"(?:agrees \d\.\d\d \(\d+\.\d\)|larger than \d\.\d\d|at least \d+\.\d decimal)"
+USED = r"(?:agrees \d\.\d\d \(\d+\.\d\)|✓ \d+\.\d|larger than \d\.\d\d|at least \d+\.\d decimal)"
 # What may differ, and by which pattern: any lines, the rest of a line, a share of a bound, a number.
 OPEN = {f"^{ANY}\n": "(?:.*\n)*?", ANY: ".*?", USED: USED, NUMBER: f"({NUMBER})"}
 
