@@ -73,9 +73,9 @@ def _box(x: int, y: int, name: str, verdict: str) -> list[str]:
     fill, line = {"agrees": GREEN, "differs": RED}.get(verdict, GREY)
     sign = {"agrees": "✓ ", "differs": "✗ "}.get(verdict, "")
     equation = next(one.equation for one in tape(worked_example()) if one.name == name)
+    place = f'x="{x}" y="{y}" width="{BOX}" height="52" rx="4"'
     return [
-        f'<rect x="{x}" y="{y}" width="{BOX}" height="52" rx="4" fill="{fill}" stroke="{line}"'
-        f' stroke-width="{3 if verdict == "differs" else 1}"/>',
+        f'<rect {place} fill="{fill}" stroke="{line}" stroke-width="{3 if verdict == "differs" else 1}"/>',
         _text(x + 10, y + 20, f"{name}  {sign}{verdict}", line, 14),
         _text(x + 10, y + 41, f"= {equation}", "#333333", 11),
     ]
