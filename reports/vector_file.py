@@ -1,11 +1,11 @@
 """vectors.json: of each case the inputs, the equations, and what follows from them, for any language."""
 
-import math
+import gzip
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from decimal import ROUND_UP, Context
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from uuid import uuid4
 
 import numpy as np
@@ -15,61 +15,95 @@ from cases.load import asked_for
 from cases.names import STEP
 from cases.selection import UnknownCaseError, selected
 from reference import tape
-from reference.arithmetic import Bounded, Real
-from reference.certified import correctly_rounded, error_from_rounded, forward_bounds
-from reference.findings import shortest
+from reference.certified import correctly_rounded, forward_bounds
+from reports import vector_lines
+from reports.vector_flags import MEANINGS, Step, flags
+from reports.vector_form import (
+    FORMAT,
+    SCHEMA,
+    Document,
+    Given,
+    LeftOut,
+    Limits,
+    NamedLoss,
+    NamedRule,
+    TapeLine,
+    Vector,
+    plain,
+)
+from reports.vector_invalid import invalid_steps
+from reports.vector_values import given, quantity
 from reports.writers import terminal
 from reports.writers.csv_json import to_json
-
-FORMAT: Final = "backprop-parity vectors"
-SCHEMA: Final = 1
 
 ABOUT: Final = (
     "Training steps of small networks: the inputs exactly as given, the equations, and for every quantity "
     "the number of the format nearest to its exact value, with what a correct program may be off by. "
     "reports/README.md of backprop-parity describes every field."
 )
-
-UP: Final = Context(prec=3, rounding=ROUND_UP)
+# Each form of the file, by the ending of its name; behind either .gz may stand.
+WRITERS: Final[dict[str, Callable[[Document], str]]] = {
+    ".json": lambda content: f"{to_json(plain(content))}\n",
+    ".txt": vector_lines.text,
+}
 
 
 def make(
-    given: Sequence[str], select: Sequence[str], dtypes: Sequence[str], limits: tuple[int, int], out: Path
+    asked: Sequence[str], select: Sequence[str], dtypes: Sequence[str], limits: tuple[int, int], out: Path
 ) -> int:
     """Load the cases, compute, write the file, and return the exit code."""
     try:
-        cases = selected(asked_for(given), select)
+        cases = selected(asked_for(asked), select)
     except (CaseErrors, UnknownCaseError) as error:
         print(error, file=sys.stderr)
         return 2
     console = terminal.console()
     with terminal.bar(console) as watch:
         content = document(cases, dtypes, limits, watch)
-    if not content["vectors"]:
+    if not content.vectors:
         print("nothing to write: no case of these is within the limits", file=sys.stderr)
         return 2
-    unfinished = out.with_name(f".{out.name}-{uuid4().hex[:12]}")
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            unfinished.write_text(f"{to_json(content)}\n", encoding="utf-8", newline="\n")
-            unfinished.replace(out)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        size = _write(content, out)
     except OSError as error:
         print(f"{out} cannot be written: {error.strerror or error}", file=sys.stderr)
         return 2
-    console.print(f"{_counted(content)}: {terminal.shown(out)}", soft_wrap=True)
+    console.print(f"{_counted(content)}: {terminal.shown(out)} ({size / 1e6:.2g} MB)", soft_wrap=True)
     return 0
 
 
-def _counted(content: dict[str, Any]) -> str:
-    vectors = content["vectors"]
-    left_out = len({entry["case"] for entry in content["left_out"] if entry["what"] == "all"})
-    cases = f"{len({entry['case'] for entry in vectors})}{f' ({left_out} left out)' if left_out else ''}"
-    quantities = [quantity for entry in vectors for step in entry["steps"] for quantity in step.values()]
-    values = sum(len(quantity["decimal"]) for quantity in quantities)
-    return f"Cases: {cases}, in all their number formats: {len(vectors)}, values: {values:,}"
+def release_name() -> str:
+    """Return the name under which a release has the file: with the version of the suite and of the form."""
+    try:
+        of_suite = version("backprop-parity")
+    except PackageNotFoundError:
+        of_suite = "unreleased"
+    return f"backprop-parity-vectors-{of_suite}-schema-{SCHEMA}.json.gz"
+
+
+def _write(content: Document, out: Path) -> int:
+    """Write the file whole or not at all, in the form that its name asks for; return its size in bytes."""
+    is_packed = out.suffix == ".gz"
+    form = (out.with_suffix("") if is_packed else out).suffix
+    written = WRITERS.get(form, WRITERS[".json"])(content).encode()
+    packed = gzip.compress(written, mtime=0) if is_packed else written  # the time would make each run another
+    unfinished = out.with_name(f".{out.name}-{uuid4().hex[:12]}")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        unfinished.write_bytes(packed)
+        unfinished.replace(out)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return len(packed)
+
+
+def _counted(content: Document) -> str:
+    vectors = content.vectors
+    left_out = len({entry.case for entry in content.left_out if entry.what == "all"})
+    cases = f"{len({entry.case for entry in vectors})}{f' ({left_out} left out)' if left_out else ''}"
+    values = sum(len(one.decimal) for entry in vectors for step in entry.steps for one in step.values())
+    counts = f"in all their number formats: {len(vectors)}, values: {values:,}"
+    return f"Cases: {cases}, {counts}, invalid steps: {len(content.invalid)}"
 
 
 def document(
@@ -77,7 +111,7 @@ def document(
     dtypes: Sequence[str],
     limits: tuple[int, int],
     watch: Callable[[str, int, int], None] = lambda *_: None,
-) -> dict[str, Any]:
+) -> Document:
     """Return the content of the file: cases in these of their formats, if any are given.
 
     `limits` are the most parameters of a case, and the most steps. `watch` is called before each case and
@@ -90,89 +124,63 @@ def document(
     for done, (case, problem) in enumerate(small):
         watch(f"{case.name} {problem.dtype}", done, len(small))
         vectors.append(_vector(case, problem, limits[1]))
-    return {
-        "format": FORMAT,
-        "schema": SCHEMA,
-        "about": ABOUT,
-        "limits": {"parameters": limits[0], "steps": limits[1]},
-        "left_out": list(_left_out(problems, limits)),
-        "vectors": vectors,
-    }
+    left_out = tuple(_left_out(problems, limits))
+    made = [(problem, vector) for (_, problem), vector in zip(small, vectors, strict=True)]
+    invalid = tuple(invalid_steps(made))
+    return Document(FORMAT, SCHEMA, ABOUT, Limits(*limits), MEANINGS, left_out, tuple(vectors), invalid)
 
 
-def _left_out(problems: Sequence[tuple[Case, Problem]], limits: tuple[int, int]) -> Iterator[dict[str, str]]:
+def _left_out(problems: Sequence[tuple[Case, Problem]], limits: tuple[int, int]) -> Iterator[LeftOut]:
     for case, problem in problems:
-        about = {"case": case.name, "dtype": problem.dtype}
         if problem.size > limits[0]:
-            yield about | {"what": "all", "why": f"it has {problem.size:,} parameters"}
+            yield LeftOut(case.name, problem.dtype, "all", f"it has {problem.size:,} parameters")
         elif problem.steps > limits[1]:
-            yield about | {"what": f"steps {limits[1] + 1} to {problem.steps}", "why": "they are many"}
+            later = f"steps {limits[1] + 1} to {problem.steps}"
+            yield LeftOut(case.name, problem.dtype, later, "they are many")
 
 
-def _vector(case: Case, problem: Problem, most_steps: int) -> dict[str, Any]:
-    arrays, lines = {**problem.inputs, **problem.optimizer_state}, tape(problem)
-    return {
-        "case": case.name,
-        "about": case.about,
-        "dtype": problem.dtype,
-        "activations": list(problem.activations),
-        "loss": {"name": problem.loss, "reduction": problem.reduction},
-        "optimizer": _rule(problem.optimizer),
-        "schedule": _rule(problem.schedule),
-        "clipping": _rule(problem.clipping),
-        "not_trained": sorted(problem.not_trained),
-        "inputs": {name: exact(array, problem.dtype) for name, array in arrays.items()},
-        "numbers": _numbers(problem),
-        "tape": [{"name": one.name, "equation": one.equation, "inputs": list(one.inputs)} for one in lines],
-        "steps": list(_steps(problem, min(most_steps, problem.steps))),
-    }
+def _vector(case: Case, problem: Problem, most_steps: int) -> Vector:
+    arrays, dtype = {**problem.inputs, **problem.optimizer_state}, problem.dtype
+    steps = list(_steps(problem, min(most_steps, problem.steps)))
+    return Vector(
+        case=case.name,
+        about=case.about,
+        dtype=dtype,
+        flags=flags(case, problem, steps),
+        activations=problem.activations,
+        loss=NamedLoss(problem.loss, problem.reduction),
+        optimizer=_rule(problem.optimizer),
+        schedule=_rule(problem.schedule) if problem.schedule else None,
+        clipping=_rule(problem.clipping) if problem.clipping else None,
+        not_trained=tuple(sorted(problem.not_trained)),
+        inputs={name: given(array, dtype) for name, array in arrays.items()},
+        numbers=_numbers(problem),
+        tape=tuple(TapeLine(line.name, line.equation, line.inputs) for line in tape(problem)),
+        steps=tuple(
+            {name: quantity(array, step.bounds[name], dtype) for name, array in step.rounded.items()}
+            for step in steps
+        ),
+    )
 
 
-def _rule(rule: Rule | None) -> dict[str, Any] | None:
-    return None if rule is None else {"name": rule.name, "options": sorted(rule.options)}
+def _rule(rule: Rule) -> NamedRule:
+    return NamedRule(rule.name, tuple(sorted(rule.options)))
 
 
-def _numbers(problem: Problem) -> dict[str, Any]:
+def _numbers(problem: Problem) -> dict[str, Given]:
     """Return the rates and what else the rules and the loss are given; those of the rules are float64."""
-    of_loss = {name: exact(number, problem.dtype) for name, number in problem.loss_numbers}
+    of_loss = {name: given(number, problem.dtype) for name, number in problem.loss_numbers}
     return of_loss | {
-        name: exact(number, problem.dtype if isinstance(number, np.ndarray) else "float64")
+        name: given(number, problem.dtype if isinstance(number, np.ndarray) else "float64")
         for name, number in problem.constants.items()
     }
 
 
-def exact(array: object, dtype: str) -> dict[str, Any]:
-    """Return numbers exactly as they are, along the rows: the shortest decimals, and hexadecimal floats."""
-    wide = np.asarray(array, np.float64)
-    values = wide.ravel().tolist()
-    return {
-        "dtype": dtype,
-        "shape": list(wide.shape),
-        "decimal": [_written(value, lambda number: shortest(number, dtype)) for value in values],
-        "hex": [_written(value, float.hex) for value in values],
-    }
-
-
-def _written(value: float, write: Callable[[float], str]) -> str | None:
-    """Write a number, infinity, or None where it is not known."""
-    if math.isinf(value):
-        return f"{'-' * (value < 0)}Infinity"
-    return None if math.isnan(value) else write(value)
-
-
-def _steps(problem: Problem, steps: int) -> Iterator[dict[str, Any]]:
+def _steps(problem: Problem, steps: int) -> Iterator[Step]:
     """Give every quantity of each step, until the loss is small enough."""
-    for values, bounds in zip(correctly_rounded(problem, steps), forward_bounds(problem, steps), strict=True):
-        yield {name: _quantity(values[name], bounds[name], problem.dtype) for name in values if name != STEP}
-        if problem.until is not None and values["loss"] <= problem.until:
+    for rounded, bounds in zip(
+        correctly_rounded(problem, steps), forward_bounds(problem, steps), strict=True
+    ):
+        yield Step({name: array for name, array in rounded.items() if name != STEP}, bounds)
+        if problem.until is not None and rounded["loss"] <= problem.until:
             return
-
-
-def _quantity(rounded: Real, bound: Bounded, dtype: str) -> dict[str, Any]:
-    within = [_up(allowed) for allowed in error_from_rounded(bound, rounded).ravel().tolist()]
-    return {key: value for key, value in exact(rounded, dtype).items() if key != "dtype"} | {"within": within}
-
-
-def _up(bound: float) -> str | None:
-    """Return a bound to three digits, rounded up; None where there is none."""
-    return None if math.isnan(bound) else str(float(UP.create_decimal_from_float(bound)))

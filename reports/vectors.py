@@ -20,11 +20,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         from cases.load import leaves_out_shipped  # noqa: PLC0415 - after parsing, so that --help answers at once
-        from reports.vector_file import make  # noqa: PLC0415 - the same
+        from reports.vector_file import make, release_name  # noqa: PLC0415 - the same
 
         limits = options.parameters, options.steps
         narrows = options.select or options.dtype or leaves_out_shipped(options.cases)
-        out = options.out or out_folder(narrows=narrows) / NAME
+        name = release_name() if options.release else NAME
+        out = options.out or out_folder(narrows=narrows) / name
         return make(options.cases, options.select, tuple(options.dtype), limits, out)
     except KeyboardInterrupt:
         print("Interrupted; the last file is as it was.", file=sys.stderr)
@@ -38,8 +39,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser = command_parser("reports.vectors", description, __doc__)
     add = parser.add_argument
-    out = f"default: {NAME} where a report of these cases would go: reports/out in a checkout"
+    place = f"default: {NAME} where a report of these cases would go: reports/out in a checkout"
+    out = f"{place}; .txt has a number in each line, and .gz behind either is compressed"
     add("--out", metavar="FILE", type=Path, help=out)
+    release = "give the file the name of a release, with versions, and compress it"
+    add("--release", action="store_true", help=release)
     add_cases(add)
     add("--dtype", choices=DTYPES, action="append", default=[], help="only this number format")
     most = "leave out cases with more parameters (default: %(default)s)"

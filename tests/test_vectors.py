@@ -9,6 +9,7 @@ from math import inf, isinf
 from pathlib import Path
 from types import MappingProxyType
 
+import jsonschema
 import ml_dtypes
 import mpmath
 import numpy as np
@@ -21,8 +22,11 @@ from cases import load_case, load_cases
 from cases.load import SHIPPED
 from cases.numbers import nearest
 from reference import training_steps
-from reference.certified import correctly_rounded
-from reports.vector_file import document, exact
+from reference.certified import correctly_rounded, forward_bounds
+from reports.vector_file import document
+from reports.vector_flags import FLAGS, Step
+from reports.vector_form import plain, schema_text
+from reports.vector_values import exact
 from reports.vectors import MAX_PARAMETERS, main
 
 FORMATS = {
@@ -33,11 +37,12 @@ FORMATS = {
 }
 SOME = ("worked/document", "worked/mazur", "formats/small", "optimizers/adam", "nets/square", "losses/huber")
 CASES = [case for case in load_cases(SHIPPED) if case.name.startswith(SOME)]
+REPORTS = SHIPPED.parent / "reports"
 
 
 @pytest.fixture(scope="module")
 def some():
-    return document(CASES, (), (MAX_PARAMETERS, 3))
+    return plain(document(CASES, (), (MAX_PARAMETERS, 3)))
 
 
 def vector_of(document, case, dtype):
@@ -138,7 +143,7 @@ def test_a_value_at_a_kink_that_no_ball_settles_is_left_open():
     assert step["z2"].tolist() == [[0.0]]  # settled: it is less than half of the smallest number there is
     assert np.isnan(step["da2/dz2"]).all()
     stated = exact(step["da2/dz2"], "float64")
-    assert (stated["decimal"], stated["hex"]) == ([None], [None])
+    assert (stated.decimal, stated.hex) == ((None,), (None,))
 
 
 # The file
@@ -166,7 +171,7 @@ def test_it_is_whole_and_its_decimals_and_hexadecimals_are_the_same_numbers(some
 
 def test_what_is_left_out_is_said():
     cases = [load_case(name) for name in ("nets/wide", "worked/document", "nets/hundred-steps")]
-    content = document(cases, ("float32",), (1_000, 1))
+    content = plain(document(cases, ("float32",), (1_000, 1)))
     assert [one["case"] for one in content["vectors"]] == ["worked/document", "nets/hundred-steps"]
     assert content["left_out"] == [
         {"case": "nets/wide", "dtype": "float32", "what": "all", "why": "it has 4,810 parameters"},
@@ -175,11 +180,67 @@ def test_what_is_left_out_is_said():
 
 
 def test_every_field_is_described_in_the_manual(some):
-    manual = (SHIPPED.parent / "reports" / "README.md").read_text(encoding="utf-8")
+    pages = [REPORTS / "README.md", *(REPORTS / "docs").glob("*.md")]
+    manual = "".join(page.read_text(encoding="utf-8") for page in pages)
     one = some["vectors"][0]
     arrays = [one["inputs"]["x"], *one["steps"][0].values()]
-    parts = (some, one, one["loss"], one["optimizer"], one["tape"][0], *arrays)
+    parts = (
+        some,
+        some["flags"],
+        some["invalid"][0],
+        one,
+        one["loss"],
+        one["optimizer"],
+        one["tape"][0],
+        *arrays,
+    )
     assert {name for part in parts for name in part if f"`{name}`" not in manual} == set()
+
+
+def test_it_is_what_its_schema_says(some):
+    schema = (REPORTS / "vectors.schema.json").read_text(encoding="utf-8")
+    assert schema == schema_text(), "python -m reports.vector_form > reports/vectors.schema.json"
+    validator = jsonschema.Draft202012Validator(json.loads(schema))
+    validator.validate(some)
+    for broken in (
+        {**some, "schema": 2},
+        {**some, "vectors": [{**some["vectors"][0], "steps": [{"loss": 1}]}]},
+    ):
+        assert not validator.is_valid(broken)
+
+
+# Flags
+
+
+@pytest.mark.parametrize(
+    ("case", "dtype", "flags"),
+    [
+        ("nets/square", "float64", []),
+        ("edges/relu-at-zero", "float64", ["kink"]),
+        ("edges/saturated-sigmoid", "float64", ["saturated"]),
+        ("mistakes/update-adagrad-from-zero", "float64", ["open"]),
+        ("formats/large-loss", "float16", ["large"]),
+        ("formats/near-underflow", "float16", ["subnormal"]),
+        ("divergences/l1-at-zero", "float64", ["kink", "differs"]),
+        ("worked/document", "float64", ["published"]),
+    ],
+)
+def test_flags_say_what_is_hard_about_a_vector(case, dtype, flags):
+    content = plain(document([load_case(case)], (dtype,), (MAX_PARAMETERS, 1)))
+    assert content["vectors"][0]["flags"] == flags
+    assert {*flags} <= {*content["flags"]}
+
+
+@pytest.mark.parametrize(("apart", "is_tie"), [(0.0, True), (1e-15, False)])
+def test_two_largest_outputs_are_a_tie(apart, is_tie):
+    problem = network((1, 3), 2, activations=("identity",))
+    biases = np.array([0.5 + apart, 0.5, 0.25])
+    problem = replace(problem, parameters=MappingProxyType({"W1": np.zeros((3, 1)), "b1": biases}))
+    step = Step(correctly_rounded(problem)[0], forward_bounds(problem)[0])
+    assert FLAGS["tie"][1](problem, step) is is_tie
+
+
+# A program
 
 
 PLAIN = '''
@@ -252,7 +313,9 @@ def test_the_command_says_what_it_wrote_or_why_not(tmp_path, capsys):
     out = tmp_path / "new" / "vectors.json"
     chosen = ["--dtype", "float64", "--steps", "1", "--out", str(out)]
     assert main(["--select", "worked/document", *chosen]) == 0
-    assert capsys.readouterr().out.startswith("Cases: 1, in all their number formats: 1, values: 19: ")
+    assert capsys.readouterr().out.startswith(
+        "Cases: 1, in all their number formats: 1, values: 19, invalid steps: "
+    )
     for words, message in (
         (["--select", "nothing-like-it", *chosen], "no case has 'nothing-like-it' in its name"),
         (["--select", "nets/wide", "--parameters", "1", *chosen], "nothing to write"),
