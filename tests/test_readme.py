@@ -20,7 +20,7 @@ from documents import ANY, BUILD, ROOT, blocks, is_shown
 from adapters.registry import ENTRY_POINT_GROUP, default_names
 from cases import SHIPPED, load_cases
 from reference import tape, worked_example
-from reports import build, diff, judge, new, options, vectors
+from reports import build, diff, judge, new, options, results_file, vector_form, vectors
 from reports.sweep import __main__ as sweep
 from reports.sweep.store import COLUMNS
 from reports.writers import latex
@@ -156,6 +156,15 @@ def test_what_a_port_is_told_is_from_the_whole_example():
     (block,) = of("what a port is told")
     whole = DOCUMENTS["reports/docs/port-a-model.md"].splitlines()
     assert [line for line in block.text.splitlines() if line not in whole] == []
+
+
+def test_the_versions_that_the_readme_states_are_those_of_the_code():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    forms = f"Results have format {results_file.SCHEMA}, vectors format {vector_form.SCHEMA}."
+    assert f"Version {project['version']} (" in DOCUMENTS["README.md"]
+    assert forms in " ".join(DOCUMENTS["README.md"].split())
+    assert f"## Unreleased: {project['version']}" in DOCUMENTS["reports/docs/CHANGELOG.md"]
+    assert project["requires-python"] == ">=3.11"
 
 
 def test_the_picture_is_drawn_from_a_run():
