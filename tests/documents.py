@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,6 +19,8 @@ ROOMS = ("cases", "reference", "adapters", "reports", "tests")
 BUILD, PYTEST = ".venv/bin/python -m reports.build", ".venv/bin/pytest"
 # In what a command prints: the rest of a line or, alone on a line, any lines.
 ANY = "…"
+# How far a build is, which depends on the machine.
+PROGRESS = r"^[\d,]+ of [\d,]+ after \d+ s.*\n"
 
 
 @dataclass(frozen=True)
@@ -75,8 +78,9 @@ def anchors(text: str) -> set[str]:
 
 def links(text: str) -> list[str]:
     """Return where links lead, but for those that leave the project."""
-    targets = re.findall(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)", without_blocks(text))
-    return [target for target in targets if not target.startswith(("http:", "https:", "mailto:"))]
+    targets = re.findall(r"\[[^\]]*\]\(([^)\s]+)\)", without_blocks(text))
+    elsewhere = ("http:", "https:", "mailto:", "reports/out/")  # the last is made by a build
+    return [target for target in targets if not target.startswith(elsewhere)]
 
 
 def inline_commands(text: str) -> list[str]:
@@ -92,7 +96,13 @@ def printed(command: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> s
     if command.startswith(f"{BUILD} "):
         capsys.readouterr()
         build.main(shlex.split(command.removeprefix(BUILD)))
-        return "".join(capsys.readouterr())
+        output, progress = capsys.readouterr()
+        return output + re.sub(PROGRESS, "", progress, flags=re.MULTILINE)
+    if command.startswith("cc "):
+        if not shutil.which("cc"):
+            pytest.skip("there is no C compiler")
+        words = [re.sub("^adapters/", f"{ROOT}/adapters/", word) for word in shlex.split(command)]
+        return subprocess.run(words, cwd=folder, capture_output=True, text=True, check=True).stdout
     if command.startswith(f"{PYTEST} "):
         words = [re.sub(r"^--cases=", f"--cases={folder}/", word) for word in shlex.split(command)[1:]]
         run = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *words]
@@ -105,7 +115,7 @@ def printed(command: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> s
 
 NUMBER = r"-?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?"
 # As a table has it, and as a sentence.
-USED = r"(?:agrees \d\.\d\d \(\d+\.\d\)|larger than \d\.\d\d|at least \d+\.\d decimal)"
+USED = r"(?:agrees \d\.\d\d \(\d+\.\d\)|✓ \d+\.\d|larger than \d\.\d\d|at least \d+\.\d decimal)"
 # What may differ, and by which pattern: any lines, the rest of a line, a share of a bound, a number.
 OPEN = {f"^{ANY}\n": "(?:.*\n)*?", ANY: ".*?", USED: USED, NUMBER: f"({NUMBER})"}
 
