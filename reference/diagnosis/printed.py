@@ -280,9 +280,13 @@ class PrintedRun:
             yield (step, name), derived[name]
 
     @cached_property
+    def trained(self) -> Problem:
+        """The problem with as many steps as lead to the last printed number."""
+        return replace(self.problem, steps=max(step.step for step in self.steps))
+
+    @cached_property
     def _tapes(self) -> list[MistakenTape]:
-        problem = replace(self.problem, steps=max(step.step for step in self.steps))
-        return [mistaken for mistaken in mistaken_tapes(problem) if not mistaken[0].numpy_only]
+        return [mistaken for mistaken in mistaken_tapes(self.trained) if not mistaken[0].numpy_only]
 
     def _float64(
         self, tapes: Sequence[MistakenTape], sites: Sequence[Site], *, moved: bool = False
@@ -359,7 +363,7 @@ def _by_line(run: PrintedRun, step: JudgedPrint, judged: JudgedArray) -> tuple[E
 
     A factor of all elements is none if some of them are right: few digits leave one open for any.
     """
-    context = StepContext(run.problem, {**run.known, **step.state}, run.observed[step.step])
+    context = StepContext(run.trained, {**run.known, **step.state}, run.observed[step.step])
     whole, all_wrong = (
         explain_in(context, judged.finding()).explanations,
         judged.wrong[judged.printed.given].all(),

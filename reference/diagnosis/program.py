@@ -8,11 +8,14 @@ import operator
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from types import FunctionType
 from typing import Any, Final, NoReturn, TypeAlias
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 from numpy.typing import DTypeLike
+
+from reference.arithmetic import Elementary
 
 # The functions beside ufuncs that take each element by itself.
 OF_ELEMENTS: Final = frozenset({np.where, np.clip, np.zeros_like, np.ones_like, np.full_like})
@@ -52,6 +55,33 @@ def recorded(formula: Callable[..., Any], shapes: Sequence[tuple[int, ...]]) -> 
     if not isinstance(result, _Recorded):
         raise TypeError("it takes no argument")
     return recording.program(result.taken)
+
+
+def on_arrays(formula: Callable[..., Any]) -> Callable[..., Any]:
+    """Return what a formula calls where it is given arrays."""
+    return formula.plain if isinstance(formula, Elementary) else formula
+
+
+def identity(formula: Any) -> Hashable:  # noqa: ANN401 - a formula, or what it was made of
+    """Return what formulas have in common that do the same to arrays: one code, and what it was made with.
+
+    A function that is made anew by the same code of the same values is another object, but no other formula.
+    """
+    made: Hashable
+    match on_arrays(formula):
+        case FunctionType() as function:
+            cells = (cell.cell_contents for cell in function.__closure__ or ())
+            others = (*cells, *(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).items())
+            made = (function.__module__, function.__code__, *map(identity, others))
+        case partial() as call:
+            made = (partial, *map(identity, (call.func, *call.args, *call.keywords.items())))
+        case tuple() as several:
+            made = (tuple, *map(identity, several))
+        case bool() | int() | float() | str() | None as value:
+            made = (type(value), repr(value))
+        case other:
+            made = (object, id(other))
+    return made
 
 
 @dataclass(eq=False)
