@@ -142,13 +142,17 @@ class _Recording:
         """Return the constant for each result that is the same number in all elements, but for the last."""
         filled = dict[Taken, Taken]()
         for (_, (__, *others)), (number, function) in self.operations.items():
-            if function in FILLED and (RESULT, number) != last and all(one in self.constants for one in others):
+            if (
+                function in FILLED
+                and (RESULT, number) != last
+                and all(one in self.constants for one in others)
+            ):
                 value = FILLED[function](*(self.constants[one] for one in others))
                 filled[RESULT, number] = self._constant(value)
         return filled
 
     def _numbers(self, constants: Iterable[Taken], functions: set[Callable[..., Any]]) -> tuple[Any, ...]:
-        """Return these constants, as arrays if no function tells them from numbers: that takes half the time."""
+        """Return constants, as arrays if no function tells them from numbers: that takes half the time."""
         numbers = [self.constants[one] for one in constants]
         are_floats = functions <= OF_FLOATS and all(type(number) in {int, float} for number in numbers)
         return tuple(np.asarray(number, np.float64) if are_floats else number for number in numbers)

@@ -155,9 +155,7 @@ class Stack:
         wrong = {name: self._wrong(name, needed) for name in _in_order(self.needs) if name in leading}
         kinds = {name: self._kind(name, lines) for name, lines in wrong.items()}
         planned = [self._planned(those, wrong) for those in _by_kind(kinds, self.needs)]
-        waiting = {
-            i: [line for line in lines if line.name in needed[i]] for i, lines in self.late.items()
-        }
+        waiting = {i: [line for line in lines if line.name in needed[i]] for i, lines in self.late.items()}
         late = [
             own
             for line, those in _in_groups(waiting)

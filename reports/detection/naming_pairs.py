@@ -47,7 +47,7 @@ class Alone:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two mistakes on one network, the one that is seen first and the other; where each is seen beside the other.
+    """Two mistakes on one network, the one that is seen first and the other; and where, beside the other.
 
     That is the first place at which the suite objects, and the run is not that of the other mistake alone.
     """
