@@ -47,10 +47,7 @@ class Alone:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two mistakes on one network, the one that is seen first and the other; and where, beside the other.
-
-    That is the first place at which the suite objects, and the run is not that of the other mistake alone.
-    """
+    """Two mistakes on one network: the one that is seen first and the other; and where each is seen."""
 
     problem: Problem
     mistakes: tuple[str, str]
@@ -124,18 +121,22 @@ def drawn_pairs(
         beside = {
             name: place
             for name, other in zip(names, reversed(names), strict=True)
-            if (place := _first_apart(wrong, claims, alone[other].claims))
+            if (place := _seen_beside(alone[name], alone[other], wrong, claims))
         }
         if len(beside) > 1:
             first, second = sorted(names, key=lambda name: _order(problem, beside[name], name))
             yield Pair(problem, (first, second), (beside[first], beside[second]), claims)
 
 
-def _first_apart(places: Iterable[Place], some: Sequence[Claim], others: Sequence[Claim]) -> Place | None:
-    """Return the first of these places at which two runs show other numbers, if there is any."""
-    for step, quantity in places:
-        one, other = (claims[step - 1][quantity] for claims in (some, others))
-        if not np.array_equal(one, other, equal_nan=True):
+def _seen_beside(own: Alone, other: Alone, wrong: Iterable[Place], both: Sequence[Claim]) -> Place | None:
+    """Return where a mistake is seen beside another: the first of the places that are `wrong` with both.
+
+    The other alone is not wrong there, or this one is, too; and it shows other numbers.
+    """
+    for step, quantity in wrong:
+        is_own = (step, quantity) in own.places or (step, quantity) not in other.places
+        pair, without = (claims[step - 1][quantity] for claims in (both, other.claims))
+        if is_own and not np.array_equal(pair, without, equal_nan=True):
             return step, quantity
     return None
 
