@@ -26,7 +26,7 @@ PROGRAMS: Final = 400  # the same of right programs
 SPOILED: Final = 20  # of so many right programs one is spoiled
 MAX_TRIED: Final = 100  # pairs that are tried on one network
 
-NONE_COUNTED: Final = (0,) * 7  # what is counted of a pair, in the order of `Pairs`
+NONE_COUNTED: Final[tuple[int, ...]] = (0,) * 7  # what is counted of a pair, in the order of `Pairs`
 
 # A right number that follows a wrong one may be called this, which is what it is.
 RIGHT_ITSELF: Final = "right-itself"
