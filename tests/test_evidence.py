@@ -1,5 +1,6 @@
 """What counts as evidence: the first wrong line, what agrees, shares, ratios, and what a hint leads on to."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -269,3 +270,18 @@ def test_a_constant_of_float32_is_followed_through_a_hidden_average(name, number
     depth = problem.depth
     found = diagnoses(lambda _: training_steps(replace(problem, optimizer=wrong)), problem, outcome(depth))
     assert (found[0].finding.step, f"float32-{name}" in found[0].names) == (2, True)
+
+
+def test_a_decay_that_float32_cannot_tell_from_none_is_said_to_be_possible():
+    """A λ well below what the hint says has the same name; one well above it has not."""
+    problem = ruled("adamw", "float32")
+
+    def first(decay):
+        numbers = dict(problem.optimizer.numbers) | {"weight_decay": decay}
+        other = replace(problem, optimizer=replace(problem.optimizer, numbers=tuple(numbers.items())))
+        return diagnoses(lambda _: training_steps(other), problem, outcome(problem.depth))[0]
+
+    least = first(0.0)
+    at_most = float(re.search("too small to be seen in float32: at most ([^,]+),", least.hint)[1])
+    assert first(at_most / 4).names == least.names == ("decay-missing",)
+    assert "decay-missing" not in first(4 * at_most).names

@@ -184,7 +184,7 @@ def test_the_table_counts_by_what_is_shown_and_in_all():
     every = Named("sum-for-mean", "float64", EVERYTHING, 40, alone=18, equal=1, unnamed=1, blind=("no mean",))
     hidden = replace(every, shown=OUTCOME, alone=1, instead=(("twice",), ("half", "twice")))
     of_another = Named("sign-of-the-error", "float64", EVERYTHING, 2000)
-    pairs = Pairs("float64", OUTCOME, 10, 9, 8, 7, 6, 5, 1)
+    pairs = Pairs("float64", OUTCOME, 10, 9, 8, 7, 6, 5, 1, 3)
     right = RightRuns("float64", OUTCOME, 50, 0, 5, ("twice", "twice"))
     measured = Naming(0, 20, (every, hidden, of_another), (pairs + pairs,), (right + right,), ("a failed",))
     frames = to_frames(measured)
@@ -195,7 +195,7 @@ def test_the_table_counts_by_what_is_shown_and_in_all():
     assert table.loc["sign-of-the-error", "everything shown, float64"] == "–"
     assert list(table.loc["all", columns[:2]]) == ["19 of 20 (95.0%)", "2 of 5 (40.0%)"]
     shares = "18 of 20 (90.0%)|14 of 16 (87.5%)|12 of 16 (75.0%)|10 of 16 (62.5%)|2 of 4 (50.0%)".split("|")
-    assert list(frames["pairs"].iloc[0])[2:] == [20, *shares]
+    assert list(frames["pairs"].iloc[0])[2:] == [20, *shares, "6"]
     assert list(frames["right"].iloc[0])[2:] == ["100", "0", "10", "twice (4)"]
     text = " ".join(sentences(measured))
     assert "names it in 21 of 25 (84.0%); it names another alone in 1, and none in 2." in text

@@ -38,11 +38,16 @@ def attempts(context: StepContext, quantity: str) -> Iterator[tuple[str, Iterabl
     partly: list[Candidate] = []
 
     def whole() -> Iterator[Candidate]:
+        most = 0
         for candidate in mistakes_before(context, quantity):
             if candidate.partly:
                 partly.append(candidate)
             else:
+                most = max(most, len(candidate.given(context)))
                 yield candidate
+        if 0 < most < len(context.differing):  # a number of few digits may be as predicted by chance
+            lower = lower_precisions(context, quantity)
+            yield from (candidate for candidate in lower if len(candidate.given(context)) > most)
 
     yield "a right number", right_itself(context, quantity)
     yield "known mistakes", whole()

@@ -218,8 +218,8 @@ class PrintedRun:
         self, near: Sequence[tuple[MistakenTape, Given]], differing: Sequence[Site]
     ) -> tuple[list[Fitting], list[Fitting]]:
         """Return what gives the first site in float64, as far as that is known, and as it is; most first."""
-        sites, possible, within = self._from(differing[0]), list[Fitting](), list[Fitting]()
-        right = {site: self._right[site] for site in differing}
+        sites, right = self._from(differing[0]), {site: self._right[site] for site in differing}
+        possible, within = list[Fitting](), list[Fitting]()
         tapes, runs = [mistaken for mistaken, _ in near], [run for _, run in near]
         if any(site not in run for run in runs for site in sites):  # they went no further than to the first
             runs = self._float64(tapes, sites)
@@ -280,9 +280,13 @@ class PrintedRun:
             yield (step, name), derived[name]
 
     @cached_property
+    def trained(self) -> Problem:
+        """The problem, with the steps that lead to the last printed number."""
+        return replace(self.problem, steps=max(step.step for step in self.steps))
+
+    @cached_property
     def _tapes(self) -> list[MistakenTape]:
-        problem = replace(self.problem, steps=max(step.step for step in self.steps))
-        return [mistaken for mistaken in mistaken_tapes(problem) if not mistaken[0].numpy_only]
+        return [mistaken for mistaken in mistaken_tapes(self.trained) if not mistaken[0].numpy_only]
 
     def _float64(
         self, tapes: Sequence[MistakenTape], sites: Sequence[Site], *, moved: bool = False
@@ -359,12 +363,9 @@ def _by_line(run: PrintedRun, step: JudgedPrint, judged: JudgedArray) -> tuple[E
 
     A factor of all elements is none if some of them are right: few digits leave one open for any.
     """
-    context = StepContext(run.problem, {**run.known, **step.state}, run.observed[step.step])
-    whole, all_wrong = (
-        explain_in(context, judged.finding()).explanations,
-        judged.wrong[judged.printed.given].all(),
-    )
-    whole = tuple(cause for cause in whole if all_wrong or cause.mistake != "constant-ratio")
+    context = StepContext(run.trained, {**run.known, **step.state}, run.observed[step.step])
+    every, all_wrong = explain_in(context, judged.finding()), judged.wrong[judged.printed.given].all()
+    whole = [cause for cause in every.explanations if all_wrong or cause.mistake != "constant-ratio"]
     return _few(whole) or _by_element(context, step, judged)
 
 
@@ -384,9 +385,8 @@ def _by_element(context: StepContext, step: JudgedPrint, judged: JudgedArray) ->
     known = {cause[0] for cause in causes.values() if cause}
     if not known:
         return ()
-    clauses = [
-        f"{element} {cause[1] if cause else 'has no known cause'}" for element, cause in causes.items()
-    ]
+    said = {element: cause[1] if cause else "has no known cause" for element, cause in causes.items()}
+    clauses = [f"{element} {what}" for element, what in said.items()]
     return (Explanation(known.pop() if len(known) == 1 else "by-element", "; ".join(clauses), (name,)),)
 
 

@@ -5,17 +5,33 @@ in different ways are seen to be the same; and what a formula computes, but does
 """
 
 import operator
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from types import FunctionType
 from typing import Any, Final, NoReturn, TypeAlias
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 from numpy.typing import DTypeLike
 
+from reference.arithmetic import Elementary
+
 # The functions beside ufuncs that take each element by itself.
 OF_ELEMENTS: Final = frozenset({np.where, np.clip, np.zeros_like, np.ones_like, np.full_like})
+
+# Those of them whose result is one number for all elements, by what they are called with beside an array.
+FILLED: Final[Mapping[Any, Callable[..., float]]] = {
+    np.zeros_like: lambda: 0.0,
+    np.ones_like: lambda: 1.0,
+    np.full_like: float,
+}
+
+# Operations that take a Python number as a float64, if that is what they take beside it.
+OF_FLOATS: Final = frozenset(
+    {np.add, np.subtract, np.multiply, np.divide, np.maximum, np.minimum, np.greater, np.less, np.where}
+    | {np.negative, np.absolute, np.exp, np.expm1, np.log, np.log1p, np.tanh, np.sqrt}
+)
 
 # What an operation takes: an "argument", by its index; a "constant", by its type and text; a "result".
 ARGUMENT, CONSTANT, RESULT = "argument", "constant", "result"
@@ -54,6 +70,33 @@ def recorded(formula: Callable[..., Any], shapes: Sequence[tuple[int, ...]]) -> 
     return recording.program(result.taken)
 
 
+def on_arrays(formula: Callable[..., Any]) -> Callable[..., Any]:
+    """Return what a formula calls where it is given arrays."""
+    return formula.plain if isinstance(formula, Elementary) else formula
+
+
+def identity(formula: Any) -> Hashable:  # noqa: ANN401 - a formula, or what it was made of
+    """Return what formulas have in common that do the same to arrays: one code, and what it was made with.
+
+    A function that is made anew by the same code of the same values is another object, but no other formula.
+    """
+    made: Hashable
+    match on_arrays(formula):
+        case FunctionType() as function:
+            cells = (cell.cell_contents for cell in function.__closure__ or ())
+            others = (*cells, *(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).items())
+            made = (function.__module__, function.__code__, *map(identity, others))
+        case partial() as call:
+            made = (partial, *map(identity, (call.func, *call.args, *call.keywords.items())))
+        case tuple() as several:
+            made = (tuple, *map(identity, several))
+        case bool() | int() | float() | str() | None as value:
+            made = (type(value), repr(value))
+        case other:
+            made = (object, id(other))
+    return made
+
+
 @dataclass(eq=False)
 class _Recording:
     constants: dict[Taken, Any] = field(default_factory=dict)
@@ -77,8 +120,10 @@ class _Recording:
     def program(self, last: Taken) -> Program:
         """Return all that leads to the last result."""
         needed, operations = {last}, list[tuple[Taken, Callable[..., Any], Hashable, tuple[Taken, ...]]]()
-        for (key, taken), (number, function) in reversed(self.operations.items()):
+        filled = self._filled(last)
+        for (key, of), (number, function) in reversed(self.operations.items()):
             if (RESULT, number) in needed:
+                taken = tuple(filled.get(one, one) for one in of)
                 needed.update(taken)
                 operations.insert(0, ((RESULT, number), function, key, taken))
         arguments = sorted(int(str(i)) for kind, i in needed if kind == ARGUMENT)
@@ -88,10 +133,29 @@ class _Recording:
         steps = [(function, key, [places[one] for one in taken]) for _, function, key, taken in operations]
         return Program(
             tuple(arguments),
-            tuple(self.constants[one] for one in constants),
+            self._numbers(constants, {function for _, function, *_ in operations}),
             tuple((function, _taker(those)) for function, _, those in steps),
             (len(arguments), *constants, *((key, *those) for _, key, those in steps)),
         )
+
+    def _filled(self, last: Taken) -> dict[Taken, Taken]:
+        """Return the constant for each result that is the same number in all elements, but for the last."""
+        filled = dict[Taken, Taken]()
+        for (_, (__, *others)), (number, function) in self.operations.items():
+            if (
+                function in FILLED
+                and (RESULT, number) != last
+                and all(one in self.constants for one in others)
+            ):
+                value = FILLED[function](*(self.constants[one] for one in others))
+                filled[RESULT, number] = self._constant(value)
+        return filled
+
+    def _numbers(self, constants: Iterable[Taken], functions: set[Callable[..., Any]]) -> tuple[Any, ...]:
+        """Return constants, as arrays if no function tells them from numbers: that takes half the time."""
+        numbers = [self.constants[one] for one in constants]
+        are_floats = functions <= OF_FLOATS and all(type(number) in {int, float} for number in numbers)
+        return tuple(np.asarray(number, np.float64) if are_floats else number for number in numbers)
 
 
 def _taker(places: Sequence[int]) -> Callable[[list[Any]], Sequence[Any]]:

@@ -99,11 +99,17 @@ def _shortest(low: float, high: float) -> str:
     return next((text for text in texts if low <= float(text) <= high), texts[-1]).replace("-", "−")
 
 
+def with_input_times(line: Line, name: str, factor: Bounded) -> Line:
+    return changed(
+        line, name, lambda value: (factor if isinstance(value, Bounded) else factor.value) * value, ""
+    )
+
+
 def _at_rate_times(line: Line, rate: str, factor: Bounded, wrong: Collection[str], first: int) -> Line:
     """Return an update's line with this factor before the rate from step `first` on."""
     if line.name not in wrong or rate not in line.inputs:
         return line
-    times = changed(line, rate, lambda eta: (factor if isinstance(eta, Bounded) else factor.value) * eta, "")
+    times = with_input_times(line, rate, factor)
 
     def since(*given: Any) -> Any:  # noqa: ANN401 - bounded numbers, or arrays where a precision is tried
         *right, step = given

@@ -21,7 +21,7 @@ from cases.skeleton import FROM_NUMBERS
 from reference.diagnosis.candidates import MistakenTape
 from reference.diagnosis.context import changed_by
 from reference.diagnosis.joined import Indices, Joined, Member
-from reference.diagnosis.program import Program, recorded
+from reference.diagnosis.program import Program, identity, on_arrays, recorded
 from reference.line import Line, evaluate, leading_to
 from reference.training import as_array, data, tape
 
@@ -81,13 +81,16 @@ class Stack:
     def __post_init__(self) -> None:
         self.own = [self._own(lines) for *_, lines in self.tapes]
         self.needs = {name: set(line.inputs) for name, line in self._right.items()}
-        for i, (*_, lines) in enumerate(self.tapes):
-            both = {line.name: self.needs[line.name] | set(line.inputs) for line in lines}
+        changed = [
+            [line for line in lines if line.name in changed_by(lines, own, ())]
+            for (*_, lines), own in zip(self.tapes, self.own, strict=True)
+        ]
+        for i in sorted(range(len(self.tapes)), key=lambda i: -len(changed[i])):  # fewest lines are late
+            both = {line.name: self.needs[line.name] | set(line.inputs) for line in self.tapes[i][2]}
             if both == self.needs or _in_order(both):
                 self.needs = both
             else:
-                changed = changed_by(lines, self.own[i], ())
-                self.late[i] = [line for line in lines if line.name in changed]
+                self.late[i] = changed[i]
                 self.own[i] = {}
 
     def _own(self, lines: Sequence[Line]) -> dict[str, Line]:
@@ -133,7 +136,7 @@ class Stack:
         groups: dict[Hashable, list[int]] = {}
         for i in range(len(self.tapes)):
             lines = [line for line in self._leading(i) if line != self._right[line.name]]
-            key = tuple((line.name, line.formula, line.inputs) for line in lines)
+            key = tuple(map(_same, lines))
             groups.setdefault(key, []).append(i)
         return list(groups.values())
 
@@ -152,8 +155,19 @@ class Stack:
         wrong = {name: self._wrong(name, needed) for name in _in_order(self.needs) if name in leading}
         kinds = {name: self._kind(name, lines) for name, lines in wrong.items()}
         planned = [self._planned(those, wrong) for those in _by_kind(kinds, self.needs)]
-        late = [Own(i, line) for i, lines in self.late.items() for line in lines if line.name in needed[i]]
+        waiting = {i: [line for line in lines if line.name in needed[i]] for i, lines in self.late.items()}
+        late = [
+            own
+            for line, those in _in_groups(waiting)
+            for own in self._others(line, those, self._takes_of(line, those[0]))
+        ]
         return [*planned, Planned((), None, late)]
+
+    def _takes_of(self, line: Line, i: int) -> Takes:
+        """Return what the formula of a late line of this tape, and of others, may be called for."""
+        own = {other.name: other for other in self.late[i]}
+        by_itself = line.name in FROM_NUMBERS or _takes_one_of(own, line)
+        return ONE_TAPE if by_itself else self._takes(line)
 
     def _wrong(self, name: str, needed: Sequence[Collection[str]]) -> list[Wrong]:
         """Return the wrong lines of a name: those of one formula and the same inputs together."""
@@ -161,7 +175,7 @@ class Stack:
         for i, own in enumerate(self.own):
             if name in own and name in needed[i]:
                 by_itself = name in FROM_NUMBERS or _takes_one_of(own, own[name])
-                key = i if by_itself else (own[name].formula, own[name].inputs)
+                key = i if by_itself else _same(own[name])
                 alike.setdefault(key, []).append(i)
         firsts = {key: self.own[those[0]][name] for key, those in alike.items()}
         return [
@@ -183,16 +197,18 @@ class Stack:
                 others += self._others(line, tapes, takes)
         if len(joined) < WORTH_JOINING:
             for one in joined:
-                line = replace(one.line, formula=one.program, inputs=one.inputs)
-                others += self._others(line, one.those.tolist(), STACKS)
+                others += self._others(one.line, one.those.tolist(), one.program)
             joined = []
-        right = [self._right[name] for name in those]
+        right = [_on_arrays(self._right[name]) for name in those]
         return Planned(right, Joined.of(joined, self._shapes) if joined else None, others)
 
-    def _others(self, line: Line, those: Sequence[int], takes: str) -> list[Own]:
+    def _others(self, line: Line, those: Sequence[int], takes: Takes) -> list[Own]:
         """Return a wrong line of several tapes: at once, if its formula takes stacks, or for each."""
-        if takes == ONE_TAPE:
-            return [Own(i, self.own[i][line.name]) for i in those]
+        line = _on_arrays(line)
+        if isinstance(takes, Program):
+            line = replace(line, formula=takes, inputs=tuple(line.inputs[i] for i in takes.arguments))
+        elif takes == ONE_TAPE:
+            return [Own(i, line) for i in those]
         apart = set(np.diff(those).tolist()) or {1}
         evenly = slice(those[0], those[-1] + 1, min(apart))
         same = data(self.problem)
@@ -216,7 +232,7 @@ class Stack:
         given, same = [self._first[name] for name in line.inputs], data(self.problem).keys() | FROM_NUMBERS
         moves = [name not in same and np.ndim(a) > 0 for name, a in zip(line.inputs, given, strict=True)]
         shape = np.shape(self._first[line.name])
-        key = line.formula, shape, tuple(map(np.shape, given)), tuple(moves)
+        key = identity(line.formula), shape, tuple(map(np.shape, given)), tuple(moves)
         if key not in self.may_take:
             self.may_take[key] = _may_take(line.formula, given, moves, shape)
         return self.may_take[key]
@@ -251,6 +267,27 @@ class Stack:
         if len(value) < len(self.tapes):
             return np.repeat(value, len(self.tapes), axis=0)
         return value.copy() if changes else value
+
+
+def _on_arrays(line: Line) -> Line:
+    return replace(line, formula=on_arrays(line.formula))
+
+
+def _same(line: Line) -> Hashable:
+    """Return what the lines have in common that compute the same."""
+    return line.name, identity(line.formula), line.inputs
+
+
+def _in_groups(waiting: Mapping[int, Sequence[Line]]) -> Iterator[tuple[Line, list[int]]]:
+    """Yield lines of tapes, those of each in their order, together with all tapes that can have them then."""
+    left = {i: [(_same(line), line) for line in lines] for i, lines in waiting.items()}
+    while left := {i: lines for i, lines in left.items() if lines}:
+        later = {key for lines in left.values() for key, _ in lines[1:]}
+        heads = [lines[0] for lines in left.values()]
+        key, line = next((head for head in heads if head[0] not in later), heads[0])
+        those = [i for i, lines in left.items() if lines[0][0] == key]
+        yield line, those
+        left |= {i: left[i][1:] for i in those}
 
 
 def _in_order(needs: Needs) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from cases import Problem, names
-from reference.arithmetic import Bounded, Elementary
+from reference.arithmetic import Bounded, Elementary, for_each_element
 from reference.line import Array, Line
 from reference.mistakes.mistake import (
     Lines,
@@ -69,7 +69,7 @@ def _size_counts(problem: Problem) -> str:
 
 def _over_the_norm(g: Array, *others: Array) -> Array:
     norm = NORM(*(others or (g,)))
-    return g / norm
+    return g / for_each_element(norm, g)
 
 
 def _first_gradients(problem: Problem) -> list[Any]:

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from cases import Problem, names
 from reference.activations import ACTIVATIONS
-from reference.arithmetic import cast
+from reference.arithmetic import as_row, cast
 from reference.line import Array, Line, bias_gradient, linear, unchanged
 from reference.mistakes.mistake import (
     NO_HIDDEN_LAYER,
@@ -68,7 +68,7 @@ def weights_not_transposed(problem: Problem, *, differentiated: bool) -> Lines:
     """z = x W + b, which a square W allows; ∂L/∂W = xᵀ ∂L/∂z and ∂L/∂x = ∂L/∂z Wᵀ."""
     square = square_layers(problem)
     lines = lines_named(problem, map(names.z, square))
-    wrong = rewritten(lines, lambda x, W, b: x @ W + b, "{0} {1} + {2}")
+    wrong = rewritten(lines, lambda x, W, b: x @ W + as_row(b, x), "{0} {1} + {2}")
     if differentiated:
         kernels = gradients(problem, names.W, square)
         before = gradients(problem, names.a, (k - 1 for k in square))

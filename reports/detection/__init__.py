@@ -159,6 +159,7 @@ class Pairs:
     second_in_its_own_right: int  # how often the other's line does not follow from the first's diagnosis
     second_named: int  # how often the other is named at its line
     both_named: int  # how often the first diagnosis names both, where they are seen at one line
+    set_aside: int = 0  # pairs beside these that are one mistake to whoever sees the numbers
 
     def __add__(self, other: Pairs) -> Pairs:
         return _sum(self, other)

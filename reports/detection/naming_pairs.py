@@ -1,8 +1,10 @@
 """Two mistakes at once, and none at all: what the diagnosis says of them, on the same random networks."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from itertools import takewhile
+from operator import add
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -10,8 +12,9 @@ import numpy as np
 from cases import Problem
 from reference import Claim
 from reference.diagnosis import Diagnosis
+from reference.diagnosis.candidates import mistaken_tapes
 from reference.mistakes import MISTAKES, Inexpressible
-from reference.training import tape
+from reference.training import tape, training_steps
 from reports.detection import Pairs, RightRuns
 from reports.detection.drawn_networks import drawn
 from reports.detection.naming import claims_of, diagnoses, judged, possible
@@ -23,7 +26,7 @@ PROGRAMS: Final = 400  # the same of right programs
 SPOILED: Final = 20  # of so many right programs one is spoiled
 MAX_TRIED: Final = 100  # pairs that are tried on one network
 
-COUNTS: Final = 6  # what is counted of a pair, in the order of `Pairs`
+NONE_COUNTED: Final[tuple[int, ...]] = (0,) * 7  # what is counted of a pair, in the order of `Pairs`
 
 # A right number that follows a wrong one may be called this, which is what it is.
 RIGHT_ITSELF: Final = "right-itself"
@@ -36,15 +39,15 @@ Place: TypeAlias = tuple[int, str]  # a step and a quantity
 
 @dataclass(frozen=True)
 class Alone:
-    """A mistake by itself: where it is seen first, and its run."""
+    """A mistake by itself: its run, and where it is seen."""
 
-    place: Place
+    places: Sequence[Place]
     claims: Sequence[Claim]
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two mistakes on one network, the one that is seen first and the other; where each is seen by itself."""
+    """Two mistakes on one network: the one that is seen first and the other; and where each is seen."""
 
     problem: Problem
     mistakes: tuple[str, str]
@@ -55,27 +58,44 @@ class Pair:
 def measure_pairs(
     dtype: str, shown: str, numbers: range, *, seed: int, among: Collection[str] = MISTAKES
 ) -> Pairs:
-    """Count what is said of a random pair of mistakes, both seen, on each network of these numbers."""
-    given = (_answer(seed, number, dtype, shown, among) for number in numbers)
-    answers = [answer for answer in given if answer]
-    counts = (sum(each) for each in zip(*answers, strict=True)) if answers else [0] * COUNTS
-    return Pairs(dtype, shown, len(answers), *counts)
+    """Count what is said of a random pair of mistakes, both seen, on each network of these numbers.
+
+    A pair counts only where no single known mistake gives its numbers: nobody could see that they are two.
+    """
+    answers = (_answer(seed, number, dtype, shown, among) for number in numbers)
+    return reduce(add, answers, Pairs(dtype, shown, *NONE_COUNTED))
 
 
-def _answer(
-    seed: int, number: int, dtype: str, shown: str, among: Collection[str]
-) -> tuple[bool, ...] | None:
-    """Return what `Pairs` counts of the first pair on a network of which both are seen; None without any."""
+def _answer(seed: int, number: int, dtype: str, shown: str, among: Collection[str]) -> Pairs:
+    """Count the first pair on a network of which both are seen, and how many before it are set aside."""
+    counts, set_aside = NONE_COUNTED, 0
     for pair in drawn_pairs(seed, number, dtype, shown, among):
+        if is_one(pair, shown):
+            set_aside += 1
+            continue
         said = _until(pair, shown)
         at_first, at_second = pair.places
         here = next((diagnosis for diagnosis in said if place_of(diagnosis) == at_second), None)
         if here:
-            first_named, second_named = pair.mistakes[0] in said[0].names, pair.mistakes[1] in here.names
-            if at_first == at_second:
-                return first_named, False, False, False, False, first_named and second_named
-            return first_named, True, first_named, not here.follows, second_named, False
-    return None
+            first, second = pair.mistakes[0] in said[0].names, pair.mistakes[1] in here.names
+            apart = at_first != at_second
+            at_two_lines = (apart and each for each in (first, not here.follows, second))
+            counts = 1, first, apart, *at_two_lines, not apart and first and second
+            break
+    return Pairs(dtype, shown, *counts, set_aside)
+
+
+def is_one(pair: Pair, shown: str) -> bool:
+    """Whether one known mistake, wherever it can be made, gives all that is shown of both, bit for bit.
+
+    So it is, too, where both are one format of less precision, in two lines.
+    """
+    lower = [name.split("-")[0] for name in pair.mistakes if MISTAKES[name].numpy_only]
+    if len(lower) > 1 and len(set(lower)) == 1:
+        return True
+    runs = (training_steps(pair.problem.copy(), lines) for *_, lines in mistaken_tapes(pair.problem))
+    with np.errstate(all="ignore"):
+        return any(_alike(pair.claims, run, shown, pair.problem) for run in runs)
 
 
 def _until(pair: Pair, shown: str) -> list[Diagnosis]:
@@ -91,39 +111,50 @@ def drawn_pairs(
     """Give pairs of mistakes on a network, in lines of their own: each is seen alone, and with the other."""
     problem = drawn(seed, number, dtype)
     known, stream = possible(problem, among), Stream(seed, "pairs", shown, number)
-    alone: dict[str, Alone | None] = {}
+    alone: dict[str, Alone] = {}
     for _ in range(MAX_TRIED if len(known) > 1 else 0):
         names = sorted({stream.choice(known), stream.choice(known)})
         alone |= {name: _alone(problem, name, shown) for name in names if name not in alone}
-        seen = [(name, each) for name in names if (each := alone[name])]
-        claims = _with_both(problem, *names) if len(seen) > 1 else ()
-        if claims and not any(_alike(claims, each.claims, shown, problem) for _, each in seen):
-            first, second = sorted(seen, key=lambda each: _order(problem, each[1].place, each[0]))
-            places = first[1].place, second[1].place
-            if _is_other(claims, first[1].claims, places[1]):
-                yield Pair(problem, (first[0], second[0]), places, claims)
+        seen = all(alone[name].places for name in names)
+        claims = _with_both(problem, *names) if seen and len(names) > 1 else ()
+        wrong = _caught(problem, claims, shown) if claims else []
+        beside = {
+            name: place
+            for name, other in zip(names, reversed(names), strict=True)
+            if (place := _seen_beside(alone[name], alone[other], wrong, claims))
+        }
+        if len(beside) > 1:
+            first, second = sorted(names, key=lambda name: _order(problem, beside[name], name))
+            yield Pair(problem, (first, second), (beside[first], beside[second]), claims)
 
 
-def _is_other(some: Sequence[Claim], others: Sequence[Claim], place: Place) -> bool:
-    """Whether two runs show other numbers at a place: there the second mistake is seen beside the first."""
-    step, quantity = place
-    one, other = (claims[step - 1][quantity] for claims in (some, others))
-    return not np.array_equal(one, other, equal_nan=True)
+def _seen_beside(own: Alone, other: Alone, wrong: Iterable[Place], both: Sequence[Claim]) -> Place | None:
+    """Return where a mistake is seen beside another: the first of the places that are `wrong` with both.
+
+    The other alone is not wrong there, or this one is, too; and it shows other numbers.
+    """
+    for step, quantity in wrong:
+        is_own = (step, quantity) in own.places or (step, quantity) not in other.places
+        pair, without = (claims[step - 1][quantity] for claims in (both, other.claims))
+        if is_own and not np.array_equal(pair, without, equal_nan=True):
+            return step, quantity
+    return None
 
 
-def _alone(problem: Problem, mistake: str, shown: str) -> Alone | None:
-    """Make a mistake by itself; None where it is not seen."""
+def _alone(problem: Problem, mistake: str, shown: str) -> Alone:
     lines = MISTAKES[mistake].tape(problem)
-    if isinstance(lines, Inexpressible):
-        return None
-    claims = claims_of(problem, lines)
+    claims = () if isinstance(lines, Inexpressible) else claims_of(problem, lines)
+    return Alone(_caught(problem, claims, shown), claims)
+
+
+def _caught(problem: Problem, claims: Sequence[Claim], shown: str) -> list[Place]:
+    """Return where the suite objects to what is shown of a run."""
     wrong = (failure for step in judged(problem, claims, shown) for failure in step.failures)
-    places = ((failure.step, failure.quantity) for failure in wrong if failure.verdict in CAUGHT)
-    return next((Alone(place, claims) for place in places), None)
+    return [(failure.step, failure.quantity) for failure in wrong if failure.verdict in CAUGHT]
 
 
-def _alike(some: Sequence[Claim], others: Sequence[Claim], shown: str, problem: Problem) -> bool:
-    """Whether two runs show the same numbers: then one of two mistakes hides the other."""
+def _alike(some: Iterable[Claim], others: Iterable[Claim], shown: str, problem: Problem) -> bool:
+    """Whether two runs show the same numbers, as far as both go."""
     those = quantities(problem, shown)
     pairs = ((only(claim, those), only(other, those)) for claim, other in zip(some, others, strict=True))
     return all(

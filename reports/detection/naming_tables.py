@@ -26,7 +26,8 @@ MISTAKES_LEGEND: Final = (
 PAIRS_LEGEND: Final = (
     "Two random mistakes in different lines, each of which is seen by itself; the first is the one that is "
     "seen first. The line at which the second is seen is wrong in its own right where its diagnosis does not "
-    "follow from the first's. Where both are seen at one line, its diagnosis should name both."
+    "follow from the first's. Where both are seen at one line, its diagnosis should name both. “Set aside”: "
+    "other pairs, whose numbers are those of one known mistake, so that nobody could see that they are two."
 )
 
 RIGHT_LEGEND: Final = (
@@ -106,6 +107,7 @@ def _pairs_line(pairs: Pairs) -> dict[str, object]:
         "the second wrong in its own right": part_of(pairs.second_in_its_own_right, pairs.apart),
         "the second named there": part_of(pairs.second_named, pairs.apart),
         "both named at one line": part_of(pairs.both_named, pairs.pairs - pairs.apart),
+        "set aside": str(pairs.set_aside),
     }
 
 
