@@ -350,3 +350,46 @@ def test_inputs_of_numpy_are_refused():
     net = small()
     with pytest.raises(UnreadableError, match="the inputs are ndarray"):
         read_step(net, X.numpy(), CLASSES, loss=nn.CrossEntropyLoss(), optimizer=sgd(net))
+
+
+def in_inference_mode(make):
+    with torch.inference_mode():
+        return make()
+
+
+NO_GRADIENTS = {
+    "the inputs": (small, lambda: in_inference_mode(lambda: X + 0)),
+    "0.weight": (lambda: in_inference_mode(small), lambda: X),
+}
+
+
+@pytest.mark.parametrize("name", NO_GRADIENTS)
+def test_tensors_of_inference_mode_are_refused_in_one_line(name):
+    net, x = (make() for make in NO_GRADIENTS[name])
+    with pytest.raises(UnreadableError, match=rf"^{name} \w+ made in torch.inference_mode"):
+        read_step(net, x, CLASSES, loss=F.cross_entropy, optimizer=sgd(net))
+
+
+def test_inputs_of_another_format_are_refused_in_one_line():
+    net = small()
+    with pytest.raises(UnreadableError, match=r"torch.float64 .* torch.float32, .* x.to\(torch.float32\)"):
+        read_step(net, X.double(), CLASSES, loss=F.cross_entropy, optimizer=sgd(net))
+
+
+def test_what_may_overflow_is_undecided_and_may_be_accepted():
+    net = model(lambda: nn.Linear(3, 4), nn.Tanh, lambda: nn.Linear(4, 2))
+    with torch.no_grad():
+        net[0].weight.copy_(torch.tensor([0.9, -0.9, 0.0]).expand(4, 3))
+    huge = torch.tensor([[3e38, 2.5e38, 1.0]])  # z1 is 4.5e37, but the sum of its terms is no float32
+    program = {"loss": F.cross_entropy, "optimizer": sgd(net)}
+    with pytest.raises(AssertionError, match=r"(?s)accept_undecided=True") as error:
+        assert_step_agrees(net, huge, CLASSES[:1], **program)
+    assert "Nothing is known to be wrong" in str(error.value)
+    assert_step_agrees(net, huge, CLASSES[:1], **program, accept_undecided=True)
+
+
+def test_what_differs_is_never_accepted_as_undecided():
+    net = ByHand(small(), Doubled.apply)
+    program = {"loss": F.cross_entropy, "optimizer": sgd(net)}
+    with pytest.raises(AssertionError, match="differs at"):
+        assert_step_agrees(net, X, CLASSES, **program, accept_undecided=True)

@@ -52,9 +52,10 @@ def read_torch(  # noqa: PLR0913 - a training step has as many parts
     Raises UnreadableError where something is of another kind, with its place in the program.
     """
     updating = _updating(x, optimizer, scheduler, clip_norm)
+    _check_tensors(model, x)
     of_output = named_loss(loss) if isinstance(loss, str) else loss
     with torch.enable_grad(), _restored(model, optimizer, scheduler, x):
-        layers, _ = _forward(model, x)
+        layers = _layers(model, x)
         problem, ends_at_z = _problem(layers, of_output, y, updating)
         claims = [_step(model, x, y, of_output, updating) for _ in range(steps)]
         notes = _notes(layers, optimizer, _called(model, layers))
@@ -84,6 +85,18 @@ def _updating(
     updating = Updating(optimizer, scheduler, clip_norm if is_clipped else None)
     updating.check()
     return updating
+
+
+def _check_tensors(model: nn.Module, x: Tensor) -> None:
+    """Raise UnreadableError where autograd cannot take the tensors."""
+    named = [("the inputs", x), *model.named_parameters()]
+    inference = [name for name, tensor in named if tensor.is_inference()]
+    if inference or torch.is_inference_mode_enabled():
+        verb = "are" if inference[:1] == ["the inputs"] else "is"
+        which = f"{inference[0]} {verb} made" if inference else "the step is judged"
+        raise UnreadableError(
+            f"{which} in torch.inference_mode(), which has no gradients, expected outside of it"
+        )
 
 
 def _called(model: nn.Module, layers: list[Layer]) -> dict[str, str]:
@@ -152,6 +165,20 @@ def _forward(model: nn.Module, x: Tensor) -> tuple[list[Layer], Tensor]:
         output = model(x)
         reading.end(output)
     return reading.layers, output
+
+
+def _layers(model: nn.Module, x: Tensor) -> list[Layer]:
+    """Return the layers; raises UnreadableError where inputs of another format than the parameters' fail."""
+    try:
+        return _forward(model, x)[0]
+    except RuntimeError as error:
+        formats = {parameter.dtype for parameter in model.parameters()}
+        if len(formats) != 1 or not x.is_floating_point() or x.dtype in formats:
+            raise
+        own = formats.pop()
+        raise UnreadableError(
+            f"the inputs are {x.dtype} and the parameters {own}, expected one format: x.to({own}) has theirs"
+        ) from error
 
 
 def _step(
