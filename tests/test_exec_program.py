@@ -201,7 +201,7 @@ def test_a_program_is_not_asked_for_what_it_says_it_does_not_do(depth, expected)
 def test_a_program_that_prints_nothing_is_ended():
     late = "within {} s (is its output flushed?) and was ended"
     assert program("sleep 60", Limits(seconds=0.5)).reason == f"printed no hello line {late.format(0.5)}"
-    assert reasons("sleep 60", Limits(seconds=5)) == [f"printed no claim of step 1 {late.format(5)}"]
+    assert reasons("sleep 60", Limits(seconds=3)) == [f"printed no claim of step 1 {late.format(3)}"]
 
 
 def test_a_program_serves_many_problems_and_starts_again_where_it_is_not_asked_to_the_end(tmp_path):

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -37,15 +38,20 @@ def imports_of(code):
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-IMPORTS = {name: set(imports_of(code)) for name, code in CODE.items()}
 MAY_IMPORT = {"cases": {"cases"}, "reference": {"cases", "reference"}, "adapters": {"cases", "adapters"}}
 BORROWS = {"adapters.numpy_reference": "reference"}  # the one adapter that is the reference itself
 HEAVY = {"torch", "jax", "optax", "pandas"}
 
 
+@cache
+def imports():
+    """Give what each module imports; they are parsed by the process that tests them, and not by all."""
+    return {name: set(imports_of(code)) for name, code in CODE.items()}
+
+
 def test_imports_run_from_reports_to_the_reference_and_the_adapters_and_from_both_to_the_cases():
     """cases <- {reference, adapters} <- reports. An adapter that borrows arithmetic would check nothing."""
-    for name, imported in IMPORTS.items():
+    for name, imported in imports().items():
         package, tops = name.split(".")[0], {one.split(".")[0] for one in imported}
         allowed = MAY_IMPORT.get(package, set(PACKAGES)) | {BORROWS.get(name, package)}
         assert tops & {*PACKAGES, "tests"} <= allowed, name
@@ -55,7 +61,7 @@ def test_imports_run_from_reports_to_the_reference_and_the_adapters_and_from_bot
 def test_no_imports_run_in_a_circle_and_no_file_has_the_name_of_another():
     """Those that stand in functions, or for the type checker alone, included."""
     graph = {}
-    for name, imported in IMPORTS.items():
+    for name, imported in imports().items():
         modules = {one if one in CODE else one.rpartition(".")[0] for one in imported}
         graph[name] = modules & CODE.keys() - {name}
     list(TopologicalSorter(graph).static_order())
@@ -74,7 +80,7 @@ DANGEROUS += ["frame.to_pickle(path)", "torch.load(path)", "subprocess.run(text,
 
 
 def test_nothing_is_unpickled_or_evaluated():
-    for name, imported in IMPORTS.items():
+    for name, imported in imports().items():
         assert not UNREAD & {one.split(".")[0] for one in imported}, name
     assert [name for name, code in CODE.items() if RUNS_TEXT.search(code)] == []
     assert [source for source in DANGEROUS if not RUNS_TEXT.search(source)] == []

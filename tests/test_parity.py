@@ -1,6 +1,5 @@
 """The parity tests: every case by every adapter in every number format, and every printed number."""
 
-import gc
 import os.path
 
 import pytest
@@ -19,7 +18,6 @@ from reports.parity import (
     record,
     with_failed,
 )
-from reports.runs.parallel import collect_seldom
 from reports.runs.rows import RowKeeper
 
 
@@ -52,16 +50,6 @@ def pytest_generate_tests(metafunc):
     if metafunc.function is test_published:
         cases = asked(metafunc.config).published
         metafunc.parametrize("case", cases, ids=[case.name for case in cases])
-
-
-@pytest.fixture(autouse=True, scope="module")
-def garbage_is_collected_seldom():
-    """Leave alone what is loaded, as a build does: to look through it takes a tenth of the time."""
-    before = gc.get_threshold()
-    collect_seldom()
-    yield
-    gc.set_threshold(*before)
-    gc.unfreeze()
 
 
 @pytest.fixture

@@ -276,7 +276,10 @@ def test_what_cannot_be_read_is_refused_in_one_line(words):
     assert "\n" not in str(error.value)
 
 
+# Keras looks for two packages that it needs for other things, which takes half of what loading it takes.
 KERAS = """
+import sys
+sys.modules["sklearn"] = sys.modules["matplotlib"] = None
 import numpy as np, keras
 from adapters.tracing.keras_model import read_keras
 from reference import judge
