@@ -37,7 +37,11 @@ def fill(unit, before="", after="", values=1):
     count = min(count, (VALUES - 50) // values) if values else count
     # Where no number is asked for, one product: a million replacements take seconds of every run.
     numbered = "§" in unit
-    return before + ("".join(unit.replace("§", str(i)) for i in range(count)) if numbered else unit * count) + after
+    return (
+        before
+        + ("".join(unit.replace("§", str(i)) for i in range(count)) if numbered else unit * count)
+        + after
+    )
 
 
 def instead(key, unit, before="", after="", values=1, good=GOOD):
