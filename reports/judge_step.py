@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
@@ -46,8 +45,6 @@ READERS: Final = {
     "equinox": "adapters.tracing.jax_program:read_jax",
     "torch": "adapters.tracing.torch_module:read_torch",
 }
-SMALL_BLOCK: Final = 128 * 2**10  # bytes that glibc takes from memory it keeps, whatever happened before
-LARGEST_BLOCK: Final = 30 * 2**20
 ASSERT_CLOSE: Final = "assert_close"  # the column of what torch.testing says of two programs
 
 
@@ -143,20 +140,7 @@ def _names(recordings: tuple[Recording, ...]) -> tuple[str, ...]:
     return ("original", "port")
 
 
-def _keep_memory(problem: Problem) -> None:
-    """Let glibc keep what is freed, of which each line of a large step takes as much again.
-
-    It returns free memory to the system above twice the largest block that a program has given back to it,
-    of up to 32 MiB (mallopt(3), M_MMAP_THRESHOLD), and to take it again costs more than to compute with it.
-    Nothing is written to this block, so it takes no memory. Other allocators do as they do.
-    """
-    if problem.size * np.dtype(np.float64).itemsize > SMALL_BLOCK:
-        with suppress(MemoryError):
-            np.empty(LARGEST_BLOCK, np.uint8)
-
-
 def _judged(problem: Problem, name: str, recording: Recording, certify: bool | None) -> list[Row]:
-    _keep_memory(problem)
     subject, keeper = Subject(problem.case, name, "", problem.dtype), RowKeeper()
     keeper.add([Row(subject, finding) for finding in _other_inputs(problem, recording.problem)])
     judging = judge(

@@ -255,11 +255,9 @@ class Bounded:
         value, eta = self.value / other.value, self.format.underflow
         least = other.magnitude - other.error
         least = np.where(least > eta, least, 0.0)  # one that may be 0 promises nothing
-        smallest = of_each_case(np.min, least) if self.format.stacked else least.min()
         nearest = self.error + np.abs(value) * other.error
-        carried = nearest / least
-        if not (np.min(smallest) > 0 and np.min(nearest) >= 0):  # 0 by 0, and NaN
-            carried = np.where(nearest > 0, carried, np.where(least > 0, 0.0, np.inf))
+        carried = np.where(nearest > 0, nearest / least, np.where(least > 0, 0.0, np.inf))
+        smallest = of_each_case(np.min, least) if self.format.stacked else least.min()
         underflows = 1 + np.where(smallest > 0, 1 / smallest, 0.0)
         error = self.format.error_bound(value, np.abs(value), carried, 2, underflows)
         return Bounded(value, error, self.format, sizes=lambda: self.scale / other.magnitude)
