@@ -114,6 +114,7 @@ def pytest_configure(config):
     settings.load_profile("unhurried")
     settings.register_profile("reader", max_examples=5000 if config.getoption("--slow") else 100)
     settings.register_profile("reports", max_examples=40 if config.getoption("--slow") else 3)
+    parallel.collect_seldom()  # also while files are collected
 
 
 @contextmanager

@@ -5,6 +5,7 @@ import pytest
 pytest.importorskip("torch")
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 from networks import ACTIVATIONS, DRAWN, SQUARES, damaged, hiding, in_format, network, showing
@@ -44,22 +45,28 @@ def names_by_step(diagnosed):
 # what was planted is named
 
 
+@cache
+def drawn(dtype):
+    """Give the same objects to all tests: what each mistake makes of them is made once."""
+    return [in_format(problem, dtype) for problem in DRAWN]
+
+
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("mistake", MISTAKES.values(), ids=lambda mistake: mistake.name)
 def test_the_mistake_that_was_planted_is_named_whether_lines_are_shown_or_hidden(mistake, dtype, request):
     """Every line in float64, the outcome alone in float32; with --slow the next network the other way."""
-    drawn = [in_format(problem, dtype) for problem in DRAWN]
-    possible = [problem for problem in drawn if not isinstance(mistake.lines(problem), Inexpressible)]
-    seen = 0
-    for i, problem in enumerate(possible, start=dtype == "float32"):
-        names = outcome(problem.depth) if i % 2 else {line.name for line in tape(problem)}
+    possible = (one for one in drawn(dtype) if not isinstance(mistake.lines(one), Inexpressible))
+    tried = seen = 0
+    for tried, problem in enumerate(possible, start=1):
+        is_hidden = tried % 2 == (dtype == "float32")
+        names = outcome(problem.depth) if is_hidden else {line.name for line in tape(problem)}
         judged = list(judge(problem, showing(planted(mistake.name), names), frozenset()))
         if any(one.verdict is not Verdict.UNDECIDED for step in judged for one in step.failures):
             assert mistake.name in next(diagnose(problem, judged)).names
             seen += 1
         if seen and not request.config.getoption("--slow"):
             break
-    assert seen or not possible
+    assert seen or not tried
 
 
 def test_a_diagnosis_is_one_sentence_and_of_two_that_explain_as_much_both_are_named():
