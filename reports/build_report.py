@@ -53,9 +53,11 @@ def make(options: Namespace, ended: Sequence[EarlyEnd], command: str) -> int:
         return 2
     try:
         return _make(options, choice, ended, command)
+    except CaseErrors as error:
+        annotations.annotate_defects(error.defects)
+        print("\n".join(map(printable, str(error).split("\n"))), file=sys.stderr)
     except (
         UsageError,
-        CaseErrors,
         UnknownCaseError,
         UnknownAdapterError,
         results_file.UnreadableError,

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from cases import names
 from cases.catalog import SYMBOLS
+from cases.errors import printable
 from reference import Line
 
 Texts = NDArray[np.object_]  # numbers as they are shown, in their quantity's shape
@@ -119,6 +120,7 @@ def _raised(html: str) -> Markup:
 def in_language(text: str, language: str) -> Markup:
     """Return text as HTML in which what is written in Chinese signs is marked as of that language."""
     marked = Markup('<span lang="{}">{}</span>')
+    text = printable(text)
     parts = [(_CHINESE.findall(text), _CHINESE.split(text))] if language else [([], [text])]
     ((signs, others),) = parts
     spans = [*(marked.format(language, sign) for sign in signs), ""]

@@ -105,7 +105,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         from reports.writers import annotations  # noqa: PLC0415 - heavy, and seldom wanted
 
         messages = (
-            (test.longreprtext.partition("\n")[0], test.nodeid.rpartition("::")[2]) for test in judged
+            (str(test.longrepr).partition("\n")[0], test.nodeid.rpartition("::")[2]) for test in judged
         )
         annotations.print_all(annotations.error(text, title) for text, title in messages)
     if any("mistake" in dict(test.user_properties) for test in failed):

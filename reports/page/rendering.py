@@ -25,6 +25,8 @@ def anchor(kind: str, *parts: str) -> str:
 
 
 case_anchor = partial(anchor, "case")
+walk_anchor = partial(anchor, "walk")
+class_anchor = partial(anchor, "class")  # of a worked example alone on the page
 failure_anchor = partial(anchor, "failure")  # of a case, a number format and an adapter
 
 
@@ -45,6 +47,7 @@ def templates(cases: Collection[str]) -> Environment:
     made.tests["failed"] = lambda value: isinstance(value, FailedPart)
     made.globals.update(
         counted=counted, td=td, case_anchor=case_anchor, failure_anchor=failure_anchor,
+        walk_anchor=walk_anchor, class_anchor=class_anchor,
         table_rows=partial(table_rows, cases=cases), case_link=partial(case_link, cases=cases),
     )  # fmt: skip
     return made

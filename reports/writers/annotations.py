@@ -9,12 +9,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from cases.errors import printable
+from cases.errors import Defect, printable
 from reports.report import Report
 from reports.writers.markdown_text import shortened
 
 VARIABLE: Final = "GITHUB_ACTIONS"
 WORKSPACE: Final = "GITHUB_WORKSPACE"
+TITLE: Final = "backprop parity"
 MAX_SHOWN: Final = 10  # GitHub shows no more of one step
 MAX_MESSAGE: Final = 2_000  # characters
 
@@ -25,12 +26,21 @@ def annotate(report: Report) -> None:
         print_all(of_report(report))
 
 
+def annotate_defects(defects: Iterable[Defect]) -> None:
+    """Print what is wrong in case files, each at its line, if this is a workflow."""
+    if is_asked_for():
+        print_all(error(one.message, "case file", one.path, one.line) for one in defects)
+
+
 def is_asked_for() -> bool:
     return os.environ.get(VARIABLE) == "true"
 
 
 def print_all(commands: Iterable[str]) -> None:
-    for line in fitted(list(commands)):
+    lines = fitted(list(commands))
+    if lines:
+        print()  # a command has to begin a line, and what a program printed last may have no end
+    for line in lines:
         print(line, flush=True)
 
 
@@ -39,23 +49,28 @@ def fitted(commands: list[str]) -> list[str]:
     if len(commands) <= MAX_SHOWN:
         return commands
     more = len(commands) - MAX_SHOWN + 1
-    return [*commands[: MAX_SHOWN - 1], error(f"{more} more failures are in the report.", "backprop parity")]
+    return [*commands[: MAX_SHOWN - 1], error(f"{more} more failures are in the report.", TITLE)]
 
 
 def of_report(report: Report) -> list[str]:
-    paths = {case.name: case.path for case in report.selection.cases}
-    failing = [
-        error(
-            row.sentence, f"{row.subject.implementation} on {row.subject.case}", paths.get(row.subject.case)
-        )
-        for row in report.failures
-    ]
-    return failing + [error(line, "backprop parity") for line in report.conclusion.not_run]
+    """Return what did not run, then what fails: what one mistake explains once, at its first case."""
+    said, paths = report.conclusion, {case.name: case.path for case in report.selection.cases}
+    failing = []
+    for text in said.failures:
+        rows = [row for row in report.failures if row.sentence in text]
+        where = paths.get(rows[0].subject.case) if rows else None
+        failing.append(error(text, rows[0].subject.implementation if rows else TITLE, where))
+    worse = (
+        ["Something is worse than in the baseline."] if report.changes and report.changes.regressed else []
+    )
+    return [error(line, TITLE) for line in (*said.not_run, *worse)] + failing
 
 
-def error(message: str, title: str, path: Path | None = None) -> str:
-    """Return the command of one annotation, at the first line of a file if there is one."""
-    properties = {"title": title} if path is None else {"file": _relative(path), "line": "1", "title": title}
+def error(message: str, title: str, path: Path | None = None, line: int = 1) -> str:
+    """Return the command of one annotation, at a line of a file if there is one."""
+    properties = (
+        {"title": title} if path is None else {"file": _relative(path), "line": str(line), "title": title}
+    )
     written = ",".join(f"{name}={_escaped(value, ':,')}" for name, value in properties.items())
     return f"::error {written}::{_escaped(shortened(message, MAX_MESSAGE))}"
 
