@@ -1,7 +1,7 @@
 """Two mistakes at once, and none at all: what the diagnosis says of them, on the same random networks."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import takewhile
 from operator import add
@@ -82,7 +82,7 @@ def _answer(seed: int, number: int, dtype: str, shown: str, among: Collection[st
             at_two_lines = (apart and each for each in (first, not here.follows, second))
             counts = 1, first, apart, *at_two_lines, not apart and first and second
             break
-    return Pairs(dtype, shown, *counts, set_aside)
+    return replace(Pairs(dtype, shown, *counts), set_aside=set_aside)
 
 
 def is_one(pair: Pair, shown: str) -> bool:
