@@ -54,6 +54,7 @@ KINDS = {
     "an entry point": lambda one: one.language == "toml",
     "a flow chart": lambda one: one.language == "mermaid",
     "a paper": lambda one: one.language == "latex",
+    "steps of a workflow": lambda one: one.text.startswith("      - name: "),
     "a workflow": lambda one: one.file.startswith(".github/") or one.text.startswith("parity:\n"),
     "commands that take minutes": lambda one: re.fullmatch(r"(\.venv/bin/.*\n)+", one.text) is not None,
     "two releases": lambda one: one.language == "text" and one.text.startswith("Versions and platform:\n"),
@@ -296,6 +297,15 @@ def test_a_program_reads_results_with_nothing_but_python(tmp_path, capsys):
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert "divergences/hardtanh-at-one dL/dz1 differs" in done.stdout.splitlines()
     assert "Expected by its case: jax.nn.hard_tanh" in output
+
+
+def test_the_steps_for_another_repository_can_be_typed():
+    (block,) = of("steps of a workflow")
+    install, report = (step["run"] for step in yaml.safe_load(block.text))
+    assert "'PATH/OF/THIS/CHECKOUT[torch,jax,test]'" in install
+    words = shlex.split(report)
+    assert words[:2] == [".venv/bin/backprop-parity", "build"]
+    assert build._parser().parse_args(words[2:]).adapter == ["my_backprop:train"]  # noqa: SLF001 - it exits
 
 
 def commands():
