@@ -164,7 +164,7 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_collection_finish():
-    """Leave alone what is loaded and collected: to look through it takes a tenth of the time."""
+    """Leave alone what is loaded and collected, as a build does: to look through it takes time."""
     parallel.collect_seldom()
 
 

@@ -35,9 +35,13 @@ def fill(unit, before="", after="", values=1):
     """Repeat a unit that has so many values; § in it stands for its number."""
     count = (MAX_BYTES - len((before + after).encode())) // len(unit.replace("§", "100000").encode())
     count = min(count, (VALUES - 50) // values) if values else count
-    if "§" not in unit:  # a million replacements take seconds
-        return before + unit * count + after
-    return before + "".join(unit.replace("§", str(i)) for i in range(count)) + after
+    # Where no number is asked for, one product: a million replacements take seconds of every run.
+    numbered = "§" in unit
+    return (
+        before
+        + ("".join(unit.replace("§", str(i)) for i in range(count)) if numbered else unit * count)
+        + after
+    )
 
 
 def instead(key, unit, before="", after="", values=1, good=GOOD):
