@@ -221,6 +221,14 @@ def workflows_page_is_left_alone():
         yield
 
 
+@pytest.fixture(autouse=True, scope="session")
+def tinygrad_needs_no_compiler():
+    """Have tinygrad's device from the first test that loads it: it looks once, by default for clang."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DEV", "PYTHON")
+        yield
+
+
 # A process may have 65,530 memory maps; a program of JAX takes some 50, and a file compiles up to 400.
 MANY_MAPS = 25_000
 

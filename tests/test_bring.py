@@ -32,7 +32,8 @@ PROGRAMS = {
 }
 # A framework takes seconds to load, so one process runs all programs, each as `python FILE` does.
 RUN_EACH = """
-import contextlib, io, json, pathlib, runpy
+import contextlib, io, json, pathlib, runpy, sys
+sys.modules["sklearn"] = None  # Keras would load it, and uses it for none of this
 said = {}
 for path in sorted(pathlib.Path().glob("*.py")):
     with contextlib.redirect_stdout(io.StringIO()) as printed:

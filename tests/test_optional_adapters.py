@@ -33,11 +33,6 @@ def failing(name, problem):
     return [(judged, finding) for judged in verdicts(name, problem) for finding in judged.failures]
 
 
-@pytest.fixture(autouse=True)
-def _on_a_device_that_needs_no_compiler(monkeypatch):
-    monkeypatch.setenv("DEV", "PYTHON")  # tinygrad's; its own default looks for clang
-
-
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("activation", ["sigmoid", "tanh", "relu", "softplus", "gelu_erf", "silu"])
 def test_autograd_is_right(activation, dtype):
