@@ -187,8 +187,9 @@ class LineRenderer:
         array = self.entry.values[name]
         wrong = np.zeros(array.value.shape, np.bool_)
         for one in self.printed.get(name, []):
-            if not _agrees(one) and one.row.finding.index is not None:
-                wrong[one.row.finding.index] = True
+            index = one.row.finding.index
+            if not _agrees(one) and index is not None and len(index) == wrong.ndim:
+                wrong[index] = True
         for rejected in self.entry.rejected:
             if rejected.quantity == name and rejected.index is not None:
                 wrong[rejected.index] = True
@@ -218,12 +219,13 @@ class LineRenderer:
 
     def _on_printed(self, one: Printed, among: Sequence[Printed]) -> str:
         """Say how a printed number compares, or those of an array that compare alike."""
-        finding, printed = one.row.finding, self.entry.values[one.row.finding.quantity]
+        finding, printed = one.row.finding, self.entry.values.get(one.row.finding.quantity)
+        places = 0 if printed is None else _places(printed)
         if _agrees(one):
             several = "each number agrees" if one.numbers > 1 else "agrees"
             which = "the others agree" if len(among) > 1 else several
             note = finding.note and f": {finding.note}"
-            return f"{which} as printed ({_in_words(_places(printed))}){note}"
+            return f"{which} as printed ({_in_words(places)}){note}"
         what = "wrong" if one.row.expected else str(finding.verdict)
         if one.numbers > 1 and one.row.expected:
             what += f", {one.numbers} numbers"
@@ -231,7 +233,7 @@ class LineRenderer:
             what += f" at {finding.element.removeprefix(finding.quantity)}"
         if one.row.expected or finding.verdict is not Verdict.DIFFERS:
             return f"{what}: {finding.reason}"
-        number = with_minus(f"{finding.derived:.{_places(printed) + MORE_PLACES}f}")
+        number = with_minus(f"{finding.derived:.{places + MORE_PLACES}f}")
         source = "the numbers above give" if finding.truth == "float64" else "exact is"
         note = finding.note and f" ({finding.note})"
         return f"{what}: {source} {number}{note}. {one.row.explanation}".strip()

@@ -63,7 +63,8 @@ def test_every_number_that_a_program_prints_is_read_back(dtype, form, data):
     read = claim_of(read_object(line.encode()), dtype)["z1"]
     assert (read.dtype, read.shape) == (stated.dtype, stated.shape)
     same = read.view(BITS[dtype]) == stated.view(BITS[dtype])
-    assert (same | (np.isnan(read) & np.isnan(stated))).all()
+    with np.errstate(invalid="ignore"):  # as a signalling NaN of bfloat16 is
+        assert (same | (np.isnan(read) & np.isnan(stated))).all()
 
 
 @pytest.mark.parametrize("text", ["93137999e-40", "411906365e-36"])

@@ -113,7 +113,7 @@ def test_an_expectation_of_another_format_changes_nothing():
     assert shown(rows) == "differs at dL/da1"
     assert not any(row.expected for row in rows)
     assert shown(judged(case, forgets_a_factor, dtype="float32")) == "differs as expected at dL/da1"
-    assert shown(judged(case, honest)).startswith("agrees")
+    assert shown(judged(case, honest)).startswith("✓")
     assert unexpected(judged(case, honest, dtype="float32")) == (
         "fake was expected to differ at dL/da1 (it forgets W2, fake #7), but agrees now: the framework "
         "changed its mind, or the case is out of date (fake, float32, case)"

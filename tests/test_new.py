@@ -20,7 +20,7 @@ def judged(printed, *more):
     start = ["python", "-m", "reports.build"]
     words = shlex.split(printed.splitlines()[-1])
     assert words[:3] == start
-    return build.main([*words[3:], "--format", "csv", "--workers", "1", "--out", "out", *more])
+    return build.main([*words[3:], "--format", "csv", "--workers", "1", "--out", "out", "--verbose", *more])
 
 
 @pytest.mark.parametrize("framework", ["numpy", "torch", "jax"])

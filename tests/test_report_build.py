@@ -62,7 +62,7 @@ def test_all_agree(build, tmp_path, capsys):
     assert set(contents(tmp_path / "out")) == FILES
     page = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
     assert 'name="viewport"' in page
-    assert page.count("<summary><b>float") == 2
+    assert page.count("✓") >= 2  # at least one for each adapter
 
 
 def test_results_have_these_columns_and_say_how_to_repeat_them(build, tmp_path):

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 from browser import browser
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from adapters import find_adapters
 from cases import SHIPPED, load_case, load_cases
@@ -16,6 +15,7 @@ from reference import Verdict, tape
 from reports import environment, notation
 from reports.environment import Selection
 from reports.notation import Notation, with_powers
+from reports.page.rendering import templates
 from reports.report import put_together
 from reports.runs import runner
 from reports.worked_example import walk as walk_of
@@ -300,8 +300,7 @@ def test_names_and_equations_in_the_documents_notation():
 
 
 def rendered(one):
-    templates = Environment(loader=PackageLoader("reports"), autoescape=True, undefined=StrictUndefined)
-    return templates.from_string('{% from "walk.html" import walk %}{{ walk(one) }}').render(one=one)
+    return templates(()).from_string('{% from "walk.html" import walk %}{{ walk(one) }}').render(one=one)
 
 
 def headings(page):
